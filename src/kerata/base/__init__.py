@@ -1,0 +1,1 @@
+"""Argument checks, configuration, names and files: standard library and NumPy only."""

@@ -1,0 +1,121 @@
+"""Argument checks, and the one form of an error message.
+
+Every message reads: *owner (path): what was expected. Received: name=value. How to fix.*
+"""
+
+import difflib
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+
+def message(owner: Any, expected: str, received: dict[str, Any] | None = None, fix: str = "") -> str:
+    """The one form of an error message.
+
+    >>> message("Dense (encoder)", "`units` must be a positive integer", {"units": -3})
+    'Dense (encoder): `units` must be a positive integer. Received: units=-3.'
+    """
+    text = f"{describe_owner(owner)}: {expected.rstrip('.')}."
+    if received:
+        text += " Received: " + ", ".join(f"{name}={shorten(value)}" for name, value in received.items()) + "."
+    if fix:
+        text += f" {fix.rstrip('.')}."
+    return text
+
+
+def describe_owner(owner: Any) -> str:
+    """`Dense (encoder/dense_1)` for a layer; a string stays as it is."""
+    if isinstance(owner, str):
+        return owner
+    kind = owner.__name__ if isinstance(owner, type) else type(owner).__name__
+    name = None if isinstance(owner, type) else getattr(owner, "path", None) or getattr(owner, "name", None)
+    return f"{kind} ({name})" if name else kind
+
+
+def shorten(value: Any, limit: int = 120) -> str:
+    """The value as a person would want to see it in one line: an array by shape and dtype, long text cut."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"array of shape {tuple(value.shape)} and dtype {value.dtype}"
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """A sentence that names the nearest known spellings, or lists what there is.
+
+    >>> did_you_mean("rlu", ["relu", "tanh"])
+    "Did you mean 'relu'?"
+    """
+    known = sorted({str(k) for k in known})
+    near = difflib.get_close_matches(str(name), known, n=2, cutoff=0.6)
+    if not near:
+        lower = {k.lower().replace("_", ""): k for k in known}
+        near = [lower[k] for k in difflib.get_close_matches(str(name).lower().replace("_", ""), lower, n=2, cutoff=0.6)]
+    if near:
+        return "Did you mean " + " or ".join(repr(n) for n in near) + "?"
+    return "Known: " + ", ".join(known) if len(known) <= 40 else ""
+
+
+def check_positive_int(owner: Any, name: str, value: Any, optional: bool = False, minimum: int = 1) -> int:
+    """An integer of at least `minimum`, returned as `int`; `None` passes if optional."""
+    if value is None and optional:
+        return value
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        # Floats that hold a whole number come out of config files and of computations such as `n / 2`.
+        if not (isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer()):
+            raise TypeError(message(owner, f"`{name}` must be an integer of at least {minimum}", {name: value}))
+    if int(value) < minimum:
+        raise ValueError(message(owner, f"`{name}` must be an integer of at least {minimum}", {name: value}))
+    return int(value)
+
+
+def check_number(
+    owner: Any, name: str, value: Any, low: float | None = None, high: float | None = None, optional: bool = False
+) -> Any:
+    """A real number in [low, high]; `None` passes if optional. Values under tracing pass unread."""
+    if value is None and optional:
+        return value
+    if isinstance(value, Real) and not isinstance(value, bool):
+        if (low is not None and value < low) or (high is not None and value > high) or value != value:
+            raise ValueError(message(owner, f"`{name}` must be {describe_range(low, high)}", {name: value}))
+        return value
+    if hasattr(value, "shape") and tuple(value.shape) == ():
+        return value
+    raise TypeError(message(owner, f"`{name}` must be {describe_range(low, high)}", {name: value}))
+
+
+def describe_range(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"a number between {low} and {high}"
+    if low is not None:
+        return f"a number of at least {low}"
+    if high is not None:
+        return f"a number of at most {high}"
+    return "a number"
+
+
+def check_choice(owner: Any, name: str, value: Any, choices: Iterable[Any]) -> Any:
+    """One of a few values."""
+    choices = list(choices)
+    if value not in choices:
+        listed = ", ".join(repr(c) for c in choices)
+        fix = did_you_mean(value, [c for c in choices if isinstance(c, str)]) if isinstance(value, str) else ""
+        raise ValueError(message(owner, f"`{name}` must be one of {listed}", {name: value}, fix))
+    return value
+
+
+def standardize_tuple(owner: Any, name: str, value: Any, length: int, minimum: int = 1) -> tuple[int, ...]:
+    """An integer, or `length` integers, as a tuple of `length` integers.
+
+    >>> standardize_tuple("Conv2D", "strides", 2, 2)
+    (2, 2)
+    """
+    values = (value,) * length if isinstance(value, Integral) else value
+    what = f"`{name}` must be an integer or a tuple of {length} integers, each at least {minimum}"
+    try:
+        values = tuple(values)
+    except TypeError:
+        raise TypeError(message(owner, what, {name: value})) from None
+    if len(values) != length or not all(isinstance(v, Integral) and v >= minimum for v in values):
+        raise ValueError(message(owner, what, {name: value}))
+    return tuple(int(v) for v in values)
