@@ -1,0 +1,71 @@
+"""What XLA is asked for beside the program, and which form of a kernel this platform gets."""
+
+import contextlib
+import functools
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+
+# Each entry is here because it was measured (docs/findings.md); none changes a result beyond the order of sums.
+CPU_OPTIONS = {
+    # Convolutions left to XLA's own (Eigen) kernels, single dots to the YNN library. By default YNN takes the
+    # convolutions too, and needs 1.1 to 2.2 times as long for the shapes of small pictures.
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+}
+
+forced_form: str | None = None
+
+
+def compiler_options(platform: str | None = None) -> dict[str, str | bool | int]:
+    """Options for `jax.jit(...).lower(...).compile(compiler_options=...)`; those that this jaxlib knows.
+
+    Args:
+        platform: as `jax.default_backend()` names it, which is also the default.
+
+    >>> isinstance(compiler_options("cpu"), dict)
+    True
+    """
+    platform = platform or jax.default_backend()
+    return dict(known_options(platform)) if platform == "cpu" else {}
+
+
+@functools.lru_cache(maxsize=None)
+def known_options(platform: str) -> tuple[tuple[str, str | bool | int], ...]:
+    """An option that is unknown to a jaxlib fails at compile time, so a program of one addition is compiled first."""
+    if compiles_with(CPU_OPTIONS, platform):
+        return tuple(CPU_OPTIONS.items())
+    return tuple((name, value) for name, value in CPU_OPTIONS.items() if compiles_with({name: value}, platform))
+
+
+def compiles_with(options: dict[str, str | bool | int], platform: str) -> bool:
+    with jax.default_device(jax.local_devices(backend=platform)[0]):
+        lowered = jax.jit(lambda x: x + 1.0).lower(jnp.float32(0))
+        try:
+            lowered.compile(compiler_options=options)
+        except (RuntimeError, ValueError):  # jax.errors.JaxRuntimeError is a RuntimeError.
+            return False
+    return True
+
+
+def prefers_fast_form() -> bool:
+    """Whether kernels take their fast form: on the CPU. Other platforms have libraries for the plain one."""
+    if forced_form is not None:
+        return forced_form == "fast"
+    return jax.default_backend() == "cpu"
+
+
+@contextlib.contextmanager
+def kernel_form(form: str) -> Iterator[None]:
+    """Everything traced inside takes the `"fast"` or the `"plain"` form. Programs compiled before stay as they are.
+
+    >>> with kernel_form("plain"):
+    ...     prefers_fast_form()
+    False
+    """
+    global forced_form
+    before, forced_form = forced_form, form
+    try:
+        yield
+    finally:
+        forced_form = before
