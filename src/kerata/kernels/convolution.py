@@ -1,0 +1,340 @@
+"""Convolution of pictures, volumes and sequences, fast inside a loop on the CPU.
+
+A convolution and its two gradients are three bilinear operations on (input, kernel, output):
+
+    y = conv(x, w)        dx = spread(g, w)        dw = correlate(x, g)
+
+and the derivative of each is made of the other two. `lax.conv_general_dilated` differentiates into convolutions
+whose dimensions come in another order. XLA for CPU puts them into the order of its fast kernels, but only outside
+of `while` loops; inside it falls back to nested scalar loops, a hundred times slower. So the three are
+written here in that order (`NHWC`, `HWIO`), and the training loop runs them at full speed.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.custom_batching import custom_vmap
+
+from kerata.kernels.compiler import prefers_fast_form
+
+# Up to so many numbers under the kernel, a sum of shifted copies beats the packing of patches for a product.
+DIRECT_TAPS = 32
+
+
+class Geometry(NamedTuple):
+    """All that is fixed of a convolution: sizes of the spatial dimensions, and how the kernel moves."""
+
+    picture: tuple[int, ...]
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+    @property
+    def output(self) -> tuple[int, ...]:
+        return tuple(
+            (size + low + high - (k - 1) * d - 1) // s + 1
+            for size, k, s, (low, high), d in zip(self.picture, self.kernel, self.strides, self.pads, self.dilation)
+        )
+
+
+def convolution(
+    x: jax.Array,
+    kernel: jax.Array,
+    strides: Sequence[int] = (1, 1),
+    padding: str | Sequence[tuple[int, int]] = "VALID",
+    dilation: Sequence[int] | None = None,
+    groups: int = 1,
+) -> jax.Array:
+    """y[n, p, o] = sum over taps t and channels c of x[n, p * stride + t * dilation - pad, c] w[t, c, o].
+
+    Equal to `plain_convolution`, which other platforms than the CPU get.
+
+    Args:
+        x: (batch, *picture, channels), with one, two or three spatial dimensions.
+        kernel: (*window, channels / groups, filters).
+        strides: steps of the window, one number a spatial dimension.
+        padding: "VALID", "SAME", or a pair (before, after) for every spatial dimension.
+        dilation: distance between taps, one number a spatial dimension; 1 where missing.
+        groups: channels and filters fall into so many parts that do not see each other.
+
+    Shapes: returns (batch, *output, filters).
+
+    >>> import jax.numpy as jnp
+    >>> convolution(jnp.ones((1, 4, 4, 2)), jnp.ones((3, 3, 2, 5)), (1, 1), "SAME").shape
+    (1, 4, 4, 5)
+    """
+    dilation = tuple(dilation) if dilation is not None else (1,) * (x.ndim - 2)
+    geometry = Geometry(
+        picture=tuple(x.shape[1:-1]),
+        kernel=tuple(kernel.shape[:-2]),
+        strides=tuple(strides),
+        pads=standardize_padding(padding, x.shape[1:-1], kernel.shape[:-2], strides, dilation),
+        dilation=dilation,
+        groups=groups,
+    )
+    if not prefers_fast_form():
+        return plain_convolution(geometry, x, kernel)
+    return convolve(geometry, x, kernel)
+
+
+def standardize_padding(
+    padding: str | Sequence[tuple[int, int]],
+    picture: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+) -> tuple[tuple[int, int], ...]:
+    """Pairs (before, after). "SAME" gives ceil(size / stride) outputs, the odd zero at the end.
+
+    >>> standardize_padding("SAME", (5, 6), (3, 3), (1, 2), (1, 1))
+    ((1, 1), (0, 1))
+    """
+    if isinstance(padding, str):
+        extents = [(k - 1) * d + 1 for k, d in zip(kernel, dilation)]
+        return tuple(
+            (int(low), int(high)) for low, high in lax.padtype_to_pads(picture, extents, tuple(strides), padding.upper())
+        )
+    return tuple((int(low), int(high)) for low, high in padding)
+
+
+def canonical(rank: int) -> lax.ConvDimensionNumbers:
+    """(batch, *spatial, channels), (*window, channels, filters): the one order that has fast kernels everywhere."""
+    outer = (0, rank + 1, *range(1, rank + 1))
+    return lax.ConvDimensionNumbers(outer, (rank + 1, rank, *range(rank)), outer)
+
+
+def plain_convolution(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The operation as XLA has it, differentiated by JAX."""
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        geometry.strides,
+        geometry.pads,
+        rhs_dilation=geometry.dilation,
+        dimension_numbers=canonical(len(geometry.picture)),
+        feature_group_count=geometry.groups,
+    )
+
+
+# The three operations. Each is a function of the geometry and of two arrays, linear in both.
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """y = conv(x, w): (batch, *output, filters)."""
+    return batched(form_output, geometry)(x, kernel)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def spread(geometry: Geometry, g: jax.Array, kernel: jax.Array) -> jax.Array:
+    """dx: every number of the output's gradient goes back to the pixels that it came from. (batch, *picture, channels)."""
+    return batched(form_input_gradient, geometry)(g, kernel)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def correlate(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
+    """dw: for every tap, the pixels under it times the output's gradient. (*window, channels / groups, filters)."""
+    return batched(form_kernel_gradient, geometry)(x, g)
+
+
+def keep_both(operation: Callable[..., jax.Array]) -> Callable[..., tuple[jax.Array, tuple[jax.Array, jax.Array]]]:
+    """The forward half of a bilinear operation's derivative: what it needs later is its two operands."""
+    return lambda geometry, a, b: (operation(geometry, a, b), (a, b))
+
+
+convolve.defvjp(
+    keep_both(convolve),
+    lambda geometry, kept, g: (spread(geometry, g, kept[1]), correlate(geometry, kept[0], g)),
+)
+spread.defvjp(
+    keep_both(spread),
+    lambda geometry, kept, h: (convolve(geometry, h, kept[1]), correlate(geometry, h, kept[0])),
+)
+correlate.defvjp(
+    keep_both(correlate),
+    lambda geometry, kept, v: (spread(geometry, kept[1], v), convolve(geometry, kept[0], v)),
+)
+
+
+def form_output(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    ones = (1,) * len(geometry.picture)
+    return slide(x, kernel, geometry.strides, geometry.pads, ones, geometry.dilation, geometry.groups)
+
+
+def form_input_gradient(geometry: Geometry, g: jax.Array, kernel: jax.Array) -> jax.Array:
+    """A convolution of the gradient, its pixels a stride apart, with the kernel turned round."""
+    rank = len(geometry.picture)
+    turned = swap_channels(jnp.flip(kernel, tuple(range(rank))), geometry.groups)
+    pads = []
+    for size, k, s, (low, _), d, out in zip(*geometry[:5], geometry.output):
+        before = (k - 1) * d - low
+        pads.append((before, size + (k - 1) * d - before - (out - 1) * s - 1))
+    return slide(g, turned, (1,) * rank, pads, geometry.strides, geometry.dilation, geometry.groups)
+
+
+def form_kernel_gradient(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
+    """A convolution whose kernel is the gradient, and whose channels are the batch.
+
+    The window's taps are the output's pixels: it moves by the dilation, and its own taps are a stride apart.
+    """
+    rank, groups = len(geometry.picture), geometry.groups
+    spatial = tuple(range(1, rank + 1))
+    pads = []
+    for size, k, s, (low, _), d, out in zip(*geometry[:5], geometry.output):
+        pads.append((low, (k - 1) * d + (out - 1) * s + 1 - size - low))
+    x, pads = crop(x, pads, (1,) * rank)
+    batch, *picture, channels = x.shape
+    if groups == channels > 1:
+        return correlate_channels(geometry, x, g, pads)
+    x = x.reshape(batch, *picture, groups, channels // groups)
+    x = x.transpose(rank + 2, *spatial, rank + 1, 0)  # (channels / groups, *picture, groups, batch)
+    x = x.reshape(channels // groups, *picture, groups * batch)
+    g = g.transpose(*spatial, 0, rank + 1)  # (*output, batch, filters)
+    dw = lax.conv_general_dilated(
+        x,
+        g,
+        geometry.dilation,
+        pads,
+        rhs_dilation=geometry.strides,
+        dimension_numbers=canonical(rank),
+        feature_group_count=groups,
+    )  # (channels / groups, *window, filters)
+    return jnp.moveaxis(dw, 0, -2)
+
+
+def swap_channels(kernel: jax.Array, groups: int) -> jax.Array:
+    """(*window, channels / groups, filters) to (*window, filters / groups, channels)."""
+    *window, channels, filters = kernel.shape
+    kernel = kernel.reshape(*window, channels, groups, filters // groups)
+    kernel = jnp.swapaxes(kernel, -1, -3)  # (*window, filters / groups, groups, channels / groups)
+    return kernel.reshape(*window, filters // groups, groups * channels)
+
+
+# How a window slides: one of two forms.
+
+
+def slide(
+    x: jax.Array,
+    kernel: jax.Array,
+    strides: Sequence[int],
+    pads: Sequence[tuple[int, int]],
+    spacing: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> jax.Array:
+    """A convolution over pixels that lie `spacing` apart, with zeros between."""
+    x, pads = crop(x, pads, spacing)
+    *window, per_group, _ = kernel.shape
+    if groups == x.shape[-1] > 1 or (groups == 1 and math.prod(window) * per_group <= DIRECT_TAPS):
+        return sum_taps(x, kernel, strides, pads, spacing, dilation, groups)
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        strides,
+        pads,
+        lhs_dilation=spacing,
+        rhs_dilation=dilation,
+        dimension_numbers=canonical(len(window)),
+        feature_group_count=groups,
+    )
+
+
+def crop(
+    x: jax.Array, pads: Sequence[tuple[int, int]], spacing: Sequence[int]
+) -> tuple[jax.Array, tuple[tuple[int, int], ...]]:
+    """Negative padding, which has no fast kernel, cut off; whole pixels at the end, all of it at the beginning."""
+    slices, rest = [slice(None)], []
+    for size, (low, high), step in zip(x.shape[1:-1], pads, spacing):
+        # With zeros between the pixels, -low falls between two of them: the next one keeps its distance as padding.
+        first = max(0, -(low // step))
+        last = size - max(0, -(high // step))
+        slices.append(slice(first, last))
+        rest.append((low + first * step, high + (size - last) * step))
+    if all(s in (slice(None), slice(0, size)) for s, size in zip(slices, x.shape)):
+        return x, tuple((int(low), int(high)) for low, high in pads)
+    return x[tuple(slices)], tuple(rest)
+
+
+def window_slices(
+    x: jax.Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> list[jax.Array]:
+    """For every tap of the window, row by row, the pixels that it meets: arrays of (batch, *output, channels)."""
+    output = [(size - (k - 1) * d - 1) // s + 1 for size, k, s, d in zip(x.shape[1:-1], window, strides, dilation)]
+    slices = []
+    for tap in itertools.product(*(range(k) for k in window)):
+        first = [t * d for t, d in zip(tap, dilation)]
+        last = [f + (out - 1) * s + 1 for f, out, s in zip(first, output, strides)]
+        slices.append(
+            lax.slice(x, (0, *first, 0), (x.shape[0], *last, x.shape[-1]), (1, *strides, 1))
+        )
+    return slices
+
+
+def sum_taps(
+    x: jax.Array,
+    kernel: jax.Array,
+    strides: Sequence[int],
+    pads: Sequence[tuple[int, int]],
+    spacing: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> jax.Array:
+    """The sum written out tap by tap: one fused pass, where a product of matrices would have hardly any depth."""
+    *window, per_group, filters = kernel.shape
+    dtype = x.dtype
+    kernel = kernel.astype(jnp.promote_types(dtype, jnp.float32)).reshape(-1, per_group, groups, filters // groups)
+    x = pad_pixels(x, pads, spacing)
+    total = 0.0
+    for tap, pixels in enumerate(window_slices(x, window, strides, dilation)):
+        pixels = pixels.reshape(*pixels.shape[:-1], groups, per_group)
+        for channel in range(per_group):
+            total += pixels[..., channel, None] * kernel[tap, channel]  # (batch, *output, groups, filters / groups)
+    return total.reshape(*total.shape[:-2], filters).astype(dtype)
+
+
+def correlate_channels(geometry: Geometry, x: jax.Array, g: jax.Array, pads: Sequence[tuple[int, int]]) -> jax.Array:
+    """The kernel's gradient where every channel is by itself: a sum over pixels for every tap."""
+    channels, filters = x.shape[-1], g.shape[-1]
+    rank = len(geometry.picture)
+    x = pad_pixels(x, pads, (1,) * rank)
+    g = g.reshape(*g.shape[:-1], channels, filters // channels)
+    axes = tuple(range(rank + 1))
+    taps = window_slices(x, geometry.kernel, geometry.strides, geometry.dilation)
+    sums = [jnp.sum(pixels[..., None] * g, axes) for pixels in taps]
+    return jnp.stack(sums).reshape(*geometry.kernel, 1, filters).astype(x.dtype)
+
+
+def pad_pixels(x: jax.Array, pads: Sequence[tuple[int, int]], spacing: Sequence[int]) -> jax.Array:
+    edges = [(low, high, step - 1) for (low, high), step in zip(pads, spacing)]
+    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+
+
+# Populations.
+
+
+@functools.lru_cache(maxsize=1024)
+def batched(form: Callable[..., jax.Array], geometry: Geometry) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """`form` for one geometry, with its own rule under `vmap`.
+
+    JAX would make groups of channels out of the members, an order for which there is no fast kernel. Here members
+    that share a kernel become one larger batch, and others take turns: each is work enough for all cores.
+    """
+    operation = custom_vmap(functools.partial(form, geometry))
+
+    @operation.def_vmap
+    def rule(members: int, is_batched: list[bool], a: jax.Array, b: jax.Array) -> tuple[jax.Array, bool]:
+        if not is_batched[1] and form is not form_kernel_gradient:
+            merged = operation(a.reshape(members * a.shape[1], *a.shape[2:]), b)
+            return merged.reshape(members, a.shape[1], *merged.shape[1:]), True
+        return lax.map(lambda i: operation(a[i] if is_batched[0] else a, b[i] if is_batched[1] else b),
+                       jnp.arange(members)), True
+
+    return operation
