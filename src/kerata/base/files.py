@@ -244,10 +244,10 @@ def list_mirror_sources(origin: str, name: str, cache_subdir: str) -> list[str |
         return []
     path = origin_path(origin)
     names = list(dict.fromkeys([posixpath.basename(path), name]))
-    candidates = [f"{split.hostname}/{path}", path]
+    candidates = [f"{split.hostname}/{path}"]
     if cache_subdir and not os.path.isabs(cache_subdir):
         candidates += [posixpath.join(*Path(cache_subdir).parts, n) for n in names]
-    candidates = [c for c in dict.fromkeys(candidates + names) if ".." not in c.split("/")]
+    candidates = [c for c in dict.fromkeys([*candidates, path, *names]) if ".." not in c.split("/")]
     if mirror.startswith(("http://", "https://")):
         return [mirror.rstrip("/") + "/" + urllib.parse.quote(candidate) for candidate in candidates]
     folder = Path(mirror).expanduser()
