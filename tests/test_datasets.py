@@ -390,7 +390,7 @@ def make_hostile(path: Path) -> dict[str, tuple[bytes, str]]:
         "by attribute": (b"cbuiltins\ngetattr\n.", r"builtins\.getattr"),
         "attributes of a class": (b"cnumpy\ndtype\nN}U\x04codeU\x01Os\x86b.", ""),
         "no lists": (pickle.dumps(short, protocol=4), "not lists of integers"),
-        "text": (pickle.dumps(words, protocol=4), "not lists of integers"),
+        "text": (pickle.dumps(words, protocol=4), "unsupported operand"),
         "too few bytes": (b"\x80\x02" + lie, "cannot reshape"),
         "an unknown type": (b"\x80\x02" + pointer, "an array of type"),
         "cut off": (pickle.dumps(nested, protocol=4)[:20], ""),

@@ -38,15 +38,10 @@ def cut_vocabulary(
 
     Without `num_words` the limit is the largest index itself, which is therefore cut, as in Keras.
     """
-    ends = np.cumsum([len(text) for text in texts])
-    words = np.fromiter(itertools.chain.from_iterable(texts), np.int64, int(ends[-1]))  # (all words,)
-    known = (words >= skip_top) & (words < (num_words or words.max(initial=0)))
-    if oov_char is not None:
-        words = np.where(known, words, oov_char)
-    else:
-        words, ends = words[known], np.concatenate([[0], np.cumsum(known)])[ends]
-    flat = words.tolist()
-    return [flat[start:end] for start, end in itertools.pairwise([0, *ends.tolist()])]
+    limit = num_words or max(max(text, default=0) for text in texts)
+    if oov_char is None:
+        return [[word for word in text if skip_top <= word < limit] for text in texts]
+    return [[word if skip_top <= word < limit else oov_char for word in text] for text in texts]
 
 
 def make_object_array(texts: list[list[int]]) -> np.ndarray:
