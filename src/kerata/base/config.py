@@ -1,0 +1,91 @@
+"""Global configuration: the default float type, the fuzz factor, the image layout and the dtype policy.
+
+Read once from `keras.json` in the Keras home folder when it is there, as Keras does.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from kerata.base.checks import check_choice, check_number
+
+FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
+IMAGE_DATA_FORMATS = ("channels_last", "channels_first")
+
+_settings: dict[str, Any] = {}
+
+
+def home() -> Path:
+    """The folder of settings and cached files: `KERATA_HOME`, else `KERAS_HOME`, else `~/.keras`."""
+    return Path(os.environ.get("KERATA_HOME") or os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
+
+
+def _read(name: str) -> Any:
+    if not _settings:
+        _settings.update(floatx="float32", epsilon=1e-7, image_data_format="channels_last")
+        try:
+            stored = json.loads((home() / "keras.json").read_text())
+        except (OSError, ValueError):
+            stored = {}
+        for key, known in (("floatx", FLOAT_TYPES), ("image_data_format", IMAGE_DATA_FORMATS)):
+            if stored.get(key) in known:
+                _settings[key] = stored[key]
+        if isinstance(stored.get("epsilon"), float):
+            _settings["epsilon"] = stored["epsilon"]
+    return _settings[name]
+
+
+def floatx() -> str:
+    """The default float type, `"float32"` unless set.
+
+    >>> floatx()
+    'float32'
+    """
+    return _read("floatx")
+
+
+def set_floatx(value: str) -> None:
+    """Sets the default float type."""
+    _read("floatx")
+    _settings["floatx"] = check_choice("set_floatx", "value", value, FLOAT_TYPES)
+
+
+def epsilon() -> float:
+    """The fuzz factor added where a division or a logarithm could fail, 1e-7 unless set."""
+    return _read("epsilon")
+
+
+def set_epsilon(value: float) -> None:
+    """Sets the fuzz factor."""
+    _read("epsilon")
+    _settings["epsilon"] = float(check_number("set_epsilon", "value", value, low=0.0))
+
+
+def image_data_format() -> str:
+    """`"channels_last"` (batch, height, width, channels) or `"channels_first"`."""
+    return _read("image_data_format")
+
+
+def set_image_data_format(value: str) -> None:
+    """Sets the default layout of pictures."""
+    _read("image_data_format")
+    _settings["image_data_format"] = check_choice("set_image_data_format", "data_format", value, IMAGE_DATA_FORMATS)
+
+
+def standardize_data_format(value: str | None) -> str:
+    """The layout that was asked for, or the configured one."""
+    if value is None:
+        return image_data_format()
+    return check_choice("data_format", "data_format", str(value).lower(), IMAGE_DATA_FORMATS)
+
+
+def dtype_policy() -> str:
+    """The name of the policy that new layers take, e.g. `"float32"` or `"mixed_bfloat16"`."""
+    return _settings.get("dtype_policy") or floatx()
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Sets the policy that new layers take."""
+    _read("floatx")
+    _settings["dtype_policy"] = getattr(policy, "name", policy)

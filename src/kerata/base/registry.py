@@ -1,0 +1,151 @@
+"""The registry of names: which object a name in a program, a config or a file stands for.
+
+Built-in objects are entered by `@builtin(kind, *aliases)` where they are defined. A user's own classes and functions are
+entered by `@register_keras_serializable()`, a `custom_object_scope` or a `custom_objects` argument. A file can only
+name what is entered: nothing is ever imported because a file says so.
+"""
+
+import re
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from kerata.base.checks import did_you_mean, message
+
+T = TypeVar("T")
+
+_builtins: dict[str, dict[str, Any]] = {}
+_homes: dict[Any, tuple[str, str]] = {}
+_registered: dict[str, Any] = {}
+_registered_names: dict[Any, str] = {}
+_local = threading.local()
+
+# Functions (owner, keyword arguments) -> keyword arguments that read an older spelling; see `dialects`.
+translators: list[Callable[[Any, dict], dict]] = []
+
+
+def snake(name: str) -> str:
+    """`GlorotUniform` to `glorot_uniform`, `Conv2DTranspose` to `conv2d_transpose`, as Keras names layers.
+
+    >>> snake("GlorotUniform"), snake("MaxPooling2D"), snake("LSTM")
+    ('glorot_uniform', 'max_pooling2d', 'lstm')
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def builtin(kind: str, *aliases: str, name: str | None = None) -> Callable[[T], T]:
+    """Enters a class or function under its own name and `aliases` in the table of `kind`, e.g. `"layers"`."""
+
+    def enter(obj: T) -> T:
+        own = name or obj.__name__  # type: ignore[attr-defined]
+        table = _builtins.setdefault(kind, {})
+        for spelling in (own, *aliases):
+            table[spelling] = obj
+        _homes.setdefault(obj, (kind, own))
+        return obj
+
+    return enter
+
+
+def home_of(obj: Any) -> tuple[str, str] | None:
+    """(kind, name) of a built-in class or function, `None` for everything else."""
+    try:
+        return _homes.get(obj)
+    except TypeError:  # unhashable callables
+        return None
+
+
+def find_builtin(kind: str, name: str) -> Any | None:
+    """The built-in of that kind and name, or `None`."""
+    return _builtins.get(kind, {}).get(name)
+
+
+def names(kind: str) -> list[str]:
+    """All spellings known for a kind."""
+    return sorted(_builtins.get(kind, {}))
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
+    """Enters a user's class or function under `package>name`, so that files that name it can be read."""
+
+    def enter(obj: T) -> T:
+        own = f"{package}>{name or obj.__name__}"  # type: ignore[attr-defined]
+        if isinstance(obj, type) and not hasattr(obj, "get_config"):
+            raise ValueError(message("register_keras_serializable", "a registered class must have `get_config()`",
+                                     {"class": obj.__name__}))
+        _registered[own] = obj
+        _registered_names[obj] = own
+        return obj
+
+    return enter
+
+
+def get_registered_name(obj: Any) -> str:
+    """`package>name` of a registered object, else its own name."""
+    return _registered_names.get(obj, getattr(obj, "__name__", str(obj)))
+
+
+def is_registered(obj: Any) -> bool:
+    try:
+        return obj in _registered_names
+    except TypeError:
+        return False
+
+
+def get_registered_object(
+    name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
+) -> Any:
+    """The object entered under a name by a scope, by `custom_objects` or by registration; `None` if there is none."""
+    for table in (*reversed(_scopes()), custom_objects or {}, get_custom_objects(), _registered, module_objects or {}):
+        if name in table:
+            return table[name]
+    return None
+
+
+_custom_objects: dict[str, Any] = {}
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The global table of custom objects; entries made here hold for the whole process."""
+    return _custom_objects
+
+
+def _scopes() -> list[dict[str, Any]]:
+    if not hasattr(_local, "scopes"):
+        _local.scopes = []
+    return _local.scopes
+
+
+class CustomObjectScope:
+    """Names known while a block runs: `with custom_object_scope({"MyLayer": MyLayer}): ...`"""
+
+    def __init__(self, *custom_objects: dict[str, Any]):
+        self.custom_objects = {k: v for table in custom_objects for k, v in (table or {}).items()}
+
+    def __enter__(self) -> "CustomObjectScope":
+        _scopes().append(self.custom_objects)
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        _scopes().pop()
+
+
+custom_object_scope = CustomObjectScope
+
+
+def find(kind: str, name: str, owner: Any = None, argument: str = "identifier") -> Any:
+    """The object that a name stands for: a user's own first, then the built-ins of `kind`.
+
+    Raises `ValueError` with the nearest known spellings if there is none.
+    """
+    found = get_registered_object(name)
+    if found is None and "Custom>" + name in _registered:
+        found = _registered["Custom>" + name]
+    if found is None:
+        found = find_builtin(kind, name)
+    if found is None:
+        raise ValueError(message(owner or kind, f"unknown name for `{argument}` in {kind}", {argument: name},
+                                 did_you_mean(name, names(kind))))
+    return found

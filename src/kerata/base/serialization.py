@@ -1,0 +1,259 @@
+"""Objects to plain data and back, in the form that Keras 3 writes.
+
+`{"module": "keras.layers", "class_name": "Dense", "config": {...}, "registered_name": None, "build_config": {...}}`
+
+A config can only build what is entered in the registry. It never imports a module, and it never runs code that it carries.
+"""
+
+import contextlib
+import threading
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kerata.base import registry
+from kerata.base.checks import did_you_mean, message
+
+PLAIN = (str, int, float, bool, type(None))
+
+# Kind of the registry -> the module that Keras writes for it.
+MODULES = {
+    "layers": "keras.layers", "models": "keras", "activations": "keras.activations",
+    "initializers": "keras.initializers", "regularizers": "keras.regularizers", "constraints": "keras.constraints",
+    "losses": "keras.losses", "metrics": "keras.metrics", "optimizers": "keras.optimizers",
+    "schedules": "keras.optimizers.schedules", "random": "keras.random", "policies": "keras",
+}  # fmt: skip
+FUNCTION_KINDS = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
+
+_local = threading.local()
+
+
+@contextlib.contextmanager
+def safe_mode(value: bool) -> Iterator[None]:
+    """Whether configs read inside the block are trusted (`False`) or come from a stranger (`True`)."""
+    before = getattr(_local, "safe", None)
+    _local.safe = value
+    try:
+        yield
+    finally:
+        _local.safe = before
+
+
+def in_safe_mode() -> bool:
+    """Whether configs are being read from a source that is not trusted; so unless said otherwise."""
+    return getattr(_local, "safe", None) is not False
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """Plain data (JSON types) from which `deserialize_keras_object` builds an equal object."""
+    if isinstance(obj, PLAIN):
+        return obj
+    if isinstance(obj, list):
+        return [serialize_keras_object(item) for item in obj]
+    if isinstance(obj, tuple):
+        return tuple(serialize_keras_object(item) for item in obj)
+    if isinstance(obj, dict):
+        return {key: serialize_keras_object(value) for key, value in obj.items()}
+    if isinstance(obj, bytes):
+        return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
+    if isinstance(obj, slice):
+        parts = {"start": obj.start, "stop": obj.stop, "step": obj.step}
+        return {"class_name": "__slice__", "config": {k: serialize_keras_object(v) for k, v in parts.items()}}
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if hasattr(obj, "to_plain"):  # symbolic tensors
+        return obj.to_plain()
+    if isinstance(obj, np.dtype) or (isinstance(obj, type) and issubclass(obj, np.generic)):
+        return np.dtype(obj).name
+    if hasattr(obj, "__array__") and hasattr(obj, "shape") and hasattr(obj, "dtype"):
+        array = np.asarray(obj)
+        if isinstance(obj, (np.generic, np.ndarray)) and array.ndim == 0:
+            return array.item()
+        kind = "__numpy__" if isinstance(obj, np.ndarray) else "__tensor__"
+        return {"class_name": kind, "config": {"value": array.tolist(), "dtype": array.dtype.name}}
+    if isinstance(obj, types.FunctionType | types.BuiltinFunctionType) or (
+        callable(obj) and not hasattr(obj, "get_config") and hasattr(obj, "__name__")
+    ):
+        return _serialize_function(obj)
+    return _serialize_instance(obj)
+
+
+def _serialize_function(fn: Any) -> dict[str, Any]:
+    if getattr(fn, "__name__", "") == "<lambda>":
+        raise ValueError(message("serialize", "a lambda cannot be written to a file", {"function": fn},
+                                 "Use a named function with @kerata.saving.register_keras_serializable()"))
+    home = registry.home_of(fn)
+    module = MODULES[home[0]] if home else fn.__module__
+    name = home[1] if home else registry.get_registered_name(fn)
+    return {"module": module if home is None else "builtins", "class_name": "function", "config": name,
+            "registered_name": "function" if home else name}
+
+
+def _serialize_instance(obj: Any) -> dict[str, Any]:
+    cls = type(obj)
+    if not hasattr(obj, "get_config"):
+        raise TypeError(message("serialize", "only objects with `get_config()` can be written to a file",
+                                {"object": obj}))
+    home = registry.home_of(cls)
+    plain: dict[str, Any] = {
+        "module": MODULES[home[0]] if home else cls.__module__,
+        "class_name": home[1] if home else cls.__name__,
+        "config": serialize_keras_object(obj.get_config()),
+        "registered_name": None if home else registry.get_registered_name(cls),
+    }
+    for part in ("build_config", "compile_config"):
+        value = getattr(obj, f"get_{part}", lambda: None)()
+        if value is not None:
+            plain[part] = serialize_keras_object(value)
+    return plain
+
+
+def deserialize_keras_object(
+    config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool | None = None, **kwargs: Any
+) -> Any:
+    """The object that plain data describes.
+
+    Args:
+        config: what `serialize_keras_object` gave, or what Keras 3 wrote.
+        custom_objects: names of a user's own classes and functions.
+        safe_mode: `False` only for data that one trusts.
+
+    Raises:
+        TypeError: if a name is entered nowhere. Nothing is imported to find it.
+    """
+    if safe_mode is not None:
+        with globals()["safe_mode"](safe_mode):
+            return deserialize_keras_object(config, custom_objects)
+    if custom_objects:
+        with registry.CustomObjectScope(custom_objects):
+            return deserialize_keras_object(config)
+    if isinstance(config, (list, tuple)):
+        return [deserialize_keras_object(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    if "class_name" not in config or "config" not in config:
+        return {key: deserialize_keras_object(value) for key, value in config.items()}
+    name = config["class_name"]
+    if isinstance(name, str) and name.startswith("__") and name.endswith("__"):
+        return _deserialize_special(name, config["config"] or {})
+    if name == "function":
+        return _find_entered(config["config"], config.get("registered_name"), config.get("module"), config)
+    cls = _find_entered(name, config.get("registered_name"), config.get("module"), config)
+    if isinstance(cls, types.FunctionType):
+        return cls
+    return _build_instance(cls, config)
+
+
+def _build_instance(cls: Any, config: dict[str, Any]) -> Any:
+    if not hasattr(cls, "from_config"):
+        raise TypeError(message(cls, "a class that is read from a config must have `from_config()`"))
+    instance = cls.from_config(dict(config["config"] or {}))
+    build_config = config.get("build_config")
+    if build_config and not getattr(instance, "built", True):
+        instance.build_from_config(build_config)
+    compile_config = config.get("compile_config")
+    if compile_config and hasattr(instance, "compile_from_config"):
+        instance.compile_from_config(compile_config)
+    return instance
+
+
+# A config may carry small functions and classes that a file should not be able to do anything with: data only.
+def _deserialize_special(name: str, inner: dict[str, Any]) -> Any:
+    if name == "__numpy__" or name == "__tensor__":
+        return np.array(inner["value"], dtype=_dtype(inner["dtype"]))
+    if name == "__bytes__":
+        return inner["value"].encode("utf-8")
+    if name == "__slice__":
+        return slice(*(deserialize_keras_object(inner[k]) for k in ("start", "stop", "step")))
+    if name == "__ellipsis__":
+        return Ellipsis
+    if name == "__tuple__":
+        return tuple(deserialize_keras_object(inner["value"]))
+    if name == "__keras_tensor__":
+        return {"class_name": name, "config": inner}
+    if name == "__lambda__":
+        raise ValueError(message("deserialize", "a lambda in a file is program code, and Kerata never runs code that a "
+                                 "file carries", {"class_name": name},
+                                 "Build the model in Python and read the weights with load_weights()"))
+    raise TypeError(message("deserialize", "unknown kind of value in a config", {"class_name": name}))
+
+
+def _dtype(name: str) -> Any:
+    if name == "bfloat16":
+        import ml_dtypes
+
+        return ml_dtypes.bfloat16
+    return name
+
+
+def _find_entered(name: Any, registered_name: Any, module: Any, config: dict[str, Any]) -> Any:
+    if not isinstance(name, str):
+        raise TypeError(message("deserialize", "a class or function must be given by its name", {"name": name}))
+    for spelling in (registered_name, name):
+        if isinstance(spelling, str) and (found := registry.get_registered_object(spelling)) is not None:
+            return found
+    if (found := _by_bare_name(name)) is not None and not _is_keras(module):
+        return found
+    if _is_keras(module) or module in ("builtins", None):
+        for kind in _kinds_of(module):
+            if (found := registry.find_builtin(kind, name)) is not None:
+                return found
+    known = [n for kind in _kinds_of(module) for n in registry.names(kind)]
+    raise TypeError(message(
+        "deserialize", f"{name!r} is not known to Kerata and is entered nowhere", {"module": module, "name": name},
+        did_you_mean(name, known) if _is_keras(module)
+        else f"Decorate it with @kerata.saving.register_keras_serializable(), or pass custom_objects={{{name!r}: ...}}",
+    ))  # fmt: skip
+
+
+def _by_bare_name(name: str) -> Any:
+    """A registered object by its name without the package, as files of Keras 3.6 and older name functions."""
+    for full, obj in registry._registered.items():
+        if full.split(">")[-1] == name:
+            return obj
+    return None
+
+
+def _is_keras(module: Any) -> bool:
+    return isinstance(module, str) and (module == "keras" or module.startswith(("keras.", "kerata.", "tf_keras.")))
+
+
+def _kinds_of(module: Any) -> list[str]:
+    """The registry's kinds that a module's name can mean; all of them for names such as `keras.src.models.model`."""
+    exact = [kind for kind, home in MODULES.items() if home == module]
+    return exact + [kind for kind in MODULES if kind not in exact]
+
+
+def resolve(kind: str, identifier: Any, owner: Any = None, argument: str | None = None) -> Any:
+    """One object of many forms: `None`, a name, a config, a class or a ready object.
+
+    Classes found by name, or given, are instantiated; functions and objects are returned as they are.
+    """
+    argument = argument or kind.rstrip("s")
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        if "class_name" not in identifier:
+            raise ValueError(message(owner or kind, f"`{argument}` as a dict must have `class_name` and `config`",
+                                     {argument: identifier}))
+        found = deserialize_keras_object({"config": {}, "module": MODULES[kind], **identifier})
+    elif isinstance(identifier, str):
+        found = registry.find(kind, identifier, owner, argument)
+    else:
+        found = identifier
+    if isinstance(found, type):
+        return found()
+    if not callable(found) and not hasattr(found, "get_config"):
+        raise TypeError(message(owner or kind, f"`{argument}` must be a name, a config, a function or an object",
+                                {argument: identifier}))
+    return found
+
+
+def serialize_named(kind: str, obj: Any) -> Any:
+    """A built-in function of `kind` by its bare name, as Keras writes activations; everything else in full."""
+    home = registry.home_of(obj)
+    if home is not None and isinstance(obj, types.FunctionType):
+        return home[1]
+    return serialize_keras_object(obj)

@@ -1,0 +1,166 @@
+"""The hooks of training, and the list that calls them."""
+
+from typing import Any
+
+from kerata.base.checks import message
+
+BATCH_HOOKS = {
+    "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
+    "test": ("on_test_batch_begin", "on_test_batch_end"),
+    "predict": ("on_predict_batch_begin", "on_predict_batch_end"),
+}
+
+
+class Callback:
+    """Hooks that a training run calls. A callback that defines no batch hook never slows the loop.
+
+    `self.model` is the model, `self.params` holds `epochs`, `steps` and `verbose`.
+    """
+
+    # A callback that only listens and shows, such as a progress bar, follows the loop by this in place of batch hooks.
+    follows_progress = False
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] = {}
+        self._model: Any = None
+        self.validation_data: Any = None
+
+    @property
+    def model(self) -> Any:
+        return getattr(self, "_model", None)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        self._model = model
+
+    def on_progress(self, done: int, logs: dict[str, Any]) -> None:
+        """Called now and then with the number of batches done, where `follows_progress` is true."""
+
+    def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """An older name of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """An older name of `on_train_batch_end`."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Before an epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """After an epoch and its validation; `logs` holds both."""
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Before a batch of training."""
+        self.on_batch_begin(batch, logs=logs)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """After a batch of training; `logs` holds the measures of the epoch so far."""
+        self.on_batch_end(batch, logs=logs)
+
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Before a batch of evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """After a batch of evaluation."""
+
+    def on_predict_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Before a batch of prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """After a batch of prediction."""
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Before training."""
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """After training."""
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Before evaluation or validation."""
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """After evaluation or validation."""
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Before prediction."""
+
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+        """After prediction."""
+
+
+class CallbackList(Callback):
+    """Callbacks in the order in which they are called.
+
+    Args:
+        callbacks: callbacks, alone or in a list, or a `CallbackList`.
+        model: the model that they are told of.
+        params: `epochs`, `steps`, `verbose`.
+    """
+
+    def __init__(self, callbacks: Any = None, model: Any = None, **params: Any):
+        super().__init__()
+        given = callbacks.callbacks if isinstance(callbacks, CallbackList) else callbacks
+        given = [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
+        for callback in given:
+            if not isinstance(callback, Callback) and not hasattr(callback, "on_epoch_end"):
+                fix = "Give an instance" if isinstance(callback, type) else "Derive from kerata.callbacks.Callback"
+                raise TypeError(message("callbacks", "each must be a Callback", {"callback": callback}, fix))
+            if isinstance(callback, type):
+                raise TypeError(message("callbacks", "each must be an instance, not a class", {"callback": callback},
+                                        f"Write {callback.__name__}()"))
+        self.callbacks: list[Any] = given
+        if model is not None:
+            self.set_model(model)
+        self.set_params(params)
+
+    def append(self, callback: Any) -> None:
+        self.callbacks.append(callback)
+
+    def __iter__(self):
+        return iter(self.callbacks)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        self._model = model
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def needs_batches(self, mode: str) -> bool:
+        """Whether any callback has a hook for every batch of `"train"`, `"test"` or `"predict"`."""
+        return any(defines(callback, BATCH_HOOKS[mode]) for callback in self.callbacks)
+
+    @property
+    def needs_progress(self) -> bool:
+        """Whether any callback shows the progress within an epoch."""
+        return any(getattr(callback, "follows_progress", False) for callback in self.callbacks)
+
+
+def defines(callback: Any, hooks: tuple[str, ...]) -> bool:
+    """Whether a callback does something in one of these hooks."""
+    for name in hooks:
+        method = getattr(callback, name, None)
+        if method is not None and getattr(method, "__func__", method) is not getattr(Callback, name):
+            return True
+    return False
+
+
+def _forward(name: str) -> Any:
+    plain = getattr(Callback, name)
+
+    def call(self: CallbackList, *args: Any, **kwargs: Any) -> None:
+        for callback in self.callbacks:
+            method = getattr(callback, name, None)
+            if method is not None and getattr(method, "__func__", None) is not plain or name.startswith("on_train_batch"):
+                method(*args, **kwargs)
+
+    call.__name__, call.__doc__ = name, plain.__doc__
+    return call
+
+
+for _name in [name for name in vars(Callback) if name.startswith("on_")]:
+    setattr(CallbackList, _name, _forward(_name))

@@ -1,0 +1,88 @@
+"""Hyperparameters: numbers that a person would try, which are values of the compiled program and not constants in it.
+
+`rate = Hyperparameter(low=0.0, high=1.0)` in a class makes `layer.rate` a number outside of programs, and a traced value
+inside. Setting it never compiles anything again, and a search may replace it by an axis.
+"""
+
+from collections.abc import Iterator
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import check_number
+from kerata.engine.scope import current_scope
+
+
+class Number(float):
+    """A float that knows where it is kept, so that `optimizer.learning_rate.assign(0.1)` sets it."""
+
+    owner: Any = None
+    attribute: str = ""
+
+    def assign(self, value: Any) -> None:
+        """Sets the hyperparameter to a new number."""
+        setattr(self.owner, self.attribute, float(np.asarray(value)))
+
+    def numpy(self) -> np.floating:
+        """The number as NumPy has it."""
+        return np.float32(self)
+
+    @property
+    def value(self) -> float:
+        """The number as a plain float."""
+        return float(self)
+
+    def __reduce__(self):
+        return (float, (float(self),))
+
+    def __deepcopy__(self, memo: dict) -> float:
+        return float(self)
+
+
+class Hyperparameter:
+    """A number of a layer, regularizer, loss or optimizer that the program takes as a value.
+
+    What is not a number (`None`, or a schedule) stays as it is and is part of the program's structure.
+
+    Args:
+        low, high: the range that is checked when the number is set.
+    """
+
+    def __init__(self, low: float | None = None, high: float | None = None):
+        self.low, self.high = low, high
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        owner._hyperparameters = (*getattr(owner, "_hyperparameters", ()), name)  # type: ignore[attr-defined]
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        if obj is None:
+            return self
+        scope = current_scope()
+        if scope is not None:
+            value = scope.hypers.get((id(obj), self.name))
+            if value is not None:
+                return value
+        try:
+            value = obj.__dict__[self.name]
+        except KeyError:
+            raise AttributeError(f"{type(obj).__name__} has no attribute {self.name!r} yet") from None
+        if type(value) is float:
+            value = Number(value)
+            value.owner, value.attribute = obj, self.name
+        return value
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        if isinstance(value, Real) and not isinstance(value, bool):
+            value = float(check_number(obj, self.name, float(value), self.low, self.high))
+        elif getattr(value, "shape", None) == () and not callable(value):
+            value = float(check_number(obj, self.name, float(np.asarray(value)), self.low, self.high))
+        obj.__dict__[self.name] = value
+
+
+def hyperparameters_of(obj: Any) -> Iterator[str]:
+    """The names of an object's hyperparameters that hold a number now."""
+    for name in getattr(type(obj), "_hyperparameters", ()):
+        if type(obj.__dict__.get(name)) is float:
+            yield name

@@ -1,0 +1,157 @@
+"""Modules: objects whose parts (variables, other modules) are found by looking at their attributes.
+
+Nothing is registered and no container is wrapped: an attribute, a list, a tuple or a dict that holds a part is enough.
+"""
+
+import functools
+import inspect
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from kerata.base import registry
+from kerata.base.checks import did_you_mean, message
+from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.variable import Variable
+
+_counts: dict[str, int] = defaultdict(int)
+
+
+def auto_name(base: str) -> str:
+    """`dense`, `dense_1`, `dense_2`: a new name in the process."""
+    count = _counts[base]
+    _counts[base] += 1
+    return base if count == 0 else f"{base}_{count}"
+
+
+def forget_names() -> None:
+    """Starts counting names anew, as `clear_session` does."""
+    _counts.clear()
+
+
+def _remember_arguments(init: Any) -> Any:
+    """Wraps a constructor so that the outermost call's arguments are kept for `get_config`."""
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+        if "_arguments" not in self.__dict__:
+            try:
+                bound = signature.bind(self, *args, **kwargs)
+            except TypeError as error:
+                raise _explain_arguments(self, signature, kwargs, error) from None
+            arguments = dict(list(bound.arguments.items())[1:])
+            self.__dict__["_arguments"] = (signature, arguments)
+        init(self, *args, **kwargs)
+
+    return wrapped
+
+
+def _explain_arguments(obj: Any, signature: inspect.Signature, kwargs: dict, error: TypeError) -> TypeError:
+    name = type(obj).__name__
+    unknown = [k for k in kwargs if k not in signature.parameters]
+    if not unknown:
+        return TypeError(message(name, str(error)))
+    known = [p for p in signature.parameters if p not in ("self", "kwargs", "args")]
+    return TypeError(message(name, f"unknown argument `{unknown[0]}`", {unknown[0]: kwargs[unknown[0]]},
+                             did_you_mean(unknown[0], known)))
+
+
+class Module:
+    """Anything with variables or hyperparameters: layers, models, losses, metrics, optimizers, regularizers.
+
+    A class whose constructor takes plain arguments needs no `get_config`: the signature gives it.
+    """
+
+    _untracked: frozenset[str] = frozenset()
+    _hyperparameters: tuple[str, ...] = ()
+    # Arguments of the constructor that a config leaves out.
+    _unsaved: frozenset[str] = frozenset()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _remember_arguments(cls.__dict__["__init__"])  # type: ignore[method-assign]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data."""
+        if registry.home_of(type(self)) is None:
+            return self._config_from_call()
+        signature, _ = self._arguments  # type: ignore[attr-defined]
+        names = [name for name in _own_parameters(signature) if name not in self._unsaved]
+        return {name: _plain_argument(getattr(self, name)) for name in names}
+
+    def _config_from_call(self) -> dict[str, Any]:
+        """For a user's own class: what its constructor was given."""
+        signature, arguments = self.__dict__.get("_arguments", (None, {}))
+        if signature is None:
+            return {}
+        plain: dict[str, Any] = {}
+        for name, value in arguments.items():
+            kind = signature.parameters[name].kind
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                if value:
+                    raise NotImplementedError(message(self, "a constructor that takes *args needs its own `get_config()`"))
+            elif kind is inspect.Parameter.VAR_KEYWORD:
+                plain.update(value)
+            else:
+                plain[name] = value
+        return {name: serialize_keras_object(value) for name, value in plain.items()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An object of this class from what `get_config` gave."""
+        return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
+
+
+def _plain_argument(value: Any) -> Any:
+    # Keras writes an activation by its bare name, and every other function in full.
+    home = registry.home_of(value)
+    return home[1] if home is not None and home[0] == "activations" else serialize_keras_object(value)
+
+
+def _own_parameters(signature: inspect.Signature) -> list[str]:
+    skipped = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [n for n, p in signature.parameters.items() if n != "self" and p.kind not in skipped]
+
+
+def parts(module: Module) -> Iterator[tuple[str, Any]]:
+    """(attribute path, part) of the variables and modules that a module holds itself, each once."""
+    seen: set[int] = set()
+    untracked = type(module)._untracked
+    for name, value in module.__dict__.items():
+        if name not in untracked and name != "_arguments":
+            yield from _parts_of(name, value, seen)
+
+
+def _parts_of(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, (Variable, Module)):
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield path, value
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _parts_of(f"{path}/{index}", item, seen)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _parts_of(f"{path}/{key}", item, seen)
+
+
+def modules_of(module: Module, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
+    """(path, module) of a module and everything below it, each once, in order of attributes.
+
+    Regularizers and constraints are reached through the variables that they belong to.
+    """
+    seen = set() if seen is None else seen
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    yield path, module
+    for name, part in parts(module):
+        below = f"{path}/{name}" if path else name
+        if isinstance(part, Module):
+            yield from modules_of(part, below, seen)
+        else:
+            for kind in ("regularizer", "constraint"):
+                if isinstance(owner := getattr(part, kind), Module):
+                    yield from modules_of(owner, f"{below}/{kind}", seen)

@@ -1,0 +1,150 @@
+"""Compiled programs: found again by structure, bounded in number, holding no model.
+
+A program is compiled ahead of time from shapes, so it keeps no reference to the model that it was traced from; a freshly
+built model of the same structure runs the same executable. Where the structure cannot be read (a user's own code), the
+model is traced and its program is found by the text of what was traced: that costs the tracing, not the compiling.
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.kernels.compiler import compiler_options
+
+# An executable of a small model holds one to five megabytes.
+CAPACITY = 128
+
+
+class _Recent(OrderedDict):
+    """A table that forgets what was not used for longest."""
+
+    def find(self, key: Hashable) -> Any:
+        found = self.get(key)
+        if found is not None:
+            self.move_to_end(key)
+        return found
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        self[key] = value
+        while len(self) > CAPACITY:
+            self.popitem(last=False)
+
+
+_by_structure = _Recent()
+_by_text = _Recent()
+_lock = threading.RLock()
+counts = {"traced": 0, "compiled": 0}
+
+
+def forget_programs() -> None:
+    """Drops all compiled programs."""
+    with _lock:
+        _by_structure.clear()
+        _by_text.clear()
+
+
+def signature_of(tree: Any) -> Hashable:
+    """What a program is compiled for: the structure of its arguments and each array's shape and dtype."""
+    leaves, treedef = jax.tree.flatten(tree)
+    return treedef, tuple((np.shape(leaf), leaf.dtype) for leaf in leaves)
+
+
+def spec_of(tree: Any, weak: bool = False) -> Any:
+    """Shapes and dtypes in place of arrays. `weak` numbers take the type of what they are combined with, as Python's."""
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), jax.dtypes.canonicalize_dtype(a.dtype), weak_type=weak), tree)
+
+
+def obtain(
+    name: str, structure: Hashable | None, make: Callable[[], Callable[..., Any]], args: tuple,
+    donate: tuple[int, ...] = (), weak: tuple[int, ...] = (),
+) -> Any:  # fmt: skip
+    """The compiled program for a structure and the shapes of its arguments.
+
+    Args:
+        name: what the program does; part of its identity.
+        structure: equal for models whose programs are equal; `None` where that cannot be known.
+        make: gives the function to trace, where the program is not there yet.
+        args: arguments, or their shapes.
+        donate: positions of arguments whose memory the program takes over.
+        weak: positions of arguments that hold hyperparameters.
+    """
+    signature = signature_of(args)
+    key = (name, structure, signature)
+    with _lock:
+        if structure is not None and (program := _by_structure.find(key)) is not None:
+            return program
+        specs = [spec_of(arg, weak=position in weak) for position, arg in enumerate(args)]
+        counts["traced"] += 1
+        lowered = jax.jit(make(), donate_argnums=donate, keep_unused=True).lower(*specs)
+        program = _find_by_text(name, lowered)
+        if structure is not None:
+            _by_structure.keep(key, program)
+        return program
+
+
+def _find_by_text(name: str, lowered: Any) -> Any:
+    shapes = f"{name}|{lowered.in_tree}|{lowered.out_tree}|"
+    digest = hashlib.sha256((shapes + lowered.as_text()).encode()).digest()
+    program = _by_text.find(digest)
+    if program is None:
+        counts["compiled"] += 1
+        program = lowered.compile(compiler_options=compiler_options(jax.default_backend()))
+        _by_text.keep(digest, program)
+    return program
+
+
+def place(tree: Any) -> Any:
+    """All arrays of a tree on the device, in one transfer."""
+    return jax.device_put(jax.tree.map(np.asarray, tree))
+
+
+def make_advance(step: Callable[..., Any], reset: Callable[..., Any], results: Callable[..., Any], batch_size: int,
+                 masked: bool, kind: str) -> Callable[..., Any]:  # fmt: skip
+    """The training or evaluation program: a loop over batches with a moving stop.
+
+    Args:
+        step: (state, hypers, key, batch, valid) -> state.
+        reset: state -> state at the beginning of an epoch.
+        results: state -> dict of the epoch's measures so far.
+        batch_size: samples a step.
+        masked: whether the last batch may be padded; `step` then gets `valid`, float32 of shape (batch,).
+        kind: "shuffled" and "ordered" feeds hold all samples on the device, "stacked" ones hold a chunk of batches.
+
+    Returns:
+        advance(state, hypers, key, feed, cursor) -> (state, results). The cursor is int32 (offset, start, stop,
+        samples, fresh): batches `start` to `stop`, counted from sample `offset`; `fresh` starts the measures anew.
+    """
+
+    def advance(state: Any, hypers: Any, key: Any, feed: Any, cursor: Any) -> Any:
+        offset, start, stop, samples, fresh = (cursor[i] for i in range(5))
+        state = jax.lax.cond(fresh == 1, reset, lambda s: s, state)
+
+        def body(index: Any, state: Any) -> Any:
+            first = offset + index * batch_size
+            batch = take_batch(feed, kind, index, first, batch_size)
+            valid = None
+            if masked:
+                valid = (first + jnp.arange(batch_size, dtype=jnp.int32) < samples).astype(jnp.float32)
+            return step(state, hypers, key, batch, valid)
+
+        state = jax.lax.fori_loop(start, stop, body, state)
+        return state, results(state)
+
+    return advance
+
+
+def take_batch(feed: Any, kind: str, index: Any, first: Any, batch_size: int) -> Any:
+    """One batch of a feed, inside the program."""
+    data = feed["data"]
+    if kind == "stacked":
+        return jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, index, keepdims=False), data)
+    if kind == "ordered":
+        return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, batch_size), data)
+    rows = jax.lax.dynamic_slice_in_dim(feed["order"], first, batch_size)
+    return jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds", unique_indices=False), data)

@@ -1,0 +1,115 @@
+"""Random keys: a global stream for what happens outside of programs, and one key a step inside.
+
+Inside a program every draw's key comes from the step's key and the number of the draw, so a run does not depend on how
+the steps were cut into chunks. Initial weights are drawn on the host: they need no compiled program.
+"""
+
+import random as python_random
+from typing import Any
+
+import jax
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.engine.module import Module
+from kerata.engine.scope import stack
+from kerata.engine.variable import Variable
+from kerata.kernels.random import fold
+
+_stream: list[np.random.Generator] = []
+
+
+def host_stream() -> np.random.Generator:
+    """The process's stream of random numbers on the host, seeded from the system until a seed is set."""
+    if not _stream:
+        _stream.append(np.random.Generator(np.random.Philox()))
+    return _stream[0]
+
+
+def set_random_seed(seed: int) -> None:
+    """Seeds Python, NumPy and Kerata: two runs of a program on one machine give the same bits.
+
+    >>> import kerata
+    >>> kerata.utils.set_random_seed(1)
+    >>> a = kerata.initializers.GlorotUniform()((2, 2))
+    >>> kerata.utils.set_random_seed(1)
+    >>> b = kerata.initializers.GlorotUniform()((2, 2))
+    >>> bool((a == b).all())
+    True
+    """
+    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool):
+        raise ValueError(message("set_random_seed", "`seed` must be an integer", {"seed": seed}))
+    python_random.seed(int(seed))
+    np.random.seed(int(seed) % 2**32)
+    _stream[:] = [stream_of(int(seed))]
+
+
+def stream_of(*words: int) -> np.random.Generator:
+    """A stream of its own for each sequence of integers."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([w % 2**64 for w in words])))
+
+
+def make_seed() -> int:
+    """A fresh seed from the global stream."""
+    return int(host_stream().integers(2**31))
+
+
+def make_key(seed: int | None = None) -> np.ndarray:
+    """A key of two words, uint32 of shape (2,), on the host: from a seed or from the global stream."""
+    stream = host_stream() if seed is None else stream_of(seed)
+    return stream.integers(2**32, size=2, dtype=np.uint32)
+
+
+class SeedGenerator(Module):
+    """Hands out keys: inside a program from the step's key, outside from a counter.
+
+    Args:
+        seed: an integer for a stream of its own, `None` to follow the program's.
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any):
+        if seed is not None and not isinstance(seed, (int, np.integer)):
+            raise ValueError(message("SeedGenerator", "`seed` must be an integer or None", {"seed": seed}))
+        self.seed = None if seed is None else int(seed)
+        self.name = name or "seed_generator"
+        start = make_seed() if self.seed is None else self.seed
+        # Files of Keras hold the state, so it is a variable; no program carries it.
+        self.state = Variable(np.array([start % 2**32, 0], np.uint32), dtype="uint32", trainable=False, name="seed_generator_state")
+
+    def next(self, ordered: bool = True) -> Any:
+        """The next key, uint32 of shape (2,)."""
+        for scope in reversed(stack()):
+            if scope.key is not None:
+                scope.draws += 1
+                key = fold(scope.key, scope.draws)
+                return key if self.seed is None else fold(key, self.seed)
+        state = self.state.numpy()
+        if not stack():
+            self.state.assign(state + np.array([0, 1], np.uint32))
+        with jax.ensure_compile_time_eval():
+            return fold(jax.numpy.asarray(state), 0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+
+_global_generator: list[SeedGenerator] = []
+
+
+def global_seed_generator() -> SeedGenerator:
+    """The generator that draws without one of their own use."""
+    if not _global_generator:
+        _global_generator.append(SeedGenerator())
+    return _global_generator[0]
+
+
+def draw_key(seed: Any = None) -> Any:
+    """A key from what a person may pass as `seed`: a generator, an integer, a key, or nothing."""
+    if seed is None:
+        return global_seed_generator().next()
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    if isinstance(seed, (int, np.integer)):
+        with jax.ensure_compile_time_eval():
+            return fold(jax.numpy.zeros((2,), "uint32"), int(seed))
+    return seed

@@ -1,0 +1,84 @@
+"""Scopes: inside a program, each variable and hyperparameter stands for a traced value.
+
+While a pure function is traced, a `Scope` holds what every variable is worth now, collects its updates and the losses
+that layers add, hands out random keys, and remembers facts about arrays (their masks, the logits they came from). Outside,
+variables hold concrete arrays, and nothing here is involved.
+"""
+
+import threading
+import weakref
+from typing import Any
+
+_local = threading.local()
+
+
+class Scope:
+    """What variables, hyperparameters and random draws are worth while a function is traced.
+
+    Args:
+        variables: the variables that this scope gives values to.
+        values: one array for each of them.
+        hypers: `(id of owner, name) -> value` of hyperparameters; those not named keep their own number.
+        key: the key of this step's random draws, uint32 of shape (2,); `None` outside of training programs.
+    """
+
+    def __init__(self, variables=(), values=(), hypers=None, key=None):
+        self.values: dict[int, Any] = {id(variable): value for variable, value in zip(variables, values, strict=True)}
+        self.hypers: dict[tuple[int, str], Any] = hypers or {}
+        self.key = key
+        self.draws = 0
+        self.losses: list[Any] = []
+        self.notes: dict[tuple[int, str], tuple[Any, Any]] = {}
+        self.created: list[Any] = []
+
+    def __enter__(self) -> "Scope":
+        stack().append(self)
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        stack().pop()
+
+    def read(self, variables) -> list[Any]:
+        """The present values of some variables, updates included."""
+        return [self.values[id(variable)] for variable in variables]
+
+
+def stack() -> list[Scope]:
+    if not hasattr(_local, "scopes"):
+        _local.scopes = []
+    return _local.scopes
+
+
+def current_scope() -> Scope | None:
+    """The innermost scope, or `None` outside of programs."""
+    scopes = getattr(_local, "scopes", None)
+    return scopes[-1] if scopes else None
+
+
+def in_scope() -> bool:
+    """Whether a program is being traced."""
+    return bool(getattr(_local, "scopes", None))
+
+
+# Facts about arrays outside of scopes, forgotten with the array.
+_notes: dict[tuple[int, str], tuple[Any, Any]] = {}
+
+
+def note(array: Any, kind: str, fact: Any) -> None:
+    """Remembers a fact about an array: its `"mask"`, or the `"logits"` that it was computed from."""
+    key = (id(array), kind)
+    scope = current_scope()
+    if scope is not None:
+        scope.notes[key] = (array, fact)
+    else:
+        _notes[key] = (weakref.ref(array, lambda _: _notes.pop(key, None)), fact)
+
+
+def noted(array: Any, kind: str) -> Any:
+    """The fact remembered about an array, or `None`."""
+    for scope in reversed(getattr(_local, "scopes", ())):
+        found = scope.notes.get((id(array), kind))
+        if found is not None:
+            return found[1]
+    found = _notes.get((id(array), kind))
+    return found[1] if found is not None and found[0]() is array else None

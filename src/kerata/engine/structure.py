@@ -1,0 +1,115 @@
+"""The structure of a model: a value that is equal for models whose compiled programs are equal.
+
+Numbers that are values of the program (hyperparameters, weights) and names are left out; everything else that a built-in
+object holds is in. A user's own code may depend on anything, so a model that holds some has no structure here.
+"""
+
+import hashlib
+import types
+from collections.abc import Hashable
+from typing import Any
+
+import jax
+import numpy as np
+
+from kerata.base import config, registry
+from kerata.engine.module import Module
+from kerata.engine.policy import DTypePolicy
+from kerata.engine.random import SeedGenerator
+from kerata.engine.symbolic import Node, SymbolicTensor
+from kerata.engine.variable import Variable
+
+# What does not change a program: names, bookkeeping, and what the trainer reads in each call anyway.
+IGNORED = frozenset({
+    "name", "_arguments", "_built_shapes", "_losses", "history", "stop_training", "_compile_arguments", "_seen",
+    "_programs", "_fit_state", "optimizer_state", "path", "_trainer", "_direction",
+})  # fmt: skip
+
+
+class Opaque(Exception):
+    """The structure holds a user's own code."""
+
+
+def structure_of(*things: Any) -> Hashable | None:
+    """A hashable value for the structure of some objects, or `None` where a user's own code is part of it."""
+    try:
+        seen: dict[int, int] = {}
+        globals_ = (config.floatx(), config.epsilon(), config.image_data_format(), jax.default_backend())
+        return (globals_, *(_read(thing, seen) for thing in things))
+    except Opaque:
+        return None
+
+
+def _read(value: Any, seen: dict[int, int]) -> Hashable:
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, np.dtype, np.generic)):
+        return (type(value).__name__, value)
+    if isinstance(value, (list, tuple)):
+        return (type(value).__name__, *[_read(item, seen) for item in value])
+    if isinstance(value, dict):
+        return ("dict", *[(str(key), _read(item, seen)) for key, item in value.items()])
+    if isinstance(value, (set, frozenset)):
+        return ("set", *sorted(map(str, value)))
+    if isinstance(value, (DTypePolicy, slice)) or value is Ellipsis:
+        return (type(value).__name__, str(value))
+    if id(value) in seen:
+        return ("seen", seen[id(value)])
+    seen[id(value)] = len(seen)
+    if isinstance(value, Variable):
+        return ("variable", value.shape, value.dtype, value.trainable, value.autocast, value.overwrite_with_gradient,
+                _read(value.regularizer, seen), _read(value.constraint, seen))
+    if isinstance(value, SeedGenerator):
+        return ("seed", value.seed)
+    if isinstance(value, SymbolicTensor):
+        return ("tensor", value.shape, value.dtype)
+    if isinstance(value, Node):
+        return ("node", *[_read(part, seen) for part in (value.operation, value.args, value.kwargs, value.outputs)])
+    if isinstance(value, (np.ndarray, jax.Array)):
+        return _read_array(value)
+    if isinstance(value, Module) or (not callable(value) and is_ours(type(value))):
+        return _read_object(value, seen)
+    return _read_function(value, seen)
+
+
+def _read_array(value: Any) -> Hashable:
+    if value.size > 1_000_000:
+        raise Opaque
+    return ("array", value.shape, str(value.dtype), hashlib.sha256(np.ascontiguousarray(value)).hexdigest())
+
+
+def is_ours(thing: Any) -> bool:
+    """Whether a class or function is Kerata's own."""
+    return (getattr(thing, "__module__", "") or "").partition(".")[0] == "kerata"
+
+
+def _read_object(value: Any, seen: dict[int, int]) -> Hashable:
+    cls = type(value)
+    if not is_ours(cls):
+        raise Opaque
+    hypers = cls._hyperparameters if isinstance(value, Module) else ()
+    found: list[Hashable] = [f"{cls.__module__}.{cls.__qualname__}"]
+    for name, item in value.__dict__.items():
+        if name in IGNORED or (name == "inbound_nodes"):
+            continue
+        if name in hypers and type(item) is float:
+            found.append((name, "number"))
+        else:
+            found.append((name, _read(item, seen)))
+    return tuple(found)
+
+
+def _read_function(value: Any, seen: dict[int, int]) -> Hashable:
+    home = registry.home_of(value)
+    if home is not None:
+        return ("built-in", *home)
+    if isinstance(value, type):
+        if is_ours(value) or value.__module__ in ("builtins", "numpy", "jax.numpy"):
+            return ("class", value.__module__, value.__qualname__)
+        raise Opaque
+    module = (getattr(value, "__module__", "") or "").partition(".")[0]
+    plain = isinstance(value, (types.FunctionType, types.BuiltinFunctionType)) and not getattr(value, "__closure__", None)
+    if plain and module in ("kerata", "jax", "numpy") and "<lambda>" not in value.__qualname__:
+        return ("function", value.__module__, value.__qualname__)
+    wrapped = getattr(value, "__wrapped__", None)
+    if wrapped is not None and module in ("kerata", "jax"):
+        return ("wrapped", _read_function(wrapped, seen))
+    raise Opaque

@@ -1,0 +1,272 @@
+"""Symbolic tensors: shape and dtype without numbers, and the graph of operations that made them.
+
+A layer or a `traceable` function called on symbolic tensors records a node; a `Functional` model runs the nodes again on
+arrays.
+"""
+
+import functools
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.engine.module import Module, auto_name
+from kerata.engine.scope import Scope
+from kerata.engine.variable import Variable, standardize_dtype
+
+# Unknown dimensions are tried with two sizes: what differs in the result is unknown too. Far apart, so that halving an
+# unknown height eight times still tells them apart.
+TRIALS = (1009, 2503)
+
+
+class SymbolicTensor:
+    """The shape and dtype of an array that a model will compute. `keras.KerasTensor` is this class.
+
+    Args:
+        shape: dimensions, `None` where they are unknown.
+        dtype: the type, `floatx()` by default.
+        name: a name for messages and for models that take a dict of inputs.
+    """
+
+    is_symbolic = True
+    history: tuple[Any, int, int]
+
+    def __init__(self, shape: Sequence[int | None], dtype: Any = None, name: str | None = None, **kwargs: Any):
+        self.shape = tuple(None if dim is None else int(dim) for dim in shape)
+        self.dtype = standardize_dtype(dtype)
+        self.name = name or auto_name("keras_tensor")
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def _keras_history(self) -> tuple[Any, int, int]:
+        return self.history
+
+    def to_plain(self) -> dict[str, Any]:
+        """The tensor as Keras 3 writes it into a config."""
+        layer, node, index = self.history
+        return {"class_name": "__keras_tensor__",
+                "config": {"shape": list(self.shape), "dtype": self.dtype, "keras_history": [layer.name, node, index]}}
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(message(f"KerasTensor ({self.name})", "a symbolic tensor has no numbers, so NumPy and "
+                                "jax.numpy functions cannot take it", fix="Use kerata.ops, or do it in a layer's call()"))
+
+    __jax_array__ = __array__
+
+    def __iter__(self) -> Any:
+        raise TypeError(message(f"KerasTensor ({self.name})", "a symbolic tensor cannot be iterated over"))
+
+    def __bool__(self) -> bool:
+        raise TypeError(message(f"KerasTensor ({self.name})", "a symbolic tensor is neither true nor false",
+                                fix="Use kerata.ops.where, or do it in a layer's call()"))
+
+    def __getitem__(self, index: Any) -> Any:
+        return getitem(self, index)
+
+    def __neg__(self) -> Any:
+        return negative(self)
+
+    def __abs__(self) -> Any:
+        return absolute(self)
+
+    __hash__ = object.__hash__
+
+
+class Operation(Module):
+    """A function as a node of a graph.
+
+    Args:
+        function: a function of arrays.
+        name: its name in the graph.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None):
+        self.function = function
+        self.name = name or auto_name(getattr(function, "__name__", "operation").lstrip("_") or "operation")
+        self.inbound_nodes: list[Node] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+class Node:
+    """One call of an operation or a layer on symbolic tensors."""
+
+    def __init__(self, operation: Any, args: tuple, kwargs: dict[str, Any], outputs: Any):
+        self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
+        self.input_tensors = symbolic_leaves((args, kwargs))
+        self.output_tensors = flatten(outputs)
+        operation.inbound_nodes.append(self)
+        for index, tensor in enumerate(self.output_tensors):
+            tensor.history = (operation, len(operation.inbound_nodes) - 1, index)
+
+    @property
+    def is_input(self) -> bool:
+        return not self.input_tensors
+
+
+def is_symbolic(value: Any) -> bool:
+    return isinstance(value, SymbolicTensor)
+
+
+def flatten(tree: Any) -> list[Any]:
+    """The leaves of nested lists, tuples and dicts; dicts in order of their sorted keys, `None` kept."""
+    return jax.tree.leaves(tree, is_leaf=lambda x: x is None)
+
+
+def map_structure(fn: Callable[..., Any], tree: Any, *rest: Any) -> Any:
+    """`fn` of every leaf, `None` included."""
+    return jax.tree.map(fn, tree, *rest, is_leaf=lambda x: x is None)
+
+
+def symbolic_leaves(tree: Any) -> list[SymbolicTensor]:
+    return [leaf for leaf in jax.tree.leaves(tree) if isinstance(leaf, SymbolicTensor)]
+
+
+def has_symbolic(tree: Any) -> bool:
+    return any(isinstance(leaf, SymbolicTensor) for leaf in jax.tree.leaves(tree))
+
+
+def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Symbolic outputs of a function of symbolic tensors, by tracing it on shapes alone."""
+    unknown = any(None in t.shape for t in symbolic_leaves((args, kwargs)))
+    first = _trace(function, args, kwargs, TRIALS[0])
+    if not unknown:
+        return jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), first)
+    second = _trace(function, args, kwargs, TRIALS[1])
+
+    def merge(a: Any, b: Any) -> SymbolicTensor:
+        return SymbolicTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
+
+    return jax.tree.map(merge, first, second)
+
+
+def _trace(function: Callable[..., Any], args: tuple, kwargs: dict, trial: int) -> Any:
+    leaves, treedef = jax.tree.flatten((args, kwargs))
+    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)]
+    shapes = [
+        jax.ShapeDtypeStruct([trial if d is None else d for d in leaves[i].shape], leaves[i].dtype) for i in places
+    ]
+
+    def run(values: list[Any]) -> Any:
+        filled = list(leaves)
+        for place, value in zip(places, values, strict=True):
+            filled[place] = value
+        full_args, full_kwargs = jax.tree.unflatten(treedef, filled)
+        with Scope(key=jnp.zeros((2,), jnp.uint32)):
+            return jax.tree.map(_as_array, function(*full_args, **full_kwargs))
+
+    return jax.eval_shape(run, shapes)
+
+
+def _as_array(value: Any) -> Any:
+    return value.value if isinstance(value, Variable) else jnp.asarray(value)
+
+
+def traceable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Lets a function of arrays be called on symbolic tensors as well: it then becomes a node of the graph."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if not has_symbolic((args, kwargs)):
+            return function(*args, **kwargs)
+        outputs = infer(function, *args, **kwargs)
+        Node(Operation(wrapped), args, kwargs, outputs)
+        return outputs
+
+    return wrapped
+
+
+def _getitem(x: Any, index: Any) -> Any:
+    return x[index]
+
+
+def _traced(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any) -> Any:
+        return function(*args)
+
+    call.__name__ = name
+    return traceable(call)
+
+
+getitem = _traced("get_item", _getitem)
+negative = _traced("negative", jnp.negative)
+absolute = _traced("absolute", jnp.abs)
+
+_OPERATORS = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide",
+    "mod": "mod", "pow": "power", "matmul": "matmul", "and_": "logical_and", "or_": "logical_or",
+}  # fmt: skip
+_COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "ne": "not_equal"}
+
+
+def _method(function: Callable[..., Any], swapped: bool) -> Callable[..., Any]:
+    def method(self: Any, other: Any) -> Any:
+        return function(other, self) if swapped else function(self, other)
+
+    return method
+
+
+BINARY: dict[str, Callable[..., Any]] = {}
+for _name, _op in {**_OPERATORS, **_COMPARISONS}.items():
+    BINARY[_op] = _traced(_op, getattr(operator, _name))
+    setattr(SymbolicTensor, f"__{_name.rstrip('_')}__", _method(BINARY[_op], swapped=False))
+    if _name in _OPERATORS:
+        setattr(SymbolicTensor, f"__r{_name.rstrip('_')}__", _method(BINARY[_op], swapped=True))
+
+
+def sort_nodes(inputs: Iterable[SymbolicTensor], outputs: Iterable[SymbolicTensor], owner: Any) -> list[Node]:
+    """The nodes between inputs and outputs in an order in which they can run.
+
+    Raises `ValueError` where an output depends on a tensor that no input leads to.
+    """
+    known = {id(t) for t in inputs}
+    order: list[Node] = []
+    done: set[int] = set()
+    # An explicit stack: models of a thousand layers are deeper than Python's own.
+    pending: list[tuple[SymbolicTensor, bool]] = [(t, False) for t in reversed(list(outputs))]
+    while pending:
+        tensor, ready = pending.pop()
+        if id(tensor) in known:
+            continue
+        operation, index, _ = tensor.history
+        node = operation.inbound_nodes[index]
+        if id(node) in done:
+            continue
+        if ready:
+            done.add(id(node))
+            order.append(node)
+            continue
+        if node.is_input:
+            raise ValueError(message(owner, "every output must be computed from `inputs`",
+                                     {"missing input": tensor.name, "shape": tensor.shape},
+                                     "Add it to the `inputs` of the model"))
+        pending.append((tensor, True))
+        pending.extend((t, False) for t in reversed(node.input_tensors))
+    return order
+
+
+def run_nodes(nodes: Sequence[Node], values: dict[int, Any], call: Callable[..., Any] | None = None) -> dict[int, Any]:
+    """Runs nodes on the values of tensors by id, to which it adds theirs. `call(operation, args, kwargs)` may step in."""
+    for node in nodes:
+        args, kwargs = jax.tree.map(lambda t: values[id(t)] if isinstance(t, SymbolicTensor) else t,
+                                    (node.args, node.kwargs))  # fmt: skip
+        result = call(node.operation, args, kwargs) if call else node.operation(*args, **kwargs)
+        for tensor, value in zip(node.output_tensors, flatten(result), strict=True):
+            values[id(tensor)] = value
+    return values
+
+
+def as_batch_spec(array: Any) -> jax.ShapeDtypeStruct:
+    """Shape and dtype of an array, with the types that JAX gives it."""
+    return jax.ShapeDtypeStruct(np.shape(array), jax.dtypes.canonicalize_dtype(array.dtype))

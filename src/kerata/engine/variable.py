@@ -1,0 +1,315 @@
+"""Variables: named arrays that programs read and update.
+
+Outside a program a variable holds a concrete array; inside one it stands for its traced value in the current scope.
+"""
+
+import contextlib
+import operator
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base import config
+from kerata.base.checks import message
+from kerata.engine.scope import current_scope, stack
+
+_local = threading.local()
+
+
+@contextlib.contextmanager
+def name_scope(name: str) -> Iterator[None]:
+    """Prefixes the paths of the variables created inside, `encoder/dense/kernel`."""
+    names = _names()
+    names.append(name)
+    try:
+        yield
+    finally:
+        names.pop()
+
+
+def open_name(name: str) -> contextlib.AbstractContextManager[None]:
+    """`name_scope(name)`, unless it is the innermost one already: `build` may be called within a call or alone."""
+    return contextlib.nullcontext() if _names()[-1:] == [name] else name_scope(name)
+
+
+def _names() -> list[str]:
+    if not hasattr(_local, "names"):
+        _local.names = []
+    return _local.names
+
+
+@contextlib.contextmanager
+def autocast(dtype: Any) -> Iterator[None]:
+    """Float variables read inside the block come in `dtype`: mixed precision."""
+    before = getattr(_local, "autocast", None)
+    _local.autocast = dtype
+    try:
+        yield
+    finally:
+        _local.autocast = before
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """The name of a type: `"float32"` for `None`, `float`, `np.float32` and `"float32"`."""
+    if dtype is None:
+        return config.floatx()
+    if dtype in (float, "float"):
+        return config.floatx()
+    if dtype in (int, "int"):
+        return "int32"
+    if isinstance(dtype, str) and dtype == "string":
+        return dtype
+    name = getattr(dtype, "name", None) or (dtype if isinstance(dtype, str) else None)
+    try:
+        return jnp.dtype(dtype if name is None else name).name
+    except TypeError:
+        raise ValueError(message("dtype", "unknown type", {"dtype": dtype})) from None
+
+
+class Variable:
+    """An array that programs read and update.
+
+    Args:
+        initializer: an array, or a function of (shape, dtype) that gives one.
+        shape: the shape, where `initializer` is a function.
+        dtype: the type, `floatx()` by default.
+        trainable: whether an optimizer may change it.
+        name: its name; its path is the names of the layers around it and its own.
+        regularizer, constraint: applied to it by the training program.
+
+    >>> v = Variable([1.0, 2.0], name="v")
+    >>> v.assign_add([1.0, 1.0])
+    >>> v.numpy()
+    array([2., 3.], dtype=float32)
+    """
+
+    def __init__(self, initializer, shape=None, dtype=None, trainable=True, autocast=True, aggregation="none",
+                 synchronization="auto", name=None, regularizer=None, constraint=None, layout=None):  # fmt: skip
+        self.name = name or "variable"
+        self.path = "/".join([*_names(), self.name])
+        self._trainable = bool(trainable)
+        self.overwrite_with_gradient = False
+        self.autocast = autocast
+        self.aggregation = aggregation
+        self.regularizer = regularizer
+        self.constraint = constraint
+        self.layout = layout
+        if callable(initializer) and not hasattr(initializer, "__array__"):
+            if shape is None:
+                raise ValueError(message(f"Variable ({self.path})", "`shape` is needed where the initializer is a function"))
+            self._dtype = standardize_dtype(dtype)
+            self._shape = standardize_shape(shape, f"Variable ({self.path})")
+            # Initial values are concrete even where a layer is built while its call is being traced.
+            with jax.ensure_compile_time_eval():
+                value = initializer(self._shape, dtype=self._dtype)
+        else:
+            value = initializer
+            if isinstance(value, Variable):
+                value = value.numpy()
+            if dtype is None and hasattr(value, "dtype"):
+                dtype = value.dtype if np.dtype(value.dtype) not in (np.dtype("float64"), np.dtype("int64")) else (
+                    "int32" if np.dtype(value.dtype) == np.dtype("int64") else None)  # fmt: skip
+            elif dtype is None:
+                kind = np.asarray(value).dtype.kind
+                dtype = {"i": "int32", "b": "bool"}.get(kind)
+            self._dtype = standardize_dtype(dtype)
+            self._shape = tuple(np.shape(value))
+        self._value = self._take(value)
+        # Set when someone outside may hold the array, so that a program must not take its memory over.
+        self.exposed = True
+        scope = current_scope()
+        if scope is not None:
+            scope.created.append(self)
+
+    def _take(self, value: Any) -> Any:
+        """The value with this variable's dtype: a NumPy array until a device is needed, then a JAX array."""
+        if isinstance(value, Variable):
+            value = value.value
+        if isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer):
+            return value if value.dtype == self._dtype else value.astype(self._dtype)
+        if isinstance(value, jax.core.Tracer):
+            raise RuntimeError(message(f"Variable ({self.path})", "a traced value cannot be kept outside of its program",
+                                       fix="Assign variables only inside call(), update_state() or train_step()"))
+        return np.array(value, dtype=jnp.dtype(self._dtype))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self._shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self._shape))
+
+    @property
+    def dtype(self) -> str:
+        return self._dtype
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+
+    @property
+    def value(self) -> Any:
+        """The array: traced inside a program, concrete outside."""
+        for scope in reversed(stack()):
+            value = scope.values.get(id(self))
+            if value is not None:
+                break
+        else:
+            if isinstance(self._value, np.ndarray):
+                with jax.ensure_compile_time_eval():
+                    self._value = jnp.asarray(self._value)
+            self.exposed = True
+            value = self._value
+        dtype = getattr(_local, "autocast", None)
+        if dtype is not None and self.autocast and jnp.issubdtype(value.dtype, jnp.floating):
+            return value.astype(dtype)
+        return value
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the value in host memory."""
+        return np.array(self.peek())
+
+    def peek(self) -> Any:
+        """The concrete array or NumPy array, for reading at once and not for keeping."""
+        return self._value
+
+    def assign(self, value: Any) -> Any:
+        """Gives the variable a new value of the same shape."""
+        if isinstance(value, Variable):
+            value = value.value
+        shape = np.shape(value)
+        if shape != self._shape:
+            raise ValueError(message(f"Variable ({self.path})", f"a new value must have shape {self._shape}",
+                                     {"shape": shape}))
+        scopes = stack()
+        for scope in reversed(scopes):
+            if id(self) in scope.values:
+                scope.values[id(self)] = jnp.asarray(value, dtype=self._dtype)
+                return None
+        if scopes:
+            # A variable that the program does not carry: kept for the length of the trace only.
+            scopes[-1].values[id(self)] = jnp.asarray(value, dtype=self._dtype)
+            return None
+        self._value = self._take(value)
+        self.exposed = True
+        return None
+
+    def place(self, value: Any) -> None:
+        """Takes over an array that a program returned; nobody else holds it."""
+        self._value = value
+        self.exposed = False
+
+    def assign_add(self, value: Any) -> None:
+        """Adds to the value."""
+        self.assign(self.value + value)
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtracts from the value."""
+        self.assign(self.value - value)
+
+    def __jax_array__(self) -> Any:
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.asarray(self.value, dtype=dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        # Everything that an array has (`.T`, `.sum()`, `.astype()`), a variable has.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.value, name)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.value[index]
+
+    def __len__(self) -> int:
+        return self._shape[0]
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __neg__(self) -> Any:
+        return -self.value
+
+    def __abs__(self) -> Any:
+        return abs(self.value)
+
+    def __eq__(self, other: Any) -> Any:
+        return self.value == _plain(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self.value != _plain(other)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        value = "" if current_scope() is not None else f", value={self.numpy()}"
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}{value}>"
+
+    def __deepcopy__(self, memo: dict) -> "Variable":
+        twin = object.__new__(Variable)
+        twin.__dict__.update(self.__dict__)
+        memo[id(self)] = twin
+        twin._value = np.array(self._value)
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_value": np.array(self._value)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Variable) else value
+
+
+def _binary(op: Any, swapped: bool) -> Any:
+    def method(self: Variable, other: Any) -> Any:
+        other = _plain(other)
+        if getattr(other, "is_symbolic", False):
+            return NotImplemented
+        return op(other, self.value) if swapped else op(self.value, other)
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor"):
+    _op = getattr(operator, _name)
+    setattr(Variable, f"__{_name.rstrip('_')}__", _binary(_op, swapped=False))
+    setattr(Variable, f"__r{_name.rstrip('_')}__", _binary(_op, swapped=True))
+for _name in ("lt", "le", "gt", "ge"):
+    setattr(Variable, f"__{_name}__", _binary(getattr(operator, _name), swapped=False))
+
+
+def standardize_shape(shape: Any, owner: Any = "shape") -> tuple[int, ...]:
+    """A tuple of whole numbers of at least 0."""
+    try:
+        shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+        dims = tuple(operator.index(dim) for dim in shape)
+    except TypeError:
+        raise ValueError(message(owner, "the shape of a variable must be known whole numbers", {"shape": shape},
+                                 "Give every dimension that weights depend on, e.g. Input(shape=(10,))")) from None
+    if any(dim < 0 for dim in dims):
+        raise ValueError(message(owner, "dimensions must be at least 0", {"shape": shape}))
+    return dims

@@ -1,0 +1,99 @@
+"""Inputs of functional and sequential models."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kerata.base.checks import message
+from kerata.base.registry import builtin
+from kerata.engine.module import auto_name
+from kerata.engine.symbolic import Node, SymbolicTensor
+from kerata.layers.layer import Layer
+
+
+@builtin("layers")
+class InputLayer(Layer):
+    """The place of an input in a graph; `Input()` makes one and returns its tensor.
+
+    Args:
+        shape: a sample's shape, without the batch; `None` for a dimension of any size.
+        batch_size: the batch's size where it is fixed, as stateful recurrent layers need.
+        dtype: the type that inputs are converted to.
+        batch_shape: the shape with the batch, in place of `shape` and `batch_size`.
+        name: the input's name, by which a dict of inputs is matched.
+    """
+
+    mixes_samples = False
+
+    def __init__(self, shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None,
+                 input_tensor=None, optional=False, name=None, **kwargs):  # fmt: skip
+        super().__init__(name=name or auto_name("input_layer"))
+        if kwargs.get("input_shape") is not None:
+            shape = kwargs.pop("input_shape")
+        if kwargs.get("batch_input_shape") is not None:
+            batch_shape = kwargs.pop("batch_input_shape")
+        if sparse or ragged:
+            raise NotImplementedError(message(self, "sparse and ragged inputs are not there"))
+        if shape is not None and batch_shape is not None:
+            raise ValueError(message(self, "give `shape` or `batch_shape`, not both",
+                                     {"shape": shape, "batch_shape": batch_shape}))
+        if batch_shape is None:
+            if shape is None:
+                raise ValueError(message(self, "`shape` is needed", fix="Input(shape=(784,)) takes samples of 784 numbers"))
+            batch_shape = (batch_size, *check_sample_shape(self, shape))
+        self._batch_shape = tuple(batch_shape)
+        self.optional = optional
+        self.input_dtype = SymbolicTensor((), dtype).dtype
+        self.built = True
+        self.tensor = SymbolicTensor(self._batch_shape, self.input_dtype, name=self.name)
+        Node(self, (), {}, self.tensor)
+
+    _untracked = Layer._untracked | {"tensor"}
+
+    @property
+    def batch_shape(self) -> tuple[int | None, ...]:
+        return self._batch_shape
+
+    @property
+    def dtype(self) -> str:
+        return self.input_dtype
+
+    def call(self) -> Any:
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        return {"batch_shape": self._batch_shape, "dtype": self.input_dtype, "sparse": False, "ragged": False,
+                "name": self.name, **({"optional": True} if self.optional else {})}
+
+
+def check_sample_shape(owner: Any, shape: Any) -> tuple[int | None, ...]:
+    """A sample's shape as a tuple of whole numbers and `None`; a single number is a shape of one dimension."""
+    if isinstance(shape, int):
+        shape = (shape,)
+    if not isinstance(shape, Sequence) or isinstance(shape, str):
+        try:
+            shape = tuple(shape)
+        except TypeError:
+            raise TypeError(message(owner, "`shape` must be a tuple of numbers", {"shape": shape})) from None
+    for dim in shape:
+        if dim is not None and (not hasattr(dim, "__index__") or dim < 0):
+            raise ValueError(message(owner, "`shape` must hold whole numbers of at least 0, or None", {"shape": shape}))
+    return tuple(shape)
+
+
+def Input(shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None, name=None, tensor=None,
+          optional=False, **kwargs) -> SymbolicTensor:  # fmt: skip
+    """A symbolic input of a model.
+
+    Args:
+        shape: a sample's shape, without the batch.
+        batch_size: the batch's size where it is fixed.
+        dtype: the type that inputs are converted to.
+        batch_shape: the shape with the batch, in place of `shape` and `batch_size`.
+        name: by which a dict of inputs is matched.
+
+    >>> import kerata
+    >>> kerata.Input(shape=(784,), name="pixels").shape
+    (None, 784)
+    """
+    return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, ragged=ragged,
+                      batch_shape=batch_shape, name=name, optional=optional, **kwargs).tensor

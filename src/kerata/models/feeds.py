@@ -1,0 +1,218 @@
+"""How data reaches the programs: whole on the device, or in stacked chunks from a thread."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.data.samples import Samples
+from kerata.data.sources import Batches
+
+# Small data is padded to a few sizes, so that the folds of a cross-validation run the same program.
+PADDED_BYTES = 64 * 2**20
+# A chunk of stacked batches: enough to hide a call's cost, little enough to come soon.
+CHUNK_BYTES = 32 * 2**20
+CHUNK_BATCHES = 32
+UNLIMITED = np.int32(2**31 - 1)
+
+
+class Chunk(NamedTuple):
+    """A part of an epoch that one program can run: `count` batches of `batch_size` samples."""
+
+    feed: dict[str, Any]
+    kind: str
+    batch_size: int
+    offset: int
+    count: int
+    samples: int
+    masked: bool
+
+
+def bucket(size: int, multiple: int) -> int:
+    """A size at most an eighth larger, of which there are few; a multiple of the batch size.
+
+    >>> bucket(315, 28), bucket(316, 28)
+    (336, 336)
+    """
+    grain = max(multiple, 2 ** max(0, size.bit_length() - 4))
+    return -(-size // grain) * grain if grain == multiple else -(-(-(-size // grain) * grain) // multiple) * multiple
+
+
+class DeviceFeed:
+    """Samples that are put on the device once, and gathered there batch by batch.
+
+    Args:
+        samples: the data.
+        batch_size: samples a step.
+        masked: whether the last, smaller batch is padded; otherwise it is a chunk of its own size.
+        shuffled: whether each epoch has an order of its own.
+    """
+
+    def __init__(self, samples: Samples, batch_size: int, masked: bool, shuffled: bool):
+        self.size, self.masked, self.shuffled = samples.size, masked, shuffled
+        self.batch_size = min(batch_size, self.size) if not masked else batch_size
+        capacity = -(-self.size // self.batch_size) * self.batch_size
+        if samples.nbytes <= PADDED_BYTES:
+            capacity = bucket(self.size, self.batch_size)
+        self.capacity = capacity
+        rows = capacity if not shuffled or samples.nbytes <= PADDED_BYTES else self.size
+        self.data = jax.device_put(jax.tree.map(lambda a: pad_rows(a, rows), samples.tree))
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return -(-self.size // self.batch_size)
+
+    def chunks(self, stream: Any = None) -> Iterator[Chunk]:
+        """The parts of one epoch, in an order drawn from `stream`."""
+        feed: dict[str, Any] = {"data": self.data}
+        kind = "ordered"
+        if self.shuffled:
+            kind = "shuffled"
+            order = np.zeros(self.capacity, np.int32)
+            order[: self.size] = stream.permutation(self.size)
+            feed["order"] = order
+        if self.masked:
+            yield Chunk(feed, kind, self.batch_size, 0, self.steps, self.size, True)
+            return
+        full, rest = divmod(self.size, self.batch_size)
+        if full:
+            yield Chunk(feed, kind, self.batch_size, 0, full, self.size, False)
+        if rest:
+            yield Chunk(feed, kind, rest, full * self.batch_size, 1, self.size, False)
+
+
+def pad_rows(array: Any, rows: int) -> Any:
+    """The array with rows of zeros added."""
+    missing = rows - array.shape[0]
+    if missing <= 0:
+        return array
+    padding = [(0, missing)] + [(0, 0)] * (array.ndim - 1)
+    return jnp.pad(array, padding) if isinstance(array, jax.Array) else np.pad(array, padding)
+
+
+class StreamFeed:
+    """Batches from an iterator, stacked into chunks by a thread that runs ahead.
+
+    Args:
+        batches: the source.
+        limit: batches an epoch, where the source does not end by itself.
+        masked: whether a smaller batch may be padded to the usual size.
+        stacking: whether batches are stacked at all; not where callbacks want each one as it comes.
+    """
+
+    def __init__(self, batches: Batches, limit: int | None, masked: bool, stacking: bool = True):
+        self.batches, self.masked, self.stacking = batches, masked, stacking
+        self.steps = limit if limit is not None else batches.length
+        self.epoch = 0
+        self.usual: int | None = None
+
+    def chunks(self, stream: Any = None) -> Iterator[Chunk]:
+        """The parts of one epoch as they come."""
+        source = self.batches.start(self.epoch)
+        self.epoch += 1
+        ready: queue.Queue = queue.Queue(maxsize=2)
+        stopped = threading.Event()
+
+        def put(item: Any) -> bool:
+            while not stopped.is_set():
+                try:
+                    ready.put(item, timeout=0.1)
+                    return True
+                except queue.Full:
+                    continue
+            return False
+
+        def work() -> None:
+            try:
+                for chunk in self._stack(source):
+                    if not put(chunk):
+                        return
+                put(None)
+            except BaseException as error:
+                put(error)
+
+        # Iterators that cannot be told to stop are read by this thread alone, and only as far as the epoch goes.
+        worker = threading.Thread(target=work, name="kerata-feed", daemon=True)
+        worker.start()
+        try:
+            while (item := ready.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            stopped.set()
+            worker.join()
+        self.batches.finish()
+
+    def _stack(self, source: Iterator[Any]) -> Iterator[Chunk]:
+        group: list[Any] = []
+        shape: Any = None
+        taken = 0
+        while self.steps is None or taken < self.steps:
+            try:
+                batch = next(source)
+            except StopIteration:
+                break
+            taken += 1
+            size = jax.tree.leaves(batch)[0].shape[0]
+            if self.usual is None:
+                self.usual = size
+            found = jax.tree.structure(batch), [(a.shape, a.dtype) for a in jax.tree.leaves(batch)]
+            if group and (found != shape or len(group) >= self._room(group[0])):
+                yield self._chunk(group)
+                group = []
+            group.append(batch)
+            shape = found
+        if group:
+            yield self._chunk(group)
+        if self.steps is not None and taken < self.steps:
+            yield Chunk({}, "ended", 0, 0, taken, 0, False)
+
+    def _room(self, batch: Any) -> int:
+        if not self.stacking:
+            return 1
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
+        room = max(1, min(CHUNK_BATCHES, CHUNK_BYTES // max(size, 1)))
+        return room if self.steps is None else min(room, max(self.steps, 1))
+
+    def _chunk(self, group: list[Any]) -> Chunk:
+        size = jax.tree.leaves(group[0])[0].shape[0]
+        usual = self.usual or size
+        count, samples, masked = len(group), int(UNLIMITED), self.masked
+        if self.masked and size < usual and count == 1:
+            group = [jax.tree.map(lambda a: pad_rows(a, usual), group[0])]
+            samples, size = size, usual
+        room = self._room(group[0])
+        # Always the same number of slots, so that the same program runs whatever the number of batches in the chunk.
+        group = group + [group[-1]] * (room - count)
+        data = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *group)
+        return Chunk({"data": jax.device_put(data)}, "stacked", size, 0, count, samples, masked)
+
+
+def first_batch(source: Samples | Batches, batch_size: int) -> tuple[Any, Any]:
+    """One batch for its shapes, and the source with that batch still in it."""
+    if isinstance(source, Samples):
+        return source.slice(0, min(batch_size, source.size)).tree, source
+    iterator = source.start(0)
+    try:
+        batch = next(iterator)
+    except StopIteration:
+        raise ValueError("data: the source of batches must give at least one batch. Received: none.") from None
+    pending: list[Any] = [batch]
+
+    def start(epoch: int) -> Iterator[Any]:
+        if pending:
+            yield pending.pop()
+            yield from iterator
+        else:
+            yield from source.start(epoch)
+
+    if source.endless:
+        shared = start(0)
+        return batch, Batches(lambda epoch: shared, source.length, True, source.finish)
+    return batch, Batches(start, source.length, False, source.finish)

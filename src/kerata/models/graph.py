@@ -1,0 +1,173 @@
+"""Functional models: a graph of layers between symbolic inputs and outputs."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.engine.scope import note, noted
+from kerata.engine.symbolic import (
+    Node,
+    SymbolicTensor,
+    flatten,
+    run_nodes,
+    sort_nodes,
+)
+from kerata.layers.input import InputLayer
+from kerata.layers.layer import Layer
+from kerata.engine.symbolic import Operation
+
+
+class Graph:
+    """The layers between inputs and outputs, in an order in which they can run.
+
+    Args:
+        inputs, outputs: symbolic tensors, alone or in lists, tuples or dicts.
+        owner: the model, for messages.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, owner: Any):
+        for name, tree in (("inputs", inputs), ("outputs", outputs)):
+            wrong = [leaf for leaf in flatten(tree) if not isinstance(leaf, SymbolicTensor)]
+            if wrong or not flatten(tree):
+                raise ValueError(message(owner, f"`{name}` must be symbolic tensors, made by Input() and by calling layers",
+                                         {name: wrong[0] if wrong else tree}))
+        self.inputs_tree, self.outputs_tree = inputs, outputs
+        self.inputs: list[SymbolicTensor] = flatten(inputs)
+        self.outputs: list[SymbolicTensor] = flatten(outputs)
+        self.nodes: list[Node] = sort_nodes(self.inputs, self.outputs, owner)
+        self.operations = self._operations()
+
+    def _operations(self) -> list[Any]:
+        """Inputs first, then layers in the order in which Keras lists them: by depth, then by first use."""
+        found = {id(op): op for op in (t.history[0] for t in self.inputs)}
+        for node in self._by_depth():
+            found.setdefault(id(node.operation), node.operation)
+        return list(found.values())
+
+    def _by_depth(self) -> list[Node]:
+        """Nodes from the inputs on, those far from the outputs first."""
+        depth: dict[int, int] = {}
+        producer = {id(t): node for node in self.nodes for t in node.output_tensors}
+        for node in reversed(self.nodes):
+            depth.setdefault(id(node), 0)
+            for tensor in node.input_tensors:
+                if (before := producer.get(id(tensor))) is not None:
+                    depth[id(before)] = max(depth.get(id(before), 0), depth[id(node)] + 1)
+        # A shared layer stands where its deepest call stands.
+        deepest: dict[int, int] = {}
+        for node in self.nodes:
+            deepest[id(node.operation)] = max(deepest.get(id(node.operation), 0), depth[id(node)])
+        return sorted(self.nodes, key=lambda node: -deepest[id(node.operation)])
+
+    @property
+    def layers(self) -> list[Layer]:
+        return [op for op in self.operations if isinstance(op, (Layer, Operation))]
+
+    def run(self, inputs: list[Any]) -> Any:
+        """Outputs in their structure for a flat list of inputs."""
+        values = {id(tensor): value for tensor, value in zip(self.inputs, inputs, strict=True)}
+        run_nodes(self.nodes, values)
+        leaves = [values[id(tensor)] for tensor in self.outputs]
+        return jax.tree.unflatten(jax.tree.structure(self.outputs_tree), leaves)
+
+    @property
+    def input_names(self) -> list[str]:
+        if isinstance(self.inputs_tree, dict):
+            return [str(key) for key in sorted(self.inputs_tree)]
+        return [tensor.name for tensor in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Keys of a dict of outputs, else the names of the layers that made them."""
+        if isinstance(self.outputs_tree, dict):
+            return [str(key) for key in sorted(self.outputs_tree)]
+        names: list[str] = []
+        for tensor in self.outputs:
+            base = name = tensor.history[0].name
+            count = 1
+            while name in names:
+                name, count = f"{base}_{count}", count + 1
+            names.append(name)
+        return names
+
+    def match_inputs(self, inputs: Any, owner: Any) -> list[Any]:
+        """A flat list of arrays for what a caller passes: one array, a list, a tuple or a dict by names."""
+        if isinstance(inputs, dict):
+            flat = self._match_by_name(inputs, owner)
+        elif isinstance(inputs, (list, tuple)) and not (len(self.inputs) == 1 and _is_numbers(inputs)):
+            flat = flatten(inputs)
+        else:
+            flat = [inputs]
+        if len(flat) != len(self.inputs):
+            raise ValueError(message(owner, f"expected {len(self.inputs)} input(s): {', '.join(self.input_names)}",
+                                     {"inputs": len(flat)}))
+        return [fit_input(value, tensor, owner) for value, tensor in zip(flat, self.inputs, strict=True)]
+
+    def _match_by_name(self, inputs: dict[str, Any], owner: Any) -> list[Any]:
+        names = self.input_names
+        if len(self.inputs) == 1 and len(inputs) == 1 and not isinstance(self.inputs_tree, dict):
+            return list(inputs.values())
+        if missing := [name for name in names if name not in inputs]:
+            others = [tensor.name for tensor in self.inputs]
+            if all(name in inputs for name in others):
+                return [inputs[name] for name in others]
+            raise ValueError(message(owner, f"expected inputs named {', '.join(names)}",
+                                     {"missing": missing, "given": sorted(inputs)}))
+        return [inputs[name] for name in names]
+
+
+def _is_numbers(value: Any) -> bool:
+    leaves = jax.tree.leaves(value)
+    return bool(leaves) and all(isinstance(leaf, (int, float)) for leaf in leaves)
+
+
+def fit_input(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:
+    """An input in the shape and type that the graph expects, or a `ValueError` that says what differs.
+
+    A missing or superfluous last axis of size 1 is added or removed, as in Keras.
+    """
+    if value is None:
+        return value
+    if isinstance(value, SymbolicTensor):
+        check_shape(value.shape, tensor, owner)
+        return value
+    if not hasattr(value, "dtype"):
+        value = np.asarray(value)
+    mask = noted(value, "mask")
+    shape, expected = tuple(value.shape), tensor.shape
+    if len(shape) == len(expected) + 1 and shape[-1] == 1:
+        value = value[..., 0]
+    elif len(shape) == len(expected) - 1 and expected[-1] == 1:
+        value = value[..., None]
+    check_shape(tuple(value.shape), tensor, owner)
+    if getattr(value.dtype, "kind", "") not in "OUS":
+        converted = jnp.asarray(value, dtype=tensor.dtype)
+        if mask is not None and converted is not value:
+            note(converted, "mask", mask)
+        return converted
+    return value
+
+
+def check_shape(shape: tuple, tensor: SymbolicTensor, owner: Any) -> None:
+    expected = tensor.shape
+    fits = len(shape) == len(expected) and all(
+        e is None or s is None or e == s for s, e in zip(shape[1:], expected[1:], strict=True)
+    )
+    if not fits:
+        text = str(expected).replace("None", "any", 1)
+        fix = f"Reshape the data: each sample must have shape {expected[1:]}"
+        raise ValueError(message(owner, f"input '{tensor.name}' must have shape {text}", {"shape": shape}, fix))
+
+
+def input_tensor_of(layer: Layer) -> SymbolicTensor | None:
+    """A fresh input tensor for a layer that knows its input's shape."""
+    batch_shape = getattr(layer, "_batch_shape", None)
+    if isinstance(layer, InputLayer):
+        return layer.tensor
+    if batch_shape is None:
+        return None
+    dtype = layer.compute_dtype if type(layer).__name__ != "Embedding" else "float32"
+    return InputLayer(batch_shape=batch_shape, dtype=dtype).tensor

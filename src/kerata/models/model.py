@@ -1,0 +1,195 @@
+"""Models: layers that can be trained, saved and described."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from kerata.base.checks import did_you_mean, message
+from kerata.base.registry import builtin
+from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.module import auto_name
+from kerata.engine.symbolic import SymbolicTensor, has_symbolic
+from kerata.layers.layer import Layer
+from kerata.models.graph import Graph
+from kerata.models.graph_config import graph_config, graph_of_config
+from kerata.models.summary import print_summary
+from kerata.models.trainer import Trainer
+
+
+@builtin("models")
+class Model(Trainer, Layer):
+    """A layer with `compile`, `fit`, `evaluate`, `predict` and `save`.
+
+    Made from a graph, `Model(inputs, outputs)`, or by subclassing with a `call` of your own.
+
+    Args:
+        inputs, outputs: symbolic tensors, alone or in lists, tuples or dicts.
+        name: the model's name.
+
+    >>> import kerata
+    >>> x = kerata.Input(shape=(4,))
+    >>> model = kerata.Model(x, kerata.layers.Dense(2)(x))
+    >>> model.count_params()
+    10
+    """
+
+    _untracked = Layer._untracked | Trainer._untracked | {"_graph"}
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True,
+                 **kwargs: Any):  # fmt: skip
+        if (inputs is None) != (outputs is None):
+            raise ValueError(message(type(self).__name__, "a functional model needs `inputs` and `outputs`",
+                                     {"inputs": inputs, "outputs": outputs}))
+        if name is None and inputs is not None and type(self) is Model:
+            name = auto_name("functional")
+        super().__init__(name=name, trainable=trainable, **kwargs)
+        self._start_trainer()
+        self._graph: Graph | None = None
+        self.supports_masking = True
+        if inputs is not None:
+            self._graph = Graph(inputs, outputs, self)
+            self._graph_layers = self._graph.layers
+            self.built = True
+            if type(self) is Model:
+                self.__class__ = Functional
+            if not trainable:
+                self.trainable = False
+
+    # The graph
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic inputs of a model made from a graph."""
+        return self._need_graph("inputs").inputs
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic outputs of a model made from a graph."""
+        return self._need_graph("outputs").outputs
+
+    @property
+    def input(self) -> Any:
+        return self._need_graph("input").inputs_tree
+
+    @property
+    def output(self) -> Any:
+        return self._need_graph("output").outputs_tree
+
+    @property
+    def input_shape(self) -> Any:
+        """Shapes of the inputs, the batch first."""
+        return jax.tree.map(lambda t: t.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """Shapes of the outputs, the batch first."""
+        return jax.tree.map(lambda t: t.shape, self.output)
+
+    @property
+    def input_names(self) -> list[str]:
+        return self._need_graph("input_names").input_names
+
+    @property
+    def output_names(self) -> list[str]:
+        return self._need_graph("output_names").output_names
+
+    def _need_graph(self, what: str) -> Graph:
+        if self._graph is None:
+            raise AttributeError(message(self, f"`{what}` exists for models that know their inputs",
+                                         fix="Give an Input(shape=...), or call build(input_shape)"))
+        return self._graph
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that the model holds itself."""
+        return [layer for layer in self._sublayers() if layer not in self.metrics]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by its name or its place."""
+        if (name is None) == (index is None):
+            raise ValueError(message(self, "get_layer() takes a name or an index", {"name": name, "index": index}))
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(message(self, f"there are {len(self.layers)} layers", {"index": index}))
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in self.layers]
+        raise ValueError(message(self, "there is no layer of that name", {"name": name}, did_you_mean(name, names)))
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Runs the graph; a subclass defines its own."""
+        if self._graph is None:
+            raise NotImplementedError(message(self, "a subclass of Model must define `call(self, inputs)`"))
+        return self._graph.run(self._graph.match_inputs(inputs, self))
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Symbolic outputs; a graph called on its own shapes knows them already."""
+        if self._graph is not None and args:
+            given = self._graph.match_inputs(args[0], self)
+            if all(g.shape == t.shape for g, t in zip(given, self._graph.inputs, strict=True) if g is not None):
+                return jax.tree.map(lambda t: SymbolicTensor(t.shape, t.dtype), self._graph.outputs_tree)
+        return super().compute_output_spec(*args, **kwargs)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Creates the weights by tracing `call` on the shapes of a batch, `(None, 784)`, or a list or dict of such."""
+        if self.built and self._graph is not None:
+            return
+        if input_shape is None:
+            raise ValueError(message(self, "`input_shape` is needed to build"))
+        self._build_by_tracing(_symbolic_inputs(input_shape))
+
+    def _build_by_tracing(self, inputs: Any) -> Any:
+        """Traces the whole model once on shapes: that builds every layer. Returns the outputs' shapes."""
+        if not has_symbolic(inputs):
+            raise ValueError(message(self, "an input to build for is needed", {"inputs": inputs}))
+        return Layer.compute_output_spec(self, inputs)
+
+    def _maybe_build(self, args: tuple, kwargs: dict[str, Any]) -> None:
+        if self.built:
+            return
+        if type(self).build is Model.build:
+            self._built_shapes = self._shapes_of_call(args, kwargs)
+            self.built = True
+            return
+        super()._maybe_build(args, kwargs)
+
+    # Description
+
+    def summary(self, line_length: int | None = None, positions: Any = None, print_fn: Callable[..., Any] | None = None,
+                expand_nested: bool = False, show_trainable: bool = False, layer_range: Any = None) -> None:  # fmt: skip
+        """Prints a table of the layers: name, output shape, parameters."""
+        print_summary(self, line_length, print_fn, expand_nested, show_trainable, layer_range)
+
+    def get_config(self) -> dict[str, Any]:
+        """The model as plain data."""
+        if self._graph is not None and type(self) in (Model, Functional):
+            return graph_config(self)
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """A model from what `get_config` gave."""
+        if {"layers", "input_layers", "output_layers"} <= set(config):
+            return graph_of_config(Functional if cls is Model else cls, config, custom_objects)
+        return cls(**{name: deserialize_keras_object(value, custom_objects) for name, value in config.items()})
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON, without weights."""
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+
+@builtin("models")
+class Functional(Model):
+    """What `Model(inputs, outputs)` makes: a model that is a graph of layers."""
+
+
+def _symbolic_inputs(shape: Any) -> Any:
+    if isinstance(shape, dict):
+        return {key: _symbolic_inputs(value) for key, value in shape.items()}
+    if isinstance(shape, (list, tuple)) and shape and isinstance(shape[0], (list, tuple, dict)):
+        return [_symbolic_inputs(item) for item in shape]
+    return SymbolicTensor((None, *shape[1:]))

@@ -1,0 +1,121 @@
+"""Prediction: one program, few calls, and as little Python as possible before it."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base.checks import check_positive_int, message
+from kerata.callbacks.callback import CallbackList
+from kerata.data.samples import Samples
+from kerata.data.sources import standardize_source
+from kerata.engine import program
+from kerata.engine.scope import Scope
+from kerata.engine.structure import structure_of
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.models.feeds import pad_rows
+from kerata.models.training import Hypers, mixes_samples
+
+
+class Predictor:
+    """Runs a model's outputs.
+
+    Args:
+        model: the model; it is built from the first inputs if it is not yet.
+    """
+
+    def __init__(self, model: Any):
+        self.model = model
+        self.variables: list[Any] | None = None
+        self.programs: dict[Any, Any] = {}
+
+    def _start(self, x: Any) -> None:
+        model = self.model
+        if model._graph is None and not (model.built and model.variables):
+            model._trace_outputs(jax.tree.map(lambda a: SymbolicTensor((None, *a.shape[1:]), a.dtype), x))
+        self.variables = model.variables
+        self.hypers = Hypers(("", model))
+        self.masked = not mixes_samples(model, training=False)
+        # Layers that keep a state from batch to batch, and a user's own that might.
+        layers = model._flatten_layers()
+        self.keeps_state = any(getattr(layer, "stateful", False) for layer in layers)
+        self.others = [v for v in self.variables if not v.trainable] if self.keeps_state else []
+        self.structure = structure_of(model)
+
+    def predict(self, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
+        """All outputs, batch by batch, joined."""
+        batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
+        source = standardize_source(x, owner="predict")
+        given = CallbackList(callbacks, self.model)
+        watched = given.needs_batches("predict")
+        outputs: list[Any] = []
+        given.on_predict_begin()
+        for index, batch in enumerate(self._batches(source, batch_size, steps)):
+            if watched:
+                given.on_predict_batch_begin(index)
+            outputs.append(self._run(batch))
+            if watched:
+                given.on_predict_batch_end(index, {"outputs": jax.tree.map(np.asarray, outputs[-1])})
+        given.on_predict_end()
+        if not outputs:
+            raise ValueError(message("predict", "the data must give at least one batch"))
+        if len(outputs) == 1:
+            return jax.tree.map(np.asarray, outputs[0])
+        return jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *outputs)
+
+    def _batches(self, source: Any, batch_size: int, steps: int | None) -> Any:
+        if isinstance(source, Samples):
+            for index, first in enumerate(range(0, source.size, batch_size)):
+                if steps is not None and index >= steps:
+                    return
+                if source.size <= batch_size:
+                    yield source.x, source.size, batch_size
+                else:
+                    stop = min(first + batch_size, source.size)
+                    yield jax.tree.map(lambda a, f=first, s=stop: a[f:s], source.x), stop - first, batch_size
+            return
+        for index, (x, _, _) in enumerate(source.start(0)):
+            if steps is not None and index >= steps:
+                return
+            size = jax.tree.leaves(x)[0].shape[0]
+            yield x, size, size
+
+    def _run(self, batch: tuple[Any, int, int]) -> Any:
+        x, size, batch_size = batch
+        if self.variables is None:
+            self._start(x)
+        rows = size
+        if self.masked:
+            # Few sizes, so few programs: powers of two up to the batch size.
+            rows = min(1 << (size - 1).bit_length(), max(batch_size, size))
+            if rows > size:
+                x = jax.tree.map(lambda a: pad_rows(a, rows), x)
+        values = [v._value for v in self.variables]  # type: ignore[union-attr]
+        args = (values, self.hypers.vector(), x)
+        compiled = self._program(args, x)
+        outputs, updated = compiled(*args)
+        for variable, value in zip(self.others, updated, strict=True):
+            variable.place(value)
+        if rows > size:
+            outputs = jax.tree.map(lambda a: a[:size], outputs)
+        return outputs
+
+    def _program(self, args: tuple, x: Any) -> Any:
+        leaves, treedef = jax.tree.flatten(x)
+        key = (treedef, *[(leaf.shape, leaf.dtype) for leaf in leaves])
+        found = self.programs.get(key)
+        if found is None:
+            found = program.obtain("predict", self.structure, self._make, args, weak=(1,))
+            self.programs[key] = found
+        return found
+
+    def _make(self) -> Any:
+        variables, others, hypers, model = self.variables, self.others, self.hypers, self.model
+
+        def predict(values: list[Any], vector: Any, x: Any) -> Any:
+            with Scope(variables, values, hypers.table(vector)) as scope:
+                outputs = model(x, training=False)
+                return jax.tree.map(jnp.asarray, outputs), scope.read(others)
+
+        return predict

@@ -1,0 +1,170 @@
+"""Runs: the host's side of the loop. It picks how many batches the program runs before it looks again."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.callbacks.callback import CallbackList
+from kerata.engine import program
+from kerata.engine.random import stream_of
+from kerata.models.feeds import Chunk, DeviceFeed, StreamFeed
+from kerata.models.training import Plan
+
+# Seconds between two looks: of a person at the progress bar, and of Python at Ctrl-C.
+LOOK_SECONDS = 0.1
+LONGEST_SECONDS = 1.0
+
+
+class Pace:
+    """How many batches take about as long as a person likes to wait, from what the last ones took."""
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+        self.per_batch: float | None = None
+
+    def batches(self, left: int) -> int:
+        """The number of batches to run next."""
+        if self.per_batch is None:
+            return min(left, 8)
+        return max(1, min(left, int(self.seconds / max(self.per_batch, 1e-7))))
+
+    def learn(self, batches: int, seconds: float) -> None:
+        spent = seconds / batches
+        self.per_batch = spent if self.per_batch is None else 0.5 * (self.per_batch + spent)
+
+
+class Run:
+    """Runs epochs of one kind of step over a feed.
+
+    Args:
+        plan: the functions and variables.
+        structure: see `engine.structure`; `None` for models with a user's own code.
+        feed: where batches come from.
+        key: uint32 of shape (2,), the key of all random draws of the run.
+        mode: `"train"` or `"test"`, for callbacks and messages.
+    """
+
+    def __init__(self, plan: Plan, structure: Any, feed: DeviceFeed | StreamFeed, key: Any, mode: str,
+                 programs: dict[Any, Any]):  # fmt: skip
+        self.plan, self.structure, self.feed, self.mode, self.programs = plan, structure, feed, mode, programs
+        self.key = np.asarray(key)
+        start = int(plan.optimizer.iterations.numpy()) if plan.training else 0
+        self.counters = np.array([start, -1], np.int32)
+        self.first_step = start
+        self.names: list[str] | None = None
+        self.warned = False
+        self.logs: dict[str, Any] = {}
+        self.custom_logs: dict[str, Any] | None = None
+        self.ended = False
+
+    def epoch(self, epoch: int, callbacks: CallbackList, seed: int) -> dict[str, Any]:
+        """Runs one epoch; returns its measures."""
+        batchwise = callbacks.needs_batches(self.mode)
+        pace = Pace(LOOK_SECONDS if callbacks.needs_progress else LONGEST_SECONDS)
+        pace.per_batch = getattr(self, "per_batch", None)
+        begin = getattr(callbacks, f"on_{self.mode}_batch_begin")
+        end = getattr(callbacks, f"on_{self.mode}_batch_end")
+        done, fresh, out = 0, True, None
+        watching = batchwise or callbacks.needs_progress
+        for chunk in self.feed.chunks(stream_of(seed, epoch)):
+            if chunk.kind == "ended":
+                warnings.warn(f"{self.mode}: the data ended after {chunk.count} batches of {self.feed.steps}; the epoch is "
+                              "shorter than `steps_per_epoch` says.", stacklevel=4)
+                self.ended = True
+                break
+            position = 0
+            while position < chunk.count:
+                if batchwise:
+                    begin(done)
+                count = 1 if batchwise else pace.batches(chunk.count - position)
+                began = time.perf_counter()
+                out = self.advance(chunk, position, position + count, fresh)
+                if count < chunk.count or watching:
+                    jax.block_until_ready(out)
+                    pace.learn(count, time.perf_counter() - began)
+                position, done, fresh = position + count, done + count, False
+                if batchwise:
+                    end(done - 1, self.read(out))
+                elif callbacks.needs_progress:
+                    callbacks.on_progress(done, self.read(out))
+                if self.mode == "train" and self.plan.model.stop_training and batchwise:
+                    break
+            if self.mode == "train" and self.plan.model.stop_training and batchwise:
+                break
+        self.per_batch = pace.per_batch
+        if out is None:
+            raise ValueError(message(self.mode, "the data must give at least one batch an epoch", {"epoch": epoch},
+                                     "A generator that has ended cannot be used for another epoch"))
+        self.done = done
+        return self.read(out)
+
+    def advance(self, chunk: Chunk, start: int, stop: int, fresh: bool) -> Any:
+        """Runs some batches of a chunk; the variables hold the new state when it returns."""
+        state, constants = self._arguments()
+        if self.plan.is_custom:
+            state["logs"] = self._logs_of(chunk, state, constants)
+        cursor = np.array([chunk.offset, start, stop, chunk.samples, fresh], np.int32)
+        args = (state, constants, self.key, chunk.feed, cursor)
+        compiled = self._program(chunk, args)
+        state, out = compiled(*args)
+        if self.plan.training:
+            self.counters = state.pop("counters")
+            state.pop("logs", None)
+        self.plan.scatter(state)
+        return out
+
+    def _arguments(self) -> tuple[dict[str, Any], Any]:
+        state: dict[str, Any] = self.plan.gather()
+        hypers = self.plan.hypers.vector()
+        if self.plan.training:
+            state["counters"] = self.counters
+            return state, hypers
+        trainable = [jnp.asarray(v.peek()) for v in self.plan.trainable]
+        for variable, value in zip(self.plan.trainable, trainable, strict=True):
+            if isinstance(variable.peek(), np.ndarray):
+                variable.place(value)
+        return state, (trainable, hypers)
+
+    def _logs_of(self, chunk: Chunk, state: dict[str, Any], hypers: Any) -> dict[str, Any]:
+        if self.custom_logs is None:
+            rows = (lambda a: a.shape[1:]) if chunk.kind == "stacked" else (lambda a: (chunk.batch_size, *a.shape[1:]))
+            batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct(rows(a), a.dtype), chunk.feed["data"])
+            self.custom_logs = self.plan.log_specs(state, hypers, self.key, batch)
+        return self.custom_logs
+
+    def _program(self, chunk: Chunk, args: tuple) -> Any:
+        shapes = tuple(leaf.shape for leaf in jax.tree.leaves(chunk.feed))
+        key = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, shapes)
+        found = self.programs.get(key)
+        if found is None:
+            plan = self.plan
+
+            def make() -> Any:
+                step = plan.step
+                return program.make_advance(step, plan.reset, plan.results, chunk.batch_size, chunk.masked, chunk.kind)
+
+            name = (self.mode, chunk.kind, chunk.batch_size, chunk.masked)
+            found = program.obtain(str(name), self.structure, make, args, donate=(0,), weak=(1,) if plan.training else ())
+            self.programs[key] = found
+        return found
+
+    def read(self, out: Any) -> dict[str, Any]:
+        """The measures that a program returned, as numbers by name."""
+        if self.names is None:
+            self.names = self.plan.result_names()
+        values = [np.asarray(value) for value in out["values"]]
+        self.logs = {name: float(v) if v.ndim == 0 else v for name, v in zip(self.names, values, strict=True)}
+        if "counters" in out and not self.warned:
+            bad = int(out["counters"][1])
+            if bad >= 0:
+                self.warned = True
+                warnings.warn(f"fit: the loss became NaN or infinite at step {bad - self.first_step + 1} of this run. "
+                              "Lower the learning rate, clip gradients (clipnorm=1.0), or look for bad values in the data.",
+                              stacklevel=5)  # fmt: skip
+        return dict(self.logs)

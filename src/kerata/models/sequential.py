@@ -1,0 +1,145 @@
+"""Sequential models: one layer after the other."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kerata.base.checks import message
+from kerata.base.registry import builtin
+from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.layers.input import InputLayer
+from kerata.layers.layer import Layer
+from kerata.models.graph import Graph, input_tensor_of
+from kerata.models.model import Model
+
+
+@builtin("models")
+class Sequential(Model):
+    """Layers one after the other, each with one input and one output.
+
+    Args:
+        layers: the layers; more come with `add`.
+        trainable: whether the optimizer may change the weights.
+        name: the model's name.
+
+    >>> import kerata
+    >>> model = kerata.Sequential([kerata.layers.Dense(8, activation="relu", input_shape=(4,)), kerata.layers.Dense(1)])
+    >>> model.output_shape
+    (None, 1)
+    """
+
+    def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None):
+        super().__init__(trainable=trainable, name=name)
+        self._layers: list[Layer] = []
+        self._input: SymbolicTensor | None = None
+        for layer in layers or ():
+            self.add(layer)
+
+    _untracked = Model._untracked | {"_input"}
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Adds a layer at the end."""
+        if isinstance(layer, SymbolicTensor) and isinstance(layer.history[0], InputLayer):
+            layer = layer.history[0]
+        if not isinstance(layer, Layer):
+            if callable(layer) and not isinstance(layer, type):
+                raise TypeError(message(self, "only layers can be added", {"layer": layer},
+                                        "Wrap a function: Lambda(function)"))
+            raise TypeError(message(self, "only layers can be added", {"layer": layer},
+                                    "Add an instance, e.g. Dense(10)" if isinstance(layer, type) else ""))
+        if any(layer.name == other.name for other in self._layers):
+            raise ValueError(message(self, "layers must have different names", {"name": layer.name}))
+        if isinstance(layer, InputLayer):
+            if self._layers or self._input is not None:
+                raise ValueError(message(self, "an input must come first", {"layers so far": len(self._layers)}))
+            self._input = layer.tensor
+            return
+        if self._input is None and not self._layers:
+            self._input = _input_of_first(layer)
+        self._layers.append(layer)
+        self._extend()
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Takes the last layer away."""
+        if not self._layers:
+            raise ValueError(message(self, "there is no layer to take away"))
+        layer = self._layers.pop()
+        if self._graph is not None:
+            layer.inbound_nodes.pop()
+            if self._layers:
+                self._graph = Graph(self._input, self._layers[-1].inbound_nodes[-1].outputs, self)
+            else:
+                self._graph, self.built = None, False
+        return layer
+
+    def _extend(self) -> None:
+        """Calls the layers that are not in the graph yet, once the input is known."""
+        if self._input is None:
+            return
+        known = {id(node.operation) for node in self._graph.nodes} if self._graph is not None else set()
+        tensor = self._graph.outputs_tree if self._graph is not None else self._input
+        for layer in self._layers:
+            if id(layer) not in known or known == set():
+                tensor = layer(tensor)
+        self._graph = Graph(self._input, tensor, self)
+        self.built = True
+
+    def build(self, input_shape: Any = None) -> None:
+        """Creates all weights for a batch's shape, `(None, 784)`."""
+        if self._graph is not None or not self._layers:
+            return
+        if input_shape is None:
+            raise ValueError(message(self, "`input_shape` is needed", fix="Give the first layer input_shape=(...)"))
+        if isinstance(input_shape, (list, tuple)) and input_shape and isinstance(input_shape[0], (list, tuple)):
+            raise ValueError(message(self, "a Sequential model has one input", {"input_shape": input_shape}))
+        first = type(self._layers[0]).__name__
+        dtype = "float32" if first == "Embedding" else self._layers[0].compute_dtype
+        # Batches differ in size, whatever the first one had, unless a layer keeps its state from batch to batch.
+        stateful = any(getattr(layer, "stateful", False) for layer in self._flatten_layers(include_self=False))
+        batch_shape = tuple(input_shape) if stateful else (None, *input_shape[1:])
+        self._input = InputLayer(batch_shape=batch_shape, dtype=dtype).tensor
+        self._extend()
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input."""
+        return list(self._layers)
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if self._graph is None:
+            raise ValueError(message(self, "the model has no layers yet", fix="Add one with model.add(...)"))
+        (value,) = self._graph.match_inputs(inputs, self)
+        for layer in self._layers:
+            value = layer(value)
+        return value
+
+    def get_config(self) -> dict[str, Any]:
+        layers = [serialize_keras_object(layer) for layer in self._layers]
+        if self._input is not None:
+            layers.insert(0, serialize_keras_object(self._input.history[0]))
+        config = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype_policy.to_plain(), "layers": layers}
+        if self._input is not None:
+            config["build_input_shape"] = self._input.shape
+        return config
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        return None if self._input is None else {"input_shape": self._input.shape}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "Sequential":
+        model = cls(name=config.get("name"))
+        for layer in config["layers"]:
+            model.add(deserialize_keras_object(layer, custom_objects=custom_objects))
+        shape = config.get("build_input_shape")
+        if model._graph is None and shape and model._layers:
+            model.build(tuple(shape))
+        model.trainable = config.get("trainable", True)
+        return model
+
+
+def _input_of_first(layer: Layer) -> SymbolicTensor | None:
+    graph = getattr(layer, "_graph", None)
+    if graph is not None and len(graph.inputs) == 1:
+        tensor = graph.inputs[0]
+        return InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype).tensor
+    return input_tensor_of(layer)

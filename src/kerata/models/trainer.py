@@ -1,0 +1,374 @@
+"""`compile`, `fit`, `evaluate` and `predict`."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from kerata import optimizers
+from kerata.base.checks import check_positive_int, message
+from kerata.callbacks.callback import CallbackList
+from kerata.callbacks.history import History
+from kerata.callbacks.progress import ProgbarLogger
+from kerata.data.samples import Samples
+from kerata.data.sources import Batches, repeat_samples, split_validation, standardize_source
+from kerata.engine.random import make_key, stream_of
+from kerata.engine.structure import structure_of
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.metrics import Mean
+from kerata.models.feeds import DeviceFeed, StreamFeed, first_batch
+from kerata.models.objectives import CompiledLoss, CompiledMetrics, check_targets
+from kerata.models.prediction import Predictor
+from kerata.models.runs import Run
+from kerata.models.training import Plan, mixes_samples, overrides
+
+
+class Trainer:
+    """What a model can do beside being a layer: be trained, evaluated and used."""
+
+    _untracked = frozenset({
+        "optimizer", "loss", "history", "_objective", "_measures", "_trackers", "_compile_arguments", "_plans",
+        "_predictor",
+    })  # fmt: skip
+
+    def _start_trainer(self) -> None:
+        self.optimizer: Any = None
+        self.loss: Any = None
+        self.compiled = False
+        self.stop_training = False
+        self.history: Any = None
+        self._compile_arguments: dict[str, Any] | None = None
+        self._objective: Any = None
+        self._measures: Any = None
+        self._trackers: list[Any] = []
+        self._plans: dict[Any, Any] = {}
+
+    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None,
+                run_eagerly=False, steps_per_execution=1, jit_compile="auto", auto_scale_loss=True) -> None:  # fmt: skip
+        """Sets how the model is trained.
+
+        Args:
+            optimizer: a name, an optimizer, or any `optax.GradientTransformation`.
+            loss: a name, a loss, a function of (y_true, y_pred), or a list or dict of such, one for each output.
+            loss_weights: a number for each output, list or dict.
+            metrics: measures, for one output or for each; they ignore sample weights.
+            weighted_metrics: measures that use sample weights.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; the program is
+                compiled as a whole in any case.
+        """
+        self.optimizer = optimizers.get(optimizer)
+        self.loss = loss
+        self._compile_arguments = {
+            "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }  # fmt: skip
+        self._forget_plans()
+        self.stop_training = False
+        self.compiled = True
+        # Names that are wrong are found now, not at the end of the first epoch.
+        names = self.output_names if self._graph is not None else None
+        CompiledLoss(loss, loss_weights, names)
+        CompiledMetrics(metrics, weighted_metrics, names)
+
+    def _forget_plans(self) -> None:
+        self._objective = self._measures = None
+        self._trackers = []
+        self._plans = {}
+        self._predictor = None
+
+    def _check_compiled(self, method: str) -> dict[str, Any]:
+        if not self.compiled or self._compile_arguments is None:
+            raise ValueError(message(self, f"the model must be compiled before {method}()",
+                                     fix="Call model.compile(optimizer=..., loss=...) first"))
+        return self._compile_arguments
+
+    def _own_metrics(self) -> list[Any]:
+        """Metrics that the model or its layers hold as attributes."""
+        known = {id(m) for m in (*self._trackers, *(self._measures.metrics if self._measures else ()))}
+        return [m for m in super().metrics if id(m) not in known]  # type: ignore[misc]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """All measures: the loss, those of `compile`, and those that layers hold."""
+        compiled = [*self._trackers, *(self._measures.metrics if self._measures else ())]
+        return [*compiled, *self._own_metrics()]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return [m.name for m in self.metrics]
+
+    def reset_metrics(self) -> None:
+        """Starts all measures anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    # Preparation
+
+    def _prepare(self, batch: Any, method: str) -> Any:
+        """Builds what is not built yet from one batch: weights, losses, measures. Returns symbolic predictions."""
+        arguments = self._check_compiled(method)
+        x, y, _ = batch
+        inputs = jax.tree.map(lambda a: SymbolicTensor((None, *a.shape[1:]), a.dtype), x)
+        if self._needs_fixed_batch():
+            inputs = jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), x)
+        if self._graph is not None:
+            self._graph.match_inputs(inputs, self)
+            outputs = self._graph.outputs_tree
+        else:
+            outputs = self._trace_outputs(inputs)
+        if self._objective is None:
+            names = self.output_names if self._graph is not None else None
+            self._objective = CompiledLoss(arguments["loss"], arguments["loss_weights"], names)
+            self._measures = CompiledMetrics(arguments["metrics"], arguments["weighted_metrics"], names)
+        if not overrides(self, "train_step") and not overrides(self, "compute_loss"):
+            check_targets(self._objective, y, outputs)
+        if not self._trackers and not overrides(self, "train_step"):
+            self._objective.build(y, outputs)
+            self._measures.build(y, outputs)
+            parts = self._objective.part_names
+            self._trackers = [Mean(name="loss"), *[Mean(name=f"{name}_loss") for name in parts]]
+        return outputs
+
+    def _needs_fixed_batch(self) -> bool:
+        return any(getattr(layer, "stateful", False) for layer in self._flatten_layers())  # type: ignore[attr-defined]
+
+    def _trace_outputs(self, inputs: Any) -> Any:
+        before = self.built
+        outputs = self._build_by_tracing(inputs)  # type: ignore[attr-defined]
+        self.built = before or True
+        return outputs
+
+    def _plan(self, training: bool) -> tuple[Plan, Any, dict[Any, Any]]:
+        """The functions of a run, their structure, and the programs found for it so far."""
+        if training:
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+        structure = structure_of(self, *((self.optimizer,) if training else ()), self._objective, self._measures,
+                                 [v.trainable for v in self.variables], [id(v) for v in ()])  # type: ignore[attr-defined]
+        flags = tuple(id(v) for v in self.trainable_variables)  # type: ignore[attr-defined]
+        key = (training, structure, flags)
+        if key not in self._plans:
+            if len(self._plans) > 8:
+                self._plans.clear()
+            self._plans[key] = (Plan(self, training), structure, {})
+        return self._plans[key]
+
+    def _exact(self, training: bool) -> bool:
+        """Whether the last, smaller batch needs a program of its own size."""
+        custom = any(overrides(self, name) for name in ("train_step", "test_step", "compute_loss", "compute_metrics"))
+        return (custom or mixes_samples(self, training) or self._needs_fixed_batch()  # type: ignore[arg-type]
+                or self._objective.needs_exact_batch or self._measures.needs_exact_batch)
+
+    def _feed(self, source: Samples | Batches, batch_size: int, training: bool, shuffle: bool, steps: int | None,
+              stacking: bool, seed: int) -> DeviceFeed | StreamFeed:  # fmt: skip
+        masked = not self._exact(training)
+        if isinstance(source, Samples):
+            if steps is None or steps == -(-source.size // batch_size):
+                return DeviceFeed(source, batch_size, masked, shuffle)
+            source = repeat_samples(source, batch_size, shuffle, stream_of(seed, 1))
+        return StreamFeed(source, steps, masked, stacking)
+
+    # Training
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, validation_split=0.0,
+            validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
+            steps_per_epoch=None, validation_steps=None, validation_batch_size=None, validation_freq=1, seed=None) -> History:  # fmt: skip
+        """Trains the model.
+
+        Args:
+            x: arrays, frames, lists or dicts of such, one for each input; or anything that gives batches of
+                (inputs, targets, weights): a generator, a `PyDataset`, a torch `DataLoader`, any iterable.
+            y: targets; `None` where x gives batches.
+            batch_size: samples a step, 32 by default.
+            epochs: the number of the last epoch.
+            verbose: 0 for silence, 1 for a progress bar, 2 for a line an epoch.
+            callbacks: callbacks, called in order.
+            validation_split: the fraction at the end of x and y that is held out.
+            validation_data: (x, y) or (x, y, sample_weight), or a source of batches.
+            shuffle: whether each epoch has an order of its own.
+            class_weight: dict of class to weight.
+            sample_weight: one weight a sample.
+            initial_epoch: the number of epochs that are done already.
+            steps_per_epoch: batches an epoch; needed where x never ends.
+            validation_steps, validation_batch_size, validation_freq: likewise for validation; `validation_freq` is
+                every how many epochs, or a list of epochs.
+            seed: makes this run's shuffling and dropout reproducible by itself.
+
+        Returns:
+            The `History`, whose `.history` holds one list a measure.
+        """
+        self._check_compiled("fit")
+        batch_size = check_positive_int("fit", "batch_size", batch_size, optional=True)
+        epochs = check_positive_int("fit", "epochs", epochs, minimum=0)
+        steps_per_epoch = check_positive_int("fit", "steps_per_epoch", steps_per_epoch, optional=True)
+        source = standardize_source(x, y, sample_weight, class_weight, batch_size)
+        size = batch_size or 32
+        if validation_split and validation_data is None:
+            if not isinstance(source, Samples):
+                raise ValueError(message("fit", "`validation_split` needs arrays", {"x": type(x).__name__},
+                                         "Give validation_data"))
+            source, held_out = split_validation(source, validation_split)
+            validation_data = held_out
+        check_endless(source, steps_per_epoch, "fit", "steps_per_epoch")
+        batch, source = first_batch(source, size)
+        self._prepare(batch, "fit")
+        validation = self._validation(validation_data, validation_batch_size or size, validation_steps)
+        key = make_key(seed)
+        order_seed = int(key[0]) + (int(key[1]) << 32)
+        plan, structure, programs = self._plan(training=True)
+        given = CallbackList(callbacks)
+        watched = given.needs_batches("train")
+        feed = self._feed(source, size, True, bool(shuffle), steps_per_epoch, not watched, order_seed)
+        run = Run(plan, structure, feed, key, "train", programs)
+        every = self._complete_callbacks(given, verbose, epochs, feed.steps)
+        return self._train(run, every, validation, epochs, initial_epoch, validation_freq, order_seed)
+
+    def _complete_callbacks(self, given: CallbackList, verbose: Any, epochs: int, steps: int | None) -> CallbackList:
+        """The given callbacks between the progress bar and the history, in Keras's order."""
+        verbose = 1 if verbose == "auto" else int(verbose)
+        callbacks = list(given.callbacks)
+        if verbose and not any(isinstance(c, ProgbarLogger) for c in callbacks):
+            callbacks.append(ProgbarLogger())
+        if not any(isinstance(c, History) for c in callbacks):
+            callbacks.append(History())
+        return CallbackList(callbacks, self, epochs=epochs, steps=steps, verbose=verbose)
+
+    def _train(self, run, callbacks, validation, epochs, initial_epoch, validation_freq, seed) -> History:
+        history = next(c for c in callbacks if isinstance(c, History))
+        self.stop_training = False
+        self.history = history
+        logs: dict[str, Any] = {}
+        callbacks.on_train_begin()
+        try:
+            for epoch in range(initial_epoch, epochs):
+                callbacks.on_epoch_begin(epoch)
+                logs = run.epoch(epoch, callbacks, seed)
+                if validation is not None and is_due(epoch, validation_freq):
+                    logs = {**logs, **{f"val_{k}": v for k, v in validation(callbacks).items()}}
+                logs = dict(sorted(logs.items()))
+                callbacks.on_epoch_end(epoch, logs)
+                if self.stop_training or run.ended:
+                    break
+            if self.optimizer is not None and epochs > initial_epoch:
+                self.optimizer.finalize_variable_values(self.trainable_variables)  # type: ignore[attr-defined]
+        finally:
+            # Also where an epoch was interrupted: callbacks close their files, and the weights are those of the last step.
+            callbacks.on_train_end(logs)
+        return history
+
+    def _validation(self, data: Any, batch_size: int, steps: int | None) -> Any:
+        if data is None:
+            return None
+        if isinstance(data, (tuple, list)) and len(data) in (2, 3):
+            source: Any = standardize_source(data[0], data[1], data[2] if len(data) == 3 else None, owner="validation_data")
+        elif isinstance(data, Samples):
+            source = data
+        else:
+            source = standardize_source(data, owner="validation_data")
+        run = self._evaluation(source, batch_size, steps)
+
+        def validate(callbacks: CallbackList) -> dict[str, Any]:
+            callbacks.on_test_begin()
+            logs = run.epoch(0, _QuietProgress(callbacks), 0)
+            callbacks.on_test_end(logs)
+            return logs
+
+        return validate
+
+    def _evaluation(self, source: Samples | Batches, batch_size: int, steps: int | None, watched: bool = False) -> Run:
+        check_endless(source, steps, "evaluate", "steps")
+        batch, source = first_batch(source, batch_size)
+        self._prepare(batch, "evaluate")
+        plan, structure, programs = self._plan(training=False)
+        feed = self._feed(source, batch_size, False, False, steps, not watched, 0)
+        return Run(plan, structure, feed, np.zeros(2, np.uint32), "test", programs)
+
+    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, callbacks=None,
+                 return_dict=False, **kwargs) -> Any:  # fmt: skip
+        """The loss and all measures on some data.
+
+        Args:
+            x, y, sample_weight, batch_size, callbacks: as in `fit`.
+            steps: the number of batches, where x never ends.
+            return_dict: a dict of names, instead of the loss alone or a list.
+        """
+        self._check_compiled("evaluate")
+        batch_size = check_positive_int("evaluate", "batch_size", batch_size, optional=True)
+        source = standardize_source(x, y, sample_weight, None, batch_size, "evaluate")
+        given = CallbackList(callbacks)
+        run = self._evaluation(source, batch_size or 32, steps, given.needs_batches("test"))
+        every = self._complete_callbacks(given, verbose, 1, run.feed.steps)
+        every.on_test_begin()
+        logs = run.epoch(0, every, 0)
+        every.on_test_end(logs)
+        return logs if return_dict else flat_logs(logs)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None) -> Any:
+        """The outputs for some inputs, as NumPy arrays.
+
+        Args:
+            x: inputs, as in `fit`.
+            batch_size: samples a step, 32 by default.
+            steps: the number of batches, where x never ends.
+        """
+        if self._predictor is None:
+            self._predictor = Predictor(self)
+        return self._predictor.predict(x, batch_size, verbose, steps, callbacks)
+
+    # One batch
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False) -> Any:
+        """One step on one batch; returns the loss and measures of that batch."""
+        samples = self._one_batch(x, y, sample_weight, class_weight, "train_on_batch")
+        self._prepare(samples.tree, "train_on_batch")
+        plan, structure, programs = self._plan(training=True)
+        feed = DeviceFeed(samples, samples.size, not self._exact(True), False)
+        run = Run(plan, structure, feed, make_key(), "train", programs)
+        logs = run.epoch(0, CallbackList(), 0)
+        return logs if return_dict else flat_logs(logs)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False) -> Any:
+        """The loss and measures of one batch."""
+        samples = self._one_batch(x, y, sample_weight, None, "test_on_batch")
+        logs = self._evaluation(samples, samples.size, None).epoch(0, CallbackList(), 0)
+        return logs if return_dict else flat_logs(logs)
+
+    def predict_on_batch(self, x) -> Any:
+        """The outputs for one batch."""
+        return self.predict(x, batch_size=2**30, verbose=0)
+
+    def _one_batch(self, x: Any, y: Any, sample_weight: Any, class_weight: Any, method: str) -> Samples:
+        self._check_compiled(method)
+        source = standardize_source(x, y, sample_weight, class_weight, None, method)
+        if not isinstance(source, Samples):
+            raise TypeError(message(method, "one batch must be arrays", {"x": type(x).__name__}))
+        return source
+
+
+class _QuietProgress(CallbackList):
+    """The callbacks of `fit` during validation: hooks for its batches, no progress bar."""
+
+    def __init__(self, callbacks: CallbackList):
+        self.callbacks = callbacks.callbacks
+        self._model, self.params = callbacks.model, callbacks.params
+
+    @property
+    def needs_progress(self) -> bool:
+        return False
+
+
+def check_endless(source: Any, steps: int | None, owner: str, argument: str) -> None:
+    """A generator has no length, so it must be said how many batches make an epoch... unless it ends by itself."""
+    return None
+
+
+def is_due(epoch: int, freq: Any) -> bool:
+    """Whether an epoch, counted from 0, is one to validate after."""
+    if isinstance(freq, (list, tuple, set)):
+        return epoch + 1 in freq
+    return (epoch + 1) % int(freq) == 0
+
+
+def flat_logs(logs: dict[str, Any]) -> Any:
+    """The loss alone, or a list with the loss first."""
+    values = [logs["loss"], *[v for k, v in logs.items() if k != "loss"]] if "loss" in logs else list(logs.values())
+    return values[0] if len(values) == 1 else values

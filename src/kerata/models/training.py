@@ -1,0 +1,279 @@
+"""The pure functions of training: one step, one evaluation, one prediction, as the engine runs them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base import registry
+from kerata.engine.hyper import hyperparameters_of
+from kerata.engine.module import Module, modules_of
+from kerata.engine.scope import Scope
+from kerata.engine.structure import is_ours
+from kerata.engine.variable import Variable
+from kerata.kernels.random import fold
+from kerata.layers.layer import Layer
+
+
+class Hypers:
+    """The hyperparameters of a model, its losses and its optimizer, as one vector.
+
+    Args:
+        roots: (path, module) pairs to look through.
+    """
+
+    def __init__(self, *roots: tuple[str, Any]):
+        self.owners: list[tuple[Module, str]] = []
+        self.paths: list[str] = []
+        seen: set[int] = set()
+        for path, root in roots:
+            if not isinstance(root, Module):
+                continue
+            for below, module in modules_of(root, path, seen):
+                for name in hyperparameters_of(module):
+                    self.owners.append((module, name))
+                    self.paths.append(f"{below}/{name}")
+
+    def vector(self) -> np.ndarray:
+        """The numbers as they are now, float32 of shape (hyperparameters,)."""
+        return np.array([module.__dict__[name] for module, name in self.owners], np.float32)
+
+    def table(self, vector: Any) -> dict[tuple[int, str], Any]:
+        """What a scope needs to give each hyperparameter its traced value."""
+        return {(id(module), name): vector[index] for index, (module, name) in enumerate(self.owners)}
+
+
+class Plan:
+    """What a program is built from: the model, its variables by role, its losses and measures.
+
+    Args:
+        model: a built and compiled model.
+        training: whether weights are to be updated.
+    """
+
+    def __init__(self, model: Any, training: bool):
+        self.model, self.training = model, training
+        self.trainable: list[Variable] = model.trainable_variables
+        ids = {id(v) for v in self.trainable}
+        self.others: list[Variable] = [v for v in model.variables if id(v) not in ids]
+        self.objective, self.measures = model._objective, model._measures
+        self.trackers = model._trackers
+        self.metrics = list({id(m): m for m in (*self.trackers, *self.measures.metrics, *model._own_metrics())}.values())
+        self.metric_variables = list({id(v): v for m in self.metrics for v in m.variables}.values())
+        self.optimizer = model.optimizer if training else None
+        self.slots: list[Variable] = []
+        if training:
+            custom = overrides(model, "train_step")
+            self.slots = list(self.optimizer.variables if custom else self.optimizer.state_variables(self.trainable))
+        self.log_names: list[str] = []
+        roots = [("", model), ("loss", self.objective), ("metrics", self.measures)]
+        self.hypers = Hypers(*roots, *([("optimizer", self.optimizer)] if training else []))
+
+    # State
+
+    @property
+    def variables(self) -> dict[str, list[Variable]]:
+        """The variables that the program changes, by role."""
+        if self.training:
+            return {"trainable": self.trainable, "others": self.others, "slots": self.slots, "metrics": self.metric_variables}
+        return {"others": self.others, "metrics": self.metric_variables}
+
+    def gather(self) -> dict[str, list[Any]]:
+        """The program's state: arrays that nobody else holds."""
+        return {role: own_arrays(variables) for role, variables in self.variables.items()}
+
+    def scatter(self, state: dict[str, Any]) -> None:
+        """Gives the variables the arrays that a program returned."""
+        for role, variables in self.variables.items():
+            for variable, value in zip(variables, state[role], strict=True):
+                variable.place(value)
+
+    # The functions
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        """The function that the program repeats."""
+        if not self.training:
+            return self.test_step
+        return self.custom_train_step if self.is_custom else self.train_step
+
+    def train_step(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+        """One step: gradients, update, measures."""
+        x, y, weight = batch
+        step, bad = state["counters"]
+        table = self.hypers.table(hypers)
+        key = fold(key, step)
+
+        def objective(trainable: list[Any]) -> Any:
+            variables = [*self.trainable, *self.others, *self.metric_variables]
+            scope = Scope(variables, [*trainable, *state["others"], *state["metrics"]], table, key)
+            with scope:
+                y_pred = self.model(x, training=True)
+                total, parts = self._loss(scope, x, y, y_pred, weight, valid)
+            return total, (y_pred, parts, scope.read(self.others), scope.read(self.metric_variables))
+
+        (loss, aux), grads = jax.value_and_grad(objective, has_aux=True)(state["trainable"])
+        y_pred, parts, others, metrics = aux
+        with Scope((), (), table, key):
+            trainable, slots = self.optimizer.update(self.trainable, state["trainable"], grads, state["slots"])
+        metrics = self._measure(metrics, table, x, y, y_pred, weight, valid, loss, parts)
+        bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), step, bad)
+        return {"trainable": trainable, "others": others, "slots": slots, "metrics": metrics,
+                "counters": jnp.stack([step + 1, bad])}
+
+    def custom_train_step(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+        """One step by the model's own `train_step(state, data)`, in the form of Keras 3 on JAX."""
+        step, bad = state["counters"]
+        with Scope((), (), self.hypers.table(hypers), fold(key, step)):
+            lists = (state["trainable"], state["others"], state["slots"], state["metrics"])
+            logs, (trainable, others, slots, metrics) = self.model.train_step(lists, unpack_none(batch))
+        values = {name: jnp.asarray(value, jnp.float32) for name, value in logs.items()}
+        loss = values.get("loss", jnp.float32(0))
+        bad = jnp.where((bad < 0) & ~jnp.all(jnp.isfinite(loss)), step, bad)
+        return {"trainable": list(trainable), "others": list(others), "slots": list(slots), "metrics": list(metrics),
+                "logs": values, "counters": jnp.stack([step + 1, bad])}
+
+    def test_step(self, state: dict[str, Any], constants: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+        """One batch of evaluation."""
+        trainable, hypers = constants
+        x, y, weight = batch
+        table = self.hypers.table(hypers)
+        variables = [*self.trainable, *self.others, *self.metric_variables]
+        scope = Scope(variables, [*trainable, *state["others"], *state["metrics"]], table, key)
+        with scope:
+            y_pred = self.model(x, training=False)
+            loss, parts = self._loss(scope, x, y, y_pred, weight, valid)
+        metrics = self._measure(scope.read(self.metric_variables), table, x, y, y_pred, weight, valid, loss, parts)
+        return {"others": scope.read(self.others), "metrics": metrics}
+
+    def _loss(self, scope: Scope, x: Any, y: Any, y_pred: Any, weight: Any, valid: Any) -> tuple[Any, dict[str, Any]]:
+        if overrides(self.model, "compute_loss"):
+            total = self.model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weight, training=self.training)
+            return jnp.asarray(total, jnp.float32), {}
+        total, parts = self.objective(y, y_pred, weight, valid)
+        added = [*scope.losses, *self.model._regularization_losses()]
+        for loss in added:
+            total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
+        return jnp.asarray(total, jnp.float32), parts
+
+    def _measure(self, metrics, table, x, y, y_pred, weight, valid, loss, parts) -> list[Any]:
+        """The measures after one more batch; losses count with the number of samples."""
+        scope = Scope(self.metric_variables, metrics, table)
+        with scope:
+            leaves = jax.tree.leaves(y_pred if y_pred is not None else x)
+            samples = jnp.sum(valid) if valid is not None else jnp.float32(leaves[0].shape[0])
+            for tracker in self.trackers:
+                value = loss if tracker.name == "loss" else parts.get(tracker.name.removesuffix("_loss"), None)
+                if value is not None:
+                    tracker.update_state(jax.lax.stop_gradient(value), sample_weight=samples)
+            if overrides(self.model, "compute_metrics"):
+                self.model.compute_metrics(x, y, y_pred, sample_weight=weight)
+            elif y is not None:
+                self.measures.update(y, y_pred, weight, valid)
+        return scope.read(self.metric_variables)
+
+    def reset(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The state at the beginning of an epoch: fresh measures."""
+        scope = Scope(self.metric_variables, state["metrics"])
+        with scope:
+            for metric in self.metrics:
+                metric.reset_state()
+        return {**state, "metrics": scope.read(self.metric_variables)}
+
+    def results(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The measures so far, as a list in the order of `result_names`."""
+        if "logs" in state:
+            return {"values": list(state["logs"].values()), "counters": state["counters"]}
+        values = []
+        with Scope(self.metric_variables, state["metrics"]):
+            for _, value in self.named_results():
+                values.append(value)
+        return {"values": values, **({"counters": state["counters"]} if "counters" in state else {})}
+
+    def result_names(self) -> list[str]:
+        """The names of what `results` returns; logs of a user's own step have the names that it gave."""
+        if self.is_custom:
+            return self.log_names
+        names: list[str] = []
+
+        def look(values: list[Any]) -> list[Any]:
+            with Scope(self.metric_variables, values):
+                found = self.named_results()
+            names.extend(name for name, _ in found)
+            return [value for _, value in found]
+
+        jax.eval_shape(look, [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in self.metric_variables])
+        return names
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the model brings its own `train_step`."""
+        return self.training and overrides(self.model, "train_step")
+
+    def log_specs(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any) -> dict[str, Any]:
+        """Shapes of the logs of a user's own step; they are part of the loop's state."""
+        shapes = jax.eval_shape(lambda *args: self.custom_train_step(*args, None)["logs"], state, hypers, key, batch)
+        self.log_names = list(shapes)
+        return {name: np.zeros(spec.shape, np.float32) for name, spec in shapes.items()}
+
+    def named_results(self) -> list[tuple[str, Any]]:
+        """(name, value) of every measure, in the scope that holds their variables."""
+        found: dict[str, Any] = {}
+        for tracker in self.trackers:
+            found[tracker.name] = tracker.result()
+        found.update(self.measures.results())
+        for metric in self.model._own_metrics():
+            result = metric.result()
+            found.update(result if isinstance(result, dict) else {metric.name: result})
+        return list(found.items())
+
+
+def unpack_none(batch: tuple[Any, Any, Any]) -> tuple[Any, ...]:
+    """(x,), (x, y) or (x, y, sample_weight): what a user's own step gets."""
+    x, y, weight = batch
+    if weight is not None:
+        return x, y, weight
+    return (x,) if y is None else (x, y)
+
+
+def overrides(model: Any, name: str) -> bool:
+    """Whether a user's class defines a method of the trainer itself."""
+    for cls in type(model).__mro__:
+        if name in cls.__dict__:
+            return not is_ours(cls)
+    return False
+
+
+def own_arrays(variables: list[Variable]) -> list[Any]:
+    """The arrays of variables for a program that takes their memory over: copied where someone may hold them."""
+    hosts = [i for i, v in enumerate(variables) if isinstance(v.peek(), np.ndarray)]
+    arrays = [v.peek() for v in variables]
+    if hosts:
+        for index, value in zip(hosts, jax.device_put([arrays[i] for i in hosts]), strict=True):
+            arrays[index] = value
+    taken = set(hosts)
+    for index, variable in enumerate(variables):
+        if variable.exposed and index not in taken:
+            arrays[index] = jnp.copy(arrays[index])
+    return arrays
+
+
+def mixes_samples(model: Layer, training: bool) -> bool:
+    """Whether one sample's result may depend on the others of its batch, as far as the layers say."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, Layer) and layer.mixes_samples:
+            ours = registry.home_of(type(layer)) is not None
+            if type(layer).__dict__.get("mixes_samples") is None and ours and is_container(layer):
+                continue
+            if training or not ours or layer.activity_regularizer is not None:
+                return True
+        elif layer.activity_regularizer is not None:
+            return True
+    return False
+
+
+def is_container(layer: Layer) -> bool:
+    """Models made of layers mix samples only where their layers do."""
+    return type(layer).__name__ in ("Sequential", "Functional", "Model")
