@@ -1,0 +1,119 @@
+"""The data of the works, as small `.npz` files that every worker reads: real where it is at hand, else synthetic.
+
+The driver prepares them once a run in a temporary folder, so that decoding is never timed and no worker needs pillow.
+"""
+
+import csv
+import io
+import tarfile
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+SOURCES = {
+    "tabular": "tabular/ionosphere.csv",
+    "mnist": "mnist.npz",
+    "cifar": "cifar10-jpg.tar.gz",
+    "reviews": "imdb_small.npz",
+}
+OF_NET = {
+    "tabular": "tabular",
+    "mlp": "mnist",
+    "mlp-dropout": "mnist",
+    "cnn": "mnist",
+    "cnn-bn": "cifar",
+    "lstm": "reviews",
+    "transformer": "reviews",
+}
+VOCABULARY = 5_000
+STEPS = {"lstm": 80, "transformer": 64}
+
+
+def prepare(names: set[str], source: Path, target: Path) -> dict[str, str]:
+    """Write `<name>.npz` (x, y) for each name; say for each where it came from."""
+    origin = {}
+    for name in sorted(names):
+        path = source / SOURCES[name]
+        if path.exists():
+            x, y = READERS[name](path)
+            origin[name] = path.name
+        else:
+            x, y = synthesize(name)
+            origin[name] = f"synthetic data of the same shape ({path.name} is not in the data folder)"
+        order = np.random.default_rng(0).permutation(len(x))
+        np.savez(target / f"{name}.npz", x=x[order], y=y[order])
+    return origin
+
+
+def load(net: str, samples: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and integer labels as a network takes them: images in [0, 1], token ids as int32."""
+    with np.load(folder / f"{OF_NET[net]}.npz", allow_pickle=False) as file:
+        x, y = file["x"][:samples], file["y"][:samples].astype(np.int32)
+    if net in STEPS:
+        return np.ascontiguousarray(x[:, -STEPS[net] :]), y  # (samples, steps)
+    if net == "tabular":
+        return x, y  # (samples, 34)
+    x = x.astype(np.float32) / 255
+    if net.startswith("mlp"):
+        return x.reshape(len(x), 784), y
+    return (x[..., None] if net == "cnn" else x), y  # (samples, height, width, channels)
+
+
+def read_tabular(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with path.open(newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    return np.array([row[:-1] for row in rows], np.float32), np.array([row[-1] == "g" for row in rows], np.int32)
+
+
+def read_mnist(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return file["x_train"], file["y_train"]
+
+
+def read_cifar(path: Path, per_class: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    from PIL import Image
+
+    images, names = [], []
+    with tarfile.open(path) as archive:
+        for member in archive:
+            parts = Path(member.name).parts
+            if parts[0] != "train" or len(parts) != 3 or names.count(parts[1]) == per_class:
+                continue
+            content = archive.extractfile(member)
+            if content is not None:
+                images.append(np.asarray(Image.open(io.BytesIO(content.read())).convert("RGB")))
+                names.append(parts[1])
+    return np.stack(images), np.unique(names, return_inverse=True)[1]
+
+
+def read_reviews(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The last 80 words of each review, padded in front with 0; ranks beyond the vocabulary become 2."""
+    with np.load(path, allow_pickle=False) as file:
+        tokens, offsets, labels = file["train_tokens"], file["train_offsets"], file["train_labels"]
+    x = np.zeros((len(labels), 80), np.int32)
+    for row, (start, stop) in enumerate(pairwise(offsets)):
+        words = tokens[start:stop][-80:]
+        x[row, 80 - len(words) :] = np.where(words < VOCABULARY, words, 2)
+    return x, labels
+
+
+READERS = {"tabular": read_tabular, "mnist": read_mnist, "cifar": read_cifar, "reviews": read_reviews}
+
+
+def synthesize(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Random inputs with the labels of a fixed random linear teacher, so that a loss can fall."""
+    rng = np.random.default_rng(7)
+    shape = {"tabular": (351, 34), "mnist": (60_000, 28, 28), "cifar": (2_000, 32, 32, 3), "reviews": (5_000, 80)}[name]
+    classes = 10 if name in ("mnist", "cifar") else 1
+    if name == "tabular":
+        x = rng.uniform(-1, 1, shape).astype(np.float32)
+        features = x
+    elif name == "reviews":
+        x = np.minimum(rng.zipf(1.3, shape), VOCABULARY - 1).astype(np.int32)
+        features = rng.normal(size=VOCABULARY)[x].astype(np.float32)
+    else:
+        x = rng.integers(0, 256, shape, dtype=np.uint8)
+        features = x.reshape(len(x), -1).astype(np.float32) / 255 - 0.5
+    scores = features @ rng.normal(size=(features.shape[1], classes)).astype(np.float32)
+    return x, scores.argmax(1) if classes > 1 else (scores[:, 0] > 0).astype(np.int32)

@@ -1,0 +1,158 @@
+"""The table of works: what is trained or measured, at which size, and the bar that the project set itself.
+
+A row says everything about a work; the networks that the rows name are in `nets_keras.py`, `nets_jax.py` and
+`nets_torch.py`, one builder a library. Only the standard library is imported here: the page of an import time
+must not pay for anything else.
+"""
+
+from dataclasses import dataclass, replace
+
+IMPLEMENTATIONS = {
+    "kerata": "Kerata",
+    "keras-jax": "Keras on JAX",
+    "keras-tf": "Keras on TensorFlow",
+    "torch": "torch eager",
+    "jax": "hand-written JAX loop",
+}
+ALL = tuple(IMPLEMENTATIONS)
+KERAS_API = ("kerata", "keras-jax", "keras-tf")
+
+# What must be importable for an implementation to run.
+PACKAGES = {
+    "kerata": ("kerata",),
+    "keras-jax": ("keras", "jax"),
+    "keras-tf": ("keras", "tensorflow"),
+    "torch": ("torch",),
+    "jax": ("jax",),
+}
+
+# The module of the implementations that speak the Keras API, and the backend that it is told to use.
+MODULES = {"kerata": ("kerata", ""), "keras-jax": ("keras", "jax"), "keras-tf": ("keras", "tensorflow")}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A target: `times` faster than `peer`, or at most `limit` in the measure's own unit."""
+
+    measure: str
+    peer: str = ""
+    times: float = 0.0
+    limit: float = 0.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """One row: `kind` picks the way of measuring (see `measures.py`), `net` the network and its data.
+
+    `own_process`: every repetition is a new process, because what is measured happens once in a process.
+    `max_rounds`: more repetitions than this would tell nothing new (a memory run is its own average).
+    """
+
+    name: str
+    title: str
+    kind: str
+    net: str = ""
+    samples: int = 0
+    batch: int = 0
+    epochs: int = 0
+    optimizer: str = "adam"
+    repeats: int = 1  # calls in one repetition; their median is the repetition's figure
+    progress: bool = False
+    own_process: bool = False
+    persistent_cache: bool = False
+    max_rounds: int = 1000
+    implementations: tuple[str, ...] = ALL
+    measures: tuple[tuple[str, str], ...] = (("fit", "s"),)  # (name, unit); smaller is better
+    bars: tuple[Bar, ...] = ()
+
+
+# fmt: off
+WORKS = (
+    Work(
+        "tabular", "ionosphere, 34-34-1, batch 28, 50 epochs, `verbose=0`", "fit", "tabular",
+        samples=351, batch=28, epochs=50, repeats=3, bars=(Bar("fit", "keras-jax", 15),),
+    ),
+    Work(
+        "tabular-progress", "the same with the default progress on a terminal", "fit", "tabular",
+        samples=351, batch=28, epochs=50, repeats=3, progress=True, implementations=KERAS_API,
+        bars=(Bar("fit", "keras-jax", 8),),
+    ),
+    Work(
+        "mlp", "MNIST MLP, 784-512-10, rmsprop, batch 128", "fit", "mlp",
+        samples=12_800, batch=128, epochs=4, optimizer="rmsprop", bars=(Bar("fit", "jax", 1 / 1.1),),
+    ),
+    Work(
+        "mlp-dropout", "MNIST MLP with dropout 0.2, 784-512-512-10, rmsprop, batch 128", "fit", "mlp-dropout",
+        samples=12_800, batch=128, epochs=3, optimizer="rmsprop", bars=(Bar("fit", "keras-jax", 1.3),),
+    ),
+    Work(
+        "cnn", "MNIST CNN, Conv32-Conv64-Dense10, batch 64", "fit", "cnn",
+        samples=1_920, batch=64, epochs=2,
+        bars=(Bar("fit", "keras-jax", 3), Bar("fit", "keras-tf", 1), Bar("fit", "torch", 1)),
+    ),
+    Work(
+        "cnn-bn", "32x32 CNN with batch normalization, six convolutions, batch 64", "fit", "cnn-bn",
+        samples=640, batch=64, epochs=2, bars=(Bar("fit", "keras-jax", 1.6), Bar("fit", "torch", 1)),
+    ),
+    Work(
+        "lstm", "LSTM on reviews, 80 steps, 64 units, batch 32", "fit", "lstm",
+        samples=1_600, batch=32, epochs=3, bars=(Bar("fit", "keras-jax", 1.5), Bar("fit", "torch", 1)),
+    ),
+    Work(
+        "transformer", "two-block transformer encoder, 64 steps, width 64, 4 heads, batch 32", "fit", "transformer",
+        samples=1_600, batch=32, epochs=2, bars=(Bar("fit", "keras-jax", 1), Bar("fit", "torch", 1)),
+    ),
+    Work(
+        "predict-mlp", "`predict` of one sample, 784-512-10", "predict", "mlp", repeats=100,
+        measures=(("call", "ms"),), bars=(Bar("call", limit=0.2), Bar("call", "keras-jax", 4)),
+    ),
+    Work(
+        "predict-cnn", "`predict` of one sample, MNIST CNN", "predict", "cnn", repeats=100,
+        measures=(("call", "ms"),), bars=(Bar("call", "keras-jax", 1),),
+    ),
+    Work(
+        "import", "import", "import", own_process=True,
+        measures=(("in all", "s"), ("beyond `import jax`", "s")), bars=(Bar("beyond `import jax`", limit=0.25),),
+    ),
+    Work(
+        "first-fit", "first fit of the tabular model, from process start", "first", "tabular",
+        samples=351, batch=28, epochs=50, own_process=True,
+        measures=(("process start to end of fit", "s"), ("build and fit", "s")),
+        bars=(Bar("process start to end of fit", "keras-jax", 2),),
+    ),
+    Work(
+        "first-fit-cached", "the same with JAX's persistent compilation cache filled", "first", "tabular",
+        samples=351, batch=28, epochs=50, own_process=True, persistent_cache=True,
+        implementations=("kerata", "keras-jax", "jax"),
+        measures=(("process start to end of fit", "s"), ("build and fit", "s")),
+    ),
+    Work(
+        "folds", "K-fold loop: a freshly built tabular model of a known structure", "fresh", "tabular",
+        samples=351, batch=28, epochs=50,
+        measures=(("build", "s"), ("first fit", "s"), ("steady fit", "s"), ("programs compiled", "")),
+        bars=(Bar("first fit / steady fit", limit=1.5),),
+    ),
+    Work(
+        "memory", "500 times build, fit, discard: resident memory after the 50th model", "memory", "tabular",
+        samples=351, batch=28, epochs=1, own_process=True, max_rounds=1, repeats=500,
+        measures=(("growth over 100 models", "MiB"), ("programs compiled a model", ""), ("models", "")),
+        bars=(Bar("growth over 100 models", limit=1.0),),
+    ),
+    Work(
+        "peak-memory", "peak resident memory of one MNIST MLP epoch, 60,000 images", "peak", "mlp",
+        samples=60_000, batch=128, epochs=1, optimizer="rmsprop", own_process=True, max_rounds=3,
+        measures=(("peak", "MiB"), ("peak beyond imports and data", "MiB")),
+    ),
+)
+# fmt: on
+BY_NAME = {work.name: work for work in WORKS}
+
+
+def shrink(work: Work) -> Work:
+    """The same work, cut down to see that it runs; its figures mean little."""
+    return replace(
+        work,
+        samples=min(work.samples, 2 * work.batch + work.batch // 2) if work.batch else 0,
+        epochs=min(work.epochs, 2),
+        repeats=min(work.repeats, 5),
+    )
