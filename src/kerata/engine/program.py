@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kerata.engine.disk import use_program_cache
 from kerata.kernels.compiler import compiler_options
 
 # An executable of a small model holds one to five megabytes.
@@ -94,6 +95,7 @@ def _find_by_text(name: str, lowered: Any) -> Any:
     program = _by_text.find(digest)
     if program is None:
         counts["compiled"] += 1
+        use_program_cache()
         program = lowered.compile(compiler_options=compiler_options(jax.default_backend()))
         _by_text.keep(digest, program)
     return program

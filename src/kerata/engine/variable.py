@@ -302,6 +302,10 @@ for _name in ("lt", "le", "gt", "ge"):
     setattr(Variable, f"__{_name}__", _binary(getattr(operator, _name), swapped=False))
 
 
+# `jnp.matmul(x, self.kernel)` takes a variable for its value: to JAX it is a tree with one leaf, and comes back as an array.
+jax.tree_util.register_pytree_node(Variable, lambda variable: ((variable.value,), None), lambda _, children: children[0])
+
+
 def standardize_shape(shape: Any, owner: Any = "shape") -> tuple[int, ...]:
     """A tuple of whole numbers of at least 0."""
     try:

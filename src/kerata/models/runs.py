@@ -158,13 +158,13 @@ class Run:
         """The measures that a program returned, as numbers by name."""
         if self.names is None:
             self.names = self.plan.result_names()
-        values = [np.asarray(value) for value in out["values"]]
-        self.logs = {name: float(v) if v.ndim == 0 else v for name, v in zip(self.names, values, strict=True)}
-        if "counters" in out and not self.warned:
-            bad = int(out["counters"][1])
-            if bad >= 0:
-                self.warned = True
-                warnings.warn(f"fit: the loss became NaN or infinite at step {bad - self.first_step + 1} of this run. "
-                              "Lower the learning rate, clip gradients (clipnorm=1.0), or look for bad values in the data.",
-                              stacklevel=5)  # fmt: skip
+        numbers = np.asarray(out["numbers"]).tolist()
+        single, arrays = iter(numbers), iter(out["arrays"])
+        self.logs = {name: next(single) if is_number else np.asarray(next(arrays))
+                     for name, is_number in zip(self.names, self.plan.is_number, strict=True)}  # fmt: skip
+        if numbers[-1] >= 0 and not self.warned:
+            self.warned = True
+            warnings.warn(f"fit: the loss became NaN or infinite at step {int(numbers[-1]) - self.first_step + 1} of this "
+                          "run. Lower the learning rate, clip gradients (clipnorm=1.0), or look for bad values in the data.",
+                          stacklevel=5)  # fmt: skip
         return dict(self.logs)

@@ -68,6 +68,7 @@ class Plan:
             custom = overrides(model, "train_step")
             self.slots = list(self.optimizer.variables if custom else self.optimizer.state_variables(self.trainable))
         self.log_names: list[str] = []
+        self.is_number: list[bool] = []
         roots = [("", model), ("loss", self.objective), ("metrics", self.measures)]
         self.hypers = Hypers(*roots, *([("optimizer", self.optimizer)] if training else []))
 
@@ -183,14 +184,19 @@ class Plan:
         return {**state, "metrics": scope.read(self.metric_variables)}
 
     def results(self, state: dict[str, Any]) -> dict[str, Any]:
-        """The measures so far, as a list in the order of `result_names`."""
+        """The measures so far in the order of `result_names`: single numbers in one vector, the rest beside it.
+
+        The last of the numbers is the step at which the loss first was not finite, or -1.
+        """
         if "logs" in state:
-            return {"values": list(state["logs"].values()), "counters": state["counters"]}
-        values = []
-        with Scope(self.metric_variables, state["metrics"]):
-            for _, value in self.named_results():
-                values.append(value)
-        return {"values": values, **({"counters": state["counters"]} if "counters" in state else {})}
+            values = list(state["logs"].values())
+        else:
+            with Scope(self.metric_variables, state["metrics"]):
+                values = [value for _, value in self.named_results()]
+        values = [jnp.asarray(value, jnp.float32) for value in values]
+        bad = state["counters"][1] if "counters" in state else jnp.int32(-1)
+        numbers = [value for value in values if value.ndim == 0]
+        return {"numbers": jnp.stack([*numbers, bad.astype(jnp.float32)]), "arrays": [v for v in values if v.ndim]}
 
     def result_names(self) -> list[str]:
         """The names of what `results` returns; logs of a user's own step have the names that it gave."""
@@ -202,9 +208,10 @@ class Plan:
             with Scope(self.metric_variables, values):
                 found = self.named_results()
             names.extend(name for name, _ in found)
-            return [value for _, value in found]
+            return [jnp.asarray(value) for _, value in found]
 
-        jax.eval_shape(look, [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in self.metric_variables])
+        specs = jax.eval_shape(look, [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in self.metric_variables])
+        self.is_number = [spec.ndim == 0 for spec in specs]
         return names
 
     @property
@@ -216,6 +223,7 @@ class Plan:
         """Shapes of the logs of a user's own step; they are part of the loop's state."""
         shapes = jax.eval_shape(lambda *args: self.custom_train_step(*args, None)["logs"], state, hypers, key, batch)
         self.log_names = list(shapes)
+        self.is_number = [len(spec.shape) == 0 for spec in shapes.values()]
         return {name: np.zeros(spec.shape, np.float32) for name, spec in shapes.items()}
 
     def named_results(self) -> list[tuple[str, Any]]:

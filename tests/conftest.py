@@ -1,0 +1,35 @@
+"""What all tests share: real Keras on JAX as the oracle, one cache of compiled programs, and the data beside the project."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = ROOT / ".pytest_cache" / "programs"
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest  # noqa: E402
+
+DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real data, or a skip that says what is missing."""
+    if not DATA.is_dir():
+        pytest.skip(f"real data is not there: {DATA}")
+    return DATA
+
+
+@pytest.fixture(autouse=True)
+def fresh_names():
+    """Names of layers start anew in each test, and every test has the same random numbers."""
+    import kerata
+
+    kerata.utils.clear_session()
+    kerata.utils.set_random_seed(0)
+    yield

@@ -1,0 +1,53 @@
+"""Imports point down: to a room of strictly lower rank, or stay inside their folder."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2] / "src" / "kerata"
+RANKS = {
+    "base": 0, "kernels": 1, "engine": 2, "dialects": 2, "ops": 3, "distribution": 3, "activations": 3, "initializers": 3,
+    "regularizers": 3, "constraints": 3, "optimizers": 3, "data": 3, "random": 3, "losses": 4, "layers": 4, "metrics": 5,
+    "saving": 5, "callbacks": 5, "models": 6, "datasets": 7, "applications": 7, "search": 7, "diagnosis": 7, "utils": 7,
+    "config": 7, "backend": 7, "cli": 8, "hook": 8, "__init__": 9, "__main__": 9,
+}  # fmt: skip
+HEAVY = {"pandas", "matplotlib", "optuna", "PIL", "h5py", "torch", "tensorflow", "sklearn", "rich", "IPython"}
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[0]
+
+
+def imports_of(tree: ast.AST):
+    """(room, module, line) of every import of our own."""
+    for node in ast.walk(tree):
+        modules = []
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            modules = [f"{node.module}.{a.name}" for a in node.names] if node.module == "kerata" else [node.module]
+        elif isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        for module in modules:
+            if module.startswith("kerata."):
+                yield module.split(".")[1], module, node.lineno
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_down(path):
+    room = room_of(path)
+    if room == "__init__":
+        return
+    for target, module, line in imports_of(ast.parse(path.read_text())):
+        assert target == room or RANKS[target] < RANKS[room], f"{path.name}:{line} ({room}) imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_heavy_packages_are_imported_inside_functions(path):
+    for function in ast.walk(ast.parse(path.read_text())):
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for node in ast.walk(function):
+                if isinstance(node, (ast.Import, ast.ImportFrom)):
+                    name = node.names[0].name if isinstance(node, ast.Import) else node.module or ""
+                    assert name.split(".")[0] in HEAVY, f"{path.name}:{node.lineno} imports {name} inside a function"
