@@ -1,0 +1,222 @@
+"""Element-wise nonlinearities and their normalized relatives, as functions of arrays and of symbolic tensors.
+
+`kerata.activations` gives them their names as activations.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kerata.engine.scope import note
+from kerata.engine.symbolic import traceable
+
+
+@traceable
+def relu(x):
+    """max(x, 0).
+
+    >>> import kerata, numpy as np
+    >>> kerata.ops.relu(np.array([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+    return jax.nn.relu(jnp.asarray(x))
+
+
+@traceable
+def relu6(x):
+    """min(max(x, 0), 6)."""
+    return jax.nn.relu6(jnp.asarray(x))
+
+
+@traceable
+def leaky_relu(x, negative_slope=0.2):
+    """x where x >= 0, negative_slope * x elsewhere."""
+    return jax.nn.leaky_relu(jnp.asarray(x), negative_slope)
+
+
+@traceable
+def elu(x, alpha=1.0):
+    """x where x > 0, alpha * (exp(x) - 1) elsewhere. Source: Clevert et al., 2015."""
+    return jax.nn.elu(jnp.asarray(x), alpha)
+
+
+@traceable
+def selu(x):
+    """1.0507 * elu(x, 1.6733): keeps mean 0 and variance 1. Source: Klambauer et al., 2017."""
+    return jax.nn.selu(jnp.asarray(x))
+
+
+@traceable
+def celu(x, alpha=1.0):
+    """max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0). Source: Barron, 2017."""
+    return jax.nn.celu(jnp.asarray(x), alpha)
+
+
+@traceable
+def gelu(x, approximate=True):
+    """x * P(N(0, 1) <= x), or its approximation by tanh. Source: Hendrycks and Gimpel, 2016."""
+    return jax.nn.gelu(jnp.asarray(x), approximate)
+
+
+@traceable
+def silu(x):
+    """x * sigmoid(x), also called swish. Source: Ramachandran et al., 2017."""
+    return jax.nn.silu(jnp.asarray(x))
+
+
+@traceable
+def hard_silu(x):
+    """x * hard_sigmoid(x). Source: Howard et al., 2019."""
+    return jax.nn.hard_silu(jnp.asarray(x))
+
+
+@traceable
+def mish(x):
+    """x * tanh(softplus(x)). Source: Misra, 2019."""
+    return jax.nn.mish(jnp.asarray(x))
+
+
+@traceable
+def glu(x, axis=-1):
+    """a * sigmoid(b), where a and b are the halves of x along `axis`. Source: Dauphin et al., 2016."""
+    return jax.nn.glu(jnp.asarray(x), axis)
+
+
+@traceable
+def sigmoid(x):
+    """1 / (1 + exp(-x)). Cross-entropies find x again and are computed from it.
+
+    >>> import kerata
+    >>> float(kerata.ops.sigmoid(0.0))
+    0.5
+    """
+    x = jnp.asarray(x)
+    y = jax.nn.sigmoid(x)
+    note(y, "logits", ("sigmoid", x))
+    return y
+
+
+@traceable
+def hard_sigmoid(x):
+    """clip(x / 6 + 1 / 2, 0, 1)."""
+    return jax.nn.hard_sigmoid(jnp.asarray(x))
+
+
+@traceable
+def log_sigmoid(x):
+    """log(sigmoid(x))."""
+    return jax.nn.log_sigmoid(jnp.asarray(x))
+
+
+@traceable
+def sparse_sigmoid(x):
+    """clip((x + 1) / 2, 0, 1). Source: Blondel et al., 2019."""
+    return jax.nn.sparse_sigmoid(jnp.asarray(x))
+
+
+@traceable
+def softplus(x):
+    """log(1 + exp(x))."""
+    return jax.nn.softplus(jnp.asarray(x))
+
+
+@traceable
+def sparse_plus(x):
+    """0 where x <= -1, (x + 1)^2 / 4 between, x where x >= 1."""
+    return jax.nn.sparse_plus(jnp.asarray(x))
+
+
+@traceable
+def squareplus(x, b=4):
+    """(x + sqrt(x^2 + b)) / 2. Source: Barron, 2021."""
+    return jax.nn.squareplus(jnp.asarray(x), b)
+
+
+@traceable
+def softsign(x):
+    """x / (1 + |x|)."""
+    return jax.nn.soft_sign(jnp.asarray(x))
+
+
+@traceable
+def tanh(x):
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    return jnp.tanh(jnp.asarray(x))
+
+
+@traceable
+def hard_tanh(x):
+    """clip(x, -1, 1)."""
+    return jax.nn.hard_tanh(jnp.asarray(x))
+
+
+@traceable
+def tanh_shrink(x):
+    """x - tanh(x)."""
+    x = jnp.asarray(x)
+    return x - jnp.tanh(x)
+
+
+@traceable
+def hard_shrink(x, threshold=0.5):
+    """x where |x| > threshold, 0 elsewhere."""
+    x = jnp.asarray(x)
+    return jnp.where(jnp.abs(x) > threshold, x, 0)
+
+
+@traceable
+def soft_shrink(x, threshold=0.5):
+    """x moved towards 0 by `threshold`, and 0 where it is nearer."""
+    x = jnp.asarray(x)
+    return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, 0))
+
+
+@traceable
+def threshold(x, threshold, default_value):
+    """x where x > threshold, default_value elsewhere."""
+    x = jnp.asarray(x)
+    return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
+
+
+@traceable
+def softmax(x, axis=-1):
+    """exp(x) / sum(exp(x)) along `axis`, an integer, several, or `None` for all. Cross-entropies find x again.
+
+    >>> import kerata, numpy as np
+    >>> kerata.ops.softmax(np.array([0.0, 0.0])).tolist()
+    [0.5, 0.5]
+    """
+    x = jnp.asarray(x)
+    y = jax.nn.softmax(x, axis=_axes(axis))
+    if axis in (-1, x.ndim - 1):
+        note(y, "logits", ("softmax", x))
+    return y
+
+
+@traceable
+def log_softmax(x, axis=-1):
+    """log(softmax(x)) along `axis`."""
+    return jax.nn.log_softmax(jnp.asarray(x), axis=_axes(axis))
+
+
+@traceable
+def sparsemax(x, axis=-1):
+    """max(x - t, 0) with t such that the sum along `axis` is 1: a softmax with zeros.
+
+    Source: Martins and Astudillo, "From softmax to sparsemax", 2016.
+    """
+    x = jnp.asarray(x)
+    down = jnp.flip(jnp.sort(x, axis=axis), axis)
+    total = jnp.cumsum(down, axis=axis)
+    count = jnp.arange(1, x.shape[axis] + 1).reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
+    inside = 1 + count * down > total
+    size = jnp.sum(inside, axis=axis, keepdims=True)
+    return jnp.maximum(x - (jnp.sum(jnp.where(inside, down, 0), axis=axis, keepdims=True) - 1) / size, 0)
+
+
+def _axes(axis: Any) -> Any:
+    return tuple(axis) if isinstance(axis, list) else axis
+
+
+swish, hard_swish = silu, hard_silu
