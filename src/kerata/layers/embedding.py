@@ -1,0 +1,89 @@
+"""Embedding: vectors for whole numbers."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from kerata import constraints, initializers, regularizers
+from kerata.base.checks import check_positive_int
+from kerata.base.registry import builtin
+from kerata.base.serialization import serialize_keras_object
+from kerata.layers.core import check_unsupported
+from kerata.layers.layer import Layer
+
+
+@builtin("layers")
+class Embedding(Layer):
+    """outputs[b, t] = embeddings[inputs[b, t]].
+
+    The first layer of a text model: each word's number becomes a vector that is learned. An index outside of the table
+    gives NaN, not a neighbour's vector.
+
+    Args:
+        input_dim: number of rows: the largest index plus one.
+        output_dim: length of a vector.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
+        mask_zero: whether index 0 stands for padding, which later layers then leave out.
+        weights: the table to begin with, an array of shape (input_dim, output_dim).
+        lora_rank, lora_alpha: rank and scale of a low-rank update that is trained in place of the table.
+        quantization_config: not supported; `None`.
+
+    Shapes: whole numbers (batch, ...) to (batch, ..., output_dim).
+
+    >>> import kerata, numpy as np
+    >>> kerata.layers.Embedding(1000, 64)(np.array([[1, 2, 3]])).shape
+    (1, 3, 64)
+    """
+
+    mixes_samples = False
+    _unsaved = frozenset({"weights"})
+
+    def __init__(
+        self, input_dim, output_dim, embeddings_initializer="uniform", embeddings_regularizer=None,
+        embeddings_constraint=None, mask_zero=False, weights=None, lora_rank=None, lora_alpha=None,
+        quantization_config=None, **kwargs,
+    ):  # fmt: skip
+        length = kwargs.pop("input_length", None)
+        if length is not None and not {"input_shape", "batch_shape", "batch_input_shape"} & set(kwargs):
+            kwargs["input_shape"] = (length,)
+        super().__init__(**kwargs)
+        self.input_dim = check_positive_int(self, "input_dim", input_dim)
+        self.output_dim = check_positive_int(self, "output_dim", output_dim)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        check_unsupported(self, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        self.lora_rank, self.lora_alpha, self.quantization_config = lora_rank, lora_alpha, quantization_config
+        self.mask_zero = self.supports_masking = bool(mask_zero)
+        # Indices above 256 do not survive a conversion to bfloat16.
+        self.autocast = False
+        if weights is not None:
+            self.build()
+            self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [np.asarray(weights)])
+
+    def build(self, input_shape=None):
+        if self.built:
+            return
+        self.embeddings = self.add_weight(
+            (self.input_dim, self.output_dim), self.embeddings_initializer, name="embeddings",
+            regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint,
+        )  # fmt: skip
+
+    def call(self, inputs):
+        if not jnp.issubdtype(inputs.dtype, jnp.integer):
+            inputs = inputs.astype("int32")
+        return jnp.take(self.embeddings.value, inputs, axis=0).astype(self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return jnp.not_equal(inputs, 0) if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.output_dim)
+
+    def get_config(self):
+        config = super().get_config()
+        for name in ("lora_rank", "lora_alpha"):
+            if config.get(name, "") is None:
+                del config[name]
+        return {**config, "activity_regularizer": serialize_keras_object(self.activity_regularizer)}
