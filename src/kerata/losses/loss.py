@@ -1,0 +1,277 @@
+"""The base of all losses, and how values become one number: reductions, sample weights, masks."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base import config, registry
+from kerata.base.checks import check_choice, message
+from kerata.base.registry import builtin
+from kerata.base.serialization import (
+    deserialize_keras_object,
+    resolve,
+    serialize_keras_object,
+)
+from kerata.engine.module import Module, auto_name
+from kerata.engine.policy import standardize_policy
+from kerata.engine.scope import note, noted
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
+# Reductions of earlier versions: "auto" was the default, and meant the mean.
+FORMER_REDUCTIONS = {"auto": "sum_over_batch_size"}
+
+
+@builtin("losses")
+class Loss(Module):
+    """One number that says how far predictions are from the truth.
+
+    A loss of your own defines `call(y_true, y_pred)`, one value for each sample:
+
+    >>> import numpy as np, kerata
+    >>> class Cubic(kerata.losses.Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return abs(y_true - y_pred).sum(axis=-1) ** 3
+    >>> float(Cubic()(np.zeros((2, 1)), np.ones((2, 1))))
+    1.0
+
+    Args:
+        name: a name for messages and logs.
+        reduction: `"sum_over_batch_size"` or `"mean"` (the sum over the number of values), `"sum"`,
+            `"mean_with_sample_weight"` (the sum over the sum of weights), or `"none"`.
+        dtype: the type of the computation, `floatx()` by default.
+    """
+
+    # Whether a sample's value depends on the other samples of its batch.
+    mixes_samples = False
+
+    def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
+        self.name = name or auto_name(registry.snake(type(self).__name__))
+        reduction = FORMER_REDUCTIONS.get(reduction, reduction) if isinstance(reduction, str) else reduction
+        self.reduction = check_choice(type(self), "reduction", reduction, REDUCTIONS)
+        self._dtype = standardize_policy(dtype or config.floatx()).compute_dtype
+
+    @property
+    def dtype(self) -> str:
+        return self._dtype
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """One value for each sample."""
+        raise NotImplementedError(message(self, "a loss must define `call(y_true, y_pred)`"))
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss.
+
+        Args:
+            y_true, y_pred: arrays of shape (batch, ...).
+            sample_weight: weights of shape (batch,) or of the values' shape.
+        """
+        return self.over_valid(y_true, y_pred, sample_weight)
+
+    def over_valid(self, y_true: Any, y_pred: Any, sample_weight: Any = None, valid: Any = None) -> Any:
+        """The reduced loss of the samples whose `valid`, of shape (batch,), is not 0, as if there were no others."""
+        mask = noted(y_pred, "mask")
+        y_true, y_pred = self._convert(y_true), convert(y_pred, self._dtype)
+        if valid is not None:
+            # What stands in padded rows is arbitrary, and must not decide how labels are read.
+            y_true = jax.tree.map(lambda y: jnp.where(fit_rows(valid, y.ndim) > 0, y, y[:1]), y_true)
+        values = self.call(y_true, y_pred)
+        found = noted(values, "mask")
+        mask = found if mask is None else mask if found is None else combine_masks(mask, found)
+        values = jnp.asarray(values, self._dtype)
+        return reduce_values(values, self.reduction, sample_weight, mask, valid, owner=self)
+
+    def _convert(self, y_true: Any) -> Any:
+        return convert(y_true, self._dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data; the dtype where it is not the default."""
+        common = {"name": self.name, "reduction": self.reduction}
+        if type(self).__init__ is Loss.__init__:
+            return common
+        own = {k: v for k, v in super().get_config().items() if k not in ("name", "reduction", "dtype")}
+        return common | own | ({"dtype": self.dtype} if self.dtype != config.floatx() else {})
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        if registry.home_of(cls) is None:
+            known = inspect.signature(cls.__init__).parameters
+            if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()):
+                config = {k: v for k, v in config.items() if k in known or k not in ("name", "reduction", "dtype")}
+        return super().from_config(config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+@builtin("losses")
+class LossFunctionWrapper(Loss):
+    """A loss from a function of (y_true, y_pred) that gives one value for each sample.
+
+    Args:
+        fn: the function.
+        reduction, name, dtype: as in `Loss`.
+        **kwargs: passed to the function.
+    """
+
+    # Names of attributes that the function takes as arguments.
+    _passed: tuple[str, ...] = ()
+
+    def __init__(self, fn, reduction="sum_over_batch_size", name=None, dtype=None, **kwargs):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.fn = fn
+        self._fn_kwargs = kwargs
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        if hasattr(y_true, "shape") and hasattr(y_pred, "shape"):
+            y_true, y_pred = fit_ranks(y_true, y_pred)
+        return self.fn(y_true, y_pred, **{name: getattr(self, name) for name in self._passed}, **self._fn_kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if type(self) is LossFunctionWrapper:
+            config |= {"fn": serialize_keras_object(self.fn), **serialize_keras_object(self._fn_kwargs)}
+        return config
+
+
+# Arrays
+
+
+def as_array(value: Any) -> Any:
+    """An array from an array, a variable or nested lists of numbers; the same object if it is one of JAX's."""
+    return value if isinstance(value, jax.Array) else jnp.asarray(value)
+
+
+def convert(value: Any, dtype: Any) -> Any:
+    """The array, or a structure of arrays, in a dtype. The logits that it was computed from stay noted."""
+    if isinstance(value, dict):
+        return {key: convert(item, dtype) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and any(np.ndim(leaf) for leaf in jax.tree.leaves(value)):
+        return type(value)(convert(item, dtype) for item in value)
+    array = jnp.asarray(value, dtype)
+    if array is not value:
+        carry_logits(value, array, lambda logits: logits.astype(dtype))
+    return array
+
+
+def carry_logits(source: Any, target: Any, change: Callable[[Any], Any]) -> None:
+    """Notes on `target` the logits of `source`, changed alike."""
+    found = noted(source, "logits")
+    if found is not None:
+        note(target, "logits", (found[0], change(found[1])))
+
+
+def fit_ranks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Both with the same number of dimensions, where they differ by one axis of size 1 at the end."""
+    true_shape, pred_shape = np.shape(y_true), np.shape(y_pred)
+    if len(pred_shape) == len(true_shape) + 1 and pred_shape[-1] == 1:
+        if len(true_shape) == 1:
+            return as_array(y_true)[..., None], y_pred
+        squeezed = as_array(y_pred)[..., 0]
+        found = noted(y_pred, "logits")
+        if found is not None and found[0] == "sigmoid":
+            note(squeezed, "logits", ("sigmoid", found[1][..., 0]))
+        return y_true, squeezed
+    if len(true_shape) == len(pred_shape) + 1 and true_shape[-1] == 1:
+        if len(pred_shape) == 1:
+            expanded = as_array(y_pred)[..., None]
+            carry_logits(y_pred, expanded, lambda logits: logits[..., None])
+            return y_true, expanded
+        return as_array(y_true)[..., 0], y_pred
+    return y_true, y_pred
+
+
+def fit_rows(rows: Any, ndim: int) -> Any:
+    """A vector of one number a sample, with axes of size 1 up to `ndim`."""
+    return jnp.reshape(rows, (-1, *[1] * (ndim - 1)))
+
+
+def fit_weight(weight: Any, values: Any, owner: Any, name: str = "sample_weight") -> Any:
+    """Weights with as many dimensions as the values: (batch,) counts for everything in a sample."""
+    if values.ndim and weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    if 0 < weight.ndim < values.ndim:
+        weight = jnp.reshape(weight, (*weight.shape, *[1] * (values.ndim - weight.ndim)))
+    fits = weight.ndim == values.ndim and all(m in (1, n) for m, n in zip(weight.shape, values.shape, strict=True))
+    if values.ndim and weight.ndim and not fits:
+        raise ValueError(message(owner, f"`{name}` must have shape (batch,) or that of the values, {values.shape}",
+                                 {"shape": weight.shape}))
+    return weight
+
+
+def combine_masks(first: Any, second: Any) -> Any:
+    """True where both are."""
+    first, second = jnp.asarray(first, bool), jnp.asarray(second, bool)
+    low, high = sorted((first, second), key=lambda mask: mask.ndim)
+    return jnp.reshape(low, (*low.shape, *[1] * (high.ndim - low.ndim))) & high
+
+
+def divide_no_nan(x: Any, y: Any) -> Any:
+    """x / y, and 0 where y is 0."""
+    zero = y == 0
+    return jnp.where(zero, 0, x / jnp.where(zero, 1, y))
+
+
+def reduce_values(
+    values: Any, reduction: str | None, sample_weight: Any = None, mask: Any = None, valid: Any = None,
+    owner: Any = "loss",
+) -> Any:  # fmt: skip
+    """Values of shape (batch, ...) as one number.
+
+    A mask takes values out of a mean altogether; a weight of 0 leaves them in the number that the sum is divided by.
+    """
+    if values.ndim == 0 and sample_weight is None and mask is None:
+        return values
+    weight = None
+    if sample_weight is not None:
+        weight = fit_weight(jnp.asarray(sample_weight, values.dtype), values, owner)
+    kept = None
+    if mask is not None:
+        kept = fit_weight(jnp.asarray(mask, bool), values, owner, "mask")
+        weight = kept.astype(values.dtype) if weight is None else weight * kept
+    if weight is not None:
+        values = values * weight
+    if valid is not None:
+        rows = fit_rows(valid, values.ndim) > 0
+        values = jnp.where(rows, values, 0)
+        kept = None if kept is None else kept & rows
+        weight = None if weight is None else jnp.where(rows, weight, 0)
+    if reduction in (None, "none"):
+        return values
+    total = jnp.sum(values)
+    if reduction == "sum":
+        return total
+    if reduction == "mean_with_sample_weight" and weight is not None:
+        return divide_no_nan(total, jnp.sum(jnp.broadcast_to(weight, values.shape)))
+    if kept is not None:
+        counted = jnp.sum(jnp.broadcast_to(kept, values.shape), dtype=values.dtype)
+        return total / jnp.maximum(counted, 1)
+    if valid is not None:
+        return total / (values.size // values.shape[0] * jnp.maximum(jnp.sum(valid), 1).astype(values.dtype))
+    return total / max(values.size, 1)
+
+
+# By name
+
+
+def get(identifier: Any) -> Any:
+    """A loss or loss function from a name, a config, a class or an object.
+
+    >>> get("mse").__name__, type(get("MeanSquaredError")).__name__
+    ('mean_squared_error', 'MeanSquaredError')
+    """
+    return resolve("losses", identifier, "losses.get", "identifier")
+
+
+def serialize(loss: Any) -> Any:
+    """Plain data for a loss or loss function."""
+    return serialize_keras_object(loss)
+
+
+def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The loss that a config or a name describes."""
+    with registry.CustomObjectScope(custom_objects or {}):
+        return get(name) if isinstance(name, (str, dict)) else deserialize_keras_object(name)

@@ -1,0 +1,106 @@
+"""F-scores: one number from precision and recall."""
+
+import warnings
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata.base.checks import check_choice, check_number, message
+from kerata.base.config import epsilon
+from kerata.losses.loss import fit_weight
+from kerata.metrics.metric import Metric, entered
+from kerata.metrics.reduction import times_weight
+
+
+@entered("fbeta_score")
+class FBetaScore(Metric):
+    """(1 + beta²) precision recall / (beta² precision + recall), over all samples.
+
+    Args:
+        average: `None` for one score a class, `"micro"` for one over all, `"macro"` for their mean, `"weighted"` for
+            their mean by the number of cases.
+        beta: how much more recall matters than precision, above 0.
+        threshold: above which a prediction counts as 1; by default the largest of a sample does, so that a network
+            with one output needs a threshold.
+
+    Shapes: `y_true` and `y_pred` of shape (batch, classes).
+    """
+
+    _direction = "up"
+
+    def __init__(self, average=None, beta=1.0, threshold=None, name="fbeta_score", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.average = check_choice(self, "average", average, (None, "micro", "macro", "weighted"))
+        self.beta = float(check_number(self, "beta", beta, low=0.0))
+        self.threshold = check_number(self, "threshold", threshold, 0.0, 1.0, optional=True)
+        if beta == 0 or threshold == 0:
+            raise ValueError(message(self, "`beta` and `threshold` must be above 0",
+                                     {"beta": beta, "threshold": threshold}))
+        self.built = False
+
+    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+        """Makes the counts for a number of classes."""
+        if len(y_pred_shape) != 2 or tuple(y_pred_shape[1:]) != tuple(y_true_shape[1:]):
+            raise ValueError(message(self, "expected labels and predictions of shape (batch, classes)",
+                                     {"y_true.shape": y_true_shape, "y_pred.shape": y_pred_shape},
+                                     "Integer labels must be one-hot: kerata.utils.to_categorical"))
+        if y_pred_shape[1] == 1 and self.threshold is None:
+            warnings.warn(message(self, "with one output and no threshold every sample is predicted as positive",
+                                  fix="Pass threshold=0.5"), stacklevel=3)
+        shape = () if self.average == "micro" else y_pred_shape[1:]
+        self.true_positives, self.false_positives, self.false_negatives, self.intermediate_weights = (
+            self._add_zeros(name, shape)
+            for name in ("true_positives", "false_positives", "false_negatives", "intermediate_weights")
+        )
+        self.built = True
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_true, y_pred = jnp.asarray(y_true, self.dtype), jnp.asarray(y_pred, self.dtype)
+        if not self.built:
+            self.build(y_true.shape, y_pred.shape)
+        if self.threshold is None:
+            largest = jnp.max(y_pred, axis=-1, keepdims=True)
+            positive = (y_pred >= largest) & (jnp.abs(y_pred) > 1e-9)
+        else:
+            positive = y_pred > self.threshold
+        positive = positive.astype(self.dtype)
+        weight = jnp.ones((), self.dtype)
+        if sample_weight is not None:
+            weight = fit_weight(jnp.asarray(sample_weight, self.dtype), y_pred, self)
+        axis = None if self.average == "micro" else 0
+        for variable, count in (
+            (self.true_positives, positive * y_true), (self.false_positives, positive * (1 - y_true)),
+            (self.false_negatives, (1 - positive) * y_true), (self.intermediate_weights, y_true),
+        ):  # fmt: skip
+            variable.assign_add(jnp.sum(times_weight(count, weight), axis=axis))
+
+    def result(self) -> Any:
+        if not self.built:
+            return jnp.zeros((), self.dtype)
+        tp = self.true_positives.value
+        precision = tp / (tp + self.false_positives + epsilon())
+        recall = tp / (tp + self.false_negatives + epsilon())
+        square = self.beta**2
+        score = precision * recall / (square * precision + recall + epsilon()) * (1 + square)
+        if self.average == "weighted":
+            cases = self.intermediate_weights.value
+            return jnp.sum(score * cases / (jnp.sum(cases) + epsilon()))
+        return score if self.average is None else jnp.mean(score)
+
+
+@entered()
+class F1Score(FBetaScore):
+    """2 precision recall / (precision + recall), over all samples: the measure of unbalanced classes.
+
+    Args:
+        average: `None` for one score a class, `"micro"`, `"macro"` or `"weighted"`; see `FBetaScore`.
+        threshold: above which a prediction counts as 1; by default the largest of a sample does.
+
+    >>> import numpy as np
+    >>> score = F1Score(average="macro", threshold=0.5)
+    >>> round(float(score(np.array([[0.0], [1.0], [1.0]]), np.array([[0.9], [0.8], [0.1]]))), 4)
+    0.5
+    """
+
+    def __init__(self, average=None, threshold=None, name="f1_score", dtype=None):
+        super().__init__(average=average, threshold=threshold, name=name, dtype=dtype)

@@ -1,0 +1,155 @@
+"""Sums and means over many batches."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata.base import registry
+from kerata.base.checks import message
+from kerata.base.serialization import serialize_keras_object
+from kerata.engine.scope import note, noted
+from kerata.losses import Loss
+from kerata.losses.loss import as_array, convert, divide_no_nan, fit_ranks
+from kerata.metrics.metric import Metric, entered
+
+
+def mark_padding(valid: Any) -> Any:
+    """Weights that only say which rows of a batch are there: a metric then counts as if it had no weights."""
+    note(valid, "padding", True)
+    return valid
+
+
+def are_weights(sample_weight: Any) -> bool:
+    """Whether a user gave weights, beside those that say which rows are there."""
+    return sample_weight is not None and noted(sample_weight, "padding") is None
+
+
+def multiply_weights(first: Any, second: Any) -> Any:
+    """The product of weights of shape (batch,), (batch, steps), ...: the shorter counts for everything in a row."""
+    low, high = sorted((first, second), key=lambda weight: weight.ndim)
+    if high.ndim == low.ndim + 1 and high.shape[-1] == 1:
+        high = high[..., 0]
+    return jnp.reshape(low, (*low.shape, *[1] * (high.ndim - low.ndim))) * high
+
+
+def times_weight(values: Any, weight: Any) -> Any:
+    """The product, and 0 where the weight is 0, whatever the value."""
+    return jnp.where(weight == 0, 0, values * weight)
+
+
+def reduce_to_samples(values: Any, weight: Any, reduce: Callable[..., Any], dtype: Any) -> tuple[Any, Any]:
+    """One weighted value and one weight for each sample; the weight is `None` where there is none."""
+    values = jnp.asarray(values, dtype)
+    if weight is not None:
+        weight = jnp.asarray(weight, dtype)
+        values, weight = fit_ranks(values, weight)
+        if values.ndim > weight.ndim:
+            values = reduce(values, axis=tuple(range(weight.ndim, values.ndim)))
+        if weight.ndim > values.ndim or any(m not in (1, n) for m, n in zip(weight.shape, values.shape, strict=True)):
+            raise ValueError(message("metric", "`sample_weight` must have shape (batch,) or that of the values",
+                                     {"sample_weight.shape": weight.shape, "values.shape": values.shape}))
+        weight = jnp.broadcast_to(weight, values.shape)
+        values = times_weight(values, weight)
+        if weight.ndim > 1:
+            weight = reduce(weight, axis=tuple(range(1, weight.ndim)))
+    if values.ndim > 1:
+        values = reduce(values, axis=tuple(range(1, values.ndim)))
+    return values, weight
+
+
+@entered()
+class Sum(Metric):
+    """The weighted sum of values.
+
+    >>> float(Sum()([1.0, 3.0]))
+    4.0
+    """
+
+    def __init__(self, name="sum", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.total = self._add_zeros("total")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        values, _ = reduce_to_samples(values, sample_weight, jnp.sum, self.dtype)
+        self.total.assign_add(jnp.sum(values))
+
+    def result(self) -> Any:
+        return self.total.value
+
+
+@entered()
+class Mean(Metric):
+    """The weighted mean of values.
+
+    >>> float(Mean()([1.0, 3.0, 8.0], sample_weight=[1, 1, 0]))
+    2.0
+    """
+
+    def __init__(self, name="mean", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.total = self._add_zeros("total")
+        self.count = self._add_zeros("count")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        values, weight = reduce_to_samples(values, sample_weight, jnp.mean, self.dtype)
+        samples = jnp.sum(weight) if weight is not None else values.shape[0] if values.ndim else 1
+        self.total.assign_add(jnp.sum(values))
+        self.count.assign_add(samples)
+
+    def result(self) -> Any:
+        return divide_no_nan(self.total.value, self.count.value)
+
+
+@entered()
+class MeanMetricWrapper(Mean):
+    """The mean of a function of (y_true, y_pred) that gives one value for each sample.
+
+    Args:
+        fn: the function, or a loss: its values are then averaged over samples, and not over batches.
+        name, dtype: as in `Metric`.
+        **kwargs: passed to the function.
+    """
+
+    # Names of attributes that the function takes as arguments.
+    _passed: tuple[str, ...] = ()
+
+    def __init__(self, fn, name=None, dtype=None, **kwargs):
+        super().__init__(name=name, dtype=dtype)
+        self._fn = fn
+        self._fn_kwargs = kwargs
+        home = registry.home_of(fn) or registry.home_of(type(fn))
+        if home is not None and home[0] == "losses" and type(self)._direction is None:
+            self._direction = "down"
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        mask = noted(y_pred, "mask")
+        weighted = are_weights(sample_weight) or mask is not None
+        values = self.values(y_true, y_pred)
+        weight = None if sample_weight is None else jnp.asarray(sample_weight, self.dtype)
+        masks = [mask, noted(values, "mask") if weighted else None]
+        for found in masks:
+            if found is not None:
+                found = jnp.asarray(found, self.dtype)
+                weight = found if weight is None else multiply_weights(weight, found)
+        super().update_state(values, sample_weight=weight)
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        """The function's value for each sample."""
+        fn = self._fn
+        if isinstance(fn, Loss) and type(fn).__call__ is Loss.__call__ and fn.reduction != "sum":
+            return fn.call(fn._convert(y_true), convert(y_pred, fn.dtype))
+        return fn(y_true, y_pred, **{name: getattr(self, name) for name in self._passed}, **self._fn_kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if type(self) is MeanMetricWrapper:
+            config |= {"fn": serialize_keras_object(self._fn), **serialize_keras_object(self._fn_kwargs)}
+            config.pop("kwargs", None)
+        return config
+
+
+def prepare(y_true: Any, y_pred: Any, dtype: Any = None) -> tuple[Any, Any]:
+    """Arrays of one dtype, the predictions' unless said otherwise, and of one rank."""
+    y_pred = as_array(y_pred) if dtype is None else jnp.asarray(y_pred, dtype)
+    return fit_ranks(jnp.asarray(y_true, y_pred.dtype), y_pred)

@@ -1,0 +1,165 @@
+"""Measures of numbers: errors, angles, explained variance."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata import losses
+from kerata.base.checks import check_choice, check_positive_int, message
+from kerata.losses.loss import divide_no_nan, fit_weight
+from kerata.metrics.metric import Metric, entered
+from kerata.metrics.reduction import Mean, MeanMetricWrapper, prepare, times_weight
+
+
+@entered("mse", "MSE")
+class MeanSquaredError(MeanMetricWrapper):
+    """mean((y_true - y_pred)²).
+
+    >>> float(MeanSquaredError()([[0.0], [1.0]], [[1.0], [1.0]]))
+    0.5
+    """
+
+    _direction = "down"
+
+    def __init__(self, name="mean_squared_error", dtype=None):
+        super().__init__(losses.mean_squared_error, name, dtype)
+
+
+@entered("mae", "MAE")
+class MeanAbsoluteError(MeanMetricWrapper):
+    """mean(|y_true - y_pred|)."""
+
+    _direction = "down"
+
+    def __init__(self, name="mean_absolute_error", dtype=None):
+        super().__init__(losses.mean_absolute_error, name, dtype)
+
+
+@entered("mape", "MAPE")
+class MeanAbsolutePercentageError(MeanMetricWrapper):
+    """100 mean(|y_true - y_pred| / |y_true|)."""
+
+    _direction = "down"
+
+    def __init__(self, name="mean_absolute_percentage_error", dtype=None):
+        super().__init__(losses.mean_absolute_percentage_error, name, dtype)
+
+
+@entered("msle", "MSLE")
+class MeanSquaredLogarithmicError(MeanMetricWrapper):
+    """mean((log(1 + y_true) - log(1 + y_pred))²)."""
+
+    _direction = "down"
+
+    def __init__(self, name="mean_squared_logarithmic_error", dtype=None):
+        super().__init__(losses.mean_squared_logarithmic_error, name, dtype)
+
+
+@entered()
+class RootMeanSquaredError(Mean):
+    """sqrt(mean((y_true - y_pred)²)), the root taken over everything seen."""
+
+    _direction = "down"
+
+    def __init__(self, name="root_mean_squared_error", dtype=None):
+        super().__init__(name, dtype)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        y_true, y_pred = prepare(y_true, y_pred, self.dtype)
+        super().update_state(jnp.square(y_pred - y_true), sample_weight)
+
+    def result(self) -> Any:
+        return jnp.sqrt(super().result())
+
+
+def cosine_similarity(y_true, y_pred, axis=-1):
+    """The cosine of the angle between y_true and y_pred."""
+    return -losses.cosine_similarity(y_true, y_pred, axis)
+
+
+@entered("cosine_proximity", "cosine")
+class CosineSimilarity(MeanMetricWrapper):
+    """The mean cosine of the angle between y_true and y_pred: 1 where they point the same way.
+
+    Args:
+        axis: the axis that holds the vectors.
+    """
+
+    _direction = "up"
+    _passed = ("axis",)
+
+    def __init__(self, name="cosine_similarity", dtype=None, axis=-1):
+        super().__init__(cosine_similarity, name, dtype)
+        self.axis = axis
+
+
+@entered("logcosh", "log_cosh")
+class LogCoshError(MeanMetricWrapper):
+    """mean(log(cosh(y_pred - y_true)))."""
+
+    _direction = "down"
+
+    def __init__(self, name="logcosh", dtype=None):
+        super().__init__(losses.log_cosh, name, dtype)
+
+
+@entered()
+class R2Score(Metric):
+    """1 - sum((y_true - y_pred)²) / sum((y_true - mean(y_true))²): the share of the variance that is explained.
+
+    Args:
+        class_aggregation: `"uniform_average"` or `"variance_weighted_average"` of the outputs, or `None`.
+        num_regressors: the number of inputs, for the adjusted score.
+
+    Shapes: `y_true` and `y_pred` of shape (batch, outputs).
+    """
+
+    _direction = "up"
+
+    def __init__(self, class_aggregation="uniform_average", num_regressors=0, name="r2_score", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        choices = (None, "uniform_average", "variance_weighted_average")
+        self.class_aggregation = check_choice(self, "class_aggregation", class_aggregation, choices)
+        self.num_regressors = check_positive_int(self, "num_regressors", num_regressors, minimum=0)
+        self.num_samples = self._add_zeros("num_samples")
+        self.built = False
+
+    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+        """Makes the variables for a number of outputs."""
+        if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
+            raise ValueError(message(self, "expected arrays of shape (batch, outputs)",
+                                     {"y_true.shape": y_true_shape, "y_pred.shape": y_pred_shape}))
+        self.squared_sum, self.sum, self.total_mse, self.count = (
+            self._add_zeros(name, y_pred_shape[1:]) for name in ("squared_sum", "sum", "residual", "count")
+        )
+        self.built = True
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_true, y_pred = prepare(y_true, y_pred, self.dtype)
+        if not self.built:
+            self.build(y_true.shape, y_pred.shape)
+        weight = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
+        weight = jnp.broadcast_to(fit_weight(weight, y_true, self), y_true.shape)
+        self.sum.assign_add(jnp.sum(times_weight(y_true, weight), axis=0))
+        self.squared_sum.assign_add(jnp.sum(times_weight(jnp.square(y_true), weight), axis=0))
+        self.total_mse.assign_add(jnp.sum(times_weight(jnp.square(y_true - y_pred), weight), axis=0))
+        self.count.assign_add(jnp.sum(weight, axis=0))
+        self.num_samples.assign_add(jnp.sum(weight != 0, dtype=self.dtype))
+
+    def result(self) -> Any:
+        if not self.built:
+            return jnp.zeros((), self.dtype)
+        total = self.squared_sum - self.sum * (self.sum / self.count)
+        scores = 1 - self.total_mse / total
+        scores = jnp.where(jnp.isinf(scores), 0.0, scores)
+        if self.class_aggregation == "uniform_average":
+            score = jnp.mean(scores)
+        elif self.class_aggregation == "variance_weighted_average":
+            score = jnp.sum(total * scores) / jnp.sum(total)
+        else:
+            score = scores
+        if self.num_regressors == 0:
+            return score
+        # With no more samples than inputs the adjusted score does not exist: the plain one then.
+        left = self.num_samples - self.num_regressors - 1
+        return jnp.where(left > 0, 1 - (1 - score) * divide_no_nan(self.num_samples - 1, left), score)
