@@ -9,9 +9,10 @@ import jax.numpy as jnp
 
 # Each entry is here because it was measured (docs/findings.md); none changes a result beyond the order of sums.
 CPU_OPTIONS = {
-    # Convolutions left to XLA's own (Eigen) kernels, single dots to the YNN library. By default YNN takes the
-    # convolutions too, and needs 1.1 to 2.2 times as long for the shapes of small pictures.
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+    # Single dots and sums go to the YNN library, convolutions to XLA's own (Eigen) kernels. By default YNN takes the
+    # convolutions too, and needs 1.1 to 2.2 times as long for small pictures. Without its sums, a sum over pixels
+    # (a bias's gradient, a batch's mean) takes ten times as long.
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
 }
 
 forced_form: str | None = None
