@@ -1,0 +1,468 @@
+"""What `compile(loss=..., loss_weights=..., metrics=..., weighted_metrics=...)` means, output by output."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata import losses
+from kerata import metrics as measures
+from kerata.base import registry
+from kerata.base.checks import did_you_mean, message
+from kerata.engine.hyper import Hyperparameter
+from kerata.engine.module import Module
+from kerata.engine.scope import Scope
+from kerata.engine.structure import is_ours
+from kerata.losses.loss import Loss, LossFunctionWrapper, fit_rows
+from kerata.metrics.reduction import MeanMetricWrapper, mark_padding, multiply_weights
+from kerata.models.outputs import MISSING, Outputs
+from kerata.models.targets import check_targets as check_targets
+
+# A number of samples for tracing; no other size that a model has.
+TRIAL = 5
+CROSSENTROPIES = ("crossentropy", "ce")
+ACCURACIES = ("accuracy", "acc")
+# Functions that look at several samples at once, and classes that do or do not, as their `axis` says.
+MIXING = (losses.circle, losses.dice, losses.tversky)
+AXES = (losses.Dice, losses.Tversky)
+
+
+class Term(Module):
+    """The loss of one output.
+
+    Args:
+        loss: a loss.
+        weight: its factor in the total; `None` for none.
+        place: which output.
+        name: its name in logs.
+    """
+
+    weight = Hyperparameter()
+
+    def __init__(self, loss: Loss, weight: Any, place: int, name: str):
+        self.loss, self.weight, self.place, self.name = loss, weight, place, name
+        self.samplewise = True
+
+
+class CompiledLoss(Module):
+    """The total of the outputs' losses, each times its weight.
+
+    Args:
+        loss: a name, a loss, a config, a function of (y_true, y_pred) that gives one value for each sample or one in
+            all, or a list or dict of such and `None`.
+        loss_weights: numbers in the same forms.
+        output_names: names of the layers that make the outputs.
+
+    >>> objective = CompiledLoss({"a": "mse", "b": "mae"}, {"a": 1.0, "b": 0.5}, ["a", "b"])
+    >>> y, p = [np.zeros((2, 1))] * 2, [np.ones((2, 1))] * 2
+    >>> total, parts = objective(y, p)
+    >>> float(total), {name: float(value) for name, value in parts.items()}
+    (1.5, {'a': 1.0, 'b': 1.0})
+    """
+
+    def __init__(self, loss: Any = None, loss_weights: Any = None, output_names: Sequence[str] | None = None):
+        # Names change no program, so they are kept where the structure of a model is not looked for.
+        self._compile_arguments = (loss, loss_weights, output_names)
+        check_names(loss, "loss", "losses", CROSSENTROPIES, output_names, _is_loss)
+        if not _is_number(loss_weights) and not isinstance(loss_weights, (list, tuple, dict)):
+            raise TypeError(message("compile", "`loss_weights` must be a number, or a list or dict of numbers",
+                                    {"loss_weights": loss_weights}))
+        self.terms: list[Term] = []
+        self.built = False
+
+    def build(self, y_true: Any, y_pred: Any) -> None:
+        """Gives each output its loss, from arrays or shapes of targets and predictions."""
+        if self.built:
+            return
+        loss, loss_weights, names = self._compile_arguments
+        outputs = Outputs(y_pred, names)
+        found = outputs.spread(loss, "loss", _is_loss, everywhere=True)
+        places = [place for place, value in enumerate(found) if value not in (None, MISSING)]
+        weights = outputs.spread(loss_weights, "loss_weights", _is_number, everywhere=True, only=places)
+        predictions = jax.tree.leaves(y_pred)
+        targets = _spread_targets(outputs, y_true, places)
+        terms = []
+        for place in places:
+            weight = None if weights[place] is MISSING else weights[place]
+            loss_object = make_loss(found[place], targets[place], predictions[place])
+            term = Term(loss_object, weight, place, outputs.names[place])
+            term.samplewise = is_samplewise(loss_object, targets[place], predictions[place])
+            terms.append(term)
+        self.terms, self.built = terms, True
+
+    @property
+    def part_names(self) -> list[str]:
+        """Names of the outputs with a loss, where there is more than one."""
+        return [term.name for term in self.terms] if len(self.terms) > 1 else []
+
+    @property
+    def needs_exact_batch(self) -> bool:
+        """Whether padded rows of a batch cannot be left out of a loss."""
+        return not all(term.samplewise for term in self.terms)
+
+    def targets(self, y_true: Any, y_pred: Any) -> list[Any]:
+        """The target of each term."""
+        outputs = Outputs(y_pred, self._compile_arguments[2])
+        places = [term.place for term in self.terms]
+        found = _spread_targets(outputs, y_true, places)
+        for term in self.terms:
+            if found[term.place] is MISSING or found[term.place] is None:
+                raise ValueError(message("y", f"the loss of the output {outputs.names[term.place]!r} needs targets",
+                                         {"y": jax.tree.map(np.shape, y_true)}))
+        return [found[place] for place in places]
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, valid: Any = None) -> Any:
+        """(total, losses by output) of one batch.
+
+        Args:
+            y_true, y_pred: arrays, in the structures of `build`.
+            sample_weight: weights for all outputs, or a list or dict of such.
+            valid: float of shape (batch,), 0 where a row only fills the batch up.
+        """
+        self.build(y_true, y_pred)
+        total, parts = jnp.zeros((), "float32"), {}
+        if not self.terms:
+            return total, parts
+        weights = _spread_weights(Outputs(y_pred, self._compile_arguments[2]), sample_weight)
+        predictions = jax.tree.leaves(y_pred)
+        for term, target in zip(self.terms, self.targets(y_true, y_pred), strict=True):
+            arguments = (target, predictions[term.place], weights[term.place])
+            if valid is None:
+                value = term.loss(*arguments)
+            elif term.samplewise:
+                value = term.loss.over_valid(*arguments, valid)
+            else:
+                raise RuntimeError(message(term.loss, "this loss needs a batch without padded rows"))
+            value = jnp.asarray(value, "float32")
+            if value.ndim:
+                raise ValueError(message(term.loss, "a loss must give one number to be trained on",
+                                         {"shape": value.shape}, 'Use reduction="sum_over_batch_size"'))
+            total = total + (value if term.weight is None else value * term.weight)
+            parts[term.name] = value
+        return total, parts
+
+
+class Measure(Module):
+    """One metric of one output.
+
+    Args:
+        metric: the metric.
+        place: which output.
+        weighted: whether it uses sample weights.
+        name: its name in logs.
+    """
+
+    def __init__(self, metric: measures.Metric, place: int, weighted: bool, name: str):
+        self.metric, self.place, self.weighted, self.name = metric, place, weighted, name
+        self.samplewise = True
+
+
+class CompiledMetrics(Module):
+    """The metrics of the outputs.
+
+    Args:
+        metrics: names, metrics, losses or functions: a list for one output, or a list or dict of such by output. A list
+            of another length than there are outputs is for all of them.
+        weighted_metrics: likewise, those that use sample weights.
+        output_names: names of the layers that make the outputs.
+    """
+
+    def __init__(self, metrics: Any = None, weighted_metrics: Any = None, output_names: Sequence[str] | None = None):
+        self._compile_arguments = (metrics, weighted_metrics, output_names)
+        for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
+            check_names(value, argument, "metrics", (*ACCURACIES, *CROSSENTROPIES), output_names, _is_metric)
+        self.measures: list[Measure] = []
+        self.built = False
+
+    def build(self, y_true: Any, y_pred: Any, objective: CompiledLoss | None = None) -> None:
+        """Gives each output its metrics.
+
+        Args:
+            y_true, y_pred: arrays, or their shapes.
+            objective: the losses: where there are fewer targets than outputs, they are for those with a loss.
+        """
+        if self.built:
+            return
+        metrics, weighted, names = self._compile_arguments
+        outputs = Outputs(y_pred, names)
+        found = [(*pair, False) for pair in _spread_metrics(outputs, metrics, "metrics")]
+        found += [(*pair, True) for pair in _spread_metrics(outputs, weighted, "weighted_metrics")]
+        self._places = [term.place for term in objective.terms] if objective is not None and objective.terms else None
+        predictions = jax.tree.leaves(y_pred)
+        targets = self._targets(outputs, y_true) if found else []
+        taken: dict[str, int] = {}
+        result = []
+        for place, identifier, is_weighted in found:
+            target, prediction = targets[place], predictions[place]
+            if target is MISSING or target is None:
+                raise ValueError(message("metrics", f"the metrics of the output {outputs.names[place]!r} need targets",
+                                         {"metric": identifier}))
+            metric = make_metric(identifier, target, prediction)
+            prefix = "" if outputs.count == 1 else self._prefix(outputs, place)
+            measure = Measure(metric, place, is_weighted, _free_name(prefix, metric.name, is_weighted, taken))
+            build_metric(metric, target, prediction)
+            measure.samplewise = is_samplewise_metric(metric, target, prediction)
+            result.append(measure)
+        self.measures, self.built = result, True
+
+    @staticmethod
+    def _prefix(outputs: Outputs, place: int) -> str:
+        """The output's name before the metric's; nothing where outputs have no names."""
+        path = outputs.paths[place]
+        name = path[0] if len(path) == 1 and isinstance(path[0], str) else outputs.layer_names[place]
+        return f"{name}_" if name else ""
+
+    def _targets(self, outputs: Outputs, y_true: Any) -> list[Any]:
+        return _spread_targets(outputs, y_true, self._places)
+
+    @property
+    def metrics(self) -> list[measures.Metric]:
+        """All metrics, each once."""
+        return list({id(measure.metric): measure.metric for measure in self.measures}.values())
+
+    @property
+    def needs_exact_batch(self) -> bool:
+        """Whether padded rows of a batch cannot be left out of a metric."""
+        return not all(measure.samplewise for measure in self.measures)
+
+    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None, valid: Any = None) -> None:
+        """Takes in one batch; `valid` is 0 where a row only fills the batch up."""
+        self.build(y_true, y_pred)
+        if not self.measures:
+            return
+        outputs = Outputs(y_pred, self._compile_arguments[2])
+        targets, predictions = self._targets(outputs, y_true), jax.tree.leaves(y_pred)
+        weights = _spread_weights(outputs, sample_weight)
+        for measure in self.measures:
+            target, weight = targets[measure.place], weights[measure.place] if measure.weighted else None
+            if valid is not None:
+                if not measure.samplewise:
+                    raise RuntimeError(message(measure.metric, "this metric needs a batch without padded rows"))
+                target = jnp.where(fit_rows(valid, target.ndim) > 0, target, target[:1])
+                weight = mark_padding(valid) if weight is None else multiply_weights(jnp.asarray(weight), valid)
+            arguments = (target, predictions[measure.place])
+            if weight is None:
+                measure.metric.update_state(*arguments)
+            else:
+                measure.metric.update_state(*arguments, sample_weight=weight)
+
+    def results(self) -> dict[str, Any]:
+        """The measures so far, by their names in logs."""
+        return {measure.name: measure.metric.result() for measure in self.measures}
+
+    def reset(self) -> None:
+        """Starts all metrics anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+
+# Identifiers
+
+
+def _is_config(value: Any) -> bool:
+    return isinstance(value, dict) and "class_name" in value
+
+
+def _is_loss(value: Any) -> bool:
+    return value is None or isinstance(value, str) or callable(value) or _is_config(value)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (np.ndim(value) == 0 and not isinstance(value, (str, dict, list, tuple)))
+
+
+def _is_metric(value: Any) -> bool:
+    return value is None or isinstance(value, (str, measures.Metric)) or callable(value) or _is_config(value)
+
+
+def _is_metric_group(value: Any) -> bool:
+    return _is_metric(value) or isinstance(value, (list, tuple))
+
+
+def _is_array(value: Any) -> bool:
+    return value is None or hasattr(value, "shape")
+
+
+def check_names(value: Any, argument: str, kind: str, also: Sequence[str], output_names: Sequence[str] | None,
+                is_leaf: Callable[[Any], bool]) -> None:  # fmt: skip
+    """Raises for unknown names of losses or metrics, for a dict's key that names no output, and for what is neither."""
+    if is_leaf(value):
+        if isinstance(value, str) and value.lower() not in also:
+            registry.find(kind, value, "compile", argument)
+        elif isinstance(value, Loss) and argument == "loss" and value.reduction in (None, "none"):
+            raise ValueError(message(value, "a loss must give one number to be trained on",
+                                     {"reduction": value.reduction}, 'Use reduction="sum_over_batch_size"'))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if output_names and key not in output_names:
+                raise ValueError(message("compile", f"`{argument}` names an output that does not exist",
+                                         {argument: key, "outputs": list(output_names)},
+                                         did_you_mean(key, output_names)))
+            check_names(item, argument, kind, also, None, is_leaf)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            check_names(item, argument, kind, also, None, is_leaf)
+    else:
+        raise TypeError(message("compile", f"`{argument}` must hold names, objects or functions", {argument: value}))
+
+
+def _kind_of_labels(y_true: Any, y_pred: Any) -> str:
+    """What "accuracy" and "crossentropy" stand for: `"binary"`, `"sparse_categorical"` or `"categorical"`."""
+    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
+    if pred[-1] == 1:
+        return "binary"
+    return "sparse_categorical" if len(true) < len(pred) or (true[-1] == 1 and pred[-1] > 1) else "categorical"
+
+
+def make_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
+    """A loss from what a person may pass for one."""
+    found = identifier
+    if isinstance(identifier, str) and identifier.lower() in CROSSENTROPIES:
+        if not hasattr(y_true, "shape"):
+            raise ValueError(message("loss", f"{identifier!r} is chosen by the shape of the targets", {"y": y_true},
+                                     "Give targets, or name the loss in full"))
+        found = f"{_kind_of_labels(y_true, y_pred)}_crossentropy"
+    found = losses.get(found)
+    if isinstance(found, Loss):
+        return found
+    return LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else _name_of(found))
+
+
+def make_metric(identifier: Any, y_true: Any, y_pred: Any) -> measures.Metric:
+    """A metric from what a person may pass for one. A name stays its name: "acc" is reported as "acc"."""
+    found = identifier
+    if isinstance(identifier, str) and identifier.lower() in (*ACCURACIES, *CROSSENTROPIES):
+        suffix = "accuracy" if identifier.lower() in ACCURACIES else "crossentropy"
+        found = f"{_kind_of_labels(y_true, y_pred)}_{suffix}"
+    found = measures.get(found)
+    if not isinstance(found, measures.Metric):
+        found = MeanMetricWrapper(found, name=_name_of(found))
+    if isinstance(identifier, str):
+        found.name = identifier
+    return found
+
+
+def _name_of(found: Any) -> str:
+    name = getattr(found, "name", None)
+    return name if isinstance(name, str) else registry.snake(getattr(found, "__name__", type(found).__name__))
+
+
+def _free_name(prefix: str, name: str, weighted: bool, taken: dict[str, int]) -> str:
+    """A name in logs, told apart from earlier ones as Keras does."""
+    full = prefix + name
+    if full in taken and weighted:
+        full = f"{prefix}weighted_{name}"
+    if full in taken:
+        taken[full] += 1
+        return f"{full}_{taken[full] - 1}"
+    taken[full] = 1
+    return full
+
+
+# By output
+
+
+def _spread_targets(outputs: Outputs, y_true: Any, only: Sequence[int] | None) -> list[Any]:
+    return outputs.spread(y_true, "y", _is_array, only=only)
+
+
+def _spread_weights(outputs: Outputs, sample_weight: Any) -> list[Any]:
+    found = outputs.spread(sample_weight, "sample_weight", _is_array, everywhere=True)
+    return [None if weight is MISSING else weight for weight in found]
+
+
+def _spread_metrics(outputs: Outputs, metrics: Any, owner: str) -> list[tuple[int, Any]]:
+    """(output, identifier) of every metric."""
+    if metrics is None or (isinstance(metrics, (list, tuple, dict)) and not metrics):
+        return []
+    flat_list = isinstance(metrics, (list, tuple)) and all(_is_metric(item) for item in metrics)
+    if flat_list and not outputs.is_single and len(metrics) not in (outputs.count, len(outputs.places)):
+        found: list[Any] = [metrics] * outputs.count
+    elif outputs.is_single and not isinstance(metrics, dict):
+        found = [metrics]
+    else:
+        found = outputs.spread(metrics, owner, _is_metric, everywhere=True, at_output=_is_metric_group)
+    groups = [[] if group is MISSING else jax.tree.leaves(group, is_leaf=_is_metric) for group in found]
+    return [(place, metric) for place, group in enumerate(groups) for metric in group if metric is not None]
+
+
+# What is known of a loss or metric before it runs
+
+
+def _specs(*arrays: Any) -> list[Any]:
+    """Shapes with a trial number of samples; other unknown sizes as in the first array, or 7."""
+    known = arrays[0].shape
+    specs = []
+    for array in arrays:
+        sizes = [s if s is not None else known[i] if i < len(known) and known[i] is not None else 7
+                 for i, s in enumerate(array.shape)]  # fmt: skip
+        specs.append(jax.ShapeDtypeStruct((TRIAL, *sizes[1:]), jax.dtypes.canonicalize_dtype(array.dtype)))
+    return specs
+
+
+def _trial(function: Callable[..., Any], y_true: Any, y_pred: Any) -> Any:
+    """The shape of what a function of (y_true, y_pred) gives; `None` where it cannot be traced."""
+    if not getattr(y_true, "shape", ()) or not y_pred.shape:
+        return None
+
+    def run(*arrays: Any) -> Any:
+        with Scope(key=jnp.zeros((2,), jnp.uint32)):
+            value = function(*arrays)
+        return jnp.zeros(()) if value is None else jnp.asarray(value)
+
+    try:
+        return jax.eval_shape(run, *_specs(y_true, y_pred)).shape
+    except Exception:
+        # A user's function that cannot be traced says why when it is trained; it need not be told apart here.
+        return None
+
+
+def gives_rows(function: Callable[..., Any], fn: Any, y_true: Any, y_pred: Any) -> bool:
+    """Whether a function of (y_true, y_pred) gives values for each sample that depend on that sample alone.
+
+    Args:
+        function: the function.
+        fn: what it is made of: for Kerata's own it is known.
+    """
+    if fn in MIXING:
+        return False
+    if registry.home_of(fn) is not None and len(y_pred.shape) > 1:
+        return True
+    return (_trial(function, y_true, y_pred) or ())[:1] == (TRIAL,)
+
+
+def is_samplewise(loss: Loss, y_true: Any, y_pred: Any) -> bool:
+    """Whether a loss is a sum of samples' values, so that rows can be left out."""
+    own = type(loss)
+    if own.__call__ is not Loss.__call__ or own.over_valid is not Loss.over_valid or loss.mixes_samples:
+        return False
+    return gives_rows(loss.call, None if own in AXES else getattr(loss, "fn", None), y_true, y_pred)
+
+
+def is_samplewise_metric(metric: measures.Metric, y_true: Any, y_pred: Any) -> bool:
+    """Whether rows with weight 0 have no influence on a metric."""
+    if metric.mixes_samples or not is_ours(_definer(type(metric), "update_state")):
+        return False
+    if not isinstance(metric, MeanMetricWrapper):
+        return True
+    fn = metric._fn
+    if isinstance(fn, Loss):
+        return fn.reduction != "sum" and is_samplewise(fn, y_true, y_pred)
+    if is_ours(type(metric)) and type(metric) is not MeanMetricWrapper and len(y_pred.shape) > 1:
+        return True
+    return gives_rows(metric.values, fn, y_true, y_pred)
+
+
+def _definer(cls: type, name: str) -> type:
+    return next(base for base in cls.__mro__ if name in base.__dict__)
+
+
+def build_metric(metric: measures.Metric, y_true: Any, y_pred: Any) -> None:
+    """Makes the variables that a metric makes when it sees the first batch."""
+    if is_ours(type(metric)):
+        if getattr(metric, "built", True) is False:
+            metric.build(tuple(y_true.shape), tuple(y_pred.shape))  # type: ignore[attr-defined]
+        return
+    _trial(metric.update_state, y_true, y_pred)
