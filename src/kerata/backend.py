@@ -1,0 +1,2 @@
+"""`keras.backend`."""
+from kerata.config import *

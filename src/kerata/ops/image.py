@@ -1,0 +1,275 @@
+"""Functions of pictures: (height, width, channels) or (batch, height, width, channels), or with the channels first."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kerata.base.checks import check_choice, message, standardize_tuple
+from kerata.base.config import standardize_data_format
+from kerata.engine.symbolic import traceable
+from kerata.kernels.convolution import convolution
+from kerata.ops.forms import as_float
+
+INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic")
+FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
+ORDERS = {"nearest": 0, "bilinear": 1}
+
+
+@traceable
+def rgb_to_grayscale(images, data_format=None):
+    """0.2989 red + 0.587 green + 0.114 blue, as one channel."""
+    x = _last("rgb_to_grayscale", images, data_format)
+    if x.shape[-1] != 1:
+        _check_channels("rgb_to_grayscale", x)
+        weights = jnp.asarray([[0.2989], [0.5870], [0.1140]], as_float(x).dtype)
+        x = (as_float(x) @ weights).astype(x.dtype)
+    return _back(x, data_format)
+
+
+@traceable
+def rgb_to_hsv(images, data_format=None):
+    """Hue, saturation and value, all between 0 and 1, of red, green and blue."""
+    x = _last("rgb_to_hsv", images, data_format)
+    _check_float("rgb_to_hsv", x)
+    x = jnp.where(jnp.abs(x) < jnp.finfo(x.dtype).eps, 0, x)
+    red, green, blue = x[..., 0], x[..., 1], x[..., 2]
+    value, spread = jnp.max(x, -1), jnp.ptp(x, -1)
+    saturation = jnp.where(value > 0, spread / jnp.where(value > 0, value, 1), 0)
+    turn = 1 / (6 * jnp.where(spread > 0, spread, 1))
+    hue = jnp.where(value == green, turn * (blue - red) + 2 / 6, turn * (red - green) + 4 / 6)
+    hue = jnp.where(value == red, turn * (green - blue), hue)
+    hue = jnp.where(spread > 0, hue, 0)
+    return _back(jnp.stack([hue + (hue < 0), saturation, value], -1).astype(x.dtype), data_format)
+
+
+@traceable
+def hsv_to_rgb(images, data_format=None):
+    """The reverse of `rgb_to_hsv`."""
+    x = _last("hsv_to_rgb", images, data_format)
+    _check_float("hsv_to_rgb", x)
+    hue, saturation, value = x[..., 0] % 1 * 6, x[..., 1], x[..., 2]
+    shares = (jnp.abs(hue - 3) - 1, 2 - jnp.abs(hue - 2), 2 - jnp.abs(hue - 4))
+    colours = [value * (1 - saturation + saturation * jnp.clip(share, 0, 1)) for share in shares]
+    return _back(jnp.stack(colours, -1), data_format)
+
+
+@traceable
+def resize(images, size, interpolation="bilinear", antialias=False, crop_to_aspect_ratio=False,
+           pad_to_aspect_ratio=False, fill_mode="constant", fill_value=0.0, data_format=None):  # fmt: skip
+    """Pictures in another size (height, width).
+
+    Args:
+        interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
+        antialias: whether to smooth before making smaller.
+        crop_to_aspect_ratio, pad_to_aspect_ratio: whether to keep the proportions, by cutting or by filling the sides.
+
+    >>> import kerata
+    >>> kerata.ops.image.resize(kerata.ops.ones((2, 8, 8, 3)), (4, 6)).shape
+    (2, 4, 6, 3)
+    """
+    check_choice("resize", "interpolation", interpolation, INTERPOLATIONS)
+    check_choice("resize", "fill_mode", fill_mode, ("constant",))
+    height, width = standardize_tuple("resize", "size", size, 2)
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ValueError(message("resize", "only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` can be True"))
+    x = _last("resize", images, data_format)
+    rows, columns = x.shape[-3], x.shape[-2]
+    # The size with the target's proportions that touches the picture's own in one dimension.
+    fit_rows, fit_columns = int(columns * height / width), int(rows * width / height)
+    if crop_to_aspect_ratio:
+        top, kept_rows = (rows - max(min(rows, fit_rows), 1)) // 2, max(min(rows, fit_rows), 1)
+        left, kept_columns = (columns - max(min(columns, fit_columns), 1)) // 2, max(min(columns, fit_columns), 1)
+        x = x[..., top : top + kept_rows, left : left + kept_columns, :]
+    elif pad_to_aspect_ratio:
+        top, left = (max(rows, fit_rows) - rows) // 2, (max(columns, fit_columns) - columns) // 2
+        pads = [(0, 0)] * (x.ndim - 3) + [(top, top), (left if not top else 0,) * 2, (0, 0)]
+        x = jnp.pad(x, pads, constant_values=fill_value)
+    shape = (*x.shape[:-3], height, width, x.shape[-1])
+    return _back(jax.image.resize(x, shape, method=interpolation, antialias=antialias), data_format)
+
+
+@traceable
+def crop_images(images, top_cropping=None, left_cropping=None, bottom_cropping=None, right_cropping=None,
+                target_height=None, target_width=None, data_format=None):  # fmt: skip
+    """A part of each picture; in each direction two of (before, after, size) say which."""
+    x = _last("crop_images", images, data_format)
+    top, height = _frame("crop_images", x.shape[-3], top_cropping, bottom_cropping, target_height, -1)
+    left, width = _frame("crop_images", x.shape[-2], left_cropping, right_cropping, target_width, -1)
+    return _back(x[..., top : top + height, left : left + width, :], data_format)
+
+
+@traceable
+def pad_images(images, top_padding=None, left_padding=None, bottom_padding=None, right_padding=None,
+               target_height=None, target_width=None, data_format=None):  # fmt: skip
+    """Zeros around each picture; in each direction two of (before, after, size) say how many."""
+    x = _last("pad_images", images, data_format)
+    top, height = _frame("pad_images", x.shape[-3], top_padding, bottom_padding, target_height, 1)
+    left, width = _frame("pad_images", x.shape[-2], left_padding, right_padding, target_width, 1)
+    pads = [(top, height - x.shape[-3] - top), (left, width - x.shape[-2] - left), (0, 0)]
+    return _back(jnp.pad(x, [(0, 0)] * (x.ndim - 3) + pads), data_format)
+
+
+def _frame(owner: str, size: int, before: Any, after: Any, target: Any, sign: int) -> tuple[int, int]:
+    """(how much before, size of the result): two of three numbers give the third; `sign` is -1 for cutting off."""
+    given = {"before": before, "after": after, "target size": target}
+    if sum(value is not None for value in given.values()) != 2:
+        raise ValueError(message(owner, "exactly two of (before, after, target size) must be given in each direction",
+                                 given))  # fmt: skip
+    if target is None:
+        target = size + sign * (before + after)
+    if before is None:
+        before = sign * (target - size) - after
+    if before < 0 or sign * (target - size) - before < 0 or target < 0:
+        raise ValueError(message(owner, "the result must lie inside the picture" if sign < 0
+                                 else "the picture must lie inside the result", {"size": size, **given}))  # fmt: skip
+    return before, target
+
+
+@traceable
+def extract_patches(images, size, strides=None, dilation_rate=1, padding="valid", data_format=None):
+    """The blocks of each picture, one after the other: a block's pixels become channels.
+
+    Shapes: (batch, height, width, channels) to (batch, rows, columns, block height * block width * channels).
+    """
+    if isinstance(size, (tuple, list)) and len(size) == 3:
+        return extract_patches_3d(images, size, strides, dilation_rate, padding, data_format)
+    return _patches("extract_patches", images, size, strides, dilation_rate, padding, data_format, 2)
+
+
+@traceable
+def extract_patches_3d(volumes, size, strides=None, dilation_rate=1, padding="valid", data_format=None):
+    """The blocks of each volume, one after the other: a block's voxels become channels."""
+    return _patches("extract_patches_3d", volumes, size, strides, dilation_rate, padding, data_format, 3)
+
+
+def _patches(owner, images, size, strides, dilation_rate, padding, data_format, rank):
+    x = jnp.asarray(images)
+    single = x.ndim == rank + 1
+    x = x[None] if single else x
+    if standardize_data_format(data_format) == "channels_first":
+        x = jnp.moveaxis(x, 1, -1)
+    window = standardize_tuple(owner, "size", size, rank)
+    steps = window if not strides else standardize_tuple(owner, "strides", strides, rank)
+    dilation = standardize_tuple(owner, "dilation_rate", dilation_rate, rank)
+    check_choice(owner, "padding", str(padding).lower(), ("valid", "same"))
+    width = x.shape[-1]
+    for taps in window:
+        width *= taps
+    # A convolution whose filters each pick one number of the block.
+    kernel = jnp.eye(width, dtype=x.dtype).reshape(*window, x.shape[-1], width)
+    y = convolution(x, kernel, steps, str(padding).upper(), dilation)
+    if standardize_data_format(data_format) == "channels_first":
+        y = jnp.moveaxis(y, -1, 1)
+    return y[0] if single else y
+
+
+@traceable
+def map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value=0):
+    """The input at given places: `coordinates` holds an array of places for each axis of it.
+
+    Args:
+        order: 0 for the nearest element, 1 for linear interpolation.
+        fill_mode: what lies outside: `"constant"`, `"nearest"`, `"wrap"`, `"mirror"` or `"reflect"`.
+    """
+    x, places = jnp.asarray(inputs), jnp.asarray(coordinates)
+    if places.ndim < 2 or places.shape[0] != x.ndim:
+        raise ValueError(message("map_coordinates", f"`coordinates` must have shape ({x.ndim}, ...)",
+                                 {"coordinates": places.shape}))  # fmt: skip
+    check_choice("map_coordinates", "order", order, (0, 1))
+    check_choice("map_coordinates", "fill_mode", fill_mode, FILL_MODES)
+    return jax.scipy.ndimage.map_coordinates(x, places, order, fill_mode, fill_value)
+
+
+@traceable
+def affine_transform(images, transform, interpolation="bilinear", fill_mode="constant", fill_value=0, data_format=None):
+    """Each pixel (x, y) of the result is the picture's at (a0 x + a1 y + a2, b0 x + b1 y + b2).
+
+    Args:
+        transform: (8,) or (batch, 8): a0, a1, a2, b0, b1, b2, and two numbers that must be 0.
+        interpolation: `"bilinear"` or `"nearest"`.
+        fill_mode: what lies outside: `"constant"`, `"nearest"`, `"wrap"`, `"mirror"` or `"reflect"`.
+    """
+    order = ORDERS[check_choice("affine_transform", "interpolation", interpolation, ORDERS)]
+    check_choice("affine_transform", "fill_mode", fill_mode, FILL_MODES)
+    x, t = _last("affine_transform", images, data_format), jnp.atleast_2d(jnp.asarray(transform))
+    single = x.ndim == 3
+    x = x[None] if single else x
+    if t.ndim != 2 or t.shape[-1] != 8:
+        raise ValueError(message("affine_transform", "`transform` must have shape (8,) or (batch, 8)",
+                                 {"transform": t.shape}))  # fmt: skip
+    t = jnp.broadcast_to(t, (x.shape[0], 8))
+    rows, columns = jnp.meshgrid(jnp.arange(x.shape[1]), jnp.arange(x.shape[2]), indexing="ij")
+
+    def move(picture: Any, t: Any) -> Any:
+        places = jnp.stack([t[3] * columns + t[4] * rows + t[5], t[0] * columns + t[1] * rows + t[2]])
+        sample = jax.vmap(lambda plane: jax.scipy.ndimage.map_coordinates(plane, places, order, fill_mode, fill_value),
+                          in_axes=-1, out_axes=-1)  # fmt: skip
+        return sample(picture)
+
+    y = jax.vmap(move)(x, t)
+    return _back(y[0] if single else y, data_format)
+
+
+@traceable
+def scale_and_translate(images, output_shape, scale, translation, spatial_dims, method, antialias=True):
+    """Pictures scaled and then moved, in a frame of `output_shape`."""
+    methods = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3", "lanczos5")
+    check_choice("scale_and_translate", "method", method, methods)
+    scale, translation = jnp.asarray(scale), jnp.asarray(translation)
+    return jax.image.scale_and_translate(jnp.asarray(images), output_shape, spatial_dims, scale, translation, method,
+                                         antialias)  # fmt: skip
+
+
+@traceable
+def gaussian_blur(images, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None):
+    """Each pixel as a mean of its neighbourhood, weighted by exp(-distance^2 / (2 sigma^2))."""
+    x = _last("gaussian_blur", images, data_format)
+    size = standardize_tuple("gaussian_blur", "kernel_size", kernel_size, 2)
+    sigma = jnp.broadcast_to(jnp.asarray(sigma, x.dtype), (2,))
+    distances = [jnp.arange(n) - (n - 1) / 2 for n in size]
+    across, down = (jax.nn.softmax(-0.5 * jnp.square(d / s)) for d, s in zip(distances, sigma, strict=True))
+    # Keras takes `sigma` and `kernel_size` as (across, down), a window is (down, across).
+    kernel = jnp.outer(down, across).astype(x.dtype)
+    return _back(_filter(x, kernel), data_format)
+
+
+@traceable
+def sobel_edges(images, data_format=None):
+    """How much the picture changes (downwards, to the right), on a new last axis.
+
+    Shapes: (batch, height, width, channels) to (batch, height, width, channels, 2).
+    """
+    x = _last("sobel_edges", images, data_format)
+    across = jnp.asarray([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], x.dtype)
+    return jnp.stack([_back(_filter(x, kernel), data_format) for kernel in (across.T, across)], -1)
+
+
+def _filter(x: Any, kernel: Any) -> Any:
+    """The same small window over every channel."""
+    single = x.ndim == 3
+    y = convolution(x[None] if single else x, jnp.tile(kernel[..., None, None], (1, 1, 1, x.shape[-1])), (1, 1), "SAME",
+                    groups=x.shape[-1])  # fmt: skip
+    return y[0] if single else y
+
+
+def _last(owner: str, images: Any, data_format: Any) -> Any:
+    x = jnp.asarray(images)
+    if x.ndim not in (3, 4):
+        raise ValueError(message(owner, "a picture must have three axes, a batch of them four", {"images": x.shape}))
+    return x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, -3, -1)
+
+
+def _back(x: Any, data_format: Any) -> Any:
+    return x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, -1, -3)
+
+
+def _check_channels(owner: str, x: Any) -> None:
+    if x.shape[-1] != 3:
+        raise ValueError(message(owner, "a picture must have three channels (or one)", {"images": x.shape}))
+
+
+def _check_float(owner: str, x: Any) -> None:
+    _check_channels(owner, x)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ValueError(message(owner, "the pixels must be floats", {"images": x}, "Divide bytes by 255"))

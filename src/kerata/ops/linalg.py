@@ -1,0 +1,112 @@
+"""Linear algebra, by the names of `numpy.linalg`."""
+
+import jax
+import jax.numpy as jnp
+import jax.scipy as jsp
+
+from kerata.base.checks import check_choice, message
+from kerata.engine.symbolic import traceable
+from kerata.ops.forms import as_axes, as_float, unary
+
+det = unary("det", jnp.linalg.det, "The determinant.", floating=True)
+eig = unary("eig", jnp.linalg.eig, "(eigenvalues, eigenvectors), on the CPU only.", floating=True)
+eigh = unary("eigh", jnp.linalg.eigh, "(eigenvalues, eigenvectors) of a symmetric matrix.", floating=True)
+inv = unary("inv", jnp.linalg.inv, "The inverse.", floating=True)
+
+
+@traceable
+def cholesky(x, upper=False):
+    """The triangular L with L L^T = x (U^T U = x with `upper`).
+
+    Outside of compiled programs a matrix that is not positive definite is an error; inside, it gives NaN.
+    """
+    x = jnp.asarray(x)
+    factor = jnp.linalg.cholesky(x, upper=upper)
+    if not isinstance(factor, jax.core.Tracer) and bool(jnp.isnan(factor).any()):
+        raise ValueError(message("cholesky", "the matrix must be positive definite", {"shape": x.shape}))
+    return factor
+
+
+@traceable
+def cholesky_inverse(x, upper=False):
+    """The inverse of the matrix whose Cholesky factor is x."""
+    x = jnp.asarray(x)
+    inverse = jsp.linalg.solve_triangular(x, jnp.eye(x.shape[-1], dtype=x.dtype), lower=not upper)
+    return inverse @ inverse.T if upper else inverse.T @ inverse
+
+
+@traceable
+def lu_factor(x):
+    """(L and U in one matrix, pivots) of the decomposition P x = L U."""
+    x = jnp.asarray(x)
+    factor = jsp.linalg.lu_factor
+    for _ in range(x.ndim - 2):
+        factor = jax.vmap(factor)
+    return factor(x)
+
+
+@traceable
+def norm(x, ord=None, axis=None, keepdims=False):
+    """A norm of vectors or matrices; the Euclidean one of all elements by default.
+
+    >>> import kerata
+    >>> float(kerata.ops.norm([3.0, 4.0]))
+    5.0
+    """
+    return jnp.linalg.norm(as_float(jnp.asarray(x)), ord=ord, axis=as_axes(axis), keepdims=keepdims)
+
+
+@traceable
+def qr(x, mode="reduced"):
+    """(Q, R): orthonormal columns times an upper triangle."""
+    return tuple(jnp.linalg.qr(jnp.asarray(x), mode=check_choice("qr", "mode", mode, ("reduced", "complete"))))
+
+
+@traceable
+def solve(a, b):
+    """The x with a x = b."""
+    return jnp.linalg.solve(jnp.asarray(a), jnp.asarray(b))
+
+
+@traceable
+def solve_triangular(a, b, lower=False):
+    """The x with a x = b, for a triangular a."""
+    return jsp.linalg.solve_triangular(jnp.asarray(a), jnp.asarray(b), lower=lower)
+
+
+@traceable
+def svd(x, full_matrices=True, compute_uv=True):
+    """(U, singular values, V^H) with x = U S V^H; the singular values alone without `compute_uv`."""
+    found = jnp.linalg.svd(jnp.asarray(x), full_matrices=full_matrices, compute_uv=compute_uv)
+    return tuple(found) if compute_uv else found
+
+
+@traceable
+def lstsq(a, b, rcond=None):
+    """The x that makes |a x - b| smallest."""
+    return jnp.linalg.lstsq(jnp.asarray(a), jnp.asarray(b), rcond=rcond)[0]
+
+
+@traceable
+def matrix_rank(x, tol=None):
+    """How many singular values are above a tolerance."""
+    return jnp.linalg.matrix_rank(check_matrix("matrix_rank", x), tol).astype("int32")
+
+
+@traceable
+def pinv(x, rcond=None):
+    """The Moore-Penrose inverse."""
+    return jnp.linalg.pinv(check_matrix("pinv", x), rcond)
+
+
+def check_matrix(owner, x):
+    """x as an array with at least two axes."""
+    x = jnp.asarray(x)
+    if x.ndim < 2:
+        raise ValueError(message(owner, "the input must have at least two axes", {"shape": x.shape}))
+    return x
+
+
+def jvp(fun, primals, tangents, has_aux=False):
+    """(fun(*primals), its derivative in the direction of the tangents)."""
+    return jax.jvp(fun, tuple(primals), tuple(tangents), has_aux=has_aux)

@@ -1,0 +1,191 @@
+"""Special functions, segments, the largest elements, and Fourier transforms."""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from kerata.base.checks import check_choice, message
+from kerata.engine.symbolic import traceable
+from kerata.ops.forms import as_axes, as_float, unary
+
+erf = unary("erf", lax.erf, "2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.", floating=True)
+erfc = unary("erfc", lax.erfc, "1 - erf(x).", floating=True)
+erfinv = unary("erfinv", lax.erf_inv, "The number whose erf is x.", floating=True)
+rsqrt = unary("rsqrt", lax.rsqrt, "1 / sqrt(x).", floating=True)
+logdet = unary("logdet", lambda x: jnp.linalg.slogdet(x)[1], "The log of the absolute value of the determinant.")
+view_as_real = unary("view_as_real", lambda x: jnp.stack([x.real, x.imag], -1),
+                     "Complex numbers as pairs on a new last axis.")  # fmt: skip
+view_as_complex = unary("view_as_complex", lambda x: lax.complex(x[..., 0], x[..., 1]),
+                        "Pairs on the last axis as complex numbers.")  # fmt: skip
+
+
+@traceable
+def logsumexp(x, axis=None, keepdims=False):
+    """log(sum(exp(x))) along `axis`, without overflow.
+
+    >>> import kerata
+    >>> round(float(kerata.ops.logsumexp([1000.0, 1000.0])), 2)
+    1000.69
+    """
+    return jax.nn.logsumexp(as_float(jnp.asarray(x)), axis=as_axes(axis), keepdims=keepdims)
+
+
+# Segments.
+
+
+def _segments(name, function, text):
+    @traceable
+    def segment(data, segment_ids, num_segments=None, sorted=False):
+        return function(jnp.asarray(data), jnp.asarray(segment_ids), num_segments, indices_are_sorted=sorted)
+
+    segment.__name__ = segment.__qualname__ = name
+    segment.__doc__ = f"{text} of the rows that have the same segment id. A compiled program needs `num_segments`."
+    return segment
+
+
+segment_max = _segments("segment_max", jax.ops.segment_max, "The largest")
+segment_min = _segments("segment_min", jax.ops.segment_min, "The smallest")
+segment_prod = _segments("segment_prod", jax.ops.segment_prod, "The product")
+segment_sum = _segments("segment_sum", jax.ops.segment_sum, "The sum")
+
+
+@traceable
+def top_k(x, k, sorted=True):
+    """(values, indices) of the k largest along the last axis, the largest first.
+
+    >>> import kerata
+    >>> [part.tolist() for part in kerata.ops.top_k([1.0, 3.0, 2.0], 2)]
+    [[3.0, 2.0], [1, 2]]
+    """
+    return tuple(lax.top_k(jnp.asarray(x), k))
+
+
+@traceable
+def in_top_k(targets, predictions, k):
+    """Whether fewer than k predictions of a row are above that of its target."""
+    predictions = jnp.asarray(predictions)  # (batch, classes)
+    own = jnp.take_along_axis(predictions, jnp.asarray(targets)[..., None], axis=-1)
+    own = jnp.where(jnp.isnan(own), -jnp.inf, own)
+    return jnp.sum(predictions > own, axis=-1) < k
+
+
+@traceable
+def cdist(x, y):
+    """The Euclidean distances of the rows of x and those of y."""
+    x, y = jnp.asarray(x), jnp.asarray(y)
+    if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
+        raise ValueError(message("cdist", "the inputs must be matrices with rows of one length",
+                                 {"x": x.shape, "y": y.shape}))  # fmt: skip
+    return jnp.sqrt(jnp.sum(jnp.square(x[..., :, None, :] - y[..., None, :, :]), axis=-1))
+
+
+# Fourier transforms. Complex numbers are pairs (real, imaginary), as in Keras.
+
+
+@traceable
+def fft(x):
+    """The discrete Fourier transform along the last axis."""
+    return _pair(jnp.fft.fft(_complex("fft", x)))
+
+
+@traceable
+def fft2(x):
+    """The discrete Fourier transform along the last two axes."""
+    return _pair(jnp.fft.fft2(_complex("fft2", x)))
+
+
+@traceable
+def ifft2(x):
+    """The inverse of `fft2`."""
+    return _pair(jnp.fft.ifft2(_complex("ifft2", x)))
+
+
+@traceable
+def rfft(x, fft_length=None):
+    """The non-negative frequencies of the discrete Fourier transform of real numbers along the last axis."""
+    return _pair(jnp.fft.rfft(jnp.asarray(x), n=fft_length))
+
+
+@traceable
+def irfft(x, fft_length=None):
+    """The inverse of `rfft`."""
+    return jnp.fft.irfft(_complex("irfft", x), n=fft_length)
+
+
+def _pair(x):
+    return x.real, x.imag
+
+
+def _complex(owner, x):
+    if not isinstance(x, (tuple, list)) or len(x) != 2:
+        raise ValueError(message(owner, "the input must be a pair (real part, imaginary part)", {"x": x}))
+    real, imaginary = jnp.asarray(x[0]), jnp.asarray(x[1])
+    floats = jnp.issubdtype(real.dtype, jnp.floating) and jnp.issubdtype(imaginary.dtype, jnp.floating)
+    if not floats or real.shape != imaginary.shape:
+        received = {"real": real, "imaginary": imaginary}
+        raise ValueError(message(owner, "both parts must be floats of one shape", received))
+    return lax.complex(real, imaginary)
+
+
+@traceable
+def extract_sequences(x, sequence_length, sequence_stride):
+    """Windows over the last axis, a new axis before it: (..., windows, length)."""
+    x = jnp.asarray(x)
+    starts = jnp.arange(0, x.shape[-1] - sequence_length + 1, sequence_stride)
+    return x[..., starts[:, None] + jnp.arange(sequence_length)]
+
+
+@traceable
+def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=True):
+    """The Fourier transforms of windows that slide over the last axis, as real and imaginary part.
+
+    Shapes: (..., time) to (..., windows, fft_length / 2 + 1), twice.
+
+    Args:
+        window: `"hann"`, `"hamming"`, an array of `sequence_length` numbers, or `None`.
+        center: whether the windows are centred on their starts, the signal being reflected at its ends.
+    """
+    x = jnp.asarray(x)
+    if x.dtype not in (jnp.float32, jnp.float64):
+        raise TypeError(message("stft", "the input must be float32 or float64", {"x": x}))
+    window = _spectral_window("stft", window, sequence_length, fft_length, x.dtype)
+    if center:
+        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(fft_length // 2, fft_length // 2)], mode="reflect")
+    return _pair(jnp.fft.rfft(extract_sequences(x, fft_length, sequence_stride) * window))
+
+
+@traceable
+def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="hann", center=True):
+    """The signal whose `stft` is nearest to x: windows overlaid and divided by the sum of their squares."""
+    spectrum = _complex("istft", x)
+    window = _spectral_window("istft", window, sequence_length, fft_length, spectrum.real.dtype)
+    pieces = jnp.fft.irfft(spectrum, n=fft_length) * window  # (..., windows, fft_length)
+    count = pieces.shape[-2]
+    total = fft_length + sequence_stride * (count - 1)
+    places = jnp.arange(count)[:, None] * sequence_stride + jnp.arange(fft_length)
+    signal = jnp.zeros((*pieces.shape[:-2], total), pieces.dtype).at[..., places].add(pieces)
+    weight = jnp.zeros(total, pieces.dtype).at[places].add(jnp.broadcast_to(jnp.square(window), places.shape))
+    signal = jnp.where(weight > 1e-10, signal / jnp.where(weight > 1e-10, weight, 1), signal)
+    start = fft_length // 2 if center else 0
+    end = start + length if length is not None else total - start
+    return signal[..., start:end]
+
+
+def _spectral_window(owner, window, sequence_length, fft_length, dtype):
+    """The window as an array of `fft_length`, zeros around it."""
+    if fft_length < sequence_length:
+        raise ValueError(message(owner, "`fft_length` must be at least `sequence_length`",
+                                 {"sequence_length": sequence_length, "fft_length": fft_length}))  # fmt: skip
+    if window is None:
+        return jnp.ones(fft_length, dtype)
+    if isinstance(window, str):
+        check_choice(owner, "window", window, ("hann", "hamming"))
+        # Of one number more than is used: periodic.
+        shape = jnp.hanning if window == "hann" else jnp.hamming
+        values = shape(sequence_length + 1)[:-1].astype(dtype)
+    else:
+        values = jnp.asarray(window, dtype)
+    if values.shape != (sequence_length,):
+        raise ValueError(message(owner, f"`window` must hold {sequence_length} numbers", {"shape": values.shape}))
+    before = (fft_length - sequence_length) // 2
+    return jnp.pad(values, (before, fft_length - sequence_length - before))

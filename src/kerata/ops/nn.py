@@ -1,0 +1,321 @@
+"""Functions of neural networks: normalization, encodings, cross-entropies, attention, sequences."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from kerata.base.checks import check_choice, check_positive_int, message
+from kerata.base.config import epsilon as fuzz
+from kerata.engine.symbolic import traceable
+from kerata.engine.variable import standardize_dtype
+from kerata.ops.activations import celu as celu
+from kerata.ops.activations import elu as elu
+from kerata.ops.activations import gelu as gelu
+from kerata.ops.activations import glu as glu
+from kerata.ops.activations import hard_shrink as hard_shrink
+from kerata.ops.activations import hard_sigmoid as hard_sigmoid
+from kerata.ops.activations import hard_silu as hard_silu
+from kerata.ops.activations import hard_swish as hard_swish
+from kerata.ops.activations import hard_tanh as hard_tanh
+from kerata.ops.activations import leaky_relu as leaky_relu
+from kerata.ops.activations import log_sigmoid as log_sigmoid
+from kerata.ops.activations import log_softmax as log_softmax
+from kerata.ops.activations import relu as relu
+from kerata.ops.activations import relu6 as relu6
+from kerata.ops.activations import selu as selu
+from kerata.ops.activations import sigmoid as sigmoid
+from kerata.ops.activations import silu as silu
+from kerata.ops.activations import soft_shrink as soft_shrink
+from kerata.ops.activations import softmax as softmax
+from kerata.ops.activations import softplus as softplus
+from kerata.ops.activations import softsign as softsign
+from kerata.ops.activations import sparse_plus as sparse_plus
+from kerata.ops.activations import sparse_sigmoid as sparse_sigmoid
+from kerata.ops.activations import sparsemax as sparsemax
+from kerata.ops.activations import squareplus as squareplus
+from kerata.ops.activations import swish as swish
+from kerata.ops.activations import tanh_shrink as tanh_shrink
+from kerata.ops.activations import threshold as threshold
+from kerata.ops.forms import as_axes, as_float
+from kerata.ops.windows import adaptive_average_pool as adaptive_average_pool
+from kerata.ops.windows import adaptive_max_pool as adaptive_max_pool
+from kerata.ops.windows import average_pool as average_pool
+from kerata.ops.windows import conv as conv
+from kerata.ops.windows import conv_transpose as conv_transpose
+from kerata.ops.windows import depth_to_space as depth_to_space
+from kerata.ops.windows import depthwise_conv as depthwise_conv
+from kerata.ops.windows import fold as fold
+from kerata.ops.windows import max_pool as max_pool
+from kerata.ops.windows import separable_conv as separable_conv
+from kerata.ops.windows import space_to_depth as space_to_depth
+from kerata.ops.windows import unfold as unfold
+
+# Normalization. Statistics are taken in at least float32.
+
+
+@traceable
+def moments(x, axes, keepdims=False, synchronized=False):
+    """(mean, variance) along axes."""
+    if synchronized:
+        raise NotImplementedError(message("moments", "moments over devices come from sharded arrays",
+                                          {"synchronized": synchronized}))  # fmt: skip
+    x, axes = jnp.asarray(x), as_axes(axes)
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    found = [f(wide, axis=axes, keepdims=keepdims) for f in (jnp.mean, jnp.var)]
+    if x.dtype in (jnp.float16, jnp.bfloat16):
+        limit = jnp.finfo(jnp.float16).max
+        found = [jnp.clip(value, -limit, limit).astype(x.dtype) for value in found]
+    return tuple(found)
+
+
+@traceable
+def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
+    """(x - mean) / sqrt(variance + epsilon) * scale + offset, each of them one number for each index of `axis`."""
+    x = jnp.asarray(x)
+    shape = [-1 if a == axis % x.ndim else 1 for a in range(x.ndim)]
+    mean, factor = jnp.reshape(mean, shape), lax.rsqrt(jnp.reshape(jnp.asarray(variance), shape) + epsilon)
+    if scale is not None:
+        factor = factor * jnp.reshape(jnp.asarray(scale), shape)
+    shift = -mean * factor
+    return x * factor + (shift if offset is None else shift + jnp.reshape(jnp.asarray(offset), shape))
+
+
+@traceable
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, with each sample's own mean and variance along `axis`."""
+    x = jnp.asarray(x)
+    wide, axes = x.astype(jnp.promote_types(x.dtype, jnp.float32)), as_axes(axis)
+    mean, variance = jnp.mean(wide, axes, keepdims=True), jnp.var(wide, axes, keepdims=True)
+    y = (wide - mean) * lax.rsqrt(variance + (fuzz() if epsilon is None else epsilon))
+    shape = _shape_along(x, axis)
+    y = y if gamma is None else y * jnp.reshape(jnp.asarray(gamma), shape)
+    return (y if beta is None else y + jnp.reshape(jnp.asarray(beta), shape)).astype(x.dtype)
+
+
+@traceable
+def rms_normalization(x, scale=None, axis=-1, epsilon=None):
+    """x / sqrt(mean(x^2) + epsilon) * scale along `axis`."""
+    x = jnp.asarray(x)
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    power = jnp.mean(jnp.square(wide), as_axes(axis), keepdims=True)
+    y = wide * lax.rsqrt(power + (fuzz() if epsilon is None else epsilon))
+    return (y if scale is None else y * jnp.reshape(jnp.asarray(scale), _shape_along(x, axis))).astype(x.dtype)
+
+
+def _shape_along(x: Any, axis: Any) -> list[int]:
+    """The sizes of some axes, 1 for the others."""
+    axes = {a % x.ndim for a in (axis if isinstance(axis, (list, tuple)) else (axis,))}
+    return [size if a in axes else 1 for a, size in enumerate(x.shape)]
+
+
+@traceable
+def normalize(x, axis=-1, order=2, epsilon=None):
+    """x / max(norm, epsilon), the norm of some order taken along `axis`.
+
+    >>> import kerata
+    >>> kerata.ops.normalize([[3.0, 4.0]]).round(4).tolist()
+    [[0.6..., 0.8...]]
+    """
+    check_positive_int("normalize", "order", order)
+    x, least = as_float(jnp.atleast_1d(jnp.asarray(x))), fuzz() if epsilon is None else epsilon
+    if order == 2:
+        # The bound is put on the square, so that a vector of zeros has a gradient.
+        square = jnp.sum(jnp.square(x), axis=as_axes(axis), keepdims=True)
+        return x * lax.rsqrt(jnp.maximum(square, least**2))
+    return x / jnp.maximum(jnp.linalg.norm(x, ord=order, axis=as_axes(axis), keepdims=True), least)
+
+
+# Encodings.
+
+
+@traceable
+def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
+    """1 at the index that x says along a new axis, 0 elsewhere; all 0 where it is out of range.
+
+    >>> import kerata
+    >>> kerata.ops.one_hot([1, 0], 3).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    _refuse_sparse("one_hot", sparse)
+    return jax.nn.one_hot(jnp.asarray(x), num_classes, axis=axis, dtype=standardize_dtype(dtype))
+
+
+@traceable
+def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwargs):
+    """1 at every index that a row of x says, 0 elsewhere."""
+    num_classes = kwargs.pop("num_tokens", num_classes) if num_classes is None else num_classes
+    if num_classes is None or kwargs:
+        raise ValueError(message("multi_hot", "`num_classes` is needed", {"num_classes": num_classes, **kwargs}))
+    _refuse_sparse("multi_hot", sparse)
+    x = jnp.asarray(inputs)
+    hot = jax.nn.one_hot(x.astype("int32"), num_classes, axis=axis, dtype=standardize_dtype(dtype))
+    return jnp.max(hot, axis=1 if x.ndim > 1 else 0)
+
+
+def _refuse_sparse(owner: str, sparse: bool) -> None:
+    if sparse:
+        raise ValueError(message(owner, "sparse tensors are not supported", {"sparse": sparse}))
+
+
+@traceable
+def polar(abs_, angle):
+    """abs * (cos(angle) + i sin(angle))."""
+    size, angle = jnp.asarray(abs_), jnp.asarray(angle)
+    return lax.complex(size * jnp.cos(angle), size * jnp.sin(angle))
+
+
+@traceable
+def psnr(x1, x2, max_val):
+    """The peak signal-to-noise ratio of two pictures, 20 log10(max_val) - 10 log10(mean((x1 - x2)^2))."""
+    x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
+    _check_same_shape("psnr", x1=x1, x2=x2)
+    return 20 * jnp.log10(jnp.asarray(max_val, x2.dtype)) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))
+
+
+# Cross-entropies, one number for each element or row. Probabilities are kept away from 0 and 1 by `epsilon()`.
+
+
+@traceable
+def binary_crossentropy(target, output, from_logits=False):
+    """-target * log(output) - (1 - target) * log(1 - output)."""
+    target, output = jnp.asarray(target), jnp.asarray(output)
+    _check_same_shape("binary_crossentropy", target=target, output=output)
+    if from_logits:
+        return -target * jax.nn.log_sigmoid(output) - (1.0 - target) * jax.nn.log_sigmoid(-output)
+    output = jnp.clip(output, fuzz(), 1.0 - fuzz())
+    return -(target * jnp.log(output) + (1.0 - target) * jnp.log(1.0 - output))
+
+
+@traceable
+def categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    """-sum(target * log(output)) along `axis`."""
+    target, output = jnp.asarray(target), jnp.asarray(output)
+    _check_same_shape("categorical_crossentropy", target=target, output=output)
+    return -jnp.sum(target * _log_probabilities(output, from_logits, axis), axis=axis)
+
+
+@traceable
+def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    """-log(output) at the index that the target says along `axis`."""
+    target, output = jnp.asarray(target).astype("int32"), jnp.asarray(output)
+    if target.ndim == output.ndim and target.shape[-1] == 1:
+        target = jnp.squeeze(target, -1)
+    if target.shape != output.shape[:-1]:
+        raise ValueError(message("sparse_categorical_crossentropy",
+                                 "`target` must have the shape of `output` without its last axis",
+                                 {"target": target.shape, "output": output.shape}))  # fmt: skip
+    hot = jax.nn.one_hot(target, output.shape[axis], axis=axis, dtype=output.dtype)
+    return -jnp.sum(hot * _log_probabilities(output, from_logits, axis), axis=axis)
+
+
+def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
+    if from_logits:
+        return jax.nn.log_softmax(output, axis=axis)
+    output = output / jnp.sum(output, axis, keepdims=True)
+    return jnp.log(jnp.clip(output, fuzz(), 1.0 - fuzz()))
+
+
+def _check_same_shape(owner: str, **arrays: Any) -> None:
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(message(owner, f"{' and '.join(f'`{n}`' for n in shapes)} must have the same shape", shapes))
+
+
+@traceable
+def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None,
+                          attn_logits_soft_cap=None):  # fmt: skip
+    """softmax(query key^T * scale + bias) value, over places that the mask allows.
+
+    Args:
+        query, key, value: (batch, time, heads, size); keys and values may have fewer heads, each for several queries.
+        bias, mask: shapes that broadcast to (batch, heads, query time, key time); `True` where attention is allowed.
+        scale: 1 / sqrt(size) by default.
+        is_causal: whether a query sees only the keys up to its own time.
+        flash_attention: `True` for the fused kernel of a GPU.
+
+    Source: Vaswani et al., "Attention is all you need", 2017.
+    """
+    query, key, value = jnp.asarray(query), jnp.asarray(key), jnp.asarray(value)
+    if not query.ndim == key.ndim == value.ndim == 4:
+        raise ValueError(message("dot_product_attention", "query, key and value must have four axes",
+                                 {"query": query.shape, "key": key.shape, "value": value.shape}))  # fmt: skip
+    if attn_logits_soft_cap is not None:
+        raise NotImplementedError(message("dot_product_attention", "a soft cap is not supported",
+                                          {"attn_logits_soft_cap": attn_logits_soft_cap}))  # fmt: skip
+    dtype = jnp.result_type(query, key, value)
+    return jax.nn.dot_product_attention(
+        query.astype(dtype), key.astype(dtype), value.astype(dtype),
+        bias=None if bias is None else jnp.asarray(bias, dtype), mask=None if mask is None else jnp.asarray(mask),
+        scale=scale, is_causal=is_causal, implementation="cudnn" if flash_attention else "xla",
+    )  # fmt: skip
+
+
+# Sequences of labels (CTC).
+
+
+@traceable
+def ctc_loss(target, output, target_length, output_length, mask_index=0):
+    """-log of the probability of a sequence of labels, summed over all the ways to place it in time.
+
+    Args:
+        target: (batch, labels) integers.
+        output: (batch, time, classes) logits.
+        target_length, output_length: (batch,) how much of each counts.
+        mask_index: the class that stands for no label.
+
+    Source: Graves et al., "Connectionist temporal classification", 2006.
+    """
+    target, output = jnp.asarray(target).astype("int32"), jnp.asarray(output)
+    output = output.astype(jnp.promote_types(output.dtype, jnp.float32))
+    batch, labels = target.shape
+    # Blanks between the labels and around them.
+    path = jnp.full((batch, 2 * labels + 1), mask_index).at[:, 1::2].set(target)  # (batch, places)
+    before = jnp.pad(path, ((0, 0), (2, 0)), constant_values=-1)[:, :-2]
+    # A path may leap over a blank, but not between equal labels.
+    leaps = jnp.where((path != mask_index) & (path != before), 0.0, -1e5)
+    steps = jnp.take_along_axis(jax.nn.log_softmax(output), path[:, None, :], axis=2)  # (batch, time, places)
+    start = jnp.where(jnp.arange(path.shape[1]) == 0, 0.0, -1e5) * jnp.ones((batch, 1))
+
+    def step(alpha: Any, now: Any) -> tuple[Any, None]:
+        log_probability, t = now
+        stay, move, leap = (_moved(alpha, places) for places in range(3))
+        # The first step also enters at the first label, which is one place from the start.
+        moved = jnp.logaddexp(jnp.logaddexp(stay, move), jnp.where(t == 0, -1e5, leap + leaps)) + log_probability
+        return jnp.where((t < jnp.asarray(output_length))[:, None], moved, alpha), None
+
+    alpha, _ = lax.scan(step, start.astype(output.dtype), (jnp.moveaxis(steps, 1, 0), jnp.arange(output.shape[1])))
+    last = 2 * jnp.asarray(target_length)[:, None]
+    ends = jnp.take_along_axis(alpha, jnp.concatenate([last, jnp.maximum(last - 1, 0)], axis=1), axis=1)
+    # An empty sequence ends in one place only.
+    return -jnp.where(last[:, 0] > 0, jnp.logaddexp(ends[:, 0], ends[:, 1]), ends[:, 0])
+
+
+def _moved(alpha: Any, places: int) -> Any:
+    """Log probabilities moved on by some places."""
+    return jnp.pad(alpha, ((0, 0), (places, 0)), constant_values=-1e5)[:, : alpha.shape[1]]
+
+
+@traceable
+def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_paths=1, merge_repeated=True,
+               mask_index=0):  # fmt: skip
+    """(labels, scores): the likeliest class at each time, repetitions merged and blanks left out; -1 fills the rest.
+
+    Shapes: inputs (batch, time, classes) to labels (1, batch, time) and scores (batch, 1).
+    """
+    check_choice("ctc_decode", "strategy", strategy, ("greedy", "beam_search"))
+    if strategy == "beam_search":
+        raise NotImplementedError(message("ctc_decode", "beam search is not supported", {"strategy": strategy},
+                                          "Use strategy='greedy'"))  # fmt: skip
+    inputs = jnp.asarray(inputs)
+    inputs = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
+    time = inputs.shape[1]
+    best, score = jnp.argmax(inputs, axis=-1), jnp.max(inputs, axis=-1)  # (batch, time)
+    inside = jnp.arange(time) < jnp.asarray(sequence_lengths)[:, None]
+    kept = inside & (best != mask_index)
+    if merge_repeated:
+        kept &= jnp.pad(best[:, 1:] != best[:, :-1], ((0, 0), (1, 0)), constant_values=True)
+    order = jnp.argsort(~kept, axis=1, stable=True)
+    labels = jnp.take_along_axis(jnp.where(kept, best, -1), order, axis=1)
+    return labels[None], -jnp.sum(jnp.where(inside, score, 0.0), axis=1)[:, None]

@@ -1,0 +1,109 @@
+"""Random numbers: `keras.random`.
+
+`seed` is a `SeedGenerator`, which moves on at each draw; an integer, which gives the same numbers at each call; or
+`None` for the process's own generator, which `kerata.utils.set_random_seed` sets. Inside training programs draws come
+from the step's key, so a run does not depend on how it was cut into steps.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from kerata.base.registry import builtin
+from kerata.engine.random import SeedGenerator as SeedGenerator
+from kerata.engine.random import draw_key
+from kerata.engine.symbolic import traceable
+from kerata.engine.variable import standardize_dtype, standardize_shape
+from kerata.kernels import random as kernel
+
+builtin("random")(SeedGenerator)
+
+# The share of a normal distribution within two standard deviations.
+WITHIN_TWO = 0.9544997361036416
+
+
+def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+    """Normal numbers.
+
+    >>> import kerata
+    >>> kerata.random.normal((2, 3), seed=1).shape
+    (2, 3)
+    """
+    return kernel.normal(draw_key(seed), standardize_shape(shape, "normal"), _dtype(dtype), mean, stddev)
+
+
+def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
+    """Uniform numbers of [minval, maxval).
+
+    >>> import kerata
+    >>> bool((kerata.random.uniform((100,)) < 1.0).all())
+    True
+    """
+    return kernel.uniform(draw_key(seed), standardize_shape(shape, "uniform"), _dtype(dtype), minval, maxval)
+
+
+def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+    """Normal numbers without those more than two standard deviations from the mean."""
+    dtype = _dtype(dtype)
+    unit = kernel.uniform(draw_key(seed), standardize_shape(shape, "truncated_normal"), jnp.float32, -1.0, 1.0)
+    value = jnp.clip(jnp.sqrt(2.0) * lax.erf_inv(unit * WITHIN_TWO), -2.0, 2.0)
+    return (value * stddev + mean).astype(dtype)
+
+
+def randint(shape, minval, maxval, dtype="int32", seed=None):
+    """Whole numbers of [minval, maxval)."""
+    return jax.random.randint(_jax_key(seed), standardize_shape(shape, "randint"), minval, maxval, _dtype(dtype))
+
+
+def binomial(shape, counts, probabilities, dtype=None, seed=None):
+    """How many of `counts` trials succeed, each with the given probability."""
+    counts, probabilities = jnp.asarray(counts, jnp.float32), jnp.asarray(probabilities, jnp.float32)
+    shape = standardize_shape(shape, "binomial")
+    return jax.random.binomial(_jax_key(seed), counts, probabilities, shape, _dtype(dtype))
+
+
+def gamma(shape, alpha, dtype=None, seed=None):
+    """Numbers with the density x^(alpha - 1) e^-x / Gamma(alpha)."""
+    return jax.random.gamma(_jax_key(seed), jnp.asarray(alpha), standardize_shape(shape, "gamma"), _dtype(dtype))
+
+
+def beta(shape, alpha, beta, dtype=None, seed=None):
+    """Numbers of [0, 1] with a density proportional to x^(alpha - 1) (1 - x)^(beta - 1)."""
+    alpha, beta = jnp.asarray(alpha), jnp.asarray(beta)
+    return jax.random.beta(_jax_key(seed), alpha, beta, standardize_shape(shape, "beta"), _dtype(dtype))
+
+
+@traceable
+def categorical(logits, num_samples, dtype="int32", seed=None):
+    """Classes drawn with probabilities softmax(logits).
+
+    Shapes: (batch, classes) to (batch, num_samples).
+
+    >>> import kerata
+    >>> kerata.random.categorical([[0.0, 100.0]], 3).tolist()
+    [[1, 1, 1]]
+    """
+    logits = jnp.asarray(logits)
+    unit = kernel.uniform(draw_key(seed), (logits.shape[0], num_samples, logits.shape[1]), jnp.float32, 1e-7, 1.0)
+    # The largest of logits plus Gumbel noise is a class with the right probability.
+    return jnp.argmax(logits[:, None, :] - jnp.log(-jnp.log(unit)), axis=-1).astype(_dtype(dtype))
+
+
+@traceable
+def dropout(inputs, rate, noise_shape=None, seed=None):
+    """inputs * mask / (1 - rate), the mask 0 with probability `rate`."""
+    return kernel.dropout(draw_key(seed), rate, jnp.asarray(inputs), noise_shape)
+
+
+@traceable
+def shuffle(x, axis=0, seed=None):
+    """x with its slices along `axis` in random order. A slice stays together."""
+    return jax.random.permutation(_jax_key(seed), jnp.asarray(x), axis)
+
+
+def _dtype(dtype):
+    return jnp.dtype(standardize_dtype(dtype))
+
+
+def _jax_key(seed):
+    return jax.random.wrap_key_data(draw_key(seed), impl="threefry2x32")
