@@ -1,3 +1,39 @@
-"""Kerata: deep learning with the Keras API, compiled by XLA."""
+"""Kerata: deep learning with the Keras API, compiled by XLA.
 
-__version__ = "0.1.0"
+>>> import kerata
+>>> model = kerata.Sequential([kerata.Input(shape=(4,)), kerata.layers.Dense(1)])
+>>> model.compile("adam", "mse")
+"""
+
+from kerata import activations as activations
+from kerata import backend as backend
+from kerata import callbacks as callbacks
+from kerata import config as config
+from kerata import constraints as constraints
+from kerata import datasets as datasets
+from kerata import initializers as initializers
+from kerata import layers as layers
+from kerata import losses as losses
+from kerata import metrics as metrics
+from kerata import models as models
+from kerata import ops as ops
+from kerata import optimizers as optimizers
+from kerata import random as random
+from kerata import regularizers as regularizers
+from kerata import saving as saving
+from kerata import utils as utils
+from kerata.engine.policy import DTypePolicy as DTypePolicy
+from kerata.engine.symbolic import Operation as Operation
+from kerata.engine.symbolic import SymbolicTensor as KerasTensor
+from kerata.engine.variable import Variable as Variable
+from kerata.initializers import Initializer as Initializer
+from kerata.layers import Input as Input
+from kerata.layers import InputSpec as InputSpec
+from kerata.layers import Layer as Layer
+from kerata.losses import Loss as Loss
+from kerata.metrics import Metric as Metric
+from kerata.models import Model as Model
+from kerata.models import Sequential as Sequential
+from kerata.optimizers import Optimizer as Optimizer
+from kerata.regularizers import Regularizer as Regularizer
+from kerata.version import __version__ as __version__

@@ -1,5 +1,8 @@
 """Runs: the host's side of the loop. It picks how many batches the program runs before it looks again."""
 
+import contextlib
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -37,6 +40,23 @@ class Pace:
     def learn(self, batches: int, seconds: float) -> None:
         spent = seconds / batches
         self.per_batch = spent if self.per_batch is None else 0.5 * (self.per_batch + spent)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until the block is done: between a program's call and the taking over of its results, the old arrays
+    are gone and the new ones are not there yet."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield
+        return
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:
+        raise KeyboardInterrupt
 
 
 class Run:
@@ -83,11 +103,12 @@ class Run:
                 if batchwise:
                     begin(done)
                 count = 1 if batchwise else pace.batches(chunk.count - position)
-                began = time.perf_counter()
+                began, known = time.perf_counter(), len(self.programs)
                 out = self.advance(chunk, position, position + count, fresh)
                 if count < chunk.count or watching:
                     jax.block_until_ready(out)
-                    pace.learn(count, time.perf_counter() - began)
+                    if len(self.programs) == known:
+                        pace.learn(count, time.perf_counter() - began)
                 position, done, fresh = position + count, done + count, False
                 if batchwise:
                     end(done - 1, self.read(out))
@@ -112,11 +133,12 @@ class Run:
         cursor = np.array([chunk.offset, start, stop, chunk.samples, fresh], np.int32)
         args = (state, constants, self.key, chunk.feed, cursor)
         compiled = self._program(chunk, args)
-        state, out = compiled(*args)
-        if self.plan.training:
-            self.counters = state.pop("counters")
-            state.pop("logs", None)
-        self.plan.scatter(state)
+        with uninterrupted():
+            state, out = compiled(*args)
+            if self.plan.training:
+                self.counters = state.pop("counters")
+                state.pop("logs", None)
+            self.plan.scatter(state)
         return out
 
     def _arguments(self) -> tuple[dict[str, Any], Any]:

@@ -1,0 +1,132 @@
+"""Batch normalization."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from kerata import constraints, initializers, regularizers
+from kerata.base.checks import check_number, message
+from kerata.base.registry import builtin
+from kerata.engine.hyper import Hyperparameter
+from kerata.kernels.normalization import batch_normalization
+from kerata.layers.layer import InputSpec, Layer
+
+
+@builtin("layers")
+class BatchNormalization(Layer):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, feature by feature.
+
+    In training, mean and variance are the batch's, and their moving averages are kept; in inference, and where the layer
+    is frozen, the moving averages are used.
+
+    Args:
+        axis: the axis of the features: -1, or 1 for channels-first pictures.
+        momentum: how much of the old moving average stays in a step, between 0 and 1.
+        epsilon: added to the variance.
+        center, scale: whether there is a beta, a gamma.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: how they begin.
+        beta_regularizer, gamma_regularizer: penalties.
+        beta_constraint, gamma_constraint: what they are projected onto after an update.
+        renorm, synchronized: not there yet; `False`.
+
+    Shapes: the output has the shape of the input. A mask (batch, ...) of one axis less keeps masked steps out of the
+        statistics.
+
+    Source: Ioffe and Szegedy, 2015.
+
+    >>> import kerata, numpy as np
+    >>> layer = kerata.layers.BatchNormalization()
+    >>> y = layer(np.array([[1.0], [3.0]], "float32"), training=True)
+    >>> [round(float(v), 3) for v in y[:, 0]]
+    [-1.0, 1.0]
+    """
+
+    momentum = Hyperparameter(low=0.0, high=1.0)
+    mixes_samples = True
+
+    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
+                 gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
+                 beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, renorm=False,
+                 renorm_clipping=None, renorm_momentum=0.99, synchronized=False, **kwargs):  # fmt: skip
+        super().__init__(**kwargs)
+        if isinstance(axis, (list, tuple)) and len(axis) == 1:
+            axis = axis[0]
+        if not isinstance(axis, int):
+            raise TypeError(message(self, "`axis` must be an integer", {"axis": axis}))
+        if renorm or synchronized:
+            raise NotImplementedError(message(self, "`renorm` and `synchronized` are not there yet",
+                                              {"renorm": renorm, "synchronized": synchronized}, "Leave them out"))
+        self.axis = axis
+        self.momentum = momentum
+        self.epsilon = float(check_number(self, "epsilon", epsilon, low=0.0))
+        self.center, self.scale = bool(center), bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.renorm, self.renorm_clipping, self.renorm_momentum = renorm, renorm_clipping, renorm_momentum
+        self.synchronized = synchronized
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        size = input_shape[self.axis]
+        if size is None:
+            raise ValueError(message(self, f"axis {self.axis} of the input must have a known size",
+                                     {"input_shape": input_shape}))
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: size})
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight((size,), self.gamma_initializer, name="gamma", autocast=False,
+                                         regularizer=self.gamma_regularizer, constraint=self.gamma_constraint)  # fmt: skip
+        if self.center:
+            self.beta = self.add_weight((size,), self.beta_initializer, name="beta", autocast=False,
+                                        regularizer=self.beta_regularizer, constraint=self.beta_constraint)  # fmt: skip
+        self.moving_mean = self.add_weight((size,), self.moving_mean_initializer, name="moving_mean", trainable=False,
+                                           autocast=False)  # fmt: skip
+        self.moving_variance = self.add_weight((size,), self.moving_variance_initializer, name="moving_variance",
+                                               trainable=False, autocast=False)  # fmt: skip
+
+    def call(self, inputs, training=None, mask=None):
+        if mask is not None and mask.ndim != inputs.ndim - 1:
+            raise ValueError(message(self, "the mask must have one axis less than the inputs",
+                                     {"mask": mask, "inputs": inputs}))
+        features = inputs.shape[self.axis]
+        gamma = jnp.ones((features,)) if self.gamma is None else self.gamma.value
+        beta = jnp.zeros((features,)) if self.beta is None else self.beta.value
+        last = self.axis in (-1, inputs.ndim - 1)
+        x = inputs if last else jnp.moveaxis(inputs, self.axis, -1)
+        if training and self.trainable:
+            y, mean, variance = self._normalize_by_batch(x, gamma, beta, mask)
+            keep = self.momentum
+            self.moving_mean.assign(self.moving_mean.value * keep + lax.stop_gradient(mean) * (1.0 - keep))
+            self.moving_variance.assign(self.moving_variance.value * keep + lax.stop_gradient(variance) * (1.0 - keep))
+        else:
+            y = normalize(x, self.moving_mean.value, self.moving_variance.value, gamma, beta, self.epsilon)
+        y = y if last else jnp.moveaxis(y, -1, self.axis)
+        return y.astype(self.compute_dtype)
+
+    def _normalize_by_batch(self, x: Any, gamma: Any, beta: Any, mask: Any) -> tuple[Any, Any, Any]:
+        """Normalized by the batch's own moments, without masked steps: y (..., features), mean and variance (features,)."""
+        if mask is None:
+            return batch_normalization(x, gamma, beta, self.epsilon)
+        axes = tuple(range(x.ndim - 1))
+        weights = jnp.broadcast_to(mask[..., None], x.shape).astype(jnp.float32)
+        count = jnp.sum(weights, axes)
+        wide = x.astype(jnp.float32)
+        mean = jnp.sum(weights * wide, axes) / jnp.maximum(count, 1e-7)
+        variance = jnp.sum(weights * jnp.square(wide - mean), axes) / jnp.maximum(count, 1e-7)
+        return normalize(x, mean, variance, gamma, beta, self.epsilon), mean, variance
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+
+def normalize(x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+    """gamma (x - mean) / sqrt(variance + epsilon) + beta for features on the last axis."""
+    scale = gamma * lax.rsqrt(variance + epsilon)
+    return x.astype(scale.dtype) * scale + (beta - mean * scale)
