@@ -85,10 +85,9 @@ def main() -> None:
         options = Options(arguments.rounds, arguments.quick, Path(prepared), pythons)
         for work in works:
             say(f"{work.name}: {work.title}")
-            load = os.getloadavg()[0]
             records = run_work(work, chosen, options, say)
             everyone.extend(records.values())
-            rows[work.name] = page.make_row(records, min(arguments.rounds, work.max_rounds), load, missing)
+            rows[work.name] = page.make_row(records, min(arguments.rounds, work.max_rounds), missing)
             machine = describe_machine(everyone, origins)
             if folder or not arguments.quick:  # after each work, so that an interrupted run keeps what it has
                 results, kept_out = page.merge(page.read(results_path), machine, rows)

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import resource
 import selectors
 import subprocess
 import sys
@@ -19,6 +20,28 @@ ROOT = Path(__file__).resolve().parents[1]
 
 class WorkerFailed(RuntimeError):
     """The worker answered `failed`, died, or took too long."""
+
+
+class Machine:
+    """How busy the machine is from now on, to tell a quiet run from a disturbed one (Linux; elsewhere always 0)."""
+
+    def __init__(self):
+        self.before = self.read()
+
+    @staticmethod
+    def read() -> tuple[float, float]:
+        """Busy and total processor seconds since the start of the machine."""
+        path = Path("/proc/stat")
+        if not path.exists():
+            return 0.0, 0.0
+        ticks = [int(field) for field in path.read_text().split("\n", 1)[0].split()[1:9]]
+        idle = ticks[3] + ticks[4]
+        return (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK"), sum(ticks) / os.sysconf("SC_CLK_TCK")
+
+    def others(self, own: float) -> float:
+        """The share of the processors' time that did not go to `own` seconds of a worker."""
+        busy, total = (after - before for after, before in zip(self.read(), self.before))
+        return max(busy - own, 0.0) / total if total else 0.0
 
 
 @dataclass
@@ -39,6 +62,7 @@ class Record:
     accuracies: list[float] = field(default_factory=list)
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    others: list[float] = field(default_factory=list)  # share of the machine that other programs took meanwhile
     failed: str = ""
 
     def describe(self, described: dict) -> None:
@@ -94,9 +118,19 @@ class Worker:
         for end in (commands_read, answers_write, screen_end):
             os.close(end)
 
-    def go(self) -> dict:
+    def go(self) -> tuple[dict, float]:
+        """One repetition, and the share of the machine that others took meanwhile."""
+        own, machine = self.cpu_time(), Machine()
         os.write(self.commands, b"go\n")
-        return self.wait("repetition")
+        repetition = self.wait("repetition")
+        return repetition, machine.others(self.cpu_time() - own)
+
+    def cpu_time(self) -> float:
+        path = Path(f"/proc/{self.process.pid}/stat")
+        if not path.exists():
+            return 0.0
+        fields = path.read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def wait(self, key: str) -> dict:
         """The next answer, while the screen is read as a terminal would."""
@@ -187,7 +221,9 @@ def run_turns(work: Work, records: dict[str, Record], rounds: int, options: Opti
         for number in range(rounds):
             for name, worker in list(workers.items()):
                 try:
-                    records[name].add(worker.go())
+                    repetition, others = worker.go()
+                    records[name].add(repetition)
+                    records[name].others.append(others)
                 except WorkerFailed as error:
                     fail(name, records[name], error, say)
                     workers.pop(name).close()
@@ -203,6 +239,7 @@ def run_processes(work: Work, records: dict[str, Record], rounds: int, options: 
         for name, record in records.items():
             if record.failed:
                 continue
+            machine, children = Machine(), children_time()
             worker = Worker(name, work, options, scratch)
             try:
                 repetition = worker.wait("repetition")
@@ -215,8 +252,15 @@ def run_processes(work: Work, records: dict[str, Record], rounds: int, options: 
                 fail(name, record, error, say)
             finally:
                 worker.close()
+            if number >= warm_ups:
+                record.others.append(machine.others(children_time() - children))
         if number >= warm_ups:
             say(f"  round {number + 1 - warm_ups} of {rounds}: " + summarize(records))
+
+
+def children_time() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def fail(name: str, record: Record, error: WorkerFailed, say: Callable) -> None:
@@ -225,10 +269,11 @@ def fail(name: str, record: Record, error: WorkerFailed, say: Callable) -> None:
 
 
 def summarize(records: dict[str, Record]) -> str:
-    """The last repetition of everyone, in one line."""
+    """The last repetition of everyone, in one line, and what other programs took of the machine."""
     parts = []
     for name, record in records.items():
         if record.measures:
             measure, values = next(iter(record.measures.items()))
             parts.append(f"{name} {measure} {values[-1]:.4g}")
-    return ", ".join(parts)
+    taken = [record.others[-1] for record in records.values() if record.others]
+    return ", ".join(parts) + (f" (others took {max(taken):.0%} or less)" if taken else "")

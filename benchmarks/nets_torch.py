@@ -124,7 +124,8 @@ class Trainer:
         initialize(self.model)
         parameters = self.model.parameters()
         if self.work.optimizer == "rmsprop":  # has no fused form
-            self.optimizer = torch.optim.RMSprop(parameters, lr=1e-3, alpha=0.9, eps=1e-7, foreach=True)
+            # torch adds eps outside of the root and Keras inside: the root of Keras's 1e-7 is the nearest
+            self.optimizer = torch.optim.RMSprop(parameters, lr=1e-3, alpha=0.9, eps=1e-7**0.5, foreach=True)
         else:
             self.optimizer = torch.optim.Adam(parameters, lr=1e-3, eps=1e-7, fused=True)
 

@@ -15,7 +15,9 @@ Each implementation does the same work in a process of its own: same data, same 
 rates, float32, loss and accuracy kept over each epoch. It prepares and warms up by itself; then the processes take
 turns, one repetition each, round after round, so that a slow minute of the machine falls on all of them. A cell holds
 the median and, in brackets, how many times as long as Kerata that is: **above 1, Kerata is faster**. A fit starts from
-fresh weights and is one whole `fit` call in steady state, unless the row says otherwise.
+fresh weights and is one whole `fit` call in steady state, unless the row says otherwise. The last column says how much
+of the machine other programs took meanwhile (the median repetition of whoever was disturbed most): with more than a
+few percent the figures are noisy.
 """
 
 
@@ -46,7 +48,7 @@ def comparable(old: dict, new: dict) -> bool:
     return all(old["versions"][package] == new["versions"][package] for package in shared)
 
 
-def make_row(records: dict, rounds: int, load: float, missing: dict[str, str]) -> dict:
+def make_row(records: dict, rounds: int, missing: dict[str, str]) -> dict:
     """One work as plain data: samples rounded to five digits, which is more than they carry."""
     implementations = {}
     for name, record in records.items():
@@ -59,7 +61,7 @@ def make_row(records: dict, rounds: int, load: float, missing: dict[str, str]) -
     return {
         "date": date.today().isoformat(),
         "rounds": rounds,
-        "load before": round(load, 2),
+        "others": round(max([median(r.others) for r in records.values() if r.others], default=0.0), 3),
         "implementations": implementations,
         "missing": missing,
     }
@@ -131,8 +133,8 @@ def render_times(works: list[Work], results: dict) -> str:
                     cells.append(show(value, unit))
                 else:
                     cells.append(f"{show(value, unit)} ({value / own:.2f})")
-            lines.append([label, *cells, f"{row['rounds']}, {row['date']}"])
-    return table(["work", *IMPLEMENTATIONS.values(), "rounds, day"], lines)
+            lines.append([label, *cells, f"{row['rounds']}, {row['date']}, {row['others']:.0%}"])
+    return table(["work", *IMPLEMENTATIONS.values(), "rounds, day, others"], lines)
 
 
 def judge(bar: Bar, row: dict, unit: str) -> tuple[str, str, str] | None:

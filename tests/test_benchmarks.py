@@ -29,7 +29,7 @@ def make_row(**seconds):
     implementations = {
         name.replace("_", "-"): {"measures": {"fit": samples}, **record} for name, samples in seconds.items()
     }
-    row = {"date": "2026-01-01", "rounds": 3, "load before": 0.0, "missing": {}}
+    row = {"date": "2026-01-01", "rounds": 3, "others": 0.0, "missing": {}}
     return row | {"implementations": implementations}
 
 

@@ -10,7 +10,7 @@ RANKS = {
     "base": 0, "kernels": 1, "engine": 2, "dialects": 2, "ops": 3, "distribution": 3, "activations": 3, "initializers": 3,
     "regularizers": 3, "constraints": 3, "optimizers": 3, "data": 3, "random": 3, "losses": 4, "layers": 4, "metrics": 5,
     "saving": 5, "callbacks": 5, "models": 6, "datasets": 7, "applications": 7, "search": 7, "diagnosis": 7, "utils": 7,
-    "config": 7, "backend": 7, "cli": 8, "hook": 8, "__init__": 9, "__main__": 9,
+    "config": 7, "backend": 7, "version": 0, "cli": 8, "hook": 8, "__init__": 9, "__main__": 9,
 }  # fmt: skip
 HEAVY = {"pandas", "matplotlib", "optuna", "PIL", "h5py", "torch", "tensorflow", "sklearn", "rich", "IPython"}
 FILES = sorted(ROOT.rglob("*.py"))

@@ -77,7 +77,7 @@ class Module:
         """The constructor's arguments as plain data."""
         if registry.home_of(type(self)) is None:
             return self._config_from_call()
-        signature, _ = self._arguments  # type: ignore[attr-defined]
+        signature, _ = self.__dict__.get("_arguments", (inspect.Signature(), {}))
         names = [name for name in _own_parameters(signature) if name not in self._unsaved]
         return {name: _plain_argument(getattr(self, name)) for name in names}
 

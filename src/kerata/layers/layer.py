@@ -391,7 +391,9 @@ class Layer(Module):
             _contexts().pop()
         if self.activity_regularizer is not None:
             for output in jax.tree.leaves(outputs):
-                self.add_loss(self.activity_regularizer(output))
+                penalty = self.activity_regularizer(output)
+                # The mean over samples, so that its strength does not depend on the batch size.
+                self.add_loss(penalty / output.shape[0] if output.ndim and output.shape[0] else penalty)
         self._note_masks(args, outputs, mask)
         return outputs
 

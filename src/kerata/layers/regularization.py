@@ -288,7 +288,7 @@ class AlphaDropout(KeepsType):
 
 @builtin("layers")
 class ActivityRegularization(KeepsType):
-    """outputs = inputs, with l1 * sum(|x|) + l2 * sum(x ** 2) added to the loss.
+    """outputs = inputs, with (l1 * sum(|x|) + l2 * sum(x ** 2)) / batch added to the loss.
 
     Args:
         l1, l2: weights of the two penalties.

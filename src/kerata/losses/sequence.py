@@ -27,7 +27,7 @@ def ctc(y_true, y_pred):
     lengths = jnp.sum(labels != BLANK, axis=-1, keepdims=True)  # (batch, 1)
     padding = (jnp.arange(labels.shape[1]) >= lengths).astype(jnp.float32)
     y_pred = y_pred.astype(jnp.promote_types(y_pred.dtype, jnp.float32))
-    return optax.ctc_loss(y_pred, jnp.zeros(y_pred.shape[:2], y_pred.dtype), labels, padding, BLANK)
+    return optax.ctc_loss(y_pred, jnp.zeros(y_pred.shape[:2], y_pred.dtype), labels, padding, blank_id=BLANK)
 
 
 @builtin("losses")
