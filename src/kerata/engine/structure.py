@@ -21,8 +21,8 @@ from kerata.engine.variable import Variable
 
 # What does not change a program: names, bookkeeping, and what the trainer reads in each call anyway.
 IGNORED = frozenset({
-    "name", "_arguments", "_built_shapes", "_losses", "history", "stop_training", "_compile_arguments", "_seen",
-    "_programs", "_fit_state", "optimizer_state", "path", "_trainer", "_direction",
+    "name", "_arguments", "_built_shapes", "_losses", "history", "stop_training", "inbound_nodes", "compiled",
+    "_compile_arguments", "optimizer", "loss", "_objective", "_measures", "_trackers", "_plans", "_predictor",
 })  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def _read_object(value: Any, seen: dict[int, int]) -> Hashable:
     hypers = cls._hyperparameters if isinstance(value, Module) else ()
     found: list[Hashable] = [f"{cls.__module__}.{cls.__qualname__}"]
     for name, item in value.__dict__.items():
-        if name in IGNORED or (name == "inbound_nodes"):
+        if name in IGNORED:
             continue
         if name in hypers and type(item) is float:
             found.append((name, "number"))
