@@ -3,6 +3,8 @@
 import argparse
 import os
 import platform
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -59,6 +61,7 @@ def describe_machine(records: list[Record], origins: dict[str, str]) -> dict:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the workers are ended too
     arguments = parse()
     if arguments.list:
         for work in WORKS:

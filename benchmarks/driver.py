@@ -168,7 +168,7 @@ class Worker:
     def close(self) -> None:
         os.close(self.commands)
         try:
-            self.process.wait(timeout=0.5)
+            self.process.wait(timeout=2)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -139,27 +139,24 @@ def peak() -> float:
 def measure_memory(job: dict, work: Work, budget: float = 90.0) -> dict:
     """Build, fit and discard models of one structure; the slope of resident memory after the 50th.
 
-    Stops after `budget` seconds, because a library that compiles for every model would take many minutes.
+    Stops after `budget` seconds, because a library that compiles for every model would take many minutes; then the
+    last two thirds of what was done count.
     """
     make, x, y = prepare(job, work)
     compiled = count_compilations()
-    settle = min(50, work.repeats // 2)
-    marks, programs_at_settle, deadline = [], 0, time.perf_counter() + budget
-    for number in range(work.repeats):
+    sizes, programs, deadline = [], [], time.perf_counter() + budget
+    while len(sizes) < work.repeats and (time.perf_counter() < deadline or len(sizes) < 3):
         trainer = make(job["implementation"], work, x, y)
         trainer.fit()
         del trainer
-        if number == settle:
-            programs_at_settle = len(compiled)
-        if number >= settle:
-            gc.collect()
-            marks.append((number, resident()))
-        if time.perf_counter() > deadline and len(marks) > 10:
-            break
-    numbers, sizes = np.array(marks).T
-    measures = {"growth over 100 models": 100 * float(np.polyfit(numbers, sizes, 1)[0]), "models": len(marks) + settle}
+        gc.collect()
+        sizes.append(resident())
+        programs.append(len(compiled))
+    settled = min(50, len(sizes) // 3)
+    slope = np.polyfit(np.arange(settled, len(sizes)), sizes[settled:], 1)[0]
+    measures = {"growth over 100 models": 100 * float(slope), "models": len(sizes)}
     if "jax" in sys.modules:
-        measures["programs compiled a model"] = (len(compiled) - programs_at_settle) / max(len(marks) - 1, 1)
+        measures["programs compiled a model"] = (programs[-1] - programs[settled]) / (len(sizes) - 1 - settled)
     return {"measures": measures}
 
 
