@@ -47,10 +47,12 @@ class Hyperparameter:
 
     Args:
         low, high: the range that is checked when the number is set.
+        zero_is_absent: whether 0 means that there is no such thing, e.g. no dropout: then it is structure as well, the
+            program does without, and only going from 0 to another number compiles again.
     """
 
-    def __init__(self, low: float | None = None, high: float | None = None):
-        self.low, self.high = low, high
+    def __init__(self, low: float | None = None, high: float | None = None, zero_is_absent: bool = False):
+        self.low, self.high, self.zero_is_absent = low, high, zero_is_absent
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -81,8 +83,17 @@ class Hyperparameter:
         obj.__dict__[self.name] = value
 
 
+def holds_number(obj: Any, name: str) -> bool:
+    """Whether a hyperparameter is a value of the program now, and not absent or a schedule."""
+    value = obj.__dict__.get(name)
+    return type(value) is float and not (value == 0.0 and getattr(type(obj), name).zero_is_absent)
+
+
 def hyperparameters_of(obj: Any) -> Iterator[str]:
     """The names of an object's hyperparameters that hold a number now."""
-    for name in getattr(type(obj), "_hyperparameters", ()):
-        if type(obj.__dict__.get(name)) is float:
-            yield name
+    return (name for name in getattr(type(obj), "_hyperparameters", ()) if holds_number(obj, name))
+
+
+def is_absent(value: Any) -> bool:
+    """Whether a hyperparameter that was just read is `None`, or a 0 that means absence; traced values are not."""
+    return value is None or (isinstance(value, (int, float)) and value == 0)

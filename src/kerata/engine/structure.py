@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from kerata.base import config, registry
+from kerata.engine.hyper import holds_number
 from kerata.engine.module import Module
 from kerata.engine.policy import DTypePolicy
 from kerata.engine.random import SeedGenerator
@@ -90,7 +91,7 @@ def _read_object(value: Any, seen: dict[int, int]) -> Hashable:
     for name, item in value.__dict__.items():
         if name in IGNORED:
             continue
-        if name in hypers and type(item) is float:
+        if name in hypers and holds_number(value, name):
             found.append((name, "number"))
         else:
             found.append((name, _read(item, seen)))

@@ -1,7 +1,7 @@
 """Layers: the parts that models are built from."""
 
-from kerata.layers.activation import ELU as ELU
 from kerata.layers.activation import Activation as Activation
+from kerata.layers.activation import ELU as ELU
 from kerata.layers.activation import LeakyReLU as LeakyReLU
 from kerata.layers.activation import PReLU as PReLU
 from kerata.layers.activation import ReLU as ReLU
@@ -83,6 +83,14 @@ from kerata.layers.pooling import MaxPooling2D as MaxPool2D
 from kerata.layers.pooling import MaxPooling2D as MaxPooling2D
 from kerata.layers.pooling import MaxPooling3D as MaxPool3D
 from kerata.layers.pooling import MaxPooling3D as MaxPooling3D
+from kerata.layers.recurrent import GRU as GRU
+from kerata.layers.recurrent import LSTM as LSTM
+from kerata.layers.recurrent import RNN as RNN
+from kerata.layers.recurrent import SimpleRNN as SimpleRNN
+from kerata.layers.recurrent_cells import GRUCell as GRUCell
+from kerata.layers.recurrent_cells import LSTMCell as LSTMCell
+from kerata.layers.recurrent_cells import SimpleRNNCell as SimpleRNNCell
+from kerata.layers.recurrent_cells import StackedRNNCells as StackedRNNCells
 from kerata.layers.regularization import ActivityRegularization as ActivityRegularization
 from kerata.layers.regularization import AlphaDropout as AlphaDropout
 from kerata.layers.regularization import Dropout as Dropout
@@ -104,3 +112,6 @@ from kerata.layers.reshaping import UpSampling3D as UpSampling3D
 from kerata.layers.reshaping import ZeroPadding1D as ZeroPadding1D
 from kerata.layers.reshaping import ZeroPadding2D as ZeroPadding2D
 from kerata.layers.reshaping import ZeroPadding3D as ZeroPadding3D
+from kerata.layers.wrappers import Bidirectional as Bidirectional
+from kerata.layers.wrappers import TimeDistributed as TimeDistributed
+from kerata.layers.wrappers import Wrapper as Wrapper

@@ -156,7 +156,15 @@ class Layer(Module):
                 found.setdefault(id(variable), variable)
         return list(found.values())
 
-    variables = weights
+    def _kept_state(self) -> list[Variable]:
+        """Variables of this layer that are kept between batches and are no weights: a stateful layer's states."""
+        return []
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights, and the states that layers keep between batches."""
+        states = [v for layer in self._flatten_layers() for v in layer._kept_state()]
+        return [*self.weights, *states]
 
     def _trainable_ids(self) -> set[int]:
         """Ids of the variables that no frozen layer on the way keeps from training."""
@@ -183,7 +191,8 @@ class Layer(Module):
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
-        return self.non_trainable_weights
+        ids = self._trainable_ids()
+        return [v for v in self.variables if id(v) not in ids]
 
     @property
     def trainable(self) -> bool:
