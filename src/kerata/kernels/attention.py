@@ -40,13 +40,13 @@ def attention(
     >>> attention(jnp.ones((2, 5, 3, 4)), jnp.ones((2, 7, 3, 4)), jnp.ones((2, 7, 3, 6))).shape
     (2, 5, 3, 6)
     """
-    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
     if causal:
         earlier = jnp.tri(query.shape[1], key.shape[1], dtype=bool)
         mask = earlier if mask is None else mask.astype(bool) & earlier
     keep = None if dropout_rate is None else 1.0 - lax.stop_gradient(jnp.asarray(dropout_rate, jnp.float32))
     run = _fast if prefers_fast_form() else _plain
-    return run(scale, query, key, value, None if mask is None else mask.astype(bool), keep, dropout_key)
+    return run(factor, query, key, value, None if mask is None else mask.astype(bool), keep, dropout_key)
 
 
 def _masked(scores: jax.Array, mask: jax.Array | None) -> jax.Array:

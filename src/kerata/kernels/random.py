@@ -114,7 +114,7 @@ def uniform(key: jax.Array, shape: tuple[int, ...] = (), dtype=jnp.float32, minv
     return jnp.maximum(minval, unit * (maxval - minval) + minval)
 
 
-def bernoulli(key: jax.Array, p=0.5, shape: tuple[int, ...] = ()) -> jax.Array:
+def bernoulli(key: jax.Array, p: float | jax.Array = 0.5, shape: tuple[int, ...] = ()) -> jax.Array:
     """True with probability `p` (to within 2**-24): never for p <= 0, always for p >= 1.
 
     Args:

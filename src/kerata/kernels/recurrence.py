@@ -128,9 +128,13 @@ def simple_rnn(
 
 
 def _run(form: Form, x, states: States, kernel, recurrent, bias, mask, scale) -> tuple[jax.Array, States]:
+    dtype = jnp.result_type(x, kernel)
+    x, kernel, recurrent = (a.astype(dtype) for a in (x, kernel, recurrent))
+    states = tuple(s.astype(dtype) for s in states)
+    bias = None if bias is None else bias.astype(dtype)
     mask = None if mask is None else mask.astype(bool)
-    scale = None if scale is None else lax.stop_gradient(scale)
-    run = _fast if prefers_fast_form() else _plain
+    scale = None if scale is None else lax.stop_gradient(scale).astype(dtype)
+    run: Any = _fast if prefers_fast_form() else _plain
     outputs, states = run(form, x, states, kernel, recurrent, bias, mask, scale)
     if form.sequences:
         outputs = jnp.swapaxes(jnp.flip(outputs, 0) if form.reverse else outputs, 0, 1)
@@ -198,9 +202,10 @@ def _make_spread(recurrent: jax.Array, scale: jax.Array | None) -> Product:
             whole = last - first == transposed.shape[0] // units
             dh = d @ (transposed if whole else transposed[first * units : last * units])
             return dh if scale is None else dh * scale
-        parts = _split(d, last - first)
-        gates = range(first, last)
-        return sum(((p @ transposed[g * units : (g + 1) * units]) * scale[g] for p, g in zip(parts, gates)), 0.0)
+        dh = jnp.zeros_like(scale[0])
+        for g, part in zip(range(first, last), _split(d, last - first)):
+            dh = dh + (part @ transposed[g * units : (g + 1) * units]) * scale[g]
+        return dh
 
     return spread
 
