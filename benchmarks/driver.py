@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import resource
 import selectors
 import subprocess
@@ -264,7 +265,8 @@ def children_time() -> float:
 
 
 def fail(name: str, record: Record, error: WorkerFailed, say: Callable) -> None:
-    record.failed = str(error).strip().splitlines()[0][:300]
+    reason = str(error).strip().splitlines()[0][:300]
+    record.failed = re.sub(r"/\S+/(\S+)", r"\1", reason)  # of a path only the name of the file
     say(f"  {IMPLEMENTATIONS[name]} failed: {record.failed}")
 
 
