@@ -2,10 +2,14 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.experimental.xla_metadata import set_xla_metadata
+
+Operation = TypeVar("Operation", bound=Callable)
 
 # Each entry is here because it was measured (docs/findings.md); none changes a result beyond the order of sums.
 CPU_OPTIONS = {
@@ -31,7 +35,7 @@ def compiler_options(platform: str | None = None) -> dict[str, str | bool | int]
     return dict(known_options(platform)) if platform == "cpu" else {}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def known_options(platform: str) -> tuple[tuple[str, str | bool | int], ...]:
     """An option that is unknown to a jaxlib fails at compile time, so a program of one addition is compiled first."""
     if compiles_with(CPU_OPTIONS, platform):
@@ -70,3 +74,22 @@ def kernel_form(form: str) -> Iterator[None]:
         yield
     finally:
         forced_form = before
+
+
+def apart(operation: Operation) -> Operation:
+    """The operation as a call that XLA does not inline, so its operands and results are arrays in memory.
+
+    XLA for CPU fuses whatever is cheap into everything that reads it, and does it again for every reader: a
+    convolution's operand that is transposed would be computed anew, number by number, in the order of the transpose.
+
+    >>> apart(jnp.square)(jnp.array([1.0, 3.0]))
+    Array([1., 9.], dtype=float32)
+    """
+    call = jax.jit(operation)
+
+    @functools.wraps(operation)
+    def fenced(*operands):
+        with set_xla_metadata(inlineable="false"):
+            return call(*operands)
+
+    return fenced  # pyright: ignore[reportReturnType]

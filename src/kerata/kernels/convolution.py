@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
 
-from kerata.kernels.compiler import prefers_fast_form
+from kerata.kernels.compiler import apart, prefers_fast_form
 
 # Up to so many numbers under the kernel, a sum of shifted copies beats the packing of patches for a product.
 DIRECT_TAPS = 32
@@ -99,9 +99,7 @@ def standardize_padding(
     """
     if isinstance(padding, str):
         extents = [(k - 1) * d + 1 for k, d in zip(kernel, dilation)]
-        return tuple(
-            (int(low), int(high)) for low, high in lax.padtype_to_pads(picture, extents, tuple(strides), padding.upper())
-        )
+        padding = lax.padtype_to_pads(picture, extents, tuple(strides), padding.upper())
     return tuple((int(low), int(high)) for low, high in padding)
 
 
@@ -135,7 +133,7 @@ def convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def spread(geometry: Geometry, g: jax.Array, kernel: jax.Array) -> jax.Array:
-    """dx: every number of the output's gradient goes back to the pixels that it came from. (batch, *picture, channels)."""
+    """dx: the output's gradient, carried back to the pixels that it came from. (batch, *picture, channels)."""
     return batched(form_input_gradient, geometry)(g, kernel)
 
 
@@ -272,9 +270,7 @@ def window_slices(
     for tap in itertools.product(*(range(k) for k in window)):
         first = [t * d for t, d in zip(tap, dilation)]
         last = [f + (out - 1) * s + 1 for f, out, s in zip(first, output, strides)]
-        slices.append(
-            lax.slice(x, (0, *first, 0), (x.shape[0], *last, x.shape[-1]), (1, *strides, 1))
-        )
+        slices.append(lax.slice(x, (0, *first, 0), (x.shape[0], *last, x.shape[-1]), (1, *strides, 1)))
     return slices
 
 
@@ -292,11 +288,11 @@ def sum_taps(
     dtype = x.dtype
     kernel = kernel.astype(jnp.promote_types(dtype, jnp.float32)).reshape(-1, per_group, groups, filters // groups)
     x = pad_pixels(x, pads, spacing)
-    total = 0.0
+    total = jnp.zeros((), kernel.dtype)
     for tap, pixels in enumerate(window_slices(x, window, strides, dilation)):
         pixels = pixels.reshape(*pixels.shape[:-1], groups, per_group)
         for channel in range(per_group):
-            total += pixels[..., channel, None] * kernel[tap, channel]  # (batch, *output, groups, filters / groups)
+            total = total + pixels[..., channel, None] * kernel[tap, channel]  # (batch, *output, groups, filters / groups)
     return total.reshape(*total.shape[:-2], filters).astype(dtype)
 
 
@@ -325,16 +321,18 @@ def batched(form: Callable[..., jax.Array], geometry: Geometry) -> Callable[[jax
     """`form` for one geometry, with its own rule under `vmap`.
 
     JAX would make groups of channels out of the members, an order for which there is no fast kernel. Here members
-    that share a kernel become one larger batch, and others take turns: each is work enough for all cores.
+    that share a kernel become one larger batch, and others take turns: each is work enough for all cores. It runs
+    apart, lest its operands be computed again in the order in which a transpose reads them.
     """
-    operation = custom_vmap(functools.partial(form, geometry))
+    operation = custom_vmap(apart(functools.partial(form, geometry)))
 
     @operation.def_vmap
     def rule(members: int, is_batched: list[bool], a: jax.Array, b: jax.Array) -> tuple[jax.Array, bool]:
         if not is_batched[1] and form is not form_kernel_gradient:
             merged = operation(a.reshape(members * a.shape[1], *a.shape[2:]), b)
             return merged.reshape(members, a.shape[1], *merged.shape[1:]), True
-        return lax.map(lambda i: operation(a[i] if is_batched[0] else a, b[i] if is_batched[1] else b),
-                       jnp.arange(members)), True
+        return lax.map(
+            lambda i: operation(a[i] if is_batched[0] else a, b[i] if is_batched[1] else b), jnp.arange(members)
+        ), True
 
     return operation
