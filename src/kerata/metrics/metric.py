@@ -28,7 +28,7 @@ def entered(*aliases: str) -> Callable[[T], T]:
     return enter
 
 
-@builtin("metrics")
+@entered()
 class Metric(Module):
     """A measure over many batches.
 
