@@ -11,6 +11,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from kerata.base import registry
@@ -25,7 +26,13 @@ MODULES = {
     "losses": "keras.losses", "metrics": "keras.metrics", "optimizers": "keras.optimizers",
     "schedules": "keras.optimizers.schedules", "random": "keras.random", "policies": "keras",
 }  # fmt: skip
-FUNCTION_KINDS = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
+# Classes that Keras does not show in public, by the names that it writes: module and registered name.
+PRIVATE = {"Functional": ("keras.src.models.functional", "Functional")}
+# Types of arrays in a config; NumPy's language for types could ask for any size.
+ARRAY_TYPES = frozenset({
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32",
+    "float64", "complex64", "complex128",
+})  # fmt: skip
 
 _local = threading.local()
 
@@ -44,6 +51,42 @@ def safe_mode(value: bool) -> Iterator[None]:
 def in_safe_mode() -> bool:
     """Whether configs are being read from a source that is not trusted; so unless said otherwise."""
     return getattr(_local, "safe", None) is not False
+
+
+@contextlib.contextmanager
+def sharing() -> Iterator[None]:
+    """Within the block an object that occurs twice is written with a number, and read as one object."""
+    before = getattr(_local, "shared", None)
+    _local.shared = {}
+    try:
+        yield
+    finally:
+        _local.shared = before
+
+
+@contextlib.contextmanager
+def by_reference(objects: list[Any]) -> Iterator[None]:
+    """Within the block what has no name in the registry goes into `objects`, and its place there into the data.
+
+    For copies inside of a process and for pickles; never for files.
+    """
+    before = getattr(_local, "objects", None)
+    _local.objects = objects
+    try:
+        yield
+    finally:
+        _local.objects = before
+
+
+def _refer(obj: Any) -> dict[str, Any] | None:
+    """The place of an object in the table of `by_reference`, if there is one."""
+    objects = getattr(_local, "objects", None)
+    if objects is None:
+        return None
+    index = next((i for i, known in enumerate(objects) if known is obj), len(objects))
+    if index == len(objects):
+        objects.append(obj)
+    return {"class_name": "__reference__", "config": {"index": index}}
 
 
 def serialize_keras_object(obj: Any) -> Any:
@@ -81,33 +124,47 @@ def serialize_keras_object(obj: Any) -> Any:
 
 
 def _serialize_function(fn: Any) -> dict[str, Any]:
+    home = registry.home_of(fn)
+    if home is None and (reference := _refer(fn)) is not None:
+        return reference
     if getattr(fn, "__name__", "") == "<lambda>":
         raise ValueError(message("serialize", "a lambda cannot be written to a file", {"function": fn},
                                  "Use a named function with @kerata.saving.register_keras_serializable()"))
-    home = registry.home_of(fn)
-    module = MODULES[home[0]] if home else fn.__module__
     name = home[1] if home else registry.get_registered_name(fn)
-    return {"module": module if home is None else "builtins", "class_name": "function", "config": name,
-            "registered_name": "function" if home else name}
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
 
 
 def _serialize_instance(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     if not hasattr(obj, "get_config"):
+        if (reference := _refer(obj)) is not None:
+            return reference
         raise TypeError(message("serialize", "only objects with `get_config()` can be written to a file",
                                 {"object": obj}))
-    home = registry.home_of(cls)
-    plain: dict[str, Any] = {
-        "module": MODULES[home[0]] if home else cls.__module__,
-        "class_name": home[1] if home else cls.__name__,
-        "config": serialize_keras_object(obj.get_config()),
-        "registered_name": None if home else registry.get_registered_name(cls),
-    }
+    plain: dict[str, Any] = {**_place_of(cls), "config": serialize_keras_object(obj.get_config())}
     for part in ("build_config", "compile_config"):
         value = getattr(obj, f"get_{part}", lambda: None)()
         if value is not None:
             plain[part] = serialize_keras_object(value)
+    shared = getattr(_local, "shared", None)
+    if shared is not None and hasattr(obj, "weights"):
+        # The object is kept, so that its id stays its own.
+        plain["shared_object_id"] = shared.setdefault(id(obj), (len(shared), obj))[0]
     return plain
+
+
+def _place_of(cls: type) -> dict[str, Any]:
+    """The module and the names by which a class is found again."""
+    home = registry.home_of(cls)
+    if home is not None and home[1] in PRIVATE:
+        module, registered = PRIVATE[home[1]]
+        return {"module": module, "class_name": home[1], "registered_name": registered}
+    if home is not None:
+        return {"module": MODULES[home[0]], "class_name": home[1], "registered_name": None}
+    plain = {"module": None if cls.__module__ == "__main__" else cls.__module__, "class_name": cls.__name__,
+             "registered_name": registry.get_registered_name(cls)}  # fmt: skip
+    reference = _refer(cls)
+    return plain if reference is None else {**plain, "class_reference": reference["config"]["index"]}
 
 
 def deserialize_keras_object(
@@ -139,17 +196,30 @@ def deserialize_keras_object(
     if isinstance(name, str) and name.startswith("__") and name.endswith("__"):
         return _deserialize_special(name, config["config"] or {})
     if name == "function":
-        return _find_entered(config["config"], config.get("registered_name"), config.get("module"), config)
-    cls = _find_entered(name, config.get("registered_name"), config.get("module"), config)
+        return _find_entered(config["config"], config.get("registered_name"), config.get("module"))
+    shared, number = getattr(_local, "shared", None), config.get("shared_object_id")
+    if shared is not None and isinstance(number, int) and number in shared:
+        return shared[number]
+    objects = getattr(_local, "objects", None)
+    if objects is not None and "class_reference" in config:
+        cls = objects[config["class_reference"]]
+    else:
+        cls = _find_entered(name, config.get("registered_name"), config.get("module"))
     if isinstance(cls, types.FunctionType):
         return cls
-    return _build_instance(cls, config)
+    instance = _build_instance(cls, config)
+    if shared is not None and isinstance(number, int):
+        shared[number] = instance
+    return instance
 
 
 def _build_instance(cls: Any, config: dict[str, Any]) -> Any:
     if not hasattr(cls, "from_config"):
         raise TypeError(message(cls, "a class that is read from a config must have `from_config()`"))
-    instance = cls.from_config(dict(config["config"] or {}))
+    inner = config["config"]
+    if inner is not None and not isinstance(inner, dict):
+        raise TypeError(message(cls, "the config of an object must be a dict", {"config": inner}))
+    instance = cls.from_config(dict(inner or {}))
     build_config = config.get("build_config")
     if build_config and not getattr(instance, "built", True):
         instance.build_from_config(build_config)
@@ -161,8 +231,10 @@ def _build_instance(cls: Any, config: dict[str, Any]) -> Any:
 
 # A config may carry small functions and classes that a file should not be able to do anything with: data only.
 def _deserialize_special(name: str, inner: dict[str, Any]) -> Any:
+    if name == "__reference__" and getattr(_local, "objects", None) is not None:
+        return _local.objects[inner["index"]]
     if name == "__numpy__" or name == "__tensor__":
-        return np.array(inner["value"], dtype=_dtype(inner["dtype"]))
+        return np.array(inner["value"], dtype=_array_type(inner["dtype"]))
     if name == "__bytes__":
         return inner["value"].encode("utf-8")
     if name == "__slice__":
@@ -180,21 +252,19 @@ def _deserialize_special(name: str, inner: dict[str, Any]) -> Any:
     raise TypeError(message("deserialize", "unknown kind of value in a config", {"class_name": name}))
 
 
-def _dtype(name: str) -> Any:
-    if name == "bfloat16":
-        import ml_dtypes
-
-        return ml_dtypes.bfloat16
-    return name
+def _array_type(name: Any) -> Any:
+    if name not in ARRAY_TYPES:
+        raise TypeError(message("deserialize", "unknown type of an array in a config", {"dtype": name}))
+    return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
 
 
-def _find_entered(name: Any, registered_name: Any, module: Any, config: dict[str, Any]) -> Any:
+def _find_entered(name: Any, registered_name: Any, module: Any) -> Any:
     if not isinstance(name, str):
         raise TypeError(message("deserialize", "a class or function must be given by its name", {"name": name}))
     for spelling in (registered_name, name):
-        if isinstance(spelling, str) and (found := registry.get_registered_object(spelling)) is not None:
+        if isinstance(spelling, str) and spelling != "function" and (found := registry.get_registered_object(spelling)) is not None:
             return found
-    if (found := _by_bare_name(name)) is not None and not _is_keras(module):
+    if not _is_keras(module) and (found := _by_bare_name(name)) is not None:
         return found
     if _is_keras(module) or module in ("builtins", None):
         for kind in _kinds_of(module):

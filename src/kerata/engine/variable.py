@@ -15,6 +15,7 @@ import numpy as np
 
 from kerata.base import config
 from kerata.base.checks import message
+from kerata.base.limits import take_room
 from kerata.engine.scope import current_scope, stack
 
 _local = threading.local()
@@ -103,6 +104,7 @@ class Variable:
                 raise ValueError(message(f"Variable ({self.path})", "`shape` is needed where the initializer is a function"))
             self._dtype = standardize_dtype(dtype)
             self._shape = standardize_shape(shape, f"Variable ({self.path})")
+            take_room(self._shape, jnp.dtype(self._dtype).itemsize, self.path)
             # Initial values are concrete even where a layer is built while its call is being traced.
             with jax.ensure_compile_time_eval():
                 value = initializer(self._shape, dtype=self._dtype)

@@ -1,6 +1,5 @@
 """Models: layers that can be trained, saved and described."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,18 +7,19 @@ import jax
 
 from kerata.base.checks import did_you_mean, message
 from kerata.base.registry import builtin
-from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.base.serialization import deserialize_keras_object
 from kerata.engine.module import auto_name
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic
 from kerata.layers.layer import Layer
 from kerata.models.graph import Graph
 from kerata.models.graph_config import graph_config, graph_of_config
+from kerata.models.saveable import Saveable
 from kerata.models.summary import print_summary
 from kerata.models.trainer import Trainer
 
 
 @builtin("models")
-class Model(Trainer, Layer):
+class Model(Saveable, Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate`, `predict` and `save`.
 
     Made from a graph, `Model(inputs, outputs)`, or by subclassing with a `call` of your own.
@@ -176,10 +176,6 @@ class Model(Trainer, Layer):
         if {"layers", "input_layers", "output_layers"} <= set(config):
             return graph_of_config(Functional if cls is Model else cls, config, custom_objects)
         return cls(**{name: deserialize_keras_object(value, custom_objects) for name, value in config.items()})
-
-    def to_json(self, **kwargs: Any) -> str:
-        """The architecture as JSON, without weights."""
-        return json.dumps(serialize_keras_object(self), **kwargs)
 
 
 @builtin("models")

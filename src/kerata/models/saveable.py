@@ -1,0 +1,114 @@
+"""Models that can be written, copied and described: to files, to JSON, by pickle and by deepcopy."""
+
+import inspect
+import json
+import os
+import warnings
+from typing import Any
+
+from kerata.base import registry
+from kerata.base.checks import message
+from kerata.base.serialization import by_reference, deserialize_keras_object, serialize_keras_object, sharing
+from kerata.saving.archive import build_model, mark_shared, parse_config, save_model
+from kerata.saving.store import MemoryStore
+from kerata.saving.weights import load_state, load_weights, save_state, save_weights
+
+
+class Saveable:
+    """What a model can do beside being a layer: be saved, restored and copied."""
+
+    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+        """Writes the model, its weights and its optimizer's state to a `.keras` file, which Keras 3 opens as well.
+
+        Args:
+            filepath: a name that ends in `.keras`.
+            overwrite: whether an existing file may be replaced.
+        """
+        save_model(self, filepath, overwrite, zipped, **kwargs)
+
+    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True, max_shard_size: float | None = None) -> None:
+        """Writes the weights and the optimizer's state to a `.weights.h5` file."""
+        save_weights(self, filepath, overwrite, max_shard_size)
+
+    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Reads weights from a `.weights.h5` file; the model stays as it was if they do not fit.
+
+        Args:
+            filepath: a file that `save_weights` wrote, in Kerata or in Keras 3.
+            skip_mismatch: take what fits and leave the rest with a warning.
+        """
+        if kwargs:
+            raise NotImplementedError(message("load_weights", "only files of Keras 3 are read, by structure", kwargs))
+        load_weights(self, filepath, skip_mismatch)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON, without weights."""
+        with sharing():
+            return json.dumps(mark_shared(serialize_keras_object(self)), **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What `compile` was given, as plain data; empty for a model that is not compiled."""
+        given = self.__dict__.get("_compile_arguments")
+        if not self.__dict__.get("compiled") or given is None:
+            return {}
+        arguments = {**given, "optimizer": self.optimizer, "run_eagerly": False, "steps_per_execution": 1,  # type: ignore[attr-defined]
+                     "jit_compile": "auto"}  # fmt: skip
+        try:
+            return {name: serialize_keras_object(value) for name, value in arguments.items()}
+        except (TypeError, ValueError, NotImplementedError) as error:
+            # A trained model is worth keeping, even where a function that only training needs has no name.
+            warnings.warn(message(self, "what compile() was given cannot be written, and is left out", {"error": str(error)},
+                                  "Compile the model again after loading it"), stacklevel=3)
+            return {}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles the model with what `get_compile_config` gave."""
+        compile = type(self).compile  # type: ignore[attr-defined]
+        if registry.home_of(type(self)) is None and not compile.__module__.startswith("kerata."):
+            warnings.warn(message(self, "a model with a compile() of its own must define compile_from_config() to be "
+                                  "compiled when it is loaded", fix="Call compile() after loading"), stacklevel=3)
+            return
+        known = inspect.signature(compile).parameters
+        given = {name: value for name, value in deserialize_keras_object(config).items() if name in known}
+        self.compile(**given)  # type: ignore[attr-defined]
+        if self.built and self.optimizer is not None:  # type: ignore[attr-defined]
+            # The optimizer's variables must be there before their values come.
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+
+    # Copies
+
+    def __reduce__(self) -> Any:
+        objects: list[Any] = []
+        store = MemoryStore()
+        with sharing(), by_reference(objects):
+            plain = mark_shared(serialize_keras_object(self))
+        if self.built:  # type: ignore[attr-defined]
+            save_state(self, store)
+        return restore_model, (plain, objects, store.arrays)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        restore, arguments = self.__reduce__()
+        memo[id(self)] = twin = restore(*arguments)
+        return twin
+
+
+def restore_model(plain: dict[str, Any], objects: list[Any], arrays: dict[str, dict[str, Any]]) -> Any:
+    """The model of a pickle: pickles run code anyway, so they may name classes that are not registered."""
+    with sharing(), by_reference(objects):
+        model = deserialize_keras_object(plain)
+    if model.built:
+        load_state(model, MemoryStore(arrays), owner="unpickling")
+    return model
+
+
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """A model with fresh weights from what `to_json` gave.
+
+    >>> import kerata
+    >>> model = kerata.Sequential([kerata.Input(shape=(4,)), kerata.layers.Dense(2)])
+    >>> kerata.models.model_from_json(model.to_json()).count_params()
+    10
+    """
+    config = parse_config(json_string, "model_from_json")
+    with sharing():
+        return build_model(config, "model_from_json", custom_objects)

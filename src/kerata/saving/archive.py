@@ -1,0 +1,209 @@
+"""Whole models in `.keras` files: a zip with the description (`config.json`), the weights and a note of the version."""
+
+import datetime
+import io
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from kerata.base.checks import message
+from kerata.base.files import check_member_name, replace_file
+from kerata.base.limits import budget
+from kerata.base.serialization import deserialize_keras_object, serialize_keras_object, sharing
+from kerata.saving.disk import explain_full_disk
+from kerata.saving.store import FileStore
+from kerata.saving.weights import check_overwrite, load_state, save_state
+from kerata.version import __version__
+
+# The version of Keras whose format this is. Keras reads it; nothing in Kerata depends on it.
+KERAS_VERSION = "3.15.1"
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+# Above this, weights go through a file beside the target instead of through memory.
+MEMORY_BYTES = 256 * 2**20
+CONFIG_BYTES = 256 * 2**20
+# A member of a zip can expand a thousandfold; Keras and Kerata write them as they are.
+EXPANSION = 100
+# A described model may have this many times the bytes of the file's weights: they may be compressed or of half the type.
+ROOM = 8
+LEAST_ROOM = 256 * 2**20
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+    """Writes a model, its weights and its optimizer's state to a `.keras` file that Keras 3 opens as well.
+
+    A kill or a full disk leaves the old file as it was.
+
+    Args:
+        model: the model.
+        filepath: a name that ends in `.keras`, or a binary file object.
+        overwrite: whether an existing file may be replaced.
+        zipped: True, or None; folders are not written.
+
+    >>> import kerata, pathlib, tempfile
+    >>> model = kerata.Sequential([kerata.Input(shape=(4,)), kerata.layers.Dense(2)])
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.keras"
+    >>> model.save(path)
+    >>> kerata.saving.load_model(path).count_params()
+    10
+    """
+    if kwargs.pop("save_format", None) not in (None, "keras") or kwargs:
+        raise ValueError(message("save_model", "the format follows from the file's name", kwargs or None,
+                                 "Give a name that ends in '.keras', and no save_format"))
+    if hasattr(filepath, "write"):
+        write_archive(model, filepath, None)
+        return
+    path = check_model_path(filepath, "save_model")
+    if zipped is False:
+        raise NotImplementedError(message("save_model", "models are written as one file", {"zipped": zipped}))
+    check_overwrite("save_model", path, overwrite)
+    with explain_full_disk("save_model", path), replace_file(path) as part, open(part, "wb") as stream:
+        write_archive(model, stream, part.parent)
+
+
+def check_model_path(filepath: str | os.PathLike, owner: str) -> Path:
+    """The path, if it ends in `.keras`."""
+    path = Path(filepath)
+    if path.suffix in (".h5", ".hdf5"):
+        raise NotImplementedError(message(owner, "whole models in the '.h5' format of Keras 1 and 2 are not there yet",
+                                          {"filepath": str(filepath)}, "Use a name that ends in '.keras'"))
+    if path.suffix != ".keras":
+        raise ValueError(message(owner, "the file's name must end in '.keras'", {"filepath": str(filepath)}))
+    return path
+
+
+def write_archive(model: Any, stream: Any, folder: Path | None) -> None:
+    """Writes the zip. The description comes first: if it cannot be made, nothing is written."""
+    if not model.built:
+        warnings.warn(message(model, "the model has no weights yet, so the file holds none",
+                              fix="Call it on data, or build it, before saving"), stacklevel=4)
+    with sharing():
+        config = json.dumps(mark_shared(serialize_keras_object(model)))
+    now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+    metadata = {"keras_version": KERAS_VERSION, "date_saved": now, "kerata_version": __version__}
+    size = sum(v.size * 4 for v in model.variables)
+    scratch = io.BytesIO() if size < MEMORY_BYTES or folder is None else tempfile.TemporaryFile(dir=folder)
+    with zipfile.ZipFile(stream, "w") as archive, scratch:
+        archive.writestr(METADATA, json.dumps(metadata))
+        archive.writestr(CONFIG, config)
+        with FileStore(scratch, "w", "save_model") as store:
+            save_state(model, store)
+        scratch.seek(0)
+        with archive.open(WEIGHTS, "w", force_zip64=True) as member:
+            while block := scratch.read(2**24):
+                member.write(block)
+
+
+def mark_shared(plain: Any) -> Any:
+    """Keeps the numbers of objects that occur more than once, and takes those of all others away."""
+    counts: dict[int, int] = {}
+    pending, found = [plain], []
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            found.append(item)
+            if (number := item.get("shared_object_id")) is not None:
+                counts[number] = counts.get(number, 0) + 1
+            pending.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            pending.extend(item)
+    for item in found:
+        if counts.get(item.get("shared_object_id"), 0) == 1:
+            del item["shared_object_id"]
+    return plain
+
+
+def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
+    """The model of a `.keras` file of Kerata or Keras 3, with its weights and its optimizer's state.
+
+    Files of strangers are safe to load: they can only name built-in classes and what a program has registered, and
+    nothing that they carry is run.
+
+    Args:
+        filepath: a `.keras` file, or a binary file object.
+        custom_objects: a user's own classes and functions by name, where they are not registered.
+        compile: whether to compile the model as it was when it was saved.
+        safe_mode: kept for Keras's sake. Code in files is never run, whatever it says.
+    """
+    if hasattr(filepath, "read"):
+        return read_archive(filepath, "load_model", custom_objects, compile, safe_mode)
+    path = Path(filepath)
+    if not path.exists():
+        raise FileNotFoundError(message("load_model", "there is no such file", {"filepath": str(filepath)}))
+    if path.is_dir():
+        raise NotImplementedError(message("load_model", "models kept as folders are not read", {"filepath": str(filepath)},
+                                          "Save it as one '.keras' file"))
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        check_model_path(path, "load_model")
+        raise ValueError(message("load_model", "the file is damaged, or no '.keras' file", {"filepath": str(filepath)}))
+    with open(path, "rb") as stream:
+        return read_archive(stream, str(filepath), custom_objects, compile, safe_mode)
+
+
+def read_archive(stream: Any, owner: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+    """The model that a zip describes. Members are read one by one and never unpacked."""
+    with zipfile.ZipFile(stream) as archive:
+        members = list_members(archive, owner)
+        for name in (CONFIG, WEIGHTS):
+            if name not in members:
+                raise ValueError(message(owner, f"a '.keras' file must hold {name}", {"members": sorted(members)}))
+        config = parse_config(archive.read(members[CONFIG]), owner)
+        if not compile:
+            config.pop("compile_config", None)
+        room = max(LEAST_ROOM, ROOM * members[WEIGHTS].file_size)
+        with sharing(), budget(room, owner):
+            model = build_model(config, owner, custom_objects, safe_mode)
+        with copy_member(archive, members[WEIGHTS]) as weights, FileStore(weights, "r", owner) as store:
+            load_state(model, store, owner=owner)
+    return model
+
+
+def list_members(archive: zipfile.ZipFile, owner: str) -> dict[str, zipfile.ZipInfo]:
+    """The members by name, after looking at their names and sizes."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        name = check_member_name(owner, info.filename)
+        if name in members:
+            raise ValueError(message(owner, "a '.keras' file must hold each member once", {"member": name}))
+        if info.file_size > EXPANSION * max(info.compress_size, 2**20) or (name == CONFIG and info.file_size > CONFIG_BYTES):
+            raise ValueError(message(owner, "a member claims a size that the file does not hold",
+                                     {"member": name, "bytes": info.file_size, "bytes stored": info.compress_size},
+                                     "Do not trust this file"))
+        members[name] = info
+    return members
+
+
+def parse_config(text: bytes | str, owner: str) -> dict[str, Any]:
+    """The description as a dict."""
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(message(owner, "the description of the model must be JSON", {"error": str(error)})) from None
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise ValueError(message(owner, "the description of the model must be a dict with `class_name`",
+                                 {"config": config}))
+    return config
+
+
+def build_model(config: dict[str, Any], owner: str, custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
+    """The model that a description builds; anything else is refused."""
+    try:
+        model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
+    except RecursionError:
+        raise ValueError(message(owner, "the description of the model is nested too deeply")) from None
+    if not (hasattr(model, "call_pure") or hasattr(model, "variables")) or not hasattr(model, "compile"):
+        raise ValueError(message(owner, "the description must be that of a model", {"class": type(model).__name__}))
+    return model
+
+
+def copy_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
+    """A member as a file that can be read in any order."""
+    scratch = io.BytesIO() if info.file_size < 4 * MEMORY_BYTES else tempfile.TemporaryFile()
+    with archive.open(info) as member:
+        while block := member.read(2**24):
+            scratch.write(block)
+    scratch.seek(0)
+    return scratch

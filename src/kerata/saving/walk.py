@@ -1,0 +1,135 @@
+"""Which objects of a model hold state, and under which path Keras 3 keeps each: `layers/bidirectional/forward_layer/cell`.
+
+A path is made of attributes; inside of lists and dicts, of class names with counters, because names of layers may differ
+between two instances of a model. An object found in two places is kept under the first.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from kerata.base import registry
+from kerata.engine.module import Module
+from kerata.layers.layer import Layer
+
+# Keras shows these parts of a layer as public properties, and visits those first.
+PUBLIC_NAMES = {
+    "MultiHeadAttention": {"_query_dense": "query_dense", "_key_dense": "key_dense", "_value_dense": "value_dense",
+                           "_output_dense": "output_dense", "_gate_dense": "gate_dense"},
+    "GroupedQueryAttention": {"_query_dense": "query_dense", "_key_dense": "key_dense", "_value_dense": "value_dense",
+                              "_output_dense": "output_dense"},
+}  # fmt: skip
+
+
+class Place(NamedTuple):
+    """One path to an object: the object, and the ids of those that it is part of."""
+
+    path: str
+    thing: Any
+    above: tuple[int, ...]
+
+
+def walk(root: Any, skip: Callable[[Any], bool]) -> Iterator[Place]:
+    """The places of everything that holds state, in the order in which Keras visits them.
+
+    An object has several paths where several attributes lead to it: a file holds it under one of them, usually the first.
+    Objects for which `skip` is true by then, and what is below them, are left out.
+    """
+    yield from _walk(Place("", root, ()), skip)
+
+
+def _walk(place: Place, skip: Callable[[Any], bool]) -> Iterator[Place]:
+    if skip(place.thing):
+        return
+    yield place
+    above = (*place.above, id(place.thing))
+    for name, value in _children(place.thing):
+        yield from _walk_value(Place(f"{place.path}/{name}" if place.path else name, value, above), skip)
+
+
+def _walk_value(place: Place, skip: Callable[[Any], bool]) -> Iterator[Place]:
+    if id(place.thing) in place.above:
+        return
+    if holds_state(place.thing):
+        yield from _walk(place, skip)
+    elif isinstance(place.thing, (list, tuple, dict)):
+        yield from _walk_container(place, skip)
+
+
+def _walk_container(place: Place, skip: Callable[[Any], bool]) -> Iterator[Place]:
+    container, above = place.thing, (*place.above, id(place.thing))
+    used: dict[str, int] = {}
+    for item in container.values() if isinstance(container, dict) else container:
+        if holds_state(item):
+            base = registry.snake(type(item).__name__)
+        elif isinstance(item, (list, tuple, dict)):
+            base = "container"
+        else:
+            continue
+        count = used.get(base, -1) + 1
+        used[base] = count
+        name = base if count == 0 else f"{base}_{count}"
+        yield from _walk_value(Place(f"{place.path}/{name}", item, above), skip)
+
+
+def holds_state(value: Any) -> bool:
+    """Whether files may hold something for an object: layers, optimizers, and a user's own objects that say so."""
+    return isinstance(value, Layer) or (hasattr(value, "save_own_variables") and not isinstance(value, type))
+
+
+def _children(thing: Any) -> Iterator[tuple[str, Any]]:
+    """(name, value) of the attributes to look into, Keras's own names, public ones first."""
+    found = dict(_attributes(thing))
+    if _is_model(thing):
+        found["optimizer"] = thing.optimizer
+        if thing._graph is None:
+            found["layers"] = thing.layers
+        else:
+            # What the graph holds takes precedence over other attributes of a subclass.
+            yield "layers", layers_of_graph(thing)
+    for name in sorted(found, key=lambda name: f"~{name}" if name.startswith("_") else name):
+        yield name, found[name]
+
+
+def layers_of_graph(model: Any) -> list[Layer]:
+    """The layers of a graph in Keras's order; a sequential model's without its input."""
+    held = model.__dict__.get("_graph_layers")
+    return model.layers if held is None else [layer for layer in held if isinstance(layer, Layer)]
+
+
+def _attributes(thing: Any) -> Iterator[tuple[str, Any]]:
+    known = _internals() if isinstance(thing, Layer) else frozenset()
+    untracked = getattr(type(thing), "_untracked", frozenset())
+    spelled = PUBLIC_NAMES.get(type(thing).__name__, {}) if registry.home_of(type(thing)) else {}
+    for name, value in vars(thing).items() if hasattr(thing, "__dict__") else ():
+        if name not in known and name not in untracked:
+            yield spelled.get(name, name), value
+    for cls in type(thing).__mro__:
+        if cls is object or cls.__module__.partition(".")[0] == "kerata":
+            continue
+        for name, value in vars(cls).items():
+            if isinstance(value, property) and name not in known and not hasattr(Layer, name):
+                yield name, _read_property(thing, name)
+
+
+def _read_property(thing: Any, name: str) -> Any:
+    # A user's property may raise for reasons of its own; it holds nothing that a file needs then.
+    try:
+        return getattr(thing, name)
+    except Exception:
+        return None
+
+
+_internal_names: list[frozenset[str]] = []
+
+
+def _internals() -> frozenset[str]:
+    """Attributes of every layer: bookkeeping, and lists of what other attributes hold as well."""
+    if not _internal_names:
+        # A name of its own, so that no counter of names moves.
+        own = set(vars(Layer(name="internals")))
+        _internal_names.append(frozenset(own | {"_layers", "_graph", "_graph_layers", "optimizer", "loss", "_input"}))
+    return _internal_names[0]
+
+
+def _is_model(thing: Any) -> bool:
+    return isinstance(thing, Module) and hasattr(type(thing), "compile") and hasattr(thing, "_graph")

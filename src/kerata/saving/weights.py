@@ -1,0 +1,145 @@
+"""The numbers of a model, written and read: by path, object by object."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+from kerata.base.checks import message
+from kerata.base.files import replace_file
+from kerata.engine.variable import Variable
+from kerata.layers.layer import Layer
+from kerata.saving.disk import explain_full_disk
+from kerata.saving.store import FileStore
+from kerata.saving.walk import Place, walk
+
+
+def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True, max_shard_size: float | None = None) -> None:
+    """Writes all weights, and the optimizer's state, to a `.weights.h5` file that Keras 3 reads as well.
+
+    A kill or a full disk leaves the old file as it was.
+
+    Args:
+        model: a built model.
+        filepath: a name that ends in `.weights.h5`.
+        overwrite: whether an existing file may be replaced.
+    """
+    path = check_weights_path(filepath, "save_weights")
+    if max_shard_size is not None:
+        raise NotImplementedError(message("save_weights", "weights in several files are not there yet",
+                                          {"max_shard_size": max_shard_size}))
+    check_built(model, "save_weights")
+    check_overwrite("save_weights", path, overwrite)
+    with explain_full_disk("save_weights", path), replace_file(path) as part, FileStore(part, "w") as store:
+        save_state(model, store)
+
+
+def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = False) -> None:
+    """Reads all weights from a `.weights.h5` file of Kerata or Keras 3.
+
+    The model stays as it was if anything does not fit.
+
+    Args:
+        model: a built model.
+        filepath: a file that `save_weights` wrote.
+        skip_mismatch: take what fits and leave the rest with a warning, e.g. to reuse all but the last layer.
+    """
+    check_built(model, "load_weights")
+    path = check_weights_path(filepath, "load_weights")
+    if not path.exists():
+        raise FileNotFoundError(message("load_weights", "there is no such file", {"filepath": str(filepath)}))
+    with FileStore(path) as store:
+        load_state(model, store, skip_mismatch, str(filepath))
+
+
+def check_weights_path(filepath: str | os.PathLike, owner: str) -> Path:
+    """The path, if it ends as files of weights end."""
+    path = Path(filepath)
+    if str(path).endswith(".weights.h5"):
+        return path
+    if path.suffix in (".h5", ".hdf5"):
+        raise ValueError(message(owner, "files of weights must end in '.weights.h5'", {"filepath": str(filepath)},
+                                 "Weights in the format of Keras 1 and 2 ('.h5') are not read yet"))
+    raise ValueError(message(owner, "files of weights must end in '.weights.h5'", {"filepath": str(filepath)}))
+
+
+def check_overwrite(owner: str, path: Path, overwrite: bool) -> None:
+    """Raises `FileExistsError` rather than asking a question, which a program in the background cannot answer."""
+    if not overwrite and path.exists():
+        raise FileExistsError(message(owner, "the file exists already", {"filepath": str(path)},
+                                      "Give overwrite=True or another name"))
+
+
+def check_built(model: Any, owner: str) -> None:
+    """Raises `ValueError` for a model that has no weights yet."""
+    if not model.built:
+        raise ValueError(message(model, f"{owner}() needs a model that has its weights",
+                                 fix="Call it on data, or model.build(input_shape), first"))
+
+
+def save_state(model: Any, store: Any) -> None:
+    """Writes the variables of a model and of everything in it."""
+    seen: set[int] = set()
+    for place in walk(model, lambda thing: id(thing) in seen):
+        seen.add(id(place.thing))
+        name = getattr(place.thing, "name", None)
+        place.thing.save_own_variables(store.make(place.path, name if isinstance(name, str) else None))
+
+
+def load_state(model: Any, store: Any, skip_mismatch: bool = False, owner: str = "load_weights") -> None:
+    """Reads what `save_state` wrote. Either all of it is taken, or nothing changes."""
+    before = _values_of(model)
+    done: set[int] = set()
+    failed: dict[int, tuple[Place, Exception]] = {}
+
+    def is_complete(thing: Any) -> bool:
+        return id(thing) in done and not any(id(thing) in place.above for place, _ in failed.values())
+
+    try:
+        for place in walk(model, is_complete):
+            if id(place.thing) in done:
+                continue
+            try:
+                place.thing.load_own_variables(store.get(place.path))
+            except (ValueError, KeyError, TypeError) as error:
+                # Another of its paths may fit. What was taken of this one is given back.
+                own = {id(v) for v in place.thing._own_variables()} if isinstance(place.thing, Layer) else set()
+                _restore([entry for entry in before if id(entry[0]) in own])
+                failed.setdefault(id(place.thing), (place, error))
+                continue
+            done.add(id(place.thing))
+            failed.pop(id(place.thing), None)
+        if not failed:
+            return
+        text = describe_failures(list(failed.values()), owner)
+        if not skip_mismatch:
+            raise ValueError(text)
+        warnings.warn(text, stacklevel=3)
+    except BaseException:
+        _restore(before)
+        raise
+
+
+def describe_failures(failed: list[tuple[Place, Exception]], owner: str) -> str:
+    """One message for all objects that the file does not fit."""
+    lines = [f"  {place.path or 'the model itself'}: {_reason(error)}" for place, error in failed]
+    more = f"\n  and {len(lines) - 8} more" if len(lines) > 8 else ""
+    return (f"{owner}: the file must fit the model, and {len(lines)} part(s) do not:\n" + "\n".join(lines[:8]) + more
+            + "\nUse the model that the file was written from, or skip_mismatch=True to take what fits.")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"the file lacks the variable {error.args[0]!r}"
+    return str(error).replace("\n", " ")
+
+
+# An assignment puts another array into a variable and leaves the old one as it is, so keeping it costs no memory.
+def _values_of(model: Any) -> list[tuple[Variable, Any, bool]]:
+    variables = [*model.variables, *(model.optimizer.variables if getattr(model, "optimizer", None) is not None else ())]
+    return [(v, v.peek(), v.exposed) for v in variables if isinstance(v, Variable)]
+
+
+def _restore(before: list[tuple[Variable, Any, bool]]) -> None:
+    for variable, value, exposed in before:
+        variable._value, variable.exposed = value, exposed
