@@ -1,1 +1,14 @@
-""" """
+"""Callbacks: what happens beside training."""
+
+from kerata.callbacks.actions import CSVLogger as CSVLogger
+from kerata.callbacks.actions import LambdaCallback as LambdaCallback
+from kerata.callbacks.actions import LearningRateScheduler as LearningRateScheduler
+from kerata.callbacks.actions import TensorBoard as TensorBoard
+from kerata.callbacks.actions import TerminateOnNaN as TerminateOnNaN
+from kerata.callbacks.callback import Callback as Callback
+from kerata.callbacks.callback import CallbackList as CallbackList
+from kerata.callbacks.history import History as History
+from kerata.callbacks.monitors import EarlyStopping as EarlyStopping
+from kerata.callbacks.monitors import ModelCheckpoint as ModelCheckpoint
+from kerata.callbacks.monitors import ReduceLROnPlateau as ReduceLROnPlateau
+from kerata.callbacks.progress import ProgbarLogger as ProgbarLogger

@@ -1,10 +1,146 @@
 """The progress of a run, for a person to see."""
 
+import sys
+import time
+from typing import Any
+
 from kerata.callbacks.callback import Callback
+
+BAR_WIDTH = 20
+REDRAW_SECONDS = 0.1
 
 
 class ProgbarLogger(Callback):
-    """One line an epoch."""
+    """A live line an epoch on a terminal, a plain line an epoch elsewhere.
 
-    def on_epoch_end(self, epoch, logs=None):
-        print(f"Epoch {epoch + 1}/{self.params['epochs']} " + " ".join(f"{k}: {v:.4f}" for k, v in (logs or {}).items()))
+    `fit(verbose=1)` uses it; `verbose=2` gives the plain lines on a terminal too.
+
+    Args:
+        stream: where to write, standard output by default.
+    """
+
+    def __init__(self, stream: Any = None):
+        super().__init__()
+        self.stream = stream
+        self.began = self.drawn = 0.0
+        self.total: int | None = None
+        self.width = 0
+        self.live = False
+        self.quiet = False
+
+    @property
+    def follows_progress(self) -> bool:  # type: ignore[override]
+        return self.verbose == 1 and is_live(self.output)
+
+    @property
+    def verbose(self) -> int:
+        return int(self.params.get("verbose", 1))
+
+    @property
+    def output(self) -> Any:
+        return self.stream or sys.stdout
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.quiet = True
+        self.live = self.follows_progress
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._start(self.params.get("steps"))
+        self.title = f"Epoch {epoch + 1}/{self.params.get('epochs')}"
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._finish(logs or {})
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if not self.quiet:
+            self.live = self.follows_progress
+            self._start(self.params.get("steps"))
+            self.title = "Evaluation"
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        if not self.quiet:
+            self._finish(logs or {})
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self.quiet = False
+        if self.width:
+            # An epoch that was interrupted leaves its line as it is.
+            self.output.write("\n")
+            self.width = 0
+
+    def _start(self, steps: int | None) -> None:
+        self.began = time.perf_counter()
+        self.drawn = 0.0
+        self.total = steps
+        self.done = 0
+
+    def on_progress(self, done: int, logs: dict[str, Any]) -> None:
+        self.done = done
+        now = time.perf_counter()
+        if now - self.drawn < REDRAW_SECONDS or not self.live:
+            return
+        self.drawn = now
+        total = self.total
+        if total:
+            filled = BAR_WIDTH * done // total
+            bar = "━" * filled + "╌" * (BAR_WIDTH - filled) + f" {done}/{total}"
+            left = f" {format_seconds((now - self.began) / done * (total - done))} left"
+        else:
+            bar, left = f"{done} steps", ""
+        self._write(f"{self.title} {bar}{left}  {format_logs(logs)}")
+
+    def _finish(self, logs: dict[str, Any]) -> None:
+        spent = time.perf_counter() - self.began
+        steps = self.total or self.done
+        pace = f", {format_seconds(spent / steps)}/step" if steps else ""
+        line = f"{self.title}  {format_seconds(spent)}{pace}  {format_logs(logs)}"
+        if self.live:
+            self._write(line, end="\n")
+        else:
+            self.output.write(line + "\n")
+        self.width = 0
+
+    def _write(self, line: str, end: str = "") -> None:
+        # Spaces wipe out what a longer line left behind.
+        padding = " " * max(0, self.width - len(line))
+        self.output.write(f"\r{line}{padding}{end}")
+        self.output.flush()
+        self.width = 0 if end else len(line)
+
+
+def is_live(stream: Any) -> bool:
+    """Whether a line can be written over: on a terminal, and in a notebook."""
+    isatty = getattr(stream, "isatty", None)
+    return bool(isatty and isatty()) or type(stream).__module__.startswith("ipykernel")
+
+
+def format_seconds(seconds: float) -> str:
+    """A duration in the unit that a person would use.
+
+    >>> format_seconds(0.00042), format_seconds(1.5), format_seconds(75)
+    ('420us', '1.5s', '1m15s')
+    """
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f}us"
+    if seconds < 1:
+        return f"{seconds * 1e3:.0f}ms"
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}h{minutes % 60:02d}m" if minutes >= 60 else f"{minutes}m{seconds:02d}s"
+
+
+def format_logs(logs: dict[str, Any]) -> str:
+    """`loss 0.1234  accuracy 0.9876`, validation last.
+
+    >>> format_logs({"val_loss": 2.0, "loss": 1e-5})
+    'loss 1.0000e-05  val_loss 2.0000'
+    """
+    ordered = sorted(logs.items(), key=lambda item: (item[0].startswith("val_"), "loss" not in item[0]))
+    return "  ".join(f"{name} {format_number(value)}" for name, value in ordered)
+
+
+def format_number(value: Any) -> str:
+    if isinstance(value, (int, float)):
+        return f"{value:.4f}" if value == 0 or 1e-3 < abs(value) < 1e5 else f"{value:.4e}"
+    return str(value)

@@ -1,0 +1,153 @@
+"""Callbacks that do one thing: schedules, records, one's own functions, a stop at NaN."""
+
+import csv
+import inspect
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.callbacks.callback import Callback
+
+LAMBDA_HOOKS = ("on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end", "on_train_batch_begin",
+                "on_train_batch_end")  # fmt: skip
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate at the beginning of each epoch.
+
+    Args:
+        schedule: a function of (epoch, rate), or of the epoch alone, that gives the new rate.
+        verbose: 1 to say what it is.
+
+    >>> import kerata
+    >>> halve = kerata.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0):
+        super().__init__()
+        if not callable(schedule):
+            raise TypeError(message("LearningRateScheduler", "`schedule` must be a function of (epoch, rate)",
+                                    {"schedule": schedule}))
+        self.schedule, self.verbose = schedule, verbose
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        rate = float(self.model.optimizer.learning_rate)
+        new = self.schedule(epoch, rate) if takes_two(self.schedule) else self.schedule(epoch)
+        if not np.isscalar(new) and np.ndim(new) != 0 or isinstance(new, (str, bool)) or new is None:
+            raise ValueError(message("LearningRateScheduler", "`schedule` must give a number", {"rate": new}))
+        self.model.optimizer.learning_rate = float(new)
+        if self.verbose:
+            print(f"\nEpoch {epoch + 1}: the learning rate is {float(new):.6g}.")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+def takes_two(function: Callable[..., Any]) -> bool:
+    """Whether a function can be called with two positional arguments."""
+    try:
+        inspect.signature(function).bind(0, 0.0)
+    except TypeError:
+        return False
+    except ValueError:  # no signature to be had
+        return True
+    return True
+
+
+class CSVLogger(Callback):
+    """Writes the measures of each epoch to a file, a line an epoch.
+
+    Args:
+        filename: the file.
+        separator: between the columns.
+        append: whether to go on in a file that exists.
+    """
+
+    def __init__(self, filename, separator=",", append=False):
+        super().__init__()
+        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        self.columns: list[str] | None = None
+        self.file: Any = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        has_head = self.append and os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
+        self.file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115
+        self.writer, self.needs_head = None, not has_head
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = logs or {}
+        if self.writer is None:
+            self.columns = sorted(logs)
+            # Measures that come later, such as those of a validation every second epoch, get their column by name.
+            validation = [f"val_{name}" for name in self.columns if not name.startswith("val_") and self.model_validates()]
+            self.columns += [name for name in validation if name not in self.columns]
+            self.writer = csv.DictWriter(self.file, ["epoch", *self.columns], delimiter=self.separator,
+                                         extrasaction="ignore", restval="NA")  # fmt: skip
+            if self.needs_head:
+                self.writer.writeheader()
+        self.writer.writerow({"epoch": epoch, **{name: plain_value(logs.get(name, "NA")) for name in self.columns or ()}})
+        self.file.flush()
+
+    def model_validates(self) -> bool:
+        return bool(self.params.get("validation"))
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
+
+def plain_value(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        return f'"[{", ".join(map(str, value))}]"'
+    return value
+
+
+class LambdaCallback(Callback):
+    """Calls functions of one's own in the hooks of the same name.
+
+    Args:
+        on_epoch_begin, on_epoch_end, on_train_batch_begin, on_train_batch_end: functions of (number, logs).
+        on_train_begin, on_train_end: functions of (logs).
+        kwargs: any other hook by its name.
+
+    >>> import kerata
+    >>> show = kerata.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
+    """
+
+    def __init__(self, on_epoch_begin=None, on_epoch_end=None, on_train_begin=None, on_train_end=None,
+                 on_train_batch_begin=None, on_train_batch_end=None, **kwargs):  # fmt: skip
+        super().__init__()
+        given = {"on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end, "on_train_begin": on_train_begin,
+                 "on_train_end": on_train_end, "on_train_batch_begin": on_train_batch_begin,
+                 "on_train_batch_end": on_train_batch_end, **kwargs}  # fmt: skip
+        for name, function in given.items():
+            if function is not None:
+                if not callable(function):
+                    raise TypeError(message("LambdaCallback", f"`{name}` must be a function", {name: function}))
+                setattr(self, name, function)
+
+
+class TerminateOnNaN(Callback):
+    """Stops training at the end of an epoch whose loss is not a finite number.
+
+    The loop watches every step by itself; the warning that it gives names the step at which the loss went bad.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is not None and not np.all(np.isfinite(loss)):
+            print(f"Epoch {epoch + 1}: the loss is {loss}, terminating training")
+            self.model.stop_training = True
+
+
+class TensorBoard(Callback):
+    """Not there: `CSVLogger` writes the measures, `kerata.diagnosis.plot_history` draws them."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        raise NotImplementedError(message("TensorBoard", "logs for TensorBoard are not there",
+                                          fix="Use CSVLogger, or kerata.diagnosis.plot_history(history)"))

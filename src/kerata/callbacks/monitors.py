@@ -1,0 +1,246 @@
+"""Callbacks that watch a measure: `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau`."""
+
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import check_choice, did_you_mean, message
+from kerata.callbacks.callback import Callback
+
+# Measures that are better when larger; every other one is better when smaller.
+RISING = re.compile(r"acc|auc|precision|recall|f1|fbeta|iou|r2|top_?k|cosine_similarity|sensitivity|specificity")
+
+
+class Monitor(Callback):
+    """What callbacks that watch a measure have in common.
+
+    Args:
+        monitor: the name of a measure in the logs, e.g. `"val_loss"`.
+        mode: "min", "max", or "auto" to tell it by the name.
+        min_delta: what counts as better must be better by this much.
+    """
+
+    def take_monitor(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        """Checks and keeps what to watch."""
+        self.monitor = monitor
+        self.mode = check_choice(type(self).__name__, "mode", mode, ("auto", "min", "max"))
+        self.min_delta = abs(min_delta)
+        self.warned = False
+        self.rising = mode == "max" or (mode == "auto" and bool(RISING.search(monitor)))
+
+    @property
+    def worst(self) -> float:
+        return -np.inf if self.rising else np.inf
+
+    def is_better(self, value: float, best: float | None, delta: float | None = None) -> bool:
+        """Whether a value is better than the best so far."""
+        if best is None:
+            return True
+        delta = self.min_delta if delta is None else delta
+        return value - delta > best if self.rising else value + delta < best
+
+    def read(self, logs: dict[str, Any] | None) -> float | None:
+        """The measure in the logs; a warning, once, where it is not there."""
+        logs = logs or {}
+        value = logs.get(self.monitor)
+        if value is None and not self.warned:
+            self.warned = True
+            warnings.warn(message(type(self).__name__, "the monitored measure is not in the logs",
+                                  {"monitor": self.monitor}, did_you_mean(self.monitor, logs) + " Available: "
+                                  + ", ".join(sorted(logs))), stacklevel=4)  # fmt: skip
+        return None if value is None else float(value)
+
+
+class EarlyStopping(Monitor):
+    """Stops training when a measure has not got better for some epochs.
+
+    Args:
+        monitor: the measure, e.g. `"val_loss"`.
+        min_delta: the least change that counts.
+        patience: epochs without a better value before training stops.
+        verbose: 1 to say when it stops.
+        mode: "auto", "min" or "max".
+        baseline: a value that must be beaten within `patience` epochs.
+        restore_best_weights: whether to end with the weights of the best epoch, not of the last.
+        start_from_epoch: epochs to wait before watching.
+
+    >>> import kerata
+    >>> kerata.callbacks.EarlyStopping(patience=5, restore_best_weights=True).monitor
+    'val_loss'
+    """
+
+    def __init__(self, monitor="val_loss", min_delta=0, patience=0, verbose=0, mode="auto", baseline=None,
+                 restore_best_weights=False, start_from_epoch=0):  # fmt: skip
+        super().__init__()
+        self.take_monitor(monitor, mode, min_delta)
+        self.patience, self.verbose, self.baseline = patience, verbose, baseline
+        self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best: float | None = None
+        self.best_weights: list[Any] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        value = self.read(logs)
+        if value is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            # Where nothing ever gets better, the first epoch is the one to go back to.
+            self.best_weights = self.model.get_weights()
+        self.wait += 1
+        if self.is_better(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self.is_better(value, self.baseline):
+                self.wait = 0
+            return
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self.stopped_epoch and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose:
+                print(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
+            self.model.set_weights(self.best_weights)
+
+
+class ReduceLROnPlateau(Monitor):
+    """Lowers the learning rate when a measure has not got better for some epochs.
+
+    Args:
+        monitor: the measure.
+        factor: what the rate is multiplied by, below 1.
+        patience: epochs without a better value before it is lowered.
+        verbose: 1 to say so.
+        mode: "auto", "min" or "max".
+        min_delta: the least change that counts.
+        cooldown: epochs to wait after the rate was lowered.
+        min_lr: the lowest rate.
+    """
+
+    def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4, cooldown=0,
+                 min_lr=0.0, **kwargs):  # fmt: skip
+        super().__init__()
+        if factor >= 1.0:
+            raise ValueError(message("ReduceLROnPlateau", "`factor` must be below 1", {"factor": factor}))
+        self.take_monitor(monitor, mode, min_delta)
+        self.factor, self.patience, self.verbose = factor, patience, verbose
+        self.cooldown, self.min_lr = cooldown, min_lr
+        self._start()
+
+    def _start(self) -> None:
+        self.best, self.wait, self.cooldown_counter = self.worst, 0, 0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._start()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        value = self.read(logs)
+        rate = float(self.model.optimizer.learning_rate)
+        if logs is not None:
+            logs["learning_rate"] = rate
+        if value is None:
+            return
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.is_better(value, self.best):
+            self.best, self.wait = value, 0
+        elif self.cooldown_counter <= 0:
+            self.wait += 1
+            if self.wait >= self.patience and rate > self.min_lr:
+                lower = max(rate * self.factor, self.min_lr)
+                self.model.optimizer.learning_rate = lower
+                if self.verbose:
+                    print(f"\nEpoch {epoch + 1}: the learning rate is now {lower:.6g}.")
+                self.cooldown_counter, self.wait = self.cooldown, 0
+
+
+class ModelCheckpoint(Monitor):
+    """Saves the model, or its weights, while it trains. A file is replaced whole or not at all.
+
+    Args:
+        filepath: where; may hold `{epoch}` and measures, `"{epoch:02d}-{val_loss:.2f}.keras"`. Whole models end in
+            `.keras`, weights in `.weights.h5`.
+        monitor: the measure for `save_best_only`.
+        verbose: 1 to say when it saves.
+        save_best_only: whether to save only when the measure got better.
+        save_weights_only: whether to save weights in place of whole models.
+        mode: "auto", "min" or "max".
+        save_freq: "epoch", or a number of batches.
+        initial_value_threshold: the value that the first saved model must beat.
+    """
+
+    def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False, mode="auto",
+                 save_freq="epoch", initial_value_threshold=None):  # fmt: skip
+        super().__init__()
+        self.take_monitor(monitor, mode)
+        self.filepath = os.fspath(filepath)
+        self.verbose, self.save_best_only, self.save_weights_only = verbose, save_best_only, save_weights_only
+        self.best = initial_value_threshold
+        if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
+            raise ValueError(message("ModelCheckpoint", "`save_freq` must be 'epoch' or a number of batches",
+                                     {"save_freq": save_freq}))
+        self.save_freq = save_freq
+        self.batches, self.epoch = 0, 0
+        ending = ".weights.h5" if save_weights_only else ".keras"
+        if not self.filepath.endswith(ending):
+            what = "weights" if save_weights_only else "whole models"
+            raise ValueError(message("ModelCheckpoint", f"`filepath` must end in {ending!r} for {what}",
+                                     {"filepath": filepath}))
+        if isinstance(save_freq, int):
+            # Defined on the instance, so that a checkpoint an epoch does not slow the loop to single batches.
+            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.epoch = epoch
+
+    def _count_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.batches += 1
+        if self.batches % self.save_freq == 0:
+            self._save(logs, batch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.save_freq == "epoch":
+            self._save(logs)
+
+    def _save(self, logs: dict[str, Any] | None, batch: int | None = None) -> None:
+        value = None
+        if self.save_best_only:
+            value = self.read(logs)
+            if value is None:
+                return
+            if not self.is_better(value, self.best, delta=0.0):
+                if self.verbose:
+                    print(f"\nEpoch {self.epoch + 1}: {self.monitor} did not improve from {self.best:.5f}")
+                return
+        path = self._path(logs, batch)
+        if self.verbose:
+            gain = "" if value is None else f"{self.monitor} improved to {value:.5f}, "
+            print(f"\nEpoch {self.epoch + 1}: {gain}saving {'weights' if self.save_weights_only else 'model'} to {path}")
+        if value is not None:
+            self.best = value
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(path, overwrite=True)
+        else:
+            self.model.save(path, overwrite=True)
+
+    def _path(self, logs: dict[str, Any] | None, batch: int | None) -> str:
+        fields = {"epoch": self.epoch + 1, **(logs or {})}
+        if batch is not None:
+            fields["batch"] = batch + 1
+        try:
+            return self.filepath.format(**fields)
+        except KeyError as error:
+            raise KeyError(message("ModelCheckpoint", f"`filepath` names {error}, which is not in the logs",
+                                   {"filepath": self.filepath}, "Available: " + ", ".join(sorted(fields)))) from None
