@@ -420,7 +420,7 @@ def _loop_forward(form: Form, keep: bool, x, states: States, kernel, recurrent, 
     recur = _make_recur(recurrent, scale)
     input_bias, recurrent_bias = cell.biases(bias)
     pre = _flat(jnp.swapaxes(x, 0, 1)) @ kernel
-    pre = (pre if input_bias is None else pre + input_bias).reshape(time, batch, -1)
+    pre = pre.reshape(time, batch, -1)
     mask_by_time = None if mask is None else mask.T[..., None]  # (time, batch, 1)
 
     factors = jax.eval_shape(lambda p, s: cell.forward(form, p, s, recur, recurrent_bias)[1], pre[0], states)
@@ -433,7 +433,9 @@ def _loop_forward(form: Form, keep: bool, x, states: States, kernel, recurrent, 
     def step(n, carry):
         states, outputs, hidden, stacks = carry
         t = time - 1 - n if form.reverse else n
-        new, saved = cell.forward(form, _at(stacks[0] if in_place else pre, t), states, recur, recurrent_bias)
+        pre_t = _at(stacks[0] if in_place else pre, t)
+        pre_t = pre_t if input_bias is None else pre_t + input_bias  # Here, where it costs no pass over all steps.
+        new, saved = cell.forward(form, pre_t, states, recur, recurrent_bias)
         if keep:
             hidden = _put(hidden, states[0], t)
             stacks = tuple(_put(stack, s, t) for stack, s in zip(stacks, saved))
