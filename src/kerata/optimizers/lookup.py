@@ -1,0 +1,52 @@
+"""Optimizers by name, config or object."""
+
+from typing import Any
+
+from kerata.base import registry
+from kerata.base.checks import did_you_mean, message
+from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.optimizers.optax_optimizer import OptaxOptimizer, is_transformation
+from kerata.optimizers.optimizer import Optimizer
+
+
+def get(identifier: Any) -> Any:
+    """An optimizer from a name in any case, a config, a class, an optimizer or an optax transformation.
+
+    >>> get("rmsprop").learning_rate
+    0.001
+    """
+    if identifier is None or isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        return deserialize({"class_name": identifier, "config": {}})
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+        return identifier()
+    if is_transformation(identifier):
+        return OptaxOptimizer(identifier)
+    if type(identifier).__module__.split(".")[0] == "keras" and hasattr(identifier, "get_config"):
+        return deserialize({"class_name": type(identifier).__name__, "config": identifier.get_config()})
+    raise TypeError(message("optimizers.get", "an optimizer must be a name, a config, an Optimizer or an optax transformation",
+                            {"optimizer": identifier}))
+
+
+def serialize(optimizer: Any) -> dict[str, Any]:
+    """An optimizer as plain data."""
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    """An optimizer from plain data, as Keras 1, 2 or 3 wrote it."""
+    if not isinstance(config.get("class_name"), str):
+        raise ValueError(message("optimizers.get", "an optimizer as a dict must have `class_name` and `config`",
+                                 {"optimizer": config}))
+    name = config["class_name"]
+    with registry.CustomObjectScope(custom_objects or {}):
+        if registry.get_registered_object(config.get("registered_name") or name) is None:
+            known = {spelling.lower(): spelling for spelling in registry.names("optimizers")}
+            if name.lower() not in known:
+                raise ValueError(message("optimizers.get", "unknown optimizer", {"optimizer": name},
+                                         did_you_mean(name, known.values())))
+            config = {**config, "class_name": known[name.lower()], "module": "keras.optimizers", "registered_name": None}
+        return deserialize_keras_object({"config": {}, **config})

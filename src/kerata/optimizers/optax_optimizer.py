@@ -1,0 +1,88 @@
+"""Any optax transformation as an optimizer."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.base.registry import builtin
+from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.parts import transformation
+
+
+@builtin("optimizers")
+class OptaxOptimizer(Optimizer):
+    """w = w + u, where u is what an `optax.GradientTransformation` makes of the gradients.
+
+    `compile(optimizer=optax.adamw(1e-3))` makes one of these. Parameters come to the transformation as a dict from paths
+    such as `"dense/kernel"` to arrays, so masks and labels may go by name.
+
+    Args:
+        transformation: anything with optax's `init` and `update`; it holds its own learning rate.
+        learning_rate: a factor on u, 1 by default.
+        See `Optimizer` for the others.
+
+    >>> import kerata, optax
+    >>> w = kerata.Variable(1.0)
+    >>> kerata.optimizers.OptaxOptimizer(optax.sgd(0.1)).apply([5.0], [w])
+    >>> float(w)
+    0.5
+    """
+
+    def __init__(self, transformation: Any, learning_rate=1.0, name=None, **kwargs: Any):
+        if not is_transformation(transformation):
+            raise TypeError(message("OptaxOptimizer", "`transformation` must have optax's `init` and `update`",
+                                    {"transformation": transformation}))
+        super().__init__(learning_rate=learning_rate, name=name, **{k: v for k, v in kwargs.items()})
+        self.transformation = transformation
+
+    def transform(self) -> Any:
+        import optax
+
+        inner = optax.with_extra_args_support(self.transformation)
+
+        def update(grads: Any, state: Any, params: Any = None, *, step: Any, learning_rate: Any, **extra: Any) -> Any:
+            updates, state = inner.update(grads, state, params, **extra)
+            return jax.tree.map(lambda u: u * learning_rate.astype(u.dtype), updates), state
+
+        return transformation(inner.init, update)
+
+    def _init(self, specs: Any) -> Any:
+        """The first state, without a device where it is made of constants only."""
+        closed, out = jax.make_jaxpr(self.transformation.init, return_shape=True)(specs)
+        leaves = read_constants(closed)
+        if leaves is None:
+            # Its values depend on the parameters'; they are filled in by `_initial`.
+            leaves = [np.zeros(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(out)]
+        return jax.tree.unflatten(jax.tree.structure(out), leaves)
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError(message(self, "an optax transformation is a pair of functions, which a file cannot hold",
+                                          fix="Save the weights only, or compile again after loading"))
+
+
+def is_transformation(value: Any) -> bool:
+    """Whether something has the form of an optax transformation."""
+    return callable(getattr(value, "init", None)) and callable(getattr(value, "update", None)) and not isinstance(value, type)
+
+
+def read_constants(closed: Any) -> list[Any] | None:
+    """The outputs of a traced function that depend on no input, computed by NumPy; `None` if there are others."""
+    known: dict[Any, np.ndarray] = dict(zip(closed.jaxpr.constvars, map(np.asarray, closed.consts), strict=True))
+
+    def read(atom: Any) -> Any:
+        return np.asarray(atom.val) if hasattr(atom, "val") else known.get(atom)
+
+    for equation in closed.jaxpr.eqns:
+        values = [read(atom) for atom in equation.invars]
+        if any(value is None for value in values):
+            continue
+        name, params = equation.primitive.name, equation.params
+        if name == "broadcast_in_dim" and values[0].ndim == 0:
+            known[equation.outvars[0]] = np.broadcast_to(values[0], params["shape"])
+        elif name == "convert_element_type":
+            known[equation.outvars[0]] = values[0].astype(jnp.dtype(params["new_dtype"]))
+    found = [read(atom) for atom in closed.jaxpr.outvars]
+    return None if any(value is None for value in found) else found

@@ -1,0 +1,581 @@
+"""The base of all optimizers: what happens around the update rule, and how an optimizer looks from outside."""
+
+import inspect
+import re
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base import registry
+from kerata.base.checks import check_positive_int, did_you_mean, message
+from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.hyper import Hyperparameter
+from kerata.engine.module import Module, auto_name
+from kerata.engine.scope import Scope, current_scope, in_scope
+from kerata.engine.variable import Variable, name_scope
+from kerata.optimizers.schedules import LearningRateSchedule
+from kerata.optimizers.slots import Key, Slots, arrange, flatten, specs_of, tree_of
+
+
+class LearningRate(Hyperparameter):
+    """A learning rate: a number, or a schedule, which reads as its value at the present step."""
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        rate = super().__get__(obj, owner)
+        if obj is None or not callable(rate):
+            return rate
+        rate = call_schedule(rate, obj._iterations.value)
+        return rate if in_scope() else float(rate)
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        if isinstance(value, Variable):
+            value = float(value)
+        if isinstance(value, dict):
+            value = deserialize_keras_object(value)
+        before = obj.__dict__.get(self.name)
+        if not callable(value):
+            if callable(before):
+                raise TypeError(message(obj, "the learning rate follows a schedule, so it cannot be set to a number",
+                                        {"learning_rate": value}, "Give the optimizer a number to begin with"))
+            if isinstance(value, (str, bool)) or np.ndim(value) > 0:
+                raise TypeError(message(obj, "`learning_rate` must be a number, a LearningRateSchedule or a function",
+                                        {"learning_rate": value}))
+        super().__set__(obj, value)
+
+
+class Switch(Hyperparameter):
+    """A number whose absence is 0: `has_<name>` says whether its slot is there, and stays once it was."""
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        super().__set__(obj, value)
+        flag = f"has_{self.name}"
+        obj.__dict__[flag] = obj.__dict__.get(flag, False) or bool(obj.__dict__[self.name])
+
+
+class Optimizer(Module):
+    """How gradients change weights.
+
+    Subclasses define `transform()`, a transformation in optax's form that turns gradients into what is added to the
+    weights. One of your own may also be written as in Keras 3, by `build` and `update_step`; see `Stepwise`.
+
+    Args:
+        learning_rate: a number, a `LearningRateSchedule`, or a function of nothing or of the step.
+        weight_decay: before each update weights shrink by this times the learning rate.
+        clipnorm: each gradient is scaled down to at most this norm.
+        clipvalue: each gradient's elements are clipped to at most this size.
+        global_clipnorm: all gradients together are scaled down to at most this norm. Only one of the three can be set.
+        use_ema: whether to keep an exponential moving average of the weights, and to take it over after training.
+        ema_momentum: how much of the average stays in a step.
+        ema_overwrite_frequency: steps after which the average is also taken over during training.
+        loss_scale_factor: the loss is multiplied by it and gradients are divided by it, for float16.
+        gradient_accumulation_steps: number of gradients that are averaged before the weights change.
+        name: a name.
+        decay: the learning rate is divided by 1 + decay * step, as in Keras 1 and 2.
+        lr: an older name of `learning_rate`.
+
+    >>> import kerata
+    >>> weight = kerata.Variable([1.0, 2.0])
+    >>> kerata.optimizers.SGD(0.5).apply([[1.0, 1.0]], [weight])
+    >>> weight.numpy()
+    array([0.5, 1.5], dtype=float32)
+    """
+
+    _untracked = frozenset({"optimizer_state"})
+    # The slots in the order of Keras's files: group by group, in a group by variable.
+    slots: tuple[tuple[str, ...], ...] = ()
+
+    learning_rate = LearningRate(low=0.0)
+    weight_decay = Hyperparameter(low=0.0)
+    clipnorm = Hyperparameter(low=0.0)
+    clipvalue = Hyperparameter(low=0.0)
+    global_clipnorm = Hyperparameter(low=0.0)
+    ema_momentum = Hyperparameter(low=0.0, high=1.0)
+    loss_scale_factor = Hyperparameter(low=0.0)
+    decay = Hyperparameter(low=0.0)
+
+    def __init__(
+        self, learning_rate=0.001, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
+        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None,
+        name=None, **kwargs,
+    ):  # fmt: skip
+        kwargs = self._read_extra(kwargs)
+        self.name = auto_name(registry.snake(type(self).__name__)) if name is None else name
+        self.decay = kwargs.pop("decay", None)
+        with name_scope(self.name):
+            self._iterations = Variable(np.int32(0), trainable=False, name="iteration")
+        self.learning_rate = kwargs.pop("lr", learning_rate)
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.use_ema = bool(use_ema)
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = check_positive_int(self, "ema_overwrite_frequency", ema_overwrite_frequency, optional=True)
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = check_positive_int(
+            self, "gradient_accumulation_steps", gradient_accumulation_steps or None, optional=True, minimum=2)  # fmt: skip
+        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        if sum(value is not None for value in clips.values()) > 1:
+            raise ValueError(message(self, "only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set", clips))
+        self._undecayed: list[Variable] = []
+        self._undecayed_names: re.Pattern | None = None
+        self.optimizer_state = Slots()
+
+    def _read_extra(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        known = ("decay", "lr")
+        if not set(kwargs) <= set(known):
+            for translate in registry.translators:
+                kwargs = translate(self, kwargs)
+        for name, value in kwargs.items():
+            if name not in known:
+                arguments = [p for p in inspect.signature(type(self).__init__).parameters if p not in ("self", "kwargs")]
+                raise TypeError(message(type(self).__name__, f"unknown argument `{name}`", {name: value},
+                                        did_you_mean(name, [*arguments, *known])))
+        return dict(kwargs)
+
+    # The update
+
+    def transform(self) -> Any:
+        """The rule: an `optax.GradientTransformationExtraArgs` that takes `step` and `learning_rate` by name."""
+        raise NotImplementedError(message(self, "an optimizer must define `transform()` or `update_step()`"))
+
+    def update(
+        self, variables: Sequence[Variable], params: Sequence[Any], grads: Sequence[Any], state: Sequence[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """The weights and the state after one step; pure, so that programs can be made of it.
+
+        Args:
+            variables: what the parameters are; only names, constraints and such are read.
+            params: their values.
+            grads: a gradient for each, or `None`.
+            state: values of `state_variables(variables)`.
+        """
+        if not variables:
+            return list(params), list(state)
+        keys = self._keys(variables)
+        values = dict(zip(keys, state, strict=True))
+        weights = dict(zip(variables, params, strict=True))
+        gradients = {v: g for v, g in zip(variables, grads, strict=True) if g is not None}
+        counter = values[ITERATIONS]
+        with self._scope(counter):
+            self._overwrite(weights, gradients, values, counter)
+            if gradients:
+                self._descend(weights, gradients, values, counter)
+            values[ITERATIONS] = counter + 1
+        return [weights[v] for v in variables], [values[key] for key in keys]
+
+    def _descend(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Any) -> None:
+        """The update, its average and the constraints, in place."""
+        changing = list(gradients)
+        if self.loss_scale_factor is not None:
+            gradients = {v: g / self.loss_scale_factor for v, g in gradients.items()}
+        if self.gradient_accumulation_steps is None:
+            weights.update(self._step({v: weights[v] for v in changing}, gradients, values, counter))
+        else:
+            self._accumulate(weights, gradients, values, counter)
+        if self.use_ema:
+            self._average(weights, values, counter)
+        for v in changing:
+            if v.constraint is not None:
+                weights[v] = v.constraint(weights[v])
+
+    def _step(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Any) -> dict[Variable, Any]:
+        """Clipping, weight decay, the rule."""
+        variables = list(weights)
+        rate = self._rate(counter)
+        gradients = self._clip(gradients)
+        params = []
+        for v in variables:
+            decay = self._weight_decay_of(v)
+            params.append(weights[v] if decay is None else _shrink(weights[v], decay * rate))
+        keys, _, treedef = flatten(self._init(specs_of(variables)))
+        state = treedef.unflatten([values[key] for key in keys])
+        step = (self._updates(counter) + 1).astype(jnp.float32)
+        tree = tree_of(variables, params)
+        added, state = self.transform().update(
+            tree_of(variables, gradients.values()), state, tree, step=step, learning_rate=rate)  # fmt: skip
+        values.update(zip(keys, jax.tree.leaves(state), strict=True))
+        return {v: (p + u).astype(p.dtype) for v, p, u in zip(variables, params, added.values(), strict=True)}
+
+    def _rate(self, counter: Any) -> Any:
+        rate = jnp.asarray(self.learning_rate, jnp.float32)
+        if self.decay is not None:
+            rate = rate / (1.0 + self.decay * counter.astype(jnp.float32))
+        return rate
+
+    def _updates(self, counter: Any) -> Any:
+        """How often the weights changed: the steps, less those that only accumulated."""
+        return counter if self.gradient_accumulation_steps is None else counter // self.gradient_accumulation_steps
+
+    def _clip(self, gradients: dict[Variable, Any]) -> dict[Variable, Any]:
+        """Gradients of bounded size; a bound of 0 is none, as in Keras."""
+        if self.clipnorm is not None:
+            return {v: g * _clip_scale(_norm([g]), self.clipnorm).astype(g.dtype) for v, g in gradients.items()}
+        if self.global_clipnorm is not None:
+            norm = _norm(gradients.values())
+            # Keras lets an infinite norm make everything NaN, rather than zero.
+            scale = _clip_scale(norm, self.global_clipnorm) + (norm - norm)
+            return {v: g * scale.astype(g.dtype) for v, g in gradients.items()}
+        if self.clipvalue is not None:
+            bound = jnp.where(jnp.asarray(self.clipvalue) > 0, self.clipvalue, jnp.inf)
+            return {v: jnp.clip(g, -bound.astype(g.dtype), bound.astype(g.dtype)) for v, g in gradients.items()}
+        return gradients
+
+    def _accumulate(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Any) -> None:
+        """Gathers gradients, and updates with their mean in every n-th step."""
+        changing, steps = list(gradients), self.gradient_accumulation_steps
+        now = _is_due(counter, steps)
+        sums = {v: g + values["gradient_accumulator", v] for v, g in gradients.items()}
+        before = {v: weights[v] for v in changing}
+
+        def step() -> Any:
+            changed = dict(values)
+            return self._step(before, {v: g / steps for v, g in sums.items()}, changed, counter), list(changed.values())
+
+        after, kept = _either(now, step, lambda: (before, list(values.values())), changing)
+        weights.update(after)
+        values.update(zip(list(values), kept, strict=True))
+        for v in changing:
+            values["gradient_accumulator", v] = jnp.where(now, jnp.zeros_like(sums[v]), sums[v])
+
+    def _average(self, weights: dict, values: dict[Key, Any], counter: Any) -> None:
+        """Moves the averages on, and takes them over when they are due."""
+        updates = self._updates(counter)
+        momentum = jnp.where(updates != 0, self.ema_momentum, 0.0)
+        for v in weights:
+            if v.overwrite_with_gradient:
+                continue
+            average = momentum * values["average", v] + (1.0 - momentum) * weights[v]
+            values["average", v] = average = average.astype(weights[v].dtype)
+            if self.ema_overwrite_frequency is not None:
+                weights[v] = jnp.where(_is_due(updates, self.ema_overwrite_frequency), average, weights[v])
+
+    def _overwrite(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Any) -> None:
+        """Variables whose gradient is their new value, such as the scales of float8; accumulated by their maximum."""
+        for v in [v for v in gradients if v.overwrite_with_gradient]:
+            g = gradients.pop(v)
+            if self.gradient_accumulation_steps is not None:
+                now = _is_due(counter, self.gradient_accumulation_steps)
+                largest = jnp.maximum(g, values["gradient_accumulator", v])
+                values["gradient_accumulator", v] = jnp.where(now, jnp.zeros_like(largest), largest)
+                g = jnp.where(now, largest, weights[v])
+            weights[v] = g
+
+    def _scope(self, counter: Any) -> Scope:
+        """The present scope, in which the step's number is known too."""
+        outer = current_scope()
+        return Scope([self._iterations], [counter], outer.hypers if outer else None, outer.key if outer else None)
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss whose gradients `update` expects."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    # Weight decay
+
+    def exclude_from_weight_decay(self, var_list: Iterable[Variable] | None = None,
+                                  var_names: Iterable[str] | None = None) -> None:  # fmt: skip
+        """Takes variables, or those whose names contain a word, out of the weight decay; before training begins."""
+        if self.built:
+            raise ValueError(message(self, "`exclude_from_weight_decay()` must be called before the optimizer is built"))
+        self._undecayed = list(var_list or ())
+        # A compiled pattern, because names are no part of a program's structure and this makes them so.
+        self._undecayed_names = re.compile("|".join(sorted(var_names))) if var_names else None
+
+    def _weight_decay_of(self, variable: Variable) -> Any:
+        if self.weight_decay is None or any(v is variable for v in self._undecayed):
+            return None
+        if self._undecayed_names is not None and self._undecayed_names.search(variable.name):
+            return None
+        return self.weight_decay
+
+    # State
+
+    @property
+    def iterations(self) -> Any:
+        """The number of updates so far."""
+        if self.gradient_accumulation_steps is None:
+            return self._iterations
+        return self._iterations // self.gradient_accumulation_steps
+
+    @property
+    def lr(self) -> Any:
+        """The learning rate, by its older name."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        self.learning_rate = value
+
+    @property
+    def built(self) -> bool:
+        """Whether it is known which variables are trained."""
+        return self.optimizer_state.built
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Makes room for the state of these variables; what other variables had, and these already have, is kept."""
+        variables = list(variables)
+        self._slots_for(variables)
+        self.optimizer_state.parameters = variables
+        self.optimizer_state.built = True
+
+    def state_variables(self, variables: Sequence[Variable]) -> list[Variable]:
+        """The state that belongs to these variables: the number of the step, then the slots in Keras's order."""
+        self.build(variables)
+        return self._slots_for(variables)
+
+    def _slots_for(self, variables: Sequence[Variable]) -> list[Variable]:
+        initial = self._initial(variables)
+        found = []
+        for key in self._keys(variables, initial):
+            slot = self._iterations if key == ITERATIONS else self.optimizer_state.find(key)
+            if slot is None:
+                with name_scope(self.name):
+                    slot = self.optimizer_state.add(key, initial[key])
+            found.append(slot)
+        return found
+
+    def _keys(self, variables: Sequence[Variable], initial: dict[Key, Any] | None = None) -> list[Key]:
+        initial = self._initial(variables) if initial is None else initial
+        return [ITERATIONS, *arrange(list(initial), variables, (("average",), ("gradient_accumulator",), *self.slots))]
+
+    def _initial(self, variables: Sequence[Variable]) -> dict[Key, Any]:
+        """Key and first value of every slot."""
+        initial: dict[Key, Any] = {}
+        updated = [v for v in variables if not v.overwrite_with_gradient]
+        if self.use_ema:
+            initial.update({("average", v): _zeros(v) for v in updated})
+        if self.gradient_accumulation_steps is not None:
+            initial.update({("gradient_accumulator", v): _zeros(v) for v in variables})
+        keys, leaves, _ = flatten(self._init(specs_of(updated)))
+        return {**initial, **dict(zip(keys, leaves, strict=True))}
+
+    def _init(self, specs: OrderedDict[str, Any]) -> Any:
+        """The rule's first state, from shapes and types, on the host."""
+        return self.transform().init(specs)
+
+    @property
+    def variables(self) -> list[Any]:
+        """The state as Keras lists it: the number of the step, the learning rate if it is a number, the slots."""
+        state = self._slots_for(self.optimizer_state.parameters) if self.built else [self._iterations]
+        rate = [] if callable(self.__dict__["learning_rate"]) else [RateVariable(self)]
+        return [state[0], *rate, *state[1:]]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The values of `variables`."""
+        return [v.numpy() for v in self.variables]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets the values of `variables`."""
+        if len(weights) != len(self.variables):
+            raise ValueError(message(self, f"{len(self.variables)} arrays are expected", {"weights": len(weights)},
+                                     "Call build(trainable_variables) first" if not self.built else ""))
+        for variable, weight in zip(self.variables, weights, strict=True):
+            variable.assign(weight)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Writes `variables` by their numbers, as Keras does."""
+        for index, variable in enumerate(self.variables):
+            store[str(index)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads what `save_own_variables`, here or in Keras, wrote."""
+        variables = self.variables
+        if len(store.keys()) != len(variables):
+            warnings.warn(message(self, f"the state was not read: it has {len(variables)} variables, the file has "
+                                  f"{len(store.keys())}"), stacklevel=2)  # fmt: skip
+            return
+        for index, variable in enumerate(variables):
+            variable.assign(np.asarray(store[str(index)]))
+
+    # By hand
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
+        """Updates variables from (gradient, variable) pairs; returns the number of the step."""
+        grads, variables = zip(*grads_and_vars, strict=True)
+        self.apply(grads, variables)
+        return self._iterations
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
+        """Updates variables by their gradients, at once.
+
+        Args:
+            grads: one for each variable; `None` for what the loss does not depend on.
+            trainable_variables: the variables; those that the optimizer was built for by default.
+        """
+        grads = [g if g is None else jnp.asarray(g) for g in grads]
+        if not grads:
+            return
+        if trainable_variables is None:
+            if not self.built:
+                raise ValueError(message(self, "`trainable_variables` are needed, as the optimizer is not built yet",
+                                         fix="Pass them, or call build(trainable_variables) first"))
+            variables = self.optimizer_state.parameters
+        else:
+            variables = list(trainable_variables)
+        if len(grads) != len(variables):
+            raise ValueError(message(self, f"there must be one gradient for each of {len(variables)} variables",
+                                     {"grads": len(grads)}))
+        self._check_gradients(grads, variables)
+        if not all(any(v is known for known in self.optimizer_state.parameters) for v in variables):
+            self.build(variables)
+        slots = self._slots_for(variables)
+        params, state = self.update(variables, [v.value for v in variables], grads, [s.value for s in slots])
+        for variable, value in zip([*variables, *slots], [*params, *state], strict=True):
+            variable.assign(value)
+
+    def _check_gradients(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
+        missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
+        if len(missing) == len(variables):
+            raise ValueError(message(self, "there is no gradient for any variable", {"variables": missing}))
+        if missing:
+            warnings.warn(message(self, "some variables have no gradient and stay as they are", {"variables": missing},
+                                  "Check that the loss depends on them"), stacklevel=3)  # fmt: skip
+        for g, v in zip(grads, variables, strict=True):
+            if g is not None and np.shape(g) != v.shape:
+                raise ValueError(message(self, f"the gradient of {v.path} must have shape {v.shape}", {"shape": np.shape(g)}))
+
+    def stateless_apply(self, optimizer_variables: Sequence[Any], grads: Sequence[Any],
+                        trainable_variables: Sequence[Any]) -> tuple[list[Any], list[Any]]:  # fmt: skip
+        """The new values of (trainable variables, optimizer variables), without changing anything.
+
+        Args:
+            optimizer_variables: values of `variables`, or of `state_variables(...)`, which has no learning rate.
+            grads: one for each trainable variable.
+            trainable_variables: their values.
+        """
+        if not self.built:
+            raise ValueError(message(self, "the optimizer is not built yet", fix="Call build(trainable_variables) first"))
+        variables, given = self.optimizer_state.parameters, list(optimizer_variables)
+        if len(trainable_variables) != len(variables):
+            raise ValueError(message(self, f"{len(variables)} trainable variables are expected",
+                                     {"trainable_variables": len(trainable_variables)}))
+        length = len(self.variables)
+        with_rate = not callable(self.__dict__["learning_rate"])
+        if len(given) not in (length, length - with_rate):
+            raise ValueError(message(self, f"{length} optimizer variables are expected", {"optimizer_variables": len(given)}))
+        if len(given) < length or not with_rate:
+            return self.update(variables, trainable_variables, grads, given)
+        outer = current_scope()
+        hypers = {**(outer.hypers if outer else {}), (id(self), "learning_rate"): given[1]}
+        with Scope((), (), hypers, outer.key if outer else None):
+            params, state = self.update(variables, trainable_variables, grads, [given[0], *given[2:]])
+        return params, [state[0], given[1], *state[1:]]
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Ends training: the weights become their averages, if averages are kept."""
+        if self.use_ema:
+            for variable in var_list:
+                average = self.optimizer_state.find(("average", variable))
+                if average is not None:
+                    variable.assign(average.value)
+
+    # Config
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data, as Keras writes them."""
+        rate = self.__dict__["learning_rate"]
+        config = {
+            "name": self.name, "learning_rate": rate if isinstance(rate, float) else serialize_keras_object(rate),
+            **{name: _plain(getattr(self, name)) for name in SHARED},
+        }  # fmt: skip
+        if self.decay is not None:
+            config["decay"] = float(self.decay)
+        if registry.home_of(type(self)) is not None:
+            signature, _ = self._arguments  # type: ignore[attr-defined]
+            own = [p for p in signature.parameters if p not in ("self", "kwargs") and p not in config]
+            config.update({name: _plain(getattr(self, name)) for name in own})
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """An optimizer from what `get_config` gave."""
+        return cls(**{name: deserialize_keras_object(value, custom_objects) for name, value in config.items()})
+
+
+ITERATIONS: Key = ("iteration", None)
+SHARED = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum", "ema_overwrite_frequency",
+          "loss_scale_factor", "gradient_accumulation_steps")  # fmt: skip
+
+
+class RateVariable:
+    """The learning rate in the form of a variable, for Keras's lists of an optimizer's variables."""
+
+    name, shape, dtype, trainable, ndim = "learning_rate", (), "float32", False, 0
+
+    def __init__(self, optimizer: Optimizer):
+        self.optimizer = optimizer
+        self.path = f"{optimizer.name}/learning_rate"
+
+    @property
+    def value(self) -> Any:
+        return jnp.asarray(self.optimizer.learning_rate, jnp.float32)
+
+    def numpy(self) -> np.ndarray:
+        return np.array(self.optimizer.learning_rate, np.float32)
+
+    def assign(self, value: Any) -> None:
+        # The shortest decimal with this float32 value: 0.001 comes back from a file as 0.001.
+        self.optimizer.learning_rate = float(str(np.float32(value)))
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+    def __float__(self) -> float:
+        return float(self.optimizer.learning_rate)
+
+    def __repr__(self) -> str:
+        return f"<learning rate of {self.optimizer.name}: {float(self)}>"
+
+
+def call_schedule(schedule: Callable[..., Any], step: Any) -> Any:
+    """The rate of a schedule at a step; a plain function may take the step or nothing."""
+    if isinstance(schedule, LearningRateSchedule):
+        return schedule(step)
+    try:
+        parameters = inspect.signature(schedule).parameters.values()
+    except (TypeError, ValueError):
+        return schedule()
+    needed = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return schedule(step) if needed else schedule()
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if isinstance(value, float) else serialize_keras_object(value)
+
+
+def _zeros(variable: Variable) -> np.ndarray:
+    return np.broadcast_to(np.zeros((), jnp.dtype(variable.dtype)), variable.shape)
+
+
+def _shrink(param: Any, by: Any) -> Any:
+    return param - param * by.astype(param.dtype)
+
+
+def _norm(arrays: Iterable[Any]) -> Any:
+    return jnp.sqrt(sum(jnp.sum(jnp.square(a)) for a in arrays))
+
+
+def _clip_scale(norm: Any, limit: Any) -> Any:
+    return jnp.where(jnp.asarray(limit) > 0, limit / jnp.maximum(norm, limit), 1.0)
+
+
+def _is_due(count: Any, every: int | None) -> Any:
+    return (count + 1) % every == 0
+
+
+def _either(now: Any, step: Callable[[], Any], stay: Callable[[], Any], variables: Sequence[Variable]) -> Any:
+    """`step()` or `stay()`, whose first results are by variable; `lax.cond` wants lists."""
+    def listed(branch: Callable[[], Any]) -> Callable[[], Any]:
+        def run() -> Any:
+            weights, values = branch()
+            return [weights[v] for v in variables], values
+
+        return run
+
+    weights, values = jax.lax.cond(now, listed(step), listed(stay))
+    return dict(zip(variables, weights, strict=True)), values

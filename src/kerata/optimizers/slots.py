@@ -1,0 +1,88 @@
+"""Where an optimizer's state is kept: a variable for each slot of each parameter.
+
+A transformation sees its parameters as a dict from paths to arrays. A leaf of its state belongs to a parameter where that
+parameter's path is among the leaf's keys, and to all of them otherwise; so the state of any subset of the parameters can be
+put together again, and freezing and unfreezing layers keeps what was there.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+
+from kerata.engine.variable import Variable
+
+# (name of the slot, the parameter that it belongs to or None)
+Key = tuple[str, Variable | None]
+
+
+class Place(str):
+    """A parameter's path, which knows the variable."""
+
+    variable: Variable
+
+
+def tree_of(variables: Sequence[Variable], values: Iterable[Any]) -> OrderedDict[str, Any]:
+    """The dict from paths to values that a transformation gets, in the order of the variables."""
+    tree: OrderedDict[str, Any] = OrderedDict()
+    for variable, value in zip(variables, values, strict=True):
+        path = variable.path
+        place = Place(path if path not in tree else f"{path}:{len(tree)}")
+        place.variable = variable
+        tree[place] = value
+    return tree
+
+
+def specs_of(variables: Sequence[Variable]) -> OrderedDict[str, Any]:
+    """The parameters' shapes and types in the form of `tree_of`."""
+    return tree_of(variables, [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables])
+
+
+def flatten(tree: Any) -> tuple[list[Key], list[Any], Any]:
+    """Keys and values of a state's leaves, and its structure."""
+    leaves, treedef = jax.tree_util.tree_flatten_with_path(tree)
+    return [key_of(path) for path, _ in leaves], [leaf for _, leaf in leaves], treedef
+
+
+def key_of(path: Sequence[Any]) -> Key:
+    """The slot's name and the variable of a leaf's path."""
+    names, variable = [], None
+    for entry in path:
+        name = getattr(entry, "key", getattr(entry, "name", getattr(entry, "idx", entry)))
+        if isinstance(name, Place):
+            variable = name.variable
+        else:
+            names.append(str(name))
+    return "/".join(names), variable
+
+
+def arrange(keys: Sequence[Key], variables: Sequence[Variable], groups: Sequence[Sequence[str]]) -> list[Key]:
+    """The keys in Keras's order: group by group, in a group by variable; then what is in no group, as it comes."""
+    known = set(keys)
+    ordered = [(name, v) for group in groups for v in variables for name in group if (name, v) in known]
+    done = set(ordered)
+    return ordered + [key for key in keys if key not in done]
+
+
+class Slots:
+    """The variables of an optimizer's state, and the parameters that it works on now."""
+
+    def __init__(self) -> None:
+        self.table: dict[Variable | None, dict[str, Variable]] = {}
+        self.parameters: list[Variable] = []
+        self.built = False
+
+    def find(self, key: Key) -> Variable | None:
+        name, variable = key
+        return self.table.get(variable, {}).get(name)
+
+    def add(self, key: Key, value: Any) -> Variable:
+        """A new variable that begins with a value."""
+        name, variable = key
+        label = name.replace("/", "_")
+        if variable is not None:
+            label = f"{variable.path.replace('/', '_')}_{label}"
+        slot = Variable(value, dtype=value.dtype, trainable=False, name=label)
+        self.table.setdefault(variable, {})[name] = slot
+        return slot
