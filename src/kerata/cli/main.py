@@ -1,0 +1,23 @@
+"""The `kerata` command."""
+
+import argparse
+from collections.abc import Sequence
+
+from kerata.cli.demo import run_demo
+from kerata.version import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command with the given words, those of the command line by default."""
+    parser = argparse.ArgumentParser(prog="kerata", description="Deep learning with the Keras API, compiled by XLA.")
+    parser.add_argument("--version", action="version", version=f"kerata {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="train a network on MNIST, draw its curves and read them")
+    demo.add_argument("--full", action="store_true", help="all 60,000 pictures (downloaded once, 11 MB)")
+    demo.add_argument("--epochs", type=int, default=10, help="how often to go through the pictures (default: 10)")
+    demo.add_argument("--output", default="kerata-demo.png", help="where to save the curves (default: kerata-demo.png)")
+    words = parser.parse_args(argv)
+    if words.epochs < 1:
+        parser.error("--epochs must be at least 1")
+    run_demo(full=words.full, epochs=words.epochs, output=words.output)
+    return 0

@@ -1,0 +1,111 @@
+"""A plain reading of training curves: what they say, and what to try."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+# An epoch's loss must move by this share of the whole fall to count as moving.
+SMALL = 0.02
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What curves say.
+
+    Attributes:
+        kind: "diverged", "rate_too_high", "overfitting", "underfitting", "still_falling", "good" or "too_short".
+        sentence: the reading in one sentence, with what to try.
+        best_epoch: the epoch, counted from 1, with the lowest validation loss (or training loss, without validation).
+        turned_at: the epoch, counted from 1, after which the validation loss rose; `None` if it did not.
+    """
+
+    kind: str
+    sentence: str
+    best_epoch: int
+    turned_at: int | None = None
+
+
+def read_curves(history: Any) -> Reading:
+    """Reads the curves of a training run.
+
+    Args:
+        history: what `fit` returned, or its `.history`: a dict of lists with "loss" and, if there was validation,
+            "val_loss".
+
+    >>> read_curves({"loss": [1.0, 0.5, 0.2, 0.1, 0.05], "val_loss": [1.0, 0.6, 0.5, 0.7, 0.9]}).kind
+    'overfitting'
+    """
+    curves = getattr(history, "history", history)
+    if not curves.get("loss"):
+        return Reading("too_short", "There is no loss to read yet: train for some epochs first.", 0)
+    train = np.asarray(curves["loss"], float)
+    held = np.asarray(curves["val_loss"], float) if len(curves.get("val_loss", ())) == len(train) else None
+    watched = train if held is None else held
+    bad = np.flatnonzero(~np.isfinite(train))
+    if bad.size:
+        return Reading("diverged", f"The loss became NaN or infinite in epoch {bad[0] + 1}: lower the learning rate ten-fold, "
+                       "or clip gradients with clipnorm=1.0.", max(1, int(bad[0])))
+    best = int(np.nanargmin(watched)) + 1
+    if len(train) < 3:
+        return Reading("too_short", f"{len(train)} epoch{'s' * (len(train) > 1)} are too few to read: train for more.", best)
+    for rule in (_read_rising, _read_overfitting, _read_flat, _read_falling):
+        reading = rule(train, held, best)
+        if reading is not None:
+            return reading
+    text = describe_end(train, held)
+    return Reading("good", f"Training has settled: {text}, and the best epoch was {best} of {len(train)}.", best)
+
+
+def describe_end(train: np.ndarray, held: np.ndarray | None) -> str:
+    if held is None:
+        return f"the loss levelled off at {train[-1]:.3g}"
+    return f"training loss {train[-1]:.3g} and validation loss {held[-1]:.3g} levelled off together"
+
+
+def _read_rising(train: np.ndarray, held: Any, best: int) -> Reading | None:
+    """A training loss that rises, or jumps up and down: the rate is too high."""
+    steps = np.diff(train)
+    span = train.max() - train.min()
+    ups = steps[steps > 0].sum()
+    if train[-1] > train[0] and span > SMALL * abs(train[0]):
+        return Reading("rate_too_high", f"The training loss rose from {train[0]:.3g} to {train[-1]:.3g}: the learning rate is "
+                       "too high, try a tenth of it.", best)
+    if span > 0.1 * abs(train[0]) and ups > 0.5 * span:
+        return Reading("rate_too_high", "The training loss jumps up and down: the learning rate is too high for a steady fall, "
+                       "try a tenth of it or a larger batch.", best)
+    return None
+
+
+def _read_overfitting(train: np.ndarray, held: Any, best: int) -> Reading | None:
+    """The validation loss turns while the training loss goes on falling."""
+    if held is None or best == len(held):
+        return None
+    rise = held[-1] - held[best - 1]
+    fall = max(held[0] - held[best - 1], 0.0)
+    if rise > max(0.1 * fall, 0.03 * held[best - 1]) and train[-1] < train[best - 1]:
+        return Reading("overfitting", f"Overfitting: the validation loss was lowest in epoch {best} ({held[best - 1]:.3g}) and has "
+                       f"risen to {held[-1]:.3g} while the training loss fell to {train[-1]:.3g}; stop there with "
+                       "EarlyStopping(restore_best_weights=True), or add dropout, L2 or data.", best, best)
+    return None
+
+
+def _read_flat(train: np.ndarray, held: Any, best: int) -> Reading | None:
+    """Neither loss falls."""
+    if train[0] - train.min() < SMALL * abs(train[0]):
+        return Reading("underfitting", f"The loss hardly falls ({train[0]:.3g} to {train[-1]:.3g}): underfitting, or a learning "
+                       "rate that is far off; change the rate ten-fold either way, then try more units.", best)
+    return None
+
+
+def _read_falling(train: np.ndarray, held: Any, best: int) -> Reading | None:
+    """The last epochs still bring something."""
+    watched = train if held is None else held
+    tail = max(2, len(watched) // 5)
+    gained = watched[-tail - 1] - watched[-1]
+    if best >= len(watched) - 1 and gained > 0.05 * (watched.max() - watched.min()):
+        name = "loss" if held is None else "validation loss"
+        slow = "; a higher learning rate may get there sooner" if len(watched) >= 10 else ""
+        return Reading("still_falling", f"The {name} is still falling ({watched[-1]:.3g} in the last epoch): train for more "
+                       f"epochs{slow}.", best)
+    return None
