@@ -1,0 +1,226 @@
+"""Every kernel for pictures equals its plain form: values and all gradients, in a loop, under vmap, twice derived."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from kerata.kernels.compiler import apart, compiler_options, compiles_with, kernel_form
+from kerata.kernels.convolution import convolution
+from kerata.kernels.normalization import batch_normalization
+from kerata.kernels.pooling import average_pool, max_pool
+
+
+def numbers(seed, *shape):
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape, dtype=np.float32))
+
+
+def weighted(y):
+    """A number that depends on every element of y in another way."""
+    return jnp.sum(jnp.sin(y) * jnp.linspace(0.5, 1.5, y.size).reshape(y.shape))
+
+
+def value_and_gradients(form, operation, *arrays, transform=lambda f: f):
+    """Loss and all gradients, computed inside a loop, all traced in the given form."""
+    differentiate = transform(
+        jax.value_and_grad(lambda *operands: weighted(operation(*operands)), tuple(range(len(arrays))))
+    )
+
+    def program(steps, *operands):
+        first = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(differentiate, *operands))
+        return lax.fori_loop(0, steps, lambda _, last: differentiate(*operands), first)
+
+    with kernel_form(form):
+        return jax.jit(program)(2, *arrays)
+
+
+def assert_same(a, b, tolerance=2e-4):
+    for left, right in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        assert left.shape == right.shape and left.dtype == right.dtype
+        scale = float(jnp.max(jnp.abs(left.astype(jnp.float32)))) + 1e-6
+        np.testing.assert_allclose(
+            np.asarray(left, np.float32), np.asarray(right, np.float32), rtol=tolerance, atol=tolerance * scale
+        )
+
+
+# picture, window, strides, padding, dilation, channels, filters, groups
+CONVOLUTIONS = {
+    "first layer": ((9, 8), (3, 3), (1, 1), "VALID", (1, 1), 1, 6, 1),
+    "colours": ((9, 8), (3, 3), (1, 1), "SAME", (1, 1), 3, 5, 1),
+    "deep": ((6, 7), (3, 3), (1, 1), "SAME", (1, 1), 12, 16, 1),
+    "one by one": ((5, 5), (1, 1), (1, 1), "VALID", (1, 1), 40, 3, 1),
+    "one by one, strided": ((6, 5), (1, 1), (2, 2), "VALID", (1, 1), 40, 4, 1),
+    "strided": ((9, 8), (3, 3), (2, 2), "SAME", (1, 1), 5, 4, 1),
+    "strided, pixels left over": ((12, 9), (3, 2), (4, 3), "VALID", (1, 1), 6, 3, 1),
+    "stride beyond the window": ((11, 8), (2, 2), (3, 4), "VALID", (1, 1), 10, 3, 1),
+    "uneven": ((8, 9), (2, 5), (2, 1), ((1, 0), (2, 3)), (1, 1), 4, 3, 1),
+    "dilated": ((9, 10), (3, 2), (1, 1), "SAME", (2, 3), 6, 4, 1),
+    "dilated and strided": ((12, 10), (3, 3), (2, 3), ((2, 1), (0, 4)), (2, 1), 5, 4, 1),
+    "padding cut off": ((9, 8), (3, 3), (2, 1), ((-1, 0), (4, -2)), (1, 1), 6, 4, 1),
+    "padding cut off both ends": ((9, 9), (2, 2), (1, 2), ((-2, -1), (-1, 3)), (1, 1), 9, 4, 1),
+    "few filters": ((7, 7), (3, 3), (1, 1), "SAME", (1, 1), 16, 1, 1),
+    "groups": ((7, 6), (3, 3), (1, 1), "SAME", (1, 1), 6, 9, 3),
+    "groups, strided": ((8, 7), (3, 2), (2, 2), "VALID", (1, 1), 8, 4, 2),
+    "depthwise": ((7, 6), (3, 3), (1, 1), "SAME", (1, 1), 5, 5, 5),
+    "depthwise, multiplied": ((8, 6), (3, 3), (2, 2), "SAME", (1, 1), 3, 6, 3),
+    "sequence": ((11,), (3,), (1,), "VALID", (1,), 12, 5, 1),
+    "causal": ((11,), (3,), (1,), ((4, 0),), (2,), 4, 5, 1),
+    "long sequence window": ((15,), (8,), (3,), "SAME", (1,), 6, 5, 1),
+    "volume": ((5, 4, 6), (2, 3, 2), (1, 2, 1), "SAME", (1, 1, 1), 5, 3, 1),
+    "volume, dilated": ((5, 6, 5), (2, 2, 2), (1, 1, 1), "VALID", (2, 1, 3), 6, 3, 1),
+}
+
+
+def make_convolution(case, batch=2):
+    picture, window, strides, padding, dilation, channels, filters, groups = CONVOLUTIONS[case]
+    x = numbers(0, batch, *picture, channels)
+    kernel = numbers(1, *window, channels // groups, filters)
+    return x, kernel, lambda x, kernel: convolution(x, kernel, strides, padding, dilation, groups)
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_convolution_equals_its_plain_form(case):
+    x, kernel, operation = make_convolution(case)
+    assert_same(value_and_gradients("plain", operation, x, kernel), value_and_gradients("fast", operation, x, kernel))
+
+
+@pytest.mark.parametrize("case", ["first layer", "deep", "strided, pixels left over", "groups", "depthwise", "causal"])
+@pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)], ids=["inputs", "kernels", "both"])
+def test_convolution_of_a_population(case, axes):
+    x, kernel, operation = make_convolution(case)
+    if axes[0] == 0:
+        x = jnp.stack([x, 2 * x, x[::-1]])
+    if axes[1] == 0:
+        kernel = jnp.stack([kernel, kernel + 1, -kernel])
+    together = value_and_gradients("fast", operation, x, kernel, transform=lambda f: jax.vmap(f, axes))
+    for member in range(3):
+        alone = value_and_gradients(
+            "plain", operation, x[member] if axes[0] == 0 else x, kernel[member] if axes[1] == 0 else kernel
+        )
+        assert_same(alone, jax.tree.map(lambda leaf, member=member: leaf[member], together))
+
+
+def test_convolution_of_a_population_of_populations():
+    x, kernel, operation = make_convolution("deep")
+    kernels = jnp.stack([jnp.stack([kernel, 2 * kernel]), jnp.stack([kernel + 1, -kernel])])
+    nested = jax.vmap(jax.vmap(operation, (None, 0)), (None, 0))
+    with kernel_form("fast"):
+        fast = jax.jit(lambda x, k: nested(x, k))(x, kernels)
+    with kernel_form("plain"):
+        plain = jax.jit(lambda x, k: nested(x, k))(x, kernels)
+    assert_same(plain, fast)
+
+
+@pytest.mark.parametrize("case", ["deep", "strided", "groups", "depthwise"])
+def test_convolution_derived_twice(case):
+    """The gradient of the squared gradient, as in a gradient penalty."""
+    x, kernel, operation = make_convolution(case)
+
+    def penalty(x, kernel):
+        of_input, of_kernel = jax.grad(lambda x, k: weighted(operation(x, k)), (0, 1))(x, kernel)
+        return jnp.sum(of_input**2) + jnp.sum(jnp.cos(of_kernel))
+
+    results = {}
+    for form in ("plain", "fast"):
+        with kernel_form(form):
+            results[form] = jax.jit(lambda x, k: jax.value_and_grad(penalty, (0, 1))(x, k))(x, kernel)
+    assert_same(results["plain"], results["fast"], 2e-3)
+
+
+@pytest.mark.parametrize("case", ["first layer", "deep", "depthwise"])
+def test_convolution_in_half_precision(case):
+    x, kernel, operation = make_convolution(case)
+    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    plain = value_and_gradients("plain", operation, x, kernel)
+    assert_same(plain, value_and_gradients("fast", operation, x, kernel), 4e-2)
+
+
+def test_convolution_wastes_no_gradient_of_the_pictures():
+    """Where only the kernel's gradient is asked for, one convolution forward and one backward remain."""
+    x, kernel, operation = make_convolution("deep")
+    with kernel_form("fast"):
+        lowered = jax.jit(lambda x, k: jax.grad(lambda k: weighted(operation(x, k)))(k)).lower(x, kernel)
+    assert lowered.compile().as_text().count(" convolution(") == 2
+
+
+POOLINGS = {
+    "side by side": ((6, 8), (2, 2), None, "VALID"),
+    "pixels left over": ((7, 9), (2, 2), None, "VALID"),
+    "side by side, padded": ((7, 9), (2, 2), None, "SAME"),
+    "overlapping": ((7, 8), (3, 3), (2, 2), "VALID"),
+    "overlapping, padded": ((8, 7), (3, 3), (2, 2), "SAME"),
+    "every pixel": ((5, 6), (3, 3), (1, 1), "SAME"),
+    "gaps": ((9, 8), (2, 2), (3, 4), "VALID"),
+    "uneven": ((8, 9), (3, 2), (2, 3), ((1, 0), (0, 1))),
+    "sequence": ((11,), (3,), (2,), "SAME"),
+    "volume": ((4, 5, 6), (2, 2, 2), None, "VALID"),
+    "volume, overlapping": ((4, 5, 6), (3, 2, 3), (1, 2, 2), "SAME"),
+    "a window too large to write out": ((10, 9), (9, 9), (1, 1), "SAME"),
+}
+
+
+@pytest.mark.parametrize("case", POOLINGS)
+@pytest.mark.parametrize("pool", [max_pool, average_pool])
+def test_pooling_equals_its_plain_form(pool, case):
+    """Whole numbers, so that most windows hold equal maxima: the first takes the gradient."""
+    picture, window, strides, padding = POOLINGS[case]
+    x = jnp.round(numbers(0, 2, *picture, 3))
+
+    def operation(x):
+        return pool(x, window, strides, padding)
+
+    assert_same(value_and_gradients("plain", operation, x), value_and_gradients("fast", operation, x))
+    several = jnp.stack([x, -x])
+    assert_same(
+        value_and_gradients("plain", operation, several, transform=jax.vmap),
+        value_and_gradients("fast", operation, several, transform=jax.vmap),
+    )
+
+
+def test_max_pool_of_whole_numbers_and_of_pictures_below_zero():
+    with kernel_form("fast"):
+        assert max_pool(jnp.full((1, 2, 2, 1), -7, jnp.int32), (2, 2), None, "SAME").ravel() == -7
+        assert max_pool(jnp.full((1, 3, 3, 1), -7.0), (2, 2), None, "SAME").ravel().tolist() == [-7.0] * 4
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 6, 3), (7, 3)])
+def test_batch_normalization_equals_its_plain_form(shape):
+    """The moments' own gradients too: all three outputs enter the loss."""
+    x, gamma, beta = 3 * numbers(0, *shape) + 2, numbers(1, shape[-1]), numbers(2, shape[-1])
+
+    def operation(x, gamma, beta, epsilon):
+        return jnp.concatenate([part.ravel() for part in batch_normalization(x, gamma, beta, epsilon)])
+
+    arrays = (x, gamma, beta, jnp.float32(1e-2))
+    assert_same(value_and_gradients("plain", operation, *arrays), value_and_gradients("fast", operation, *arrays))
+    several = [jnp.stack([a, 2 * a]) for a in arrays]
+    assert_same(
+        value_and_gradients("plain", operation, *several, transform=jax.vmap),
+        value_and_gradients("fast", operation, *several, transform=jax.vmap),
+    )
+
+
+def test_batch_normalization_keeps_the_pictures_kind_and_wide_moments():
+    x = numbers(0, 8, 4).astype(jnp.bfloat16)
+    with kernel_form("fast"):
+        y, mean, variance = batch_normalization(x, jnp.ones(4), jnp.zeros(4))
+    assert y.dtype == jnp.bfloat16 and mean.dtype == variance.dtype == jnp.float32
+
+
+def test_compiler_options_are_those_that_compile():
+    platform = jax.default_backend()
+    options = compiler_options(platform)
+    assert compiles_with(options, platform)
+    assert not compiles_with({"xla_no_such_option": True}, platform)
+    assert compiler_options("a platform of tomorrow") == {}
+
+
+def test_apart_keeps_its_operands_in_memory():
+    """Inlined, the sum would be fused into both of its readers and computed twice."""
+    operation = apart(lambda x: x.T)
+    program = jax.jit(lambda x: operation(x + 1.0) * 2.0)
+    x = numbers(0, 5, 4)
+    np.testing.assert_allclose(program(x), (x + 1).T * 2, rtol=1e-6)
+    np.testing.assert_allclose(jax.vmap(operation)(x[None])[0], x.T)
+    assert " call(" in program.lower(x).compile().as_text()
