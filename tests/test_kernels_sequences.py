@@ -138,11 +138,23 @@ def test_second_derivative_of_a_recurrence():
     check_forms_agree(lambda x: jax.grad(lambda x: jnp.sum(call(x, *rest)[0] ** 3))(x), (x,), rtol=1e-4)
 
 
-@pytest.mark.parametrize(("cell", "masked"), [("lstm", False), ("lstm", True), ("gru", True), ("gru_before", True)])
-def test_recurrence_copies_no_stack_at_each_step(cell, masked):
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [
+        ("lstm", {}),
+        ("lstm", {"masked": True}),
+        ("lstm", {"gate_slope": 0.2}),
+        ("gru", {"masked": True}),
+        ("gru", {"gate_slope": 0.2}),
+        ("gru_before", {"masked": True}),
+        ("simple", {"activation": "relu"}),
+    ],
+)
+def test_recurrence_copies_no_stack_at_each_step(cell, options):
     """What is overwritten in place must stay in place: XLA's copy of it would cost more than all the rest."""
     args = tuple(jnp.zeros((BATCH, 37, *a.shape[2:])) if a.ndim == 3 else a for a in arguments(cell))
-    call = make_call(cell, mask=jnp.ones((BATCH, 37), bool) if masked else None)
+    options = dict(options)
+    call = make_call(cell, mask=jnp.ones((BATCH, 37), bool) if options.pop("masked", False) else None, **options)
     with kernel_form("fast"):
         program = jax.jit(jax.grad(lambda *args: call(*args)[0].sum(), argnums=3)).lower(*args).compile().as_text()
     bodies = [program.split(f"\n%{name} (")[1].split("\n}")[0] for name in re.findall(r"body=%([\w.\-]+)", program)]

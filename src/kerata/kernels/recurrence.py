@@ -252,7 +252,7 @@ class Lstm:
             a = jnp.tanh(z)
             slopes = half - half * a * a
         else:
-            candidate = jnp.arange(4 * units) // units == 2
+            candidate = jnp.repeat(jnp.array([False, False, True, False]), units)
             a = jnp.where(candidate, jnp.tanh(z), jnp.clip(z, -1, 1))
             slopes = jnp.where(candidate, 1 - a * a, jnp.where(jnp.abs(a) < 1, 0.5, 0.0)).astype(z.dtype)
         i, f, g, o = _split(a, 4)
@@ -424,7 +424,8 @@ def _loop_forward(form: Form, keep: bool, x, states: States, kernel, recurrent, 
     mask_by_time = None if mask is None else mask.T[..., None]  # (time, batch, 1)
 
     factors = jax.eval_shape(lambda p, s: cell.forward(form, p, s, recur, recurrent_bias)[1], pre[0], states)
-    in_place = keep and factors[0].shape == pre.shape[1:]
+    # XLA computes a tanh once, but what is cheaper again in each fusion that uses it, and so reads `pre` many times.
+    in_place = keep and factors[0].shape == pre.shape[1:] and form.slope is None and form.activation == "tanh"
     stacks = tuple(jnp.empty((time, *f.shape), f.dtype) for f in factors[in_place:]) if keep else ()
     stacks = (pre, *stacks) if in_place else stacks
     outputs = jnp.empty((time, batch, units), pre.dtype) if form.sequences else None
