@@ -112,7 +112,7 @@ def _plain_argument(value: Any) -> Any:
 
 def _own_parameters(signature: inspect.Signature) -> list[str]:
     skipped = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [n for n, p in signature.parameters.items() if n != "self" and p.kind not in skipped]
+    return [n for n, p in list(signature.parameters.items())[1:] if p.kind not in skipped]
 
 
 def parts(module: Module) -> Iterator[tuple[str, Any]]:

@@ -23,7 +23,7 @@ from kerata.engine.variable import Variable
 # What does not change a program: names, bookkeeping, and what the trainer reads in each call anyway.
 IGNORED = frozenset({
     "name", "_arguments", "_built_shapes", "_losses", "history", "stop_training", "inbound_nodes", "compiled",
-    "_compile_arguments", "optimizer", "loss", "_objective", "_measures", "_trackers", "_plans", "_predictor",
+    "_compile_arguments", "optimizer", "optimizer_state", "loss", "_objective", "_measures", "_trackers", "_plans", "_predictor",
 })  # fmt: skip
 
 

@@ -261,7 +261,7 @@ class Layer(Module):
             self._built_shapes = {}
             self.built = True
             return
-        names = [p for p in inspect.signature(type(self).build).parameters if p != "self"]
+        names = list(inspect.signature(type(self).build).parameters)[1:]
         if len(names) == 1:
             self.build(next(iter(shapes.values()), None))
         else:
@@ -356,7 +356,7 @@ class Layer(Module):
         """Symbolic outputs of symbolic inputs: from `compute_output_shape` if there is one, else by tracing `call`."""
         shape_of = type(self).compute_output_shape
         if shape_of is not Layer.compute_output_shape and not isinstance(self, SkipOutputShape):
-            names = [p for p in inspect.signature(shape_of).parameters if p != "self"]
+            names = list(inspect.signature(shape_of).parameters)[1:]
             shapes = self._shapes_of_call(args, kwargs)
             if len(names) == 1 or not set(names) <= set(shapes):
                 output = self.compute_output_shape(next(iter(shapes.values())))
@@ -696,7 +696,7 @@ def _bookkeep_build(build: Callable[..., None]) -> Callable[..., None]:
                 build(self, *args, **kwargs)
         finally:
             del self.__dict__["_building"]
-        names = [p for p in inspect.signature(build).parameters if p != "self"]
+        names = list(inspect.signature(build).parameters)[1:]
         self._built_shapes = {**dict(zip(names, args, strict=False)), **kwargs}
         self.built = True
 

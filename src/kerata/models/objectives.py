@@ -62,6 +62,8 @@ class CompiledLoss(Module):
     (1.5, {'a': 1.0, 'b': 1.0})
     """
 
+    _untracked = frozenset({"_compile_arguments"})
+
     def __init__(self, loss: Any = None, loss_weights: Any = None, output_names: Sequence[str] | None = None):
         # Names change no program, so they are kept where the structure of a model is not looked for.
         self._compile_arguments = (loss, loss_weights, output_names)
@@ -168,6 +170,8 @@ class CompiledMetrics(Module):
         weighted_metrics: likewise, those that use sample weights.
         output_names: names of the layers that make the outputs.
     """
+
+    _untracked = frozenset({"_compile_arguments"})
 
     def __init__(self, metrics: Any = None, weighted_metrics: Any = None, output_names: Sequence[str] | None = None):
         self._compile_arguments = (metrics, weighted_metrics, output_names)

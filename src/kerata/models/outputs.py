@@ -60,8 +60,10 @@ class Outputs:
                 return names.index(name)
         return None
 
-    def spread(self, value: Any, owner: str, is_leaf: Callable[[Any], bool], everywhere: bool = False,
-               only: Sequence[int] | None = None, at_output: Callable[[Any], bool] | None = None) -> list[Any]:  # fmt: skip
+    def spread(
+        self, value: Any, owner: str, is_leaf: Callable[[Any], bool], everywhere: bool = False,
+        only: Sequence[int] | None = None, at_output: Callable[[Any], bool] | None = None,
+    ) -> list[Any]:  # fmt: skip
         """One value for each output, `MISSING` for those that were given none.
 
         Args:

@@ -6,7 +6,7 @@ from typing import Any
 from kerata.base.checks import message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
-from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.symbolic import SymbolicTensor, flatten
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
 from kerata.models.graph import Graph, input_tensor_of
@@ -99,6 +99,16 @@ class Sequential(Model):
         batch_shape = tuple(input_shape) if stateful else (None, *input_shape[1:])
         self._input = InputLayer(batch_shape=batch_shape, dtype=dtype).tensor
         self._extend()
+
+    def _build_by_tracing(self, inputs: Any) -> Any:
+        """Builds for symbolic inputs; returns the symbolic outputs."""
+        leaves = flatten(inputs)
+        if len(leaves) != 1:
+            raise ValueError(message(self, "a Sequential model has one input", {"inputs": len(leaves)}))
+        self.build(leaves[0].shape)
+        if self._graph is None:
+            raise ValueError(message(self, "the model has no layers yet", fix="Add one with model.add(...)"))
+        return self._graph.outputs_tree
 
     @property
     def layers(self) -> list[Layer]:

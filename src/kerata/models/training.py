@@ -66,7 +66,12 @@ class Plan:
         self.slots: list[Variable] = []
         if training:
             custom = overrides(model, "train_step")
-            self.slots = list(self.optimizer.variables if custom else self.optimizer.state_variables(self.trainable))
+            self.slots = self.optimizer.state_variables(self.trainable)
+            if custom:
+                # Its state is what Keras calls the optimizer's and the metrics' variables.
+                self.slots = [v for v in self.optimizer.variables if isinstance(v, Variable)]
+                self.metrics = list(model.metrics)
+                self.metric_variables = list({id(v): v for m in self.metrics for v in m.variables}.values())
         self.log_names: list[str] = []
         self.is_number: list[bool] = []
         roots = [("", model), ("loss", self.objective), ("metrics", self.measures)]
@@ -128,13 +133,20 @@ class Plan:
         """One step by the model's own `train_step(state, data)`, in the form of Keras 3 on JAX."""
         step, bad = state["counters"]
         with Scope((), (), self.hypers.table(hypers), fold(key, step)):
-            lists = (state["trainable"], state["others"], state["slots"], state["metrics"])
+            lists = (state["trainable"], state["others"], self._with_rate(state["slots"]), state["metrics"])
             logs, (trainable, others, slots, metrics) = self.model.train_step(lists, unpack_none(batch))
+        slots = [s for s, v in zip(slots, self.optimizer.variables, strict=True) if isinstance(v, Variable)]
         values = {name: jnp.asarray(value, jnp.float32) for name, value in logs.items()}
         loss = values.get("loss", jnp.float32(0))
         bad = jnp.where((bad < 0) & ~jnp.all(jnp.isfinite(loss)), step, bad)
         return {"trainable": list(trainable), "others": list(others), "slots": list(slots), "metrics": list(metrics),
                 "logs": values, "counters": jnp.stack([step + 1, bad])}
+
+    def _with_rate(self, slots: list[Any]) -> list[Any]:
+        """The optimizer's variables as Keras lists them, the learning rate among them."""
+        rest = iter(slots)
+        return [next(rest) if isinstance(v, Variable) else jnp.asarray(self.optimizer.learning_rate, jnp.float32)
+                for v in self.optimizer.variables]  # fmt: skip
 
     def test_step(self, state: dict[str, Any], constants: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
         """One batch of evaluation."""

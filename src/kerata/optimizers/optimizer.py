@@ -15,11 +15,12 @@ from kerata.base import registry
 from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.hyper import Hyperparameter
-from kerata.engine.module import Module, auto_name
+from kerata.engine.module import auto_name
 from kerata.engine.scope import Scope, current_scope, in_scope
 from kerata.engine.variable import Variable, name_scope
 from kerata.optimizers.schedules import LearningRateSchedule
-from kerata.optimizers.slots import Key, Slots, arrange, flatten, specs_of, tree_of
+from kerata.optimizers.slots import Key, Slots, arrange, flatten, tree_of
+from kerata.optimizers.stepwise import Stepwise
 
 
 class LearningRate(Hyperparameter):
@@ -57,7 +58,7 @@ class Switch(Hyperparameter):
         obj.__dict__[flag] = obj.__dict__.get(flag, False) or bool(obj.__dict__[self.name])
 
 
-class Optimizer(Module):
+class Optimizer(Stepwise):
     """How gradients change weights.
 
     Subclasses define `transform()`, a transformation in optax's form that turns gradients into what is added to the
@@ -193,14 +194,17 @@ class Optimizer(Module):
         for v in variables:
             decay = self._weight_decay_of(v)
             params.append(weights[v] if decay is None else _shrink(weights[v], decay * rate))
-        keys, _, treedef = flatten(self._init(specs_of(variables)))
-        state = treedef.unflatten([values[key] for key in keys])
+        if self._is_stepwise:
+            return self._run_steps(variables, params, gradients, values, rate)
         step = (self._updates(counter) + 1).astype(jnp.float32)
         tree = tree_of(variables, params)
+        keys, _, treedef = flatten(self._init(tree))
+        state = treedef.unflatten([values[key] for key in keys])
         added, state = self.transform().update(
             tree_of(variables, gradients.values()), state, tree, step=step, learning_rate=rate)  # fmt: skip
-        values.update(zip(keys, jax.tree.leaves(state), strict=True))
-        return {v: (p + u).astype(p.dtype) for v, p, u in zip(variables, params, added.values(), strict=True)}
+        keys, leaves, _ = flatten(state)
+        values.update(zip(keys, leaves, strict=True))
+        return {place.variable: (p + added[place]).astype(p.dtype) for place, p in tree.items()}
 
     def _rate(self, counter: Any) -> Any:
         rate = jnp.asarray(self.learning_rate, jnp.float32)
@@ -286,12 +290,12 @@ class Optimizer(Module):
         # A compiled pattern, because names are no part of a program's structure and this makes them so.
         self._undecayed_names = re.compile("|".join(sorted(var_names))) if var_names else None
 
+    def _is_decayed(self, variable: Variable) -> bool:
+        named = self._undecayed_names is not None and self._undecayed_names.search(variable.name)
+        return not named and not any(v is variable for v in self._undecayed)
+
     def _weight_decay_of(self, variable: Variable) -> Any:
-        if self.weight_decay is None or any(v is variable for v in self._undecayed):
-            return None
-        if self._undecayed_names is not None and self._undecayed_names.search(variable.name):
-            return None
-        return self.weight_decay
+        return self.weight_decay if self._is_decayed(variable) else None
 
     # State
 
@@ -325,38 +329,44 @@ class Optimizer(Module):
 
     def state_variables(self, variables: Sequence[Variable]) -> list[Variable]:
         """The state that belongs to these variables: the number of the step, then the slots in Keras's order."""
-        self.build(variables)
+        if self._is_stepwise:
+            self._build_steps(list(variables))
+        else:
+            self.build(variables)
         return self._slots_for(variables)
 
     def _slots_for(self, variables: Sequence[Variable]) -> list[Variable]:
-        initial = self._initial(variables)
+        initial: dict[Key, Any] = {}
         found = []
-        for key in self._keys(variables, initial):
+        for key in self._keys(variables):
             slot = self._iterations if key == ITERATIONS else self.optimizer_state.find(key)
             if slot is None:
+                initial = initial or self._initial(variables, [np.asarray(v.peek()) for v in variables])
                 with name_scope(self.name):
                     slot = self.optimizer_state.add(key, initial[key])
             found.append(slot)
         return found
 
-    def _keys(self, variables: Sequence[Variable], initial: dict[Key, Any] | None = None) -> list[Key]:
-        initial = self._initial(variables) if initial is None else initial
-        return [ITERATIONS, *arrange(list(initial), variables, (("average",), ("gradient_accumulator",), *self.slots))]
+    def _keys(self, variables: Sequence[Variable]) -> list[Key]:
+        keys = self._initial(variables, [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables])
+        return [ITERATIONS, *arrange(list(keys), variables, (("average",), ("gradient_accumulator",), *self.slots))]
 
-    def _initial(self, variables: Sequence[Variable]) -> dict[Key, Any]:
-        """Key and first value of every slot."""
+    def _initial(self, variables: Sequence[Variable], values: Sequence[Any]) -> dict[Key, Any]:
+        """Key and first value of every slot, from the parameters' values or their shapes and types."""
         initial: dict[Key, Any] = {}
-        updated = [v for v in variables if not v.overwrite_with_gradient]
+        params = {v: value for v, value in zip(variables, values, strict=True) if not v.overwrite_with_gradient}
         if self.use_ema:
-            initial.update({("average", v): _zeros(v) for v in updated})
+            initial.update({("average", v): _zeros(v) for v in params})
         if self.gradient_accumulation_steps is not None:
             initial.update({("gradient_accumulator", v): _zeros(v) for v in variables})
-        keys, leaves, _ = flatten(self._init(specs_of(updated)))
+        if self._is_stepwise:
+            return {**initial, **self.optimizer_state.own}
+        keys, leaves, _ = flatten(self._init(tree_of(list(params), params.values())))
         return {**initial, **dict(zip(keys, leaves, strict=True))}
 
-    def _init(self, specs: OrderedDict[str, Any]) -> Any:
-        """The rule's first state, from shapes and types, on the host."""
-        return self.transform().init(specs)
+    def _init(self, params: OrderedDict[str, Any]) -> Any:
+        """The rule's first state, on the host, from the parameters' values or their shapes and types."""
+        return self.transform().init(params)
 
     @property
     def variables(self) -> list[Any]:
@@ -422,7 +432,7 @@ class Optimizer(Module):
                                      {"grads": len(grads)}))
         self._check_gradients(grads, variables)
         if not all(any(v is known for known in self.optimizer_state.parameters) for v in variables):
-            self.build(variables)
+            self.state_variables(variables)
         slots = self._slots_for(variables)
         params, state = self.update(variables, [v.value for v in variables], grads, [s.value for s in slots])
         for variable, value in zip([*variables, *slots], [*params, *state], strict=True):
@@ -454,17 +464,19 @@ class Optimizer(Module):
         if len(trainable_variables) != len(variables):
             raise ValueError(message(self, f"{len(variables)} trainable variables are expected",
                                      {"trainable_variables": len(trainable_variables)}))
-        length = len(self.variables)
-        with_rate = not callable(self.__dict__["learning_rate"])
-        if len(given) not in (length, length - with_rate):
-            raise ValueError(message(self, f"{length} optimizer variables are expected", {"optimizer_variables": len(given)}))
-        if len(given) < length or not with_rate:
+        slots, listed = self._slots_for(variables), self.variables
+        if len(given) == len(slots):
             return self.update(variables, trainable_variables, grads, given)
+        if len(given) != len(listed):
+            raise ValueError(message(self, f"{len(listed)} optimizer variables are expected", {"optimizer_variables": len(given)}))
         outer = current_scope()
-        hypers = {**(outer.hypers if outer else {}), (id(self), "learning_rate"): given[1]}
+        hypers = dict(outer.hypers) if outer else {}
+        values = {id(v): value for v, value in zip(listed, given, strict=True)}
+        hypers.update({(id(v.optimizer), "learning_rate"): values[id(v)] for v in listed if isinstance(v, RateVariable)})
         with Scope((), (), hypers, outer.key if outer else None):
-            params, state = self.update(variables, trainable_variables, grads, [given[0], *given[2:]])
-        return params, [state[0], given[1], *state[1:]]
+            params, state = self.update(variables, trainable_variables, grads, [values[id(slot)] for slot in slots])
+        values.update({id(slot): value for slot, value in zip(slots, state, strict=True)})
+        return params, [values[id(v)] for v in listed]
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
         """Ends training: the weights become their averages, if averages are kept."""
@@ -505,7 +517,7 @@ SHARED = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema",
 class RateVariable:
     """The learning rate in the form of a variable, for Keras's lists of an optimizer's variables."""
 
-    name, shape, dtype, trainable, ndim = "learning_rate", (), "float32", False, 0
+    name, shape, dtype, trainable, ndim, size = "learning_rate", (), "float32", False, 0, 1
 
     def __init__(self, optimizer: Optimizer):
         self.optimizer = optimizer
