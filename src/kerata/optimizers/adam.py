@@ -1,5 +1,6 @@
 """Adam and AdamW."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,10 +12,10 @@ from kerata.optimizers.optimizer import Optimizer
 from kerata.optimizers.parts import complement, elementwise
 
 
-def rule(self: Any, step: Any, rate: Any) -> Any:
-    """Adam's rule for an optimizer with `beta_1`, `beta_2` and `epsilon`."""
-    new_1, new_2, epsilon = complement(self.beta_1), complement(self.beta_2), self.epsilon
-    alpha = rate * jnp.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
+def make_rule(beta_1: Any, beta_2: Any, epsilon: Any, step: Any, rate: Any) -> Callable[..., tuple[Any, ...]]:
+    """Adam's rule for one parameter, at one step."""
+    new_1, new_2 = complement(beta_1), complement(beta_2)
+    alpha = rate * jnp.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
 
     def one(g: Any, p: Any, m: Any, v: Any, *largest: Any) -> Any:
         m = m + (g - m) * new_1
@@ -70,7 +71,8 @@ class Adam(Optimizer):
     def transform(self) -> Any:
         return elementwise(self._rule, momentum=0.0, velocity=0.0, **({"velocity_hat": 0.0} if self.amsgrad else {}))
 
-    _rule = rule
+    def _rule(self, step: Any, rate: Any) -> Any:
+        return make_rule(self.beta_1, self.beta_2, self.epsilon, step, rate)
 
 
 @builtin("optimizers", "adamw", "adam_w")

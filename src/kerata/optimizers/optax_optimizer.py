@@ -49,14 +49,16 @@ class OptaxOptimizer(Optimizer):
 
         return transformation(inner.init, update)
 
-    def _init(self, specs: Any) -> Any:
+    def _init(self, params: Any) -> Any:
         """The first state, without a device where it is made of constants only."""
-        closed, out = jax.make_jaxpr(self.transformation.init, return_shape=True)(specs)
+        closed, out = jax.make_jaxpr(self.transformation.init, return_shape=True)(params)
         leaves = read_constants(closed)
-        if leaves is None:
-            # Its values depend on the parameters'; they are filled in by `_initial`.
-            leaves = [np.zeros(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(out)]
-        return jax.tree.unflatten(jax.tree.structure(out), leaves)
+        if leaves is not None:
+            return jax.tree.unflatten(jax.tree.structure(out), leaves)
+        if not all(isinstance(p, np.ndarray) for p in params.values()):
+            return out
+        with jax.ensure_compile_time_eval():
+            return jax.tree.map(np.asarray, self.transformation.init(jax.tree.map(jnp.asarray, params)))
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError(message(self, "an optax transformation is a pair of functions, which a file cannot hold",

@@ -73,3 +73,8 @@ def complement(rate: Any) -> Any:
     if isinstance(rate, float):
         return 1.0 - float(rate)
     return jnp.round((1.0 - rate) * 1e7) / 1e7
+
+
+def rounded(rate: Any) -> Any:
+    """A rate as float32, for rules in which Keras rounds it before it takes its complement."""
+    return jnp.asarray(rate, jnp.float32)

@@ -34,11 +34,6 @@ def tree_of(variables: Sequence[Variable], values: Iterable[Any]) -> OrderedDict
     return tree
 
 
-def specs_of(variables: Sequence[Variable]) -> OrderedDict[str, Any]:
-    """The parameters' shapes and types in the form of `tree_of`."""
-    return tree_of(variables, [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables])
-
-
 def flatten(tree: Any) -> tuple[list[Key], list[Any], Any]:
     """Keys and values of a state's leaves, and its structure."""
     leaves, treedef = jax.tree_util.tree_flatten_with_path(tree)
@@ -72,6 +67,8 @@ class Slots:
         self.table: dict[Variable | None, dict[str, Variable]] = {}
         self.parameters: list[Variable] = []
         self.built = False
+        # What an optimizer written by `update_step` made by `add_variable`.
+        self.own: dict[Key, Variable] = {}
 
     def find(self, key: Key) -> Variable | None:
         name, variable = key

@@ -1,0 +1,59 @@
+"""Adadelta."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata.base.registry import builtin
+from kerata.engine.hyper import Hyperparameter
+from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.parts import complement, elementwise
+
+
+@builtin("optimizers", "adadelta")
+class Adadelta(Optimizer):
+    """d = -g * sqrt(s + epsilon) / sqrt(a + epsilon); w = w + learning_rate * d, with averages a of g**2 and s of d**2.
+
+    Like Adagrad with a memory that fades. The paper's form has a learning rate of 1; the default is Keras's.
+
+    Args:
+        learning_rate: a factor on the step.
+        rho: how much of the averages stays in a step.
+        epsilon: keeps the division finite, and starts the first steps.
+        See `Optimizer` for the others.
+
+    Source: Zeiler, Adadelta, 2012, https://arxiv.org/abs/1212.5701.
+
+    >>> import kerata
+    >>> w = kerata.Variable(1.0)
+    >>> kerata.optimizers.Adadelta(1.0, rho=0.0, epsilon=0.01).apply([5.0], [w])
+    >>> round(float(w), 2)
+    0.9
+    """
+
+    slots = (("accumulated_grad", "accumulated_delta_var"),)
+    rho = Hyperparameter(low=0.0, high=1.0)
+    epsilon = Hyperparameter(low=0.0)
+
+    def __init__(
+        self, learning_rate=0.001, rho=0.95, epsilon=1e-7, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
+        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None,
+        name=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+        self.rho = rho
+        self.epsilon = epsilon
+
+    def transform(self) -> Any:
+        return elementwise(self._rule, accumulated_grad=0.0, accumulated_delta_var=0.0)
+
+    def _rule(self, step: Any, rate: Any) -> Any:
+        rho, new, epsilon = self.rho, complement(self.rho), self.epsilon
+
+        def one(g: Any, p: Any, a: Any, s: Any) -> Any:
+            a = rho * a + new * jnp.square(g)
+            d = -(jnp.sqrt(s + epsilon) * g) / jnp.sqrt(a + epsilon)
+            return rate * d, a, rho * s + new * jnp.square(d)
+
+        return one

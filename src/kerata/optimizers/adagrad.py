@@ -1,0 +1,58 @@
+"""Adagrad."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata.base.checks import check_number
+from kerata.base.registry import builtin
+from kerata.engine.hyper import Hyperparameter
+from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.parts import elementwise
+
+
+@builtin("optimizers", "adagrad")
+class Adagrad(Optimizer):
+    """a = a + g**2; w = w - learning_rate * g / sqrt(a + epsilon).
+
+    Weights that are seldom moved keep large steps, which suits sparse inputs; all steps shrink as training goes on.
+
+    Args:
+        learning_rate: the size of a step.
+        initial_accumulator_value: the first a.
+        epsilon: keeps the division finite.
+        See `Optimizer` for the others.
+
+    Source: Duchi, Hazan and Singer, Adaptive subgradient methods, 2011.
+
+    >>> import kerata
+    >>> w = kerata.Variable(1.0)
+    >>> kerata.optimizers.Adagrad(0.1, initial_accumulator_value=0.0).apply([5.0], [w])
+    >>> round(float(w), 4)
+    0.9
+    """
+
+    slots = (("accumulator",),)
+    epsilon = Hyperparameter(low=0.0)
+
+    def __init__(
+        self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
+        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None,
+        name=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+        self.initial_accumulator_value = check_number(self, "initial_accumulator_value", initial_accumulator_value, low=0.0)
+        self.epsilon = epsilon
+
+    def transform(self) -> Any:
+        return elementwise(self._rule, accumulator=self.initial_accumulator_value)
+
+    def _rule(self, step: Any, rate: Any) -> Any:
+        epsilon = self.epsilon
+
+        def one(g: Any, p: Any, a: Any) -> Any:
+            a = a + jnp.square(g)
+            return -(rate * g) / jnp.sqrt(a + epsilon), a
+
+        return one

@@ -1,0 +1,61 @@
+"""Lion: steps of one size, by the sign of the momentum."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata.base.checks import message
+from kerata.base.registry import builtin
+from kerata.engine.hyper import Hyperparameter
+from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.parts import elementwise, rounded
+
+
+@builtin("optimizers", "lion")
+class Lion(Optimizer):
+    """w = w - learning_rate * sign(beta_1 * m + (1 - beta_1) * g); m = beta_2 * m + (1 - beta_2) * g.
+
+    Keeps half of Adam's state. All steps are of one size, so it wants a learning rate 3 to 10 times smaller than Adam's.
+
+    Args:
+        learning_rate: the size of a step.
+        beta_1: the share of m in the direction of the step.
+        beta_2: how much of m stays in a step.
+        See `Optimizer` for the others.
+
+    Source: Chen et al., Symbolic discovery of optimization algorithms, 2023, https://arxiv.org/abs/2302.06675.
+
+    >>> import kerata
+    >>> w = kerata.Variable(1.0)
+    >>> kerata.optimizers.Lion(0.1).apply([5.0], [w])
+    >>> round(float(w), 4)
+    0.9
+    """
+
+    slots = (("momentum",),)
+    beta_1 = Hyperparameter(low=0.0, high=1.0)
+    beta_2 = Hyperparameter(low=0.0, high=1.0)
+
+    def __init__(
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
+        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None,
+        name=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        if beta_1 == 0:
+            raise ValueError(message(self, "`beta_1` must be greater than 0 and at most 1", {"beta_1": beta_1},
+                                     "With 0 the steps are the signs of single gradients"))
+
+    def transform(self) -> Any:
+        return elementwise(self._rule, momentum=0.0)
+
+    def _rule(self, step: Any, rate: Any) -> Any:
+        beta_1, beta_2 = rounded(self.beta_1), rounded(self.beta_2)
+
+        def one(g: Any, p: Any, m: Any) -> Any:
+            return -rate * jnp.sign(m * beta_1 + g * (1.0 - beta_1)), m * beta_2 + g * (1.0 - beta_2)
+
+        return one

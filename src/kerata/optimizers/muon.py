@@ -1,0 +1,140 @@
+"""Muon: orthogonal steps for matrices, Adam's for everything else."""
+
+import re
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata.base.checks import check_positive_int
+from kerata.base.registry import builtin
+from kerata.engine.hyper import Hyperparameter
+from kerata.engine.variable import Variable
+from kerata.optimizers.adam import make_rule
+from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.parts import fill, transformation, update_each
+
+
+@builtin("optimizers", "muon")
+class Muon(Optimizer):
+    """m = momentum * m + g; W = W - learning_rate * scale * orthogonal(g + momentum * m) for matrices; AdamW for the rest.
+
+    orthogonal(X) is near U @ V.T of X = U S V.T, by a few steps X = a * X + (b * A + c * A @ A) @ X with A = X @ X.T. Output layers
+    are better left to AdamW too: name them in `exclude_layers`.
+
+    Args:
+        learning_rate: the size of a step.
+        adam_beta_1, adam_beta_2, epsilon: as in Adam, for what is not a matrix.
+        adam_weight_decay, weight_decay: the decay of what Adam's and Muon's rules update.
+        exclude_layers: patterns of paths that Adam's rule updates.
+        exclude_embeddings: whether it also updates those whose path has "embedding" in it.
+        muon_a, muon_b, muon_c: a, b and c.
+        adam_lr_ratio: a factor on Adam's learning rate.
+        momentum: how much of m stays in a step.
+        ns_steps: number of steps towards the orthogonal matrix.
+        nesterov: whether to use g + momentum * m, or m.
+        rms_rate: scale = rms_rate * sqrt(max(rows, columns)), so that learning rates for Adam fit; `None` for 1.
+        See `Optimizer` for the others.
+
+    Source: Jordan et al., Muon, 2024, https://kellerjordan.github.io/posts/muon; Liu et al., Muon is scalable for LLM training,
+    2025, https://arxiv.org/abs/2502.16982.
+
+    >>> import kerata
+    >>> w = kerata.Variable([[1.0, 0.0], [0.0, 1.0]])
+    >>> kerata.optimizers.Muon(0.1, weight_decay=None).apply([[[0.0, 1.0], [1.0, 0.0]]], [w])
+    >>> w.shape
+    (2, 2)
+    """
+
+    slots = (("momentum", "velocity"),)
+    adam_beta_1 = Hyperparameter(low=0.0, high=1.0)
+    adam_beta_2 = Hyperparameter(low=0.0, high=1.0)
+    adam_weight_decay = Hyperparameter(low=0.0)
+    epsilon = Hyperparameter(low=0.0)
+    muon_a = Hyperparameter()
+    muon_b = Hyperparameter()
+    muon_c = Hyperparameter()
+    adam_lr_ratio = Hyperparameter(low=0.0)
+    momentum = Hyperparameter(low=0.0, high=1.0)
+    rms_rate = Hyperparameter(low=0.0)
+
+    def __init__(
+        self, learning_rate=0.001, adam_beta_1=0.9, adam_beta_2=0.999, adam_weight_decay=0.004, epsilon=1e-7, weight_decay=0.004,
+        clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
+        loss_scale_factor=None, gradient_accumulation_steps=None, name=None, exclude_layers=None, exclude_embeddings=True,
+        muon_a=3.4445, muon_b=-4.7750, muon_c=2.0315, adam_lr_ratio=1, momentum=0.95, ns_steps=5, nesterov=True, rms_rate=0.2,
+        **kwargs,
+    ):  # fmt: skip
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+        self.adam_beta_1 = adam_beta_1
+        self.adam_beta_2 = adam_beta_2
+        self.adam_weight_decay = adam_weight_decay
+        self.epsilon = epsilon
+        self.exclude_layers = list(exclude_layers or [])
+        self.exclude_embeddings = bool(exclude_embeddings)
+        self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
+        self.adam_lr_ratio = adam_lr_ratio
+        self.momentum = momentum
+        self.ns_steps = check_positive_int(self, "ns_steps", ns_steps)
+        self.nesterov = bool(nesterov)
+        self.rms_rate = rms_rate
+        # Compiled patterns, because names are no part of a program's structure and this makes them so.
+        self._excluded = [re.compile(pattern) for pattern in self.exclude_layers]
+        if self.exclude_embeddings:
+            self._excluded.append(re.compile("(?i)embedding"))
+
+    def _is_adams(self, shape: tuple[int, ...], path: str) -> bool:
+        return len(shape) != 2 or any(pattern.search(path) for pattern in self._excluded)
+
+    def _weight_decay_of(self, variable: Variable) -> Any:
+        if not self._is_decayed(variable):
+            return None
+        return self.adam_weight_decay if self._is_adams(variable.shape, variable.path) else self.weight_decay
+
+    def transform(self) -> Any:
+        def split(tree: Any, params: Any, adams: bool) -> Any:
+            """The part of a dict that Adam's rule, or Muon's, updates."""
+            chosen = [path for path, p in params.items() if self._is_adams(p.shape, path) == adams]
+            return {path: tree[path] for path in chosen}
+
+        def init(params: Any) -> Any:
+            return {**fill(params, momentum=0.0), **fill(split(params, params, True), velocity=0.0)}
+
+        def update(grads: Any, state: Any, params: Any = None, *, step: Any, learning_rate: Any, **_: Any) -> Any:
+            momentum, updates = {}, {}
+            for adams in (False, True):
+                slots = {"momentum": split(state["momentum"], params, adams)}
+                rule = self._muon(learning_rate)
+                if adams:
+                    slots["velocity"] = state["velocity"]
+                    rule = self._adam(step, learning_rate * self.adam_lr_ratio)
+                some, slots = update_each(rule, split(grads, params, adams), slots, split(params, params, adams))
+                updates.update(some)
+                momentum.update(slots["momentum"])
+            after = {"momentum": {path: momentum[path] for path in params}, "velocity": slots["velocity"]}
+            return {path: updates[path] for path in params}, after
+
+        return transformation(init, update)
+
+    def _adam(self, step: Any, rate: Any) -> Any:
+        return make_rule(self.adam_beta_1, self.adam_beta_2, self.epsilon, step, rate)
+
+    def _muon(self, rate: Any) -> Any:
+        momentum, rms_rate = self.momentum, self.rms_rate
+
+        def one(g: Any, p: Any, m: Any) -> Any:
+            m = m + (g + m * (momentum - 1.0))
+            step = self._orthogonal(g + momentum * m if self.nesterov else m)
+            scale = 1.0 if rms_rate is None else max(p.shape) ** 0.5 * rms_rate
+            return -rate * step * scale, m
+
+        return one
+
+    def _orthogonal(self, x: Any) -> Any:
+        wide = x.shape[0] <= x.shape[1]
+        x = x if wide else x.T
+        x = x / (jnp.sqrt(jnp.sum(jnp.square(x))) + 1e-7)
+        for _ in range(self.ns_steps):
+            square = x @ x.T
+            x = self.muon_a * x + (self.muon_b * square + self.muon_c * square @ square) @ x
+        return x if wide else x.T

@@ -1,0 +1,75 @@
+"""RAdam: Adam that trusts its step sizes only once they are known well enough."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata.base.registry import builtin
+from kerata.engine.hyper import Hyperparameter
+from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.parts import complement, elementwise
+
+
+@builtin("optimizers", "radam", "RectifiedAdam", "rectified_adam")
+class RAdam(Optimizer):
+    """w = w - learning_rate * r * m_hat / (sqrt(v_hat) + epsilon), or w = w - learning_rate * m_hat as long as rho is small.
+
+    m_hat and v_hat are Adam's averages, corrected for their zero start. rho = rho_inf - 2 * t * beta_2**t / (1 - beta_2**t) is the
+    number of gradients that v stands for, rho_inf = 2 / (1 - beta_2) - 1, and
+    r**2 = (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho). It takes the place of a warmup.
+
+    Args:
+        learning_rate: the size of a step.
+        beta_1: how much of the average gradient stays in a step.
+        beta_2: how much of the average of squared gradients stays in a step.
+        epsilon: keeps the division finite.
+        sma_threshold: the rho from which on v is used.
+        See `Optimizer` for the others.
+
+    Source: Liu et al., On the variance of the adaptive learning rate and beyond, 2019, https://arxiv.org/abs/1908.03265;
+    names and defaults of TensorFlow Addons' RectifiedAdam. `optax.radam` computes the same.
+
+    >>> import kerata
+    >>> w = kerata.Variable(1.0)
+    >>> kerata.optimizers.RAdam(0.1).apply([5.0], [w])
+    >>> round(float(w), 4)
+    0.5
+    """
+
+    slots = (("momentum", "velocity"),)
+    beta_1 = Hyperparameter(low=0.0, high=1.0)
+    beta_2 = Hyperparameter(low=0.0, high=1.0)
+    epsilon = Hyperparameter(low=0.0)
+    sma_threshold = Hyperparameter()
+
+    def __init__(
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, sma_threshold=5.0, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
+        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None,
+        name=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.sma_threshold = sma_threshold
+
+    def transform(self) -> Any:
+        return elementwise(self._rule, momentum=0.0, velocity=0.0)
+
+    def _rule(self, step: Any, rate: Any) -> Any:
+        new_1, new_2, epsilon = complement(self.beta_1), complement(self.beta_2), self.epsilon
+        # 1 - beta**t without cancellation: rho is a small difference of large numbers.
+        bias_1, bias_2 = -jnp.expm1(step * jnp.log1p(-new_1)), -jnp.expm1(step * jnp.log1p(-new_2))
+        last = 2.0 / new_2 - 1.0
+        rho = last - 2.0 * step * (1.0 - bias_2) / bias_2
+        trusted = rho >= self.sma_threshold
+        known = jnp.where(trusted, rho, 5.0)
+        r = jnp.sqrt((known - 4.0) / (last - 4.0) * (known - 2.0) / (last - 2.0) * last / known)
+
+        def one(g: Any, p: Any, m: Any, v: Any) -> Any:
+            m = m + (g - m) * new_1
+            v = v + (jnp.square(g) - v) * new_2
+            return -rate * (m / bias_1) * jnp.where(trusted, r / (jnp.sqrt(v / bias_2) + epsilon), 1.0), m, v
+
+        return one
