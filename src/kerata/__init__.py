@@ -11,6 +11,7 @@ from kerata import callbacks as callbacks
 from kerata import config as config
 from kerata import constraints as constraints
 from kerata import datasets as datasets
+from kerata import diagnosis as diagnosis
 from kerata import initializers as initializers
 from kerata import layers as layers
 from kerata import losses as losses

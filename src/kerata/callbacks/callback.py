@@ -114,6 +114,11 @@ class CallbackList(Callback):
             self.set_model(model)
         self.set_params(params)
 
+    def on_progress(self, done: int, logs: dict[str, Any]) -> None:
+        for callback in self.callbacks:
+            if getattr(callback, "follows_progress", False):
+                callback.on_progress(done, logs)
+
     def append(self, callback: Any) -> None:
         self.callbacks.append(callback)
 
@@ -151,16 +156,22 @@ def defines(callback: Any, hooks: tuple[str, ...]) -> bool:
 
 def _forward(name: str) -> Any:
     plain = getattr(Callback, name)
+    numbered = "epoch" in name or "batch" in name
 
-    def call(self: CallbackList, *args: Any, **kwargs: Any) -> None:
+    def call(self: CallbackList, *args: Any, logs: dict[str, Any] | None = None) -> None:
+        # Logs may come by place or by name, and are a dict for every callback.
+        given = list(args)
+        if len(given) > numbered:
+            logs = given.pop()
+        logs = {} if logs is None else logs
         for callback in self.callbacks:
             method = getattr(callback, name, None)
-            if method is not None and getattr(method, "__func__", None) is not plain or name.startswith("on_train_batch"):
-                method(*args, **kwargs)
+            if method is not None:
+                method(*given, logs)
 
     call.__name__, call.__doc__ = name, plain.__doc__
     return call
 
 
-for _name in [name for name in vars(Callback) if name.startswith("on_")]:
+for _name in [name for name in vars(Callback) if name.startswith("on_") and name != "on_progress"]:
     setattr(CallbackList, _name, _forward(_name))

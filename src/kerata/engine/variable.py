@@ -216,11 +216,11 @@ class Variable:
 
     def assign_add(self, value: Any) -> None:
         """Adds to the value."""
-        self.assign(self.value + value)
+        self.assign(self.value + jnp.asarray(_plain(value), self._dtype))
 
     def assign_sub(self, value: Any) -> None:
         """Subtracts from the value."""
-        self.assign(self.value - value)
+        self.assign(self.value - jnp.asarray(_plain(value), self._dtype))
 
     def __jax_array__(self) -> Any:
         return self.value

@@ -31,7 +31,7 @@ class KeepsType(Layer):
 
 
 def mixes_samples(activation: Any) -> bool:
-    """Whether an activation may let samples influence each other: a person's own function may, a built-in one does not."""
+    """Whether an activation may let samples influence each other: a user's own function may, a built-in one does not."""
     if isinstance(activation, Layer):
         return activation.mixes_samples
     return home_of(activation) is None
@@ -93,8 +93,10 @@ class Dense(Layer):
 
     def build(self, input_shape):
         features = check_features(self, input_shape)
-        self.kernel = self.add_weight((features, self.units), self.kernel_initializer, name="kernel",
-                                      regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)  # fmt: skip
+        self.kernel = self.add_weight(
+            (features, self.units), self.kernel_initializer, name="kernel",
+            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
+        )  # fmt: skip
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias",
@@ -102,7 +104,10 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs):
-        x = jnp.matmul(inputs, self.kernel.value)  # (batch, ..., units)
+        # As one matrix: inside a loop, XLA runs the kernel's gradient of a product with more axes slowly on a CPU.
+        flat = jnp.reshape(inputs, (-1, inputs.shape[-1])) if inputs.ndim > 2 else inputs
+        x = jnp.matmul(flat, self.kernel.value)  # (batch * ..., units)
+        x = jnp.reshape(x, (*inputs.shape[:-1], self.units)) if inputs.ndim > 2 else x
         if self.bias is not None:
             x = x + self.bias.value
         return self.activation(x)
@@ -122,8 +127,8 @@ def check_features(layer: Layer, input_shape: Any) -> int:
     """The size of the last axis, which weights depend on, so it must be known."""
     features = input_shape[-1] if input_shape else None
     if features is None:
-        raise ValueError(message(layer, "the last axis of the input must have a known size", {"input_shape": input_shape},
-                                 "Give it in Input(shape=...), or call the layer on data"))
+        raise ValueError(message(layer, "the last axis of the input must have a known size",
+                                 {"input_shape": input_shape}, "Give it in Input(shape=...), or call the layer on data"))
     return int(features)
 
 
@@ -131,8 +136,8 @@ def check_features(layer: Layer, input_shape: Any) -> int:
 class EinsumDense(Layer):
     """outputs = activation(einsum(equation, inputs, kernel) + bias).
 
-    A dense layer over any axes: `"ab,bc->ac"` is `Dense`, `"abc,cd->abd"` is `Dense` on a sequence. An ellipsis stands for
-    axes that the kernel does not touch.
+    A dense layer over any axes: `"ab,bc->ac"` is `Dense`, `"abc,cd->abd"` is `Dense` on a sequence. An ellipsis stands
+    for axes that the kernel does not touch.
 
     Args:
         equation: what to sum over, the inputs first, e.g. `"...x,xy->...y"`.
@@ -226,7 +231,8 @@ class EinsumShapes:
             raise ValueError(message(owner, "`equation` must have the form 'X,Y->Z', '...X,Y->...Z' or 'X...,Y->Z...'",
                                      {"equation": equation}))
         self.owner, self.equation, self.bias_axes, self.output_shape = owner, equation, bias_axes, output_shape
-        self.left, self.inputs, self.right, self.kernel, self.outputs = bool(found[1]), found[2], bool(found[3]), found[4], found[6]
+        self.inputs, self.kernel, self.outputs = found[2], found[4], found[6]
+        self.left, self.right = bool(found[1]), bool(found[3])
         for letters, where, known in (
             (self.outputs, "input or kernel", self.inputs + self.kernel),
             (self.kernel, "input or output", self.inputs + self.outputs),
@@ -247,7 +253,7 @@ class EinsumShapes:
         end = tuple(input_shape[len(self.inputs) :]) if self.right else ()
         shape = (input_shape[0], *middle, *self.output_shape, *end)
         if len(shape) != len(self.outputs) + extra:
-            raise ValueError(message(self.owner, "`output_shape` must have a size for each axis of the output but the first",
+            raise ValueError(message(self.owner, "`output_shape` must have a size for each axis but the batch's",
                                      {"equation": self.equation, "output_shape": self.output_shape}))
         return shape
 
@@ -259,7 +265,7 @@ class EinsumShapes:
         of_output = dict(zip(self.outputs, output[skip:], strict=False))
         for letter, size in of_input.items():
             if of_output.get(letter) not in (None, size):
-                raise ValueError(message(self.owner, f"the axis {letter!r} has different sizes in input and `output_shape`",
+                raise ValueError(message(self.owner, f"the axis {letter!r} must have one size in input and output",
                                          {"input_shape": tuple(input_shape), "output_shape": self.output_shape}))
         return of_input, of_output
 

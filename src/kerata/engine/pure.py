@@ -1,0 +1,48 @@
+"""A layer or model as a pure function of its state."""
+
+from typing import Any
+
+
+from kerata.engine.scope import Scope
+
+
+def state_of(layer: Any) -> dict[str, list[Any]]:
+    """The state of a layer or model: the values of its trainable and of its other variables.
+
+    >>> import kerata
+    >>> layer = kerata.layers.Dense(2)
+    >>> layer.build((None, 3))
+    >>> [value.shape for value in state_of(layer)["trainable"]]
+    [(3, 2), (2,)]
+    """
+    return {"trainable": [v.value for v in layer.trainable_variables],
+            "others": [v.value for v in layer.non_trainable_variables]}  # fmt: skip
+
+
+def call_pure(layer: Any, state: dict[str, list[Any]], inputs: Any, training: bool = False, key: Any = None,
+              hypers: dict[tuple[int, str], Any] | None = None) -> tuple[Any, dict[str, list[Any]], list[Any]]:  # fmt: skip
+    """Calls a layer or model as a pure function; `jax.jit`, `jax.grad` and `jax.vmap` apply to it.
+
+    Args:
+        layer: a built layer or model. Nothing of it changes.
+        state: as `state_of` gives it.
+        inputs: what the layer is called on.
+        training: whether dropout and the like are on.
+        key: uint32 of shape (2,), of all random draws.
+        hypers: values for hyperparameters, by (id of the owner, name).
+
+    Returns:
+        The outputs, the state after the call, and the losses that layers added.
+
+    >>> import jax, kerata, numpy as np
+    >>> model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(2), kerata.layers.BatchNormalization()])
+    >>> state = state_of(model)
+    >>> outputs, after, losses = jax.jit(lambda s, x: call_pure(model, s, x, training=True))(state, np.eye(3))
+    >>> outputs.shape, [v.shape for v in after["others"]]
+    ((3, 2), [(2,), (2,)])
+    """
+    trainable, others = layer.trainable_variables, layer.non_trainable_variables
+    scope = Scope([*trainable, *others], [*state["trainable"], *state["others"]], hypers, key)
+    with scope:
+        outputs = layer(inputs, training=training)
+    return outputs, {"trainable": scope.read(trainable), "others": scope.read(others)}, scope.losses

@@ -1,0 +1,366 @@
+"""Training: every form of model and data, freezing, hyperparameters as values, determinism, interruption."""
+
+import os
+import signal
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pandas as pd
+import pytest
+
+import kerata
+from kerata.engine import call_pure, program, state_of
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((70, 6), np.float32)
+Y = (X[:, :1] > 0).astype(np.float32)
+
+
+def small(*middle, **compile):
+    model = kerata.Sequential([kerata.Input((6,)), kerata.layers.Dense(8), *middle, kerata.layers.Dense(1)])
+    model.compile(**{"optimizer": "adam", "loss": "mse", **compile})
+    return model
+
+
+def weights_equal(a, b):
+    return all((p == q).all() for p, q in zip(a, b, strict=True))
+
+
+class Subclassed(kerata.Model):
+    def __init__(self):
+        super().__init__()
+        self.inner = kerata.layers.Dense(4, activation="relu")
+        self.drop = kerata.layers.Dropout(0.3)
+        self.out = kerata.layers.Dense(1)
+
+    def call(self, x, training=False):
+        return self.out(self.drop(self.inner(x), training=training))
+
+
+class Scaled(kerata.layers.Layer):
+    """A layer of one's own, with a penalty and a counter."""
+
+    def __init__(me, units):
+        super().__init__()
+        me.units = units
+
+    def build(me, shape):
+        me.w = me.add_weight(shape=(shape[-1], me.units), initializer="glorot_uniform", name="w")
+        me.calls = me.add_weight(shape=(), initializer="zeros", trainable=False, name="calls")
+
+    def call(me, x):
+        me.add_loss(1e-2 * jnp.sum(jnp.square(me.w)))
+        me.calls.assign_add(1.0)
+        return jnp.matmul(x, me.w)
+
+
+class OwnStep(kerata.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = kerata.layers.Dense(1)
+        self.tracker = kerata.metrics.Mean(name="loss")
+
+    def call(self, x):
+        return self.dense(x)
+
+    @property
+    def metrics(self):
+        return [self.tracker]
+
+    def train_step(self, state, data):
+        trainable, others, slots, metrics = state
+        x, y = data
+
+        def objective(trainable):
+            y_pred, updated = self.stateless_call(trainable, others, x, training=True)
+            return jnp.mean(jnp.square(y_pred - y)), updated
+
+        (loss, others), grads = jax.value_and_grad(objective, has_aux=True)(trainable)
+        trainable, slots = self.optimizer.stateless_apply(slots, grads, trainable)
+        metrics = self.tracker.stateless_update_state(metrics, loss)
+        return {"loss": self.tracker.stateless_result(metrics)}, (trainable, others, slots, metrics)
+
+
+def falls(history):
+    return history.history["loss"][-1] < history.history["loss"][0]
+
+
+# Models
+
+def test_a_subclassed_model():
+    model = Subclassed()
+    model.compile(kerata.optimizers.Adam(0.05), "mse", metrics=["mae"])
+    history = model.fit(X, Y, epochs=8, verbose=0)
+    assert falls(history) and set(history.history) == {"loss", "mae"}
+    assert model.predict(X[:3], verbose=0).shape == (3, 1)
+
+
+def test_a_layer_of_ones_own_in_a_deferred_model():
+    model = kerata.Sequential([Scaled(3), kerata.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert falls(model.fit(X, Y, epochs=3, batch_size=10, verbose=0))
+    assert model.layers[0].calls.numpy() == 21.0
+
+
+def test_a_train_step_of_ones_own_equals_the_built_in_one():
+    own, plain = OwnStep(), kerata.Sequential([kerata.layers.Dense(1)])
+    for model in (own, plain):
+        model.build((None, 6))
+    own.set_weights(plain.get_weights())
+    own.compile(kerata.optimizers.Adam(0.05))
+    plain.compile(kerata.optimizers.Adam(0.05), "mse")
+    for model in (own, plain):
+        model.fit(X, Y, epochs=3, batch_size=14, shuffle=False, verbose=0)
+    np.testing.assert_allclose(own.get_weights()[0], plain.get_weights()[0], rtol=1e-5)
+    assert own.history.history["loss"] == pytest.approx(plain.history.history["loss"], rel=1e-5)
+
+
+def test_dicts_of_inputs_and_outputs():
+    a, b = kerata.Input((6,), name="a"), kerata.Input((6,), name="b")
+    outputs = {"o": kerata.layers.Dense(1, name="first")(a + b), "q": kerata.layers.Dense(2, name="second")(a * 2.0)}
+    model = kerata.Model({"a": a, "b": b}, outputs)
+    model.compile("adam", {"o": "mse", "q": "mae"}, metrics={"o": ["mae"]})
+    history = model.fit({"a": X, "b": X}, {"o": Y, "q": X[:, :2]}, epochs=2, verbose=0).history
+    assert set(history) == {"loss", "o_loss", "q_loss", "o_mae"}
+    predicted = model.predict({"a": X, "b": X}, verbose=0)
+    assert {name: value.shape for name, value in predicted.items()} == {"o": (70, 1), "q": (70, 2)}
+
+
+def test_an_optax_transformation():
+    assert falls(small(optimizer=optax.adam(1e-2)).fit(X, Y, epochs=3, verbose=0))
+
+
+# Freezing
+
+@pytest.mark.parametrize("when", ["before compile", "after compile"])
+def test_frozen_layers_stay_as_they_are(when):
+    inner = kerata.Sequential([kerata.Input((6,)), kerata.layers.Dense(4), kerata.layers.BatchNormalization()])
+    x = kerata.Input((6,))
+    model = kerata.Model(x, kerata.layers.Dense(1)(inner(x)))
+    if when == "before compile":
+        inner.trainable = False
+    model.compile("adam", "mse")
+    if when == "after compile":
+        model.fit(X, Y, epochs=1, verbose=0)
+        inner.trainable = False
+    before, head = inner.get_weights(), model.layers[-1].get_weights()
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert weights_equal(before, inner.get_weights())
+    assert not weights_equal(head, model.layers[-1].get_weights())
+    assert len(model.trainable_variables) == 2
+
+
+def test_a_layer_can_be_frozen_deep_inside_and_thawed():
+    deep = kerata.layers.Dense(3)
+    model = kerata.Sequential([kerata.Input((6,)), kerata.Sequential([kerata.Sequential([deep])]), kerata.layers.Dense(1)])
+    model.compile("adam", "mse")
+    deep.trainable = False
+    before = deep.get_weights()
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert weights_equal(before, deep.get_weights())
+    deep.trainable = True
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert not weights_equal(before, deep.get_weights())
+
+
+# Programs
+
+def test_numbers_that_a_person_would_try_never_compile_again():
+    model = small(kerata.layers.Dropout(0.2), optimizer=kerata.optimizers.Adam(1e-2, clipnorm=1.0))
+    model.fit(X, Y, epochs=1, verbose=0)
+    before = dict(program.counts)
+    model.optimizer.learning_rate = 1e-3
+    model.optimizer.beta_1 = 0.5
+    model.optimizer.clipnorm = 0.1
+    model.layers[1].rate = 0.5
+    model.fit(X, Y, epochs=1, verbose=0)
+    model.optimizer.learning_rate.assign(3e-4)
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert program.counts == before
+    assert float(model.optimizer.learning_rate) == pytest.approx(3e-4)
+
+
+def test_the_learning_rate_takes_effect():
+    model = small(optimizer=kerata.optimizers.SGD(0.1))
+    model.fit(X, Y, epochs=1, verbose=0)
+    model.optimizer.learning_rate = 0.0
+    before = model.get_weights()
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert weights_equal(before, model.get_weights())
+
+
+def test_a_fresh_model_of_the_same_structure_runs_the_same_program():
+    small(kerata.layers.BatchNormalization()).fit(X, Y, epochs=1, verbose=0, validation_split=0.2)
+    before = dict(program.counts)
+    small(kerata.layers.BatchNormalization()).fit(X, Y, epochs=1, verbose=0, validation_split=0.2)
+    assert program.counts == before
+
+
+def test_models_that_differ_do_not_share_a_program():
+    reference = {}
+    for activation in ("relu", "tanh"):
+        kerata.utils.set_random_seed(1)
+        model = kerata.Sequential([kerata.Input((6,)), kerata.layers.Dense(8, activation=activation), kerata.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        reference[activation] = model.fit(X, Y, epochs=1, verbose=0).history["loss"][0]
+    assert reference["relu"] != reference["tanh"]
+
+
+def test_folds_of_slightly_different_sizes_run_the_same_program():
+    small().fit(X[:61], Y[:61], epochs=1, verbose=0)
+    before = program.counts["compiled"]
+    small().fit(X[:62], Y[:62], epochs=1, verbose=0)
+    assert program.counts["compiled"] == before
+
+
+def test_call_pure_changes_nothing_and_can_be_vmapped():
+    model = kerata.Sequential([kerata.Input((6,)), kerata.layers.BatchNormalization(), kerata.layers.Dropout(0.5)])
+    state, before = state_of(model), model.get_weights()
+    keys = jnp.arange(6, dtype=jnp.uint32).reshape(3, 2)
+    outputs, after, _ = jax.vmap(lambda key: call_pure(model, state, X, training=True, key=key))(keys)
+    assert outputs.shape == (3, 70, 6) and not np.array_equal(outputs[0], outputs[1])
+    assert weights_equal(before, model.get_weights())
+    assert not np.array_equal(after["others"][0][0], before[2])
+
+
+# Data
+
+def generate():
+    rng = np.random.default_rng(0)
+    while True:
+        first = rng.integers(0, 60)
+        yield X[first : first + 10], Y[first : first + 10]
+
+
+class Numbered(kerata.utils.PyDataset):
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        return X[index * 10 : index * 10 + 10], Y[index * 10 : index * 10 + 10]
+
+
+SOURCES = {
+    "arrays": lambda: (X, Y), "jax": lambda: (jnp.asarray(X), jnp.asarray(Y)), "lists": lambda: (X.tolist(), Y.tolist()),
+    "frame": lambda: (pd.DataFrame(X), pd.Series(Y[:, 0])), "pydataset": lambda: (Numbered(), None),
+    "iterable": lambda: ([(X[:35], Y[:35]), (X[35:], Y[35:])].__iter__, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["arrays", "jax", "lists", "frame", "pydataset"])
+def test_sources(kind):
+    assert falls(small(optimizer=kerata.optimizers.Adam(0.05)).fit(*SOURCES[kind](), epochs=3, verbose=0))
+
+
+def test_a_generator_with_steps():
+    history = small(optimizer=kerata.optimizers.Adam(0.05)).fit(generate(), steps_per_epoch=5, epochs=4, verbose=0)
+    assert len(history.epoch) == 4 and falls(history)
+
+
+def test_batches_and_arrays_give_the_same_run():
+    """The same batches by a data set, in order, and by arrays without shuffling."""
+    runs = []
+    for x, y, options in ((X, Y, {"batch_size": 10, "shuffle": False}), (Numbered(), None, {"shuffle": False})):
+        kerata.utils.set_random_seed(5)
+        model = small()
+        model.fit(x, y, epochs=2, verbose=0, **options)
+        runs.append(model.get_weights())
+    for a, b in zip(*runs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_a_generator_that_ends_early_warns():
+    with pytest.warns(UserWarning, match="the data ended after 3 batches of 5"):
+        small().fit(iter([(X, Y)] * 3), steps_per_epoch=5, epochs=2, verbose=0)
+
+
+def test_a_generator_that_raises_leaves_a_usable_model():
+    def broken():
+        yield X, Y
+        raise RuntimeError("the disk is gone")
+
+    model = small()
+    with pytest.raises(RuntimeError, match="the disk is gone"):
+        model.fit(broken(), steps_per_epoch=5, verbose=0)
+    assert np.isfinite(model.predict(X, verbose=0)).all()
+
+
+# Determinism
+
+def run_with(seed=3, **options):
+    kerata.utils.set_random_seed(seed)
+    model = small(kerata.layers.Dropout(0.5))
+    model.fit(X, Y, epochs=2, **{"verbose": 0, **options})
+    return model.get_weights()
+
+
+def test_a_seed_makes_runs_equal_whatever_watches_them(capsys):
+    reference = run_with()
+    assert weights_equal(reference, run_with())
+    assert weights_equal(reference, run_with(verbose=1))
+    assert weights_equal(reference, run_with(verbose=2))
+    every_batch = kerata.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+    assert weights_equal(reference, run_with(callbacks=[every_batch]))
+    assert not weights_equal(reference, run_with(seed=4))
+
+
+def test_fit_takes_a_seed_of_its_own():
+    model = small(kerata.layers.Dropout(0.5))
+    start = model.get_weights()
+    results = []
+    for _ in range(2):
+        model.set_weights(start)
+        model.compile("adam", "mse")
+        model.fit(X, Y, epochs=2, verbose=0, seed=7)
+        results.append(model.get_weights())
+    assert weights_equal(*results)
+
+
+# Trouble
+
+def test_the_step_at_which_the_loss_went_bad_is_named():
+    with pytest.warns(UserWarning, match=r"NaN or infinite at step \d+"):
+        small(optimizer=kerata.optimizers.SGD(1e10)).fit(X, Y, epochs=3, verbose=0)
+
+
+def test_ctrl_c_leaves_a_usable_model_and_its_history():
+    model = small()
+
+    def interrupt(epoch, logs):
+        if epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=100, verbose=0, callbacks=[kerata.callbacks.LambdaCallback(on_epoch_end=interrupt)])
+    assert 2 <= len(model.history.history["loss"]) <= 4
+    assert np.isfinite(model.predict(X, verbose=0)).all()
+    assert falls(model.fit(X, Y, epochs=3, verbose=0))
+
+
+def test_an_array_that_someone_holds_survives_training():
+    model = small()
+    held = model.layers[0].kernel.value
+    copy = np.array(held)
+    model.fit(X, Y, epochs=2, verbose=0)
+    np.testing.assert_array_equal(held, copy)
+
+
+def test_callbacks_may_set_weights_in_the_middle():
+    model = small(optimizer=kerata.optimizers.SGD(0.0))
+    target = [np.full_like(w, 0.25) for w in model.get_weights()]
+    model.fit(X, Y, epochs=3, verbose=0, callbacks=[
+        kerata.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: model.set_weights(target) if epoch == 1 else None)
+    ])  # fmt: skip
+    assert weights_equal(target, model.get_weights())
+
+
+def test_no_warning_in_a_plain_run():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = small(kerata.layers.Dropout(0.1), metrics=["mae"])
+        model.fit(X, Y, epochs=2, verbose=0, validation_split=0.2)
+        model.evaluate(X, Y, verbose=0)
+        model.predict(X, verbose=0)
