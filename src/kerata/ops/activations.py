@@ -3,13 +3,12 @@
 `kerata.activations` gives them their names as activations.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from kerata.engine.scope import note
 from kerata.engine.symbolic import traceable
+from kerata.ops.forms import as_axes, as_float
 
 
 @traceable
@@ -91,7 +90,7 @@ def sigmoid(x):
     >>> float(kerata.ops.sigmoid(0.0))
     0.5
     """
-    x = jnp.asarray(x)
+    x = as_float(jnp.asarray(x))
     y = jax.nn.sigmoid(x)
     note(y, "logits", ("sigmoid", x))
     return y
@@ -187,8 +186,8 @@ def softmax(x, axis=-1):
     >>> kerata.ops.softmax(np.array([0.0, 0.0])).tolist()
     [0.5, 0.5]
     """
-    x = jnp.asarray(x)
-    y = jax.nn.softmax(x, axis=_axes(axis))
+    x = as_float(jnp.asarray(x))
+    y = jax.nn.softmax(x, axis=as_axes(axis))
     if axis in (-1, x.ndim - 1):
         note(y, "logits", ("softmax", x))
     return y
@@ -197,14 +196,15 @@ def softmax(x, axis=-1):
 @traceable
 def log_softmax(x, axis=-1):
     """log(softmax(x)) along `axis`."""
-    return jax.nn.log_softmax(jnp.asarray(x), axis=_axes(axis))
+    return jax.nn.log_softmax(jnp.asarray(x), axis=as_axes(axis))
 
 
 @traceable
 def sparsemax(x, axis=-1):
     """max(x - t, 0) with t such that the sum along `axis` is 1: a softmax with zeros.
 
-    Source: Martins and Astudillo, "From softmax to sparsemax", 2016.
+    Source: Martins and Astudillo, "From softmax to sparsemax", 2016. Keras 3.15 sums partial sums for t, so that its
+    rows do not sum to 1.
     """
     x = jnp.asarray(x)
     down = jnp.flip(jnp.sort(x, axis=axis), axis)
@@ -213,10 +213,6 @@ def sparsemax(x, axis=-1):
     inside = 1 + count * down > total
     size = jnp.sum(inside, axis=axis, keepdims=True)
     return jnp.maximum(x - (jnp.sum(jnp.where(inside, down, 0), axis=axis, keepdims=True) - 1) / size, 0)
-
-
-def _axes(axis: Any) -> Any:
-    return tuple(axis) if isinstance(axis, list) else axis
 
 
 swish, hard_swish = silu, hard_silu

@@ -11,7 +11,6 @@ from jax import lax
 from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import is_symbolic, traceable
 from kerata.engine.variable import Variable, standardize_dtype
-from kerata.ops.forms import unary
 
 # Conversion.
 
@@ -80,7 +79,10 @@ def dtype(x):
     return standardize_dtype(x.dtype if hasattr(x, "dtype") else jnp.asarray(x).dtype)
 
 
-stop_gradient = unary("stop_gradient", lax.stop_gradient, "x, as a constant for derivatives.")
+@traceable
+def stop_gradient(variable):
+    """x, as a constant for derivatives."""
+    return lax.stop_gradient(jnp.asarray(variable))
 
 
 # Control flow.
