@@ -119,7 +119,8 @@ ROWS = [
     row("FalseNegatives", "binary", thresholds=[0.0, 0.5, 1.0]),
     *[row(name, data, **arguments) for name in ("Precision", "Recall") for data, arguments in (
         ("binary", {}), ("binary_flat", {}), ("multi_label", {"thresholds": 0.3}),
-        ("binary", {"thresholds": [0.7, 0.2]}), ("classes", {"top_k": 2}), ("classes", {"class_id": 1}), ("classes", {"top_k": 2, "class_id": 3}),
+        ("binary", {"thresholds": [0.7, 0.2]}), ("classes", {"top_k": 2}), ("classes", {"class_id": 1}),
+        ("classes", {"top_k": 2, "class_id": 3}),
         ("binary", {"thresholds": [i / 20 for i in range(21)]}))],
     *[row(name, "binary", **{argument: 0.6}, num_thresholds=n) for n in (1, 11, 200) for name, argument in (
         ("SensitivityAtSpecificity", "specificity"), ("SpecificityAtSensitivity", "sensitivity"),

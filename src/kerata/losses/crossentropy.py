@@ -15,7 +15,7 @@ from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import note, noted
-from kerata.losses.loss import LossFunctionWrapper, as_array, convert
+from kerata.losses.loss import LossFunctionWrapper, as_array, convert, fit_ranks
 
 MEAN = "sum_over_batch_size"
 
@@ -113,6 +113,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
 
 def _binary(owner: str, y_true: Any, y_pred: Any, from_logits: bool) -> tuple[Any, Any]:
     """(cross-entropy, probability) of each number."""
+    y_true, y_pred = fit_ranks(y_true, y_pred)
     if y_true.shape != y_pred.shape:
         raise ValueError(message(owner, "labels must have the shape of the predictions",
                                  {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape}))
@@ -151,6 +152,7 @@ def binary_focal_crossentropy(
     y_pred = as_array(y_pred)
     y_true = _smooth(jnp.asarray(y_true, y_pred.dtype), label_smoothing, 0.5)
     values, p = _binary("binary_focal_crossentropy", y_true, y_pred, from_logits)
+    y_true = fit_ranks(y_true, y_pred)[0]
     values = _power(1.0 - (y_true * p + (1 - y_true) * (1 - p)), gamma) * values
     if apply_class_balancing:
         values = (y_true * alpha + (1 - y_true) * (1 - alpha)) * values

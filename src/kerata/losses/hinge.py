@@ -5,16 +5,17 @@ from typing import Any
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
-from kerata.losses.loss import LossFunctionWrapper, as_array
+from kerata.losses.loss import LossFunctionWrapper, as_array, fit_ranks
 
 MEAN = "sum_over_batch_size"
 
 
-def _as_signs(y_true: Any, dtype: Any) -> Any:
-    """Labels 0 and 1 as -1 and 1; others as they are."""
-    y_true = jnp.asarray(y_true, dtype)
+def _products(y_true: Any, y_pred: Any) -> Any:
+    """y_true y_pred, with labels 0 and 1 as -1 and 1."""
+    y_pred = as_array(y_pred)
+    y_true, y_pred = fit_ranks(jnp.asarray(y_true, y_pred.dtype), y_pred)
     binary = jnp.all((y_true == 0) | (y_true == 1))
-    return jnp.where(binary, 2 * y_true - 1, y_true)
+    return jnp.where(binary, 2 * y_true - 1, y_true) * y_pred
 
 
 @builtin("losses")
@@ -24,15 +25,13 @@ def hinge(y_true, y_pred):
     >>> float(hinge([0.0, 1.0], [-2.0, 0.5]))
     0.25
     """
-    y_pred = as_array(y_pred)
-    return jnp.mean(jnp.maximum(1.0 - _as_signs(y_true, y_pred.dtype) * y_pred, 0.0), axis=-1)
+    return jnp.mean(jnp.maximum(1.0 - _products(y_true, y_pred), 0.0), axis=-1)
 
 
 @builtin("losses")
 def squared_hinge(y_true, y_pred):
     """mean(max(0, 1 - y_true y_pred)²) over the last axis; labels are -1 and 1, or 0 and 1."""
-    y_pred = as_array(y_pred)
-    return jnp.mean(jnp.square(jnp.maximum(1.0 - _as_signs(y_true, y_pred.dtype) * y_pred, 0.0)), axis=-1)
+    return jnp.mean(jnp.square(jnp.maximum(1.0 - _products(y_true, y_pred), 0.0)), axis=-1)
 
 
 @builtin("losses")

@@ -43,6 +43,8 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
 class _Overlap(LossFunctionWrapper):
     """A loss that sums over samples too, unless `axis` leaves them apart."""
 
+    axis: int | tuple[int, ...] | None
+
     @property
     def mixes_samples(self) -> bool:  # type: ignore[override]
         axes = self.axis if isinstance(self.axis, (list, tuple)) else (self.axis,)

@@ -95,8 +95,8 @@ def kl_divergence(y_true, y_pred):
 @builtin("losses")
 def poisson(y_true, y_pred):
     """mean(y_pred - y_true log(y_pred + epsilon)) over the last axis, for counts."""
-    y_pred = as_array(y_pred)
-    return jnp.mean(y_pred - jnp.asarray(y_true, y_pred.dtype) * jnp.log(y_pred + epsilon()), axis=-1)
+    y_true, y_pred = _prepare(y_true, y_pred)
+    return jnp.mean(y_pred - y_true * jnp.log(y_pred + epsilon()), axis=-1)
 
 
 @builtin("losses")

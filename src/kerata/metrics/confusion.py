@@ -114,6 +114,10 @@ class _Confusion(Metric):
     """
 
     _counts: tuple[str, ...] = ()
+    true_positives: Variable
+    true_negatives: Variable
+    false_positives: Variable
+    false_negatives: Variable
     thresholds: list[float]
     top_k: int | None = None
     class_id: int | None = None
@@ -130,6 +134,10 @@ class _Confusion(Metric):
                                 dtype=config.floatx())  # fmt: skip
         for key in self._counts:
             self._count(key).assign_add(found[key])
+
+    @staticmethod
+    def _share(first: Variable, second: Variable) -> Any:
+        return divide_no_nan(first.value, first.value + second.value)
 
     def _one_or_all(self, result: Any) -> Any:
         return result[0] if len(self.thresholds) == 1 else result
@@ -214,8 +222,8 @@ class _Share(_Confusion):
         self._make_counts()
 
     def result(self) -> Any:
-        first, second = (self._count(key).value for key in self._counts)
-        return self._one_or_all(divide_no_nan(first, first + second))
+        first, second = (self._count(key) for key in self._counts)
+        return self._one_or_all(self._share(first, second))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "thresholds": self.init_thresholds}
@@ -274,15 +282,15 @@ class _BestAt(_Confusion):
 
     @property
     def _sensitivity(self) -> Any:
-        return divide_no_nan(self.true_positives.value, self.true_positives + self.false_negatives)
+        return self._share(self.true_positives, self.false_negatives)
 
     @property
     def _specificity(self) -> Any:
-        return divide_no_nan(self.true_negatives.value, self.true_negatives + self.false_positives)
+        return self._share(self.true_negatives, self.false_positives)
 
     @property
     def _precision(self) -> Any:
-        return divide_no_nan(self.true_positives.value, self.true_positives + self.false_positives)
+        return self._share(self.true_positives, self.false_positives)
 
 
 @entered()

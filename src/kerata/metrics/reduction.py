@@ -86,7 +86,7 @@ class Mean(Metric):
     2.0
     """
 
-    def __init__(self, name="mean", dtype=None):
+    def __init__(self, name: str | None = "mean", dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
         self.total = self._add_zeros("total")
         self.count = self._add_zeros("count")
@@ -114,7 +114,7 @@ class MeanMetricWrapper(Mean):
     # Names of attributes that the function takes as arguments.
     _passed: tuple[str, ...] = ()
 
-    def __init__(self, fn, name=None, dtype=None, **kwargs):
+    def __init__(self, fn, name: str | None = None, dtype: Any = None, **kwargs: Any):
         super().__init__(name=name, dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs

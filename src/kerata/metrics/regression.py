@@ -149,8 +149,8 @@ class R2Score(Metric):
     def result(self) -> Any:
         if not self.built:
             return jnp.zeros((), self.dtype)
-        total = self.squared_sum - self.sum * (self.sum / self.count)
-        scores = 1 - self.total_mse / total
+        total = self.squared_sum.value - jnp.square(self.sum.value) / self.count.value
+        scores = 1 - self.total_mse.value / total
         scores = jnp.where(jnp.isinf(scores), 0.0, scores)
         if self.class_aggregation == "uniform_average":
             score = jnp.mean(scores)
@@ -161,5 +161,6 @@ class R2Score(Metric):
         if self.num_regressors == 0:
             return score
         # With no more samples than inputs the adjusted score does not exist: the plain one then.
-        left = self.num_samples - self.num_regressors - 1
-        return jnp.where(left > 0, 1 - (1 - score) * divide_no_nan(self.num_samples - 1, left), score)
+        samples = self.num_samples.value
+        left = samples - self.num_regressors - 1
+        return jnp.where(left > 0, 1 - (1 - score) * divide_no_nan(samples - 1, left), score)
