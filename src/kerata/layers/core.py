@@ -31,7 +31,7 @@ class KeepsType(Layer):
 
 
 def mixes_samples(activation: Any) -> bool:
-    """Whether an activation may let samples influence each other: a user's own function may, a built-in one does not."""
+    """Whether an activation may let samples influence each other: a user's own function may, a built-in one not."""
     if isinstance(activation, Layer):
         return activation.mixes_samples
     return home_of(activation) is None
@@ -128,7 +128,7 @@ def check_features(layer: Layer, input_shape: Any) -> int:
     features = input_shape[-1] if input_shape else None
     if features is None:
         raise ValueError(message(layer, "the last axis of the input must have a known size",
-                                 {"input_shape": input_shape}, "Give it in Input(shape=...), or call the layer on data"))
+                                 {"input_shape": input_shape}, "Give it in Input(shape=...), or call it on data"))
     return int(features)
 
 

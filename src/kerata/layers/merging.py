@@ -45,7 +45,7 @@ class Merge(Layer):
         shape = functools.reduce(functools.partial(_broadcast, self), [tuple(s[1:]) for s in input_shape])
         batches = {s[0] for s in input_shape} - {None}
         if len(batches) > 1:
-            raise ValueError(message(self, "the inputs must have the same number of samples", {"shapes": list(input_shape)}))
+            raise ValueError(message(self, "the inputs must have equally many samples", {"shapes": list(input_shape)}))
         return (batches.pop() if batches else None, *shape)
 
     def compute_output_spec(self, inputs, *args, **kwargs):
@@ -85,7 +85,8 @@ def _broadcast(layer: Layer, a: tuple, b: tuple) -> tuple:
         elif m == n or 1 in (m, n):
             shape.append(m if n == 1 else n)
         else:
-            raise ValueError(message(layer, "the inputs' shapes must agree, or be 1 where they differ", {"shapes": (a, b)}))
+            raise ValueError(message(layer, "the inputs' shapes must agree, or be 1 where they differ",
+                                     {"shapes": [a, b]}))
     return tuple(shape)
 
 
@@ -247,7 +248,7 @@ class Dot(Merge):
         if not isinstance(pair, (list, tuple)) or not all(isinstance(axis, int) for axis in pair):
             raise TypeError(message(self, "`axes` must be an integer or two integers", {"axes": axes}))
         if len(pair) != 2 or 0 in pair:
-            raise ValueError(message(self, "`axes` must be one or two axes other than the batch axis 0", {"axes": axes}))
+            raise ValueError(message(self, "`axes` must be one or two axes, not the batch axis 0", {"axes": axes}))
         self.axes = axes
         self.normalize = normalize
 
@@ -273,11 +274,12 @@ class Dot(Merge):
                                      {"shapes": list(shapes)}))
         pair = (self.axes, self.axes) if isinstance(self.axes, int) else tuple(self.axes)
         if any(not -len(shape) < axis < len(shape) for axis, shape in zip(pair, shapes, strict=True)):
-            raise ValueError(message(self, "`axes` must be axes of the inputs", {"axes": self.axes, "shapes": list(shapes)}))
+            raise ValueError(message(self, "`axes` must be axes of the inputs",
+                                     {"axes": self.axes, "shapes": list(shapes)}))
         first, second = (axis % len(shape) for axis, shape in zip(pair, shapes, strict=True))
         sizes = {shapes[0][first], shapes[1][second]} - {None}
         if len(sizes) > 1 or len({shape[0] for shape in shapes} - {None}) > 1:
-            raise ValueError(message(self, "the inputs must have the same size along `axes`, and the same number of samples",
+            raise ValueError(message(self, "the inputs must have the same size along `axes`, and equally many samples",
                                      {"axes": self.axes, "shapes": list(shapes)}))
         return first, second
 

@@ -24,7 +24,7 @@ class Dropout(KeepsType):
 
     Args:
         rate: share of the inputs to drop, between 0 and 1.
-        noise_shape: the mask's shape, with 1 for each axis along which the mask is shared and `None` for the input's size.
+        noise_shape: the mask's shape: 1 for each axis along which the mask is shared, `None` for the input's size.
         seed: an integer for a stream of its own.
 
     Shapes: the output has the shape of the input.
@@ -77,7 +77,7 @@ def fit_noise_shape(
     if len(noise_shape) != len(input_shape) or any(
         noise not in (None, 1, size) for noise, size in zip(noise_shape, input_shape, strict=False)
     ):
-        raise ValueError(message(layer, "`noise_shape` must have 1, None or the input's size for each axis of the input",
+        raise ValueError(message(layer, "`noise_shape` must have 1, None or the input's size for each axis",
                                  {"noise_shape": noise_shape, "input_shape": tuple(input_shape)}))
     return noise_shape
 
@@ -99,7 +99,8 @@ class SpatialDropout(Dropout):
     def get_config(self):
         # Keras's constructor takes no more than these.
         policy = self.dtype_policy.to_plain() if self.dtype_policy.is_mixed else self.dtype
-        return {"name": self.name, "rate": self.rate, "seed": self.seed, "data_format": self.data_format, "dtype": policy}
+        config = {"name": self.name, "dtype": policy, "rate": self.rate, "seed": self.seed}
+        return {**config, "data_format": self.data_format}
 
 
 @builtin("layers")
@@ -238,7 +239,7 @@ class GaussianDropout(KeepsType):
         if not training:
             return inputs
         stddev = jnp.sqrt(self.rate / (1 - self.rate))
-        return inputs * random.normal(self.seed_generator.next(), inputs.shape, inputs.dtype, mean=1.0, stddev=stddev)
+        return inputs * (1 + stddev * random.normal(self.seed_generator.next(), inputs.shape)).astype(inputs.dtype)
 
 
 # The limit of SELU for small inputs, minus alpha times scale.
@@ -251,7 +252,7 @@ class AlphaDropout(KeepsType):
 
     Args:
         rate: share of the inputs to drop, between 0 and 1.
-        noise_shape: the mask's shape, with 1 for each axis along which the mask is shared and `None` for the input's size.
+        noise_shape: the mask's shape: 1 for each axis along which the mask is shared, `None` for the input's size.
         seed: an integer for a stream of its own.
 
     Shapes: the output has the shape of the input.
