@@ -93,12 +93,15 @@ class Worker:
             "answers": answers_write,
         }
         environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1", TERM="xterm-256color")
+        environment["KERATA_PROGRAM_CACHE"] = "0"  # what is compiled in one run must not be found in the next
         environment |= {"KERAS_HOME": str(scratch / "keras"), "COLUMNS": "100", "LINES": "40"}
         for name in ("KERAS_BACKEND", "JAX_COMPILATION_CACHE_DIR", "PYTHONPATH"):
             environment.pop(name, None)
         if backend := MODULES.get(implementation, ("", ""))[1]:
             environment["KERAS_BACKEND"] = backend
-        if work.persistent_cache:
+        if work.persistent_cache and implementation == "kerata":
+            environment["KERATA_PROGRAM_CACHE"] = str(scratch / "programs")
+        elif work.persistent_cache:
             environment |= {
                 "JAX_COMPILATION_CACHE_DIR": str(scratch / f"cache-{implementation}"),
                 "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",

@@ -20,6 +20,9 @@ of the machine other programs took meanwhile (the median repetition of whoever w
 few percent the figures are noisy.
 """
 
+# Below this a figure is rounding, and a ratio to it says nothing.
+LEAST = {"MiB": 0.1}
+
 
 def merge(old: dict, machine: dict, works: dict) -> tuple[dict, list[str]]:
     """New rows into old results, and the names of the rows that were kept out.
@@ -129,7 +132,7 @@ def render_times(works: list[Work], results: dict) -> str:
                 if value is None:
                     failed = row["implementations"].get(name, {}).get("failed")
                     cells.append("failed" if failed else "")
-                elif name == "kerata" or not own or own <= 0 or (unit in ("", "MiB") and value <= 0):
+                elif name == "kerata" or own is None or unit == "" or min(own, value) < LEAST.get(unit, 0.0):
                     cells.append(show(value, unit))
                 else:
                     cells.append(f"{show(value, unit)} ({value / own:.2f})")
