@@ -121,9 +121,9 @@ WORKS = (
         bars=(Bar("process start to end of fit", "keras-jax", 2),),
     ),
     Work(
-        "first-fit-cached", "the same with a filled compilation cache on disk (JAX's own for the others)", "first", "tabular",
-        samples=351, batch=28, epochs=50, own_process=True, persistent_cache=True,
-        implementations=("kerata", "keras-jax", "jax"),
+        "first-fit-cached", "the same with a filled compilation cache on disk (JAX's own for the others)",
+        "first", "tabular", samples=351, batch=28, epochs=50, own_process=True,
+        persistent_cache=True, implementations=("kerata", "keras-jax", "jax"),
         measures=(("process start to end of fit", "s"), ("build and fit", "s")),
     ),
     Work(
