@@ -6,6 +6,7 @@ A config can only build what is entered in the registry. It never imports a modu
 """
 
 import contextlib
+import inspect
 import threading
 import types
 from collections.abc import Iterator
@@ -219,7 +220,11 @@ def _build_instance(cls: Any, config: dict[str, Any]) -> Any:
     inner = config["config"]
     if inner is not None and not isinstance(inner, dict):
         raise TypeError(message(cls, "the config of an object must be a dict", {"config": inner}))
-    instance = cls.from_config(dict(inner or {}))
+    inner = dict(inner or {})
+    apart = _take_common(cls, inner)
+    instance = cls.from_config(inner)
+    for name, value in apart.items():
+        setattr(instance, name, value)
     build_config = config.get("build_config")
     if build_config and not getattr(instance, "built", True):
         instance.build_from_config(build_config)
@@ -227,6 +232,19 @@ def _build_instance(cls: Any, config: dict[str, Any]) -> Any:
     if compile_config and hasattr(instance, "compile_from_config"):
         instance.compile_from_config(compile_config)
     return instance
+
+
+def _take_common(cls: Any, inner: dict[str, Any]) -> dict[str, Any]:
+    """What every layer's config holds and the constructor of a user's class does not take: set afterwards."""
+    made = getattr(cls.from_config, "__module__", "") or ""
+    if registry.home_of(cls) is not None or not made.startswith("kerata.") or not hasattr(cls, "add_weight"):
+        return {}
+    parameters = inspect.signature(cls.__init__).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return {}
+    places = {"name": "name", "trainable": "_trainable", "dtype": "dtype_policy"}
+    taken = {places[key]: inner.pop(key) for key in places if key in inner and key not in parameters}
+    return {key: deserialize_keras_object(value) for key, value in taken.items()}
 
 
 # A config may carry small functions and classes that a file should not be able to do anything with: data only.

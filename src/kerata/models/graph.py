@@ -42,7 +42,7 @@ class Graph:
 
     def _operations(self) -> list[Any]:
         """Inputs first, then layers in the order in which Keras lists them: by depth, then by first use."""
-        found = {id(op): op for op in (t.history[0] for t in self.inputs)}
+        found = {id(op): op for op in (t.history[0] for t in self.inputs) if isinstance(op, InputLayer)}
         for node in self._by_depth():
             found.setdefault(id(node.operation), node.operation)
         return list(found.values())

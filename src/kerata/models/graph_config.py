@@ -223,5 +223,7 @@ def graph_of_config(cls: Callable[..., Any], config: dict[str, Any], custom_obje
     inputs, outputs = reader.ends(config["input_layers"]), reader.ends(config["output_layers"])
     rest = {key: value for key, value in config.items()
             if key not in ("layers", "input_layers", "output_layers", "name", "trainable")}  # fmt: skip
-    trainable = config.get("trainable")
-    return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=True if trainable is None else trainable, **rest)
+    model = cls(inputs=inputs, outputs=outputs, name=config.get("name"), **rest)
+    # The layers say for themselves whether they are frozen.
+    model._trainable = config.get("trainable") is not False
+    return model

@@ -146,6 +146,9 @@ class Model(Saveable, Trainer, Layer):
         """Traces the whole model once on shapes: that builds every layer. Returns the outputs' shapes."""
         if not has_symbolic(inputs):
             raise ValueError(message(self, "an input to build for is needed", {"inputs": inputs}))
+        if not self._built_shapes:
+            # A file says for which shapes a subclass was built, so that it can be built again.
+            self._built_shapes = self._shapes_of_call((inputs,), {})
         return Layer.compute_output_spec(self, inputs)
 
     def _maybe_build(self, args: tuple, kwargs: dict[str, Any]) -> None:

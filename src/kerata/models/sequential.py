@@ -143,7 +143,8 @@ class Sequential(Model):
         shape = config.get("build_input_shape")
         if model._graph is None and shape and model._layers:
             model.build(tuple(shape))
-        model.trainable = config.get("trainable", True)
+        # The layers say for themselves whether they are frozen.
+        model._trainable = bool(config.get("trainable", True))
         return model
 
 

@@ -147,8 +147,13 @@ class FileStore:
     def __enter__(self) -> "FileStore":
         return self
 
-    def __exit__(self, *exc_info: Any) -> None:
-        self.file.close()
+    def __exit__(self, kind: Any, *exc_info: Any) -> None:
+        try:
+            self.file.close()
+        except RuntimeError as error:
+            # HDF5's form of a write that failed; where one was reported already, that one counts.
+            if kind is None:
+                raise OSError(str(error)) from error
 
     def make(self, path: str, name: str | None = None) -> FileEntry:
         """The entry to write an object's variables to."""

@@ -99,8 +99,12 @@ def load_state(model: Any, store: Any, skip_mismatch: bool = False, owner: str =
         for place in walk(model, is_complete):
             if id(place.thing) in done:
                 continue
+            entry = store.get(place.path)
+            if id(place.thing) in failed and not len(entry):
+                # Nothing under this path says nothing about what was found under another.
+                continue
             try:
-                place.thing.load_own_variables(store.get(place.path))
+                place.thing.load_own_variables(entry)
             except (ValueError, KeyError, TypeError) as error:
                 # Another of its paths may fit. What was taken of this one is given back.
                 own = {id(v) for v in place.thing._own_variables()} if isinstance(place.thing, Layer) else set()
