@@ -21,18 +21,18 @@ def weighted(y):
     return jnp.sum(jnp.sin(y) * jnp.linspace(0.5, 1.5, y.size).reshape(y.shape))
 
 
-def value_and_gradients(form, operation, *arrays, transform=lambda f: f):
-    """Loss and all gradients, computed inside a loop, all traced in the given form."""
-    differentiate = transform(
-        jax.value_and_grad(lambda *operands: weighted(operation(*operands)), tuple(range(len(arrays))))
-    )
+def both_forms(operation, *arrays, transform=lambda f: f):
+    """Loss and all gradients, plain and fast, each computed inside a loop; one program, to compile once."""
 
-    def program(steps, *operands):
-        first = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(differentiate, *operands))
-        return lax.fori_loop(0, steps, lambda _, last: differentiate(*operands), first)
+    def loop(form, steps, operands):
+        everything = tuple(range(len(operands)))
+        derive = transform(jax.value_and_grad(lambda *each: weighted(operation(*each)), everything))
+        with kernel_form(form):
+            first = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(derive, *operands))
+            return lax.fori_loop(0, steps, lambda _, last: derive(*operands), first)
 
-    with kernel_form(form):
-        return jax.jit(program)(2, *arrays)
+    program = jax.jit(lambda steps, *operands: [loop(form, steps, operands) for form in ("plain", "fast")])
+    return program(2, *arrays)
 
 
 def assert_same(a, b, tolerance=2e-4):
@@ -40,7 +40,10 @@ def assert_same(a, b, tolerance=2e-4):
         assert left.shape == right.shape and left.dtype == right.dtype
         scale = float(jnp.max(jnp.abs(left.astype(jnp.float32)))) + 1e-6
         np.testing.assert_allclose(
-            np.asarray(left, np.float32), np.asarray(right, np.float32), rtol=tolerance, atol=tolerance * scale
+            np.asarray(left, np.float32),
+            np.asarray(right, np.float32),
+            rtol=tolerance,
+            atol=tolerance * scale,
         )
 
 
@@ -82,7 +85,7 @@ def make_convolution(case, batch=2):
 @pytest.mark.parametrize("case", CONVOLUTIONS)
 def test_convolution_equals_its_plain_form(case):
     x, kernel, operation = make_convolution(case)
-    assert_same(value_and_gradients("plain", operation, x, kernel), value_and_gradients("fast", operation, x, kernel))
+    assert_same(*both_forms(operation, x, kernel))
 
 
 @pytest.mark.parametrize("case", ["first layer", "deep", "strided, pixels left over", "groups", "depthwise", "causal"])
@@ -93,12 +96,8 @@ def test_convolution_of_a_population(case, axes):
         x = jnp.stack([x, 2 * x, x[::-1]])
     if axes[1] == 0:
         kernel = jnp.stack([kernel, kernel + 1, -kernel])
-    together = value_and_gradients("fast", operation, x, kernel, transform=lambda f: jax.vmap(f, axes))
-    for member in range(3):
-        alone = value_and_gradients(
-            "plain", operation, x[member] if axes[0] == 0 else x, kernel[member] if axes[1] == 0 else kernel
-        )
-        assert_same(alone, jax.tree.map(lambda leaf, member=member: leaf[member], together))
+    plain, fast = both_forms(operation, x, kernel, transform=lambda f: jax.vmap(f, axes))
+    assert_same(plain, fast)
 
 
 def test_convolution_of_a_population_of_populations():
@@ -132,8 +131,7 @@ def test_convolution_derived_twice(case):
 def test_convolution_in_half_precision(case):
     x, kernel, operation = make_convolution(case)
     x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
-    plain = value_and_gradients("plain", operation, x, kernel)
-    assert_same(plain, value_and_gradients("fast", operation, x, kernel), 4e-2)
+    assert_same(*both_forms(operation, x, kernel), 4e-2)
 
 
 def test_convolution_wastes_no_gradient_of_the_pictures():
@@ -170,12 +168,13 @@ def test_pooling_equals_its_plain_form(pool, case):
     def operation(x):
         return pool(x, window, strides, padding)
 
-    assert_same(value_and_gradients("plain", operation, x), value_and_gradients("fast", operation, x))
-    several = jnp.stack([x, -x])
-    assert_same(
-        value_and_gradients("plain", operation, several, transform=jax.vmap),
-        value_and_gradients("fast", operation, several, transform=jax.vmap),
-    )
+    assert_same(*both_forms(operation, x))
+
+
+def test_pooling_of_a_population():
+    x = jnp.round(numbers(0, 3, 2, 7, 6, 3))
+    assert_same(*both_forms(lambda x: max_pool(x, (3, 2), (2, 2), "SAME"), x, transform=jax.vmap))
+    assert_same(*both_forms(lambda x: max_pool(x, (2, 2)), x, transform=jax.vmap))
 
 
 def test_max_pool_of_whole_numbers_and_of_pictures_below_zero():
@@ -193,12 +192,9 @@ def test_batch_normalization_equals_its_plain_form(shape):
         return jnp.concatenate([part.ravel() for part in batch_normalization(x, gamma, beta, epsilon)])
 
     arrays = (x, gamma, beta, jnp.float32(1e-2))
-    assert_same(value_and_gradients("plain", operation, *arrays), value_and_gradients("fast", operation, *arrays))
+    assert_same(*both_forms(operation, *arrays))
     several = [jnp.stack([a, 2 * a]) for a in arrays]
-    assert_same(
-        value_and_gradients("plain", operation, *several, transform=jax.vmap),
-        value_and_gradients("fast", operation, *several, transform=jax.vmap),
-    )
+    assert_same(*both_forms(operation, *several, transform=jax.vmap))
 
 
 def test_batch_normalization_keeps_the_pictures_kind_and_wide_moments():

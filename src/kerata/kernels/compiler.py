@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,18 +11,18 @@ from jax.experimental.xla_metadata import set_xla_metadata
 
 Operation = TypeVar("Operation", bound=Callable)
 
-# Each entry is here because it was measured (docs/findings.md); none changes a result beyond the order of sums.
-CPU_OPTIONS = {
-    # Single dots and sums go to the YNN library, convolutions to XLA's own (Eigen) kernels. By default YNN takes the
-    # convolutions too, and needs 1.1 to 2.2 times as long for small pictures. Without its sums, a sum over pixels
-    # (a bias's gradient, a batch's mean) takes ten times as long.
+# Each entry is here because it was measured (docs/findings.md). None changes a result beyond the order of sums.
+CPU_OPTIONS: dict[str, Any] = {
+    # Single dots and sums go to the YNN library, convolutions to XLA's own (Eigen) kernels. By default YNN takes
+    # the convolutions too, and needs 1.1 to 2.2 times as long for small pictures. Without its sums, a sum over
+    # pixels (a bias's gradient, a batch's mean) takes ten times as long.
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
 }
 
 forced_form: str | None = None
 
 
-def compiler_options(platform: str | None = None) -> dict[str, str | bool | int]:
+def compiler_options(platform: str | None = None) -> dict[str, Any]:
     """Options for `jax.jit(...).lower(...).compile(compiler_options=...)`; those that this jaxlib knows.
 
     Args:
@@ -36,14 +36,14 @@ def compiler_options(platform: str | None = None) -> dict[str, str | bool | int]
 
 
 @functools.cache
-def known_options(platform: str) -> tuple[tuple[str, str | bool | int], ...]:
-    """An option that is unknown to a jaxlib fails at compile time, so a program of one addition is compiled first."""
+def known_options(platform: str) -> tuple[tuple[str, Any], ...]:
+    """A jaxlib that does not know an option fails to compile: a program of one addition is tried first."""
     if compiles_with(CPU_OPTIONS, platform):
         return tuple(CPU_OPTIONS.items())
     return tuple((name, value) for name, value in CPU_OPTIONS.items() if compiles_with({name: value}, platform))
 
 
-def compiles_with(options: dict[str, str | bool | int], platform: str) -> bool:
+def compiles_with(options: dict[str, Any], platform: str) -> bool:
     with jax.default_device(jax.local_devices(backend=platform)[0]):
         lowered = jax.jit(lambda x: x + 1.0).lower(jnp.float32(0))
         try:
@@ -62,7 +62,7 @@ def prefers_fast_form() -> bool:
 
 @contextlib.contextmanager
 def kernel_form(form: str) -> Iterator[None]:
-    """Everything traced inside takes the `"fast"` or the `"plain"` form. Programs compiled before stay as they are.
+    """Everything traced inside takes the `"fast"` or the `"plain"` form; what is compiled stays as it is.
 
     >>> with kernel_form("plain"):
     ...     prefers_fast_form()
@@ -79,8 +79,8 @@ def kernel_form(form: str) -> Iterator[None]:
 def apart(operation: Operation) -> Operation:
     """The operation as a call that XLA does not inline, so its operands and results are arrays in memory.
 
-    XLA for CPU fuses whatever is cheap into everything that reads it, and does it again for every reader: a
-    convolution's operand that is transposed would be computed anew, number by number, in the order of the transpose.
+    XLA for CPU fuses whatever is cheap into everything that reads it, and does it again for every reader: an
+    operand that a convolution wants transposed would be computed anew, number by number, in that order.
 
     >>> apart(jnp.square)(jnp.array([1.0, 3.0]))
     Array([1., 9.], dtype=float32)

@@ -5,8 +5,8 @@ A convolution and its two gradients are three bilinear operations on (input, ker
     y = conv(x, w)        dx = spread(g, w)        dw = correlate(x, g)
 
 and the derivative of each is made of the other two. `lax.conv_general_dilated` differentiates into convolutions
-whose dimensions come in another order. XLA for CPU puts them into the order of its fast kernels, but only outside
-of `while` loops; inside it falls back to nested scalar loops, a hundred times slower. So the three are
+whose dimensions come in another order. XLA for CPU brings them into the order of its fast kernels, but only
+outside of `while` loops; inside it falls back to nested scalar loops, a hundred times slower. So the three are
 written here in that order (`NHWC`, `HWIO`), and the training loop runs them at full speed.
 """
 
@@ -14,7 +14,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -104,7 +104,7 @@ def standardize_padding(
 
 
 def canonical(rank: int) -> lax.ConvDimensionNumbers:
-    """(batch, *spatial, channels), (*window, channels, filters): the one order that has fast kernels everywhere."""
+    """(batch, *spatial, channels), (*window, channels, filters): the order that has fast kernels everywhere."""
     outer = (0, rank + 1, *range(1, rank + 1))
     return lax.ConvDimensionNumbers(outer, (rank + 1, rank, *range(rank)), outer)
 
@@ -133,17 +133,17 @@ def convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def spread(geometry: Geometry, g: jax.Array, kernel: jax.Array) -> jax.Array:
-    """dx: the output's gradient, carried back to the pixels that it came from. (batch, *picture, channels)."""
+    """dx: the output's gradient, brought back to the pixels it came from. (batch, *picture, channels)."""
     return batched(form_input_gradient, geometry)(g, kernel)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def correlate(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
-    """dw: for every tap, the pixels under it times the output's gradient. (*window, channels / groups, filters)."""
+    """dw: for a tap, the pixels under it times the output's gradient. (*window, channels / groups, filters)."""
     return batched(form_kernel_gradient, geometry)(x, g)
 
 
-def keep_both(operation: Callable[..., jax.Array]) -> Callable[..., tuple[jax.Array, tuple[jax.Array, jax.Array]]]:
+def keep_both(operation: Callable[..., Any]) -> Callable[..., tuple[jax.Array, tuple[jax.Array, jax.Array]]]:
     """The forward half of a bilinear operation's derivative: what it needs later is its two operands."""
     return lambda geometry, a, b: (operation(geometry, a, b), (a, b))
 
@@ -248,10 +248,10 @@ def slide(
 def crop(
     x: jax.Array, pads: Sequence[tuple[int, int]], spacing: Sequence[int]
 ) -> tuple[jax.Array, tuple[tuple[int, int], ...]]:
-    """Negative padding, which has no fast kernel, cut off; whole pixels at the end, all of it at the beginning."""
+    """Padding below zero has no fast kernel: the pixels are cut off, and what is left is padding."""
     slices, rest = [slice(None)], []
     for size, (low, high), step in zip(x.shape[1:-1], pads, spacing):
-        # With zeros between the pixels, -low falls between two of them: the next one keeps its distance as padding.
+        # With zeros between the pixels, -low falls between two of them: the next keeps its distance as padding.
         first = max(0, -(low // step))
         last = size - max(0, -(high // step))
         slices.append(slice(first, last))
@@ -264,7 +264,7 @@ def crop(
 def window_slices(
     x: jax.Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> list[jax.Array]:
-    """For every tap of the window, row by row, the pixels that it meets: arrays of (batch, *output, channels)."""
+    """For every tap of the window, row by row, the pixels that it meets: (batch, *output, channels) each."""
     output = [(size - (k - 1) * d - 1) // s + 1 for size, k, s, d in zip(x.shape[1:-1], window, strides, dilation)]
     slices = []
     for tap in itertools.product(*(range(k) for k in window)):
@@ -283,7 +283,7 @@ def sum_taps(
     dilation: Sequence[int],
     groups: int,
 ) -> jax.Array:
-    """The sum written out tap by tap: one fused pass, where a product of matrices would have hardly any depth."""
+    """The sum written out tap by tap: one fused pass, where a matrix product would have hardly any depth."""
     *window, per_group, filters = kernel.shape
     dtype = x.dtype
     kernel = kernel.astype(jnp.promote_types(dtype, jnp.float32)).reshape(-1, per_group, groups, filters // groups)
@@ -292,7 +292,8 @@ def sum_taps(
     for tap, pixels in enumerate(window_slices(x, window, strides, dilation)):
         pixels = pixels.reshape(*pixels.shape[:-1], groups, per_group)
         for channel in range(per_group):
-            total = total + pixels[..., channel, None] * kernel[tap, channel]  # (batch, *output, groups, filters / groups)
+            # (batch, *output, groups, filters / groups)
+            total = total + pixels[..., channel, None] * kernel[tap, channel]
     return total.reshape(*total.shape[:-2], filters).astype(dtype)
 
 
@@ -321,8 +322,8 @@ def batched(form: Callable[..., jax.Array], geometry: Geometry) -> Callable[[jax
     """`form` for one geometry, with its own rule under `vmap`.
 
     JAX would make groups of channels out of the members, an order for which there is no fast kernel. Here members
-    that share a kernel become one larger batch, and others take turns: each is work enough for all cores. It runs
-    apart, lest its operands be computed again in the order in which a transpose reads them.
+    that share a kernel become one larger batch, and others take turns: each is work enough for all cores. It
+    runs apart, lest its operands be computed again in the order in which a transpose reads them.
     """
     operation = custom_vmap(apart(functools.partial(form, geometry)))
 
@@ -332,7 +333,8 @@ def batched(form: Callable[..., jax.Array], geometry: Geometry) -> Callable[[jax
             merged = operation(a.reshape(members * a.shape[1], *a.shape[2:]), b)
             return merged.reshape(members, a.shape[1], *merged.shape[1:]), True
         return lax.map(
-            lambda i: operation(a[i] if is_batched[0] else a, b[i] if is_batched[1] else b), jnp.arange(members)
+            lambda i: operation(a[i] if is_batched[0] else a, b[i] if is_batched[1] else b),
+            jnp.arange(members),
         ), True
 
     return operation

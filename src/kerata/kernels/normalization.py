@@ -12,16 +12,16 @@ def batch_normalization(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, the moments taken over all axes but the last.
 
-    Differentiating the formula step by step keeps several arrays of the size of x and sweeps over each. Written
-    out, dx is a combination of the output's gradient and x whose factors are one number a feature.
+    Differentiating the formula step by step keeps several arrays of the size of x and sweeps over each.
+    Written out, dx is a combination of the output's gradient and x whose factors are one number a feature.
 
     Args:
         x: (..., features).
         gamma, beta: (features,).
         epsilon: added to the variance.
 
-    Shapes: returns y (..., features), mean (features,), variance (features,). The moments, and all that is computed
-        on the way, are at least float32.
+    Shapes: returns y (..., features), mean (features,), variance (features,). The moments, and all that is
+        computed on the way, are at least float32.
 
     >>> import jax.numpy as jnp
     >>> y, mean, variance = batch_normalization(jnp.array([[1.0], [3.0]]), jnp.ones(1), jnp.zeros(1), 0.0)

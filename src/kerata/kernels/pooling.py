@@ -1,7 +1,7 @@
 """Pooling whose gradient is one fused pass on the CPU.
 
-XLA's `reduce_window` and the `select_and_scatter` that its gradient needs are scalar loops on the CPU. A maximum or a
-sum over a small window is also the maximum or the sum of a few strided slices, which are vector code.
+XLA's `reduce_window` and the `select_and_scatter` that its gradient needs are scalar loops on the CPU. A maximum
+or a sum over a small window is also the maximum or the sum of a few strided slices, which are vector code.
 """
 
 import functools
@@ -91,7 +91,7 @@ def window_arguments(window: Sequence[int], strides: Sequence[int], pads: Sequen
 
 
 def lowest(dtype: jnp.dtype) -> np.ndarray:
-    """What every number is larger than. Not traced: `reduce_window` has a gradient only where it can read it."""
+    """What no number is below. Not traced: `reduce_window` has a gradient only where it can read it."""
     return np.array(-np.inf if jnp.issubdtype(dtype, jnp.floating) else jnp.iinfo(dtype).min, dtype)
 
 
@@ -115,7 +115,7 @@ def pooled_slices(window: tuple, strides: tuple, pads: tuple, x: jax.Array) -> l
 def largest_forward(
     window: tuple, strides: tuple, pads: tuple, picture: tuple, x: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The maximum, and the tap that it came from: one byte, which the backward pass reads instead of x and y."""
+    """The maximum, and the tap it came from: one byte, which the backward pass reads instead of x and y."""
     y, *others = pooled_slices(window, strides, pads, x)
     winner = jnp.zeros(y.shape, jnp.uint8)
     for tap, pixels in enumerate(others, start=1):
@@ -144,8 +144,8 @@ def largest_backward(
 def gather_windows(window: tuple, strides: tuple, winner: jax.Array, g: jax.Array) -> jax.Array:
     """The gradient where windows overlap or leave gaps, for the pixels from the first window's first on.
 
-    A pixel's place modulo the stride says which taps can meet it. So there are as many small pictures as such places,
-    each a sum over its taps, and they are woven together in the end.
+    A pixel's place modulo the stride says which taps can meet it. So there are as many small pictures as such
+    places, each a sum over its taps, and they are woven together in the end.
     """
     nothing = jnp.zeros((), g.dtype)
     reach = [(k - 1) // s for k, s in zip(window, strides)]
