@@ -16,9 +16,9 @@ from kerata.optimizers.parts import transformation, update_each
 class Adafactor(Optimizer):
     """w = w - alpha * u / max(1, rms(u) / clip_threshold), with u = g / sqrt(v) and v = r * c / mean(r) for matrices.
 
-    r and c are averages of g**2 + epsilon_1 over columns and rows, so a matrix needs one row and one column of memory; vectors
-    keep v in full. alpha = max(epsilon_2, rms(w)) * min(learning_rate, 1 / sqrt(t)); averages keep 1 - t**beta_2_decay of
-    themselves.
+    r and c are averages of g**2 + epsilon_1 over columns and rows, so a matrix needs one row and one column
+    of memory; vectors keep v in full. alpha = max(epsilon_2, rms(w)) * min(learning_rate, 1 / sqrt(t));
+    averages keep 1 - t**beta_2_decay of themselves.
 
     Args:
         learning_rate: the largest size of a step, relative to the weights.
@@ -29,8 +29,8 @@ class Adafactor(Optimizer):
         relative_step: kept for Keras's sake, where steps are bounded by 1 / sqrt(t) in any case.
         See `Optimizer` for the others.
 
-    Source: Shazeer and Stern, Adafactor, 2018, https://arxiv.org/abs/1804.04235. Keras also stores v, for matrices too, and so
-    does this, as files hold it; it is never read.
+    Source: Shazeer and Stern, Adafactor, 2018, https://arxiv.org/abs/1804.04235. Keras also stores v, for
+    matrices too, and so does this, as files hold it; it is never read.
 
     >>> import kerata
     >>> w = kerata.Variable([2.0])
@@ -46,9 +46,10 @@ class Adafactor(Optimizer):
     clip_threshold = Hyperparameter(low=0.0)
 
     def __init__(
-        self, learning_rate=0.001, beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=1e-3, clip_threshold=1.0, relative_step=True,
-        weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99,
-        ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs,
+        self, learning_rate=0.001, beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=1e-3, clip_threshold=1.0,
+        relative_step=True, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None,
+        use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None,
+        gradient_accumulation_steps=None, name=None, **kwargs,
     ):  # fmt: skip
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
                          ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)

@@ -30,8 +30,8 @@ def make_rule(beta_1: Any, beta_2: Any, epsilon: Any, step: Any, rate: Any) -> C
 class Adam(Optimizer):
     """m = beta_1 * m + (1 - beta_1) * g; v = beta_2 * v + (1 - beta_2) * g**2; w = w - alpha * m / (sqrt(v) + epsilon).
 
-    alpha = learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t) makes up for averages that begin at zero. A good first
-    choice: it needs little tuning of its learning rate.
+    alpha = learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t) makes up for averages that begin at zero.
+    A good first choice: it needs little tuning of its learning rate.
 
     Args:
         learning_rate: the size of a step.
@@ -41,8 +41,8 @@ class Adam(Optimizer):
         amsgrad: whether to divide by the largest v so far.
         See `Optimizer` for the others.
 
-    Source: Kingma and Ba, Adam, 2014, https://arxiv.org/abs/1412.6980; epsilon is the "epsilon hat" before section 2.1,
-    as in Keras, and stands after the bias correction in optax.
+    Source: Kingma and Ba, Adam, 2014, https://arxiv.org/abs/1412.6980; epsilon is the "epsilon hat" before
+    section 2.1, as in Keras, and stands after the bias correction in optax.
 
     >>> import kerata
     >>> w = kerata.Variable(1.0)
@@ -57,9 +57,10 @@ class Adam(Optimizer):
     epsilon = Hyperparameter(low=0.0)
 
     def __init__(
-        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, weight_decay=None, clipnorm=None,
-        clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
-        loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs,
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, weight_decay=None,
+        clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99,
+        ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None,
+        **kwargs,
     ):  # fmt: skip
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
                          ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
@@ -95,12 +96,14 @@ class AdamW(Adam):
     """
 
     def __init__(
-        self, learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, clipnorm=None,
-        clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
-        loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs,
+        self, learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False,
+        clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99,
+        ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None,
+        **kwargs,
     ):  # fmt: skip
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue,
                          global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor,
                          gradient_accumulation_steps, name, **kwargs)  # fmt: skip
         if weight_decay is None:
-            raise ValueError(message(self, "`weight_decay` must be a number", {"weight_decay": None}, "Use Adam without one"))
+            raise ValueError(message(self, "`weight_decay` must be a number", {"weight_decay": None},
+                                     "Use Adam without one"))

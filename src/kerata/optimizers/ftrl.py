@@ -15,8 +15,8 @@ from kerata.optimizers.parts import elementwise
 class Ftrl(Optimizer):
     """w = (clip(z, -l1, l1) - z) / (n**(-power) / learning_rate + 2 * l2), with n = n + g**2.
 
-    z = z + g + 2 * shrinkage * w - (n_new**(-power) - n_old**(-power)) / learning_rate * w. For large, sparse linear models: many
-    weights become exactly zero.
+    z = z + g + 2 * shrinkage * w - (n_new**(-power) - n_old**(-power)) / learning_rate * w. For large, sparse
+    linear models: many weights become exactly zero.
 
     Args:
         learning_rate: the size of a step.
@@ -45,15 +45,17 @@ class Ftrl(Optimizer):
     beta = Hyperparameter()
 
     def __init__(
-        self, learning_rate=0.001, learning_rate_power=-0.5, initial_accumulator_value=0.1, l1_regularization_strength=0.0,
-        l2_regularization_strength=0.0, l2_shrinkage_regularization_strength=0.0, beta=0.0, weight_decay=None, clipnorm=None,
-        clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
+        self, learning_rate=0.001, learning_rate_power=-0.5, initial_accumulator_value=0.1,
+        l1_regularization_strength=0.0, l2_regularization_strength=0.0,
+        l2_shrinkage_regularization_strength=0.0, beta=0.0, weight_decay=None, clipnorm=None, clipvalue=None,
+        global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
         loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs,
     ):  # fmt: skip
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
                          ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
         self.learning_rate_power = learning_rate_power
-        self.initial_accumulator_value = check_number(self, "initial_accumulator_value", initial_accumulator_value, low=0.0)
+        self.initial_accumulator_value = check_number(
+            self, "initial_accumulator_value", initial_accumulator_value, low=0.0)  # fmt: skip
         self.l1_regularization_strength = l1_regularization_strength
         self.l2_regularization_strength = l2_regularization_strength
         self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength

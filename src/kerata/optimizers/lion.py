@@ -15,7 +15,8 @@ from kerata.optimizers.parts import elementwise, rounded
 class Lion(Optimizer):
     """w = w - learning_rate * sign(beta_1 * m + (1 - beta_1) * g); m = beta_2 * m + (1 - beta_2) * g.
 
-    Keeps half of Adam's state. All steps are of one size, so it wants a learning rate 3 to 10 times smaller than Adam's.
+    Keeps half of Adam's state. All steps are of one size, so it wants a learning rate 3 to 10 times smaller
+    than Adam's.
 
     Args:
         learning_rate: the size of a step.
@@ -37,9 +38,9 @@ class Lion(Optimizer):
     beta_2 = Hyperparameter(low=0.0, high=1.0)
 
     def __init__(
-        self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
-        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None,
-        name=None, **kwargs,
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, weight_decay=None, clipnorm=None, clipvalue=None,
+        global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
+        loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs,
     ):  # fmt: skip
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
                          ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)

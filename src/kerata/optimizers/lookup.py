@@ -27,8 +27,9 @@ def get(identifier: Any) -> Any:
         return OptaxOptimizer(identifier)
     if type(identifier).__module__.split(".")[0] == "keras" and hasattr(identifier, "get_config"):
         return deserialize({"class_name": type(identifier).__name__, "config": identifier.get_config()})
-    raise TypeError(message("optimizers.get", "an optimizer must be a name, a config, an Optimizer or an optax transformation",
-                            {"optimizer": identifier}))
+    raise TypeError(message(
+        "optimizers.get", "an optimizer must be a name, a config, an Optimizer or an optax transformation",
+        {"optimizer": identifier}))  # fmt: skip
 
 
 def serialize(optimizer: Any) -> dict[str, Any]:
@@ -48,5 +49,6 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
             if name.lower() not in known:
                 raise ValueError(message("optimizers.get", "unknown optimizer", {"optimizer": name},
                                          did_you_mean(name, known.values())))
-            config = {**config, "class_name": known[name.lower()], "module": "keras.optimizers", "registered_name": None}
+            name = known[name.lower()]
+            config = {**config, "class_name": name, "module": "keras.optimizers", "registered_name": None}
         return deserialize_keras_object({"config": {}, **config})

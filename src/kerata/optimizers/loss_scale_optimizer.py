@@ -18,8 +18,8 @@ from kerata.optimizers.optimizer import SHARED, Optimizer
 class LossScaleOptimizer(Optimizer):
     """The inner optimizer's step with gradients / scale, where the loss was multiplied by the scale.
 
-    A step with an infinite or undefined gradient is left out, and halves the scale; `dynamic_growth_steps` good ones in a row
-    double it.
+    A step with an infinite or undefined gradient is left out, and halves the scale; `dynamic_growth_steps`
+    good ones in a row double it.
 
     Args:
         inner_optimizer: the optimizer.
@@ -40,7 +40,7 @@ class LossScaleOptimizer(Optimizer):
             raise TypeError(message("LossScaleOptimizer", "`inner_optimizer` must be an optimizer",
                                     {"inner_optimizer": inner_optimizer}))
         # Older files hold the arguments of all optimizers, at values that mean nothing.
-        unset = {name: value for name, value in kwargs.items() if name not in SHARED or value not in (None, False, 0.99)}
+        unset = {n: value for n, value in kwargs.items() if n not in SHARED or value not in (None, False, 0.99)}
         if unset.pop("dynamic", True) is not True or unset:
             raise ValueError(message("LossScaleOptimizer", "takes no other arguments", unset or kwargs,
                                      "Set them on the inner optimizer"))
@@ -87,8 +87,8 @@ class LossScaleOptimizer(Optimizer):
 
     @property
     def variables(self) -> list[Any]:
-        own = [self._iterations, self._unused_rate, *([self.step_counter, self.dynamic_scale] if self.built else [])]
-        return [*own, *self.inner_optimizer.variables]
+        scale = [self.step_counter, self.dynamic_scale] if self.built else []
+        return [self._iterations, self._unused_rate, *scale, *self.inner_optimizer.variables]
 
     def update(
         self, variables: Sequence[Variable], params: Sequence[Any], grads: Sequence[Any], state: Sequence[Any]
@@ -99,12 +99,14 @@ class LossScaleOptimizer(Optimizer):
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(g)) for g in known])) if known else jnp.bool_(True)
         unscaled = [g if g is None or v.overwrite_with_gradient else g / scale.astype(g.dtype)
                     for v, g in zip(variables, grads, strict=True)]  # fmt: skip
-        params, inner = jax.lax.cond(
-            finite, lambda: self.inner_optimizer.update(variables, params, unscaled, inner), lambda: (list(params), inner))
+        before = list(params), inner
+        after, inner = jax.lax.cond(
+            finite, lambda: self.inner_optimizer.update(variables, params, unscaled, inner), lambda: before
+        )
         grows = good == self.dynamic_growth_steps - 1
         scale = jnp.where(finite, jnp.where(grows, scale * 2.0, scale), scale * 0.5)
         good = jnp.where(finite & ~grows, good + 1, 0)
-        return params, [own, good, scale, *inner]
+        return after, [own, good, scale, *inner]
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss times the present scale."""

@@ -16,10 +16,11 @@ from kerata.optimizers.parts import fill, transformation, update_each
 
 @builtin("optimizers", "muon")
 class Muon(Optimizer):
-    """m = momentum * m + g; W = W - learning_rate * scale * orthogonal(g + momentum * m) for matrices; AdamW for the rest.
+    """W = W - learning_rate * scale * orthogonal(g + momentum * m) for matrices, AdamW for the rest.
 
-    orthogonal(X) is near U @ V.T of X = U S V.T, by a few steps X = a * X + (b * A + c * A @ A) @ X with A = X @ X.T. Output layers
-    are better left to AdamW too: name them in `exclude_layers`.
+    m = momentum * m + g. orthogonal(X) is near U @ V.T of X = U S V.T, by a few steps
+    X = a * X + (b * A + c * A @ A) @ X with A = X @ X.T. Output layers are better left to AdamW too: name them
+    in `exclude_layers`.
 
     Args:
         learning_rate: the size of a step.
@@ -35,8 +36,8 @@ class Muon(Optimizer):
         rms_rate: scale = rms_rate * sqrt(max(rows, columns)), so that learning rates for Adam fit; `None` for 1.
         See `Optimizer` for the others.
 
-    Source: Jordan et al., Muon, 2024, https://kellerjordan.github.io/posts/muon; Liu et al., Muon is scalable for LLM training,
-    2025, https://arxiv.org/abs/2502.16982.
+    Source: Jordan et al., Muon, 2024, https://kellerjordan.github.io/posts/muon; Liu et al., Muon is scalable
+    for LLM training, 2025, https://arxiv.org/abs/2502.16982.
 
     >>> import kerata
     >>> w = kerata.Variable([[1.0, 0.0], [0.0, 1.0]])
@@ -58,11 +59,12 @@ class Muon(Optimizer):
     rms_rate = Hyperparameter(low=0.0)
 
     def __init__(
-        self, learning_rate=0.001, adam_beta_1=0.9, adam_beta_2=0.999, adam_weight_decay=0.004, epsilon=1e-7, weight_decay=0.004,
-        clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
-        loss_scale_factor=None, gradient_accumulation_steps=None, name=None, exclude_layers=None, exclude_embeddings=True,
-        muon_a=3.4445, muon_b=-4.7750, muon_c=2.0315, adam_lr_ratio=1, momentum=0.95, ns_steps=5, nesterov=True, rms_rate=0.2,
-        **kwargs,
+        self, learning_rate=0.001, adam_beta_1=0.9, adam_beta_2=0.999, adam_weight_decay=0.004, epsilon=1e-7,
+        weight_decay=0.004, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
+        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None,
+        gradient_accumulation_steps=None, name=None, exclude_layers=None, exclude_embeddings=True,
+        muon_a=3.4445, muon_b=-4.7750, muon_c=2.0315, adam_lr_ratio=1, momentum=0.95, ns_steps=5,
+        nesterov=True, rms_rate=0.2, **kwargs,
     ):  # fmt: skip
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
                          ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)

@@ -15,8 +15,8 @@ from kerata.optimizers.parts import fill, rounded, transformation, update_each
 class Nadam(Optimizer):
     """w = w - learning_rate * m_hat / (sqrt(v_hat) + epsilon), with Adam's averages m and v.
 
-    m_hat = u_next * m / (1 - product * u_next) + (1 - u) * g / (1 - product), where u = beta_1 * (1 - 0.5 * 0.96**t) warms the
-    momentum up, u_next is the u of the next step, and product is that of all u so far.
+    m_hat = u_next * m / (1 - product * u_next) + (1 - u) * g / (1 - product), where u = beta_1 * (1 - 0.5 *
+    0.96**t) warms the momentum up, u_next is the u of the next step, and product is that of all u so far.
 
     Args:
         learning_rate: the size of a step.
@@ -31,7 +31,7 @@ class Nadam(Optimizer):
     >>> w = kerata.Variable(1.0)
     >>> kerata.optimizers.Nadam(0.1).apply([5.0], [w])
     >>> round(float(w), 3)
-    0.893
+    0.894
     """
 
     slots = (("momentum", "velocity"),)
@@ -40,9 +40,9 @@ class Nadam(Optimizer):
     epsilon = Hyperparameter(low=0.0)
 
     def __init__(
-        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
-        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None,
-        name=None, **kwargs,
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, clipnorm=None,
+        clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
+        loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs,
     ):  # fmt: skip
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
                          ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)

@@ -16,8 +16,8 @@ from kerata.optimizers.parts import transformation
 class OptaxOptimizer(Optimizer):
     """w = w + u, where u is what an `optax.GradientTransformation` makes of the gradients.
 
-    `compile(optimizer=optax.adamw(1e-3))` makes one of these. Parameters come to the transformation as a dict from paths
-    such as `"dense/kernel"` to arrays, so masks and labels may go by name.
+    `compile(optimizer=optax.adamw(1e-3))` makes one of these. Parameters come to the transformation as a dict
+    from paths such as `"dense/kernel"` to arrays, so masks and labels may go by name.
 
     Args:
         transformation: anything with optax's `init` and `update`; it holds its own learning rate.
@@ -35,7 +35,7 @@ class OptaxOptimizer(Optimizer):
         if not is_transformation(transformation):
             raise TypeError(message("OptaxOptimizer", "`transformation` must have optax's `init` and `update`",
                                     {"transformation": transformation}))
-        super().__init__(learning_rate=learning_rate, name=name, **{k: v for k, v in kwargs.items()})
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.transformation = transformation
 
     def transform(self) -> Any:
@@ -61,13 +61,15 @@ class OptaxOptimizer(Optimizer):
             return jax.tree.map(np.asarray, self.transformation.init(jax.tree.map(jnp.asarray, params)))
 
     def get_config(self) -> dict[str, Any]:
-        raise NotImplementedError(message(self, "an optax transformation is a pair of functions, which a file cannot hold",
-                                          fix="Save the weights only, or compile again after loading"))
+        raise NotImplementedError(message(
+            self, "an optax transformation is a pair of functions, which a file cannot hold",
+            fix="Save the weights only, or compile again after loading"))  # fmt: skip
 
 
 def is_transformation(value: Any) -> bool:
     """Whether something has the form of an optax transformation."""
-    return callable(getattr(value, "init", None)) and callable(getattr(value, "update", None)) and not isinstance(value, type)
+    has_both = callable(getattr(value, "init", None)) and callable(getattr(value, "update", None))
+    return has_both and not isinstance(value, type)
 
 
 def read_constants(closed: Any) -> list[Any] | None:

@@ -18,6 +18,7 @@ from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import auto_name
 from kerata.engine.scope import Scope, current_scope, in_scope
 from kerata.engine.variable import Variable, name_scope
+from kerata.optimizers.eager import run_update
 from kerata.optimizers.schedules import LearningRateSchedule
 from kerata.optimizers.slots import Key, Slots, arrange, flatten, tree_of
 from kerata.optimizers.stepwise import Stepwise
@@ -69,7 +70,8 @@ class Optimizer(Stepwise):
         weight_decay: before each update weights shrink by this times the learning rate.
         clipnorm: each gradient is scaled down to at most this norm.
         clipvalue: each gradient's elements are clipped to at most this size.
-        global_clipnorm: all gradients together are scaled down to at most this norm. Only one of the three can be set.
+        global_clipnorm: all gradients together are scaled down to at most this norm. Only one of the three
+        can be set.
         use_ema: whether to keep an exponential moving average of the weights, and to take it over after training.
         ema_momentum: how much of the average stays in a step.
         ema_overwrite_frequency: steps after which the average is also taken over during training.
@@ -100,9 +102,9 @@ class Optimizer(Stepwise):
     decay = Hyperparameter(low=0.0)
 
     def __init__(
-        self, learning_rate=0.001, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
-        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None,
-        name=None, **kwargs,
+        self, learning_rate=0.001, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None,
+        use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None,
+        gradient_accumulation_steps=None, name=None, **kwargs,
     ):  # fmt: skip
         kwargs = self._read_extra(kwargs)
         self.name = auto_name(registry.snake(type(self).__name__)) if name is None else name
@@ -116,13 +118,16 @@ class Optimizer(Stepwise):
         self.global_clipnorm = global_clipnorm
         self.use_ema = bool(use_ema)
         self.ema_momentum = ema_momentum
-        self.ema_overwrite_frequency = check_positive_int(self, "ema_overwrite_frequency", ema_overwrite_frequency, optional=True)
+        self.ema_overwrite_frequency = check_positive_int(
+            self, "ema_overwrite_frequency", ema_overwrite_frequency or None, optional=True)  # fmt: skip
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = check_positive_int(
-            self, "gradient_accumulation_steps", gradient_accumulation_steps or None, optional=True, minimum=2)  # fmt: skip
+            self, "gradient_accumulation_steps", gradient_accumulation_steps or None, optional=True, minimum=2
+        )
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         if sum(value is not None for value in clips.values()) > 1:
-            raise ValueError(message(self, "only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set", clips))
+            raise ValueError(message(self, "only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set",
+                                     clips))
         self._undecayed: list[Variable] = []
         self._undecayed_names: re.Pattern | None = None
         self.optimizer_state = Slots()
@@ -134,7 +139,8 @@ class Optimizer(Stepwise):
                 kwargs = translate(self, kwargs)
         for name, value in kwargs.items():
             if name not in known:
-                arguments = [p for p in inspect.signature(type(self).__init__).parameters if p not in ("self", "kwargs")]
+                parameters = inspect.signature(type(self).__init__).parameters
+                arguments = [p for p in parameters if p not in ("self", "kwargs")]
                 raise TypeError(message(type(self).__name__, f"unknown argument `{name}`", {name: value},
                                         did_you_mean(name, [*arguments, *known])))
         return dict(kwargs)
@@ -204,7 +210,7 @@ class Optimizer(Stepwise):
             tree_of(variables, gradients.values()), state, tree, step=step, learning_rate=rate)  # fmt: skip
         keys, leaves, _ = flatten(state)
         values.update(zip(keys, leaves, strict=True))
-        return {place.variable: (p + added[place]).astype(p.dtype) for place, p in tree.items()}
+        return {v: (p + added[path]).astype(p.dtype) for v, (path, p) in zip(variables, tree.items(), strict=True)}
 
     def _rate(self, counter: Any) -> Any:
         rate = jnp.asarray(self.learning_rate, jnp.float32)
@@ -285,7 +291,7 @@ class Optimizer(Stepwise):
                                   var_names: Iterable[str] | None = None) -> None:  # fmt: skip
         """Takes variables, or those whose names contain a word, out of the weight decay; before training begins."""
         if self.built:
-            raise ValueError(message(self, "`exclude_from_weight_decay()` must be called before the optimizer is built"))
+            raise ValueError(message(self, "`exclude_from_weight_decay()` must come before the optimizer is built"))
         self._undecayed = list(var_list or ())
         # A compiled pattern, because names are no part of a program's structure and this makes them so.
         self._undecayed_names = re.compile("|".join(sorted(var_names))) if var_names else None
@@ -304,7 +310,7 @@ class Optimizer(Stepwise):
         """The number of updates so far."""
         if self.gradient_accumulation_steps is None:
             return self._iterations
-        return self._iterations // self.gradient_accumulation_steps
+        return self._iterations.value // self.gradient_accumulation_steps
 
     @property
     def lr(self) -> Any:
@@ -434,7 +440,7 @@ class Optimizer(Stepwise):
         if not all(any(v is known for known in self.optimizer_state.parameters) for v in variables):
             self.state_variables(variables)
         slots = self._slots_for(variables)
-        params, state = self.update(variables, [v.value for v in variables], grads, [s.value for s in slots])
+        params, state = run_update(self, variables, grads, slots)
         for variable, value in zip([*variables, *slots], [*params, *state], strict=True):
             variable.assign(value)
 
@@ -447,7 +453,8 @@ class Optimizer(Stepwise):
                                   "Check that the loss depends on them"), stacklevel=3)  # fmt: skip
         for g, v in zip(grads, variables, strict=True):
             if g is not None and np.shape(g) != v.shape:
-                raise ValueError(message(self, f"the gradient of {v.path} must have shape {v.shape}", {"shape": np.shape(g)}))
+                raise ValueError(message(self, f"the gradient of {v.path} must have shape {v.shape}",
+                                         {"shape": np.shape(g)}))
 
     def stateless_apply(self, optimizer_variables: Sequence[Any], grads: Sequence[Any],
                         trainable_variables: Sequence[Any]) -> tuple[list[Any], list[Any]]:  # fmt: skip
@@ -459,7 +466,8 @@ class Optimizer(Stepwise):
             trainable_variables: their values.
         """
         if not self.built:
-            raise ValueError(message(self, "the optimizer is not built yet", fix="Call build(trainable_variables) first"))
+            raise ValueError(message(self, "the optimizer is not built yet",
+                                     fix="Call build(trainable_variables) first"))
         variables, given = self.optimizer_state.parameters, list(optimizer_variables)
         if len(trainable_variables) != len(variables):
             raise ValueError(message(self, f"{len(variables)} trainable variables are expected",
@@ -468,11 +476,13 @@ class Optimizer(Stepwise):
         if len(given) == len(slots):
             return self.update(variables, trainable_variables, grads, given)
         if len(given) != len(listed):
-            raise ValueError(message(self, f"{len(listed)} optimizer variables are expected", {"optimizer_variables": len(given)}))
+            raise ValueError(message(self, f"{len(listed)} optimizer variables are expected",
+                                     {"optimizer_variables": len(given)}))
         outer = current_scope()
         hypers = dict(outer.hypers) if outer else {}
         values = {id(v): value for v, value in zip(listed, given, strict=True)}
-        hypers.update({(id(v.optimizer), "learning_rate"): values[id(v)] for v in listed if isinstance(v, RateVariable)})
+        rates = [v for v in listed if isinstance(v, RateVariable)]
+        hypers.update({(id(v.optimizer), "learning_rate"): values[id(v)] for v in rates})
         with Scope((), (), hypers, outer.key if outer else None):
             params, state = self.update(variables, trainable_variables, grads, [values[id(slot)] for slot in slots])
         values.update({id(slot): value for slot, value in zip(slots, state, strict=True)})
@@ -510,8 +520,8 @@ class Optimizer(Stepwise):
 
 
 ITERATIONS: Key = ("iteration", None)
-SHARED = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum", "ema_overwrite_frequency",
-          "loss_scale_factor", "gradient_accumulation_steps")  # fmt: skip
+SHARED = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum",
+          "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps")  # fmt: skip
 
 
 class RateVariable:
@@ -552,8 +562,8 @@ def call_schedule(schedule: Callable[..., Any], step: Any) -> Any:
         parameters = inspect.signature(schedule).parameters.values()
     except (TypeError, ValueError):
         return schedule()
-    needed = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return schedule(step) if needed else schedule()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return schedule(step) if any(p.default is p.empty for p in positional) else schedule()
 
 
 def _plain(value: Any) -> Any:

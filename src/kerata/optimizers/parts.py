@@ -1,7 +1,8 @@
 """What optimizers are made of: pure transformations of gradients with named state, in optax's form.
 
-Besides gradients, state and parameters a part takes `step`, the number of this update from 1, and `learning_rate`, both
-float32 and both by name. What depends on them alone is computed once a step, not once a parameter.
+Besides gradients, state and parameters a part takes `step`, the number of this update from 1, and
+`learning_rate`, both float32 and both by name. What depends on them alone is computed once a step, not once a
+parameter.
 """
 
 from collections.abc import Callable
@@ -53,7 +54,7 @@ def fill(params: Any, **slots: float) -> dict[str, Any]:
 
 
 def update_each(one: Callable[..., tuple[Any, ...]], grads: Any, state: dict[str, Any], params: Any) -> Any:
-    """Applies a function of one parameter to all of them; returns (updates, state). The state's order is the function's."""
+    """(updates, state) by a function of one parameter, which takes the slots in the state's order."""
     treedef = jax.tree.structure(params)
     columns = [treedef.flatten_up_to(tree) for tree in (grads, params, *state.values())]
     rows = []
@@ -67,8 +68,8 @@ def update_each(one: Callable[..., tuple[Any, ...]], grads: Any, state: dict[str
 def complement(rate: Any) -> Any:
     """1 - rate, as exact for a traced float32 as for a Python float.
 
-    0.999 in float32 is 0.99900001, whose complement is wrong by 1e-5 of itself. Rates are given in decimals, so rounding
-    to seven of them restores what was meant.
+    0.999 in float32 is 0.99900001, whose complement is wrong by 1e-5 of itself. Rates are given in decimals,
+    so rounding to seven of them restores what was meant.
     """
     if isinstance(rate, float):
         return 1.0 - float(rate)

@@ -12,11 +12,11 @@ from kerata.optimizers.parts import complement, elementwise
 
 @builtin("optimizers", "radam", "RectifiedAdam", "rectified_adam")
 class RAdam(Optimizer):
-    """w = w - learning_rate * r * m_hat / (sqrt(v_hat) + epsilon), or w = w - learning_rate * m_hat as long as rho is small.
+    """w = w - learning_rate * r * m_hat / (sqrt(v_hat) + epsilon), and w - learning_rate * m_hat while rho is small.
 
-    m_hat and v_hat are Adam's averages, corrected for their zero start. rho = rho_inf - 2 * t * beta_2**t / (1 - beta_2**t) is the
-    number of gradients that v stands for, rho_inf = 2 / (1 - beta_2) - 1, and
-    r**2 = (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho). It takes the place of a warmup.
+    m_hat and v_hat are Adam's averages, corrected for their zero start. rho = rho_inf - 2 * t * beta_2**t /
+    (1 - beta_2**t) is the number of gradients that v stands for, rho_inf = 2 / (1 - beta_2) - 1, and r**2 =
+    (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho). It takes the place of a warmup.
 
     Args:
         learning_rate: the size of a step.
@@ -26,8 +26,9 @@ class RAdam(Optimizer):
         sma_threshold: the rho from which on v is used.
         See `Optimizer` for the others.
 
-    Source: Liu et al., On the variance of the adaptive learning rate and beyond, 2019, https://arxiv.org/abs/1908.03265;
-    names and defaults of TensorFlow Addons' RectifiedAdam. `optax.radam` computes the same.
+    Source: Liu et al., On the variance of the adaptive learning rate and beyond, 2019,
+    https://arxiv.org/abs/1908.03265; names and defaults of TensorFlow Addons' RectifiedAdam. `optax.radam`
+    computes the same.
 
     >>> import kerata
     >>> w = kerata.Variable(1.0)
@@ -43,9 +44,10 @@ class RAdam(Optimizer):
     sma_threshold = Hyperparameter()
 
     def __init__(
-        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, sma_threshold=5.0, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
-        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None,
-        name=None, **kwargs,
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, sma_threshold=5.0,
+        weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
+        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None,
+        gradient_accumulation_steps=None, name=None, **kwargs,
     ):  # fmt: skip
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
                          ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)

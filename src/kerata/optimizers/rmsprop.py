@@ -14,7 +14,8 @@ from kerata.optimizers.parts import complement, elementwise
 class RMSprop(Optimizer):
     """v = rho * v + (1 - rho) * g**2; w = w - learning_rate * g / sqrt(v + epsilon).
 
-    Each weight's step is divided by the recent size of its gradient, so that all weights move at about the same pace.
+    Each weight's step is divided by the recent size of its gradient, so that all weights move at about the
+    same pace.
 
     Args:
         learning_rate: the size of a step.
@@ -39,9 +40,10 @@ class RMSprop(Optimizer):
     epsilon = Hyperparameter(low=0.0)
 
     def __init__(
-        self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, weight_decay=None, clipnorm=None,
-        clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
-        loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs,
+        self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, weight_decay=None,
+        clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99,
+        ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None,
+        **kwargs,
     ):  # fmt: skip
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
                          ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)

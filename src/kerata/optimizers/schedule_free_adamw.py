@@ -13,10 +13,10 @@ from kerata.optimizers.parts import fill, rounded, transformation, update_each
 
 @builtin("optimizers", "schedulefreeadamw", "schedule_free_adam_w")
 class ScheduleFreeAdamW(Optimizer):
-    """z = z - learning_rate * g / (sqrt(v_hat) + epsilon); x = (1 - 1/t) * x + z / t; w = (1 - beta_1) * z + beta_1 * x.
+    """w = (1 - beta_1) * z + beta_1 * x, with z = z - learning_rate * g / (sqrt(v_hat) + epsilon).
 
-    Gradients are taken between the fast weights z and their average x, so that no decay of the learning rate has to be
-    planned ahead.
+    x = (1 - 1/t) * x + z / t. Gradients are taken between the fast weights z and their average x, so that no
+    decay of the learning rate has to be planned ahead.
 
     Args:
         learning_rate: the size of a step.
@@ -42,9 +42,10 @@ class ScheduleFreeAdamW(Optimizer):
     warmup_steps = Hyperparameter(low=0.0)
 
     def __init__(
-        self, learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0, weight_decay=None, clipnorm=None,
-        clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
-        loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs,
+        self, learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0, weight_decay=None,
+        clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99,
+        ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None,
+        **kwargs,
     ):  # fmt: skip
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
                          ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)

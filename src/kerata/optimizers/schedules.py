@@ -15,8 +15,8 @@ from kerata.engine.module import Module
 class LearningRateSchedule(Module):
     """A function from the step, an integer from 0, to the learning rate.
 
-    One of your own defines `__call__`, and `get_config` if it is to be saved and its constructor keeps its arguments
-    under other names.
+    One of your own defines `__call__`, and `get_config` if it is to be saved and its constructor keeps its
+    arguments under other names.
 
     >>> import kerata
     >>> class Halving(kerata.optimizers.schedules.LearningRateSchedule):
@@ -195,7 +195,7 @@ class InverseTimeDecay(_Named):
 
 @builtin("schedules")
 class CosineDecay(_Named):
-    """rate = peak * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2 + alpha), after a linear warmup if one is asked for.
+    """rate = peak * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2 + alpha), after a warmup if one is asked for.
 
     Args:
         initial_learning_rate: the rate at step 0.

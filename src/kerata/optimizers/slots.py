@@ -1,8 +1,9 @@
 """Where an optimizer's state is kept: a variable for each slot of each parameter.
 
-A transformation sees its parameters as a dict from paths to arrays. A leaf of its state belongs to a parameter where that
-parameter's path is among the leaf's keys, and to all of them otherwise; so the state of any subset of the parameters can be
-put together again, and freezing and unfreezing layers keeps what was there.
+A transformation sees its parameters as a dict from paths to arrays. A leaf of its state belongs to a
+parameter where that parameter's path is among the leaf's keys, and to all of them otherwise; so the state of
+any subset of the parameters can be put together again, and freezing and unfreezing layers keeps what was
+there.
 """
 
 from collections import OrderedDict

@@ -70,7 +70,8 @@ class Stepwise(Module):
         label = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
         return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=label)
 
-    def add_optimizer_variables(self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros") -> Any:
+    def add_optimizer_variables(self, trainable_variables: Sequence[Variable], name: Any,
+                                initializer: Any = "zeros") -> Any:  # fmt: skip
         """A new variable for each of a model's variables; for a list of names, a tuple of such lists."""
         names = [name] if isinstance(name, str) else list(name)
         starts = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
@@ -103,8 +104,9 @@ class Stepwise(Module):
             self.build(variables)  # type: ignore[attr-defined]
         elif not all(id(v) in known for v in variables):
             new = [v.path for v in variables if id(v) not in known]
-            raise ValueError(message(self, "an optimizer with its own `build` works on the variables that it was built for",
-                                     {"variables": new}, "Compile again with a new optimizer"))
+            raise ValueError(message(
+                self, "an optimizer with its own `build` works on the variables that it was built for",
+                {"variables": new}, "Compile again with a new optimizer"))  # fmt: skip
 
     def _run_steps(self, variables: Sequence[Variable], params: Sequence[Any], gradients: dict[Variable, Any],
                    values: dict[Key, Any], rate: Any) -> dict[Variable, Any]:  # fmt: skip

@@ -1,0 +1,47 @@
+"""One step at once: the compiled program of an update, for training loops written by hand."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerata.engine.hyper import hyperparameters_of
+from kerata.engine.module import Module, modules_of
+from kerata.engine.program import obtain
+from kerata.engine.scope import Scope, in_scope
+from kerata.engine.structure import structure_of
+from kerata.engine.variable import Variable
+
+
+def run_update(optimizer: Any, variables: Sequence[Variable], grads: Sequence[Any], slots: Sequence[Variable]) -> Any:
+    """`optimizer.update` on the present values: traced in a program, compiled outside.
+
+    Optimizers with a person's own code run as they are, operation by operation, because their code may depend on
+    anything.
+    """
+    params, state = [v.value for v in variables], [s.value for s in slots]
+    structure = None if in_scope() else structure_of(list(variables), optimizer)
+    if structure is None:
+        return optimizer.update(variables, params, grads, state)
+    owners = find_hyperparameters(optimizer, variables)
+    hypers = np.array([module.__dict__[name] for module, name in owners], np.float32)
+
+    def make() -> Callable[..., Any]:
+        def program(params: Any, grads: Any, state: Any, hypers: Any) -> Any:
+            with Scope((), (), {(id(module), name): hypers[i] for i, (module, name) in enumerate(owners)}):
+                return optimizer.update(variables, params, grads, state)
+
+        return program
+
+    args = (params, list(grads), state, hypers)
+    return obtain("apply", structure, make, args, weak=(3,))(*args)
+
+
+def find_hyperparameters(optimizer: Any, variables: Sequence[Variable]) -> list[tuple[Module, str]]:
+    """(module, name) of the numbers that an update reads: the optimizer's, its schedule's and the constraints'."""
+    modules: list[Module] = []
+    seen: set[int] = set()
+    for root in (optimizer, *[v.constraint for v in variables]):
+        if isinstance(root, Module):
+            modules += [module for _, module in modules_of(root, seen=seen)]
+    return [(module, name) for module in modules for name in hyperparameters_of(module)]
