@@ -30,6 +30,6 @@ def fresh_names():
     """Names of layers start anew in each test, and every test has the same random numbers."""
     import kerata
 
-    kerata.utils.clear_session()
+    kerata.utils.clear_session(free_memory=False)
     kerata.utils.set_random_seed(0)
     yield
