@@ -1,5 +1,6 @@
 """The plain layers against real Keras: outputs, gradients, masks and configs, one row a case."""
 
+import functools
 import json
 from typing import Any
 
@@ -192,22 +193,25 @@ def configs(ours, theirs):
     return written, expected
 
 
-def make_pair(name, inputs, arguments, call):
-    """The same layer of both libraries, built, with the same weights."""
+def shape_of(given):
+    return [shape_of(item) for item in given] if isinstance(given, list) else tuple(getattr(given, "shape", given))
+
+
+def make_pair(name, inputs, arguments):
+    """The same layer of both libraries, built, with the same weights; and inputs for it."""
     rng = np.random.default_rng(0)
     values = [make_array(item, rng) for item in inputs]
-    theirs = getattr(keras.layers, name)(**arguments, name="layer")
-    ours = getattr(layers, name)(**arguments, name="layer")
-    theirs(*values, **call)
-    ours(*values, **call)
-    weights = [rng.normal(0.5, 0.5, w.shape).astype("float32") for w in theirs.weights]
-    theirs.set_weights(weights)
-    ours.set_weights(weights)
-    return theirs, ours, values, rng
+    pair = [getattr(library, name)(**arguments, name="layer") for library in (keras.layers, layers)]
+    for layer in pair:
+        layer.build(*(shape_of(item) for item in inputs[: 1 if "Attention" not in name else None]))
+    weights = [rng.normal(0.5, 0.5, w.shape).astype("float32") for w in pair[0].weights]
+    for layer in pair:
+        layer.set_weights(weights)
+    return *pair, values
 
 
-def evaluate(layer, values, call, with_inputs):
-    """Outputs, added losses, and the gradients of a weighted sum of the outputs by weights and inputs."""
+def make_objective(layer, call, with_inputs):
+    """A function of inputs that gives outputs, added losses, and gradients of a weighted sum by weights and inputs."""
 
     def objective(trainable, values):
         outputs, _, losses = layer.stateless_call(trainable, frozen, *values, **call, return_losses=True)
@@ -218,16 +222,23 @@ def evaluate(layer, values, call, with_inputs):
 
     trainable = [jnp.asarray(v.value) for v in layer.trainable_variables]
     frozen = [jnp.asarray(v.value) for v in layer.non_trainable_variables]
-    gradient = jax.jit(jax.grad(objective, argnums=(0, 1) if with_inputs else 0, has_aux=True))
-    return jax.tree.leaves(gradient(trainable, values))
+    return functools.partial(jax.grad(objective, argnums=(0, 1) if with_inputs else 0, has_aux=True), trainable)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compiling():
+    """Each program runs once."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.mark.parametrize(("name", "inputs", "arguments", "call", "tolerance"), ROWS)
 def test_layer(name, inputs, arguments, call, tolerance):
-    theirs, ours, values, _ = make_pair(name, inputs, arguments, call)
+    theirs, ours, values = make_pair(name, inputs, arguments)
     assert [w.path for w in ours.weights] == [w.path for w in theirs.weights]
-    with_inputs = name != "Embedding"
-    expected, found = (evaluate(layer, values, call, with_inputs) for layer in (theirs, ours))
+    both = [make_objective(layer, call, name != "Embedding") for layer in (theirs, ours)]
+    expected, found = jax.jit(lambda values: [jax.tree.leaves(run(values)) for run in both])(values)
     for a, b in zip(expected, found, strict=True):
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
         np.testing.assert_allclose(np.asarray(b), np.asarray(a), rtol=tolerance, atol=tolerance)
@@ -280,7 +291,7 @@ MASKED = [
 @pytest.mark.parametrize("partly", [False, True], ids=["all masked", "first masked"])
 def test_masks(name, inputs, arguments, call, tolerance, partly):
     """Each input comes from a Masking layer with a mask of its own; with `partly`, only the first one does."""
-    theirs, ours, values, _ = make_pair(name, inputs, arguments, call)
+    theirs, ours, values = make_pair(name, inputs, arguments)
     masks = [STEPS, np.roll(STEPS, 1, axis=1), STEPS[::-1]]
     results = []
     for library, layer in ((keras.layers, theirs), (layers, ours)):
@@ -312,7 +323,7 @@ PENALIZED = [
 
 @pytest.mark.parametrize(("name", "inputs", "arguments", "call", "tolerance"), PENALIZED)
 def test_losses(name, inputs, arguments, call, tolerance):
-    theirs, ours, values, _ = make_pair(name, inputs, arguments, call)
+    theirs, ours, values = make_pair(name, inputs, arguments)
     theirs(*values)
     ours(*values)
     np.testing.assert_allclose(sum(ours.losses), sum(theirs.losses), rtol=tolerance)

@@ -7,12 +7,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2] / "src" / "kerata"
 RANKS = {
-    "base": 0, "kernels": 1, "engine": 2, "dialects": 2, "ops": 3, "distribution": 3, "activations": 3, "initializers": 3,
-    "regularizers": 3, "constraints": 3, "optimizers": 3, "data": 3, "random": 3, "losses": 4, "layers": 4, "metrics": 5,
-    "saving": 5, "callbacks": 5, "models": 6, "datasets": 7, "applications": 7, "search": 7, "diagnosis": 7, "utils": 7,
-    "config": 7, "backend": 7, "version": 0, "cli": 8, "hook": 8, "__init__": 9, "__main__": 9,
+    "base": 0, "version": 0, "kernels": 1, "engine": 2, "dialects": 2, "ops": 3, "distribution": 3, "activations": 4,
+    "initializers": 4, "regularizers": 4, "constraints": 4, "data": 4, "random": 4, "optimizers": 5, "losses": 6, "layers": 6,
+    "metrics": 7, "saving": 7, "callbacks": 7, "models": 8, "datasets": 9, "applications": 9, "search": 9, "diagnosis": 9,
+    "utils": 9, "config": 9, "backend": 10, "cli": 11, "hook": 11, "__init__": 12, "__main__": 12,
 }  # fmt: skip
-HEAVY = {"pandas", "matplotlib", "optuna", "PIL", "h5py", "torch", "tensorflow", "sklearn", "rich", "IPython"}
+HEAVY = {"pandas", "matplotlib", "optuna", "PIL", "h5py", "torch", "tensorflow", "sklearn", "rich", "IPython", "scipy", "optax"}
 FILES = sorted(ROOT.rglob("*.py"))
 
 

@@ -8,11 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kerata.base.checks import message
+from kerata.base.checks import did_you_mean, message
 from kerata.callbacks.callback import Callback
-
-LAMBDA_HOOKS = ("on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end", "on_train_batch_begin",
-                "on_train_batch_end")  # fmt: skip
 
 
 class LearningRateScheduler(Callback):
@@ -36,7 +33,7 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         rate = float(self.model.optimizer.learning_rate)
         new = self.schedule(epoch, rate) if takes_two(self.schedule) else self.schedule(epoch)
-        if not np.isscalar(new) and np.ndim(new) != 0 or isinstance(new, (str, bool)) or new is None:
+        if new is None or isinstance(new, (str, bool)) or np.ndim(new) != 0:
             raise ValueError(message("LearningRateScheduler", "`schedule` must give a number", {"rate": new}))
         self.model.optimizer.learning_rate = float(new)
         if self.verbose:
@@ -59,12 +56,15 @@ def takes_two(function: Callable[..., Any]) -> bool:
 
 
 class CSVLogger(Callback):
-    """Writes the measures of each epoch to a file, a line an epoch.
+    """Writes the measures of each epoch to a file, a line an epoch; what an epoch does not have is `NA`.
 
     Args:
         filename: the file.
         separator: between the columns.
         append: whether to go on in a file that exists.
+
+    >>> import kerata
+    >>> log = kerata.callbacks.CSVLogger("training.csv", append=True)
     """
 
     def __init__(self, filename, separator=",", append=False):
@@ -82,18 +82,14 @@ class CSVLogger(Callback):
         logs = logs or {}
         if self.writer is None:
             self.columns = sorted(logs)
-            # Measures that come later, such as those of a validation every second epoch, get their column by name.
-            validation = [f"val_{name}" for name in self.columns if not name.startswith("val_") and self.model_validates()]
-            self.columns += [name for name in validation if name not in self.columns]
-            self.writer = csv.DictWriter(self.file, ["epoch", *self.columns], delimiter=self.separator,
-                                         extrasaction="ignore", restval="NA")  # fmt: skip
+            # Measures that come later, such as those of a validation every second epoch, have their columns from the start.
+            if not any(name.startswith("val_") for name in self.columns):
+                self.columns += [f"val_{name}" for name in self.columns]
+            self.writer = csv.DictWriter(self.file, ["epoch", *self.columns], delimiter=self.separator, extrasaction="ignore")
             if self.needs_head:
                 self.writer.writeheader()
         self.writer.writerow({"epoch": epoch, **{name: plain_value(logs.get(name, "NA")) for name in self.columns or ()}})
         self.file.flush()
-
-    def model_validates(self) -> bool:
-        return bool(self.params.get("validation"))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self.file is not None:
@@ -127,6 +123,9 @@ class LambdaCallback(Callback):
                  "on_train_batch_end": on_train_batch_end, **kwargs}  # fmt: skip
         for name, function in given.items():
             if function is not None:
+                if name.startswith("on_") and not hasattr(Callback, name):
+                    hooks = [hook for hook in vars(Callback) if hook.startswith("on_")]
+                    raise TypeError(message("LambdaCallback", "there is no such hook", {"hook": name}, did_you_mean(name, hooks)))
                 if not callable(function):
                     raise TypeError(message("LambdaCallback", f"`{name}` must be a function", {name: function}))
                 setattr(self, name, function)
@@ -135,14 +134,28 @@ class LambdaCallback(Callback):
 class TerminateOnNaN(Callback):
     """Stops training at the end of an epoch whose loss is not a finite number.
 
-    The loop watches every step by itself; the warning that it gives names the step at which the loss went bad.
+    The loop watches every step by itself: the warning that it gives names the step at which the loss went bad.
+
+    Args:
+        raise_error: whether to raise a `RuntimeError` in place of stopping.
+
+    >>> import kerata
+    >>> guard = kerata.callbacks.TerminateOnNaN()
     """
+
+    def __init__(self, raise_error: bool = False):
+        super().__init__()
+        self.raise_error = raise_error
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         loss = (logs or {}).get("loss")
-        if loss is not None and not np.all(np.isfinite(loss)):
-            print(f"Epoch {epoch + 1}: the loss is {loss}, terminating training")
-            self.model.stop_training = True
+        if loss is None or np.all(np.isfinite(loss)):
+            return
+        if self.raise_error:
+            raise RuntimeError(message("TerminateOnNaN", "the loss must be a finite number", {"epoch": epoch + 1, "loss": loss},
+                                       "Lower the learning rate, or clip gradients with clipnorm=1.0"))
+        print(f"Epoch {epoch + 1}: the loss is {loss}, terminating training")
+        self.model.stop_training = True
 
 
 class TensorBoard(Callback):

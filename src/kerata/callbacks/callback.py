@@ -1,5 +1,6 @@
 """The hooks of training, and the list that calls them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from kerata.base.checks import message
@@ -100,8 +101,7 @@ class CallbackList(Callback):
 
     def __init__(self, callbacks: Any = None, model: Any = None, **params: Any):
         super().__init__()
-        given = callbacks.callbacks if isinstance(callbacks, CallbackList) else callbacks
-        given = [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
+        given = list(flatten_callbacks(callbacks))
         for callback in given:
             if not isinstance(callback, Callback) and not hasattr(callback, "on_epoch_end"):
                 fix = "Give an instance" if isinstance(callback, type) else "Derive from kerata.callbacks.Callback"
@@ -118,6 +118,12 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             if getattr(callback, "follows_progress", False):
                 callback.on_progress(done, logs)
+
+    def note_seconds(self, seconds: float) -> None:
+        """Tells callbacks that show durations what the epoch that ends now took, where several ran in one call."""
+        for callback in self.callbacks:
+            if hasattr(callback, "epoch_seconds"):
+                callback.epoch_seconds = seconds
 
     def append(self, callback: Any) -> None:
         self.callbacks.append(callback)
@@ -143,6 +149,15 @@ class CallbackList(Callback):
     def needs_progress(self) -> bool:
         """Whether any callback shows the progress within an epoch."""
         return any(getattr(callback, "follows_progress", False) for callback in self.callbacks)
+
+
+def flatten_callbacks(callbacks: Any) -> Iterator[Any]:
+    """The callbacks of lists in lists."""
+    if isinstance(callbacks, (list, tuple, CallbackList)):
+        for item in callbacks:
+            yield from flatten_callbacks(item)
+    elif callbacks is not None:
+        yield callbacks
 
 
 def defines(callback: Any, hooks: tuple[str, ...]) -> bool:

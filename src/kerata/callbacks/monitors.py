@@ -3,6 +3,7 @@
 import os
 import re
 import warnings
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 from kerata.base.checks import check_choice, did_you_mean, message
 from kerata.callbacks.callback import Callback
 
-# Measures that are better when larger; every other one is better when smaller.
+# Measures of a user's own, told by their names: those that are better when larger, and those that are better when smaller.
 RISING = re.compile(r"acc|auc|precision|recall|f1|fbeta|iou|r2|top_?k|cosine_similarity|sensitivity|specificity")
+FALLING = re.compile(r"loss|error|entropy|distance|perplexity|(^|_)(mse|mae|rmse|mape|msle|kld)$")
 
 
 class Monitor(Callback):
@@ -30,11 +32,21 @@ class Monitor(Callback):
         self.mode = check_choice(type(self).__name__, "mode", mode, ("auto", "min", "max"))
         self.min_delta = abs(min_delta)
         self.warned = False
-        self.rising = mode == "max" or (mode == "auto" and bool(RISING.search(monitor)))
 
-    @property
-    def worst(self) -> float:
-        return -np.inf if self.rising else np.inf
+    @cached_property
+    def rising(self) -> bool:
+        """Whether more is better: as `mode` says, else as the metric says, else by its name."""
+        if self.mode != "auto":
+            return self.mode == "max"
+        name = self.monitor.removeprefix("val_")
+        for metric in getattr(self.model, "metrics", ()):
+            direction = getattr(metric, "_direction", None)
+            if direction is not None and (name == metric.name or name.endswith(f"_{metric.name}")):
+                return direction == "up"
+        if not RISING.search(name) and not FALLING.search(name):
+            raise ValueError(message(type(self).__name__, "it cannot be told whether more or less of this measure is better",
+                                     {"monitor": self.monitor}, 'Give mode="max" or mode="min"'))
+        return bool(RISING.search(name))
 
     def is_better(self, value: float, best: float | None, delta: float | None = None) -> bool:
         """Whether a value is better than the best so far."""
@@ -44,15 +56,20 @@ class Monitor(Callback):
         return value - delta > best if self.rising else value + delta < best
 
     def read(self, logs: dict[str, Any] | None) -> float | None:
-        """The measure in the logs; a warning, once, where it is not there."""
+        """The measure in the logs; a warning, once, where it is not there or not one number."""
         logs = logs or {}
         value = logs.get(self.monitor)
-        if value is None and not self.warned:
+        if value is not None and np.size(value) == 1:
+            _ = self.rising  # a direction that cannot be told is said in the first epoch
+            return float(np.reshape(value, ()))
+        if not self.warned:
             self.warned = True
-            warnings.warn(message(type(self).__name__, "the monitored measure is not in the logs",
-                                  {"monitor": self.monitor}, did_you_mean(self.monitor, logs) + " Available: "
-                                  + ", ".join(sorted(logs))), stacklevel=4)  # fmt: skip
-        return None if value is None else float(value)
+            problem = "the monitored measure is not in the logs" if value is None else "the monitored measure is not one number"
+            fix = did_you_mean(self.monitor, logs)
+            if not fix.startswith("Known"):
+                fix += " Available: " + ", ".join(sorted(logs))
+            warnings.warn(message(type(self).__name__, problem, {"monitor": self.monitor}, fix.strip()), stacklevel=5)
+        return None
 
 
 class EarlyStopping(Monitor):
@@ -79,8 +96,12 @@ class EarlyStopping(Monitor):
         self.take_monitor(monitor, mode, min_delta)
         self.patience, self.verbose, self.baseline = patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
+        self._start()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._start()
+
+    def _start(self) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best: float | None = None
         self.best_weights: list[Any] | None = None
@@ -91,7 +112,7 @@ class EarlyStopping(Monitor):
             return
         if self.restore_best_weights and self.best_weights is None:
             # Where nothing ever gets better, the first epoch is the one to go back to.
-            self.best_weights = self.model.get_weights()
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
         self.wait += 1
         if self.is_better(value, self.best):
             self.best, self.best_epoch = value, epoch
@@ -138,16 +159,17 @@ class ReduceLROnPlateau(Monitor):
         self._start()
 
     def _start(self) -> None:
-        self.best, self.wait, self.cooldown_counter = self.worst, 0, 0
+        self.best: float | None = None
+        self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._start()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        value = self.read(logs)
         rate = float(self.model.optimizer.learning_rate)
         if logs is not None:
             logs["learning_rate"] = rate
+        value = self.read(logs)
         if value is None:
             return
         if self.cooldown_counter > 0:
@@ -157,7 +179,7 @@ class ReduceLROnPlateau(Monitor):
             self.best, self.wait = value, 0
         elif self.cooldown_counter <= 0:
             self.wait += 1
-            if self.wait >= self.patience and rate > self.min_lr:
+            if self.wait >= self.patience and np.float32(rate) > np.float32(self.min_lr):
                 lower = max(rate * self.factor, self.min_lr)
                 self.model.optimizer.learning_rate = lower
                 if self.verbose:
@@ -214,21 +236,20 @@ class ModelCheckpoint(Monitor):
             self._save(logs)
 
     def _save(self, logs: dict[str, Any] | None, batch: int | None = None) -> None:
-        value = None
-        if self.save_best_only:
-            value = self.read(logs)
-            if value is None:
-                return
-            if not self.is_better(value, self.best, delta=0.0):
-                if self.verbose:
-                    print(f"\nEpoch {self.epoch + 1}: {self.monitor} did not improve from {self.best:.5f}")
-                return
+        value = self.read(logs) if self.save_best_only else None
+        before = "nothing" if self.best is None else f"{self.best:.5f}"
+        if value is not None and not self.is_better(value, self.best):
+            if self.verbose:
+                print(f"\nEpoch {self.epoch + 1}: {self.monitor} did not improve from {before}")
+            return
         path = self._path(logs, batch)
+        if os.path.isdir(path):
+            raise OSError(message("ModelCheckpoint", "`filepath` must be a file, and there is a folder", {"filepath": path}))
         if self.verbose:
-            gain = "" if value is None else f"{self.monitor} improved to {value:.5f}, "
+            gain = "" if value is None else f"{self.monitor} improved from {before} to {value:.5f}, "
             print(f"\nEpoch {self.epoch + 1}: {gain}saving {'weights' if self.save_weights_only else 'model'} to {path}")
-        if value is not None:
-            self.best = value
+        # Where the measure is not to be had, it is better to save too often than not at all.
+        self.best = self.best if value is None else value
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)

@@ -27,6 +27,7 @@ class ProgbarLogger(Callback):
         self.width = 0
         self.live = False
         self.quiet = False
+        self.epoch_seconds: float | None = None
 
     @property
     def follows_progress(self) -> bool:  # type: ignore[override]
@@ -90,7 +91,8 @@ class ProgbarLogger(Callback):
         self._write(f"{self.title} {bar}{left}  {format_logs(logs)}")
 
     def _finish(self, logs: dict[str, Any]) -> None:
-        spent = time.perf_counter() - self.began
+        spent = time.perf_counter() - self.began if self.epoch_seconds is None else self.epoch_seconds
+        self.epoch_seconds = None
         steps = self.total or self.done
         pace = f", {format_seconds(spent / steps)}/step" if steps else ""
         line = f"{self.title}  {format_seconds(spent)}{pace}  {format_logs(logs)}"

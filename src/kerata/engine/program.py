@@ -107,46 +107,59 @@ def place(tree: Any) -> Any:
 
 
 def make_advance(step: Callable[..., Any], reset: Callable[..., Any], results: Callable[..., Any], batch_size: int,
-                 masked: bool, kind: str) -> Callable[..., Any]:  # fmt: skip
-    """The training or evaluation program: a loop over batches with a moving stop.
+                 masked: bool, kind: str, slots: int) -> Callable[..., Any]:  # fmt: skip
+    """The training or evaluation program: a loop over batches, inside a loop over epochs, both with a moving stop.
 
     Args:
         step: (state, hypers, key, batch, valid) -> state.
         reset: state -> state at the beginning of an epoch.
-        results: state -> dict of the epoch's measures so far.
+        results: state -> {"numbers": vector, "arrays": list} of the epoch's measures so far.
         batch_size: samples a step.
         masked: whether the last batch may be padded; `step` then gets `valid`, float32 of shape (batch,).
         kind: "shuffled" and "ordered" feeds hold all samples on the device, "stacked" ones hold a chunk of batches.
+        slots: the number of epochs that a call may run.
 
     Returns:
-        advance(state, hypers, key, feed, cursor) -> (state, results). The cursor is int32 (offset, start, stop,
-        samples, fresh): batches `start` to `stop`, counted from sample `offset`; `fresh` starts the measures anew.
+        advance(state, hypers, key, feed, cursor) -> (state, results), with one row of numbers for each slot. The cursor is
+        int32 (offset, start, stop, samples, fresh, first, last): epochs in slots `first` to `last`, in each of them batches
+        0 to `stop`, counted from sample `offset`; the first of them begins with batch `start`, and with fresh measures only
+        where `fresh` is 1.
     """
 
     def advance(state: Any, hypers: Any, key: Any, feed: Any, cursor: Any) -> Any:
-        offset, start, stop, samples, fresh = (cursor[i] for i in range(5))
-        state = jax.lax.cond(fresh == 1, reset, lambda s: s, state)
+        offset, start, stop, samples, fresh, first_slot, last_slot = (cursor[i] for i in range(7))
+        shape = jax.eval_shape(results, state)["numbers"]
 
-        def body(index: Any, state: Any) -> Any:
-            first = offset + index * batch_size
-            batch = take_batch(feed, kind, index, first, batch_size)
-            valid = None
-            if masked:
-                valid = (first + jnp.arange(batch_size, dtype=jnp.int32) < samples).astype(jnp.float32)
-            return step(state, hypers, key, batch, valid)
+        def epoch(slot: Any, carry: Any) -> Any:
+            state, rows = carry
+            begins = (slot > first_slot) | (fresh == 1)
+            state = jax.lax.cond(begins, reset, lambda s: s, state)
 
-        state = jax.lax.fori_loop(start, stop, body, state)
-        return state, results(state)
+            def body(index: Any, state: Any) -> Any:
+                first = offset + index * batch_size
+                batch = take_batch(feed, kind, slot, index, first, batch_size)
+                valid = None
+                if masked:
+                    valid = (first + jnp.arange(batch_size, dtype=jnp.int32) < samples).astype(jnp.float32)
+                return step(state, hypers, key, batch, valid)
+
+            state = jax.lax.fori_loop(jnp.where(slot == first_slot, start, 0), stop, body, state)
+            rows = jax.lax.dynamic_update_index_in_dim(rows, results(state)["numbers"], slot, 0)
+            return state, rows
+
+        rows = jnp.zeros((slots, *shape.shape), shape.dtype)
+        state, rows = jax.lax.fori_loop(first_slot, last_slot, epoch, (state, rows))
+        return state, {"numbers": rows, "arrays": results(state)["arrays"]}
 
     return advance
 
 
-def take_batch(feed: Any, kind: str, index: Any, first: Any, batch_size: int) -> Any:
+def take_batch(feed: Any, kind: str, slot: Any, index: Any, first: Any, batch_size: int) -> Any:
     """One batch of a feed, inside the program."""
     data = feed["data"]
     if kind == "stacked":
         return jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, index, keepdims=False), data)
     if kind == "ordered":
         return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, batch_size), data)
-    rows = jax.lax.dynamic_slice_in_dim(feed["order"], first, batch_size)
+    rows = jax.lax.dynamic_slice(feed["order"], (slot, first), (1, batch_size))[0]
     return jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds", unique_indices=False), data)

@@ -49,6 +49,11 @@ def stream_of(*words: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([w % 2**64 for w in words])))
 
 
+def stream_of_epoch(seed: int, epoch: int) -> np.random.Generator:
+    """The stream that an epoch's order is drawn from: a counter-based generator's key is all that it needs."""
+    return np.random.Generator(np.random.Philox(key=(seed % 2**64) + ((epoch + 1) << 64)))
+
+
 def make_seed() -> int:
     """A fresh seed from the global stream."""
     return int(host_stream().integers(2**31))

@@ -11,6 +11,7 @@ import numpy as np
 
 from kerata.data.samples import Samples
 from kerata.data.sources import Batches
+from kerata.engine.random import stream_of_epoch
 
 # Small data is padded to a few sizes, so that the folds of a cross-validation run the same program.
 PADDED_BYTES = 64 * 2**20
@@ -18,10 +19,16 @@ PADDED_BYTES = 64 * 2**20
 CHUNK_BYTES = 32 * 2**20
 CHUNK_BATCHES = 32
 UNLIMITED = np.int32(2**31 - 1)
+# Epochs whose orders are made ahead and that one call may run: more would save nothing, and orders take memory.
+MOST_EPOCHS = 64
+ORDER_NUMBERS = 2**20
 
 
 class Chunk(NamedTuple):
-    """A part of an epoch that one program can run: `count` batches of `batch_size` samples."""
+    """A part of an epoch that one program can run: `count` batches of `batch_size` samples, from sample `offset` on.
+
+    The feed has room for `slots` epochs, of which this is number `slot`.
+    """
 
     feed: dict[str, Any]
     kind: str
@@ -30,6 +37,8 @@ class Chunk(NamedTuple):
     count: int
     samples: int
     masked: bool
+    slot: int = 0
+    slots: int = 1
 
 
 def bucket(size: int, multiple: int) -> int:
@@ -61,29 +70,41 @@ class DeviceFeed:
         self.capacity = capacity
         rows = capacity if not shuffled or samples.nbytes <= PADDED_BYTES else self.size
         self.data = jax.device_put(jax.tree.map(lambda a: pad_rows(a, rows), samples.tree))
+        self.slots = max(1, min(MOST_EPOCHS, ORDER_NUMBERS // capacity))
+        self.first: int | None = None
+        self.feed: dict[str, Any] = {}
 
     @property
     def steps(self) -> int:
         """Batches an epoch."""
         return -(-self.size // self.batch_size)
 
-    def chunks(self, stream: Any = None) -> Iterator[Chunk]:
-        """The parts of one epoch, in an order drawn from `stream`."""
-        feed: dict[str, Any] = {"data": self.data}
-        kind = "ordered"
-        if self.shuffled:
-            kind = "shuffled"
-            order = np.zeros(self.capacity, np.int32)
-            order[: self.size] = stream.permutation(self.size)
-            feed["order"] = order
+    def chunks(self, seed: int, epoch: int, last: int) -> Iterator[Chunk]:
+        """The parts of an epoch, in an order of its own; orders up to epoch `last` are made ahead."""
+        if self.first is None or not self.first <= epoch < self.first + self.slots:
+            self.first, self.feed = epoch, self._make_feed(seed, epoch, last)
+        kind, slot = "shuffled" if self.shuffled else "ordered", epoch - self.first
         if self.masked:
-            yield Chunk(feed, kind, self.batch_size, 0, self.steps, self.size, True)
+            yield Chunk(self.feed, kind, self.batch_size, 0, self.steps, self.size, True, slot, self.slots)
             return
         full, rest = divmod(self.size, self.batch_size)
         if full:
-            yield Chunk(feed, kind, self.batch_size, 0, full, self.size, False)
+            yield Chunk(self.feed, kind, self.batch_size, 0, full, self.size, False, slot, self.slots)
         if rest:
-            yield Chunk(feed, kind, rest, full * self.batch_size, 1, self.size, False)
+            yield Chunk(self.feed, kind, rest, full * self.batch_size, 1, self.size, False, slot, self.slots)
+
+    def _make_feed(self, seed: int, epoch: int, last: int) -> dict[str, Any]:
+        if not self.shuffled:
+            return {"data": self.data}
+        orders = np.zeros((self.slots, self.capacity), np.int32)
+        for slot in range(min(self.slots, last - epoch)):
+            orders[slot, : self.size] = stream_of_epoch(seed, epoch + slot).permutation(self.size)
+        return {"data": self.data, "order": jax.device_put(orders)}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether an epoch is one chunk, so that a program can run several epochs at once."""
+        return self.masked or self.size % self.batch_size == 0
 
 
 def pad_rows(array: Any, rows: int) -> Any:
@@ -111,7 +132,9 @@ class StreamFeed:
         self.epoch = 0
         self.usual: int | None = None
 
-    def chunks(self, stream: Any = None) -> Iterator[Chunk]:
+    is_whole = False
+
+    def chunks(self, seed: int, epoch: int, last: int) -> Iterator[Chunk]:
         """The parts of one epoch as they come."""
         source = self.batches.start(self.epoch)
         self.epoch += 1

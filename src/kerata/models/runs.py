@@ -15,7 +15,6 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.callbacks.callback import CallbackList
 from kerata.engine import program
-from kerata.engine.random import stream_of
 from kerata.models.feeds import Chunk, DeviceFeed, StreamFeed
 from kerata.models.training import Plan
 
@@ -82,17 +81,39 @@ class Run:
         self.logs: dict[str, Any] = {}
         self.custom_logs: dict[str, Any] | None = None
         self.ended = False
+        self.out: dict[str, Any] = {}
 
-    def epoch(self, epoch: int, callbacks: CallbackList, seed: int) -> dict[str, Any]:
-        """Runs one epoch; returns its measures."""
+    def room(self, epochs: int) -> int:
+        """How many whole epochs to run in one call, where nobody looks in between; 1 until the pace is known."""
+        per_batch = self.programs.get("pace")
+        if not isinstance(self.feed, DeviceFeed) or not self.feed.is_whole or per_batch is None or self.plan.is_custom:
+            return 1
+        if not all(self.plan.is_number or (self.plan.result_names() and self.plan.is_number)):
+            return 1
+        return max(1, min(epochs, self.feed.slots, int(LONGEST_SECONDS / max(per_batch * self.feed.steps, 1e-7))))
+
+    def several(self, epoch: int, count: int, seed: int, last: int) -> tuple[list[dict[str, Any]], bool]:
+        """Runs some whole epochs in one call; returns the measures of each, and whether Ctrl-C was pressed meanwhile."""
+        chunk = next(iter(self.feed.chunks(seed, epoch, last)))
+        count = min(count, chunk.slots - chunk.slot)
+        interrupted = False
+        try:
+            self.advance(chunk, 0, chunk.count, True, count)
+        except KeyboardInterrupt:
+            interrupted = True
+        rows = np.asarray(self.out["numbers"])[chunk.slot : chunk.slot + count]
+        return [self.read({"numbers": row, "arrays": []}) for row in rows], interrupted
+
+    def epoch(self, epoch: int, callbacks: CallbackList, seed: int, last: int | None = None) -> dict[str, Any]:
+        """Runs one epoch; returns its measures. `last` is the end of the run, up to which orders may be made ahead."""
         batchwise = callbacks.needs_batches(self.mode)
         pace = Pace(LOOK_SECONDS if callbacks.needs_progress else LONGEST_SECONDS)
-        pace.per_batch = getattr(self, "per_batch", None)
+        pace.per_batch = self.programs.get("pace")
         begin = getattr(callbacks, f"on_{self.mode}_batch_begin")
         end = getattr(callbacks, f"on_{self.mode}_batch_end")
         done, fresh, out = 0, True, None
         watching = batchwise or callbacks.needs_progress
-        for chunk in self.feed.chunks(stream_of(seed, epoch)):
+        for chunk in self.feed.chunks(seed, epoch, epoch + 1 if last is None else last):
             if chunk.kind == "ended":
                 warnings.warn(f"{self.mode}: the data ended after {chunk.count} batches of {self.feed.steps}; the epoch is "
                               "shorter than `steps_per_epoch` says.", stacklevel=4)
@@ -118,19 +139,19 @@ class Run:
                     break
             if self.mode == "train" and self.plan.model.stop_training and batchwise:
                 break
-        self.per_batch = pace.per_batch
+        self.programs["pace"] = pace.per_batch
         if out is None:
             raise ValueError(message(self.mode, "the data must give at least one batch an epoch", {"epoch": epoch},
                                      "A generator that has ended cannot be used for another epoch"))
         self.done = done
         return self.read(out)
 
-    def advance(self, chunk: Chunk, start: int, stop: int, fresh: bool) -> Any:
-        """Runs some batches of a chunk; the variables hold the new state when it returns."""
+    def advance(self, chunk: Chunk, start: int, stop: int, fresh: bool, epochs: int = 1) -> Any:
+        """Runs some batches of a chunk, in one or more epochs; the variables hold the new state when it returns."""
         state, constants = self._arguments()
         if self.plan.is_custom:
             state["logs"] = self._logs_of(chunk, state, constants)
-        cursor = np.array([chunk.offset, start, stop, chunk.samples, fresh], np.int32)
+        cursor = np.array([chunk.offset, start, stop, chunk.samples, fresh, chunk.slot, chunk.slot + epochs], np.int32)
         args = (state, constants, self.key, chunk.feed, cursor)
         compiled = self._program(chunk, args)
         with uninterrupted():
@@ -139,7 +160,8 @@ class Run:
                 self.counters = state.pop("counters")
                 state.pop("logs", None)
             self.plan.scatter(state)
-        return out
+            self.out = out
+        return {"numbers": out["numbers"], "arrays": out["arrays"], "slot": chunk.slot + epochs - 1}
 
     def _arguments(self) -> tuple[dict[str, Any], Any]:
         state: dict[str, Any] = self.plan.gather()
@@ -169,9 +191,10 @@ class Run:
 
             def make() -> Any:
                 step = plan.step
-                return program.make_advance(step, plan.reset, plan.results, chunk.batch_size, chunk.masked, chunk.kind)
+                return program.make_advance(step, plan.reset, plan.results, chunk.batch_size, chunk.masked, chunk.kind,
+                                            chunk.slots)  # fmt: skip
 
-            name = (self.mode, chunk.kind, chunk.batch_size, chunk.masked)
+            name = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, chunk.slots)
             found = program.obtain(str(name), self.structure, make, args, donate=(0,), weak=(1,) if plan.training else ())
             self.programs[key] = found
         return found
@@ -180,7 +203,8 @@ class Run:
         """The measures that a program returned, as numbers by name."""
         if self.names is None:
             self.names = self.plan.result_names()
-        numbers = np.asarray(out["numbers"]).tolist()
+        numbers = np.asarray(out["numbers"])
+        numbers = (numbers[out["slot"]] if "slot" in out else numbers).tolist()
         single, arrays = iter(numbers), iter(out["arrays"])
         self.logs = {name: next(single) if is_number else np.asarray(next(arrays))
                      for name, is_number in zip(self.names, self.plan.is_number, strict=True)}  # fmt: skip

@@ -1,5 +1,6 @@
 """`compile`, `fit`, `evaluate` and `predict`."""
 
+import time
 from typing import Any
 
 import jax
@@ -237,15 +238,32 @@ class Trainer:
         self.stop_training = False
         self.history = history
         logs: dict[str, Any] = {}
+        # Nothing happens between two epochs that could change the next: then one call may run several.
+        quiet = validation is None and not callbacks.needs_progress and all(type(c) in (History, ProgbarLogger) for c in callbacks)
         callbacks.on_train_begin()
         try:
-            for epoch in range(initial_epoch, epochs):
+            epoch = initial_epoch
+            while epoch < epochs:
+                if quiet and (several := run.room(epochs - epoch)) > 1:
+                    began = time.perf_counter()
+                    rows, interrupted = run.several(epoch, several, seed, epochs)
+                    seconds = (time.perf_counter() - began) / len(rows)
+                    for row in rows:
+                        logs = dict(sorted(row.items()))
+                        callbacks.on_epoch_begin(epoch)
+                        callbacks.note_seconds(seconds)
+                        callbacks.on_epoch_end(epoch, logs)
+                        epoch += 1
+                    if interrupted:
+                        raise KeyboardInterrupt
+                    continue
                 callbacks.on_epoch_begin(epoch)
-                logs = run.epoch(epoch, callbacks, seed)
+                logs = run.epoch(epoch, callbacks, seed, epochs)
                 if validation is not None and is_due(epoch, validation_freq):
                     logs = {**logs, **{f"val_{k}": v for k, v in validation(callbacks).items()}}
                 logs = dict(sorted(logs.items()))
                 callbacks.on_epoch_end(epoch, logs)
+                epoch += 1
                 if self.stop_training or run.ended:
                     break
             if self.optimizer is not None and epochs > initial_epoch:
