@@ -82,13 +82,15 @@ class CSVLogger(Callback):
         logs = logs or {}
         if self.writer is None:
             self.columns = sorted(logs)
-            # Measures that come later, such as those of a validation every second epoch, have their columns from the start.
+            # Measures that come later, as those of a validation every second epoch, have columns from the start.
             if not any(name.startswith("val_") for name in self.columns):
                 self.columns += [f"val_{name}" for name in self.columns]
-            self.writer = csv.DictWriter(self.file, ["epoch", *self.columns], delimiter=self.separator, extrasaction="ignore")
+            self.writer = csv.DictWriter(self.file, ["epoch", *self.columns], delimiter=self.separator,
+                                         extrasaction="ignore")  # fmt: skip
             if self.needs_head:
                 self.writer.writeheader()
-        self.writer.writerow({"epoch": epoch, **{name: plain_value(logs.get(name, "NA")) for name in self.columns or ()}})
+        row = {name: plain_value(logs.get(name, "NA")) for name in self.columns or ()}
+        self.writer.writerow({"epoch": epoch, **row})
         self.file.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -125,7 +127,8 @@ class LambdaCallback(Callback):
             if function is not None:
                 if name.startswith("on_") and not hasattr(Callback, name):
                     hooks = [hook for hook in vars(Callback) if hook.startswith("on_")]
-                    raise TypeError(message("LambdaCallback", "there is no such hook", {"hook": name}, did_you_mean(name, hooks)))
+                    raise TypeError(message("LambdaCallback", "there is no such hook", {"hook": name},
+                                            did_you_mean(name, hooks)))
                 if not callable(function):
                     raise TypeError(message("LambdaCallback", f"`{name}` must be a function", {name: function}))
                 setattr(self, name, function)
@@ -152,7 +155,8 @@ class TerminateOnNaN(Callback):
         if loss is None or np.all(np.isfinite(loss)):
             return
         if self.raise_error:
-            raise RuntimeError(message("TerminateOnNaN", "the loss must be a finite number", {"epoch": epoch + 1, "loss": loss},
+            raise RuntimeError(message("TerminateOnNaN", "the loss must be a finite number",
+                                       {"epoch": epoch + 1, "loss": loss},
                                        "Lower the learning rate, or clip gradients with clipnorm=1.0"))
         print(f"Epoch {epoch + 1}: the loss is {loss}, terminating training")
         self.model.stop_training = True

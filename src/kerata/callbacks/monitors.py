@@ -12,7 +12,7 @@ import numpy as np
 from kerata.base.checks import check_choice, did_you_mean, message
 from kerata.callbacks.callback import Callback
 
-# Measures of a user's own, told by their names: those that are better when larger, and those that are better when smaller.
+# Measures of a user's own are told by their names: those that are better when larger, and when smaller.
 RISING = re.compile(r"acc|auc|precision|recall|f1|fbeta|iou|r2|top_?k|cosine_similarity|sensitivity|specificity")
 FALLING = re.compile(r"loss|error|entropy|distance|perplexity|(^|_)(mse|mae|rmse|mape|msle|kld)$")
 
@@ -44,7 +44,7 @@ class Monitor(Callback):
             if direction is not None and (name == metric.name or name.endswith(f"_{metric.name}")):
                 return direction == "up"
         if not RISING.search(name) and not FALLING.search(name):
-            raise ValueError(message(type(self).__name__, "it cannot be told whether more or less of this measure is better",
+            raise ValueError(message(type(self).__name__, "whether more or less of it is better cannot be told by its name",
                                      {"monitor": self.monitor}, 'Give mode="max" or mode="min"'))
         return bool(RISING.search(name))
 
@@ -64,7 +64,7 @@ class Monitor(Callback):
             return float(np.reshape(value, ()))
         if not self.warned:
             self.warned = True
-            problem = "the monitored measure is not in the logs" if value is None else "the monitored measure is not one number"
+            problem = f"the monitored measure is not {'in the logs' if value is None else 'one number'}"
             fix = did_you_mean(self.monitor, logs)
             if not fix.startswith("Known"):
                 fix += " Available: " + ", ".join(sorted(logs))
@@ -202,8 +202,8 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: the value that the first saved model must beat.
     """
 
-    def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False, mode="auto",
-                 save_freq="epoch", initial_value_threshold=None):  # fmt: skip
+    def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
+                 mode="auto", save_freq="epoch", initial_value_threshold=None):  # fmt: skip
         super().__init__()
         self.take_monitor(monitor, mode)
         self.filepath = os.fspath(filepath)
@@ -212,7 +212,7 @@ class ModelCheckpoint(Monitor):
         if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
             raise ValueError(message("ModelCheckpoint", "`save_freq` must be 'epoch' or a number of batches",
                                      {"save_freq": save_freq}))
-        self.save_freq = save_freq
+        self.save_freq: Any = save_freq
         self.batches, self.epoch = 0, 0
         ending = ".weights.h5" if save_weights_only else ".keras"
         if not self.filepath.endswith(ending):
@@ -244,10 +244,11 @@ class ModelCheckpoint(Monitor):
             return
         path = self._path(logs, batch)
         if os.path.isdir(path):
-            raise OSError(message("ModelCheckpoint", "`filepath` must be a file, and there is a folder", {"filepath": path}))
+            raise OSError(message("ModelCheckpoint", "`filepath` must be a file, and it is a folder", {"filepath": path}))
         if self.verbose:
             gain = "" if value is None else f"{self.monitor} improved from {before} to {value:.5f}, "
-            print(f"\nEpoch {self.epoch + 1}: {gain}saving {'weights' if self.save_weights_only else 'model'} to {path}")
+            what = "weights" if self.save_weights_only else "model"
+            print(f"\nEpoch {self.epoch + 1}: {gain}saving {what} to {path}")
         # Where the measure is not to be had, it is better to save too often than not at all.
         self.best = self.best if value is None else value
         Path(path).parent.mkdir(parents=True, exist_ok=True)
