@@ -11,8 +11,17 @@ keras = pytest.importorskip("keras")
 
 def sequential(k):
     L = k.layers
-    return k.Sequential([k.Input((28, 28, 1)), L.Conv2D(4, 3), L.MaxPooling2D(), L.Flatten(), L.BatchNormalization(),
-                         L.Dense(10, name="head")], name="m")  # fmt: skip
+    return k.Sequential(
+        [
+            k.Input((28, 28, 1)),
+            L.Conv2D(4, 3),
+            L.MaxPooling2D(),
+            L.Flatten(),
+            L.BatchNormalization(),
+            L.Dense(10, name="head"),
+        ],
+        name="m",
+    )
 
 
 def graph(k):
@@ -42,11 +51,20 @@ def text_of(model, **kwargs):
 
 def cells_of(text):
     """Rows of cells, and the lines below the table."""
-    rows = [[cell.strip() for cell in line[1:-1].split(line[0])] for line in text.splitlines() if line[:1] in "│┃" and line]
+    rows = [
+        [cell.strip() for cell in line[1:-1].split(line[0])]
+        for line in text.splitlines()
+        if line[:1] in "│┃" and line
+    ]
     return rows, [line.rstrip() for line in text.splitlines() if " params: " in line]
 
 
-OPTIONS = [{}, {"expand_nested": True}, {"show_trainable": True}, {"layer_range": ("sh|conv|later|a$|lstm", "both|head|later|lstm")}]
+OPTIONS = [
+    {},
+    {"expand_nested": True},
+    {"show_trainable": True},
+    {"layer_range": ("sh|conv|later|a$|lstm", "both|head|later|lstm")},
+]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=["plain", "nested", "trainable", "range"])
@@ -54,7 +72,9 @@ OPTIONS = [{}, {"expand_nested": True}, {"show_trainable": True}, {"layer_range"
 def test_tables_say_what_those_of_keras_say(build, options, monkeypatch):
     monkeypatch.setenv("COLUMNS", "220")
     keras.utils.clear_session()
-    (expected, totals), (found, own_totals) = (cells_of(text_of(build(k), line_length=200, **options)) for k in (keras, kerata))
+    (expected, totals), (found, own_totals) = (
+        cells_of(text_of(build(k), line_length=200, **options)) for k in (keras, kerata)
+    )
     # Keras lists inputs by depth.
     assert sorted(found) == sorted(expected)
     assert own_totals == totals
@@ -75,7 +95,9 @@ def test_parameters_of_the_optimizer_are_counted():
 @pytest.mark.parametrize("build", [sequential, graph])
 def test_lines_have_the_width_that_was_asked_for(build, width):
     model = build(kerata)
-    table = [line for line in text_of(model, line_length=width, expand_nested=True).splitlines() if line[0] in "│┃┏├└┡"]
+    table = [
+        line for line in text_of(model, line_length=width, expand_nested=True).splitlines() if line[0] in "│┃┏├└┡"
+    ]
     assert {len(line) for line in table} == {width}
     # Nothing is cut off, however narrow the column.
     joined = "".join("".join(row[:1]) for row in cells_of("\n".join(table))[0]).replace(" ", "")

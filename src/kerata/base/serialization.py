@@ -2,7 +2,8 @@
 
 `{"module": "keras.layers", "class_name": "Dense", "config": {...}, "registered_name": None, "build_config": {...}}`
 
-A config can only build what is entered in the registry. It never imports a module, and it never runs code that it carries.
+A config can only build what is entered in the registry. It never imports a module, and it never runs code that it
+carries.
 """
 
 import contextlib
@@ -279,8 +280,9 @@ def _array_type(name: Any) -> Any:
 def _find_entered(name: Any, registered_name: Any, module: Any) -> Any:
     if not isinstance(name, str):
         raise TypeError(message("deserialize", "a class or function must be given by its name", {"name": name}))
-    for spelling in (registered_name, name):
-        if isinstance(spelling, str) and spelling != "function" and (found := registry.get_registered_object(spelling)) is not None:
+    # Keras gives every function the registered name "function".
+    for spelling in (registered_name if registered_name != "function" else None, name):
+        if isinstance(spelling, str) and (found := registry.get_registered_object(spelling)) is not None:
             return found
     if not _is_keras(module) and (found := _by_bare_name(name)) is not None:
         return found

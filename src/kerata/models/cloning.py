@@ -40,8 +40,8 @@ def clone_model(model: Model, input_tensors: Any = None, clone_function: Callabl
     elif model._graph is not None and (type(model) is Functional or clone_function or input_tensors is not None):
         twin = clone.functional(model, input_tensors)
     elif clone_function or call_function or input_tensors is not None:
-        raise ValueError(message("clone_model", "`clone_function`, `call_function` and `input_tensors` are for sequential and "
-                                 "functional models", {"model": model}))
+        raise ValueError(message("clone_model", "`clone_function`, `call_function` and `input_tensors` are for models "
+                                 "made of a list or a graph of layers", {"model": model}))
     else:
         config = serialize_keras_object(model)
         return deserialize_keras_object(config, {config["class_name"]: type(model)})
@@ -77,14 +77,15 @@ class _Cloner:
         layers: list[Any] = [self.layer(layer) for layer in model.layers]
         given = flatten(input_tensors) if input_tensors is not None else []
         if len(given) > 1:
-            raise ValueError(message("clone_model", "a sequential model has one input", {"input_tensors": input_tensors}))
+            raise ValueError(message("clone_model", "a sequential model has one input",
+                                     {"input_tensors": input_tensors}))
         tensor = given[0] if given else model._input
         if tensor is not None:
             layers.insert(0, given[0] if given else new_input(tensor))
         return Sequential(layers, trainable=model.trainable, name=model.name)
 
     def functional(self, model: Model, input_tensors: Any) -> Model:
-        graph = model._graph
+        graph = model._need_graph("input")
         if input_tensors is None:
             input_tensors = jax.tree.map(new_input, graph.inputs_tree)
         given = flatten(input_tensors)

@@ -1,6 +1,7 @@
 """Graphs to plain data and back, in the form of Keras 3.
 
-Each layer is listed with its calls (`inbound_nodes`), whose arguments name the layer, call and output that they come from.
+Each layer is listed with its calls (`inbound_nodes`), whose arguments name the layer, call and output that they come
+from.
 """
 
 import copy
@@ -42,7 +43,8 @@ def graph_config(model: Any) -> dict[str, Any]:
     layers = [_write_input(t) for t in cuts] + [_write_operation(op, calls[id(op)], places) for op in operations]
     return {
         "name": model.name, "trainable": model.trainable, "layers": layers,
-        "input_layers": _write_ends(graph.inputs_tree, places), "output_layers": _write_ends(graph.outputs_tree, places),
+        "input_layers": _write_ends(graph.inputs_tree, places),
+        "output_layers": _write_ends(graph.outputs_tree, places),
     }  # fmt: skip
 
 
@@ -51,13 +53,15 @@ def _is_used(node: Node, made: set[int], ends: set[int]) -> bool:
 
 
 def _write_input(tensor: SymbolicTensor) -> dict[str, Any]:
-    config = {"batch_shape": list(tensor.shape), "dtype": tensor.dtype, "sparse": False, "ragged": False, "name": tensor.name}
+    config = {"batch_shape": list(tensor.shape), "dtype": tensor.dtype, "sparse": False, "ragged": False,
+              "name": tensor.name}  # fmt: skip
     return {"module": "keras.layers", "class_name": "InputLayer", "config": config, "registered_name": None,
             "name": tensor.name, "inbound_nodes": []}
 
 
 def _write_operation(operation: Any, nodes: list[Node], places: dict[int, Any]) -> dict[str, Any]:
-    calls = [map_structure(lambda x: _refer(x, places), (node.args, node.kwargs)) for node in nodes if not node.is_input]
+    calls = [map_structure(lambda x: _refer(x, places), (node.args, node.kwargs))
+             for node in nodes if not node.is_input]  # fmt: skip
     if isinstance(operation, Operation):
         plain, inbound = write_operation(operation, calls)
     else:
@@ -76,8 +80,8 @@ class _Reference:
         self.tensor, self.place = tensor, place
 
     def to_plain(self) -> dict[str, Any]:
-        return {"class_name": "__keras_tensor__",
-                "config": {"shape": list(self.tensor.shape), "dtype": self.tensor.dtype, "keras_history": list(self.place)}}
+        config = {"shape": list(self.tensor.shape), "dtype": self.tensor.dtype, "keras_history": list(self.place)}
+        return {"class_name": "__keras_tensor__", "config": config}
 
 
 def _refer(value: Any, places: dict[int, Any]) -> Any:
@@ -123,13 +127,15 @@ class _Reader:
             raise ValueError(message(OWNER, "each layer must have a name of its own", {"name": name}))
         nodes = plain.get("inbound_nodes", [])
         if not isinstance(nodes, list) or any(not isinstance(node, dict) for node in nodes):
-            raise ValueError(message(OWNER, "this is the format of Keras 1 and 2, which is not read yet", {"layer": name}))
+            raise ValueError(message(OWNER, "this is the format of Keras 1 and 2, which is not read yet",
+                                     {"layer": name}))
         if is_operation(plain):
             self.layers[name] = read_operation(plain, f"operation `{name}`")
         else:
             self.layers[name] = deserialize_keras_object(plain)
             if not isinstance(self.layers[name], Layer):
-                raise TypeError(message(OWNER, "a layer was expected", {"name": name, "class": plain.get("class_name")}))
+                raise TypeError(message(OWNER, "a layer was expected",
+                                        {"name": name, "class": plain.get("class_name")}))
         self.outputs[name] = []
         layer = self.layers[name]
         if isinstance(layer, InputLayer):
@@ -148,7 +154,8 @@ class _Reader:
                 if not nodes:
                     del self.waiting[name]
             if self.waiting and sum(map(len, self.waiting.values())) == before:
-                raise ValueError(message(OWNER, "every call must lead back to the inputs", {"layers": sorted(self.waiting)}))
+                raise ValueError(message(OWNER, "every call must lead back to the inputs",
+                                         {"layers": sorted(self.waiting)}))
 
     def _call(self, name: str, node: dict[str, Any]) -> bool:
         if not self._is_ready(node):
@@ -179,7 +186,8 @@ class _Reader:
         if not 0 <= index < len(calls):
             return None
         if not 0 <= place < len(calls[index]):
-            raise ValueError(message(OWNER, "a call names an output that is not there", {"layer": name, "output": place}))
+            raise ValueError(message(OWNER, "a call names an output that is not there",
+                                     {"layer": name, "output": place}))
         return calls[index][place]
 
     def _revive(self, value: Any) -> Any:
@@ -198,7 +206,8 @@ class _Reader:
         name, index, place = _check_place(plain)
         tensor = self._find(name, index - _offset(self.layers.get(name)), place)
         if tensor is None:
-            raise ValueError(message(OWNER, "an end of the model names a call that is not there", {"layer": name, "call": index}))
+            raise ValueError(message(OWNER, "an end of the model names a call that is not there",
+                                     {"layer": name, "call": index}))
         return tensor
 
 
@@ -215,7 +224,8 @@ def _check_list(config: dict[str, Any], key: str) -> list[Any]:
     return config[key]
 
 
-def graph_of_config(cls: Callable[..., Any], config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+def graph_of_config(cls: Callable[..., Any], config: dict[str, Any],
+                    custom_objects: dict[str, Any] | None = None) -> Any:  # fmt: skip
     """A model of class `cls` from what `graph_config` gave, or what Keras 3 wrote."""
     with CustomObjectScope(custom_objects or {}):
         reader = _Reader(copy.copy(config))

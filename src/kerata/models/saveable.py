@@ -26,7 +26,8 @@ class Saveable:
         """
         save_model(self, filepath, overwrite, zipped, **kwargs)
 
-    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True, max_shard_size: float | None = None) -> None:
+    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True,
+                     max_shard_size: float | None = None) -> None:  # fmt: skip
         """Writes the weights and the optimizer's state to a `.weights.h5` file."""
         save_weights(self, filepath, overwrite, max_shard_size)
 
@@ -51,14 +52,15 @@ class Saveable:
         given = self.__dict__.get("_compile_arguments")
         if not self.__dict__.get("compiled") or given is None:
             return {}
-        arguments = {**given, "optimizer": self.optimizer, "run_eagerly": False, "steps_per_execution": 1,  # type: ignore[attr-defined]
-                     "jit_compile": "auto"}  # fmt: skip
+        optimizer = self.optimizer  # type: ignore[attr-defined]
+        fixed = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto"}
+        arguments = {**given, "optimizer": optimizer, **fixed}
         try:
             return {name: serialize_keras_object(value) for name, value in arguments.items()}
         except (TypeError, ValueError, NotImplementedError) as error:
             # A trained model is worth keeping, even where a function that only training needs has no name.
-            warnings.warn(message(self, "what compile() was given cannot be written, and is left out", {"error": str(error)},
-                                  "Compile the model again after loading it"), stacklevel=3)
+            warnings.warn(message(self, "what compile() was given cannot be written, and is left out",
+                                  {"error": str(error)}, "Compile the model again after loading it"), stacklevel=3)
             return {}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

@@ -27,7 +27,8 @@ MEMORY_BYTES = 256 * 2**20
 CONFIG_BYTES = 256 * 2**20
 # A member of a zip can expand a thousandfold; Keras and Kerata write them as they are.
 EXPANSION = 100
-# A described model may have this many times the bytes of the file's weights: they may be compressed or of half the type.
+# A described model may have this many times the bytes of the file's weights: those may be compressed, or of a smaller
+# type.
 ROOM = 8
 LEAST_ROOM = 256 * 2**20
 
@@ -85,7 +86,7 @@ def write_archive(model: Any, stream: Any, folder: Path | None) -> None:
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS_VERSION, "date_saved": now, "kerata_version": __version__}
     size = sum(v.size * 4 for v in model.variables)
-    scratch = io.BytesIO() if size < MEMORY_BYTES or folder is None else tempfile.TemporaryFile(dir=folder)
+    scratch = open_scratch(size if folder is not None else 0, folder)
     with zipfile.ZipFile(stream, "w") as archive, scratch:
         archive.writestr(METADATA, json.dumps(metadata))
         archive.writestr(CONFIG, config)
@@ -95,6 +96,11 @@ def write_archive(model: Any, stream: Any, folder: Path | None) -> None:
         with archive.open(WEIGHTS, "w", force_zip64=True) as member:
             while block := scratch.read(2**24):
                 member.write(block)
+
+
+def open_scratch(size: int, folder: Path | None) -> Any:
+    """A place for `size` bytes that is gone when it is closed: in memory, or a nameless file in `folder`."""
+    return io.BytesIO() if size < MEMORY_BYTES else tempfile.TemporaryFile(dir=folder)
 
 
 def mark_shared(plain: Any) -> Any:
@@ -116,7 +122,8 @@ def mark_shared(plain: Any) -> Any:
     return plain
 
 
-def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
+def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True,
+               safe_mode: bool = True) -> Any:  # fmt: skip
     """The model of a `.keras` file of Kerata or Keras 3, with its weights and its optimizer's state.
 
     Files of strangers are safe to load: they can only name built-in classes and what a program has registered, and
@@ -134,8 +141,8 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     if not path.exists():
         raise FileNotFoundError(message("load_model", "there is no such file", {"filepath": str(filepath)}))
     if path.is_dir():
-        raise NotImplementedError(message("load_model", "models kept as folders are not read", {"filepath": str(filepath)},
-                                          "Save it as one '.keras' file"))
+        raise NotImplementedError(message("load_model", "models kept as folders are not read",
+                                          {"filepath": str(filepath)}, "Save it as one '.keras' file"))
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         check_model_path(path, "load_model")
         raise ValueError(message("load_model", "the file is damaged, or no '.keras' file", {"filepath": str(filepath)}))
@@ -168,7 +175,8 @@ def list_members(archive: zipfile.ZipFile, owner: str) -> dict[str, zipfile.ZipI
         name = check_member_name(owner, info.filename)
         if name in members:
             raise ValueError(message(owner, "a '.keras' file must hold each member once", {"member": name}))
-        if info.file_size > EXPANSION * max(info.compress_size, 2**20) or (name == CONFIG and info.file_size > CONFIG_BYTES):
+        room = EXPANSION * max(info.compress_size, 2**20)
+        if info.file_size > (min(room, CONFIG_BYTES) if name == CONFIG else room):
             raise ValueError(message(owner, "a member claims a size that the file does not hold",
                                      {"member": name, "bytes": info.file_size, "bytes stored": info.compress_size},
                                      "Do not trust this file"))
@@ -201,7 +209,7 @@ def build_model(config: dict[str, Any], owner: str, custom_objects: Any = None, 
 
 def copy_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
     """A member as a file that can be read in any order."""
-    scratch = io.BytesIO() if info.file_size < 4 * MEMORY_BYTES else tempfile.TemporaryFile()
+    scratch = open_scratch(info.file_size, None)
     with archive.open(info) as member:
         while block := member.read(2**24):
             scratch.write(block)

@@ -1,7 +1,8 @@
 """Functions as nodes of a graph, `x + y` or `ops.mean(x, axis=1)`, in the form in which Keras 3 writes them.
 
-Keras has a class for each function: `{"module": "keras.src.ops.numpy", "class_name": "Mean", "config": {"axis": 1}}`. What
-the class is constructed with is in the config, what it is called with is in the node. The tables say which is which.
+Keras has a class for each function, `{"module": "keras.src.ops.numpy", "class_name": "Mean", "config": {"axis": 1}}`.
+What the class is constructed with is in the config, what it is called with is in the node. The tables say which is
+which.
 """
 
 import inspect
@@ -18,21 +19,22 @@ from kerata.base.serialization import deserialize_keras_object, serialize_keras_
 # Module of Keras -> functions whose first argument alone is what the class is called with.
 UNARY = {
     "keras.src.ops.numpy": """
-        abs absolute all amax amin angle any arccos arccosh arcsin arcsinh arctan arctanh argmax argmin argpartition argsort
-        array_split broadcast_to cbrt ceil clip concatenate conj conjugate copy corrcoef count_nonzero cos cosh cumprod
-        cumsum deg2rad diag diagflat diagonal diff dsplit dstack empty_like exp exp2 expand_dims expm1 fabs flip fliplr
-        flipud floor hsplit hstack i0 imag isfinite isinf isnan isneginf isposinf isreal log log10 log1p log2 logical_not
-        max mean median min moveaxis nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin
-        nanprod nanstd nansum nanvar negative ones_like prod ptp rad2deg ravel real reciprocal repeat reshape roll rot90
-        round sign signbit sin sinc sinh slogdet sort split sqrt square squeeze stack std sum swapaxes tan tanh tile trace
-        transpose tril triu trunc vander var vsplit vstack zeros_like""",
+        abs absolute all amax amin angle any arccos arccosh arcsin arcsinh arctan arctanh argmax argmin
+        argpartition argsort array_split broadcast_to cbrt ceil clip concatenate conj conjugate copy corrcoef
+        count_nonzero cos cosh cumprod cumsum deg2rad diag diagflat diagonal diff dsplit dstack empty_like exp
+        exp2 expand_dims expm1 fabs flip fliplr flipud floor hsplit hstack i0 imag isfinite isinf isnan isneginf
+        isposinf isreal log log10 log1p log2 logical_not max mean median min moveaxis nan_to_num nanargmax
+        nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin nanprod nanstd nansum nanvar negative
+        ones_like prod ptp rad2deg ravel real reciprocal repeat reshape roll rot90 round sign signbit sin sinc
+        sinh slogdet sort split sqrt square squeeze stack std sum swapaxes tan tanh tile trace transpose tril
+        triu trunc vander var vsplit vstack zeros_like""",
     "keras.src.ops.math": """
         erf erfc erfinv extract_sequences logdet logsumexp rsqrt top_k view_as_complex view_as_real""",
     "keras.src.ops.nn": """
-        adaptive_average_pool adaptive_max_pool average_pool celu depth_to_space elu fold gelu glu hard_shrink hard_sigmoid
-        hard_silu hard_tanh leaky_relu log_sigmoid log_softmax max_pool moments multi_hot normalize one_hot relu relu6 selu
-        sigmoid silu soft_shrink softmax softplus softsign space_to_depth sparse_plus sparse_sigmoid sparsemax squareplus
-        tanh_shrink threshold unfold""",
+        adaptive_average_pool adaptive_max_pool average_pool celu depth_to_space elu fold gelu glu hard_shrink
+        hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid log_softmax max_pool moments multi_hot normalize
+        one_hot relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign space_to_depth sparse_plus
+        sparse_sigmoid sparsemax squareplus tanh_shrink threshold unfold""",
     "keras.src.ops.core": "cast saturate_cast stop_gradient unstack",
     "keras.src.ops.linalg": "cholesky cholesky_inverse det eig eigh inv lu_factor matrix_rank norm pinv qr",
 }  # fmt: skip
@@ -40,10 +42,10 @@ UNARY = {
 SEVERAL = {
     "keras.src.ops.numpy": {
         "x1 x2": """
-            add append arctan2 correlate cross divide divide_no_nan dot equal floor_divide fmax fmin fmod gcd greater
-            greater_equal heaviside hypot inner kron lcm ldexp less less_equal logaddexp logaddexp2 logical_and logical_or
-            logical_xor matmul maximum minimum mod multiply nextafter not_equal outer power subtract tensordot true_divide
-            vdot""",
+            add append arctan2 correlate cross divide divide_no_nan dot equal floor_divide fmax fmin fmod gcd
+            greater greater_equal heaviside hypot inner kron lcm ldexp less less_equal logaddexp logaddexp2
+            logical_and logical_or logical_xor matmul maximum minimum mod multiply nextafter not_equal outer
+            power subtract tensordot true_divide vdot""",
         "x y": "bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor left_shift right_shift",
         "x weights": "average", "x bins": "digitize", "x fill_value": "full_like", "x key": "get_item",
         "x1 x2 rtol atol": "isclose", "x q": "nanpercentile nanquantile percentile quantile",
@@ -112,12 +114,13 @@ def find_form(operation: Any) -> Form:
     if name not in FORMS or not (ours or (home is not None and home[0] == "activations")):
         raise ValueError(message(
             f"operation `{operation.name}`", "this function of symbolic tensors cannot be written to a file",
-            {"function": name or function}, "Compute it in a layer of your own, or in a Lambda layer of a registered function",
+            {"function": name or function},
+            "Compute it in a layer of your own, or in a Lambda layer of a registered function",
         ))  # fmt: skip
     return FORMS[name]
 
 
-def write_operation(operation: Any, calls: list[tuple[tuple, dict[str, Any]]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def write_operation(operation: Any, calls: list[tuple[tuple, dict]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A function's description and those of its calls, given as (args, kwargs)."""
     form = find_form(operation)
     config: dict[str, Any] = {"name": operation.name}
@@ -171,4 +174,4 @@ def read_operation(plain: dict[str, Any], owner: str) -> Callable[..., Any]:
 
 def is_operation(plain: Any) -> bool:
     """Whether a description is that of a function."""
-    return isinstance(plain, dict) and isinstance(plain.get("module"), str) and plain["module"].startswith("keras.src.ops.")
+    return isinstance(plain, dict) and str(plain.get("module")).startswith("keras.src.ops.")

@@ -210,7 +210,8 @@ def read_dataset(group: Any, name: str, owner: str) -> np.ndarray:
     size, stored = math.prod(dataset.shape) * dataset.dtype.itemsize, dataset.id.get_storage_size()
     if size > LARGE_BYTES and size > EXPANSION * stored:
         raise ValueError(message(owner, "an array claims a size that the file does not hold",
-                                 {"path": path, "shape": dataset.shape, "bytes stored": stored}, "Do not trust this file"))
+                                 {"path": path, "shape": dataset.shape, "bytes stored": stored},
+                                 "Do not trust this file"))
     if is_bfloat16(dataset):
         return np.frombuffer(np.array(dataset).tobytes(), ml_dtypes.bfloat16).reshape(dataset.shape)
     if dataset.dtype.kind not in "biufcSV" or dataset.dtype.hasobject:

@@ -1,7 +1,7 @@
-"""Which objects of a model hold state, and under which path Keras 3 keeps each: `layers/bidirectional/forward_layer/cell`.
+"""Which objects of a model hold state, and under which path Keras 3 keeps each: `layers/bidirectional/forward_layer`.
 
-A path is made of attributes; inside of lists and dicts, of class names with counters, because names of layers may differ
-between two instances of a model. An object found in two places is kept under the first.
+A path is made of attributes; inside of lists and dicts, of class names with counters, because names of layers may
+differ between two instances of a model. An object found in two places is kept under the first.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,8 +31,8 @@ class Place(NamedTuple):
 def walk(root: Any, skip: Callable[[Any], bool]) -> Iterator[Place]:
     """The places of everything that holds state, in the order in which Keras visits them.
 
-    An object has several paths where several attributes lead to it: a file holds it under one of them, usually the first.
-    Objects for which `skip` is true by then, and what is below them, are left out.
+    An object has several paths where several attributes lead to it: a file holds it under one of them, usually the
+    first. Objects for which `skip` is true by then, and what is below them, are left out.
     """
     yield from _walk(Place("", root, ()), skip)
 

@@ -14,7 +14,8 @@ from kerata.saving.store import FileStore
 from kerata.saving.walk import Place, walk
 
 
-def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True, max_shard_size: float | None = None) -> None:
+def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True,
+                 max_shard_size: float | None = None) -> None:  # fmt: skip
     """Writes all weights, and the optimizer's state, to a `.weights.h5` file that Keras 3 reads as well.
 
     A kill or a full disk leaves the old file as it was.
@@ -140,7 +141,8 @@ def _reason(error: Exception) -> str:
 
 # An assignment puts another array into a variable and leaves the old one as it is, so keeping it costs no memory.
 def _values_of(model: Any) -> list[tuple[Variable, Any, bool]]:
-    variables = [*model.variables, *(model.optimizer.variables if getattr(model, "optimizer", None) is not None else ())]
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.variables, *(optimizer.variables if optimizer is not None else ())]
     return [(v, v.peek(), v.exposed) for v in variables if isinstance(v, Variable)]
 
 

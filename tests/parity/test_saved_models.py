@@ -22,20 +22,32 @@ SERIES = RNG.normal(size=(3, 5, 4)).astype("float32")
 
 def sequential(k):
     L = k.layers
-    return k.Sequential([k.Input((4,)), L.Dense(3, "relu", kernel_regularizer="l2"), L.Dropout(0.5), L.Dense(2, "softmax")])
+    return k.Sequential(
+        [k.Input((4,)), L.Dense(3, "relu", kernel_regularizer="l2"), L.Dropout(0.5), L.Dense(2, "softmax")]
+    )
 
 
 def convolutional(k):
     L = k.layers
-    return k.Sequential([k.Input((8, 8, 2)), L.Conv2D(3, 3, padding="same", activation="relu"), L.BatchNormalization(),
-                         L.MaxPooling2D(), L.Flatten(), L.Dense(2)])  # fmt: skip
+    return k.Sequential(
+        [
+            k.Input((8, 8, 2)),
+            L.Conv2D(3, 3, padding="same", activation="relu"),
+            L.BatchNormalization(),
+            L.MaxPooling2D(),
+            L.Flatten(),
+            L.Dense(2),
+        ]
+    )
 
 
 def ends_as_dicts(k):
     L = k.layers
     a, b = k.Input((4,), name="a"), k.Input((4,), name="b")
     shared = L.Dense(4, activation="tanh")
-    return k.Model({"a": a, "b": b}, {"sum": L.Add()([shared(a), shared(b)]), "both": L.Concatenate()([shared(b), a])})
+    return k.Model(
+        {"a": a, "b": b}, {"sum": L.Add()([shared(a), shared(b)]), "both": L.Concatenate()([shared(b), a])}
+    )
 
 
 def ends_as_lists(k):
@@ -56,7 +68,9 @@ def operations(k):
     x = ops.reshape(x, (-1, 7, 1)) @ ops.ones((1, 2))
     x = ops.transpose(x, (0, 2, 1))
     scaled = ops.sum(x, axis=(1, 2), keepdims=True)[:, 0] + 1.0 * ops.mean(ops.square(x), axis=1)
-    return k.Model([a, b], [scaled, 2.0 - ops.maximum(a, 0.1), ops.absolute(x), ops.einsum("bi,bj->bij", a, b), ops.softmax(b)])
+    return k.Model(
+        [a, b], [scaled, 2.0 - ops.maximum(a, 0.1), ops.absolute(x), ops.einsum("bi,bj->bij", a, b), ops.softmax(b)]
+    )
 
 
 def nested(k):
@@ -90,8 +104,15 @@ def embedding(k):
 
 def recurrent(k):
     L = k.layers
-    return k.Sequential([k.Input((5, 4)), L.Bidirectional(L.LSTM(3, return_sequences=True, dropout=0.1)),
-                         L.GRU(3, return_sequences=True), L.TimeDistributed(L.Dense(2)), L.SimpleRNN(2)])  # fmt: skip
+    return k.Sequential(
+        [
+            k.Input((5, 4)),
+            L.Bidirectional(L.LSTM(3, return_sequences=True, dropout=0.1)),
+            L.GRU(3, return_sequences=True),
+            L.TimeDistributed(L.Dense(2)),
+            L.SimpleRNN(2),
+        ]
+    )
 
 
 def stacked_cells(k):
@@ -155,11 +176,22 @@ def own_layer(k):
 
 
 MODELS = [
-    (sequential, X), (convolutional, PICTURES), (ends_as_dicts, {"a": X, "b": X + 1}), (ends_as_lists, [X, X + 1]),
-    (one_list, X), (operations, [X, X + 1]), (nested, X), (ending_in_nested, X), (attention, SERIES),
-    (embedding, RNG.integers(0, 7, (3, 5)).astype("int32")), (recurrent, SERIES), (stacked_cells, SERIES),
-    (bidirectional_pair, SERIES), (subclassed, X), (own_layer, X),
-]  # fmt: skip
+    (sequential, X),
+    (convolutional, PICTURES),
+    (ends_as_dicts, {"a": X, "b": X + 1}),
+    (ends_as_lists, [X, X + 1]),
+    (one_list, X),
+    (operations, [X, X + 1]),
+    (nested, X),
+    (ending_in_nested, X),
+    (attention, SERIES),
+    (embedding, RNG.integers(0, 7, (3, 5)).astype("int32")),
+    (recurrent, SERIES),
+    (stacked_cells, SERIES),
+    (bidirectional_pair, SERIES),
+    (subclassed, X),
+    (own_layer, X),
+]
 IDS = [build.__name__ for build, _ in MODELS]
 WAYS = [(keras, kerata), (kerata, keras), (kerata, kerata)]
 WAY_IDS = ["keras-kerata", "kerata-keras", "kerata-kerata"]
@@ -225,18 +257,26 @@ def simplify(value):
     if not isinstance(value, dict):
         return value
     dropped = {"shared_object_id", "quantization_config", "optional"}
-    return {key: simplify(item) for key, item in value.items() if key not in dropped and not (key == "mask" and item is None)}
+    return {
+        key: simplify(item)
+        for key, item in value.items()
+        if key not in dropped and not (key == "mask" and item is None)
+    }
 
 
 def graph_of(model):
     """The wiring of a functional model, with the inputs, whose order has no meaning, by name."""
     config = simplify(json.loads(model.to_json()))["config"]
-    layers = {layer["name"]: {key: layer[key] for key in ("module", "class_name", "registered_name", "inbound_nodes")}
-              for layer in config["layers"]}  # fmt: skip
+    layers = {
+        layer["name"]: {key: layer[key] for key in ("module", "class_name", "registered_name", "inbound_nodes")}
+        for layer in config["layers"]
+    }
     return layers, config["input_layers"], config["output_layers"]
 
 
-@pytest.mark.parametrize("build", [ends_as_dicts, ends_as_lists, one_list, operations, nested, ending_in_nested, attention])
+@pytest.mark.parametrize(
+    "build", [ends_as_dicts, ends_as_lists, one_list, operations, nested, ending_in_nested, attention]
+)
 def test_graphs_are_written_alike(build):
     keras.utils.clear_session()
     expected, found = graph_of(build(keras)), graph_of(build(kerata))
@@ -266,7 +306,9 @@ def compiled(k, optimizer):
     model = randomize(k.Sequential([k.Input((4,)), k.layers.Dense(3, "tanh"), k.layers.Dense(2)]))
     arguments = {"momentum": 0.9} if optimizer == "SGD" else {}
     chosen = getattr(k.optimizers, optimizer)(learning_rate=0.05, **arguments)
-    model.compile(chosen, loss=k.losses.LogCosh(name="curve"), metrics=["mae", k.metrics.MeanSquaredError(name="square")])
+    model.compile(
+        chosen, loss=k.losses.LogCosh(name="curve"), metrics=["mae", k.metrics.MeanSquaredError(name="square")]
+    )
     return model
 
 
@@ -289,8 +331,12 @@ def test_training_goes_on_elsewhere(optimizer, writer, reader, tmp_path):
 def test_schedules_and_several_outputs_open_elsewhere(writer, reader, tmp_path):
     model = ends_as_dicts(writer)
     schedule = writer.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
-    model.compile(writer.optimizers.Adam(schedule), loss={"sum": "mse", "both": "mae"}, loss_weights={"sum": 2.0, "both": 1.0},
-                  metrics={"both": ["mse"]})  # fmt: skip
+    model.compile(
+        writer.optimizers.Adam(schedule),
+        loss={"sum": "mse", "both": "mae"},
+        loss_weights={"sum": 2.0, "both": 1.0},
+        metrics={"both": ["mse"]},
+    )
     targets = {"sum": np.ones((8, 4), "float32"), "both": np.zeros((8, 8), "float32")}
     model.fit({"a": X, "b": X}, targets, verbose=0, shuffle=False)
     model.save(tmp_path / "m.keras")
