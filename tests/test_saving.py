@@ -228,6 +228,16 @@ def test_skip_mismatch_takes_what_fits(tmp_path):
     np.testing.assert_array_equal(other.layers[1].get_weights()[0], head[0])
 
 
+def test_weights_of_a_whole_model(path):
+    model, other = small(), small()
+    model.save(path)
+    other.load_weights(path)
+    np.testing.assert_array_equal(predictions(model), predictions(other))
+    path.write_bytes(b"no zip")
+    with pytest.raises(ValueError, match="damaged"):
+        other.load_weights(path)
+
+
 def test_a_file_with_too_few_layers_is_refused(tmp_path):
     file = tmp_path / "m.weights.h5"
     kerata.Sequential([kerata.Input((4,)), layers.Dense(3)]).save_weights(file)

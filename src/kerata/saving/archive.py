@@ -1,32 +1,25 @@
 """Whole models in `.keras` files: a zip with the description (`config.json`), the weights and a note of the version."""
 
 import datetime
-import io
 import json
 import os
-import tempfile
 import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from kerata.base.checks import message
-from kerata.base.files import check_member_name, replace_file
+from kerata.base.files import replace_file
 from kerata.base.limits import budget
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object, sharing
 from kerata.saving.disk import explain_full_disk
+from kerata.saving.members import CONFIG, METADATA, WEIGHTS, copy_member, list_members, open_scratch
 from kerata.saving.store import FileStore
 from kerata.saving.weights import check_overwrite, load_state, save_state
 from kerata.version import __version__
 
 # The version of Keras whose format this is. Keras reads it; nothing in Kerata depends on it.
 KERAS_VERSION = "3.15.1"
-CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-# Above this, weights go through a file beside the target instead of through memory.
-MEMORY_BYTES = 256 * 2**20
-CONFIG_BYTES = 256 * 2**20
-# A member of a zip can expand a thousandfold; Keras and Kerata write them as they are.
-EXPANSION = 100
 # A described model may have this many times the bytes of the file's weights: those may be compressed, or of a smaller
 # type.
 ROOM = 8
@@ -98,11 +91,6 @@ def write_archive(model: Any, stream: Any, folder: Path | None) -> None:
                 member.write(block)
 
 
-def open_scratch(size: int, folder: Path | None) -> Any:
-    """A place for `size` bytes that is gone when it is closed: in memory, or a nameless file in `folder`."""
-    return io.BytesIO() if size < MEMORY_BYTES else tempfile.TemporaryFile(dir=folder)
-
-
 def mark_shared(plain: Any) -> Any:
     """Keeps the numbers of objects that occur more than once, and takes those of all others away."""
     counts: dict[int, int] = {}
@@ -168,22 +156,6 @@ def read_archive(stream: Any, owner: str, custom_objects: Any, compile: bool, sa
     return model
 
 
-def list_members(archive: zipfile.ZipFile, owner: str) -> dict[str, zipfile.ZipInfo]:
-    """The members by name, after looking at their names and sizes."""
-    members: dict[str, zipfile.ZipInfo] = {}
-    for info in archive.infolist():
-        name = check_member_name(owner, info.filename)
-        if name in members:
-            raise ValueError(message(owner, "a '.keras' file must hold each member once", {"member": name}))
-        room = EXPANSION * max(info.compress_size, 2**20)
-        if info.file_size > (min(room, CONFIG_BYTES) if name == CONFIG else room):
-            raise ValueError(message(owner, "a member claims a size that the file does not hold",
-                                     {"member": name, "bytes": info.file_size, "bytes stored": info.compress_size},
-                                     "Do not trust this file"))
-        members[name] = info
-    return members
-
-
 def parse_config(text: bytes | str, owner: str) -> dict[str, Any]:
     """The description as a dict."""
     try:
@@ -205,13 +177,3 @@ def build_model(config: dict[str, Any], owner: str, custom_objects: Any = None, 
     if not (hasattr(model, "call_pure") or hasattr(model, "variables")) or not hasattr(model, "compile"):
         raise ValueError(message(owner, "the description must be that of a model", {"class": type(model).__name__}))
     return model
-
-
-def copy_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
-    """A member as a file that can be read in any order."""
-    scratch = open_scratch(info.file_size, None)
-    with archive.open(info) as member:
-        while block := member.read(2**24):
-            scratch.write(block)
-    scratch.seek(0)
-    return scratch

@@ -1,7 +1,9 @@
 """The numbers of a model, written and read: by path, object by object."""
 
+import contextlib
 import os
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from kerata.base.files import replace_file
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.disk import explain_full_disk
+from kerata.saving.members import WEIGHTS, copy_member, list_members
 from kerata.saving.store import FileStore
 from kerata.saving.walk import Place, walk
 
@@ -36,21 +39,36 @@ def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True
 
 
 def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = False) -> None:
-    """Reads all weights from a `.weights.h5` file of Kerata or Keras 3.
+    """Reads all weights from a `.weights.h5` or `.keras` file of Kerata or Keras 3.
 
     The model stays as it was if anything does not fit.
 
     Args:
         model: a built model.
-        filepath: a file that `save_weights` wrote.
+        filepath: a file that `save_weights` or `save_model` wrote.
         skip_mismatch: take what fits and leave the rest with a warning, e.g. to reuse all but the last layer.
     """
     check_built(model, "load_weights")
-    path = check_weights_path(filepath, "load_weights")
+    whole = Path(filepath).suffix == ".keras"
+    path = Path(filepath) if whole else check_weights_path(filepath, "load_weights")
     if not path.exists():
         raise FileNotFoundError(message("load_weights", "there is no such file", {"filepath": str(filepath)}))
-    with FileStore(path) as store:
+    with contextlib.ExitStack() as stack:
+        file: Any = stack.enter_context(open_weights_of(path)) if whole else path
+        store = stack.enter_context(FileStore(file, "r", str(filepath)))
         load_state(model, store, skip_mismatch, str(filepath))
+
+
+def open_weights_of(path: Path) -> Any:
+    """The weights in a `.keras` file, as a file."""
+    owner = str(path)
+    if not zipfile.is_zipfile(path):
+        raise ValueError(message(owner, "the file is damaged, or no '.keras' file"))
+    with zipfile.ZipFile(path) as archive:
+        members = list_members(archive, owner)
+        if WEIGHTS not in members:
+            raise ValueError(message(owner, f"a '.keras' file must hold {WEIGHTS}", {"members": sorted(members)}))
+        return copy_member(archive, members[WEIGHTS])
 
 
 def check_weights_path(filepath: str | os.PathLike, owner: str) -> Path:
