@@ -124,7 +124,7 @@ def constant(value, dtype=None, shape=None, name=None):
 
 def placeholder(shape=None, ndim=None, dtype=None, sparse=False, name=None):
     """An input of a model, by its shape with the batch."""
-    return Input(batch_shape=(None,) * ndim if shape is None else tuple(shape), dtype=dtype, name=name)
+    return Input(batch_shape=(None,) * (ndim or 0) if shape is None else tuple(shape), dtype=dtype, name=name)
 
 
 def function(inputs, outputs, updates=None, name=None):

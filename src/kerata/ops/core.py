@@ -111,7 +111,7 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
     """body(*loop_vars) while cond(*loop_vars) holds, at most so many times.
 
     >>> import kerata
-    >>> int(kerata.ops.while_loop(lambda i: i < 5, lambda i: i + 2, (0,))[0])
+    >>> int(kerata.ops.while_loop(lambda i: i < 5, lambda i: i + 2, 0))
     6
     """
     several = isinstance(loop_vars, (tuple, list))
@@ -179,9 +179,10 @@ def scatter(indices, values, shape):
 @traceable
 def scatter_update(inputs, indices, updates, reduction=None):
     """A copy with the values at indices replaced, or combined by `"add"`, `"mul"`, `"min"` or `"max"`."""
-    check_choice("scatter_update", "reduction", reduction, (None, "add", "mul", "min", "max"))
+    methods = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max": "max"}
+    check_choice("scatter_update", "reduction", reduction, methods)
     place = jnp.asarray(inputs).at[_index(indices)]
-    return getattr(place, {None: "set", "mul": "multiply"}.get(reduction, reduction))(jnp.asarray(updates))
+    return getattr(place, methods[reduction])(jnp.asarray(updates))
 
 
 def _index(indices: Any) -> tuple:

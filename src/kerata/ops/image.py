@@ -178,7 +178,7 @@ def map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value
                                  {"coordinates": places.shape}))  # fmt: skip
     check_choice("map_coordinates", "order", order, (0, 1))
     check_choice("map_coordinates", "fill_mode", fill_mode, FILL_MODES)
-    return jax.scipy.ndimage.map_coordinates(x, places, order, fill_mode, fill_value)
+    return jax.scipy.ndimage.map_coordinates(x, tuple(places), order, fill_mode, fill_value)
 
 
 @traceable
@@ -202,7 +202,7 @@ def affine_transform(images, transform, interpolation="bilinear", fill_mode="con
     rows, columns = jnp.meshgrid(jnp.arange(x.shape[1]), jnp.arange(x.shape[2]), indexing="ij")
 
     def move(picture: Any, t: Any) -> Any:
-        places = jnp.stack([t[3] * columns + t[4] * rows + t[5], t[0] * columns + t[1] * rows + t[2]])
+        places = (t[3] * columns + t[4] * rows + t[5], t[0] * columns + t[1] * rows + t[2])
         sample = jax.vmap(lambda plane: jax.scipy.ndimage.map_coordinates(plane, places, order, fill_mode, fill_value),
                           in_axes=-1, out_axes=-1)  # fmt: skip
         return sample(picture)

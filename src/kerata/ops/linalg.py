@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import jax.scipy as jsp
+from jax.core import Tracer
 
 from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import traceable
@@ -22,7 +23,7 @@ def cholesky(x, upper=False):
     """
     x = jnp.asarray(x)
     factor = jnp.linalg.cholesky(x, upper=upper)
-    if not isinstance(factor, jax.core.Tracer) and bool(jnp.isnan(factor).any()):
+    if not isinstance(factor, Tracer) and bool(jnp.isnan(factor).any()):
         raise ValueError(message("cholesky", "the matrix must be positive definite", {"shape": x.shape}))
     return factor
 
