@@ -49,7 +49,8 @@ def _remember_arguments(init: Any) -> Any:
 
 def _explain_arguments(obj: Any, signature: inspect.Signature, kwargs: dict, error: TypeError) -> TypeError:
     name = type(obj).__name__
-    unknown = [k for k in kwargs if k not in signature.parameters]
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values())
+    unknown = [] if takes_any else [k for k in kwargs if k not in signature.parameters]
     if not unknown:
         return TypeError(message(name, str(error)))
     known = [p for p in signature.parameters if p not in ("self", "kwargs", "args")]

@@ -255,14 +255,18 @@ class EinsumShapes:
         if len(shape) != len(self.outputs) + extra:
             raise ValueError(message(self.owner, "`output_shape` must have a size for each axis but the batch's",
                                      {"equation": self.equation, "output_shape": self.output_shape}))
-        return shape
+        known = self._letters(self.inputs, input_shape)
+        letters = dict(enumerate(self.outputs, extra if self.left else 0))
+        return tuple(known.get(letters.get(axis, "")) if size is None else size for axis, size in enumerate(shape))
+
+    def _letters(self, letters: str, shape: Any) -> dict[str, int | None]:
+        """The sizes of the letters that stand for axes of a shape."""
+        return dict(zip(letters, shape[len(shape) - len(letters) if self.left else 0 :], strict=False))
 
     def sizes(self, input_shape: Any) -> tuple[dict[str, int | None], dict[str, int | None]]:
         """The sizes of the letters of the input and of the output."""
-        output = self.output(input_shape)
-        skip = len(input_shape) - len(self.inputs) if self.left else 0
-        of_input = dict(zip(self.inputs, input_shape[skip:], strict=False))
-        of_output = dict(zip(self.outputs, output[skip:], strict=False))
+        of_input = self._letters(self.inputs, input_shape)
+        of_output = self._letters(self.outputs, self.output(input_shape))
         for letter, size in of_input.items():
             if of_output.get(letter) not in (None, size):
                 raise ValueError(message(self.owner, f"the axis {letter!r} must have one size in input and output",

@@ -374,7 +374,7 @@ class Layer(Module):
             return jax.tree.map(lambda t: t.shape, infer(self._call_concrete_of, inputs))
 
     def _call_concrete_of(self, *args: Any, **kwargs: Any) -> Any:
-        return self._call_concrete(args, kwargs)
+        return self._call_concrete(*self._convert_inputs(args, kwargs))
 
     def _call_concrete(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         names = _call_parameters(type(self))
