@@ -65,6 +65,10 @@ class LossScaleOptimizer(Optimizer):
             self.inner_optimizer.learning_rate = value
 
     @property
+    def steps(self) -> Variable:
+        return self.inner_optimizer.steps
+
+    @property
     def iterations(self) -> Any:
         """The number of good steps so far."""
         return self.inner_optimizer.iterations

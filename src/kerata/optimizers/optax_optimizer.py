@@ -31,6 +31,8 @@ class OptaxOptimizer(Optimizer):
     0.5
     """
 
+    tree = dict
+
     def __init__(self, transformation: Any, learning_rate=1.0, name=None, **kwargs: Any):
         if not is_transformation(transformation):
             raise TypeError(message("OptaxOptimizer", "`transformation` must have optax's `init` and `update`",

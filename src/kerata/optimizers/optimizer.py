@@ -91,6 +91,8 @@ class Optimizer(Stepwise):
     _untracked = frozenset({"optimizer_state"})
     # The slots in the order of Keras's files: group by group, in a group by variable.
     slots: tuple[tuple[str, ...], ...] = ()
+    # The type of the dicts from paths to arrays that the rule gets.
+    tree: type[dict] = OrderedDict
 
     learning_rate = LearningRate(low=0.0)
     weight_decay = Hyperparameter(low=0.0)
@@ -203,11 +205,11 @@ class Optimizer(Stepwise):
         if self._is_stepwise:
             return self._run_steps(variables, params, gradients, values, rate)
         step = (self._updates(counter) + 1).astype(jnp.float32)
-        tree = tree_of(variables, params)
+        tree = tree_of(variables, params, self.tree)
         keys, _, treedef = flatten(self._init(tree))
         state = treedef.unflatten([values[key] for key in keys])
         added, state = self.transform().update(
-            tree_of(variables, gradients.values()), state, tree, step=step, learning_rate=rate)  # fmt: skip
+            tree_of(variables, gradients.values(), self.tree), state, tree, step=step, learning_rate=rate)  # fmt: skip
         keys, leaves, _ = flatten(state)
         values.update(zip(keys, leaves, strict=True))
         return {v: (p + added[path]).astype(p.dtype) for v, (path, p) in zip(variables, tree.items(), strict=True)}
@@ -306,11 +308,17 @@ class Optimizer(Stepwise):
     # State
 
     @property
+    def steps(self) -> Variable:
+        """The number of gradients so far."""
+        return self._iterations
+
+    @property
     def iterations(self) -> Any:
-        """The number of updates so far."""
+        """The number of updates so far: of the steps, less those that only accumulated."""
         if self.gradient_accumulation_steps is None:
             return self._iterations
-        return self._iterations.value // self.gradient_accumulation_steps
+        updates = self._updates(self._iterations.value)
+        return updates if in_scope() else Variable(updates, trainable=False, name="iterations")
 
     @property
     def lr(self) -> Any:
@@ -367,10 +375,10 @@ class Optimizer(Stepwise):
             initial.update({("gradient_accumulator", v): _zeros(v) for v in variables})
         if self._is_stepwise:
             return {**initial, **self.optimizer_state.own}
-        keys, leaves, _ = flatten(self._init(tree_of(list(params), params.values())))
+        keys, leaves, _ = flatten(self._init(tree_of(list(params), params.values(), self.tree)))
         return {**initial, **dict(zip(keys, leaves, strict=True))}
 
-    def _init(self, params: OrderedDict[str, Any]) -> Any:
+    def _init(self, params: dict[str, Any]) -> Any:
         """The rule's first state, on the host, from the parameters' values or their shapes and types."""
         return self.transform().init(params)
 

@@ -24,9 +24,13 @@ class Place(str):
     variable: Variable
 
 
-def tree_of(variables: Sequence[Variable], values: Iterable[Any]) -> OrderedDict[str, Any]:
-    """The dict from paths to values that a transformation gets, in the order of the variables."""
-    tree: OrderedDict[str, Any] = OrderedDict()
+def tree_of(variables: Sequence[Variable], values: Iterable[Any], kind: type[dict] = OrderedDict) -> dict[str, Any]:
+    """The dict from paths to values that a transformation gets.
+
+    An `OrderedDict` keeps the order of the variables, so that programs do not depend on names; a person's own functions
+    of the parameters may need a plain `dict`, whose leaves are in the order of the paths.
+    """
+    tree = kind()
     for variable, value in zip(variables, values, strict=True):
         path = variable.path
         place = Place(path if path not in tree else f"{path}:{len(tree)}")
@@ -54,11 +58,12 @@ def key_of(path: Sequence[Any]) -> Key:
 
 
 def arrange(keys: Sequence[Key], variables: Sequence[Variable], groups: Sequence[Sequence[str]]) -> list[Key]:
-    """The keys in Keras's order: group by group, in a group by variable; then what is in no group, as it comes."""
+    """The keys in Keras's order: group by group, in a group by variable; other names are groups of their own."""
     known = set(keys)
-    ordered = [(name, v) for group in groups for v in variables for name in group if (name, v) in known]
-    done = set(ordered)
-    return ordered + [key for key in keys if key not in done]
+    grouped = {name for group in groups for name in group}
+    others = [(name,) for name in dict.fromkeys(name for name, _ in keys) if name not in grouped]
+    found = [(name, v) for group in (*groups, *others) for v in (*variables, None) for name in group]
+    return [key for key in found if key in known]
 
 
 class Slots:
