@@ -76,7 +76,6 @@ class Run:
         start = int(plan.optimizer.iterations.numpy()) if plan.training else 0
         self.counters = np.array([start, -1], np.int32)
         self.first_step = start
-        self.names: list[str] | None = None
         self.warned = False
         self.logs: dict[str, Any] = {}
         self.custom_logs: dict[str, Any] | None = None
@@ -88,7 +87,7 @@ class Run:
         per_batch = self.programs.get("pace")
         if not isinstance(self.feed, DeviceFeed) or not self.feed.is_whole or per_batch is None or self.plan.is_custom:
             return 1
-        if not all(self.plan.is_number or (self.plan.result_names() and self.plan.is_number)):
+        if not self.plan.result_names() or not all(self.plan.is_number):
             return 1
         return max(1, min(epochs, self.feed.slots, int(LONGEST_SECONDS / max(per_batch * self.feed.steps, 1e-7))))
 
@@ -102,7 +101,9 @@ class Run:
         except KeyboardInterrupt:
             interrupted = True
         rows = np.asarray(self.out["numbers"])[chunk.slot : chunk.slot + count]
-        return [self.read({"numbers": row, "arrays": []}) for row in rows], interrupted
+        names = self.plan.result_names()
+        self._warn(rows[:, -1].max())
+        return [dict(zip(names, row, strict=False)) for row in rows[:, :-1].tolist()], interrupted
 
     def epoch(self, epoch: int, callbacks: CallbackList, seed: int, last: int | None = None) -> dict[str, Any]:
         """Runs one epoch; returns its measures. `last` is the end of the run, up to which orders may be made ahead."""
@@ -201,16 +202,19 @@ class Run:
 
     def read(self, out: Any) -> dict[str, Any]:
         """The measures that a program returned, as numbers by name."""
-        if self.names is None:
-            self.names = self.plan.result_names()
+        names = self.plan.result_names()
         numbers = np.asarray(out["numbers"])
         numbers = (numbers[out["slot"]] if "slot" in out else numbers).tolist()
         single, arrays = iter(numbers), iter(out["arrays"])
         self.logs = {name: next(single) if is_number else np.asarray(next(arrays))
-                     for name, is_number in zip(self.names, self.plan.is_number, strict=True)}  # fmt: skip
-        if numbers[-1] >= 0 and not self.warned:
-            self.warned = True
-            warnings.warn(f"fit: the loss became NaN or infinite at step {int(numbers[-1]) - self.first_step + 1} of this "
-                          "run. Lower the learning rate, clip gradients (clipnorm=1.0), or look for bad values in the data.",
-                          stacklevel=5)  # fmt: skip
+                     for name, is_number in zip(names, self.plan.is_number, strict=True)}  # fmt: skip
+        self._warn(numbers[-1])
         return dict(self.logs)
+
+    def _warn(self, bad: float) -> None:
+        """Says once at which step the loss went bad."""
+        if bad < 0 or self.warned:
+            return
+        self.warned = True
+        warnings.warn(f"fit: the loss became NaN or infinite at step {int(bad) - self.first_step + 1} of this run. Lower the "
+                      "learning rate, clip gradients (clipnorm=1.0), or look for bad values in the data.", stacklevel=6)

@@ -212,7 +212,7 @@ class Plan:
 
     def result_names(self) -> list[str]:
         """The names of what `results` returns; logs of a user's own step have the names that it gave."""
-        if self.is_custom:
+        if self.is_custom or self.log_names:
             return self.log_names
         names: list[str] = []
 
@@ -224,6 +224,7 @@ class Plan:
 
         specs = jax.eval_shape(look, [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in self.metric_variables])
         self.is_number = [spec.ndim == 0 for spec in specs]
+        self.log_names = names
         return names
 
     @property
