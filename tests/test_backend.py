@@ -133,6 +133,13 @@ def test_what_is_missing_says_what_to_take(name, text):
         getattr(K, name)
 
 
+def test_settings_that_are_missing_say_what_to_do():
+    with pytest.raises(AttributeError, match="load_weights"):
+        kerata.config.enable_unsafe_deserialization()
+    with pytest.raises(AttributeError, match="Did you mean 'set_floatx'"):
+        kerata.config.set_flotx("float16")
+
+
 def test_missing_function_of_ops():
     with pytest.raises(AttributeError, match="Did you mean 'concatenate'"):
         kerata.ops.concatenat  # noqa: B018

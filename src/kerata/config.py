@@ -1,7 +1,9 @@
 """Settings of the library: `keras.config`."""
 
+from typing import Any
+
 from kerata.base import config
-from kerata.base.checks import message
+from kerata.base.checks import did_you_mean, message
 from kerata.base.config import epsilon as epsilon
 from kerata.base.config import floatx as floatx
 from kerata.base.config import image_data_format as image_data_format
@@ -44,3 +46,20 @@ def disable_traceback_filtering() -> None:
 def is_traceback_filtering_enabled() -> bool:
     """Always `False`: tracebacks are never shortened."""
     return False
+
+
+# What cannot be set, and what to do instead.
+INSTEAD = {
+    "enable_unsafe_deserialization": "Files never run code: build the model in Python and use load_weights()",
+    "disable_interactive_logging": "Give fit(), evaluate() and predict() verbose=0 or 2",
+    "enable_interactive_logging": "Give fit(), evaluate() and predict() verbose=1",
+    "enable_flash_attention": "Give dot_product_attention() or the layer flash_attention=True",
+    "disable_flash_attention": "Give dot_product_attention() or the layer flash_attention=False",
+    "set_max_epochs": "Give fit() fewer epochs",
+    "set_max_steps_per_epoch": "Give fit() steps_per_epoch",
+}
+
+
+def __getattr__(name: str) -> Any:
+    known = [n for n in globals() if not n.startswith("_")]
+    raise AttributeError(f"kerata.config has no {name!r}. {INSTEAD.get(name) or did_you_mean(name, known)}".strip())
