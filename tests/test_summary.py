@@ -137,3 +137,26 @@ def test_sizes_have_units():
 def test_it_prints_by_default(capsys):
     sequential(kerata).summary()
     assert "conv2d" in capsys.readouterr().out
+
+
+def test_a_picture_shows_each_layer_below_what_leads_to_it(tmp_path):
+    from kerata.utils.plotting import describe_box, lay_out
+
+    model = graph(kerata)
+    rows, edges = lay_out(model)
+    place = {op.name: line for line, row in enumerate(rows) for op in row}
+    assert sorted(place) == sorted(op.name for op in model._graph.operations)
+    assert edges and all(place[start.name] < place[end.name] for start, end in edges)
+    assert describe_box(model.get_layer("shared"), True, True, True, True, True) == [
+        "shared (Dense), linear",
+        "(None, 4)",
+        "float32",
+        "frozen",
+    ]
+    for built in (model, sequential(kerata)):
+        kerata.utils.plot_model(built, tmp_path / "m.png", show_shapes=True)
+        assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="only a model that is built"):
+        kerata.utils.plot_model(unbuilt(kerata), tmp_path / "m.png")
+    with pytest.raises(NotImplementedError, match="as one box"):
+        kerata.utils.plot_model(model, tmp_path / "m.png", expand_nested=True)

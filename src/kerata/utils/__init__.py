@@ -15,4 +15,5 @@ from kerata.engine.random import set_random_seed as set_random_seed
 from kerata.engine.session import clear_session as clear_session
 from kerata.utils.numerical import normalize as normalize
 from kerata.utils.numerical import to_categorical as to_categorical
+from kerata.utils.plotting import plot_model as plot_model
 from kerata.utils.sequences import pad_sequences as pad_sequences
