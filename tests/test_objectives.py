@@ -50,7 +50,7 @@ WEIGHTS = {"none": None, "list": [2.0, 0.5], "dict": by_name([2.0, 0.5])}
 def test_each_loss_goes_to_its_output(form, targets, outputs):
     for weights, given in WEIGHTS.items():
         objective = CompiledLoss(LOSSES[form], given, NAMES)
-        total, parts = jax.jit(lambda y, p, o=objective: o(y, p))(forms(Y)[targets], forms(P)[outputs])
+        total, parts = objective(forms(Y)[targets], forms(P)[outputs])
         assert {k: float(v) for k, v in parts.items()} == pytest.approx({"left": LEFT, "right": RIGHT}, rel=1e-5)
         factors = (1, 1) if weights == "none" else (2, 0.5)
         assert float(total) == pytest.approx(factors[0] * LEFT + factors[1] * RIGHT, rel=1e-5)
