@@ -337,7 +337,7 @@ class Optimizer(Stepwise):
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes room for the state of these variables; what other variables had, and these already have, is kept."""
         variables = list(variables)
-        self._slots_for(variables)
+        self.optimizer_state.slots = self._slots_for(variables)
         self.optimizer_state.parameters = variables
         self.optimizer_state.built = True
 
@@ -345,9 +345,9 @@ class Optimizer(Stepwise):
         """The state that belongs to these variables: the number of the step, then the slots in Keras's order."""
         if self._is_stepwise:
             self._build_steps(list(variables))
-        else:
-            self.build(variables)
-        return self._slots_for(variables)
+            return self._slots_for(variables)
+        self.build(variables)
+        return list(self.optimizer_state.slots)
 
     def _slots_for(self, variables: Sequence[Variable]) -> list[Variable]:
         initial: dict[Key, Any] = {}

@@ -72,6 +72,7 @@ class Slots:
     def __init__(self) -> None:
         self.table: dict[Variable | None, dict[str, Variable]] = {}
         self.parameters: list[Variable] = []
+        self.slots: list[Variable] = []
         self.built = False
         # What an optimizer written by `update_step` made by `add_variable`.
         self.own: dict[Key, Variable] = {}
