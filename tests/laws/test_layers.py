@@ -73,6 +73,7 @@ ROWS = [
     row("LSTM", SEQUENCE, units=3, return_sequences=True),
     row("Masking", SEQUENCE),
     row("Maximum", [SEQUENCE, SEQUENCE]),
+    row("MaxoutDense", (2, 5), units=3),
     row("MaxPooling1D", SEQUENCE),
     row("MaxPooling2D", PICTURE),
     row("MaxPooling3D", VOLUME),
@@ -332,6 +333,16 @@ def test_attention_forms_agree():
 def test_embedding_outside_of_its_table_is_not_a_number():
     y = np.asarray(layers.Embedding(3, 2)(np.array([[0, 3]])))
     assert np.isfinite(y[0, 0]).all() and np.isnan(y[0, 1]).all()
+
+
+def test_maxout_is_the_largest_of_linear_functions():
+    rng = np.random.default_rng(0)
+    x, kernel, bias = rng.normal(size=(4, 5)), rng.normal(size=(3, 5, 2)), rng.normal(size=(3, 2))
+    layer = layers.MaxoutDense(2, nb_feature=3)
+    layer.build((None, 5))
+    layer.set_weights([kernel.astype("float32"), bias.astype("float32")])
+    expected = np.stack([x @ k + b for k, b in zip(kernel, bias, strict=True)]).max(0)
+    np.testing.assert_allclose(layer(x.astype("float32")), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_embedding_takes_weights():

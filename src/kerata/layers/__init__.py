@@ -1,7 +1,7 @@
 """Layers: the parts that models are built from."""
 
-from kerata.layers.activation import Activation as Activation
 from kerata.layers.activation import ELU as ELU
+from kerata.layers.activation import Activation as Activation
 from kerata.layers.activation import LeakyReLU as LeakyReLU
 from kerata.layers.activation import PReLU as PReLU
 from kerata.layers.activation import ReLU as ReLU
@@ -34,6 +34,7 @@ from kerata.layers.core import EinsumDense as EinsumDense
 from kerata.layers.core import Identity as Identity
 from kerata.layers.core import Lambda as Lambda
 from kerata.layers.core import Masking as Masking
+from kerata.layers.core import MaxoutDense as MaxoutDense
 from kerata.layers.embedding import Embedding as Embedding
 from kerata.layers.input import Input as Input
 from kerata.layers.input import InputLayer as InputLayer

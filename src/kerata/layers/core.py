@@ -123,6 +123,71 @@ class Dense(Layer):
         return config
 
 
+@builtin("layers")
+class MaxoutDense(Layer):
+    """outputs[b, u] = max over k of (inputs[b] @ kernel[k] + bias[k])[u].
+
+    The activation itself is learned: the largest of `nb_feature` linear functions is a convex function of the input.
+    It was made for networks with dropout. Keras had it up to 1.2.
+
+    Args:
+        units: number of output features.
+        nb_feature: number of linear functions for each.
+        use_bias: whether to add a bias.
+        kernel_initializer, bias_initializer: how the weights begin.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties on weights and output.
+        kernel_constraint, bias_constraint: what the weights are projected onto after an update.
+
+    Shapes: (batch, features) to (batch, units).
+
+    Source: Goodfellow et al., "Maxout Networks", 2013.
+
+    >>> import kerata, numpy as np
+    >>> kerata.layers.MaxoutDense(3)(np.ones((2, 5), "float32")).shape
+    (2, 3)
+    """
+
+    mixes_samples = False
+
+    def __init__(
+        self, units, nb_feature=4, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
+        kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+        bias_constraint=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = check_positive_int(self, "units", units)
+        self.nb_feature = check_positive_int(self, "nb_feature", nb_feature)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(ndim=2)
+
+    def build(self, input_shape):
+        features = check_features(self, input_shape)
+        self.kernel = self.add_weight(
+            (self.nb_feature, features, self.units), orient(self.kernel_initializer, [1], [2]), name="kernel",
+            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
+        )  # fmt: skip
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.nb_feature, self.units), self.bias_initializer, name="bias",
+                regularizer=self.bias_regularizer, constraint=self.bias_constraint,
+            )  # fmt: skip
+        self.input_spec = InputSpec(ndim=2, axes={-1: features})
+
+    def call(self, inputs):
+        x = jnp.einsum("bf,kfu->bku", inputs, self.kernel.value)
+        return jnp.max(x if self.bias is None else x + self.bias.value, axis=1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.units)
+
+
 def check_features(layer: Layer, input_shape: Any) -> int:
     """The size of the last axis, which weights depend on, so it must be known."""
     features = input_shape[-1] if input_shape else None
@@ -186,7 +251,7 @@ class EinsumDense(Layer):
     def build(self, input_shape):
         kernel_shape, bias_shape = self._shapes.weights(input_shape)
         self.kernel = self.add_weight(
-            kernel_shape, self._orient(self.kernel_initializer), name="kernel",
+            kernel_shape, orient(self.kernel_initializer, *self._shapes.kernel_axes()), name="kernel",
             regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
         )  # fmt: skip
         self.bias = None
@@ -194,13 +259,6 @@ class EinsumDense(Layer):
             self.bias = self.add_weight(bias_shape, self.bias_initializer, name="bias",
                                         regularizer=self.bias_regularizer, constraint=self.bias_constraint)  # fmt: skip
         self.input_spec = InputSpec(ndim=len(input_shape))
-
-    def _orient(self, initializer: Any) -> Any:
-        """An initializer that counts fan-in and fan-out over the axes that the equation sums over and makes."""
-        if getattr(initializer, "input_axes", 0) is not None or initializer.output_axes is not None:
-            return initializer
-        inputs, outputs = self._shapes.kernel_axes()
-        return type(initializer).from_config({**initializer.get_config(), "input_axes": inputs, "output_axes": outputs})
 
     def call(self, inputs):
         x = jnp.einsum(self.equation, inputs, self.kernel.value)
@@ -214,6 +272,13 @@ class EinsumDense(Layer):
     def get_config(self):
         config = {**super().get_config(), "output_shape": self.partial_output_shape}
         return {**config, "activity_regularizer": serialize_keras_object(self.activity_regularizer)}
+
+
+def orient(initializer: Any, inputs: list[int], outputs: list[int]) -> Any:
+    """An initializer that counts fan-in and fan-out over these axes of the weight, if it counts them and has no own."""
+    if getattr(initializer, "input_axes", 0) is not None or initializer.output_axes is not None:
+        return initializer
+    return type(initializer).from_config({**initializer.get_config(), "input_axes": inputs, "output_axes": outputs})
 
 
 class EinsumShapes:
