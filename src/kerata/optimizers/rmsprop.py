@@ -6,8 +6,9 @@ import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
-from kerata.optimizers.optimizer import Optimizer, Switch
+from kerata.optimizers.optimizer import Optimizer
 from kerata.optimizers.parts import complement, elementwise
+from kerata.optimizers.rates import Switch
 
 
 @builtin("optimizers", "rmsprop", "rms_prop")

@@ -3,8 +3,9 @@
 from typing import Any
 
 from kerata.base.registry import builtin
-from kerata.optimizers.optimizer import Optimizer, Switch
+from kerata.optimizers.optimizer import Optimizer
 from kerata.optimizers.parts import elementwise
+from kerata.optimizers.rates import Switch
 
 
 @builtin("optimizers", "sgd")
