@@ -14,6 +14,7 @@ import zipfile
 
 import h5py
 import numpy as np
+import optax
 import pytest
 
 import kerata
@@ -333,6 +334,19 @@ def test_copies_of_what_no_file_could_name():
     np.testing.assert_array_equal(predictions(model), predictions(other))
     model.compile("sgd", "mse")
     np.testing.assert_array_equal(predictions(pickle.loads(pickle.dumps(model))), predictions(model))
+
+
+def test_a_bare_transformation_is_copied_with_its_state_but_not_written(path):
+    model = small(compiled=False)
+    model.compile(optax.adam(0.01), "mse")
+    model.fit(X, Y, epochs=2, verbose=0, seed=1)
+    other = copy.deepcopy(model)
+    for each in (model, other):
+        each.fit(X, Y, verbose=0, seed=2)
+    np.testing.assert_array_equal(predictions(model), predictions(other))
+    with pytest.warns(UserWarning, match="Compile the model again"):
+        model.save(path)
+    assert not kerata.saving.load_model(path).compiled
 
 
 def test_deep_models_can_be_copied():

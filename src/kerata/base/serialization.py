@@ -80,7 +80,7 @@ def by_reference(objects: list[Any]) -> Iterator[None]:
         _local.objects = before
 
 
-def _refer(obj: Any) -> dict[str, Any] | None:
+def refer(obj: Any) -> dict[str, Any] | None:
     """The place of an object in the table of `by_reference`, if there is one."""
     objects = getattr(_local, "objects", None)
     if objects is None:
@@ -127,7 +127,7 @@ def serialize_keras_object(obj: Any) -> Any:
 
 def _serialize_function(fn: Any) -> dict[str, Any]:
     home = registry.home_of(fn)
-    if home is None and (reference := _refer(fn)) is not None:
+    if home is None and (reference := refer(fn)) is not None:
         return reference
     if getattr(fn, "__name__", "") == "<lambda>":
         raise ValueError(message("serialize", "a lambda cannot be written to a file", {"function": fn},
@@ -139,7 +139,7 @@ def _serialize_function(fn: Any) -> dict[str, Any]:
 def _serialize_instance(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     if not hasattr(obj, "get_config"):
-        if (reference := _refer(obj)) is not None:
+        if (reference := refer(obj)) is not None:
             return reference
         raise TypeError(message("serialize", "only objects with `get_config()` can be written to a file",
                                 {"object": obj}))
@@ -165,7 +165,7 @@ def _place_of(cls: type) -> dict[str, Any]:
         return {"module": MODULES[home[0]], "class_name": home[1], "registered_name": None}
     plain = {"module": None if cls.__module__ == "__main__" else cls.__module__, "class_name": cls.__name__,
              "registered_name": registry.get_registered_name(cls)}  # fmt: skip
-    reference = _refer(cls)
+    reference = refer(cls)
     return plain if reference is None else {**plain, "class_reference": reference["config"]["index"]}
 
 

@@ -8,7 +8,13 @@ from typing import Any
 
 from kerata.base import registry
 from kerata.base.checks import message
-from kerata.base.serialization import by_reference, deserialize_keras_object, serialize_keras_object, sharing
+from kerata.base.serialization import (
+    by_reference,
+    deserialize_keras_object,
+    refer,
+    serialize_keras_object,
+    sharing,
+)
 from kerata.saving.archive import build_model, mark_shared, parse_config, save_model
 from kerata.saving.store import MemoryStore
 from kerata.saving.weights import load_state, load_weights, save_state, save_weights
@@ -53,10 +59,14 @@ class Saveable:
         if not self.__dict__.get("compiled") or given is None:
             return {}
         optimizer = self.optimizer  # type: ignore[attr-defined]
+        bare = getattr(optimizer, "transformation", None)
         fixed = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto"}
         arguments = {**given, "optimizer": optimizer, **fixed}
         try:
-            return {name: serialize_keras_object(value) for name, value in arguments.items()}
+            reference = None if bare is None else refer(bare)
+            plain = {name: serialize_keras_object(value) for name, value in arguments.items()
+                     if reference is None or name != "optimizer"}  # fmt: skip
+            return plain if reference is None else {"optimizer": reference, **plain}
         except (TypeError, ValueError, NotImplementedError) as error:
             # A trained model is worth keeping, even where a function that only training needs has no name.
             warnings.warn(message(self, "what compile() was given cannot be written, and is left out",

@@ -53,7 +53,8 @@ class OptaxOptimizer(Optimizer):
 
     def _init(self, params: Any) -> Any:
         """The first state, without a device where it is made of constants only."""
-        closed, out = jax.make_jaxpr(self.transformation.init, return_shape=True)(params)
+        # A function of its own each time: JAX would give another model's result, and variables, for equal paths.
+        closed, out = jax.make_jaxpr(lambda p: self.transformation.init(p), return_shape=True)(params)
         leaves = read_constants(closed)
         if leaves is not None:
             return jax.tree.unflatten(jax.tree.structure(out), leaves)
