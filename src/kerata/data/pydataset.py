@@ -6,7 +6,9 @@ from typing import Any
 class PyDataset:
     """Batches by number, for data that does not fit in memory: define `__len__` and `__getitem__`.
 
-    `fit` draws the order of the batches anew each epoch, unless `shuffle=False`.
+    `fit` draws the order of the batches anew each epoch, unless `shuffle=False`. With `steps_per_epoch` an epoch is
+    that many batches, and the next goes on where it ended; `on_epoch_begin` and `on_epoch_end` stand around each pass
+    through all batches.
 
     Args:
         workers, use_multiprocessing, max_queue_size: accepted for Keras's sake; one thread reads ahead.
@@ -18,6 +20,8 @@ class PyDataset:
     ...     def __getitem__(self, index):
     ...         x = np.random.default_rng(index).standard_normal((32, 1))
     ...         return x, x ** 2
+    >>> Squares().num_batches
+    10
     """
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10):
@@ -27,14 +31,13 @@ class PyDataset:
         """Batch number `index`: (inputs, targets) or (inputs, targets, weights)."""
         raise NotImplementedError
 
-    def __len__(self) -> int:
-        """The number of batches."""
-        return self.num_batches
-
     @property
-    def num_batches(self) -> int:
-        """The number of batches, where `__len__` is not defined."""
-        raise NotImplementedError
+    def num_batches(self) -> int | None:
+        """The number of batches: `__len__`, or `None` where a subclass says that they never end."""
+        length = getattr(self, "__len__", None)
+        if length is None:
+            raise NotImplementedError("PyDataset: `__len__` or `num_batches` must be defined. Received: neither.")
+        return length()
 
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""

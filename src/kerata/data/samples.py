@@ -42,10 +42,12 @@ def check_lengths(**trees: Any) -> int:
                 raise ValueError(message("data", f"`{name}` must hold one row a sample", {name: leaf}))
             sizes[name + jax.tree_util.keystr(path)] = leaf.shape[0]
     if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name} has {size}" for name, size in sizes.items())
-        raise ValueError(message("data", "all arrays must have the same number of samples", {"samples": listed}))
+        fix = "A list is one array for each input; make one array of a list of samples with numpy.stack"
+        raise ValueError(message("data", "all arrays must have the same number of samples", {"samples": sizes},
+                                 fix if any("[" in name for name in sizes) else "Cut both from the same rows"))
     if not sizes or next(iter(sizes.values())) == 0:
-        raise ValueError(message("data", "there must be at least one sample", sizes or {"x": None}))
+        raise ValueError(message("data", "there must be at least one sample", {"samples": sizes or None},
+                                 "Look at how the data was selected: it is empty"))
     return next(iter(sizes.values()))
 
 
@@ -69,12 +71,16 @@ def _is_plain(value: Any) -> bool:
         if not value:
             return True
         value = value[0]
-    return not hasattr(value, "shape")
+    return not isinstance(value, dict) and getattr(value, "shape", ()) == ()
 
 
 def standardize_array(value: Any, name: str) -> Any:
-    if hasattr(value, "iloc") or hasattr(value, "to_numpy"):
+    if hasattr(value, "iloc"):
+        value = read_frame(value, name)
+    elif hasattr(value, "to_numpy"):
         value = value.to_numpy()
+    elif hasattr(value, "toarray"):  # sparse matrices of SciPy
+        value = value.toarray()
     elif hasattr(value, "detach"):  # torch tensors
         value = value.detach().cpu().numpy()
     elif hasattr(value, "numpy") and not isinstance(value, (np.ndarray, jax.Array)):
@@ -95,13 +101,39 @@ def standardize_array(value: Any, name: str) -> Any:
     if kind == "f" and value.dtype != config.floatx():
         return value.astype(config.floatx())
     if kind in "iu" and value.dtype.itemsize == 8:
-        return value.astype(np.int32 if kind == "i" else np.uint32)
+        narrow = np.int32 if kind == "i" else np.uint32
+        limits = np.iinfo(narrow)
+        if value.size and (value.max() > limits.max or value.min() < limits.min):
+            return value.astype(config.floatx())
+        return value.astype(narrow)
     if kind == "M" or kind == "m":
         raise TypeError(message("data", f"`{name}` must hold numbers, not dates", {name: value}))
     return value
 
 
-def _from_objects(value: np.ndarray, name: str) -> np.ndarray:
+def read_frame(frame: Any, name: str) -> np.ndarray:
+    """A pandas frame or series as an array of numbers; a `TypeError` that names the columns that hold something else."""
+    columns = frame.items() if hasattr(frame, "columns") else [(frame.name, frame)]
+    if wrong := {str(label): str(column.dtype) for label, column in columns if not _is_numeric(column)}:
+        raise TypeError(message("data", f"`{name}` must hold numbers in every column", wrong,
+                                "Turn text, categories and dates into numbers first, e.g. with pandas.get_dummies or "
+                                "column.astype('category').cat.codes, or leave those columns out"))  # fmt: skip
+    values = frame.to_numpy()
+    return values if values.dtype != object else frame.to_numpy(dtype=config.floatx(), na_value=np.nan)
+
+
+def _is_numeric(column: Any) -> bool:
+    values = column.to_numpy()
+    if values.dtype != object:
+        return values.dtype.kind in "biufc"
+    try:
+        column.to_numpy(dtype=config.floatx(), na_value=np.nan)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _from_objects(value: Any, name: str) -> np.ndarray:
     """Frames with mixed columns give arrays of Python numbers; everything else is not numeric."""
     try:
         return value.astype(config.floatx())

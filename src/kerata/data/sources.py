@@ -1,14 +1,29 @@
 """What `fit` accepts as data, in two forms: samples in memory, or batches that come one after the other."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
-from kerata.base.checks import check_positive_int, message
+from kerata.base.checks import message
+from kerata.data.pydataset import PyDataset
 from kerata.data.samples import Samples, standardize_arrays
+from kerata.engine.random import stream_of
+
+
+class Order:
+    """The order of numbered batches: as they are numbered, or with a seed drawn anew for each epoch."""
+
+    def __init__(self) -> None:
+        self.seed: int | None = None
+
+    def numbers(self, epoch: int, length: int | None) -> Iterable[int]:
+        """The numbers of an epoch; without a length they go on."""
+        if length is None:
+            return itertools.count()
+        return range(length) if self.seed is None else stream_of(self.seed, epoch).permutation(length).tolist()
 
 
 class Batches:
@@ -19,21 +34,28 @@ class Batches:
         length: the number of batches an epoch, where it is known.
         endless: whether the iterator goes on from epoch to epoch.
         finish: called after each epoch.
+        peek: gives a batch to look at, where that takes nothing away from the first epoch.
+        order: the order of the batches, where they are numbered.
     """
 
     def __init__(self, start: Callable[[int], Iterator[Any]], length: int | None, endless: bool = False,
-                 finish: Callable[[], None] | None = None):  # fmt: skip
+                 finish: Callable[[], None] | None = None, peek: Callable[[], Any] | None = None,
+                 order: Order | None = None):  # fmt: skip
         self.start, self.length, self.endless = start, length, endless
         self.finish = finish or (lambda: None)
+        self.peek, self.order = peek, order
 
 
 def standardize_source(x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict[int, float] | None = None,
                        batch_size: int | None = None, owner: str = "fit") -> Samples | Batches:  # fmt: skip
     """Arrays, frames, lists and dicts as `Samples`; generators, data sets and loaders as `Batches`."""
     if x is None:
-        raise ValueError(message(owner, "there is no data", {"x": x}))
+        raise ValueError(message(owner, "there is no data", {"x": x}, "Give arrays, or something that gives batches"))
     if is_batches(x):
         return standardize_batches(x, y, sample_weight, class_weight, owner)
+    if callable(x) and not hasattr(x, "shape"):
+        raise TypeError(message(owner, "`x` must be data, and it is a function", {"x": x},
+                                "Call it: a generator function gives batches only when it is called"))
     x, y = standardize_arrays(x, "x"), standardize_arrays(y, "y")
     sample_weight = standardize_arrays(sample_weight, "sample_weight")
     samples = Samples(x, y, sample_weight)
@@ -42,11 +64,26 @@ def standardize_source(x: Any, y: Any = None, sample_weight: Any = None, class_w
     return samples
 
 
+def standardize_training(x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None,
+                         validation_split: float, owner: str = "fit") -> tuple[Samples | Batches, Samples | None]:  # fmt: skip
+    """The data to train on, and what is split off for validation. Weights of classes are for training alone."""
+    if not validation_split:
+        return standardize_source(x, y, sample_weight, class_weight, owner=owner), None
+    source = standardize_source(x, y, sample_weight, owner=owner)
+    if not isinstance(source, Samples):
+        raise ValueError(message(owner, "`validation_split` needs arrays", {"x": type(x).__name__}, "Give validation_data"))
+    train, held_out = split_validation(source, validation_split, owner)
+    if class_weight is not None:
+        train = Samples(train.x, train.y, weigh_classes(train.y, class_weight, train.sample_weight, owner))
+    return train, held_out
+
+
 def is_batches(x: Any) -> bool:
     """Whether data comes in batches rather than as arrays."""
-    if hasattr(x, "shape") or isinstance(x, (list, tuple, dict, str)) or hasattr(x, "iloc"):
+    if hasattr(x, "shape") or isinstance(x, (list, tuple, dict, str, type)) or hasattr(x, "iloc"):
         return False
-    return hasattr(x, "__next__") or hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+    numbered = isinstance(x, PyDataset) or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+    return numbered or hasattr(x, "__next__") or hasattr(x, "__iter__")
 
 
 def standardize_batches(x: Any, y: Any, sample_weight: Any, class_weight: Any, owner: str) -> Batches:
@@ -55,25 +92,61 @@ def standardize_batches(x: Any, y: Any, sample_weight: Any, class_weight: Any, o
         if value is not None:
             raise ValueError(message(owner, f"`{name}` must be None where x gives batches", {name: value},
                                      "Let x give (inputs, targets, weights)"))
+    if is_torch_dataset(x):
+        raise TypeError(message(owner, "`x` gives samples one by one, and batches are needed", {"x": type(x).__name__},
+                                "Wrap it: torch.utils.data.DataLoader(x, batch_size=32, shuffle=True)"))
 
-    def tidy(items: Iterator[Any]) -> Iterator[Any]:
+    def tidy(items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
             yield standardize_batch(item, class_weight, owner)
 
     if hasattr(x, "__next__"):
-        shared = tidy(iter(x))
+        shared = tidy(x)
         return Batches(lambda epoch: shared, None, endless=True)
-    length = len(x) if hasattr(x, "__len__") else None
-    if hasattr(x, "__getitem__") and length is not None and not hasattr(x, "__iter__"):
-        return Batches(lambda epoch: tidy(x[i] for i in range(length)), length, finish=getattr(x, "on_epoch_end", None))
-    return Batches(lambda epoch: tidy(iter(x)), length)
+    length = length_of(x)
+    if length == 0:
+        raise ValueError(message(owner, "the data must give at least one batch", {"batches": 0}))
+    if isinstance(x, PyDataset) or not hasattr(x, "__iter__"):
+        order, begin = Order(), getattr(x, "on_epoch_begin", None)
+
+        def start(epoch: int) -> Iterator[Any]:
+            if begin is not None:
+                begin()
+            return tidy(x[number] for number in order.numbers(epoch, length))
+
+        return Batches(start, length, finish=getattr(x, "on_epoch_end", None), order=order,
+                       peek=lambda: standardize_batch(x[0], class_weight, owner))  # fmt: skip
+    return Batches(lambda epoch: tidy(x), length)
+
+
+def length_of(x: Any) -> int | None:
+    """The number of batches; `None` where there is no saying."""
+    if isinstance(x, PyDataset):
+        return x.num_batches
+    try:
+        return len(x)
+    except TypeError:  # no __len__, or one that says that the data has no length
+        return None
+
+
+def check_endless(source: Samples | Batches, steps: int | None, owner: str, argument: str) -> None:
+    """Raises for data that never ends, where nobody said how many batches make an epoch."""
+    never_ends = isinstance(source, Batches) and source.order is not None and source.length is None
+    if never_ends and steps is None:
+        raise ValueError(message(owner, f"`{argument}` is needed for data that never ends", {argument: None}))
+
+
+def is_torch_dataset(x: Any) -> bool:
+    """Whether x is torch's `Dataset`, which gives samples, and not its `DataLoader`."""
+    kinds = [(cls.__module__.split(".")[0], cls.__name__) for cls in type(x).__mro__]
+    return ("torch", "Dataset") in kinds
 
 
 def standardize_batch(item: Any, class_weight: Any = None, owner: str = "fit") -> tuple[Any, Any, Any]:
     """One batch as (x, y, sample_weight)."""
     if not isinstance(item, (tuple, list)) or (isinstance(item, list) and len(item) > 3):
         item = (item,)
-    if len(item) > 3:
+    if not 0 < len(item) <= 3:
         raise ValueError(message(owner, "a batch must be x, (x, y) or (x, y, sample_weight)", {"parts": len(item)}))
     x, y, weight = (*item, None, None)[:3]
     samples = standardize_source_arrays(x, y, weight)
@@ -87,20 +160,25 @@ def standardize_source_arrays(x: Any, y: Any, weight: Any) -> Samples:
 
 
 def weigh_classes(y: Any, class_weight: dict[int, float], sample_weight: Any, owner: str) -> Any:
-    """One weight a sample from the weight of its class, float32 of shape (samples,)."""
-    if not isinstance(class_weight, dict):
-        raise TypeError(message(owner, "`class_weight` must be a dict of class to weight", {"class_weight": class_weight}))
+    """One weight a sample from the weight of its class, 1 where the class has none: float32 of shape (samples,)."""
+    if not isinstance(class_weight, dict) or not all(isinstance(key, (int, np.integer)) for key in class_weight):
+        raise TypeError(message(owner, "`class_weight` must be a dict of class number to weight",
+                                {"class_weight": class_weight}))
     if sample_weight is not None:
-        raise ValueError(message(owner, "`class_weight` and `sample_weight` cannot be given together"))
+        raise ValueError(message(owner, "`class_weight` and `sample_weight` cannot be given together",
+                                 {"class_weight": class_weight, "sample_weight": sample_weight},
+                                 "Multiply the weights of the classes into `sample_weight`"))
     if y is None or isinstance(y, (list, tuple, dict)):
         raise ValueError(message(owner, "`class_weight` needs one array of targets", {"y": type(y).__name__}))
     labels = np.asarray(y)
     labels = labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(-1)
-    labels = np.round(labels).astype(np.int64)
+    labels = np.round(labels)
+    if not (labels >= 0).all():
+        raise ValueError(message(owner, "`class_weight` needs class numbers from 0 as targets", {"lowest": labels.min()}))
     weights = np.ones(int(max(labels.max(), *class_weight)) + 1, np.float32)
     for label, weight in class_weight.items():
-        weights[int(label)] = weight
-    return weights[labels]
+        weights[label] = weight
+    return weights[labels.astype(np.int64)]
 
 
 def split_validation(samples: Samples, fraction: float, owner: str = "fit") -> tuple[Samples, Samples]:
@@ -126,3 +204,22 @@ def repeat_samples(samples: Samples, batch_size: int, shuffle: bool, stream: Any
 
     shared = go()
     return Batches(lambda epoch: shared, None, endless=True)
+
+
+def repeat_batches(source: Batches) -> Batches:
+    """Batches that begin again when they end, and go on from epoch to epoch, for `steps_per_epoch`."""
+    if source.endless:
+        return source
+
+    def go() -> Iterator[Any]:
+        for number in itertools.count():
+            given = 0
+            for batch in source.start(number):
+                given += 1
+                yield batch
+            source.finish()
+            if not given:
+                return
+
+    shared = go()
+    return Batches(lambda epoch: shared, None, endless=True, peek=source.peek, order=source.order)

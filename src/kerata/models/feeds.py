@@ -222,6 +222,8 @@ def first_batch(source: Samples | Batches, batch_size: int) -> tuple[Any, Any]:
     """One batch for its shapes, and the source with that batch still in it."""
     if isinstance(source, Samples):
         return source.slice(0, min(batch_size, source.size)).tree, source
+    if source.peek is not None:
+        return source.peek(), source
     iterator = source.start(0)
     try:
         batch = next(iterator)

@@ -27,7 +27,7 @@ class Predictor:
 
     def __init__(self, model: Any):
         self.model = model
-        self.variables: list[Any] | None = None
+        self.variables: Any = None
         self.programs: dict[Any, Any] = {}
 
     def _start(self, x: Any) -> None:
@@ -80,6 +80,7 @@ class Predictor:
                 return
             size = jax.tree.leaves(x)[0].shape[0]
             yield x, size, size
+        source.finish()
 
     def _run(self, batch: tuple[Any, int, int]) -> Any:
         x, size, batch_size = batch
@@ -91,7 +92,7 @@ class Predictor:
             rows = min(1 << (size - 1).bit_length(), max(batch_size, size))
             if rows > size:
                 x = jax.tree.map(lambda a: pad_rows(a, rows), x)
-        values = [v._value for v in self.variables]  # type: ignore[union-attr]
+        values = [v._value for v in self.variables]
         args = (values, self.hypers.vector(), x)
         compiled = self._program(args, x)
         outputs, updated = compiled(*args)

@@ -141,10 +141,16 @@ class Run:
             if self.mode == "train" and self.plan.model.stop_training and batchwise:
                 break
         self.programs["pace"] = pace.per_batch
-        if out is None:
-            raise ValueError(message(self.mode, "the data must give at least one batch an epoch", {"epoch": epoch},
-                                     "A generator that has ended cannot be used for another epoch"))
         self.done = done
+        if out is None:
+            if not self.out:
+                raise ValueError(message(self.mode, "the data must give at least one batch an epoch", {"epoch": epoch},
+                                         "A generator that has ended cannot be used for another epoch"))
+            if not self.ended:
+                warnings.warn(f"{self.mode}: the data ended with the epoch before, so this is the end of it. Give "
+                              "`steps_per_epoch` and a generator that goes on, or data that can begin again.", stacklevel=4)
+            self.ended = True
+            return {}
         return self.read(out)
 
     def advance(self, chunk: Chunk, start: int, stop: int, fresh: bool, epochs: int = 1) -> Any:

@@ -7,12 +7,13 @@ import jax
 import numpy as np
 
 from kerata import losses
+from kerata.base import registry
 from kerata.base.checks import message
 from kerata.losses.loss import Loss
 
 
 def check_targets(objective: Any, y_true: Any, y_pred: Any) -> None:
-    """Raises for targets that a loss cannot take: wrong shapes, labels out of range, NaN.
+    """Raises for targets that a loss cannot take: wrong shapes, labels out of range, NaN where the loss is our own.
 
     Args:
         objective: the `CompiledLoss`.
@@ -26,22 +27,56 @@ def check_targets(objective: Any, y_true: Any, y_pred: Any) -> None:
         labels = np.asarray(target)
         if labels.dtype.kind not in "biuf" and labels.dtype.kind != "V":  # bfloat16 is of kind V
             raise TypeError(message(where, "targets must be numbers", {"dtype": labels.dtype}))
-        check_finite(where, labels)
         function = getattr(term.loss, "fn", None)
+        # A function of a user's own may know what to do with missing targets.
+        if registry.home_of(function or type(term.loss)) is not None:
+            check_finite(where, labels)
         for functions, check in CHECKS:
             if function in functions:
                 check(where, term.loss, labels, tuple(predictions[term.place].shape))
 
 
-def check_finite(where: str, labels: np.ndarray) -> None:
-    """Raises where a float is NaN or infinite."""
-    if labels.dtype.kind in "biu" or np.isfinite(np.sum(labels, dtype=np.float64)):
+def check_numbers(model: Any, x: Any, y: Any, sample_weight: Any, method: str) -> None:
+    """Raises for inputs and weights that are NaN or infinite.
+
+    Inputs pass where a layer of a user's own, or a function, may know what to do with them.
+    """
+    trees = {"sample_weight": sample_weight}
+    if not any(handles_missing(layer) for layer in model._flatten_layers()):
+        trees = {"x": x, **trees}
+    for name, tree in trees.items():
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+            check_finite(f"{method}: `{name}{jax.tree_util.keystr(path)}`", leaf)
+
+
+def handles_missing(layer: Any) -> bool:
+    """Whether a layer may turn NaN into something else."""
+    return registry.home_of(type(layer)) is None or type(layer).__name__ in ("Lambda", "Masking")
+
+
+def check_finite(where: str, values: Any) -> None:
+    """Raises where a float is NaN or infinite. One pass over finite numbers: their sum says enough."""
+    if values.dtype.kind not in "fV":  # bfloat16 is of kind V
         return
-    wrong = np.argwhere(~np.isfinite(labels.astype(np.float64)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(float(sum_of(values))):
+            return
+    # The sum of finite numbers may be too large as well.
+    wrong = np.argwhere(~np.isfinite(np.asarray(values).astype(np.float64)))
     if len(wrong):
-        raise ValueError(message(where, "targets must be finite numbers",
-                                 {"values that are not": len(wrong), "first at": tuple(map(int, wrong[0]))},
-                                 "Drop or fill those samples"))
+        first = tuple(map(int, wrong[0]))
+        place = f"row {first[0]}" + (f", column {first[1]}" if len(first) == 2 else f" at {first[1:]}" if first[1:] else "")
+        value = float(np.asarray(values)[first])
+        raise ValueError(message(where, "all numbers must be finite",
+                                 {"first": f"{value} in {place}", "not finite": f"{len(wrong)} of {values.size}"},
+                                 "Drop those samples, or fill them, e.g. with numpy.nan_to_num or DataFrame.fillna"))
+
+
+def sum_of(values: Any) -> Any:
+    """The sum of an array, where the array is."""
+    if isinstance(values, jax.Array) and all(device.platform == "cpu" for device in values.devices()):
+        values = np.asarray(values)
+    return values.sum()
 
 
 def _same_sizes(first: Sequence[Any], second: Sequence[Any]) -> bool:

@@ -12,7 +12,14 @@ from kerata.callbacks.callback import CallbackList
 from kerata.callbacks.history import History
 from kerata.callbacks.progress import ProgbarLogger
 from kerata.data.samples import Samples
-from kerata.data.sources import Batches, repeat_samples, split_validation, standardize_source
+from kerata.data.sources import (
+    Batches,
+    check_endless,
+    repeat_batches,
+    repeat_samples,
+    standardize_source,
+    standardize_training,
+)
 from kerata.engine.random import make_key, stream_of
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
@@ -21,12 +28,15 @@ from kerata.models.feeds import DeviceFeed, StreamFeed, first_batch
 from kerata.models.objectives import CompiledLoss, CompiledMetrics, check_targets
 from kerata.models.prediction import Predictor
 from kerata.models.runs import Run
+from kerata.models.targets import check_numbers
 from kerata.models.training import Plan, mixes_samples, overrides
 
 
 class Trainer:
     """What a model can do beside being a layer: be trained, evaluated and used."""
 
+    _graph: Any
+    output_names: Any
     _untracked = frozenset({
         "optimizer", "loss", "history", "_objective", "_measures", "_trackers", "_compile_arguments", "_plans",
         "_predictor",
@@ -105,10 +115,15 @@ class Trainer:
 
     # Preparation
 
-    def _prepare(self, batch: Any, method: str) -> Any:
-        """Builds what is not built yet from one batch: weights, losses, measures. Returns symbolic predictions."""
+    def _prepare(self, batch: Any, method: str, source: Samples | Batches | None = None) -> Any:
+        """Builds what is not built yet from one batch: weights, losses, measures. Returns symbolic predictions.
+
+        What can be told of the data before anything is compiled is told here, of all samples where they are at hand.
+        """
         arguments = self._check_compiled(method)
         x, y, _ = batch
+        given = source.tree if isinstance(source, Samples) else batch
+        check_numbers(self, *given, method)
         inputs = jax.tree.map(lambda a: SymbolicTensor((None, *a.shape[1:]), a.dtype), x)
         if self._needs_fixed_batch():
             inputs = jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), x)
@@ -117,12 +132,18 @@ class Trainer:
             outputs = self._graph.outputs_tree
         else:
             outputs = self._trace_outputs(inputs)
-        if self._objective is None:
+        fresh = self._objective is None
+        if fresh:
             names = self.output_names if self._graph is not None else None
             self._objective = CompiledLoss(arguments["loss"], arguments["loss_weights"], names)
             self._measures = CompiledMetrics(arguments["metrics"], arguments["weighted_metrics"], names)
         if not overrides(self, "train_step") and not overrides(self, "compute_loss"):
-            check_targets(self._objective, y, outputs)
+            try:
+                check_targets(self._objective, given[1], outputs)
+            except Exception:
+                # What wrong targets made of "accuracy" and "crossentropy" must not stay.
+                self._objective, self._measures = (None, None) if fresh else (self._objective, self._measures)
+                raise
         if not self._trackers and not overrides(self, "train_step"):
             self._objective.build(y, outputs)
             self._measures.build(y, outputs)
@@ -170,9 +191,10 @@ class Trainer:
 
     # Training
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, validation_split=0.0,
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose: Any = "auto", callbacks=None, validation_split=0.0,
             validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
-            steps_per_epoch=None, validation_steps=None, validation_batch_size=None, validation_freq=1, seed=None) -> History:  # fmt: skip
+            steps_per_epoch=None, validation_steps=None, validation_batch_size=None, validation_freq=1,
+            seed=None) -> History:  # fmt: skip
         """Trains the model.
 
         Args:
@@ -201,20 +223,20 @@ class Trainer:
         batch_size = check_positive_int("fit", "batch_size", batch_size, optional=True)
         epochs = check_positive_int("fit", "epochs", epochs, minimum=0)
         steps_per_epoch = check_positive_int("fit", "steps_per_epoch", steps_per_epoch, optional=True)
-        source = standardize_source(x, y, sample_weight, class_weight, batch_size)
+        fraction = validation_split if validation_data is None else 0.0
+        source, held_out = standardize_training(x, y, sample_weight, class_weight, fraction)
+        validation_data = validation_data if held_out is None else held_out
         size = batch_size or 32
-        if validation_split and validation_data is None:
-            if not isinstance(source, Samples):
-                raise ValueError(message("fit", "`validation_split` needs arrays", {"x": type(x).__name__},
-                                         "Give validation_data"))
-            source, held_out = split_validation(source, validation_split)
-            validation_data = held_out
         check_endless(source, steps_per_epoch, "fit", "steps_per_epoch")
+        if steps_per_epoch is not None and isinstance(source, Batches):
+            source = repeat_batches(source)
         batch, source = first_batch(source, size)
-        self._prepare(batch, "fit")
+        self._prepare(batch, "fit", source)
         validation = self._validation(validation_data, validation_batch_size or size, validation_steps)
         key = make_key(seed)
         order_seed = int(key[0]) + (int(key[1]) << 32)
+        if shuffle and isinstance(source, Batches) and source.order is not None:
+            source.order.seed = order_seed
         plan, structure, programs = self._plan(training=True)
         given = CallbackList(callbacks)
         watched = given.needs_batches("train")
@@ -239,7 +261,8 @@ class Trainer:
         self.history = history
         logs: dict[str, Any] = {}
         # Nothing happens between two epochs that could change the next: then one call may run several.
-        quiet = validation is None and not callbacks.needs_progress and all(type(c) in (History, ProgbarLogger) for c in callbacks)
+        passive = all(type(c) in (History, ProgbarLogger) for c in callbacks)
+        quiet = passive and validation is None and not callbacks.needs_progress
         callbacks.on_train_begin()
         try:
             epoch = initial_epoch
@@ -258,7 +281,10 @@ class Trainer:
                         raise KeyboardInterrupt
                     continue
                 callbacks.on_epoch_begin(epoch)
-                logs = run.epoch(epoch, callbacks, seed, epochs)
+                latest = run.epoch(epoch, callbacks, seed, epochs)
+                if run.ended and not run.done:
+                    break
+                logs = latest
                 if validation is not None and is_due(epoch, validation_freq):
                     logs = {**logs, **{f"val_{k}": v for k, v in validation(callbacks).items()}}
                 logs = dict(sorted(logs.items()))
@@ -295,12 +321,12 @@ class Trainer:
     def _evaluation(self, source: Samples | Batches, batch_size: int, steps: int | None, watched: bool = False) -> Run:
         check_endless(source, steps, "evaluate", "steps")
         batch, source = first_batch(source, batch_size)
-        self._prepare(batch, "evaluate")
+        self._prepare(batch, "evaluate", source)
         plan, structure, programs = self._plan(training=False)
         feed = self._feed(source, batch_size, False, False, steps, not watched, 0)
         return Run(plan, structure, feed, np.zeros(2, np.uint32), "test", programs)
 
-    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, callbacks=None,
+    def evaluate(self, x=None, y=None, batch_size=None, verbose: Any = "auto", sample_weight=None, steps=None, callbacks=None,
                  return_dict=False, **kwargs) -> Any:  # fmt: skip
         """The loss and all measures on some data.
 
@@ -320,7 +346,7 @@ class Trainer:
         every.on_test_end(logs)
         return logs if return_dict else flat_logs(logs)
 
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None) -> Any:
+    def predict(self, x, batch_size=None, verbose: Any = "auto", steps=None, callbacks=None) -> Any:
         """The outputs for some inputs, as NumPy arrays.
 
         Args:
@@ -372,11 +398,6 @@ class _QuietProgress(CallbackList):
     @property
     def needs_progress(self) -> bool:
         return False
-
-
-def check_endless(source: Any, steps: int | None, owner: str, argument: str) -> None:
-    """A generator has no length, so it must be said how many batches make an epoch... unless it ends by itself."""
-    return None
 
 
 def is_due(epoch: int, freq: Any) -> bool:
