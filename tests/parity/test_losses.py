@@ -247,3 +247,19 @@ def test_noted_logits_are_exact(activation):
         same(getattr(losses, name)()(y_true, y_pred), expected)
         if activation == "softmax":
             same(losses.SparseCategoricalCrossentropy()(y_true.argmax(-1), y_pred), expected)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_small_types_keep_logits_and_labels(dtype):
+    """Predictions of mixed precision are computed in float32, from their logits; large labels are not rounded."""
+    logits = np.zeros((2, 400), "float32")
+    logits[0, 301] = 40.0
+    labels = np.array([300, 301])
+    with Scope():
+        y_pred = jax.nn.softmax(jnp.asarray(logits, dtype))
+        note(y_pred, "logits", ("softmax", jnp.asarray(logits, dtype)))
+        value = losses.SparseCategoricalCrossentropy(reduction="none")(labels, y_pred)
+    same(value, [40.0, np.log(400)])
+    assert value.dtype == "float32"
+    small = losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none", dtype=dtype)(labels, logits)
+    assert small.dtype == dtype and float(small[0]) == 40.0

@@ -246,11 +246,7 @@ class CompiledMetrics(Module):
                     raise RuntimeError(message(measure.metric, "this metric needs a batch without padded rows"))
                 target = jnp.where(fit_rows(valid, target.ndim) > 0, target, target[:1])
                 weight = mark_padding(valid) if weight is None else multiply_weights(jnp.asarray(weight), valid)
-            arguments = (target, predictions[measure.place])
-            if weight is None:
-                measure.metric.update_state(*arguments)
-            else:
-                measure.metric.update_state(*arguments, sample_weight=weight)
+            update_metric(measure.metric, target, predictions[measure.place], weight)
 
     def results(self) -> dict[str, Any]:
         """The measures so far, by their names in logs."""
@@ -260,6 +256,18 @@ class CompiledMetrics(Module):
         """Starts all metrics anew."""
         for metric in self.metrics:
             metric.reset_state()
+
+
+def update_metric(metric: measures.Metric, y_true: Any, y_pred: Any, weight: Any) -> None:
+    """Takes in one batch; says which metric it is that cannot."""
+    weights = {} if weight is None else {"sample_weight": weight}
+    try:
+        metric.update_state(y_true, y_pred, **weights)
+    except (ValueError, TypeError) as error:
+        if not is_ours(_definer(type(metric), "update_state")) or not is_ours(getattr(metric, "_fn", metric)):
+            raise
+        raise ValueError(message(metric, "targets must fit the predictions", {"y.shape": np.shape(y_true), "y_pred.shape":
+                                 np.shape(y_pred)}, str(error).partition("\n")[0])) from error
 
 
 # Identifiers
