@@ -15,7 +15,7 @@ def test_the_notes_network_learns_and_survives_a_file(tmp_path):
     model.compile(optimizer="rmsprop", loss="categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(x, kerata.utils.to_categorical(y), epochs=4, batch_size=128, validation_split=0.1, verbose=0)
     assert list(history.history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
-    loss, accuracy = model.evaluate(x_test, kerata.utils.to_categorical(y_test), verbose=0)
+    _, accuracy = model.evaluate(x_test, kerata.utils.to_categorical(y_test), verbose=0)
     assert accuracy > 0.85
     path = tmp_path / "model.keras"
     model.save(path)

@@ -19,7 +19,7 @@ def message(owner: Any, expected: str, received: dict[str, Any] | None = None, f
     if received:
         text += " Received: " + ", ".join(f"{name}={shorten(value)}" for name, value in received.items()) + "."
     if fix:
-        text += f" {fix.rstrip('.')}."
+        text += f" {fix}" if fix.endswith(("?", ".")) else f" {fix}."
     return text
 
 
@@ -56,17 +56,19 @@ def did_you_mean(name: Any, known: Iterable[str]) -> str:
     return "Known: " + ", ".join(known) if len(known) <= 40 else ""
 
 
-def check_positive_int(owner: Any, name: str, value: Any, optional: bool = False, minimum: int = 1) -> int:
+def check_positive_int(owner: Any, name: str, value: Any, optional: bool = False, minimum: int = 1) -> Any:
     """An integer of at least `minimum`, returned as `int`; `None` passes if optional."""
     if value is None and optional:
         return value
     if not isinstance(value, Integral) or isinstance(value, bool):
         # Floats that hold a whole number come out of config files and of computations such as `n / 2`.
-        if not (isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer()):
+        is_whole = isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer()
+        if not is_whole:
             raise TypeError(message(owner, f"`{name}` must be an integer of at least {minimum}", {name: value}))
-    if int(value) < minimum:
+    number: Any = value
+    if int(number) < minimum:
         raise ValueError(message(owner, f"`{name}` must be an integer of at least {minimum}", {name: value}))
-    return int(value)
+    return int(number)
 
 
 def check_number(
@@ -75,11 +77,12 @@ def check_number(
     """A real number in [low, high]; `None` passes if optional. Values under tracing pass unread."""
     if value is None and optional:
         return value
-    if isinstance(value, Real) and not isinstance(value, bool):
-        if (low is not None and value < low) or (high is not None and value > high) or value != value:
+    if isinstance(value, (int, float, Real)) and not isinstance(value, bool):
+        number: Any = value
+        if (low is not None and number < low) or (high is not None and number > high) or number != number:
             raise ValueError(message(owner, f"`{name}` must be {describe_range(low, high)}", {name: value}))
         return value
-    if hasattr(value, "shape") and tuple(value.shape) == ():
+    if getattr(value, "shape", None) == ():
         return value
     raise TypeError(message(owner, f"`{name}` must be {describe_range(low, high)}", {name: value}))
 
@@ -113,9 +116,9 @@ def standardize_tuple(owner: Any, name: str, value: Any, length: int, minimum: i
     values = (value,) * length if isinstance(value, Integral) else value
     what = f"`{name}` must be an integer or a tuple of {length} integers, each at least {minimum}"
     try:
-        values = tuple(values)
+        values: Any = tuple(values)
     except TypeError:
         raise TypeError(message(owner, what, {name: value})) from None
-    if len(values) != length or not all(isinstance(v, Integral) and v >= minimum for v in values):
+    if len(values) != length or not all(isinstance(v, Integral) and int(v) >= minimum for v in values):
         raise ValueError(message(owner, what, {name: value}))
     return tuple(int(v) for v in values)

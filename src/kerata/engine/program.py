@@ -58,7 +58,10 @@ def signature_of(tree: Any) -> Hashable:
 
 def spec_of(tree: Any, weak: bool = False) -> Any:
     """Shapes and dtypes in place of arrays. `weak` numbers take the type of what they are combined with, as Python's."""
-    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), jax.dtypes.canonicalize_dtype(a.dtype), weak_type=weak), tree)
+    def spec(a: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(np.shape(a), jax.dtypes.canonicalize_dtype(a.dtype), weak_type=weak)
+
+    return jax.tree.map(spec, tree)
 
 
 def obtain(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 from kerata.engine.scope import Scope
 
 

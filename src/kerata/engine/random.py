@@ -95,7 +95,8 @@ class SeedGenerator(Module):
         self.name = name or "seed_generator"
         start = make_seed() if self.seed is None else self.seed
         # Files of Keras hold the state, so it is a variable; no program carries it.
-        self.state = Variable(np.array([start % 2**32, 0], np.uint32), dtype="uint32", trainable=False, name="seed_generator_state")
+        self.state = Variable(np.array([start % 2**32, 0], np.uint32), dtype="uint32", trainable=False,
+                              name="seed_generator_state")  # fmt: skip
 
     def next(self, ordered: bool = True) -> Any:
         """The next key, uint32 of shape (2,)."""

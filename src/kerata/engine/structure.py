@@ -23,7 +23,8 @@ from kerata.engine.variable import Variable
 # What does not change a program: names, bookkeeping, and what the trainer reads in each call anyway.
 IGNORED = frozenset({
     "name", "_arguments", "_built_shapes", "_losses", "history", "stop_training", "inbound_nodes", "compiled",
-    "_compile_arguments", "optimizer", "optimizer_state", "loss", "_objective", "_measures", "_trackers", "_plans", "_predictor",
+    "_compile_arguments", "optimizer", "optimizer_state", "loss", "_objective", "_measures", "_trackers", "_plans",
+    "_predictor",
 })  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def _read(value: Any, seen: dict[int, int]) -> Hashable:
 def _read_array(value: Any) -> Hashable:
     if value.size > 1_000_000:
         raise Opaque
-    return ("array", value.shape, str(value.dtype), hashlib.sha256(np.ascontiguousarray(value)).hexdigest())
+    return ("array", value.shape, str(value.dtype), hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest())
 
 
 def is_ours(thing: Any) -> bool:

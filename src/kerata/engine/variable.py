@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from kerata.base import config
 from kerata.base.checks import message
@@ -109,7 +110,7 @@ class Variable:
             with jax.ensure_compile_time_eval():
                 value = initializer(self._shape, dtype=self._dtype)
         else:
-            value = initializer
+            value: Any = initializer
             if isinstance(value, Variable):
                 value = value.numpy()
             if dtype is None and hasattr(value, "dtype"):
@@ -131,9 +132,9 @@ class Variable:
         """The value with this variable's dtype: a NumPy array until a device is needed, then a JAX array."""
         if isinstance(value, Variable):
             value = value.value
-        if isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer):
+        if isinstance(value, jax.Array) and not isinstance(value, Tracer):
             return value if value.dtype == self._dtype else value.astype(self._dtype)
-        if isinstance(value, jax.core.Tracer):
+        if isinstance(value, Tracer):
             raise RuntimeError(message(f"Variable ({self.path})", "a traced value cannot be kept outside of its program",
                                        fix="Assign variables only inside call(), update_state() or train_step()"))
         return np.array(value, dtype=jnp.dtype(self._dtype))

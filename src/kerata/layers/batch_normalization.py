@@ -43,7 +43,7 @@ class BatchNormalization(Layer):
     """
 
     momentum = Hyperparameter(low=0.0, high=1.0)
-    mixes_samples = True
+    mixes_samples = "training"
 
     def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
                  gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",

@@ -24,6 +24,8 @@ class Spatial(Layer):
 
     rank = 2
     mixes_samples = False
+    kernel_size: tuple[int, ...]
+    pool_size: tuple[int, ...]
 
     def take_window(self, size: Any, strides: Any, padding: Any, data_format: Any, dilation_rate: Any = 1,
                     size_name: str = "kernel_size", paddings: tuple[str, ...] = PADDINGS) -> None:  # fmt: skip

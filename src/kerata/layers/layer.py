@@ -10,13 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata import initializers, regularizers, constraints
+from kerata import constraints, initializers, regularizers
 from kerata.base import registry
 from kerata.base.checks import did_you_mean, message
 from kerata.base.config import dtype_policy
 from kerata.engine.module import Module, auto_name, parts
 from kerata.engine.policy import DTypePolicy, standardize_policy
-from kerata.engine.random import SeedGenerator
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
 from kerata.engine.symbolic import Node, SymbolicTensor, has_symbolic, infer
 from kerata.engine.variable import Variable, autocast, name_scope, open_name, standardize_dtype
@@ -48,8 +47,8 @@ class Layer(Module):
 
     _untracked = frozenset({"inbound_nodes", "_built_shapes", "_losses", "_metrics_of_compile", "_seen"})
     # Whether one sample's output may depend on the others of its batch. Layers that say no are trained on a last,
-    # smaller batch without a program of its own. A user's layer may, so it does.
-    mixes_samples = True
+    # smaller batch without a program of its own. A user's layer may, so it does. "training": not in inference.
+    mixes_samples: Any = True
 
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
         input_shape = kwargs.pop("input_shape", None)
@@ -380,11 +379,9 @@ class Layer(Module):
         names = _call_parameters(type(self))
         outermost = not _contexts()
         training = self._resolve_training(names, args, kwargs)
-        if "training" in names or names.takes_any:
-            if "training" in names:
-                if names.index_of("training") >= len(args):
-                    kwargs = {**kwargs, "training": training}
-        else:
+        if "training" in names and names.index_of("training") >= len(args):
+            kwargs = {**kwargs, "training": training}
+        elif "training" not in names and not names.takes_any:
             kwargs = {k: v for k, v in kwargs.items() if k != "training"}
         kwargs, mask = self._fill_masks(names, args, kwargs)
         if outermost and not in_scope():

@@ -19,7 +19,6 @@ from kerata.layers.recurrent_cells import (
     SimpleRNNCell,
     StackedRNNCells,
     initial_state_of,
-    output_size_of,
     run_cell,
 )
 
@@ -58,7 +57,7 @@ class RNN(Layer):
         if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
             raise ValueError(message("RNN", "`cell` must have `call(inputs, states)` and `state_size`", {"cell": cell}))
         super().__init__(**kwargs)
-        self.cell = cell
+        self.cell: Any = cell
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
         self.unroll, self.zero_output_for_mask = bool(unroll), bool(zero_output_for_mask)

@@ -335,5 +335,6 @@ def run_cell(cell: Any, inputs: Any, states: Any, training: Any) -> tuple[Any, A
     if isinstance(cell, Layer):
         output, new = cell(inputs, given, training=training)
     else:
-        output, new = cell(inputs, given) if callable(cell) else cell.call(inputs, given)
+        step: Any = cell if callable(cell) else cell.call
+        output, new = step(inputs, given)
     return output, list(new) if isinstance(new, (list, tuple)) else [new]

@@ -95,20 +95,22 @@ class Bidirectional(Layer):
     (2, 5, 8)
     """
 
-    def __init__(self, layer, merge_mode="concat", weights=None, backward_layer=None, **kwargs):
+    def __init__(self, layer: Any, merge_mode="concat", weights=None, backward_layer: Any = None, **kwargs):
         if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
             raise TypeError(message("Bidirectional", "`layer` must be a recurrent layer", {"layer": layer}))
+        recurrent: Any = layer
         super().__init__(**kwargs)
+        self.backward_layer: Any
         if weights is not None:
             raise NotImplementedError(message(self, "`weights` is not there", fix="Call set_weights() on the built layer"))
         self.merge_mode = check_choice(self, "merge_mode", merge_mode, MERGES)
-        self.forward_layer = _copy(layer, "forward_", go_backwards=layer.go_backwards)
+        self.forward_layer = _copy(layer, "forward_", go_backwards=recurrent.go_backwards)
         self.backward_layer = backward_layer
         if backward_layer is None:
-            self.backward_layer = _copy(layer, "backward_", go_backwards=not layer.go_backwards)
+            self.backward_layer = _copy(layer, "backward_", go_backwards=not recurrent.go_backwards)
         self._check_pair()
-        self.stateful, self.return_state = layer.stateful, layer.return_state
-        self.return_sequences = layer.return_sequences
+        self.stateful, self.return_state = recurrent.stateful, recurrent.return_state
+        self.return_sequences = recurrent.return_sequences
         for one in (self.forward_layer, self.backward_layer):
             # The outputs of both directions are merged, so a masked step must give nothing in either.
             one.zero_output_for_mask = one.return_sequences

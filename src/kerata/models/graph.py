@@ -10,6 +10,7 @@ from kerata.base.checks import message
 from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import (
     Node,
+    Operation,
     SymbolicTensor,
     flatten,
     run_nodes,
@@ -17,7 +18,6 @@ from kerata.engine.symbolic import (
 )
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
-from kerata.engine.symbolic import Operation
 
 
 class Graph:
@@ -41,29 +41,41 @@ class Graph:
         self.operations = self._operations()
 
     def _operations(self) -> list[Any]:
-        """Inputs first, then layers in the order in which Keras lists them: by depth, then by first use."""
-        found = {id(op): op for op in (t.history[0] for t in self.inputs) if isinstance(op, InputLayer)}
-        for node in self._by_depth():
-            found.setdefault(id(node.operation), node.operation)
-        return list(found.values())
+        """Inputs and layers in the order in which Keras lists them: by depth, then by first use."""
+        depth = self._depths()
+        place: dict[int, float] = {}
+        operations: dict[int, Any] = {}
+        for index, node in enumerate(self.nodes):
+            for tensor in node.input_tensors:
+                if isinstance(operation := tensor.history[0], InputLayer):
+                    # An input stands where the first layer that uses it stands.
+                    place.setdefault(id(operation), index - 0.5)
+                    operations[id(operation)] = operation
+            place.setdefault(id(node.operation), index)
+            operations[id(node.operation)] = node.operation
+        for tensor in self.inputs:
+            if isinstance(operation := tensor.history[0], InputLayer):
+                operations.setdefault(id(operation), operation)
+        return sorted(operations.values(), key=lambda op: (-depth.get(id(op), 0), place.get(id(op), -1)))
 
-    def _by_depth(self) -> list[Node]:
-        """Nodes from the inputs on, those far from the outputs first."""
-        depth: dict[int, int] = {}
+    def _depths(self) -> dict[int, int]:
+        """How far each operation is from the outputs at most; a shared layer stands where its deepest call stands."""
+        of_node: dict[int, int] = {}
+        deepest: dict[int, int] = {}
         producer = {id(t): node for node in self.nodes for t in node.output_tensors}
         for node in reversed(self.nodes):
-            depth.setdefault(id(node), 0)
+            level = of_node.setdefault(id(node), 0)
+            deepest[id(node.operation)] = max(deepest.get(id(node.operation), 0), level)
             for tensor in node.input_tensors:
                 if (before := producer.get(id(tensor))) is not None:
-                    depth[id(before)] = max(depth.get(id(before), 0), depth[id(node)] + 1)
-        # A shared layer stands where its deepest call stands.
-        deepest: dict[int, int] = {}
-        for node in self.nodes:
-            deepest[id(node.operation)] = max(deepest.get(id(node.operation), 0), depth[id(node)])
-        return sorted(self.nodes, key=lambda node: -deepest[id(node.operation)])
+                    of_node[id(before)] = max(of_node.get(id(before), 0), level + 1)
+                else:
+                    source = id(tensor.history[0])
+                    deepest[source] = max(deepest.get(source, 0), level + 1)
+        return deepest
 
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[Any]:
         return [op for op in self.operations if isinstance(op, (Layer, Operation))]
 
     def run(self, inputs: list[Any]) -> Any:

@@ -43,7 +43,7 @@ class Predictor:
         self.others = [v for v in self.variables if not v.trainable] if self.keeps_state else []
         self.structure = structure_of(model)
 
-    def predict(self, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
+    def predict(self, x: Any, batch_size: Any, verbose: Any, steps: int | None, callbacks: Any) -> Any:
         """All outputs, batch by batch, joined."""
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
         source = standardize_source(x, owner="predict")
@@ -92,7 +92,7 @@ class Predictor:
             rows = min(1 << (size - 1).bit_length(), max(batch_size, size))
             if rows > size:
                 x = jax.tree.map(lambda a: pad_rows(a, rows), x)
-        values = [v._value for v in self.variables]
+        values = [variable.peek() for variable in self.variables or ()]
         args = (values, self.hypers.vector(), x)
         compiled = self._program(args, x)
         outputs, updated = compiled(*args)

@@ -73,7 +73,7 @@ class Run:
                  programs: dict[Any, Any]):  # fmt: skip
         self.plan, self.structure, self.feed, self.mode, self.programs = plan, structure, feed, mode, programs
         self.key = np.asarray(key)
-        start = int(plan.optimizer.iterations.numpy()) if plan.training else 0
+        start = int(plan.optimizer.steps.numpy()) if plan.training else 0
         self.counters = np.array([start, -1], np.int32)
         self.first_step = start
         self.warned = False

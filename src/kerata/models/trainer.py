@@ -49,6 +49,7 @@ class Trainer:
         self.stop_training = False
         self.history: Any = None
         self._compile_arguments: dict[str, Any] | None = None
+        self._predictor: Any = None
         self._objective: Any = None
         self._measures: Any = None
         self._trackers: list[Any] = []
@@ -123,7 +124,7 @@ class Trainer:
         arguments = self._check_compiled(method)
         x, y, _ = batch
         given = source.tree if isinstance(source, Samples) else batch
-        check_numbers(self, *given, method)
+        check_numbers(self, given[0], given[1], given[2], method)
         inputs = jax.tree.map(lambda a: SymbolicTensor((None, *a.shape[1:]), a.dtype), x)
         if self._needs_fixed_batch():
             inputs = jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), x)
@@ -146,7 +147,7 @@ class Trainer:
                 raise
         if not self._trackers and not overrides(self, "train_step"):
             self._objective.build(y, outputs)
-            self._measures.build(y, outputs)
+            self._measures.build(y, outputs, self._objective)
             parts = self._objective.part_names
             self._trackers = [Mean(name="loss"), *[Mean(name=f"{name}_loss") for name in parts]]
         return outputs

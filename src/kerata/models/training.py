@@ -10,7 +10,7 @@ import numpy as np
 from kerata.base import registry
 from kerata.engine.hyper import hyperparameters_of
 from kerata.engine.module import Module, modules_of
-from kerata.engine.scope import Scope
+from kerata.engine.scope import Scope, note, noted
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
 from kerata.kernels.random import fold
@@ -62,7 +62,7 @@ class Plan:
         self.trackers = model._trackers
         self.metrics = list({id(m): m for m in (*self.trackers, *self.measures.metrics, *model._own_metrics())}.values())
         self.metric_variables = list({id(v): v for m in self.metrics for v in m.variables}.values())
-        self.optimizer = model.optimizer if training else None
+        self.optimizer: Any = model.optimizer if training else None
         self.slots: list[Variable] = []
         if training:
             custom = overrides(model, "train_step")
@@ -113,18 +113,23 @@ class Plan:
         key = fold(key, step)
 
         def objective(trainable: list[Any]) -> Any:
-            variables = [*self.trainable, *self.others, *self.metric_variables]
-            scope = Scope(variables, [*trainable, *state["others"], *state["metrics"]], table, key)
+            variables = [*self.trainable, *self.others, *self.slots, *self.metric_variables]
+            values = [*trainable, *state["others"], *state["slots"], *state["metrics"]]
+            scope = Scope(variables, values, table, key)
             with scope:
                 y_pred = self.model(x, training=True)
                 total, parts = self._loss(scope, x, y, y_pred, weight, valid)
-            return total, (y_pred, parts, scope.read(self.others), scope.read(self.metric_variables))
+                scaled = self.optimizer.scale_loss(total)
+                facts, kinds[:] = read_facts(y_pred)
+            return scaled, (total, y_pred, facts, parts, scope.read(self.others), scope.read(self.metric_variables))
 
-        (loss, aux), grads = jax.value_and_grad(objective, has_aux=True)(state["trainable"])
-        y_pred, parts, others, metrics = aux
+        kinds: list[Any] = []
+
+        (_, aux), grads = jax.value_and_grad(objective, has_aux=True)(state["trainable"])
+        loss, y_pred, facts, parts, others, metrics = aux
         with Scope((), (), table, key):
             trainable, slots = self.optimizer.update(self.trainable, state["trainable"], grads, state["slots"])
-        metrics = self._measure(metrics, table, x, y, y_pred, weight, valid, loss, parts)
+        metrics = self._measure(metrics, table, x, y, y_pred, (facts, kinds), weight, valid, loss, parts)
         bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), step, bad)
         return {"trainable": trainable, "others": others, "slots": slots, "metrics": metrics,
                 "counters": jnp.stack([step + 1, bad])}
@@ -137,7 +142,7 @@ class Plan:
             logs, (trainable, others, slots, metrics) = self.model.train_step(lists, unpack_none(batch))
         slots = [s for s, v in zip(slots, self.optimizer.variables, strict=True) if isinstance(v, Variable)]
         values = {name: jnp.asarray(value, jnp.float32) for name, value in logs.items()}
-        loss = values.get("loss", jnp.float32(0))
+        loss: Any = values.get("loss", jnp.float32(0))
         bad = jnp.where((bad < 0) & ~jnp.all(jnp.isfinite(loss)), step, bad)
         return {"trainable": list(trainable), "others": list(others), "slots": list(slots), "metrics": list(metrics),
                 "logs": values, "counters": jnp.stack([step + 1, bad])}
@@ -158,7 +163,8 @@ class Plan:
         with scope:
             y_pred = self.model(x, training=False)
             loss, parts = self._loss(scope, x, y, y_pred, weight, valid)
-        metrics = self._measure(scope.read(self.metric_variables), table, x, y, y_pred, weight, valid, loss, parts)
+            facts = read_facts(y_pred)
+        metrics = self._measure(scope.read(self.metric_variables), table, x, y, y_pred, facts, weight, valid, loss, parts)
         return {"others": scope.read(self.others), "metrics": metrics}
 
     def _loss(self, scope: Scope, x: Any, y: Any, y_pred: Any, weight: Any, valid: Any) -> tuple[Any, dict[str, Any]]:
@@ -171,10 +177,11 @@ class Plan:
             total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
         return jnp.asarray(total, jnp.float32), parts
 
-    def _measure(self, metrics, table, x, y, y_pred, weight, valid, loss, parts) -> list[Any]:
+    def _measure(self, metrics, table, x, y, y_pred, facts, weight, valid, loss, parts) -> list[Any]:
         """The measures after one more batch; losses count with the number of samples."""
         scope = Scope(self.metric_variables, metrics, table)
         with scope:
+            note_facts(y_pred, *facts)
             leaves = jax.tree.leaves(y_pred if y_pred is not None else x)
             samples = jnp.sum(valid) if valid is not None else jnp.float32(leaves[0].shape[0])
             for tracker in self.trackers:
@@ -234,7 +241,8 @@ class Plan:
 
     def log_specs(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any) -> dict[str, Any]:
         """Shapes of the logs of a user's own step; they are part of the loop's state."""
-        shapes = jax.eval_shape(lambda *args: self.custom_train_step(*args, None)["logs"], state, hypers, key, batch)
+        shapes = jax.eval_shape(lambda *args: self.custom_train_step(args[0], args[1], args[2], args[3], None)["logs"],
+                                state, hypers, key, batch)  # fmt: skip
         self.log_names = list(shapes)
         self.is_number = [len(spec.shape) == 0 for spec in shapes.values()]
         return {name: np.zeros(spec.shape, np.float32) for name, spec in shapes.items()}
@@ -249,6 +257,23 @@ class Plan:
             result = metric.result()
             found.update(result if isinstance(result, dict) else {metric.name: result})
         return list(found.items())
+
+
+def read_facts(outputs: Any) -> tuple[list[Any], list[Any]]:
+    """What is noted of each output: (mask, logits) arrays, and the kind of function that the logits went through."""
+    logits = [noted(leaf, "logits") for leaf in jax.tree.leaves(outputs)]
+    masks = [noted(leaf, "mask") for leaf in jax.tree.leaves(outputs)]
+    arrays = [(mask, None if pair is None else pair[1]) for mask, pair in zip(masks, logits, strict=True)]
+    return arrays, [None if pair is None else pair[0] for pair in logits]
+
+
+def note_facts(outputs: Any, arrays: list[Any], kinds: list[Any]) -> None:
+    """Notes again what `read_facts` found, on the outputs as another scope sees them."""
+    for leaf, (mask, logits), kind in zip(jax.tree.leaves(outputs), arrays, kinds, strict=True):
+        if mask is not None:
+            note(leaf, "mask", mask)
+        if kind is not None:
+            note(leaf, "logits", (kind, logits))
 
 
 def unpack_none(batch: tuple[Any, Any, Any]) -> tuple[Any, ...]:
@@ -284,17 +309,14 @@ def own_arrays(variables: list[Variable]) -> list[Any]:
 def mixes_samples(model: Layer, training: bool) -> bool:
     """Whether one sample's result may depend on the others of its batch, as far as the layers say."""
     for layer in model._flatten_layers():
-        if isinstance(layer, Layer) and layer.mixes_samples:
-            ours = registry.home_of(type(layer)) is not None
-            if type(layer).__dict__.get("mixes_samples") is None and ours and is_container(layer):
-                continue
-            if training or not ours or layer.activity_regularizer is not None:
-                return True
-        elif layer.activity_regularizer is not None:
+        if layer.activity_regularizer is not None:
+            return True
+        if layer.mixes_samples and not is_container(layer) and (training or layer.mixes_samples != "training"):
             return True
     return False
 
 
 def is_container(layer: Layer) -> bool:
-    """Models made of layers mix samples only where their layers do."""
-    return type(layer).__name__ in ("Sequential", "Functional", "Model")
+    """Built-in models mix samples only where their layers do; a user's own may do so in its `call`."""
+    home = registry.home_of(type(layer))
+    return home is not None and home[0] == "models"

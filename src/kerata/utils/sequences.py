@@ -1,6 +1,5 @@
 """Sequences of different lengths as one array."""
 
-from typing import Any
 
 import numpy as np
 
