@@ -30,7 +30,7 @@ def check_targets(objective: Any, y_true: Any, y_pred: Any) -> None:
         function = getattr(term.loss, "fn", None)
         # A function of a user's own may know what to do with missing targets.
         if registry.home_of(function or type(term.loss)) is not None:
-            check_finite(where, labels)
+            check_finite(where, "targets", labels)
         for functions, check in CHECKS:
             if function in functions:
                 check(where, term.loss, labels, tuple(predictions[term.place].shape))
@@ -46,7 +46,7 @@ def check_numbers(model: Any, x: Any, y: Any, sample_weight: Any, method: str) -
         trees = {"x": x, **trees}
     for name, tree in trees.items():
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-            check_finite(f"{method}: `{name}{jax.tree_util.keystr(path)}`", leaf)
+            check_finite(method, f"`{name}{jax.tree_util.keystr(path)}`", leaf)
 
 
 def handles_missing(layer: Any) -> bool:
@@ -54,7 +54,7 @@ def handles_missing(layer: Any) -> bool:
     return registry.home_of(type(layer)) is None or type(layer).__name__ in ("Lambda", "Masking")
 
 
-def check_finite(where: str, values: Any) -> None:
+def check_finite(owner: str, what: str, values: Any) -> None:
     """Raises where a float is NaN or infinite. One pass over finite numbers: their sum says enough."""
     if values.dtype.kind not in "fV":  # bfloat16 is of kind V
         return
@@ -67,7 +67,7 @@ def check_finite(where: str, values: Any) -> None:
         first = tuple(map(int, wrong[0]))
         place = f"row {first[0]}" + (f", column {first[1]}" if len(first) == 2 else f" at {first[1:]}" if first[1:] else "")
         value = float(np.asarray(values)[first])
-        raise ValueError(message(where, "all numbers must be finite",
+        raise ValueError(message(owner, f"{what} must hold finite numbers",
                                  {"first": f"{value} in {place}", "not finite": f"{len(wrong)} of {values.size}"},
                                  "Drop those samples, or fill them, e.g. with numpy.nan_to_num or DataFrame.fillna"))
 
