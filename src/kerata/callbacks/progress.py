@@ -1,5 +1,6 @@
 """The progress of a run, for a person to see."""
 
+import shutil
 import sys
 import time
 from typing import Any
@@ -25,8 +26,7 @@ class ProgbarLogger(Callback):
         self.began = self.drawn = 0.0
         self.total: int | None = None
         self.width = 0
-        self.live = False
-        self.quiet = False
+        self.live = self.quiet = self.starting = False
         self.epoch_seconds: float | None = None
 
     @property
@@ -42,12 +42,17 @@ class ProgbarLogger(Callback):
         return self.stream or sys.stdout
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self.quiet = True
+        self.quiet = self.starting = True
         self.live = self.follows_progress
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._start(self.params.get("steps"))
-        self.title = f"Epoch {epoch + 1}/{self.params.get('epochs')}"
+        epochs = str(self.params.get("epochs"))
+        self.title = f"Epoch {epoch + 1:>{len(epochs)}}/{epochs}"
+        if self.live and self.starting:
+            # Compiling takes a second or two, and a person should see that something happens.
+            self._write(self._bar(0))
+        self.starting = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._finish(logs or {})
@@ -81,28 +86,34 @@ class ProgbarLogger(Callback):
         if now - self.drawn < REDRAW_SECONDS or not self.live:
             return
         self.drawn = now
-        total = self.total
-        if total:
-            filled = BAR_WIDTH * done // total
-            bar = "━" * filled + "╌" * (BAR_WIDTH - filled) + f" {done}/{total}"
-            left = f" {format_seconds((now - self.began) / done * (total - done))} left"
-        else:
-            bar, left = f"{done} steps", ""
-        self._write(f"{self.title} {bar}{left}  {format_logs(logs)}")
+        left = ""
+        if self.total and done < self.total:
+            left = f"  {format_seconds((now - self.began) / done * (self.total - done))} left"
+        self._write(f"{self._bar(done)}{left}  {format_logs(logs)}")
+
+    def _bar(self, done: int) -> str:
+        if not self.total:
+            return f"{self.title}  {done} steps"
+        filled = BAR_WIDTH * done // self.total
+        return f"{self.title}  {'━' * filled}{'╌' * (BAR_WIDTH - filled)} {done}/{self.total}"
 
     def _finish(self, logs: dict[str, Any]) -> None:
         spent = time.perf_counter() - self.began if self.epoch_seconds is None else self.epoch_seconds
         self.epoch_seconds = None
         steps = self.total or self.done
-        pace = f", {format_seconds(spent / steps)}/step" if steps else ""
-        line = f"{self.title}  {format_seconds(spent)}{pace}  {format_logs(logs)}"
+        pace = f"{format_seconds(spent / steps):>6}/step" if steps else ""
+        line = f"{self.title}  {format_seconds(spent):>6} {pace}  {format_logs(logs)}"
         if self.live:
             self._write(line, end="\n")
         else:
             self.output.write(line + "\n")
+            self.output.flush()
         self.width = 0
 
     def _write(self, line: str, end: str = "") -> None:
+        if not end:
+            # A line that is wider than the terminal could not be written over.
+            line = line[: shutil.get_terminal_size().columns - 1]
         # Spaces wipe out what a longer line left behind.
         padding = " " * max(0, self.width - len(line))
         self.output.write(f"\r{line}{padding}{end}")
@@ -119,11 +130,13 @@ def is_live(stream: Any) -> bool:
 def format_seconds(seconds: float) -> str:
     """A duration in the unit that a person would use.
 
-    >>> format_seconds(0.00042), format_seconds(1.5), format_seconds(75)
-    ('420us', '1.5s', '1m15s')
+    >>> format_seconds(0.00042), format_seconds(0.0031), format_seconds(1.5), format_seconds(75)
+    ('420us', '3.1ms', '1.5s', '1m15s')
     """
     if seconds < 1e-3:
         return f"{seconds * 1e6:.0f}us"
+    if seconds < 1e-2:
+        return f"{seconds * 1e3:.1f}ms"
     if seconds < 1:
         return f"{seconds * 1e3:.0f}ms"
     if seconds < 60:

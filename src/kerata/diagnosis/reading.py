@@ -37,7 +37,7 @@ def read_curves(history: Any) -> Reading:
     'overfitting'
     """
     curves = getattr(history, "history", history)
-    if not curves.get("loss"):
+    if not len(curves.get("loss", ())):
         return Reading("too_short", "There is no loss to read yet: train for some epochs first.", 0)
     train = np.asarray(curves["loss"], float)
     held = np.asarray(curves["val_loss"], float) if len(curves.get("val_loss", ())) == len(train) else None
@@ -46,9 +46,14 @@ def read_curves(history: Any) -> Reading:
     if bad.size:
         return Reading("diverged", f"The loss became NaN or infinite in epoch {bad[0] + 1}: lower the learning rate ten-fold, "
                        "or clip gradients with clipnorm=1.0.", max(1, int(bad[0])))
-    best = int(np.nanargmin(watched)) + 1
+    bad = np.flatnonzero(~np.isfinite(watched))
+    if bad.size:
+        return Reading("diverged", f"The validation loss became NaN or infinite in epoch {bad[0] + 1} while the training loss did "
+                       "not: look for bad values in the validation data, or lower the learning rate.", max(1, int(bad[0])))
+    best = int(np.argmin(watched)) + 1
     if len(train) < 3:
-        return Reading("too_short", f"{len(train)} epoch{'s' * (len(train) > 1)} are too few to read: train for more.", best)
+        few = "One epoch is" if len(train) == 1 else f"{len(train)} epochs are"
+        return Reading("too_short", f"{few} too few to read: train for more.", best)
     for rule in (_read_rising, _read_overfitting, _read_flat, _read_falling):
         reading = rule(train, held, best)
         if reading is not None:
