@@ -48,7 +48,8 @@ def draw_panel(axis: Any, curves: dict[str, Any], name: str, best_epoch: int) ->
         if key in curves:
             values = curves[key]
             marker = "o" if len(values) <= 20 else None
-            axis.plot(range(1, len(values) + 1), values, color=colour, label=label, marker=marker, markersize=3.5, linewidth=1.8)
+            style = {"color": colour, "label": label, "marker": marker, "markersize": 3.5, "linewidth": 1.8}
+            axis.plot(range(1, len(values) + 1), values, **style)
     if f"val_{name}" in curves and best_epoch:
         axis.axvline(best_epoch, color=MARK, linestyle=":", linewidth=1, label=f"best epoch ({best_epoch})")
     axis.set_xlabel("epoch")

@@ -48,8 +48,8 @@ def read_curves(history: Any) -> Reading:
                        "or clip gradients with clipnorm=1.0.", max(1, int(bad[0])))
     bad = np.flatnonzero(~np.isfinite(watched))
     if bad.size:
-        return Reading("diverged", f"The validation loss became NaN or infinite in epoch {bad[0] + 1} while the training loss did "
-                       "not: look for bad values in the validation data, or lower the learning rate.", max(1, int(bad[0])))
+        return Reading("diverged", f"The validation loss became NaN or infinite in epoch {bad[0] + 1}, and the training loss "
+                       "did not: look for bad values in the validation data, or lower the learning rate.", max(1, int(bad[0])))
     best = int(np.argmin(watched)) + 1
     if len(train) < 3:
         few = "One epoch is" if len(train) == 1 else f"{len(train)} epochs are"
@@ -74,8 +74,8 @@ def _read_rising(train: np.ndarray, held: Any, best: int) -> Reading | None:
     span = train.max() - train.min()
     ups = steps[steps > 0].sum()
     if train[-1] > train[0] and span > SMALL * abs(train[0]):
-        return Reading("rate_too_high", f"The training loss rose from {train[0]:.3g} to {train[-1]:.3g}: the learning rate is "
-                       "too high, try a tenth of it.", best)
+        return Reading("rate_too_high", f"The training loss rose from {train[0]:.3g} to {train[-1]:.3g}: the learning rate "
+                       "is too high, try a tenth of it.", best)
     if span > 0.1 * abs(train[0]) and ups > 0.5 * span:
         return Reading("rate_too_high", "The training loss jumps up and down: the learning rate is too high for a steady fall, "
                        "try a tenth of it or a larger batch.", best)
@@ -89,8 +89,8 @@ def _read_overfitting(train: np.ndarray, held: Any, best: int) -> Reading | None
     rise = held[-1] - held[best - 1]
     fall = max(held[0] - held[best - 1], 0.0)
     if rise > max(0.1 * fall, 0.03 * held[best - 1]) and train[-1] < train[best - 1]:
-        return Reading("overfitting", f"Overfitting: the validation loss was lowest in epoch {best} ({held[best - 1]:.3g}) and has "
-                       f"risen to {held[-1]:.3g} while the training loss fell to {train[-1]:.3g}; stop there with "
+        return Reading("overfitting", f"Overfitting: the validation loss was lowest in epoch {best} ({held[best - 1]:.3g}) and "
+                       f"has risen to {held[-1]:.3g} while the training loss fell to {train[-1]:.3g}; stop there with "
                        "EarlyStopping(restore_best_weights=True), or add dropout, L2 or data.", best, best)
     return None
 
@@ -98,8 +98,8 @@ def _read_overfitting(train: np.ndarray, held: Any, best: int) -> Reading | None
 def _read_flat(train: np.ndarray, held: Any, best: int) -> Reading | None:
     """Neither loss falls."""
     if train[0] - train.min() < SMALL * abs(train[0]):
-        return Reading("underfitting", f"The loss hardly falls ({train[0]:.3g} to {train[-1]:.3g}): underfitting, or a learning "
-                       "rate that is far off; change the rate ten-fold either way, then try more units.", best)
+        return Reading("underfitting", f"The loss hardly falls ({train[0]:.3g} to {train[-1]:.3g}): underfitting, or a "
+                       "learning rate that is far off; change the rate ten-fold either way, then try more units.", best)
     return None
 
 

@@ -1,6 +1,6 @@
 """Targets, looked at before anything is compiled: shapes, the range of labels, numbers that are none."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -54,12 +54,43 @@ def handles_missing(layer: Any) -> bool:
     return registry.home_of(type(layer)) is None or type(layer).__name__ in ("Lambda", "Masking")
 
 
+def check_indices(model: Any, x: Any, method: str) -> None:
+    """Raises for numbers that an embedding of an input has no row for: they would become NaN without a word."""
+    for layer, values in embedded_inputs(model, x):
+        values = on_host(values)
+        if not values.size:
+            continue
+        low, high = float(values.min()), float(values.max())
+        if low < 0 or high >= layer.input_dim:
+            fix = f"Give input_dim={int(high) + 1}, or replace what is rare" if low >= 0 else "Number the words from 0"
+            raise ValueError(message(layer, f"its inputs must be whole numbers from 0 to input_dim - 1 = {layer.input_dim - 1}",
+                                     {"lowest": int(low), "highest": int(high), "in": method}, fix))
+
+
+def embedded_inputs(model: Any, x: Any) -> Iterator[tuple[Any, Any]]:
+    """(embedding, array) for every input that goes straight into an embedding."""
+    graph = model._graph
+    if graph is None:
+        first = model.layers[0] if type(model).__name__ == "Sequential" and model.layers else None
+        if type(first).__name__ == "Embedding" and hasattr(x, "shape"):
+            yield first, x
+        return
+    by_name = isinstance(x, dict) and set(graph.input_names) <= set(x)
+    leaves = [x[name] for name in graph.input_names] if by_name else jax.tree.leaves(x)
+    places = {id(tensor): place for place, tensor in enumerate(graph.inputs)}
+    for node in graph.nodes:
+        if type(node.operation).__name__ == "Embedding" and len(leaves) == len(places):
+            place = places.get(id(node.input_tensors[0]))
+            if place is not None:
+                yield node.operation, leaves[place]
+
+
 def check_finite(owner: str, what: str, values: Any) -> None:
     """Raises where a float is NaN or infinite. One pass over finite numbers: their sum says enough."""
     if values.dtype.kind not in "fV":  # bfloat16 is of kind V
         return
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(float(sum_of(values))):
+        if np.isfinite(float(on_host(values).sum())):
             return
     # The sum of finite numbers may be too large as well.
     wrong = np.argwhere(~np.isfinite(np.asarray(values).astype(np.float64)))
@@ -72,11 +103,11 @@ def check_finite(owner: str, what: str, values: Any) -> None:
                                  "Drop those samples, or fill them, e.g. with numpy.nan_to_num or DataFrame.fillna"))
 
 
-def sum_of(values: Any) -> Any:
-    """The sum of an array, where the array is."""
+def on_host(values: Any) -> Any:
+    """An array of the host's memory as NumPy's; one on another device stays there."""
     if isinstance(values, jax.Array) and all(device.platform == "cpu" for device in values.devices()):
-        values = np.asarray(values)
-    return values.sum()
+        return np.asarray(values)
+    return values
 
 
 def _same_sizes(first: Sequence[Any], second: Sequence[Any]) -> bool:

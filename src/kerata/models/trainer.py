@@ -28,7 +28,7 @@ from kerata.models.feeds import DeviceFeed, StreamFeed, first_batch
 from kerata.models.objectives import CompiledLoss, CompiledMetrics, check_targets
 from kerata.models.prediction import Predictor
 from kerata.models.runs import Run
-from kerata.models.targets import check_numbers
+from kerata.models.targets import check_indices, check_numbers
 from kerata.models.training import Plan, mixes_samples, overrides
 
 
@@ -138,6 +138,7 @@ class Trainer:
             names = self.output_names if self._graph is not None else None
             self._objective = CompiledLoss(arguments["loss"], arguments["loss_weights"], names)
             self._measures = CompiledMetrics(arguments["metrics"], arguments["weighted_metrics"], names)
+        check_indices(self, given[0], method)
         if not overrides(self, "train_step") and not overrides(self, "compute_loss"):
             try:
                 check_targets(self._objective, given[1], outputs)
@@ -156,17 +157,16 @@ class Trainer:
         return any(getattr(layer, "stateful", False) for layer in self._flatten_layers())  # type: ignore[attr-defined]
 
     def _trace_outputs(self, inputs: Any) -> Any:
-        before = self.built
         outputs = self._build_by_tracing(inputs)  # type: ignore[attr-defined]
-        self.built = before or True
+        self.built = True
         return outputs
 
     def _plan(self, training: bool) -> tuple[Plan, Any, dict[Any, Any]]:
         """The functions of a run, their structure, and the programs found for it so far."""
         if training:
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
-        structure = structure_of(self, *((self.optimizer,) if training else ()), self._objective, self._measures,
-                                 [v.trainable for v in self.variables], [id(v) for v in ()])  # type: ignore[attr-defined]
+        parts = (self, self.optimizer) if training else (self,)
+        structure = structure_of(*parts, self._objective, self._measures)
         flags = tuple(id(v) for v in self.trainable_variables)  # type: ignore[attr-defined]
         key = (training, structure, flags)
         if key not in self._plans:
