@@ -29,6 +29,7 @@ CURVES = {
     "good": {"loss": FALL, "val_loss": FALL + 0.05},
     "good, noisy": {"loss": FALL + 0.004 * NOISE, "val_loss": FALL + 0.05 + 0.004 * NOISE},
     "good, no validation": {"loss": FALL},
+    "good, training falls on": {"loss": np.exp(-N / 5), "val_loss": 0.3 + 0.7 * np.exp(-N / 1.5)},
     "too_short": {"loss": [1.0, 0.5]},
     "too_short, empty": {},
 }  # fmt: skip
@@ -52,6 +53,7 @@ def test_kinds(case):
     ("diverged", ["epoch 3", "ten-fold", "clipnorm"]), ("rate_too_high, rising", ["rose", "tenth"]),
     ("rate_too_high, jumping", ["up and down", "tenth"]), ("underfitting", ["hardly falls", "ten-fold", "units"]),
     ("still_falling", ["train for more epochs", "higher learning rate"]), ("good", ["levelled off"]),
+    ("good, training falls on", ["has settled", "still falls", "dropout"]),
 ])  # fmt: skip
 def test_sentences_say_what_to_try(case, words):
     sentence = read_curves(CURVES[case]).sentence

@@ -58,14 +58,24 @@ def read_curves(history: Any) -> Reading:
         reading = rule(train, held, best)
         if reading is not None:
             return reading
-    text = describe_end(train, held)
-    return Reading("good", f"Training has settled: {text}, and the best epoch was {best} of {len(train)}.", best)
+    return Reading("good", describe_end(train, held, best), best)
 
 
-def describe_end(train: np.ndarray, held: np.ndarray | None) -> str:
+def describe_end(train: np.ndarray, held: np.ndarray | None, best: int) -> str:
+    """A sentence for curves in which nothing is wrong."""
+    where = f"the best epoch was {best} of {len(train)}"
     if held is None:
-        return f"the loss levelled off at {train[-1]:.3g}"
-    return f"training loss {train[-1]:.3g} and validation loss {held[-1]:.3g} levelled off together"
+        return f"Training has settled: the loss levelled off at {train[-1]:.3g}, and {where}."
+    if train[-1] < 0.75 * train[-tail_of(train) - 1]:
+        return (f"The validation loss has settled (lowest {held[best - 1]:.3g}; {where}) while the training loss still falls "
+                f"({train[-1]:.3g}): more epochs will bring little, more data, dropout or L2 may.")  # fmt: skip
+    return (f"Training has settled: training loss {train[-1]:.3g} and validation loss {held[-1]:.3g} levelled off together, "
+            f"and {where}.")  # fmt: skip
+
+
+def tail_of(curve: np.ndarray) -> int:
+    """How many of the last epochs say where a curve is going."""
+    return max(2, len(curve) // 5)
 
 
 def _read_rising(train: np.ndarray, held: Any, best: int) -> Reading | None:
@@ -106,7 +116,7 @@ def _read_flat(train: np.ndarray, held: Any, best: int) -> Reading | None:
 def _read_falling(train: np.ndarray, held: Any, best: int) -> Reading | None:
     """The last epochs still bring something."""
     watched = train if held is None else held
-    tail = max(2, len(watched) // 5)
+    tail = tail_of(watched)
     gained = watched[-tail - 1] - watched[-1]
     if best >= len(watched) - 1 and gained > 0.05 * (watched.max() - watched.min()):
         name = "loss" if held is None else "validation loss"

@@ -221,6 +221,7 @@ class Trainer:
             The `History`, whose `.history` holds one list a measure.
         """
         self._check_compiled("fit")
+        given = CallbackList(callbacks)
         batch_size = check_positive_int("fit", "batch_size", batch_size, optional=True)
         epochs = check_positive_int("fit", "epochs", epochs, minimum=0)
         steps_per_epoch = check_positive_int("fit", "steps_per_epoch", steps_per_epoch, optional=True)
@@ -239,7 +240,6 @@ class Trainer:
         if shuffle and isinstance(source, Batches) and source.order is not None:
             source.order.seed = order_seed
         plan, structure, programs = self._plan(training=True)
-        given = CallbackList(callbacks)
         watched = given.needs_batches("train")
         feed = self._feed(source, size, True, bool(shuffle), steps_per_epoch, not watched, order_seed)
         run = Run(plan, structure, feed, key, "train", programs)
