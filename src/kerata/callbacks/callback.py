@@ -16,6 +16,11 @@ class Callback:
     """Hooks that a training run calls. A callback that defines no batch hook never slows the loop.
 
     `self.model` is the model, `self.params` holds `epochs`, `steps` and `verbose`.
+
+    >>> import kerata
+    >>> class StopAtHalf(kerata.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         self.model.stop_training = logs["loss"] < 0.5
     """
 
     # A callback that only listens and shows, such as a progress bar, follows the loop by this in place of batch hooks.

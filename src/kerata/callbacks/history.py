@@ -9,6 +9,13 @@ class History(Callback):
     """What `fit` returns: `history.history["val_loss"]` holds one number an epoch, `history.epoch` the epochs.
 
     `params` holds `epochs`, `steps` and `verbose`.
+
+    >>> import kerata, numpy as np
+    >>> model = kerata.Sequential([kerata.Input((1,)), kerata.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(np.ones((8, 1)), np.ones((8, 1)), epochs=3, verbose=0)
+    >>> history.epoch, len(history.history["loss"])
+    ([0, 1, 2], 3)
     """
 
     def __init__(self) -> None:

@@ -146,6 +146,9 @@ class ReduceLROnPlateau(Monitor):
         min_delta: the least change that counts.
         cooldown: epochs to wait after the rate was lowered.
         min_lr: the lowest rate.
+
+    >>> import kerata
+    >>> slower = kerata.callbacks.ReduceLROnPlateau("val_loss", factor=0.2, patience=5, min_lr=1e-5)
     """
 
     def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4, cooldown=0,
@@ -200,6 +203,9 @@ class ModelCheckpoint(Monitor):
         mode: "auto", "min" or "max".
         save_freq: "epoch", or a number of batches.
         initial_value_threshold: the value that the first saved model must beat.
+
+    >>> import kerata
+    >>> best = kerata.callbacks.ModelCheckpoint("best.keras", monitor="val_accuracy", save_best_only=True)
     """
 
     def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
