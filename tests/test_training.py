@@ -364,3 +364,20 @@ def test_no_warning_in_a_plain_run():
         model.fit(X, Y, epochs=2, verbose=0, validation_split=0.2)
         model.evaluate(X, Y, verbose=0)
         model.predict(X, verbose=0)
+
+
+def test_predict_needs_no_compile_and_follows_changes_of_the_model():
+    x = kerata.Input((6,))
+    assert kerata.Model(x, kerata.layers.Dense(2)(x)).predict(X[:5], verbose=0).shape == (5, 2)
+    model = kerata.Sequential([kerata.Input((6,)), kerata.layers.Dense(3)])
+    assert model.predict(X[:5], verbose=0).shape == (5, 3)
+    model.add(kerata.layers.Dense(1))
+    assert model.predict(X[:5], verbose=0).shape == (5, 1)
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    assert not model.predict(X[:5], verbose=0).any()
+
+
+@pytest.mark.parametrize("size", [1, 3, 31, 32, 33, 70])
+def test_predictions_do_not_depend_on_how_many_are_asked_for(size):
+    model = small()
+    np.testing.assert_allclose(model.predict(X[:size], verbose=0), model.predict(X, verbose=0)[:size], rtol=1e-5, atol=1e-6)

@@ -92,7 +92,8 @@ class Predictor:
             rows = min(1 << (size - 1).bit_length(), max(batch_size, size))
             if rows > size:
                 x = jax.tree.map(lambda a: pad_rows(a, rows), x)
-        values = [variable.peek() for variable in self.variables or ()]
+        # Weights that come from the host are put on the device once, not at each call.
+        values = [v.value if isinstance(v.peek(), np.ndarray) else v.peek() for v in self.variables or ()]
         args = (values, self.hypers.vector(), x)
         compiled = self._program(args, x)
         outputs, updated = compiled(*args)

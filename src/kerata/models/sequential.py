@@ -58,12 +58,14 @@ class Sequential(Model):
             self._input = _input_of_first(layer)
         self._layers.append(layer)
         self._extend()
+        self._forget_plans()
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Takes the last layer away."""
         if not self._layers:
             raise ValueError(message(self, "there is no layer to take away"))
         layer = self._layers.pop()
+        self._forget_plans()
         if self._graph is not None:
             layer.inbound_nodes.pop()
             if self._layers:
