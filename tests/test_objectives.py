@@ -394,7 +394,7 @@ BAD_TARGETS = [
     ("binary_crossentropy", np.array([0, 1, 1]), spec(None, 2), "sparse_categorical_crossentropy"),
     ("mse", np.zeros((4, 1)), spec(None, 5), r"shape of the predictions, \(None, 5\).*shape=\(4, 1\)"),
     ("mse", np.zeros(4), spec(None, 5), "shape of the predictions"),
-    ("mse", np.array([[1.0], [np.nan], [np.inf]]), spec(None, 1), r"must be finite.*row 1.*2 of 3"),
+    ("mse", np.array([[1.0], [np.nan], [np.inf]]), spec(None, 1), r"must hold finite numbers.*row 1.*2 of 3"),
     ("mse", None, spec(None, 1), "needs targets"),
     ("mse", np.array([["a"], ["b"]]), spec(None, 1), "must be numbers"),
     ({"a": "mse", "b": "mse"}, {"a": np.zeros((2, 1))}, {"a": spec(None, 1), "b": spec(None, 1)}, "'b' needs targets"),

@@ -41,19 +41,11 @@ class Graph:
         self.operations = self._operations()
 
     def _operations(self) -> list[Any]:
-        """Inputs and layers in the order in which Keras lists them: by depth, then by first use."""
-        depth = self._depths()
-        place: dict[int, float] = {}
-        operations: dict[int, Any] = {}
-        for index, node in enumerate(self.nodes):
-            for tensor in node.input_tensors:
-                if isinstance(operation := tensor.history[0], InputLayer):
-                    # An input stands where the first layer that uses it stands.
-                    place.setdefault(id(operation), index - 0.5)
-                    operations[id(operation)] = operation
-            place.setdefault(id(node.operation), index)
-            operations[id(node.operation)] = node.operation
+        """Inputs and layers in the order in which Keras lists them: by depth, then by the walk back from the outputs."""
+        depth, place = self._depths(), self._places()
+        operations = {id(node.operation): node.operation for node in self.nodes}
         for tensor in self.inputs:
+            # A model cut out of a larger one begins at a tensor that some layer made, which is not part of it.
             if isinstance(operation := tensor.history[0], InputLayer):
                 operations.setdefault(id(operation), operation)
         return sorted(operations.values(), key=lambda op: (-depth.get(id(op), 0), place.get(id(op), -1)))
@@ -64,8 +56,8 @@ class Graph:
         deepest: dict[int, int] = {}
         producer = {id(t): node for node in self.nodes for t in node.output_tensors}
         for node in reversed(self.nodes):
-            level = of_node.setdefault(id(node), 0)
-            deepest[id(node.operation)] = max(deepest.get(id(node.operation), 0), level)
+            level = max(of_node.get(id(node), 0), deepest.get(id(node.operation), 0))
+            of_node[id(node)] = deepest[id(node.operation)] = level
             for tensor in node.input_tensors:
                 if (before := producer.get(id(tensor))) is not None:
                     of_node[id(before)] = max(of_node.get(id(before), 0), level + 1)
@@ -73,6 +65,24 @@ class Graph:
                     source = id(tensor.history[0])
                     deepest[source] = max(deepest.get(source, 0), level + 1)
         return deepest
+
+    def _places(self) -> dict[int, int]:
+        """The order in which a walk from the outputs back first meets each operation."""
+        known = {id(tensor) for tensor in self.inputs}
+        place: dict[int, int] = {}
+        seen: set[int] = set()
+        pending = list(reversed(self.outputs))
+        while pending:
+            tensor = pending.pop()
+            operation, index, _ = tensor.history
+            node = operation.inbound_nodes[index]
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            place.setdefault(id(operation), len(place))
+            if id(tensor) not in known:
+                pending.extend(reversed(node.input_tensors))
+        return place
 
     @property
     def layers(self) -> list[Any]:
