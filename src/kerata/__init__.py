@@ -22,6 +22,7 @@ from kerata import optimizers as optimizers
 from kerata import random as random
 from kerata import regularizers as regularizers
 from kerata import saving as saving
+from kerata import search as search
 from kerata import utils as utils
 from kerata.engine.policy import DTypePolicy as DTypePolicy
 from kerata.engine.symbolic import Operation as Operation

@@ -77,10 +77,14 @@ class Hyperparameter:
 
     def __set__(self, obj: Any, value: Any) -> None:
         if isinstance(value, Real) and not isinstance(value, bool):
-            value = float(check_number(obj, self.name, float(value), self.low, self.high))
+            value = self.check(obj, value)
         elif getattr(value, "shape", None) == () and not callable(value):
-            value = float(check_number(obj, self.name, float(np.asarray(value)), self.low, self.high))
+            value = self.check(obj, value)
         obj.__dict__[self.name] = value
+
+    def check(self, obj: Any, value: Any) -> float:
+        """The number as a float, or an error where it is out of range."""
+        return float(check_number(obj, self.name, float(np.asarray(value)), self.low, self.high))
 
 
 def holds_number(obj: Any, name: str) -> bool:

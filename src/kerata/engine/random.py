@@ -4,7 +4,9 @@ Inside a program every draw's key comes from the step's key and the number of th
 the steps were cut into chunks. Initial weights are drawn on the host: they need no compiled program.
 """
 
+import contextlib
 import random as python_random
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -42,6 +44,17 @@ def set_random_seed(seed: int) -> None:
     python_random.seed(int(seed))
     np.random.seed(int(seed) % 2**32)
     _stream[:] = [stream_of(int(seed))]
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """What is drawn outside of programs within the block comes from a seed, and the process's stream goes on after it."""
+    before = list(_stream)
+    _stream[:] = [stream_of(int(seed))]
+    try:
+        yield
+    finally:
+        _stream[:] = before
 
 
 def stream_of(*words: int) -> np.random.Generator:

@@ -1,0 +1,5 @@
+"""Trying is cheap: populations, cross-validation and search."""
+
+from kerata.search.population import Population as Population
+from kerata.search.population import fit_many as fit_many
+from kerata.search.population import hyperparameters as hyperparameters

@@ -1,0 +1,231 @@
+"""Groups: what members of one structure share, from the compiled programs to the way they are trained."""
+
+import threading
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.callbacks.history import History
+from kerata.data.samples import Samples
+from kerata.engine import program
+from kerata.engine.random import make_key, seeded
+from kerata.models.cloning import clone_model
+from kerata.models.feeds import PADDED_BYTES, bucket, pad_rows
+from kerata.models.training import Plan, overrides
+from kerata.search.members import State
+from kerata.search.shards import Shard, make_many
+
+# Validation goes over samples in larger batches than training, where they are small.
+HELD_BATCH = 256
+SMALL_SAMPLE = 4096
+
+
+class Held:
+    """Samples on the device, once for all members.
+
+    Args:
+        samples: the data.
+    """
+
+    def __init__(self, samples: Samples):
+        self.samples, self.size = samples, samples.size
+        self.places: dict[Any, Any] = {}
+        self.lock = threading.Lock()
+        self.rows = samples.size
+
+    @property
+    def sample_bytes(self) -> int:
+        return self.samples.nbytes // self.size
+
+    def pad(self, rows: int) -> None:
+        """Makes room for whole batches; before the data is on any device."""
+        if self.samples.nbytes <= PADDED_BYTES:
+            self.rows = max(self.rows, rows)
+
+    def on(self, device: Any) -> Any:
+        """The arrays on a device."""
+        with self.lock:
+            if device not in self.places:
+                tree = jax.tree.map(lambda a: pad_rows(a, self.rows), self.samples.tree)
+                self.places[device] = jax.device_put(tree, device)
+            return self.places[device]
+
+
+class Group:
+    """Members of one structure.
+
+    Args:
+        model: a compiled model, prepared for the data, that stands for all of them.
+        data: the samples.
+        held_data: samples to validate on, where they are not rows of `data`.
+        batch_size: samples a step.
+        shuffle: whether each epoch has an order of its own.
+    """
+
+    def __init__(self, model: Any, data: Held, held_data: Held | None, batch_size: int, shuffle: bool):
+        for name in ("train_step", "test_step"):
+            if overrides(model, name):
+                raise NotImplementedError(message("population", f"models with a {name}() of their own are trained one by one",
+                                                  {"model": model}, "Use fit()"))  # fmt: skip
+        self.model, self.data, self.held_data, self.shuffle = model, data, held_data, shuffle
+        self.size, self.batch_size = data.size, batch_size
+        self.plan, self.structure, _ = model._plan(True)
+        self.test_plan: Plan = model._plan(False)[0]
+        self.masked, self.held_masked = not model._exact(True), not model._exact(False)
+        self.train_names, self.test_names = self._names()
+        owners = self.plan.hypers.owners
+        self.optimizer_numbers = {name: i for i, (owner, name) in enumerate(owners) if owner is model.optimizer}
+        self.test_numbers = len(self.test_plan.hypers.owners)
+        places = {id(v): (role, i) for role, variables in self.plan.variables.items() for i, v in enumerate(variables)}
+        self.places = [places[id(v)] for v in model.weights if id(v) in places]
+        self.programs: dict[Any, Any] = {}
+        self.compile_seconds = 0.0
+        self.starts: dict[Any, State] = {}
+        self.lock = threading.RLock()
+        self.validates = self.selects = self.ragged = self.held_ragged = self.weighs = False
+        self.capacity = self.held_capacity = self.held_batch = 0
+        self.slots: dict[bool, int] = {}
+        self.notes: dict[str, Any] = {}
+
+    def _names(self) -> tuple[list[str], list[str]]:
+        names = []
+        for plan in (self.plan, self.test_plan):
+            found = plan.result_names()
+            if not all(plan.is_number):
+                bad = [name for name, single in zip(found, plan.is_number, strict=True) if not single]
+                raise ValueError(message("population", "measures must be single numbers", {"metrics": bad},
+                                         "Leave them out, and look at them in evaluate()"))
+            names.append(found)
+        return names[0], [f"val_{name}" for name in names[1]]
+
+    def settle(self, members: list[Any]) -> None:
+        """Fixes sizes once all members are known, so that they run the same programs."""
+        sizes = {member.size for member in members}
+        held = {0 if member.held is None else len(member.held) for member in members}
+        self.selects = any(member.rows is not None for member in members)
+        self.weighs = any(member.weight is not None for member in members)
+        self.ragged = len({-(-size // self.batch_size) for size in sizes}) > 1 or (self.masked and len(sizes) > 1)
+        self.capacity = bucket(max(sizes), self.batch_size)
+        self.data.pad(bucket(self.size, self.batch_size))
+        for member in members if self.weighs else ():
+            weight = np.ones(self.size, np.float32) if member.weight is None else member.weight
+            member.weight = np.pad(weight, (0, self.data.rows - len(weight)))
+        self.validates = self.held_data is not None or max(held) > 0
+        if not self.validates:
+            return
+        largest = self.held_data.size if self.held_data is not None else max(held)
+        self.held_ragged = self.held_data is None and len(held) > 1
+        self.held_batch = self.batch_size
+        if self.held_masked and self.data.sample_bytes <= SMALL_SAMPLE:
+            self.held_batch = max(min(HELD_BATCH, bucket(largest, 8)), min(self.batch_size, HELD_BATCH))
+        self.held_capacity = bucket(largest, self.held_batch)
+        if self.held_data is not None:
+            self.held_data.pad(self.held_capacity)
+
+    def kin(self, member: Any) -> Any:
+        """Equal for members whose sizes allow the same programs."""
+        if self.masked and self.held_masked:
+            return None
+        return member.size, 0 if member.held is None else len(member.held)
+
+    def parts(self, size: int) -> list[tuple[int, int, int, int]]:
+        """(offset, batch size, batches, whether measures begin anew) of an epoch."""
+        return cut(size, self.batch_size, self.masked)
+
+    def held_parts(self, size: int) -> list[tuple[int, int, int, int]]:
+        return cut(size, self.held_batch, self.held_masked)
+
+    # Programs
+
+    def program(self, mode: str, batch_size: int, shard: Shard, ragged: bool, args: tuple, own: bool | None = None) -> Any:
+        """The compiled program for a shard."""
+        own = shard.own if own is None else own
+        kind = "shuffled" if "order" in args[3] else "ordered"
+        key = (mode, kind, batch_size, shard.slots, own, ragged, shard.device)
+        found = self.programs.get(key)
+        if found is not None:
+            return found
+        with self.lock:
+            if key not in self.programs:
+                plan = self.plan if mode == "train" else self.test_plan
+                masked = self.masked if mode == "train" else self.held_masked
+
+                def make() -> Any:
+                    return make_many(plan, batch_size, masked, kind, shard.slots, own, ragged)
+
+                began = time.perf_counter()
+                weak = (1,) if mode == "train" else ()
+                with jax.default_device(shard.device):
+                    self.programs[key] = program.obtain(f"many {key} {masked} {self.weighs}", self.structure, make, args,
+                                                        donate=(0,), weak=weak)  # fmt: skip
+                self.compile_seconds += time.perf_counter() - began
+            return self.programs[key]
+
+    # Members' states
+
+    def state_of(self, model: Any) -> State:
+        """The state of a prepared model, as host arrays."""
+        plan: Plan = self.plan if model is self.model else model._plan(True)[0]
+        state = {role: [v.numpy() for v in variables] for role, variables in plan.variables.items()}
+        state["counters"] = np.array([int(model.optimizer.steps.numpy()), -1], np.int32)  # type: ignore[assignment]
+        return state
+
+    def fresh_state(self, seed: int | None, adapt: Any = None) -> State:
+        """The state of a new model with initial weights drawn from a seed, as a copy built under that seed would have."""
+        with self.lock:
+            key = None if adapt is not None else seed
+            if key is not None and key in self.starts:
+                return self.starts[key]
+            with seeded(int(make_key()[0]) if seed is None else seed):
+                twin = self.twin()
+            if adapt is not None:
+                adapt(twin)
+            state = self.state_of(twin)
+            if key is not None:
+                self.starts[key] = state
+            return state
+
+    def numbers_of(self, model: Any) -> np.ndarray:
+        """The hyperparameters of a prepared model of the structure."""
+        return model._plan(True)[0].hypers.vector()
+
+    def twin(self) -> Any:
+        """A fresh model of the group's structure, built and prepared like the first."""
+        twin = clone_model(self.model)
+        twin._prepare(self.example, "fit")
+        twin.optimizer.build(twin.trainable_variables)
+        return twin
+
+    @property
+    def example(self) -> Any:
+        """The first samples, for their shapes."""
+        return self.data.samples.slice(0, min(self.batch_size, self.size)).tree
+
+    def fill(self, model: Any, numbers: np.ndarray, state: State, history: History | None) -> Any:
+        """Gives a prepared model of the structure a member's numbers, state and history."""
+        plan: Plan = model._plan(True)[0]
+        for (owner, name), number in zip(plan.hypers.owners, numbers.tolist(), strict=True):
+            setattr(owner, name, number)
+        for role, variables in plan.variables.items():
+            for variable, value in zip(variables, state[role], strict=True):
+                variable.assign(np.array(value))
+        if history is not None:
+            history.set_model(model)
+            model.history = history
+        return model
+
+    def make_model(self, numbers: np.ndarray, state: State, history: History | None) -> Any:
+        """An ordinary model with a member's numbers and state."""
+        return self.fill(self.twin(), numbers, state, history)
+
+
+def cut(size: int, batch_size: int, masked: bool) -> list[tuple[int, int, int, int]]:
+    """(offset, batch size, batches, whether measures begin anew) for the samples of an epoch."""
+    if masked:
+        return [(0, batch_size, -(-size // batch_size), 1)]
+    full, rest = divmod(size, batch_size)
+    parts = [(0, batch_size, full, 1)] if full else []
+    return parts + ([(full * batch_size, rest, 1, int(not full))] if rest else [])

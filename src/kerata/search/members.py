@@ -1,0 +1,195 @@
+"""Members: what one model of a population has of its own, and what it shows to callbacks."""
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import did_you_mean, message
+from kerata.callbacks.callback import CallbackList, flatten_callbacks
+from kerata.callbacks.history import History
+from kerata.callbacks.monitors import ModelCheckpoint
+from kerata.callbacks.actions import CSVLogger
+from kerata.engine.random import EpochStreams, make_key
+
+State = dict[str, list[np.ndarray]]
+
+
+class Member:
+    """One model of a population: its numbers, its data, its state, and its history.
+
+    Args:
+        index: its place in the population.
+        group: what it shares with the members of the same structure.
+        numbers: its hyperparameters, float32 in the order of the group's table.
+        start: gives the state that it begins with, as host arrays.
+        seed: of its shuffling and of its random draws, as `seed` in `fit`.
+        rows: the samples that it is trained on, int32; `None` for all.
+        held: the samples that it is validated on, where they are part of the same data.
+        callbacks: its own callbacks.
+    """
+
+    def __init__(self, index: int, group: Any, numbers: np.ndarray, start: Callable[[], State], seed: int | None,
+                 rows: np.ndarray | None, held: np.ndarray | None, callbacks: list[Any], epochs: int):  # fmt: skip
+        self.index, self.group, self.numbers, self.start = index, group, numbers, start
+        self.rows, self.held, self.epochs = rows, held, epochs
+        self.size = group.size if rows is None else len(rows)
+        self.key = make_key(seed)
+        self.order_seed = int(self.key[0]) + (int(self.key[1]) << 32)
+        self.state: State | None = None
+        self.epoch = 0
+        self.done = False
+        self.bad_step = -1
+        self.seconds = 0.0
+        self.face = Face(self)
+        self.history = History()
+        self.callbacks = CallbackList([*callbacks, self.history], self.face, epochs=epochs, steps=None, verbose=0)
+        self.streams: EpochStreams | None = None
+        self.orders: dict[int, np.ndarray] = {}
+        self.logs: dict[str, Any] = {}
+        self.weight: np.ndarray | None = None
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The samples of an epoch, in the order in which `fit` would take them: int32 of shape (size,)."""
+        if epoch not in self.orders:
+            self.prepare(epoch)
+        return self.orders[epoch]
+
+    def prepare(self, epoch: int) -> None:
+        """Shuffles for an epoch."""
+        order = np.arange(self.size, dtype=np.int32)
+        if self.group.shuffle:
+            if self.streams is None:
+                self.streams = EpochStreams(self.order_seed)
+            order = self.streams.permutation(epoch, self.size)
+        self.orders = {epoch: order if self.rows is None else self.rows[order]}
+
+    @property
+    def company(self) -> tuple[Any, ...]:
+        """Equal for members that see the same samples in the same order with the same random draws."""
+        return (self.order_seed, id(self.rows), id(self.held))
+
+    def take_state(self) -> State:
+        """The state that the member goes on with; a shard has it from here on."""
+        state = self.start() if self.state is None else self.state
+        self.state = None
+        return state
+
+    def begin_epoch(self) -> None:
+        if self.epoch == 0:
+            self.callbacks.on_train_begin()
+        self.callbacks.on_epoch_begin(self.epoch)
+
+    def take_numbers(self, numbers: list[float], held: list[float] | None) -> None:
+        """The measures of an epoch go to the history and the callbacks; the last number is the step of the first bad loss."""
+        logs: dict[str, Any] = dict(zip(self.group.train_names, numbers, strict=False))
+        if self.bad_step < 0 <= numbers[-1]:
+            self.bad_step = int(numbers[-1])
+        if held is not None:
+            logs.update(zip(self.group.test_names, held, strict=False))
+        self.logs = dict(sorted(logs.items()))
+        self.callbacks.on_epoch_end(self.epoch, self.logs)
+        self.epoch += 1
+        self.done = self.face.stop_training or self.epoch >= self.epochs
+
+    def finish(self) -> None:
+        """The end of training; callbacks may put the best weights back."""
+        self.done = True
+        self.callbacks.on_train_end(dict(self.logs))
+
+
+class Face:
+    """What a member's callbacks see as `self.model`: enough for callbacks that look at epochs."""
+
+    def __init__(self, member: Member):
+        self._member = member
+        self.stop_training = False
+        self.history: Any = None
+        self.optimizer = Numbers(member)
+        # Set by the shard that the member is in: reads its state while it is on the device.
+        self._read: Callable[[], State] | None = None
+
+    @property
+    def metrics(self) -> list[Any]:
+        return self._member.group.model.metrics
+
+    def _state(self) -> State:
+        if self._read is not None:
+            return self._read()
+        if self._member.state is None:
+            raise RuntimeError(message("population", "a member has no weights yet"))
+        return self._member.state
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The member's weights in the order of `Model.get_weights`."""
+        state = self._state()
+        return [np.array(state[role][index]) for role, index in self._member.group.places]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Gives the member new weights."""
+        state = self._state()
+        fresh = {role: list(arrays) for role, arrays in state.items()}
+        for (role, index), value in zip(self._member.group.places, weights, strict=True):
+            fresh[role][index] = np.asarray(value, fresh[role][index].dtype)
+        self._member.state = fresh
+
+    def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+        """Writes the member as a model of its own."""
+        self._member.group.make_model(self._member.numbers, self._state(), self._member.history).save(filepath, overwrite)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+        model = self._member.group.make_model(self._member.numbers, self._state(), self._member.history)
+        model.save_weights(filepath, overwrite)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(message("callbacks", "in a population, self.model has stop_training, optimizer, metrics, "
+                                     "get_weights, set_weights, save and save_weights", {"attribute": name}))
+
+
+class Numbers:
+    """A member's optimizer as callbacks see it: its numbers, which they may set."""
+
+    def __init__(self, member: Member):
+        object.__setattr__(self, "_member", member)
+
+    def __getattr__(self, name: str) -> float:
+        member = object.__getattribute__(self, "_member")
+        index = member.group.optimizer_numbers.get(name)
+        if index is None:
+            return getattr(member.group.model.optimizer, name)
+        return float(member.numbers[index])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        index = self._member.group.optimizer_numbers.get(name)
+        if index is None:
+            known = self._member.group.optimizer_numbers
+            raise AttributeError(message("callbacks", "a population's optimizer has no such number to set", {"name": name},
+                                         did_you_mean(name, list(known))))
+        self._member.numbers[index] = float(np.asarray(value))
+
+
+def copies_of(callbacks: Any, index: int) -> list[Any]:
+    """A member's own callbacks: copies of those given, or what a function of the member's number gives."""
+    found = list(flatten_callbacks(callbacks(index) if is_maker(callbacks) else callbacks))
+    if not is_maker(callbacks):
+        for callback in found:
+            if isinstance(callback, (CSVLogger, ModelCheckpoint)):
+                raise ValueError(message("callbacks", "members of a population must not write the same file",
+                                         {"callback": type(callback).__name__},
+                                         "Give a function of the member's number: "
+                                         "callbacks=lambda i: [CSVLogger(f'log-{i}.csv')]"))
+        found = [copy.deepcopy(callback) for callback in found]
+    checked = CallbackList(found)
+    for mode in ("train", "test"):
+        if checked.needs_batches(mode):
+            raise ValueError(message("callbacks", "in a population, callbacks can have hooks for epochs only",
+                                     {"callbacks": [type(c).__name__ for c in found]}, "Use fit() for hooks of batches"))
+    return found
+
+
+def is_maker(callbacks: Any) -> bool:
+    """Whether callbacks are given as a function of the member's number."""
+    return callable(callbacks) and not hasattr(callbacks, "on_epoch_end") and not isinstance(callbacks, Iterable)

@@ -1,0 +1,312 @@
+"""The pool: members wait here, and workers train them, a shard at a time."""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from kerata.search.members import Member
+from kerata.search.shards import Shard
+
+# Members that one program trains at a time: more save nothing on a CPU, and leave its cache.
+MOST_SLOTS = {"cpu": 32}
+OTHER_SLOTS = 256
+SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256)
+# Members with the same samples in the same order share their batches: worth it from here on.
+COMPANY = 4
+# Below this time a member and step, turns cannot win: a call of one alone costs more.
+CERTAIN_SECONDS = 6e-6
+LOOK_SECONDS = 0.005
+LOOKS = 8
+MEASURED_SECONDS = 0.3
+
+_turns: dict[Any, dict[str, Any]] = {}
+
+
+def size_for(count: int) -> int:
+    """The smallest usual number of slots for some members."""
+    return next((size for size in SIZES if size >= count), SIZES[-1])
+
+
+class Pool:
+    """Trains members to their end.
+
+    Args:
+        members: all of them, of any groups.
+        turns: `True` to train them one at a time, `False` side by side, `None` to measure what is faster.
+        stops: epochs after which members are put before `judge`.
+        judge: (member) -> list of (member, whether it goes on), what is decided now.
+        flush: () -> the same, when nothing else can arrive.
+        on_done: called with each member that has ended.
+        on_epochs: called with the number of epochs that were just trained.
+        drop_bad: whether a member ends with the epoch in which its loss became NaN or infinite.
+        workers: threads; by default one a core or one a device.
+    """
+
+    def __init__(self, members: list[Member], turns: bool | None = None, stops: frozenset[int] = frozenset(),
+                 judge: Callable[[Member], list[tuple[Member, bool]]] | None = None,
+                 flush: Callable[[], list[tuple[Member, bool]]] | None = None, on_done: Callable[[Member], None] | None = None,
+                 on_epochs: Callable[[int], None] | None = None, drop_bad: bool = False,
+                 workers: int | None = None):  # fmt: skip
+        self.members, self.turns, self.stops, self.judge, self.flush = members, turns, stops, judge, flush
+        self.on_done, self.on_epochs, self.drop_bad = on_done, on_epochs, drop_bad
+        self.devices = devices()
+        self.workers = workers or len(self.devices)
+        self.condition = threading.Condition()
+        self.queues: dict[Any, deque[Member]] = {}
+        self.slots: dict[Any, int] = {}
+        self.busy = self.paused = 0
+        self.left = len(members)
+        self.stopping = False
+        self.fault: BaseException | None = None
+
+    def run(self) -> None:
+        """Trains all members; Ctrl-C stops after the epochs that are going on."""
+        groups = list({id(m.group): m.group for m in self.members}.values())
+        for group in groups:
+            mine = [m for m in self.members if m.group is group]
+            group.settle(mine)
+            self._choose(group, mine)
+        self._queue(self.members)
+        threads = [threading.Thread(target=self._work, args=(self.devices[i % len(self.devices)],), name="kerata-population",
+                                    daemon=True) for i in range(min(self.workers, max(1, self.left)))]  # fmt: skip
+        for thread in threads:
+            thread.start()
+        try:
+            while any(thread.is_alive() for thread in threads):
+                with self.condition:
+                    if not self.left or self.stopping:
+                        break
+                    self.condition.wait(0.2)
+        finally:
+            with self.condition:
+                self.stopping = self.stopping or bool(self.left)
+                self.condition.notify_all()
+            for thread in threads:
+                thread.join()
+        if self.fault is not None:
+            raise self.fault
+
+    # What waits
+
+    def _queue(self, members: list[Member]) -> None:
+        """Puts members where others wait with which they can share a program."""
+        companies: dict[Any, list[Member]] = {}
+        for member in members:
+            key = (id(member.group), member.group.kin(member), member.company, member.epoch)
+            companies.setdefault(key, []).append(member)
+        with self.condition:
+            for key, company in companies.items():
+                group = company[0].group
+                if len(company) < COMPANY or group.notes["turns"]:
+                    key = (key[0], key[1])
+                self.queues.setdefault(key, deque()).extend(company)
+            for key, queue in self.queues.items():
+                if queue and key not in self.slots:
+                    self.slots[key] = self._slots_of(queue[0].group, len(key) == 2, len(queue))
+            self.condition.notify_all()
+
+    def _slots_of(self, group: Any, own: bool, count: int) -> int:
+        """How many members of a queue are trained side by side."""
+        if group.notes["turns"]:
+            return 1
+        known = group.slots.get(own)
+        if known is not None:
+            return known
+        most = group.notes["most"]
+        others = 1 if own else max(1, len([key for key in self.queues if len(key) > 2]))
+        shards = -(-count // most)
+        if others < self.workers:
+            shards = max(shards, min(count, -(-shards // self.workers) * self.workers))
+        group.slots[own] = size_for(-(-count // shards))
+        return group.slots[own]
+
+    def _take(self) -> tuple[Any, list[Member]] | None:
+        """Members for a new shard; waits while there may still come some. `None` at the end."""
+        with self.condition:
+            while True:
+                if self.stopping or not self.left:
+                    return None
+                waiting = [key for key, queue in self.queues.items() if queue]
+                if waiting:
+                    key = max(waiting, key=lambda k: len(self.queues[k]))
+                    queue = self.queues[key]
+                    self.busy += 1
+                    return key, [queue.popleft() for _ in range(min(len(queue), self.slots[key]))]
+                if not self.busy and self.paused and self.flush is not None:
+                    self._settle(self.flush())
+                    continue
+                self.condition.wait(0.2)
+
+    def _refill(self, key: Any, room: int) -> list[Member]:
+        with self.condition:
+            queue = self.queues.get(key, ())
+            return [queue.popleft() for _ in range(min(len(queue), room))] if len(key) == 2 else []
+
+    def _settle(self, verdicts: list[tuple[Member, bool]]) -> None:
+        """Members that were paused go on or end."""
+        going = []
+        for member, goes_on in verdicts:
+            self.paused -= 1
+            if goes_on:
+                going.append(member)
+            else:
+                self._end(member)
+        if going:
+            self._queue(going)
+
+    def _end(self, member: Member) -> None:
+        member.finish()
+        with self.condition:
+            self.left -= 1
+            if self.on_done is not None:
+                self.on_done(member)
+            self.condition.notify_all()
+
+    # The work
+
+    def _work(self, device: Any) -> None:
+        try:
+            while (taken := self._take()) is not None:
+                key, members = taken
+                try:
+                    self._train(key, members, device)
+                finally:
+                    with self.condition:
+                        self.busy -= 1
+                        self.condition.notify_all()
+        except BaseException as error:  # every fault of a worker is raised where the pool was started
+            with self.condition:
+                self.fault, self.stopping = self.fault or error, True
+                self.condition.notify_all()
+
+    def _train(self, key: Any, members: list[Member], device: Any) -> None:
+        shard = Shard(members[0].group, self.slots[key], len(key) == 2, device)
+        shard.load(members)
+        while shard.live:
+            if self.stopping:
+                for slot, _ in shard.live:
+                    shard.unload(slot)
+                return
+            count = len(shard.live)
+            shard.epoch()
+            if self.on_epochs is not None:
+                self.on_epochs(count)
+            for slot, member in shard.live:
+                if member.done or (self.drop_bad and member.bad_step >= 0):
+                    self._end(shard.unload(slot))
+                elif member.epoch in self.stops and self.judge is not None:
+                    self._pause(shard.unload(slot))
+            room = shard.slots - len(shard.live)
+            if shard.live and room >= max(1, shard.slots // 4) and (more := self._refill(key, room)):
+                shard.load(more)
+            elif shard.live and self._should_shrink(shard):
+                self._queue([shard.unload(slot) for slot, _ in shard.live])
+                return
+
+    def _pause(self, member: Member) -> None:
+        with self.condition:
+            self.paused += 1
+            assert self.judge is not None
+            verdicts = self.judge(member)
+            self._settle(verdicts)
+
+    def _should_shrink(self, shard: Shard) -> bool:
+        """Whether the few members left are better off in a smaller shard, its compiling included."""
+        live = shard.live
+        group = shard.group
+        if len(live) > shard.slots // 4:
+            return False
+        left = max(member.epochs - member.epoch for _, member in live)
+        gain = left * shard.epoch_seconds * (1 - len(live) / shard.slots)
+        if gain < 3 * max(group.compile_seconds, 0.1):
+            return False
+        with self.condition:
+            key = (id(group), group.kin(live[0][1]))
+            group.slots[True] = min(group.slots.get(True, shard.slots), max(1, shard.slots // 4))
+            self.slots[key] = group.slots[True]
+        return True
+
+    # Side by side, or in turns
+
+    def _choose(self, group: Any, members: list[Member]) -> None:
+        """Fixes how the members of a group are trained; measured where it is not certain."""
+        most = MOST_SLOTS.get(jax.default_backend(), OTHER_SLOTS)
+        count = len(members)
+        if self.turns is not None or count == 1:
+            group.notes = {"turns": bool(self.turns) or count == 1, "most": most, "why": "as asked" if count > 1 else "one model"}
+            return
+        slots = size_for(min(most, -(-count // self.workers)))
+        key = (group.structure, group.batch_size, group.capacity, slots, self.workers)
+        if group.structure is not None and key in _turns:
+            group.notes = dict(_turns[key])
+            return
+        if slots == 1:
+            group.notes = {"turns": True, "most": 1, "why": "one model a worker"}
+            return
+        side = Stopwatch(group, members[:slots], slots, self.devices[0])
+        race(side)
+        notes: dict[str, Any] = {"turns": False, "most": most, "why": "small model"}
+        if side.best > CERTAIN_SECONDS:
+            alone = Stopwatch(group, members[:1], 1, self.devices[0])
+            race(side, alone)
+            notes.update(alone_us=alone.best * 1e6, turns=alone.best < side.best, why="measured")
+        notes["side_by_side_us"] = side.best * 1e6
+        group.notes = notes
+        if group.structure is not None:
+            _turns[key] = dict(notes)
+
+
+def devices() -> list[Any]:
+    """Where workers run: every device, or a worker a core on a CPU."""
+    found = jax.local_devices()
+    if len(found) > 1:
+        return list(found)
+    if found[0].platform == "cpu":
+        return [None] * cores()
+    return [None]
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Stopwatch:
+    """Times the steps of a shard, on states that nobody keeps."""
+
+    def __init__(self, group: Any, members: list[Member], slots: int, device: Any):
+        self.shard, self.slots = Shard(group, slots, True, device), slots
+        states = [member.state for member in members]
+        self.shard.load(members)
+        for member, state in zip(members, states, strict=True):
+            member.state, member.face._read = state, None
+        self.most = group.parts(max(member.size for member in members))[0][2]
+        self.batches = 1
+        self.best = float("inf")
+        self.look(keep=False)  # compiles
+
+    def look(self, keep: bool = True) -> float:
+        """Seconds of one more measurement; the best one counts."""
+        began = time.perf_counter()
+        np.asarray(self.shard._train(self.batches)["numbers"])
+        spent = time.perf_counter() - began
+        if keep:
+            self.best = min(self.best, spent / self.batches / self.slots)
+        self.batches = max(1, min(int(LOOK_SECONDS * self.batches / spent), self.most))
+        return spent
+
+
+def race(*watches: Stopwatch) -> None:
+    """Measures in turns, so that what else the machine does meets all alike."""
+    for watch in watches:
+        watch.look(keep=False)
+    spent = 0.0
+    for _ in range(LOOKS):
+        spent += sum(watch.look() for watch in watches)
+        if spent > MEASURED_SECONDS:
+            return

@@ -1,0 +1,342 @@
+"""Populations: many models trained at once."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import check_positive_int, did_you_mean, message
+from kerata.callbacks.history import History
+from kerata.data.samples import Samples
+from kerata.data.sources import split_validation, standardize_source, weigh_classes
+from kerata.engine.structure import structure_of
+from kerata.models.model import Model
+from kerata.models.training import Hypers
+from kerata.search.groups import Group, Held
+from kerata.search.members import Member, copies_of
+from kerata.search.pool import Pool
+
+
+class Trained:
+    """One member of a population after training.
+
+    Attributes:
+        index: its place.
+        history: its `History`, as of `fit`.
+        params: the numbers that it had of its own, by name.
+        seconds: its share of the time.
+    """
+
+    def __init__(self, member: Member, params: dict[str, Any], model: Model | None):
+        self.index, self.params, self.history, self.seconds = member.index, params, member.history, member.seconds
+        self._member, self._model = member, model
+
+    @property
+    def model(self) -> Model:
+        """The member as an ordinary model, with its weights, its optimizer's state and its history."""
+        if self._model is None:
+            member = self._member
+            assert member.state is not None
+            self._model = member.group.make_model(member.numbers, member.state, member.history)
+        return self._model
+
+    @property
+    def diverged(self) -> bool:
+        """Whether its loss became NaN or infinite."""
+        return self._member.bad_step >= 0
+
+    def __repr__(self) -> str:
+        last = {name: round(values[-1], 4) for name, values in self.history.history.items() if values}
+        return f"<Trained {self.index}: {self.params or ''} {last}>"
+
+
+class Population(Sequence):
+    """What `fit_many` returns: the trained members, in the order in which they were given.
+
+    Attributes:
+        seconds: the time of the whole call.
+        notes: for each structure how its members were trained: side by side or in turns, and what was measured.
+    """
+
+    def __init__(self, members: list[Trained], seconds: float, notes: list[dict[str, Any]]):
+        self.members, self.seconds, self.notes = members, seconds, notes
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.members[index]
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __iter__(self) -> Iterator[Trained]:
+        return iter(self.members)
+
+    @property
+    def histories(self) -> list[dict[str, list[float]]]:
+        """The curves of each member."""
+        return [member.history.history for member in self.members]
+
+    @property
+    def models(self) -> list[Model]:
+        return [member.model for member in self.members]
+
+    def best(self, monitor: str = "val_loss", mode: str = "auto") -> Trained:
+        """The member whose measure was best in its last epoch."""
+        rising = mode == "max" or (mode == "auto" and not monitor.endswith(("loss", "error", "mse", "mae")))
+        values = [h.get(monitor, [np.nan])[-1] for h in self.histories]
+        if np.isnan(values).all():
+            raise ValueError(message("Population.best", "no member has a finite value", {"monitor": monitor},
+                                     did_you_mean(monitor, list(self.histories[0]))))
+        return self.members[int(np.nanargmax(values) if rising else np.nanargmin(values))]
+
+    def table(self) -> Any:
+        """A pandas frame with a row a member: its numbers, its last measures, epochs and seconds."""
+        import pandas as pd
+
+        rows = [{**m.params, **{name: values[-1] for name, values in m.history.history.items() if values},
+                 "epochs": len(m.history.epoch), "seconds": m.seconds} for m in self.members]  # fmt: skip
+        return pd.DataFrame(rows).rename_axis("member")
+
+    def __repr__(self) -> str:
+        return f"<Population of {len(self)}, {self.seconds:.2f} s>"
+
+
+def hyperparameters(model: Model) -> dict[str, float]:
+    """The numbers of a compiled model that `fit_many` can vary, by name.
+
+    Names are the layer's and the attribute's, `"dropout/rate"`, `"dense/kernel/regularizer/l2"`, and for the optimizer and the
+    losses `"optimizer/learning_rate"`, `"loss/label_smoothing"`. The last part alone will do where it is the only one.
+
+    >>> import kerata
+    >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dropout(0.5, name="drop"), kerata.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> {name: value for name, value in kerata.search.hyperparameters(model).items() if name.startswith("drop")}
+    {'drop/rate': 0.5}
+    """
+    table = name_hypers(Hypers(("", model), ("loss", model._objective), ("optimizer", model.optimizer)), model)
+    return {name: float(owner.__dict__[attribute]) for name, (owner, attribute) in table.items()}
+
+
+def name_hypers(hypers: Hypers, model: Model) -> dict[str, tuple[Any, str]]:
+    """What people call each hyperparameter, and where it is kept."""
+    found: dict[str, tuple[Any, str]] = {}
+    layers = {id(layer): layer.name for layer in model._flatten_layers()}
+    homes: dict[int, str] = {}
+    for layer in model._flatten_layers():
+        for attribute, below in vars(layer).items():
+            if hasattr(below, "_hyperparameters") and attribute not in layer._untracked:
+                homes.setdefault(id(below), layer.name)
+    weights = {id(v.regularizer): v.path for v in model.weights if v.regularizer is not None}
+    for (owner, attribute), path in zip(hypers.owners, hypers.paths, strict=True):
+        home = layers.get(id(owner)) or weights.get(id(owner)) or homes.get(id(owner))
+        name = f"{home}/{attribute}" if home else path.replace("/_", "/")
+        found[name if name not in found else path] = (owner, attribute)
+    return found
+
+
+def find_number(name: str, known: dict[str, Any]) -> str:
+    """The full name of a hyperparameter from what a person wrote."""
+    fits = [full for full in known if full == name] or [full for full in known if full.endswith("/" + name)]
+    if len(fits) == 1:
+        return fits[0]
+    problem = f"more than one hyperparameter has this name: {', '.join(fits)}" if fits else "there is no such hyperparameter"
+    raise ValueError(message("fit_many", problem, {"name": name}, did_you_mean(name, list(known))))
+
+
+def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, vary: dict[str, Sequence[float]] | None = None,
+             seeds: Any = None, rows: Any = None, validation_rows: Any = None, epochs: int = 1, batch_size: int | None = None,
+             validation_data: Any = None, validation_split: float = 0.0, callbacks: Any = None, class_weight: Any = None,
+             sample_weight: Any = None, shuffle: bool = True, turns: bool | None = None,
+             verbose: Any = 0) -> Population:  # fmt: skip
+    """Trains many models at once, side by side in one compiled program for each structure.
+
+    Member i ends as it would have ended alone, with `model.fit(x[rows[i]], y[rows[i]], seed=seeds[i], ...)`.
+
+    Args:
+        model: one compiled model, of which each member is a fresh copy with initial weights drawn from its seed; or a list
+            of compiled models, which go on from the weights that they have and are trained themselves.
+        x, y: arrays, as in `fit`; held on the device once.
+        copies: the number of members, where nothing else says it.
+        vary: numbers of each member by the name of the hyperparameter, see `hyperparameters`; one model only.
+        seeds: an integer for each member, or one for all (then all have the same initial weights, order and random draws,
+            which is the fairest comparison and the fastest). By default each member has a seed of its own.
+        rows: for each member the numbers of the samples that it is trained on; all by default.
+        validation_rows: for each member the samples of x and y that it is validated on.
+        epochs, batch_size, validation_data, validation_split, shuffle: as in `fit`.
+        callbacks: callbacks with hooks for epochs, copied for each member; or a function of the member's number that gives
+            its callbacks. A member that is stopped costs nothing from then on.
+        class_weight: as in `fit`, or a list with one dict a member.
+        sample_weight: as in `fit`.
+        turns: `True` trains one member after the other, `False` side by side; by default what is measured to be faster.
+        verbose: 1 prints a line at the end.
+
+    Returns:
+        A `Population`: `population[i].model` is an ordinary model, `population[i].history` its `History`.
+
+    >>> import kerata, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    >>> model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> rates = [1e-3, 1e-2, 1e-1]
+    >>> tried = kerata.search.fit_many(model, x, x.sum(1), vary={"learning_rate": rates}, seeds=1, epochs=5)
+    >>> [len(history["loss"]) for history in tried.histories]
+    [5, 5, 5]
+    """
+    began = time.perf_counter()
+    models = list(model) if isinstance(model, (list, tuple)) else [model]
+    for each in models:
+        if not isinstance(each, Model):
+            raise TypeError(message("fit_many", "a compiled model, or a list of such, is needed", {"model": each}))
+        each._check_compiled("fit_many")
+    single = not isinstance(model, (list, tuple))
+    if vary and not single:
+        raise ValueError(message("fit_many", "`vary` is for one model", {"models": len(models)},
+                                 "Set the numbers of each model of the list"))
+    count = count_members(models if not single else None, copies, vary, seeds, rows, class_weight)
+    source = standardize_source(x, y, sample_weight, owner="fit_many")
+    if not isinstance(source, Samples):
+        raise TypeError(message("fit_many", "data must be arrays: it is held on the device once for all members",
+                                {"x": type(x).__name__}, "Use fit() for generators and other sources of batches"))
+    held = None
+    if validation_data is not None:
+        held = standardize_source(*validation_data, owner="validation_data")
+    elif validation_split:
+        source, held = split_validation(source, validation_split, "fit_many")
+    data, held_data = Held(source), None if held is None else Held(held)  # type: ignore[arg-type]
+    batch_size = check_positive_int("fit_many", "batch_size", batch_size, optional=True) or 32
+    epochs = check_positive_int("fit_many", "epochs", epochs)
+    groups = group_models(models, data, held_data, batch_size, shuffle)
+    seeds = spread(seeds, count, "seeds")
+    rows = share_equal(check_rows(rows, count, data.size, "rows"))
+    held_rows = share_equal(check_rows(validation_rows, count, data.size, "validation_rows"))
+    numbers = vary_numbers(groups[0], vary, count) if single else [group.numbers_of(m) for group, m in zip(groups, models)]
+    members = []
+    for index in range(count):
+        group = groups[0 if single else index]
+        start = (lambda g=group, s=seeds[index]: g.fresh_state(s)) if single else (lambda g=group, m=models[index]: g.state_of(m))
+        members.append(Member(index, group, numbers[index], start, seeds[index], rows[index], held_rows[index],
+                              copies_of(callbacks, index), epochs))
+    set_weights(members, source, class_weight)
+    if epochs:
+        Pool(members, turns).run()
+    for member, given in zip(members, models if not single else ()):
+        assert member.state is not None
+        member.group.fill(given, member.numbers, member.state, member.history)
+    params = [{name: values[i] for name, values in (vary or {}).items()} for i in range(count)]
+    trained = [Trained(m, p, None if single else models[m.index]) for m, p in zip(members, params, strict=True)]
+    notes = [g.notes for g in {id(g): g for g in groups}.values()]
+    population = Population(trained, time.perf_counter() - began, notes)
+    if verbose and verbose != "auto":
+        print(describe(population))
+    return population
+
+
+def describe(population: Population) -> str:
+    """A line on how a population was trained."""
+    ways = ", ".join(way_of(notes) for notes in population.notes)
+    return f"{len(population)} models in {population.seconds:.2f} s: {ways}"
+
+
+def way_of(notes: dict[str, Any]) -> str:
+    """How the members of a structure were trained, in words."""
+    figures = [f"{notes[key]:.1f} us a model and step {words}" for key, words in
+               (("side_by_side_us", "side by side"), ("alone_us", "alone")) if key in notes]
+    way = "one after the other" if notes["turns"] else "side by side"
+    return f"{way} ({notes['why']}{': ' if figures else ''}{'; '.join(figures)})"
+
+
+def count_members(models: list[Any] | None, copies: int | None, vary: Any, seeds: Any, rows: Any, class_weight: Any) -> int:
+    """The number of members that all arguments agree on."""
+    said: dict[str, int] = {}
+    if models is not None:
+        said["model"] = len(models)
+    if copies is not None:
+        said["copies"] = check_positive_int("fit_many", "copies", copies)
+    for name, values in (vary or {}).items():
+        said[f"vary[{name!r}]"] = len(values)
+    for name, value in (("seeds", seeds), ("rows", rows), ("class_weight", class_weight)):
+        if value is not None and not isinstance(value, (int, np.integer, dict)):
+            said[name] = len(value)
+    if not said:
+        raise ValueError(message("fit_many", "the number of members must be said", fix="Give copies=8, or seeds=range(8)"))
+    if len(set(said.values())) > 1 or not min(said.values()):
+        raise ValueError(message("fit_many", "all arguments must be for the same number of members, at least 1", said))
+    return next(iter(said.values()))
+
+
+def group_models(models: list[Model], data: Held, held_data: Held | None, batch_size: int, shuffle: bool) -> list[Group]:
+    """The group of each model; models of one structure share one."""
+    found: dict[Any, Group] = {}
+    groups = []
+    source = data.samples
+    batch = source.slice(0, min(batch_size, source.size)).tree
+    for index, model in enumerate(models):
+        model._prepare(batch, "fit", source if not index else None)
+        if not index and held_data is not None:
+            model._prepare(held_data.samples.slice(0, min(batch_size, held_data.size)).tree, "evaluate", held_data.samples)
+        model.optimizer.build(model.trainable_variables)
+        structure = structure_of(model, model.optimizer, model._objective, model._measures)
+        key = id(model) if structure is None else (structure, tuple(m.name for m in model.metrics))
+        if key not in found:
+            found[key] = Group(model, data, held_data, batch_size, shuffle)
+        groups.append(found[key])
+    return groups
+
+
+def vary_numbers(group: Group, vary: Any, count: int) -> list[np.ndarray]:
+    """Each member's hyperparameters."""
+    base = group.plan.hypers.vector()
+    vectors = np.repeat(base[None], count, 0)
+    if not vary:
+        return list(vectors)
+    known = name_hypers(group.plan.hypers, group.model)
+    places = {(id(owner), attribute): i for i, (owner, attribute) in enumerate(group.plan.hypers.owners)}
+    for name, values in vary.items():
+        owner, attribute = known[find_number(name, known)]
+        descriptor = getattr(type(owner), attribute)
+        for value in values:
+            # The range is checked by setting it on a stand-in, so that nothing is changed.
+            descriptor.check(owner, value)
+        vectors[:, places[id(owner), attribute]] = np.asarray(values, np.float32)
+    return list(vectors)
+
+
+def spread(value: Any, count: int, name: str) -> list[Any]:
+    """One value a member."""
+    if value is None or isinstance(value, (int, np.integer)):
+        return [value] * count
+    return [int(v) for v in value]
+
+
+def check_rows(rows: Any, count: int, size: int, name: str) -> list[np.ndarray | None]:
+    """Each member's samples, int32."""
+    if rows is None:
+        return [None] * count
+    if len(rows) != count:
+        raise ValueError(message("fit_many", f"`{name}` must hold one array a member", {name: len(rows), "members": count}))
+    found = []
+    for index, each in enumerate(rows):
+        each = np.asarray(each)
+        if each.dtype == bool:
+            each = np.flatnonzero(each)
+        if each.ndim != 1 or not each.size or each.min() < 0 or each.max() >= size or each.dtype.kind not in "iu":
+            raise ValueError(message("fit_many", f"`{name}[{index}]` must be numbers of samples from 0 to {size - 1}, "
+                                     "at least one", {name: each}))
+        found.append(each.astype(np.int32))
+    return found
+
+
+def share_equal(rows: list[np.ndarray | None]) -> list[np.ndarray | None]:
+    """The same array for members with the same samples."""
+    seen: dict[bytes, np.ndarray] = {}
+    return [each if each is None else seen.setdefault(each.tobytes(), each) for each in rows]
+
+
+def set_weights(members: list[Member], source: Samples, class_weight: Any) -> None:
+    """Sample weights of each member's own, where the weights of classes are given."""
+    if class_weight is None:
+        return
+    each = class_weight if isinstance(class_weight, (list, tuple)) else [class_weight] * len(members)
+    for member, weights in zip(members, each, strict=True):
+        if weights:
+            member.weight = np.asarray(weigh_classes(source.y, weights, source.sample_weight, "fit_many"), np.float32)
