@@ -122,6 +122,8 @@ class Variable:
             self._dtype = standardize_dtype(dtype)
             self._shape = tuple(np.shape(value))
         self._value = self._take(value)
+        # Set when the value is no longer what the initializer drew: loaded, or set by hand.
+        self.assigned = False
         # Set when someone outside may hold the array, so that a program must not take its memory over.
         self.exposed = True
         scope = current_scope()
@@ -207,7 +209,7 @@ class Variable:
             scopes[-1].values[id(self)] = jnp.asarray(value, dtype=self._dtype)
             return None
         self._value = self._take(value)
-        self.exposed = True
+        self.exposed = self.assigned = True
         return None
 
     def place(self, value: Any) -> None:

@@ -40,7 +40,11 @@ class Member:
         self.state: State | None = None
         self.epoch = 0
         self.done = False
+        self.cancelled = False
         self.bad_step = -1
+        # The best epoch so far of a measure that is watched, and the weights that it ended with.
+        self.best_value, self.best_epoch = float("nan"), 0
+        self.best: State | None = None
         self.seconds = 0.0
         self.face = Face(self)
         self.history = History()

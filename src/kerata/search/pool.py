@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from kerata.search.members import Member
+from kerata.search.records import Objective
 from kerata.search.shards import Shard
 
 # Members that one program trains at a time: more save nothing on a CPU, and leave its cache.
@@ -42,9 +43,10 @@ class Pool:
         stops: epochs after which members are put before `judge`.
         judge: (member) -> list of (member, whether it goes on), what is decided now.
         flush: () -> the same, when nothing else can arrive.
-        on_done: called with each member that has ended.
-        on_epochs: called with the number of epochs that were just trained.
+        on_done: called with each member that has ended, in the thread that runs the pool.
+        on_epochs: called with the number of epochs that were just trained, in a worker's thread.
         drop_bad: whether a member ends with the epoch in which its loss became NaN or infinite.
+        watch: the measure whose best epoch's weights are kept for each member.
         workers: threads; by default one a core or one a device.
     """
 
@@ -52,9 +54,10 @@ class Pool:
                  judge: Callable[[Member], list[tuple[Member, bool]]] | None = None,
                  flush: Callable[[], list[tuple[Member, bool]]] | None = None, on_done: Callable[[Member], None] | None = None,
                  on_epochs: Callable[[int], None] | None = None, drop_bad: bool = False,
-                 workers: int | None = None):  # fmt: skip
+                 watch: Objective | None = None, workers: int | None = None):  # fmt: skip
         self.members, self.turns, self.stops, self.judge, self.flush = members, turns, stops, judge, flush
-        self.on_done, self.on_epochs, self.drop_bad = on_done, on_epochs, drop_bad
+        self.on_done, self.on_epochs, self.drop_bad, self.watch = on_done, on_epochs, drop_bad, watch
+        self.ended: deque[Member] = deque()
         self.devices = devices()
         self.workers = workers or len(self.devices)
         self.condition = threading.Condition()
@@ -78,11 +81,13 @@ class Pool:
         for thread in threads:
             thread.start()
         try:
-            while any(thread.is_alive() for thread in threads):
+            while True:
                 with self.condition:
-                    if not self.left or self.stopping:
-                        break
-                    self.condition.wait(0.2)
+                    if not self.ended:
+                        if not self.left or self.stopping:
+                            break
+                        self.condition.wait(0.2)
+                self._deliver()
         finally:
             with self.condition:
                 self.stopping = self.stopping or bool(self.left)
@@ -91,6 +96,13 @@ class Pool:
                 thread.join()
         if self.fault is not None:
             raise self.fault
+
+    def _deliver(self) -> None:
+        """Tells of members that have ended."""
+        while self.ended:
+            member = self.ended.popleft()
+            if self.on_done is not None:
+                self.on_done(member)
 
     # What waits
 
@@ -164,8 +176,7 @@ class Pool:
         member.finish()
         with self.condition:
             self.left -= 1
-            if self.on_done is not None:
-                self.on_done(member)
+            self.ended.append(member)
             self.condition.notify_all()
 
     # The work
@@ -186,7 +197,7 @@ class Pool:
                 self.condition.notify_all()
 
     def _train(self, key: Any, members: list[Member], device: Any) -> None:
-        shard = Shard(members[0].group, self.slots[key], len(key) == 2, device)
+        shard = Shard(members[0].group, self.slots[key], len(key) == 2, device, self.watch)
         shard.load(members)
         while shard.live:
             if self.stopping:
@@ -198,7 +209,7 @@ class Pool:
             if self.on_epochs is not None:
                 self.on_epochs(count)
             for slot, member in shard.live:
-                if member.done or (self.drop_bad and member.bad_step >= 0):
+                if member.done or member.cancelled or (self.drop_bad and member.bad_step >= 0):
                     self._end(shard.unload(slot))
                 elif member.epoch in self.stops and self.judge is not None:
                     self._pause(shard.unload(slot))

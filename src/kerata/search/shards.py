@@ -10,6 +10,7 @@ import numpy as np
 
 from kerata.engine import program
 from kerata.search.members import Member, State
+from kerata.search.records import Objective
 
 
 def make_many(plan: Any, batch_size: int, masked: bool, kind: str, slots: int, own: bool, ragged: bool) -> Callable[..., Any]:
@@ -74,13 +75,15 @@ class Shard:
         slots: the number of members that the program is for; slots without a member repeat another one.
         own: whether each member has its own order and key; otherwise all see the same samples with the same draws.
         device: where it runs; `None` for the default.
+        watch: the measure whose best epoch's weights are kept.
     """
 
-    def __init__(self, group: Any, slots: int, own: bool, device: Any):
-        self.group, self.slots, self.own, self.device = group, slots, own, device
+    def __init__(self, group: Any, slots: int, own: bool, device: Any, watch: Objective | None = None):
+        self.group, self.slots, self.own, self.device, self.watch = group, slots, own, device, watch
         self.members: list[Member | None] = [None] * slots
         self.state: Any = None
         self.host: Any = None
+        self.best: State | None = None
         self.epoch_seconds = 0.0
 
     @property
@@ -103,8 +106,12 @@ class Shard:
                 states.append(states[0])
         self.state = jax.device_put(jax.tree.map(lambda *leaves: np.stack(leaves), *states), self.device)
         self.host = None
+        if self.watch is not None and self.best is None:
+            self.best = {role: [np.array(a) for a in self.state[role]] for role in ("trainable", "others")}
         for slot, member in given.items():
             self.members[slot] = member
+            if self.best is not None and member.best is not None:
+                jax.tree.map(lambda a, value, slot=slot: a.__setitem__(slot, value), self.best, member.best)
             member.face._read = lambda slot=slot: self.read(slot)
 
     def read(self, slot: int) -> State:
@@ -118,6 +125,8 @@ class Shard:
         member = self.members[slot]
         assert member is not None
         member.state = jax.tree.map(np.array, self.read(slot))
+        if self.best is not None:
+            member.best = jax.tree.map(lambda a: np.array(a[slot]), self.best)
         member.face._read = None
         self.members[slot] = None
         return member
@@ -140,7 +149,22 @@ class Shard:
         for slot, member in live:
             member.seconds += self.epoch_seconds / len(live)
             member.take_numbers(rows[slot].tolist(), None if held_rows is None else held_rows[slot].tolist())
+        if self.watch is not None:
+            self._keep_best(self.watch, live)
         self._take_changes()
+
+    def _keep_best(self, watch: Objective, live: list[tuple[int, Member]]) -> None:
+        """Copies the weights of members whose measure has got better."""
+        better = []
+        for slot, member in live:
+            value = member.logs.get(watch.name, float("nan"))
+            if np.isfinite(value) and (not member.best_epoch or watch.better(value, member.best_value)):
+                member.best_value, member.best_epoch = value, member.epoch
+                better.append(slot)
+        if better and self.best is not None:
+            for role, arrays in self.best.items():
+                for kept, array in zip(arrays, self.state[role], strict=True):
+                    kept[better] = np.asarray(array)[better]
 
     def _take_changes(self) -> None:
         """Weights that callbacks have set go to the device."""

@@ -1,0 +1,336 @@
+"""The runner: trains batches of trials, every fold of every trial a member of one population."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from kerata.base.checks import did_you_mean, message
+from kerata.data.samples import Samples
+from kerata.data.sources import weigh_classes
+from kerata.engine.structure import structure_of
+from kerata.engine.symbolic import flatten
+from kerata.models.model import Model
+from kerata.search.groups import Group, Held
+from kerata.search.members import Member, State, copies_of
+from kerata.search.pool import Pool
+from kerata.search.records import COMPLETE, FAILED, PRUNED, Objective
+
+# Structures whose first model is remembered between two batches of trials.
+KEPT_GROUPS = 32
+
+
+@dataclass
+class Job:
+    """A trial that is to be trained.
+
+    Attributes:
+        number: of the trial.
+        model: a compiled model.
+        params: the values that it was built with.
+    """
+
+    number: int
+    model: Model
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Outcome:
+    """What became of a trial.
+
+    Attributes:
+        number: of the trial.
+        state: "complete", "pruned" or "failed".
+        scores: the best value of the objective in each fold.
+        histories: the curves of each fold.
+        epochs: the number of epochs of each fold.
+        best_epochs: the epoch, counted from 1, of each fold's score.
+        seconds: its share of the time.
+        error: why it failed.
+        members: the folds as they were trained; without weights once `on_outcome` has returned.
+    """
+
+    number: int
+    state: str
+    scores: list[float]
+    histories: list[dict[str, list[float]]]
+    epochs: list[int]
+    best_epochs: list[int]
+    seconds: float
+    error: str | None
+    members: list[Member]
+
+    def models(self) -> list[Model]:
+        """The trained model of each fold, with the weights of its best epoch."""
+        found = []
+        for member in self.members:
+            if member.state is None:
+                raise RuntimeError(message("Outcome.models", "the weights of this trial are gone",
+                                           fix="Take them in on_outcome, before it returns"))
+            found.append(member.group.make_model(member.numbers, best_state(member), member.history))
+        return found
+
+
+class Judge(Protocol):
+    """Decides which trials go on at a rung."""
+
+    rungs: tuple[int, ...]
+
+    def arrive(self, number: int, rung: int, value: float) -> list[tuple[int, bool]]:
+        """A trial is there with a value; returns (trial, goes on?) for all of whom that is known now."""
+        ...
+
+    def flush(self) -> list[tuple[int, bool]]:
+        """Nobody else can come any more: verdicts for all that wait."""
+        ...
+
+
+def best_state(member: Member) -> State:
+    """The state of a member with the weights of its best epoch."""
+    assert member.state is not None
+    return {**member.state, **(member.best or {})}
+
+
+class Runner:
+    """Trains trials on the same data.
+
+    Args:
+        samples: the data.
+        folds: (training rows, held rows) of each fold; `None` for one run on everything.
+        validation: samples to validate on, where there are no folds.
+        objective: the measure by which trials are judged.
+        epochs, batch_size, shuffle: as in `fit`.
+        seed: fold i of every trial begins with the weights, and sees the order, of seed + i: trials differ by what is tried.
+        callbacks: as in `fit_many`.
+        class_weight: as in `fit`.
+        turns: as in `fit_many`.
+    """
+
+    def __init__(self, samples: Samples, *, folds: list[tuple[np.ndarray, np.ndarray]] | None = None,
+                 validation: Samples | None = None, objective: Objective | None = None, epochs: int = 1, batch_size: int = 32,
+                 shuffle: bool = True, seed: int = 0, callbacks: Any = None, class_weight: Any = None,
+                 turns: bool | None = None):  # fmt: skip
+        self.samples, self.validation, self.objective = samples, validation, objective
+        self.folds: list[Any] = [(as_rows(a), as_rows(b)) for a, b in folds] if folds is not None else [(None, None)]
+        self.epochs, self.batch_size, self.shuffle, self.seed = epochs, batch_size, shuffle, seed
+        self.callbacks, self.class_weight, self.turns = callbacks, class_weight, turns
+        self.data = Held(samples)
+        self.held_data = None if validation is None else Held(validation)
+        self.groups: OrderedDict[Any, Group] = OrderedDict()
+        self.prepared = False
+
+    # Before training
+
+    def check(self, model: Any) -> Group:
+        """Refuses what cannot be trained, before anything is; returns the group of a model."""
+        if not isinstance(model, Model):
+            raise TypeError(message("search", "a compiled model is needed", {"model": model}, "Return the model from build(hp)"))
+        model._check_compiled("search")
+        group = self._group(model)
+        objective = self.objective
+        if objective is not None:
+            known = [*group.train_names, *(group.test_names if self.validates else [])]
+            if objective.name not in known:
+                fix = did_you_mean(objective.name, known)
+                if objective.name in group.test_names:
+                    fix = "There is no validation: give validation_data, validation_split or cv"
+                raise ValueError(message("search", "the objective is not among the model's measures",
+                                         {"objective": objective.name}, fix))
+        return group
+
+    @property
+    def validates(self) -> bool:
+        return self.held_data is not None or any(held is not None for _, held in self.folds)
+
+    def _group(self, model: Model) -> Group:
+        batch = self.samples.slice(0, min(self.batch_size, self.samples.size)).tree
+        model._prepare(batch, "fit", None if self.prepared else self.samples)
+        if not self.prepared and self.validation is not None:
+            first = self.validation.slice(0, min(self.batch_size, self.validation.size)).tree
+            model._prepare(first, "evaluate", self.validation)
+        self.prepared = True
+        model.optimizer.build(model.trainable_variables)
+        structure = structure_of(model, model.optimizer, model._objective, model._measures)
+        key = ("one", id(model)) if structure is None else (structure, tuple(metric.name for metric in model.metrics))
+        group = self.groups.get(key)
+        if group is None:
+            group = Group(model, self.data, self.held_data, self.batch_size, self.shuffle)
+            self.groups[key] = group
+            while len(self.groups) > KEPT_GROUPS:
+                self.groups.popitem(last=False)
+        self.groups.move_to_end(key)
+        return group
+
+    # Training
+
+    def run(self, jobs: list[Job], judge: Judge | None = None, on_outcome: Callable[[Outcome], None] | None = None,
+            on_event: Callable[[dict[str, Any]], None] | None = None) -> list[Outcome]:  # fmt: skip
+        """Trains all jobs side by side.
+
+        Args:
+            jobs: the trials.
+            judge: cuts trials short.
+            on_outcome: called with each trial as soon as it has ended, in this thread; afterwards its weights are dropped.
+            on_event: told what goes on, from several threads.
+        """
+        tell = on_event or (lambda event: None)
+        members: dict[int, list[Member]] = {}
+        for job in jobs:
+            members[job.number] = self._members(job)
+        every = [member for folds in members.values() for member in folds]
+        numbers = {id(member): number for number, folds in members.items() for member in folds}
+        outcomes: dict[int, Outcome] = {}
+        court = Court(judge, members, numbers, self.objective, tell)
+        began = time.perf_counter()
+        tell({"kind": "running", "trials": list(members), "members": len(every)})
+
+        def on_epochs(count: int) -> None:
+            tell({"kind": "epochs", "done": sum(member.epoch for member in every), "all": len(every) * self.epochs,
+                  "seconds": time.perf_counter() - began})
+
+        def on_done(member: Member) -> None:
+            number = numbers[id(member)]
+            folds = members[number]
+            if member.bad_step >= 0:
+                for other in folds:
+                    other.cancelled = True
+            if number not in outcomes and all(fold.done for fold in folds):
+                outcomes[number] = self._outcome(number, folds, number in court.cut)
+                if on_outcome is not None:
+                    on_outcome(outcomes[number])
+                    for fold in folds:
+                        fold.state = fold.best = None
+                        fold.start = gone
+
+        stops = frozenset(judge.rungs) if judge is not None else frozenset()
+        Pool(every, self.turns, stops, court.arrive, court.flush, on_done, on_epochs, drop_bad=True, watch=self.objective).run()
+        return [outcomes[job.number] for job in jobs]
+
+    def _members(self, job: Job) -> list[Member]:
+        group = self.check(job.model)
+        numbers = group.numbers_of(job.model)
+        kept = kept_weights(group, job.model)
+        adapts = [layer for layer in job.model._flatten_layers() if hasattr(layer, "adapt")]
+        found = []
+        for index, (rows, held) in enumerate(self.folds):
+            seed = self.seed + index
+
+            def start(seed: int = seed, rows: Any = rows) -> State:
+                adapt = (lambda twin: adapt_layers(twin, take_rows(self.samples.x, rows))) if adapts else None
+                state = group.fresh_state(seed, adapt)
+                for (role, place), value in ({} if adapts else kept).items():
+                    state = {**state, role: [value if i == place else old for i, old in enumerate(state[role])]}
+                return state
+
+            found.append(Member(index, group, numbers.copy(), start, seed, rows, held, copies_of(self.callbacks, index),
+                                self.epochs))
+        if self.class_weight is not None:
+            from_classes(found, self.samples, self.class_weight)
+        return found
+
+    def _outcome(self, number: int, folds: list[Member], was_cut: bool) -> Outcome:
+        bad = [(index, member) for index, member in enumerate(folds) if member.bad_step >= 0]
+        state, error = COMPLETE, None
+        if bad:
+            index, member = bad[0]
+            where = f" in fold {index + 1}" if len(folds) > 1 else ""
+            state, error = FAILED, f"the loss became NaN or infinite at step {member.bad_step + 1}{where}"
+        elif self.objective is not None and any(not member.best_epoch for member in folds):
+            state, error = FAILED, f"{self.objective.name} was never a finite number"
+        elif was_cut:
+            state = PRUNED
+            error = f"cut after epoch {max(member.epoch for member in folds)}"
+        return Outcome(number, state, [m.best_value for m in folds] if state != FAILED else [],
+                       [m.history.history for m in folds], [m.epoch for m in folds], [m.best_epoch for m in folds],
+                       sum(m.seconds for m in folds), error, folds)  # fmt: skip
+
+
+class Court:
+    """Brings trials before a judge once all of their folds have reached a rung."""
+
+    def __init__(self, judge: Judge | None, members: dict[int, list[Member]], numbers: dict[int, int],
+                 objective: Objective | None, tell: Callable[[dict[str, Any]], None]):  # fmt: skip
+        self.judge, self.members, self.numbers, self.objective, self.tell = judge, members, numbers, objective, tell
+        self.waiting: dict[int, list[Member]] = {}
+        self.asked: set[tuple[int, int]] = set()
+        self.cut: set[int] = set()
+
+    def arrive(self, member: Member) -> list[tuple[Member, bool]]:
+        """Verdicts that are known now that a member has reached a rung."""
+        number = self.numbers[id(member)]
+        rung = member.epoch
+        self.waiting.setdefault(number, []).append(member)
+        folds = self.members[number]
+        if any(fold.cancelled for fold in folds):
+            return [(fold, False) for fold in self.waiting.pop(number)]
+        if any(fold.epoch < rung and not fold.done for fold in folds) or (number, rung) in self.asked:
+            return []
+        self.asked.add((number, rung))
+        value = float(np.mean([fold.best_value for fold in folds]))
+        assert self.judge is not None
+        return self._spread(self.judge.arrive(number, rung, value), rung)
+
+    def flush(self) -> list[tuple[Member, bool]]:
+        """Verdicts for all that wait, once nobody else can come."""
+        assert self.judge is not None
+        verdicts = self._spread(self.judge.flush(), None)
+        told = {id(member) for member, _ in verdicts}
+        left = [member for members in self.waiting.values() for member in members if id(member) not in told]
+        self.waiting.clear()
+        return verdicts + [(member, not member.cancelled) for member in left]
+
+    def _spread(self, verdicts: list[tuple[int, bool]], rung: int | None) -> list[tuple[Member, bool]]:
+        found = []
+        for number, goes_on in verdicts:
+            if not goes_on:
+                self.cut.add(number)
+            self.tell({"kind": "rung", "number": number, "rung": rung, "goes_on": goes_on})
+            found += [(member, goes_on) for member in self.waiting.pop(number, [])]
+        return found
+
+
+def gone() -> State:
+    raise RuntimeError(message("search", "the weights of a trial that has ended are gone"))
+
+
+def as_rows(rows: Any) -> np.ndarray:
+    """Numbers of samples, int32."""
+    rows = np.asarray(rows)
+    return (np.flatnonzero(rows) if rows.dtype == bool else rows).astype(np.int32)
+
+
+def take_rows(tree: Any, rows: np.ndarray | None) -> Any:
+    """Some samples of a tree of arrays."""
+    return tree if rows is None else jax.tree.map(lambda a: np.asarray(a)[rows], tree)
+
+
+def kept_weights(group: Group, model: Model) -> dict[tuple[str, int], np.ndarray]:
+    """Weights of a model that were set after it was built (loaded, say), by place: no seed draws them anew."""
+    plan = model._plan(True)[0]
+    return {(role, index): variable.numpy() for role in ("trainable", "others")
+            for index, variable in enumerate(plan.variables[role])
+            if variable.assigned and variable.name != "seed_generator_state"}  # fmt: skip
+
+
+def adapt_layers(model: Model, x: Any) -> None:
+    """Layers that learn from data before training (`adapt`) do so from some samples."""
+    for layer in model._flatten_layers():
+        if not hasattr(layer, "adapt"):
+            continue
+        given = layer.input
+        at = [index for index, tensor in enumerate(model.inputs) if tensor is given]
+        leaves = flatten(x)
+        data = leaves[at[0]] if at else Model(model.input, given).predict(x, verbose=0)
+        layer.adapt(data)
+
+
+def from_classes(members: list[Member], samples: Samples, class_weight: Any) -> None:
+    """The weights of classes as sample weights of training."""
+    weight = np.asarray(weigh_classes(samples.y, class_weight, samples.sample_weight, "search"), np.float32)
+    for member in members:
+        member.weight = weight
