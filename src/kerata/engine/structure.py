@@ -20,12 +20,14 @@ from kerata.engine.random import SeedGenerator
 from kerata.engine.symbolic import Node, SymbolicTensor
 from kerata.engine.variable import Variable
 
-# What does not change a program: names, bookkeeping, and what the trainer reads in each call anyway.
-IGNORED = frozenset({
-    "name", "_arguments", "_built_shapes", "_losses", "history", "stop_training", "inbound_nodes", "compiled",
-    "_compile_arguments", "optimizer", "optimizer_state", "loss", "_objective", "_measures", "_trackers", "_plans",
-    "_predictor",
-})  # fmt: skip
+# What does not change a program: names, bookkeeping, and what was read into other attributes.
+IGNORED = frozenset({"name", "_arguments", "_compile_arguments", "_built_shapes", "_losses", "inbound_nodes"})
+# What a model holds for its trainer, which asks for the structure of the parts that matter. Of models alone: a term of the
+# objective holds a `loss` as well, and that one is the program.
+IGNORED_OF_MODELS = IGNORED | {
+    "history", "stop_training", "compiled", "optimizer", "optimizer_state", "loss", "_objective", "_measures", "_trackers",
+    "_plans", "_predictor",
+}
 
 
 class Opaque(Exception):
@@ -88,9 +90,10 @@ def _read_object(value: Any, seen: dict[int, int]) -> Hashable:
     if not is_ours(cls):
         raise Opaque
     hypers = cls._hyperparameters if isinstance(value, Module) else ()
+    ignored = IGNORED_OF_MODELS if hasattr(cls, "compile") else IGNORED
     found: list[Hashable] = [f"{cls.__module__}.{cls.__qualname__}"]
     for name, item in value.__dict__.items():
-        if name in IGNORED:
+        if name in ignored:
             continue
         if name in hypers and holds_number(value, name):
             found.append((name, "number"))
