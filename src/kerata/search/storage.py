@@ -1,0 +1,504 @@
+"""The storage of a study: an Optuna database that several processes and machines may share.
+
+A trial is finished once the transaction that says so is committed. SQLite files are written ahead (`journal_mode=WAL`,
+`synchronous=NORMAL`): a killed process loses nothing that was committed; a power cut may lose the last moments, and does
+not damage the file. Such files cannot be shared over a network: there the slower journal is used, and a note says so.
+PostgreSQL is the choice for several machines.
+"""
+
+import errno
+import json
+import math
+import os
+import threading
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from kerata.base.checks import did_you_mean, message
+from kerata.search.owners import forget, is_gone, new_owner
+from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Trial
+from kerata.search.schema import import_sqlalchemy, tables
+from kerata.search.space import Domain
+
+NETWORK_FILES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "lustre", "gpfs", "beegfs", "ceph",
+                 "fuse.glusterfs", "virtiofs")  # fmt: skip
+LOCK_SECONDS = 60.0
+TO_OPTUNA = {COMPLETE: "COMPLETE", PRUNED: "PRUNED", FAILED: "FAIL", RUNNING: "RUNNING", WAITING: "WAITING"}
+OF_OPTUNA = {state: ours for ours, state in TO_OPTUNA.items()}
+# Keys of what Kerata keeps beside Optuna's own columns.
+CARD, SPACE, PARAMS, RECORD, HISTORIES, OWNER = (
+    f"kerata:{name}" for name in ("study", "space", "params", "record", "histories", "owner"))  # fmt: skip
+
+
+@dataclass
+class Row(Trial):
+    """A trial with what only the storage needs.
+
+    Attributes:
+        id: its key in the database.
+        notes: what the sampler keeps with it.
+        rungs: the objective at the epochs where it was compared.
+    """
+
+    id: int = -1
+    notes: dict[str, Any] = field(default_factory=dict)
+    rungs: dict[int, float] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """What is written when it is finished, without curves and parameters."""
+        return {"score": self.score, "scores": self.scores, "epochs": self.epochs, "best_epochs": self.best_epochs,
+                "seconds": self.seconds, "error": self.error, "started": self.started, "ended": self.ended,
+                "model_files": self.model_files, "rungs": {str(k): v for k, v in self.rungs.items()}}  # fmt: skip
+
+
+class Database:
+    """One study in a database.
+
+    Args:
+        where: a path of an SQLite file, a URL of SQLAlchemy, or `None` for a database in memory.
+        name: the study's name; `None` for the only one there is.
+        create: whether a database or a study that is not there is made by `enter`.
+    """
+
+    def __init__(self, where: str | os.PathLike | None, name: str | None, create: bool = True):
+        self._sa = import_sqlalchemy()
+        self.name, self.owner = name, new_owner()
+        self.url = make_url(where)
+        self.where = self.url.render_as_string(hide_password=True)
+        self.path = Path(self.url.database).absolute() if self._is_file else None
+        self._lock = threading.RLock()
+        self._tables = tables()
+        if self.path is not None and not create and not self.path.exists():
+            raise FileNotFoundError(message("search", "there is no such storage", {"storage": str(self.path)}))
+        if self.path is not None and not self.path.parent.is_dir():
+            raise FileNotFoundError(message("search", "the folder of the storage must exist", {"storage": str(self.path)}))
+        self._engine = self._make_engine()
+        self.id = -1
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def _is_file(self) -> bool:
+        return self._is_sqlite and self.url.database not in (None, "", ":memory:")
+
+    def _make_engine(self) -> Any:
+        sa = self._sa
+        if not self._is_sqlite:
+            try:
+                return sa.create_engine(self.url, pool_pre_ping=True)
+            except ImportError as error:
+                raise ImportError(message("search", f"this database needs the package {error.name}", {"storage": self.where},
+                                          'Install it; for PostgreSQL: pip install "kerata[search]"')) from None  # fmt: skip
+        options: dict[str, Any] = {"connect_args": {"timeout": LOCK_SECONDS, "check_same_thread": False}}
+        if not self._is_file:
+            options["poolclass"] = sa.pool.StaticPool
+        engine = sa.create_engine(self.url, **options)
+        remote = self.path is not None and file_system(self.path) in NETWORK_FILES
+        if remote:
+            warnings.warn(message("search", "the storage lies on a network, where SQLite is slow and a crash of the server may "
+                                  "damage it", {"storage": self.where}, "For several machines give a PostgreSQL URL"),
+                          stacklevel=5)  # fmt: skip
+
+        def on_connect(connection: Any, _: Any) -> None:
+            # The driver's own handling of transactions begins them too late: what was read may have changed by then.
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA journal_mode={'DELETE' if remote else 'WAL'}")
+            cursor.execute(f"PRAGMA synchronous={'FULL' if remote else 'NORMAL'}")
+            cursor.close()
+
+        def on_begin(connection: Any) -> None:
+            reading = connection.get_execution_options().get("reading")
+            connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+        sa.event.listen(engine, "connect", on_connect)
+        sa.event.listen(engine, "begin", on_begin)
+        return engine
+
+    @contextmanager
+    def transaction(self, reading: bool = False, locked: bool = False) -> Iterator[Any]:
+        """A transaction; all of it happens, or nothing.
+
+        Args:
+            reading: whether it only reads.
+            locked: whether no other process may write to the study meanwhile.
+        """
+        with self._lock, self._explained():
+            engine = self._engine.execution_options(reading=True) if reading else self._engine
+            with engine.begin() as connection:
+                if locked and not self._is_sqlite:
+                    studies = self._tables.studies
+                    connection.execute(self._sa.select(studies.c.study_id).where(studies.c.study_id == self.id)
+                                       .with_for_update())  # fmt: skip
+                yield connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turns the database's errors into messages that say what to do."""
+        try:
+            yield
+        except self._sa.exc.DBAPIError as error:
+            text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+            given = {"storage": self.where, "error": text}
+            low = text.lower()
+            if "full" in low or "no space" in low or "disk i/o" in low:
+                raise OSError(errno.ENOSPC, message(
+                    "search", "the disk of the storage must have room", given,
+                    "Free some space and run the script again: finished trials are kept")) from error  # fmt: skip
+            if "not a database" in low or "malformed" in low:
+                raise ValueError(message("search", "the storage must be an SQLite file", given, "Give another path")) from error
+            if "readonly" in low or "read-only" in low or "unable to open" in low:
+                raise PermissionError(message("search", "the storage cannot be written", given)) from error
+            if "locked" in low:
+                raise TimeoutError(message("search", f"another process has held the storage for {LOCK_SECONDS:.0f} s",
+                                           given)) from error  # fmt: skip
+            raise ConnectionError(message("search", "the storage does not answer as it should", given)) from error
+
+    # The study
+
+    def enter(self, card: dict[str, Any]) -> dict[str, Any]:
+        """Opens the study, or makes it; a study of another kind is an error, and stays as it is.
+
+        Args:
+            card: what the study is: its objective, space, data, folds; all of it must agree.
+
+        Returns:
+            The card that is there.
+        """
+        sa, t = self._sa, self._tables
+        with self.transaction() as connection:
+            if self.url.get_backend_name() == "postgresql":
+                # Two processes that begin at once must not both make the tables.
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7202319)"))
+            if not t.check(connection, self.where):
+                t.create(connection)
+            self.id = self._find(connection)
+            if self.id >= 0:
+                there = self._attribute(connection, CARD)
+                if there is None:
+                    raise ValueError(message("search", "the storage holds a study of this name that Kerata did not make",
+                                             {"name": self.name, "storage": self.where}, "Give another name"))  # fmt: skip
+                check_card(there, card, self.name, self.where)
+                return there
+            connection.execute(t.studies.insert().values(study_name=self.name))
+            self.id = self._find(connection)
+            direction = "MAXIMIZE" if card["direction"] == "max" else "MINIMIZE"
+            connection.execute(t.study_directions.insert().values(study_id=self.id, direction=direction, objective=0))
+            self._set_attribute(connection, CARD, card)
+            self._set_attribute(connection, SPACE, card["space"])
+            return card
+
+    def look(self) -> dict[str, Any]:
+        """Opens a study that is there, and returns its card."""
+        sa, t = self._sa, self._tables
+        with self.transaction(reading=True) as connection:
+            there = t.check(connection, self.where)
+            names = list(connection.execute(sa.select(t.studies.c.study_name)).scalars()) if there else []
+            if self.name is None and len(names) == 1:
+                self.name = names[0]
+            if self.name not in names:
+                expected = "give the name of the study" if self.name is None else "there is no study of that name"
+                fix = ("Studies there: " + ", ".join(names) if self.name is None else did_you_mean(self.name, names)) or ""
+                raise ValueError(message("search", expected, {"name": self.name, "storage": self.where}, fix if names else ""))
+            self.id = self._find(connection)
+            card = self._attribute(connection, CARD)
+        if card is None:
+            raise ValueError(message("search", "Kerata did not make this study", {"name": self.name, "storage": self.where},
+                                     "Open it with optuna.load_study"))  # fmt: skip
+        return card
+
+    def _find(self, connection: Any) -> int:
+        studies = self._tables.studies
+        found = connection.execute(self._sa.select(studies.c.study_id).where(studies.c.study_name == self.name)).scalar()
+        return -1 if found is None else found
+
+    def _attribute(self, connection: Any, key: str) -> Any:
+        table = self._tables.study_user_attributes
+        text = connection.execute(self._sa.select(table.c.value_json).where(
+            table.c.study_id == self.id, table.c.key == key)).scalar()  # fmt: skip
+        return None if text is None else json.loads(text)
+
+    def _set_attribute(self, connection: Any, key: str, value: Any) -> None:
+        table = self._tables.study_user_attributes
+        connection.execute(table.delete().where(table.c.study_id == self.id, table.c.key == key))
+        connection.execute(table.insert().values(study_id=self.id, key=key, value_json=json.dumps(value)))
+
+    def space(self) -> dict[str, Domain]:
+        """The domains of all hyperparameters that any trial had."""
+        with self.transaction(reading=True) as connection:
+            return {name: Domain.of_dict(plain) for name, plain in (self._attribute(connection, SPACE) or {}).items()}
+
+    # Trials
+
+    def claim(self, count: int, total: int | None) -> list[Row]:
+        """Takes trials for this process: those that wait or whose process is gone first, then new ones.
+
+        Args:
+            count: at most so many.
+            total: the study never has more trials than this.
+        """
+        sa, t = self._sa, self._tables
+        mine = t.trials.c.study_id == self.id
+        with self.transaction(locked=True) as connection:
+            there = connection.execute(sa.select(sa.func.count(), sa.func.max(t.trials.c.number)).where(mine)).one()
+            taken = self._abandoned(connection)[:count]
+            first = 0 if there[1] is None else there[1] + 1
+            room = count - len(taken) if total is None else min(count - len(taken), total - there[0])
+            numbers = list(range(first, first + max(room, 0)))
+            now = datetime.now(UTC).replace(tzinfo=None)
+            if taken:
+                ids = [row.id for row in taken]
+                connection.execute(t.trials.update().where(t.trials.c.trial_id.in_(ids)).values(
+                    state="RUNNING", datetime_start=now))  # fmt: skip
+                for table in (t.trial_heartbeats, t.trial_system_attributes):
+                    what = table.c.trial_id.in_(ids)
+                    if table is t.trial_system_attributes:
+                        what = what & (table.c.key == OWNER)
+                    connection.execute(table.delete().where(what))
+            if numbers:
+                new = {"study_id": self.id, "state": "RUNNING", "datetime_start": now}
+                connection.execute(t.trials.insert(), [{**new, "number": number} for number in numbers])
+                ids_of = dict(connection.execute(sa.select(t.trials.c.number, t.trials.c.trial_id).where(
+                    mine, t.trials.c.number >= first)).tuples().all())  # fmt: skip
+                taken += [Row(number, {}, RUNNING, id=ids_of[number]) for number in numbers]
+            if taken:
+                owner = json.dumps(self.owner)
+                connection.execute(t.trial_system_attributes.insert(), [
+                    {"trial_id": row.id, "key": OWNER, "value_json": owner} for row in taken])  # fmt: skip
+                clock = self._clock(connection)
+                connection.execute(t.trial_heartbeats.insert(), [{"trial_id": row.id, "heartbeat": clock} for row in taken])
+        for row in taken:
+            row.state, row.started = RUNNING, time.time()
+        return sorted(taken, key=lambda row: row.number)
+
+    def _abandoned(self, connection: Any) -> list[Row]:
+        """Trials that wait, or whose process is gone, in order."""
+        sa, t = self._sa, self._tables
+        what = sa.select(t.trials.c.trial_id, t.trials.c.number, t.trials.c.state).where(
+            t.trials.c.study_id == self.id, t.trials.c.state.in_(("RUNNING", "WAITING")))  # fmt: skip
+        found = connection.execute(what.order_by(t.trials.c.number)).all()
+        if not found:
+            return []
+        ids = [row.trial_id for row in found]
+        attributes = self._read_attributes(connection, t.trial_system_attributes, ids)
+        beats = dict(connection.execute(sa.select(t.trial_heartbeats.c.trial_id, t.trial_heartbeats.c.heartbeat).where(
+            t.trial_heartbeats.c.trial_id.in_(ids))).tuples().all())  # fmt: skip
+        clock = self._clock(connection)
+        params = self._read_attributes(connection, t.trial_user_attributes, ids, (PARAMS,))
+        rows = []
+        for id, number, state in found:
+            owner = attributes.get(id, {}).pop(OWNER, None)
+            silence = (clock - beats[id]).total_seconds() if id in beats else math.inf
+            if state == "WAITING" or is_gone(owner, silence):
+                notes = attributes.get(id, {})
+                values = params.get(id, {}).get(PARAMS) or notes.get("fixed_params") or {}
+                rows.append(Row(number, values, id=id, notes=notes))
+        return rows
+
+    def note(self, rows: list[Row], space: dict[str, Domain] | None = None) -> None:
+        """Writes the values of trials that begin, so that they can be taken again with the same ones.
+
+        Args:
+            rows: trials of this process.
+            space: all domains, where there are new ones.
+        """
+        t = self._tables
+        ids = [row.id for row in rows]
+        space = dict(space or {})
+        with self.transaction(locked=True) as connection:
+            if space:
+                there = self._attribute(connection, SPACE) or {}
+                self._set_attribute(connection, SPACE, {**there, **{n: d.as_dict() for n, d in space.items()}})
+            else:
+                there = {}
+            known = {**{n: Domain.of_dict(d) for n, d in there.items()}, **space}
+            table = t.trial_user_attributes
+            connection.execute(table.delete().where(table.c.trial_id.in_(ids), table.c.key == PARAMS))
+            connection.execute(t.trial_params.delete().where(t.trial_params.c.trial_id.in_(ids)))
+            self._insert(connection, table, [
+                {"trial_id": row.id, "key": PARAMS, "value_json": json.dumps(row.params)} for row in rows])  # fmt: skip
+            self._insert(connection, t.trial_params, [
+                {"trial_id": row.id, "param_name": name, "param_value": known[name].optuna_number(value),
+                 "distribution_json": known[name].optuna_json()}
+                for row in rows for name, value in row.params.items() if name in known])  # fmt: skip
+            notes = [(row.id, key, value) for row in rows for key, value in row.notes.items()]
+            if notes:
+                table = t.trial_system_attributes
+                connection.execute(table.delete().where(table.c.trial_id.in_(ids), table.c.key != OWNER))
+                self._insert(connection, table, [
+                    {"trial_id": id, "key": key, "value_json": json.dumps(value)} for id, key, value in notes])  # fmt: skip
+
+    def finish(self, rows: list[Row]) -> list[Row]:
+        """Writes finished trials, and returns those that were this process's to finish.
+
+        A process that was silent for too long may find its trial in other hands: what the other has counts.
+        """
+        t = self._tables
+        with self.transaction(locked=True) as connection:
+            owners = self._read_attributes(connection, t.trial_system_attributes, [row.id for row in rows], (OWNER,))
+            rows = [row for row in rows if (owners.get(row.id, {}).get(OWNER) or {}).get("mark") == self.owner["mark"]]
+            if not rows:
+                return []
+            ids = [row.id for row in rows]
+            still = set(connection.execute(self._sa.select(t.trials.c.trial_id).where(
+                t.trials.c.trial_id.in_(ids), t.trials.c.state == "RUNNING")).scalars())  # fmt: skip
+            rows = [row for row in rows if row.id in still]
+            bind = self._sa.bindparam
+            if not rows:
+                return []
+            now = datetime.now(UTC).replace(tzinfo=None)
+            connection.execute(
+                t.trials.update().where(t.trials.c.trial_id == bind("id")).values(state=bind("to"), datetime_complete=now),
+                [{"id": row.id, "to": TO_OPTUNA[row.state]} for row in rows])  # fmt: skip
+            self._insert(connection, t.trial_values, [
+                {"trial_id": row.id, "objective": 0, "value": row.score, "value_type": "FINITE"}
+                for row in rows if row.state == COMPLETE])  # fmt: skip
+            self._insert(connection, t.trial_intermediate_values, [
+                {"trial_id": row.id, "step": step, "intermediate_value": value if math.isfinite(value) else None,
+                 "intermediate_value_type": "FINITE" if math.isfinite(value) else "NAN"}
+                for row in rows for step, value in row.rungs.items()])  # fmt: skip
+            self._insert(connection, t.trial_user_attributes, [
+                {"trial_id": row.id, "key": key, "value_json": json.dumps(value)} for row in rows
+                for key, value in ((RECORD, row.record()), (HISTORIES, row.histories))])  # fmt: skip
+        return rows
+
+    def release(self) -> None:
+        """Gives back what this process has taken and not finished, for others and for the next run."""
+        sa, t = self._sa, self._tables
+        if self.id < 0:
+            return
+        with self.transaction(locked=True) as connection:
+            running = sa.select(t.trials.c.trial_id).where(t.trials.c.study_id == self.id, t.trials.c.state == "RUNNING")
+            ids = list(connection.execute(running).scalars())
+            owners = self._read_attributes(connection, t.trial_system_attributes, ids, (OWNER,))
+            mine = [id for id in ids if (owners.get(id, {}).get(OWNER) or {}).get("mark") == self.owner["mark"]]
+            if mine:
+                connection.execute(t.trials.update().where(t.trials.c.trial_id.in_(mine)).values(state="WAITING"))
+
+    def beat(self, ids: list[int]) -> None:
+        """Says that this process still works on its trials."""
+        if ids:
+            table = self._tables.trial_heartbeats
+            with self.transaction() as connection:
+                clock = self._clock(connection)
+                connection.execute(table.update().where(table.c.trial_id.in_(ids)).values(heartbeat=clock))
+
+    def read(self, skip: Iterable[int] = (), histories: bool = False) -> list[Row]:
+        """The trials as they are, in order.
+
+        Args:
+            skip: numbers of finished trials that need not be read again.
+            histories: whether with their curves.
+        """
+        sa, t = self._sa, self._tables
+        skip = set(skip)
+        with self.transaction(reading=True) as connection:
+            found = connection.execute(sa.select(t.trials.c.trial_id, t.trials.c.number, t.trials.c.state).where(
+                t.trials.c.study_id == self.id).order_by(t.trials.c.number)).all()  # fmt: skip
+            found = [row for row in found if row.number not in skip]
+            ids = [row.trial_id for row in found]
+            keys = (PARAMS, RECORD, HISTORIES) if histories else (PARAMS, RECORD)
+            attributes = self._read_attributes(connection, t.trial_user_attributes, ids, keys)
+            notes = self._read_attributes(connection, t.trial_system_attributes, ids)
+        rows = []
+        for id, number, state in found:
+            kept = attributes.get(id, {})
+            record = kept.get(RECORD) or {}
+            rungs = {int(step): value for step, value in record.pop("rungs", {}).items()}
+            own = notes.get(id, {})
+            own.pop(OWNER, None)
+            rows.append(Row(number, kept.get(PARAMS) or own.get("fixed_params") or {}, OF_OPTUNA[state],
+                            histories=kept.get(HISTORIES) or [], id=id, notes=own, rungs=rungs, **record))  # fmt: skip
+        return rows
+
+    def counts(self) -> dict[str, int]:
+        """How many trials there are of each state."""
+        sa, t = self._sa, self._tables
+        with self.transaction(reading=True) as connection:
+            found = connection.execute(sa.select(t.trials.c.state, sa.func.count()).where(
+                t.trials.c.study_id == self.id).group_by(t.trials.c.state)).all()  # fmt: skip
+        return {OF_OPTUNA[state]: count for state, count in found}
+
+    def _clock(self, connection: Any) -> datetime:
+        """The database's time, in UTC: the clocks of several machines differ."""
+        now = connection.execute(self._sa.select(self._sa.func.now())).scalar()
+        return now.astimezone(UTC).replace(tzinfo=None) if now.tzinfo else now
+
+    def _read_attributes(self, connection: Any, table: Any, ids: list[int], keys: tuple[str, ...] = ()) -> dict[int, dict]:
+        """Attributes by trial and key."""
+        found: dict[int, dict[str, Any]] = {}
+        for start in range(0, len(ids), 500):  # databases limit how many values a statement has
+            what = self._sa.select(table.c.trial_id, table.c.key, table.c.value_json).where(
+                table.c.trial_id.in_(ids[start : start + 500]))  # fmt: skip
+            if keys:
+                what = what.where(table.c.key.in_(keys))
+            for id, key, text in connection.execute(what):
+                found.setdefault(id, {})[key] = json.loads(text)
+        return found
+
+    @staticmethod
+    def _insert(connection: Any, table: Any, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            connection.execute(table.insert(), rows)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        forget(self.owner)
+        self._engine.dispose()
+
+
+def make_url(where: str | os.PathLike | None) -> Any:
+    """The URL for a path, a URL, or `None` for memory."""
+    sa = import_sqlalchemy()
+    if where is None:
+        return sa.engine.make_url("sqlite://")
+    if not isinstance(where, (str, os.PathLike)):
+        raise TypeError(message("search", "`storage` must be a path, a URL or None", {"storage": where}))
+    text = os.fspath(where)
+    if "://" not in str(text):
+        return sa.engine.URL.create("sqlite", database=str(text))
+    try:
+        url = sa.engine.make_url(text)
+    except sa.exc.ArgumentError:
+        fix = 'For example "sqlite:///study.db" or "postgresql://user@host/database"'
+        raise ValueError(message("search", "`storage` must be a path or a URL", {"storage": text}, fix)) from None
+    if url.drivername in ("postgres", "postgresql") and find_spec("psycopg") is not None:
+        url = url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def file_system(path: Path) -> str:
+    """The kind of file system that a path lies on, e.g. "ext4"; an empty text where it cannot be told."""
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return ""
+    folder = path.resolve().parent
+    inside = [(len(point), kind) for point, kind in mounts if folder.is_relative_to(point.replace("\\040", " "))]
+    return max(inside, default=(0, ""))[1]
+
+
+# What a study is, in the words of the message that says what differs.
+CARD_NAMES = {"objective": "the objective", "direction": "the direction", "space": "the space", "data": "the data",
+              "folds": "the folds", "epochs": "the number of epochs", "batch_size": "the batch size",
+              "seed": "the seed"}  # fmt: skip
+
+
+def check_card(there: dict[str, Any], card: dict[str, Any], name: str | None, where: str) -> None:
+    """Refuses to go on with a study of another kind."""
+    card = json.loads(json.dumps(card))
+    for key, what in CARD_NAMES.items():
+        if there.get(key) != card.get(key):
+            given = {"name": name, "storage": where, "there": there.get(key), "now": card.get(key)}
+            raise ValueError(message(
+                "search", f"the storage belongs to another study: {what} differs", given,
+                "Give this study another name (name=...) or storage; the one that is there was not changed"))  # fmt: skip
