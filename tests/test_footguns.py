@@ -29,7 +29,7 @@ LOSSES = {
 
 @pytest.mark.parametrize("run", ["fit", "evaluate", "train_on_batch"])
 def test_models_that_differ_in_the_loss_alone_share_no_program(run):
-    """Programs are found again by structure, and the loss is part of it; also own losses that differ in what they close over."""
+    """Programs are found again by structure, and the loss is part of it; so is what a loss of one's own closes over."""
     actions = {"fit": lambda m: m.fit(X, Y, verbose=0).history["loss"][0], "evaluate": lambda m: m.evaluate(X, Y, verbose=0),
                "train_on_batch": lambda m: m.train_on_batch(X, Y)}  # fmt: skip
     for loss, expected in LOSSES.items():

@@ -20,14 +20,13 @@ from kerata.engine.random import SeedGenerator
 from kerata.engine.symbolic import Node, SymbolicTensor
 from kerata.engine.variable import Variable
 
-# What does not change a program: names, bookkeeping, and what was read into other attributes.
-IGNORED = frozenset({"name", "_arguments", "_compile_arguments", "_built_shapes", "_losses", "inbound_nodes"})
-# What a model holds for its trainer, which asks for the structure of the parts that matter. Of models alone: a term of the
-# objective holds a `loss` as well, and that one is the program.
-IGNORED_OF_MODELS = IGNORED | {
-    "history", "stop_training", "compiled", "optimizer", "optimizer_state", "loss", "_objective", "_measures", "_trackers",
-    "_plans", "_predictor",
-}
+# What does not change a program: names, bookkeeping, and what the trainer reads in each call anyway.
+IGNORED = frozenset({
+    "name", "_arguments", "_built_shapes", "_losses", "history", "stop_training", "inbound_nodes", "compiled",
+    "_compile_arguments", "optimizer", "optimizer_state", "_objective", "_measures", "_trackers", "_plans", "_predictor",
+})  # fmt: skip
+# Of models alone: a term of the objective has a `loss` too, and that one is the program.
+IGNORED_OF_MODELS = IGNORED | {"loss"}
 
 
 class Opaque(Exception):
