@@ -16,10 +16,11 @@ from kerata.models.graph_config import graph_config, graph_of_config
 from kerata.models.saveable import Saveable
 from kerata.models.summary import print_summary
 from kerata.models.trainer import Trainer
+from kerata.models.tries import Tries
 
 
 @builtin("models")
-class Model(Saveable, Trainer, Layer):
+class Model(Saveable, Tries, Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate`, `predict` and `save`.
 
     Made from a graph, `Model(inputs, outputs)`, or by subclassing with a `call` of your own.

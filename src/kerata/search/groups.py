@@ -23,6 +23,18 @@ HELD_BATCH = 256
 SMALL_SAMPLE = 4096
 
 
+def plan_of(model: Any) -> Plan:
+    """The training functions of a prepared model, without reading its structure again where that was just done."""
+    plans = [plan for (training, *_), (plan, *_) in model._plans.items() if training]
+    return plans[0] if len(plans) == 1 else model._plan(True)[0]
+
+
+def key_of(model: Any) -> Any:
+    """Equal for prepared models that can be members of one group."""
+    structure = model._plan(True)[1]
+    return ("one", id(model)) if structure is None else (structure, tuple(metric.name for metric in model.metrics))
+
+
 class Held:
     """Samples on the device, once for all members.
 
@@ -168,7 +180,7 @@ class Group:
 
     def state_of(self, model: Any) -> State:
         """The state of a prepared model, as host arrays."""
-        plan: Plan = self.plan if model is self.model else model._plan(True)[0]
+        plan = self.plan if model is self.model else plan_of(model)
         state = {role: [v.numpy() for v in variables] for role, variables in plan.variables.items()}
         state["counters"] = np.array([int(model.optimizer.steps.numpy()), -1], np.int32)  # type: ignore[assignment]
         return state
@@ -190,7 +202,7 @@ class Group:
 
     def numbers_of(self, model: Any) -> np.ndarray:
         """The hyperparameters of a prepared model of the structure."""
-        return model._plan(True)[0].hypers.vector()
+        return plan_of(model).hypers.vector()
 
     def twin(self) -> Any:
         """A fresh model of the group's structure, built and prepared like the first."""
@@ -206,7 +218,7 @@ class Group:
 
     def fill(self, model: Any, numbers: np.ndarray, state: State, history: History | None) -> Any:
         """Gives a prepared model of the structure a member's numbers, state and history."""
-        plan: Plan = model._plan(True)[0]
+        plan = plan_of(model)
         for (owner, name), number in zip(plan.hypers.owners, numbers.tolist(), strict=True):
             setattr(owner, name, number)
         for role, variables in plan.variables.items():

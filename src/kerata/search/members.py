@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import did_you_mean, message
+from kerata.callbacks.actions import CSVLogger
 from kerata.callbacks.callback import CallbackList, flatten_callbacks
 from kerata.callbacks.history import History
 from kerata.callbacks.monitors import ModelCheckpoint
-from kerata.callbacks.actions import CSVLogger
 from kerata.engine.random import EpochStreams, make_key
 
 State = dict[str, list[np.ndarray]]
@@ -40,7 +40,8 @@ class Member:
         self.state: State | None = None
         self.epoch = 0
         self.done = False
-        self.cancelled = False
+        # Whether it was told to end; whether a callback gave it other weights at the end.
+        self.cancelled = self.restored = False
         self.bad_step = -1
         # The best epoch so far of a measure that is watched, and the weights that it ended with.
         self.best_value, self.best_epoch = float("nan"), 0
@@ -68,6 +69,12 @@ class Member:
                 self.streams = EpochStreams(self.order_seed)
             order = self.streams.permutation(epoch, self.size)
         self.orders = {epoch: order if self.rows is None else self.rows[order]}
+
+    @property
+    def state_bytes(self) -> int:
+        """The size of its state."""
+        state = self.start() if self.state is None else self.state
+        return sum(leaf.nbytes for leaves in state.values() for leaf in leaves)
 
     @property
     def company(self) -> tuple[Any, ...]:
@@ -100,7 +107,9 @@ class Member:
     def finish(self) -> None:
         """The end of training; callbacks may put the best weights back."""
         self.done = True
+        before = self.state
         self.callbacks.on_train_end(dict(self.logs))
+        self.restored = self.state is not before
 
 
 class Face:
@@ -157,22 +166,23 @@ class Numbers:
     """A member's optimizer as callbacks see it: its numbers, which they may set."""
 
     def __init__(self, member: Member):
-        object.__setattr__(self, "_member", member)
+        self.__dict__["_member"] = member
 
     def __getattr__(self, name: str) -> float:
-        member = object.__getattribute__(self, "_member")
+        member = self.__dict__["_member"]
         index = member.group.optimizer_numbers.get(name)
         if index is None:
             return getattr(member.group.model.optimizer, name)
         return float(member.numbers[index])
 
     def __setattr__(self, name: str, value: Any) -> None:
-        index = self._member.group.optimizer_numbers.get(name)
+        member = self.__dict__["_member"]
+        known = member.group.optimizer_numbers
+        index = known.get(name)
         if index is None:
-            known = self._member.group.optimizer_numbers
             raise AttributeError(message("callbacks", "a population's optimizer has no such number to set", {"name": name},
                                          did_you_mean(name, list(known))))
-        self._member.numbers[index] = float(np.asarray(value))
+        member.numbers[index] = float(np.asarray(value))
 
 
 def copies_of(callbacks: Any, index: int) -> list[Any]:

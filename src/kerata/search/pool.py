@@ -1,10 +1,13 @@
 """The pool: members wait here, and workers train them, a shard at a time."""
 
+import contextlib
 import os
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -157,7 +160,7 @@ class Pool:
 
     def _refill(self, key: Any, room: int) -> list[Member]:
         with self.condition:
-            queue = self.queues.get(key, ())
+            queue = self.queues.get(key, deque())
             return [queue.popleft() for _ in range(min(len(queue), room))] if len(key) == 2 else []
 
     def _settle(self, verdicts: list[tuple[Member, bool]]) -> None:
@@ -250,7 +253,8 @@ class Pool:
         most = MOST_SLOTS.get(jax.default_backend(), OTHER_SLOTS)
         count = len(members)
         if self.turns is not None or count == 1:
-            group.notes = {"turns": bool(self.turns) or count == 1, "most": most, "why": "as asked" if count > 1 else "one model"}
+            why = "as asked" if count > 1 else "one model"
+            group.notes = {"turns": bool(self.turns) or count == 1, "most": most, "why": why}
             return
         slots = size_for(min(most, -(-count // self.workers)))
         key = (group.structure, group.batch_size, group.capacity, slots, self.workers)
@@ -260,7 +264,16 @@ class Pool:
         if slots == 1:
             group.notes = {"turns": True, "most": 1, "why": "one model a worker"}
             return
-        side = Stopwatch(group, members[:slots], slots, self.devices[0])
+        room = memory_for(self.devices[0]) / self.workers
+        most = min(most, fitting(room, members[0].state_bytes))
+        slots = min(slots, most)
+        side = Stopwatch(group, members[:slots], slots, self.devices[0]) if slots > 1 else None
+        while side is not None and not side.fits(room):
+            most = slots = slots // 2
+            side = Stopwatch(group, members[:slots], slots, self.devices[0]) if slots > 1 else None
+        if side is None:
+            group.notes = {"turns": True, "most": 1, "why": "memory"}
+            return
         race(side)
         notes: dict[str, Any] = {"turns": False, "most": most, "why": "small model"}
         if side.best > CERTAIN_SECONDS:
@@ -287,6 +300,25 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def memory_for(device: Any) -> float:
+    """Bytes that may be used on a device: what is free, less a reserve."""
+    stats = (device or jax.local_devices()[0]).memory_stats()
+    if stats and "bytes_limit" in stats:
+        return 0.8 * (stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+    free = []
+    for path, pattern in (("/proc/meminfo", r"MemAvailable:\s+(\d+) kB"), ("/sys/fs/cgroup/memory.max", r"^(\d+)")):
+        with contextlib.suppress(OSError):
+            text = Path(path).read_text()
+            if found := re.search(pattern, text):
+                free.append(int(found[1]) * (1024 if "kB" in pattern else 1))
+    return 0.5 * min(free) if free else 4 * 2**30
+
+
+def fitting(room: float, state_bytes: int) -> int:
+    """How many members' states fit: each is there on the host, on the device, and as the copy of its best epoch."""
+    return max(1, int(room // (4 * max(state_bytes, 1))))
+
+
 class Stopwatch:
     """Times the steps of a shard, on states that nobody keeps."""
 
@@ -299,7 +331,10 @@ class Stopwatch:
         self.most = group.parts(max(member.size for member in members))[0][2]
         self.batches = 1
         self.best = float("inf")
-        self.look(keep=False)  # compiles
+
+    def fits(self, room: float) -> bool:
+        """Compiles the program, and says whether what it needs beside its arguments fits into so many bytes."""
+        return self.shard.scratch_bytes() <= room
 
     def look(self, keep: bool = True) -> float:
         """Seconds of one more measurement; the best one counts."""

@@ -1,5 +1,6 @@
 """Populations: many models trained at once."""
 
+import functools
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,15 +8,14 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import check_positive_int, did_you_mean, message
-from kerata.callbacks.history import History
 from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source, weigh_classes
-from kerata.engine.structure import structure_of
 from kerata.models.model import Model
 from kerata.models.training import Hypers
-from kerata.search.groups import Group, Held
+from kerata.search.groups import Group, Held, key_of
 from kerata.search.members import Member, copies_of
 from kerata.search.pool import Pool
+from kerata.search.starts import Start
 
 
 class Trained:
@@ -146,8 +146,8 @@ def find_number(name: str, known: dict[str, Any]) -> str:
 def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, vary: dict[str, Sequence[float]] | None = None,
              seeds: Any = None, rows: Any = None, validation_rows: Any = None, epochs: int = 1, batch_size: int | None = None,
              validation_data: Any = None, validation_split: float = 0.0, callbacks: Any = None, class_weight: Any = None,
-             sample_weight: Any = None, shuffle: bool = True, turns: bool | None = None,
-             verbose: Any = 0) -> Population:  # fmt: skip
+             sample_weight: Any = None, shuffle: bool = True, initial_weights: str = "auto",
+             turns: bool | None = None, verbose: Any = 0) -> Population:  # fmt: skip
     """Trains many models at once, side by side in one compiled program for each structure.
 
     Member i ends as it would have ended alone, with `model.fit(x[rows[i]], y[rows[i]], seed=seeds[i], ...)`.
@@ -167,6 +167,8 @@ def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, va
             its callbacks. A member that is stopped costs nothing from then on.
         class_weight: as in `fit`, or a list with one dict a member.
         sample_weight: as in `fit`.
+        initial_weights: for one model: "auto" keeps weights that were loaded or set since it was built and draws the rest
+            anew, "fresh" draws all, "keep" none.
         turns: `True` trains one member after the other, `False` side by side; by default what is measured to be faster.
         verbose: 1 prints a line at the end.
 
@@ -203,20 +205,24 @@ def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, va
     elif validation_split:
         source, held = split_validation(source, validation_split, "fit_many")
     data, held_data = Held(source), None if held is None else Held(held)  # type: ignore[arg-type]
-    batch_size = check_positive_int("fit_many", "batch_size", batch_size, optional=True) or 32
+    batch_size = int(check_positive_int("fit_many", "batch_size", batch_size, optional=True) or 32)
     epochs = check_positive_int("fit_many", "epochs", epochs)
     groups = group_models(models, data, held_data, batch_size, shuffle)
     seeds = spread(seeds, count, "seeds")
     rows = share_equal(check_rows(rows, count, data.size, "rows"))
     held_rows = share_equal(check_rows(validation_rows, count, data.size, "validation_rows"))
     numbers = vary_numbers(groups[0], vary, count) if single else [group.numbers_of(m) for group, m in zip(groups, models)]
+    fresh = Start(groups[0], models[0], source.x, initial_weights) if single else None
     members = []
     for index in range(count):
         group = groups[0 if single else index]
-        start = (lambda g=group, s=seeds[index]: g.fresh_state(s)) if single else (lambda g=group, m=models[index]: g.state_of(m))
+        if fresh is not None:
+            start = functools.partial(fresh.state, seeds[index], rows[index])
+        else:
+            start = functools.partial(group.state_of, models[index])
         members.append(Member(index, group, numbers[index], start, seeds[index], rows[index], held_rows[index],
                               copies_of(callbacks, index), epochs))
-    set_weights(members, source, class_weight)
+    weigh_members(members, source, class_weight)
     if epochs:
         Pool(members, turns).run()
     for member, given in zip(members, models if not single else ()):
@@ -274,9 +280,7 @@ def group_models(models: list[Model], data: Held, held_data: Held | None, batch_
         model._prepare(batch, "fit", source if not index else None)
         if not index and held_data is not None:
             model._prepare(held_data.samples.slice(0, min(batch_size, held_data.size)).tree, "evaluate", held_data.samples)
-        model.optimizer.build(model.trainable_variables)
-        structure = structure_of(model, model.optimizer, model._objective, model._measures)
-        key = id(model) if structure is None else (structure, tuple(m.name for m in model.metrics))
+        key = key_of(model)
         if key not in found:
             found[key] = Group(model, data, held_data, batch_size, shuffle)
         groups.append(found[key])
@@ -332,7 +336,7 @@ def share_equal(rows: list[np.ndarray | None]) -> list[np.ndarray | None]:
     return [each if each is None else seen.setdefault(each.tobytes(), each) for each in rows]
 
 
-def set_weights(members: list[Member], source: Samples, class_weight: Any) -> None:
+def weigh_members(members: list[Member], source: Samples, class_weight: Any) -> None:
     """Sample weights of each member's own, where the weights of classes are given."""
     if class_weight is None:
         return

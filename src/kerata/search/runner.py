@@ -1,24 +1,23 @@
 """The runner: trains batches of trials, every fold of every trial a member of one population."""
 
+import functools
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import jax
 import numpy as np
 
 from kerata.base.checks import did_you_mean, message
 from kerata.data.samples import Samples
-from kerata.data.sources import weigh_classes
-from kerata.engine.structure import structure_of
-from kerata.engine.symbolic import flatten
 from kerata.models.model import Model
-from kerata.search.groups import Group, Held
+from kerata.search.groups import Group, Held, key_of, plan_of
 from kerata.search.members import Member, State, copies_of
 from kerata.search.pool import Pool
+from kerata.search.population import weigh_members
 from kerata.search.records import COMPLETE, FAILED, PRUNED, Objective
+from kerata.search.starts import Start
 
 # Structures whose first model is remembered between two batches of trials.
 KEPT_GROUPS = 32
@@ -129,7 +128,8 @@ class Runner:
     def check(self, model: Any) -> Group:
         """Refuses what cannot be trained, before anything is; returns the group of a model."""
         if not isinstance(model, Model):
-            raise TypeError(message("search", "a compiled model is needed", {"model": model}, "Return the model from build(hp)"))
+            fix = "Return the model from build(hp)"
+            raise TypeError(message("search", "a compiled model is needed", {"model": model}, fix))
         model._check_compiled("search")
         group = self._group(model)
         objective = self.objective
@@ -154,9 +154,7 @@ class Runner:
             first = self.validation.slice(0, min(self.batch_size, self.validation.size)).tree
             model._prepare(first, "evaluate", self.validation)
         self.prepared = True
-        model.optimizer.build(model.trainable_variables)
-        structure = structure_of(model, model.optimizer, model._objective, model._measures)
-        key = ("one", id(model)) if structure is None else (structure, tuple(metric.name for metric in model.metrics))
+        key = key_of(model)
         group = self.groups.get(key)
         if group is None:
             group = Group(model, self.data, self.held_data, self.batch_size, self.shuffle)
@@ -213,24 +211,16 @@ class Runner:
 
     def _members(self, job: Job) -> list[Member]:
         group = self.check(job.model)
-        numbers = group.numbers_of(job.model)
-        kept = kept_weights(group, job.model)
-        adapts = [layer for layer in job.model._flatten_layers() if hasattr(layer, "adapt")]
+        plan = plan_of(job.model)
+        numbers = plan.hypers.vector()
+        begin = Start(group, job.model, self.samples.x)
         found = []
         for index, (rows, held) in enumerate(self.folds):
             seed = self.seed + index
-
-            def start(seed: int = seed, rows: Any = rows) -> State:
-                adapt = (lambda twin: adapt_layers(twin, take_rows(self.samples.x, rows))) if adapts else None
-                state = group.fresh_state(seed, adapt)
-                for (role, place), value in ({} if adapts else kept).items():
-                    state = {**state, role: [value if i == place else old for i, old in enumerate(state[role])]}
-                return state
-
+            start = functools.partial(begin.state, seed, rows)
             found.append(Member(index, group, numbers.copy(), start, seed, rows, held, copies_of(self.callbacks, index),
                                 self.epochs))
-        if self.class_weight is not None:
-            from_classes(found, self.samples, self.class_weight)
+        weigh_members(found, self.samples, self.class_weight)
         return found
 
     def _outcome(self, number: int, folds: list[Member], was_cut: bool) -> Outcome:
@@ -302,35 +292,3 @@ def as_rows(rows: Any) -> np.ndarray:
     """Numbers of samples, int32."""
     rows = np.asarray(rows)
     return (np.flatnonzero(rows) if rows.dtype == bool else rows).astype(np.int32)
-
-
-def take_rows(tree: Any, rows: np.ndarray | None) -> Any:
-    """Some samples of a tree of arrays."""
-    return tree if rows is None else jax.tree.map(lambda a: np.asarray(a)[rows], tree)
-
-
-def kept_weights(group: Group, model: Model) -> dict[tuple[str, int], np.ndarray]:
-    """Weights of a model that were set after it was built (loaded, say), by place: no seed draws them anew."""
-    plan = model._plan(True)[0]
-    return {(role, index): variable.numpy() for role in ("trainable", "others")
-            for index, variable in enumerate(plan.variables[role])
-            if variable.assigned and variable.name != "seed_generator_state"}  # fmt: skip
-
-
-def adapt_layers(model: Model, x: Any) -> None:
-    """Layers that learn from data before training (`adapt`) do so from some samples."""
-    for layer in model._flatten_layers():
-        if not hasattr(layer, "adapt"):
-            continue
-        given = layer.input
-        at = [index for index, tensor in enumerate(model.inputs) if tensor is given]
-        leaves = flatten(x)
-        data = leaves[at[0]] if at else Model(model.input, given).predict(x, verbose=0)
-        layer.adapt(data)
-
-
-def from_classes(members: list[Member], samples: Samples, class_weight: Any) -> None:
-    """The weights of classes as sample weights of training."""
-    weight = np.asarray(weigh_classes(samples.y, class_weight, samples.sample_weight, "search"), np.float32)
-    for member in members:
-        member.weight = weight

@@ -183,7 +183,27 @@ class Shard:
         first = self.live[0][1]
         return [first if member is None else member for member in self.members]
 
+    def scratch_bytes(self) -> int:
+        """Memory that the training program needs beside its arguments and results; compiles it."""
+        offset, batch_size, count, fresh = self.group.parts(self._each()[0].size)[0]
+        args, ragged = self._arguments(offset, count, fresh)
+        compiled = self.group.program("train", batch_size, self, ragged, args)
+        analysis = compiled.memory_analysis()
+        return 0 if analysis is None else int(analysis.temp_size_in_bytes)
+
     def _train(self, batches: int | None = None) -> Any:
+        out = None
+        for offset, batch_size, count, fresh in self.group.parts(max(member.size for member in self._each())):
+            args, ragged = self._arguments(offset, count if batches is None else min(count, batches), fresh)
+            compiled = self.group.program("train", batch_size, self, ragged, args)
+            self.state, out = compiled(*args)
+            self.host = None
+            if batches is not None:
+                break
+        return out
+
+    def _arguments(self, offset: int, count: int, fresh: int) -> tuple[tuple[Any, ...], bool]:
+        """The arguments of the training program, and whether members have numbers of samples of their own."""
         group, members = self.group, self._each()
         who = members if self.own else members[:1]
         numbers = np.stack([member.numbers for member in members])
@@ -197,25 +217,16 @@ class Shard:
                 order[index, 0, : member.size] = member.order(member.epoch)
             feed["order"] = order if self.own else order[0]
         if group.weighs:
-            feed["weight"] = np.stack([member.weight for member in members])
-        out = None
-        for offset, batch_size, count, fresh in group.parts(int(sizes.max())):
-            count = count if batches is None else min(count, batches)
-            cursor = np.array([offset, 0, count, 0, fresh, 0, 1], np.int32)
-            args = (self.state, numbers, keys if self.own else keys[0], feed, sizes if ragged else sizes.max(), cursor)
-            compiled = group.program("train", batch_size, self, ragged, args)
-            self.state, out = compiled(*args)
-            self.host = None
-            if batches is not None:
-                break
-        return out
+            feed["weight"] = np.stack([np.asarray(member.weight) for member in members])
+        cursor = np.array([offset, 0, count, 0, fresh, 0, 1], np.int32)
+        return (self.state, numbers, keys if self.own else keys[0], feed, sizes if ragged else sizes.max(), cursor), ragged
 
     def _validate(self) -> Any:
         group, members = self.group, self._each()
         numbers = np.stack([member.numbers[: group.test_numbers] for member in members])
         own = self.own and group.held_data is None
         who = members if own else members[:1]
-        keys = np.zeros((len(who), 2), np.uint32)
+        keys: Any = np.zeros((len(who), 2), np.uint32)
         if group.held_data is None:
             held = [member.held for member in who]
             sizes = np.array([0 if rows is None else len(rows) for rows in held], np.int32)
