@@ -1,0 +1,97 @@
+"""The models of the best trials: written before a trial counts as finished, removed when better ones have come."""
+
+import contextlib
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+from kerata.base.checks import message
+from kerata.saving import load_model
+
+NAME = re.compile(r"trial-(\d+)(-[a-z0-9-]+)?\.keras")
+
+
+class Shelf:
+    """Model files in a folder.
+
+    Args:
+        folder: where they are; it is made with the first file.
+        base: what file names are kept relative to, so that the folder can be moved with the storage.
+    """
+
+    def __init__(self, folder: Path, base: Path | None):
+        self.folder, self.base = folder.absolute(), base
+
+    def put(self, number: int, models: list[Any]) -> list[str]:
+        """Writes the models of a trial's folds, each whole or not at all; returns the names to keep."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        files = [self.file(number, f"fold-{i + 1}" if len(models) > 1 else None) for i in range(len(models))]
+        for file, model in zip(files, models):
+            model.save(file)
+        return [self.keep(file) for file in files]
+
+    def file(self, number: int, part: str | None = None) -> Path:
+        """Where a model of a trial is."""
+        return self.folder / (f"trial-{number:04d}-{part}.keras" if part else f"trial-{number:04d}.keras")
+
+    def keep(self, file: Path) -> str:
+        """The name to keep in the storage."""
+        if self.base is not None and file.is_relative_to(self.base):
+            return file.relative_to(self.base).as_posix()
+        return str(file)
+
+    def find(self, kept: str) -> Path:
+        """The path of a name that was kept."""
+        return Path(kept) if self.base is None else self.base / kept
+
+    def load(self, number: int, kept: list[str]) -> list[Any]:
+        """The models of a trial."""
+        files = [self.find(name) for name in kept]
+        missing = [str(file) for file in files if not file.is_file()]
+        if missing or not files:
+            expected = "the models of this trial were not kept" if not files else "the models of this trial are not here"
+            raise FileNotFoundError(message("search", expected, {"trial": number, **({"files": missing} if missing else {})},
+                                            "Use .refit(x, y), or run the study with a larger `keep`" if not files else
+                                            f"They are where the trial was trained; this is {socket.gethostname()}"))  # fmt: skip
+        return [load_model(file) for file in files]
+
+    def numbers(self) -> set[int]:
+        """The trials that have files here."""
+        if not self.folder.is_dir():
+            return set()
+        return {int(found[1]) for entry in self.folder.iterdir() if (found := NAME.fullmatch(entry.name))}
+
+    def drop(self, numbers: set[int]) -> None:
+        """Removes the files of trials."""
+        for entry in list(self.folder.iterdir()) if numbers and self.folder.is_dir() else ():
+            found = NAME.fullmatch(entry.name)
+            if found and int(found[1]) in numbers:
+                # Another process may have been faster.
+                with contextlib.suppress(FileNotFoundError):
+                    entry.unlink()
+
+
+
+class MemoryShelf(Shelf):
+    """Models that are kept with a study in memory."""
+
+    def __init__(self) -> None:
+        self.models: dict[int, list[Any]] = {}
+
+    def put(self, number: int, models: list[Any]) -> list[str]:
+        self.models[number] = models
+        return []
+
+    def load(self, number: int, kept: list[str]) -> list[Any]:
+        if number not in self.models:
+            raise FileNotFoundError(message("search", "the models of this trial were not kept", {"trial": number},
+                                            "Use .refit(x, y), or run the study with a larger `keep`"))
+        return self.models[number]
+
+    def numbers(self) -> set[int]:
+        return set(self.models)
+
+    def drop(self, numbers: set[int]) -> None:
+        for number in numbers:
+            self.models.pop(number, None)
