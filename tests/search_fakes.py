@@ -30,8 +30,10 @@ SPACE = {
 }
 
 
-def make_study(trials=64, folds=5, epochs=40, direction="max", seed=0, nasty=False, outcome=None, measures=("loss", "accuracy")):
-    """A study as a real one would look: a learning rate that matters, a dropout that helps, folds that differ, early stopping."""
+def make_study(
+    trials=64, folds=5, epochs=40, direction="max", seed=0, nasty=False, outcome=None, measures=("loss", "accuracy")
+):
+    """A study as a real one would look: a learning rate that matters, folds that differ, early stopping."""
     random = np.random.default_rng(seed)
     measure = measures[-1] if direction == "max" else "loss"
     objective = Objective(f"val_{measure}", direction)
@@ -94,7 +96,8 @@ def make_curves(params, random, epochs, measures):
 
 def spell_nastily(trials, space):
     """Names, values and errors as an enemy or a careless user would spell them."""
-    renamed = {"units": NASTY, "dropout": 'drop "out" & <b>\'x\'</b> ${price}', "activation": "активация\u202e\x1b[31m\n漢字 🙂 $x^2$"}
+    quotes, letters = 'drop "out" & <b>\'x\'</b> ${price}', "активация\u202e\x1b[31m\n漢字 🙂 $x^2$"
+    renamed = {"units": NASTY, "dropout": quotes, "activation": letters}
     for old, new in renamed.items():
         space[new] = space.pop(old)
         for trial in trials:
@@ -114,9 +117,11 @@ def spell_nastily(trials, space):
 class Browser:
     """Chromium without a window, driven over its pipe; it records console messages, exceptions and requests."""
 
-    FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
-             "--remote-debugging-pipe")  # fmt: skip
+    FLAGS = (
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+        "--remote-debugging-pipe",
+    )  # fmt: skip
 
     def __init__(self, program, width=1280, height=900, dark=False, phone=False):
         self.folder = tempfile.mkdtemp(prefix="browser-")
@@ -136,7 +141,8 @@ class Browser:
         self.session = self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if phone else 1, mobile=phone)
+        screen = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
+        self.call("Emulation.setDeviceMetricsOverride", **screen)
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=features)
 
@@ -231,7 +237,8 @@ class Browser:
     @property
     def requests(self):
         """The addresses that the page asked for."""
-        return [event["params"]["request"]["url"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
+        sent = [event["params"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
+        return [params["request"]["url"] for params in sent]
 
 
 def find_browser():

@@ -14,6 +14,8 @@ from kerata.search.summary import clean, find_extremes, format_params, format_re
 
 # A log without a line for this long looks like a program that hangs.
 SILENCE_SECONDS = 60.0
+# Terminals from this width on have room for a long bar.
+WIDE = 96
 # The pace is that of the last seconds, so that compiling and pauses do not blur it.
 PACE_SECONDS = 10.0
 
@@ -162,7 +164,9 @@ class Progress:
             return
         self.drawn = now
         columns = max(20, shutil.get_terminal_size().columns - 1)
-        lines = [f"Trials  {self._bar()}{self._status()}", f"        {self._best_words()}"]
+        # The words matter more than the bar, where there is room for one of them.
+        width = BAR_WIDTH if columns >= WIDE else BAR_WIDTH // 3
+        lines = [f"Trials  {self._bar(width)}{self._status()}", f"        {self._best_words()}"]
         if not self._has_cursor():
             lines = ["  ".join(line.strip() for line in lines)]
         lines = [cut_columns(line, columns) for line in lines]
@@ -180,12 +184,12 @@ class Progress:
             self._write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
         self.drawn_lines = 0
 
-    def _bar(self) -> str:
+    def _bar(self, width: int) -> str:
         if not self.total:
             return ""
         full, empty = "━╌" if can_write(self.output, "━╌") else "=-"
-        filled = min(BAR_WIDTH, BAR_WIDTH * (self.before + self.ended) // self.total)
-        return f"{full * filled}{empty * (BAR_WIDTH - filled)} "
+        filled = min(width, width * (self.before + self.ended) // self.total)
+        return f"{full * filled}{empty * (width - filled)} "
 
     def _has_cursor(self) -> bool:
         """Whether the cursor can be moved up: not in a notebook, and not surely on a Windows console."""

@@ -18,11 +18,12 @@ from kerata.search.importance import Importance, measure_importance
 from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
 from kerata.search.summary import Parameter, Summary, clean, format_params, format_result, format_value, plural, summarize
 
-# Numbers of all curves on the page, about 7 bytes each; the page stays below 2 MB with a thousand trials.
-NUMBERS = 130_000
+# Numbers of all curves on the page, about 7 bytes each, and how many of them may be means over folds: the page stays below
+# 2 MB with a thousand trials.
+NUMBERS, MEANS = 170_000, 110_000
 MOST_POINTS, FEWEST_POINTS = 120, 12
-# Lists of reasons are for reading.
-MOST_FAILED = 50
+# How many failures are told at first sight.
+FIRST_FAILED = 5
 
 KINDS = {
     "good": "settled",
@@ -73,7 +74,7 @@ def render_page(summary: Summary) -> str:
         "style": style,
         "script": script,
         "heading": escape(summary.name or "Search"),
-        "lead": "".join(f"<p>{escape(sentence, 4000)}</p>" for sentence in summary.headline()),
+        "lead": "".join(f"<p>{escape(sentence, 4000)}</p>" for sentence in summary.headline()[:2]),
         "tiles": render_tiles(summary),
         "importance": render_importance(shares),
         "readings": render_readings(summary),
@@ -129,9 +130,10 @@ def render_tiles(summary: Summary) -> str:
     folds = f"{summary.folds} folds a trial" if summary.folds > 1 else ""
     tiles.append(("models trained", f"{models:,}", folds))
     epochs = sum(sum(trial.epochs) for trial in summary.trials)
-    tiles.append(("time", format_seconds(summary.seconds), f"{epochs:,} epochs of all models" if epochs else ""))
+    if summary.seconds > 0:
+        tiles.append(("time", format_seconds(summary.seconds), f"{epochs:,} epochs of all models" if epochs else ""))
     rows = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}<small>{escape(c)}</small></dd></div>" for a, b, c in tiles)
-    return f'<dl class="tiles">{rows}</dl>'
+    return f'<dl class="tiles{" strong" if best else ""}">{rows}</dl>'
 
 
 def render_importance(found: Importance) -> str:
@@ -172,14 +174,16 @@ def render_failed(summary: Summary) -> str:
     failed = [trial for trial in summary.trials if trial.state == FAILED]
     if not failed:
         return ""
-    rows = "".join(
-        f'<li><b>Trial {t.number}</b> <span class="why">{escape(t.error or "no reason was given", 600)}</span>'
-        f"<small>{escape(format_params(t.params), 600)}</small></li>"
-        for t in failed[:MOST_FAILED]
-    )
-    more = f'<p class="note">and {len(failed) - MOST_FAILED} more, in the table.</p>' if len(failed) > MOST_FAILED else ""
+    rows = [
+        f'<li><b>Trial {t.number}</b> <span class="why">{escape(t.error or "no reason was given", 400)}</span>'
+        f"<small>{escape(format_params(t.params), 400)}</small></li>"
+        for t in failed
+    ]
+    first, more = "".join(rows[:FIRST_FAILED]), "".join(rows[FIRST_FAILED:])
+    if more:
+        more = f'<details><summary>{len(rows) - FIRST_FAILED} more</summary><ul class="failed">{more}</ul></details>'
     title = plural(len(failed), "trial") + " failed"
-    return f'<section aria-labelledby="h-failed"><h2 id="h-failed">{title}</h2><ul class="failed">{rows}</ul>{more}</section>'
+    return f'<section aria-labelledby="h-failed"><h2 id="h-failed">{title}</h2><ul class="failed">{first}</ul>{more}</section>'
 
 
 def render_table(summary: Summary) -> str:
@@ -225,7 +229,8 @@ def collect_data(summary: Summary, shares: Importance) -> dict[str, Any]:
         points = choose_points(summary, names)
     order = sorted(summary.parameters, key=lambda p: -shares.shares.get(p.name, 0.0))
     curves = {trial.number: thin_trial(trial, names, points) for trial in summary.trials if trial.histories}
-    folds = thin_folds(summary, names, points)
+    spent = sum(len(values) for curve in curves.values() for pair in curve for _, values in pair)
+    folds = thin_folds(summary, names, points, NUMBERS - spent)
     lengths = {length for curve in curves.values() for pair in curve for length, _ in pair if length}
     lengths |= {length for trial in folds.values() for fold in trial for pair in fold for length, _ in pair if length}
     places = {name: place for place, name in enumerate(summary.names)}
@@ -245,7 +250,7 @@ def collect_data(summary: Summary, shares: Importance) -> dict[str, Any]:
 def choose_points(summary: Summary, names: list[str]) -> int:
     """How many points a curve may have, so that the page stays small."""
     curves = 2 * max(1, len(names)) * max(1, sum(bool(trial.histories) for trial in summary.trials))
-    return max(FEWEST_POINTS, min(MOST_POINTS, NUMBERS // curves))
+    return max(FEWEST_POINTS, min(MOST_POINTS, MEANS // curves))
 
 
 def thin_trial(trial: Trial, names: list[str], points: int) -> list[list[tuple[int, list[float | None]]]]:
@@ -258,10 +263,10 @@ def thin_measures(curves: dict[str, list[float]], names: list[str], points: int)
     return [[(len(curve), thin_curve(list(curve), points)) for curve in pair] for pair in pairs]
 
 
-def thin_folds(summary: Summary, names: list[str], points: int) -> dict[int, list[Any]]:
-    """The folds' own curves: of the best trial, then of the others in order of number while the page stays small."""
+def thin_folds(summary: Summary, names: list[str], points: int, left: int) -> dict[int, list[Any]]:
+    """The folds' own curves: of the best trial, then of the others in order of number, as many numbers as are left."""
     order = sorted((t for t in summary.trials if len(t.histories) > 1), key=lambda t: t is not summary.best)
-    left, kept = NUMBERS, {}
+    kept: dict[int, list[Any]] = {}
     for trial in order:
         curves = [thin_measures(fold, names, points) for fold in trial.histories]
         left -= sum(len(values) for fold in curves for pair in fold for _, values in pair)

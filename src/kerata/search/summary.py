@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, TypeGuard
 
 from kerata.base.checks import message
@@ -105,25 +106,26 @@ def summarize(study: Any) -> Summary:
 def describe_parameter(name: str, spec: dict[str, Any], trials: list[Trial]) -> Parameter | None:
     """What is known of a hyperparameter from the space and from its values; `None` for one that never changes."""
     values = [trial.params[name] for trial in trials if name in trial.params]
-    kinds = {trial_kind(value) for value in values}
+    kinds = {value_kind(value) for value in values}
     kind = spec.get("kind") or ("float" if kinds == {"number"} else "choice")
     if kind in ("float", "int") and kinds <= {"number"}:
         ends = [float(v) for v in (spec.get("low"), spec.get("high"), *values) if is_finite(v)]
-        if not ends or len({float(v) for v in values}) < 2:
+        tried = {float(v) for v in values if is_finite(v)}
+        if len(tried) < 2:
             return None
         log = bool(spec.get("log")) and min(ends) > 0
-        whole = all(float(v).is_integer() for v in values)
+        whole = all(v.is_integer() for v in tried)
         return Parameter(name, "number", log, min(ends), max(ends), whole=whole)
     choices: list[Any] = []
     for value in [*(spec.get("choices") or ([False, True] if kind == "boolean" else [])), *values]:
         if not any(same(value, known) for known in choices):
             choices.append(value)
-    tried = [c for c in choices if any(same(c, value) for value in values)]
-    return Parameter(name, "category", choices=choices) if len(tried) > 1 else None
+    used = [choice for choice in choices if any(same(choice, value) for value in values)]
+    return Parameter(name, "category", choices=choices) if len(used) > 1 else None
 
 
-def trial_kind(value: Any) -> str:
-    return "number" if is_finite(value) and not isinstance(value, bool) else "category"
+def value_kind(value: Any) -> str:
+    return "number" if isinstance(value, Real) and not isinstance(value, bool) else "category"
 
 
 def same(a: Any, b: Any) -> bool:

@@ -127,7 +127,7 @@
     card.replaceChildren();
     const words = { complete: "complete", pruned: "cut early", failed: "failed", running: "running", waiting: "waiting" };
     const score = isNumber(trial.score) ? `${objective.name} ${label(trial.score)}` : "";
-    const spread = isNumber(trial.deviation) ? ` ± ${label(trial.deviation)}` : "";
+    const spread = isNumber(trial.deviation) ? ` ± ${label(Number(trial.deviation.toPrecision(2)))}` : "";
     const epochs = trial.epochs === null ? "" : `${trial.epochs} epochs`;
     const first = html("p", card);
     html("b", first, `Trial ${trial.n}`);
@@ -185,7 +185,7 @@
 
   const frame = (host, size, x, y, words) => {
     const svg = make("svg", { width: size.width, height: size.height, role: "img", "aria-label": words.aria }, host);
-    for (const value of y.ticks(5)) {
+    for (const value of y.ticks(size.height > 240 ? 7 : 5)) {
       make("line", { class: "gridline", x1: size.left, x2: size.width - size.right, y1: y.at(value), y2: y.at(value) }, svg);
       make("text", { x: size.left - 7, y: y.at(value) + 4, "text-anchor": "end" }, svg, label(value));
     }
@@ -196,7 +196,7 @@
     }
     if (words.x) make("text", { x: (size.left + size.width - size.right) / 2, y: size.height - 3, "text-anchor": "middle" }, svg, words.x);
     if (words.title) {
-      const title = make("text", { class: "title", x: 0, y: 12 }, svg, shorten(words.title, Math.floor(size.width / 7.5)));
+      const title = make("text", { class: "title", x: 0, y: 12 }, svg, shorten(words.title, Math.floor(size.width / 8.6)));
       make("title", {}, title, words.title);
     }
     return svg;
@@ -310,6 +310,7 @@
     find("curves-note").textContent = [
       `One line a trial${hasFolds ? ", the mean of its folds as far as all of them ran" : ""}: the better, the stronger; the best in red${hasFolds ? " with its folds as thin lines" : ""}.`,
       drawn.some((t) => t.state === "pruned") ? "Grey: cut early." : "",
+      drawn.some((t) => !["complete", "pruned"].includes(t.state)) ? "Brown: failed or not done yet." : "",
       beyond ? "Values far outside are cut off." : "",
     ].filter(Boolean).join(" ");
     remark();
@@ -424,7 +425,8 @@
       const scale = isCategory
         ? makeScale(-0.5, parameter.labels.length - 0.5, 0, 1, false, 0)
         : makeScale(parameter.low, parameter.high, 0, 1, parameter.log, 0);
-      const ticks_ = isCategory ? parameter.labels.map((text, i) => [scale.at(i), text]) : scale.ticks(5).map((v) => [scale.at(v), label(v)]);
+      const every = Math.ceil(parameter.labels.length / 18);
+      const ticks_ = isCategory ? parameter.labels.map((text, i) => [scale.at(i), text]).filter((_, i) => i % every === 0) : scale.ticks(5).map((v) => [scale.at(v), label(v)]);
       const share = (trial) => (isNumber(trial.places[k]) ? scale.at(trial.places[k]) + (isCategory ? (0.5 * jitter(trial.n)) / parameter.labels.length : 0) : null);
       return { name: parameter.name, ticks: ticks_, share };
     });
@@ -458,12 +460,12 @@
     const over = make("g", {}, svg);
     axes.forEach((axis, k) => {
       make("line", { class: "axis", x1: x(k), x2: x(k), y1: size.top, y2: low }, svg);
-      const title = make("text", { class: "title", x: x(k), y: 14, "text-anchor": "middle" }, svg, shorten(axis.name, Math.floor(gap / 7.5)));
+      const title = make("text", { class: "title", x: x(k), y: 14, "text-anchor": "middle" }, svg, shorten(axis.name, Math.floor(gap / 8.6)));
       make("title", {}, title, axis.name);
       const room = Math.max(1, Math.floor(gap / 7) - 2);
       for (const [share, text] of axis.ticks) make("text", { x: x(k) - 7, y: y(share) + 4, "text-anchor": "end" }, svg, shorten(text, k ? room : 9));
     });
-    if (without) make("text", { x: 0, y: low + 20 }, svg, "not used");
+    if (without) make("text", { x: left - 7, y: low + 20, "text-anchor": "end" }, svg, "none");
     follow(svg, (px, py) => {
       const k = Math.min(axes.length - 2, Math.max(0, Math.floor((px - left) / gap)));
       const part = (px - x(k)) / gap;
@@ -563,6 +565,7 @@
 
   // -- all of it, and again when the width changes
 
+  if (trials.length > 150) document.body.classList.add("many");
   const drawAll = () => {
     drawCurves();
     drawHistory();
