@@ -1,5 +1,6 @@
 """The progress of a search, for a person to follow: a live region on a terminal, a line a trial in a log."""
 
+import math
 import os
 import shutil
 import sys
@@ -140,7 +141,7 @@ class Progress:
             parts.append(f"{format_count(pace)} epochs/s")
         left = self.work.seconds_left(self.total - done if self.total else None)
         if left is not None:
-            parts.append(f"{format_seconds(left)} left")
+            parts.append(f"{format_left(left)} left")
         return "  ".join(parts)
 
     def _best_words(self) -> str:
@@ -283,6 +284,15 @@ def describe_trial(
     aside += ["best so far"] if is_best else []
     words = [f"trial {trial.number}", what, f"({', '.join(aside)})" if aside else "", format_params(trial.params)]
     return "  ".join(word for word in words if word)
+
+
+def format_left(seconds: float) -> str:
+    """
+    >>> format_left(0.2), format_left(42.3), format_left(90)
+    ('1s', '43s', '1m30s')
+    """
+    whole = max(1, math.ceil(seconds))
+    return f"{whole}s" if whole < 60 else format_seconds(whole)
 
 
 def format_count(number: float) -> str:
