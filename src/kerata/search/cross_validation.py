@@ -204,7 +204,7 @@ def make_folds(samples: Samples, cv: Any, repeats: int = 1, split: str = "auto",
         for repeat in range(repeats):
             cutter = splitter(samples, int(cv), split, labels, groups, seed + repeat, repeats)
             found += list(cutter.split(index, targets, groups))
-    elif hasattr(cv, "split"):
+    elif hasattr(cv, "split") and not isinstance(cv, str):
         if repeats > 1 and getattr(cv, "random_state", 0) is not None:
             raise ValueError(message("cross_validate", "`repeats` needs a splitter that shuffles anew each time",
                                      {"cv": cv, "repeats": repeats}, "Give a number of folds, or a Repeated... splitter"))
@@ -287,8 +287,8 @@ def check_fold(fold: Any, number: int, size: int, labels: np.ndarray | None) -> 
     if labels is not None:
         missing = np.setdiff1d(np.unique(labels[held]), np.unique(labels[rows]))
         if missing.size:
-            raise ValueError(message("cross_validate", f"fold {number + 1} holds out classes that it cannot train on", {"classes": missing.tolist()},
-                                     'Use split="stratified", or shuffle the samples'))
+            raise ValueError(message("cross_validate", f"fold {number + 1} holds out classes that it cannot train on",
+                                     {"classes": missing.tolist()}, 'Use split="stratified", or shuffle the samples'))
         absent = np.setdiff1d(np.unique(labels[rows]), np.unique(labels[held]))
         if absent.size and len(np.unique(labels[held])) == 1:
             warnings.warn(f"cross_validate: fold {number + 1} holds out samples of one class only, so measures of it say "

@@ -119,7 +119,8 @@ class Group:
         held = {0 if member.held is None else len(member.held) for member in members}
         self.selects = any(member.rows is not None for member in members)
         self.weighs = any(member.weight is not None for member in members)
-        self.ragged = len({-(-size // self.batch_size) for size in sizes}) > 1 or (self.masked and len(sizes) > 1)
+        paddable = self.masked and self.held_masked
+        self.ragged = paddable and len(sizes) > 1
         self.capacity = bucket(max(sizes), self.batch_size)
         self.data.pad(bucket(self.size, self.batch_size))
         for member in members if self.weighs else ():
@@ -129,7 +130,7 @@ class Group:
         if not self.validates:
             return
         largest = self.held_data.size if self.held_data is not None else max(held)
-        self.held_ragged = self.held_data is None and len(held) > 1
+        self.held_ragged = paddable and self.held_data is None and len(held) > 1
         self.held_batch = self.batch_size
         if self.held_masked and self.data.sample_bytes <= SMALL_SAMPLE:
             self.held_batch = max(min(HELD_BATCH, bucket(largest, 8)), min(self.batch_size, HELD_BATCH))

@@ -1,0 +1,149 @@
+"""Cross-validation gives what a plain loop over the folds gives."""
+
+import numpy as np
+import pytest
+from sklearn import model_selection
+
+import kerata
+from kerata import callbacks, layers
+from kerata.models import clone_model
+from kerata.search import cross_validate
+
+
+def data(samples=53, classes=2):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(samples, 5)).astype("float32")
+    return x, (x[:, 0] + rng.normal(size=samples) * 0.3 > 0).astype("int32") if classes == 2 else rng.integers(0, classes, samples)
+
+
+def make():
+    model = kerata.Sequential([kerata.Input((5,)), layers.Dense(4, activation="relu"), layers.Dropout(0.1),
+                               layers.Dense(1, activation="sigmoid")])  # fmt: skip
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def loop(model, x, y, folds, seed=0, **arguments):
+    """The measures and predictions of a plain loop."""
+    scores, predictions = [], np.full((len(x), 1), np.nan, "float32")
+    for index, (rows, held) in enumerate(folds):
+        kerata.utils.set_random_seed(seed + index)
+        twin = clone_model(model)
+        stop = [callbacks.EarlyStopping(patience=1, restore_best_weights=True)] if arguments.get("stop") else []
+        twin.fit(x[rows], y[rows], validation_data=(x[held], y[held]), seed=seed + index, verbose=0, callbacks=stop,
+                 epochs=arguments["epochs"], batch_size=8)  # fmt: skip
+        scores.append(twin.evaluate(x[held], y[held], verbose=0, return_dict=True))
+        predictions[held] = twin.predict(x[held], verbose=0)
+    return scores, predictions
+
+
+@pytest.mark.parametrize("stop", [False, True], ids=["to the end", "early stopping"])
+def test_scores_and_predictions_are_those_of_a_plain_loop(stop):
+    x, y = data()
+    model = make()
+    calls = callbacks.EarlyStopping(patience=1, restore_best_weights=True) if stop else None
+    result = cross_validate(model, x, y, cv=4, epochs=6, batch_size=8, seed=10, callbacks=calls)
+    folds = list(model_selection.StratifiedKFold(4, shuffle=True, random_state=10).split(x, y))
+    for (rows, held), (a, b) in zip(result.folds, folds, strict=True):
+        assert (rows == a).all() and (held == b).all()
+    scores, predictions = loop(model, x, y, folds, seed=10, epochs=6, stop=stop)
+    for name in ("loss", "accuracy"):
+        np.testing.assert_allclose(result.scores[name], [score[name] for score in scores], rtol=1e-5)
+    np.testing.assert_allclose(result.predictions, predictions, rtol=1e-4, atol=1e-6)
+    assert result.mean["loss"] == pytest.approx(np.mean([score["loss"] for score in scores]))
+
+
+def test_repeats_split_anew():
+    x, y = data()
+    result = cross_validate(make(), x, y, cv=3, repeats=2, epochs=1)
+    assert len(result.folds) == 6 and "2 repeats" in repr(result)
+    assert not np.array_equal(result.folds[0][1], result.folds[3][1])
+    assert np.isfinite(result.predictions).all()
+    assert list(result.table()["held"]) == [len(held) for _, held in result.folds]
+
+
+GROUPS = np.arange(53) // 6
+SPLITS = {
+    "kfold": dict(cv=4, split="kfold"),
+    "stratified": dict(cv=4, split="stratified"),
+    "group": dict(cv=3, groups=GROUPS),
+    "time": dict(cv=3, split="time"),
+    "splitter": dict(cv=model_selection.ShuffleSplit(3, test_size=0.2, random_state=1)),
+    "repeated splitter": dict(cv=model_selection.RepeatedKFold(n_splits=3, n_repeats=2, random_state=0)),
+    "list": dict(cv=[(np.arange(40), np.arange(40, 53))]),
+    "masks": dict(cv=[(np.arange(53) < 40, np.arange(53) >= 40)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SPLITS, ids=str)
+def test_each_kind_of_split(case):
+    x, y = data()
+    result = cross_validate(make(), x, y, epochs=1, **SPLITS[case])
+    for rows, held in result.folds:
+        assert not np.isin(held, rows).any()
+        if case == "group":
+            assert not np.isin(GROUPS[held], GROUPS[rows]).any()
+        if case == "time":
+            assert rows.max() < held.min()
+        if case == "stratified":
+            assert abs(y[held].mean() - y.mean()) < 0.1
+    if case == "time":
+        assert np.isnan(result.predictions[:5]).all()
+
+
+class Center(layers.Layer):
+    """Subtracts the mean of what it was adapted to."""
+
+    def build(self, input_shape):
+        self.mean = self.add_weight(shape=input_shape[1:], initializer="zeros", trainable=False, name="mean")
+
+    def adapt(self, data):
+        self.mean.assign(np.asarray(data).mean(0))
+
+    def call(self, x):
+        return x - self.mean
+
+
+def test_layers_adapt_to_the_samples_of_their_fold():
+    x, y = data()
+    model = kerata.Sequential([kerata.Input((5,)), Center(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.layers[0].adapt(x)
+    result = cross_validate(model, x, y, cv=3, epochs=1)
+    for (rows, _), fold in zip(result.folds, result.models, strict=True):
+        np.testing.assert_allclose(fold.layers[0].get_weights()[0], x[rows].mean(0), rtol=1e-5, atol=1e-6)
+
+
+def test_several_outputs():
+    x, y = data()
+    inputs = kerata.Input((5,))
+    hidden = layers.Dense(3)(inputs)
+    model = kerata.Model(inputs, {"a": layers.Dense(1, name="a")(hidden), "b": layers.Dense(2, name="b")(hidden)})
+    model.compile("sgd", {"a": "mse", "b": "mae"})
+    result = cross_validate(model, x, {"a": x[:, :1], "b": x[:, :2]}, cv=3, epochs=1)
+    assert result.predictions["b"].shape == (53, 2) and set(result.scores) == {"loss", "a_loss", "b_loss"}
+
+
+X, Y = data()
+RARE = np.r_[np.zeros(51, int), [1, 1]]
+BAD = {
+    "one fold": (dict(cv=1), "from 2"),
+    "too many": (dict(cv=54, split="kfold"), "number of samples"),
+    "not a splitter": (dict(cv="five"), "number of folds"),
+    "rare class": (dict(cv=3, y=RARE), "each class needs a sample for every fold"),
+    "fold without a class": (dict(cv=[(np.arange(40), np.arange(40, 53))], y=RARE), "fold 1 holds out classes"),
+    "overlap": (dict(cv=[(np.arange(40), np.arange(30, 53))]), "as well"),
+    "empty fold": (dict(cv=[(np.arange(40), [])]), "fold 1"),
+    "regression": (dict(cv=3, split="stratified", y=np.linspace(0, 1, 53)), "need classes"),
+    "no groups": (dict(cv=3, split="group"), "groups"),
+    "time again": (dict(cv=3, split="time", repeats=2), "one order"),
+    "wrong kind": (dict(cv=3, split="stratifed"), "stratified"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD, ids=str)
+def test_folds_that_cannot_be(case):
+    arguments, words = BAD[case]
+    y = arguments.pop("y") if "y" in arguments else Y
+    with pytest.raises((ValueError, TypeError), match=words):
+        cross_validate(make(), X, y, epochs=1, **arguments)
