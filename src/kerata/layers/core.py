@@ -12,6 +12,7 @@ from kerata.base.checks import check_positive_int, message
 from kerata.base.registry import builtin, home_of
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
+from kerata.kernels.products import product
 from kerata.layers.layer import InputSpec, Layer
 
 
@@ -106,7 +107,7 @@ class Dense(Layer):
     def call(self, inputs):
         # As one matrix: inside a loop, XLA runs the kernel's gradient of a product with more axes slowly on a CPU.
         flat = jnp.reshape(inputs, (-1, inputs.shape[-1])) if inputs.ndim > 2 else inputs
-        x = jnp.matmul(flat, self.kernel.value)  # (batch * ..., units)
+        x = product(flat, self.kernel.value)  # (batch * ..., units)
         x = jnp.reshape(x, (*inputs.shape[:-1], self.units)) if inputs.ndim > 2 else x
         if self.bias is not None:
             x = x + self.bias.value

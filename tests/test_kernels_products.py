@@ -1,0 +1,65 @@
+"""The product of inputs and a kernel: values and derivatives of both modes equal the plain form's."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from kerata.kernels.compiler import kernel_form
+from kerata.kernels.products import SMALL, product
+
+ROWS, INPUTS, UNITS = 64, 128, 10
+
+
+@pytest.fixture(scope="module")
+def operands():
+    rng = np.random.default_rng(0)
+    x, w, many = (rng.standard_normal(s) for s in ((ROWS, INPUTS), (INPUTS, UNITS), (3, INPUTS, UNITS)))
+    return jnp.float32(x), jnp.float32(w), jnp.float32(many) / 10
+
+
+def total(x, w):
+    return jnp.sum(jnp.tanh(product(x, w) / 10) ** 2)
+
+
+CASES = {
+    "value": lambda x, w, many: product(x, w),
+    "gradients": lambda x, w, many: jax.grad(total, (0, 1))(x, w),
+    "compiled": lambda x, w, many: jax.jit(jax.grad(total, 1))(x, w),
+    "forward": lambda x, w, many: jax.jvp(total, (x, w), (x, 2 * w)),
+    "forward over reverse": lambda x, w, many: jax.jvp(jax.grad(total, 1), (x, w), (x, w)),
+    "reverse over reverse": lambda x, w, many: jax.grad(lambda v: jnp.sum(jax.grad(total, 1)(x, v) ** 2))(w),
+    "checkpoint": lambda x, w, many: jax.grad(jax.checkpoint(total), 1)(x, w),
+    "population": lambda x, w, many: jax.vmap(jax.grad(total, 1), (None, 0))(x, many),
+    "population last": lambda x, w, many: jax.vmap(jax.grad(total, 1), (None, 2))(x, jnp.moveaxis(many, 0, 2)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_equals_the_plain_form(case, operands):
+    with kernel_form("fast"):
+        fast = CASES[case](*operands)
+    with kernel_form("plain"):
+        plain = CASES[case](*operands)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), fast, plain)
+
+
+def test_mixed_types():
+    x, w = np.ones((2, 3), np.int32), jnp.ones((3, 4), jnp.float32)
+    assert product(x, w).dtype == jnp.float32
+    assert product(x.astype("float16"), w.astype("float16")).dtype == jnp.float16
+
+
+def count_packed(rows, units):
+    """How many products that sum over the first axis of both operands a gradient holds."""
+    with kernel_form("fast"):
+        x, w = jnp.ones((rows, INPUTS)), jnp.ones((INPUTS, units))
+        text = jax.jit(jax.grad(total, 1)).lower(x, w).as_text()
+    return text.count("contracting_dims = [0] x [0]")
+
+
+def test_which_form_the_gradient_takes():
+    assert ROWS * INPUTS * UNITS >= SMALL
+    assert count_packed(ROWS, UNITS) == 0
+    assert count_packed(ROWS, ROWS + 1) == 1  # the gradient is larger than the inputs
+    assert count_packed(ROWS // 16, ROWS // 16) == 1  # too small to matter
