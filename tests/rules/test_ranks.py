@@ -12,7 +12,8 @@ RANKS = {
     "metrics": 7, "saving": 7, "callbacks": 7, "models": 8, "datasets": 9, "applications": 9, "search": 10, "diagnosis": 9,
     "utils": 9, "config": 9, "backend": 10, "cli": 11, "hook": 11, "__init__": 12, "__main__": 12,
 }  # fmt: skip
-HEAVY = {"pandas", "matplotlib", "optuna", "PIL", "h5py", "torch", "tensorflow", "sklearn", "rich", "IPython", "scipy", "optax"}
+HEAVY = {"pandas", "matplotlib", "optuna", "PIL", "h5py", "torch", "tensorflow", "sklearn", "rich", "IPython", "scipy",
+         "optax", "sqlalchemy"}  # fmt: skip
 FILES = sorted(ROOT.rglob("*.py"))
 
 

@@ -2,6 +2,13 @@
 
 from kerata.search.cross_validation import CrossValidation as CrossValidation
 from kerata.search.cross_validation import cross_validate as cross_validate
+from kerata.search.halving import ASHA as ASHA
+from kerata.search.halving import Median as Median
+from kerata.search.halving import SuccessiveHalving as SuccessiveHalving
 from kerata.search.population import Population as Population
 from kerata.search.population import fit_many as fit_many
 from kerata.search.population import hyperparameters as hyperparameters
+from kerata.search.space import HyperParameters as HyperParameters
+from kerata.search.study import Study as Study
+from kerata.search.study import load_study as load_study
+from kerata.search.study import run as run

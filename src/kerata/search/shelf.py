@@ -49,11 +49,13 @@ class Shelf:
         """The models of a trial."""
         files = [self.find(name) for name in kept]
         missing = [str(file) for file in files if not file.is_file()]
-        if missing or not files:
-            expected = "the models of this trial were not kept" if not files else "the models of this trial are not here"
-            raise FileNotFoundError(message("search", expected, {"trial": number, **({"files": missing} if missing else {})},
-                                            "Use .refit(x, y), or run the study with a larger `keep`" if not files else
-                                            f"They are where the trial was trained; this is {socket.gethostname()}"))  # fmt: skip
+        if not files:
+            raise FileNotFoundError(message("search", "the models of this trial were not kept", {"trial": number},
+                                            "Use .refit(x, y), or run the study with a larger `keep`"))
+        if missing:
+            raise FileNotFoundError(message(
+                "search", f"the models of this trial are not on this machine, {socket.gethostname()}",
+                {"trial": number, "files": missing}, "They are where the trial was trained; or use .refit(x, y)"))  # fmt: skip
         return [load_model(file) for file in files]
 
     def numbers(self) -> set[int]:

@@ -267,8 +267,10 @@ class Database:
             if numbers:
                 new = {"study_id": self.id, "state": "RUNNING", "datetime_start": now}
                 connection.execute(t.trials.insert(), [{**new, "number": number} for number in numbers])
-                ids_of = dict(connection.execute(sa.select(t.trials.c.number, t.trials.c.trial_id).where(
-                    mine, t.trials.c.number >= first)).tuples().all())  # fmt: skip
+                there = connection.execute(
+                    sa.select(t.trials.c.number, t.trials.c.trial_id).where(mine, t.trials.c.number >= first)
+                ).all()
+                ids_of = dict(map(tuple, there))
                 taken += [Row(number, {}, RUNNING, id=ids_of[number]) for number in numbers]
             if taken:
                 owner = json.dumps(self.owner)
@@ -290,8 +292,9 @@ class Database:
             return []
         ids = [row.trial_id for row in found]
         attributes = self._read_attributes(connection, t.trial_system_attributes, ids)
-        beats = dict(connection.execute(sa.select(t.trial_heartbeats.c.trial_id, t.trial_heartbeats.c.heartbeat).where(
-            t.trial_heartbeats.c.trial_id.in_(ids))).tuples().all())  # fmt: skip
+        beats = dict(map(tuple, connection.execute(
+            sa.select(t.trial_heartbeats.c.trial_id, t.trial_heartbeats.c.heartbeat).where(
+                t.trial_heartbeats.c.trial_id.in_(ids))).all()))  # fmt: skip
         clock = self._clock(connection)
         params = self._read_attributes(connection, t.trial_user_attributes, ids, (PARAMS,))
         rows = []
@@ -300,36 +303,33 @@ class Database:
             silence = (clock - beats[id]).total_seconds() if id in beats else math.inf
             if state == "WAITING" or is_gone(owner, silence):
                 notes = attributes.get(id, {})
-                values = params.get(id, {}).get(PARAMS) or notes.get("fixed_params") or {}
-                rows.append(Row(number, values, id=id, notes=notes))
+                rows.append(Row(number, params.get(id, {}).get(PARAMS) or {}, id=id, notes=notes))
         return rows
 
-    def note(self, rows: list[Row], space: dict[str, Domain] | None = None) -> None:
+    def note(self, rows: list[Row], domains: dict[str, Domain], new: bool = True) -> None:
         """Writes the values of trials that begin, so that they can be taken again with the same ones.
 
         Args:
             rows: trials of this process.
-            space: all domains, where there are new ones.
+            domains: of all hyperparameters.
+            new: whether some of them may not be known to the storage yet.
         """
         t = self._tables
         ids = [row.id for row in rows]
-        space = dict(space or {})
         with self.transaction(locked=True) as connection:
-            if space:
+            if new:
                 there = self._attribute(connection, SPACE) or {}
-                self._set_attribute(connection, SPACE, {**there, **{n: d.as_dict() for n, d in space.items()}})
-            else:
-                there = {}
-            known = {**{n: Domain.of_dict(d) for n, d in there.items()}, **space}
+                ours = {name: domain.as_dict() for name, domain in domains.items() if name not in there}
+                self._set_attribute(connection, SPACE, {**there, **ours})
             table = t.trial_user_attributes
             connection.execute(table.delete().where(table.c.trial_id.in_(ids), table.c.key == PARAMS))
             connection.execute(t.trial_params.delete().where(t.trial_params.c.trial_id.in_(ids)))
             self._insert(connection, table, [
                 {"trial_id": row.id, "key": PARAMS, "value_json": json.dumps(row.params)} for row in rows])  # fmt: skip
             self._insert(connection, t.trial_params, [
-                {"trial_id": row.id, "param_name": name, "param_value": known[name].optuna_number(value),
-                 "distribution_json": known[name].optuna_json()}
-                for row in rows for name, value in row.params.items() if name in known])  # fmt: skip
+                {"trial_id": row.id, "param_name": name, "param_value": domains[name].optuna_number(value),
+                 "distribution_json": domains[name].optuna_json()}
+                for row in rows for name, value in row.params.items()])  # fmt: skip
             notes = [(row.id, key, value) for row in rows for key, value in row.notes.items()]
             if notes:
                 table = t.trial_system_attributes
@@ -420,6 +420,27 @@ class Database:
                             histories=kept.get(HISTORIES) or [], id=id, notes=own, rungs=rungs, **record))  # fmt: skip
         return rows
 
+    def best(self, count: int, direction: str) -> list[tuple[int, float]]:
+        """(number, score) of the best complete trials, the best first; of equals the first."""
+        t = self._tables
+        value = t.trial_values.c.value
+        what = self._sa.select(t.trials.c.number, value).join(
+            t.trial_values, t.trial_values.c.trial_id == t.trials.c.trial_id).where(
+            t.trials.c.study_id == self.id, t.trials.c.state == "COMPLETE")  # fmt: skip
+        order = value.desc() if direction == "max" else value
+        with self.transaction(reading=True) as connection:
+            return [(number, score) for number, score in connection.execute(
+                what.order_by(order, t.trials.c.number).limit(count))]  # fmt: skip
+
+    def finished(self, numbers: Iterable[int]) -> set[int]:
+        """Which of some trials are finished."""
+        t = self._tables
+        what = self._sa.select(t.trials.c.number).where(
+            t.trials.c.study_id == self.id, t.trials.c.number.in_(list(numbers)),
+            t.trials.c.state.in_(("COMPLETE", "PRUNED", "FAIL")))  # fmt: skip
+        with self.transaction(reading=True) as connection:
+            return set(connection.execute(what).scalars())
+
     def counts(self) -> dict[str, int]:
         """How many trials there are of each state."""
         sa, t = self._sa, self._tables
@@ -497,8 +518,12 @@ def check_card(there: dict[str, Any], card: dict[str, Any], name: str | None, wh
     """Refuses to go on with a study of another kind."""
     card = json.loads(json.dumps(card))
     for key, what in CARD_NAMES.items():
-        if there.get(key) != card.get(key):
-            given = {"name": name, "storage": where, "there": there.get(key), "now": card.get(key)}
+        old, new = there.get(key), card.get(key)
+        if old != new:
+            if isinstance(old, dict) and isinstance(new, dict):
+                differ = [k for k in {**old, **new} if old.get(k) != new.get(k)]
+                old, new = ({k: plain[k] for k in differ if k in plain} for plain in (old, new))
+            given = {"name": name, "there": old, "now": new, "storage": where}
             raise ValueError(message(
                 "search", f"the storage belongs to another study: {what} differs", given,
                 "Give this study another name (name=...) or storage; the one that is there was not changed"))  # fmt: skip

@@ -1,0 +1,160 @@
+"""The writer: a thread that saves models and commits finished trials while the next ones train."""
+
+import copy
+import dataclasses
+import queue
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from kerata.base.checks import message
+from kerata.search.owners import BEAT_SECONDS
+from kerata.search.records import COMPLETE, Objective
+from kerata.search.shelf import Shelf
+from kerata.search.space import Domain
+from kerata.search.storage import Database, Row
+
+
+class Writer:
+    """Writes what happens to a study, in order, several things in one transaction where they come fast.
+
+    Args:
+        database: the study's.
+        shelf: where models are kept.
+        objective: tells which trials are the best.
+        keep: models of so many trials are kept.
+        on_written: called with each trial once it is committed.
+    """
+
+    def __init__(self, database: Database, shelf: Shelf, objective: Objective, keep: int, on_written: Callable[[Row], None]):
+        self.database, self.shelf, self.objective, self.keep = database, shelf, objective, keep
+        self.on_written = on_written
+        self.error: BaseException | None = None
+        self.running: dict[int, int] = {}  # number -> key in the database
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="kerata-search-writer", daemon=True)
+        self._thread.start()
+
+    def begin(self, rows: list[Row], domains: dict[str, Domain], new: bool) -> None:
+        """Trials begin, with values that are known now; `new` says whether there are domains that others do not know."""
+        self.running.update({row.number: row.id for row in rows})
+        self._put(("begin", rows, (domains, new)))
+
+    def finish(self, row: Row, outcome: Any = None) -> None:
+        """A trial has ended."""
+        self._put(("finish", row, hold(outcome)))
+
+    def flush(self) -> None:
+        """Waits until all is committed."""
+        done = threading.Event()
+        self._queue.put(("flush", done, None))
+        while not done.wait(0.5):
+            if not self._thread.is_alive():
+                break
+        self.check()
+
+    def close(self) -> None:
+        """Commits what is left and ends the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raises what went wrong while writing."""
+        if self.error is not None:
+            raise self.error
+
+    def _put(self, item: Any) -> None:
+        self.check()
+        self._queue.put(item)
+
+    def _work(self) -> None:
+        beat = time.monotonic()
+        while True:
+            items = self._take(BEAT_SECONDS / 4)
+            ends = [item for item in items if item is None or item[0] == "flush"]
+            try:
+                if self.error is None:
+                    self._write([item for item in items if item is not None])
+                    if time.monotonic() - beat > BEAT_SECONDS:
+                        beat = time.monotonic()
+                        self.database.beat(list(self.running.values()))
+            except BaseException as error:  # it is raised where the study runs
+                self.error = error
+            for item in ends:
+                if item is not None:
+                    item[1].set()
+            if None in ends:
+                return
+
+    def _take(self, seconds: float) -> list[Any]:
+        """All that has come, at least one thing unless time is over."""
+        items: list[Any] = []
+        try:
+            items.append(self._queue.get(timeout=seconds))
+            while True:
+                items.append(self._queue.get_nowait())
+        except queue.Empty:
+            return items
+
+    def _write(self, items: list[Any]) -> None:
+        for _, rows, (domains, new) in [item for item in items if item[0] == "begin"]:
+            self.database.note(rows, domains, new)
+        finished = [item for item in items if item[0] == "finish"]
+        if not finished:
+            return
+        self._save_best(finished)
+        written = self.database.finish([row for _, row, _ in finished])
+        for _, row, _ in finished:
+            self.running.pop(row.number, None)
+        self._tidy()
+        for row in written:
+            self.on_written(row)
+
+    def _save_best(self, finished: list[Any]) -> None:
+        """Models of those that are among the best so far, before anything says that they are finished."""
+        found = {row.number: (row, outcome) for _, row, outcome in finished if row.state == COMPLETE and outcome is not None}
+        if not found or self.keep < 1:
+            return
+        ranks = dict(self.database.best(self.keep, self.objective.direction))
+        ranks.update({number: row.score for number, (row, _) in found.items()})
+        sign = -1.0 if self.objective.direction == "max" else 1.0
+        best = sorted(ranks, key=lambda number: (sign * ranks[number], number))[: self.keep]
+        for number in best:
+            if number in found:
+                row, outcome = found[number]
+                with alone(outcome):
+                    models = outcome.models()
+                try:
+                    row.model_files = self.shelf.put(number, models)
+                except OSError:
+                    raise
+                except Exception as error:
+                    # A model that cannot be written is still a result: its values and its score are kept.
+                    warnings.warn(message("search", "the models of a trial cannot be saved", {"trial": number, "error": error},
+                                          "Use study.best.refit(x, y)"), stacklevel=2)  # fmt: skip
+
+    def _tidy(self) -> None:
+        """Removes models of trials that are finished and not among the best any more, which they will never be again."""
+        there = self.shelf.numbers()
+        if there:
+            best = {number for number, _ in self.database.best(self.keep, self.objective.direction)}
+            self.shelf.drop(self.database.finished(there - best))
+
+
+def hold(outcome: Any) -> Any:
+    """The outcome with weights of its own, since the runner drops them when it goes on."""
+    members = getattr(outcome, "members", None)
+    return dataclasses.replace(outcome, members=[copy.copy(member) for member in members]) if members else outcome
+
+
+@contextmanager
+def alone(outcome: Any) -> Iterator[None]:
+    """No other thread draws initial weights of these structures meanwhile: both would take from one stream of numbers."""
+    locks = {id(member.group): member.group.lock for member in getattr(outcome, "members", ())}
+    with ExitStack() as stack:
+        for lock in locks.values():
+            stack.enter_context(lock)
+        yield
