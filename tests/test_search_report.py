@@ -102,7 +102,7 @@ def test_headline_says_what_came_out(tmp_path):
     best = max((t for t in study.trials if t.state == COMPLETE), key=lambda t: t.score)
     assert summary.best is best
     text = read_page(write_report(tmp_path / "r.html", study)).texts["header"]
-    assert "64 trials of 8 hyperparameters, each on 5 folds, in 19.8s." in text
+    assert "64 trials of 8 hyperparameters, each on 5 folds; 19.8s of training." in text
     assert f"Best val_accuracy: {best.score:.4f} ± {best.deviation:.4f}, trial {best.number}, with learning_rate" in text
     for state, word in ((COMPLETE, "complete"), (PRUNED, "cut early"), (FAILED, "failed")):
         assert f"{sum(t.state == state for t in study.trials)} {word}" in text
@@ -468,20 +468,33 @@ def test_time_left_follows_the_work(monkeypatch):
     work = Work()
     assert work.seconds_left(10) is None
     work.announce(set(range(5)))
-    now[0] = 10.0
+    now[0] = 100.0
+    work.advance(0, 500)
+    assert work.seconds_left(10) is None, "compiling says nothing about the pace"
+    now[0] = 110.0
     work.advance(250, 500)
     assert work.seconds_left(10) == pytest.approx(30.0), "250 of 1000 epochs took 10 s"
-    now[0] = 20.0
+    now[0] = 120.0
     work.advance(500, 500)
     for number in range(5):
         work.finish(Trial(number, {}, COMPLETE, epochs=[50, 50]))
     assert work.seconds_left(5) == pytest.approx(20.0)
     work.announce(set(range(5, 10)))
-    now[0] = 24.0
+    now[0] = 124.0
     work.advance(100, 500)
     assert work.done == 600 and work.planned == 1000, "the counts of a second call begin anew"
     assert work.seconds_left(5) == pytest.approx(16.0)
     assert work.seconds_left(None) is None and work.seconds_left(0) is None
+
+
+def test_time_left_without_counts_of_epochs(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    work = Work()
+    now[0] = 10.0
+    work.finish(Trial(0, {}, COMPLETE))
+    work.finish(Trial(1, {}, COMPLETE))
+    assert work.seconds_left(6) == pytest.approx(30.0)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="terminals of this kind are a matter of Unix")

@@ -217,6 +217,7 @@ class Work:
         self.call_done = self.call_planned = 0.0
         self.announced: set[int] = set()
         self.finished, self.finished_epochs = 0, 0.0
+        self.first: tuple[float, float] | None = None
         self.marks: list[tuple[float, float]] = []
 
     def announce(self, numbers: set[int]) -> None:
@@ -230,6 +231,7 @@ class Work:
         self.planned += planned - self.call_planned
         self.call_done, self.call_planned = done, planned
         now = time.monotonic()
+        self.first = self.first or (now, self.done)
         if not self.marks or now - self.marks[-1][0] >= REDRAW_SECONDS:
             self.marks.append((now, self.done))
             self.marks = [mark for mark in self.marks if now - mark[0] <= PACE_SECONDS] if len(self.marks) > 50 else self.marks
@@ -247,17 +249,21 @@ class Work:
         return (last - first) / (stop - start) if last > first else None
 
     def seconds_left(self, trials_left: int | None) -> float | None:
-        """The time for what is left, at the pace since the beginning; `None` while nothing can be said."""
-        spent = time.monotonic() - self.began
-        if trials_left is None or spent <= 0:
+        """The time for what is left, at the pace since the first epochs; `None` while nothing can be said."""
+        now = time.monotonic()
+        if not trials_left:
             return None
-        if self.done <= 0 or not self.announced:
-            return spent / self.finished * trials_left if self.finished and trials_left else None
+        if self.first is None:
+            return (now - self.began) / self.finished * trials_left if self.finished else None
+        # Compiling comes before the first epochs, and seldom again.
+        spent, gained = now - self.first[0], self.done - self.first[1]
+        if spent <= 0 or gained <= 0 or not self.announced:
+            return None
         plan = self.planned / len(self.announced)
         # Trials that stop early cost less than planned, but the first to end are the shortest: both count.
         cost = (self.finished_epochs + 2 * plan) / (self.finished + 2)
         begun = max(0.0, self.done - self.finished_epochs)
-        return max(0.0, trials_left * cost - begun) * spent / self.done if trials_left else None
+        return max(0.0, trials_left * cost - begun) * spent / gained
 
 
 def describe_trial(
@@ -273,9 +279,7 @@ def describe_trial(
     if trial.state == FAILED:
         what = f"failed: {clean(trial.error or 'no reason was given', 160)}"
     elif trial.state == PRUNED:
-        what = f"cut: {clean(trial.error, 160)}" if trial.error else "cut early"
-        if rung and not trial.error:
-            what = f"cut after epoch {rung[0]}"
+        what = f"cut after epoch {rung[0]}" if rung and rung[0] else clean(trial.error or "cut early", 160)
         score = trial.score if trial.score is not None else rung[1] if rung else None
         what += f", {name} {format_number(float(score))}" if score is not None else ""
     else:

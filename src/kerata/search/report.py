@@ -131,9 +131,12 @@ def render_tiles(summary: Summary) -> str:
     tiles.append(("models trained", f"{models:,}", folds))
     epochs = sum(sum(trial.epochs) for trial in summary.trials)
     if summary.seconds > 0:
-        tiles.append(("time", format_seconds(summary.seconds), f"{epochs:,} epochs of all models" if epochs else ""))
+        tiles.append(("training time", format_seconds(summary.seconds), f"{epochs:,} epochs of all models" if epochs else ""))
     rows = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}<small>{escape(c)}</small></dd></div>" for a, b, c in tiles)
-    return f'<dl class="tiles{" strong" if best else ""}">{rows}</dl>'
+    # The best of many lucky ones is lucky.
+    many = len(summary.scored) > 1
+    luck = "The best was chosen by this very score: expect a little less of it on new data." if many else ""
+    return f'<dl class="tiles{" strong" if best else ""}">{rows}</dl>' + (f'<p class="note luck">{luck}</p>' if luck else "")
 
 
 def render_importance(found: Importance) -> str:

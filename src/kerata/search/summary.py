@@ -52,7 +52,7 @@ class Summary:
         names: of all hyperparameters.
         parameters: those that took more than one value.
         best, worst: among complete trials with a finite score; `None` while there is none.
-        seconds: how long the search has run.
+        seconds: spent on training; trials that train side by side share the time.
     """
 
     name: str
@@ -173,7 +173,8 @@ def say_tried(summary: Summary) -> str:
     trials = plural(len(summary.trials), "trial")
     over = f" of {plural(len(summary.names), 'hyperparameter')}" if summary.names else ""
     folds = f", each on {summary.folds} folds" if summary.folds > 1 else ""
-    return f"{trials}{over}{folds}, in {format_seconds(summary.seconds)}."
+    time = f"; {format_seconds(summary.seconds)} of training" if summary.seconds > 0 else ""
+    return f"{trials}{over}{folds}{time}."
 
 
 def say_best(summary: Summary) -> str:

@@ -311,6 +311,7 @@
       `One line a trial${hasFolds ? ", the mean of its folds as far as all of them ran" : ""}: the better, the stronger; the best in red${hasFolds ? " with its folds as thin lines" : ""}.`,
       drawn.some((t) => t.state === "pruned") ? "Grey: cut early." : "",
       drawn.some((t) => !["complete", "pruned"].includes(t.state)) ? "Brown: failed or not done yet." : "",
+      hasFolds ? "The score takes each fold at its best epoch, so it may lie beyond the mean curve." : "",
       beyond ? "Values far outside are cut off." : "",
     ].filter(Boolean).join(" ");
     remark();
