@@ -202,12 +202,12 @@ def test_waves_of_a_size_that_fits(monkeypatch):
     x, y = table()
     model = mlp()
     monkeypatch.setattr(pool, "memory_for", lambda device: 2 * 4 * 3 * 700.0)
-    pool._turns.clear()
+    pool._chosen.clear()
     many = fit_many(model, x, y, seeds=range(10), epochs=2, batch_size=16)
     assert many.notes[0]["most"] < 8
     twin, _ = alone(model, 7, x, y, epochs=2, batch_size=16)
     assert_same(many[7].model, twin)
-    pool._turns.clear()
+    pool._chosen.clear()
 
 
 def test_a_member_that_diverges_harms_no_other():

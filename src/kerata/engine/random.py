@@ -6,6 +6,7 @@ the steps were cut into chunks. Initial weights are drawn on the host: they need
 
 import contextlib
 import random as python_random
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,10 +20,15 @@ from kerata.engine.variable import Variable
 from kerata.kernels.random import fold
 
 _stream: list[np.random.Generator] = []
+# A thread's own stream, while it works under a seed.
+_local = threading.local()
 
 
 def host_stream() -> np.random.Generator:
     """The process's stream of random numbers on the host, seeded from the system until a seed is set."""
+    own = getattr(_local, "stream", None)
+    if own is not None:
+        return own
     if not _stream:
         _stream.append(np.random.Generator(np.random.Philox()))
     return _stream[0]
@@ -48,13 +54,13 @@ def set_random_seed(seed: int) -> None:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """What is drawn outside of programs within the block comes from a seed, and the process's stream goes on after it."""
-    before = list(_stream)
-    _stream[:] = [stream_of(int(seed))]
+    """What this thread draws outside of programs within the block comes from a seed; the process's stream stays as it is."""
+    before = getattr(_local, "stream", None)
+    _local.stream = stream_of(int(seed))
     try:
         yield
     finally:
-        _stream[:] = before
+        _local.stream = before
 
 
 def stream_of(*words: int) -> np.random.Generator:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 12
 COMPANY = 4
 # Below this time a member and step, turns cannot win: a call of one alone costs more.
 CERTAIN_SECONDS = 6e-6
+# One more program is compiled only where the work is longer than its compiling.
+MEASURE_FROM = 3
 LOOK_SECONDS = 0.005
 LOOKS = 8
 MEASURED_SECONDS = 0.3
 
-_turns: dict[Any, dict[str, Any]] = {}
+_chosen: dict[Any, dict[str, Any]] = {}
 
 
 def size_for(count: int) -> int:
@@ -75,9 +78,8 @@ class Pool:
         """Trains all members; Ctrl-C stops after the epochs that are going on."""
         groups = list({id(m.group): m.group for m in self.members}.values())
         for group in groups:
-            mine = [m for m in self.members if m.group is group]
-            group.settle(mine)
-            self._choose(group, mine)
+            group.settle(self._members_of(group))
+        self._choose(groups)
         self._queue(self.members)
         threads = [threading.Thread(target=self._work, args=(self.devices[i % len(self.devices)],), name="kerata-population",
                                     daemon=True) for i in range(min(self.workers, max(1, self.left)))]  # fmt: skip
@@ -248,42 +250,62 @@ class Pool:
 
     # Side by side, or in turns
 
-    def _choose(self, group: Any, members: list[Member]) -> None:
-        """Fixes how the members of a group are trained; measured where it is not certain."""
+    def _choose(self, groups: list[Any]) -> None:
+        """Fixes how the members of each group are trained; what is compiled for it is compiled side by side."""
+        watches: dict[int, Stopwatch | None] = {}
+        with ThreadPoolExecutor(max(1, min(cores(), len(groups)))) as threads:
+            for group, watch in zip(groups, threads.map(self._look_at, groups), strict=True):
+                watches[id(group)] = watch
+        for group in groups:
+            watch = watches[id(group)]
+            if watch is not None:
+                self._measure(group, watch)
+
+    def _members_of(self, group: Any) -> list[Member]:
+        return [member for member in self.members if member.group is group]
+
+    def _look_at(self, group: Any) -> "Stopwatch | None":
+        """Finds how many members fit; returns what is to be timed, where that is needed."""
         most = MOST_SLOTS.get(jax.default_backend(), OTHER_SLOTS)
+        members = self._members_of(group)
         count = len(members)
         if self.turns is not None or count == 1:
             why = "as asked" if count > 1 else "one model"
             group.notes = {"turns": bool(self.turns) or count == 1, "most": most, "why": why}
-            return
+            return None
         slots = size_for(min(most, -(-count // self.workers)))
-        key = (group.structure, group.batch_size, group.capacity, slots, self.workers)
-        if group.structure is not None and key in _turns:
-            group.notes = dict(_turns[key])
-            return
-        if slots == 1:
-            group.notes = {"turns": True, "most": 1, "why": "one model a worker"}
-            return
+        known = _chosen.get((group.structure, group.batch_size, group.capacity, slots, self.workers))
+        if group.structure is not None and known is not None:
+            group.notes = dict(known)
+            return None
         room = memory_for(self.devices[0]) / self.workers
         most = min(most, fitting(room, members[0].state_bytes))
         slots = min(slots, most)
-        side = Stopwatch(group, members[:slots], slots, self.devices[0]) if slots > 1 else None
-        while side is not None and not side.fits(room):
+        while slots > 1:
+            watch = Stopwatch(group, members[:slots], slots, self.devices[0])
+            if watch.fits(room):
+                group.notes = {"turns": False, "most": most, "why": "small model"}
+                return watch
             most = slots = slots // 2
-            side = Stopwatch(group, members[:slots], slots, self.devices[0]) if slots > 1 else None
-        if side is None:
-            group.notes = {"turns": True, "most": 1, "why": "memory"}
-            return
+        why = "memory" if most == 1 else "one model a worker"
+        group.notes = {"turns": True, "most": 1, "why": why}
+        return None
+
+    def _measure(self, group: Any, side: "Stopwatch") -> None:
+        """Times members side by side against one alone, where the answer could be worth its cost."""
+        members, notes = self._members_of(group), group.notes
         race(side)
-        notes: dict[str, Any] = {"turns": False, "most": most, "why": "small model"}
+        steps = sum(-(-member.size // group.batch_size) * (member.epochs - member.epoch) for member in members)
         if side.best > CERTAIN_SECONDS:
-            alone = Stopwatch(group, members[:1], 1, self.devices[0])
-            race(side, alone)
-            notes.update(alone_us=alone.best * 1e6, turns=alone.best < side.best, why="measured")
+            if side.best * steps < MEASURE_FROM * group.compile_seconds:
+                notes["why"] = "little work"
+            else:
+                alone = Stopwatch(group, members[:1], 1, self.devices[0])
+                race(side, alone)
+                notes.update(alone_us=alone.best * 1e6, turns=alone.best < side.best, why="measured")
         notes["side_by_side_us"] = side.best * 1e6
-        group.notes = notes
-        if group.structure is not None:
-            _turns[key] = dict(notes)
+        if group.structure is not None and notes["why"] != "little work":
+            _chosen[group.structure, group.batch_size, group.capacity, side.slots, self.workers] = dict(notes)
 
 
 def devices() -> list[Any]:

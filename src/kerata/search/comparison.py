@@ -1,0 +1,256 @@
+"""`compare`: the same model with other optimizers, batch sizes or layers, each trained some times."""
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerata import optimizers as room
+from kerata.base.checks import check_positive_int, did_you_mean, message
+from kerata.base.registry import names
+from kerata.callbacks.monitors import Monitor
+from kerata.data.samples import Samples
+from kerata.data.sources import split_validation, standardize_source
+from kerata.diagnosis.reading import read_curves
+from kerata.models.cloning import clone_model
+from kerata.models.model import Model
+from kerata.search.cross_validation import make_folds
+from kerata.search.groups import Group, Held, key_of, plan_of
+from kerata.search.members import Member, copies_of
+from kerata.search.pool import Pool
+from kerata.search.population import way_of, weigh_members
+from kerata.search.records import Objective
+from kerata.search.starts import Start
+
+PLAIN = ("sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "adamax", "nadam", "radam", "ftrl", "lion", "lamb",
+         "adafactor", "muon")  # fmt: skip
+
+
+class Comparison:
+    """What `compare` returns: the variants, the best first.
+
+    Attributes:
+        names: the variants in the order of their scores.
+        scores: for each variant one number a run (a seed, or a fold): the objective in its best epoch.
+        histories: for each variant the curves of its runs.
+        failed: variants of which a run diverged, with the reason.
+        objective: what was compared.
+        seconds: the time of the whole call.
+    """
+
+    def __init__(self, runs: dict[str, list[Member]], objective: Objective, seconds: float):
+        self.objective, self.seconds, self._runs = objective, seconds, runs
+        self.failed = {}
+        for name, members in runs.items():
+            if bad := sum(m.bad_step >= 0 or not m.best_epoch for m in members):
+                self.failed[name] = f"the loss became NaN or infinite in {bad} of {len(members)} runs"
+        good = {name: members for name, members in runs.items() if name not in self.failed}
+        self.scores = {name: np.array([m.best_value for m in members]) for name, members in good.items()}
+        sign = -1 if objective.direction == "max" else 1
+        self.names = sorted(self.scores, key=lambda name: sign * self.scores[name].mean())
+        self.histories = {name: [m.history.history for m in members] for name, members in runs.items()}
+        self.ways = {name: way_of(members[0].group.notes) for name, members in runs.items()}
+
+    @property
+    def best(self) -> str:
+        """The name of the best variant."""
+        if not self.names:
+            raise ValueError(message("compare", "every variant failed", self.failed))
+        return self.names[0]
+
+    def table(self) -> Any:
+        """A pandas frame with a row a variant: mean and deviation of the score, best epoch, a reading of the curves."""
+        import pandas as pd
+
+        rows = []
+        for name in [*self.names, *self.failed]:
+            members = self._runs[name]
+            row = {"variant": name, self.objective.name: np.nan, "std": np.nan, "runs": len(members), "best_epoch": np.nan}
+            if name in self.scores:
+                row |= {self.objective.name: self.scores[name].mean(), "std": self.scores[name].std(),
+                        "best_epoch": np.median([m.best_epoch for m in members])}  # fmt: skip
+            row["reading"] = self.failed.get(name) or read_curves(mean_curves(self.histories[name])).sentence
+            rows.append(row)
+        return pd.DataFrame(rows).set_index("variant")
+
+    def __repr__(self) -> str:
+        lines = [f"{name:<20} {self.scores[name].mean():.4f} ± {self.scores[name].std():.4f}" for name in self.names]
+        lines += [f"{name:<20} {reason}" for name, reason in self.failed.items()]
+        return "\n".join([f"{self.objective.name} of {len(self._runs)} variants in {self.seconds:.2f} s", *lines])
+
+    def plot(self, path: Any = None) -> Any:
+        """Draws the scores and the mean curves; returns the matplotlib figure."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(10.4, 0.8 + max(3.2, 0.32 * len(self.names))), dpi=120, layout="constrained")
+        left, right = figure.subplots(1, 2)
+        order = self.names[::-1]
+        left.errorbar([self.scores[n].mean() for n in order], range(len(order)), xerr=[self.scores[n].std() for n in order],
+                      fmt="o", color="#1f6fb4", ecolor="#7a7a7a", capsize=3, markersize=5)  # fmt: skip
+        left.set_yticks(range(len(order)), order)
+        left.set_xlabel(self.objective.name.replace("_", " "))
+        for place, name in enumerate(self.names):
+            curve = mean_curves(self.histories[name])[self.objective.name]
+            strong = place < 5
+            right.plot(range(1, len(curve) + 1), curve, color=f"C{place}" if strong else "#cccccc", zorder=-place,
+                       linewidth=1.6 if strong else 1, label=name if strong else None)  # fmt: skip
+        right.set_xlabel("epoch")
+        right.set_title(self.objective.name.replace("_", " "), fontsize=10)
+        right.legend(frameon=False, fontsize=8)
+        for axis in (left, right):
+            axis.grid(alpha=0.25)
+            axis.spines[["top", "right"]].set_visible(False)
+        if path is not None:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path)
+        return figure
+
+
+def mean_curves(histories: list[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """The mean over some runs, as far as the shortest goes."""
+    return {name: [float(np.mean(values)) for values in zip(*(h[name] for h in histories))] for name in histories[0]}
+
+
+def compare(model: Any, x: Any, y: Any = None, *, optimizers: Any = None, batch_sizes: Sequence[int] | None = None,
+            variants: dict[str, Callable[[], Model]] | Sequence[Callable[[], Model]] | None = None, repeats: int = 3,
+            objective: str | None = None, direction: str | None = None, epochs: int = 10, batch_size: int | None = None,
+            validation_split: float = 0.2, validation_data: Any = None, cv: Any = None, callbacks: Any = None,
+            class_weight: Any = None, sample_weight: Any = None, seed: int = 0, verbose: Any = 0) -> Comparison:  # fmt: skip
+    """Trains variants of a model side by side, each some times, and ranks them.
+
+    Run i of every variant has the same seed, samples and order, so the variants differ in nothing but what is compared.
+
+    Args:
+        model: a compiled model; `None` where `variants` are given.
+        x, y: arrays, as in `fit`.
+        optimizers: names, optimizers, or a dict of such; `"all"` for all that there are.
+        batch_sizes: batch sizes.
+        variants: functions without arguments that build compiled models, as a list or a dict: where to put dropout, say.
+        repeats: runs of each variant, with seeds of their own; with `cv` each fold is a run, and it repeats the splits.
+        objective: the measure, by default `"val_loss"`.
+        direction: "max" or "min", by default as the measure is known.
+        epochs, batch_size, class_weight, sample_weight: as in `fit`.
+        validation_split, validation_data: what the objective is measured on, without `cv`.
+        cv: as in `cross_validate`.
+        callbacks: as in `fit_many`.
+        seed: of the first run.
+        verbose: 1 prints the result.
+
+    >>> import kerata, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    >>> model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> result = kerata.search.compare(model, x, x.sum(1), optimizers=["sgd", "adadelta"], repeats=2, epochs=5)
+    >>> result.best
+    'sgd'
+    """
+    began = time.perf_counter()
+    repeats = int(check_positive_int("compare", "repeats", repeats) or 1)
+    epochs = int(check_positive_int("compare", "epochs", epochs) or 1)
+    made = make_variants(model, optimizers, batch_sizes, variants, batch_size or 32)
+    samples = standardize_source(x, y, sample_weight, owner="compare")
+    if not isinstance(samples, Samples):
+        raise TypeError(message("compare", "data must be arrays", {"x": type(x).__name__}))
+    held = None
+    if cv is not None:
+        folds: list[Any] = list(make_folds(samples, cv, repeats, seed=seed))
+    else:
+        folds = [(None, None)] * repeats
+        if validation_data is not None:
+            held = standardize_source(*validation_data, owner="validation_data")
+        elif validation_split:
+            samples, held = split_validation(samples, validation_split, "compare")
+    runs: dict[str, list[Member]] = {}
+    groups: dict[Any, Group] = {}
+    places: dict[int, tuple[Held, Held | None]] = {}
+    for name, (each, size) in made.items():
+        data, held_data = places.setdefault(size, (Held(samples), None if held is None else Held(held)))  # type: ignore[arg-type]
+        each._prepare(samples.slice(0, min(size, samples.size)).tree, "fit", samples if not runs else None)
+        group = groups.setdefault((size, key_of(each)), Group(each, data, held_data, size, True))
+        start = Start(group, each, samples.x)
+        numbers = plan_of(each).hypers.vector()
+        runs[name] = [Member(i, group, numbers.copy(), functools.partial(start.state, seed + i, rows), seed + i, rows, out,
+                             copies_of(callbacks, i), epochs) for i, (rows, out) in enumerate(folds)]  # fmt: skip
+    every = [member for members in runs.values() for member in members]
+    watch = objective_of(objective, direction, every[0].group, cv is not None or held is not None)
+    weigh_members(every, samples, class_weight)
+    Pool(every, drop_bad=True, watch=watch).run()
+    result = Comparison(runs, watch, time.perf_counter() - began)
+    for member in every:
+        member.state = member.best = None
+    if verbose and verbose != "auto":
+        print(result)
+    return result
+
+
+def make_variants(model: Any, optimizers: Any, batch_sizes: Any, variants: Any,
+                  batch_size: int) -> dict[str, tuple[Model, int]]:  # fmt: skip
+    """(model, batch size) of each variant by name."""
+    given = {"optimizers": optimizers, "batch_sizes": batch_sizes, "variants": variants}
+    said = [name for name, value in given.items() if value is not None]
+    if len(said) != 1:
+        raise ValueError(message("compare", "one of optimizers, batch_sizes and variants is compared at a time",
+                                 {"given": said}))
+    if variants is not None:
+        if not isinstance(variants, dict):
+            variants = {getattr(make, "__name__", f"variant {i}"): make for i, make in enumerate(variants)}
+        built: dict[str, tuple[Model, int]] = {}
+        for name, make in variants.items():
+            each = make if isinstance(make, Model) or not callable(make) else make()
+            if not isinstance(each, Model):
+                raise TypeError(message("compare", "a variant must be a function that builds a compiled model", {name: each}))
+            each._check_compiled("compare")
+            built[str(name)] = (each, batch_size)
+        return built
+    if not isinstance(model, Model):
+        raise TypeError(message("compare", "a compiled model is needed", {"model": model}))
+    arguments = model._check_compiled("compare")
+    if batch_sizes is not None:
+        sizes = [int(check_positive_int("compare", "batch_sizes", size) or 1) for size in batch_sizes]
+        return {str(size): (model if not i else recompiled(model, model.optimizer, arguments), size)
+                for i, size in enumerate(sizes)}  # fmt: skip
+    if isinstance(optimizers, str):
+        optimizers = list(PLAIN) if optimizers == "all" else [optimizers]
+    if not isinstance(optimizers, dict):
+        named = [each if isinstance(each, str) else getattr(each, "name", type(each).__name__) for each in optimizers]
+        optimizers = dict(zip(named, optimizers, strict=True))
+    found = {}
+    for name, each in optimizers.items():
+        if isinstance(each, str) and each.lower() not in {known.lower() for known in names("optimizers")}:
+            raise ValueError(message("compare", "there is no such optimizer", {"optimizer": each},
+                                     did_you_mean(each, names("optimizers"))))
+        found[name] = (recompiled(model, each, arguments), batch_size)
+    return found
+
+
+def recompiled(model: Model, optimizer: Any, arguments: dict[str, Any]) -> Model:
+    """A copy of a model with the same weights and another optimizer."""
+    twin = clone_model(model)
+    for old, new in zip(model.variables, twin.variables, strict=True):
+        if old.assigned:
+            new.assign(old.numpy())
+    fresh = room.get(optimizer)
+    if fresh is model.optimizer:
+        fresh = type(fresh).from_config(fresh.get_config())
+    twin.compile(**{**arguments, "optimizer": fresh})
+    return twin
+
+
+def objective_of(name: str | None, direction: str | None, group: Group, validates: bool) -> Objective:
+    """What is compared, with its direction."""
+    known = [*group.train_names, *(group.test_names if validates else [])]
+    name = name or ("val_loss" if validates else "loss")
+    if name not in known:
+        raise ValueError(message("search", "the objective is not among the measures", {"objective": name},
+                                 did_you_mean(name, known)))
+    if direction not in (None, "min", "max"):
+        raise ValueError(message("search", '`direction` must be "min" or "max"', {"direction": direction}))
+    if direction is None:
+        watch = Monitor()
+        watch.take_monitor(name, "auto")
+        watch.set_model(group.model)
+        direction = "max" if watch.rising else "min"
+    return Objective(name, direction)
