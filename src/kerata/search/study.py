@@ -537,7 +537,8 @@ def make_shelf(database: Database, folder: Any) -> Shelf:
     if folder is not None:
         return Shelf(Path(folder), None)
     if database.path is not None:
-        return Shelf(database.path.parent / f"{database.path.stem}-{database.name}.models", database.path.parent)
+        stem = database.path.stem if database.path.stem == database.name else f"{database.path.stem}-{database.name}"
+        return Shelf(database.path.parent / f"{stem}.models", database.path.parent)
     return MemoryShelf() if database.url.get_backend_name() == "sqlite" else Shelf(Path(f"{database.name}.models"), None)
 
 
