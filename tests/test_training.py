@@ -13,6 +13,7 @@ import pytest
 
 import kerata
 from kerata.engine import call_pure, program, state_of
+from kerata.models.runs import Run
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((70, 6), np.float32)
@@ -197,6 +198,50 @@ def test_a_fresh_model_of_the_same_structure_runs_the_same_program():
     before = dict(program.counts)
     small(kerata.layers.BatchNormalization()).fit(X, Y, epochs=1, verbose=0, validation_split=0.2)
     assert program.counts == before
+
+
+def count_calls(monkeypatch, model, **options):
+    """How many programs a fit calls."""
+    calls, advance = [], Run.advance
+    monkeypatch.setattr(Run, "advance", lambda self, *args: calls.append(1) or advance(self, *args))
+    model.fit(X, Y, epochs=6, batch_size=10, verbose=0, **options)
+    monkeypatch.undo()
+    return len(calls)
+
+
+def test_the_first_fit_of_a_fresh_model_of_a_known_structure_costs_what_a_later_one_does(monkeypatch):
+    for _ in range(2):
+        small(kerata.layers.ReLU(0.37), metrics=["mae"]).fit(X, Y, epochs=6, batch_size=10, verbose=0)
+    model, traced = small(kerata.layers.ReLU(0.37), metrics=["mae"]), []
+    monkeypatch.setattr(jax, "eval_shape", lambda *args, **kwargs: traced.append(args))
+    assert count_calls(monkeypatch, model) == 1 and not traced
+    assert list(model.history.history) == ["loss", "mae"]
+
+
+def test_measures_of_models_that_share_a_structure_keep_their_own_names():
+    for name in ("first", "second"):
+        model = small(metrics=[kerata.metrics.MeanSquaredError(name=name)])
+        assert set(model.fit(X, Y, epochs=1, verbose=0).history) == {"loss", name}
+
+
+def test_asking_for_the_metrics_leaves_new_weights_on_the_host():
+    model = small()
+    assert model.metrics == []
+    assert all(isinstance(v.peek(), np.ndarray) for v in model.variables)
+
+
+def test_new_weights_on_the_host_survive_a_program_that_takes_memory_over():
+    model = small()
+    before = [v.peek() for v in model.variables]
+    copies = [a.copy() for a in before]
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert weights_equal(before, copies) and not weights_equal(model.get_weights(), copies)
+
+
+def test_data_of_another_type_is_not_mistaken_for_what_was_there():
+    model = small()
+    for kind in ("float32", "int8", "float32"):
+        model.fit((10 * X).astype(kind), Y, epochs=1, verbose=0)
 
 
 def test_models_that_differ_do_not_share_a_program():

@@ -39,7 +39,9 @@ class _Recent(OrderedDict):
 
 _by_structure = _Recent()
 _by_text = _Recent()
+_facts = _Recent()
 _lock = threading.RLock()
+_compiling: dict[bytes, threading.Lock] = {}
 counts = {"traced": 0, "compiled": 0}
 
 
@@ -48,6 +50,23 @@ def forget_programs() -> None:
     with _lock:
         _by_structure.clear()
         _by_text.clear()
+        _facts.clear()
+
+
+def facts_of(structure: Hashable | None, *more: Hashable) -> dict[Any, Any]:
+    """What is found out about the programs of a structure, in a dict that all models of that structure share.
+
+    Only what follows from the structure, or does no harm where it is a little off (how long a batch takes), may go in: no
+    names. Where the structure is not known, the dict is new.
+    """
+    if structure is None:
+        return {}
+    with _lock:
+        found = _facts.find((structure, *more))
+        if found is None:
+            found = {}
+            _facts.keep((structure, *more), found)
+        return found
 
 
 def signature_of(tree: Any) -> Hashable:
@@ -86,22 +105,34 @@ def obtain(
         specs = [spec_of(arg, weak=position in weak) for position, arg in enumerate(args)]
         counts["traced"] += 1
         lowered = jax.jit(make(), donate_argnums=donate, keep_unused=True).lower(*specs)
-        program = _find_by_text(name, lowered)
+    # Others may trace and look up while this one is compiled.
+    program = _find_by_text(name, lowered)
+    with _lock:
         if structure is not None:
             _by_structure.keep(key, program)
-        return program
+    return program
 
 
 def _find_by_text(name: str, lowered: Any) -> Any:
     shapes = f"{name}|{lowered.in_tree}|{lowered.out_tree}|"
     digest = hashlib.sha256((shapes + lowered.as_text()).encode()).digest()
-    program = _by_text.find(digest)
-    if program is None:
-        counts["compiled"] += 1
-        use_program_cache()
-        program = lowered.compile(compiler_options=compiler_options(jax.default_backend()))
-        _by_text.keep(digest, program)
-    return program
+    with _lock:
+        program = _by_text.find(digest)
+        # Of two that want the same program, one compiles it and the other waits.
+        turn = None if program is not None else _compiling.setdefault(digest, threading.Lock())
+    if turn is None:
+        return program
+    with turn:
+        with _lock:
+            program = _by_text.find(digest)
+        if program is None:
+            use_program_cache()
+            program = lowered.compile(compiler_options=compiler_options(jax.default_backend()))
+        with _lock:
+            counts["compiled"] += digest not in _by_text
+            _by_text.keep(digest, program)
+            _compiling.pop(digest, None)
+        return program
 
 
 def place(tree: Any) -> Any:

@@ -29,22 +29,40 @@ IGNORED = frozenset({
 IGNORED_OF_MODELS = IGNORED | {"loss"}
 
 
+PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
+
+
 class Opaque(Exception):
     """The structure holds a user's own code."""
 
 
-def structure_of(*things: Any) -> Hashable | None:
+class Structure:
+    """Nested tuples that are hashed once: every table of programs and plans is asked by them."""
+
+    __slots__ = ("hash", "parts")
+
+    def __init__(self, parts: tuple[Hashable, ...]):
+        self.parts, self.hash = parts, hash(parts)
+
+    def __hash__(self) -> int:
+        return self.hash
+
+    def __eq__(self, other: Any) -> bool:
+        return self is other or (isinstance(other, Structure) and self.hash == other.hash and self.parts == other.parts)
+
+
+def structure_of(*things: Any) -> Structure | None:
     """A hashable value for the structure of some objects, or `None` where a user's own code is part of it."""
     try:
         seen: dict[int, int] = {}
         globals_ = (config.floatx(), config.epsilon(), config.image_data_format(), jax.default_backend())
-        return (globals_, *(_read(thing, seen) for thing in things))
+        return Structure((globals_, *[_read(thing, seen) for thing in things]))
     except Opaque:
         return None
 
 
 def _read(value: Any, seen: dict[int, int]) -> Hashable:
-    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, np.dtype, np.generic)):
+    if type(value) in PLAIN or isinstance(value, (int, float, complex, str, bytes, np.dtype, np.generic)):
         return (type(value).__name__, value)
     if isinstance(value, (list, tuple)):
         return (type(value).__name__, *[_read(item, seen) for item in value])

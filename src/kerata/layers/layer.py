@@ -483,7 +483,9 @@ class Layer(Module):
     @property
     def metrics(self) -> list[Any]:
         """The metrics that this layer and those below hold."""
-        found = {id(p): p for layer in self._flatten_layers() for _, p in parts(layer) if hasattr(p, "update_state")}
+        # Variables answer for what their arrays have, and would be put on the device by the question.
+        found = {id(p): p for layer in self._flatten_layers() for _, p in parts(layer)
+                 if not isinstance(p, Variable) and hasattr(p, "update_state")}  # fmt: skip
         return list(found.values())
 
     @property

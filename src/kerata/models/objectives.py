@@ -248,6 +248,11 @@ class CompiledMetrics(Module):
                 weight = mark_padding(valid) if weight is None else multiply_weights(jnp.asarray(weight), valid)
             update_metric(measure.metric, target, predictions[measure.place], weight)
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the measures in logs."""
+        return [measure.name for measure in self.measures]
+
     def results(self) -> dict[str, Any]:
         """The measures so far, by their names in logs."""
         return {measure.name: measure.metric.result() for measure in self.measures}

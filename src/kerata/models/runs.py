@@ -81,10 +81,12 @@ class Run:
         self.custom_logs: dict[str, Any] | None = None
         self.ended = False
         self.out: dict[str, Any] = {}
+        # How long a batch takes is known of the first model of a structure on, so a fresh one starts at full length.
+        self.pace_key = ("pace", mode, getattr(feed, "batch_size", None))
 
     def room(self, epochs: int) -> int:
         """How many whole epochs to run in one call, where nobody looks in between; 1 until the pace is known."""
-        per_batch = self.programs.get("pace")
+        per_batch = self.plan.facts.get(self.pace_key)
         if not isinstance(self.feed, DeviceFeed) or not self.feed.is_whole or per_batch is None or self.plan.is_custom:
             return 1
         if not self.plan.result_names() or not all(self.plan.is_number):
@@ -109,7 +111,7 @@ class Run:
         """Runs one epoch; returns its measures. `last` is the end of the run, up to which orders may be made ahead."""
         batchwise = callbacks.needs_batches(self.mode)
         pace = Pace(LOOK_SECONDS if callbacks.needs_progress else LONGEST_SECONDS)
-        pace.per_batch = self.programs.get("pace")
+        pace.per_batch = self.plan.facts.get(self.pace_key)
         begin = getattr(callbacks, f"on_{self.mode}_batch_begin")
         end = getattr(callbacks, f"on_{self.mode}_batch_end")
         done, fresh, out = 0, True, None
@@ -127,7 +129,7 @@ class Run:
                 count = 1 if batchwise else pace.batches(chunk.count - position)
                 began, known = time.perf_counter(), len(self.programs)
                 out = self.advance(chunk, position, position + count, fresh)
-                if count < chunk.count or watching:
+                if count < chunk.count or watching or pace.per_batch is None:
                     jax.block_until_ready(out)
                     if len(self.programs) == known:
                         pace.learn(count, time.perf_counter() - began)
@@ -140,7 +142,8 @@ class Run:
                     break
             if self.mode == "train" and self.plan.model.stop_training and batchwise:
                 break
-        self.programs["pace"] = pace.per_batch
+        if pace.per_batch is not None:
+            self.plan.facts[self.pace_key] = pace.per_batch
         self.done = done
         if out is None:
             if not self.out:
@@ -190,8 +193,7 @@ class Run:
         return self.custom_logs
 
     def _program(self, chunk: Chunk, args: tuple) -> Any:
-        shapes = tuple(leaf.shape for leaf in jax.tree.leaves(chunk.feed))
-        key = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, shapes)
+        key = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, program.signature_of(chunk.feed))
         found = self.programs.get(key)
         if found is None:
             plan = self.plan

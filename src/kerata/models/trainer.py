@@ -20,6 +20,7 @@ from kerata.data.sources import (
     standardize_source,
     standardize_training,
 )
+from kerata.engine.program import facts_of
 from kerata.engine.random import make_key, stream_of
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
@@ -163,17 +164,22 @@ class Trainer:
 
     def _plan(self, training: bool) -> tuple[Plan, Any, dict[Any, Any]]:
         """The functions of a run, their structure, and the programs found for it so far."""
-        if training:
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+        trainable = self.trainable_variables  # type: ignore[attr-defined]
         parts = (self, self.optimizer) if training else (self,)
         structure = structure_of(*parts, self._objective, self._measures)
-        flags = tuple(id(v) for v in self.trainable_variables)  # type: ignore[attr-defined]
-        key = (training, structure, flags)
-        if key not in self._plans:
+        key = (training, structure, tuple(map(id, trainable)))
+        found = self._plans.get(key)
+        if found is None:
             if len(self._plans) > 8:
                 self._plans.clear()
-            self._plans[key] = (Plan(self, training), structure, {})
-        return self._plans[key]
+            # Which variables are trained is part of the structure.
+            facts = facts_of(structure, training)
+            # The same object for all models, because looking it up then takes no comparison.
+            structure = facts.setdefault("structure", structure)
+            self._plans[key] = found = (Plan(self, training, facts, trainable), structure, {})
+        elif training and not same(self.optimizer.optimizer_state.parameters, trainable):
+            self.optimizer.build(trainable)
+        return found
 
     def _exact(self, training: bool) -> bool:
         """Whether the last, smaller batch needs a program of its own size."""
@@ -294,7 +300,7 @@ class Trainer:
                 if self.stop_training or run.ended:
                     break
             if self.optimizer is not None and epochs > initial_epoch:
-                self.optimizer.finalize_variable_values(self.trainable_variables)  # type: ignore[attr-defined]
+                self.optimizer.finalize_variable_values(run.plan.trainable)
         finally:
             # Also where an epoch was interrupted: callbacks close their files, and the weights are those of the last step.
             callbacks.on_train_end(logs)
@@ -399,6 +405,11 @@ class _QuietProgress(CallbackList):
     @property
     def needs_progress(self) -> bool:
         return False
+
+
+def same(first: list[Any], second: list[Any]) -> bool:
+    """Whether two lists hold the same objects."""
+    return len(first) == len(second) and all(a is b for a, b in zip(first, second, strict=True))
 
 
 def is_due(epoch: int, freq: Any) -> bool:

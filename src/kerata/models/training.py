@@ -51,16 +51,20 @@ class Plan:
     Args:
         model: a built and compiled model.
         training: whether weights are to be updated.
+        facts: what is known of models with the same structure, and is noted for them; see `engine.program.facts_of`.
+        trainable: the model's trainable variables, where they are at hand.
     """
 
-    def __init__(self, model: Any, training: bool):
-        self.model, self.training = model, training
-        self.trainable: list[Variable] = model.trainable_variables
+    def __init__(self, model: Any, training: bool, facts: dict[Any, Any] | None = None,
+                 trainable: list[Variable] | None = None):  # fmt: skip
+        self.model, self.training, self.facts = model, training, {} if facts is None else facts
+        self.trainable: list[Variable] = model.trainable_variables if trainable is None else trainable
         ids = {id(v) for v in self.trainable}
         self.others: list[Variable] = [v for v in model.variables if id(v) not in ids]
         self.objective, self.measures = model._objective, model._measures
         self.trackers = model._trackers
-        self.metrics = list({id(m): m for m in (*self.trackers, *self.measures.metrics, *model._own_metrics())}.values())
+        self.own_metrics: list[Any] = model._own_metrics()
+        self.metrics = list({id(m): m for m in (*self.trackers, *self.measures.metrics, *self.own_metrics)}.values())
         self.metric_variables = list({id(v): v for m in self.metrics for v in m.variables}.values())
         self.optimizer: Any = model.optimizer if training else None
         self.slots: list[Variable] = []
@@ -221,6 +225,10 @@ class Plan:
         """The names of what `results` returns; logs of a user's own step have the names that it gave."""
         if self.is_custom or self.log_names:
             return self.log_names
+        if "is_number" in self.facts and not self.own_metrics:
+            self.is_number = self.facts["is_number"]
+            self.log_names = list(dict.fromkeys([*[t.name for t in self.trackers], *self.measures.names]))
+            return self.log_names
         names: list[str] = []
 
         def look(values: list[Any]) -> list[Any]:
@@ -230,7 +238,7 @@ class Plan:
             return [jnp.asarray(value) for _, value in found]
 
         specs = jax.eval_shape(look, [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in self.metric_variables])
-        self.is_number = [spec.ndim == 0 for spec in specs]
+        self.is_number = self.facts["is_number"] = [spec.ndim == 0 for spec in specs]
         self.log_names = names
         return names
 
@@ -253,7 +261,7 @@ class Plan:
         for tracker in self.trackers:
             found[tracker.name] = tracker.result()
         found.update(self.measures.results())
-        for metric in self.model._own_metrics():
+        for metric in self.own_metrics:
             result = metric.result()
             found.update(result if isinstance(result, dict) else {metric.name: result})
         return list(found.items())
@@ -293,15 +301,13 @@ def overrides(model: Any, name: str) -> bool:
 
 
 def own_arrays(variables: list[Variable]) -> list[Any]:
-    """The arrays of variables for a program that takes their memory over: copied where someone may hold them."""
-    hosts = [i for i, v in enumerate(variables) if isinstance(v.peek(), np.ndarray)]
+    """The arrays of variables for a program that takes their memory over: copied where someone may hold them.
+
+    Arrays of the host go as they are: a program copies them to the device when it is called, sooner than we could.
+    """
     arrays = [v.peek() for v in variables]
-    if hosts:
-        for index, value in zip(hosts, jax.device_put([arrays[i] for i in hosts]), strict=True):
-            arrays[index] = value
-    taken = set(hosts)
     for index, variable in enumerate(variables):
-        if variable.exposed and index not in taken:
+        if variable.exposed and not isinstance(arrays[index], np.ndarray):
             arrays[index] = jnp.copy(arrays[index])
     return arrays
 

@@ -316,8 +316,11 @@ class Optimizer(Stepwise):
 
     def _slots_for(self, variables: Sequence[Variable]) -> list[Variable]:
         initial: dict[Key, Any] = {}
+        if not self.optimizer_state.built:
+            # Nothing is there yet, so that the first values tell the keys as well.
+            initial = self._initial(variables, [np.asarray(v.peek()) for v in variables])
         found = []
-        for key in self._keys(variables):
+        for key in self._keys(variables, initial):
             slot = self._iterations if key == ITERATIONS else self.optimizer_state.find(key)
             if slot is None:
                 initial = initial or self._initial(variables, [np.asarray(v.peek()) for v in variables])
@@ -326,8 +329,8 @@ class Optimizer(Stepwise):
             found.append(slot)
         return found
 
-    def _keys(self, variables: Sequence[Variable]) -> list[Key]:
-        keys = self._initial(variables, [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables])
+    def _keys(self, variables: Sequence[Variable], initial: dict[Key, Any] | None = None) -> list[Key]:
+        keys = initial or self._initial(variables, [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables])
         return [ITERATIONS, *arrange(list(keys), variables, (("average",), ("gradient_accumulator",), *self.slots))]
 
     def _initial(self, variables: Sequence[Variable], values: Sequence[Any]) -> dict[Key, Any]:
