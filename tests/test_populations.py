@@ -1,5 +1,9 @@
 """Populations: member i ends where it would have ended alone."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -263,3 +267,42 @@ def test_bad_input_is_refused_before_anything_is_compiled(case):
     with pytest.raises((ValueError, TypeError), match=words):
         run()
     assert program.counts == before
+
+
+def test_names_of_numbers():
+    inputs = kerata.Input((6, 1), name="x")
+    hidden = layers.Dense(2, kernel_regularizer="l2", activity_regularizer="l1", name="d")(inputs)
+    hidden = layers.LSTM(3, dropout=0.1, name="r")(layers.GaussianNoise(0.1, name="n")(hidden))
+    model = kerata.Model(inputs, {"a": layers.Dense(1, name="a")(hidden), "b": layers.Dense(1, name="b")(hidden)})
+    model.compile("adam", {"a": kerata.losses.Huber(), "b": "mse"}, loss_weights={"a": 0.5, "b": 1.0})
+    x = np.zeros((4, 6, 1), "float32")
+    names = hyperparameters(model, x, {"a": x[:, 0], "b": x[:, 0]})
+    assert {"d/kernel/l2", "d/l1", "n/stddev", "r/dropout", "loss/a/delta", "loss/a/weight", "loss/b/weight",
+            "optimizer/learning_rate", "optimizer/beta_1"} <= set(names)  # fmt: skip
+    assert all(np.isfinite(value) for value in names.values())
+
+
+SHARDED = """
+import jax, numpy, kerata
+from kerata.search import fit_many, shards
+seen, begin = set(), shards.Shard.__init__
+def note(self, group, slots, own, device, *rest):
+    begin(self, group, slots, own, device, *rest)
+    seen.add(str(device))
+shards.Shard.__init__ = note
+model = kerata.Sequential([kerata.Input((6,)), kerata.layers.Dense(3), kerata.layers.Dense(1)])
+model.compile("adam", "mse")
+x = numpy.random.default_rng(0).normal(size=(40, 6)).astype("float32")
+many = fit_many(model, x, x.sum(1), seeds=range(8), epochs=2, turns=False)
+kerata.utils.set_random_seed(6)
+twin = kerata.models.clone_model(model)
+twin.fit(x, x.sum(1), epochs=2, seed=6, verbose=0)
+worst = max(abs(a - b).max() for a, b in zip(twin.get_weights(), many[6].model.get_weights()))
+print(len(jax.devices()), len(seen), worst < 1e-5)
+"""
+
+
+def test_every_device_trains_its_share():
+    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    run = subprocess.run([sys.executable, "-c", SHARDED], env=environment, capture_output=True, text=True)
+    assert run.stdout.split() == ["2", "2", "True"], run.stderr

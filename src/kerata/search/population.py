@@ -101,11 +101,15 @@ class Population(Sequence):
         return f"<Population of {len(self)}, {self.seconds:.2f} s>"
 
 
-def hyperparameters(model: Model) -> dict[str, float]:
+def hyperparameters(model: Model, x: Any = None, y: Any = None) -> dict[str, float]:
     """The numbers of a compiled model that `fit_many` can vary, by name.
 
-    Names are the layer's and the attribute's, `"dropout/rate"`, `"dense/kernel/regularizer/l2"`, and for the optimizer and the
-    losses `"optimizer/learning_rate"`, `"loss/label_smoothing"`. The last part alone will do where it is the only one.
+    Names are the layer's and the attribute's, `"dropout/rate"`, `"dense/kernel/l2"`, and for the optimizer and the loss
+    `"optimizer/learning_rate"`, `"loss/label_smoothing"`. The last part alone will do where it is the only one.
+
+    Args:
+        model: the model.
+        x, y: some data; without it, a model that was not trained yet does not list the numbers of its loss.
 
     >>> import kerata
     >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dropout(0.5, name="drop"), kerata.layers.Dense(1)])
@@ -113,25 +117,38 @@ def hyperparameters(model: Model) -> dict[str, float]:
     >>> {name: value for name, value in kerata.search.hyperparameters(model).items() if name.startswith("drop")}
     {'drop/rate': 0.5}
     """
+    if x is not None:
+        model._prepare(standardize_source(x, y, owner="hyperparameters").tree, "fit")  # type: ignore[union-attr]
     table = name_hypers(Hypers(("", model), ("loss", model._objective), ("optimizer", model.optimizer)), model)
     return {name: float(owner.__dict__[attribute]) for name, (owner, attribute) in table.items()}
 
 
 def name_hypers(hypers: Hypers, model: Model) -> dict[str, tuple[Any, str]]:
     """What people call each hyperparameter, and where it is kept."""
-    found: dict[str, tuple[Any, str]] = {}
-    layers = {id(layer): layer.name for layer in model._flatten_layers()}
-    homes: dict[int, str] = {}
+    homes: dict[int, str] = {v: name for v, name in term_names(model._objective)}
+    homes |= {id(v.regularizer): v.path for v in model.weights if v.regularizer is not None}
     for layer in model._flatten_layers():
+        homes.setdefault(id(layer), layer.name)
         for attribute, below in vars(layer).items():
             if hasattr(below, "_hyperparameters") and attribute not in layer._untracked:
+                # What belongs to a cell, people look for at the layer around it.
                 homes.setdefault(id(below), layer.name)
-    weights = {id(v.regularizer): v.path for v in model.weights if v.regularizer is not None}
+    for layer in model._flatten_layers():
+        if (cell := getattr(layer, "cell", None)) is not None:
+            homes[id(cell)] = layer.name
+    found: dict[str, tuple[Any, str]] = {}
     for (owner, attribute), path in zip(hypers.owners, hypers.paths, strict=True):
-        home = layers.get(id(owner)) or weights.get(id(owner)) or homes.get(id(owner))
+        home = homes.get(id(owner))
         name = f"{home}/{attribute}" if home else path.replace("/_", "/")
         found[name if name not in found else path] = (owner, attribute)
     return found
+
+
+def term_names(objective: Any) -> list[tuple[int, str]]:
+    """(identity, name) of the parts of a compiled loss: "loss", or "loss/a" for the output "a" of several."""
+    terms = getattr(objective, "terms", ())
+    names = [f"loss/{term.name}" if len(terms) > 1 else "loss" for term in terms]
+    return [(id(part), name) for term, name in zip(terms, names, strict=True) for part in (term, term.loss)]
 
 
 def find_number(name: str, known: dict[str, Any]) -> str:
