@@ -27,7 +27,7 @@ COMPANY = 4
 # Below this time a member and step, turns cannot win: a call of one alone costs more.
 CERTAIN_SECONDS = 6e-6
 # One more program is compiled only where the work is longer than its compiling.
-MEASURE_FROM = 3
+MEASURE_FROM = 1
 LOOK_SECONDS = 0.005
 LOOKS = 8
 MEASURED_SECONDS = 0.3

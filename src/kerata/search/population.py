@@ -125,7 +125,7 @@ def hyperparameters(model: Model, x: Any = None, y: Any = None) -> dict[str, flo
 
 def name_hypers(hypers: Hypers, model: Model) -> dict[str, tuple[Any, str]]:
     """What people call each hyperparameter, and where it is kept."""
-    homes: dict[int, str] = {v: name for v, name in term_names(model._objective)}
+    homes: dict[int, str] = dict(term_names(model._objective))
     homes |= {id(v.regularizer): v.path for v in model.weights if v.regularizer is not None}
     for layer in model._flatten_layers():
         homes.setdefault(id(layer), layer.name)
