@@ -250,6 +250,7 @@ BAD = {
     "no number": (lambda: fit_many(mlp(), X, Y), "number of members"),
     "two numbers": (lambda: fit_many(mlp(), X, Y, copies=2, seeds=[1, 2, 3]), "same number of members"),
     "unknown number": (lambda: fit_many(mlp(), X, Y, vary={"lerning_rate": [1, 2]}), "Did you mean 'optimizer/learning_rate'"),
+    "absent number": (lambda: fit_many(mlp(), X, Y, vary={"clipnorm": [1, 2]}), "absent in the model"),
     "out of range": (lambda: fit_many(mlp(), X, Y, vary={"drop/rate": [0.1, 2.0]}), "rate"),
     "rows outside": (lambda: fit_many(mlp(), X, Y, rows=[[0, 1], [2, 470]]), r"rows\[1\]"),
     "generator": (lambda: fit_many(mlp(), iter([(X, Y)]), copies=2), "arrays"),

@@ -151,11 +151,17 @@ def term_names(objective: Any) -> list[tuple[int, str]]:
     return [(id(part), name) for term, name in zip(terms, names, strict=True) for part in (term, term.loss)]
 
 
-def find_number(name: str, known: dict[str, Any]) -> str:
+def find_number(name: str, known: dict[str, Any], model: Model) -> str:
     """The full name of a hyperparameter from what a person wrote."""
     fits = [full for full in known if full == name] or [full for full in known if full.endswith("/" + name)]
     if len(fits) == 1:
         return fits[0]
+    parts = [part for layer in (*model._flatten_layers(), model.optimizer) for part in (layer, getattr(layer, "cell", None))]
+    absent = [part for part in parts if name.rpartition("/")[2] in getattr(type(part), "_hyperparameters", ())]
+    if not fits and absent:
+        value = absent[0].__dict__.get(name.rpartition("/")[2])
+        raise ValueError(message("fit_many", "this number is absent in the model, so its program has no place for it",
+                                 {name: value}, "Build the model with a number, above 0, and vary that"))
     problem = f"more than one hyperparameter has this name: {', '.join(fits)}" if fits else "there is no such hyperparameter"
     raise ValueError(message("fit_many", problem, {"name": name}, did_you_mean(name, list(known))))
 
@@ -313,7 +319,7 @@ def vary_numbers(group: Group, vary: Any, count: int) -> list[np.ndarray]:
     known = name_hypers(group.plan.hypers, group.model)
     places = {(id(owner), attribute): i for i, (owner, attribute) in enumerate(group.plan.hypers.owners)}
     for name, values in vary.items():
-        owner, attribute = known[find_number(name, known)]
+        owner, attribute = known[find_number(name, known, group.model)]
         descriptor = getattr(type(owner), attribute)
         for value in values:
             # The range is checked by setting it on a stand-in, so that nothing is changed.
