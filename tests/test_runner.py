@@ -18,7 +18,8 @@ def data(samples=45):
 
 
 def build(rate=0.01, units=3):
-    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(units, activation="relu"), layers.Dense(1, activation="sigmoid")])
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(units, activation="relu"),
+                               layers.Dense(1, activation="sigmoid")])  # fmt: skip
     model.compile(optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
     return model
 
@@ -114,7 +115,7 @@ def test_trials_that_nobody_judges_go_on():
 
 
 BAD = {
-    "unknown": (Objective("val_acuracy", "max"), dict(folds=FOLDS), "Did you mean 'val_accuracy'"),
+    "unknown": (Objective("val_acuracy", "max"), {"folds": FOLDS}, "Did you mean 'val_accuracy'"),
     "no validation": (Objective("val_loss", "min"), {}, "validation_data, validation_split or cv"),
 }
 
