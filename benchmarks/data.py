@@ -13,12 +13,14 @@ import numpy as np
 
 SOURCES = {
     "tabular": "tabular/ionosphere.csv",
+    "pima": "tabular/pima-indians-diabetes.csv",
     "mnist": "mnist.npz",
     "cifar": "cifar10-jpg.tar.gz",
     "reviews": "imdb_small.npz",
 }
 OF_NET = {
     "tabular": "tabular",
+    "pima": "pima",
     "mlp": "mnist",
     "mlp-dropout": "mnist",
     "cnn": "mnist",
@@ -52,8 +54,8 @@ def load(net: str, samples: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
         x, y = file["x"][:samples], file["y"][:samples].astype(np.int32)
     if net in STEPS:
         return np.ascontiguousarray(x[:, -STEPS[net] :]), y  # (samples, steps)
-    if net == "tabular":
-        return x, y  # (samples, 34)
+    if net in ("tabular", "pima"):
+        return x, y  # (samples, 34) or (samples, 8)
     x = x.astype(np.float32) / 255
     if net.startswith("mlp"):
         return x.reshape(len(x), 784), y
@@ -63,7 +65,7 @@ def load(net: str, samples: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
 def read_tabular(path: Path) -> tuple[np.ndarray, np.ndarray]:
     with path.open(newline="") as file:
         rows = [row for row in csv.reader(file) if row]
-    return np.array([row[:-1] for row in rows], np.float32), np.array([row[-1] == "g" for row in rows], np.int32)
+    return np.array([row[:-1] for row in rows], np.float32), np.array([row[-1] in ("g", "1") for row in rows], np.int32)
 
 
 def read_mnist(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -98,15 +100,21 @@ def read_reviews(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return x, labels
 
 
-READERS = {"tabular": read_tabular, "mnist": read_mnist, "cifar": read_cifar, "reviews": read_reviews}
+READERS = {"tabular": read_tabular, "pima": read_tabular, "mnist": read_mnist, "cifar": read_cifar, "reviews": read_reviews}
 
 
 def synthesize(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Random inputs with the labels of a fixed random linear teacher, so that a loss can fall."""
     rng = np.random.default_rng(7)
-    shape = {"tabular": (351, 34), "mnist": (60_000, 28, 28), "cifar": (2_000, 32, 32, 3), "reviews": (5_000, 80)}[name]
+    shape = {
+        "tabular": (351, 34),
+        "pima": (768, 8),
+        "mnist": (60_000, 28, 28),
+        "cifar": (2_000, 32, 32, 3),
+        "reviews": (5_000, 80),
+    }[name]
     classes = 10 if name in ("mnist", "cifar") else 1
-    if name == "tabular":
+    if name in ("tabular", "pima"):
         x = rng.uniform(-1, 1, shape).astype(np.float32)
         features = x
     elif name == "reviews":

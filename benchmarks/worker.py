@@ -45,7 +45,7 @@ def main() -> None:
     try:
         if work.kind == "import":
             answer({"repetition": measure_import(job["implementation"])})
-        measures = importlib.import_module("benchmarks.measures")
+        measures = importlib.import_module(f"benchmarks.{work.module}")
         if work.kind in measures.ONCE:
             answer({"repetition": measures.ONCE[work.kind](job, work)})
         if work.own_process:

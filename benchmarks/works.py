@@ -42,7 +42,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Work:
-    """One row: `kind` picks the way of measuring (see `measures.py`), `net` the network and its data.
+    """One row: `kind` picks the way of measuring (see `measures.py`, or the `module` named), `net` the network and its data.
 
     `own_process`: every repetition is a new process, because what is measured happens once in a process.
     `max_rounds`: more repetitions than this would tell nothing new (a memory run is its own average).
@@ -61,6 +61,7 @@ class Work:
     own_process: bool = False
     persistent_cache: bool = False
     max_rounds: int = 1000
+    module: str = "measures"
     implementations: tuple[str, ...] = ALL
     measures: tuple[tuple[str, str], ...] = (("fit", "s"),)  # (name, unit); smaller is better
     bars: tuple[Bar, ...] = ()
@@ -142,6 +143,41 @@ WORKS = (
         "peak-memory", "peak resident memory of one MNIST MLP epoch, 60,000 images", "peak", "mlp",
         samples=60_000, batch=128, epochs=1, optimizer="rmsprop", own_process=True, max_rounds=3,
         measures=(("peak", "MiB"), ("peak beyond imports and data", "MiB")),
+    ),
+    Work(
+        "search", "search of 64 trials (rate x dropout x l2 of 34-34-1) x 5 folds x 50 epochs, batch 28, validated each epoch",
+        "search", "tabular", samples=351, batch=28, epochs=50, repeats=64, module="searches",
+        implementations=("kerata", "keras-jax"),
+        measures=(("all trials", "s"), ("all trials, with a file", "s"), ("all trials, the first time", "s"),
+                  ("all trials by the default sampler (TPE)", "s"), ("all trials in a loop of its own `fit`", "s"),
+                  ("score", ""), ("largest difference of a score to the loop's", "")),
+        bars=(Bar("all trials", "keras-jax", 100), Bar("all trials, with a file", "keras-jax", 100),
+              Bar("all trials, the first time", "keras-jax", 100),
+              Bar("all trials / all trials in a loop of its own `fit`", limit=1 / 3),
+              Bar("all trials, with a file / all trials in a loop of its own `fit`", limit=1 / 3),
+              Bar("largest difference of a score to the loop's", limit=1e-4)),
+    ),
+    Work(
+        "population", "population of 128 models 34-34-1, batch 28, a model and step", "population", "tabular",
+        samples=351, batch=28, epochs=150, repeats=128, module="searches", implementations=("kerata",),
+        measures=(("own seeds", "us"), ("one seed", "us"), ("own seeds, with dropout and l2", "us")),
+        bars=(Bar("own seeds", limit=4.0), Bar("one seed", limit=4.0), Bar("own seeds, with dropout and l2", limit=4.0)),
+    ),
+    Work(
+        "crossval", "cross-validation of 12-8-1 on pima, 10 folds x 10 repeats, adam, batch 32, 100 epochs", "crossval", "pima",
+        samples=768, batch=32, epochs=100, repeats=10, own_process=True, max_rounds=3, module="searches",
+        implementations=("kerata",),
+        measures=(("second call", "s"), ("first call", "s"), ("the same in a loop of its own `fit`", "s"),
+                  ("largest difference of a score to the loop's", ""), ("mean accuracy", "")),
+        bars=(Bar("second call", limit=10.0),),
+    ),
+    Work(
+        "search-memory", "resident memory of a study of 1,000 trials, after the 200th", "search-memory", "tabular",
+        samples=351, batch=28, epochs=5, repeats=1000, own_process=True, max_rounds=1, module="searches",
+        implementations=("kerata",),
+        measures=(("growth over 100 trials", "MiB"), ("growth over 10 calls of `cross_validate`", "MiB"),
+                  ("at the end", "MiB"), ("trials", "")),
+        bars=(Bar("growth over 100 trials", limit=1.0), Bar("growth over 10 calls of `cross_validate`", limit=1.0)),
     ),
 )
 # fmt: on
