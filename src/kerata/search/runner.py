@@ -183,6 +183,8 @@ class Runner:
         every = [member for folds in members.values() for member in folds]
         numbers = {id(member): number for number, folds in members.items() for member in folds}
         outcomes: dict[int, Outcome] = {}
+        # A member is done with its last epoch, but has its weights only once it has come here.
+        ended: set[int] = set()
         court = Court(judge, members, numbers, self.objective, tell)
         began = time.perf_counter()
         tell({"kind": "running", "trials": list(members), "members": len(every)})
@@ -194,10 +196,11 @@ class Runner:
         def on_done(member: Member) -> None:
             number = numbers[id(member)]
             folds = members[number]
+            ended.add(id(member))
             if member.bad_step >= 0:
                 for other in folds:
                     other.cancelled = True
-            if number not in outcomes and all(fold.done for fold in folds):
+            if all(id(fold) in ended for fold in folds):
                 outcomes[number] = self._outcome(number, folds, number in court.cut)
                 if on_outcome is not None:
                     on_outcome(outcomes[number])
