@@ -369,6 +369,8 @@ MESSAGES = [
     (lambda: layers.Dense(0), ValueError, r"Dense \(dense\): `units` must be an .* at least 1. Received: units=0"),
     (lambda: layers.Dense("3"), TypeError, "`units` must be an integer"),
     (lambda: layers.Dense(3, activation="rulu"), ValueError, "Did you mean 'relu'"),
+    (lambda: layers.Dense(3, activation="rulu", name="head"), ValueError, r"Dense \(head\): unknown name for `activation`"),
+    (lambda: layers.LSTM(3, bias_initializer="zeroes", name="h"), ValueError, r"LSTM \(h\): unknown .* `bias_initializer`"),
     (lambda: layers.Dense(3, kernal_initializer="zeros"), TypeError, "Did you mean 'kernel_initializer'"),
     (lambda: layers.Dense(3)(ones(4)), ValueError, "at least 2 dimensions"),
     (lambda: layers.Dense(3)(SymbolicTensor((None, None))), ValueError, "known size"),

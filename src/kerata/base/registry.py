@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from kerata.base.checks import did_you_mean, message
+from kerata.base.checks import describe_owner, did_you_mean, message
 
 T = TypeVar("T")
 
@@ -146,6 +146,22 @@ def find(kind: str, name: str, owner: Any = None, argument: str = "identifier") 
     if found is None:
         found = find_builtin(kind, name)
     if found is None:
-        raise ValueError(message(owner or kind, f"unknown name for `{argument}` in {kind}", {argument: name},
-                                 did_you_mean(name, names(kind))))
+        raise UnknownName(kind, name, owner or kind, argument)
     return found
+
+
+class UnknownName(ValueError):
+    """A name that stands for nothing.
+
+    Args:
+        kind, name: what was looked for.
+        owner, argument: who was asked for it. A constructor that passes a name on says the error again as its own.
+    """
+
+    def __init__(self, kind: str, name: str, owner: Any, argument: str):
+        super().__init__(kind, name, describe_owner(owner), argument)
+        self.kind, self.name = kind, name
+
+    def __str__(self) -> str:
+        kind, name, owner, argument = self.args
+        return message(owner, f"unknown name for `{argument}` in {kind}", {argument: name}, did_you_mean(name, names(kind)))

@@ -42,9 +42,21 @@ def _remember_arguments(init: Any) -> Any:
                 raise _explain_arguments(self, signature, kwargs, error) from None
             arguments = dict(list(bound.arguments.items())[1:])
             self.__dict__["_arguments"] = (signature, arguments)
-        init(self, *args, **kwargs)
+        try:
+            init(self, *args, **kwargs)
+        except registry.UnknownName as error:
+            raise _say_again(self, signature.bind(self, *args, **kwargs), error) from None
 
     return wrapped
+
+
+def _say_again(obj: Any, bound: inspect.BoundArguments, error: registry.UnknownName) -> registry.UnknownName:
+    """An error about a name, with the object and the argument that it was given to, where it was given to this object."""
+    given = {**bound.arguments, **bound.kwargs}
+    argument = next((name for name, value in given.items() if isinstance(value, str) and value == error.name), None)
+    # Some look names up before they have taken their own.
+    owner = f"{type(obj).__name__} ({given['name']})" if given.get("name") else obj
+    return error if argument is None else registry.UnknownName(error.kind, error.name, owner, argument)
 
 
 def _explain_arguments(obj: Any, signature: inspect.Signature, kwargs: dict, error: TypeError) -> TypeError:
