@@ -59,13 +59,17 @@ class ProgbarLogger(Callback):
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         if not self.quiet:
-            self.live = self.follows_progress
-            self._start(self.params.get("steps"))
-            self.title = "Evaluation"
+            self._start_run("Evaluation")
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         if not self.quiet:
             self._finish(logs or {})
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._start_run("Prediction")
+
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._finish({})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.quiet = False
@@ -73,6 +77,11 @@ class ProgbarLogger(Callback):
             # An epoch that was interrupted leaves its line as it is.
             self.output.write("\n")
             self.width = 0
+
+    def _start_run(self, title: str) -> None:
+        self.live = self.follows_progress
+        self._start(self.params.get("steps"))
+        self.title = title
 
     def _start(self, steps: int | None) -> None:
         self.began = time.perf_counter()
@@ -102,7 +111,7 @@ class ProgbarLogger(Callback):
         self.epoch_seconds = None
         steps = self.total or self.done
         pace = f"{format_seconds(spent / steps):>6}/step" if steps else ""
-        line = f"{self.title}  {format_seconds(spent):>6} {pace}  {format_logs(logs)}"
+        line = f"{self.title}  {format_seconds(spent):>6} {pace}  {format_logs(logs)}".rstrip()
         if self.live:
             self._write(line, end="\n")
         else:

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import check_positive_int, message
-from kerata.callbacks.callback import CallbackList
+from kerata.callbacks.callback import CallbackList, flatten_callbacks
+from kerata.callbacks.progress import ProgbarLogger
 from kerata.data.samples import Samples
 from kerata.data.sources import standardize_source
 from kerata.engine import program
@@ -16,6 +17,14 @@ from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.models.feeds import pad_rows
 from kerata.models.training import Hypers, mixes_samples
+
+NOBODY = CallbackList()
+
+
+def count_batches(source: Any, batch_size: int, steps: int | None) -> int | None:
+    """The number of batches that a prediction takes; `None` where there is no saying."""
+    length = -(-source.size // batch_size) if isinstance(source, Samples) else source.length
+    return min((n for n in (length, steps) if n is not None), default=None)
 
 
 class Predictor:
@@ -37,32 +46,45 @@ class Predictor:
         self.variables = model.variables
         self.hypers = Hypers(("", model))
         self.masked = not mixes_samples(model, training=False)
-        # Layers that keep a state from batch to batch, and a user's own that might.
-        layers = model._flatten_layers()
-        self.keeps_state = any(getattr(layer, "stateful", False) for layer in layers)
-        self.others = [v for v in self.variables if not v.trainable] if self.keeps_state else []
         self.structure = structure_of(model)
+        # Layers that keep a state from batch to batch, and a user's own that might.
+        keeps_state = self.structure is None or any(getattr(layer, "stateful", False) for layer in model._flatten_layers())
+        self.others = [v for v in self.variables if not v.trainable] if keeps_state else []
 
     def predict(self, x: Any, batch_size: Any, verbose: Any, steps: int | None, callbacks: Any) -> Any:
         """All outputs, batch by batch, joined."""
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
         source = standardize_source(x, owner="predict")
-        given = CallbackList(callbacks, self.model)
-        watched = given.needs_batches("predict")
+        every = self._callbacks(callbacks, verbose, count_batches(source, batch_size, steps))
+        watched, shown = every.needs_batches("predict"), every.needs_progress
         outputs: list[Any] = []
-        given.on_predict_begin()
+        every.on_predict_begin()
         for index, batch in enumerate(self._batches(source, batch_size, steps)):
             if watched:
-                given.on_predict_batch_begin(index)
+                every.on_predict_batch_begin(index)
             outputs.append(self._run(batch))
             if watched:
-                given.on_predict_batch_end(index, {"outputs": jax.tree.map(np.asarray, outputs[-1])})
-        given.on_predict_end()
+                every.on_predict_batch_end(index, {"outputs": jax.tree.map(np.asarray, outputs[-1])})
+            if shown:
+                # One batch may still be under way, so that the device never waits for the bar.
+                jax.block_until_ready(outputs[-2:-1])
+                every.on_progress(index + 1, {})
         if not outputs:
             raise ValueError(message("predict", "the data must give at least one batch"))
         if len(outputs) == 1:
-            return jax.tree.map(np.asarray, outputs[0])
-        return jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *outputs)
+            joined = jax.tree.map(np.asarray, outputs[0])
+        else:
+            joined = jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *outputs)
+        every.on_predict_end()
+        return joined
+
+    def _callbacks(self, callbacks: Any, verbose: Any, steps: int | None) -> CallbackList:
+        verbose = 1 if verbose == "auto" else int(verbose)
+        given = list(flatten_callbacks(callbacks))
+        if verbose and not any(isinstance(c, ProgbarLogger) for c in given):
+            given.append(ProgbarLogger())
+        # Without callbacks, nobody is there to be told.
+        return CallbackList(given, self.model, epochs=1, steps=steps, verbose=verbose) if given else NOBODY
 
     def _batches(self, source: Any, batch_size: int, steps: int | None) -> Any:
         if isinstance(source, Samples):
