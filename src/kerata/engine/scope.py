@@ -9,6 +9,8 @@ import threading
 import weakref
 from typing import Any
 
+from jax.extend.core import get_opaque_trace_state
+
 _local = threading.local()
 
 
@@ -32,11 +34,17 @@ class Scope:
         self.created: list[Any] = []
 
     def __enter__(self) -> "Scope":
+        self.trace = get_opaque_trace_state(convention="nnx")
         stack().append(self)
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
         stack().pop()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the function that this scope stands around is being traced now, and not a function within it."""
+        return self.trace == get_opaque_trace_state(convention="nnx")
 
     def read(self, variables) -> list[Any]:
         """The present values of some variables, updates included."""

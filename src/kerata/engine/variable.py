@@ -185,6 +185,9 @@ class Variable:
 
     def numpy(self) -> np.ndarray:
         """A copy of the value in host memory."""
+        if any(isinstance(scope.values.get(id(self)), Tracer) for scope in stack()):
+            raise RuntimeError(message(f"Variable ({self.path})", "inside a program a variable has no numbers yet",
+                                       fix="Hand the variable itself to jax.numpy or kerata.ops"))
         return np.array(self.peek())
 
     def peek(self) -> Any:
@@ -202,6 +205,10 @@ class Variable:
         scopes = stack()
         for scope in reversed(scopes):
             if id(self) in scope.values:
+                if not scope.is_here:
+                    raise RuntimeError(message(f"Variable ({self.path})", "a variable cannot be changed from inside a loop, "
+                                               "branch or transformation of JAX (scan, cond, vmap, jit)",
+                                               fix="Carry its value through the loop, and assign the result after it"))
                 scope.values[id(self)] = jnp.asarray(value, dtype=self._dtype)
                 return None
         if scopes:

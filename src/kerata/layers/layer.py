@@ -12,12 +12,12 @@ import numpy as np
 
 from kerata import constraints, initializers, regularizers
 from kerata.base import registry
-from kerata.base.checks import did_you_mean, message
+from kerata.base.checks import describe_owner, did_you_mean, message
 from kerata.base.config import dtype_policy
 from kerata.engine.module import Module, auto_name, parts
 from kerata.engine.policy import DTypePolicy, standardize_policy
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
-from kerata.engine.symbolic import Node, SymbolicTensor, has_symbolic, infer
+from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
 from kerata.engine.variable import Variable, autocast, name_scope, open_name, standardize_dtype
 
 _calls = threading.local()
@@ -393,6 +393,9 @@ class Layer(Module):
                     outputs = self.call(*args, **kwargs)
             else:
                 outputs = self.call(*args, **kwargs)
+        except Exception as error:
+            _name_layer(self, args, error)
+            raise
         finally:
             _contexts().pop()
         if self.activity_regularizer is not None:
@@ -700,6 +703,15 @@ def _bookkeep_build(build: Callable[..., None]) -> Callable[..., None]:
         self.built = True
 
     return wrapped
+
+
+def _name_layer(layer: Layer, args: tuple, error: Exception) -> None:
+    """Adds to an error in which layer it came up, the innermost one, unless it says so itself."""
+    notes = getattr(error, "__notes__", ())
+    if describe_owner(layer) not in str(error) and not any(note.startswith("In call()") for note in notes):
+        # Sizes that stand for unknown ones while shapes are traced.
+        shapes = [tuple(None if size in TRIALS else size for size in a.shape) for a in jax.tree.leaves(args) if _is_tensor(a)]
+        error.add_note(f"In call() of {describe_owner(layer)}, on inputs of shape {', '.join(map(str, shapes))}.")
 
 
 def _overrides_init(cls: type) -> bool:
