@@ -54,11 +54,11 @@ def is_gone(owner: dict[str, Any] | None, silence: float) -> bool:
     """Whether nobody will finish the trials of an owner.
 
     Args:
-        owner: what `new_owner` gave there; `None` where nothing is known.
+        owner: what `new_owner` gave there; `None` for a trial that Optuna itself runs, which stays Optuna's.
         silence: seconds since it was last heard.
     """
     if owner is None:
-        return silence > SILENCE_SECONDS
+        return False
     if owner["pid"] == os.getpid() and owner["machine"] == machine() and owner["host"] == socket.gethostname():
         return owner["mark"] not in _living
     if owner["machine"] is not None and owner["machine"] == machine():

@@ -441,6 +441,15 @@ class Database:
         with self.transaction(reading=True) as connection:
             return set(connection.execute(what).scalars())
 
+    def pending(self) -> int:
+        """How many trials some process of Kerata has taken and not finished, or will take."""
+        t = self._tables
+        own = self._sa.select(t.trial_system_attributes.c.trial_id).where(t.trial_system_attributes.c.key == OWNER)
+        what = self._sa.select(self._sa.func.count()).where(t.trials.c.study_id == self.id, self._sa.or_(
+            t.trials.c.state == "WAITING", (t.trials.c.state == "RUNNING") & t.trials.c.trial_id.in_(own)))  # fmt: skip
+        with self.transaction(reading=True) as connection:
+            return connection.execute(what).scalar()
+
     def counts(self) -> dict[str, int]:
         """How many trials there are of each state."""
         sa, t = self._sa, self._tables

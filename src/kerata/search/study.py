@@ -20,7 +20,7 @@ from kerata.search.cross_validation import make_folds
 from kerata.search.halving import make_judge
 from kerata.search.plots import plot_study
 from kerata.search.progress import Progress
-from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Objective, Trial
+from kerata.search.records import COMPLETE, FAILED, PRUNED, Objective, Trial
 from kerata.search.report import write_report
 from kerata.search.runner import Job, Runner
 from kerata.search.samplers import GridSampler, make_sampler
@@ -363,8 +363,7 @@ class Search:
         while True:
             rows = self._claim(database)
             if not rows:
-                counts = database.counts()
-                left = counts.get(RUNNING, 0) + counts.get(WAITING, 0)
+                left = database.pending()
                 if not left:
                     return
                 if not waited and self.verbose:

@@ -140,8 +140,10 @@ class Writer:
         """Removes models of trials that are finished and not among the best any more, which they will never be again."""
         there = self.shelf.numbers()
         if there:
+            # In this order: what another process finishes in between is not among the finished ones.
+            finished = self.database.finished(there)
             best = {number for number, _ in self.database.best(self.keep, self.objective.direction)}
-            self.shelf.drop(self.database.finished(there - best))
+            self.shelf.drop(finished - best)
 
 
 def hold(outcome: Any) -> Any:
