@@ -10,10 +10,10 @@ from kerata.models import clone_model
 from kerata.search import cross_validate
 
 
-def data(samples=53, classes=2):
+def data(samples=53):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(samples, 5)).astype("float32")
-    return x, (x[:, 0] + rng.normal(size=samples) * 0.3 > 0).astype("int32") if classes == 2 else rng.integers(0, classes, samples)
+    return x, (x[:, 0] + rng.normal(size=samples) * 0.3 > 0).astype("int32")
 
 
 def make():
@@ -64,14 +64,14 @@ def test_repeats_split_anew():
 
 GROUPS = np.arange(53) // 6
 SPLITS = {
-    "kfold": dict(cv=4, split="kfold"),
-    "stratified": dict(cv=4, split="stratified"),
-    "group": dict(cv=3, groups=GROUPS),
-    "time": dict(cv=3, split="time"),
-    "splitter": dict(cv=model_selection.ShuffleSplit(3, test_size=0.2, random_state=1)),
-    "repeated splitter": dict(cv=model_selection.RepeatedKFold(n_splits=3, n_repeats=2, random_state=0)),
-    "list": dict(cv=[(np.arange(40), np.arange(40, 53))]),
-    "masks": dict(cv=[(np.arange(53) < 40, np.arange(53) >= 40)]),
+    "kfold": {"cv": 4, "split": "kfold"},
+    "stratified": {"cv": 4, "split": "stratified"},
+    "group": {"cv": 3, "groups": GROUPS},
+    "time": {"cv": 3, "split": "time"},
+    "splitter": {"cv": model_selection.ShuffleSplit(3, test_size=0.2, random_state=1)},
+    "repeated splitter": {"cv": model_selection.RepeatedKFold(n_splits=3, n_repeats=2, random_state=0)},
+    "list": {"cv": [(np.arange(40), np.arange(40, 53))]},
+    "masks": {"cv": [(np.arange(53) < 40, np.arange(53) >= 40)]},
 }  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def test_layers_adapt_to_the_samples_of_their_fold():
 
 
 def test_several_outputs():
-    x, y = data()
+    x, _ = data()
     inputs = kerata.Input((5,))
     hidden = layers.Dense(3)(inputs)
     model = kerata.Model(inputs, {"a": layers.Dense(1, name="a")(hidden), "b": layers.Dense(2, name="b")(hidden)})
@@ -127,17 +127,17 @@ def test_several_outputs():
 X, Y = data()
 RARE = np.r_[np.zeros(51, int), [1, 1]]
 BAD = {
-    "one fold": (dict(cv=1), "from 2"),
-    "too many": (dict(cv=54, split="kfold"), "number of samples"),
-    "not a splitter": (dict(cv="five"), "number of folds"),
-    "rare class": (dict(cv=3, y=RARE), "each class needs a sample for every fold"),
-    "fold without a class": (dict(cv=[(np.arange(40), np.arange(40, 53))], y=RARE), "fold 1 holds out classes"),
-    "overlap": (dict(cv=[(np.arange(40), np.arange(30, 53))]), "as well"),
-    "empty fold": (dict(cv=[(np.arange(40), [])]), "fold 1"),
-    "regression": (dict(cv=3, split="stratified", y=np.linspace(0, 1, 53)), "need classes"),
-    "no groups": (dict(cv=3, split="group"), "groups"),
-    "time again": (dict(cv=3, split="time", repeats=2), "one order"),
-    "wrong kind": (dict(cv=3, split="stratifed"), "stratified"),
+    "one fold": ({"cv": 1}, "from 2"),
+    "too many": ({"cv": 54, "split": "kfold"}, "number of samples"),
+    "not a splitter": ({"cv": "five"}, "number of folds"),
+    "rare class": ({"cv": 3, "y": RARE}, "each class needs a sample for every fold"),
+    "fold without a class": ({"cv": [(np.arange(40), np.arange(40, 53))], "y": RARE}, "fold 1 holds out classes"),
+    "overlap": ({"cv": [(np.arange(40), np.arange(30, 53))]}, "as well"),
+    "empty fold": ({"cv": [(np.arange(40), [])]}, "fold 1"),
+    "regression": ({"cv": 3, "split": "stratified", "y": np.linspace(0, 1, 53)}, "need classes"),
+    "no groups": ({"cv": 3, "split": "group"}, "groups"),
+    "time again": ({"cv": 3, "split": "time", "repeats": 2}, "one order"),
+    "wrong kind": ({"cv": 3, "split": "stratifed"}, "stratified"),
 }  # fmt: skip
 
 
