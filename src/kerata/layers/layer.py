@@ -1,29 +1,33 @@
-"""The base of all layers: weights, building, calling, masks, losses, and how a layer looks from outside."""
+"""The base of all layers: building, calling, masks, losses, and how a layer looks from outside."""
 
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata import constraints, initializers, regularizers
+from kerata import regularizers
 from kerata.base import registry
 from kerata.base.checks import describe_owner, did_you_mean, message
 from kerata.base.config import dtype_policy
-from kerata.engine.module import Module, auto_name, parts
-from kerata.engine.policy import DTypePolicy, standardize_policy
+from kerata.engine.module import auto_name, parts
+from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
 from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
-from kerata.engine.variable import Variable, autocast, name_scope, open_name, standardize_dtype
+from kerata.engine.variable import Variable, autocast, name_scope, open_name
+from kerata.layers.input_spec import InputSpec as InputSpec
+from kerata.layers.input_spec import check_input_spec
+from kerata.layers.signatures import Parameters, as_shape, call_parameters, call_signature, is_tensor, symbolic_of_shape
+from kerata.layers.weights import WeightHolder
 
 _calls = threading.local()
 
 
-class Layer(Module):
+class Layer(WeightHolder):
     """A function with weights.
 
     A layer of your own defines `call`, and `build` where its weights depend on the shape of its input:
@@ -81,171 +85,6 @@ class Layer(Module):
         if "build" in cls.__dict__:
             cls.build = _bookkeep_build(cls.__dict__["build"])  # type: ignore[method-assign]
 
-    # Weights
-
-    def add_weight(self, shape=None, initializer=None, dtype=None, trainable=True, autocast=True, regularizer=None,
-                   constraint=None, aggregation="none", overwrite_with_gradient=False, name=None) -> Variable:  # fmt: skip
-        """A new weight of this layer.
-
-        Args:
-            shape: whole numbers; `()` for a single number.
-            initializer: a name, an object or a function of (shape, dtype); Glorot's for floats by default.
-            dtype: the layer's variable type by default.
-            trainable: whether the optimizer may change it.
-            regularizer, constraint: as in `Dense(kernel_regularizer=..., kernel_constraint=...)`.
-            name: the last part of its path.
-        """
-        self._check_constructed()
-        dtype = standardize_dtype(self.variable_dtype if dtype is None else dtype)
-        if initializer is None:
-            initializer = "glorot_uniform" if "float" in dtype else "zeros"
-        if not (callable(initializer) or isinstance(initializer, (str, dict))):
-            shape = np.shape(initializer)
-        variable = Variable(
-            initializers.get(initializer), shape=() if shape is None else shape, dtype=dtype, trainable=trainable,
-            autocast=autocast, aggregation=aggregation, name=name, regularizer=regularizers.get(regularizer),
-            constraint=constraints.get(constraint),
-        )  # fmt: skip
-        variable.overwrite_with_gradient = overwrite_with_gradient
-        self._weights.append(variable)
-        return variable
-
-    def add_variable(self, shape, initializer, dtype=None, trainable=True, **kwargs) -> Variable:
-        """A new weight; the shape first."""
-        return self.add_weight(shape=shape, initializer=initializer, dtype=dtype, trainable=trainable, **kwargs)
-
-    def _check_constructed(self) -> None:
-        if "_weights" not in self.__dict__:
-            raise RuntimeError(message(type(self).__name__, "the constructor of a layer must call `super().__init__()` "
-                                       "before anything else"))
-
-    def _sublayers(self) -> Iterator["Layer"]:
-        for _, part in parts(self):
-            if isinstance(part, Layer):
-                yield part
-
-    def _own_variables(self) -> list[Variable]:
-        own = [part for _, part in parts(self) if isinstance(part, Variable)]
-        return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
-
-    @property
-    def layers(self) -> list["Layer"]:
-        """The layers that this one holds itself."""
-        return list(self._sublayers())
-
-    def _flatten_layers(self, include_self: bool = True) -> list["Layer"]:
-        """This layer and all below it, each once, in order."""
-        found: dict[int, Layer] = {}
-
-        def visit(layer: Layer) -> None:
-            if id(layer) not in found:
-                found[id(layer)] = layer
-                for below in layer._sublayers():
-                    visit(below)
-
-        visit(self)
-        return list(found.values())[0 if include_self else 1 :]
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights, in Keras's order: a layer's own trainable ones, its other ones, then its sublayers'."""
-        found: dict[int, Variable] = {}
-        for layer in self._flatten_layers():
-            for variable in layer._own_variables():
-                found.setdefault(id(variable), variable)
-        return list(found.values())
-
-    def _kept_state(self) -> list[Variable]:
-        """Variables of this layer that are kept between batches and are no weights: a stateful layer's states."""
-        return []
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All weights, and the states that layers keep between batches."""
-        states = [v for layer in self._flatten_layers() for v in layer._kept_state()]
-        return [*self.weights, *states]
-
-    def _trainable_ids(self) -> set[int]:
-        """Ids of the variables that no frozen layer on the way keeps from training."""
-        if not self.trainable:
-            return set()
-        ids = {id(v) for v in self._own_variables() if v.trainable}
-        return ids.union(*(layer._trainable_ids() for layer in self._sublayers()))
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that the optimizer may change now."""
-        ids = self._trainable_ids()
-        return [v for v in self.weights if id(v) in ids]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """All other weights: statistics, and what is frozen."""
-        ids = self._trainable_ids()
-        return [v for v in self.weights if id(v) not in ids]
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        ids = self._trainable_ids()
-        return [v for v in self.variables if id(v) not in ids]
-
-    @property
-    def trainable(self) -> bool:
-        """Whether the optimizer may change the weights. Setting it sets it for everything below."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        for layer in self._sublayers():
-            layer.trainable = value
-
-    def count_params(self) -> int:
-        """The number of numbers in all weights."""
-        return sum(v.size for v in self.weights)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights as NumPy arrays."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Sets all weights from arrays in the order of `get_weights`. Nothing changes if one does not fit."""
-        variables = self.weights
-        if len(weights) != len(variables):
-            raise ValueError(message(self, f"set_weights() needs {len(variables)} arrays", {"arrays": len(weights)}))
-        for variable, value in zip(variables, weights, strict=True):
-            if np.shape(value) != variable.shape:
-                raise ValueError(message(self, f"weight {variable.path} must have shape {variable.shape}",
-                                         {"shape": np.shape(value)}))
-        for variable, value in zip(variables, weights, strict=True):
-            variable.assign(value)
-
-    # Types
-
-    @property
-    def dtype_policy(self) -> DTypePolicy:
-        return self._dtype_policy
-
-    @dtype_policy.setter
-    def dtype_policy(self, value: Any) -> None:
-        self._dtype_policy = standardize_policy(value)
-
-    @property
-    def dtype(self) -> str:
-        """The type of the weights."""
-        return self._dtype_policy.variable_dtype
-
-    variable_dtype = dtype
-
-    @property
-    def compute_dtype(self) -> str:
-        """The type of the computation."""
-        return self._dtype_policy.compute_dtype
-
     # Building
 
     def build(self, input_shape: Any) -> None:
@@ -275,7 +114,7 @@ class Layer(Module):
         shapes: dict[str, Any] = {}
         for name, value in list(bound.arguments.items())[1:]:
             leaves = jax.tree.leaves(value)
-            if leaves and all(_is_tensor(leaf) for leaf in leaves) and not name.endswith("mask"):
+            if leaves and all(is_tensor(leaf) for leaf in leaves) and not name.endswith("mask"):
                 shapes[f"{name}_shape"] = jax.tree.map(lambda leaf: tuple(leaf.shape), value)
         return shapes
 
@@ -290,9 +129,9 @@ class Layer(Module):
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Builds for the shapes of `get_build_config`."""
         if "input_shape" in config:
-            self.build(_as_shape(config["input_shape"]))
+            self.build(as_shape(config["input_shape"]))
         elif "shapes_dict" in config:
-            self.build(**{name: _as_shape(shape) for name, shape in config["shapes_dict"].items()})
+            self.build(**{name: as_shape(shape) for name, shape in config["shapes_dict"].items()})
 
     # Calling
 
@@ -316,7 +155,7 @@ class Layer(Module):
         dtype = jnp.dtype(self.compute_dtype) if self.autocast else None
 
         def convert(value: Any) -> Any:
-            if isinstance(value, SymbolicTensor) or not _is_tensor(value):
+            if isinstance(value, SymbolicTensor) or not is_tensor(value):
                 return value
             mask = noted(value, "mask")
             result = value.value if isinstance(value, Variable) else value
@@ -334,10 +173,10 @@ class Layer(Module):
 
         # A list of plain numbers stands for an array, as in Keras.
         if args and isinstance(args[0], (list, tuple)) and args[0] and isinstance(args[0][0], (int, float, list)) and not any(
-            _is_tensor(leaf) for leaf in jax.tree.leaves(args[0])
+            is_tensor(leaf) for leaf in jax.tree.leaves(args[0])
         ):
             args = (np.asarray(args[0]), *args[1:])
-        if len(args) == 1 and not kwargs and (isinstance(args[0], SymbolicTensor) or _is_tensor(args[0])):
+        if len(args) == 1 and not kwargs and (isinstance(args[0], SymbolicTensor) or is_tensor(args[0])):
             return (convert(args[0]),), kwargs
         return jax.tree.map(convert, (args, kwargs))
 
@@ -361,13 +200,13 @@ class Layer(Module):
                 output = self.compute_output_shape(next(iter(shapes.values())))
             else:
                 output = self.compute_output_shape(**{name: shapes[name] for name in names})
-            return _symbolic_of_shape(output, self.compute_dtype)
+            return symbolic_of_shape(output, self.compute_dtype)
         with name_scope(self.name):
             return infer(self._call_concrete_of, *args, **kwargs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for the shape of an input."""
-        inputs = _symbolic_of_shape(input_shape, self.compute_dtype)
+        inputs = symbolic_of_shape(input_shape, self.compute_dtype)
         with name_scope(self.name):
             self._maybe_build((inputs,), {})
             return jax.tree.map(lambda t: t.shape, infer(self._call_concrete_of, inputs))
@@ -376,7 +215,7 @@ class Layer(Module):
         return self._call_concrete(*self._convert_inputs(args, kwargs))
 
     def _call_concrete(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        names = _call_parameters(type(self))
+        names = call_parameters(type(self))
         outermost = not _contexts()
         training = self._resolve_training(names, args, kwargs)
         if "training" in names and names.index_of("training") >= len(args):
@@ -406,7 +245,7 @@ class Layer(Module):
         self._note_masks(args, outputs, mask)
         return outputs
 
-    def _resolve_training(self, names: "_Parameters", args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _resolve_training(self, names: Parameters, args: tuple, kwargs: dict[str, Any]) -> Any:
         """What the caller says, else what the layer around says, else the default of `call`, else inference."""
         given = kwargs.get("training")
         if given is None and "training" in names and names.index_of("training") < len(args):
@@ -419,7 +258,7 @@ class Layer(Module):
         default = names.default_training
         return False if default is None else default
 
-    def _fill_masks(self, names: "_Parameters", args: tuple, kwargs: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    def _fill_masks(self, names: Parameters, args: tuple, kwargs: dict[str, Any]) -> tuple[dict[str, Any], Any]:
         """Masks noted on the inputs, handed to the arguments of `call` that want them; and the first input's mask."""
         first = args[0] if args else next(iter(kwargs.values()), None)
         explicit = kwargs.get("mask")
@@ -561,120 +400,8 @@ class Layer(Module):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
-    def save_own_variables(self, store: Any) -> None:
-        """Writes this layer's own weights into `store` under "0", "1", ..."""
-        for index, variable in enumerate(self._own_variables()):
-            store[str(index)] = variable.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Reads this layer's own weights from `store`."""
-        own = self._own_variables()
-        if len(store.keys()) != len(own):
-            hint = "" if self.built else "The layer has not been built yet: call it on data first"
-            raise ValueError(message(self, f"the file must hold {len(own)} weights for this layer",
-                                     {"weights": len(store.keys())}, hint))
-        for index, variable in enumerate(own):
-            variable.assign(np.asarray(store[str(index)]))
-
-
 class SkipOutputShape:
     """A mark for layers whose `compute_output_shape` needs more than shapes."""
-
-
-class InputSpec:
-    """What a layer expects of an input: checked before anything is computed.
-
-    Args:
-        dtype: a type.
-        shape: an exact shape, `None` where any size will do.
-        ndim, max_ndim, min_ndim: numbers of dimensions.
-        axes: sizes by axis, `{-1: 16}`.
-    """
-
-    def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None,
-                 allow_last_axis_squeeze=False, name=None, optional=False):  # fmt: skip
-        self.dtype = dtype
-        self.shape = None if shape is None else tuple(shape)
-        self.ndim = len(self.shape) if self.shape is not None else ndim
-        self.max_ndim, self.min_ndim = max_ndim, min_ndim
-        self.axes = {int(k): v for k, v in (axes or {}).items()}
-        self.allow_last_axis_squeeze, self.name, self.optional = allow_last_axis_squeeze, name, optional
-
-
-def check_input_spec(layer: Layer, inputs: Any) -> None:
-    """Raises `ValueError` if an input does not fit the layer's `input_spec`."""
-    specs = layer.input_spec if isinstance(layer.input_spec, (list, tuple)) else [layer.input_spec]
-    tensors = [x for x in jax.tree.leaves(inputs) if _is_tensor(x) or isinstance(x, SymbolicTensor)]
-    if len(specs) != len(tensors):
-        raise ValueError(message(layer, f"expected {len(specs)} input(s)", {"inputs": len(tensors)}))
-    for spec, tensor in zip(specs, tensors, strict=True):
-        if spec is None:
-            continue
-        shape = tuple(tensor.shape)
-        received = {"shape": shape}
-        if spec.ndim is not None and len(shape) != spec.ndim:
-            raise ValueError(message(layer, f"expected an input with {spec.ndim} dimensions", received,
-                                     _hint_dimensions(spec.ndim, shape)))
-        if spec.max_ndim is not None and len(shape) > spec.max_ndim:
-            raise ValueError(message(layer, f"expected an input with at most {spec.max_ndim} dimensions", received))
-        if spec.min_ndim is not None and len(shape) < spec.min_ndim:
-            raise ValueError(message(layer, f"expected an input with at least {spec.min_ndim} dimensions", received))
-        for axis, size in spec.axes.items():
-            if size is not None and shape[axis] not in (size, None):
-                raise ValueError(message(layer, f"expected axis {axis} of the input to have size {size}", received))
-        for axis, size in enumerate(spec.shape or ()):
-            if size is not None and shape[axis] not in (size, None):
-                raise ValueError(message(layer, f"expected an input of shape {spec.shape}", received))
-
-
-def _hint_dimensions(expected: int, shape: tuple) -> str:
-    if len(shape) == expected - 1:
-        return f"Add an axis of size 1: x[..., None] has shape {(*shape, 1)}"
-    return ""
-
-
-class _Parameters:
-    """The parameters of a layer's `call`, looked up once a class."""
-
-    def __init__(self, function: Callable[..., Any]):
-        parameters = list(inspect.signature(function).parameters.values())[1:]
-        self.order = {p.name: index for index, p in enumerate(parameters)}
-        self.takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
-        self.mask_names = [name for name in self.order if name == "mask" or name.endswith("_mask")]
-        default = inspect.signature(function).parameters.get("training")
-        self.default_training = None if default is None or default.default is inspect.Parameter.empty else default.default
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.order
-
-    def index_of(self, name: str) -> int:
-        return self.order[name]
-
-
-@functools.lru_cache(maxsize=1024)
-def _parameters_of(function: Callable[..., Any]) -> _Parameters:
-    return _Parameters(function)
-
-
-def _call_parameters(cls: type) -> _Parameters:
-    return _parameters_of(cls.call)  # type: ignore[attr-defined]
-
-
-@functools.lru_cache(maxsize=1024)
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    signature = inspect.signature(function)
-    if "training" in signature.parameters or any(
-        p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()
-    ):
-        return signature
-    extra = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
-             for name in ("training", "mask") if name not in signature.parameters]  # fmt: skip
-    return signature.replace(parameters=[*signature.parameters.values(), *extra])
-
-
-def call_signature(cls: type) -> inspect.Signature:
-    """The signature of `call`, with `training` and `mask` allowed as every layer's `__call__` allows them."""
-    return _signature(cls.call)  # type: ignore[attr-defined]
 
 
 def _contexts() -> list[Any]:
@@ -710,7 +437,7 @@ def _name_layer(layer: Layer, args: tuple, error: Exception) -> None:
     notes = getattr(error, "__notes__", ())
     if describe_owner(layer) not in str(error) and not any(note.startswith("In call()") for note in notes):
         # Sizes that stand for unknown ones while shapes are traced.
-        shapes = [tuple(None if size in TRIALS else size for size in a.shape) for a in jax.tree.leaves(args) if _is_tensor(a)]
+        shapes = [tuple(None if size in TRIALS else size for size in a.shape) for a in jax.tree.leaves(args) if is_tensor(a)]
         error.add_note(f"In call() of {describe_owner(layer)}, on inputs of shape {', '.join(map(str, shapes))}.")
 
 
@@ -729,10 +456,6 @@ def _translate(layer: Layer, kwargs: dict[str, Any]) -> dict[str, Any]:
     return kwargs
 
 
-def _is_tensor(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype")
-
-
 def _value_of(value: Any) -> Any:
     return value.value if isinstance(value, Variable) else value
 
@@ -742,22 +465,3 @@ def _noted_masks(value: Any) -> Any:
         masks = [_noted_masks(item) for item in value]
         return masks if any(mask is not None for mask in masks) else None
     return None if value is None or isinstance(value, (dict, str, int, float)) else noted(value, "mask")
-
-
-def _as_shape(value: Any) -> Any:
-    """Lists of a JSON config as the tuples that `build` takes."""
-    if isinstance(value, dict):
-        return {key: _as_shape(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        if all(item is None or isinstance(item, int) for item in value):
-            return tuple(value)
-        return [_as_shape(item) for item in value]
-    return value
-
-
-def _symbolic_of_shape(shape: Any, dtype: Any) -> Any:
-    if isinstance(shape, dict):
-        return {key: _symbolic_of_shape(value, dtype) for key, value in shape.items()}
-    if isinstance(shape, (list, tuple)) and shape and not all(d is None or isinstance(d, (int, np.integer)) for d in shape):
-        return type(shape)(_symbolic_of_shape(item, dtype) for item in shape)
-    return SymbolicTensor(tuple(shape), dtype)

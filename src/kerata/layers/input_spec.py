@@ -1,0 +1,61 @@
+"""What a layer expects of its input."""
+
+from typing import Any
+
+import jax
+
+from kerata.base.checks import message
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.layers.signatures import is_tensor
+
+
+class InputSpec:
+    """What a layer expects of an input: checked before anything is computed.
+
+    Args:
+        dtype: a type.
+        shape: an exact shape, `None` where any size will do.
+        ndim, max_ndim, min_ndim: numbers of dimensions.
+        axes: sizes by axis, `{-1: 16}`.
+    """
+
+    def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None,
+                 allow_last_axis_squeeze=False, name=None, optional=False):  # fmt: skip
+        self.dtype = dtype
+        self.shape = None if shape is None else tuple(shape)
+        self.ndim = len(self.shape) if self.shape is not None else ndim
+        self.max_ndim, self.min_ndim = max_ndim, min_ndim
+        self.axes = {int(k): v for k, v in (axes or {}).items()}
+        self.allow_last_axis_squeeze, self.name, self.optional = allow_last_axis_squeeze, name, optional
+
+
+def check_input_spec(layer: Any, inputs: Any) -> None:
+    """Raises `ValueError` if an input does not fit the layer's `input_spec`."""
+    specs = layer.input_spec if isinstance(layer.input_spec, (list, tuple)) else [layer.input_spec]
+    tensors = [x for x in jax.tree.leaves(inputs) if is_tensor(x) or isinstance(x, SymbolicTensor)]
+    if len(specs) != len(tensors):
+        raise ValueError(message(layer, f"expected {len(specs)} input(s)", {"inputs": len(tensors)}))
+    for spec, tensor in zip(specs, tensors, strict=True):
+        if spec is None:
+            continue
+        shape = tuple(tensor.shape)
+        received = {"shape": shape}
+        if spec.ndim is not None and len(shape) != spec.ndim:
+            raise ValueError(message(layer, f"expected an input with {spec.ndim} dimensions", received,
+                                     _hint_dimensions(spec.ndim, shape)))
+        if spec.max_ndim is not None and len(shape) > spec.max_ndim:
+            raise ValueError(message(layer, f"expected an input with at most {spec.max_ndim} dimensions", received))
+        if spec.min_ndim is not None and len(shape) < spec.min_ndim:
+            raise ValueError(message(layer, f"expected an input with at least {spec.min_ndim} dimensions", received))
+        for axis, size in spec.axes.items():
+            if size is not None and shape[axis] not in (size, None):
+                raise ValueError(message(layer, f"expected axis {axis} of the input to have size {size}", received))
+        for axis, size in enumerate(spec.shape or ()):
+            if size is not None and shape[axis] not in (size, None):
+                raise ValueError(message(layer, f"expected an input of shape {spec.shape}", received))
+
+
+def _hint_dimensions(expected: int, shape: tuple) -> str:
+    if len(shape) == expected - 1:
+        return f"Add an axis of size 1: x[..., None] has shape {(*shape, 1)}"
+    return ""

@@ -1,0 +1,80 @@
+"""What can be read off a layer's `call`: its parameters, its signature, and the shapes that it is given."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kerata.engine.symbolic import SymbolicTensor
+
+
+class Parameters:
+    """The parameters of a layer's `call`, looked up once a class."""
+
+    def __init__(self, function: Callable[..., Any]):
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+        self.order = {p.name: index for index, p in enumerate(parameters)}
+        self.takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+        self.mask_names = [name for name in self.order if name == "mask" or name.endswith("_mask")]
+        default = inspect.signature(function).parameters.get("training")
+        self.default_training = None if default is None or default.default is inspect.Parameter.empty else default.default
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.order
+
+    def index_of(self, name: str) -> int:
+        return self.order[name]
+
+
+@functools.lru_cache(maxsize=1024)
+def _parameters_of(function: Callable[..., Any]) -> Parameters:
+    return Parameters(function)
+
+
+def call_parameters(cls: type) -> Parameters:
+    """The parameters of a class's `call`."""
+    return _parameters_of(cls.call)  # type: ignore[attr-defined]
+
+
+@functools.lru_cache(maxsize=1024)
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    signature = inspect.signature(function)
+    if "training" in signature.parameters or any(
+        p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()
+    ):
+        return signature
+    extra = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+             for name in ("training", "mask") if name not in signature.parameters]  # fmt: skip
+    return signature.replace(parameters=[*signature.parameters.values(), *extra])
+
+
+def call_signature(cls: type) -> inspect.Signature:
+    """The signature of `call`, with `training` and `mask` allowed as every layer's `__call__` allows them."""
+    return _signature(cls.call)  # type: ignore[attr-defined]
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value has a shape and a type, as arrays and symbolic tensors have."""
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def as_shape(value: Any) -> Any:
+    """Lists of a JSON config as the tuples that `build` takes."""
+    if isinstance(value, dict):
+        return {key: as_shape(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        if all(item is None or isinstance(item, int) for item in value):
+            return tuple(value)
+        return [as_shape(item) for item in value]
+    return value
+
+
+def symbolic_of_shape(shape: Any, dtype: Any) -> Any:
+    """Symbolic tensors for a shape, or for lists and dicts of shapes."""
+    if isinstance(shape, dict):
+        return {key: symbolic_of_shape(value, dtype) for key, value in shape.items()}
+    if isinstance(shape, (list, tuple)) and shape and not all(d is None or isinstance(d, (int, np.integer)) for d in shape):
+        return type(shape)(symbolic_of_shape(item, dtype) for item in shape)
+    return SymbolicTensor(tuple(shape), dtype)

@@ -1,0 +1,201 @@
+"""What holds weights: making them, finding those of everything below, freezing, types, and reading and setting them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerata import constraints, initializers, regularizers
+from kerata.base.checks import message
+from kerata.engine.module import Module, parts
+from kerata.engine.policy import DTypePolicy, standardize_policy
+from kerata.engine.variable import Variable, standardize_dtype
+
+
+class WeightHolder(Module):
+    """The part of a layer that is about its weights. The base of `Layer`."""
+
+    built: bool
+    _weights: list[Variable]
+    _trainable: bool
+    _dtype_policy: DTypePolicy
+
+    def add_weight(self, shape=None, initializer=None, dtype=None, trainable=True, autocast=True, regularizer=None,
+                   constraint=None, aggregation="none", overwrite_with_gradient=False, name=None) -> Variable:  # fmt: skip
+        """A new weight of this layer.
+
+        Args:
+            shape: whole numbers; `()` for a single number.
+            initializer: a name, an object or a function of (shape, dtype); Glorot's for floats by default.
+            dtype: the layer's variable type by default.
+            trainable: whether the optimizer may change it.
+            regularizer, constraint: as in `Dense(kernel_regularizer=..., kernel_constraint=...)`.
+            name: the last part of its path.
+        """
+        self._check_constructed()
+        dtype = standardize_dtype(self.variable_dtype if dtype is None else dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if "float" in dtype else "zeros"
+        if not (callable(initializer) or isinstance(initializer, (str, dict))):
+            shape = np.shape(initializer)
+        variable = Variable(
+            initializers.get(initializer), shape=() if shape is None else shape, dtype=dtype, trainable=trainable,
+            autocast=autocast, aggregation=aggregation, name=name, regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
+        )  # fmt: skip
+        variable.overwrite_with_gradient = overwrite_with_gradient
+        self._weights.append(variable)
+        return variable
+
+    def add_variable(self, shape, initializer, dtype=None, trainable=True, **kwargs) -> Variable:
+        """A new weight; the shape first."""
+        return self.add_weight(shape=shape, initializer=initializer, dtype=dtype, trainable=trainable, **kwargs)
+
+    def _check_constructed(self) -> None:
+        if "_weights" not in self.__dict__:
+            raise RuntimeError(message(type(self).__name__, "the constructor of a layer must call `super().__init__()` "
+                                       "before anything else"))
+
+    def _sublayers(self) -> Iterator[Any]:
+        for _, part in parts(self):
+            if isinstance(part, WeightHolder):
+                yield part
+
+    def _own_variables(self) -> list[Variable]:
+        own = [part for _, part in parts(self) if isinstance(part, Variable)]
+        return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers that this one holds itself."""
+        return list(self._sublayers())
+
+    def _flatten_layers(self, include_self: bool = True) -> list[Any]:
+        """This layer and all below it, each once, in order."""
+        found: dict[int, WeightHolder] = {}
+
+        def visit(layer: WeightHolder) -> None:
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                for below in layer._sublayers():
+                    visit(below)
+
+        visit(self)
+        return list(found.values())[0 if include_self else 1 :]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, in Keras's order: a layer's own trainable ones, its other ones, then its sublayers'."""
+        found: dict[int, Variable] = {}
+        for layer in self._flatten_layers():
+            for variable in layer._own_variables():
+                found.setdefault(id(variable), variable)
+        return list(found.values())
+
+    def _kept_state(self) -> list[Variable]:
+        """Variables of this layer that are kept between batches and are no weights: a stateful layer's states."""
+        return []
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights, and the states that layers keep between batches."""
+        states = [v for layer in self._flatten_layers() for v in layer._kept_state()]
+        return [*self.weights, *states]
+
+    def _trainable_ids(self) -> set[int]:
+        """Ids of the variables that no frozen layer on the way keeps from training."""
+        if not self.trainable:
+            return set()
+        ids = {id(v) for v in self._own_variables() if v.trainable}
+        return ids.union(*(layer._trainable_ids() for layer in self._sublayers()))
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that the optimizer may change now."""
+        ids = self._trainable_ids()
+        return [v for v in self.weights if id(v) in ids]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """All other weights: statistics, and what is frozen."""
+        ids = self._trainable_ids()
+        return [v for v in self.weights if id(v) not in ids]
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        ids = self._trainable_ids()
+        return [v for v in self.variables if id(v) not in ids]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the optimizer may change the weights. Setting it sets it for everything below."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for layer in self._sublayers():
+            layer.trainable = value
+
+    def count_params(self) -> int:
+        """The number of numbers in all weights."""
+        return sum(v.size for v in self.weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights as NumPy arrays."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets all weights from arrays in the order of `get_weights`. Nothing changes if one does not fit."""
+        variables = self.weights
+        if len(weights) != len(variables):
+            raise ValueError(message(self, f"set_weights() needs {len(variables)} arrays", {"arrays": len(weights)}))
+        for variable, value in zip(variables, weights, strict=True):
+            if np.shape(value) != variable.shape:
+                raise ValueError(message(self, f"weight {variable.path} must have shape {variable.shape}",
+                                         {"shape": np.shape(value)}))
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(value)
+
+    # Types
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._dtype_policy = standardize_policy(value)
+
+    @property
+    def dtype(self) -> str:
+        """The type of the weights."""
+        return self._dtype_policy.variable_dtype
+
+    variable_dtype = dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type of the computation."""
+        return self._dtype_policy.compute_dtype
+
+    # In files
+
+    def save_own_variables(self, store: Any) -> None:
+        """Writes this layer's own weights into `store` under "0", "1", ..."""
+        for index, variable in enumerate(self._own_variables()):
+            store[str(index)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads this layer's own weights from `store`."""
+        own = self._own_variables()
+        if len(store.keys()) != len(own):
+            hint = "" if self.built else "The layer has not been built yet: call it on data first"
+            raise ValueError(message(self, f"the file must hold {len(own)} weights for this layer",
+                                     {"weights": len(store.keys())}, hint))
+        for index, variable in enumerate(own):
+            variable.assign(np.asarray(store[str(index)]))
