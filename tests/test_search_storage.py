@@ -352,7 +352,7 @@ def test_a_disk_that_is_really_full(tmp_path):
         assert not set(runner.trained) & set(done)
         assert {t.number: t.score for t in study.trials if t.number in done} == done
     finally:
-        subprocess.run(["umount", str(disk)], check=False)
+        subprocess.run(["umount", "--lazy", str(disk)], check=False)
 
 
 def test_files_on_a_network_use_the_slower_journal(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import errno
 import json
 import math
 import os
+import shutil
 import threading
 import time
 import warnings
@@ -81,6 +82,7 @@ class Database:
             raise FileNotFoundError(message("search", "the folder of the storage must exist", {"storage": str(self.path)}))
         self._engine = self._make_engine()
         self.id = -1
+        self.closed = False
 
     @property
     def _is_sqlite(self) -> bool:
@@ -132,6 +134,8 @@ class Database:
             reading: whether it only reads.
             locked: whether no other process may write to the study meanwhile.
         """
+        if self.closed:
+            raise ValueError(message("search", "the study is closed", {"storage": self.where}, "Open it with load_study"))
         with self._lock, self._explained():
             engine = self._engine.execution_options(reading=True) if reading else self._engine
             with engine.begin() as connection:
@@ -150,12 +154,17 @@ class Database:
             text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
             given = {"storage": self.where, "error": text}
             low = text.lower()
-            if "full" in low or "no space" in low or "disk i/o" in low:
+            # SQLite says "disk I/O error" of a disk that is full as well as of one that is broken.
+            crowded = "disk i/o" in low and self.path is not None and shutil.disk_usage(self.path.parent).free < 1 << 20
+            if "full" in low or "no space" in low or crowded:
                 raise OSError(errno.ENOSPC, message(
                     "search", "the disk of the storage must have room", given,
                     "Free some space and run the script again: finished trials are kept")) from error  # fmt: skip
             if "not a database" in low or "malformed" in low:
                 raise ValueError(message("search", "the storage must be an SQLite file", given, "Give another path")) from error
+            if "disk i/o" in low:
+                raise OSError(errno.EIO, message("search", "the storage cannot be read or written", given,
+                                                 "A file that was moved needs the -wal file beside it")) from error  # fmt: skip
             if "readonly" in low or "read-only" in low or "unable to open" in low:
                 raise PermissionError(message("search", "the storage cannot be written", given)) from error
             if "locked" in low:
@@ -481,7 +490,8 @@ class Database:
             connection.execute(table.insert(), rows)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections, for good: to connect again would make a file that was moved away anew."""
+        self.closed = True
         forget(self.owner)
         self._engine.dispose()
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,10 @@ class Study:
     def report(self, path: str | os.PathLike = "report.html") -> Path:
         """Writes a page with all that the study found; see `kerata.search.report.write_report`."""
         return write_report(path, self)
+
+    def close(self) -> None:
+        """Closes the storage; a file can be moved then."""
+        self._database.close()
 
     def __repr__(self) -> str:
         counts = self._database.counts()
@@ -330,15 +335,16 @@ class Search:
         try:
             self._work(database, writer)
             writer.flush()
+        except BaseException:
+            writer.close()
+            # If nothing can be written, the trials are taken again because their study has ended.
+            with suppress(OSError):
+                database.release()
+            database.close()
+            raise
         finally:
             writer.close()
-            try:
-                database.release()
-            except OSError:
-                # Nothing can be written; the trials are taken again once this process is gone.
-                pass
-            finally:
-                self.progress.end()
+            self.progress.end()
         return study
 
     def _probe(self) -> None:

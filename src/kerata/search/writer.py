@@ -58,8 +58,9 @@ class Writer:
 
     def close(self) -> None:
         """Commits what is left and ends the thread."""
-        self._queue.put(None)
-        self._thread.join()
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
 
     def check(self) -> None:
         """Raises what went wrong while writing."""
