@@ -128,7 +128,7 @@ def test_trials_of_a_dead_owner_are_taken_again_with_their_values(tmp_path):
     finish(first, rows[:1])
     second = open_database(tmp_path / "s.db")
     assert [row.number for row in second.claim(2, 5)] == [3, 4], "the owner lives: its trials stay with it"
-    first.close()
+    owners.forget(first.owner)
     again = second.claim(9, 5)
     assert [(row.number, row.params) for row in again] == [(1, rows[1].params), (2, rows[2].params)]
     assert first.finish(rows[1:]) == [], "what was taken away is not the first one's to finish"
@@ -209,9 +209,10 @@ def test_optuna_opens_the_study(tmp_path, request, kind):
     finish(database, rows[:2])
     finish(database, rows[2:], 0.25)
     theirs = optuna.load_study(study_name="for-optuna", storage=database.url.render_as_string(hide_password=False))
-    assert theirs.best_trial.number == 2 and theirs.best_value == 0.25
-    assert theirs.best_params == {"rate": 0.01, "kind": "b"}
-    assert theirs.best_trial.intermediate_values[1] == 0.9
+    assert [(trial.number, trial.value) for trial in theirs.trials] == [(0, 0.5), (1, 0.5), (2, 0.25)]
+    assert theirs.trials[2].params == {"rate": 0.01, "kind": "b"}
+    assert theirs.trials[2].intermediate_values[1] == 0.9
+    assert theirs.trials[2].datetime_complete >= theirs.trials[2].datetime_start
     # What Optuna enqueues is taken first, under its number.
     theirs.enqueue_trial({"rate": 0.05})
     taken = database.claim(1, 9)
