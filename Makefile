@@ -8,8 +8,15 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.demo
 	$(BIN)/kerata demo
 
+# Most tests run each program once, so XLA may compile quickly. What is about the compiled program itself runs as users run it;
+# `make test-all` runs everything so.
+QUICK := --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1 --xla_backend_optimization_level=0 \
+	--xla_llvm_disable_expensive_passes=true
+OPTIMIZED := $(wildcard tests/test_kernels_*.py) tests/test_tiny.py tests/test_demo.py tests/test_training.py
+
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(OPTIMIZED)
+	XLA_FLAGS="$(XLA_FLAGS) $(QUICK)" $(BIN)/python -m pytest -n 2 -m "not slow" $(OPTIMIZED:%=--ignore=%)
 
 test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2

@@ -163,7 +163,8 @@ def same(ours, theirs, tolerance=1e-5):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("name", "data", "arguments", "weights", "tolerance"), ROWS)
 def test_results(name, data, arguments, weights, tolerance, weighted):
-    weighted = weighted and weights is not None
+    if weighted and weights is None:
+        pytest.skip("takes no weights")
     ours, theirs = pair(name, arguments)
     assert ours._direction == getattr(theirs, "_direction", None)
     for (y_true, y_pred), weight in zip(DATA[data], weights if weighted else [None] * BATCHES, strict=True):
@@ -188,24 +189,19 @@ def test_padding_has_no_influence(name, data, arguments, weights, tolerance):
     (y_true, y_pred), size = DATA[data][0], 5
     valid = jnp.asarray(np.arange(SIZE) < size, "float32")
     odd = np.array(y_pred)
-    odd[size:] = 1 if odd.dtype.kind in "iu" else np.nan
+    odd[size:] = odd[:1] if odd.dtype.kind in "iu" else np.nan
     expected = other(y_true[:size], y_pred[:size])
-    ours.update_state(y_true, y_pred)
+    ours.update_state(y_true[:size], y_pred[:size])
     state = ours.stateless_reset_state()
 
-    @jax.jit
-    def run(state, y_true, y_pred, valid):
+    def run(y_pred):
         with Scope():
             weight = mark_padding(valid)
             return ours.stateless_result(ours.stateless_update_state(state, y_true, y_pred, sample_weight=weight))
 
-    tight = max(tolerance, 1e-5)
-    same(run(state, y_true, y_pred, valid), expected, tight)
-    if odd.dtype.kind not in "iu":
-        same(run(state, y_true, odd, valid), expected, tight)
-    results = jax.vmap(run, in_axes=(None, 0, 0, 0))(
-        state, *(jnp.stack([jnp.asarray(a), jnp.asarray(a)]) for a in (y_true, y_pred, valid)))
-    same(results, [expected, expected], tight)
+    # A population of two, one of which predicts what is not a number.
+    results = jax.jit(jax.vmap(run))(jnp.stack([jnp.asarray(y_pred), jnp.asarray(odd)]))
+    same(results, [expected, expected], max(tolerance, 1e-5))
 
 
 @pytest.mark.parametrize(("name", "data", "arguments", "weights", "tolerance"), ROWS)
