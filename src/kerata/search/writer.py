@@ -17,6 +17,8 @@ from kerata.search.shelf import Shelf
 from kerata.search.space import Domain
 from kerata.search.storage import Database, Row
 
+LINGER_SECONDS = 0.02
+
 
 class Writer:
     """Writes what happens to a study, in order, several things in one transaction where they come fast.
@@ -91,14 +93,20 @@ class Writer:
                 return
 
     def _take(self, seconds: float) -> list[Any]:
-        """All that has come, at least one thing unless time is over."""
+        """All that has come, at least one thing unless time is over.
+
+        Trials that train side by side end together: a moment's wait lets them share a transaction, and spares models of those
+        that are the best for that moment only.
+        """
         items: list[Any] = []
         try:
             items.append(self._queue.get(timeout=seconds))
-            while True:
-                items.append(self._queue.get_nowait())
+            end = time.monotonic() + LINGER_SECONDS
+            while items[-1] is not None and items[-1][0] != "flush":
+                items.append(self._queue.get(timeout=max(0.0, end - time.monotonic())))
         except queue.Empty:
-            return items
+            pass
+        return items
 
     def _write(self, items: list[Any]) -> None:
         for _, rows, (domains, new) in [item for item in items if item[0] == "begin"]:
