@@ -1,7 +1,12 @@
 """Studies: what `search.run` tries, keeps, resumes and refuses."""
 
 import importlib.util
+import random
+import subprocess
+import sys
+import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -250,6 +255,50 @@ def test_a_disk_without_room_for_a_model_stops_the_study(tmp_path):
         pretend(tmp_path / "s.db", trials=3, runner=runner).run()
     assert COMPLETE not in [t.state for t in load_study(tmp_path / "s.db").trials[1:2]]
     assert len(pretend(tmp_path / "s.db", trials=3).run().trials) == 3
+
+
+SCRIPT = """
+import sys, numpy as np, kerata
+from kerata import search
+x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+def build(hp):
+    model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(4, "relu"), kerata.layers.Dense(1)])
+    model.compile(kerata.optimizers.Adam(hp.float("rate", 1e-3, 0.1, log=True)), "mse")
+    return model
+study = search.run(build, x, x.sum(1), trials=40, sampler="random", batch=4, cv=2, epochs=int(sys.argv[2]), storage=sys.argv[1],
+                   name="s", verbose=0)
+best = study.best
+folds = search.cross_validation.make_folds(kerata.data.samples.Samples(x, x.sum(1)), 2)
+scores = [model.evaluate(x[held], x.sum(1)[held], verbose=0) for model, (_, held) in zip(best.models, folds)]
+np.testing.assert_allclose(scores, best.trial.scores, rtol=1e-5)
+"""
+
+
+@pytest.mark.slow
+def test_real_training_is_killed_and_shared(tmp_path):
+    """Two processes train; one of them is killed again and again."""
+
+    def start():
+        return subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "s.db"), "60"])
+
+    rng = random.Random(0)
+    done = {}
+    for _ in range(6):
+        process = start()
+        time.sleep(rng.uniform(1.0, 8.0))
+        process.kill()
+        process.wait()
+        if (tmp_path / "s.db").exists():
+            with suppress(ValueError):
+                trials = load_study(tmp_path / "s.db").trials
+                now = {t.number: (t.params, t.score, t.ended) for t in trials if t.state == COMPLETE}
+                assert all(now[number] == trial for number, trial in done.items())
+                done = now
+    last = [start() for _ in range(2)]
+    assert [process.wait() for process in last] == [0, 0]
+    study = load_study(tmp_path / "s.db")
+    assert [t.number for t in study.trials] == list(range(40)) and all(t.state == COMPLETE for t in study.trials)
+    assert all((study.trials[n].params, study.trials[n].score, study.trials[n].ended) == trial for n, trial in done.items())
 
 
 # Bad input

@@ -17,7 +17,8 @@ from kerata.search.shelf import Shelf
 from kerata.search.space import Domain
 from kerata.search.storage import Database, Row
 
-LINGER_SECONDS = 0.02
+# How long to wait for more to write at once.
+LINGER_SECONDS = 0.03
 
 
 class Writer:
