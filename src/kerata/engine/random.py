@@ -112,10 +112,13 @@ class SeedGenerator(Module):
             raise ValueError(message("SeedGenerator", "`seed` must be an integer or None", {"seed": seed}))
         self.seed = None if seed is None else int(seed)
         self.name = name or "seed_generator"
-        start = make_seed() if self.seed is None else self.seed
         # Files of Keras hold the state, so it is a variable; no program carries it.
-        self.state = Variable(np.array([start % 2**32, 0], np.uint32), dtype="uint32", trainable=False,
-                              name="seed_generator_state")  # fmt: skip
+        self.state = Variable(self._first, (2,), dtype="uint32", trainable=False, name="seed_generator_state")
+
+    def _first(self, shape: Any, dtype: Any = None) -> np.ndarray:
+        """The state before the first key, uint32 of shape (2,)."""
+        start = make_seed() if self.seed is None else self.seed
+        return np.array([start % 2**32, 0], np.uint32)
 
     def next(self, ordered: bool = True) -> Any:
         """The next key, uint32 of shape (2,)."""

@@ -6,7 +6,7 @@ Outside a program a variable holds a concrete array; inside one it stands for it
 import contextlib
 import operator
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -53,6 +53,17 @@ def autocast(dtype: Any) -> Iterator[None]:
         yield
     finally:
         _local.autocast = before
+
+
+@contextlib.contextmanager
+def noting_draws() -> Iterator[list[tuple["Variable", Callable[..., Any]]]]:
+    """A list of the variables that this thread makes inside the block, each with the initializer that gave its value."""
+    before = getattr(_local, "draws", None)
+    _local.draws = []
+    try:
+        yield _local.draws
+    finally:
+        _local.draws = before
 
 
 def standardize_dtype(dtype: Any) -> str:
@@ -106,6 +117,9 @@ class Variable:
             self._dtype = standardize_dtype(dtype)
             self._shape = standardize_shape(shape, f"Variable ({self.path})")
             take_room(self._shape, jnp.dtype(self._dtype).itemsize, self.path)
+            draws = getattr(_local, "draws", None)
+            if draws is not None:
+                draws.append((self, initializer))
             # Initial values are concrete even where a layer is built while its call is being traced.
             with jax.ensure_compile_time_eval():
                 value = initializer(self._shape, dtype=self._dtype)

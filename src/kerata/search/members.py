@@ -8,7 +8,7 @@ import numpy as np
 
 from kerata.base.checks import did_you_mean, message
 from kerata.callbacks.actions import CSVLogger
-from kerata.callbacks.callback import CallbackList, flatten_callbacks
+from kerata.callbacks.callback import CallbackList, defines, flatten_callbacks
 from kerata.callbacks.history import History
 from kerata.callbacks.monitors import ModelCheckpoint
 from kerata.engine.random import EpochStreams, make_key
@@ -50,6 +50,9 @@ class Member:
         self.face = Face(self)
         self.history = History()
         self.callbacks = CallbackList([*callbacks, self.history], self.face, epochs=epochs, steps=None, verbose=0)
+        # There are many members and short epochs: those that do nothing in a hook are not asked each time.
+        self.begins = [c for c in self.callbacks if defines(c, ("on_epoch_begin",))]
+        self.ends = [c for c in self.callbacks if defines(c, ("on_epoch_end",))]
         self.streams: EpochStreams | None = None
         self.orders: dict[int, np.ndarray] = {}
         self.logs: dict[str, Any] = {}
@@ -63,12 +66,14 @@ class Member:
 
     def prepare(self, epoch: int) -> None:
         """Shuffles for an epoch."""
-        order = np.arange(self.size, dtype=np.int32)
-        if self.group.shuffle:
+        if not self.group.shuffle:
+            order = np.arange(self.size, dtype=np.int32) if self.rows is None else self.rows
+        else:
             if self.streams is None:
                 self.streams = EpochStreams(self.order_seed)
             order = self.streams.permutation(epoch, self.size)
-        self.orders = {epoch: order if self.rows is None else self.rows[order]}
+            order = order if self.rows is None else self.rows[order]
+        self.orders = {epoch: order}
 
     @property
     def state_bytes(self) -> int:
@@ -90,17 +95,17 @@ class Member:
     def begin_epoch(self) -> None:
         if self.epoch == 0:
             self.callbacks.on_train_begin()
-        self.callbacks.on_epoch_begin(self.epoch)
+        for callback in self.begins:
+            callback.on_epoch_begin(self.epoch, {})
 
     def take_numbers(self, numbers: list[float], held: list[float] | None) -> None:
         """The measures of an epoch go to the history and the callbacks; the last number is the step of the first bad loss."""
-        logs: dict[str, Any] = dict(zip(self.group.train_names, numbers, strict=False))
         if self.bad_step < 0 <= numbers[-1]:
             self.bad_step = int(numbers[-1])
-        if held is not None:
-            logs.update(zip(self.group.test_names, held, strict=False))
-        self.logs = dict(sorted(logs.items()))
-        self.callbacks.on_epoch_end(self.epoch, self.logs)
+        every = numbers if held is None else numbers + held
+        self.logs = {name: every[place] for name, place in self.group.log_places(held is not None)}
+        for callback in self.ends:
+            callback.on_epoch_end(self.epoch, self.logs)
         self.epoch += 1
         self.done = self.face.stop_training or self.epoch >= self.epochs
 

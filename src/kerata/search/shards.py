@@ -1,5 +1,6 @@
 """Shards: members that one compiled program trains side by side."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -143,12 +144,13 @@ class Shard:
         # The device is at work: time to shuffle.
         for _, member in live if self.own else live[:1]:
             member.prepare(member.epoch + 1)
-        rows = np.asarray(out["numbers"])[:, 0]
-        held_rows = None if held is None else np.asarray(held["numbers"])[:, 0]
+        rows = np.asarray(out["numbers"])[:, 0].tolist()
+        held_rows = None if held is None else np.asarray(held["numbers"])[:, 0].tolist()
         self.epoch_seconds = time.perf_counter() - began
+        share = self.epoch_seconds / len(live)
         for slot, member in live:
-            member.seconds += self.epoch_seconds / len(live)
-            member.take_numbers(rows[slot].tolist(), None if held_rows is None else held_rows[slot].tolist())
+            member.seconds += share
+            member.take_numbers(rows[slot], None if held_rows is None else held_rows[slot])
         if self.watch is not None:
             self._keep_best(self.watch, live)
         self._take_changes()
@@ -158,7 +160,7 @@ class Shard:
         better = []
         for slot, member in live:
             value = member.logs.get(watch.name, float("nan"))
-            if np.isfinite(value) and (not member.best_epoch or watch.better(value, member.best_value)):
+            if math.isfinite(value) and (not member.best_epoch or watch.better(value, member.best_value)):
                 member.best_value, member.best_epoch = value, member.epoch
                 better.append(slot)
         if better and self.best is not None:
