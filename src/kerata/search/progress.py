@@ -104,7 +104,9 @@ class Progress:
             self.counts[trial.state] = self.counts.get(trial.state, 0) + 1
             self.work.finish(trial)
             rung = self.rungs.pop(trial.number, None)
-            self.best = find_extremes([self.best, trial] if self.best else [trial], self.objective)[0]
+            # Of equals the first counts, as in the study, whichever ended first.
+            known = sorted([self.best, trial] if self.best else [trial], key=lambda each: each.number)
+            self.best = find_extremes(known, self.objective)[0]
             is_best = self.best is trial
             if self.verbose and not self.live:
                 self._say(describe_trial(trial, self.objective, is_best, rung))
