@@ -227,6 +227,9 @@ def test_only_the_best_models_are_kept(tmp_path):
     for file in ("s.db", "s.models"):
         (tmp_path / file).rename(moved / file)
     assert worker.score_of(load_study(moved / "s.db").best.model) == pytest.approx(score, abs=1e-6)
+    (moved / "s.models").rename(moved / "elsewhere")
+    assert load_study(moved / "s.db", folder=moved / "elsewhere").best.model is not None
+    (moved / "elsewhere").rename(moved / "s.models")
     (moved / "s.models" / f"trial-{best[0].number:04d}.keras").unlink()
     with pytest.raises(FileNotFoundError, match="not on this machine"):
         load_study(moved / "s.db").best.models  # noqa: B018
@@ -353,6 +356,8 @@ def test_what_run_refuses(tmp_path):
         run(sampler="grid")
     with pytest.raises(TypeError, match="data must be arrays"):
         search.run(build, (batch for batch in []), trials=1)
+    with pytest.raises(TypeError, match="`objective` and `name` must be text"):
+        run(name=3)
     with pytest.raises(ValueError, match="`halving` must be one of"):
         run(halving="ash")
     run(storage=tmp_path / "s.db", name="s")

@@ -42,8 +42,9 @@ class Shelf:
         return str(file)
 
     def find(self, kept: str) -> Path:
-        """The path of a name that was kept."""
-        return Path(kept) if self.base is None else self.base / kept
+        """The path of a name that was kept; a file that was moved is looked for in the folder."""
+        file = Path(kept) if self.base is None else self.base / kept
+        return file if file.exists() else self.folder / file.name
 
     def load(self, number: int, kept: list[str]) -> list[Any]:
         """The models of a trial."""

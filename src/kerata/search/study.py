@@ -307,8 +307,11 @@ class Search:
         self.keep = check_positive_int("search", "keep", keep, minimum=0)
         self.verbose, self.data, self.sampler_given = verbose, data, sampler
         self.judge = make_judge(halving)
-        self.name = name or standardize_name(build)
-        self.where = f"{self.name}.db" if storage == "auto" else storage
+        if not isinstance(objective.name, str) or not isinstance(name, (str, type(None))):
+            given = {"objective": objective.name, "name": name}
+            raise TypeError(message("search", "`objective` and `name` must be text", given))
+        self.name = name or name_after(build)
+        self.where = f"{file_name(self.name)}.db" if storage == "auto" else storage
         self.folder = folder
         self.domains: dict[str, Domain] = {}
         self.ahead: dict[int, Any] = {}
@@ -530,21 +533,31 @@ def find_direction(name: str, model: Any) -> str:
                              'Give direction="max" or direction="min"'))  # fmt: skip
 
 
-def standardize_name(build: Any) -> str:
-    """The study's name after its builder: letters, digits, - and _."""
+def name_after(build: Any) -> str:
+    """The study's name after its builder."""
     name = getattr(build, "__name__", type(build).__name__)
-    name = "".join(letter if letter.isalnum() or letter in "-_" else "" for letter in name)
-    return name if name and name != "lambda" else "study"
+    return "study" if name == "<lambda>" else name
+
+
+def file_name(name: str) -> str:
+    """A study's name as a part of a file's name.
+
+    >>> file_name("pima/first try")
+    'pima-first-try'
+    """
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
 
 
 def make_shelf(database: Database, folder: Any) -> Shelf:
     """Where the models of a study are kept."""
     if folder is not None:
         return Shelf(Path(folder), None)
+    name = file_name(str(database.name))
     if database.path is not None:
-        stem = database.path.stem if database.path.stem == database.name else f"{database.path.stem}-{database.name}"
+        stem = database.path.stem
+        stem = stem if stem == name else f"{stem}-{name}"
         return Shelf(database.path.parent / f"{stem}.models", database.path.parent)
-    return MemoryShelf() if database.url.get_backend_name() == "sqlite" else Shelf(Path(f"{database.name}.models"), None)
+    return MemoryShelf() if database.url.get_backend_name() == "sqlite" else Shelf(Path(f"{name}.models"), None)
 
 
 def mark_arrays(tree: Any) -> dict[str, Any]:
