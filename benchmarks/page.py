@@ -20,6 +20,17 @@ of the machine other programs took meanwhile (the median repetition of whoever w
 few percent the figures are noisy.
 """
 
+SEARCHES = """## How searches are measured
+
+The trials of a search are a grid of learning rate x dropout x l2, the folds the same for everyone, and each fold is
+validated after every epoch. What goes one trial after the other (Keras, and the loop of Kerata's own build, compile and
+`fit`) takes minutes: each round times two trials for Keras and eight for the loop, with all their folds, other trials in
+each round, and scales them to 64. Keras compiles every model, as such a loop does; Kerata compiles in its first search,
+which has a line of its own. "Score" is the mean of the round's trials, each the mean over the folds of the best epoch's
+validation loss. The loop has the seeds of the search, so its scores must be equal; Keras draws its own. A cost "a model
+and step" is the time of the whole call over models x steps.
+"""
+
 # Below this a figure is rounding, and a ratio to it says nothing.
 LEAST = {"MiB": 0.1}
 
@@ -79,6 +90,8 @@ def render(results: dict) -> str:
         "## Equal work\n\nThe training loss of the last epoch (and the accuracy): median over the repetitions, each"
         " with weights, shuffles and dropout of its own, and the range.\n\n" + render_losses(rows, results["works"])
     )
+    if any(work.module == "searches" for work in rows):
+        parts.append(SEARCHES)
     failures = render_failures(rows, results["works"])
     if failures:
         parts.append("## Left out\n\n" + failures)

@@ -189,13 +189,17 @@ def measure_crossval(job: dict, work: Work) -> dict:
         seconds, curves = timed(lambda i=index: fit_alone(keras, {}, work, x, y, *result.folds[i], SEED + i))
         alone.append(curves)
         spent += seconds
-    apart = max(abs(float(result.scores[name][index]) - curves[f"val_{name}"][-1])
-                for index, curves in zip(sample, alone) for name in ("loss", "accuracy"))  # fmt: skip
+
+    def apart(name: str) -> float:
+        pairs = [(float(result.scores[name][index]), curves[f"val_{name}"][-1]) for index, curves in zip(sample, alone)]
+        return max(abs(a - b) for a, b in pairs)
+
     measures = {
         "second call": second,
         "first call": first,
         "the same in a loop of its own `fit`": spent * len(result.folds) / len(alone),
-        "largest difference of a score to the loop's": apart,
+        "largest difference of a fold's loss to the loop's": apart("loss"),
+        "largest difference of a fold's accuracy": apart("accuracy"),
         "mean accuracy": result.mean["accuracy"],
     }
     return {"measures": measures, "losses": last_training([[h] for h in result.histories])}
@@ -206,6 +210,7 @@ def measure_search_memory(job: dict, work: Work) -> dict:
     keras, x, y = prepare(job, work)
     total = work.repeats
     sizes: list[float] = []
+    objects: list[int] = []
     counts: list[int] = []
 
     def network(hp: Any) -> Any:
@@ -226,14 +231,16 @@ def measure_search_memory(job: dict, work: Work) -> dict:
             if done % (2 * step) == 0:
                 gc.collect()
                 sizes.append(resident())
+                objects.append(len(gc.get_objects()))
                 counts.append(done // 2)
 
     keras.search.run(
-        network, x, y, trials=total, sampler="random", batch=min(100, total), cv=folds_of(SEED), epochs=work.epochs,
+        network, x, y, trials=total, sampler="random", batch=min(20, total), cv=folds_of(SEED), epochs=work.epochs,
         batch_size=work.batch, seed=SEED, callbacks=lambda i: [Watch()], storage=None, verbose=0,
     )  # fmt: skip
     settled = [i for i, count in enumerate(counts) if count >= total // 5]
-    growth = float(np.polyfit([counts[i] for i in settled], [sizes[i] for i in settled], 1)[0])
+    growth, more = (float(np.polyfit([counts[i] for i in settled], [seen[i] for i in settled], 1)[0])
+                    for seen in (sizes, objects))  # fmt: skip
 
     crossed = []
     for call in range(20):
@@ -243,8 +250,14 @@ def measure_search_memory(job: dict, work: Work) -> dict:
         gc.collect()
         crossed.append(resident())
     calls = float(np.polyfit(range(5, 20), crossed[5:], 1)[0])
-    return {"measures": {"growth over 100 trials": 100 * growth, "growth over 10 calls of `cross_validate`": 10 * calls,
-                         "at the end": resident(), "trials": total}}  # fmt: skip
+    measures = {
+        "growth over 100 trials": 100 * growth,
+        "Python objects more after 100 trials": 100 * more,
+        "growth over 10 calls of `cross_validate`": 10 * calls,
+        "at the end": resident(),
+        "trials": total,
+    }
+    return {"measures": measures}
 
 
 REPEATED = {"search": repeat_search, "population": repeat_population}
