@@ -273,8 +273,12 @@ class Pool:
             why = "as asked" if count > 1 else "one model"
             group.notes = {"turns": bool(self.turns) or count == 1, "most": most, "why": why}
             return None
-        slots = size_for(min(most, -(-count // self.workers)))
-        known = _chosen.get((group.structure, group.batch_size, group.capacity, slots, self.workers))
+        # What is timed is what will run, so that it is not compiled for the stopwatch alone.
+        company = shared_by_all(members)
+        own = company is None
+        members = company or members
+        slots = size_for(min(most, len(members) if company else -(-count // self.workers)))
+        known = _chosen.get((group.structure, group.batch_size, group.capacity, slots, own, self.workers))
         if group.structure is not None and known is not None:
             group.notes = dict(known)
             return None
@@ -282,7 +286,7 @@ class Pool:
         most = min(most, fitting(room, members[0].state_bytes))
         slots = min(slots, most)
         while slots > 1:
-            watch = Stopwatch(group, members[:slots], slots, self.devices[0])
+            watch = Stopwatch(group, members[:slots], slots, self.devices[0], own)
             if watch.fits(room):
                 group.notes = {"turns": False, "most": most, "why": "small model"}
                 return watch
@@ -305,7 +309,16 @@ class Pool:
                 notes.update(alone_us=alone.best * 1e6, turns=alone.best < side.best, why="measured")
         notes["side_by_side_us"] = side.best * 1e6
         if group.structure is not None and notes["why"] != "little work":
-            _chosen[group.structure, group.batch_size, group.capacity, side.slots, self.workers] = dict(notes)
+            _chosen[group.structure, group.batch_size, group.capacity, side.slots, side.shard.own, self.workers] = dict(notes)
+
+
+def shared_by_all(members: list[Member]) -> list[Member] | None:
+    """The largest of the companies, where all members are in one that shares its batches."""
+    companies: dict[Any, list[Member]] = {}
+    for member in members:
+        companies.setdefault((member.group.kin(member), member.company, member.epoch), []).append(member)
+    found = list(companies.values())
+    return max(found, key=len) if min(map(len, found)) >= COMPANY else None
 
 
 def devices() -> list[Any]:
@@ -344,8 +357,8 @@ def fitting(room: float, state_bytes: int) -> int:
 class Stopwatch:
     """Times the steps of a shard, on states that nobody keeps."""
 
-    def __init__(self, group: Any, members: list[Member], slots: int, device: Any):
-        self.shard, self.slots = Shard(group, slots, True, device), slots
+    def __init__(self, group: Any, members: list[Member], slots: int, device: Any, own: bool = True):
+        self.shard, self.slots = Shard(group, slots, own, device), slots
         states = [member.state for member in members]
         self.shard.load(members)
         for member, state in zip(members, states, strict=True):
