@@ -88,7 +88,8 @@ def score(curves: list[dict]) -> float:
 
 def last_training(curves: list[list[dict]]) -> list[tuple[float, float]]:
     """The training loss and accuracy of the last epoch, the mean of all trials and folds."""
-    return [tuple(float(np.mean([fold[name][-1] for folds in curves for fold in folds])) for name in ("loss", "accuracy"))]
+    loss, accuracy = (float(np.mean([fold[name][-1] for folds in curves for fold in folds])) for name in ("loss", "accuracy"))
+    return [(loss, accuracy)]
 
 
 def repeat_search(job: dict, work: Work) -> Callable[[int], dict]:
@@ -183,10 +184,11 @@ def measure_crossval(job: dict, work: Work) -> dict:
     first, result = timed(lambda: call(SEED))
     second, _ = timed(lambda: call(SEED + 1))
     sample = range(0, len(result.folds), max(1, len(result.folds) // 10))
-    fit_alone(keras, {}, work, x, y, *result.folds[0], SEED)  # a warm loop, as the second call is a warm call
+    train_in_turn(keras, [{}], work, x, y, result.folds[:1])  # a warm loop, as the second call is a warm call
     alone, spent = [], 0.0
     for index in sample:
-        seconds, curves = timed(lambda i=index: fit_alone(keras, {}, work, x, y, *result.folds[i], SEED + i))
+        rows, held = result.folds[index]
+        seconds, curves = timed(lambda i=index, r=rows, h=held: fit_alone(keras, {}, work, x, y, r, h, SEED + i))
         alone.append(curves)
         spent += seconds
 
