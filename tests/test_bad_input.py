@@ -203,8 +203,6 @@ FIT = {
     "target missing": (two_outputs, (X, {"digit": LABELS}), {}, ValueError, ["'size'", "needs targets"]),
     "labels of one output": (two_outputs, (X, {"digit": LABELS + 5, "size": NUMBERS}), {},
         ValueError, ["y (digit)", "highest=7"]),
-    "loss weights": (lambda: two_outputs({"digits": 2.0}), (X, {"digit": LABELS, "size": NUMBERS}), {}, ValueError,
-                     ["loss_weights", "'digits' names no output", "Did you mean 'digit'"]),
     # Batches
     "empty generator": (classifier, (generate(),), {}, ValueError, ["at least one batch"]),
     "generator and targets": (classifier, (generate((X, LABELS)), LABELS), {}, ValueError, ["`y` must be None"]),
@@ -305,6 +303,7 @@ NAMES = {
     "learning rate": (lambda: kerata.optimizers.SGD("fast"), ["learning_rate", "fast"]),
     "model without layers": (lambda: kerata.Sequential(["dense"]), ["Sequential", "dense"]),
     "a layer's class": (lambda: kerata.Sequential([L.Dense]), ["Dense"]),
+    "loss weights": (lambda: two_outputs({"digits": 2.0}), ["loss_weights", "'digits' names no output", "Did you mean"]),
     "loss of no output": (lambda: two_outputs().compile("adam", {"digits": "mse"}), ["digits", "digit"]),
 }  # fmt: skip
 

@@ -114,6 +114,23 @@ def test_layers_adapt_to_the_samples_of_their_fold():
         np.testing.assert_allclose(fold.layers[0].get_weights()[0], x[rows].mean(0), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("adapted", [False, True])
+def test_normalization_is_measured_in_each_fold(adapted):
+    x, y = data()
+    model = kerata.Sequential([kerata.Input((5,)), layers.Normalization(), layers.Dense(3, activation="relu"),
+                               layers.Dense(1, activation="sigmoid")])  # fmt: skip
+    model.compile("adam", "binary_crossentropy")
+    if adapted:
+        model.layers[0].adapt(x)
+    result = cross_validate(model, x * 100, y, cv=3, epochs=2, batch_size=8, seed=4)
+    for index, (rows, held) in enumerate(result.folds):
+        kerata.utils.set_random_seed(4 + index)
+        twin = clone_model(model)
+        twin.layers[0].adapt(100 * x[rows])
+        twin.fit(100 * x[rows], y[rows], epochs=2, batch_size=8, seed=4 + index, verbose=0)
+        assert result.scores["loss"][index] == pytest.approx(twin.evaluate(100 * x[held], y[held], verbose=0), rel=1e-5)
+
+
 def test_several_outputs():
     x, _ = data()
     inputs = kerata.Input((5,))

@@ -485,3 +485,18 @@ def test_a_file_that_does_not_fit_is_not_read():
     with pytest.warns(UserWarning, match="not read: it has 2 variables, the file has 1"):
         optimizer.load_own_variables({"0": np.int32(7)})
     assert int(optimizer.iterations) == 0
+
+
+def test_adafactor_stays_finite_where_a_row_and_a_column_get_no_gradient():
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32") * np.array([1, 1, 1e-16, 0], "float32")
+    model = kerata.Sequential([kerata.Input((4,)), kerata.layers.Dense(3, activation="relu", bias_initializer=dead),
+                               kerata.layers.Dense(1)])  # fmt: skip
+    model.compile(kerata.optimizers.Adafactor(0.01), "mse")
+    history = model.fit(x, x[:, 0], epochs=3, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def dead(shape, dtype=None):
+    """A bias under which the last unit never wakes."""
+    return np.array([0.0, 0.0, -1e6], "float32")

@@ -76,9 +76,8 @@ class Hyperparameter:
         return value
 
     def __set__(self, obj: Any, value: Any) -> None:
-        if isinstance(value, Real) and not isinstance(value, bool):
-            value = self.check(obj, value)
-        elif getattr(value, "shape", None) == () and not callable(value):
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if is_number or (getattr(value, "shape", None) == () and not callable(value)):
             value = self.check(obj, value)
         obj.__dict__[self.name] = value
 

@@ -74,6 +74,14 @@ class CompiledLoss(Module):
         self.terms: list[Term] = []
         self.built = False
 
+    def check_outputs(self, y_pred: Any) -> None:
+        """Refuses losses and weights for outputs that are not there."""
+        loss, loss_weights, names = self._compile_arguments
+        outputs = Outputs(y_pred, names)
+        found = outputs.spread(loss, "loss", _is_loss, everywhere=True)
+        places = [place for place, value in enumerate(found) if value not in (None, MISSING)]
+        outputs.spread(loss_weights, "loss_weights", _is_number, everywhere=True, only=places)
+
     def build(self, y_true: Any, y_pred: Any) -> None:
         """Gives each output its loss, from arrays or shapes of targets and predictions."""
         if self.built:

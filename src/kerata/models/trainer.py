@@ -69,8 +69,14 @@ class Trainer:
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; the program is
                 compiled as a whole in any case.
         """
-        self.optimizer = optimizers.get(optimizer)
-        self.loss = loss
+        fresh = optimizers.get(optimizer)
+        # Names that are wrong are found now, not at the end of the first epoch, and change nothing.
+        names = self.output_names if self._graph is not None else None
+        objective = CompiledLoss(loss, loss_weights, names)
+        CompiledMetrics(metrics, weighted_metrics, names)
+        if self._graph is not None:
+            objective.check_outputs(self._graph.outputs_tree)
+        self.optimizer, self.loss = fresh, loss
         self._compile_arguments = {
             "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics,
             "weighted_metrics": weighted_metrics,
@@ -78,10 +84,6 @@ class Trainer:
         self._forget_plans()
         self.stop_training = False
         self.compiled = True
-        # Names that are wrong are found now, not at the end of the first epoch.
-        names = self.output_names if self._graph is not None else None
-        CompiledLoss(loss, loss_weights, names)
-        CompiledMetrics(metrics, weighted_metrics, names)
 
     def _forget_plans(self) -> None:
         self._objective = self._measures = None

@@ -88,10 +88,13 @@ class Adafactor(Optimizer):
             if p.ndim >= 2:
                 r = kept * r + new * jnp.mean(squares, axis=-1)
                 c = kept * c + new * jnp.mean(squares, axis=-2)
-                v = (r / jnp.mean(r, axis=-1, keepdims=True))[..., None] * c[..., None, :]
+                row = r / jnp.mean(r, axis=-1, keepdims=True)
+                v = row[..., None] * c[..., None, :]
+                # The product of a row and a column that get no gradient underflows to 0; their roots do not.
+                u = g / jnp.sqrt(row)[..., None] / jnp.sqrt(c)[..., None, :]
             else:
                 v = kept * v + new * squares
-            u = g / jnp.sqrt(v)
+                u = g / jnp.sqrt(v)
             return -alpha * u / jnp.maximum(1.0, _rms(u) / threshold), r, c, v
 
         return one

@@ -11,6 +11,7 @@ from kerata.search.learning_rates import LearningRates as LearningRates
 from kerata.search.learning_rates import lr_find as lr_find
 from kerata.search.population import Population as Population
 from kerata.search.population import fit_many as fit_many
+from kerata.search.population import grid as grid
 from kerata.search.population import hyperparameters as hyperparameters
 from kerata.search.space import HyperParameters as HyperParameters
 from kerata.search.study import Study as Study

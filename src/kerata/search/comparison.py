@@ -23,7 +23,7 @@ from kerata.search.members import Member, copies_of
 from kerata.search.pool import Pool
 from kerata.search.population import way_of, weigh_members
 from kerata.search.records import Objective
-from kerata.search.starts import Start
+from kerata.search.starts import Start, measured, was_trained
 
 PLAIN = ("sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "adamax", "nadam", "radam", "ftrl", "lion", "lamb",
          "adafactor", "muon")  # fmt: skip
@@ -168,9 +168,13 @@ def compare(model: Any, x: Any, y: Any = None, *, optimizers: Any = None, batch_
     places: dict[int, tuple[Held, Held | None]] = {}
     for name, (each, size) in made.items():
         data, held_data = places.setdefault(size, (Held(samples), None if held is None else Held(held)))  # type: ignore[arg-type]
-        each._prepare(samples.slice(0, min(size, samples.size)).tree, "fit", samples if not runs else None)
+        batch = samples.slice(0, min(size, samples.size)).tree
+        each._prepare(batch, "fit", samples if not runs else None)
+        trained = was_trained(each)
+        each = measured(each, samples.x)
+        each._prepare(batch, "fit")
         group = groups.setdefault((size, key_of(each)), Group(each, data, held_data, size, True))
-        start = Start(group, each, samples.x)
+        start = Start(group, each, samples.x, trained=trained)
         numbers = plan_of(each).hypers.vector()
         runs[name] = [Member(i, group, numbers.copy(), functools.partial(start.state, seed + i, rows), seed + i, rows, out,
                              copies_of(callbacks, i), epochs) for i, (rows, out) in enumerate(folds)]  # fmt: skip
@@ -230,8 +234,8 @@ def recompiled(model: Model, optimizer: Any, arguments: dict[str, Any]) -> Model
     """A copy of a model with the same weights and another optimizer."""
     twin = clone_model(model)
     for old, new in zip(model.variables, twin.variables, strict=True):
-        if old.assigned:
-            new.assign(old.numpy())
+        new.place(old.numpy())
+        new.assigned = old.assigned
     fresh = room.get(optimizer)
     if fresh is model.optimizer:
         fresh = type(fresh).from_config(fresh.get_config())

@@ -17,7 +17,7 @@ from kerata.search.groups import Group, Held
 from kerata.search.members import Member, copies_of
 from kerata.search.pool import Pool
 from kerata.search.population import Trained, way_of, weigh_members
-from kerata.search.starts import Start, take_rows
+from kerata.search.starts import Start, measured, take_rows, was_trained
 
 KINDS = ("auto", "kfold", "stratified", "group", "time")
 
@@ -167,9 +167,12 @@ def cross_validate(model: Model, x: Any, y: Any = None, *, cv: Any = 5, repeats:
     epochs = check_positive_int("cross_validate", "epochs", epochs)
     batch_size = int(check_positive_int("cross_validate", "batch_size", batch_size, optional=True) or 32)
     folds = make_folds(samples, cv, repeats, split, groups, seed)
-    model._prepare(samples.slice(0, min(batch_size, samples.size)).tree, "fit", samples)
-    group = Group(model, Held(samples), None, batch_size, shuffle)
-    start = Start(group, model, samples.x, initial_weights)
+    first = samples.slice(0, min(batch_size, samples.size)).tree
+    model._prepare(first, "fit", samples)
+    template = measured(model, samples.x)
+    template._prepare(first, "fit")
+    group = Group(template, Held(samples), None, batch_size, shuffle)
+    start = Start(group, template, samples.x, initial_weights, was_trained(model))
     numbers = group.plan.hypers.vector()
     members = [Member(i, group, numbers.copy(), lambda s=seed + i, rows=rows: start.state(s, rows), seed + i, rows, held,
                       copies_of(callbacks, i), epochs) for i, (rows, held) in enumerate(folds)]  # fmt: skip

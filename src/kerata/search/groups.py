@@ -233,10 +233,10 @@ class Group:
         state["counters"] = np.array([int(model.optimizer.steps.numpy()), -1], np.int32)  # type: ignore[assignment]
         return state
 
-    def fresh_state(self, seed: int | None, adapt: Any = None) -> State:
+    def fresh_state(self, seed: int | None, adapt: Any = None, key: Any = None) -> State:
         """The state of a new model with initial weights drawn from a seed, as a copy built under that seed would have."""
         with self.lock:
-            key = None if adapt is not None else seed
+            key = seed if adapt is None else key
             if key is not None and key in self.starts:
                 return self.starts[key]
             number = int(make_key()[0]) if seed is None else seed
@@ -248,10 +248,11 @@ class Group:
                 if adapt is not None:
                     adapt(twin)
                 state = self.state_of(twin)
-                if adapt is None and self.draws is None:
-                    self.draws = Draws(plan_of(twin), draws, state)
-                elif adapt is None and self.draws.proven is None:
-                    self.draws.compare(number, state)
+                if adapt is None:
+                    if self.draws is None:
+                        self.draws = Draws(plan_of(twin), draws, state)
+                    elif self.draws.proven is None:
+                        self.draws.compare(number, state)
             if key is not None:
                 self.starts[key] = state
             return state

@@ -302,13 +302,13 @@ class Pool:
         steps = sum(-(-member.size // group.batch_size) * (member.epochs - member.epoch) for member in members)
         if side.best > CERTAIN_SECONDS:
             if side.best * steps < MEASURE_FROM * group.compile_seconds:
-                notes["why"] = "little work"
+                notes["why"] = "too little work to measure more"
             else:
                 alone = Stopwatch(group, members[:1], 1, self.devices[0])
                 race(side, alone)
                 notes.update(alone_us=alone.best * 1e6, turns=alone.best < side.best, why="measured")
         notes["side_by_side_us"] = side.best * 1e6
-        if group.structure is not None and notes["why"] != "little work":
+        if group.structure is not None and notes["why"] != "too little work to measure more":
             _chosen[group.structure, group.batch_size, group.capacity, side.slots, side.shard.own, self.workers] = dict(notes)
 
 

@@ -1,6 +1,7 @@
 """Populations: many models trained at once."""
 
 import functools
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from kerata.models.training import Hypers
 from kerata.search.groups import Group, Held, key_of
 from kerata.search.members import Member, copies_of
 from kerata.search.pool import Pool
-from kerata.search.starts import Start
+from kerata.search.starts import Start, measured, was_trained
 
 
 class Trained:
@@ -166,6 +167,16 @@ def find_number(name: str, known: dict[str, Any], model: Model) -> str:
     raise ValueError(message("fit_many", problem, {"name": name}, did_you_mean(name, list(known))))
 
 
+def grid(**values: Sequence[float]) -> dict[str, list[float]]:
+    """Every combination of some numbers, as `vary` of `fit_many` wants them.
+
+    >>> grid(learning_rate=[0.1, 0.01], rate=[0.2, 0.5])
+    {'learning_rate': [0.1, 0.1, 0.01, 0.01], 'rate': [0.2, 0.5, 0.2, 0.5]}
+    """
+    rows = list(itertools.product(*values.values()))
+    return {name: [row[place] for row in rows] for place, name in enumerate(values)}
+
+
 def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, vary: dict[str, Sequence[float]] | None = None,
              seeds: Any = None, rows: Any = None, validation_rows: Any = None, epochs: int = 1, batch_size: int | None = None,
              validation_data: Any = None, validation_split: float = 0.0, callbacks: Any = None, class_weight: Any = None,
@@ -180,7 +191,8 @@ def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, va
             of compiled models, which go on from the weights that they have and are trained themselves.
         x, y: arrays, as in `fit`; held on the device once.
         copies: the number of members, where nothing else says it.
-        vary: numbers of each member by the name of the hyperparameter, see `hyperparameters`; one model only.
+        vary: numbers of each member by the name of the hyperparameter, see `hyperparameters`; one model only. `grid` makes
+            every combination.
         seeds: an integer for each member, or one for all (then all have the same initial weights, order and random draws,
             which is the fairest comparison and the fastest). By default each member has a seed of its own.
         rows: for each member the numbers of the samples that it is trained on; all by default.
@@ -230,12 +242,17 @@ def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, va
     data, held_data = Held(source), None if held is None else Held(held)  # type: ignore[arg-type]
     batch_size = int(check_positive_int("fit_many", "batch_size", batch_size, optional=True) or 32)
     epochs = check_positive_int("fit_many", "epochs", epochs)
+    batch = source.slice(0, min(batch_size, source.size)).tree  # type: ignore[union-attr]
+    trained = was_trained(models[0])
+    if single:
+        models[0]._prepare(batch, "fit", source)
+        models = [measured(models[0], source.x)]  # type: ignore[union-attr]
     groups = group_models(models, data, held_data, batch_size, shuffle)
     seeds = spread(seeds, count, "seeds")
     rows = share_equal(check_rows(rows, count, data.size, "rows"))
     held_rows = share_equal(check_rows(validation_rows, count, data.size, "validation_rows"))
     numbers = vary_numbers(groups[0], vary, count) if single else [group.numbers_of(m) for group, m in zip(groups, models)]
-    fresh = Start(groups[0], models[0], source.x, initial_weights) if single else None
+    fresh = Start(groups[0], models[0], source.x, initial_weights, trained) if single else None
     members = []
     for index in range(count):
         group = groups[0 if single else index]

@@ -17,7 +17,7 @@ from kerata.search.members import Member, State, copies_of
 from kerata.search.pool import Pool
 from kerata.search.population import weigh_members
 from kerata.search.records import COMPLETE, FAILED, PRUNED, Objective
-from kerata.search.starts import Start
+from kerata.search.starts import Start, adapt_layers, was_trained
 
 # Structures whose first model is remembered between two batches of trials.
 KEPT_GROUPS = 32
@@ -154,6 +154,7 @@ class Runner:
             first = self.validation.slice(0, min(self.batch_size, self.validation.size)).tree
             model._prepare(first, "evaluate", self.validation)
         self.prepared = True
+        adapt_layers(model, self.samples.x)
         key = key_of(model)
         group = self.groups.get(key)
         if group is None:
@@ -216,7 +217,7 @@ class Runner:
         group = self.check(job.model)
         plan = plan_of(job.model)
         numbers = plan.hypers.vector()
-        begin = Start(group, job.model, self.samples.x)
+        begin = Start(group, job.model, self.samples.x, trained=was_trained(job.model))
         found = []
         for index, (rows, held) in enumerate(self.folds):
             seed = self.seed + index

@@ -7,6 +7,8 @@ import numpy as np
 
 from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import flatten
+from kerata.layers.layer import Layer
+from kerata.models.cloning import clone_model
 from kerata.models.model import Model
 from kerata.models.training import Plan
 from kerata.search.groups import Group, plan_of
@@ -24,23 +26,26 @@ class Start:
         x: the inputs of all samples, for layers that adapt.
         initial_weights: "fresh" draws all weights anew from the member's seed, "keep" takes the model's as they are, "auto"
             keeps those that were loaded or set since the model was built and draws the rest.
+        trained: whether the model was trained already: then "auto" cannot tell what was loaded from what was learned.
     """
 
-    def __init__(self, group: Group, model: Model, x: Any, initial_weights: str = "auto"):
+    def __init__(self, group: Group, model: Model, x: Any, initial_weights: str = "auto", trained: bool = False):
         check_choice("initial_weights", "initial_weights", initial_weights, INITIAL)
         self.group, self.x = group, x
         plan = plan_of(model)
-        self.kept = {} if initial_weights == "fresh" else weights_of(plan, everything=initial_weights == "keep")
-        if initial_weights == "auto" and self.kept and int(model.optimizer.steps.numpy()):
+        own = {id(v) for layer in adapting(model) for v in layer.variables}
+        self.kept = {} if initial_weights == "fresh" else weights_of(plan, own, everything=initial_weights == "keep")
+        if initial_weights == "auto" and self.kept and trained:
             raise ValueError(message(model, "some of this model's weights were loaded or set, and it has been trained since",
                                      {"variables": len(self.kept)}, 'Give initial_weights="fresh" to draw all weights anew, or '
                                      '"keep" to begin with the weights as they are (they may know the held-out samples)'))
-        self.adapts = any(hasattr(layer, "adapt") for layer in model._flatten_layers())
+        self.adapts = bool(own)
 
     def state(self, seed: int | None, rows: np.ndarray | None) -> State:
         """The state for a seed and some samples to train on."""
         if self.adapts:
-            return self.group.fresh_state(seed, lambda twin: self._adapt(twin, rows))
+            key = None if self.kept or seed is None else (seed, id(rows))
+            return self.group.fresh_state(seed, lambda twin: self._adapt(twin, rows), key)
         state = self.group.fresh_state(seed)
         for (role, place), value in self.kept.items():
             state = {**state, role: [value if i == place else old for i, old in enumerate(state[role])]}
@@ -53,22 +58,44 @@ class Start:
         adapt_layers(twin, take_rows(self.x, rows))
 
 
-def weights_of(plan: Plan, everything: bool = False) -> dict[tuple[str, int], np.ndarray]:
+def measured(model: Model, x: Any) -> Model:
+    """A built model whose layers have adapted to all samples, so that it can stand for its folds; a copy, where there are such
+    layers."""
+    if not adapting(model):
+        return model
+    twin = clone_model(model)
+    for old, new in zip(model.variables, twin.variables, strict=True):
+        new.place(old.numpy())
+        new.assigned = old.assigned
+    adapt_layers(twin, x)
+    return twin
+
+
+def was_trained(model: Model) -> bool:
+    """Whether a model's optimizer has made a step."""
+    return model.optimizer.built and int(model.optimizer.steps.numpy()) > 0
+
+
+def adapting(model: Model) -> list[Layer]:
+    """The layers of a model that learn from data before training (`adapt`), in its order."""
+    return [layer for layer in model._flatten_layers()
+            if hasattr(layer, "adapt") and getattr(layer, "input_mean", None) is None]  # fmt: skip
+
+
+def weights_of(plan: Plan, without: set[int], everything: bool = False) -> dict[tuple[str, int], np.ndarray]:
     """Weights that were set after a model was built, by place; or all of them."""
     return {(role, index): variable.numpy() for role in ("trainable", "others")
             for index, variable in enumerate(plan.variables[role])
-            if (everything or variable.assigned) and variable.name != "seed_generator_state"}  # fmt: skip
+            if (everything or variable.assigned) and variable.name != "seed_generator_state" and id(variable) not in without}
 
 
 def adapt_layers(model: Model, x: Any) -> None:
-    """Layers that learn from data before training (`adapt`) do so from some samples, in the order of the model."""
-    for layer in model._flatten_layers():
-        adapt = getattr(layer, "adapt", None)
-        if adapt is None:
-            continue
+    """Layers that learn from data before training do so from some samples."""
+    for layer in adapting(model):
         given = layer.input
         at = [index for index, tensor in enumerate(model.inputs) if tensor is given]
-        adapt(flatten(x)[at[0]] if at else Model(model.input, given).predict(x, verbose=0))
+        data = flatten(x)[at[0]] if at else Model(model.input, given).predict(x, verbose=0)
+        layer.adapt(data)  # type: ignore[attr-defined]
 
 
 def take_rows(tree: Any, rows: np.ndarray | None) -> Any:

@@ -16,6 +16,7 @@ from kerata.base.checks import check_positive_int, message
 from kerata.callbacks.monitors import FALLING, RISING
 from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source
+from kerata.engine.random import seeded
 from kerata.models.model import Model
 from kerata.search.cross_validation import make_folds
 from kerata.search.halving import make_judge
@@ -27,6 +28,7 @@ from kerata.search.runner import Job, Runner
 from kerata.search.samplers import GridSampler, make_sampler
 from kerata.search.shelf import MemoryShelf, Shelf
 from kerata.search.space import Domain, HyperParameters, Recorded, Source
+from kerata.search.starts import adapt_layers
 from kerata.search.storage import Database, Row
 from kerata.search.writer import Writer
 
@@ -163,12 +165,16 @@ class Best:
         samples = study._data if x is None else standardize_source(x, y, owner="refit")
         if samples is None:
             raise ValueError(message("study.best.refit", "a study that was loaded holds no samples", {"x": x}, "Give x and y"))
-        model = study._build(HyperParameters(Recorded(self.params)))
+        # Two refits of a study are the same model.
+        with seeded(study._card["seed"] or 0):
+            model = study._build(HyperParameters(Recorded(self.params)))
         fit = {"batch_size": study._card["batch_size"], "seed": study._card["seed"], "verbose": 0, **fit}
         if isinstance(samples, Samples) and samples.sample_weight is not None:
             fit.setdefault("sample_weight", samples.sample_weight)
         epochs = epochs or max(1, round(float(np.mean(self.trial.best_epochs or self.trial.epochs or [1]))))
         given = (samples.x, samples.y) if isinstance(samples, Samples) else (x, y)
+        if isinstance(samples, Samples):
+            adapt_layers(model, samples.x)
         model.fit(*given, epochs=epochs, **fit)
         return model
 
