@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import sys
 import threading
 import time
 from collections import deque
@@ -26,6 +27,9 @@ SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 12
 COMPANY = 4
 # Below this time a member and step, turns cannot win: a call of one alone costs more.
 CERTAIN_SECONDS = 6e-6
+# Threads that read many short results must not wait five milliseconds for each other.
+SWITCH_SECONDS = 0.0005
+SHORT_SECONDS = 0.05
 # One more program is compiled only where the work is longer than its compiling.
 MEASURE_FROM = 1
 LOOK_SECONDS = 0.005
@@ -82,7 +86,9 @@ class Pool:
         self._choose(groups)
         self._queue(self.members)
         threads = [threading.Thread(target=self._work, args=(self.devices[i % len(self.devices)],), name="kerata-population",
-                                    daemon=True) for i in range(min(self.workers, max(1, self.left)))]  # fmt: skip
+                                    daemon=True) for i in range(min(self._hands(groups), max(1, self.left)))]  # fmt: skip
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(min(before, SWITCH_SECONDS))
         for thread in threads:
             thread.start()
         try:
@@ -99,8 +105,16 @@ class Pool:
                 self.condition.notify_all()
             for thread in threads:
                 thread.join()
+            sys.setswitchinterval(before)
         if self.fault is not None:
             raise self.fault
+
+    def _hands(self, groups: list[Any]) -> int:
+        """The number of threads: twice the workers where epochs are short, so that one shard computes while another's
+        measures are read and its samples shuffled."""
+        short = all(not g.notes["turns"] and g.notes.get("side_by_side_us", 1e6) * 1e-6 * g.notes["most"]
+                    * g.parts(g.capacity)[0][2] < SHORT_SECONDS for g in groups)  # fmt: skip
+        return self.workers * (2 if short and self.devices[0] is None else 1)
 
     def _deliver(self) -> None:
         """Tells of members that have ended."""
