@@ -26,7 +26,7 @@ SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 12
 # Members with the same samples in the same order share their batches: worth it from here on.
 COMPANY = 4
 # Below this time a member and step, turns cannot win: a call of one alone costs more.
-CERTAIN_SECONDS = 6e-6
+CERTAIN_SECONDS = 8e-6
 # Threads that read many short results must not wait five milliseconds for each other.
 SWITCH_SECONDS = 0.0005
 SHORT_SECONDS = 0.05
