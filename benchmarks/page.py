@@ -28,7 +28,8 @@ validated after every epoch. What goes one trial after the other (Keras, and the
 each round, and scales them to 64. Keras compiles every model, as such a loop does; Kerata compiles in its first search,
 which has a line of its own. "Score" is the mean of the round's trials, each the mean over the folds of the best epoch's
 validation loss. The loop has the seeds of the search, so its scores must be equal; Keras draws its own. A cost "a model
-and step" is the time of the whole call over models x steps.
+and step" is what more epochs cost, over models x steps; in the line of the whole call, drawing weights and gathering
+results is in.
 """
 
 # Below this a figure is rounding, and a ratio to it says nothing.

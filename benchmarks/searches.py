@@ -149,25 +149,32 @@ def repeat_search(job: dict, work: Work) -> Callable[[int], dict]:
 
 
 def repeat_population(job: dict, work: Work) -> Callable[[int], dict]:
-    """Wall time a model and step: each with its own seed, and all with the same."""
+    """Wall time a model and step: each with its own seed, and all with the same. Steady is what more epochs cost, without
+    drawing weights and gathering results; the whole call is with them."""
     keras, x, y = prepare(job, work)
     count = work.repeats
     rates = np.geomspace(3e-4, 1e-2, count).tolist()
+    short = 2
 
-    def measure(seeds: Any, **parts: Any) -> tuple[float, Any]:
+    def call(model: Any, seeds: Any, epochs: int) -> tuple[float, Any]:
+        return timed(lambda: keras.search.fit_many(model, x, y, vary={"learning_rate": rates}, seeds=seeds, epochs=epochs,
+                                                   batch_size=work.batch, turns=False))  # fmt: skip
+
+    def measure(seeds: Any, **parts: Any) -> tuple[float, float, Any]:
         model = build(keras, work.net, **parts)
-        began = time.perf_counter()
-        population = keras.search.fit_many(model, x, y, vary={"learning_rate": rates}, seeds=seeds, epochs=work.epochs,
-                                           batch_size=work.batch, turns=False)  # fmt: skip
-        steps = -(-len(x) // work.batch) * work.epochs
-        return 1e6 * (time.perf_counter() - began) / (count * steps), population
+        begin, _ = call(model, seeds, short)
+        whole, population = call(model, seeds, work.epochs)
+        steps = 1e-6 * count * -(-len(x) // work.batch)
+        return (whole - begin) / (steps * (work.epochs - short)), whole / (steps * work.epochs), population
 
     def repetition(number: int) -> dict:
         seeds = [1000 * number + i for i in range(count)]
-        own, population = measure(seeds, dropout=None, l2=None)
-        shared, _ = measure(number, dropout=None, l2=None)
-        full, _ = measure(seeds)
-        measures = {"own seeds": own, "one seed": shared, "own seeds, with dropout and l2": full}
+        own, own_whole, population = measure(seeds, dropout=None, l2=None)
+        shared, shared_whole, _ = measure(number, dropout=None, l2=None)
+        full, full_whole, _ = measure(seeds)
+        measures = {"own seeds": own, "one seed": shared, "own seeds, with dropout and l2": full,
+                    "own seeds, the whole call": own_whole, "one seed, the whole call": shared_whole,
+                    "own seeds, with dropout and l2, the whole call": full_whole}  # fmt: skip
         return {"measures": measures, "losses": last_training([population.histories])}
 
     return repetition

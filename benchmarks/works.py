@@ -160,7 +160,9 @@ WORKS = (
     Work(
         "population", "population of 128 models 34-34-1, batch 28, a model and step", "population", "tabular",
         samples=351, batch=28, epochs=150, repeats=128, module="searches", implementations=("kerata",),
-        measures=(("own seeds", "us"), ("one seed", "us"), ("own seeds, with dropout and l2", "us")),
+        measures=(("own seeds", "us"), ("one seed", "us"), ("own seeds, with dropout and l2", "us"),
+                  ("own seeds, the whole call", "us"), ("one seed, the whole call", "us"),
+                  ("own seeds, with dropout and l2, the whole call", "us")),
         bars=(Bar("own seeds", limit=4.0), Bar("one seed", limit=4.0), Bar("own seeds, with dropout and l2", limit=4.0)),
     ),
     Work(
