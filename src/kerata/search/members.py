@@ -53,6 +53,9 @@ class Member:
         # There are many members and short epochs: those that do nothing in a hook are not asked each time.
         self.begins = [c for c in self.callbacks if defines(c, ("on_epoch_begin",))]
         self.ends = [c for c in self.callbacks if defines(c, ("on_epoch_end",))]
+        # Where only the history is kept, its entries are made at the end: half of the host's work in a short epoch.
+        self.unwatched = not self.begins and self.ends == [self.history]
+        self.kept: list[list[float]] = []
         self.streams: EpochStreams | None = None
         self.orders: dict[int, np.ndarray] = {}
         self.logs: dict[str, Any] = {}
@@ -103,14 +106,27 @@ class Member:
         if self.bad_step < 0 <= numbers[-1]:
             self.bad_step = int(numbers[-1])
         every = numbers if held is None else numbers + held
-        self.logs = {name: every[place] for name, place in self.group.log_places(held is not None)}
-        for callback in self.ends:
-            callback.on_epoch_end(self.epoch, self.logs)
+        if self.unwatched:
+            self.kept.append(every)
+        else:
+            self.logs = {name: every[place] for name, place in self.group.log_places(held is not None)}
+            for callback in self.ends:
+                callback.on_epoch_end(self.epoch, self.logs)
         self.epoch += 1
         self.done = self.face.stop_training or self.epoch >= self.epochs
 
+    def write_history(self) -> None:
+        """Enters the epochs that nobody looked at while they were trained."""
+        first = self.epoch - len(self.kept)
+        places = self.group.log_places(self.group.validates)
+        for number, every in enumerate(self.kept):
+            self.logs = {name: every[place] for name, place in places}
+            self.history.on_epoch_end(first + number, self.logs)
+        self.kept = []
+
     def finish(self) -> None:
         """The end of training; callbacks may put the best weights back."""
+        self.write_history()
         self.done = True
         before = self.state
         self.callbacks.on_train_end(dict(self.logs))

@@ -111,6 +111,7 @@ class Shard:
             self.best = {role: [np.array(a) for a in self.state[role]] for role in ("trainable", "others")}
         for slot, member in given.items():
             self.members[slot] = member
+            member.unwatched = member.unwatched and self.watch is None
             if self.best is not None and member.best is not None:
                 jax.tree.map(lambda a, value, slot=slot: a.__setitem__(slot, value), self.best, member.best)
             member.face._read = lambda slot=slot: self.read(slot)
@@ -125,6 +126,7 @@ class Shard:
         """Takes a member out, with its state."""
         member = self.members[slot]
         assert member is not None
+        member.write_history()
         member.state = jax.tree.map(np.array, self.read(slot))
         if self.best is not None:
             member.best = jax.tree.map(lambda a: np.array(a[slot]), self.best)
