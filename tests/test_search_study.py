@@ -14,10 +14,10 @@ import pytest
 
 import kerata
 from kerata import search
+from kerata.callbacks.monitors import find_direction
 from kerata.search import ASHA, Median, SuccessiveHalving, load_study
 from kerata.search.halving import make_judge
 from kerata.search.records import COMPLETE, FAILED, PRUNED, Objective
-from kerata.search.study import find_direction
 
 pytest.importorskip("sqlalchemy")
 HERE = Path(__file__).parent
@@ -113,9 +113,9 @@ def test_objective_and_direction():
     study = run(objective="val_accuracy")
     assert study.objective == Objective("val_accuracy", "max")
     assert study.best.score == max(t.score for t in study.trials)
-    assert find_direction("val_loss", None) == "min"
+    assert find_direction("val_loss", None, "search") == "min"
     with pytest.raises(ValueError, match="cannot be told by its name"):
-        find_direction("val_goodness", None)
+        find_direction("val_goodness", None, "search", "objective", "direction")
     worst = run(objective="val_loss", direction="max")
     assert worst.best.score == max(max(t.histories[0]["val_loss"]) for t in worst.trials)
 

@@ -17,6 +17,25 @@ RISING = re.compile(r"acc|auc|precision|recall|f1|fbeta|iou|r2|top_?k|cosine_sim
 FALLING = re.compile(r"loss|error|entropy|distance|perplexity|(^|_)(mse|mae|rmse|mape|msle|kld)$")
 
 
+def find_direction(name: str, model: Any, owner: str, argument: str = "monitor", option: str = "mode") -> str:
+    """"max" or "min": whether more or less of a measure is better, as the model's metric says, else as its name tells.
+
+    Args:
+        name: of the measure in the logs.
+        model: whose metrics are asked.
+        owner, argument, option: for the message where it cannot be told: who asks, what the name was given as, what to give.
+    """
+    bare = name.removeprefix("val_")
+    for metric in getattr(model, "metrics", ()):
+        direction = getattr(metric, "_direction", None)
+        if direction is not None and (bare == metric.name or bare.endswith(f"_{metric.name}")):
+            return "max" if direction == "up" else "min"
+    if not RISING.search(bare) and not FALLING.search(bare):
+        raise ValueError(message(owner, "whether more or less of it is better cannot be told by its name", {argument: name},
+                                 f'Give {option}="max" or {option}="min"'))
+    return "max" if RISING.search(bare) else "min"
+
+
 class Monitor(Callback):
     """What callbacks that watch a measure have in common.
 
@@ -38,15 +57,7 @@ class Monitor(Callback):
         """Whether more is better: as `mode` says, else as the metric says, else by its name."""
         if self.mode != "auto":
             return self.mode == "max"
-        name = self.monitor.removeprefix("val_")
-        for metric in getattr(self.model, "metrics", ()):
-            direction = getattr(metric, "_direction", None)
-            if direction is not None and (name == metric.name or name.endswith(f"_{metric.name}")):
-                return direction == "up"
-        if not RISING.search(name) and not FALLING.search(name):
-            raise ValueError(message(type(self).__name__, "whether more or less of it is better cannot be told by its name",
-                                     {"monitor": self.monitor}, 'Give mode="max" or mode="min"'))
-        return bool(RISING.search(name))
+        return find_direction(self.monitor, self.model, type(self).__name__) == "max"
 
     def is_better(self, value: float, best: float | None, delta: float | None = None) -> bool:
         """Whether a value is better than the best so far."""

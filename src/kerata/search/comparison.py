@@ -11,7 +11,7 @@ import numpy as np
 from kerata import optimizers as room
 from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.base.registry import names
-from kerata.callbacks.monitors import Monitor
+from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source
 from kerata.diagnosis.reading import read_curves
@@ -253,8 +253,5 @@ def objective_of(name: str | None, direction: str | None, group: Group, validate
     if direction not in (None, "min", "max"):
         raise ValueError(message("search", '`direction` must be "min" or "max"', {"direction": direction}))
     if direction is None:
-        watch = Monitor()
-        watch.take_monitor(name, "auto")
-        watch.set_model(group.model)
-        direction = "max" if watch.rising else "min"
+        direction = find_direction(name, group.model, "compare", "objective", "direction")
     return Objective(name, direction)

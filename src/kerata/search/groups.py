@@ -287,8 +287,10 @@ class Group:
         return model
 
     def make_model(self, numbers: np.ndarray, state: State, history: History | None) -> Any:
-        """An ordinary model with a member's numbers and state."""
-        return self.fill(self.twin(), numbers, state, history)
+        """An ordinary model with a member's numbers and state; takes nothing from the process's random numbers."""
+        with seeded(0):
+            twin = self.twin()
+        return self.fill(twin, numbers, state, history)
 
 
 def cut(size: int, batch_size: int, masked: bool) -> list[tuple[int, int, int, int]]:

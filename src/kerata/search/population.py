@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import check_positive_int, did_you_mean, message
+from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source, weigh_classes
 from kerata.models.model import Model
@@ -83,7 +84,8 @@ class Population(Sequence):
 
     def best(self, monitor: str = "val_loss", mode: str = "auto") -> Trained:
         """The member whose measure was best in its last epoch."""
-        rising = mode == "max" or (mode == "auto" and not monitor.endswith(("loss", "error", "mse", "mae")))
+        model = self.members[0]._member.group.model
+        rising = (find_direction(monitor, model, "Population.best") if mode == "auto" else mode) == "max"
         values = [h.get(monitor, [np.nan])[-1] for h in self.histories]
         if np.isnan(values).all():
             raise ValueError(message("Population.best", "no member has a finite value", {"monitor": monitor},

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from kerata.base.checks import check_positive_int, message
-from kerata.callbacks.monitors import FALLING, RISING
+from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source
 from kerata.engine.random import seeded
@@ -362,7 +362,7 @@ class Search:
         model = check_model(self.build(hp))
         self.runner.check(model)
         if not self.objective.direction:
-            self.objective.direction = find_direction(self.objective.name, model)
+            self.objective.direction = find_direction(self.objective.name, model, "search", "objective", "direction")
         if self.objective.direction not in ("min", "max"):
             raise ValueError(message("search", "`direction` must be 'min' or 'max'", {"direction": self.objective.direction}))
         self.domains.update(hp.domains)
@@ -524,19 +524,6 @@ def check_model(model: Any) -> Any:
         raise TypeError(message("build", "the builder must return a compiled model", {"returned": model},
                                 "Call model.compile(...) and return the model"))  # fmt: skip
     return model
-
-
-def find_direction(name: str, model: Any) -> str:
-    """Whether more or less of a measure is better: as the metric says, else as its name tells."""
-    bare = name.removeprefix("val_")
-    for metric in getattr(model, "metrics", ()):
-        said = getattr(metric, "_direction", None)
-        if said is not None and (bare == metric.name or bare.endswith(f"_{metric.name}")):
-            return "max" if said == "up" else "min"
-    if RISING.search(bare) or FALLING.search(bare):
-        return "max" if RISING.search(bare) else "min"
-    raise ValueError(message("search", "whether more or less of it is better cannot be told by its name", {"objective": name},
-                             'Give direction="max" or direction="min"'))  # fmt: skip
 
 
 def name_after(build: Any) -> str:

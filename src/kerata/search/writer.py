@@ -6,8 +6,7 @@ import queue
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from kerata.base.checks import message
@@ -135,8 +134,7 @@ class Writer:
         for number in best:
             if number in found:
                 row, outcome = found[number]
-                with alone(outcome):
-                    models = outcome.models()
+                models = outcome.models()
                 try:
                     row.model_files = self.shelf.put(number, models)
                 except OSError:
@@ -160,13 +158,3 @@ def hold(outcome: Any) -> Any:
     """The outcome with weights of its own, since the runner drops them when it goes on."""
     members = getattr(outcome, "members", None)
     return dataclasses.replace(outcome, members=[copy.copy(member) for member in members]) if members else outcome
-
-
-@contextmanager
-def alone(outcome: Any) -> Iterator[None]:
-    """No other thread draws initial weights of these structures meanwhile: both would take from one stream of numbers."""
-    locks = {id(member.group): member.group.lock for member in getattr(outcome, "members", ())}
-    with ExitStack() as stack:
-        for lock in locks.values():
-            stack.enter_context(lock)
-        yield
