@@ -307,3 +307,12 @@ def test_every_device_trains_its_share():
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
     run = subprocess.run([sys.executable, "-c", SHARDED], env=environment, capture_output=True, text=True)
     assert run.stdout.split() == ["2", "2", "True"], run.stderr
+
+
+def test_members_as_models_take_nothing_from_the_random_numbers_of_the_process():
+    many = fit_many(mlp(), X, Y, seeds=SEEDS, epochs=1)
+    kerata.utils.set_random_seed(1)
+    expected = kerata.initializers.GlorotUniform()((2, 2))
+    kerata.utils.set_random_seed(1)
+    assert len(many.models) == 3
+    np.testing.assert_array_equal(kerata.initializers.GlorotUniform()((2, 2)), expected)
