@@ -1,11 +1,15 @@
 """The product of inputs and a kernel: values and derivatives of both modes equal the plain form's."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from kerata.kernels.compiler import kernel_form
+import kerata
+from kerata.engine import program
+from kerata.kernels.compiler import after, kernel_form
 from kerata.kernels.products import SMALL, product
 
 ROWS, INPUTS, UNITS = 64, 128, 10
@@ -50,10 +54,10 @@ def test_mixed_types():
     assert product(x.astype("float16"), w.astype("float16")).dtype == jnp.float16
 
 
-def count_packed(rows, units):
+def count_packed(rows, units, inputs=INPUTS):
     """How many products that sum over the first axis of both operands a gradient holds."""
     with kernel_form("fast"):
-        x, w = jnp.ones((rows, INPUTS)), jnp.ones((INPUTS, units))
+        x, w = jnp.ones((rows, inputs)), jnp.ones((inputs, units))
         text = jax.jit(jax.grad(total, 1)).lower(x, w).as_text()
     return text.count("contracting_dims = [0] x [0]")
 
@@ -63,3 +67,33 @@ def test_which_form_the_gradient_takes():
     assert count_packed(ROWS, UNITS) == 0
     assert count_packed(ROWS, ROWS + 1) == 1  # the gradient is larger than the inputs
     assert count_packed(ROWS // 16, ROWS // 16) == 1  # too small to matter
+    assert count_packed(128, 200, 256) == 0  # the inputs are transposed
+    assert count_packed(128, 200, 260) == 1
+
+
+def test_transposed_inputs():
+    x, w = (jnp.float32(np.random.default_rng(1).standard_normal(shape)) for shape in ((128, 256), (256, 200)))
+    with kernel_form("fast"):
+        fast = jax.grad(total, 1)(x, w)
+    with kernel_form("plain"):
+        np.testing.assert_allclose(fast, jax.grad(total, 1)(x, w), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("other", [0.0, -1.5, np.nan, np.inf])
+def test_after_changes_nothing(other):
+    value = jnp.float32([0.0, -0.0, 1e-45, np.inf, 3.3])
+    result = jax.jit(after)(value, jnp.full((2, 2), other))
+    assert np.array_equal(np.asarray(result).view(np.int32), np.asarray(value).view(np.int32))
+
+
+def test_a_step_copies_no_kernel():
+    """What the gradient of earlier layers reads is updated after it, or each step copies it."""
+    units, layers = 150, kerata.layers
+    model = kerata.Sequential([layers.Input((20,)), layers.Dense(units), layers.Dense(units), layers.Dense(1)])
+    model.compile("rmsprop", "mse")
+    model.fit(np.ones((32, 20), np.float32), np.ones((32, 1), np.float32), batch_size=8, verbose=0)
+    texts = [text for text in (p.as_text() for p in program._by_text.values()) if f"f32[{units},{units}]" in text]
+    assert texts
+    for text in texts:
+        bodies = [text.split(f"\n%{name} (")[1].split("\n}")[0] for name in re.findall(r"body=%([\w.\-]+)", text)]
+        assert bodies and not any(re.search(rf"f32\[{units},{units}\]\S* copy\(", body) for body in bodies)

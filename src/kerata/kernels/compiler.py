@@ -93,3 +93,17 @@ def apart(operation: Operation) -> Operation:
             return call(*operands)
 
     return fenced  # pyright: ignore[reportReturnType]
+
+
+def after(value: jax.Array, other: jax.Array) -> jax.Array:
+    """The value, bit by bit, of a program in which it is computed after `other`.
+
+    XLA's own barriers are gone before it decides what may be updated in place. Here the value is multiplied by a number
+    that is always one and is read off `other`, in a way that XLA does not see through.
+
+    >>> after(jnp.array([1.0, 3.0]), jnp.array([jnp.nan]))
+    Array([1., 3.], dtype=float32)
+    """
+    first = jnp.ravel(other)[0].astype(jnp.float32)
+    zero = (jax.lax.bitcast_convert_type(first, jnp.int32) & 1) >> 1
+    return value * (zero + 1).astype(value.dtype)

@@ -18,10 +18,14 @@ from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import auto_name
 from kerata.engine.scope import Scope, current_scope, in_scope
 from kerata.engine.variable import Variable, name_scope
+from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.optimizers.eager import run_update
 from kerata.optimizers.rates import LearningRate, RateVariable
 from kerata.optimizers.slots import Key, Slots, arrange, flatten, tree_of
 from kerata.optimizers.stepwise import Stepwise
+
+# Numbers of a weight, below which a copy of it costs less than what avoids it.
+LARGE = 2**14
 
 
 class Optimizer(Stepwise):
@@ -163,6 +167,7 @@ class Optimizer(Stepwise):
         variables = list(weights)
         rate = self._rate(counter)
         gradients = self._clip(gradients)
+        weights = _in_turn(weights, gradients)
         params = []
         for v in variables:
             decay = self._weight_decay_of(v)
@@ -506,6 +511,18 @@ def _plain(value: Any) -> Any:
 
 def _zeros(variable: Variable) -> np.ndarray:
     return np.broadcast_to(np.zeros((), jnp.dtype(variable.dtype)), variable.shape)
+
+
+def _in_turn(weights: dict[Variable, Any], gradients: dict[Variable, Any]) -> dict[Variable, Any]:
+    """The weights, of which large ones are updated after the gradient of the weight before them is there.
+
+    The gradient of what comes before a layer reads the layer's weights. As long as the order of that and of the update is open,
+    XLA for CPU copies the weights in every step.
+    """
+    if not prefers_fast_form():
+        return weights
+    before = dict(zip(list(weights)[1:], gradients.values(), strict=False))
+    return {v: after(w, before[v]) if w.size >= LARGE and v in before and before[v].size else w for v, w in weights.items()}
 
 
 def _shrink(param: Any, by: Any) -> Any:
