@@ -14,6 +14,7 @@ import scipy.sparse
 import kerata
 from kerata.data.samples import standardize_arrays
 from kerata.data.sources import is_batches, standardize_source
+from kerata.engine.random import SORTED, epoch_orders
 from kerata.models import feeds
 
 RNG = np.random.default_rng(0)
@@ -406,3 +407,21 @@ def test_large_data_is_copied_once():
     assert settled is not array and np.array_equal(settled, array)
     assert jax.device_put(settled).unsafe_buffer_pointer() == settled.ctypes.data
     assert feeds.pad_rows(settled, len(settled)) is settled
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 351, SORTED, SORTED + 1])
+def test_orders_of_epochs(size):
+    orders = epoch_orders(3, range(6), size)
+    assert orders.dtype == np.int32 and (np.sort(orders, 1) == np.arange(size)).all()
+    assert size < 100 or len({order.tobytes() for order in orders}) == 6
+    assert np.array_equal(orders[4], epoch_orders([3], [4], size)[0])
+    assert size < 100 or not np.array_equal(orders[4], epoch_orders([2**63 + 3], [4], size)[0])
+
+
+def test_every_order_is_as_likely():
+    """Chi-squared over all orders of five samples: 119 degrees of freedom, far out with a chance of one in a million."""
+    orders = epoch_orders(np.arange(24_000, dtype=np.uint64), np.zeros(24_000), 5)
+    counts = np.unique(orders, axis=0, return_counts=True)[1]
+    assert len(counts) == 120 and ((counts - 200) ** 2 / 200).sum() < 205
+    places = np.bincount(epoch_orders(8, range(20_000), 300)[:, 150], minlength=300)
+    assert ((places - 20_000 / 300) ** 2 / (20_000 / 300)).sum() < 430

@@ -10,7 +10,7 @@ import pytest
 import kerata
 from kerata.engine import program
 from kerata.kernels.compiler import after, kernel_form
-from kerata.kernels.products import SMALL, product
+from kerata.kernels.products import FEW_ROWS, SMALL, product
 
 ROWS, INPUTS, UNITS = 64, 128, 10
 
@@ -46,6 +46,21 @@ def test_equals_the_plain_form(case, operands):
     with kernel_form("plain"):
         plain = CASES[case](*operands)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), fast, plain)
+
+
+@pytest.mark.parametrize("rows", [5, FEW_ROWS + 1])
+@pytest.mark.parametrize("axes", [(0, 0), (None, 1), (0, None), (1, 2)], ids=str)
+def test_many_gradients_equal_the_plain_form(rows, axes):
+    rng = np.random.default_rng(3)
+    shapes = [(rows, 7), (7, 6)]
+    shapes = [shape if axis is None else (*shape[:axis], 3, *shape[axis:]) for shape, axis in zip(shapes, axes, strict=True)]
+    x, w = (jnp.float32(rng.standard_normal(shape)) for shape in shapes)
+
+    def gradients(form):
+        with kernel_form(form):
+            return jax.jit(jax.vmap(jax.grad(total, (0, 1)), axes))(x, w)
+
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), gradients("fast"), gradients("plain"))
 
 
 def test_mixed_types():

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import pytest
 import kerata
 from kerata import callbacks, layers, optimizers
 from kerata.engine import program
+from kerata.engine.random import epoch_orders, make_key
 from kerata.models import clone_model
-from kerata.search import fit_many, hyperparameters, pool
+from kerata.search import crews, fit_many, groups, hyperparameters, pool
 
 SEEDS = [3, 8, 21]
 
@@ -172,6 +174,116 @@ def test_members_that_share_their_samples_share_a_program():
     twin.optimizer.learning_rate = rates[4]
     twin.fit(x, y, seed=4, epochs=3, batch_size=16, verbose=0)
     assert_same(many[4].model, twin)
+
+
+def deep():
+    model = kerata.Sequential([kerata.Input((6,)), layers.Dense(5, "relu"), layers.Dense(4, "tanh"), layers.Dense(1)])
+    model.compile(optimizers.Adam(global_clipnorm=0.5), "mse")
+    return model
+
+
+def embedding():
+    model = kerata.Sequential([kerata.Input((4,), dtype="int32"), layers.Embedding(9, 3), layers.Flatten(), layers.Dense(1)])
+    model.compile("adam", "mse")
+    return model
+
+
+def two_inputs():
+    a, b = kerata.Input((3,)), kerata.Input((4,))
+    both = layers.Concatenate()([layers.Dense(3, "relu")(a), layers.Dense(2, "relu")(b)])
+    model = kerata.Model([a, b], layers.Dense(1)(both))
+    model.compile(optimizers.SGD(0.1, momentum=0.9), "mse")
+    return model
+
+
+@pytest.mark.parametrize("make", [mlp, deep, cnn, lstm, embedding, two_inputs])
+def test_a_member_that_shares_its_batches_ends_as_it_would_alone(make):
+    """Kernels of shared inputs have their members in the middle; what is read, changed and put back must be a member's own."""
+    model, rng = make(), np.random.default_rng(2)
+    x, y = [rng.normal(size=(29, *i.shape[1:])).astype("float32") for i in model.inputs], rng.integers(0, 2, 29)
+    if make is embedding:
+        x = [rng.integers(0, 9, (29, 4))]
+    x = x if len(x) > 1 else x[0]
+    rates = [0.001, 0.01, 0.02, 0.03, 0.05, 0.1]
+
+    class Halve(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.set_weights([w / 2 for w in self.model.get_weights()])
+
+    def watching():
+        return [Halve(), callbacks.EarlyStopping("loss", min_delta=0.05, patience=1, restore_best_weights=True)]
+
+    many = fit_many(model, x, y, vary={"learning_rate": rates}, seeds=5, epochs=6, batch_size=8, callbacks=lambda i: watching(),
+                    turns=False)  # fmt: skip
+    lengths = set()
+    for place in (0, 2, 5):
+        kerata.utils.set_random_seed(5)
+        twin = clone_model(model)
+        twin.optimizer.learning_rate = rates[place]
+        history = twin.fit(x, y, seed=5, epochs=6, batch_size=8, callbacks=watching(), verbose=0)
+        np.testing.assert_allclose(many[place].history.history["loss"], history.history["loss"], rtol=1e-4)
+        assert_same(many[place].model, twin)
+        lengths.add(len(history.epoch))
+    assert make is not deep or len(lengths) > 1
+
+
+@pytest.mark.parametrize("name", ["adafactor", "lamb", "muon", "ftrl"])
+def test_optimizers_with_state_of_other_shapes_where_batches_are_shared(name):
+    model, (x, y) = mlp(optimizers.get(name)), table()
+    rates = np.geomspace(1e-3, 1e-2, 5).tolist()
+    many = fit_many(model, x, y, vary={"learning_rate": rates}, seeds=4, epochs=2, batch_size=16, turns=False)
+    kerata.utils.set_random_seed(4)
+    twin = clone_model(model)
+    twin.optimizer.learning_rate = rates[3]
+    twin.fit(x, y, seed=4, epochs=2, batch_size=16, verbose=0)
+    assert_same(many[3].model, twin)
+
+
+def test_which_kernels_have_their_members_in_the_middle(monkeypatch):
+    seen = []
+    find = groups.Group._find_shared_axes
+    monkeypatch.setattr(groups.Group, "_find_shared_axes", lambda self, axes: seen.append(find(self, axes)) or seen[-1])
+    x, y = table()
+    program.forget_programs()
+    fit_many(deep(), x, y, vary={"learning_rate": [0.1] * 6}, seeds=4, epochs=1, turns=False)
+    assert [axes["trainable"] for axes in seen] == [[1, 0, 0, 0, 0, 0]]
+    assert sum(seen[0]["slots"]) == 2
+    fit_many(deep(), x, y, vary={"learning_rate": [0.1] * 6}, seeds=7, epochs=1, turns=False)
+    assert len(seen) == 1, "found once for a structure"
+
+
+def test_orders_are_those_of_fit():
+    """Ahead, in the middle of a run, for members of different sizes and with rows of their own."""
+    x, y = table()
+    sizes = [47, 30, 30]
+    rows = [np.arange(47), np.arange(30), np.arange(10, 40)]
+    found = {}
+    make = crews.Crew.orders
+
+    def orders(self):
+        for member, order in zip(self.who, make(self), strict=True):
+            found[member.index, member.epoch] = order[0, : member.size].copy()
+        return make(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crews.Crew, "orders", orders)
+        fit_many(mlp(), x, y, rows=rows, seeds=SEEDS, epochs=11, batch_size=16, turns=False)
+    assert len(found) == 33
+    for (index, epoch), order in found.items():
+        seed = int(make_key(SEEDS[index])[0]) + (int(make_key(SEEDS[index])[1]) << 32)
+        alone = epoch_orders(seed, [epoch], sizes[index])[0]
+        assert np.array_equal(order, rows[index][alone]), (index, epoch)
+
+
+def test_threads_are_kept():
+    x, y = table()
+    for seed in range(4):
+        fit_many(mlp(), x, y, seeds=range(seed, seed + 8), epochs=1, turns=False)
+    before = threading.active_count()
+    for seed in range(4):
+        fit_many(mlp(), x, y, seeds=range(seed, seed + 8), epochs=1, turns=False)
+    assert threading.active_count() <= before
 
 
 def test_a_list_of_models_is_trained_in_place_and_grouped_by_structure():

@@ -268,8 +268,8 @@ def build(hp):
     model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(4, "relu"), kerata.layers.Dense(1)])
     model.compile(kerata.optimizers.Adam(hp.float("rate", 1e-3, 0.1, log=True)), "mse")
     return model
-study = search.run(build, x, x.sum(1), trials=40, sampler="random", batch=4, cv=2, epochs=int(sys.argv[2]), storage=sys.argv[1],
-                   name="s", verbose=0)
+study = search.run(build, x, x.sum(1), trials=int(sys.argv[2]), sampler="random", batch=4, cv=2, epochs=int(sys.argv[3]),
+                   storage=sys.argv[1], name="s", verbose=0)
 best = study.best
 folds = search.cross_validation.make_folds(kerata.data.samples.Samples(x, x.sum(1)), 2)
 scores = [model.evaluate(x[held], x.sum(1)[held], verbose=0) for model, (_, held) in zip(best.models, folds)]
@@ -278,29 +278,34 @@ np.testing.assert_allclose(scores, best.trial.scores, rtol=1e-5)
 
 
 @pytest.mark.slow
-def test_real_training_is_killed_and_shared(tmp_path):
-    """Two processes train; one of them is killed again and again."""
+def test_real_training_is_killed_at_50_moments_and_shared(tmp_path):
+    """The process that trains is killed again and again; two processes finish the study."""
+    trials, kills = 400, 50
 
     def start():
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "s.db"), "60"])
+        return subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "s.db"), str(trials), "1000"])
 
     rng = random.Random(0)
-    done = {}
-    for _ in range(6):
+    done, grown, at_work = {}, 0, 0
+    for _ in range(kills):
         process = start()
-        time.sleep(rng.uniform(1.0, 8.0))
+        time.sleep(rng.uniform(1.0, 5.0))
+        at_work += process.poll() is None
         process.kill()
         process.wait()
         if (tmp_path / "s.db").exists():
             with suppress(ValueError):
-                trials = load_study(tmp_path / "s.db").trials
-                now = {t.number: (t.params, t.score, t.ended) for t in trials if t.state == COMPLETE}
+                study = load_study(tmp_path / "s.db")
+                now = {t.number: (t.params, t.score, t.ended) for t in study.trials if t.state == COMPLETE}
+                study._database.close()
                 assert all(now[number] == trial for number, trial in done.items())
+                grown += len(now) > len(done)
                 done = now
+    assert at_work == kills and grown > kills // 3 and len(done) < trials, (at_work, grown, len(done))
     last = [start() for _ in range(2)]
     assert [process.wait() for process in last] == [0, 0]
     study = load_study(tmp_path / "s.db")
-    assert [t.number for t in study.trials] == list(range(40)) and all(t.state == COMPLETE for t in study.trials)
+    assert [t.number for t in study.trials] == list(range(trials)) and all(t.state == COMPLETE for t in study.trials)
     assert all((study.trials[n].params, study.trials[n].score, study.trials[n].ended) == trial for n, trial in done.items())
 
 

@@ -85,7 +85,7 @@ def spec_of(tree: Any, weak: bool = False) -> Any:
 
 def obtain(
     name: str, structure: Hashable | None, make: Callable[[], Callable[..., Any]], args: tuple,
-    donate: tuple[int, ...] = (), weak: tuple[int, ...] = (),
+    donate: tuple[int, ...] = (), weak: tuple[int, ...] = (), many: bool = False,
 ) -> Any:  # fmt: skip
     """The compiled program for a structure and the shapes of its arguments.
 
@@ -96,6 +96,7 @@ def obtain(
         args: arguments, or their shapes.
         donate: positions of arguments whose memory the program takes over.
         weak: positions of arguments that hold hyperparameters.
+        many: whether the program trains many small models.
     """
     signature = signature_of(args)
     key = (name, structure, signature)
@@ -106,15 +107,15 @@ def obtain(
         counts["traced"] += 1
         lowered = jax.jit(make(), donate_argnums=donate, keep_unused=True).lower(*specs)
     # Others may trace and look up while this one is compiled.
-    program = _find_by_text(name, lowered)
+    program = _find_by_text(name, lowered, many)
     with _lock:
         if structure is not None:
             _by_structure.keep(key, program)
     return program
 
 
-def _find_by_text(name: str, lowered: Any) -> Any:
-    shapes = f"{name}|{lowered.in_tree}|{lowered.out_tree}|"
+def _find_by_text(name: str, lowered: Any, many: bool) -> Any:
+    shapes = f"{name}|{many}|{lowered.in_tree}|{lowered.out_tree}|"
     digest = hashlib.sha256((shapes + lowered.as_text()).encode()).digest()
     with _lock:
         program = _by_text.find(digest)
@@ -127,7 +128,7 @@ def _find_by_text(name: str, lowered: Any) -> Any:
             program = _by_text.find(digest)
         if program is None:
             use_program_cache()
-            program = lowered.compile(compiler_options=compiler_options(jax.default_backend()))
+            program = lowered.compile(compiler_options=compiler_options(jax.default_backend(), many))
         with _lock:
             counts["compiled"] += digest not in _by_text
             _by_text.keep(digest, program)
@@ -142,7 +143,7 @@ def place(tree: Any) -> Any:
 
 def make_advance(step: Callable[..., Any], reset: Callable[..., Any], results: Callable[..., Any], batch_size: int,
                  masked: bool, kind: str, slots: int) -> Callable[..., Any]:  # fmt: skip
-    """The training or evaluation program: a loop over batches, inside a loop over epochs, both with a moving stop.
+    """The training or evaluation program of one model.
 
     Args:
         step: (state, hypers, key, batch, valid) -> state.
@@ -154,14 +155,50 @@ def make_advance(step: Callable[..., Any], reset: Callable[..., Any], results: C
         slots: the number of epochs that a call may run.
 
     Returns:
-        advance(state, hypers, key, feed, cursor) -> (state, results), with one row of numbers for each slot. The cursor is
-        int32 (offset, start, stop, samples, fresh, first, last): epochs in slots `first` to `last`, in each of them batches
-        0 to `stop`, counted from sample `offset`; the first of them begins with batch `start`, and with fresh measures only
-        where `fresh` is 1.
+        advance(state, hypers, key, feed, cursor) -> (state, results); see `make_loop`. The cursor is int32 (offset, start,
+        stop, samples, fresh, first, last).
     """
+    loop = make_loop(make_fed_step(step, batch_size, masked, kind), reset, results, batch_size, slots)
 
     def advance(state: Any, hypers: Any, key: Any, feed: Any, cursor: Any) -> Any:
-        offset, start, stop, samples, fresh, first_slot, last_slot = (cursor[i] for i in range(7))
+        return loop(state, hypers, key, feed, cursor[3], cursor)
+
+    return advance
+
+
+def make_fed_step(step: Callable[..., Any], batch_size: int, masked: bool, kind: str) -> Callable[..., Any]:
+    """(state, hypers, key, feed, samples, slot, index, first) -> state: a step that takes its batch from a feed.
+
+    It is batch `index` of an epoch, and begins with sample `first` of `samples`.
+    """
+
+    def fed(state: Any, hypers: Any, key: Any, feed: Any, samples: Any, slot: Any, index: Any, first: Any) -> Any:
+        batch = take_batch(feed, kind, slot, index, first, batch_size)
+        valid = None
+        if masked:
+            valid = (first + jnp.arange(batch_size, dtype=jnp.int32) < samples).astype(jnp.float32)
+        return step(state, hypers, key, batch, valid)
+
+    return fed
+
+
+def make_loop(step: Callable[..., Any], reset: Callable[..., Any], results: Callable[..., Any], batch_size: int,
+              slots: int) -> Callable[..., Any]:  # fmt: skip
+    """A loop over batches, inside a loop over epochs, both with a moving stop.
+
+    Args:
+        step: as `make_fed_step` gives it.
+        reset, results, batch_size, slots: as in `make_advance`.
+
+    Returns:
+        loop(state, hypers, key, feed, samples, cursor) -> (state, results), with one row of numbers for each slot. The cursor
+        is int32 (offset, start, stop, -, fresh, first, last): epochs in slots `first` to `last`, in each of them batches 0 to
+        `stop`, counted from sample `offset`; the first of them begins with batch `start`, and with fresh measures only where
+        `fresh` is 1.
+    """
+
+    def loop(state: Any, hypers: Any, key: Any, feed: Any, samples: Any, cursor: Any) -> Any:
+        offset, start, stop, _, fresh, first_slot, last_slot = (cursor[i] for i in range(7))
         shape = jax.eval_shape(results, state)["numbers"]
 
         def epoch(slot: Any, carry: Any) -> Any:
@@ -170,12 +207,7 @@ def make_advance(step: Callable[..., Any], reset: Callable[..., Any], results: C
             state = jax.lax.cond(begins, reset, lambda s: s, state)
 
             def body(index: Any, state: Any) -> Any:
-                first = offset + index * batch_size
-                batch = take_batch(feed, kind, slot, index, first, batch_size)
-                valid = None
-                if masked:
-                    valid = (first + jnp.arange(batch_size, dtype=jnp.int32) < samples).astype(jnp.float32)
-                return step(state, hypers, key, batch, valid)
+                return step(state, hypers, key, feed, samples, slot, index, offset + index * batch_size)
 
             state = jax.lax.fori_loop(jnp.where(slot == first_slot, start, 0), stop, body, state)
             rows = jax.lax.dynamic_update_index_in_dim(rows, results(state)["numbers"], slot, 0)
@@ -185,7 +217,7 @@ def make_advance(step: Callable[..., Any], reset: Callable[..., Any], results: C
         state, rows = jax.lax.fori_loop(first_slot, last_slot, epoch, (state, rows))
         return state, {"numbers": rows, "arrays": results(state)["arrays"]}
 
-    return advance
+    return loop
 
 
 def take_batch(feed: Any, kind: str, slot: Any, index: Any, first: Any, batch_size: int) -> Any:

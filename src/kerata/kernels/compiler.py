@@ -19,28 +19,36 @@ CPU_OPTIONS: dict[str, Any] = {
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
 }
 
+# Beside those, for programs that train many small models: their arrays have no long rows to make up for short vectors.
+MANY_OPTIONS: dict[str, Any] = {"xla_cpu_prefer_vector_width": 512}
+
+# Numbers of a weight, from which on a copy of it in each step costs more than what avoids it.
+LARGE = 2**10
+
 forced_form: str | None = None
 
 
-def compiler_options(platform: str | None = None) -> dict[str, Any]:
+def compiler_options(platform: str | None = None, many: bool = False) -> dict[str, Any]:
     """Options for `jax.jit(...).lower(...).compile(compiler_options=...)`; those that this jaxlib knows.
 
     Args:
         platform: as `jax.default_backend()` names it, which is also the default.
+        many: whether the program trains many small models.
 
     >>> isinstance(compiler_options("cpu"), dict)
     True
     """
     platform = platform or jax.default_backend()
-    return dict(known_options(platform)) if platform == "cpu" else {}
+    return dict(known_options(platform, many)) if platform == "cpu" else {}
 
 
 @functools.cache
-def known_options(platform: str) -> tuple[tuple[str, Any], ...]:
+def known_options(platform: str, many: bool = False) -> tuple[tuple[str, Any], ...]:
     """A jaxlib that does not know an option fails to compile: a program of one addition is tried first."""
-    if compiles_with(CPU_OPTIONS, platform):
-        return tuple(CPU_OPTIONS.items())
-    return tuple((name, value) for name, value in CPU_OPTIONS.items() if compiles_with({name: value}, platform))
+    wanted = {**CPU_OPTIONS, **(MANY_OPTIONS if many else {})}
+    if compiles_with(wanted, platform):
+        return tuple(wanted.items())
+    return tuple((name, value) for name, value in wanted.items() if compiles_with({name: value}, platform))
 
 
 def compiles_with(options: dict[str, Any], platform: str) -> bool:

@@ -6,8 +6,15 @@ fast form is a plain product between two transpositions, (g^T x)^T. With rows of
 apart it packs against the processor's caches; there the inputs are transposed, and the product is a plain one.
 
 These are primitives rather than functions with gradients of their own, so that both modes of differentiation and derivatives
-of any order go on working. Under `vmap` they are what they would be without this file.
+of any order go on working.
+
+Under `vmap`, many small gradients are sums of outer products: a library's call for each costs more than its arithmetic.
 """
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +30,12 @@ SMALL = 2**16
 # Inputs whose rows fall into the same few places of a cache.
 ALIGNED = 256
 ROWS = 128
+
+# Rows and numbers of a kernel, up to which many gradients are sums of outer products.
+FEW_ROWS = 32
+SMALL_KERNEL = 2**12
+
+_seen = threading.local()
 
 
 def product(x: jax.Array, w: jax.Array) -> jax.Array:
@@ -72,18 +85,57 @@ def _fast_gradient(x: jax.Array, g: jax.Array) -> jax.Array:
     return _plain_gradient(x, g)
 
 
-def _define(name: str, form, plain, shape) -> Primitive:
-    """A primitive of two matrices: `form` is what it runs, `plain` what it is under `vmap`."""
+@apart
+def _outer_sum(x: jax.Array, g: jax.Array) -> jax.Array:
+    """(members, inputs, units) from x (members, rows, inputs) and g (members, rows, units)."""
+    return _sum([x[:, row, :, None] * g[:, row, None, :] for row in range(x.shape[1])])
+
+
+@apart
+def _shared_outer_sum(x: jax.Array, g: jax.Array) -> jax.Array:
+    """(inputs, members, units) from x (rows, inputs) and g (members, rows, units)."""
+    return _sum([x[row, :, None, None] * g[None, :, row, :] for row in range(x.shape[0])])
+
+
+def _sum(terms: list[jax.Array]) -> jax.Array:
+    return sum(terms[1:], terms[0])
+
+
+def _many_products(arrays: Any, axes: Any) -> tuple[jax.Array, int]:
+    if axes[0] is None:
+        getattr(_seen, "kernels", []).append(arrays[1])
+    return jax.vmap(_plain_product, axes)(*arrays), 0
+
+
+def _many_gradients(arrays: Any, axes: Any) -> tuple[jax.Array, int]:
+    x, g = (array if axis is None else jnp.moveaxis(array, axis, 0) for array, axis in zip(arrays, axes, strict=True))
+    if axes[1] is not None and x.shape[-2] <= FEW_ROWS and x.shape[-1] * g.shape[-1] <= SMALL_KERNEL:
+        return (_shared_outer_sum(x, g), 1) if axes[0] is None else (_outer_sum(x, g), 0)
+    return jax.vmap(_plain_gradient, axes)(*arrays), 0
+
+
+@contextlib.contextmanager
+def noting_shared_inputs() -> Iterator[list[Any]]:
+    """The list of kernels that, in what is traced inside, `vmap` multiplies with inputs that all its members have in common."""
+    before, _seen.kernels = getattr(_seen, "kernels", None), []
+    try:
+        yield _seen.kernels
+    finally:
+        _seen.kernels = before or []
+
+
+def _define(name: str, form: Callable[..., Any], many: Callable[..., Any], shape: Callable[..., Any]) -> Primitive:
+    """A primitive of two matrices: `form` is what it runs, `many` what it is under `vmap`."""
     primitive = Primitive(name)
     primitive.def_impl(jax.jit(form))
     primitive.def_abstract_eval(lambda a, b: a.update(shape=shape(a.shape, b.shape), weak_type=False))
     mlir.register_lowering(primitive, mlir.lower_fun(form, multiple_results=False))
-    batching.primitive_batchers[primitive] = lambda arrays, axes: (jax.vmap(plain, axes)(*arrays), 0)
+    batching.primitive_batchers[primitive] = many
     return primitive
 
 
-_product = _define("product", _plain_product, _plain_product, lambda x, w: (x[0], w[1]))
-_gradient = _define("kernel_gradient", _fast_gradient, _plain_gradient, lambda x, g: (x[1], g[1]))
+_product = _define("product", _plain_product, _many_products, lambda x, w: (x[0], w[1]))
+_gradient = _define("kernel_gradient", _fast_gradient, _many_gradients, lambda x, g: (x[1], g[1]))
 
 # Each is linear in both operands; the gradient (inputs, units) of a gradient's operand is again one of the two products.
 ad.defbilinear(_product, lambda g, x, w: _plain_product(g, w.T), lambda g, x, w: _gradient.bind(x, g))

@@ -13,13 +13,13 @@ import jax.numpy as jnp
 from jax import lax
 
 # C. Wellons' "triple32" (hash-prospector): three rounds, bias within sampling noise of a random permutation.
-_ROUNDS = ((17, 0xED5AD4BB), (11, 0xAC4C1B51), (15, 0x31848BAB))
+ROUNDS = ((17, 0xED5AD4BB), (11, 0xAC4C1B51), (15, 0x31848BAB))
 
 
 def _mix(counter: jax.Array, tweak) -> jax.Array:
     """triple32, with `tweak` added after its first round: keys with near first words must not overlap."""
     x = counter
-    for n, (shift, factor) in enumerate(_ROUNDS):
+    for n, (shift, factor) in enumerate(ROUNDS):
         x = (x ^ (x >> shift)) * jnp.uint32(factor)
         if n == 0:
             x = x + tweak

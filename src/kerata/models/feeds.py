@@ -11,7 +11,7 @@ import numpy as np
 
 from kerata.data.samples import Samples
 from kerata.data.sources import Batches
-from kerata.engine.random import EpochStreams
+from kerata.engine.random import epoch_orders
 
 # Small data is padded to a few sizes, so that the folds of a cross-validation run the same program.
 PADDED_BYTES = 64 * 2**20
@@ -100,9 +100,8 @@ class DeviceFeed:
         if not self.shuffled:
             return {"data": self.data}
         orders = np.zeros((self.slots, self.capacity), np.int32)
-        streams = EpochStreams(seed)
-        for slot in range(min(self.slots, last - epoch)):
-            orders[slot, : self.size] = streams.permutation(epoch + slot, self.size)
+        ahead = min(self.slots, last - epoch)
+        orders[:ahead, : self.size] = epoch_orders(seed, range(epoch, epoch + ahead), self.size)
         return {"data": self.data, "order": jax.device_put(orders)}
 
     @property

@@ -13,6 +13,7 @@ from kerata.engine.module import Module, modules_of
 from kerata.engine.scope import Scope, note, noted
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
+from kerata.kernels.compiler import LARGE, after, prefers_fast_form
 from kerata.kernels.random import fold
 from kerata.layers.layer import Layer
 
@@ -132,11 +133,19 @@ class Plan:
         (_, aux), grads = jax.value_and_grad(objective, has_aux=True)(state["trainable"])
         loss, y_pred, facts, parts, others, metrics = aux
         with Scope((), (), table, key):
-            trainable, slots = self.optimizer.update(self.trainable, state["trainable"], grads, state["slots"])
+            weights = self._once_read(state["trainable"], loss)
+            trainable, slots = self.optimizer.update(self.trainable, weights, grads, state["slots"])
         metrics = self._measure(metrics, table, x, y, y_pred, (facts, kinds), weight, valid, loss, parts)
         bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), step, bad)
         return {"trainable": trainable, "others": others, "slots": slots, "metrics": metrics,
                 "counters": jnp.stack([step + 1, bad])}
+
+    def _once_read(self, weights: list[Any], loss: Any) -> list[Any]:
+        """The weights, of which those with a penalty change after the loss is there: XLA for CPU would copy them otherwise."""
+        if not prefers_fast_form():
+            return weights
+        return [after(w, loss) if v.regularizer is not None and w.size >= LARGE else w
+                for v, w in zip(self.trainable, weights, strict=True)]  # fmt: skip
 
     def custom_train_step(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
         """One step by the model's own `train_step(state, data)`, in the form of Keras 3 on JAX."""

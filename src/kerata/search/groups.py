@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import message
@@ -13,6 +14,7 @@ from kerata.data.samples import Samples
 from kerata.engine import program
 from kerata.engine.random import make_key, seeded
 from kerata.engine.variable import noting_draws
+from kerata.kernels.products import noting_shared_inputs
 from kerata.models.cloning import clone_model
 from kerata.models.feeds import PADDED_BYTES, bucket, pad_rows
 from kerata.models.training import Plan, overrides
@@ -140,6 +142,7 @@ class Group:
         self._log_places: dict[bool, list[tuple[str, int]]] = {}
         self.slots: dict[bool, int] = {}
         self.notes: dict[str, Any] = {}
+        self.facts = program.facts_of(self.structure, "population")
 
     def _names(self) -> tuple[list[str], list[str]]:
         names = []
@@ -200,6 +203,48 @@ class Group:
 
     # Programs
 
+    def axes(self, shared: bool) -> dict[str, Any]:
+        """The axis of each array of the state that counts the members of a shard.
+
+        Args:
+            shared: whether members have their batches in common. Then a kernel that multiplies them is one with all
+                members' units side by side, (inputs, members, units): one large product, and nothing is transposed.
+        """
+        first: dict[str, Any] = {role: [0] * len(variables) for role, variables in self.plan.variables.items()}
+        if not shared:
+            return {**first, "counters": 0}
+        with self.lock:
+            if "axes" not in self.facts:
+                self.facts["axes"] = self._find_shared_axes(first)
+            return {**self.facts["axes"], "counters": 0}
+
+    def _find_shared_axes(self, axes: dict[str, list[int]]) -> dict[str, list[int]]:
+        plan, found = self.plan, []
+
+        def step(state: Any, numbers: Any, batch: Any) -> Any:
+            with noting_shared_inputs() as kernels:
+                valid = jnp.ones(self.batch_size) if self.masked else None
+                out = jax.vmap(lambda s, n: plan.step(s, n, jnp.zeros(2, jnp.uint32), batch, valid))(state, numbers)
+            found.extend(any(leaf is kernel for kernel in kernels) for leaf in state["trainable"])
+            return out
+
+        def many(a: Any) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct((2, *a.shape), jax.dtypes.canonicalize_dtype(a.dtype))
+
+        state: Any = {role: [many(v) for v in variables] for role, variables in plan.variables.items()}
+        state["counters"] = jax.ShapeDtypeStruct((2, 2), jnp.int32)
+        batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((self.batch_size, *a.shape[1:]), a.dtype), self.example)
+        jax.eval_shape(step, state, many(plan.hypers.vector()), batch)
+        for index, kernel in enumerate(plan.trainable):
+            if found[index]:
+                axes["trainable"][index] = 1
+                own = plan.optimizer.optimizer_state.table.get(kernel, {}).values()
+                alike = {id(slot) for slot in own if slot.shape == kernel.shape}
+                for place, slot in enumerate(plan.slots):
+                    if id(slot) in alike:
+                        axes["slots"][place] = 1
+        return axes
+
     def program(self, mode: str, batch_size: int, shard: Shard, ragged: bool, args: tuple, own: bool | None = None) -> Any:
         """The compiled program for a shard."""
         own = shard.own if own is None else own
@@ -214,13 +259,13 @@ class Group:
                 masked = self.masked if mode == "train" else self.held_masked
 
                 def make() -> Any:
-                    return make_many(plan, batch_size, masked, kind, shard.slots, own, ragged)
+                    return make_many(plan, batch_size, masked, kind, shard.slots, own, ragged, shard.axes)
 
                 began = time.perf_counter()
                 weak = (1,) if mode == "train" else ()
                 with jax.default_device(shard.device):
                     self.programs[key] = program.obtain(f"many {key} {masked} {self.weighs}", self.structure, make, args,
-                                                        donate=(0,), weak=weak)  # fmt: skip
+                                                        donate=(0,), weak=weak, many=shard.slots > 1)  # fmt: skip
                 self.compile_seconds += time.perf_counter() - began
             return self.programs[key]
 

@@ -11,7 +11,7 @@ from kerata.callbacks.actions import CSVLogger
 from kerata.callbacks.callback import CallbackList, defines, flatten_callbacks
 from kerata.callbacks.history import History
 from kerata.callbacks.monitors import ModelCheckpoint
-from kerata.engine.random import EpochStreams, make_key
+from kerata.engine.random import make_key
 
 State = dict[str, list[np.ndarray]]
 
@@ -56,27 +56,8 @@ class Member:
         # Where only the history is kept, its entries are made at the end: half of the host's work in a short epoch.
         self.unwatched = not self.begins and self.ends == [self.history]
         self.kept: list[list[float]] = []
-        self.streams: EpochStreams | None = None
-        self.orders: dict[int, np.ndarray] = {}
         self.logs: dict[str, Any] = {}
         self.weight: np.ndarray | None = None
-
-    def order(self, epoch: int) -> np.ndarray:
-        """The samples of an epoch, in the order in which `fit` would take them: int32 of shape (size,)."""
-        if epoch not in self.orders:
-            self.prepare(epoch)
-        return self.orders[epoch]
-
-    def prepare(self, epoch: int) -> None:
-        """Shuffles for an epoch."""
-        if not self.group.shuffle:
-            order = np.arange(self.size, dtype=np.int32) if self.rows is None else self.rows
-        else:
-            if self.streams is None:
-                self.streams = EpochStreams(self.order_seed)
-            order = self.streams.permutation(epoch, self.size)
-            order = order if self.rows is None else self.rows[order]
-        self.orders = {epoch: order}
 
     @property
     def state_bytes(self) -> int:
@@ -149,11 +130,12 @@ class Face:
         return self._member.group.model.metrics
 
     def _state(self) -> State:
-        if self._read is not None:
-            return self._read()
-        if self._member.state is None:
+        # What a callback has set and what is not on the device yet comes first.
+        if self._member.state is not None:
+            return self._member.state
+        if self._read is None:
             raise RuntimeError(message("population", "a member has no weights yet"))
-        return self._member.state
+        return self._read()
 
     def get_weights(self) -> list[np.ndarray]:
         """The member's weights in the order of `Model.get_weights`."""

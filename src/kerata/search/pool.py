@@ -1,6 +1,7 @@
 """The pool: members wait here, and workers train them, a shard at a time."""
 
 import contextlib
+import functools
 import os
 import re
 import sys
@@ -8,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ MEASURE_FROM = 1
 LOOK_SECONDS = 0.005
 LOOKS = 8
 MEASURED_SECONDS = 0.3
+
+# Threads of a process; several pools may run at once.
+MOST_HANDS = 256
 
 _chosen: dict[Any, dict[str, Any]] = {}
 
@@ -85,12 +89,10 @@ class Pool:
             group.settle(self._members_of(group))
         self._choose(groups)
         self._queue(self.members)
-        threads = [threading.Thread(target=self._work, args=(self.devices[i % len(self.devices)],), name="kerata-population",
-                                    daemon=True) for i in range(min(self._hands(groups), max(1, self.left)))]  # fmt: skip
+        count = min(self._hands(groups), max(1, self.left))
         before = sys.getswitchinterval()
         sys.setswitchinterval(min(before, SWITCH_SECONDS))
-        for thread in threads:
-            thread.start()
+        working = [hands(os.getpid()).submit(self._work, self.devices[i % len(self.devices)]) for i in range(count)]
         try:
             while True:
                 with self.condition:
@@ -103,8 +105,7 @@ class Pool:
             with self.condition:
                 self.stopping = self.stopping or bool(self.left)
                 self.condition.notify_all()
-            for thread in threads:
-                thread.join()
+            wait(working)
             sys.setswitchinterval(before)
         if self.fault is not None:
             raise self.fault
@@ -333,6 +334,12 @@ def shared_by_all(members: list[Member]) -> list[Member] | None:
         companies.setdefault((member.group.kin(member), member.company, member.epoch), []).append(member)
     found = list(companies.values())
     return max(found, key=len) if min(map(len, found)) >= COMPANY else None
+
+
+@functools.cache
+def hands(process: int) -> ThreadPoolExecutor:
+    """The threads of a process, which are kept: memory that a thread has freed is not used whole by the threads after it."""
+    return ThreadPoolExecutor(MOST_HANDS, "kerata-population")
 
 
 def devices() -> list[Any]:

@@ -9,13 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata.engine import program
+from kerata.engine.program import make_fed_step, make_loop
+from kerata.search.crews import Crew
 from kerata.search.members import Member, State
 from kerata.search.records import Objective
 
 
-def make_many(plan: Any, batch_size: int, masked: bool, kind: str, slots: int, own: bool, ragged: bool) -> Callable[..., Any]:
-    """`advance` for several members.
+def make_many(plan: Any, batch_size: int, masked: bool, kind: str, slots: int, own: bool, ragged: bool,
+              axes: Any) -> Callable[..., Any]:  # fmt: skip
+    """`advance` for several members: their steps side by side, in one loop over batches.
 
     Args:
         plan: the functions of one member.
@@ -23,30 +25,37 @@ def make_many(plan: Any, batch_size: int, masked: bool, kind: str, slots: int, o
         slots: members; for one, the program is that of `fit`.
         own: whether each member has an order and a key of its own.
         ragged: whether members differ in the number of samples, so that some have fewer batches than others.
+        axes: which axis of each array of a state counts the members.
 
     Returns:
-        advance(state, hypers, keys, feed, samples, cursor): every leaf of `state` and `hypers` has the members first, and so
-        have `keys`, the feed's "order" and `samples` where they are their own, and the feed's "weight".
+        advance(state, hypers, keys, feed, samples, cursor) -> (state, results): every leaf of `hypers` has the members first,
+        and so have `keys`, the feed's "order" and `samples` where they are their own, and the feed's "weight". The results'
+        numbers are float32 of shape (1, members, numbers).
     """
     step = keep_where_empty(plan.step) if ragged else plan.step
-    advance = program.make_advance(step, plan.reset, plan.results, batch_size, masked, kind, 1)
+    fed = make_fed_step(step, batch_size, masked, kind)
+
+    def one(state: Any, hypers: Any, key: Any, feed: Any, *rest: Any) -> Any:
+        if "weight" in feed:
+            x, y, _ = feed["data"]
+            feed = {**feed, "data": (x, y, feed["weight"])}
+        return fed(state, hypers, key, feed, *rest)
+
+    alone = make_loop(one, plan.reset, plan.results, batch_size, 1)
+    of_hypers = 0 if plan.training else (axes["trainable"], 0)
+    of_state = {role: axes[role] for role in (*plan.variables, *(("counters",) if plan.training else ()))}
+    of_key, of_samples = 0 if own else None, 0 if ragged else None
 
     def many(state: Any, hypers: Any, keys: Any, feed: Any, samples: Any, cursor: Any) -> Any:
-        offset, start, stop, _, fresh, first, last = (cursor[i] for i in range(7))
-
-        def one(state: Any, hypers: Any, key: Any, feed: Any, samples: Any) -> Any:
-            if "weight" in feed:
-                x, y, _ = feed["data"]
-                feed = {**feed, "data": (x, y, feed["weight"])}
-            return advance(state, hypers, key, feed, (offset, start, stop, samples, fresh, first, last))
-
-        axes = {name: 0 if name == "weight" or (name == "order" and own) else None for name in feed}
-        every = (state, hypers, keys, feed, samples)
-        in_axes = (0, 0, 0 if own else None, axes, 0 if ragged else None)
+        of_feed = {name: 0 if name == "weight" or (name == "order" and own) else None for name in feed}
         if slots == 1:
-            out = one(*(first_of(tree, axis) for tree, axis in zip(every, in_axes, strict=True)))
-            return jax.tree.map(lambda a: a[None], out)
-        return jax.vmap(one, in_axes=in_axes)(*every)
+            every, their = (state, hypers, keys, feed, samples), (0, 0, of_key, of_feed, of_samples)
+            state, out = alone(*(first_of(tree, axis) for tree, axis in zip(every, their, strict=True)), cursor)
+            return jax.tree.map(lambda a: a[None], state), {**out, "numbers": out["numbers"][:, None]}
+        side_by_side = jax.vmap(one, (of_state, of_hypers, of_key, of_feed, of_samples, None, None, None), of_state)
+        reset = jax.vmap(plan.reset, (of_state,), of_state)
+        results = jax.vmap(plan.results, (of_state,))
+        return make_loop(side_by_side, reset, results, batch_size, 1)(state, hypers, keys, feed, samples, cursor)
 
     return many
 
@@ -82,20 +91,33 @@ class Shard:
     def __init__(self, group: Any, slots: int, own: bool, device: Any, watch: Objective | None = None):
         self.group, self.slots, self.own, self.device, self.watch = group, slots, own, device, watch
         self.members: list[Member | None] = [None] * slots
+        self.axes = group.axes(shared=slots > 1 and not own)
+        # On the device, and members first on the host, where somebody asked for it since the last epoch.
         self.state: Any = None
         self.host: Any = None
         self.best: State | None = None
+        # (slot, member) of those that are in training, and what their programs take.
+        self.live: list[tuple[int, Member]] = []
+        self._crew: Crew | None = None
         self.epoch_seconds = 0.0
 
     @property
-    def live(self) -> list[tuple[int, Member]]:
-        """(slot, member) of those that are in training."""
-        return [(slot, member) for slot, member in enumerate(self.members) if member is not None]
+    def crew(self) -> Crew:
+        """The members that are in training now, one for every slot."""
+        if self._crew is None:
+            first = self.live[0][1]
+            self._crew = Crew(self.group, [first if member is None else member for member in self.members], self.own)
+        return self._crew
+
+    def _seat(self, slot: int, member: Member | None) -> None:
+        self.members[slot] = member
+        self.live = [(place, m) for place, m in enumerate(self.members) if m is not None]
+        self._crew = None
 
     def load(self, members: list[Member]) -> None:
         """Puts members into empty slots."""
         empty = [slot for slot, member in enumerate(self.members) if member is None]
-        old = None if self.state is None else jax.tree.map(np.array, self.state)
+        old = None if self.state is None else self._members_first()
         given = dict(zip(empty, members, strict=False))
         states = []
         for slot in range(self.slots):
@@ -105,21 +127,30 @@ class Shard:
                 states.append(jax.tree.map(lambda a, slot=slot: a[slot], old))
             else:
                 states.append(states[0])
-        self.state = jax.device_put(jax.tree.map(lambda *leaves: np.stack(leaves), *states), self.device)
-        self.host = None
+        self._place(jax.tree.map(lambda *leaves: np.stack(leaves), *states))
         if self.watch is not None and self.best is None:
-            self.best = {role: [np.array(a) for a in self.state[role]] for role in ("trainable", "others")}
+            first = self._members_first()
+            self.best = {role: list(first[role]) for role in ("trainable", "others")}
         for slot, member in given.items():
-            self.members[slot] = member
+            self._seat(slot, member)
             member.unwatched = member.unwatched and self.watch is None
             if self.best is not None and member.best is not None:
                 jax.tree.map(lambda a, value, slot=slot: a.__setitem__(slot, value), self.best, member.best)
             member.face._read = lambda slot=slot: self.read(slot)
 
+    def _place(self, host: Any) -> None:
+        """Puts a state, members first, on the device."""
+        own = jax.tree.map(lambda a, axis: np.ascontiguousarray(np.moveaxis(a, 0, axis)), host, self.axes)
+        self.state, self.host = jax.device_put(own, self.device), None
+
+    def _members_first(self) -> Any:
+        """A copy of the state with the members first."""
+        return jax.tree.map(lambda a, axis: np.array(np.moveaxis(np.asarray(a), axis, 0)), self.state, self.axes)
+
     def read(self, slot: int) -> State:
         """The state of one member, as host arrays."""
         if self.host is None:
-            self.host = jax.tree.map(np.array, self.state)
+            self.host = self._members_first()
         return jax.tree.map(lambda a: a[slot], self.host)
 
     def unload(self, slot: int) -> Member:
@@ -131,7 +162,7 @@ class Shard:
         if self.best is not None:
             member.best = jax.tree.map(lambda a: np.array(a[slot]), self.best)
         member.face._read = None
-        self.members[slot] = None
+        self._seat(slot, None)
         return member
 
     def epoch(self) -> None:
@@ -144,10 +175,11 @@ class Shard:
         out = self._train()
         held = self._validate() if self.group.validates else None
         # The device is at work: time to shuffle.
-        for _, member in live if self.own else live[:1]:
-            member.prepare(member.epoch + 1)
-        rows = np.asarray(out["numbers"])[:, 0].tolist()
-        held_rows = None if held is None else np.asarray(held["numbers"])[:, 0].tolist()
+        self.crew.age += 1
+        if self.shuffles and self.crew.age < self.crew.left:
+            self.crew.prepare()
+        rows = np.asarray(out["numbers"])[0].tolist()
+        held_rows = None if held is None else np.asarray(held["numbers"])[0].tolist()
         self.epoch_seconds = time.perf_counter() - began
         share = self.epoch_seconds / len(live)
         for slot, member in live:
@@ -167,29 +199,29 @@ class Shard:
                 better.append(slot)
         if better and self.best is not None:
             for role, arrays in self.best.items():
-                for kept, array in zip(arrays, self.state[role], strict=True):
-                    kept[better] = np.asarray(array)[better]
+                for kept, array, axis in zip(arrays, self.state[role], self.axes[role], strict=True):
+                    kept[better] = np.moveaxis(np.asarray(array), axis, 0)[better]
 
     def _take_changes(self) -> None:
         """Weights that callbacks have set go to the device."""
         changed = {slot: member for slot, member in self.live if member.state is not None}
         if not changed:
             return
-        host = jax.tree.map(np.array, self.state)
+        host = self._members_first()
         for slot, member in changed.items():
             jax.tree.map(lambda a, value, slot=slot: a.__setitem__(slot, value), host, member.take_state())
-        self.state, self.host = jax.device_put(host, self.device), None
+        self._place(host)
 
     # The programs
 
-    def _each(self) -> list[Member]:
-        """A member for every slot."""
-        first = self.live[0][1]
-        return [first if member is None else member for member in self.members]
+    @property
+    def shuffles(self) -> bool:
+        """Whether a feed has an order."""
+        return self.group.shuffle or self.group.selects
 
     def scratch_bytes(self) -> int:
         """Memory that the training program needs beside its arguments and results; compiles it."""
-        offset, batch_size, count, fresh = self.group.parts(self._each()[0].size)[0]
+        offset, batch_size, count, fresh = self.group.parts(self.crew.members[0].size)[0]
         args, ragged = self._arguments(offset, count, fresh)
         compiled = self.group.program("train", batch_size, self, ragged, args)
         analysis = compiled.memory_analysis()
@@ -197,7 +229,7 @@ class Shard:
 
     def _train(self, batches: int | None = None) -> Any:
         out = None
-        for offset, batch_size, count, fresh in self.group.parts(max(member.size for member in self._each())):
+        for offset, batch_size, count, fresh in self.group.parts(self.crew.largest):
             args, ragged = self._arguments(offset, count if batches is None else min(count, batches), fresh)
             compiled = self.group.program("train", batch_size, self, ragged, args)
             self.state, out = compiled(*args)
@@ -208,46 +240,36 @@ class Shard:
 
     def _arguments(self, offset: int, count: int, fresh: int) -> tuple[tuple[Any, ...], bool]:
         """The arguments of the training program, and whether members have numbers of samples of their own."""
-        group, members = self.group, self._each()
-        who = members if self.own else members[:1]
-        numbers = np.stack([member.numbers for member in members])
-        keys = np.stack([member.key for member in who])
-        sizes = np.array([member.size for member in who], np.int32)
+        group, crew = self.group, self.crew
         ragged = self.own and group.ragged
         feed: dict[str, Any] = {"data": group.data.on(self.device)}
-        if group.shuffle or group.selects:
-            order = np.zeros((len(who), 1, group.capacity), np.int32)
-            for index, member in enumerate(who):
-                order[index, 0, : member.size] = member.order(member.epoch)
-            feed["order"] = order if self.own else order[0]
+        if self.shuffles:
+            feed["order"] = self._own_or_first(crew.orders())
         if group.weighs:
-            feed["weight"] = np.stack([np.asarray(member.weight) for member in members])
+            feed["weight"] = crew.weights
         cursor = np.array([offset, 0, count, 0, fresh, 0, 1], np.int32)
-        return (self.state, numbers, keys if self.own else keys[0], feed, sizes if ragged else sizes.max(), cursor), ragged
+        sizes = crew.sizes if ragged else crew.sizes.max()
+        return (self.state, crew.numbers(), self._own_or_first(crew.keys), feed, sizes, cursor), ragged
+
+    def _own_or_first(self, array: np.ndarray) -> np.ndarray:
+        return array if self.own else array[0]
 
     def _validate(self) -> Any:
-        group, members = self.group, self._each()
-        numbers = np.stack([member.numbers[: group.test_numbers] for member in members])
-        own = self.own and group.held_data is None
-        who = members if own else members[:1]
-        keys: Any = np.zeros((len(who), 2), np.uint32)
-        if group.held_data is None:
-            held = [member.held for member in who]
-            sizes = np.array([0 if rows is None else len(rows) for rows in held], np.int32)
-            order = np.zeros((len(who), 1, group.held_capacity), np.int32)
-            for index, rows in enumerate(held):
-                if rows is not None:
-                    order[index, 0, : len(rows)] = rows
-            feed = {"data": group.data.on(self.device), "order": order if own else order[0]}
+        group, crew = self.group, self.crew
+        own = self.own and crew.held is not None
+        if crew.held is not None:
+            orders, sizes = crew.held
+            feed = {"data": group.data.on(self.device), "order": self._own_or_first(orders)}
         else:
             sizes = np.array([group.held_data.size], np.int32)
             feed = {"data": group.held_data.on(self.device)}
+        keys = np.zeros_like(crew.keys) if own else np.zeros(2, np.uint32)
         ragged = own and group.held_ragged
-        constants = (self.state["trainable"], numbers)
+        constants = (self.state["trainable"], crew.numbers()[:, : group.test_numbers])
         state, out = {"others": self.state["others"], "metrics": self.state["metrics"]}, None
         for offset, batch_size, count, fresh in group.held_parts(int(sizes.max())):
             cursor = np.array([offset, 0, count, 0, fresh, 0, 1], np.int32)
-            args = (state, constants, keys if own else keys[0], feed, sizes if ragged else sizes.max(), cursor)
+            args = (state, constants, keys, feed, sizes if ragged else sizes.max(), cursor)
             compiled = group.program("test", batch_size, self, ragged, args, own)
             state, out = compiled(*args)
         self.state = {**self.state, **state}
