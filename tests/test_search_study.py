@@ -263,16 +263,18 @@ def test_a_disk_without_room_for_a_model_stops_the_study(tmp_path):
 SCRIPT = """
 import sys, numpy as np, kerata
 from kerata import search
-x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+rng = np.random.default_rng(0)
+x = rng.normal(size=(64, 3)).astype("float32")
+y = x.sum(1) + rng.normal(size=64).astype("float32")
 def build(hp):
     model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(4, "relu"), kerata.layers.Dense(1)])
     model.compile(kerata.optimizers.Adam(hp.float("rate", 1e-3, 0.1, log=True)), "mse")
     return model
-study = search.run(build, x, x.sum(1), trials=int(sys.argv[2]), sampler="random", batch=4, cv=2, epochs=int(sys.argv[3]),
+study = search.run(build, x, y, trials=int(sys.argv[2]), sampler="random", batch=4, cv=2, epochs=int(sys.argv[3]),
                    storage=sys.argv[1], name="s", verbose=0)
 best = study.best
-folds = search.cross_validation.make_folds(kerata.data.samples.Samples(x, x.sum(1)), 2)
-scores = [model.evaluate(x[held], x.sum(1)[held], verbose=0) for model, (_, held) in zip(best.models, folds)]
+folds = search.cross_validation.make_folds(kerata.data.samples.Samples(x, y), 2)
+scores = [model.evaluate(x[held], y[held], verbose=0) for model, (_, held) in zip(best.models, folds)]
 np.testing.assert_allclose(scores, best.trial.scores, rtol=1e-5)
 """
 
@@ -280,16 +282,16 @@ np.testing.assert_allclose(scores, best.trial.scores, rtol=1e-5)
 @pytest.mark.slow
 def test_real_training_is_killed_at_50_moments_and_shared(tmp_path):
     """The process that trains is killed again and again; two processes finish the study."""
-    trials, kills = 400, 50
+    trials, kills = 700, 50
 
     def start():
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "s.db"), str(trials), "1000"])
+        return subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "s.db"), str(trials), "600"])
 
     rng = random.Random(0)
     done, grown, at_work = {}, 0, 0
     for _ in range(kills):
         process = start()
-        time.sleep(rng.uniform(1.0, 5.0))
+        time.sleep(rng.uniform(1.5, 6.5))
         at_work += process.poll() is None
         process.kill()
         process.wait()
