@@ -103,7 +103,7 @@ def test_after_changes_nothing(other):
 
 def test_a_step_copies_no_kernel():
     """What the gradient of earlier layers reads is updated after it, or each step copies it."""
-    units, layers = 150, kerata.layers
+    units, layers = 260, kerata.layers
     model = kerata.Sequential([layers.Input((20,)), layers.Dense(units), layers.Dense(units), layers.Dense(1)])
     model.compile("rmsprop", "mse")
     model.fit(np.ones((32, 20), np.float32), np.ones((32, 1), np.float32), batch_size=8, verbose=0)

@@ -22,9 +22,6 @@ CPU_OPTIONS: dict[str, Any] = {
 # Beside those, for programs that train many small models: their arrays have no long rows to make up for short vectors.
 MANY_OPTIONS: dict[str, Any] = {"xla_cpu_prefer_vector_width": 512}
 
-# Numbers of a weight, from which on a copy of it in each step costs more than what avoids it.
-LARGE = 2**10
-
 forced_form: str | None = None
 
 

@@ -13,9 +13,12 @@ from kerata.engine.module import Module, modules_of
 from kerata.engine.scope import Scope, note, noted
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
-from kerata.kernels.compiler import LARGE, after, prefers_fast_form
+from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.kernels.random import fold
 from kerata.layers.layer import Layer
+
+# Numbers of a weight with a penalty, from which on a copy of it in each step is worth avoiding.
+LARGE = 2**10
 
 
 class Hypers:

@@ -18,11 +18,14 @@ from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import auto_name
 from kerata.engine.scope import Scope, current_scope, in_scope
 from kerata.engine.variable import Variable, name_scope
-from kerata.kernels.compiler import LARGE, after, prefers_fast_form
+from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.optimizers.eager import run_update
 from kerata.optimizers.rates import LearningRate, RateVariable
 from kerata.optimizers.slots import Key, Slots, arrange, flatten, tree_of
 from kerata.optimizers.stepwise import Stepwise
+
+# Numbers of a weight, from which on a copy of it in each step costs more than that less runs side by side.
+LARGE = 2**16
 
 
 class Optimizer(Stepwise):
