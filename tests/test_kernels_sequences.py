@@ -366,3 +366,22 @@ def test_rates_are_values_and_members_are_alone():
     np.testing.assert_array_equal(together, jnp.stack(alone))
     looped = lax.fori_loop(0, 1, lambda i, _: random.dropout(random.from_seed(i), 0.1, jnp.ones((8, 16))), alone[1])
     np.testing.assert_array_equal(looped, alone[0])
+
+
+@pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0), (1, None)], ids=str)
+def test_keys_of_many_models_are_those_of_each(axes):
+    keys, steps = jnp.stack([random.from_seed(seed) for seed in (3, -5, 2**40)]), jnp.int32([7, 0, 2**31 - 1])
+    arguments = (keys if axes[0] == 0 else keys.T if axes[0] == 1 else keys[0], steps if axes[1] == 0 else steps[0])
+    many = jax.jit(jax.vmap(random.fold, axes))(*arguments)
+    for place in range(3):
+        key, step = keys[place if axes[0] is not None else 0], steps[place if axes[1] is not None else 0]
+        assert np.array_equal(many[place], random.fold(key, step))
+
+
+def test_keys_of_many_models_are_made_once():
+    """Or XLA makes a member's key anew for every row of its numbers."""
+    def draw(key, x):
+        return random.dropout(random.fold(key, 1), 0.5, x)
+
+    text = jax.jit(jax.vmap(draw)).lower(jnp.zeros((3, 2), jnp.uint32), jnp.ones((3, 4, 5))).as_text()
+    assert ('inlineable = "false"' in text) == (jax.default_backend() == "cpu")
