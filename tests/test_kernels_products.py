@@ -10,7 +10,7 @@ import pytest
 import kerata
 from kerata.engine import program
 from kerata.kernels.compiler import after, kernel_form
-from kerata.kernels.products import FEW_ROWS, SMALL, product
+from kerata.kernels.products import FEW_ROWS, SMALL, _noted, noting_shared_inputs, product
 
 ROWS, INPUTS, UNITS = 64, 128, 10
 
@@ -61,6 +61,17 @@ def test_many_gradients_equal_the_plain_form(rows, axes):
             return jax.jit(jax.vmap(jax.grad(total, (0, 1)), axes))(x, w)
 
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), gradients("fast"), gradients("plain"))
+
+
+def test_kernels_of_shared_inputs_are_noted_inside_only():
+    x, w = jnp.ones((4, 3)), jnp.ones((2, 3, 5))
+    with kernel_form("fast"), noting_shared_inputs() as outer:
+        with noting_shared_inputs() as inner:
+            jax.vmap(product, (None, 0))(x, w)
+        jax.vmap(product, (0, None))(jnp.ones((2, 4, 3)), w[0])
+        assert len(inner) == 1 and inner[0] is w and not outer
+        jax.vmap(product, (None, 0))(x, w)
+    assert len(outer) == 1 and not _noted.lists
 
 
 def test_mixed_types():

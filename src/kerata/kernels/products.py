@@ -35,7 +35,15 @@ ROWS = 128
 FEW_ROWS = 32
 SMALL_KERNEL = 2**12
 
-_seen = threading.local()
+
+class _Noted(threading.local):
+    """The lists that are being filled in this thread."""
+
+    def __init__(self) -> None:
+        self.lists: list[list[Any]] = []
+
+
+_noted = _Noted()
 
 
 def product(x: jax.Array, w: jax.Array) -> jax.Array:
@@ -102,8 +110,8 @@ def _sum(terms: list[jax.Array]) -> jax.Array:
 
 
 def _many_products(arrays: Any, axes: Any) -> tuple[jax.Array, int]:
-    if axes[0] is None:
-        getattr(_seen, "kernels", []).append(arrays[1])
+    if axes[0] is None and _noted.lists:
+        _noted.lists[-1].append(arrays[1])
     return jax.vmap(_plain_product, axes)(*arrays), 0
 
 
@@ -117,11 +125,11 @@ def _many_gradients(arrays: Any, axes: Any) -> tuple[jax.Array, int]:
 @contextlib.contextmanager
 def noting_shared_inputs() -> Iterator[list[Any]]:
     """The list of kernels that, in what is traced inside, `vmap` multiplies with inputs that all its members have in common."""
-    before, _seen.kernels = getattr(_seen, "kernels", None), []
+    _noted.lists.append([])
     try:
-        yield _seen.kernels
+        yield _noted.lists[-1]
     finally:
-        _seen.kernels = before or []
+        _noted.lists.pop()
 
 
 def _define(name: str, form: Callable[..., Any], many: Callable[..., Any], shape: Callable[..., Any]) -> Primitive:
