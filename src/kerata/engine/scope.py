@@ -9,7 +9,10 @@ import threading
 import weakref
 from typing import Any
 
-from jax.extend.core import get_opaque_trace_state
+try:
+    from jax.extend.core import get_opaque_trace_state
+except ImportError:  # it stood elsewhere in JAX 0.7
+    from jax.core import get_opaque_trace_state  # type: ignore[attr-defined, no-redef]
 
 _local = threading.local()
 
