@@ -128,7 +128,10 @@ def test_trials_of_a_dead_owner_are_taken_again_with_their_values(tmp_path):
     finish(first, rows[:1])
     second = open_database(tmp_path / "s.db")
     assert [row.number for row in second.claim(2, 5)] == [3, 4], "the owner lives: its trials stay with it"
+    assert second.counts() == {"complete": 1, "running": 4}
     owners.forget(first.owner)
+    assert second.counts() == {"complete": 1, "running": 2, "waiting": 2}
+    assert [row.state for row in second.read()] == ["complete", "waiting", "waiting", "running", "running"]
     again = second.claim(9, 5)
     assert [(row.number, row.params) for row in again] == [(1, rows[1].params), (2, rows[2].params)]
     assert first.finish(rows[1:]) == [], "what was taken away is not the first one's to finish"

@@ -45,7 +45,8 @@ class Crew:
         if self.ahead is not None and self.first <= self.age < self.first + len(self.ahead):
             return
         group, count = self.group, len(self.who)
-        epochs = max(1, min(EPOCHS_AHEAD, SAMPLES_AHEAD // (count * group.capacity), self.left - self.age))
+        # Members that leave take the orders of all with them: the longer a crew has been together, the further it looks ahead.
+        epochs = max(1, min(EPOCHS_AHEAD, self.age + 1, SAMPLES_AHEAD // (count * group.capacity), self.left - self.age))
         self.first = self.age
         self.ahead = np.zeros((epochs, count, 1, group.capacity), np.int32)
         numbers = self.starts + np.arange(self.age, self.age + epochs, dtype=np.uint64)[:, None]

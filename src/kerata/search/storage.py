@@ -418,6 +418,7 @@ class Database:
             keys = (PARAMS, RECORD, HISTORIES) if histories else (PARAMS, RECORD)
             attributes = self._read_attributes(connection, t.trial_user_attributes, ids, keys)
             notes = self._read_attributes(connection, t.trial_system_attributes, ids)
+            waiting = {row.id for row in self._abandoned(connection)}
         rows = []
         for id, number, state in found:
             kept = attributes.get(id, {})
@@ -425,7 +426,8 @@ class Database:
             rungs = {int(step): value for step, value in record.pop("rungs", {}).items()}
             own = notes.get(id, {})
             own.pop(OWNER, None)
-            rows.append(Row(number, kept.get(PARAMS) or own.get("fixed_params") or {}, OF_OPTUNA[state],
+            state = WAITING if id in waiting else OF_OPTUNA[state]
+            rows.append(Row(number, kept.get(PARAMS) or own.get("fixed_params") or {}, state,
                             histories=kept.get(HISTORIES) or [], id=id, notes=own, rungs=rungs, **record))  # fmt: skip
         return rows
 
@@ -460,12 +462,15 @@ class Database:
             return connection.execute(what).scalar()
 
     def counts(self) -> dict[str, int]:
-        """How many trials there are of each state."""
+        """How many trials there are of each state; those of a process that is gone wait."""
         sa, t = self._sa, self._tables
         with self.transaction(reading=True) as connection:
             found = connection.execute(sa.select(t.trials.c.state, sa.func.count()).where(
                 t.trials.c.study_id == self.id).group_by(t.trials.c.state)).all()  # fmt: skip
-        return {OF_OPTUNA[state]: count for state, count in found}
+            waiting = len(self._abandoned(connection))
+        counts = {OF_OPTUNA[state]: count for state, count in found}
+        going = counts.pop(RUNNING, 0) + counts.pop(WAITING, 0) - waiting
+        return {**counts, **{state: count for state, count in ((RUNNING, going), (WAITING, waiting)) if count}}
 
     def _clock(self, connection: Any) -> datetime:
         """The database's time, in UTC: the clocks of several machines differ."""
