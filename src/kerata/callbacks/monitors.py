@@ -2,7 +2,9 @@
 
 import os
 import re
+import string
 import warnings
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,11 @@ from kerata.base.checks import check_choice, did_you_mean, message
 from kerata.callbacks.callback import Callback
 
 # Measures of a user's own are told by their names: those that are better when larger, and when smaller.
-RISING = re.compile(r"acc|auc|precision|recall|f1|fbeta|iou|r2|top_?k|cosine_similarity|sensitivity|specificity")
-FALLING = re.compile(r"loss|error|entropy|distance|perplexity|(^|_)(mse|mae|rmse|mape|msle|kld)$")
+# Only whole words tell: "accident" is no accuracy.
+RISING = re.compile(r"(?:^|_)(acc|accuracy|(roc|pr)?auc|precision|recall|f1(score)?|fbeta|(mean)?iou|r2(score)?|top_?k|"
+                    r"cosine_similarity|sensitivity|specificity)(?=_|$|\d)")
+FALLING = re.compile(r"(?:^|_)(loss|error|entropy|crossentropy|distance|perplexity|mse|mae|rmse|mape|msle|kld)(?=_|$|\d)")
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def find_direction(name: str, model: Any, owner: str, argument: str = "monitor", option: str = "mode") -> str:
@@ -26,14 +31,21 @@ def find_direction(name: str, model: Any, owner: str, argument: str = "monitor",
         owner, argument, option: for the message where it cannot be told: who asks, what the name was given as, what to give.
     """
     bare = name.removeprefix("val_")
-    for metric in getattr(model, "metrics", ()):
-        direction = getattr(metric, "_direction", None)
-        if direction is not None and (bare == metric.name or bare.endswith(f"_{metric.name}")):
-            return "max" if direction == "up" else "min"
-    if not RISING.search(bare) and not FALLING.search(bare):
+    known = {metric.name: metric._direction for metric in getattr(model, "metrics", ()) if getattr(metric, "_direction", None)}
+    # An output's name stands before its metric's: of several that fit, the longest is meant.
+    fitting = [each for each in known if bare == each or bare.endswith(f"_{each}")]
+    if fitting and bare not in known and bare.endswith("_loss"):
+        fitting = []
+    if fitting:
+        return "max" if known[max(fitting, key=len)] == "up" else "min"
+    words = CAMEL.sub("_", bare).lower()
+    rising, falling = bool(RISING.search(words)), bool(FALLING.search(words))
+    if words.endswith("loss"):
+        rising, falling = False, True
+    if rising == falling:
         raise ValueError(message(owner, "whether more or less of it is better cannot be told by its name", {argument: name},
                                  f'Give {option}="max" or {option}="min"'))
-    return "max" if RISING.search(bare) else "min"
+    return "max" if rising else "min"
 
 
 class Monitor(Callback):
@@ -61,13 +73,14 @@ class Monitor(Callback):
 
     def is_better(self, value: float, best: float | None, delta: float | None = None) -> bool:
         """Whether a value is better than the best so far."""
+        rising = self.rising
         if best is None:
             return True
         delta = self.min_delta if delta is None else delta
-        return value - delta > best if self.rising else value + delta < best
+        return value - delta > best if rising else value + delta < best
 
-    def read(self, logs: dict[str, Any] | None) -> float | None:
-        """The measure in the logs; a warning, once, where it is not there or not one number."""
+    def get_monitor_value(self, logs: dict[str, Any] | None) -> float | None:
+        """The measure in the logs; a warning, once, where it is not there or not one number. A subclass may override it."""
         logs = logs or {}
         value = logs.get(self.monitor)
         if value is not None and np.size(value) == 1:
@@ -118,7 +131,7 @@ class EarlyStopping(Monitor):
         self.best_weights: list[Any] | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        value = self.read(logs)
+        value = self.get_monitor_value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
@@ -183,7 +196,7 @@ class ReduceLROnPlateau(Monitor):
         rate = float(self.model.optimizer.learning_rate)
         if logs is not None:
             logs["learning_rate"] = rate
-        value = self.read(logs)
+        value = self.get_monitor_value(logs)
         if value is None:
             return
         if self.cooldown_counter > 0:
@@ -236,9 +249,17 @@ class ModelCheckpoint(Monitor):
             what = "weights" if save_weights_only else "whole models"
             raise ValueError(message("ModelCheckpoint", f"`filepath` must end in {ending!r} for {what}",
                                      {"filepath": filepath}))
+        self.fields = read_fields(self.filepath)
         if isinstance(save_freq, int):
             # Defined on the instance, so that a checkpoint an epoch does not slow the loop to single batches.
             self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """Raises, before anything is trained, where the file's name asks for a measure that there will not be."""
+        known = ["epoch", *names, *(["batch"] if isinstance(self.save_freq, int) else [])]
+        if unknown := [field for field in self.fields if field not in known]:
+            raise KeyError(message("ModelCheckpoint", f"`filepath` names {unknown[0]!r}, which is not in the logs",
+                                   {"filepath": self.filepath}, did_you_mean(unknown[0], known)))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch = epoch
@@ -253,7 +274,7 @@ class ModelCheckpoint(Monitor):
             self._save(logs)
 
     def _save(self, logs: dict[str, Any] | None, batch: int | None = None) -> None:
-        value = self.read(logs) if self.save_best_only else None
+        value = self.get_monitor_value(logs) if self.save_best_only else None
         before = "nothing" if self.best is None else f"{self.best:.5f}"
         if value is not None and not self.is_better(value, self.best):
             if self.verbose:
@@ -283,3 +304,37 @@ class ModelCheckpoint(Monitor):
         except KeyError as error:
             raise KeyError(message("ModelCheckpoint", f"`filepath` names {error}, which is not in the logs",
                                    {"filepath": self.filepath}, "Available: " + ", ".join(sorted(fields)))) from None
+
+
+def read_fields(pattern: str) -> list[str]:
+    """The names in the braces of a file's name; raises where it could never be filled in."""
+    try:
+        fields = [name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None]
+        bare = [re.split(r"[.\[]", name)[0] for name in fields]
+        if any(not name or name.isdigit() for name in bare):
+            raise ValueError("every pair of braces needs a name")
+        # A number of epochs and batches is whole, a measure is not.
+        pattern.format(**{name: 1 if name in ("epoch", "batch") else np.float32(0.5).item() for name in bare})
+    except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
+        expected = "`filepath` must be a name, in which braces hold `epoch` and measures"
+        raise ValueError(message("ModelCheckpoint", expected, {"filepath": pattern, "fault": str(error)},
+                                 "Write e.g. 'model-{epoch:02d}.keras'")) from None
+    return list(dict.fromkeys(bare))
+
+
+def check_measures(callbacks: Iterable[Any], names: Sequence[str], validated: bool) -> None:
+    """Lets callbacks refuse names that no measure will have. Where a user's own callback may add some, it is too early to tell.
+
+    Args:
+        callbacks: the callbacks of a run.
+        names: of the measures of training.
+        validated: whether there is validation, whose measures begin with `val_`.
+    """
+    callbacks = list(callbacks)
+    if not all(type(c).__module__.startswith("kerata.") and type(c).__name__ != "LambdaCallback" for c in callbacks):
+        return
+    rates = [c for c in callbacks if type(c).__name__ in ("LearningRateScheduler", "ReduceLROnPlateau")]
+    known = [*names, *([f"val_{name}" for name in names] if validated else []), *(["learning_rate"] if rates else [])]
+    for callback in callbacks:
+        if names and isinstance(callback, ModelCheckpoint):
+            callback.check_names(known)

@@ -68,9 +68,11 @@ def standardize_arrays(tree: Any, name: str) -> Any:
 def _is_plain(value: Any) -> bool:
     """Whether nested lists hold numbers only, so that they stand for one array."""
     while isinstance(value, (list, tuple)):
-        if not value:
-            return True
-        value = value[0]
+        # Nothing may be given for one output, and an array for the next.
+        given = [item for item in value if item is not None]
+        if not given:
+            return not value
+        value = given[0]
     return not isinstance(value, dict) and getattr(value, "shape", ()) == ()
 
 
@@ -85,7 +87,15 @@ def standardize_array(value: Any, name: str) -> Any:
         value = value.detach().cpu().numpy()
     elif hasattr(value, "numpy") and not isinstance(value, (np.ndarray, jax.Array)):
         value = value.numpy()
-    if not isinstance(value, jax.Array):
+    if isinstance(value, np.ma.MaskedArray):
+        if np.ma.is_masked(value):
+            raise ValueError(message("data", f"`{name}` holds masked values, and a model knows no mask of its data's own",
+                                     {"masked": f"{np.ma.count_masked(value)} of {value.size}"},
+                                     "Fill them, e.g. array.filled(0), or leave those samples out"))
+        value = value.data
+    if isinstance(value, jax.Array):
+        value = bring(value)
+    else:
         try:
             value = np.asarray(value)
         except ValueError as error:
@@ -109,6 +119,15 @@ def standardize_array(value: Any, name: str) -> Any:
     if kind == "M" or kind == "m":
         raise TypeError(message("data", f"`{name}` must hold numbers, not dates", {name: value}))
     return value
+
+
+def bring(array: jax.Array) -> jax.Array:
+    """The array on the device that programs run on, wherever it was."""
+    home = jax.config.jax_default_device or jax.local_devices()[0]
+    # A default may be named by its platform alone.
+    if isinstance(array, jax.core.Tracer) or isinstance(home, str) or array.devices() == {home}:
+        return array
+    return jax.device_put(array, home)
 
 
 def read_frame(frame: Any, name: str) -> np.ndarray:

@@ -161,7 +161,7 @@ def standardize_source_arrays(x: Any, y: Any, weight: Any) -> Samples:
 
 def weigh_classes(y: Any, class_weight: dict[int, float], sample_weight: Any, owner: str) -> Any:
     """One weight a sample from the weight of its class, 1 where the class has none: float32 of shape (samples,)."""
-    if not isinstance(class_weight, dict) or not all(isinstance(key, (int, np.integer)) for key in class_weight):
+    if not isinstance(class_weight, dict) or not all(map(_is_class, class_weight)):
         raise TypeError(message(owner, "`class_weight` must be a dict of class number to weight",
                                 {"class_weight": class_weight}))
     if sample_weight is not None:
@@ -172,13 +172,18 @@ def weigh_classes(y: Any, class_weight: dict[int, float], sample_weight: Any, ow
         raise ValueError(message(owner, "`class_weight` needs one array of targets", {"y": type(y).__name__}))
     labels = np.asarray(y)
     labels = labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(-1)
-    labels = np.round(labels)
-    if not (labels >= 0).all():
-        raise ValueError(message(owner, "`class_weight` needs class numbers from 0 as targets", {"lowest": labels.min()}))
-    weights = np.ones(int(max(labels.max(), *class_weight)) + 1, np.float32)
+    labels = np.round(labels.astype(np.float64))
+    weights = np.ones(len(labels), np.float32)
     for label, weight in class_weight.items():
-        weights[label] = weight
-    return weights[labels.astype(np.int64)]
+        weights[labels == float(label)] = weight
+    return weights
+
+
+def _is_class(key: Any) -> bool:
+    """Whether something numbers a class: 1, `np.int64(1)`, 1.0."""
+    if isinstance(key, (bool, np.bool_)):
+        return True
+    return isinstance(key, (int, float, np.integer, np.floating)) and float(key).is_integer()
 
 
 def split_validation(samples: Samples, fraction: float, owner: str = "fit") -> tuple[Samples, Samples]:

@@ -26,7 +26,8 @@ IGNORED = frozenset({
     "_compile_arguments", "optimizer", "optimizer_state", "_objective", "_measures", "_trackers", "_plans", "_predictor",
 })  # fmt: skip
 # Of models alone: a term of the objective has a `loss` too, and that one is the program.
-IGNORED_OF_MODELS = IGNORED | {"loss"}
+# The layers of a sequential model say what its graph is, which is made when it is needed.
+IGNORED_OF_MODELS = IGNORED | {"loss", "_tail", "_whole"}
 
 
 PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})

@@ -124,7 +124,7 @@ class Metric(Module):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._check_constructed()
         self.update_state(*args, **kwargs)
-        return self.result()
+        return read_result(self)
 
     # As pure functions
 
@@ -138,7 +138,7 @@ class Metric(Module):
     def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
         """`result` as a pure function of the variables' values."""
         with self._scope(metric_variables):
-            return self.result()
+            return read_result(self)
 
     def stateless_reset_state(self) -> list[Any]:
         """The variables' values at the beginning."""
@@ -175,6 +175,17 @@ class Metric(Module):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def read_result(metric: Any) -> Any:
+    """The result of a metric as arrays as they are now: one that returns its variable would change with it."""
+    found = metric.result()
+    return {name: plain_value(value) for name, value in found.items()} if isinstance(found, dict) else plain_value(found)
+
+
+def plain_value(value: Any) -> Any:
+    """The array of a variable, in the scope that holds it; everything else as it is."""
+    return value.value if isinstance(value, Variable) else value
 
 
 # By name

@@ -1,12 +1,13 @@
 """Functional models: a graph of layers between symbolic inputs and outputs."""
 
+import warnings
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata.base.checks import message
+from kerata.base.checks import did_you_mean, message
 from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import (
     Node,
@@ -39,6 +40,7 @@ class Graph:
         self.outputs: list[SymbolicTensor] = flatten(outputs)
         self.nodes: list[Node] = sort_nodes(self.inputs, self.outputs, owner)
         self.operations = self._operations()
+        self._check_names(owner)
 
     def _operations(self) -> list[Any]:
         """Inputs and layers in the order in which Keras lists them: by depth, then by the walk back from the outputs."""
@@ -49,6 +51,14 @@ class Graph:
             if isinstance(operation := tensor.history[0], InputLayer):
                 operations.setdefault(id(operation), operation)
         return sorted(operations.values(), key=lambda op: (-depth.get(id(op), 0), place.get(id(op), -1)))
+
+    def _check_names(self, owner: Any) -> None:
+        """Refuses two operations of one name: a file could not tell them apart."""
+        names = [operation.name for operation in self.operations]
+        if len(set(names)) < len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(message(owner, "all layers must have different names", {"used more than once": twice},
+                                     "Give each a name of its own, e.g. Dense(2, name=...)"))
 
     def _depths(self) -> dict[int, int]:
         """How far each operation is from the outputs at most; a shared layer stands where its deepest call stands."""
@@ -120,6 +130,8 @@ class Graph:
         if isinstance(inputs, dict):
             flat = self._match_by_name(inputs, owner)
         elif isinstance(inputs, (list, tuple)) and not (len(self.inputs) == 1 and _is_numbers(inputs)):
+            if isinstance(self.inputs_tree, dict):
+                self._check_order(inputs, owner)
             flat = flatten(inputs)
         else:
             flat = [inputs]
@@ -128,17 +140,41 @@ class Graph:
                                      {"inputs": len(flat)}))
         return [fit_input(value, tensor, owner) for value, tensor in zip(flat, self.inputs, strict=True)]
 
+    def _check_order(self, inputs: Any, owner: Any) -> None:
+        """Refuses a list for a dict of inputs, unless the dict's own order is the one in which its parts are numbered."""
+        names = list(self.inputs_tree)
+        if names != sorted(names):
+            expected = f"a list cannot say which input is which: the model takes a dict of {', '.join(names)}"
+            given = f"{type(inputs).__name__} of {len(inputs)}"
+            raise ValueError(message(owner, expected, {"inputs": given}, "Give a dict"))
+
     def _match_by_name(self, inputs: dict[str, Any], owner: Any) -> list[Any]:
-        names = self.input_names
-        if len(self.inputs) == 1 and len(inputs) == 1 and not isinstance(self.inputs_tree, dict):
-            return list(inputs.values())
-        if missing := [name for name in names if name not in inputs]:
-            others = [tensor.name for tensor in self.inputs]
-            if all(name in inputs for name in others):
-                return [inputs[name] for name in others]
-            raise ValueError(message(owner, f"expected inputs named {', '.join(names)}",
-                                     {"missing": missing, "given": sorted(inputs)}))
-        return [inputs[name] for name in names]
+        if isinstance(self.inputs_tree, dict) and all(key in inputs for key in self.inputs_tree):
+            if unknown := [key for key in inputs if key not in self.inputs_tree]:
+                warnings.warn(message(owner, f"the model has no input of that name, so it is left out; there is "
+                                      f"{', '.join(self.input_names)}", {"inputs": unknown}), stacklevel=2)
+            return self._match_tree(self.inputs_tree, inputs, owner)
+        names = [tensor.name for tensor in self.inputs]
+        if all(name in inputs for name in names):
+            return [inputs[name] for name in names]
+        known = self.input_names
+        missing = [name for name in known if name not in inputs]
+        unknown = next((name for name in inputs if name not in known), None)
+        raise ValueError(message(owner, f"expected inputs named {', '.join(known)}",
+                                 {"missing": missing, "given": sorted(map(str, inputs))},
+                                 "" if unknown is None else did_you_mean(unknown, missing)))
+
+    def _match_tree(self, expected: Any, given: Any, owner: Any) -> list[Any]:
+        """The leaves of what is given in the places of a nested structure of inputs."""
+        if isinstance(expected, dict) and isinstance(given, dict) and set(expected) <= set(given):
+            return [leaf for key in sorted(expected) for leaf in self._match_tree(expected[key], given[key], owner)]
+        lists = isinstance(expected, (list, tuple)) and isinstance(given, (list, tuple))
+        if lists and len(expected) == len(given):
+            return [leaf for e, g in zip(expected, given, strict=True) for leaf in self._match_tree(e, g, owner)]
+        if isinstance(expected, SymbolicTensor) and not isinstance(given, dict):
+            return [given]
+        names = jax.tree.map(lambda tensor: tensor.name, self.inputs_tree)
+        raise ValueError(message(owner, f"inputs must have the structure {names}", {"inputs": given}))
 
 
 def _is_numbers(value: Any) -> bool:
@@ -154,16 +190,15 @@ def fit_input(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:
     if value is None:
         return value
     if isinstance(value, SymbolicTensor):
-        check_shape(value.shape, tensor, owner)
-        return value
+        fitting = SymbolicTensor(fit_rank(value.shape, tensor.shape), value.dtype, value.name)
+        check_shape(fitting.shape, tensor, owner)
+        return fitting
     if not hasattr(value, "dtype"):
         value = np.asarray(value)
     mask = noted(value, "mask")
-    shape, expected = tuple(value.shape), tensor.shape
-    if len(shape) == len(expected) + 1 and shape[-1] == 1:
-        value = value[..., 0]
-    elif len(shape) == len(expected) - 1 and expected[-1] == 1:
-        value = value[..., None]
+    rank = len(fit_rank(tuple(value.shape), tensor.shape))
+    if rank != value.ndim:
+        value = value[..., 0] if rank < value.ndim else value[..., None]
     check_shape(tuple(value.shape), tensor, owner)
     if getattr(value.dtype, "kind", "") not in "OUS":
         converted = jnp.asarray(value, dtype=tensor.dtype)
@@ -171,6 +206,13 @@ def fit_input(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:
             note(converted, "mask", mask)
         return converted
     return value
+
+
+def fit_rank(shape: tuple, expected: tuple) -> tuple:
+    """The shape with a last axis of size 1 added or removed, where that gives the expected number of axes."""
+    if len(shape) == len(expected) + 1 and shape[-1] == 1:
+        return shape[:-1]
+    return (*shape, 1) if len(shape) == len(expected) - 1 and expected[-1] == 1 else shape
 
 
 def check_shape(shape: tuple, tensor: SymbolicTensor, owner: Any) -> None:

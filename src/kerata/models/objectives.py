@@ -16,6 +16,7 @@ from kerata.engine.module import Module
 from kerata.engine.scope import Scope
 from kerata.engine.structure import is_ours
 from kerata.losses.loss import Loss, LossFunctionWrapper, fit_rows
+from kerata.metrics.metric import read_result
 from kerata.metrics.reduction import MeanMetricWrapper, mark_padding, multiply_weights
 from kerata.models.outputs import MISSING, Outputs
 from kerata.models.targets import check_targets as check_targets
@@ -262,8 +263,12 @@ class CompiledMetrics(Module):
         return [measure.name for measure in self.measures]
 
     def results(self) -> dict[str, Any]:
-        """The measures so far, by their names in logs."""
-        return {measure.name: measure.metric.result() for measure in self.measures}
+        """The measures so far, by their names in logs; a metric that gives a dict has the names in it."""
+        found: dict[str, Any] = {}
+        for measure in self.measures:
+            result = read_result(measure.metric)
+            found.update(result if isinstance(result, dict) else {measure.name: result})
+        return found
 
     def reset(self) -> None:
         """Starts all metrics anew."""

@@ -54,6 +54,7 @@ class Predictor:
     def predict(self, x: Any, batch_size: Any, verbose: Any, steps: int | None, callbacks: Any) -> Any:
         """All outputs, batch by batch, joined."""
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
+        steps = check_positive_int("predict", "steps", steps, optional=True)
         source = standardize_source(x, owner="predict")
         every = self._callbacks(callbacks, verbose, count_batches(source, batch_size, steps))
         watched, shown = every.needs_batches("predict"), every.needs_progress

@@ -138,9 +138,9 @@ class Run:
                     end(done - 1, self.read(out))
                 elif callbacks.needs_progress:
                     callbacks.on_progress(done, self.read(out))
-                if self.mode == "train" and self.plan.model.stop_training and batchwise:
+                if self._is_stopped():
                     break
-            if self.mode == "train" and self.plan.model.stop_training and batchwise:
+            if self._is_stopped():
                 break
         if pace.per_batch is not None:
             self.plan.facts[self.pace_key] = pace.per_batch
@@ -155,6 +155,10 @@ class Run:
             self.ended = True
             return {}
         return self.read(out)
+
+    def _is_stopped(self) -> bool:
+        """Whether a callback, a signal handler or another thread has asked for the end."""
+        return self.mode == "train" and self.plan.model.stop_training
 
     def advance(self, chunk: Chunk, start: int, stop: int, fresh: bool, epochs: int = 1) -> Any:
         """Runs some batches of a chunk, in one or more epochs; the variables hold the new state when it returns."""

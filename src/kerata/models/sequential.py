@@ -29,13 +29,26 @@ class Sequential(Model):
     """
 
     def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None):
-        super().__init__(trainable=trainable, name=name)
         self._layers: list[Layer] = []
         self._input: SymbolicTensor | None = None
+        super().__init__(trainable=trainable, name=name)
         for layer in layers or ():
             self.add(layer)
 
-    _untracked = Model._untracked | {"_input"}
+    _untracked = Model._untracked | {"_input", "_tail", "_whole"}
+
+    @property
+    def _graph(self) -> Graph | None:  # type: ignore[override]
+        """The layers as a graph; made when it is asked for, since a long model is built layer by layer."""
+        if self._whole is None and self._tail is not None:
+            self._whole = Graph(self._input, self._tail, self)
+        return self._whole
+
+    @_graph.setter
+    def _graph(self, value: None) -> None:
+        # What the layers give so far, and the graph that was made of it.
+        self._tail: SymbolicTensor | None = None
+        self._whole: Graph | None = value
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Adds a layer at the end."""
@@ -47,17 +60,24 @@ class Sequential(Model):
                                         "Wrap a function: Lambda(function)"))
             raise TypeError(message(self, "only layers can be added", {"layer": layer},
                                     "Add an instance, e.g. Dense(10)" if isinstance(layer, type) else ""))
-        if any(layer.name == other.name for other in self._layers):
+        first = [] if self._input is None else [self._input.history[0]]
+        if any(layer.name == other.name for other in (*first, *self._layers)):
             raise ValueError(message(self, "layers must have different names", {"name": layer.name}))
         if isinstance(layer, InputLayer):
             if self._layers or self._input is not None:
                 raise ValueError(message(self, "an input must come first", {"layers so far": len(self._layers)}))
             self._input = layer.tensor
             return
+        before = self._input
         if self._input is None and not self._layers:
             self._input = _input_of_first(layer)
         self._layers.append(layer)
-        self._extend()
+        try:
+            self._extend()
+        except BaseException:
+            self._layers.pop()
+            self._input = before
+            raise
         self._forget_plans()
 
     def pop(self, rebuild: bool = True) -> Layer:
@@ -66,24 +86,26 @@ class Sequential(Model):
             raise ValueError(message(self, "there is no layer to take away"))
         layer = self._layers.pop()
         self._forget_plans()
-        if self._graph is not None:
+        if self._tail is not None:
             layer.inbound_nodes.pop()
+            self._graph = None
             if self._layers:
-                self._graph = Graph(self._input, self._layers[-1].inbound_nodes[-1].outputs, self)
+                self._tail = self._layers[-1].inbound_nodes[-1].outputs
             else:
-                self._graph, self.built = None, False
+                self.built = False
         return layer
 
     def _extend(self) -> None:
-        """Calls the layers that are not in the graph yet, once the input is known."""
+        """Calls the layers that have not been called yet, once the input is known."""
         if self._input is None:
             return
-        known = {id(node.operation) for node in self._graph.nodes} if self._graph is not None else set()
-        tensor = self._graph.outputs_tree if self._graph is not None else self._input
-        for layer in self._layers:
-            if id(layer) not in known or known == set():
+        if self._tail is None:
+            tensor = self._input
+            for layer in self._layers:
                 tensor = layer(tensor)
-        self._graph = Graph(self._input, tensor, self)
+        else:
+            tensor = self._layers[-1](self._tail)
+        self._tail, self._whole = tensor, None
         self.built = True
 
     def build(self, input_shape: Any = None) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from kerata import losses
 from kerata.base import registry
 from kerata.base.checks import message
+from kerata.engine.symbolic import Operation
 from kerata.losses.loss import Loss
 
 
@@ -42,16 +43,31 @@ def check_numbers(model: Any, x: Any, y: Any, sample_weight: Any, method: str) -
     Inputs pass where a layer of a user's own, or a function, may know what to do with them.
     """
     trees = {"sample_weight": sample_weight}
-    if not any(handles_missing(layer) for layer in model._flatten_layers()):
+    graphs = [layer._graph for layer in model._flatten_layers() if getattr(layer, "_graph", None) is not None]
+    operations = [node.operation for graph in graphs for node in graph.nodes if isinstance(node.operation, Operation)]
+    if not any(handles_missing(each) for each in (*model._flatten_layers(), *operations)):
         trees = {"x": x, **trees}
     for name, tree in trees.items():
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
             check_finite(method, f"`{name}{jax.tree_util.keystr(path)}`", leaf)
 
 
+# Operations of which NaN comes out wherever it goes in; all others may drop it or turn it into something else.
+PASSING = frozenset({
+    "add", "subtract", "multiply", "true_divide", "divide", "power", "negative", "absolute", "abs", "exp", "log", "sqrt",
+    "log1p", "square", "sin", "cos", "tanh", "relu", "sigmoid", "softmax", "mean", "sum", "max", "min", "matmul", "dot",
+    "einsum", "concatenate", "stack", "reshape", "transpose", "expand_dims", "squeeze",
+})  # fmt: skip
+DROPPING = frozenset({"Lambda", "Masking", "Cropping1D", "Cropping2D", "Cropping3D"})
+
+
 def handles_missing(layer: Any) -> bool:
-    """Whether a layer may turn NaN into something else."""
-    return registry.home_of(type(layer)) is None or type(layer).__name__ in ("Lambda", "Masking")
+    """Whether a layer, or an operation in a graph, may turn NaN into something else."""
+    if isinstance(layer, Operation):
+        return getattr(layer.function, "__name__", "") not in PASSING
+    activation = getattr(layer, "activation", None)
+    known = registry.home_of(activation) or registry.home_of(type(activation))
+    return (callable(activation) and known is None) or registry.home_of(type(layer)) is None or type(layer).__name__ in DROPPING
 
 
 def check_indices(model: Any, x: Any, method: str) -> None:

@@ -10,6 +10,7 @@ from kerata import optimizers
 from kerata.base.checks import check_positive_int, message
 from kerata.callbacks.callback import CallbackList
 from kerata.callbacks.history import History
+from kerata.callbacks.monitors import check_measures
 from kerata.callbacks.progress import ProgbarLogger
 from kerata.data.samples import Samples
 from kerata.data.sources import (
@@ -233,6 +234,10 @@ class Trainer:
         batch_size = check_positive_int("fit", "batch_size", batch_size, optional=True)
         epochs = check_positive_int("fit", "epochs", epochs, minimum=0)
         steps_per_epoch = check_positive_int("fit", "steps_per_epoch", steps_per_epoch, optional=True)
+        initial_epoch = check_positive_int("fit", "initial_epoch", initial_epoch, minimum=0)
+        validation_steps = check_positive_int("fit", "validation_steps", validation_steps, optional=True)
+        validation_batch_size = check_positive_int("fit", "validation_batch_size", validation_batch_size, optional=True)
+        check_frequency(validation_freq)
         fraction = validation_split if validation_data is None else 0.0
         source, held_out = standardize_training(x, y, sample_weight, class_weight, fraction)
         validation_data = validation_data if held_out is None else held_out
@@ -252,6 +257,7 @@ class Trainer:
         feed = self._feed(source, size, True, bool(shuffle), steps_per_epoch, not watched, order_seed)
         run = Run(plan, structure, feed, key, "train", programs)
         every = self._complete_callbacks(given, verbose, epochs, feed.steps)
+        check_measures(every, plan.result_names(), validation is not None)
         return self._train(run, every, validation, epochs, initial_epoch, validation_freq, order_seed)
 
     def _complete_callbacks(self, given: CallbackList, verbose: Any, epochs: int, steps: int | None) -> CallbackList:
@@ -288,6 +294,8 @@ class Trainer:
                         epoch += 1
                     if interrupted:
                         raise KeyboardInterrupt
+                    if self.stop_training:
+                        break
                     continue
                 callbacks.on_epoch_begin(epoch)
                 latest = run.epoch(epoch, callbacks, seed, epochs)
@@ -346,6 +354,7 @@ class Trainer:
         """
         self._check_compiled("evaluate")
         batch_size = check_positive_int("evaluate", "batch_size", batch_size, optional=True)
+        steps = check_positive_int("evaluate", "steps", steps, optional=True)
         source = standardize_source(x, y, sample_weight, None, batch_size, "evaluate")
         given = CallbackList(callbacks)
         run = self._evaluation(source, batch_size or 32, steps, given.needs_batches("test"))
@@ -412,6 +421,15 @@ class _QuietProgress(CallbackList):
 def same(first: list[Any], second: list[Any]) -> bool:
     """Whether two lists hold the same objects."""
     return len(first) == len(second) and all(a is b for a, b in zip(first, second, strict=True))
+
+
+def check_frequency(freq: Any) -> None:
+    """Raises where `validation_freq` is neither a number of epochs nor a list of such."""
+    if isinstance(freq, (list, tuple, set)):
+        for epoch in freq:
+            check_positive_int("fit", "validation_freq", epoch)
+        return
+    check_positive_int("fit", "validation_freq", freq)
 
 
 def is_due(epoch: int, freq: Any) -> bool:

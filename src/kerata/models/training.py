@@ -16,6 +16,7 @@ from kerata.engine.variable import Variable
 from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.kernels.random import fold
 from kerata.layers.layer import Layer
+from kerata.metrics.metric import read_result
 
 # Numbers of a weight with a penalty, from which on a copy of it in each step is worth avoiding.
 LARGE = 2**10
@@ -274,7 +275,7 @@ class Plan:
             found[tracker.name] = tracker.result()
         found.update(self.measures.results())
         for metric in self.own_metrics:
-            result = metric.result()
+            result = read_result(metric)
             found.update(result if isinstance(result, dict) else {metric.name: result})
         return list(found.items())
 

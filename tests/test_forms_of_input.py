@@ -1,0 +1,172 @@
+"""What `fit`, `evaluate` and `predict` take as inputs, targets and weights, held against real Keras where it is right."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerata
+
+LINE = np.array([-1.0, 0.0, 1.0, 2.0])
+A = np.ones((3, 2), "float32")
+B = 2 * A
+
+
+def copy_weights(model, oracle):
+    oracle.set_weights(model.get_weights())
+    return oracle
+
+
+def line_model(library):
+    model = library.Sequential([library.layers.Input((1,)), library.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def test_one_number_a_sample_trains_as_in_keras():
+    model, y = line_model(kerata), 2 * LINE - 1
+    oracle = copy_weights(model, line_model(keras))
+    ours = model.fit(LINE, y, epochs=3, shuffle=False, batch_size=4, verbose=0).history["loss"]
+    theirs = oracle.fit(LINE, y, epochs=3, shuffle=False, batch_size=4, verbose=0).history["loss"]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    np.testing.assert_allclose(model.evaluate(LINE, y, verbose=0), oracle.evaluate(LINE, y, verbose=0), rtol=1e-5)
+    np.testing.assert_allclose(model.train_on_batch(LINE, y), oracle.train_on_batch(LINE, y), rtol=1e-5)
+    np.testing.assert_allclose(model.predict(LINE, verbose=0), oracle.predict(LINE, verbose=0), rtol=1e-5)
+
+
+def test_the_first_example_of_everybody():
+    model = kerata.Sequential([kerata.layers.Dense(1, input_shape=[1])])
+    model.compile("sgd", "mse")
+    assert len(model.fit(LINE, 2 * LINE - 1, epochs=2, verbose=0).history["loss"]) == 2
+    assert len(model.fit(((LINE, LINE) for _ in range(3)), verbose=0).history["loss"]) == 1
+
+
+def test_one_number_a_sample_where_the_model_wants_a_table_is_refused():
+    model = kerata.Sequential([kerata.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="at least 2 dimensions"):
+        model.fit(LINE, LINE, verbose=0)
+
+
+# Dicts and lists of inputs
+
+
+def pair(names):
+    found = {name: kerata.Input((2,), name=name) for name in "ab"}
+    return kerata.Model({name: found[name] for name in names}, found["a"] + 10.0 * found["b"])
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_dicts_go_by_name(names):
+    model = pair(names)
+    assert model.predict({"b": B, "a": A}, verbose=0)[0, 0] == 21
+    with pytest.warns(UserWarning, match=r"no input of that name.*Received: inputs=\['0'\]"):
+        assert model.predict({"0": B, "a": A, "b": B}, verbose=0)[0, 0] == 21
+    with pytest.raises(ValueError, match=r"inputs named a, b\. Received: missing=\['b'\], given=\['a', 'bb'\]\. Did"):
+        model.predict({"a": A, "bb": B}, verbose=0)
+
+
+def test_lists_go_by_place_where_that_is_the_order_of_the_dict():
+    assert pair("ab").predict([A, B], verbose=0)[0, 0] == 21
+    model = pair("ba")
+    model.compile("sgd", "mse")
+    for run in (lambda: model.predict([A, B], verbose=0), lambda: model([A, B]), lambda: model.fit([A, B], A, verbose=0)):
+        with pytest.raises(ValueError, match="a list cannot say which input is which: the model takes a dict of b, a"):
+            run()
+
+
+def test_a_wrong_name_for_the_only_input_is_refused():
+    x = kerata.Input((2,), name="a")
+    for model in (kerata.Model(x, x + 1.0), kerata.Model([x], x + 1.0),
+                  kerata.Sequential([kerata.Input((2,), name="a"), kerata.layers.Dense(1)])):  # fmt: skip
+        assert model.predict({"a": A}, verbose=0).shape[0] == 3
+        with pytest.raises(ValueError, match="inputs named a"):
+            model.predict({"q": A}, verbose=0)
+
+
+def test_nested_inputs():
+    a, b, c = (kerata.Input((2,), name=name) for name in "abc")
+    model = kerata.Model({"p": {"x": a, "y": b}, "q": [c]}, a + 10.0 * b + 100.0 * c)
+    inputs = {"p": {"y": B, "x": A}, "q": [3 * A]}
+    assert model.predict(inputs, verbose=0)[0, 0] == 321
+    assert float(model(inputs)[0, 0]) == 321
+    model.compile("sgd", "mse")
+    assert model.evaluate(inputs, 321 * A, verbose=0) == 0
+    with pytest.raises(ValueError, match=r"inputs must have the structure \{'p': \{'x': 'a', 'y': 'b'\}, 'q': \['c'\]\}"):
+        model.predict({"p": {"x": A}, "q": [A]}, verbose=0)
+
+
+# Weights, masks, missing values
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_weights_for_some_outputs(first):
+    x = kerata.Input((2,))
+    model = kerata.Model(x, [kerata.layers.Dense(1, name="p")(x), kerata.layers.Dense(1, name="q")(x)])
+    model.compile("sgd", "mse")
+    plain = model.evaluate(A, [LINE[:3], LINE[:3]], verbose=0, return_dict=True)
+    weight = 2 * np.ones(3)
+    given = [weight, None] if first else [None, weight]
+    weighed = model.evaluate(A, [LINE[:3], LINE[:3]], sample_weight=given, verbose=0, return_dict=True)
+    twice, once = ("p_loss", "q_loss") if first else ("q_loss", "p_loss")
+    np.testing.assert_allclose(weighed[twice], 2 * plain[twice], rtol=1e-6)
+    np.testing.assert_allclose(weighed[once], plain[once], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("labels", "weights", "expected"), [
+    ([-1, 1, 1, -1], {-1: 5.0}, [5, 1, 1, 5]),
+    ([-1, 1, 1, -1], {-1.0: 2, 1.0: 3}, [2, 3, 3, 2]),
+    ([0, 1, 2, 2], {}, [1, 1, 1, 1]),
+    ([0, 1, 2, 2], {-1: 5.0}, [1, 1, 1, 1]),
+    ([[0, 1], [1, 0]], {np.int64(1): 4}, [4, 1]),
+    ([[0.0], [1.0]], {True: 4}, [1, 4]),
+])  # fmt: skip
+def test_weights_of_classes(labels, weights, expected):
+    from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
+
+    from kerata.data.sources import weigh_classes
+
+    found = weigh_classes(np.array(labels), weights, None, "fit")
+    assert found.tolist() == expected
+    assert class_weight_to_sample_weights(np.array(labels), weights).tolist() == expected
+
+
+def test_masked_arrays_are_refused_where_something_is_masked():
+    model = line_model(kerata)
+    masked = np.ma.masked_array(LINE, [False, True, False, False])
+    with pytest.raises(ValueError, match=r"`y` holds masked values.*Received: masked='1 of 4'"):
+        model.fit(LINE, masked, verbose=0)
+    model.fit(np.ma.masked_array(LINE), LINE, verbose=0)
+
+
+def test_missing_values_that_the_model_handles_on_purpose():
+    x = np.array([[1.0, np.nan], [2.0, 3.0]], "float32")
+    i = kerata.Input((2,))
+    by_op = kerata.Model(i, kerata.layers.Dense(1)(kerata.ops.nan_to_num(i)))
+    activation = kerata.layers.Activation(kerata.ops.nan_to_num)
+    by_activation = kerata.Sequential([kerata.Input((2,)), activation, kerata.layers.Dense(1)])
+    by_choice = kerata.Model(i, kerata.layers.Dense(1)(i[:, :1]))
+    for model in (by_op, by_activation, by_choice):
+        model.compile("sgd", "mse")
+        assert np.isfinite(model.fit(x, LINE[:2], verbose=0).history["loss"]).all()
+    plain = kerata.Model(i, kerata.layers.Dense(1, activation="relu")(i + 1.0))
+    plain.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="must hold finite numbers"):
+        plain.fit(x, LINE[:2], verbose=0)
+
+
+# Counts
+
+
+@pytest.mark.parametrize("given", [
+    {"validation_steps": 0}, {"validation_freq": 0}, {"validation_freq": [0, 2]}, {"validation_freq": "all"},
+    {"validation_batch_size": 0}, {"initial_epoch": -1},
+])  # fmt: skip
+def test_counts_are_checked_before_anything_is_trained(given):
+    model = line_model(kerata)
+    before = model.get_weights()
+    with pytest.raises((ValueError, TypeError), match=next(iter(given))):
+        model.fit(LINE, LINE, validation_data=(LINE, LINE), verbose=0, **given)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    for run in (lambda: model.evaluate(LINE, LINE, steps=0, verbose=0), lambda: model.predict(LINE, steps=0, verbose=0)):
+        with pytest.raises(ValueError, match="`steps` must be an integer of at least 1"):
+            run()
