@@ -81,12 +81,19 @@ def _fold(key: jax.Array, data: jax.Array) -> jax.Array:
     return jnp.stack([left, right])
 
 
-_fold_traced = jax.custom_batching.custom_vmap(_fold)
+@jax.custom_batching.custom_vmap
+def _fold_traced(key: jax.Array, data: jax.Array) -> jax.Array:
+    """A key that is made once, in a place of its own.
+
+    XLA would make it anew in all that draws from it. Where that also concatenates, LLVM asks of every number of this
+    long chain whether it is the same for all elements, through both of its operands: twice as often with each link, for hours.
+    """
+    return (apart(_fold) if prefers_fast_form() else _fold)(key, data)
 
 
 @_fold_traced.def_vmap
 def _fold_many(size: int, batched: list[bool], key: jax.Array, data: jax.Array) -> tuple[jax.Array, bool]:
-    """The keys of many models are made once: XLA would make each of them anew for every row of numbers that is drawn."""
+    """The keys of many models, made once likewise."""
     many = jax.vmap(_fold, [0 if each else None for each in batched], axis_size=size)
     return (apart(many) if prefers_fast_form() else many)(key, data), True
 
