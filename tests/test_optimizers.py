@@ -239,7 +239,7 @@ def test_learning_rate_of_a_schedule():
     descend(optimizer, GRADS[:3])
     assert optimizer.learning_rate == 0.25
     assert len(optimizer.variables) == 1, "as in Keras, a schedule is no variable"
-    with pytest.raises(TypeError, match=r"follows a schedule.*learning_rate=0\.5"):
+    with pytest.raises(TypeError, match=r"created with a `LearningRateSchedule`.*learning_rate=0\.5"):
         optimizer.learning_rate = 0.5
     optimizer.learning_rate = optimizers.schedules.CosineDecay(0.5, 10)
     assert optimizer.learning_rate == pytest.approx(0.5 * (1 + np.cos(np.pi * 0.3)) / 2)
@@ -452,12 +452,12 @@ MESSAGES = [
     (lambda: optimizers.Ftrl(learning_rate_power=0.5), ValueError, "learning_rate_power"),
     (lambda: optimizers.Adagrad(initial_accumulator_value=-1), ValueError, "initial_accumulator_value"),
     (lambda: optimizers.LossScaleOptimizer("adam"), TypeError, "`inner_optimizer` must be an optimizer"),
-    (lambda: optimizers.LossScaleOptimizer(optimizers.Adam(), clipnorm=1.0), ValueError, "inner optimizer"),
+    (lambda: optimizers.LossScaleOptimizer(optimizers.Adam(), clipnorm=1.0), ValueError, "`inner_optimizer`"),
     (lambda: optimizers.OptaxOptimizer(3), TypeError, "optax"),
     (lambda: optimizers.Optimizer().apply([GRADS[0]], [kerata.Variable(START)]), NotImplementedError, "transform"),
     (lambda: optimizers.Adam().apply([GRADS[0]]), ValueError, "not built"),
     (lambda: optimizers.Adam().apply([GRADS[0]], []), ValueError, "one gradient for each"),
-    (lambda: optimizers.Adam().apply([None], [kerata.Variable(START, name="w")]), ValueError, r"no gradient.*'w'"),
+    (lambda: optimizers.Adam().apply([None], [kerata.Variable(START, name="w")]), ValueError, r"No gradients.*'w'"),
     (lambda: optimizers.Adam().apply([GRADS[0]], [kerata.Variable(START[0], name="w")]), ValueError,
      r"of w must have.*\(4,\)"),
     (lambda: optimizers.Adam().stateless_apply([], [], []), ValueError, "not built"),

@@ -102,7 +102,7 @@ ROWS = [
     row("CategoricalGeneralizedCrossEntropy", "labels", q=0.7),
     row("Dice", "pictures"),
     row("Dice", "pictures", axis=(1, 2, 3)),
-    row("Tversky", "pictures", alpha=0.3, beta=0.7),
+    row("Tversky", "pictures", alpha=0.3, beta=0.3),
     row("Tversky", "pictures", axis=(1, 2, 3)),
     row("Circle", "embeddings", 1e-4),
     row("Circle", "embeddings", 1e-4, gamma=10.0, margin=0.2, remove_diagonal=False),

@@ -54,10 +54,10 @@ def _check_categorical(owner: str, y_true: Any, y_pred: Any, axis: Any) -> None:
     if isinstance(axis, bool):
         raise ValueError(message(owner, "`axis` must be an integer", {"axis": axis}))
     if y_true.shape != y_pred.shape:
-        raise ValueError(message(owner, "labels must be one-hot vectors of the predictions' shape",
+        raise ValueError(message(owner, "labels must be one-hot vectors: `y_true` and `y_pred` must have the same shape",
                                  {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape},
                                  "For integer labels use sparse_categorical_crossentropy"))
-    if y_pred.shape[-1] == 1:
+    if y_pred.ndim and y_pred.shape[axis] == 1:
         warnings.warn(message(owner, "predictions must have more than one class", {"y_pred.shape": y_pred.shape},
                               "For two classes use binary_crossentropy"), SyntaxWarning, stacklevel=3)
 
@@ -115,7 +115,7 @@ def _binary(owner: str, y_true: Any, y_pred: Any, from_logits: bool) -> tuple[An
     """(cross-entropy, probability) of each number."""
     y_true, y_pred = fit_ranks(y_true, y_pred)
     if y_true.shape != y_pred.shape:
-        raise ValueError(message(owner, "labels must have the shape of the predictions",
+        raise ValueError(message(owner, "`y_true` and `y_pred` must have the same shape",
                                  {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape}))
     logits = _find_logits(owner, "sigmoid", y_pred, from_logits)
     if logits is not None:

@@ -25,19 +25,22 @@ def dice(y_true, y_pred, axis=None):
 
 @builtin("losses")
 def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
-    """1 - both / (both + alpha missed + beta invented), where both = sum(y_true y_pred).
+    """1 - both / (both + alpha invented + beta missed), where both = sum(y_true y_pred).
 
     Args:
-        alpha: the weight of what is in `y_true` alone.
-        beta: the weight of what is in `y_pred` alone.
+        alpha: the weight of what is in `y_pred` alone, the false positives.
+        beta: the weight of what is in `y_true` alone, the false negatives.
         axis: the axes to sum over, all by default.
+
+    >>> round(float(tversky([1.0, 0.0], [1.0, 1.0], alpha=1.0, beta=0.0)), 4)
+    0.5
     """
     y_pred = as_array(y_pred)
     y_true = jnp.asarray(y_true, y_pred.dtype)
     both = jnp.sum(y_true * y_pred, axis=axis)
-    missed = jnp.sum((1 - y_pred) * y_true, axis=axis)
     invented = jnp.sum(y_pred * (1 - y_true), axis=axis)
-    return 1 - both / (both + missed * alpha + invented * beta + epsilon())
+    missed = jnp.sum((1 - y_pred) * y_true, axis=axis)
+    return 1 - both / (both + invented * alpha + missed * beta + epsilon())
 
 
 class _Overlap(LossFunctionWrapper):
@@ -68,14 +71,15 @@ class Dice(_Overlap):
 
 @builtin("losses")
 class Tversky(_Overlap):
-    """1 - both / (both + alpha missed + beta invented); with 0.5 and 0.5 the Dice loss.
+    """1 - both / (both + alpha invented + beta missed); with 0.5 and 0.5 the Dice loss.
 
     Args:
-        alpha: the weight of what is in `y_true` alone.
-        beta: the weight of what is in `y_pred` alone.
+        alpha: the weight of what is in `y_pred` alone, the false positives.
+        beta: the weight of what is in `y_true` alone, the false negatives.
         axis: the axes to sum over, all by default, samples included.
 
-    Source: Salehi et al., Tversky loss function for image segmentation, 2017.
+    Source: Salehi et al., Tversky loss function for image segmentation, 2017. Keras 3.15.1 has alpha and beta the other
+    way round.
     """
 
     _passed = ("alpha", "beta", "axis")

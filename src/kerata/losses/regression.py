@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kerata.base.checks import message
 from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
@@ -165,6 +166,8 @@ class Huber(LossFunctionWrapper):
 
     def __init__(self, delta=1.0, reduction=MEAN, name="huber_loss", dtype=None):
         super().__init__(huber, reduction, name, dtype)
+        if isinstance(delta, (int, float)) and delta == 0:
+            raise ValueError(message(self, "`delta` must be above 0", {"delta": delta}))
         self.delta = delta
 
 

@@ -51,7 +51,7 @@ def count_confusion(
     """
     y_pred, y_true = fit_ranks(jnp.asarray(y_pred, dtype), jnp.asarray(y_true, dtype))
     if y_true.shape != y_pred.shape:
-        raise ValueError(message(owner, "labels must have the shape of the predictions",
+        raise ValueError(message(owner, "`y_true` and `y_pred` must have the same shape",
                                  {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape},
                                  "Integer labels of several classes must be one-hot: kerata.utils.to_categorical"))
     if top_k is not None:

@@ -134,6 +134,11 @@ class MeanMetricWrapper(Mean):
                 weight = found if weight is None else multiply_weights(weight, found)
         super().update_state(values, sample_weight=weight)
 
+    @property
+    def fn(self) -> Any:
+        """The function."""
+        return self._fn
+
     def values(self, y_true: Any, y_pred: Any) -> Any:
         """The function's value for each sample."""
         fn = self._fn

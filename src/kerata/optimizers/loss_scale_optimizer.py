@@ -41,9 +41,12 @@ class LossScaleOptimizer(Optimizer):
                                     {"inner_optimizer": inner_optimizer}))
         # Older files hold the arguments of all optimizers, at values that mean nothing.
         unset = {n: value for n, value in kwargs.items() if n not in SHARED or value not in (None, False, 0.99)}
-        if unset.pop("dynamic", True) is not True or unset:
-            raise ValueError(message("LossScaleOptimizer", "takes no other arguments", unset or kwargs,
-                                     "Set them on the inner optimizer"))
+        if unset.pop("dynamic", True) is not True:
+            raise ValueError(message("LossScaleOptimizer", "the scale is always dynamic", kwargs,
+                                     "For a constant scale, set `loss_scale_factor` of the optimizer itself"))
+        if unset:
+            raise ValueError(message("LossScaleOptimizer", f"takes no arguments: {', '.join(f'`{n}`' for n in unset)}", unset,
+                                     "Set them on the `inner_optimizer`"))
         super().__init__(learning_rate=0.0, name=name)
         self.inner_optimizer = inner_optimizer
         self.inner_optimizer.loss_scale_factor = None

@@ -369,7 +369,7 @@ class Optimizer(Stepwise):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets the values of `variables`."""
         if len(weights) != len(self.variables):
-            raise ValueError(message(self, f"{len(self.variables)} arrays are expected", {"weights": len(weights)},
+            raise ValueError(message(self, f"You are calling set_weights() where {len(self.variables)} arrays are expected", {"weights": len(weights)},
                                      "Call build(trainable_variables) first" if not self.built else ""))
         for variable, weight in zip(self.variables, weights, strict=True):
             variable.assign(weight)
@@ -428,7 +428,7 @@ class Optimizer(Stepwise):
     def _check_gradients(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
         missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
         if len(missing) == len(variables):
-            raise ValueError(message(self, "there is no gradient for any variable", {"variables": missing}))
+            raise ValueError(message(self, "No gradients provided for any variable", {"variables": missing}))
         if missing:
             warnings.warn(message(self, "some variables have no gradient and stay as they are", {"variables": missing},
                                   "Check that the loss depends on them"), stacklevel=3)  # fmt: skip

@@ -33,7 +33,7 @@ class LearningRate(Hyperparameter):
         before = obj.__dict__.get(self.name)
         if not callable(value):
             if callable(before):
-                raise TypeError(message(obj, "the learning rate follows a schedule, so it cannot be set to a number",
+                raise TypeError(message(obj, "This optimizer was created with a `LearningRateSchedule`, so its learning rate cannot be set to a number",
                                         {"learning_rate": value}, "Give the optimizer a number to begin with"))
             if isinstance(value, (str, bool)) or np.ndim(value) > 0:
                 raise TypeError(message(obj, "`learning_rate` must be a number, a LearningRateSchedule or a function",
@@ -75,6 +75,12 @@ class RateVariable:
 
     def __float__(self) -> float:
         return float(self.optimizer.learning_rate)
+
+    def __eq__(self, other: Any) -> Any:
+        return self.value == other
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def __repr__(self) -> str:
         return f"<learning rate of {self.optimizer.name}: {float(self)}>"

@@ -1,0 +1,64 @@
+"""What docs/differences.md says: the values where Kerata is not as Keras 3.15.1 is."""
+
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import kerata
+from kerata import losses
+
+TRUE = np.array([[1.0, 1.0, 0.0, 0.0, 0.0]])
+PREDICTED = np.array([[1.0, 0.0, 1.0, 1.0, 0.0]])  # one right, one missed, two invented
+
+
+def test_the_page_is_there():
+    page = Path(__file__).parents[1] / "docs" / "differences.md"
+    assert "Tversky" in page.read_text()
+
+
+def test_tversky_weighs_inventions_by_alpha_and_misses_by_beta():
+    assert float(losses.tversky(TRUE, PREDICTED, alpha=1.0, beta=0.0)) == pytest.approx(1 - 1 / 3, abs=1e-6)
+    assert float(losses.tversky(TRUE, PREDICTED, alpha=0.0, beta=1.0)) == pytest.approx(1 - 1 / 2, abs=1e-6)
+    ours = float(losses.Tversky(alpha=0.2, beta=0.8)(TRUE, PREDICTED))
+    assert ours == pytest.approx(float(keras.losses.Tversky(alpha=0.8, beta=0.2)(TRUE, PREDICTED)), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["categorical_crossentropy", "categorical_focal_crossentropy"])
+def test_smoothing_is_over_the_classes_of_the_axis(name):
+    y_true = np.eye(3)[[0, 2]].T[None]  # (1, classes, places)
+    y_pred = np.array([[[0.7, 0.1], [0.2, 0.2], [0.1, 0.7]]])
+    function = getattr(losses, name)
+    found = function(y_true, y_pred, label_smoothing=0.3, axis=1)
+    right = function(np.moveaxis(y_true, 1, -1), np.moveaxis(y_pred, 1, -1), label_smoothing=0.3)
+    np.testing.assert_allclose(found, right, rtol=1e-6)
+
+
+def test_one_place_with_several_classes_is_no_reason_to_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        losses.categorical_crossentropy(np.eye(2)[:1, :, None], np.full((1, 2, 1), 0.5), axis=1)
+    with pytest.warns(SyntaxWarning, match="more than one class"):
+        losses.categorical_crossentropy(np.ones((1, 1, 2)), np.ones((1, 1, 2)), axis=1)
+
+
+@pytest.mark.parametrize("loss", [
+    losses.Huber(delta=0.5), losses.CosineSimilarity(axis=1), losses.SparseCategoricalCrossentropy(axis=1),
+])  # fmt: skip
+def test_a_loss_comes_back_with_its_arguments(loss):
+    again = losses.deserialize(losses.serialize(loss))
+    assert again.get_config() == loss.get_config()
+    assert ("delta" in loss.get_config()) or loss.get_config()["axis"] == 1
+
+
+def test_huber_needs_a_delta():
+    with pytest.raises(ValueError, match=r"`delta` must be above 0\. Received: delta=0"):
+        losses.Huber(delta=0)
+
+
+def test_sparse_labels_along_the_first_axis():
+    y_pred = np.array([[[0.7, 0.4]], [[0.3, 0.6]]])  # (classes, 1, 2)
+    found = kerata.losses.sparse_categorical_crossentropy(np.array([[0, 1]]), y_pred, axis=0)
+    np.testing.assert_allclose(found, -np.log([[0.7, 0.6]]), rtol=1e-5)
