@@ -369,7 +369,8 @@ class Optimizer(Stepwise):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets the values of `variables`."""
         if len(weights) != len(self.variables):
-            raise ValueError(message(self, f"You are calling set_weights() where {len(self.variables)} arrays are expected", {"weights": len(weights)},
+            raise ValueError(message(self, f"You are calling set_weights() where {len(self.variables)} arrays are expected",
+                                     {"weights": len(weights)},
                                      "Call build(trainable_variables) first" if not self.built else ""))
         for variable, weight in zip(self.variables, weights, strict=True):
             variable.assign(weight)
