@@ -266,8 +266,7 @@ def test_batch_as_python_2_wrote_it(tmp_path):
         b"(K\x01K\x02K\x03\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
         b"\x89U\x06\x00\x01\x02\xfd\xfe\xfftb"
     )
-    stream = io.BytesIO(b"\x80\x02}(U\x04data" + array + b"U\x06labels](K\x01K\x09eu.")
-    batch = pickles.read_pickle(stream, "data_batch_1")
+    batch = pickles.read_pickle(b"\x80\x02}(U\x04data" + array + b"U\x06labels](K\x01K\x09eu.", "data_batch_1")
     assert batch["labels"] == [1, 9] and batch["data"].dtype == np.uint8
     assert batch["data"].tolist() == [[0, 1, 2], [253, 254, 255]]
 
@@ -426,6 +425,6 @@ def test_object_arrays_of_every_protocol(tmp_path, protocol):
 def test_plain_arrays_in_a_pickle(kind):
     array = np.arange(12).reshape(3, 4).astype(kind)
     for given in (array, np.asfortranarray(array)):
-        found = pickles.read_pickle(io.BytesIO(pickle.dumps({"data": given}, protocol=4)), "batch")["data"]
+        found = pickles.read_pickle(pickle.dumps({"data": given}, protocol=4), "batch")["data"]
         assert found.dtype == given.dtype
         np.testing.assert_array_equal(found, given)

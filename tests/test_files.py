@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from kerata.base import files
-from kerata.base.files import get_file, replace_file
+from kerata.base.files import get_file
+from kerata.base.replacing import replace_file
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 

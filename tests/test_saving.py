@@ -703,7 +703,7 @@ BAD_WEIGHTS = [
     (soft_link, "without links"),
     (external_storage, "not point to other files"),
     (virtual, "not point to other files"),
-    (claims_terabytes, "claims a size"),
+    (claims_terabytes, "must have shape"),
     (references, "array of numbers"),
     (texts, "array of numbers"),
     (a_group, "an array was expected"),

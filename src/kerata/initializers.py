@@ -16,6 +16,7 @@ import numpy as np
 
 from kerata.base import registry
 from kerata.base.checks import check_choice, check_number, message
+from kerata.base.limits import check_bytes, take_work
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
 from kerata.engine.module import Module
@@ -111,7 +112,9 @@ class Identity(Initializer):
         shape = standardize_shape(shape, self)
         if len(shape) != 2:
             raise ValueError(message(self, "the shape must have two dimensions", {"shape": shape}))
-        return np.asarray(self.gain * np.eye(*shape), _numpy_dtype(dtype))
+        value = np.eye(*shape, dtype=_numpy_dtype(dtype))
+        value *= self.gain
+        return value
 
 
 @builtin("initializers", "stft", "STFTInitializer")
@@ -144,6 +147,7 @@ class STFT(Initializer):
         if len(shape) != 3:
             raise ValueError(message(self, "the shape must be (time steps, 1, frequencies)", {"shape": shape}))
         steps, _, frequencies = shape
+        check_bytes(3 * 8 * math.prod(shape), shape=shape)
         time = np.arange(steps)[:, None, None]  # (steps, 1, 1)
         angle = -2 * np.pi * time * np.arange(frequencies) / (2 * (frequencies - 1))  # (steps, 1, frequencies)
         kernel = np.cos(angle) if self.side == "real" else np.sin(angle)
@@ -429,11 +433,14 @@ class Orthogonal(RandomInitializer):
             raise ValueError(message(self, "the shape must have at least two dimensions", {"shape": shape}))
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
+        # A factorization takes some copies, and a time that grows with the third power.
+        check_bytes(6 * 4 * math.prod(shape), shape=shape)
+        take_work(math.prod(tall) * tall[1] // FLOPS_OF_WORK, shape=shape)
         normal = _draw(self.stream(), _normal, tall, 1.0, 0.0, np.dtype("float32"))
         q, r = np.linalg.qr(normal)
         # The signs that a factorization prefers would make some matrices likelier than others.
-        q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
-        return (self.gain * (q.T if rows < columns else q)).reshape(shape).astype(dtype)
+        q *= np.where(np.diagonal(r) < 0, np.float32(-1), np.float32(1))
+        return (np.float32(self.gain) * (q.T if rows < columns else q)).reshape(shape).astype(dtype, copy=False)
 
 
 def compute_fans(
@@ -456,6 +463,8 @@ def _numpy_dtype(dtype: Any) -> np.dtype:
     return np.dtype(jnp.dtype(standardize_dtype(dtype)))
 
 
+# Multiplications of a factorization that take about as long as making an object.
+FLOPS_OF_WORK = 1_000_000
 # Numbers are drawn, cut and scaled while they are in the processor's cache.
 BLOCK = 2**16
 

@@ -4,6 +4,8 @@ Every message reads: *owner (path): what was expected. Received: name=value. How
 """
 
 import difflib
+import itertools
+import reprlib
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
@@ -36,8 +38,27 @@ def shorten(value: Any, limit: int = 120) -> str:
     """The value as a person would want to see it in one line: an array by shape and dtype, long text cut."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"array of shape {tuple(value.shape)} and dtype {value.dtype}"
-    text = repr(value)
+    text = _repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+# Of what is so large or so deep, only the beginning is looked at.
+LARGE = 2000
+_shortened = reprlib.Repr()
+_shortened.maxstring = _shortened.maxother = _shortened.maxlong = 200
+_shortened.maxlist = _shortened.maxtuple = _shortened.maxdict = 60
+
+
+def _repr(value: Any) -> str:
+    pending, size = [value], 0
+    while pending and size < LARGE:
+        item = pending.pop()
+        size += len(item) + 1 if isinstance(item, (str, bytes, list, tuple, dict)) else 1
+        if isinstance(item, dict):
+            pending.extend(itertools.islice(item.values(), LARGE))
+        elif isinstance(item, (list, tuple)):
+            pending.extend(item[:LARGE])
+    return repr(value) if size < LARGE else _shortened.repr(value)
 
 
 def did_you_mean(name: Any, known: Iterable[str]) -> str:
@@ -46,11 +67,11 @@ def did_you_mean(name: Any, known: Iterable[str]) -> str:
     >>> did_you_mean("rlu", ["relu", "tanh"])
     "Did you mean 'relu'?"
     """
-    known = sorted({str(k) for k in known})
-    near = difflib.get_close_matches(str(name), known, n=2, cutoff=0.6)
+    known, name = sorted({str(k) for k in known}), str(name)[:100]
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
     if not near:
         lower = {k.lower().replace("_", ""): k for k in known}
-        near = [lower[k] for k in difflib.get_close_matches(str(name).lower().replace("_", ""), lower, n=2, cutoff=0.6)]
+        near = [lower[k] for k in difflib.get_close_matches(name.lower().replace("_", ""), lower, n=2, cutoff=0.6)]
     if near:
         return "Did you mean " + " or ".join(repr(n) for n in near) + "?"
     return "Known: " + ", ".join(known) if len(known) <= 40 else ""

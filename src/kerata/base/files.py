@@ -1,4 +1,4 @@
-"""Files from elsewhere: fetched once, checked, mirrored and unpacked; and files written whole or not at all.
+"""Files from elsewhere: fetched once, checked, mirrored and unpacked.
 
 Two environment variables steer it: `KERATA_HOME`, the folder that holds the cache (else `KERAS_HOME`, else `~/.keras`),
 and `KERATA_MIRROR`, a folder or an http(s) address that is asked before the internet.
@@ -10,28 +10,23 @@ import http.client
 import os
 import posixpath
 import re
-import secrets
-import shutil
-import stat
 import sys
-import tarfile
 import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from kerata.base.archives import CHUNK_BYTES, extract_once
 from kerata.base.checks import check_choice, message
 from kerata.base.config import home
+from kerata.base.replacing import replace_file
 
 SCHEMES = ("http", "https", "ftp", "file")
 TIMEOUT_SECONDS = 30.0
-CHUNK_BYTES = 1 << 18
 
 # Says in words what is wrong with a file; an empty string means that the file is the expected one.
 Verify = Callable[[Path], str]
@@ -308,42 +303,6 @@ def draw_progress(name: str, received: int, size: int | None, seconds: float) ->
     return f"{name} [{bar:<20}] {received / 1e6:.1f} of {size / 1e6:.1f} MB, {rate}"
 
 
-@contextmanager
-def replace_file(target: str | os.PathLike, sync: bool = True) -> Iterator[Path]:
-    """Gives a temporary path beside `target`; on leaving, what was written there takes the target's place at once.
-
-    After an exception, a kill or a power cut `target` is the old file or the new one, never a part of either.
-
-    Args:
-        target: the file to make or replace. A link is followed.
-        sync: wait until the disk has the bytes before renaming.
-
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "notes.txt"
-    >>> with replace_file(path) as part:
-    ...     _ = part.write_text("all of it")
-    >>> path.read_text(), len(list(path.parent.iterdir()))
-    ('all of it', 1)
-    """
-    target = Path(os.path.realpath(target))
-    # The suffix stays, because some writers choose the format by it.
-    part = target.with_name(f".part-{secrets.token_hex(6)}{target.suffix}")
-    try:
-        yield part
-        if sync:
-            with open(part, "rb+") as stream:
-                os.fsync(stream.fileno())
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-    if sync and os.name == "posix":
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
 # -- archives
 
 
@@ -355,95 +314,3 @@ def standardize_formats(archive_format: str | Iterable[str] | None) -> tuple[str
     for one in formats:
         check_choice("get_file", "archive_format", one, ("auto", "tar", "zip"))
     return formats
-
-
-def extract_once(archive: Path, folder: Path, formats: tuple[str, ...]) -> None:
-    """Unpacks the archive unless the same one has been unpacked in full; a note beside it says so."""
-    note = archive.with_name(archive.name + ".extracted")
-    state = archive.stat()
-    stamp = f"{state.st_size} {state.st_mtime_ns}"
-    if folder.is_dir() and note.is_file() and note.read_text() == stamp:
-        return
-    extract_archive(archive, folder, formats)
-    if hasattr(os, "sync"):
-        os.sync()  # once for all files, so that the note never outlives what it vouches for
-    with replace_file(note) as part:
-        part.write_text(stamp)
-
-
-def extract_archive(path: Path, folder: Path, formats: tuple[str, ...] = ("tar", "zip")) -> None:
-    """Unpacks a tar or zip archive. Every name is checked before anything is written.
-
-    Each file appears whole or not at all. Links are never made: a link to a file of the archive becomes a copy.
-    """
-    owner = f"get_file ({path.name})"
-    if "tar" in formats and tarfile.is_tarfile(path):
-        with tarfile.open(path) as tar:
-            folders, files = list_tar_members(owner, tar)
-            unpack(
-                folder, folders, {name: functools.partial(tar.extractfile, member) for name, member in files.items()}
-            )
-    elif "zip" in formats and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as zipped:
-            folders, members = list_zip_members(owner, zipped)
-            unpack(folder, folders, {name: functools.partial(zipped.open, info) for name, info in members.items()})
-    else:
-        kinds = " or ".join(formats) or "nothing"
-        expected = f"the file must be an archive of the kinds that `archive_format` names ({kinds})"
-        fix = f"Fetch it without `extract`, or delete {path} if it is damaged"
-        raise ValueError(message(owner, expected, {"path": str(path)}, fix))
-
-
-def list_tar_members(owner: str, tar: tarfile.TarFile) -> tuple[list[str], dict[str, tarfile.TarInfo]]:
-    """The names of folders, and the members that hold each file's bytes."""
-    members = [(check_member_name(owner, member.name), member) for member in tar.getmembers()]
-    folders = [name for name, member in members if member.isdir()]
-    regular = {name: member for name, member in members if member.isfile()}
-    files = dict(regular)
-    for name, member in members:
-        if member.issym() or member.islnk():
-            base = posixpath.dirname(name) if member.issym() else ""
-            goal = posixpath.normpath(posixpath.join(base, member.linkname))
-            if goal not in regular:
-                expected = "the archive must only hold links to files of its own"
-                raise ValueError(message(owner, expected, {"member": member.name, "link": member.linkname}))
-            files[name] = regular[goal]
-        elif not (member.isdir() or member.isfile()):
-            raise ValueError(message(owner, "the archive must hold files and folders only", {"member": member.name}))
-    return folders, files
-
-
-def list_zip_members(owner: str, zipped: zipfile.ZipFile) -> tuple[list[str], dict[str, zipfile.ZipInfo]]:
-    """The names of folders, and the member of each file."""
-    folders, files = [], {}
-    for info in zipped.infolist():
-        name = check_member_name(owner, info.filename)
-        if stat.S_ISLNK(info.external_attr >> 16):
-            raise ValueError(message(owner, "the zip archive must hold no links", {"member": info.filename}))
-        if info.is_dir():
-            folders.append(name)
-        else:
-            files[name] = info
-    return folders, files
-
-
-def check_member_name(owner: str, name: str) -> str:
-    """The member's path, normalized; one that leads out of the folder is refused."""
-    parts = re.split(r"[/\\]", name)
-    if name[:1] in ("/", "\\") or os.path.splitdrive(name)[0] or ".." in parts or "\0" in name:
-        expected = "the archive must only hold paths inside its own folder; nothing was unpacked"
-        raise ValueError(message(owner, expected, {"member": name}, "Do not trust this archive"))
-    return posixpath.normpath(name)
-
-
-def unpack(folder: Path, folders: list[str], files: dict[str, Callable]) -> None:
-    """Makes the folders and writes the files."""
-    for name in ["", *folders]:
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for name, open_member in files.items():
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_symlink():
-            target.unlink()  # left by another program: what it points to is not ours to overwrite
-        with open_member() as source, replace_file(target, sync=False) as part, open(part, "wb") as stream:
-            shutil.copyfileobj(source, stream, CHUNK_BYTES)

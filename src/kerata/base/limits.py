@@ -1,36 +1,231 @@
-"""How much memory the weights of a model may take while a file describes it.
+"""One budget for everything that a file or a description can make a process allocate or compute.
 
-A description of a few bytes can ask for a layer of any size. A file of weights cannot hold more than it has bytes, so a
-description that asks for much more is refused before anything is allocated.
+A description of a few bytes can ask for a layer of any size, a compressed file can hold a thousand times its own size. So
+what is read from elsewhere is counted before it is made: memory (weights, states of measures, constants, unpacked and
+decoded bytes, members of archives) and work (calls in a graph, objects, loops). The allowance grows with the bytes that
+were really given, so a large model in a large file needs no permission; `allow` raises it.
 """
 
 import contextlib
 import math
+import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from kerata.base.checks import message
+from kerata.base.refusals import FileError
+
+# What may be allocated whatever is read, and how many times the bytes that were read: weights and what an optimizer keeps
+# for each, read into memory beside their first values, from a smaller type or a packed form.
+LEAST_BYTES = 200 * 2**20
+ROOM = 8
+# Work that may be done whatever is read, and the bytes of a description for each further unit. Making an object is one unit,
+# a call in a graph, which is traced, ten.
+LEAST_WORK = 16_000
+BYTES_OF_WORK = 20
+CALL = 10
+# Repetitions in a regular expression: each makes the time grow with the length of the text once more.
+MOST_REPEATS = 3
+# A number in a list of Python's.
+NUMBER_BYTES = 40
+# Levels of lists and dicts in a description. A model within a model takes about six.
+MOST_LEVELS = 200
 
 _local = threading.local()
 
 
+class Budget:
+    """What is left of an allowance.
+
+    Args:
+        owner: how the file is called in messages.
+        given: how many bytes were given, or the plain data of a description, which is measured where its size matters.
+    """
+
+    def __init__(self, owner: str, given: Any):
+        self.owner, self.given = owner, given
+        self.bytes, self.work = getattr(_local, "least", (LEAST_BYTES, LEAST_WORK))
+        self.weights = 0
+        if isinstance(given, int):
+            self.measure()
+
+    def measure(self) -> None:
+        """Adds what the bytes that were given allow, once."""
+        size = self.given if isinstance(self.given, int) else size_of_plain(self.given)
+        self.given = 0
+        self.bytes += ROOM * size
+        self.work += size // BYTES_OF_WORK
+
+    def check(self, count: int, **received: Any) -> None:
+        """Raises where `count` more bytes would be too many; nothing is counted."""
+        if count > self.bytes and self.given:
+            self.measure()
+        if count > self.bytes:
+            self.refuse({**received, "bytes": count})
+
+    def take_work(self, count: int, **received: Any) -> None:
+        """Counts work, and raises where it is too much."""
+        if count > self.work and self.given:
+            self.measure()
+        if count > self.work:
+            self.refuse({**received, "work": count})
+        self.work -= count
+
+    def refuse(self, received: dict[str, Any]) -> None:
+        raise FileError(message(
+            self.owner, "the description or the file asks for much more memory or work than it holds itself", received,
+            "Do not trust it; if you do, read it inside `with kerata.saving.allow(memory=..., work=...):`",
+        ))  # fmt: skip
+
+
+def current() -> Budget | None:
+    """The budget that counts here; `None` where nothing from elsewhere is being read."""
+    return getattr(_local, "budget", None)
+
+
+def is_counting() -> bool:
+    """Whether a budget counts here, or is known to be unnecessary."""
+    return current() is not None or getattr(_local, "trusted", False)
+
+
 @contextlib.contextmanager
-def budget(room: int, owner: str) -> Iterator[None]:
-    """Within the block, weights of at most `room` bytes can be made; `owner` names the file in the message."""
-    before = getattr(_local, "budget", None)
-    _local.budget = [room, owner]
+def budget(owner: str, given: Any) -> Iterator[None]:
+    """Within the block what is made is counted. Inside another such block it is counted there.
+
+    Args:
+        owner: how the file is called in messages.
+        given: the bytes of the file, or the plain data of a description.
+    """
+    if is_counting():
+        yield
+        return
+    _local.budget = Budget(owner, given)
     try:
         yield
     finally:
-        _local.budget = before
+        _local.budget = None
 
 
-def take_room(shape: Sequence[int], item_bytes: int, path: str) -> None:
-    """Counts a new weight, and raises `ValueError` where it is more than the file can hold."""
-    current = getattr(_local, "budget", None)
-    if current is None:
+@contextlib.contextmanager
+def trusted() -> Iterator[None]:
+    """Within the block nothing is counted: for descriptions of what the process itself has made."""
+    before = current(), getattr(_local, "trusted", False)
+    _local.budget, _local.trusted = None, True
+    try:
+        yield
+    finally:
+        _local.budget, _local.trusted = before
+
+
+@contextlib.contextmanager
+def allow(memory: int | None = None, work: int | None = None) -> Iterator[None]:
+    """Within the block files and descriptions may ask for more than their own size explains.
+
+    What is read from elsewhere may allocate 200 MB and eight times its own bytes, and make 1,600 calls of layers and one for
+    each 200 bytes. More is refused, unless one trusts the source and says so:
+
+    >>> import kerata
+    >>> text = kerata.Sequential([kerata.Input((8,)), kerata.layers.Dense(4)]).to_json()
+    >>> with kerata.saving.allow(memory=16 * 2**30):
+    ...     model = kerata.models.model_from_json(text)
+
+    Args:
+        memory: bytes that may be allocated in any case.
+        work: units of work that may be done in any case: ten for a call in a graph, one for an object.
+    """
+    before = getattr(_local, "least", None)
+    least_bytes, least_work = before or (LEAST_BYTES, LEAST_WORK)
+    _local.least = (least_bytes if memory is None else int(memory), least_work if work is None else int(work))
+    try:
+        yield
+    finally:
+        if before is None:
+            del _local.least
+        else:
+            _local.least = before
+
+
+def take_bytes(count: int, **received: Any) -> None:
+    """Counts bytes that are about to be allocated, and raises where they are too many."""
+    counted = current()
+    if counted is not None:
+        counted.check(count, **received)
+        counted.bytes -= count
+
+
+def check_bytes(count: int, **received: Any) -> None:
+    """Raises where so many bytes, needed for a moment, are too many."""
+    counted = current()
+    if counted is not None:
+        counted.check(count, **received)
+
+
+def take_work(count: int, **received: Any) -> None:
+    """Counts calls, objects or rounds of a loop that are about to be made, and raises where they are too many."""
+    counted = current()
+    if counted is not None:
+        counted.take_work(count, **received)
+
+
+def take_weight(shape: Sequence[int], item_bytes: int, path: str, held: Callable[[], int]) -> None:
+    """Counts a new weight.
+
+    Args:
+        shape, item_bytes, path: of the weight.
+        held: gives the bytes of all weights in the process. A description may ask for as much as the program has made for
+            itself: `type(model).from_config(model.get_config())` works for a model of any size.
+    """
+    counted = current()
+    if counted is None:
         return
-    current[0] -= math.prod(shape) * item_bytes
-    if current[0] < 0:
-        raise ValueError(message(current[1], "the description asks for weights that the file does not hold",
-                                 {"weight": path, "shape": tuple(shape)}, "Do not trust this file"))
+    # Types of two bytes are drawn in four.
+    count = math.prod(shape) * max(item_bytes, 4)
+    if count > counted.bytes and count <= counted.bytes + (own := max(0, held() - counted.weights)):
+        counted.bytes += own
+    take_bytes(count, weight=path, shape=tuple(shape))
+    counted.weights += math.prod(shape) * item_bytes
+
+
+def check_pattern(pattern: str) -> str:
+    """A regular expression; one from elsewhere must be of a kind that no text takes long to be held against."""
+    counted = current()
+    if counted is not None and (re.search(r"\)\s*[*+?{]", pattern) or len(re.findall(r"[*+?{]", pattern)) > MOST_REPEATS):
+        counted.refuse({"pattern": pattern})
+    return pattern
+
+
+def check_levels(plain: Any, owner: str) -> None:
+    """Raises where lists and dicts are nested deeper than any model is."""
+    level, depth = [plain], 0
+    while level:
+        depth += 1
+        if depth > MOST_LEVELS:
+            raise FileError(message(owner, "the description is nested too deeply", {"levels": f"more than {MOST_LEVELS}"}))
+        level = [item for value in level for item in (value.values() if isinstance(value, dict) else value)
+                 if isinstance(item, (dict, list))]  # fmt: skip
+
+
+def size_of_json(text: str) -> int:
+    """About how many bytes the objects of a JSON text will take.
+
+    >>> size_of_json('{"a": [1, 2]}')
+    290
+    """
+    brackets, separators = text.count("{") + text.count("["), text.count(",") + text.count(":")
+    return 2 * len(text) + 72 * brackets + 40 * separators + 40
+
+
+def size_of_plain(plain: Any) -> int:
+    """About how many bytes the plain data of a description would take as JSON."""
+    size, pending = 0, [plain]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            size += sum(len(key) + 4 for key in value if isinstance(key, str))
+            pending.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            pending.extend(value)
+        else:
+            size += len(value) + 4 if isinstance(value, str) else 6
+    return size

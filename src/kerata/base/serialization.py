@@ -18,6 +18,8 @@ import numpy as np
 
 from kerata.base import registry
 from kerata.base.checks import did_you_mean, message
+from kerata.base.limits import CALL, budget, is_counting, take_work
+from kerata.base.refusals import refusal
 
 PLAIN = (str, int, float, bool, type(None))
 
@@ -182,18 +184,38 @@ def deserialize_keras_object(
     Raises:
         TypeError: if a name is entered nowhere. Nothing is imported to find it.
     """
-    if safe_mode is not None:
-        with globals()["safe_mode"](safe_mode):
-            return deserialize_keras_object(config, custom_objects)
-    if custom_objects:
-        with registry.CustomObjectScope(custom_objects):
-            return deserialize_keras_object(config)
+    with contextlib.ExitStack() as stack:
+        if safe_mode is not None:
+            stack.enter_context(globals()["safe_mode"](safe_mode))
+        if custom_objects:
+            stack.enter_context(registry.CustomObjectScope(custom_objects))
+        if not is_counting():
+            stack.enter_context(describing("deserialize", config))
+        return _deserialize(config)
+
+
+@contextlib.contextmanager
+def describing(owner: str, config: Any) -> Iterator[None]:
+    """Within the block a description is read: what it asks for is counted, and what is wrong with it has one kind of error."""
+    if is_counting():
+        yield
+        return
+    with budget(owner, config):
+        try:
+            yield
+        except (ValueError, TypeError, NotImplementedError, OSError, Warning):
+            raise
+        except Exception as error:
+            raise refusal(owner, error, "the description lacks something, or holds what cannot be read") from error
+
+
+def _deserialize(config: Any) -> Any:
     if isinstance(config, (list, tuple)):
-        return [deserialize_keras_object(item) for item in config]
+        return [_deserialize(item) for item in config]
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:
-        return {key: deserialize_keras_object(value) for key, value in config.items()}
+        return {key: _deserialize(value) for key, value in config.items()}
     name = config["class_name"]
     if isinstance(name, str) and name.startswith("__") and name.endswith("__"):
         return _deserialize_special(name, config["config"] or {})
@@ -221,6 +243,8 @@ def _build_instance(cls: Any, config: dict[str, Any]) -> Any:
     inner = config["config"]
     if inner is not None and not isinstance(inner, dict):
         raise TypeError(message(cls, "the config of an object must be a dict", {"config": inner}))
+    # A layer will be traced, which is as much work as a call.
+    take_work(CALL if hasattr(cls, "add_weight") else 1)
     inner = dict(inner or {})
     apart = _take_common(cls, inner)
     instance = cls.from_config(inner)
@@ -245,7 +269,7 @@ def _take_common(cls: Any, inner: dict[str, Any]) -> dict[str, Any]:
         return {}
     places = {"name": "name", "trainable": "_trainable", "dtype": "dtype_policy"}
     taken = {places[key]: inner.pop(key) for key in places if key in inner and key not in parameters}
-    return {key: deserialize_keras_object(value) for key, value in taken.items()}
+    return {key: _deserialize(value) for key, value in taken.items()}
 
 
 # A config may carry small functions and classes that a file should not be able to do anything with: data only.
@@ -257,11 +281,11 @@ def _deserialize_special(name: str, inner: dict[str, Any]) -> Any:
     if name == "__bytes__":
         return inner["value"].encode("utf-8")
     if name == "__slice__":
-        return slice(*(deserialize_keras_object(inner[k]) for k in ("start", "stop", "step")))
+        return slice(*(_deserialize(inner[k]) for k in ("start", "stop", "step")))
     if name == "__ellipsis__":
         return Ellipsis
     if name == "__tuple__":
-        return tuple(deserialize_keras_object(inner["value"]))
+        return tuple(_deserialize(inner["value"]))
     if name == "__keras_tensor__":
         return {"class_name": name, "config": inner}
     if name == "__lambda__":

@@ -1,12 +1,15 @@
 """What CIFAR-10 and CIFAR-100 share: batches of 32x32 pictures in one pickle each."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kerata.base.checks import message
 from kerata.base.config import image_data_format
 from kerata.base.files import get_file
+from kerata.base.limits import budget
+from kerata.base.refusals import refusing
 from kerata.datasets.origins import TORONTO
 from kerata.datasets.pickles import read_pickle
 
@@ -19,8 +22,13 @@ def fetch_batches(archive: str, folder: str, file_hash: str) -> Path:
 
 def load_batch(path: Path, label_key: str) -> tuple[np.ndarray, list[int]]:
     """One batch: (images, 3, 32, 32) uint8, and a label for each."""
-    with open(path, "rb") as stream:
-        batch = read_pickle(stream, path.name)
+    owner = f"load_data ({path.name})"
+    with refusing(owner), budget(owner, path.stat().st_size):
+        return standardize_batch(read_pickle(path.read_bytes(), path.name), path, label_key)
+
+
+def standardize_batch(batch: Any, path: Path, label_key: str) -> tuple[np.ndarray, list[int]]:
+    """A batch, if it is one."""
     if not isinstance(batch, dict) or not {"data", label_key} <= set(batch):
         expected = f"the batch must be a dict with 'data' and {label_key!r}"
         raise ValueError(message(f"load_data ({path.name})", expected, {"keys": list(batch)}))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerata.base.archives import CHUNK_BYTES, open_gzip
 from kerata.base.files import fetch_file
 from kerata.datasets.origins import KERAS_STORE, Pair
 
@@ -57,8 +58,11 @@ def read_unpacked(name: str) -> bytes:
 def describe_wrong_content(path: Path, expected: str) -> str:
     """What is wrong with a packed file; an empty string if it is right."""
     try:
-        with gzip.open(path) as stream:
-            found = hashlib.md5(stream.read()).hexdigest()
-    except (OSError, EOFError, zlib.error) as error:
+        digest = hashlib.md5()
+        with open_gzip(path, path.name) as stream:
+            while block := stream.read(CHUNK_BYTES):
+                digest.update(block)
+        found = digest.hexdigest()
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         return f"it cannot be unpacked: {error}"
     return "" if found == expected else f"the md5 of its content is {found}, expected {expected}"

@@ -57,7 +57,7 @@ def load_data(
             else did_you_mean(name, inspect.signature(load_data).parameters)
         )
         raise TypeError(message("imdb.load_data", "every keyword must be one of its arguments", kwargs, fix))
-    f = load_npz(get_file(path, f"{KERAS_STORE}/imdb.npz", file_hash=FILE_HASH))
+    f = load_npz(get_file(path, f"{KERAS_STORE}/imdb.npz", file_hash=FILE_HASH), known=True)
     random = np.random.RandomState(seed)
     parts = []
     for part in ("train", "test"):

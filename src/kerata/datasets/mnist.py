@@ -1,7 +1,6 @@
 """MNIST: 28x28 grey pictures of handwritten digits, 60,000 to train on and 10,000 to test with."""
 
 import hashlib
-import zipfile
 from importlib import resources
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from kerata.base.files import describe_wrong_hash, fetch_file, standardize_name
 from kerata.datasets.origins import KERAS_STORE, Pair
+from kerata.datasets.pickles import load_npz
 
 FILE_HASH = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 # Of the arrays' bytes: a copy of MNIST that somebody packed anew has other bytes as a file, and the same pictures.
@@ -33,8 +33,8 @@ def load_data(path: str = "mnist.npz") -> tuple[Pair, Pair]:
     (60000, 28, 28)
     """
     origin = f"{KERAS_STORE}/mnist.npz"
-    with np.load(fetch_file(standardize_name(path, origin), origin, describe_wrong_content), allow_pickle=False) as f:
-        return (f["x_train"], f["y_train"]), (f["x_test"], f["y_test"])
+    f = load_npz(fetch_file(standardize_name(path, origin), origin, describe_wrong_content), known=True)
+    return (f["x_train"], f["y_train"]), (f["x_test"], f["y_test"])
 
 
 def load_subset() -> tuple[Pair, Pair]:
@@ -60,9 +60,9 @@ def describe_wrong_content(path: Path) -> str:
     if not problem:
         return ""
     try:
-        with np.load(path, allow_pickle=False) as f:
-            content = hash_arrays([f[name] for name in NAMES])
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile):
+        f = load_npz(path)
+        content = hash_arrays([f[name] for name in NAMES])
+    except (OSError, ValueError, KeyError):
         return problem
     return "" if content == CONTENT_HASH else problem
 

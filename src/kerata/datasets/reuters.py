@@ -57,7 +57,7 @@ def load_data(
     (8982,)
     """
     check_test_split("reuters.load_data", test_split)
-    f = load_npz(get_file(path, f"{KERAS_STORE}/reuters.npz", file_hash=FILE_HASH))
+    f = load_npz(get_file(path, f"{KERAS_STORE}/reuters.npz", file_hash=FILE_HASH), known=True)
     order = np.arange(len(f["x"]))
     np.random.RandomState(seed).shuffle(order)
     texts = mark_and_shift(f["x"][order], start_char, index_from)

@@ -5,12 +5,13 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.base.files import get_file
 from kerata.datasets.origins import KERAS_STORE, Pair
+from kerata.datasets.pickles import load_npz
 
 
 def load_table(path: str, name: str, file_hash: str) -> Pair:
     """x: (samples, features), y: (samples,)."""
-    with np.load(get_file(path, f"{KERAS_STORE}/{name}", file_hash=file_hash), allow_pickle=False) as f:
-        return f["x"], f["y"]
+    f = load_npz(get_file(path, f"{KERAS_STORE}/{name}", file_hash=file_hash), known=True)
+    return f["x"], f["y"]
 
 
 def check_test_split(owner: str, test_split: float) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 from kerata.base import registry
 from kerata.base.checks import did_you_mean, message
-from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
 from kerata.engine.variable import Variable
 
 _counts: dict[str, int] = defaultdict(int)
@@ -114,7 +114,8 @@ class Module:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """An object of this class from what `get_config` gave."""
-        return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
+        with describing(f"{cls.__name__}.from_config", config):
+            return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
 
 
 def _plain_argument(value: Any) -> Any:

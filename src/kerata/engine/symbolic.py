@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.limits import CALL, take_work
 from kerata.engine.module import Module, auto_name
 from kerata.engine.scope import Scope
 from kerata.engine.variable import Variable, standardize_dtype
@@ -106,6 +107,7 @@ class Node:
         self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
         self.input_tensors = symbolic_leaves((args, kwargs))
         self.output_tensors = flatten(outputs)
+        take_work(CALL)
         operation.inbound_nodes.append(self)
         for index, tensor in enumerate(self.output_tensors):
             tensor.history = (operation, len(operation.inbound_nodes) - 1, index)

@@ -4,9 +4,10 @@ Outside a program a variable holds a concrete array; inside one it stands for it
 """
 
 import contextlib
+import gc
 import operator
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -16,7 +17,8 @@ from jax.core import Tracer
 
 from kerata.base import config
 from kerata.base.checks import message
-from kerata.base.limits import take_room
+from kerata.base.limits import take_weight
+from kerata.base.registry import home_of
 from kerata.engine.scope import current_scope, stack
 
 _local = threading.local()
@@ -116,14 +118,17 @@ class Variable:
                 raise ValueError(message(f"Variable ({self.path})", "`shape` is needed where the initializer is a function"))
             self._dtype = standardize_dtype(dtype)
             self._shape = standardize_shape(shape, f"Variable ({self.path})")
-            take_room(self._shape, jnp.dtype(self._dtype).itemsize, self.path)
+            take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes)
             draws = getattr(_local, "draws", None)
             if draws is not None:
                 draws.append((self, initializer))
             # Initial values are concrete even where a layer is built while its call is being traced.
             with jax.ensure_compile_time_eval():
                 value = initializer(self._shape, dtype=self._dtype)
+            # What Kerata's own initializers give belongs to nobody else.
+            fresh = isinstance(value, np.ndarray) and home_of(type(initializer)) is not None
         else:
+            fresh = False
             value: Any = initializer
             if isinstance(value, Variable):
                 value = value.numpy()
@@ -135,7 +140,8 @@ class Variable:
                 dtype = {"i": "int32", "b": "bool"}.get(kind)
             self._dtype = standardize_dtype(dtype)
             self._shape = tuple(np.shape(value))
-        self._value = self._take(value)
+            take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes)
+        self._value = value if fresh and value.dtype == jnp.dtype(self._dtype) else self._take(value)
         # Set when the value is no longer what the initializer drew: loaded, or set by hand.
         self.assigned = False
         # Set when someone outside may hold the array, so that a program must not take its memory over.
@@ -330,6 +336,23 @@ for _name in ("lt", "le", "gt", "ge"):
 
 # `jnp.matmul(x, self.kernel)` takes a variable for its value: to JAX it is a tree with one leaf, and comes back as an array.
 jax.tree_util.register_pytree_node(Variable, lambda variable: ((variable.value,), None), lambda _, children: children[0])
+
+
+def assign_all(variables: Sequence[Variable], store: Any) -> None:
+    """Gives variables the values that a store holds under "0", "1", ...; no number is read before all shapes are right."""
+    shape_of = getattr(store, "shape_of", lambda key: np.shape(store[key]))
+    for index, variable in enumerate(variables):
+        shape = tuple(shape_of(str(index)))
+        if shape != tuple(variable.shape):
+            raise ValueError(message(f"Variable ({variable.path})", f"a new value must have shape {variable.shape}",
+                                     {"shape": shape}))
+    for index, variable in enumerate(variables):
+        variable.assign(np.asarray(store[str(index)]))
+
+
+def held_bytes() -> int:
+    """The bytes of all variables in the process."""
+    return sum(v.size * jnp.dtype(v.dtype).itemsize for v in gc.get_objects() if type(v) is Variable and "_value" in v.__dict__)
 
 
 def standardize_shape(shape: Any, owner: Any = "shape") -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from kerata import constraints, initializers, regularizers
 from kerata.base.checks import message
 from kerata.engine.module import Module, parts
 from kerata.engine.policy import DTypePolicy, standardize_policy
-from kerata.engine.variable import Variable, standardize_dtype
+from kerata.engine.variable import Variable, assign_all, standardize_dtype
 
 
 class WeightHolder(Module):
@@ -197,5 +197,4 @@ class WeightHolder(Module):
             hint = "" if self.built else "The layer has not been built yet: call it on data first"
             raise ValueError(message(self, f"the file must hold {len(own)} weights for this layer",
                                      {"weights": len(store.keys())}, hint))
-        for index, variable in enumerate(own):
-            variable.assign(np.asarray(store[str(index)]))
+        assign_all(own, store)

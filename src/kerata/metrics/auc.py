@@ -8,6 +8,7 @@ import numpy as np
 
 from kerata.base import config
 from kerata.base.checks import check_choice, check_number, check_positive_int, message
+from kerata.base.limits import NUMBER_BYTES, take_bytes
 from kerata.losses.loss import divide_no_nan
 from kerata.metrics.confusion import NAMES, count_confusion
 from kerata.metrics.metric import Metric, entered
@@ -50,6 +51,7 @@ class AUC(Metric):
             inner = [check_number(self, "thresholds", t, 0.0, 1.0) for t in self.init_thresholds]
         else:
             num_thresholds = check_positive_int(self, "num_thresholds", num_thresholds, minimum=2)
+            take_bytes(NUMBER_BYTES * num_thresholds, num_thresholds=num_thresholds)
             inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         self._thresholds = [-config.epsilon(), *inner, 1.0 + config.epsilon()]
         self.num_thresholds = len(self._thresholds)

@@ -8,6 +8,7 @@ import numpy as np
 
 from kerata.base import config
 from kerata.base.checks import check_number, check_positive_int, message
+from kerata.base.limits import NUMBER_BYTES, take_bytes
 from kerata.engine.variable import Variable
 from kerata.losses.loss import divide_no_nan, fit_ranks, fit_weight
 from kerata.metrics.metric import Metric, entered
@@ -274,6 +275,7 @@ class _BestAt(_Confusion):
         self.value = check_number(self, argument, value, 0.0, 1.0)
         self.num_thresholds = check_positive_int(self, "num_thresholds", num_thresholds)
         self.class_id = class_id
+        take_bytes(NUMBER_BYTES * self.num_thresholds, num_thresholds=num_thresholds)
         self.thresholds = [0.5] if num_thresholds == 1 else [i / (num_thresholds - 1) for i in range(num_thresholds)]
         self._make_counts()
 

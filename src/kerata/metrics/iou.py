@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from kerata.base.checks import check_positive_int, message
 from kerata.base.config import epsilon
+from kerata.base.limits import NUMBER_BYTES, take_bytes
 from kerata.engine.policy import standardize_policy
 from kerata.losses.loss import as_array
 from kerata.metrics.metric import Metric, entered
@@ -34,6 +35,7 @@ class IoU(Metric):
                  sparse_y_pred=True, axis=-1):  # fmt: skip
         super().__init__(name=name, dtype=dtype or standardize_policy("int").compute_dtype)
         self.num_classes = check_positive_int(self, "num_classes", num_classes)
+        take_bytes(NUMBER_BYTES * num_classes, num_classes=num_classes)
         self.target_class_ids = list(target_class_ids)
         if not all(0 <= i < num_classes for i in self.target_class_ids):
             raise ValueError(message(self, f"`target_class_ids` must be at least 0 and below {num_classes}",

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from kerata.base.checks import message
+from kerata.base.limits import trusted
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.symbolic import Operation, SymbolicTensor, flatten, run_nodes
 from kerata.layers.input import Input
@@ -13,6 +14,7 @@ from kerata.models.model import Functional, Model
 from kerata.models.sequential import Sequential
 
 
+@trusted()
 def clone_model(model: Model, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None,
                 call_function: Callable[..., Any] | None = None, recursive: bool = False) -> Any:  # fmt: skip
     """A model of the same structure with new layers and new initial weights.

@@ -10,7 +10,7 @@ from typing import Any
 
 from kerata.base.checks import message
 from kerata.base.registry import CustomObjectScope
-from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, has_symbolic, map_structure
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
@@ -227,9 +227,13 @@ def _check_list(config: dict[str, Any], key: str) -> list[Any]:
 def graph_of_config(cls: Callable[..., Any], config: dict[str, Any],
                     custom_objects: dict[str, Any] | None = None) -> Any:  # fmt: skip
     """A model of class `cls` from what `graph_config` gave, or what Keras 3 wrote."""
-    with CustomObjectScope(custom_objects or {}):
-        reader = _Reader(copy.copy(config))
-        reader.run()
+    with CustomObjectScope(custom_objects or {}), describing(OWNER, config):
+        return _read_graph(cls, config)
+
+
+def _read_graph(cls: Callable[..., Any], config: dict[str, Any]) -> Any:
+    reader = _Reader(copy.copy(config))
+    reader.run()
     inputs, outputs = reader.ends(config["input_layers"]), reader.ends(config["output_layers"])
     rest = {key: value for key, value in config.items()
             if key not in ("layers", "input_layers", "output_layers", "name", "trainable")}  # fmt: skip

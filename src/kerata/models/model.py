@@ -7,7 +7,7 @@ import jax
 
 from kerata.base.checks import did_you_mean, message
 from kerata.base.registry import builtin
-from kerata.base.serialization import deserialize_keras_object
+from kerata.base.serialization import describing, deserialize_keras_object
 from kerata.engine.module import auto_name
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic
 from kerata.layers.layer import Layer
@@ -179,7 +179,8 @@ class Model(Saveable, Tries, Trainer, Layer):
         """A model from what `get_config` gave."""
         if {"layers", "input_layers", "output_layers"} <= set(config):
             return graph_of_config(Functional if cls is Model else cls, config, custom_objects)
-        return cls(**{name: deserialize_keras_object(value, custom_objects) for name, value in config.items()})
+        with describing(f"{cls.__name__}.from_config", config):
+            return cls(**{name: deserialize_keras_object(value, custom_objects) for name, value in config.items()})
 
 
 @builtin("models")

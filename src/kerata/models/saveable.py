@@ -8,8 +8,11 @@ from typing import Any
 
 from kerata.base import registry
 from kerata.base.checks import message
+from kerata.base.limits import budget, size_of_json, take_bytes, trusted
+from kerata.base.refusals import refusing
 from kerata.base.serialization import (
     by_reference,
+    describing,
     deserialize_keras_object,
     refer,
     serialize_keras_object,
@@ -29,6 +32,7 @@ class Saveable:
         Args:
             filepath: a name that ends in `.keras`.
             overwrite: whether an existing file may be replaced.
+            include_optimizer: False leaves out what `compile` was given and the optimizer's state.
         """
         save_model(self, filepath, overwrite, zipped, **kwargs)
 
@@ -80,7 +84,10 @@ class Saveable:
             warnings.warn(message(self, "a model with a compile() of its own must define compile_from_config() to be "
                                   "compiled when it is loaded", fix="Call compile() after loading"), stacklevel=3)
             return
-        known = inspect.signature(compile).parameters
+        with describing(f"{type(self).__name__}.compile_from_config", config):
+            self._compile_from_config(config, inspect.signature(compile).parameters)
+
+    def _compile_from_config(self, config: dict[str, Any], known: Any) -> None:
         given = {name: value for name, value in deserialize_keras_object(config).items() if name in known}
         self.compile(**given)  # type: ignore[attr-defined]
         if self.built and self.optimizer is not None:  # type: ignore[attr-defined]
@@ -106,7 +113,7 @@ class Saveable:
 
 def restore_model(plain: dict[str, Any], objects: list[Any], arrays: dict[str, dict[str, Any]]) -> Any:
     """The model of a pickle: pickles run code anyway, so they may name classes that are not registered."""
-    with sharing(), by_reference(objects):
+    with sharing(), by_reference(objects), trusted():
         model = deserialize_keras_object(plain)
     if model.built:
         load_state(model, MemoryStore(arrays), owner="unpickling")
@@ -121,6 +128,13 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     >>> kerata.models.model_from_json(model.to_json()).count_params()
     10
     """
-    config = parse_config(json_string, "model_from_json")
-    with sharing():
-        return build_model(config, "model_from_json", custom_objects)
+    owner = "model_from_json"
+    if isinstance(json_string, (bytes, bytearray)):
+        json_string = json_string.decode("utf-8")
+    if not isinstance(json_string, str):
+        raise TypeError(message(owner, "the description must be a text", {"json_string": json_string}))
+    with refusing(owner), budget(owner, len(json_string)):
+        take_bytes(size_of_json(json_string))
+        config = parse_config(json_string, owner)
+        with sharing():
+            return build_model(config, owner, custom_objects)

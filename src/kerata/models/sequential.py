@@ -5,7 +5,7 @@ from typing import Any
 
 from kerata.base.checks import message
 from kerata.base.registry import builtin
-from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
 from kerata.engine.symbolic import SymbolicTensor, flatten
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
@@ -161,6 +161,11 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "Sequential":
+        with describing("Sequential.from_config", config):
+            return cls._of_config(config, custom_objects)
+
+    @classmethod
+    def _of_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None) -> "Sequential":
         model = cls(name=config.get("name"))
         for layer in config["layers"]:
             model.add(deserialize_keras_object(layer, custom_objects=custom_objects))

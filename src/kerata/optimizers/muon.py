@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from kerata.base.checks import check_positive_int
+from kerata.base.limits import check_pattern, take_work
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.variable import Variable
@@ -78,10 +79,11 @@ class Muon(Optimizer):
         self.adam_lr_ratio = adam_lr_ratio
         self.momentum = momentum
         self.ns_steps = check_positive_int(self, "ns_steps", ns_steps)
+        take_work(self.ns_steps, ns_steps=ns_steps)
         self.nesterov = bool(nesterov)
         self.rms_rate = rms_rate
         # Compiled patterns, because names are no part of a program's structure and this makes them so.
-        self._excluded = [re.compile(pattern) for pattern in self.exclude_layers]
+        self._excluded = [re.compile(check_pattern(pattern)) for pattern in self.exclude_layers]
         if self.exclude_embeddings:
             self._excluded.append(re.compile("(?i)embedding"))
 

@@ -17,7 +17,7 @@ from kerata.base.serialization import deserialize_keras_object, serialize_keras_
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import auto_name
 from kerata.engine.scope import Scope, current_scope, in_scope
-from kerata.engine.variable import Variable, name_scope
+from kerata.engine.variable import Variable, assign_all, name_scope
 from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.optimizers.eager import run_update
 from kerata.optimizers.rates import LearningRate, RateVariable
@@ -387,8 +387,7 @@ class Optimizer(Stepwise):
             warnings.warn(message(self, f"the state was not read: it has {len(variables)} variables, the file has "
                                   f"{len(store.keys())}"), stacklevel=2)  # fmt: skip
             return
-        for index, variable in enumerate(variables):
-            variable.assign(np.asarray(store[str(index)]))
+        assign_all(variables, store)
 
     # By hand
 

@@ -1,5 +1,7 @@
 """Saving and loading: whole models, weights, and the registry of names that files may use."""
 
+from kerata.base.limits import allow as allow
+from kerata.base.refusals import FileError as FileError
 from kerata.base.registry import CustomObjectScope as CustomObjectScope
 from kerata.base.registry import custom_object_scope as custom_object_scope
 from kerata.base.registry import get_custom_objects as get_custom_objects

@@ -8,22 +8,29 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from kerata.base.archives import size_of_stream
 from kerata.base.checks import message
-from kerata.base.files import replace_file
-from kerata.base.limits import budget
+from kerata.base.limits import budget, check_levels
+from kerata.base.refusals import refusing
+from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object, sharing
 from kerata.saving.disk import explain_full_disk
-from kerata.saving.members import CONFIG, METADATA, WEIGHTS, copy_member, list_members, open_scratch
+from kerata.saving.members import (
+    CONFIG,
+    METADATA,
+    WEIGHTS,
+    copy_member,
+    need_members,
+    open_model_file,
+    open_scratch,
+    read_text,
+)
 from kerata.saving.store import FileStore
 from kerata.saving.weights import check_overwrite, load_state, save_state
 from kerata.version import __version__
 
 # The version of Keras whose format this is. Keras reads it; nothing in Kerata depends on it.
 KERAS_VERSION = "3.15.1"
-# A described model may have this many times the bytes of the file's weights: those may be compressed, or of a smaller
-# type.
-ROOM = 8
-LEAST_ROOM = 256 * 2**20
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
@@ -36,6 +43,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         filepath: a name that ends in `.keras`, or a binary file object.
         overwrite: whether an existing file may be replaced.
         zipped: True, or None; folders are not written.
+        include_optimizer: False leaves out what `compile` was given and the optimizer's state.
 
     >>> import kerata, pathlib, tempfile
     >>> model = kerata.Sequential([kerata.Input(shape=(4,)), kerata.layers.Dense(2)])
@@ -44,18 +52,19 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     >>> kerata.saving.load_model(path).count_params()
     10
     """
+    include_optimizer = bool(kwargs.pop("include_optimizer", True))
     if kwargs.pop("save_format", None) not in (None, "keras") or kwargs:
         raise ValueError(message("save_model", "the format follows from the file's name", kwargs or None,
                                  "Give a name that ends in '.keras', and no save_format"))
     if hasattr(filepath, "write"):
-        write_archive(model, filepath, None)
+        write_archive(model, filepath, None, include_optimizer)
         return
     path = check_model_path(filepath, "save_model")
     if zipped is False:
         raise NotImplementedError(message("save_model", "models are written as one file", {"zipped": zipped}))
     check_overwrite("save_model", path, overwrite)
     with explain_full_disk("save_model", path), replace_file(path) as part, open(part, "wb") as stream:
-        write_archive(model, stream, part.parent)
+        write_archive(model, stream, part.parent, include_optimizer)
 
 
 def check_model_path(filepath: str | os.PathLike, owner: str) -> Path:
@@ -69,13 +78,16 @@ def check_model_path(filepath: str | os.PathLike, owner: str) -> Path:
     return path
 
 
-def write_archive(model: Any, stream: Any, folder: Path | None) -> None:
+def write_archive(model: Any, stream: Any, folder: Path | None, include_optimizer: bool = True) -> None:
     """Writes the zip. The description comes first: if it cannot be made, nothing is written."""
     if not model.built:
         warnings.warn(message(model, "the model has no weights yet, so the file holds none",
                               fix="Call it on data, or build it, before saving"), stacklevel=4)
     with sharing():
-        config = json.dumps(mark_shared(serialize_keras_object(model)))
+        plain = serialize_keras_object(model)
+    if not include_optimizer:
+        plain.pop("compile_config", None)
+    config = json.dumps(mark_shared(plain))
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS_VERSION, "date_saved": now, "kerata_version": __version__}
     size = sum(v.size * 4 for v in model.variables)
@@ -83,8 +95,9 @@ def write_archive(model: Any, stream: Any, folder: Path | None) -> None:
     with zipfile.ZipFile(stream, "w") as archive, scratch:
         archive.writestr(METADATA, json.dumps(metadata))
         archive.writestr(CONFIG, config)
-        with FileStore(scratch, "w", "save_model") as store:
-            save_state(model, store)
+        # The zip has a checksum of its own.
+        with FileStore(scratch, "w", "save_model", checksums=False) as store:
+            save_state(model, store, include_optimizer)
         scratch.seek(0)
         with archive.open(WEIGHTS, "w", force_zip64=True) as member:
             while block := scratch.read(2**24):
@@ -131,37 +144,36 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     if path.is_dir():
         raise NotImplementedError(message("load_model", "models kept as folders are not read",
                                           {"filepath": str(filepath)}, "Save it as one '.keras' file"))
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        check_model_path(path, "load_model")
-        raise ValueError(message("load_model", "the file is damaged, or no '.keras' file", {"filepath": str(filepath)}))
+    check_model_path(path, "load_model")
+    remove_leftovers(path.parent)
     with open(path, "rb") as stream:
         return read_archive(stream, str(filepath), custom_objects, compile, safe_mode)
 
 
 def read_archive(stream: Any, owner: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
     """The model that a zip describes. Members are read one by one and never unpacked."""
-    with zipfile.ZipFile(stream) as archive:
-        members = list_members(archive, owner)
-        for name in (CONFIG, WEIGHTS):
-            if name not in members:
-                raise ValueError(message(owner, f"a '.keras' file must hold {name}", {"members": sorted(members)}))
-        config = parse_config(archive.read(members[CONFIG]), owner)
-        if not compile:
-            config.pop("compile_config", None)
-        room = max(LEAST_ROOM, ROOM * members[WEIGHTS].file_size)
-        with sharing(), budget(room, owner):
-            model = build_model(config, owner, custom_objects, safe_mode)
-        with copy_member(archive, members[WEIGHTS]) as weights, FileStore(weights, "r", owner) as store:
-            load_state(model, store, owner=owner)
-    return model
+    with refusing(owner), budget(owner, size_of_stream(stream)):
+        archive, members = open_model_file(stream, owner)
+        with archive:
+            need_members(members, (CONFIG, WEIGHTS), owner)
+            config = parse_config(read_text(archive, members[CONFIG]), owner)
+            if not compile:
+                config.pop("compile_config", None)
+            with sharing():
+                model = build_model(config, owner, custom_objects, safe_mode)
+            with copy_member(archive, members[WEIGHTS]) as weights, FileStore(weights, "r", owner) as store:
+                # A model that does not fit is given to nobody, so what it was filled with needs no way back.
+                load_state(model, store, owner=owner, keep=False)
+        return model
 
 
-def parse_config(text: bytes | str, owner: str) -> dict[str, Any]:
+def parse_config(text: str, owner: str) -> dict[str, Any]:
     """The description as a dict."""
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(message(owner, "the description of the model must be JSON", {"error": str(error)})) from None
+    check_levels(config, owner)
     if not isinstance(config, dict) or "class_name" not in config:
         raise ValueError(message(owner, "the description of the model must be a dict with `class_name`",
                                  {"config": config}))

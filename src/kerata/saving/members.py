@@ -6,20 +6,29 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from kerata.base.archives import check_member_name, check_sizes, open_zip
 from kerata.base.checks import message
-from kerata.base.files import check_member_name
+from kerata.base.limits import check_bytes, size_of_json, take_bytes
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 # Above this, weights go through a nameless file instead of through memory.
-MEMORY_BYTES = 256 * 2**20
-CONFIG_BYTES = 256 * 2**20
-# A member of a zip can expand a thousandfold; Keras and Kerata write them as they are.
-EXPANSION = 100
+MEMORY_BYTES = 64 * 2**20
+# A description is text that repeats itself; Keras and Kerata write it as it is.
+CONFIG_EXPANSION = 20
 
 
 def open_scratch(size: int, folder: Path | None) -> Any:
     """A place for `size` bytes that is gone when it is closed: in memory, or a nameless file in `folder`."""
     return io.BytesIO() if size < MEMORY_BYTES else tempfile.TemporaryFile(dir=folder)
+
+
+def open_model_file(stream: Any, owner: str) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
+    """The zip in a file object and its members by name, after looking at their names and sizes."""
+    try:
+        archive = open_zip(stream, owner)
+    except zipfile.BadZipFile as error:
+        raise ValueError(message(owner, "the file is damaged, or no '.keras' file", {"error": str(error)})) from None
+    return archive, list_members(archive, owner)
 
 
 def list_members(archive: zipfile.ZipFile, owner: str) -> dict[str, zipfile.ZipInfo]:
@@ -29,17 +38,30 @@ def list_members(archive: zipfile.ZipFile, owner: str) -> dict[str, zipfile.ZipI
         name = check_member_name(owner, info.filename)
         if name in members:
             raise ValueError(message(owner, "a '.keras' file must hold each member once", {"member": name}))
-        room = EXPANSION * max(info.compress_size, 2**20)
-        if info.file_size > (min(room, CONFIG_BYTES) if name == CONFIG else room):
-            raise ValueError(message(owner, "a member claims a size that the file does not hold",
-                                     {"member": name, "bytes": info.file_size, "bytes stored": info.compress_size},
-                                     "Do not trust this file"))
+        check_sizes(owner, info, *((CONFIG_EXPANSION,) if name == CONFIG else ()))
         members[name] = info
     return members
 
 
+def need_members(members: dict[str, zipfile.ZipInfo], names: tuple[str, ...], owner: str) -> None:
+    """Raises where a member is missing."""
+    for name in names:
+        if name not in members:
+            raise ValueError(message(owner, f"a '.keras' file must hold {name}", {"members": sorted(members)}))
+
+
+def read_text(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    """A member as text, counted with what its objects will take."""
+    take_bytes(info.file_size, member=info.filename)
+    text = archive.read(info).decode("utf-8")
+    take_bytes(size_of_json(text), member=info.filename)
+    return text
+
+
 def copy_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
     """A member as a file that can be read in any order."""
+    if info.file_size < MEMORY_BYTES:
+        check_bytes(info.file_size, member=info.filename)
     scratch = open_scratch(info.file_size, None)
     with archive.open(info) as member:
         while block := member.read(2**24):

@@ -1,11 +1,6 @@
-"""Weights in an HDF5 file in Keras 3's layout: `layers/dense/vars/0`, read without trusting the file.
-
-HDF5 files can point to other files, load plug-ins and claim sizes that they do not hold. Nothing of that is followed:
-only plain links, plain numbers and plain filters are read, and a link is looked at before it is taken.
-"""
+"""Weights by path, in Keras 3's layout: `layers/dense/vars/0`, in an HDF5 file or in memory."""
 
 import io
-import math
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -14,12 +9,9 @@ import ml_dtypes
 import numpy as np
 
 from kerata.base.checks import message
-
-# A data set that claims more than this must have stored a thousandth of it: no compression does better.
-LARGE_BYTES = 64 * 2**20
-EXPANSION = 1000
-# gzip, shuffle, fletcher32, szip, nbit, scaleoffset, lzf: every other number is a plug-in looked for on the disk.
-PLAIN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
+from kerata.base.refusals import FileError
+from kerata.saving.checksums import checksum_of, is_plain, read_checksums, write_checksums
+from kerata.saving.numbers import find_group, open_dataset, read_dataset
 
 
 class Entry:
@@ -33,6 +25,10 @@ class Entry:
 
     def __setitem__(self, key: str, value: Any) -> None:
         raise NotImplementedError
+
+    def shape_of(self, key: str) -> tuple[int, ...]:
+        """The shape of a variable, which is known before its numbers are read."""
+        return np.shape(self[key])
 
     def __contains__(self, key: Any) -> bool:
         return key in self.keys()
@@ -82,8 +78,8 @@ class MemoryStore:
 class FileEntry(Entry):
     """Variables in the group `path/vars` of a file that is being written."""
 
-    def __init__(self, file: Any, path: str, name: str | None):
-        self.file, self.path = file, f"{path}/vars" if path else "vars"
+    def __init__(self, store: "FileStore", path: str, name: str | None):
+        self.store, self.path = store, path_of_variables(path)
         self.group: Any = None
         if name is not None:
             self._open().attrs["name"] = name
@@ -91,7 +87,7 @@ class FileEntry(Entry):
     def _open(self) -> Any:
         # Objects without a name and without variables leave no group behind.
         if self.group is None:
-            self.group = self.file.create_group(self.path)
+            self.group = self.store.file.create_group(self.path)
         return self.group
 
     def keys(self) -> list[str]:
@@ -106,21 +102,36 @@ class FileEntry(Entry):
         if array.dtype == ml_dtypes.bfloat16:
             # HDF5 has no such type: it keeps the bytes, and the reader is told what they are.
             dataset.attrs["dtype"] = "bfloat16"
+        if self.store.checksums is not None and is_plain(array):
+            self.store.checksums[f"{self.path}/{key}"] = checksum_of(array)
 
 
 class GroupEntry(Entry):
     """Variables in a group of a file that is being read."""
 
-    def __init__(self, group: Any, owner: str):
-        self.group, self.owner = group, owner
+    def __init__(self, store: "FileStore", path: str):
+        self.store, self.path = store, path_of_variables(path)
+        self.group = find_group(store.file, self.path, store.owner)
+        self.names = [] if self.group is None else list(self.group)
+        self.opened: dict[str, Any] = {}
 
     def keys(self) -> list[str]:
-        return [] if self.group is None else list(self.group)
+        return list(self.names)
+
+    def _open(self, key: str) -> Any:
+        if key not in self.names:
+            raise KeyError(key)
+        if key not in self.opened:
+            self.opened[key] = open_dataset(self.group, key, self.store.owner)
+        return self.opened[key]
+
+    def shape_of(self, key: str) -> tuple[int, ...]:
+        return self._open(key).shape
 
     def __getitem__(self, key: str) -> np.ndarray:
-        if self.group is None or key not in self.keys():
-            raise KeyError(key)
-        return read_dataset(self.group, key, self.owner)
+        array = read_dataset(self._open(key), self.store.owner)
+        self.store.verify(f"{self.path}/{key}", array)
+        return array
 
 
 class FileStore:
@@ -130,25 +141,33 @@ class FileStore:
         file: a path or a binary file object.
         mode: "r" or "w".
         owner: how the file is called in messages.
+        checksums: whether to write a checksum of each variable. A file that has them is always held against them.
     """
 
-    def __init__(self, file: str | os.PathLike | io.IOBase, mode: str = "r", owner: str | None = None):
+    def __init__(self, file: str | os.PathLike | io.IOBase, mode: str = "r", owner: str | None = None,
+                 checksums: bool = True):  # fmt: skip
         import h5py
 
         self.owner = owner or str(file)
+        self.mode = mode
         try:
             self.file = h5py.File(file, mode)
-        except OSError as error:
+        except (OSError, RuntimeError, KeyError) as error:
             if mode == "w" or isinstance(error, (FileNotFoundError, PermissionError)):
                 raise
-            raise ValueError(message(self.owner, "this is not a file of weights (HDF5), or it is damaged",
-                                     {"error": str(error)})) from None
+            raise FileError(message(self.owner, "this is not a file of weights (HDF5), or it is damaged",
+                                    {"error": str(error)})) from None
+        self.checksums: dict[str, int] | None = {} if mode == "w" and checksums else None
+        if mode == "r":
+            self.checksums = read_checksums(self.file, self.owner)
 
     def __enter__(self) -> "FileStore":
         return self
 
     def __exit__(self, kind: Any, *exc_info: Any) -> None:
         try:
+            if kind is None and self.mode == "w" and self.checksums is not None:
+                write_checksums(self.file, self.checksums)
             self.file.close()
         except RuntimeError as error:
             # HDF5's form of a write that failed; where one was reported already, that one counts.
@@ -157,69 +176,21 @@ class FileStore:
 
     def make(self, path: str, name: str | None = None) -> FileEntry:
         """The entry to write an object's variables to."""
-        return FileEntry(self.file, path, name)
+        return FileEntry(self, path, name)
 
     def get(self, path: str) -> GroupEntry:
         """The entry to read an object's variables from; empty if there is none."""
-        return GroupEntry(find_group(self.file, f"{path}/vars" if path else "vars", self.owner), self.owner)
+        return GroupEntry(self, path)
+
+    def verify(self, path: str, array: np.ndarray) -> None:
+        """Raises where a variable is not what was written."""
+        if self.checksums is not None and self.checksums.get(path) != checksum_of(array):
+            raise FileError(message(
+                self.owner, "the file is damaged: a variable is not what was written", {"path": path},
+                "If you changed it on purpose, delete `kerata_checksums` from the file",
+            ))  # fmt: skip
 
 
-def find_group(file: Any, path: str, owner: str) -> Any:
-    """The group at a path, or `None`. Each step is checked: HDF5 itself would follow links into other files."""
-    import h5py
-
-    group = file
-    for part in path.split("/"):
-        link = group.get(part, getlink=True)
-        if link is None:
-            return None
-        check_link(group, part, link, owner)
-        group = group[part]
-        if not isinstance(group, h5py.Group):
-            return None
-    return group
-
-
-def check_link(group: Any, name: str, link: Any, owner: str) -> None:
-    """Refuses a link that leads to another place or another file."""
-    import h5py
-
-    if type(link) is not h5py.HardLink:
-        raise ValueError(message(owner, "a file of weights must hold its numbers itself, without links to other places",
-                                 {"path": f"{group.name}/{name}", "link": type(link).__name__},
-                                 "Do not trust this file"))
-
-
-def read_dataset(group: Any, name: str, owner: str) -> np.ndarray:
-    """The array of a data set, after looking at how it is kept and how large it claims to be."""
-    import h5py
-
-    check_link(group, name, group.get(name, getlink=True), owner)
-    dataset = group[name]
-    path = f"{group.name}/{name}"
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-        raise ValueError(message(owner, "an array was expected here", {"path": path, "kind": type(dataset).__name__}))
-    if dataset.is_virtual or dataset.external:
-        raise ValueError(message(owner, "a file of weights must hold its numbers itself, and not point to other files",
-                                 {"path": path}, "Do not trust this file"))
-    plist = dataset.id.get_create_plist()
-    filters = {plist.get_filter(index)[0] for index in range(plist.get_nfilters())}
-    if not filters <= PLAIN_FILTERS:
-        raise ValueError(message(owner, "compressed by a plug-in, which Kerata does not load",
-                                 {"path": path, "filters": sorted(filters - PLAIN_FILTERS)}))
-    size, stored = math.prod(dataset.shape) * dataset.dtype.itemsize, dataset.id.get_storage_size()
-    if size > LARGE_BYTES and size > EXPANSION * stored:
-        raise ValueError(message(owner, "an array claims a size that the file does not hold",
-                                 {"path": path, "shape": dataset.shape, "bytes stored": stored},
-                                 "Do not trust this file"))
-    if is_bfloat16(dataset):
-        return np.frombuffer(np.array(dataset).tobytes(), ml_dtypes.bfloat16).reshape(dataset.shape)
-    if dataset.dtype.kind not in "biufcSV" or dataset.dtype.hasobject:
-        raise ValueError(message(owner, "an array of numbers was expected", {"path": path, "dtype": dataset.dtype}))
-    return np.array(dataset)
-
-
-def is_bfloat16(dataset: Any) -> bool:
-    """Whether a data set holds the bytes of bfloat16 numbers."""
-    marked = "dtype" in dataset.attrs and dataset.attrs["dtype"] in ("bfloat16", b"bfloat16")
-    return bool(marked) and dataset.dtype.itemsize == 2
+def path_of_variables(path: str) -> str:
+    """Where an object's variables are."""
+    return f"{path}/vars" if path else "vars"

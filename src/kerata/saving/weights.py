@@ -3,16 +3,17 @@
 import contextlib
 import os
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from kerata.base.checks import message
-from kerata.base.files import replace_file
+from kerata.base.limits import budget
+from kerata.base.refusals import FileError, refusing
+from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.disk import explain_full_disk
-from kerata.saving.members import WEIGHTS, copy_member, list_members
+from kerata.saving.members import WEIGHTS, copy_member, need_members, open_model_file
 from kerata.saving.store import FileStore
 from kerata.saving.walk import Place, walk
 
@@ -53,22 +54,23 @@ def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = 
     path = Path(filepath) if whole else check_weights_path(filepath, "load_weights")
     if not path.exists():
         raise FileNotFoundError(message("load_weights", "there is no such file", {"filepath": str(filepath)}))
+    owner = str(filepath)
+    remove_leftovers(path.parent)
     with contextlib.ExitStack() as stack:
-        file: Any = stack.enter_context(open_weights_of(path)) if whole else path
-        store = stack.enter_context(FileStore(file, "r", str(filepath)))
-        load_state(model, store, skip_mismatch, str(filepath))
+        stack.enter_context(refusing(owner))
+        stack.enter_context(budget(owner, path.stat().st_size))
+        file: Any = stack.enter_context(open_weights_of(path, owner)) if whole else path
+        store = stack.enter_context(FileStore(file, "r", owner))
+        load_state(model, store, skip_mismatch, owner)
 
 
-def open_weights_of(path: Path) -> Any:
+def open_weights_of(path: Path, owner: str) -> Any:
     """The weights in a `.keras` file, as a file."""
-    owner = str(path)
-    if not zipfile.is_zipfile(path):
-        raise ValueError(message(owner, "the file is damaged, or no '.keras' file"))
-    with zipfile.ZipFile(path) as archive:
-        members = list_members(archive, owner)
-        if WEIGHTS not in members:
-            raise ValueError(message(owner, f"a '.keras' file must hold {WEIGHTS}", {"members": sorted(members)}))
-        return copy_member(archive, members[WEIGHTS])
+    with open(path, "rb") as stream:
+        archive, members = open_model_file(stream, owner)
+        with archive:
+            need_members(members, (WEIGHTS,), owner)
+            return copy_member(archive, members[WEIGHTS])
 
 
 def check_weights_path(filepath: str | os.PathLike, owner: str) -> Path:
@@ -96,20 +98,25 @@ def check_built(model: Any, owner: str) -> None:
                                  fix="Call it on data, or model.build(input_shape), first"))
 
 
-def save_state(model: Any, store: Any) -> None:
-    """Writes the variables of a model and of everything in it."""
-    seen: set[int] = set()
+def save_state(model: Any, store: Any, include_optimizer: bool = True) -> None:
+    """Writes the variables of a model and of everything in it, without its optimizer if that is not wanted."""
+    seen: set[int] = set() if include_optimizer else {id(getattr(model, "optimizer", None))}
     for place in walk(model, lambda thing: id(thing) in seen):
         seen.add(id(place.thing))
         name = getattr(place.thing, "name", None)
         place.thing.save_own_variables(store.make(place.path, name if isinstance(name, str) else None))
 
 
-def load_state(model: Any, store: Any, skip_mismatch: bool = False, owner: str = "load_weights") -> None:
-    """Reads what `save_state` wrote. Either all of it is taken, or nothing changes."""
-    before = _values_of(model)
+def load_state(model: Any, store: Any, skip_mismatch: bool = False, owner: str = "load_weights", keep: bool = True) -> None:
+    """Reads what `save_state` wrote. Either all of it is taken, or nothing changes.
+
+    Args:
+        keep: whether the values before are kept, to be given back; not for a model that is thrown away in that case.
+    """
+    before = _values_of(model) if keep else []
     done: set[int] = set()
-    failed: dict[int, tuple[Place, Exception]] = {}
+    # Reasons as text: an error would keep all arrays alive that were read before it.
+    failed: dict[int, tuple[Place, str]] = {}
 
     def is_complete(thing: Any) -> bool:
         return id(thing) in done and not any(id(thing) in place.above for place, _ in failed.values())
@@ -124,11 +131,14 @@ def load_state(model: Any, store: Any, skip_mismatch: bool = False, owner: str =
                 continue
             try:
                 place.thing.load_own_variables(entry)
+            except FileError:
+                # The file itself is at fault, not how it fits.
+                raise
             except (ValueError, KeyError, TypeError) as error:
                 # Another of its paths may fit. What was taken of this one is given back.
                 own = {id(v) for v in place.thing._own_variables()} if isinstance(place.thing, Layer) else set()
                 _restore([entry for entry in before if id(entry[0]) in own])
-                failed.setdefault(id(place.thing), (place, error))
+                failed.setdefault(id(place.thing), (place, _reason(error)))
                 continue
             done.add(id(place.thing))
             failed.pop(id(place.thing), None)
@@ -143,9 +153,9 @@ def load_state(model: Any, store: Any, skip_mismatch: bool = False, owner: str =
         raise
 
 
-def describe_failures(failed: list[tuple[Place, Exception]], owner: str) -> str:
+def describe_failures(failed: list[tuple[Place, str]], owner: str) -> str:
     """One message for all objects that the file does not fit."""
-    lines = [f"  {place.path or 'the model itself'}: {_reason(error)}" for place, error in failed]
+    lines = [f"  {place.path or 'the model itself'}: {reason}" for place, reason in failed]
     more = f"\n  and {len(lines) - 8} more" if len(lines) > 8 else ""
     return (f"{owner}: the file must fit the model, and {len(lines)} part(s) do not:\n" + "\n".join(lines[:8]) + more
             + "\nUse the model that the file was written from, or skip_mismatch=True to take what fits.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from kerata.base.files import replace_file
+from kerata.base.replacing import replace_file
 from kerata.callbacks.progress import format_number, format_seconds
 from kerata.diagnosis.reading import Reading, read_curves
 from kerata.search.curves import mean_curves, measure_names, round_digits, thin_curve, thin_epochs
