@@ -12,6 +12,7 @@ import numpy as np
 from kerata.data.samples import Samples
 from kerata.data.sources import Batches
 from kerata.engine.random import epoch_orders
+from kerata.models import exits
 
 # Small data is padded to a few sizes, so that the folds of a cross-validation run the same program.
 PADDED_BYTES = 64 * 2**20
@@ -172,9 +173,13 @@ class StreamFeed:
                     continue
             return False
 
+        def take() -> Any:
+            with exits.idle():
+                return ready.get()
+
         def work() -> None:
             try:
-                for chunk in self._stack(source):
+                for chunk in exits.each(self._stack(source)):
                     if not put(chunk):
                         return
                 put(None)
@@ -185,7 +190,7 @@ class StreamFeed:
         worker = threading.Thread(target=work, name="kerata-feed", daemon=True)
         worker.start()
         try:
-            while (item := ready.get()) is not None:
+            while (item := take()) is not None:
                 if isinstance(item, BaseException):
                     raise item
                 yield item

@@ -15,6 +15,7 @@ from kerata.engine import program
 from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.models import exits
 from kerata.models.feeds import pad_rows
 from kerata.models.training import Hypers, mixes_samples
 
@@ -51,6 +52,7 @@ class Predictor:
         keeps_state = self.structure is None or any(getattr(layer, "stateful", False) for layer in model._flatten_layers())
         self.others = [v for v in self.variables if not v.trainable] if keeps_state else []
 
+    @exits.busily
     def predict(self, x: Any, batch_size: Any, verbose: Any, steps: int | None, callbacks: Any) -> Any:
         """All outputs, batch by batch, joined."""
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
@@ -106,6 +108,7 @@ class Predictor:
         source.finish()
 
     def _run(self, batch: tuple[Any, int, int]) -> Any:
+        exits.pause()
         x, size, batch_size = batch
         if self.variables is None:
             self._start(x)

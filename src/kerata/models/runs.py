@@ -1,11 +1,7 @@
 """Runs: the host's side of the loop. It picks how many batches the program runs before it looks again."""
 
-import contextlib
-import signal
-import threading
 import time
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -15,7 +11,9 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.callbacks.callback import CallbackList
 from kerata.engine import program
+from kerata.models import exits
 from kerata.models.feeds import Chunk, DeviceFeed, StreamFeed
+from kerata.models.signals import uninterrupted
 from kerata.models.training import Plan
 
 # Seconds between two looks: of a person at the progress bar, and of Python at Ctrl-C.
@@ -39,23 +37,6 @@ class Pace:
     def learn(self, batches: int, seconds: float) -> None:
         spent = seconds / batches
         self.per_batch = spent if self.per_batch is None else 0.5 * (self.per_batch + spent)
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits until the block is done: between a program's call and the taking over of its results, the old arrays
-    are gone and the new ones are not there yet."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
-        yield
-        return
-    asked: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if asked:
-        raise KeyboardInterrupt
 
 
 class Run:
@@ -97,10 +78,12 @@ class Run:
         """Runs some whole epochs in one call; returns the measures of each, and whether Ctrl-C was pressed meanwhile."""
         chunk = next(iter(self.feed.chunks(seed, epoch, last)))
         count = min(count, chunk.slots - chunk.slot)
-        interrupted = False
+        interrupted, before = False, self.out
         try:
             self.advance(chunk, 0, chunk.count, True, count)
         except KeyboardInterrupt:
+            if self.out is before:
+                raise
             interrupted = True
         rows = np.asarray(self.out["numbers"])[chunk.slot : chunk.slot + count]
         names = self.plan.result_names()
@@ -162,6 +145,7 @@ class Run:
 
     def advance(self, chunk: Chunk, start: int, stop: int, fresh: bool, epochs: int = 1) -> Any:
         """Runs some batches of a chunk, in one or more epochs; the variables hold the new state when it returns."""
+        exits.pause()
         state, constants = self._arguments()
         if self.plan.is_custom:
             state["logs"] = self._logs_of(chunk, state, constants)

@@ -26,6 +26,7 @@ from kerata.engine.random import make_key, stream_of
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.metrics import Mean
+from kerata.models.exits import busily
 from kerata.models.feeds import DeviceFeed, StreamFeed, first_batch
 from kerata.models.objectives import CompiledLoss, CompiledMetrics, check_targets
 from kerata.models.prediction import Predictor
@@ -201,6 +202,7 @@ class Trainer:
 
     # Training
 
+    @busily
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose: Any = "auto", callbacks=None, validation_split=0.0,
             validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
             steps_per_epoch=None, validation_steps=None, validation_batch_size=None, validation_freq=1,
@@ -343,6 +345,7 @@ class Trainer:
         feed = self._feed(source, batch_size, False, False, steps, not watched, 0)
         return Run(plan, structure, feed, np.zeros(2, np.uint32), "test", programs)
 
+    @busily
     def evaluate(self, x=None, y=None, batch_size=None, verbose: Any = "auto", sample_weight=None, steps=None, callbacks=None,
                  return_dict=False, **kwargs) -> Any:  # fmt: skip
         """The loss and all measures on some data.
@@ -378,6 +381,7 @@ class Trainer:
 
     # One batch
 
+    @busily
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False) -> Any:
         """One step on one batch; returns the loss and measures of that batch."""
         samples = self._one_batch(x, y, sample_weight, class_weight, "train_on_batch")
@@ -388,6 +392,7 @@ class Trainer:
         logs = run.epoch(0, CallbackList(), 0)
         return logs if return_dict else flat_logs(logs)
 
+    @busily
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False) -> Any:
         """The loss and measures of one batch."""
         samples = self._one_batch(x, y, sample_weight, None, "test_on_batch")
