@@ -178,7 +178,7 @@ def test_metrics_go_to_their_output_under_keras_names(form, weighted, outputs):
     expected = {k: float(v) for k, v in theirs.result().items()}
     assert {k: float(v) for k, v in ours.results().items()} == pytest.approx(expected, rel=1e-5)
     assert list(ours.results()) == list(expected)
-    ours.reset()
+    ours.reset_state()
     assert all(float(v) == 0 for v in ours.results().values())
 
 

@@ -31,7 +31,8 @@ def find_direction(name: str, model: Any, owner: str, argument: str = "monitor",
         owner, argument, option: for the message where it cannot be told: who asks, what the name was given as, what to give.
     """
     bare = name.removeprefix("val_")
-    known = {metric.name: metric._direction for metric in getattr(model, "metrics", ()) if getattr(metric, "_direction", None)}
+    found = [each for metric in getattr(model, "metrics", ()) for each in getattr(metric, "metrics", [metric])]
+    known = {metric.name: metric._direction for metric in found if getattr(metric, "_direction", None)}
     # An output's name stands before its metric's: of several that fit, the longest is meant.
     fitting = [each for each in known if bare == each or bare.endswith(f"_{each}")]
     if fitting and bare not in known and bare.endswith("_loss"):

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from kerata.base import config
 from kerata.base.checks import message
@@ -123,9 +124,9 @@ def standardize_array(value: Any, name: str) -> Any:
 
 def bring(array: jax.Array) -> jax.Array:
     """The array on the device that programs run on, wherever it was."""
-    home = jax.config.jax_default_device or jax.local_devices()[0]
+    home = getattr(jax.config, "jax_default_device", None) or jax.local_devices()[0]
     # A default may be named by its platform alone.
-    if isinstance(array, jax.core.Tracer) or isinstance(home, str) or array.devices() == {home}:
+    if isinstance(array, Tracer) or isinstance(home, str) or array.devices() == {home}:
         return array
     return jax.device_put(array, home)
 

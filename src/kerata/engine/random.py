@@ -6,6 +6,7 @@ the steps were cut into chunks. Initial weights are drawn on the host: they need
 
 import contextlib
 import random as python_random
+import secrets
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.engine.module import Module
 from kerata.engine.scope import stack
-from kerata.engine.variable import Variable
+from kerata.engine.variable import Variable, noting_draws
 from kerata.kernels.random import ROUNDS, fold
 
 # Up to so many samples are shuffled by sorting, in a twentieth to a half of the time of a shuffle. What is sorted has 22 random
@@ -24,6 +25,8 @@ from kerata.kernels.random import ROUNDS, fold
 SORTED = 1024
 
 _stream: list[np.random.Generator] = []
+# What `set_random_seed` was given last.
+_seed_of_all: list[int] = []
 # A thread's own stream, while it works under a seed.
 _local = threading.local()
 
@@ -54,6 +57,9 @@ def set_random_seed(seed: int) -> None:
     python_random.seed(int(seed))
     np.random.seed(int(seed) % 2**32)
     _stream[:] = [stream_of(int(seed))]
+    _seed_of_all[:] = [int(seed)]
+    for generator in _global_generator:
+        generator.state.assign(np.array([int(seed) % 2**32, 0], np.uint32))
 
 
 @contextlib.contextmanager
@@ -135,10 +141,19 @@ def make_key(seed: int | None = None) -> np.ndarray:
 
 
 class SeedGenerator(Module):
-    """Hands out keys: inside a program from the step's key, outside from a counter.
+    """Hands out keys, a new one each time.
+
+    In training they come from the step's key. Everywhere else they come from `state`, the seed and a counter, which
+    programs carry and give back; a layer lists it among its `variables`.
 
     Args:
         seed: an integer for a stream of its own, `None` to follow the program's.
+
+    >>> import kerata
+    >>> generator = kerata.random.SeedGenerator(1)
+    >>> a, b = kerata.random.normal((2,), seed=generator), kerata.random.normal((2,), seed=generator)
+    >>> bool((a != b).all()), generator.state.numpy().tolist()
+    (True, [1, 2])
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any):
@@ -146,7 +161,6 @@ class SeedGenerator(Module):
             raise ValueError(message("SeedGenerator", "`seed` must be an integer or None", {"seed": seed}))
         self.seed = None if seed is None else int(seed)
         self.name = name or "seed_generator"
-        # Files of Keras hold the state, so it is a variable; no program carries it.
         self.state = Variable(self._first, (2,), dtype="uint32", trainable=False, name="seed_generator_state")
 
     def _first(self, shape: Any, dtype: Any = None) -> np.ndarray:
@@ -161,9 +175,15 @@ class SeedGenerator(Module):
                 scope.draws += 1
                 key = fold(scope.key, scope.draws)
                 return key if self.seed is None else fold(key, self.seed)
-        state = self.state.numpy()
+        name = id(self.state)
+        for scope in reversed(stack()):
+            if (state := scope.values.get(name)) is not None:
+                taken = scope.taken.get(name, 0)
+                scope.taken[name] = taken + 1
+                return fold(state + np.array([0, taken], np.uint32), 0)
+        state = self.state.peek()
         if not stack():
-            self.state.assign(state + np.array([0, 1], np.uint32))
+            self.state.assign(np.asarray(state) + np.array([0, 1], np.uint32))
         with jax.ensure_compile_time_eval():
             return fold(jax.numpy.asarray(state), 0)
 
@@ -177,7 +197,11 @@ _global_generator: list[SeedGenerator] = []
 def global_seed_generator() -> SeedGenerator:
     """The generator that draws without one of their own use."""
     if not _global_generator:
-        _global_generator.append(SeedGenerator())
+        # It is made when it is first needed, which must not shift what the streams of initial weights give.
+        with noting_draws():
+            generator = SeedGenerator(_seed_of_all[0] if _seed_of_all else secrets.randbits(31))
+        generator.seed = None
+        _global_generator.append(generator)
     return _global_generator[0]
 
 

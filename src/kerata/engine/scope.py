@@ -9,6 +9,8 @@ import threading
 import weakref
 from typing import Any
 
+import numpy as np
+
 try:
     from jax.extend.core import get_opaque_trace_state
 except ImportError:  # it stood elsewhere in JAX 0.7
@@ -32,6 +34,8 @@ class Scope:
         self.hypers: dict[tuple[int, str], Any] = hypers or {}
         self.key = key
         self.draws = 0
+        # Numbers of keys taken from generators' states that the scope carries, by the id of the state.
+        self.taken: dict[int, int] = {}
         self.losses: list[Any] = []
         self.notes: dict[tuple[int, str], tuple[Any, Any]] = {}
         self.created: list[Any] = []
@@ -51,7 +55,12 @@ class Scope:
 
     def read(self, variables) -> list[Any]:
         """The present values of some variables, updates included."""
-        return [self.values[id(variable)] for variable in variables]
+        return [self._current(id(variable)) for variable in variables]
+
+    def _current(self, variable: int) -> Any:
+        value, taken = self.values[variable], self.taken.get(variable)
+        # A generator's state is its seed and the number of keys it gave.
+        return value if taken is None else value + np.array([0, taken], np.uint32)
 
 
 def stack() -> list[Scope]:

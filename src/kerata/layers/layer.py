@@ -315,6 +315,8 @@ class Layer(WeightHolder):
     @property
     def losses(self) -> list[Any]:
         """Terms that layers added in the last call, and the penalties of regularized weights."""
+        if (handed := self.__dict__.get("_handed_losses")) is not None:
+            return list(handed)
         scope = current_scope()
         added = list(scope.losses) if scope is not None else [x for layer in self._flatten_layers() for x in layer._losses]
         return added + self._regularization_losses()
@@ -327,7 +329,7 @@ class Layer(WeightHolder):
         """The metrics that this layer and those below hold."""
         # Variables answer for what their arrays have, and would be put on the device by the question.
         found = {id(p): p for layer in self._flatten_layers() for _, p in parts(layer)
-                 if not isinstance(p, Variable) and hasattr(p, "update_state")}  # fmt: skip
+                 if not isinstance(p, (Variable, WeightHolder)) and hasattr(p, "update_state")}  # fmt: skip
         return list(found.values())
 
     @property

@@ -9,6 +9,7 @@ from kerata import constraints, initializers, regularizers
 from kerata.base.checks import message
 from kerata.engine.module import Module, parts
 from kerata.engine.policy import DTypePolicy, standardize_policy
+from kerata.engine.random import SeedGenerator
 from kerata.engine.variable import Variable, assign_all, standardize_dtype
 
 
@@ -98,9 +99,16 @@ class WeightHolder(Module):
 
     @property
     def variables(self) -> list[Variable]:
-        """All weights, and the states that layers keep between batches."""
-        states = [v for layer in self._flatten_layers() for v in layer._kept_state()]
-        return [*self.weights, *states]
+        """All weights, the states that layers keep between batches, and those of generators of random numbers."""
+        found: dict[int, Variable] = {}
+        for layer in self._flatten_layers():
+            for variable in (*layer._own_variables(), *layer._kept_state(), *layer._seed_states()):
+                found.setdefault(id(variable), variable)
+        return list(found.values())
+
+    def _seed_states(self) -> list[Variable]:
+        """The states of the generators that this layer holds itself."""
+        return [part.state for _, part in parts(self) if isinstance(part, SeedGenerator)]
 
     def _trainable_ids(self) -> set[int]:
         """Ids of the variables that no frozen layer on the way keeps from training."""

@@ -105,7 +105,7 @@ class Model(Saveable, Tries, Trainer, Layer):
     @property
     def layers(self) -> list[Layer]:
         """The layers that the model holds itself."""
-        return [layer for layer in self._sublayers() if layer not in self.metrics]
+        return list(self._sublayers())
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place."""

@@ -15,6 +15,7 @@ from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import Module
 from kerata.engine.scope import Scope
 from kerata.engine.structure import is_ours
+from kerata.engine.variable import Variable
 from kerata.losses.loss import Loss, LossFunctionWrapper, fit_rows
 from kerata.metrics.metric import read_result
 from kerata.metrics.reduction import MeanMetricWrapper, mark_padding, multiply_weights
@@ -104,6 +105,11 @@ class CompiledLoss(Module):
         self.terms, self.built = terms, True
 
     @property
+    def is_given(self) -> bool:
+        """Whether `compile` was given a loss."""
+        return self._compile_arguments[0] is not None
+
+    @property
     def part_names(self) -> list[str]:
         """Names of the outputs with a loss, where there is more than one."""
         return [term.name for term in self.terms] if len(self.terms) > 1 else []
@@ -170,8 +176,8 @@ class Measure(Module):
         self.samplewise = True
 
 
-class CompiledMetrics(Module):
-    """The metrics of the outputs.
+class CompiledMetrics(measures.Metric):
+    """The metrics of the outputs, as one metric whose result is a dict.
 
     Args:
         metrics: names, metrics, losses or functions: a list for one output, or a list or dict of such by output. A list
@@ -183,6 +189,7 @@ class CompiledMetrics(Module):
     _untracked = frozenset({"_compile_arguments"})
 
     def __init__(self, metrics: Any = None, weighted_metrics: Any = None, output_names: Sequence[str] | None = None):
+        super().__init__(name="compile_metrics")
         self._compile_arguments = (metrics, weighted_metrics, output_names)
         for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             check_names(value, argument, "metrics", (*ACCURACIES, *CROSSENTROPIES), output_names, _is_metric)
@@ -236,9 +243,23 @@ class CompiledMetrics(Module):
         return list({id(measure.metric): measure.metric for measure in self.measures}.values())
 
     @property
+    def variables(self) -> list[Variable]:
+        """The variables of all metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    @property
+    def is_given(self) -> bool:
+        """Whether `compile` was given any."""
+        return any(value is not None for value in self._compile_arguments[:2])
+
+    @property
     def needs_exact_batch(self) -> bool:
         """Whether padded rows of a batch cannot be left out of a metric."""
         return not all(measure.samplewise for measure in self.measures)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Takes in one batch."""
+        self.update(y_true, y_pred, sample_weight)
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None, valid: Any = None) -> None:
         """Takes in one batch; `valid` is 0 where a row only fills the batch up."""
@@ -262,6 +283,10 @@ class CompiledMetrics(Module):
         """The names of the measures in logs."""
         return [measure.name for measure in self.measures]
 
+    def result(self) -> dict[str, Any]:
+        """The measures so far, by their names in logs."""
+        return self.results()
+
     def results(self) -> dict[str, Any]:
         """The measures so far, by their names in logs; a metric that gives a dict has the names in it."""
         found: dict[str, Any] = {}
@@ -270,7 +295,7 @@ class CompiledMetrics(Module):
             found.update(result if isinstance(result, dict) else {measure.name: result})
         return found
 
-    def reset(self) -> None:
+    def reset_state(self) -> None:
         """Starts all metrics anew."""
         for metric in self.metrics:
             metric.reset_state()

@@ -12,11 +12,13 @@ from kerata.callbacks.progress import ProgbarLogger
 from kerata.data.samples import Samples
 from kerata.data.sources import standardize_source
 from kerata.engine import program
+from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.models import exits
 from kerata.models.feeds import pad_rows
+from kerata.models.steps import check_form, overrides, pack
 from kerata.models.training import Hypers, mixes_samples
 
 NOBODY = CallbackList()
@@ -44,13 +46,12 @@ class Predictor:
         model = self.model
         if model._graph is None and not (model.built and model.variables):
             model._trace_outputs(jax.tree.map(lambda a: SymbolicTensor((None, *a.shape[1:]), a.dtype), x))
-        self.variables = model.variables
+        # A draw that names no generator takes the process's own.
+        self.variables = [*model.variables, global_seed_generator().state]
         self.hypers = Hypers(("", model))
-        self.masked = not mixes_samples(model, training=False)
+        check_form(model, "predict_step")
+        self.masked = not mixes_samples(model, training=False) and not overrides(model, "predict_step")
         self.structure = structure_of(model)
-        # Layers that keep a state from batch to batch, and a user's own that might.
-        keeps_state = self.structure is None or any(getattr(layer, "stateful", False) for layer in model._flatten_layers())
-        self.others = [v for v in self.variables if not v.trainable] if keeps_state else []
 
     @exits.busily
     def predict(self, x: Any, batch_size: Any, verbose: Any, steps: int | None, callbacks: Any) -> Any:
@@ -123,8 +124,8 @@ class Predictor:
         args = (values, self.hypers.vector(), x)
         compiled = self._program(args, x)
         outputs, updated = compiled(*args)
-        for variable, value in zip(self.others, updated, strict=True):
-            variable.place(value)
+        for place, value in updated.items():
+            self.variables[place].place(value)  # type: ignore[index]
         if rows > size:
             outputs = jax.tree.map(lambda a: a[:size], outputs)
         return outputs
@@ -139,11 +140,28 @@ class Predictor:
         return found
 
     def _make(self) -> Any:
-        variables, others, hypers, model = self.variables, self.others, self.hypers, self.model
+        variables, hypers, model = self.variables, self.hypers, self.model
+        step = self._own_step if overrides(model, "predict_step") else None
 
         def predict(values: list[Any], vector: Any, x: Any) -> Any:
             with Scope(variables, values, hypers.table(vector)) as scope:
-                outputs = model(x, training=False)
-                return jax.tree.map(jnp.asarray, outputs), scope.read(others)
+                outputs = model(x, training=False) if step is None else step(scope, x)
+                outputs = jax.tree.map(jnp.asarray, outputs)
+            after = scope.read(variables)
+            # States that are kept from batch to batch, generators that gave keys.
+            pairs = enumerate(zip(values, after, strict=True))
+            return outputs, {place: new for place, (old, new) in pairs if new is not old}
 
         return predict
+
+    def _own_step(self, scope: Scope, x: Any) -> Any:
+        """The outputs of the model's own `predict_step(state, data)`."""
+        model = self.model
+        frozen = model.non_trainable_variables
+        state = scope.read(model.trainable_variables), scope.read(frozen)
+        outputs, after = model.predict_step(state, pack((x, None, None)))
+        for variable, old, new in zip(frozen, state[1], after, strict=True):
+            if new is not old:
+                scope.values[id(variable)] = new
+                scope.taken.pop(id(variable), None)
+        return outputs

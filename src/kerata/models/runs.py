@@ -59,7 +59,7 @@ class Run:
         self.first_step = start
         self.warned = False
         self.logs: dict[str, Any] = {}
-        self.custom_logs: dict[str, Any] | None = None
+        self.custom_logs: list[Any] | None = None
         self.ended = False
         self.out: dict[str, Any] = {}
         # How long a batch takes is known of the first model of a structure on, so a fresh one starts at full length.
@@ -156,8 +156,9 @@ class Run:
             state, out = compiled(*args)
             if self.plan.training:
                 self.counters = state.pop("counters")
-                state.pop("logs", None)
             self.plan.scatter(state)
+            for variable, value in zip(self.plan.seeds, state.get("seeds", ()), strict=False):
+                variable.place(value)
             self.out = out
         return {"numbers": out["numbers"], "arrays": out["arrays"], "slot": chunk.slot + epochs - 1}
 
@@ -167,13 +168,15 @@ class Run:
         if self.plan.training:
             state["counters"] = self.counters
             return state, hypers
+        # Copies, because all models share the generator of the process, and the program takes its memory over.
+        state["seeds"] = [np.array(v.peek()) for v in self.plan.seeds]
         trainable = [jnp.asarray(v.peek()) for v in self.plan.trainable]
         for variable, value in zip(self.plan.trainable, trainable, strict=True):
             if isinstance(variable.peek(), np.ndarray):
                 variable.place(value)
         return state, (trainable, hypers)
 
-    def _logs_of(self, chunk: Chunk, state: dict[str, Any], hypers: Any) -> dict[str, Any]:
+    def _logs_of(self, chunk: Chunk, state: dict[str, Any], hypers: Any) -> list[Any]:
         if self.custom_logs is None:
             rows = (lambda a: a.shape[1:]) if chunk.kind == "stacked" else (lambda a: (chunk.batch_size, *a.shape[1:]))
             batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct(rows(a), a.dtype), chunk.feed["data"])

@@ -31,11 +31,12 @@ from kerata.models.feeds import DeviceFeed, StreamFeed, first_batch
 from kerata.models.objectives import CompiledLoss, CompiledMetrics, check_targets
 from kerata.models.prediction import Predictor
 from kerata.models.runs import Run
+from kerata.models.steps import Steps, check_form, has_own_step, overrides
 from kerata.models.targets import check_indices, check_numbers
-from kerata.models.training import Plan, mixes_samples, overrides
+from kerata.models.training import Plan, mixes_samples
 
 
-class Trainer:
+class Trainer(Steps):
     """What a model can do beside being a layer: be trained, evaluated and used."""
 
     _graph: Any
@@ -74,8 +75,7 @@ class Trainer:
         fresh = optimizers.get(optimizer)
         # Names that are wrong are found now, not at the end of the first epoch, and change nothing.
         names = self.output_names if self._graph is not None else None
-        objective = CompiledLoss(loss, loss_weights, names)
-        CompiledMetrics(metrics, weighted_metrics, names)
+        objective, measures = CompiledLoss(loss, loss_weights, names), CompiledMetrics(metrics, weighted_metrics, names)
         if self._graph is not None:
             objective.check_outputs(self._graph.outputs_tree)
         self.optimizer, self.loss = fresh, loss
@@ -83,15 +83,24 @@ class Trainer:
             "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }  # fmt: skip
-        self._forget_plans()
+        self._plans, self._predictor = {}, None
+        # They know nothing of the data yet, and are there from now on.
+        self._objective, self._measures, self._trackers = objective, measures, [Mean(name="loss")]
         self.stop_training = False
         self.compiled = True
 
     def _forget_plans(self) -> None:
-        self._objective = self._measures = None
-        self._trackers = []
-        self._plans = {}
-        self._predictor = None
+        self._plans, self._predictor = {}, None
+        if self._compile_arguments is not None:
+            self._renew_objective()
+
+    def _renew_objective(self) -> None:
+        """Losses and metrics that know nothing of the data, as `compile` made them."""
+        arguments = self._check_compiled("fit")
+        names = self.output_names if self._graph is not None else None
+        self._objective = CompiledLoss(arguments["loss"], arguments["loss_weights"], names)
+        self._measures = CompiledMetrics(arguments["metrics"], arguments["weighted_metrics"], names)
+        self._trackers = [Mean(name="loss")]
 
     def _check_compiled(self, method: str) -> dict[str, Any]:
         if not self.compiled or self._compile_arguments is None:
@@ -106,9 +115,9 @@ class Trainer:
 
     @property
     def metrics(self) -> list[Any]:
-        """All measures: the loss, those of `compile`, and those that layers hold."""
-        compiled = [*self._trackers, *(self._measures.metrics if self._measures else ())]
-        return [*compiled, *self._own_metrics()]
+        """All measures: the loss, those of `compile` as one, the losses of several outputs, and those that layers hold."""
+        given = [] if self._compile_metrics is None else [self._compile_metrics]
+        return [*self._trackers[:1], *given, *self._trackers[1:], *self._own_metrics()]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -126,7 +135,9 @@ class Trainer:
 
         What can be told of the data before anything is compiled is told here, of all samples where they are at hand.
         """
-        arguments = self._check_compiled(method)
+        self._check_compiled(method)
+        for step in ("train_step", "test_step"):
+            check_form(self, step)
         x, y, _ = batch
         given = source.tree if isinstance(source, Samples) else batch
         check_numbers(self, given[0], given[1], given[2], method)
@@ -138,25 +149,38 @@ class Trainer:
             outputs = self._graph.outputs_tree
         else:
             outputs = self._trace_outputs(inputs)
-        fresh = self._objective is None
-        if fresh:
-            names = self.output_names if self._graph is not None else None
-            self._objective = CompiledLoss(arguments["loss"], arguments["loss_weights"], names)
-            self._measures = CompiledMetrics(arguments["metrics"], arguments["weighted_metrics"], names)
+        if self._objective._compile_arguments[2] is None and self._graph is not None and not self._objective.built:
+            self._renew_objective()
         check_indices(self, given[0], method)
-        if not overrides(self, "train_step") and not overrides(self, "compute_loss"):
-            try:
-                check_targets(self._objective, given[1], outputs)
-            except Exception:
-                # What wrong targets made of "accuracy" and "crossentropy" must not stay.
-                self._objective, self._measures = (None, None) if fresh else (self._objective, self._measures)
-                raise
-        if not self._trackers and not overrides(self, "train_step"):
-            self._objective.build(y, outputs)
-            self._measures.build(y, outputs, self._objective)
-            parts = self._objective.part_names
-            self._trackers = [Mean(name="loss"), *[Mean(name=f"{name}_loss") for name in parts]]
+        self._build_objective(given[1], y, outputs)
         return outputs
+
+    def _build_objective(self, given: Any, y: Any, outputs: Any) -> None:
+        """Tells each output its loss and metrics.
+
+        Args:
+            given: targets, of all samples where they are at hand.
+            y: targets of one batch.
+            outputs: symbolic predictions.
+        """
+        own = has_own_step(self, True) or has_own_step(self, False)
+        checked = not overrides(self, "train_step") and not overrides(self, "compute_loss")
+        fresh = not self._objective.built
+        try:
+            if checked:
+                check_targets(self._objective, given, outputs)
+            if not own or y is not None:
+                # A step of a user's own may make nothing of them, and need no targets.
+                self._objective.build(y, outputs)
+                self._measures.build(y, outputs, self._objective)
+        except Exception:
+            if fresh:
+                # What wrong targets made of "accuracy" and "crossentropy" must not stay.
+                self._renew_objective()
+            raise
+        parts = self._objective.part_names
+        if len(self._trackers) != 1 + len(parts):
+            self._trackers[1:] = [Mean(name=f"{name}_loss") for name in parts]
 
     def _needs_fixed_batch(self) -> bool:
         return any(getattr(layer, "stateful", False) for layer in self._flatten_layers())  # type: ignore[attr-defined]
@@ -187,7 +211,7 @@ class Trainer:
 
     def _exact(self, training: bool) -> bool:
         """Whether the last, smaller batch needs a program of its own size."""
-        custom = any(overrides(self, name) for name in ("train_step", "test_step", "compute_loss", "compute_metrics"))
+        custom = has_own_step(self, training) or overrides(self, "compute_loss")
         return (custom or mixes_samples(self, training) or self._needs_fixed_batch()  # type: ignore[arg-type]
                 or self._objective.needs_exact_batch or self._measures.needs_exact_batch)
 
@@ -365,7 +389,7 @@ class Trainer:
         every.on_test_begin()
         logs = run.epoch(0, every, 0)
         every.on_test_end(logs)
-        return logs if return_dict else flat_logs(logs)
+        return logs if return_dict else self._flat_logs(logs)
 
     def predict(self, x, batch_size=None, verbose: Any = "auto", steps=None, callbacks=None) -> Any:
         """The outputs for some inputs, as NumPy arrays.
@@ -390,14 +414,14 @@ class Trainer:
         feed = DeviceFeed(samples, samples.size, not self._exact(True), False)
         run = Run(plan, structure, feed, make_key(), "train", programs)
         logs = run.epoch(0, CallbackList(), 0)
-        return logs if return_dict else flat_logs(logs)
+        return logs if return_dict else self._flat_logs(logs)
 
     @busily
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False) -> Any:
         """The loss and measures of one batch."""
         samples = self._one_batch(x, y, sample_weight, None, "test_on_batch")
         logs = self._evaluation(samples, samples.size, None).epoch(0, CallbackList(), 0)
-        return logs if return_dict else flat_logs(logs)
+        return logs if return_dict else self._flat_logs(logs)
 
     def predict_on_batch(self, x) -> Any:
         """The outputs for one batch."""
@@ -409,6 +433,14 @@ class Trainer:
         if not isinstance(source, Samples):
             raise TypeError(message(method, "one batch must be arrays", {"x": type(x).__name__}))
         return source
+
+
+    def _flat_logs(self, logs: dict[str, Any]) -> Any:
+        """The measures as a list in Keras's order: the loss, those of `compile`, the outputs' losses, the rest by name."""
+        names = [each.name for metric in self.metrics for each in getattr(metric, "metrics", [metric])]
+        known = [name for name in dict.fromkeys(names) if name in logs]
+        values = [logs[name] for name in (*known, *sorted(name for name in logs if name not in known))]
+        return values[0] if len(values) == 1 else values
 
 
 class _QuietProgress(CallbackList):
@@ -442,9 +474,3 @@ def is_due(epoch: int, freq: Any) -> bool:
     if isinstance(freq, (list, tuple, set)):
         return epoch + 1 in freq
     return (epoch + 1) % int(freq) == 0
-
-
-def flat_logs(logs: dict[str, Any]) -> Any:
-    """The loss alone, or a list with the loss first."""
-    values = [logs["loss"], *[v for k, v in logs.items() if k != "loss"]] if "loss" in logs else list(logs.values())
-    return values[0] if len(values) == 1 else values

@@ -8,15 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base import registry
+from kerata.base.checks import message
 from kerata.engine.hyper import hyperparameters_of
 from kerata.engine.module import Module, modules_of
-from kerata.engine.scope import Scope, note, noted
-from kerata.engine.structure import is_ours
+from kerata.engine.random import global_seed_generator
+from kerata.engine.scope import Scope
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.kernels.random import fold
 from kerata.layers.layer import Layer
 from kerata.metrics.metric import read_result
+from kerata.models.steps import flatten_logs, has_own_step, note_facts, overrides, pack, read_facts
 
 # Numbers of a weight with a penalty, from which on a copy of it in each step is worth avoiding.
 LARGE = 2**10
@@ -66,21 +68,30 @@ class Plan:
         self.trainable: list[Variable] = model.trainable_variables if trainable is None else trainable
         ids = {id(v) for v in self.trainable}
         self.others: list[Variable] = [v for v in model.variables if id(v) not in ids]
+        # In training draws come from the step's key, in evaluation from the states of generators.
+        self.seeds: list[Variable] = []
+        if not has_own_step(model, training):
+            states = {id(v) for layer in model._flatten_layers() for v in layer._seed_states()}
+            self.seeds = [] if training else [v for v in self.others if id(v) in states]
+            self.others = [v for v in self.others if id(v) not in states]
+        if not training:
+            self.seeds = [*self.seeds, global_seed_generator().state]
         self.objective, self.measures = model._objective, model._measures
         self.trackers = model._trackers
+        # Whether the model brings a step of its own, or a part of one.
+        self.is_custom = has_own_step(model, training)
         self.own_metrics: list[Any] = model._own_metrics()
         self.metrics = list({id(m): m for m in (*self.trackers, *self.measures.metrics, *self.own_metrics)}.values())
+        if self.is_custom:
+            self.metrics = list(model.metrics)
         self.metric_variables = list({id(v): v for m in self.metrics for v in m.variables}.values())
         self.optimizer: Any = model.optimizer if training else None
         self.slots: list[Variable] = []
         if training:
-            custom = overrides(model, "train_step")
             self.slots = self.optimizer.state_variables(self.trainable)
-            if custom:
-                # Its state is what Keras calls the optimizer's and the metrics' variables.
+            if self.is_custom:
+                # Its state is what Keras calls the optimizer's variables.
                 self.slots = [v for v in self.optimizer.variables if isinstance(v, Variable)]
-                self.metrics = list(model.metrics)
-                self.metric_variables = list({id(v): v for m in self.metrics for v in m.variables}.values())
         self.log_names: list[str] = []
         self.is_number: list[bool] = []
         roots = [("", model), ("loss", self.objective), ("metrics", self.measures)]
@@ -111,7 +122,7 @@ class Plan:
     def step(self) -> Callable[..., Any]:
         """The function that the program repeats."""
         if not self.training:
-            return self.test_step
+            return self.custom_test_step if self.is_custom else self.test_step
         return self.custom_train_step if self.is_custom else self.train_step
 
     def train_step(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
@@ -154,15 +165,47 @@ class Plan:
     def custom_train_step(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
         """One step by the model's own `train_step(state, data)`, in the form of Keras 3 on JAX."""
         step, bad = state["counters"]
-        with Scope((), (), self.hypers.table(hypers), fold(key, step)):
+        roles = ("trainable", "others", "slots", "metrics")
+        variables = [v for role in roles for v in self.variables[role]]
+        scope = Scope(variables, [a for role in roles for a in state[role]], self.hypers.table(hypers), fold(key, step))
+        with scope:
             lists = (state["trainable"], state["others"], self._with_rate(state["slots"]), state["metrics"])
-            logs, (trainable, others, slots, metrics) = self.model.train_step(lists, unpack_none(batch))
+            logs, (trainable, others, slots, metrics) = self.model.train_step(lists, pack(batch))
+            values = self._note_logs(logs)
         slots = [s for s, v in zip(slots, self.optimizer.variables, strict=True) if isinstance(v, Variable)]
-        values = {name: jnp.asarray(value, jnp.float32) for name, value in logs.items()}
+        after = dict(zip(roles, (trainable, others, slots, metrics), strict=True))
         loss: Any = values.get("loss", jnp.float32(0))
         bad = jnp.where((bad < 0) & ~jnp.all(jnp.isfinite(loss)), step, bad)
-        return {"trainable": list(trainable), "others": list(others), "slots": list(slots), "metrics": list(metrics),
-                "logs": values, "counters": jnp.stack([step + 1, bad])}
+        after = {role: self._changed(scope, role, state[role], after[role]) for role in roles}
+        return {**after, "logs": list(values.values()), "counters": jnp.stack([step + 1, bad])}
+
+    def custom_test_step(self, state: dict[str, Any], constants: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+        """One batch of evaluation by the model's own `test_step(state, data)`."""
+        trainable, hypers = constants
+        seeds = state["seeds"]
+        variables = [*self.trainable, *self.others, *self.metric_variables, *self.seeds]
+        values = [*trainable, *state["others"], *state["metrics"], *seeds]
+        scope = Scope(variables, values, self.hypers.table(hypers))
+        with scope:
+            logs, (_, others, metrics) = self.model.test_step((trainable, state["others"], state["metrics"]), pack(batch))
+            values = self._note_logs(logs)
+        after = {"others": self._changed(scope, "others", state["others"], others),
+                 "metrics": self._changed(scope, "metrics", state["metrics"], metrics)}  # fmt: skip
+        return {**after, "logs": list(values.values()), "seeds": scope.read(self.seeds)}
+
+    def _note_logs(self, logs: Any) -> dict[str, Any]:
+        """The values of a step's logs by name; the names are the same in every trace."""
+        values = flatten_logs(self.model, logs)
+        self.log_names = list(values)
+        return values
+
+    def _changed(self, scope: Scope, role: str, before: list[Any], after: Any) -> list[Any]:
+        """What a step gave for the variables of a role; where it gave back what it got, what it assigned to them."""
+        if len(before) != len(after):
+            raise ValueError(message(self.model, f"a step must give back all {len(before)} values of the {role} variables",
+                                     {"values": len(after)}))
+        assigned = scope.read(self.variables[role])
+        return [now if new is old else new for old, new, now in zip(before, after, assigned, strict=True)]
 
     def _with_rate(self, slots: list[Any]) -> list[Any]:
         """The optimizer's variables as Keras lists them, the learning rate among them."""
@@ -176,20 +219,28 @@ class Plan:
         x, y, weight = batch
         table = self.hypers.table(hypers)
         variables = [*self.trainable, *self.others, *self.metric_variables]
-        scope = Scope(variables, [*trainable, *state["others"], *state["metrics"]], table, key)
+        values = [*trainable, *state["others"], *state["metrics"]]
+        if seeds := state.get("seeds"):
+            scope = Scope([*variables, *self.seeds], [*values, *seeds], table)
+        else:
+            scope = Scope(variables, values, table, key)
         with scope:
             y_pred = self.model(x, training=False)
             loss, parts = self._loss(scope, x, y, y_pred, weight, valid)
             facts = read_facts(y_pred)
         metrics = self._measure(scope.read(self.metric_variables), table, x, y, y_pred, facts, weight, valid, loss, parts)
-        return {"others": scope.read(self.others), "metrics": metrics}
+        kept = {"seeds": scope.read(self.seeds)} if seeds else {}
+        return {"others": scope.read(self.others), "metrics": metrics, **kept}
 
     def _loss(self, scope: Scope, x: Any, y: Any, y_pred: Any, weight: Any, valid: Any) -> tuple[Any, dict[str, Any]]:
         if overrides(self.model, "compute_loss"):
-            total = self.model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weight, training=self.training)
+            total = self.model._compute_loss(x, y, y_pred, weight, training=self.training)
             return jnp.asarray(total, jnp.float32), {}
         total, parts = self.objective(y, y_pred, weight, valid)
         added = [*scope.losses, *self.model._regularization_losses()]
+        if self.training and not added and not self.objective.terms:
+            raise ValueError(message("fit", "there is no loss to train on", {"loss": None},
+                                     "Give compile(loss=...), call add_loss() in a layer, or define compute_loss()"))
         for loss in added:
             total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
         return jnp.asarray(total, jnp.float32), parts
@@ -205,9 +256,7 @@ class Plan:
                 value = loss if tracker.name == "loss" else parts.get(tracker.name.removesuffix("_loss"), None)
                 if value is not None:
                     tracker.update_state(jax.lax.stop_gradient(value), sample_weight=samples)
-            if overrides(self.model, "compute_metrics"):
-                self.model.compute_metrics(x, y, y_pred, sample_weight=weight)
-            elif y is not None:
+            if y is not None:
                 self.measures.update(y, y_pred, weight, valid)
         return scope.read(self.metric_variables)
 
@@ -225,7 +274,7 @@ class Plan:
         The last of the numbers is the step at which the loss first was not finite, or -1.
         """
         if "logs" in state:
-            values = list(state["logs"].values())
+            values = self._logs(state)
         else:
             with Scope(self.metric_variables, state["metrics"]):
                 values = [value for _, value in self.named_results()]
@@ -233,6 +282,12 @@ class Plan:
         bad = state["counters"][1] if "counters" in state else jnp.int32(-1)
         numbers = [value for value in values if value.ndim == 0]
         return {"numbers": jnp.stack([*numbers, bad.astype(jnp.float32)]), "arrays": [v for v in values if v.ndim]}
+
+    def _logs(self, state: dict[str, Any]) -> list[Any]:
+        """The last logs of a user's own step; the measures of the whole epoch where those have the same names, as in Keras."""
+        with Scope(self.metric_variables, state["metrics"]):
+            found = flatten_logs(self.model, self.model.get_metrics_result())
+        return [found[name] for name in self.log_names] if set(found) == set(self.log_names) else state["logs"]
 
     def result_names(self) -> list[str]:
         """The names of what `results` returns; logs of a user's own step have the names that it gave."""
@@ -255,18 +310,11 @@ class Plan:
         self.log_names = names
         return names
 
-    @property
-    def is_custom(self) -> bool:
-        """Whether the model brings its own `train_step`."""
-        return self.training and overrides(self.model, "train_step")
-
-    def log_specs(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any) -> dict[str, Any]:
-        """Shapes of the logs of a user's own step; they are part of the loop's state."""
-        shapes = jax.eval_shape(lambda *args: self.custom_train_step(args[0], args[1], args[2], args[3], None)["logs"],
-                                state, hypers, key, batch)  # fmt: skip
-        self.log_names = list(shapes)
-        self.is_number = [len(spec.shape) == 0 for spec in shapes.values()]
-        return {name: np.zeros(spec.shape, np.float32) for name, spec in shapes.items()}
+    def log_specs(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any) -> list[Any]:
+        """The logs of a user's own step before the first batch; they are part of the loop's state."""
+        shapes = jax.eval_shape(lambda *args: self.step(*args, None)["logs"], state, hypers, key, batch)
+        self.is_number = [len(spec.shape) == 0 for spec in shapes]
+        return [np.zeros(spec.shape, np.float32) for spec in shapes]
 
     def named_results(self) -> list[tuple[str, Any]]:
         """(name, value) of every measure, in the scope that holds their variables."""
@@ -278,39 +326,6 @@ class Plan:
             result = read_result(metric)
             found.update(result if isinstance(result, dict) else {metric.name: result})
         return list(found.items())
-
-
-def read_facts(outputs: Any) -> tuple[list[Any], list[Any]]:
-    """What is noted of each output: (mask, logits) arrays, and the kind of function that the logits went through."""
-    logits = [noted(leaf, "logits") for leaf in jax.tree.leaves(outputs)]
-    masks = [noted(leaf, "mask") for leaf in jax.tree.leaves(outputs)]
-    arrays = [(mask, None if pair is None else pair[1]) for mask, pair in zip(masks, logits, strict=True)]
-    return arrays, [None if pair is None else pair[0] for pair in logits]
-
-
-def note_facts(outputs: Any, arrays: list[Any], kinds: list[Any]) -> None:
-    """Notes again what `read_facts` found, on the outputs as another scope sees them."""
-    for leaf, (mask, logits), kind in zip(jax.tree.leaves(outputs), arrays, kinds, strict=True):
-        if mask is not None:
-            note(leaf, "mask", mask)
-        if kind is not None:
-            note(leaf, "logits", (kind, logits))
-
-
-def unpack_none(batch: tuple[Any, Any, Any]) -> tuple[Any, ...]:
-    """(x,), (x, y) or (x, y, sample_weight): what a user's own step gets."""
-    x, y, weight = batch
-    if weight is not None:
-        return x, y, weight
-    return (x,) if y is None else (x, y)
-
-
-def overrides(model: Any, name: str) -> bool:
-    """Whether a user's class defines a method of the trainer itself."""
-    for cls in type(model).__mro__:
-        if name in cls.__dict__:
-            return not is_ours(cls)
-    return False
 
 
 def own_arrays(variables: list[Variable]) -> list[Any]:

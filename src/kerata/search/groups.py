@@ -17,7 +17,8 @@ from kerata.engine.variable import noting_draws
 from kerata.kernels.products import noting_shared_inputs
 from kerata.models.cloning import clone_model
 from kerata.models.feeds import PADDED_BYTES, bucket, pad_rows
-from kerata.models.training import Plan, overrides
+from kerata.models.steps import has_own_step
+from kerata.models.training import Plan
 from kerata.search.members import State
 from kerata.search.shards import Shard, make_many
 
@@ -34,8 +35,8 @@ def plan_of(model: Any) -> Plan:
 
 def key_of(model: Any) -> Any:
     """Equal for prepared models that can be members of one group."""
-    structure = model._plan(True)[1]
-    return ("one", id(model)) if structure is None else (structure, tuple(metric.name for metric in model.metrics))
+    plan, structure, _ = model._plan(True)
+    return ("one", id(model)) if structure is None else (structure, tuple(plan.result_names()))
 
 
 class Held:
@@ -117,9 +118,9 @@ class Group:
     """
 
     def __init__(self, model: Any, data: Held, held_data: Held | None, batch_size: int, shuffle: bool):
-        for name in ("train_step", "test_step"):
-            if overrides(model, name):
-                raise NotImplementedError(message("population", f"models with a {name}() of their own are trained one by one",
+        for training in (True, False):
+            if has_own_step(model, training):
+                raise NotImplementedError(message("population", "models with a step of their own are trained one by one",
                                                   {"model": model}, "Use fit()"))  # fmt: skip
         self.model, self.data, self.held_data, self.shuffle = model, data, held_data, shuffle
         self.size, self.batch_size = data.size, batch_size

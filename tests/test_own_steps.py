@@ -1,0 +1,349 @@
+"""Steps, losses and measures of a user's own, in the forms of Keras 3 on JAX: the same numbers as in Keras."""
+
+import jax
+import keras
+import numpy as np
+import pytest
+
+import kerata
+
+X = np.random.default_rng(0).normal(size=(10, 3)).astype("float32")
+Y = X[:, :1] * 2
+
+
+def base(library):
+    class Base(library.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = library.layers.Dense(1, kernel_initializer="ones")
+
+        def call(self, x, training=None):
+            return self.dense(x)
+
+    return Base
+
+
+def documented(library):
+    """The example of Keras's guide to customizing `fit()` with JAX."""
+
+    class Custom(base(library)):
+        def compute_loss_and_updates(self, trainable, frozen, x, y, training=False):
+            y_pred, frozen = self.stateless_call(trainable, frozen, x, training=training)
+            return self.compute_loss(x, y, y_pred), (y_pred, frozen)
+
+        def train_step(self, state, data):
+            trainable, frozen, slots, measured = state
+            x, y = data
+            grad = jax.value_and_grad(self.compute_loss_and_updates, has_aux=True)
+            (loss, (y_pred, frozen)), grads = grad(trainable, frozen, x, y, training=True)
+            trainable, slots = self.optimizer.stateless_apply(slots, grads, trainable)
+            new, logs = [], {}
+            for metric in self.metrics:
+                values = measured[len(new) : len(new) + len(metric.variables)]
+                if metric.name == "loss":
+                    values = metric.stateless_update_state(values, loss)
+                else:
+                    values = metric.stateless_update_state(values, y, y_pred)
+                logs[metric.name] = metric.stateless_result(values)
+                new += values
+            return logs, (trainable, frozen, slots, new)
+
+        def test_step(self, state, data):
+            x, y = data
+            trainable, frozen, measured = state
+            y_pred, frozen = self.stateless_call(trainable, frozen, x, training=False)
+            loss = self.compute_loss(x, y, y_pred)
+            new, logs = [], {}
+            for metric in self.metrics:
+                values = measured[len(new) : len(new) + len(metric.variables)]
+                if metric.name == "loss":
+                    values = metric.stateless_update_state(values, loss)
+                else:
+                    values = metric.stateless_update_state(values, y, y_pred)
+                logs[metric.name] = metric.stateless_result(values)
+                new += values
+            return logs, (trainable, frozen, new)
+
+    return Custom
+
+
+def by_super(library):
+    class Custom(base(library)):
+        def train_step(self, state, data):
+            logs, state = super().train_step(state, data)
+            logs["extra"] = logs["loss"] * 2
+            return logs, state
+
+        def test_step(self, state, data):
+            logs, state = super().test_step(state, data)
+            logs["extra"] = logs["loss"] * 3
+            return logs, state
+
+    return Custom
+
+
+def own_loss(library):
+    class Custom(base(library)):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return super().compute_loss(x, y, y_pred, sample_weight) * 2 + 1
+
+    return Custom
+
+
+def own_loss_and_tracker(library):
+    class Custom(base(library)):
+        def __init__(self):
+            super().__init__()
+            self.tracker = library.metrics.Mean(name="tenfold")
+
+        def compute_loss(self, x, y, y_pred, sample_weight):
+            loss = library.ops.mean((y_pred - y) ** 2)
+            self.tracker.update_state(loss * 10)
+            return loss
+
+        @property
+        def metrics(self):
+            return [self.tracker]
+
+    return Custom
+
+
+def own_metrics(library):
+    class Custom(base(library)):
+        def __init__(self):
+            super().__init__()
+            self.level = library.metrics.Mean(name="level")
+
+        def compute_metrics(self, x, y, y_pred, sample_weight=None):
+            found = super().compute_metrics(x, y, y_pred, sample_weight)
+            self.level.update_state(y_pred)
+            return {**found, "level": self.level.result(), "last": library.ops.sum(y)}
+
+    return Custom
+
+
+def own_evaluation(library):
+    class Custom(base(library)):
+        def test_step(self, state, data):
+            trainable, frozen, measured = state
+            y_pred, frozen = self.stateless_call(trainable, frozen, data[0], training=False)
+            return {"level": library.ops.mean(y_pred)}, (trainable, frozen, measured)
+
+    return Custom
+
+
+def own_training(library):
+    class Custom(base(library)):
+        def train_step(self, state, data):
+            logs, state = super().train_step(state, data)
+            return {"loss": logs["loss"] * 0 + 7.0}, state
+
+    return Custom
+
+
+def summary_of(library, make, metrics):
+    model = make(library)()
+    model.compile(library.optimizers.SGD(0.1), "mse", metrics=metrics)
+    history = model.fit(X, Y, epochs=2, batch_size=4, shuffle=False, verbose=0, validation_data=(X, Y)).history
+    return history, model.evaluate(X, Y, batch_size=5, verbose=0, return_dict=True), model.metrics_names, model.get_weights()
+
+
+def flat(logs):
+    leaves, paths = [], []
+    for path, leaf in jax.tree_util.tree_leaves_with_path(logs):
+        leaves.append(float(np.asarray(leaf)))
+        paths.append(jax.tree_util.keystr(path))
+    return dict(zip(paths, leaves, strict=True))
+
+
+MODELS = [documented, by_super, own_loss, own_loss_and_tracker, own_metrics, own_evaluation, own_training]
+
+
+@pytest.mark.parametrize("metrics", [None, ["mae", "mse"]])
+@pytest.mark.parametrize("make", MODELS)
+def test_numbers_equal_keras(make, metrics):
+    ours, theirs = (summary_of(library, make, metrics) for library in (kerata, keras))
+    assert ours[2] == theirs[2]
+    for mine, other in zip(ours[:2], theirs[:2], strict=True):
+        mine, other = flat(mine), flat(other)
+        assert set(mine) == set(other)
+        for name, value in other.items():
+            assert mine[name] == pytest.approx(value, rel=1e-4, abs=1e-5), name
+    for mine, other in zip(ours[3], theirs[3], strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("library", [kerata, keras])
+def test_a_predict_step(library):
+    class Custom(base(library)):
+        def predict_step(self, state, data):
+            outputs, frozen = super().predict_step(state, data)
+            return outputs + 100, frozen
+
+    plain, own = base(library)(), Custom()
+    np.testing.assert_allclose(own.predict(X, batch_size=4, verbose=0), plain.predict(X, verbose=0) + 100, rtol=1e-6)
+
+
+def test_what_a_step_gets():
+    seen = {}
+
+    class Custom(base(kerata)):
+        def train_step(self, state, data):
+            seen["train"] = jax.tree.map(lambda a: a.shape, data)
+            return super().train_step(state, data)
+
+        def test_step(self, state, data):
+            seen["test"] = jax.tree.map(lambda a: a.shape, data)
+            return super().test_step(state, data)
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return kerata.ops.mean(y_pred)
+
+    model = Custom()
+    model.compile("sgd")
+    model.fit(X, batch_size=5, verbose=0)
+    assert seen["train"] == (5, 3)
+    model.fit(X, Y, batch_size=5, verbose=0)
+    assert seen["train"] == ((5, 3), (5, 1))
+    model.fit(X, Y, sample_weight=np.ones(10), batch_size=5, verbose=0)
+    assert seen["train"] == ((5, 3), (5, 1), (5,))
+    model.evaluate(X, Y, verbose=0)
+    assert seen["test"] == ((10, 3), (10, 1))
+
+
+def test_measures_are_there_as_soon_as_the_model_is_compiled():
+    def named(library, metrics):
+        model = base(library)()
+        model.compile("sgd", "mse", metrics=metrics)
+        before = model.metrics_names, len(model.metrics_variables)
+        model.fit(X, Y, verbose=0)
+        return before, model.metrics_names, [v.shape for v in model.metrics_variables], sorted(model.get_metrics_result())
+
+    for metrics in (None, ["mae"]):
+        assert named(kerata, metrics) == named(keras, metrics)
+
+
+def test_methods_called_outside_of_a_program():
+    found = []
+    for library in (kerata, keras):
+        model = base(library)()
+        y_pred = model(X)
+        model.compile("sgd", "mse", metrics=["mae"])
+        loss = model.compute_loss(X, Y, y_pred)
+        pure, _ = model.stateless_compute_loss(model.trainable_variables, model.non_trainable_variables,
+                                               model.metrics_variables, x=X, y=Y, y_pred=y_pred)  # fmt: skip
+        found.append((float(loss), float(pure), float(model.compute_metrics(X, Y, y_pred)["mae"])))
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_losses_of_several_outputs_and_of_layers_come_through_super():
+    def run(library):
+        class Penalty(library.layers.Layer):
+            def call(self, x):
+                self.add_loss(0.1 * library.ops.sum(x**2))
+                return x
+
+        class Custom(library.Model):
+            def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+                return super().compute_loss(x, y, y_pred, sample_weight) * 2
+
+        i = library.Input((3,))
+        hidden = Penalty()(library.layers.Dense(2, kernel_initializer="ones", kernel_regularizer="l2")(i))
+        heads = [library.layers.Dense(1, kernel_initializer="ones", name=name)(hidden) for name in "pq"]
+        model = Custom(i, heads)
+        model.compile(library.optimizers.SGD(0.01), "mse")
+        return model.fit(X, [Y, 2 * Y], epochs=2, batch_size=5, shuffle=False, verbose=0).history
+
+    ours, theirs = run(kerata), run(keras)
+    assert set(ours) == set(theirs)
+    for name, values in theirs.items():
+        np.testing.assert_allclose(ours[name], values, rtol=1e-4)
+
+
+def test_what_a_step_assigns_is_kept():
+    class Custom(base(kerata)):
+        def __init__(self):
+            super().__init__()
+            self.seen = self.add_weight((), "zeros", trainable=False, name="seen")
+
+        def train_step(self, state, data):
+            self.seen.assign_add(1.0)
+            return super().train_step(state, data)
+
+    model = Custom()
+    model.compile("sgd", "mse")
+    model.fit(X, Y, batch_size=5, epochs=3, verbose=0)
+    # `super().train_step` gives the value back that it got, so what was assigned counts.
+    assert float(model.seen) == 6
+
+
+def test_a_step_in_the_form_of_tensorflow_is_refused():
+    class Custom(base(kerata)):
+        def train_step(self, data):
+            return {}
+
+    model = Custom()
+    model.compile("sgd", "mse")
+    with pytest.raises(NotImplementedError, match=r"form that Keras 3 has on JAX.*Define train_step\(self, state, data\)"):
+        model.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("logs", [None, 3.0])
+def test_logs_that_are_no_dict(logs):
+    class Custom(base(kerata)):
+        def train_step(self, state, data):
+            return logs, state
+
+    model = Custom()
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="logs must be a dict"):
+        model.fit(X, Y, verbose=0)
+
+
+def test_own_training_is_evaluated_with_the_loss_of_compile():
+    class Custom(base(kerata)):
+        def train_step(self, state, data):
+            return {"done": 1.0}, state
+
+    model = Custom()
+    model.compile("sgd", "mse", metrics=["mae"])
+    history = model.fit(X, Y, verbose=0, validation_data=(X, Y)).history
+    assert set(history) == {"done", "val_loss", "val_mae"}
+    expected = np.mean((np.sum(X, 1, keepdims=True) - Y) ** 2)
+    assert model.evaluate(X, Y, verbose=0)[0] == pytest.approx(expected, rel=1e-5)
+
+
+# No loss
+
+
+def test_fit_without_a_loss_is_refused():
+    model = base(kerata)()
+    model.compile("sgd")
+    with pytest.raises(ValueError, match=r"fit: there is no loss to train on.*Give compile\(loss=...\)"):
+        model.fit(X, Y, verbose=0)
+    with pytest.raises(ValueError, match="there is no loss to train on"):
+        model.train_on_batch(X, Y)
+    model.compile("sgd", metrics=["mae"])
+    assert model.evaluate(X, Y, verbose=0)[0] == 0
+
+
+def test_a_loss_that_a_layer_adds_is_enough():
+    class Penalty(kerata.layers.Layer):
+        def call(self, x):
+            self.add_loss(kerata.ops.sum(x**2))
+            return x
+
+    model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1), Penalty()])
+    model.compile("sgd")
+    losses = model.fit(X, epochs=3, verbose=0).history["loss"]
+    assert losses[2] < losses[0]
+
+
+def test_several_measures_as_a_list_come_in_the_order_of_keras():
+    def values(library):
+        i = library.Input((3,))
+        model = library.Model(i, [library.layers.Dense(1, kernel_initializer="ones", name=name)(i) for name in ("q", "p")])
+        model.compile("sgd", "mse", metrics=[["mae"], ["mape"]])
+        return model.evaluate(X, [Y, 3 * Y], verbose=0)
+
+    np.testing.assert_allclose(values(kerata), values(keras), rtol=1e-4)
