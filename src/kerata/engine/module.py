@@ -6,7 +6,7 @@ Nothing is registered and no container is wrapped: an attribute, a list, a tuple
 import functools
 import inspect
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kerata.base import registry
@@ -27,6 +27,26 @@ def auto_name(base: str) -> str:
 def forget_names() -> None:
     """Starts counting names anew, as `clear_session` does."""
     _counts.clear()
+
+
+class shown:
+    """A property that gives way to an attribute of its name, where a user's class sets one.
+
+    >>> class Box:
+    ...     size = shown(lambda self: 3)
+    >>> box = Box()
+    >>> box.size
+    3
+    >>> box.size = 4
+    >>> box.size
+    4
+    """
+
+    def __init__(self, get: Callable[[Any], Any]):
+        self.get, self.__doc__ = get, get.__doc__
+
+    def __get__(self, obj: Any, cls: type | None = None) -> Any:
+        return self if obj is None else self.get(obj)
 
 
 def _remember_arguments(init: Any) -> Any:

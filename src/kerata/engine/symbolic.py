@@ -16,7 +16,7 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.base.limits import CALL, take_work
 from kerata.engine.module import Module, auto_name
-from kerata.engine.scope import Scope
+from kerata.engine.scope import Scope, note, noted
 from kerata.engine.variable import Variable, standardize_dtype
 
 # Unknown dimensions are tried with two sizes: what differs in the result is unknown too. Far apart, so that halving an
@@ -140,35 +140,45 @@ def has_symbolic(tree: Any) -> bool:
 
 
 def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Symbolic outputs of a function of symbolic tensors, by tracing it on shapes alone."""
+    """Symbolic outputs of a function of symbolic tensors, by tracing it on shapes alone; with masks, where it notes some."""
     unknown = any(None in t.shape for t in symbolic_leaves((args, kwargs)))
     first = _trace(function, args, kwargs, TRIALS[0])
-    if not unknown:
-        return jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), first)
-    second = _trace(function, args, kwargs, TRIALS[1])
+    second = _trace(function, args, kwargs, TRIALS[1]) if unknown else first
 
     def merge(a: Any, b: Any) -> SymbolicTensor:
         return SymbolicTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
 
-    return jax.tree.map(merge, first, second)
+    outputs, masks = jax.tree.map(merge, first, second)
+    for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
+        if mask is not None:
+            note(output, "mask", mask)
+    return outputs
 
 
 def _trace(function: Callable[..., Any], args: tuple, kwargs: dict, trial: int) -> Any:
+    """(outputs, a mask or `None` for each of them) as shapes, where unknown sizes are `trial`."""
     leaves, treedef = jax.tree.flatten((args, kwargs))
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)]
-    shapes = [
-        jax.ShapeDtypeStruct([trial if d is None else d for d in leaves[i].shape], leaves[i].dtype) for i in places
-    ]
 
-    def run(values: list[Any]) -> Any:
+    def spec(tensor: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct([trial if d is None else d for d in tensor.shape], tensor.dtype)
+
+    masks = [noted(leaves[place], "mask") for place in places]
+
+    def run(values: list[Any], masks: list[Any]) -> Any:
         filled = list(leaves)
         for place, value in zip(places, values, strict=True):
             filled[place] = value
         full_args, full_kwargs = jax.tree.unflatten(treedef, filled)
         with Scope(key=jnp.zeros((2,), jnp.uint32)):
-            return jax.tree.map(_as_array, function(*full_args, **full_kwargs))
+            for value, mask in zip(values, masks, strict=True):
+                if mask is not None:
+                    note(value, "mask", mask)
+            found = jax.tree.map(_as_array, function(*full_args, **full_kwargs))
+            return found, [noted(leaf, "mask") for leaf in jax.tree.leaves(found)]
 
-    return jax.eval_shape(run, shapes)
+    shapes = [spec(leaves[place]) for place in places]
+    return jax.eval_shape(run, shapes, [None if mask is None else spec(mask) for mask in masks])
 
 
 def _as_array(value: Any) -> Any:

@@ -75,6 +75,10 @@ class Embedding(Layer):
             inputs = inputs.astype("int32")
         return jnp.take(self.embeddings.value, inputs, axis=0).astype(self.compute_dtype)
 
+    @property
+    def makes_mask(self) -> bool:  # type: ignore[override]
+        return self.mask_zero
+
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return jnp.not_equal(inputs, 0) if self.mask_zero else None
 

@@ -53,6 +53,8 @@ class Layer(WeightHolder):
     # Whether one sample's output may depend on the others of its batch. Layers that say no are trained on a last,
     # smaller batch without a program of its own. A user's layer may, so it does. "training": not in inference.
     mixes_samples: Any = True
+    # Whether the output has a mask where the input has none.
+    makes_mask: bool = False
 
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
         input_shape = kwargs.pop("input_shape", None)
@@ -187,8 +189,23 @@ class Layer(WeightHolder):
         with name_scope(self.name):
             self._maybe_build(args, kwargs)
         outputs = self.compute_output_spec(*args, **kwargs)
+        self._note_symbolic_masks(first, outputs)
         Node(self, args, kwargs, outputs)
         return outputs
+
+    def _note_symbolic_masks(self, first: Any, outputs: Any) -> None:
+        """Notes the shapes of masks on symbolic outputs, where tracing has not, so that layers above know of them."""
+        leaves, mask = jax.tree.leaves(outputs), _noted_masks(first)
+        is_default = type(self).compute_mask is Layer.compute_mask
+        if mask is None and (is_default or (registry.home_of(type(self)) is not None and not self.makes_mask)):
+            return
+        if (is_default and not self.supports_masking) or any(noted(leaf, "mask") is not None for leaf in leaves):
+            return
+        found = mask if is_default else infer(self.compute_mask, first, mask)
+        masks = found if isinstance(found, (list, tuple)) else [found] * len(leaves)
+        for leaf, one in zip(leaves, masks, strict=False):
+            if one is not None:
+                note(leaf, "mask", one)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic outputs of symbolic inputs: from `compute_output_shape` if there is one, else by tracing `call`."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerata import constraints, initializers, regularizers
 from kerata.base.checks import message
-from kerata.engine.module import Module, parts
+from kerata.engine.module import Module, parts, shown
 from kerata.engine.policy import DTypePolicy, standardize_policy
 from kerata.engine.random import SeedGenerator
 from kerata.engine.variable import Variable, assign_all, standardize_dtype
@@ -66,7 +66,7 @@ class WeightHolder(Module):
         own = [part for _, part in parts(self) if isinstance(part, Variable)]
         return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
 
-    @property
+    @shown
     def layers(self) -> list[Any]:
         """The layers that this one holds itself."""
         return list(self._sublayers())

@@ -8,8 +8,9 @@ import jax
 from kerata.base.checks import did_you_mean, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object
-from kerata.engine.module import auto_name
-from kerata.engine.symbolic import SymbolicTensor, has_symbolic
+from kerata.engine.module import auto_name, shown
+from kerata.engine.scope import note, noted
+from kerata.engine.symbolic import SymbolicTensor, flatten, has_symbolic
 from kerata.layers.layer import Layer
 from kerata.models.graph import Graph
 from kerata.models.graph_config import graph_config, graph_of_config
@@ -60,12 +61,12 @@ class Model(Saveable, Tries, Trainer, Layer):
 
     # The graph
 
-    @property
+    @shown
     def inputs(self) -> list[SymbolicTensor]:
         """The symbolic inputs of a model made from a graph."""
         return self._need_graph("inputs").inputs
 
-    @property
+    @shown
     def outputs(self) -> list[SymbolicTensor]:
         """The symbolic outputs of a model made from a graph."""
         return self._need_graph("outputs").outputs
@@ -78,21 +79,21 @@ class Model(Saveable, Tries, Trainer, Layer):
     def output(self) -> Any:
         return self._need_graph("output").outputs_tree
 
-    @property
+    @shown
     def input_shape(self) -> Any:
         """Shapes of the inputs, the batch first."""
         return jax.tree.map(lambda t: t.shape, self.input)
 
-    @property
+    @shown
     def output_shape(self) -> Any:
         """Shapes of the outputs, the batch first."""
         return jax.tree.map(lambda t: t.shape, self.output)
 
-    @property
+    @shown
     def input_names(self) -> list[str]:
         return self._need_graph("input_names").input_names
 
-    @property
+    @shown
     def output_names(self) -> list[str]:
         return self._need_graph("output_names").output_names
 
@@ -103,9 +104,14 @@ class Model(Saveable, Tries, Trainer, Layer):
         return self._graph
 
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[Layer]:  # type: ignore[override]
         """The layers that the model holds itself."""
         return list(self._sublayers())
+
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError(message(self, "`layers` lists the layers of a model, and cannot be set",
+                                     fix="Keep them under another name, e.g. self.blocks = [...]"))
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place."""
@@ -131,8 +137,9 @@ class Model(Saveable, Tries, Trainer, Layer):
         """Symbolic outputs; a graph called on its own shapes knows them already."""
         if self._graph is not None and args:
             given = self._graph.match_inputs(args[0], self)
-            if all(g.shape == t.shape for g, t in zip(given, self._graph.inputs, strict=True) if g is not None):
-                return jax.tree.map(lambda t: SymbolicTensor(t.shape, t.dtype), self._graph.outputs_tree)
+            known = all(g.shape == t.shape for g, t in zip(given, self._graph.inputs, strict=True) if g is not None)
+            if known and all(noted(leaf, "mask") is None for leaf in flatten(args[0])):
+                return jax.tree.map(_twin, self._graph.outputs_tree)
         return super().compute_output_spec(*args, **kwargs)
 
     def build(self, input_shape: Any = None) -> None:
@@ -186,6 +193,14 @@ class Model(Saveable, Tries, Trainer, Layer):
 @builtin("models")
 class Functional(Model):
     """What `Model(inputs, outputs)` makes: a model that is a graph of layers."""
+
+
+def _twin(tensor: SymbolicTensor) -> SymbolicTensor:
+    """A fresh tensor like one of the graph's, with its mask."""
+    twin = SymbolicTensor(tensor.shape, tensor.dtype)
+    if (mask := noted(tensor, "mask")) is not None:
+        note(twin, "mask", mask)
+    return twin
 
 
 def _symbolic_inputs(shape: Any) -> Any:

@@ -134,7 +134,7 @@ class Sequential(Model):
             raise ValueError(message(self, "the model has no layers yet", fix="Add one with model.add(...)"))
         return self._graph.outputs_tree
 
-    @property
+    @Model.layers.getter
     def layers(self) -> list[Layer]:
         """The layers, without the input."""
         return list(self._layers)

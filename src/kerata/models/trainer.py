@@ -74,7 +74,7 @@ class Trainer(Steps):
         """
         fresh = optimizers.get(optimizer)
         # Names that are wrong are found now, not at the end of the first epoch, and change nothing.
-        names = self.output_names if self._graph is not None else None
+        names = self._graph.output_names if self._graph is not None else None
         objective, measures = CompiledLoss(loss, loss_weights, names), CompiledMetrics(metrics, weighted_metrics, names)
         if self._graph is not None:
             objective.check_outputs(self._graph.outputs_tree)
@@ -97,7 +97,7 @@ class Trainer(Steps):
     def _renew_objective(self) -> None:
         """Losses and metrics that know nothing of the data, as `compile` made them."""
         arguments = self._check_compiled("fit")
-        names = self.output_names if self._graph is not None else None
+        names = self._graph.output_names if self._graph is not None else None
         self._objective = CompiledLoss(arguments["loss"], arguments["loss_weights"], names)
         self._measures = CompiledMetrics(arguments["metrics"], arguments["weighted_metrics"], names)
         self._trackers = [Mean(name="loss")]
