@@ -13,6 +13,7 @@ from keras.src.trainers.compile_utils import CompileLoss, CompileMetrics
 
 from kerata import losses, metrics
 from kerata.engine.module import modules_of
+from kerata.engine.rows import why_rows_matter
 from kerata.engine.scope import Scope, note
 from kerata.engine.structure import structure_of
 from kerata.models.objectives import CompiledLoss, CompiledMetrics, check_targets
@@ -126,7 +127,7 @@ def test_dict_of_outputs_whose_keys_are_other_layers_names():
 
 def test_no_loss():
     total, parts = CompiledLoss(None)(None, P[0])
-    assert float(total) == 0 and parts == {} and not CompiledLoss(None).needs_exact_batch
+    assert float(total) == 0 and parts == {} and CompiledLoss(None).is_declared
 
 
 CROSS = [
@@ -231,6 +232,21 @@ class Rows(metrics.Metric):
         return self.rows.value
 
 
+def needs_whole_batch(function, metrics=()):
+    """Whether padded rows may have an influence on a function of (targets, predictions, weights, valid rows)."""
+    variables = [variable for metric in metrics for variable in metric.variables]
+
+    def call(values, y, p, valid):
+        with Scope(variables, values, valid=valid) as scope:
+            return {"fixed": (function(y, p, None, valid), scope.read(variables))}
+
+    def arguments(size):
+        rows = jax.ShapeDtypeStruct((size, 2), "float32")
+        return [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables], rows, rows, jax.ShapeDtypeStruct((size,), "float32")
+
+    return why_rows_matter(call, arguments, (["fixed"] * len(variables), "rows", "rows", "valid"), 8) is not None
+
+
 @pytest.mark.parametrize(("given", "name", "exact"), [
     ("mse", "mse", False),
     ("MeanSquaredError", "MeanSquaredError", False),
@@ -256,7 +272,7 @@ def test_kinds_of_metrics(given, name, exact):
     assert all(metric.variables for metric in measures.metrics)
     measures.update(y, p)
     assert list(measures.results()) == [name]
-    assert measures.needs_exact_batch == exact
+    assert (not measures.is_declared and needs_whole_batch(measures.update, measures.metrics)) == exact
     if isinstance(given, FunctionType | losses.MeanSquaredError):
         own = isinstance(given, FunctionType)
         theirs = given if own else keras.losses.MeanSquaredError(reduction=given.reduction)
@@ -289,7 +305,7 @@ class Whole(losses.Loss):
 def test_which_losses_can_leave_rows_out(loss, exact):
     objective = CompiledLoss(loss)
     objective.build(Y[0], jax.ShapeDtypeStruct((None, 2), "float32"))
-    assert objective.needs_exact_batch == exact
+    assert (not objective.is_declared and needs_whole_batch(objective)) == exact
 
 
 PADDED = {

@@ -12,6 +12,7 @@ import kerata
 from kerata import layers
 from kerata.base.registry import names
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.rows import why_rows_matter
 from kerata.engine.scope import Scope
 from kerata.engine.symbolic import SymbolicTensor
 
@@ -240,16 +241,25 @@ def test_mixed_precision(name, shapes, arguments, whole_numbers):
 
 
 @every_layer
-def test_samples_are_independent(name, shapes, arguments, whole_numbers):
-    """A layer that says that it does not mix samples gives the first sample the same output, whatever the second is."""
+@pytest.mark.parametrize("training", [False, True])
+def test_what_a_layer_declares_of_rows_is_proved(name, shapes, arguments, whole_numbers, training):
+    """Rows that only fill a batch up change nothing: not the other rows, not what the layer keeps, not the losses it adds."""
     layer, values = make(name, shapes, arguments, whole_numbers)
-    if layer.mixes_samples:
-        assert name == "BatchNormalization"
-        return
-    call = jax.jit(pure(layer))
-    other = jax.tree.map(lambda a: np.concatenate([a[:1], 6 - a[1:]]), values)
-    first, second = call(weights_of(layer), values), call(weights_of(layer), other)
-    assert_close(jax.tree.map(lambda a: a[:1], first), jax.tree.map(lambda a: a[:1], second))
+    assert layer.mixes_samples is False
+
+    def call(weights, key, values, valid):
+        with Scope(layer.variables, weights, key=key, valid=valid) as scope:
+            outputs = layer(*values, training=training)
+            return {"rows": outputs, "fixed": (scope.read(layer.variables), scope.losses)}
+
+    def arguments_for(size):
+        rows = jax.tree.map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), values)
+        weights = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in layer.variables]
+        return weights, jax.ShapeDtypeStruct((2,), "uint32"), rows, jax.ShapeDtypeStruct((size,), "float32")
+
+    weights, _, rows, _ = arguments_for(8)
+    roles = ([*["fixed"] * len(weights)], "fixed", jax.tree.map(lambda _: "rows", rows), "valid")
+    assert why_rows_matter(call, arguments_for, roles, 8) is None
 
 
 RATES = [

@@ -9,6 +9,7 @@ import threading
 import weakref
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 try:
@@ -27,12 +28,14 @@ class Scope:
         values: one array for each of them.
         hypers: `(id of owner, name) -> value` of hyperparameters; those not named keep their own number.
         key: the key of this step's random draws, uint32 of shape (2,); `None` outside of training programs.
+        valid: float of shape (batch,), 0 in rows that only fill the batch up; `None` where there are none.
     """
 
-    def __init__(self, variables=(), values=(), hypers=None, key=None):
+    def __init__(self, variables=(), values=(), hypers=None, key=None, valid=None):
         self.values: dict[int, Any] = {id(variable): value for variable, value in zip(variables, values, strict=True)}
         self.hypers: dict[tuple[int, str], Any] = hypers or {}
         self.key = key
+        self.valid = valid
         self.draws = 0
         # Numbers of keys taken from generators' states that the scope carries, by the id of the state.
         self.taken: dict[int, int] = {}
@@ -73,6 +76,19 @@ def current_scope() -> Scope | None:
     """The innermost scope, or `None` outside of programs."""
     scopes = getattr(_local, "scopes", None)
     return scopes[-1] if scopes else None
+
+
+def valid_rows(rows: int) -> Any:
+    """Which rows of a batch are there: float of shape (rows,), 1 or 0; `None` where all are.
+
+    A layer that looks at several samples at once asks it, and leaves the others out. `rows` may be a multiple of the batch size,
+    with some rows a sample.
+    """
+    scope = current_scope()
+    if scope is None or scope.valid is None or rows % scope.valid.shape[0]:
+        return None
+    times = rows // scope.valid.shape[0]
+    return scope.valid if times == 1 else jnp.reshape(jnp.broadcast_to(scope.valid[:, None], (scope.valid.shape[0], times)), rows)
 
 
 def in_scope() -> bool:

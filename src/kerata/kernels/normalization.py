@@ -8,7 +8,7 @@ from kerata.kernels.compiler import prefers_fast_form
 
 
 def batch_normalization(
-    x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: float | jax.Array = 1e-3
+    x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: float | jax.Array = 1e-3, valid: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, the moments taken over all axes but the last.
 
@@ -19,6 +19,7 @@ def batch_normalization(
         x: (..., features).
         gamma, beta: (features,).
         epsilon: added to the variance.
+        valid: (rows,), 1 or 0: rows of x with a 0 do not count in the moments. All count by default.
 
     Shapes: returns y (..., features), mean (features,), variance (features,). The moments, and all that is
         computed on the way, are at least float32.
@@ -28,8 +29,12 @@ def batch_normalization(
     >>> y.ravel(), mean, variance
     (Array([-1., 1.], dtype=float32), Array([2.], dtype=float32), Array([1.], dtype=float32))
     """
+    epsilon = jnp.asarray(epsilon, jnp.promote_types(x.dtype, jnp.float32))
+    if valid is not None:
+        normalize = normalize_by_rows if prefers_fast_form() else plain_normalization_by_rows
+        return normalize(x, gamma, beta, epsilon, valid.astype(epsilon.dtype))
     normalize = normalize_by_batch if prefers_fast_form() else plain_batch_normalization
-    return normalize(x, gamma, beta, jnp.asarray(epsilon, jnp.promote_types(x.dtype, jnp.float32)))
+    return normalize(x, gamma, beta, epsilon)
 
 
 def plain_batch_normalization(
@@ -75,3 +80,57 @@ def normalize_backward(kept: tuple, gradients: tuple) -> tuple:
 
 
 normalize_by_batch.defvjp(normalize_forward, normalize_backward)
+
+
+def plain_normalization_by_rows(
+    x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: jax.Array, valid: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The formula with moments of the valid rows alone, differentiated by JAX."""
+    count = jnp.maximum(jnp.sum(valid), 1) * (x.size // (x.shape[0] * x.shape[-1]))
+    wide = x.astype(epsilon.dtype)
+    mean = sum_of_rows(wide, valid) / count
+    variance = sum_of_rows(jnp.square(wide - mean), valid) / count
+    scale = gamma * lax.rsqrt(variance + epsilon)
+    return (wide * scale + (beta - mean * scale)).astype(x.dtype), mean, variance
+
+
+def sum_of_rows(x: jax.Array, valid: jax.Array) -> jax.Array:
+    """(features,): the sum of x (rows, ..., features) over valid rows and the axes between. A factor a row is applied last, when
+    there is one number for each row and feature."""
+    return valid @ jnp.sum(x, tuple(range(1, x.ndim - 1)))
+
+
+normalize_by_rows = jax.custom_vjp(plain_normalization_by_rows)
+
+
+def by_rows_forward(x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: jax.Array, valid: jax.Array) -> tuple:
+    y, mean, variance = normalize_by_rows(x, gamma, beta, epsilon, valid)
+    return (y, mean, variance), (x, gamma, beta, mean, variance, epsilon, valid)
+
+
+def by_rows_backward(kept: tuple, gradients: tuple) -> tuple:
+    x, gamma, beta, mean, variance, epsilon, valid = kept
+    dy, dmean, dvariance = gradients
+    axes = tuple(range(x.ndim - 1))
+    count = jnp.maximum(jnp.sum(valid), 1) * (x.size // (x.shape[0] * x.shape[-1]))
+    rate = lax.rsqrt(variance + epsilon)  # (features,)
+    dy = dy.astype(mean.dtype)
+    centred = x.astype(mean.dtype) - mean
+    sum_dy = jnp.sum(dy, axes)
+    sum_dy_centred = jnp.sum(dy * centred, axes)
+    by_variance = dvariance - 0.5 * gamma * rate**3 * sum_dy_centred
+    by_mean = dmean - gamma * rate * sum_dy
+    # Only valid rows had a part in the moments: (rows, 1, ..., features) where there are few such numbers, or a sweep more.
+    rows = jnp.reshape(valid, (-1, *[1] * (x.ndim - 1)))
+    dx = (gamma * rate) * dy + (rows * (2.0 / count * by_variance)) * centred + rows * (by_mean / count)
+    depsilon = jnp.sum(-0.5 * gamma * rate**3 * sum_dy_centred)
+    return (
+        dx.astype(x.dtype),
+        (rate * sum_dy_centred).astype(gamma.dtype),
+        sum_dy.astype(beta.dtype),
+        depsilon.astype(epsilon.dtype),
+        jnp.zeros_like(valid),
+    )
+
+
+normalize_by_rows.defvjp(by_rows_forward, by_rows_backward)

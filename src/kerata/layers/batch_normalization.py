@@ -6,9 +6,11 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata import constraints, initializers, regularizers
+from kerata.base import config
 from kerata.base.checks import check_number, message
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.scope import valid_rows
 from kerata.kernels.normalization import batch_normalization
 from kerata.layers.layer import InputSpec, Layer
 
@@ -43,7 +45,8 @@ class BatchNormalization(Layer):
     """
 
     momentum = Hyperparameter(low=0.0, high=1.0)
-    mixes_samples = "training"
+    # In training it looks at the whole batch, without the rows that only fill it up.
+    mixes_samples = False
 
     def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
                  gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
@@ -100,6 +103,10 @@ class BatchNormalization(Layer):
         beta = jnp.zeros((features,)) if self.beta is None else self.beta.value
         last = self.axis in (-1, inputs.ndim - 1)
         x = inputs if last else jnp.moveaxis(inputs, self.axis, -1)
+        if mask is not None:
+            # It belongs to the axes of the inputs as they came.
+            mask = jnp.broadcast_to(jnp.asarray(mask, bool)[..., None], inputs.shape)
+            mask = mask if last else jnp.moveaxis(mask, self.axis, -1)
         if training and self.trainable:
             y, mean, variance = self._normalize_by_batch(x, gamma, beta, mask)
             keep = self.momentum
@@ -111,15 +118,18 @@ class BatchNormalization(Layer):
         return y.astype(self.compute_dtype)
 
     def _normalize_by_batch(self, x: Any, gamma: Any, beta: Any, mask: Any) -> tuple[Any, Any, Any]:
-        """Normalized by the batch's own moments, without masked steps: y (..., features), mean and variance (features,)."""
+        """Normalized by the batch's own moments, without what is masked: y (..., features), mean and variance
+        (features,). The mask has the shape of x."""
+        valid = valid_rows(x.shape[0])
         if mask is None:
-            return batch_normalization(x, gamma, beta, self.epsilon)
+            return batch_normalization(x, gamma, beta, self.epsilon, valid)
+        if valid is not None:
+            mask = mask & (jnp.reshape(valid, (-1, *[1] * (x.ndim - 1))) > 0)
         axes = tuple(range(x.ndim - 1))
-        weights = jnp.broadcast_to(mask[..., None], x.shape).astype(jnp.float32)
-        count = jnp.sum(weights, axes)
+        count = jnp.sum(mask, axes, dtype=jnp.float32) + config.epsilon()
         wide = x.astype(jnp.float32)
-        mean = jnp.sum(weights * wide, axes) / jnp.maximum(count, 1e-7)
-        variance = jnp.sum(weights * jnp.square(wide - mean), axes) / jnp.maximum(count, 1e-7)
+        mean = jnp.sum(jnp.where(mask, wide, 0), axes) / count
+        variance = jnp.sum(jnp.square(jnp.where(mask, wide - mean, 0)), axes) / count
         return normalize(x, mean, variance, gamma, beta, self.epsilon), mean, variance
 
     def compute_output_shape(self, input_shape):

@@ -16,7 +16,7 @@ from kerata.base.checks import describe_owner, did_you_mean, message
 from kerata.base.config import dtype_policy
 from kerata.engine.module import auto_name, parts
 from kerata.engine.policy import standardize_policy
-from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
+from kerata.engine.scope import Scope, current_scope, in_scope, note, noted, valid_rows
 from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
 from kerata.engine.variable import Variable, autocast, name_scope, open_name
 from kerata.layers.input_spec import InputSpec as InputSpec
@@ -50,9 +50,9 @@ class Layer(WeightHolder):
     """
 
     _untracked = frozenset({"inbound_nodes", "_built_shapes", "_losses", "_metrics_of_compile", "_seen"})
-    # Whether one sample's output may depend on the others of its batch. Layers that say no are trained on a last,
-    # smaller batch without a program of its own. A user's layer may, so it does. "training": not in inference.
-    mixes_samples: Any = True
+    # Whether one sample's output may depend on the others of its batch. A built-in layer that says no, or asks `valid_rows`
+    # which samples are there, needs no proof that a last, smaller batch may be filled up; see `engine.rows`.
+    mixes_samples: bool = True
     # Whether the output has a mask where the input has none.
     makes_mask: bool = False
 
@@ -256,11 +256,19 @@ class Layer(WeightHolder):
             _contexts().pop()
         if self.activity_regularizer is not None:
             for output in jax.tree.leaves(outputs):
-                penalty = self.activity_regularizer(output)
-                # The mean over samples, so that its strength does not depend on the batch size.
-                self.add_loss(penalty / output.shape[0] if output.ndim and output.shape[0] else penalty)
+                self.add_loss(self._penalize(output))
         self._note_masks(args, outputs, mask)
         return outputs
+
+    def _penalize(self, output: Any) -> Any:
+        """The penalty on an output, as the mean over samples, so that its strength does not depend on the batch size."""
+        if not output.ndim or not output.shape[0]:
+            return self.activity_regularizer(output)
+        samples, valid = output.shape[0], valid_rows(output.shape[0])
+        if valid is not None:
+            output = jnp.where(jnp.reshape(valid, (-1, *[1] * (output.ndim - 1))) > 0, output, 0)
+            samples = jnp.maximum(jnp.sum(valid), 1)
+        return self.activity_regularizer(output) / samples
 
     def _resolve_training(self, names: Parameters, args: tuple, kwargs: dict[str, Any]) -> Any:
         """What the caller says, else what the layer around says, else the default of `call`, else inference."""
@@ -369,7 +377,8 @@ class Layer(WeightHolder):
                                      f"{len(frozen)} non-trainable values",
                                      {"given": (len(trainable_variables), len(non_trainable_variables))}))
         outer = current_scope()
-        scope = Scope(variables, values, outer.hypers if outer else None, outer.key if outer else None)
+        inherited = (outer.hypers, outer.key, outer.valid) if outer else ()
+        scope = Scope(variables, values, *inherited)
         scope.draws = outer.draws if outer else 0
         with scope:
             outputs = self(*args, **kwargs)

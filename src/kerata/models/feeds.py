@@ -14,8 +14,12 @@ from kerata.data.sources import Batches
 from kerata.engine.random import epoch_orders
 from kerata.models import exits
 
-# Small data is padded to a few sizes, so that the folds of a cross-validation run the same program.
+# Room for data comes in a few sizes, so that any number of samples runs the same few programs. Memory that is never written costs
+# nothing on a CPU; elsewhere it is sent to the device.
+LEAST_BYTES = 8 * 2**20
+LEAST_ROWS = 2**14
 PADDED_BYTES = 64 * 2**20
+MOST_BYTES = 2**30
 # A chunk of stacked batches: enough to hide a call's cost, little enough to come soon.
 CHUNK_BYTES = 32 * 2**20
 CHUNK_BATCHES = 32
@@ -55,6 +59,21 @@ def bucket(size: int, multiple: int) -> int:
     return -(-size // grain) * grain if grain == multiple else -(-(-(-size // grain) * grain) // multiple) * multiple
 
 
+def room_for(rows: int, sample_bytes: int) -> int:
+    """Rows of memory for a number of samples: one size up to 8 MiB, then four times as much each time, then eighths of a power of two.
+
+    >>> [room_for(rows, 140) for rows in (20, 351, 16384, 16385, 100_000)]
+    [16384, 16384, 16384, 65536, 262144]
+    """
+    room = min(LEAST_ROWS, 1 << max(0, (LEAST_BYTES // max(sample_bytes, 1)).bit_length() - 1))
+    while room < rows and 4 * room * sample_bytes <= PADDED_BYTES:
+        room *= 4
+    if room >= rows or rows * sample_bytes > MOST_BYTES:
+        return max(room, rows)
+    grain = 2 ** max(0, rows.bit_length() - 4)
+    return -(-rows // grain) * grain
+
+
 class DeviceFeed:
     """Samples that are put on the device once, and gathered there batch by batch.
 
@@ -67,14 +86,13 @@ class DeviceFeed:
 
     def __init__(self, samples: Samples, batch_size: int, masked: bool, shuffled: bool):
         self.size, self.masked, self.shuffled = samples.size, masked, shuffled
-        self.batch_size = min(batch_size, self.size) if not masked else batch_size
-        capacity = -(-self.size // self.batch_size) * self.batch_size
-        if samples.nbytes <= PADDED_BYTES:
-            capacity = bucket(self.size, self.batch_size)
-        self.capacity = capacity
-        rows = capacity if not shuffled or samples.nbytes <= PADDED_BYTES else self.size
-        self.data = jax.device_put(jax.tree.map(lambda a: pad_rows(a, rows), samples.tree))
-        self.slots = max(1, min(MOST_EPOCHS, ORDER_NUMBERS // capacity))
+        # A batch that is larger than the data is filled up no further than to one of a few sizes.
+        self.batch_size = min(batch_size, 1 << (self.size - 1).bit_length() if masked else self.size)
+        self.filled = self.steps * self.batch_size
+        self.capacity = room_for(self.filled, samples.nbytes // self.size)
+        written = self.size if shuffled else self.filled
+        self.data = jax.device_put(jax.tree.map(lambda a: pad_rows(a, self.capacity, written), samples.tree))
+        self.slots = max(1, min(MOST_EPOCHS, ORDER_NUMBERS // self.capacity))
         self.first: int | None = None
         self.feed: dict[str, Any] = {}
 
@@ -100,9 +118,11 @@ class DeviceFeed:
     def _make_feed(self, seed: int, epoch: int, last: int) -> dict[str, Any]:
         if not self.shuffled:
             return {"data": self.data}
-        orders = np.zeros((self.slots, self.capacity), np.int32)
+        orders = empty(self.slots, np.empty((0, self.capacity), np.int32))
         ahead = min(self.slots, last - epoch)
         orders[:ahead, : self.size] = epoch_orders(seed, range(epoch, epoch + ahead), self.size)
+        # What fills the last batch up are copies of one of its own samples: as harmless as that, whatever a layer makes of it.
+        orders[:ahead, self.size : self.filled] = orders[:ahead, self.size - 1 : self.size]
         return {"data": self.data, "order": jax.device_put(orders)}
 
     @property
@@ -111,16 +131,27 @@ class DeviceFeed:
         return self.masked or self.size % self.batch_size == 0
 
 
-def pad_rows(array: Any, rows: int) -> Any:
-    """The array with rows of zeros added; where it is large, in memory that a CPU's programs read as it is."""
-    missing = rows - array.shape[0]
+def pad_rows(array: Any, rows: int, written: int | None = None) -> Any:
+    """The array with copies of its last row added; where it is large, in memory that a CPU's programs read as it is.
+
+    Args:
+        array: at least one row.
+        rows: rows of the result.
+        written: how many of them are written; what stands in the others is not defined. All by default.
+
+    >>> pad_rows(np.array([[1], [2]]), 4).ravel()
+    array([1, 2, 2, 2])
+    """
+    size = array.shape[0]
     if isinstance(array, jax.Array):
-        return array if missing <= 0 else jnp.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
-    if missing <= 0 and (array.nbytes < COPIED_BYTES or array.ctypes.data % ALIGNMENT == 0):
+        if not all(device.platform == "cpu" for device in array.devices()):
+            return array if rows <= size else jnp.pad(array, [(0, rows - size)] + [(0, 0)] * (array.ndim - 1), mode="edge")
+        array = np.asarray(array)
+    if rows <= size and (array.nbytes < COPIED_BYTES or array.ctypes.data % ALIGNMENT == 0):
         return array
-    padded = empty(max(rows, array.shape[0]), array)
-    padded[: array.shape[0]] = array
-    padded[array.shape[0] :] = 0
+    padded = empty(max(rows, size), array)
+    padded[:size] = array
+    padded[size : rows if written is None else written] = array[-1:]
     return padded
 
 
@@ -210,8 +241,7 @@ class StreamFeed:
                 break
             taken += 1
             size = jax.tree.leaves(batch)[0].shape[0]
-            if self.usual is None:
-                self.usual = size
+            self.usual = max(size, self.usual or 0)
             found = jax.tree.structure(batch), [(a.shape, a.dtype) for a in jax.tree.leaves(batch)]
             if group and (found != shape or len(group) >= self._room(group[0])):
                 yield self._chunk(group)
@@ -227,8 +257,7 @@ class StreamFeed:
         if not self.stacking:
             return 1
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
-        room = max(1, min(CHUNK_BATCHES, CHUNK_BYTES // max(size, 1)))
-        return room if self.steps is None else min(room, max(self.steps, 1))
+        return max(1, min(CHUNK_BATCHES, CHUNK_BYTES // max(size, 1)))
 
     def _chunk(self, group: list[Any]) -> Chunk:
         size = jax.tree.leaves(group[0])[0].shape[0]
@@ -238,15 +267,17 @@ class StreamFeed:
             group = [jax.tree.map(lambda a: pad_rows(a, usual), group[0])]
             samples, size = size, usual
         room = self._room(group[0])
-        # Always the same number of slots, so that the same program runs whatever the number of batches in the chunk.
-        group = group + [group[-1]] * (room - count)
-        data = jax.tree.map(_stack, *group)
+        # Always room for the same number of batches, so that the same program runs however many there are.
+        data = jax.tree.map(lambda *leaves: _stack(room, leaves), *group)
         return Chunk({"data": jax.device_put(data)}, "stacked", size, 0, count, samples, masked)
 
 
-def _stack(*leaves: Any) -> np.ndarray:
+def _stack(room: int, leaves: Any) -> np.ndarray:
+    """Arrays one behind the other in memory for `room` of them; what stands in the rest is not defined."""
     arrays = [np.asarray(leaf) for leaf in leaves]
-    return np.stack(arrays, out=empty(len(arrays), arrays[0][None]))
+    stacked = empty(room, arrays[0][None])
+    np.stack(arrays, out=stacked[: len(arrays)])
+    return stacked
 
 
 def first_batch(source: Samples | Batches, batch_size: int) -> tuple[Any, Any]:

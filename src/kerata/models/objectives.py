@@ -45,7 +45,7 @@ class Term(Module):
 
     def __init__(self, loss: Loss, weight: Any, place: int, name: str):
         self.loss, self.weight, self.place, self.name = loss, weight, place, name
-        self.samplewise = True
+        self.is_declared = False
 
 
 class CompiledLoss(Module):
@@ -100,7 +100,7 @@ class CompiledLoss(Module):
             weight = None if weights[place] is MISSING else weights[place]
             loss_object = make_loss(found[place], targets[place], predictions[place])
             term = Term(loss_object, weight, place, outputs.names[place])
-            term.samplewise = is_samplewise(loss_object, targets[place], predictions[place])
+            term.is_declared = declares_rows(loss_object, predictions[place])
             terms.append(term)
         self.terms, self.built = terms, True
 
@@ -115,9 +115,9 @@ class CompiledLoss(Module):
         return [term.name for term in self.terms] if len(self.terms) > 1 else []
 
     @property
-    def needs_exact_batch(self) -> bool:
-        """Whether padded rows of a batch cannot be left out of a loss."""
-        return not all(term.samplewise for term in self.terms)
+    def is_declared(self) -> bool:
+        """Whether it is known without a proof that padded rows of a batch are left out of all losses."""
+        return all(term.is_declared for term in self.terms)
 
     def targets(self, y_true: Any, y_pred: Any) -> list[Any]:
         """The target of each term."""
@@ -148,10 +148,10 @@ class CompiledLoss(Module):
             arguments = (target, predictions[term.place], weights[term.place])
             if valid is None:
                 value = term.loss(*arguments)
-            elif term.samplewise:
+            elif leaves_rows_out(term.loss):
                 value = term.loss.over_valid(*arguments, valid)
             else:
-                raise RuntimeError(message(term.loss, "this loss needs a batch without padded rows"))
+                raise NeedsWholeBatch(message(term.loss, "this loss needs a batch without padded rows"))
             value = jnp.asarray(value, "float32")
             if value.ndim:
                 raise ValueError(message(term.loss, "a loss must give one number to be trained on",
@@ -173,7 +173,7 @@ class Measure(Module):
 
     def __init__(self, metric: measures.Metric, place: int, weighted: bool, name: str):
         self.metric, self.place, self.weighted, self.name = metric, place, weighted, name
-        self.samplewise = True
+        self.is_declared = False
 
 
 class CompiledMetrics(measures.Metric):
@@ -223,7 +223,7 @@ class CompiledMetrics(measures.Metric):
             prefix = "" if outputs.count == 1 else self._prefix(outputs, place)
             measure = Measure(metric, place, is_weighted, _free_name(prefix, metric.name, is_weighted, taken))
             build_metric(metric, target, prediction)
-            measure.samplewise = is_samplewise_metric(metric, target, prediction)
+            measure.is_declared = metric_declares_rows(metric, prediction)
             result.append(measure)
         self.measures, self.built = result, True
 
@@ -253,9 +253,9 @@ class CompiledMetrics(measures.Metric):
         return any(value is not None for value in self._compile_arguments[:2])
 
     @property
-    def needs_exact_batch(self) -> bool:
-        """Whether padded rows of a batch cannot be left out of a metric."""
-        return not all(measure.samplewise for measure in self.measures)
+    def is_declared(self) -> bool:
+        """Whether it is known without a proof that padded rows of a batch are left out of all metrics."""
+        return all(measure.is_declared for measure in self.measures)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes in one batch."""
@@ -272,8 +272,8 @@ class CompiledMetrics(measures.Metric):
         for measure in self.measures:
             target, weight = targets[measure.place], weights[measure.place] if measure.weighted else None
             if valid is not None:
-                if not measure.samplewise:
-                    raise RuntimeError(message(measure.metric, "this metric needs a batch without padded rows"))
+                if not takes_rows_by_weight(measure.metric):
+                    raise NeedsWholeBatch(message(measure.metric, "this metric needs a batch without padded rows"))
                 target = jnp.where(fit_rows(valid, target.ndim) > 0, target, target[:1])
                 weight = mark_padding(valid) if weight is None else multiply_weights(jnp.asarray(weight), valid)
             update_metric(measure.metric, target, predictions[measure.place], weight)
@@ -474,40 +474,40 @@ def _trial(function: Callable[..., Any], y_true: Any, y_pred: Any) -> Any:
         return None
 
 
-def gives_rows(function: Callable[..., Any], fn: Any, y_true: Any, y_pred: Any) -> bool:
-    """Whether a function of (y_true, y_pred) gives values for each sample that depend on that sample alone.
-
-    Args:
-        function: the function.
-        fn: what it is made of: for Kerata's own it is known.
-    """
-    if fn in MIXING:
-        return False
-    if registry.home_of(fn) is not None and len(y_pred.shape) > 1:
-        return True
-    return (_trial(function, y_true, y_pred) or ())[:1] == (TRIAL,)
+class NeedsWholeBatch(RuntimeError):
+    """A loss or metric cannot leave padded rows out."""
 
 
-def is_samplewise(loss: Loss, y_true: Any, y_pred: Any) -> bool:
-    """Whether a loss is a sum of samples' values, so that rows can be left out."""
+def leaves_rows_out(loss: Loss) -> bool:
+    """Whether a loss gives a value for each sample, from which padded ones are taken out."""
     own = type(loss)
-    if own.__call__ is not Loss.__call__ or own.over_valid is not Loss.over_valid or loss.mixes_samples:
+    return own.__call__ is Loss.__call__ and own.over_valid is Loss.over_valid
+
+
+def declares_rows(loss: Loss, y_pred: Any) -> bool:
+    """Whether a built-in loss is known to give each sample a value that depends on that sample alone."""
+    own = type(loss)
+    if not leaves_rows_out(loss) or not is_ours(own) or loss.mixes_samples or len(y_pred.shape) < 2:
         return False
-    return gives_rows(loss.call, None if own in AXES else getattr(loss, "fn", None), y_true, y_pred)
+    fn = getattr(loss, "fn", None)
+    return fn is None or own in AXES or (registry.home_of(fn) is not None and fn not in MIXING)
 
 
-def is_samplewise_metric(metric: measures.Metric, y_true: Any, y_pred: Any) -> bool:
-    """Whether rows with weight 0 have no influence on a metric."""
-    if metric.mixes_samples or not is_ours(_definer(type(metric), "update_state")):
+def takes_rows_by_weight(metric: measures.Metric) -> bool:
+    """Whether a metric counts rows of weight 0 as not there."""
+    return is_ours(_definer(type(metric), "update_state"))
+
+
+def metric_declares_rows(metric: measures.Metric, y_pred: Any) -> bool:
+    """Whether rows with weight 0 are known to have no influence on a built-in metric."""
+    if metric.mixes_samples or not is_ours(type(metric)):
         return False
     if not isinstance(metric, MeanMetricWrapper):
         return True
     fn = metric._fn
     if isinstance(fn, Loss):
-        return fn.reduction != "sum" and is_samplewise(fn, y_true, y_pred)
-    if is_ours(type(metric)) and type(metric) is not MeanMetricWrapper and len(y_pred.shape) > 1:
-        return True
-    return gives_rows(metric.values, fn, y_true, y_pred)
+        return fn.reduction != "sum" and declares_rows(fn, y_pred)
+    return len(y_pred.shape) > 1 and registry.home_of(fn) is not None and fn not in MIXING
 
 
 def _definer(cls: type, name: str) -> type:

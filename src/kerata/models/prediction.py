@@ -18,10 +18,13 @@ from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.models import exits
 from kerata.models.feeds import pad_rows
+from kerata.models.padding import why_prediction_is_exact
 from kerata.models.steps import check_form, overrides, pack
-from kerata.models.training import Hypers, mixes_samples
+from kerata.models.training import Hypers
 
 NOBODY = CallbackList()
+# Sizes of batches whose programs a model holds on to.
+MOST_PROGRAMS = 16
 
 
 def count_batches(source: Any, batch_size: int, steps: int | None) -> int | None:
@@ -50,7 +53,7 @@ class Predictor:
         self.variables = [*model.variables, global_seed_generator().state]
         self.hypers = Hypers(("", model))
         check_form(model, "predict_step")
-        self.masked = not mixes_samples(model, training=False) and not overrides(model, "predict_step")
+        self.padded = False if overrides(model, "predict_step") else None
         self.structure = structure_of(model)
 
     @exits.busily
@@ -114,21 +117,29 @@ class Predictor:
         if self.variables is None:
             self._start(x)
         rows = size
-        if self.masked:
-            # Few sizes, so few programs: powers of two up to the batch size.
-            rows = min(1 << (size - 1).bit_length(), max(batch_size, size))
-            if rows > size:
-                x = jax.tree.map(lambda a: pad_rows(a, rows), x)
+        # Few sizes, so few programs: powers of two up to the batch size.
+        wanted = min(1 << (size - 1).bit_length(), max(batch_size, size))
+        if wanted > size and self._may_pad(x, wanted):
+            rows = wanted
+            x = jax.tree.map(lambda a: pad_rows(a, rows), x)
         # Weights that come from the host are put on the device once, not at each call.
         values = [v.value if isinstance(v.peek(), np.ndarray) else v.peek() for v in self.variables or ()]
         args = (values, self.hypers.vector(), x)
         compiled = self._program(args, x)
-        outputs, updated = compiled(*args)
-        for place, value in updated.items():
+        results = compiled(*args)
+        outputs = results["rows"]
+        for place, value in results["fixed"].items():
             self.variables[place].place(value)  # type: ignore[index]
         if rows > size:
             outputs = jax.tree.map(lambda a: a[:size], outputs)
         return outputs
+
+    def _may_pad(self, x: Any, rows: int) -> bool:
+        """Whether rows that are not there have no influence on the others."""
+        if self.padded is None:
+            values, vector = [v.peek() for v in self.variables or ()], self.hypers.vector()
+            self.padded = why_prediction_is_exact(self.model, self._make(), values, vector, x, rows) is None
+        return self.padded
 
     def _program(self, args: tuple, x: Any) -> Any:
         leaves, treedef = jax.tree.flatten(x)
@@ -137,6 +148,8 @@ class Predictor:
         if found is None:
             found = program.obtain("predict", self.structure, self._make, args, weak=(1,))
             self.programs[key] = found
+            if len(self.programs) > MOST_PROGRAMS:
+                del self.programs[next(iter(self.programs))]
         return found
 
     def _make(self) -> Any:
@@ -150,7 +163,7 @@ class Predictor:
             after = scope.read(variables)
             # States that are kept from batch to batch, generators that gave keys.
             pairs = enumerate(zip(values, after, strict=True))
-            return outputs, {place: new for place, (old, new) in pairs if new is not old}
+            return {"rows": outputs, "fixed": {place: new for place, (old, new) in pairs if new is not old}}
 
         return predict
 

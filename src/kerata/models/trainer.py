@@ -29,11 +29,12 @@ from kerata.metrics import Mean
 from kerata.models.exits import busily
 from kerata.models.feeds import DeviceFeed, StreamFeed, first_batch
 from kerata.models.objectives import CompiledLoss, CompiledMetrics, check_targets
+from kerata.models.padding import why_step_is_exact
 from kerata.models.prediction import Predictor
 from kerata.models.runs import Run
 from kerata.models.steps import Steps, check_form, has_own_step, overrides
 from kerata.models.targets import check_indices, check_numbers
-from kerata.models.training import Plan, mixes_samples
+from kerata.models.training import Plan
 
 
 class Trainer(Steps):
@@ -209,15 +210,26 @@ class Trainer(Steps):
             self.optimizer.build(trainable)
         return found
 
-    def _exact(self, training: bool) -> bool:
-        """Whether the last, smaller batch needs a program of its own size."""
-        custom = has_own_step(self, training) or overrides(self, "compute_loss")
-        return (custom or mixes_samples(self, training) or self._needs_fixed_batch()  # type: ignore[arg-type]
-                or self._objective.needs_exact_batch or self._measures.needs_exact_batch)
+    def _exact(self, training: bool, batch: Any, batch_size: int) -> bool:
+        """Whether the last, smaller batch needs a program of its own size.
 
-    def _feed(self, source: Samples | Batches, batch_size: int, training: bool, shuffle: bool, steps: int | None,
+        Args:
+            training: whether weights are to be updated.
+            batch: some samples (x, y, sample_weight), for their shapes.
+            batch_size: samples a step.
+        """
+        if has_own_step(self, training) or overrides(self, "compute_loss") or self._needs_fixed_batch():
+            return True
+        plan, _, _ = self._plan(training)
+        shapes = jax.tree.structure(batch), *[(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(batch)]
+        key = ("exact", batch_size, *shapes)
+        if key not in plan.facts:
+            plan.facts[key] = why_step_is_exact(plan, batch, batch_size)
+        return plan.facts[key] is not None
+
+    def _feed(self, source: Samples | Batches, batch: Any, batch_size: int, training: bool, shuffle: bool, steps: int | None,
               stacking: bool, seed: int) -> DeviceFeed | StreamFeed:  # fmt: skip
-        masked = not self._exact(training)
+        masked = not self._exact(training, batch, batch_size)
         if isinstance(source, Samples):
             if steps is None or steps == -(-source.size // batch_size):
                 return DeviceFeed(source, batch_size, masked, shuffle)
@@ -280,7 +292,7 @@ class Trainer(Steps):
             source.order.seed = order_seed
         plan, structure, programs = self._plan(training=True)
         watched = given.needs_batches("train")
-        feed = self._feed(source, size, True, bool(shuffle), steps_per_epoch, not watched, order_seed)
+        feed = self._feed(source, batch, size, True, bool(shuffle), steps_per_epoch, not watched, order_seed)
         run = Run(plan, structure, feed, key, "train", programs)
         every = self._complete_callbacks(given, verbose, epochs, feed.steps)
         check_measures(every, plan.result_names(), validation is not None)
@@ -366,7 +378,7 @@ class Trainer(Steps):
         batch, source = first_batch(source, batch_size)
         self._prepare(batch, "evaluate", source)
         plan, structure, programs = self._plan(training=False)
-        feed = self._feed(source, batch_size, False, False, steps, not watched, 0)
+        feed = self._feed(source, batch, batch_size, False, False, steps, not watched, 0)
         return Run(plan, structure, feed, np.zeros(2, np.uint32), "test", programs)
 
     @busily
@@ -411,7 +423,7 @@ class Trainer(Steps):
         samples = self._one_batch(x, y, sample_weight, class_weight, "train_on_batch")
         self._prepare(samples.tree, "train_on_batch")
         plan, structure, programs = self._plan(training=True)
-        feed = DeviceFeed(samples, samples.size, not self._exact(True), False)
+        feed = DeviceFeed(samples, samples.size, not self._exact(True, samples.tree, samples.size), False)
         run = Run(plan, structure, feed, make_key(), "train", programs)
         logs = run.epoch(0, CallbackList(), 0)
         return logs if return_dict else self._flat_logs(logs)

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata.base import registry
 from kerata.base.checks import message
 from kerata.engine.hyper import hyperparameters_of
 from kerata.engine.module import Module, modules_of
@@ -16,7 +15,6 @@ from kerata.engine.scope import Scope
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.kernels.random import fold
-from kerata.layers.layer import Layer
 from kerata.metrics.metric import read_result
 from kerata.models.steps import flatten_logs, has_own_step, note_facts, overrides, pack, read_facts
 
@@ -131,19 +129,11 @@ class Plan:
         step, bad = state["counters"]
         table = self.hypers.table(hypers)
         key = fold(key, step)
+        kinds: list[Any] = []
 
         def objective(trainable: list[Any]) -> Any:
-            variables = [*self.trainable, *self.others, *self.slots, *self.metric_variables]
-            values = [*trainable, *state["others"], *state["slots"], *state["metrics"]]
-            scope = Scope(variables, values, table, key)
-            with scope:
-                y_pred = self.model(x, training=True)
-                total, parts = self._loss(scope, x, y, y_pred, weight, valid)
-                scaled = self.optimizer.scale_loss(total)
-                facts, kinds[:] = read_facts(y_pred)
-            return scaled, (total, y_pred, facts, parts, scope.read(self.others), scope.read(self.metric_variables))
-
-        kinds: list[Any] = []
+            total, (y_pred, (facts, kinds[:]), *rest) = self._forward(trainable, state, table, key, batch, valid)
+            return self.optimizer.scale_loss(total), (total, y_pred, facts, *rest)
 
         (_, aux), grads = jax.value_and_grad(objective, has_aux=True)(state["trainable"])
         loss, y_pred, facts, parts, others, metrics = aux
@@ -154,6 +144,27 @@ class Plan:
         bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), step, bad)
         return {"trainable": trainable, "others": others, "slots": slots, "metrics": metrics,
                 "counters": jnp.stack([step + 1, bad])}
+
+    def _forward(self, trainable: list[Any], state: dict[str, Any], table: Any, key: Any, batch: Any, valid: Any) -> Any:
+        """The loss of a batch in training, and (predictions, facts about them, losses by output, states of layers, measures)."""
+        x, y, weight = batch
+        variables = [*self.trainable, *self.others, *self.slots, *self.metric_variables]
+        values = [*trainable, *state["others"], *state["slots"], *state["metrics"]]
+        scope = Scope(variables, values, table, key, valid)
+        with scope:
+            y_pred = self.model(x, training=True)
+            total, parts = self._loss(scope, x, y, y_pred, weight, valid)
+            facts = read_facts(y_pred)
+        return total, (y_pred, facts, parts, scope.read(self.others), scope.read(self.metric_variables))
+
+    def look(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> Any:
+        """All that a step takes from a batch, before weights change: the loss, the states of layers, the measures."""
+        if not self.training:
+            return self.test_step(state, hypers, key, batch, valid)
+        x, y, weight = batch
+        table = self.hypers.table(hypers)
+        loss, (y_pred, facts, parts, others, metrics) = self._forward(state["trainable"], state, table, key, batch, valid)
+        return loss, others, self._measure(metrics, table, x, y, y_pred, facts, weight, valid, loss, parts)
 
     def _once_read(self, weights: list[Any], loss: Any) -> list[Any]:
         """The weights, of which those with a penalty change after the loss is there: XLA for CPU would copy them otherwise."""
@@ -221,9 +232,9 @@ class Plan:
         variables = [*self.trainable, *self.others, *self.metric_variables]
         values = [*trainable, *state["others"], *state["metrics"]]
         if seeds := state.get("seeds"):
-            scope = Scope([*variables, *self.seeds], [*values, *seeds], table)
+            scope = Scope([*variables, *self.seeds], [*values, *seeds], table, valid=valid)
         else:
-            scope = Scope(variables, values, table, key)
+            scope = Scope(variables, values, table, key, valid)
         with scope:
             y_pred = self.model(x, training=False)
             loss, parts = self._loss(scope, x, y, y_pred, weight, valid)
@@ -338,19 +349,3 @@ def own_arrays(variables: list[Variable]) -> list[Any]:
         if variable.exposed and not isinstance(arrays[index], np.ndarray):
             arrays[index] = jnp.copy(arrays[index])
     return arrays
-
-
-def mixes_samples(model: Layer, training: bool) -> bool:
-    """Whether one sample's result may depend on the others of its batch, as far as the layers say."""
-    for layer in model._flatten_layers():
-        if layer.activity_regularizer is not None:
-            return True
-        if layer.mixes_samples and not is_container(layer) and (training or layer.mixes_samples != "training"):
-            return True
-    return False
-
-
-def is_container(layer: Layer) -> bool:
-    """Built-in models mix samples only where their layers do; a user's own may do so in its `call`."""
-    home = registry.home_of(type(layer))
-    return home is not None and home[0] == "models"

@@ -62,6 +62,8 @@ class Crew:
                 rows = np.stack([every if self.who[i].rows is None else self.who[i].rows for i in some])  # type: ignore[misc]
                 orders = np.take_along_axis(rows[None], np.broadcast_to(orders, (epochs, *rows.shape)), 2)
             self.ahead[:, some, 0, :size] = orders
+            # What fills the last batch up are copies of its own samples.
+            self.ahead[:, some, 0, size:] = orders[..., -1:]
 
     def orders(self) -> np.ndarray:
         """The samples of each member's epoch in the order in which `fit` would take them: int32 (members, 1, capacity)."""
@@ -75,5 +77,5 @@ class Crew:
         orders = np.zeros((len(self.who), 1, self.group.held_capacity), np.int32)
         for member, order, size in zip(self.who, orders, sizes, strict=True):
             if member.held is not None:
-                order[0, :size] = member.held
+                order[0, :size], order[0, size:] = member.held, member.held[-1]
         return orders, sizes

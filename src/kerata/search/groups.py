@@ -126,7 +126,8 @@ class Group:
         self.size, self.batch_size = data.size, batch_size
         self.plan, self.structure, _ = model._plan(True)
         self.test_plan: Plan = model._plan(False)[0]
-        self.masked, self.held_masked = not model._exact(True), not model._exact(False)
+        self.masked = self._is_exact(True, batch_size)
+        self.held_masked = self._is_exact(False, batch_size) and self._is_exact(False, HELD_BATCH)
         self.train_names, self.test_names = self._names()
         owners = self.plan.hypers.owners
         self.optimizer_numbers = {name: i for i, (owner, name) in enumerate(owners) if owner is model.optimizer}
@@ -144,6 +145,12 @@ class Group:
         self.slots: dict[bool, int] = {}
         self.notes: dict[str, Any] = {}
         self.facts = program.facts_of(self.structure, "population")
+
+    def _is_exact(self, training: bool, batch_size: int) -> bool:
+        """Whether a batch may be padded, also where samples get weights."""
+        x, y, weight = self.example
+        weighted = np.ones(jax.tree.leaves(x)[0].shape[0], np.float32) if weight is None else weight
+        return not any(self.model._exact(training, (x, y, w), batch_size) for w in (weight, weighted))
 
     def _names(self) -> tuple[list[str], list[str]]:
         names = []

@@ -1,0 +1,86 @@
+"""Whether the last, smaller batch may be filled up with rows that are not there: declared by what is built in, else proved."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kerata.base import registry
+from kerata.engine.rows import why_rows_matter
+from kerata.engine.structure import is_ours
+from kerata.engine.symbolic import Operation
+from kerata.layers.layer import Layer
+from kerata.regularizers import L1, L1L2, L2
+
+
+def why_step_is_exact(plan: Any, batch: Any, batch_size: int) -> str | None:
+    """`None` where a step gives the same with a padded batch as without, else what stands against it.
+
+    Args:
+        plan: the functions of the step.
+        batch: (x, y, sample_weight), arrays or their shapes.
+        batch_size: samples a step.
+    """
+    if plan.objective.is_declared and plan.measures.is_declared and not plan.own_metrics and declares_rows(plan.model):
+        return None
+
+    def arguments(size: int) -> tuple[Any, ...]:
+        state = jax.tree.map(spec_of, {role: [v.peek() for v in variables] for role, variables in plan.variables.items()})
+        hypers: Any = jax.ShapeDtypeStruct((len(plan.hypers.owners),), jnp.float32)
+        if plan.training:
+            state["counters"] = jax.ShapeDtypeStruct((2,), jnp.int32)
+        else:
+            hypers = ([spec_of(v.peek()) for v in plan.trainable], hypers)
+            state["seeds"] = [spec_of(v.peek()) for v in plan.seeds]
+        key = jax.ShapeDtypeStruct((2,), jnp.uint32)
+        return state, hypers, key, rows_of(batch, size), jax.ShapeDtypeStruct((size,), jnp.float32)
+
+    state, hypers, key, rows, _ = arguments(batch_size)
+    fixed = jax.tree.map(lambda _: "fixed", (state, hypers, key))
+    roles = (*fixed, jax.tree.map(lambda _: "rows", rows), "valid")
+    return why_rows_matter(lambda *args: {"fixed": plan.look(*args)}, arguments, roles, batch_size)
+
+
+def why_prediction_is_exact(model: Layer, function: Callable[..., Any], values: Any, vector: Any, x: Any,
+                            batch_size: int) -> str | None:  # fmt: skip
+    """`None` where each row of a prediction depends on its own row of the input alone, else what stands against it.
+
+    Args:
+        model: the model.
+        function: (values, vector, x) -> {"rows": outputs, "fixed": states of layers}.
+        values, vector: weights and hyperparameters, or their shapes.
+        x: inputs, or their shapes.
+        batch_size: samples a batch.
+    """
+    if declares_rows(model):
+        return None
+    fixed = jax.tree.map(spec_of, (values, vector))
+    roles = (*jax.tree.map(lambda _: "fixed", fixed), jax.tree.map(lambda _: "rows", x))
+    return why_rows_matter(function, lambda size: (*fixed, rows_of(x, size)), roles, batch_size)
+
+
+def spec_of(array: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, jax.dtypes.canonicalize_dtype(array.dtype))
+
+
+def rows_of(tree: Any, size: int) -> Any:
+    """Shapes of a batch of another size."""
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype)), tree)
+
+
+def declares_rows(model: Layer) -> bool:
+    """Whether a model holds only what is built in, and all of it says that padded rows have no influence."""
+    return all(_is_declared(layer) for layer in model._flatten_layers())
+
+
+def _is_declared(layer: Any) -> bool:
+    home = registry.home_of(type(layer))
+    if home is None or not is_ours(type(layer)):
+        return False
+    if layer.activity_regularizer is not None and type(layer.activity_regularizer) not in (L1, L2, L1L2):
+        return False
+    if home[0] == "models":
+        # Operations between layers may do anything.
+        return layer._graph is None or not any(isinstance(op, Operation) for op in layer._graph.operations)
+    return not layer.mixes_samples
