@@ -49,7 +49,8 @@ APART = {
     "noise": (lambda x: x + jax.random.normal(jax.random.key(0), x.shape), (3,)),
     "window": (lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 1), (1, 2, 1), "VALID"), (6, 3)),
     "branch": (lambda x: jax.lax.cond(jnp.ones(()) > 0, jnp.sin, jnp.cos, x), (3,)),
-    "picture": (lambda x: jax.lax.conv_general_dilated(x, jnp.ones((2, 2, 3, 4)), (1, 1), "SAME", dimension_numbers=NHWC), (4, 4, 3)),
+    "picture": (lambda x: jax.lax.conv_general_dilated(x, jnp.ones((2, 2, 3, 4)), (1, 1), "SAME", dimension_numbers=NHWC),
+                (4, 4, 3)),
 }  # fmt: skip
 MIXED = {
     "mean": (lambda x: x - jnp.mean(x, 0), (3,)),

@@ -1,14 +1,14 @@
 """A proof that padded rows of a batch have no influence: read off what was traced, never guessed.
 
-The last batch of an epoch has fewer samples than the others. It can run the same program, filled up with rows that are not
-there, if nothing that is kept depends on them. Whether that is so is followed through the program's own operations:
+The last batch of an epoch has fewer samples than the others. It can run the same program, filled up with rows that are
+not there, if nothing that is kept depends on them. Whether that is so is followed through the program's own operations:
 
 - A function is traced for two sizes of the batch. What differs between the two shapes of an array is its batch axis.
-- An array is *sound* if it is what the unpadded program would have: an array without a batch axis as a whole, one with a batch
-  axis in the rows that are there. Operations that treat rows alike keep arrays sound; a sum, a sort, a slice over the batch axis
-  does not, and neither does a number that was computed from the batch's size: it differs between the two traces.
-- An array may also be known to hold one number in all its padded rows (its *filling*). A sum over the batch axis is sound where the
-  filling is 0, a maximum where it is minus infinity: so a loss that leaves padded rows out is proved to do so.
+- An array is *sound* if it is what the unpadded program would have: an array without a batch axis as a whole, one with a
+  batch axis in the rows that are there. Operations that treat rows alike keep arrays sound; a sum, a sort, a slice over the
+  batch axis does not, and neither does a number that was computed from the batch's size: it differs between the two traces.
+- An array may also be known to hold one number in all its padded rows (its *filling*). A sum over the batch axis is sound
+  where the filling is 0, a maximum where it is minus infinity: so a loss that leaves padded rows out is proved to do so.
 
 An operation that no rule here knows proves nothing. That costs a program of the last batch's own size, and no wrong number.
 """
@@ -32,9 +32,9 @@ ROUNDS = 12
 class Kind(NamedTuple):
     """What is known of an array.
 
-    `axis` is its batch axis, or `None`. `times` entries on it belong to each sample: `outer` times all samples after each other,
-    with `times / outer` neighbours each; an `outer` of `None` is for what is the same all along the axis. `fill` is the number that
-    stands in all padded rows, or everywhere in an array without a batch axis; `None` where that is not known.
+    `axis` is its batch axis, or `None`. `times` entries on it belong to each sample: `outer` times all samples after each
+    other, with `times / outer` neighbours each; an `outer` of `None` is for what is the same all along the axis. `fill` is
+    the number that stands in all padded rows, or everywhere in an array without a batch axis; `None` if not known.
     """
 
     sound: bool
@@ -62,7 +62,7 @@ class Sizes(NamedTuple):
     second: int
 
     def axis(self, first: Sequence[int], second: Sequence[int]) -> tuple[int | None, int] | None:
-        """(batch axis, entries for each sample) of a shape as both traces have it; `None` for what is neither with nor without."""
+        """(batch axis, entries for each sample) of a shape as both traces have it; `None` for what is neither."""
         if len(first) != len(second):
             return None
         found = [axis for axis, (m, n) in enumerate(zip(first, second, strict=True)) if m != n]
@@ -88,7 +88,7 @@ def why_rows_matter(function: Callable[..., dict[str, Any]], arguments: Callable
         function: a function of arrays. It returns a dict: under `"rows"` what has the batch first, of which padded rows are cut
             off, under `"fixed"` what must not depend on padded rows at all.
         arguments: gives its arguments, or their shapes, for a batch size.
-        roles: a tree like the arguments, of `"fixed"` (no batch axis), `"rows"` (the batch comes first) and `"valid"` (float of
+        roles: like the arguments, of `"fixed"` (no batch axis), `"rows"` (the batch comes first) and `"valid"` (float of
             shape (batch,), 0 in padded rows).
         batch_size: a size that the function will have.
 
@@ -172,7 +172,7 @@ class Proof:
         axis, times = shapes
         if first is second:
             return Kind(True, axis, times, _single(first))
-        if np.size(first) > MOST_NUMBERS or jax.dtypes.issubdtype(getattr(first, "dtype", np.float32), jax.dtypes.extended):
+        if np.size(first) > MOST_NUMBERS or jax.numpy.issubdtype(getattr(first, "dtype", np.float32), jax.dtypes.extended):
             return UNSOUND
         a, b = np.asarray(first), np.asarray(second)
         if axis is not None:
@@ -224,8 +224,7 @@ class Proof:
 
 
 def _alike(kinds: Sequence[Kind]) -> Kind:
-    """The kind of what is computed from entries that stand in the same place, of which those without a batch axis are the same for
-    all samples."""
+    """The kind of what is computed from entries that stand in the same place."""
     batched = [kind for kind in kinds if kind.axis is not None]
     outers = {kind.outer for kind in batched if kind.outer is not None}
     if len({kind.place for kind in batched}) != 1 or len(outers) > 1:
@@ -239,7 +238,7 @@ def _single(value: Any) -> Any:
         return value
     if not isinstance(value, (np.ndarray, np.generic, jax.Array)) or not 0 < value.size <= 1:
         return None
-    if jax.dtypes.issubdtype(value.dtype, jax.dtypes.extended):
+    if jax.numpy.issubdtype(value.dtype, jax.dtypes.extended):
         return None
     return np.asarray(value).ravel()[0].item()
 
@@ -411,11 +410,11 @@ def _reduce(neutral: Callable[[Any], Any] | None, keeps: bool = False) -> Callab
 
 
 def _least(dtype: Any) -> Any:
-    return -np.inf if jax.dtypes.issubdtype(dtype, np.floating) else False if dtype == bool else np.iinfo(dtype).min
+    return -np.inf if jax.numpy.issubdtype(dtype, np.floating) else False if dtype == np.bool_ else np.iinfo(dtype).min
 
 
 def _largest(dtype: Any) -> Any:
-    return np.inf if jax.dtypes.issubdtype(dtype, np.floating) else True if dtype == bool else np.iinfo(dtype).max
+    return np.inf if jax.numpy.issubdtype(dtype, np.floating) else True if dtype == np.bool_ else np.iinfo(dtype).max
 
 
 def _reverse(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
@@ -467,7 +466,8 @@ def _window(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     if not kind.sound or not _same(m.params, n.params):
         return UNSOUND
     plain = {"window_dimensions": 1, "window_strides": 1, "base_dilation": 1, "window_dilation": 1, "padding": (0, 0)}
-    return kind._replace(sound=all(tuple(m.params[k])[kind.axis] == v for k, v in plain.items() if m.params.get(k) is not None))
+    asked = {name: tuple(m.params[name])[kind.axis or 0] for name in plain if m.params.get(name) is not None}
+    return kind._replace(sound=all(value == plain[name] for name, value in asked.items()))
 
 
 def _concatenate(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:

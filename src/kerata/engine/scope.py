@@ -81,14 +81,16 @@ def current_scope() -> Scope | None:
 def valid_rows(rows: int) -> Any:
     """Which rows of a batch are there: float of shape (rows,), 1 or 0; `None` where all are.
 
-    A layer that looks at several samples at once asks it, and leaves the others out. `rows` may be a multiple of the batch size,
-    with some rows a sample.
+    A layer that looks at several samples at once asks it, and leaves the others out. `rows` may be a multiple of the batch
+    size, with some rows a sample.
     """
     scope = current_scope()
     if scope is None or scope.valid is None or rows % scope.valid.shape[0]:
         return None
     times = rows // scope.valid.shape[0]
-    return scope.valid if times == 1 else jnp.reshape(jnp.broadcast_to(scope.valid[:, None], (scope.valid.shape[0], times)), rows)
+    if times == 1:
+        return scope.valid
+    return jnp.reshape(jnp.broadcast_to(scope.valid[:, None], (scope.valid.shape[0], times)), rows)
 
 
 def in_scope() -> bool:

@@ -95,8 +95,8 @@ def plain_normalization_by_rows(
 
 
 def sum_of_rows(x: jax.Array, valid: jax.Array) -> jax.Array:
-    """(features,): the sum of x (rows, ..., features) over valid rows and the axes between. A factor a row is applied last, when
-    there is one number for each row and feature."""
+    """(features,): the sum of x (rows, ..., features) over valid rows and the axes between."""
+    # The factor of a row is applied last, when there is one number for each row and feature.
     return valid @ jnp.sum(x, tuple(range(1, x.ndim - 1)))
 
 

@@ -14,8 +14,8 @@ from kerata.data.sources import Batches
 from kerata.engine.random import epoch_orders
 from kerata.models import exits
 
-# Room for data comes in a few sizes, so that any number of samples runs the same few programs. Memory that is never written costs
-# nothing on a CPU; elsewhere it is sent to the device.
+# Room for data comes in a few sizes, so that any number of samples runs the same few programs. Memory that is never
+# written costs nothing on a CPU; elsewhere it is sent to the device.
 LEAST_BYTES = 8 * 2**20
 LEAST_ROWS = 2**14
 PADDED_BYTES = 64 * 2**20
@@ -60,7 +60,7 @@ def bucket(size: int, multiple: int) -> int:
 
 
 def room_for(rows: int, sample_bytes: int) -> int:
-    """Rows of memory for a number of samples: one size up to 8 MiB, then four times as much each time, then eighths of a power of two.
+    """Rows of memory for some samples: one size up to 8 MiB, then four times as much each time, then eighths of a power of two.
 
     >>> [room_for(rows, 140) for rows in (20, 351, 16384, 16385, 100_000)]
     [16384, 16384, 16384, 65536, 262144]

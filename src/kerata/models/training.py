@@ -146,7 +146,7 @@ class Plan:
                 "counters": jnp.stack([step + 1, bad])}
 
     def _forward(self, trainable: list[Any], state: dict[str, Any], table: Any, key: Any, batch: Any, valid: Any) -> Any:
-        """The loss of a batch in training, and (predictions, facts about them, losses by output, states of layers, measures)."""
+        """The loss of a batch, and (predictions, facts about them, losses by output, states of layers, measures)."""
         x, y, weight = batch
         variables = [*self.trainable, *self.others, *self.slots, *self.metric_variables]
         values = [*trainable, *state["others"], *state["slots"], *state["metrics"]]
