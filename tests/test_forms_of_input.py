@@ -168,5 +168,5 @@ def test_counts_are_checked_before_anything_is_trained(given):
         model.fit(LINE, LINE, validation_data=(LINE, LINE), verbose=0, **given)
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
     for run in (lambda: model.evaluate(LINE, LINE, steps=0, verbose=0), lambda: model.predict(LINE, steps=0, verbose=0)):
-        with pytest.raises(ValueError, match="`steps` must be an integer of at least 1"):
+        with pytest.raises(ValueError, match="`steps` must be a positive integer"):
             run()

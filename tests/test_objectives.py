@@ -467,3 +467,9 @@ def test_good_targets_pass(loss, y, p):
 def test_errors(make, error, text):
     with pytest.raises(error, match=text):
         make()
+
+
+def test_a_metric_from_a_function_can_be_written_and_read():
+    metric = metrics.MeanMetricWrapper(losses.mean_squared_error, name="squares")
+    again = metrics.deserialize(metrics.serialize(metric))
+    assert again.fn is losses.mean_squared_error and again.name == "squares"

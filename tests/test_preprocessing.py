@@ -104,11 +104,11 @@ def adapted(data, **arguments):
 
 MESSAGES = [
     (lambda: Normalization(axis=1.5), TypeError, "`axis` must be an integer, a tuple of integers or None"),
-    (lambda: Normalization(mean=1.0), ValueError, "`mean` and `variance` must be given together"),
+    (lambda: Normalization(mean=1.0), ValueError, "both `mean` and `variance` must be set"),
     (lambda: Normalization(mean=1.0, variance=[1.0]), ValueError, "must have one shape"),
     (lambda: Normalization(mean=[[1.0]], variance=[[1.0]]), ValueError, "of at most 1 axes"),
     (lambda: Normalization(mean=[1.0, 2.0], variance=[1.0, 2.0])(TABLE), ValueError, r"must broadcast to the features, \(6,\)"),
-    (lambda: Normalization(axis=2)(TABLE), ValueError, "`axis` must be axes of the input"),
+    (lambda: Normalization(axis=2)(TABLE), ValueError, "All `axis` values must be in the range"),
     (lambda: fresh(Normalization(axis=0)), ValueError, "must have a known size"),
     (lambda: adapted(TABLE, mean=1.0, variance=1.0), ValueError, "for a layer without `mean` and `variance`"),
     (lambda: adapted(None), TypeError, "takes an array or batches"),
@@ -121,7 +121,7 @@ MESSAGES = [
     (lambda: adapted(TABLE[:0]), ValueError, "at least one sample"),
     (lambda: adapted(np.where(TABLE > 9, np.nan, TABLE)), ValueError, "must be finite"),
     (lambda: adapted([TABLE, TABLE[:, :5]]), ValueError, r"features of shape \(6,\). Received: shape=\(40, 5\)"),
-    (lambda: adapted([TABLE, TABLE[None]]), ValueError, "must have 2 axes"),
+    (lambda: adapted([TABLE, TABLE[None]]), ValueError, "expected 2 axes"),
 ]  # fmt: skip
 
 

@@ -131,7 +131,7 @@ def test_a_frozen_batch_normalization_does_not_learn_statistics():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: kerata.layers.Conv2D(0, 3), "`filters` must be an integer of at least 1"),
+        (lambda: kerata.layers.Conv2D(0, 3), "`filters` must be a positive integer"),
         (lambda: kerata.layers.Conv2D(3, (3, 3, 3)), "`kernel_size` must be an integer or a tuple of 2 integers"),
         (lambda: kerata.layers.Conv2D(3, 3, padding="full"), "`padding` must be one of 'valid', 'same'"),
         (lambda: kerata.layers.Conv2D(3, 3, strides=2, dilation_rate=2), "cannot both be larger than 1"),

@@ -159,7 +159,7 @@ def test_dropout_masks_are_constant_over_the_steps():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: kerata.layers.LSTM(0), "`units` must be an integer of at least 1"),
+        (lambda: kerata.layers.LSTM(0), "`units` must be a positive integer"),
         (lambda: kerata.layers.LSTM(3, dropout=1.5), "`dropout` must be a number between 0"),
         (lambda: kerata.layers.LSTM(3)(np.ones((2, 3))), "expected an input with 3 dimensions"),
         (lambda: kerata.layers.RNN(3), "`cell` must have `call"),

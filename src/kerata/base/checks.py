@@ -77,18 +77,23 @@ def did_you_mean(name: Any, known: Iterable[str]) -> str:
     return "Known: " + ", ".join(known) if len(known) <= 40 else ""
 
 
+class KindError(TypeError, ValueError):
+    """A value of the wrong kind. Keras raises `ValueError` for most of them, so programs may catch either."""
+
+
 def check_positive_int(owner: Any, name: str, value: Any, optional: bool = False, minimum: int = 1) -> Any:
     """An integer of at least `minimum`, returned as `int`; `None` passes if optional."""
     if value is None and optional:
         return value
+    expected = f"`{name}` must be {'a positive integer' if minimum == 1 else f'an integer of at least {minimum}'}"
     if not isinstance(value, Integral) or isinstance(value, bool):
         # Floats that hold a whole number come out of config files and of computations such as `n / 2`.
         is_whole = isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer()
         if not is_whole:
-            raise TypeError(message(owner, f"`{name}` must be an integer of at least {minimum}", {name: value}))
+            raise KindError(message(owner, expected, {name: value}))
     number: Any = value
     if int(number) < minimum:
-        raise ValueError(message(owner, f"`{name}` must be an integer of at least {minimum}", {name: value}))
+        raise ValueError(message(owner, expected, {name: value}))
     return int(number)
 
 
@@ -105,7 +110,7 @@ def check_number(
         return value
     if getattr(value, "shape", None) == ():
         return value
-    raise TypeError(message(owner, f"`{name}` must be {describe_range(low, high)}", {name: value}))
+    raise KindError(message(owner, f"`{name}` must be {describe_range(low, high)}", {name: value}))
 
 
 def describe_range(low: float | None, high: float | None) -> str:
@@ -139,7 +144,7 @@ def standardize_tuple(owner: Any, name: str, value: Any, length: int, minimum: i
     try:
         values: Any = tuple(values)
     except TypeError:
-        raise TypeError(message(owner, what, {name: value})) from None
+        raise KindError(message(owner, what, {name: value})) from None
     if len(values) != length or not all(isinstance(v, Integral) and int(v) >= minimum for v in values):
         raise ValueError(message(owner, what, {name: value}))
     return tuple(int(v) for v in values)

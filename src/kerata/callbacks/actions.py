@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerata.base.checks import did_you_mean, message
+from kerata.base.checks import KindError, did_you_mean, message
 from kerata.callbacks.callback import Callback
 
 
@@ -26,7 +26,7 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Callable[..., float], verbose: int = 0):
         super().__init__()
         if not callable(schedule):
-            raise TypeError(message("LearningRateScheduler", "`schedule` must be a function of (epoch, rate)",
+            raise KindError(message("LearningRateScheduler", "`schedule` must be a function of (epoch, rate)",
                                     {"schedule": schedule}))
         self.schedule, self.verbose = schedule, verbose
 
@@ -127,10 +127,10 @@ class LambdaCallback(Callback):
             if function is not None:
                 if name.startswith("on_") and not hasattr(Callback, name):
                     hooks = [hook for hook in vars(Callback) if hook.startswith("on_")]
-                    raise TypeError(message("LambdaCallback", "there is no such hook", {"hook": name},
+                    raise KindError(message("LambdaCallback", "there is no such hook", {"hook": name},
                                             did_you_mean(name, hooks)))
                 if not callable(function):
-                    raise TypeError(message("LambdaCallback", f"`{name}` must be a function", {name: function}))
+                    raise KindError(message("LambdaCallback", f"`{name}` must be a function", {name: function}))
                 setattr(self, name, function)
 
 

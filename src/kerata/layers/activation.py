@@ -34,7 +34,7 @@ class Activation(KeepsType):
         self.supports_masking = True
 
     def call(self, inputs):
-        return self.activation(inputs)
+        return inputs if self.activation is None else self.activation(inputs)
 
 
 @builtin("layers")
@@ -189,7 +189,7 @@ class Softmax(KeepsType):
         if mask.ndim > inputs.ndim or any(
             m not in (1, n) for m, n in zip(mask.shape[::-1], inputs.shape[::-1], strict=False)
         ):
-            raise ValueError(message(self, "`mask` must broadcast to the input",
+            raise ValueError(message(self, "`mask` must not have more dimensions than the input, and be broadcastable to it",
                                      {"input_shape": inputs.shape, "mask_shape": mask.shape}))
         keep = mask if mask.dtype == bool else mask > 0.5
         # Where everything along the axis is masked the outputs are 0 and not uniform.

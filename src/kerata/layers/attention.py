@@ -284,7 +284,7 @@ def check_sequences(layer: Layer, query_shape: Any, value_shape: Any, key_shape:
     if min(len(shape) for shape in shapes.values()) < 3:
         raise ValueError(message(layer, "query, value and key must have the axes (batch, steps, features)", shapes))
     if shapes["value_shape"][1:-1] != shapes["key_shape"][1:-1]:
-        raise ValueError(message(layer, "value and key must have the same shape but for the last axis", shapes))
+        raise ValueError(message(layer, "all axes of `value` and `key` but the last one must be equal", shapes))
 
 
 @builtin("layers", "GroupedQueryAttention", name="GroupQueryAttention")
@@ -419,8 +419,8 @@ class Attention(Layer):
             together = self.scale.value * together
         return self.concat_score_weight.value * jnp.sum(jnp.tanh(together), axis=-1)
 
-    def compute_mask(self, inputs, previous_mask=None):
-        return None if previous_mask is None else previous_mask[0]
+    def compute_mask(self, inputs, mask=None):
+        return None if mask is None else mask[0]
 
     def compute_output_shape(self, input_shape):
         check_inputs(self, input_shape)
@@ -432,7 +432,8 @@ class Attention(Layer):
 
 def check_inputs(layer: Layer, inputs: Any) -> None:
     if not isinstance(inputs, (list, tuple)) or len(inputs) not in (2, 3) or isinstance(inputs[0], (int, type(None))):
-        raise ValueError(message(layer, "the layer must be called on a list [query, value] or [query, value, key]",
+        raise ValueError(message(layer, "the layer must be called on a list of length 2 or 3: [query, value] or "
+                                 "[query, value, key]",
                                  {"inputs": inputs}))
 
 

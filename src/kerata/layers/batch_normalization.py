@@ -7,7 +7,7 @@ from jax import lax
 
 from kerata import constraints, initializers, regularizers
 from kerata.base import config
-from kerata.base.checks import check_number, message
+from kerata.base.checks import KindError, check_number, message
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import valid_rows
@@ -56,7 +56,7 @@ class BatchNormalization(Layer):
         if isinstance(axis, (list, tuple)) and len(axis) == 1:
             axis = axis[0]
         if not isinstance(axis, int):
-            raise TypeError(message(self, "`axis` must be an integer", {"axis": axis}))
+            raise KindError(message(self, "`axis` must be an integer", {"axis": axis}))
         if renorm or synchronized:
             raise NotImplementedError(message(self, "`renorm` and `synchronized` are not there yet",
                                               {"renorm": renorm, "synchronized": synchronized}, "Leave them out"))

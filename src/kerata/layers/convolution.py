@@ -136,7 +136,8 @@ class Convolution(Spatial):
         y = self.convolve(self.to_last(inputs))
         if self.bias is not None:
             y = y + self.bias.value
-        return self.activation(self.from_last(y))
+        y = self.from_last(y)
+        return y if self.activation is None else self.activation(y)
 
     def compute_output_shape(self, input_shape):
         picture = self.window_lengths(self.spatial_of(input_shape), self.kernel_size)
@@ -399,7 +400,8 @@ class Depthwise(Spatial):
         y = depthwise(self.to_last(inputs), self.kernel.value, self)
         if self.bias is not None:
             y = y + self.bias.value
-        return self.activation(self.from_last(y))
+        y = self.from_last(y)
+        return y if self.activation is None else self.activation(y)
 
     def compute_output_shape(self, input_shape):
         picture = self.window_lengths(self.spatial_of(input_shape), self.kernel_size)
@@ -508,7 +510,8 @@ class Separable(Spatial):
         y = jnp.matmul(x, jnp.reshape(pointwise, pointwise.shape[-2:]))  # (batch, *picture, filters)
         if self.bias is not None:
             y = y + self.bias.value
-        return self.activation(self.from_last(y))
+        y = self.from_last(y)
+        return y if self.activation is None else self.activation(y)
 
     def compute_output_shape(self, input_shape):
         picture = self.window_lengths(self.spatial_of(input_shape), self.kernel_size)

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from kerata import activations, constraints, initializers, regularizers
-from kerata.base.checks import check_positive_int, message
+from kerata.base.checks import KindError, check_positive_int, message
 from kerata.base.registry import builtin, home_of
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
@@ -111,7 +111,7 @@ class Dense(Layer):
         x = jnp.reshape(x, (*inputs.shape[:-1], self.units)) if inputs.ndim > 2 else x
         if self.bias is not None:
             x = x + self.bias.value
-        return self.activation(x)
+        return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
@@ -265,7 +265,7 @@ class EinsumDense(Layer):
         x = jnp.einsum(self.equation, inputs, self.kernel.value)
         if self.bias is not None:
             x = x + self.bias.value
-        return self.activation(x)
+        return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape):
         return self._shapes.output(input_shape)
@@ -402,7 +402,7 @@ class Lambda(Layer):
     def __init__(self, function, output_shape=None, mask=None, arguments=None, **kwargs):
         super().__init__(**kwargs)
         if not callable(function):
-            raise TypeError(message(self, "`function` must be a function", {"function": function}))
+            raise KindError(message(self, "`function` must be a function", {"function": function}))
         self.function = function
         self.mask = mask
         self.arguments = arguments or {}
@@ -415,8 +415,8 @@ class Lambda(Layer):
         known = {"mask": mask, "training": training}
         return self.function(inputs, **self.arguments, **{name: known[name] for name in self._extra})
 
-    def compute_mask(self, inputs, previous_mask=None):
-        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+    def compute_mask(self, inputs, mask=None):
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     def compute_output_shape(self, input_shape):
         if self._output_shape is None:
@@ -479,7 +479,7 @@ class Masking(KeepsType):
         self.mask_value = deserialize_keras_object(mask_value) if isinstance(mask_value, dict) else mask_value
         self.supports_masking = True
 
-    def compute_mask(self, inputs, previous_mask=None):
+    def compute_mask(self, inputs, mask=None):
         return jnp.any(jnp.not_equal(inputs, self.mask_value), axis=-1)
 
     def call(self, inputs):

@@ -79,7 +79,7 @@ class Embedding(Layer):
     def makes_mask(self) -> bool:  # type: ignore[override]
         return self.mask_zero
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return jnp.not_equal(inputs, 0) if self.mask_zero else None
 
     def compute_output_shape(self, input_shape):

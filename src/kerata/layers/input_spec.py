@@ -34,7 +34,7 @@ def check_input_spec(layer: Any, inputs: Any) -> None:
     specs = layer.input_spec if isinstance(layer.input_spec, (list, tuple)) else [layer.input_spec]
     tensors = [x for x in jax.tree.leaves(inputs) if is_tensor(x) or isinstance(x, SymbolicTensor)]
     if len(specs) != len(tensors):
-        raise ValueError(message(layer, f"expected {len(specs)} input(s)", {"inputs": len(tensors)}))
+        raise ValueError(message(layer, f"it expects {len(specs)} input(s)", {"inputs": len(tensors)}))
     for spec, tensor in zip(specs, tensors, strict=True):
         if spec is None:
             continue
@@ -49,10 +49,12 @@ def check_input_spec(layer: Any, inputs: Any) -> None:
             raise ValueError(message(layer, f"expected an input with at least {spec.min_ndim} dimensions", received))
         for axis, size in spec.axes.items():
             if size is not None and shape[axis] not in (size, None):
-                raise ValueError(message(layer, f"expected axis {axis} of the input to have size {size}", received))
+                raise ValueError(message(layer, f"the input is incompatible with the layer: expected axis {axis} to have "
+                                         f"size {size}", received))
         for axis, size in enumerate(spec.shape or ()):
             if size is not None and shape[axis] not in (size, None):
-                raise ValueError(message(layer, f"expected an input of shape {spec.shape}", received))
+                raise ValueError(message(layer, "the input is incompatible with the layer: "
+                                         f"expected shape={spec.shape}, found shape={shape}"))
 
 
 def _hint_dimensions(expected: int, shape: tuple) -> str:

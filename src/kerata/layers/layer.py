@@ -12,7 +12,7 @@ import numpy as np
 
 from kerata import regularizers
 from kerata.base import registry
-from kerata.base.checks import describe_owner, did_you_mean, message
+from kerata.base.checks import KindError, describe_owner, did_you_mean, message
 from kerata.base.config import dtype_policy
 from kerata.engine.module import auto_name, parts
 from kerata.engine.policy import standardize_policy
@@ -69,7 +69,7 @@ class Layer(WeightHolder):
         self.name = auto_name(registry.snake(type(self).__name__)) if name is None else name
         if not isinstance(self.name, str) or "/" in self.name:
             raise ValueError(message(type(self), "`name` must be a string without '/'", {"name": name}))
-        self.built = False
+        self.built = _is_built_from_the_start(type(self))
         self.autocast = autocast
         self.supports_masking = False
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -257,7 +257,7 @@ class Layer(WeightHolder):
         if self.activity_regularizer is not None:
             for output in jax.tree.leaves(outputs):
                 self.add_loss(self._penalize(output))
-        self._note_masks(args, outputs, mask)
+        self._note_masks(args, kwargs, outputs, mask)
         return outputs
 
     def _penalize(self, output: Any) -> Any:
@@ -303,13 +303,14 @@ class Layer(WeightHolder):
                 kwargs = {**kwargs, name: found}
         return kwargs, mask
 
-    def _note_masks(self, args: tuple, outputs: Any, mask: Any) -> None:
+    def _note_masks(self, args: tuple, kwargs: dict[str, Any], outputs: Any, mask: Any) -> None:
         overrides = type(self).compute_mask is not Layer.compute_mask
         if mask is None and not overrides:
             return
         if not overrides and not self.supports_masking:
             return
-        found = self.compute_mask(args[0] if len(args) == 1 else args, mask) if args else None
+        given = args or tuple(kwargs.values())[:1]
+        found = self.compute_mask(given[0] if len(given) == 1 else given, mask) if given else None
         if found is None:
             return
         leaves = jax.tree.leaves(outputs)
@@ -469,6 +470,14 @@ def _name_layer(layer: Layer, args: tuple, error: Exception) -> None:
         error.add_note(f"In call() of {describe_owner(layer)}, on inputs of shape {', '.join(map(str, shapes))}.")
 
 
+@functools.lru_cache(maxsize=1024)
+def _is_built_from_the_start(cls: type) -> bool:
+    """Whether there is nothing to build: Kerata's layers without weights, and what is derived from them without a `build`."""
+    return cls.build is Layer.build and any(  # type: ignore[attr-defined]
+        base is not Layer and registry.home_of(base) is not None for base in cls.__mro__
+    )
+
+
 def _overrides_init(cls: type) -> bool:
     return cls.__init__ is not Layer.__init__
 
@@ -479,7 +488,7 @@ def _translate(layer: Layer, kwargs: dict[str, Any]) -> dict[str, Any]:
     if kwargs:
         name = next(iter(kwargs))
         known = [p for p in inspect.signature(type(layer).__init__).parameters if p not in ("self", "kwargs")]
-        raise TypeError(message(type(layer).__name__, f"unknown argument `{name}`", {name: kwargs[name]},
+        raise KindError(message(type(layer).__name__, f"unknown argument `{name}`", {name: kwargs[name]},
                                 did_you_mean(name, [*known, "name", "dtype", "trainable", "input_shape"])))
     return kwargs
 

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-from kerata.base.checks import message
+from kerata.base.checks import KindError, message
 from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.engine.symbolic import SymbolicTensor
@@ -54,11 +54,10 @@ class Merge(Layer):
         floats = [x for x in inputs if "float" in str(x.dtype)]
         return SymbolicTensor(shape, self.compute_dtype if floats else jnp.result_type(*(x.dtype for x in inputs)))
 
-    def compute_mask(self, inputs, previous_mask=None):
-        masks = previous_mask
-        if masks is None or any(mask is None for mask in masks):
+    def compute_mask(self, inputs, mask=None):
+        if mask is None or any(one is None for one in mask):
             return None
-        return functools.reduce(jnp.logical_or, masks)
+        return functools.reduce(jnp.logical_or, mask)
 
 
 def check_list(layer: Layer, inputs: Any) -> None:
@@ -118,7 +117,8 @@ class Subtract(Merge):
     def compute_output_shape(self, input_shape):
         check_shapes(self, input_shape)
         if len(input_shape) != 2:
-            raise ValueError(message(self, "a Subtract layer must be called on 2 inputs", {"inputs": len(input_shape)}))
+            raise ValueError(message(self, "a Subtract layer should be called on exactly 2 inputs",
+                                     {"inputs": len(input_shape)}))
         return super().compute_output_shape(input_shape)
 
 
@@ -212,18 +212,18 @@ class Concatenate(Merge):
             if axis == self.axis % rank:
                 result.append(None if None in sizes else sum(sizes))
             elif len(known) > 1:
-                raise ValueError(message(self, f"the inputs' shapes must agree on all axes but axis {self.axis}",
-                                         {"shapes": list(input_shape)}))
+                raise ValueError(message(self, "requires inputs with matching shapes except for the concatenation axis "
+                                         f"{self.axis}", {"shapes": list(input_shape)}))
             else:
                 result.append(known.pop() if known else None)
         return tuple(result)
 
-    def compute_mask(self, inputs, previous_mask=None):
-        if previous_mask is None or all(mask is None for mask in previous_mask):
+    def compute_mask(self, inputs, mask=None):
+        if mask is None or all(one is None for one in mask):
             return None
-        masks = [jnp.ones((), bool) if mask is None else mask for mask in previous_mask]
-        wide = [jnp.broadcast_to(mask[..., None] if 0 < mask.ndim < x.ndim else mask, x.shape)
-                for mask, x in zip(masks, inputs, strict=True)]  # fmt: skip
+        masks = [jnp.ones((), bool) if one is None else one for one in mask]
+        wide = [jnp.broadcast_to(one[..., None] if 0 < one.ndim < x.ndim else one, x.shape)
+                for one, x in zip(masks, inputs, strict=True)]  # fmt: skip
         return jnp.any(jnp.concatenate(wide, axis=self.axis), axis=-1)
 
 
@@ -246,7 +246,7 @@ class Dot(Merge):
         super().__init__(**kwargs)
         pair = (axes, axes) if isinstance(axes, int) else axes
         if not isinstance(pair, (list, tuple)) or not all(isinstance(axis, int) for axis in pair):
-            raise TypeError(message(self, "`axes` must be an integer or two integers", {"axes": axes}))
+            raise KindError(message(self, "`axes` must be an integer or two integers", {"axes": axes}))
         if len(pair) != 2 or 0 in pair:
             raise ValueError(message(self, "`axes` must be one or two axes, not the batch axis 0", {"axes": axes}))
         self.axes = axes
@@ -289,7 +289,7 @@ class Dot(Merge):
         del x[first], y[second], y[0]
         return (*x, *y) if len(x) + len(y) > 1 else (*x, 1)
 
-    def compute_mask(self, inputs, previous_mask=None):
+    def compute_mask(self, inputs, mask=None):
         return None
 
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata import constraints, initializers, regularizers
-from kerata.base.checks import check_number, check_positive_int, message
+from kerata.base.checks import KindError, check_number, check_positive_int, message
 from kerata.base.registry import builtin
 from kerata.layers.layer import InputSpec, Layer
 
@@ -18,7 +18,7 @@ class SampleNormalization(Layer):
 
     def _take_axis(self, axis: Any) -> None:
         if not isinstance(axis, (int, list, tuple)):
-            raise TypeError(message(self, "`axis` must be an integer or a list of integers", {"axis": axis}))
+            raise KindError(message(self, "`axis` must be an integer or a list of integers", {"axis": axis}))
         self.axis = axis if isinstance(axis, int) else list(axis)
 
     def _axes(self, rank: int) -> tuple[int, ...]:
@@ -204,6 +204,9 @@ class GroupNormalization(SampleNormalization):
     def build(self, input_shape):
         (channels,) = self._weight_shape(input_shape)
         self.groups = channels if self.groups == -1 else self.groups
+        if self.groups > channels:
+            raise ValueError(message(self, "`groups` cannot be more than the number of channels",
+                                     {"groups": self.groups, "channels": channels}))
         if channels % self.groups:
             raise ValueError(message(self, "the number of channels must be a multiple of `groups`",
                                      {"groups": self.groups, "channels": channels}))

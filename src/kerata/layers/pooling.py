@@ -263,7 +263,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
         total = jnp.sum(jnp.where(weights > 0, inputs, 0), steps, keepdims=self.keepdims)
         return total / jnp.sum(weights, steps, keepdims=self.keepdims)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         return None
 
 

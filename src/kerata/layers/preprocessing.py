@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base import config
-from kerata.base.checks import message
+from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
 from kerata.data.samples import standardize_array
 from kerata.data.sources import is_batches, standardize_batches
@@ -50,10 +50,10 @@ class Normalization(Layer):
         super().__init__(**kwargs)
         axes = () if axis is None else axis if isinstance(axis, (list, tuple)) else (axis,)
         if not all(isinstance(one, int) for one in axes):
-            raise TypeError(message(self, "`axis` must be an integer, a tuple of integers or None", {"axis": axis}))
+            raise KindError(message(self, "`axis` must be an integer, a tuple of integers or None", {"axis": axis}))
         self.axis = tuple(axes)
         if (mean is None) != (variance is None):
-            raise ValueError(message(self, "`mean` and `variance` must be given together",
+            raise ValueError(message(self, "both `mean` and `variance` must be set, or neither",
                                      {"mean": mean, "variance": variance}))
         shapes = [np.shape(value) for value in (mean, variance) if value is not None]
         if any(shape != shapes[0] or len(shape) > len(self.axis) for shape in shapes):
@@ -68,12 +68,13 @@ class Normalization(Layer):
     def build(self, input_shape):
         rank = len(input_shape)
         if any(not -rank <= axis < rank for axis in self.axis):
-            raise ValueError(message(self, "`axis` must be axes of the input", {"axis": self.axis, "input_axes": rank}))
+            raise ValueError(message(self, f"All `axis` values must be in the range [-{rank}, {rank})",
+                                     {"axis": self.axis, "input_axes": rank}))
         self.kept = tuple(sorted(axis % rank for axis in self.axis))
         self.reduced = tuple(axis for axis in range(rank) if axis not in self.kept)
         shape = tuple(input_shape[axis] for axis in self.kept)
         if None in shape:
-            raise ValueError(message(self, "the axes of the features must have a known size",
+            raise ValueError(message(self, "All `axis` values to be kept must have a known size",
                                      {"axis": self.axis, "input_shape": tuple(input_shape)}))
         # Every sample has numbers of its own where the samples' axis is kept, so batches cannot be padded.
         self.mixes_samples = 0 in self.kept
@@ -147,7 +148,7 @@ class Normalization(Layer):
                 mean = mean + step * (size / (count + size))
                 count += size
         if not count:
-            raise ValueError(message(self, "`adapt()` needs at least one sample", {"data": data}))
+            raise ValueError(message(self, "`adapt()` got an empty iterable, and needs at least one sample", {"data": data}))
         return mean, squares / count
 
     def _check_batch(self, batch: np.ndarray) -> None:
@@ -155,13 +156,13 @@ class Normalization(Layer):
             self.build(batch.shape)
         shape = tuple(batch.shape[axis] if axis < batch.ndim else None for axis in self.kept)
         if batch.ndim != len(self.beside) or shape != self.adapt_mean.shape:
-            raise ValueError(message(self, f"the data of `adapt()` must have {len(self.beside)} axes and features of shape "
-                                     f"{self.adapt_mean.shape}", {"shape": batch.shape}))
+            raise ValueError(message(self, f"the data of `adapt()` has an incompatible shape: expected {len(self.beside)} axes "
+                                     f"and features of shape {self.adapt_mean.shape}", {"shape": batch.shape}))
 
     def _batches(self, data: Any) -> Iterator[np.ndarray]:
         """The data as host arrays of numbers, one after the other."""
         if isinstance(data, (str, bytes, dict)) or data is None:
-            raise TypeError(message(self, "`adapt()` takes an array or batches", {"data": data}))
+            raise KindError(message(self, "`adapt()` takes an array or batches", {"data": data}))
         if is_batches(data):
             source = standardize_batches(data, None, None, None, owner=f"{type(self).__name__} ({self.name})")
             data = (x for x, _, _ in source.start(0))
@@ -170,7 +171,7 @@ class Normalization(Layer):
         for batch in data:
             inputs = batch[0] if isinstance(batch, tuple) else batch
             if isinstance(inputs, dict):
-                raise TypeError(message(self, "`adapt()` takes one array a batch", {"batch": inputs}))
+                raise KindError(message(self, "`adapt()` takes one array a batch", {"batch": inputs}))
             # Arrays of numbers stay in their own precision.
             plain = isinstance(inputs, np.ndarray) and inputs.dtype.kind in "biuf"
             yield inputs if plain else np.asarray(standardize_array(inputs, "data"))

@@ -12,7 +12,7 @@ from kerata.base.registry import builtin, home_of
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.variable import Variable
 from kerata.kernels import recurrence
-from kerata.layers.layer import InputSpec, Layer
+from kerata.layers.layer import InputSpec, Layer, SkipOutputShape
 from kerata.layers.recurrent_cells import (
     GRUCell,
     LSTMCell,
@@ -27,7 +27,7 @@ HARD_SIGMOID_SLOPE = 1.0 / 6.0
 
 
 @builtin("layers")
-class RNN(Layer):
+class RNN(Layer, SkipOutputShape):
     """Runs a cell over a sequence: h[t] = cell(x[t], h[t - 1]).
 
     Args:
@@ -120,6 +120,9 @@ class RNN(Layer):
                                      {"states": len(given)}))
         # To JAX a variable is a tree with its value as the leaf.
         given = jax.tree.map(lambda state: jnp.asarray(state, self.compute_dtype), given)
+        if isinstance(self.cell, StackedRNNCells):
+            form = jax.tree.structure(jax.eval_shape(lambda: self.get_initial_state(sequences.shape[0])))
+            given = jax.tree.unflatten(form, jax.tree.leaves(given))
         if jax.tree.leaves(given)[0].shape[0] != sequences.shape[0]:
             raise ValueError(message(self, "the states and the sequences must have the same batch size",
                                      {"states": jax.tree.leaves(given)[0].shape, "sequences": sequences.shape}))
@@ -148,8 +151,11 @@ class RNN(Layer):
             outputs = jnp.flip(outputs, 0)
         return jnp.swapaxes(outputs, 0, 1), last, states
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        mask = previous_mask[0] if isinstance(previous_mask, (list, tuple)) else previous_mask
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+        return super().compute_output_shape(sequences_shape)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         mask = mask if self.return_sequences else None
         return [mask, *[None] * len(self.state_size)] if self.return_state else mask
 

@@ -126,7 +126,8 @@ class SimpleRNNCell(Cell):
         (h,) = as_states(states)
         inputs, dropped = self.project(inputs, h, training)
         z = inputs @ self.kernel.value + dropped @ self.recurrent_kernel.value
-        h = self.activation(z if self.bias is None else z + self.bias.value)
+        z = z if self.bias is None else z + self.bias.value
+        h = z if self.activation is None else self.activation(z)
         return h, like_states(states, [h])
 
 
@@ -294,13 +295,13 @@ class StackedRNNCells(Layer):
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """The initial states of all cells."""
-        return [initial_state_of(cell, batch_size, self.compute_dtype) for cell in self.cells]
+        return [in_form(cell, initial_state_of(cell, batch_size, self.compute_dtype)) for cell in self.cells]
 
     def call(self, inputs, states, training=False, **kwargs):
         new_states = []
         for cell, state in zip(self.cells, states, strict=True):
             inputs, new = run_cell(cell, inputs, state, training)
-            new_states.append(new)
+            new_states.append(in_form(cell, new))
         return inputs, new_states
 
     def get_config(self):
@@ -310,6 +311,11 @@ class StackedRNNCells(Layer):
     def from_config(cls, config, custom_objects=None):
         cells = [deserialize_keras_object(cell, custom_objects=custom_objects) for cell in config.pop("cells")]
         return cls(cells, **config)
+
+
+def in_form(cell: Any, states: list[Any]) -> Any:
+    """A cell's states in the form of its `state_size`: a list, or one state alone."""
+    return states if isinstance(cell.state_size, (list, tuple)) else states[0]
 
 
 def output_size_of(cell: Any) -> int:

@@ -61,11 +61,16 @@ class Dropout(KeepsType):
 def standardize_noise_shape(layer: Layer, noise_shape: Any) -> tuple[int | None, ...] | None:
     if noise_shape is None:
         return None
-    sizes = tuple(noise_shape) if isinstance(noise_shape, (list, tuple)) else (noise_shape,)
-    if not sizes or any(size is not None and (not isinstance(size, int) or size <= 0) for size in sizes):
-        raise ValueError(message(layer, "`noise_shape` must hold positive integers or None, one for each axis",
-                                 {"noise_shape": noise_shape}))
-    return sizes
+    sizes = tuple(noise_shape) if isinstance(noise_shape, (list, tuple)) else ()
+    expected = "all dimensions to be positive integers or None, one for each axis"
+    if not sizes:
+        expected = "a tuple or list of integers. There is one for each axis"
+    elif not all(size is None or isinstance(size, int) for size in sizes):
+        expected = "all elements to be integers or None, one for each axis"
+    elif all(size is None or size > 0 for size in sizes):
+        return sizes
+    raise ValueError(message(layer, f"Invalid value received for argument `noise_shape`. Expected {expected}",
+                             {"noise_shape": noise_shape}))
 
 
 def fit_noise_shape(

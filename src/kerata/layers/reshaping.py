@@ -104,7 +104,7 @@ class Permute(KeepsType):
         super().__init__(**kwargs)
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ValueError(message(self, "`dims` must hold each of 1, 2, ... once", {"dims": dims}))
+            raise ValueError(message(self, "Invalid permutation: `dims` must hold each of 1, 2, ... once", {"dims": dims}))
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
     def call(self, inputs):
@@ -181,7 +181,8 @@ class Cropping(Spatial):
         shape = tuple(size if size is None else size - sum(pair)
                       for size, pair in zip(input_shape, self._pairs(), strict=True))  # fmt: skip
         if any(size is not None and size <= 0 and sum(pair) for size, pair in zip(shape, self._pairs(), strict=True)):
-            raise ValueError(message(self, "`cropping` must leave something of each axis",
+            raise ValueError(message(self, "Values in `cropping` argument should be smaller than the corresponding "
+                                     "spatial dimension of the input",
                                      {"input_shape": tuple(input_shape), "cropping": self.cropping}))
         return shape
 

@@ -5,10 +5,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kerata.base.checks import check_choice, message
+from kerata.base.checks import KindError, check_choice, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
-from kerata.layers.layer import Layer
+from kerata.layers.layer import Layer, SkipOutputShape
 
 MERGES = ("concat", "sum", "ave", "mul", None)
 
@@ -22,7 +22,7 @@ class Wrapper(Layer):
 
     def __init__(self, layer, **kwargs):
         if not isinstance(layer, Layer):
-            raise TypeError(message(type(self).__name__, "`layer` must be a layer", {"layer": layer}))
+            raise KindError(message(type(self).__name__, "`layer` must be a layer", {"layer": layer}))
         super().__init__(**kwargs)
         self.layer = layer
         self.mixes_samples = layer.mixes_samples
@@ -40,7 +40,7 @@ class Wrapper(Layer):
 
 
 @builtin("layers")
-class TimeDistributed(Wrapper):
+class TimeDistributed(Wrapper, SkipOutputShape):
     """y[t] = layer(x[t]): the same layer at every step of a sequence.
 
     Args:
@@ -76,7 +76,7 @@ class TimeDistributed(Wrapper):
 
 
 @builtin("layers")
-class Bidirectional(Layer):
+class Bidirectional(Layer, SkipOutputShape):
     """y = merge(layer(x), layer'(x backwards)): each step sees what came before and what comes after.
 
     Args:
@@ -97,7 +97,7 @@ class Bidirectional(Layer):
 
     def __init__(self, layer: Any, merge_mode="concat", weights=None, backward_layer: Any = None, **kwargs):
         if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
-            raise TypeError(message("Bidirectional", "`layer` must be a recurrent layer", {"layer": layer}))
+            raise KindError(message("Bidirectional", "`layer` must be a recurrent layer", {"layer": layer}))
         recurrent: Any = layer
         super().__init__(**kwargs)
         self.backward_layer: Any
@@ -160,8 +160,11 @@ class Bidirectional(Layer):
             return (y + z) / 2
         return y * z if self.merge_mode == "mul" else (y, z)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        mask = previous_mask[0] if isinstance(previous_mask, (list, tuple)) else previous_mask
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+        return super().compute_output_shape(sequences_shape)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         mask = mask if self.return_sequences else None
         masks = [mask] if self.merge_mode is not None else [mask, mask]
         if self.return_state:
@@ -201,5 +204,7 @@ def _copy(layer: Layer, prefix: str, go_backwards: bool) -> Any:
     config = serialize_keras_object(layer)
     config["config"]["name"] = prefix + layer.name.removeprefix(prefix)
     config["config"]["go_backwards"] = go_backwards
+    if hasattr(layer, "use_cudnn"):
+        config["config"]["use_cudnn"] = layer.use_cudnn  # type: ignore[attr-defined]
     config.pop("build_config", None)
     return deserialize_keras_object(config)

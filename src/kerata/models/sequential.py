@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kerata.base.checks import message
+from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
 from kerata.engine.symbolic import SymbolicTensor, flatten
@@ -56,9 +56,9 @@ class Sequential(Model):
             layer = layer.history[0]
         if not isinstance(layer, Layer):
             if callable(layer) and not isinstance(layer, type):
-                raise TypeError(message(self, "only layers can be added", {"layer": layer},
+                raise KindError(message(self, "only layers can be added", {"layer": layer},
                                         "Wrap a function: Lambda(function)"))
-            raise TypeError(message(self, "only layers can be added", {"layer": layer},
+            raise KindError(message(self, "only layers can be added", {"layer": layer},
                                     "Add an instance, e.g. Dense(10)" if isinstance(layer, type) else ""))
         first = [] if self._input is None else [self._input.history[0]]
         if any(layer.name == other.name for other in (*first, *self._layers)):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata.base.checks import check_positive_int, message
+from kerata.base.checks import KindError, check_positive_int, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.variable import Variable, name_scope
@@ -37,7 +37,7 @@ class LossScaleOptimizer(Optimizer):
 
     def __init__(self, inner_optimizer, initial_scale=2.0**15, dynamic_growth_steps=2000, name=None, **kwargs):
         if not isinstance(inner_optimizer, Optimizer):
-            raise TypeError(message("LossScaleOptimizer", "`inner_optimizer` must be an optimizer",
+            raise KindError(message("LossScaleOptimizer", "`inner_optimizer` must be an optimizer",
                                     {"inner_optimizer": inner_optimizer}))
         # Older files hold the arguments of all optimizers, at values that mean nothing.
         unset = {n: value for n, value in kwargs.items() if n not in SHARED or value not in (None, False, 0.99)}

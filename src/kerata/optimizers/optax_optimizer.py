@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata.base.checks import message
+from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
 from kerata.optimizers.optimizer import Optimizer
 from kerata.optimizers.parts import transformation
@@ -35,7 +35,7 @@ class OptaxOptimizer(Optimizer):
 
     def __init__(self, transformation: Any, learning_rate=1.0, name=None, **kwargs: Any):
         if not is_transformation(transformation):
-            raise TypeError(message("OptaxOptimizer", "`transformation` must have optax's `init` and `update`",
+            raise KindError(message("OptaxOptimizer", "`transformation` must have optax's `init` and `update`",
                                     {"transformation": transformation}))
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.transformation = transformation

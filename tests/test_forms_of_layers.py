@@ -1,0 +1,131 @@
+"""Layers by the forms in which programs address them: arguments by name, attributes, states, types of errors."""
+
+import numpy as np
+import pytest
+
+import kerata
+from kerata import layers
+
+X = np.arange(24.0, dtype="float32").reshape(2, 3, 4) / 24
+
+
+class Doubling(layers.Dropout):
+    def build(self, input_shape):
+        self.factor = self.add_weight((), "ones", name="factor")
+
+
+@pytest.mark.parametrize("layer", [
+    layers.Dropout(0.5), layers.MaxPooling2D(), layers.Activation("relu"), layers.Flatten(), layers.SpatialDropout1D(0.1),
+], ids=lambda layer: layer.name)  # fmt: skip
+def test_layers_without_weights_are_built(layer):
+    assert layer.built
+
+
+@pytest.mark.parametrize("layer", [layers.Dense(2), layers.BatchNormalization(), Doubling(0.5), kerata.Sequential()],
+                         ids=lambda layer: layer.name)  # fmt: skip
+def test_layers_with_something_to_build_are_not(layer):
+    assert not layer.built
+
+
+def test_a_subclass_builds_its_own_weights():
+    layer = Doubling(0.5)
+    layer(X)
+    assert layer.built and len(layer.weights) == 1
+
+
+MASK = np.array([[True, True, False], [True, False, False]])
+
+
+@pytest.mark.parametrize(("layer", "inputs", "mask", "expected"), [
+    (layers.Attention(), [X, X], [MASK, MASK], MASK),
+    (layers.Add(), [X, X], [MASK, MASK], MASK),
+    (layers.LSTM(2, return_sequences=True), X, MASK, MASK),
+    (layers.Bidirectional(layers.GRU(2)), X, MASK, None),
+    (layers.Embedding(5, 2, mask_zero=True), np.array([[1, 0]]), None, [[True, False]]),
+    (layers.Masking(), np.array([[[1.0], [0.0]]]), None, [[True, False]]),
+    (layers.GlobalAveragePooling1D(), X, MASK, None),
+], ids=lambda value: getattr(value, "name", ""))  # fmt: skip
+def test_compute_mask_takes_its_arguments_by_name(layer, inputs, mask, expected):
+    found = layer.compute_mask(inputs=inputs, mask=mask)
+    assert found is None if expected is None else np.array_equal(found, expected)
+
+
+def test_masks_of_inputs_given_by_name_go_on():
+    embedded = layers.Embedding(5, 4, mask_zero=True)(np.array([[1, 2, 0], [3, 0, 0]]))
+    output = layers.MultiHeadAttention(num_heads=2, key_dim=2)(query=embedded, value=X)
+    recurrent = layers.LSTM(2, return_sequences=True)
+    pooled = layers.GlobalAveragePooling1D()(inputs=output)
+    np.testing.assert_allclose(pooled[1], np.asarray(output)[1, 0], rtol=1e-5)  # the only step that counts
+    assert recurrent(sequences=embedded).shape == (2, 3, 2)
+
+
+@pytest.mark.parametrize("layer", [layers.Dense(2, "relu"), layers.Conv1D(2, 1, activation="relu"),
+                                   layers.DepthwiseConv1D(1, activation="relu"), layers.EinsumDense("abc,cd->abd", (3, 2)),
+                                   layers.Activation("relu"), layers.SimpleRNN(2)], ids=lambda layer: layer.name)  # fmt: skip
+def test_an_activation_can_be_taken_away(layer):
+    layer(X)
+    owner = getattr(layer, "cell", layer)
+    for variable in layer.weights:
+        variable.assign(np.full(variable.shape, -1.0))
+    owner.activation = None
+    assert np.min(layer(X - 0.1)) < -0.05 and np.asarray(layer(X)).max() <= 1.0
+    assert np.abs(np.asarray(layer(10 * X))).max() > 1  # no tanh either
+
+
+@pytest.mark.parametrize("layer", [layers.SimpleRNN(2), layers.LSTM(2), layers.GRU(2), layers.RNN(layers.LSTMCell(2)),
+                                   layers.Bidirectional(layers.LSTM(1))], ids=lambda layer: layer.name)  # fmt: skip
+def test_output_shapes_of_sequences_by_name(layer):
+    assert layer.compute_output_shape(sequences_shape=(7, 3, 4)) == (7, 2)
+
+
+def test_states_of_stacked_cells_are_as_each_cell_has_them():
+    layer = layers.RNN([layers.SimpleRNNCell(3), layers.LSTMCell(2)], return_state=True)
+    output, first, second = layer(X)
+    assert first.shape == (2, 3) and [state.shape for state in second] == [(2, 2), (2, 2)]
+    np.testing.assert_allclose(output, second[0], rtol=1e-6)
+    again = layer(X, initial_state=[first, second])
+    nested = layer(X, initial_state=[[first], second])
+    np.testing.assert_allclose(again[0], nested[0], rtol=1e-6)
+    assert not np.allclose(again[0], output)
+
+
+def test_time_distributed_says_the_type_of_the_layer_inside():
+    layer = layers.TimeDistributed(layers.Dense(2, dtype="float32"), dtype="mixed_float16")
+    symbolic = layer(kerata.Input((3, 4)))
+    assert symbolic.dtype == str(layer(X).dtype) == "float32"
+
+
+def test_copies_of_a_bidirectional_layer_keep_use_cudnn():
+    assert layers.Bidirectional(layers.LSTM(2, use_cudnn=False)).forward_layer.use_cudnn is False
+
+
+@pytest.mark.parametrize("make", [
+    lambda: layers.Dense("3"), lambda: layers.Dense(None), lambda: layers.Embedding(3.7, 2), lambda: layers.Wrapper("layer"),
+    lambda: layers.LeakyReLU(None), lambda: kerata.Sequential().add({}), lambda: layers.Dense(2, unitz=3),
+])  # fmt: skip
+@pytest.mark.parametrize("kind", [TypeError, ValueError])
+def test_values_of_the_wrong_kind_can_be_caught_as_in_keras(make, kind):
+    with pytest.raises(kind):
+        make()
+
+
+def test_an_input_can_be_a_tensor_that_is_there():
+    tensor = kerata.KerasTensor((2, 3), dtype="int32", name="there")
+    layer = layers.InputLayer(input_tensor=tensor)
+    assert layer.output is tensor and layer.batch_shape == (2, 3) and layer.dtype == "int32"
+    assert kerata.Input(tensor=tensor) is tensor
+    assert layer.call() is None
+
+
+@pytest.mark.parametrize(("arguments", "text"), [
+    ({"shape": (2,), "batch_shape": (1, 2)}, "cannot pass both `shape` and `batch_shape`"),
+    ({"batch_size": 3, "batch_shape": (1, 2)}, "cannot pass both `batch_size` and `batch_shape`"),
+    ({"shape": (2,), "sparse": True}, "`sparse=True` is not supported"),
+    ({"shape": (4,), "input_tensor": kerata.KerasTensor((2, 3))}, "incompatible `shape`"),
+    ({"batch_shape": (2, 4), "input_tensor": kerata.KerasTensor((2, 3))}, "incompatible `batch_shape`"),
+    ({"dtype": "int32", "input_tensor": kerata.KerasTensor((2, 3))}, "incompatible `dtype`"),
+    ({"input_tensor": np.zeros((2, 3))}, "must be a KerasTensor"),
+])  # fmt: skip
+def test_messages_about_inputs(arguments, text):
+    with pytest.raises(ValueError, match=text):
+        layers.InputLayer(**arguments)
