@@ -5,8 +5,10 @@ arrays.
 """
 
 import functools
+import itertools
 import operator
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -22,6 +24,12 @@ from kerata.engine.variable import Variable, standardize_dtype
 # Unknown dimensions are tried with two sizes: what differs in the result is unknown too. Far apart, so that halving an
 # unknown height eight times still tells them apart.
 TRIALS = (1009, 2503)
+# Where those cannot be folded as the function wants it: (None, None, 4) to (-1, 8).
+FOLDED = (5040, 13860)
+MOST_GUESSES = 24
+
+# What unknown sizes are taken to be: (number of the argument, axis) to size.
+Sizes = dict[tuple[int, int], int]
 
 
 class SymbolicTensor:
@@ -141,28 +149,8 @@ def has_symbolic(tree: Any) -> bool:
 
 def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Symbolic outputs of a function of symbolic tensors, by tracing it on shapes alone; with masks, where it notes some."""
-    unknown = any(None in t.shape for t in symbolic_leaves((args, kwargs)))
-    first = _trace(function, args, kwargs, TRIALS[0])
-    second = _trace(function, args, kwargs, TRIALS[1]) if unknown else first
-
-    def merge(a: Any, b: Any) -> SymbolicTensor:
-        return SymbolicTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
-
-    outputs, masks = jax.tree.map(merge, first, second)
-    for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
-        if mask is not None:
-            note(output, "mask", mask)
-    return outputs
-
-
-def _trace(function: Callable[..., Any], args: tuple, kwargs: dict, trial: int) -> Any:
-    """(outputs, a mask or `None` for each of them) as shapes, where unknown sizes are `trial`."""
     leaves, treedef = jax.tree.flatten((args, kwargs))
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)]
-
-    def spec(tensor: Any) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct([trial if d is None else d for d in tensor.shape], tensor.dtype)
-
     masks = [noted(leaves[place], "mask") for place in places]
 
     def run(values: list[Any], masks: list[Any]) -> Any:
@@ -177,8 +165,74 @@ def _trace(function: Callable[..., Any], args: tuple, kwargs: dict, trial: int) 
             found = jax.tree.map(_as_array, function(*full_args, **full_kwargs))
             return found, [noted(leaf, "mask") for leaf in jax.tree.leaves(found)]
 
-    shapes = [spec(leaves[place]) for place in places]
-    return jax.eval_shape(run, shapes, [None if mask is None else spec(mask) for mask in masks])
+    def trace(trial: int, sizes: Sizes) -> Any:
+        """(outputs, a mask or `None` for each of them) as shapes, where unknown sizes are `trial` or those of a guess."""
+        def spec(place: int, tensor: Any) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct([sizes.get((place, axis), trial) if size is None else size
+                                         for axis, size in enumerate(tensor.shape)], tensor.dtype)
+
+        return jax.eval_shape(run, [spec(place, leaves[place]) for place in places],
+                              [None if mask is None else spec(place, mask) for place, mask in zip(places, masks, strict=True)])
+
+    def merge(a: Any, b: Any) -> SymbolicTensor:
+        return SymbolicTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
+
+    unknown = any(None in leaves[place].shape for place in places)
+    outputs, found = jax.tree.map(merge, *_trace_twice(trace, _guesses(leaves)) if unknown else [trace(TRIALS[0], {})] * 2)
+    for output, mask in zip(jax.tree.leaves(outputs), found, strict=True):
+        if mask is not None:
+            note(output, "mask", mask)
+    return outputs
+
+
+def _trace_twice(trace: Callable[..., Any], guesses: Iterable[tuple[tuple[int, int], Sizes]]) -> list[Any]:
+    """What `trace(trial, sizes)` gives for both trial numbers of the first guess that goes through."""
+    failure: Exception | None = None
+    for trials, sizes in guesses:
+        try:
+            return [trace(trial, sizes) for trial in trials]
+        except (TypeError, ValueError) as error:
+            failure = failure or error
+    assert failure is not None
+    raise _without_trials(failure)
+
+
+def _guesses(leaves: list[Any]) -> Iterator[tuple[tuple[int, int], Sizes]]:
+    """What unknown sizes may be, the likeliest first: two trial numbers, and known sizes for some of them.
+
+    A size that is not known may have to be one that another tensor has: (None, 3) + (2, 3) has two rows.
+    """
+    yield TRIALS, {}
+    yield FOLDED, {}
+    shapes = {i: tuple(np.shape(leaf)) if not isinstance(leaf, SymbolicTensor) else leaf.shape
+              for i, leaf in enumerate(leaves) if hasattr(leaf, "shape")}  # fmt: skip
+    unknown = [(i, axis) for i, shape in shapes.items() for axis, size in enumerate(shape) if size is None]
+    # All have one number of samples; of other axes, each is for itself.
+    groups = [[place for place in unknown if place[1] == 0], *([place] for place in unknown if place[1] > 0)]
+    groups = [group for group in groups if group][:5]
+    choices = [[None, *_known_sizes(shapes, group)] for group in groups]
+    combinations = sorted(itertools.islice(itertools.product(*choices), 1, 2000), key=lambda c: sum(s is not None for s in c))
+    for sizes in combinations[:MOST_GUESSES]:
+        yield TRIALS, {place: size for group, size in zip(groups, sizes, strict=True) if size is not None for place in group}
+
+
+def _known_sizes(shapes: dict[int, tuple], group: list[tuple[int, int]]) -> list[int]:
+    """Sizes that an unknown one may be equal to: first of the same axis, counted from either end, then of any axis."""
+    axis = group[0][1]
+    back = axis - len(shapes[group[0][0]])
+    mine = {place for place, _ in group} if axis else set()
+    others = [shape for place, shape in shapes.items() if place not in mine]
+    found = [shape[axis] for shape in others if axis < len(shape)]
+    if axis:
+        found += [shape[back] for shape in others if -back <= len(shape)] + [size for shape in others for size in shape]
+    return list(dict.fromkeys(size for size in found if size is not None and size > 1))[:4]
+
+
+def _without_trials(error: Exception) -> Exception:
+    """The error with `None` for the numbers that stood for unknown sizes."""
+    if len(error.args) == 1 and isinstance(error.args[0], str):
+        error.args = (re.sub(rf"\b({TRIALS[0]}|{TRIALS[1]})\b", "None", error.args[0]),)
+    return error
 
 
 def _as_array(value: Any) -> Any:

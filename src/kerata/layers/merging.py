@@ -31,13 +31,17 @@ class Merge(Layer):
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs, mask=None):
         check_list(self, inputs)
         most = max(x.ndim for x in inputs)
-        return self.merge([x.reshape(*x.shape[:1], *(1,) * (most - x.ndim), *x.shape[1:]) for x in inputs])
+        # An input that gets more axes has no mask beside them, as in Keras.
+        masks = [None if m is None or x.ndim < most else beside(m, x)
+                 for m, x in zip(mask or [None] * len(inputs), inputs, strict=True)]  # fmt: skip
+        wide = [x.reshape(*x.shape[:1], *(1,) * (most - x.ndim), *x.shape[1:]) for x in inputs]
+        return self.merge(wide, masks)
 
-    def merge(self, inputs: Sequence[Any]) -> Any:
-        """One array of several with equally many axes."""
+    def merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        """One array of several with equally many axes, and with masks that broadcast to them, or `None`."""
         return functools.reduce(type(self).combine, inputs)
 
     def compute_output_shape(self, input_shape):
@@ -58,6 +62,11 @@ class Merge(Layer):
         if mask is None or any(one is None for one in mask):
             return None
         return functools.reduce(jnp.logical_or, mask)
+
+
+def beside(mask: Any, x: Any) -> Any:
+    """A mask of the first axes of x, with axes of size 1 for the others."""
+    return jnp.asarray(mask, bool).reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim))
 
 
 def check_list(layer: Layer, inputs: Any) -> None:
@@ -126,12 +135,21 @@ class Subtract(Merge):
 class Multiply(Merge):
     """outputs = inputs[0] * inputs[1] * ...
 
+    A masked step of one input counts as ones; where all inputs are masked, the output is 0.
+
     >>> import kerata, numpy as np
     >>> kerata.layers.Multiply()([np.full((1, 2), 5.0, "float32"), np.full((1, 2), 2.0, "float32")]).tolist()
     [[10.0, 10.0]]
     """
 
     combine = operator.mul
+
+    def merge(self, inputs, masks):
+        seen = [x if mask is None else jnp.where(mask, x, jnp.ones((), x.dtype)) for x, mask in zip(inputs, masks, strict=True)]
+        product = super().merge(seen, masks)
+        if any(mask is None for mask in masks):
+            return product
+        return jnp.where(functools.reduce(jnp.logical_or, masks), product, jnp.zeros((), product.dtype))
 
 
 @builtin("layers")
@@ -145,16 +163,29 @@ class Average(Merge):
 
     combine = operator.add
 
-    def merge(self, inputs):
-        return super().merge(inputs) / len(inputs)
+    def merge(self, inputs, masks):
+        return super().merge(inputs, masks) / len(inputs)
 
     def compute_output_spec(self, inputs, *args, **kwargs):
         return SymbolicTensor(super().compute_output_spec(inputs).shape, self.compute_dtype)
 
 
+class Extreme(Merge):
+    """What `Maximum` and `Minimum` have in common: a masked step of one input is left out of the comparison."""
+
+    def merge(self, inputs, masks):
+        best, known = inputs[0], masks[0]
+        for x, mask in zip(inputs[1:], masks[1:], strict=True):
+            x = x if mask is None else jnp.where(mask, x, best)
+            best = best if known is None else jnp.where(known, best, x)
+            known = None if mask is None or known is None else jnp.logical_or(known, mask)
+            best = type(self).combine(best, x)
+        return best
+
+
 @builtin("layers")
-class Maximum(Merge):
-    """outputs = the largest of the inputs, element by element.
+class Maximum(Extreme):
+    """outputs = the largest of the inputs, element by element; of masked steps, the other inputs'.
 
     >>> import kerata, numpy as np
     >>> kerata.layers.Maximum()([np.array([[1.0, 5.0]]), np.array([[2.0, 4.0]])]).tolist()
@@ -165,8 +196,8 @@ class Maximum(Merge):
 
 
 @builtin("layers")
-class Minimum(Merge):
-    """outputs = the smallest of the inputs, element by element.
+class Minimum(Extreme):
+    """outputs = the smallest of the inputs, element by element; of masked steps, the other inputs'.
 
     >>> import kerata, numpy as np
     >>> kerata.layers.Minimum()([np.array([[1.0, 5.0]]), np.array([[2.0, 4.0]])]).tolist()
@@ -195,7 +226,7 @@ class Concatenate(Merge):
         self.axis = axis
         self.mixes_samples = axis == 0
 
-    def call(self, inputs):
+    def call(self, inputs, mask=None):
         check_list(self, inputs)
         self.compute_output_shape([x.shape for x in inputs])
         return jnp.concatenate(inputs, axis=self.axis)
@@ -221,10 +252,12 @@ class Concatenate(Merge):
     def compute_mask(self, inputs, mask=None):
         if mask is None or all(one is None for one in mask):
             return None
-        masks = [jnp.ones((), bool) if one is None else one for one in mask]
-        wide = [jnp.broadcast_to(one[..., None] if 0 < one.ndim < x.ndim else one, x.shape)
-                for one, x in zip(masks, inputs, strict=True)]  # fmt: skip
-        return jnp.any(jnp.concatenate(wide, axis=self.axis), axis=-1)
+        wide = [jnp.ones(x.shape, bool) if one is None else jnp.broadcast_to(beside(one, x), x.shape)
+                for one, x in zip(mask, inputs, strict=True)]  # fmt: skip
+        # A mask has as many axes as the inputs' masks have.
+        most = max(one.ndim for one in mask if one is not None)
+        whole = jnp.concatenate(wide, axis=self.axis)
+        return jnp.any(whole, axis=tuple(range(min(most, whole.ndim - 1), whole.ndim)))
 
 
 @builtin("layers")
@@ -252,7 +285,7 @@ class Dot(Merge):
         self.axes = axes
         self.normalize = normalize
 
-    def call(self, inputs):
+    def call(self, inputs, mask=None):
         check_list(self, inputs)
         first, second = self._axes_for([x.shape for x in inputs])
         x, y = inputs

@@ -8,7 +8,10 @@ import jax.numpy as jnp
 from kerata.base.checks import KindError, check_choice, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.structure import is_ours
+from kerata.engine.symbolic import FOLDED, TRIALS
 from kerata.layers.layer import Layer, SkipOutputShape
+from kerata.layers.signatures import call_parameters
 
 MERGES = ("concat", "sum", "ave", "mul", None)
 
@@ -43,6 +46,8 @@ class Wrapper(Layer):
 class TimeDistributed(Wrapper, SkipOutputShape):
     """y[t] = layer(x[t]): the same layer at every step of a sequence.
 
+    A layer that sees all samples of a batch together, as batch normalization does, sees those of one step at a time.
+
     Args:
         layer: a layer for one step.
 
@@ -64,11 +69,41 @@ class TimeDistributed(Wrapper, SkipOutputShape):
         super().build((input_shape[0], *input_shape[2:]))
 
     def call(self, inputs, training=None, mask=None):
+        if mask is not None and mask.shape[:2] != inputs.shape[:2]:
+            raise ValueError(message(self, "the mask must have the samples and the steps of the inputs",
+                                     {"mask": mask.shape, "inputs": inputs.shape}))
         batch, steps = inputs.shape[:2]
+        if self._goes_step_by_step(training) and steps not in TRIALS + FOLDED:
+            made = [self._one(inputs[:, t], None if mask is None else mask[:, t], training) for t in range(steps)]
+            return jax.tree.map(lambda *ys: jnp.stack(ys, 1), *made)
         # All steps of all samples as one batch.
-        options = {} if mask is None or mask.ndim < 3 else {"mask": mask.reshape(batch * steps, *mask.shape[2:])}
-        flat = self.layer(inputs.reshape(batch * steps, *inputs.shape[2:]), training=training, **options)
+        folded = None if mask is None else mask.reshape(batch * steps, *mask.shape[2:])
+        flat = self._one(inputs.reshape(batch * steps, *inputs.shape[2:]), folded, training)
         return jax.tree.map(lambda y: y.reshape(batch, steps, *y.shape[1:]), flat)
+
+    def _one(self, x: Any, mask: Any, training: Any) -> Any:
+        """The layer on one step of all samples, x (batch, ...), mask (batch, ...) or `None`."""
+        if mask is None or "mask" not in call_parameters(type(self.layer)):
+            return self.layer(x, training=training)
+        # A mask of whole steps has nothing to say to a layer that looks for a mask within a step.
+        if is_ours(type(self.layer)) and mask.ndim == 1 and x.ndim > 2:
+            return self.layer(x, training=training)
+        return self.layer(x, training=training, mask=mask)
+
+    def _goes_step_by_step(self, training: Any) -> bool:
+        """Whether the layer sees the samples of a step together, or changes from step to step: so does Keras call it."""
+        for layer in self.layer._flatten_layers():
+            if layer.mixes_samples is True or not is_ours(type(layer)):
+                return True
+            if training and layer.trainable and any(not v.trainable for v in layer._weights):
+                return True
+        return False
+
+    def compute_mask(self, inputs, mask=None):
+        # Of a mask within the steps, what is left is whether there is anything in a step, once the steps are one thing each.
+        if mask is None or mask.ndim == 2 or self.compute_output_shape(inputs.shape)[: mask.ndim] == tuple(mask.shape):
+            return mask
+        return jnp.any(mask, axis=tuple(range(2, mask.ndim)))
 
     def compute_output_shape(self, input_shape):
         below = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))

@@ -102,6 +102,7 @@ class CompiledLoss(Module):
             term = Term(loss_object, weight, place, outputs.names[place])
             term.is_declared = declares_rows(loss_object, predictions[place])
             terms.append(term)
+        name_by_loss(terms, outputs)
         self.terms, self.built = terms, True
 
     @property
@@ -159,6 +160,14 @@ class CompiledLoss(Module):
             total = total + (value if term.weight is None else value * term.weight)
             parts[term.name] = value
         return total, parts
+
+
+def name_by_loss(terms: list[Term], outputs: Outputs) -> None:
+    """Gives the losses of outputs without a name of their own the loss's name in logs, where it is theirs alone."""
+    names = [_name_of(term.loss) for term in terms]
+    for term, name in zip(terms, names, strict=True):
+        if not outputs.is_named(term.place) and names.count(name) == 1:
+            term.name = name
 
 
 class Measure(Module):

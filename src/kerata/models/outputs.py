@@ -53,6 +53,11 @@ class Outputs:
             return "/".join(map(str, path))
         return "/".join([*map(str, path[:-1]), layer or f"output_{index + 1}"])
 
+    def is_named(self, index: int) -> bool:
+        """Whether an output has a name: a key of a dict, or that of its layer."""
+        path = self.paths[index]
+        return bool(path and isinstance(path[-1], str)) or self.layer_names[index] is not None
+
     def find(self, name: Any) -> int | None:
         """The place of the output of a name."""
         for names in (self.names, self.layer_names):
