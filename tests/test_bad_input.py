@@ -102,13 +102,13 @@ NAN = float("nan")
 # (case, model, what is done with it, the error, parts of its message)
 FIT = {
     # Shapes
-    "width": (classifier, (X[:, :5], LABELS), {}, ValueError, ["pixels", "5)", "(any, 6)", "(6,)"]),
+    "width": (classifier, (X[:, :5], LABELS), {}, ValueError, ["pixels", "5)", "(None, 6)", "(6,)"]),
     "one sample": (classifier, (X[0], LABELS[:1]), {}, ValueError, ["samples", "6", "1"]),
-    "flat pictures": (pictures, (X.repeat(11, 1)[:, :64], LABELS), {}, ValueError, ["(any, 8, 8, 1)", "Reshape"]),
+    "flat pictures": (pictures, (X.repeat(11, 1)[:, :64], LABELS), {}, ValueError, ["(None, 8, 8, 1)", "Reshape"]),
     "inputs missing": (two_inputs, (X, NUMBERS), {}, ValueError, ["2 input(s): a, b", "inputs=1"]),
     "inputs misnamed": (two_inputs, ({"a": X, "c": X[:, :2]}, NUMBERS), {},
         ValueError, ["inputs named a, b", "missing=['b']"]),
-    "inputs swapped": (two_inputs, ([X[:, :2], X], NUMBERS), {}, ValueError, ["'a'", "(any, 6)"]),
+    "inputs swapped": (two_inputs, ([X[:, :2], X], NUMBERS), {}, ValueError, ["'a'", "(None, 6)"]),
     "samples in a list": (classifier, (list(X), LABELS), {}, ValueError, ["samples", "numpy.stack"]),
     "mse shape": (regressor, (X, X), {}, ValueError, ["y (out)", "(None, 1)", "(40, 6)"]),
     "one-hot for sparse": (classifier, (X, Y), {}, ValueError, ["integers", "categorical_crossentropy"]),
@@ -181,7 +181,7 @@ FIT = {
         ValueError, ["without samples", "samples=40"]),
     "split of a generator": (classifier, (generate((X, LABELS)),), {"validation_split": 0.1},
         ValueError, ["needs arrays", "validation_data"]),
-    "validation width": (classifier, (X, LABELS), {"validation_data": (X[:, :5], LABELS)}, ValueError, ["5)", "(any, 6)"]),
+    "validation width": (classifier, (X, LABELS), {"validation_data": (X[:, :5], LABELS)}, ValueError, ["5)", "(None, 6)"]),
     "validation labels": (classifier, (X, LABELS), {"validation_data": (X, LABELS + 9)}, ValueError, ["highest=11"]),
     "validation nan": (classifier, (X, LABELS), {"validation_data": (put(X, (7, 4), NAN), LABELS)},
         ValueError, ["row 7, column 4"]),
@@ -210,7 +210,7 @@ FIT = {
         ValueError, ["(x, y, sample_weight)", "parts=4"]),
     "batch lengths": (classifier, (generate((X, LABELS[:5])),), {}, ValueError, ["same number of samples"]),
     "batch labels": (classifier, (generate((X, LABELS + 9)),), {}, ValueError, ["highest=11"]),
-    "batch width": (classifier, (generate((X[:, :5], LABELS)),), {}, ValueError, ["(any, 6)"]),
+    "batch width": (classifier, (generate((X[:, :5], LABELS)),), {}, ValueError, ["(None, 6)"]),
     "raises at once": (classifier, (generate(error=OSError("no such disk")),), {}, OSError, ["no such disk"]),
     "never ends": (regressor, (Endless(),), {}, ValueError, ["`steps_per_epoch` is needed"]),
     "samples of torch": (regressor, (TorchDataset(),), {}, TypeError, ["DataLoader"]),
@@ -246,7 +246,7 @@ def test_fit(case):
 
 
 OTHER = {
-    "evaluate width": (classifier, lambda m: m.evaluate(X[:, :5], LABELS), ValueError, ["5)", "(any, 6)"]),
+    "evaluate width": (classifier, lambda m: m.evaluate(X[:, :5], LABELS), ValueError, ["5)", "(None, 6)"]),
     "evaluate labels": (classifier, lambda m: m.evaluate(X, LABELS + 1), ValueError, ["subtract 1"]),
     "evaluate nan": (classifier, lambda m: m.evaluate(put(X, (7, 4), NAN), LABELS), ValueError, ["row 7, column 4"]),
     "evaluate uncompiled": (uncompiled, lambda m: m.evaluate(X, NUMBERS), ValueError, ["before evaluate()"]),
@@ -256,8 +256,8 @@ OTHER = {
         ValueError, ["before train_on_batch()"]),
     "train_on_batch generator": (regressor, lambda m: m.train_on_batch(generate((X, NUMBERS))),
         TypeError, ["must be arrays"]),
-    "test_on_batch": (classifier, lambda m: m.test_on_batch(X[:, :2], LABELS), ValueError, ["2)", "(any, 6)"]),
-    "predict width": (classifier, lambda m: m.predict(X[:, :5]), ValueError, ["pixels", "5)", "(any, 6)"]),
+    "test_on_batch": (classifier, lambda m: m.test_on_batch(X[:, :2], LABELS), ValueError, ["2)", "(None, 6)"]),
+    "predict width": (classifier, lambda m: m.predict(X[:, :5]), ValueError, ["pixels", "5)", "(None, 6)"]),
     "predict empty": (classifier, lambda m: m.predict(X[:0]), ValueError, ["at least one sample"]),
     "predict nothing": (classifier, lambda m: m.predict(None), ValueError, ["there is no data"]),
     "predict text": (classifier, lambda m: m.predict(np.array([["a"] * 6])), TypeError, ["must hold numbers"]),

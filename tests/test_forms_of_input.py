@@ -70,7 +70,7 @@ def test_lists_go_by_place_where_that_is_the_order_of_the_dict():
     model = pair("ba")
     model.compile("sgd", "mse")
     for run in (lambda: model.predict([A, B], verbose=0), lambda: model([A, B]), lambda: model.fit([A, B], A, verbose=0)):
-        with pytest.raises(ValueError, match="a list cannot say which input is which: the model takes a dict of b, a"):
+        with pytest.raises(ValueError, match="A list cannot say which input is which: the model takes a dict of b, a"):
             run()
 
 

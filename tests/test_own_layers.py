@@ -31,7 +31,7 @@ def test_attributes_that_keras_allows(name, base):
     if (name, base) == ("layers", "Model"):
         with pytest.raises(AttributeError):
             named(keras, base, name, [1])
-        with pytest.raises(AttributeError, match="`layers` lists the layers of a model, and cannot be set"):
+        with pytest.raises(AttributeError, match=r"`Model\.layers` attribute is reserved"):
             named(kerata, base, name, [1])
         return
     own = named(kerata, base, name, [1])

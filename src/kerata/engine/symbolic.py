@@ -314,7 +314,7 @@ def sort_nodes(inputs: Iterable[SymbolicTensor], outputs: Iterable[SymbolicTenso
             order.append(node)
             continue
         if node.is_input:
-            raise ValueError(message(owner, "every output must be computed from `inputs`",
+            raise ValueError(message(owner, "every output must be computed from `inputs`, and one is not connected to them",
                                      {"missing input": tensor.name, "shape": tensor.shape},
                                      "Add it to the `inputs` of the model"))
         pending.append((tensor, True))

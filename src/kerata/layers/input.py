@@ -53,9 +53,9 @@ class InputLayer(Layer):
         self.optional = optional
         self.input_dtype = SymbolicTensor((), dtype).dtype
         self.built = True
-        self.tensor: SymbolicTensor = input_tensor
         if input_tensor is None:
-            self.tensor = SymbolicTensor(self._batch_shape, self.input_dtype, name=self.name)
+            input_tensor = SymbolicTensor(self._batch_shape, self.input_dtype, name=self.name)
+        self.tensor: SymbolicTensor = input_tensor
         Node(self, (), {}, self.tensor)
 
     _untracked = Layer._untracked | {"tensor"}

@@ -95,6 +95,9 @@ class _Cloner:
             raise ValueError(message("clone_model", f"`input_tensors` must be {len(graph.inputs)} symbolic tensors",
                                      {"input_tensors": input_tensors}))
         values: dict[int, Any] = {id(old): new for old, new in zip(graph.inputs, given, strict=True)}
+        if len(given) > 1 and jax.tree.structure(input_tensors) != jax.tree.structure(graph.inputs_tree):
+            raise ValueError(message("clone_model", "`input_tensors` must have the same structure as model.input",
+                                     {"input_tensors": input_tensors}))
         run_nodes(graph.nodes, values, self._call)
         leaves = [values[id(tensor)] for tensor in graph.outputs]
         outputs = jax.tree.unflatten(jax.tree.structure(graph.outputs_tree), leaves)

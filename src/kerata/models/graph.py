@@ -38,6 +38,11 @@ class Graph:
         self.inputs_tree, self.outputs_tree = inputs, outputs
         self.inputs: list[SymbolicTensor] = flatten(inputs)
         self.outputs: list[SymbolicTensor] = flatten(outputs)
+        # A model cut out of a larger one begins at tensors that some layer made, which is not part of it.
+        self.cuts: dict[int, InputLayer] = {
+            id(t): InputLayer(batch_shape=t.shape, dtype=t.dtype, name=t.name)
+            for t in self.inputs if not isinstance(t.history[0], InputLayer)
+        }  # fmt: skip
         self.nodes: list[Node] = sort_nodes(self.inputs, self.outputs, owner)
         self.operations = self._operations()
         self._check_names(owner)
@@ -47,9 +52,8 @@ class Graph:
         depth, place = self._depths(), self._places()
         operations = {id(node.operation): node.operation for node in self.nodes}
         for tensor in self.inputs:
-            # A model cut out of a larger one begins at a tensor that some layer made, which is not part of it.
-            if isinstance(operation := tensor.history[0], InputLayer):
-                operations.setdefault(id(operation), operation)
+            operation = self._source(tensor)
+            operations.setdefault(id(operation), operation)
         return sorted(operations.values(), key=lambda op: (-depth.get(id(op), 0), place.get(id(op), -1)))
 
     def _check_names(self, owner: Any) -> None:
@@ -59,6 +63,10 @@ class Graph:
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ValueError(message(owner, "all layers must have different names", {"used more than once": twice},
                                      "Give each a name of its own, e.g. Dense(2, name=...)"))
+
+    def _source(self, tensor: SymbolicTensor) -> Any:
+        """The input of the model at which a tensor stands."""
+        return self.cuts.get(id(tensor), tensor.history[0])
 
     def _depths(self) -> dict[int, int]:
         """How far each operation is from the outputs at most; a shared layer stands where its deepest call stands."""
@@ -72,7 +80,7 @@ class Graph:
                 if (before := producer.get(id(tensor))) is not None:
                     of_node[id(before)] = max(of_node.get(id(before), 0), level + 1)
                 else:
-                    source = id(tensor.history[0])
+                    source = id(self._source(tensor))
                     deepest[source] = max(deepest.get(source, 0), level + 1)
         return deepest
 
@@ -136,7 +144,8 @@ class Graph:
         else:
             flat = [inputs]
         if len(flat) != len(self.inputs):
-            raise ValueError(message(owner, f"expected {len(self.inputs)} input(s): {', '.join(self.input_names)}",
+            what = "named input(s) with keys" if isinstance(self.inputs_tree, dict) else "input(s):"
+            raise ValueError(message(owner, f"it expects {len(self.inputs)} {what} {', '.join(self.input_names)}",
                                      {"inputs": len(flat)}))
         return [fit_input(value, tensor, owner) for value, tensor in zip(flat, self.inputs, strict=True)]
 
@@ -144,7 +153,8 @@ class Graph:
         """Refuses a list for a dict of inputs, unless the dict's own order is the one in which its parts are numbered."""
         names = list(self.inputs_tree)
         if names != sorted(names):
-            expected = f"a list cannot say which input is which: the model takes a dict of {', '.join(names)}"
+            expected = ("The structure of `inputs` doesn't match the expected structure. A list cannot say which input is "
+                        f"which: the model takes a dict of {', '.join(names)}")
             given = f"{type(inputs).__name__} of {len(inputs)}"
             raise ValueError(message(owner, expected, {"inputs": given}, "Give a dict"))
 
@@ -188,6 +198,9 @@ def fit_input(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:
     A missing or superfluous last axis of size 1 is added or removed, as in Keras.
     """
     if value is None:
+        if not getattr(tensor.history[0], "optional", False):
+            raise ValueError(message(owner, f"the input '{tensor.name}' is not optional", {"inputs": None},
+                                     "Give an array for it, or make the input with Input(..., optional=True)"))
         return value
     if isinstance(value, SymbolicTensor):
         fitting = SymbolicTensor(fit_rank(value.shape, tensor.shape), value.dtype, value.name)
@@ -221,9 +234,9 @@ def check_shape(shape: tuple, tensor: SymbolicTensor, owner: Any) -> None:
         e is None or s is None or e == s for s, e in zip(shape[1:], expected[1:], strict=True)
     )
     if not fits:
-        text = str(expected).replace("None", "any", 1)
         fix = f"Reshape the data: each sample must have shape {expected[1:]}"
-        raise ValueError(message(owner, f"input '{tensor.name}' must have shape {text}", {"shape": shape}, fix))
+        raise ValueError(message(owner, f"input '{tensor.name}' is incompatible with the model: "
+                                 f"expected shape={(None, *expected[1:])}, found shape={shape}", fix=fix))
 
 
 def input_tensor_of(layer: Layer) -> SymbolicTensor | None:

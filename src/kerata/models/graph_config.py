@@ -93,7 +93,8 @@ def _write_ends(tree: Any, places: dict[int, Any]) -> Any:
     if isinstance(tree, dict):
         return {key: _write_ends(value, places) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
-        return [_write_ends(value, places) for value in tree]
+        ends = [_write_ends(value, places) for value in tree]
+        return tuple(ends) if isinstance(tree, tuple) else ends
     name, index, place = places[id(tree)]
     # Keras counts a call of a functional model on its own inputs first, here and only here.
     offset = _offset(tree.history[0]) if tree.history[0].name == name else 0
@@ -202,7 +203,8 @@ class _Reader:
         if isinstance(plain, dict):
             return {key: self.ends(value) for key, value in plain.items()}
         if not (len(plain) == 3 and isinstance(plain[0], str)):
-            return [self.ends(value) for value in plain]
+            ends = [self.ends(value) for value in plain]
+            return tuple(ends) if isinstance(plain, tuple) else ends
         name, index, place = _check_place(plain)
         tensor = self._find(name, index - _offset(self.layers.get(name)), place)
         if tensor is None:

@@ -1,5 +1,7 @@
 """Models: layers that can be trained, saved and described."""
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,7 @@ from kerata.layers.layer import Layer
 from kerata.models.graph import Graph
 from kerata.models.graph_config import graph_config, graph_of_config
 from kerata.models.saveable import Saveable
+from kerata.models.state import read_state, write_state
 from kerata.models.summary import print_summary
 from kerata.models.trainer import Trainer
 from kerata.models.tries import Tries
@@ -103,6 +106,11 @@ class Model(Saveable, Tries, Trainer, Layer):
                                          fix="Give an Input(shape=...), or call build(input_shape)"))
         return self._graph
 
+    @shown
+    def operations(self) -> list[Any]:
+        """The inputs, layers and operations of the graph."""
+        return list(self._need_graph("operations").operations)
+
     @property
     def layers(self) -> list[Layer]:  # type: ignore[override]
         """The layers that the model holds itself."""
@@ -110,8 +118,9 @@ class Model(Saveable, Tries, Trainer, Layer):
 
     @layers.setter
     def layers(self, value: Any) -> None:
-        raise AttributeError(message(self, "`layers` lists the layers of a model, and cannot be set",
-                                     fix="Keep them under another name, e.g. self.blocks = [...]"))
+        raise AttributeError(message(self, "`Model.layers` attribute is reserved: it lists the layers, and cannot be set",
+                                     fix="Use `add()` and `pop()`" if hasattr(self, "add") else
+                                     "Keep them under another name, e.g. self.blocks = [...]"))
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place."""
@@ -168,6 +177,25 @@ class Model(Saveable, Tries, Trainer, Layer):
             return
         super()._maybe_build(args, kwargs)
 
+    # Values
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """The values of all variables as nested dicts, by the parts of their paths.
+
+        Args:
+            value_format: `"backend_tensor"` for JAX's arrays, `"numpy_array"` for NumPy's.
+
+        >>> import kerata
+        >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1, name="last")])
+        >>> sorted(model.get_state_tree()["trainable_variables"]["last"])
+        ['bias', 'kernel']
+        """
+        return read_state(self, value_format)
+
+    def set_state_tree(self, state_tree: dict[str, Any]) -> None:
+        """Sets the variables that a tree in the form of `get_state_tree` names; the others stay."""
+        write_state(self, state_tree)
+
     # Description
 
     def summary(self, line_length: int | None = None, positions: Any = None, print_fn: Callable[..., Any] | None = None,
@@ -177,7 +205,7 @@ class Model(Saveable, Tries, Trainer, Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The model as plain data."""
-        if self._graph is not None and type(self) in (Model, Functional):
+        if self._graph is not None and _takes_graph(type(self)):
             return graph_config(self)
         return super().get_config()
 
@@ -193,6 +221,14 @@ class Model(Saveable, Tries, Trainer, Layer):
 @builtin("models")
 class Functional(Model):
     """What `Model(inputs, outputs)` makes: a model that is a graph of layers."""
+
+
+@functools.lru_cache(maxsize=256)
+def _takes_graph(cls: type) -> bool:
+    """Whether a class is made as `cls(inputs=..., outputs=..., ...)`: Model's own constructor, or one that passes all on."""
+    kinds = {p.kind for p in inspect.signature(cls.__init__).parameters.values()}
+    passes = inspect.Parameter.VAR_POSITIONAL in kinds and inspect.Parameter.VAR_KEYWORD in kinds
+    return passes or inspect.unwrap(cls.__init__) is inspect.unwrap(Model.__init__)
 
 
 def _twin(tensor: SymbolicTensor) -> SymbolicTensor:

@@ -56,15 +56,18 @@ class Sequential(Model):
             layer = layer.history[0]
         if not isinstance(layer, Layer):
             if callable(layer) and not isinstance(layer, type):
-                raise KindError(message(self, "only layers can be added", {"layer": layer},
+                raise KindError(message(self, "Only instances of Layer can be added", {"layer": layer},
                                         "Wrap a function: Lambda(function)"))
-            raise KindError(message(self, "only layers can be added", {"layer": layer},
+            raise KindError(message(self, "Only instances of Layer can be added", {"layer": layer},
                                     "Add an instance, e.g. Dense(10)" if isinstance(layer, type) else ""))
         first = [] if self._input is None else [self._input.history[0]]
         if any(layer.name == other.name for other in (*first, *self._layers)):
             raise ValueError(message(self, "layers must have different names", {"name": layer.name}))
         if isinstance(layer, InputLayer):
-            if self._layers or self._input is not None:
+            if self._input is not None:
+                raise ValueError(message(self, "the model has already been configured with an input",
+                                         {"input": self._input.shape, "layer": layer.name}))
+            if self._layers:
                 raise ValueError(message(self, "an input must come first", {"layers so far": len(self._layers)}))
             self._input = layer.tensor
             return
@@ -110,6 +113,8 @@ class Sequential(Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Creates all weights for a batch's shape, `(None, 784)`."""
+        if self._graph is not None and self._input is not None and input_shape is not None:
+            self._check_built_shape(input_shape, self._input.shape)
         if self._graph is not None or not self._layers:
             return
         if input_shape is None:
@@ -123,6 +128,12 @@ class Sequential(Model):
         batch_shape = tuple(input_shape) if stateful else (None, *input_shape[1:])
         self._input = InputLayer(batch_shape=batch_shape, dtype=dtype).tensor
         self._extend()
+
+    def _check_built_shape(self, given: Any, built: tuple) -> None:
+        fits = len(given) == len(built) and all(None in (m, n) or m == n for m, n in zip(given[1:], built[1:], strict=True))
+        if isinstance(given, (list, tuple)) and not fits:
+            raise ValueError(message(self, f"the model has already been configured for inputs of shape {built}",
+                                     {"input_shape": tuple(given)}))
 
     def _build_by_tracing(self, inputs: Any) -> Any:
         """Builds for symbolic inputs; returns the symbolic outputs."""
