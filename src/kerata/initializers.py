@@ -434,13 +434,28 @@ class Orthogonal(RandomInitializer):
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
         # A factorization takes some copies, and a time that grows with the third power.
-        check_bytes(6 * 4 * math.prod(shape), shape=shape)
+        check_bytes(4 * 8 * math.prod(shape), shape=shape)
         take_work(math.prod(tall) * tall[1] // FLOPS_OF_WORK, shape=shape)
         normal = _draw(self.stream(), _normal, tall, 1.0, 0.0, np.dtype("float32"))
-        q, r = np.linalg.qr(normal)
-        # The signs that a factorization prefers would make some matrices likelier than others.
-        q *= np.where(np.diagonal(r) < 0, np.float32(-1), np.float32(1))
-        return (np.float32(self.gain) * (q.T if rows < columns else q)).reshape(shape).astype(dtype, copy=False)
+        q = orthonormalize(normal)
+        return (self.gain * (q.T if rows < columns else q)).reshape(shape).astype(dtype)
+
+
+def orthonormalize(matrix: np.ndarray) -> np.ndarray:
+    """The Q of matrix = Q R with a positive diagonal of R, for at least as many rows as columns; float64.
+
+    Unlike a factorization by reflections, this prefers no signs, and it takes a third of the time: R^T is the Cholesky
+    factor of matrix^T matrix. The second round takes away what squaring has made of rounding.
+    """
+    q = matrix.astype(np.float64)
+    try:
+        for _ in range(2):
+            q = np.linalg.solve(np.linalg.cholesky(q.T @ q), q.T).T
+    except np.linalg.LinAlgError:
+        # So near to dependent that the square has no factor.
+        q, r = np.linalg.qr(matrix.astype(np.float64))
+        q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
+    return q
 
 
 def compute_fans(
@@ -464,7 +479,7 @@ def _numpy_dtype(dtype: Any) -> np.dtype:
 
 
 # Multiplications of a factorization that take about as long as making an object.
-FLOPS_OF_WORK = 1_000_000
+FLOPS_OF_WORK = 2_000_000
 # Numbers are drawn, cut and scaled while they are in the processor's cache.
 BLOCK = 2**16
 

@@ -22,8 +22,8 @@ LEAST_BYTES = 200 * 2**20
 ROOM = 8
 # Work that may be done whatever is read, and the bytes of a description for each further unit. Making an object is one unit,
 # a call in a graph, which is traced, ten.
-LEAST_WORK = 16_000
-BYTES_OF_WORK = 20
+LEAST_WORK = 8_000
+BYTES_OF_WORK = 25
 CALL = 10
 # Repetitions in a regular expression: each makes the time grow with the length of the text once more.
 MOST_REPEATS = 3
@@ -46,7 +46,8 @@ class Budget:
     def __init__(self, owner: str, given: Any):
         self.owner, self.given = owner, given
         self.bytes, self.work = getattr(_local, "least", (LEAST_BYTES, LEAST_WORK))
-        self.weights = 0
+        # Bytes of the weights made so far, and what others allow; see `take_weight`.
+        self.weights = self.borrowed = 0
         if isinstance(given, int):
             self.measure()
 
@@ -122,8 +123,8 @@ def trusted() -> Iterator[None]:
 def allow(memory: int | None = None, work: int | None = None) -> Iterator[None]:
     """Within the block files and descriptions may ask for more than their own size explains.
 
-    What is read from elsewhere may allocate 200 MB and eight times its own bytes, and make 1,600 calls of layers and one for
-    each 200 bytes. More is refused, unless one trusts the source and says so:
+    What is read from elsewhere may allocate 200 MB and eight times its own bytes, and make 800 calls of layers and one for
+    each 250 bytes. More is refused, unless one trusts the source and says so:
 
     >>> import kerata
     >>> text = kerata.Sequential([kerata.Input((8,)), kerata.layers.Dense(4)]).to_json()
@@ -181,8 +182,11 @@ def take_weight(shape: Sequence[int], item_bytes: int, path: str, held: Callable
         return
     # Types of two bytes are drawn in four.
     count = math.prod(shape) * max(item_bytes, 4)
-    if count > counted.bytes and count <= counted.bytes + (own := max(0, held() - counted.weights)):
-        counted.bytes += own
+    if count > counted.bytes and counted.given:
+        counted.measure()
+    if count > counted.bytes and not counted.borrowed:
+        counted.borrowed = max(1, held() - counted.weights)
+        counted.bytes += counted.borrowed
     take_bytes(count, weight=path, shape=tuple(shape))
     counted.weights += math.prod(shape) * item_bytes
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import traceback
 from collections.abc import Iterator
 
 from kerata.base.checks import message
@@ -38,8 +39,11 @@ def refusing(owner: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, Warning) or (isinstance(error, OSError) and error.errno not in OF_CONTENT):
             raise
-        if isinstance(error, FileError) and names(error, owner):
-            raise
+        if isinstance(error, FileError):
+            # Whoever keeps the error must not keep what had been read before it.
+            traceback.clear_frames(error.__traceback__)
+            if names(error, owner):
+                raise
         raise refusal(owner, error) from error
 
 

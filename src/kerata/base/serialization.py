@@ -9,6 +9,7 @@ carries.
 import contextlib
 import inspect
 import threading
+import traceback
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -17,9 +18,9 @@ import ml_dtypes
 import numpy as np
 
 from kerata.base import registry
-from kerata.base.checks import did_you_mean, message
+from kerata.base.checks import did_you_mean, message, shorten
 from kerata.base.limits import CALL, budget, is_counting, take_work
-from kerata.base.refusals import refusal
+from kerata.base.refusals import FileError, refusal
 
 PLAIN = (str, int, float, bool, type(None))
 
@@ -203,6 +204,10 @@ def describing(owner: str, config: Any) -> Iterator[None]:
     with budget(owner, config):
         try:
             yield
+        except FileError as error:
+            # Whoever keeps the error must not keep what had been made before it.
+            traceback.clear_frames(error.__traceback__)
+            raise
         except (ValueError, TypeError, NotImplementedError, OSError, Warning):
             raise
         except Exception as error:
@@ -316,9 +321,9 @@ def _find_entered(name: Any, registered_name: Any, module: Any) -> Any:
                 return found
     known = [n for kind in _kinds_of(module) for n in registry.names(kind)]
     raise TypeError(message(
-        "deserialize", f"{name!r} is not known to Kerata and is entered nowhere", {"module": module, "name": name},
+        "deserialize", f"{shorten(name)} is not known to Kerata and is entered nowhere", {"module": module, "name": name},
         did_you_mean(name, known) if _is_keras(module)
-        else f"Decorate it with @kerata.saving.register_keras_serializable(), or pass custom_objects={{{name!r}: ...}}",
+        else f"Decorate it with @kerata.saving.register_keras_serializable(), or pass custom_objects={{{shorten(name)}: ...}}",
     ))  # fmt: skip
 
 

@@ -68,6 +68,17 @@ def noting_draws() -> Iterator[list[tuple["Variable", Callable[..., Any]]]]:
         _local.draws = before
 
 
+@contextlib.contextmanager
+def drawing_late() -> Iterator[None]:
+    """Variables made inside the block get their first values when these are asked for: most will be read from a file."""
+    before = getattr(_local, "late", False)
+    _local.late = True
+    try:
+        yield
+    finally:
+        _local.late = before
+
+
 def standardize_dtype(dtype: Any) -> str:
     """The name of a type: `"float32"` for `None`, `float`, `np.float32` and `"float32"`."""
     if dtype is None:
@@ -122,13 +133,11 @@ class Variable:
             draws = getattr(_local, "draws", None)
             if draws is not None:
                 draws.append((self, initializer))
-            # Initial values are concrete even where a layer is built while its call is being traced.
-            with jax.ensure_compile_time_eval():
-                value = initializer(self._shape, dtype=self._dtype)
-            # What Kerata's own initializers give belongs to nobody else.
-            fresh = isinstance(value, np.ndarray) and home_of(type(initializer)) is not None
+            if getattr(_local, "late", False) and home_of(type(initializer)) is not None:
+                self._late = initializer
+            else:
+                self._value = self._initial(initializer)
         else:
-            fresh = False
             value: Any = initializer
             if isinstance(value, Variable):
                 value = value.numpy()
@@ -141,7 +150,7 @@ class Variable:
             self._dtype = standardize_dtype(dtype)
             self._shape = tuple(np.shape(value))
             take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes)
-        self._value = value if fresh and value.dtype == jnp.dtype(self._dtype) else self._take(value)
+            self._value = self._take(value)
         # Set when the value is no longer what the initializer drew: loaded, or set by hand.
         self.assigned = False
         # Set when someone outside may hold the array, so that a program must not take its memory over.
@@ -149,6 +158,15 @@ class Variable:
         scope = current_scope()
         if scope is not None:
             scope.created.append(self)
+
+    def _initial(self, initializer: Any) -> Any:
+        """The first value."""
+        # It is concrete even where a layer is built while its call is being traced.
+        with jax.ensure_compile_time_eval():
+            value = initializer(self._shape, dtype=self._dtype)
+        # What Kerata's own initializers give belongs to nobody else.
+        fresh = isinstance(value, np.ndarray) and home_of(type(initializer)) is not None
+        return value if fresh and value.dtype == jnp.dtype(self._dtype) else self._take(value)
 
     def _take(self, value: Any) -> Any:
         """The value with this variable's dtype: a NumPy array until a device is needed, then a JAX array."""
@@ -260,6 +278,9 @@ class Variable:
 
     def __getattr__(self, name: str) -> Any:
         # Everything that an array has (`.T`, `.sum()`, `.astype()`), a variable has.
+        if name == "_value" and "_late" in self.__dict__:
+            self._value = self._initial(self.__dict__.pop("_late"))
+            return self._value
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self.value, name)
@@ -352,6 +373,7 @@ def assign_all(variables: Sequence[Variable], store: Any) -> None:
 
 def held_bytes() -> int:
     """The bytes of all variables in the process."""
+    gc.collect()
     return sum(v.size * jnp.dtype(v.dtype).itemsize for v in gc.get_objects() if type(v) is Variable and "_value" in v.__dict__)
 
 

@@ -14,6 +14,7 @@ from kerata.base.limits import budget, check_levels
 from kerata.base.refusals import refusing
 from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object, sharing
+from kerata.engine.variable import drawing_late
 from kerata.saving.disk import explain_full_disk
 from kerata.saving.members import (
     CONFIG,
@@ -159,7 +160,7 @@ def read_archive(stream: Any, owner: str, custom_objects: Any, compile: bool, sa
             config = parse_config(read_text(archive, members[CONFIG]), owner)
             if not compile:
                 config.pop("compile_config", None)
-            with sharing():
+            with sharing(), drawing_late():
                 model = build_model(config, owner, custom_objects, safe_mode)
             with copy_member(archive, members[WEIGHTS]) as weights, FileStore(weights, "r", owner) as store:
                 # A model that does not fit is given to nobody, so what it was filled with needs no way back.
