@@ -49,23 +49,30 @@ def size_of_stream(stream: Any) -> int:
 
 def open_zip(stream: Any, owner: str) -> zipfile.ZipFile:
     """The zip in a file object, once the list of its members is known to be no larger than the budget."""
-    take_bytes(ZIP_ENTRY_FACTOR * measure_directory(stream), owner=owner)
-    return zipfile.ZipFile(stream)
+    size, count = measure_directory(stream)
+    take_bytes(ZIP_ENTRY_FACTOR * size, owner=owner)
+    archive = zipfile.ZipFile(stream)
+    # Old programs count to 65,535 and begin anew.
+    if len(archive.infolist()) % 2**16 != count % 2**16:
+        raise zipfile.BadZipFile(f"the list of members has {len(archive.infolist())} entries instead of {count}")
+    return archive
 
 
-def measure_directory(stream: Any) -> int:
-    """The bytes of a zip's list of members, as its last record says."""
+def measure_directory(stream: Any) -> tuple[int, int]:
+    """The bytes and the entries of a zip's list of members, as its last record says."""
     size = size_of_stream(stream)
-    stream.seek(max(0, size - 2**16 - 42))
+    stream.seek(max(0, size - 2**16 - 98))
     tail = stream.read()
     stream.seek(0)
     place = tail.rfind(b"PK\5\6")
     if place < 0:
         raise zipfile.BadZipFile("the list of members is missing")
+    claimed, count = (int.from_bytes(tail[place + start : place + end], "little") for start, end in ((12, 16), (10, 12)))
     long = tail.rfind(b"PK\6\6", 0, place)
-    field = tail[long + 40 : long + 48] if long >= 0 else tail[place + 12 : place + 16]
+    if long >= 0 and (claimed == 2**32 - 1 or count == 2**16 - 1):
+        claimed, count = (int.from_bytes(tail[long + start : long + end], "little") for start, end in ((40, 48), (32, 40)))
     # The true list ends before this record, whatever it claims.
-    return min(int.from_bytes(field, "little"), size)
+    return min(claimed, size), count
 
 
 def check_sizes(owner: str, info: zipfile.ZipInfo, expansion: int = EXPANSION) -> None:
@@ -84,6 +91,8 @@ def list_zip_members(owner: str, zipped: zipfile.ZipFile) -> tuple[list[str], di
         if stat.S_ISLNK(info.external_attr >> 16):
             raise ValueError(message(owner, "the zip archive must hold no links", {"member": info.filename}))
         if info.is_dir():
+            if info.file_size:
+                raise ValueError(message(owner, "a folder in an archive must hold no bytes", {"member": info.filename}))
             folders.append(name)
         else:
             check_sizes(owner, info)
@@ -114,6 +123,7 @@ class CountedStream(io.RawIOBase):
 
     def __init__(self, stream: Any, room: int, owner: str):
         self.stream, self.room, self.owner, self.place = stream, room, owner, 0
+        self.latest = b""
 
     def readable(self) -> bool:
         return True
@@ -127,7 +137,7 @@ class CountedStream(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         if size < 0 or size > MOST_AT_ONCE or self.place + size > self.room:
             self._refuse(size)
-        data = self.stream.read(size)
+        self.latest = data = self.stream.read(size)
         self.place += len(data)
         return data
 
@@ -153,14 +163,18 @@ class XzStream(io.RawIOBase):
 
     def __init__(self, path: Path):
         self.file = open(path, "rb")  # noqa: SIM115
-        self.decoder, self.waiting = lzma.LZMADecompressor(memlimit=XZ_MEMORY), b""
+        self._begin(b"")
         self.place = 0
 
     def read(self, size: int = -1) -> bytes:
         parts, missing = [], size
         while missing > 0:
-            if self.decoder.eof and not self._begin(self.decoder.unused_data or self.file.read(CHUNK_BYTES)):
-                break
+            if self.decoder.eof:
+                # Another stream may follow, or a filling of zeros.
+                following = (self.decoder.unused_data or self.file.read(CHUNK_BYTES)).lstrip(b"\0")
+                if not following:
+                    break
+                self._begin(following)
             packed, self.waiting = self.waiting, b""
             if self.decoder.needs_input and not packed and not (packed := self.file.read(CHUNK_BYTES)):
                 raise EOFError("the compressed file ends too early")
@@ -171,10 +185,9 @@ class XzStream(io.RawIOBase):
         self.place += len(data)
         return data
 
-    def _begin(self, packed: bytes) -> bool:
-        """Begins another stream of the same file; whether there is one."""
-        self.decoder, self.waiting = lzma.LZMADecompressor(memlimit=XZ_MEMORY), packed.lstrip(b"\0")
-        return bool(self.waiting)
+    def _begin(self, packed: bytes) -> None:
+        """Begins a stream, of which some bytes have been read already."""
+        self.decoder, self.waiting = lzma.LZMADecompressor(memlimit=XZ_MEMORY), packed
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if offset < self.place:
@@ -241,6 +254,22 @@ def list_tar_members(owner: str, tar: tarfile.TarFile) -> tuple[list[str], dict[
     return folders, files
 
 
+def check_end(stream: Any, tar: tarfile.TarFile, owner: str) -> None:
+    """Raises where the list of members broke off at something that is none, or where a compressed file's checksum is wrong.
+
+    `tarfile` takes a damaged header for the end, and looks at nothing behind the end.
+    """
+    if isinstance(stream, CountedStream):
+        block = stream.latest  # going back would mean to decompress from the beginning
+    else:
+        stream.seek(tar.offset)
+        block = stream.read(tarfile.BLOCKSIZE)
+    if block.strip(b"\0"):
+        raise ValueError(message(owner, "the archive is damaged: a member's header is wrong", {"place": tar.offset}))
+    while stream.read(CHUNK_BYTES):
+        pass
+
+
 # -- unpacking
 
 
@@ -268,6 +297,7 @@ def extract_archive(path: Path, folder: Path, formats: tuple[str, ...] = ("tar",
         if "tar" in formats and is_tar(path, owner):
             with open_unpacked(path, owner) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
                 folders, members = list_tar_members(owner, tar)
+                check_end(stream, tar, owner)
                 openers = {name: functools.partial(tar.extractfile, member) for name, member in members.items()}
                 sizes = [member.size for member in members.values()]
                 unpack(path, folder, folders, openers, sizes)

@@ -129,12 +129,11 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     10
     """
     owner = "model_from_json"
-    if isinstance(json_string, (bytes, bytearray)):
-        json_string = json_string.decode("utf-8")
-    if not isinstance(json_string, str):
+    if not isinstance(json_string, (str, bytes, bytearray)):
         raise TypeError(message(owner, "the description must be a text", {"json_string": json_string}))
     with refusing(owner), budget(owner, len(json_string)):
-        take_bytes(size_of_json(json_string))
-        config = parse_config(json_string, owner)
+        text = json_string if isinstance(json_string, str) else json_string.decode("utf-8")
+        take_bytes(size_of_json(text))
+        config = parse_config(text, owner)
         with sharing():
             return build_model(config, owner, custom_objects)
