@@ -107,8 +107,11 @@ def descriptions():
         name, shapes, arguments, whole = row.values
         several = isinstance(shapes[0], list)
         inputs = [kerata.Input(s[1:], dtype="int32" if whole else None) for s in (shapes[0] if several else shapes)]
+        given = [inputs] if several else inputs
+        if name in ("MultiHeadAttention", "GroupQueryAttention"):
+            given = inputs * 2
         try:
-            outputs = getattr(kerata.layers, name)(**arguments)(*([inputs] if several else inputs * (2 if "QueryAttention" in name or "HeadAttention" in name else 1)))
+            outputs = getattr(kerata.layers, name)(**arguments)(*given)
             yield name, json.loads(kerata.Model(inputs, outputs).to_json())
         except Exception as error:
             print(json.dumps({"skipped": name, "error": str(error)[:200]}))

@@ -139,7 +139,8 @@ def test_other_entry_points():
 @pytest.mark.parametrize("text", [
     "[" * 10**5 + "]" * 10**5, '{"class_name": ' * 500 + "1" + "}" * 500, "{", b"\xff\xfe", '{"class_name": 3, "config": 4}',
     '{"class_name": "Dense", "config": [' + "[]," * 10**7 + "1]}", '{"class_name": "' + "A" * 10**7 + '", "config": {}}',
-    '{"class_name": "Functional", "config": {"layers": 3}}', '{"class_name": "Dense", "config": {"units": 1' + "0" * 5000 + "}}",
+    '{"class_name": "Functional", "config": {"layers": 3}}',
+    '{"class_name": "Dense", "config": {"units": 1' + "0" * 5000 + "}}",
     '{"class_name": "Sequential", "config": {}}', '{"class_name": "Sequential", "config": {"layers": [1e999]}}',
 ], ids=range(11))  # fmt: skip
 def test_texts_that_are_no_description(text):
