@@ -18,6 +18,10 @@ class FileError(ValueError):
     """A file, or a description, that is damaged, hostile, or not what it should be."""
 
 
+class MissingFile(FileNotFoundError, ValueError):
+    """A file that is not there. Keras raises `ValueError` for it, so programs may catch either."""
+
+
 class UnknownInFile(FileError, TypeError):
     """A file that names or holds something of a wrong kind, e.g. a class that is not registered."""
 

@@ -108,11 +108,20 @@ class Module:
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data."""
-        if registry.home_of(type(self)) is None:
-            return self._config_from_call()
         signature, _ = self.__dict__.get("_arguments", (inspect.Signature(), {}))
+        if registry.home_of(type(self)) is None:
+            if not self._has_own_config():
+                return self._config_from_call()
+            # A class with a `get_config` of its own adds its arguments itself, as in Keras.
+            base = next((cls for cls in type(self).__mro__ if registry.home_of(cls) is not None), None)
+            signature = inspect.Signature() if base is None else inspect.signature(base.__init__)
         names = [name for name in _own_parameters(signature) if name not in self._unsaved]
         return {name: _plain_argument(getattr(self, name)) for name in names}
+
+    def _has_own_config(self) -> bool:
+        """Whether a user's class defines `get_config` itself."""
+        owner = next(cls for cls in type(self).__mro__ if "get_config" in cls.__dict__)
+        return owner.__module__.partition(".")[0] != "kerata"
 
     def _config_from_call(self) -> dict[str, Any]:
         """For a user's own class: what its constructor was given."""
@@ -163,10 +172,15 @@ def _parts_of(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Any]
         if id(value) not in seen:
             seen.add(id(value))
             yield path, value
+    elif isinstance(value, (list, tuple, dict)) and id(value) in seen:
+        # A list may hold itself.
+        return
     elif isinstance(value, (list, tuple)):
+        seen.add(id(value))
         for index, item in enumerate(value):
             yield from _parts_of(f"{path}/{index}", item, seen)
     elif isinstance(value, dict):
+        seen.add(id(value))
         for key, item in value.items():
             yield from _parts_of(f"{path}/{key}", item, seen)
 

@@ -41,6 +41,7 @@ class Model(Saveable, Tries, Trainer, Layer):
     """
 
     _untracked = Layer._untracked | Trainer._untracked | {"_graph"}
+    _unsaved = frozenset({"inputs", "outputs"})
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True,
                  **kwargs: Any):  # fmt: skip

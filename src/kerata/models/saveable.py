@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 from kerata.base import registry
@@ -37,20 +38,23 @@ class Saveable:
         save_model(self, filepath, overwrite, zipped, **kwargs)
 
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True,
-                     max_shard_size: float | None = None) -> None:  # fmt: skip
-        """Writes the weights and the optimizer's state to a `.weights.h5` file."""
-        save_weights(self, filepath, overwrite, max_shard_size)
+                     max_shard_size: float | None = None,
+                     objects_to_skip: Iterable[Any] | None = None) -> None:  # fmt: skip
+        """Writes the weights and the optimizer's state to a `.weights.h5` file, those of `objects_to_skip` excepted."""
+        save_weights(self, filepath, overwrite, max_shard_size, objects_to_skip)
 
-    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, **kwargs: Any) -> None:
+    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False,
+                     objects_to_skip: Iterable[Any] | None = None, **kwargs: Any) -> None:  # fmt: skip
         """Reads weights from a `.weights.h5` file; the model stays as it was if they do not fit.
 
         Args:
             filepath: a file that `save_weights` wrote, in Kerata or in Keras 3.
             skip_mismatch: take what fits and leave the rest with a warning.
+            objects_to_skip: layers and other parts that stay as they are, with what is below them.
         """
         if kwargs:
             raise NotImplementedError(message("load_weights", "only files of Keras 3 are read, by structure", kwargs))
-        load_weights(self, filepath, skip_mismatch)
+        load_weights(self, filepath, skip_mismatch, objects_to_skip)
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON, without weights."""

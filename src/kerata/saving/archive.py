@@ -11,7 +11,7 @@ from typing import Any
 from kerata.base.archives import size_of_stream
 from kerata.base.checks import message
 from kerata.base.limits import budget, check_levels
-from kerata.base.refusals import refusing
+from kerata.base.refusals import MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object, sharing
 from kerata.engine.variable import drawing_late
@@ -54,9 +54,14 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     10
     """
     include_optimizer = bool(kwargs.pop("include_optimizer", True))
-    if kwargs.pop("save_format", None) not in (None, "keras") or kwargs:
-        raise ValueError(message("save_model", "the format follows from the file's name", kwargs or None,
-                                 "Give a name that ends in '.keras', and no save_format"))
+    suffix = "" if hasattr(filepath, "write") else Path(filepath).suffix
+    save_format = kwargs.pop("save_format", None)
+    if save_format not in (None, "keras") or (save_format is not None and suffix not in ("", ".keras")):
+        raise ValueError(message("save_model", "The `save_format` argument is deprecated: the format follows from the file's "
+                                 "name", {"save_format": save_format}, "Give a name that ends in '.keras', and no save_format"))
+    if kwargs:
+        raise ValueError(message("save_model", "The following argument(s) are not supported", kwargs,
+                                 "The format follows from the file's name, which ends in '.keras'"))
     if hasattr(filepath, "write"):
         write_archive(model, filepath, None, include_optimizer)
         return
@@ -75,7 +80,9 @@ def check_model_path(filepath: str | os.PathLike, owner: str) -> Path:
         raise NotImplementedError(message(owner, "whole models in the '.h5' format of Keras 1 and 2 are not there yet",
                                           {"filepath": str(filepath)}, "Use a name that ends in '.keras'"))
     if path.suffix != ".keras":
-        raise ValueError(message(owner, "the file's name must end in '.keras'", {"filepath": str(filepath)}))
+        saves = owner.startswith("save")
+        raise ValueError(message(owner, f"{'Invalid filepath extension for saving' if saves else 'File format not supported'}: "
+                                 "the file's name must end in '.keras'", {"filepath": str(filepath)}))
     return path
 
 
@@ -141,7 +148,9 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
         return read_archive(filepath, "load_model", custom_objects, compile, safe_mode)
     path = Path(filepath)
     if not path.exists():
-        raise FileNotFoundError(message("load_model", "there is no such file", {"filepath": str(filepath)}))
+        check_model_path(path, "load_model")
+        raise MissingFile(message("load_model", "File not found: there is no such file", {"filepath": str(filepath)},
+                                  "Please ensure the file is an accessible '.keras' file"))
     if path.is_dir():
         raise NotImplementedError(message("load_model", "models kept as folders are not read",
                                           {"filepath": str(filepath)}, "Save it as one '.keras' file"))

@@ -3,12 +3,13 @@
 import contextlib
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from kerata.base.checks import message
 from kerata.base.limits import budget
-from kerata.base.refusals import FileError, refusing
+from kerata.base.refusals import FileError, MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
@@ -19,7 +20,7 @@ from kerata.saving.walk import Place, walk
 
 
 def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True,
-                 max_shard_size: float | None = None) -> None:  # fmt: skip
+                 max_shard_size: float | None = None, objects_to_skip: Iterable[Any] | None = None) -> None:  # fmt: skip
     """Writes all weights, and the optimizer's state, to a `.weights.h5` file that Keras 3 reads as well.
 
     A kill or a full disk leaves the old file as it was.
@@ -28,6 +29,7 @@ def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True
         model: a built model.
         filepath: a name that ends in `.weights.h5`.
         overwrite: whether an existing file may be replaced.
+        objects_to_skip: layers and other parts that are left out, with what is below them.
     """
     path = check_weights_path(filepath, "save_weights")
     if max_shard_size is not None:
@@ -36,10 +38,11 @@ def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True
     check_built(model, "save_weights")
     check_overwrite("save_weights", path, overwrite)
     with explain_full_disk("save_weights", path), replace_file(path) as part, FileStore(part, "w") as store:
-        save_state(model, store)
+        save_state(model, store, skipped=objects_to_skip)
 
 
-def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = False) -> None:
+def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = False,
+                 objects_to_skip: Iterable[Any] | None = None) -> None:  # fmt: skip
     """Reads all weights from a `.weights.h5` or `.keras` file of Kerata or Keras 3.
 
     The model stays as it was if anything does not fit.
@@ -48,12 +51,13 @@ def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = 
         model: a built model.
         filepath: a file that `save_weights` or `save_model` wrote.
         skip_mismatch: take what fits and leave the rest with a warning, e.g. to reuse all but the last layer.
+        objects_to_skip: layers and other parts that stay as they are, with what is below them.
     """
     check_built(model, "load_weights")
     whole = Path(filepath).suffix == ".keras"
     path = Path(filepath) if whole else check_weights_path(filepath, "load_weights")
     if not path.exists():
-        raise FileNotFoundError(message("load_weights", "there is no such file", {"filepath": str(filepath)}))
+        raise MissingFile(message("load_weights", "File not found: there is no such file", {"filepath": str(filepath)}))
     owner = str(filepath)
     remove_leftovers(path.parent)
     with contextlib.ExitStack() as stack:
@@ -61,7 +65,7 @@ def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = 
         stack.enter_context(budget(owner, path.stat().st_size))
         file: Any = stack.enter_context(open_weights_of(path, owner)) if whole else path
         store = stack.enter_context(FileStore(file, "r", owner))
-        load_state(model, store, skip_mismatch, owner)
+        load_state(model, store, skip_mismatch, owner, skipped=objects_to_skip)
 
 
 def open_weights_of(path: Path, owner: str) -> Any:
@@ -81,7 +85,8 @@ def check_weights_path(filepath: str | os.PathLike, owner: str) -> Path:
     if path.suffix in (".h5", ".hdf5"):
         raise ValueError(message(owner, "files of weights must end in '.weights.h5'", {"filepath": str(filepath)},
                                  "Weights in the format of Keras 1 and 2 ('.h5') are not read yet"))
-    raise ValueError(message(owner, "files of weights must end in '.weights.h5'", {"filepath": str(filepath)}))
+    raise ValueError(message(owner, "File format not supported: files of weights must end in '.weights.h5'",
+                             {"filepath": str(filepath)}))
 
 
 def check_overwrite(owner: str, path: Path, overwrite: bool) -> None:
@@ -98,23 +103,26 @@ def check_built(model: Any, owner: str) -> None:
                                  fix="Call it on data, or model.build(input_shape), first"))
 
 
-def save_state(model: Any, store: Any, include_optimizer: bool = True) -> None:
+def save_state(model: Any, store: Any, include_optimizer: bool = True, skipped: Iterable[Any] | None = None) -> None:
     """Writes the variables of a model and of everything in it, without its optimizer if that is not wanted."""
-    seen: set[int] = set() if include_optimizer else {id(getattr(model, "optimizer", None))}
+    seen: set[int] = {id(thing) for thing in skipped or ()}
+    if not include_optimizer:
+        seen.add(id(getattr(model, "optimizer", None)))
     for place in walk(model, lambda thing: id(thing) in seen):
         seen.add(id(place.thing))
         name = getattr(place.thing, "name", None)
         place.thing.save_own_variables(store.make(place.path, name if isinstance(name, str) else None))
 
 
-def load_state(model: Any, store: Any, skip_mismatch: bool = False, owner: str = "load_weights", keep: bool = True) -> None:
+def load_state(model: Any, store: Any, skip_mismatch: bool = False, owner: str = "load_weights", keep: bool = True,
+               skipped: Iterable[Any] | None = None) -> None:  # fmt: skip
     """Reads what `save_state` wrote. Either all of it is taken, or nothing changes.
 
     Args:
         keep: whether the values before are kept, to be given back; not for a model that is thrown away in that case.
     """
     before = _values_of(model) if keep else []
-    done: set[int] = set()
+    done: set[int] = {id(thing) for thing in skipped or ()}
     # Reasons as text: an error would keep all arrays alive that were read before it.
     failed: dict[int, tuple[Place, str]] = {}
 

@@ -1,0 +1,131 @@
+"""Configs of a person's own classes, and weights of a part of a model."""
+
+import numpy as np
+import pytest
+
+import kerata
+from kerata import layers, losses, metrics
+
+
+@kerata.saving.register_keras_serializable(package="own")
+class Scale(layers.Layer):
+    def __init__(self, factor, function=None, **kwargs):
+        super().__init__(**kwargs)
+        self.factor, self.function = factor, function
+
+    def call(self, x):
+        return x * self.factor
+
+    def get_config(self):
+        # A name that stands twice is an error of Python; a function could not be written.
+        return dict(factor=self.factor, **super().get_config())
+
+
+@kerata.saving.register_keras_serializable(package="own")
+class Wide(layers.Dense):
+    def __init__(self, units, extra=1, **kwargs):
+        super().__init__(units * extra, **kwargs)
+        self.extra = extra
+
+    def get_config(self):
+        config = super().get_config()
+        return {**config, "units": self.units // self.extra, "extra": self.extra}
+
+
+@kerata.saving.register_keras_serializable(package="own")
+class Powered(losses.Loss):
+    def __init__(self, power, **kwargs):
+        super().__init__(**kwargs)
+        self.power = power
+
+    def call(self, y_true, y_pred):
+        return abs(y_true - y_pred) ** self.power
+
+    def get_config(self):
+        return dict(power=self.power, **super().get_config())
+
+
+@kerata.saving.register_keras_serializable(package="own")
+class Counted(metrics.Metric):
+    def __init__(self, step, **kwargs):
+        super().__init__(**kwargs)
+        self.step, self.count = step, self.add_weight(name="count")
+
+    def get_config(self):
+        return dict(step=self.step, **super().get_config())
+
+
+def test_the_config_of_the_base_holds_what_the_base_takes():
+    layer = Scale(2.0, function=lambda x: x, name="twice")
+    assert set(layer.get_config()) == {"factor", "name", "trainable", "dtype"}
+    again = kerata.saving.deserialize_keras_object(kerata.saving.serialize_keras_object(layer))
+    assert (again.factor, again.name, again.function) == (2.0, "twice", None)
+    wide = Wide(3, extra=2, activation="relu", use_bias=False)
+    again = Wide.from_config(wide.get_config())
+    assert again.units == 6 and again.use_bias is False and again.activation is kerata.activations.relu
+    assert set(Powered(3, name="cubic").get_config()) == {"power", "name", "reduction"}
+    assert losses.deserialize(losses.serialize(Powered(3))).power == 3
+    assert set(Counted(2).get_config()) == {"step", "name", "dtype"}
+    assert metrics.deserialize(metrics.serialize(Counted(2))).step == 2
+
+
+def test_a_class_without_a_config_of_its_own_still_gets_one():
+    class Plain(layers.Layer):
+        def __init__(self, factor, **kwargs):
+            super().__init__(**kwargs)
+
+    assert Plain(2.0).get_config()["factor"] == 2.0
+
+
+def test_a_list_that_holds_itself():
+    class Circular(kerata.Model):
+        def __init__(self):
+            super().__init__()
+            self.blocks: list = [layers.Dense(2)]
+            self.blocks.append(self.blocks)
+
+        def call(self, x):
+            return self.blocks[0](x)
+
+    model = Circular()
+    assert model(np.ones((1, 3))).shape == (1, 2) and len(model.weights) == 2
+
+
+def two():
+    return kerata.Sequential([kerata.Input((3,)), layers.Dense(4), layers.Dense(5)])
+
+
+def test_weights_of_parts_can_be_left_out(tmp_path):
+    path, model, new = tmp_path / "part.weights.h5", two(), two()
+    old = new.get_weights()
+    model.save_weights(path, objects_to_skip=[model.layers[0]])
+    new.load_weights(path, objects_to_skip=[new.layers[0]])
+    np.testing.assert_array_equal(new.get_weights()[0], old[0])
+    np.testing.assert_array_equal(new.get_weights()[2], model.get_weights()[2])
+    with pytest.raises(ValueError, match="the file must fit the model"):
+        two().load_weights(path)
+    model.save_weights(path)
+    new = two()
+    old = new.get_weights()
+    new.load_weights(path, objects_to_skip=[new.layers[1]])
+    np.testing.assert_array_equal(new.get_weights()[0], model.get_weights()[0])
+    np.testing.assert_array_equal(new.get_weights()[2], old[2])
+
+
+@pytest.mark.parametrize(("call", "text"), [
+    (lambda path: kerata.models.load_model(path / "none.keras"), "File not found"),
+    (lambda path: two().load_weights(path / "none.weights.h5"), "File not found"),
+    (lambda path: kerata.models.load_model(path / "model.pkl"), "File format not supported"),
+    (lambda path: two().load_weights(path / "model.pkl"), "File format not supported"),
+    (lambda path: two().save(path / "model.png"), "Invalid filepath extension for saving"),
+    (lambda path: two().save(path / "model.h6", save_format="h5"), "The `save_format` argument is deprecated"),
+    (lambda path: two().save(path / "model.keras", zip=True), r"The following argument\(s\) are not supported.*zip=True"),
+])  # fmt: skip
+def test_messages_about_files(call, text, tmp_path):
+    with pytest.raises(ValueError, match=text):
+        call(tmp_path)
+
+
+def test_a_missing_file_can_be_caught_as_such(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        kerata.models.load_model(tmp_path / "none.keras")
