@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import check_number
+from kerata.engine.module import Module, modules_of
 from kerata.engine.scope import current_scope
 
 
@@ -100,3 +101,31 @@ def hyperparameters_of(obj: Any) -> Iterator[str]:
 def is_absent(value: Any) -> bool:
     """Whether a hyperparameter that was just read is `None`, or a 0 that means absence; traced values are not."""
     return value is None or (isinstance(value, (int, float)) and value == 0)
+
+
+class Hypers:
+    """The hyperparameters of a model, its losses and its optimizer, as one vector.
+
+    Args:
+        roots: (path, module) pairs to look through.
+    """
+
+    def __init__(self, *roots: tuple[str, Any]):
+        self.owners: list[tuple[Module, str]] = []
+        self.paths: list[str] = []
+        seen: set[int] = set()
+        for path, root in roots:
+            if not isinstance(root, Module):
+                continue
+            for below, module in modules_of(root, path, seen):
+                for name in hyperparameters_of(module):
+                    self.owners.append((module, name))
+                    self.paths.append(f"{below}/{name}")
+
+    def vector(self) -> np.ndarray:
+        """The numbers as they are now, float32 of shape (hyperparameters,)."""
+        return np.array([module.__dict__[name] for module, name in self.owners], np.float32)
+
+    def table(self, vector: Any) -> dict[tuple[int, str], Any]:
+        """What a scope needs to give each hyperparameter its traced value."""
+        return {(id(module), name): vector[index] for index, (module, name) in enumerate(self.owners)}

@@ -19,6 +19,7 @@ from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted, valid_rows
 from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
 from kerata.engine.variable import Variable, autocast, name_scope, open_name
+from kerata.layers.eager import call_compiled
 from kerata.layers.input_spec import InputSpec as InputSpec
 from kerata.layers.input_spec import check_input_spec
 from kerata.layers.signatures import Parameters, as_shape, call_parameters, call_signature, is_tensor, symbolic_of_shape
@@ -53,6 +54,8 @@ class Layer(WeightHolder):
     # Whether one sample's output may depend on the others of its batch. A built-in layer that says no, or asks `valid_rows`
     # which samples are there, needs no proof that a last, smaller batch may be filled up; see `engine.rows`.
     mixes_samples: bool = True
+    # Whether `call` loops over steps: outside of programs it is compiled once, and not in every call.
+    loops: bool = False
     # Whether the output has a mask where the input has none.
     makes_mask: bool = False
 
@@ -106,7 +109,8 @@ class Layer(WeightHolder):
             self.build(next(iter(shapes.values()), None))
         else:
             missing = [name for name in names if name not in shapes]
-            if len(names) == len(shapes) and missing:
+            if len(shapes) == 1 or (len(names) == len(shapes) and missing):
+                # One shape is that of the input, whatever a user's `call` names it.
                 self.build(*shapes.values())
             else:
                 self.build(**{name: shapes[name] for name in names if name in shapes})
@@ -246,9 +250,9 @@ class Layer(WeightHolder):
         try:
             if self._dtype_policy.is_mixed:
                 with autocast(self.compute_dtype if self.autocast else None):
-                    outputs = self.call(*args, **kwargs)
+                    outputs = self._run_call(args, kwargs)
             else:
-                outputs = self.call(*args, **kwargs)
+                outputs = self._run_call(args, kwargs)
         except Exception as error:
             _name_layer(self, args, error)
             raise
@@ -269,6 +273,9 @@ class Layer(WeightHolder):
             output = jnp.where(jnp.reshape(valid, (-1, *[1] * (output.ndim - 1))) > 0, output, 0)
             samples = jnp.maximum(jnp.sum(valid), 1)
         return self.activity_regularizer(output) / samples
+
+    def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        return call_compiled(self, args, kwargs) if self.loops and not in_scope() else self.call(*args, **kwargs)
 
     def _resolve_training(self, names: Parameters, args: tuple, kwargs: dict[str, Any]) -> Any:
         """What the caller says, else what the layer around says, else the default of `call`, else inference."""

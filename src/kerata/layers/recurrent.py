@@ -49,6 +49,7 @@ class RNN(Layer, SkipOutputShape):
     """
 
     mixes_samples = False
+    loops = True
 
     def __init__(self, cell, return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False,
                  zero_output_for_mask=False, **kwargs):  # fmt: skip

@@ -12,6 +12,7 @@ from kerata.callbacks.progress import ProgbarLogger
 from kerata.data.samples import Samples
 from kerata.data.sources import standardize_source
 from kerata.engine import program
+from kerata.engine.hyper import Hypers
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
@@ -20,7 +21,6 @@ from kerata.models import exits
 from kerata.models.feeds import pad_rows
 from kerata.models.padding import why_prediction_is_exact
 from kerata.models.steps import check_form, overrides, pack
-from kerata.models.training import Hypers
 
 NOBODY = CallbackList()
 # Sizes of batches whose programs a model holds on to.

@@ -67,6 +67,9 @@ class Saveable:
         if not self.__dict__.get("compiled") or given is None:
             return {}
         optimizer = self.optimizer  # type: ignore[attr-defined]
+        if self.__dict__.get("_scales_loss"):
+            # `compile` puts the other around it by itself.
+            optimizer = optimizer.inner_optimizer
         bare = getattr(optimizer, "transformation", None)
         fixed = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto"}
         arguments = {**given, "optimizer": optimizer, **fixed}

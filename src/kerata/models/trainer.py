@@ -50,7 +50,7 @@ class Trainer(Steps):
     def _start_trainer(self) -> None:
         self.optimizer: Any = None
         self.loss: Any = None
-        self.compiled = False
+        self.compiled = self._scales_loss = False
         self.stop_training = False
         self.history: Any = None
         self._compile_arguments: dict[str, Any] | None = None
@@ -70,16 +70,22 @@ class Trainer(Steps):
             loss_weights: a number for each output, list or dict.
             metrics: measures, for one output or for each; they ignore sample weights.
             weighted_metrics: measures that use sample weights.
-            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; the program is
-                compiled as a whole in any case.
+            run_eagerly, steps_per_execution, jit_compile: accepted for Keras's sake; the program is compiled as a whole
+                in any case.
+            auto_scale_loss: whether a `LossScaleOptimizer` is put around the optimizer of a `"mixed_float16"` model, so
+                that small gradients do not vanish, and steps with too large ones are left out.
         """
         fresh = optimizers.get(optimizer)
+        scaled = auto_scale_loss and fresh is not None and self.dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
+        scaled = bool(scaled and not isinstance(fresh, optimizers.LossScaleOptimizer))
+        if scaled:
+            fresh = optimizers.LossScaleOptimizer(fresh, name="loss_scale_optimizer")
         # Names that are wrong are found now, not at the end of the first epoch, and change nothing.
         names = self._graph.output_names if self._graph is not None else None
         objective, measures = CompiledLoss(loss, loss_weights, names), CompiledMetrics(metrics, weighted_metrics, names)
         if self._graph is not None:
             objective.check_outputs(self._graph.outputs_tree)
-        self.optimizer, self.loss = fresh, loss
+        self.optimizer, self.loss, self._scales_loss = fresh, loss, scaled
         self._compile_arguments = {
             "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics,
             "weighted_metrics": weighted_metrics,

@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.engine.hyper import hyperparameters_of
-from kerata.engine.module import Module, modules_of
+from kerata.engine.hyper import Hypers
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope
 from kerata.engine.variable import Variable
@@ -20,34 +19,6 @@ from kerata.models.steps import flatten_logs, has_own_step, note_facts, override
 
 # Numbers of a weight with a penalty, from which on a copy of it in each step is worth avoiding.
 LARGE = 2**10
-
-
-class Hypers:
-    """The hyperparameters of a model, its losses and its optimizer, as one vector.
-
-    Args:
-        roots: (path, module) pairs to look through.
-    """
-
-    def __init__(self, *roots: tuple[str, Any]):
-        self.owners: list[tuple[Module, str]] = []
-        self.paths: list[str] = []
-        seen: set[int] = set()
-        for path, root in roots:
-            if not isinstance(root, Module):
-                continue
-            for below, module in modules_of(root, path, seen):
-                for name in hyperparameters_of(module):
-                    self.owners.append((module, name))
-                    self.paths.append(f"{below}/{name}")
-
-    def vector(self) -> np.ndarray:
-        """The numbers as they are now, float32 of shape (hyperparameters,)."""
-        return np.array([module.__dict__[name] for module, name in self.owners], np.float32)
-
-    def table(self, vector: Any) -> dict[tuple[int, str], Any]:
-        """What a scope needs to give each hyperparameter its traced value."""
-        return {(id(module), name): vector[index] for index, (module, name) in enumerate(self.owners)}
 
 
 class Plan:
@@ -133,7 +104,10 @@ class Plan:
 
         def objective(trainable: list[Any]) -> Any:
             total, (y_pred, (facts, kinds[:]), *rest) = self._forward(trainable, state, table, key, batch, valid)
-            return self.optimizer.scale_loss(total), (total, y_pred, facts, *rest)
+            # The present scale is one of the optimizer's variables.
+            with Scope(self.slots, state["slots"], table):
+                scaled = self.optimizer.scale_loss(total)
+            return scaled, (total, y_pred, facts, *rest)
 
         (_, aux), grads = jax.value_and_grad(objective, has_aux=True)(state["trainable"])
         loss, y_pred, facts, parts, others, metrics = aux

@@ -130,7 +130,8 @@ class Group:
         self.held_masked = self._is_exact(False, batch_size) and self._is_exact(False, HELD_BATCH)
         self.train_names, self.test_names = self._names()
         owners = self.plan.hypers.owners
-        self.optimizer_numbers = {name: i for i, (owner, name) in enumerate(owners) if owner is model.optimizer}
+        working = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        self.optimizer_numbers = {name: i for i, (owner, name) in enumerate(owners) if owner is working}
         self.test_numbers = len(self.test_plan.hypers.owners)
         places = {id(v): (role, i) for role, variables in self.plan.variables.items() for i, v in enumerate(variables)}
         self.places = [places[id(v)] for v in model.weights if id(v) in places]

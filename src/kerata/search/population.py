@@ -12,8 +12,8 @@ from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source, weigh_classes
+from kerata.engine.hyper import Hypers
 from kerata.models.model import Model
-from kerata.models.training import Hypers
 from kerata.search.groups import Group, Held, key_of
 from kerata.search.members import Member, copies_of
 from kerata.search.pool import Pool
@@ -141,8 +141,11 @@ def name_hypers(hypers: Hypers, model: Model) -> dict[str, tuple[Any, str]]:
             homes[id(cell)] = layer.name
     found: dict[str, tuple[Any, str]] = {}
     for (owner, attribute), path in zip(hypers.owners, hypers.paths, strict=True):
+        if owner is model.optimizer and hasattr(owner, "inner_optimizer"):
+            # What scales the loss has no numbers of its own.
+            continue
         home = homes.get(id(owner))
-        name = f"{home}/{attribute}" if home else path.replace("/_", "/")
+        name = f"{home}/{attribute}" if home else path.replace("/_", "/").replace("/inner_optimizer/", "/")
         found[name if name not in found else path] = (owner, attribute)
     return found
 

@@ -1,0 +1,51 @@
+"""Calls outside of programs of layers that loop over steps.
+
+A loop is compiled as a whole, and JAX would do so anew in every call. So such a layer's call is a program, found by the
+layer's structure as those of training are, and layers of one structure share it.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from kerata.engine import program
+from kerata.engine.hyper import Hypers
+from kerata.engine.scope import Scope
+from kerata.engine.structure import structure_of
+
+
+def call_compiled(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """`layer.call(*args, **kwargs)` by a compiled program; within a transformation of JAX, which compiles itself, as it is."""
+    leaves, treedef = jax.tree.flatten((args, kwargs))
+    if any(isinstance(leaf, Tracer) for leaf in leaves):
+        return layer.call(*args, **kwargs)
+    places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, (jax.Array, np.ndarray))]
+    fixed = [None if place in places else leaf for place, leaf in enumerate(leaves)]
+    variables, hypers = layer.variables, Hypers(("", layer))
+
+    def make() -> Any:
+        def call(values: list[Any], vector: Any, arrays: list[Any]) -> Any:
+            given = list(fixed)
+            for place, array in zip(places, arrays, strict=True):
+                given[place] = array
+            full_args, full_kwargs = jax.tree.unflatten(treedef, given)
+            with Scope(variables, values, hypers.table(vector)) as scope:
+                outputs = jax.tree.map(jnp.asarray, layer.call(*full_args, **full_kwargs))
+                after = scope.read(variables)
+                pairs = enumerate(zip(values, after, strict=True))
+                return outputs, {place: new for place, (old, new) in pairs if new is not old}, scope.losses
+
+        return call
+
+    arguments = ([v.value for v in variables], hypers.vector(), [leaves[place] for place in places])
+    name = f"call {treedef} {fixed}"
+    compiled = program.obtain(name, structure_of(layer), make, arguments, weak=(1,))
+    outputs, changed, losses = compiled(*arguments)
+    for place, value in changed.items():
+        variables[place].assign(value)
+    if losses:
+        layer.add_loss(losses)
+    return outputs
