@@ -36,3 +36,51 @@ def test_outputs_without_names_and_with_one_loss_are_numbered():
     model = two_outputs(kerata)
     model.compile("sgd", "mse")
     assert list(model.fit(X, Y, verbose=0).history) == ["loss", "output_1_loss", "output_2_loss"]
+
+
+def normalized(k, takes_training, hands_on=True):
+    class Normalized(k.Model):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.out = k.layers.BatchNormalization(momentum=0.5), k.layers.Dense(1)
+
+        def call(self, inputs):
+            return self.out(self.norm(inputs))
+
+    class Told(Normalized):
+        def call(self, inputs, training=None):
+            return self.out(self.norm(inputs, training=training) if hands_on else self.norm(inputs))
+
+    model = Told() if takes_training else Normalized()
+    model(X)
+    model.set_weights([np.full(w.shape, 0.5, np.float32) for w in model.get_weights()])
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:.*has no argument `training`")
+@pytest.mark.parametrize("takes_training", [False, True])
+def test_a_model_is_trained_as_its_call_says(takes_training):
+    """Without an argument `training`, layers run as in inference: Keras 3 does not tell them either."""
+    found = []
+    for k in (kerata, keras):
+        model = normalized(k, takes_training)
+        losses = model.fit(X, Y[0], epochs=2, batch_size=4, shuffle=False, verbose=0).history["loss"]
+        found.append([*losses, *model.get_weights()])
+    for mine, other in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
+
+
+def test_layers_within_a_model_know_that_it_is_trained():
+    """Whether its call hands `training` on or not. Keras on JAX forgets it in `fit`, and not on its other backends."""
+    found = []
+    for hands_on in (True, False):
+        model = normalized(kerata, True, hands_on)
+        found.append(model.fit(X, Y[0], epochs=2, batch_size=4, shuffle=False, verbose=0).history["loss"])
+    assert found[0] == found[1]
+
+
+def test_a_model_that_does_not_say_it_is_trained_is_warned_of():
+    model = normalized(kerata, takes_training=False)
+    with pytest.warns(UserWarning, match=r"call\(\) has no argument `training`.*layers=\['batch_normalization'\]"):
+        model.fit(X, Y[0], verbose=0)

@@ -6,6 +6,7 @@ A model of a user's own overrides one of them, and calls the rest by `super()`. 
 
 import contextlib
 import inspect
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from kerata.base.checks import message
 from kerata.engine.scope import Scope, current_scope, note, noted, stack
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
+from kerata.layers.signatures import call_parameters
 from kerata.metrics.metric import read_result
 
 # What a user's class may define so that a step is no longer the built-in one.
@@ -37,6 +39,29 @@ def has_own_step(model: Any, training: bool) -> bool:
     # What only the model's own training calls may take other arguments.
     hooks = HOOKS if training or not overrides(model, "train_step") else [h for h in HOOKS if h != "compute_loss_and_updates"]
     return any(overrides(model, name) for name in hooks)
+
+
+def takes_training(model: Any) -> bool:
+    """Whether a model's `call` has an argument `training`: one without it is trained as it predicts, as in Keras 3."""
+    return "training" in call_parameters(type(model))
+
+
+def warn_of_inference(model: Any) -> None:
+    """Says which layers do not do in training what they are there for, as the model does not tell them."""
+    idle = [] if takes_training(model) else [one for one in model._flatten_layers(include_self=False) if acts_in_training(one)]
+    if idle:
+        text = message(model, "call() has no argument `training`, so `fit` runs some layers as in inference, as Keras does",
+                       {"layers": [layer.name for layer in idle]}, "Write call(self, inputs, training=None)")
+        warnings.warn(text, stacklevel=2)
+
+
+def acts_in_training(layer: Any) -> bool:
+    """Whether a layer does something else in training: drops, adds noise, takes in what it sees."""
+    if "training" not in call_parameters(type(layer)):
+        return False
+    learns = layer.trainable and any(not v.trainable for v in layer._weights)
+    return learns or any(getattr(layer, name, 0) > 0 for name in ("rate", "stddev", "dropout", "recurrent_dropout")
+                         if isinstance(getattr(layer, name, None), (int, float)))  # fmt: skip
 
 
 def check_form(model: Any, name: str) -> None:
@@ -129,7 +154,8 @@ class Steps:
                                  training=False, optimizer_variables=None) -> Any:  # fmt: skip
         """A function to differentiate: (loss, (loss before it was scaled, predictions, non-trainable, metrics' values))."""
         y_pred, frozen, added = self.stateless_call(  # type: ignore[attr-defined]
-            trainable_variables, non_trainable_variables, x, training=training, return_losses=True
+            trainable_variables, non_trainable_variables, x, return_losses=True,
+            **({"training": training} if takes_training(self) else {}),
         )
         with handing_over(self, added):
             loss, (_, frozen, measured) = self.stateless_compute_loss(

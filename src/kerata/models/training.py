@@ -15,7 +15,16 @@ from kerata.engine.variable import Variable
 from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.kernels.random import fold
 from kerata.metrics.metric import read_result
-from kerata.models.steps import flatten_logs, has_own_step, note_facts, overrides, pack, read_facts
+from kerata.models.steps import (
+    flatten_logs,
+    has_own_step,
+    note_facts,
+    overrides,
+    pack,
+    read_facts,
+    takes_training,
+    warn_of_inference,
+)
 
 # Numbers of a weight with a penalty, from which on a copy of it in each step is worth avoiding.
 LARGE = 2**10
@@ -34,6 +43,8 @@ class Plan:
     def __init__(self, model: Any, training: bool, facts: dict[Any, Any] | None = None,
                  trainable: list[Variable] | None = None):  # fmt: skip
         self.model, self.training, self.facts = model, training, {} if facts is None else facts
+        if training:
+            warn_of_inference(model)
         self.trainable: list[Variable] = model.trainable_variables if trainable is None else trainable
         ids = {id(v) for v in self.trainable}
         self.others: list[Variable] = [v for v in model.variables if id(v) not in ids]
@@ -126,7 +137,7 @@ class Plan:
         values = [*trainable, *state["others"], *state["slots"], *state["metrics"]]
         scope = Scope(variables, values, table, key, valid)
         with scope:
-            y_pred = self.model(x, training=True)
+            y_pred = self.model(x, training=True) if takes_training(self.model) else self.model(x)
             total, parts = self._loss(scope, x, y, y_pred, weight, valid)
             facts = read_facts(y_pred)
         return total, (y_pred, facts, parts, scope.read(self.others), scope.read(self.metric_variables))
