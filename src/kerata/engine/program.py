@@ -227,5 +227,9 @@ def take_batch(feed: Any, kind: str, slot: Any, index: Any, first: Any, batch_si
         return jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, index, keepdims=False), data)
     if kind == "ordered":
         return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, batch_size), data)
-    rows = jax.lax.dynamic_slice(feed["order"], (slot, first), (1, batch_size))[0]
+    if "stride" in feed:
+        # The orders of several epochs, one after the other.
+        rows = jax.lax.dynamic_slice(feed["order"], (slot * feed["stride"] + first,), (batch_size,))
+    else:
+        rows = jax.lax.dynamic_slice(feed["order"], (slot, first), (1, batch_size))[0]
     return jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds", unique_indices=False), data)

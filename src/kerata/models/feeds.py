@@ -1,5 +1,6 @@
 """How data reaches the programs: whole on the device, or in stacked chunks from a thread."""
 
+import mmap
 import queue
 import threading
 from collections.abc import Iterator
@@ -14,22 +15,25 @@ from kerata.data.sources import Batches
 from kerata.engine.random import epoch_orders
 from kerata.models import exits
 
-# Room for data comes in a few sizes, so that any number of samples runs the same few programs. Memory that is never
-# written costs nothing on a CPU; elsewhere it is sent to the device.
-LEAST_BYTES = 8 * 2**20
-LEAST_ROWS = 2**14
+# Room for data comes in a few sizes, so that any number of samples runs the same few programs: a small one and a large one,
+# then eighths of powers of two. Memory that is never written costs nothing on a CPU; elsewhere it is sent to the device.
 PADDED_BYTES = 64 * 2**20
 MOST_BYTES = 2**30
+# From half a MiB on, XLA for CPU gathers the rows of a batch in two threads, which costs a small batch more than the gathering.
+SMALL_BYTES = {"cpu": 15 * 2**15}
+SENT_BYTES = 8 * 2**20
 # A chunk of stacked batches: enough to hide a call's cost, little enough to come soon.
 CHUNK_BYTES = 32 * 2**20
 CHUNK_BATCHES = 32
 UNLIMITED = np.int32(2**31 - 1)
-# Epochs whose orders are made ahead and that one call may run: more would save nothing, and orders take memory.
+# Epochs that one call may run, and the samples of epochs whose orders are made ahead: more would save nothing.
 MOST_EPOCHS = 64
 ORDER_NUMBERS = 2**20
 # Where XLA's arrays begin on a CPU, and the size from which it pays to put data there.
 ALIGNMENT = 64
 COPIED_BYTES = 4 * 2**20
+# Memory of which little is written is asked for page by page from here on.
+SPARSE_BYTES = 2**20
 
 
 class Chunk(NamedTuple):
@@ -59,19 +63,31 @@ def bucket(size: int, multiple: int) -> int:
     return -(-size // grain) * grain if grain == multiple else -(-(-(-size // grain) * grain) // multiple) * multiple
 
 
-def room_for(rows: int, sample_bytes: int) -> int:
-    """Rows of memory for some samples: one size up to 8 MiB, then four times as much each time, then eighths of a power of two.
+def room_for(rows: int, samples: Samples, gathered: bool, known: int = 0) -> int:
+    """Rows of memory for a number of samples, of which there are few: 2,048 and 262,144 for tables of 34 columns, say.
 
-    >>> [room_for(rows, 140) for rows in (20, 351, 16384, 16385, 100_000)]
-    [16384, 16384, 16384, 65536, 262144]
+    Args:
+        rows: the number of samples, and what fills the last batch up.
+        samples: the data, for the size of a sample.
+        gathered: whether batches are gathered in an order; slices of the data are as cheap whatever its size.
+        known: what this gave before, where a program was compiled for it.
     """
-    room = min(LEAST_ROWS, 1 << max(0, (LEAST_BYTES // max(sample_bytes, 1)).bit_length() - 1))
-    while room < rows and 4 * room * sample_bytes <= PADDED_BYTES:
-        room *= 4
-    if room >= rows or rows * sample_bytes > MOST_BYTES:
-        return max(room, rows)
+    sample = max(1, samples.nbytes // samples.size)
+    array = max(1, *(leaf.nbytes // samples.size for leaf in jax.tree.leaves(samples.tree)))
+    small = _power_of_two(SMALL_BYTES.get(jax.default_backend(), SENT_BYTES) // array)
+    large = _power_of_two(PADDED_BYTES // sample)
+    for room in (small, large) if gathered and known != large else (large,):
+        if rows <= room:
+            return room
+    if rows * sample > MOST_BYTES:
+        return rows
     grain = 2 ** max(0, rows.bit_length() - 4)
     return -(-rows // grain) * grain
+
+
+def _power_of_two(number: int) -> int:
+    """The largest that is not above a number, at least 1."""
+    return 1 << max(0, number.bit_length() - 1)
 
 
 class DeviceFeed:
@@ -82,17 +98,23 @@ class DeviceFeed:
         batch_size: samples a step.
         masked: whether the last, smaller batch is padded; otherwise it is a chunk of its own size.
         shuffled: whether each epoch has an order of its own.
+        facts: what is known of models of this structure: for how many rows a program was compiled.
     """
 
-    def __init__(self, samples: Samples, batch_size: int, masked: bool, shuffled: bool):
+    def __init__(self, samples: Samples, batch_size: int, masked: bool, shuffled: bool, facts: dict[Any, Any] | None = None):
         self.size, self.masked, self.shuffled = samples.size, masked, shuffled
         # A batch that is larger than the data is filled up no further than to one of a few sizes.
         self.batch_size = min(batch_size, 1 << (self.size - 1).bit_length() if masked else self.size)
         self.filled = self.steps * self.batch_size
-        self.capacity = room_for(self.filled, samples.nbytes // self.size)
+        facts = {} if facts is None else facts
+        self.capacity = room_for(self.filled, samples, shuffled, facts.get("room", 0))
+        if shuffled:
+            facts["room"] = max(self.capacity, facts.get("room", 0))
         written = self.size if shuffled else self.filled
         self.data = jax.device_put(jax.tree.map(lambda a: pad_rows(a, self.capacity, written), samples.tree))
-        self.slots = max(1, min(MOST_EPOCHS, ORDER_NUMBERS // self.capacity))
+        # All epochs' orders in one row of numbers: its length is the same for any number of samples.
+        self.numbers = max(ORDER_NUMBERS, self.filled)
+        self.slots = MOST_EPOCHS
         self.first: int | None = None
         self.feed: dict[str, Any] = {}
 
@@ -103,7 +125,7 @@ class DeviceFeed:
 
     def chunks(self, seed: int, epoch: int, last: int) -> Iterator[Chunk]:
         """The parts of an epoch, in an order of its own; orders up to epoch `last` are made ahead."""
-        if self.first is None or not self.first <= epoch < self.first + self.slots:
+        if self.first is None or not self.first <= epoch < self.first + self.ahead:
             self.first, self.feed = epoch, self._make_feed(seed, epoch, last)
         kind, slot = "shuffled" if self.shuffled else "ordered", epoch - self.first
         if self.masked:
@@ -115,15 +137,21 @@ class DeviceFeed:
         if rest:
             yield Chunk(self.feed, kind, rest, full * self.batch_size, 1, self.size, False, slot, self.slots)
 
+    @property
+    def ahead(self) -> int:
+        """The most epochs whose orders are made ahead, and that one call may run."""
+        return min(self.slots, self.numbers // self.filled) if self.shuffled else self.slots
+
     def _make_feed(self, seed: int, epoch: int, last: int) -> dict[str, Any]:
         if not self.shuffled:
             return {"data": self.data}
-        orders = empty(self.slots, np.empty((0, self.capacity), np.int32))
-        ahead = min(self.slots, last - epoch)
-        orders[:ahead, : self.size] = epoch_orders(seed, range(epoch, epoch + ahead), self.size)
+        count = min(self.ahead, last - epoch)
+        numbers = empty(self.numbers, np.empty(0, np.int32), count * self.filled)
+        orders = numbers[: count * self.filled].reshape(count, self.filled)
+        orders[:, : self.size] = epoch_orders(seed, range(epoch, epoch + count), self.size)
         # What fills the last batch up are copies of one of its own samples: as harmless as that, whatever a layer makes of it.
-        orders[:ahead, self.size : self.filled] = orders[:ahead, self.size - 1 : self.size]
-        return {"data": self.data, "order": jax.device_put(orders)}
+        orders[:, self.size :] = orders[:, self.size - 1 : self.size]
+        return {"data": self.data, "order": jax.device_put(numbers), "stride": np.int32(self.filled)}
 
     @property
     def is_whole(self) -> bool:
@@ -149,22 +177,29 @@ def pad_rows(array: Any, rows: int, written: int | None = None) -> Any:
         array = np.asarray(array)
     if rows <= size and (array.nbytes < COPIED_BYTES or array.ctypes.data % ALIGNMENT == 0):
         return array
-    padded = empty(max(rows, size), array)
+    written = rows if written is None else written
+    padded = empty(max(rows, size), array, max(written, size))
     padded[:size] = array
-    padded[size : rows if written is None else written] = array[-1:]
+    padded[size:written] = array[-1:]
     return padded
 
 
-def empty(rows: int, like: np.ndarray) -> np.ndarray:
+def empty(rows: int, like: np.ndarray, written: int) -> np.ndarray:
     """Memory for rows of an array, at an address that XLA takes without copying it.
 
-    NumPy asks for large pages where it takes much memory; JAX does not, and needs four times as long to fill its copy.
+    NumPy asks for large pages where it takes much memory; JAX does not, and needs four times as long to fill its copy. Where
+    few of the rows will be written, pages are small, and those that are not written are never there.
 
-    >>> empty(3, np.ones((2, 5))).shape
+    >>> empty(3, np.ones((2, 5)), 3).shape
     (3, 5)
     """
     shape = (rows, *like.shape[1:])
     size = int(np.prod(shape)) * like.dtype.itemsize
+    if size >= SPARSE_BYTES and 4 * written <= rows:
+        pages = mmap.mmap(-1, size)
+        if hasattr(mmap, "MADV_NOHUGEPAGE"):
+            pages.madvise(mmap.MADV_NOHUGEPAGE)
+        return np.frombuffer(pages, np.uint8, size).view(like.dtype).reshape(shape)
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size].view(like.dtype).reshape(shape)
@@ -275,7 +310,7 @@ class StreamFeed:
 def _stack(room: int, leaves: Any) -> np.ndarray:
     """Arrays one behind the other in memory for `room` of them; what stands in the rest is not defined."""
     arrays = [np.asarray(leaf) for leaf in leaves]
-    stacked = empty(room, arrays[0][None])
+    stacked = empty(room, arrays[0][None], len(arrays))
     np.stack(arrays, out=stacked[: len(arrays)])
     return stacked
 

@@ -72,12 +72,12 @@ class Run:
             return 1
         if not self.plan.result_names() or not all(self.plan.is_number):
             return 1
-        return max(1, min(epochs, self.feed.slots, int(LONGEST_SECONDS / max(per_batch * self.feed.steps, 1e-7))))
+        return max(1, min(epochs, self.feed.ahead, int(LONGEST_SECONDS / max(per_batch * self.feed.steps, 1e-7))))
 
     def several(self, epoch: int, count: int, seed: int, last: int) -> tuple[list[dict[str, Any]], bool]:
         """Runs some whole epochs in one call; returns the measures of each, and whether Ctrl-C was pressed meanwhile."""
         chunk = next(iter(self.feed.chunks(seed, epoch, last)))
-        count = min(count, chunk.slots - chunk.slot)
+        count = min(count, self.feed.ahead - chunk.slot)
         interrupted, before = False, self.out
         try:
             self.advance(chunk, 0, chunk.count, True, count)

@@ -216,29 +216,30 @@ class Trainer(Steps):
             self.optimizer.build(trainable)
         return found
 
-    def _exact(self, training: bool, batch: Any, batch_size: int) -> bool:
+    def _exact(self, training: bool, batch: Any, batch_size: int, plan: Plan | None = None) -> bool:
         """Whether the last, smaller batch needs a program of its own size.
 
         Args:
             training: whether weights are to be updated.
             batch: some samples (x, y, sample_weight), for their shapes.
             batch_size: samples a step.
+            plan: the functions of a step, where they are at hand.
         """
         if has_own_step(self, training) or overrides(self, "compute_loss") or self._needs_fixed_batch():
             return True
-        plan, _, _ = self._plan(training)
+        plan = self._plan(training)[0] if plan is None else plan
         shapes = jax.tree.structure(batch), *[(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(batch)]
         key = ("exact", batch_size, *shapes)
         if key not in plan.facts:
             plan.facts[key] = why_step_is_exact(plan, batch, batch_size)
         return plan.facts[key] is not None
 
-    def _feed(self, source: Samples | Batches, batch: Any, batch_size: int, training: bool, shuffle: bool, steps: int | None,
+    def _feed(self, plan: Plan, source: Samples | Batches, batch: Any, batch_size: int, shuffle: bool, steps: int | None,
               stacking: bool, seed: int) -> DeviceFeed | StreamFeed:  # fmt: skip
-        masked = not self._exact(training, batch, batch_size)
+        masked = not self._exact(plan.training, batch, batch_size, plan)
         if isinstance(source, Samples):
             if steps is None or steps == -(-source.size // batch_size):
-                return DeviceFeed(source, batch_size, masked, shuffle)
+                return DeviceFeed(source, batch_size, masked, shuffle, plan.facts)
             source = repeat_samples(source, batch_size, shuffle, stream_of(seed, 1))
         return StreamFeed(source, steps, masked, stacking)
 
@@ -298,7 +299,7 @@ class Trainer(Steps):
             source.order.seed = order_seed
         plan, structure, programs = self._plan(training=True)
         watched = given.needs_batches("train")
-        feed = self._feed(source, batch, size, True, bool(shuffle), steps_per_epoch, not watched, order_seed)
+        feed = self._feed(plan, source, batch, size, bool(shuffle), steps_per_epoch, not watched, order_seed)
         run = Run(plan, structure, feed, key, "train", programs)
         every = self._complete_callbacks(given, verbose, epochs, feed.steps)
         check_measures(every, plan.result_names(), validation is not None)
@@ -384,7 +385,7 @@ class Trainer(Steps):
         batch, source = first_batch(source, batch_size)
         self._prepare(batch, "evaluate", source)
         plan, structure, programs = self._plan(training=False)
-        feed = self._feed(source, batch, batch_size, False, False, steps, not watched, 0)
+        feed = self._feed(plan, source, batch, batch_size, False, steps, not watched, 0)
         return Run(plan, structure, feed, np.zeros(2, np.uint32), "test", programs)
 
     @busily
@@ -429,7 +430,7 @@ class Trainer(Steps):
         samples = self._one_batch(x, y, sample_weight, class_weight, "train_on_batch")
         self._prepare(samples.tree, "train_on_batch")
         plan, structure, programs = self._plan(training=True)
-        feed = DeviceFeed(samples, samples.size, not self._exact(True, samples.tree, samples.size), False)
+        feed = DeviceFeed(samples, samples.size, not self._exact(True, samples.tree, samples.size, plan), False)
         run = Run(plan, structure, feed, make_key(), "train", programs)
         logs = run.epoch(0, CallbackList(), 0)
         return logs if return_dict else self._flat_logs(logs)
