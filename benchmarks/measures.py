@@ -110,6 +110,22 @@ def repeat_fresh(job: dict, work: Work) -> Callable[[int], dict]:
     return repetition
 
 
+def measure_sizes(job: dict, work: Work) -> dict:
+    """Fits of fresh models on varying numbers of samples: what is compiled once the structure is known."""
+    make, x, y = prepare(job, work)
+    compiled = count_compilations()
+    sizes = np.random.default_rng(0).integers(work.samples // 10, work.samples, work.repeats)
+    seconds, programs = [], []
+    for size in sizes.tolist():
+        trainer = make(job["implementation"], work, x[:size], y[:size])
+        seconds.append(timed(trainer.fit)[0])
+        programs.append(len(compiled))
+    measures = {"first fit": seconds[0], "a fit after the third": statistics.median(seconds[3:])}
+    if "jax" in sys.modules:
+        measures["programs compiled after the third"] = programs[-1] - programs[min(2, len(programs) - 1)]
+    return {"measures": measures}
+
+
 def measure_first(job: dict, work: Work) -> dict:
     """The first fit of a process. The driver adds the time since it started the process."""
     make, x, y = prepare(job, work)
@@ -168,4 +184,4 @@ def measure_peak(job: dict, work: Work) -> dict:
 
 
 REPEATED = {"fit": repeat_fit, "predict": repeat_predict, "fresh": repeat_fresh}
-ONCE = {"first": measure_first, "memory": measure_memory, "peak": measure_peak}
+ONCE = {"first": measure_first, "sizes": measure_sizes, "memory": measure_memory, "peak": measure_peak}

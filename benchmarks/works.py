@@ -133,6 +133,16 @@ WORKS = (
         measures=(("build", "s"), ("first fit", "s"), ("steady fit", "s"), ("programs compiled", "")),
         bars=(Bar("first fit / steady fit", limit=1.5),),
     ),
+    *(Work(
+        f"sizes-{net}", f"fits of fresh models on 20 numbers of samples, {title}", "sizes", net,
+        samples=samples, batch=batch, epochs=2, repeats=20, own_process=True, max_rounds=3,
+        implementations=("kerata", "keras-jax"),
+        measures=(("first fit", "s"), ("a fit after the third", "s"), ("programs compiled after the third", "")),
+        bars=(Bar("programs compiled after the third", limit=0.0),),
+    ) for net, title, samples, batch in (
+        ("tabular", "34-34-1", 351, 28), ("cnn-bn", "32x32 CNN with batch normalization", 320, 32),
+        ("lstm", "LSTM on reviews", 1_600, 32),
+    )),
     Work(
         "memory", "500 times build, fit, discard: resident memory after the 50th model", "memory", "tabular",
         samples=351, batch=28, epochs=1, own_process=True, max_rounds=1, repeats=500,

@@ -222,6 +222,7 @@ class StreamFeed:
         self.usual: int | None = None
 
     is_whole = False
+    ahead = 1
 
     def chunks(self, seed: int, epoch: int, last: int) -> Iterator[Chunk]:
         """The parts of one epoch as they come."""
