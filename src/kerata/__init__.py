@@ -24,6 +24,7 @@ from kerata import regularizers as regularizers
 from kerata import saving as saving
 from kerata import search as search
 from kerata import utils as utils
+from kerata.base.absent import of_kerata as __getattr__
 from kerata.engine.policy import DTypePolicy as DTypePolicy
 from kerata.engine.symbolic import Operation as Operation
 from kerata.engine.symbolic import SymbolicTensor as KerasTensor

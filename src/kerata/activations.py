@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from kerata.base import registry
+from kerata.base.absent import explain
 from kerata.base.registry import builtin
 from kerata.base.serialization import resolve, serialize_keras_object, serialize_named
 from kerata.engine.symbolic import traceable
@@ -142,3 +143,6 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     """The activation that `serialize` wrote, or that a name stands for."""
     with registry.CustomObjectScope(custom_objects or {}):
         return get(config)
+
+
+__getattr__ = explain("kerata.activations")

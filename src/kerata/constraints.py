@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from kerata.base import registry
+from kerata.base.absent import explain
 from kerata.base.checks import check_number
 from kerata.base.config import epsilon
 from kerata.base.registry import builtin
@@ -149,3 +150,6 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 maxnorm, nonneg, unitnorm = MaxNorm, NonNeg, UnitNorm
+
+
+__getattr__ = explain("kerata.constraints")

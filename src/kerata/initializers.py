@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base import registry
+from kerata.base.absent import explain
 from kerata.base.checks import check_choice, check_number, message
 from kerata.base.limits import check_bytes, take_work
 from kerata.base.registry import builtin
@@ -578,3 +579,6 @@ lecun_normal, lecun_uniform, orthogonal, variance_scaling = LecunNormal, LecunUn
 random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
 IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
 normal, uniform, zero, one = RandomNormal, RandomUniform, Zeros, Ones
+
+
+__getattr__ = explain("kerata.initializers")

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kerata.base.absent import explain
 from kerata.base.registry import builtin
 from kerata.engine.random import SeedGenerator as SeedGenerator
 from kerata.engine.random import draw_key
@@ -107,3 +108,6 @@ def _dtype(dtype):
 
 def _jax_key(seed):
     return jax.random.wrap_key_data(draw_key(seed), impl="threefry2x32")
+
+
+__getattr__ = explain("kerata.random")

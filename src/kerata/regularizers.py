@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata.base import registry
+from kerata.base.absent import explain
 from kerata.base.checks import check_choice, check_number, message
 from kerata.base.config import epsilon
 from kerata.base.registry import builtin
@@ -165,3 +166,6 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+
+__getattr__ = explain("kerata.regularizers")

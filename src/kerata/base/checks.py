@@ -36,6 +36,11 @@ def describe_owner(owner: Any) -> str:
 
 def shorten(value: Any, limit: int = 120) -> str:
     """The value as a person would want to see it in one line: an array by shape and dtype, long text cut."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        try:
+            value = value.item()
+        except Exception:  # inside a program there is no number to be seen
+            return f"a traced number of type {value.dtype}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"array of shape {tuple(value.shape)} and dtype {value.dtype}"
     text = _repr(value)

@@ -23,6 +23,7 @@ from pathlib import Path
 from kerata.base.archives import CHUNK_BYTES, extract_once
 from kerata.base.checks import check_choice, message
 from kerata.base.config import home
+from kerata.base.display import is_live
 from kerata.base.replacing import replace_file
 
 SCHEMES = ("http", "https", "ftp", "file")
@@ -275,7 +276,7 @@ def read_source(source: str | Path) -> Iterator[tuple[bytes, int | None]]:
 
 def write_chunks(chunks: Iterator[tuple[bytes, int | None]], path: Path, name: str) -> None:
     """Writes the chunks, with one line of progress where a person is watching."""
-    watched = sys.stderr is not None and sys.stderr.isatty()
+    watched = sys.stderr is not None and is_live(sys.stderr)
     start = shown = time.monotonic()
     received, size = 0, None
     with open(path, "wb") as stream:

@@ -1,5 +1,6 @@
 """Callbacks: what happens beside training."""
 
+from kerata.base.absent import of_callbacks as __getattr__
 from kerata.callbacks.actions import CSVLogger as CSVLogger
 from kerata.callbacks.actions import LambdaCallback as LambdaCallback
 from kerata.callbacks.actions import LearningRateScheduler as LearningRateScheduler

@@ -5,6 +5,7 @@ import sys
 import time
 from typing import Any
 
+from kerata.base.display import is_live as is_live
 from kerata.callbacks.callback import Callback
 
 BAR_WIDTH = 20
@@ -128,12 +129,6 @@ class ProgbarLogger(Callback):
         self.output.write(f"\r{line}{padding}{end}")
         self.output.flush()
         self.width = 0 if end else len(line)
-
-
-def is_live(stream: Any) -> bool:
-    """Whether a line can be written over: on a terminal, and in a notebook."""
-    isatty = getattr(stream, "isatty", None)
-    return bool(isatty and isatty()) or type(stream).__module__.startswith("ipykernel")
 
 
 def format_seconds(seconds: float) -> str:

@@ -108,7 +108,8 @@ def standardize_array(value: Any, name: str) -> Any:
         kind = value.dtype.kind
     if kind in "US":
         raise TypeError(message("data", f"`{name}` must hold numbers", {name: value},
-                                "Turn text into numbers first, e.g. with a StringLookup or pandas.get_dummies"))
+                                "Turn text into numbers first, e.g. with numpy.unique(values, return_inverse=True) or "
+                                "pandas.get_dummies"))
     if kind == "f" and value.dtype != config.floatx():
         return value.astype(config.floatx())
     if kind in "iu" and value.dtype.itemsize == 8:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from kerata.base.display import new_figure
 from kerata.diagnosis.reading import read_curves
 
 TRAIN, HELD, MARK = "#1f6fb4", "#d1495b", "#7a7a7a"
@@ -20,11 +21,9 @@ def plot_history(history: Any, path: Any = None, title: str | None = None) -> An
     Returns:
         The matplotlib figure.
     """
-    from matplotlib.figure import Figure
-
     curves = getattr(history, "history", history)
     names = panel_names(curves)
-    figure = Figure(figsize=(4.8 * len(names), 3.9), dpi=120, layout="constrained")
+    figure = new_figure(figsize=(4.8 * len(names), 3.9), dpi=120, layout="constrained")
     axes = figure.subplots(1, len(names), squeeze=False)[0]
     reading = read_curves(curves)
     for axis, name in zip(axes, names, strict=True):

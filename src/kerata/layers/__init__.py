@@ -1,5 +1,6 @@
 """Layers: the parts that models are built from."""
 
+from kerata.base.absent import of_layers as __getattr__
 from kerata.layers.activation import ELU as ELU
 from kerata.layers.activation import Activation as Activation
 from kerata.layers.activation import LeakyReLU as LeakyReLU

@@ -1,5 +1,6 @@
 """Losses."""
 
+from kerata.base.absent import of_losses as __getattr__
 from kerata.losses.crossentropy import BinaryCrossentropy as BinaryCrossentropy
 from kerata.losses.crossentropy import BinaryFocalCrossentropy as BinaryFocalCrossentropy
 from kerata.losses.crossentropy import CategoricalCrossentropy as CategoricalCrossentropy

@@ -1,5 +1,6 @@
 """Metrics."""
 
+from kerata.base.absent import of_metrics as __getattr__
 from kerata.losses import KLD as KLD
 from kerata.losses import MAE as MAE
 from kerata.losses import MAPE as MAPE

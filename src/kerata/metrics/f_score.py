@@ -41,9 +41,13 @@ class FBetaScore(Metric):
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
         """Makes the counts for a number of classes."""
         if len(y_pred_shape) != 2 or tuple(y_pred_shape[1:]) != tuple(y_true_shape[1:]):
+            fix = "Integer labels must be one-hot: kerata.utils.to_categorical"
+            if len(y_pred_shape) != 2:
+                fix = "Predictions must have two axes: y_pred.reshape(-1, 1) for one output"
+            elif y_pred_shape[1] == 1:
+                fix = "For one output give the labels as a column: y.reshape(-1, 1)"
             raise ValueError(message(self, "expected labels and predictions of shape (batch, classes)",
-                                     {"y_true.shape": y_true_shape, "y_pred.shape": y_pred_shape},
-                                     "Integer labels must be one-hot: kerata.utils.to_categorical"))
+                                     {"y_true.shape": y_true_shape, "y_pred.shape": y_pred_shape}, fix))
         if y_pred_shape[1] == 1 and self.threshold is None:
             warnings.warn(message(self, "with one output and no threshold every sample is predicted as positive",
                                   fix="Pass threshold=0.5"), stacklevel=3)

@@ -1,5 +1,6 @@
 """Models: layers that can be trained, saved and described."""
 
+from kerata.base.absent import of_models as __getattr__
 from kerata.models.cloning import clone_model as clone_model
 from kerata.models.model import Functional as Functional
 from kerata.models.model import Model as Model

@@ -20,7 +20,7 @@ from kerata.engine.symbolic import SymbolicTensor
 from kerata.models import exits
 from kerata.models.feeds import pad_rows
 from kerata.models.padding import why_prediction_is_exact
-from kerata.models.steps import check_form, overrides, pack
+from kerata.models.steps import check_form, overrides, pack_x_y_sample_weight
 
 NOBODY = CallbackList()
 # Sizes of batches whose programs a model holds on to.
@@ -116,7 +116,7 @@ class Predictor:
         x, size, batch_size = batch
         if self.variables is None:
             self._start(x)
-        rows = size
+        rows, given = size, x
         # Few sizes, so few programs: powers of two up to the batch size.
         wanted = min(1 << (size - 1).bit_length(), max(batch_size, size))
         if wanted > size and self._may_pad(x, wanted):
@@ -125,7 +125,7 @@ class Predictor:
         # Weights that come from the host are put on the device once, not at each call.
         values = [v.value if isinstance(v.peek(), np.ndarray) else v.peek() for v in self.variables or ()]
         args = (values, self.hypers.vector(), x)
-        compiled = self._program(args, x)
+        compiled = self._program(args, x, given)
         results = compiled(*args)
         outputs = results["rows"]
         for place, value in results["fixed"].items():
@@ -137,15 +137,22 @@ class Predictor:
     def _may_pad(self, x: Any, rows: int) -> bool:
         """Whether rows that are not there have no influence on the others."""
         if self.padded is None:
+            self._check_shapes(x)
             values, vector = [v.peek() for v in self.variables or ()], self.hypers.vector()
             self.padded = why_prediction_is_exact(self.model, self._make(), values, vector, x, rows) is None
         return self.padded
 
-    def _program(self, args: tuple, x: Any) -> Any:
+    def _check_shapes(self, x: Any) -> None:
+        """Refuses wrong shapes before rows are added: a message should name the sizes that were given."""
+        if self.model._graph is not None:
+            self.model._graph.match_inputs(jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), x), self.model)
+
+    def _program(self, args: tuple, x: Any, given: Any) -> Any:
         leaves, treedef = jax.tree.flatten(x)
         key = (treedef, *[(leaf.shape, leaf.dtype) for leaf in leaves])
         found = self.programs.get(key)
         if found is None:
+            self._check_shapes(given)
             found = program.obtain("predict", self.structure, self._make, args, weak=(1,))
             self.programs[key] = found
             if len(self.programs) > MOST_PROGRAMS:
@@ -172,7 +179,7 @@ class Predictor:
         model = self.model
         frozen = model.non_trainable_variables
         state = scope.read(model.trainable_variables), scope.read(frozen)
-        outputs, after = model.predict_step(state, pack((x, None, None)))
+        outputs, after = model.predict_step(state, pack_x_y_sample_weight(x))
         for variable, old, new in zip(frozen, state[1], after, strict=True):
             if new is not old:
                 scope.values[id(variable)] = new

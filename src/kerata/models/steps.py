@@ -77,10 +77,10 @@ def check_form(model: Any, name: str) -> None:
                                           f"Define {name}(self, state, data), which gives ({gives[name]})")) from None
 
 
-def unpack(data: Any) -> tuple[Any, Any, Any]:
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     """(x, y, sample_weight) of what a step gets: x alone, or a tuple of one to three parts.
 
-    >>> unpack(("x", "y"))
+    >>> unpack_x_y_sample_weight(("x", "y"))
     ('x', 'y', None)
     """
     if isinstance(data, list):
@@ -92,14 +92,15 @@ def unpack(data: Any) -> tuple[Any, Any, Any]:
     return (*data, None, None)[:3]  # type: ignore[return-value]
 
 
-def pack(batch: tuple[Any, Any, Any]) -> Any:
-    """What a user's own step gets of a batch, as in Keras: x alone, or (x, y), or (x, y, sample_weight)."""
-    x, y, weight = batch
-    if weight is not None:
-        return x, y, weight
-    if y is not None:
-        return x, y
-    return (x,) if isinstance(x, (list, tuple)) else x
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """What a user's own step gets of a batch: x alone, or (x, y), or (x, y, sample_weight).
+
+    >>> pack_x_y_sample_weight("x", "y")
+    ('x', 'y')
+    """
+    if y is None:
+        return (x,) if isinstance(x, (list, tuple)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
 class Steps:
@@ -222,7 +223,7 @@ class Steps:
             (logs, state).
         """
         trainable, frozen, slots, measured = state
-        x, y, weight = unpack(data)
+        x, y, weight = unpack_x_y_sample_weight(data)
         kinds: list[Any] = []
 
         def objective(trainable: Any) -> Any:
@@ -249,7 +250,7 @@ class Steps:
             (logs, state).
         """
         trainable, frozen, measured = state
-        x, y, weight = unpack(data)
+        x, y, weight = unpack_x_y_sample_weight(data)
         _, aux = self.compute_loss_and_updates(trainable, frozen, measured, x, y, weight, training=False)
         loss, y_pred, frozen, measured = aux
         logs, measured = self._update_metrics_variables(measured, loss, x, y, y_pred, weight)
@@ -266,7 +267,7 @@ class Steps:
             (outputs, values of the non-trainable variables).
         """
         trainable, frozen = state
-        return self.stateless_call(trainable, frozen, unpack(data)[0], training=False)  # type: ignore[attr-defined]
+        return self.stateless_call(trainable, frozen, unpack_x_y_sample_weight(data)[0], training=False)  # type: ignore[attr-defined]
 
     def make_train_function(self, force: bool = False) -> None:
         """Nothing: programs are made anew where a model has changed. There for code that asks for it."""

@@ -20,7 +20,7 @@ from kerata.models.steps import (
     has_own_step,
     note_facts,
     overrides,
-    pack,
+    pack_x_y_sample_weight,
     read_facts,
     takes_training,
     warn_of_inference,
@@ -166,7 +166,7 @@ class Plan:
         scope = Scope(variables, [a for role in roles for a in state[role]], self.hypers.table(hypers), fold(key, step))
         with scope:
             lists = (state["trainable"], state["others"], self._with_rate(state["slots"]), state["metrics"])
-            logs, (trainable, others, slots, metrics) = self.model.train_step(lists, pack(batch))
+            logs, (trainable, others, slots, metrics) = self.model.train_step(lists, pack_x_y_sample_weight(*batch))
             values = self._note_logs(logs)
         slots = [s for s, v in zip(slots, self.optimizer.variables, strict=True) if isinstance(v, Variable)]
         after = dict(zip(roles, (trainable, others, slots, metrics), strict=True))
@@ -183,7 +183,8 @@ class Plan:
         values = [*trainable, *state["others"], *state["metrics"], *seeds]
         scope = Scope(variables, values, self.hypers.table(hypers))
         with scope:
-            logs, (_, others, metrics) = self.model.test_step((trainable, state["others"], state["metrics"]), pack(batch))
+            lists = (trainable, state["others"], state["metrics"])
+            logs, (_, others, metrics) = self.model.test_step(lists, pack_x_y_sample_weight(*batch))
             values = self._note_logs(logs)
         after = {"others": self._changed(scope, "others", state["others"], others),
                  "metrics": self._changed(scope, "metrics", state["metrics"], metrics)}  # fmt: skip

@@ -1,5 +1,6 @@
 """Optimizers: how gradients change weights."""
 
+from kerata.base.absent import of_optimizers as __getattr__
 from kerata.optimizers import schedules as schedules
 from kerata.optimizers.adadelta import Adadelta as Adadelta
 from kerata.optimizers.adafactor import Adafactor as Adafactor

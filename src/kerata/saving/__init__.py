@@ -1,5 +1,6 @@
 """Saving and loading: whole models, weights, and the registry of names that files may use."""
 
+from kerata.base.absent import of_saving as __getattr__
 from kerata.base.limits import allow as allow
 from kerata.base.refusals import FileError as FileError
 from kerata.base.registry import CustomObjectScope as CustomObjectScope

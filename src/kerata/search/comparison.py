@@ -10,6 +10,7 @@ import numpy as np
 
 from kerata import optimizers as room
 from kerata.base.checks import check_positive_int, did_you_mean, message
+from kerata.base.display import new_figure
 from kerata.base.registry import names
 from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import Samples
@@ -83,9 +84,7 @@ class Comparison:
 
     def plot(self, path: Any = None) -> Any:
         """Draws the scores and the mean curves; returns the matplotlib figure."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(10.4, 0.8 + max(3.2, 0.32 * len(self.names))), dpi=120, layout="constrained")
+        figure = new_figure(figsize=(10.4, 0.8 + max(3.2, 0.32 * len(self.names))), dpi=120, layout="constrained")
         left, right = figure.subplots(1, 2)
         order = self.names[::-1]
         left.errorbar([self.scores[n].mean() for n in order], range(len(order)), xerr=[self.scores[n].std() for n in order],

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import check_number, check_positive_int, message
+from kerata.base.display import new_figure
 from kerata.base.registry import builtin
 from kerata.data.samples import Samples
 from kerata.data.sources import standardize_source
@@ -25,7 +26,8 @@ class LearningRates:
         losses: for each rate the training loss of the last epoch, the mean over the seeds; infinite where it diverged.
         curves: for each rate the loss of each epoch.
         suggestion: a rate to begin with.
-        limit: the lowest rate from which on training diverged or ended where it began; `None` if there was none.
+        highest: the highest rate that made the loss lower; `None` where none did.
+        limit: the next rate that was tried: from it on, all diverged or learned nothing; `None` where the highest rate learned.
         seconds: the time of the whole call.
     """
 
@@ -38,8 +40,10 @@ class LearningRates:
                                      "Begin lower: low=1e-8; or look for bad values in the data"))
         self.suggestion = self._suggest()
         start = np.nanmax(np.where(np.isfinite(curves[:, 0]), curves[:, 0], np.nan)[: max(1, len(rates) // 3)])
-        above = np.flatnonzero((rates > self.suggestion) & ~(self.losses < start))
-        self.limit = float(rates[above[0]]) if above.size else None
+        learned = np.flatnonzero(self.losses < start)
+        self.highest = float(rates[learned[-1]]) if learned.size else None
+        after = learned[-1] + 1 if learned.size else 0
+        self.limit = float(rates[after]) if after < len(rates) else None
 
     def _suggest(self) -> float:
         """The rate with the lowest loss among its neighbours: a lucky one between two bad ones is not safe."""
@@ -49,9 +53,13 @@ class LearningRates:
         return float(f"{self.rates[int(np.argmin(smooth))]:.1e}")
 
     def __repr__(self) -> str:
-        limit = f"; from {self.limit:.2g} on it diverges or learns nothing" if self.limit is not None else ""
         low, high = self.rates[[0, -1]]
-        return f"<Learning rate {self.suggestion:.2g} of {len(self.rates)} from {low:.1g} to {high:.1g}{limit}>"
+        text = f"Learning rate {self.suggestion:.2g} of {len(self.rates)} from {low:.1g} to {high:.1g}"
+        if self.highest is None:
+            return f"<{text}; no rate made the loss lower>"
+        if self.limit is None:
+            return f"<{text}; all up to the highest learn>"
+        return f"<{text}; it learns up to {self.highest:.2g}, and diverges or learns nothing from {self.limit:.2g} on>"
 
     def plot(self, path: Any = None) -> Any:
         """Draws the loss over the rates; returns the matplotlib figure.
@@ -59,9 +67,7 @@ class LearningRates:
         Args:
             path: where to save the picture, by its ending.
         """
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(6.4, 3.9), dpi=120, layout="constrained")
+        figure = new_figure(figsize=(6.4, 3.9), dpi=120, layout="constrained")
         axis = figure.subplots()
         finite = np.isfinite(self.losses)
         axis.plot(self.rates[finite], self.losses[finite], color="#1f6fb4", marker="o", markersize=3.5, linewidth=1.8,
@@ -70,6 +76,9 @@ class LearningRates:
         if self.limit is not None:
             axis.axvspan(self.limit, self.rates[-1], color="#7a7a7a", alpha=0.15, linewidth=0,
                          label="diverges or learns nothing")  # fmt: skip
+        if self.limit is not None and self.highest is not None:
+            axis.axvspan(self.highest, self.limit, facecolor="none", edgecolor="#7a7a7a", alpha=0.35, linewidth=0, hatch="///",
+                         label="not tried")  # fmt: skip
         axis.set_xscale("log")
         low, high = self.losses[finite].min(), np.nanmax(np.where(np.isfinite(self.curves[:, 0]), self.curves[:, 0], np.nan))
         first = self.losses[finite][0]

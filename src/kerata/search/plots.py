@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from kerata.base.display import new_figure
 from kerata.diagnosis.plots import HELD, MARK, TRAIN, wrap
 from kerata.search.curves import mean_curves
 from kerata.search.importance import measure_importance
@@ -34,10 +35,8 @@ def plot_study(study: Any, path: Any = None, title: str | None = None) -> Any:
     >>> [axis.get_title() for axis in figure.axes]
     ['score by trial', 'importance', 'val_loss of the best']
     """
-    from matplotlib.figure import Figure
-
     summary = summarize(study)
-    figure = Figure(figsize=(14.4, 4.1), dpi=120, layout="constrained")
+    figure = new_figure(figsize=(14.4, 4.1), dpi=120, layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(1.15, 0.8, 1.15))
     draw_scores(axes[0], summary)
     draw_importance(axes[1], summary)

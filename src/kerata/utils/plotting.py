@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from kerata.base.checks import check_choice, message
+from kerata.base.display import new_figure
 from kerata.models.summary import describe_kind, format_shape, list_operations
 
 BOX_WIDTH, BOX_HEIGHT, GAP = 2.6, 0.62, 0.45
@@ -12,7 +13,7 @@ BOX_WIDTH, BOX_HEIGHT, GAP = 2.6, 0.62, 0.45
 def plot_model(model: Any, to_file: str | os.PathLike = "model.png", show_shapes: bool = False,
                show_dtype: bool = False, show_layer_names: bool = False,
                rankdir: str = "TB", expand_nested: bool = False, dpi: int = 200,
-               show_layer_activations: bool = False, show_trainable: bool = False, **kwargs: Any) -> None:  # fmt: skip
+               show_layer_activations: bool = False, show_trainable: bool = False, **kwargs: Any) -> Any:  # fmt: skip
     """Draws a model into a file. Matplotlib draws it, so Graphviz is not needed.
 
     Args:
@@ -23,6 +24,9 @@ def plot_model(model: Any, to_file: str | os.PathLike = "model.png", show_shapes
         rankdir: "TB", from top to bottom.
         dpi: dots an inch.
         show_layer_activations, show_trainable: whether to write the activation, and which layers are frozen.
+
+    Returns:
+        The matplotlib figure, which a notebook shows.
     """
     check_choice("plot_model", "rankdir", rankdir, ["TB"])
     if expand_nested:
@@ -33,7 +37,7 @@ def plot_model(model: Any, to_file: str | os.PathLike = "model.png", show_shapes
                                  fix="Call it on data, or model.build(input_shape), first"))
     options = (show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable)
     rows, edges = lay_out(model)
-    draw(rows, edges, {id(op): describe_box(op, *options) for row in rows for op in row}, to_file, dpi)
+    return draw(rows, edges, {id(op): describe_box(op, *options) for row in rows for op in row}, to_file, dpi)
 
 
 def lay_out(model: Any) -> tuple[list[list[Any]], list[tuple[Any, Any]]]:
@@ -71,9 +75,8 @@ def describe_box(op: Any, shapes: bool, dtype: bool, names: bool, activations: b
 
 
 def draw(rows: list[list[Any]], edges: list[tuple[Any, Any]], texts: dict[int, list[str]], to_file: Any,
-         dpi: int) -> None:  # fmt: skip
-    """Draws the boxes in rows, and an arrow for each connection."""
-    from matplotlib.figure import Figure
+         dpi: int) -> Any:  # fmt: skip
+    """Draws the boxes in rows, and an arrow for each connection; returns the figure."""
     from matplotlib.patches import FancyBboxPatch
 
     height = BOX_HEIGHT * max(len(lines) for lines in texts.values()) * 0.6 + 0.15
@@ -81,7 +84,7 @@ def draw(rows: list[list[Any]], edges: list[tuple[Any, Any]], texts: dict[int, l
     step = height + GAP
     columns = max(map(len, rows))
     size = (columns * (width + GAP) + GAP, len(rows) * step + GAP)
-    figure = Figure(figsize=size)
+    figure = new_figure(figsize=size)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, size[0]), ylim=(-size[1] + GAP / 2, GAP / 2))
     axes.axis("off")
@@ -102,3 +105,4 @@ def draw(rows: list[list[Any]], edges: list[tuple[Any, Any]], texts: dict[int, l
         corner, shape = (x - width / 2, y - height / 2), "round,pad=0,rounding_size=0.08"
         axes.add_patch(FancyBboxPatch(corner, width, height, boxstyle=shape, **box))
     figure.savefig(to_file, dpi=dpi)
+    return figure

@@ -1,0 +1,90 @@
+"""What a room says of a name that it has not: the nearest that it has, or that Keras has it and Kerata leaves it out."""
+
+import opcode
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from kerata.base.checks import did_you_mean
+
+# Names of Keras that are left out so far, by room; and what to do instead, where there is something.
+LEFT_OUT = {
+    "": "FloatDTypePolicy Function Quantizer RematScope StatelessScope SymbolicScope applications device "
+        "distillation distribution dtype_policies export legacy mixed_precision name_scope preprocessing "
+        "quantizers remat tree visualization wrappers",
+    "layers": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
+              "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix AutoContrast CategoryEncoding CenterCrop "
+              "ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D ConvLSTM2D ConvLSTM3D CutMix "
+              "Discretization Equalization FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer "
+              "MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline RandAugment RandomBrightness "
+              "RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform "
+              "RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert "
+              "RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
+              "RandomShear RandomTranslation RandomZoom Rescaling Resizing ReversibleEmbedding STFTSpectrogram "
+              "Solarization SpectralNormalization StringLookup TFSMLayer TextVectorization TorchModuleWrapper",
+    "callbacks": "BackupAndRestore OrbaxCheckpoint RemoteMonitor SwapEMAWeights",
+    "optimizers": "MultiOptimizer OptimizerMap legacy",
+    "utils": "Config FeatureSpace Progbar array_to_img audio_dataset_from_directory bounding_boxes "
+             "image_dataset_from_directory img_to_array load_img model_to_dot save_img split_dataset "
+             "text_dataset_from_directory timeseries_dataset_from_array",
+    "saving": "KerasFileEditor",
+}  # fmt: skip
+INSTEAD = {
+    "StringLookup": "Number the words outside of the model, e.g. with numpy.unique(words, return_inverse=True)",
+    "IntegerLookup": "Number the values outside of the model, e.g. with numpy.unique(values, return_inverse=True)",
+    "TextVectorization": "Turn text into numbers of words outside of the model",
+    "CategoryEncoding": "Use kerata.ops.one_hot or kerata.ops.multi_hot",
+    "Discretization": "Use numpy.digitize before training",
+    "Rescaling": "Use Lambda(lambda x: x * scale + offset), or Normalization",
+    "Resizing": "Use kerata.ops.image.resize",
+    "BackupAndRestore": "Use ModelCheckpoint, and kerata.saving.load_model to go on",
+    "SwapEMAWeights": "Give the optimizer use_ema=True",
+    "Progbar": "`fit` shows its progress by itself",
+    "tree": "Use jax.tree",
+    "mixed_precision": "Use kerata.config.set_dtype_policy('mixed_bfloat16')",
+    "StatelessScope": "Use layer.stateless_call, optimizer.stateless_apply and metric.stateless_update_state",
+}  # fmt: skip
+
+
+def explain(module: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a module: always an error, which says what there is.
+
+    >>> explain("kerata.layers")("Dens")
+    Traceback (most recent call last):
+    AttributeError: kerata.layers has no 'Dens'. Did you mean 'Dense'?
+    """
+    room = module.partition(".")[2]
+
+    def getattr_of_module(name: str) -> Any:
+        text = f"{module} has no {name!r}"
+        if name in LEFT_OUT.get(room, "").split():
+            advice = INSTEAD.get(name)
+            text += ", which Keras has and Kerata leaves out so far." + (f" {advice}." if advice else "")
+        else:
+            near = did_you_mean(name, public_names(sys.modules[module]))
+            text += f". {near}" if near.startswith("Did") else "."
+        # `from room import name` would put a sentence of Python's in place of this one.
+        kind = ImportError if is_imported(sys._getframe(1)) else AttributeError
+        raise kind(text)
+
+    return getattr_of_module
+
+
+def public_names(module: Any) -> list[str]:
+    """What a module has to offer: no files, and nothing of Python's."""
+    foreign = ("typing", "collections.abc", "functools", "builtins")
+    return [name for name, value in vars(module).items() if not name.startswith("_")
+            and not isinstance(value, types.ModuleType) and getattr(value, "__module__", None) not in foreign]
+
+
+def is_imported(frame: Any) -> bool:
+    """Whether a frame is at `from module import name`, past the look whether there is such a name at all."""
+    code = frame.f_code.co_code
+    return frame.f_lasti >= 0 and code[frame.f_lasti] == opcode.opmap["IMPORT_FROM"]
+
+
+of_kerata = explain("kerata")
+of_callbacks, of_layers, of_losses = explain("kerata.callbacks"), explain("kerata.layers"), explain("kerata.losses")
+of_metrics, of_models, of_optimizers = explain("kerata.metrics"), explain("kerata.models"), explain("kerata.optimizers")
+of_saving, of_utils = explain("kerata.saving"), explain("kerata.utils")

@@ -1,0 +1,38 @@
+"""What a person sees in a terminal and in a notebook: lines that are written over, figures as pictures."""
+
+import functools
+import io
+from typing import Any
+
+
+@functools.cache
+def _class_of_figures() -> type:
+    from matplotlib.figure import Figure
+
+    class Picture(Figure):
+        """A matplotlib figure that shows itself where a notebook displays it, also without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png")
+            return buffer.getvalue()
+
+    return Picture
+
+
+def is_live(stream: Any) -> bool:
+    """Whether a line can be written over: on a terminal, and in a notebook."""
+    isatty = getattr(stream, "isatty", None)
+    return bool(isatty and isatty()) or type(stream).__module__.startswith("ipykernel")
+
+
+def new_figure(**kwargs: Any) -> Any:
+    """A figure of matplotlib's, without a window.
+
+    Args:
+        kwargs: what `matplotlib.figure.Figure` takes: `figsize`, `dpi`, `layout`.
+
+    >>> new_figure(figsize=(1, 1))._repr_png_()[1:4]
+    b'PNG'
+    """
+    return _class_of_figures()(**kwargs)
