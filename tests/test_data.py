@@ -426,3 +426,19 @@ def test_every_order_is_as_likely():
     assert len(counts) == 120 and ((counts - 200) ** 2 / 200).sum() < 205
     places = np.bincount(epoch_orders(8, range(20_000), 300)[:, 150], minlength=300)
     assert ((places - 20_000 / 300) ** 2 / (20_000 / 300)).sum() < 430
+
+
+def test_numbered_batches_can_be_looped_over_once():
+    class Five(kerata.utils.PyDataset):
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, index):
+            return index
+
+    class Endless(kerata.utils.PyDataset):
+        def __getitem__(self, index):
+            return index
+
+    assert list(Five()) == [0, 1, 2, 3, 4]
+    assert list(itertools.islice(Endless(), 7)) == list(range(7))

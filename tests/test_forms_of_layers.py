@@ -129,3 +129,89 @@ def test_an_input_can_be_a_tensor_that_is_there():
 def test_messages_about_inputs(arguments, text):
     with pytest.raises(ValueError, match=text):
         layers.InputLayer(**arguments)
+
+
+def test_sizes_of_outputs_of_attention_are_whole_numbers():
+    with pytest.raises(ValueError, match=r"Invalid `output_shape`.*output_shape=8\.0"):
+        layers.MultiHeadAttention(2, 4, output_shape=8.0)
+
+
+class Adding(layers.Layer):
+    """A cell with one state, which it takes out of a list."""
+
+    def __init__(self, size, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = self.size = size
+
+    def call(self, inputs, states):
+        output = states[0] + inputs.sum(axis=-1, keepdims=True) * np.ones(self.size, "float32")
+        return output, [output]
+
+
+def test_cells_of_ones_own_in_a_stack_get_lists_of_states():
+    output, first, second = layers.RNN([Adding(2), Adding(3)], return_state=True)(X)
+    sums = np.cumsum(X.sum(-1), axis=1)  # of the first cell: (batch, steps)
+    np.testing.assert_allclose(first, np.repeat(sums[:, -1:], 2, 1), rtol=1e-5)
+    np.testing.assert_allclose(second, np.repeat(2 * sums.sum(1, keepdims=True), 3, 1), rtol=1e-5)
+    np.testing.assert_allclose(output, second)
+
+
+def test_weights_of_constructors_stand_under_their_layers():
+    class Inner(layers.Layer):
+        def __init__(self):
+            super().__init__(name="inner")
+            self.w = self.add_weight((1,), name="w")
+
+    class Outer(layers.Layer):
+        def build(self, input_shape):
+            self.inner = Inner()
+            self.v = self.add_weight((1,), name="v")
+
+    outer = Outer(name="outer")
+    outer.build((1,))
+    assert Inner().w.path == "inner/w" and outer.v.path == "outer/v" and outer.inner.w.path == "outer/inner/w"
+    with pytest.raises(ValueError, match=r"name as a keyword argument"):
+        outer.add_weight("kernel")
+
+
+def test_build_is_told_of_masks_that_it_asks_for():
+    seen = []
+
+    class Masked(layers.Layer):
+        def build(self, inputs_shape, attention_mask_shape=None):
+            seen.append(attention_mask_shape)
+
+        def call(self, inputs, attention_mask=None):
+            return inputs
+
+    Masked()(X, attention_mask=np.ones((2, 3), bool))
+    assert seen == [(2, 3)]
+
+
+def test_masks_have_the_structure_of_the_inputs():
+    seen = []
+
+    class Two(layers.Layer):
+        supports_masking = True
+
+        def call(self, inputs, inputs_mask=None, mask=None):
+            seen.append(mask if mask is not None else inputs_mask)
+            return inputs[0]
+
+    for kind in (list, tuple):
+        Two()(kind(layers.Masking()(X) for _ in range(2)))
+        assert type(seen[-1]) is kind and len(seen[-1]) == 2
+
+
+@pytest.mark.parametrize("kind", [layers.Add, layers.Concatenate, layers.Maximum])
+def test_masks_of_merging_layers_are_checked(kind):
+    for inputs, mask, text in ((X, [MASK], "`inputs` should be a list"), ([X, X], MASK, "`mask` should be a list"),
+                               ([X, X], [MASK], "should have the same length")):  # fmt: skip
+        with pytest.raises(ValueError, match=text):
+            kind().compute_mask(inputs, mask)
+
+
+def test_masks_of_attention_are_checked():
+    for mask, text in ((MASK, "mask must be a list"), ([MASK], "list of length 2 or 3")):
+        with pytest.raises(ValueError, match=text):
+            layers.Attention()([X, X], mask=mask)

@@ -443,11 +443,11 @@ MESSAGES = [
     (lambda: optimizers.Adam([0.1, 0.2]), TypeError, "`learning_rate` must be"),
     (lambda: optimizers.Adam(beta_1=1.5), ValueError, r"`beta_1` must be a number between 0.0 and 1.0"),
     (lambda: optimizers.SGD(momentum=-1), ValueError, "`momentum`"),
-    (lambda: optimizers.Adam(clipnorm=1, clipvalue=1), ValueError, r"only one of.*clipnorm=1, clipvalue=1"),
+    (lambda: optimizers.Adam(clipnorm=1, clipvalue=1), ValueError, r"Only one of.*clipnorm=1, clipvalue=1"),
     (lambda: optimizers.Adam(gradient_accumulation_steps=1), ValueError, "at least 2.*=1"),
     (lambda: optimizers.Adam(use_ema=True, ema_momentum=2.0), ValueError, "ema_momentum"),
     (lambda: optimizers.Adam(use_ema=True, ema_overwrite_frequency=-1), ValueError, "ema_overwrite_frequency"),
-    (lambda: optimizers.AdamW(weight_decay=None), ValueError, "`weight_decay` must be a number"),
+    (lambda: optimizers.AdamW(weight_decay=None), ValueError, "Argument `weight_decay` must be a float"),
     (lambda: optimizers.Lion(beta_1=0.0), ValueError, "`beta_1` must be greater than 0"),
     (lambda: optimizers.Ftrl(learning_rate_power=0.5), ValueError, "learning_rate_power"),
     (lambda: optimizers.Adagrad(initial_accumulator_value=-1), ValueError, "initial_accumulator_value"),
@@ -500,3 +500,11 @@ def test_adafactor_stays_finite_where_a_row_and_a_column_get_no_gradient():
 def dead(shape, dtype=None):
     """A bias under which the last unit never wakes."""
     return np.array([0.0, 0.0, -1e6], "float32")
+
+
+def test_muon_shows_its_parts():
+    x = np.array([[3.0, 0.0], [0.0, 0.5], [0.0, 0.0]], "float32")
+    near = np.asarray(optimizers.Muon().zeropower_via_newtonschulz5(x, 10))
+    np.testing.assert_allclose(near, np.eye(3, 2), atol=0.35)
+    assert optimizers.Muon(rms_rate=0.5).lr_adjust(np.ones((9, 4)))[0, 0] == 1.5
+    assert optimizers.Muon(rms_rate=None).lr_adjust(x) is x

@@ -138,3 +138,16 @@ def test_a_failed_adapt_changes_nothing():
         layer.adapt(TABLE * np.inf)
     for a, b in zip(layer.get_weights(), before, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_only_the_inputs_of_numbered_batches_are_looked_at():
+    class Pictures(kerata.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return np.full((4, 2), float(index)), np.zeros((1,)), np.ones((7,))
+
+    layer = Normalization()
+    layer.adapt(Pictures())
+    np.testing.assert_allclose(layer.mean, [[1.0, 1.0]])

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kerata import ops
 from kerata.base.checks import check_choice, did_you_mean, message
 from kerata.callbacks.callback import Callback
 
@@ -71,6 +72,11 @@ class Monitor(Callback):
         if self.mode != "auto":
             return self.mode == "max"
         return find_direction(self.monitor, self.model, type(self).__name__) == "max"
+
+    @property
+    def monitor_op(self) -> Any:
+        """`ops.greater` where more is better, else `ops.less`."""
+        return ops.greater if self.rising else ops.less
 
     def is_better(self, value: float, best: float | None, delta: float | None = None) -> bool:
         """Whether a value is better than the best so far."""
@@ -190,6 +196,10 @@ class ReduceLROnPlateau(Monitor):
         self.best: float | None = None
         self.wait = self.cooldown_counter = 0
 
+    def in_cooldown(self) -> bool:
+        """Whether the rate was lowered so lately that nothing is counted yet."""
+        return self.cooldown_counter > 0
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._start()
 
@@ -200,7 +210,7 @@ class ReduceLROnPlateau(Monitor):
         value = self.get_monitor_value(logs)
         if value is None:
             return
-        if self.cooldown_counter > 0:
+        if self.in_cooldown():
             self.cooldown_counter -= 1
             self.wait = 0
         if self.is_better(value, self.best):
@@ -208,7 +218,8 @@ class ReduceLROnPlateau(Monitor):
         elif self.cooldown_counter <= 0:
             self.wait += 1
             if self.wait >= self.patience and np.float32(rate) > np.float32(self.min_lr):
-                lower = max(rate * self.factor, self.min_lr)
+                # The shortest decimal with this float32 value: 0.1 of 0.1 is 0.01.
+                lower = float(str(np.float32(max(rate * self.factor, self.min_lr))))
                 self.model.optimizer.learning_rate = lower
                 if self.verbose:
                     print(f"\nEpoch {epoch + 1}: the learning rate is now {lower:.6g}.")

@@ -1,5 +1,6 @@
 """Data sets that give batch by batch by number."""
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -30,6 +31,17 @@ class PyDataset:
     def __getitem__(self, index: int) -> Any:
         """Batch number `index`: (inputs, targets) or (inputs, targets, weights)."""
         raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches in order, once; without an end where there is none."""
+        try:
+            count = self.num_batches
+        except NotImplementedError:
+            count = None
+        index = 0
+        while count is None or index < count:
+            yield self[index]
+            index += 1
 
     @property
     def num_batches(self) -> int | None:

@@ -42,6 +42,7 @@ class SymbolicTensor:
     """
 
     is_symbolic = True
+    sparse = ragged = False
     history: tuple[Any, int, int]
 
     def __init__(self, shape: Sequence[int | None], dtype: Any = None, name: str | None = None, **kwargs: Any):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from kerata import activations, constraints, initializers, regularizers
-from kerata.base.checks import check_number, message
+from kerata.base.checks import KindError, check_number, message
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.layers.core import KeepsType, mixes_samples
@@ -55,6 +55,11 @@ class ReLU(KeepsType):
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
         super().__init__(**kwargs)
+        if isinstance(max_value, (int, float)) and max_value < 0:
+            raise ValueError(message(self, "max_value of a ReLU layer cannot be a negative value", {"max_value": max_value}))
+        for name, value in (("negative_slope", negative_slope), ("threshold", threshold)):
+            if value is None or (isinstance(value, (int, float)) and value < 0):
+                raise KindError(message(self, f"{name} of a ReLU layer cannot be None or a negative value", {name: value}))
         self.max_value = check_number(self, "max_value", max_value, low=0.0, optional=True)
         self.negative_slope = check_number(self, "negative_slope", negative_slope, low=0.0)
         self.threshold = check_number(self, "threshold", threshold, low=0.0)
@@ -86,6 +91,9 @@ class LeakyReLU(KeepsType):
     def __init__(self, negative_slope=0.3, **kwargs):
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
+        if negative_slope is None:
+            raise KindError(message(self, "The negative_slope value of a Leaky ReLU layer cannot be None",
+                                    {"negative_slope": None}))
         self.negative_slope = check_number(self, "negative_slope", negative_slope, low=0.0)
         self.supports_masking = True
 

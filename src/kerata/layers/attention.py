@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kerata import constraints, initializers, regularizers
-from kerata.base.checks import check_choice, check_number, check_positive_int, message
+from kerata.base.checks import KindError, check_choice, check_number, check_positive_int, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import serialize_keras_object
 from kerata.engine.hyper import Hyperparameter
@@ -247,6 +247,9 @@ class MultiHeadAttention(HeadAttention):
         self.key_dim = check_positive_int(self, "key_dim", key_dim)
         self.value_dim = check_positive_int(self, "value_dim", value_dim, optional=True) or self.key_dim
         sizes = (output_shape,) if isinstance(output_shape, int) else output_shape
+        if sizes is not None and not (isinstance(sizes, (list, tuple)) and all(isinstance(size, int) for size in sizes)):
+            raise KindError(message(self, "Invalid `output_shape`: it must be an integer or a tuple of integers",
+                                    {"output_shape": output_shape}))
         self._output_shape = tuple(sizes) if sizes else None
         axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
         self.attention_axes = None if axes is None else tuple(axes)
@@ -393,6 +396,7 @@ class Attention(Layer):
 
     def call(self, inputs, mask=None, training=False, return_attention_scores=False, use_causal_mask=False):
         check_inputs(self, inputs)
+        check_attention_masks(self, mask)
         query, value = inputs[0], inputs[1]
         query_mask, value_mask = (mask[0], mask[1]) if mask else (None, None)
         scores = self._calculate_scores(query, inputs[2] if len(inputs) > 2 else value)  # (batch, t, s)
@@ -420,6 +424,7 @@ class Attention(Layer):
         return self.concat_score_weight.value * jnp.sum(jnp.tanh(together), axis=-1)
 
     def compute_mask(self, inputs, mask=None):
+        check_attention_masks(self, mask)
         return None if mask is None else mask[0]
 
     def compute_output_shape(self, input_shape):
@@ -428,6 +433,16 @@ class Attention(Layer):
 
     def compute_output_spec(self, *args, **kwargs):
         return infer(self._call_concrete_of, *args, **kwargs)
+
+
+def check_attention_masks(layer: Layer, mask: Any) -> None:
+    """Raises unless there is a mask or `None` for each of query and value, and perhaps for the key, or no mask at all."""
+    if mask is None:
+        return
+    if not isinstance(mask, (list, tuple)):
+        raise KindError(message(layer, "the layer mask must be a list", {"mask": mask}, "Give mask=[query_mask, value_mask]"))
+    if len(mask) not in (2, 3):
+        raise ValueError(message(layer, "the layer mask must be a list of length 2 or 3", {"mask": len(mask)}))
 
 
 def check_inputs(layer: Layer, inputs: Any) -> None:

@@ -118,9 +118,12 @@ class Layer(WeightHolder):
     def _shapes_of_call(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         bound = call_signature(type(self)).bind(self, *args, **kwargs)
         shapes: dict[str, Any] = {}
+        # A mask is built for only where `build` says so.
+        wanted = inspect.signature(type(self).build).parameters
         for name, value in list(bound.arguments.items())[1:]:
             leaves = jax.tree.leaves(value)
-            if leaves and all(is_tensor(leaf) for leaf in leaves) and not name.endswith("mask"):
+            known = not name.endswith("mask") or f"{name}_shape" in wanted
+            if known and leaves and all(is_tensor(leaf) for leaf in leaves):
                 shapes[f"{name}_shape"] = jax.tree.map(lambda leaf: tuple(leaf.shape), value)
         return shapes
 
@@ -143,7 +146,7 @@ class Layer(WeightHolder):
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The layer's function of arrays."""
-        raise NotImplementedError(message(self, "a layer must define `call(self, inputs)`"))
+        raise NotImplementedError(message(self, "it does not have a `call` method implemented"))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._check_constructed()
@@ -507,5 +510,7 @@ def _value_of(value: Any) -> Any:
 def _noted_masks(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         masks = [_noted_masks(item) for item in value]
-        return masks if any(mask is not None for mask in masks) else None
+        if all(mask is None for mask in masks):
+            return None
+        return tuple(masks) if isinstance(value, tuple) else masks
     return None if value is None or isinstance(value, (dict, str, int, float)) else noted(value, "mask")

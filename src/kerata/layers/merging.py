@@ -59,9 +59,22 @@ class Merge(Layer):
         return SymbolicTensor(shape, self.compute_dtype if floats else jnp.result_type(*(x.dtype for x in inputs)))
 
     def compute_mask(self, inputs, mask=None):
+        check_masks(self, inputs, mask)
         if mask is None or any(one is None for one in mask):
             return None
         return functools.reduce(jnp.logical_or, mask)
+
+
+def check_masks(layer: Layer, inputs: Any, mask: Any) -> None:
+    """Raises unless there is a list of masks, one or `None` for each input, or none at all."""
+    if mask is None:
+        return
+    for name, value in (("mask", mask), ("inputs", inputs)):
+        if not isinstance(value, (list, tuple)):
+            raise KindError(message(layer, f"`{name}` should be a list", {name: value}))
+    if len(mask) != len(inputs):
+        raise ValueError(message(layer, "the lists `inputs` and `mask` should have the same length",
+                                 {"inputs": len(inputs), "mask": len(mask)}))
 
 
 def beside(mask: Any, x: Any) -> Any:
@@ -250,6 +263,7 @@ class Concatenate(Merge):
         return tuple(result)
 
     def compute_mask(self, inputs, mask=None):
+        check_masks(self, inputs, mask)
         if mask is None or all(one is None for one in mask):
             return None
         wide = [jnp.ones(x.shape, bool) if one is None else jnp.broadcast_to(beside(one, x), x.shape)

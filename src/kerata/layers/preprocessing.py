@@ -11,6 +11,7 @@ import numpy as np
 from kerata.base import config
 from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
+from kerata.data.pydataset import PyDataset
 from kerata.data.samples import standardize_array
 from kerata.data.sources import is_batches, standardize_batches
 from kerata.layers.layer import Layer
@@ -163,7 +164,10 @@ class Normalization(Layer):
         """The data as host arrays of numbers, one after the other."""
         if isinstance(data, (str, bytes, dict)) or data is None:
             raise KindError(message(self, "`adapt()` takes an array or batches", {"data": data}))
-        if is_batches(data):
+        if isinstance(data, PyDataset):
+            # What stands beside the inputs is not looked at, so that it may be anything.
+            data = iter(data)
+        elif is_batches(data):
             source = standardize_batches(data, None, None, None, owner=f"{type(self).__name__} ({self.name})")
             data = (x for x, _, _ in source.start(0))
         elif not isinstance(data, (list, tuple)) or not any(hasattr(leaf, "shape") for leaf in jax.tree.leaves(data)):

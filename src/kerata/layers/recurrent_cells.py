@@ -295,13 +295,14 @@ class StackedRNNCells(Layer):
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """The initial states of all cells."""
-        return [in_form(cell, initial_state_of(cell, batch_size, self.compute_dtype)) for cell in self.cells]
+        return [alone_or_list(initial_state_of(cell, batch_size, self.compute_dtype)) for cell in self.cells]
 
     def call(self, inputs, states, training=False, **kwargs):
         new_states = []
         for cell, state in zip(self.cells, states, strict=True):
-            inputs, new = run_cell(cell, inputs, state, training)
-            new_states.append(in_form(cell, new))
+            # A cell of a user's own takes its states as a list, even where it has but one.
+            inputs, new = run_cell(cell, inputs, list(state) if isinstance(state, (list, tuple)) else [state], training)
+            new_states.append(alone_or_list(new))
         return inputs, new_states
 
     def get_config(self):
@@ -313,9 +314,9 @@ class StackedRNNCells(Layer):
         return cls(cells, **config)
 
 
-def in_form(cell: Any, states: list[Any]) -> Any:
-    """A cell's states in the form of its `state_size`: a list, or one state alone."""
-    return states if isinstance(cell.state_size, (list, tuple)) else states[0]
+def alone_or_list(states: list[Any]) -> Any:
+    """A cell's states as a stack of cells shows them: a list, or the only one."""
+    return states[0] if len(states) == 1 else states
 
 
 def output_size_of(cell: Any) -> int:

@@ -64,7 +64,8 @@ class Reshape(KeepsType):
         if sum(size == -1 for size in self.target_shape) > 1 or any(
             not isinstance(size, int) or size < -1 for size in self.target_shape
         ):
-            raise ValueError(message(self, "`target_shape` must hold whole numbers, at most one of them -1",
+            raise ValueError(message(self, "`target_shape` must hold non-negative integers or -1, with at most one "
+                                     "unknown dimension",
                                      {"target_shape": target_shape}))
 
     def call(self, inputs):
@@ -104,7 +105,8 @@ class Permute(KeepsType):
         super().__init__(**kwargs)
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ValueError(message(self, "Invalid permutation: `dims` must hold each of 1, 2, ... once", {"dims": dims}))
+            raise ValueError(message(self, "Invalid permutation in `dims`, which must hold each of 1, 2, ... once",
+                                     {"dims": dims}))
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
     def call(self, inputs):

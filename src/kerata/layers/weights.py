@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 
 from kerata import constraints, initializers, regularizers
-from kerata.base.checks import message
+from kerata.base.checks import KindError, message
 from kerata.engine.module import Module, parts, shown
 from kerata.engine.policy import DTypePolicy, standardize_policy
 from kerata.engine.random import SeedGenerator
-from kerata.engine.variable import Variable, assign_all, standardize_dtype
+from kerata.engine.variable import Variable, assign_all, open_name, standardize_dtype
 
 
 class WeightHolder(Module):
     """The part of a layer that is about its weights. The base of `Layer`."""
 
+    name: str
     built: bool
     _weights: list[Variable]
     _trainable: bool
@@ -39,11 +40,16 @@ class WeightHolder(Module):
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
         if not (callable(initializer) or isinstance(initializer, (str, dict))):
             shape = np.shape(initializer)
-        variable = Variable(
-            initializers.get(initializer), shape=() if shape is None else shape, dtype=dtype, trainable=trainable,
-            autocast=autocast, aggregation=aggregation, name=name, regularizer=regularizers.get(regularizer),
-            constraint=constraints.get(constraint),
-        )  # fmt: skip
+        if isinstance(shape, str):
+            raise KindError(message(self, "`shape` must be a tuple of whole numbers", {"shape": shape},
+                                    "Pass the name as a keyword argument: add_weight(name=...)"))
+        # A weight that the constructor makes stands under the layer's name, as one that `build` makes.
+        with open_name(self.name):
+            variable = Variable(
+                initializers.get(initializer), shape=() if shape is None else shape, dtype=dtype, trainable=trainable,
+                autocast=autocast, aggregation=aggregation, name=name, regularizer=regularizers.get(regularizer),
+                constraint=constraints.get(constraint),
+            )  # fmt: skip
         variable.overwrite_with_gradient = overwrite_with_gradient
         self._weights.append(variable)
         return variable

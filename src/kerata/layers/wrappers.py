@@ -25,7 +25,8 @@ class Wrapper(Layer):
 
     def __init__(self, layer, **kwargs):
         if not isinstance(layer, Layer):
-            raise KindError(message(type(self).__name__, "`layer` must be a layer", {"layer": layer}))
+            raise KindError(message(type(self).__name__, "Layer supplied to Wrapper isn't a supported layer type",
+                                    {"layer": layer}, "Give an instance of a layer"))
         super().__init__(**kwargs)
         self.layer = layer
         self.mixes_samples = layer.mixes_samples
@@ -70,7 +71,8 @@ class TimeDistributed(Wrapper, SkipOutputShape):
 
     def call(self, inputs, training=None, mask=None):
         if mask is not None and mask.shape[:2] != inputs.shape[:2]:
-            raise ValueError(message(self, "the mask must have the samples and the steps of the inputs",
+            raise ValueError(message(self, "The `mask` passed to the `TimeDistributed` layer has a shape that is not that of "
+                                     "the samples and steps of the inputs",
                                      {"mask": mask.shape, "inputs": inputs.shape}))
         batch, steps = inputs.shape[:2]
         if self._goes_step_by_step(training) and steps not in TRIALS + FOLDED:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base import config, registry
-from kerata.base.checks import check_choice, message
+from kerata.base.checks import did_you_mean, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import (
     deserialize_keras_object,
@@ -51,7 +51,10 @@ class Loss(Module):
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
         self.name = name or auto_name(registry.snake(type(self).__name__))
         reduction = FORMER_REDUCTIONS.get(reduction, reduction) if isinstance(reduction, str) else reduction
-        self.reduction = check_choice(type(self), "reduction", reduction, REDUCTIONS)
+        if reduction not in REDUCTIONS:
+            raise ValueError(message(type(self), "Invalid value for argument `reduction`", {"reduction": reduction},
+                                     did_you_mean(reduction, [name for name in REDUCTIONS if name])))
+        self.reduction = reduction
         self._dtype = standardize_policy(dtype or config.floatx()).compute_dtype
 
     @property

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base import config
-from kerata.base.checks import check_choice, check_number, check_positive_int, message
+from kerata.base.checks import check_number, message
 from kerata.base.limits import NUMBER_BYTES, take_bytes
 from kerata.losses.loss import divide_no_nan
-from kerata.metrics.confusion import NAMES, count_confusion
+from kerata.metrics.confusion import NAMES, check_count, count_confusion
 from kerata.metrics.metric import Metric, entered
 
 
@@ -43,14 +43,17 @@ class AUC(Metric):
                  thresholds=None, multi_label=False, num_labels=None, label_weights=None,
                  from_logits=False):  # fmt: skip
         super().__init__(name=name, dtype=dtype)
-        self.curve = check_choice(self, "curve", str(curve).upper(), ("ROC", "PR", "PRGAIN"))
-        self.summation_method = check_choice(self, "summation_method", str(summation_method).lower(),
-                                             ("interpolation", "minoring", "majoring"))  # fmt: skip
+        self.curve, self.summation_method = str(curve).upper(), str(summation_method).lower()
+        for what, given, read, known in (
+            ("curve", curve, self.curve, tuple(CURVES)), ("summation method", summation_method, self.summation_method, METHODS),
+        ):  # fmt: skip
+            if read not in known:
+                raise ValueError(message(self, f'Invalid AUC {what} value: "{given}". Expected one of {known}'))
         self.init_thresholds = None if thresholds is None else sorted(float(t) for t in thresholds)
         if self.init_thresholds is not None:
             inner = [check_number(self, "thresholds", t, 0.0, 1.0) for t in self.init_thresholds]
         else:
-            num_thresholds = check_positive_int(self, "num_thresholds", num_thresholds, minimum=2)
+            num_thresholds = check_count(self, num_thresholds, above=1)
             take_bytes(NUMBER_BYTES * num_thresholds, num_thresholds=num_thresholds)
             inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         self._thresholds = [-config.epsilon(), *inner, 1.0 + config.epsilon()]
@@ -146,4 +149,5 @@ def _pr_gain(tp: Any, fp: Any, tn: Any, fn: Any) -> tuple[Any, Any]:
     return jnp.maximum(recall, 0.0), precision
 
 
+METHODS = ("interpolation", "minoring", "majoring")
 CURVES = {"ROC": _roc, "PR": _pr, "PRGAIN": _pr_gain}

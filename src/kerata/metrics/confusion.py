@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base import config
-from kerata.base.checks import check_number, check_positive_int, message
+from kerata.base.checks import KindError, check_positive_int, message
 from kerata.base.limits import NUMBER_BYTES, take_bytes
 from kerata.engine.variable import Variable
 from kerata.losses.loss import divide_no_nan, fit_ranks, fit_weight
@@ -23,9 +23,23 @@ def standardize_thresholds(owner: Any, thresholds: Any, default: float) -> list[
     if thresholds is None:
         return [default]
     values = list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds]
-    for value in values:
-        check_number(owner, "thresholds", value, 0.0, 1.0)
+    if wrong := [value for value in values if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1]:
+        raise KindError(message(owner, f"Threshold values must be in [0, 1]. Received: {wrong}"))
     return values
+
+
+def check_share(owner: Any, name: str, value: Any) -> Any:
+    """A number between 0 and 1."""
+    if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
+        raise KindError(message(owner, f"`{name}` must be in the range [0, 1]", {name: value}))
+    return value
+
+
+def check_count(owner: Any, value: Any, above: int = 0) -> int:
+    """A number of thresholds."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value <= above:
+        raise KindError(message(owner, f"Argument `num_thresholds` must be an integer > {above}", {"num_thresholds": value}))
+    return int(value)
 
 
 def are_even(thresholds: Any) -> bool:
@@ -59,8 +73,8 @@ def count_confusion(
         y_pred = _keep_top_k(y_pred, top_k)
     if class_id is not None:
         if y_pred.ndim == 1:
-            raise ValueError(message(owner, "`class_id` needs predictions of shape (batch, classes)",
-                                     {"y_pred.shape": y_pred.shape}))
+            raise ValueError(message(owner, "When class_id is provided, y_pred must be a 2D array with shape "
+                                     f"(num_samples, num_classes), found shape: {y_pred.shape}"))
         y_true, y_pred = y_true[..., class_id, None], y_pred[..., class_id, None]
     weight = jnp.ones((), y_pred.dtype)
     if sample_weight is not None:
@@ -272,8 +286,8 @@ class _BestAt(_Confusion):
 
     def __init__(self, argument, value, num_thresholds=200, class_id=None, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
-        self.value = check_number(self, argument, value, 0.0, 1.0)
-        self.num_thresholds = check_positive_int(self, "num_thresholds", num_thresholds)
+        self.value = check_share(self, argument, value)
+        self.num_thresholds = check_count(self, num_thresholds)
         self.class_id = class_id
         take_bytes(NUMBER_BYTES * self.num_thresholds, num_thresholds=num_thresholds)
         self.thresholds = [0.5] if num_thresholds == 1 else [i / (num_thresholds - 1) for i in range(num_thresholds)]

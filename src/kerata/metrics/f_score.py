@@ -1,15 +1,22 @@
 """F-scores: one number from precision and recall."""
 
 import warnings
+from numbers import Real
 from typing import Any
 
 import jax.numpy as jnp
 
-from kerata.base.checks import check_choice, check_number, message
+from kerata.base.checks import KindError, message
 from kerata.base.config import epsilon
 from kerata.losses.loss import fit_weight
 from kerata.metrics.metric import Metric, entered
 from kerata.metrics.reduction import times_weight
+
+
+def _check_float(owner: Metric, name: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float, Real)):
+        raise KindError(message(owner, f"Invalid `{name}` argument value. It should be a Python float", {name: value}))
+    return value
 
 
 @entered("fbeta_score")
@@ -30,12 +37,17 @@ class FBetaScore(Metric):
 
     def __init__(self, average=None, beta=1.0, threshold=None, name="fbeta_score", dtype=None):
         super().__init__(name=name, dtype=dtype)
-        self.average = check_choice(self, "average", average, (None, "micro", "macro", "weighted"))
-        self.beta = float(check_number(self, "beta", beta, low=0.0))
-        self.threshold = check_number(self, "threshold", threshold, 0.0, 1.0, optional=True)
-        if beta == 0 or threshold == 0:
-            raise ValueError(message(self, "`beta` and `threshold` must be above 0",
-                                     {"beta": beta, "threshold": threshold}))
+        if average not in (None, "micro", "macro", "weighted"):
+            raise ValueError(message(self, "Invalid `average` argument value. Expected one of: {None, 'micro', 'macro', "
+                                     f"'weighted'}}. Received: average={average}"))
+        self.average = average
+        self.beta = float(_check_float(self, "beta", beta))
+        if self.beta <= 0:
+            raise ValueError(message(self, "Invalid `beta` argument value. It should be > 0", {"beta": beta}))
+        self.threshold = None if threshold is None else _check_float(self, "threshold", threshold)
+        if self.threshold is not None and not 0 < self.threshold <= 1:
+            raise ValueError(message(self, "Invalid `threshold` argument value. It should verify 0 < threshold <= 1",
+                                     {"threshold": threshold}))
         self.built = False
 
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:

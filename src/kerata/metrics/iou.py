@@ -51,8 +51,8 @@ class IoU(Metric):
         labels = labels.astype(jnp.int32)
         weight = jnp.ones((), self.dtype) if sample_weight is None else as_array(sample_weight)
         if are_weights(sample_weight) and "int" in self.dtype and jnp.issubdtype(weight.dtype, jnp.floating):
-            warnings.warn(message(self, "counts are integers, so weights are cut to integers", {"dtype": self.dtype},
-                                  'Pass dtype="float32" to count fractions'), stacklevel=2)
+            warnings.warn(message(self, "weights are float and counts are int: casting cuts the weights to whole numbers",
+                                  {"dtype": self.dtype}, 'Pass dtype="float32" to count fractions'), stacklevel=2)
         weight = weight.astype(self.dtype)
         if 0 < weight.ndim < labels.ndim:
             weight = jnp.reshape(weight, (*weight.shape, *[1] * (labels.ndim - weight.ndim)))

@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from kerata import losses
-from kerata.base.checks import check_choice, check_positive_int, message
+from kerata.base.checks import check_positive_int, message
 from kerata.losses.loss import divide_no_nan, fit_weight
 from kerata.metrics.metric import Metric, entered
 from kerata.metrics.reduction import Mean, MeanMetricWrapper, prepare, times_weight
@@ -119,7 +119,10 @@ class R2Score(Metric):
     def __init__(self, class_aggregation="uniform_average", num_regressors=0, name="r2_score", dtype=None):
         super().__init__(name=name, dtype=dtype)
         choices = (None, "uniform_average", "variance_weighted_average")
-        self.class_aggregation = check_choice(self, "class_aggregation", class_aggregation, choices)
+        if class_aggregation not in choices:
+            raise ValueError(message(self, f"Invalid value for argument `class_aggregation`: expected one of {choices}",
+                                     {"class_aggregation": class_aggregation}))
+        self.class_aggregation = class_aggregation
         self.num_regressors = check_positive_int(self, "num_regressors", num_regressors, minimum=0)
         self.num_samples = self._add_zeros("num_samples")
         self.built = False

@@ -62,7 +62,7 @@ class Sequential(Model):
                                     "Add an instance, e.g. Dense(10)" if isinstance(layer, type) else ""))
         first = [] if self._input is None else [self._input.history[0]]
         if any(layer.name == other.name for other in (*first, *self._layers)):
-            raise ValueError(message(self, "layers must have different names", {"name": layer.name}))
+            raise ValueError(message(self, "all layers should have unique names", {"name": layer.name}))
         if isinstance(layer, InputLayer):
             if self._input is not None:
                 raise ValueError(message(self, "the model has already been configured with an input",

@@ -105,5 +105,5 @@ class AdamW(Adam):
                          global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor,
                          gradient_accumulation_steps, name, **kwargs)  # fmt: skip
         if weight_decay is None:
-            raise ValueError(message(self, "`weight_decay` must be a number", {"weight_decay": None},
+            raise ValueError(message(self, "Argument `weight_decay` must be a float", {"weight_decay": None},
                                      "Use Adam without one"))

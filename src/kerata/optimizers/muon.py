@@ -124,21 +124,25 @@ class Muon(Optimizer):
         return make_rule(self.adam_beta_1, self.adam_beta_2, self.epsilon, step, rate)
 
     def _muon(self, rate: Any) -> Any:
-        momentum, rms_rate = self.momentum, self.rms_rate
+        momentum = self.momentum
 
         def one(g: Any, p: Any, m: Any) -> Any:
             m = m + (g + m * (momentum - 1.0))
-            step = self._orthogonal(g + momentum * m if self.nesterov else m)
-            scale = 1.0 if rms_rate is None else max(p.shape) ** 0.5 * rms_rate
-            return -rate * step * scale, m
+            step = self.zeropower_via_newtonschulz5(g + momentum * m if self.nesterov else m, self.ns_steps)
+            return -rate * self.lr_adjust(step), m
 
         return one
 
-    def _orthogonal(self, x: Any) -> Any:
+    def lr_adjust(self, x: Any) -> Any:
+        """A step times `rms_rate * sqrt(max(rows, columns))`, or as it is."""
+        return x if self.rms_rate is None else x * (max(x.shape) ** 0.5 * self.rms_rate)
+
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
+        """A matrix near U @ V.T of x = U S V.T."""
         wide = x.shape[0] <= x.shape[1]
         x = x if wide else x.T
         x = x / (jnp.sqrt(jnp.sum(jnp.square(x))) + 1e-7)
-        for _ in range(self.ns_steps):
+        for _ in range(steps):
             square = x @ x.T
             x = self.muon_a * x + (self.muon_b * square + self.muon_c * square @ square) @ x
         return x if wide else x.T

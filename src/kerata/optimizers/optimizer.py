@@ -97,7 +97,7 @@ class Optimizer(Stepwise):
         )
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         if sum(value is not None for value in clips.values()) > 1:
-            raise ValueError(message(self, "only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set",
+            raise ValueError(message(self, "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set",
                                      clips))
         self._undecayed: list[Variable] = []
         self._undecayed_names: re.Pattern | None = None
