@@ -1,5 +1,9 @@
 """What `fit`, `evaluate` and `predict` take as inputs, targets and weights, held against real Keras where it is right."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -170,3 +174,33 @@ def test_counts_are_checked_before_anything_is_trained(given):
     for run in (lambda: model.evaluate(LINE, LINE, steps=0, verbose=0), lambda: model.predict(LINE, steps=0, verbose=0)):
         with pytest.raises(ValueError, match="`steps` must be a positive integer"):
             run()
+
+
+# Devices
+
+DEVICES = """
+import jax, numpy as np, kerata
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+x, y = np.arange(16.0, dtype="float32").reshape(8, 2), np.arange(8.0, dtype="float32")
+model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1)])
+model.compile("sgd", "mse")
+expected = model.evaluate(x, y, verbose=0), model.predict(x, verbose=0)
+other = jax.devices()[1]
+spread = NamedSharding(Mesh(jax.devices(), ("a",)), PartitionSpec("a"))
+for place in (other, spread):
+    there, targets = jax.device_put(x, place), jax.device_put(y, place)
+    np.testing.assert_allclose(model.evaluate(there, targets, verbose=0), expected[0], rtol=1e-6)
+    np.testing.assert_allclose(model.evaluate(there, y, verbose=0), expected[0], rtol=1e-6)
+    np.testing.assert_allclose(model.predict(there, verbose=0), expected[1], rtol=1e-6)
+    model.fit(there, targets, verbose=0, validation_data=(there, y))
+    model.fit(iter([(there, targets)] * 2), verbose=0)
+    model.train_on_batch(there, y)
+    expected = model.evaluate(x, y, verbose=0), model.predict(x, verbose=0)
+print("done")
+"""
+
+
+def test_data_on_other_devices_comes_to_the_model():
+    flags = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    done = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True, timeout=300, env=flags)
+    assert done.stdout.strip() == "done", done.stderr

@@ -347,3 +347,41 @@ def test_several_measures_as_a_list_come_in_the_order_of_keras():
         return model.evaluate(X, [Y, 3 * Y], verbose=0)
 
     np.testing.assert_allclose(values(kerata), values(keras), rtol=1e-4)
+
+
+@pytest.mark.parametrize("way", ["fit_many", "cross_validate"])
+def test_many_models_without_a_loss_are_refused(way):
+    model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1)])
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="there is no loss to train on"):
+        if way == "fit_many":
+            kerata.search.fit_many(model, X, Y, copies=2)
+        else:
+            model.cross_validate(X, Y, cv=2)
+
+
+def test_what_a_user_gives_may_be_a_variable():
+    class Layer(kerata.layers.Layer):
+        def build(self, shape):
+            self.factor = self.add_weight((), "ones", name="factor")
+
+        def call(self, x):
+            self.add_loss(self.factor)
+            return x * self.factor
+
+    class Custom(base(kerata)):
+        def __init__(self):
+            super().__init__()
+            self.steps = kerata.metrics.Sum(name="steps")
+
+        def train_step(self, state, data):
+            logs, state = super().train_step(state, data)
+            self.steps.update_state(1.0)
+            return {**logs, "steps": self.steps.total}, state
+
+    model = kerata.Sequential([kerata.Input((3,)), Layer()])
+    model.compile(kerata.optimizers.SGD(0.1))
+    np.testing.assert_allclose(model.fit(X, epochs=3, batch_size=10, verbose=0).history["loss"], [1.0, 0.9, 0.8], rtol=1e-5)
+    model = Custom()
+    model.compile("sgd", "mse")
+    assert model.fit(X, Y, batch_size=5, epochs=2, verbose=0).history["steps"] == [2, 2]

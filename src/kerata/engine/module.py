@@ -15,6 +15,8 @@ from kerata.base.serialization import describing, deserialize_keras_object, seri
 from kerata.engine.variable import Variable
 
 _counts: dict[str, int] = defaultdict(int)
+# What holds no parts; most attributes are of these types.
+PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 
 
 def auto_name(base: str) -> str:
@@ -163,7 +165,7 @@ def parts(module: Module) -> Iterator[tuple[str, Any]]:
     seen: set[int] = set()
     untracked = type(module)._untracked
     for name, value in module.__dict__.items():
-        if name not in untracked and name != "_arguments":
+        if type(value) not in PLAIN and name not in untracked and name != "_arguments":
             yield from _parts_of(name, value, seen)
 
 
@@ -178,11 +180,13 @@ def _parts_of(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Any]
     elif isinstance(value, (list, tuple)):
         seen.add(id(value))
         for index, item in enumerate(value):
-            yield from _parts_of(f"{path}/{index}", item, seen)
+            if type(item) not in PLAIN:
+                yield from _parts_of(f"{path}/{index}", item, seen)
     elif isinstance(value, dict):
         seen.add(id(value))
         for key, item in value.items():
-            yield from _parts_of(f"{path}/{key}", item, seen)
+            if type(item) not in PLAIN:
+                yield from _parts_of(f"{path}/{key}", item, seen)
 
 
 def modules_of(module: Module, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:

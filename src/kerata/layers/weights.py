@@ -1,7 +1,7 @@
 """What holds weights: making them, finding those of everything below, freezing, types, and reading and setting them."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,25 @@ from kerata.engine.module import Module, parts, shown
 from kerata.engine.policy import DTypePolicy, standardize_policy
 from kerata.engine.random import SeedGenerator
 from kerata.engine.variable import Variable, assign_all, open_name, standardize_dtype
+
+
+class Holding(NamedTuple):
+    """What a layer holds itself: its variables, trainable ones first; states that are no weights; layers."""
+
+    layer: Any
+    variables: list[Variable]
+    states: list[Variable]
+    below: list[Any]
+
+
+def weights_of(held: dict[int, Holding]) -> list[Variable]:
+    """The weights of some layers, each once, in order."""
+    return list({id(v): v for holding in held.values() for v in holding.variables}.values())
+
+
+def variables_of(held: dict[int, Holding]) -> list[Variable]:
+    """The weights and states of some layers, each once, in order."""
+    return list({id(v): v for holding in held.values() for v in (*holding.variables, *holding.states)}.values())
 
 
 class WeightHolder(Module):
@@ -90,14 +109,38 @@ class WeightHolder(Module):
         visit(self)
         return list(found.values())[0 if include_self else 1 :]
 
+    def _holdings(self) -> dict[int, Holding]:
+        """What this layer and all below it hold, each once, in order, by identity."""
+        found: dict[int, Holding] = {}
+
+        def visit(layer: WeightHolder) -> None:
+            if id(layer) not in found:
+                found[id(layer)] = held = layer._hold()
+                for below in held.below:
+                    visit(below)
+
+        visit(self)
+        return found
+
+    def _hold(self) -> Holding:
+        """What this layer holds itself."""
+        own: list[Variable] = []
+        below: list[WeightHolder] = []
+        states: list[Variable] = []
+        for _, part in parts(self):
+            if isinstance(part, Variable):
+                own.append(part)
+            elif isinstance(part, WeightHolder):
+                below.append(part)
+            elif isinstance(part, SeedGenerator):
+                states.append(part.state)
+        variables = [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+        return Holding(self, variables, [*self._kept_state(), *states], below)
+
     @property
     def weights(self) -> list[Variable]:
         """All weights, in Keras's order: a layer's own trainable ones, its other ones, then its sublayers'."""
-        found: dict[int, Variable] = {}
-        for layer in self._flatten_layers():
-            for variable in layer._own_variables():
-                found.setdefault(id(variable), variable)
-        return list(found.values())
+        return weights_of(self._holdings())
 
     def _kept_state(self) -> list[Variable]:
         """Variables of this layer that are kept between batches and are no weights: a stateful layer's states."""
@@ -106,34 +149,38 @@ class WeightHolder(Module):
     @property
     def variables(self) -> list[Variable]:
         """All weights, the states that layers keep between batches, and those of generators of random numbers."""
-        found: dict[int, Variable] = {}
-        for layer in self._flatten_layers():
-            for variable in (*layer._own_variables(), *layer._kept_state(), *layer._seed_states()):
-                found.setdefault(id(variable), variable)
-        return list(found.values())
+        return variables_of(self._holdings())
 
     def _seed_states(self) -> list[Variable]:
         """The states of the generators that this layer holds itself."""
         return [part.state for _, part in parts(self) if isinstance(part, SeedGenerator)]
 
-    def _trainable_ids(self) -> set[int]:
+    def _trainable_ids(self, held: dict[int, Holding]) -> set[int]:
         """Ids of the variables that no frozen layer on the way keeps from training."""
-        if not self.trainable:
-            return set()
-        ids = {id(v) for v in self._own_variables() if v.trainable}
-        return ids.union(*(layer._trainable_ids() for layer in self._sublayers()))
+        ids: set[int] = set()
+        seen: set[int] = set()
+        pending: list[WeightHolder] = [self]
+        while pending:
+            layer = pending.pop()
+            if id(layer) not in seen and layer.trainable:
+                seen.add(id(layer))
+                ids.update(id(v) for v in held[id(layer)].variables if v.trainable)
+                pending.extend(held[id(layer)].below)
+        return ids
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """The weights that the optimizer may change now."""
-        ids = self._trainable_ids()
-        return [v for v in self.weights if id(v) in ids]
+        held = self._holdings()
+        ids = self._trainable_ids(held)
+        return [v for v in weights_of(held) if id(v) in ids]
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
         """All other weights: statistics, and what is frozen."""
-        ids = self._trainable_ids()
-        return [v for v in self.weights if id(v) not in ids]
+        held = self._holdings()
+        ids = self._trainable_ids(held)
+        return [v for v in weights_of(held) if id(v) not in ids]
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -141,8 +188,9 @@ class WeightHolder(Module):
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
-        ids = self._trainable_ids()
-        return [v for v in self.variables if id(v) not in ids]
+        held = self._holdings()
+        ids = self._trainable_ids(held)
+        return [v for v in variables_of(held) if id(v) not in ids]
 
     @property
     def trainable(self) -> bool:

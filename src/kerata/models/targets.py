@@ -43,9 +43,10 @@ def check_numbers(model: Any, x: Any, y: Any, sample_weight: Any, method: str) -
     Inputs pass where a layer of a user's own, or a function, may know what to do with them.
     """
     trees = {"sample_weight": sample_weight}
-    graphs = [layer._graph for layer in model._flatten_layers() if getattr(layer, "_graph", None) is not None]
+    layers = model._flatten_layers()
+    graphs = [layer._graph for layer in layers if getattr(layer, "_graph", None) is not None]
     operations = [node.operation for graph in graphs for node in graph.nodes if isinstance(node.operation, Operation)]
-    if not any(handles_missing(each) for each in (*model._flatten_layers(), *operations)):
+    if not any(handles_missing(each) for each in (*layers, *operations)):
         trees = {"x": x, **trees}
     for name, tree in trees.items():
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):

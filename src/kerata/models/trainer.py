@@ -456,10 +456,14 @@ class Trainer(Steps):
 
     def _flat_logs(self, logs: dict[str, Any]) -> Any:
         """The measures as a list in Keras's order: the loss, those of `compile`, the outputs' losses, the rest by name."""
-        names = [each.name for metric in self.metrics for each in getattr(metric, "metrics", [metric])]
+        if len(logs) == 1:
+            return next(iter(logs.values()))
+        names = [*[t.name for t in self._trackers[:1]], *[m.name for m in self._measures.metrics],
+                 *[t.name for t in self._trackers[1:]]]  # fmt: skip
+        if not set(logs) <= set(names):
+            names = [each.name for metric in self.metrics for each in getattr(metric, "metrics", [metric])]
         known = [name for name in dict.fromkeys(names) if name in logs]
-        values = [logs[name] for name in (*known, *sorted(name for name in logs if name not in known))]
-        return values[0] if len(values) == 1 else values
+        return [logs[name] for name in (*known, *sorted(name for name in logs if name not in known))]
 
 
 class _QuietProgress(CallbackList):
