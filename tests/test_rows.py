@@ -265,3 +265,36 @@ def test_masked_batch_normalization_on_another_axis():
     expected = [x[mask[:, step], step].mean() for step in range(4)]
     np.testing.assert_allclose(layer.moving_mean.numpy(), expected, rtol=1e-5)
     np.testing.assert_allclose(layer.moving_variance.numpy(), [x[mask[:, step], step].var() for step in range(4)], rtol=1e-5)
+
+
+ALONG_SAMPLES = {
+    "softmax": lambda: layers.Softmax(axis=0),
+    "softmax from the end": lambda: layers.Softmax(axis=-2),
+    "layer normalization": lambda: layers.LayerNormalization(axis=0),
+    "unit normalization": lambda: layers.UnitNormalization(axis=-2),
+}
+
+
+@pytest.mark.parametrize("name", ALONG_SAMPLES)
+def test_built_in_layers_along_the_samples(name):
+    """Along the axis of samples, a batch of three is one of three."""
+    x = np.array([[1.0, 5.0], [2.0, 3.0], [6.0, 0.0]], "float32")
+    layer = ALONG_SAMPLES[name]()
+    inputs = kerata.Input(batch_shape=(3, 2)) if "layer" in name else kerata.Input((2,))
+    model = kerata.Model(inputs, layer(inputs))
+    np.testing.assert_allclose(model.predict(x, verbose=0), layer(x), rtol=1e-5)
+
+
+def test_a_built_in_loss_along_the_samples():
+    x, y = np.random.default_rng(0).normal(size=(2, 10, 3)).astype("float32")
+    model = kerata.Sequential([kerata.Input((3,)), layers.Identity()])
+    model.compile("sgd", kerata.losses.CosineSimilarity(axis=0), metrics=[kerata.metrics.CosineSimilarity(axis=0)])
+    loss, measure = model.evaluate(x, y, batch_size=16, verbose=0)
+    expected = (x * y).sum(0) / np.linalg.norm(x, axis=0) / np.linalg.norm(y, axis=0)
+    np.testing.assert_allclose([loss, measure], [-expected.mean(), expected.mean()], rtol=1e-5)
+
+
+def test_one_number_a_sample_has_no_other_axis():
+    inputs = kerata.Input(())
+    model = kerata.Model(inputs, layers.Softmax()(inputs))
+    np.testing.assert_allclose(model.predict(np.zeros(3, "float32"), verbose=0), [1 / 3] * 3, rtol=1e-5)

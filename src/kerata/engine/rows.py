@@ -75,6 +75,16 @@ class Sizes(NamedTuple):
         return axis, times
 
 
+def may_be_samples(axes: Any) -> bool:
+    """Whether one of some axes that a built-in object works along may be that of the samples, for arrays of any rank.
+
+    >>> may_be_samples(-1), may_be_samples((1, 2)), may_be_samples(-2), may_be_samples(None)
+    (False, False, True, False)
+    """
+    axes = axes if isinstance(axes, (list, tuple)) else [axes]
+    return any(isinstance(axis, int) and (axis == 0 or axis < -1) for axis in axes)
+
+
 def choose_sizes(batch_size: int) -> list[Sizes]:
     """The sizes to try: forms of kernels that are chosen by the number of rows may differ between one pair."""
     return [Sizes(batch_size, batch_size - 1 if batch_size > 2 else batch_size + 1), Sizes(batch_size, batch_size + 1)]

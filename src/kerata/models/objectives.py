@@ -13,6 +13,7 @@ from kerata.base import registry
 from kerata.base.checks import did_you_mean, message
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import Module
+from kerata.engine.rows import may_be_samples
 from kerata.engine.scope import Scope
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
@@ -498,6 +499,8 @@ def declares_rows(loss: Loss, y_pred: Any) -> bool:
     own = type(loss)
     if not leaves_rows_out(loss) or not is_ours(own) or loss.mixes_samples or len(y_pred.shape) < 2:
         return False
+    if may_be_samples(getattr(loss, "axis", None)):
+        return False
     fn = getattr(loss, "fn", None)
     return fn is None or own in AXES or (registry.home_of(fn) is not None and fn not in MIXING)
 
@@ -509,7 +512,7 @@ def takes_rows_by_weight(metric: measures.Metric) -> bool:
 
 def metric_declares_rows(metric: measures.Metric, y_pred: Any) -> bool:
     """Whether rows with weight 0 are known to have no influence on a built-in metric."""
-    if metric.mixes_samples or not is_ours(type(metric)):
+    if metric.mixes_samples or not is_ours(type(metric)) or may_be_samples(getattr(metric, "axis", None)):
         return False
     if not isinstance(metric, MeanMetricWrapper):
         return True

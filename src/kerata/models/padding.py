@@ -7,11 +7,14 @@ import jax
 import jax.numpy as jnp
 
 from kerata.base import registry
-from kerata.engine.rows import why_rows_matter
+from kerata.engine.rows import may_be_samples, why_rows_matter
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Operation
 from kerata.layers.layer import Layer
 from kerata.regularizers import L1, L1L2, L2
+
+# Where layers keep the axes along which they work.
+AXES = ("axis", "axes", "attention_axes")
 
 
 def why_step_is_exact(plan: Any, batch: Any, batch_size: int) -> str | None:
@@ -81,6 +84,8 @@ def _is_declared(layer: Any) -> bool:
     if layer.activity_regularizer is not None and type(layer.activity_regularizer) not in (L1, L2, L1L2):
         return False
     if home[0] == "models":
-        # Operations between layers may do anything.
-        return layer._graph is None or not any(isinstance(op, Operation) for op in layer._graph.operations)
-    return not layer.mixes_samples
+        # Operations between layers may do anything, and a tensor of one axis has no other than the samples'.
+        graph = layer._graph
+        return graph is None or not (any(isinstance(op, Operation) for op in graph.operations)
+                                     or any(len(tensor.shape) < 2 for tensor in graph.inputs))  # fmt: skip
+    return not layer.mixes_samples and not any(may_be_samples(getattr(layer, name, None)) for name in AXES)
