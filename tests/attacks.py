@@ -222,8 +222,8 @@ def numbers_of(model):
     return [np.asarray(v).tobytes() for v in (*model.variables, *model.optimizer.variables)]
 
 
-def compress_weights(path):
-    """The same weights, packed: HDF5's own filters and checksums."""
+def copy_weights(path, packed):
+    """The same weights without Kerata's checksums, as Keras writes them; or packed, with HDF5's own."""
     import h5py
 
     with h5py.File(path) as old:
@@ -238,10 +238,10 @@ def compress_weights(path):
     with h5py.File(path, "w") as new:
         for name, array in arrays.items():
             if name != "kerata_checksums":
-                new.create_dataset(name, data=array, **({"compression": "gzip", "shuffle": True, "fletcher32": True}
-                                                        if array.ndim else {}))  # fmt: skip
+                filters = {"compression": "gzip", "shuffle": True, "fletcher32": True} if packed and array.ndim else {}
+                new.create_dataset(name, data=array, **filters)
         for name, attributes in names.items():
-            if name in new:
+            if name and name in new:
                 new[name].attrs.update(attributes)
 
 
@@ -253,16 +253,15 @@ class Target:
         from kerata.base.archives import extract_archive
         from kerata.datasets.pickles import load_npz
 
-        names = {"keras": "m.keras", "weights": "m.weights.h5", "packed": "m.weights.h5", "json": "m.json", "npz": "x.npz",
-                 "tar": "a.tar.gz", "zip": "a.zip"}  # fmt: skip
-        self.kind, self.path = kind, Path(folder) / names[kind]
+        names = {"keras": "m.keras", "json": "m.json", "npz": "x.npz", "tar": "a.tar.gz", "zip": "a.zip"}
+        self.kind, self.path = kind, Path(folder) / names.get(kind, "m.weights.h5")
         # What a changed file is read as need not be what was written where nothing vouches for it.
-        self.exact = kind not in ("json", "packed")
-        if kind in ("keras", "weights", "packed"):
+        self.exact = kind not in ("json", "packed", "bare")
+        if kind in ("keras", "weights", "packed", "bare"):
             model = small_model()
             (model.save if kind == "keras" else model.save_weights)(self.path)
-            if kind == "packed":
-                compress_weights(self.path)
+            if kind in ("packed", "bare"):
+                copy_weights(self.path, kind == "packed")
             blank = [np.zeros(v.shape, v.dtype) for v in (*model.variables, *model.optimizer.variables)]
 
             def read():
@@ -355,7 +354,7 @@ def run_mutations(kind, seed, count):
                       "megabytes": round(worst[1])}))
 
 
-KINDS = ("keras", "weights", "packed", "json", "npz", "tar", "zip")
+KINDS = ("keras", "weights", "packed", "bare", "json", "npz", "tar", "zip")
 
 
 # Kills

@@ -83,6 +83,11 @@ def part(name, **config):
     return {"module": "keras.layers", "class_name": name, "config": config}
 
 
+def operation(function, key, value):
+    x = kerata.Input((8, 8, 2))
+    return described(kerata.Model(x, function(x)), key, value)
+
+
 DESCRIPTIONS = {
     "a layer of any size": lambda: described(dense(), "units", 10**9),
     "a layer larger than what is left": lambda: described(dense(), "units", 2 * 10**7),
@@ -100,6 +105,9 @@ DESCRIPTIONS = {
     "a filter": lambda: in_sequence(part("Conv1D", filters=10**9, kernel_size=2)),
     "a kernel's size": lambda: in_sequence(part("Conv1D", filters=1, kernel_size=10**9, padding="same")),
     "words": lambda: in_sequence(part("Flatten"), part("Embedding", input_dim=10**9, output_dim=64)),
+    "pieces": lambda: operation(lambda x: kerata.ops.array_split(x, 2, axis=1), "indices_or_sections", 10**6),
+    "differences": lambda: operation(lambda x: kerata.ops.diff(x, n=1, axis=1), "n", 10**6),
+    "parts": lambda: operation(lambda x: kerata.ops.adaptive_max_pool(x, 2), "output_size", 10**8),
     "positions": lambda: in_sequence(part("Reshape", target_shape=[20]), part("RepeatVector", n=10**9),
                                      part("Flatten"), part("Dense", units=4)),
 }  # fmt: skip

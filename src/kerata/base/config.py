@@ -26,7 +26,9 @@ def _read(name: str) -> Any:
         _settings.update(floatx="float32", epsilon=1e-7, image_data_format="channels_last")
         try:
             stored = json.loads((home() / "keras.json").read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
+            stored = {}
+        if not isinstance(stored, dict):
             stored = {}
         for key, known in (("floatx", FLOAT_TYPES), ("image_data_format", IMAGE_DATA_FORMATS)):
             if stored.get(key) in known:

@@ -12,6 +12,7 @@ from jax import lax
 
 from kerata.base.checks import check_choice, message, standardize_tuple
 from kerata.base.config import standardize_data_format
+from kerata.base.limits import NUMBER_BYTES, take_bytes
 from kerata.engine.symbolic import traceable
 from kerata.kernels import pooling
 from kerata.kernels.compiler import prefers_fast_form
@@ -145,6 +146,7 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
 
 def _parts(length: int, parts: int) -> tuple[Any, Any]:
     """(pixels of each part, which of them count): both (parts, length of the longest part)."""
+    take_bytes(3 * NUMBER_BYTES * parts, output_size=parts)
     starts = [i * length // parts for i in range(parts)]
     ends = [-(-(i + 1) * length // parts) for i in range(parts)]
     index = jnp.asarray(starts)[:, None] + jnp.arange(max(e - s for s, e in zip(starts, ends, strict=True)))

@@ -14,6 +14,7 @@ import jax
 from kerata import ops
 from kerata.base import registry
 from kerata.base.checks import did_you_mean, message
+from kerata.base.limits import take_work
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 
 # Module of Keras -> functions whose first argument alone is what the class is called with.
@@ -64,6 +65,11 @@ SEVERAL = {
     "keras.src.ops.core": {"inputs start_indices": "slice", "inputs start_indices updates": "slice_update"},
     "keras.src.ops.linalg": {"a b": "lstsq solve solve_triangular"},
 }  # fmt: skip
+
+
+# Functions that do something anew for each unit of an argument.
+ROUNDS = {"diff": "n", "split": "indices_or_sections", "array_split": "indices_or_sections", "hsplit": "indices_or_sections",
+          "vsplit": "indices_or_sections", "dsplit": "indices_or_sections"}  # fmt: skip
 
 
 class Form:
@@ -159,6 +165,10 @@ def read_operation(plain: dict[str, Any], owner: str) -> Callable[..., Any]:
                                 did_you_mean(name, CLASSES)))
     settings = deserialize_keras_object(plain.get("config") or {})
     settings = {key: value for key, value in settings.items() if key != "name"}
+
+    rounds = settings.get(ROUNDS.get(form.name, ""))
+    if isinstance(rounds, int):
+        take_work(rounds, **{ROUNDS[form.name]: rounds})
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if form.called is None:
