@@ -62,3 +62,32 @@ def test_sparse_labels_along_the_first_axis():
     y_pred = np.array([[[0.7, 0.4]], [[0.3, 0.6]]])  # (classes, 1, 2)
     found = kerata.losses.sparse_categorical_crossentropy(np.array([[0, 1]]), y_pred, axis=0)
     np.testing.assert_allclose(found, -np.log([[0.7, 0.6]]), rtol=1e-5)
+
+
+def small(loss="mse"):
+    model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(2, name="only")])
+    model.compile("sgd", loss)
+    return model
+
+
+X = np.ones((4, 2), "float32")
+
+
+@pytest.mark.parametrize(("call", "text"), [
+    (lambda: small().fit(X, X[:, :1], verbose=0), "must have the shape of the predictions"),
+    (lambda: small().fit(X, X * np.inf, verbose=0), "must hold finite numbers"),
+    (lambda: small({"other": "mse"}), "names an output that does not exist"),
+    (lambda: kerata.callbacks.EarlyStopping(mode="lowest"), "`mode` must be one of"),
+    (lambda: kerata.layers.Normalization()(X), r"`adapt\(\)` must be called"),
+    (lambda: kerata.layers.Lambda(lambda x: x).get_config(), "a Python lambda cannot be written"),
+    (lambda: kerata.saving.deserialize_keras_object(
+        {"class_name": "Popen", "module": "subprocess", "config": {}, "registered_name": "Popen"}), "entered nowhere"),
+])  # fmt: skip
+def test_what_keras_takes_and_kerata_refuses(call, text):
+    with pytest.raises((ValueError, TypeError), match=text):
+        call()
+
+
+def test_numbers_that_keras_refuses():
+    assert kerata.metrics.FBetaScore(beta=1).beta == 1.0
+    assert kerata.layers.Embedding(4.0, 2).input_dim == 4

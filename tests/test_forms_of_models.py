@@ -131,3 +131,38 @@ def test_a_sequential_model_is_configured_once():
         model.layers = []
     with pytest.raises(ValueError, match="Only instances of Layer"):
         model.add({})
+
+
+class Sums(layers.Layer):
+    """The sum of a list's or a dict's parts."""
+
+    def call(self, inputs):
+        return sum(inputs.values() if isinstance(inputs, dict) else inputs)
+
+
+class Shapeless(layers.Layer):
+    def compute_output_spec(self, *args, **kwargs):
+        raise NotImplementedError
+
+    def call(self, inputs):
+        return inputs + 1.0
+
+
+A, B = np.ones((4, 2), "float32"), np.full((4, 2), 2.0, "float32")
+
+
+@pytest.mark.parametrize("inputs", [[A, B], {"a": A, "b": B}], ids=["list", "dict"])
+def test_a_sequential_model_of_several_inputs(inputs, capsys):
+    model = kerata.Sequential([Sums(), layers.Dense(1, kernel_initializer="ones")])
+    np.testing.assert_allclose(model(inputs), np.full((4, 1), 6.0))
+    model.compile("sgd", "mse")
+    model.fit(inputs, np.zeros((4, 1)), verbose=0)
+    assert model.predict(inputs, verbose=0)[0, 0] < 6.0
+    model.summary()
+    assert "sums" in capsys.readouterr().out
+
+
+def test_a_sequential_model_with_a_layer_that_says_no_shape():
+    model = kerata.Sequential([Shapeless(), layers.Dense(1, kernel_initializer="ones")])
+    np.testing.assert_allclose(model(A), np.full((4, 1), 4.0))
+    assert len(model.weights) == 2

@@ -508,3 +508,35 @@ def test_muon_shows_its_parts():
     np.testing.assert_allclose(near, np.eye(3, 2), atol=0.35)
     assert optimizers.Muon(rms_rate=0.5).lr_adjust(np.ones((9, 4)))[0, 0] == 1.5
     assert optimizers.Muon(rms_rate=None).lr_adjust(x) is x
+
+
+class Halved(optimizers.Adam):
+    """A rule of Keras's style on top of one of Kerata's."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient / 2, variable, learning_rate)
+
+
+def test_a_step_of_ones_own_can_call_the_one_above():
+    ours, plain = kerata.Variable([1.0, 2.0]), kerata.Variable([1.0, 2.0])
+    mine, theirs = Halved(0.1, weight_decay=0.01), optimizers.Adam(0.1, weight_decay=0.01)
+    for gradient in ([1.0, -3.0], [0.5, 0.25], [-4.0, 1.0]):
+        mine.apply([np.array(gradient)], [ours])
+        theirs.apply([np.array(gradient) / 2], [plain])
+    np.testing.assert_allclose(ours.numpy(), plain.numpy(), rtol=1e-6)
+    assert len(mine.variables) == len(theirs.variables)
+    model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1, kernel_initializer="ones")])
+    model.compile(Halved(0.1), "mse")
+    model.fit(np.ones((4, 2)), np.zeros((4, 1)), epochs=2, verbose=0)
+    assert model.get_weights()[0][0, 0] == pytest.approx(0.8, abs=1e-3)
+
+
+def test_update_step_by_hand_is_one_step():
+    by_hand, applied = kerata.Variable([[1.0, 2.0], [3.0, 4.0]]), kerata.Variable([[1.0, 2.0], [3.0, 4.0]])
+    gradient = np.array([[1.0, 6.0], [7.0, 2.0]], "float32")
+    for optimizer in (optimizers.Muon(0.5, weight_decay=None), optimizers.RMSprop(0.5), optimizers.Adamax(0.5)):
+        twin = type(optimizer).from_config(optimizer.get_config())
+        optimizer.build([by_hand])
+        optimizer.update_step(gradient, by_hand, 0.5)
+        twin.apply([gradient], [applied])
+        np.testing.assert_allclose(by_hand.numpy(), applied.numpy(), rtol=1e-5)

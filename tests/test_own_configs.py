@@ -102,7 +102,7 @@ def test_weights_of_parts_can_be_left_out(tmp_path):
     new.load_weights(path, objects_to_skip=[new.layers[0]])
     np.testing.assert_array_equal(new.get_weights()[0], old[0])
     np.testing.assert_array_equal(new.get_weights()[2], model.get_weights()[2])
-    with pytest.raises(ValueError, match="the file must fit the model"):
+    with pytest.raises(ValueError, match="the file must match the model"):
         two().load_weights(path)
     model.save_weights(path)
     new = two()

@@ -73,8 +73,8 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     def enter(obj: T) -> T:
         own = f"{package}>{name or obj.__name__}"  # type: ignore[attr-defined]
         if isinstance(obj, type) and not hasattr(obj, "get_config"):
-            raise ValueError(message("register_keras_serializable", "a registered class must have `get_config()`",
-                                     {"class": obj.__name__}))
+            raise ValueError(message("register_keras_serializable", "Cannot register a class that does not have a "
+                                     "get_config() method", {"class": obj.__name__}))
         _registered[own] = obj
         _registered_names[obj] = own
         return obj

@@ -244,10 +244,11 @@ def _deserialize(config: Any) -> Any:
 
 def _build_instance(cls: Any, config: dict[str, Any]) -> Any:
     if not hasattr(cls, "from_config"):
-        raise TypeError(message(cls, "a class that is read from a config must have `from_config()`"))
+        raise TypeError(message(cls, "Unable to reconstruct an instance: a class that is read from a config must have "
+                                "`from_config()`"))
     inner = config["config"]
     if inner is not None and not isinstance(inner, dict):
-        raise TypeError(message(cls, "the config of an object must be a dict", {"config": inner}))
+        raise TypeError(message(cls, "Expected 'config' to be a dict", {"config": inner}))
     # A layer will be traced, which is as much work as a call.
     take_work(CALL if hasattr(cls, "add_weight") else 1)
     inner = dict(inner or {})
@@ -308,7 +309,8 @@ def _array_type(name: Any) -> Any:
 
 def _find_entered(name: Any, registered_name: Any, module: Any) -> Any:
     if not isinstance(name, str):
-        raise TypeError(message("deserialize", "a class or function must be given by its name", {"name": name}))
+        raise TypeError(message("deserialize", "Expected 'config' to be a non-null str: a class or function is given by its "
+                                "name", {"name": name}))
     # Keras gives every function the registered name "function".
     for spelling in (registered_name if registered_name != "function" else None, name):
         if isinstance(spelling, str) and (found := registry.get_registered_object(spelling)) is not None:

@@ -257,6 +257,6 @@ class WeightHolder(Module):
         own = self._own_variables()
         if len(store.keys()) != len(own):
             hint = "" if self.built else "The layer has not been built yet: call it on data first"
-            raise ValueError(message(self, f"the file must hold {len(own)} weights for this layer",
-                                     {"weights": len(store.keys())}, hint))
+            raise ValueError(message(self, f"the file must hold {len(own)} weights for this layer, which received "
+                                     f"{len(store.keys())} variables", fix=hint))
         assign_all(own, store)

@@ -33,7 +33,7 @@ class Graph:
         for name, tree in (("inputs", inputs), ("outputs", outputs)):
             wrong = [leaf for leaf in flatten(tree) if not isinstance(leaf, SymbolicTensor)]
             if wrong or not flatten(tree):
-                raise ValueError(message(owner, f"`{name}` must be symbolic tensors, made by Input() and by calling layers",
+                raise ValueError(message(owner, f"All `{name}` values must be KerasTensors, made by Input() and layers",
                                          {name: wrong[0] if wrong else tree}))
         self.inputs_tree, self.outputs_tree = inputs, outputs
         self.inputs: list[SymbolicTensor] = flatten(inputs)

@@ -88,8 +88,9 @@ class Saveable:
         """Compiles the model with what `get_compile_config` gave."""
         compile = type(self).compile  # type: ignore[attr-defined]
         if registry.home_of(type(self)) is None and not compile.__module__.startswith("kerata."):
-            warnings.warn(message(self, "a model with a compile() of its own must define compile_from_config() to be "
-                                  "compiled when it is loaded", fix="Call compile() after loading"), stacklevel=3)
+            warnings.warn(message(self, "`compile()` was not called as part of model loading because the model's `compile()` "
+                                  "method is custom", fix="Call compile() after loading, or define compile_from_config()"),
+                          stacklevel=3)
             return
         with describing(f"{type(self).__name__}.compile_from_config", config):
             self._compile_from_config(config, inspect.signature(compile).parameters)

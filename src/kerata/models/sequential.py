@@ -36,6 +36,8 @@ class Sequential(Model):
             self.add(layer)
 
     _untracked = Model._untracked | {"_input", "_tail", "_whole"}
+    # Whether the layers run without a graph, on inputs that one symbolic tensor cannot stand for.
+    _graphless = False
 
     @property
     def _graph(self) -> Graph | None:  # type: ignore[override]
@@ -119,15 +121,26 @@ class Sequential(Model):
             return
         if input_shape is None:
             raise ValueError(message(self, "`input_shape` is needed", fix="Give the first layer input_shape=(...)"))
-        if isinstance(input_shape, (list, tuple)) and input_shape and isinstance(input_shape[0], (list, tuple)):
-            raise ValueError(message(self, "a Sequential model has one input", {"input_shape": input_shape}))
+        nested = isinstance(input_shape, (list, tuple)) and input_shape and isinstance(input_shape[0], (list, tuple, dict))
+        if nested or isinstance(input_shape, dict):
+            self._run_without_graph()
+            return
         first = type(self._layers[0]).__name__
         dtype = "float32" if first == "Embedding" else self._layers[0].compute_dtype
         # Batches differ in size, whatever the first one had, unless a layer keeps its state from batch to batch.
         stateful = any(getattr(layer, "stateful", False) for layer in self._flatten_layers(include_self=False))
         batch_shape = tuple(input_shape) if stateful else (None, *input_shape[1:])
         self._input = InputLayer(batch_shape=batch_shape, dtype=dtype).tensor
-        self._extend()
+        try:
+            self._extend()
+        except NotImplementedError:
+            # A layer of a user's own that says no shape of its output.
+            self._input = self._graph = None
+            self._run_without_graph()
+
+    def _run_without_graph(self) -> None:
+        """For inputs in lists or dicts, and layers without shapes: the layers run one after the other on what there is."""
+        self._graphless = self.built = True
 
     def _check_built_shape(self, given: Any, built: tuple) -> None:
         fits = len(given) == len(built) and all(None in (m, n) or m == n for m, n in zip(given[1:], built[1:], strict=True))
@@ -138,8 +151,9 @@ class Sequential(Model):
     def _build_by_tracing(self, inputs: Any) -> Any:
         """Builds for symbolic inputs; returns the symbolic outputs."""
         leaves = flatten(inputs)
-        if len(leaves) != 1:
-            raise ValueError(message(self, "a Sequential model has one input", {"inputs": len(leaves)}))
+        if self._graphless or len(leaves) != 1:
+            self._run_without_graph()
+            return Layer.compute_output_spec(self, inputs)
         self.build(leaves[0].shape)
         if self._graph is None:
             raise ValueError(message(self, "the model has no layers yet", fix="Add one with model.add(...)"))
@@ -151,9 +165,12 @@ class Sequential(Model):
         return list(self._layers)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        if self._graph is None:
+        if self._graphless:
+            value = inputs
+        elif self._graph is None:
             raise ValueError(message(self, "the model has no layers yet", fix="Add one with model.add(...)"))
-        (value,) = self._graph.match_inputs(inputs, self)
+        else:
+            (value,) = self._graph.match_inputs(inputs, self)
         for layer in self._layers:
             value = layer(value)
         return value

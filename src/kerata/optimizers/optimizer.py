@@ -184,6 +184,24 @@ class Optimizer(Stepwise):
         values.update(zip(keys, leaves, strict=True))
         return {v: (p + added[path]).astype(p.dtype) for v, (path, p) in zip(variables, tree.items(), strict=True)}
 
+    def _take_rule(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """The rule's step for one variable, assigned to it and to its slots: what `super().update_step(...)` does."""
+        tree = tree_of([variable], [variable.value], self.tree)
+        keys, leaves, treedef = flatten(self._init(tree))
+        with name_scope(self.name):
+            found = [self.optimizer_state.find(key) for key in keys]
+            slots = [self.optimizer_state.add(key, np.asarray(leaf)) if slot is None else slot
+                     for key, leaf, slot in zip(keys, leaves, found, strict=True)]  # fmt: skip
+        state = treedef.unflatten([slot.value for slot in slots])
+        step = (self._updates(self._iterations.value) + 1).astype(jnp.float32)
+        gradients = tree_of([variable], [gradient], self.tree)
+        added, state = self.transform().update(gradients, state, tree, step=step,
+                                               learning_rate=jnp.asarray(learning_rate, jnp.float32))  # fmt: skip
+        for slot, leaf in zip(slots, flatten(state)[1], strict=True):
+            slot.assign(leaf)
+        (change,) = added.values()
+        variable.assign((variable.value + change).astype(variable.dtype))
+
     def _rate(self, counter: Any) -> Any:
         rate = jnp.asarray(self.learning_rate, jnp.float32)
         if self.decay is not None:
@@ -347,7 +365,9 @@ class Optimizer(Stepwise):
         if self.gradient_accumulation_steps is not None:
             initial.update({("gradient_accumulator", v): _zeros(v) for v in variables})
         if self._is_stepwise:
-            return {**initial, **self.optimizer_state.own}
+            initial.update(self.optimizer_state.own)
+            if type(self).transform is Optimizer.transform:
+                return initial
         keys, leaves, _ = flatten(self._init(tree_of(list(params), params.values(), self.tree)))
         return {**initial, **dict(zip(keys, leaves, strict=True))}
 

@@ -36,8 +36,11 @@ class Stepwise(Module):
     _iterations: Variable
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """Assigns the new value to one variable, and to what `build` made for it."""
-        raise NotImplementedError(message(self, "an optimizer must define `transform()` or `update_step()`"))
+        """Assigns the new value to one variable, and to what `build` made for it: by default as `transform` says."""
+        self._take_rule(gradient, variable, learning_rate)
+
+    def _take_rule(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        raise NotImplementedError
 
     @property
     def _is_stepwise(self) -> bool:
@@ -111,12 +114,12 @@ class Stepwise(Module):
     def _run_steps(self, variables: Sequence[Variable], params: Sequence[Any], gradients: dict[Variable, Any],
                    values: dict[Key, Any], rate: Any) -> dict[Variable, Any]:  # fmt: skip
         """Runs `update_step` for each variable, in a scope that gives all of them their values."""
-        own, outer = self.optimizer_state.own, current_scope()
-        held = [*variables, *own.values(), self._iterations]
-        scope = Scope(held, [*params, *[values[key] for key in own], values["iteration", None]],
+        slots, outer = {key: self.optimizer_state.find(key) for key in values if key != ("iteration", None)}, current_scope()
+        held = [*variables, *slots.values(), self._iterations]
+        scope = Scope(held, [*params, *[values[key] for key in slots], values["iteration", None]],
                       outer.hypers if outer else None, outer.key if outer else None)  # fmt: skip
         with scope:
             for variable in variables:
                 self.update_step(gradients[variable], variable, rate)
-        values.update(zip(own, scope.read(own.values()), strict=True))
+        values.update(zip(slots, scope.read(slots.values()), strict=True))
         return dict(zip(variables, scope.read(variables), strict=True))

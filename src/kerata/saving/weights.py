@@ -165,7 +165,7 @@ def describe_failures(failed: list[tuple[Place, str]], owner: str) -> str:
     """One message for all objects that the file does not fit."""
     lines = [f"  {place.path or 'the model itself'}: {reason}" for place, reason in failed]
     more = f"\n  and {len(lines) - 8} more" if len(lines) > 8 else ""
-    return (f"{owner}: the file must fit the model, and {len(lines)} part(s) do not:\n" + "\n".join(lines[:8]) + more
+    return (f"{owner}: the file must match the model, and {len(lines)} part(s) do not:\n" + "\n".join(lines[:8]) + more
             + "\nUse the model that the file was written from, or skip_mismatch=True to take what fits.")
 
 
