@@ -112,3 +112,20 @@ def test_a_layer_that_sees_the_batch_sees_one_step_at_a_time():
     np.testing.assert_allclose(*histories, rtol=1e-4)
     for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["functional", "sequential"])
+def test_a_model_as_a_layer_hands_on_the_masks_of_its_layers_alone(form):
+    """What is reshaped within has no mask any more; what passes through layers that keep masks has it."""
+
+    def make(k):
+        inputs = [k.Input((5, 3)), k.Input((5, 3))]
+        inner = [k.Input((5, 3)), k.layers.Reshape((15, 1))], [k.Input((5, 3)), k.layers.Dense(2)]
+        if form == "sequential":
+            models = [k.Sequential(layers) for layers in inner]
+        else:
+            models = [k.Model(start, layer(start)) for start, layer in inner]
+        folded, kept = (model(k.layers.Masking()(i)) for model, i in zip(models, inputs, strict=True))
+        return k.Model(inputs, [k.layers.GRU(2)(folded), k.layers.GRU(2)(kept)])
+
+    same_predictions(make, A, B)

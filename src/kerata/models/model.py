@@ -53,7 +53,6 @@ class Model(Saveable, Tries, Trainer, Layer):
         super().__init__(name=name, trainable=trainable, **kwargs)
         self._start_trainer()
         self._graph: Graph | None = None
-        self.supports_masking = True
         if inputs is not None:
             self._graph = Graph(inputs, outputs, self)
             self._graph_layers = self._graph.layers

@@ -1,0 +1,73 @@
+"""Random architectures against real Keras: predictions, losses of three epochs, measures, weights.
+
+The number in a test's name is the seed: `random_comparison.check(kerata, keras, seed)` gives the description and what differs.
+"""
+
+import gc
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+import kerata
+import random_comparison
+from kerata.engine.program import forget_programs
+from random_models import describe
+
+FEW, MANY = 20, 320
+# Seconds of processor time: what does not count beside Keras's, and what no model may take.
+TIMED, FLOOR, MOST = 6, 1.5, 5.0
+TIMES = """
+import json, os, sys
+import keras, kerata
+sys.path.insert(0, sys.argv[1])
+import random_comparison
+for seed in range(int(sys.argv[2])):
+    found = random_comparison.check(kerata, keras, seed)
+    print(json.dumps({"ours": found["times"], "keras": found["keras times"]}))
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_programs_left():
+    """Some hundred models' programs do not fit into memory."""
+    yield
+    forget_programs()
+    keras.utils.clear_session()
+    gc.collect()
+
+
+def check(seed):
+    found = random_comparison.check(kerata, keras, seed)
+    assert not found["disagreements"], "\n".join([*found["disagreements"], describe(found["description"])])
+    return found
+
+
+@pytest.mark.parametrize("seed", range(FEW))
+def test_random_model_equals_keras(seed):
+    check(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(FEW, MANY))
+def test_more_random_models_equal_keras(seed):
+    check(seed)
+
+
+@pytest.mark.slow
+def test_compiling_takes_no_longer_than_twice_what_keras_takes():
+    """In a process of its own: compiled as users have it, and nothing found in a cache."""
+    environment = {**os.environ, "KERATA_PROGRAM_CACHE": "0", "JAX_ENABLE_COMPILATION_CACHE": "false", "XLA_FLAGS": ""}
+    command = [sys.executable, "-W", "ignore", "-c", TIMES, str(Path(__file__).parent), str(TIMED)]
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=900)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    times = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert len(times) == TIMED
+    for seed, one in enumerate(times):
+        for name in ("predict", "fit", "evaluate"):
+            ours, theirs = one["ours"][name], one["keras"][name]
+            assert ours <= min(MOST, 2 * theirs + FLOOR), f"seed {seed}, {name}: {ours:.1f} s, Keras {theirs:.1f} s"
