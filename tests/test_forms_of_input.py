@@ -63,14 +63,17 @@ def pair(names):
 def test_dicts_go_by_name(names):
     model = pair(names)
     assert model.predict({"b": B, "a": A}, verbose=0)[0, 0] == 21
-    with pytest.warns(UserWarning, match=r"no input of that name.*Received: inputs=\['0'\]"):
+    with pytest.warns(UserWarning, match=r"The structure of `inputs` doesn't match.*\['0', 'a', 'b'\]\. 0 is left out"):
         assert model.predict({"0": B, "a": A, "b": B}, verbose=0)[0, 0] == 21
     with pytest.raises(ValueError, match=r"inputs named a, b\. Received: missing=\['b'\], given=\['a', 'bb'\]\. Did"):
         model.predict({"a": A, "bb": B}, verbose=0)
 
 
 def test_lists_go_by_place_where_that_is_the_order_of_the_dict():
-    assert pair("ab").predict([A, B], verbose=0)[0, 0] == 21
+    model = pair("ab")
+    with pytest.warns(UserWarning, match=r"The structure of `inputs` doesn't match.*list of 2'\. It is taken") as seen:
+        assert model.predict([A, B], verbose=0)[0, 0] == 21 and float(model([A, B])[0, 0]) == 21
+    assert len(seen) == 1
     model = pair("ba")
     model.compile("sgd", "mse")
     for run in (lambda: model.predict([A, B], verbose=0), lambda: model([A, B]), lambda: model.fit([A, B], A, verbose=0)):
@@ -97,6 +100,37 @@ def test_nested_inputs():
     assert model.evaluate(inputs, 321 * A, verbose=0) == 0
     with pytest.raises(ValueError, match=r"inputs must have the structure \{'p': \{'x': 'a', 'y': 'b'\}, 'q': \['c'\]\}"):
         model.predict({"p": {"x": A}, "q": [A]}, verbose=0)
+
+
+@pytest.mark.parametrize("library", [kerata, keras])
+def test_a_sequential_model_whose_first_layer_takes_a_dict(library):
+    class Sum(library.layers.Layer):
+        def call(self, inputs):
+            return inputs["a"] + inputs["b"]
+
+    model = library.Sequential([Sum(), library.layers.Dense(1, kernel_initializer="ones")])
+    inputs = {"a": A, "b": B}
+    np.testing.assert_allclose(model(inputs), np.full((3, 1), 6.0), rtol=1e-6)
+    model.compile("sgd", "mse")
+    assert model.evaluate(inputs, np.full((3, 1), 6.0), verbose=0) == pytest.approx(0.0, abs=1e-6)
+    model.fit(inputs, np.zeros((3, 1)), verbose=0)
+    assert model.predict(inputs, verbose=0).shape == (3, 1)
+
+
+def test_a_sequential_model_whose_first_layer_takes_a_list():
+    model = kerata.Sequential([kerata.layers.Concatenate(), kerata.layers.Dense(1, kernel_initializer="ones")])
+    np.testing.assert_allclose(model([A, B]), np.full((3, 1), 6.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("library", [kerata, keras])
+def test_a_mask_that_is_given_beside_the_input(library):
+    i = library.Input((4, 2))
+    models = [library.Model(i, library.layers.GlobalAveragePooling1D()(i)),
+              library.Sequential([library.Input((4, 2)), library.layers.GlobalAveragePooling1D()])]  # fmt: skip
+    x = np.arange(8.0, dtype="float32").reshape(1, 4, 2)
+    mask = np.array([[True, True, False, False]])
+    for model in models:
+        np.testing.assert_allclose(model(x, mask=library.ops.array(mask)), [[1.0, 2.0]], rtol=1e-6)
 
 
 # Weights, masks, missing values

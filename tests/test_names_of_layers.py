@@ -11,11 +11,11 @@ import kerata
 def test_two_layers_of_one_name_are_refused():
     i = kerata.Input((2,), name="i")
     twice = kerata.layers.Dense(2, name="d")(kerata.layers.Dense(2, name="d")(i))
-    with pytest.raises(ValueError, match=r"different names. Received: used more than once=\['d'\]"):
+    with pytest.raises(ValueError, match=r'the name "d" is used 2 times.*used more than once=\[.d.\]'):
         kerata.Model(i, twice)
     with pytest.raises(ValueError, match=r"used more than once=\['i'\]"):
         kerata.Model(i, kerata.layers.Dense(2, name="i")(i))
-    with pytest.raises(ValueError, match="different names"):
+    with pytest.raises(ValueError, match="unique names"):
         kerata.Sequential([kerata.Input((2,), name="d"), kerata.layers.Dense(2, name="d")])
 
 

@@ -45,6 +45,7 @@ class Graph:
         }  # fmt: skip
         self.nodes: list[Node] = sort_nodes(self.inputs, self.outputs, owner)
         self.operations = self._operations()
+        self.warned = False
         self._check_names(owner)
 
     def _operations(self) -> list[Any]:
@@ -61,7 +62,9 @@ class Graph:
         names = [operation.name for operation in self.operations]
         if len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
-            raise ValueError(message(owner, "all layers must have different names", {"used more than once": twice},
+            count = names.count(twice[0])
+            expected = f'the name "{twice[0]}" is used {count} times in the model. All operation names should be unique'
+            raise ValueError(message(owner, expected, {"used more than once": twice},
                                      "Give each a name of its own, e.g. Dense(2, name=...)"))
 
     def _source(self, tensor: SymbolicTensor) -> Any:
@@ -149,6 +152,14 @@ class Graph:
                                      {"inputs": len(flat)}))
         return [fit_input(value, tensor, owner) for value, tensor in zip(flat, self.inputs, strict=True)]
 
+    def _warn(self, owner: Any, received: Any, fix: str) -> None:
+        """Says once for a model that inputs have another structure than it has."""
+        if not self.warned:
+            self.warned = True
+            expected = "The structure of `inputs` doesn't match the expected structure"
+            names = jax.tree.map(lambda tensor: tensor.name, self.inputs_tree)
+            warnings.warn(f"{expected}: {message(owner, f'inputs are {names}', {'inputs': received}, fix)}", stacklevel=3)
+
     def _check_order(self, inputs: Any, owner: Any) -> None:
         """Refuses a list for a dict of inputs, unless the dict's own order is the one in which its parts are numbered."""
         names = list(self.inputs_tree)
@@ -157,12 +168,12 @@ class Graph:
                         f"which: the model takes a dict of {', '.join(names)}")
             given = f"{type(inputs).__name__} of {len(inputs)}"
             raise ValueError(message(owner, expected, {"inputs": given}, "Give a dict"))
+        self._warn(owner, f"{type(inputs).__name__} of {len(inputs)}", "It is taken in the order of the names")
 
     def _match_by_name(self, inputs: dict[str, Any], owner: Any) -> list[Any]:
         if isinstance(self.inputs_tree, dict) and all(key in inputs for key in self.inputs_tree):
             if unknown := [key for key in inputs if key not in self.inputs_tree]:
-                warnings.warn(message(owner, f"the model has no input of that name, so it is left out; there is "
-                                      f"{', '.join(self.input_names)}", {"inputs": unknown}), stacklevel=2)
+                self._warn(owner, sorted(map(str, inputs)), f"{', '.join(map(str, unknown))} is left out")
             return self._match_tree(self.inputs_tree, inputs, owner)
         names = [tensor.name for tensor in self.inputs]
         if all(name in inputs for name in names):
@@ -219,6 +230,16 @@ def fit_input(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:
             note(converted, "mask", mask)
         return converted
     return value
+
+
+def note_given_masks(inputs: Any, mask: Any) -> None:
+    """Notes the masks that a caller gave beside the inputs, where the inputs have none."""
+    if mask is None:
+        return
+    masks = flatten(mask) if isinstance(mask, (list, tuple, dict)) else [mask]
+    for value, one in zip(flatten(inputs), masks, strict=False):
+        if value is not None and one is not None and noted(value, "mask") is None:
+            note(value, "mask", one)
 
 
 def fit_rank(shape: tuple, expected: tuple) -> tuple:

@@ -14,7 +14,7 @@ from kerata.engine.module import auto_name, shown
 from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import SymbolicTensor, flatten, has_symbolic
 from kerata.layers.layer import Layer
-from kerata.models.graph import Graph
+from kerata.models.graph import Graph, note_given_masks
 from kerata.models.graph_config import graph_config, graph_of_config
 from kerata.models.saveable import Saveable
 from kerata.models.state import read_state, write_state
@@ -140,7 +140,9 @@ class Model(Saveable, Tries, Trainer, Layer):
         """Runs the graph; a subclass defines its own."""
         if self._graph is None:
             raise NotImplementedError(message(self, "a subclass of Model must define `call(self, inputs)`"))
-        return self._graph.run(self._graph.match_inputs(inputs, self))
+        given = self._graph.match_inputs(inputs, self)
+        note_given_masks(given, mask)
+        return self._graph.run(given)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic outputs; a graph called on its own shapes knows them already."""

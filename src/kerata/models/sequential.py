@@ -9,7 +9,7 @@ from kerata.base.serialization import describing, deserialize_keras_object, seri
 from kerata.engine.symbolic import SymbolicTensor, flatten
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
-from kerata.models.graph import Graph, input_tensor_of
+from kerata.models.graph import Graph, input_tensor_of, note_given_masks
 from kerata.models.model import Model
 
 
@@ -171,6 +171,7 @@ class Sequential(Model):
             raise ValueError(message(self, "the model has no layers yet", fix="Add one with model.add(...)"))
         else:
             (value,) = self._graph.match_inputs(inputs, self)
+        note_given_masks(value, mask)
         for layer in self._layers:
             value = layer(value)
         return value
