@@ -215,3 +215,13 @@ def test_masks_of_attention_are_checked():
     for mask, text in ((MASK, "mask must be a list"), ([MASK], "list of length 2 or 3")):
         with pytest.raises(ValueError, match=text):
             layers.Attention()([X, X], mask=mask)
+
+
+@pytest.mark.parametrize("layer", [
+    layers.Conv1D(2, 5), layers.DepthwiseConv1D(5), layers.SeparableConv1D(2, 5), layers.Conv1D(2, 2, dilation_rate=3),
+    layers.MaxPooling1D(5), layers.AveragePooling1D(5),
+], ids=lambda layer: layer.name)  # fmt: skip
+def test_windows_larger_than_arrays_are_refused_and_give_nothing_empty(layer):
+    with pytest.raises(ValueError, match="Computed output size would be zero or negative"):
+        layer(X)
+    assert layer(np.ones((1, 9, 4), "float32")).shape[1] >= 1

@@ -138,7 +138,7 @@ def test_a_frozen_batch_normalization_does_not_learn_statistics():
         (lambda: kerata.layers.Conv2D(3, 3, groups=2), "`filters` must be a multiple of `groups`"),
         (lambda: kerata.layers.Conv2D(4, 3, groups=2)(np.ones((1, 5, 5, 3))), "must be a multiple of `groups`"),
         (lambda: kerata.layers.Conv2D(4, 3)(np.ones((1, 5, 5))), "expected an input with 4 dimensions"),
-        (lambda: kerata.layers.Conv2D(4, 7)(kerata.Input((5, 5, 1))), "the window must not be larger than the input"),
+        (lambda: kerata.layers.Conv2D(4, 7)(kerata.Input((5, 5, 1))), "The window must not be larger than the input"),
     ],
 )
 def test_messages(make, words):

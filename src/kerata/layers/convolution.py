@@ -77,7 +77,8 @@ class Spatial(Layer):
                 lengths.append(None)
             elif self.padding == "valid":
                 if length < extent:
-                    raise ValueError(message(self, "the window must not be larger than the input", {
+                    raise ValueError(message(self, "Computed output size would be zero or negative. The window must not be "
+                                             "larger than the input", {
                         "window": tuple(size), "input": tuple(picture)}, "Use padding='same', or a smaller window"))
                 lengths.append((length - extent) // stride + 1)
             else:
@@ -133,6 +134,7 @@ class Convolution(Spatial):
         return convolution(x, self.kernel.value, self.strides, padding, self.dilation_rate, self.groups)
 
     def call(self, inputs):
+        self.compute_output_shape(inputs.shape)  # raises where no window fits
         y = self.convolve(self.to_last(inputs))
         if self.bias is not None:
             y = y + self.bias.value
@@ -397,6 +399,7 @@ class Depthwise(Spatial):
                                         regularizer=self.bias_regularizer, constraint=self.bias_constraint)  # fmt: skip
 
     def call(self, inputs):
+        self.compute_output_shape(inputs.shape)
         y = depthwise(self.to_last(inputs), self.kernel.value, self)
         if self.bias is not None:
             y = y + self.bias.value
@@ -505,6 +508,7 @@ class Separable(Spatial):
                                         regularizer=self.bias_regularizer, constraint=self.bias_constraint)  # fmt: skip
 
     def call(self, inputs):
+        self.compute_output_shape(inputs.shape)
         x = depthwise(self.to_last(inputs), self.depthwise_kernel.value, self)
         pointwise = self.pointwise_kernel.value
         y = jnp.matmul(x, jnp.reshape(pointwise, pointwise.shape[-2:]))  # (batch, *picture, filters)

@@ -18,7 +18,7 @@ class SampleNormalization(Layer):
 
     def _take_axis(self, axis: Any) -> None:
         if not isinstance(axis, (int, list, tuple)):
-            raise KindError(message(self, "`axis` must be an integer or a list of integers", {"axis": axis}))
+            raise KindError(message(self, "Expected an int or a list/tuple of ints for the argument 'axis'", {"axis": axis}))
         self.axis = axis if isinstance(axis, int) else list(axis)
 
     def _axes(self, rank: int) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ class MaxPooling(Pooling):
     """y[p] = the largest number under the window at p, channel by channel."""
 
     def call(self, inputs):
+        self.compute_output_shape(inputs.shape)  # raises where no window fits
         return self.from_last(max_pool(self.to_last(inputs), self.pool_size, self.strides, self.padding.upper()))
 
 
@@ -34,6 +35,7 @@ class AveragePooling(Pooling):
     """y[p] = the mean of the numbers under the window at p, channel by channel; padding is not counted."""
 
     def call(self, inputs):
+        self.compute_output_shape(inputs.shape)
         return self.from_last(average_pool(self.to_last(inputs), self.pool_size, self.strides, self.padding.upper()))
 
 

@@ -1,12 +1,13 @@
 """Layers that move numbers about, repeat them or leave some out, without weights."""
 
 import math
+from numbers import Real
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from kerata.base.checks import check_choice, check_positive_int, message, standardize_tuple
+from kerata.base.checks import KindError, check_choice, message, standardize_tuple
 from kerata.base.config import standardize_data_format
 from kerata.base.registry import builtin
 from kerata.layers.core import KeepsType
@@ -132,7 +133,11 @@ class RepeatVector(KeepsType):
 
     def __init__(self, n, **kwargs):
         super().__init__(**kwargs)
-        self.n = check_positive_int(self, "n", n)
+        if isinstance(n, bool) or not isinstance(n, Real) or not float(n).is_integer():
+            raise KindError(message(self, "Expected an integer value for `n`", {"n": n}))
+        if n < 1:
+            raise ValueError(message(self, "`n` should be a positive integer", {"n": n}))
+        self.n = int(n)
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs):
