@@ -133,11 +133,12 @@ class RepeatVector(KeepsType):
 
     def __init__(self, n, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(n, bool) or not isinstance(n, Real) or not float(n).is_integer():
+        number: Any = n
+        if isinstance(n, bool) or not isinstance(n, Real) or not float(number).is_integer():
             raise KindError(message(self, "Expected an integer value for `n`", {"n": n}))
         if n < 1:
             raise ValueError(message(self, "`n` should be a positive integer", {"n": n}))
-        self.n = int(n)
+        self.n = int(number)
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs):
