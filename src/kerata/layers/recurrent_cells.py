@@ -7,6 +7,7 @@ import numpy as np
 
 from kerata import activations, constraints, initializers, regularizers
 from kerata.base.checks import check_positive_int, message
+from kerata.base.limits import CALL, take_work
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.hyper import Hyperparameter, is_absent
@@ -273,6 +274,8 @@ class StackedRNNCells(Layer):
 
     def __init__(self, cells, **kwargs):
         super().__init__(**kwargs)
+        # Cells within cells are traced one after the other, some milliseconds each.
+        take_work(3 * CALL * len(cells), cells=len(cells))
         for cell in cells:
             if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
                 raise ValueError(message(self, "each cell must have `call` and `state_size`", {"cell": cell}))

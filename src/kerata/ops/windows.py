@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from kerata.base.checks import check_choice, message, standardize_tuple
@@ -146,10 +147,10 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
 
 def _parts(length: int, parts: int) -> tuple[Any, Any]:
     """(pixels of each part, which of them count): both (parts, length of the longest part)."""
-    take_bytes(3 * NUMBER_BYTES * parts, output_size=parts)
-    starts = [i * length // parts for i in range(parts)]
-    ends = [-(-(i + 1) * length // parts) for i in range(parts)]
-    index = jnp.asarray(starts)[:, None] + jnp.arange(max(e - s for s, e in zip(starts, ends, strict=True)))
+    take_bytes(NUMBER_BYTES * parts, output_size=parts)
+    starts = np.arange(parts) * length // parts
+    ends = -(-(np.arange(parts) + 1) * length // parts)
+    index = jnp.asarray(starts)[:, None] + jnp.arange((ends - starts).max())
     return index, index < jnp.asarray(ends)[:, None]
 
 
