@@ -97,7 +97,7 @@ DESCRIPTIONS = {
     "classes": lambda: described(with_measure(kerata.metrics.MeanIoU(3)), "num_classes", 10**6),
     "a recurrent kernel": lambda: in_sequence(part("LSTM", units=4000)),
     "cells": lambda: in_sequence(part("RNN", cell=part("StackedRNNCells", cells=[part("GRUCell", units=1)] * 3000))),
-    "calls": lambda: many_calls(20_000),
+    "calls": lambda: many_calls(8000),
     "layers": lambda: in_sequence(*[part("Activation", activation="relu")] * 5000),
     "an initializer": lambda: in_sequence(
         part("Dense", units=4, kernel_initializer={"class_name": "Identity", "config": {"gain": [1.0] * 10**6}})),
