@@ -185,7 +185,7 @@ FIT = {
     "validation labels": (classifier, (X, LABELS), {"validation_data": (X, LABELS + 9)}, ValueError, ["highest=11"]),
     "validation nan": (classifier, (X, LABELS), {"validation_data": (put(X, (7, 4), NAN), LABELS)},
         ValueError, ["row 7, column 4"]),
-    "validation alone": (classifier, (X, LABELS), {"validation_data": X}, ValueError, ["needs targets"]),
+    "validation alone": (classifier, (X, LABELS), {"validation_data": X}, ValueError, ["validation_data=(x_val, y_val)"]),
     "class weights list": (classifier, (X, LABELS), {"class_weight": [1, 2]}, TypeError, ["dict of class number"]),
     "class weights text": (classifier, (X, LABELS), {"class_weight": {"cat": 2}}, TypeError, ["dict of class number"]),
     "two weights": (classifier, (X, LABELS), {"class_weight": {0: 2}, "sample_weight": np.ones(40)},

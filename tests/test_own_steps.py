@@ -385,3 +385,24 @@ def test_what_a_user_gives_may_be_a_variable():
     model = Custom()
     model.compile("sgd", "mse")
     assert model.fit(X, Y, batch_size=5, epochs=2, verbose=0).history["steps"] == [2, 2]
+
+
+def test_a_loss_of_ones_own_trains_many_models_side_by_side():
+    model = own_loss(kerata)()
+    model(X)
+    model.compile(kerata.optimizers.SGD(0.1), "mse")
+    many = kerata.search.fit_many(model, X, Y, seeds=[1, 2], epochs=2, batch_size=5)
+    for seed, member in zip([1, 2], many, strict=True):
+        kerata.utils.set_random_seed(seed)
+        alone = own_loss(kerata)()
+        alone(X)
+        alone.compile(kerata.optimizers.SGD(0.1), "mse")
+        history = alone.fit(X, Y, epochs=2, batch_size=5, seed=seed, verbose=0).history["loss"]
+        np.testing.assert_allclose(member.history.history["loss"], history, rtol=1e-5)
+
+
+def test_a_step_of_ones_own_is_trained_one_by_one():
+    model = own_metrics(kerata)()
+    model.compile("sgd", "mse")
+    with pytest.raises(NotImplementedError, match="models with a step of their own are trained one by one"):
+        kerata.search.fit_many(model, X, Y, copies=2)

@@ -160,3 +160,30 @@ def test_a_log_gets_a_line_an_epoch():
 def test_no_figure_is_imported_before_it_is_drawn():
     code = "import kerata, sys; print('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120).stdout.strip() == "False"
+
+
+# What a person gets wrong
+
+
+@pytest.mark.parametrize(("run", "kind", "text"), [
+    (lambda m: m.fit(X, X[:, 0], validation_data=X, verbose=0), ValueError, r"Write validation_data=\(x_val, y_val\)"),
+    (lambda m: m.fit(X, X[:, 0], sample_weight=np.ones((4, 3)), verbose=0), ValueError,
+     r"sample_weight \(dense.*\): weights must have shape \(samples,\). Received: shape=\(4, 3\)"),
+    (lambda m: m.fit(X, X[:, 0], verbose="loud"), ValueError, "`verbose` must be 0, 1, 2 or 'auto'. Received: verbose='loud'"),
+    (lambda m: m.predict(X, verbose="loud"), ValueError, "`verbose` must be 0, 1, 2 or 'auto'"),
+    (lambda m: m.compile("sgd", "mse_"), ValueError, "compile: unknown name for `loss` in losses"),
+    (lambda m: (m.compile("sgd", lambda y: y), m.fit(X, X[:, 0], verbose=0)), TypeError,
+     r"compile: a function for `loss` must take \(y_true, y_pred\)"),
+    (lambda m: (m.compile("sgd", "mse", metrics=[lambda y: y]), m.fit(X, X[:, 0], verbose=0)), TypeError,
+     r"compile: a function for `metrics` must take \(y_true, y_pred\)"),
+])  # fmt: skip
+def test_mistakes(run, kind, text):
+    with pytest.raises(kind, match=text):
+        run(model_of())
+
+
+def test_weights_of_steps_pass():
+    model = kerata.Sequential([kerata.Input((5, 2)), kerata.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for weight in (np.ones(4), np.ones((4, 1)), np.ones((4, 5)), np.ones((4, 5, 1))):
+        model.fit(np.ones((4, 5, 2)), np.ones((4, 5, 1)), sample_weight=weight, verbose=0)

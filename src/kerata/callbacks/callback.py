@@ -156,6 +156,16 @@ class CallbackList(Callback):
         return any(getattr(callback, "follows_progress", False) for callback in self.callbacks)
 
 
+def read_verbose(verbose: Any) -> int:
+    """0 for silence, 1 for a progress bar, 2 for a line an epoch, from what a person may pass."""
+    if isinstance(verbose, str) and verbose == "auto":
+        return 1
+    try:
+        return int(verbose)
+    except (TypeError, ValueError):
+        raise ValueError(message("verbose", "`verbose` must be 0, 1, 2 or 'auto'", {"verbose": verbose})) from None
+
+
 def flatten_callbacks(callbacks: Any) -> Iterator[Any]:
     """The callbacks of lists in lists."""
     if isinstance(callbacks, (list, tuple, CallbackList)):

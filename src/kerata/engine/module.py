@@ -77,7 +77,7 @@ def _say_again(obj: Any, bound: inspect.BoundArguments, error: registry.UnknownN
     given = {**bound.arguments, **bound.kwargs}
     argument = next((name for name, value in given.items() if isinstance(value, str) and value == error.name), None)
     # Some look names up before they have taken their own.
-    owner = f"{type(obj).__name__} ({given['name']})" if given.get("name") else obj
+    owner = f"{type(obj).__name__} ({given['name']})" if given.get("name") else getattr(type(obj), "_spoken_as", obj)
     return error if argument is None else registry.UnknownName(error.kind, error.name, owner, argument)
 
 

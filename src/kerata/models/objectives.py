@@ -1,5 +1,6 @@
 """What `compile(loss=..., loss_weights=..., metrics=..., weighted_metrics=...)` means, output by output."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,6 +67,8 @@ class CompiledLoss(Module):
     """
 
     _untracked = frozenset({"_compile_arguments"})
+    # Whose argument a person gave that messages are about.
+    _spoken_as = "compile"
 
     def __init__(self, loss: Any = None, loss_weights: Any = None, output_names: Sequence[str] | None = None):
         # Names change no program, so they are kept where the structure of a model is not looked for.
@@ -132,6 +135,11 @@ class CompiledLoss(Module):
                                          {"y": jax.tree.map(np.shape, y_true)}))
         return [found[place] for place in places]
 
+    def weights(self, sample_weight: Any, y_pred: Any) -> list[Any]:
+        """The weights of each term."""
+        found = _spread_weights(Outputs(y_pred, self._compile_arguments[2]), sample_weight)
+        return [found[term.place] for term in self.terms]
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, valid: Any = None) -> Any:
         """(total, losses by output) of one batch.
 
@@ -197,6 +205,8 @@ class CompiledMetrics(measures.Metric):
     """
 
     _untracked = frozenset({"_compile_arguments"})
+    # Whose argument a person gave that messages are about.
+    _spoken_as = "compile"
 
     def __init__(self, metrics: Any = None, weighted_metrics: Any = None, output_names: Sequence[str] | None = None):
         super().__init__(name="compile_metrics")
@@ -381,6 +391,17 @@ def _kind_of_labels(y_true: Any, y_pred: Any) -> str:
     return "sparse_categorical" if len(true) < len(pred) or (true[-1] == 1 and pred[-1] > 1) else "categorical"
 
 
+def check_takes_two(function: Any, argument: str) -> None:
+    """Raises for a function that cannot be called with targets and predictions."""
+    try:
+        inspect.signature(function).bind(0, 0)
+    except ValueError:  # no signature to be had
+        return
+    except TypeError:
+        raise TypeError(message("compile", f"a function for `{argument}` must take (y_true, y_pred)",
+                                {argument: f"{_name_of(function)}{inspect.signature(function)}"})) from None
+
+
 def make_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
     """A loss from what a person may pass for one."""
     found = identifier
@@ -392,6 +413,7 @@ def make_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
     found = losses.get(found)
     if isinstance(found, Loss):
         return found
+    check_takes_two(found, "loss")
     return LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else _name_of(found))
 
 
@@ -403,6 +425,7 @@ def make_metric(identifier: Any, y_true: Any, y_pred: Any) -> measures.Metric:
         found = f"{_kind_of_labels(y_true, y_pred)}_{suffix}"
     found = measures.get(found)
     if not isinstance(found, measures.Metric):
+        check_takes_two(found, "metrics")
         found = MeanMetricWrapper(found, name=_name_of(found))
     if isinstance(identifier, str):
         found.name = identifier

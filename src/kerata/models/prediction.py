@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import check_positive_int, message
-from kerata.callbacks.callback import CallbackList, flatten_callbacks
+from kerata.callbacks.callback import CallbackList, flatten_callbacks, read_verbose
 from kerata.callbacks.progress import ProgbarLogger
 from kerata.data.samples import Samples
 from kerata.data.sources import standardize_source
@@ -86,7 +86,7 @@ class Predictor:
         return joined
 
     def _callbacks(self, callbacks: Any, verbose: Any, steps: int | None) -> CallbackList:
-        verbose = 1 if verbose == "auto" else int(verbose)
+        verbose = read_verbose(verbose)
         given = list(flatten_callbacks(callbacks))
         if verbose and not any(isinstance(c, ProgbarLogger) for c in given):
             given.append(ProgbarLogger())

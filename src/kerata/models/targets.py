@@ -37,6 +37,29 @@ def check_targets(objective: Any, y_true: Any, y_pred: Any) -> None:
                 check(where, term.loss, labels, tuple(predictions[term.place].shape))
 
 
+def check_weights(objective: Any, sample_weight: Any, y_pred: Any) -> None:
+    """Raises for weights whose shape fits neither the samples nor the values of a loss, where that is known of the loss.
+
+    Args:
+        objective: the `CompiledLoss`, built.
+        sample_weight: weights of all outputs, or a list or dict of such.
+        y_pred: predictions, symbolic or as shapes.
+    """
+    predictions = jax.tree.leaves(y_pred)
+    for term, weight in zip(objective.terms, objective.weights(sample_weight, y_pred), strict=True):
+        known = any(getattr(term.loss, "fn", None) in functions for functions, _ in CHECKS)
+        shape = tuple(getattr(weight, "shape", ()))
+        if not known or len(shape) < 2:
+            continue
+        values = tuple(predictions[term.place].shape[:-1])
+        inner = shape[:-1] if len(shape) == len(values) + 1 and shape[-1] == 1 else shape
+        fits = len(inner) <= len(values) and all(v is None or s in (1, v) for s, v in zip(inner[1:], values[1:], strict=False))
+        if not fits:
+            text = "" if len(values) == 1 else f" or {values}".replace("None", "samples", 1)
+            raise ValueError(message(f"sample_weight ({term.name})", f"weights must have shape (samples,){text}",
+                                     {"shape": shape}))
+
+
 def check_numbers(model: Any, x: Any, y: Any, sample_weight: Any, method: str) -> None:
     """Raises for inputs and weights that are NaN or infinite.
 

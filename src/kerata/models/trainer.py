@@ -8,7 +8,7 @@ import numpy as np
 
 from kerata import optimizers
 from kerata.base.checks import check_positive_int, message
-from kerata.callbacks.callback import CallbackList
+from kerata.callbacks.callback import CallbackList, read_verbose
 from kerata.callbacks.history import History
 from kerata.callbacks.monitors import check_measures
 from kerata.callbacks.progress import ProgbarLogger
@@ -33,7 +33,7 @@ from kerata.models.padding import why_step_is_exact
 from kerata.models.prediction import Predictor
 from kerata.models.runs import Run
 from kerata.models.steps import Steps, check_form, has_own_step, overrides
-from kerata.models.targets import check_indices, check_numbers
+from kerata.models.targets import check_indices, check_numbers, check_weights
 from kerata.models.training import Plan
 
 
@@ -159,14 +159,14 @@ class Trainer(Steps):
         if self._objective._compile_arguments[2] is None and self._graph is not None and not self._objective.built:
             self._renew_objective()
         check_indices(self, given[0], method)
-        self._build_objective(given[1], y, outputs)
+        self._build_objective(given, y, outputs)
         return outputs
 
     def _build_objective(self, given: Any, y: Any, outputs: Any) -> None:
         """Tells each output its loss and metrics.
 
         Args:
-            given: targets, of all samples where they are at hand.
+            given: inputs, targets and weights, of all samples where they are at hand.
             y: targets of one batch.
             outputs: symbolic predictions.
         """
@@ -175,7 +175,8 @@ class Trainer(Steps):
         fresh = not self._objective.built
         try:
             if checked:
-                check_targets(self._objective, given, outputs)
+                check_targets(self._objective, given[1], outputs)
+                check_weights(self._objective, given[2], outputs)
             if not own or y is not None:
                 # A step of a user's own may make nothing of them, and need no targets.
                 self._objective.build(y, outputs)
@@ -307,7 +308,7 @@ class Trainer(Steps):
 
     def _complete_callbacks(self, given: CallbackList, verbose: Any, epochs: int, steps: int | None) -> CallbackList:
         """The given callbacks between the progress bar and the history, in Keras's order."""
-        verbose = 1 if verbose == "auto" else int(verbose)
+        verbose = read_verbose(verbose)
         callbacks = list(given.callbacks)
         if verbose and not any(isinstance(c, ProgbarLogger) for c in callbacks):
             callbacks.append(ProgbarLogger())
@@ -368,6 +369,9 @@ class Trainer(Steps):
             source: Any = standardize_source(data[0], data[1], data[2] if len(data) == 3 else None, owner="validation_data")
         elif isinstance(data, Samples):
             source = data
+        elif hasattr(data, "shape") or hasattr(data, "iloc"):
+            raise ValueError(message("fit", "`validation_data` must be (x, y) or (x, y, sample_weight), or give batches",
+                                     {"validation_data": data}, "Write validation_data=(x_val, y_val)"))
         else:
             source = standardize_source(data, owner="validation_data")
         run = self._evaluation(source, batch_size, steps)
