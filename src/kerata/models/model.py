@@ -140,9 +140,13 @@ class Model(Saveable, Tries, Trainer, Layer):
         """Runs the graph; a subclass defines its own."""
         if self._graph is None:
             raise NotImplementedError(message(self, "a subclass of Model must define `call(self, inputs)`"))
-        given = self._graph.match_inputs(inputs, self)
+        given = self._match_inputs(inputs)
         note_given_masks(given, mask)
         return self._graph.run(given)
+
+    def _match_inputs(self, inputs: Any) -> list[Any]:
+        """A flat list of inputs as the graph wants them."""
+        return self._need_graph("inputs").match_inputs(inputs, self)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic outputs; a graph called on its own shapes knows them already."""

@@ -145,7 +145,7 @@ class Predictor:
     def _check_shapes(self, x: Any) -> None:
         """Refuses wrong shapes before rows are added: a message should name the sizes that were given."""
         if self.model._graph is not None:
-            self.model._graph.match_inputs(jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), x), self.model)
+            self.model._match_inputs(jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), x))
 
     def _program(self, args: tuple, x: Any, given: Any) -> Any:
         leaves, treedef = jax.tree.flatten(x)

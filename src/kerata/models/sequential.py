@@ -138,6 +138,38 @@ class Sequential(Model):
             self._input = self._graph = None
             self._run_without_graph()
 
+    def _match_inputs(self, inputs: Any) -> list[Any]:
+        """The input as the graph wants it. Where its sizes differ and the layers do not mind, they are no longer known."""
+        shape = getattr(inputs, "shape", None)
+        known: tuple = () if self._input is None else self._input.shape
+        if shape is not None and len(shape) == len(known) > 0 and self._graph is not None:
+            fits = [m is None or n is None or m == n for m, n in zip(shape[1:], known[1:], strict=True)]
+            if not all(fits):
+                wide = [size if fit else None for size, fit in zip(known[1:], fits, strict=True)]
+                self._widen((known[0], *shape[1:]), (known[0], *wide))
+        return super()._match_inputs(inputs)
+
+    def _widen(self, given: tuple, wide: tuple) -> None:
+        """Takes `wide` as the input's shape, if all layers take inputs of the shape `given`."""
+        assert self._input is not None
+        before = self._input, self._tail, self._whole
+        nodes = [len(layer.inbound_nodes) for layer in self._layers]
+        old = self._input
+        try:
+            for shape in (given, wide):
+                self._forget_calls(nodes)
+                self._input = InputLayer(batch_shape=shape, dtype=old.dtype, name=old.history[0].name).tensor
+                self._graph = None
+                self._extend()
+        except (ValueError, TypeError):
+            # What differs is said of the model's input.
+            self._input, self._tail, self._whole = before
+            self._forget_calls(nodes)
+
+    def _forget_calls(self, counts: list[int]) -> None:
+        for layer, count in zip(self._layers, counts, strict=True):
+            del layer.inbound_nodes[count:]
+
     def _run_without_graph(self) -> None:
         """For inputs in lists or dicts, and layers without shapes: the layers run one after the other on what there is."""
         self._graphless = self.built = True
@@ -170,7 +202,7 @@ class Sequential(Model):
         elif self._graph is None:
             raise ValueError(message(self, "the model has no layers yet", fix="Add one with model.add(...)"))
         else:
-            (value,) = self._graph.match_inputs(inputs, self)
+            (value,) = self._match_inputs(inputs)
         note_given_masks(value, mask)
         for layer in self._layers:
             value = layer(value)

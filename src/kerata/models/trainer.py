@@ -152,7 +152,7 @@ class Trainer(Steps):
         if self._needs_fixed_batch():
             inputs = jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), x)
         if self._graph is not None:
-            self._graph.match_inputs(inputs, self)
+            self._match_inputs(inputs)  # type: ignore[attr-defined]
             outputs = self._graph.outputs_tree
         else:
             outputs = self._trace_outputs(inputs)
