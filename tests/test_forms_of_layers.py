@@ -225,3 +225,23 @@ def test_windows_larger_than_arrays_are_refused_and_give_nothing_empty(layer):
     with pytest.raises(ValueError, match="Computed output size would be zero or negative"):
         layer(X)
     assert layer(np.ones((1, 9, 4), "float32")).shape[1] >= 1
+
+
+def test_freezing_a_layer_freezes_its_weights_and_keeps_their_order():
+    layer = layers.BatchNormalization()
+    layer.build((None, 2))
+    names = [weight.name for weight in layer.weights]
+    layer.trainable = False
+    assert not any(weight.trainable for weight in layer.weights)
+    layer.trainable = True
+    assert [weight.trainable for weight in layer.weights] == [True, True, False, False]
+    layer.gamma.trainable = False
+    assert [weight.name for weight in layer.weights] == names
+    assert [weight.name for weight in layer.trainable_weights] == ["beta"]
+    model = kerata.Sequential([kerata.Input((2,)), layers.Dense(2), layers.Dense(1)])
+    model.layers[0].kernel.trainable = False
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    model.fit(np.ones((2, 2)), np.ones((2, 1)), verbose=0)
+    changed = [not np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True)]
+    assert changed == [False, True, True, True]

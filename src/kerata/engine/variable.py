@@ -117,7 +117,8 @@ class Variable:
                  synchronization="auto", name=None, regularizer=None, constraint=None, layout=None):  # fmt: skip
         self.name = name or "variable"
         self.path = "/".join([*_names(), self.name])
-        self._trainable = bool(trainable)
+        # As it was made, and as it stands now: freezing a layer, or a weight, changes no order.
+        self.made_trainable = self._trainable = bool(trainable)
         self.overwrite_with_gradient = False
         self.autocast = autocast
         self.aggregation = aggregation

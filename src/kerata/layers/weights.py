@@ -89,7 +89,7 @@ class WeightHolder(Module):
 
     def _own_variables(self) -> list[Variable]:
         own = [part for _, part in parts(self) if isinstance(part, Variable)]
-        return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+        return [v for v in own if v.made_trainable] + [v for v in own if not v.made_trainable]
 
     @shown
     def layers(self) -> list[Any]:
@@ -134,7 +134,7 @@ class WeightHolder(Module):
                 below.append(part)
             elif isinstance(part, SeedGenerator):
                 states.append(part.state)
-        variables = [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+        variables = [v for v in own if v.made_trainable] + [v for v in own if not v.made_trainable]
         return Holding(self, variables, [*self._kept_state(), *states], below)
 
     @property
@@ -200,6 +200,9 @@ class WeightHolder(Module):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        for variable in self._own_variables():
+            if variable.made_trainable:
+                variable.trainable = value
         for layer in self._sublayers():
             layer.trainable = value
 
