@@ -129,3 +129,12 @@ def test_a_model_as_a_layer_hands_on_the_masks_of_its_layers_alone(form):
         return k.Model(inputs, [k.layers.GRU(2)(folded), k.layers.GRU(2)(kept)])
 
     same_predictions(make, A, B)
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_batch_normalization_leaves_masked_steps_out(axis):
+    def make(k):
+        inputs = [k.Input((5, 3)), k.Input((5, 3))]
+        return k.Model(inputs, [k.layers.BatchNormalization(axis=axis, momentum=0.5)(k.layers.Masking()(i)) for i in inputs])
+
+    same_predictions(make, A, B, training=True)
