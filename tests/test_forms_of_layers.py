@@ -245,3 +245,11 @@ def test_freezing_a_layer_freezes_its_weights_and_keeps_their_order():
     model.fit(np.ones((2, 2)), np.ones((2, 1)), verbose=0)
     changed = [not np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True)]
     assert changed == [False, True, True, True]
+
+
+@pytest.mark.parametrize("layer", [layers.MultiHeadAttention(2, 2), layers.GroupQueryAttention(2, 4, 2)],
+                         ids=["all", "grouped"])  # fmt: skip
+def test_shapes_of_values_and_keys_are_compared(layer):
+    assert layer.compute_output_shape((2, 4, 8), (2, 3, 8), (2, 3, 7)) == (2, 4, 8)
+    with pytest.raises(ValueError, match="but the last one must be equal"):
+        layer.compute_output_shape((2, 4, 8), (2, 3, 8), (2, 1, 7))

@@ -349,6 +349,7 @@ class GroupedQueryAttention(HeadAttention):
         self._output_dense = self._project("attention_output", (*query_shape[:2], *queries), 2, query_shape[-1:])
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
+        check_sequences(self, query_shape, value_shape, value_shape if key_shape is None else key_shape)
         return tuple(query_shape)
 
 
