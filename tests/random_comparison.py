@@ -69,6 +69,8 @@ def random_weights(model: Any, seed: int) -> list[np.ndarray]:
 def results_of(k: Any, description: dict[str, Any], model: Any, weights: list[np.ndarray], data: dict[str, Any],
                times: dict[str, float] | None = None) -> dict[str, np.ndarray]:  # fmt: skip
     """Everything that is compared, by name."""
+    # Metrics are named by how many there were before.
+    k.utils.clear_session(free_memory=False)
     found: dict[str, np.ndarray] = {}
 
     def keep(name: str, values: Any) -> None:
