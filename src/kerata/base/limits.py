@@ -20,6 +20,8 @@ from kerata.base.refusals import FileError
 # for each, read into memory beside their first values, from a smaller type or a packed form.
 LEAST_BYTES = 200 * 2**20
 ROOM = 8
+# Weights that a description alone may ask for beyond that: they take memory when their values are asked for, or read.
+PROMISED_BYTES = 4 * 2**30
 # Work that may be done whatever is read, and the bytes of a description for each further unit. Making an object is one unit,
 # a call in a graph, which is traced, ten.
 LEAST_WORK = 8_000
@@ -41,10 +43,12 @@ class Budget:
     Args:
         owner: how the file is called in messages.
         given: how many bytes were given, or the plain data of a description, which is measured where its size matters.
+        describes: whether it is a description alone, without values of weights.
     """
 
-    def __init__(self, owner: str, given: Any):
+    def __init__(self, owner: str, given: Any, describes: bool = False):
         self.owner, self.given = owner, given
+        self.promised = PROMISED_BYTES if describes else 0
         self.bytes, self.work = getattr(_local, "least", (LEAST_BYTES, LEAST_WORK))
         # Bytes of the weights made so far, and what others allow; see `take_weight`.
         self.weights = self.borrowed = 0
@@ -90,18 +94,25 @@ def is_counting() -> bool:
     return current() is not None or getattr(_local, "trusted", False)
 
 
+def is_description() -> bool:
+    """Whether a description alone is being read, so that no values follow."""
+    counted = current()
+    return counted is not None and counted.promised > 0
+
+
 @contextlib.contextmanager
-def budget(owner: str, given: Any) -> Iterator[None]:
+def budget(owner: str, given: Any, describes: bool = False) -> Iterator[None]:
     """Within the block what is made is counted. Inside another such block it is counted there.
 
     Args:
         owner: how the file is called in messages.
         given: the bytes of the file, or the plain data of a description.
+        describes: whether it is a description alone, without values of weights.
     """
     if is_counting():
         yield
         return
-    _local.budget = Budget(owner, given)
+    _local.budget = Budget(owner, given, describes)
     try:
         yield
     finally:
@@ -169,26 +180,31 @@ def take_work(count: int, **received: Any) -> None:
         counted.take_work(count, **received)
 
 
-def take_weight(shape: Sequence[int], item_bytes: int, path: str, held: Callable[[], int]) -> None:
-    """Counts a new weight.
+def take_weight(shape: Sequence[int], item_bytes: int, path: str, held: Callable[[], int], late: bool = False) -> bool:
+    """Counts a new weight. Returns whether its values must wait until they are asked for.
 
     Args:
         shape, item_bytes, path: of the weight.
+        late: whether its values can wait.
         held: gives the bytes of all weights in the process. A description may ask for as much as the program has made for
             itself: `type(model).from_config(model.get_config())` works for a model of any size.
     """
     counted = current()
     if counted is None:
-        return
+        return False
     # Types of two bytes are drawn in four.
     count = math.prod(shape) * max(item_bytes, 4)
     if count > counted.bytes and counted.given:
         counted.measure()
+    if late and counted.bytes < count <= counted.promised:
+        counted.promised -= count
+        return True
     if count > counted.bytes and not counted.borrowed:
         counted.borrowed = max(1, held() - counted.weights)
         counted.bytes += counted.borrowed
     take_bytes(count, weight=path, shape=tuple(shape))
     counted.weights += math.prod(shape) * item_bytes
+    return False
 
 
 def check_pattern(pattern: str) -> str:

@@ -201,7 +201,7 @@ def describing(owner: str, config: Any) -> Iterator[None]:
     if is_counting():
         yield
         return
-    with budget(owner, config):
+    with budget(owner, config, describes=True):
         try:
             yield
         except FileError as error:

@@ -130,11 +130,12 @@ class Variable:
                 raise ValueError(message(f"Variable ({self.path})", "`shape` is needed where the initializer is a function"))
             self._dtype = standardize_dtype(dtype)
             self._shape = standardize_shape(shape, f"Variable ({self.path})")
-            take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes)
+            ours = home_of(type(initializer)) is not None
+            late = take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes, ours)
             draws = getattr(_local, "draws", None)
             if draws is not None:
                 draws.append((self, initializer))
-            if getattr(_local, "late", False) and home_of(type(initializer)) is not None:
+            if late or (ours and getattr(_local, "late", False)):
                 self._late = initializer
             else:
                 self._value = self._initial(initializer)

@@ -9,7 +9,7 @@ from typing import Any
 
 from kerata.base import registry
 from kerata.base.checks import message
-from kerata.base.limits import budget, size_of_json, take_bytes, trusted
+from kerata.base.limits import budget, is_description, size_of_json, take_bytes, trusted
 from kerata.base.refusals import refusing
 from kerata.base.serialization import (
     by_reference,
@@ -98,7 +98,7 @@ class Saveable:
     def _compile_from_config(self, config: dict[str, Any], known: Any) -> None:
         given = {name: value for name, value in deserialize_keras_object(config).items() if name in known}
         self.compile(**given)  # type: ignore[attr-defined]
-        if self.built and self.optimizer is not None:  # type: ignore[attr-defined]
+        if self.built and self.optimizer is not None and not is_description():  # type: ignore[attr-defined]
             # The optimizer's variables must be there before their values come.
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
@@ -139,7 +139,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     owner = "model_from_json"
     if not isinstance(json_string, (str, bytes, bytearray)):
         raise TypeError(message(owner, "the description must be a text", {"json_string": json_string}))
-    with refusing(owner), budget(owner, len(json_string)):
+    with refusing(owner), budget(owner, len(json_string), describes=True):
         text = json_string if isinstance(json_string, str) else json_string.decode("utf-8")
         take_bytes(size_of_json(text))
         config = parse_config(text, owner)
