@@ -1,5 +1,7 @@
 """Surprises of compiled programs: what a person would expect, and that it is so."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -272,3 +274,23 @@ def test_a_hyperparameter_that_is_a_value_is_no_condition():
 
     with pytest.raises(jax.errors.TracerBoolConversionError, match=r"Switch \(switch\)"):
         fit(make(Switch(0.5)))
+
+
+def test_decorated_functions_are_not_what_they_decorate():
+    """A decorator hands on the name of the function inside, which says nothing of what it does."""
+    def scaled(factor, function):
+        @functools.wraps(function)
+        def call(*arguments):
+            return factor * function(*arguments)
+        return call
+
+    for factor in (1.0, 10.0):
+        for function in (kerata.activations.relu, jax.nn.silu, jax.vmap(jax.nn.relu)):
+            layer = kerata.layers.Dense(1, activation=scaled(factor, function), kernel_initializer="ones")
+            model = kerata.Sequential([kerata.Input((3,)), layer])
+            x = np.ones((1, 3), "float32")
+            expected = factor * function(np.full((1, 1), 3.0, "float32"))
+            np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5)
+        model = kerata.Sequential([kerata.Input((1,)), kerata.layers.Identity()])
+        model.compile("sgd", scaled(factor, kerata.losses.mean_absolute_error))
+        assert model.evaluate(np.ones((2, 1)), np.zeros((2, 1)), verbose=0) == factor

@@ -11,7 +11,7 @@ from kerata.engine import program
 from kerata.engine.rows import why_rows_matter
 
 
-def prove(function, *shapes, valid=False, result="rows", batch=8):
+def prove(function, *shapes, valid=False, result="rows", batch=8, there=5):
     """What stands against a function of arrays with `batch` rows, and of which of them are there."""
 
     def arguments(size):
@@ -19,7 +19,7 @@ def prove(function, *shapes, valid=False, result="rows", batch=8):
         return (*rows, jax.ShapeDtypeStruct((size,), "float32")) if valid else rows
 
     roles = ("rows",) * len(shapes) + (("valid",) if valid else ())
-    return why_rows_matter(lambda *args: {result: function(*args)}, arguments, roles, batch)
+    return why_rows_matter(lambda *args: {result: function(*args)}, arguments, roles, batch, there)
 
 
 @jax.custom_vjp
@@ -44,7 +44,7 @@ APART = {
     "own column": (lambda x: jnp.take_along_axis(x, jnp.argmax(x, 1, keepdims=True), 1), (3,)),
     "sorted sample": (lambda x: jnp.sort(x, 1), (3,)),
     "as the first sample": (lambda x: x - x[:1], (3,)),
-    "numbered": (lambda x: x + jnp.arange(x.shape[0])[:, None], (3,)),
+    "the first two": (lambda x: jnp.where(jnp.arange(x.shape[0])[:, None] < 2, x, 0), (3,)),
     "matrices": (lambda x: jnp.linalg.cholesky(jnp.einsum("bij,bkj->bik", x, x) + jnp.eye(3)), (3, 3)),
     "noise": (lambda x: x + jax.random.normal(jax.random.key(0), x.shape), (3,)),
     "window": (lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 1), (1, 2, 1), "VALID"), (6, 3)),
@@ -53,6 +53,9 @@ APART = {
                 (4, 4, 3)),
 }  # fmt: skip
 MIXED = {
+    "numbered": (lambda x: x / (7.0 - jnp.arange(x.shape[0])[:, None]), (3,)),
+    "half": (lambda x: x * (x.shape[0] // 2), (3,)),
+    "large batches": (lambda x: x * (0 if x.shape[0] < 6 else 1), (3,)),
     "mean": (lambda x: x - jnp.mean(x, 0), (3,)),
     "maximum": (lambda x: x / jnp.max(x, 0), (3,)),
     "softmax": (lambda x: jax.nn.softmax(x, 0), (3,)),
@@ -265,6 +268,100 @@ def test_masked_batch_normalization_on_another_axis():
     expected = [x[mask[:, step], step].mean() for step in range(4)]
     np.testing.assert_allclose(layer.moving_mean.numpy(), expected, rtol=1e-5)
     np.testing.assert_allclose(layer.moving_variance.numpy(), [x[mask[:, step], step].var() for step in range(4)], rtol=1e-5)
+
+
+def half(true, pred):
+    """The first half of a batch counts."""
+    samples = pred.shape[0]
+    return ops.mean((true - pred) ** 2, -1) * ops.cast(ops.arange(samples) < samples // 2, "float32")
+
+
+def small(true, pred):
+    """Batches of few samples do not count."""
+    return ops.mean((true - pred) ** 2, -1) * (0.0 if pred.shape[0] < 4 else 1.0)
+
+
+@pytest.mark.parametrize("loss", [half, small])
+@pytest.mark.parametrize("batch_size", [4, 8, 32])
+def test_losses_that_ask_for_the_size_of_the_batch(loss, batch_size):
+    x, y = np.random.default_rng(0).normal(size=(2, 10, 1)).astype("float32")
+    model = kerata.Sequential([kerata.Input((1,)), layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", loss, metrics=[loss])
+    parts = [slice(first, min(first + batch_size, 10)) for first in range(0, 10, batch_size)]
+    values = [np.mean(loss(jnp.asarray(y[part]), jnp.asarray(x[part]))) for part in parts]
+    expected = np.average(values, weights=[part.stop - part.start for part in parts])
+    np.testing.assert_allclose(model.evaluate(x, y, batch_size=batch_size, verbose=0), [expected] * 2, rtol=1e-5)
+
+
+class Wide(layers.Layer):
+    """Long sequences are centred over the samples."""
+
+    def call(self, inputs):
+        return inputs * 2 if inputs.shape[1] <= 4 else inputs - ops.mean(inputs, axis=0, keepdims=True)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def test_what_is_known_of_one_shape_says_nothing_of_another():
+    model = kerata.Sequential([Wide()])
+    model.predict(np.ones((3, 4, 2), "float32"), verbose=0)
+    x = np.random.default_rng(0).normal(size=(3, 6, 2)).astype("float32")
+    np.testing.assert_allclose(model.predict(x, verbose=0), x - x.mean(0, keepdims=True), rtol=1e-5, atol=1e-6)
+
+
+def test_padded_rows_make_no_pairs_that_are_not_there():
+    """The distance of equal vectors has no gradient; the last sample's prediction is the first one's target."""
+    x = np.array([[1.0], [2.0], [1.0], [2.0], [3.0], [0.0]], "float32")
+    y = np.array([[2.0], [1.0], [3.0], [1.0], [0.0], [2.0]], "float32")
+    model = kerata.Sequential([kerata.Input((1,)), layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile("sgd", lambda true, pred: ops.sqrt(ops.sum((true - pred) ** 2, -1)))
+    model.fit(x, y, batch_size=4, shuffle=False, verbose=0)
+    assert np.isfinite(model.get_weights()[0]).all()
+
+
+def test_values_for_something_else_than_samples():
+    class First(kerata.losses.Loss):
+        def call(self, y_true, y_pred):
+            return ops.sum((y_true - y_pred) ** 2, -1)[:1]
+
+    x, y = np.random.default_rng(0).normal(size=(2, 10, 2)).astype("float32")
+    model = kerata.Sequential([kerata.Input((2,)), layers.Identity()])
+    model.compile("sgd", First(reduction="sum"))
+    expected = np.average([((x - y)[first] ** 2).sum() for first in (0, 8)], weights=[8, 2])
+    np.testing.assert_allclose(model.evaluate(x, y, batch_size=8, verbose=0), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("equation", "shape"), [("abc,cd->bad", (None, 2)), ("abc,cd->bd", (2,))])
+def test_equations_that_move_the_samples(equation, shape):
+    x = np.random.default_rng(0).normal(size=(3, 5, 4)).astype("float32")
+    model = kerata.Sequential([kerata.Input((5, 4)), layers.EinsumDense(equation, shape)])
+    expected = np.einsum(equation, x, model.get_weights()[0])
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_tensor_of_one_axis_within_a_model():
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    model = kerata.Sequential([kerata.Input((3,)), layers.Dense(1), layers.Reshape(()), layers.UnitNormalization()])
+    np.testing.assert_allclose((model.predict(x, verbose=0) ** 2).sum(), 1.0, rtol=1e-5)
+
+
+def test_validation_steps_take_the_same_samples_each_time():
+    x, y = np.arange(20.0)[:, None], np.zeros((20, 1))
+    model = kerata.Sequential([kerata.Input((1,)), layers.Dense(1, kernel_initializer="ones")])
+    model.compile(kerata.optimizers.SGD(0.0), "mae")
+    for steps, expected in ((1, 1.5), (9, 9.5)):
+        history = model.fit(x, y, epochs=3, verbose=0, validation_data=(x, y), validation_steps=steps,
+                            validation_batch_size=4).history  # fmt: skip
+        np.testing.assert_allclose(history["val_loss"], expected, rtol=1e-6)
+
+
+def test_predictions_can_be_written_to():
+    model = kerata.Sequential([kerata.Input((2,)), layers.Dense(1)])
+    for size in (10, 100):
+        prediction = model.predict(np.ones((size, 2)), verbose=0)
+        prediction[prediction > -9] = 1
+        assert (prediction == 1).all()
 
 
 ALONG_SAMPLES = {

@@ -259,7 +259,7 @@ def test_what_a_layer_declares_of_rows_is_proved(name, shapes, arguments, whole_
 
     weights, _, rows, _ = arguments_for(8)
     roles = ([*["fixed"] * len(weights)], "fixed", jax.tree.map(lambda _: "rows", rows), "valid")
-    assert why_rows_matter(call, arguments_for, roles, 8) is None
+    assert why_rows_matter(call, arguments_for, roles, 8, 5) is None
 
 
 RATES = [

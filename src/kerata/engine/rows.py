@@ -42,6 +42,8 @@ class Kind(NamedTuple):
     times: int = 1
     fill: Any = None
     outer: int | None = 1
+    # Whether it holds numbers of samples, which padded rows have of their own.
+    numbered: bool = False
 
     @property
     def place(self) -> tuple[int | None, int]:
@@ -85,13 +87,8 @@ def may_be_samples(axes: Any) -> bool:
     return any(isinstance(axis, int) and (axis == 0 or axis < -1) for axis in axes)
 
 
-def choose_sizes(batch_size: int) -> list[Sizes]:
-    """The sizes to try: forms of kernels that are chosen by the number of rows may differ between one pair."""
-    return [Sizes(batch_size, batch_size - 1 if batch_size > 2 else batch_size + 1), Sizes(batch_size, batch_size + 1)]
-
-
 def why_rows_matter(function: Callable[..., dict[str, Any]], arguments: Callable[[int], tuple], roles: Any,
-                    batch_size: int) -> str | None:  # fmt: skip
+                    batch_size: int, there: int) -> str | None:  # fmt: skip
     """`None` where it is proved that padded rows have no influence on a function's results, else what stands against it.
 
     Args:
@@ -100,24 +97,21 @@ def why_rows_matter(function: Callable[..., dict[str, Any]], arguments: Callable
         arguments: gives its arguments, or their shapes, for a batch size.
         roles: like the arguments, of `"fixed"` (no batch axis), `"rows"` (the batch comes first) and `"valid"` (float of
             shape (batch,), 0 in padded rows).
-        batch_size: a size that the function will have.
+        batch_size: the size of the padded batch.
+        there: how many of its rows are there. Padded ones are copies of one of them. The proof is for this number alone: code
+            that asks for the size of a batch may do anything at another.
 
     >>> import jax.numpy as jnp
     >>> shapes = lambda size: (jax.ShapeDtypeStruct((size, 3), "float32"),)
-    >>> why_rows_matter(lambda x: {"rows": jnp.tanh(x) / x.sum(1, keepdims=True)}, shapes, ("rows",), 32)
-    >>> why_rows_matter(lambda x: {"rows": x - x.mean(0)}, shapes, ("rows",), 32)
+    >>> why_rows_matter(lambda x: {"rows": jnp.tanh(x) / x.sum(1, keepdims=True)}, shapes, ("rows",), 32, 5)
+    >>> why_rows_matter(lambda x: {"rows": x - x.mean(0)}, shapes, ("rows",), 32, 5)
     'reduce_sum over samples'
     """
-    reason: str | None = "the batch is too small to tell"
-    for sizes in choose_sizes(batch_size):
-        try:
-            reason = _prove(function, arguments, roles, sizes)
-        except Exception as error:
-            # A function that does not trace at another size needs its own.
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        if reason is None:
-            return None
-    return reason
+    try:
+        return _prove(function, arguments, roles, Sizes(batch_size, there))
+    except Exception as error:
+        # A function that does not trace at another size needs its own.
+        return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _prove(function: Callable[..., dict[str, Any]], arguments: Callable[[int], tuple], roles: Any,
@@ -206,9 +200,16 @@ class Proof:
         result = []
         for kind, shape in zip(found, outs, strict=True):
             sound = kind.sound and shape is not None
+            numbered = kind.numbered or (call is None and name not in MIXING and any(k.numbered for k in kinds))
+            if numbered and sound and name == "convert_element_type" and not _is_whole(first.outvars[0]):
+                # In a padded row it may be a number for which something else is not finite.
+                sound, self.reason = False, self.reason or "the number of a sample is computed with"
             if not sound and all(k.sound for k in kinds):
                 self.reason = self.reason or f"{name} over samples"
-            result.append(Kind(True, *shape, kind.fill, kind.outer) if sound and shape is not None else UNSOUND)
+            if sound and shape is not None:
+                result.append(Kind(True, shape[0], shape[1], kind.fill, kind.outer, numbered))
+            else:
+                result.append(UNSOUND)
         return result
 
     def _apply_rule(self, name: str, first: Any, second: Any, kinds: list[Kind], outs: list[Any]) -> list[Kind]:
@@ -274,6 +275,14 @@ def _same(first: dict[str, Any], second: dict[str, Any]) -> bool:
 
 
 SHAPES = frozenset({"shape", "new_sizes", "dimensions", "sharding", "out_sharding", "limit_indices", "slice_sizes"})
+
+# After these, numbers of samples are as good as random, or no numbers any more.
+MIXING = frozenset({"xor", "shift_left", "shift_right_logical", "shift_right_arithmetic", "eq", "ne", "lt", "le", "gt", "ge"})
+
+
+def _is_whole(var: Any) -> bool:
+    return not jax.numpy.issubdtype(var.aval.dtype, np.floating)
+
 
 # Filling: what an elementwise operation makes of the numbers that stand in padded rows.
 
@@ -569,7 +578,8 @@ def _draw(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
 def _count(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     """Numbers of samples are the same with padded rows as without; numbers along another axis are the same for all samples."""
     place, times = outs[0] or (None, 1)
-    return Kind(True, outer=1 if times == 1 or m.params["dimension"] == place else None)
+    along = m.params["dimension"] == place
+    return Kind(True, outer=1 if times == 1 or along else None, numbered=along)
 
 
 RULES: dict[str, Callable[..., Any]] = {

@@ -5,7 +5,7 @@ object holds is in. A user's own code may depend on anything, so a model that ho
 """
 
 import hashlib
-import types
+import sys
 from collections.abc import Hashable
 from typing import Any
 
@@ -30,6 +30,8 @@ IGNORED = frozenset({
 IGNORED_OF_MODELS = IGNORED | {"loss", "_tail", "_whole"}
 
 
+# What `jax.jit` gives: the function inside, compiled.
+JITTED = type(jax.jit(lambda: None))
 PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
@@ -128,11 +130,18 @@ def _read_function(value: Any, seen: dict[int, int]) -> Hashable:
         if is_ours(value) or value.__module__ in ("builtins", "numpy", "jax.numpy"):
             return ("class", value.__module__, value.__qualname__)
         raise Opaque
+    if type(value) is JITTED:
+        return ("jitted", _read_function(value.__wrapped__, seen))  # pyright: ignore[reportAttributeAccessIssue]
     module = (getattr(value, "__module__", "") or "").partition(".")[0]
-    plain = isinstance(value, (types.FunctionType, types.BuiltinFunctionType)) and not getattr(value, "__closure__", None)
-    if plain and module in ("kerata", "jax", "numpy") and "<lambda>" not in value.__qualname__:
+    # A decorator gives its function the names of the one inside, so names count only where they lead to the function itself.
+    if module in ("kerata", "jax", "numpy") and _is_named(value):
         return ("function", value.__module__, value.__qualname__)
-    wrapped = getattr(value, "__wrapped__", None)
-    if wrapped is not None and module in ("kerata", "jax"):
-        return ("wrapped", _read_function(wrapped, seen))
     raise Opaque
+
+
+def _is_named(value: Any) -> bool:
+    """Whether a function is what stands under its own name in its own module."""
+    found: Any = sys.modules.get(value.__module__)
+    for part in (getattr(value, "__qualname__", None) or "?").split("."):
+        found = getattr(found, part, None)
+    return found is value

@@ -38,6 +38,17 @@ def mixes_samples(activation: Any) -> bool:
     return home_of(activation) is None
 
 
+def keeps_samples_first(equation: str) -> bool:
+    """Whether the axis of samples comes first in an equation's inputs and output, and in the kernel not at all.
+
+    >>> keeps_samples_first("abc,cd->abd"), keeps_samples_first("abc,cd->bad"), keeps_samples_first("...x,xy->...y")
+    (True, False, True)
+    """
+    inputs, _, output = equation.replace(" ", "").partition("->")
+    first, _, kernel = inputs.partition(",")
+    return first[:1] == output[:1] != "" and (first[:1] == "." or first[:1] not in kernel)
+
+
 def check_unsupported(layer: Layer, **arguments: Any) -> None:
     """Raises `NotImplementedError` for an argument of Keras that is set and that Kerata does not have."""
     for name, value in arguments.items():
@@ -246,7 +257,7 @@ class EinsumDense(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         check_unsupported(self, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
         self.quantization_config = quantization_config
-        self.mixes_samples = mixes_samples(self.activation)
+        self.mixes_samples = mixes_samples(self.activation) or not keeps_samples_first(equation)
         self._shapes = EinsumShapes(self, equation, bias_axes, self.partial_output_shape)
 
     def build(self, input_shape):

@@ -75,12 +75,12 @@ class Loss(Module):
         return self.over_valid(y_true, y_pred, sample_weight)
 
     def over_valid(self, y_true: Any, y_pred: Any, sample_weight: Any = None, valid: Any = None) -> Any:
-        """The reduced loss of the samples whose `valid`, of shape (batch,), is not 0, as if there were no others."""
+        """The reduced loss of the samples whose `valid`, of shape (batch,), is not 0, as if there were no others.
+
+        The other rows hold copies of one of those: a pair of prediction and target that is not there might have no gradient.
+        """
         mask = noted(y_pred, "mask")
         y_true, y_pred = self._convert(y_true), convert(y_pred, self._dtype)
-        if valid is not None:
-            # What stands in padded rows is arbitrary, and must not decide how labels are read.
-            y_true = jax.tree.map(lambda y: jnp.where(fit_rows(valid, y.ndim) > 0, y, y[:1]), y_true)
         values = self.call(y_true, y_pred)
         found = noted(values, "mask")
         mask = found if mask is None else mask if found is None else combine_masks(mask, found)
@@ -238,6 +238,8 @@ def reduce_values(
     if weight is not None:
         values = values * weight
     if valid is not None:
+        if values.shape[:1] != valid.shape:
+            raise ValueError(message(owner, "there must be a value for each sample", {"shape": values.shape}))
         rows = fit_rows(valid, values.ndim) > 0
         values = jnp.where(rows, values, 0)
         kept = None if kept is None else kept & rows

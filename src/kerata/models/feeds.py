@@ -63,6 +63,19 @@ def bucket(size: int, multiple: int) -> int:
     return -(-size // grain) * grain if grain == multiple else -(-(-(-size // grain) * grain) // multiple) * multiple
 
 
+def padded_batch(size: int, batch_size: int) -> tuple[int, int]:
+    """(samples a batch, how many there are in the last one) where the last batch is filled up.
+
+    A batch that is larger than the data is filled up no further than to one of a few sizes. Where nothing has to be filled
+    up, the second is one less than the first.
+
+    >>> padded_batch(100, 32), padded_batch(5, 32), padded_batch(64, 32)
+    ((32, 4), (8, 5), (32, 31))
+    """
+    rows = min(batch_size, 1 << (size - 1).bit_length())
+    return rows, size % rows or max(rows - 1, 1)
+
+
 def room_for(rows: int, samples: Samples, gathered: bool, known: int = 0) -> int:
     """Rows of memory for a number of samples, of which there are few: 2,048 and 262,144 for tables of 34 columns, say.
 
@@ -103,8 +116,7 @@ class DeviceFeed:
 
     def __init__(self, samples: Samples, batch_size: int, masked: bool, shuffled: bool, facts: dict[Any, Any] | None = None):
         self.size, self.masked, self.shuffled = samples.size, masked, shuffled
-        # A batch that is larger than the data is filled up no further than to one of a few sizes.
-        self.batch_size = min(batch_size, 1 << (self.size - 1).bit_length() if masked else self.size)
+        self.batch_size = padded_batch(self.size, batch_size)[0] if masked else min(batch_size, self.size)
         self.filled = self.steps * self.batch_size
         facts = {} if facts is None else facts
         self.capacity = room_for(self.filled, samples, shuffled, facts.get("room", 0))

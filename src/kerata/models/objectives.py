@@ -18,7 +18,7 @@ from kerata.engine.rows import may_be_samples
 from kerata.engine.scope import Scope
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
-from kerata.losses.loss import Loss, LossFunctionWrapper, fit_rows
+from kerata.losses.loss import Loss, LossFunctionWrapper
 from kerata.metrics.metric import read_result
 from kerata.metrics.reduction import MeanMetricWrapper, mark_padding, multiply_weights
 from kerata.models.outputs import MISSING, Outputs
@@ -294,7 +294,6 @@ class CompiledMetrics(measures.Metric):
             if valid is not None:
                 if not takes_rows_by_weight(measure.metric):
                     raise NeedsWholeBatch(message(measure.metric, "this metric needs a batch without padded rows"))
-                target = jnp.where(fit_rows(valid, target.ndim) > 0, target, target[:1])
                 weight = mark_padding(valid) if weight is None else multiply_weights(jnp.asarray(weight), valid)
             update_metric(measure.metric, target, predictions[measure.place], weight)
 

@@ -17,16 +17,19 @@ from kerata.regularizers import L1, L1L2, L2
 AXES = ("axis", "axes", "attention_axes")
 
 
-def why_step_is_exact(plan: Any, batch: Any, batch_size: int) -> str | None:
+def why_step_is_exact(plan: Any, batch: Any, batch_size: int, there: int | None) -> str | None:
     """`None` where a step gives the same with a padded batch as without, else what stands against it.
 
     Args:
         plan: the functions of the step.
         batch: (x, y, sample_weight), arrays or their shapes.
         batch_size: samples a step.
+        there: how many are there in a padded batch; `None` where that is not known, and only what is declared counts.
     """
     if plan.objective.is_declared and plan.measures.is_declared and not plan.own_metrics and declares_rows(plan.model):
         return None
+    if there is None:
+        return "the number of rows that will be there is not known"
 
     def arguments(size: int) -> tuple[Any, ...]:
         state = jax.tree.map(spec_of, {role: [v.peek() for v in variables] for role, variables in plan.variables.items()})
@@ -42,11 +45,11 @@ def why_step_is_exact(plan: Any, batch: Any, batch_size: int) -> str | None:
     state, hypers, key, rows, _ = arguments(batch_size)
     fixed = jax.tree.map(lambda _: "fixed", (state, hypers, key))
     roles = (*fixed, jax.tree.map(lambda _: "rows", rows), "valid")
-    return why_rows_matter(lambda *args: {"fixed": plan.look(*args)}, arguments, roles, batch_size)
+    return why_rows_matter(lambda *args: {"fixed": plan.look(*args)}, arguments, roles, batch_size, there)
 
 
 def why_prediction_is_exact(model: Layer, function: Callable[..., Any], values: Any, vector: Any, x: Any,
-                            batch_size: int) -> str | None:  # fmt: skip
+                            batch_size: int, there: int) -> str | None:  # fmt: skip
     """`None` where each row of a prediction depends on its own row of the input alone, else what stands against it.
 
     Args:
@@ -54,13 +57,13 @@ def why_prediction_is_exact(model: Layer, function: Callable[..., Any], values: 
         function: (values, vector, x) -> {"rows": outputs, "fixed": states of layers}.
         values, vector: weights and hyperparameters, or their shapes.
         x: inputs, or their shapes.
-        batch_size: samples a batch.
+        batch_size, there: rows of the padded batch, and how many of them are there.
     """
     if declares_rows(model):
         return None
     fixed = jax.tree.map(spec_of, (values, vector))
     roles = (*jax.tree.map(lambda _: "fixed", fixed), jax.tree.map(lambda _: "rows", x))
-    return why_rows_matter(function, lambda size: (*fixed, rows_of(x, size)), roles, batch_size)
+    return why_rows_matter(function, lambda size: (*fixed, rows_of(x, size)), roles, batch_size, there)
 
 
 def spec_of(array: Any) -> jax.ShapeDtypeStruct:
@@ -86,6 +89,8 @@ def _is_declared(layer: Any) -> bool:
     if home[0] == "models":
         # Operations between layers may do anything, and a tensor of one axis has no other than the samples'.
         graph = layer._graph
-        return graph is None or not (any(isinstance(op, Operation) for op in graph.operations)
-                                     or any(len(tensor.shape) < 2 for tensor in graph.inputs))  # fmt: skip
+        if graph is None:
+            return True
+        tensors = [*graph.inputs, *(tensor for node in graph.nodes for tensor in node.output_tensors)]
+        return not any(isinstance(op, Operation) for op in graph.operations) and all(len(t.shape) > 1 for t in tensors)
     return not layer.mixes_samples and not any(may_be_samples(getattr(layer, name, None)) for name in AXES)

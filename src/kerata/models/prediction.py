@@ -19,7 +19,7 @@ from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.models import exits
 from kerata.models.feeds import pad_rows
-from kerata.models.padding import why_prediction_is_exact
+from kerata.models.padding import declares_rows, why_prediction_is_exact
 from kerata.models.steps import check_form, overrides, pack_x_y_sample_weight
 
 NOBODY = CallbackList()
@@ -53,7 +53,10 @@ class Predictor:
         self.variables = [*model.variables, global_seed_generator().state]
         self.hypers = Hypers(("", model))
         check_form(model, "predict_step")
-        self.padded = False if overrides(model, "predict_step") else None
+        # What is known of padded rows, by the shapes of a batch and how many rows are there.
+        self.padded: dict[Any, bool] = {}
+        self.is_own = overrides(model, "predict_step")
+        self.is_declared: bool | None = None
         self.structure = structure_of(model)
 
     @exits.busily
@@ -79,7 +82,8 @@ class Predictor:
         if not outputs:
             raise ValueError(message("predict", "the data must give at least one batch"))
         if len(outputs) == 1:
-            joined = jax.tree.map(np.asarray, outputs[0])
+            # JAX's own memory can only be read.
+            joined = jax.tree.map(np.array, outputs[0])
         else:
             joined = jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *outputs)
         every.on_predict_end()
@@ -119,7 +123,7 @@ class Predictor:
         rows, given = size, x
         # Few sizes, so few programs: powers of two up to the batch size.
         wanted = min(1 << (size - 1).bit_length(), max(batch_size, size))
-        if wanted > size and self._may_pad(x, wanted):
+        if wanted > size and self._may_pad(x, wanted, size):
             rows = wanted
             x = jax.tree.map(lambda a: pad_rows(a, rows), x)
         # Weights that come from the host are put on the device once, not at each call.
@@ -134,13 +138,22 @@ class Predictor:
             outputs = jax.tree.map(lambda a: a[:size], outputs)
         return outputs
 
-    def _may_pad(self, x: Any, rows: int) -> bool:
+    def _may_pad(self, x: Any, rows: int, size: int) -> bool:
         """Whether rows that are not there have no influence on the others."""
-        if self.padded is None:
+        if self.is_own:
+            return False
+        if self.is_declared is None:
+            self._check_shapes(x)
+            self.is_declared = declares_rows(self.model)
+        if self.is_declared:
+            return True
+        leaves, treedef = jax.tree.flatten(x)
+        key = (treedef, rows, *[(leaf.shape, leaf.dtype) for leaf in leaves])
+        if key not in self.padded:
             self._check_shapes(x)
             values, vector = [v.peek() for v in self.variables or ()], self.hypers.vector()
-            self.padded = why_prediction_is_exact(self.model, self._make(), values, vector, x, rows) is None
-        return self.padded
+            self.padded[key] = why_prediction_is_exact(self.model, self._make(), values, vector, x, rows, size) is None
+        return self.padded[key]
 
     def _check_shapes(self, x: Any) -> None:
         """Refuses wrong shapes before rows are added: a message should name the sizes that were given."""

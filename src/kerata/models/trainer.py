@@ -27,7 +27,7 @@ from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.metrics import Mean
 from kerata.models.exits import busily
-from kerata.models.feeds import DeviceFeed, StreamFeed, first_batch
+from kerata.models.feeds import DeviceFeed, StreamFeed, first_batch, padded_batch
 from kerata.models.objectives import CompiledLoss, CompiledMetrics, check_targets
 from kerata.models.padding import why_step_is_exact
 from kerata.models.prediction import Predictor
@@ -217,29 +217,35 @@ class Trainer(Steps):
             self.optimizer.build(trainable)
         return found
 
-    def _exact(self, training: bool, batch: Any, batch_size: int, plan: Plan | None = None) -> bool:
+    def _exact(self, training: bool, batch: Any, batch_size: int, there: int | None, plan: Plan | None = None) -> bool:
         """Whether the last, smaller batch needs a program of its own size.
 
         Args:
             training: whether weights are to be updated.
             batch: some samples (x, y, sample_weight), for their shapes.
             batch_size: samples a step.
+            there: samples of the last batch; `None` where that is not known.
             plan: the functions of a step, where they are at hand.
         """
         if has_own_step(self, training) or overrides(self, "compute_loss") or self._needs_fixed_batch():
             return True
         plan = self._plan(training)[0] if plan is None else plan
         shapes = jax.tree.structure(batch), *[(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(batch)]
-        key = ("exact", batch_size, *shapes)
+        key = ("exact", batch_size, there, *shapes)
         if key not in plan.facts:
-            plan.facts[key] = why_step_is_exact(plan, batch, batch_size)
+            plan.facts[key] = why_step_is_exact(plan, batch, batch_size, there)
         return plan.facts[key] is not None
 
     def _feed(self, plan: Plan, source: Samples | Batches, batch: Any, batch_size: int, shuffle: bool, steps: int | None,
               stacking: bool, seed: int) -> DeviceFeed | StreamFeed:  # fmt: skip
-        masked = not self._exact(plan.training, batch, batch_size, plan)
+        if isinstance(source, Samples) and not plan.training and steps is not None:
+            # The same samples each time; no more than there are.
+            source, steps = source.slice(0, min(source.size, steps * batch_size)), None
+        whole = isinstance(source, Samples) and (steps is None or steps == -(-source.size // batch_size))
+        rows, there = padded_batch(source.size, batch_size) if isinstance(source, Samples) and whole else (batch_size, None)
+        masked = not self._exact(plan.training, batch, rows, there, plan)
         if isinstance(source, Samples):
-            if steps is None or steps == -(-source.size // batch_size):
+            if whole:
                 return DeviceFeed(source, batch_size, masked, shuffle, plan.facts)
             source = repeat_samples(source, batch_size, shuffle, stream_of(seed, 1))
         return StreamFeed(source, steps, masked, stacking)
@@ -434,7 +440,7 @@ class Trainer(Steps):
         samples = self._one_batch(x, y, sample_weight, class_weight, "train_on_batch")
         self._prepare(samples.tree, "train_on_batch")
         plan, structure, programs = self._plan(training=True)
-        feed = DeviceFeed(samples, samples.size, not self._exact(True, samples.tree, samples.size, plan), False)
+        feed = DeviceFeed(samples, samples.size, not self._exact(True, samples.tree, samples.size, None, plan), False)
         run = Run(plan, structure, feed, make_key(), "train", programs)
         logs = run.epoch(0, CallbackList(), 0)
         return logs if return_dict else self._flat_logs(logs)

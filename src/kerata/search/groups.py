@@ -126,8 +126,7 @@ class Group:
         self.size, self.batch_size = data.size, batch_size
         self.plan, self.structure, _ = model._plan(True)
         self.test_plan: Plan = model._plan(False)[0]
-        self.masked = self._is_exact(True, batch_size)
-        self.held_masked = self._is_exact(False, batch_size) and self._is_exact(False, HELD_BATCH)
+        self.masked, self.held_masked = self._may_pad(True), self._may_pad(False)
         self.train_names, self.test_names = self._names()
         owners = self.plan.hypers.owners
         working = getattr(model.optimizer, "inner_optimizer", model.optimizer)
@@ -147,11 +146,9 @@ class Group:
         self.notes: dict[str, Any] = {}
         self.facts = program.facts_of(self.structure, "population")
 
-    def _is_exact(self, training: bool, batch_size: int) -> bool:
-        """Whether a batch may be padded, also where samples get weights."""
-        x, y, weight = self.example
-        weighted = np.ones(jax.tree.leaves(x)[0].shape[0], np.float32) if weight is None else weight
-        return not any(self.model._exact(training, (x, y, w), batch_size) for w in (weight, weighted))
+    def _may_pad(self, training: bool) -> bool:
+        """Whether batches of any size may be filled up: members differ in the number of their samples."""
+        return not self.model._exact(training, self.example, self.batch_size, None)
 
     def _names(self) -> tuple[list[str], list[str]]:
         names = []
