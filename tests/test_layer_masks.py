@@ -92,7 +92,7 @@ def vectors_of(model, words):
 
 def test_a_mask_of_other_steps_is_refused():
     layer = kerata.layers.TimeDistributed(kerata.layers.Dense(2))
-    with pytest.raises(ValueError, match=r"the mask must have the samples and the steps of the inputs.*mask=\(4, 3\)"):
+    with pytest.raises(ValueError, match=r"not that of the samples and steps of the inputs.*mask=\(4, 3\)"):
         layer(A, mask=np.ones((4, 3), bool))
 
 
