@@ -91,3 +91,13 @@ def test_what_keras_takes_and_kerata_refuses(call, text):
 def test_numbers_that_keras_refuses():
     assert kerata.metrics.FBetaScore(beta=1).beta == 1.0
     assert kerata.layers.Embedding(4.0, 2).input_dim == 4
+
+
+def test_an_epoch_of_fixed_steps_goes_on_at_the_end_of_the_arrays():
+    x = np.arange(20.0)[:, None]
+    losses = []
+    for library in (kerata, keras):
+        model = library.Sequential([library.Input((1,)), library.layers.Dense(1, kernel_initializer="ones")])
+        model.compile(library.optimizers.SGD(0.0), "mae")
+        losses.append(model.fit(x, 0 * x, epochs=3, steps_per_epoch=2, batch_size=4, shuffle=False, verbose=0).history["loss"])
+    np.testing.assert_allclose(losses, [[3.5, 11.5, 9.5], [3.5, 11.5, 17.5]], rtol=1e-6)
