@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import data, page
 from benchmarks.driver import ROOT, Options, Record, find_pythons, run_work
-from benchmarks.works import ALL, BY_NAME, IMPLEMENTATIONS, WORKS
+from benchmarks.works import ALL, BEFORE, BY_NAME, IMPLEMENTATIONS, WORKS
 
 
 def parse() -> argparse.Namespace:
@@ -31,6 +31,9 @@ def parse() -> argparse.Namespace:
         help="folder with the real data (or KERATA_BENCH_DATA); the page says what was synthesized instead",
     )
     parser.add_argument("--output", type=Path, help="a folder for results.json and benchmarks.md, not the project's")
+    parser.add_argument(
+        "--before", metavar="PYTHON", help="compare with the Kerata of this interpreter, another state of it; writes no page"
+    )
     parser.add_argument("--render", action="store_true", help="write the page again from results.json; run nothing")
     parser.add_argument("--list", action="store_true", help="list works and implementations")
     arguments = parser.parse_args()
@@ -70,6 +73,7 @@ def main() -> None:
             print(f"{name:18} {title}")
         return
     folder = arguments.output
+    writes = folder or not (arguments.quick or arguments.before)
     results_path = (folder or ROOT / "benchmarks") / "results.json"
     page_path = (folder or ROOT / "docs") / "benchmarks.md"
     if arguments.render:
@@ -78,6 +82,8 @@ def main() -> None:
 
     works = [BY_NAME[name] for name in arguments.works or BY_NAME]
     pythons, missing = find_pythons(arguments.peers)
+    if arguments.before:
+        arguments.implementations, pythons[BEFORE] = ["kerata", BEFORE], arguments.before
     missing = {name: reason for name, reason in missing.items() if name in arguments.implementations}
     for name, reason in missing.items():
         say(f"{IMPLEMENTATIONS[name]} {reason}")
@@ -92,11 +98,14 @@ def main() -> None:
             everyone.extend(records.values())
             rows[work.name] = page.make_row(records, min(arguments.rounds, work.max_rounds), missing)
             machine = describe_machine(everyone, origins)
-            if folder or not arguments.quick:  # after each work, so that an interrupted run keeps what it has
+            if writes:  # after each work, so that an interrupted run keeps what it has
                 results, kept_out = page.merge(page.read(results_path), machine, rows)
                 page.write(results, results_path, page_path)
+    if arguments.before:
+        say("\n" + page.render_changes(works, rows))
+        return
     say("\n" + page.render({"machine": machine, "works": rows}))
-    say(f"Written: {page_path}" if folder or not arguments.quick else "Quick figures are not written.")
+    say(f"Written: {page_path}" if writes else "Quick figures are not written.")
     for name in kept_out:
         say(f"{name} is not written: the row on file has implementations that this run left out.")
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.works import IMPLEMENTATIONS, MODULES, PACKAGES, Work, shrink
+from benchmarks.works import BEFORE, IMPLEMENTATIONS, MODULES, PACKAGES, Work, shrink
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -80,7 +80,8 @@ class Record:
 class Worker:
     """A process on a pseudo-terminal, with a pipe for commands and one for answers."""
 
-    def __init__(self, implementation: str, work: Work, options: Options, scratch: Path):
+    def __init__(self, name: str, work: Work, options: Options, scratch: Path):
+        implementation = "kerata" if name == BEFORE else name
         commands_read, self.commands = os.pipe()
         self.answers, answers_write = os.pipe()
         self.screen, screen_end = pty.openpty()
@@ -95,12 +96,12 @@ class Worker:
         environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1", TERM="xterm-256color")
         environment["KERATA_PROGRAM_CACHE"] = "0"  # what is compiled in one run must not be found in the next
         environment |= {"KERAS_HOME": str(scratch / "keras"), "COLUMNS": "100", "LINES": "40"}
-        for name in ("KERAS_BACKEND", "JAX_COMPILATION_CACHE_DIR", "PYTHONPATH"):
-            environment.pop(name, None)
+        for variable in ("KERAS_BACKEND", "JAX_COMPILATION_CACHE_DIR", "PYTHONPATH"):
+            environment.pop(variable, None)
         if backend := MODULES.get(implementation, ("", ""))[1]:
             environment["KERAS_BACKEND"] = backend
         if work.persistent_cache and implementation == "kerata":
-            environment["KERATA_PROGRAM_CACHE"] = str(scratch / "programs")
+            environment["KERATA_PROGRAM_CACHE"] = str(scratch / f"programs-{name}")
         elif work.persistent_cache:
             environment |= {
                 "JAX_COMPILATION_CACHE_DIR": str(scratch / f"cache-{implementation}"),
@@ -110,7 +111,7 @@ class Worker:
         self.timeout, self.shown, self.pending = options.timeout, b"", b""
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [options.pythons[implementation], "-m", "benchmarks.worker", json.dumps(job)],
+            [options.pythons[name], "-m", "benchmarks.worker", json.dumps(job)],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -204,7 +205,7 @@ def find_packages(python: str) -> set[str]:
 def run_work(work: Work, implementations: list[str], options: Options, say: Callable) -> dict[str, Record]:
     """All rounds of one work. A worker that fails is left out of the later rounds; its reason stays."""
     work = shrink(work) if options.quick else work
-    records = {name: Record() for name in implementations if name in work.implementations}
+    records = {name: Record() for name in implementations if name in (*work.implementations, BEFORE)}
     rounds = min(options.rounds, work.max_rounds)
     with tempfile.TemporaryDirectory() as folder:
         run = run_processes if work.own_process else run_turns
@@ -270,7 +271,7 @@ def children_time() -> float:
 def fail(name: str, record: Record, error: WorkerFailed, say: Callable) -> None:
     reason = str(error).strip().splitlines()[0][:300]
     record.failed = re.sub(r"/\S+/(\S+)", r"\1", reason)  # of a path only the name of the file
-    say(f"  {IMPLEMENTATIONS[name]} failed: {record.failed}")
+    say(f"  {IMPLEMENTATIONS.get(name, name)} failed: {record.failed}")
 
 
 def summarize(records: dict[str, Record]) -> str:

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 
-from benchmarks.works import BY_NAME, IMPLEMENTATIONS, WORKS, Bar, Work
+from benchmarks.works import BEFORE, BY_NAME, IMPLEMENTATIONS, WORKS, Bar, Work
 
 INTRODUCTION = """# Benchmarks
 
@@ -152,6 +152,21 @@ def render_times(works: list[Work], results: dict) -> str:
                     cells.append(f"{show(value, unit)} ({value / own:.2f})")
             lines.append([label, *cells, f"{row['rounds']}, {row['date']}, {row['others']:.0%}"])
     return table(["work", *IMPLEMENTATIONS.values(), "rounds, day, others"], lines)
+
+
+def render_changes(works: list[Work], results: dict) -> str:
+    """This state beside another: medians, and the middle and the range of the rounds' ratios, which a slow minute spares."""
+    lines = []
+    for work in works:
+        row = results[work.name]
+        for measure, unit in work.measures:
+            now, before = (row["implementations"].get(name, {}).get("measures", {}).get(measure) for name in ("kerata", BEFORE))
+            cells = [show(median(samples), unit) if samples else "" for samples in (now, before)]
+            pairs = zip(now or (), before or (), strict=False)
+            ratios = sorted(new / old for new, old in pairs if min(abs(new), abs(old)) > LEAST.get(unit, 0.0))
+            spread = f"{median(ratios):.3f} ({ratios[0]:.2f} to {ratios[-1]:.2f})" if ratios else ""
+            lines.append([f"{work.name}: {measure}", *cells, spread, f"{row['rounds']}, {row['others']:.0%}"])
+    return table(["work", "now", "before", "now / before", "rounds, others"], lines)
 
 
 def judge(bar: Bar, row: dict, unit: str) -> tuple[str, str, str] | None:

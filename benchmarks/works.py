@@ -15,6 +15,8 @@ IMPLEMENTATIONS = {
     "jax": "hand-written JAX loop",
 }
 ALL = tuple(IMPLEMENTATIONS)
+# Another state of Kerata, in another environment, that takes turns with this one (`--before`).
+BEFORE = "before"
 KERAS_API = ("kerata", "keras-jax", "keras-tf")
 
 # What must be importable for an implementation to run.

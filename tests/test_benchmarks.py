@@ -56,6 +56,12 @@ def test_a_ratio_is_a_ratio_of_medians_and_above_one_where_kerata_is_faster(page
     assert "| 0.5 (0.25 to 0.75; 50.0%) |" in text
 
 
+def test_another_state_of_kerata_is_compared_round_by_round(page):
+    row = make_row(kerata=[2.0, 3.0, 40.0], before=[4.0, 3.0, 50.0])
+    text = page.render_changes([page.BY_NAME["tabular"]], {"tabular": row | {"others": 0.01}})
+    assert "| tabular: fit | 3 s | 4 s | 0.800 (0.50 to 1.00) | 3, 1% |" in text
+
+
 def test_a_missed_target_says_no(page):
     row = make_row(kerata=[2.0], keras_jax=[29.0])
     assert "| 14.50 times | no |" in page.render({"machine": MACHINE, "works": {"tabular": row}})
