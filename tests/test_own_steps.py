@@ -31,38 +31,34 @@ def documented(library):
             y_pred, frozen = self.stateless_call(trainable, frozen, x, training=training)
             return self.compute_loss(x, y, y_pred), (y_pred, frozen)
 
+        def measure(self, measured, loss, y, y_pred):
+            new, logs = [], {}
+            for metric in self.metrics:
+                values = measured[len(new) : len(new) + len(metric.variables)]
+                if metric.name == "loss":
+                    values = metric.stateless_update_state(values, loss)
+                else:
+                    values = metric.stateless_update_state(values, y, y_pred)
+                logs[metric.name] = metric.stateless_result(values)
+                new += values
+            return logs, new
+
         def train_step(self, state, data):
             trainable, frozen, slots, measured = state
             x, y = data
             grad = jax.value_and_grad(self.compute_loss_and_updates, has_aux=True)
             (loss, (y_pred, frozen)), grads = grad(trainable, frozen, x, y, training=True)
             trainable, slots = self.optimizer.stateless_apply(slots, grads, trainable)
-            new, logs = [], {}
-            for metric in self.metrics:
-                values = measured[len(new) : len(new) + len(metric.variables)]
-                if metric.name == "loss":
-                    values = metric.stateless_update_state(values, loss)
-                else:
-                    values = metric.stateless_update_state(values, y, y_pred)
-                logs[metric.name] = metric.stateless_result(values)
-                new += values
-            return logs, (trainable, frozen, slots, new)
+            logs, measured = self.measure(measured, loss, y, y_pred)
+            return logs, (trainable, frozen, slots, measured)
 
         def test_step(self, state, data):
             x, y = data
             trainable, frozen, measured = state
             y_pred, frozen = self.stateless_call(trainable, frozen, x, training=False)
             loss = self.compute_loss(x, y, y_pred)
-            new, logs = [], {}
-            for metric in self.metrics:
-                values = measured[len(new) : len(new) + len(metric.variables)]
-                if metric.name == "loss":
-                    values = metric.stateless_update_state(values, loss)
-                else:
-                    values = metric.stateless_update_state(values, y, y_pred)
-                logs[metric.name] = metric.stateless_result(values)
-                new += values
-            return logs, (trainable, frozen, new)
+            logs, measured = self.measure(measured, loss, y, y_pred)
+            return logs, (trainable, frozen, measured)
 
     return Custom
 
@@ -149,11 +145,8 @@ def summary_of(library, make, metrics):
 
 
 def flat(logs):
-    leaves, paths = [], []
-    for path, leaf in jax.tree_util.tree_leaves_with_path(logs):
-        leaves.append(float(np.asarray(leaf)))
-        paths.append(jax.tree_util.keystr(path))
-    return dict(zip(paths, leaves, strict=True))
+    leaves = jax.tree_util.tree_leaves_with_path(logs)
+    return {jax.tree_util.keystr(path): float(np.asarray(leaf)) for path, leaf in leaves}
 
 
 MODELS = [documented, by_super, own_loss, own_loss_and_tracker, own_metrics, own_evaluation, own_training]

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from kerata.base.blocks import Within
 from kerata.base.checks import message
 from kerata.base.refusals import FileError
 
@@ -112,26 +113,18 @@ def budget(owner: str, given: Any, describes: bool = False) -> Iterator[None]:
     if is_counting():
         yield
         return
-    _local.budget = Budget(owner, given, describes)
-    try:
+    with Within(_local, budget=Budget(owner, given, describes)):
         yield
-    finally:
-        _local.budget = None
 
 
 @contextlib.contextmanager
 def trusted() -> Iterator[None]:
     """Within the block nothing is counted: for descriptions of what the process itself has made."""
-    before = current(), getattr(_local, "trusted", False)
-    _local.budget, _local.trusted = None, True
-    try:
+    with Within(_local, budget=None, trusted=True):
         yield
-    finally:
-        _local.budget, _local.trusted = before
 
 
-@contextlib.contextmanager
-def allow(memory: int | None = None, work: int | None = None) -> Iterator[None]:
+def allow(memory: int | None = None, work: int | None = None) -> Within:
     """Within the block files and descriptions may ask for more than their own size explains.
 
     What is read from elsewhere may allocate 200 MB and eight times its own bytes, and make 800 calls of layers and one for
@@ -146,16 +139,8 @@ def allow(memory: int | None = None, work: int | None = None) -> Iterator[None]:
         memory: bytes that may be allocated in any case.
         work: units of work that may be done in any case: ten for a call in a graph, one for an object.
     """
-    before = getattr(_local, "least", None)
-    least_bytes, least_work = before or (LEAST_BYTES, LEAST_WORK)
-    _local.least = (least_bytes if memory is None else int(memory), least_work if work is None else int(work))
-    try:
-        yield
-    finally:
-        if before is None:
-            del _local.least
-        else:
-            _local.least = before
+    least_bytes, least_work = getattr(_local, "least", (LEAST_BYTES, LEAST_WORK))
+    return Within(_local, least=(least_bytes if memory is None else int(memory), least_work if work is None else int(work)))
 
 
 def take_bytes(count: int, **received: Any) -> None:

@@ -18,6 +18,7 @@ import ml_dtypes
 import numpy as np
 
 from kerata.base import registry
+from kerata.base.blocks import Within
 from kerata.base.checks import did_you_mean, message, shorten
 from kerata.base.limits import CALL, budget, is_counting, take_work
 from kerata.base.refusals import FileError, refusal
@@ -42,15 +43,9 @@ ARRAY_TYPES = frozenset({
 _local = threading.local()
 
 
-@contextlib.contextmanager
-def safe_mode(value: bool) -> Iterator[None]:
+def safe_mode(value: bool) -> Within:
     """Whether configs read inside the block are trusted (`False`) or come from a stranger (`True`)."""
-    before = getattr(_local, "safe", None)
-    _local.safe = value
-    try:
-        yield
-    finally:
-        _local.safe = before
+    return Within(_local, safe=value)
 
 
 def in_safe_mode() -> bool:
@@ -58,29 +53,17 @@ def in_safe_mode() -> bool:
     return getattr(_local, "safe", None) is not False
 
 
-@contextlib.contextmanager
-def sharing() -> Iterator[None]:
+def sharing() -> Within:
     """Within the block an object that occurs twice is written with a number, and read as one object."""
-    before = getattr(_local, "shared", None)
-    _local.shared = {}
-    try:
-        yield
-    finally:
-        _local.shared = before
+    return Within(_local, shared={})
 
 
-@contextlib.contextmanager
-def by_reference(objects: list[Any]) -> Iterator[None]:
+def by_reference(objects: list[Any]) -> Within:
     """Within the block what has no name in the registry goes into `objects`, and its place there into the data.
 
     For copies inside of a process and for pickles; never for files.
     """
-    before = getattr(_local, "objects", None)
-    _local.objects = objects
-    try:
-        yield
-    finally:
-        _local.objects = before
+    return Within(_local, objects=objects)
 
 
 def refer(obj: Any) -> dict[str, Any] | None:

@@ -4,16 +4,15 @@ Inside a program every draw's key comes from the step's key and the number of th
 the steps were cut into chunks. Initial weights are drawn on the host: they need no compiled program.
 """
 
-import contextlib
 import random as python_random
 import secrets
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
+from kerata.base.blocks import Within
 from kerata.base.checks import message
 from kerata.engine.module import Module
 from kerata.engine.scope import stack
@@ -62,15 +61,9 @@ def set_random_seed(seed: int) -> None:
         generator.state.assign(np.array([int(seed) % 2**32, 0], np.uint32))
 
 
-@contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Within:
     """What this thread draws outside of programs within the block comes from a seed; the process's stream stays as it is."""
-    before = getattr(_local, "stream", None)
-    _local.stream = stream_of(int(seed))
-    try:
-        yield
-    finally:
-        _local.stream = before
+    return Within(_local, stream=stream_of(int(seed)))
 
 
 def stream_of(*words: int) -> np.random.Generator:

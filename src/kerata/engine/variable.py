@@ -16,6 +16,7 @@ import numpy as np
 from jax.core import Tracer
 
 from kerata.base import config
+from kerata.base.blocks import Within
 from kerata.base.checks import message
 from kerata.base.limits import take_weight
 from kerata.base.registry import home_of
@@ -46,37 +47,22 @@ def _names() -> list[str]:
     return _local.names
 
 
-@contextlib.contextmanager
-def autocast(dtype: Any) -> Iterator[None]:
+def autocast(dtype: Any) -> Within:
     """Float variables read inside the block come in `dtype`: mixed precision."""
-    before = getattr(_local, "autocast", None)
-    _local.autocast = dtype
-    try:
-        yield
-    finally:
-        _local.autocast = before
+    return Within(_local, autocast=dtype)
 
 
 @contextlib.contextmanager
 def noting_draws() -> Iterator[list[tuple["Variable", Callable[..., Any]]]]:
     """A list of the variables that this thread makes inside the block, each with the initializer that gave its value."""
-    before = getattr(_local, "draws", None)
-    _local.draws = []
-    try:
-        yield _local.draws
-    finally:
-        _local.draws = before
+    draws: list[tuple[Variable, Callable[..., Any]]] = []
+    with Within(_local, draws=draws):
+        yield draws
 
 
-@contextlib.contextmanager
-def drawing_late() -> Iterator[None]:
+def drawing_late() -> Within:
     """Variables made inside the block get their first values when these are asked for: most will be read from a file."""
-    before = getattr(_local, "late", False)
-    _local.late = True
-    try:
-        yield
-    finally:
-        _local.late = before
+    return Within(_local, late=True)
 
 
 def standardize_dtype(dtype: Any) -> str:

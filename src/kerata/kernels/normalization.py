@@ -57,10 +57,18 @@ def normalize_forward(x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: 
 
 
 def normalize_backward(kept: tuple, gradients: tuple) -> tuple:
+    x = kept[0]
+    return backward(kept, gradients, x.size // x.shape[-1])
+
+
+def backward(kept: tuple, gradients: tuple, count: int | jax.Array, rows: jax.Array | None = None) -> tuple:
+    """The gradients of x, gamma, beta and epsilon, where `count` numbers a feature had a part in the moments.
+
+    `rows`, (rows, 1, ..., 1), is 1 in the rows of x that had a part, and 0 elsewhere; all had by default.
+    """
     x, gamma, beta, mean, variance, epsilon = kept
     dy, dmean, dvariance = gradients
     axes = tuple(range(x.ndim - 1))
-    count = x.size // x.shape[-1]
     rate = lax.rsqrt(variance + epsilon)  # (features,)
     dy = dy.astype(mean.dtype)
     centred = x.astype(mean.dtype) - mean
@@ -69,7 +77,11 @@ def normalize_backward(kept: tuple, gradients: tuple) -> tuple:
     # d loss / d variance, by way of y and by way of the variance itself as an output.
     by_variance = dvariance - 0.5 * gamma * rate**3 * sum_dy_centred
     by_mean = dmean - gamma * rate * sum_dy
-    dx = (gamma * rate) * dy + (2.0 / count * by_variance) * centred + by_mean / count
+    # What each row of x has as a share: (rows, 1, ..., features), and no sweep of x's size more.
+    of_variance, of_mean = 2.0 / count * by_variance, by_mean / count
+    if rows is not None:
+        of_variance, of_mean = rows * of_variance, rows * of_mean
+    dx = (gamma * rate) * dy + of_variance * centred + of_mean
     depsilon = jnp.sum(-0.5 * gamma * rate**3 * sum_dy_centred)
     return (
         dx.astype(x.dtype),
@@ -86,12 +98,17 @@ def plain_normalization_by_rows(
     x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: jax.Array, valid: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The formula with moments of the valid rows alone, differentiated by JAX."""
-    count = jnp.maximum(jnp.sum(valid), 1) * (x.size // (x.shape[0] * x.shape[-1]))
+    count = count_of_rows(x, valid)
     wide = x.astype(epsilon.dtype)
     mean = sum_of_rows(wide, valid) / count
     variance = sum_of_rows(jnp.square(wide - mean), valid) / count
     scale = gamma * lax.rsqrt(variance + epsilon)
     return (wide * scale + (beta - mean * scale)).astype(x.dtype), mean, variance
+
+
+def count_of_rows(x: jax.Array, valid: jax.Array) -> jax.Array:
+    """How many numbers a feature there are in the valid rows of x (rows, ..., features), at least those of one row."""
+    return jnp.maximum(jnp.sum(valid), 1) * (x.size // (x.shape[0] * x.shape[-1]))
 
 
 def sum_of_rows(x: jax.Array, valid: jax.Array) -> jax.Array:
@@ -109,28 +126,9 @@ def by_rows_forward(x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: ja
 
 
 def by_rows_backward(kept: tuple, gradients: tuple) -> tuple:
-    x, gamma, beta, mean, variance, epsilon, valid = kept
-    dy, dmean, dvariance = gradients
-    axes = tuple(range(x.ndim - 1))
-    count = jnp.maximum(jnp.sum(valid), 1) * (x.size // (x.shape[0] * x.shape[-1]))
-    rate = lax.rsqrt(variance + epsilon)  # (features,)
-    dy = dy.astype(mean.dtype)
-    centred = x.astype(mean.dtype) - mean
-    sum_dy = jnp.sum(dy, axes)
-    sum_dy_centred = jnp.sum(dy * centred, axes)
-    by_variance = dvariance - 0.5 * gamma * rate**3 * sum_dy_centred
-    by_mean = dmean - gamma * rate * sum_dy
-    # Only valid rows had a part in the moments: (rows, 1, ..., features) where there are few such numbers, or a sweep more.
+    x, valid = kept[0], kept[-1]
     rows = jnp.reshape(valid, (-1, *[1] * (x.ndim - 1)))
-    dx = (gamma * rate) * dy + (rows * (2.0 / count * by_variance)) * centred + rows * (by_mean / count)
-    depsilon = jnp.sum(-0.5 * gamma * rate**3 * sum_dy_centred)
-    return (
-        dx.astype(x.dtype),
-        (rate * sum_dy_centred).astype(gamma.dtype),
-        sum_dy.astype(beta.dtype),
-        depsilon.astype(epsilon.dtype),
-        jnp.zeros_like(valid),
-    )
+    return *backward(kept[:-1], gradients, count_of_rows(x, valid), rows), jnp.zeros_like(valid)
 
 
 normalize_by_rows.defvjp(by_rows_forward, by_rows_backward)
