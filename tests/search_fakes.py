@@ -15,7 +15,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Objective, Trial
+from kerata.populations.objective import Objective
+from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Trial
 
 NASTY = '</script><script>throw new Error("out")</script>'
 SPACE = {

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import kerata
-from kerata.search.records import COMPLETE, Objective
+from kerata.populations.objective import Objective
+from kerata.search.records import COMPLETE
 from kerata.search.study import Search, load_study
 
 SPACE = {"a": (0.0, 1.0), "b": (1, 9)}
@@ -49,7 +50,7 @@ class PretendRunner:
     def check(self, model):
         """Nothing is wrong with any model."""
 
-    def run(self, jobs, judge=None, on_outcome=None, on_event=None):
+    def run(self, jobs, pruner=None, on_outcome=None, on_event=None):
         outcomes = []
         for job in jobs:
             if self.log:

@@ -9,7 +9,7 @@ import pytest
 
 import kerata
 from kerata.engine import program
-from kerata.models.targets import check_finite
+from kerata.training.targets import check_finite
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((40, 6)).astype("float32")

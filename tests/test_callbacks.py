@@ -9,7 +9,7 @@ import pytest
 
 import kerata
 from kerata.callbacks.progress import ProgbarLogger
-from kerata.models.runs import Run
+from kerata.training.runs import Run
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((25, 3)).astype("float32")

@@ -19,7 +19,7 @@ import kerata
 from kerata import layers
 from kerata.base import replacing
 from kerata.base.replacing import mark_of_process, remove_leftovers, replace_file
-from kerata.models.signals import uninterrupted
+from kerata.training.signals import uninterrupted
 
 spec = importlib.util.spec_from_file_location("attacks", Path(__file__).with_name("attacks.py"))
 attacks = importlib.util.module_from_spec(spec)

@@ -64,7 +64,7 @@ def test_a_layer_that_holds_its_layers_under_that_name_trains_them():
 
 
 def pool(library):
-    class Pool(library.layers.Layer):
+    class Scheduler(library.layers.Layer):
         """Sums the steps that count; where there is no mask, leaves the sequence as it is."""
 
         def call(self, x, mask=None):
@@ -72,7 +72,7 @@ def pool(library):
                 return x
             return library.ops.sum(x * library.ops.cast(mask, "float32")[..., None], 1)
 
-    return Pool()
+    return Scheduler()
 
 
 FRONTS = {

@@ -13,7 +13,7 @@ from kerata import callbacks, layers, optimizers
 from kerata.engine import program
 from kerata.engine.random import epoch_orders, make_key
 from kerata.models import clone_model
-from kerata.search import crews, fit_many, groups, hyperparameters, pool
+from kerata.populations import batch_plan, fit_many, group, hyperparameters, scheduler
 
 SEEDS = [3, 8, 21]
 
@@ -242,8 +242,8 @@ def test_optimizers_with_state_of_other_shapes_where_batches_are_shared(name):
 
 def test_which_kernels_have_their_members_in_the_middle(monkeypatch):
     seen = []
-    find = groups.Group._find_shared_axes
-    monkeypatch.setattr(groups.Group, "_find_shared_axes", lambda self, axes: seen.append(find(self, axes)) or seen[-1])
+    find = group.Group._find_shared_axes
+    monkeypatch.setattr(group.Group, "_find_shared_axes", lambda self, axes: seen.append(find(self, axes)) or seen[-1])
     x, y = table()
     program.forget_programs()
     fit_many(deep(), x, y, vary={"learning_rate": [0.1] * 6}, seeds=4, epochs=1, turns=False)
@@ -259,7 +259,7 @@ def test_orders_are_those_of_fit():
     sizes = [47, 30, 30]
     rows = [np.arange(47), np.arange(30), np.arange(10, 40)]
     found = {}
-    make = crews.Crew.orders
+    make = batch_plan.BatchPlan.orders
 
     def orders(self):
         for member, order in zip(self.who, make(self), strict=True):
@@ -267,7 +267,7 @@ def test_orders_are_those_of_fit():
         return make(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(crews.Crew, "orders", orders)
+        patch.setattr(batch_plan.BatchPlan, "orders", orders)
         fit_many(mlp(), x, y, rows=rows, seeds=SEEDS, epochs=11, batch_size=16, turns=False)
     assert len(found) == 33
     for (index, epoch), order in found.items():
@@ -317,13 +317,13 @@ def test_a_second_population_compiles_nothing():
 def test_waves_of_a_size_that_fits(monkeypatch):
     x, y = table()
     model = mlp()
-    monkeypatch.setattr(pool, "memory_for", lambda device: 2 * 4 * 3 * 700.0)
-    pool._chosen.clear()
+    monkeypatch.setattr(scheduler, "memory_for", lambda device: 2 * 4 * 3 * 700.0)
+    scheduler._chosen.clear()
     many = fit_many(model, x, y, seeds=range(10), epochs=2, batch_size=16)
     assert many.notes[0]["most"] < 8
     twin, _ = alone(model, 7, x, y, epochs=2, batch_size=16)
     assert_same(many[7].model, twin)
-    pool._chosen.clear()
+    scheduler._chosen.clear()
 
 
 def test_a_member_that_diverges_harms_no_other():
@@ -397,12 +397,12 @@ def test_names_of_numbers():
 
 SHARDED = """
 import jax, numpy, kerata
-from kerata.search import fit_many, shards
-seen, begin = set(), shards.Shard.__init__
-def note(self, group, slots, own, device, *rest):
-    begin(self, group, slots, own, device, *rest)
+from kerata.populations import fit_many, shard
+seen, begin = set(), shard.Shard.__init__
+def note(self, group, width, own, device, *rest):
+    begin(self, group, width, own, device, *rest)
     seen.add(str(device))
-shards.Shard.__init__ = note
+shard.Shard.__init__ = note
 model = kerata.Sequential([kerata.Input((6,)), kerata.layers.Dense(3), kerata.layers.Dense(1)])
 model.compile("adam", "mse")
 x = numpy.random.default_rng(0).normal(size=(40, 6)).astype("float32")

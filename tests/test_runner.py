@@ -7,7 +7,8 @@ import kerata
 from kerata import layers, optimizers
 from kerata.data.samples import Samples
 from kerata.models import clone_model
-from kerata.search.records import COMPLETE, FAILED, PRUNED, Objective
+from kerata.populations.objective import Objective
+from kerata.search.records import COMPLETE, FAILED, PRUNED
 from kerata.search.runner import Job, Runner
 
 
@@ -91,11 +92,11 @@ def test_rungs_cut_the_worse_and_carry_the_others_on():
     rates = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 0.2]
     runner = Runner(samples, folds=FOLDS, objective=LOSS, epochs=8, batch_size=8, turns=False)
     whole = runner.run([Job(i, build(rate)) for i, rate in enumerate(rates)])
-    judge = Halve((2, 4), 8)
+    pruner = Halve((2, 4), 8)
     events = []
-    cut = runner.run([Job(i, build(rate)) for i, rate in enumerate(rates)], judge, on_event=events.append)
+    cut = runner.run([Job(i, build(rate)) for i, rate in enumerate(rates)], pruner, on_event=events.append)
     assert sorted(o.epochs[0] for o in cut) == [2, 2, 2, 2, 4, 4, 8, 8]
-    assert len(judge.log) == 8 + 4 and {e["kind"] for e in events} == {"running", "epochs", "rung"}
+    assert len(pruner.log) == 8 + 4 and {e["kind"] for e in events} == {"running", "epochs", "rung"}
     for one, other in zip(cut, whole, strict=True):
         if one.state == COMPLETE:
             np.testing.assert_allclose(one.scores, other.scores, rtol=1e-5)
@@ -104,7 +105,7 @@ def test_rungs_cut_the_worse_and_carry_the_others_on():
             np.testing.assert_allclose(one.histories[0]["val_loss"], other.histories[0]["val_loss"][: one.epochs[0]], rtol=1e-5)
 
 
-def test_trials_that_nobody_judges_go_on():
+def test_trials_that_nobody_pruners_go_on():
     class Silent(Halve):
         def arrive(self, number, rung, value):
             return []

@@ -18,11 +18,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from kerata.populations.objective import Objective
 from kerata.search import importance as importances
 from kerata.search.importance import importance, measure_importance
 from kerata.search.plots import plot_study
 from kerata.search.progress import Progress, Work, cut_columns
-from kerata.search.records import COMPLETE, FAILED, PRUNED, Objective, Trial
+from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
 from kerata.search.report import write_report
 from kerata.search.summary import summarize
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from kerata.search import owners, storage
-from kerata.search.owners import is_gone, new_owner
+from kerata.search import storage, workers
 from kerata.search.records import COMPLETE, FAILED
 from kerata.search.schema import tables
 from kerata.search.space import Domain
 from kerata.search.storage import Database, check_card, file_system, make_url
 from kerata.search.study import load_study
+from kerata.search.workers import is_gone, new_worker
 
 HERE = Path(__file__).parent
 pytest.importorskip("sqlalchemy")
@@ -129,7 +129,7 @@ def test_trials_of_a_dead_owner_are_taken_again_with_their_values(tmp_path):
     second = open_database(tmp_path / "s.db")
     assert [row.number for row in second.claim(2, 5)] == [3, 4], "the owner lives: its trials stay with it"
     assert second.counts() == {"complete": 1, "running": 4}
-    owners.forget(first.owner)
+    workers.forget(first.worker)
     assert second.counts() == {"complete": 1, "running": 2, "waiting": 2}
     assert [row.state for row in second.read()] == ["complete", "waiting", "waiting", "running", "running"]
     again = second.claim(9, 5)
@@ -147,16 +147,16 @@ def test_released_trials_are_taken_again(tmp_path):
 
 
 def test_who_is_gone(monkeypatch):
-    mine = new_owner()
+    mine = new_worker()
     assert not is_gone(mine, 1e9)
-    owners.forget(mine)
+    workers.forget(mine)
     assert is_gone(mine, 0.0), "a study of this process that has ended"
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    theirs = {**new_owner(), "pid": child.pid, "start": owners.start_of(child.pid)}
+    theirs = {**new_worker(), "pid": child.pid, "start": workers.start_of(child.pid)}
     assert not is_gone(theirs, 1e9), "on this machine a process that lives is not given up"
     assert is_gone({**theirs, "start": "1"}, 0.0), "the number belongs to another process now"
     child.kill()
-    assert owners.start_of(child.pid) is None or child.wait() is not None
+    assert workers.start_of(child.pid) is None or child.wait() is not None
     child.wait()
     assert is_gone(theirs, 0.0)
     far = {**theirs, "machine": "another", "host": "far away"}
@@ -166,13 +166,13 @@ def test_who_is_gone(monkeypatch):
 
 def test_beats_keep_a_distant_owner_alive(tmp_path, monkeypatch):
     first = open_database(tmp_path / "s.db")
-    first.owner = {**first.owner, "machine": "another", "host": "far away"}
+    first.worker = {**first.worker, "machine": "another", "host": "far away"}
     rows = first.claim(1, 2)
     second = open_database(tmp_path / "s.db")
-    monkeypatch.setattr(owners, "SILENCE_SECONDS", 0.0)
+    monkeypatch.setattr(workers, "SILENCE_SECONDS", 0.0)
     with first.transaction() as connection:
         connection.exec_driver_sql("UPDATE trial_heartbeats SET heartbeat = '2020-01-01 00:00:00'")
-    monkeypatch.setattr(owners, "SILENCE_SECONDS", 90.0)
+    monkeypatch.setattr(workers, "SILENCE_SECONDS", 90.0)
     first.beat([rows[0].id])
     assert [row.number for row in second.claim(1, 2)] == [1]
     with first.transaction() as connection:

@@ -15,9 +15,10 @@ import pytest
 import kerata
 from kerata import search
 from kerata.callbacks.monitors import find_direction
+from kerata.populations.objective import Objective
 from kerata.search import ASHA, Median, SuccessiveHalving, load_study
-from kerata.search.halving import make_judge
-from kerata.search.records import COMPLETE, FAILED, PRUNED, Objective
+from kerata.search.pruners import make_pruner
+from kerata.search.records import COMPLETE, FAILED, PRUNED
 
 pytest.importorskip("sqlalchemy")
 HERE = Path(__file__).parent
@@ -133,15 +134,15 @@ def test_table_plot_and_report(tmp_path):
         "rate": {"kind": "float", "low": 1e-3, "high": 1.0, "log": True, "step": None, "choices": None}}  # fmt: skip
 
 
-@pytest.mark.parametrize("halving", ["asha", "successive", "median"])
-def test_halving(halving, tmp_path):
-    study = run(trials=12, epochs=9, halving=halving, objective="val_accuracy", storage=tmp_path / "s.db", name="s")
+@pytest.mark.parametrize("pruner", ["asha", "successive", "median"])
+def test_pruners(pruner, tmp_path):
+    study = run(trials=12, epochs=9, pruner=pruner, objective="val_accuracy", storage=tmp_path / "s.db", name="s")
     states = [t.state for t in study.trials]
     assert set(states) == {COMPLETE, PRUNED}
     for trial in study.trials:
         assert trial.epochs[0] == len(trial.histories[0]["loss"]) and (trial.epochs == [9]) == (trial.state == COMPLETE)
         assert trial.score is not None
-    # Trials that went on are what they would have been without a judge.
+    # Trials that went on are what they would have been without a pruner.
     plain = {t.number: t.score for t in run(trials=12, epochs=9, objective="val_accuracy").trials}
     assert all(t.score == pytest.approx(plain[t.number], rel=1e-5) for t in study.trials if t.state == COMPLETE)
     rows = load_study(tmp_path / "s.db")._database.read()
@@ -365,7 +366,7 @@ def test_what_run_refuses(tmp_path):
         search.run(build, (batch for batch in []), trials=1)
     with pytest.raises(TypeError, match="`objective` and `name` must be text"):
         run(name=3)
-    with pytest.raises(ValueError, match="`halving` must be one of"):
+    with pytest.raises(ValueError, match="`pruner` must be one of"):
         run(halving="ash")
     run(storage=tmp_path / "s.db", name="s")
     with pytest.raises(ValueError, match="another study: the data differs"):
@@ -382,33 +383,33 @@ def test_optuna_is_needed_for_samplers_that_learn(monkeypatch):
     assert len(run(sampler="quasi-random").trials) == 4
 
 
-# Judges
+# Pruners
 
 
-def feed(judge, values, objective="min", epochs=27):
+def feed(pruner, values, objective="min", epochs=27):
     """Lets trials walk until nothing moves; returns the rung that each was cut at, or None."""
-    judge.start(Objective("val_loss", objective), epochs)
-    judge.begin(list(values))
+    pruner.start(Objective("val_loss", objective), epochs)
+    pruner.begin(list(values))
     cut, place, moving = {}, dict.fromkeys(values, 0), list(values)
     while moving:
         verdicts = []
         for number in moving:
-            verdicts += judge.arrive(number, judge.rungs[place[number]], values[number])
-        verdicts = verdicts or judge.flush()
+            verdicts += pruner.arrive(number, pruner.rungs[place[number]], values[number])
+        verdicts = verdicts or pruner.flush()
         moving = []
         for number, goes_on in verdicts:
             if not goes_on:
-                cut[number] = judge.rungs[place[number]]
-            elif place[number] + 1 < len(judge.rungs):
+                cut[number] = pruner.rungs[place[number]]
+            elif place[number] + 1 < len(pruner.rungs):
                 place[number] += 1
                 moving.append(number)
             else:
                 cut[number] = None
         if not moving and len(cut) < len(values):
-            left = judge.flush()
-            cut.update({number: judge.rungs[place[number]] for number, goes_on in left if not goes_on})
+            left = pruner.flush()
+            cut.update({number: pruner.rungs[place[number]] for number, goes_on in left if not goes_on})
             assert left, "somebody waits for ever"
-            moving = [number for number, goes_on in left if goes_on and place[number] + 1 < len(judge.rungs)]
+            moving = [number for number, goes_on in left if goes_on and place[number] + 1 < len(pruner.rungs)]
             cut.update({number: None for number, goes_on in left if goes_on and number not in moving})
             for number in moving:
                 place[number] += 1
@@ -419,9 +420,9 @@ def feed(judge, values, objective="min", epochs=27):
 @pytest.mark.parametrize("direction", ["min", "max"])
 def test_one_in_three_goes_on(make, direction):
     values = {number: float(number) for number in range(27)}
-    judge = make(3, 1)
-    cut = feed(judge, values, direction)
-    assert judge.rungs == (1, 3, 9)
+    pruner = make(3, 1)
+    cut = feed(pruner, values, direction)
+    assert pruner.rungs == (1, 3, 9)
     best = 0 if direction == "min" else 26
     assert cut[best] is None
     if make is ASHA and direction == "max":
@@ -433,19 +434,19 @@ def test_one_in_three_goes_on(make, direction):
 
 
 @pytest.mark.parametrize("name", ["asha", "successive", "median"])
-def test_judges_with_few_trials_and_with_nan(name):
-    assert feed(make_judge(name), {0: 1.0}) == {0: None}, "the only one goes on"
-    cut = feed(make_judge(name), {0: 1.0, 1: float("nan"), 2: 0.5})
+def test_pruners_with_few_trials_and_with_nan(name):
+    assert feed(make_pruner(name), {0: 1.0}) == {0: None}, "the only one goes on"
+    cut = feed(make_pruner(name), {0: 1.0, 1: float("nan"), 2: 0.5})
     assert cut[1] is not None and cut[2] is None
 
 
-def test_judges_remember_other_trials():
-    judge = Median(startup=3, warmup=1, interval=1)
-    judge.start(Objective("val_loss", "min"), 3)
+def test_pruners_remember_other_trials():
+    pruner = Median(startup=3, warmup=1, interval=1)
+    pruner.start(Objective("val_loss", "min"), 3)
     for number in range(3):
-        judge.remember(number, {1: 0.1 * number})
-    judge.begin([3])
-    assert judge.arrive(3, 1, 0.9) == [(3, False)]
+        pruner.remember(number, {1: 0.1 * number})
+    pruner.begin([3])
+    assert pruner.arrive(3, 1, 0.9) == [(3, False)]
     with pytest.raises(ValueError, match="`reduction` must be above 1"):
         ASHA(reduction=1)
 

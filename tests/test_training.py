@@ -13,7 +13,7 @@ import pytest
 
 import kerata
 from kerata.engine import call_pure, program, state_of
-from kerata.models.runs import Run
+from kerata.training.runs import Run
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((70, 6), np.float32)

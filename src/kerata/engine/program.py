@@ -142,7 +142,7 @@ def place(tree: Any) -> Any:
 
 
 def make_advance(step: Callable[..., Any], reset: Callable[..., Any], results: Callable[..., Any], batch_size: int,
-                 masked: bool, kind: str, slots: int) -> Callable[..., Any]:  # fmt: skip
+                 masked: bool, kind: str, epochs: int) -> Callable[..., Any]:  # fmt: skip
     """The training or evaluation program of one model.
 
     Args:
@@ -152,13 +152,13 @@ def make_advance(step: Callable[..., Any], reset: Callable[..., Any], results: C
         batch_size: samples a step.
         masked: whether the last batch may be padded; `step` then gets `valid`, float32 of shape (batch,).
         kind: "shuffled" and "ordered" feeds hold all samples on the device, "stacked" ones hold a chunk of batches.
-        slots: the number of epochs that a call may run.
+        epochs: the number of epochs that a call may run.
 
     Returns:
         advance(state, hypers, key, feed, cursor) -> (state, results); see `make_loop`. The cursor is int32 (offset, start,
         stop, samples, fresh, first, last).
     """
-    loop = make_loop(make_fed_step(step, batch_size, masked, kind), reset, results, batch_size, slots)
+    loop = make_loop(make_fed_step(step, batch_size, masked, kind), reset, results, batch_size, epochs)
 
     def advance(state: Any, hypers: Any, key: Any, feed: Any, cursor: Any) -> Any:
         return loop(state, hypers, key, feed, cursor[3], cursor)
@@ -167,13 +167,13 @@ def make_advance(step: Callable[..., Any], reset: Callable[..., Any], results: C
 
 
 def make_fed_step(step: Callable[..., Any], batch_size: int, masked: bool, kind: str) -> Callable[..., Any]:
-    """(state, hypers, key, feed, samples, slot, index, first) -> state: a step that takes its batch from a feed.
+    """(state, hypers, key, feed, samples, number, index, first) -> state: a step that takes its batch from a feed.
 
     It is batch `index` of an epoch, and begins with sample `first` of `samples`.
     """
 
-    def fed(state: Any, hypers: Any, key: Any, feed: Any, samples: Any, slot: Any, index: Any, first: Any) -> Any:
-        batch = take_batch(feed, kind, slot, index, first, batch_size)
+    def fed(state: Any, hypers: Any, key: Any, feed: Any, samples: Any, number: Any, index: Any, first: Any) -> Any:
+        batch = take_batch(feed, kind, number, index, first, batch_size)
         valid = None
         if masked:
             valid = (first + jnp.arange(batch_size, dtype=jnp.int32) < samples).astype(jnp.float32)
@@ -183,44 +183,44 @@ def make_fed_step(step: Callable[..., Any], batch_size: int, masked: bool, kind:
 
 
 def make_loop(step: Callable[..., Any], reset: Callable[..., Any], results: Callable[..., Any], batch_size: int,
-              slots: int) -> Callable[..., Any]:  # fmt: skip
+              epochs: int) -> Callable[..., Any]:  # fmt: skip
     """A loop over batches, inside a loop over epochs, both with a moving stop.
 
     Args:
         step: as `make_fed_step` gives it.
-        reset, results, batch_size, slots: as in `make_advance`.
+        reset, results, batch_size, epochs: as in `make_advance`.
 
     Returns:
-        loop(state, hypers, key, feed, samples, cursor) -> (state, results), with one row of numbers for each slot. The cursor
-        is int32 (offset, start, stop, -, fresh, first, last): epochs in slots `first` to `last`, in each of them batches 0 to
+        loop(state, hypers, key, feed, samples, cursor) -> (state, results), with one row of numbers for each epoch. The cursor
+        is int32 (offset, start, stop, -, fresh, first, last): epochs `first` to `last` of the feed, in each batches 0 to
         `stop`, counted from sample `offset`; the first of them begins with batch `start`, and with fresh measures only where
         `fresh` is 1.
     """
 
     def loop(state: Any, hypers: Any, key: Any, feed: Any, samples: Any, cursor: Any) -> Any:
-        offset, start, stop, _, fresh, first_slot, last_slot = (cursor[i] for i in range(7))
+        offset, start, stop, _, fresh, first_epoch, last_epoch = (cursor[i] for i in range(7))
         shape = jax.eval_shape(results, state)["numbers"]
 
-        def epoch(slot: Any, carry: Any) -> Any:
+        def epoch(number: Any, carry: Any) -> Any:
             state, rows = carry
-            begins = (slot > first_slot) | (fresh == 1)
+            begins = (number > first_epoch) | (fresh == 1)
             state = jax.lax.cond(begins, reset, lambda s: s, state)
 
             def body(index: Any, state: Any) -> Any:
-                return step(state, hypers, key, feed, samples, slot, index, offset + index * batch_size)
+                return step(state, hypers, key, feed, samples, number, index, offset + index * batch_size)
 
-            state = jax.lax.fori_loop(jnp.where(slot == first_slot, start, 0), stop, body, state)
-            rows = jax.lax.dynamic_update_index_in_dim(rows, results(state)["numbers"], slot, 0)
+            state = jax.lax.fori_loop(jnp.where(number == first_epoch, start, 0), stop, body, state)
+            rows = jax.lax.dynamic_update_index_in_dim(rows, results(state)["numbers"], number, 0)
             return state, rows
 
-        rows = jnp.zeros((slots, *shape.shape), shape.dtype)
-        state, rows = jax.lax.fori_loop(first_slot, last_slot, epoch, (state, rows))
+        rows = jnp.zeros((epochs, *shape.shape), shape.dtype)
+        state, rows = jax.lax.fori_loop(first_epoch, last_epoch, epoch, (state, rows))
         return state, {"numbers": rows, "arrays": results(state)["arrays"]}
 
     return loop
 
 
-def take_batch(feed: Any, kind: str, slot: Any, index: Any, first: Any, batch_size: int) -> Any:
+def take_batch(feed: Any, kind: str, number: Any, index: Any, first: Any, batch_size: int) -> Any:
     """One batch of a feed, inside the program."""
     data = feed["data"]
     if kind == "stacked":
@@ -229,7 +229,7 @@ def take_batch(feed: Any, kind: str, slot: Any, index: Any, first: Any, batch_si
         return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, batch_size), data)
     if "stride" in feed:
         # The orders of several epochs, one after the other.
-        rows = jax.lax.dynamic_slice(feed["order"], (slot * feed["stride"] + first,), (batch_size,))
+        rows = jax.lax.dynamic_slice(feed["order"], (number * feed["stride"] + first,), (batch_size,))
     else:
-        rows = jax.lax.dynamic_slice(feed["order"], (slot, first), (1, batch_size))[0]
+        rows = jax.lax.dynamic_slice(feed["order"], (number, first), (1, batch_size))[0]
     return jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds", unique_indices=False), data)

@@ -19,8 +19,8 @@ from kerata.models.graph_config import graph_config, graph_of_config
 from kerata.models.saveable import Saveable
 from kerata.models.state import read_state, write_state
 from kerata.models.summary import print_summary
-from kerata.models.trainer import Trainer
 from kerata.models.tries import Tries
+from kerata.training.trainer import Trainer
 
 
 @builtin("models")

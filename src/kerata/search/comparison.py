@@ -18,13 +18,13 @@ from kerata.data.sources import split_validation, standardize_source
 from kerata.diagnosis.reading import read_curves
 from kerata.models.cloning import clone_model
 from kerata.models.model import Model
+from kerata.populations.group import DeviceData, Group, plan_of, structure_key
+from kerata.populations.initial import InitialState, adapted, was_trained
+from kerata.populations.member import Member, copies_of
+from kerata.populations.objective import Objective
+from kerata.populations.population import way_of, weigh_members
+from kerata.populations.scheduler import Scheduler
 from kerata.search.cross_validation import make_folds
-from kerata.search.groups import Group, Held, key_of, plan_of
-from kerata.search.members import Member, copies_of
-from kerata.search.pool import Pool
-from kerata.search.population import way_of, weigh_members
-from kerata.search.records import Objective
-from kerata.search.starts import Start, measured, was_trained
 
 PLAIN = ("sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "adamax", "nadam", "radam", "ftrl", "lion", "lamb",
          "adafactor", "muon")  # fmt: skip
@@ -164,23 +164,23 @@ def compare(model: Any, x: Any, y: Any = None, *, optimizers: Any = None, batch_
             samples, held = split_validation(samples, validation_split, "compare")
     runs: dict[str, list[Member]] = {}
     groups: dict[Any, Group] = {}
-    places: dict[int, tuple[Held, Held | None]] = {}
+    places: dict[int, tuple[DeviceData, DeviceData | None]] = {}
     for name, (each, size) in made.items():
-        data, held_data = places.setdefault(size, (Held(samples), None if held is None else Held(held)))  # type: ignore[arg-type]
+        data, held_data = places.setdefault(size, (DeviceData(samples), None if held is None else DeviceData(held)))  # type: ignore[arg-type]
         batch = samples.slice(0, min(size, samples.size)).tree
         each._prepare(batch, "fit", samples if not runs else None)
         trained = was_trained(each)
-        each = measured(each, samples.x)
+        each = adapted(each, samples.x)
         each._prepare(batch, "fit")
-        group = groups.setdefault((size, key_of(each)), Group(each, data, held_data, size, True))
-        start = Start(group, each, samples.x, trained=trained)
+        group = groups.setdefault((size, structure_key(each)), Group(each, data, held_data, size, True))
+        start = InitialState(group, each, samples.x, trained=trained)
         numbers = plan_of(each).hypers.vector()
         runs[name] = [Member(i, group, numbers.copy(), functools.partial(start.state, seed + i, rows), seed + i, rows, out,
                              copies_of(callbacks, i), epochs) for i, (rows, out) in enumerate(folds)]  # fmt: skip
     every = [member for members in runs.values() for member in members]
     watch = objective_of(objective, direction, every[0].group, cv is not None or held is not None)
     weigh_members(every, samples, class_weight)
-    Pool(every, drop_bad=True, watch=watch).run()
+    Scheduler(every, drop_bad=True, watch=watch).run()
     result = Comparison(runs, watch, time.perf_counter() - began)
     for member in every:
         member.state = member.best = None

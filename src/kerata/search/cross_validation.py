@@ -13,11 +13,11 @@ from kerata.base.registry import builtin
 from kerata.data.samples import Samples
 from kerata.data.sources import standardize_source
 from kerata.models.model import Model
-from kerata.search.groups import Group, Held
-from kerata.search.members import Member, copies_of
-from kerata.search.pool import Pool
-from kerata.search.population import Trained, way_of, weigh_members
-from kerata.search.starts import Start, measured, take_rows, was_trained
+from kerata.populations.group import DeviceData, Group
+from kerata.populations.initial import InitialState, adapted, take_rows, was_trained
+from kerata.populations.member import Member, copies_of
+from kerata.populations.population import Trained, way_of, weigh_members
+from kerata.populations.scheduler import Scheduler
 
 KINDS = ("auto", "kfold", "stratified", "group", "time")
 
@@ -169,15 +169,15 @@ def cross_validate(model: Model, x: Any, y: Any = None, *, cv: Any = 5, repeats:
     folds = make_folds(samples, cv, repeats, split, groups, seed)
     first = samples.slice(0, min(batch_size, samples.size)).tree
     model._prepare(first, "fit", samples)
-    template = measured(model, samples.x)
+    template = adapted(model, samples.x)
     template._prepare(first, "fit")
-    group = Group(template, Held(samples), None, batch_size, shuffle)
-    start = Start(group, template, samples.x, initial_weights, was_trained(model))
+    group = Group(template, DeviceData(samples), None, batch_size, shuffle)
+    start = InitialState(group, template, samples.x, initial_weights, was_trained(model))
     numbers = group.plan.hypers.vector()
     members = [Member(i, group, numbers.copy(), lambda s=seed + i, rows=rows: start.state(s, rows), seed + i, rows, held,
                       copies_of(callbacks, i), epochs) for i, (rows, held) in enumerate(folds)]  # fmt: skip
     weigh_members(members, samples, class_weight)
-    Pool(members, turns).run()
+    Scheduler(members, turns).run()
     result = CrossValidation(members, folds, check_positive_int("cross_validate", "repeats", repeats), samples)
     result.seconds = time.perf_counter() - began
     if verbose and verbose != "auto":

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from kerata.search.records import Objective, Trial
+from kerata.populations.objective import Objective
+from kerata.search.records import Trial
 
 SKIPPED = ("learning_rate", "lr")
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kerata.search.records import PRUNED, Objective, Trial
+from kerata.populations.objective import Objective
+from kerata.search.records import PRUNED, Trial
 from kerata.search.summary import Parameter, Summary, is_finite, is_scored, summarize
 
 # With fewer trials any estimate is noise.

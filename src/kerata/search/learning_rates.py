@@ -11,7 +11,7 @@ from kerata.base.registry import builtin
 from kerata.data.samples import Samples
 from kerata.data.sources import standardize_source
 from kerata.models.model import Model
-from kerata.search.population import Population, fit_many
+from kerata.populations.population import Population, fit_many
 
 # Steps that tell one rate from another; short data is gone over more than once.
 STEPS = 200

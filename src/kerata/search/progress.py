@@ -10,7 +10,8 @@ import unicodedata
 from typing import Any
 
 from kerata.callbacks.progress import BAR_WIDTH, REDRAW_SECONDS, format_number, format_seconds, is_live
-from kerata.search.records import COMPLETE, FAILED, PRUNED, Objective, Trial
+from kerata.populations.objective import Objective
+from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
 from kerata.search.summary import clean, find_extremes, format_params, format_result, plural
 
 # A log without a line for this long looks like a program that hangs.

@@ -47,26 +47,3 @@ class Trial:
             return None
         mean = sum(self.scores) / len(self.scores)
         return math.sqrt(sum((s - mean) ** 2 for s in self.scores) / len(self.scores))
-
-
-@dataclass
-class Objective:
-    """What a search is after.
-
-    Attributes:
-        name: a measure of the history, e.g. "val_accuracy".
-        direction: "max" or "min".
-    """
-
-    name: str
-    direction: str
-
-    def better(self, a: float, b: float) -> bool:
-        """Whether a is better than b."""
-        return a > b if self.direction == "max" else a < b
-
-    def best(self, curve: list[float]) -> int:
-        """The place of the best number of a curve, counted from 0; numbers that are not finite never win."""
-        sign = -1.0 if self.direction == "max" else 1.0
-        values = [sign * v if math.isfinite(v) else math.inf for v in curve]
-        return values.index(min(values))

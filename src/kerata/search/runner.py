@@ -5,19 +5,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from kerata.base.checks import did_you_mean, message
 from kerata.data.samples import Samples
 from kerata.models.model import Model
-from kerata.search.groups import Group, Held, key_of, plan_of
-from kerata.search.members import Member, State, copies_of
-from kerata.search.pool import Pool
-from kerata.search.population import weigh_members
-from kerata.search.records import COMPLETE, FAILED, PRUNED, Objective
-from kerata.search.starts import Start, adapt_layers, was_trained
+from kerata.populations.group import DeviceData, Group, plan_of, structure_key
+from kerata.populations.initial import InitialState, adapt_layers, was_trained
+from kerata.populations.member import Member, State, copies_of
+from kerata.populations.objective import Objective
+from kerata.populations.population import weigh_members
+from kerata.populations.scheduler import Scheduler
+from kerata.search.pruners import Pruner
+from kerata.search.records import COMPLETE, FAILED, PRUNED
 
 # Structures whose first model is remembered between two batches of trials.
 KEPT_GROUPS = 32
@@ -75,20 +77,6 @@ class Outcome:
         return found
 
 
-class Judge(Protocol):
-    """Decides which trials go on at a rung."""
-
-    rungs: tuple[int, ...]
-
-    def arrive(self, number: int, rung: int, value: float) -> list[tuple[int, bool]]:
-        """A trial is there with a value; returns (trial, goes on?) for all of whom that is known now."""
-        ...
-
-    def flush(self) -> list[tuple[int, bool]]:
-        """Nobody else can come any more: verdicts for all that wait."""
-        ...
-
-
 def best_state(member: Member) -> State:
     """The state of a member with the weights of its best epoch."""
     assert member.state is not None
@@ -118,8 +106,8 @@ class Runner:
         self.folds: list[Any] = [(as_rows(a), as_rows(b)) for a, b in folds] if folds is not None else [(None, None)]
         self.epochs, self.batch_size, self.shuffle, self.seed = epochs, batch_size, shuffle, seed
         self.callbacks, self.class_weight, self.turns = callbacks, class_weight, turns
-        self.data = Held(samples)
-        self.held_data = None if validation is None else Held(validation)
+        self.data = DeviceData(samples)
+        self.held_data = None if validation is None else DeviceData(validation)
         self.groups: OrderedDict[Any, Group] = OrderedDict()
         self.prepared = False
 
@@ -155,7 +143,7 @@ class Runner:
             model._prepare(first, "evaluate", self.validation)
         self.prepared = True
         adapt_layers(model, self.samples.x)
-        key = key_of(model)
+        key = structure_key(model)
         group = self.groups.get(key)
         if group is None:
             group = Group(model, self.data, self.held_data, self.batch_size, self.shuffle)
@@ -167,13 +155,13 @@ class Runner:
 
     # Training
 
-    def run(self, jobs: list[Job], judge: Judge | None = None, on_outcome: Callable[[Outcome], None] | None = None,
+    def run(self, jobs: list[Job], pruner: Pruner | None = None, on_outcome: Callable[[Outcome], None] | None = None,
             on_event: Callable[[dict[str, Any]], None] | None = None) -> list[Outcome]:  # fmt: skip
         """Trains all jobs side by side.
 
         Args:
             jobs: the trials.
-            judge: cuts trials short.
+            pruner: cuts trials short.
             on_outcome: called with each trial as soon as it has ended, in this thread; afterwards its weights are dropped.
             on_event: told what goes on, from several threads.
         """
@@ -186,7 +174,7 @@ class Runner:
         outcomes: dict[int, Outcome] = {}
         # A member is done with its last epoch, but has its weights only once it has come here.
         ended: set[int] = set()
-        court = Court(judge, members, numbers, self.objective, tell)
+        pruning = TrialPruning(pruner, members, numbers, self.objective, tell)
         began = time.perf_counter()
         tell({"kind": "running", "trials": list(members), "members": len(every)})
 
@@ -202,22 +190,23 @@ class Runner:
                 for other in folds:
                     other.cancelled = True
             if all(id(fold) in ended for fold in folds):
-                outcomes[number] = self._outcome(number, folds, number in court.cut)
+                outcomes[number] = self._outcome(number, folds, number in pruning.cut)
                 if on_outcome is not None:
                     on_outcome(outcomes[number])
                     for fold in folds:
                         fold.state = fold.best = None
                         fold.start = gone
 
-        stops = frozenset(judge.rungs) if judge is not None else frozenset()
-        Pool(every, self.turns, stops, court.arrive, court.flush, on_done, on_epochs, drop_bad=True, watch=self.objective).run()
+        stops = frozenset(pruner.rungs) if pruner is not None else frozenset()
+        Scheduler(every, self.turns, stops, pruning.arrive, pruning.flush, on_done, on_epochs, drop_bad=True,
+                  watch=self.objective).run()  # fmt: skip
         return [outcomes[job.number] for job in jobs]
 
     def _members(self, job: Job) -> list[Member]:
         group = self.check(job.model)
         plan = plan_of(job.model)
         numbers = plan.hypers.vector()
-        begin = Start(group, job.model, self.samples.x, trained=was_trained(job.model))
+        begin = InitialState(group, job.model, self.samples.x, trained=was_trained(job.model))
         found = []
         for index, (rows, held) in enumerate(self.folds):
             seed = self.seed + index
@@ -244,12 +233,12 @@ class Runner:
                        sum(m.seconds for m in folds), error, folds)  # fmt: skip
 
 
-class Court:
-    """Brings trials before a judge once all of their folds have reached a rung."""
+class TrialPruning:
+    """Brings trials before a pruner once all of their folds have reached a rung."""
 
-    def __init__(self, judge: Judge | None, members: dict[int, list[Member]], numbers: dict[int, int],
+    def __init__(self, pruner: Pruner | None, members: dict[int, list[Member]], numbers: dict[int, int],
                  objective: Objective | None, tell: Callable[[dict[str, Any]], None]):  # fmt: skip
-        self.judge, self.members, self.numbers, self.objective, self.tell = judge, members, numbers, objective, tell
+        self.pruner, self.members, self.numbers, self.objective, self.tell = pruner, members, numbers, objective, tell
         self.waiting: dict[int, list[Member]] = {}
         self.asked: set[tuple[int, int]] = set()
         self.cut: set[int] = set()
@@ -266,13 +255,13 @@ class Court:
             return []
         self.asked.add((number, rung))
         value = float(np.mean([fold.best_value for fold in folds]))
-        assert self.judge is not None
-        return self._spread(self.judge.arrive(number, rung, value), rung)
+        assert self.pruner is not None
+        return self._spread(self.pruner.arrive(number, rung, value), rung)
 
     def flush(self) -> list[tuple[Member, bool]]:
         """Verdicts for all that wait, once nobody else can come."""
-        assert self.judge is not None
-        verdicts = self._spread(self.judge.flush(), None)
+        assert self.pruner is not None
+        verdicts = self._spread(self.pruner.flush(), None)
         told = {id(member) for member, _ in verdicts}
         left = [member for members in self.waiting.values() for member in members if id(member) not in told]
         self.waiting.clear()

@@ -99,7 +99,7 @@ class Domain:
     def index(self, value: Any) -> Whole:
         """The place of a value, the nearest one in a range with steps."""
         if self.choices is not None:
-            return [key_of(choice) for choice in self.choices].index(key_of(value))
+            return [label_key(choice) for choice in self.choices].index(label_key(value))
         assert self.low is not None
         return round((value - self.low) / (self.step or 1))
 
@@ -128,7 +128,7 @@ class Domain:
     def contains(self, value: Any) -> Flag:
         """Whether a value is one of the domain's."""
         if self.choices is not None:
-            return key_of(value) in {key_of(choice) for choice in self.choices}
+            return label_key(value) in {label_key(choice) for choice in self.choices}
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
         assert self.low is not None and self.high is not None
@@ -143,7 +143,7 @@ class Domain:
                      for c in self.choices)  # fmt: skip
         if simple and len(set(self.choices)) == len(self.choices):
             return list(self.choices)
-        return [c if isinstance(c, str) else key_of(c) for c in self.choices]
+        return [c if isinstance(c, str) else label_key(c) for c in self.choices]
 
     def optuna_json(self) -> str:
         """The distribution in the form in which Optuna's databases hold it."""
@@ -161,7 +161,7 @@ class Domain:
         return float(self.index(value)) if self.choices is not None else float(value)
 
 
-def key_of(value: Any) -> str:
+def label_key(value: Any) -> str:
     """A text that is different for values that a person would call different: 1, 1.0 and True."""
     return json.dumps(as_plain(value), sort_keys=True)
 
@@ -269,16 +269,17 @@ class HyperParameters:
         if not values:
             raise ValueError(message(owner, "there must be at least one value to choose", {"values": values}))
         labels = [label_of(owner, value) for value in values]
-        keys = [key_of(label) for label in labels]
+        keys = [label_key(label) for label in labels]
         if len(set(keys)) < len(keys):
             twice = next(label for label, key in zip(labels, keys) if keys.count(key) > 1)
             fix = "Give the functions names of their own" if any(callable(v) for v in values) else "Name each value once"
             raise ValueError(message(owner, "each value must be there once", {"value": twice}, fix))
         default = None if default is None else label_of(owner, default)
-        if default is not None and key_of(default) not in keys:
+        if default is not None and label_key(default) not in keys:
             raise ValueError(message(owner, "`default` must be one of the values", {"default": default, "values": values}))
         objects = dict(zip(keys, values))
-        return self._take(name, Domain("choice", choices=tuple(labels), default=default), lambda plain: objects[key_of(plain)])
+        return self._take(name, Domain("choice", choices=tuple(labels), default=default),
+                          lambda plain: objects[label_key(plain)])  # fmt: skip
 
     def boolean(self, name: str, default: Flag = False) -> Any:
         """`False` or `True`.
@@ -363,8 +364,8 @@ class HyperParameters:
             raise ValueError(message(f"hp.conditional_scope ({parent_name})", "the parent must be asked for first",
                                      {"parent": parent_name}, did_you_mean(parent_name, self.values) if self.values else ""))
         wanted = list(parent_values) if isinstance(parent_values, (list, tuple, set, range)) else [parent_values]
-        labels = {key_of(label_of("hp.conditional_scope", value)) for value in wanted}
-        self._conditions.append(parent in self.params and key_of(self.params[parent]) in labels)
+        labels = {label_key(label_of("hp.conditional_scope", value)) for value in wanted}
+        self._conditions.append(parent in self.params and label_key(self.params[parent]) in labels)
         try:
             yield
         finally:

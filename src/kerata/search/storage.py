@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from kerata.base.checks import did_you_mean, message
-from kerata.search.owners import forget, is_gone, new_owner
 from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Trial
 from kerata.search.schema import import_sqlalchemy, tables
 from kerata.search.space import Domain
+from kerata.search.workers import forget, is_gone, new_worker
 
 NETWORK_FILES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "lustre", "gpfs", "beegfs", "ceph",
                  "fuse.glusterfs", "virtiofs")  # fmt: skip
@@ -70,7 +70,7 @@ class Database:
 
     def __init__(self, where: str | os.PathLike | None, name: str | None, create: bool = True):
         self._sa = import_sqlalchemy()
-        self.name, self.owner = name, new_owner()
+        self.name, self.worker = name, new_worker()
         self.url = make_url(where)
         self.where = self.url.render_as_string(hide_password=True)
         self.path = Path(self.url.database).absolute() if self._is_file else None
@@ -282,7 +282,7 @@ class Database:
                 ids_of = dict(map(tuple, there))
                 taken += [Row(number, {}, RUNNING, id=ids_of[number]) for number in numbers]
             if taken:
-                owner = json.dumps(self.owner)
+                owner = json.dumps(self.worker)
                 connection.execute(t.trial_system_attributes.insert(), [
                     {"trial_id": row.id, "key": OWNER, "value_json": owner} for row in taken])  # fmt: skip
                 clock = self._clock(connection)
@@ -354,7 +354,7 @@ class Database:
         t = self._tables
         with self.transaction(locked=True) as connection:
             owners = self._read_attributes(connection, t.trial_system_attributes, [row.id for row in rows], (OWNER,))
-            rows = [row for row in rows if (owners.get(row.id, {}).get(OWNER) or {}).get("mark") == self.owner["mark"]]
+            rows = [row for row in rows if (owners.get(row.id, {}).get(OWNER) or {}).get("mark") == self.worker["mark"]]
             if not rows:
                 return []
             ids = [row.id for row in rows]
@@ -389,7 +389,7 @@ class Database:
             running = sa.select(t.trials.c.trial_id).where(t.trials.c.study_id == self.id, t.trials.c.state == "RUNNING")
             ids = list(connection.execute(running).scalars())
             owners = self._read_attributes(connection, t.trial_system_attributes, ids, (OWNER,))
-            mine = [id for id in ids if (owners.get(id, {}).get(OWNER) or {}).get("mark") == self.owner["mark"]]
+            mine = [id for id in ids if (owners.get(id, {}).get(OWNER) or {}).get("mark") == self.worker["mark"]]
             if mine:
                 connection.execute(t.trials.update().where(t.trials.c.trial_id.in_(mine)).values(state="WAITING"))
 
@@ -497,7 +497,7 @@ class Database:
     def close(self) -> None:
         """Closes the connections, for good: to connect again would make a file that was moved away anew."""
         self.closed = True
-        forget(self.owner)
+        forget(self.worker)
         self._engine.dispose()
 
 

@@ -18,17 +18,18 @@ from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source
 from kerata.engine.random import seeded
 from kerata.models.model import Model
+from kerata.populations.initial import adapt_layers
+from kerata.populations.objective import Objective
 from kerata.search.cross_validation import make_folds
-from kerata.search.halving import make_judge
+from kerata.search.model_files import MemoryModels, ModelFiles
 from kerata.search.plots import plot_study
 from kerata.search.progress import Progress
-from kerata.search.records import COMPLETE, FAILED, PRUNED, Objective, Trial
+from kerata.search.pruners import make_pruner
+from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
 from kerata.search.report import write_report
 from kerata.search.runner import Job, Runner
 from kerata.search.samplers import GridSampler, make_sampler
-from kerata.search.shelf import MemoryShelf, Shelf
 from kerata.search.space import Domain, HyperParameters, Recorded, Source
-from kerata.search.starts import adapt_layers
 from kerata.search.storage import Database, Row
 from kerata.search.writer import Writer
 
@@ -48,9 +49,9 @@ class Study:
         seconds: time spent on training, summed over the trials' shares.
     """
 
-    def __init__(self, database: Database, objective: Objective, shelf: Shelf, card: dict[str, Any],
+    def __init__(self, database: Database, objective: Objective, model_files: ModelFiles, card: dict[str, Any],
                  build: Callable[[HyperParameters], Any] | None = None, data: Samples | None = None):  # fmt: skip
-        self._database, self._shelf, self._card, self._build, self._data = database, shelf, card, build, data
+        self._database, self._model_files, self._card, self._build, self._data = database, model_files, card, build, data
         self.name, self.objective, self.storage = database.name, objective, database.where
         self._finished: dict[int, Trial] = {}
         self._refitted: dict[int, Model] = {}
@@ -60,7 +61,7 @@ class Study:
         """All trials in order, as the storage has them now."""
         rows = self._database.read(skip=self._finished, histories=True)
         for row in rows:
-            row.model_files = [str(self._shelf.find(name)) for name in row.model_files]
+            row.model_files = [str(self._model_files.find(name)) for name in row.model_files]
         # Finished trials never change, but for their models' files; what is not finished is read again.
         self._finished.update({row.number: row for row in rows if row.state in (COMPLETE, PRUNED, FAILED)})
         found = {**self._finished, **{row.number: row for row in rows}}
@@ -139,7 +140,7 @@ class Best:
     @property
     def models(self) -> list[Model]:
         """The models that the score comes from, one a fold, with the weights of their best epochs."""
-        return self._study._shelf.load(self.number, self.trial.model_files)
+        return self._study._model_files.load(self.number, self.trial.model_files)
 
     @property
     def model(self) -> Model:
@@ -183,12 +184,12 @@ class Best:
 
 
 def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trials: int | None = None,
-        objective: str | Objective = "val_loss", direction: str | None = None, sampler: Any = "tpe", halving: Any = None,
+        objective: str | Objective = "val_loss", direction: str | None = None, sampler: Any = "tpe", pruner: Any = None,
         cv: Any = None, repeats: int = 1, split: str = "auto", groups: Any = None, validation_data: Any = None,
         validation_split: float = 0.0, epochs: int = 1, batch_size: int | None = None, batch: int | None = None,
         class_weight: Any = None, sample_weight: Any = None, shuffle: bool = True, callbacks: Any = None,
         storage: Any = "auto", name: str | None = None, folder: Any = None, keep: int = 1, seed: int = 0,
-        turns: bool | None = None, verbose: Any = "auto") -> Study:  # fmt: skip
+        turns: bool | None = None, verbose: Any = "auto", halving: Any = None) -> Study:  # fmt: skip
     """Tries values of what `build` asks for, many at once, and keeps all that it finds.
 
     Run the script again to go on where it stopped, for whatever reason it did; run it in several processes to share the
@@ -203,7 +204,7 @@ def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trial
         objective: a measure of the history; validation needs `cv`, `validation_data` or `validation_split`.
         direction: "min" or "max"; told by the measure or its name if `None`.
         sampler: "tpe" learns from trials; "random", "quasi-random" and "grid" do not; "cmaes", or any sampler of Optuna.
-        halving: "asha", "successive" or "median" cuts trials short that fall behind, or a judge of `kerata.search.halving`.
+        pruner: "asha", "successive" or "median" cuts trials short that fall behind, or a pruner of `kerata.search.pruners`.
         cv, repeats, split, groups: folds, as in `cross_validate`; the score is the mean over the folds.
         validation_data, validation_split: as in `fit`, where there are no folds.
         epochs, batch_size, class_weight, sample_weight, shuffle: as in `fit`.
@@ -217,6 +218,7 @@ def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trial
         seed: of the values tried, of the splits, and of the models' weights, order and random draws.
         turns: as in `fit_many`.
         verbose: "auto" or 1 for live progress, 2 for a line a trial, 0 for silence.
+        halving: an earlier name of `pruner`.
 
     Returns:
         The `Study`.
@@ -260,8 +262,8 @@ def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trial
     card = {"data": {"samples": mark_arrays(samples.tree), "validation": None if held is None else mark_arrays(held.tree)},
             "folds": None if folds is None else f"{len(folds)} folds, {mark_arrays(folds)['hash']}",
             "epochs": epochs, "batch_size": size, "seed": seed}  # fmt: skip
-    search = Search(build, runner, goal, card, trials=trials, sampler=sampler, halving=halving, batch=batch, storage=storage,
-                    name=name, folder=folder, keep=keep, verbose=verbose, data=samples)  # fmt: skip
+    search = Search(build, runner, goal, card, trials=trials, sampler=sampler, pruner=pruner or halving, batch=batch,
+                    storage=storage, name=name, folder=folder, keep=keep, verbose=verbose, data=samples)  # fmt: skip
     return search.run()
 
 
@@ -287,7 +289,7 @@ def load_study(storage: str | os.PathLike, name: str | None = None, build: Calla
     """
     database = Database(storage, name, create=False)
     card = database.look()
-    return Study(database, Objective(card["objective"], card["direction"]), make_shelf(database, folder), card, build)
+    return Study(database, Objective(card["objective"], card["direction"]), make_model_files(database, folder), card, build)
 
 
 class Search:
@@ -298,12 +300,12 @@ class Search:
         runner: trains batches of trials.
         objective: what the study is after; the direction is filled in where it is empty.
         card: what the study is, for the storage.
-        trials, sampler, halving, batch, storage, name, folder, keep, verbose: as in `run`.
+        trials, sampler, pruner, batch, storage, name, folder, keep, verbose: as in `run`.
         data: the samples, for `study.best.refit`.
     """
 
     def __init__(self, build: Callable[[HyperParameters], Any], runner: Any, objective: Objective, card: dict[str, Any], *,
-                 trials: int | None, sampler: Any = "tpe", halving: Any = None, batch: int | None = None, storage: Any = None,
+                 trials: int | None, sampler: Any = "tpe", pruner: Any = None, batch: int | None = None, storage: Any = None,
                  name: str | None = None, folder: Any = None, keep: int = 1, verbose: Any = 0, data: Any = None):  # fmt: skip
         self.build, self.runner, self.objective, self.card = build, runner, objective, dict(card)
         self.total = check_positive_int("search", "trials", trials, optional=True)
@@ -312,7 +314,7 @@ class Search:
         self.batch = check_positive_int("search", "batch", batch, optional=True)
         self.keep = check_positive_int("search", "keep", keep, minimum=0)
         self.verbose, self.data, self.sampler_given = verbose, data, sampler
-        self.judge = make_judge(halving)
+        self.pruner = make_pruner(pruner)
         if not isinstance(objective.name, str) or not isinstance(name, (str, type(None))):
             given = {"objective": objective.name, "name": name}
             raise TypeError(message("search", "`objective` and `name` must be text", given))
@@ -333,14 +335,14 @@ class Search:
         card = {"objective": self.objective.name, "direction": self.objective.direction,
                 "space": {name: domain.as_dict() for name, domain in self.domains.items()}, **self.card}  # fmt: skip
         card = database.enter(card)
-        shelf = make_shelf(database, self.folder)
-        study = Study(database, self.objective, shelf, card, self.build, self.data)
+        model_files = make_model_files(database, self.folder)
+        study = Study(database, self.objective, model_files, card, self.build, self.data)
         self.sampler = make_sampler(self.sampler_given, self.objective.direction, card.get("seed") or 0, self.domains)
-        if self.judge is not None and hasattr(self.judge, "start"):
-            self.judge.start(self.objective, card.get("epochs") or 1)
+        if self.pruner is not None and hasattr(self.pruner, "start"):
+            self.pruner.start(self.objective, card.get("epochs") or 1)
         self.progress = Progress(self._planned(), self.objective, verbose=self.verbose)
         self.progress.begin([row for row in database.read() if row.state in (COMPLETE, PRUNED, FAILED)])
-        writer = Writer(database, shelf, self.objective, self.keep, self.progress.trial)
+        writer = Writer(database, model_files, self.objective, self.keep, self.progress.trial)
         try:
             self._work(database, writer)
             writer.flush()
@@ -389,10 +391,10 @@ class Search:
             jobs = self._make_jobs(rows, writer)
             if jobs:
                 by_number = {row.number: row for row in rows}
-                judge = None if self.judge is None else Watched(self.judge, self.rungs)
-                if self.judge is not None and hasattr(self.judge, "begin"):
-                    self.judge.begin([job.number for job in jobs])
-                self.runner.run(jobs, judge, lambda outcome, rows=by_number: self._end(writer, rows[outcome.number], outcome),
+                pruner = None if self.pruner is None else Watched(self.pruner, self.rungs)
+                if self.pruner is not None and hasattr(self.pruner, "begin"):
+                    self.pruner.begin([job.number for job in jobs])
+                self.runner.run(jobs, pruner, lambda outcome, rows=by_number: self._end(writer, rows[outcome.number], outcome),
                                 self._event)  # fmt: skip
             del jobs
             writer.flush()
@@ -400,10 +402,10 @@ class Search:
     def _claim(self, database: Database) -> list[Row]:
         """The next trials for this process."""
         count = self.batch or self.sampler.batch
-        if self.batch is None and self.judge is not None and getattr(self.judge, "all_at_once", False):
+        if self.batch is None and self.pruner is not None and getattr(self.pruner, "all_at_once", False):
             count = max(count, 27)
         grid = isinstance(self.sampler, GridSampler)
-        if self.sampler.learns or self.judge is not None or grid:
+        if self.sampler.learns or self.pruner is not None or grid:
             self._learn(database)
         total = self.total
         if grid:
@@ -427,8 +429,8 @@ class Search:
                 self.params[row.number] = row.params
             if row.state in (COMPLETE, PRUNED, FAILED):
                 self.seen.add(row.number)
-                if row.rungs and hasattr(self.judge, "remember"):
-                    self.judge.remember(row.number, row.rungs)
+                if row.rungs and hasattr(self.pruner, "remember"):
+                    self.pruner.remember(row.number, row.rungs)
 
     # Building
 
@@ -504,18 +506,18 @@ class Search:
 
 
 class Watched:
-    """A judge whose cases are noted: the values at the rungs are kept with the trials."""
+    """A pruner whose cases are noted: the values at the rungs are kept with the trials."""
 
-    def __init__(self, judge: Any, notes: dict[int, dict[int, float]]):
-        self.judge, self.notes = judge, notes
-        self.rungs = tuple(judge.rungs)
+    def __init__(self, pruner: Any, notes: dict[int, dict[int, float]]):
+        self.pruner, self.notes = pruner, notes
+        self.rungs = tuple(pruner.rungs)
 
     def arrive(self, number: int, rung: int, value: float) -> list[tuple[int, bool]]:
         self.notes.setdefault(number, {})[rung] = float(value)
-        return self.judge.arrive(number, rung, value)
+        return self.pruner.arrive(number, rung, value)
 
     def flush(self) -> list[tuple[int, bool]]:
-        return self.judge.flush()
+        return self.pruner.flush()
 
 
 def check_model(model: Any) -> Any:
@@ -541,16 +543,16 @@ def file_name(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
 
 
-def make_shelf(database: Database, folder: Any) -> Shelf:
+def make_model_files(database: Database, folder: Any) -> ModelFiles:
     """Where the models of a study are kept."""
     if folder is not None:
-        return Shelf(Path(folder), None)
+        return ModelFiles(Path(folder), None)
     name = file_name(str(database.name))
     if database.path is not None:
         stem = database.path.stem
         stem = stem if stem == name else f"{stem}-{name}"
-        return Shelf(database.path.parent / f"{stem}.models", database.path.parent)
-    return MemoryShelf() if database.url.get_backend_name() == "sqlite" else Shelf(Path(f"{name}.models"), None)
+        return ModelFiles(database.path.parent / f"{stem}.models", database.path.parent)
+    return MemoryModels() if database.url.get_backend_name() == "sqlite" else ModelFiles(Path(f"{name}.models"), None)
 
 
 def mark_arrays(tree: Any) -> dict[str, Any]:

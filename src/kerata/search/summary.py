@@ -8,7 +8,8 @@ from typing import Any, TypeGuard
 
 from kerata.base.checks import message
 from kerata.callbacks.progress import format_number, format_seconds
-from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Objective, Trial
+from kerata.populations.objective import Objective
+from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Trial
 
 STATES = (COMPLETE, PRUNED, FAILED, RUNNING, WAITING)
 

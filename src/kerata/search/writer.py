@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from kerata.base.checks import message
-from kerata.search.owners import BEAT_SECONDS
-from kerata.search.records import COMPLETE, Objective
-from kerata.search.shelf import Shelf
+from kerata.populations.objective import Objective
+from kerata.search.model_files import ModelFiles
+from kerata.search.records import COMPLETE
 from kerata.search.space import Domain
 from kerata.search.storage import Database, Row
+from kerata.search.workers import BEAT_SECONDS
 
 # How long to wait for more to write at once.
 LINGER_SECONDS = 0.03
@@ -25,14 +26,15 @@ class Writer:
 
     Args:
         database: the study's.
-        shelf: where models are kept.
+        model_files: where models are kept.
         objective: tells which trials are the best.
         keep: models of so many trials are kept.
         on_written: called with each trial once it is committed.
     """
 
-    def __init__(self, database: Database, shelf: Shelf, objective: Objective, keep: int, on_written: Callable[[Row], None]):
-        self.database, self.shelf, self.objective, self.keep = database, shelf, objective, keep
+    def __init__(self, database: Database, model_files: ModelFiles, objective: Objective, keep: int,
+                 on_written: Callable[[Row], None]):  # fmt: skip
+        self.database, self.model_files, self.objective, self.keep = database, model_files, objective, keep
         self.on_written = on_written
         self.error: BaseException | None = None
         self.running: dict[int, int] = {}  # number -> key in the database
@@ -136,7 +138,7 @@ class Writer:
                 row, outcome = found[number]
                 models = outcome.models()
                 try:
-                    row.model_files = self.shelf.put(number, models)
+                    row.model_files = self.model_files.put(number, models)
                 except OSError:
                     raise
                 except Exception as error:
@@ -146,12 +148,12 @@ class Writer:
 
     def _tidy(self) -> None:
         """Removes models of trials that are finished and not among the best any more, which they will never be again."""
-        there = self.shelf.numbers()
+        there = self.model_files.numbers()
         if there:
             # In this order: what another process finishes in between is not among the finished ones.
             finished = self.database.finished(there)
             best = {number for number, _ in self.database.best(self.keep, self.objective.direction)}
-            self.shelf.drop(finished - best)
+            self.model_files.drop(finished - best)
 
 
 def hold(outcome: Any) -> Any:

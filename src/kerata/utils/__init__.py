@@ -14,8 +14,8 @@ from kerata.data.pydataset import PyDataset as PyDataset
 from kerata.data.pydataset import Sequence as Sequence
 from kerata.engine.random import set_random_seed as set_random_seed
 from kerata.engine.session import clear_session as clear_session
-from kerata.models.steps import pack_x_y_sample_weight as pack_x_y_sample_weight
-from kerata.models.steps import unpack_x_y_sample_weight as unpack_x_y_sample_weight
+from kerata.training.steps import pack_x_y_sample_weight as pack_x_y_sample_weight
+from kerata.training.steps import unpack_x_y_sample_weight as unpack_x_y_sample_weight
 from kerata.utils.numerical import normalize as normalize
 from kerata.utils.numerical import to_categorical as to_categorical
 from kerata.utils.plotting import plot_model as plot_model

@@ -14,10 +14,10 @@ from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source, weigh_classes
 from kerata.engine.hyper import Hypers
 from kerata.models.model import Model
-from kerata.search.groups import Group, Held, key_of
-from kerata.search.members import Member, copies_of
-from kerata.search.pool import Pool
-from kerata.search.starts import Start, measured, was_trained
+from kerata.populations.group import DeviceData, Group, structure_key
+from kerata.populations.initial import InitialState, adapted, was_trained
+from kerata.populations.member import Member, copies_of
+from kerata.populations.scheduler import Scheduler
 
 
 class Trained:
@@ -244,20 +244,20 @@ def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, va
         held = standardize_source(*validation_data, owner="validation_data")
     elif validation_split:
         source, held = split_validation(source, validation_split, "fit_many")
-    data, held_data = Held(source), None if held is None else Held(held)  # type: ignore[arg-type]
+    data, held_data = DeviceData(source), None if held is None else DeviceData(held)  # type: ignore[arg-type]
     batch_size = int(check_positive_int("fit_many", "batch_size", batch_size, optional=True) or 32)
     epochs = check_positive_int("fit_many", "epochs", epochs)
     batch = source.slice(0, min(batch_size, source.size)).tree  # type: ignore[union-attr]
     trained = was_trained(models[0])
     if single:
         models[0]._prepare(batch, "fit", source)
-        models = [measured(models[0], source.x)]  # type: ignore[union-attr]
+        models = [adapted(models[0], source.x)]  # type: ignore[union-attr]
     groups = group_models(models, data, held_data, batch_size, shuffle)
     seeds = spread(seeds, count, "seeds")
     rows = share_equal(check_rows(rows, count, data.size, "rows"))
     held_rows = share_equal(check_rows(validation_rows, count, data.size, "validation_rows"))
     numbers = vary_numbers(groups[0], vary, count) if single else [group.numbers_of(m) for group, m in zip(groups, models)]
-    fresh = Start(groups[0], models[0], source.x, initial_weights, trained) if single else None
+    fresh = InitialState(groups[0], models[0], source.x, initial_weights, trained) if single else None
     members = []
     for index in range(count):
         group = groups[0 if single else index]
@@ -269,7 +269,7 @@ def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, va
                               copies_of(callbacks, index), epochs))
     weigh_members(members, source, class_weight)
     if epochs:
-        Pool(members, turns).run()
+        Scheduler(members, turns).run()
     for member, given in zip(members, models if not single else ()):
         assert member.state is not None
         member.group.fill(given, member.numbers, member.state, member.history)
@@ -315,7 +315,8 @@ def count_members(models: list[Any] | None, copies: int | None, vary: Any, seeds
     return next(iter(said.values()))
 
 
-def group_models(models: list[Model], data: Held, held_data: Held | None, batch_size: int, shuffle: bool) -> list[Group]:
+def group_models(models: list[Model], data: DeviceData, held_data: DeviceData | None, batch_size: int,
+                 shuffle: bool) -> list[Group]:  # fmt: skip
     """The group of each model; models of one structure share one."""
     found: dict[Any, Group] = {}
     groups = []
@@ -325,7 +326,7 @@ def group_models(models: list[Model], data: Held, held_data: Held | None, batch_
         model._prepare(batch, "fit", source if not index else None)
         if not index and held_data is not None:
             model._prepare(held_data.samples.slice(0, min(batch_size, held_data.size)).tree, "evaluate", held_data.samples)
-        key = key_of(model)
+        key = structure_key(model)
         if key not in found:
             found[key] = Group(model, data, held_data, batch_size, shuffle)
         groups.append(found[key])

@@ -1,4 +1,4 @@
-"""The pool: members wait here, and workers train them, a shard at a time."""
+"""The scheduler: members wait here, and workers train them, a shard at a time."""
 
 import contextlib
 import functools
@@ -16,16 +16,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from kerata.search.members import Member
-from kerata.search.records import Objective
-from kerata.search.shards import Shard
+from kerata.populations.member import Member
+from kerata.populations.objective import Objective
+from kerata.populations.shard import Shard
 
 # Members that one program trains at a time: more save nothing on a CPU, and leave its cache.
-MOST_SLOTS = {"cpu": 32}
-OTHER_SLOTS = 256
+MOST_WIDTH = {"cpu": 32}
+OTHER_WIDTH = 256
 SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256)
 # Members with the same samples in the same order share their batches: worth it from here on.
-COMPANY = 4
+LEAST_SHARING = 4
 # Below this time a member and step, turns cannot win: a call of one alone costs more.
 CERTAIN_SECONDS = 8e-6
 # Threads that read many short results must not wait five milliseconds for each other.
@@ -37,27 +37,27 @@ LOOK_SECONDS = 0.005
 LOOKS = 8
 MEASURED_SECONDS = 0.3
 
-# Threads of a process; several pools may run at once.
-MOST_HANDS = 256
+# Threads of a process; several schedulers may run at once.
+MOST_THREADS = 256
 
 _chosen: dict[Any, dict[str, Any]] = {}
 
 
-def size_for(count: int) -> int:
-    """The smallest usual number of slots for some members."""
+def width_for(count: int) -> int:
+    """The smallest usual width for some members."""
     return next((size for size in SIZES if size >= count), SIZES[-1])
 
 
-class Pool:
+class Scheduler:
     """Trains members to their end.
 
     Args:
         members: all of them, of any groups.
         turns: `True` to train them one at a time, `False` side by side, `None` to measure what is faster.
-        stops: epochs after which members are put before `judge`.
-        judge: (member) -> list of (member, whether it goes on), what is decided now.
+        stops: epochs after which members are put before `decide`.
+        decide: (member) -> list of (member, whether it goes on), what is decided now.
         flush: () -> the same, when nothing else can arrive.
-        on_done: called with each member that has ended, in the thread that runs the pool.
+        on_done: called with each member that has ended, in the thread that runs the scheduler.
         on_epochs: called with the number of epochs that were just trained, in a worker's thread.
         drop_bad: whether a member ends with the epoch in which its loss became NaN or infinite.
         watch: the measure whose best epoch's weights are kept for each member.
@@ -65,18 +65,18 @@ class Pool:
     """
 
     def __init__(self, members: list[Member], turns: bool | None = None, stops: frozenset[int] = frozenset(),
-                 judge: Callable[[Member], list[tuple[Member, bool]]] | None = None,
+                 decide: Callable[[Member], list[tuple[Member, bool]]] | None = None,
                  flush: Callable[[], list[tuple[Member, bool]]] | None = None, on_done: Callable[[Member], None] | None = None,
                  on_epochs: Callable[[int], None] | None = None, drop_bad: bool = False,
                  watch: Objective | None = None, workers: int | None = None):  # fmt: skip
-        self.members, self.turns, self.stops, self.judge, self.flush = members, turns, stops, judge, flush
+        self.members, self.turns, self.stops, self.decide, self.flush = members, turns, stops, decide, flush
         self.on_done, self.on_epochs, self.drop_bad, self.watch = on_done, on_epochs, drop_bad, watch
         self.ended: deque[Member] = deque()
         self.devices = devices()
         self.workers = workers or len(self.devices)
         self.condition = threading.Condition()
         self.queues: dict[Any, deque[Member]] = {}
-        self.slots: dict[Any, int] = {}
+        self.widths: dict[Any, int] = {}
         self.busy = self.paused = 0
         self.left = len(members)
         self.stopping = False
@@ -89,10 +89,10 @@ class Pool:
             group.settle(self._members_of(group))
         self._choose(groups)
         self._queue(self.members)
-        count = min(self._hands(groups), max(1, self.left))
+        count = min(self._thread_count(groups), max(1, self.left))
         before = sys.getswitchinterval()
         sys.setswitchinterval(min(before, SWITCH_SECONDS))
-        working = [hands(os.getpid()).submit(self._work, self.devices[i % len(self.devices)]) for i in range(count)]
+        working = [threads_of(os.getpid()).submit(self._work, self.devices[i % len(self.devices)]) for i in range(count)]
         try:
             while True:
                 with self.condition:
@@ -110,7 +110,7 @@ class Pool:
         if self.fault is not None:
             raise self.fault
 
-    def _hands(self, groups: list[Any]) -> int:
+    def _thread_count(self, groups: list[Any]) -> int:
         """The number of threads: twice the workers where epochs are short, so that one shard computes while another's
         measures are read and its samples shuffled."""
         short = all(not g.notes["turns"] and g.notes.get("side_by_side_us", 1e6) * 1e-6 * g.notes["most"]
@@ -128,26 +128,26 @@ class Pool:
 
     def _queue(self, members: list[Member]) -> None:
         """Puts members where others wait with which they can share a program."""
-        companies: dict[Any, list[Member]] = {}
+        sharing: dict[Any, list[Member]] = {}
         for member in members:
-            key = (id(member.group), member.group.kin(member), member.company, member.epoch)
-            companies.setdefault(key, []).append(member)
+            key = (id(member.group), member.group.size_key(member), member.batches_key, member.epoch)
+            sharing.setdefault(key, []).append(member)
         with self.condition:
-            for key, company in companies.items():
-                group = company[0].group
-                if len(company) < COMPANY or group.notes["turns"]:
+            for key, sharers in sharing.items():
+                group = sharers[0].group
+                if len(sharers) < LEAST_SHARING or group.notes["turns"]:
                     key = (key[0], key[1])
-                self.queues.setdefault(key, deque()).extend(company)
+                self.queues.setdefault(key, deque()).extend(sharers)
             for key, queue in self.queues.items():
-                if queue and key not in self.slots:
-                    self.slots[key] = self._slots_of(queue[0].group, len(key) == 2, len(queue))
+                if queue and key not in self.widths:
+                    self.widths[key] = self._width_of(queue[0].group, len(key) == 2, len(queue))
             self.condition.notify_all()
 
-    def _slots_of(self, group: Any, own: bool, count: int) -> int:
+    def _width_of(self, group: Any, own: bool, count: int) -> int:
         """How many members of a queue are trained side by side."""
         if group.notes["turns"]:
             return 1
-        known = group.slots.get(own)
+        known = group.widths.get(own)
         if known is not None:
             return known
         most = group.notes["most"]
@@ -155,8 +155,8 @@ class Pool:
         shards = -(-count // most)
         if others < self.workers:
             shards = max(shards, min(count, -(-shards // self.workers) * self.workers))
-        group.slots[own] = size_for(-(-count // shards))
-        return group.slots[own]
+        group.widths[own] = width_for(-(-count // shards))
+        return group.widths[own]
 
     def _take(self) -> tuple[Any, list[Member]] | None:
         """Members for a new shard; waits while there may still come some. `None` at the end."""
@@ -169,7 +169,7 @@ class Pool:
                     key = max(waiting, key=lambda k: len(self.queues[k]))
                     queue = self.queues[key]
                     self.busy += 1
-                    return key, [queue.popleft() for _ in range(min(len(queue), self.slots[key]))]
+                    return key, [queue.popleft() for _ in range(min(len(queue), self.widths[key]))]
                 if not self.busy and self.paused and self.flush is not None:
                     self._settle(self.flush())
                     continue
@@ -211,13 +211,13 @@ class Pool:
                     with self.condition:
                         self.busy -= 1
                         self.condition.notify_all()
-        except BaseException as error:  # every fault of a worker is raised where the pool was started
+        except BaseException as error:  # every fault of a worker is raised where the scheduler was started
             with self.condition:
                 self.fault, self.stopping = self.fault or error, True
                 self.condition.notify_all()
 
     def _train(self, key: Any, members: list[Member], device: Any) -> None:
-        shard = Shard(members[0].group, self.slots[key], len(key) == 2, device, self.watch)
+        shard = Shard(members[0].group, self.widths[key], len(key) == 2, device, self.watch)
         shard.load(members)
         while shard.live:
             if self.stopping:
@@ -231,10 +231,10 @@ class Pool:
             for slot, member in shard.live:
                 if member.done or member.cancelled or (self.drop_bad and member.bad_step >= 0):
                     self._end(shard.unload(slot))
-                elif member.epoch in self.stops and self.judge is not None:
+                elif member.epoch in self.stops and self.decide is not None:
                     self._pause(shard.unload(slot))
-            room = shard.slots - len(shard.live)
-            if shard.live and room >= max(1, shard.slots // 4) and (more := self._refill(key, room)):
+            room = shard.width - len(shard.live)
+            if shard.live and room >= max(1, shard.width // 4) and (more := self._refill(key, room)):
                 shard.load(more)
             elif shard.live and self._should_shrink(shard):
                 self._queue([shard.unload(slot) for slot, _ in shard.live])
@@ -243,24 +243,24 @@ class Pool:
     def _pause(self, member: Member) -> None:
         with self.condition:
             self.paused += 1
-            assert self.judge is not None
-            verdicts = self.judge(member)
+            assert self.decide is not None
+            verdicts = self.decide(member)
             self._settle(verdicts)
 
     def _should_shrink(self, shard: Shard) -> bool:
         """Whether the few members left are better off in a smaller shard, its compiling included."""
         live = shard.live
         group = shard.group
-        if len(live) > shard.slots // 4:
+        if len(live) > shard.width // 4:
             return False
         left = max(member.epochs - member.epoch for _, member in live)
-        gain = left * shard.epoch_seconds * (1 - len(live) / shard.slots)
+        gain = left * shard.epoch_seconds * (1 - len(live) / shard.width)
         if gain < 3 * max(group.compile_seconds, 0.1):
             return False
         with self.condition:
-            key = (id(group), group.kin(live[0][1]))
-            group.slots[True] = min(group.slots.get(True, shard.slots), max(1, shard.slots // 4))
-            self.slots[key] = group.slots[True]
+            key = (id(group), group.size_key(live[0][1]))
+            group.widths[True] = min(group.widths.get(True, shard.width), max(1, shard.width // 4))
+            self.widths[key] = group.widths[True]
         return True
 
     # Side by side, or in turns
@@ -281,7 +281,7 @@ class Pool:
 
     def _look_at(self, group: Any) -> "Stopwatch | None":
         """Finds how many members fit; returns what is to be timed, where that is needed."""
-        most = MOST_SLOTS.get(jax.default_backend(), OTHER_SLOTS)
+        most = MOST_WIDTH.get(jax.default_backend(), OTHER_WIDTH)
         members = self._members_of(group)
         count = len(members)
         if self.turns is not None or count == 1:
@@ -289,23 +289,23 @@ class Pool:
             group.notes = {"turns": bool(self.turns) or count == 1, "most": most, "why": why}
             return None
         # What is timed is what will run, so that it is not compiled for the stopwatch alone.
-        company = shared_by_all(members)
-        own = company is None
-        members = company or members
-        slots = size_for(min(most, len(members) if company else -(-count // self.workers)))
-        known = _chosen.get((group.structure, group.batch_size, group.capacity, slots, own, self.workers))
+        sharers = shared_by_all(members)
+        own = sharers is None
+        members = sharers or members
+        width = width_for(min(most, len(members) if sharers else -(-count // self.workers)))
+        known = _chosen.get((group.structure, group.batch_size, group.capacity, width, own, self.workers))
         if group.structure is not None and known is not None:
             group.notes = dict(known)
             return None
         room = memory_for(self.devices[0]) / self.workers
         most = min(most, fitting(room, members[0].state_bytes))
-        slots = min(slots, most)
-        while slots > 1:
-            watch = Stopwatch(group, members[:slots], slots, self.devices[0], own)
+        width = min(width, most)
+        while width > 1:
+            watch = Stopwatch(group, members[:width], width, self.devices[0], own)
             if watch.fits(room):
                 group.notes = {"turns": False, "most": most, "why": "small model"}
                 return watch
-            most = slots = slots // 2
+            most = width = width // 2
         why = "memory" if most == 1 else "one model a worker"
         group.notes = {"turns": True, "most": 1, "why": why}
         return None
@@ -324,22 +324,22 @@ class Pool:
                 notes.update(alone_us=alone.best * 1e6, turns=alone.best < side.best, why="measured")
         notes["side_by_side_us"] = side.best * 1e6
         if group.structure is not None and notes["why"] != "too little work to measure more":
-            _chosen[group.structure, group.batch_size, group.capacity, side.slots, side.shard.own, self.workers] = dict(notes)
+            _chosen[group.structure, group.batch_size, group.capacity, side.width, side.shard.own, self.workers] = dict(notes)
 
 
 def shared_by_all(members: list[Member]) -> list[Member] | None:
-    """The largest of the companies, where all members are in one that shares its batches."""
-    companies: dict[Any, list[Member]] = {}
+    """The largest of the sharing, where all members are in one that shares its batches."""
+    sharing: dict[Any, list[Member]] = {}
     for member in members:
-        companies.setdefault((member.group.kin(member), member.company, member.epoch), []).append(member)
-    found = list(companies.values())
-    return max(found, key=len) if min(map(len, found)) >= COMPANY else None
+        sharing.setdefault((member.group.size_key(member), member.batches_key, member.epoch), []).append(member)
+    found = list(sharing.values())
+    return max(found, key=len) if min(map(len, found)) >= LEAST_SHARING else None
 
 
 @functools.cache
-def hands(process: int) -> ThreadPoolExecutor:
+def threads_of(process: int) -> ThreadPoolExecutor:
     """The threads of a process, which are kept: memory that a thread has freed is not used whole by the threads after it."""
-    return ThreadPoolExecutor(MOST_HANDS, "kerata-population")
+    return ThreadPoolExecutor(MOST_THREADS, "kerata-population")
 
 
 def devices() -> list[Any]:
@@ -378,12 +378,12 @@ def fitting(room: float, state_bytes: int) -> int:
 class Stopwatch:
     """Times the steps of a shard, on states that nobody keeps."""
 
-    def __init__(self, group: Any, members: list[Member], slots: int, device: Any, own: bool = True):
-        self.shard, self.slots = Shard(group, slots, own, device), slots
+    def __init__(self, group: Any, members: list[Member], width: int, device: Any, own: bool = True):
+        self.shard, self.width = Shard(group, width, own, device), width
         states = [member.state for member in members]
         self.shard.load(members)
         for member, state in zip(members, states, strict=True):
-            member.state, member.face._read = state, None
+            member.state, member.view._read = state, None
         self.most = group.parts(max(member.size for member in members))[0][2]
         self.batches = 1
         self.best = float("inf")
@@ -398,7 +398,7 @@ class Stopwatch:
         np.asarray(self.shard._train(self.batches)["numbers"])
         spent = time.perf_counter() - began
         if keep:
-            self.best = min(self.best, spent / self.batches / self.slots)
+            self.best = min(self.best, spent / self.batches / self.width)
         self.batches = max(1, min(int(LOOK_SECONDS * self.batches / spent), self.most))
         return spent
 

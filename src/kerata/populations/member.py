@@ -47,9 +47,9 @@ class Member:
         self.best_value, self.best_epoch = float("nan"), 0
         self.best: State | None = None
         self.seconds = 0.0
-        self.face = Face(self)
+        self.view = ModelView(self)
         self.history = History()
-        self.callbacks = CallbackList([*callbacks, self.history], self.face, epochs=epochs, steps=None, verbose=0)
+        self.callbacks = CallbackList([*callbacks, self.history], self.view, epochs=epochs, steps=None, verbose=0)
         # There are many members and short epochs: those that do nothing in a hook are not asked each time.
         self.begins = [c for c in self.callbacks if defines(c, ("on_epoch_begin",))]
         self.ends = [c for c in self.callbacks if defines(c, ("on_epoch_end",))]
@@ -66,7 +66,7 @@ class Member:
         return sum(leaf.nbytes for leaves in state.values() for leaf in leaves)
 
     @property
-    def company(self) -> tuple[Any, ...]:
+    def batches_key(self) -> tuple[Any, ...]:
         """Equal for members that see the same samples in the same order with the same random draws."""
         return (self.order_seed, id(self.rows), id(self.held))
 
@@ -94,7 +94,7 @@ class Member:
             for callback in self.ends:
                 callback.on_epoch_end(self.epoch, self.logs)
         self.epoch += 1
-        self.done = self.face.stop_training or self.epoch >= self.epochs
+        self.done = self.view.stop_training or self.epoch >= self.epochs
 
     def write_history(self) -> None:
         """Enters the epochs that nobody looked at while they were trained."""
@@ -114,14 +114,14 @@ class Member:
         self.restored = self.state is not before
 
 
-class Face:
+class ModelView:
     """What a member's callbacks see as `self.model`: enough for callbacks that look at epochs."""
 
     def __init__(self, member: Member):
         self._member = member
         self.stop_training = False
         self.history: Any = None
-        self.optimizer = Numbers(member)
+        self.optimizer = OptimizerView(member)
         # Set by the shard that the member is in: reads its state while it is on the device.
         self._read: Callable[[], State] | None = None
 
@@ -165,7 +165,7 @@ class Face:
                                      "get_weights, set_weights, save and save_weights", {"attribute": name}))
 
 
-class Numbers:
+class OptimizerView:
     """A member's optimizer as callbacks see it: its numbers, which they may set."""
 
     def __init__(self, member: Member):

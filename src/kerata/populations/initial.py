@@ -10,14 +10,14 @@ from kerata.engine.symbolic import flatten
 from kerata.layers.layer import Layer
 from kerata.models.cloning import clone_model
 from kerata.models.model import Model
-from kerata.models.training import Plan
-from kerata.search.groups import Group, plan_of
-from kerata.search.members import State
+from kerata.populations.group import Group, plan_of
+from kerata.populations.member import State
+from kerata.training.plan import Plan
 
 INITIAL = ("auto", "fresh", "keep")
 
 
-class Start:
+class InitialState:
     """Gives members of one model the state that they begin with.
 
     Args:
@@ -58,7 +58,7 @@ class Start:
         adapt_layers(twin, take_rows(self.x, rows))
 
 
-def measured(model: Model, x: Any) -> Model:
+def adapted(model: Model, x: Any) -> Model:
     """A built model whose layers have adapted to all samples, so that it can stand for its folds; a copy, where there are such
     layers."""
     if not adapting(model):

@@ -1,18 +1,18 @@
-"""Crews: what the programs of a shard take beside its state, as long as the same members are in it."""
+"""Batch plans: what the programs of a shard take beside its state, as long as the same members are in it."""
 
 from typing import Any
 
 import numpy as np
 
 from kerata.engine.random import epoch_orders
-from kerata.search.members import Member
+from kerata.populations.member import Member
 
 # Epochs that are shuffled ahead, and their samples in all: a call of NumPy costs as much as shuffling twenty members.
 EPOCHS_AHEAD = 8
 SAMPLES_AHEAD = 2**18
 
 
-class Crew:
+class BatchPlan:
     """The members of a shard.
 
     Args:
@@ -45,7 +45,8 @@ class Crew:
         if self.ahead is not None and self.first <= self.age < self.first + len(self.ahead):
             return
         group, count = self.group, len(self.who)
-        # Members that leave take the orders of all with them: the longer a crew has been together, the further it looks ahead.
+        # Members that leave take the orders of all with them: the longer these are together,
+        # the further they look ahead.
         epochs = max(1, min(EPOCHS_AHEAD, self.age + 1, SAMPLES_AHEAD // (count * group.capacity), self.left - self.age))
         self.first = self.age
         self.ahead = np.zeros((epochs, count, 1, group.capacity), np.int32)

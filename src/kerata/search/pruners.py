@@ -1,6 +1,6 @@
-"""Judges: which trials go on, and which are cut short because others are ahead of them.
+"""Pruners: which trials go on, and which are cut short because others are ahead of them.
 
-A judge looks at rungs, epochs at which trials pause. Those that go on are carried on with the weights and the optimizer's
+A pruner looks at rungs, epochs at which trials pause. Those that go on are carried on with the weights and the optimizer's
 state that they have, not begun again. What other processes found counts as soon as their trials have ended; trials that run
 at the same moment in different processes do not see each other.
 """
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import check_choice, check_number, check_positive_int, message
-from kerata.search.records import Objective
+from kerata.populations.objective import Objective
 
 NAMES = ("asha", "successive", "median")
 
 
-class Judge:
-    """What all judges have in common.
+class Pruner:
+    """What all pruners have in common.
 
     Attributes:
         rungs: epochs, counted from 1, at which trials pause.
@@ -102,7 +102,7 @@ class Judge:
         return self.sign * value if math.isfinite(value) else math.inf
 
 
-class Halving(Judge):
+class Halving(Pruner):
     """What the two kinds of successive halving have in common: one in `reduction` goes on.
 
     Args:
@@ -139,10 +139,10 @@ class SuccessiveHalving(Halving):
 
     Source: Jamieson and Talwalkar 2016, Non-stochastic best arm identification.
 
-    >>> judge = SuccessiveHalving(reduction=2, min_epochs=1)
-    >>> judge.start(Objective("val_loss", "min"), epochs=4)
-    >>> judge.begin([0, 1])
-    >>> judge.rungs, judge.arrive(0, 1, 0.5), judge.arrive(1, 1, 0.4)
+    >>> pruner = SuccessiveHalving(reduction=2, min_epochs=1)
+    >>> pruner.start(Objective("val_loss", "min"), epochs=4)
+    >>> pruner.begin([0, 1])
+    >>> pruner.rungs, pruner.arrive(0, 1, 0.5), pruner.arrive(1, 1, 0.4)
     ((1, 2), [], [(1, True), (0, False)])
     """
 
@@ -187,10 +187,10 @@ class ASHA(Halving):
 
     Source: Li and others 2018, A system for massively parallel hyperparameter tuning.
 
-    >>> judge = ASHA(reduction=2, min_epochs=1)
-    >>> judge.start(Objective("val_accuracy", "max"), epochs=2)
-    >>> judge.begin([0, 1])
-    >>> judge.arrive(0, 1, 0.9), judge.arrive(1, 1, 0.4), judge.flush()
+    >>> pruner = ASHA(reduction=2, min_epochs=1)
+    >>> pruner.start(Objective("val_accuracy", "max"), epochs=2)
+    >>> pruner.begin([0, 1])
+    >>> pruner.arrive(0, 1, 0.9), pruner.arrive(1, 1, 0.4), pruner.flush()
     ([], [(0, True)], [(1, False)])
     """
 
@@ -204,7 +204,7 @@ class ASHA(Halving):
         return {number: number in best for number in self.waiting[rung]}
 
 
-class Median(Judge):
+class Median(Pruner):
     """Median stopping: a trial is cut when it is worse than the median of all that came to the same epoch.
 
     Args:
@@ -214,10 +214,10 @@ class Median(Judge):
 
     Source: Golovin and others 2017, Google Vizier.
 
-    >>> judge = Median(startup=2, warmup=1, interval=1)
-    >>> judge.start(Objective("val_loss", "min"), epochs=3)
-    >>> judge.begin([0, 1])
-    >>> judge.rungs, judge.arrive(0, 1, 0.5), judge.arrive(1, 1, 0.7)
+    >>> pruner = Median(startup=2, warmup=1, interval=1)
+    >>> pruner.start(Objective("val_loss", "min"), epochs=3)
+    >>> pruner.begin([0, 1])
+    >>> pruner.rungs, pruner.arrive(0, 1, 0.5), pruner.arrive(1, 1, 0.7)
     ((1, 2), [], [(0, True), (1, False)])
     """
 
@@ -241,14 +241,14 @@ class Median(Judge):
         return self.decide(rung) or dict.fromkeys(self.waiting[rung], True)
 
 
-def make_judge(halving: Any) -> Any:
-    """The judge for a name, an object, or `None`."""
-    if halving is None or halving is False:
+def make_pruner(pruner: Any) -> Any:
+    """The pruner for a name, an object, or `None`."""
+    if pruner is None or pruner is False:
         return None
-    if isinstance(halving, str):
-        check_choice("search", "halving", halving, NAMES)
-        return {"asha": ASHA, "successive": SuccessiveHalving, "median": Median}[halving]()
-    if not hasattr(halving, "arrive") or not hasattr(halving, "flush"):
-        raise TypeError(message("search", "`halving` must be a name or a judge", {"halving": halving},
+    if isinstance(pruner, str):
+        check_choice("search", "pruner", pruner, NAMES)
+        return {"asha": ASHA, "successive": SuccessiveHalving, "median": Median}[pruner]()
+    if not hasattr(pruner, "arrive") or not hasattr(pruner, "flush"):
+        raise TypeError(message("search", "`pruner` must be a name or a pruner", {"pruner": pruner},
                                 "Known names: " + ", ".join(NAMES)))  # fmt: skip
-    return halving
+    return pruner

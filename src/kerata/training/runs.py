@@ -11,10 +11,10 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.callbacks.callback import CallbackList
 from kerata.engine import program
-from kerata.models import exits
-from kerata.models.feeds import Chunk, DeviceFeed, StreamFeed
-from kerata.models.signals import uninterrupted
-from kerata.models.training import Plan
+from kerata.training import exits
+from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed
+from kerata.training.plan import Plan
+from kerata.training.signals import uninterrupted
 
 # Seconds between two looks: of a person at the progress bar, and of Python at Ctrl-C.
 LOOK_SECONDS = 0.1
@@ -77,7 +77,7 @@ class Run:
     def several(self, epoch: int, count: int, seed: int, last: int) -> tuple[list[dict[str, Any]], bool]:
         """Runs some whole epochs in one call; returns the measures of each, and whether Ctrl-C was pressed meanwhile."""
         chunk = next(iter(self.feed.chunks(seed, epoch, last)))
-        count = min(count, self.feed.ahead - chunk.slot)
+        count = min(count, self.feed.ahead - chunk.number)
         interrupted, before = False, self.out
         try:
             self.advance(chunk, 0, chunk.count, True, count)
@@ -85,7 +85,7 @@ class Run:
             if self.out is before:
                 raise
             interrupted = True
-        rows = np.asarray(self.out["numbers"])[chunk.slot : chunk.slot + count]
+        rows = np.asarray(self.out["numbers"])[chunk.number : chunk.number + count]
         names = self.plan.result_names()
         self._warn(rows[:, -1].max())
         return [dict(zip(names, row, strict=False)) for row in rows[:, :-1].tolist()], interrupted
@@ -149,7 +149,7 @@ class Run:
         state, constants = self._arguments()
         if self.plan.is_custom:
             state["logs"] = self._logs_of(chunk, state, constants)
-        cursor = np.array([chunk.offset, start, stop, chunk.samples, fresh, chunk.slot, chunk.slot + epochs], np.int32)
+        cursor = np.array([chunk.offset, start, stop, chunk.samples, fresh, chunk.number, chunk.number + epochs], np.int32)
         args = (state, constants, self.key, chunk.feed, cursor)
         compiled = self._program(chunk, args)
         with uninterrupted():
@@ -160,7 +160,7 @@ class Run:
             for variable, value in zip(self.plan.seeds, state.get("seeds", ()), strict=False):
                 variable.place(value)
             self.out = out
-        return {"numbers": out["numbers"], "arrays": out["arrays"], "slot": chunk.slot + epochs - 1}
+        return {"numbers": out["numbers"], "arrays": out["arrays"], "number": chunk.number + epochs - 1}
 
     def _arguments(self) -> tuple[dict[str, Any], Any]:
         state: dict[str, Any] = self.plan.gather()
@@ -192,9 +192,9 @@ class Run:
             def make() -> Any:
                 step = plan.step
                 return program.make_advance(step, plan.reset, plan.results, chunk.batch_size, chunk.masked, chunk.kind,
-                                            chunk.slots)  # fmt: skip
+                                            chunk.epochs)  # fmt: skip
 
-            name = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, chunk.slots)
+            name = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, chunk.epochs)
             found = program.obtain(str(name), self.structure, make, args, donate=(0,), weak=(1,) if plan.training else ())
             self.programs[key] = found
         return found
@@ -203,7 +203,7 @@ class Run:
         """The measures that a program returned, as numbers by name."""
         names = self.plan.result_names()
         numbers = np.asarray(out["numbers"])
-        numbers = (numbers[out["slot"]] if "slot" in out else numbers).tolist()
+        numbers = (numbers[out["number"]] if "number" in out else numbers).tolist()
         single, arrays = iter(numbers), iter(out["arrays"])
         self.logs = {name: next(single) if is_number else np.asarray(next(arrays))
                      for name, is_number in zip(names, self.plan.is_number, strict=True)}  # fmt: skip

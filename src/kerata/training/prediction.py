@@ -17,10 +17,10 @@ from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
-from kerata.models import exits
-from kerata.models.feeds import pad_rows
-from kerata.models.padding import declares_rows, why_prediction_is_exact
-from kerata.models.steps import check_form, overrides, pack_x_y_sample_weight
+from kerata.training import exits
+from kerata.training.feeds import pad_rows
+from kerata.training.padding import declares_rows, why_prediction_is_exact
+from kerata.training.steps import check_form, overrides, pack_x_y_sample_weight
 
 NOBODY = CallbackList()
 # Sizes of batches whose programs a model holds on to.

@@ -13,7 +13,7 @@ import numpy as np
 from kerata.data.samples import Samples
 from kerata.data.sources import Batches
 from kerata.engine.random import epoch_orders
-from kerata.models import exits
+from kerata.training import exits
 
 # Room for data comes in a few sizes, so that any number of samples runs the same few programs: a small one and a large one,
 # then eighths of powers of two. Memory that is never written costs nothing on a CPU; elsewhere it is sent to the device.
@@ -39,7 +39,7 @@ SPARSE_BYTES = 2**20
 class Chunk(NamedTuple):
     """A part of an epoch that one program can run: `count` batches of `batch_size` samples, from sample `offset` on.
 
-    The feed has room for `slots` epochs, of which this is number `slot`.
+    The feed has room for `epochs` epochs, of which this is number `number`.
     """
 
     feed: dict[str, Any]
@@ -49,8 +49,8 @@ class Chunk(NamedTuple):
     count: int
     samples: int
     masked: bool
-    slot: int = 0
-    slots: int = 1
+    number: int = 0
+    epochs: int = 1
 
 
 def bucket(size: int, multiple: int) -> int:
@@ -126,7 +126,7 @@ class DeviceFeed:
         self.data = jax.device_put(jax.tree.map(lambda a: pad_rows(a, self.capacity, written), samples.tree))
         # All epochs' orders in one row of numbers: its length is the same for any number of samples.
         self.numbers = max(ORDER_NUMBERS, self.filled)
-        self.slots = MOST_EPOCHS
+        self.room = MOST_EPOCHS
         self.first: int | None = None
         self.feed: dict[str, Any] = {}
 
@@ -139,20 +139,20 @@ class DeviceFeed:
         """The parts of an epoch, in an order of its own; orders up to epoch `last` are made ahead."""
         if self.first is None or not self.first <= epoch < self.first + self.ahead:
             self.first, self.feed = epoch, self._make_feed(seed, epoch, last)
-        kind, slot = "shuffled" if self.shuffled else "ordered", epoch - self.first
+        kind, number = "shuffled" if self.shuffled else "ordered", epoch - self.first
         if self.masked:
-            yield Chunk(self.feed, kind, self.batch_size, 0, self.steps, self.size, True, slot, self.slots)
+            yield Chunk(self.feed, kind, self.batch_size, 0, self.steps, self.size, True, number, self.room)
             return
         full, rest = divmod(self.size, self.batch_size)
         if full:
-            yield Chunk(self.feed, kind, self.batch_size, 0, full, self.size, False, slot, self.slots)
+            yield Chunk(self.feed, kind, self.batch_size, 0, full, self.size, False, number, self.room)
         if rest:
-            yield Chunk(self.feed, kind, rest, full * self.batch_size, 1, self.size, False, slot, self.slots)
+            yield Chunk(self.feed, kind, rest, full * self.batch_size, 1, self.size, False, number, self.room)
 
     @property
     def ahead(self) -> int:
         """The most epochs whose orders are made ahead, and that one call may run."""
-        return min(self.slots, self.numbers // self.filled) if self.shuffled else self.slots
+        return min(self.room, self.numbers // self.filled) if self.shuffled else self.room
 
     def _make_feed(self, seed: int, epoch: int, last: int) -> dict[str, Any]:
         if not self.shuffled:

@@ -16,11 +16,11 @@ from kerata.engine.random import make_key, seeded
 from kerata.engine.variable import noting_draws
 from kerata.kernels.products import noting_shared_inputs
 from kerata.models.cloning import clone_model
-from kerata.models.feeds import PADDED_BYTES, bucket, pad_rows
-from kerata.models.steps import has_own_step
-from kerata.models.training import Plan
-from kerata.search.members import State
-from kerata.search.shards import Shard, make_many
+from kerata.populations.member import State
+from kerata.populations.shard import Shard, make_many
+from kerata.training.feeds import PADDED_BYTES, bucket, pad_rows
+from kerata.training.plan import Plan
+from kerata.training.steps import has_own_step
 
 # Validation goes over samples in larger batches than training, where they are small.
 HELD_BATCH = 256
@@ -33,13 +33,13 @@ def plan_of(model: Any) -> Plan:
     return plans[0] if len(plans) == 1 else model._plan(True)[0]
 
 
-def key_of(model: Any) -> Any:
+def structure_key(model: Any) -> Any:
     """Equal for prepared models that can be members of one group."""
     plan, structure, _ = model._plan(True)
     return ("one", id(model)) if structure is None else (structure, tuple(plan.result_names()))
 
 
-class Held:
+class DeviceData:
     """Samples on the device, once for all members.
 
     Args:
@@ -117,7 +117,7 @@ class Group:
         shuffle: whether each epoch has an order of its own.
     """
 
-    def __init__(self, model: Any, data: Held, held_data: Held | None, batch_size: int, shuffle: bool):
+    def __init__(self, model: Any, data: DeviceData, held_data: DeviceData | None, batch_size: int, shuffle: bool):
         for training in (True, False):
             if has_own_step(model, training):
                 raise NotImplementedError(message("population", "models with a step of their own are trained one by one",
@@ -142,7 +142,7 @@ class Group:
         self.validates = self.selects = self.ragged = self.held_ragged = self.weighs = False
         self.capacity = self.held_capacity = self.held_batch = 0
         self._log_places: dict[bool, list[tuple[str, int]]] = {}
-        self.slots: dict[bool, int] = {}
+        self.widths: dict[bool, int] = {}
         self.notes: dict[str, Any] = {}
         self.facts = program.facts_of(self.structure, "population")
 
@@ -194,7 +194,7 @@ class Group:
         if self.held_data is not None:
             self.held_data.pad(self.held_capacity)
 
-    def kin(self, member: Any) -> Any:
+    def size_key(self, member: Any) -> Any:
         """Equal for members whose sizes allow the same programs."""
         if self.masked and self.held_masked:
             return None
@@ -255,7 +255,7 @@ class Group:
         """The compiled program for a shard."""
         own = shard.own if own is None else own
         kind = "shuffled" if "order" in args[3] else "ordered"
-        key = (mode, kind, batch_size, shard.slots, own, ragged, shard.device)
+        key = (mode, kind, batch_size, shard.width, own, ragged, shard.device)
         found = self.programs.get(key)
         if found is not None:
             return found
@@ -265,13 +265,13 @@ class Group:
                 masked = self.masked if mode == "train" else self.held_masked
 
                 def make() -> Any:
-                    return make_many(plan, batch_size, masked, kind, shard.slots, own, ragged, shard.axes)
+                    return make_many(plan, batch_size, masked, kind, shard.width, own, ragged, shard.axes)
 
                 began = time.perf_counter()
                 weak = (1,) if mode == "train" else ()
                 with jax.default_device(shard.device):
                     self.programs[key] = program.obtain(f"many {key} {masked} {self.weighs}", self.structure, make, args,
-                                                        donate=(0,), weak=weak, many=shard.slots > 1)  # fmt: skip
+                                                        donate=(0,), weak=weak, many=shard.width > 1)  # fmt: skip
                 self.compile_seconds += time.perf_counter() - began
             return self.programs[key]
 

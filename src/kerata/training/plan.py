@@ -15,7 +15,7 @@ from kerata.engine.variable import Variable
 from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.kernels.random import fold
 from kerata.metrics.metric import read_result
-from kerata.models.steps import (
+from kerata.training.steps import (
     flatten_logs,
     has_own_step,
     note_facts,

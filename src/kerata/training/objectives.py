@@ -21,8 +21,8 @@ from kerata.engine.variable import Variable
 from kerata.losses.loss import Loss, LossFunctionWrapper
 from kerata.metrics.metric import read_result
 from kerata.metrics.reduction import MeanMetricWrapper, mark_padding, multiply_weights
-from kerata.models.outputs import MISSING, Outputs
-from kerata.models.targets import check_targets as check_targets
+from kerata.training.outputs import MISSING, Outputs
+from kerata.training.targets import check_targets as check_targets
 
 # A number of samples for tracing; no other size that a model has.
 TRIAL = 5

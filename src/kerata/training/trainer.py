@@ -26,15 +26,15 @@ from kerata.engine.random import make_key, stream_of
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.metrics import Mean
-from kerata.models.exits import busily
-from kerata.models.feeds import DeviceFeed, StreamFeed, first_batch, padded_batch
-from kerata.models.objectives import CompiledLoss, CompiledMetrics, check_targets
-from kerata.models.padding import why_step_is_exact
-from kerata.models.prediction import Predictor
-from kerata.models.runs import Run
-from kerata.models.steps import Steps, check_form, has_own_step, overrides
-from kerata.models.targets import check_indices, check_numbers, check_weights
-from kerata.models.training import Plan
+from kerata.training.exits import busily
+from kerata.training.feeds import DeviceFeed, StreamFeed, first_batch, padded_batch
+from kerata.training.objectives import CompiledLoss, CompiledMetrics, check_targets
+from kerata.training.padding import why_step_is_exact
+from kerata.training.plan import Plan
+from kerata.training.prediction import Predictor
+from kerata.training.runs import Run
+from kerata.training.steps import Steps, check_form, has_own_step, overrides
+from kerata.training.targets import check_indices, check_numbers, check_weights
 
 
 class Trainer(Steps):

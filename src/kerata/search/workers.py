@@ -1,4 +1,4 @@
-"""Whose trial is it, and is that process still there?
+"""Workers: the processes that train trials, and whether they are still there.
 
 A trial that is being trained carries the process that took it. On the same machine a process is known by its number and
 its start time, so that a killed one is noticed at once; of a process elsewhere one knows only when it was last heard.
@@ -18,7 +18,7 @@ BEAT_SECONDS, SILENCE_SECONDS = 10.0, 90.0
 _living: set[str] = set()
 
 
-def new_owner() -> dict[str, Any]:
+def new_worker() -> dict[str, Any]:
     """This process, with a mark of its own for each study that it runs."""
     owner = {"host": socket.gethostname(), "machine": machine(), "pid": os.getpid(), "start": start_of(os.getpid()),
              "mark": uuid.uuid4().hex}  # fmt: skip
@@ -54,7 +54,7 @@ def is_gone(owner: dict[str, Any] | None, silence: float) -> bool:
     """Whether nobody will finish the trials of an owner.
 
     Args:
-        owner: what `new_owner` gave there; `None` for a trial that Optuna itself runs, which stays Optuna's.
+        owner: what `new_worker` gave there; `None` for a trial that Optuna itself runs, which stays Optuna's.
         silence: seconds since it was last heard.
     """
     if owner is None:

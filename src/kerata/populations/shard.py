@@ -10,19 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.engine.program import make_fed_step, make_loop
-from kerata.search.crews import Crew
-from kerata.search.members import Member, State
-from kerata.search.records import Objective
+from kerata.populations.batch_plan import BatchPlan
+from kerata.populations.member import Member, State
+from kerata.populations.objective import Objective
 
 
-def make_many(plan: Any, batch_size: int, masked: bool, kind: str, slots: int, own: bool, ragged: bool,
+def make_many(plan: Any, batch_size: int, masked: bool, kind: str, width: int, own: bool, ragged: bool,
               axes: Any) -> Callable[..., Any]:  # fmt: skip
     """`advance` for several members: their steps side by side, in one loop over batches.
 
     Args:
         plan: the functions of one member.
         batch_size, masked, kind: as in `make_advance`.
-        slots: members; for one, the program is that of `fit`.
+        width: members; for one, the program is that of `fit`.
         own: whether each member has an order and a key of its own.
         ragged: whether members differ in the number of samples, so that some have fewer batches than others.
         axes: which axis of each array of a state counts the members.
@@ -48,7 +48,7 @@ def make_many(plan: Any, batch_size: int, masked: bool, kind: str, slots: int, o
 
     def many(state: Any, hypers: Any, keys: Any, feed: Any, samples: Any, cursor: Any) -> Any:
         of_feed = {name: 0 if name == "weight" or (name == "order" and own) else None for name in feed}
-        if slots == 1:
+        if width == 1:
             every, their = (state, hypers, keys, feed, samples), (0, 0, of_key, of_feed, of_samples)
             state, out = alone(*(first_of(tree, axis) for tree, axis in zip(every, their, strict=True)), cursor)
             return jax.tree.map(lambda a: a[None], state), {**out, "numbers": out["numbers"][:, None]}
@@ -82,37 +82,37 @@ class Shard:
 
     Args:
         group: the structure that the members have in common.
-        slots: the number of members that the program is for; slots without a member repeat another one.
+        width: the number of members that the program is for; slots without a member repeat another one.
         own: whether each member has its own order and key; otherwise all see the same samples with the same draws.
         device: where it runs; `None` for the default.
         watch: the measure whose best epoch's weights are kept.
     """
 
-    def __init__(self, group: Any, slots: int, own: bool, device: Any, watch: Objective | None = None):
-        self.group, self.slots, self.own, self.device, self.watch = group, slots, own, device, watch
-        self.members: list[Member | None] = [None] * slots
-        self.axes = group.axes(shared=slots > 1 and not own)
+    def __init__(self, group: Any, width: int, own: bool, device: Any, watch: Objective | None = None):
+        self.group, self.width, self.own, self.device, self.watch = group, width, own, device, watch
+        self.members: list[Member | None] = [None] * width
+        self.axes = group.axes(shared=width > 1 and not own)
         # On the device, and members first on the host, where somebody asked for it since the last epoch.
         self.state: Any = None
         self.host: Any = None
         self.best: State | None = None
         # (slot, member) of those that are in training, and what their programs take.
         self.live: list[tuple[int, Member]] = []
-        self._crew: Crew | None = None
+        self._batch_plan: BatchPlan | None = None
         self.epoch_seconds = 0.0
 
     @property
-    def crew(self) -> Crew:
+    def batch_plan(self) -> BatchPlan:
         """The members that are in training now, one for every slot."""
-        if self._crew is None:
+        if self._batch_plan is None:
             first = self.live[0][1]
-            self._crew = Crew(self.group, [first if member is None else member for member in self.members], self.own)
-        return self._crew
+            self._batch_plan = BatchPlan(self.group, [first if member is None else member for member in self.members], self.own)
+        return self._batch_plan
 
     def _seat(self, slot: int, member: Member | None) -> None:
         self.members[slot] = member
         self.live = [(place, m) for place, m in enumerate(self.members) if m is not None]
-        self._crew = None
+        self._batch_plan = None
 
     def load(self, members: list[Member]) -> None:
         """Puts members into empty slots."""
@@ -120,7 +120,7 @@ class Shard:
         old = None if self.state is None else self._members_first()
         given = dict(zip(empty, members, strict=False))
         states = []
-        for slot in range(self.slots):
+        for slot in range(self.width):
             if slot in given:
                 states.append(given[slot].take_state())
             elif old is not None:
@@ -136,7 +136,7 @@ class Shard:
             member.unwatched = member.unwatched and self.watch is None
             if self.best is not None and member.best is not None:
                 jax.tree.map(lambda a, value, slot=slot: a.__setitem__(slot, value), self.best, member.best)
-            member.face._read = lambda slot=slot: self.read(slot)
+            member.view._read = lambda slot=slot: self.read(slot)
 
     def _place(self, host: Any) -> None:
         """Puts a state, members first, on the device."""
@@ -161,7 +161,7 @@ class Shard:
         member.state = jax.tree.map(np.array, self.read(slot))
         if self.best is not None:
             member.best = jax.tree.map(lambda a: np.array(a[slot]), self.best)
-        member.face._read = None
+        member.view._read = None
         self._seat(slot, None)
         return member
 
@@ -175,9 +175,9 @@ class Shard:
         out = self._train()
         held = self._validate() if self.group.validates else None
         # The device is at work: time to shuffle.
-        self.crew.age += 1
-        if self.shuffles and self.crew.age < self.crew.left:
-            self.crew.prepare()
+        self.batch_plan.age += 1
+        if self.shuffles and self.batch_plan.age < self.batch_plan.left:
+            self.batch_plan.prepare()
         rows = np.asarray(out["numbers"])[0].tolist()
         held_rows = None if held is None else np.asarray(held["numbers"])[0].tolist()
         self.epoch_seconds = time.perf_counter() - began
@@ -221,7 +221,7 @@ class Shard:
 
     def scratch_bytes(self) -> int:
         """Memory that the training program needs beside its arguments and results; compiles it."""
-        offset, batch_size, count, fresh = self.group.parts(self.crew.members[0].size)[0]
+        offset, batch_size, count, fresh = self.group.parts(self.batch_plan.members[0].size)[0]
         args, ragged = self._arguments(offset, count, fresh)
         compiled = self.group.program("train", batch_size, self, ragged, args)
         analysis = compiled.memory_analysis()
@@ -229,7 +229,7 @@ class Shard:
 
     def _train(self, batches: int | None = None) -> Any:
         out = None
-        for offset, batch_size, count, fresh in self.group.parts(self.crew.largest):
+        for offset, batch_size, count, fresh in self.group.parts(self.batch_plan.largest):
             args, ragged = self._arguments(offset, count if batches is None else min(count, batches), fresh)
             compiled = self.group.program("train", batch_size, self, ragged, args)
             self.state, out = compiled(*args)
@@ -240,32 +240,32 @@ class Shard:
 
     def _arguments(self, offset: int, count: int, fresh: int) -> tuple[tuple[Any, ...], bool]:
         """The arguments of the training program, and whether members have numbers of samples of their own."""
-        group, crew = self.group, self.crew
+        group, batch_plan = self.group, self.batch_plan
         ragged = self.own and group.ragged
         feed: dict[str, Any] = {"data": group.data.on(self.device)}
         if self.shuffles:
-            feed["order"] = self._own_or_first(crew.orders())
+            feed["order"] = self._own_or_first(batch_plan.orders())
         if group.weighs:
-            feed["weight"] = crew.weights
+            feed["weight"] = batch_plan.weights
         cursor = np.array([offset, 0, count, 0, fresh, 0, 1], np.int32)
-        sizes = crew.sizes if ragged else crew.sizes.max()
-        return (self.state, crew.numbers(), self._own_or_first(crew.keys), feed, sizes, cursor), ragged
+        sizes = batch_plan.sizes if ragged else batch_plan.sizes.max()
+        return (self.state, batch_plan.numbers(), self._own_or_first(batch_plan.keys), feed, sizes, cursor), ragged
 
     def _own_or_first(self, array: np.ndarray) -> np.ndarray:
         return array if self.own else array[0]
 
     def _validate(self) -> Any:
-        group, crew = self.group, self.crew
-        own = self.own and crew.held is not None
-        if crew.held is not None:
-            orders, sizes = crew.held
+        group, batch_plan = self.group, self.batch_plan
+        own = self.own and batch_plan.held is not None
+        if batch_plan.held is not None:
+            orders, sizes = batch_plan.held
             feed = {"data": group.data.on(self.device), "order": self._own_or_first(orders)}
         else:
             sizes = np.array([group.held_data.size], np.int32)
             feed = {"data": group.held_data.on(self.device)}
-        keys = np.zeros_like(crew.keys) if own else np.zeros(2, np.uint32)
+        keys = np.zeros_like(batch_plan.keys) if own else np.zeros(2, np.uint32)
         ragged = own and group.held_ragged
-        constants = (self.state["trainable"], crew.numbers()[:, : group.test_numbers])
+        constants = (self.state["trainable"], batch_plan.numbers()[:, : group.test_numbers])
         state, out = {"others": self.state["others"], "metrics": self.state["metrics"]}, None
         for offset, batch_size, count, fresh in group.held_parts(int(sizes.max())):
             cursor = np.array([offset, 0, count, 0, fresh, 0, 1], np.int32)

@@ -12,7 +12,7 @@ from kerata.saving import load_model
 NAME = re.compile(r"trial-(\d+)(-[a-z0-9-]+)?\.keras")
 
 
-class Shelf:
+class ModelFiles:
     """Model files in a folder.
 
     Args:
@@ -76,7 +76,7 @@ class Shelf:
 
 
 
-class MemoryShelf(Shelf):
+class MemoryModels(ModelFiles):
     """Models that are kept with a study in memory."""
 
     def __init__(self) -> None:
