@@ -29,7 +29,8 @@ def plot_study(study: Any, path: Any = None, title: str | None = None) -> Any:
         The matplotlib figure.
 
     >>> from types import SimpleNamespace
-    >>> from kerata.search.records import Objective, Trial
+    >>> from kerata.populations.objective import Objective
+    >>> from kerata.search.records import Trial
     >>> trials = [Trial(0, {"lr": 0.1}, "complete", 0.5), Trial(1, {"lr": 0.2}, "complete", 0.4)]
     >>> figure = plot_study(SimpleNamespace(trials=trials, objective=Objective("val_loss", "min")))
     >>> [axis.get_title() for axis in figure.axes]
