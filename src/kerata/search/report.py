@@ -50,7 +50,7 @@ def write_report(path: Any, study: Any) -> Path:
 
     >>> import tempfile
     >>> from types import SimpleNamespace
-    >>> from kerata.search.records import Objective
+    >>> from kerata.populations.objective import Objective
     >>> trial = Trial(0, {"lr": 0.01}, COMPLETE, 0.5, [0.5], [{"loss": [0.9, 0.5]}])
     >>> study = SimpleNamespace(trials=[trial], objective=Objective("loss", "min"))
     >>> write_report(tempfile.mkdtemp() + "/report.html", study).name
