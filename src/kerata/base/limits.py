@@ -9,11 +9,10 @@ were really given, so a large model in a large file needs no permission; `allow`
 import contextlib
 import math
 import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from kerata.base.blocks import Within
+from kerata.base.blocks import Within, ambient
 from kerata.base.checks import message
 from kerata.base.refusals import FileError
 
@@ -35,7 +34,7 @@ NUMBER_BYTES = 40
 # Levels of lists and dicts in a description. A model within a model takes about six.
 MOST_LEVELS = 200
 
-_local = threading.local()
+_local = ambient()
 
 
 class Budget:

@@ -6,10 +6,10 @@ name what is entered: nothing is ever imported because a file says so.
 """
 
 import re
-import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from kerata.base.blocks import ambient
 from kerata.base.checks import describe_owner, did_you_mean, message
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ _builtins: dict[str, dict[str, Any]] = {}
 _homes: dict[Any, tuple[str, str]] = {}
 _registered: dict[str, Any] = {}
 _registered_names: dict[Any, str] = {}
-_local = threading.local()
+_local = ambient()
 
 # Functions (owner, keyword arguments) -> keyword arguments that read an older spelling; see `dialects`.
 translators: list[Callable[[Any, dict], dict]] = []

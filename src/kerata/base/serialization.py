@@ -8,7 +8,6 @@ carries.
 
 import contextlib
 import inspect
-import threading
 import traceback
 import types
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import ml_dtypes
 import numpy as np
 
 from kerata.base import registry
-from kerata.base.blocks import Within
+from kerata.base.blocks import Within, ambient
 from kerata.base.checks import did_you_mean, message, shorten
 from kerata.base.limits import CALL, budget, is_counting, take_work
 from kerata.base.refusals import FileError, refusal
@@ -40,7 +39,7 @@ ARRAY_TYPES = frozenset({
     "float64", "complex64", "complex128",
 })  # fmt: skip
 
-_local = threading.local()
+_local = ambient()
 
 
 def safe_mode(value: bool) -> Within:

@@ -6,13 +6,12 @@ the steps were cut into chunks. Initial weights are drawn on the host: they need
 
 import random as python_random
 import secrets
-import threading
 from typing import Any
 
 import jax
 import numpy as np
 
-from kerata.base.blocks import Within
+from kerata.base.blocks import Within, ambient
 from kerata.base.checks import message
 from kerata.engine.module import Module
 from kerata.engine.scope import stack
@@ -27,7 +26,7 @@ _stream: list[np.random.Generator] = []
 # What `set_random_seed` was given last.
 _seed_of_all: list[int] = []
 # A thread's own stream, while it works under a seed.
-_local = threading.local()
+_local = ambient()
 
 
 def host_stream() -> np.random.Generator:

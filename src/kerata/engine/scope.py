@@ -5,19 +5,20 @@ that layers add, hands out random keys, and remembers facts about arrays (their 
 variables hold concrete arrays, and nothing here is involved.
 """
 
-import threading
 import weakref
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from kerata.base.blocks import ambient
+
 try:
     from jax.extend.core import get_opaque_trace_state
 except ImportError:  # it stood elsewhere in JAX 0.7
     from jax.core import get_opaque_trace_state  # type: ignore[attr-defined, no-redef]
 
-_local = threading.local()
+_local = ambient()
 
 
 class Scope:

@@ -6,7 +6,6 @@ Outside a program a variable holds a concrete array; inside one it stands for it
 import contextlib
 import gc
 import operator
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,13 +15,13 @@ import numpy as np
 from jax.core import Tracer
 
 from kerata.base import config
-from kerata.base.blocks import Within
+from kerata.base.blocks import Within, ambient
 from kerata.base.checks import message
 from kerata.base.limits import take_weight
 from kerata.base.registry import home_of
 from kerata.engine.scope import current_scope, stack
 
-_local = threading.local()
+_local = ambient()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from kerata import regularizers
 from kerata.base import registry
+from kerata.base.blocks import ambient
 from kerata.base.checks import KindError, describe_owner, did_you_mean, message
 from kerata.base.config import dtype_policy
 from kerata.engine.module import auto_name, parts
@@ -25,7 +25,7 @@ from kerata.layers.input_spec import check_input_spec
 from kerata.layers.signatures import Parameters, as_shape, call_parameters, call_signature, is_tensor, symbolic_of_shape
 from kerata.layers.weights import WeightHolder
 
-_calls = threading.local()
+_calls = ambient()
 
 
 class Layer(WeightHolder):

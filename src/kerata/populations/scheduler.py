@@ -19,6 +19,7 @@ import numpy as np
 from kerata.populations.member import Member
 from kerata.populations.objective import Objective
 from kerata.populations.shard import Shard
+from kerata.training.signals import heard
 
 # Members that one program trains at a time: more save nothing on a CPU, and leave its cache.
 MOST_WIDTH = {"cpu": 32}
@@ -82,6 +83,7 @@ class Scheduler:
         self.stopping = False
         self.fault: BaseException | None = None
 
+    @heard
     def run(self) -> None:
         """Trains all members; Ctrl-C stops after the epochs that are going on."""
         groups = list({id(m.group): m.group for m in self.members}.values())

@@ -32,6 +32,7 @@ from kerata.search.samplers import GridSampler, make_sampler
 from kerata.search.space import Domain, HyperParameters, Recorded, Source
 from kerata.search.storage import Database, Row
 from kerata.search.writer import Writer
+from kerata.training.signals import heard
 
 # How long to wait between looks at trials that other processes still train.
 WAIT_SECONDS = 0.25
@@ -183,6 +184,7 @@ class Best:
         return f"<Best trial {self.number}: {self._study.objective.name} {self.score:.6g}, {self.params}>"
 
 
+@heard
 def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trials: int | None = None,
         objective: str | Objective = "val_loss", direction: str | None = None, sampler: Any = "tpe", pruner: Any = None,
         cv: Any = None, repeats: int = 1, split: str = "auto", groups: Any = None, validation_data: Any = None,

@@ -20,6 +20,7 @@ from kerata.engine.symbolic import SymbolicTensor
 from kerata.training import exits
 from kerata.training.feeds import pad_rows
 from kerata.training.padding import declares_rows, why_prediction_is_exact
+from kerata.training.signals import heard
 from kerata.training.steps import check_form, overrides, pack_x_y_sample_weight
 
 NOBODY = CallbackList()
@@ -60,6 +61,7 @@ class Predictor:
         self.structure = structure_of(model)
 
     @exits.busily
+    @heard
     def predict(self, x: Any, batch_size: Any, verbose: Any, steps: int | None, callbacks: Any) -> Any:
         """All outputs, batch by batch, joined."""
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)

@@ -33,6 +33,7 @@ from kerata.training.padding import why_step_is_exact
 from kerata.training.plan import Plan
 from kerata.training.prediction import Predictor
 from kerata.training.runs import Run
+from kerata.training.signals import heard
 from kerata.training.steps import Steps, check_form, has_own_step, overrides
 from kerata.training.targets import check_indices, check_numbers, check_weights
 
@@ -253,6 +254,7 @@ class Trainer(Steps):
     # Training
 
     @busily
+    @heard
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose: Any = "auto", callbacks=None, validation_split=0.0,
             validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
             steps_per_epoch=None, validation_steps=None, validation_batch_size=None, validation_freq=1,
@@ -399,6 +401,7 @@ class Trainer(Steps):
         return Run(plan, structure, feed, np.zeros(2, np.uint32), "test", programs)
 
     @busily
+    @heard
     def evaluate(self, x=None, y=None, batch_size=None, verbose: Any = "auto", sample_weight=None, steps=None, callbacks=None,
                  return_dict=False, **kwargs) -> Any:  # fmt: skip
         """The loss and all measures on some data.
