@@ -1,17 +1,18 @@
 """A random model by Kerata and by real Keras: what do they give, and where do they differ?"""
 
 import contextlib
-import copy
-import time
 import traceback
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from random_data import first_rows, make_data
 from random_drawing import draw
-from random_models import build, make_data, realize
+from random_running import Routine, leaves, load, make_model, results_of, rows_of_a_call
 
 # Differences of float32 that need no explanation, relative to the largest number of an array.
 CLOSE = 2e-4
@@ -22,6 +23,9 @@ FACTOR = 30.0
 # Where that is more than this part of a result, the result says nothing.
 CHAOS = 0.05
 ATTEMPTS = 12
+# The same for numbers of half the size: what is rounded, and how much less a difference may be explained by it.
+HALVES = {"bfloat16": 8e-3, "float16": 1e-3}
+FACTOR_OF_HALVES = 6.0
 
 
 class Impossible(Exception):
@@ -46,13 +50,15 @@ def quick_weights(keras: Any) -> Iterator[None]:
 
 
 def random_weights(model: Any, seed: int) -> list[np.ndarray]:
-    """Weights for a model, each of a size that suits its role."""
+    """Weights for a model, each of a size that suits its role; what a layer has measured from data stays."""
     rng = np.random.default_rng(seed + 10_000)
     found = []
     for variable in model.weights:
         noise = rng.standard_normal(variable.shape)
         name = variable.name
-        if "variance" in name:
+        if name in ("mean", "variance", "count"):
+            value = np.asarray(variable)
+        elif "variance" in name:
             value = 0.6 + np.abs(noise)
         elif name in ("gamma", "scale", "factor"):
             value = 1.0 + 0.2 * noise
@@ -64,72 +70,6 @@ def random_weights(model: Any, seed: int) -> list[np.ndarray]:
             value = noise / np.sqrt(max(2.0, np.prod(noise.shape[:-1])))
         found.append(value.astype(variable.dtype))
     return found
-
-
-def results_of(k: Any, description: dict[str, Any], model: Any, weights: list[np.ndarray], data: dict[str, Any],
-               times: dict[str, float] | None = None) -> dict[str, np.ndarray]:  # fmt: skip
-    """Everything that is compared, by name."""
-    # Metrics are named by how many there were before.
-    k.utils.clear_session(free_memory=False)
-    found: dict[str, np.ndarray] = {}
-
-    def keep(name: str, values: Any) -> None:
-        values = values if isinstance(values, (list, tuple)) else [values]
-        for place, value in enumerate(values):
-            found[f"{name}/{place}"] = np.asarray(value, np.float64)
-
-    fit = description["fit"]
-    size = fit["batch_size"]
-    model.set_weights(weights)
-    with timing(times, "predict"):
-        keep("predict", model.predict(data["x"], batch_size=size, verbose=0))
-    options = {name: realize(k, copy.deepcopy(value)) for name, value in description["compile"].items()}
-    model.compile(**options)
-    more: dict[str, Any] = {"sample_weight": data["weights"], "class_weight": fit.get("class_weight")}
-    if data["validation"] is not None:
-        more["validation_data"] = data["validation"]
-    elif fit.get("validation") == "split":
-        more["validation_split"] = 0.3
-    if "validation_batch_size" in fit and len(more) > 2:
-        more["validation_batch_size"] = fit["validation_batch_size"]
-    with timing(times, "fit"):
-        history = model.fit(
-            data["x"], data["y"], batch_size=size, epochs=fit["epochs"], shuffle=False, verbose=0, **more
-        ).history
-    for name, values in history.items():
-        found[f"history/{name}"] = np.asarray(values, np.float64)
-    keep("weights", model.get_weights())
-    with timing(times, "evaluate"):
-        measured = model.evaluate(
-            data["x"], data["y"], batch_size=size, verbose=0, return_dict=True, sample_weight=data["weights"]
-        )
-    for name, value in measured.items():
-        found[f"evaluate/{name}"] = np.asarray(value, np.float64)
-    keep("predict again", model.predict(data["x"], batch_size=size, verbose=0))
-    return found
-
-
-@contextlib.contextmanager
-def timing(times: dict[str, float] | None, name: str) -> Iterator[None]:
-    start = time.process_time()
-    yield
-    if times is not None:
-        times[name] = time.process_time() - start
-
-
-def first_rows(data: Any, n: int) -> Any:
-    return [a[:n] for a in data] if isinstance(data, list) else data[:n]
-
-
-def is_built(model: Any, data: dict[str, Any]) -> Any:
-    """The model, built: one of a user's own is built by its first call."""
-    if not model.built or not model.weights:
-        model(first_rows(data["x"], 2))
-    return model
-
-
-def leaf_shapes(outputs: Any) -> list[tuple]:
-    return [tuple(t.shape) for t in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
 
 
 def reference(keras: Any, seed: int) -> dict[str, Any]:
@@ -148,30 +88,35 @@ def _reference(keras: Any, seed: int, attempt: int) -> dict[str, Any]:
     keras.utils.clear_session(free_memory=False)
     with quick_weights(keras):
         description = draw(keras, seed + 1_000_003 * attempt)
-        return keras_side(keras, description)
+    return keras_side(keras, description)
 
 
 def keras_side(keras: Any, description: dict[str, Any]) -> dict[str, Any]:
     times: dict[str, float] = {}
     try:
+        data = make_data(description, [(None, *_shape_of(kind)) for kind in description["kinds"]])
         with quick_weights(keras):
-            keras.utils.clear_session(free_memory=False)
-            model = build(keras, description["model"])
-            data = make_data(description, [(None, *_shape_of(kind)) for kind in description["kinds"]])
-            is_built(model, data)
+            model = make_model(keras, description, data)
         weights = random_weights(model, description["seed"])
         model.set_weights(weights)
-        outputs = model(data["x"])
-        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        outputs = leaves_in_order(model(first_rows(data["first"]["x"], rows_of_a_call(description))), description)
         masked = any(getattr(output, "_keras_mask", None) is not None for output in outputs)
         data = make_data(description, [tuple(output.shape) for output in outputs])
-        results = results_of(keras, description, model, weights, data, times)
+        folder = TemporaryDirectory()
+        routine = Routine(keras, description, model, data, times)
+        results = routine.run(weights, Path(folder.name))
     except Exception as error:
         raise Impossible(f"{type(error).__name__}: {str(error)[:300]}") from error
     if not all(np.isfinite(value).all() for value in results.values()):
         raise Impossible("not finite")
     return {"description": description, "data": data, "weights": weights, "results": results, "model": model, "masked": masked,
-            "times": times}  # fmt: skip
+            "times": times, "file": routine.file, "folder": folder}  # fmt: skip
+
+
+def leaves_in_order(outputs: Any, description: dict[str, Any]) -> list[Any]:
+    if isinstance(outputs, dict):
+        return [outputs[name] for name in description["model"]["output names"]]
+    return leaves(outputs)
 
 
 def _shape_of(kind: dict[str, Any]) -> tuple:
@@ -182,18 +127,17 @@ def _shape_of(kind: dict[str, Any]) -> tuple:
 def compare(kerata: Any, keras: Any, known: dict[str, Any]) -> dict[str, Any]:
     """{"disagreements": [text], "sensitive": [names], "times"} of a reference's description built by Kerata."""
     times: dict[str, float] = {}
-    kerata.utils.clear_session(free_memory=False)
     try:
-        with timing(times, "build"):
-            model = is_built(build(kerata, known["description"]["model"]), known["data"])
+        model = make_model(kerata, known["description"], known["data"])
     except Exception:
         return {"disagreements": [f"building: {traceback.format_exc(limit=-4)}"], "sensitive": [], "times": times}
     shapes = [w.shape for w in model.get_weights()], [w.shape for w in known["weights"]]
     if shapes[0] != shapes[1]:
         return {"disagreements": [f"weights: {shapes[0]} and Keras's {shapes[1]}"], "sensitive": [], "times": times}
-    found = compare_shapes(model, known["model"])
+    # Keras fixes the batch size of what is built by its first call.
+    found = [] if known["description"]["model"].get("deferred") else compare_shapes(model, known["model"])
     sensitive = compare_results(kerata, keras, known, model, found, times)
-    if sensitive and not found:
+    if sensitive and not found and any(what == "fit" for what, _ in known["description"]["routine"]):
         # Many steps make much of little; one does not.
         first = one_step(keras, known)
         sensitive = compare_results(kerata, keras, first, model, found, {})
@@ -204,54 +148,84 @@ def compare_results(
     kerata: Any, keras: Any, known: dict[str, Any], model: Any, found: list[str], times: dict[str, float]
 ) -> list[str]:
     """Adds to what was `found`; names what is so sensitive to rounding that it says nothing."""
-    try:
-        ours = results_of(kerata, known["description"], model, known["weights"], known["data"], times)
-    except Exception:
-        found.append(f"running: {traceback.format_exc(limit=-6)}")
-        return []
+    with TemporaryDirectory() as folder:
+        routine = Routine(kerata, known["description"], model, known["data"], times)
+        try:
+            ours = routine.run(known["weights"], Path(folder))
+            if known.get("file") is not None:
+                exchange(kerata, keras, known, routine.file, ours)
+        except Exception:
+            found.append(f"{routine.place}: {traceback.format_exc(limit=-6)}")
+            return []
     theirs = dict(known["results"])
     if known["masked"]:
         # In training, Keras on JAX loses the mask of an output on its way to the metrics.
         for results in (ours, theirs):
-            for name in [n for n in results if n.startswith("history/") and "loss" not in n and "val_" not in n]:
+            for name in [n for n in results if _is_measured_in_training(n)]:
                 del results[name]
-    # Keras on JAX sorts what `evaluate` gives.
-    if sorted(ours) != sorted(theirs) or _history(ours) != _history(theirs):
+    if sorted(n for n in ours if "exchange" not in n) != sorted(theirs) or _history(ours) != _history(theirs):
         found.append(f"names: {_named(ours, theirs)} and Keras's {_named(theirs, ours)}")
-    off = [name for name in theirs if name in ours and not close(ours[name], theirs[name])]
+    return compare_numbers(keras, known, ours, theirs, found)
+
+
+def compare_numbers(keras: Any, known: dict[str, Any], ours: dict[str, Any], theirs: dict[str, Any],
+                    found: list[str]) -> list[str]:  # fmt: skip
+    coarse = coarseness(known["description"])
+    off = [name for name in theirs if name in ours and not close(ours[name], theirs[name], coarse)]
+    off += [name for name in ours if "exchange" in name and not close(ours[name], known["predicted"], coarse)]
     spread = sensitivity(keras, known) if off else {}
+    factor = FACTOR_OF_HALVES if coarse else FACTOR
     sensitive = []
     for name in off:
-        apart = distance(ours[name], theirs[name]) if ours[name].shape == theirs[name].shape else float("inf")
-        if apart > FACTOR * spread[name]:
-            found.append(
-                f"{name}: {digest(ours[name])} and Keras's {digest(theirs[name])}; off by {apart:.2g}, noise {spread[name]:.2g}"
-            )
-        elif FACTOR * spread[name] > CHAOS * (np.abs(theirs[name]).max() + 1e-3):
+        right = theirs[name] if name in theirs else known["predicted"]
+        apart, noise = distance(ours[name], right), spread.get(name, 0.0)
+        if not apart <= factor * noise:
+            found.append(f"{name}: {digest(ours[name])} and Keras's {digest(right)}; off by {apart:.2g}, noise {noise:.2g}")
+        elif factor * noise > CHAOS * (np.abs(right).max(initial=0) + 1e-3):
             sensitive.append(name)
     return sensitive
+
+
+def exchange(kerata: Any, keras: Any, known: dict[str, Any], file: Any, ours: dict[str, Any]) -> None:
+    """Adds what either library predicts with the other's file."""
+    x, description = known["data"]["first"]["x"], known["description"]
+    size = dict(description["routine"])["predict"]["batch_size"]
+    known["predicted"] = np.asarray(leaves(load(keras, known["file"], description).predict(x, batch_size=size, verbose=0))[0],
+                                    np.float64)  # fmt: skip
+    for name, k, path in (("exchange: Keras's file", kerata, known["file"]), ("exchange: file for Keras", keras, file)):
+        ours[name] = np.asarray(leaves(load(k, path, description).predict(x, batch_size=size, verbose=0))[0], np.float64)
 
 
 def one_step(keras: Any, known: dict[str, Any]) -> dict[str, Any]:
     """The reference with a single step of plain gradient descent."""
     description = {**known["description"], "compile": {**known["description"]["compile"]}}
     description["compile"]["optimizer"] = ("optimizer", "SGD", {"learning_rate": 0.01})
-    rows = min(description["samples"], description["fit"]["batch_size"])
-    description["fit"] = {**description["fit"], "epochs": 1, "validation": None}
-    given = known["data"]
-    data = {name: None if given[name] is None else first_rows(given[name], rows) for name in ("x", "y", "weights")}
-    data["validation"] = None
+    fit = next(arguments for what, arguments in description["routine"] if what == "fit")
+    size = fit["batch_size"]
+    rows = min(description["sets"]["first"], size)
+    fit = {name: fit[name] for name in ("data", "batch_size", "weighted", "class_weight") if name in fit}
+    one = {"data": "first", "batch_size": size, "weighted": fit["weighted"]}
+    description["routine"] = [("predict", one), ("compile", {}), ("fit", {**fit, "epochs": 1}), ("evaluate", one), ("predict", one)]
+    data = {"first": {name: first_rows(value, rows) for name, value in known["data"]["first"].items()}}
+    description["sets"] = {"first": rows}
     results = results_of(keras, description, known["model"], known["weights"], data)
-    return {**known, "description": description, "data": data, "results": results}
+    return {**known, "description": description, "data": data, "results": results, "file": None}
+
+
+def _is_measured_in_training(name: str) -> bool:
+    what, _, measure = name.partition("/")
+    if what.endswith(" fit"):
+        return not any(part in measure for part in ("loss", "val_", "weights", "epochs", "learning_rate"))
+    return measure.startswith("train_on_batch") and "loss" not in measure
 
 
 def _history(results: dict[str, Any]) -> list[str]:
-    return [name for name in results if name.startswith("history/")]
+    return [name for name in results if " fit/" in name]
 
 
 def _named(these: dict[str, Any], those: dict[str, Any]) -> list[str]:
     """Names that only these have, or all where they differ in order alone."""
-    return [n for n in these if n not in those] or [n for n in these if n.startswith(("history", "evaluate"))]
+    return [n for n in these if n not in those] or [n for n in these if " fit/" in n or " evaluate/" in n]
 
 
 def compare_shapes(ours: Any, theirs: Any) -> list[str]:
@@ -264,11 +238,18 @@ def compare_shapes(ours: Any, theirs: Any) -> list[str]:
     return [] if same else [f"output_shape: {mine} and Keras's {wanted}"]
 
 
-def close(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.shape == b.shape and distance(a, b) <= CLOSE * np.abs(b).max(initial=0) + SMALL
+def coarseness(description: dict[str, Any]) -> float:
+    """The relative size of a rounding of the smallest floats that a model computes with, 0 for float32."""
+    return max((size for name, size in HALVES.items() if name in repr(description)), default=0.0)
+
+
+def close(a: np.ndarray, b: np.ndarray, coarse: float) -> bool:
+    return a.shape == b.shape and distance(a, b) <= max(CLOSE, 3 * coarse) * np.abs(b).max(initial=0) + max(SMALL, coarse / 10)
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:
+    if a.shape != b.shape:
+        return float("inf")
     worst = np.abs(a - b).max(initial=0)
     return float("inf") if np.isnan(worst) else float(worst)
 
@@ -281,11 +262,12 @@ def sensitivity(keras: Any, known: dict[str, Any], times: int = 2) -> dict[str, 
     """How far each of Keras's results moves where the first weights change in their last bits."""
     found = dict.fromkeys(known["results"], 0.0)
     rng = np.random.default_rng(1)
+    noise = max(NOISE, coarseness(known["description"]) / 4)
     for _ in range(times):
-        moved = [(w + NOISE * (np.abs(w) + 0.1) * rng.standard_normal(w.shape)).astype(w.dtype) for w in known["weights"]]
+        moved = [(w + noise * (np.abs(w) + 0.1) * rng.standard_normal(w.shape)).astype(w.dtype) for w in known["weights"]]
         again = results_of(keras, known["description"], known["model"], moved, known["data"])
         for name in found:
-            found[name] = max(found[name], distance(again[name], known["results"][name]))
+            found[name] = max(found[name], distance(again[name], known["results"][name]) if name in again else float("inf"))
     return found
 
 
@@ -294,5 +276,6 @@ def check(kerata: Any, keras: Any, seed: int) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         known = reference(keras, seed)
-        return {**compare(kerata, keras, known), "description": known["description"], "keras times": known["times"],
-                "results": known["results"]}  # fmt: skip
+        with known["folder"]:
+            return {**compare(kerata, keras, known), "description": known["description"], "keras times": known["times"],
+                    "results": known["results"]}  # fmt: skip

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from random_layers import layer_for, operation_for
+from random_layers import attention, layer_for, merging_pair, operation_for
 from random_models import Draw, layer_of, make_inputs, perform
+from random_training import draw_compile, draw_head, draw_routine, draw_sets
 
 
 def draw_inputs(d: Draw, few: bool = False) -> list[dict[str, Any]]:
@@ -34,6 +35,10 @@ def draw_input(d: Draw) -> dict[str, Any]:
         }
         if d.some(0.2):
             found["declared"] = (None,)
+        if d.some(0.1):
+            return {"kind": "pages", "shape": (d.randint(2, 3), d.randint(3, 5)), "dtype": "int32", "words": found["words"]}
+        if d.some(0.1):
+            return {"kind": "label", "shape": (), "dtype": "int32", "words": found["words"]}
         return found
     if kind == "picture":
         shape = (d.randint(5, 8), d.randint(5, 8), d.randint(1, 4))
@@ -60,6 +65,7 @@ class Builder:
         self.made: list[Any] = []
         self.tensors = make_inputs(keras, inputs)
         self.uses = [0] * len(self.tensors)
+        self.batch = inputs[0].get("batch")
 
     def add(self, what: Any, take: list[int], more: dict[str, Any] | None = None) -> bool:
         """Adds a node, unless Keras refuses it or it makes something too large."""
@@ -85,7 +91,7 @@ class Builder:
         return (
             len(shape) < 2
             or len(shape) > 5
-            or shape[0] is not None
+            or shape[0] != self.batch
             or int(np.prod(sizes or [1])) > 400
             or 0 in sizes
             or "float" not in str(tensor.dtype)
@@ -101,7 +107,7 @@ class Builder:
     def start(self) -> None:
         """Turns numbers of words into vectors."""
         for index, given in enumerate(self.inputs):
-            if given["kind"] == "words":
+            if self._is_words(index):
                 d = self.d
                 more: dict[str, Any] = {"input_dim": given["words"], "output_dim": d.randint(2, 5), "mask_zero": d.some(0.6)}
                 if d.some(0.2):
@@ -134,14 +140,14 @@ class Builder:
             self.nest(take)
 
     def _is_words(self, tensor: int) -> bool:
-        return tensor < len(self.inputs) and self.inputs[tensor]["kind"] == "words"
+        return tensor < len(self.inputs) and self.inputs[tensor]["kind"] in ("words", "pages", "label")
 
     def merge(self, take: int, floats: list[int]) -> None:
         d = self.d
         same = [t for t in floats if self.shape(t) == self.shape(take)]
         ranked = [t for t in floats if len(self.shape(t)) == len(self.shape(take))]
         wide = [t for t in ranked if self.shape(t)[:-1] == self.shape(take)[:-1]]
-        roll = d.randrange(10)
+        roll = d.randrange(12)
         if roll < 3:
             others = [d.choice(same) for _ in range(d.randint(1, 2))]
             name = d.pick("Add", "Multiply", "Average", "Maximum", "Minimum", "Subtract")
@@ -152,43 +158,34 @@ class Builder:
             self.add(("layer", "Concatenate", {"axis": 1}), [take, d.choice(ranked)])
         elif roll == 6:
             self.add(("layer", d.pick("Add", "Multiply", "Maximum"), {}), [take, d.choice(floats)])
-        elif roll == 7:
-            self.add(
-                d.pick(
-                    ("operation", "pair", {"op": d.pick("+", "-", "*", "max", "min")}),
-                    ("operation", "where", {}),
-                    ("operation", "concatenate", {"axis": d.pick(-1, 1)}),
-                    ("operation", "stack", {"axis": d.pick(1, -1)}),
-                ),
-                [take, d.choice(same)],
-            )
-        elif roll == 8:
-            self.add(
-                ("layer", "Dot", {"axes": d.pick(1, -1, (1, 1), (1, 2), 2), "normalize": d.some(0.3)}), [take, d.choice(floats)]
-            )
+        elif roll < 9:
+            self.add(merging_pair(d), [take, d.choice(same)])
+        elif roll == 9:
+            what = ("layer", "Dot", {"axes": d.pick(1, -1, (1, 1), (1, 2), 2), "normalize": d.some(0.3)})
+            self.add(what, [take, d.choice(floats)])
+        elif roll == 10:
+            self.remember(take, [t for t in floats if len(self.shape(t)) == 1])
         else:
             self.attend(take, [t for t in floats if len(self.shape(t)) == 2])
 
     def attend(self, take: int, sequences: list[int]) -> None:
+        if len(self.shape(take)) == 2 and sequences:
+            what, causal = attention(self.d)
+            self.add(what, [take, self.d.choice(sequences)], causal)
+
+    def remember(self, take: int, vectors: list[int]) -> None:
+        """A recurrent layer that begins with states from elsewhere."""
         d = self.d
-        if len(self.shape(take)) != 2 or not sequences:
+        if len(self.shape(take)) != 2 or not vectors:
             return
-        other = d.choice(sequences)
-        kind = d.pick("MultiHeadAttention", "MultiHeadAttention", "Attention", "AdditiveAttention", "GroupQueryAttention")
-        if kind == "MultiHeadAttention":
-            more = {"num_heads": d.randint(1, 2), "key_dim": d.randint(1, 3), "dropout": 0.0}
-            if d.some(0.3):
-                more["value_dim"] = 2
-            if d.some(0.3):
-                more["output_shape"] = 3
-        elif kind == "GroupQueryAttention":
-            more = {"head_dim": 2, "num_query_heads": 2, "num_key_value_heads": d.pick(1, 2)}
-        else:
-            more = {"use_scale": d.some(0.5)}
-            if kind == "Attention":
-                more["score_mode"] = d.pick("dot", "concat")
-        causal = {"use_causal_mask": True} if kind != "AdditiveAttention" and d.some(0.25) else None
-        self.add(("layer", kind, more), [take, other], causal)
+        start = d.choice(vectors)
+        units = self.shape(start)[0]
+        kind = d.pick("LSTM", "GRU", "SimpleRNN")
+        what: Any = ("layer", kind, {"units": units, "return_sequences": d.some(0.5), "return_state": d.some(0.3)})
+        count = 2 if kind == "LSTM" else 1
+        if d.some(0.2):
+            what, count = ("layer", "Bidirectional", {"layer": what}), 2 * count
+        self.add(what, [take, *[start] * count])
 
     def reuse(self, take: int) -> None:
         """A layer once more, on another tensor."""
@@ -201,64 +198,133 @@ class Builder:
         shape = self.shape(take)
         if any(s is None for s in shape):
             return
-        inner = Builder(self.keras, self.d, [{"kind": "any", "shape": shape, "dtype": "float32"}], self.d.some(0.5))
+        dtype = str(self.tensors[take].dtype)
+        inner = Builder(self.keras, self.d, [{"kind": "any", "shape": shape, "dtype": dtype}], self.d.some(0.5))
         for _ in range(self.d.randint(1, 3)):
             inner.grow()
         if inner.nodes:
             last = len(inner.tensors) - 1
             form = "sequential" if inner.sequential else self.d.pick("functional", "functional", "subclass")
-            self.add(("model", inner.describe([last], form)), [take])
+            if self.add(("model", inner.describe([last], form)), [take]) and self.d.some(0.3):
+                same = [t for t in range(len(self.tensors)) if self.shape(t) == shape and not self._is_words(t)]
+                self.add(("again", len(self.nodes) - 1), [self.d.choice(same)])
 
     def describe(self, outputs: list[int], form: str) -> dict[str, Any]:
         return {"form": form, "inputs": self.inputs, "nodes": self.nodes, "outputs": outputs}
 
 
+POLICIES = ("mixed_bfloat16", "mixed_float16", "mixed_float16", "bfloat16")
+
+
 def draw(keras: Any, seed: int) -> dict[str, Any]:
-    """What a seed stands for: {"model", "targets", "compile", "fit", "samples"}."""
+    """What a seed stands for.
+
+    Returns:
+        {"seed", "policy", "model", "kinds" of targets, "compile", "sets" of data with their sizes, "weights" of samples,
+        "by name" and "x by name" for data as dicts, "routine"}.
+    """
     d = Draw(seed)
+    policy = d.choice(POLICIES) if d.some(0.08) else None
+    d.dropping = d.some(0.04)
     form = d.pick("sequential", "functional", "functional", "functional", "subclass")
-    builder = Builder(keras, d, draw_inputs(d, few=form == "sequential"), sequential=form == "sequential")
+    inputs = draw_inputs(d, few=form == "sequential")
+    if d.some(0.06):
+        fix_batches(d, inputs)
+    named = form != "sequential" and d.some(0.3)
+    if named:
+        for place, given in enumerate(inputs):
+            given["name"] = "zyx"[place] + "_in"
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy(policy or "float32")
+        builder = Builder(keras, d, inputs, sequential=form == "sequential")
+        grow(builder, form)
+        outputs, kinds, names = add_heads(builder, named)
+    finally:
+        keras.config.set_dtype_policy(before)
+    model = builder.describe(outputs, form)
+    dress(d, model, form, names)
+    by_name = names is not None and bool(model.get("named outputs") or (form != "subclass" and d.some(0.6)))
+    x_by_name = named and bool(model.get("named inputs") or (form != "subclass" and d.some(0.4)))
+    sets, size = draw_sets(d, inputs[0].get("batch"))
+    description: dict[str, Any] = {"seed": seed, "policy": policy, "model": model, "kinds": kinds, "sets": sets,
+                                   "by name": by_name, "x by name": x_by_name}  # fmt: skip
+    description["weights"] = draw_weights(d, kinds)
+    called = names if form != "subclass" or model.get("named outputs") else None
+    description["compile"] = draw_compile(d, kinds, called, halves="'bfloat16'" in repr((policy, model)))
+    description["routine"] = draw_routine(d, description, size)
+    return description
+
+
+def fix_batches(d: Draw, inputs: list[dict[str, Any]]) -> None:
+    """Batches of one size, known beforehand."""
+    size = d.randint(2, 5)
+    for given in inputs:
+        given["batch"] = size
+
+
+def grow(builder: Builder, form: str) -> None:
+    d = builder.d
     builder.start()
     wanted = len(builder.nodes) + (d.randint(1, 5) if form == "sequential" else d.randint(2, 8))
     for _ in range(40):
         if len(builder.nodes) >= wanted:
             break
         builder.grow()
-    outputs, kinds = add_heads(builder)
-    model = builder.describe(outputs, form)
-    n = d.randint(5, 23)
-    description: dict[str, Any] = {"seed": seed, "model": model, "kinds": kinds, "samples": n}
-    description["compile"] = draw_compile(d, kinds)
-    description["fit"] = draw_fit(d, n, kinds)
-    return description
 
 
-def add_heads(builder: Builder) -> tuple[list[int], list[dict[str, Any]]]:
-    """One or two outputs, each with the kind of its targets."""
+def dress(d: Draw, model: dict[str, Any], form: str, names: list[str] | None) -> None:
+    """What a model is called by, its class, how it is put together."""
+    if form == "sequential":
+        model["added"] = d.some(0.3)
+        model["deferred"] = d.some(0.15) and "batch" not in model["inputs"][0]
+    if form == "functional" and d.some(0.12):
+        model["class"] = d.pick("Penalized", "Watched")
+    if form == "sequential" and d.some(0.06):
+        model["class"] = "Careful"
+    if form == "functional" and names is not None:
+        model["named inputs"] = d.some(0.4)
+    if names is not None:
+        model["output names"] = names
+        model["named outputs"] = d.some(0.4)
+
+
+def draw_weights(d: Draw, kinds: list[dict[str, Any]]) -> str | None:
+    """What sample weights there are: one a sample, one a step, none."""
+    roll = d.random()
+    # Keras broadcasts weights of samples over steps from the right.
+    if roll < 0.3 and not any(k["steps"] for k in kinds):
+        return "samples"
+    return "steps" if roll < 0.4 and all(k["steps"] and k["kind"] != "letters" for k in kinds) else None
+
+
+def add_heads(builder: Builder, named: bool) -> tuple[list[int], list[dict[str, Any]], list[str] | None]:
+    """One or two outputs, each with the kind of its targets; their names, where they have some."""
     d = builder.d
-    count = 1 if builder.sequential or d.some(0.8) else 2
+    count = 1 if builder.sequential or d.some(0.75) else 2
     unused = [t for t in range(len(builder.tensors)) if not builder.uses[t] and not builder._is_words(t)]
     outputs: list[int] = []
     kinds: list[dict[str, Any]] = []
+    names = ["second_head", "a_head"][:count] if named else None
     for number in range(count):
         start = len(builder.tensors) - 1 if number == 0 else d.choice(unused or [len(builder.tensors) - 1])
         if number == 0 and len(unused) > 1 and not builder.sequential:
             start = join(builder, unused)
-        kind, units, act = draw_head(d)
         steps = len(builder.shape(start)) == 2 and d.some(0.4)
+        kind, units, act = draw_head(d, steps and builder.shape(start)[0] is not None)
         if len(builder.shape(start)) > 1 and not steps:
             reduce_to_vector(builder, start)
             start = len(builder.tensors) - 1
+        outer = {"name": names[number]} if names else {}
         if steps and d.some(0.3) and builder.shape(start)[0] is not None:
-            added = builder.add(
-                ("layer", "TimeDistributed", {"layer": ("layer", "Dense", {"units": units, "activation": act})}), [start]
-            )
+            inner = ("layer", "Dense", {"units": units, "activation": act})
+            added = builder.add(("layer", "TimeDistributed", {"layer": inner, **outer}), [start])
         else:
-            added = builder.add(("layer", "Dense", {"units": units, "activation": act}), [start])
+            added = builder.add(("layer", "Dense", {"units": units, "activation": act, **outer}), [start])
         assert added
         outputs.append(len(builder.tensors) - 1)
         kinds.append({"kind": kind, "units": units, "steps": steps})
-    return outputs, kinds
+    return outputs, kinds, names
 
 
 def join(builder: Builder, unused: list[int]) -> int:
@@ -294,155 +360,3 @@ def reduce_to_vector(builder: Builder, tensor: int) -> None:
         if builder.add(what, [tensor]):
             return
     raise AssertionError(f"no way to a vector from {shape}")
-
-
-def draw_head(d: Draw) -> tuple[str, int, Any]:
-    kind = d.pick("number", "number", "positive", "yes", "class", "label", "yes logit", "label logit", "sign")
-    units = d.randint(1, 3)
-    if kind in ("class", "label", "label logit"):
-        units = d.randint(2, 4)
-    if kind.startswith("yes"):
-        units = 1 if d.some(0.7) else 3
-    return (
-        kind,
-        units,
-        {"positive": "softplus", "yes": "sigmoid", "class": "softmax", "label": "softmax", "sign": "tanh"}.get(kind),
-    )
-
-
-LOSSES = {
-    "number": [
-        "mse", "mae", "mean_squared_error", ("loss", "Huber", {"delta": 0.5}), "log_cosh", "cosine_similarity",
-        ("loss", "MeanAbsoluteError", {"reduction": "sum"}), ("function", "squared error"), ("function", "relative error"),
-    ],
-    "positive": ["poisson", "mean_squared_logarithmic_error", "mape", "mse"],
-    "yes": [
-        "binary_crossentropy", ("loss", "BinaryCrossentropy", {"label_smoothing": 0.1}),
-        ("loss", "BinaryFocalCrossentropy", {"gamma": 1.5}), "mse", ("loss", "Dice", {}),
-        ("loss", "Tversky", {"alpha": 0.3, "beta": 0.3}),
-    ],
-    "class": [
-        "categorical_crossentropy", ("loss", "CategoricalCrossentropy", {"label_smoothing": 0.1}),
-        ("loss", "CategoricalFocalCrossentropy", {}), "kl_divergence", "categorical_hinge", "mse",
-    ],
-    "label": ["sparse_categorical_crossentropy", ("loss", "SparseCategoricalCrossentropy", {})],
-    "yes logit": [
-        ("loss", "BinaryCrossentropy", {"from_logits": True}), ("loss", "BinaryFocalCrossentropy", {"from_logits": True}),
-    ],
-    "label logit": [("loss", "SparseCategoricalCrossentropy", {"from_logits": True})],
-    "sign": ["hinge", "squared_hinge", "mse"],
-}  # fmt: skip
-
-METRICS = {
-    "number": [
-        "mae", "mse", ("metric", "RootMeanSquaredError", {}), ("metric", "R2Score", {}), "cosine_similarity", "log_cosh",
-        ("metric", "MeanAbsoluteError", {"name": "off"}), ("function", "squared error"), ("function", "largest error"),
-    ],
-    "positive": ["mse", "poisson", ("metric", "MeanSquaredLogarithmicError", {})],
-    "yes": [
-        "accuracy", ("metric", "AUC", {"num_thresholds": 20}), ("metric", "Precision", {}),
-        ("metric", "Recall", {"thresholds": 0.4}), "binary_accuracy", ("metric", "BinaryCrossentropy", {}),
-        ("metric", "TruePositives", {}),
-    ],
-    "class": [
-        "accuracy", "categorical_accuracy", ("metric", "TopKCategoricalAccuracy", {"k": 2}), ("metric", "F1Score", {}),
-        "categorical_crossentropy", ("metric", "AUC", {"num_thresholds": 20, "multi_label": True}),
-        ("metric", "KLDivergence", {}),
-    ],
-    "label": [
-        "accuracy", "acc", "sparse_categorical_accuracy", ("metric", "SparseTopKCategoricalAccuracy", {"k": 2}),
-        ("metric", "SparseCategoricalCrossentropy", {}),
-    ],
-    "yes logit": [("metric", "BinaryAccuracy", {"threshold": 0.0}), ("metric", "BinaryCrossentropy", {"from_logits": True})],
-    "label logit": ["accuracy", ("metric", "SparseCategoricalAccuracy", {})],
-    "sign": ["mae", ("metric", "Hinge", {})],
-}  # fmt: skip
-FLAT_METRICS = ("R2Score", "F1Score", "AUC")
-
-
-def draw_optimizer(d: Draw) -> Any:
-    rate = d.pick(0.01, 0.003, 0.03)
-    if d.some(0.15):
-        rate = d.pick(
-            ("schedule", "ExponentialDecay", {"initial_learning_rate": rate, "decay_steps": 3, "decay_rate": 0.7}),
-            (
-                "schedule",
-                "CosineDecay",
-                {"initial_learning_rate": rate, "decay_steps": 8, "warmup_steps": 2, "warmup_target": 0.02},
-            ),
-            ("schedule", "PiecewiseConstantDecay", {"boundaries": [2, 5], "values": [rate, rate / 2, rate / 4]}),
-        )
-    more: dict[str, Any] = {"learning_rate": rate}
-    kind = d.pick(
-        "SGD",
-        "SGD",
-        "Adam",
-        "Adam",
-        "AdamW",
-        "RMSprop",
-        "RMSprop",
-        "Adagrad",
-        "Adadelta",
-        "Adamax",
-        "Nadam",
-        "Ftrl",
-        "Lion",
-        "Adafactor",
-        "Lamb",
-        "ScheduleFreeAdamW",
-        "Muon",
-    )
-    if kind == "SGD":
-        more |= {"momentum": d.pick(0.0, 0.9), "nesterov": d.some(0.5)}
-    if kind == "RMSprop":
-        more |= {"momentum": d.pick(0.0, 0.5), "centered": d.some(0.4)}
-    if kind == "Adam":
-        more |= {"amsgrad": d.some(0.3)}
-    if d.some(0.2):
-        more |= d.pick({"clipnorm": 0.3}, {"global_clipnorm": 0.5}, {"clipvalue": 0.05})
-    if d.some(0.15):
-        more |= {"weight_decay": 0.02}
-    if d.some(0.1):
-        more |= {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": d.pick(None, 2)}
-    if d.some(0.1) and kind != "ScheduleFreeAdamW":
-        more |= {"gradient_accumulation_steps": 2}
-    return ("optimizer", kind, more)
-
-
-def draw_compile(d: Draw, kinds: list[dict[str, Any]]) -> dict[str, Any]:
-    losses = [d.choice(LOSSES[k["kind"]]) for k in kinds]
-    while len(losses) > 1 and _plain(losses[0]) == _plain(losses[1]):
-        # In logs, Keras gives the losses of outputs without names the losses' names, and loses one of two that are equal.
-        kinds[1]["kind"] = "number"
-        losses[1] = d.choice(LOSSES["number"])
-    found: dict[str, Any] = {"optimizer": draw_optimizer(d), "loss": losses if len(losses) > 1 else losses[0]}
-    metrics = [[d.choice(METRICS[k["kind"]]) for _ in range(d.randint(0, 2))] for k in kinds]
-    for place, kind in enumerate(kinds):
-        kept = [m for m in metrics[place] if not (isinstance(m, tuple) and m[1] in FLAT_METRICS and kind["steps"])]
-        metrics[place] = list({repr(m): m for m in kept}.values())
-    if any(metrics):
-        found[d.pick("metrics", "metrics", "weighted_metrics")] = metrics if len(kinds) > 1 else metrics[0]
-    if len(kinds) > 1 and d.some(0.5):
-        found["loss_weights"] = [0.3, 1.7]
-    return found
-
-
-def _plain(loss: Any) -> str:
-    name = loss if isinstance(loss, str) else loss[1]
-    return {"mse": "meansquarederror", "mae": "meanabsoluteerror"}.get(name, name.replace("_", "").lower())
-
-
-def draw_fit(d: Draw, n: int, kinds: list[dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {"batch_size": d.pick(1, 2, 3, 4, 5, 7, 8, 32), "epochs": 3}
-    roll = d.random()
-    if roll < 0.2:
-        found["weights"] = "samples"
-    elif roll < 0.3 and all(k["steps"] for k in kinds):
-        found["weights"] = "steps"
-    elif roll < 0.4 and len(kinds) == 1 and not kinds[0]["steps"] and kinds[0]["kind"] in ("class", "label", "label logit"):
-        found["class_weight"] = {c: d.pick(0.5, 1.0, 2.5) for c in range(kinds[0]["units"])}
-    if d.some(0.4):
-        found["validation"] = d.pick("data", "split")
-        if d.some(0.3):
-            found["validation_batch_size"] = d.randint(1, 6)
-    return found

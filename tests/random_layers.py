@@ -10,7 +10,8 @@ from random_models import Draw
 def regularizer(d: Draw) -> Any:
     if d.some(0.75):
         return None
-    return d.pick("l1", "l2", ("regularizer", "L1L2", {"l1": 0.01, "l2": 0.02}), ("regularizer", "L2", {"l2": 0.05}))
+    return d.pick("l1", "l2", ("regularizer", "L1L2", {"l1": 0.01, "l2": 0.02}), ("regularizer", "L2", {"l2": 0.05}),
+                  ("function", "small_squares"), ("own", "Ridge", {"strength": 0.01}))  # fmt: skip
 
 
 def constraint(d: Draw) -> Any:
@@ -21,13 +22,28 @@ def constraint(d: Draw) -> Any:
         "non_neg",
         "unit_norm",
         ("constraint", "MinMaxNorm", {"min_value": 0.2, "max_value": 0.9, "rate": 0.5}),
+        ("constraint", "NonNeg", {}),
+        ("constraint", "UnitNorm", {"axis": 0}),
+        ("function", "at_most_one"),
+        ("own", "Shrunk", {}),
     )
+
+
+INITIALIZERS = [
+    "he_normal", "lecun_uniform", ("initializer", "RandomNormal", {"stddev": 0.3}), ("initializer", "Orthogonal", {"gain": 0.5}),
+    ("initializer", "VarianceScaling", {"scale": 2.0, "mode": "fan_out"}), ("initializer", "TruncatedNormal", {}),
+    ("initializer", "RandomUniform", {}), ("initializer", "Constant", {"value": 0.4}), ("initializer", "Ones", {}),
+    ("initializer", "Zeros", {}), ("initializer", "GlorotNormal", {"seed": 3}), ("initializer", "GlorotUniform", {}),
+    ("initializer", "HeNormal", {}), ("initializer", "HeUniform", {}), ("initializer", "LecunNormal", {}),
+    ("initializer", "LecunUniform", {}), ("initializer", "Identity", {}), ("function", "halves"), ("own", "Stripes", {}),
+]  # fmt: skip
 
 
 ACTIVATIONS = [
     None, "relu", "tanh", "sigmoid", "elu", "selu", "softplus", "softsign", "gelu", "swish", "leaky_relu", "linear", "mish",
     "hard_sigmoid", "softmax", "relu6", "celu", "log_softmax", "silu", "hard_silu", "squareplus", "soft_shrink", "tanh_shrink",
-    "hard_tanh", "sparse_plus", "log_sigmoid", "threshold", "hard_shrink", "tanh", "relu", ("function", "scaled tanh"),
+    "hard_tanh", "sparse_plus", "log_sigmoid", "hard_shrink", "tanh", "relu", ("function", "scaled_tanh"),
+    "exponential", "hard_swish", "sparse_sigmoid",
 ]  # fmt: skip
 
 
@@ -48,20 +64,30 @@ def weights(d: Draw, *names: str) -> dict[str, Any]:
         found["use_bias"] = False
         found = {name: value for name, value in found.items() if not name.startswith("bias")}
     if d.some(0.1) and names and names[0] == "kernel":
-        found["kernel_initializer"] = d.pick("he_normal", "lecun_uniform", ("initializer", "RandomNormal", {"stddev": 0.3}))
+        found["kernel_initializer"] = d.choice(INITIALIZERS)
+        if names[-1] == "bias" and found.get("use_bias", True) and d.some(0.5):
+            found["bias_initializer"] = d.pick("ones", ("function", "halves"), ("initializer", "Constant", {"value": 0.1}))
     return found
 
 
 def trainable(d: Draw, arguments: dict[str, Any]) -> dict[str, Any]:
-    return {**arguments, "trainable": False} if d.some(0.06) else arguments
+    """The arguments, now and then with what every layer takes."""
+    if d.some(0.06):
+        arguments = {**arguments, "trainable": False}
+    if d.some(0.012):
+        arguments = {**arguments, "dtype": d.pick("mixed_bfloat16", "mixed_float16", "bfloat16")}
+    return arguments
+
+
+def rate(d: Draw) -> float:
+    return d.pick(0.3, 0.5) if d.dropping and d.some(0.7) else 0.0
 
 
 def dense(d: Draw) -> Any:
-    return (
-        "layer",
-        "Dense",
-        trainable(d, {"units": d.randint(1, 6), "activation": activation(d), **weights(d, "kernel", "bias")}),
-    )
+    arguments = {"units": d.randint(1, 6), "activation": activation(d), **weights(d, "kernel", "bias")}
+    if d.some(0.03):
+        arguments["kernel_regularizer"] = ("regularizer", "OrthogonalRegularizer", {"factor": 0.02, "mode": d.pick("rows", "columns")})
+    return ("layer", "Dense", trainable(d, arguments))
 
 
 def einsum_dense(d: Draw, rank: int) -> Any:
@@ -115,11 +141,19 @@ def normalization(d: Draw, shape: tuple) -> Any:
 
 def any_rank(d: Draw, shape: tuple) -> Any:
     """A layer that takes arrays of any rank."""
-    choice = d.randrange(14)
+    choice = d.randrange(15)
     if choice < 3:
         return dense(d)
     if choice < 6:
         return normalization(d, shape)
+    if choice == 14:
+        axis = d.pick(-1, -1, None, *([1, (1, -1)] if len(shape) > 1 else []))
+        if any(size is None for size in shape):
+            axis = -1
+        given = {} if d.some(0.7) else {"mean": 0.3, "variance": 2.0}
+        given |= {"axis": axis, "invert": d.some(0.2)}
+        seen = tuple(size or 4 for size in shape)
+        return ("layer", "Normalization", given) if "mean" in given else ("adapted", given, seen, d.randrange(99))
     if choice == 6:
         return ("layer", "Activation", {"activation": activation(d) or "relu"})
     if choice == 7:
@@ -136,10 +170,10 @@ def any_rank(d: Draw, shape: tuple) -> Any:
         )
     if choice == 8:
         return d.pick(
-            ("layer", "Dropout", {"rate": 0.0}),
-            ("layer", "GaussianNoise", {"stddev": 0.0}),
-            ("layer", "GaussianDropout", {"rate": 0.0}),
-            ("layer", "AlphaDropout", {"rate": 0.0}),
+            ("layer", "Dropout", {"rate": rate(d)}),
+            ("layer", "GaussianNoise", {"stddev": rate(d)}),
+            ("layer", "GaussianDropout", {"rate": rate(d)}),
+            ("layer", "AlphaDropout", {"rate": rate(d)}),
             ("layer", "ActivityRegularization", {"l1": 0.01, "l2": 0.02}),
             ("layer", "Identity", {}),
         )
@@ -148,9 +182,17 @@ def any_rank(d: Draw, shape: tuple) -> Any:
     if choice == 10:
         return einsum_dense(d, len(shape))
     if choice == 11:
-        return ("own", d.pick("Scale", "Centered", "Counter"), {})
+        return d.pick(
+            ("own", "Scale", {}),
+            ("own", "Centered", {}),
+            ("own", "Counter", {}),
+            ("own", "Follower", {}),
+            ("own", "Halved", {}),
+            ("own", "Around", {"layer": dense(d)}),
+            *([("own", "MaskedMean", {}), ("own", "Marker", {})] if len(shape) == 2 else []),
+        )
     if choice == 12:
-        return ("own", "Block", {"units": d.randint(2, 4)})
+        return ("own", d.pick("Block", "Tower"), {"units": d.randint(2, 4)})
     return ("layer", "Flatten", {}) if len(shape) > 1 and d.some(0.3) else dense(d)
 
 
@@ -227,12 +269,17 @@ def recurrent(d: Draw, sequences: bool | None = None) -> Any:
     if d.some(0.1):
         more["return_state"] = True
     if kind == "RNN":
-        cells = [cell(d) for _ in range(d.randint(1, 2))]
-        return ("layer", "RNN", {"cell": cells if len(cells) > 1 or d.some(0.2) else cells[0], **more})
+        cells: Any = [cell(d) for _ in range(d.randint(1, 2))]
+        cells = cells if len(cells) > 1 or d.some(0.2) else cells[0]
+        if isinstance(cells, list) and d.some(0.4):
+            cells = ("layer", "StackedRNNCells", {"cells": cells})
+        return ("layer", "RNN", {"cell": cells, **more})
     return ("layer", kind, {**cell(d, kind)[2], **more})
 
 
 def cell(d: Draw, kind: str | None = None) -> Any:
+    if kind is None and d.some(0.15):
+        return ("own", "Leaky", {"units": d.randint(1, 4)})
     kind = kind or d.pick("LSTM", "GRU", "SimpleRNN")
     more: dict[str, Any] = {"units": d.randint(1, 5), **weights(d, "kernel", "recurrent", "bias")}
     more.pop("activity_regularizer", None)
@@ -244,6 +291,8 @@ def cell(d: Draw, kind: str | None = None) -> Any:
         more["reset_after"] = False
     if kind == "LSTM" and d.some(0.2):
         more["unit_forget_bias"] = False
+    if d.dropping and d.some(0.5):
+        more["dropout"], more["recurrent_dropout"] = rate(d), rate(d)
     return ("layer", f"{kind}Cell", more)
 
 
@@ -266,7 +315,10 @@ def bidirectional(d: Draw) -> Any:
 
 
 def time_distributed(d: Draw, shape: tuple) -> Any:
-    kind, name, more = vector_layer(d, shape[1:]) if len(shape) == 2 else d.pick(sequence_layer, any_rank)(d, shape[1:])
+    inner = vector_layer(d, shape[1:]) if len(shape) == 2 else d.pick(sequence_layer, any_rank)(d, shape[1:])
+    if inner[0] == "adapted":
+        return inner
+    kind, name, more = inner
     # Keras does not hear of a penalty on what a layer in TimeDistributed gives.
     more = {name: value for name, value in more.items() if name != "activity_regularizer"}
     return ("layer", "TimeDistributed", {"layer": (kind, name, more)})
@@ -290,7 +342,7 @@ def sequence_layer(d: Draw, shape: tuple) -> Any:
             ("layer", "ZeroPadding1D", {"padding": d.pick(1, (1, 2))}),
             ("layer", "Cropping1D", {"cropping": d.pick(1, (0, 1))}),
             ("layer", "UpSampling1D", {"size": 2}),
-            ("layer", "SpatialDropout1D", {"rate": 0.0}),
+            ("layer", "SpatialDropout1D", {"rate": rate(d)}),
             ("layer", "Permute", {"dims": (2, 1)}),
         )
     if choice == 15:
@@ -314,7 +366,7 @@ def picture_layer(d: Draw, shape: tuple) -> Any:
             ("layer", "ZeroPadding2D", {"padding": d.pick(1, (1, 2), ((1, 0), (0, 2)))}),
             ("layer", "Cropping2D", {"cropping": d.pick(1, ((0, 1), (1, 0)))}),
             ("layer", "UpSampling2D", {"size": d.pick(2, (1, 2)), "interpolation": d.pick("nearest", "bilinear")}),
-            ("layer", "SpatialDropout2D", {"rate": 0.0}),
+            ("layer", "SpatialDropout2D", {"rate": rate(d)}),
             ("layer", "Permute", {"dims": d.pick((2, 1, 3), (3, 1, 2))}),
         )
     if choice == 8:
@@ -336,7 +388,7 @@ def volume_layer(d: Draw, shape: tuple) -> Any:
             ("layer", "ZeroPadding3D", {"padding": 1}),
             ("layer", "Cropping3D", {"cropping": 1}),
             ("layer", "UpSampling3D", {"size": 2}),
-            ("layer", "SpatialDropout3D", {"rate": 0.0}),
+            ("layer", "SpatialDropout3D", {"rate": rate(d)}),
         )
     if choice == 7:
         return ("layer", "Reshape", {"target_shape": d.pick((shape[0], -1), (shape[0], shape[1], -1))})
@@ -354,57 +406,69 @@ def layer_for(d: Draw, shape: tuple) -> Any:
     return volume_layer(d, shape) if len(shape) == 4 else ("layer", "Flatten", {})
 
 
+ELEMENTWISE = (
+    "tanh", "relu", "sigmoid", "abs", "square", "sin", "softplus", "gelu", "sign", "cos", "erf", "arctan", "silu", "arcsinh",
+    "floor", "ceil", "round", "trunc", "exp2", "expm1", "cosh", "sinh", "leaky_relu", "elu", "selu", "celu", "relu6", "hard_tanh",
+    "squareplus", "sinc", "negative", "nan_to_num", "deg2rad", "softsign", "log_sigmoid", "erfc", "cbrt", "fabs",
+)  # fmt: skip
+POSITIVE = ("log", "sqrt", "rsqrt", "log1p", "log2", "log10", "reciprocal", "arccosh", "i0")
+REDUCTIONS = (
+    "mean", "max", "sum", "std", "var", "logsumexp", "min", "prod", "amax", "amin", "median", "nanmean", "nansum", "average",
+    "count_nonzero", "ptp",
+)  # fmt: skip
+PAIRS = ("logaddexp", "arctan2", "hypot", "maximum", "minimum", "subtract", "multiply", "add", "fmax", "fmin", "heaviside")
+
+
+def elementwise(d: Draw) -> Any:
+    return d.pick(
+        ("operation", "number", {"op": d.pick("2x", "x+1", "1-x", "x/3", "-x", "x^2", "|x|", "1/(2+x^2)", "x//1", "x%1")}),
+        ("operation", "function", {"name": d.choice(ELEMENTWISE)}),
+        ("operation", "function", {"name": d.choice(ELEMENTWISE)}),
+        ("operation", "positive", {"name": d.choice(POSITIVE)}),
+    )
+
+
+def along_axis(d: Draw, rank: int, axis: int) -> Any:
+    """An operation that mixes what stands along an axis."""
+    name = d.pick("softmax", "sort", "flip", "cumsum", "log_softmax", "cumprod", "argsort", "normalize", "roll", "diff", "trapezoid")
+    if name == "argsort":
+        return ("operation", "order", {"axis": axis})
+    more = {"normalize": {"order": d.pick(1, 2)}, "roll": {"shift": d.pick(1, -2)}}.get(name, {})
+    return ("operation", "function", {"name": name, "axis": axis, **more})
+
+
+def over_the_batch(d: Draw, rank: int) -> Any:
+    """An operation in which the samples of a batch meet, or might."""
+    return d.pick(
+        ("operation", "counted", {}),
+        ("operation", "first row", {}),
+        ("operation", "neighbours", {}),
+        ("operation", "groups", {}),
+        ("operation", "normal", {"axis": 0}),
+        ("operation", "minus", {"name": d.pick("mean", "max", "min", "logsumexp", "median", "std"), "axis": 0}),
+        ("operation", "loop", {"name": d.pick("map", "vectorized_map", "scan", "fori_loop", "while_loop")}),
+    )
+
+
 def operation_for(d: Draw, shape: tuple) -> Any:
     """An operation on one tensor."""
     rank = len(shape) + 1
     axis = d.pick(-1, rank - 1, 1) if d.some(0.7) else 0
-    choice = d.randrange(14)
-    if choice < 2:
-        return ("operation", "number", {"op": d.pick("2x", "x+1", "1-x", "x/3", "-x", "x^2", "|x|", "1/(2+x^2)")})
+    choice = d.randrange(16)
     if choice < 4:
-        name = d.pick(
-            "tanh",
-            "relu",
-            "sigmoid",
-            "abs",
-            "square",
-            "sin",
-            "softplus",
-            "gelu",
-            "sign",
-            "cos",
-            "erf",
-            "arctan",
-            "silu",
-            "arcsinh",
-        )
-        return ("operation", "function", {"name": name})
+        return elementwise(d)
     if choice == 4:
-        return ("operation", "function", {"name": d.pick("softmax", "sort", "flip", "cumsum", "log_softmax"), "axis": axis})
+        return along_axis(d, rank, axis)
     if choice == 5:
-        return (
-            "operation",
-            "reduce",
-            {
-                "name": d.pick("mean", "max", "sum", "std", "var", "logsumexp", "min", "prod", "amax", "median"),
-                "axis": axis if axis else d.pick(0, (0, 1)),
-                "keepdims": d.some(0.5),
-            },
-        )
+        return ("operation", "reduce", {"name": d.choice(REDUCTIONS), "axis": axis if axis else d.pick(0, (0, 1)),
+                                        "keepdims": d.some(0.5)})  # fmt: skip
     if choice == 6:
         return ("operation", "minus", {"name": d.pick("mean", "max", "min", "logsumexp"), "axis": axis if axis else 0})
     if choice == 7:
         return ("operation", "normal", {"axis": axis})
     if choice == 8:
-        index = d.pick(
-            ((None, None), (1, None)),
-            ("...", (None, -1)),
-            ("...", 0),
-            ((None, None), (None, None, 2)),
-            ((None, None), -1),
-            ((None, None), (None, None, -1)),
-            ((None, None), (0, 2)),
-        )
+        index = d.pick(((None, None), (1, None)), ("...", (None, -1)), ("...", 0), ((None, None), (None, None, 2)),
+                       ((None, None), -1), ((None, None), (None, None, -1)), ((None, None), (0, 2)))  # fmt: skip
         return ("operation", "slice", {"index": index})
     if choice == 9:
         return d.pick(
@@ -413,6 +477,9 @@ def operation_for(d: Draw, shape: tuple) -> Any:
             ("operation", "top_k", {"n": 2}),
             ("operation", "argmax", {}),
             ("operation", "split", {"axis": axis}),
+            ("operation", "masked", {}),
+            ("operation", "frozen", {}),
+            ("operation", "apply", {"name": d.pick("glu", "mish", "hard_silu", "tanh_shrink")}),
         )
     if choice == 10:
         return d.pick(
@@ -420,7 +487,10 @@ def operation_for(d: Draw, shape: tuple) -> Any:
             ("operation", "function", {"name": "repeat", "repeats": 2, "axis": d.pick(1, -1)}),
             ("operation", "function", {"name": "roll", "shift": 1, "axis": axis}),
             ("operation", "function", {"name": "clip", "x_min": -0.5, "x_max": 0.8}),
-            ("operation", "number", {"op": "x^2"}),
+            ("operation", "function", {"name": "tile", "repeats": (1,) * (rank - 1) + (2,)}),
+            ("operation", "function", {"name": "pad", "pad_width": ((0, 0),) * (rank - 1) + ((1, 0),)}),
+            ("operation", "function", {"name": "moveaxis", "source": 1, "destination": -1}),
+            ("operation", "function", {"name": d.pick("tril", "triu")}),
         )
     if choice == 11 and rank == 2 and d.some(0.5):
         return ("operation", "batch gram", {})
@@ -428,11 +498,45 @@ def operation_for(d: Draw, shape: tuple) -> Any:
         return ("operation", "function", {"name": "swapaxes", "axis1": 1, "axis2": 2})
     if choice == 12 and rank == 3:
         return ("operation", "matmul", {})
-    return (
-        ("operation", "function", {"name": "reshape", "newshape": (-1, *_refold(d, shape))})
-        if all(shape)
-        else ("operation", "number", {"op": "x/3"})
+    if choice in (13, 14):
+        return over_the_batch(d, rank)
+    if not all(shape):
+        return ("operation", "number", {"op": "x/3"})
+    return ("operation", "function", {"name": "reshape", "newshape": (-1, *_refold(d, shape))})
+
+
+def merging_pair(d: Draw) -> Any:
+    """What two tensors of one shape become."""
+    return d.pick(
+        ("operation", "pair", {"op": d.pick("+", "-", "*", "max", "min")}),
+        ("operation", "two", {"name": d.choice(PAIRS)}),
+        ("operation", "where", {}),
+        ("operation", "frozen", {}),
+        ("operation", "concatenate", {"axis": d.pick(-1, 1)}),
+        ("operation", "stack", {"axis": d.pick(1, -1)}),
+        ("operation", "merge", {"name": d.pick("add", "average", "maximum", "minimum", "multiply", "subtract", "concatenate")}),
     )
+
+
+def attention(d: Draw) -> tuple[Any, dict[str, Any] | None]:
+    """A layer of attention, and the arguments of its call."""
+    kind = d.pick("MultiHeadAttention", "MultiHeadAttention", "Attention", "AdditiveAttention", "GroupQueryAttention")
+    if kind == "MultiHeadAttention":
+        more: dict[str, Any] = {"num_heads": d.randint(1, 2), "key_dim": d.randint(1, 3), "dropout": rate(d)}
+        if d.some(0.3):
+            more["value_dim"] = 2
+        if d.some(0.3):
+            more["output_shape"] = 3
+        if d.some(0.2):
+            more["use_bias"] = False
+    elif kind == "GroupQueryAttention":
+        more = {"head_dim": 2, "num_query_heads": 2, "num_key_value_heads": d.pick(1, 2)}
+    else:
+        more = {"use_scale": d.some(0.5), "dropout": rate(d)}
+        if kind == "Attention":
+            more["score_mode"] = d.pick("dot", "concat")
+    causal = {"use_causal_mask": True} if kind != "AdditiveAttention" and d.some(0.25) else None
+    return ("layer", kind, more), causal
 
 
 def _refold(d: Draw, shape: tuple) -> tuple:

@@ -4,18 +4,25 @@ A description holds inputs, nodes and outputs. A node is what to do (a layer, an
 Real Keras says what is possible: a node that it refuses is drawn anew, so that whatever is left must work in Kerata too.
 """
 
+import functools
 import random
 from typing import Any
 
 import numpy as np
 
+from random_own import CLASSES, FUNCTIONS
+
 # What a value in a description may stand for: (tag, name, arguments).
 HOMES = {"layer": "layers", "regularizer": "regularizers", "constraint": "constraints", "initializer": "initializers",
-         "optimizer": "optimizers", "loss": "losses", "metric": "metrics", "schedule": "optimizers.schedules"}  # fmt: skip
+         "optimizer": "optimizers", "loss": "losses", "metric": "metrics", "schedule": "optimizers.schedules",
+         "callback": "callbacks"}  # fmt: skip
+RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
 
 
 class Draw(random.Random):
-    """Random choices."""
+    """Random choices. Where `dropping`, layers draw random numbers, so that the model is never trained."""
+
+    dropping = False
 
     def some(self, chance: float) -> bool:
         return self.random() < chance
@@ -37,77 +44,16 @@ def realize(k: Any, value: Any) -> Any:
     if isinstance(value, tuple) and value and value[0] == "function":
         return FUNCTIONS[value[1]](k)
     if isinstance(value, tuple) and value and value[0] == "own":
-        return OWN[value[1]](k)(**value[2])
+        return CLASSES[value[1]](k)(**{name: realize(k, v) for name, v in value[2].items()})
+    if isinstance(value, tuple) and value and value[0] == "adapted":
+        layer = k.layers.Normalization(**value[1])
+        layer.adapt(np.random.default_rng(value[3]).standard_normal((9, *value[2])).astype("float32") * 2 + 0.3)
+        return layer
     if isinstance(value, list):
         return [realize(k, v) for v in value]
+    if isinstance(value, dict):
+        return {name: realize(k, v) for name, v in value.items()}
     return value
-
-
-FUNCTIONS = {
-    "double": lambda k: lambda x: 2.0 * x,
-    "centered": lambda k: lambda x: x - k.ops.mean(x, axis=-1, keepdims=True),
-    "squared error": lambda k: lambda y, p: k.ops.mean(k.ops.square(y - p), axis=-1),
-    "relative error": lambda k: lambda y, p: k.ops.abs(y - p) / (1.0 + k.ops.mean(k.ops.abs(y - p))),
-    "largest error": lambda k: lambda y, p: k.ops.max(k.ops.abs(y - p)),
-    "scaled tanh": lambda k: lambda x: 1.5 * k.ops.tanh(x),
-}
-
-
-def _own_scale(k: Any) -> type:
-    class Scale(k.layers.Layer):
-        def build(self, input_shape):
-            self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
-
-        def call(self, inputs):
-            return inputs * self.factor
-
-    return Scale
-
-
-def _own_centered(k: Any) -> type:
-    class Centered(k.layers.Layer):
-        """Subtracts the mean of the batch."""
-
-        def call(self, inputs):
-            return inputs - k.ops.mean(inputs, axis=0, keepdims=True)
-
-    return Centered
-
-
-def _own_counter(k: Any) -> type:
-    class Counter(k.layers.Layer):
-        """Adds a penalty and counts its calls."""
-
-        def build(self, input_shape):
-            self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False, name="calls")
-
-        def call(self, inputs, training=False):
-            self.add_loss(0.01 * k.ops.sum(k.ops.square(inputs)))
-            if training:
-                self.calls.assign(self.calls + 1.0)
-            return inputs + 0.1 * k.ops.tanh(self.calls)
-
-    return Counter
-
-
-def _own_block(k: Any) -> type:
-    class Block(k.layers.Layer):
-        """Two layers and a sum."""
-
-        def __init__(self, units, **kwargs):
-            super().__init__(**kwargs)
-            self.inner = k.layers.Dense(units, activation="tanh")
-            self.outer = k.layers.Dense(units)
-            self.norm = k.layers.BatchNormalization()
-
-        def call(self, inputs, training=None):
-            x = self.inner(inputs)
-            return self.norm(x + self.outer(x), training=training)
-
-    return Block
-
-
-OWN = {"Scale": _own_scale, "Centered": _own_centered, "Counter": _own_counter, "Block": _own_block}
 
 
 def _pair(k: Any, op: str) -> Any:
@@ -119,13 +65,28 @@ def _normal(k: Any, x: Any, axis: int) -> Any:
     return (x - k.ops.mean(x, axis=axis, keepdims=True)) / (0.5 + k.ops.std(x, axis=axis, keepdims=True))
 
 
+def _each(k: Any, x: Any, name: str) -> Any:
+    """A loop of the library's own over the first axis."""
+    if name == "map":
+        return k.ops.map(lambda row: row * k.ops.tanh(row), x)
+    if name == "vectorized_map":
+        return k.ops.vectorized_map(lambda row: row - k.ops.max(row), x)
+    if name == "scan":
+        return k.ops.scan(lambda kept, row: (0.5 * kept + row, kept + row), k.ops.zeros_like(x[0]), x)[1]
+    if name == "fori_loop":
+        return k.ops.fori_loop(0, 3, lambda i, kept: kept * 0.5 + x, x)
+    return k.ops.while_loop(lambda i, kept: i < 3, lambda i, kept: (i + 1, kept * 0.5 + x), (0, x))[1]
+
+
 # Operations in the graph: (library, tensors, arguments).
 OPERATIONS = {
     "pair": lambda k, xs, op: _pair(k, op)(*xs),
+    "two": lambda k, xs, name, **more: getattr(k.ops, name)(xs[0], xs[-1], **more),
     "number": lambda k, xs, op: {"2x": lambda x: 2 * x, "x+1": lambda x: x + 1, "1-x": lambda x: 1 - x, "x/3": lambda x: x / 3,
-                                 "-x": lambda x: -x, "x^2": lambda x: x**2, "|x|": abs,
-                                 "1/(2+x^2)": lambda x: 1 / (2 + x * x)}[op](xs[0]),
+                                 "-x": lambda x: -x, "x^2": lambda x: x**2, "|x|": abs, "x//1": lambda x: x // 0.3,
+                                 "x%1": lambda x: x % 0.7, "1/(2+x^2)": lambda x: 1 / (2 + x * x)}[op](xs[0]),
     "function": lambda k, xs, name, **more: getattr(k.ops, name)(xs[0], **more),
+    "positive": lambda k, xs, name: getattr(k.ops, name)(1.1 + k.ops.abs(xs[0])),
     "reduce": lambda k, xs, name, axis, keepdims: getattr(k.ops, name)(xs[0], axis=axis, keepdims=keepdims),
     "minus": lambda k, xs, name, axis: xs[0] - getattr(k.ops, name)(xs[0], axis=axis, keepdims=True),
     "normal": lambda k, xs, axis: _normal(k, xs[0], axis),
@@ -138,35 +99,39 @@ OPERATIONS = {
     "matmul": lambda k, xs: k.ops.matmul(xs[0], k.ops.swapaxes(xs[-1], -1, -2)),
     "einsum": lambda k, xs, equation: k.ops.einsum(equation, *xs),
     "top_k": lambda k, xs, n: k.ops.top_k(xs[0], n)[0],
-    "argmax": lambda k, xs: k.ops.one_hot(k.ops.argmax(xs[0], axis=-1), xs[0].shape[-1]) + xs[0],
+    "argmax": lambda k, xs: k.ops.one_hot(k.ops.argmax(xs[0], axis=-1), xs[0].shape[-1], dtype=xs[0].dtype) + xs[0],
     "take": lambda k, xs, axis: k.ops.take(xs[0], [1, 0], axis=axis),
+    "order": lambda k, xs, axis: k.ops.take_along_axis(xs[0], k.ops.argsort(k.ops.sin(7 * xs[0]), axis=axis), axis=axis),
     "batch gram": lambda k, xs: k.ops.matmul(k.ops.softmax(k.ops.matmul(xs[0], k.ops.transpose(xs[0])), axis=-1), xs[0]),
+    "loop": lambda k, xs, name: _each(k, xs[0], name),
+    "counted": lambda k, xs: xs[0] / k.ops.cast(k.ops.shape(xs[0])[0], xs[0].dtype),
+    "first row": lambda k, xs: xs[0] + xs[0][:1],
+    "neighbours": lambda k, xs: xs[0] - k.ops.roll(xs[0], 1, axis=0),
+    "groups": lambda k, xs: xs[0] + k.ops.take(k.ops.segment_sum(
+        xs[0], k.ops.cast(k.ops.sum(xs[0], axis=tuple(range(1, len(xs[0].shape)))) > 0, "int32"), num_segments=2), 1, axis=0),
+    "masked": lambda k, xs: k.ops.where(k.ops.any(xs[0] > 0.8, axis=-1, keepdims=True), xs[0], k.ops.zeros_like(xs[0])),
+    "frozen": lambda k, xs: xs[0] * k.ops.stop_gradient(k.ops.sigmoid(xs[-1])),
+    "merge": lambda k, xs, name: getattr(k.layers, name)(list(xs)),
+    "apply": lambda k, xs, name: getattr(k.activations, name)(xs[0]),
 }  # fmt: skip
 
 
 def perform(k: Any, what: Any, made: Any, tensors: list[Any], more: Any = None) -> list[Any]:
     """The tensors that a node makes; `made` is its layer or model, if it has one, `more` are further arguments of its call."""
+    more = dict(more or {})
     if what[0] == "operation":
         result = OPERATIONS[what[1]](k, tensors, **what[2])
     elif what[0] == "layer" and what[1] in ("MultiHeadAttention", "GroupQueryAttention"):
-        result = made(*tensors, **(more or {}))
+        result = made(*tensors, **more)
+    elif what[0] == "layer" and what[1] in RECURRENT and len(tensors) > 1:
+        result = made(tensors[0], initial_state=list(tensors[1:]), **more)
     else:
-        result = made(list(tensors) if len(tensors) > 1 or what[1] in MERGING else tensors[0], **(more or {}))
+        result = made(list(tensors) if len(tensors) > 1 or what[1] in MERGING else tensors[0], **more)
     return list(result) if isinstance(result, (list, tuple)) else [result]
 
 
-MERGING = (
-    "Add",
-    "Subtract",
-    "Multiply",
-    "Average",
-    "Maximum",
-    "Minimum",
-    "Concatenate",
-    "Dot",
-    "Attention",
-    "AdditiveAttention",
-)
+MERGING = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Attention",
+           "AdditiveAttention")  # fmt: skip
 
 
 def layer_of(k: Any, what: Any, earlier: list[Any]) -> Any:
@@ -178,29 +143,51 @@ def layer_of(k: Any, what: Any, earlier: list[Any]) -> Any:
 
 
 def make_inputs(k: Any, inputs: list[dict[str, Any]]) -> list[Any]:
-    return [k.Input(tuple(i.get("declared", i["shape"])), dtype=i["dtype"], name=i.get("name")) for i in inputs]
+    return [
+        k.Input(tuple(i.get("declared", i["shape"])), batch_size=i.get("batch"), dtype=i["dtype"], name=i.get("name"))
+        for i in inputs
+    ]
+
+
+def kind_of(k: Any, description: dict[str, Any], usual: Any) -> Any:
+    """The class of a model: the library's, or one of a user's own."""
+    return CLASSES[description["class"]](k) if description.get("class") else usual
 
 
 def build(k: Any, description: dict[str, Any]) -> Any:
     """The model of a description."""
     form = description["form"]
-    if form == "sequential":
-        start = make_inputs(k, description["inputs"])
-        return k.Sequential([*start, *(layer_of(k, node["do"], []) for node in description["nodes"])])
     if form == "subclass":
         return _own_model(k)(description)
+    if form == "sequential":
+        start = [] if description.get("deferred") else make_inputs(k, description["inputs"])
+        layers = [*start, *(layer_of(k, node["do"], []) for node in description["nodes"])]
+        model = kind_of(k, description, k.Sequential)
+        if not description.get("added"):
+            return model(layers)
+        grown = model()
+        for layer in layers:
+            grown.add(layer)
+        return grown
     tensors = make_inputs(k, description["inputs"])
-    inputs = list(tensors)
+    inputs: Any = list(tensors)
     made: list[Any] = []
     for node in description["nodes"]:
         layer = layer_of(k, node["do"], made)
         made.append(layer)
         what = description["nodes"][node["do"][1]]["do"] if node["do"][0] == "again" else node["do"]
         tensors += perform(k, what, layer, [tensors[t] for t in node["take"]], node.get("with"))
-    outputs = [tensors[t] for t in description["outputs"]]
-    return k.Model(inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0])
+    outputs: Any = [tensors[t] for t in description["outputs"]]
+    if description.get("named inputs"):
+        inputs = {i["name"]: t for i, t in zip(description["inputs"], inputs, strict=True)}
+    if description.get("named outputs"):
+        outputs = dict(zip(description["output names"], outputs, strict=True))
+    inputs = inputs if len(inputs) > 1 or isinstance(inputs, dict) else inputs[0]
+    outputs = outputs if len(outputs) > 1 or isinstance(outputs, dict) else outputs[0]
+    return kind_of(k, description, k.Model)(inputs, outputs)
 
 
+@functools.cache
 def _own_model(k: Any) -> type:
     class Own(k.Model):
         def __init__(self, description):
@@ -214,12 +201,18 @@ def _own_model(k: Any) -> type:
 
         def call(self, inputs, training=None):
             description, made = self._nodes_of_it.value, self._made.value
+            if isinstance(inputs, dict):
+                inputs = [inputs[given["name"]] for given in description["inputs"]]
             tensors = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
             for node, layer in zip(description["nodes"], made, strict=True):
                 what = description["nodes"][node["do"][1]]["do"] if node["do"][0] == "again" else node["do"]
-                more = {**node.get("with", {}), **({} if training is None else {"training": training})}
+                more = {**node.get("with", {})}
+                if training is not None and what[0] != "operation":
+                    more["training"] = training
                 tensors += perform(k, what, layer, [tensors[t] for t in node["take"]], more)
             outputs = [tensors[t] for t in description["outputs"]]
+            if description.get("named outputs"):
+                return dict(zip(description["output names"], outputs, strict=True))
             return outputs if len(outputs) > 1 else outputs[0]
 
     return Own
@@ -245,59 +238,3 @@ def describe(description: dict[str, Any]) -> str:
 
     rest = {name: value for name, value in description.items() if name != "model"}
     return "\n".join([*lines(description["model"], ""), str(rest)])
-
-
-# --- Data
-
-
-def make_data(description: dict[str, Any], output_shapes: list[tuple]) -> dict[str, Any]:
-    """{"x", "y", "weights", "validation"} of a description, from its seed."""
-    rng = np.random.default_rng(description["seed"])
-    n = description["samples"]
-
-    def inputs(n: int) -> list[np.ndarray]:
-        return [_input_values(rng, given, n) for given in description["model"]["inputs"]]
-
-    def targets(n: int) -> list[np.ndarray]:
-        return [
-            _target_values(rng, kind, (n, *shape[1:])) for kind, shape in zip(description["kinds"], output_shapes, strict=True)
-        ]
-
-    def single(values: list[Any]) -> Any:
-        return values if len(values) > 1 else values[0]
-
-    data: dict[str, Any] = {"x": single(inputs(n)), "y": single(targets(n)), "weights": None, "validation": None}
-    if description["fit"].get("weights"):
-        steps = description["fit"]["weights"] == "steps"
-        data["weights"] = single([rng.random((n, *shape[1:2]) if steps else n).astype("float32") for shape in output_shapes])
-    if description["fit"].get("validation") == "data":
-        m = int(rng.integers(2, 9))
-        data["validation"] = (single(inputs(m)), single(targets(m)))
-    return data
-
-
-def _input_values(rng: np.random.Generator, given: dict[str, Any], n: int) -> np.ndarray:
-    shape = (n, *given["shape"])
-    if given["kind"] == "words":
-        words = rng.integers(1, given["words"], shape)
-        lengths = rng.integers(1, shape[1] + 1, n)
-        return np.where(np.arange(shape[1]) < lengths[:, None], words, 0).astype(given["dtype"])
-    values = rng.standard_normal(shape).astype("float32")
-    if given.get("empty"):
-        lengths = rng.integers(1, shape[1] + 1, n)
-        values *= (np.arange(shape[1]) < lengths[:, None])[..., None]
-    return values
-
-
-def _target_values(rng: np.random.Generator, kind: dict[str, Any], shape: tuple) -> np.ndarray:
-    name = kind["kind"]
-    if name == "number":
-        return rng.standard_normal(shape).astype("float32")
-    if name == "positive":
-        return (rng.random(shape) * 3 + 0.1).astype("float32")
-    if name in ("yes", "yes logit"):
-        return rng.integers(0, 2, shape).astype(rng.choice(["float32", "int32"]))
-    if name == "sign":
-        return (2 * rng.integers(0, 2, shape) - 1).astype("float32")
-    labels = rng.integers(0, shape[-1], shape[:-1])
-    return np.eye(shape[-1], dtype="float32")[labels] if name == "class" else labels.astype("int32")

@@ -101,3 +101,27 @@ def test_an_epoch_of_fixed_steps_goes_on_at_the_end_of_the_arrays():
         model.compile(library.optimizers.SGD(0.0), "mae")
         losses.append(model.fit(x, 0 * x, epochs=3, steps_per_epoch=2, batch_size=4, shuffle=False, verbose=0).history["loss"])
     np.testing.assert_allclose(losses, [[3.5, 11.5, 9.5], [3.5, 11.5, 17.5]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "Lamb", "Nadam", "ScheduleFreeAdamW"])
+def test_weights_in_bfloat16_are_trained(name):
+    ends = []
+    for policy in ("bfloat16", "float32"):
+        model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(2, kernel_initializer="ones", dtype=policy)])
+        model.compile(getattr(kerata.optimizers, name)(0.05), "mse")
+        x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+        model.fit(x, x[:, :2], batch_size=8, epochs=6, shuffle=False, verbose=0)
+        ends.append(np.asarray(model.layers[0].kernel, "float32"))
+    np.testing.assert_allclose(ends[0], ends[1], atol=0.03)
+    assert np.abs(ends[0] - 1.0).min() > 0.1
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 4])
+def test_a_sample_s_weight_is_that_of_all_its_steps(batch_size):
+    rng = np.random.default_rng(0)
+    x, y, w = rng.normal(size=(7, 3, 2)), rng.normal(size=(7, 3, 2)), rng.random(7)
+    model = kerata.Sequential([kerata.Input((3, 2)), kerata.layers.Dense(2)])
+    model.compile(loss="mse")
+    right = np.mean(np.mean((model.predict(x, verbose=0) - y) ** 2, -1) * w[:, None])
+    got = model.evaluate(x, y, sample_weight=w, batch_size=batch_size, verbose=0)
+    np.testing.assert_allclose(got, right, rtol=1e-5)

@@ -84,13 +84,13 @@ class Model(Saveable, Tries, Trainer, Layer):
 
     @shown
     def input_shape(self) -> Any:
-        """Shapes of the inputs, the batch first."""
-        return jax.tree.map(lambda t: t.shape, self.input)
+        """Shapes of the inputs, the batch first: one, or a flat list of several, whatever form the inputs have."""
+        return one_or_all([tensor.shape for tensor in self.inputs])
 
     @shown
     def output_shape(self) -> Any:
-        """Shapes of the outputs, the batch first."""
-        return jax.tree.map(lambda t: t.shape, self.output)
+        """Shapes of the outputs, the batch first: one, or a flat list of several, whatever form the outputs have."""
+        return one_or_all([tensor.shape for tensor in self.outputs])
 
     @shown
     def input_names(self) -> list[str]:
@@ -251,3 +251,7 @@ def _symbolic_inputs(shape: Any) -> Any:
     if isinstance(shape, (list, tuple)) and shape and isinstance(shape[0], (list, tuple, dict)):
         return [_symbolic_inputs(item) for item in shape]
     return SymbolicTensor((None, *shape[1:]))
+
+
+def one_or_all(shapes: list[Any]) -> Any:
+    return shapes[0] if len(shapes) == 1 else shapes
