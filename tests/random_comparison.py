@@ -205,7 +205,8 @@ def one_step(keras: Any, known: dict[str, Any]) -> dict[str, Any]:
     rows = min(description["sets"]["first"], size)
     fit = {name: fit[name] for name in ("data", "batch_size", "weighted", "class_weight") if name in fit}
     one = {"data": "first", "batch_size": size, "weighted": fit["weighted"]}
-    description["routine"] = [("predict", one), ("compile", {}), ("fit", {**fit, "epochs": 1}), ("evaluate", one), ("predict", one)]
+    fitting = ("fit", {**fit, "epochs": 1})
+    description["routine"] = [("predict", one), ("compile", {}), fitting, ("evaluate", one), ("predict", one)]
     data = {"first": {name: first_rows(value, rows) for name, value in known["data"]["first"].items()}}
     description["sets"] = {"first": rows}
     results = results_of(keras, description, known["model"], known["weights"], data)

@@ -30,7 +30,8 @@ def constraint(d: Draw) -> Any:
 
 
 INITIALIZERS = [
-    "he_normal", "lecun_uniform", ("initializer", "RandomNormal", {"stddev": 0.3}), ("initializer", "Orthogonal", {"gain": 0.5}),
+    "he_normal", "lecun_uniform", ("initializer", "RandomNormal", {"stddev": 0.3}),
+    ("initializer", "Orthogonal", {"gain": 0.5}),
     ("initializer", "VarianceScaling", {"scale": 2.0, "mode": "fan_out"}), ("initializer", "TruncatedNormal", {}),
     ("initializer", "RandomUniform", {}), ("initializer", "Constant", {"value": 0.4}), ("initializer", "Ones", {}),
     ("initializer", "Zeros", {}), ("initializer", "GlorotNormal", {"seed": 3}), ("initializer", "GlorotUniform", {}),
@@ -86,7 +87,8 @@ def rate(d: Draw) -> float:
 def dense(d: Draw) -> Any:
     arguments = {"units": d.randint(1, 6), "activation": activation(d), **weights(d, "kernel", "bias")}
     if d.some(0.03):
-        arguments["kernel_regularizer"] = ("regularizer", "OrthogonalRegularizer", {"factor": 0.02, "mode": d.pick("rows", "columns")})
+        more = {"factor": 0.02, "mode": d.pick("rows", "columns")}
+        arguments["kernel_regularizer"] = ("regularizer", "OrthogonalRegularizer", more)
     return ("layer", "Dense", trainable(d, arguments))
 
 
@@ -408,8 +410,8 @@ def layer_for(d: Draw, shape: tuple) -> Any:
 
 ELEMENTWISE = (
     "tanh", "relu", "sigmoid", "abs", "square", "sin", "softplus", "gelu", "sign", "cos", "erf", "arctan", "silu", "arcsinh",
-    "floor", "ceil", "round", "trunc", "exp2", "expm1", "cosh", "sinh", "leaky_relu", "elu", "selu", "celu", "relu6", "hard_tanh",
-    "squareplus", "sinc", "negative", "nan_to_num", "deg2rad", "softsign", "log_sigmoid", "erfc", "cbrt", "fabs",
+    "floor", "ceil", "round", "trunc", "exp2", "expm1", "cosh", "sinh", "leaky_relu", "elu", "selu", "celu", "relu6",
+    "hard_tanh", "squareplus", "sinc", "negative", "nan_to_num", "deg2rad", "softsign", "log_sigmoid", "erfc", "cbrt", "fabs",
 )  # fmt: skip
 POSITIVE = ("log", "sqrt", "rsqrt", "log1p", "log2", "log10", "reciprocal", "arccosh", "i0")
 REDUCTIONS = (
@@ -430,7 +432,8 @@ def elementwise(d: Draw) -> Any:
 
 def along_axis(d: Draw, rank: int, axis: int) -> Any:
     """An operation that mixes what stands along an axis."""
-    name = d.pick("softmax", "sort", "flip", "cumsum", "log_softmax", "cumprod", "argsort", "normalize", "roll", "diff", "trapezoid")
+    name = d.pick("softmax", "sort", "flip", "cumsum", "log_softmax", "cumprod", "argsort", "normalize", "roll", "diff",
+                  "trapezoid")  # fmt: skip
     if name == "argsort":
         return ("operation", "order", {"axis": axis})
     more = {"normalize": {"order": d.pick(1, 2)}, "roll": {"shift": d.pick(1, -2)}}.get(name, {})

@@ -101,7 +101,7 @@ class Routine:
             self.model.compile(**options)
 
     def _fit(self, given: dict[str, Any]) -> None:
-        data, weighted = self.data[given["data"]], given["weighted"] if "weighted" in given else False
+        data, weighted = self.data[given["data"]], given.get("weighted", False)
         rows, size = self.description["sets"][given["data"]], given["batch_size"]
         more: dict[str, Any] = {"epochs": given["epochs"], "shuffle": False, "verbose": 0, **self._validation(given)}
         for name in ("class_weight", "initial_epoch", "validation_batch_size", "validation_freq", "validation_steps"):

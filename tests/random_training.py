@@ -1,4 +1,4 @@
-"""How a random model is compiled, trained and used: losses, measures, optimizers, callbacks, and what is done in which order."""
+"""How a random model is compiled, trained and used: losses, measures, optimizers, callbacks, the order of it all."""
 
 from typing import Any
 
@@ -31,7 +31,8 @@ LOSSES: dict[str, list[Any]] = {
     ],
     "positive": [
         "poisson", "mean_squared_logarithmic_error", "mape", "mse", ("loss", "Poisson", {}),
-        ("loss", "MeanAbsolutePercentageError", {}), ("loss", "MeanSquaredLogarithmicError", {}), ("own", "Pinball", {"quantile": 0.8}),
+        ("loss", "MeanAbsolutePercentageError", {}), ("loss", "MeanSquaredLogarithmicError", {}),
+        ("own", "Pinball", {"quantile": 0.8}),
     ],
     "yes": [
         "binary_crossentropy", ("loss", "BinaryCrossentropy", {"label_smoothing": 0.1}),
@@ -42,7 +43,8 @@ LOSSES: dict[str, list[Any]] = {
     "class": [
         "categorical_crossentropy", ("loss", "CategoricalCrossentropy", {"label_smoothing": 0.1}),
         ("loss", "CategoricalFocalCrossentropy", {}), "kl_divergence", "categorical_hinge", "mse",
-        ("loss", "CategoricalGeneralizedCrossEntropy", {"q": 0.6}), ("loss", "KLDivergence", {}), ("loss", "CategoricalHinge", {}),
+        ("loss", "CategoricalGeneralizedCrossEntropy", {"q": 0.6}), ("loss", "KLDivergence", {}),
+        ("loss", "CategoricalHinge", {}),
     ],
     "label": [
         "sparse_categorical_crossentropy", ("loss", "SparseCategoricalCrossentropy", {}),
@@ -73,7 +75,8 @@ METRICS: dict[str, list[Any]] = {
     "yes": [
         "accuracy", ("metric", "AUC", {"num_thresholds": 20}), ("metric", "Precision", {}),
         ("metric", "Recall", {"thresholds": 0.4}), "binary_accuracy", ("metric", "BinaryCrossentropy", {}),
-        ("metric", "TruePositives", {}), ("metric", "TrueNegatives", {}), ("metric", "FalsePositives", {"thresholds": [0.3, 0.6]}),
+        ("metric", "TruePositives", {}), ("metric", "TrueNegatives", {}),
+        ("metric", "FalsePositives", {"thresholds": [0.3, 0.6]}),
         ("metric", "FalseNegatives", {}), ("metric", "SensitivityAtSpecificity", {"specificity": 0.5, "num_thresholds": 20}),
         ("metric", "SpecificityAtSensitivity", {"sensitivity": 0.5, "num_thresholds": 20}),
         ("metric", "PrecisionAtRecall", {"recall": 0.4, "num_thresholds": 20}),
@@ -82,7 +85,8 @@ METRICS: dict[str, list[Any]] = {
     ],
     "class": [
         "accuracy", "categorical_accuracy", ("metric", "TopKCategoricalAccuracy", {"k": 2}), ("metric", "F1Score", {}),
-        "categorical_crossentropy", ("metric", "AUC", {"num_thresholds": 20, "multi_label": True}), ("metric", "KLDivergence", {}),
+        "categorical_crossentropy", ("metric", "AUC", {"num_thresholds": 20, "multi_label": True}),
+        ("metric", "KLDivergence", {}),
         ("metric", "CategoricalAccuracy", {}), ("metric", "CategoricalCrossentropy", {"label_smoothing": 0.1}),
         ("metric", "CategoricalHinge", {}), ("metric", "OneHotIoU", {"num_classes": 4, "target_class_ids": [0, 1]}),
         ("metric", "OneHotMeanIoU", {"num_classes": 4}), ("metric", "FBetaScore", {"beta": 0.5, "average": "macro"}),
@@ -276,7 +280,8 @@ def draw_callbacks(d: Draw, validated: bool) -> list[Any]:
         ("callback", "ReduceLROnPlateau", {"monitor": watched, "patience": 1, "factor": 0.3, "min_delta": d.pick(0.0, 0.2)}),
         ("callback", "LearningRateScheduler", {"schedule": ("function", d.pick("slower", "by_epoch"))}),
     ]
-    stopping = {"monitor": watched, "patience": d.randint(0, 1), "min_delta": d.pick(0.0, 0.05), "restore_best_weights": d.some(0.6)}
+    stopping = {"monitor": watched, "patience": d.randint(0, 1), "min_delta": d.pick(0.0, 0.05),
+                "restore_best_weights": d.some(0.6)}  # fmt: skip
     if d.some(0.3):
         stopping["start_from_epoch"] = 1
     found = [("callback", "EarlyStopping", stopping), d.choice(rates), ("callback", "TerminateOnNaN", {})]

@@ -1,9 +1,9 @@
 """`input_shape` and `output_shape`: one shape, or a flat list of shapes, as in Keras."""
 
+import keras
 import pytest
 
 import kerata
-import keras
 from kerata import layers
 
 

@@ -59,7 +59,6 @@ class Predictor:
         self.is_own = overrides(model, "predict_step")
         self.is_declared: bool | None = None
         self.keeps_states = model._needs_fixed_batch()
-        self.fixed_sizes = {t.shape[0] for t in model._graph.inputs if t.shape[0] is not None} if model._graph else set()
         self.structure = structure_of(model)
 
     @exits.busily
@@ -144,7 +143,7 @@ class Predictor:
 
     def _may_pad(self, x: Any, rows: int, size: int) -> bool:
         """Whether rows that are not there have no influence on the others."""
-        if self.is_own or self.keeps_states or not self.fixed_sizes <= {rows}:
+        if self.is_own or self.keeps_states:
             return False
         if self.is_declared is None:
             self._check_shapes(x)
