@@ -40,6 +40,7 @@ from kerata.ops.activations import swish as swish
 from kerata.ops.activations import tanh as tanh
 from kerata.ops.activations import tanh_shrink as tanh_shrink
 from kerata.ops.activations import threshold as threshold
+from kerata.ops.forms import op
 
 for _function, *_aliases in (
     (celu,), (elu,), (glu,), (hard_shrink,), (hard_sigmoid,), (hard_silu, "hard_swish"), (hard_tanh,), (leaky_relu,),
@@ -63,7 +64,7 @@ def linear(x):
 
 
 @builtin("activations")
-@traceable
+@op(keeps_nan=True)
 def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     """min(x, max_value) where x > threshold, negative_slope * (x - threshold) elsewhere; max(x, 0) by default.
 
@@ -91,7 +92,7 @@ def _is(value: Any, number: float) -> bool:
 
 
 @builtin("activations")
-@traceable
+@op()
 def gelu(x, approximate=False):
     """x * P(N(0, 1) <= x), or its approximation by tanh.
 

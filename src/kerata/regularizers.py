@@ -30,6 +30,9 @@ class Regularizer(Module):
     False
     """
 
+    # Whether the penalty is a sum over elements, to which 0 adds nothing: rows of an output that are not there do not matter.
+    sums_elements = False
+
     def __call__(self, x: Any) -> Any:
         return 0.0
 
@@ -46,6 +49,7 @@ class L1(Regularizer):
     2.0
     """
 
+    sums_elements = True
     l1 = Hyperparameter(low=0.0)
 
     def __init__(self, l1=0.01):
@@ -68,6 +72,7 @@ class L2(Regularizer):
     5.0
     """
 
+    sums_elements = True
     l2 = Hyperparameter(low=0.0)
 
     def __init__(self, l2=0.01):
@@ -90,6 +95,7 @@ class L1L2(Regularizer):
     9.0
     """
 
+    sums_elements = True
     l1 = Hyperparameter(low=0.0)
     l2 = Hyperparameter(low=0.0)
 

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 _builtins: dict[str, dict[str, Any]] = {}
 _homes: dict[Any, tuple[str, str]] = {}
+_facts: dict[Any, dict[str, Any]] = {}
 _registered: dict[str, Any] = {}
 _registered_names: dict[Any, str] = {}
 _local = ambient()
@@ -35,8 +36,13 @@ def snake(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def builtin(kind: str, *aliases: str, name: str | None = None) -> Callable[[T], T]:
-    """Enters a class or function under its own name and `aliases` in the table of `kind`, e.g. `"layers"`."""
+def builtin(kind: str, *aliases: str, name: str | None = None, **facts: Any) -> Callable[[T], T]:
+    """Enters a class or function under its own name and `aliases` in the table of `kind`, e.g. `"layers"`.
+
+    Args:
+        kind, aliases, name: where it is found.
+        facts: what else is known of a function; see `fact`. A class says it by attributes.
+    """
 
     def enter(obj: T) -> T:
         own = name or obj.__name__  # type: ignore[attr-defined]
@@ -44,6 +50,8 @@ def builtin(kind: str, *aliases: str, name: str | None = None) -> Callable[[T], 
         for spelling in (own, *aliases):
             table[spelling] = obj
         _homes.setdefault(obj, (kind, own))
+        if facts:
+            _facts[obj] = facts
         return obj
 
     return enter
@@ -55,6 +63,16 @@ def home_of(obj: Any) -> tuple[str, str] | None:
         return _homes.get(obj)
     except TypeError:  # unhashable callables
         return None
+
+
+def fact(function: Any, name: str, default: Any = None) -> Any:
+    """What a built-in function was entered with. It holds for that very function: what wraps it may do something else.
+
+    >>> from kerata import losses
+    >>> fact(losses.dice, "mixes_samples"), fact(lambda y_true, y_pred: 0.0, "mixes_samples")
+    (True, None)
+    """
+    return _facts.get(function, {}).get(name, default) if home_of(function) is not None else default
 
 
 def find_builtin(kind: str, name: str) -> Any | None:

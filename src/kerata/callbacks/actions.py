@@ -23,6 +23,8 @@ class LearningRateScheduler(Callback):
     >>> halve = kerata.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)
     """
 
+    added_logs = ("learning_rate",)
+
     def __init__(self, schedule: Callable[..., float], verbose: int = 0):
         super().__init__()
         if not callable(schedule):
@@ -66,6 +68,8 @@ class CSVLogger(Callback):
     >>> import kerata
     >>> log = kerata.callbacks.CSVLogger("training.csv", append=True)
     """
+
+    writes_files = True
 
     def __init__(self, filename, separator=",", append=False):
         super().__init__()
@@ -116,6 +120,8 @@ class LambdaCallback(Callback):
     >>> import kerata
     >>> show = kerata.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
     """
+
+    added_logs = None
 
     def __init__(self, on_epoch_begin=None, on_epoch_end=None, on_train_begin=None, on_train_end=None,
                  on_train_batch_begin=None, on_train_batch_end=None, **kwargs):  # fmt: skip

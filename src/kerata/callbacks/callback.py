@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerata.base.checks import message
+from kerata.engine.structure import is_ours
 
 BATCH_HOOKS = {
     "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
@@ -25,6 +26,13 @@ class Callback:
 
     # A callback that only listens and shows, such as a progress bar, follows the loop by this in place of batch hooks.
     follows_progress = False
+    # Whether it only looks: nothing that it does can change what is trained after. Of the very class that says so, not of
+    # what is derived from it.
+    is_passive = False
+    # Whether it writes files of its own, so that a copy of it would write the same ones.
+    writes_files = False
+    # Names that it adds to the logs of an epoch; `None` where they are not known, as of a user's own callback.
+    added_logs: tuple[str, ...] | None = ()
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
@@ -173,6 +181,16 @@ def flatten_callbacks(callbacks: Any) -> Iterator[Any]:
             yield from flatten_callbacks(item)
     elif callbacks is not None:
         yield callbacks
+
+
+def is_passive(callback: Any) -> bool:
+    """Whether a callback only looks. A class derived from one that does may do more."""
+    return vars(type(callback)).get("is_passive", False)
+
+
+def added_logs(callback: Any) -> tuple[str, ...] | None:
+    """Names that a callback adds to the logs of an epoch; `None` where a user's own may add any."""
+    return callback.added_logs if is_ours(type(callback)) else None
 
 
 def defines(callback: Any, hooks: tuple[str, ...]) -> bool:

@@ -18,6 +18,8 @@ class History(Callback):
     ([0, 1, 2], 3)
     """
 
+    is_passive = True
+
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[Any]] = {}

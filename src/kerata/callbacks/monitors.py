@@ -13,7 +13,7 @@ import numpy as np
 
 from kerata import ops
 from kerata.base.checks import check_choice, did_you_mean, message
-from kerata.callbacks.callback import Callback
+from kerata.callbacks.callback import Callback, added_logs
 
 # Measures of a user's own are told by their names: those that are better when larger, and when smaller.
 # Only whole words tell: "accident" is no accuracy.
@@ -182,6 +182,8 @@ class ReduceLROnPlateau(Monitor):
     >>> slower = kerata.callbacks.ReduceLROnPlateau("val_loss", factor=0.2, patience=5, min_lr=1e-5)
     """
 
+    added_logs = ("learning_rate",)
+
     def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4, cooldown=0,
                  min_lr=0.0, **kwargs):  # fmt: skip
         super().__init__()
@@ -243,6 +245,8 @@ class ModelCheckpoint(Monitor):
     >>> import kerata
     >>> best = kerata.callbacks.ModelCheckpoint("best.keras", monitor="val_accuracy", save_best_only=True)
     """
+
+    writes_files = True
 
     def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
                  mode="auto", save_freq="epoch", initial_value_threshold=None):  # fmt: skip
@@ -343,10 +347,10 @@ def check_measures(callbacks: Iterable[Any], names: Sequence[str], validated: bo
         validated: whether there is validation, whose measures begin with `val_`.
     """
     callbacks = list(callbacks)
-    if not all(type(c).__module__.startswith("kerata.") and type(c).__name__ != "LambdaCallback" for c in callbacks):
+    added = [added_logs(callback) for callback in callbacks]
+    if None in added:
         return
-    rates = [c for c in callbacks if type(c).__name__ in ("LearningRateScheduler", "ReduceLROnPlateau")]
-    known = [*names, *([f"val_{name}" for name in names] if validated else []), *(["learning_rate"] if rates else [])]
+    known = [*names, *(f"val_{name}" for name in names if validated), *(name for some in added for name in some or ())]
     for callback in callbacks:
         if names and isinstance(callback, ModelCheckpoint):
             callback.check_names(known)

@@ -21,6 +21,8 @@ class ProgbarLogger(Callback):
         stream: where to write, standard output by default.
     """
 
+    is_passive = True
+
     def __init__(self, stream: Any = None):
         super().__init__()
         self.stream = stream

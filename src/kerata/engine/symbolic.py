@@ -284,12 +284,13 @@ def _method(function: Callable[..., Any], swapped: bool) -> Callable[..., Any]:
     return method
 
 
-BINARY: dict[str, Callable[..., Any]] = {}
+# What Python's operators do with symbolic tensors, by the names of `ops`.
+OPERATORS: dict[str, Callable[..., Any]] = {"get_item": getitem, "negative": negative, "absolute": absolute}
 for _name, _op in {**_OPERATORS, **_COMPARISONS}.items():
-    BINARY[_op] = _traced(_op, getattr(operator, _name))
-    setattr(SymbolicTensor, f"__{_name.rstrip('_')}__", _method(BINARY[_op], swapped=False))
+    OPERATORS[_op] = _traced(_op, getattr(operator, _name))
+    setattr(SymbolicTensor, f"__{_name.rstrip('_')}__", _method(OPERATORS[_op], swapped=False))
     if _name in _OPERATORS:
-        setattr(SymbolicTensor, f"__r{_name.rstrip('_')}__", _method(BINARY[_op], swapped=True))
+        setattr(SymbolicTensor, f"__r{_name.rstrip('_')}__", _method(OPERATORS[_op], swapped=True))
 
 
 def sort_nodes(inputs: Iterable[SymbolicTensor], outputs: Iterable[SymbolicTensor], owner: Any) -> list[Node]:

@@ -52,6 +52,8 @@ class HeadAttention(Layer):
     """
 
     mixes_samples = False
+    works_along = ("attention_axes",)
+    shown_as = {f"_{part}_dense": f"{part}_dense" for part in ("query", "key", "value", "output")}
     _unsaved = frozenset({"output_shape", "flash_attention", "activity_regularizer"})
     repeats = 1
     attention_axes: Any = (1,)
@@ -235,6 +237,8 @@ class MultiHeadAttention(HeadAttention):
     >>> output.shape, scores.shape
     ((3, 8, 16), (3, 2, 8, 8))
     """
+
+    shown_as = {**HeadAttention.shown_as, "_gate_dense": "gate_dense"}
 
     def __init__(
         self, num_heads, key_dim, value_dim=None, dropout=0.0, use_bias=True, output_shape=None, attention_axes=None,

@@ -408,6 +408,7 @@ class Lambda(Layer):
     [9.0]
     """
 
+    replaces_missing = True
     _unsaved = frozenset({"function", "output_shape", "mask"})
 
     def __init__(self, function, output_shape=None, mask=None, arguments=None, **kwargs):
@@ -483,7 +484,7 @@ class Masking(KeepsType):
     [[True, False]]
     """
 
-    makes_mask = True
+    makes_mask = replaces_missing = True
 
     def __init__(self, mask_value=0.0, **kwargs):
         super().__init__(**kwargs)

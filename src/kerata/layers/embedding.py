@@ -37,6 +37,7 @@ class Embedding(Layer):
     """
 
     mixes_samples = False
+    takes_indices = True
     _unsaved = frozenset({"weights"})
 
     def __init__(

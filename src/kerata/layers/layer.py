@@ -58,6 +58,15 @@ class Layer(WeightHolder):
     loops: bool = False
     # Whether the output has a mask where the input has none.
     makes_mask: bool = False
+    # Whether inputs are row numbers below `input_dim`: they are checked before training, and never converted to small floats.
+    takes_indices: bool = False
+    # Whether NaN in an input may come out as something else, or not at all: then inputs may hold some. A layer of a user's
+    # own may do so in any case.
+    replaces_missing: bool = False
+    # The attributes that hold the axes along which the layer works; none of them is that of the samples, else they are mixed.
+    works_along: tuple[str, ...] = ("axis", "axes")
+    # Attributes for parts of the layer -> the public properties under which Keras shows them, and files keep them.
+    shown_as: dict[str, str] = {}
 
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
         input_shape = kwargs.pop("input_shape", None)

@@ -172,6 +172,8 @@ class Spatial(KeepsType):
 class Cropping(Spatial):
     """Leaves out the margins. The base of the three public classes."""
 
+    replaces_missing = True
+
     def __init__(self, cropping, data_format=None, **kwargs):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)

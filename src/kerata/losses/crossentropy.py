@@ -62,7 +62,7 @@ def _check_categorical(owner: str, y_true: Any, y_pred: Any, axis: Any) -> None:
                               "For two classes use binary_crossentropy"), SyntaxWarning, stacklevel=3)
 
 
-@builtin("losses")
+@builtin("losses", target_form="one-hot")
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """-sum(y_true log(y_pred)), for labels as one-hot vectors or distributions.
 
@@ -81,7 +81,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     return -jnp.sum(y_true * _log_probabilities("categorical_crossentropy", y_pred, from_logits, axis), axis=axis)
 
 
-@builtin("losses")
+@builtin("losses", target_form="classes")
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     """-log(y_pred[y_true]), for integer labels.
 
@@ -124,7 +124,7 @@ def _binary(owner: str, y_true: Any, y_pred: Any, from_logits: bool) -> tuple[An
     return -(y_true * jnp.log(p) + (1.0 - y_true) * jnp.log(1.0 - p)), y_pred
 
 
-@builtin("losses", "bce", "BCE")
+@builtin("losses", "bce", "BCE", target_form="binary")
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """mean(-y_true log(y_pred) - (1 - y_true) log(1 - y_pred)), for labels 0 and 1.
 
@@ -138,7 +138,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     return jnp.mean(_binary("binary_crossentropy", y_true, y_pred, from_logits)[0], axis=axis)
 
 
-@builtin("losses")
+@builtin("losses", target_form="binary")
 def binary_focal_crossentropy(
     y_true, y_pred, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
 ):  # fmt: skip
@@ -164,7 +164,7 @@ def _power(x: Any, exponent: Any) -> Any:
     return jnp.power(jnp.maximum(x, 0.0), exponent)
 
 
-@builtin("losses")
+@builtin("losses", target_form="one-hot")
 def categorical_focal_crossentropy(
     y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
 ):  # fmt: skip
@@ -184,7 +184,7 @@ def categorical_focal_crossentropy(
     return -jnp.sum(weight * y_true * logp, axis=axis)
 
 
-@builtin("losses")
+@builtin("losses", target_form="classes")
 def categorical_generalized_cross_entropy(y_true, y_pred, q):
     """(1 - p^q) / q, where p is the probability of the true class: between cross-entropy and absolute error.
 

@@ -18,7 +18,7 @@ def _products(y_true: Any, y_pred: Any) -> Any:
     return jnp.where(binary, 2 * y_true - 1, y_true) * y_pred
 
 
-@builtin("losses")
+@builtin("losses", target_form="numbers")
 def hinge(y_true, y_pred):
     """mean(max(0, 1 - y_true y_pred)) over the last axis; labels are -1 and 1, or 0 and 1.
 
@@ -28,13 +28,13 @@ def hinge(y_true, y_pred):
     return jnp.mean(jnp.maximum(1.0 - _products(y_true, y_pred), 0.0), axis=-1)
 
 
-@builtin("losses")
+@builtin("losses", target_form="numbers")
 def squared_hinge(y_true, y_pred):
     """mean(max(0, 1 - y_true y_pred)²) over the last axis; labels are -1 and 1, or 0 and 1."""
     return jnp.mean(jnp.square(jnp.maximum(1.0 - _products(y_true, y_pred), 0.0)), axis=-1)
 
 
-@builtin("losses")
+@builtin("losses", target_form="one-hot")
 def categorical_hinge(y_true, y_pred):
     """max(0, 1 + max((1 - y_true) y_pred) - sum(y_true y_pred)), for labels as one-hot vectors."""
     y_pred = as_array(y_pred)

@@ -47,6 +47,9 @@ class Loss(Module):
 
     # Whether a sample's value depends on the other samples of its batch.
     mixes_samples = False
+    # What targets must look like, so that they are checked before anything is compiled: "numbers" in the predictions' shape,
+    # "binary" numbers from 0 to 1 in it, "one-hot" vectors, or "classes", integers; `None` where nothing is known of them.
+    target_form: str | None = None
 
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
         self.name = name or auto_name(registry.snake(type(self).__name__))
@@ -114,6 +117,8 @@ class Loss(Module):
 class LossFunctionWrapper(Loss):
     """A loss from a function of (y_true, y_pred) that gives one value for each sample.
 
+    What is known of a built-in function stands where it is entered: `@builtin("losses", target_form="numbers")`.
+
     Args:
         fn: the function.
         reduction, name, dtype: as in `Loss`.
@@ -128,6 +133,14 @@ class LossFunctionWrapper(Loss):
         self.fn = fn
         self._fn_kwargs = kwargs
 
+    @property
+    def mixes_samples(self) -> bool:  # type: ignore[override]
+        return function_mixes_samples(self.fn)
+
+    @property
+    def target_form(self) -> str | None:  # type: ignore[override]
+        return registry.fact(self.fn, "target_form")
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         if hasattr(y_true, "shape") and hasattr(y_pred, "shape"):
             y_true, y_pred = fit_ranks(y_true, y_pred)
@@ -138,6 +151,11 @@ class LossFunctionWrapper(Loss):
         if type(self) is LossFunctionWrapper:
             config |= {"fn": serialize_keras_object(self.fn), **serialize_keras_object(self._fn_kwargs)}
         return config
+
+
+def function_mixes_samples(function: Callable[..., Any]) -> bool:
+    """Whether a function of (y_true, y_pred) looks at several samples at once; a user's own may."""
+    return registry.home_of(function) is None or registry.fact(function, "mixes_samples", False)
 
 
 # Arrays

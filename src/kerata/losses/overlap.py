@@ -10,7 +10,7 @@ from kerata.losses.loss import LossFunctionWrapper, as_array
 MEAN = "sum_over_batch_size"
 
 
-@builtin("losses")
+@builtin("losses", target_form="numbers", mixes_samples=True)
 def dice(y_true, y_pred, axis=None):
     """1 - 2 sum(y_true y_pred) / (sum(y_true) + sum(y_pred)), over all axes unless `axis` names some.
 
@@ -23,7 +23,7 @@ def dice(y_true, y_pred, axis=None):
     return 1 - 2.0 * both / (jnp.sum(y_true, axis=axis) + jnp.sum(y_pred, axis=axis) + epsilon())
 
 
-@builtin("losses")
+@builtin("losses", target_form="numbers", mixes_samples=True)
 def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
     """1 - both / (both + alpha invented + beta missed), where both = sum(y_true y_pred).
 

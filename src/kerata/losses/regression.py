@@ -20,7 +20,7 @@ def _prepare(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return fit_ranks(jnp.asarray(y_true, y_pred.dtype), y_pred)
 
 
-@builtin("losses", "mse", "MSE")
+@builtin("losses", "mse", "MSE", target_form="numbers")
 def mean_squared_error(y_true, y_pred):
     """mean((y_true - y_pred)²) over the last axis.
 
@@ -31,21 +31,21 @@ def mean_squared_error(y_true, y_pred):
     return jnp.mean(jnp.square(y_true - y_pred), axis=-1)
 
 
-@builtin("losses", "mae", "MAE")
+@builtin("losses", "mae", "MAE", target_form="numbers")
 def mean_absolute_error(y_true, y_pred):
     """mean(|y_true - y_pred|) over the last axis."""
     y_true, y_pred = _prepare(y_true, y_pred)
     return jnp.mean(jnp.abs(y_true - y_pred), axis=-1)
 
 
-@builtin("losses", "mape", "MAPE")
+@builtin("losses", "mape", "MAPE", target_form="numbers")
 def mean_absolute_percentage_error(y_true, y_pred):
     """100 mean(|y_true - y_pred| / |y_true|) over the last axis; the denominator is at least epsilon."""
     y_true, y_pred = _prepare(y_true, y_pred)
     return 100.0 * jnp.mean(jnp.abs((y_true - y_pred) / jnp.maximum(jnp.abs(y_true), epsilon())), axis=-1)
 
 
-@builtin("losses", "msle", "MSLE")
+@builtin("losses", "msle", "MSLE", target_form="numbers")
 def mean_squared_logarithmic_error(y_true, y_pred):
     """mean((log(1 + y_true) - log(1 + y_pred))²) over the last axis; values below epsilon count as epsilon."""
     y_true, y_pred = _prepare(y_true, y_pred)
@@ -58,7 +58,7 @@ def unit_vectors(x: Any, axis: Any = -1) -> Any:
     return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=axis, keepdims=True), epsilon() ** 2))
 
 
-@builtin("losses", "cosine_proximity", "cosine")
+@builtin("losses", "cosine_proximity", "cosine", target_form="numbers")
 def cosine_similarity(y_true, y_pred, axis=-1):
     """-cos of the angle between y_true and y_pred: -1 where they point the same way.
 
@@ -69,7 +69,7 @@ def cosine_similarity(y_true, y_pred, axis=-1):
     return -jnp.sum(unit_vectors(y_true, axis) * unit_vectors(y_pred, axis), axis=axis)
 
 
-@builtin("losses")
+@builtin("losses", target_form="numbers")
 def huber(y_true, y_pred, delta=1.0):
     """mean of e²/2 where |e| <= delta, else delta |e| - delta²/2, for e = y_pred - y_true."""
     y_true, y_pred = _prepare(y_true, y_pred)
@@ -77,7 +77,7 @@ def huber(y_true, y_pred, delta=1.0):
     return jnp.mean(jnp.where(error <= delta, 0.5 * jnp.square(error), delta * error - 0.5 * delta * delta), axis=-1)
 
 
-@builtin("losses", "logcosh")
+@builtin("losses", "logcosh", target_form="numbers")
 def log_cosh(y_true, y_pred):
     """mean(log(cosh(y_pred - y_true))) over the last axis: squared near 0, absolute far away."""
     y_true, y_pred = _prepare(y_true, y_pred)
@@ -85,7 +85,7 @@ def log_cosh(y_true, y_pred):
     return jnp.mean(error + jax.nn.softplus(-2.0 * error) - jnp.log(2.0).astype(error.dtype), axis=-1)
 
 
-@builtin("losses", "kld", "KLD", "kullback_leibler_divergence")
+@builtin("losses", "kld", "KLD", "kullback_leibler_divergence", target_form="one-hot")
 def kl_divergence(y_true, y_pred):
     """sum(y_true log(y_true / y_pred)) over the last axis, for distributions; both clipped to [epsilon, 1]."""
     y_pred = as_array(y_pred)
@@ -93,7 +93,7 @@ def kl_divergence(y_true, y_pred):
     return jnp.sum(y_true * jnp.log(y_true / jnp.clip(y_pred, epsilon(), 1)), axis=-1)
 
 
-@builtin("losses")
+@builtin("losses", target_form="numbers")
 def poisson(y_true, y_pred):
     """mean(y_pred - y_true log(y_pred + epsilon)) over the last axis, for counts."""
     y_true, y_pred = _prepare(y_true, y_pred)

@@ -9,7 +9,7 @@ from kerata.engine.scope import note
 from kerata.losses.loss import LossFunctionWrapper, as_array
 
 
-@builtin("losses")
+@builtin("losses", mixes_samples=True)
 def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
     """softplus(logsumexp of near strangers + logsumexp of far relatives), by cosine distance.
 
@@ -53,7 +53,6 @@ class Circle(LossFunctionWrapper):
     Source: Sun et al., Circle Loss, 2020.
     """
 
-    mixes_samples = True
     _passed = ("gamma", "margin", "remove_diagonal")
     gamma = Hyperparameter(low=0.0)
     margin = Hyperparameter()

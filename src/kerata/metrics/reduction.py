@@ -10,7 +10,7 @@ from kerata.base.checks import message
 from kerata.base.serialization import serialize_keras_object
 from kerata.engine.scope import note, noted
 from kerata.losses import Loss
-from kerata.losses.loss import as_array, convert, divide_no_nan, fit_ranks
+from kerata.losses.loss import as_array, convert, divide_no_nan, fit_ranks, function_mixes_samples
 from kerata.metrics.metric import Metric, entered
 
 
@@ -133,6 +133,10 @@ class MeanMetricWrapper(Mean):
                 found = jnp.asarray(found, self.dtype)
                 weight = found if weight is None else multiply_weights(weight, found)
         super().update_state(values, sample_weight=weight)
+
+    @property
+    def mixes_samples(self) -> bool:  # type: ignore[override]
+        return self._fn.mixes_samples if isinstance(self._fn, Loss) else function_mixes_samples(self._fn)
 
     @property
     def fn(self) -> Any:

@@ -267,5 +267,5 @@ def input_tensor_of(layer: Layer) -> SymbolicTensor | None:
         return layer.tensor
     if batch_shape is None:
         return None
-    dtype = layer.compute_dtype if type(layer).__name__ != "Embedding" else "float32"
+    dtype = "float32" if layer.takes_indices else layer.compute_dtype
     return InputLayer(batch_shape=batch_shape, dtype=dtype).tensor

@@ -35,6 +35,7 @@ class Sequential(Model):
         for layer in layers or ():
             self.add(layer)
 
+    feeds_first_layer = True
     _untracked = Model._untracked | {"_input", "_tail", "_whole"}
     # Whether the layers run without a graph, on inputs that one symbolic tensor cannot stand for.
     _graphless = False
@@ -125,8 +126,7 @@ class Sequential(Model):
         if nested or isinstance(input_shape, dict):
             self._run_without_graph()
             return
-        first = type(self._layers[0]).__name__
-        dtype = "float32" if first == "Embedding" else self._layers[0].compute_dtype
+        dtype = "float32" if self._layers[0].takes_indices else self._layers[0].compute_dtype
         # Batches differ in size, whatever the first one had, unless a layer keeps its state from batch to batch.
         stateful = any(getattr(layer, "stateful", False) for layer in self._flatten_layers(include_self=False))
         batch_shape = tuple(input_shape) if stateful else (None, *input_shape[1:])

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from kerata.engine.scope import note
 from kerata.engine.symbolic import traceable
-from kerata.ops.forms import as_axes, as_float
+from kerata.ops.forms import as_axes, as_float, op
 
 
-@traceable
+@op(keeps_nan=True)
 def relu(x):
     """max(x, 0).
 
@@ -22,49 +22,49 @@ def relu(x):
     return jax.nn.relu(jnp.asarray(x))
 
 
-@traceable
+@op()
 def relu6(x):
     """min(max(x, 0), 6)."""
     return jax.nn.relu6(jnp.asarray(x))
 
 
-@traceable
+@op()
 def leaky_relu(x, negative_slope=0.2):
     """x where x >= 0, negative_slope * x elsewhere."""
     return jax.nn.leaky_relu(jnp.asarray(x), negative_slope)
 
 
-@traceable
+@op()
 def elu(x, alpha=1.0):
     """x where x > 0, alpha * (exp(x) - 1) elsewhere. Source: Clevert et al., 2015."""
     return jax.nn.elu(jnp.asarray(x), alpha)
 
 
-@traceable
+@op()
 def selu(x):
     """1.0507 * elu(x, 1.6733): keeps mean 0 and variance 1. Source: Klambauer et al., 2017."""
     return jax.nn.selu(jnp.asarray(x))
 
 
-@traceable
+@op()
 def celu(x, alpha=1.0):
     """max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0). Source: Barron, 2017."""
     return jax.nn.celu(jnp.asarray(x), alpha)
 
 
-@traceable
+@op()
 def gelu(x, approximate=True):
     """x * P(N(0, 1) <= x), or its approximation by tanh. Source: Hendrycks and Gimpel, 2016."""
     return jax.nn.gelu(jnp.asarray(x), approximate)
 
 
-@traceable
+@op()
 def silu(x):
     """x * sigmoid(x), also called swish. Source: Ramachandran et al., 2017."""
     return jax.nn.silu(jnp.asarray(x))
 
 
-@traceable
+@op()
 def hard_silu(x):
     """x * hard_sigmoid(x). Source: Howard et al., 2019."""
     return jax.nn.hard_silu(jnp.asarray(x))
@@ -76,13 +76,13 @@ def mish(x):
     return jax.nn.mish(jnp.asarray(x))
 
 
-@traceable
+@op()
 def glu(x, axis=-1):
     """a * sigmoid(b), where a and b are the halves of x along `axis`. Source: Dauphin et al., 2016."""
     return jax.nn.glu(jnp.asarray(x), axis)
 
 
-@traceable
+@op(keeps_nan=True)
 def sigmoid(x):
     """1 / (1 + exp(-x)). Cross-entropies find x again and are computed from it.
 
@@ -96,89 +96,89 @@ def sigmoid(x):
     return y
 
 
-@traceable
+@op()
 def hard_sigmoid(x):
     """clip(x / 6 + 1 / 2, 0, 1)."""
     return jax.nn.hard_sigmoid(jnp.asarray(x))
 
 
-@traceable
+@op()
 def log_sigmoid(x):
     """log(sigmoid(x))."""
     return jax.nn.log_sigmoid(jnp.asarray(x))
 
 
-@traceable
+@op()
 def sparse_sigmoid(x):
     """clip((x + 1) / 2, 0, 1). Source: Blondel et al., 2019."""
     return jax.nn.sparse_sigmoid(jnp.asarray(x))
 
 
-@traceable
+@op()
 def softplus(x):
     """log(1 + exp(x))."""
     return jax.nn.softplus(jnp.asarray(x))
 
 
-@traceable
+@op()
 def sparse_plus(x):
     """0 where x <= -1, (x + 1)^2 / 4 between, x where x >= 1."""
     return jax.nn.sparse_plus(jnp.asarray(x))
 
 
-@traceable
+@op()
 def squareplus(x, b=4):
     """(x + sqrt(x^2 + b)) / 2. Source: Barron, 2021."""
     return jax.nn.squareplus(jnp.asarray(x), b)
 
 
-@traceable
+@op()
 def softsign(x):
     """x / (1 + |x|)."""
     return jax.nn.soft_sign(jnp.asarray(x))
 
 
-@traceable
+@op(keeps_nan=True)
 def tanh(x):
     """(exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
     return jnp.tanh(jnp.asarray(x))
 
 
-@traceable
+@op()
 def hard_tanh(x):
     """clip(x, -1, 1)."""
     return jax.nn.hard_tanh(jnp.asarray(x))
 
 
-@traceable
+@op()
 def tanh_shrink(x):
     """x - tanh(x)."""
     x = jnp.asarray(x)
     return x - jnp.tanh(x)
 
 
-@traceable
+@op()
 def hard_shrink(x, threshold=0.5):
     """x where |x| > threshold, 0 elsewhere."""
     x = jnp.asarray(x)
     return jnp.where(jnp.abs(x) > threshold, x, 0)
 
 
-@traceable
+@op()
 def soft_shrink(x, threshold=0.5):
     """x moved towards 0 by `threshold`, and 0 where it is nearer."""
     x = jnp.asarray(x)
     return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, 0))
 
 
-@traceable
+@op()
 def threshold(x, threshold, default_value):
     """x where x > threshold, default_value elsewhere."""
     x = jnp.asarray(x)
     return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
 
 
-@traceable
+@op(keeps_nan=True)
 def softmax(x, axis=-1):
     """exp(x) / sum(exp(x)) along `axis`, an integer, several, or `None` for all. Cross-entropies find x again.
 
@@ -193,13 +193,13 @@ def softmax(x, axis=-1):
     return y
 
 
-@traceable
+@op()
 def log_softmax(x, axis=-1):
     """log(softmax(x)) along `axis`."""
     return jax.nn.log_softmax(jnp.asarray(x), axis=as_axes(axis))
 
 
-@traceable
+@op()
 def sparsemax(x, axis=-1):
     """max(x - t, 0) with t such that the sum along `axis` is 1: a softmax with zeros.
 

@@ -6,7 +6,7 @@ from kerata.base.checks import check_choice, message
 from kerata.base.config import floatx
 from kerata.engine.symbolic import getitem, is_symbolic, traceable
 from kerata.engine.variable import standardize_dtype
-from kerata.ops.forms import binary, unary
+from kerata.ops.forms import binary, named, op, tell, unary
 
 # Making.
 
@@ -62,25 +62,25 @@ def tri(N, M=None, k=0, dtype=None):
     return jnp.tri(N, M=M, k=k, dtype=standardize_dtype(dtype))
 
 
-@traceable
+@op()
 def zeros_like(x, dtype=None):
     """Zeros in the shape of x."""
     return jnp.zeros_like(jnp.asarray(x), dtype=dtype)
 
 
-@traceable
+@op()
 def ones_like(x, dtype=None):
     """Ones in the shape of x."""
     return jnp.ones_like(jnp.asarray(x), dtype=dtype)
 
 
-@traceable
+@op()
 def empty_like(x, dtype=None):
     """Zeros in the shape of x."""
     return jnp.empty_like(jnp.asarray(x), dtype=dtype)
 
 
-@traceable
+@op("x fill_value")
 def full_like(x, fill_value, dtype=None):
     """One number in the shape of x."""
     return jnp.full_like(jnp.asarray(x), jnp.asarray(fill_value), dtype=dtype)
@@ -113,14 +113,14 @@ def meshgrid(*x, indexing="xy"):
     return jnp.meshgrid(*[jnp.asarray(item) for item in x], indexing=indexing)
 
 
-@traceable
+@op()
 def vander(x, N=None, increasing=False):
     """Each number's powers N - 1, ..., 1, 0 (or 0, 1, ...) as a row."""
     return jnp.vander(jnp.asarray(x), N=N, increasing=increasing)
 
 
 def _window(name, function, text):
-    return unary(name, lambda x: function(int(x)).astype(floatx()), text)
+    return traceable(named(lambda x: function(int(jnp.asarray(x))).astype(floatx()), name, text))
 
 
 bartlett = _window("bartlett", jnp.bartlett, "A triangular window of x points.")
@@ -137,7 +137,7 @@ def kaiser(x, beta):
 # Shapes.
 
 
-@traceable
+@op(keeps_nan=True)
 def reshape(x, newshape):
     """x in another shape of the same size; -1 (or one `None`) for the dimension that follows from the rest.
 
@@ -149,55 +149,55 @@ def reshape(x, newshape):
     return jnp.reshape(jnp.asarray(x), [-1 if dim is None else dim for dim in shape])
 
 
-@traceable
+@op(keeps_nan=True)
 def transpose(x, axes=None):
     """x with its axes in another order, reversed by default."""
     return jnp.transpose(jnp.asarray(x), axes)
 
 
-@traceable
+@op()
 def broadcast_to(x, shape):
     """x repeated to a shape."""
     return jnp.broadcast_to(jnp.asarray(x), shape)
 
 
-@traceable
+@op(keeps_nan=True)
 def expand_dims(x, axis):
     """x with new axes of size 1."""
     return jnp.expand_dims(jnp.asarray(x), axis)
 
 
-@traceable
+@op(keeps_nan=True)
 def squeeze(x, axis=None):
     """x without axes of size 1."""
     return jnp.squeeze(jnp.asarray(x), tuple(axis) if isinstance(axis, list) else axis)
 
 
-@traceable
+@op()
 def swapaxes(x, axis1, axis2):
     """x with two axes exchanged."""
     return jnp.swapaxes(jnp.asarray(x), axis1, axis2)
 
 
-@traceable
+@op()
 def moveaxis(x, source, destination):
     """x with axes moved, the others in their order."""
     return jnp.moveaxis(jnp.asarray(x), source, destination)
 
 
-@traceable
+@op()
 def flip(x, axis=None):
     """x with the order along `axis` reversed."""
     return jnp.flip(jnp.asarray(x), axis)
 
 
-@traceable
+@op()
 def roll(x, shift, axis=None):
     """x moved by `shift` along `axis`; what leaves at the end comes in at the beginning."""
     return jnp.roll(jnp.asarray(x), shift, axis)
 
 
-@traceable
+@op()
 def rot90(array, k=1, axes=(0, 1)):
     """The plane of two axes turned by 90 degrees, k times."""
     x = jnp.asarray(array)
@@ -207,19 +207,19 @@ def rot90(array, k=1, axes=(0, 1)):
     return jnp.rot90(x, k=k, axes=axes)
 
 
-@traceable
+@op()
 def tile(x, repeats):
     """x laid side by side `repeats` times."""
     return jnp.tile(jnp.asarray(x), repeats)
 
 
-@traceable
+@op()
 def repeat(x, repeats, axis=None):
     """Each element (or slice along `axis`) `repeats` times in a row."""
     return jnp.repeat(jnp.asarray(x), repeats, axis=axis)
 
 
-@traceable
+@op("x constant_values")
 def pad(x, pad_width, mode="constant", constant_values=None):
     """x with something around it: `pad_width` says how much before and after, for each axis."""
     if constant_values is None:
@@ -234,37 +234,37 @@ def view(x, dtype=None):
     return jnp.asarray(x).view(dtype)
 
 
-@traceable
+@op()
 def diag(x, k=0):
     """The k-th diagonal of a matrix, or the matrix with a given diagonal."""
     return jnp.diag(jnp.asarray(x), k)
 
 
-@traceable
+@op()
 def diagflat(x, k=0):
     """The matrix with the elements of x on its k-th diagonal."""
     return jnp.diagflat(jnp.asarray(x), k)
 
 
-@traceable
+@op()
 def diagonal(x, offset=0, axis1=0, axis2=1):
     """A diagonal of the planes of two axes."""
     return jnp.diagonal(jnp.asarray(x), offset, axis1, axis2)
 
 
-@traceable
+@op()
 def trace(x, offset=0, axis1=0, axis2=1):
     """The sum of a diagonal of the planes of two axes."""
     return jnp.trace(jnp.asarray(x), offset, axis1, axis2)
 
 
-@traceable
+@op()
 def tril(x, k=0):
     """x with zeros above the k-th diagonal."""
     return jnp.tril(jnp.asarray(x), k)
 
 
-@traceable
+@op()
 def triu(x, k=0):
     """x with zeros below the k-th diagonal."""
     return jnp.triu(jnp.asarray(x), k)
@@ -274,8 +274,18 @@ copy = unary("copy", jnp.copy, "A copy.")
 fliplr = unary("fliplr", jnp.fliplr, "x with its second axis reversed.")
 flipud = unary("flipud", jnp.flipud, "x with its first axis reversed.")
 ravel = unary("ravel", jnp.ravel, "x as one row.")
-nonzero = unary("nonzero", jnp.nonzero, "The indices of what is not zero, one array for each axis.")
-size = unary("size", jnp.size, "How many elements there are.")
+
+
+@traceable
+def nonzero(x):
+    """The indices of what is not zero, one array for each axis."""
+    return jnp.nonzero(jnp.asarray(x))
+
+
+@traceable
+def size(x):
+    """How many elements there are."""
+    return jnp.size(jnp.asarray(x))
 
 
 def ndim(x):
@@ -286,7 +296,7 @@ def ndim(x):
 # Joining and dividing.
 
 
-@traceable
+@op(keeps_nan=True)
 def concatenate(xs, axis=0):
     """Arrays one after the other along an axis.
 
@@ -297,61 +307,61 @@ def concatenate(xs, axis=0):
     return jnp.concatenate([jnp.asarray(x) for x in xs], axis=axis)
 
 
-@traceable
+@op(keeps_nan=True)
 def stack(x, axis=0):
     """Arrays of one shape along a new axis."""
     return jnp.stack([jnp.asarray(item) for item in x], axis=axis)
 
 
-@traceable
+@op()
 def hstack(xs):
     """Arrays one after the other along the second axis (the only one of sequences)."""
     return jnp.hstack([jnp.asarray(x) for x in xs])
 
 
-@traceable
+@op()
 def vstack(xs):
     """Arrays one below the other."""
     return jnp.vstack([jnp.asarray(x) for x in xs])
 
 
-@traceable
+@op()
 def dstack(xs):
     """Arrays one behind the other along the third axis."""
     return jnp.dstack([jnp.asarray(x) for x in xs])
 
 
-@traceable
+@op("x1 x2")
 def append(x1, x2, axis=None):
     """x2 behind x1 along `axis`; both as one row by default."""
     return jnp.append(jnp.asarray(x1), jnp.asarray(x2), axis=axis)
 
 
-@traceable
+@op(rounds="indices_or_sections")
 def split(x, indices_or_sections, axis=0):
     """Parts of x along an axis: so many equal ones, or cut at indices."""
     return jnp.split(jnp.asarray(x), indices_or_sections, axis=axis)
 
 
-@traceable
+@op(rounds="indices_or_sections")
 def array_split(x, indices_or_sections, axis=0):
     """Parts of x along an axis, as equal as can be."""
     return jnp.array_split(jnp.asarray(x), indices_or_sections, axis=axis)
 
 
-@traceable
+@op(rounds="indices_or_sections")
 def hsplit(x, indices_or_sections):
     """Parts of x along the second axis (the only one of sequences)."""
     return jnp.hsplit(jnp.asarray(x), indices_or_sections)
 
 
-@traceable
+@op(rounds="indices_or_sections")
 def vsplit(x, indices_or_sections):
     """Parts of x along the first axis."""
     return jnp.vsplit(jnp.asarray(x), indices_or_sections)
 
 
-@traceable
+@op(rounds="indices_or_sections")
 def dsplit(x, indices_or_sections):
     """Parts of x along the third axis."""
     return jnp.dsplit(jnp.asarray(x), indices_or_sections)
@@ -365,19 +375,22 @@ def get_item(x, key):
     return getitem(x, key) if is_symbolic(x) else jnp.asarray(x)[key]
 
 
-@traceable
+tell(get_item, "x key")
+
+
+@op("x indices")
 def take(x, indices, axis=None):
     """x[indices] along `axis`, or of x as one row. Indices out of range give NaN."""
     return jnp.take(jnp.asarray(x), jnp.asarray(indices), axis=axis)
 
 
-@traceable
+@op("x indices")
 def take_along_axis(x, indices, axis=None):
     """For each place of `indices` the element of x at that index along `axis`, at the same place otherwise."""
     return jnp.take_along_axis(jnp.asarray(x), jnp.asarray(indices), axis=axis)
 
 
-@traceable
+@op("condition x1 x2")
 def where(condition, x1=None, x2=None):
     """x1 where the condition holds, x2 elsewhere; without them, the indices where it holds."""
     if x1 is None and x2 is None:
@@ -385,7 +398,7 @@ def where(condition, x1=None, x2=None):
     return jnp.where(jnp.asarray(condition), jnp.asarray(x1), jnp.asarray(x2))
 
 
-@traceable
+@op("condlist choicelist default")
 def select(condlist, choicelist, default=0):
     """At each place the choice that belongs to the first condition that holds."""
     conditions, choices = [jnp.asarray(c) for c in condlist], [jnp.asarray(c) for c in choicelist]
@@ -401,7 +414,7 @@ def unravel_index(indices, shape):
 # Products.
 
 
-@traceable
+@op("x1 x2", keeps_nan=True)
 def matmul(x1, x2):
     """The matrix product over the last two axes; of bytes, in 32 bits.
 
@@ -413,7 +426,7 @@ def matmul(x1, x2):
     return jnp.matmul(x1, x2, preferred_element_type="int32" if x1.dtype == x2.dtype == jnp.int8 else None)
 
 
-@traceable
+@op("*", keeps_nan=True)
 def einsum(subscripts, *operands, **kwargs):
     """Products summed over axes by name, `einsum("ij,jk->ik", a, b)`; of bytes, in 32 bits."""
     operands = [jnp.asarray(x) for x in operands]
@@ -422,19 +435,19 @@ def einsum(subscripts, *operands, **kwargs):
     return jnp.einsum(subscripts, *operands, **kwargs)
 
 
-@traceable
+@op("x1 x2")
 def tensordot(x1, x2, axes=2):
     """The sum of products over the last axes of x1 and the first ones of x2, or over pairs of axes."""
     return jnp.tensordot(jnp.asarray(x1), jnp.asarray(x2), axes=axes)
 
 
-@traceable
+@op("x1 x2")
 def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
     """The cross product of vectors."""
     return jnp.cross(jnp.asarray(x1), jnp.asarray(x2), axisa=axisa, axisb=axisb, axisc=axisc, axis=axis)
 
 
-dot = binary("dot", jnp.dot, "The sum of products over the last axis of x1 and the last but one of x2.")
+dot = binary("dot", jnp.dot, "The sum of products over the last axis of x1 and the last but one of x2.", keeps_nan=True)
 inner = binary("inner", jnp.inner, "The sum of products over the last axes.")
 kron = binary("kron", jnp.kron, "Each element of x1 times all of x2.")
 outer = binary("outer", jnp.outer, "Each element of x1 times each of x2.")

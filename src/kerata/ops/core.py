@@ -11,6 +11,7 @@ from jax import lax
 from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import is_symbolic, traceable
 from kerata.engine.variable import Variable, standardize_dtype
+from kerata.ops.forms import op
 
 # Conversion.
 
@@ -35,13 +36,13 @@ def convert_to_numpy(x):
     return np.array(x.value if isinstance(x, Variable) else x)
 
 
-@traceable
+@op()
 def cast(x, dtype):
     """x as another type."""
     return jnp.asarray(x).astype(standardize_dtype(dtype))
 
 
-@traceable
+@op()
 def saturate_cast(x, dtype):
     """x as another type; what does not fit becomes the nearest number that does."""
     x, dtype = jnp.asarray(x), standardize_dtype(dtype)
@@ -79,7 +80,7 @@ def dtype(x):
     return standardize_dtype(x.dtype if hasattr(x, "dtype") else jnp.asarray(x).dtype)
 
 
-@traceable
+@op()
 def stop_gradient(variable):
     """x, as a constant for derivatives."""
     return lax.stop_gradient(jnp.asarray(variable))
@@ -190,7 +191,7 @@ def _index(indices: Any) -> tuple:
     return tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
 
 
-@traceable
+@op("inputs start_indices")
 def slice(inputs, start_indices, shape):
     """A block of a shape (-1 for all the rest of an axis) that starts at indices, which may be computed."""
     inputs = jnp.asarray(inputs)
@@ -198,13 +199,13 @@ def slice(inputs, start_indices, shape):
     return lax.dynamic_slice(inputs, tuple(start_indices), sizes)
 
 
-@traceable
+@op("inputs start_indices updates")
 def slice_update(inputs, start_indices, updates):
     """A copy with a block replaced that starts at indices, which may be computed."""
     return lax.dynamic_update_slice(jnp.asarray(inputs), jnp.asarray(updates), tuple(start_indices))
 
 
-@traceable
+@op()
 def unstack(x, num=None, axis=0):
     """The slices along an axis as a list."""
     x = jnp.asarray(x)

@@ -1,10 +1,10 @@
-"""The three forms that most functions of arrays have: of one array, of two arrays, and along axes.
+"""What is known of a function beside what it computes, and the three forms that most have: of one array, of two, along axes.
 
 Each maker gives a function with Keras's argument names that takes arrays, variables, lists and symbolic tensors.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
@@ -14,7 +14,65 @@ from kerata.engine.symbolic import traceable
 Function = Callable[..., Any]
 
 
-def unary(name: str, function: Function, text: str, floating: bool = False) -> Function:
+class Facts(NamedTuple):
+    """What is known of a function.
+
+    Args:
+        called: in files, the arguments that Keras's class of the function is called with; it is constructed with all others.
+            None stand for the first one alone, `OPERANDS` for all behind the first one.
+        keeps_nan: whether NaN comes out wherever it goes in.
+        rounds: the argument that says how often something is done anew, which files may not set without limit.
+    """
+
+    called: tuple[str, ...] = ()
+    keeps_nan: bool = False
+    rounds: str | None = None
+
+
+OPERANDS = ("*",)
+# Of the very functions: what wraps one of them may do something else.
+_known: dict[Function, Facts] = {}
+
+
+def op(called: str = "", keeps_nan: bool = False, rounds: str | None = None) -> Callable[[Function], Function]:
+    """Makes a function of arrays traceable, and says how it is written into files.
+
+    Args:
+        called: names of arguments with spaces between, as in `Facts`.
+        keeps_nan, rounds: as in `Facts`.
+    """
+
+    def enter(function: Function) -> Function:
+        return tell(traceable(function), called, keeps_nan, rounds)
+
+    return enter
+
+
+def tell(function: Function, called: str = "", keeps_nan: bool = False, rounds: str | None = None) -> Function:
+    """`op` for a function that takes symbolic tensors already."""
+    _known[function] = Facts(tuple(called.split()), keeps_nan, rounds)
+    return function
+
+
+def tell_alike(function: Function, other: Function) -> None:
+    """Lets all that is known of one function be known of another that computes the same."""
+    _known[function] = _known[other]
+
+
+def facts_of(function: Any) -> Facts | None:
+    """What is known of a function; `None` for one of a user's own, and for those that no file can name.
+
+    >>> from kerata import ops
+    >>> facts_of(ops.where).called, facts_of(ops.mean).keeps_nan, facts_of(len)
+    (('condition', 'x1', 'x2'), True, None)
+    """
+    try:
+        return _known.get(function)
+    except TypeError:  # unhashable callables
+        return None
+
+
+def unary(name: str, function: Function, text: str, floating: bool = False, keeps_nan: bool = False) -> Function:
     """`name(x)`. With `floating`, integers become floats first.
 
     >>> import jax.numpy as jnp
@@ -26,10 +84,10 @@ def unary(name: str, function: Function, text: str, floating: bool = False) -> F
         x = jnp.asarray(x)
         return function(as_float(x) if floating else x)
 
-    return named(apply, name, text)
+    return op("", keeps_nan)(named(apply, name, text))
 
 
-def binary(name: str, function: Function, text: str, floating: bool = False) -> Function:
+def binary(name: str, function: Function, text: str, floating: bool = False, keeps_nan: bool = False) -> Function:
     """`name(x1, x2)`. With `floating`, integers become floats first."""
 
     def apply(x1, x2):
@@ -39,7 +97,7 @@ def binary(name: str, function: Function, text: str, floating: bool = False) -> 
             x1, x2 = (x if x.weak_type else as_float(x) for x in (x1, x2))
         return function(x1, x2)
 
-    return named(apply, name, text)
+    return op("x1 x2", keeps_nan)(named(apply, name, text))
 
 
 def bitwise(name: str, function: Function, text: str) -> Function:
@@ -48,23 +106,23 @@ def bitwise(name: str, function: Function, text: str) -> Function:
     def apply(x, y):
         return function(jnp.asarray(x), jnp.asarray(y))
 
-    return named(apply, name, text)
+    return op("x y")(named(apply, name, text))
 
 
-def reduction(name: str, function: Function, text: str) -> Function:
+def reduction(name: str, function: Function, text: str, keeps_nan: bool = False) -> Function:
     """`name(x, axis=None, keepdims=False)`: `axis` is an integer, several, or `None` for all."""
 
     def apply(x, axis=None, keepdims=False):
         return function(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims)
 
-    return named(apply, name, text)
+    return op("", keeps_nan)(named(apply, name, text))
 
 
 def named(apply: Function, name: str, text: str) -> Function:
-    """The function as a person finds it: under its name, with its line of documentation, and traceable."""
+    """The function as a person finds it: under its name, with its line of documentation."""
     apply.__name__ = apply.__qualname__ = name
     apply.__doc__ = text
-    return traceable(apply)
+    return apply
 
 
 def as_float(x: Any) -> Any:

@@ -7,7 +7,7 @@ from jax.core import Tracer
 
 from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import traceable
-from kerata.ops.forms import as_axes, as_float, unary
+from kerata.ops.forms import as_axes, as_float, op, unary
 
 det = unary("det", jnp.linalg.det, "The determinant.", floating=True)
 eig = unary("eig", jnp.linalg.eig, "(eigenvalues, eigenvectors), on the CPU only.", floating=True)
@@ -15,7 +15,7 @@ eigh = unary("eigh", jnp.linalg.eigh, "(eigenvalues, eigenvectors) of a symmetri
 inv = unary("inv", jnp.linalg.inv, "The inverse.", floating=True)
 
 
-@traceable
+@op()
 def cholesky(x, upper=False):
     """The triangular L with L L^T = x (U^T U = x with `upper`).
 
@@ -28,7 +28,7 @@ def cholesky(x, upper=False):
     return factor
 
 
-@traceable
+@op()
 def cholesky_inverse(x, upper=False):
     """The inverse of the matrix whose Cholesky factor is x."""
     x = jnp.asarray(x)
@@ -36,7 +36,7 @@ def cholesky_inverse(x, upper=False):
     return inverse @ inverse.T if upper else inverse.T @ inverse
 
 
-@traceable
+@op()
 def lu_factor(x):
     """(L and U in one matrix, pivots) of the decomposition P x = L U."""
     x = jnp.asarray(x)
@@ -46,7 +46,7 @@ def lu_factor(x):
     return factor(x)
 
 
-@traceable
+@op()
 def norm(x, ord=None, axis=None, keepdims=False):
     """A norm of vectors or matrices; the Euclidean one of all elements by default.
 
@@ -57,19 +57,19 @@ def norm(x, ord=None, axis=None, keepdims=False):
     return jnp.linalg.norm(as_float(jnp.asarray(x)), ord=ord, axis=as_axes(axis), keepdims=keepdims)
 
 
-@traceable
+@op()
 def qr(x, mode="reduced"):
     """(Q, R): orthonormal columns times an upper triangle."""
     return tuple(jnp.linalg.qr(jnp.asarray(x), mode=check_choice("qr", "mode", mode, ("reduced", "complete"))))
 
 
-@traceable
+@op("a b")
 def solve(a, b):
     """The x with a x = b."""
     return jnp.linalg.solve(jnp.asarray(a), jnp.asarray(b))
 
 
-@traceable
+@op("a b")
 def solve_triangular(a, b, lower=False):
     """The x with a x = b, for a triangular a."""
     return jsp.linalg.solve_triangular(jnp.asarray(a), jnp.asarray(b), lower=lower)
@@ -82,19 +82,19 @@ def svd(x, full_matrices=True, compute_uv=True):
     return tuple(found) if compute_uv else found
 
 
-@traceable
+@op("a b")
 def lstsq(a, b, rcond=None):
     """The x that makes |a x - b| smallest."""
     return jnp.linalg.lstsq(jnp.asarray(a), jnp.asarray(b), rcond=rcond)[0]
 
 
-@traceable
+@op()
 def matrix_rank(x, tol=None):
     """How many singular values are above a tolerance."""
     return jnp.linalg.matrix_rank(check_matrix("matrix_rank", x), tol).astype("int32")
 
 
-@traceable
+@op()
 def pinv(x, rcond=None):
     """The Moore-Penrose inverse."""
     return jnp.linalg.pinv(check_matrix("pinv", x), rcond)

@@ -6,7 +6,7 @@ from jax import lax
 
 from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import traceable
-from kerata.ops.forms import as_axes, as_float, unary
+from kerata.ops.forms import as_axes, as_float, named, op, unary
 
 erf = unary("erf", lax.erf, "2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.", floating=True)
 erfc = unary("erfc", lax.erfc, "1 - erf(x).", floating=True)
@@ -19,7 +19,7 @@ view_as_complex = unary("view_as_complex", lambda x: lax.complex(x[..., 0], x[..
                         "Pairs on the last axis as complex numbers.")  # fmt: skip
 
 
-@traceable
+@op()
 def logsumexp(x, axis=None, keepdims=False):
     """log(sum(exp(x))) along `axis`, without overflow.
 
@@ -34,13 +34,11 @@ def logsumexp(x, axis=None, keepdims=False):
 
 
 def _segments(name, function, text):
-    @traceable
     def segment(data, segment_ids, num_segments=None, sorted=False):
         return function(jnp.asarray(data), jnp.asarray(segment_ids), num_segments, indices_are_sorted=sorted)
 
-    segment.__name__ = segment.__qualname__ = name
-    segment.__doc__ = f"{text} of the rows that have the same segment id. A compiled program needs `num_segments`."
-    return segment
+    text = f"{text} of the rows that have the same segment id. A compiled program needs `num_segments`."
+    return op("data segment_ids")(named(segment, name, text))
 
 
 segment_max = _segments("segment_max", jax.ops.segment_max, "The largest")
@@ -49,7 +47,7 @@ segment_prod = _segments("segment_prod", jax.ops.segment_prod, "The product")
 segment_sum = _segments("segment_sum", jax.ops.segment_sum, "The sum")
 
 
-@traceable
+@op()
 def top_k(x, k, sorted=True):
     """(values, indices) of the k largest along the last axis, the largest first.
 
@@ -60,7 +58,7 @@ def top_k(x, k, sorted=True):
     return tuple(lax.top_k(jnp.asarray(x), k))
 
 
-@traceable
+@op("targets predictions")
 def in_top_k(targets, predictions, k):
     """Whether fewer than k predictions of a row are above that of its target."""
     predictions = jnp.asarray(predictions)  # (batch, classes)
@@ -127,7 +125,7 @@ def _complex(owner, x):
     return lax.complex(real, imaginary)
 
 
-@traceable
+@op()
 def extract_sequences(x, sequence_length, sequence_stride):
     """Windows over the last axis, a new axis before it: (..., windows, length)."""
     x = jnp.asarray(x)

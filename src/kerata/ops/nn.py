@@ -38,7 +38,7 @@ from kerata.ops.activations import squareplus as squareplus
 from kerata.ops.activations import swish as swish
 from kerata.ops.activations import tanh_shrink as tanh_shrink
 from kerata.ops.activations import threshold as threshold
-from kerata.ops.forms import as_axes, as_float
+from kerata.ops.forms import as_axes, as_float, op
 from kerata.ops.windows import adaptive_average_pool as adaptive_average_pool
 from kerata.ops.windows import adaptive_max_pool as adaptive_max_pool
 from kerata.ops.windows import average_pool as average_pool
@@ -55,7 +55,7 @@ from kerata.ops.windows import unfold as unfold
 # Normalization. Statistics are taken in at least float32.
 
 
-@traceable
+@op()
 def moments(x, axes, keepdims=False, synchronized=False):
     """(mean, variance) along axes."""
     if synchronized:
@@ -110,7 +110,7 @@ def _shape_along(x: Any, axis: Any) -> list[int]:
     return [size if a in axes else 1 for a, size in enumerate(x.shape)]
 
 
-@traceable
+@op()
 def normalize(x, axis=-1, order=2, epsilon=None):
     """x / max(norm, epsilon), the norm of some order taken along `axis`.
 
@@ -130,7 +130,7 @@ def normalize(x, axis=-1, order=2, epsilon=None):
 # Encodings.
 
 
-@traceable
+@op()
 def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
     """1 at the index that x says along a new axis, 0 elsewhere; all 0 where it is out of range.
 
@@ -142,7 +142,7 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
     return jax.nn.one_hot(jnp.asarray(x), num_classes, axis=axis, dtype=standardize_dtype(dtype))
 
 
-@traceable
+@op()
 def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwargs):
     """1 at every index that a row of x says, 0 elsewhere."""
     num_classes = kwargs.pop("num_tokens", num_classes) if num_classes is None else num_classes
@@ -177,7 +177,7 @@ def psnr(x1, x2, max_val):
 # Cross-entropies, one number for each element or row. Probabilities are kept away from 0 and 1 by `epsilon()`.
 
 
-@traceable
+@op("target output")
 def binary_crossentropy(target, output, from_logits=False):
     """-target * log(output) - (1 - target) * log(1 - output)."""
     target, output = jnp.asarray(target), jnp.asarray(output)
@@ -188,7 +188,7 @@ def binary_crossentropy(target, output, from_logits=False):
     return -(target * jnp.log(output) + (1.0 - target) * jnp.log(1.0 - output))
 
 
-@traceable
+@op("target output")
 def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     """-sum(target * log(output)) along `axis`."""
     target, output = jnp.asarray(target), jnp.asarray(output)
@@ -196,7 +196,7 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     return -jnp.sum(target * _log_probabilities(output, from_logits, axis), axis=axis)
 
 
-@traceable
+@op("target output")
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     """-log(output) at the index that the target says along `axis`."""
     target, output = jnp.asarray(target).astype("int32"), jnp.asarray(output)
@@ -223,7 +223,7 @@ def _check_same_shape(owner: str, **arrays: Any) -> None:
         raise ValueError(message(owner, f"{' and '.join(f'`{n}`' for n in shapes)} must have the same shape", shapes))
 
 
-@traceable
+@op("query key value bias mask scale")
 def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None,
                           attn_logits_soft_cap=None):  # fmt: skip
     """softmax(query key^T * scale + bias) value, over places that the mask allows.

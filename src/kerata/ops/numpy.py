@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from kerata.engine.symbolic import traceable
+from kerata.engine.symbolic import OPERATORS, traceable
 from kerata.ops.activations import tanh as tanh
 from kerata.ops.arrays import append as append
 from kerata.ops.arrays import arange as arange
@@ -81,11 +81,11 @@ from kerata.ops.arrays import vstack as vstack
 from kerata.ops.arrays import where as where
 from kerata.ops.arrays import zeros as zeros
 from kerata.ops.arrays import zeros_like as zeros_like
-from kerata.ops.forms import as_axes, as_float, binary, bitwise, reduction, unary
+from kerata.ops.forms import as_axes, as_float, binary, bitwise, op, reduction, tell_alike, unary
 
 # Of one array.
-absolute = unary("absolute", jnp.abs, "|x|.")
-abs = unary("abs", jnp.abs, "|x|.")
+absolute = unary("absolute", jnp.abs, "|x|.", keeps_nan=True)
+abs = unary("abs", jnp.abs, "|x|.", keeps_nan=True)
 angle = unary("angle", jnp.angle, "The angle of complex numbers in radians.", floating=True)
 arccos = unary("arccos", jnp.arccos, "The angle in [0, pi] whose cosine is x.", floating=True)
 arccosh = unary("arccosh", jnp.arccosh, "The number whose hyperbolic cosine is x.", floating=True)
@@ -99,10 +99,10 @@ cbrt = unary("cbrt", jnp.cbrt, "The cube root.", floating=True)
 ceil = unary("ceil", jnp.ceil, "The least whole number not below x.", floating=True)
 conj = unary("conj", jnp.conjugate, "The complex conjugate.")
 conjugate = unary("conjugate", jnp.conjugate, "The complex conjugate.")
-cos = unary("cos", jnp.cos, "The cosine.", floating=True)
+cos = unary("cos", jnp.cos, "The cosine.", floating=True, keeps_nan=True)
 cosh = unary("cosh", jnp.cosh, "The hyperbolic cosine.", floating=True)
 deg2rad = unary("deg2rad", jnp.deg2rad, "Degrees in radians.", floating=True)
-exp = unary("exp", jnp.exp, "e^x.", floating=True)
+exp = unary("exp", jnp.exp, "e^x.", floating=True, keeps_nan=True)
 exp2 = unary("exp2", jnp.exp2, "2^x.", floating=True)
 expm1 = unary("expm1", jnp.expm1, "e^x - 1, exact for small x.", floating=True)
 fabs = unary("fabs", jnp.abs, "|x| as a float.", floating=True)
@@ -115,29 +115,29 @@ isnan = unary("isnan", jnp.isnan, "Whether x is NaN.")
 isneginf = unary("isneginf", jnp.isneginf, "Whether x is negative infinity.")
 isposinf = unary("isposinf", jnp.isposinf, "Whether x is positive infinity.")
 isreal = unary("isreal", jnp.isreal, "Whether the imaginary part is zero.")
-log = unary("log", jnp.log, "The natural logarithm.", floating=True)
+log = unary("log", jnp.log, "The natural logarithm.", floating=True, keeps_nan=True)
 log10 = unary("log10", jnp.log10, "The logarithm to base 10.", floating=True)
-log1p = unary("log1p", jnp.log1p, "log(1 + x), exact for small x.", floating=True)
+log1p = unary("log1p", jnp.log1p, "log(1 + x), exact for small x.", floating=True, keeps_nan=True)
 log2 = unary("log2", jnp.log2, "The logarithm to base 2.", floating=True)
 logical_not = unary("logical_not", jnp.logical_not, "Whether x is false.")
-negative = unary("negative", jnp.negative, "-x.")
+negative = unary("negative", jnp.negative, "-x.", keeps_nan=True)
 rad2deg = unary("rad2deg", jnp.rad2deg, "Radians in degrees.", floating=True)
 real = unary("real", jnp.real, "The real part.")
 reciprocal = unary("reciprocal", jnp.reciprocal, "1 / x.", floating=True)
 sign = unary("sign", jnp.sign, "-1, 0 or 1.")
 signbit = unary("signbit", jnp.signbit, "Whether the sign bit is set.")
-sin = unary("sin", jnp.sin, "The sine.", floating=True)
+sin = unary("sin", jnp.sin, "The sine.", floating=True, keeps_nan=True)
 sinc = unary("sinc", jnp.sinc, "sin(pi x) / (pi x).", floating=True)
 sinh = unary("sinh", jnp.sinh, "The hyperbolic sine.", floating=True)
-sqrt = unary("sqrt", jnp.sqrt, "The square root.", floating=True)
-square = unary("square", jnp.square, "x^2.")
+sqrt = unary("sqrt", jnp.sqrt, "The square root.", floating=True, keeps_nan=True)
+square = unary("square", jnp.square, "x^2.", keeps_nan=True)
 tan = unary("tan", jnp.tan, "The tangent.", floating=True)
 trunc = unary("trunc", jnp.trunc, "The nearest whole number towards zero.")
 
 # Of two arrays.
-add = binary("add", jnp.add, "x1 + x2.")
+add = binary("add", jnp.add, "x1 + x2.", keeps_nan=True)
 arctan2 = binary("arctan2", jnp.arctan2, "The angle of the point (x2, x1), in [-pi, pi].", floating=True)
-divide = binary("divide", jnp.divide, "x1 / x2.")
+divide = binary("divide", jnp.divide, "x1 / x2.", keeps_nan=True)
 equal = binary("equal", jnp.equal, "x1 == x2.")
 floor_divide = binary("floor_divide", jnp.floor_divide, "The greatest whole number not above x1 / x2.")
 fmax = binary("fmax", jnp.fmax, "The larger one, ignoring NaN.")
@@ -160,12 +160,12 @@ logical_xor = binary("logical_xor", jnp.logical_xor, "Whether exactly one is tru
 maximum = binary("maximum", jnp.maximum, "The larger one.")
 minimum = binary("minimum", jnp.minimum, "The smaller one.")
 mod = binary("mod", jnp.mod, "The remainder of x1 / x2, with the sign of x2.")
-multiply = binary("multiply", jnp.multiply, "x1 * x2.")
+multiply = binary("multiply", jnp.multiply, "x1 * x2.", keeps_nan=True)
 nextafter = binary("nextafter", jnp.nextafter, "The next float after x1 in the direction of x2.", floating=True)
 not_equal = binary("not_equal", jnp.not_equal, "x1 != x2.")
-power = binary("power", jnp.power, "x1^x2.")
-subtract = binary("subtract", jnp.subtract, "x1 - x2.")
-true_divide = binary("true_divide", jnp.divide, "x1 / x2.")
+power = binary("power", jnp.power, "x1^x2.", keeps_nan=True)
+subtract = binary("subtract", jnp.subtract, "x1 - x2.", keeps_nan=True)
+true_divide = binary("true_divide", jnp.divide, "x1 / x2.", keeps_nan=True)
 bitwise_and = bitwise("bitwise_and", jnp.bitwise_and, "The bits that both have.")
 bitwise_left_shift = bitwise("bitwise_left_shift", jnp.left_shift, "x * 2^y.")
 bitwise_or = bitwise("bitwise_or", jnp.bitwise_or, "The bits that at least one has.")
@@ -181,7 +181,7 @@ amin = reduction("amin", jnp.min, "The smallest.")
 any = reduction("any", jnp.any, "Whether any is true.")
 argmax = reduction("argmax", jnp.argmax, "The index of the first of the largest.")
 argmin = reduction("argmin", jnp.argmin, "The index of the first of the smallest.")
-mean = reduction("mean", jnp.mean, "The mean.")
+mean = reduction("mean", jnp.mean, "The mean.", keeps_nan=True)
 median = reduction("median", jnp.median, "The median.")
 nanargmax = reduction("nanargmax", jnp.nanargmax, "The index of the first of the largest, ignoring NaN.")
 nanargmin = reduction("nanargmin", jnp.nanargmin, "The index of the first of the smallest, ignoring NaN.")
@@ -195,93 +195,93 @@ nansum = reduction("nansum", jnp.nansum, "The sum, ignoring NaN.")
 nanvar = reduction("nanvar", jnp.nanvar, "The variance, ignoring NaN.")
 ptp = reduction("ptp", jnp.ptp, "The largest minus the smallest.")
 std = reduction("std", jnp.std, "The standard deviation, sqrt(mean((x - mean(x))^2)).")
-sum = reduction("sum", jnp.sum, "The sum.")
+sum = reduction("sum", jnp.sum, "The sum.", keeps_nan=True)
 var = reduction("var", jnp.var, "The variance, mean((x - mean(x))^2).")
 
 
-@traceable
+@op(keeps_nan=True)
 def max(x, axis=None, keepdims=False, initial=None):
     """The largest along `axis`, at least `initial`."""
     return jnp.max(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims, initial=initial)
 
 
-@traceable
+@op(keeps_nan=True)
 def min(x, axis=None, keepdims=False, initial=None):
     """The smallest along `axis`, at most `initial`."""
     return jnp.min(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims, initial=initial)
 
 
-@traceable
+@op()
 def prod(x, axis=None, keepdims=False, dtype=None):
     """The product along `axis`."""
     return jnp.prod(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims, dtype=dtype)
 
 
-@traceable
+@op("x weights")
 def average(x, axis=None, weights=None):
     """sum(x * weights) / sum(weights) along `axis`; the mean without weights."""
     weights = None if weights is None else as_float(jnp.asarray(weights))
     return jnp.average(as_float(jnp.asarray(x)), axis=as_axes(axis), weights=weights)
 
 
-@traceable
+@op()
 def count_nonzero(x, axis=None):
     """How many along `axis` are not zero."""
     return jnp.count_nonzero(jnp.asarray(x), axis=as_axes(axis)).astype("int32")
 
 
-@traceable
+@op("x q")
 def quantile(x, q, axis=None, method="linear", keepdims=False):
     """The number below which a share `q` of x is, along `axis`."""
     return jnp.quantile(as_float(jnp.asarray(x)), jnp.asarray(q), axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
-@traceable
+@op("x q")
 def nanquantile(x, q, axis=None, method="linear", keepdims=False):
     """`quantile`, ignoring NaN."""
     x, q = as_float(jnp.asarray(x)), jnp.asarray(q)
     return jnp.nanquantile(x, q, axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
-@traceable
+@op("x q")
 def percentile(x, q, axis=None, method="linear", keepdims=False):
     """The number below which `q` percent of x are, along `axis`."""
     x, q = as_float(jnp.asarray(x)), jnp.asarray(q)
     return jnp.percentile(x, q, axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
-@traceable
+@op("x q")
 def nanpercentile(x, q, axis=None, method="linear", keepdims=False):
     """`percentile`, ignoring NaN."""
     x, q = as_float(jnp.asarray(x)), jnp.asarray(q)
     return jnp.nanpercentile(x, q, axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
-@traceable
+@op()
 def cumsum(x, axis=None, dtype=None):
     """The sums of the first 1, 2, ... along `axis`."""
     return jnp.cumsum(jnp.asarray(x), axis=axis, dtype=dtype)
 
 
-@traceable
+@op()
 def cumprod(x, axis=None, dtype=None):
     """The products of the first 1, 2, ... along `axis`."""
     return jnp.cumprod(jnp.asarray(x), axis=axis, dtype=dtype)
 
 
-@traceable
+@op()
 def nancumsum(x, axis=None, dtype=None):
     """`cumsum`, taking NaN for 0."""
     return jnp.nancumsum(jnp.asarray(x), axis=axis, dtype=dtype)
 
 
-@traceable
+@op()
 def nancumprod(x, axis=None, dtype=None):
     """`cumprod`, taking NaN for 1."""
     return jnp.nancumprod(jnp.asarray(x), axis=axis, dtype=dtype)
 
 
-@traceable
+@op(rounds="n")
 def diff(a, n=1, axis=-1):
     """The differences of neighbours along `axis`, `n` times."""
     return jnp.diff(jnp.asarray(a), n=n, axis=axis)
@@ -293,7 +293,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
     return jnp.trapezoid(jnp.asarray(y), None if x is None else jnp.asarray(x), dx=jnp.asarray(dx), axis=axis)
 
 
-@traceable
+@op()
 def clip(x, x_min, x_max):
     """min(max(x, x_min), x_max)."""
     x = jnp.asarray(x)
@@ -301,7 +301,7 @@ def clip(x, x_min, x_max):
     return jnp.clip(x.astype("int32") if x.dtype == bool else x, x_min, x_max)
 
 
-@traceable
+@op("x1 x2")
 def divide_no_nan(x1, x2):
     """x1 / x2, and 0 where x2 is 0."""
     x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
@@ -309,7 +309,7 @@ def divide_no_nan(x1, x2):
     return jnp.where(x2 == 0, 0, x1 / jnp.where(x2 == 0, 1, x2))
 
 
-@traceable
+@op()
 def round(x, decimals=0):
     """The nearest number with so many decimals; halves to the even neighbour."""
     x = jnp.asarray(x)
@@ -319,13 +319,13 @@ def round(x, decimals=0):
     return jnp.round(x, decimals)
 
 
-@traceable
+@op()
 def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
     """x with NaN and infinities replaced; infinities by the largest numbers unless told otherwise."""
     return jnp.nan_to_num(jnp.asarray(x), nan=nan, posinf=posinf, neginf=neginf)
 
 
-@traceable
+@op("x1 x2 rtol atol")
 def isclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):
     """Whether |x1 - x2| <= atol + rtol * |x2|."""
     return jnp.isclose(jnp.asarray(x1), jnp.asarray(x2), rtol, atol, equal_nan)
@@ -346,20 +346,20 @@ def isin(x1, x2, assume_unique=False, invert=False):
 # Order and counts.
 
 
-@traceable
+@op()
 def sort(x, axis=-1):
     """x in ascending order along `axis`."""
     return jnp.sort(jnp.asarray(x), axis=axis)
 
 
-@traceable
+@op()
 def argsort(x, axis=-1):
     """The indices that put x into ascending order along `axis`."""
     x = jnp.asarray(x)
     return jnp.argsort(x, axis=axis if x.ndim else None)
 
 
-@traceable
+@op()
 def argpartition(x, kth, axis=-1):
     """Indices that bring the `kth` smallest to its place, smaller ones before it and larger ones behind it."""
     x = jnp.asarray(x)
@@ -372,7 +372,7 @@ def searchsorted(sorted_sequence, values, side="left"):
     return jnp.searchsorted(jnp.asarray(sorted_sequence), jnp.asarray(values), side=side)
 
 
-@traceable
+@op("x bins")
 def digitize(x, bins):
     """The number of the bin that each element falls into, `bins` being ascending bounds."""
     return jnp.digitize(jnp.asarray(x), jnp.asarray(bins))
@@ -404,20 +404,24 @@ def unique(x, sorted=True, return_index=False, return_inverse=False, return_coun
                       return_counts=return_counts, equal_nan=False, fill_value=fill_value, sorted=sorted)  # fmt: skip
 
 
-@traceable
+@op()
 def corrcoef(x):
     """The correlations of the rows of x."""
     return jnp.corrcoef(jnp.asarray(x))
 
 
-@traceable
+@op("x1 x2")
 def correlate(x1, x2, mode="valid"):
     """The cross-correlation of two sequences."""
     return jnp.correlate(jnp.asarray(x1), jnp.asarray(x2), mode)
 
 
-@traceable
+@op()
 def slogdet(x):
     """(sign, log of the absolute value) of the determinant."""
     return tuple(jnp.linalg.slogdet(jnp.asarray(x)))
 
+
+# `x + y` is `add` in all that is known of it.
+for _name, _operator in OPERATORS.items():
+    tell_alike(_operator, globals()[_name])

@@ -14,13 +14,13 @@ from jax import lax
 from kerata.base.checks import check_choice, message, standardize_tuple
 from kerata.base.config import standardize_data_format
 from kerata.base.limits import NUMBER_BYTES, take_bytes
-from kerata.engine.symbolic import traceable
 from kerata.kernels import pooling
 from kerata.kernels.compiler import prefers_fast_form
 from kerata.kernels.convolution import Geometry, canonical, convolution, spread
+from kerata.ops.forms import op
 
 
-@traceable
+@op("inputs kernel")
 def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """A convolution; a kernel with fewer channels than the input makes groups.
 
@@ -42,7 +42,7 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     return channels_back(y, data_format)
 
 
-@traceable
+@op("inputs kernel")
 def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """A convolution of each channel with kernels of its own.
 
@@ -54,7 +54,7 @@ def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None,
     return conv(inputs, kernel, strides, padding, data_format, dilation_rate)
 
 
-@traceable
+@op("inputs depthwise_kernel pointwise_kernel")
 def separable_conv(
     inputs, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None, dilation_rate=1
 ):
@@ -63,7 +63,7 @@ def separable_conv(
     return conv(x, pointwise_kernel, 1, "valid", data_format)
 
 
-@traceable
+@op("inputs kernel")
 def conv_transpose(
     inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1
 ):
@@ -103,13 +103,13 @@ def _pads_around_stretched(extent: int, stride: int, extra: int | None, same: bo
     return before, total - before
 
 
-@traceable
+@op()
 def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
     """The largest number under each window."""
     return _pool("max_pool", pooling.max_pool, inputs, pool_size, strides, padding, data_format)
 
 
-@traceable
+@op()
 def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
     """The mean under each window, without the padding."""
     return _pool("average_pool", pooling.average_pool, inputs, pool_size, strides, padding, data_format)
@@ -122,7 +122,7 @@ def _pool(owner, function, inputs, pool_size, strides, padding, data_format):
     return channels_back(function(x, window, strides, check_padding(owner, padding)), data_format)
 
 
-@traceable
+@op()
 def adaptive_average_pool(inputs, output_size, data_format=None):
     """The mean under windows that divide the picture into `output_size` parts."""
     x = channels_last(inputs, data_format)
@@ -134,7 +134,7 @@ def adaptive_average_pool(inputs, output_size, data_format=None):
     return channels_back(x, data_format)
 
 
-@traceable
+@op()
 def adaptive_max_pool(inputs, output_size, data_format=None):
     """The largest number under windows that divide the picture into `output_size` parts."""
     x = channels_last(inputs, data_format)
@@ -154,7 +154,7 @@ def _parts(length: int, parts: int) -> tuple[Any, Any]:
     return index, index < jnp.asarray(ends)[:, None]
 
 
-@traceable
+@op()
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     """The blocks under a sliding window as columns.
 
@@ -168,7 +168,7 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     return blocks.reshape(x.shape[0], x.shape[1] * math.prod(window), -1)
 
 
-@traceable
+@op()
 def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """The picture to which the columns of `unfold` are added back.
 
@@ -197,7 +197,7 @@ def _places(length: int, window: int, dilation: int, stride: int) -> Any:
     return jnp.arange(window)[:, None] * dilation + jnp.arange(places) * stride
 
 
-@traceable
+@op()
 def depth_to_space(x, block_size, data_format="channels_last"):
     """Each pixel's channels spread over a block of pixels."""
     x = channels_last(x, data_format)
@@ -212,7 +212,7 @@ def depth_to_space(x, block_size, data_format="channels_last"):
     return channels_back(x, data_format)
 
 
-@traceable
+@op()
 def space_to_depth(x, block_size, data_format="channels_last"):
     """Each block of pixels as the channels of one pixel."""
     x = channels_last(x, data_format)

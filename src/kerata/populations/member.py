@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import did_you_mean, message
-from kerata.callbacks.actions import CSVLogger
 from kerata.callbacks.callback import CallbackList, defines, flatten_callbacks
 from kerata.callbacks.history import History
-from kerata.callbacks.monitors import ModelCheckpoint
 from kerata.engine.random import make_key
 
 State = dict[str, list[np.ndarray]]
@@ -193,7 +191,7 @@ def copies_of(callbacks: Any, index: int) -> list[Any]:
     found = list(flatten_callbacks(callbacks(index) if is_maker(callbacks) else callbacks))
     if not is_maker(callbacks):
         for callback in found:
-            if isinstance(callback, (CSVLogger, ModelCheckpoint)):
+            if getattr(callback, "writes_files", False):
                 raise ValueError(message("callbacks", "members of a population must not write the same file",
                                          {"callback": type(callback).__name__},
                                          "Give a function of the member's number: "

@@ -11,14 +11,6 @@ from kerata.base import registry
 from kerata.engine.module import Module
 from kerata.layers.layer import Layer
 
-# Keras shows these parts of a layer as public properties, and visits those first.
-PUBLIC_NAMES = {
-    "MultiHeadAttention": {"_query_dense": "query_dense", "_key_dense": "key_dense", "_value_dense": "value_dense",
-                           "_output_dense": "output_dense", "_gate_dense": "gate_dense"},
-    "GroupedQueryAttention": {"_query_dense": "query_dense", "_key_dense": "key_dense", "_value_dense": "value_dense",
-                              "_output_dense": "output_dense"},
-}  # fmt: skip
-
 
 class Place(NamedTuple):
     """One path to an object: the object, and the ids of those that it is part of."""
@@ -99,7 +91,7 @@ def layers_of_graph(model: Any) -> list[Layer]:
 def _attributes(thing: Any) -> Iterator[tuple[str, Any]]:
     known = _internals() if isinstance(thing, Layer) else frozenset()
     untracked = getattr(type(thing), "_untracked", frozenset())
-    spelled = PUBLIC_NAMES.get(type(thing).__name__, {}) if registry.home_of(type(thing)) else {}
+    spelled = thing.shown_as if isinstance(thing, Layer) else {}
     for name, value in vars(thing).items() if hasattr(thing, "__dict__") else ():
         if name not in known and name not in untracked:
             yield spelled.get(name, name), value

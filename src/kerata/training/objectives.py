@@ -28,9 +28,6 @@ from kerata.training.targets import check_targets as check_targets
 TRIAL = 5
 CROSSENTROPIES = ("crossentropy", "ce")
 ACCURACIES = ("accuracy", "acc")
-# Functions that look at several samples at once, and classes that do or do not, as their `axis` says.
-MIXING = (losses.circle, losses.dice, losses.tversky)
-AXES = (losses.Dice, losses.Tversky)
 
 
 class Term(Module):
@@ -518,13 +515,9 @@ def leaves_rows_out(loss: Loss) -> bool:
 
 def declares_rows(loss: Loss, y_pred: Any) -> bool:
     """Whether a built-in loss is known to give each sample a value that depends on that sample alone."""
-    own = type(loss)
-    if not leaves_rows_out(loss) or not is_ours(own) or loss.mixes_samples or len(y_pred.shape) < 2:
+    if not leaves_rows_out(loss) or not is_ours(type(loss)) or loss.mixes_samples or len(y_pred.shape) < 2:
         return False
-    if may_be_samples(getattr(loss, "axis", None)):
-        return False
-    fn = getattr(loss, "fn", None)
-    return fn is None or own in AXES or (registry.home_of(fn) is not None and fn not in MIXING)
+    return not may_be_samples(getattr(loss, "axis", None))
 
 
 def takes_rows_by_weight(metric: measures.Metric) -> bool:
@@ -541,7 +534,7 @@ def metric_declares_rows(metric: measures.Metric, y_pred: Any) -> bool:
     fn = metric._fn
     if isinstance(fn, Loss):
         return fn.reduction != "sum" and declares_rows(fn, y_pred)
-    return len(y_pred.shape) > 1 and registry.home_of(fn) is not None and fn not in MIXING
+    return len(y_pred.shape) > 1
 
 
 def _definer(cls: type, name: str) -> type:

@@ -11,10 +11,6 @@ from kerata.engine.rows import may_be_samples, why_rows_matter
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Operation
 from kerata.layers.layer import Layer
-from kerata.regularizers import L1, L1L2, L2
-
-# Where layers keep the axes along which they work.
-AXES = ("axis", "axes", "attention_axes")
 
 
 def why_step_is_exact(plan: Any, batch: Any, batch_size: int, there: int | None) -> str | None:
@@ -84,7 +80,8 @@ def _is_declared(layer: Any) -> bool:
     home = registry.home_of(type(layer))
     if home is None or not is_ours(type(layer)):
         return False
-    if layer.activity_regularizer is not None and type(layer.activity_regularizer) not in (L1, L2, L1L2):
+    penalty = layer.activity_regularizer
+    if penalty is not None and not (is_ours(type(penalty)) and penalty.sums_elements):
         return False
     if home[0] == "models":
         # Operations between layers may do anything, and a tensor of one axis has no other than the samples'.
@@ -93,4 +90,4 @@ def _is_declared(layer: Any) -> bool:
             return True
         tensors = [*graph.inputs, *(tensor for node in graph.nodes for tensor in node.output_tensors)]
         return not any(isinstance(op, Operation) for op in graph.operations) and all(len(t.shape) > 1 for t in tensors)
-    return not layer.mixes_samples and not any(may_be_samples(getattr(layer, name, None)) for name in AXES)
+    return not layer.mixes_samples and not any(may_be_samples(getattr(layer, name, None)) for name in layer.works_along)

@@ -6,11 +6,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from kerata import losses
 from kerata.base import registry
 from kerata.base.checks import message
+from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Operation
 from kerata.losses.loss import Loss
+from kerata.ops.forms import facts_of
 
 
 def check_targets(objective: Any, y_true: Any, y_pred: Any) -> None:
@@ -32,9 +33,8 @@ def check_targets(objective: Any, y_true: Any, y_pred: Any) -> None:
         # A function of a user's own may know what to do with missing targets.
         if registry.home_of(function or type(term.loss)) is not None:
             check_finite(where, "targets", labels)
-        for functions, check in CHECKS:
-            if function in functions:
-                check(where, term.loss, labels, tuple(predictions[term.place].shape))
+        if term.loss.target_form in CHECKS:
+            CHECKS[term.loss.target_form](where, term.loss, labels, tuple(predictions[term.place].shape))
 
 
 def check_weights(objective: Any, sample_weight: Any, y_pred: Any) -> None:
@@ -47,9 +47,8 @@ def check_weights(objective: Any, sample_weight: Any, y_pred: Any) -> None:
     """
     predictions = jax.tree.leaves(y_pred)
     for term, weight in zip(objective.terms, objective.weights(sample_weight, y_pred), strict=True):
-        known = any(getattr(term.loss, "fn", None) in functions for functions, _ in CHECKS)
         shape = tuple(getattr(weight, "shape", ()))
-        if not known or len(shape) < 2:
+        if term.loss.target_form is None or len(shape) < 2:
             continue
         values = tuple(predictions[term.place].shape[:-1])
         inner = shape[:-1] if len(shape) == len(values) + 1 and shape[-1] == 1 else shape
@@ -76,22 +75,14 @@ def check_numbers(model: Any, x: Any, y: Any, sample_weight: Any, method: str) -
             check_finite(method, f"`{name}{jax.tree_util.keystr(path)}`", leaf)
 
 
-# Operations of which NaN comes out wherever it goes in; all others may drop it or turn it into something else.
-PASSING = frozenset({
-    "add", "subtract", "multiply", "true_divide", "divide", "power", "negative", "absolute", "abs", "exp", "log", "sqrt",
-    "log1p", "square", "sin", "cos", "tanh", "relu", "sigmoid", "softmax", "mean", "sum", "max", "min", "matmul", "dot",
-    "einsum", "concatenate", "stack", "reshape", "transpose", "expand_dims", "squeeze",
-})  # fmt: skip
-DROPPING = frozenset({"Lambda", "Masking", "Cropping1D", "Cropping2D", "Cropping3D"})
-
-
 def handles_missing(layer: Any) -> bool:
     """Whether a layer, or an operation in a graph, may turn NaN into something else."""
     if isinstance(layer, Operation):
-        return getattr(layer.function, "__name__", "") not in PASSING
+        facts = facts_of(layer.function)
+        return facts is None or not facts.keeps_nan
     activation = getattr(layer, "activation", None)
     known = registry.home_of(activation) or registry.home_of(type(activation))
-    return (callable(activation) and known is None) or registry.home_of(type(layer)) is None or type(layer).__name__ in DROPPING
+    return (callable(activation) and known is None) or registry.home_of(type(layer)) is None or layer.replaces_missing
 
 
 def check_indices(model: Any, x: Any, method: str) -> None:
@@ -111,18 +102,23 @@ def embedded_inputs(model: Any, x: Any) -> Iterator[tuple[Any, Any]]:
     """(embedding, array) for every input that goes straight into an embedding."""
     graph = model._graph
     if graph is None:
-        first = model.layers[0] if type(model).__name__ == "Sequential" and model.layers else None
-        if type(first).__name__ == "Embedding" and hasattr(x, "shape"):
+        first = model.layers[0] if model.feeds_first_layer and is_ours(type(model).call) and model.layers else None
+        if is_embedding(first) and hasattr(x, "shape"):
             yield first, x
         return
     by_name = isinstance(x, dict) and set(graph.input_names) <= set(x)
     leaves = [x[name] for name in graph.input_names] if by_name else jax.tree.leaves(x)
     places = {id(tensor): place for place, tensor in enumerate(graph.inputs)}
     for node in graph.nodes:
-        if type(node.operation).__name__ == "Embedding" and len(leaves) == len(places):
+        if is_embedding(node.operation) and len(leaves) == len(places):
             place = places.get(id(node.input_tensors[0]))
             if place is not None:
                 yield node.operation, leaves[place]
+
+
+def is_embedding(layer: Any) -> bool:
+    """Whether a layer looks its inputs up in a table; one of a user's own may do something with them before."""
+    return getattr(layer, "takes_indices", False) and is_ours(type(layer).call)
 
 
 def check_finite(owner: str, what: str, values: Any) -> None:
@@ -164,7 +160,7 @@ def _check_same(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any, ..
         true = true[:-1]
     if not _same_sizes(true, shape):
         fix = ""
-        if loss.fn in BINARY and len(shape) > 1 and shape[-1] not in (1, None):  # type: ignore[attr-defined]
+        if loss.target_form == "binary" and len(shape) > 1 and shape[-1] not in (1, None):
             fix = f"For {shape[-1]} classes use sparse_categorical_crossentropy; for two classes, one output"
         raise ValueError(message(where, f"targets of {loss.name} must have the shape of the predictions, {shape}",
                                  {"shape": labels.shape}, fix))
@@ -216,13 +212,7 @@ def _check_binary(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any, 
                                  {"lowest": labels.min().item(), "highest": labels.max().item()}, fix))
 
 
-BINARY = (losses.binary_crossentropy, losses.binary_focal_crossentropy)
-CHECKS: list[tuple[tuple[Any, ...], Callable[..., None]]] = [
-    ((losses.categorical_crossentropy, losses.categorical_focal_crossentropy, losses.categorical_hinge,
-      losses.kl_divergence), _check_one_hot),
-    ((losses.sparse_categorical_crossentropy, losses.categorical_generalized_cross_entropy), _check_integers),
-    (BINARY, _check_binary),
-    ((losses.mean_squared_error, losses.mean_absolute_error, losses.mean_absolute_percentage_error,
-      losses.mean_squared_logarithmic_error, losses.cosine_similarity, losses.huber, losses.log_cosh, losses.poisson,
-      losses.hinge, losses.squared_hinge, losses.dice, losses.tversky), _check_same),
-]  # fmt: skip
+# What `target_form` of a loss stands for.
+CHECKS: dict[str | None, Callable[..., None]] = {
+    "numbers": _check_same, "binary": _check_binary, "one-hot": _check_one_hot, "classes": _check_integers,
+}  # fmt: skip

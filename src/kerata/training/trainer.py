@@ -8,7 +8,7 @@ import numpy as np
 
 from kerata import optimizers
 from kerata.base.checks import check_positive_int, message
-from kerata.callbacks.callback import CallbackList, read_verbose
+from kerata.callbacks.callback import CallbackList, is_passive, read_verbose
 from kerata.callbacks.history import History
 from kerata.callbacks.monitors import check_measures
 from kerata.callbacks.progress import ProgbarLogger
@@ -43,6 +43,8 @@ class Trainer(Steps):
 
     _graph: Any
     output_names: Any
+    # Whether inputs go into the first of `layers` as they are, where there is no graph yet.
+    feeds_first_layer = False
     _untracked = frozenset({
         "optimizer", "loss", "history", "_objective", "_measures", "_trackers", "_compile_arguments", "_plans",
         "_predictor",
@@ -330,7 +332,7 @@ class Trainer(Steps):
         self.history = history
         logs: dict[str, Any] = {}
         # Nothing happens between two epochs that could change the next: then one call may run several.
-        passive = all(type(c) in (History, ProgbarLogger) for c in callbacks)
+        passive = all(is_passive(callback) for callback in callbacks)
         quiet = passive and validation is None and not callbacks.needs_progress
         callbacks.on_train_begin()
         try:
