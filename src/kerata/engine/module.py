@@ -3,6 +3,7 @@
 Nothing is registered and no container is wrapped: an attribute, a list, a tuple or a dict that holds a part is enough.
 """
 
+import enum
 import functools
 import inspect
 from collections import defaultdict
@@ -92,19 +93,33 @@ def _explain_arguments(obj: Any, signature: inspect.Signature, kwargs: dict, err
                              did_you_mean(unknown[0], known)))
 
 
+class Look(enum.Flag):
+    """Who looks through all attributes of a module: for its parts, for what its program depends on, for what files hold."""
+
+    NOBODY = 0
+    PARTS = enum.auto()
+    PROGRAM = enum.auto()
+    FILES = enum.auto()
+
+
 class Module:
     """Anything with variables or hyperparameters: layers, models, losses, metrics, optimizers, regularizers.
 
     A class whose constructor takes plain arguments needs no `get_config`: the signature gives it.
     """
 
-    _untracked: frozenset[str] = frozenset()
+    # Attributes that keep the books, and who looks at them all the same; everybody looks at the others. A class names its own,
+    # those of the classes that it is derived from hold as well.
+    _bookkeeping: dict[str, Look] = {"name": Look.NOBODY, "_arguments": Look.NOBODY}
+    _hidden: dict[Look, frozenset[str]] = {}
     _hyperparameters: tuple[str, ...] = ()
     # Arguments of the constructor that a config leaves out.
     _unsaved: frozenset[str] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "_bookkeeping" in cls.__dict__ or len(cls.__bases__) > 1:
+            _collect_bookkeeping(cls)
         if "__init__" in cls.__dict__:
             cls.__init__ = _remember_arguments(cls.__dict__["__init__"])  # type: ignore[method-assign]
 
@@ -149,6 +164,17 @@ class Module:
             return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
 
 
+def _collect_bookkeeping(cls: type[Module]) -> None:
+    """Enters which attributes each of those who look must leave out."""
+    named: dict[str, Look] = {}
+    for base in reversed(cls.__mro__):
+        named |= base.__dict__.get("_bookkeeping", {})
+    cls._hidden = {look: frozenset(name for name, looks in named.items() if look not in looks) for look in Look}
+
+
+_collect_bookkeeping(Module)
+
+
 def _plain_argument(value: Any) -> Any:
     # Keras writes an activation by its bare name, and every other function in full.
     home = registry.home_of(value)
@@ -163,9 +189,9 @@ def _own_parameters(signature: inspect.Signature) -> list[str]:
 def parts(module: Module) -> Iterator[tuple[str, Any]]:
     """(attribute path, part) of the variables and modules that a module holds itself, each once."""
     seen: set[int] = set()
-    untracked = type(module)._untracked
+    hidden = type(module)._hidden[Look.PARTS]
     for name, value in module.__dict__.items():
-        if type(value) not in PLAIN and name not in untracked and name != "_arguments":
+        if type(value) not in PLAIN and name not in hidden:
             yield from _parts_of(name, value, seen)
 
 

@@ -14,22 +14,14 @@ import numpy as np
 
 from kerata.base import config, registry
 from kerata.engine.hyper import holds_number
-from kerata.engine.module import Module
+from kerata.engine.module import Look, Module
 from kerata.engine.policy import DTypePolicy
 from kerata.engine.random import SeedGenerator
 from kerata.engine.symbolic import Node, SymbolicTensor
 from kerata.engine.variable import Variable
 
-# What does not change a program: names, bookkeeping, and what the trainer reads in each call anyway.
-IGNORED = frozenset({
-    "name", "_arguments", "_built_shapes", "_losses", "history", "stop_training", "inbound_nodes", "compiled",
-    "_compile_arguments", "optimizer", "optimizer_state", "_objective", "_measures", "_trackers", "_plans", "_predictor",
-})  # fmt: skip
-# Of models alone: a term of the objective has a `loss` too, and that one is the program.
-# The layers of a sequential model say what its graph is, which is made when it is needed.
-IGNORED_OF_MODELS = IGNORED | {"loss", "_tail", "_whole"}
-
-
+# Of objects that are no modules.
+HIDDEN = frozenset({"name"})
 # What `jax.jit` gives: the function inside, compiled.
 JITTED = type(jax.jit(lambda: None))
 PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
@@ -109,11 +101,10 @@ def _read_object(value: Any, seen: dict[int, int]) -> Hashable:
     cls = type(value)
     if not is_ours(cls):
         raise Opaque
-    hypers = cls._hyperparameters if isinstance(value, Module) else ()
-    ignored = IGNORED_OF_MODELS if hasattr(cls, "compile") else IGNORED
+    hypers, hidden = (cls._hyperparameters, cls._hidden[Look.PROGRAM]) if isinstance(value, Module) else ((), HIDDEN)
     found: list[Hashable] = [f"{cls.__module__}.{cls.__qualname__}"]
     for name, item in value.__dict__.items():
-        if name in ignored:
+        if name in hidden:
             continue
         if name in hypers and holds_number(value, name):
             found.append((name, "number"))

@@ -5,7 +5,7 @@ from typing import Any
 
 from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
-from kerata.engine.module import auto_name
+from kerata.engine.module import Look, auto_name
 from kerata.engine.symbolic import Node, SymbolicTensor
 from kerata.engine.variable import standardize_dtype
 from kerata.layers.layer import Layer
@@ -58,7 +58,7 @@ class InputLayer(Layer):
         self.tensor: SymbolicTensor = input_tensor
         Node(self, (), {}, self.tensor)
 
-    _untracked = Layer._untracked | {"tensor"}
+    _bookkeeping = {"tensor": Look.PROGRAM}
     sparse = ragged = False
 
     @property

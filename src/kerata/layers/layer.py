@@ -14,7 +14,7 @@ from kerata.base import registry
 from kerata.base.blocks import ambient
 from kerata.base.checks import KindError, describe_owner, did_you_mean, message
 from kerata.base.config import dtype_policy
-from kerata.engine.module import auto_name, parts
+from kerata.engine.module import Look, auto_name, parts
 from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted, valid_rows
 from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
@@ -50,7 +50,12 @@ class Layer(WeightHolder):
         name: a name for messages, files and paths.
     """
 
-    _untracked = frozenset({"inbound_nodes", "_built_shapes", "_losses", "_metrics_of_compile", "_seen"})
+    _bookkeeping = {
+        **dict.fromkeys(("inbound_nodes", "_built_shapes", "_losses"), Look.NOBODY),
+        # What files say elsewhere, or not at all.
+        **dict.fromkeys(("built", "autocast", "supports_masking", "activity_regularizer", "input_spec", "_dtype_policy",
+                         "_trainable", "_weights", "_batch_shape"), Look.PARTS | Look.PROGRAM),
+    }  # fmt: skip
     # Whether one sample's output may depend on the others of its batch. A built-in layer that says no, or asks `valid_rows`
     # which samples are there, needs no proof that a last, smaller batch may be filled up; see `engine.rows`.
     mixes_samples: bool = True

@@ -10,6 +10,7 @@ from jax import lax
 from kerata.base.checks import message
 from kerata.base.registry import builtin, home_of
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.module import Look
 from kerata.engine.variable import Variable
 from kerata.kernels import recurrence
 from kerata.layers.layer import InputSpec, Layer, SkipOutputShape
@@ -66,7 +67,7 @@ class RNN(Layer, SkipOutputShape):
         self.states: Any = None
         self.mixes_samples = home_of(type(cell)) is None
 
-    _untracked = Layer._untracked | {"states"}
+    _bookkeeping = {"states": Look.PROGRAM}
 
     def _kept_state(self) -> list[Variable]:
         return jax.tree.leaves(self.states, is_leaf=lambda v: isinstance(v, Variable))

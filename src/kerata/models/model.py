@@ -10,7 +10,7 @@ import jax
 from kerata.base.checks import did_you_mean, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object
-from kerata.engine.module import auto_name, shown
+from kerata.engine.module import Look, auto_name, shown
 from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import SymbolicTensor, flatten, has_symbolic
 from kerata.layers.layer import Layer
@@ -40,7 +40,8 @@ class Model(Saveable, Tries, Trainer, Layer):
     10
     """
 
-    _untracked = Layer._untracked | Trainer._untracked | {"_graph"}
+    # Files hold the layers of a graph under `layers`, whatever other attributes hold them.
+    _bookkeeping = {"_graph": Look.PROGRAM, "_graph_layers": Look.PARTS | Look.PROGRAM, "_layers": Look.PARTS | Look.PROGRAM}
     _unsaved = frozenset({"inputs", "outputs"})
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True,

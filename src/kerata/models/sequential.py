@@ -6,6 +6,7 @@ from typing import Any
 from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
+from kerata.engine.module import Look
 from kerata.engine.symbolic import SymbolicTensor, flatten
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
@@ -36,7 +37,8 @@ class Sequential(Model):
             self.add(layer)
 
     feeds_first_layer = True
-    _untracked = Model._untracked | {"_input", "_tail", "_whole"}
+    # The layers say what the graph is, which is made when it is needed.
+    _bookkeeping = {"_input": Look.PROGRAM, "_tail": Look.NOBODY, "_whole": Look.NOBODY}
     # Whether the layers run without a graph, on inputs that one symbolic tensor cannot stand for.
     _graphless = False
 

@@ -15,7 +15,7 @@ from kerata.base import registry
 from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.hyper import Hyperparameter
-from kerata.engine.module import auto_name
+from kerata.engine.module import Look, auto_name
 from kerata.engine.scope import Scope, current_scope, in_scope
 from kerata.engine.variable import Variable, assign_all, name_scope
 from kerata.kernels.compiler import after, prefers_fast_form
@@ -57,7 +57,7 @@ class Optimizer(Stepwise):
     array([0.5, 1.5], dtype=float32)
     """
 
-    _untracked = frozenset({"optimizer_state"})
+    _bookkeeping = {"optimizer_state": Look.NOBODY}
     # The slots in the order of Keras's files: group by group, in a group by variable.
     slots: tuple[tuple[str, ...], ...] = ()
     # The type of the dicts from paths to arrays that the rule gets.

@@ -13,6 +13,7 @@ from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source, weigh_classes
 from kerata.engine.hyper import Hypers
+from kerata.engine.module import Look
 from kerata.models.model import Model
 from kerata.populations.group import DeviceData, Group, structure_key
 from kerata.populations.initial import InitialState, adapted, was_trained
@@ -133,7 +134,7 @@ def name_hypers(hypers: Hypers, model: Model) -> dict[str, tuple[Any, str]]:
     for layer in model._flatten_layers():
         homes.setdefault(id(layer), layer.name)
         for attribute, below in vars(layer).items():
-            if hasattr(below, "_hyperparameters") and attribute not in layer._untracked:
+            if hasattr(below, "_hyperparameters") and attribute not in layer._hidden[Look.PARTS]:
                 # What belongs to a cell, people look for at the layer around it.
                 homes.setdefault(id(below), layer.name)
     for layer in model._flatten_layers():

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from kerata.base import registry
-from kerata.engine.module import Module
+from kerata.engine.module import Look, Module
 from kerata.layers.layer import Layer
 
 
@@ -89,17 +89,16 @@ def layers_of_graph(model: Any) -> list[Layer]:
 
 
 def _attributes(thing: Any) -> Iterator[tuple[str, Any]]:
-    known = _internals() if isinstance(thing, Layer) else frozenset()
-    untracked = getattr(type(thing), "_untracked", frozenset())
+    hidden = type(thing)._hidden[Look.FILES] if isinstance(thing, Module) else frozenset()
     spelled = thing.shown_as if isinstance(thing, Layer) else {}
     for name, value in vars(thing).items() if hasattr(thing, "__dict__") else ():
-        if name not in known and name not in untracked:
+        if name not in hidden:
             yield spelled.get(name, name), value
     for cls in type(thing).__mro__:
         if cls is object or cls.__module__.partition(".")[0] == "kerata":
             continue
         for name, value in vars(cls).items():
-            if isinstance(value, property) and name not in known and not hasattr(Layer, name):
+            if isinstance(value, property) and name not in hidden and not hasattr(Layer, name):
                 yield name, _read_property(thing, name)
 
 
@@ -109,18 +108,6 @@ def _read_property(thing: Any, name: str) -> Any:
         return getattr(thing, name)
     except Exception:
         return None
-
-
-_internal_names: list[frozenset[str]] = []
-
-
-def _internals() -> frozenset[str]:
-    """Attributes of every layer: bookkeeping, and lists of what other attributes hold as well."""
-    if not _internal_names:
-        # A name of its own, so that no counter of names moves.
-        own = set(vars(Layer(name="internals")))
-        _internal_names.append(frozenset(own | {"_layers", "_graph", "_graph_layers", "optimizer", "loss", "_input"}))
-    return _internal_names[0]
 
 
 def _is_model(thing: Any) -> bool:

@@ -13,7 +13,7 @@ from kerata import metrics as measures
 from kerata.base import registry
 from kerata.base.checks import did_you_mean, message
 from kerata.engine.hyper import Hyperparameter
-from kerata.engine.module import Module
+from kerata.engine.module import Look, Module
 from kerata.engine.rows import may_be_samples
 from kerata.engine.scope import Scope
 from kerata.engine.structure import is_ours
@@ -63,7 +63,7 @@ class CompiledLoss(Module):
     (1.5, {'a': 1.0, 'b': 1.0})
     """
 
-    _untracked = frozenset({"_compile_arguments"})
+    _bookkeeping = {"_compile_arguments": Look.NOBODY}
     # Whose argument a person gave that messages are about.
     _spoken_as = "compile"
 
@@ -201,7 +201,7 @@ class CompiledMetrics(measures.Metric):
         output_names: names of the layers that make the outputs.
     """
 
-    _untracked = frozenset({"_compile_arguments"})
+    _bookkeeping = {"_compile_arguments": Look.NOBODY}
     # Whose argument a person gave that messages are about.
     _spoken_as = "compile"
 

@@ -21,6 +21,7 @@ from kerata.data.sources import (
     standardize_source,
     standardize_training,
 )
+from kerata.engine.module import Look
 from kerata.engine.program import facts_of
 from kerata.engine.random import make_key, stream_of
 from kerata.engine.structure import structure_of
@@ -45,10 +46,11 @@ class Trainer(Steps):
     output_names: Any
     # Whether inputs go into the first of `layers` as they are, where there is no graph yet.
     feeds_first_layer = False
-    _untracked = frozenset({
-        "optimizer", "loss", "history", "_objective", "_measures", "_trackers", "_compile_arguments", "_plans",
-        "_predictor",
-    })  # fmt: skip
+    # What each call of `fit` reads anew.
+    _bookkeeping = dict.fromkeys((
+        "optimizer", "loss", "compiled", "history", "stop_training", "_objective", "_measures", "_trackers",
+        "_compile_arguments", "_plans", "_predictor",
+    ), Look.NOBODY)  # fmt: skip
 
     def _start_trainer(self) -> None:
         self.optimizer: Any = None

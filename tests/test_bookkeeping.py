@@ -1,0 +1,135 @@
+"""Which attributes of which classes are bookkeeping, and who looks at them all the same."""
+
+import jax
+import keras
+import numpy as np
+import pytest
+
+import kerata
+from kerata import layers
+from kerata.engine.module import Look, Module, parts
+from kerata.engine.structure import structure_of
+from kerata.saving.walk import walk
+
+N, S, P = Look.NOBODY, Look.PROGRAM, Look.PARTS | Look.PROGRAM
+OF_ALL = {"name": N, "_arguments": N}
+OF_LAYERS = {
+    **OF_ALL, "inbound_nodes": N, "_built_shapes": N, "_losses": N, "built": P, "autocast": P, "supports_masking": P,
+    "activity_regularizer": P, "input_spec": P, "_dtype_policy": P, "_trainable": P, "_weights": P, "_batch_shape": P,
+}  # fmt: skip
+OF_MODELS = {
+    **OF_LAYERS, "optimizer": N, "loss": N, "compiled": N, "history": N, "stop_training": N, "_objective": N, "_measures": N,
+    "_trackers": N, "_compile_arguments": N, "_plans": N, "_predictor": N, "_graph": S, "_graph_layers": P, "_layers": P,
+}  # fmt: skip
+# Classes with bookkeeping of their own. Whatever is derived from them has theirs.
+BOOKS = {
+    "engine.module.Module": OF_ALL,
+    "layers.layer.Layer": OF_LAYERS,
+    "layers.input.InputLayer": {**OF_LAYERS, "tensor": S},
+    "layers.recurrent.RNN": {**OF_LAYERS, "states": S},
+    "models.model.Model": OF_MODELS,
+    "models.sequential.Sequential": {**OF_MODELS, "_input": S, "_tail": N, "_whole": N},
+    "optimizers.optimizer.Optimizer": {**OF_ALL, "optimizer_state": N},
+    "training.objectives.CompiledLoss": {**OF_ALL, "_compile_arguments": N},
+    "training.objectives.CompiledMetrics": {**OF_ALL, "_compile_arguments": N},
+}
+X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+
+
+def classes_below(cls):
+    for below in cls.__subclasses__():
+        yield below
+        yield from classes_below(below)
+
+
+EVERY = [cls for cls in dict.fromkeys([Module, *classes_below(Module)]) if cls.__module__.startswith("kerata.")]
+
+
+def path_of(cls):
+    return f"{cls.__module__.removeprefix('kerata.')}.{cls.__qualname__}"
+
+
+def looks(cls):
+    names = set().union(*cls._hidden.values())
+    return {name: Look(sum(look.value for look in Look if name not in cls._hidden[look])) for name in names}
+
+
+@pytest.mark.parametrize("cls", EVERY, ids=path_of)
+def test_the_books_of_every_class(cls):
+    nearest = next(base for base in cls.__mro__ if path_of(base) in BOOKS)
+    assert looks(cls) == BOOKS[path_of(nearest)]
+
+
+def test_all_that_a_layer_sets_is_bookkeeping_for_files():
+    assert set(vars(layers.Layer())) == set(OF_LAYERS)
+
+
+def test_classes_derived_from_several_have_the_books_of_all():
+    class Mixed:
+        _bookkeeping = {"extra": Look.NOBODY}
+
+    class Own(Mixed, layers.Dense):
+        pass
+
+    assert looks(Own) == {**OF_LAYERS, "extra": N} and looks(layers.Dense) == OF_LAYERS
+
+
+def test_who_looks_finds_what_the_books_say():
+    """Parts, structure and files of one model, by attribute."""
+    model = kerata.Sequential([kerata.Input((3,)), layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.fit(X, X[:, :2], verbose=0)
+    assert [name for name, _ in parts(model)] == ["_layers/0"]
+    assert [place.path for place in walk(model, lambda thing: False)] == ["", "layers/dense", "optimizer"]
+    before = structure_of(model)
+    model.stop_training, model.name = True, "other"
+    model.fit(X, X[:, :2], epochs=2, verbose=0)
+    assert structure_of(model) == before
+    model.layers[0].supports_masking = not model.layers[0].supports_masking
+    assert structure_of(model) != before
+
+
+NAMES = ["loss", "optimizer", "_layers", "_graph_layers", "_input", "_graph", "history", "head"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_layers_parts_are_kept_under_any_name(name, tmp_path):
+    """What keeps the books of a model is an attribute like any other in a layer of a user's own."""
+
+    class Own(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            setattr(self, name, [layers.Dense(2)] if name.endswith("layers") else layers.Dense(2))
+
+        def call(self, x):
+            return jax.tree.leaves(getattr(self, name))[0](x)
+
+    model = kerata.Sequential([kerata.Input((3,)), Own()])
+    model.save_weights(tmp_path / "m.weights.h5")
+    before = model.get_weights()
+    model.set_weights([w + 1 for w in before])
+    model.load_weights(tmp_path / "m.weights.h5")
+    assert len(before) == 2
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def layer_with(k, name):
+    class Own(k.layers.Layer):
+        def build(self, input_shape):
+            setattr(self, name, k.layers.Dense(2))
+            getattr(self, name).build(input_shape)
+
+        def call(self, x):
+            return getattr(self, name)(x)
+
+    return Own()
+
+
+@pytest.mark.parametrize("name", ["loss", "optimizer", "head"])
+def test_a_layers_parts_stand_where_keras_keeps_them(name, tmp_path):
+    models = [k.Sequential([k.Input((3,)), layer_with(k, name)]) for k in (keras, kerata)]
+    models[0].save_weights(tmp_path / "m.weights.h5")
+    models[1].load_weights(tmp_path / "m.weights.h5")
+    for a, b in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
