@@ -21,9 +21,6 @@ _registered: dict[str, Any] = {}
 _registered_names: dict[Any, str] = {}
 _local = ambient()
 
-# Functions (owner, keyword arguments) -> keyword arguments that read an older spelling; see `dialects`.
-translators: list[Callable[[Any, dict], dict]] = []
-
 
 def snake(name: str) -> str:
     """`GlorotUniform` to `glorot_uniform`, `Conv2DTranspose` to `conv2d_transpose`, as Keras names layers.

@@ -78,7 +78,7 @@ class Layer(WeightHolder):
         batch_shape = kwargs.pop("batch_shape", kwargs.pop("batch_input_shape", None))
         input_dim = kwargs.pop("input_dim", None)
         if kwargs:
-            kwargs = _translate(self, kwargs)
+            raise _explain_unknown(self, kwargs)
         if input_dim is not None and input_shape is None:
             input_shape = (input_dim,)
         if input_shape is not None and batch_shape is None:
@@ -506,15 +506,11 @@ def _overrides_init(cls: type) -> bool:
     return cls.__init__ is not Layer.__init__
 
 
-def _translate(layer: Layer, kwargs: dict[str, Any]) -> dict[str, Any]:
-    for translate in registry.translators:
-        kwargs = translate(layer, kwargs)
-    if kwargs:
-        name = next(iter(kwargs))
-        known = [p for p in inspect.signature(type(layer).__init__).parameters if p not in ("self", "kwargs")]
-        raise KindError(message(type(layer).__name__, f"unknown argument `{name}`", {name: kwargs[name]},
-                                did_you_mean(name, [*known, "name", "dtype", "trainable", "input_shape"])))
-    return kwargs
+def _explain_unknown(layer: Layer, kwargs: dict[str, Any]) -> TypeError:
+    name = next(iter(kwargs))
+    known = [p for p in inspect.signature(type(layer).__init__).parameters if p not in ("self", "kwargs")]
+    return KindError(message(type(layer).__name__, f"unknown argument `{name}`", {name: kwargs[name]},
+                             did_you_mean(name, [*known, "name", "dtype", "trainable", "input_shape"])))
 
 
 def _value_of(value: Any) -> Any:

@@ -105,9 +105,6 @@ class Optimizer(Stepwise):
 
     def _read_extra(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         known = ("decay", "lr")
-        if not set(kwargs) <= set(known):
-            for translate in registry.translators:
-                kwargs = translate(self, kwargs)
         for name, value in kwargs.items():
             if name not in known:
                 parameters = inspect.signature(type(self).__init__).parameters
