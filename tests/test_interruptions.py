@@ -286,7 +286,15 @@ def test_a_handler_that_the_block_sets_stays():
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_ctrl_c_keeps_what_was_trained():
+@pytest.fixture
+def ctrl_c():
+    """Python's own handler, which programs that a shell starts in the background do not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_keeps_what_was_trained(ctrl_c):
     model = small()
     model.fit(X, Y, epochs=3, verbose=0)
 
@@ -304,7 +312,7 @@ def test_ctrl_c_keeps_what_was_trained():
 
 
 @pytest.mark.parametrize("place", ["callback", "finalizer"])
-def test_ctrl_c_where_python_cannot_raise_ends_fit_all_the_same(place):
+def test_ctrl_c_where_python_cannot_raise_ends_fit_all_the_same(place, ctrl_c):
     pressed = []
 
     def press():

@@ -6,6 +6,7 @@ variables hold concrete arrays, and nothing here is involved.
 """
 
 import weakref
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -110,7 +111,7 @@ def note(array: Any, kind: str, fact: Any) -> None:
     if scope is not None:
         scope.notes[key] = (array, fact)
     else:
-        _notes[key] = (weakref.ref(array, lambda _: _notes.pop(key, None)), fact)
+        _notes[key] = (weakref.ref(array, partial(_notes.pop, key)), fact)
 
 
 def noted(array: Any, kind: str) -> Any:

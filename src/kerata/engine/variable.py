@@ -4,9 +4,10 @@ Outside a program a variable holds a concrete array; inside one it stands for it
 """
 
 import contextlib
-import gc
 import operator
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -81,6 +82,15 @@ def standardize_dtype(dtype: Any) -> str:
         raise ValueError(message("dtype", "unknown type", {"dtype": dtype})) from None
 
 
+# Every variable of the process, by identity.
+_living: dict[int, Any] = {}
+
+
+def _note_living(variable: "Variable") -> None:
+    # What is called at the end is no Python function, in which Ctrl-C would be lost.
+    _living[id(variable)] = weakref.ref(variable, partial(_living.pop, id(variable)))
+
+
 class Variable:
     """An array that programs read and update.
 
@@ -138,6 +148,7 @@ class Variable:
             self._shape = tuple(np.shape(value))
             take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes)
             self._value = self._take(value)
+        _note_living(self)
         # Set when the value is no longer what the initializer drew: loaded, or set by hand.
         self.assigned = False
         # Set when someone outside may hold the array, so that a program must not take its memory over.
@@ -307,10 +318,8 @@ class Variable:
         return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}{value}>"
 
     def __deepcopy__(self, memo: dict) -> "Variable":
-        twin = object.__new__(Variable)
-        twin.__dict__.update(self.__dict__)
-        memo[id(self)] = twin
-        twin._value = np.array(self._value)
+        memo[id(self)] = twin = object.__new__(Variable)
+        twin.__setstate__(self.__getstate__())
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -318,6 +327,7 @@ class Variable:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        _note_living(self)
 
 
 def _plain(value: Any) -> Any:
@@ -360,8 +370,8 @@ def assign_all(variables: Sequence[Variable], store: Any) -> None:
 
 def held_bytes() -> int:
     """The bytes of all variables in the process."""
-    gc.collect()
-    return sum(v.size * jnp.dtype(v.dtype).itemsize for v in gc.get_objects() if type(v) is Variable and "_value" in v.__dict__)
+    variables = [variable for reference in list(_living.values()) if (variable := reference()) is not None]
+    return sum(v.size * jnp.dtype(v.dtype).itemsize for v in variables if "_value" in v.__dict__)
 
 
 def standardize_shape(shape: Any, owner: Any = "shape") -> tuple[int, ...]:

@@ -62,26 +62,16 @@ class Predictor:
         self.structure = structure_of(model)
 
     @exits.busily
-    @heard
     def predict(self, x: Any, batch_size: Any, verbose: Any, steps: int | None, callbacks: Any) -> Any:
         """All outputs, batch by batch, joined."""
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
         steps = check_positive_int("predict", "steps", steps, optional=True)
         source = standardize_source(x, owner="predict")
         every = self._callbacks(callbacks, verbose, count_batches(source, batch_size, steps))
-        watched, shown = every.needs_batches("predict"), every.needs_progress
-        outputs: list[Any] = []
         every.on_predict_begin()
-        for index, batch in enumerate(self._batches(source, batch_size, steps)):
-            if watched:
-                every.on_predict_batch_begin(index)
-            outputs.append(self._run(batch))
-            if watched:
-                every.on_predict_batch_end(index, {"outputs": jax.tree.map(np.asarray, outputs[-1])})
-            if shown:
-                # One batch may still be under way, so that the device never waits for the bar.
-                jax.block_until_ready(outputs[-2:-1])
-                every.on_progress(index + 1, {})
+        # One batch is over before anybody could press Ctrl-C.
+        single = isinstance(source, Samples) and source.size <= batch_size
+        outputs = (self._outputs if single else heard(self._outputs))(source, batch_size, steps, every)
         if not outputs:
             raise ValueError(message("predict", "the data must give at least one batch"))
         if len(outputs) == 1:
@@ -91,6 +81,22 @@ class Predictor:
             joined = jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *outputs)
         every.on_predict_end()
         return joined
+
+    def _outputs(self, source: Any, batch_size: int, steps: int | None, callbacks: CallbackList) -> list[Any]:
+        """The outputs of each batch."""
+        watched, shown = callbacks.needs_batches("predict"), callbacks.needs_progress
+        outputs: list[Any] = []
+        for index, batch in enumerate(self._batches(source, batch_size, steps)):
+            if watched:
+                callbacks.on_predict_batch_begin(index)
+            outputs.append(self._run(batch))
+            if watched:
+                callbacks.on_predict_batch_end(index, {"outputs": jax.tree.map(np.asarray, outputs[-1])})
+            if shown:
+                # One batch may still be under way, so that the device never waits for the bar.
+                jax.block_until_ready(outputs[-2:-1])
+                callbacks.on_progress(index + 1, {})
+        return outputs
 
     def _callbacks(self, callbacks: Any, verbose: Any, steps: int | None) -> CallbackList:
         verbose = read_verbose(verbose)

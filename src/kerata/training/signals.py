@@ -10,10 +10,12 @@ within it would let a long training go on. There a handler is called a little la
 """
 
 import _signal  # type: ignore[import-not-found] # the functions below without an enumeration for each number: 30 times faster
+import _weakrefset
 import contextlib
 import gc
 import signal
 import threading
+import weakref
 from collections.abc import Callable
 from functools import wraps
 from types import FrameType
@@ -23,6 +25,8 @@ from kerata.base.blocks import Restoring
 
 # Seconds after which a handler that could not raise is called again.
 AGAIN_SECONDS = 0.05
+# Files with callbacks of weak references.
+LOST = frozenset(str(module.__file__) for module in (weakref, _weakrefset))
 NUMBERS = tuple(sorted(int(number) for number in signal.valid_signals()))
 
 
@@ -121,10 +125,10 @@ class _Heard:
 
 
 def cannot_raise(frame: FrameType | None) -> bool:
-    """Whether an exception would be lost: within a callback of the collection of garbage, or a `__del__`."""
+    """Whether an exception would be lost: in a callback of the garbage collector or a weak reference, or in a `__del__`."""
     callbacks = {code for each in gc.callbacks if (code := getattr(each, "__code__", None)) is not None}
     while frame is not None:
-        if frame.f_code in callbacks or frame.f_code.co_name == "__del__":
+        if frame.f_code in callbacks or frame.f_code.co_name == "__del__" or frame.f_code.co_filename in LOST:
             return True
         frame = frame.f_back
     return False
