@@ -47,7 +47,7 @@ class PretendRunner:
         self.log, self.pause, self.folds, self.spoil = log, pause, folds, spoil or {}
         self.trained = []
 
-    def check(self, model):
+    def check(self, model, make=None):
         """Nothing is wrong with any model."""
 
     def run(self, jobs, pruner=None, on_outcome=None, on_event=None):

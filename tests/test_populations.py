@@ -366,8 +366,6 @@ BAD = {
     "out of range": (lambda: fit_many(mlp(), X, Y, vary={"drop/rate": [0.1, 2.0]}), "rate"),
     "rows outside": (lambda: fit_many(mlp(), X, Y, rows=[[0, 1], [2, 470]]), r"rows\[1\]"),
     "generator": (lambda: fit_many(mlp(), iter([(X, Y)]), copies=2), "arrays"),
-    "batch hooks": (lambda: fit_many(mlp(), X, Y, copies=2, callbacks=callbacks.LambdaCallback(
-        on_train_batch_end=lambda *a, **k: None)), "hooks for epochs"),
     "one file": (lambda: fit_many(mlp(), X, Y, copies=2, callbacks=callbacks.CSVLogger("x.csv")), "same file"),
     "wrong shape": (lambda: fit_many(mlp(), X[:, :4], Y, copies=2), "shape"),
 }  # fmt: skip

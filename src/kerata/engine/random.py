@@ -4,8 +4,11 @@ Inside a program every draw's key comes from the step's key and the number of th
 the steps were cut into chunks. Initial weights are drawn on the host: they need no compiled program.
 """
 
+import contextlib
 import random as python_random
 import secrets
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -27,6 +30,8 @@ _stream: list[np.random.Generator] = []
 _seed_of_all: list[int] = []
 # A thread's own stream, while it works under a seed.
 _local = ambient()
+# The numbers of the whole process are one thread's at a time.
+_whole = threading.RLock()
 
 
 def host_stream() -> np.random.Generator:
@@ -63,6 +68,26 @@ def set_random_seed(seed: int) -> None:
 def seeded(seed: int) -> Within:
     """What this thread draws outside of programs within the block comes from a seed; the process's stream stays as it is."""
     return Within(_local, stream=stream_of(int(seed)))
+
+
+@contextlib.contextmanager
+def seeded_wholly(seed: int) -> Iterator[None]:
+    """`set_random_seed(seed)` for the length of the block: a user's own code may draw from Python, NumPy and Kerata alike.
+
+    What the process had is there again afterwards.
+    """
+    with _whole, seeded(seed):
+        generator = global_seed_generator().state
+        before = python_random.getstate(), np.random.get_state(), generator.numpy()
+        python_random.seed(int(seed))
+        np.random.seed(int(seed) % 2**32)
+        generator.assign(np.array([int(seed) % 2**32, 0], np.uint32))
+        try:
+            yield
+        finally:
+            python_random.setstate(before[0])
+            np.random.set_state(before[1])
+            generator.assign(before[2])
 
 
 def stream_of(*words: int) -> np.random.Generator:

@@ -4,6 +4,7 @@ Outside a program a variable holds a concrete array; inside one it stands for it
 """
 
 import contextlib
+import itertools
 import operator
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,8 @@ from kerata.base.registry import home_of
 from kerata.engine.scope import current_scope, stack
 
 _local = ambient()
+# Variables are numbered as they are made, so that a copy of a model can draw its weights in the same order.
+_numbers = itertools.count()
 
 
 @contextlib.contextmanager
@@ -120,11 +123,15 @@ class Variable:
         self.regularizer = regularizer
         self.constraint = constraint
         self.layout = layout
+        self.number = next(_numbers)
+        # What gave the first value, where that was a function.
+        self.drawn_by: Any = None
         if callable(initializer) and not hasattr(initializer, "__array__"):
             if shape is None:
                 raise ValueError(message(f"Variable ({self.path})", "`shape` is needed where the initializer is a function"))
             self._dtype = standardize_dtype(dtype)
             self._shape = standardize_shape(shape, f"Variable ({self.path})")
+            self.drawn_by = initializer
             ours = home_of(type(initializer)) is not None
             late = take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes, ours)
             draws = getattr(_local, "draws", None)
@@ -165,6 +172,17 @@ class Variable:
         # What Kerata's own initializers give belongs to nobody else.
         fresh = isinstance(value, np.ndarray) and home_of(type(initializer)) is not None
         return value if fresh and value.dtype == jnp.dtype(self._dtype) else self._take(value)
+
+    def draw(self) -> None:
+        """Takes a first value again, as where the variable was made; one that was made from an array keeps what it has."""
+        if self.drawn_by is None:
+            return
+        draws = getattr(_local, "draws", None)
+        if draws is not None:
+            draws.append((self, self.drawn_by))
+        self.__dict__.pop("_late", None)
+        self._value = self._initial(self.drawn_by)
+        self.assigned, self.exposed = False, True
 
     def _take(self, value: Any) -> Any:
         """The value with this variable's dtype: a NumPy array until a device is needed, then a JAX array."""
@@ -319,11 +337,12 @@ class Variable:
 
     def __deepcopy__(self, memo: dict) -> "Variable":
         memo[id(self)] = twin = object.__new__(Variable)
-        twin.__setstate__(self.__getstate__())
+        twin.__setstate__({**self.__getstate__(), "drawn_by": self.drawn_by})
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_value": np.array(self._value)}
+        # A function of a user's own may be one that cannot be pickled, and the value is there.
+        return {**self.__dict__, "_value": np.array(self._value), "drawn_by": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -2,25 +2,24 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata.base.checks import message
 from kerata.callbacks.history import History
 from kerata.data.samples import Samples
 from kerata.engine import program
-from kerata.engine.random import make_key, seeded
+from kerata.engine.random import make_key, seeded, seeded_wholly
 from kerata.engine.variable import noting_draws
 from kerata.kernels.products import noting_shared_inputs
-from kerata.models.cloning import clone_model
+from kerata.models.copying import fresh_model
 from kerata.populations.member import State
 from kerata.populations.shard import Shard, make_many
 from kerata.training.feeds import PADDED_BYTES, bucket, pad_rows
 from kerata.training.plan import Plan
-from kerata.training.steps import has_own_step
 
 # Validation goes over samples in larger batches than training, where they are small.
 HELD_BATCH = 256
@@ -81,9 +80,11 @@ class Draws:
         plan: of a fresh model.
         draws: its variables with their initializers, in the order in which they were made.
         state: its state.
+        under: gives the block within which a seed counts.
     """
 
-    def __init__(self, plan: Plan, draws: list[tuple[Any, Any]], state: State):
+    def __init__(self, plan: Plan, draws: list[tuple[Any, Any]], state: State, under: Any = seeded):
+        self.under = under
         places = {id(v): (role, i) for role, variables in plan.variables.items() for i, v in enumerate(variables)}
         self.steps = [(initializer, v.shape, v.dtype, places.get(id(v))) for v, initializer in draws]
         self.base = state
@@ -92,7 +93,7 @@ class Draws:
     def state(self, seed: int) -> State:
         """The state of a new model built under a seed."""
         state = {**self.base, **{role: list(self.base[role]) for role in ("trainable", "others", "slots", "metrics")}}
-        with seeded(seed):
+        with self.under(seed):
             for initializer, shape, dtype, place in self.steps:
                 value = initializer(shape, dtype=dtype)
                 if place is not None:
@@ -115,51 +116,51 @@ class Group:
         held_data: samples to validate on, where they are not rows of `data`.
         batch_size: samples a step.
         shuffle: whether each epoch has an order of its own.
+        make: gives another such model, compiled, with initial weights drawn under the present seed; a copy if `None`.
     """
 
-    def __init__(self, model: Any, data: DeviceData, held_data: DeviceData | None, batch_size: int, shuffle: bool):
-        for training in (True, False):
-            if has_own_step(model, training):
-                raise NotImplementedError(message("population", "models with a step of their own are trained one by one",
-                                                  {"model": model}, "Use fit()"))  # fmt: skip
-        self.model, self.data, self.held_data, self.shuffle = model, data, held_data, shuffle
-        self.size, self.batch_size = data.size, batch_size
-        self.plan, self.structure, _ = model._plan(True)
+    # Why the members are trained by `fit`, one after the other; `None` where one program trains many.
+    why_alone: str | None = None
+
+    def __init__(self, model: Any, data: DeviceData, held_data: DeviceData | None, batch_size: int, shuffle: bool,
+                 make: Callable[[], Any] | None = None):  # fmt: skip
+        self.data, self.held_data, self.size = data, held_data, data.size
+        self._begin(model, batch_size, shuffle, make)
         self.test_plan: Plan = model._plan(False)[0]
         self.masked, self.held_masked = self._may_pad(True), self._may_pad(False)
-        self.train_names, self.test_names = self._names()
+        self.train_names, self.test_names = self.plan.result_names(), [f"val_{n}" for n in self.test_plan.result_names()]
         owners = self.plan.hypers.owners
         working = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         self.optimizer_numbers = {name: i for i, (owner, name) in enumerate(owners) if owner is working}
         self.test_numbers = len(self.test_plan.hypers.owners)
         places = {id(v): (role, i) for role, variables in self.plan.variables.items() for i, v in enumerate(variables)}
         self.places = [places[id(v)] for v in model.weights if id(v) in places]
+        # (place of a weight, place of its average) of those that become their averages after training.
+        averages = [working.optimizer_state.find(("average", v)) for v in self.plan.trainable] if working.use_ema else []
+        self.averages = [(i, places[id(v)][1]) for i, v in enumerate(averages) if v is not None]
         self.programs: dict[Any, Any] = {}
+        self.validates = self.selects = self.ragged = self.held_ragged = self.weighs = False
+        self.capacity = self.held_capacity = self.held_batch = 0
+        self._log_places: dict[bool, list[tuple[str, int]]] = {}
+        self.facts = program.facts_of(self.structure, "population")
+
+    def _begin(self, model: Any, batch_size: int, shuffle: bool, make: Callable[[], Any] | None) -> None:
+        """What a group knows of its model, however the members are trained."""
+        self.model, self.batch_size, self.shuffle = model, batch_size, shuffle
+        self.plan, self.structure, _ = model._plan(True)
+        # Where everything is built-in, a copy has all that a builder could give.
+        self.make = (lambda: fresh_model(model)) if make is None or self.structure is not None else make
+        self.under = seeded if self.structure is not None else seeded_wholly
         self.compile_seconds = 0.0
         self.starts: dict[Any, State] = {}
         self.draws: Draws | None = None
         self.lock = threading.RLock()
-        self.validates = self.selects = self.ragged = self.held_ragged = self.weighs = False
-        self.capacity = self.held_capacity = self.held_batch = 0
-        self._log_places: dict[bool, list[tuple[str, int]]] = {}
         self.widths: dict[bool, int] = {}
         self.notes: dict[str, Any] = {}
-        self.facts = program.facts_of(self.structure, "population")
 
     def _may_pad(self, training: bool) -> bool:
         """Whether batches of any size may be filled up: members differ in the number of their samples."""
         return not self.model._exact(training, self.example, self.batch_size, None)
-
-    def _names(self) -> tuple[list[str], list[str]]:
-        names = []
-        for plan in (self.plan, self.test_plan):
-            found = plan.result_names()
-            if not all(plan.is_number):
-                bad = [name for name, single in zip(found, plan.is_number, strict=True) if not single]
-                raise ValueError(message("population", "measures must be single numbers", {"metrics": bad},
-                                         "Leave them out, and look at them in evaluate()"))
-            names.append(found)
-        return names[0], [f"val_{name}" for name in names[1]]
 
     def log_places(self, held: bool) -> list[tuple[str, int]]:
         """The names of an epoch's measures, sorted, each with its place among the numbers of training and validation."""
@@ -294,14 +295,14 @@ class Group:
             if adapt is None and self.draws is not None and self.draws.proven:
                 state = self.draws.state(number)
             else:
-                with seeded(number), noting_draws() as draws:
+                with self.under(number), noting_draws() as draws:
                     twin = self.twin()
                 if adapt is not None:
                     adapt(twin)
                 state = self.state_of(twin)
                 if adapt is None:
                     if self.draws is None:
-                        self.draws = Draws(plan_of(twin), draws, state)
+                        self.draws = Draws(plan_of(twin), draws, state, self.under)
                     elif self.draws.proven is None:
                         self.draws.compare(number, state)
             if key is not None:
@@ -314,7 +315,7 @@ class Group:
 
     def twin(self) -> Any:
         """A fresh model of the group's structure, built and prepared like the first."""
-        twin = clone_model(self.model)
+        twin = self.make()
         twin._prepare(self.example, "fit")
         twin.optimizer.build(twin.trainable_variables)
         return twin
@@ -339,7 +340,7 @@ class Group:
 
     def make_model(self, numbers: np.ndarray, state: State, history: History | None) -> Any:
         """An ordinary model with a member's numbers and state; takes nothing from the process's random numbers."""
-        with seeded(0):
+        with self.under(0):
             twin = self.twin()
         return self.fill(twin, numbers, state, history)
 

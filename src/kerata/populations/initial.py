@@ -8,7 +8,7 @@ import numpy as np
 from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import flatten
 from kerata.layers.layer import Layer
-from kerata.models.cloning import clone_model
+from kerata.models.copying import fresh_model
 from kerata.models.model import Model
 from kerata.populations.group import Group, plan_of
 from kerata.populations.member import State
@@ -63,7 +63,7 @@ def adapted(model: Model, x: Any) -> Model:
     layers."""
     if not adapting(model):
         return model
-    twin = clone_model(model)
+    twin = fresh_model(model)
     for old, new in zip(model.variables, twin.variables, strict=True):
         new.place(old.numpy())
         new.assigned = old.assigned

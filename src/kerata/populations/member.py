@@ -1,6 +1,7 @@
 """Members: what one model of a population has of its own, and what it shows to callbacks."""
 
 import copy
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ from kerata.base.checks import did_you_mean, message
 from kerata.callbacks.callback import CallbackList, defines, flatten_callbacks
 from kerata.callbacks.history import History
 from kerata.engine.random import make_key
+from kerata.populations.objective import Objective
 
 State = dict[str, list[np.ndarray]]
 
@@ -45,17 +47,24 @@ class Member:
         self.best_value, self.best_epoch = float("nan"), 0
         self.best: State | None = None
         self.seconds = 0.0
-        self.view = ModelView(self)
         self.history = History()
-        self.callbacks = CallbackList([*callbacks, self.history], self.view, epochs=epochs, steps=None, verbose=0)
+        self.weight: np.ndarray | None = None
+        self.logs: dict[str, Any] = {}
+        # An error that met this member, and what it was.
+        self.fault: Exception | None = None
+        # Its model, where `fit` has trained it.
+        self.model: Any = None
+        self._take_callbacks(callbacks)
+
+    def _take_callbacks(self, callbacks: list[Any]) -> None:
+        self.view = ModelView(self)
+        self.callbacks = CallbackList([*callbacks, self.history], self.view, epochs=self.epochs, steps=None, verbose=0)
         # There are many members and short epochs: those that do nothing in a hook are not asked each time.
         self.begins = [c for c in self.callbacks if defines(c, ("on_epoch_begin",))]
         self.ends = [c for c in self.callbacks if defines(c, ("on_epoch_end",))]
         # Where only the history is kept, its entries are made at the end: half of the host's work in a short epoch.
         self.unwatched = not self.begins and self.ends == [self.history]
         self.kept: list[list[float]] = []
-        self.logs: dict[str, Any] = {}
-        self.weight: np.ndarray | None = None
 
     @property
     def state_bytes(self) -> int:
@@ -108,8 +117,48 @@ class Member:
         self.write_history()
         self.done = True
         before = self.state
+        if self.state is not None and self.group.averages and self.epoch:
+            weights = list(self.state["trainable"])
+            for place, average in self.group.averages:
+                weights[place] = self.state["slots"][average]
+            self.state = {**self.state, "trainable": weights}
         self.callbacks.on_train_end(dict(self.logs))
         self.restored = self.state is not before
+
+    def note_best(self, watch: Objective) -> bool:
+        """Whether the epoch that has just ended is the best so far; it is noted then."""
+        value = self.logs.get(watch.name, float("nan"))
+        if np.ndim(value) or not math.isfinite(value) or (self.best_epoch and not watch.better(value, self.best_value)):
+            return False
+        self.best_value, self.best_epoch = float(value), self.epoch
+        return True
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it failed, if it did."""
+        if self.fault is not None:
+            return f"{type(self.fault).__name__}: {self.fault}"
+        return f"the loss became NaN or infinite at step {self.bad_step + 1}" if self.bad_step >= 0 else None
+
+    def as_model(self, best: bool = False) -> Any:
+        """The member as an ordinary model.
+
+        Args:
+            best: whether with the weights of its best epoch, where these were kept.
+        """
+        assert self.state is not None
+        state = {**self.state, **(self.best or {})} if best else self.state
+        return self.group.make_model(self.numbers, state, self.history)
+
+    def drop(self) -> None:
+        """Forgets its weights."""
+        self.state = self.best = self.model = None
+        self.start = gone
+
+
+def gone() -> State:
+    """What a member begins with whose weights were dropped."""
+    raise RuntimeError(message("search", "the weights of a trial that has ended are gone"))
 
 
 class ModelView:
@@ -197,12 +246,14 @@ def copies_of(callbacks: Any, index: int) -> list[Any]:
                                          "Give a function of the member's number: "
                                          "callbacks=lambda i: [CSVLogger(f'log-{i}.csv')]"))
         found = [copy.deepcopy(callback) for callback in found]
-    checked = CallbackList(found)
-    for mode in ("train", "test"):
-        if checked.needs_batches(mode):
-            raise ValueError(message("callbacks", "in a population, callbacks can have hooks for epochs only",
-                                     {"callbacks": [type(c).__name__ for c in found]}, "Use fit() for hooks of batches"))
+    CallbackList(found)
     return found
+
+
+def watches_batches(callbacks: Any) -> bool:
+    """Whether some of a member's callbacks have hooks for batches."""
+    given = CallbackList(callbacks(0) if is_maker(callbacks) else callbacks)
+    return any(given.needs_batches(mode) for mode in ("train", "test"))
 
 
 def is_maker(callbacks: Any) -> bool:

@@ -15,6 +15,7 @@ from kerata.data.sources import split_validation, standardize_source, weigh_clas
 from kerata.engine.hyper import Hypers
 from kerata.engine.module import Look
 from kerata.models.model import Model
+from kerata.populations.fitted import make_group, make_member
 from kerata.populations.group import DeviceData, Group, structure_key
 from kerata.populations.initial import InitialState, adapted, was_trained
 from kerata.populations.member import Member, copies_of
@@ -39,9 +40,7 @@ class Trained:
     def model(self) -> Model:
         """The member as an ordinary model, with its weights, its optimizer's state and its history."""
         if self._model is None:
-            member = self._member
-            assert member.state is not None
-            self._model = member.group.make_model(member.numbers, member.state, member.history)
+            self._model = self._member.as_model()
         return self._model
 
     @property
@@ -253,7 +252,7 @@ def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, va
     if single:
         models[0]._prepare(batch, "fit", source)
         models = [adapted(models[0], source.x)]  # type: ignore[union-attr]
-    groups = group_models(models, data, held_data, batch_size, shuffle)
+    groups = group_models(models, data, held_data, batch_size, shuffle, callbacks)
     seeds = spread(seeds, count, "seeds")
     rows = share_equal(check_rows(rows, count, data.size, "rows"))
     held_rows = share_equal(check_rows(validation_rows, count, data.size, "validation_rows"))
@@ -266,14 +265,17 @@ def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, va
             start = functools.partial(fresh.state, seeds[index], rows[index])
         else:
             start = functools.partial(group.state_of, models[index])
-        members.append(Member(index, group, numbers[index], start, seeds[index], rows[index], held_rows[index],
-                              copies_of(callbacks, index), epochs))
+        members.append(make_member(index, group, numbers[index], start, seeds[index], rows[index], held_rows[index],
+                                   copies_of(callbacks, index), epochs))
+        if not single and group.why_alone is not None:
+            members[-1].model = models[index]
     weigh_members(members, source, class_weight)
     if epochs:
         Scheduler(members, turns).run()
     for member, given in zip(members, models if not single else ()):
-        assert member.state is not None
-        member.group.fill(given, member.numbers, member.state, member.history)
+        if member.model is None:
+            assert member.state is not None
+            member.group.fill(given, member.numbers, member.state, member.history)
     params = [{name: values[i] for name, values in (vary or {}).items()} for i in range(count)]
     trained = [Trained(m, p, None if single else models[m.index]) for m, p in zip(members, params, strict=True)]
     notes = [g.notes for g in {id(g): g for g in groups}.values()]
@@ -317,7 +319,7 @@ def count_members(models: list[Any] | None, copies: int | None, vary: Any, seeds
 
 
 def group_models(models: list[Model], data: DeviceData, held_data: DeviceData | None, batch_size: int,
-                 shuffle: bool) -> list[Group]:  # fmt: skip
+                 shuffle: bool, callbacks: Any = None) -> list[Group]:  # fmt: skip
     """The group of each model; models of one structure share one."""
     found: dict[Any, Group] = {}
     groups = []
@@ -329,7 +331,7 @@ def group_models(models: list[Model], data: DeviceData, held_data: DeviceData | 
             model._prepare(held_data.samples.slice(0, min(batch_size, held_data.size)).tree, "evaluate", held_data.samples)
         key = structure_key(model)
         if key not in found:
-            found[key] = Group(model, data, held_data, batch_size, shuffle)
+            found[key] = make_group(model, data, held_data, batch_size, shuffle, callbacks=callbacks)
         groups.append(found[key])
     return groups
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ class Scheduler:
         on_epochs: called with the number of epochs that were just trained, in a worker's thread.
         drop_bad: whether a member ends with the epoch in which its loss became NaN or infinite.
         watch: the measure whose best epoch's weights are kept for each member.
+        guarded: whether an error ends the members that it meets (`member.fault`), and not the training of all.
         workers: threads; by default one a core or one a device.
     """
 
@@ -69,13 +70,16 @@ class Scheduler:
                  decide: Callable[[Member], list[tuple[Member, bool]]] | None = None,
                  flush: Callable[[], list[tuple[Member, bool]]] | None = None, on_done: Callable[[Member], None] | None = None,
                  on_epochs: Callable[[int], None] | None = None, drop_bad: bool = False,
-                 watch: Objective | None = None, workers: int | None = None):  # fmt: skip
+                 watch: Objective | None = None, guarded: bool = False, workers: int | None = None):  # fmt: skip
         self.members, self.turns, self.stops, self.decide, self.flush = members, turns, stops, decide, flush
         self.on_done, self.on_epochs, self.drop_bad, self.watch = on_done, on_epochs, drop_bad, watch
+        self.guarded = guarded
         self.ended: deque[Member] = deque()
         self.devices = devices()
         self.workers = workers or len(self.devices)
         self.condition = threading.Condition()
+        # What `fit` trains, it trains in turns: a user's code need not be ready for several threads.
+        self.turn = threading.Lock()
         self.queues: dict[Any, deque[Member]] = {}
         self.widths: dict[Any, int] = {}
         self.busy = self.paused = 0
@@ -90,7 +94,10 @@ class Scheduler:
         for group in groups:
             group.settle(self._members_of(group))
         self._choose(groups)
-        self._queue(self.members)
+        for member in self.members:
+            if member.fault is not None:
+                self._end(member)
+        self._queue([member for member in self.members if member.fault is None])
         count = min(self._thread_count(groups), max(1, self.left))
         before = sys.getswitchinterval()
         sys.setswitchinterval(min(before, SWITCH_SECONDS))
@@ -195,11 +202,25 @@ class Scheduler:
             self._queue(going)
 
     def _end(self, member: Member) -> None:
-        member.finish()
+        if member.fault is None:
+            with self._guarding([member]):
+                member.finish()
+        member.done = True
         with self.condition:
             self.left -= 1
             self.ended.append(member)
             self.condition.notify_all()
+
+    @contextlib.contextmanager
+    def _guarding(self, members: list[Member]) -> Iterator[None]:
+        """Within the block an error is one of some members, if the scheduler is guarded."""
+        try:
+            yield
+        except Exception as error:
+            if not self.guarded:
+                raise
+            for member in members:
+                member.fault = member.fault or error
 
     # The work
 
@@ -208,7 +229,10 @@ class Scheduler:
             while (taken := self._take()) is not None:
                 key, members = taken
                 try:
-                    self._train(key, members, device)
+                    if members[0].group.why_alone is None:
+                        self._train(key, members, device)
+                    else:
+                        self._fit(members[0])
                 finally:
                     with self.condition:
                         self.busy -= 1
@@ -219,15 +243,22 @@ class Scheduler:
                 self.condition.notify_all()
 
     def _train(self, key: Any, members: list[Member], device: Any) -> None:
-        shard = Shard(members[0].group, self.widths[key], len(key) == 2, device, self.watch)
-        shard.load(members)
+        shard = Shard(members[0].group, self.widths[key], len(key) == 2, device, self.watch, self.guarded)
+        self._load(shard, members)
         while shard.live:
             if self.stopping:
                 for slot, _ in shard.live:
                     shard.unload(slot)
                 return
             count = len(shard.live)
-            shard.epoch()
+            with self._guarding(members := [member for _, member in shard.live]):
+                shard.epoch()
+            if all(member.fault is not None for member in members):
+                # What the program takes over may be gone, so nothing is read any more.
+                for member in members:
+                    member.write_history()
+                    self._end(member)
+                return
             if self.on_epochs is not None:
                 self.on_epochs(count)
             for slot, member in shard.live:
@@ -237,10 +268,37 @@ class Scheduler:
                     self._pause(shard.unload(slot))
             room = shard.width - len(shard.live)
             if shard.live and room >= max(1, shard.width // 4) and (more := self._refill(key, room)):
-                shard.load(more)
+                self._load(shard, more)
             elif shard.live and self._should_shrink(shard):
                 self._queue([shard.unload(slot) for slot, _ in shard.live])
                 return
+
+    def _load(self, shard: Shard, members: list[Member]) -> None:
+        """Puts members into a shard; those whose first state cannot be made end here."""
+        good = []
+        for member in members:
+            with self._guarding([member]):
+                member.state = member.take_state()
+            if member.fault is None:
+                good.append(member)
+            else:
+                self._end(member)
+        if good:
+            shard.load(good)
+
+    def _fit(self, member: Any) -> None:
+        """Trains a member by `fit`, up to the next rung or to its end."""
+        with self.turn:
+            if self.stopping:
+                return
+            with self._guarding([member]):
+                member.train(self.watch, self.stops, self.drop_bad, lambda: self.stopping, self.on_epochs)
+        if self.stopping:
+            return
+        if member.fault is not None or member.done or member.cancelled or (self.drop_bad and member.bad_step >= 0):
+            self._end(member)
+        else:
+            self._pause(member)
 
     def _pause(self, member: Member) -> None:
         with self.condition:
@@ -271,18 +329,27 @@ class Scheduler:
         """Fixes how the members of each group are trained; what is compiled for it is compiled side by side."""
         watches: dict[int, Stopwatch | None] = {}
         with ThreadPoolExecutor(max(1, min(cores(), len(groups)))) as threads:
-            for group, watch in zip(groups, threads.map(self._look_at, groups), strict=True):
+            for group, watch in zip(groups, threads.map(self._look_safely, groups), strict=True):
                 watches[id(group)] = watch
         for group in groups:
             watch = watches[id(group)]
             if watch is not None:
-                self._measure(group, watch)
+                with self._guarding(self._members_of(group)):
+                    self._measure(group, watch)
+
+    def _look_safely(self, group: Any) -> "Stopwatch | None":
+        with self._guarding(self._members_of(group)):
+            return self._look_at(group)
+        group.notes = {"turns": True, "most": 1, "why": "failed"}
+        return None
 
     def _members_of(self, group: Any) -> list[Member]:
         return [member for member in self.members if member.group is group]
 
     def _look_at(self, group: Any) -> "Stopwatch | None":
         """Finds how many members fit; returns what is to be timed, where that is needed."""
+        if group.why_alone is not None:
+            return None
         most = MOST_WIDTH.get(jax.default_backend(), OTHER_WIDTH)
         members = self._members_of(group)
         count = len(members)

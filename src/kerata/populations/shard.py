@@ -1,6 +1,5 @@
 """Shards: members that one compiled program trains side by side."""
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -86,10 +85,12 @@ class Shard:
         own: whether each member has its own order and key; otherwise all see the same samples with the same draws.
         device: where it runs; `None` for the default.
         watch: the measure whose best epoch's weights are kept.
+        guarded: whether an error of a member's callbacks ends that member, and not the training of all.
     """
 
-    def __init__(self, group: Any, width: int, own: bool, device: Any, watch: Objective | None = None):
+    def __init__(self, group: Any, width: int, own: bool, device: Any, watch: Objective | None = None, guarded: bool = False):
         self.group, self.width, self.own, self.device, self.watch = group, width, own, device, watch
+        self.guarded = guarded
         self.members: list[Member | None] = [None] * width
         self.axes = group.axes(shared=width > 1 and not own)
         # On the device, and members first on the host, where somebody asked for it since the last epoch.
@@ -170,7 +171,7 @@ class Shard:
         began = time.perf_counter()
         live = self.live
         for _, member in live:
-            member.begin_epoch()
+            self._ask(member, member.begin_epoch)
         self._take_changes()
         out = self._train()
         held = self._validate() if self.group.validates else None
@@ -184,19 +185,25 @@ class Shard:
         share = self.epoch_seconds / len(live)
         for slot, member in live:
             member.seconds += share
-            member.take_numbers(rows[slot], None if held_rows is None else held_rows[slot])
+            self._ask(member, member.take_numbers, rows[slot], None if held_rows is None else held_rows[slot])
         if self.watch is not None:
             self._keep_best(self.watch, live)
         self._take_changes()
 
+    def _ask(self, member: Member, function: Callable[..., None], *arguments: Any) -> None:
+        """Calls what calls a member's callbacks."""
+        if member.fault is not None:
+            return
+        try:
+            function(*arguments)
+        except Exception as error:
+            if not self.guarded:
+                raise
+            member.fault, member.done = error, True
+
     def _keep_best(self, watch: Objective, live: list[tuple[int, Member]]) -> None:
         """Copies the weights of members whose measure has got better."""
-        better = []
-        for slot, member in live:
-            value = member.logs.get(watch.name, float("nan"))
-            if math.isfinite(value) and (not member.best_epoch or watch.better(value, member.best_value)):
-                member.best_value, member.best_epoch = value, member.epoch
-                better.append(slot)
+        better = [slot for slot, member in live if member.fault is None and member.note_best(watch)]
         if better and self.best is not None:
             for role, arrays in self.best.items():
                 for kept, array, axis in zip(arrays, self.state[role], self.axes[role], strict=True):

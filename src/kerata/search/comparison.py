@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from kerata import optimizers as room
 from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.base.display import new_figure
 from kerata.base.registry import names
@@ -16,8 +15,9 @@ from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source
 from kerata.diagnosis.reading import read_curves
-from kerata.models.cloning import clone_model
+from kerata.models.copying import fresh_model
 from kerata.models.model import Model
+from kerata.populations.fitted import make_group, make_member
 from kerata.populations.group import DeviceData, Group, plan_of, structure_key
 from kerata.populations.initial import InitialState, adapted, was_trained
 from kerata.populations.member import Member, copies_of
@@ -25,6 +25,7 @@ from kerata.populations.objective import Objective
 from kerata.populations.population import way_of, weigh_members
 from kerata.populations.scheduler import Scheduler
 from kerata.search.cross_validation import make_folds
+from kerata.training.trainer import Trainer
 
 PLAIN = ("sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "adamax", "nadam", "radam", "ftrl", "lion", "lamb",
          "adafactor", "muon")  # fmt: skip
@@ -46,7 +47,9 @@ class Comparison:
         self.objective, self.seconds, self._runs = objective, seconds, runs
         self.failed = {}
         for name, members in runs.items():
-            if bad := sum(m.bad_step >= 0 or not m.best_epoch for m in members):
+            if faults := [m.trouble for m in members if m.fault is not None]:
+                self.failed[name] = str(faults[0])
+            elif bad := sum(m.bad_step >= 0 or not m.best_epoch for m in members):
                 self.failed[name] = f"the loss became NaN or infinite in {bad} of {len(members)} runs"
         good = {name: members for name, members in runs.items() if name not in self.failed}
         self.scores = {name: np.array([m.best_value for m in members]) for name, members in good.items()}
@@ -165,33 +168,39 @@ def compare(model: Any, x: Any, y: Any = None, *, optimizers: Any = None, batch_
     runs: dict[str, list[Member]] = {}
     groups: dict[Any, Group] = {}
     places: dict[int, tuple[DeviceData, DeviceData | None]] = {}
-    for name, (each, size) in made.items():
+    for name, (each, size, make) in made.items():
         data, held_data = places.setdefault(size, (DeviceData(samples), None if held is None else DeviceData(held)))  # type: ignore[arg-type]
         batch = samples.slice(0, min(size, samples.size)).tree
         each._prepare(batch, "fit", samples if not runs else None)
         trained = was_trained(each)
         each = adapted(each, samples.x)
         each._prepare(batch, "fit")
-        group = groups.setdefault((size, structure_key(each)), Group(each, data, held_data, size, True))
+        key = (size, structure_key(each))
+        if key not in groups:
+            groups[key] = make_group(each, data, held_data, size, True, make, callbacks)
+        group = groups[key]
         start = InitialState(group, each, samples.x, trained=trained)
         numbers = plan_of(each).hypers.vector()
-        runs[name] = [Member(i, group, numbers.copy(), functools.partial(start.state, seed + i, rows), seed + i, rows, out,
-                             copies_of(callbacks, i), epochs) for i, (rows, out) in enumerate(folds)]  # fmt: skip
+        runs[name] = [make_member(i, group, numbers.copy(), functools.partial(start.state, seed + i, rows), seed + i, rows, out,
+                                  copies_of(callbacks, i), epochs) for i, (rows, out) in enumerate(folds)]  # fmt: skip
     every = [member for members in runs.values() for member in members]
     watch = objective_of(objective, direction, every[0].group, cv is not None or held is not None)
     weigh_members(every, samples, class_weight)
-    Scheduler(every, drop_bad=True, watch=watch).run()
+    Scheduler(every, drop_bad=True, watch=watch, guarded=True).run()
+    if all(member.fault is not None for member in every):
+        assert every[0].fault is not None
+        raise every[0].fault
     result = Comparison(runs, watch, time.perf_counter() - began)
     for member in every:
-        member.state = member.best = None
+        member.drop()
     if verbose and verbose != "auto":
         print(result)
     return result
 
 
 def make_variants(model: Any, optimizers: Any, batch_sizes: Any, variants: Any,
-                  batch_size: int) -> dict[str, tuple[Model, int]]:  # fmt: skip
-    """(model, batch size) of each variant by name."""
+                  batch_size: int) -> dict[str, tuple[Model, int, Callable[[], Model] | None]]:  # fmt: skip
+    """(model, batch size, what builds another) of each variant by name."""
     given = {"optimizers": optimizers, "batch_sizes": batch_sizes, "variants": variants}
     said = [name for name, value in given.items() if value is not None]
     if len(said) != 1:
@@ -200,20 +209,21 @@ def make_variants(model: Any, optimizers: Any, batch_sizes: Any, variants: Any,
     if variants is not None:
         if not isinstance(variants, dict):
             variants = {getattr(make, "__name__", f"variant {i}"): make for i, make in enumerate(variants)}
-        built: dict[str, tuple[Model, int]] = {}
+        built: dict[str, tuple[Model, int, Any]] = {}
         for name, make in variants.items():
-            each = make if isinstance(make, Model) or not callable(make) else make()
+            builds = callable(make) and not isinstance(make, Model)
+            each = make() if builds else make
             if not isinstance(each, Model):
                 raise TypeError(message("compare", "a variant must be a function that builds a compiled model", {name: each}))
             each._check_compiled("compare")
-            built[str(name)] = (each, batch_size)
+            built[str(name)] = (each, batch_size, make if builds else None)
         return built
     if not isinstance(model, Model):
         raise TypeError(message("compare", "a compiled model is needed", {"model": model}))
-    arguments = model._check_compiled("compare")
+    model._check_compiled("compare")
     if batch_sizes is not None:
         sizes = [int(check_positive_int("compare", "batch_sizes", size) or 1) for size in batch_sizes]
-        return {str(size): (model if not i else recompiled(model, model.optimizer, arguments), size)
+        return {str(size): (model if not i else recompiled(model, model.optimizer), size, None)
                 for i, size in enumerate(sizes)}  # fmt: skip
     if isinstance(optimizers, str):
         optimizers = list(PLAIN) if optimizers == "all" else [optimizers]
@@ -225,26 +235,27 @@ def make_variants(model: Any, optimizers: Any, batch_sizes: Any, variants: Any,
         if isinstance(each, str) and each.lower() not in {known.lower() for known in names("optimizers")}:
             raise ValueError(message("compare", "there is no such optimizer", {"optimizer": each},
                                      did_you_mean(each, names("optimizers"))))
-        found[name] = (recompiled(model, each, arguments), batch_size)
+        found[name] = (recompiled(model, each), batch_size, None)
     return found
 
 
-def recompiled(model: Model, optimizer: Any, arguments: dict[str, Any]) -> Model:
+def recompiled(model: Model, optimizer: Any) -> Model:
     """A copy of a model with the same weights and another optimizer."""
-    twin = clone_model(model)
+    twin = fresh_model(model)
     for old, new in zip(model.variables, twin.variables, strict=True):
         new.place(old.numpy())
         new.assigned = old.assigned
-    fresh = room.get(optimizer)
-    if fresh is model.optimizer:
-        fresh = type(fresh).from_config(fresh.get_config())
-    twin.compile(**{**arguments, "optimizer": fresh})
+    if optimizer is not model.optimizer:
+        Trainer.compile(twin, **{**twin._check_compiled("compare"), "optimizer": optimizer})
     return twin
 
 
 def objective_of(name: str | None, direction: str | None, group: Group, validates: bool) -> Objective:
     """What is compared, with its direction."""
     known = [*group.train_names, *(group.test_names if validates else [])]
+    if group.why_alone is not None and name not in known:
+        # What a step of a user's own measures is known only when it has run.
+        known = [*known, name or "val_loss", "loss", "val_loss"]
     name = name or ("val_loss" if validates else "loss")
     if name not in known:
         raise ValueError(message("search", "the objective is not among the measures", {"objective": name},

@@ -13,7 +13,8 @@ from kerata.base.registry import builtin
 from kerata.data.samples import Samples
 from kerata.data.sources import standardize_source
 from kerata.models.model import Model
-from kerata.populations.group import DeviceData, Group
+from kerata.populations.fitted import make_group, make_member
+from kerata.populations.group import DeviceData
 from kerata.populations.initial import InitialState, adapted, take_rows, was_trained
 from kerata.populations.member import Member, copies_of
 from kerata.populations.population import Trained, way_of, weigh_members
@@ -51,26 +52,27 @@ class CrossValidation:
             assert member.held is not None
             logs = self._filled(member).evaluate(*take_rows(self._samples.tree[:2], member.held), verbose=0, return_dict=True,
                                                  sample_weight=take_rows(self._samples.sample_weight, member.held))  # fmt: skip
-            return {name: float(value) for name, value in logs.items()}
-        names = [name.removeprefix("val_") for name in member.group.test_names]
-        return {name: member.logs[f"val_{name}"] for name in names}
+            return logs
+        return {name.removeprefix("val_"): value for name, value in member.logs.items() if name.startswith("val_")}
 
     def _filled(self, member: Member) -> Model:
-        """One model that takes the weights of one fold after the other."""
+        """One model that takes the weights of one fold after the other; a fold's own, where it has one."""
+        if member.model is not None:
+            return member.model
         assert member.state is not None
         if self._worker is None:
             self._worker = member.group.twin()
         return member.group.fill(self._worker, member.numbers, member.state, None)
 
     @property
-    def mean(self) -> dict[str, float]:
+    def mean(self) -> dict[str, Any]:
         """Each measure's mean over the folds."""
-        return {name: float(values.mean()) for name, values in self.scores.items()}
+        return {name: plain(values.mean(0)) for name, values in self.scores.items()}
 
     @property
-    def std(self) -> dict[str, float]:
+    def std(self) -> dict[str, Any]:
         """Each measure's standard deviation over the folds."""
-        return {name: float(values.std()) for name, values in self.scores.items()}
+        return {name: plain(values.std(0)) for name, values in self.scores.items()}
 
     @property
     def models(self) -> list[Model]:
@@ -107,16 +109,22 @@ class CrossValidation:
         """A pandas frame with a row a fold: its measures, the numbers of samples, epochs."""
         import pandas as pd
 
-        frame = pd.DataFrame(self.scores)
+        frame = pd.DataFrame({name: list(values) for name, values in self.scores.items()})
         frame["samples"] = [len(rows) for rows, _ in self.folds]
         frame["held"] = [len(held) for _, held in self.folds]
         frame["epochs"] = [member.epoch for member in self._members]
         return frame.rename_axis("fold")
 
     def __repr__(self) -> str:
-        each = ", ".join(f"{name} {self.mean[name]:.4g} ± {self.std[name]:.2g}" for name in self.scores)
+        each = ", ".join(f"{name} {self.mean[name]:.4g} ± {self.std[name]:.2g}" for name, values in self.scores.items()
+                         if values.ndim == 1)  # fmt: skip
         repeats = f" x {self.repeats} repeats" if self.repeats > 1 else ""
         return f"<CrossValidation of {len(self.folds) // self.repeats} folds{repeats}: {each}>"
+
+
+def plain(value: Any) -> Any:
+    """A single number as Python has it; of several numbers, the array."""
+    return value if np.ndim(value) else float(value)
 
 
 @builtin("services")
@@ -171,11 +179,11 @@ def cross_validate(model: Model, x: Any, y: Any = None, *, cv: Any = 5, repeats:
     model._prepare(first, "fit", samples)
     template = adapted(model, samples.x)
     template._prepare(first, "fit")
-    group = Group(template, DeviceData(samples), None, batch_size, shuffle)
+    group = make_group(template, DeviceData(samples), None, batch_size, shuffle, callbacks=callbacks)
     start = InitialState(group, template, samples.x, initial_weights, was_trained(model))
     numbers = group.plan.hypers.vector()
-    members = [Member(i, group, numbers.copy(), lambda s=seed + i, rows=rows: start.state(s, rows), seed + i, rows, held,
-                      copies_of(callbacks, i), epochs) for i, (rows, held) in enumerate(folds)]  # fmt: skip
+    members = [make_member(i, group, numbers.copy(), lambda s=seed + i, rows=rows: start.state(s, rows), seed + i, rows, held,
+                           copies_of(callbacks, i), epochs) for i, (rows, held) in enumerate(folds)]  # fmt: skip
     weigh_members(members, samples, class_weight)
     Scheduler(members, turns).run()
     result = CrossValidation(members, folds, check_positive_int("cross_validate", "repeats", repeats), samples)

@@ -3,13 +3,15 @@
 import contextlib
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kerata.base.checks import message
+from kerata.base.refusals import UnknownInFile
 from kerata.saving import load_model
 
-NAME = re.compile(r"trial-(\d+)(-[a-z0-9-]+)?\.keras")
+NAME = re.compile(r"trial-(\d+)(-[a-z0-9-]+)?\.(keras|weights\.h5)")
 
 
 class ModelFiles:
@@ -27,9 +29,7 @@ class ModelFiles:
         """Writes the models of a trial's folds, each whole or not at all; returns the names to keep."""
         self.folder.mkdir(parents=True, exist_ok=True)
         files = [self.file(number, f"fold-{i + 1}" if len(models) > 1 else None) for i in range(len(models))]
-        for file, model in zip(files, models):
-            model.save(file)
-        return [self.keep(file) for file in files]
+        return [self.keep(write_model(model, file)) for file, model in zip(files, models)]
 
     def file(self, number: int, part: str | None = None) -> Path:
         """Where a model of a trial is."""
@@ -46,8 +46,13 @@ class ModelFiles:
         file = Path(kept) if self.base is None else self.base / kept
         return file if file.exists() else self.folder / file.name
 
-    def load(self, number: int, kept: list[str]) -> list[Any]:
-        """The models of a trial."""
+    def load(self, number: int, kept: list[str], make: Callable[[], Any] | None = None) -> list[Any]:
+        """The models of a trial.
+
+        Args:
+            number, kept: the trial, and the names that were kept.
+            make: builds such a model; needed where a file cannot tell all, as of a user's own classes.
+        """
         files = [self.find(name) for name in kept]
         missing = [str(file) for file in files if not file.is_file()]
         if not files:
@@ -57,7 +62,7 @@ class ModelFiles:
             raise FileNotFoundError(message(
                 "search", f"the models of this trial are not on this machine, {socket.gethostname()}",
                 {"trial": number, "files": missing}, "They are where the trial was trained; or use .refit(x, y)"))  # fmt: skip
-        return [load_model(file) for file in files]
+        return [read_model(file, make) for file in files]
 
     def numbers(self) -> set[int]:
         """The trials that have files here."""
@@ -75,6 +80,37 @@ class ModelFiles:
                     entry.unlink()
 
 
+def write_model(model: Any, file: Path) -> Path:
+    """Writes a model, or its weights alone where its description cannot be written; returns the file."""
+    try:
+        model.save(file)
+    except OSError:
+        raise
+    except Exception:
+        if not hasattr(model, "save_weights"):
+            raise
+        file = file.with_suffix(".weights.h5")
+        model.save_weights(file)
+    return file
+
+
+def read_model(file: Path, make: Callable[[], Any] | None) -> Any:
+    """The model in a file; where the file does not tell all of it, one that is built anew, with the weights in the file."""
+    unread: Exception | None = None
+    if file.suffix == ".keras":
+        try:
+            model = load_model(file)
+            if model.compiled or make is None:
+                return model
+        except (UnknownInFile, NotImplementedError) as error:
+            unread = error
+    if make is None:
+        raise unread or ValueError(message("search", "this file holds the weights of a model alone", {"file": str(file)},
+                                           "Give the builder: load_study(storage, build=build)"))
+    model = make()
+    model.load_weights(file)
+    return model
+
 
 class MemoryModels(ModelFiles):
     """Models that are kept with a study in memory."""
@@ -86,7 +122,7 @@ class MemoryModels(ModelFiles):
         self.models[number] = models
         return []
 
-    def load(self, number: int, kept: list[str]) -> list[Any]:
+    def load(self, number: int, kept: list[str], make: Callable[[], Any] | None = None) -> list[Any]:
         if number not in self.models:
             raise FileNotFoundError(message("search", "the models of this trial were not kept", {"trial": number},
                                             "Use .refit(x, y), or run the study with a larger `keep`"))

@@ -12,9 +12,10 @@ import numpy as np
 from kerata.base.checks import did_you_mean, message
 from kerata.data.samples import Samples
 from kerata.models.model import Model
+from kerata.populations.fitted import make_group, make_member
 from kerata.populations.group import DeviceData, Group, plan_of, structure_key
 from kerata.populations.initial import InitialState, adapt_layers, was_trained
-from kerata.populations.member import Member, State, copies_of
+from kerata.populations.member import Member, copies_of
 from kerata.populations.objective import Objective
 from kerata.populations.population import weigh_members
 from kerata.populations.scheduler import Scheduler
@@ -33,11 +34,13 @@ class Job:
         number: of the trial.
         model: a compiled model.
         params: the values that it was built with.
+        make: builds another such model; `None` where copies will do.
     """
 
     number: int
     model: Model
     params: dict[str, Any] = field(default_factory=dict)
+    make: Callable[[], Model] | None = None
 
 
 @dataclass
@@ -73,14 +76,8 @@ class Outcome:
             if member.state is None:
                 raise RuntimeError(message("Outcome.models", "the weights of this trial are gone",
                                            fix="Take them in on_outcome, before it returns"))
-            found.append(member.group.make_model(member.numbers, best_state(member), member.history))
+            found.append(member.as_model(best=True))
         return found
-
-
-def best_state(member: Member) -> State:
-    """The state of a member with the weights of its best epoch."""
-    assert member.state is not None
-    return {**member.state, **(member.best or {})}
 
 
 class Runner:
@@ -113,17 +110,18 @@ class Runner:
 
     # Before training
 
-    def check(self, model: Any) -> Group:
+    def check(self, model: Any, make: Callable[[], Model] | None = None) -> Group:
         """Refuses what cannot be trained, before anything is; returns the group of a model."""
         if not isinstance(model, Model):
             fix = "Return the model from build(hp)"
             raise TypeError(message("search", "a compiled model is needed", {"model": model}, fix))
         model._check_compiled("search")
-        group = self._group(model)
+        group = self._group(model, make)
         objective = self.objective
         if objective is not None:
             known = [*group.train_names, *(group.test_names if self.validates else [])]
-            if objective.name not in known:
+            # What a step of a user's own measures is known only when it has run.
+            if objective.name not in known and not group.plan.is_custom:
                 fix = did_you_mean(objective.name, known)
                 if objective.name in group.test_names:
                     fix = "There is no validation: give validation_data, validation_split or cv"
@@ -135,7 +133,7 @@ class Runner:
     def validates(self) -> bool:
         return self.held_data is not None or any(held is not None for _, held in self.folds)
 
-    def _group(self, model: Model) -> Group:
+    def _group(self, model: Model, make: Callable[[], Model] | None) -> Group:
         batch = self.samples.slice(0, min(self.batch_size, self.samples.size)).tree
         model._prepare(batch, "fit", None if self.prepared else self.samples)
         if not self.prepared and self.validation is not None:
@@ -146,7 +144,7 @@ class Runner:
         key = structure_key(model)
         group = self.groups.get(key)
         if group is None:
-            group = Group(model, self.data, self.held_data, self.batch_size, self.shuffle)
+            group = make_group(model, self.data, self.held_data, self.batch_size, self.shuffle, make, self.callbacks)
             self.groups[key] = group
             while len(self.groups) > KEPT_GROUPS:
                 self.groups.popitem(last=False)
@@ -186,7 +184,7 @@ class Runner:
             number = numbers[id(member)]
             folds = members[number]
             ended.add(id(member))
-            if member.bad_step >= 0:
+            if member.trouble is not None:
                 for other in folds:
                     other.cancelled = True
             if all(id(fold) in ended for fold in folds):
@@ -194,16 +192,15 @@ class Runner:
                 if on_outcome is not None:
                     on_outcome(outcomes[number])
                     for fold in folds:
-                        fold.state = fold.best = None
-                        fold.start = gone
+                        fold.drop()
 
         stops = frozenset(pruner.rungs) if pruner is not None else frozenset()
         Scheduler(every, self.turns, stops, pruning.arrive, pruning.flush, on_done, on_epochs, drop_bad=True,
-                  watch=self.objective).run()  # fmt: skip
+                  watch=self.objective, guarded=True).run()  # fmt: skip
         return [outcomes[job.number] for job in jobs]
 
     def _members(self, job: Job) -> list[Member]:
-        group = self.check(job.model)
+        group = self.check(job.model, job.make)
         plan = plan_of(job.model)
         numbers = plan.hypers.vector()
         begin = InitialState(group, job.model, self.samples.x, trained=was_trained(job.model))
@@ -211,18 +208,18 @@ class Runner:
         for index, (rows, held) in enumerate(self.folds):
             seed = self.seed + index
             start = functools.partial(begin.state, seed, rows)
-            found.append(Member(index, group, numbers.copy(), start, seed, rows, held, copies_of(self.callbacks, index),
-                                self.epochs))
+            found.append(make_member(index, group, numbers.copy(), start, seed, rows, held, copies_of(self.callbacks, index),
+                                     self.epochs))
         weigh_members(found, self.samples, self.class_weight)
         return found
 
     def _outcome(self, number: int, folds: list[Member], was_cut: bool) -> Outcome:
-        bad = [(index, member) for index, member in enumerate(folds) if member.bad_step >= 0]
+        bad = [(index, member.trouble) for index, member in enumerate(folds) if member.trouble is not None]
         state, error = COMPLETE, None
         if bad:
-            index, member = bad[0]
+            index, trouble = bad[0]
             where = f" in fold {index + 1}" if len(folds) > 1 else ""
-            state, error = FAILED, f"the loss became NaN or infinite at step {member.bad_step + 1}{where}"
+            state, error = FAILED, f"{trouble}{where}"
         elif self.objective is not None and any(not member.best_epoch for member in folds):
             state, error = FAILED, f"{self.objective.name} was never a finite number"
         elif was_cut:
@@ -275,10 +272,6 @@ class TrialPruning:
             self.tell({"kind": "rung", "number": number, "rung": rung, "goes_on": goes_on})
             found += [(member, goes_on) for member in self.waiting.pop(number, [])]
         return found
-
-
-def gone() -> State:
-    raise RuntimeError(message("search", "the weights of a trial that has ended are gone"))
 
 
 def as_rows(rows: Any) -> np.ndarray:

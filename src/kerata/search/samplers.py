@@ -157,7 +157,7 @@ class GridSampler(Sampler):
         while len(self._prefixes) <= upto and self._prefixes[-1] is not None:
             number = len(self._prefixes) - 1
             known = params.get(number)
-            if known and all(name in self._domains for name in known):
+            if known and all(name in self._domains and self._domains[name].contains(value) for name, value in known.items()):
                 trail = [(self._domains[name].index(value), self.size(name, self._domains[name]))
                          for name, value in known.items()]  # fmt: skip
             else:
@@ -251,7 +251,7 @@ class OptunaSampler(Sampler):
         for trial in trials:
             state = self._states.get(trial.state)
             finished = trial.state in (COMPLETE, PRUNED, FAILED)
-            if state is None or trial.number in self._finished or any(n not in self._domains for n in trial.params):
+            if state is None or trial.number in self._finished or not self._fits(trial):
                 continue
             if trial.number not in self._places:
                 self._add(trial, state)
@@ -265,6 +265,11 @@ class OptunaSampler(Sampler):
                 self._study.tell(place, score, state=state)
             if finished:
                 self._finished.add(trial.number)
+
+    def _fits(self, trial: Trial) -> bool:
+        """Whether a trial says something of this space: one of Optuna's own may have other names, values and scores."""
+        known = all(name in self._domains and self._domains[name].contains(value) for name, value in trial.params.items())
+        return known and (trial.state != COMPLETE or trial.score is not None)
 
     def _add(self, trial: Trial, state: Any) -> None:
         """A trial that the mirror has not seen yet."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 from kerata.base.checks import check_choice, did_you_mean, message
 
@@ -183,6 +183,10 @@ def label_of(owner: str, value: Any) -> Any:
         raise TypeError(message(owner, "choices must be plain data (numbers, text, None, lists of such), classes or functions",
                                 {"value": value}, "Choose between names, and make the object in the builder")) from None
     return tuple(value) if isinstance(value, list) else value
+
+
+class Infeasible(Exception):
+    """What a builder raises, by `hp.infeasible()`, for values that do not go together."""
 
 
 class HyperParameters:
@@ -378,6 +382,24 @@ class HyperParameters:
                 return self.values[candidate]
         raise ValueError(message("hp.get", "there is no such hyperparameter in this trial", {"name": name},
                                  did_you_mean(name, self.values) if self.values else ""))  # fmt: skip
+
+    def infeasible(self, reason: str = "these values do not go together") -> NoReturn:
+        """Ends the building of this trial's model: its values are not to be tried.
+
+        However many trials end so, the search goes on.
+
+        Args:
+            reason: for tables and reports.
+
+        >>> hp = HyperParameters()
+        >>> try:
+        ...     if hp.int("heads", 3, 8) % 2:
+        ...         hp.infeasible("an odd number of heads")
+        ... except Exception as error:
+        ...     print(error)
+        an odd number of heads
+        """
+        raise Infeasible(reason)
 
     def __contains__(self, name: str) -> Flag:
         return self._full(name) in self.values or name in self.values

@@ -419,17 +419,36 @@ class Database:
             attributes = self._read_attributes(connection, t.trial_user_attributes, ids, keys)
             notes = self._read_attributes(connection, t.trial_system_attributes, ids)
             waiting = {row.id for row in self._abandoned(connection)}
+            others = self._read_optunas(connection, [id for id in ids if RECORD not in attributes.get(id, {})])
         rows = []
         for id, number, state in found:
             kept = attributes.get(id, {})
-            record = kept.get(RECORD) or {}
+            params, score = others.get(id, ({}, None))
+            record = kept.get(RECORD) or ({} if score is None else {"score": score, "scores": [score]})
             rungs = {int(step): value for step, value in record.pop("rungs", {}).items()}
             own = notes.get(id, {})
             own.pop(OWNER, None)
             state = WAITING if id in waiting else OF_OPTUNA[state]
-            rows.append(Row(number, kept.get(PARAMS) or own.get("fixed_params") or {}, state,
+            rows.append(Row(number, kept.get(PARAMS) or params or own.get("fixed_params") or {}, state,
                             histories=kept.get(HISTORIES) or [], id=id, notes=own, rungs=rungs, **record))  # fmt: skip
         return rows
+
+    def _read_optunas(self, connection: Any, ids: list[int]) -> dict[int, tuple[dict[str, Any], float | None]]:
+        """Values and score of trials that Optuna itself has finished, by key."""
+        t, found = self._tables, {}
+        for start in range(0, len(ids), 500):
+            some = ids[start : start + 500]
+            done = self._sa.select(t.trials.c.trial_id).where(
+                t.trials.c.trial_id.in_(some), t.trials.c.state.in_(("COMPLETE", "PRUNED", "FAIL")))  # fmt: skip
+            found.update({id: ({}, None) for id in connection.execute(done).scalars()})
+            params = self._sa.select(t.trial_params.c.trial_id, t.trial_params.c.param_name, t.trial_params.c.param_value,
+                                     t.trial_params.c.distribution_json).where(t.trial_params.c.trial_id.in_(list(found)))
+            for id, name, value, text in connection.execute(params):
+                found[id][0][name] = of_optuna(value, json.loads(text))
+            values = self._sa.select(t.trial_values.c.trial_id, t.trial_values.c.value).where(
+                t.trial_values.c.trial_id.in_(list(found)), t.trial_values.c.value_type == "FINITE")  # fmt: skip
+            found.update({id: (found[id][0], value) for id, value in connection.execute(values)})
+        return found
 
     def best(self, count: int, direction: str) -> list[tuple[int, float]]:
         """(number, score) of the best complete trials, the best first; of equals the first."""
@@ -501,6 +520,14 @@ class Database:
         self._engine.dispose()
 
 
+def of_optuna(value: float, distribution: dict[str, Any]) -> Any:
+    """The value that a number in Optuna's tables stands for."""
+    kind, bounds = distribution["name"], distribution["attributes"]
+    if kind == "CategoricalDistribution":
+        return bounds["choices"][int(value)]
+    return int(value) if kind.startswith("Int") else float(value)
+
+
 def make_url(where: str | os.PathLike | None) -> Any:
     """The URL for a path, a URL, or `None` for memory."""
     sa = import_sqlalchemy()
@@ -534,15 +561,25 @@ def file_system(path: Path) -> str:
 
 # What a study is, in the words of the message that says what differs.
 CARD_NAMES = {"objective": "the objective", "direction": "the direction", "space": "the space", "data": "the data",
-              "folds": "the folds", "epochs": "the number of epochs", "batch_size": "the batch size",
-              "seed": "the seed"}  # fmt: skip
+              "training": "what is trained and how", "folds": "the folds", "epochs": "the number of epochs",
+              "batch_size": "the batch size", "seed": "the seed"}  # fmt: skip
+
+
+def as_known(key: str, old: Any, new: Any) -> tuple[Any, Any]:
+    """Two entries without what an older study did not note, and what another Python says in other instructions."""
+    if key == "data" and isinstance(old, dict) and isinstance(new, dict):
+        older = [name for name, mark in new.items() if isinstance(mark, dict) and "whole" not in (old.get(name) or ())]
+        return old, {**new, **{name: {k: v for k, v in new[name].items() if k != "whole"} for name in older}}
+    if key == "training" and (not old or not new or old.get("python") != new.get("python")):
+        return None, None
+    return old, new
 
 
 def check_card(there: dict[str, Any], card: dict[str, Any], name: str | None, where: str) -> None:
     """Refuses to go on with a study of another kind."""
     card = json.loads(json.dumps(card))
     for key, what in CARD_NAMES.items():
-        old, new = there.get(key), card.get(key)
+        old, new = as_known(key, there.get(key), card.get(key))
         if old != new:
             if isinstance(old, dict) and isinstance(new, dict):
                 differ = [k for k in {**old, **new} if old.get(k) != new.get(k)]

@@ -1,26 +1,25 @@
 """Studies: `search.run` trains trials until there are enough, `load_study` opens what it left."""
 
-import hashlib
 import os
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from kerata.base.checks import check_positive_int, message
 from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source
-from kerata.engine.random import seeded
 from kerata.models.model import Model
-from kerata.populations.initial import adapt_layers
 from kerata.populations.objective import Objective
+from kerata.search.best import Best
 from kerata.search.cross_validation import make_folds
+from kerata.search.fingerprint import describe_training, mark_arrays
 from kerata.search.model_files import MemoryModels, ModelFiles
 from kerata.search.plots import plot_study
 from kerata.search.progress import Progress
@@ -29,7 +28,7 @@ from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
 from kerata.search.report import write_report
 from kerata.search.runner import Job, Runner
 from kerata.search.samplers import GridSampler, make_sampler
-from kerata.search.space import Domain, HyperParameters, Recorded, Source
+from kerata.search.space import Domain, HyperParameters, Infeasible, Recorded, Source
 from kerata.search.storage import Database, Row
 from kerata.search.writer import Writer
 from kerata.training.signals import heard
@@ -51,7 +50,10 @@ class Study:
     """
 
     def __init__(self, database: Database, objective: Objective, model_files: ModelFiles, card: dict[str, Any],
-                 build: Callable[[HyperParameters], Any] | None = None, data: Samples | None = None):  # fmt: skip
+                 build: Callable[[HyperParameters], Any] | None = None, data: Samples | None = None,
+                 fit: dict[str, Any] | None = None):  # fmt: skip
+        # How trials are trained, for those who refit the best.
+        self._fit = fit or {}
         self._database, self._model_files, self._card, self._build, self._data = database, model_files, card, build, data
         self.name, self.objective, self.storage = database.name, objective, database.where
         self._finished: dict[int, Trial] = {}
@@ -69,7 +71,7 @@ class Study:
         return [found[number] for number in sorted(found)]
 
     @property
-    def best(self) -> "Best":
+    def best(self) -> Best:
         """The complete trial with the best score; of equals the first."""
         if found := self.top(1):
             return found[0]
@@ -79,7 +81,7 @@ class Study:
         raise ValueError(message("study.best", "no trial is complete yet",
                                  dict(Counter(trial.state for trial in trials)), fix))  # fmt: skip
 
-    def top(self, count: int) -> list["Best"]:
+    def top(self, count: int) -> list[Best]:
         """The best trials, the best first; models are there for as many as `keep` said."""
         trials = {trial.number: trial for trial in self.trials}
         return [Best(self, trials[number]) for number, _ in self._database.best(count, self.objective.direction)]
@@ -126,64 +128,6 @@ class Study:
         return f"<Study {self.name!r}: {states}{best}>"
 
 
-class Best:
-    """The best trial of a study.
-
-    Attributes:
-        trial: its record.
-        number, params, score: of the trial.
-    """
-
-    def __init__(self, study: Study, trial: Trial):
-        self._study, self.trial = study, trial
-        self.number, self.params, self.score = trial.number, trial.params, trial.score
-
-    @property
-    def models(self) -> list[Model]:
-        """The models that the score comes from, one a fold, with the weights of their best epochs."""
-        return self._study._model_files.load(self.number, self.trial.model_files)
-
-    @property
-    def model(self) -> Model:
-        """One model: the trained one; with folds, one that is fitted to all samples as `refit` does, once."""
-        if len(self.trial.scores) <= 1:
-            return self.models[0]
-        if self.number not in self._study._refitted:
-            self._study._refitted[self.number] = self.refit()
-        return self._study._refitted[self.number]
-
-    def refit(self, x: Any = None, y: Any = None, epochs: int | None = None, **fit: Any) -> Model:
-        """Builds the model of the best values and fits it to all samples.
-
-        Args:
-            x, y: the samples; those of the search if `None`.
-            epochs: as in `fit`; the mean over the folds of the epochs that were best if `None`.
-            fit: other arguments of `fit`.
-        """
-        study = self._study
-        if study._build is None:
-            raise ValueError(message("study.best.refit", "the builder is not known to a study that was loaded",
-                                     fix="Give it: load_study(storage, build=build)"))
-        samples = study._data if x is None else standardize_source(x, y, owner="refit")
-        if samples is None:
-            raise ValueError(message("study.best.refit", "a study that was loaded holds no samples", {"x": x}, "Give x and y"))
-        # Two refits of a study are the same model.
-        with seeded(study._card["seed"] or 0):
-            model = study._build(HyperParameters(Recorded(self.params)))
-        fit = {"batch_size": study._card["batch_size"], "seed": study._card["seed"], "verbose": 0, **fit}
-        if isinstance(samples, Samples) and samples.sample_weight is not None:
-            fit.setdefault("sample_weight", samples.sample_weight)
-        epochs = epochs or max(1, round(float(np.mean(self.trial.best_epochs or self.trial.epochs or [1]))))
-        given = (samples.x, samples.y) if isinstance(samples, Samples) else (x, y)
-        if isinstance(samples, Samples):
-            adapt_layers(model, samples.x)
-        model.fit(*given, epochs=epochs, **fit)
-        return model
-
-    def __repr__(self) -> str:
-        return f"<Best trial {self.number}: {self._study.objective.name} {self.score:.6g}, {self.params}>"
-
-
 @heard
 def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trials: int | None = None,
         objective: str | Objective = "val_loss", direction: str | None = None, sampler: Any = "tpe", pruner: Any = None,
@@ -191,7 +135,8 @@ def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trial
         validation_split: float = 0.0, epochs: int = 1, batch_size: int | None = None, batch: int | None = None,
         class_weight: Any = None, sample_weight: Any = None, shuffle: bool = True, callbacks: Any = None,
         storage: Any = "auto", name: str | None = None, folder: Any = None, keep: int = 1, seed: int = 0,
-        turns: bool | None = None, verbose: Any = "auto", halving: Any = None) -> Study:  # fmt: skip
+        turns: bool | None = None, verbose: Any = "auto", halving: Any = None, timeout: float | None = None,
+        start: Sequence[dict[str, Any]] = ()) -> Study:  # fmt: skip
     """Tries values of what `build` asks for, many at once, and keeps all that it finds.
 
     Run the script again to go on where it stopped, for whatever reason it did; run it in several processes to share the
@@ -221,6 +166,8 @@ def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trial
         turns: as in `fit_many`.
         verbose: "auto" or 1 for live progress, 2 for a line a trial, 0 for silence.
         halving: an earlier name of `pruner`.
+        timeout: no trial begins later than so many seconds after the call.
+        start: values of the first trials, by name; what one of them does not name, the sampler chooses.
 
     Returns:
         The `Study`.
@@ -265,7 +212,9 @@ def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trial
             "folds": None if folds is None else f"{len(folds)} folds, {mark_arrays(folds)['hash']}",
             "epochs": epochs, "batch_size": size, "seed": seed}  # fmt: skip
     search = Search(build, runner, goal, card, trials=trials, sampler=sampler, pruner=pruner or halving, batch=batch,
-                    storage=storage, name=name, folder=folder, keep=keep, verbose=verbose, data=samples)  # fmt: skip
+                    storage=storage, name=name, folder=folder, keep=keep, verbose=verbose, data=samples,
+                    fit={"class_weight": class_weight, "callbacks": callbacks, "shuffle": shuffle}, timeout=timeout,
+                    start=start)  # fmt: skip
     return search.run()
 
 
@@ -304,11 +253,18 @@ class Search:
         card: what the study is, for the storage.
         trials, sampler, pruner, batch, storage, name, folder, keep, verbose: as in `run`.
         data: the samples, for `study.best.refit`.
+        fit: how trials are trained: `class_weight`, `callbacks`, `shuffle`.
+        timeout, start: as in `run`.
     """
 
     def __init__(self, build: Callable[[HyperParameters], Any], runner: Any, objective: Objective, card: dict[str, Any], *,
                  trials: int | None, sampler: Any = "tpe", pruner: Any = None, batch: int | None = None, storage: Any = None,
-                 name: str | None = None, folder: Any = None, keep: int = 1, verbose: Any = 0, data: Any = None):  # fmt: skip
+                 name: str | None = None, folder: Any = None, keep: int = 1, verbose: Any = 0, data: Any = None,
+                 fit: dict[str, Any] | None = None, timeout: float | None = None,
+                 start: Sequence[dict[str, Any]] = ()):  # fmt: skip
+        self.fit, self.timeout, self.start = fit or {}, timeout, list(start)
+        if self.start and (sampler == "grid" or isinstance(sampler, GridSampler)):
+            raise ValueError(message("search", "a grid has its own order", {"start": self.start}, "Take another sampler"))
         self.build, self.runner, self.objective, self.card = build, runner, objective, dict(card)
         self.total = check_positive_int("search", "trials", trials, optional=True)
         if self.total is None and sampler != "grid" and not isinstance(sampler, GridSampler):
@@ -328,7 +284,11 @@ class Search:
         self.rungs: dict[int, dict[int, float]] = {}
         self.seen: set[int] = set()
         self.params: dict[int, dict[str, Any]] = {}
-        self.built = self.broken = 0
+        self.built = self.broken = self.sound = 0
+        # Errors that ended the training of trials here; there may be some, but not in all.
+        self.faults: list[Exception] = []
+        # A user's builder is one thread's at a time.
+        self.building = threading.RLock()
 
     def run(self) -> Study:
         """Trains trials until there are enough."""
@@ -338,7 +298,7 @@ class Search:
                 "space": {name: domain.as_dict() for name, domain in self.domains.items()}, **self.card}  # fmt: skip
         card = database.enter(card)
         model_files = make_model_files(database, self.folder)
-        study = Study(database, self.objective, model_files, card, self.build, self.data)
+        study = Study(database, self.objective, model_files, card, self.build, self.data, self.fit)
         self.sampler = make_sampler(self.sampler_given, self.objective.direction, card.get("seed") or 0, self.domains)
         if self.pruner is not None and hasattr(self.pruner, "start"):
             self.pruner.start(self.objective, card.get("epochs") or 1)
@@ -364,12 +324,15 @@ class Search:
         """Builds the model of the defaults: what is wrong with the builder, the space or the objective shows here."""
         hp = HyperParameters()
         model = check_model(self.build(hp))
-        self.runner.check(model)
+        self.runner.check(model, self._maker(hp))
         if not self.objective.direction:
             self.objective.direction = find_direction(self.objective.name, model, "search", "objective", "direction")
         if self.objective.direction not in ("min", "max"):
             raise ValueError(message("search", "`direction` must be 'min' or 'max'", {"direction": self.objective.direction}))
         self.domains.update(hp.domains)
+        if self.fit:
+            self.card["training"] = describe_training(model, self.fit["class_weight"], self.fit["callbacks"],
+                                                      self.fit["shuffle"])  # fmt: skip
 
     def _planned(self) -> int | None:
         """How many trials are to be expected."""
@@ -378,8 +341,8 @@ class Search:
         return int(np.prod([domain.count() or 1 for domain in self.domains.values()]))
 
     def _work(self, database: Database, writer: Writer) -> None:
-        waited = False
-        while True:
+        waited, began = False, time.monotonic()
+        while self.timeout is None or time.monotonic() - began < self.timeout:
             rows = self._claim(database)
             if not rows:
                 left = database.pending()
@@ -400,6 +363,9 @@ class Search:
                                 self._event)  # fmt: skip
             del jobs
             writer.flush()
+            if len(self.faults) >= FEWEST_BUILT and not self.sound:
+                raise RuntimeError(message("search", "the training of every trial failed", {"failed": len(self.faults)},
+                                           f"The last one: {self.faults[-1]}")) from self.faults[-1]  # fmt: skip
 
     def _claim(self, database: Database) -> list[Row]:
         """The next trials for this process."""
@@ -440,11 +406,21 @@ class Search:
         """Builds a model before its number is taken, to see what it asks for."""
         self.ahead[number] = self._build(source)
 
+    def _maker(self, hp: HyperParameters) -> Callable[[], Any]:
+        """What builds a trial's model again."""
+
+        def make() -> Any:
+            with self.building:
+                return check_model(self.build(HyperParameters(Recorded(hp.params))))
+
+        return make
+
     def _build(self, source: Source) -> tuple[Any, HyperParameters, BaseException | None]:
         hp = HyperParameters(source, self.domains)
         try:
-            model = check_model(self.build(hp))
-            self.runner.check(model)
+            with self.building:
+                model = check_model(self.build(hp))
+            self.runner.check(model, self._maker(hp))
             return model, hp, None
         except Exception as error:
             return None, hp, error
@@ -460,21 +436,24 @@ class Search:
                 model, hp, error = self._build(Recorded(row.params))
             elif "fixed_params" in row.notes:  # from Optuna's enqueue_trial
                 model, hp, error = self._build(Recorded(row.notes["fixed_params"], self.sampler.source(row.number)))
+            elif row.number < len(self.start):
+                model, hp, error = self._build(Recorded(self.start[row.number], self.sampler.source(row.number)))
             else:
                 model, hp, error = self.ahead.pop(row.number, None) or self._build(self.sampler.source(row.number))
             row.params = hp.params
             row.notes = {**row.notes, **self.sampler.notes(row.number)}
             is_new = is_new or any(name not in self.domains for name in hp.domains)
             self.domains.update({name: domain for name, domain in hp.domains.items() if name not in self.domains})
-            self.built += 1
+            self.built += not isinstance(error, Infeasible)
             if error is None:
-                jobs.append(Job(row.number, model, row.params))
+                jobs.append(Job(row.number, model, row.params, self._maker(hp)))
             else:
-                self.broken += 1
+                self.broken += not isinstance(error, Infeasible)
                 failed.append((row, error))
         writer.begin(rows, dict(self.domains), is_new)
         for row, error in failed:
-            row.state, row.error, row.ended = FAILED, f"{type(error).__name__}: {error}", time.time()
+            told = f"infeasible: {error}" if isinstance(error, Infeasible) else f"{type(error).__name__}: {error}"
+            row.state, row.error, row.ended = FAILED, told, time.time()
             writer.finish(row)
         if self.broken > self.built / 2 and self.built >= FEWEST_BUILT:
             writer.flush()
@@ -494,9 +473,13 @@ class Search:
 
     def _end(self, writer: Writer, row: Row, outcome: Any) -> None:
         """A trial has ended."""
+        faults = [member.fault for member in getattr(outcome, "members", ()) if getattr(member, "fault", None) is not None]
+        self.faults += faults[:1]
+        self.sound += not faults
         row.state, row.error, row.seconds, row.ended = outcome.state, outcome.error, float(outcome.seconds), time.time()
         row.scores = [float(score) for score in outcome.scores]
-        row.histories = [{name: [float(v) for v in curve] for name, curve in fold.items()} for fold in outcome.histories]
+        row.histories = [{name: [float(v) for v in curve] for name, curve in fold.items() if not np.ndim(curve[0])}
+                         for fold in outcome.histories]  # fmt: skip
         row.epochs = [int(n) for n in outcome.epochs]
         row.best_epochs = [int(n) for n in outcome.best_epochs]
         row.rungs = self.rungs.pop(row.number, {})
@@ -555,13 +538,3 @@ def make_model_files(database: Database, folder: Any) -> ModelFiles:
         stem = stem if stem == name else f"{stem}-{name}"
         return ModelFiles(database.path.parent / f"{stem}.models", database.path.parent)
     return MemoryModels() if database.url.get_backend_name() == "sqlite" else ModelFiles(Path(f"{name}.models"), None)
-
-
-def mark_arrays(tree: Any) -> dict[str, Any]:
-    """What tells one data set from another: shapes, types, and a hash of a thousand samples of each array."""
-    digest = hashlib.blake2b(digest_size=8)
-    leaves = [np.asarray(leaf[:: max(1, len(leaf) // 1000)]) for leaf in jax.tree.leaves(tree)]
-    for leaf in leaves:
-        digest.update(np.ascontiguousarray(leaf).tobytes())
-    shapes = [f"{np.asarray(leaf).dtype}{list(leaf.shape)}" for leaf in jax.tree.leaves(tree)]
-    return {"arrays": shapes if len(shapes) <= 8 else [*shapes[:8], "..."], "hash": digest.hexdigest()}

@@ -1,0 +1,152 @@
+"""What a score depends on beside the values that are tried: a study goes on only where all of it is as it was."""
+
+import functools
+import hashlib
+import inspect
+import sys
+import types
+import zlib
+from typing import Any
+
+import jax
+import numpy as np
+
+from kerata.engine.module import PLAIN, Module
+from kerata.engine.structure import is_ours
+from kerata.engine.variable import Variable
+
+# What is not said by a person, or differs from one process to the next.
+SKIPPED = frozenset({"name", "seed", "built", "compiled", "history", "inbound_nodes", "stop_training", "optimizer", "loss",
+                     "optimizer_state", "input_spec", "tensor", "model", "params", "validation_data"})  # fmt: skip
+LONGEST = 200
+
+
+def mark_arrays(tree: Any) -> dict[str, Any]:
+    """What tells one data set from another: shapes, types, a hash of a thousand samples of each array, and one of all."""
+    digest = hashlib.blake2b(digest_size=8)
+    # 2 GB a second, where hashes that withstand an enemy take 0.4 to 0.7.
+    whole = 0
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
+    for leaf in leaves:
+        digest.update(bytes_of(leaf[:: max(1, len(leaf) // 1000)]))
+        whole = zlib.crc32(bytes_of(leaf), whole)
+    shapes = [f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves]
+    return {"arrays": shapes if len(shapes) <= 8 else [*shapes[:8], "..."], "hash": digest.hexdigest(),
+            "whole": f"{whole:08x}"}  # fmt: skip
+
+
+def bytes_of(array: np.ndarray) -> Any:
+    """What an array holds, without a copy where that can be."""
+    if array.dtype.hasobject:
+        return repr(array.tolist()).encode()
+    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+
+
+def describe_training(model: Any, class_weight: Any, callbacks: Any, shuffle: bool) -> dict[str, str]:
+    """What is trained and how, part by part, in words that differ where a score might.
+
+    Args:
+        model: the compiled model that the builder gives for its defaults.
+        class_weight, callbacks, shuffle: as in `fit`.
+    """
+    layers = model._flatten_layers()
+    found = {f"layer {place} ({type(layer).__name__})": shorten(describe(layer, inner=False))
+             for place, layer in enumerate(layers)}  # fmt: skip
+    given = model._check_compiled("search")
+    found |= {name: shorten(describe(value)) for name, value in given.items() if name != "optimizer" and value is not None}
+    found["optimizer"] = shorten(describe(model.optimizer))
+    found |= {"class_weight": describe(class_weight), "shuffle": str(bool(shuffle)),
+              "callbacks": shorten(describe_callbacks(callbacks))}  # fmt: skip
+    return {**found, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
+
+
+def shorten(text: str) -> str:
+    """A long text with a hash of its own in place of the end."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST - 20]}... {hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def describe_callbacks(callbacks: Any) -> str:
+    """Callbacks by what their constructors took: the rest is what they have seen."""
+    if isinstance(callbacks, (list, tuple)):
+        return f"[{', '.join(describe_callbacks(one) for one in callbacks)}]"
+    if callbacks is None or isinstance(callbacks, (types.FunctionType, functools.partial, types.MethodType)):
+        return describe(callbacks)
+    taken = [name for name in inspect.signature(type(callbacks).__init__).parameters if name in vars(callbacks)]
+    inside = ", ".join(f"{name}={describe(vars(callbacks)[name])}" for name in taken)
+    return f"{type(callbacks).__name__}{code_of_class(type(callbacks))}({inside})"
+
+
+def describe(value: Any, inner: bool = True, seen: frozenset[int] = frozenset()) -> str:
+    """A text that is equal for things that would train alike.
+
+    Args:
+        value: anything.
+        inner: whether layers that it holds are described within it.
+        seen: what is being described.
+    """
+    if isinstance(value, (np.generic, np.ndarray, jax.Array)):
+        array = np.asarray(value)
+        return str(array.item()) if not array.ndim else f"array {hashlib.sha256(array.tobytes()).hexdigest()[:12]}"
+    if type(value) in PLAIN or isinstance(value, (int, float, str)):
+        return repr(value)
+    if id(value) in seen:
+        return "..."
+    again = functools.partial(describe, inner=inner, seen=seen | {id(value)})
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(again, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key!r}: {again(item)}' for key, item in value.items())}}}"
+    if isinstance(value, Variable):
+        return f"variable {value.shape} {value.dtype} {value.trainable}"
+    if isinstance(value, functools.partial):
+        return f"partial({again(value.func)}, {again(value.args)}, {again(value.keywords)})"
+    if isinstance(value, types.MethodType):
+        value = value.__func__
+    if isinstance(value, types.FunctionType):
+        return f"{value.__name__}{'' if is_ours(value) else ' ' + code_of(value, again)}"
+    if isinstance(value, type):
+        return f"{value.__name__}{code_of_class(value)}"
+    name = f"{type(value).__name__}{code_of_class(type(value))}"
+    if not isinstance(value, Module) and is_ours(type(value)):
+        return name
+    return f"{name}({', '.join(attributes(value, inner, again))})"
+
+
+def attributes(value: Any, inner: bool, again: Any) -> list[str]:
+    """What an object was told, attribute by attribute."""
+    own = getattr(value, "__dict__", {})
+    shown = {name: item for name, item in own.items() if not name.startswith("_") and name not in SKIPPED}
+    if not inner:
+        shown = {name: item for name, item in shown.items() if not hasattr(item, "add_weight")}
+    return [f"{name}={again(item)}" for name, item in shown.items()]
+
+
+def code_of(function: types.FunctionType, again: Any) -> str:
+    """A hash of what a function does, with the plain values that it holds."""
+    held = [cell.cell_contents for cell in function.__closure__ or () if holds_plain(cell)]
+    text = f"{read_code(function.__code__)}{again(function.__defaults__)}{again(held)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def holds_plain(cell: Any) -> bool:
+    try:
+        return type(cell.cell_contents) in PLAIN or isinstance(cell.cell_contents, types.FunctionType)
+    except ValueError:
+        return False
+
+
+def read_code(code: types.CodeType) -> str:
+    """The instructions, names and constants of some code, without where it stands."""
+    constants = [read_code(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts
+                 if each is None or type(each) in PLAIN or isinstance(each, (types.CodeType, tuple))]  # fmt: skip
+    return f"{code.co_code.hex()}{code.co_names}{constants}"
+
+
+def code_of_class(cls: type) -> str:
+    """A hash of the methods of a user's own class, those of its bases included; nothing for others."""
+    text = "".join(read_code(method.__code__) for base in cls.__mro__ if not is_ours(base)
+                   for method in map(inspect.unwrap, filter(callable, vars(base).values()))
+                   if isinstance(method, types.FunctionType))  # fmt: skip
+    return f" {hashlib.sha256(text.encode()).hexdigest()[:8]}" if text else ""

@@ -1,0 +1,293 @@
+"""Whatever `fit` takes, a search takes: models with parts of a user's own score what a plain loop of `fit` scores."""
+
+import functools
+import random
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import kerata
+from kerata import callbacks, layers, search
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(44, 4)).astype("float32")
+Y = (X[:, :1] + 0.3 * RNG.normal(size=(44, 1))).astype("float32")
+FOLDS = [(np.r_[0:29], np.r_[29:44]), (np.r_[15:44], np.r_[0:15])]
+
+
+# None of these is registered, and several are called alike.
+
+
+def from_numpy(shape, dtype=None):
+    return (0.3 * np.random.normal(size=shape)).astype(dtype or "float32")
+
+
+def from_kerata(shape, dtype=None):
+    return 0.3 * kerata.random.normal(shape, dtype=dtype)
+
+
+class Ramp(kerata.initializers.Initializer):
+    def __init__(self, high):
+        self.top = high
+
+    def __call__(self, shape, dtype=None):
+        return np.linspace(0.0, self.top, int(np.prod(shape)), dtype="float32").reshape(shape)
+
+
+def error_of(power):
+    def f1(y, p):
+        return jnp.mean(jnp.abs(y - p) ** power, -1)
+
+    return f1
+
+
+class Huberish(kerata.losses.Loss):
+    def __init__(self, delta, *unused):
+        super().__init__(name="huberish")
+        self.delta = delta
+
+    def call(self, y, p):
+        return jnp.mean(jnp.where(jnp.abs(y - p) < self.delta, (y - p) ** 2, jnp.abs(y - p)), -1)
+
+
+class Largest(kerata.metrics.Metric):
+    def __init__(self):
+        super().__init__(name="largest")
+        self.top = self.add_variable((), "zeros", name="top")
+
+    def update_state(self, y, p, sample_weight=None):
+        self.top.assign(jnp.maximum(self.top.value, jnp.max(jnp.abs(y - p))))
+
+    def result(self):
+        return self.top.value
+
+    def reset_state(self):
+        self.top.assign(0.0)
+
+
+class Bend(layers.Layer):
+    """A layer that holds a function, and whose config leaves it out."""
+
+    def __init__(self, bend, *shifts, **kwargs):
+        super().__init__(**kwargs)
+        self.bend, self.shifts = bend, shifts
+
+    def build(self, shape):
+        self.w = self.add_weight((shape[-1],), initializer=from_numpy, name="w")
+        self.seen = self.add_weight((shape[-1],), initializer="zeros", trainable=False, name="seen")
+
+    def call(self, x, training=False):
+        if training:
+            self.seen.assign(0.9 * self.seen.value + 0.1 * x[0])
+        return self.bend(x * (1 + self.w)) + sum(self.shifts)
+
+    def get_config(self):
+        return super().get_config()
+
+
+class Pair(kerata.Model):
+    """A model that reaches one of its layers by a closure."""
+
+    def __init__(self, inside):
+        super().__init__()
+        hidden = layers.Dense(3, activation=lambda v: v / (1 + jnp.abs(v)))
+        self.hidden, self.reach = hidden, lambda x: hidden(x)
+        self.inside, self.last = inside, layers.Dense(1)
+
+    def call(self, x, training=False):
+        return self.last(self.inside(self.reach(x), training=training))
+
+
+class Heavy(kerata.optimizers.Optimizer):
+    def __init__(self, rate, drag):
+        super().__init__(rate)
+        self.drag = drag
+
+    def build(self, variables):
+        super().build(variables)
+        self.speeds = self.add_optimizer_variables(variables, "speed")
+
+    def update_step(self, gradient, variable, learning_rate):
+        speed = self.speeds[self._get_variable_index(variable)]
+        self.assign(speed, self.drag * speed - learning_rate * gradient)
+        self.assign_add(variable, speed)
+
+
+class Slower(kerata.optimizers.schedules.LearningRateSchedule):
+    def __init__(self, first):
+        self.first = first
+
+    def __call__(self, step):
+        return self.first / (1.0 + 0.1 * step)
+
+
+class Stepped(kerata.Model):
+    """A model with a step of its own."""
+
+    def __init__(self, inside):
+        super().__init__()
+        self.inside, self.last = inside, layers.Dense(1)
+
+    def call(self, x, training=False):
+        return self.last(self.inside(x, training=training))
+
+    def train_step(self, state, data):
+        logs, state = super().train_step(state, data)
+        return {**logs, "twice": 2 * logs["loss"]}, state
+
+
+class Counted(callbacks.Callback):
+    """Halves the rate in the middle of an epoch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 1:
+            self.model.optimizer.learning_rate = 0.5 * self.model.optimizer.learning_rate
+
+
+INITIALIZERS = [from_numpy, from_kerata, lambda shape, dtype=None: np.full(shape, 0.2, "float32"), Ramp(0.5), "he_normal"]
+LOSSES = [error_of(2), error_of(1.5), lambda y, p: jnp.mean(jnp.log(jnp.cosh(y - p)), -1), Huberish(0.7, 1), "mse"]
+METRICS = [[error_of(1)], [Largest()], [lambda y, p: jnp.mean(y * p, -1), "mae"], []]
+OPTIMIZERS = [lambda: Heavy(0.02, 0.5), lambda: kerata.optimizers.SGD(Slower(0.03)),
+              lambda: kerata.optimizers.Adam(lambda: 0.02),
+              lambda: kerata.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.7), lambda: "adam"]  # fmt: skip
+SHAPES = ["sequential", "functional", "subclass", "stepped"]
+
+
+def drawn(number):
+    """A builder of the number-th model, and the callbacks to train it with."""
+    draw = random.Random(number)
+    init, loss, metrics, optimizer = (draw.choice(some) for some in (INITIALIZERS, LOSSES, METRICS, OPTIMIZERS))
+    shape = SHAPES[number % len(SHAPES)]
+    calls = [Counted()] if number % 5 == 3 and optimizer is OPTIMIZERS[0] else []
+
+    def build(rate=0.2):
+        if shape in ("subclass", "stepped"):
+            model = (Pair if shape == "subclass" else Stepped)(Bend(jnp.tanh, 0.1, 0.2))
+            model.build((None, 4))
+            model.compile(optimizer(), loss, metrics=metrics)
+            return model
+        first = layers.Dense(3, kernel_initializer=init, kernel_regularizer=lambda w: 0.01 * jnp.sum(w**2),
+                             bias_constraint=lambda b: jnp.clip(b, -0.1, 0.1))  # fmt: skip
+        middle = [layers.Lambda(lambda x: 1.5 * x), layers.Dropout(rate), Bend(jnp.tanh, 0.1, 0.2)]
+        if shape == "sequential":
+            model = kerata.Sequential([kerata.Input((4,)), first, *middle, layers.Dense(1)])
+        else:
+            given = kerata.Input((4,))
+            value = first(given)
+            for layer in middle:
+                value = layer(value)
+            value = layers.Dense(1)(value) + kerata.ops.matmul(given, first.kernel)[:, :1]
+            model = kerata.Model(given, value)
+        model.compile(optimizer(), loss, metrics=metrics)
+        return model
+
+    return build, calls
+
+
+def loop(build, calls, seed, **arguments):
+    """What `fit` gives for each fold, with the models."""
+    found = []
+    for index, (rows, held) in enumerate(FOLDS):
+        kerata.utils.set_random_seed(seed + index)
+        model = build()
+        history = model.fit(X[rows], Y[rows], validation_data=(X[held], Y[held]), seed=seed + index, batch_size=8, verbose=0,
+                            callbacks=[type(call)() for call in calls], **arguments)  # fmt: skip
+        found.append((model, history.history))
+    return found
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_folds_score_what_a_plain_loop_scores(number):
+    build, calls = drawn(number)
+    kerata.utils.set_random_seed(99)
+    model = build()
+    before = [w.numpy() for w in model.weights]
+    result = model.cross_validate(X, Y, cv=FOLDS, epochs=2, batch_size=8, seed=5, callbacks=calls)
+    assert all((a == w.numpy()).all() for a, w in zip(before, model.weights, strict=True)), "the model itself stays"
+    assert ("of its own" in result.way or "hooks for batches" in result.way) == (SHAPES[number % 4] == "stepped" or bool(calls))
+    for index, (other, history) in enumerate(loop(build, calls, 5, epochs=2)):
+        held = FOLDS[index][1]
+        for name, curve in history.items():
+            np.testing.assert_allclose(result.histories[index][name], curve, rtol=1e-5, atol=1e-6, err_msg=name)
+        for name, value in other.evaluate(X[held], Y[held], verbose=0, return_dict=True).items():
+            np.testing.assert_allclose(result.scores[name][index], value, rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(result.predictions[held], other.predict(X[held], verbose=0), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(result.models[index].predict(X[held], verbose=0), other.predict(X[held], verbose=0),
+                                   rtol=1e-4, atol=1e-5)  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(4, 10))
+@pytest.mark.parametrize("turns", [None, True], ids=["side by side", "in turns"])
+def test_trials_score_what_a_plain_loop_scores(number, turns):
+    pytest.importorskip("sqlalchemy")
+    build, calls = drawn(number)
+    study = search.run(lambda hp: build(hp.choice("rate", [0.1, 0.4])), X, Y, sampler="grid", cv=FOLDS, epochs=2, batch_size=8,
+                       seed=3, callbacks=calls, storage=None, verbose=0, turns=turns)  # fmt: skip
+    assert [trial.error for trial in study.trials] == [None, None]
+    for trial in study.trials:
+        for index, (_, history) in enumerate(loop(functools.partial(build, trial.params["rate"]), calls, 3, epochs=2)):
+            assert trial.scores[index] == pytest.approx(min(history["val_loss"]), rel=1e-5)
+            np.testing.assert_allclose(trial.histories[index]["loss"], history["loss"], rtol=1e-5)
+    for model, (_, held), score in zip(study.best.models, FOLDS, study.best.trial.scores, strict=True):
+        assert model.evaluate(X[held], Y[held], verbose=0, return_dict=True)["loss"] == pytest.approx(score, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [error_of(1), lambda y, p: jnp.mean((y - p) ** 2, -1)], ids=["named", "lambda"])
+def test_models_come_back_from_files_that_cannot_tell_all_of_them(tmp_path, loss):
+    pytest.importorskip("sqlalchemy")
+
+    def build(hp):
+        model = kerata.Sequential([kerata.Input((4,)), Bend(jnp.tanh), layers.Lambda(lambda x: 2 * x), layers.Dense(1)])
+        model.compile(kerata.optimizers.SGD(hp.float("rate", 0.001, 0.1)), loss)
+        return model
+
+    study = search.run(build, X, Y, trials=2, sampler="random", validation_data=(X, Y), epochs=1, storage=tmp_path / "s.db",
+                       verbose=0)  # fmt: skip
+    for one in (study, search.load_study(tmp_path / "s.db", build=build)):
+        assert one.best.model.evaluate(X, Y, verbose=0) == pytest.approx(study.best.score, rel=1e-5)
+    with pytest.raises((TypeError, ValueError), match=r"Give the builder|not known"):
+        search.load_study(tmp_path / "s.db").best.model  # noqa: B018
+
+
+def test_a_list_of_models_with_steps_of_their_own_is_trained_in_place():
+    def make():
+        model = Stepped(Bend(jnp.tanh))
+        model.build((None, 4))
+        model.compile("sgd", "mse")
+        return model
+
+    kerata.utils.set_random_seed(1)
+    models = [make(), make()]
+    kerata.utils.set_random_seed(1)
+    others = [make(), make()]
+    many = search.fit_many(models, X, Y, seeds=[1, 2], epochs=2)
+    for model, other, seed, history in zip(models, others, (1, 2), many.histories, strict=True):
+        assert other.fit(X, Y, epochs=2, seed=seed, verbose=0).history == history
+        np.testing.assert_array_equal(model.predict(X, verbose=0), other.predict(X, verbose=0))
+
+
+class Both(kerata.metrics.Metric):
+    """A measure of two numbers."""
+
+    def __init__(self):
+        super().__init__(name="both")
+        self.sums = self.add_variable((2,), "zeros")
+
+    def update_state(self, y, p, sample_weight=None):
+        self.sums.assign(self.sums.value + jnp.stack([jnp.sum(y), jnp.sum(p)]))
+
+    def result(self):
+        return self.sums.value
+
+    def reset_state(self):
+        self.sums.assign(jnp.zeros(2))
+
+
+def test_measures_of_several_numbers():
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[Both()])
+    result = model.cross_validate(X, Y, cv=FOLDS, epochs=1)
+    assert result.scores["both"].shape == (2, 2) and result.mean["both"].shape == (2,)
+    for (_, held), score in zip(FOLDS, result.scores["both"], strict=True):
+        assert score[0] == pytest.approx(Y[held].sum(), rel=1e-4)
