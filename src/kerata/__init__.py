@@ -5,6 +5,9 @@
 >>> model.compile("adam", "mse")
 """
 
+from kerata.base.importing import pause as _pause
+
+# isort: split
 from kerata import activations as activations
 from kerata import backend as backend
 from kerata import callbacks as callbacks
@@ -40,3 +43,5 @@ from kerata.models import Sequential as Sequential
 from kerata.optimizers import Optimizer as Optimizer
 from kerata.regularizers import Regularizer as Regularizer
 from kerata.version import __version__ as __version__
+
+del _pause
