@@ -176,7 +176,8 @@ class Builder:
     def remember(self, take: int, vectors: list[int]) -> None:
         """A recurrent layer that begins with states from elsewhere."""
         d = self.d
-        if len(self.shape(take)) != 2 or not vectors:
+        # Beside a state, Keras loses the mask of what goes in.
+        if len(self.shape(take)) != 2 or not vectors or getattr(self.tensors[take], "_keras_mask", None) is not None:
             return
         start = d.choice(vectors)
         units = self.shape(start)[0]
@@ -252,6 +253,9 @@ def draw(keras: Any, seed: int) -> dict[str, Any]:
     description["weights"] = draw_weights(d, kinds)
     called = names if form != "subclass" or model.get("named outputs") else None
     description["compile"] = draw_compile(d, kinds, called, halves="'bfloat16'" in repr((policy, model)))
+    if "float16'" in repr((policy, model)) and "Nadam" in repr(description["compile"]):
+        # Where the loss is scaled, Keras forgets Nadam's product of momenta.
+        description["compile"]["optimizer"] = "sgd"
     description["routine"] = draw_routine(d, description, size)
     return description
 
@@ -335,8 +339,12 @@ def join(builder: Builder, unused: list[int]) -> int:
             reduce_to_vector(builder, tensor)
             tensor = len(builder.tensors) - 1
         vectors.append(tensor)
-    assert builder.add(("layer", "Concatenate", {"axis": -1}), vectors)
-    return len(builder.tensors) - 1
+    while len(vectors) > 1:
+        if builder.add(("layer", "Concatenate", {"axis": -1}), vectors):
+            return len(builder.tensors) - 1
+        # Too large together.
+        vectors = vectors[1:]
+    return vectors[0]
 
 
 def reduce_to_vector(builder: Builder, tensor: int) -> None:

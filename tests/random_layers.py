@@ -300,6 +300,8 @@ def cell(d: Draw, kind: str | None = None) -> Any:
 
 def bidirectional(d: Draw) -> Any:
     kind, name, more = recurrent(d)
+    # Unrolled, Keras turns the steps of a mask around twice.
+    more["unroll"] = False
     arguments: dict[str, Any] = {
         "layer": (kind, name, more),
         "merge_mode": d.pick("concat", "concat", "concat", "sum", "ave", "mul", None),
@@ -318,7 +320,7 @@ def bidirectional(d: Draw) -> Any:
 
 def time_distributed(d: Draw, shape: tuple) -> Any:
     inner = vector_layer(d, shape[1:]) if len(shape) == 2 else d.pick(sequence_layer, any_rank)(d, shape[1:])
-    if inner[0] == "adapted":
+    if inner[0] == "adapted" or inner[1] == "ActivityRegularization":
         return inner
     kind, name, more = inner
     # Keras does not hear of a penalty on what a layer in TimeDistributed gives.

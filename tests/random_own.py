@@ -434,7 +434,8 @@ def Stripes(k):
 
 def first(outputs: Any) -> Any:
     while isinstance(outputs, (list, tuple, dict)):
-        outputs = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs[0]
+        # JAX puts the names of a dict into order.
+        outputs = outputs[min(outputs)] if isinstance(outputs, dict) else outputs[0]
     return outputs
 
 

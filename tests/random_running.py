@@ -181,7 +181,8 @@ class Routine:
             self._compile({})
 
     def _rate(self, given: dict[str, Any]) -> None:
-        if not isinstance(self.model.optimizer._learning_rate, self.k.optimizers.schedules.LearningRateSchedule):
+        rates = repr(self.description["compile"]["optimizer"])
+        if "schedule" not in rates and "Steps" not in rates:
             self.model.optimizer.learning_rate = given["value"]
 
 

@@ -66,7 +66,6 @@ METRICS: dict[str, list[Any]] = {
         ("metric", "MeanSquaredError", {}), ("metric", "CosineSimilarity", {}), ("metric", "LogCoshError", {}),
         ("metric", "MeanMetricWrapper", {"fn": ("function", "squared_error"), "name": "wrapped"}), ("own", "Largest", {}),
         ("own", "Spread", {}), ("metric", "PearsonCorrelation", {}), ("metric", "ConcordanceCorrelation", {}),
-        ("loss", "Huber", {"name": "huber_loss"}),
     ],
     "positive": [
         "mse", "poisson", ("metric", "MeanSquaredLogarithmicError", {}), ("metric", "Poisson", {}),
@@ -176,7 +175,9 @@ def draw_compile(d: Draw, kinds: list[dict[str, Any]], names: list[str] | None, 
         found["loss_weights"] = [0.3, 1.7]
     if names:
         for argument in ("loss", "metrics", "weighted_metrics", "loss_weights"):
-            if argument in found and d.some(0.8):
+            # To a list of losses, Keras takes weights by name in the order of the alphabet.
+            fitting = argument != "loss_weights" or isinstance(found["loss"], dict)
+            if argument in found and fitting and d.some(0.8):
                 values = found[argument] if several else [found[argument]]
                 found[argument] = dict(zip(names, values, strict=True))
                 if argument.endswith("metrics") and several and d.some(0.3):
