@@ -19,7 +19,9 @@ from kerata.engine.program import forget_programs
 from random_models import describe
 from random_reach import classes_of, drawn
 
-FEW, MANY = 20, 320
+MANY = 320
+# Those that compile soon.
+FEW = (1, 2, 5, 6, 7, 8, 9, 11, 12, 15, 18, 20, 22, 23, 24, 25, 26, 27, 28, 29)
 # Seconds of processor time: what does not count beside Keras's, and what no model may take.
 TIMED, FLOOR, MOST = 6, 1.5, 5.0
 # What no seed draws: bases to inherit from, what only stands in a graph, and measures that take no targets.
@@ -72,13 +74,13 @@ def test_everything_that_is_exported_is_drawn():
         assert classes_of(room, other) - reached[name] == left_out, name
 
 
-@pytest.mark.parametrize("seed", range(FEW))
+@pytest.mark.parametrize("seed", FEW)
 def test_random_model_equals_keras(seed):
     check(seed)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(FEW, MANY))
+@pytest.mark.parametrize("seed", sorted(set(range(MANY)) - set(FEW)))
 def test_more_random_models_equal_keras(seed):
     check(seed)
 
