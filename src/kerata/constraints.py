@@ -3,14 +3,16 @@
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from kerata.base import registry
 from kerata.base.absent import explain
-from kerata.base.checks import check_number
+from kerata.base.checks import check_number, message
 from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.base.serialization import resolve, serialize_keras_object
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.mistakes import Blame
 from kerata.engine.module import Module
 
 
@@ -126,6 +128,17 @@ class MinMaxNorm(Constraint):
 def _norms(w: Any, axis: Any) -> Any:
     axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis
     return jnp.sqrt(jnp.sum(jnp.square(w), axis=axis, keepdims=True))
+
+
+def constrain(variable: Any, value: Any) -> Any:
+    """The nearest allowed value of a variable with a constraint. An error in a user's function is said with its owner."""
+    owner = f"constraint ({variable.path})"
+    with Blame(owner, weights=value):
+        found = variable.constraint(value)
+    if np.shape(found) != value.shape or found is None:
+        raise ValueError(message(owner, f"a constraint must give weights of the same shape, {value.shape}", {"returned": found},
+                                 "End it with `return ...`" if found is None else ""))  # fmt: skip
+    return found
 
 
 def get(identifier: Any) -> Any:

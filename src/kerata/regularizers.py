@@ -8,11 +8,12 @@ from jax import lax
 
 from kerata.base import registry
 from kerata.base.absent import explain
-from kerata.base.checks import check_choice, check_number, message
+from kerata.base.checks import KindError, check_choice, check_number, message
 from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.base.serialization import resolve, serialize_keras_object
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.mistakes import Blame
 from kerata.engine.module import Module
 
 
@@ -149,6 +150,16 @@ def check_strength(owner: Any, name: str, value: Any) -> Any:
     if isinstance(value, float) and math.isinf(value):
         raise ValueError(message(owner, f"`{name}` must be a finite number of at least 0", {name: value}))
     return value
+
+
+def penalize(regularizer: Any, values: Any, owner: str) -> Any:
+    """The penalty on weights or an output. An error in a user's function is said with its owner."""
+    with Blame(owner, values=values):
+        penalty = regularizer(values)
+    if penalty is None or isinstance(penalty, (str, dict)):
+        fix = "End it with `return ...`" if penalty is None else ""
+        raise KindError(message(owner, "a regularizer must give a number", {"penalty": penalty}, fix))
+    return penalty
 
 
 def get(identifier: Any) -> Any:

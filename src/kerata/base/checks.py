@@ -29,7 +29,7 @@ def describe_owner(owner: Any) -> str:
     """`Dense (encoder/dense_1)` for a layer; a string stays as it is."""
     if isinstance(owner, str):
         return owner
-    kind = owner.__name__ if isinstance(owner, type) else type(owner).__name__
+    kind = owner.__name__ if isinstance(owner, type) else vars(type(owner)).get("_called", type(owner).__name__)
     name = None if isinstance(owner, type) else getattr(owner, "path", None) or getattr(owner, "name", None)
     return f"{kind} ({name})" if name else kind
 
@@ -63,7 +63,25 @@ def _repr(value: Any) -> str:
             pending.extend(itertools.islice(item.values(), LARGE))
         elif isinstance(item, (list, tuple)):
             pending.extend(item[:LARGE])
-    return repr(value) if size < LARGE else _shortened.repr(value)
+    return repr(_without_arrays(value)) if size < LARGE else _shortened.repr(value)
+
+
+class Said(str):
+    """Text that is shown as it stands, without quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _without_arrays(value: Any, depth: int = 0) -> Any:
+    """The same lists, tuples and dicts with each array as `shorten` says it: its numbers would hide the rest."""
+    if depth > 9:
+        return value
+    if isinstance(value, dict) and type(value).__repr__ is dict.__repr__:
+        return {key: _without_arrays(item, depth + 1) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_without_arrays(item, depth + 1) for item in value)
+    return Said(shorten(value)) if hasattr(value, "shape") and hasattr(value, "dtype") else value
 
 
 def did_you_mean(name: Any, known: Iterable[str]) -> str:

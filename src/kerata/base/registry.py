@@ -6,11 +6,11 @@ name what is entered: nothing is ever imported because a file says so.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from kerata.base.blocks import ambient
-from kerata.base.checks import describe_owner, did_you_mean, message
+from kerata.base.checks import KindError, describe_owner, did_you_mean, message
 
 T = TypeVar("T")
 
@@ -165,17 +165,39 @@ def find(kind: str, name: str, owner: Any = None, argument: str = "identifier") 
     return found
 
 
-class UnknownName(ValueError):
-    """A name that stands for nothing.
+class BadIdentifier(ValueError):
+    """What stands for nothing where a name or an object was wanted.
 
     Args:
         kind, name: what was looked for.
         owner, argument: who was asked for it. A constructor that passes a name on says the error again as its own.
     """
 
-    def __init__(self, kind: str, name: str, owner: Any, argument: str):
+    def __init__(self, kind: str, name: Any, owner: Any, argument: str):
         super().__init__(kind, name, describe_owner(owner), argument)
         self.kind, self.name = kind, name
+
+    def again(self, owner: Any, given: Mapping[str, Any]) -> "BadIdentifier":
+        """The error as that of an owner, and of its argument that was given the name; unchanged if none was."""
+        same = [argument for argument, value in given.items()
+                if value is self.name or (isinstance(value, str) and value == self.name)]  # fmt: skip
+        if not same:
+            return self
+        # Of several arguments with this value, e.g. the number 2, the one that is called by its kind.
+        called = [argument for argument in same if self.kind[:4] in argument]
+        return type(self)(self.kind, self.name, owner, (called or same)[0])
+
+
+class WrongKind(BadIdentifier, KindError):
+    """What is neither a name nor an object that could stand for one."""
+
+    def __str__(self) -> str:
+        _, value, owner, argument = self.args
+        return message(owner, f"`{argument}` must be a name, a config, a function or an object", {argument: value})
+
+
+class UnknownName(BadIdentifier):
+    """A name that stands for nothing."""
 
     def __str__(self) -> str:
         kind, name, owner, argument = self.args

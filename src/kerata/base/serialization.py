@@ -349,8 +349,7 @@ def resolve(kind: str, identifier: Any, owner: Any = None, argument: str | None 
     if isinstance(found, type):
         return found()
     if not callable(found) and not hasattr(found, "get_config"):
-        raise TypeError(message(owner or kind, f"`{argument}` must be a name, a config, a function or an object",
-                                {argument: identifier}))
+        raise registry.WrongKind(kind, identifier, owner or kind, argument)
     return found
 
 

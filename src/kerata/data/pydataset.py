@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from kerata.base.checks import message
+
 
 class PyDataset:
     """Batches by number, for data that does not fit in memory: define `__len__` and `__getitem__`.
@@ -30,7 +32,7 @@ class PyDataset:
 
     def __getitem__(self, index: int) -> Any:
         """Batch number `index`: (inputs, targets) or (inputs, targets, weights)."""
-        raise NotImplementedError
+        raise NotImplementedError(message(type(self).__name__, "`__getitem__(index)` must give batch number `index`"))
 
     def __iter__(self) -> Iterator[Any]:
         """The batches in order, once; without an end where there is none."""

@@ -40,7 +40,9 @@ def check_lengths(**trees: Any) -> int:
     for name, tree in trees.items():
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
             if np.ndim(leaf) == 0:
-                raise ValueError(message("data", f"`{name}` must hold one row a sample", {name: leaf}))
+                raise ValueError(message("data", f"`{name}` must hold one row a sample", {name: leaf},
+                                         "Give an array whose first axis counts the samples; one of one sample has a first "
+                                         "axis of size 1"))
             sizes[name + jax.tree_util.keystr(path)] = leaf.shape[0]
     if len(set(sizes.values())) > 1:
         fix = "A list is one array for each input; make one array of a list of samples with numpy.stack"

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Real
 from typing import Any
 
 import jax
@@ -144,12 +145,19 @@ def is_torch_dataset(x: Any) -> bool:
 
 def standardize_batch(item: Any, class_weight: Any = None, owner: str = "fit") -> tuple[Any, Any, Any]:
     """One batch as (x, y, sample_weight)."""
+    if item is None or (isinstance(item, dict) and set(item) == {"x", "y"}):
+        raise ValueError(message(owner, "a batch must be x, (x, y) or (x, y, sample_weight)", {"batch": item},
+                                 "" if item is None else "Give a tuple: (x, y)"))
     if not isinstance(item, (tuple, list)) or (isinstance(item, list) and len(item) > 3):
         item = (item,)
     if not 0 < len(item) <= 3:
         raise ValueError(message(owner, "a batch must be x, (x, y) or (x, y, sample_weight)", {"parts": len(item)}))
     x, y, weight = (*item, None, None)[:3]
-    samples = standardize_source_arrays(x, y, weight)
+    try:
+        samples = standardize_source_arrays(x, y, weight)
+    except ValueError as error:
+        error.add_note("It came up in a batch that x gave: inputs and targets of several samples each, with the samples first.")
+        raise
     if class_weight is not None:
         return samples.x, samples.y, weigh_classes(samples.y, class_weight, samples.sample_weight, owner)
     return samples.tree
@@ -188,7 +196,7 @@ def _is_class(key: Any) -> bool:
 
 def split_validation(samples: Samples, fraction: float, owner: str = "fit") -> tuple[Samples, Samples]:
     """The first part to train on, and the last `fraction` of the samples, unshuffled, to validate on."""
-    if not 0.0 < fraction < 1.0:
+    if not isinstance(fraction, Real) or not 0.0 < fraction < 1.0:
         raise ValueError(message(owner, "`validation_split` must be between 0 and 1", {"validation_split": fraction}))
     border = int(np.floor(samples.size * (1.0 - fraction)))
     if border == 0 or border == samples.size:

@@ -67,19 +67,15 @@ def _remember_arguments(init: Any) -> Any:
             self.__dict__["_arguments"] = (signature, arguments)
         try:
             init(self, *args, **kwargs)
-        except registry.UnknownName as error:
-            raise _say_again(self, signature.bind(self, *args, **kwargs), error) from None
+        except registry.BadIdentifier as error:
+            bound = signature.bind(self, *args, **kwargs)
+            given = {**bound.arguments, **bound.kwargs}
+            # Some look names up before they have taken their own.
+            name = given.get("name")
+            owner = f"{type(self).__name__} ({name})" if name else getattr(type(self), "_spoken_as", self)
+            raise error.again(owner, given) from None
 
     return wrapped
-
-
-def _say_again(obj: Any, bound: inspect.BoundArguments, error: registry.UnknownName) -> registry.UnknownName:
-    """An error about a name, with the object and the argument that it was given to, where it was given to this object."""
-    given = {**bound.arguments, **bound.kwargs}
-    argument = next((name for name, value in given.items() if isinstance(value, str) and value == error.name), None)
-    # Some look names up before they have taken their own.
-    owner = f"{type(obj).__name__} ({given['name']})" if given.get("name") else getattr(type(obj), "_spoken_as", obj)
-    return error if argument is None else registry.UnknownName(error.kind, error.name, owner, argument)
 
 
 def _explain_arguments(obj: Any, signature: inspect.Signature, kwargs: dict, error: TypeError) -> TypeError:

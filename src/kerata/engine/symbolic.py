@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata.base.checks import message
+from kerata.base.checks import Said, message
 from kerata.base.limits import CALL, take_work
+from kerata.engine.mistakes import explain
 from kerata.engine.module import Module, auto_name
 from kerata.engine.scope import Scope, note, noted
 from kerata.engine.variable import Variable, standardize_dtype
@@ -71,10 +72,22 @@ class SymbolicTensor:
         raise TypeError(message(f"KerasTensor ({self.name})", "a symbolic tensor has no numbers, so NumPy and "
                                 "jax.numpy functions cannot take it", fix="Use kerata.ops, or do it in a layer's call()"))
 
-    __jax_array__ = __array__
+    @property
+    def __jax_array__(self) -> Any:
+        # Asked for by the functions of jax.numpy, which would say something else of a `TypeError`.
+        try:
+            return self.__array__()
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+
+    def __float__(self) -> float:
+        return self.__array__()
+
+    __int__ = __float__  # type: ignore[assignment]
 
     def __iter__(self) -> Any:
-        raise TypeError(message(f"KerasTensor ({self.name})", "a symbolic tensor cannot be iterated over"))
+        raise TypeError(message(f"KerasTensor ({self.name})", "a symbolic tensor cannot be iterated over",
+                                fix="Take its parts by number: x[:, 0], x[:, 1], or kerata.ops.split(x, n, axis=1)"))
 
     def __bool__(self) -> bool:
         raise TypeError(message(f"KerasTensor ({self.name})", "a symbolic tensor is neither true nor false",
@@ -247,7 +260,13 @@ def traceable(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if not has_symbolic((args, kwargs)):
             return function(*args, **kwargs)
-        outputs = infer(function, *args, **kwargs)
+        try:
+            outputs = infer(function, *args, **kwargs)
+        except Exception as error:
+            name = getattr(function, "__name__", "operation")
+            shapes = ", ".join(str(tensor.shape) for tensor in symbolic_leaves((args, kwargs)))
+            explain(error, name, f"In {name}(), on inputs of shape {shapes}.", {"inputs of shape": Said(shapes)})
+            raise
         Node(Operation(wrapped), args, kwargs, outputs)
         return outputs
 

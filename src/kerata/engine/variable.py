@@ -21,6 +21,7 @@ from kerata.base.blocks import Within, ambient
 from kerata.base.checks import message
 from kerata.base.limits import take_weight
 from kerata.base.registry import home_of
+from kerata.engine.mistakes import Blame
 from kerata.engine.scope import current_scope, stack
 
 _local = ambient()
@@ -167,8 +168,12 @@ class Variable:
     def _initial(self, initializer: Any) -> Any:
         """The first value."""
         # It is concrete even where a layer is built while its call is being traced.
-        with jax.ensure_compile_time_eval():
+        owner = f"initializer ({self.path})"
+        with Blame(owner, shape=self._shape, dtype=self._dtype), jax.ensure_compile_time_eval():
             value = initializer(self._shape, dtype=self._dtype)
+        if np.shape(value) != self._shape:
+            received = {"returned": value, **({} if value is None else {"shape": np.shape(value)})}
+            raise ValueError(message(owner, f"an initializer must give an array of shape {self._shape}", received))
         # What Kerata's own initializers give belongs to nobody else.
         fresh = isinstance(value, np.ndarray) and home_of(type(initializer)) is not None
         return value if fresh and value.dtype == jnp.dtype(self._dtype) else self._take(value)

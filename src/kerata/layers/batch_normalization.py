@@ -77,6 +77,9 @@ class BatchNormalization(Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
+        if not -len(input_shape) <= self.axis < len(input_shape):
+            raise ValueError(message(self, "`axis` must be one of the input's",
+                                     {"axis": self.axis, "input_shape": input_shape}))
         size = input_shape[self.axis]
         if size is None:
             raise ValueError(message(self, f"axis {self.axis} of the input must have a known size",

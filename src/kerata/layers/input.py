@@ -96,6 +96,9 @@ def check_sample_shape(owner: Any, shape: Any) -> tuple[int | None, ...]:
     """A sample's shape as a tuple of whole numbers and `None`; a single number is a shape of one dimension."""
     if isinstance(shape, int):
         shape = (shape,)
+    if hasattr(shape, "dtype") and len(shape.shape) != 1:
+        raise KindError(message(owner, "`shape` must be the shape of one sample, and it is an array", {"shape": shape},
+                                "Write Input(shape=x.shape[1:])"))  # fmt: skip
     if not isinstance(shape, Sequence) or isinstance(shape, str):
         try:
             shape = tuple(shape)

@@ -4,7 +4,8 @@ from typing import Any
 
 import jax
 
-from kerata.base.checks import message
+from kerata.base.checks import KindError, message
+from kerata.base.registry import home_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.layers.signatures import is_tensor
 
@@ -33,6 +34,8 @@ def check_input_spec(layer: Any, inputs: Any) -> None:
     """Raises `ValueError` if an input does not fit the layer's `input_spec`."""
     specs = layer.input_spec if isinstance(layer.input_spec, (list, tuple)) else [layer.input_spec]
     tensors = [x for x in jax.tree.leaves(inputs) if is_tensor(x) or isinstance(x, SymbolicTensor)]
+    if not tensors or (isinstance(inputs, dict) and home_of(type(layer)) is not None):
+        raise KindError(message(layer, "its input must be an array or a tensor", {"inputs": inputs}, _hint_kind(inputs)))
     if len(specs) != len(tensors):
         raise ValueError(message(layer, f"it expects {len(specs)} input(s)", {"inputs": len(tensors)}))
     for spec, tensor in zip(specs, tensors, strict=True):
@@ -55,6 +58,16 @@ def check_input_spec(layer: Any, inputs: Any) -> None:
             if size is not None and shape[axis] not in (size, None):
                 raise ValueError(message(layer, "the input is incompatible with the layer: "
                                          f"expected shape={spec.shape}, found shape={shape}"))
+
+
+def _hint_kind(inputs: Any) -> str:
+    if inputs is None:
+        return "What was before it gave nothing: does its call() end with `return`?"
+    if isinstance(inputs, dict):
+        return f"Give it one of the dict's arrays, e.g. inputs[{next(iter(inputs), 0)!r}]"
+    if hasattr(inputs, "call"):
+        return "Call that layer first: layer(inputs) is a tensor, the layer itself is not"
+    return "Turn text into numbers first" if isinstance(inputs, str) else ""
 
 
 def _hint_dimensions(expected: int, shape: tuple) -> str:

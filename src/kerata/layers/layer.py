@@ -12,8 +12,9 @@ import numpy as np
 from kerata import regularizers
 from kerata.base import registry
 from kerata.base.blocks import ambient
-from kerata.base.checks import KindError, describe_owner, did_you_mean, message
+from kerata.base.checks import KindError, Said, describe_owner, did_you_mean, message
 from kerata.base.config import dtype_policy
+from kerata.engine.mistakes import explain
 from kerata.engine.module import Look, auto_name, parts
 from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted, valid_rows
@@ -119,7 +120,9 @@ class Layer(WeightHolder):
             self.built = True
             return
         names = list(inspect.signature(type(self).build).parameters)[1:]
-        if len(names) == 1:
+        if not names:
+            self.build()  # type: ignore[call-arg]
+        elif len(names) == 1:
             self.build(next(iter(shapes.values()), None))
         else:
             missing = [name for name in names if name not in shapes]
@@ -130,7 +133,13 @@ class Layer(WeightHolder):
                 self.build(**{name: shapes[name] for name in names if name in shapes})
 
     def _shapes_of_call(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-        bound = call_signature(type(self)).bind(self, *args, **kwargs)
+        signature = call_signature(type(self))
+        try:
+            bound = signature.bind(self, *args, **kwargs)
+        except TypeError as error:
+            said = inspect.signature(type(self).call)
+            raise TypeError(message(self, f"it cannot be called so: {error}", {"inputs": args, **kwargs},
+                                    f"Its function is call{said}")) from None
         shapes: dict[str, Any] = {}
         # A mask is built for only where `build` says so.
         wanted = inspect.signature(type(self).build).parameters
@@ -198,10 +207,19 @@ class Layer(WeightHolder):
         if args and isinstance(args[0], (list, tuple)) and args[0] and isinstance(args[0][0], (int, float, list)) and not any(
             is_tensor(leaf) for leaf in jax.tree.leaves(args[0])
         ):
-            args = (np.asarray(args[0]), *args[1:])
+            args = (self._read_list(args[0]), *args[1:])
+        elif args and hasattr(args[0], "__array__") and not is_tensor(args[0]):
+            args = (np.asarray(args[0]), *args[1:])  # a data frame
         if len(args) == 1 and not kwargs and (isinstance(args[0], SymbolicTensor) or is_tensor(args[0])):
             return (convert(args[0]),), kwargs
         return jax.tree.map(convert, (args, kwargs))
+
+    def _read_list(self, values: Any) -> np.ndarray:
+        try:
+            return np.asarray(values)
+        except ValueError:
+            raise ValueError(message(self, "a list stands for one array, and the rows of this one differ in length",
+                                     {"inputs": values}, "Fill them up, e.g. with kerata.utils.pad_sequences")) from None
 
     def _call_symbolic(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         first = args[0] if args else next(iter(kwargs.values()))
@@ -209,7 +227,13 @@ class Layer(WeightHolder):
             check_input_spec(self, first)
         with name_scope(self.name):
             self._maybe_build(args, kwargs)
-        outputs = self.compute_output_spec(*args, **kwargs)
+        try:
+            outputs = self.compute_output_spec(*args, **kwargs)
+        except Exception as error:
+            _name_layer(self, args, error)
+            raise
+        if outputs is None:
+            raise TypeError(message(self, "call() gave nothing", {"outputs": None}, "End it with `return ...`"))
         self._note_symbolic_masks(first, outputs)
         Node(self, args, kwargs, outputs)
         return outputs
@@ -283,13 +307,14 @@ class Layer(WeightHolder):
 
     def _penalize(self, output: Any) -> Any:
         """The penalty on an output, as the mean over samples, so that its strength does not depend on the batch size."""
+        owner = f"activity_regularizer of {describe_owner(self)}"
         if not output.ndim or not output.shape[0]:
-            return self.activity_regularizer(output)
+            return regularizers.penalize(self.activity_regularizer, output, owner)
         samples, valid = output.shape[0], valid_rows(output.shape[0])
         if valid is not None:
             output = jnp.where(jnp.reshape(valid, (-1, *[1] * (output.ndim - 1))) > 0, output, 0)
             samples = jnp.maximum(jnp.sum(valid), 1)
-        return self.activity_regularizer(output) / samples
+        return regularizers.penalize(self.activity_regularizer, output, owner) / samples
 
     def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         return call_compiled(self, args, kwargs) if self.loops and not in_scope() else self.call(*args, **kwargs)
@@ -352,6 +377,9 @@ class Layer(WeightHolder):
     def add_loss(self, loss: Any) -> None:
         """Adds a term to the training objective, from within `call`."""
         values = loss if isinstance(loss, (list, tuple)) else [loss]
+        for value in values:
+            if value is None or isinstance(value, (str, dict)) or (callable(value) and not hasattr(value, "shape")):
+                raise KindError(message(self, "add_loss() takes numbers, as an array", {"loss": value}))
         scope = current_scope()
         if scope is not None:
             scope.losses.extend(values)
@@ -372,7 +400,8 @@ class Layer(WeightHolder):
         return added + self._regularization_losses()
 
     def _regularization_losses(self) -> list[Any]:
-        return [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]
+        weights = [v for v in self.trainable_weights if v.regularizer is not None]
+        return [regularizers.penalize(v.regularizer, v.value, f"regularizer ({v.path})") for v in weights]
 
     @property
     def metrics(self) -> list[Any]:
@@ -476,6 +505,9 @@ def _bookkeep_build(build: Callable[..., None]) -> Callable[..., None]:
         try:
             with open_name(self.name):
                 build(self, *args, **kwargs)
+        except Exception as error:
+            _name_build(self, (*args, *kwargs.values()), error)
+            raise
         finally:
             del self.__dict__["_building"]
         names = list(inspect.signature(build).parameters)[1:]
@@ -485,13 +517,18 @@ def _bookkeep_build(build: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+def _name_build(layer: Layer, shapes: tuple, error: Exception) -> None:
+    owner = describe_owner(layer)
+    explain(error, owner, f"In build() of {owner}, for inputs of shape {', '.join(map(str, shapes))}.", {})
+
+
 def _name_layer(layer: Layer, args: tuple, error: Exception) -> None:
-    """Adds to an error in which layer it came up, the innermost one, unless it says so itself."""
-    notes = getattr(error, "__notes__", ())
-    if describe_owner(layer) not in str(error) and not any(note.startswith("In call()") for note in notes):
-        # Sizes that stand for unknown ones while shapes are traced.
-        shapes = [tuple(None if size in TRIALS else size for size in a.shape) for a in jax.tree.leaves(args) if is_tensor(a)]
-        error.add_note(f"In call() of {describe_owner(layer)}, on inputs of shape {', '.join(map(str, shapes))}.")
+    """Says of an error in which layer it came up, the innermost one, unless it says so itself."""
+    owner = describe_owner(layer)
+    # Sizes that stand for unknown ones while shapes are traced.
+    shapes = [tuple(None if size in TRIALS else size for size in a.shape) for a in jax.tree.leaves(args) if is_tensor(a)]
+    said = ", ".join(map(str, shapes))
+    explain(error, owner, f"In call() of {owner}, on inputs of shape {said}.", {"inputs of shape": Said(said)})
 
 
 @functools.lru_cache(maxsize=1024)

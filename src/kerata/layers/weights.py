@@ -7,6 +7,7 @@ import numpy as np
 
 from kerata import constraints, initializers, regularizers
 from kerata.base.checks import KindError, message
+from kerata.base.registry import BadIdentifier
 from kerata.engine.module import Module, parts, shown
 from kerata.engine.policy import DTypePolicy, standardize_policy
 from kerata.engine.random import SeedGenerator
@@ -57,18 +58,22 @@ class WeightHolder(Module):
         dtype = standardize_dtype(self.variable_dtype if dtype is None else dtype)
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
-        if not (callable(initializer) or isinstance(initializer, (str, dict))):
-            shape = np.shape(initializer)
         if isinstance(shape, str):
             raise KindError(message(self, "`shape` must be a tuple of whole numbers", {"shape": shape},
                                     "Pass the name as a keyword argument: add_weight(name=...)"))
+        if not (callable(initializer) or isinstance(initializer, (str, dict))):
+            shape = np.shape(initializer)
         # A weight that the constructor makes stands under the layer's name, as one that `build` makes.
-        with open_name(self.name):
-            variable = Variable(
-                initializers.get(initializer), shape=() if shape is None else shape, dtype=dtype, trainable=trainable,
-                autocast=autocast, aggregation=aggregation, name=name, regularizer=regularizers.get(regularizer),
-                constraint=constraints.get(constraint),
-            )  # fmt: skip
+        try:
+            with open_name(self.name):
+                variable = Variable(
+                    initializers.get(initializer), shape=() if shape is None else shape, dtype=dtype, trainable=trainable,
+                    autocast=autocast, aggregation=aggregation, name=name, regularizer=regularizers.get(regularizer),
+                    constraint=constraints.get(constraint),
+                )  # fmt: skip
+        except BadIdentifier as error:
+            given = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint}
+            raise error.again(self, given) from None
         variable.overwrite_with_gradient = overwrite_with_gradient
         self._weights.append(variable)
         return variable
@@ -79,7 +84,8 @@ class WeightHolder(Module):
 
     def _check_constructed(self) -> None:
         if "_weights" not in self.__dict__:
-            raise RuntimeError(message(type(self).__name__, "the constructor of a layer must call `super().__init__()` "
+            kind = "model" if hasattr(type(self), "fit") else "layer"
+            raise RuntimeError(message(type(self).__name__, f"the constructor of a {kind} must call `super().__init__()` "
                                        "before anything else"))
 
     def _sublayers(self) -> Iterator[Any]:

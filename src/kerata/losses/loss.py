@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base import config, registry
-from kerata.base.checks import did_you_mean, message
+from kerata.base.checks import KindError, did_you_mean, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import (
     deserialize_keras_object,
@@ -87,7 +87,7 @@ class Loss(Module):
         values = self.call(y_true, y_pred)
         found = noted(values, "mask")
         mask = found if mask is None else mask if found is None else combine_masks(mask, found)
-        values = jnp.asarray(values, self._dtype)
+        values = as_values(values, self._dtype, self)
         return reduce_values(values, self.reduction, sample_weight, mask, valid, owner=self)
 
     def _convert(self, y_true: Any) -> Any:
@@ -127,6 +127,8 @@ class LossFunctionWrapper(Loss):
 
     # Names of attributes that the function takes as arguments.
     _passed: tuple[str, ...] = ()
+    # In messages a function is called by its own name.
+    _called = "loss"
 
     def __init__(self, fn, reduction="sum_over_batch_size", name=None, dtype=None, **kwargs):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
@@ -164,6 +166,20 @@ def function_mixes_samples(function: Callable[..., Any]) -> bool:
 def as_array(value: Any) -> Any:
     """An array from an array, a variable or nested lists of numbers; the same object if it is one of JAX's."""
     return value if isinstance(value, jax.Array) else jnp.asarray(value)
+
+
+def as_values(values: Any, dtype: Any, owner: Any) -> Any:
+    """What a function of (y_true, y_pred) gave, as an array; an error with its name where it is no array of numbers."""
+    try:
+        return jnp.asarray(values, dtype)
+    except (TypeError, ValueError) as error:
+        # What an array of a program says of itself is said by whoever called the function.
+        if isinstance(values, (jax.Array, np.ndarray)):
+            raise
+        fix = "End it with `return ...`" if values is None else "Call it: a loss is a number, an object is not"
+        fix = fix if values is None or callable(values) else ""
+        raise KindError(message(owner, "it must give numbers: one in all, or one for each sample", {"returned": values},
+                                fix)) from error  # fmt: skip
 
 
 def convert(value: Any, dtype: Any) -> Any:

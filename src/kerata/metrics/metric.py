@@ -4,13 +4,15 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import jax.numpy as jnp
 import numpy as np
 
 from kerata import initializers
 from kerata.base import config, registry
-from kerata.base.checks import message
+from kerata.base.checks import KindError, describe_owner, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
+from kerata.engine.mistakes import Blame
 from kerata.engine.module import Module, auto_name, parts
 from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import Scope, current_scope
@@ -184,8 +186,22 @@ def read_result(metric: Any) -> Any:
 
 
 def plain_value(value: Any) -> Any:
-    """The array of a variable, in the scope that holds it; everything else as it is."""
+    """The array of a variable, or of a list with variables, in the scope that holds it; everything else as it is."""
+    if isinstance(value, (list, tuple)):
+        return jnp.asarray(value)
     return value.value if isinstance(value, Variable) else value
+
+
+def named_results(metric: Any, name: str | None = None) -> dict[str, Any]:
+    """The result of a metric by its name in logs; a metric that gives a dict has the names in it."""
+    with Blame(f"result() of {describe_owner(metric)}"):
+        found = read_result(metric)
+    named = found if isinstance(found, dict) else {name or metric.name: found}
+    for value in named.values():
+        if value is None or isinstance(value, (str, dict)):
+            raise KindError(message(metric, "`result()` must give a number, or a dict of names to numbers", {"result": found},
+                                    "End it with `return ...`" if found is None else ""))  # fmt: skip
+    return named
 
 
 # By name

@@ -10,7 +10,7 @@ from kerata.base.checks import message
 from kerata.base.serialization import serialize_keras_object
 from kerata.engine.scope import note, noted
 from kerata.losses import Loss
-from kerata.losses.loss import as_array, convert, divide_no_nan, fit_ranks, function_mixes_samples
+from kerata.losses.loss import as_array, as_values, convert, divide_no_nan, fit_ranks, function_mixes_samples
 from kerata.metrics.metric import Metric, entered
 
 
@@ -113,6 +113,8 @@ class MeanMetricWrapper(Mean):
 
     # Names of attributes that the function takes as arguments.
     _passed: tuple[str, ...] = ()
+    # In messages a function is called by its own name.
+    _called = "metric"
 
     def __init__(self, fn, name: str | None = None, dtype: Any = None, **kwargs: Any):
         super().__init__(name=name, dtype=dtype)
@@ -147,8 +149,11 @@ class MeanMetricWrapper(Mean):
         """The function's value for each sample."""
         fn = self._fn
         if isinstance(fn, Loss) and type(fn).__call__ is Loss.__call__ and fn.reduction != "sum":
-            return fn.call(fn._convert(y_true), convert(y_pred, fn.dtype))
-        return fn(y_true, y_pred, **{name: getattr(self, name) for name in self._passed}, **self._fn_kwargs)
+            return as_values(fn.call(fn._convert(y_true), convert(y_pred, fn.dtype)), self.dtype, self)
+        return as_values(self._call(y_true, y_pred), self.dtype, self)
+
+    def _call(self, y_true: Any, y_pred: Any) -> Any:
+        return self._fn(y_true, y_pred, **{name: getattr(self, name) for name in self._passed}, **self._fn_kwargs)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -256,6 +256,8 @@ def check_shape(shape: tuple, tensor: SymbolicTensor, owner: Any) -> None:
     )
     if not fits:
         fix = f"Reshape the data: each sample must have shape {expected[1:]}"
+        if len(expected) > 2 and len(shape) == len(expected) - 1 and shape[1:] in (expected[2:], tuple(expected[2:])):
+            fix = f"A model's input is given without the number of samples: Input(shape={shape[1:]})"
         raise ValueError(message(owner, f"input '{tensor.name}' is incompatible with the model: "
                                  f"expected shape={(None, *expected[1:])}, found shape={shape}", fix=fix))
 

@@ -32,6 +32,9 @@ class Sequential(Model):
     def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None):
         self._layers: list[Layer] = []
         self._input: SymbolicTensor | None = None
+        if isinstance(layers, Layer) or not isinstance(trainable, (bool, int)):
+            raise KindError(message(type(self).__name__, "`layers` must be a list of layers", {"layers": layers},
+                                    "Write Sequential([first, second])"))  # fmt: skip
         super().__init__(trainable=trainable, name=name)
         for layer in layers or ():
             self.add(layer)
@@ -65,6 +68,7 @@ class Sequential(Model):
                                         "Wrap a function: Lambda(function)"))
             raise KindError(message(self, "Only instances of Layer can be added", {"layer": layer},
                                     "Add an instance, e.g. Dense(10)" if isinstance(layer, type) else ""))
+        layer._check_constructed()
         first = [] if self._input is None else [self._input.history[0]]
         if any(layer.name == other.name for other in (*first, *self._layers)):
             raise ValueError(message(self, "all layers should have unique names", {"name": layer.name}))

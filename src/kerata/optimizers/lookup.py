@@ -47,7 +47,9 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
         if registry.get_registered_object(config.get("registered_name") or name) is None:
             known = {spelling.lower(): spelling for spelling in registry.names("optimizers")}
             if name.lower() not in known:
+                swapped = name.lower() in {loss.lower() for loss in registry.names("losses")}
                 raise ValueError(message("optimizers.get", "unknown optimizer", {"optimizer": name},
+                                         "That is a loss: write compile(optimizer=..., loss=...)" if swapped else
                                          did_you_mean(name, known.values())))
             name = known[name.lower()]
             config = {**config, "class_name": name, "module": "keras.optimizers", "registered_name": None}

@@ -14,6 +14,7 @@ import numpy as np
 from kerata.base import registry
 from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.constraints import constrain
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import Look, auto_name
 from kerata.engine.scope import Scope, current_scope, in_scope
@@ -157,7 +158,7 @@ class Optimizer(Stepwise):
             self._average(weights, values, counter)
         for v in changing:
             if v.constraint is not None:
-                weights[v] = v.constraint(weights[v])
+                weights[v] = constrain(v, weights[v])
 
     def _step(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Any) -> dict[Variable, Any]:
         """Clipping, weight decay, the rule."""

@@ -1,25 +1,28 @@
 """What `compile(loss=..., loss_weights=..., metrics=..., weighted_metrics=...)` means, output by output."""
 
+import contextlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from kerata import losses
 from kerata import metrics as measures
 from kerata.base import registry
-from kerata.base.checks import did_you_mean, message
+from kerata.base.checks import describe_owner, did_you_mean, message
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.mistakes import Blame
 from kerata.engine.module import Look, Module
 from kerata.engine.rows import may_be_samples
 from kerata.engine.scope import Scope
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
-from kerata.losses.loss import Loss, LossFunctionWrapper
-from kerata.metrics.metric import read_result
+from kerata.losses.loss import Loss, LossFunctionWrapper, as_values
+from kerata.metrics.metric import named_results
 from kerata.metrics.reduction import MeanMetricWrapper, mark_padding, multiply_weights
 from kerata.training.outputs import MISSING, Outputs
 from kerata.training.targets import check_targets as check_targets
@@ -128,8 +131,9 @@ class CompiledLoss(Module):
         found = _spread_targets(outputs, y_true, places)
         for term in self.terms:
             if found[term.place] is MISSING or found[term.place] is None:
-                raise ValueError(message("y", f"the loss of the output {outputs.names[term.place]!r} needs targets",
-                                         {"y": jax.tree.map(np.shape, y_true)}))
+                name = outputs.names[term.place]
+                raise ValueError(message("y", f"the loss of the output {name!r} needs targets", {"y": y_true},
+                                         "Give them as `y`; where x gives batches, let it give (x, y)"))
         return [found[place] for place in places]
 
     def weights(self, sample_weight: Any, y_pred: Any) -> list[Any]:
@@ -153,13 +157,14 @@ class CompiledLoss(Module):
         predictions = jax.tree.leaves(y_pred)
         for term, target in zip(self.terms, self.targets(y_true, y_pred), strict=True):
             arguments = (target, predictions[term.place], weights[term.place])
-            if valid is None:
-                value = term.loss(*arguments)
-            elif leaves_rows_out(term.loss):
-                value = term.loss.over_valid(*arguments, valid)
-            else:
-                raise NeedsWholeBatch(message(term.loss, "this loss needs a batch without padded rows"))
-            value = jnp.asarray(value, "float32")
+            with Blame(describe_owner(term.loss), y_true=target, y_pred=predictions[term.place]):
+                if valid is None:
+                    value = term.loss(*arguments)
+                elif leaves_rows_out(term.loss):
+                    value = term.loss.over_valid(*arguments, valid)
+                else:
+                    raise NeedsWholeBatch(message(term.loss, "this loss needs a batch without padded rows"))
+            value = as_values(value, "float32", term.loss)
             if value.ndim:
                 raise ValueError(message(term.loss, "a loss must give one number to be trained on",
                                          {"shape": value.shape}, 'Use reduction="sum_over_batch_size"'))
@@ -307,8 +312,7 @@ class CompiledMetrics(measures.Metric):
         """The measures so far, by their names in logs; a metric that gives a dict has the names in it."""
         found: dict[str, Any] = {}
         for measure in self.measures:
-            result = read_result(measure.metric)
-            found.update(result if isinstance(result, dict) else {measure.name: result})
+            found.update(named_results(measure.metric, measure.name))
         return found
 
     def reset_state(self) -> None:
@@ -320,13 +324,30 @@ class CompiledMetrics(measures.Metric):
 def update_metric(metric: measures.Metric, y_true: Any, y_pred: Any, weight: Any) -> None:
     """Takes in one batch; says which metric it is that cannot."""
     weights = {} if weight is None else {"sample_weight": weight}
+    ours = is_ours(_definer(type(metric), "update_state")) and is_ours(getattr(metric, "_fn", metric))
+    if not ours:
+        with Blame(describe_owner(metric), y_true=y_true, y_pred=y_pred), keeping_nothing(metric):
+            metric.update_state(y_true, y_pred, **weights)
+        return
     try:
         metric.update_state(y_true, y_pred, **weights)
     except (ValueError, TypeError) as error:
-        if not is_ours(_definer(type(metric), "update_state")) or not is_ours(getattr(metric, "_fn", metric)):
-            raise
         raise ValueError(message(metric, "targets must fit the predictions", {"y.shape": np.shape(y_true), "y_pred.shape":
                                  np.shape(y_pred)}, str(error).partition("\n")[0])) from error
+
+
+@contextlib.contextmanager
+def keeping_nothing(metric: measures.Metric) -> Iterator[None]:
+    """Around a user's `update_state`: raises where a plain number has taken in what a batch gave, which ends with the batch."""
+    plain = {name: value for name, value in vars(metric).items() if isinstance(value, (bool, int, float, list))}
+    before = {name: list(value) if isinstance(value, list) else value for name, value in plain.items()}
+    yield
+    for name, value in before.items():
+        now = vars(metric).get(name)
+        if isinstance(now, Tracer) or (isinstance(now, list) and any(isinstance(item, Tracer) for item in now)):
+            setattr(metric, name, value)
+            fix = f'Make it a variable: self.{name} = self.add_weight(name="{name}"), then self.{name}.assign_add(...)'
+            raise TypeError(message(metric, f"`self.{name}` cannot keep what a batch gives", {name: value}, fix))
 
 
 # Identifiers
@@ -360,6 +381,8 @@ def check_names(value: Any, argument: str, kind: str, also: Sequence[str], outpu
                 is_leaf: Callable[[Any], bool]) -> None:  # fmt: skip
     """Raises for unknown names of losses or metrics, for a dict's key that names no output, and for what is neither."""
     if is_leaf(value):
+        if isinstance(value, (Loss, measures.Metric)):
+            check_constructed(value)
         if isinstance(value, str) and value.lower() not in also:
             registry.find(kind, value, "compile", argument)
         elif isinstance(value, Loss) and argument == "loss" and value.reduction in (None, "none"):
@@ -426,6 +449,12 @@ def make_metric(identifier: Any, y_true: Any, y_pred: Any) -> measures.Metric:
     if isinstance(identifier, str):
         found.name = identifier
     return found
+
+
+def check_constructed(found: Any) -> None:
+    """Raises for a loss or metric of a user's class whose constructor has not called the one below it."""
+    if "_dtype" not in vars(found):
+        raise RuntimeError(message(type(found).__name__, "its constructor must call `super().__init__()` before anything else"))
 
 
 def _name_of(found: Any) -> str:
@@ -547,4 +576,9 @@ def build_metric(metric: measures.Metric, y_true: Any, y_pred: Any) -> None:
         if getattr(metric, "built", True) is False:
             metric.build(tuple(y_true.shape), tuple(y_pred.shape))  # type: ignore[attr-defined]
         return
-    _trial(metric.update_state, y_true, y_pred)
+
+    def update(*arrays: Any) -> None:
+        with keeping_nothing(metric):
+            metric.update_state(*arrays)
+
+    _trial(update, y_true, y_pred)

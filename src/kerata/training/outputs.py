@@ -138,16 +138,16 @@ class Outputs:
 
     def _unknown(self, owner: str, key: Any, value: Any) -> ValueError:
         known = [*(name for name in self.layer_names if name), *self.names]
-        return ValueError(message(owner, f"{key!r} names no output; there is {self.described}", {owner: value},
+        return ValueError(message(owner, f"{key!r} names no output; {self.described}", {owner: value},
                                   did_you_mean(key, known)))
 
     def _error(self, owner: str, expected: str, value: Any) -> ValueError:
-        return ValueError(message(owner, f"{expected}; there is {self.described}", {owner: value}))
+        return ValueError(message(owner, f"{expected}; {self.described}", {owner: value}))
 
     @property
     def described(self) -> str:
         """The outputs as a message names them."""
-        return f"output{'s' * (self.count > 1)} " + ", ".join(map(repr, self.names))
+        return ("there is the output " if self.count == 1 else "there are the outputs ") + ", ".join(map(repr, self.names))
 
 
 def _plain_key(key: Any) -> Any:

@@ -7,14 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata.base.checks import message
+from kerata.base.checks import describe_owner, message
 from kerata.engine.hyper import Hypers
+from kerata.engine.mistakes import Blame
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.kernels.random import fold
-from kerata.metrics.metric import read_result
+from kerata.metrics.metric import named_results
 from kerata.training.steps import (
     flatten_logs,
     has_own_step,
@@ -124,7 +125,8 @@ class Plan:
         loss, y_pred, facts, parts, others, metrics = aux
         with Scope((), (), table, key):
             weights = self._once_read(state["trainable"], loss)
-            trainable, slots = self.optimizer.update(self.trainable, weights, grads, state["slots"])
+            with Blame(describe_owner(self.optimizer)):
+                trainable, slots = self.optimizer.update(self.trainable, weights, grads, state["slots"])
         metrics = self._measure(metrics, table, x, y, y_pred, (facts, kinds), weight, valid, loss, parts)
         bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), step, bad)
         return {"trainable": trainable, "others": others, "slots": slots, "metrics": metrics,
@@ -166,7 +168,9 @@ class Plan:
         scope = Scope(variables, [a for role in roles for a in state[role]], self.hypers.table(hypers), fold(key, step))
         with scope:
             lists = (state["trainable"], state["others"], self._with_rate(state["slots"]), state["metrics"])
-            logs, (trainable, others, slots, metrics) = self.model.train_step(lists, pack_x_y_sample_weight(*batch))
+            data = pack_x_y_sample_weight(*batch)
+            with Blame(f"train_step() of {describe_owner(self.model)}", data=data):
+                logs, (trainable, others, slots, metrics) = self.model.train_step(lists, data)
             values = self._note_logs(logs)
         slots = [s for s, v in zip(slots, self.optimizer.variables, strict=True) if isinstance(v, Variable)]
         after = dict(zip(roles, (trainable, others, slots, metrics), strict=True))
@@ -184,7 +188,9 @@ class Plan:
         scope = Scope(variables, values, self.hypers.table(hypers))
         with scope:
             lists = (trainable, state["others"], state["metrics"])
-            logs, (_, others, metrics) = self.model.test_step(lists, pack_x_y_sample_weight(*batch))
+            data = pack_x_y_sample_weight(*batch)
+            with Blame(f"test_step() of {describe_owner(self.model)}", data=data):
+                logs, (_, others, metrics) = self.model.test_step(lists, data)
             values = self._note_logs(logs)
         after = {"others": self._changed(scope, "others", state["others"], others),
                  "metrics": self._changed(scope, "metrics", state["metrics"], metrics)}  # fmt: skip
@@ -231,8 +237,7 @@ class Plan:
 
     def _loss(self, scope: Scope, x: Any, y: Any, y_pred: Any, weight: Any, valid: Any) -> tuple[Any, dict[str, Any]]:
         if overrides(self.model, "compute_loss"):
-            total = self.model._compute_loss(x, y, y_pred, weight, training=self.training)
-            return jnp.asarray(total, jnp.float32), {}
+            return self.model._compute_loss(x, y, y_pred, weight, training=self.training), {}
         total, parts = self.objective(y, y_pred, weight, valid)
         added = [*scope.losses, *self.model._regularization_losses()]
         if self.training and not added and not self.objective.terms:
@@ -320,8 +325,7 @@ class Plan:
             found[tracker.name] = tracker.result()
         found.update(self.measures.results())
         for metric in self.own_metrics:
-            result = read_result(metric)
-            found.update(result if isinstance(result, dict) else {metric.name: result})
+            found.update(named_results(metric))
         return list(found.items())
 
 

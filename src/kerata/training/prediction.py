@@ -6,13 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata.base.checks import check_positive_int, message
+from kerata.base.checks import check_positive_int, describe_owner, message
 from kerata.callbacks.callback import CallbackList, flatten_callbacks, read_verbose
 from kerata.callbacks.progress import ProgbarLogger
 from kerata.data.samples import Samples
 from kerata.data.sources import standardize_source
 from kerata.engine import program
 from kerata.engine.hyper import Hypers
+from kerata.engine.mistakes import Blame
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
@@ -201,7 +202,8 @@ class Predictor:
         model = self.model
         frozen = model.non_trainable_variables
         state = scope.read(model.trainable_variables), scope.read(frozen)
-        outputs, after = model.predict_step(state, pack_x_y_sample_weight(x))
+        with Blame(f"predict_step() of {describe_owner(model)}", data=x):
+            outputs, after = model.predict_step(state, pack_x_y_sample_weight(x))
         for variable, old, new in zip(frozen, state[1], after, strict=True):
             if new is not old:
                 scope.values[id(variable)] = new

@@ -13,12 +13,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kerata.base.checks import message
+from kerata.base.checks import describe_owner, message
+from kerata.engine.mistakes import Blame
 from kerata.engine.scope import Scope, current_scope, note, noted, stack
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
 from kerata.layers.signatures import call_parameters
-from kerata.metrics.metric import read_result
+from kerata.losses.loss import as_values
+from kerata.metrics.metric import named_results
 
 # What a user's class may define so that a step is no longer the built-in one.
 HOOKS = ("compute_metrics", "get_metrics_result", "stateless_compute_loss", "compute_loss_and_updates", "metrics")
@@ -139,7 +141,10 @@ class Steps:
         known = inspect.signature(self.compute_loss).parameters
         takes = "training" in known or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
         names = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
-        return self.compute_loss(**names, **({"training": training} if takes else {}))
+        owner = f"compute_loss() of {describe_owner(self)}"
+        with Blame(owner, y=y, y_pred=y_pred):
+            loss = self.compute_loss(**names, **({"training": training} if takes else {}))
+        return as_values(loss, jnp.float32, owner)
 
     def stateless_compute_loss(self, trainable_variables, non_trainable_variables, metrics_variables, x=None, y=None,
                                y_pred=None, sample_weight=None, training=True) -> Any:  # fmt: skip
@@ -183,8 +188,7 @@ class Steps:
         """The measures so far, by name."""
         found: dict[str, Any] = {}
         for metric in self.metrics:
-            result = read_result(metric)
-            found.update(result if isinstance(result, dict) else {metric.name: result})
+            found.update(named_results(metric))
         return found
 
     @property

@@ -80,6 +80,7 @@ class Trainer(Steps):
             auto_scale_loss: whether a `LossScaleOptimizer` is put around the optimizer of a `"mixed_float16"` model, so
                 that small gradients do not vanish, and steps with too large ones are left out.
         """
+        self._check_constructed()  # type: ignore[attr-defined]
         fresh = optimizers.get(optimizer)
         scaled = auto_scale_loss and fresh is not None and self.dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
         scaled = bool(scaled and not isinstance(fresh, optimizers.LossScaleOptimizer))
@@ -176,6 +177,9 @@ class Trainer(Steps):
             outputs: symbolic predictions.
         """
         own = has_own_step(self, True) or has_own_step(self, False)
+        if not own and self._objective.is_given and not jax.tree.leaves(outputs):
+            raise ValueError(message(self, "call() gave nothing to compute a loss from", {"outputs": outputs},
+                                     "End it with `return ...`"))
         checked = not overrides(self, "train_step") and not overrides(self, "compute_loss")
         fresh = not self._objective.built
         try:
@@ -377,6 +381,7 @@ class Trainer(Steps):
     def _validation(self, data: Any, batch_size: int, steps: int | None) -> Any:
         if data is None:
             return None
+        check_validation(data, self._graph is not None and len(self._graph.inputs) == 1)
         if isinstance(data, (tuple, list)) and len(data) in (2, 3):
             source: Any = standardize_source(data[0], data[1], data[2] if len(data) == 3 else None, owner="validation_data")
         elif isinstance(data, Samples):
@@ -498,6 +503,30 @@ class _QuietProgress(CallbackList):
 def same(first: list[Any], second: list[Any]) -> bool:
     """Whether two lists hold the same objects."""
     return len(first) == len(second) and all(a is b for a, b in zip(first, second, strict=True))
+
+
+def check_validation(data: Any, one_input: bool) -> None:
+    """Raises for what is no data to validate on.
+
+    Args:
+        data: (x, y), (x, y, sample_weight), or x alone in a tuple; what is no list and no plain value passes.
+        one_input: whether the model is known to have one input, so that a tuple in a list is no list of inputs.
+    """
+    fix = "Write validation_data=(x_val, y_val)"
+    if isinstance(data, (tuple, list)):
+        batches = bool(data) and all(isinstance(part, tuple) and len(part) in (2, 3) for part in data)
+        if len(data) in (1, 2, 3) and not (batches and one_input):
+            return
+        if batches:
+            fix = "Of a list of batches a generator makes a source of batches: validation_data=(batch for batch in batches)"
+    elif isinstance(data, dict):
+        fix = "For named inputs write validation_data=({'name': x_val}, y_val)"
+    elif isinstance(data, float):
+        fix = "For a share of x and y write validation_split"
+    elif not isinstance(data, (str, int)):
+        return
+    raise ValueError(message("fit", "`validation_data` must be (x, y) or (x, y, sample_weight), or give batches",
+                             {"validation_data": data}, fix))
 
 
 def check_frequency(freq: Any) -> None:

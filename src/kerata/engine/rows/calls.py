@@ -1,17 +1,11 @@
 """Operations that hold functions: calls, branches and loops."""
 
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
-import jax
-import numpy as np
-
+from kerata.engine.homes import is_users
 from kerata.engine.rows.kinds import UNSOUND, Kind, Unsound, alike
 
-HOMES = tuple(os.path.dirname(os.path.abspath(str(module.__file__))) + os.sep for module in (jax, np))
-OURS = str(Path(os.path.abspath(__file__)).parents[2]) + os.sep
 # Rounds after which the state of a loop must have settled.
 ROUNDS = 12
 
@@ -48,8 +42,7 @@ def _own_gradient(proof: Walk, m: Any, n: Any, kinds: list[Kind]) -> list[Kind]:
     for name in ("bwd", "jvp_jaxpr_fun", "jvp"):
         if name in m.params:
             source = getattr(getattr(m.params[name], "debug_info", None), "func_src_info", None) or ""
-            file = source.rpartition(" at ")[2]
-            if not file.startswith((*HOMES, OURS)):
+            if is_users(source.rpartition(" at ")[2]):
                 proof.reason = proof.reason or "a gradient of the user's own"
                 return [UNSOUND] * len(m.outvars)
             break
