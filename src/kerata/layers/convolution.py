@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata import activations, constraints, initializers, regularizers
+from kerata.base.arguments import with_defaults
 from kerata.base.checks import check_choice, check_positive_int, message, standardize_tuple
 from kerata.base.config import standardize_data_format
 from kerata.base.registry import builtin
@@ -170,14 +171,6 @@ class Conv1D(Convolution):
 
     rank = 1
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1,
-                 activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-                 kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
-                 bias_constraint=None, **kwargs):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation, use_bias,
-                         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-                         activity_regularizer, kernel_constraint, bias_constraint, **kwargs)  # fmt: skip
-
 
 @builtin("layers", "Convolution2D")
 class Conv2D(Convolution):
@@ -202,14 +195,7 @@ class Conv2D(Convolution):
     """
 
     rank = 2
-
-    def __init__(self, filters, kernel_size, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1),
-                 groups=1, activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-                 kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
-                 bias_constraint=None, **kwargs):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation, use_bias,
-                         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-                         activity_regularizer, kernel_constraint, bias_constraint, **kwargs)  # fmt: skip
+    __init__ = with_defaults(Convolution.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
 @builtin("layers", "Convolution3D")
@@ -226,14 +212,7 @@ class Conv3D(Convolution):
     """
 
     rank = 3
-
-    def __init__(self, filters, kernel_size, strides=(1, 1, 1), padding="valid", data_format=None,
-                 dilation_rate=(1, 1, 1), groups=1, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None, bias_constraint=None, **kwargs):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation, use_bias,
-                         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-                         activity_regularizer, kernel_constraint, bias_constraint, **kwargs)  # fmt: skip
+    __init__ = with_defaults(Convolution.__init__, strides=(1, 1, 1), dilation_rate=(1, 1, 1))
 
 
 class Transposed(Convolution):
@@ -311,14 +290,6 @@ class Conv1DTranspose(Transposed):
 
     rank = 1
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", output_padding=None, data_format=None,
-                 dilation_rate=1, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None, bias_constraint=None, **kwargs):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, activation,
-                         use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-                         activity_regularizer, kernel_constraint, bias_constraint, **kwargs)  # fmt: skip
-
 
 @builtin("layers", "Convolution2DTranspose", "Deconvolution2D")
 class Conv2DTranspose(Transposed):
@@ -334,14 +305,7 @@ class Conv2DTranspose(Transposed):
     """
 
     rank = 2
-
-    def __init__(self, filters, kernel_size, strides=(1, 1), padding="valid", output_padding=None, data_format=None,
-                 dilation_rate=(1, 1), activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None, bias_constraint=None, **kwargs):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, activation,
-                         use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-                         activity_regularizer, kernel_constraint, bias_constraint, **kwargs)  # fmt: skip
+    __init__ = with_defaults(Transposed.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
 @builtin("layers", "Convolution3DTranspose")
@@ -359,6 +323,7 @@ class Conv3DTranspose(Transposed):
 
     rank = 3
 
+    # Keras has `data_format` before `output_padding` here, and behind it in two dimensions.
     def __init__(self, filters, kernel_size, strides=(1, 1, 1), padding="valid", data_format=None, output_padding=None,
                  dilation_rate=(1, 1, 1), activation=None, use_bias=True, kernel_initializer="glorot_uniform",
                  bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
@@ -434,14 +399,6 @@ class DepthwiseConv1D(Depthwise):
 
     rank = 1
 
-    def __init__(self, kernel_size, strides=1, padding="valid", depth_multiplier=1, data_format=None, dilation_rate=1,
-                 activation=None, use_bias=True, depthwise_initializer="glorot_uniform", bias_initializer="zeros",
-                 depthwise_regularizer=None, bias_regularizer=None, activity_regularizer=None, depthwise_constraint=None,
-                 bias_constraint=None, **kwargs):  # fmt: skip
-        super().__init__(kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate, activation, use_bias,
-                         depthwise_initializer, bias_initializer, depthwise_regularizer, bias_regularizer,
-                         activity_regularizer, depthwise_constraint, bias_constraint, **kwargs)  # fmt: skip
-
 
 @builtin("layers", "DepthwiseConvolution2D")
 class DepthwiseConv2D(Depthwise):
@@ -457,14 +414,7 @@ class DepthwiseConv2D(Depthwise):
     """
 
     rank = 2
-
-    def __init__(self, kernel_size, strides=(1, 1), padding="valid", depth_multiplier=1, data_format=None,
-                 dilation_rate=(1, 1), activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
-                 bias_initializer="zeros", depthwise_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 depthwise_constraint=None, bias_constraint=None, **kwargs):  # fmt: skip
-        super().__init__(kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate, activation, use_bias,
-                         depthwise_initializer, bias_initializer, depthwise_regularizer, bias_regularizer,
-                         activity_regularizer, depthwise_constraint, bias_constraint, **kwargs)  # fmt: skip
+    __init__ = with_defaults(Depthwise.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
 class Separable(Spatial):
@@ -537,16 +487,6 @@ class SeparableConv1D(Separable):
 
     rank = 1
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1,
-                 depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
-                 pointwise_initializer="glorot_uniform", bias_initializer="zeros", depthwise_regularizer=None,
-                 pointwise_regularizer=None, bias_regularizer=None, activity_regularizer=None, depthwise_constraint=None,
-                 pointwise_constraint=None, bias_constraint=None, **kwargs):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, depth_multiplier, activation,
-                         use_bias, depthwise_initializer, pointwise_initializer, bias_initializer, depthwise_regularizer,
-                         pointwise_regularizer, bias_regularizer, activity_regularizer, depthwise_constraint,
-                         pointwise_constraint, bias_constraint, **kwargs)  # fmt: skip
-
 
 @builtin("layers", "SeparableConvolution2D")
 class SeparableConv2D(Separable):
@@ -562,13 +502,4 @@ class SeparableConv2D(Separable):
     """
 
     rank = 2
-
-    def __init__(self, filters, kernel_size, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1),
-                 depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
-                 pointwise_initializer="glorot_uniform", bias_initializer="zeros", depthwise_regularizer=None,
-                 pointwise_regularizer=None, bias_regularizer=None, activity_regularizer=None, depthwise_constraint=None,
-                 pointwise_constraint=None, bias_constraint=None, **kwargs):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, depth_multiplier, activation,
-                         use_bias, depthwise_initializer, pointwise_initializer, bias_initializer, depthwise_regularizer,
-                         pointwise_regularizer, bias_regularizer, activity_regularizer, depthwise_constraint,
-                         pointwise_constraint, bias_constraint, **kwargs)  # fmt: skip
+    __init__ = with_defaults(Separable.__init__, strides=(1, 1), dilation_rate=(1, 1))

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from kerata.base.arguments import with_defaults
 from kerata.base.config import standardize_data_format
 from kerata.base.registry import builtin
 from kerata.kernels.pooling import average_pool, max_pool
@@ -57,9 +58,7 @@ class MaxPooling1D(MaxPooling):
     """
 
     rank = 1
-
-    def __init__(self, pool_size=2, strides=None, padding="valid", data_format=None, name=None, **kwargs):
-        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+    __init__ = with_defaults(MaxPooling.__init__, pool_size=2)
 
 
 @builtin("layers", "MaxPool2D")
@@ -80,9 +79,7 @@ class MaxPooling2D(MaxPooling):
     """
 
     rank = 2
-
-    def __init__(self, pool_size=(2, 2), strides=None, padding="valid", data_format=None, name=None, **kwargs):
-        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+    __init__ = with_defaults(MaxPooling.__init__, pool_size=(2, 2))
 
 
 @builtin("layers", "MaxPool3D")
@@ -99,9 +96,7 @@ class MaxPooling3D(MaxPooling):
     """
 
     rank = 3
-
-    def __init__(self, pool_size=(2, 2, 2), strides=None, padding="valid", data_format=None, name=None, **kwargs):
-        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+    __init__ = with_defaults(MaxPooling.__init__, pool_size=(2, 2, 2))
 
 
 @builtin("layers", "AvgPool1D")
@@ -117,9 +112,6 @@ class AveragePooling1D(AveragePooling):
 
     rank = 1
 
-    def __init__(self, pool_size, strides=None, padding="valid", data_format=None, name=None, **kwargs):
-        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
-
 
 @builtin("layers", "AvgPool2D")
 class AveragePooling2D(AveragePooling):
@@ -134,9 +126,6 @@ class AveragePooling2D(AveragePooling):
 
     rank = 2
 
-    def __init__(self, pool_size, strides=None, padding="valid", data_format=None, name=None, **kwargs):
-        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
-
 
 @builtin("layers", "AvgPool3D")
 class AveragePooling3D(AveragePooling):
@@ -150,9 +139,6 @@ class AveragePooling3D(AveragePooling):
     """
 
     rank = 3
-
-    def __init__(self, pool_size, strides=None, padding="valid", data_format=None, name=None, **kwargs):
-        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
 
 class GlobalPooling(Spatial):

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
-from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.optimizer import Optimizer, shares_arguments
 from kerata.optimizers.parts import transformation, update_each
 
 
@@ -45,14 +45,10 @@ class Adafactor(Optimizer):
     epsilon_2 = Hyperparameter(low=0.0)
     clip_threshold = Hyperparameter(low=0.0)
 
-    def __init__(
-        self, learning_rate=0.001, beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=1e-3, clip_threshold=1.0,
-        relative_step=True, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None,
-        use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None,
-        gradient_accumulation_steps=None, name=None, **kwargs,
-    ):  # fmt: skip
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+    @shares_arguments
+    def __init__(self, learning_rate=0.001, beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=1e-3, clip_threshold=1.0,
+                 relative_step=True, weight_decay=None, **kwargs):  # fmt: skip
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.beta_2_decay = beta_2_decay
         self.epsilon_1 = epsilon_1
         self.epsilon_2 = epsilon_2

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from kerata.base.checks import check_number
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
-from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.optimizer import Optimizer, shares_arguments
 from kerata.optimizers.parts import elementwise
 
 
@@ -35,14 +35,9 @@ class Adagrad(Optimizer):
     slots = (("accumulator",),)
     epsilon = Hyperparameter(low=0.0)
 
-    def __init__(
-        self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, weight_decay=None,
-        clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99,
-        ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None,
-        **kwargs,
-    ):  # fmt: skip
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+    @shares_arguments
+    def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, weight_decay=None, **kwargs):
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.initial_accumulator_value = check_number(
             self, "initial_accumulator_value", initial_accumulator_value, low=0.0)  # fmt: skip
         self.epsilon = epsilon

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from kerata.base.checks import check_number
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
-from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.optimizer import Optimizer, shares_arguments
 from kerata.optimizers.parts import elementwise
 
 
@@ -44,15 +44,11 @@ class Ftrl(Optimizer):
     l2_shrinkage_regularization_strength = Hyperparameter(low=0.0)
     beta = Hyperparameter()
 
-    def __init__(
-        self, learning_rate=0.001, learning_rate_power=-0.5, initial_accumulator_value=0.1,
-        l1_regularization_strength=0.0, l2_regularization_strength=0.0,
-        l2_shrinkage_regularization_strength=0.0, beta=0.0, weight_decay=None, clipnorm=None, clipvalue=None,
-        global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
-        loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs,
-    ):  # fmt: skip
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+    @shares_arguments
+    def __init__(self, learning_rate=0.001, learning_rate_power=-0.5, initial_accumulator_value=0.1,
+                 l1_regularization_strength=0.0, l2_regularization_strength=0.0,
+                 l2_shrinkage_regularization_strength=0.0, beta=0.0, weight_decay=None, **kwargs):  # fmt: skip
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.learning_rate_power = learning_rate_power
         self.initial_accumulator_value = check_number(
             self, "initial_accumulator_value", initial_accumulator_value, low=0.0)  # fmt: skip

@@ -11,7 +11,7 @@ from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.variable import Variable
 from kerata.optimizers.adam import make_rule
-from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.optimizer import Optimizer, shares_arguments
 from kerata.optimizers.parts import fill, transformation, update_each
 
 
@@ -59,16 +59,12 @@ class Muon(Optimizer):
     momentum = Hyperparameter(low=0.0, high=1.0)
     rms_rate = Hyperparameter(low=0.0)
 
-    def __init__(
-        self, learning_rate=0.001, adam_beta_1=0.9, adam_beta_2=0.999, adam_weight_decay=0.004, epsilon=1e-7,
-        weight_decay=0.004, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
-        ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None,
-        gradient_accumulation_steps=None, name=None, exclude_layers=None, exclude_embeddings=True,
-        muon_a=3.4445, muon_b=-4.7750, muon_c=2.0315, adam_lr_ratio=1, momentum=0.95, ns_steps=5,
-        nesterov=True, rms_rate=0.2, **kwargs,
-    ):  # fmt: skip
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+    @shares_arguments
+    def __init__(self, learning_rate=0.001, adam_beta_1=0.9, adam_beta_2=0.999, adam_weight_decay=0.004,
+                 epsilon=1e-7, weight_decay=0.004, *, exclude_layers=None, exclude_embeddings=True, muon_a=3.4445,
+                 muon_b=-4.7750, muon_c=2.0315, adam_lr_ratio=1, momentum=0.95, ns_steps=5, nesterov=True,
+                 rms_rate=0.2, **kwargs):  # fmt: skip
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.adam_beta_1 = adam_beta_1
         self.adam_beta_2 = adam_beta_2
         self.adam_weight_decay = adam_weight_decay

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base import registry
+from kerata.base.arguments import sharing
 from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.constraints import constrain
@@ -521,6 +522,9 @@ class Optimizer(Stepwise):
 ITERATIONS: Key = ("iteration", None)
 SHARED = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum",
           "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps")  # fmt: skip
+# The constructor of an optimizer names what is its own, up to `weight_decay`; what follows is declared above, once.
+shares_arguments = sharing([p for name, p in inspect.signature(Optimizer.__init__).parameters.items()
+                            if name not in ("self", "learning_rate", "weight_decay", "kwargs")])  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

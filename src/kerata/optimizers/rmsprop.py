@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
-from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.optimizer import Optimizer, shares_arguments
 from kerata.optimizers.parts import complement, elementwise
 from kerata.optimizers.rates import Switch
 
@@ -40,14 +40,9 @@ class RMSprop(Optimizer):
     momentum = Switch(low=0.0, high=1.0)
     epsilon = Hyperparameter(low=0.0)
 
-    def __init__(
-        self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, weight_decay=None,
-        clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99,
-        ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None,
-        **kwargs,
-    ):  # fmt: skip
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+    @shares_arguments
+    def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, weight_decay=None, **kwargs):
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.rho = rho
         self.momentum = momentum
         self.epsilon = epsilon

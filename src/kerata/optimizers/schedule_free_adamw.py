@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
-from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.optimizer import Optimizer, shares_arguments
 from kerata.optimizers.parts import fill, rounded, transformation, update_each
 
 
@@ -41,14 +41,10 @@ class ScheduleFreeAdamW(Optimizer):
     epsilon = Hyperparameter(low=0.0)
     warmup_steps = Hyperparameter(low=0.0)
 
-    def __init__(
-        self, learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0, weight_decay=None,
-        clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99,
-        ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None,
-        **kwargs,
-    ):  # fmt: skip
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+    @shares_arguments
+    def __init__(self, learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0,
+                 weight_decay=None, **kwargs):  # fmt: skip
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

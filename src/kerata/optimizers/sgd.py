@@ -3,7 +3,7 @@
 from typing import Any
 
 from kerata.base.registry import builtin
-from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.optimizer import Optimizer, shares_arguments
 from kerata.optimizers.parts import elementwise
 from kerata.optimizers.rates import Switch
 
@@ -34,13 +34,9 @@ class SGD(Optimizer):
     slots = (("momentum",),)
     momentum = Switch(low=0.0, high=1.0)
 
-    def __init__(
-        self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, clipnorm=None,
-        clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
-        loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs,
-    ):  # fmt: skip
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+    @shares_arguments
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, **kwargs):
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.momentum = momentum
         self.nesterov = bool(nesterov)
 

@@ -1,0 +1,57 @@
+"""Argument lists that several constructors have in common, written once; each keeps the signature that people read and call."""
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+PLACED = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def with_defaults(init: F, **defaults: Any) -> F:
+    """The same constructor with other defaults.
+
+    >>> def window(self, size=2, strides=None): return size, strides
+    >>> wide = with_defaults(window, size=(2, 2))
+    >>> inspect.signature(wide), wide(None), wide(None, 3), wide(None, strides=1)
+    (<Signature (self, size=(2, 2), strides=None)>, ((2, 2), None), (3, None), ((2, 2), 1))
+    """
+    parameters = [p.replace(default=defaults.get(p.name, p.default)) for p in inspect.signature(init).parameters.values()]
+    return _called_by_name(init, parameters, defaults)
+
+
+def sharing(shared: Sequence[inspect.Parameter]) -> Callable[[F], F]:
+    """Puts arguments that several constructors share, which this one takes as `**kwargs`, behind its own ones.
+
+    What it names behind `*` stands behind the shared ones. All can be given by place.
+
+    >>> shared = list(inspect.signature(lambda clip=None, name=None: None).parameters.values())
+    >>> @sharing(shared)
+    ... def rule(self, rate=0.1, *, steps=5, **kwargs): return rate, steps, kwargs
+    >>> inspect.signature(rule), rule(None, 0.2, 1.0, "n", 6)
+    (<Signature (self, rate=0.1, clip=None, name=None, steps=5, **kwargs)>, (0.2, 6, {'clip': 1.0, 'name': 'n'}))
+    """
+
+    def wrap(init: F) -> F:
+        own = list(inspect.signature(init).parameters.values())
+        first = [p for p in own if p.kind is PLACED]
+        behind = [p.replace(kind=PLACED) for p in own if p.kind is inspect.Parameter.KEYWORD_ONLY]
+        rest = [p for p in own if p.kind is inspect.Parameter.VAR_KEYWORD]
+        return _called_by_name(init, [*first, *shared, *behind, *rest], {})
+
+    return wrap
+
+
+def _called_by_name(init: Any, parameters: list[inspect.Parameter], defaults: dict[str, Any]) -> Any:
+    names = [p.name for p in parameters if p.kind is PLACED][1:]
+
+    @functools.wraps(init)
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        given = dict(zip(names, args, strict=False)) | kwargs
+        if len(given) < len(args) + len(kwargs):
+            raise TypeError(f"{type(self).__name__}() takes at most {len(names)} arguments, each once")
+        return init(self, **(defaults | given if defaults else given))
+
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return called
