@@ -20,7 +20,7 @@ from kerata.search.study import load_study
 from kerata.search.workers import is_gone, new_worker
 
 HERE = Path(__file__).parent
-pytest.importorskip("sqlalchemy")
+importlib.import_module("sqlalchemy")
 
 
 def load(path):
@@ -46,7 +46,7 @@ def work(*arguments):
 def postgres_url():
     if postgres.find_programs() is None:
         pytest.skip("there is no PostgreSQL on this machine; Debian: apt install postgresql")
-    pytest.importorskip("psycopg")
+    importlib.import_module("psycopg")
     with postgres.server() as url:
         yield url
 
@@ -184,7 +184,7 @@ def test_beats_keep_a_distant_owner_alive(tmp_path, monkeypatch):
 
 
 def test_tables_are_those_that_optuna_makes(tmp_path):
-    optuna = pytest.importorskip("optuna")
+    optuna = importlib.import_module("optuna")
     import sqlite3
 
     open_database(tmp_path / "ours.db")
@@ -204,7 +204,7 @@ def test_tables_are_those_that_optuna_makes(tmp_path):
 
 @pytest.mark.parametrize("kind", ["file", "postgres"])
 def test_optuna_opens_the_study(tmp_path, request, kind):
-    optuna = pytest.importorskip("optuna")
+    optuna = importlib.import_module("optuna")
     where = request.getfixturevalue("postgres_url") if kind == "postgres" else f"sqlite:///{tmp_path / 's.db'}"
     database = open_database(where, "for-optuna")
     rows = database.claim(3, 9)
@@ -225,7 +225,7 @@ def test_optuna_opens_the_study(tmp_path, request, kind):
 
 
 def test_optunas_own_study_of_the_name_is_left_alone(tmp_path):
-    optuna = pytest.importorskip("optuna")
+    optuna = importlib.import_module("optuna")
     where = f"sqlite:///{tmp_path / 's.db'}"
     optuna.create_study(study_name="study", storage=where).ask()
     with pytest.raises(ValueError, match="that Kerata did not make"):
@@ -280,7 +280,7 @@ def test_storages_that_cannot_be(tmp_path):
     with pytest.raises(ValueError, match="a path or a URL"):
         make_url("sqlite//://x")
     with pytest.raises(ConnectionError, match="does not answer") as caught:
-        pytest.importorskip("psycopg")
+        importlib.import_module("psycopg")
         open_database("postgresql://someone:secret@127.0.0.1:1/none")
     assert "secret" not in str(caught.value)
     open_database(tmp_path / "s.db", "one"), open_database(tmp_path / "s.db", "two")

@@ -1,12 +1,11 @@
 """The table of a model's layers says what real Keras's says, and fits the line."""
 
+import keras
 import numpy as np
 import pytest
 
 import kerata
 from kerata.models.summary import format_bytes
-
-keras = pytest.importorskip("keras")
 
 
 def sequential(k):

@@ -1,6 +1,7 @@
 """Imports point down: to a room of strictly lower rank, or stay inside their folder."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,36 @@ def test_only_heavy_packages_are_imported_inside_functions(path):
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     name = node.names[0].name if isinstance(node, ast.Import) else node.module or ""
                     assert name.split(".")[0] in HEAVY, f"{path.name}:{node.lineno} imports {name} inside a function"
+
+
+def modules_imported(path: Path, known: set[str]) -> set[str]:
+    """Modules of our own that a file imports, without the `__init__` files that pass on what stands below them."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & known
+
+
+MODULES = {".".join(("kerata", *path.relative_to(ROOT).with_suffix("").parts)): path
+           for path in FILES if path.stem != "__init__"}  # fmt: skip
+GRAPH = {name: modules_imported(path, set(MODULES)) for name, path in MODULES.items()}
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    graphlib.TopologicalSorter(GRAPH).prepare()
+
+
+FOLDERS = sorted({path.parent for path in FILES if len(path.relative_to(ROOT).parts) > 2})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_folder_within_a_room_stands_above_or_below_the_rest_of_it(folder):
+    """What is inside imports files around it, or is imported by them, and never both."""
+    room, inside = f"kerata.{room_of(folder)}.", ".".join(("kerata", *folder.relative_to(ROOT).parts)) + "."
+    names = [name for name in GRAPH if name.startswith(room)]
+    out = [(a, b) for a in names if a.startswith(inside) for b in GRAPH[a] if b.startswith(room) and not b.startswith(inside)]
+    into = [(a, b) for a in names if not a.startswith(inside) for b in GRAPH[a] if b.startswith(inside)]
+    assert not (out and into), f"{out} and {into}"

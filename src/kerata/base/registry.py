@@ -102,13 +102,6 @@ def get_registered_name(obj: Any) -> str:
     return _registered_names.get(obj, getattr(obj, "__name__", str(obj)))
 
 
-def is_registered(obj: Any) -> bool:
-    try:
-        return obj in _registered_names
-    except TypeError:
-        return False
-
-
 def get_registered_object(
     name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
 ) -> Any:

@@ -47,11 +47,6 @@ def safe_mode(value: bool) -> Within:
     return Within(_local, safe=value)
 
 
-def in_safe_mode() -> bool:
-    """Whether configs are being read from a source that is not trusted; so unless said otherwise."""
-    return getattr(_local, "safe", None) is not False
-
-
 def sharing() -> Within:
     """Within the block an object that occurs twice is written with a number, and read as one object."""
     return Within(_local, shared={})

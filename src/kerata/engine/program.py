@@ -136,11 +136,6 @@ def _find_by_text(name: str, lowered: Any, many: bool) -> Any:
         return program
 
 
-def place(tree: Any) -> Any:
-    """All arrays of a tree on the device, in one transfer."""
-    return jax.device_put(jax.tree.map(np.asarray, tree))
-
-
 def make_advance(step: Callable[..., Any], reset: Callable[..., Any], results: Callable[..., Any], batch_size: int,
                  masked: bool, kind: str, epochs: int) -> Callable[..., Any]:  # fmt: skip
     """The training or evaluation program of one model.

@@ -352,8 +352,3 @@ def run_nodes(nodes: Sequence[Node], values: dict[int, Any], call: Callable[...,
         for tensor, value in zip(node.output_tensors, flatten(result), strict=True):
             values[id(tensor)] = value
     return values
-
-
-def as_batch_spec(array: Any) -> jax.ShapeDtypeStruct:
-    """Shape and dtype of an array, with the types that JAX gives it."""
-    return jax.ShapeDtypeStruct(np.shape(array), jax.dtypes.canonicalize_dtype(array.dtype))
