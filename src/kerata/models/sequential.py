@@ -1,6 +1,6 @@
 """Sequential models: one layer after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kerata.base.checks import KindError, message
@@ -36,8 +36,7 @@ class Sequential(Model):
             raise KindError(message(type(self).__name__, "`layers` must be a list of layers", {"layers": layers},
                                     "Write Sequential([first, second])"))  # fmt: skip
         super().__init__(trainable=trainable, name=name)
-        for layer in layers or ():
-            self.add(layer)
+        self._add_all(layers or ())
 
     feeds_first_layer = True
     # The layers say what the graph is, which is made when it is needed.
@@ -60,6 +59,19 @@ class Sequential(Model):
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Adds a layer at the end."""
+        self._add(layer, {other.name for other in self._layers})
+
+    def _add_all(self, layers: Iterable[Any]) -> None:
+        """Adds layers; their names are gathered once."""
+        taken: set[str] = set()
+        for layer in layers:
+            if type(self).add is Sequential.add:
+                self._add(layer, taken)
+            else:
+                self.add(layer)
+
+    def _add(self, layer: Any, taken: set[str]) -> None:
+        """Adds a layer, and its name to those of the layers so far."""
         if isinstance(layer, SymbolicTensor) and isinstance(layer.history[0], InputLayer):
             layer = layer.history[0]
         if not isinstance(layer, Layer):
@@ -69,8 +81,7 @@ class Sequential(Model):
             raise KindError(message(self, "Only instances of Layer can be added", {"layer": layer},
                                     "Add an instance, e.g. Dense(10)" if isinstance(layer, type) else ""))
         layer._check_constructed()
-        first = [] if self._input is None else [self._input.history[0]]
-        if any(layer.name == other.name for other in (*first, *self._layers)):
+        if layer.name in taken or (self._input is not None and layer.name == self._input.history[0].name):
             raise ValueError(message(self, "all layers should have unique names", {"name": layer.name}))
         if isinstance(layer, InputLayer):
             if self._input is not None:
@@ -90,6 +101,7 @@ class Sequential(Model):
             self._layers.pop()
             self._input = before
             raise
+        taken.add(layer.name)
         self._forget_plans()
 
     def pop(self, rebuild: bool = True) -> Layer:
@@ -234,8 +246,7 @@ class Sequential(Model):
     @classmethod
     def _of_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None) -> "Sequential":
         model = cls(name=config.get("name"))
-        for layer in config["layers"]:
-            model.add(deserialize_keras_object(layer, custom_objects=custom_objects))
+        model._add_all(deserialize_keras_object(layer, custom_objects=custom_objects) for layer in config["layers"])
         shape = config.get("build_input_shape")
         if model._graph is None and shape and model._layers:
             model.build(tuple(shape))
