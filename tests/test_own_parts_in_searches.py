@@ -291,3 +291,27 @@ def test_measures_of_several_numbers():
     assert result.scores["both"].shape == (2, 2) and result.mean["both"].shape == (2,)
     for (_, held), score in zip(FOLDS, result.scores["both"], strict=True):
         assert score[0] == pytest.approx(Y[held].sum(), rel=1e-4)
+
+
+class Sum(callbacks.Callback):
+    """What the model says after each epoch."""
+
+    def __init__(self, sums):
+        super().__init__()
+        self.sums = sums
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.sums.append(float(np.sum(self.model.predict(X, verbose=0))))
+
+
+def test_callbacks_may_ask_the_model():
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    found = [[], []]
+    model.cross_validate(X, Y, cv=FOLDS, epochs=2, callbacks=lambda index: [Sum(found[index])])
+    for index, (rows, _) in enumerate(FOLDS):
+        kerata.utils.set_random_seed(index)
+        other, sums = kerata.Sequential([kerata.Input((4,)), layers.Dense(1)]), []
+        other.compile("sgd", "mse")
+        other.fit(X[rows], Y[rows], epochs=2, seed=index, verbose=0, callbacks=[Sum(sums)])
+        np.testing.assert_allclose(found[index], sums, rtol=1e-4)

@@ -114,3 +114,13 @@ def test_trials_of_optunas_own(tmp_path):
     assert len(found) == 12 and [t.params.get("rate") for t in found].count(0.003) == 1
     assert found[4].score == pytest.approx((found[4].params["rate"] - 0.005) ** 2)
     assert len(run(storage=tmp_path / "s.db", name="s", sampler="tpe", trials=14).trials) == 14
+
+
+def test_a_range_of_one_value_in_a_grid():
+    def one(hp):
+        hp.float("fixed", 0.5, 0.5)
+        hp.int("n", 1, 2)
+        return build(search.HyperParameters())
+
+    assert [trial.params for trial in run(one, trials=None, sampler="grid").trials] == [{"fixed": 0.5, "n": 1},
+                                                                                       {"fixed": 0.5, "n": 2}]  # fmt: skip

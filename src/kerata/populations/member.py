@@ -161,6 +161,11 @@ def gone() -> State:
     raise RuntimeError(message("search", "the weights of a trial that has ended are gone"))
 
 
+# What a member's model can be asked without being changed.
+ASKED = frozenset({"predict", "predict_on_batch", "evaluate", "test_on_batch", "summary", "count_params", "name", "get_config",
+                   "to_json", "input_names", "output_names", "input_shape", "output_shape"})  # fmt: skip
+
+
 class ModelView:
     """What a member's callbacks see as `self.model`: enough for callbacks that look at epochs."""
 
@@ -171,6 +176,17 @@ class ModelView:
         self.optimizer = OptimizerView(member)
         # Set by the shard that the member is in: reads its state while it is on the device.
         self._read: Callable[[], State] | None = None
+        self._whole: Any = None
+
+    def _model(self) -> Any:
+        """The member as an ordinary model, to be asked and not to be changed."""
+        group, numbers = self._member.group, self._member.numbers
+        if self._whole is None:
+            self._whole = group.make_model(numbers, self._state(), None)
+        return group.fill(self._whole, numbers, self._state(), None)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._model()(*args, **kwargs)
 
     @property
     def metrics(self) -> list[Any]:
@@ -208,8 +224,10 @@ class ModelView:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name in ASKED:
+            return getattr(self._model(), name)
         raise AttributeError(message("callbacks", "in a population, self.model has stop_training, optimizer, metrics, "
-                                     "get_weights, set_weights, save and save_weights", {"attribute": name}))
+                                     "get_weights, set_weights, save, save_weights, predict and evaluate", {"attribute": name}))
 
 
 class OptimizerView:

@@ -76,9 +76,9 @@ class Domain:
         """How many values there are; `None` for a range of floats without `step`."""
         if self.choices is not None:
             return len(self.choices)
-        if self.kind == "float" and self.step is None:
-            return None
         assert self.low is not None and self.high is not None
+        if self.kind == "float" and self.step is None:
+            return 1 if self.low == self.high else None
         return math.floor((self.high - self.low) / (self.step or 1) + SLACK) + 1
 
     def at(self, index: Whole) -> Any:

@@ -324,7 +324,9 @@ class Search:
         """Builds the model of the defaults: what is wrong with the builder, the space or the objective shows here."""
         hp = HyperParameters()
         model = check_model(self.build(hp))
-        self.runner.check(model, self._maker(hp))
+        group = self.runner.check(model, self._maker(hp))
+        if self.verbose and getattr(group, "why_alone", None) is not None:
+            print(f"Models are trained by fit, one after the other: {group.why_alone}.", flush=True)
         if not self.objective.direction:
             self.objective.direction = find_direction(self.objective.name, model, "search", "objective", "direction")
         if self.objective.direction not in ("min", "max"):
