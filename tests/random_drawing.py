@@ -49,6 +49,11 @@ def draw_input(d: Draw) -> dict[str, Any]:
     return {"kind": kind, "shape": (d.randint(3, 5), d.randint(3, 5), d.randint(3, 4), d.randint(1, 2)), "dtype": "float32"}
 
 
+def penalizes(what: Any) -> bool:
+    """Whether a layer adds a loss of what it gives: of several calls, Keras counts that of the last one."""
+    return "ActivityRegularization" in repr(what) or "activity_regularizer" in repr(what)
+
+
 class Builder:
     """Draws a description node by node, and has Keras say of each whether it is possible.
 
@@ -190,7 +195,8 @@ class Builder:
 
     def reuse(self, take: int) -> None:
         """A layer once more, on another tensor."""
-        fitting = [i for i, node in enumerate(self.nodes) if node["do"][0] in ("layer", "own") and len(node["take"]) == 1]
+        fitting = [i for i, node in enumerate(self.nodes) if node["do"][0] in ("layer", "own") and len(node["take"]) == 1
+                   and not penalizes(node["do"])]  # fmt: skip
         if fitting:
             self.add(("again", self.d.choice(fitting)), [take])
 
@@ -206,7 +212,8 @@ class Builder:
         if inner.nodes:
             last = len(inner.tensors) - 1
             form = "sequential" if inner.sequential else self.d.pick("functional", "functional", "subclass")
-            if self.add(("model", inner.describe([last], form)), [take]) and self.d.some(0.3):
+            what = ("model", inner.describe([last], form))
+            if self.add(what, [take]) and self.d.some(0.3) and not penalizes(what):
                 same = [t for t in range(len(self.tensors)) if self.shape(t) == shape and not self._is_words(t)]
                 self.add(("again", len(self.nodes) - 1), [self.d.choice(same)])
 

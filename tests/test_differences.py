@@ -125,3 +125,16 @@ def test_a_sample_s_weight_is_that_of_all_its_steps(batch_size):
     right = np.mean(np.mean((model.predict(x, verbose=0) - y) ** 2, -1) * w[:, None])
     got = model.evaluate(x, y, sample_weight=w, batch_size=batch_size, verbose=0)
     np.testing.assert_allclose(got, right, rtol=1e-5)
+
+
+def test_a_penalty_counts_in_every_call_of_a_layer():
+    def loss(k):
+        inputs, layer = k.Input((3,)), k.layers.ActivityRegularization(l1=0.01, l2=0.02)
+        model = k.Model(inputs, layer(layer(inputs + 1.0) + 1.0))
+        model.compile("sgd", "mse")
+        return model.evaluate(np.ones((4, 3), "float32"), np.ones((4, 3), "float32"), verbose=0)
+
+    # An error of 4, and for each number 0.01 |v| + 0.02 v^2 of 2 and of 3; Keras leaves the first call out.
+    first, second = 3 * (0.02 + 0.08), 3 * (0.03 + 0.18)
+    assert loss(kerata) == pytest.approx(4 + first + second, rel=1e-6)
+    assert loss(keras) == pytest.approx(4 + second, rel=1e-6)
