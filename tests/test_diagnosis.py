@@ -102,3 +102,10 @@ def test_a_title_of_ones_own_and_measures_without_validation():
 def test_panels_and_lines():
     assert panel_names({"accuracy": [1], "val_loss": [1], "loss": [1], "lr": [1]}) == ["loss", "accuracy"]
     assert max(map(len, wrap("word " * 40, 30).splitlines())) <= 30 and callable(draw_panel)
+
+
+def test_nothing_has_settled_where_the_last_epoch_is_the_best_by_far():
+    held = [0.39, 0.48, 0.28, 0.22, 0.26, 0.37, 0.24, 0.183, 0.194, 0.168]
+    reading = read_curves({"loss": [0.81, 0.37, 0.28, 0.22, 0.18, 0.15, 0.12, 0.097, 0.08, 0.068], "val_loss": held})
+    assert reading.kind == "good" and "settled" not in reading.sentence
+    assert "lowest in the last epoch (0.168)" in reading.sentence and "more epochs may bring a little" in reading.sentence

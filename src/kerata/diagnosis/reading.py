@@ -7,6 +7,8 @@ import numpy as np
 
 # An epoch's loss must move by this share of the whole fall to count as moving.
 SMALL = 0.02
+# A loss whose last epochs brought less than this share of its range has settled.
+SETTLED = 0.03
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ def read_curves(history: Any) -> Reading:
 def describe_end(train: np.ndarray, held: np.ndarray | None, best: int) -> str:
     """A sentence for curves in which nothing is wrong."""
     where = f"the best epoch was {best} of {len(train)}"
+    watched = train if held is None else held
+    if best == len(watched) and watched[-tail_of(watched) - 1] - watched[-1] > SETTLED * (watched.max() - watched.min()):
+        name, then = ("loss", "") if held is None else ("validation loss", ", then more data, dropout or L2")
+        return (f"The {name} was lowest in the last epoch ({watched[-1]:.3g}) and falls slowly by now: more epochs may bring "
+                f"a little{then}.")  # fmt: skip
     if held is None:
         return f"Training has settled: the loss levelled off at {train[-1]:.3g}, and {where}."
     if train[-1] < 0.75 * train[-tail_of(train) - 1]:
