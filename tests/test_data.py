@@ -15,7 +15,7 @@ import kerata
 from kerata.data.samples import standardize_arrays
 from kerata.data.sources import is_batches, standardize_source
 from kerata.engine.random import SORTED, epoch_orders
-from kerata.models import feeds
+from kerata.training import feeds
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((28, 4)).astype("float32")
