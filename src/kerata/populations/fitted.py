@@ -1,7 +1,7 @@
 """Members that `fit` trains, one after the other: what one program cannot train side by side ends as it does in a loop.
 
-A model with a step of its own, callbacks with hooks for batches, measures that are no single numbers, and data that comes in
-batches have no place in a population. Each such member is an ordinary model; rungs, scores and weights are as for all others.
+A model with a step of its own, callbacks with hooks for batches, and measures that are no single numbers have no place in a
+population. Each such member is an ordinary model; rungs, scores and weights are as for all others.
 """
 
 import time
@@ -67,19 +67,15 @@ class FittedGroup(Group):
 
     Args:
         model: a prepared model that stands for all of them.
-        source: the data: samples, or what `fit` takes as `x`.
-        held: samples to validate on, where they are not rows of the data; or what `fit` takes as `validation_data`.
+        source: the data.
+        held: samples to validate on, where they are not rows of the data.
         batch_size, shuffle, make: as of `Group`.
         why: why they are trained so.
-        options: other arguments of `fit`.
     """
 
-    def __init__(self, model: Any, source: Any, held: Any, batch_size: int | None, shuffle: bool, make: Any, why: str,
-                 options: dict[str, Any] | None = None):  # fmt: skip
-        self._begin(model, batch_size, shuffle, make)  # type: ignore[arg-type]
-        self.why_alone, self.source, self.held, self.options = why, source, held, options or {}
-        self.size = source.size if isinstance(source, Samples) else 0
-        self.averages: list[Any] = []
+    def __init__(self, model: Any, source: Samples, held: Samples | None, batch_size: int, shuffle: bool, make: Any, why: str):
+        self._begin(model, batch_size, shuffle, make)
+        self.why_alone, self.source, self.held, self.size = why, source, held, source.size
         self.notes = {"turns": True, "most": 1, "why": why}
 
     def settle(self, members: list[Any]) -> None:
@@ -98,15 +94,10 @@ class FittedGroup(Group):
 
     @property
     def example(self) -> Any:
-        if isinstance(self.source, Samples):
-            return self.source.slice(0, min(self.batch_size, self.size)).tree
-        return self.options["example"]
+        return self.source.slice(0, min(self.batch_size, self.size)).tree
 
     def arguments(self, member: "FittedMember") -> dict[str, Any]:
         """What `fit` gets for a member."""
-        rest = {name: value for name, value in self.options.items() if name != "example"}
-        if not isinstance(self.source, Samples):
-            return {"x": member.batches, "validation_data": self.held, "batch_size": None, **rest}
         x, y, weight = self.source.tree
         weight = weight if member.weight is None else member.weight
         found = {"x": take_rows(x, member.rows), "y": take_rows(y, member.rows), "batch_size": self.batch_size,
@@ -114,7 +105,7 @@ class FittedGroup(Group):
         if self.held is not None or member.held is not None:
             tree = self.held.tree if self.held is not None else take_rows(self.source.tree, member.held)
             found["validation_data"] = tree if tree[2] is not None else tree[:2]
-        return {**found, **rest}
+        return found
 
 
 class FittedMember(Member):
@@ -131,14 +122,6 @@ class FittedMember(Member):
 
     def _take_callbacks(self, callbacks: list[Any]) -> None:
         self.callbacks = CallbackList([*callbacks, self.history])
-
-    @property
-    def batches(self) -> Any:
-        """Its source of batches, the same in each call of `fit`."""
-        if "source" not in self.__dict__:
-            given = self.group.source
-            self.source = given() if callable(given) and not hasattr(given, "__getitem__") else given
-        return self.source
 
     def _begin(self) -> Any:
         """Its model, as it is before training."""

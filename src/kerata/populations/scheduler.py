@@ -397,7 +397,7 @@ class Scheduler:
 
 
 def shared_by_all(members: list[Member]) -> list[Member] | None:
-    """The largest of the sharing, where all members are in one that shares its batches."""
+    """The largest lot of members that share their batches, where all members are in such lots."""
     sharing: dict[Any, list[Member]] = {}
     for member in members:
         sharing.setdefault((member.group.size_key(member), member.batches_key, member.epoch), []).append(member)
