@@ -326,6 +326,20 @@ def test_files_without_checksums_are_read(tmp_path):
     dense().load_weights(path)
 
 
+def test_a_name_that_has_changed_hides_no_variable(tmp_path):
+    path, model = tmp_path / "x.weights.h5", dense()
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
+    model.save_weights(path)
+    content = bytearray(path.read_bytes())
+    # The last bit of `vars` in the optimizer's group: Keras would say that there is no state to read, and go on.
+    with h5py.File(path, "r+") as file:
+        file.move("optimizer/vars", "optimizer/varr")
+    check(lambda: model.load_weights(path), str(path), "optimizer/vars/0")
+    path.write_bytes(content)
+    model.load_weights(path)
+
+
 def test_a_changed_weight_is_taken_once_the_checksums_are_deleted(tmp_path):
     path = tmp_path / "m.weights.h5"
     dense().save_weights(path)

@@ -49,5 +49,11 @@ def read_checksums(file: Any, owner: str) -> dict[str, int] | None:
     if marked and kept:
         text = read_dataset(open_dataset(file, NAME, owner), owner)
         if text.dtype == np.uint8 and text.ndim == 1 and int(file.attrs[NAME]) == checksum_of(text):
-            return json.loads(text.tobytes())
+            found = json.loads(text.tobytes())
+            # What stood under a name that has changed must not pass for something that was never there.
+            if lost := [path for path in found if path not in file]:
+                raise FileError(message(owner, "the file is damaged: variables that were written are not in it",
+                                        {"variables": lost[:4], "of": len(found)},
+                                        "If you took them out on purpose, delete `kerata_checksums` from the file"))
+            return found
     raise FileError(message(owner, "the file is damaged: its checksums are not what was written"))
