@@ -22,6 +22,7 @@ test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.dev
+	$(BIN)/ruff format --check src tests benchmarks tools
 	$(BIN)/ruff check src tests benchmarks tools
 	$(BIN)/pyright --pythonpath $(BIN)/python
 

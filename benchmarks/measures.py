@@ -16,13 +16,7 @@ import numpy as np
 from benchmarks import data
 from benchmarks.works import MODULES, PACKAGES, Work
 
-NETS = {
-    "kerata": "nets_keras",
-    "keras-jax": "nets_keras",
-    "keras-tf": "nets_keras",
-    "torch": "nets_torch",
-    "jax": "nets_jax",
-}
+NETS = {"kerata": "nets_keras", "keras-jax": "nets_keras", "keras-tf": "nets_keras", "torch": "nets_torch", "jax": "nets_jax"}
 MIB = 1024 * 1024
 
 

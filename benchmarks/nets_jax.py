@@ -72,10 +72,12 @@ def apply_mlp_dropout(p, stats, x, key, training):
 def init_cnn(key):
     a, b, c = jax.random.split(key, 3)
     params = {
-        "k1": glorot(a, (3, 3, 1, 32)), "b1": jnp.zeros(32),
-        "k2": glorot(b, (3, 3, 32, 64)), "b2": jnp.zeros(64),
+        "k1": glorot(a, (3, 3, 1, 32)),
+        "b1": jnp.zeros(32),
+        "k2": glorot(b, (3, 3, 32, 64)),
+        "b2": jnp.zeros(64),
         "out": init_dense(c, 1600, 10),
-    }  # fmt: skip
+    }
     return params, {}
 
 

@@ -53,16 +53,21 @@ def build(net: str) -> nn.Module:
         model = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 10))
     elif net == "mlp-dropout":
         model = nn.Sequential(
-            nn.Linear(784, 512), nn.ReLU(), nn.Dropout(0.2),
-            nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 10),
-        )  # fmt: skip
+            nn.Linear(784, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 10)
+        )
     elif net == "cnn":
         model = nn.Sequential(
             ChannelsFirst(),
-            nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
-            KerasFlatten(), nn.Dropout(0.5), nn.Linear(1600, 10),
-        )  # fmt: skip
+            nn.Conv2d(1, 32, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(32, 64, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            KerasFlatten(),
+            nn.Dropout(0.5),
+            nn.Linear(1600, 10),
+        )
     elif net == "cnn-bn":
         stack, channels = [ChannelsFirst()], 3
         for filters in (32, 64, 128):
@@ -76,9 +81,7 @@ def build(net: str) -> nn.Module:
     elif net == "lstm":
         model = nn.Sequential(nn.Embedding(VOCABULARY, 64), LastState(64, 64), nn.Linear(64, 1))
     elif net == "transformer":
-        blocks = [
-            nn.TransformerEncoderLayer(64, 4, 128, dropout=0.0, layer_norm_eps=1e-6, batch_first=True) for _ in range(2)
-        ]
+        blocks = [nn.TransformerEncoderLayer(64, 4, 128, dropout=0.0, layer_norm_eps=1e-6, batch_first=True) for _ in range(2)]
         model = nn.Sequential(nn.Embedding(VOCABULARY, 64), *blocks, Mean(1), nn.Linear(64, 1))
     else:
         raise ValueError(f"nets_torch: no such network. Received: net={net!r}.")

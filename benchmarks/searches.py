@@ -70,14 +70,19 @@ def fit_alone(keras: Any, params: dict[str, float], work: Work, x: Any, y: Any, 
     model = build(keras, work.net, **params)
     own = {"seed": seed} if keras.__name__ == "kerata" else {}
     validation = (x[held], y[held])
-    return model.fit(x[rows], y[rows], batch_size=work.batch, epochs=work.epochs, validation_data=validation, verbose=0,
-                     **own).history  # fmt: skip
+    return model.fit(
+        x[rows], y[rows], batch_size=work.batch, epochs=work.epochs, validation_data=validation, verbose=0, **own
+    ).history
 
 
 def train_in_turn(keras: Any, trials: list[dict], work: Work, x: Any, y: Any, folds: Any) -> tuple[float, list[list[dict]]]:
     """Seconds, and each trial's curves in each fold."""
-    return timed(lambda: [[fit_alone(keras, params, work, x, y, rows, held, SEED + i)
-                           for i, (rows, held) in enumerate(folds)] for params in trials])  # fmt: skip
+    return timed(
+        lambda: [
+            [fit_alone(keras, params, work, x, y, rows, held, SEED + i) for i, (rows, held) in enumerate(folds)]
+            for params in trials
+        ]
+    )
 
 
 def score(curves: list[dict]) -> float:
@@ -104,9 +109,18 @@ def repeat_search(job: dict, work: Work) -> Callable[[int], dict]:
             return build(keras, work.net, **{name: hp.choice(name, values) for name, values in SPACE.items()})
 
         return keras.search.run(
-            network, x, y, trials=len(trials), cv=folds, epochs=work.epochs, batch_size=work.batch, seed=SEED, verbose=0,
-            storage=None if folder is None else os.path.join(folder, "study.db"), **{"sampler": "grid", **given},
-        )  # fmt: skip
+            network,
+            x,
+            y,
+            trials=len(trials),
+            cv=folds,
+            epochs=work.epochs,
+            batch_size=work.batch,
+            seed=SEED,
+            verbose=0,
+            storage=None if folder is None else os.path.join(folder, "study.db"),
+            **{"sampler": "grid", **given},
+        )
 
     def repetition(number: int) -> dict:
         # Every round its own trials; Kerata's sample holds those of the others.
@@ -117,8 +131,10 @@ def repeat_search(job: dict, work: Work) -> Callable[[int], dict]:
             spent *= len(trials) / len(curves)
             # Each of these models compiles, in the first round as in the last.
             names = ("all trials", "all trials, with a file", "all trials, the first time")
-            return {"measures": dict.fromkeys(names, spent) | {"score": np.mean([score(c) for c in curves])},
-                    "losses": last_training(curves)}  # fmt: skip
+            return {
+                "measures": dict.fromkeys(names, spent) | {"score": np.mean([score(c) for c in curves])},
+                "losses": last_training(curves),
+            }
         spent, study = timed(lambda: search(None))
         first.append(spent)
         with tempfile.TemporaryDirectory() as folder:
@@ -156,8 +172,11 @@ def repeat_population(job: dict, work: Work) -> Callable[[int], dict]:
     short = 2
 
     def call(model: Any, seeds: Any, epochs: int) -> tuple[float, Any]:
-        return timed(lambda: keras.search.fit_many(model, x, y, vary={"learning_rate": rates}, seeds=seeds, epochs=epochs,
-                                                   batch_size=work.batch, turns=False))  # fmt: skip
+        return timed(
+            lambda: keras.search.fit_many(
+                model, x, y, vary={"learning_rate": rates}, seeds=seeds, epochs=epochs, batch_size=work.batch, turns=False
+            )
+        )
 
     def measure(seeds: Any, **parts: Any) -> tuple[float, float, Any]:
         model = build(keras, work.net, **parts)
@@ -171,9 +190,14 @@ def repeat_population(job: dict, work: Work) -> Callable[[int], dict]:
         own, own_whole, population = measure(seeds, dropout=None, l2=None)
         shared, shared_whole, _ = measure(number, dropout=None, l2=None)
         full, full_whole, _ = measure(seeds)
-        measures = {"own seeds": own, "one seed": shared, "own seeds, with dropout and l2": full,
-                    "own seeds, the whole call": own_whole, "one seed, the whole call": shared_whole,
-                    "own seeds, with dropout and l2, the whole call": full_whole}  # fmt: skip
+        measures = {
+            "own seeds": own,
+            "one seed": shared,
+            "own seeds, with dropout and l2": full,
+            "own seeds, the whole call": own_whole,
+            "one seed, the whole call": shared_whole,
+            "own seeds, with dropout and l2, the whole call": full_whole,
+        }
         return {"measures": measures, "losses": last_training([population.histories])}
 
     return repetition
@@ -243,12 +267,24 @@ def measure_search_memory(job: dict, work: Work) -> dict:
                 counts.append(done // 2)
 
     keras.search.run(
-        network, x, y, trials=total, sampler="random", batch=min(20, total), cv=folds_of(SEED), epochs=work.epochs,
-        batch_size=work.batch, seed=SEED, callbacks=lambda i: [Watch()], storage=None, verbose=0,
-    )  # fmt: skip
+        network,
+        x,
+        y,
+        trials=total,
+        sampler="random",
+        batch=min(20, total),
+        cv=folds_of(SEED),
+        epochs=work.epochs,
+        batch_size=work.batch,
+        seed=SEED,
+        callbacks=lambda i: [Watch()],
+        storage=None,
+        verbose=0,
+    )
     settled = [i for i, count in enumerate(counts) if count >= total // 5]
-    growth, more = (float(np.polyfit([counts[i] for i in settled], [seen[i] for i in settled], 1)[0])
-                    for seen in (sizes, objects))  # fmt: skip
+    growth, more = (
+        float(np.polyfit([counts[i] for i in settled], [seen[i] for i in settled], 1)[0]) for seen in (sizes, objects)
+    )
 
     crossed = []
     for call in range(20):

@@ -67,9 +67,30 @@ def complain(found, name, seconds, megabytes, kinds=(ValueError, TypeError)):
 # Descriptions with a value that nobody means
 
 VALUES = [
-    10**9, 10**6, 10**13, 2**63, -1, 0, 0.5, 1e308, math.nan, math.inf, "x", "é" * 3, "a" * 10**5, None, True, [], {}, [0],
-    [10**9] * 2, [10**6] * 3, [[[]]], {"class_name": "Dense"}, {"class_name": "Dense", "config": {"units": 10**9}},
-]  # fmt: skip
+    10**9,
+    10**6,
+    10**13,
+    2**63,
+    -1,
+    0,
+    0.5,
+    1e308,
+    math.nan,
+    math.inf,
+    "x",
+    "é" * 3,
+    "a" * 10**5,
+    None,
+    True,
+    [],
+    {},
+    [0],
+    [10**9] * 2,
+    [10**6] * 3,
+    [[[]]],
+    {"class_name": "Dense"},
+    {"class_name": "Dense", "config": {"units": 10**9}},
+]
 
 
 def leaves(plain, path=()):
@@ -119,8 +140,12 @@ def descriptions():
     def dense(**arguments):
         return kerata.Sequential([kerata.Input((4,)), kerata.layers.Dense(3, name="dense", **arguments)])
 
-    for kind, argument in (("initializers", "kernel_initializer"), ("regularizers", "kernel_regularizer"),
-                           ("constraints", "kernel_constraint"), ("activations", "activation")):  # fmt: skip
+    for kind, argument in (
+        ("initializers", "kernel_initializer"),
+        ("regularizers", "kernel_regularizer"),
+        ("constraints", "kernel_constraint"),
+        ("activations", "activation"),
+    ):
         for one in {id(registry.find_builtin(kind, n)): n for n in registry.names(kind)}.values():
             try:
                 yield f"{kind}.{one}", json.loads(dense(**{argument: one}).to_json())
@@ -140,15 +165,27 @@ def descriptions():
             yield f"{kind}.{one}", plain
     schedules = kerata.optimizers.schedules
     for schedule in (
-        schedules.ExponentialDecay(0.1, 10, 0.9), schedules.PiecewiseConstantDecay([5, 10], [0.1, 0.2, 0.3]),
-        schedules.CosineDecayRestarts(0.1, 5), schedules.PolynomialDecay(0.1, 5), schedules.CosineDecay(0.1, 5),
-    ):  # fmt: skip
+        schedules.ExponentialDecay(0.1, 10, 0.9),
+        schedules.PiecewiseConstantDecay([5, 10], [0.1, 0.2, 0.3]),
+        schedules.CosineDecayRestarts(0.1, 5),
+        schedules.PolynomialDecay(0.1, 5),
+        schedules.CosineDecay(0.1, 5),
+    ):
         yield type(schedule).__name__, json.loads(compiled(dense(), "optimizers", kerata.optimizers.SGD(schedule)).to_json())
 
 
 def make(cls):
-    for arguments in ({}, {"num_classes": 3}, {"num_classes": 3, "target_class_ids": [0]}, {"fn": "mse"}, {"specificity": 0.5},
-                      {"sensitivity": 0.5}, {"precision": 0.5}, {"recall": 0.5}, {"inner_optimizer": "adam"}):  # fmt: skip
+    for arguments in (
+        {},
+        {"num_classes": 3},
+        {"num_classes": 3, "target_class_ids": [0]},
+        {"fn": "mse"},
+        {"specificity": 0.5},
+        {"sensitivity": 0.5},
+        {"precision": 0.5},
+        {"recall": 0.5},
+        {"inner_optimizer": "adam"},
+    ):
         try:
             return cls(**arguments)
         except Exception:
@@ -184,8 +221,18 @@ def run_configs(seed, part, parts, share=1.0):
                 problem = complain(found, "model_from_json", seconds, megabytes)
                 if problem:
                     wrong += 1
-                    print(json.dumps({"name": name, "path": path, "value": repr(value)[:40], "problem": problem[:300],
-                                      "at": where(found)}), flush=True)
+                    print(
+                        json.dumps(
+                            {
+                                "name": name,
+                                "path": path,
+                                "value": repr(value)[:40],
+                                "problem": problem[:300],
+                                "at": where(found),
+                            }
+                        ),
+                        flush=True,
+                    )
     print(json.dumps({"count": count, "wrong": wrong, "seconds": worst[0], "megabytes": worst[1]}))
 
 
@@ -290,6 +337,7 @@ class Target:
                 with tempfile.TemporaryDirectory() as goal:
                     extract_archive(self.path, Path(goal))
                     return [f.read_bytes() for f in sorted(Path(goal).rglob("*")) if f.is_file()]
+
         self.read = read
         self.content = self.path.read_bytes()
         self.right = read()
@@ -348,10 +396,22 @@ def run_mutations(kind, seed, count):
                 problem = "read as something else"
             if problem:
                 wrong += 1
-                print(json.dumps({"kind": kind, "seed": seed, "number": number, "problem": problem[:300],
-                                  "at": where(found)}), flush=True)
-    print(json.dumps({"kind": kind, "count": count, "wrong": wrong, "refused": refused, "seconds": round(worst[0], 2),
-                      "megabytes": round(worst[1])}))
+                print(
+                    json.dumps({"kind": kind, "seed": seed, "number": number, "problem": problem[:300], "at": where(found)}),
+                    flush=True,
+                )
+    print(
+        json.dumps(
+            {
+                "kind": kind,
+                "count": count,
+                "wrong": wrong,
+                "refused": refused,
+                "seconds": round(worst[0], 2),
+                "megabytes": round(worst[1]),
+            }
+        )
+    )
 
 
 KINDS = ("keras", "weights", "packed", "bare", "json", "npz", "tar", "zip")
@@ -381,8 +441,11 @@ def write_for_ever(folder, first, tell):
     if first:
         blank = model_of(0)
         blank.load_weights(weights)
-        found = {"m.keras": number_in(kerata.saving.load_model(whole)), "m.weights.h5": number_in(blank),
-                 "c.keras": number_in(kerata.saving.load_model(newest))}  # fmt: skip
+        found = {
+            "m.keras": number_in(kerata.saving.load_model(whole)),
+            "m.weights.h5": number_in(blank),
+            "c.keras": number_in(kerata.saving.load_model(newest)),
+        }
     tell({"found": found, "left": sorted(p.name for p in folder.iterdir() if p.name.startswith("."))})
     number = first
     checkpoint = kerata.callbacks.ModelCheckpoint(newest, monitor="loss", verbose=0)

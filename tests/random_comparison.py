@@ -109,8 +109,17 @@ def keras_side(keras: Any, description: dict[str, Any]) -> dict[str, Any]:
         raise Impossible(f"{type(error).__name__}: {str(error)[:300]}") from error
     if not all(np.isfinite(value).all() for value in results.values()):
         raise Impossible("not finite")
-    return {"description": description, "data": data, "weights": weights, "results": results, "model": model, "masked": masked,
-            "times": times, "file": routine.file, "folder": folder}  # fmt: skip
+    return {
+        "description": description,
+        "data": data,
+        "weights": weights,
+        "results": results,
+        "model": model,
+        "masked": masked,
+        "times": times,
+        "file": routine.file,
+        "folder": folder,
+    }
 
 
 def leaves_in_order(outputs: Any, description: dict[str, Any]) -> list[Any]:
@@ -168,8 +177,9 @@ def compare_results(
     return compare_numbers(keras, known, ours, theirs, found)
 
 
-def compare_numbers(keras: Any, known: dict[str, Any], ours: dict[str, Any], theirs: dict[str, Any],
-                    found: list[str]) -> list[str]:  # fmt: skip
+def compare_numbers(
+    keras: Any, known: dict[str, Any], ours: dict[str, Any], theirs: dict[str, Any], found: list[str]
+) -> list[str]:
     coarse = coarseness(known["description"])
     off = [name for name in theirs if name in ours and not close(ours[name], theirs[name], coarse)]
     off += [name for name in ours if "exchange" in name and not close(ours[name], known["predicted"], coarse)]
@@ -190,8 +200,9 @@ def exchange(kerata: Any, keras: Any, known: dict[str, Any], file: Any, ours: di
     """Adds what either library predicts with the other's file."""
     x, description = known["data"]["first"]["x"], known["description"]
     size = dict(description["routine"])["predict"]["batch_size"]
-    known["predicted"] = np.asarray(leaves(load(keras, known["file"], description).predict(x, batch_size=size, verbose=0))[0],
-                                    np.float64)  # fmt: skip
+    known["predicted"] = np.asarray(
+        leaves(load(keras, known["file"], description).predict(x, batch_size=size, verbose=0))[0], np.float64
+    )
     for name, k, path in (("exchange: Keras's file", kerata, known["file"]), ("exchange: file for Keras", keras, file)):
         ours[name] = np.asarray(leaves(load(k, path, description).predict(x, batch_size=size, verbose=0))[0], np.float64)
 
@@ -278,5 +289,9 @@ def check(kerata: Any, keras: Any, seed: int) -> dict[str, Any]:
         warnings.simplefilter("ignore")
         known = reference(keras, seed)
         with known["folder"]:
-            return {**compare(kerata, keras, known), "description": known["description"], "keras times": known["times"],
-                    "results": known["results"]}  # fmt: skip
+            return {
+                **compare(kerata, keras, known),
+                "description": known["description"],
+                "keras times": known["times"],
+                "results": known["results"],
+            }

@@ -195,8 +195,11 @@ class Builder:
 
     def reuse(self, take: int) -> None:
         """A layer once more, on another tensor."""
-        fitting = [i for i, node in enumerate(self.nodes) if node["do"][0] in ("layer", "own") and len(node["take"]) == 1
-                   and not penalizes(node["do"])]  # fmt: skip
+        fitting = [
+            i
+            for i, node in enumerate(self.nodes)
+            if node["do"][0] in ("layer", "own") and len(node["take"]) == 1 and not penalizes(node["do"])
+        ]
         if fitting:
             self.add(("again", self.d.choice(fitting)), [take])
 
@@ -255,8 +258,15 @@ def draw(keras: Any, seed: int) -> dict[str, Any]:
     by_name = names is not None and bool(model.get("named outputs") or (form != "subclass" and d.some(0.6)))
     x_by_name = named and bool(model.get("named inputs") or (form != "subclass" and d.some(0.4)))
     sets, size = draw_sets(d, inputs[0].get("batch"))
-    description: dict[str, Any] = {"seed": seed, "policy": policy, "model": model, "kinds": kinds, "sets": sets,
-                                   "by name": by_name, "x by name": x_by_name}  # fmt: skip
+    description: dict[str, Any] = {
+        "seed": seed,
+        "policy": policy,
+        "model": model,
+        "kinds": kinds,
+        "sets": sets,
+        "by name": by_name,
+        "x by name": x_by_name,
+    }
     description["weights"] = draw_weights(d, kinds)
     called = names if form != "subclass" or model.get("named outputs") else None
     description["compile"] = draw_compile(d, kinds, called, halves="'bfloat16'" in repr((policy, model)))

@@ -10,8 +10,14 @@ from random_models import Draw
 def regularizer(d: Draw) -> Any:
     if d.some(0.75):
         return None
-    return d.pick("l1", "l2", ("regularizer", "L1L2", {"l1": 0.01, "l2": 0.02}), ("regularizer", "L2", {"l2": 0.05}),
-                  ("function", "small_squares"), ("own", "Ridge", {"strength": 0.01}))  # fmt: skip
+    return d.pick(
+        "l1",
+        "l2",
+        ("regularizer", "L1L2", {"l1": 0.01, "l2": 0.02}),
+        ("regularizer", "L2", {"l2": 0.05}),
+        ("function", "small_squares"),
+        ("own", "Ridge", {"strength": 0.01}),
+    )
 
 
 def constraint(d: Draw) -> Any:
@@ -30,22 +36,63 @@ def constraint(d: Draw) -> Any:
 
 
 INITIALIZERS = [
-    "he_normal", "lecun_uniform", ("initializer", "RandomNormal", {"stddev": 0.3}),
+    "he_normal",
+    "lecun_uniform",
+    ("initializer", "RandomNormal", {"stddev": 0.3}),
     ("initializer", "Orthogonal", {"gain": 0.5}),
-    ("initializer", "VarianceScaling", {"scale": 2.0, "mode": "fan_out"}), ("initializer", "TruncatedNormal", {}),
-    ("initializer", "RandomUniform", {}), ("initializer", "Constant", {"value": 0.4}), ("initializer", "Ones", {}),
-    ("initializer", "Zeros", {}), ("initializer", "GlorotNormal", {"seed": 3}), ("initializer", "GlorotUniform", {}),
-    ("initializer", "HeNormal", {}), ("initializer", "HeUniform", {}), ("initializer", "LecunNormal", {}),
-    ("initializer", "LecunUniform", {}), ("initializer", "Identity", {}), ("function", "halves"), ("own", "Stripes", {}),
-]  # fmt: skip
+    ("initializer", "VarianceScaling", {"scale": 2.0, "mode": "fan_out"}),
+    ("initializer", "TruncatedNormal", {}),
+    ("initializer", "RandomUniform", {}),
+    ("initializer", "Constant", {"value": 0.4}),
+    ("initializer", "Ones", {}),
+    ("initializer", "Zeros", {}),
+    ("initializer", "GlorotNormal", {"seed": 3}),
+    ("initializer", "GlorotUniform", {}),
+    ("initializer", "HeNormal", {}),
+    ("initializer", "HeUniform", {}),
+    ("initializer", "LecunNormal", {}),
+    ("initializer", "LecunUniform", {}),
+    ("initializer", "Identity", {}),
+    ("function", "halves"),
+    ("own", "Stripes", {}),
+]
 
 
 ACTIVATIONS = [
-    None, "relu", "tanh", "sigmoid", "elu", "selu", "softplus", "softsign", "gelu", "swish", "leaky_relu", "linear", "mish",
-    "hard_sigmoid", "softmax", "relu6", "celu", "log_softmax", "silu", "hard_silu", "squareplus", "soft_shrink", "tanh_shrink",
-    "hard_tanh", "sparse_plus", "log_sigmoid", "hard_shrink", "tanh", "relu", ("function", "scaled_tanh"),
-    "exponential", "hard_swish", "sparse_sigmoid",
-]  # fmt: skip
+    None,
+    "relu",
+    "tanh",
+    "sigmoid",
+    "elu",
+    "selu",
+    "softplus",
+    "softsign",
+    "gelu",
+    "swish",
+    "leaky_relu",
+    "linear",
+    "mish",
+    "hard_sigmoid",
+    "softmax",
+    "relu6",
+    "celu",
+    "log_softmax",
+    "silu",
+    "hard_silu",
+    "squareplus",
+    "soft_shrink",
+    "tanh_shrink",
+    "hard_tanh",
+    "sparse_plus",
+    "log_sigmoid",
+    "hard_shrink",
+    "tanh",
+    "relu",
+    ("function", "scaled_tanh"),
+    "exponential",
+    "hard_swish",
+    "sparse_sigmoid",
+]
 
 
 def activation(d: Draw) -> Any:
@@ -101,8 +148,11 @@ def einsum_dense(d: Draw, rank: int) -> Any:
             "EinsumDense",
             {"equation": "...x,xy->...y", "output_shape": (None,) * (rank - 1) + (4,), "bias_axes": "y"},
         )
-    return ("layer", "EinsumDense", {"equation": equation, "output_shape": shape, "activation": activation(d),
-                                     "bias_axes": d.pick(None, equation[-1])})  # fmt: skip
+    return (
+        "layer",
+        "EinsumDense",
+        {"equation": equation, "output_shape": shape, "activation": activation(d), "bias_axes": d.pick(None, equation[-1])},
+    )
 
 
 def normalization(d: Draw, shape: tuple) -> Any:
@@ -213,9 +263,13 @@ def padding(d: Draw, causal: bool = False) -> str:
 
 def conv(d: Draw, rank: int) -> Any:
     """A convolution over `rank` axes."""
-    kind = d.choice({1: ["Conv1D", "Conv1D", "Conv1DTranspose", "SeparableConv1D", "DepthwiseConv1D"],
-                     2: ["Conv2D", "Conv2D", "Conv2DTranspose", "SeparableConv2D", "DepthwiseConv2D"],
-                     3: ["Conv3D", "Conv3DTranspose"]}[rank])  # fmt: skip
+    kind = d.choice(
+        {
+            1: ["Conv1D", "Conv1D", "Conv1DTranspose", "SeparableConv1D", "DepthwiseConv1D"],
+            2: ["Conv2D", "Conv2D", "Conv2DTranspose", "SeparableConv2D", "DepthwiseConv2D"],
+            3: ["Conv3D", "Conv3DTranspose"],
+        }[rank]
+    )
     size = d.pick(1, 2, 3, tuple(d.randint(1, 3) for _ in range(rank)))
     more: dict[str, Any] = {"kernel_size": size, "padding": padding(d, kind == "Conv1D"), "activation": activation(d)}
     if more["activation"] == "softmax" and rank == 3:
@@ -411,15 +465,64 @@ def layer_for(d: Draw, shape: tuple) -> Any:
 
 
 ELEMENTWISE = (
-    "tanh", "relu", "sigmoid", "abs", "square", "sin", "softplus", "gelu", "sign", "cos", "erf", "arctan", "silu", "arcsinh",
-    "floor", "ceil", "round", "trunc", "exp2", "expm1", "cosh", "sinh", "leaky_relu", "elu", "selu", "celu", "relu6",
-    "hard_tanh", "squareplus", "sinc", "negative", "nan_to_num", "deg2rad", "softsign", "log_sigmoid", "erfc", "cbrt", "fabs",
-)  # fmt: skip
+    "tanh",
+    "relu",
+    "sigmoid",
+    "abs",
+    "square",
+    "sin",
+    "softplus",
+    "gelu",
+    "sign",
+    "cos",
+    "erf",
+    "arctan",
+    "silu",
+    "arcsinh",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "exp2",
+    "expm1",
+    "cosh",
+    "sinh",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "celu",
+    "relu6",
+    "hard_tanh",
+    "squareplus",
+    "sinc",
+    "negative",
+    "nan_to_num",
+    "deg2rad",
+    "softsign",
+    "log_sigmoid",
+    "erfc",
+    "cbrt",
+    "fabs",
+)
 POSITIVE = ("log", "sqrt", "rsqrt", "log1p", "log2", "log10", "reciprocal", "arccosh", "i0")
 REDUCTIONS = (
-    "mean", "max", "sum", "std", "var", "logsumexp", "min", "prod", "amax", "amin", "median", "nanmean", "nansum", "average",
-    "count_nonzero", "ptp",
-)  # fmt: skip
+    "mean",
+    "max",
+    "sum",
+    "std",
+    "var",
+    "logsumexp",
+    "min",
+    "prod",
+    "amax",
+    "amin",
+    "median",
+    "nanmean",
+    "nansum",
+    "average",
+    "count_nonzero",
+    "ptp",
+)
 PAIRS = ("logaddexp", "arctan2", "hypot", "maximum", "minimum", "subtract", "multiply", "add", "fmax", "fmin", "heaviside")
 
 
@@ -434,8 +537,9 @@ def elementwise(d: Draw) -> Any:
 
 def along_axis(d: Draw, rank: int, axis: int) -> Any:
     """An operation that mixes what stands along an axis."""
-    name = d.pick("softmax", "sort", "flip", "cumsum", "log_softmax", "cumprod", "argsort", "normalize", "roll", "diff",
-                  "trapezoid")  # fmt: skip
+    name = d.pick(
+        "softmax", "sort", "flip", "cumsum", "log_softmax", "cumprod", "argsort", "normalize", "roll", "diff", "trapezoid"
+    )
     if name == "argsort":
         return ("operation", "order", {"axis": axis})
     more = {"normalize": {"order": d.pick(1, 2)}, "roll": {"shift": d.pick(1, -2)}}.get(name, {})
@@ -465,15 +569,25 @@ def operation_for(d: Draw, shape: tuple) -> Any:
     if choice == 4:
         return along_axis(d, rank, axis)
     if choice == 5:
-        return ("operation", "reduce", {"name": d.choice(REDUCTIONS), "axis": axis if axis else d.pick(0, (0, 1)),
-                                        "keepdims": d.some(0.5)})  # fmt: skip
+        return (
+            "operation",
+            "reduce",
+            {"name": d.choice(REDUCTIONS), "axis": axis if axis else d.pick(0, (0, 1)), "keepdims": d.some(0.5)},
+        )
     if choice == 6:
         return ("operation", "minus", {"name": d.pick("mean", "max", "min", "logsumexp"), "axis": axis if axis else 0})
     if choice == 7:
         return ("operation", "normal", {"axis": axis})
     if choice == 8:
-        index = d.pick(((None, None), (1, None)), ("...", (None, -1)), ("...", 0), ((None, None), (None, None, 2)),
-                       ((None, None), -1), ((None, None), (None, None, -1)), ((None, None), (0, 2)))  # fmt: skip
+        index = d.pick(
+            ((None, None), (1, None)),
+            ("...", (None, -1)),
+            ("...", 0),
+            ((None, None), (None, None, 2)),
+            ((None, None), -1),
+            ((None, None), (None, None, -1)),
+            ((None, None), (0, 2)),
+        )
         return ("operation", "slice", {"index": index})
     if choice == 9:
         return d.pick(

@@ -13,9 +13,17 @@ import numpy as np
 from random_own import CLASSES, FUNCTIONS
 
 # What a value in a description may stand for: (tag, name, arguments).
-HOMES = {"layer": "layers", "regularizer": "regularizers", "constraint": "constraints", "initializer": "initializers",
-         "optimizer": "optimizers", "loss": "losses", "metric": "metrics", "schedule": "optimizers.schedules",
-         "callback": "callbacks"}  # fmt: skip
+HOMES = {
+    "layer": "layers",
+    "regularizer": "regularizers",
+    "constraint": "constraints",
+    "initializer": "initializers",
+    "optimizer": "optimizers",
+    "loss": "losses",
+    "metric": "metrics",
+    "schedule": "optimizers.schedules",
+    "callback": "callbacks",
+}
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
 
 
@@ -57,8 +65,13 @@ def realize(k: Any, value: Any) -> Any:
 
 
 def _pair(k: Any, op: str) -> Any:
-    return {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b,
-            "max": k.ops.maximum, "min": k.ops.minimum}[op]  # fmt: skip
+    return {
+        "+": lambda a, b: a + b,
+        "-": lambda a, b: a - b,
+        "*": lambda a, b: a * b,
+        "max": k.ops.maximum,
+        "min": k.ops.minimum,
+    }[op]
 
 
 def _normal(k: Any, x: Any, axis: int) -> Any:
@@ -82,16 +95,26 @@ def _each(k: Any, x: Any, name: str) -> Any:
 OPERATIONS = {
     "pair": lambda k, xs, op: _pair(k, op)(*xs),
     "two": lambda k, xs, name, **more: getattr(k.ops, name)(xs[0], xs[-1], **more),
-    "number": lambda k, xs, op: {"2x": lambda x: 2 * x, "x+1": lambda x: x + 1, "1-x": lambda x: 1 - x, "x/3": lambda x: x / 3,
-                                 "-x": lambda x: -x, "x^2": lambda x: x**2, "|x|": abs, "x//1": lambda x: x // 0.3,
-                                 "x%1": lambda x: x % 0.7, "1/(2+x^2)": lambda x: 1 / (2 + x * x)}[op](xs[0]),
+    "number": lambda k, xs, op: {
+        "2x": lambda x: 2 * x,
+        "x+1": lambda x: x + 1,
+        "1-x": lambda x: 1 - x,
+        "x/3": lambda x: x / 3,
+        "-x": lambda x: -x,
+        "x^2": lambda x: x**2,
+        "|x|": abs,
+        "x//1": lambda x: x // 0.3,
+        "x%1": lambda x: x % 0.7,
+        "1/(2+x^2)": lambda x: 1 / (2 + x * x),
+    }[op](xs[0]),
     "function": lambda k, xs, name, **more: getattr(k.ops, name)(xs[0], **more),
     "positive": lambda k, xs, name: getattr(k.ops, name)(1.1 + k.ops.abs(xs[0])),
     "reduce": lambda k, xs, name, axis, keepdims: getattr(k.ops, name)(xs[0], axis=axis, keepdims=keepdims),
     "minus": lambda k, xs, name, axis: xs[0] - getattr(k.ops, name)(xs[0], axis=axis, keepdims=True),
     "normal": lambda k, xs, axis: _normal(k, xs[0], axis),
-    "slice": lambda k, xs, index: xs[0][tuple(slice(*i) if isinstance(i, tuple) else (Ellipsis if i == "..." else i)
-                                              for i in index)],
+    "slice": lambda k, xs, index: xs[0][
+        tuple(slice(*i) if isinstance(i, tuple) else (Ellipsis if i == "..." else i) for i in index)
+    ],
     "where": lambda k, xs: k.ops.where(xs[0] > 0, xs[0], 0.1 * xs[-1]),
     "concatenate": lambda k, xs, axis: k.ops.concatenate(xs, axis=axis),
     "stack": lambda k, xs, axis: k.ops.stack(xs, axis=axis),
@@ -107,13 +130,21 @@ OPERATIONS = {
     "counted": lambda k, xs: xs[0] / k.ops.cast(k.ops.shape(xs[0])[0], xs[0].dtype),
     "first row": lambda k, xs: xs[0] + xs[0][:1],
     "neighbours": lambda k, xs: xs[0] - k.ops.roll(xs[0], 1, axis=0),
-    "groups": lambda k, xs: xs[0] + k.ops.take(k.ops.segment_sum(
-        xs[0], k.ops.cast(k.ops.sum(xs[0], axis=tuple(range(1, len(xs[0].shape)))) > 0, "int32"), num_segments=2), 1, axis=0),
+    "groups": lambda k, xs: (
+        xs[0]
+        + k.ops.take(
+            k.ops.segment_sum(
+                xs[0], k.ops.cast(k.ops.sum(xs[0], axis=tuple(range(1, len(xs[0].shape)))) > 0, "int32"), num_segments=2
+            ),
+            1,
+            axis=0,
+        )
+    ),
     "masked": lambda k, xs: k.ops.where(k.ops.any(xs[0] > 0.8, axis=-1, keepdims=True), xs[0], k.ops.zeros_like(xs[0])),
     "frozen": lambda k, xs: xs[0] * k.ops.stop_gradient(k.ops.sigmoid(xs[-1])),
     "merge": lambda k, xs, name: getattr(k.layers, name)(list(xs)),
     "apply": lambda k, xs, name: getattr(k.activations, name)(xs[0]),
-}  # fmt: skip
+}
 
 
 def perform(k: Any, what: Any, made: Any, tensors: list[Any], more: Any = None) -> list[Any]:
@@ -130,8 +161,18 @@ def perform(k: Any, what: Any, made: Any, tensors: list[Any], more: Any = None) 
     return list(result) if isinstance(result, (list, tuple)) else [result]
 
 
-MERGING = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Attention",
-           "AdditiveAttention")  # fmt: skip
+MERGING = (
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Average",
+    "Maximum",
+    "Minimum",
+    "Concatenate",
+    "Dot",
+    "Attention",
+    "AdditiveAttention",
+)
 
 
 def layer_of(k: Any, what: Any, earlier: list[Any]) -> Any:

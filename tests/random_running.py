@@ -196,8 +196,14 @@ def leaves(values: Any) -> list[Any]:
     return [leaf for value in values for leaf in leaves(value)] if isinstance(values, (list, tuple)) else [values]
 
 
-def results_of(k: Any, description: dict[str, Any], model: Any, weights: list[np.ndarray], data: dict[str, Any],
-               times: dict[str, float] | None = None) -> dict[str, np.ndarray]:  # fmt: skip
+def results_of(
+    k: Any,
+    description: dict[str, Any],
+    model: Any,
+    weights: list[np.ndarray],
+    data: dict[str, Any],
+    times: dict[str, float] | None = None,
+) -> dict[str, np.ndarray]:
     """Everything that is compared, by name."""
     with TemporaryDirectory() as folder:
         return Routine(k, description, model, data, times).run(weights, Path(folder))

@@ -42,22 +42,41 @@ def make_study(
     space = dict(SPACE)
     if nasty:
         spell_nastily(made, space)
-    return SimpleNamespace(name=f"ionosphere {NASTY} Ω 漢字" if nasty else "ionosphere", trials=made, objective=objective,
-                           space=space, seconds=0.31 * trials, best=None)  # fmt: skip
+    return SimpleNamespace(
+        name=f"ionosphere {NASTY} Ω 漢字" if nasty else "ionosphere",
+        trials=made,
+        objective=objective,
+        space=space,
+        seconds=0.31 * trials,
+        best=None,
+    )
 
 
 def make_trial(number, random, folds, epochs, objective, measures, outcome):
     params = {
-        "learning_rate": float(10 ** random.uniform(-4, 0)), "dropout": float(random.uniform(0, 0.6)),
-        "units": int(2 ** random.uniform(3, 8)), "activation": str(random.choice(["relu", "tanh", "elu"])),
-        "batch_norm": bool(random.random() < 0.5), "optimizer": str(random.choice(["adam", "sgd"])), "epochs": 40,
-    }  # fmt: skip
+        "learning_rate": float(10 ** random.uniform(-4, 0)),
+        "dropout": float(random.uniform(0, 0.6)),
+        "units": int(2 ** random.uniform(3, 8)),
+        "activation": str(random.choice(["relu", "tanh", "elu"])),
+        "batch_norm": bool(random.random() < 0.5),
+        "optimizer": str(random.choice(["adam", "sgd"])),
+        "epochs": 40,
+    }
     if params["optimizer"] == "sgd":
         params["momentum"] = float(random.uniform(0, 0.99))
     trial = Trial(number, params, started=1.7e9 + number, seconds=float(random.uniform(0.2, 0.5)))
     rate = math.log10(params["learning_rate"])
-    state = outcome or (FAILED if rate > -0.15 else RUNNING if number % 23 == 22 else WAITING if number % 61 == 60 else
-                        PRUNED if rate < -3.4 or number % 9 == 8 else COMPLETE)  # fmt: skip
+    state = outcome or (
+        FAILED
+        if rate > -0.15
+        else RUNNING
+        if number % 23 == 22
+        else WAITING
+        if number % 61 == 60
+        else PRUNED
+        if rate < -3.4 or number % 9 == 8
+        else COMPLETE
+    )
     trial.state = state
     if state == WAITING:
         return trial
@@ -97,7 +116,7 @@ def make_curves(params, random, epochs, measures):
 
 def spell_nastily(trials, space):
     """Names, values and errors as an enemy or a careless user would spell them."""
-    quotes, letters = 'drop "out" & <b>\'x\'</b> ${price}', "активация\u202e\x1b[31m\n漢字 🙂 $x^2$"
+    quotes, letters = "drop \"out\" & <b>'x'</b> ${price}", "активация\u202e\x1b[31m\n漢字 🙂 $x^2$"
     renamed = {"units": NASTY, "dropout": quotes, "activation": letters}
     for old, new in renamed.items():
         space[new] = space.pop(old)
@@ -119,17 +138,25 @@ class Browser:
     """Chromium without a window, driven over its pipe; it records console messages, exceptions and requests."""
 
     FLAGS = (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
         "--remote-debugging-pipe",
-    )  # fmt: skip
+    )
 
     def __init__(self, program, width=1280, height=900, dark=False, phone=False):
         self.folder = tempfile.mkdtemp(prefix="browser-")
         to_child, self.write_end = os.pipe()
         self.read_end, from_child = os.pipe()
         # The browser reads from file 3 and writes to file 4.
-        shell = f"exec 3<&{to_child} 4>&{from_child}; exec \"$0\" \"$@\""
+        shell = f'exec 3<&{to_child} 4>&{from_child}; exec "$0" "$@"'
         command = ["bash", "-c", shell, program, *self.FLAGS, f"--user-data-dir={self.folder}", "about:blank"]
         quiet = subprocess.DEVNULL
         self.process = subprocess.Popen(command, pass_fds=(to_child, from_child), stdin=quiet, stdout=quiet, stderr=quiet)

@@ -60,9 +60,16 @@ class PretendRunner:
             time.sleep(self.pause)
             score = score_of(job.model)
             outcome = SimpleNamespace(
-                number=job.number, state=COMPLETE, scores=[score] * self.folds, histories=[{"val_loss": [score]}] * self.folds,
-                epochs=[1] * self.folds, best_epochs=[1] * self.folds, seconds=self.pause, error=None,
-                models=lambda model=job.model: [model] * self.folds)  # fmt: skip
+                number=job.number,
+                state=COMPLETE,
+                scores=[score] * self.folds,
+                histories=[{"val_loss": [score]}] * self.folds,
+                epochs=[1] * self.folds,
+                best_epochs=[1] * self.folds,
+                seconds=self.pause,
+                error=None,
+                models=lambda model=job.model: [model] * self.folds,
+            )
             outcome.__dict__.update(self.spoil.get(job.number, {}))
             outcomes.append(outcome)
             if on_outcome:
@@ -75,8 +82,16 @@ def search(storage, folder=None, trials=20, runner=None, **options):
     card = options.pop("card", {"data": {"samples": "none"}, "epochs": 1, "seed": options.pop("seed", 0)})
     options = {"sampler": "random", "name": "study", "keep": 1, **options}
     builder = options.pop("build", build)
-    return Search(builder, runner or PretendRunner(), Objective("val_loss", ""), card, trials=trials, storage=storage,
-                  folder=folder, **options)  # fmt: skip
+    return Search(
+        builder,
+        runner or PretendRunner(),
+        Objective("val_loss", ""),
+        card,
+        trials=trials,
+        storage=storage,
+        folder=folder,
+        **options,
+    )
 
 
 def read_log(log):

@@ -14,8 +14,14 @@ from kerata.engine.scope import Scope
 
 RNG = np.random.default_rng(0)
 X, Y = (RNG.normal(size=(3, 4)).astype("float32") for _ in range(2))
-UNSUPPORTED = {"binary_focal_crossentropy", "categorical_focal_crossentropy", "conv2d_transpose", "ctc_decode",
-               "ctc_label_dense_to_sparse", "gradients"}  # fmt: skip
+UNSUPPORTED = {
+    "binary_focal_crossentropy",
+    "categorical_focal_crossentropy",
+    "conv2d_transpose",
+    "ctc_decode",
+    "ctc_label_dense_to_sparse",
+    "gradients",
+}
 
 
 def test_the_names_of_k_are_there():
@@ -94,8 +100,13 @@ def test_functions_of_k(found, expected):
 def test_rnn_equals_a_loop(arguments):
     x, w = A, RNG.normal(size=(4, 4)).astype("float32")
     mask = np.array([[1, 1, 0], [1, 0, 1]], bool) if arguments.get("mask") else None
-    last, outputs, states = K.rnn(lambda i, s: ((h := jnp.tanh(i + s[0] @ s[1])), [h]), x, [jnp.zeros((2, 4))],
-                                  constants=[w], **{**arguments, "mask": mask})  # fmt: skip
+    last, outputs, states = K.rnn(
+        lambda i, s: ((h := jnp.tanh(i + s[0] @ s[1])), [h]),
+        x,
+        [jnp.zeros((2, 4))],
+        constants=[w],
+        **{**arguments, "mask": mask},
+    )
     h, previous, expected = np.zeros((2, 4)), np.zeros((2, 4)), []
     for t in range(3)[:: -1 if arguments.get("go_backwards") else 1]:
         keep = np.ones((2, 1), bool) if mask is None else mask[:, t, None]
@@ -146,11 +157,15 @@ def test_missing_function_of_ops():
 
 
 DRAWS = [
-    ("normal", ((4000,),), {"mean": 1.0, "stddev": 2.0}), ("uniform", ((4000,),), {"minval": -1.0, "maxval": 3.0}),
-    ("truncated_normal", ((4000,),), {"stddev": 0.5}), ("gamma", ((4000,), 2.5), {}), ("beta", ((4000,), 2.0, 3.0), {}),
-    ("binomial", ((4000,), 10.0, 0.3), {}), ("randint", ((4000,), -3, 8), {}),
+    ("normal", ((4000,),), {"mean": 1.0, "stddev": 2.0}),
+    ("uniform", ((4000,),), {"minval": -1.0, "maxval": 3.0}),
+    ("truncated_normal", ((4000,),), {"stddev": 0.5}),
+    ("gamma", ((4000,), 2.5), {}),
+    ("beta", ((4000,), 2.0, 3.0), {}),
+    ("binomial", ((4000,), 10.0, 0.3), {}),
+    ("randint", ((4000,), -3, 8), {}),
     ("categorical", (np.tile(np.log([[0.1, 0.2, 0.7]]), (2, 1)).astype("float32"), 4000), {}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name, args, kwargs", DRAWS)

@@ -19,16 +19,19 @@ def page(monkeypatch):
 
 
 MACHINE = {
-    "processor": "a processor", "cores": 2, "memory": 8, "system": "Linux x86_64", "device": "cpu",
-    "versions": {"jax": "1.0"}, "data": {"tabular": "ionosphere.csv"},
-}  # fmt: skip
+    "processor": "a processor",
+    "cores": 2,
+    "memory": 8,
+    "system": "Linux x86_64",
+    "device": "cpu",
+    "versions": {"jax": "1.0"},
+    "data": {"tabular": "ionosphere.csv"},
+}
 
 
 def make_row(**seconds):
     record = {"losses": [0.5, 0.25, 0.75], "accuracies": [0.5, 0.5, 0.5], "failed": ""}
-    implementations = {
-        name.replace("_", "-"): {"measures": {"fit": samples}, **record} for name, samples in seconds.items()
-    }
+    implementations = {name.replace("_", "-"): {"measures": {"fit": samples}, **record} for name, samples in seconds.items()}
     row = {"date": "2026-01-01", "rounds": 3, "others": 0.0, "missing": {}}
     return row | {"implementations": implementations}
 

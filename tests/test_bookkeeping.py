@@ -14,13 +14,37 @@ from kerata.saving.walk import walk
 N, S, P = Look.NOBODY, Look.PROGRAM, Look.PARTS | Look.PROGRAM
 OF_ALL = {"name": N, "_arguments": N}
 OF_LAYERS = {
-    **OF_ALL, "inbound_nodes": N, "_built_shapes": N, "_losses": N, "built": P, "autocast": P, "supports_masking": P,
-    "activity_regularizer": P, "input_spec": P, "_dtype_policy": P, "_trainable": P, "_weights": P, "_batch_shape": P,
-}  # fmt: skip
+    **OF_ALL,
+    "inbound_nodes": N,
+    "_built_shapes": N,
+    "_losses": N,
+    "built": P,
+    "autocast": P,
+    "supports_masking": P,
+    "activity_regularizer": P,
+    "input_spec": P,
+    "_dtype_policy": P,
+    "_trainable": P,
+    "_weights": P,
+    "_batch_shape": P,
+}
 OF_MODELS = {
-    **OF_LAYERS, "optimizer": N, "loss": N, "compiled": N, "history": N, "stop_training": N, "_objective": N, "_measures": N,
-    "_trackers": N, "_compile_arguments": N, "_plans": N, "_predictor": N, "_graph": S, "_graph_layers": P, "_layers": P,
-}  # fmt: skip
+    **OF_LAYERS,
+    "optimizer": N,
+    "loss": N,
+    "compiled": N,
+    "history": N,
+    "stop_training": N,
+    "_objective": N,
+    "_measures": N,
+    "_trackers": N,
+    "_compile_arguments": N,
+    "_plans": N,
+    "_predictor": N,
+    "_graph": S,
+    "_graph_layers": P,
+    "_layers": P,
+}
 # Classes with bookkeeping of their own. Whatever is derived from them has theirs.
 BOOKS = {
     "engine.module.Module": OF_ALL,

@@ -14,8 +14,9 @@ from kerata.training.runs import Run
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((25, 3)).astype("float32")
 Y = X[:, :1] * 2
-HOOKS = [name for name in dir(keras.callbacks.Callback)
-         if name.startswith("on_") and name not in ("on_batch_begin", "on_batch_end")]  # fmt: skip
+HOOKS = [
+    name for name in dir(keras.callbacks.Callback) if name.startswith("on_") and name not in ("on_batch_begin", "on_batch_end")
+]
 
 
 def small(library=kerata, **options):
@@ -100,8 +101,11 @@ def advances(monkeypatch):
     """The number of batches of each call of the program."""
     calls = []
     plain = Run.advance
-    monkeypatch.setattr(Run, "advance", lambda self, chunk, start, stop, fresh: (
-        calls.append(stop - start), plain(self, chunk, start, stop, fresh))[1])  # fmt: skip
+    monkeypatch.setattr(
+        Run,
+        "advance",
+        lambda self, chunk, start, stop, fresh: (calls.append(stop - start), plain(self, chunk, start, stop, fresh))[1],
+    )
     return calls
 
 
@@ -110,15 +114,22 @@ def test_epoch_hooks_keep_the_loop_whole(advances, tmp_path):
     model.fit(X, Y, epochs=1, batch_size=5, verbose=0)
     model.fit(X, Y, epochs=1, batch_size=5, verbose=0)
     advances.clear()
-    model.fit(X, Y, epochs=3, batch_size=5, verbose=0, callbacks=[
-        kerata.callbacks.EarlyStopping("loss", patience=5),
-        kerata.callbacks.ReduceLROnPlateau("loss"),
-        kerata.callbacks.LearningRateScheduler(lambda epoch, rate: rate),
-        kerata.callbacks.ModelCheckpoint(tmp_path / "m.keras"),
-        kerata.callbacks.CSVLogger(tmp_path / "log.csv"),
-        kerata.callbacks.TerminateOnNaN(),
-        kerata.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None),
-    ])  # fmt: skip
+    model.fit(
+        X,
+        Y,
+        epochs=3,
+        batch_size=5,
+        verbose=0,
+        callbacks=[
+            kerata.callbacks.EarlyStopping("loss", patience=5),
+            kerata.callbacks.ReduceLROnPlateau("loss"),
+            kerata.callbacks.LearningRateScheduler(lambda epoch, rate: rate),
+            kerata.callbacks.ModelCheckpoint(tmp_path / "m.keras"),
+            kerata.callbacks.CSVLogger(tmp_path / "log.csv"),
+            kerata.callbacks.TerminateOnNaN(),
+            kerata.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None),
+        ],
+    )
     assert advances == [5, 5, 5]
 
 
@@ -183,8 +194,14 @@ def play(callback, values, name="val_loss"):
         if model.stop_training:
             break
     callback.on_train_end(logs)
-    return {"stopped": model.stop_training, "epochs": model.epoch + 1, "restored": model.restored, "saved": model.saved,
-            "rates": pytest.approx(rates), "logs": logs}
+    return {
+        "stopped": model.stop_training,
+        "epochs": model.epoch + 1,
+        "restored": model.restored,
+        "saved": model.saved,
+        "rates": pytest.approx(rates),
+        "logs": logs,
+    }
 
 
 FALLS = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5]
@@ -212,11 +229,10 @@ CASES = {
     "save best": ("ModelCheckpoint", {"filepath": "m-{epoch}.keras", "save_best_only": True}),
     "save best max": ("ModelCheckpoint", {"filepath": "m.keras", "save_best_only": True, "mode": "max"}),
     "save below": ("ModelCheckpoint", {"filepath": "m.keras", "save_best_only": True, "initial_value_threshold": 0.55}),
-    "save weights": ("ModelCheckpoint", {"filepath": "w.weights.h5", "save_weights_only": True,
-                                         "save_best_only": True}),
+    "save weights": ("ModelCheckpoint", {"filepath": "w.weights.h5", "save_weights_only": True, "save_best_only": True}),
     "schedule": ("LearningRateScheduler", {"schedule": lambda epoch, rate: rate * 0.5}),
     "schedule by epoch": ("LearningRateScheduler", {"schedule": lambda epoch: 1.0 / (epoch + 1)}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("values", [FALLS, TURNS, RISES, NAN, STAYS], ids=["falls", "turns", "rises", "nan", "stays"])
@@ -240,11 +256,15 @@ def test_a_used_callback_starts_anew():
     assert callback.stopped_epoch == 3 and callback.best == 0.5 and callback.best_epoch == 2
 
 
-@pytest.mark.parametrize("rows", [
-    [{"loss": 1.0, "accuracy": 0.5, "val_loss": 2.0}, {"loss": 0.25, "accuracy": 0.75, "val_loss": 1e-9}],
-    [{"loss": 1.0}, {"loss": 0.5, "val_loss": 0.75}, {"loss": 0.1}],
-    [{"loss": 1.0, "per_class": np.array([0.5, 0.25])}],
-], ids=["plain", "rare validation", "arrays"])  # fmt: skip
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"loss": 1.0, "accuracy": 0.5, "val_loss": 2.0}, {"loss": 0.25, "accuracy": 0.75, "val_loss": 1e-9}],
+        [{"loss": 1.0}, {"loss": 0.5, "val_loss": 0.75}, {"loss": 0.1}],
+        [{"loss": 1.0, "per_class": np.array([0.5, 0.25])}],
+    ],
+    ids=["plain", "rare validation", "arrays"],
+)
 @pytest.mark.parametrize("separator", [",", ";"])
 def test_csv_files_are_those_of_keras(rows, separator, tmp_path):
     texts = []
@@ -271,10 +291,17 @@ def test_early_stopping_ends_with_the_best_weights():
         kept.append(model.get_weights())
         model.optimizer.learning_rate = 3.0 if epoch == 2 else 0.1
 
-    history = model.fit(X, Y, epochs=20, verbose=0, validation_data=(X, Y), callbacks=[
-        kerata.callbacks.LambdaCallback(on_epoch_end=spoil),
-        kerata.callbacks.EarlyStopping(patience=1, restore_best_weights=True),
-    ])  # fmt: skip
+    history = model.fit(
+        X,
+        Y,
+        epochs=20,
+        verbose=0,
+        validation_data=(X, Y),
+        callbacks=[
+            kerata.callbacks.LambdaCallback(on_epoch_end=spoil),
+            kerata.callbacks.EarlyStopping(patience=1, restore_best_weights=True),
+        ],
+    )
     best = int(np.argmin(history.history["val_loss"]))
     assert len(history.epoch) == best + 2 < 20
     for now, then in zip(model.get_weights(), kept[best], strict=True):
@@ -283,10 +310,17 @@ def test_early_stopping_ends_with_the_best_weights():
 
 def test_checkpoints_by_epoch_and_by_batch(tmp_path):
     model = small()
-    model.fit(X, Y, epochs=2, batch_size=5, verbose=0, callbacks=[
-        kerata.callbacks.ModelCheckpoint(tmp_path / "new" / "{epoch}-{loss:.3f}.keras"),
-        kerata.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.weights.h5", save_weights_only=True, save_freq=4),
-    ])  # fmt: skip
+    model.fit(
+        X,
+        Y,
+        epochs=2,
+        batch_size=5,
+        verbose=0,
+        callbacks=[
+            kerata.callbacks.ModelCheckpoint(tmp_path / "new" / "{epoch}-{loss:.3f}.keras"),
+            kerata.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.weights.h5", save_weights_only=True, save_freq=4),
+        ],
+    )
     losses = model.history.history["loss"]
     names = sorted(p.name for p in (tmp_path / "new").iterdir())
     assert names == [f"{i + 1}-{loss:.3f}.keras" for i, loss in enumerate(losses)]
@@ -321,10 +355,20 @@ def test_the_history_goes_on_with_initial_epoch():
 # Directions
 
 
-@pytest.mark.parametrize(("monitor", "rising"), [
-    ("val_loss", False), ("loss", False), ("val_accuracy", True), ("acc", True), ("val_auc_3", True),
-    ("val_head_loss", False), ("val_f1_score", True), ("mean_absolute_error", False), ("val_mse", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("monitor", "rising"),
+    [
+        ("val_loss", False),
+        ("loss", False),
+        ("val_accuracy", True),
+        ("acc", True),
+        ("val_auc_3", True),
+        ("val_head_loss", False),
+        ("val_f1_score", True),
+        ("mean_absolute_error", False),
+        ("val_mse", False),
+    ],
+)
 def test_directions_by_name(monitor, rising):
     callback = kerata.callbacks.EarlyStopping(monitor)
     callback.set_model(StandIn())
@@ -358,22 +402,25 @@ def test_the_best_that_cannot_be_known_is_saved(tmp_path):
         assert len(play(callback, FALLS)["saved"]) == len(FALLS)
 
 
-@pytest.mark.parametrize(("make", "error", "text"), [
-    (lambda c: c.EarlyStopping(mode="lowest"), ValueError, "`mode` must be one of 'auto', 'min', 'max'"),
-    (lambda c: play(c.EarlyStopping("thing"), [1.0], "thing"), ValueError, 'Give mode="max" or mode="min"'),
-    (lambda c: c.ReduceLROnPlateau(factor=1.5), ValueError, "`factor` must be below 1"),
-    (lambda c: c.ModelCheckpoint("m.txt"), ValueError, "must end in '.keras'"),
-    (lambda c: c.ModelCheckpoint("m.keras", save_weights_only=True), ValueError, "must end in '.weights.h5'"),
-    (lambda c: c.ModelCheckpoint("m.keras", save_freq="batch"), ValueError, "'epoch' or a number of batches"),
-    (lambda c: play(c.ModelCheckpoint("{val_acc}.keras"), [1.0]), KeyError, "names 'val_acc'"),
-    (lambda c: c.LearningRateScheduler(0.1), TypeError, "must be a function"),
-    (lambda c: play(c.LearningRateScheduler(lambda epoch: "fast"), [1.0]), ValueError, "must give a number"),
-    (lambda c: c.LambdaCallback(on_epoch_ends=print), TypeError, "Did you mean 'on_epoch_end'"),
-    (lambda c: c.LambdaCallback(on_epoch_end=3), TypeError, "must be a function"),
-    (lambda c: c.TensorBoard("logs"), NotImplementedError, "Use CSVLogger"),
-    (lambda c: c.CallbackList([c.History]), TypeError, "Write History()"),
-    (lambda c: c.CallbackList(["early"]), TypeError, "each must be a Callback"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda c: c.EarlyStopping(mode="lowest"), ValueError, "`mode` must be one of 'auto', 'min', 'max'"),
+        (lambda c: play(c.EarlyStopping("thing"), [1.0], "thing"), ValueError, 'Give mode="max" or mode="min"'),
+        (lambda c: c.ReduceLROnPlateau(factor=1.5), ValueError, "`factor` must be below 1"),
+        (lambda c: c.ModelCheckpoint("m.txt"), ValueError, "must end in '.keras'"),
+        (lambda c: c.ModelCheckpoint("m.keras", save_weights_only=True), ValueError, "must end in '.weights.h5'"),
+        (lambda c: c.ModelCheckpoint("m.keras", save_freq="batch"), ValueError, "'epoch' or a number of batches"),
+        (lambda c: play(c.ModelCheckpoint("{val_acc}.keras"), [1.0]), KeyError, "names 'val_acc'"),
+        (lambda c: c.LearningRateScheduler(0.1), TypeError, "must be a function"),
+        (lambda c: play(c.LearningRateScheduler(lambda epoch: "fast"), [1.0]), ValueError, "must give a number"),
+        (lambda c: c.LambdaCallback(on_epoch_ends=print), TypeError, "Did you mean 'on_epoch_end'"),
+        (lambda c: c.LambdaCallback(on_epoch_end=3), TypeError, "must be a function"),
+        (lambda c: c.TensorBoard("logs"), NotImplementedError, "Use CSVLogger"),
+        (lambda c: c.CallbackList([c.History]), TypeError, "Write History()"),
+        (lambda c: c.CallbackList(["early"]), TypeError, "each must be a Callback"),
+    ],
+)
 def test_messages(make, error, text):
     with pytest.raises(error) as caught:
         make(kerata.callbacks)
@@ -387,10 +434,14 @@ def test_words_when_asked(capsys, tmp_path):
     play(kerata.callbacks.ModelCheckpoint(str(tmp_path / "m.keras"), save_best_only=True, verbose=1), TURNS)
     play(kerata.callbacks.LearningRateScheduler(lambda epoch: 0.5, verbose=1), [1.0])
     said = capsys.readouterr().out
-    for words in ("Epoch 4: early stopping", "Restoring the weights of the best epoch: 3",
-                  "Epoch 4: the learning rate is now 0.1", "Epoch 1: the learning rate is 0.5",
-                  "Epoch 2: val_loss improved from 1.00000 to 0.60000, saving model to",
-                  "val_loss did not improve from 0.50000"):  # fmt: skip
+    for words in (
+        "Epoch 4: early stopping",
+        "Restoring the weights of the best epoch: 3",
+        "Epoch 4: the learning rate is now 0.1",
+        "Epoch 1: the learning rate is 0.5",
+        "Epoch 2: val_loss improved from 1.00000 to 0.60000, saving model to",
+        "val_loss did not improve from 0.50000",
+    ):
         assert words in said
 
 

@@ -17,8 +17,9 @@ def data(samples=53):
 
 
 def make():
-    model = kerata.Sequential([kerata.Input((5,)), layers.Dense(4, activation="relu"), layers.Dropout(0.1),
-                               layers.Dense(1, activation="sigmoid")])  # fmt: skip
+    model = kerata.Sequential(
+        [kerata.Input((5,)), layers.Dense(4, activation="relu"), layers.Dropout(0.1), layers.Dense(1, activation="sigmoid")]
+    )
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
     return model
 
@@ -30,8 +31,16 @@ def loop(model, x, y, folds, seed=0, **arguments):
         kerata.utils.set_random_seed(seed + index)
         twin = clone_model(model)
         stop = [callbacks.EarlyStopping(patience=1, restore_best_weights=True)] if arguments.get("stop") else []
-        twin.fit(x[rows], y[rows], validation_data=(x[held], y[held]), seed=seed + index, verbose=0, callbacks=stop,
-                 epochs=arguments["epochs"], batch_size=8)  # fmt: skip
+        twin.fit(
+            x[rows],
+            y[rows],
+            validation_data=(x[held], y[held]),
+            seed=seed + index,
+            verbose=0,
+            callbacks=stop,
+            epochs=arguments["epochs"],
+            batch_size=8,
+        )
         scores.append(twin.evaluate(x[held], y[held], verbose=0, return_dict=True))
         predictions[held] = twin.predict(x[held], verbose=0)
     return scores, predictions
@@ -72,7 +81,7 @@ SPLITS = {
     "repeated splitter": {"cv": model_selection.RepeatedKFold(n_splits=3, n_repeats=2, random_state=0)},
     "list": {"cv": [(np.arange(40), np.arange(40, 53))]},
     "masks": {"cv": [(np.arange(53) < 40, np.arange(53) >= 40)]},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", SPLITS, ids=str)
@@ -117,8 +126,9 @@ def test_layers_adapt_to_the_samples_of_their_fold():
 @pytest.mark.parametrize("adapted", [False, True])
 def test_normalization_is_measured_in_each_fold(adapted):
     x, y = data()
-    model = kerata.Sequential([kerata.Input((5,)), layers.Normalization(), layers.Dense(3, activation="relu"),
-                               layers.Dense(1, activation="sigmoid")])  # fmt: skip
+    model = kerata.Sequential(
+        [kerata.Input((5,)), layers.Normalization(), layers.Dense(3, activation="relu"), layers.Dense(1, activation="sigmoid")]
+    )
     model.compile("adam", "binary_crossentropy")
     if adapted:
         model.layers[0].adapt(x)
@@ -155,7 +165,7 @@ BAD = {
     "no groups": ({"cv": 3, "split": "group"}, "groups"),
     "time again": ({"cv": 3, "split": "time", "repeats": 2}, "one order"),
     "wrong kind": ({"cv": 3, "split": "stratifed"}, "stratified"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD, ids=str)

@@ -39,22 +39,41 @@ def twins(**options):
 # Arrays
 
 
-@pytest.mark.parametrize("value", [
-    X, X.astype("float64"), X.tolist(), tuple(map(tuple, X.tolist())), [list(row) for row in X], jnp.asarray(X),
-    pd.DataFrame(X), scipy.sparse.csr_matrix(X), X.astype(object),
-], ids=["numpy", "float64", "lists", "tuples", "numpy numbers", "jax", "frame", "sparse", "objects"])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        X,
+        X.astype("float64"),
+        X.tolist(),
+        tuple(map(tuple, X.tolist())),
+        [list(row) for row in X],
+        jnp.asarray(X),
+        pd.DataFrame(X),
+        scipy.sparse.csr_matrix(X),
+        X.astype(object),
+    ],
+    ids=["numpy", "float64", "lists", "tuples", "numpy numbers", "jax", "frame", "sparse", "objects"],
+)
 def test_forms_of_one_array(value):
     array = standardize_arrays(value, "x")
     assert array.shape == X.shape and array.dtype == "float32"
     np.testing.assert_array_equal(array, X)
 
 
-@pytest.mark.parametrize(("value", "dtype"), [
-    (np.arange(4), "int32"), (np.arange(4, dtype="uint8"), "uint8"), ([True, False], "bool"),
-    (np.arange(4, dtype="uint64"), "uint32"), (np.array([2**40, 1]), "float32"),
-    (np.zeros(2, "float16"), "float32"), ([np.int64(1), np.int64(2)], "int32"),
-    (pd.Series([1, 2]), "int32"), (pd.Series([1, None], dtype="Int64"), "float32"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (np.arange(4), "int32"),
+        (np.arange(4, dtype="uint8"), "uint8"),
+        ([True, False], "bool"),
+        (np.arange(4, dtype="uint64"), "uint32"),
+        (np.array([2**40, 1]), "float32"),
+        (np.zeros(2, "float16"), "float32"),
+        ([np.int64(1), np.int64(2)], "int32"),
+        (pd.Series([1, 2]), "int32"),
+        (pd.Series([1, None], dtype="Int64"), "float32"),
+    ],
+)
 def test_types(value, dtype):
     assert standardize_arrays(value, "x").dtype == dtype
 
@@ -64,10 +83,17 @@ def test_frames_of_mixed_numbers():
     np.testing.assert_array_equal(standardize_arrays(frame, "x"), [[1, 0.5, 1, 3], [2, 1.5, 0, 4]])
 
 
-@pytest.mark.parametrize("column", [
-    pd.Series(["red", "blue"]), pd.Categorical(["red", "blue"]), pd.to_datetime(["2020-01-01", "2021-01-01"]),
-    pd.Series([[1], [2, 3]]), pd.to_timedelta([1, 2]),
-], ids=["text", "categories", "dates", "lists", "durations"])  # fmt: skip
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(["red", "blue"]),
+        pd.Categorical(["red", "blue"]),
+        pd.to_datetime(["2020-01-01", "2021-01-01"]),
+        pd.Series([[1], [2, 3]]),
+        pd.to_timedelta([1, 2]),
+    ],
+    ids=["text", "categories", "dates", "lists", "durations"],
+)
 def test_columns_that_are_no_numbers_are_named(column):
     frame = pd.DataFrame({"size": [1.0, 2.0], "thing": column})
     with pytest.raises(TypeError, match=r"`x` must hold numbers in every column. Received: thing=.*pandas.get_dummies"):
@@ -81,10 +107,21 @@ def test_lists_and_dicts_of_inputs():
     assert named.x["b"].shape == (28,)
 
 
-@pytest.mark.parametrize(("value", "batches"), [
-    (X, False), ([X, X], False), ({"a": X}, False), (pd.DataFrame(X), False), ((X, Y), False), ("text", False),
-    (iter([X]), True), (map(abs, [X]), True), (itertools.repeat((X, Y)), True), (types.SimpleNamespace(), False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "batches"),
+    [
+        (X, False),
+        ([X, X], False),
+        ({"a": X}, False),
+        (pd.DataFrame(X), False),
+        ((X, Y), False),
+        ("text", False),
+        (iter([X]), True),
+        (map(abs, [X]), True),
+        (itertools.repeat((X, Y)), True),
+        (types.SimpleNamespace(), False),
+    ],
+)
 def test_what_counts_as_batches(value, batches):
     assert is_batches(value) is batches
 
@@ -224,7 +261,7 @@ SOURCES = {
     "generator": lambda: (((X[i : i + 4], Y[i : i + 4]) for i in range(0, 28, 4)), None),
     "map": lambda: (map(lambda i: (X[i : i + 4], Y[i : i + 4]), range(0, 28, 4)), None),  # noqa: C417
     "weights of 1": lambda: (((X[i : i + 4], Y[i : i + 4], np.ones(4)) for i in range(0, 28, 4)), None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -312,12 +349,18 @@ def test_validation_data_that_ends_leaves_the_run_alone():
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")
-@pytest.mark.parametrize("options", [
-    {"class_weight": {0: 1.0, 1: 3.0}}, {"sample_weight": np.linspace(0.5, 2, 28)},
-    {"validation_split": 0.25}, {"validation_split": 0.25, "class_weight": {0: 0.5, 2: 4.0}},
-    {"validation_split": 0.25, "sample_weight": np.linspace(0.5, 2, 28)},
-    {"validation_data": (X[:9], LABELS[:9], np.linspace(0, 1, 9))},
-], ids=["classes", "samples", "split", "split classes", "split samples", "validation weights"])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"class_weight": {0: 1.0, 1: 3.0}},
+        {"sample_weight": np.linspace(0.5, 2, 28)},
+        {"validation_split": 0.25},
+        {"validation_split": 0.25, "class_weight": {0: 0.5, 2: 4.0}},
+        {"validation_split": 0.25, "sample_weight": np.linspace(0.5, 2, 28)},
+        {"validation_data": (X[:9], LABELS[:9], np.linspace(0, 1, 9))},
+    ],
+    ids=["classes", "samples", "split", "split classes", "split samples", "validation weights"],
+)
 def test_weights_and_splits_are_those_of_keras(options):
     histories = []
     measures = {"weighted_metrics": ["accuracy"], "metrics": ["accuracy"]}
@@ -339,10 +382,16 @@ def two_outputs(library):
 W = np.linspace(0.1, 2, 28).astype("float32")
 
 
-@pytest.mark.parametrize(("targets", "weights"), [
-    ([Y, 2 * Y], [W, W[::-1]]), ({"a": Y, "b": 2 * Y}, {"a": W, "b": W[::-1]}), ({"a": Y, "b": 2 * Y}, [W, W[::-1]]),
-    ({"a": Y, "b": 2 * Y}, {"a": W}),
-], ids=["lists", "dicts", "mixed", "one of two"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("targets", "weights"),
+    [
+        ([Y, 2 * Y], [W, W[::-1]]),
+        ({"a": Y, "b": 2 * Y}, {"a": W, "b": W[::-1]}),
+        ({"a": Y, "b": 2 * Y}, [W, W[::-1]]),
+        ({"a": Y, "b": 2 * Y}, {"a": W}),
+    ],
+    ids=["lists", "dicts", "mixed", "one of two"],
+)
 def test_sample_weights_by_output(targets, weights):
     plain, weighted = two_outputs(kerata), two_outputs(kerata)
     weighted.set_weights(plain.get_weights())
@@ -380,8 +429,13 @@ def test_split_takes_the_end_unshuffled():
 
 def test_padding_sequences_as_keras_does():
     lists = [[1], [2, 3], [4, 5, 6], []]
-    for options in ({}, {"maxlen": 2}, {"maxlen": 2, "truncating": "post"}, {"padding": "post", "value": -1},
-                    {"dtype": "float32"}):  # fmt: skip
+    for options in (
+        {},
+        {"maxlen": 2},
+        {"maxlen": 2, "truncating": "post"},
+        {"padding": "post", "value": -1},
+        {"dtype": "float32"},
+    ):
         mine, theirs = (library.utils.pad_sequences(lists, **options) for library in (kerata, keras))
         np.testing.assert_array_equal(mine, theirs)
         assert mine.dtype == theirs.dtype

@@ -147,9 +147,7 @@ def test_texts_of_one_length_stay_lists(monkeypatch, mirror):
 def test_nothing_short_enough(monkeypatch, mirror, name):
     module = getattr(datasets, name)
     texts = make_texts(5, 0)
-    np.savez(
-        mirror / f"{name}.npz", x_train=texts, y_train=np.ones(5), x_test=texts, y_test=np.ones(5), x=texts, y=texts
-    )
+    np.savez(mirror / f"{name}.npz", x_train=texts, y_train=np.ones(5), x_test=texts, y_test=np.ones(5), x=texts, y=texts)
     put(monkeypatch, mirror / f"{name}.npz", module)
     with pytest.raises(ValueError, match=rf"{name}.load_data: `maxlen` must be more than .*Received: maxlen=1"):
         module.load_data(maxlen=1)
@@ -176,11 +174,7 @@ def test_label_names_are_keras():
         (lambda: datasets.imdb.load_data(num_word=10), TypeError, "Received: num_word=10. Did you mean 'num_words'"),
         (lambda: datasets.reuters.load_data(test_split=1.0), ValueError, "reuters.load_data: `test_split` must be at"),
         (lambda: datasets.boston_housing.load_data(test_split=-1), ValueError, "`test_split` must be at least 0"),
-        (
-            lambda: datasets.california_housing.load_data("tiny"),
-            ValueError,
-            "`version` must be one of 'small', 'large'",
-        ),
+        (lambda: datasets.california_housing.load_data("tiny"), ValueError, "`version` must be one of 'small', 'large'"),
         (lambda: datasets.cifar100.load_data("rough"), ValueError, "`label_mode` must be one of 'fine', 'coarse'"),
         (lambda: datasets.mnist.load_data("a/mnist.npz"), ValueError, "`fname` must be a file name without folders"),
     ],

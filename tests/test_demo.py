@@ -33,10 +33,15 @@ def test_version(capsys):
     assert ended.value.code == 0 and capsys.readouterr().out.strip() == f"kerata {kerata.__version__}"
 
 
-@pytest.mark.parametrize(("words", "text"), [
-    ([], "COMMAND"), (["demo", "--epochs", "0"], "--epochs must be at least 1"), (["demo", "--epochs", "many"], "invalid int"),
-    (["dem"], "invalid choice"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ([], "COMMAND"),
+        (["demo", "--epochs", "0"], "--epochs must be at least 1"),
+        (["demo", "--epochs", "many"], "invalid int"),
+        (["dem"], "invalid choice"),
+    ],
+)
 def test_wrong_words_end_with_a_line_of_help(words, text, capsys):
     with pytest.raises(SystemExit) as ended:
         main(words)

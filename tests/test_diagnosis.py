@@ -32,7 +32,7 @@ CURVES = {
     "good, training falls on": {"loss": np.exp(-N / 5), "val_loss": 0.3 + 0.7 * np.exp(-N / 1.5)},
     "too_short": {"loss": [1.0, 0.5]},
     "too_short, empty": {},
-}  # fmt: skip
+}
 
 
 def as_history(curves):
@@ -48,13 +48,19 @@ def test_kinds(case):
     assert reading.sentence.endswith(".") and "\n" not in reading.sentence and len(reading.sentence) < 260
 
 
-@pytest.mark.parametrize(("case", "words"), [
-    ("overfitting", ["lowest in epoch", "EarlyStopping(restore_best_weights=True)", "dropout", "L2"]),
-    ("diverged", ["epoch 3", "ten-fold", "clipnorm"]), ("rate_too_high, rising", ["rose", "tenth"]),
-    ("rate_too_high, jumping", ["up and down", "tenth"]), ("underfitting", ["hardly falls", "ten-fold", "units"]),
-    ("still_falling", ["train for more epochs", "higher learning rate"]), ("good", ["levelled off"]),
-    ("good, training falls on", ["has settled", "still falls", "dropout"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("overfitting", ["lowest in epoch", "EarlyStopping(restore_best_weights=True)", "dropout", "L2"]),
+        ("diverged", ["epoch 3", "ten-fold", "clipnorm"]),
+        ("rate_too_high, rising", ["rose", "tenth"]),
+        ("rate_too_high, jumping", ["up and down", "tenth"]),
+        ("underfitting", ["hardly falls", "ten-fold", "units"]),
+        ("still_falling", ["train for more epochs", "higher learning rate"]),
+        ("good", ["levelled off"]),
+        ("good, training falls on", ["has settled", "still falls", "dropout"]),
+    ],
+)
 def test_sentences_say_what_to_try(case, words):
     sentence = read_curves(CURVES[case]).sentence
     for word in words:

@@ -44,9 +44,9 @@ def test_one_place_with_several_classes_is_no_reason_to_warn():
         losses.categorical_crossentropy(np.ones((1, 1, 2)), np.ones((1, 1, 2)), axis=1)
 
 
-@pytest.mark.parametrize("loss", [
-    losses.Huber(delta=0.5), losses.CosineSimilarity(axis=1), losses.SparseCategoricalCrossentropy(axis=1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "loss", [losses.Huber(delta=0.5), losses.CosineSimilarity(axis=1), losses.SparseCategoricalCrossentropy(axis=1)]
+)
 def test_a_loss_comes_back_with_its_arguments(loss):
     again = losses.deserialize(losses.serialize(loss))
     assert again.get_config() == loss.get_config()
@@ -73,16 +73,23 @@ def small(loss="mse"):
 X = np.ones((4, 2), "float32")
 
 
-@pytest.mark.parametrize(("call", "text"), [
-    (lambda: small().fit(X, X[:, :1], verbose=0), "must have the shape of the predictions"),
-    (lambda: small().fit(X, X * np.inf, verbose=0), "must hold finite numbers"),
-    (lambda: small({"other": "mse"}), "names an output that does not exist"),
-    (lambda: kerata.callbacks.EarlyStopping(mode="lowest"), "`mode` must be one of"),
-    (lambda: kerata.layers.Normalization()(X), r"`adapt\(\)` must be called"),
-    (lambda: kerata.layers.Lambda(lambda x: x).get_config(), "a Python lambda cannot be written"),
-    (lambda: kerata.saving.deserialize_keras_object(
-        {"class_name": "Popen", "module": "subprocess", "config": {}, "registered_name": "Popen"}), "entered nowhere"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: small().fit(X, X[:, :1], verbose=0), "must have the shape of the predictions"),
+        (lambda: small().fit(X, X * np.inf, verbose=0), "must hold finite numbers"),
+        (lambda: small({"other": "mse"}), "names an output that does not exist"),
+        (lambda: kerata.callbacks.EarlyStopping(mode="lowest"), "`mode` must be one of"),
+        (lambda: kerata.layers.Normalization()(X), r"`adapt\(\)` must be called"),
+        (lambda: kerata.layers.Lambda(lambda x: x).get_config(), "a Python lambda cannot be written"),
+        (
+            lambda: kerata.saving.deserialize_keras_object(
+                {"class_name": "Popen", "module": "subprocess", "config": {}, "registered_name": "Popen"}
+            ),
+            "entered nowhere",
+        ),
+    ],
+)
 def test_what_keras_takes_and_kerata_refuses(call, text):
     with pytest.raises((ValueError, TypeError), match=text):
         call()

@@ -15,8 +15,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ROOT.parent / "shared" / "data" / "tabular"
-PAGES = {"README.md": ("ionosphere.csv",), "docs/guide.md": (),
-         "docs/search.md": ("ionosphere.csv", "pima-indians-diabetes.csv")}  # fmt: skip
+PAGES = {
+    "README.md": ("ionosphere.csv",),
+    "docs/guide.md": (),
+    "docs/search.md": ("ionosphere.csv", "pima-indians-diabetes.csv"),
+}
 # What is put in place of what, so that a page takes seconds.
 SMALL = (
     (r"\bepochs=\d+", "epochs=3"),
@@ -86,10 +89,16 @@ def test_outputs_costs_and_pictures_are_written_into_a_page(tmp_path):
     (tmp_path / "images").mkdir()
     page = tmp_path / "short.md"
     code = 'print(2)\nopen("dot.png", "wb").write(b"x")\n'
-    page.write_text(f"<!-- timed: two -->\n```python\n{code}```\n\n```text\nold\n```\n\n![a dot](images/short_dot.png)\n\n"
-                    "<!-- costs -->\n<!-- end of costs -->\n\n<!-- not run -->\n```python\nraise SystemExit\n```\n")
-    subprocess.run([sys.executable, str(ROOT / "tools" / "pages.py"), str(page), "--rounds", "1", "--write"], check=True,
-                   capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})  # fmt: skip
+    page.write_text(
+        f"<!-- timed: two -->\n```python\n{code}```\n\n```text\nold\n```\n\n![a dot](images/short_dot.png)\n\n"
+        "<!-- costs -->\n<!-- end of costs -->\n\n<!-- not run -->\n```python\nraise SystemExit\n```\n"
+    )
+    subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "pages.py"), str(page), "--rounds", "1", "--write"],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
     text = page.read_text()
     assert "```text\n2\n```" in text and re.search(r"\| two \| 0\.\d\d s \| 0\.\d\d s \|", text)
     assert (tmp_path / "images" / "short_dot.png").read_bytes() == b"x"

@@ -12,10 +12,12 @@ from kerata.engine.program import counts
 X = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("float32")
 
 LAYERS = {
-    "LSTM": lambda k: k.layers.LSTM(4), "GRU": lambda k: k.layers.GRU(4, return_sequences=True),
-    "SimpleRNN": lambda k: k.layers.SimpleRNN(4, go_backwards=True), "RNN": lambda k: k.layers.RNN(k.layers.LSTMCell(4)),
+    "LSTM": lambda k: k.layers.LSTM(4),
+    "GRU": lambda k: k.layers.GRU(4, return_sequences=True),
+    "SimpleRNN": lambda k: k.layers.SimpleRNN(4, go_backwards=True),
+    "RNN": lambda k: k.layers.RNN(k.layers.LSTMCell(4)),
     "Bidirectional": lambda k: k.layers.Bidirectional(k.layers.LSTM(4)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", LAYERS)

@@ -56,7 +56,7 @@ WRONG = {
     by_float: (jax.errors.ConcretizationTypeError, r"numbers of Python: float\(\)", "Leave them as arrays"),
     by_method: (AttributeError, "have no `numpy`", "Use the array itself"),
     by_condition: (jax.errors.NonConcreteBooleanIndexError, r"how many entries `x\[condition\]`", "Use kerata.ops.where"),
-}  # fmt: skip
+}
 
 
 class OwnLayer(layers.Layer):
@@ -120,20 +120,26 @@ PLACES = {
     "a loss of a class": (lambda: fit(loss=OwnLoss(name="strict")), r"OwnLoss \(strict\)"),
     "a function as metric": (lambda: fit(metrics=[by_if]), r"metric \(by_if\)"),
     "update_state": (lambda: fit(metrics=[OwnMetric(lambda self, y, p: self.total.assign(by_if(p)))]), r"OwnMetric \(mine\)"),
-    "result": (lambda: fit(metrics=[OwnMetric(result=lambda self: by_if(self.total.value))]),
-               r"result\(\) of OwnMetric \(mine\)"),
+    "result": (
+        lambda: fit(metrics=[OwnMetric(result=lambda self: by_if(self.total.value))]),
+        r"result\(\) of OwnMetric \(mine\)",
+    ),
     "Lambda": (lambda: fit(layers.Lambda(by_if, name="wave")), r"Lambda \(wave\)"),
     "a layer": (lambda: fit(OwnLayer(name="scale")), r"OwnLayer \(scale\)"),
     "an activation": (lambda: fit(layers.Dense(2, activation=lambda x: x + by_if(x), name="first")), r"Dense \(first\)"),
     "a regularizer": (lambda: fit(layers.Dense(2, kernel_regularizer=by_if, name="first")), r"regularizer \(first/kernel\)"),
-    "a penalty on an output": (lambda: fit(layers.Dense(2, activity_regularizer=by_if, name="first")),
-                               r"activity_regularizer of Dense \(first\)"),
-    "a constraint": (lambda: fit(layers.Dense(2, kernel_constraint=lambda w: w + by_if(w), name="first")),
-                     r"constraint \(first/kernel\)"),
+    "a penalty on an output": (
+        lambda: fit(layers.Dense(2, activity_regularizer=by_if, name="first")),
+        r"activity_regularizer of Dense \(first\)",
+    ),
+    "a constraint": (
+        lambda: fit(layers.Dense(2, kernel_constraint=lambda w: w + by_if(w), name="first")),
+        r"constraint \(first/kernel\)",
+    ),
     "train_step": (lambda: own("train_step").fit(X, Y, verbose=0), r"train_step\(\) of OwnModel \(own\)"),
     "test_step": (lambda: own("test_step").evaluate(X, Y, verbose=0), r"test_step\(\) of OwnModel \(own\)"),
     "predict_step": (lambda: own("predict_step").predict(X, verbose=0), r"predict_step\(\) of OwnModel \(own\)"),
-}  # fmt: skip
+}
 
 
 def own(wrong):
@@ -163,10 +169,12 @@ FAILS = {
     "loss": (lambda: fit(loss=fails), "In loss (fails), called with y_true=array of shape (8, 1)"),
     "metric": (lambda: fit(metrics=[fails]), "In metric (fails), called with"),
     "regularizer": (lambda: fit(layers.Dense(2, kernel_regularizer=fails, name="one")), "In regularizer (one/kernel)"),
-    "initializer": (lambda: fit(layers.Dense(2, kernel_initializer=lambda shape, dtype: fails(), name="one")),
-                    "In initializer (one/kernel), called with shape=(3, 2)"),
+    "initializer": (
+        lambda: fit(layers.Dense(2, kernel_initializer=lambda shape, dtype: fails(), name="one")),
+        "In initializer (one/kernel), called with shape=(3, 2)",
+    ),
     "layer": (lambda: fit(layers.Lambda(fails, name="one")), "In call() of Lambda (one), on inputs of shape (None, 3)."),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("place", FAILS)
@@ -184,26 +192,46 @@ RETURNS = {
     "loss, dict": (lambda: fit(loss=lambda t, p: {"a": p}), TypeError, r"loss \(lambda\): it must give numbers"),
     "loss, object": (lambda: fit(loss=lambda t, p: kerata.losses.MeanSquaredError()), TypeError, "Call it"),
     "metric, nothing": (lambda: fit(metrics=[lambda t, p: None]), TypeError, r"metric \(lambda\): it must give numbers"),
-    "result, nothing": (lambda: fit(metrics=[OwnMetric(result=lambda self: None)]), TypeError,
-                        r"OwnMetric \(mine\): `result\(\)` must give a number.*None.*return"),
+    "result, nothing": (
+        lambda: fit(metrics=[OwnMetric(result=lambda self: None)]),
+        TypeError,
+        r"OwnMetric \(mine\): `result\(\)` must give a number.*None.*return",
+    ),
     "result, text": (lambda: fit(metrics=[OwnMetric(result=lambda self: "a")]), TypeError, r"`result\(\)` must give a number"),
-    "result, a dict of nothing": (lambda: fit(metrics=[OwnMetric(result=lambda self: {"a": None})]), TypeError,
-                                  r"`result\(\)` must give a number"),
-    "regularizer": (lambda: fit(layers.Dense(2, kernel_regularizer=lambda w: None, name="one")), TypeError,
-                    r"regularizer \(one/kernel\): a regularizer must give a number"),
-    "constraint": (lambda: fit(layers.Dense(2, kernel_constraint=lambda w: None, name="one")), ValueError,
-                   r"constraint \(one/kernel\): a constraint must give weights of the same shape, \(3, 2\).*return"),
-    "constraint of another shape": (lambda: fit(layers.Dense(2, kernel_constraint=ops.sum, name="one")), ValueError,
-                                    r"constraint \(one/kernel\): a constraint must give weights of the same shape"),
-    "initializer": (lambda: fit(layers.Dense(2, kernel_initializer=lambda shape, dtype: None, name="one")), ValueError,
-                    r"initializer \(one/kernel\): an initializer must give an array of shape \(3, 2\)"),
+    "result, a dict of nothing": (
+        lambda: fit(metrics=[OwnMetric(result=lambda self: {"a": None})]),
+        TypeError,
+        r"`result\(\)` must give a number",
+    ),
+    "regularizer": (
+        lambda: fit(layers.Dense(2, kernel_regularizer=lambda w: None, name="one")),
+        TypeError,
+        r"regularizer \(one/kernel\): a regularizer must give a number",
+    ),
+    "constraint": (
+        lambda: fit(layers.Dense(2, kernel_constraint=lambda w: None, name="one")),
+        ValueError,
+        r"constraint \(one/kernel\): a constraint must give weights of the same shape, \(3, 2\).*return",
+    ),
+    "constraint of another shape": (
+        lambda: fit(layers.Dense(2, kernel_constraint=ops.sum, name="one")),
+        ValueError,
+        r"constraint \(one/kernel\): a constraint must give weights of the same shape",
+    ),
+    "initializer": (
+        lambda: fit(layers.Dense(2, kernel_initializer=lambda shape, dtype: None, name="one")),
+        ValueError,
+        r"initializer \(one/kernel\): an initializer must give an array of shape \(3, 2\)",
+    ),
     "initializer of another shape": (
-        lambda: fit(layers.Dense(2, kernel_initializer=lambda shape, dtype: np.zeros((7, 7)), name="one")), ValueError,
-        r"must give an array of shape \(3, 2\).*shape=\(7, 7\)"),
+        lambda: fit(layers.Dense(2, kernel_initializer=lambda shape, dtype: np.zeros((7, 7)), name="one")),
+        ValueError,
+        r"must give an array of shape \(3, 2\).*shape=\(7, 7\)",
+    ),
     "call": (lambda: fit(layers.Lambda(lambda x: None, name="one")), TypeError, r"Lambda \(one\): call\(\) gave nothing"),
     "add_loss": (lambda: fit(adding(None)), TypeError, r"OwnLayer \(adds\): add_loss\(\) takes numbers"),
     "add_loss, text": (lambda: fit(adding("a")), ValueError, r"OwnLayer \(adds\): add_loss\(\) takes numbers"),
-}  # fmt: skip
+}
 
 
 def adding(loss):
@@ -228,8 +256,10 @@ def test_models_that_return_nothing():
         def call(self, x):
             return None
 
-    for model, text in ((Lossless(), r"compute_loss\(\) of Lossless \(own\): it must give numbers"),
-                        (Plain(name="plain"), r"Plain \(plain\): call\(\) gave nothing to compute a loss from")):  # fmt: skip
+    for model, text in (
+        (Lossless(), r"compute_loss\(\) of Lossless \(own\): it must give numbers"),
+        (Plain(name="plain"), r"Plain \(plain\): call\(\) gave nothing to compute a loss from"),
+    ):
         model.compile("sgd", "mse")
         with pytest.raises((TypeError, ValueError), match=text):
             model.fit(X, Y, verbose=0)
@@ -276,9 +306,11 @@ def test_constructors_that_forget_the_one_below():
             self.units = 3
 
     for run, name in (
-        (lambda: plain_model(Bare()), "Bare"), (lambda: BareModel().compile("sgd", "mse"), "BareModel"),
-        (lambda: fit(metrics=[BareMetric()]), "BareMetric"), (lambda: fit(loss=BareLoss()), "BareLoss"),
-    ):  # fmt: skip
+        (lambda: plain_model(Bare()), "Bare"),
+        (lambda: BareModel().compile("sgd", "mse"), "BareModel"),
+        (lambda: fit(metrics=[BareMetric()]), "BareMetric"),
+        (lambda: fit(loss=BareLoss()), "BareLoss"),
+    ):
         with pytest.raises(RuntimeError, match=rf"^{name}: .*must call `super\(\).__init__\(\)`"):
             run()
 
@@ -292,11 +324,17 @@ BUILDS = {
     "an unknown size": (lambda self, shape: self.add_weight((None, 4), name="w"), ValueError, "Variable (enc/w): the shape of"),
     "a broken size": (lambda self, shape: self.add_weight((1.5, 4), name="w"), ValueError, "Variable (enc/w): the shape of"),
     "the name first": (lambda self, shape: self.add_weight("w", (3, 4)), TypeError, "add_weight(name=...)"),
-    "an unknown initializer": (lambda self, shape: self.add_weight((3,), "glorot"), ValueError,
-                               "Built (enc): unknown name for `initializer` in initializers. Received: initializer='glorot'"),
-    "no regularizer": (lambda self, shape: self.add_weight((3,), regularizer=5), TypeError,
-                       "Built (enc): `regularizer` must be a name, a config, a function or an object. Received: regularizer=5"),
-}  # fmt: skip
+    "an unknown initializer": (
+        lambda self, shape: self.add_weight((3,), "glorot"),
+        ValueError,
+        "Built (enc): unknown name for `initializer` in initializers. Received: initializer='glorot'",
+    ),
+    "no regularizer": (
+        lambda self, shape: self.add_weight((3,), regularizer=5),
+        TypeError,
+        "Built (enc): `regularizer` must be a name, a config, a function or an object. Received: regularizer=5",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", BUILDS)
@@ -331,7 +369,7 @@ CALLED = {
     "two arrays": ([X, X], "it expects 1 input(s). Received: inputs=2"),
     "rows of different length": ([[1, 2, 3], [1]], "the rows of this one differ in length"),
     "a vector": (X[0], "expected an input with at least 2 dimensions. Received: shape=(3,)"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CALLED)
@@ -363,14 +401,20 @@ def test_a_frame_is_an_array():
     np.testing.assert_allclose(layer(pandas.DataFrame(X)), layer(X))
 
 
-@pytest.mark.parametrize("make, text", [
-    (lambda: layers.Dense("3", name="d"), r"Dense \(d\): `units` must be a positive integer. Received: units='3'"),
-    (lambda: layers.Dense(2, 3, name="d"), r"Dense \(d\): `activation` must be a name, .*Received: activation=3"),
-    (lambda: layers.Dense(2, kernel_regularizer=2, name="d"), r"Dense \(d\): `kernel_regularizer` must be a name"),
-    (lambda: kerata.Sequential(layers.Dense(2), layers.Dense(3)), r"`layers` must be a list of layers.*Sequential\(\["),
-    (lambda: kerata.Input(X), r"shape of one sample, and it is an array.*Input\(shape=x.shape\[1:\]\)"),
-    (lambda: layers.BatchNormalization(axis=5, name="b")(X), r"BatchNormalization \(b\): `axis` must be one of the input's"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make, text",
+    [
+        (lambda: layers.Dense("3", name="d"), r"Dense \(d\): `units` must be a positive integer. Received: units='3'"),
+        (lambda: layers.Dense(2, 3, name="d"), r"Dense \(d\): `activation` must be a name, .*Received: activation=3"),
+        (lambda: layers.Dense(2, kernel_regularizer=2, name="d"), r"Dense \(d\): `kernel_regularizer` must be a name"),
+        (lambda: kerata.Sequential(layers.Dense(2), layers.Dense(3)), r"`layers` must be a list of layers.*Sequential\(\["),
+        (lambda: kerata.Input(X), r"shape of one sample, and it is an array.*Input\(shape=x.shape\[1:\]\)"),
+        (
+            lambda: layers.BatchNormalization(axis=5, name="b")(X),
+            r"BatchNormalization \(b\): `axis` must be one of the input's",
+        ),
+    ],
+)
 def test_arguments_of_the_wrong_kind(make, text):
     with pytest.raises(ValueError, match=text):
         make()
@@ -408,7 +452,7 @@ VALIDATION = {
     "a share": (0.2, "write validation_split"),
     "text": ("x", r"Write validation_data=\(x_val, y_val\)"),
     "names": ({"x": X, "y": Y}, r"validation_data=\({'name': x_val}, y_val\)"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", VALIDATION)
@@ -447,7 +491,7 @@ GIVEN = {
     "no targets": (lambda: items(X), "where x gives batches, let it give (x, y)"),
     "no batch": (lambda: items(), "must give at least one batch"),
     "another shape later": (lambda: items((X, Y), (X[:, :2], Y)), "expected shape=(None, 3), found shape=(8, 2)"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", GIVEN)

@@ -48,15 +48,49 @@ TARGETS = [
 ]
 MIXING = {"circle", "dice", "tversky"}
 KEEPING = {
-    "abs", "absolute", "add", "concatenate", "cos", "divide", "dot", "einsum", "exp", "expand_dims", "log", "log1p", "matmul",
-    "max", "mean", "min", "multiply", "negative", "power", "relu", "reshape", "sigmoid", "sin", "softmax", "sqrt", "square",
-    "squeeze", "stack", "subtract", "sum", "tanh", "transpose", "true_divide",
-}  # fmt: skip
+    "abs",
+    "absolute",
+    "add",
+    "concatenate",
+    "cos",
+    "divide",
+    "dot",
+    "einsum",
+    "exp",
+    "expand_dims",
+    "log",
+    "log1p",
+    "matmul",
+    "max",
+    "mean",
+    "min",
+    "multiply",
+    "negative",
+    "power",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "sin",
+    "softmax",
+    "sqrt",
+    "square",
+    "squeeze",
+    "stack",
+    "subtract",
+    "sum",
+    "tanh",
+    "transpose",
+    "true_divide",
+}
 CALLED_OTHERWISE = {
-    "einsum": lambda x: ops.einsum("ij->j", x), "concatenate": lambda x: ops.concatenate([x, x]),
-    "stack": lambda x: ops.stack([x, x]), "reshape": lambda x: ops.reshape(x, -1),
-    "expand_dims": lambda x: ops.expand_dims(x, 0), "dot": lambda x: ops.dot(x, x.T), "matmul": lambda x: ops.matmul(x, x.T),
-}  # fmt: skip
+    "einsum": lambda x: ops.einsum("ij->j", x),
+    "concatenate": lambda x: ops.concatenate([x, x]),
+    "stack": lambda x: ops.stack([x, x]),
+    "reshape": lambda x: ops.reshape(x, -1),
+    "expand_dims": lambda x: ops.expand_dims(x, 0),
+    "dot": lambda x: ops.dot(x, x.T),
+    "matmul": lambda x: ops.matmul(x, x.T),
+}
 TWO = {"add", "divide", "multiply", "power", "subtract", "true_divide"}
 
 

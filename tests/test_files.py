@@ -362,9 +362,7 @@ def test_archives_that_are_refused(tmp_path):
 
 
 def test_links_inside_an_archive_become_copies(tmp_path):
-    source = make_tar(
-        tmp_path / "set.tar", [("d/a.txt", b"a"), ("d/b.txt", "./a.txt"), ("e/c.txt", "../d/a.txt")], b"2"
-    )
+    source = make_tar(tmp_path / "set.tar", [("d/a.txt", b"a"), ("d/b.txt", "./a.txt"), ("e/c.txt", "../d/a.txt")], b"2")
     folder = Path(get_file("set", source.as_uri(), extract=True))
     assert list_tree(folder) == {"d/a.txt": b"a", "d/b.txt": b"a", "e/c.txt": b"a"}
     assert not any(path.is_symlink() for path in folder.rglob("*"))

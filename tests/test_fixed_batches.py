@@ -30,8 +30,9 @@ def test_states_go_from_batch_to_batch_in_every_method():
     model = stateful()
     np.testing.assert_allclose(model.predict(X, batch_size=3, verbose=0), by_hand(model, X), atol=1e-6)
     model.layers[0].reset_state()
-    np.testing.assert_allclose([model.predict_on_batch(X[i : i + 3]) for i in (0, 3, 6)], by_hand(model, X).reshape(3, 3, 2, 2),
-                               atol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(
+        [model.predict_on_batch(X[i : i + 3]) for i in (0, 3, 6)], by_hand(model, X).reshape(3, 3, 2, 2), atol=1e-6
+    )
     model.compile(kerata.optimizers.SGD(0.0), "mse")
     right = np.mean((by_hand(model, X) - X) ** 2)
     for measure in (

@@ -26,16 +26,22 @@ def squares_about(center):
 
 
 LOSSES = {
-    "mse": np.mean(Y**2), "mae": np.mean(np.abs(Y)), squares_about(1.0): 1.0, squares_about(2.0): 4.0,
+    "mse": np.mean(Y**2),
+    "mae": np.mean(np.abs(Y)),
+    squares_about(1.0): 1.0,
+    squares_about(2.0): 4.0,
     kerata.losses.Huber(delta=0.5): np.mean(np.where(np.abs(Y) < 0.5, Y**2 / 2, 0.5 * np.abs(Y) - 0.125)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("run", ["fit", "evaluate", "train_on_batch"])
 def test_models_that_differ_in_the_loss_alone_share_no_program(run):
     """Programs are found again by structure, and the loss is part of it; so is what a loss of one's own closes over."""
-    actions = {"fit": lambda m: m.fit(X, Y, verbose=0).history["loss"][0], "evaluate": lambda m: m.evaluate(X, Y, verbose=0),
-               "train_on_batch": lambda m: m.train_on_batch(X, Y)}  # fmt: skip
+    actions = {
+        "fit": lambda m: m.fit(X, Y, verbose=0).history["loss"][0],
+        "evaluate": lambda m: m.evaluate(X, Y, verbose=0),
+        "train_on_batch": lambda m: m.train_on_batch(X, Y),
+    }
     for loss, expected in LOSSES.items():
         np.testing.assert_allclose(actions[run](make(loss=loss)), expected, rtol=1e-5)
 
@@ -278,10 +284,12 @@ def test_a_hyperparameter_that_is_a_value_is_no_condition():
 
 def test_decorated_functions_are_not_what_they_decorate():
     """A decorator hands on the name of the function inside, which says nothing of what it does."""
+
     def scaled(factor, function):
         @functools.wraps(function)
         def call(*arguments):
             return factor * function(*arguments)
+
         return call
 
     for factor in (1.0, 10.0):

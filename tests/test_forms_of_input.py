@@ -83,8 +83,11 @@ def test_lists_go_by_place_where_that_is_the_order_of_the_dict():
 
 def test_a_wrong_name_for_the_only_input_is_refused():
     x = kerata.Input((2,), name="a")
-    for model in (kerata.Model(x, x + 1.0), kerata.Model([x], x + 1.0),
-                  kerata.Sequential([kerata.Input((2,), name="a"), kerata.layers.Dense(1)])):  # fmt: skip
+    for model in (
+        kerata.Model(x, x + 1.0),
+        kerata.Model([x], x + 1.0),
+        kerata.Sequential([kerata.Input((2,), name="a"), kerata.layers.Dense(1)]),
+    ):
         assert model.predict({"a": A}, verbose=0).shape[0] == 3
         with pytest.raises(ValueError, match="inputs named a"):
             model.predict({"q": A}, verbose=0)
@@ -125,8 +128,10 @@ def test_a_sequential_model_whose_first_layer_takes_a_list():
 @pytest.mark.parametrize("library", [kerata, keras])
 def test_a_mask_that_is_given_beside_the_input(library):
     i = library.Input((4, 2))
-    models = [library.Model(i, library.layers.GlobalAveragePooling1D()(i)),
-              library.Sequential([library.Input((4, 2)), library.layers.GlobalAveragePooling1D()])]  # fmt: skip
+    models = [
+        library.Model(i, library.layers.GlobalAveragePooling1D()(i)),
+        library.Sequential([library.Input((4, 2)), library.layers.GlobalAveragePooling1D()]),
+    ]
     x = np.arange(8.0, dtype="float32").reshape(1, 4, 2)
     mask = np.array([[True, True, False, False]])
     for model in models:
@@ -150,14 +155,17 @@ def test_weights_for_some_outputs(first):
     np.testing.assert_allclose(weighed[once], plain[once], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("labels", "weights", "expected"), [
-    ([-1, 1, 1, -1], {-1: 5.0}, [5, 1, 1, 5]),
-    ([-1, 1, 1, -1], {-1.0: 2, 1.0: 3}, [2, 3, 3, 2]),
-    ([0, 1, 2, 2], {}, [1, 1, 1, 1]),
-    ([0, 1, 2, 2], {-1: 5.0}, [1, 1, 1, 1]),
-    ([[0, 1], [1, 0]], {np.int64(1): 4}, [4, 1]),
-    ([[0.0], [1.0]], {True: 4}, [1, 4]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("labels", "weights", "expected"),
+    [
+        ([-1, 1, 1, -1], {-1: 5.0}, [5, 1, 1, 5]),
+        ([-1, 1, 1, -1], {-1.0: 2, 1.0: 3}, [2, 3, 3, 2]),
+        ([0, 1, 2, 2], {}, [1, 1, 1, 1]),
+        ([0, 1, 2, 2], {-1: 5.0}, [1, 1, 1, 1]),
+        ([[0, 1], [1, 0]], {np.int64(1): 4}, [4, 1]),
+        ([[0.0], [1.0]], {True: 4}, [1, 4]),
+    ],
+)
 def test_weights_of_classes(labels, weights, expected):
     from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
 
@@ -195,10 +203,17 @@ def test_missing_values_that_the_model_handles_on_purpose():
 # Counts
 
 
-@pytest.mark.parametrize("given", [
-    {"validation_steps": 0}, {"validation_freq": 0}, {"validation_freq": [0, 2]}, {"validation_freq": "all"},
-    {"validation_batch_size": 0}, {"initial_epoch": -1},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"validation_steps": 0},
+        {"validation_freq": 0},
+        {"validation_freq": [0, 2]},
+        {"validation_freq": "all"},
+        {"validation_batch_size": 0},
+        {"initial_epoch": -1},
+    ],
+)
 def test_counts_are_checked_before_anything_is_trained(given):
     model = line_model(kerata)
     before = model.get_weights()

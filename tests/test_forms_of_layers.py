@@ -14,15 +14,18 @@ class Doubling(layers.Dropout):
         self.factor = self.add_weight((), "ones", name="factor")
 
 
-@pytest.mark.parametrize("layer", [
-    layers.Dropout(0.5), layers.MaxPooling2D(), layers.Activation("relu"), layers.Flatten(), layers.SpatialDropout1D(0.1),
-], ids=lambda layer: layer.name)  # fmt: skip
+@pytest.mark.parametrize(
+    "layer",
+    [layers.Dropout(0.5), layers.MaxPooling2D(), layers.Activation("relu"), layers.Flatten(), layers.SpatialDropout1D(0.1)],
+    ids=lambda layer: layer.name,
+)
 def test_layers_without_weights_are_built(layer):
     assert layer.built
 
 
-@pytest.mark.parametrize("layer", [layers.Dense(2), layers.BatchNormalization(), Doubling(0.5), kerata.Sequential()],
-                         ids=lambda layer: layer.name)  # fmt: skip
+@pytest.mark.parametrize(
+    "layer", [layers.Dense(2), layers.BatchNormalization(), Doubling(0.5), kerata.Sequential()], ids=lambda layer: layer.name
+)
 def test_layers_with_something_to_build_are_not(layer):
     assert not layer.built
 
@@ -36,15 +39,19 @@ def test_a_subclass_builds_its_own_weights():
 MASK = np.array([[True, True, False], [True, False, False]])
 
 
-@pytest.mark.parametrize(("layer", "inputs", "mask", "expected"), [
-    (layers.Attention(), [X, X], [MASK, MASK], MASK),
-    (layers.Add(), [X, X], [MASK, MASK], MASK),
-    (layers.LSTM(2, return_sequences=True), X, MASK, MASK),
-    (layers.Bidirectional(layers.GRU(2)), X, MASK, None),
-    (layers.Embedding(5, 2, mask_zero=True), np.array([[1, 0]]), None, [[True, False]]),
-    (layers.Masking(), np.array([[[1.0], [0.0]]]), None, [[True, False]]),
-    (layers.GlobalAveragePooling1D(), X, MASK, None),
-], ids=lambda value: getattr(value, "name", ""))  # fmt: skip
+@pytest.mark.parametrize(
+    ("layer", "inputs", "mask", "expected"),
+    [
+        (layers.Attention(), [X, X], [MASK, MASK], MASK),
+        (layers.Add(), [X, X], [MASK, MASK], MASK),
+        (layers.LSTM(2, return_sequences=True), X, MASK, MASK),
+        (layers.Bidirectional(layers.GRU(2)), X, MASK, None),
+        (layers.Embedding(5, 2, mask_zero=True), np.array([[1, 0]]), None, [[True, False]]),
+        (layers.Masking(), np.array([[[1.0], [0.0]]]), None, [[True, False]]),
+        (layers.GlobalAveragePooling1D(), X, MASK, None),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
 def test_compute_mask_takes_its_arguments_by_name(layer, inputs, mask, expected):
     found = layer.compute_mask(inputs=inputs, mask=mask)
     assert found is None if expected is None else np.array_equal(found, expected)
@@ -59,9 +66,18 @@ def test_masks_of_inputs_given_by_name_go_on():
     assert recurrent(sequences=embedded).shape == (2, 3, 2)
 
 
-@pytest.mark.parametrize("layer", [layers.Dense(2, "relu"), layers.Conv1D(2, 1, activation="relu"),
-                                   layers.DepthwiseConv1D(1, activation="relu"), layers.EinsumDense("abc,cd->abd", (3, 2)),
-                                   layers.Activation("relu"), layers.SimpleRNN(2)], ids=lambda layer: layer.name)  # fmt: skip
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Dense(2, "relu"),
+        layers.Conv1D(2, 1, activation="relu"),
+        layers.DepthwiseConv1D(1, activation="relu"),
+        layers.EinsumDense("abc,cd->abd", (3, 2)),
+        layers.Activation("relu"),
+        layers.SimpleRNN(2),
+    ],
+    ids=lambda layer: layer.name,
+)
 def test_an_activation_can_be_taken_away(layer):
     layer(X)
     owner = getattr(layer, "cell", layer)
@@ -72,8 +88,11 @@ def test_an_activation_can_be_taken_away(layer):
     assert np.abs(np.asarray(layer(10 * X))).max() > 1  # no tanh either
 
 
-@pytest.mark.parametrize("layer", [layers.SimpleRNN(2), layers.LSTM(2), layers.GRU(2), layers.RNN(layers.LSTMCell(2)),
-                                   layers.Bidirectional(layers.LSTM(1))], ids=lambda layer: layer.name)  # fmt: skip
+@pytest.mark.parametrize(
+    "layer",
+    [layers.SimpleRNN(2), layers.LSTM(2), layers.GRU(2), layers.RNN(layers.LSTMCell(2)), layers.Bidirectional(layers.LSTM(1))],
+    ids=lambda layer: layer.name,
+)
 def test_output_shapes_of_sequences_by_name(layer):
     assert layer.compute_output_shape(sequences_shape=(7, 3, 4)) == (7, 2)
 
@@ -99,10 +118,18 @@ def test_copies_of_a_bidirectional_layer_keep_use_cudnn():
     assert layers.Bidirectional(layers.LSTM(2, use_cudnn=False)).forward_layer.use_cudnn is False
 
 
-@pytest.mark.parametrize("make", [
-    lambda: layers.Dense("3"), lambda: layers.Dense(None), lambda: layers.Embedding(3.7, 2), lambda: layers.Wrapper("layer"),
-    lambda: layers.LeakyReLU(None), lambda: kerata.Sequential().add({}), lambda: layers.Dense(2, unitz=3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.Dense("3"),
+        lambda: layers.Dense(None),
+        lambda: layers.Embedding(3.7, 2),
+        lambda: layers.Wrapper("layer"),
+        lambda: layers.LeakyReLU(None),
+        lambda: kerata.Sequential().add({}),
+        lambda: layers.Dense(2, unitz=3),
+    ],
+)
 @pytest.mark.parametrize("kind", [TypeError, ValueError])
 def test_values_of_the_wrong_kind_can_be_caught_as_in_keras(make, kind):
     with pytest.raises(kind):
@@ -117,15 +144,18 @@ def test_an_input_can_be_a_tensor_that_is_there():
     assert layer.call() is None
 
 
-@pytest.mark.parametrize(("arguments", "text"), [
-    ({"shape": (2,), "batch_shape": (1, 2)}, "cannot pass both `shape` and `batch_shape`"),
-    ({"batch_size": 3, "batch_shape": (1, 2)}, "cannot pass both `batch_size` and `batch_shape`"),
-    ({"shape": (2,), "sparse": True}, "`sparse=True` is not supported"),
-    ({"shape": (4,), "input_tensor": kerata.KerasTensor((2, 3))}, "incompatible `shape`"),
-    ({"batch_shape": (2, 4), "input_tensor": kerata.KerasTensor((2, 3))}, "incompatible `batch_shape`"),
-    ({"dtype": "int32", "input_tensor": kerata.KerasTensor((2, 3))}, "incompatible `dtype`"),
-    ({"input_tensor": np.zeros((2, 3))}, "must be a KerasTensor"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"shape": (2,), "batch_shape": (1, 2)}, "cannot pass both `shape` and `batch_shape`"),
+        ({"batch_size": 3, "batch_shape": (1, 2)}, "cannot pass both `batch_size` and `batch_shape`"),
+        ({"shape": (2,), "sparse": True}, "`sparse=True` is not supported"),
+        ({"shape": (4,), "input_tensor": kerata.KerasTensor((2, 3))}, "incompatible `shape`"),
+        ({"batch_shape": (2, 4), "input_tensor": kerata.KerasTensor((2, 3))}, "incompatible `batch_shape`"),
+        ({"dtype": "int32", "input_tensor": kerata.KerasTensor((2, 3))}, "incompatible `dtype`"),
+        ({"input_tensor": np.zeros((2, 3))}, "must be a KerasTensor"),
+    ],
+)
 def test_messages_about_inputs(arguments, text):
     with pytest.raises(ValueError, match=text):
         layers.InputLayer(**arguments)
@@ -205,8 +235,11 @@ def test_masks_have_the_structure_of_the_inputs():
 
 @pytest.mark.parametrize("kind", [layers.Add, layers.Concatenate, layers.Maximum])
 def test_masks_of_merging_layers_are_checked(kind):
-    for inputs, mask, text in ((X, [MASK], "`inputs` should be a list"), ([X, X], MASK, "`mask` should be a list"),
-                               ([X, X], [MASK], "should have the same length")):  # fmt: skip
+    for inputs, mask, text in (
+        (X, [MASK], "`inputs` should be a list"),
+        ([X, X], MASK, "`mask` should be a list"),
+        ([X, X], [MASK], "should have the same length"),
+    ):
         with pytest.raises(ValueError, match=text):
             kind().compute_mask(inputs, mask)
 
@@ -217,10 +250,18 @@ def test_masks_of_attention_are_checked():
             layers.Attention()([X, X], mask=mask)
 
 
-@pytest.mark.parametrize("layer", [
-    layers.Conv1D(2, 5), layers.DepthwiseConv1D(5), layers.SeparableConv1D(2, 5), layers.Conv1D(2, 2, dilation_rate=3),
-    layers.MaxPooling1D(5), layers.AveragePooling1D(5),
-], ids=lambda layer: layer.name)  # fmt: skip
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Conv1D(2, 5),
+        layers.DepthwiseConv1D(5),
+        layers.SeparableConv1D(2, 5),
+        layers.Conv1D(2, 2, dilation_rate=3),
+        layers.MaxPooling1D(5),
+        layers.AveragePooling1D(5),
+    ],
+    ids=lambda layer: layer.name,
+)
 def test_windows_larger_than_arrays_are_refused_and_give_nothing_empty(layer):
     with pytest.raises(ValueError, match="Computed output size would be zero or negative"):
         layer(X)
@@ -247,8 +288,9 @@ def test_freezing_a_layer_freezes_its_weights_and_keeps_their_order():
     assert changed == [False, True, True, True]
 
 
-@pytest.mark.parametrize("layer", [layers.MultiHeadAttention(2, 2), layers.GroupQueryAttention(2, 4, 2)],
-                         ids=["all", "grouped"])  # fmt: skip
+@pytest.mark.parametrize(
+    "layer", [layers.MultiHeadAttention(2, 2), layers.GroupQueryAttention(2, 4, 2)], ids=["all", "grouped"]
+)
 def test_shapes_of_values_and_keys_are_compared(layer):
     assert layer.compute_output_shape((2, 4, 8), (2, 3, 8), (2, 3, 7)) == (2, 4, 8)
     with pytest.raises(ValueError, match="but the last one must be equal"):

@@ -21,8 +21,13 @@ def policy():
 
 
 def model_of(library, optimizer="adam", **kwargs):
-    model = library.Sequential([library.Input((3,)), library.layers.Dense(2, kernel_initializer="ones", activation="tanh"),
-                                library.layers.Dense(1, kernel_initializer="ones", dtype="float32")])  # fmt: skip
+    model = library.Sequential(
+        [
+            library.Input((3,)),
+            library.layers.Dense(2, kernel_initializer="ones", activation="tanh"),
+            library.layers.Dense(1, kernel_initializer="ones", dtype="float32"),
+        ]
+    )
     model.compile(optimizer, "mse", **kwargs)
     return model
 

@@ -101,7 +101,8 @@ DESCRIPTIONS = {
     "calls": lambda: many_calls(8000),
     "layers": lambda: in_sequence(*[part("Activation", activation="relu")] * 5000),
     "an initializer": lambda: in_sequence(
-        part("Dense", units=4, kernel_initializer={"class_name": "Identity", "config": {"gain": [1.0] * 10**6}})),
+        part("Dense", units=4, kernel_initializer={"class_name": "Identity", "config": {"gain": [1.0] * 10**6}})
+    ),
     "a wrapped layer": lambda: in_sequence(part("TimeDistributed", layer=part("Dense", units=10**9))),
     "a filter": lambda: in_sequence(part("Conv1D", filters=10**9, kernel_size=2)),
     "a kernel's size": lambda: in_sequence(part("Conv1D", filters=1, kernel_size=10**9, padding="same")),
@@ -109,9 +110,10 @@ DESCRIPTIONS = {
     "pieces": lambda: operation(lambda x: kerata.ops.array_split(x, 2, axis=1), "indices_or_sections", 10**6),
     "differences": lambda: operation(lambda x: kerata.ops.diff(x, n=1, axis=1), "n", 10**6),
     "parts": lambda: operation(lambda x: kerata.ops.adaptive_max_pool(x, 2), "output_size", 10**8),
-    "positions": lambda: in_sequence(part("Reshape", target_shape=[20]), part("RepeatVector", n=10**9),
-                                     part("Flatten"), part("Dense", units=4)),
-}  # fmt: skip
+    "positions": lambda: in_sequence(
+        part("Reshape", target_shape=[20]), part("RepeatVector", n=10**9), part("Flatten"), part("Dense", units=4)
+    ),
+}
 
 
 @pytest.mark.parametrize("name", DESCRIPTIONS)
@@ -145,13 +147,23 @@ def test_other_entry_points():
     check(lambda: kerata.saving.deserialize_keras_object({"class_name": "__numpy__", "config": {}}), "deserialize", "lacks")
 
 
-@pytest.mark.parametrize("text", [
-    "[" * 10**5 + "]" * 10**5, '{"class_name": ' * 500 + "1" + "}" * 500, "{", b"\xff\xfe", '{"class_name": 3, "config": 4}',
-    '{"class_name": "Dense", "config": [' + "[]," * 10**7 + "1]}", '{"class_name": "' + "A" * 10**7 + '", "config": {}}',
-    '{"class_name": "Functional", "config": {"layers": 3}}',
-    '{"class_name": "Dense", "config": {"units": 1' + "0" * 5000 + "}}",
-    '{"class_name": "Sequential", "config": {}}', '{"class_name": "Sequential", "config": {"layers": [1e999]}}',
-], ids=range(11))  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 10**5 + "]" * 10**5,
+        '{"class_name": ' * 500 + "1" + "}" * 500,
+        "{",
+        b"\xff\xfe",
+        '{"class_name": 3, "config": 4}',
+        '{"class_name": "Dense", "config": [' + "[]," * 10**7 + "1]}",
+        '{"class_name": "' + "A" * 10**7 + '", "config": {}}',
+        '{"class_name": "Functional", "config": {"layers": 3}}',
+        '{"class_name": "Dense", "config": {"units": 1' + "0" * 5000 + "}}",
+        '{"class_name": "Sequential", "config": {}}',
+        '{"class_name": "Sequential", "config": {"layers": [1e999]}}',
+    ],
+    ids=range(11),
+)
 def test_texts_that_are_no_description(text):
     check(lambda: kerata.models.model_from_json(text), "model_from_json", "")
 
@@ -171,8 +183,11 @@ def test_what_a_program_holds_it_may_describe(monkeypatch):
     with pytest.raises(FileError, match="dense/kernel"):
         kerata.models.model_from_json(text)
     large = dense(units)
-    for twin in (kerata.Sequential.from_config(large.get_config()), kerata.models.model_from_json(text),
-                 kerata.models.clone_model(large)):  # fmt: skip
+    for twin in (
+        kerata.Sequential.from_config(large.get_config()),
+        kerata.models.model_from_json(text),
+        kerata.models.clone_model(large),
+    ):
         assert twin.count_params() == large.count_params()
     assert small.built
 
@@ -238,25 +253,38 @@ UNLIMITED = (h5py.h5s.UNLIMITED,) * 2
 ZEROS = zlib.compress(bytes(2**20), 9)
 HDF5 = {
     "a piece of many bytes": (
-        lambda f: raw_dataset(f, KERNEL, (4, 3), (4, 3), [1], zlib.compress(bytes(2**28), 9)), "claims a size"),
+        lambda f: raw_dataset(f, KERNEL, (4, 3), (4, 3), [1], zlib.compress(bytes(2**28), 9)),
+        "claims a size",
+    ),
     "a piece that unpacks to more": (
-        lambda f: raw_dataset(f, KERNEL, (4, 3), (4, 3), [1], ZEROS), "unpacks to more than it should"),
+        lambda f: raw_dataset(f, KERNEL, (4, 3), (4, 3), [1], ZEROS),
+        "unpacks to more than it should",
+    ),
     "packed twice": (
-        lambda f: raw_dataset(f, KERNEL, (4, 3), (4, 3), [1, 1], zlib.compress(zlib.compress(bytes(2**28)))), "more than once"),
+        lambda f: raw_dataset(f, KERNEL, (4, 3), (4, 3), [1, 1], zlib.compress(zlib.compress(bytes(2**28)))),
+        "more than once",
+    ),
     "a huge piece": (
-        lambda f: raw_dataset(f, KERNEL, (4, 3), (2**15, 2**14), [1], zlib.compress(bytes(48)), UNLIMITED), "much more memory"),
+        lambda f: raw_dataset(f, KERNEL, (4, 3), (2**15, 2**14), [1], zlib.compress(bytes(48)), UNLIMITED),
+        "much more memory",
+    ),
     "a piece that is not there": (
-        lambda f: (f.__delitem__(KERNEL), f.create_dataset(KERNEL, (4, 3), "f4", chunks=(4, 3), fillvalue=7)), "claims a size"),
+        lambda f: (f.__delitem__(KERNEL), f.create_dataset(KERNEL, (4, 3), "f4", chunks=(4, 3), fillvalue=7)),
+        "claims a size",
+    ),
     "numbers that are not there": (
-        lambda f: (f.__delitem__(KERNEL), f.create_dataset(KERNEL, (4, 3), "f4", fillvalue=7)), "claims a size"),
-    "a piece cut off": (
-        lambda f: raw_dataset(f, KERNEL, (4, 3), (4, 3), [1], zlib.compress(bytes(48))[:-3]), "ends too early"),
+        lambda f: (f.__delitem__(KERNEL), f.create_dataset(KERNEL, (4, 3), "f4", fillvalue=7)),
+        "claims a size",
+    ),
+    "a piece cut off": (lambda f: raw_dataset(f, KERNEL, (4, 3), (4, 3), [1], zlib.compress(bytes(48))[:-3]), "ends too early"),
     "a small piece": (lambda f: raw_dataset(f, KERNEL, (4, 3), (4, 3), [1], zlib.compress(bytes(44))), "has not the size"),
     "a wrong checksum": (lambda f: raw_dataset(f, KERNEL, (4, 3), (4, 3), [3], bytes(48) + b"\1\0\0\0"), "checksum is wrong"),
     "a size-changing filter": (lambda f: raw_dataset(f, KERNEL, (4, 3), (4, 3), [6], bytes(48)), "by a plug-in"),
     "another shape": (
-        lambda f: (f.__delitem__(KERNEL), f.create_dataset(KERNEL, (2**16, 2**16), "f4", chunks=(64, 64))), "must have shape"),
-}  # fmt: skip
+        lambda f: (f.__delitem__(KERNEL), f.create_dataset(KERNEL, (2**16, 2**16), "f4", chunks=(64, 64))),
+        "must have shape",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", HDF5)
@@ -274,10 +302,16 @@ def test_weights_cannot_unpack_to_more_than_they_hold(tmp_path, name, skip):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("filters", [
-    {"compression": "gzip"}, {"compression": "gzip", "shuffle": True, "fletcher32": True},
-    {"compression": "lzf", "shuffle": True}, {"fletcher32": True}, {"chunks": (3, 7)},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"compression": "gzip"},
+        {"compression": "gzip", "shuffle": True, "fletcher32": True},
+        {"compression": "lzf", "shuffle": True},
+        {"fletcher32": True},
+        {"chunks": (3, 7)},
+    ],
+)
 @pytest.mark.parametrize("kind", ["f4", "f8", "i2", "u1"])
 def test_packed_numbers_are_read(tmp_path, filters, kind):
     from kerata.saving.numbers import open_dataset, read_dataset
@@ -381,7 +415,7 @@ def overlong_directory(path):
     end = data.rindex(b"PK\5\6")
     start = struct.unpack("<L", data[end + 16 : end + 20])[0]
     entries = data[start:end] * 40_000
-    path.write_bytes(data[:start] + entries + data[end:end + 12] + struct.pack("<LL", len(entries), start) + b"\0\0")
+    path.write_bytes(data[:start] + entries + data[end : end + 12] + struct.pack("<LL", len(entries), start) + b"\0\0")
 
 
 ZIPS = {
@@ -397,7 +431,7 @@ ZIPS = {
     "an unknown packing": lambda p: patched(p, b"PK\1\2\x14\3\x14\0\0\0\0\0", b"PK\1\2\x14\3\x14\0\0\0\x63\0"),
     "a wrong checksum": lambda p: patched(p, b'"class_name"', b'"class_nama"'),
     "an endless list of members": overlong_directory,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ZIPS)
@@ -457,7 +491,7 @@ ARRAYS = {
     "a place as text": object_npy(b"Np2147483647\n."),
     "a place that is not there": object_npy(b"\x80\2](h\0e."),
     "zeros": npy({"descr": "|u1", "fortran_order": False, "shape": (2**31,)}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ARRAYS)
@@ -508,8 +542,10 @@ def tar_bomb(path, mode, kind):
                 archive.addfile(info)
 
 
-@pytest.mark.parametrize(("mode", "kind"), [("w:gz", "a large file"), ("w:xz", "a large file"), ("w:gz", "a large header"),
-                                            ("w:bz2", "many members")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("w:gz", "a large file"), ("w:xz", "a large file"), ("w:gz", "a large header"), ("w:bz2", "many members")],
+)
 @pytest.mark.slow
 def test_tars_that_unpack_to_gigabytes(tmp_path, mode, kind):
     path = tmp_path / "a.tar"

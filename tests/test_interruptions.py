@@ -57,9 +57,13 @@ def test_leftovers_of_dead_processes_are_removed_and_those_of_living_ones_stay(t
     living = f".part-{mark_of_process(number)}-abc.keras"
     elsewhere = ".part-01234567-1-1-abc.keras"
     (tmp_path / "m.keras").write_text("other")
-    for make in (lambda: small().save(tmp_path / "m.keras"), lambda: kerata.saving.load_model(tmp_path / "m.keras"),
-                 lambda: small().save_weights(tmp_path / "m.weights.h5"),
-                 lambda: small().load_weights(tmp_path / "m.weights.h5"), lambda: remove_leftovers(tmp_path)):  # fmt: skip
+    for make in (
+        lambda: small().save(tmp_path / "m.keras"),
+        lambda: kerata.saving.load_model(tmp_path / "m.keras"),
+        lambda: small().save_weights(tmp_path / "m.weights.h5"),
+        lambda: small().load_weights(tmp_path / "m.weights.h5"),
+        lambda: remove_leftovers(tmp_path),
+    ):
         for name in (f".part-{dead}-abc.keras", f".part-{used_again}-abc.h5", living, elsewhere, ".part-0123456789ab.keras"):
             (tmp_path / name).write_text("part")
         make()

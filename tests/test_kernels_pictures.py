@@ -40,10 +40,7 @@ def assert_same(a, b, tolerance=2e-4):
         assert left.shape == right.shape and left.dtype == right.dtype
         scale = float(jnp.max(jnp.abs(left.astype(jnp.float32)))) + 1e-6
         np.testing.assert_allclose(
-            np.asarray(left, np.float32),
-            np.asarray(right, np.float32),
-            rtol=tolerance,
-            atol=tolerance * scale,
+            np.asarray(left, np.float32), np.asarray(right, np.float32), rtol=tolerance, atol=tolerance * scale
         )
 
 

@@ -380,6 +380,7 @@ def test_keys_of_many_models_are_those_of_each(axes):
 
 def test_keys_of_many_models_are_made_once():
     """Or XLA makes a member's key anew for every row of its numbers."""
+
     def draw(key, x):
         return random.dropout(random.fold(key, 1), 0.5, x)
 

@@ -71,10 +71,20 @@ class Model:
     metrics = ()
 
 
-@pytest.mark.parametrize(("name", "direction"), [
-    ("val_accident_loss", "min"), ("val_loss", "min"), ("accuracy_loss", "min"), ("valAccuracy", "max"), ("rocauc", "max"),
-    ("val_f1score", "max"), ("top5_acc", "max"), ("val_mean_iou_2", "max"), ("out_crossentropy", "min"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("val_accident_loss", "min"),
+        ("val_loss", "min"),
+        ("accuracy_loss", "min"),
+        ("valAccuracy", "max"),
+        ("rocauc", "max"),
+        ("val_f1score", "max"),
+        ("top5_acc", "max"),
+        ("val_mean_iou_2", "max"),
+        ("out_crossentropy", "min"),
+    ],
+)
 def test_directions_by_whole_words(name, direction):
     callback = kerata.callbacks.EarlyStopping(name)
     callback.set_model(Model())

@@ -66,8 +66,7 @@ def test_weights_of_samples_go_to_their_output(form, targets, outputs):
     for given in (first, [first, second], by_name([first, second]), {"left": first}, [None, second]):
         pair = {"left": None, "right": None}
         pair.update(given if isinstance(given, dict) else by_name(given if isinstance(given, list) else [first] * 2))
-        expected = (losses.MeanSquaredError()(Y[0], P[0], pair["left"])
-                    + losses.MeanAbsoluteError()(Y[1], P[1], pair["right"]))  # fmt: skip
+        expected = losses.MeanSquaredError()(Y[0], P[0], pair["left"]) + losses.MeanAbsoluteError()(Y[1], P[1], pair["right"])
         total, _ = CompiledLoss(LOSSES[form], None, NAMES)(forms(Y)[targets], forms(P)[outputs], given)
         assert float(total) == pytest.approx(float(expected), rel=1e-5)
 
@@ -173,9 +172,9 @@ def test_metrics_go_to_their_output_under_keras_names(form, weighted, outputs):
     ours = CompiledMetrics(METRICS[form], METRICS[weighted], NAMES)
     theirs = CompileMetrics(METRICS[form], METRICS[weighted], output_names=NAMES)
     for start in (0, 4):
-        y, p = ([a[start:start + 4] for a in pair] for pair in (Y, P))
-        theirs.update_state(forms(y)[outputs], forms(p)[outputs], weight[start:start + 4])
-        ours.update(forms(y)[outputs], forms(p)[outputs], weight[start:start + 4])
+        y, p = ([a[start : start + 4] for a in pair] for pair in (Y, P))
+        theirs.update_state(forms(y)[outputs], forms(p)[outputs], weight[start : start + 4])
+        ours.update(forms(y)[outputs], forms(p)[outputs], weight[start : start + 4])
     expected = {k: float(v) for k, v in theirs.result().items()}
     assert {k: float(v) for k, v in ours.results().items()} == pytest.approx(expected, rel=1e-5)
     assert list(ours.results()) == list(expected)
@@ -189,7 +188,8 @@ def test_metrics_of_every_mix_of_structures(targets, outputs):
     measures = CompiledMetrics({"right": "mae", "left": "mse"}, None, NAMES)
     measures.update(forms(Y)[targets], forms(P)[outputs])
     assert {k: float(v) for k, v in measures.results().items()} == pytest.approx(
-        {"left_mse": LEFT, "right_mae": RIGHT}, rel=1e-5)
+        {"left_mse": LEFT, "right_mae": RIGHT}, rel=1e-5
+    )
 
 
 def test_a_short_list_of_metrics_is_for_all_outputs():
@@ -247,24 +247,27 @@ def needs_whole_batch(function, metrics=()):
     return why_rows_matter(call, arguments, (["fixed"] * len(variables), "rows", "rows", "valid"), 8, 5) is not None
 
 
-@pytest.mark.parametrize(("given", "name", "exact"), [
-    ("mse", "mse", False),
-    ("MeanSquaredError", "MeanSquaredError", False),
-    (losses.mean_squared_error, "mean_squared_error", False),
-    (metrics.MeanSquaredError, "mean_squared_error", False),
-    (metrics.MeanSquaredError(name="mine"), "mine", False),
-    (losses.MeanSquaredError(), "mean_squared_error", False),
-    (losses.MeanSquaredError(reduction="sum"), "mean_squared_error", True),
-    (losses.Dice(), "dice", True),
-    (losses.dice, "dice", True),
-    (closeness, "closeness", False),
-    (overall, "overall", True),
-    (lambda y, p: y - p, "lambda", False),
-    (Rows, "rows", True),
-    (metrics.AUC(curve="PR", name="pr"), "pr", False),
-    (metrics.F1Score(threshold=0.5), "f1_score", False),
-    (metrics.PearsonCorrelation(axis=0), "pearson_correlation", True),
-])
+@pytest.mark.parametrize(
+    ("given", "name", "exact"),
+    [
+        ("mse", "mse", False),
+        ("MeanSquaredError", "MeanSquaredError", False),
+        (losses.mean_squared_error, "mean_squared_error", False),
+        (metrics.MeanSquaredError, "mean_squared_error", False),
+        (metrics.MeanSquaredError(name="mine"), "mine", False),
+        (losses.MeanSquaredError(), "mean_squared_error", False),
+        (losses.MeanSquaredError(reduction="sum"), "mean_squared_error", True),
+        (losses.Dice(), "dice", True),
+        (losses.dice, "dice", True),
+        (closeness, "closeness", False),
+        (overall, "overall", True),
+        (lambda y, p: y - p, "lambda", False),
+        (Rows, "rows", True),
+        (metrics.AUC(curve="PR", name="pr"), "pr", False),
+        (metrics.F1Score(threshold=0.5), "f1_score", False),
+        (metrics.PearsonCorrelation(axis=0), "pearson_correlation", True),
+    ],
+)
 def test_kinds_of_metrics(given, name, exact):
     measures = CompiledMetrics([given])
     y, p = (Y[0] > 0).astype("float32"), 1 / (1 + np.exp(-P[0]))
@@ -295,13 +298,26 @@ class Whole(losses.Loss):
         return jnp.mean(jnp.square(y_true - y_pred))
 
 
-@pytest.mark.parametrize(("loss", "exact"), [
-    ("mse", False), ("hinge", False), (losses.BinaryCrossentropy(), False), ("dice", True), (losses.Dice(), True),
-    (losses.Dice(axis=1), False), (losses.Tversky(axis=(0, 1)), True), ("circle", True), (Own(), False),
-    (Scalar(), True), (Whole(), True),
-    (lambda y, p: jnp.mean((y - p) ** 2, axis=-1), False), (lambda y, p: jnp.mean((y - p) ** 2), True),
-    (lambda y, p: (y - p) ** 2, False), (lambda y, p: float(p[0, 0]), True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("loss", "exact"),
+    [
+        ("mse", False),
+        ("hinge", False),
+        (losses.BinaryCrossentropy(), False),
+        ("dice", True),
+        (losses.Dice(), True),
+        (losses.Dice(axis=1), False),
+        (losses.Tversky(axis=(0, 1)), True),
+        ("circle", True),
+        (Own(), False),
+        (Scalar(), True),
+        (Whole(), True),
+        (lambda y, p: jnp.mean((y - p) ** 2, axis=-1), False),
+        (lambda y, p: jnp.mean((y - p) ** 2), True),
+        (lambda y, p: (y - p) ** 2, False),
+        (lambda y, p: float(p[0, 0]), True),
+    ],
+)
 def test_which_losses_can_leave_rows_out(loss, exact):
     objective = CompiledLoss(loss)
     objective.build(Y[0], jax.ShapeDtypeStruct((None, 2), "float32"))
@@ -309,11 +325,13 @@ def test_which_losses_can_leave_rows_out(loss, exact):
 
 
 PADDED = {
-    "mse": (Y[0], P[0]), "hinge": (np.sign(Y[0]), P[0]), "poisson": (np.abs(Y[0]), np.abs(P[0])),
+    "mse": (Y[0], P[0]),
+    "hinge": (np.sign(Y[0]), P[0]),
+    "poisson": (np.abs(Y[0]), np.abs(P[0])),
     "categorical_crossentropy": (np.eye(4, dtype="f4")[RNG.integers(0, 4, 8)], RNG.uniform(size=(8, 4)).astype("f4")),
     "sparse_categorical_crossentropy": (RNG.integers(0, 4, (8, 3)), RNG.uniform(size=(8, 3, 4)).astype("f4")),
     "binary_crossentropy": (RNG.integers(0, 2, (8, 2)), RNG.uniform(size=(8, 2)).astype("f4")),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight"])
@@ -358,6 +376,7 @@ def test_padded_rows_have_no_influence_on_metrics():
 
 def test_numbers_are_values_of_the_program():
     """Weights and smoothing are traced: the program is the same for other numbers, and takes them as an axis."""
+
     def make(weight, smoothing):
         loss = losses.CategoricalCrossentropy(label_smoothing=smoothing)
         objective = CompiledLoss({"a": loss, "b": "mse"}, {"a": weight, "b": 1.0}, ["a", "b"])
@@ -447,23 +466,26 @@ def test_good_targets_pass(loss, y, p):
     check_targets(CompiledLoss(loss), y, p)
 
 
-@pytest.mark.parametrize(("make", "error", "text"), [
-    (lambda: CompiledLoss("binary_crosentropy"), ValueError, "Did you mean 'binary_crossentropy'"),
-    (lambda: CompiledLoss({"out": "mse", "other": "mse"}, None, ["out"]), ValueError, "'other'.*outputs=\\['out'\\]"),
-    (lambda: CompiledLoss({"lefd": "mse"}, None, NAMES), ValueError, "Did you mean 'left'"),
-    (lambda: CompiledLoss(3), TypeError, "names, objects or functions"),
-    (lambda: CompiledLoss("mse", "high"), TypeError, "`loss_weights`"),
-    (lambda: CompiledLoss(losses.MeanSquaredError(reduction="none")), ValueError, "one number"),
-    (lambda: CompiledMetrics(["acuracy"]), ValueError, "Did you mean 'accuracy'"),
-    (lambda: CompiledMetrics({"lefd": ["mse"]}, None, NAMES), ValueError, "Did you mean 'left'"),
-    (lambda: CompiledMetrics(["mse", 3]), TypeError, "`metrics`"),
-    (lambda: CompiledMetrics(None, ["acuracy"]), ValueError, "weighted_metrics"),
-    (lambda: CompiledLoss(["mse", "mse"])(Y[0], P[0]), ValueError, "expected one value for the output"),
-    (lambda: CompiledLoss("mse")(Y[0], P), ValueError, "one value was given for 2 outputs"),
-    (lambda: CompiledMetrics(["mse"]).update(np.zeros(8), P[0]), ValueError, r"\(mse\): targets must fit"),
-    (lambda: CompiledMetrics(["mse"]).build(None, P[0]), ValueError, "need targets"),
-    (lambda: CompiledLoss(lambda y, p: y, None)(Y[0], P[0], np.ones(3)), ValueError, "sample_weight"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: CompiledLoss("binary_crosentropy"), ValueError, "Did you mean 'binary_crossentropy'"),
+        (lambda: CompiledLoss({"out": "mse", "other": "mse"}, None, ["out"]), ValueError, "'other'.*outputs=\\['out'\\]"),
+        (lambda: CompiledLoss({"lefd": "mse"}, None, NAMES), ValueError, "Did you mean 'left'"),
+        (lambda: CompiledLoss(3), TypeError, "names, objects or functions"),
+        (lambda: CompiledLoss("mse", "high"), TypeError, "`loss_weights`"),
+        (lambda: CompiledLoss(losses.MeanSquaredError(reduction="none")), ValueError, "one number"),
+        (lambda: CompiledMetrics(["acuracy"]), ValueError, "Did you mean 'accuracy'"),
+        (lambda: CompiledMetrics({"lefd": ["mse"]}, None, NAMES), ValueError, "Did you mean 'left'"),
+        (lambda: CompiledMetrics(["mse", 3]), TypeError, "`metrics`"),
+        (lambda: CompiledMetrics(None, ["acuracy"]), ValueError, "weighted_metrics"),
+        (lambda: CompiledLoss(["mse", "mse"])(Y[0], P[0]), ValueError, "expected one value for the output"),
+        (lambda: CompiledLoss("mse")(Y[0], P), ValueError, "one value was given for 2 outputs"),
+        (lambda: CompiledMetrics(["mse"]).update(np.zeros(8), P[0]), ValueError, r"\(mse\): targets must fit"),
+        (lambda: CompiledMetrics(["mse"]).build(None, P[0]), ValueError, "need targets"),
+        (lambda: CompiledLoss(lambda y, p: y, None)(Y[0], P[0], np.ones(3)), ValueError, "sample_weight"),
+    ],
+)
 def test_errors(make, error, text):
     with pytest.raises(error, match=text):
         make()

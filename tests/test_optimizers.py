@@ -20,10 +20,36 @@ from kerata.engine.structure import structure_of
 RNG = np.random.default_rng(0)
 GRADS = RNG.normal(size=(8, 3, 4)).astype("float32")
 START = RNG.normal(size=(3, 4)).astype("float32")
-SHARED = {"name", "learning_rate", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema",
-          "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"}  # fmt: skip
-NAMES = ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Adamax", "Nadam", "RAdam", "Ftrl", "Lion", "Lamb",
-         "Adafactor", "Muon", "ScheduleFreeAdamW"]  # fmt: skip
+SHARED = {
+    "name",
+    "learning_rate",
+    "weight_decay",
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+}
+NAMES = [
+    "SGD",
+    "RMSprop",
+    "Adagrad",
+    "Adadelta",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Nadam",
+    "RAdam",
+    "Ftrl",
+    "Lion",
+    "Lamb",
+    "Adafactor",
+    "Muon",
+    "ScheduleFreeAdamW",
+]
 
 
 def descend(optimizer, grads=GRADS, start=START):
@@ -147,11 +173,19 @@ def test_structure_tells_rules_apart():
         return structure_of(optimizers.SGD(**arguments))
 
     assert structure() == structure(learning_rate=0.5, ema_momentum=0.5)
-    different = [structure(), structure(momentum=0.9), structure(momentum=0.9, nesterov=True), structure(clipnorm=1.0),
-                 structure(weight_decay=0.1), structure(use_ema=True), structure(gradient_accumulation_steps=2),
-                 structure(decay=0.1), structure(loss_scale_factor=2.0),
-                 structure(learning_rate=optimizers.schedules.CosineDecay(0.1, 10)),
-                 structure(learning_rate=optimizers.schedules.InverseTimeDecay(0.1, 10, 0.5))]  # fmt: skip
+    different = [
+        structure(),
+        structure(momentum=0.9),
+        structure(momentum=0.9, nesterov=True),
+        structure(clipnorm=1.0),
+        structure(weight_decay=0.1),
+        structure(use_ema=True),
+        structure(gradient_accumulation_steps=2),
+        structure(decay=0.1),
+        structure(loss_scale_factor=2.0),
+        structure(learning_rate=optimizers.schedules.CosineDecay(0.1, 10)),
+        structure(learning_rate=optimizers.schedules.InverseTimeDecay(0.1, 10, 0.5)),
+    ]
     assert len(set(different)) == len(different)
     named = optimizers.SGD(weight_decay=0.1)
     named.exclude_from_weight_decay(var_names=["bias"])
@@ -327,15 +361,21 @@ def test_averages_are_taken_over_at_the_end():
 @pytest.mark.parametrize(
     "rule",
     [
-        optax.sgd(0.1, momentum=0.9), optax.adam(0.1), optax.adabelief(0.1), optax.lion(0.01),
+        optax.sgd(0.1, momentum=0.9),
+        optax.adam(0.1),
+        optax.adabelief(0.1),
+        optax.lion(0.01),
         optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(optax.cosine_decay_schedule(0.1, 10))),
         optax.rmsprop(0.1),
-        optax.contrib.schedule_free_adamw(0.1), optax.inject_hyperparams(optax.adam)(learning_rate=0.1),
+        optax.contrib.schedule_free_adamw(0.1),
+        optax.inject_hyperparams(optax.adam)(learning_rate=0.1),
         optax.masked(optax.sgd(0.1), lambda params: {path: "kernel" in path for path in params}),
-        optax.multi_transform({"matrix": optax.adam(0.1), "rest": optax.sgd(0.1)},
-                              lambda params: {path: "matrix" if "kernel" in path else "rest" for path in params}),
+        optax.multi_transform(
+            {"matrix": optax.adam(0.1), "rest": optax.sgd(0.1)},
+            lambda params: {path: "matrix" if "kernel" in path else "rest" for path in params},
+        ),
     ],
-)  # fmt: skip
+)
 def test_optax_rules(rule):
     a, b = kerata.Variable(START, name="kernel"), kerata.Variable(START[0], name="bias")
     optimizer = optimizers.get(rule)
@@ -458,12 +498,11 @@ MESSAGES = [
     (lambda: optimizers.Adam().apply([GRADS[0]]), ValueError, "not built"),
     (lambda: optimizers.Adam().apply([GRADS[0]], []), ValueError, "one gradient for each"),
     (lambda: optimizers.Adam().apply([None], [kerata.Variable(START, name="w")]), ValueError, r"No gradients.*'w'"),
-    (lambda: optimizers.Adam().apply([GRADS[0]], [kerata.Variable(START[0], name="w")]), ValueError,
-     r"of w must have.*\(4,\)"),
+    (lambda: optimizers.Adam().apply([GRADS[0]], [kerata.Variable(START[0], name="w")]), ValueError, r"of w must have.*\(4,\)"),
     (lambda: optimizers.Adam().stateless_apply([], [], []), ValueError, "not built"),
     (lambda: optimizers.schedules.CosineDecay(0.1, 0), ValueError, "`decay_steps` must be greater than 0"),
     (lambda: optimizers.schedules.PiecewiseConstantDecay([1, 2], [1.0]), ValueError, "one element more"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("case", MESSAGES, ids=lambda case: case[2][:30])
@@ -489,8 +528,9 @@ def test_a_file_that_does_not_fit_is_not_read():
 
 def test_adafactor_stays_finite_where_a_row_and_a_column_get_no_gradient():
     x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32") * np.array([1, 1, 1e-16, 0], "float32")
-    model = kerata.Sequential([kerata.Input((4,)), kerata.layers.Dense(3, activation="relu", bias_initializer=dead),
-                               kerata.layers.Dense(1)])  # fmt: skip
+    model = kerata.Sequential(
+        [kerata.Input((4,)), kerata.layers.Dense(3, activation="relu", bias_initializer=dead), kerata.layers.Dense(1)]
+    )
     model.compile(kerata.optimizers.Adafactor(0.01), "mse")
     history = model.fit(x, x[:, 0], epochs=3, verbose=0)
     assert np.isfinite(history.history["loss"]).all()

@@ -112,15 +112,18 @@ def test_weights_of_parts_can_be_left_out(tmp_path):
     np.testing.assert_array_equal(new.get_weights()[2], old[2])
 
 
-@pytest.mark.parametrize(("call", "text"), [
-    (lambda path: kerata.models.load_model(path / "none.keras"), "File not found"),
-    (lambda path: two().load_weights(path / "none.weights.h5"), "File not found"),
-    (lambda path: kerata.models.load_model(path / "model.pkl"), "File format not supported"),
-    (lambda path: two().load_weights(path / "model.pkl"), "File format not supported"),
-    (lambda path: two().save(path / "model.png"), "Invalid filepath extension for saving"),
-    (lambda path: two().save(path / "model.h6", save_format="h5"), "The `save_format` argument is deprecated"),
-    (lambda path: two().save(path / "model.keras", zip=True), r"The following argument\(s\) are not supported.*zip=True"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda path: kerata.models.load_model(path / "none.keras"), "File not found"),
+        (lambda path: two().load_weights(path / "none.weights.h5"), "File not found"),
+        (lambda path: kerata.models.load_model(path / "model.pkl"), "File format not supported"),
+        (lambda path: two().load_weights(path / "model.pkl"), "File format not supported"),
+        (lambda path: two().save(path / "model.png"), "Invalid filepath extension for saving"),
+        (lambda path: two().save(path / "model.h6", save_format="h5"), "The `save_format` argument is deprecated"),
+        (lambda path: two().save(path / "model.keras", zip=True), r"The following argument\(s\) are not supported.*zip=True"),
+    ],
+)
 def test_messages_about_files(call, text, tmp_path):
     with pytest.raises(ValueError, match=text):
         call(tmp_path)

@@ -8,8 +8,27 @@ import kerata
 
 X = np.ones((4, 3), "float32")
 TOKENS = np.array([[1, 2, 0, 0]] * 3)
-NAMES = ["input_shape", "output_shape", "inputs", "outputs", "input_names", "output_names", "layers", "states", "units",
-         "history", "graph", "training", "mask", "config", "kernel", "rank", "shape", "seed", "count"]  # fmt: skip
+NAMES = [
+    "input_shape",
+    "output_shape",
+    "inputs",
+    "outputs",
+    "input_names",
+    "output_names",
+    "layers",
+    "states",
+    "units",
+    "history",
+    "graph",
+    "training",
+    "mask",
+    "config",
+    "kernel",
+    "rank",
+    "shape",
+    "seed",
+    "count",
+]
 
 
 def named(library, base, name, value):
@@ -76,12 +95,16 @@ def pool(library):
 
 
 FRONTS = {
-    "nothing": lambda k: lambda x: x, "dropout": lambda k: k.layers.Dropout(0.1),
-    "lstm": lambda k: k.layers.LSTM(3, return_sequences=True), "dense": lambda k: k.layers.Dense(3),
-    "convolution": lambda k: k.layers.Conv1D(3, 2, padding="same"), "sum": lambda k: lambda x: k.layers.Add()([x, x]),
+    "nothing": lambda k: lambda x: x,
+    "dropout": lambda k: k.layers.Dropout(0.1),
+    "lstm": lambda k: k.layers.LSTM(3, return_sequences=True),
+    "dense": lambda k: k.layers.Dense(3),
+    "convolution": lambda k: k.layers.Conv1D(3, 2, padding="same"),
+    "sum": lambda k: lambda x: k.layers.Add()([x, x]),
     "both ways": lambda k: k.layers.Bidirectional(k.layers.GRU(3, return_sequences=True)),
-    "activation": lambda k: k.layers.Activation("relu"), "operation": lambda k: lambda x: x * 2.0,
-}  # fmt: skip
+    "activation": lambda k: k.layers.Activation("relu"),
+    "operation": lambda k: lambda x: x * 2.0,
+}
 
 
 @pytest.mark.parametrize("front", FRONTS)
@@ -117,7 +140,8 @@ def test_masks_of_ones_own_and_of_masking_and_of_inner_models():
 
 
 def test_a_sequential_model_with_a_layer_that_needs_a_mask_trains():
-    model = kerata.Sequential([kerata.Input((4,), dtype="int32"), kerata.layers.Embedding(5, 2, mask_zero=True), pool(kerata),
-                               kerata.layers.Dense(1)])  # fmt: skip
+    model = kerata.Sequential(
+        [kerata.Input((4,), dtype="int32"), kerata.layers.Embedding(5, 2, mask_zero=True), pool(kerata), kerata.layers.Dense(1)]
+    )
     model.compile("sgd", "mse")
     assert len(model.fit(TOKENS, np.ones((3, 1)), verbose=0).epoch) == 1 and model.output_shape == (None, 1)

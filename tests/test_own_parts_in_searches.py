@@ -148,9 +148,13 @@ class Counted(callbacks.Callback):
 INITIALIZERS = [from_numpy, from_kerata, lambda shape, dtype=None: np.full(shape, 0.2, "float32"), Ramp(0.5), "he_normal"]
 LOSSES = [error_of(2), error_of(1.5), lambda y, p: jnp.mean(jnp.log(jnp.cosh(y - p)), -1), Huberish(0.7, 1), "mse"]
 METRICS = [[error_of(1)], [Largest()], [lambda y, p: jnp.mean(y * p, -1), "mae"], []]
-OPTIMIZERS = [lambda: Heavy(0.02, 0.5), lambda: kerata.optimizers.SGD(Slower(0.03)),
-              lambda: kerata.optimizers.Adam(lambda: 0.02),
-              lambda: kerata.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.7), lambda: "adam"]  # fmt: skip
+OPTIMIZERS = [
+    lambda: Heavy(0.02, 0.5),
+    lambda: kerata.optimizers.SGD(Slower(0.03)),
+    lambda: kerata.optimizers.Adam(lambda: 0.02),
+    lambda: kerata.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.7),
+    lambda: "adam",
+]
 SHAPES = ["sequential", "functional", "subclass", "stepped"]
 
 
@@ -167,8 +171,12 @@ def drawn(number):
             model.build((None, 4))
             model.compile(optimizer(), loss, metrics=metrics)
             return model
-        first = layers.Dense(3, kernel_initializer=init, kernel_regularizer=lambda w: 0.01 * jnp.sum(w**2),
-                             bias_constraint=lambda b: jnp.clip(b, -0.1, 0.1))  # fmt: skip
+        first = layers.Dense(
+            3,
+            kernel_initializer=init,
+            kernel_regularizer=lambda w: 0.01 * jnp.sum(w**2),
+            bias_constraint=lambda b: jnp.clip(b, -0.1, 0.1),
+        )
         middle = [layers.Lambda(lambda x: 1.5 * x), layers.Dropout(rate), Bend(jnp.tanh, 0.1, 0.2)]
         if shape == "sequential":
             model = kerata.Sequential([kerata.Input((4,)), first, *middle, layers.Dense(1)])
@@ -191,8 +199,16 @@ def loop(build, calls, seed, **arguments):
     for index, (rows, held) in enumerate(FOLDS):
         kerata.utils.set_random_seed(seed + index)
         model = build()
-        history = model.fit(X[rows], Y[rows], validation_data=(X[held], Y[held]), seed=seed + index, batch_size=8, verbose=0,
-                            callbacks=[type(call)() for call in calls], **arguments)  # fmt: skip
+        history = model.fit(
+            X[rows],
+            Y[rows],
+            validation_data=(X[held], Y[held]),
+            seed=seed + index,
+            batch_size=8,
+            verbose=0,
+            callbacks=[type(call)() for call in calls],
+            **arguments,
+        )
         found.append((model, history.history))
     return found
 
@@ -213,8 +229,9 @@ def test_folds_score_what_a_plain_loop_scores(number):
         for name, value in other.evaluate(X[held], Y[held], verbose=0, return_dict=True).items():
             np.testing.assert_allclose(result.scores[name][index], value, rtol=1e-5, atol=1e-6, err_msg=name)
         np.testing.assert_allclose(result.predictions[held], other.predict(X[held], verbose=0), rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(result.models[index].predict(X[held], verbose=0), other.predict(X[held], verbose=0),
-                                   rtol=1e-4, atol=1e-5)  # fmt: skip
+        np.testing.assert_allclose(
+            result.models[index].predict(X[held], verbose=0), other.predict(X[held], verbose=0), rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("number", range(4, 10))
@@ -222,8 +239,20 @@ def test_folds_score_what_a_plain_loop_scores(number):
 def test_trials_score_what_a_plain_loop_scores(number, turns):
     pytest.importorskip("sqlalchemy")
     build, calls = drawn(number)
-    study = search.run(lambda hp: build(hp.choice("rate", [0.1, 0.4])), X, Y, sampler="grid", cv=FOLDS, epochs=2, batch_size=8,
-                       seed=3, callbacks=calls, storage=None, verbose=0, turns=turns)  # fmt: skip
+    study = search.run(
+        lambda hp: build(hp.choice("rate", [0.1, 0.4])),
+        X,
+        Y,
+        sampler="grid",
+        cv=FOLDS,
+        epochs=2,
+        batch_size=8,
+        seed=3,
+        callbacks=calls,
+        storage=None,
+        verbose=0,
+        turns=turns,
+    )
     assert [trial.error for trial in study.trials] == [None, None]
     for trial in study.trials:
         for index, (_, history) in enumerate(loop(functools.partial(build, trial.params["rate"]), calls, 3, epochs=2)):
@@ -242,8 +271,9 @@ def test_models_come_back_from_files_that_cannot_tell_all_of_them(tmp_path, loss
         model.compile(kerata.optimizers.SGD(hp.float("rate", 0.001, 0.1)), loss)
         return model
 
-    study = search.run(build, X, Y, trials=2, sampler="random", validation_data=(X, Y), epochs=1, storage=tmp_path / "s.db",
-                       verbose=0)  # fmt: skip
+    study = search.run(
+        build, X, Y, trials=2, sampler="random", validation_data=(X, Y), epochs=1, storage=tmp_path / "s.db", verbose=0
+    )
     for one in (study, search.load_study(tmp_path / "s.db", build=build)):
         assert one.best.model.evaluate(X, Y, verbose=0) == pytest.approx(study.best.score, rel=1e-5)
     with pytest.raises((TypeError, ValueError), match=r"Give the builder|not known"):

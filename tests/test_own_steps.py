@@ -223,8 +223,9 @@ def test_methods_called_outside_of_a_program():
         y_pred = model(X)
         model.compile("sgd", "mse", metrics=["mae"])
         loss = model.compute_loss(X, Y, y_pred)
-        pure, _ = model.stateless_compute_loss(model.trainable_variables, model.non_trainable_variables,
-                                               model.metrics_variables, x=X, y=Y, y_pred=y_pred)  # fmt: skip
+        pure, _ = model.stateless_compute_loss(
+            model.trainable_variables, model.non_trainable_variables, model.metrics_variables, x=X, y=Y, y_pred=y_pred
+        )
         found.append((float(loss), float(pure), float(model.compute_metrics(X, Y, y_pred)["mae"])))
     assert found[0] == pytest.approx(found[1], rel=1e-5)
 

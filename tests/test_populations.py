@@ -26,16 +26,29 @@ def table(samples=47, features=6, classes=None, seed=0):
 
 
 def mlp(optimizer="rmsprop", rate=0.2):
-    model = kerata.Sequential([kerata.Input((6,)), layers.Dense(5, activation="relu", kernel_regularizer="l2"),
-                               layers.Dropout(rate, name="drop"), layers.Dense(1, activation="sigmoid")])  # fmt: skip
+    model = kerata.Sequential(
+        [
+            kerata.Input((6,)),
+            layers.Dense(5, activation="relu", kernel_regularizer="l2"),
+            layers.Dropout(rate, name="drop"),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
     model.compile(optimizer, "binary_crossentropy", metrics=["accuracy"])
     return model
 
 
 def cnn():
-    model = kerata.Sequential([kerata.Input((6, 6, 1)), layers.Conv2D(3, 3, activation="relu", padding="same"),
-                               layers.BatchNormalization(), layers.MaxPooling2D(2), layers.Flatten(),
-                               layers.Dense(3, activation="softmax")])  # fmt: skip
+    model = kerata.Sequential(
+        [
+            kerata.Input((6, 6, 1)),
+            layers.Conv2D(3, 3, activation="relu", padding="same"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
@@ -75,8 +88,25 @@ def test_a_member_ends_as_it_would_alone(make, turns):
             np.testing.assert_allclose(member.history.history[name], curve, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "adamax", "nadam", "radam", "ftrl",
-                                  "lion", "lamb", "adafactor", "muon"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sgd",
+        "rmsprop",
+        "adagrad",
+        "adadelta",
+        "adam",
+        "adamw",
+        "adamax",
+        "nadam",
+        "radam",
+        "ftrl",
+        "lion",
+        "lamb",
+        "adafactor",
+        "muon",
+    ],
+)
 def test_each_optimizer(name):
     model = mlp(optimizers.get(name))
     x, y = table()
@@ -88,8 +118,13 @@ def test_each_optimizer(name):
 def test_numbers_of_each_member():
     model = mlp(optimizers.Adam(clipnorm=1.0, weight_decay=0.01))
     x, y = table()
-    vary = {"learning_rate": [1e-3, 1e-2, 1e-1], "drop/rate": [0.1, 0.3, 0.5], "dense/kernel/l2": [0.0, 0.01, 0.1],
-            "clipnorm": [1.0, 0.1, 0.01], "weight_decay": [0.0, 0.01, 0.1]}  # fmt: skip
+    vary = {
+        "learning_rate": [1e-3, 1e-2, 1e-1],
+        "drop/rate": [0.1, 0.3, 0.5],
+        "dense/kernel/l2": [0.0, 0.01, 0.1],
+        "clipnorm": [1.0, 0.1, 0.01],
+        "weight_decay": [0.0, 0.01, 0.1],
+    }
     vary = {name.replace("dense/", f"{model.layers[0].name}/"): values for name, values in vary.items()}
     many = fit_many(model, x, y, vary=vary, seeds=SEEDS, epochs=2, batch_size=16, turns=False)
     twin = clone_model(model)
@@ -109,8 +144,9 @@ def test_label_smoothing_and_class_weights():
     model.compile("sgd", kerata.losses.BinaryCrossentropy(label_smoothing=0.1))
     x, y = table()
     weights = [{0: 1.0, 1: 2.0}, None, {0: 3.0}]
-    many = fit_many(model, x, y, vary={"label_smoothing": [0.0, 0.1, 0.2]}, class_weight=weights, seeds=SEEDS, epochs=2,
-                    batch_size=16)  # fmt: skip
+    many = fit_many(
+        model, x, y, vary={"label_smoothing": [0.0, 0.1, 0.2]}, class_weight=weights, seeds=SEEDS, epochs=2, batch_size=16
+    )
     for index in (0, 2):
         kerata.utils.set_random_seed(SEEDS[index])
         twin = clone_model(model)
@@ -129,8 +165,15 @@ def test_subsets_of_different_sizes(make):
     held = [np.arange(30, 40), np.arange(10), np.arange(20, 40)]
     many = fit_many(model, x, y, rows=rows, validation_rows=held, seeds=SEEDS, epochs=3, batch_size=8, turns=False)
     for index, seed in enumerate(SEEDS):
-        twin, history = alone(model, seed, x[rows[index]], y[rows[index]], epochs=3, batch_size=8,
-                              validation_data=(x[held[index]], y[held[index]]))  # fmt: skip
+        twin, history = alone(
+            model,
+            seed,
+            x[rows[index]],
+            y[rows[index]],
+            epochs=3,
+            batch_size=8,
+            validation_data=(x[held[index]], y[held[index]]),
+        )
         assert_same(many[index].model, twin)
         np.testing.assert_allclose(many.histories[index]["val_loss"], history.history["val_loss"], rtol=1e-4)
 
@@ -140,8 +183,18 @@ def test_members_stop_at_the_epoch_at_which_they_would_stop_alone():
     x, y = table(60)
     rates = np.geomspace(1e-3, 0.5, 12)
     stop = callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
-    many = fit_many(model, x, y, vary={"learning_rate": rates}, seeds=range(12), epochs=30, batch_size=16,
-                    validation_split=0.3, callbacks=stop, turns=False)  # fmt: skip
+    many = fit_many(
+        model,
+        x,
+        y,
+        vary={"learning_rate": rates},
+        seeds=range(12),
+        epochs=30,
+        batch_size=16,
+        validation_split=0.3,
+        callbacks=stop,
+        turns=False,
+    )
     ended = [len(member.history.epoch) for member in many]
     assert len(set(ended)) > 3
     for index in (0, 5, 11):
@@ -214,8 +267,9 @@ def test_a_member_that_shares_its_batches_ends_as_it_would_alone(make):
     def watching():
         return [Halve(), callbacks.EarlyStopping("loss", min_delta=0.05, patience=1, restore_best_weights=True)]
 
-    many = fit_many(model, x, y, vary={"learning_rate": rates}, seeds=5, epochs=6, batch_size=8, callbacks=lambda i: watching(),
-                    turns=False)  # fmt: skip
+    many = fit_many(
+        model, x, y, vary={"learning_rate": rates}, seeds=5, epochs=6, batch_size=8, callbacks=lambda i: watching(), turns=False
+    )
     lengths = set()
     for place in (0, 2, 5):
         kerata.utils.set_random_seed(5)
@@ -368,7 +422,7 @@ BAD = {
     "generator": (lambda: fit_many(mlp(), iter([(X, Y)]), copies=2), "arrays"),
     "one file": (lambda: fit_many(mlp(), X, Y, copies=2, callbacks=callbacks.CSVLogger("x.csv")), "same file"),
     "wrong shape": (lambda: fit_many(mlp(), X[:, :4], Y, copies=2), "shape"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD, ids=str)
@@ -388,8 +442,17 @@ def test_names_of_numbers():
     model.compile("adam", {"a": kerata.losses.Huber(), "b": "mse"}, loss_weights={"a": 0.5, "b": 1.0})
     x = np.zeros((4, 6, 1), "float32")
     names = hyperparameters(model, x, {"a": x[:, 0], "b": x[:, 0]})
-    assert {"d/kernel/l2", "d/l1", "n/stddev", "r/dropout", "loss/a/delta", "loss/a/weight", "loss/b/weight",
-            "optimizer/learning_rate", "optimizer/beta_1"} <= set(names)  # fmt: skip
+    assert {
+        "d/kernel/l2",
+        "d/l1",
+        "n/stddev",
+        "r/dropout",
+        "loss/a/delta",
+        "loss/a/weight",
+        "loss/b/weight",
+        "optimizer/learning_rate",
+        "optimizer/beta_1",
+    } <= set(names)
     assert all(np.isfinite(value) for value in names.values())
 
 

@@ -27,10 +27,16 @@ def batches(count):
         yield X[:4]
 
 
-@pytest.mark.parametrize(("data", "arguments", "steps"), [
-    (X, {}, 1), (X, {"batch_size": 4}, 3), (X, {"batch_size": 4, "steps": 2}, 2), (batches(3), {"steps": 2}, 2),
-    (batches(3), {}, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "arguments", "steps"),
+    [
+        (X, {}, 1),
+        (X, {"batch_size": 4}, 3),
+        (X, {"batch_size": 4, "steps": 2}, 2),
+        (batches(3), {"steps": 2}, 2),
+        (batches(3), {}, None),
+    ],
+)
 @pytest.mark.parametrize("verbose", [0, 1, 2, "auto"])
 def test_callbacks_are_told_what_comes(data, arguments, steps, verbose, capsys):
     watch = Watch()

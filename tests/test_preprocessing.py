@@ -79,8 +79,11 @@ def test_a_layer_that_was_not_adapted_is_refused(action):
     for layer in (known, Normalization(name="ages")):
         model = fresh(layer, Dense(1))
         model.compile("sgd", "mse")
-        actions = {"call": lambda m=model: m(TABLE), "predict": lambda m=model: m.predict(TABLE, verbose=0),
-                   "fit": lambda m=model: m.fit(TABLE, TABLE[:, :1], verbose=0)}  # fmt: skip
+        actions = {
+            "call": lambda m=model: m(TABLE),
+            "predict": lambda m=model: m.predict(TABLE, verbose=0),
+            "fit": lambda m=model: m.fit(TABLE, TABLE[:, :1], verbose=0),
+        }
         if layer is known:
             actions[action]()
             continue
@@ -122,7 +125,7 @@ MESSAGES = [
     (lambda: adapted(np.where(TABLE > 9, np.nan, TABLE)), ValueError, "must be finite"),
     (lambda: adapted([TABLE, TABLE[:, :5]]), ValueError, r"features of shape \(6,\). Received: shape=\(40, 5\)"),
     (lambda: adapted([TABLE, TABLE[None]]), ValueError, "expected 2 axes"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("action", "kind", "text"), MESSAGES, ids=[text[:40] for _, _, text in MESSAGES])

@@ -36,9 +36,17 @@ NOT_DRAWN = {
     # Draws complex numbers for a spectrogram's kernel.
     "initializers": {"Initializer", "STFT"},
     # Files and screens are tested where they stand.
-    "callbacks": {"Callback", "CallbackList", "CSVLogger", "History", "LambdaCallback", "ModelCheckpoint", "ProgbarLogger",
-                  "TensorBoard"},
-}  # fmt: skip
+    "callbacks": {
+        "Callback",
+        "CallbackList",
+        "CSVLogger",
+        "History",
+        "LambdaCallback",
+        "ModelCheckpoint",
+        "ProgbarLogger",
+        "TensorBoard",
+    },
+}
 TIMES = """
 import json, os, sys
 import keras, kerata

@@ -49,9 +49,11 @@ APART = {
     "noise": (lambda x: x + jax.random.normal(jax.random.key(0), x.shape), (3,)),
     "window": (lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 1), (1, 2, 1), "VALID"), (6, 3)),
     "branch": (lambda x: jax.lax.cond(jnp.ones(()) > 0, jnp.sin, jnp.cos, x), (3,)),
-    "picture": (lambda x: jax.lax.conv_general_dilated(x, jnp.ones((2, 2, 3, 4)), (1, 1), "SAME", dimension_numbers=NHWC),
-                (4, 4, 3)),
-}  # fmt: skip
+    "picture": (
+        lambda x: jax.lax.conv_general_dilated(x, jnp.ones((2, 2, 3, 4)), (1, 1), "SAME", dimension_numbers=NHWC),
+        (4, 4, 3),
+    ),
+}
 MIXED = {
     "numbered": (lambda x: x / (7.0 - jnp.arange(x.shape[0])[:, None]), (3,)),
     "half": (lambda x: x * (x.shape[0] // 2), (3,)),
@@ -96,21 +98,24 @@ def over(x, valid):
     return jnp.where(valid[:, None] > 0, x, 0)
 
 
-@pytest.mark.parametrize(("function", "proved"), [
-    (lambda x, v: jnp.sum(over(x, v)) / jnp.sum(v), True),
-    (lambda x, v: jnp.sum(x * v[:, None], 0) / jnp.maximum(jnp.sum(v), 1), True),
-    (lambda x, v: v @ x, True),
-    (lambda x, v: jnp.max(jnp.where(v[:, None] > 0, x, -jnp.inf)), True),
-    (lambda x, v: jnp.any((x > 0) & (v[:, None] > 0)), True),
-    (lambda x, v: jnp.sum(jnp.square(over(x, v) - 0)), True),
-    (lambda x, v: jnp.sum(jnp.square(over(x, v) - 1)), False),
-    (lambda x, v: jnp.sum(jnp.exp(over(x, v))), False),
-    (lambda x, v: jnp.sum(over(x, v)) / x.shape[0], False),
-    (lambda x, v: jnp.mean(over(x, v)), False),
-    (lambda x, v: jnp.max(over(x, v)), False),
-    (lambda x, v: jnp.sum(over(x, v) / over(x, v)), False),
-    (lambda x, v: jnp.sum(jnp.where(v[:, None] > 0, 0, x)), False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("function", "proved"),
+    [
+        (lambda x, v: jnp.sum(over(x, v)) / jnp.sum(v), True),
+        (lambda x, v: jnp.sum(x * v[:, None], 0) / jnp.maximum(jnp.sum(v), 1), True),
+        (lambda x, v: v @ x, True),
+        (lambda x, v: jnp.max(jnp.where(v[:, None] > 0, x, -jnp.inf)), True),
+        (lambda x, v: jnp.any((x > 0) & (v[:, None] > 0)), True),
+        (lambda x, v: jnp.sum(jnp.square(over(x, v) - 0)), True),
+        (lambda x, v: jnp.sum(jnp.square(over(x, v) - 1)), False),
+        (lambda x, v: jnp.sum(jnp.exp(over(x, v))), False),
+        (lambda x, v: jnp.sum(over(x, v)) / x.shape[0], False),
+        (lambda x, v: jnp.mean(over(x, v)), False),
+        (lambda x, v: jnp.max(over(x, v)), False),
+        (lambda x, v: jnp.sum(over(x, v) / over(x, v)), False),
+        (lambda x, v: jnp.sum(jnp.where(v[:, None] > 0, 0, x)), False),
+    ],
+)
 def test_sums_are_proved_where_padded_rows_count_nothing(function, proved):
     assert (prove(function, (3,), valid=True, result="fixed") is None) == proved
 
@@ -159,8 +164,9 @@ def test_a_loss_that_compares_samples_is_of_its_own_batch(batch_size):
 def test_a_step_that_is_all_masked_does_not_harm_the_last_batch(shuffle):
     rng = np.random.default_rng(0)
     x, y = rng.integers(1, 50, (64, 7)), rng.integers(0, 4, 64)
-    model = kerata.Sequential([layers.Embedding(50, 6, mask_zero=True), layers.GlobalAveragePooling1D(),
-                               layers.Dense(4, activation="softmax")])  # fmt: skip
+    model = kerata.Sequential(
+        [layers.Embedding(50, 6, mask_zero=True), layers.GlobalAveragePooling1D(), layers.Dense(4, activation="softmax")]
+    )
     model.compile("adam", "sparse_categorical_crossentropy")
     losses = model.fit(x, y, batch_size=20, epochs=3, shuffle=shuffle, verbose=0).history["loss"]
     assert np.isfinite(losses).all() and losses[-1] < losses[0]
@@ -351,8 +357,9 @@ def test_validation_steps_take_the_same_samples_each_time():
     model = kerata.Sequential([kerata.Input((1,)), layers.Dense(1, kernel_initializer="ones")])
     model.compile(kerata.optimizers.SGD(0.0), "mae")
     for steps, expected in ((1, 1.5), (9, 9.5)):
-        history = model.fit(x, y, epochs=3, verbose=0, validation_data=(x, y), validation_steps=steps,
-                            validation_batch_size=4).history  # fmt: skip
+        history = model.fit(
+            x, y, epochs=3, verbose=0, validation_data=(x, y), validation_steps=steps, validation_batch_size=4
+        ).history
         np.testing.assert_allclose(history["val_loss"], expected, rtol=1e-6)
 
 

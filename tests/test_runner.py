@@ -19,8 +19,9 @@ def data(samples=45):
 
 
 def build(rate=0.01, units=3):
-    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(units, activation="relu"),
-                               layers.Dense(1, activation="sigmoid")])  # fmt: skip
+    model = kerata.Sequential(
+        [kerata.Input((4,)), layers.Dense(units, activation="relu"), layers.Dense(1, activation="sigmoid")]
+    )
     model.compile(optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
     return model
 
@@ -41,8 +42,15 @@ def test_a_trial_scores_what_a_plain_loop_scores():
             model = build(rate)
             kerata.utils.set_random_seed(2 + index)
             twin = clone_model(model)
-            history = twin.fit(samples.x[rows], samples.y[rows], validation_data=(samples.x[held], samples.y[held]), epochs=4,
-                               batch_size=8, seed=2 + index, verbose=0)  # fmt: skip
+            history = twin.fit(
+                samples.x[rows],
+                samples.y[rows],
+                validation_data=(samples.x[held], samples.y[held]),
+                epochs=4,
+                batch_size=8,
+                seed=2 + index,
+                verbose=0,
+            )
             curve = history.history["val_loss"]
             assert outcomes[number].scores[index] == pytest.approx(min(curve), rel=1e-5)
             assert outcomes[number].best_epochs[index] == int(np.argmin(curve)) + 1

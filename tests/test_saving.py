@@ -50,9 +50,7 @@ class Unregistered(kerata.Model):
 
 
 def small(compiled=True, name=None):
-    model = kerata.Sequential(
-        [kerata.Input((4,)), layers.Dense(3, "tanh"), layers.Dropout(0.2), layers.Dense(2)], name=name
-    )
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(3, "tanh"), layers.Dropout(0.2), layers.Dense(2)], name=name)
     if compiled:
         model.compile("adam", "mse", metrics=["mae"])
     return model
@@ -209,9 +207,7 @@ def test_weights_that_do_not_fit_change_nothing_and_name_the_layer(tmp_path):
     small().save_weights(file)
     other = kerata.Sequential([kerata.Input((4,)), layers.Dense(3), layers.Dense(5, name="head")])
     before = other.get_weights()
-    with pytest.raises(
-        ValueError, match=r"(?s)layers/dense_1: .*head/kernel.*\(3, 5\).*\(3, 2\).*skip_mismatch=True"
-    ):
+    with pytest.raises(ValueError, match=r"(?s)layers/dense_1: .*head/kernel.*\(3, 5\).*\(3, 2\).*skip_mismatch=True"):
         other.load_weights(file)
     for a, b in zip(before, other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -309,9 +305,7 @@ def test_configs_make_equal_models(build):
     assert kerata.models.model_from_json(model.to_json()).compiled == model.compiled
 
 
-@pytest.mark.parametrize(
-    "duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["deepcopy", "pickle"]
-)
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["deepcopy", "pickle"])
 def test_copies_keep_everything_and_share_nothing(duplicate):
     model = small()
     model.fit(X, Y, epochs=2, verbose=0, seed=1)
@@ -385,9 +379,7 @@ def test_clone_functions():
     )
     called = []
     kerata.models.clone_model(model, call_function=lambda layer, *a, **k: called.append(layer.name) or layer(*a, **k))
-    assert sorted(set(called)) == sorted(
-        layer.name for layer in model.layers if not isinstance(layer, layers.InputLayer)
-    )
+    assert sorted(set(called)) == sorted(layer.name for layer in model.layers if not isinstance(layer, layers.InputLayer))
     twin = kerata.models.clone_model(model, clone_function=lambda layer: layer)
     assert twin.get_layer("shared") is model.get_layer("shared")
     new = kerata.Input((4,))
@@ -414,12 +406,7 @@ while True:
 def run_python(code, **kwargs):
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        **kwargs,
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **kwargs
     )
 
 
@@ -498,19 +485,12 @@ def first_layer(config):
 SYSTEM = {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"}
 BAD_CONFIGS = {
     "a function of os": lambda c: first_layer(c)["config"].update(activation=SYSTEM),
-    "a class of subprocess": lambda c: first_layer(c).update(
-        module="subprocess", class_name="Popen", config={"args": "id"}
-    ),
+    "a class of subprocess": lambda c: first_layer(c).update(module="subprocess", class_name="Popen", config={"args": "id"}),
     "builtins": lambda c: first_layer(c)["config"].update(
         activation={"module": "builtins", "class_name": "function", "config": "eval", "registered_name": "function"}
     ),
     "a function of keras that loads": lambda c: first_layer(c)["config"].update(
-        activation={
-            "module": "keras.saving",
-            "class_name": "function",
-            "config": "load_model",
-            "registered_name": None,
-        }
+        activation={"module": "keras.saving", "class_name": "function", "config": "load_model", "registered_name": None}
     ),
     "a download": lambda c: first_layer(c)["config"].update(
         kernel_initializer={"module": "keras.utils", "class_name": "get_file", "config": {"origin": "http://x"}}
@@ -533,12 +513,10 @@ BAD_CONFIGS = {
     "a config that is no dict": lambda c: first_layer(c).update(config="os.system"),
     "a layer of any size": lambda c: first_layer(c)["config"].update(units=10**12),
     "many large layers": lambda c: (
-        [layer["config"].update(units=10**5) for layer in c["config"]["layers"] if "units" in layer["config"]]
-        and None
+        [layer["config"].update(units=10**5) for layer in c["config"]["layers"] if "units" in layer["config"]] and None
     ),
     "bytecode": lambda c: first_layer(c).update(
-        class_name="Lambda",
-        config={"function": {"class_name": "__lambda__", "config": {"value": ["4wAAAA==", None, None]}}},
+        class_name="Lambda", config={"function": {"class_name": "__lambda__", "config": {"value": ["4wAAAA==", None, None]}}}
     ),
 }
 

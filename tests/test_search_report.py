@@ -219,8 +219,10 @@ def test_browser_marks_sorts_and_sifts(browser, tmp_path):
     assert browser.evaluate("document.getElementById('card').textContent").startswith("Trial ")
 
     browser.evaluate("document.querySelector('#parallel').scrollIntoView({block: 'center'})")
-    x, top, tall = browser.evaluate("(b => [b.left + b.width / 2, b.top + 8, b.height - 16])"
-                                    "(document.querySelector('#parallel .grip').getBoundingClientRect())")  # fmt: skip
+    x, top, tall = browser.evaluate(
+        "(b => [b.left + b.width / 2, b.top + 8, b.height - 16])"
+        "(document.querySelector('#parallel .grip').getBoundingClientRect())"
+    )
     browser.mouse("mousePressed", x, top)
     browser.mouse("mouseMoved", x, top + tall / 2, held=True)
     browser.mouse("mouseReleased", x, top + tall / 2)
@@ -330,8 +332,14 @@ def test_importance_is_not_carried_away_by_one_diverged_trial(evaluator):
 
 
 def test_pruned_trials_count_by_how_far_they_came():
-    trials = [Trial(0, {}, PRUNED, 0.9, epochs=[2]), Trial(1, {}, PRUNED, 0.5, epochs=[4]), Trial(2, {}, COMPLETE, 0.1),
-              Trial(3, {}, FAILED), Trial(4, {}, COMPLETE, float("nan")), Trial(5, {}, COMPLETE, 0.1)]  # fmt: skip
+    trials = [
+        Trial(0, {}, PRUNED, 0.9, epochs=[2]),
+        Trial(1, {}, PRUNED, 0.5, epochs=[4]),
+        Trial(2, {}, COMPLETE, 0.1),
+        Trial(3, {}, FAILED),
+        Trial(4, {}, COMPLETE, float("nan")),
+        Trial(5, {}, COMPLETE, 0.1),
+    ]
     kept, ranks = importances.rank_trials(trials, BEST)
     assert [trial.number for trial in kept] == [0, 1, 2, 5] and ranks.tolist() == [0, 1, 2.5, 2.5]
 

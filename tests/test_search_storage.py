@@ -36,8 +36,13 @@ postgres = load(HERE.parent / "tools" / "postgres.py")
 
 def work(*arguments):
     """The worker in a process of its own: it forks, which a process that has computed must not."""
-    done = subprocess.run([sys.executable, "-W", "ignore", str(HERE / "search_worker.py"), *map(str, arguments)],
-                          capture_output=True, text=True, timeout=300, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(HERE / "search_worker.py"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -52,8 +57,14 @@ def postgres_url():
 
 
 SPACE = {"rate": Domain("float", 1e-4, 1e-1, True), "kind": Domain("choice", choices=("a", "b"))}
-CARD = {"objective": "val_loss", "direction": "min", "space": {name: domain.as_dict() for name, domain in SPACE.items()},
-        "data": {"samples": {"arrays": ["float32[3, 2]"], "hash": "1"}}, "folds": None, "epochs": 3}  # fmt: skip
+CARD = {
+    "objective": "val_loss",
+    "direction": "min",
+    "space": {name: domain.as_dict() for name, domain in SPACE.items()},
+    "data": {"samples": {"arrays": ["float32[3, 2]"], "hash": "1"}},
+    "folds": None,
+    "epochs": 3,
+}
 
 
 def open_database(where=None, name="study", card=CARD):
@@ -97,8 +108,10 @@ def test_two_processes_share_postgres(tmp_path, postgres_url):
 def test_file_and_postgres_hold_the_same_table(tmp_path, postgres_url):
     for where in (postgres_url, tmp_path / "study.db"):
         worker.search(where, folder=tmp_path / "models", trials=12, name="same").run()
-    tables = [[(t.number, t.params, t.state, t.score) for t in load_study(where, "same").trials]
-              for where in (postgres_url, tmp_path / "study.db")]  # fmt: skip
+    tables = [
+        [(t.number, t.params, t.state, t.score) for t in load_study(where, "same").trials]
+        for where in (postgres_url, tmp_path / "study.db")
+    ]
     assert tables[0] == tables[1] and len(tables[0]) == 12
 
 
@@ -316,8 +329,11 @@ def test_a_full_disk_says_so_and_keeps_what_was_committed(tmp_path):
                 pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
             from sqlalchemy import event
 
-            event.listen(engine, "engine_connect", lambda c: c.connection.driver_connection.execute(
-                f"PRAGMA max_page_count={pages + 8}").close())  # fmt: skip
+            event.listen(
+                engine,
+                "engine_connect",
+                lambda c: c.connection.driver_connection.execute(f"PRAGMA max_page_count={pages + 8}").close(),
+            )
             return engine
 
         Database._make_engine = limited

@@ -33,9 +33,9 @@ Y = (X[:, 0] > 0).astype("float32")
 
 
 def build(hp):
-    model = kerata.Sequential([
-        kerata.Input((3,)), kerata.layers.Dense(hp.choice("units", [2, 4]), "relu"), kerata.layers.Dense(1, "sigmoid"),
-    ])  # fmt: skip
+    model = kerata.Sequential(
+        [kerata.Input((3,)), kerata.layers.Dense(hp.choice("units", [2, 4]), "relu"), kerata.layers.Dense(1, "sigmoid")]
+    )
     rate = hp.float("rate", 1e-3, 1.0, log=True)
     model.compile(kerata.optimizers.SGD(rate), "binary_crossentropy", metrics=["accuracy"])
     return model
@@ -131,7 +131,8 @@ def test_table_plot_and_report(tmp_path):
     assert "3 complete, best val_loss" in repr(study)
     assert study.space == {
         "units": {"kind": "choice", "low": None, "high": None, "log": False, "step": None, "choices": [2, 4]},
-        "rate": {"kind": "float", "low": 1e-3, "high": 1.0, "log": True, "step": None, "choices": None}}  # fmt: skip
+        "rate": {"kind": "float", "low": 1e-3, "high": 1.0, "log": True, "step": None, "choices": None},
+    }
 
 
 @pytest.mark.parametrize("pruner", ["asha", "successive", "median"])
@@ -370,8 +371,18 @@ def test_what_run_refuses(tmp_path):
         run(halving="ash")
     run(storage=tmp_path / "s.db", name="s")
     with pytest.raises(ValueError, match="another study: the data differs"):
-        search.run(build, X + 1, Y, trials=4, sampler="random", validation_split=0.25, epochs=3, storage=tmp_path / "s.db",
-                   name="s", verbose=0)  # fmt: skip
+        search.run(
+            build,
+            X + 1,
+            Y,
+            trials=4,
+            sampler="random",
+            validation_split=0.25,
+            epochs=3,
+            storage=tmp_path / "s.db",
+            name="s",
+            verbose=0,
+        )
     with pytest.raises(ValueError, match="another study: the seed differs"):
         run(storage=tmp_path / "s.db", name="s", seed=1)
 

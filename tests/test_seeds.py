@@ -39,24 +39,42 @@ def test_states_are_variables_that_count_as_in_keras():
         model.predict(X, batch_size=2, verbose=0)
         _, frozen = model.stateless_call(model.trainable_variables, model.non_trainable_variables, X[:2])
         state = model.layers[-1].generator.state
-        found.append(([v.name for v in model.variables], [v.name for v in model.non_trainable_variables], len(model.weights),
-                      np.asarray(state).tolist(), np.asarray(frozen[0]).tolist()))  # fmt: skip
+        found.append(
+            (
+                [v.name for v in model.variables],
+                [v.name for v in model.non_trainable_variables],
+                len(model.weights),
+                np.asarray(state).tolist(),
+                np.asarray(frozen[0]).tolist(),
+            )
+        )
     assert found[0] == found[1]
 
 
 def test_the_order_of_variables_is_that_of_keras():
     def names(library):
-        return [v.name for v in library.Sequential([
-            library.Input((3,)), library.layers.Dense(2), library.layers.Dropout(0.5), library.layers.BatchNormalization(),
-            library.layers.GaussianNoise(0.1), library.layers.Dense(1),
-        ]).variables]  # fmt: skip
+        return [
+            v.name
+            for v in library.Sequential(
+                [
+                    library.Input((3,)),
+                    library.layers.Dense(2),
+                    library.layers.Dropout(0.5),
+                    library.layers.BatchNormalization(),
+                    library.layers.GaussianNoise(0.1),
+                    library.layers.Dense(1),
+                ]
+            ).variables
+        ]
 
     assert names(kerata) == names(keras)
 
 
-@pytest.mark.parametrize("layer", [
-    lambda: kerata.layers.Dropout(0.5), lambda: kerata.layers.LSTM(3, dropout=0.5, recurrent_dropout=0.5),
-], ids=["Dropout", "LSTM"])  # fmt: skip
+@pytest.mark.parametrize(
+    "layer",
+    [lambda: kerata.layers.Dropout(0.5), lambda: kerata.layers.LSTM(3, dropout=0.5, recurrent_dropout=0.5)],
+    ids=["Dropout", "LSTM"],
+)
 def test_dropout_that_is_asked_for_in_predictions(layer):
     i = kerata.Input((4, 2))
     model = kerata.Model(i, layer()(i, training=True))

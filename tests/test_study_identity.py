@@ -89,12 +89,28 @@ def test_a_refit_is_trained_as_the_search_was():
 
     labels = (X[:, 0] > 0).astype("int32")
     calls = [Look(), callbacks.EarlyStopping("val_loss")]
-    study = script(data=(X, labels), cv=2, objective="val_loss", class_weight={0: 5.0, 1: 0.0}, callbacks=calls, shuffle=False,
-                   storage=None, epochs=2)  # fmt: skip
+    study = script(
+        data=(X, labels),
+        cv=2,
+        objective="val_loss",
+        class_weight={0: 5.0, 1: 0.0},
+        callbacks=calls,
+        shuffle=False,
+        storage=None,
+        epochs=2,
+    )
     seen.clear()
     model = study.best.model
     kerata.utils.set_random_seed(0)
     other = study._build(search.HyperParameters(search.space.Recorded(study.best.params)))
-    history = other.fit(X, labels, epochs=len(model.history.epoch), batch_size=1000, seed=0, shuffle=False, verbose=0,
-                        class_weight={0: 5.0, 1: 0.0})  # fmt: skip
+    history = other.fit(
+        X,
+        labels,
+        epochs=len(model.history.epoch),
+        batch_size=1000,
+        seed=0,
+        shuffle=False,
+        verbose=0,
+        class_weight={0: 5.0, 1: 0.0},
+    )
     assert [logs["loss"] for logs in seen] == pytest.approx(history.history["loss"], rel=1e-5)

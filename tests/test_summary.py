@@ -11,14 +11,7 @@ from kerata.models.summary import format_bytes
 def sequential(k):
     L = k.layers
     return k.Sequential(
-        [
-            k.Input((28, 28, 1)),
-            L.Conv2D(4, 3),
-            L.MaxPooling2D(),
-            L.Flatten(),
-            L.BatchNormalization(),
-            L.Dense(10, name="head"),
-        ],
+        [k.Input((28, 28, 1)), L.Conv2D(4, 3), L.MaxPooling2D(), L.Flatten(), L.BatchNormalization(), L.Dense(10, name="head")],
         name="m",
     )
 
@@ -50,11 +43,7 @@ def text_of(model, **kwargs):
 
 def cells_of(text):
     """Rows of cells, and the lines below the table."""
-    rows = [
-        [cell.strip() for cell in line[1:-1].split(line[0])]
-        for line in text.splitlines()
-        if line[:1] in "│┃" and line
-    ]
+    rows = [[cell.strip() for cell in line[1:-1].split(line[0])] for line in text.splitlines() if line[:1] in "│┃" and line]
     return rows, [line.rstrip() for line in text.splitlines() if " params: " in line]
 
 
@@ -71,9 +60,7 @@ OPTIONS = [
 def test_tables_say_what_those_of_keras_say(build, options, monkeypatch):
     monkeypatch.setenv("COLUMNS", "220")
     keras.utils.clear_session()
-    (expected, totals), (found, own_totals) = (
-        cells_of(text_of(build(k), line_length=200, **options)) for k in (keras, kerata)
-    )
+    (expected, totals), (found, own_totals) = (cells_of(text_of(build(k), line_length=200, **options)) for k in (keras, kerata))
     # Keras lists inputs by depth.
     assert sorted(found) == sorted(expected)
     assert own_totals == totals
@@ -94,9 +81,7 @@ def test_parameters_of_the_optimizer_are_counted():
 @pytest.mark.parametrize("build", [sequential, graph])
 def test_lines_have_the_width_that_was_asked_for(build, width):
     model = build(kerata)
-    table = [
-        line for line in text_of(model, line_length=width, expand_nested=True).splitlines() if line[0] in "│┃┏├└┡"
-    ]
+    table = [line for line in text_of(model, line_length=width, expand_nested=True).splitlines() if line[0] in "│┃┏├└┡"]
     assert {len(line) for line in table} == {width}
     # Nothing is cut off, however narrow the column.
     joined = "".join("".join(row[:1]) for row in cells_of("\n".join(table))[0]).replace(" ", "")

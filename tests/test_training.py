@@ -91,6 +91,7 @@ def falls(history):
 
 # Models
 
+
 def test_a_subclassed_model():
     model = Subclassed()
     model.compile(kerata.optimizers.Adam(0.05), "mse", metrics=["mae"])
@@ -136,6 +137,7 @@ def test_an_optax_transformation():
 
 # Freezing
 
+
 @pytest.mark.parametrize("when", ["before compile", "after compile"])
 def test_frozen_layers_stay_as_they_are(when):
     inner = kerata.Sequential([kerata.Input((6,)), kerata.layers.Dense(4), kerata.layers.BatchNormalization()])
@@ -168,6 +170,7 @@ def test_a_layer_can_be_frozen_deep_inside_and_thawed():
 
 
 # Programs
+
 
 def test_numbers_that_a_person_would_try_never_compile_again():
     model = small(kerata.layers.Dropout(0.2), optimizer=kerata.optimizers.Adam(1e-2, clipnorm=1.0))
@@ -273,6 +276,7 @@ def test_call_pure_changes_nothing_and_can_be_vmapped():
 
 # Data
 
+
 def generate():
     rng = np.random.default_rng(0)
     while True:
@@ -289,10 +293,13 @@ class Numbered(kerata.utils.PyDataset):
 
 
 SOURCES = {
-    "arrays": lambda: (X, Y), "jax": lambda: (jnp.asarray(X), jnp.asarray(Y)), "lists": lambda: (X.tolist(), Y.tolist()),
-    "frame": lambda: (pd.DataFrame(X), pd.Series(Y[:, 0])), "pydataset": lambda: (Numbered(), None),
+    "arrays": lambda: (X, Y),
+    "jax": lambda: (jnp.asarray(X), jnp.asarray(Y)),
+    "lists": lambda: (X.tolist(), Y.tolist()),
+    "frame": lambda: (pd.DataFrame(X), pd.Series(Y[:, 0])),
+    "pydataset": lambda: (Numbered(), None),
     "iterable": lambda: ([(X[:35], Y[:35]), (X[35:], Y[35:])].__iter__, None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", ["arrays", "jax", "lists", "frame", "pydataset"])
@@ -335,6 +342,7 @@ def test_a_generator_that_raises_leaves_a_usable_model():
 
 # Determinism
 
+
 def run_with(seed=3, **options):
     kerata.utils.set_random_seed(seed)
     model = small(kerata.layers.Dropout(0.5))
@@ -365,6 +373,7 @@ def test_fit_takes_a_seed_of_its_own():
 
 
 # Trouble
+
 
 def test_the_step_at_which_the_loss_went_bad_is_named():
     with pytest.warns(UserWarning, match=r"NaN or infinite at step \d+"):
@@ -401,9 +410,17 @@ def test_an_array_that_someone_holds_survives_training():
 def test_callbacks_may_set_weights_in_the_middle():
     model = small(optimizer=kerata.optimizers.SGD(0.0))
     target = [np.full_like(w, 0.25) for w in model.get_weights()]
-    model.fit(X, Y, epochs=3, verbose=0, callbacks=[
-        kerata.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: model.set_weights(target) if epoch == 1 else None)
-    ])  # fmt: skip
+    model.fit(
+        X,
+        Y,
+        epochs=3,
+        verbose=0,
+        callbacks=[
+            kerata.callbacks.LambdaCallback(
+                on_epoch_begin=lambda epoch, logs: model.set_weights(target) if epoch == 1 else None
+            )
+        ],
+    )
     assert weights_equal(target, model.get_weights())
 
 

@@ -48,8 +48,9 @@ def test_an_error_while_a_trial_is_traced_is_its_own(tmp_path):
     bad = {trial.params["bad"] for trial in study.trials}
     assert bad == {False, True}
     for trial in study.trials:
-        assert (trial.state, "ArithmeticError: odd" in (trial.error or "")) == (("failed", True) if trial.params["bad"] else
-                                                                                ("complete", False))  # fmt: skip
+        assert (trial.state, "ArithmeticError: odd" in (trial.error or "")) == (
+            ("failed", True) if trial.params["bad"] else ("complete", False)
+        )
     assert len(run(some, trials=10, storage=tmp_path / "s.db").trials) == 10
 
 
@@ -122,5 +123,7 @@ def test_a_range_of_one_value_in_a_grid():
         hp.int("n", 1, 2)
         return build(search.HyperParameters())
 
-    assert [trial.params for trial in run(one, trials=None, sampler="grid").trials] == [{"fixed": 0.5, "n": 1},
-                                                                                       {"fixed": 0.5, "n": 2}]  # fmt: skip
+    assert [trial.params for trial in run(one, trials=None, sampler="grid").trials] == [
+        {"fixed": 0.5, "n": 1},
+        {"fixed": 0.5, "n": 2},
+    ]

@@ -55,15 +55,22 @@ def test_text_is_told_what_there_is():
 # Names that are not there
 
 
-@pytest.mark.parametrize(("room", "name", "text"), [
-    ("layers", "ConvLSTM2D", "kerata.layers has no 'ConvLSTM2D', which Keras has and Kerata leaves out so far."),
-    ("layers", "StringLookup", "leaves out so far. Number the words outside of the model"),
-    ("layers", "Dens", "kerata.layers has no 'Dens'. Did you mean 'Dense'?"),
-    ("callbacks", "BackupAndRestore", "Use ModelCheckpoint"), ("optimizers", "Adm", "Did you mean 'Adam'"),
-    ("losses", "MeanSquareError", "Did you mean 'MeanSquaredError'"), ("metrics", "Acuracy", "Did you mean 'Accuracy'"),
-    ("activations", "rely", "Did you mean 'relu'"), ("initializers", "HeNormals", "Did you mean 'HeNormal'"),
-    ("models", "Secuential", "Did you mean 'Sequential'"), ("utils", "image_dataset_from_directory", "leaves out so far."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("room", "name", "text"),
+    [
+        ("layers", "ConvLSTM2D", "kerata.layers has no 'ConvLSTM2D', which Keras has and Kerata leaves out so far."),
+        ("layers", "StringLookup", "leaves out so far. Number the words outside of the model"),
+        ("layers", "Dens", "kerata.layers has no 'Dens'. Did you mean 'Dense'?"),
+        ("callbacks", "BackupAndRestore", "Use ModelCheckpoint"),
+        ("optimizers", "Adm", "Did you mean 'Adam'"),
+        ("losses", "MeanSquareError", "Did you mean 'MeanSquaredError'"),
+        ("metrics", "Acuracy", "Did you mean 'Accuracy'"),
+        ("activations", "rely", "Did you mean 'relu'"),
+        ("initializers", "HeNormals", "Did you mean 'HeNormal'"),
+        ("models", "Secuential", "Did you mean 'Sequential'"),
+        ("utils", "image_dataset_from_directory", "leaves out so far."),
+    ],
+)
 def test_names_that_are_not_there(room, name, text):
     module = getattr(kerata, room)
     with pytest.raises(AttributeError) as error:
@@ -100,8 +107,9 @@ def rates(*last, start=2.0):
 
 def test_the_sentence_about_rates_says_what_was_seen():
     found = rates(1.9, 1.0, 0.5, np.inf)
-    assert repr(found) == ("<Learning rate 0.01 of 4 from 0.001 to 1; it learns up to 0.1, and diverges or learns nothing "
-                           "from 1 on>")  # fmt: skip
+    assert repr(found) == (
+        "<Learning rate 0.01 of 4 from 0.001 to 1; it learns up to 0.1, and diverges or learns nothing from 1 on>"
+    )
     assert found.highest == pytest.approx(0.1) and found.limit == pytest.approx(1.0)
 
 
@@ -135,8 +143,11 @@ OutStream.__module__ = "ipykernel.iostream"
 
 def test_figures_show_as_pictures(tmp_path):
     history = model_of().fit(X, X[:, 0], epochs=3, verbose=0)
-    for figure in (kerata.diagnosis.plot_history(history), kerata.utils.plot_model(model_of(), tmp_path / "m.png"),
-                   rates(1.9, 1.0, 0.5).plot()):  # fmt: skip
+    for figure in (
+        kerata.diagnosis.plot_history(history),
+        kerata.utils.plot_model(model_of(), tmp_path / "m.png"),
+        rates(1.9, 1.0, 0.5).plot(),
+    ):
         assert figure._repr_png_().startswith(b"\x89PNG")
     assert (tmp_path / "m.png").stat().st_size > 0
 
@@ -165,18 +176,34 @@ def test_no_figure_is_imported_before_it_is_drawn():
 # What a person gets wrong
 
 
-@pytest.mark.parametrize(("run", "kind", "text"), [
-    (lambda m: m.fit(X, X[:, 0], validation_data=X, verbose=0), ValueError, r"Write validation_data=\(x_val, y_val\)"),
-    (lambda m: m.fit(X, X[:, 0], sample_weight=np.ones((4, 3)), verbose=0), ValueError,
-     r"sample_weight \(dense.*\): weights must have shape \(samples,\). Received: shape=\(4, 3\)"),
-    (lambda m: m.fit(X, X[:, 0], verbose="loud"), ValueError, "`verbose` must be 0, 1, 2 or 'auto'. Received: verbose='loud'"),
-    (lambda m: m.predict(X, verbose="loud"), ValueError, "`verbose` must be 0, 1, 2 or 'auto'"),
-    (lambda m: m.compile("sgd", "mse_"), ValueError, "compile: unknown name for `loss` in losses"),
-    (lambda m: (m.compile("sgd", lambda y: y), m.fit(X, X[:, 0], verbose=0)), TypeError,
-     r"compile: a function for `loss` must take \(y_true, y_pred\)"),
-    (lambda m: (m.compile("sgd", "mse", metrics=[lambda y: y]), m.fit(X, X[:, 0], verbose=0)), TypeError,
-     r"compile: a function for `metrics` must take \(y_true, y_pred\)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("run", "kind", "text"),
+    [
+        (lambda m: m.fit(X, X[:, 0], validation_data=X, verbose=0), ValueError, r"Write validation_data=\(x_val, y_val\)"),
+        (
+            lambda m: m.fit(X, X[:, 0], sample_weight=np.ones((4, 3)), verbose=0),
+            ValueError,
+            r"sample_weight \(dense.*\): weights must have shape \(samples,\). Received: shape=\(4, 3\)",
+        ),
+        (
+            lambda m: m.fit(X, X[:, 0], verbose="loud"),
+            ValueError,
+            "`verbose` must be 0, 1, 2 or 'auto'. Received: verbose='loud'",
+        ),
+        (lambda m: m.predict(X, verbose="loud"), ValueError, "`verbose` must be 0, 1, 2 or 'auto'"),
+        (lambda m: m.compile("sgd", "mse_"), ValueError, "compile: unknown name for `loss` in losses"),
+        (
+            lambda m: (m.compile("sgd", lambda y: y), m.fit(X, X[:, 0], verbose=0)),
+            TypeError,
+            r"compile: a function for `loss` must take \(y_true, y_pred\)",
+        ),
+        (
+            lambda m: (m.compile("sgd", "mse", metrics=[lambda y: y]), m.fit(X, X[:, 0], verbose=0)),
+            TypeError,
+            r"compile: a function for `metrics` must take \(y_true, y_pred\)",
+        ),
+    ],
+)
 def test_mistakes(run, kind, text):
     with pytest.raises(kind, match=text):
         run(model_of())

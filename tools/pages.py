@@ -75,7 +75,7 @@ def read_blocks(page: str) -> list[Block]:
     blocks: list[Block] = []
     end = 0
     for fence in FENCE.finditer(page):
-        between, end = page[end:fence.start()], fence.end()
+        between, end = page[end : fence.start()], fence.end()
         language, text = fence[1], fence[2]
         if language in ("python", "sh"):
             remark = REMARK.search(between)
@@ -94,8 +94,15 @@ def run_block(block: Block, namespace: dict, folder: Path) -> str:
     if block.language == "sh":
         # The shell's word for a killed program differs from shell to shell.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(["bash", "-e"], input=block.code, cwd=folder, env={**os.environ, "PATH": path}, text=True,
-                              capture_output=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            ["bash", "-e"],
+            input=block.code,
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            text=True,
+            capture_output=True,
+            check=False,
+        )
         if done.returncode:
             raise RuntimeError(f"line {block.line}: {done.stderr[-3000:]}")
         return done.stdout
@@ -135,8 +142,13 @@ def measure(page: Path, data: Path | None, rounds: int, pictures: Path) -> dict[
                     beside = ["--data", str(data)] if data else []
                     command = [sys.executable, __file__, str(page), "--inside", folder, *beside]
                     given = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
-                    worker = subprocess.run(command, env={**given, "KERATA_PROGRAM_CACHE": programs, "MPLBACKEND": "Agg"},
-                                            stdout=subprocess.PIPE, text=True, check=True)  # fmt: skip
+                    worker = subprocess.run(
+                        command,
+                        env={**given, "KERATA_PROGRAM_CACHE": programs, "MPLBACKEND": "Agg"},
+                        stdout=subprocess.PIPE,
+                        text=True,
+                        check=True,
+                    )
                     for index, seconds, printed in map(json.loads, worker.stdout.splitlines()):
                         best = found.setdefault(index, {})
                         if kind not in best or seconds < best[kind][0]:

@@ -45,8 +45,17 @@ def call(account: str | None, folder: Path, *command: str) -> None:
     """Runs a program as an account; what it prints is shown only if it fails."""
     who = pwd.getpwnam(account) if account else None
     rights = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []} if who else {}
-    done = subprocess.run(command, cwd=folder, env={"PATH": os.environ["PATH"], "LC_ALL": "C"}, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **rights)  # type: ignore[call-overload]  # fmt: skip
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **rights,
+    )  # type: ignore[call-overload]
     if done.returncode:
         log = folder / "log"
         raise RuntimeError(f"{command[0]} failed: {done.stdout}{log.read_text() if log.exists() else ''}")

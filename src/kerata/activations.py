@@ -43,11 +43,33 @@ from kerata.ops.activations import threshold as threshold
 from kerata.ops.forms import op
 
 for _function, *_aliases in (
-    (celu,), (elu,), (glu,), (hard_shrink,), (hard_sigmoid,), (hard_silu, "hard_swish"), (hard_tanh,), (leaky_relu,),
-    (log_sigmoid,), (log_softmax,), (mish,), (relu6,), (selu,), (sigmoid,), (silu, "swish"), (soft_shrink,), (softmax,),
-    (softplus,), (softsign,), (sparse_plus,), (sparse_sigmoid,), (sparsemax,), (squareplus,), (tanh,), (tanh_shrink,),
+    (celu,),
+    (elu,),
+    (glu,),
+    (hard_shrink,),
+    (hard_sigmoid,),
+    (hard_silu, "hard_swish"),
+    (hard_tanh,),
+    (leaky_relu,),
+    (log_sigmoid,),
+    (log_softmax,),
+    (mish,),
+    (relu6,),
+    (selu,),
+    (sigmoid,),
+    (silu, "swish"),
+    (soft_shrink,),
+    (softmax,),
+    (softplus,),
+    (softsign,),
+    (sparse_plus,),
+    (sparse_sigmoid,),
+    (sparsemax,),
+    (squareplus,),
+    (tanh,),
+    (tanh_shrink,),
     (threshold,),
-):  # fmt: skip
+):
     builtin("activations", *_aliases)(_function)
 
 

@@ -137,8 +137,11 @@ def function(inputs, outputs, updates=None, name=None):
     [[2.0, 2.0]]
     """
     if updates:
-        raise NotImplementedError(message("K.function", "`updates` are not supported", {"updates": updates},
-                                          "Define a train_step in a Model of your own"))  # fmt: skip
+        raise NotImplementedError(
+            message(
+                "K.function", "`updates` are not supported", {"updates": updates}, "Define a train_step in a Model of your own"
+            )
+        )
     inputs, single = list(inputs), isinstance(outputs, SymbolicTensor)
     model = Model(inputs, [outputs] if single else list(outputs))
 
@@ -463,8 +466,11 @@ def batch_dot(x, y, axes=None):
     first, second = (axes, axes) if isinstance(axes, int) else axes
     pair = (first % x.ndim - 1, second % y.ndim - 1)
     if pair[0] < 0 or pair[1] < 0 or x.shape[pair[0] + 1] != y.shape[pair[1] + 1]:
-        raise ValueError(message("batch_dot", "`axes` must be axes of one size and not the batch",
-                                 {"x": x.shape, "y": y.shape, "axes": axes}))  # fmt: skip
+        raise ValueError(
+            message(
+                "batch_dot", "`axes` must be axes of one size and not the batch", {"x": x.shape, "y": y.shape, "axes": axes}
+            )
+        )
     products = jax.vmap(lambda a, b: jnp.tensordot(a, b, ((pair[0],), (pair[1],))))(x, y)
     return products[:, None] if products.ndim == 1 else products
 
@@ -479,9 +485,15 @@ def bias_add(x, bias, data_format=None):
 
 def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
     """(x - mean) / sqrt(var + epsilon) * gamma + beta."""
-    return ops.batch_normalization(x, jnp.ravel(jnp.asarray(mean)), jnp.ravel(jnp.asarray(var)), axis,
-                                   None if beta is None else jnp.ravel(jnp.asarray(beta)),
-                                   None if gamma is None else jnp.ravel(jnp.asarray(gamma)), epsilon)  # fmt: skip
+    return ops.batch_normalization(
+        x,
+        jnp.ravel(jnp.asarray(mean)),
+        jnp.ravel(jnp.asarray(var)),
+        axis,
+        None if beta is None else jnp.ravel(jnp.asarray(beta)),
+        None if gamma is None else jnp.ravel(jnp.asarray(gamma)),
+        epsilon,
+    )
 
 
 # Windows.
@@ -511,8 +523,9 @@ def depthwise_conv2d(x, depthwise_kernel, strides=(1, 1), padding="valid", data_
     return ops.depthwise_conv(x, depthwise_kernel, strides, padding, data_format, dilation_rate)
 
 
-def separable_conv2d(x, depthwise_kernel, pointwise_kernel, strides=(1, 1), padding="valid", data_format=None,
-                     dilation_rate=(1, 1)):  # fmt: skip
+def separable_conv2d(
+    x, depthwise_kernel, pointwise_kernel, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1)
+):
     """A depthwise convolution and one of single pixels."""
     return ops.separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, data_format, dilation_rate)
 
@@ -577,8 +590,14 @@ def switch(condition, then_expression, else_expression):
 def in_train_phase(x, alt, training=None):
     """x in training, alt otherwise; values or functions without arguments."""
     if training is None:
-        raise ValueError(message("in_train_phase", "`training` must be given: there is no global learning phase", None,
-                                 "Give your layer's call() a `training` argument and pass it on"))  # fmt: skip
+        raise ValueError(
+            message(
+                "in_train_phase",
+                "`training` must be given: there is no global learning phase",
+                None,
+                "Give your layer's call() a `training` argument and pass it on",
+            )
+        )
     chosen = x if training else alt
     return chosen() if callable(chosen) else chosen
 
@@ -605,9 +624,19 @@ def foldr(fn, elems, initializer=None, name=None):
     return foldl(fn, jnp.flip(jnp.asarray(elems), 0), initializer)
 
 
-def rnn(step_function: Callable[..., Any], inputs: Any, initial_states: Sequence[Any], go_backwards=False, mask=None,
-        constants=None, unroll=False, input_length=None, time_major=False, zero_output_for_mask=False,
-        return_all_outputs=True):  # fmt: skip
+def rnn(
+    step_function: Callable[..., Any],
+    inputs: Any,
+    initial_states: Sequence[Any],
+    go_backwards=False,
+    mask=None,
+    constants=None,
+    unroll=False,
+    input_length=None,
+    time_major=False,
+    zero_output_for_mask=False,
+    return_all_outputs=True,
+):
     """(last output, outputs, last states) of a step (input, states) -> (output, new states) run over time.
 
     Args:

@@ -136,8 +136,14 @@ def constrain(variable: Any, value: Any) -> Any:
     with Blame(owner, weights=value):
         found = variable.constraint(value)
     if np.shape(found) != value.shape or found is None:
-        raise ValueError(message(owner, f"a constraint must give weights of the same shape, {value.shape}", {"returned": found},
-                                 "End it with `return ...`" if found is None else ""))  # fmt: skip
+        raise ValueError(
+            message(
+                owner,
+                f"a constraint must give weights of the same shape, {value.shape}",
+                {"returned": found},
+                "End it with `return ...`" if found is None else "",
+            )
+        )
     return found
 
 

@@ -287,8 +287,7 @@ class VarianceScaling(RandomInitializer):
     (3, 3, 16, 32)
     """
 
-    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None, input_axes=None,
-                 output_axes=None):  # fmt: skip
+    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None, input_axes=None, output_axes=None):
         super().__init__(seed)
         self.scale = check_number(self, "scale", scale)
         if not self.scale > 0:
@@ -296,8 +295,11 @@ class VarianceScaling(RandomInitializer):
         self.mode = check_choice(self, "mode", mode, ("fan_in", "fan_out", "fan_avg"))
         distribution = distribution.lower() if isinstance(distribution, str) else distribution
         # "normal" was the spelling of the truncated one before Keras 2.2.3.
-        self.distribution = "truncated_normal" if distribution == "normal" else check_choice(
-            self, "distribution", distribution, ("truncated_normal", "untruncated_normal", "uniform"))  # fmt: skip
+        self.distribution = (
+            "truncated_normal"
+            if distribution == "normal"
+            else check_choice(self, "distribution", distribution, ("truncated_normal", "untruncated_normal", "uniform"))
+        )
         self.input_axes, self.output_axes = input_axes, output_axes
 
     def __call__(self, shape, dtype=None):
@@ -533,8 +535,9 @@ def get(identifier: Any) -> Any:
 def _from_array(array: np.ndarray) -> Callable[..., np.ndarray]:
     def initial_value(shape: Any, dtype: Any = None) -> np.ndarray:
         if standardize_shape(shape) != array.shape:
-            raise ValueError(message("initializer", f"the given array fits a weight of shape {array.shape} only",
-                                     {"shape": shape}))  # fmt: skip
+            raise ValueError(
+                message("initializer", f"the given array fits a weight of shape {array.shape} only", {"shape": shape})
+            )
         return array.astype(_numpy_dtype(dtype))
 
     return initial_value
@@ -552,8 +555,9 @@ def _with_dtype(initializer: Any) -> Any:
     if takes_any or "dtype" in parameters:
         return initializer
     if not inspect.isroutine(initializer):
-        raise TypeError(message(initializer, "an initializer must have the form f(shape, dtype=None)",
-                                {"parameters": tuple(parameters)}))  # fmt: skip
+        raise TypeError(
+            message(initializer, "an initializer must have the form f(shape, dtype=None)", {"parameters": tuple(parameters)})
+        )
 
     @functools.wraps(initializer)
     def with_dtype(shape: Any, dtype: Any = None) -> Any:

@@ -142,11 +142,7 @@ def test_own_ones(room):
         (lambda: regularizers.L2(-1.0), ValueError, "`l2` must be a number of at least 0"),
         (lambda: regularizers.L1("much"), TypeError, "`l1` must be a number.*l1='much'"),
         (lambda: regularizers.L2(float("inf")), ValueError, "finite"),
-        (
-            lambda: regularizers.OrthogonalRegularizer(mode="diagonal"),
-            ValueError,
-            "`mode` must be one of 'rows', 'columns'",
-        ),
+        (lambda: regularizers.OrthogonalRegularizer(mode="diagonal"), ValueError, "`mode` must be one of 'rows', 'columns'"),
         (lambda: regularizers.OrthogonalRegularizer()(np.ones(3)), ValueError, "must be a matrix"),
         (lambda: regularizers.get("l3"), ValueError, "Known: L1, L1L2"),
         (lambda: regularizers.get(0.01), TypeError, "must be a name"),
@@ -168,9 +164,7 @@ def test_own_ones(room):
         (lambda: ops.pad(X, 1, mode="reflect", constant_values=1.0), ValueError, "mode"),
         (lambda: ops.image.resize(X, (2, 2)), ValueError, "three axes"),
         (
-            lambda: ops.image.crop_images(
-                np.ones((4, 4, 1)), top_cropping=1, target_height=4, left_cropping=0, target_width=2
-            ),
+            lambda: ops.image.crop_images(np.ones((4, 4, 1)), top_cropping=1, target_height=4, left_cropping=0, target_width=2),
             ValueError,
             "inside the picture",
         ),
@@ -224,13 +218,7 @@ def test_functions_of_arrays_run_on_stretched_pictures_as_on_the_plain_form():
     from kerata.kernels.compiler import kernel_form
 
     x, kernel = RNG.normal(size=(2, 5, 6, 4)).astype("float32"), RNG.normal(size=(3, 2, 3, 4)).astype("float32")
-    for strides, padding, dilation in (
-        (1, "valid", 1),
-        (2, "same", 1),
-        (3, "same", 1),
-        (1, "same", 2),
-        (2, "valid", 1),
-    ):
+    for strides, padding, dilation in ((1, "valid", 1), (2, "same", 1), (3, "same", 1), (1, "same", 2), (2, "valid", 1)):
         found = []
         for form in ("fast", "plain"):
             with kernel_form(form):

@@ -116,10 +116,22 @@ def test_orthogonal(shape):
     np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-5)
 
 
-OLD = {"normal": "RandomNormal", "uniform": "RandomUniform", "zero": "Zeros", "one": "Ones", "zeros": "Zeros",
-       "glorot_uniform": "GlorotUniform", "he_normal": "HeNormal", "lecun_uniform": "LecunUniform",
-       "IdentityInitializer": "Identity", "OrthogonalInitializer": "Orthogonal", "random_normal": "RandomNormal",
-       "truncated_normal": "TruncatedNormal", "variance_scaling": "VarianceScaling", "stft": "STFT"}  # fmt: skip
+OLD = {
+    "normal": "RandomNormal",
+    "uniform": "RandomUniform",
+    "zero": "Zeros",
+    "one": "Ones",
+    "zeros": "Zeros",
+    "glorot_uniform": "GlorotUniform",
+    "he_normal": "HeNormal",
+    "lecun_uniform": "LecunUniform",
+    "IdentityInitializer": "Identity",
+    "OrthogonalInitializer": "Orthogonal",
+    "random_normal": "RandomNormal",
+    "truncated_normal": "TruncatedNormal",
+    "variance_scaling": "VarianceScaling",
+    "stft": "STFT",
+}
 
 
 @pytest.mark.parametrize("spelling", OLD)
@@ -146,20 +158,23 @@ def test_own_initializers():
     assert layer.kernel.numpy().tolist() == [[2.0, 2.0]] * 3 and layer.bias.numpy().tolist() == [5.0, 6.0]
 
 
-@pytest.mark.parametrize("call, error, text", [
-    (lambda: initializers.get("glorot_uniforn"), ValueError, "Did you mean 'glorot_uniform'"),
-    (lambda: initializers.RandomNormal(seed="one"), ValueError, "`seed` must be an integer.*seed='one'"),
-    (lambda: initializers.VarianceScaling(scale=0), ValueError, "`scale` must be a number above 0"),
-    (lambda: initializers.VarianceScaling(mode="fan"), ValueError, "`mode` must be one of.*mode='fan'"),
-    (lambda: initializers.HeNormal(sed=1), TypeError, "unknown argument `sed`.*Did you mean 'seed'"),
-    (lambda: initializers.Identity()((3,)), ValueError, "two dimensions.*shape=\\(3,\\)"),
-    (lambda: initializers.Orthogonal()((3,)), ValueError, "at least two dimensions"),
-    (lambda: initializers.Zeros()((None, 3)), ValueError, "known whole numbers"),
-    (lambda: initializers.STFT(window="box car"), ValueError, "window"),
-    (lambda: initializers.get(np.ones(3))((2,)), ValueError, "weight of shape \\(3,\\)"),
-    (lambda: initializers.get(3), TypeError, "must be a name"),
-    (lambda: initializers.Initializer()((2,)), NotImplementedError, "must define `__call__"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda: initializers.get("glorot_uniforn"), ValueError, "Did you mean 'glorot_uniform'"),
+        (lambda: initializers.RandomNormal(seed="one"), ValueError, "`seed` must be an integer.*seed='one'"),
+        (lambda: initializers.VarianceScaling(scale=0), ValueError, "`scale` must be a number above 0"),
+        (lambda: initializers.VarianceScaling(mode="fan"), ValueError, "`mode` must be one of.*mode='fan'"),
+        (lambda: initializers.HeNormal(sed=1), TypeError, "unknown argument `sed`.*Did you mean 'seed'"),
+        (lambda: initializers.Identity()((3,)), ValueError, "two dimensions.*shape=\\(3,\\)"),
+        (lambda: initializers.Orthogonal()((3,)), ValueError, "at least two dimensions"),
+        (lambda: initializers.Zeros()((None, 3)), ValueError, "known whole numbers"),
+        (lambda: initializers.STFT(window="box car"), ValueError, "window"),
+        (lambda: initializers.get(np.ones(3))((2,)), ValueError, "weight of shape \\(3,\\)"),
+        (lambda: initializers.get(3), TypeError, "must be a name"),
+        (lambda: initializers.Initializer()((2,)), NotImplementedError, "must define `__call__"),
+    ],
+)
 def test_messages(call, error, text):
     with pytest.raises(error, match=text):
         call()

@@ -105,7 +105,7 @@ ROWS = [
     row("ZeroPadding1D", SEQUENCE),
     row("ZeroPadding2D", PICTURE),
     row("ZeroPadding3D", VOLUME),
-]  # fmt: skip
+]
 every_layer = pytest.mark.parametrize(("name", "shapes", "arguments", "whole_numbers"), ROWS)
 
 
@@ -127,8 +127,10 @@ def make(name, shapes, arguments, whole_numbers, dtype=None):
     """A built layer with weights away from their first values, and inputs."""
     rng = np.random.default_rng(1)
     typed = {} if dtype is None else {"dtype": dtype}
-    given = {key: value.from_config({**value.get_config(), **typed}) if isinstance(value, layers.Layer) else value
-             for key, value in arguments.items()}  # fmt: skip
+    given = {
+        key: value.from_config({**value.get_config(), **typed}) if isinstance(value, layers.Layer) else value
+        for key, value in arguments.items()
+    }
     layer = getattr(layers, name)(**given, **typed)
     values = [fill(item, rng, whole_numbers) for item in shapes]
     layer(*[symbolic(item, whole_numbers) for item in shapes])
@@ -263,11 +265,15 @@ def test_what_a_layer_declares_of_rows_is_proved(name, shapes, arguments, whole_
 
 
 RATES = [
-    ("Dropout", {"rate": 0.5}, "rate"), ("SpatialDropout1D", {"rate": 0.5}, "rate"),
+    ("Dropout", {"rate": 0.5}, "rate"),
+    ("SpatialDropout1D", {"rate": 0.5}, "rate"),
     ("AlphaDropout", {"rate": 0.5}, "rate"),
-    ("GaussianDropout", {"rate": 0.5}, "rate"), ("GaussianNoise", {"stddev": 0.5}, "stddev"),
-    ("LeakyReLU", {}, "negative_slope"), ("ELU", {}, "alpha"), ("Attention", {"dropout": 0.5}, "dropout"),
-]  # fmt: skip
+    ("GaussianDropout", {"rate": 0.5}, "rate"),
+    ("GaussianNoise", {"stddev": 0.5}, "stddev"),
+    ("LeakyReLU", {}, "negative_slope"),
+    ("ELU", {}, "alpha"),
+    ("Attention", {"dropout": 0.5}, "dropout"),
+]
 
 
 @pytest.mark.parametrize(("name", "arguments", "attribute"), RATES)
@@ -432,7 +438,7 @@ MESSAGES = [
     (lambda: layers.GroupQueryAttention(2, 3, 2), ValueError, "must be a multiple of `num_key_value_heads`"),
     (lambda: layers.Attention()(ones(2, 3, 4)), ValueError, r"a list of length 2 or 3: \[query, value\]"),
     (lambda: layers.Attention(score_mode="mul"), ValueError, "`score_mode` must be one of"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("action", "kind", "text"), MESSAGES, ids=[text[:40] for _, _, text in MESSAGES])

@@ -17,9 +17,9 @@ WORD_LABELS = RNG.integers(0, 2, 40).astype(np.float32)
 
 
 def table(k):
-    return k.Sequential([
-        k.Input((6,)), k.layers.Dense(8, activation="relu", kernel_regularizer="l2"), k.layers.Dense(3, activation="softmax"),
-    ])  # fmt: skip
+    return k.Sequential(
+        [k.Input((6,)), k.layers.Dense(8, activation="relu", kernel_regularizer="l2"), k.layers.Dense(3, activation="softmax")]
+    )
 
 
 def functional(k):
@@ -31,35 +31,71 @@ def functional(k):
 
 
 def pictures(k):
-    return k.Sequential([
-        k.Input((8, 8, 1)), k.layers.Conv2D(4, 3, use_bias=False), k.layers.BatchNormalization(), k.layers.Activation("relu"),
-        k.layers.MaxPooling2D(), k.layers.Flatten(), k.layers.Dense(3, activation="softmax"),
-    ])  # fmt: skip
+    return k.Sequential(
+        [
+            k.Input((8, 8, 1)),
+            k.layers.Conv2D(4, 3, use_bias=False),
+            k.layers.BatchNormalization(),
+            k.layers.Activation("relu"),
+            k.layers.MaxPooling2D(),
+            k.layers.Flatten(),
+            k.layers.Dense(3, activation="softmax"),
+        ]
+    )
 
 
 def words(k):
-    return k.Sequential([
-        k.Input((7,)), k.layers.Embedding(20, 5, mask_zero=True), k.layers.LSTM(6), k.layers.Dense(1, activation="sigmoid"),
-    ])  # fmt: skip
+    return k.Sequential(
+        [k.Input((7,)), k.layers.Embedding(20, 5, mask_zero=True), k.layers.LSTM(6), k.layers.Dense(1, activation="sigmoid")]
+    )
 
 
 # (model, x, y, compile, fit)
 CASES = {
     "table": (table, X, ONE_HOT, {"optimizer": "rmsprop", "loss": "categorical_crossentropy", "metrics": ["accuracy"]}, {}),
     "sparse": (table, X, LABELS, {"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["acc"]}, {}),
-    "weights": (table, X, ONE_HOT, {"optimizer": "adam", "loss": "categorical_crossentropy", "weighted_metrics": ["accuracy"]},
-                {"sample_weight": RNG.random(75).astype(np.float32)}),
-    "classes": (table, X, LABELS, {"optimizer": "adam", "loss": "sparse_categorical_crossentropy"},
-                {"class_weight": {0: 1.0, 1: 3.0, 2: 0.5}}),
-    "validation": (table, X, ONE_HOT, {"optimizer": "sgd", "loss": "mse", "metrics": ["mae", "AUC"]},
-                   {"validation_split": 0.2}),
-    "functional": (functional, [X, X[::-1].copy()], [ONE_HOT, X[:, :1]],
-                   {"optimizer": "adam", "loss": {"label": "categorical_crossentropy", "size": "mse"},
-                    "loss_weights": {"label": 1.0, "size": 0.3}, "metrics": {"label": ["accuracy"], "size": ["mae"]}}, {}),
-    "pictures": (pictures, PICTURES, PICTURE_LABELS,
-                 {"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}, {}),
+    "weights": (
+        table,
+        X,
+        ONE_HOT,
+        {"optimizer": "adam", "loss": "categorical_crossentropy", "weighted_metrics": ["accuracy"]},
+        {"sample_weight": RNG.random(75).astype(np.float32)},
+    ),
+    "classes": (
+        table,
+        X,
+        LABELS,
+        {"optimizer": "adam", "loss": "sparse_categorical_crossentropy"},
+        {"class_weight": {0: 1.0, 1: 3.0, 2: 0.5}},
+    ),
+    "validation": (
+        table,
+        X,
+        ONE_HOT,
+        {"optimizer": "sgd", "loss": "mse", "metrics": ["mae", "AUC"]},
+        {"validation_split": 0.2},
+    ),
+    "functional": (
+        functional,
+        [X, X[::-1].copy()],
+        [ONE_HOT, X[:, :1]],
+        {
+            "optimizer": "adam",
+            "loss": {"label": "categorical_crossentropy", "size": "mse"},
+            "loss_weights": {"label": 1.0, "size": 0.3},
+            "metrics": {"label": ["accuracy"], "size": ["mae"]},
+        },
+        {},
+    ),
+    "pictures": (
+        pictures,
+        PICTURES,
+        PICTURE_LABELS,
+        {"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]},
+        {},
+    ),
     "words": (words, WORDS, WORD_LABELS, {"optimizer": "rmsprop", "loss": "binary_crossentropy", "metrics": ["accuracy"]}, {}),
-}  # fmt: skip
+}
 
 
 def copy_weights(ours, theirs):

@@ -30,8 +30,7 @@ def mask_of(*rows):
 
 
 STEPS = mask_of([1, 1, 1, 0, 0], [1, 1, 1, 1, 0])
-WEIGHTS = {"kernel_regularizer": "l2", "bias_regularizer": "l1", "kernel_constraint": "max_norm",
-           "bias_constraint": "non_neg"}  # fmt: skip
+WEIGHTS = {"kernel_regularizer": "l2", "bias_regularizer": "l1", "kernel_constraint": "max_norm", "bias_constraint": "non_neg"}
 CAUSAL, SCORES = {"use_causal_mask": True}, {"return_attention_scores": True}
 SMOOTH = ("bilinear", "bicubic", "lanczos3", "lanczos5")
 MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
@@ -118,8 +117,16 @@ ROWS = [
     row("Dot", [SEQUENCE, (2, 4)], axes=(2, 1)),
     row("Dot", [PICTURE, (2, 3, 7)], axes=(3, 1)),
     row("Embedding", np.array([[1, 4, 0], [2, 2, 3]]), input_dim=5, output_dim=3),
-    row("Embedding", np.array([[1, 4, 0], [2, 2, 3]]), input_dim=5, output_dim=3, mask_zero=True,
-        embeddings_regularizer="l2", embeddings_constraint="unit_norm", embeddings_initializer="normal"),
+    row(
+        "Embedding",
+        np.array([[1, 4, 0], [2, 2, 3]]),
+        input_dim=5,
+        output_dim=3,
+        mask_zero=True,
+        embeddings_regularizer="l2",
+        embeddings_constraint="unit_norm",
+        embeddings_initializer="normal",
+    ),
     row("Embedding", np.array([3, 1], "float32"), input_dim=5, output_dim=3),
     row("LayerNormalization", SEQUENCE),
     row("LayerNormalization", SEQUENCE, axis=[2, 1], epsilon=1e-5),
@@ -140,21 +147,49 @@ ROWS = [
     row("MultiHeadAttention", SEQUENCE, (2, 3, 6), (2, 3, 2), num_heads=2, key_dim=3, output_shape=(2, 3)),
     row("MultiHeadAttention", SEQUENCE, SEQUENCE, num_heads=2, key_dim=3, call=CAUSAL),
     row("MultiHeadAttention", SEQUENCE, SEQUENCE, num_heads=2, key_dim=3, call=SCORES),
-    row("MultiHeadAttention", SEQUENCE, SEQUENCE, num_heads=2, key_dim=3, dropout=0.5,
-        call={**CAUSAL, **SCORES, "value_mask": STEPS}),
-    row("MultiHeadAttention", SEQUENCE, SEQUENCE, num_heads=2, key_dim=3,
-        call={"value_mask": STEPS, "key_mask": STEPS}),
-    row("MultiHeadAttention", SEQUENCE, (2, 3, 4), num_heads=2, key_dim=3,
-        call={"attention_mask": np.arange(30).reshape(2, 5, 3) % 4 > 0}),
+    row(
+        "MultiHeadAttention",
+        SEQUENCE,
+        SEQUENCE,
+        num_heads=2,
+        key_dim=3,
+        dropout=0.5,
+        call={**CAUSAL, **SCORES, "value_mask": STEPS},
+    ),
+    row("MultiHeadAttention", SEQUENCE, SEQUENCE, num_heads=2, key_dim=3, call={"value_mask": STEPS, "key_mask": STEPS}),
+    row(
+        "MultiHeadAttention",
+        SEQUENCE,
+        (2, 3, 4),
+        num_heads=2,
+        key_dim=3,
+        call={"attention_mask": np.arange(30).reshape(2, 5, 3) % 4 > 0},
+    ),
     row("MultiHeadAttention", SEQUENCE, SEQUENCE, num_heads=2, key_dim=3, sliding_window=2, use_gate=True),
     row("MultiHeadAttention", PICTURE, PICTURE, num_heads=2, key_dim=3, tolerance=5e-5),
     row("MultiHeadAttention", PICTURE, PICTURE, num_heads=2, key_dim=3, attention_axes=(2,), **WEIGHTS),
     row("MultiHeadAttention", VOLUME, VOLUME, num_heads=2, key_dim=3, attention_axes=(1, 3), tolerance=5e-5),
     row("GroupQueryAttention", SEQUENCE, SEQUENCE, head_dim=3, num_query_heads=4, num_key_value_heads=2),
-    row("GroupQueryAttention", SEQUENCE, (2, 3, 4), head_dim=3, num_query_heads=4, num_key_value_heads=1, use_gate=True,
-        call={"attention_mask": np.arange(30).reshape(2, 5, 3) % 4 > 0}),
-    row("GroupQueryAttention", SEQUENCE, SEQUENCE, head_dim=3, num_query_heads=2, num_key_value_heads=2, dropout=0.2,
-        call=CAUSAL),
+    row(
+        "GroupQueryAttention",
+        SEQUENCE,
+        (2, 3, 4),
+        head_dim=3,
+        num_query_heads=4,
+        num_key_value_heads=1,
+        use_gate=True,
+        call={"attention_mask": np.arange(30).reshape(2, 5, 3) % 4 > 0},
+    ),
+    row(
+        "GroupQueryAttention",
+        SEQUENCE,
+        SEQUENCE,
+        head_dim=3,
+        num_query_heads=2,
+        num_key_value_heads=2,
+        dropout=0.2,
+        call=CAUSAL,
+    ),
     row("Attention", [SEQUENCE, (2, 3, 4)]),
     row("Attention", [SEQUENCE, (2, 3, 6), (2, 3, 4)], use_scale=True, call=SCORES),
     row("Attention", [SEQUENCE, (2, 3, 4)], use_scale=True, score_mode="concat", call=CAUSAL),
@@ -171,7 +206,7 @@ ROWS = [
     row("GaussianDropout", SEQUENCE, rate=0.3),
     row("AlphaDropout", SEQUENCE, rate=0.3, noise_shape=(2, 1, 4)),
     row("Masking", SEQUENCE, mask_value=-1.0),
-]  # fmt: skip
+]
 
 
 def make_array(given, rng):
@@ -266,8 +301,9 @@ def test_symbolic_shape(name, inputs, arguments, call, tolerance):
     ours = getattr(layers, name)(**arguments)(*[symbolic(layers, g) for g in inputs])
     for a, b in zip(jax.tree.leaves(theirs), jax.tree.leaves(ours), strict=True):
         # Kerata knows the size of an axis that EinsumDense takes over from its input.
-        assert len(a.shape) == len(b.shape) and all(m in ((None, n) if name == "EinsumDense" else (n,)) for m, n in
-                                                    zip(a.shape, b.shape, strict=True))  # fmt: skip
+        assert len(a.shape) == len(b.shape) and all(
+            m in ((None, n) if name == "EinsumDense" else (n,)) for m, n in zip(a.shape, b.shape, strict=True)
+        )
 
 
 MASKED = [
@@ -318,10 +354,17 @@ PENALIZED = [
     row("EinsumDense", (2, 5), equation="ab,bc->ac", output_shape=3, activity_regularizer="l2"),
     row("Embedding", np.array([[1, 4, 0]]), input_dim=5, output_dim=3, activity_regularizer="l1"),
     row("MultiHeadAttention", SEQUENCE, SEQUENCE, num_heads=2, key_dim=3, activity_regularizer="l2"),
-    row("GroupQueryAttention", SEQUENCE, SEQUENCE, head_dim=3, num_query_heads=2, num_key_value_heads=1,
-        activity_regularizer="l2"),
+    row(
+        "GroupQueryAttention",
+        SEQUENCE,
+        SEQUENCE,
+        head_dim=3,
+        num_query_heads=2,
+        num_key_value_heads=1,
+        activity_regularizer="l2",
+    ),
     row("ActivityRegularization", SEQUENCE, l1=0.1, l2=0.2),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "inputs", "arguments", "call", "tolerance"), PENALIZED)

@@ -147,8 +147,14 @@ def test_a_persons_own_cell():
 
 
 def test_dropout_masks_are_constant_over_the_steps():
-    layer = kerata.layers.SimpleRNN(64, activation="linear", dropout=0.5, return_sequences=True, recurrent_initializer="zeros",
-                                    kernel_initializer="identity")  # fmt: skip
+    layer = kerata.layers.SimpleRNN(
+        64,
+        activation="linear",
+        dropout=0.5,
+        return_sequences=True,
+        recurrent_initializer="zeros",
+        kernel_initializer="identity",
+    )
     y = np.asarray(layer(np.ones((2, 6, 64), np.float32), training=True))
     assert set(np.unique(y)) == {0.0, 2.0}
     assert (y == y[:, :1]).all()

@@ -63,8 +63,11 @@ def row(name, data, tolerance=1e-5, **arguments):
 
 
 ROWS = [
-    *[row(name, data) for name in ("MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "LogCosh",
-                                   "Huber") for data in ("numbers", "column", "column_true", "steps")],
+    *[
+        row(name, data)
+        for name in ("MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "LogCosh", "Huber")
+        for data in ("numbers", "column", "column_true", "steps")
+    ],
     row("MeanSquaredLogarithmicError", "positive"),
     row("MeanSquaredLogarithmicError", "numbers"),
     row("CosineSimilarity", "numbers"),
@@ -124,8 +127,7 @@ def test_values_and_gradients(name, data, arguments, tolerance):
     ours, theirs = pair(name, arguments)
     assert ours.name == theirs.name
     found, expected = (
-        jax.jit(jax.value_and_grad(lambda p, f=loss: jnp.sum(f(jnp.asarray(y_true), p))))(y_pred)
-        for loss in (ours, theirs)
+        jax.jit(jax.value_and_grad(lambda p, f=loss: jnp.sum(f(jnp.asarray(y_true), p))))(y_pred) for loss in (ours, theirs)
     )
     same(found[0], expected[0], tolerance)
     same(found[1], expected[1], max(tolerance, 2e-5))
@@ -164,14 +166,28 @@ def test_masks(reduction, weighted):
 
 
 FUNCTIONS = {
-    "mean_squared_error": "numbers", "mean_absolute_error": "numbers", "mean_absolute_percentage_error": "numbers",
-    "mean_squared_logarithmic_error": "positive", "cosine_similarity": "numbers", "huber": "numbers",
-    "log_cosh": "numbers", "kl_divergence": "distributions", "poisson": "positive", "hinge": "signs",
-    "squared_hinge": "signs", "categorical_hinge": "class_logits", "binary_crossentropy": "binary",
-    "categorical_crossentropy": "classes", "sparse_categorical_crossentropy": "labels",
-    "binary_focal_crossentropy": "binary", "categorical_focal_crossentropy": "classes", "dice": "pictures",
-    "tversky": "pictures", "circle": "embeddings", "ctc": "text",
-}  # fmt: skip
+    "mean_squared_error": "numbers",
+    "mean_absolute_error": "numbers",
+    "mean_absolute_percentage_error": "numbers",
+    "mean_squared_logarithmic_error": "positive",
+    "cosine_similarity": "numbers",
+    "huber": "numbers",
+    "log_cosh": "numbers",
+    "kl_divergence": "distributions",
+    "poisson": "positive",
+    "hinge": "signs",
+    "squared_hinge": "signs",
+    "categorical_hinge": "class_logits",
+    "binary_crossentropy": "binary",
+    "categorical_crossentropy": "classes",
+    "sparse_categorical_crossentropy": "labels",
+    "binary_focal_crossentropy": "binary",
+    "categorical_focal_crossentropy": "classes",
+    "dice": "pictures",
+    "tversky": "pictures",
+    "circle": "embeddings",
+    "ctc": "text",
+}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -191,8 +207,10 @@ def test_aliases(alias):
     assert losses.get(alias).__name__ == keras.losses.get(alias).__name__
 
 
-@pytest.mark.parametrize(("alias", "name"), [("kullback_leibler_divergence", "kl_divergence"), ("logcosh", "log_cosh"),
-                                             ("cosine_proximity", "cosine_similarity")])
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [("kullback_leibler_divergence", "kl_divergence"), ("logcosh", "log_cosh"), ("cosine_proximity", "cosine_similarity")],
+)
 def test_former_names(alias, name):
     assert losses.get(alias) is losses.get(name) is getattr(losses, alias)
 

@@ -87,8 +87,17 @@ ROWS = [
     row("SparseTopKCategoricalAccuracy", "labels", k=2),
     row("SparseTopKCategoricalAccuracy", "label_steps", k=2),
     row("SparseTopKCategoricalAccuracy", "orders", k=2, from_sorted_ids=True),
-    *[row(name, data) for name in ("MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError",
-                                   "RootMeanSquaredError", "LogCoshError") for data in ("numbers", "column")],
+    *[
+        row(name, data)
+        for name in (
+            "MeanSquaredError",
+            "MeanAbsoluteError",
+            "MeanAbsolutePercentageError",
+            "RootMeanSquaredError",
+            "LogCoshError",
+        )
+        for data in ("numbers", "column")
+    ],
     row("MeanSquaredError", "steps"),
     row("RootMeanSquaredError", "steps"),
     row("MeanSquaredLogarithmicError", "positive"),
@@ -113,21 +122,43 @@ ROWS = [
     row("Hinge", "signs"),
     row("SquaredHinge", "signs"),
     row("CategoricalHinge", "classes"),
-    *[row(name, data) for name in ("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives")
-      for data in ("binary", "multi_label")],
+    *[
+        row(name, data)
+        for name in ("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives")
+        for data in ("binary", "multi_label")
+    ],
     row("TruePositives", "binary_flat", thresholds=[0.1, 0.5, 0.8]),
     row("FalseNegatives", "binary", thresholds=[0.0, 0.5, 1.0]),
-    *[row(name, data, **arguments) for name in ("Precision", "Recall") for data, arguments in (
-        ("binary", {}), ("binary_flat", {}), ("multi_label", {"thresholds": 0.3}),
-        ("binary", {"thresholds": [0.7, 0.2]}), ("classes", {"top_k": 2}), ("classes", {"class_id": 1}),
-        ("classes", {"top_k": 2, "class_id": 3}),
-        ("binary", {"thresholds": [i / 20 for i in range(21)]}))],
-    *[row(name, "binary", **{argument: 0.6}, num_thresholds=n) for n in (1, 11, 200) for name, argument in (
-        ("SensitivityAtSpecificity", "specificity"), ("SpecificityAtSensitivity", "sensitivity"),
-        ("PrecisionAtRecall", "recall"), ("RecallAtPrecision", "precision"))],
+    *[
+        row(name, data, **arguments)
+        for name in ("Precision", "Recall")
+        for data, arguments in (
+            ("binary", {}),
+            ("binary_flat", {}),
+            ("multi_label", {"thresholds": 0.3}),
+            ("binary", {"thresholds": [0.7, 0.2]}),
+            ("classes", {"top_k": 2}),
+            ("classes", {"class_id": 1}),
+            ("classes", {"top_k": 2, "class_id": 3}),
+            ("binary", {"thresholds": [i / 20 for i in range(21)]}),
+        )
+    ],
+    *[
+        row(name, "binary", **{argument: 0.6}, num_thresholds=n)
+        for n in (1, 11, 200)
+        for name, argument in (
+            ("SensitivityAtSpecificity", "specificity"),
+            ("SpecificityAtSensitivity", "sensitivity"),
+            ("PrecisionAtRecall", "recall"),
+            ("RecallAtPrecision", "precision"),
+        )
+    ],
     row("RecallAtPrecision", "classes", precision=0.4, class_id=2),
-    *[row("AUC", "binary", curve=curve, summation_method=method) for curve in ("ROC", "PR", "PRGAIN")
-      for method in ("interpolation", "minoring", "majoring")],
+    *[
+        row("AUC", "binary", curve=curve, summation_method=method)
+        for curve in ("ROC", "PR", "PRGAIN")
+        for method in ("interpolation", "minoring", "majoring")
+    ],
     row("AUC", "binary_flat", num_thresholds=11),
     row("AUC", "multi_label"),
     row("AUC", "multi_label", multi_label=True),
@@ -237,18 +268,28 @@ def test_masks(name, weighted):
 
 @pytest.mark.parametrize("name", ["Mean", "Sum"])
 def test_reductions(name):
-    for values, weight in [(3.0, None), (3.0, 2.0), ([1.0, 3.0, 5.0], None), ([1.0, 3.0, 5.0], [1, 0, 2]),
-                           ([[1.0, 2.0], [3.0, 4.0]], [0.5, 2.0]), ([[1.0, 2.0], [3.0, 4.0]], [[1, 0], [0, 1]])]:
+    for values, weight in [
+        (3.0, None),
+        (3.0, 2.0),
+        ([1.0, 3.0, 5.0], None),
+        ([1.0, 3.0, 5.0], [1, 0, 2]),
+        ([[1.0, 2.0], [3.0, 4.0]], [0.5, 2.0]),
+        ([[1.0, 2.0], [3.0, 4.0]], [[1, 0], [0, 1]]),
+    ]:
         ours, theirs = pair(name, {})
         for _ in range(2):
             same(ours(values, sample_weight=weight), theirs(values, sample_weight=weight))
 
 
 FUNCTIONS = {
-    "binary_accuracy": "binary", "categorical_accuracy": "classes", "sparse_categorical_accuracy": "labels",
-    "top_k_categorical_accuracy": "classes", "sparse_top_k_categorical_accuracy": "labels",
-    "pearson_correlation": "numbers", "concordance_correlation": "numbers",
-}  # fmt: skip
+    "binary_accuracy": "binary",
+    "categorical_accuracy": "classes",
+    "sparse_categorical_accuracy": "labels",
+    "top_k_categorical_accuracy": "classes",
+    "sparse_top_k_categorical_accuracy": "labels",
+    "pearson_correlation": "numbers",
+    "concordance_correlation": "numbers",
+}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -47,8 +47,17 @@ CASES = [
     ("Nadam", {}),
     ("Nadam", {"learning_rate": 0.1, "beta_1": 0.8, "gradient_accumulation_steps": 2}),
     ("Ftrl", {}),
-    ("Ftrl", {"learning_rate": 0.1, "l1_regularization_strength": 0.3, "l2_regularization_strength": 0.1,
-              "l2_shrinkage_regularization_strength": 0.05, "beta": 0.1, "learning_rate_power": -0.7}),
+    (
+        "Ftrl",
+        {
+            "learning_rate": 0.1,
+            "l1_regularization_strength": 0.3,
+            "l2_regularization_strength": 0.1,
+            "l2_shrinkage_regularization_strength": 0.05,
+            "beta": 0.1,
+            "learning_rate_power": -0.7,
+        },
+    ),
     ("Lion", {}),
     ("Lion", {"learning_rate": 0.01, "beta_1": 0.8, "weight_decay": 0.1}),
     ("Lamb", {}),
@@ -64,24 +73,25 @@ CASES = [
     ("SGD", {"learning_rate": ("PiecewiseConstantDecay", [[2, 4], [0.3, 0.2, 0.1]]), "weight_decay": 0.1}),
     ("SGD", {"learning_rate": ("CosineDecay", [0.1, 4]), "gradient_accumulation_steps": 2}),
     ("Adafactor", {"learning_rate": ("InverseTimeDecay", [0.1, 2, 0.5])}),
-]  # fmt: skip
+]
 
 SCHEDULES = [
     ("ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.9}),
     ("ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.9, "staircase": True}),
     ("PiecewiseConstantDecay", {"boundaries": [3, 9], "values": [1.0, 0.5, 0.25]}),
     ("PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 10}),
-    ("PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 10, "end_learning_rate": 0.01, "power": 2.0,
-                         "cycle": True}),
+    (
+        "PolynomialDecay",
+        {"initial_learning_rate": 0.1, "decay_steps": 10, "end_learning_rate": 0.01, "power": 2.0, "cycle": True},
+    ),
     ("InverseTimeDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.9}),
     ("InverseTimeDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.9, "staircase": True}),
     ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 15, "alpha": 0.1}),
     ("CosineDecay", {"initial_learning_rate": 0.0, "decay_steps": 15, "warmup_target": 0.2, "warmup_steps": 5}),
     ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 5}),
-    ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 5, "t_mul": 1.0, "m_mul": 0.5,
-                             "alpha": 0.1}),
+    ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 5, "t_mul": 1.0, "m_mul": 0.5, "alpha": 0.1}),
     ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 4, "t_mul": 1.5, "m_mul": 0.5}),
-]  # fmt: skip
+]
 
 
 def label(case):
@@ -280,7 +290,8 @@ def test_loss_scale():
     for library in (kerata, keras):
         variables = make_variables(library, start)
         optimizer = library.optimizers.LossScaleOptimizer(
-            library.optimizers.Adam(0.1), initial_scale=8.0, dynamic_growth_steps=2)  # fmt: skip
+            library.optimizers.Adam(0.1), initial_scale=8.0, dynamic_growth_steps=2
+        )
         optimizer.build(variables)
         params, state = list(map(jnp.asarray, start)), [jnp.asarray(v.numpy()) for v in optimizer.variables]
         for grad in grads:

@@ -17,12 +17,24 @@ TABLE = RNG.normal(3.0, 5.0, (40, 6)).astype("float32")
 SERIES = RNG.normal(-2.0, 0.5, (10, 4, 3)).astype("float32")
 GIVEN = {"mean": [1.0, 2.0, 3.0], "variance": [0.5, 1.5, 0.0]}
 ARGUMENTS = [
-    ({}, TABLE), ({}, SERIES), ({"axis": None}, SERIES), ({"axis": 1}, SERIES), ({"axis": (1, 2)}, SERIES),
-    ({"axis": (2, -2)}, SERIES), ({"axis": [-1]}, TABLE), ({"invert": True}, TABLE), ({"dtype": "float16"}, TABLE),
-    ({"axis": 0}, TABLE), ({}, TABLE[:, 0]), ({"axis": None}, TABLE[:, 0]), ({"mean": 3.0, "variance": 2.0}, TABLE),
-    (GIVEN, SERIES), ({**GIVEN, "axis": (1, 2)}, SERIES), ({**GIVEN, "invert": True}, SERIES),
+    ({}, TABLE),
+    ({}, SERIES),
+    ({"axis": None}, SERIES),
+    ({"axis": 1}, SERIES),
+    ({"axis": (1, 2)}, SERIES),
+    ({"axis": (2, -2)}, SERIES),
+    ({"axis": [-1]}, TABLE),
+    ({"invert": True}, TABLE),
+    ({"dtype": "float16"}, TABLE),
+    ({"axis": 0}, TABLE),
+    ({}, TABLE[:, 0]),
+    ({"axis": None}, TABLE[:, 0]),
+    ({"mean": 3.0, "variance": 2.0}, TABLE),
+    (GIVEN, SERIES),
+    ({**GIVEN, "axis": (1, 2)}, SERIES),
+    ({**GIVEN, "invert": True}, SERIES),
     ({"mean": np.ones((4, 3)), "variance": np.full((4, 3), 2.0), "axis": (1, 2)}, SERIES),
-]  # fmt: skip
+]
 
 
 def generate(batches):
@@ -77,10 +89,13 @@ def test_batches_of_different_sizes(kind, monkeypatch):
     monkeypatch.setattr(theirs_of_keras, "tf", absent)
     batches = [TABLE[:7], TABLE[7:9], TABLE[9:]]
     forms = {
-        "list": lambda _: batches, "generator": lambda _: generate(batches), "of pairs": lambda _: [(b, 0) for b in batches],
-        "dataset": lambda library: dataset_of(library, batches), "changed": lambda _: [b * 2 for b in batches],
+        "list": lambda _: batches,
+        "generator": lambda _: generate(batches),
+        "of pairs": lambda _: [(b, 0) for b in batches],
+        "dataset": lambda library: dataset_of(library, batches),
+        "changed": lambda _: [b * 2 for b in batches],
         "again": lambda _: TABLE,
-    }  # fmt: skip
+    }
     theirs, ours = pair({}, SERIES[:, :, :2].reshape(-1, 8)[:, :6] if kind == "again" else None)
     for library, layer in ((keras, theirs), (kerata, ours)):
         layer.adapt(forms[kind](library))

@@ -22,9 +22,7 @@ SERIES = RNG.normal(size=(3, 5, 4)).astype("float32")
 
 def sequential(k):
     L = k.layers
-    return k.Sequential(
-        [k.Input((4,)), L.Dense(3, "relu", kernel_regularizer="l2"), L.Dropout(0.5), L.Dense(2, "softmax")]
-    )
+    return k.Sequential([k.Input((4,)), L.Dense(3, "relu", kernel_regularizer="l2"), L.Dropout(0.5), L.Dense(2, "softmax")])
 
 
 def convolutional(k):
@@ -45,9 +43,7 @@ def ends_as_dicts(k):
     L = k.layers
     a, b = k.Input((4,), name="a"), k.Input((4,), name="b")
     shared = L.Dense(4, activation="tanh")
-    return k.Model(
-        {"a": a, "b": b}, {"sum": L.Add()([shared(a), shared(b)]), "both": L.Concatenate()([shared(b), a])}
-    )
+    return k.Model({"a": a, "b": b}, {"sum": L.Add()([shared(a), shared(b)]), "both": L.Concatenate()([shared(b), a])})
 
 
 def ends_as_lists(k):
@@ -68,9 +64,7 @@ def operations(k):
     x = ops.reshape(x, (-1, 7, 1)) @ ops.ones((1, 2))
     x = ops.transpose(x, (0, 2, 1))
     scaled = ops.sum(x, axis=(1, 2), keepdims=True)[:, 0] + 1.0 * ops.mean(ops.square(x), axis=1)
-    return k.Model(
-        [a, b], [scaled, 2.0 - ops.maximum(a, 0.1), ops.absolute(x), ops.einsum("bi,bj->bij", a, b), ops.softmax(b)]
-    )
+    return k.Model([a, b], [scaled, 2.0 - ops.maximum(a, 0.1), ops.absolute(x), ops.einsum("bi,bj->bij", a, b), ops.softmax(b)])
 
 
 def nested(k):
@@ -257,11 +251,7 @@ def simplify(value):
     if not isinstance(value, dict):
         return value
     dropped = {"shared_object_id", "quantization_config", "optional"}
-    return {
-        key: simplify(item)
-        for key, item in value.items()
-        if key not in dropped and not (key == "mask" and item is None)
-    }
+    return {key: simplify(item) for key, item in value.items() if key not in dropped and not (key == "mask" and item is None)}
 
 
 def graph_of(model):
@@ -274,9 +264,7 @@ def graph_of(model):
     return layers, config["input_layers"], config["output_layers"]
 
 
-@pytest.mark.parametrize(
-    "build", [ends_as_dicts, ends_as_lists, one_list, operations, nested, ending_in_nested, attention]
-)
+@pytest.mark.parametrize("build", [ends_as_dicts, ends_as_lists, one_list, operations, nested, ending_in_nested, attention])
 def test_graphs_are_written_alike(build):
     keras.utils.clear_session()
     expected, found = graph_of(build(keras)), graph_of(build(kerata))
@@ -306,9 +294,7 @@ def compiled(k, optimizer):
     model = randomize(k.Sequential([k.Input((4,)), k.layers.Dense(3, "tanh"), k.layers.Dense(2)]))
     arguments = {"momentum": 0.9} if optimizer == "SGD" else {}
     chosen = getattr(k.optimizers, optimizer)(learning_rate=0.05, **arguments)
-    model.compile(
-        chosen, loss=k.losses.LogCosh(name="curve"), metrics=["mae", k.metrics.MeanSquaredError(name="square")]
-    )
+    model.compile(chosen, loss=k.losses.LogCosh(name="curve"), metrics=["mae", k.metrics.MeanSquaredError(name="square")])
     return model
 
 

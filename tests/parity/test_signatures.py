@@ -10,8 +10,13 @@ import pytest
 
 import kerata
 
-BASES = {"layers": keras.layers.Layer, "optimizers": keras.optimizers.Optimizer, "losses": keras.losses.Loss,
-         "metrics": keras.metrics.Metric, "callbacks": keras.callbacks.Callback}  # fmt: skip
+BASES = {
+    "layers": keras.layers.Layer,
+    "optimizers": keras.optimizers.Optimizer,
+    "losses": keras.losses.Loss,
+    "metrics": keras.metrics.Metric,
+    "callbacks": keras.callbacks.Callback,
+}
 DIFFERENT = {
     "layers.Layer": "Keras takes any arguments, and refuses those by place",
     "optimizers.Optimizer": "the rate has a default",
@@ -32,18 +37,28 @@ DIFFERENT = {
     "compute_mask": "previous_mask has a default",
 }
 MISSING = {
-    "add_metric", "export", "get_quantization_layer_structure", "jax_state_sync", "quantize", "quantized_build",
-    "quantized_call", "rematerialized_call", "symbolic_call",
-}  # fmt: skip
+    "add_metric",
+    "export",
+    "get_quantization_layer_structure",
+    "jax_state_sync",
+    "quantize",
+    "quantized_build",
+    "quantized_call",
+    "rematerialized_call",
+    "symbolic_call",
+}
 CLASSES = [
     (f"{room}.{name}", getattr(getattr(kerata, room), name), getattr(getattr(keras, room), name))
-    for room, base in BASES.items() for name in sorted(vars(getattr(kerata, room)))
+    for room, base in BASES.items()
+    for name in sorted(vars(getattr(kerata, room)))
     if inspect.isclass(found := getattr(getattr(keras, room), name, None)) and issubclass(found, base)
-]  # fmt: skip
+]
 METHODS = [
-    (cls, name) for cls in ("Model", "Sequential") for name in ("__init__", *sorted(dir(getattr(keras, cls))))
+    (cls, name)
+    for cls in ("Model", "Sequential")
+    for name in ("__init__", *sorted(dir(getattr(keras, cls))))
     if (name == "__init__" or not name.startswith("_")) and callable(getattr(getattr(keras, cls), name))
-]  # fmt: skip
+]
 
 
 def read(function):
@@ -71,8 +86,19 @@ def test_what_models_can_do(cls, name):
 def test_arguments_by_place_and_by_name_are_the_same():
     cls = kerata.optimizers.Muon
     by_place = cls(0.1, 0.8, 0.9, 0.01, 1e-6, 0.02, None, None, None, True, 0.9, 5, None, None, "m", None, False)
-    by_name = cls(0.1, adam_beta_1=0.8, adam_beta_2=0.9, adam_weight_decay=0.01, epsilon=1e-6, weight_decay=0.02, use_ema=True,
-                  ema_momentum=0.9, ema_overwrite_frequency=5, name="m", exclude_embeddings=False)  # fmt: skip
+    by_name = cls(
+        0.1,
+        adam_beta_1=0.8,
+        adam_beta_2=0.9,
+        adam_weight_decay=0.01,
+        epsilon=1e-6,
+        weight_decay=0.02,
+        use_ema=True,
+        ema_momentum=0.9,
+        ema_overwrite_frequency=5,
+        name="m",
+        exclude_embeddings=False,
+    )
     assert by_place.get_config() == by_name.get_config()
     assert kerata.layers.Conv2D(2, 3, (2, 1), "same").get_config()["strides"] == (2, 1)
 

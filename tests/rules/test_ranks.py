@@ -8,14 +8,55 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2] / "src" / "kerata"
 RANKS = {
-    "base": 0, "version": 0, "kernels": 1, "engine": 2, "dialects": 2, "ops": 3, "distribution": 3, "activations": 4,
-    "initializers": 4, "regularizers": 4, "constraints": 4, "data": 4, "random": 4, "optimizers": 5, "losses": 6, "layers": 6,
-    "metrics": 7, "saving": 7, "callbacks": 7, "training": 8, "models": 9, "datasets": 10, "applications": 10, "diagnosis": 10,
-    "utils": 10, "config": 10, "populations": 11, "search": 12, "backend": 13, "legacy": 13, "cli": 14,
-    "__init__": 15, "__main__": 15,
-}  # fmt: skip
-HEAVY = {"pandas", "matplotlib", "optuna", "PIL", "h5py", "torch", "tensorflow", "sklearn", "rich", "IPython", "scipy",
-         "optax", "sqlalchemy"}  # fmt: skip
+    "base": 0,
+    "version": 0,
+    "kernels": 1,
+    "engine": 2,
+    "dialects": 2,
+    "ops": 3,
+    "distribution": 3,
+    "activations": 4,
+    "initializers": 4,
+    "regularizers": 4,
+    "constraints": 4,
+    "data": 4,
+    "random": 4,
+    "optimizers": 5,
+    "losses": 6,
+    "layers": 6,
+    "metrics": 7,
+    "saving": 7,
+    "callbacks": 7,
+    "training": 8,
+    "models": 9,
+    "datasets": 10,
+    "applications": 10,
+    "diagnosis": 10,
+    "utils": 10,
+    "config": 10,
+    "populations": 11,
+    "search": 12,
+    "backend": 13,
+    "legacy": 13,
+    "cli": 14,
+    "__init__": 15,
+    "__main__": 15,
+}
+HEAVY = {
+    "pandas",
+    "matplotlib",
+    "optuna",
+    "PIL",
+    "h5py",
+    "torch",
+    "tensorflow",
+    "sklearn",
+    "rich",
+    "IPython",
+    "scipy",
+    "optax",
+    "sqlalchemy",
+}
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -67,8 +108,9 @@ def modules_imported(path: Path, known: set[str]) -> set[str]:
     return found & known
 
 
-MODULES = {".".join(("kerata", *path.relative_to(ROOT).with_suffix("").parts)): path
-           for path in FILES if path.stem != "__init__"}  # fmt: skip
+MODULES = {
+    ".".join(("kerata", *path.relative_to(ROOT).with_suffix("").parts)): path for path in FILES if path.stem != "__init__"
+}
 GRAPH = {name: modules_imported(path, set(MODULES)) for name, path in MODULES.items()}
 
 

@@ -11,25 +11,25 @@ from kerata.base.checks import did_you_mean
 # Names of Keras that are left out so far, by room; and what to do instead, where there is something.
 LEFT_OUT = {
     "": "FloatDTypePolicy Function Quantizer RematScope StatelessScope SymbolicScope applications device "
-        "distillation distribution dtype_policies export legacy mixed_precision name_scope preprocessing "
-        "quantizers remat tree visualization wrappers",
+    "distillation distribution dtype_policies export legacy mixed_precision name_scope preprocessing "
+    "quantizers remat tree visualization wrappers",
     "layers": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
-              "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix AutoContrast CategoryEncoding CenterCrop "
-              "ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D ConvLSTM2D ConvLSTM3D CutMix "
-              "Discretization Equalization FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer "
-              "MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline RandAugment RandomBrightness "
-              "RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform "
-              "RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert "
-              "RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
-              "RandomShear RandomTranslation RandomZoom Rescaling Resizing ReversibleEmbedding STFTSpectrogram "
-              "Solarization SpectralNormalization StringLookup TFSMLayer TextVectorization TorchModuleWrapper",
+    "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix AutoContrast CategoryEncoding CenterCrop "
+    "ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D ConvLSTM2D ConvLSTM3D CutMix "
+    "Discretization Equalization FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer "
+    "MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline RandAugment RandomBrightness "
+    "RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform "
+    "RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert "
+    "RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
+    "RandomShear RandomTranslation RandomZoom Rescaling Resizing ReversibleEmbedding STFTSpectrogram "
+    "Solarization SpectralNormalization StringLookup TFSMLayer TextVectorization TorchModuleWrapper",
     "callbacks": "BackupAndRestore OrbaxCheckpoint RemoteMonitor SwapEMAWeights",
     "optimizers": "MultiOptimizer OptimizerMap legacy",
     "utils": "Config FeatureSpace Progbar array_to_img audio_dataset_from_directory bounding_boxes "
-             "image_dataset_from_directory img_to_array load_img model_to_dot save_img split_dataset "
-             "text_dataset_from_directory timeseries_dataset_from_array",
+    "image_dataset_from_directory img_to_array load_img model_to_dot save_img split_dataset "
+    "text_dataset_from_directory timeseries_dataset_from_array",
     "saving": "KerasFileEditor",
-}  # fmt: skip
+}
 INSTEAD = {
     "StringLookup": "Number the words outside of the model, e.g. with numpy.unique(words, return_inverse=True)",
     "IntegerLookup": "Number the values outside of the model, e.g. with numpy.unique(values, return_inverse=True)",
@@ -44,7 +44,7 @@ INSTEAD = {
     "tree": "Use jax.tree",
     "mixed_precision": "Use kerata.config.set_dtype_policy('mixed_bfloat16')",
     "StatelessScope": "Use layer.stateless_call, optimizer.stateless_apply and metric.stateless_update_state",
-}  # fmt: skip
+}
 
 
 def explain(module: str) -> Callable[[str], Any]:
@@ -74,8 +74,13 @@ def explain(module: str) -> Callable[[str], Any]:
 def public_names(module: Any) -> list[str]:
     """What a module has to offer: no files, and nothing of Python's."""
     foreign = ("typing", "collections.abc", "functools", "builtins")
-    return [name for name, value in vars(module).items() if not name.startswith("_")
-            and not isinstance(value, types.ModuleType) and getattr(value, "__module__", None) not in foreign]
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and not isinstance(value, types.ModuleType)
+        and getattr(value, "__module__", None) not in foreign
+    ]
 
 
 def is_imported(frame: Any) -> bool:

@@ -78,9 +78,14 @@ def measure_directory(stream: Any) -> tuple[int, int]:
 def check_sizes(owner: str, info: zipfile.ZipInfo, expansion: int = EXPANSION) -> None:
     """Raises where a member claims to hold much more than it stores."""
     if info.file_size > expansion * max(info.compress_size, 2**20):
-        raise ValueError(message(owner, "a member claims a size that the file does not hold",
-                                 {"member": info.filename, "bytes": info.file_size, "bytes stored": info.compress_size},
-                                 "Do not trust this file"))  # fmt: skip
+        raise ValueError(
+            message(
+                owner,
+                "a member claims a size that the file does not hold",
+                {"member": info.filename, "bytes": info.file_size, "bytes stored": info.compress_size},
+                "Do not trust this file",
+            )
+        )
 
 
 def list_zip_members(owner: str, zipped: zipfile.ZipFile) -> tuple[list[str], dict[str, zipfile.ZipInfo]]:
@@ -150,8 +155,14 @@ class CountedStream(io.RawIOBase):
         return self.place
 
     def _refuse(self, size: int) -> None:
-        raise ValueError(message(self.owner, "the archive unpacks to much more than it holds",
-                                 {"bytes": size, "bytes allowed": self.room}, "Do not trust this archive"))
+        raise ValueError(
+            message(
+                self.owner,
+                "the archive unpacks to much more than it holds",
+                {"bytes": size, "bytes allowed": self.room},
+                "Do not trust this archive",
+            )
+        )
 
     def close(self) -> None:
         self.stream.close()
@@ -317,8 +328,14 @@ def unpack(path: Path, folder: Path, folders: list[str], files: Mapping[str, Cal
     """Makes the folders and writes the files, once their sizes are known to be what the archive can hold."""
     room = room_of(path)
     if sum(sizes) > room:
-        raise ValueError(message(f"get_file ({path.name})", "the archive unpacks to much more than it holds",
-                                 {"bytes": sum(sizes), "bytes allowed": room}, "Do not trust this archive"))  # fmt: skip
+        raise ValueError(
+            message(
+                f"get_file ({path.name})",
+                "the archive unpacks to much more than it holds",
+                {"bytes": sum(sizes), "bytes allowed": room},
+                "Do not trust this archive",
+            )
+        )
     for name in ["", *folders]:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, open_member in files.items():
@@ -337,4 +354,3 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, owner: str) -> 
     check_sizes(owner, info)
     take_bytes(info.file_size, member=info.filename)
     return archive.read(info)
-

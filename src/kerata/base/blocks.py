@@ -61,8 +61,10 @@ class Restoring:
     """
 
     def __enter__(self) -> None:
-        self.before = [{name: (value, list(value) if isinstance(value, list) else None)
-                        for name, value in local.__dict__.items()} for local in _ambient]  # fmt: skip
+        self.before = [
+            {name: (value, list(value) if isinstance(value, list) else None) for name, value in local.__dict__.items()}
+            for local in _ambient
+        ]
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         if kind is None:

@@ -100,9 +100,7 @@ def get_file(
 def check_origin(origin: str | None) -> str:
     """An address that can be downloaded from."""
     if not isinstance(origin, str) or not origin:
-        raise ValueError(
-            message("get_file", "`origin` must be the address of the file to download", {"origin": origin})
-        )
+        raise ValueError(message("get_file", "`origin` must be the address of the file to download", {"origin": origin}))
     if urllib.parse.urlsplit(origin).scheme not in SCHEMES:
         expected = "`origin` must begin with http://, https://, ftp:// or file://"
         raise ValueError(message("get_file", expected, {"origin": origin}))

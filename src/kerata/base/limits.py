@@ -78,10 +78,14 @@ class Budget:
         self.work -= count
 
     def refuse(self, received: dict[str, Any]) -> None:
-        raise FileError(message(
-            self.owner, "the description or the file asks for much more memory or work than it holds itself", received,
-            "Do not trust it; if you do, read it inside `with kerata.saving.allow(memory=..., work=...):`",
-        ))  # fmt: skip
+        raise FileError(
+            message(
+                self.owner,
+                "the description or the file asks for much more memory or work than it holds itself",
+                received,
+                "Do not trust it; if you do, read it inside `with kerata.saving.allow(memory=..., work=...):`",
+            )
+        )
 
 
 def current() -> Budget | None:
@@ -206,8 +210,12 @@ def check_levels(plain: Any, owner: str) -> None:
         depth += 1
         if depth > MOST_LEVELS:
             raise FileError(message(owner, "the description is nested too deeply", {"levels": f"more than {MOST_LEVELS}"}))
-        level = [item for value in level for item in (value.values() if isinstance(value, dict) else value)
-                 if isinstance(item, (dict, list))]  # fmt: skip
+        level = [
+            item
+            for value in level
+            for item in (value.values() if isinstance(value, dict) else value)
+            if isinstance(item, (dict, list))
+        ]
 
 
 def size_of_json(text: str) -> int:

@@ -67,8 +67,10 @@ def refusal(owner: str, error: Exception, expected: str = "the file is damaged, 
         text = message(owner, expected, received)
     elif not names(error, owner):
         text = f"{owner}: {text}"
-    kind = next((own for own, base in ((UnknownInFile, TypeError), (NotReadYet, NotImplementedError))
-                 if isinstance(error, base)), FileError)  # fmt: skip
+    kind = next(
+        (own for own, base in ((UnknownInFile, TypeError), (NotReadYet, NotImplementedError)) if isinstance(error, base)),
+        FileError,
+    )
     refused = kind(text)
     for note in getattr(error, "__notes__", ()):
         refused.add_note(note)

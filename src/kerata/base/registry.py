@@ -88,8 +88,13 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     def enter(obj: T) -> T:
         own = f"{package}>{name or obj.__name__}"  # type: ignore[attr-defined]
         if isinstance(obj, type) and not hasattr(obj, "get_config"):
-            raise ValueError(message("register_keras_serializable", "Cannot register a class that does not have a "
-                                     "get_config() method", {"class": obj.__name__}))
+            raise ValueError(
+                message(
+                    "register_keras_serializable",
+                    "Cannot register a class that does not have a get_config() method",
+                    {"class": obj.__name__},
+                )
+            )
         _registered[own] = obj
         _registered_names[obj] = own
         return obj
@@ -172,8 +177,11 @@ class BadIdentifier(ValueError):
 
     def again(self, owner: Any, given: Mapping[str, Any]) -> "BadIdentifier":
         """The error as that of an owner, and of its argument that was given the name; unchanged if none was."""
-        same = [argument for argument, value in given.items()
-                if value is self.name or (isinstance(value, str) and value == self.name)]  # fmt: skip
+        same = [
+            argument
+            for argument, value in given.items()
+            if value is self.name or (isinstance(value, str) and value == self.name)
+        ]
         if not same:
             return self
         # Of several arguments with this value, e.g. the number 2, the one that is called by its kind.

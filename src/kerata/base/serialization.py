@@ -26,18 +26,41 @@ PLAIN = (str, int, float, bool, type(None))
 
 # Kind of the registry -> the module that Keras writes for it.
 MODULES = {
-    "layers": "keras.layers", "models": "keras", "activations": "keras.activations",
-    "initializers": "keras.initializers", "regularizers": "keras.regularizers", "constraints": "keras.constraints",
-    "losses": "keras.losses", "metrics": "keras.metrics", "optimizers": "keras.optimizers",
-    "schedules": "keras.optimizers.schedules", "random": "keras.random", "policies": "keras",
-}  # fmt: skip
+    "layers": "keras.layers",
+    "models": "keras",
+    "activations": "keras.activations",
+    "initializers": "keras.initializers",
+    "regularizers": "keras.regularizers",
+    "constraints": "keras.constraints",
+    "losses": "keras.losses",
+    "metrics": "keras.metrics",
+    "optimizers": "keras.optimizers",
+    "schedules": "keras.optimizers.schedules",
+    "random": "keras.random",
+    "policies": "keras",
+}
 # Classes that Keras does not show in public, by the names that it writes: module and registered name.
 PRIVATE = {"Functional": ("keras.src.models.functional", "Functional")}
 # Types of arrays in a config; NumPy's language for types could ask for any size.
-ARRAY_TYPES = frozenset({
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32",
-    "float64", "complex64", "complex128",
-})  # fmt: skip
+ARRAY_TYPES = frozenset(
+    {
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "bfloat16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    }
+)
 
 _local = ambient()
 
@@ -110,8 +133,14 @@ def _serialize_function(fn: Any) -> dict[str, Any]:
     if home is None and (reference := refer(fn)) is not None:
         return reference
     if getattr(fn, "__name__", "") == "<lambda>":
-        raise ValueError(message("serialize", "a lambda cannot be written to a file", {"function": fn},
-                                 "Use a named function with @kerata.saving.register_keras_serializable()"))
+        raise ValueError(
+            message(
+                "serialize",
+                "a lambda cannot be written to a file",
+                {"function": fn},
+                "Use a named function with @kerata.saving.register_keras_serializable()",
+            )
+        )
     name = home[1] if home else registry.get_registered_name(fn)
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
 
@@ -121,8 +150,7 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
     if not hasattr(obj, "get_config"):
         if (reference := refer(obj)) is not None:
             return reference
-        raise TypeError(message("serialize", "only objects with `get_config()` can be written to a file",
-                                {"object": obj}))
+        raise TypeError(message("serialize", "only objects with `get_config()` can be written to a file", {"object": obj}))
     plain: dict[str, Any] = {**_place_of(cls), "config": serialize_keras_object(obj.get_config())}
     for part in ("build_config", "compile_config"):
         value = getattr(obj, f"get_{part}", lambda: None)()
@@ -143,8 +171,11 @@ def _place_of(cls: type) -> dict[str, Any]:
         return {"module": module, "class_name": home[1], "registered_name": registered}
     if home is not None:
         return {"module": MODULES[home[0]], "class_name": home[1], "registered_name": None}
-    plain = {"module": None if cls.__module__ == "__main__" else cls.__module__, "class_name": cls.__name__,
-             "registered_name": registry.get_registered_name(cls)}  # fmt: skip
+    plain = {
+        "module": None if cls.__module__ == "__main__" else cls.__module__,
+        "class_name": cls.__name__,
+        "registered_name": registry.get_registered_name(cls),
+    }
     reference = refer(cls)
     return plain if reference is None else {**plain, "class_reference": reference["config"]["index"]}
 
@@ -221,8 +252,9 @@ def _deserialize(config: Any) -> Any:
 
 def _build_instance(cls: Any, config: dict[str, Any]) -> Any:
     if not hasattr(cls, "from_config"):
-        raise TypeError(message(cls, "Unable to reconstruct an instance: a class that is read from a config must have "
-                                "`from_config()`"))
+        raise TypeError(
+            message(cls, "Unable to reconstruct an instance: a class that is read from a config must have `from_config()`")
+        )
     inner = config["config"]
     if inner is not None and not isinstance(inner, dict):
         raise TypeError(message(cls, "Expected 'config' to be a dict", {"config": inner}))
@@ -272,9 +304,14 @@ def _deserialize_special(name: str, inner: dict[str, Any]) -> Any:
     if name == "__keras_tensor__":
         return {"class_name": name, "config": inner}
     if name == "__lambda__":
-        raise ValueError(message("deserialize", "a lambda in a file is program code, and Kerata never runs code that a "
-                                 "file carries", {"class_name": name},
-                                 "Build the model in Python and read the weights with load_weights()"))
+        raise ValueError(
+            message(
+                "deserialize",
+                "a lambda in a file is program code, and Kerata never runs code that a file carries",
+                {"class_name": name},
+                "Build the model in Python and read the weights with load_weights()",
+            )
+        )
     raise TypeError(message("deserialize", "unknown kind of value in a config", {"class_name": name}))
 
 
@@ -286,8 +323,13 @@ def _array_type(name: Any) -> Any:
 
 def _find_entered(name: Any, registered_name: Any, module: Any) -> Any:
     if not isinstance(name, str):
-        raise TypeError(message("deserialize", "Expected 'config' to be a non-null str: a class or function is given by its "
-                                "name", {"name": name}))
+        raise TypeError(
+            message(
+                "deserialize",
+                "Expected 'config' to be a non-null str: a class or function is given by its name",
+                {"name": name},
+            )
+        )
     # Keras gives every function the registered name "function".
     for spelling in (registered_name if registered_name != "function" else None, name):
         if isinstance(spelling, str) and (found := registry.get_registered_object(spelling)) is not None:
@@ -298,12 +340,11 @@ def _find_entered(name: Any, registered_name: Any, module: Any) -> Any:
         for kind in _kinds_of(module):
             if (found := registry.find_builtin(kind, name)) is not None:
                 return found
-    known = [n for kind in _kinds_of(module) for n in registry.names(kind)]
-    raise TypeError(message(
-        "deserialize", f"{shorten(name)} is not known to Kerata and is entered nowhere", {"module": module, "name": name},
-        did_you_mean(name, known) if _is_keras(module)
-        else f"Decorate it with @kerata.saving.register_keras_serializable(), or pass custom_objects={{{shorten(name)}: ...}}",
-    ))  # fmt: skip
+    remedy = f"Decorate it with @kerata.saving.register_keras_serializable(), or pass custom_objects={{{shorten(name)}: ...}}"
+    if _is_keras(module):
+        remedy = did_you_mean(name, [n for kind in _kinds_of(module) for n in registry.names(kind)])
+    received = {"module": module, "name": name}
+    raise TypeError(message("deserialize", f"{shorten(name)} is not known to Kerata and is entered nowhere", received, remedy))
 
 
 def _by_bare_name(name: str) -> Any:
@@ -334,8 +375,9 @@ def resolve(kind: str, identifier: Any, owner: Any = None, argument: str | None 
         return None
     if isinstance(identifier, dict):
         if "class_name" not in identifier:
-            raise ValueError(message(owner or kind, f"`{argument}` as a dict must have `class_name` and `config`",
-                                     {argument: identifier}))
+            raise ValueError(
+                message(owner or kind, f"`{argument}` as a dict must have `class_name` and `config`", {argument: identifier})
+            )
         found = deserialize_keras_object({"config": {}, "module": MODULES[kind], **identifier})
     elif isinstance(identifier, str):
         found = registry.find(kind, identifier, owner, argument)

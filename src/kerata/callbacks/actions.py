@@ -28,8 +28,9 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Callable[..., float], verbose: int = 0):
         super().__init__()
         if not callable(schedule):
-            raise KindError(message("LearningRateScheduler", "`schedule` must be a function of (epoch, rate)",
-                                    {"schedule": schedule}))
+            raise KindError(
+                message("LearningRateScheduler", "`schedule` must be a function of (epoch, rate)", {"schedule": schedule})
+            )
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -89,8 +90,7 @@ class CSVLogger(Callback):
             # Measures that come later, as those of a validation every second epoch, have columns from the start.
             if not any(name.startswith("val_") for name in self.columns):
                 self.columns += [f"val_{name}" for name in self.columns]
-            self.writer = csv.DictWriter(self.file, ["epoch", *self.columns], delimiter=self.separator,
-                                         extrasaction="ignore")  # fmt: skip
+            self.writer = csv.DictWriter(self.file, ["epoch", *self.columns], delimiter=self.separator, extrasaction="ignore")
             if self.needs_head:
                 self.writer.writeheader()
         row = {name: plain_value(logs.get(name, "NA")) for name in self.columns or ()}
@@ -123,18 +123,33 @@ class LambdaCallback(Callback):
 
     added_logs = None
 
-    def __init__(self, on_epoch_begin=None, on_epoch_end=None, on_train_begin=None, on_train_end=None,
-                 on_train_batch_begin=None, on_train_batch_end=None, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        on_epoch_begin=None,
+        on_epoch_end=None,
+        on_train_begin=None,
+        on_train_end=None,
+        on_train_batch_begin=None,
+        on_train_batch_end=None,
+        **kwargs,
+    ):
         super().__init__()
-        given = {"on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end, "on_train_begin": on_train_begin,
-                 "on_train_end": on_train_end, "on_train_batch_begin": on_train_batch_begin,
-                 "on_train_batch_end": on_train_batch_end, **kwargs}  # fmt: skip
+        given = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+            **kwargs,
+        }
         for name, function in given.items():
             if function is not None:
                 if name.startswith("on_") and not hasattr(Callback, name):
                     hooks = [hook for hook in vars(Callback) if hook.startswith("on_")]
-                    raise KindError(message("LambdaCallback", "there is no such hook", {"hook": name},
-                                            did_you_mean(name, hooks)))
+                    raise KindError(
+                        message("LambdaCallback", "there is no such hook", {"hook": name}, did_you_mean(name, hooks))
+                    )
                 if not callable(function):
                     raise KindError(message("LambdaCallback", f"`{name}` must be a function", {name: function}))
                 setattr(self, name, function)
@@ -161,9 +176,14 @@ class TerminateOnNaN(Callback):
         if loss is None or np.all(np.isfinite(loss)):
             return
         if self.raise_error:
-            raise RuntimeError(message("TerminateOnNaN", "the loss must be a finite number",
-                                       {"epoch": epoch + 1, "loss": loss},
-                                       "Lower the learning rate, or clip gradients with clipnorm=1.0"))
+            raise RuntimeError(
+                message(
+                    "TerminateOnNaN",
+                    "the loss must be a finite number",
+                    {"epoch": epoch + 1, "loss": loss},
+                    "Lower the learning rate, or clip gradients with clipnorm=1.0",
+                )
+            )
         print(f"Epoch {epoch + 1}: the loss is {loss}, terminating training")
         self.model.stop_training = True
 
@@ -172,5 +192,10 @@ class TensorBoard(Callback):
     """Not there: `CSVLogger` writes the measures, `kerata.diagnosis.plot_history` draws them."""
 
     def __init__(self, *args: Any, **kwargs: Any):
-        raise NotImplementedError(message("TensorBoard", "logs for TensorBoard are not there",
-                                          fix="Use CSVLogger, or kerata.diagnosis.plot_history(history)"))
+        raise NotImplementedError(
+            message(
+                "TensorBoard",
+                "logs for TensorBoard are not there",
+                fix="Use CSVLogger, or kerata.diagnosis.plot_history(history)",
+            )
+        )

@@ -120,8 +120,14 @@ class CallbackList(Callback):
                 fix = "Give an instance" if isinstance(callback, type) else "Derive from kerata.callbacks.Callback"
                 raise TypeError(message("callbacks", "each must be a Callback", {"callback": callback}, fix))
             if isinstance(callback, type):
-                raise TypeError(message("callbacks", "each must be an instance, not a class", {"callback": callback},
-                                        f"Write {callback.__name__}()"))
+                raise TypeError(
+                    message(
+                        "callbacks",
+                        "each must be an instance, not a class",
+                        {"callback": callback},
+                        f"Write {callback.__name__}()",
+                    )
+                )
         self.callbacks: list[Any] = given
         if model is not None:
             self.set_model(model)

@@ -17,14 +17,16 @@ from kerata.callbacks.callback import Callback, added_logs
 
 # Measures of a user's own are told by their names: those that are better when larger, and when smaller.
 # Only whole words tell: "accident" is no accuracy.
-RISING = re.compile(r"(?:^|_)(acc|accuracy|(roc|pr)?auc|precision|recall|f1(score)?|fbeta|(mean)?iou|r2(score)?|top_?k|"
-                    r"cosine_similarity|sensitivity|specificity)(?=_|$|\d)")
+RISING = re.compile(
+    r"(?:^|_)(acc|accuracy|(roc|pr)?auc|precision|recall|f1(score)?|fbeta|(mean)?iou|r2(score)?|top_?k|"
+    r"cosine_similarity|sensitivity|specificity)(?=_|$|\d)"
+)
 FALLING = re.compile(r"(?:^|_)(loss|error|entropy|crossentropy|distance|perplexity|mse|mae|rmse|mape|msle|kld)(?=_|$|\d)")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def find_direction(name: str, model: Any, owner: str, argument: str = "monitor", option: str = "mode") -> str:
-    """"max" or "min": whether more or less of a measure is better, as the model's metric says, else as its name tells.
+    """ "max" or "min": whether more or less of a measure is better, as the model's metric says, else as its name tells.
 
     Args:
         name: of the measure in the logs.
@@ -45,8 +47,14 @@ def find_direction(name: str, model: Any, owner: str, argument: str = "monitor",
     if words.endswith("loss"):
         rising, falling = False, True
     if rising == falling:
-        raise ValueError(message(owner, "whether more or less of it is better cannot be told by its name", {argument: name},
-                                 f'Give {option}="max" or {option}="min"'))
+        raise ValueError(
+            message(
+                owner,
+                "whether more or less of it is better cannot be told by its name",
+                {argument: name},
+                f'Give {option}="max" or {option}="min"',
+            )
+        )
     return "max" if rising else "min"
 
 
@@ -121,8 +129,17 @@ class EarlyStopping(Monitor):
     'val_loss'
     """
 
-    def __init__(self, monitor="val_loss", min_delta=0, patience=0, verbose=0, mode="auto", baseline=None,
-                 restore_best_weights=False, start_from_epoch=0):  # fmt: skip
+    def __init__(
+        self,
+        monitor="val_loss",
+        min_delta=0,
+        patience=0,
+        verbose=0,
+        mode="auto",
+        baseline=None,
+        restore_best_weights=False,
+        start_from_epoch=0,
+    ):
         super().__init__()
         self.take_monitor(monitor, mode, min_delta)
         self.patience, self.verbose, self.baseline = patience, verbose, baseline
@@ -184,8 +201,18 @@ class ReduceLROnPlateau(Monitor):
 
     added_logs = ("learning_rate",)
 
-    def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4, cooldown=0,
-                 min_lr=0.0, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        monitor="val_loss",
+        factor=0.1,
+        patience=10,
+        verbose=0,
+        mode="auto",
+        min_delta=1e-4,
+        cooldown=0,
+        min_lr=0.0,
+        **kwargs,
+    ):
         super().__init__()
         if factor >= 1.0:
             raise ValueError(message("ReduceLROnPlateau", "`factor` must be below 1", {"factor": factor}))
@@ -248,23 +275,34 @@ class ModelCheckpoint(Monitor):
 
     writes_files = True
 
-    def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
-                 mode="auto", save_freq="epoch", initial_value_threshold=None):  # fmt: skip
+    def __init__(
+        self,
+        filepath,
+        monitor="val_loss",
+        verbose=0,
+        save_best_only=False,
+        save_weights_only=False,
+        mode="auto",
+        save_freq="epoch",
+        initial_value_threshold=None,
+    ):
         super().__init__()
         self.take_monitor(monitor, mode)
         self.filepath = os.fspath(filepath)
         self.verbose, self.save_best_only, self.save_weights_only = verbose, save_best_only, save_weights_only
         self.best = initial_value_threshold
         if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
-            raise ValueError(message("ModelCheckpoint", "`save_freq` must be 'epoch' or a number of batches",
-                                     {"save_freq": save_freq}))
+            raise ValueError(
+                message("ModelCheckpoint", "`save_freq` must be 'epoch' or a number of batches", {"save_freq": save_freq})
+            )
         self.save_freq: Any = save_freq
         self.batches, self.epoch = 0, 0
         ending = ".weights.h5" if save_weights_only else ".keras"
         if not self.filepath.endswith(ending):
             what = "weights" if save_weights_only else "whole models"
-            raise ValueError(message("ModelCheckpoint", f"`filepath` must end in {ending!r} for {what}",
-                                     {"filepath": filepath}))
+            raise ValueError(
+                message("ModelCheckpoint", f"`filepath` must end in {ending!r} for {what}", {"filepath": filepath})
+            )
         self.fields = read_fields(self.filepath)
         if isinstance(save_freq, int):
             # Defined on the instance, so that a checkpoint an epoch does not slow the loop to single batches.
@@ -274,8 +312,14 @@ class ModelCheckpoint(Monitor):
         """Raises, before anything is trained, where the file's name asks for a measure that there will not be."""
         known = ["epoch", *names, *(["batch"] if isinstance(self.save_freq, int) else [])]
         if unknown := [field for field in self.fields if field not in known]:
-            raise KeyError(message("ModelCheckpoint", f"`filepath` names {unknown[0]!r}, which is not in the logs",
-                                   {"filepath": self.filepath}, did_you_mean(unknown[0], known)))
+            raise KeyError(
+                message(
+                    "ModelCheckpoint",
+                    f"`filepath` names {unknown[0]!r}, which is not in the logs",
+                    {"filepath": self.filepath},
+                    did_you_mean(unknown[0], known),
+                )
+            )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch = epoch
@@ -318,8 +362,14 @@ class ModelCheckpoint(Monitor):
         try:
             return self.filepath.format(**fields)
         except KeyError as error:
-            raise KeyError(message("ModelCheckpoint", f"`filepath` names {error}, which is not in the logs",
-                                   {"filepath": self.filepath}, "Available: " + ", ".join(sorted(fields)))) from None
+            raise KeyError(
+                message(
+                    "ModelCheckpoint",
+                    f"`filepath` names {error}, which is not in the logs",
+                    {"filepath": self.filepath},
+                    "Available: " + ", ".join(sorted(fields)),
+                )
+            ) from None
 
 
 def read_fields(pattern: str) -> list[str]:
@@ -333,8 +383,11 @@ def read_fields(pattern: str) -> list[str]:
         pattern.format(**{name: 1 if name in ("epoch", "batch") else np.float32(0.5).item() for name in bare})
     except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
         expected = "`filepath` must be a name, in which braces hold `epoch` and measures"
-        raise ValueError(message("ModelCheckpoint", expected, {"filepath": pattern, "fault": str(error)},
-                                 "Write e.g. 'model-{epoch:02d}.keras'")) from None
+        raise ValueError(
+            message(
+                "ModelCheckpoint", expected, {"filepath": pattern, "fault": str(error)}, "Write e.g. 'model-{epoch:02d}.keras'"
+            )
+        ) from None
     return list(dict.fromkeys(bare))
 
 

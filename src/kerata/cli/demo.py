@@ -26,10 +26,9 @@ def run_demo(full: bool = False, epochs: int = 10, output: str = "kerata-demo.pn
     x_train = x_train.reshape(len(x_train), 784).astype("float32") / 255
     x_test = x_test.reshape(len(x_test), 784).astype("float32") / 255
     set_random_seed(seed)
-    model = models.Sequential([
-        layers.Dense(512, activation="relu", input_shape=(784,)),
-        layers.Dense(10, activation="softmax"),
-    ])  # fmt: skip
+    model = models.Sequential(
+        [layers.Dense(512, activation="relu", input_shape=(784,)), layers.Dense(10, activation="softmax")]
+    )
     model.compile(optimizer="rmsprop", loss="categorical_crossentropy", metrics=["accuracy"])
     print(f"MNIST: {len(x_train)} pictures to learn from, {len(x_test)} to test on")
     print(f"784 - Dense 512 relu - Dense 10 softmax: {model.count_params():,} weights, rmsprop, batches of 128\n")

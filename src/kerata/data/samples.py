@@ -40,17 +40,34 @@ def check_lengths(**trees: Any) -> int:
     for name, tree in trees.items():
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
             if np.ndim(leaf) == 0:
-                raise ValueError(message("data", f"`{name}` must hold one row a sample", {name: leaf},
-                                         "Give an array whose first axis counts the samples; one of one sample has a first "
-                                         "axis of size 1"))
+                raise ValueError(
+                    message(
+                        "data",
+                        f"`{name}` must hold one row a sample",
+                        {name: leaf},
+                        "Give an array whose first axis counts the samples; one of one sample has a first axis of size 1",
+                    )
+                )
             sizes[name + jax.tree_util.keystr(path)] = leaf.shape[0]
     if len(set(sizes.values())) > 1:
         fix = "A list is one array for each input; make one array of a list of samples with numpy.stack"
-        raise ValueError(message("data", "all arrays must have the same number of samples", {"samples": sizes},
-                                 fix if any("[" in name for name in sizes) else "Cut both from the same rows"))
+        raise ValueError(
+            message(
+                "data",
+                "all arrays must have the same number of samples",
+                {"samples": sizes},
+                fix if any("[" in name for name in sizes) else "Cut both from the same rows",
+            )
+        )
     if not sizes or next(iter(sizes.values())) == 0:
-        raise ValueError(message("data", "there must be at least one sample", {"samples": sizes or None},
-                                 "Look at how the data was selected: it is empty"))
+        raise ValueError(
+            message(
+                "data",
+                "there must be at least one sample",
+                {"samples": sizes or None},
+                "Look at how the data was selected: it is empty",
+            )
+        )
     return next(iter(sizes.values()))
 
 
@@ -92,9 +109,14 @@ def standardize_array(value: Any, name: str) -> Any:
         value = value.numpy()
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
-            raise ValueError(message("data", f"`{name}` holds masked values, and a model knows no mask of its data's own",
-                                     {"masked": f"{np.ma.count_masked(value)} of {value.size}"},
-                                     "Fill them, e.g. array.filled(0), or leave those samples out"))
+            raise ValueError(
+                message(
+                    "data",
+                    f"`{name}` holds masked values, and a model knows no mask of its data's own",
+                    {"masked": f"{np.ma.count_masked(value)} of {value.size}"},
+                    "Fill them, e.g. array.filled(0), or leave those samples out",
+                )
+            )
         value = value.data
     if isinstance(value, jax.Array):
         value = bring(value)
@@ -102,16 +124,27 @@ def standardize_array(value: Any, name: str) -> Any:
         try:
             value = np.asarray(value)
         except ValueError as error:
-            raise ValueError(message("data", f"`{name}` must be an array, and rows of different lengths are not one",
-                                     {"error": str(error)}, "Pad sequences to one length first")) from None
+            raise ValueError(
+                message(
+                    "data",
+                    f"`{name}` must be an array, and rows of different lengths are not one",
+                    {"error": str(error)},
+                    "Pad sequences to one length first",
+                )
+            ) from None
     kind = value.dtype.kind
     if kind == "O":
         value = _from_objects(value, name)
         kind = value.dtype.kind
     if kind in "US":
-        raise TypeError(message("data", f"`{name}` must hold numbers", {name: value},
-                                "Turn text into numbers first, e.g. with numpy.unique(values, return_inverse=True) or "
-                                "pandas.get_dummies"))
+        raise TypeError(
+            message(
+                "data",
+                f"`{name}` must hold numbers",
+                {name: value},
+                "Turn text into numbers first, e.g. with numpy.unique(values, return_inverse=True) or pandas.get_dummies",
+            )
+        )
     if kind == "f" and value.dtype != config.floatx():
         return value.astype(config.floatx())
     if kind in "iu" and value.dtype.itemsize == 8:
@@ -138,9 +171,15 @@ def read_frame(frame: Any, name: str) -> np.ndarray:
     """A pandas frame or series as an array of numbers; a `TypeError` that names the columns that hold something else."""
     columns = frame.items() if hasattr(frame, "columns") else [(frame.name, frame)]
     if wrong := {str(label): str(column.dtype) for label, column in columns if not _is_numeric(column)}:
-        raise TypeError(message("data", f"`{name}` must hold numbers in every column", wrong,
-                                "Turn text, categories and dates into numbers first, e.g. with pandas.get_dummies or "
-                                "column.astype('category').cat.codes, or leave those columns out"))  # fmt: skip
+        raise TypeError(
+            message(
+                "data",
+                f"`{name}` must hold numbers in every column",
+                wrong,
+                "Turn text, categories and dates into numbers first, e.g. with pandas.get_dummies or "
+                "column.astype('category').cat.codes, or leave those columns out",
+            )
+        )
     values = frame.to_numpy()
     return values if values.dtype != object else frame.to_numpy(dtype=config.floatx(), na_value=np.nan)
 
@@ -162,6 +201,11 @@ def _from_objects(value: Any, name: str) -> np.ndarray:
         return value.astype(config.floatx())
     except (TypeError, ValueError):
         example = next((item for item in value.ravel() if not isinstance(item, (int, float))), None)
-        raise TypeError(message("data", f"`{name}` must hold numbers, but it holds Python objects",
-                                {"dtype": value.dtype, "for example": example},
-                                "Turn columns of text into numbers first; pad lists to one length")) from None
+        raise TypeError(
+            message(
+                "data",
+                f"`{name}` must hold numbers, but it holds Python objects",
+                {"dtype": value.dtype, "for example": example},
+                "Turn columns of text into numbers first; pad lists to one length",
+            )
+        ) from None

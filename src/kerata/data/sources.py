@@ -39,24 +39,42 @@ class Batches:
         order: the order of the batches, where they are numbered.
     """
 
-    def __init__(self, start: Callable[[int], Iterator[Any]], length: int | None, endless: bool = False,
-                 finish: Callable[[], None] | None = None, peek: Callable[[], Any] | None = None,
-                 order: Order | None = None):  # fmt: skip
+    def __init__(
+        self,
+        start: Callable[[int], Iterator[Any]],
+        length: int | None,
+        endless: bool = False,
+        finish: Callable[[], None] | None = None,
+        peek: Callable[[], Any] | None = None,
+        order: Order | None = None,
+    ):
         self.start, self.length, self.endless = start, length, endless
         self.finish = finish or (lambda: None)
         self.peek, self.order = peek, order
 
 
-def standardize_source(x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict[int, float] | None = None,
-                       batch_size: int | None = None, owner: str = "fit") -> Samples | Batches:  # fmt: skip
+def standardize_source(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    batch_size: int | None = None,
+    owner: str = "fit",
+) -> Samples | Batches:
     """Arrays, frames, lists and dicts as `Samples`; generators, data sets and loaders as `Batches`."""
     if x is None:
         raise ValueError(message(owner, "there is no data", {"x": x}, "Give arrays, or something that gives batches"))
     if is_batches(x):
         return standardize_batches(x, y, sample_weight, class_weight, owner)
     if callable(x) and not hasattr(x, "shape"):
-        raise TypeError(message(owner, "`x` must be data, and it is a function", {"x": x},
-                                "Call it: a generator function gives batches only when it is called"))
+        raise TypeError(
+            message(
+                owner,
+                "`x` must be data, and it is a function",
+                {"x": x},
+                "Call it: a generator function gives batches only when it is called",
+            )
+        )
     x, y = standardize_arrays(x, "x"), standardize_arrays(y, "y")
     sample_weight = standardize_arrays(sample_weight, "sample_weight")
     samples = Samples(x, y, sample_weight)
@@ -65,8 +83,9 @@ def standardize_source(x: Any, y: Any = None, sample_weight: Any = None, class_w
     return samples
 
 
-def standardize_training(x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None,
-                         validation_split: float, owner: str = "fit") -> tuple[Samples | Batches, Samples | None]:  # fmt: skip
+def standardize_training(
+    x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None, validation_split: float, owner: str = "fit"
+) -> tuple[Samples | Batches, Samples | None]:
     """The data to train on, and what is split off for validation. Weights of classes are for training alone."""
     if not validation_split:
         return standardize_source(x, y, sample_weight, class_weight, owner=owner), None
@@ -91,11 +110,23 @@ def standardize_batches(x: Any, y: Any, sample_weight: Any, class_weight: Any, o
     """Any source of batches: its items are x, (x, y) or (x, y, sample_weight)."""
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
-            raise ValueError(message(owner, f"`{name}` must be None where x gives batches", {name: value},
-                                     "Let x give (inputs, targets, weights)"))
+            raise ValueError(
+                message(
+                    owner,
+                    f"`{name}` must be None where x gives batches",
+                    {name: value},
+                    "Let x give (inputs, targets, weights)",
+                )
+            )
     if is_torch_dataset(x):
-        raise TypeError(message(owner, "`x` gives samples one by one, and batches are needed", {"x": type(x).__name__},
-                                "Wrap it: torch.utils.data.DataLoader(x, batch_size=32, shuffle=True)"))
+        raise TypeError(
+            message(
+                owner,
+                "`x` gives samples one by one, and batches are needed",
+                {"x": type(x).__name__},
+                "Wrap it: torch.utils.data.DataLoader(x, batch_size=32, shuffle=True)",
+            )
+        )
 
     def tidy(items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
@@ -115,8 +146,13 @@ def standardize_batches(x: Any, y: Any, sample_weight: Any, class_weight: Any, o
                 begin()
             return tidy(x[number] for number in order.numbers(epoch, length))
 
-        return Batches(start, length, finish=getattr(x, "on_epoch_end", None), order=order,
-                       peek=lambda: standardize_batch(x[0], class_weight, owner))  # fmt: skip
+        return Batches(
+            start,
+            length,
+            finish=getattr(x, "on_epoch_end", None),
+            order=order,
+            peek=lambda: standardize_batch(x[0], class_weight, owner),
+        )
     return Batches(lambda epoch: tidy(x), length)
 
 
@@ -146,8 +182,14 @@ def is_torch_dataset(x: Any) -> bool:
 def standardize_batch(item: Any, class_weight: Any = None, owner: str = "fit") -> tuple[Any, Any, Any]:
     """One batch as (x, y, sample_weight)."""
     if item is None or (isinstance(item, dict) and set(item) == {"x", "y"}):
-        raise ValueError(message(owner, "a batch must be x, (x, y) or (x, y, sample_weight)", {"batch": item},
-                                 "" if item is None else "Give a tuple: (x, y)"))
+        raise ValueError(
+            message(
+                owner,
+                "a batch must be x, (x, y) or (x, y, sample_weight)",
+                {"batch": item},
+                "" if item is None else "Give a tuple: (x, y)",
+            )
+        )
     if not isinstance(item, (tuple, list)) or (isinstance(item, list) and len(item) > 3):
         item = (item,)
     if not 0 < len(item) <= 3:
@@ -170,12 +212,18 @@ def standardize_source_arrays(x: Any, y: Any, weight: Any) -> Samples:
 def weigh_classes(y: Any, class_weight: dict[int, float], sample_weight: Any, owner: str) -> Any:
     """One weight a sample from the weight of its class, 1 where the class has none: float32 of shape (samples,)."""
     if not isinstance(class_weight, dict) or not all(map(_is_class, class_weight)):
-        raise TypeError(message(owner, "`class_weight` must be a dict of class number to weight",
-                                {"class_weight": class_weight}))
+        raise TypeError(
+            message(owner, "`class_weight` must be a dict of class number to weight", {"class_weight": class_weight})
+        )
     if sample_weight is not None:
-        raise ValueError(message(owner, "`class_weight` and `sample_weight` cannot be given together",
-                                 {"class_weight": class_weight, "sample_weight": sample_weight},
-                                 "Multiply the weights of the classes into `sample_weight`"))
+        raise ValueError(
+            message(
+                owner,
+                "`class_weight` and `sample_weight` cannot be given together",
+                {"class_weight": class_weight, "sample_weight": sample_weight},
+                "Multiply the weights of the classes into `sample_weight`",
+            )
+        )
     if y is None or isinstance(y, (list, tuple, dict)):
         raise ValueError(message(owner, "`class_weight` needs one array of targets", {"y": type(y).__name__}))
     labels = np.asarray(y)
@@ -200,8 +248,13 @@ def split_validation(samples: Samples, fraction: float, owner: str = "fit") -> t
         raise ValueError(message(owner, "`validation_split` must be between 0 and 1", {"validation_split": fraction}))
     border = int(np.floor(samples.size * (1.0 - fraction)))
     if border == 0 or border == samples.size:
-        raise ValueError(message(owner, "`validation_split` leaves one part without samples",
-                                 {"validation_split": fraction, "samples": samples.size}))
+        raise ValueError(
+            message(
+                owner,
+                "`validation_split` leaves one part without samples",
+                {"validation_split": fraction, "samples": samples.size},
+            )
+        )
     return samples.slice(0, border), samples.slice(border, samples.size)
 
 

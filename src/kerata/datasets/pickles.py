@@ -169,8 +169,13 @@ def load_npy(data: bytes, name: str, known: bool = False) -> np.ndarray:
     owner = f"load_data ({name})"
     if not kind.hasobject:
         if kind.kind not in "biufc" or math.prod(shape) * kind.itemsize != len(rest):
-            raise ValueError(message(owner, "the member must hold the numbers that its header says",
-                                     {"shape": shape, "dtype": kind, "bytes": len(rest)}))  # fmt: skip
+            raise ValueError(
+                message(
+                    owner,
+                    "the member must hold the numbers that its header says",
+                    {"shape": shape, "dtype": kind, "bytes": len(rest)},
+                )
+            )
         return np.ndarray(shape, kind, rest, order="F" if fortran else "C").copy(order="K")
     array = read_pickle(bytes(rest), name, known)
     if not isinstance(array, np.ndarray) or array.shape != shape:

@@ -31,9 +31,7 @@ def keep_short(
     return list(itertools.compress(texts, keep)), labels[keep]
 
 
-def cut_vocabulary(
-    texts: list[list[int]], num_words: int | None, skip_top: int, oov_char: int | None
-) -> list[list[int]]:
+def cut_vocabulary(texts: list[list[int]], num_words: int | None, skip_top: int, oov_char: int | None) -> list[list[int]]:
     """Words outside `skip_top <= word < num_words` become `oov_char`, or disappear if that is None.
 
     Without `num_words` the limit is the largest index itself, which is therefore cut, as in Keras.

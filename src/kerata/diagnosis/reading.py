@@ -46,12 +46,20 @@ def read_curves(history: Any) -> Reading:
     watched = train if held is None else held
     bad = np.flatnonzero(~np.isfinite(train))
     if bad.size:
-        return Reading("diverged", f"The loss became NaN or infinite in epoch {bad[0] + 1}: lower the learning rate ten-fold, "
-                       "or clip gradients with clipnorm=1.0.", max(1, int(bad[0])))
+        return Reading(
+            "diverged",
+            f"The loss became NaN or infinite in epoch {bad[0] + 1}: lower the learning rate ten-fold, "
+            "or clip gradients with clipnorm=1.0.",
+            max(1, int(bad[0])),
+        )
     bad = np.flatnonzero(~np.isfinite(watched))
     if bad.size:
-        return Reading("diverged", f"The validation loss became NaN or infinite in epoch {bad[0] + 1}, and the training loss "
-                       "did not: look for bad values in the validation data, or lower the learning rate.", max(1, int(bad[0])))
+        return Reading(
+            "diverged",
+            f"The validation loss became NaN or infinite in epoch {bad[0] + 1}, and the training loss "
+            "did not: look for bad values in the validation data, or lower the learning rate.",
+            max(1, int(bad[0])),
+        )
     best = int(np.argmin(watched)) + 1
     if len(train) < 3:
         few = "One epoch is" if len(train) == 1 else f"{len(train)} epochs are"
@@ -69,15 +77,21 @@ def describe_end(train: np.ndarray, held: np.ndarray | None, best: int) -> str:
     watched = train if held is None else held
     if best == len(watched) and watched[-tail_of(watched) - 1] - watched[-1] > SETTLED * (watched.max() - watched.min()):
         name, then = ("loss", "") if held is None else ("validation loss", ", then more data, dropout or L2")
-        return (f"The {name} was lowest in the last epoch ({watched[-1]:.3g}) and falls slowly by now: more epochs may bring "
-                f"a little{then}.")  # fmt: skip
+        return (
+            f"The {name} was lowest in the last epoch ({watched[-1]:.3g}) and falls slowly by now: more epochs may bring "
+            f"a little{then}."
+        )
     if held is None:
         return f"Training has settled: the loss levelled off at {train[-1]:.3g}, and {where}."
     if train[-1] < 0.75 * train[-tail_of(train) - 1]:
-        return (f"The validation loss has settled (lowest {held[best - 1]:.3g}; {where}) while the training loss still falls "
-                f"({train[-1]:.3g}): more epochs will bring little, more data, dropout or L2 may.")  # fmt: skip
-    return (f"Training has settled: training loss {train[-1]:.3g} and validation loss {held[-1]:.3g} levelled off together, "
-            f"and {where}.")  # fmt: skip
+        return (
+            f"The validation loss has settled (lowest {held[best - 1]:.3g}; {where}) while the training loss still falls "
+            f"({train[-1]:.3g}): more epochs will bring little, more data, dropout or L2 may."
+        )
+    return (
+        f"Training has settled: training loss {train[-1]:.3g} and validation loss {held[-1]:.3g} levelled off together, "
+        f"and {where}."
+    )
 
 
 def tail_of(curve: np.ndarray) -> int:
@@ -91,11 +105,18 @@ def _read_rising(train: np.ndarray, held: Any, best: int) -> Reading | None:
     span = train.max() - train.min()
     ups = steps[steps > 0].sum()
     if train[-1] > train[0] and span > SMALL * abs(train[0]):
-        return Reading("rate_too_high", f"The training loss rose from {train[0]:.3g} to {train[-1]:.3g}: the learning rate "
-                       "is too high, try a tenth of it.", best)
+        return Reading(
+            "rate_too_high",
+            f"The training loss rose from {train[0]:.3g} to {train[-1]:.3g}: the learning rate is too high, try a tenth of it.",
+            best,
+        )
     if span > 0.1 * abs(train[0]) and ups > 0.5 * span:
-        return Reading("rate_too_high", "The training loss jumps up and down: the learning rate is too high for a steady fall, "
-                       "try a tenth of it or a larger batch.", best)
+        return Reading(
+            "rate_too_high",
+            "The training loss jumps up and down: the learning rate is too high for a steady fall, "
+            "try a tenth of it or a larger batch.",
+            best,
+        )
     return None
 
 
@@ -106,17 +127,26 @@ def _read_overfitting(train: np.ndarray, held: Any, best: int) -> Reading | None
     rise = held[-1] - held[best - 1]
     fall = max(held[0] - held[best - 1], 0.0)
     if rise > max(0.1 * fall, 0.03 * held[best - 1]) and train[-1] < train[best - 1]:
-        return Reading("overfitting", f"Overfitting: the validation loss was lowest in epoch {best} ({held[best - 1]:.3g}) and "
-                       f"has risen to {held[-1]:.3g} while the training loss fell to {train[-1]:.3g}; stop there with "
-                       "EarlyStopping(restore_best_weights=True), or add dropout, L2 or data.", best, best)
+        return Reading(
+            "overfitting",
+            f"Overfitting: the validation loss was lowest in epoch {best} ({held[best - 1]:.3g}) and "
+            f"has risen to {held[-1]:.3g} while the training loss fell to {train[-1]:.3g}; stop there with "
+            "EarlyStopping(restore_best_weights=True), or add dropout, L2 or data.",
+            best,
+            best,
+        )
     return None
 
 
 def _read_flat(train: np.ndarray, held: Any, best: int) -> Reading | None:
     """Neither loss falls."""
     if train[0] - train.min() < SMALL * abs(train[0]):
-        return Reading("underfitting", f"The loss hardly falls ({train[0]:.3g} to {train[-1]:.3g}): underfitting, or a "
-                       "learning rate that is far off; change the rate ten-fold either way, then try more units.", best)
+        return Reading(
+            "underfitting",
+            f"The loss hardly falls ({train[0]:.3g} to {train[-1]:.3g}): underfitting, or a "
+            "learning rate that is far off; change the rate ten-fold either way, then try more units.",
+            best,
+        )
     return None
 
 
@@ -128,6 +158,9 @@ def _read_falling(train: np.ndarray, held: Any, best: int) -> Reading | None:
     if best >= len(watched) - 1 and gained > 0.05 * (watched.max() - watched.min()):
         name = "loss" if held is None else "validation loss"
         slow = "; a higher learning rate may get there sooner" if len(watched) >= 10 else ""
-        return Reading("still_falling", f"The {name} is still falling ({watched[-1]:.3g} in the last epoch): train for more "
-                       f"epochs{slow}.", best)
+        return Reading(
+            "still_falling",
+            f"The {name} is still falling ({watched[-1]:.3g} in the last epoch): train for more epochs{slow}.",
+            best,
+        )
     return None

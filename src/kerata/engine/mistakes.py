@@ -22,15 +22,27 @@ AS_WHERE = "Use kerata.ops.where(condition, a, b), or kerata.ops.cond and kerata
 WORDS: tuple[tuple[type[Exception], str, str], ...] = (
     (jax.errors.TracerArrayConversionError, f"{NO_VALUES}, so NumPy, and what is built on it, cannot take them", AS_OPS),
     (jax.errors.TracerBoolConversionError, f"{NO_VALUES}, so `if`, `while`, `and`, `not` cannot look at them", AS_WHERE),
-    (jax.errors.NonConcreteBooleanIndexError, f"{NO_VALUES}, so it is not known how many entries `x[condition]` would have",
-     "Use kerata.ops.where(condition, x, 0), or multiply by weights of 0 and 1"),
-    (jax.errors.TracerIntegerConversionError, f"{NO_VALUES}, so they cannot be Python's whole numbers, as an index or a range",
-     "Use kerata.ops.take for an index; sizes are known: x.shape[1]"),
-    (jax.errors.ConcretizationTypeError, f"{NO_VALUES}, so they cannot become numbers of Python: float(), int(), item()",
-     "Leave them as arrays, e.g. kerata.ops.cast(x, 'float32'); sizes are known: x.shape[1]"),
-    (jax.errors.UnexpectedTracerError, "an array that one program computed was kept, in an attribute or elsewhere, and used in "
-     "another", "Keep it in a variable: self.v = self.add_weight(name='v'), then self.v.assign(...)"),
-)  # fmt: skip
+    (
+        jax.errors.NonConcreteBooleanIndexError,
+        f"{NO_VALUES}, so it is not known how many entries `x[condition]` would have",
+        "Use kerata.ops.where(condition, x, 0), or multiply by weights of 0 and 1",
+    ),
+    (
+        jax.errors.TracerIntegerConversionError,
+        f"{NO_VALUES}, so they cannot be Python's whole numbers, as an index or a range",
+        "Use kerata.ops.take for an index; sizes are known: x.shape[1]",
+    ),
+    (
+        jax.errors.ConcretizationTypeError,
+        f"{NO_VALUES}, so they cannot become numbers of Python: float(), int(), item()",
+        "Leave them as arrays, e.g. kerata.ops.cast(x, 'float32'); sizes are known: x.shape[1]",
+    ),
+    (
+        jax.errors.UnexpectedTracerError,
+        "an array that one program computed was kept, in an attribute or elsewhere, and used in another",
+        "Keep it in a variable: self.v = self.add_weight(name='v'), then self.v.assign(...)",
+    ),
+)
 
 
 def words_of(error: Exception) -> tuple[str, str] | None:

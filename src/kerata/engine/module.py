@@ -85,8 +85,9 @@ def _explain_arguments(obj: Any, signature: inspect.Signature, kwargs: dict, err
     if not unknown:
         return TypeError(message(name, str(error)))
     known = [p for p in signature.parameters if p not in ("self", "kwargs", "args")]
-    return TypeError(message(name, f"unknown argument `{unknown[0]}`", {unknown[0]: kwargs[unknown[0]]},
-                             did_you_mean(unknown[0], known)))
+    return TypeError(
+        message(name, f"unknown argument `{unknown[0]}`", {unknown[0]: kwargs[unknown[0]]}, did_you_mean(unknown[0], known))
+    )
 
 
 class Look(enum.Flag):

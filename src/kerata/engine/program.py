@@ -77,6 +77,7 @@ def signature_of(tree: Any) -> Hashable:
 
 def spec_of(tree: Any, weak: bool = False) -> Any:
     """Shapes and dtypes in place of arrays. `weak` numbers take the type of what they are combined with, as Python's."""
+
     def spec(a: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(np.shape(a), jax.dtypes.canonicalize_dtype(a.dtype), weak_type=weak)
 
@@ -84,9 +85,14 @@ def spec_of(tree: Any, weak: bool = False) -> Any:
 
 
 def obtain(
-    name: str, structure: Hashable | None, make: Callable[[], Callable[..., Any]], args: tuple,
-    donate: tuple[int, ...] = (), weak: tuple[int, ...] = (), many: bool = False,
-) -> Any:  # fmt: skip
+    name: str,
+    structure: Hashable | None,
+    make: Callable[[], Callable[..., Any]],
+    args: tuple,
+    donate: tuple[int, ...] = (),
+    weak: tuple[int, ...] = (),
+    many: bool = False,
+) -> Any:
     """The compiled program for a structure and the shapes of its arguments.
 
     Args:
@@ -136,8 +142,15 @@ def _find_by_text(name: str, lowered: Any, many: bool) -> Any:
         return program
 
 
-def make_advance(step: Callable[..., Any], reset: Callable[..., Any], results: Callable[..., Any], batch_size: int,
-                 masked: bool, kind: str, epochs: int) -> Callable[..., Any]:  # fmt: skip
+def make_advance(
+    step: Callable[..., Any],
+    reset: Callable[..., Any],
+    results: Callable[..., Any],
+    batch_size: int,
+    masked: bool,
+    kind: str,
+    epochs: int,
+) -> Callable[..., Any]:
     """The training or evaluation program of one model.
 
     Args:
@@ -177,8 +190,9 @@ def make_fed_step(step: Callable[..., Any], batch_size: int, masked: bool, kind:
     return fed
 
 
-def make_loop(step: Callable[..., Any], reset: Callable[..., Any], results: Callable[..., Any], batch_size: int,
-              epochs: int) -> Callable[..., Any]:  # fmt: skip
+def make_loop(
+    step: Callable[..., Any], reset: Callable[..., Any], results: Callable[..., Any], batch_size: int, epochs: int
+) -> Callable[..., Any]:
     """A loop over batches, inside a loop over epochs, both with a moving stop.
 
     Args:

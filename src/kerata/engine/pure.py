@@ -14,12 +14,20 @@ def state_of(layer: Any) -> dict[str, list[Any]]:
     >>> [value.shape for value in state_of(layer)["trainable"]]
     [(3, 2), (2,)]
     """
-    return {"trainable": [v.value for v in layer.trainable_variables],
-            "others": [v.value for v in layer.non_trainable_variables]}  # fmt: skip
+    return {
+        "trainable": [v.value for v in layer.trainable_variables],
+        "others": [v.value for v in layer.non_trainable_variables],
+    }
 
 
-def call_pure(layer: Any, state: dict[str, list[Any]], inputs: Any, training: bool = False, key: Any = None,
-              hypers: dict[tuple[int, str], Any] | None = None) -> tuple[Any, dict[str, list[Any]], list[Any]]:  # fmt: skip
+def call_pure(
+    layer: Any,
+    state: dict[str, list[Any]],
+    inputs: Any,
+    training: bool = False,
+    key: Any = None,
+    hypers: dict[tuple[int, str], Any] | None = None,
+) -> tuple[Any, dict[str, list[Any]], list[Any]]:
     """Calls a layer or model as a pure function; `jax.jit`, `jax.grad` and `jax.vmap` apply to it.
 
     Args:

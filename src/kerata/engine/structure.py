@@ -71,8 +71,16 @@ def _read(value: Any, seen: dict[int, int]) -> Hashable:
         return ("seen", seen[id(value)])
     seen[id(value)] = len(seen)
     if isinstance(value, Variable):
-        return ("variable", value.shape, value.dtype, value.trainable, value.autocast, value.overwrite_with_gradient,
-                _read(value.regularizer, seen), _read(value.constraint, seen))
+        return (
+            "variable",
+            value.shape,
+            value.dtype,
+            value.trainable,
+            value.autocast,
+            value.overwrite_with_gradient,
+            _read(value.regularizer, seen),
+            _read(value.constraint, seen),
+        )
     if isinstance(value, SeedGenerator):
         return ("seed", value.seed)
     if isinstance(value, SymbolicTensor):

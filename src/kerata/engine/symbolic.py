@@ -62,15 +62,22 @@ class SymbolicTensor:
     def to_plain(self) -> dict[str, Any]:
         """The tensor as Keras 3 writes it into a config."""
         layer, node, index = self.history
-        return {"class_name": "__keras_tensor__",
-                "config": {"shape": list(self.shape), "dtype": self.dtype, "keras_history": [layer.name, node, index]}}
+        return {
+            "class_name": "__keras_tensor__",
+            "config": {"shape": list(self.shape), "dtype": self.dtype, "keras_history": [layer.name, node, index]},
+        }
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError(message(f"KerasTensor ({self.name})", "a symbolic tensor has no numbers, so NumPy and "
-                                "jax.numpy functions cannot take it", fix="Use kerata.ops, or do it in a layer's call()"))
+        raise TypeError(
+            message(
+                f"KerasTensor ({self.name})",
+                "a symbolic tensor has no numbers, so NumPy and jax.numpy functions cannot take it",
+                fix="Use kerata.ops, or do it in a layer's call()",
+            )
+        )
 
     @property
     def __jax_array__(self) -> Any:
@@ -86,12 +93,22 @@ class SymbolicTensor:
     __int__ = __float__  # type: ignore[assignment]
 
     def __iter__(self) -> Any:
-        raise TypeError(message(f"KerasTensor ({self.name})", "a symbolic tensor cannot be iterated over",
-                                fix="Take its parts by number: x[:, 0], x[:, 1], or kerata.ops.split(x, n, axis=1)"))
+        raise TypeError(
+            message(
+                f"KerasTensor ({self.name})",
+                "a symbolic tensor cannot be iterated over",
+                fix="Take its parts by number: x[:, 0], x[:, 1], or kerata.ops.split(x, n, axis=1)",
+            )
+        )
 
     def __bool__(self) -> bool:
-        raise TypeError(message(f"KerasTensor ({self.name})", "a symbolic tensor is neither true nor false",
-                                fix="Use kerata.ops.where, or do it in a layer's call()"))
+        raise TypeError(
+            message(
+                f"KerasTensor ({self.name})",
+                "a symbolic tensor is neither true nor false",
+                fix="Use kerata.ops.where, or do it in a layer's call()",
+            )
+        )
 
     def __getitem__(self, index: Any) -> Any:
         return getitem(self, index)
@@ -181,12 +198,18 @@ def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
     def trace(trial: int, sizes: Sizes) -> Any:
         """(outputs, a mask or `None` for each of them) as shapes, where unknown sizes are `trial` or those of a guess."""
-        def spec(place: int, tensor: Any) -> jax.ShapeDtypeStruct:
-            return jax.ShapeDtypeStruct([sizes.get((place, axis), trial) if size is None else size
-                                         for axis, size in enumerate(tensor.shape)], tensor.dtype)
 
-        return jax.eval_shape(run, [spec(place, leaves[place]) for place in places],
-                              [None if mask is None else spec(place, mask) for place, mask in zip(places, masks, strict=True)])
+        def spec(place: int, tensor: Any) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct(
+                [sizes.get((place, axis), trial) if size is None else size for axis, size in enumerate(tensor.shape)],
+                tensor.dtype,
+            )
+
+        return jax.eval_shape(
+            run,
+            [spec(place, leaves[place]) for place in places],
+            [None if mask is None else spec(place, mask) for place, mask in zip(places, masks, strict=True)],
+        )
 
     def merge(a: Any, b: Any) -> SymbolicTensor:
         return SymbolicTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
@@ -218,8 +241,11 @@ def _guesses(leaves: list[Any]) -> Iterator[tuple[tuple[int, int], Sizes]]:
     """
     yield TRIALS, {}
     yield FOLDED, {}
-    shapes = {i: tuple(np.shape(leaf)) if not isinstance(leaf, SymbolicTensor) else leaf.shape
-              for i, leaf in enumerate(leaves) if hasattr(leaf, "shape")}  # fmt: skip
+    shapes = {
+        i: tuple(np.shape(leaf)) if not isinstance(leaf, SymbolicTensor) else leaf.shape
+        for i, leaf in enumerate(leaves)
+        if hasattr(leaf, "shape")
+    }
     unknown = [(i, axis) for i, shape in shapes.items() for axis, size in enumerate(shape) if size is None]
     # All have one number of samples; of other axes, each is for itself.
     groups = [[place for place in unknown if place[1] == 0], *([place] for place in unknown if place[1] > 0)]
@@ -290,9 +316,17 @@ negative = _traced("negative", jnp.negative)
 absolute = _traced("absolute", jnp.abs)
 
 _OPERATORS = {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide",
-    "mod": "mod", "pow": "power", "matmul": "matmul", "and_": "logical_and", "or_": "logical_or",
-}  # fmt: skip
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "true_divide",
+    "floordiv": "floor_divide",
+    "mod": "mod",
+    "pow": "power",
+    "matmul": "matmul",
+    "and_": "logical_and",
+    "or_": "logical_or",
+}
 _COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "ne": "not_equal"}
 
 
@@ -335,9 +369,14 @@ def sort_nodes(inputs: Iterable[SymbolicTensor], outputs: Iterable[SymbolicTenso
             order.append(node)
             continue
         if node.is_input:
-            raise ValueError(message(owner, "every output must be computed from `inputs`, and one is not connected to them",
-                                     {"missing input": tensor.name, "shape": tensor.shape},
-                                     "Add it to the `inputs` of the model"))
+            raise ValueError(
+                message(
+                    owner,
+                    "every output must be computed from `inputs`, and one is not connected to them",
+                    {"missing input": tensor.name, "shape": tensor.shape},
+                    "Add it to the `inputs` of the model",
+                )
+            )
         pending.append((tensor, True))
         pending.extend((t, False) for t in reversed(node.input_tensors))
     return order
@@ -346,8 +385,7 @@ def sort_nodes(inputs: Iterable[SymbolicTensor], outputs: Iterable[SymbolicTenso
 def run_nodes(nodes: Sequence[Node], values: dict[int, Any], call: Callable[..., Any] | None = None) -> dict[int, Any]:
     """Runs nodes on the values of tensors by id, to which it adds theirs. `call(operation, args, kwargs)` may step in."""
     for node in nodes:
-        args, kwargs = jax.tree.map(lambda t: values[id(t)] if isinstance(t, SymbolicTensor) else t,
-                                    (node.args, node.kwargs))  # fmt: skip
+        args, kwargs = jax.tree.map(lambda t: values[id(t)] if isinstance(t, SymbolicTensor) else t, (node.args, node.kwargs))
         result = call(node.operation, args, kwargs) if call else node.operation(*args, **kwargs)
         for tensor, value in zip(node.output_tensors, flatten(result), strict=True):
             values[id(tensor)] = value

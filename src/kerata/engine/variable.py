@@ -112,8 +112,20 @@ class Variable:
     array([2., 3.], dtype=float32)
     """
 
-    def __init__(self, initializer, shape=None, dtype=None, trainable=True, autocast=True, aggregation="none",
-                 synchronization="auto", name=None, regularizer=None, constraint=None, layout=None):  # fmt: skip
+    def __init__(
+        self,
+        initializer,
+        shape=None,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        aggregation="none",
+        synchronization="auto",
+        name=None,
+        regularizer=None,
+        constraint=None,
+        layout=None,
+    ):
         self.name = name or "variable"
         self.path = "/".join([*_names(), self.name])
         # As it was made, and as it stands now: freezing a layer, or a weight, changes no order.
@@ -147,8 +159,11 @@ class Variable:
             if isinstance(value, Variable):
                 value = value.numpy()
             if dtype is None and hasattr(value, "dtype"):
-                dtype = value.dtype if np.dtype(value.dtype) not in (np.dtype("float64"), np.dtype("int64")) else (
-                    "int32" if np.dtype(value.dtype) == np.dtype("int64") else None)  # fmt: skip
+                dtype = (
+                    value.dtype
+                    if np.dtype(value.dtype) not in (np.dtype("float64"), np.dtype("int64"))
+                    else ("int32" if np.dtype(value.dtype) == np.dtype("int64") else None)
+                )
             elif dtype is None:
                 kind = np.asarray(value).dtype.kind
                 dtype = {"i": "int32", "b": "bool"}.get(kind)
@@ -196,8 +211,13 @@ class Variable:
         if isinstance(value, jax.Array) and not isinstance(value, Tracer):
             return value if value.dtype == self._dtype else value.astype(self._dtype)
         if isinstance(value, Tracer):
-            raise RuntimeError(message(f"Variable ({self.path})", "a traced value cannot be kept outside of its program",
-                                       fix="Assign variables only inside call(), update_state() or train_step()"))
+            raise RuntimeError(
+                message(
+                    f"Variable ({self.path})",
+                    "a traced value cannot be kept outside of its program",
+                    fix="Assign variables only inside call(), update_state() or train_step()",
+                )
+            )
         return np.array(value, dtype=jnp.dtype(self._dtype))
 
     @property
@@ -245,8 +265,13 @@ class Variable:
     def numpy(self) -> np.ndarray:
         """A copy of the value in host memory."""
         if any(isinstance(scope.values.get(id(self)), Tracer) for scope in stack()):
-            raise RuntimeError(message(f"Variable ({self.path})", "inside a program a variable has no numbers yet",
-                                       fix="Hand the variable itself to jax.numpy or kerata.ops"))
+            raise RuntimeError(
+                message(
+                    f"Variable ({self.path})",
+                    "inside a program a variable has no numbers yet",
+                    fix="Hand the variable itself to jax.numpy or kerata.ops",
+                )
+            )
         return np.array(self.peek())
 
     def peek(self) -> Any:
@@ -259,15 +284,19 @@ class Variable:
             value = value.value
         shape = np.shape(value)
         if shape != self._shape:
-            raise ValueError(message(f"Variable ({self.path})", f"a new value must have shape {self._shape}",
-                                     {"shape": shape}))
+            raise ValueError(message(f"Variable ({self.path})", f"a new value must have shape {self._shape}", {"shape": shape}))
         scopes = stack()
         for scope in reversed(scopes):
             if id(self) in scope.values:
                 if not scope.is_here:
-                    raise RuntimeError(message(f"Variable ({self.path})", "a variable cannot be changed from inside a loop, "
-                                               "branch or transformation of JAX (scan, cond, vmap, jit)",
-                                               fix="Carry its value through the loop, and assign the result after it"))
+                    raise RuntimeError(
+                        message(
+                            f"Variable ({self.path})",
+                            "a variable cannot be changed from inside a loop, "
+                            "branch or transformation of JAX (scan, cond, vmap, jit)",
+                            fix="Carry its value through the loop, and assign the result after it",
+                        )
+                    )
                 scope.values[id(self)] = jnp.asarray(value, dtype=self._dtype)
                 return None
         if scopes:
@@ -386,8 +415,9 @@ def assign_all(variables: Sequence[Variable], store: Any) -> None:
     for index, variable in enumerate(variables):
         shape = tuple(shape_of(str(index)))
         if shape != tuple(variable.shape):
-            raise ValueError(message(f"Variable ({variable.path})", f"a new value must have shape {variable.shape}",
-                                     {"shape": shape}))
+            raise ValueError(
+                message(f"Variable ({variable.path})", f"a new value must have shape {variable.shape}", {"shape": shape})
+            )
     for index, variable in enumerate(variables):
         variable.assign(np.asarray(store[str(index)]))
 
@@ -404,8 +434,14 @@ def standardize_shape(shape: Any, owner: Any = "shape") -> tuple[int, ...]:
         shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
         dims = tuple(operator.index(dim) for dim in shape)
     except TypeError:
-        raise ValueError(message(owner, "the shape of a variable must be known whole numbers", {"shape": shape},
-                                 "Give every dimension that weights depend on, e.g. Input(shape=(10,))")) from None
+        raise ValueError(
+            message(
+                owner,
+                "the shape of a variable must be known whole numbers",
+                {"shape": shape},
+                "Give every dimension that weights depend on, e.g. Input(shape=(10,))",
+            )
+        ) from None
     if any(dim < 0 for dim in dims):
         raise ValueError(message(owner, "dimensions must be at least 0", {"shape": shape}))
     return dims

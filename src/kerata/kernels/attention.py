@@ -17,10 +17,16 @@ from kerata.kernels.random import bernoulli
 
 
 def attention(
-    query: jax.Array, key: jax.Array, value: jax.Array, mask: jax.Array | None = None,
-    *, causal: bool = False, scale: float | None = None,
-    dropout_rate=None, dropout_key: jax.Array | None = None,
-) -> jax.Array:  # fmt: skip
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    mask: jax.Array | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    dropout_rate=None,
+    dropout_key: jax.Array | None = None,
+) -> jax.Array:
     """softmax(scale query key^T) value, for each head.
 
     Args:
@@ -98,8 +104,7 @@ def _backward(scale: float, residuals, grad):
     dvalue = jnp.matmul(jnp.swapaxes(rows, 2, 3), _drop(powers, keep, dropout_key))
     no_grad = None if keep is None else jnp.zeros_like(keep)
     back = (0, 3, 1, 2)
-    return (jnp.transpose(dquery, (0, 2, 1, 3)), jnp.transpose(dkey, back), jnp.transpose(dvalue, back),
-            None, no_grad, None)  # fmt: skip
+    return (jnp.transpose(dquery, (0, 2, 1, 3)), jnp.transpose(dkey, back), jnp.transpose(dvalue, back), None, no_grad, None)
 
 
 _fast.defvjp(_forward, _backward)

@@ -16,7 +16,7 @@ CPU_OPTIONS: dict[str, Any] = {
     # Single dots and sums go to the YNN library, convolutions to XLA's own (Eigen) kernels. By default YNN takes
     # the convolutions too, and needs 1.1 to 2.2 times as long for small pictures. Without its sums, a sum over
     # pixels (a bias's gradient, a batch's mean) takes ten times as long.
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
 }
 
 # Beside those, for programs that train many small models: their arrays have no long rows to make up for short vectors.

@@ -148,18 +148,9 @@ def keep_both(operation: Callable[..., Any]) -> Callable[..., tuple[jax.Array, t
     return lambda geometry, a, b: (operation(geometry, a, b), (a, b))
 
 
-convolve.defvjp(
-    keep_both(convolve),
-    lambda geometry, kept, g: (spread(geometry, g, kept[1]), correlate(geometry, kept[0], g)),
-)
-spread.defvjp(
-    keep_both(spread),
-    lambda geometry, kept, h: (convolve(geometry, h, kept[1]), correlate(geometry, h, kept[0])),
-)
-correlate.defvjp(
-    keep_both(correlate),
-    lambda geometry, kept, v: (spread(geometry, kept[1], v), convolve(geometry, kept[0], v)),
-)
+convolve.defvjp(keep_both(convolve), lambda geometry, kept, g: (spread(geometry, g, kept[1]), correlate(geometry, kept[0], g)))
+spread.defvjp(keep_both(spread), lambda geometry, kept, h: (convolve(geometry, h, kept[1]), correlate(geometry, h, kept[0])))
+correlate.defvjp(keep_both(correlate), lambda geometry, kept, v: (spread(geometry, kept[1], v), convolve(geometry, kept[0], v)))
 
 
 def form_output(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -261,9 +252,7 @@ def crop(
     return x[tuple(slices)], tuple(rest)
 
 
-def window_slices(
-    x: jax.Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
-) -> list[jax.Array]:
+def window_slices(x: jax.Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> list[jax.Array]:
     """For every tap of the window, row by row, the pixels that it meets: (batch, *output, channels) each."""
     output = [(size - (k - 1) * d - 1) // s + 1 for size, k, s, d in zip(x.shape[1:-1], window, strides, dilation)]
     slices = []
@@ -333,8 +322,7 @@ def batched(form: Callable[..., jax.Array], geometry: Geometry) -> Callable[[jax
             merged = operation(a.reshape(members * a.shape[1], *a.shape[2:]), b)
             return merged.reshape(members, a.shape[1], *merged.shape[1:]), True
         return lax.map(
-            lambda i: operation(a[i] if is_batched[0] else a, b[i] if is_batched[1] else b),
-            jnp.arange(members),
+            lambda i: operation(a[i] if is_batched[0] else a, b[i] if is_batched[1] else b), jnp.arange(members)
         ), True
 
     return operation

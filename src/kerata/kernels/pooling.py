@@ -76,10 +76,7 @@ def average_pool(
 
 
 def standardize_window(
-    x: jax.Array,
-    window: Sequence[int],
-    strides: Sequence[int] | None,
-    padding: str | Sequence[tuple[int, int]],
+    x: jax.Array, window: Sequence[int], strides: Sequence[int] | None, padding: str | Sequence[tuple[int, int]]
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[tuple[int, int], ...]]:
     window = tuple(window)
     strides = tuple(strides) if strides is not None else window
@@ -95,9 +92,7 @@ def lowest(dtype: jnp.dtype) -> np.ndarray:
     return np.array(-np.inf if jnp.issubdtype(dtype, jnp.floating) else jnp.iinfo(dtype).min, dtype)
 
 
-def plain_max_pool(
-    x: jax.Array, window: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]
-) -> jax.Array:
+def plain_max_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> jax.Array:
     return lax.reduce_window(x, lowest(x.dtype), lax.max, *window_arguments(window, strides, pads))
 
 
@@ -112,9 +107,7 @@ def pooled_slices(window: tuple, strides: tuple, pads: tuple, x: jax.Array) -> l
     return window_slices(x, window, strides, (1,) * len(window))
 
 
-def largest_forward(
-    window: tuple, strides: tuple, pads: tuple, picture: tuple, x: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def largest_forward(window: tuple, strides: tuple, pads: tuple, picture: tuple, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The maximum, and the tap it came from: one byte, which the backward pass reads instead of x and y."""
     y, *others = pooled_slices(window, strides, pads, x)
     winner = jnp.zeros(y.shape, jnp.uint8)

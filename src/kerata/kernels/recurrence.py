@@ -39,11 +39,20 @@ class Form(NamedTuple):
 
 
 def lstm(
-    x: jax.Array, h0: jax.Array, c0: jax.Array,
-    kernel: jax.Array, recurrent_kernel: jax.Array, bias: jax.Array | None = None,
-    *, mask: jax.Array | None = None, recurrent_scale: jax.Array | None = None, gate_slope: float | None = None,
-    reverse: bool = False, sequences: bool = True, zero_masked: bool = False,
-) -> tuple[jax.Array, jax.Array, jax.Array]:  # fmt: skip
+    x: jax.Array,
+    h0: jax.Array,
+    c0: jax.Array,
+    kernel: jax.Array,
+    recurrent_kernel: jax.Array,
+    bias: jax.Array | None = None,
+    *,
+    mask: jax.Array | None = None,
+    recurrent_scale: jax.Array | None = None,
+    gate_slope: float | None = None,
+    reverse: bool = False,
+    sequences: bool = True,
+    zero_masked: bool = False,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """i, f, o = sigmoid(.), g = tanh(.) of x W + h U + b;  c = f c + i g;  h = o tanh(c).
 
     Args:
@@ -72,11 +81,20 @@ def lstm(
 
 
 def gru(
-    x: jax.Array, h0: jax.Array,
-    kernel: jax.Array, recurrent_kernel: jax.Array, bias: jax.Array | None = None,
-    *, reset_after: bool = True, mask: jax.Array | None = None, recurrent_scale: jax.Array | None = None,
-    gate_slope: float | None = None, reverse: bool = False, sequences: bool = True, zero_masked: bool = False,
-) -> tuple[jax.Array, jax.Array]:  # fmt: skip
+    x: jax.Array,
+    h0: jax.Array,
+    kernel: jax.Array,
+    recurrent_kernel: jax.Array,
+    bias: jax.Array | None = None,
+    *,
+    reset_after: bool = True,
+    mask: jax.Array | None = None,
+    recurrent_scale: jax.Array | None = None,
+    gate_slope: float | None = None,
+    reverse: bool = False,
+    sequences: bool = True,
+    zero_masked: bool = False,
+) -> tuple[jax.Array, jax.Array]:
     """z, r = sigmoid(x W + h U + b);  g = tanh(x W + b + r (h U + b'));  h = z h + (1 - z) g.
 
     With `reset_after=False` the reset comes before the product: g = tanh(x W + b + (r h) U).
@@ -101,11 +119,19 @@ def gru(
 
 
 def simple_rnn(
-    x: jax.Array, h0: jax.Array,
-    kernel: jax.Array, recurrent_kernel: jax.Array, bias: jax.Array | None = None,
-    *, activation: str = "tanh", mask: jax.Array | None = None, recurrent_scale: jax.Array | None = None,
-    reverse: bool = False, sequences: bool = True, zero_masked: bool = False,
-) -> tuple[jax.Array, jax.Array]:  # fmt: skip
+    x: jax.Array,
+    h0: jax.Array,
+    kernel: jax.Array,
+    recurrent_kernel: jax.Array,
+    bias: jax.Array | None = None,
+    *,
+    activation: str = "tanh",
+    mask: jax.Array | None = None,
+    recurrent_scale: jax.Array | None = None,
+    reverse: bool = False,
+    sequences: bool = True,
+    zero_masked: bool = False,
+) -> tuple[jax.Array, jax.Array]:
     """h = tanh(x W + h U + b).
 
     Args:

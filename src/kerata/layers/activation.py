@@ -66,8 +66,7 @@ class ReLU(KeepsType):
         self.supports_masking = True
 
     def call(self, inputs):
-        return activations.relu(inputs, negative_slope=self.negative_slope, max_value=self.max_value,
-                                threshold=self.threshold)  # fmt: skip
+        return activations.relu(inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold)
 
 
 @builtin("layers")
@@ -92,8 +91,9 @@ class LeakyReLU(KeepsType):
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
         if negative_slope is None:
-            raise KindError(message(self, "The negative_slope value of a Leaky ReLU layer cannot be None",
-                                    {"negative_slope": None}))
+            raise KindError(
+                message(self, "The negative_slope value of a Leaky ReLU layer cannot be None", {"negative_slope": None})
+            )
         self.negative_slope = check_number(self, "negative_slope", negative_slope, low=0.0)
         self.supports_masking = True
 
@@ -118,9 +118,7 @@ class PReLU(KeepsType):
     [[-2.0, 2.0]]
     """
 
-    def __init__(
-        self, alpha_initializer="Zeros", alpha_regularizer=None, alpha_constraint=None, shared_axes=None, **kwargs
-    ):
+    def __init__(self, alpha_initializer="Zeros", alpha_regularizer=None, alpha_constraint=None, shared_axes=None, **kwargs):
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
@@ -132,11 +130,17 @@ class PReLU(KeepsType):
         shared = self.shared_axes or []
         shape = [1 if axis in shared else size for axis, size in enumerate(input_shape)][1:]
         if None in shape:
-            raise ValueError(message(self, "axes with a slope of their own must have a known size",
-                                     {"input_shape": tuple(input_shape), "shared_axes": self.shared_axes},
-                                     "Name the unknown axes in `shared_axes`"))
-        self.alpha = self.add_weight(shape, self.alpha_initializer, name="alpha", regularizer=self.alpha_regularizer,
-                                     constraint=self.alpha_constraint)  # fmt: skip
+            raise ValueError(
+                message(
+                    self,
+                    "axes with a slope of their own must have a known size",
+                    {"input_shape": tuple(input_shape), "shared_axes": self.shared_axes},
+                    "Name the unknown axes in `shared_axes`",
+                )
+            )
+        self.alpha = self.add_weight(
+            shape, self.alpha_initializer, name="alpha", regularizer=self.alpha_regularizer, constraint=self.alpha_constraint
+        )
         sizes = {axis: size for axis, size in enumerate(input_shape) if axis and axis not in shared}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
 
@@ -194,11 +198,14 @@ class Softmax(KeepsType):
     def call(self, inputs, mask=None):
         if mask is None:
             return self._normalize(inputs)
-        if mask.ndim > inputs.ndim or any(
-            m not in (1, n) for m, n in zip(mask.shape[::-1], inputs.shape[::-1], strict=False)
-        ):
-            raise ValueError(message(self, "`mask` must not have more dimensions than the input, and be broadcastable to it",
-                                     {"input_shape": inputs.shape, "mask_shape": mask.shape}))
+        if mask.ndim > inputs.ndim or any(m not in (1, n) for m, n in zip(mask.shape[::-1], inputs.shape[::-1], strict=False)):
+            raise ValueError(
+                message(
+                    self,
+                    "`mask` must not have more dimensions than the input, and be broadcastable to it",
+                    {"input_shape": inputs.shape, "mask_shape": mask.shape},
+                )
+            )
         keep = mask if mask.dtype == bool else mask > 0.5
         # Where everything along the axis is masked the outputs are 0 and not uniform.
         return jnp.where(keep, self._normalize(jnp.where(keep, inputs, large_negative(inputs.dtype))), 0)

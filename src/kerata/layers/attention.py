@@ -64,9 +64,20 @@ class HeadAttention(Layer):
     _output_dense: EinsumDense
 
     def _take_common(
-        self, dropout, use_bias, sliding_window, kernel_initializer, bias_initializer, kernel_regularizer,
-        bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, use_gate, seed,
-    ) -> None:  # fmt: skip
+        self,
+        dropout,
+        use_bias,
+        sliding_window,
+        kernel_initializer,
+        bias_initializer,
+        kernel_regularizer,
+        bias_regularizer,
+        activity_regularizer,
+        kernel_constraint,
+        bias_constraint,
+        use_gate,
+        seed,
+    ) -> None:
         self.supports_masking = True
         check_number(self, "dropout", dropout, 0.0, 1.0)
         self._dropout_layer = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
@@ -115,13 +126,20 @@ class HeadAttention(Layer):
         letters = string.ascii_lowercase
         kept, summed, made = letters[:free], letters[free : len(shape)], letters[len(shape) : len(shape) + len(sizes)]
         dense = EinsumDense(
-            f"{kept}{summed},{summed}{made}->{kept}{made}", (None,) * (free - 1) + tuple(sizes), activation,
-            bias_axes=made if self.use_bias else None, kernel_initializer=self.kernel_initializer,
-            bias_initializer=self.bias_initializer, kernel_regularizer=self.kernel_regularizer,
-            bias_regularizer=self.bias_regularizer, kernel_constraint=self.kernel_constraint,
-            bias_constraint=self.bias_constraint, activity_regularizer=self._activity_regularizer,
-            dtype=self.dtype_policy, name=name,
-        )  # fmt: skip
+            f"{kept}{summed},{summed}{made}->{kept}{made}",
+            (None,) * (free - 1) + tuple(sizes),
+            activation,
+            bias_axes=made if self.use_bias else None,
+            kernel_initializer=self.kernel_initializer,
+            bias_initializer=self.bias_initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            activity_regularizer=self._activity_regularizer,
+            dtype=self.dtype_policy,
+            name=name,
+        )
         dense.build(tuple(shape))
         return dense
 
@@ -129,9 +147,18 @@ class HeadAttention(Layer):
         self._softmax = Softmax(axis=tuple(range(-len(self.attention_axes), 0)), dtype=self.dtype_policy)
 
     def call(
-        self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None, attention_mask=None,
-        return_attention_scores=False, training=None, use_causal_mask=False,
-    ):  # fmt: skip
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+    ):
         masks = (query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
         mask = self._compute_attention_mask(query, value, *masks)
         gate = self._gate_dense(query) if self.use_gate else None
@@ -241,26 +268,55 @@ class MultiHeadAttention(HeadAttention):
     shown_as = {**HeadAttention.shown_as, "_gate_dense": "gate_dense"}
 
     def __init__(
-        self, num_heads, key_dim, value_dim=None, dropout=0.0, use_bias=True, output_shape=None, attention_axes=None,
-        sliding_window=None, flash_attention=None, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-        kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
-        bias_constraint=None, use_gate=False, seed=None, **kwargs,
-    ):  # fmt: skip
+        self,
+        num_heads,
+        key_dim,
+        value_dim=None,
+        dropout=0.0,
+        use_bias=True,
+        output_shape=None,
+        attention_axes=None,
+        sliding_window=None,
+        flash_attention=None,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        use_gate=False,
+        seed=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_heads = check_positive_int(self, "num_heads", num_heads)
         self.key_dim = check_positive_int(self, "key_dim", key_dim)
         self.value_dim = check_positive_int(self, "value_dim", value_dim, optional=True) or self.key_dim
         sizes = (output_shape,) if isinstance(output_shape, int) else output_shape
         if sizes is not None and not (isinstance(sizes, (list, tuple)) and all(isinstance(size, int) for size in sizes)):
-            raise KindError(message(self, "Invalid `output_shape`: it must be an integer or a tuple of integers",
-                                    {"output_shape": output_shape}))
+            raise KindError(
+                message(
+                    self, "Invalid `output_shape`: it must be an integer or a tuple of integers", {"output_shape": output_shape}
+                )
+            )
         self._output_shape = tuple(sizes) if sizes else None
         axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
         self.attention_axes = None if axes is None else tuple(axes)
         self._take_common(
-            dropout, use_bias, sliding_window, kernel_initializer, bias_initializer, kernel_regularizer,
-            bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, use_gate, seed,
-        )  # fmt: skip
+            dropout,
+            use_bias,
+            sliding_window,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            use_gate,
+            seed,
+        )
 
     def build(self, query_shape, value_shape, key_shape=None):
         key_shape = value_shape if key_shape is None else key_shape
@@ -319,11 +375,25 @@ class GroupedQueryAttention(HeadAttention):
     """
 
     def __init__(
-        self, head_dim, num_query_heads, num_key_value_heads, dropout=0.0, use_bias=True, sliding_window=None,
-        flash_attention=None, kernel_initializer="glorot_uniform", bias_initializer="zeros", kernel_regularizer=None,
-        bias_regularizer=None, activity_regularizer=None, kernel_constraint=None, bias_constraint=None, use_gate=False,
-        seed=None, **kwargs,
-    ):  # fmt: skip
+        self,
+        head_dim,
+        num_query_heads,
+        num_key_value_heads,
+        dropout=0.0,
+        use_bias=True,
+        sliding_window=None,
+        flash_attention=None,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        use_gate=False,
+        seed=None,
+        **kwargs,
+    ):
         # Keras names the layer after this class and writes it under its public name.
         kwargs["name"] = kwargs.get("name") or auto_name("grouped_query_attention")
         super().__init__(**kwargs)
@@ -331,14 +401,29 @@ class GroupedQueryAttention(HeadAttention):
         self.num_query_heads = check_positive_int(self, "num_query_heads", num_query_heads)
         self.num_key_value_heads = check_positive_int(self, "num_key_value_heads", num_key_value_heads)
         if self.num_query_heads % self.num_key_value_heads:
-            raise ValueError(message(self, "`num_query_heads` must be a multiple of `num_key_value_heads`",
-                                     {"num_query_heads": num_query_heads, "num_key_value_heads": num_key_value_heads}))
+            raise ValueError(
+                message(
+                    self,
+                    "`num_query_heads` must be a multiple of `num_key_value_heads`",
+                    {"num_query_heads": num_query_heads, "num_key_value_heads": num_key_value_heads},
+                )
+            )
         self.repeats = self.num_query_heads // self.num_key_value_heads
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._take_common(
-            dropout, use_bias, sliding_window, kernel_initializer, bias_initializer, kernel_regularizer,
-            bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, use_gate, seed,
-        )  # fmt: skip
+            dropout,
+            use_bias,
+            sliding_window,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            use_gate,
+            seed,
+        )
 
     def build(self, query_shape, value_shape, key_shape=None):
         key_shape = value_shape if key_shape is None else key_shape
@@ -452,9 +537,13 @@ def check_attention_masks(layer: Layer, mask: Any) -> None:
 
 def check_inputs(layer: Layer, inputs: Any) -> None:
     if not isinstance(inputs, (list, tuple)) or len(inputs) not in (2, 3) or isinstance(inputs[0], (int, type(None))):
-        raise ValueError(message(layer, "the layer must be called on a list of length 2 or 3: [query, value] or "
-                                 "[query, value, key]",
-                                 {"inputs": inputs}))
+        raise ValueError(
+            message(
+                layer,
+                "the layer must be called on a list of length 2 or 3: [query, value] or [query, value, key]",
+                {"inputs": inputs},
+            )
+        )
 
 
 @builtin("layers")

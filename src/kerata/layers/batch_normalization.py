@@ -48,18 +48,41 @@ class BatchNormalization(Layer):
     # In training it looks at the whole batch, without the rows that only fill it up.
     mixes_samples = False
 
-    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
-                 gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
-                 beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, renorm=False,
-                 renorm_clipping=None, renorm_momentum=0.99, synchronized=False, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        axis=-1,
+        momentum=0.99,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        moving_mean_initializer="zeros",
+        moving_variance_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        renorm=False,
+        renorm_clipping=None,
+        renorm_momentum=0.99,
+        synchronized=False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if isinstance(axis, (list, tuple)) and len(axis) == 1:
             axis = axis[0]
         if not isinstance(axis, int):
             raise KindError(message(self, "`axis` must be an integer", {"axis": axis}))
         if renorm or synchronized:
-            raise NotImplementedError(message(self, "`renorm` and `synchronized` are not there yet",
-                                              {"renorm": renorm, "synchronized": synchronized}, "Leave them out"))
+            raise NotImplementedError(
+                message(
+                    self,
+                    "`renorm` and `synchronized` are not there yet",
+                    {"renorm": renorm, "synchronized": synchronized},
+                    "Leave them out",
+                )
+            )
         self.axis = axis
         self.momentum = momentum
         self.epsilon = float(check_number(self, "epsilon", epsilon, low=0.0))
@@ -78,29 +101,46 @@ class BatchNormalization(Layer):
 
     def build(self, input_shape):
         if not -len(input_shape) <= self.axis < len(input_shape):
-            raise ValueError(message(self, "`axis` must be one of the input's",
-                                     {"axis": self.axis, "input_shape": input_shape}))
+            raise ValueError(
+                message(self, "`axis` must be one of the input's", {"axis": self.axis, "input_shape": input_shape})
+            )
         size = input_shape[self.axis]
         if size is None:
-            raise ValueError(message(self, f"axis {self.axis} of the input must have a known size",
-                                     {"input_shape": input_shape}))
+            raise ValueError(
+                message(self, f"axis {self.axis} of the input must have a known size", {"input_shape": input_shape})
+            )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: size})
         self.gamma = self.beta = None
         if self.scale:
-            self.gamma = self.add_weight((size,), self.gamma_initializer, name="gamma", autocast=False,
-                                         regularizer=self.gamma_regularizer, constraint=self.gamma_constraint)  # fmt: skip
+            self.gamma = self.add_weight(
+                (size,),
+                self.gamma_initializer,
+                name="gamma",
+                autocast=False,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
         if self.center:
-            self.beta = self.add_weight((size,), self.beta_initializer, name="beta", autocast=False,
-                                        regularizer=self.beta_regularizer, constraint=self.beta_constraint)  # fmt: skip
-        self.moving_mean = self.add_weight((size,), self.moving_mean_initializer, name="moving_mean", trainable=False,
-                                           autocast=False)  # fmt: skip
-        self.moving_variance = self.add_weight((size,), self.moving_variance_initializer, name="moving_variance",
-                                               trainable=False, autocast=False)  # fmt: skip
+            self.beta = self.add_weight(
+                (size,),
+                self.beta_initializer,
+                name="beta",
+                autocast=False,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
+        self.moving_mean = self.add_weight(
+            (size,), self.moving_mean_initializer, name="moving_mean", trainable=False, autocast=False
+        )
+        self.moving_variance = self.add_weight(
+            (size,), self.moving_variance_initializer, name="moving_variance", trainable=False, autocast=False
+        )
 
     def call(self, inputs, training=None, mask=None):
         if mask is not None and mask.ndim != inputs.ndim - 1:
-            raise ValueError(message(self, "the mask must have one axis less than the inputs",
-                                     {"mask": mask, "inputs": inputs}))
+            raise ValueError(
+                message(self, "the mask must have one axis less than the inputs", {"mask": mask, "inputs": inputs})
+            )
         features = inputs.shape[self.axis]
         gamma = jnp.ones((features,)) if self.gamma is None else self.gamma.value
         beta = jnp.zeros((features,)) if self.beta is None else self.beta.value

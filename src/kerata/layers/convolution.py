@@ -28,8 +28,16 @@ class Spatial(Layer):
     kernel_size: tuple[int, ...]
     pool_size: tuple[int, ...]
 
-    def take_window(self, size: Any, strides: Any, padding: Any, data_format: Any, dilation_rate: Any = 1,
-                    size_name: str = "kernel_size", paddings: tuple[str, ...] = PADDINGS) -> None:  # fmt: skip
+    def take_window(
+        self,
+        size: Any,
+        strides: Any,
+        padding: Any,
+        data_format: Any,
+        dilation_rate: Any = 1,
+        size_name: str = "kernel_size",
+        paddings: tuple[str, ...] = PADDINGS,
+    ) -> None:
         """Checks and keeps the arguments that describe the window."""
         setattr(self, size_name, standardize_tuple(self, size_name, size, self.rank))
         self.strides = standardize_tuple(self, "strides", strides, self.rank)
@@ -38,8 +46,13 @@ class Spatial(Layer):
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(message(self, "`strides` and `dilation_rate` cannot both be larger than 1",
-                                     {"strides": self.strides, "dilation_rate": self.dilation_rate}))
+            raise ValueError(
+                message(
+                    self,
+                    "`strides` and `dilation_rate` cannot both be larger than 1",
+                    {"strides": self.strides, "dilation_rate": self.dilation_rate},
+                )
+            )
 
     @property
     def channel_axis(self) -> int:
@@ -49,8 +62,14 @@ class Spatial(Layer):
         """The number of channels, which the weights depend on, so it must be known."""
         channels = input_shape[self.channel_axis]
         if channels is None:
-            raise ValueError(message(self, "the number of channels must be known", {"input_shape": input_shape},
-                                     f"The channels are axis {self.channel_axis} for data_format={self.data_format!r}"))
+            raise ValueError(
+                message(
+                    self,
+                    "the number of channels must be known",
+                    {"input_shape": input_shape},
+                    f"The channels are axis {self.channel_axis} for data_format={self.data_format!r}",
+                )
+            )
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self.channel_axis: channels})
         return int(channels)
 
@@ -78,9 +97,14 @@ class Spatial(Layer):
                 lengths.append(None)
             elif self.padding == "valid":
                 if length < extent:
-                    raise ValueError(message(self, "Computed output size would be zero or negative. The window must not be "
-                                             "larger than the input", {
-                        "window": tuple(size), "input": tuple(picture)}, "Use padding='same', or a smaller window"))
+                    raise ValueError(
+                        message(
+                            self,
+                            "Computed output size would be zero or negative. The window must not be larger than the input",
+                            {"window": tuple(size), "input": tuple(picture)},
+                            "Use padding='same', or a smaller window",
+                        )
+                    )
                 lengths.append((length - extent) // stride + 1)
             else:
                 lengths.append(-(-length // stride))
@@ -90,18 +114,33 @@ class Spatial(Layer):
 class Convolution(Spatial):
     """What convolutions with one kernel have in common."""
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1,
-                 activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-                 kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
-                 bias_constraint=None, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        dilation_rate=1,
+        groups=1,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = check_positive_int(self, "filters", filters)
         paddings = (*PADDINGS, "causal") if self.rank == 1 else PADDINGS
         self.take_window(kernel_size, strides, padding, data_format, dilation_rate, paddings=paddings)
         self.groups = check_positive_int(self, "groups", groups)
         if self.filters % self.groups:
-            raise ValueError(message(self, "`filters` must be a multiple of `groups`",
-                                     {"filters": filters, "groups": groups}))
+            raise ValueError(message(self, "`filters` must be a multiple of `groups`", {"filters": filters, "groups": groups}))
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -114,18 +153,32 @@ class Convolution(Spatial):
 
     def kernel_shape(self, channels: int) -> tuple[int, ...]:
         if channels % self.groups:
-            raise ValueError(message(self, "the number of input channels must be a multiple of `groups`",
-                                     {"channels": channels, "groups": self.groups}))
+            raise ValueError(
+                message(
+                    self,
+                    "the number of input channels must be a multiple of `groups`",
+                    {"channels": channels, "groups": self.groups},
+                )
+            )
         return (*self.kernel_size, channels // self.groups, self.filters)
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(self.kernel_shape(self.check_channels(input_shape)), self.kernel_initializer,
-                                      name="kernel", regularizer=self.kernel_regularizer,
-                                      constraint=self.kernel_constraint)  # fmt: skip
+        self.kernel = self.add_weight(
+            self.kernel_shape(self.check_channels(input_shape)),
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight((self.filters,), self.bias_initializer, name="bias",
-                                        regularizer=self.bias_regularizer, constraint=self.bias_constraint)  # fmt: skip
+            self.bias = self.add_weight(
+                (self.filters,),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
 
     def convolve(self, x: Any) -> Any:
         """x convolved with the kernel, channels last."""
@@ -218,19 +271,56 @@ class Conv3D(Convolution):
 class Transposed(Convolution):
     """What transposed convolutions have in common: the gradient of a convolution as a layer, which enlarges its input."""
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", output_padding=None, data_format=None,
-                 dilation_rate=1, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None, bias_constraint=None, **kwargs):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias,
-                         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-                         activity_regularizer, kernel_constraint, bias_constraint, **kwargs)  # fmt: skip
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        output_padding=None,
+        data_format=None,
+        dilation_rate=1,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            1,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
         self.output_padding = None
         if output_padding is not None:
             self.output_padding = standardize_tuple(self, "output_padding", output_padding, self.rank, minimum=0)
             if any(o >= s for o, s in zip(self.output_padding, self.strides, strict=True)):
-                raise ValueError(message(self, "`output_padding` must be smaller than `strides`",
-                                         {"output_padding": output_padding, "strides": self.strides}))
+                raise ValueError(
+                    message(
+                        self,
+                        "`output_padding` must be smaller than `strides`",
+                        {"output_padding": output_padding, "strides": self.strides},
+                    )
+                )
 
     def kernel_shape(self, channels: int) -> tuple[int, ...]:
         return (*self.kernel_size, self.filters, channels)
@@ -261,9 +351,14 @@ class Transposed(Convolution):
         kernel = jnp.flip(self.kernel.value, tuple(range(self.rank)))
         kernel = jnp.swapaxes(kernel, -1, -2)  # (*window, channels, filters)
         return lax.conv_general_dilated(
-            x, kernel, (1,) * self.rank, [self.pads(axis) for axis in range(self.rank)], lhs_dilation=self.strides,
-            rhs_dilation=self.dilation_rate, dimension_numbers=canonical(self.rank),
-        )  # fmt: skip
+            x,
+            kernel,
+            (1,) * self.rank,
+            [self.pads(axis) for axis in range(self.rank)],
+            lhs_dilation=self.strides,
+            rhs_dilation=self.dilation_rate,
+            dimension_numbers=canonical(self.rank),
+        )
 
     def compute_output_shape(self, input_shape):
         picture = [self.transposed_length(axis, n) for axis, n in enumerate(self.spatial_of(input_shape))]
@@ -324,22 +419,69 @@ class Conv3DTranspose(Transposed):
     rank = 3
 
     # Keras has `data_format` before `output_padding` here, and behind it in two dimensions.
-    def __init__(self, filters, kernel_size, strides=(1, 1, 1), padding="valid", data_format=None, output_padding=None,
-                 dilation_rate=(1, 1, 1), activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None, bias_constraint=None, **kwargs):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, activation,
-                         use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-                         activity_regularizer, kernel_constraint, bias_constraint, **kwargs)  # fmt: skip
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=(1, 1, 1),
+        padding="valid",
+        data_format=None,
+        output_padding=None,
+        dilation_rate=(1, 1, 1),
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            output_padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
 
 
 class Depthwise(Spatial):
     """What depthwise convolutions have in common: a kernel of its own for each channel."""
 
-    def __init__(self, kernel_size, strides=1, padding="valid", depth_multiplier=1, data_format=None, dilation_rate=1,
-                 activation=None, use_bias=True, depthwise_initializer="glorot_uniform", bias_initializer="zeros",
-                 depthwise_regularizer=None, bias_regularizer=None, activity_regularizer=None, depthwise_constraint=None,
-                 bias_constraint=None, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        depth_multiplier=1,
+        data_format=None,
+        dilation_rate=1,
+        activation=None,
+        use_bias=True,
+        depthwise_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        depthwise_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        depthwise_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.take_window(kernel_size, strides, padding, data_format, dilation_rate)
         self.depth_multiplier = check_positive_int(self, "depth_multiplier", depth_multiplier)
@@ -355,13 +497,22 @@ class Depthwise(Spatial):
 
     def build(self, input_shape):
         channels = self.check_channels(input_shape)
-        self.kernel = self.add_weight((*self.kernel_size, channels, self.depth_multiplier), self.depthwise_initializer,
-                                      name="kernel", regularizer=self.depthwise_regularizer,
-                                      constraint=self.depthwise_constraint)  # fmt: skip
+        self.kernel = self.add_weight(
+            (*self.kernel_size, channels, self.depth_multiplier),
+            self.depthwise_initializer,
+            name="kernel",
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
+        )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight((channels * self.depth_multiplier,), self.bias_initializer, name="bias",
-                                        regularizer=self.bias_regularizer, constraint=self.bias_constraint)  # fmt: skip
+            self.bias = self.add_weight(
+                (channels * self.depth_multiplier,),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
 
     def call(self, inputs):
         self.compute_output_shape(inputs.shape)
@@ -420,11 +571,29 @@ class DepthwiseConv2D(Depthwise):
 class Separable(Spatial):
     """What separable convolutions have in common: first each channel alone, then all channels at each place."""
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1,
-                 depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
-                 pointwise_initializer="glorot_uniform", bias_initializer="zeros", depthwise_regularizer=None,
-                 pointwise_regularizer=None, bias_regularizer=None, activity_regularizer=None, depthwise_constraint=None,
-                 pointwise_constraint=None, bias_constraint=None, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        dilation_rate=1,
+        depth_multiplier=1,
+        activation=None,
+        use_bias=True,
+        depthwise_initializer="glorot_uniform",
+        pointwise_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        depthwise_regularizer=None,
+        pointwise_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        depthwise_constraint=None,
+        pointwise_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = check_positive_int(self, "filters", filters)
         self.take_window(kernel_size, strides, padding, data_format, dilation_rate)
@@ -445,17 +614,28 @@ class Separable(Spatial):
     def build(self, input_shape):
         channels = self.check_channels(input_shape)
         self.depthwise_kernel = self.add_weight(
-            (*self.kernel_size, channels, self.depth_multiplier), self.depthwise_initializer, name="depthwise_kernel",
-            regularizer=self.depthwise_regularizer, constraint=self.depthwise_constraint,
-        )  # fmt: skip
+            (*self.kernel_size, channels, self.depth_multiplier),
+            self.depthwise_initializer,
+            name="depthwise_kernel",
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
+        )
         self.pointwise_kernel = self.add_weight(
-            (*(1,) * self.rank, channels * self.depth_multiplier, self.filters), self.pointwise_initializer,
-            name="pointwise_kernel", regularizer=self.pointwise_regularizer, constraint=self.pointwise_constraint,
-        )  # fmt: skip
+            (*(1,) * self.rank, channels * self.depth_multiplier, self.filters),
+            self.pointwise_initializer,
+            name="pointwise_kernel",
+            regularizer=self.pointwise_regularizer,
+            constraint=self.pointwise_constraint,
+        )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight((self.filters,), self.bias_initializer, name="bias",
-                                        regularizer=self.bias_regularizer, constraint=self.bias_constraint)  # fmt: skip
+            self.bias = self.add_weight(
+                (self.filters,),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
 
     def call(self, inputs):
         self.compute_output_shape(inputs.shape)

@@ -83,10 +83,22 @@ class Dense(Layer):
     mixes_samples = False
 
     def __init__(
-        self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-        kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
-        bias_constraint=None, lora_rank=None, lora_alpha=None, quantization_config=None, **kwargs,
-    ):  # fmt: skip
+        self,
+        units,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
+        quantization_config=None,
+        **kwargs,
+    ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = check_positive_int(self, "units", units)
         self.activation = activations.get(activation)
@@ -106,13 +118,21 @@ class Dense(Layer):
     def build(self, input_shape):
         features = check_features(self, input_shape)
         self.kernel = self.add_weight(
-            (features, self.units), self.kernel_initializer, name="kernel",
-            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
-        )  # fmt: skip
+            (features, self.units),
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias",
-                                        regularizer=self.bias_regularizer, constraint=self.bias_constraint)  # fmt: skip
+            self.bias = self.add_weight(
+                (self.units,),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs):
@@ -162,10 +182,19 @@ class MaxoutDense(Layer):
     mixes_samples = False
 
     def __init__(
-        self, units, nb_feature=4, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-        kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
-        bias_constraint=None, **kwargs,
-    ):  # fmt: skip
+        self,
+        units,
+        nb_feature=4,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = check_positive_int(self, "units", units)
         self.nb_feature = check_positive_int(self, "nb_feature", nb_feature)
@@ -181,15 +210,21 @@ class MaxoutDense(Layer):
     def build(self, input_shape):
         features = check_features(self, input_shape)
         self.kernel = self.add_weight(
-            (self.nb_feature, features, self.units), orient(self.kernel_initializer, [1], [2]), name="kernel",
-            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
-        )  # fmt: skip
+            (self.nb_feature, features, self.units),
+            orient(self.kernel_initializer, [1], [2]),
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
-                (self.nb_feature, self.units), self.bias_initializer, name="bias",
-                regularizer=self.bias_regularizer, constraint=self.bias_constraint,
-            )  # fmt: skip
+                (self.nb_feature, self.units),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
         self.input_spec = InputSpec(ndim=2, axes={-1: features})
 
     def call(self, inputs):
@@ -204,8 +239,14 @@ def check_features(layer: Layer, input_shape: Any) -> int:
     """The size of the last axis, which weights depend on, so it must be known."""
     features = input_shape[-1] if input_shape else None
     if features is None:
-        raise ValueError(message(layer, "the last axis of the input must have a known size",
-                                 {"input_shape": input_shape}, "Give it in Input(shape=...), or call it on data"))
+        raise ValueError(
+            message(
+                layer,
+                "the last axis of the input must have a known size",
+                {"input_shape": input_shape},
+                "Give it in Input(shape=...), or call it on data",
+            )
+        )
     return int(features)
 
 
@@ -239,11 +280,23 @@ class EinsumDense(Layer):
     _unsaved = frozenset({"output_shape", "lora_rank", "lora_alpha", "gptq_unpacked_column_size"})
 
     def __init__(
-        self, equation, output_shape, activation=None, bias_axes=None, kernel_initializer="glorot_uniform",
-        bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, kernel_constraint=None,
-        bias_constraint=None, lora_rank=None, lora_alpha=None, gptq_unpacked_column_size=None,
-        quantization_config=None, **kwargs,
-    ):  # fmt: skip
+        self,
+        equation,
+        output_shape,
+        activation=None,
+        bias_axes=None,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
+        gptq_unpacked_column_size=None,
+        quantization_config=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.equation = equation
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
@@ -263,13 +316,21 @@ class EinsumDense(Layer):
     def build(self, input_shape):
         kernel_shape, bias_shape = self._shapes.weights(input_shape)
         self.kernel = self.add_weight(
-            kernel_shape, orient(self.kernel_initializer, *self._shapes.kernel_axes()), name="kernel",
-            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
-        )  # fmt: skip
+            kernel_shape,
+            orient(self.kernel_initializer, *self._shapes.kernel_axes()),
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
         self.bias = None
         if bias_shape is not None:
-            self.bias = self.add_weight(bias_shape, self.bias_initializer, name="bias",
-                                        regularizer=self.bias_regularizer, constraint=self.bias_constraint)  # fmt: skip
+            self.bias = self.add_weight(
+                bias_shape,
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
         self.input_spec = InputSpec(ndim=len(input_shape))
 
     def call(self, inputs):
@@ -302,11 +363,15 @@ class EinsumShapes:
     """
 
     def __init__(self, owner: Any, equation: str, bias_axes: str | None, output_shape: tuple[int | None, ...]):
-        found = re.fullmatch(r"(\.{3})?([a-zA-Z]+)(\.{3})?,([a-zA-Z]+)->(\.{3})?([a-zA-Z]+)(\.{3})?",
-                             str(equation).replace(" ", ""))  # fmt: skip
+        found = re.fullmatch(
+            r"(\.{3})?([a-zA-Z]+)(\.{3})?,([a-zA-Z]+)->(\.{3})?([a-zA-Z]+)(\.{3})?", str(equation).replace(" ", "")
+        )
         if found is None or (found[1], found[3]) != (found[5], found[7]) or (found[1] and found[3]):
-            raise ValueError(message(owner, "`equation` must have the form 'X,Y->Z', '...X,Y->...Z' or 'X...,Y->Z...'",
-                                     {"equation": equation}))
+            raise ValueError(
+                message(
+                    owner, "`equation` must have the form 'X,Y->Z', '...X,Y->...Z' or 'X...,Y->Z...'", {"equation": equation}
+                )
+            )
         self.owner, self.equation, self.bias_axes, self.output_shape = owner, equation, bias_axes, output_shape
         self.inputs, self.kernel, self.outputs = found[2], found[4], found[6]
         self.left, self.right = bool(found[1]), bool(found[3])
@@ -317,21 +382,36 @@ class EinsumShapes:
         ):
             for letter in letters:
                 if letter not in known:
-                    raise ValueError(message(owner, f"the axis {letter!r} has no counterpart in the {where}",
-                                             {"equation": equation, "bias_axes": bias_axes}))
+                    raise ValueError(
+                        message(
+                            owner,
+                            f"the axis {letter!r} has no counterpart in the {where}",
+                            {"equation": equation, "bias_axes": bias_axes},
+                        )
+                    )
 
     def output(self, input_shape: Any) -> tuple[int | None, ...]:
         """The shape of the output, with the batch axis."""
         extra = len(input_shape) - len(self.inputs)
         if extra < 0 or (extra > 0 and not (self.left or self.right)):
-            raise ValueError(message(self.owner, f"the input must have the {len(self.inputs)} axes of the equation",
-                                     {"equation": self.equation, "input_shape": tuple(input_shape)}))
+            raise ValueError(
+                message(
+                    self.owner,
+                    f"the input must have the {len(self.inputs)} axes of the equation",
+                    {"equation": self.equation, "input_shape": tuple(input_shape)},
+                )
+            )
         middle = tuple(input_shape[1:extra]) if self.left else ()
         end = tuple(input_shape[len(self.inputs) :]) if self.right else ()
         shape = (input_shape[0], *middle, *self.output_shape, *end)
         if len(shape) != len(self.outputs) + extra:
-            raise ValueError(message(self.owner, "`output_shape` must have a size for each axis but the batch's",
-                                     {"equation": self.equation, "output_shape": self.output_shape}))
+            raise ValueError(
+                message(
+                    self.owner,
+                    "`output_shape` must have a size for each axis but the batch's",
+                    {"equation": self.equation, "output_shape": self.output_shape},
+                )
+            )
         known = self._letters(self.inputs, input_shape)
         letters = dict(enumerate(self.outputs, extra if self.left else 0))
         return tuple(known.get(letters.get(axis, "")) if size is None else size for axis, size in enumerate(shape))
@@ -346,8 +426,13 @@ class EinsumShapes:
         of_output = self._letters(self.outputs, self.output(input_shape))
         for letter, size in of_input.items():
             if of_output.get(letter) not in (None, size):
-                raise ValueError(message(self.owner, f"the axis {letter!r} must have one size in input and output",
-                                         {"input_shape": tuple(input_shape), "output_shape": self.output_shape}))
+                raise ValueError(
+                    message(
+                        self.owner,
+                        f"the axis {letter!r} must have one size in input and output",
+                        {"input_shape": tuple(input_shape), "output_shape": self.output_shape},
+                    )
+                )
         return of_input, of_output
 
     def weights(self, input_shape: Any) -> tuple[tuple[int | None, ...], tuple[int | None, ...] | None]:
@@ -355,8 +440,13 @@ class EinsumShapes:
         of_input, of_output = self.sizes(input_shape)
         kernel = tuple(of_output[x] if x in of_output else of_input[x] for x in self.kernel)
         if None in kernel:
-            raise ValueError(message(self.owner, "the axes of the kernel must have known sizes",
-                                     {"equation": self.equation, "kernel": kernel, "input_shape": tuple(input_shape)}))
+            raise ValueError(
+                message(
+                    self.owner,
+                    "the axes of the kernel must have known sizes",
+                    {"equation": self.equation, "kernel": kernel, "input_shape": tuple(input_shape)},
+                )
+            )
         if self.bias_axes is None:
             return kernel, None
         first = min(self.outputs.index(letter) for letter in self.bias_axes)
@@ -452,10 +542,14 @@ class Lambda(Layer):
 
     def _serialize(self, value: Any) -> Any:
         if getattr(value, "__name__", "") == "<lambda>":
-            raise ValueError(message(
-                self, "a Python lambda cannot be written to a file or copied by its config", {"function": value},
-                "Use a named function with @kerata.saving.register_keras_serializable(), or a layer of your own",
-            ))  # fmt: skip
+            raise ValueError(
+                message(
+                    self,
+                    "a Python lambda cannot be written to a file or copied by its config",
+                    {"function": value},
+                    "Use a named function with @kerata.saving.register_keras_serializable(), or a layer of your own",
+                )
+            )
         return serialize_keras_object(value)
 
 

@@ -41,10 +41,19 @@ class Embedding(Layer):
     _unsaved = frozenset({"weights"})
 
     def __init__(
-        self, input_dim, output_dim, embeddings_initializer="uniform", embeddings_regularizer=None,
-        embeddings_constraint=None, mask_zero=False, weights=None, lora_rank=None, lora_alpha=None,
-        quantization_config=None, **kwargs,
-    ):  # fmt: skip
+        self,
+        input_dim,
+        output_dim,
+        embeddings_initializer="uniform",
+        embeddings_regularizer=None,
+        embeddings_constraint=None,
+        mask_zero=False,
+        weights=None,
+        lora_rank=None,
+        lora_alpha=None,
+        quantization_config=None,
+        **kwargs,
+    ):
         length = kwargs.pop("input_length", None)
         if length is not None and not {"input_shape", "batch_shape", "batch_input_shape"} & set(kwargs):
             kwargs["input_shape"] = (length,)
@@ -67,9 +76,12 @@ class Embedding(Layer):
         if self.built:
             return
         self.embeddings = self.add_weight(
-            (self.input_dim, self.output_dim), self.embeddings_initializer, name="embeddings",
-            regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint,
-        )  # fmt: skip
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            name="embeddings",
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
 
     def call(self, inputs):
         if not jnp.issubdtype(inputs.dtype, jnp.integer):

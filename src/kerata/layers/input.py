@@ -27,8 +27,19 @@ class InputLayer(Layer):
 
     mixes_samples = False
 
-    def __init__(self, shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None,
-                 input_tensor=None, optional=False, name=None, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        shape=None,
+        batch_size=None,
+        dtype=None,
+        sparse=None,
+        ragged=None,
+        batch_shape=None,
+        input_tensor=None,
+        optional=False,
+        name=None,
+        **kwargs,
+    ):
         super().__init__(name=name or auto_name("input_layer"))
         if kwargs.get("input_shape") is not None:
             shape = kwargs.pop("input_shape")
@@ -39,15 +50,21 @@ class InputLayer(Layer):
                 raise ValueError(message(self, f"`{argument}=True` is not supported: inputs are dense"))
         for argument, value in (("shape", shape), ("batch_size", batch_size)):
             if value is not None and batch_shape is not None:
-                raise ValueError(message(self, f"you cannot pass both `{argument}` and `batch_shape`",
-                                         {argument: value, "batch_shape": batch_shape}))
+                raise ValueError(
+                    message(
+                        self,
+                        f"you cannot pass both `{argument}` and `batch_shape`",
+                        {argument: value, "batch_shape": batch_shape},
+                    )
+                )
         if input_tensor is not None:
             check_input_tensor(self, input_tensor, shape, batch_size, batch_shape, dtype)
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         if batch_shape is None:
             if shape is None:
-                raise ValueError(message(self, "pass a `shape` argument",
-                                         fix="Input(shape=(784,)) takes samples of 784 numbers"))
+                raise ValueError(
+                    message(self, "pass a `shape` argument", fix="Input(shape=(784,)) takes samples of 784 numbers")
+                )
             batch_shape = (batch_size, *check_sample_shape(self, shape))
         self._batch_shape = tuple(batch_shape)
         self.optional = optional
@@ -73,23 +90,39 @@ class InputLayer(Layer):
         """Nothing: what stands at an input is given, and not computed."""
 
     def get_config(self) -> dict[str, Any]:
-        return {"batch_shape": self._batch_shape, "dtype": self.input_dtype, "sparse": False, "ragged": False,
-                "name": self.name, **({"optional": True} if self.optional else {})}
+        return {
+            "batch_shape": self._batch_shape,
+            "dtype": self.input_dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            **({"optional": True} if self.optional else {}),
+        }
 
 
 def check_input_tensor(owner: Any, tensor: Any, shape: Any, batch_size: Any, batch_shape: Any, dtype: Any) -> None:
     """Raises where `input_tensor` is none, or does not fit what was said beside it."""
     if not isinstance(tensor, SymbolicTensor):
-        raise ValueError(message(owner, "Argument `input_tensor` must be a KerasTensor, made by Input() or by a layer",
-                                 {"input_tensor": tensor}))
-    given = {"shape": (None if shape is None else check_sample_shape(owner, shape), tensor.shape[1:]),
-             "batch_size": (batch_size, tensor.shape[0] if tensor.shape else None),
-             "batch_shape": (None if batch_shape is None else tuple(batch_shape), tensor.shape),
-             "dtype": (None if dtype is None else standardize_dtype(dtype), tensor.dtype)}  # fmt: skip
+        raise ValueError(
+            message(
+                owner, "Argument `input_tensor` must be a KerasTensor, made by Input() or by a layer", {"input_tensor": tensor}
+            )
+        )
+    given = {
+        "shape": (None if shape is None else check_sample_shape(owner, shape), tensor.shape[1:]),
+        "batch_size": (batch_size, tensor.shape[0] if tensor.shape else None),
+        "batch_shape": (None if batch_shape is None else tuple(batch_shape), tensor.shape),
+        "dtype": (None if dtype is None else standardize_dtype(dtype), tensor.dtype),
+    }
     for name, (value, found) in given.items():
         if value is not None and value != found:
-            raise ValueError(message(owner, f"you cannot provide an incompatible `{name}` beside `input_tensor`",
-                                     {name: value, "input_tensor": tensor}))
+            raise ValueError(
+                message(
+                    owner,
+                    f"you cannot provide an incompatible `{name}` beside `input_tensor`",
+                    {name: value, "input_tensor": tensor},
+                )
+            )
 
 
 def check_sample_shape(owner: Any, shape: Any) -> tuple[int | None, ...]:
@@ -97,8 +130,14 @@ def check_sample_shape(owner: Any, shape: Any) -> tuple[int | None, ...]:
     if isinstance(shape, int):
         shape = (shape,)
     if hasattr(shape, "dtype") and len(shape.shape) != 1:
-        raise KindError(message(owner, "`shape` must be the shape of one sample, and it is an array", {"shape": shape},
-                                "Write Input(shape=x.shape[1:])"))  # fmt: skip
+        raise KindError(
+            message(
+                owner,
+                "`shape` must be the shape of one sample, and it is an array",
+                {"shape": shape},
+                "Write Input(shape=x.shape[1:])",
+            )
+        )
     if not isinstance(shape, Sequence) or isinstance(shape, str):
         try:
             shape = tuple(shape)
@@ -110,8 +149,18 @@ def check_sample_shape(owner: Any, shape: Any) -> tuple[int | None, ...]:
     return tuple(shape)
 
 
-def Input(shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None, name=None, tensor=None,
-          optional=False, **kwargs) -> SymbolicTensor:  # fmt: skip
+def Input(
+    shape=None,
+    batch_size=None,
+    dtype=None,
+    sparse=None,
+    ragged=None,
+    batch_shape=None,
+    name=None,
+    tensor=None,
+    optional=False,
+    **kwargs,
+) -> SymbolicTensor:
     """A symbolic input of a model.
 
     Args:
@@ -127,5 +176,15 @@ def Input(shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, bat
     >>> kerata.Input(shape=(784,), name="pixels").shape
     (None, 784)
     """
-    return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, ragged=ragged,
-                      batch_shape=batch_shape, input_tensor=tensor, name=name, optional=optional, **kwargs).tensor
+    return InputLayer(
+        shape=shape,
+        batch_size=batch_size,
+        dtype=dtype,
+        sparse=sparse,
+        ragged=ragged,
+        batch_shape=batch_shape,
+        input_tensor=tensor,
+        name=name,
+        optional=optional,
+        **kwargs,
+    ).tensor

@@ -20,8 +20,18 @@ class InputSpec:
         axes: sizes by axis, `{-1: 16}`.
     """
 
-    def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None,
-                 allow_last_axis_squeeze=False, name=None, optional=False):  # fmt: skip
+    def __init__(
+        self,
+        dtype=None,
+        shape=None,
+        ndim=None,
+        max_ndim=None,
+        min_ndim=None,
+        axes=None,
+        allow_last_axis_squeeze=False,
+        name=None,
+        optional=False,
+    ):
         self.dtype = dtype
         self.shape = None if shape is None else tuple(shape)
         self.ndim = len(self.shape) if self.shape is not None else ndim
@@ -44,20 +54,27 @@ def check_input_spec(layer: Any, inputs: Any) -> None:
         shape = tuple(tensor.shape)
         received = {"shape": shape}
         if spec.ndim is not None and len(shape) != spec.ndim:
-            raise ValueError(message(layer, f"expected an input with {spec.ndim} dimensions", received,
-                                     _hint_dimensions(spec.ndim, shape)))
+            raise ValueError(
+                message(layer, f"expected an input with {spec.ndim} dimensions", received, _hint_dimensions(spec.ndim, shape))
+            )
         if spec.max_ndim is not None and len(shape) > spec.max_ndim:
             raise ValueError(message(layer, f"expected an input with at most {spec.max_ndim} dimensions", received))
         if spec.min_ndim is not None and len(shape) < spec.min_ndim:
             raise ValueError(message(layer, f"expected an input with at least {spec.min_ndim} dimensions", received))
         for axis, size in spec.axes.items():
             if size is not None and shape[axis] not in (size, None):
-                raise ValueError(message(layer, f"the input is incompatible with the layer: expected axis {axis} to have "
-                                         f"size {size}", received))
+                raise ValueError(
+                    message(
+                        layer, f"the input is incompatible with the layer: expected axis {axis} to have size {size}", received
+                    )
+                )
         for axis, size in enumerate(spec.shape or ()):
             if size is not None and shape[axis] not in (size, None):
-                raise ValueError(message(layer, "the input is incompatible with the layer: "
-                                         f"expected shape={spec.shape}, found shape={shape}"))
+                raise ValueError(
+                    message(
+                        layer, f"the input is incompatible with the layer: expected shape={spec.shape}, found shape={shape}"
+                    )
+                )
 
 
 def _hint_kind(inputs: Any) -> str:

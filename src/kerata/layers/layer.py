@@ -54,9 +54,21 @@ class Layer(WeightHolder):
     _bookkeeping = {
         **dict.fromkeys(("inbound_nodes", "_built_shapes", "_losses"), Look.NOBODY),
         # What files say elsewhere, or not at all.
-        **dict.fromkeys(("built", "autocast", "supports_masking", "activity_regularizer", "input_spec", "_dtype_policy",
-                         "_trainable", "_weights", "_batch_shape"), Look.PARTS | Look.PROGRAM),
-    }  # fmt: skip
+        **dict.fromkeys(
+            (
+                "built",
+                "autocast",
+                "supports_masking",
+                "activity_regularizer",
+                "input_spec",
+                "_dtype_policy",
+                "_trainable",
+                "_weights",
+                "_batch_shape",
+            ),
+            Look.PARTS | Look.PROGRAM,
+        ),
+    }
     # Whether one sample's output may depend on the others of its batch. A built-in layer that says no, or asks `valid_rows`
     # which samples are there, needs no proof that a last, smaller batch may be filled up; see `engine.rows`.
     mixes_samples: bool = True
@@ -138,8 +150,9 @@ class Layer(WeightHolder):
             bound = signature.bind(self, *args, **kwargs)
         except TypeError as error:
             said = inspect.signature(type(self).call)
-            raise TypeError(message(self, f"it cannot be called so: {error}", {"inputs": args, **kwargs},
-                                    f"Its function is call{said}")) from None
+            raise TypeError(
+                message(self, f"it cannot be called so: {error}", {"inputs": args, **kwargs}, f"Its function is call{said}")
+            ) from None
         shapes: dict[str, Any] = {}
         # A mask is built for only where `build` says so.
         wanted = inspect.signature(type(self).build).parameters
@@ -204,8 +217,12 @@ class Layer(WeightHolder):
             return result
 
         # A list of plain numbers stands for an array, as in Keras.
-        if args and isinstance(args[0], (list, tuple)) and args[0] and isinstance(args[0][0], (int, float, list)) and not any(
-            is_tensor(leaf) for leaf in jax.tree.leaves(args[0])
+        if (
+            args
+            and isinstance(args[0], (list, tuple))
+            and args[0]
+            and isinstance(args[0][0], (int, float, list))
+            and not any(is_tensor(leaf) for leaf in jax.tree.leaves(args[0]))
         ):
             args = (self._read_list(args[0]), *args[1:])
         elif args and hasattr(args[0], "__array__") and not is_tensor(args[0]):
@@ -218,8 +235,14 @@ class Layer(WeightHolder):
         try:
             return np.asarray(values)
         except ValueError:
-            raise ValueError(message(self, "a list stands for one array, and the rows of this one differ in length",
-                                     {"inputs": values}, "Fill them up, e.g. with kerata.utils.pad_sequences")) from None
+            raise ValueError(
+                message(
+                    self,
+                    "a list stands for one array, and the rows of this one differ in length",
+                    {"inputs": values},
+                    "Fill them up, e.g. with kerata.utils.pad_sequences",
+                )
+            ) from None
 
     def _call_symbolic(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         first = args[0] if args else next(iter(kwargs.values()))
@@ -407,8 +430,12 @@ class Layer(WeightHolder):
     def metrics(self) -> list[Any]:
         """The metrics that this layer and those below hold."""
         # Variables answer for what their arrays have, and would be put on the device by the question.
-        found = {id(p): p for layer in self._flatten_layers() for _, p in parts(layer)
-                 if not isinstance(p, (Variable, WeightHolder)) and hasattr(p, "update_state")}  # fmt: skip
+        found = {
+            id(p): p
+            for layer in self._flatten_layers()
+            for _, p in parts(layer)
+            if not isinstance(p, (Variable, WeightHolder)) and hasattr(p, "update_state")
+        }
         return list(found.values())
 
     @property
@@ -427,9 +454,13 @@ class Layer(WeightHolder):
         variables = [*self.trainable_variables, *frozen]
         values = [_value_of(v) for v in (*trainable_variables, *non_trainable_variables)]
         if len(values) != len(variables):
-            raise ValueError(message(self, f"stateless_call() needs {len(self.trainable_variables)} trainable and "
-                                     f"{len(frozen)} non-trainable values",
-                                     {"given": (len(trainable_variables), len(non_trainable_variables))}))
+            raise ValueError(
+                message(
+                    self,
+                    f"stateless_call() needs {len(self.trainable_variables)} trainable and {len(frozen)} non-trainable values",
+                    {"given": (len(trainable_variables), len(non_trainable_variables))},
+                )
+            )
         outer = current_scope()
         inherited = (outer.hypers, outer.key, outer.valid) if outer else ()
         scope = Scope(variables, values, *inherited)
@@ -459,8 +490,13 @@ class Layer(WeightHolder):
 
     def _only_node(self) -> Node:
         if len(self.inbound_nodes) != 1:
-            raise AttributeError(message(self, "`input` and `output` exist for a layer called once on symbolic tensors",
-                                         {"calls": len(self.inbound_nodes)}))
+            raise AttributeError(
+                message(
+                    self,
+                    "`input` and `output` exist for a layer called once on symbolic tensors",
+                    {"calls": len(self.inbound_nodes)},
+                )
+            )
         return self.inbound_nodes[0]
 
     @property
@@ -481,6 +517,7 @@ class Layer(WeightHolder):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
 
 class SkipOutputShape:
     """A mark for layers whose `compute_output_shape` needs more than shapes."""
@@ -546,8 +583,14 @@ def _overrides_init(cls: type) -> bool:
 def _explain_unknown(layer: Layer, kwargs: dict[str, Any]) -> TypeError:
     name = next(iter(kwargs))
     known = [p for p in inspect.signature(type(layer).__init__).parameters if p not in ("self", "kwargs")]
-    return KindError(message(type(layer).__name__, f"unknown argument `{name}`", {name: kwargs[name]},
-                             did_you_mean(name, [*known, "name", "dtype", "trainable", "input_shape"])))
+    return KindError(
+        message(
+            type(layer).__name__,
+            f"unknown argument `{name}`",
+            {name: kwargs[name]},
+            did_you_mean(name, [*known, "name", "dtype", "trainable", "input_shape"]),
+        )
+    )
 
 
 def _value_of(value: Any) -> Any:

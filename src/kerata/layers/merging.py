@@ -35,8 +35,10 @@ class Merge(Layer):
         check_list(self, inputs)
         most = max(x.ndim for x in inputs)
         # An input that gets more axes has no mask beside them, as in Keras.
-        masks = [None if m is None or x.ndim < most else beside(m, x)
-                 for m, x in zip(mask or [None] * len(inputs), inputs, strict=True)]  # fmt: skip
+        masks = [
+            None if m is None or x.ndim < most else beside(m, x)
+            for m, x in zip(mask or [None] * len(inputs), inputs, strict=True)
+        ]
         wide = [x.reshape(*x.shape[:1], *(1,) * (most - x.ndim), *x.shape[1:]) for x in inputs]
         return self.merge(wide, masks)
 
@@ -73,8 +75,11 @@ def check_masks(layer: Layer, inputs: Any, mask: Any) -> None:
         if not isinstance(value, (list, tuple)):
             raise KindError(message(layer, f"`{name}` should be a list", {name: value}))
     if len(mask) != len(inputs):
-        raise ValueError(message(layer, "the lists `inputs` and `mask` should have the same length",
-                                 {"inputs": len(inputs), "mask": len(mask)}))
+        raise ValueError(
+            message(
+                layer, "the lists `inputs` and `mask` should have the same length", {"inputs": len(inputs), "mask": len(mask)}
+            )
+        )
 
 
 def beside(mask: Any, x: Any) -> Any:
@@ -84,14 +89,26 @@ def beside(mask: Any, x: Any) -> Any:
 
 def check_list(layer: Layer, inputs: Any) -> None:
     if not isinstance(inputs, (list, tuple)) or not inputs:
-        raise ValueError(message(layer, "a merge layer must be called on a list of tensors", {"inputs": inputs},
-                                 f"Write {type(layer).__name__}()([a, b])"))
+        raise ValueError(
+            message(
+                layer,
+                "a merge layer must be called on a list of tensors",
+                {"inputs": inputs},
+                f"Write {type(layer).__name__}()([a, b])",
+            )
+        )
 
 
 def check_shapes(layer: Layer, shapes: Any) -> None:
     if not shapes or not all(isinstance(shape, (list, tuple)) for shape in shapes):
-        raise ValueError(message(layer, "a merge layer must be called on a list of tensors", {"input_shape": shapes},
-                                 f"Write {type(layer).__name__}()([a, b])"))
+        raise ValueError(
+            message(
+                layer,
+                "a merge layer must be called on a list of tensors",
+                {"input_shape": shapes},
+                f"Write {type(layer).__name__}()([a, b])",
+            )
+        )
 
 
 def _broadcast(layer: Layer, a: tuple, b: tuple) -> tuple:
@@ -106,8 +123,7 @@ def _broadcast(layer: Layer, a: tuple, b: tuple) -> tuple:
         elif m == n or 1 in (m, n):
             shape.append(m if n == 1 else n)
         else:
-            raise ValueError(message(layer, "the inputs' shapes must agree, or be 1 where they differ",
-                                     {"shapes": [a, b]}))
+            raise ValueError(message(layer, "the inputs' shapes must agree, or be 1 where they differ", {"shapes": [a, b]}))
     return tuple(shape)
 
 
@@ -139,8 +155,9 @@ class Subtract(Merge):
     def compute_output_shape(self, input_shape):
         check_shapes(self, input_shape)
         if len(input_shape) != 2:
-            raise ValueError(message(self, "a Subtract layer should be called on exactly 2 inputs",
-                                     {"inputs": len(input_shape)}))
+            raise ValueError(
+                message(self, "a Subtract layer should be called on exactly 2 inputs", {"inputs": len(input_shape)})
+            )
         return super().compute_output_shape(input_shape)
 
 
@@ -248,16 +265,26 @@ class Concatenate(Merge):
         check_shapes(self, input_shape)
         rank = len(input_shape[0])
         if any(len(shape) != rank for shape in input_shape) or not -rank <= self.axis < rank:
-            raise ValueError(message(self, "the inputs must have equally many axes, and `axis` must be one of them",
-                                     {"shapes": list(input_shape), "axis": self.axis}))
+            raise ValueError(
+                message(
+                    self,
+                    "the inputs must have equally many axes, and `axis` must be one of them",
+                    {"shapes": list(input_shape), "axis": self.axis},
+                )
+            )
         result = []
         for axis, sizes in enumerate(zip(*input_shape, strict=True)):
             known = {size for size in sizes if size is not None}
             if axis == self.axis % rank:
                 result.append(None if None in sizes else sum(sizes))
             elif len(known) > 1:
-                raise ValueError(message(self, "requires inputs with matching shapes except for the concatenation axis "
-                                         f"{self.axis}", {"shapes": list(input_shape)}))
+                raise ValueError(
+                    message(
+                        self,
+                        f"requires inputs with matching shapes except for the concatenation axis {self.axis}",
+                        {"shapes": list(input_shape)},
+                    )
+                )
             else:
                 result.append(known.pop() if known else None)
         return tuple(result)
@@ -266,8 +293,10 @@ class Concatenate(Merge):
         check_masks(self, inputs, mask)
         if mask is None or all(one is None for one in mask):
             return None
-        wide = [jnp.ones(x.shape, bool) if one is None else jnp.broadcast_to(beside(one, x), x.shape)
-                for one, x in zip(mask, inputs, strict=True)]  # fmt: skip
+        wide = [
+            jnp.ones(x.shape, bool) if one is None else jnp.broadcast_to(beside(one, x), x.shape)
+            for one, x in zip(mask, inputs, strict=True)
+        ]
         # A mask has as many axes as the inputs' masks have.
         most = max(one.ndim for one in mask if one is not None)
         whole = jnp.concatenate(wide, axis=self.axis)
@@ -317,17 +346,22 @@ class Dot(Merge):
         """The two axes, counted from the front, for inputs that go together."""
         check_shapes(self, shapes)
         if len(shapes) != 2 or min(map(len, shapes)) < 2:
-            raise ValueError(message(self, "a Dot layer must be called on 2 inputs with at least 2 axes each",
-                                     {"shapes": list(shapes)}))
+            raise ValueError(
+                message(self, "a Dot layer must be called on 2 inputs with at least 2 axes each", {"shapes": list(shapes)})
+            )
         pair = (self.axes, self.axes) if isinstance(self.axes, int) else tuple(self.axes)
         if any(not -len(shape) < axis < len(shape) for axis, shape in zip(pair, shapes, strict=True)):
-            raise ValueError(message(self, "`axes` must be axes of the inputs",
-                                     {"axes": self.axes, "shapes": list(shapes)}))
+            raise ValueError(message(self, "`axes` must be axes of the inputs", {"axes": self.axes, "shapes": list(shapes)}))
         first, second = (axis % len(shape) for axis, shape in zip(pair, shapes, strict=True))
         sizes = {shapes[0][first], shapes[1][second]} - {None}
         if len(sizes) > 1 or len({shape[0] for shape in shapes} - {None}) > 1:
-            raise ValueError(message(self, "the inputs must have the same size along `axes`, and equally many samples",
-                                     {"axes": self.axes, "shapes": list(shapes)}))
+            raise ValueError(
+                message(
+                    self,
+                    "the inputs must have the same size along `axes`, and equally many samples",
+                    {"axes": self.axes, "shapes": list(shapes)},
+                )
+            )
         return first, second
 
     def compute_output_shape(self, input_shape):

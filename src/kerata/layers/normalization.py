@@ -31,8 +31,11 @@ class SampleNormalization(Layer):
     def _weight_shape(self, input_shape: Any) -> tuple[int, ...]:
         shape = tuple(input_shape[axis] for axis in self._axes(len(input_shape)))
         if None in shape:
-            raise ValueError(message(self, "the normalized axes must have a known size",
-                                     {"axis": self.axis, "input_shape": tuple(input_shape)}))
+            raise ValueError(
+                message(
+                    self, "the normalized axes must have a known size", {"axis": self.axis, "input_shape": tuple(input_shape)}
+                )
+            )
         return shape
 
     def _beside(self, weight: Any, x: Any) -> Any:
@@ -74,9 +77,19 @@ class LayerNormalization(SampleNormalization):
     """
 
     def __init__(
-        self, axis=-1, epsilon=0.001, center=True, scale=True, beta_initializer="zeros", gamma_initializer="ones",
-        beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, **kwargs,
-    ):  # fmt: skip
+        self,
+        axis=-1,
+        epsilon=0.001,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        **kwargs,
+    ):
         rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
         self._take_axis(axis)
@@ -98,14 +111,22 @@ class LayerNormalization(SampleNormalization):
         self.gamma = self.beta = None
         if self.scale or self.rms_scaling:
             self.gamma = self.add_weight(
-                shape, self.gamma_initializer, name="gamma", autocast=False,
-                regularizer=self.gamma_regularizer, constraint=self.gamma_constraint,
-            )  # fmt: skip
+                shape,
+                self.gamma_initializer,
+                name="gamma",
+                autocast=False,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
         if self.center and not self.rms_scaling:
             self.beta = self.add_weight(
-                shape, self.beta_initializer, name="beta", autocast=False,
-                regularizer=self.beta_regularizer, constraint=self.beta_constraint,
-            )  # fmt: skip
+                shape,
+                self.beta_initializer,
+                name="beta",
+                autocast=False,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
 
     def call(self, inputs):
         x = in_float32(inputs)
@@ -183,10 +204,20 @@ class GroupNormalization(SampleNormalization):
     """
 
     def __init__(
-        self, groups=32, axis=-1, epsilon=0.001, center=True, scale=True, beta_initializer="zeros",
-        gamma_initializer="ones", beta_regularizer=None, gamma_regularizer=None, beta_constraint=None,
-        gamma_constraint=None, **kwargs,
-    ):  # fmt: skip
+        self,
+        groups=32,
+        axis=-1,
+        epsilon=0.001,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.groups = groups if groups == -1 else check_positive_int(self, "groups", groups)
         self._take_axis(axis)
@@ -205,23 +236,37 @@ class GroupNormalization(SampleNormalization):
         (channels,) = self._weight_shape(input_shape)
         self.groups = channels if self.groups == -1 else self.groups
         if self.groups > channels:
-            raise ValueError(message(self, "`groups` cannot be more than the number of channels",
-                                     {"groups": self.groups, "channels": channels}))
+            raise ValueError(
+                message(
+                    self, "`groups` cannot be more than the number of channels", {"groups": self.groups, "channels": channels}
+                )
+            )
         if channels % self.groups:
-            raise ValueError(message(self, "the number of channels must be a multiple of `groups`",
-                                     {"groups": self.groups, "channels": channels}))
+            raise ValueError(
+                message(
+                    self, "the number of channels must be a multiple of `groups`", {"groups": self.groups, "channels": channels}
+                )
+            )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self._axes(len(input_shape))[0]: channels})
         self.gamma = self.beta = None
         if self.scale:
             self.gamma = self.add_weight(
-                (channels,), self.gamma_initializer, name="gamma", autocast=False,
-                regularizer=self.gamma_regularizer, constraint=self.gamma_constraint,
-            )  # fmt: skip
+                (channels,),
+                self.gamma_initializer,
+                name="gamma",
+                autocast=False,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
         if self.center:
             self.beta = self.add_weight(
-                (channels,), self.beta_initializer, name="beta", autocast=False,
-                regularizer=self.beta_regularizer, constraint=self.beta_constraint,
-            )  # fmt: skip
+                (channels,),
+                self.beta_initializer,
+                name="beta",
+                autocast=False,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
 
     def call(self, inputs):
         (axis,) = self._axes(inputs.ndim)

@@ -54,12 +54,18 @@ class Normalization(Layer):
             raise KindError(message(self, "`axis` must be an integer, a tuple of integers or None", {"axis": axis}))
         self.axis = tuple(axes)
         if (mean is None) != (variance is None):
-            raise ValueError(message(self, "both `mean` and `variance` must be set, or neither",
-                                     {"mean": mean, "variance": variance}))
+            raise ValueError(
+                message(self, "both `mean` and `variance` must be set, or neither", {"mean": mean, "variance": variance})
+            )
         shapes = [np.shape(value) for value in (mean, variance) if value is not None]
         if any(shape != shapes[0] or len(shape) > len(self.axis) for shape in shapes):
-            raise ValueError(message(self, f"`mean` and `variance` must have one shape, of at most {len(self.axis)} axes",
-                                     {"mean": shapes[0], "variance": shapes[1], "axis": self.axis}))
+            raise ValueError(
+                message(
+                    self,
+                    f"`mean` and `variance` must have one shape, of at most {len(self.axis)} axes",
+                    {"mean": shapes[0], "variance": shapes[1], "axis": self.axis},
+                )
+            )
         self.input_mean, self.input_variance, self.invert = mean, variance, bool(invert)
         self.supports_masking = True
         # An object without a structure: while it is there, a program of another model is never taken for this one's, so
@@ -69,14 +75,22 @@ class Normalization(Layer):
     def build(self, input_shape):
         rank = len(input_shape)
         if any(not -rank <= axis < rank for axis in self.axis):
-            raise ValueError(message(self, f"All `axis` values must be in the range [-{rank}, {rank})",
-                                     {"axis": self.axis, "input_axes": rank}))
+            raise ValueError(
+                message(
+                    self, f"All `axis` values must be in the range [-{rank}, {rank})", {"axis": self.axis, "input_axes": rank}
+                )
+            )
         self.kept = tuple(sorted(axis % rank for axis in self.axis))
         self.reduced = tuple(axis for axis in range(rank) if axis not in self.kept)
         shape = tuple(input_shape[axis] for axis in self.kept)
         if None in shape:
-            raise ValueError(message(self, "All `axis` values to be kept must have a known size",
-                                     {"axis": self.axis, "input_shape": tuple(input_shape)}))
+            raise ValueError(
+                message(
+                    self,
+                    "All `axis` values to be kept must have a known size",
+                    {"axis": self.axis, "input_shape": tuple(input_shape)},
+                )
+            )
         # Every sample has numbers of its own where the samples' axis is kept, so batches cannot be padded.
         self.mixes_samples = 0 in self.kept
         self.beside = [input_shape[axis] if axis in self.kept else 1 for axis in range(rank)]
@@ -93,8 +107,9 @@ class Normalization(Layer):
         try:
             return np.broadcast_to(np.asarray(given, jnp.dtype(self.compute_dtype)), shape).reshape(self.beside)
         except ValueError:
-            raise ValueError(message(self, f"`mean` and `variance` must broadcast to the features, {shape}",
-                                     {"mean": np.shape(given)})) from None
+            raise ValueError(
+                message(self, f"`mean` and `variance` must broadcast to the features, {shape}", {"mean": np.shape(given)})
+            ) from None
 
     @property
     def mean(self) -> Any:
@@ -122,8 +137,14 @@ class Normalization(Layer):
                 inputs are taken.
         """
         if self.input_mean is not None:
-            raise ValueError(message(self, "`adapt()` is for a layer without `mean` and `variance`",
-                                     {"mean": self.input_mean}, "Leave them out of the constructor"))
+            raise ValueError(
+                message(
+                    self,
+                    "`adapt()` is for a layer without `mean` and `variance`",
+                    {"mean": self.input_mean},
+                    "Leave them out of the constructor",
+                )
+            )
         mean, variance = self.measure(data)
         self.adapt_mean.assign(mean)
         self.adapt_variance.assign(variance)
@@ -140,8 +161,14 @@ class Normalization(Layer):
             for block in self._blocks(batch):
                 wide = block.astype(np.float64)
                 if not np.isfinite(wide).all():
-                    raise ValueError(message(self, "the data of `adapt()` must be finite", {"data": data},
-                                             "Drop samples with NaN, or fill them, e.g. with DataFrame.fillna"))
+                    raise ValueError(
+                        message(
+                            self,
+                            "the data of `adapt()` must be finite",
+                            {"data": data},
+                            "Drop samples with NaN, or fill them, e.g. with DataFrame.fillna",
+                        )
+                    )
                 size = math.prod(block.shape[axis] for axis in self.reduced)
                 # Squares about the parts' own means, and those of the means about each other: batches may come in any sizes.
                 step = wide.mean(axis=self.reduced) - mean
@@ -157,8 +184,14 @@ class Normalization(Layer):
             self.build(batch.shape)
         shape = tuple(batch.shape[axis] if axis < batch.ndim else None for axis in self.kept)
         if batch.ndim != len(self.beside) or shape != self.adapt_mean.shape:
-            raise ValueError(message(self, f"the data of `adapt()` has an incompatible shape: expected {len(self.beside)} axes "
-                                     f"and features of shape {self.adapt_mean.shape}", {"shape": batch.shape}))
+            raise ValueError(
+                message(
+                    self,
+                    f"the data of `adapt()` has an incompatible shape: expected {len(self.beside)} axes "
+                    f"and features of shape {self.adapt_mean.shape}",
+                    {"shape": batch.shape},
+                )
+            )
 
     def _batches(self, data: Any) -> Iterator[np.ndarray]:
         """The data as host arrays of numbers, one after the other."""
@@ -195,8 +228,13 @@ class Normalization(Layer):
         # Weights may have come from elsewhere: a file, another model.
         mean, variance = (np.asarray(v.peek()) for v in (self.adapt_mean, self.adapt_variance))
         if not mean.any() and (variance == 1).all():
-            raise ValueError(message(self, "`adapt()` must be called before the layer is used",
-                                     fix=f"Say {self.name}.adapt(x_train), or give `mean` and `variance`"))
+            raise ValueError(
+                message(
+                    self,
+                    "`adapt()` must be called before the layer is used",
+                    fix=f"Say {self.name}.adapt(x_train), or give `mean` and `variance`",
+                )
+            )
         self._unmeasured = None
 
     def call(self, inputs):

@@ -14,14 +14,7 @@ from kerata.engine.module import Look
 from kerata.engine.variable import Variable
 from kerata.kernels import recurrence
 from kerata.layers.layer import InputSpec, Layer, SkipOutputShape
-from kerata.layers.recurrent_cells import (
-    GRUCell,
-    LSTMCell,
-    SimpleRNNCell,
-    StackedRNNCells,
-    initial_state_of,
-    run_cell,
-)
+from kerata.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, initial_state_of, run_cell
 
 # Slopes of the piecewise linear sigmoid that the kernels know.
 HARD_SIGMOID_SLOPE = 1.0 / 6.0
@@ -52,8 +45,17 @@ class RNN(Layer, SkipOutputShape):
     mixes_samples = False
     loops = True
 
-    def __init__(self, cell, return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False,
-                 zero_output_for_mask=False, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        cell,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        zero_output_for_mask=False,
+        **kwargs,
+    ):
         if isinstance(cell, (list, tuple)):
             cell = StackedRNNCells(cell)
         if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
@@ -82,12 +84,16 @@ class RNN(Layer, SkipOutputShape):
             self.cell.build((sequences_shape[0], *sequences_shape[2:]))
         if self.stateful and self.states is None:
             if sequences_shape[0] is None:
-                raise ValueError(message(self, "a stateful layer needs a fixed batch size", {"shape": sequences_shape},
-                                         "Give Input(batch_shape=(batch, steps, features))"))
+                raise ValueError(
+                    message(
+                        self,
+                        "a stateful layer needs a fixed batch size",
+                        {"shape": sequences_shape},
+                        "Give Input(batch_shape=(batch, steps, features))",
+                    )
+                )
             zeros = jax.eval_shape(lambda: self.get_initial_state(sequences_shape[0]))
-            self.states = jax.tree.map(
-                lambda s: Variable(np.zeros(s.shape, s.dtype), trainable=False, name="rnn_state"), zeros
-            )
+            self.states = jax.tree.map(lambda s: Variable(np.zeros(s.shape, s.dtype), trainable=False, name="rnn_state"), zeros)
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """The states with which a sequence begins."""
@@ -118,16 +124,20 @@ class RNN(Layer, SkipOutputShape):
             return self.get_initial_state(sequences.shape[0])
         given = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
         if len(given) != len(self.state_size):
-            raise ValueError(message(self, f"`initial_state` must hold {len(self.state_size)} states",
-                                     {"states": len(given)}))
+            raise ValueError(message(self, f"`initial_state` must hold {len(self.state_size)} states", {"states": len(given)}))
         # To JAX a variable is a tree with its value as the leaf.
         given = jax.tree.map(lambda state: jnp.asarray(state, self.compute_dtype), given)
         if isinstance(self.cell, StackedRNNCells):
             form = jax.tree.structure(jax.eval_shape(lambda: self.get_initial_state(sequences.shape[0])))
             given = jax.tree.unflatten(form, jax.tree.leaves(given))
         if jax.tree.leaves(given)[0].shape[0] != sequences.shape[0]:
-            raise ValueError(message(self, "the states and the sequences must have the same batch size",
-                                     {"states": jax.tree.leaves(given)[0].shape, "sequences": sequences.shape}))
+            raise ValueError(
+                message(
+                    self,
+                    "the states and the sequences must have the same batch size",
+                    {"states": jax.tree.leaves(given)[0].shape, "sequences": sequences.shape},
+                )
+            )
         return given
 
     def run(self, sequences: Any, states: list[Any], mask: Any, training: Any) -> tuple[Any, Any, list[Any]]:
@@ -181,13 +191,26 @@ class ClassicRNN(RNN):
     """What `SimpleRNN`, `LSTM` and `GRU` have in common: the cell's arguments are their own, and a fast kernel."""
 
     _of_cell: tuple[str, ...] = (
-        "units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
-        "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "kernel_constraint", "recurrent_constraint",
-        "bias_constraint", "dropout", "recurrent_dropout", "seed",
-    )  # fmt: skip
+        "units",
+        "activation",
+        "use_bias",
+        "kernel_initializer",
+        "recurrent_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "recurrent_regularizer",
+        "bias_regularizer",
+        "kernel_constraint",
+        "recurrent_constraint",
+        "bias_constraint",
+        "dropout",
+        "recurrent_dropout",
+        "seed",
+    )
 
-    def __init__(self, cell: Any, return_sequences=False, return_state=False, go_backwards=False, stateful=False,
-                 unroll=False, **kwargs):  # fmt: skip
+    def __init__(
+        self, cell: Any, return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False, **kwargs
+    ):
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
         self.input_spec = InputSpec(ndim=3)
         self.mixes_samples = False
@@ -211,11 +234,18 @@ class ClassicRNN(RNN):
         dropped = self.cell.input_mask(sequences, training)
         if dropped is not None:
             sequences = sequences * dropped[:, None]
-        options = {"mask": mask, "recurrent_scale": self.cell.recurrent_mask(sequences, training),
-                   "reverse": self.go_backwards, "sequences": self.return_sequences,
-                   "zero_masked": self.zero_output_for_mask}  # fmt: skip
-        weights = (self.cell.kernel.value, self.cell.recurrent_kernel.value,
-                   None if self.cell.bias is None else self.cell.bias.value)  # fmt: skip
+        options = {
+            "mask": mask,
+            "recurrent_scale": self.cell.recurrent_mask(sequences, training),
+            "reverse": self.go_backwards,
+            "sequences": self.return_sequences,
+            "zero_masked": self.zero_output_for_mask,
+        }
+        weights = (
+            self.cell.kernel.value,
+            self.cell.recurrent_kernel.value,
+            None if self.cell.bias is None else self.cell.bias.value,
+        )
         if slope is not None:
             options["gate_slope"] = slope
         outputs, *last_states = self.kernel(sequences, states, weights, options)
@@ -273,19 +303,60 @@ class SimpleRNN(ClassicRNN):
     (2, 4)
     """
 
-    def __init__(self, units, activation="tanh", use_bias=True, kernel_initializer="glorot_uniform",
-                 recurrent_initializer="orthogonal", bias_initializer="zeros", kernel_regularizer=None,
-                 recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
-                 recurrent_constraint=None, bias_constraint=None, dropout=0.0, recurrent_dropout=0.0,
-                 return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False, seed=None,
-                 **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        seed=None,
+        **kwargs,
+    ):
         cell = SimpleRNNCell(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, kernel_regularizer,
-            recurrent_regularizer, bias_regularizer, kernel_constraint, recurrent_constraint, bias_constraint, dropout,
-            recurrent_dropout, seed, dtype=kwargs.get("dtype"), name="simple_rnn_cell",
-        )  # fmt: skip
-        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll,
-                         activity_regularizer=activity_regularizer, **kwargs)  # fmt: skip
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+            dtype=kwargs.get("dtype"),
+            name="simple_rnn_cell",
+        )
+        super().__init__(
+            cell,
+            return_sequences,
+            return_state,
+            go_backwards,
+            stateful,
+            unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
 
     def kernel_knows(self, activation: str) -> bool:
         return activation in ("tanh", "relu", "linear")
@@ -316,21 +387,66 @@ class LSTM(ClassicRNN):
 
     _of_cell = (*ClassicRNN._of_cell, "recurrent_activation", "unit_forget_bias")
 
-    def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True,
-                 kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",
-                 unit_forget_bias=True, kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None,
-                 activity_regularizer=None, kernel_constraint=None, recurrent_constraint=None, bias_constraint=None,
-                 dropout=0.0, recurrent_dropout=0.0, seed=None, return_sequences=False, return_state=False,
-                 go_backwards=False, stateful=False, unroll=False, use_cudnn="auto", **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        use_cudnn="auto",
+        **kwargs,
+    ):
         kwargs.pop("implementation", None)
         cell = LSTMCell(
-            units, activation, recurrent_activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
-            unit_forget_bias, kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
-            recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed, dtype=kwargs.get("dtype"),
+            units,
+            activation,
+            recurrent_activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            unit_forget_bias,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+            dtype=kwargs.get("dtype"),
             name="lstm_cell",
-        )  # fmt: skip
-        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll,
-                         activity_regularizer=activity_regularizer, **kwargs)  # fmt: skip
+        )
+        super().__init__(
+            cell,
+            return_sequences,
+            return_state,
+            go_backwards,
+            stateful,
+            unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         self.use_cudnn = use_cudnn
 
     def kernel(self, sequences, states, weights, options):
@@ -360,20 +476,66 @@ class GRU(ClassicRNN):
 
     _of_cell = (*ClassicRNN._of_cell, "recurrent_activation", "reset_after")
 
-    def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True,
-                 kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",
-                 kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None, recurrent_constraint=None, bias_constraint=None, dropout=0.0,
-                 recurrent_dropout=0.0, seed=None, return_sequences=False, return_state=False, go_backwards=False,
-                 stateful=False, unroll=False, reset_after=True, use_cudnn="auto", **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        reset_after=True,
+        use_cudnn="auto",
+        **kwargs,
+    ):
         kwargs.pop("implementation", None)
         cell = GRUCell(
-            units, activation, recurrent_activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
-            kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint, recurrent_constraint,
-            bias_constraint, dropout, recurrent_dropout, reset_after, seed, dtype=kwargs.get("dtype"), name="gru_cell",
-        )  # fmt: skip
-        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll,
-                         activity_regularizer=activity_regularizer, **kwargs)  # fmt: skip
+            units,
+            activation,
+            recurrent_activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            reset_after,
+            seed,
+            dtype=kwargs.get("dtype"),
+            name="gru_cell",
+        )
+        super().__init__(
+            cell,
+            return_sequences,
+            return_state,
+            go_backwards,
+            stateful,
+            unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         self.use_cudnn = use_cudnn
 
     def kernel(self, sequences, states, weights, options):

@@ -27,9 +27,24 @@ class Cell(Layer):
     dropout = Hyperparameter(low=0.0, high=1.0, zero_is_absent=True)
     recurrent_dropout = Hyperparameter(low=0.0, high=1.0, zero_is_absent=True)
 
-    def take_arguments(self, units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
-                       kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
-                       recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed) -> None:  # fmt: skip
+    def take_arguments(
+        self,
+        units,
+        activation,
+        use_bias,
+        kernel_initializer,
+        recurrent_initializer,
+        bias_initializer,
+        kernel_regularizer,
+        recurrent_regularizer,
+        bias_regularizer,
+        kernel_constraint,
+        recurrent_constraint,
+        bias_constraint,
+        dropout,
+        recurrent_dropout,
+        seed,
+    ) -> None:
         """Checks and keeps the arguments that all cells share."""
         self.units = check_positive_int(self, "units", units)
         self.activation = activations.get(activation)
@@ -58,15 +73,29 @@ class Cell(Layer):
 
     def build(self, input_shape):
         width = self.gates * self.units
-        self.kernel = self.add_weight((input_shape[-1], width), self.kernel_initializer, name="kernel",
-                                      regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)  # fmt: skip
-        self.recurrent_kernel = self.add_weight((self.units, width), self.recurrent_initializer, name="recurrent_kernel",
-                                                regularizer=self.recurrent_regularizer,
-                                                constraint=self.recurrent_constraint)  # fmt: skip
+        self.kernel = self.add_weight(
+            (input_shape[-1], width),
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.recurrent_kernel = self.add_weight(
+            (self.units, width),
+            self.recurrent_initializer,
+            name="recurrent_kernel",
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+        )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(self.bias_shape(), self.first_bias(), name="bias",
-                                        regularizer=self.bias_regularizer, constraint=self.bias_constraint)  # fmt: skip
+            self.bias = self.add_weight(
+                self.bias_shape(),
+                self.first_bias(),
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """States of zeros: (batch, units) each."""
@@ -114,14 +143,43 @@ class SimpleRNNCell(Cell):
     (2, 3)
     """
 
-    def __init__(self, units, activation="tanh", use_bias=True, kernel_initializer="glorot_uniform",
-                 recurrent_initializer="orthogonal", bias_initializer="zeros", kernel_regularizer=None,
-                 recurrent_regularizer=None, bias_regularizer=None, kernel_constraint=None, recurrent_constraint=None,
-                 bias_constraint=None, dropout=0.0, recurrent_dropout=0.0, seed=None, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        self.take_arguments(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
-                            kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
-                            recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed)  # fmt: skip
+        self.take_arguments(
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+        )
 
     def call(self, inputs, states, training=False):
         (h,) = as_states(states)
@@ -151,17 +209,47 @@ class LSTMCell(Cell):
 
     gates = 4
 
-    def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True,
-                 kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",
-                 unit_forget_bias=True, kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None,
-                 kernel_constraint=None, recurrent_constraint=None, bias_constraint=None, dropout=0.0,
-                 recurrent_dropout=0.0, seed=None, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
         # Keras's two implementations differ in the order of operations only.
         kwargs.pop("implementation", None)
         super().__init__(**kwargs)
-        self.take_arguments(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
-                            kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
-                            recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed)  # fmt: skip
+        self.take_arguments(
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+        )
         self.recurrent_activation = activations.get(recurrent_activation)
         self.unit_forget_bias = bool(unit_forget_bias)
         self.state_size = [self.units, self.units]
@@ -207,16 +295,46 @@ class GRUCell(Cell):
 
     gates = 3
 
-    def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True,
-                 kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",
-                 kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, kernel_constraint=None,
-                 recurrent_constraint=None, bias_constraint=None, dropout=0.0, recurrent_dropout=0.0, reset_after=True,
-                 seed=None, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        reset_after=True,
+        seed=None,
+        **kwargs,
+    ):
         kwargs.pop("implementation", None)
         super().__init__(**kwargs)
-        self.take_arguments(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
-                            kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
-                            recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed)  # fmt: skip
+        self.take_arguments(
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+        )
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = bool(reset_after)
 

@@ -69,8 +69,9 @@ def standardize_noise_shape(layer: Layer, noise_shape: Any) -> tuple[int | None,
         expected = "all elements to be integers or None, one for each axis"
     elif all(size is None or size > 0 for size in sizes):
         return sizes
-    raise ValueError(message(layer, f"Invalid value received for argument `noise_shape`. Expected {expected}",
-                             {"noise_shape": noise_shape}))
+    raise ValueError(
+        message(layer, f"Invalid value received for argument `noise_shape`. Expected {expected}", {"noise_shape": noise_shape})
+    )
 
 
 def fit_noise_shape(
@@ -82,8 +83,13 @@ def fit_noise_shape(
     if len(noise_shape) != len(input_shape) or any(
         noise not in (None, 1, size) for noise, size in zip(noise_shape, input_shape, strict=False)
     ):
-        raise ValueError(message(layer, "`noise_shape` must have 1, None or the input's size for each axis",
-                                 {"noise_shape": noise_shape, "input_shape": tuple(input_shape)}))
+        raise ValueError(
+            message(
+                layer,
+                "`noise_shape` must have 1, None or the input's size for each axis",
+                {"noise_shape": noise_shape, "input_shape": tuple(input_shape)},
+            )
+        )
     return noise_shape
 
 

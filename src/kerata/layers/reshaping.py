@@ -65,9 +65,13 @@ class Reshape(KeepsType):
         if sum(size == -1 for size in self.target_shape) > 1 or any(
             not isinstance(size, int) or size < -1 for size in self.target_shape
         ):
-            raise ValueError(message(self, "`target_shape` must hold non-negative integers or -1, with at most one "
-                                     "unknown dimension",
-                                     {"target_shape": target_shape}))
+            raise ValueError(
+                message(
+                    self,
+                    "`target_shape` must hold non-negative integers or -1, with at most one unknown dimension",
+                    {"target_shape": target_shape},
+                )
+            )
 
     def call(self, inputs):
         return inputs.reshape(inputs.shape[0], *self._resolve(inputs.shape))
@@ -83,8 +87,13 @@ class Reshape(KeepsType):
         total, known = math.prod(rest), math.prod(size for size in self.target_shape if size != -1)
         fits = total == known if -1 not in self.target_shape else known > 0 and total % known == 0
         if not fits:
-            raise ValueError(message(self, f"the {total} numbers of a sample do not fit `target_shape`",
-                                     {"input_shape": tuple(input_shape), "target_shape": self.target_shape}))
+            raise ValueError(
+                message(
+                    self,
+                    f"the {total} numbers of a sample do not fit `target_shape`",
+                    {"input_shape": tuple(input_shape), "target_shape": self.target_shape},
+                )
+            )
         return tuple(total // known if size == -1 else size for size in self.target_shape)
 
 
@@ -106,8 +115,9 @@ class Permute(KeepsType):
         super().__init__(**kwargs)
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ValueError(message(self, "Invalid permutation in `dims`, which must hold each of 1, 2, ... once",
-                                     {"dims": dims}))
+            raise ValueError(
+                message(self, "Invalid permutation in `dims`, which must hold each of 1, 2, ... once", {"dims": dims})
+            )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
     def call(self, inputs):
@@ -163,8 +173,9 @@ class Spatial(KeepsType):
         if isinstance(value, int):
             value = (value,) * self.rank
         if not isinstance(value, (list, tuple)) or len(value) != self.rank:
-            raise ValueError(message(self, f"`{name}` must be an integer, or {self.rank} integers or pairs of integers",
-                                     {name: value}))
+            raise ValueError(
+                message(self, f"`{name}` must be an integer, or {self.rank} integers or pairs of integers", {name: value})
+            )
         pairs = [standardize_tuple(self, name, item, 2, minimum=0) for item in value]
         return tuple((before, after) for before, after in pairs)
 
@@ -188,12 +199,15 @@ class Cropping(Spatial):
         return inputs[tuple(slice(pair[0], pair[0] + size) for pair, size in zip(self._pairs(), shape, strict=True))]
 
     def compute_output_shape(self, input_shape):
-        shape = tuple(size if size is None else size - sum(pair)
-                      for size, pair in zip(input_shape, self._pairs(), strict=True))  # fmt: skip
+        shape = tuple(size if size is None else size - sum(pair) for size, pair in zip(input_shape, self._pairs(), strict=True))
         if any(size is not None and size <= 0 and sum(pair) for size, pair in zip(shape, self._pairs(), strict=True)):
-            raise ValueError(message(self, "Values in `cropping` argument should be smaller than the corresponding "
-                                     "spatial dimension of the input",
-                                     {"input_shape": tuple(input_shape), "cropping": self.cropping}))
+            raise ValueError(
+                message(
+                    self,
+                    "Values in `cropping` argument should be smaller than the corresponding spatial dimension of the input",
+                    {"input_shape": tuple(input_shape), "cropping": self.cropping},
+                )
+            )
         return shape
 
 
@@ -277,8 +291,7 @@ class ZeroPadding(Spatial):
         return jnp.pad(inputs, self._pairs())
 
     def compute_output_shape(self, input_shape):
-        return tuple(size if size is None else size + sum(pair)
-                     for size, pair in zip(input_shape, self._pairs(), strict=True))  # fmt: skip
+        return tuple(size if size is None else size + sum(pair) for size, pair in zip(input_shape, self._pairs(), strict=True))
 
 
 @builtin("layers")
@@ -365,8 +378,7 @@ class UpSampling(Spatial):
         return inputs
 
     def compute_output_shape(self, input_shape):
-        return tuple(size if size is None else size * factor
-                     for size, factor in zip(input_shape, self._factors(), strict=True))  # fmt: skip
+        return tuple(size if size is None else size * factor for size, factor in zip(input_shape, self._factors(), strict=True))
 
 
 @builtin("layers")

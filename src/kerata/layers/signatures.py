@@ -45,8 +45,11 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
         p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()
     ):
         return signature
-    extra = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
-             for name in ("training", "mask") if name not in signature.parameters]  # fmt: skip
+    extra = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+        for name in ("training", "mask")
+        if name not in signature.parameters
+    ]
     return signature.replace(parameters=[*signature.parameters.values(), *extra])
 
 

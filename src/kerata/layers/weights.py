@@ -42,8 +42,19 @@ class WeightHolder(Module):
     _trainable: bool
     _dtype_policy: DTypePolicy
 
-    def add_weight(self, shape=None, initializer=None, dtype=None, trainable=True, autocast=True, regularizer=None,
-                   constraint=None, aggregation="none", overwrite_with_gradient=False, name=None) -> Variable:  # fmt: skip
+    def add_weight(
+        self,
+        shape=None,
+        initializer=None,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        regularizer=None,
+        constraint=None,
+        aggregation="none",
+        overwrite_with_gradient=False,
+        name=None,
+    ) -> Variable:
         """A new weight of this layer.
 
         Args:
@@ -59,18 +70,30 @@ class WeightHolder(Module):
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
         if isinstance(shape, str):
-            raise KindError(message(self, "`shape` must be a tuple of whole numbers", {"shape": shape},
-                                    "Pass the name as a keyword argument: add_weight(name=...)"))
+            raise KindError(
+                message(
+                    self,
+                    "`shape` must be a tuple of whole numbers",
+                    {"shape": shape},
+                    "Pass the name as a keyword argument: add_weight(name=...)",
+                )
+            )
         if not (callable(initializer) or isinstance(initializer, (str, dict))):
             shape = np.shape(initializer)
         # A weight that the constructor makes stands under the layer's name, as one that `build` makes.
         try:
             with open_name(self.name):
                 variable = Variable(
-                    initializers.get(initializer), shape=() if shape is None else shape, dtype=dtype, trainable=trainable,
-                    autocast=autocast, aggregation=aggregation, name=name, regularizer=regularizers.get(regularizer),
+                    initializers.get(initializer),
+                    shape=() if shape is None else shape,
+                    dtype=dtype,
+                    trainable=trainable,
+                    autocast=autocast,
+                    aggregation=aggregation,
+                    name=name,
+                    regularizer=regularizers.get(regularizer),
                     constraint=constraints.get(constraint),
-                )  # fmt: skip
+                )
         except BadIdentifier as error:
             given = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint}
             raise error.again(self, given) from None
@@ -85,8 +108,9 @@ class WeightHolder(Module):
     def _check_constructed(self) -> None:
         if "_weights" not in self.__dict__:
             kind = "model" if hasattr(type(self), "fit") else "layer"
-            raise RuntimeError(message(type(self).__name__, f"the constructor of a {kind} must call `super().__init__()` "
-                                       "before anything else"))
+            raise RuntimeError(
+                message(type(self).__name__, f"the constructor of a {kind} must call `super().__init__()` before anything else")
+            )
 
     def _sublayers(self) -> Iterator[Any]:
         for _, part in parts(self):
@@ -227,8 +251,9 @@ class WeightHolder(Module):
             raise ValueError(message(self, f"set_weights() needs {len(variables)} arrays", {"arrays": len(weights)}))
         for variable, value in zip(variables, weights, strict=True):
             if np.shape(value) != variable.shape:
-                raise ValueError(message(self, f"weight {variable.path} must have shape {variable.shape}",
-                                         {"shape": np.shape(value)}))
+                raise ValueError(
+                    message(self, f"weight {variable.path} must have shape {variable.shape}", {"shape": np.shape(value)})
+                )
         for variable, value in zip(variables, weights, strict=True):
             variable.assign(value)
 
@@ -266,6 +291,11 @@ class WeightHolder(Module):
         own = self._own_variables()
         if len(store.keys()) != len(own):
             hint = "" if self.built else "The layer has not been built yet: call it on data first"
-            raise ValueError(message(self, f"the file must hold {len(own)} weights for this layer, which received "
-                                     f"{len(store.keys())} variables", fix=hint))
+            raise ValueError(
+                message(
+                    self,
+                    f"the file must hold {len(own)} weights for this layer, which received {len(store.keys())} variables",
+                    fix=hint,
+                )
+            )
         assign_all(own, store)

@@ -25,8 +25,14 @@ class Wrapper(Layer):
 
     def __init__(self, layer, **kwargs):
         if not isinstance(layer, Layer):
-            raise KindError(message(type(self).__name__, "Layer supplied to Wrapper isn't a supported layer type",
-                                    {"layer": layer}, "Give an instance of a layer"))
+            raise KindError(
+                message(
+                    type(self).__name__,
+                    "Layer supplied to Wrapper isn't a supported layer type",
+                    {"layer": layer},
+                    "Give an instance of a layer",
+                )
+            )
         super().__init__(**kwargs)
         self.layer = layer
         self.mixes_samples = layer.mixes_samples
@@ -65,15 +71,21 @@ class TimeDistributed(Wrapper, SkipOutputShape):
 
     def build(self, input_shape):
         if len(input_shape) < 3:
-            raise ValueError(message(self, "the input must have an axis of steps: (batch, steps, ...)",
-                                     {"input_shape": input_shape}))
+            raise ValueError(
+                message(self, "the input must have an axis of steps: (batch, steps, ...)", {"input_shape": input_shape})
+            )
         super().build((input_shape[0], *input_shape[2:]))
 
     def call(self, inputs, training=None, mask=None):
         if mask is not None and mask.shape[:2] != inputs.shape[:2]:
-            raise ValueError(message(self, "The `mask` passed to the `TimeDistributed` layer has a shape that is not that of "
-                                     "the samples and steps of the inputs",
-                                     {"mask": mask.shape, "inputs": inputs.shape}))
+            raise ValueError(
+                message(
+                    self,
+                    "The `mask` passed to the `TimeDistributed` layer has a shape that is not that of "
+                    "the samples and steps of the inputs",
+                    {"mask": mask.shape, "inputs": inputs.shape},
+                )
+            )
         batch, steps = inputs.shape[:2]
         if self._goes_step_by_step(training) and steps not in TRIALS + FOLDED:
             made = [self._one(inputs[:, t], None if mask is None else mask[:, t], training) for t in range(steps)]
@@ -158,12 +170,22 @@ class Bidirectional(Layer, SkipOutputShape):
     def _check_pair(self) -> None:
         forward, backward = self.forward_layer, self.backward_layer
         if forward.go_backwards == backward.go_backwards:
-            raise ValueError(message(self, "the two layers must run in different directions",
-                                     {"go_backwards": (forward.go_backwards, backward.go_backwards)}))
+            raise ValueError(
+                message(
+                    self,
+                    "the two layers must run in different directions",
+                    {"go_backwards": (forward.go_backwards, backward.go_backwards)},
+                )
+            )
         for name in ("stateful", "return_sequences", "return_state"):
             if getattr(forward, name) != getattr(backward, name):
-                raise ValueError(message(self, f"both layers must have the same `{name}`",
-                                         {name: (getattr(forward, name), getattr(backward, name))}))
+                raise ValueError(
+                    message(
+                        self,
+                        f"both layers must have the same `{name}`",
+                        {name: (getattr(forward, name), getattr(backward, name))},
+                    )
+                )
 
     def build(self, sequences_shape, initial_state_shape=None):
         for layer in (self.forward_layer, self.backward_layer):

@@ -25,8 +25,15 @@ def _find_logits(owner: str, kind: str, y_pred: Any, from_logits: bool, axis: in
     found = noted(y_pred, "logits")
     if from_logits:
         if found is not None:
-            warnings.warn(message(owner, "`from_logits=True`, but the predictions come out of an activation",
-                                  {"activation": found[0]}, "Drop the activation or from_logits=True"), stacklevel=3)
+            warnings.warn(
+                message(
+                    owner,
+                    "`from_logits=True`, but the predictions come out of an activation",
+                    {"activation": found[0]},
+                    "Drop the activation or from_logits=True",
+                ),
+                stacklevel=3,
+            )
         return y_pred
     if found is None or found[0] != kind or found[1].shape != y_pred.shape:
         return None
@@ -54,12 +61,25 @@ def _check_categorical(owner: str, y_true: Any, y_pred: Any, axis: Any) -> None:
     if isinstance(axis, bool):
         raise ValueError(message(owner, "`axis` must be an integer", {"axis": axis}))
     if y_true.shape != y_pred.shape:
-        raise ValueError(message(owner, "labels must be one-hot vectors: `y_true` and `y_pred` must have the same shape",
-                                 {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape},
-                                 "For integer labels use sparse_categorical_crossentropy"))
+        raise ValueError(
+            message(
+                owner,
+                "labels must be one-hot vectors: `y_true` and `y_pred` must have the same shape",
+                {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape},
+                "For integer labels use sparse_categorical_crossentropy",
+            )
+        )
     if y_pred.ndim and y_pred.shape[axis] == 1:
-        warnings.warn(message(owner, "predictions must have more than one class", {"y_pred.shape": y_pred.shape},
-                              "For two classes use binary_crossentropy"), SyntaxWarning, stacklevel=3)
+        warnings.warn(
+            message(
+                owner,
+                "predictions must have more than one class",
+                {"y_pred.shape": y_pred.shape},
+                "For two classes use binary_crossentropy",
+            ),
+            SyntaxWarning,
+            stacklevel=3,
+        )
 
 
 @builtin("losses", target_form="one-hot")
@@ -97,8 +117,14 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
         labels = jnp.squeeze(labels, axis)
     if labels.shape != (*y_pred.shape[:axis], *y_pred.shape[axis + 1 :]):
         fix = "For one-hot labels use categorical_crossentropy" if labels.shape == y_pred.shape else ""
-        raise ValueError(message("sparse_categorical_crossentropy", "labels must have the predictions' shape without "
-                                 "the classes", {"y_true.shape": labels.shape, "y_pred.shape": y_pred.shape}, fix))
+        raise ValueError(
+            message(
+                "sparse_categorical_crossentropy",
+                "labels must have the predictions' shape without the classes",
+                {"y_true.shape": labels.shape, "y_pred.shape": y_pred.shape},
+                fix,
+            )
+        )
     labels = labels.astype(jnp.int32)
     logp = _log_probabilities("sparse_categorical_crossentropy", y_pred, from_logits, axis)
     # A comparison instead of a gather: its gradient is no scatter, and a label without a class counts for nothing.
@@ -115,8 +141,13 @@ def _binary(owner: str, y_true: Any, y_pred: Any, from_logits: bool) -> tuple[An
     """(cross-entropy, probability) of each number."""
     y_true, y_pred = fit_ranks(y_true, y_pred)
     if y_true.shape != y_pred.shape:
-        raise ValueError(message(owner, "`y_true` and `y_pred` must have the same shape",
-                                 {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape}))
+        raise ValueError(
+            message(
+                owner,
+                "`y_true` and `y_pred` must have the same shape",
+                {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape},
+            )
+        )
     logits = _find_logits(owner, "sigmoid", y_pred, from_logits)
     if logits is not None:
         return jax.nn.softplus(logits) - y_true * logits, jax.nn.sigmoid(logits) if from_logits else y_pred
@@ -141,7 +172,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
 @builtin("losses", target_form="binary")
 def binary_focal_crossentropy(
     y_true, y_pred, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
-):  # fmt: skip
+):
     """mean((1 - p)^gamma CE), where p is the probability given to the true label: what is easy counts less.
 
     Args:
@@ -165,9 +196,7 @@ def _power(x: Any, exponent: Any) -> Any:
 
 
 @builtin("losses", target_form="one-hot")
-def categorical_focal_crossentropy(
-    y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
-):  # fmt: skip
+def categorical_focal_crossentropy(y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1):
     """sum(-alpha (1 - y_pred)^gamma y_true log(y_pred)), for one-hot labels: what is easy counts less.
 
     Args:
@@ -213,8 +242,7 @@ class BinaryCrossentropy(LossFunctionWrapper):
     _passed = ("from_logits", "label_smoothing", "axis")
     label_smoothing = Hyperparameter(low=0.0, high=1.0)
 
-    def __init__(self, from_logits=False, label_smoothing=0.0, axis=-1, reduction=MEAN, name="binary_crossentropy",
-                 dtype=None):  # fmt: skip
+    def __init__(self, from_logits=False, label_smoothing=0.0, axis=-1, reduction=MEAN, name="binary_crossentropy", dtype=None):
         super().__init__(binary_crossentropy, reduction, name, dtype)
         self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
 
@@ -237,8 +265,18 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
     gamma = Hyperparameter(low=0.0)
     label_smoothing = Hyperparameter(low=0.0, high=1.0)
 
-    def __init__(self, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0,
-                 axis=-1, reduction=MEAN, name="binary_focal_crossentropy", dtype=None):  # fmt: skip
+    def __init__(
+        self,
+        apply_class_balancing=False,
+        alpha=0.25,
+        gamma=2.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction=MEAN,
+        name="binary_focal_crossentropy",
+        dtype=None,
+    ):
         super().__init__(binary_focal_crossentropy, reduction, name, dtype)
         self.apply_class_balancing, self.alpha, self.gamma = apply_class_balancing, alpha, gamma
         self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
@@ -257,8 +295,9 @@ class CategoricalCrossentropy(LossFunctionWrapper):
     _passed = ("from_logits", "label_smoothing", "axis")
     label_smoothing = Hyperparameter(low=0.0, high=1.0)
 
-    def __init__(self, from_logits=False, label_smoothing=0.0, axis=-1, reduction=MEAN, name="categorical_crossentropy",
-                 dtype=None):  # fmt: skip
+    def __init__(
+        self, from_logits=False, label_smoothing=0.0, axis=-1, reduction=MEAN, name="categorical_crossentropy", dtype=None
+    ):
         super().__init__(categorical_crossentropy, reduction, name, dtype)
         self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
 
@@ -280,8 +319,17 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
     gamma = Hyperparameter(low=0.0)
     label_smoothing = Hyperparameter(low=0.0, high=1.0)
 
-    def __init__(self, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1, reduction=MEAN,
-                 name="categorical_focal_crossentropy", dtype=None):  # fmt: skip
+    def __init__(
+        self,
+        alpha=0.25,
+        gamma=2.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction=MEAN,
+        name="categorical_focal_crossentropy",
+        dtype=None,
+    ):
         super().__init__(categorical_focal_crossentropy, reduction, name, dtype)
         self.alpha, self.gamma = alpha, gamma
         self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
@@ -299,8 +347,9 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
 
     _passed = ("from_logits", "ignore_class", "axis")
 
-    def __init__(self, from_logits=False, ignore_class=None, reduction=MEAN, axis=-1,
-                 name="sparse_categorical_crossentropy", dtype=None):  # fmt: skip
+    def __init__(
+        self, from_logits=False, ignore_class=None, reduction=MEAN, axis=-1, name="sparse_categorical_crossentropy", dtype=None
+    ):
         super().__init__(sparse_categorical_crossentropy, reduction, name, dtype)
         self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
 

@@ -11,11 +11,7 @@ import numpy as np
 from kerata.base import config, registry
 from kerata.base.checks import KindError, did_you_mean, message
 from kerata.base.registry import builtin
-from kerata.base.serialization import (
-    deserialize_keras_object,
-    resolve,
-    serialize_keras_object,
-)
+from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
 from kerata.engine.module import Module, auto_name
 from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import note, noted
@@ -55,8 +51,14 @@ class Loss(Module):
         self.name = name or auto_name(registry.snake(type(self).__name__))
         reduction = FORMER_REDUCTIONS.get(reduction, reduction) if isinstance(reduction, str) else reduction
         if reduction not in REDUCTIONS:
-            raise ValueError(message(type(self), "Invalid value for argument `reduction`", {"reduction": reduction},
-                                     did_you_mean(reduction, [name for name in REDUCTIONS if name])))
+            raise ValueError(
+                message(
+                    type(self),
+                    "Invalid value for argument `reduction`",
+                    {"reduction": reduction},
+                    did_you_mean(reduction, [name for name in REDUCTIONS if name]),
+                )
+            )
         self.reduction = reduction
         self._dtype = standardize_policy(dtype or config.floatx()).compute_dtype
 
@@ -178,8 +180,9 @@ def as_values(values: Any, dtype: Any, owner: Any) -> Any:
             raise
         fix = "End it with `return ...`" if values is None else "Call it: a loss is a number, an object is not"
         fix = fix if values is None or callable(values) else ""
-        raise KindError(message(owner, "it must give numbers: one in all, or one for each sample", {"returned": values},
-                                fix)) from error  # fmt: skip
+        raise KindError(
+            message(owner, "it must give numbers: one in all, or one for each sample", {"returned": values}, fix)
+        ) from error
 
 
 def convert(value: Any, dtype: Any) -> Any:
@@ -234,8 +237,9 @@ def fit_weight(weight: Any, values: Any, owner: Any, name: str = "sample_weight"
         weight = jnp.reshape(weight, (*weight.shape, *[1] * (values.ndim - weight.ndim)))
     fits = weight.ndim == values.ndim and all(m in (1, n) for m, n in zip(weight.shape, values.shape, strict=True))
     if values.ndim and weight.ndim and not fits:
-        raise ValueError(message(owner, f"`{name}` must have shape (batch,) or that of the values, {values.shape}",
-                                 {"shape": weight.shape}))
+        raise ValueError(
+            message(owner, f"`{name}` must have shape (batch,) or that of the values, {values.shape}", {"shape": weight.shape})
+        )
     return weight
 
 
@@ -253,9 +257,8 @@ def divide_no_nan(x: Any, y: Any) -> Any:
 
 
 def reduce_values(
-    values: Any, reduction: str | None, sample_weight: Any = None, mask: Any = None, valid: Any = None,
-    owner: Any = "loss",
-) -> Any:  # fmt: skip
+    values: Any, reduction: str | None, sample_weight: Any = None, mask: Any = None, valid: Any = None, owner: Any = "loss"
+) -> Any:
     """Values of shape (batch, ...) as one number.
 
     A mask takes values out of a mean altogether; a weight of 0 leaves them in the number that the sum is divided by.

@@ -21,8 +21,13 @@ def ctc(y_true, y_pred):
 
     y_pred, y_true = as_array(y_pred), as_array(y_true)
     if y_true.ndim != 2 or y_pred.ndim != 3:
-        raise ValueError(message("ctc", "`y_true` must have shape (batch, labels), `y_pred` (batch, time, classes)",
-                                 {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape}))
+        raise ValueError(
+            message(
+                "ctc",
+                "`y_true` must have shape (batch, labels), `y_pred` (batch, time, classes)",
+                {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape},
+            )
+        )
     labels = y_true.astype(jnp.int32)
     lengths = jnp.sum(labels != BLANK, axis=-1, keepdims=True)  # (batch, 1)
     padding = (jnp.arange(labels.shape[1]) >= lengths).astype(jnp.float32)

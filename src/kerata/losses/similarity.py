@@ -57,7 +57,8 @@ class Circle(LossFunctionWrapper):
     gamma = Hyperparameter(low=0.0)
     margin = Hyperparameter()
 
-    def __init__(self, gamma=80.0, margin=0.4, remove_diagonal=True, reduction="sum_over_batch_size", name="circle",
-                 dtype=None):  # fmt: skip
+    def __init__(
+        self, gamma=80.0, margin=0.4, remove_diagonal=True, reduction="sum_over_batch_size", name="circle", dtype=None
+    ):
         super().__init__(circle, reduction, name, dtype)
         self.gamma, self.margin, self.remove_diagonal = gamma, margin, remove_diagonal

@@ -39,14 +39,25 @@ class AUC(Metric):
 
     _direction = "up"
 
-    def __init__(self, num_thresholds=200, curve="ROC", summation_method="interpolation", name=None, dtype=None,
-                 thresholds=None, multi_label=False, num_labels=None, label_weights=None,
-                 from_logits=False):  # fmt: skip
+    def __init__(
+        self,
+        num_thresholds=200,
+        curve="ROC",
+        summation_method="interpolation",
+        name=None,
+        dtype=None,
+        thresholds=None,
+        multi_label=False,
+        num_labels=None,
+        label_weights=None,
+        from_logits=False,
+    ):
         super().__init__(name=name, dtype=dtype)
         self.curve, self.summation_method = str(curve).upper(), str(summation_method).lower()
         for what, given, read, known in (
-            ("curve", curve, self.curve, tuple(CURVES)), ("summation method", summation_method, self.summation_method, METHODS),
-        ):  # fmt: skip
+            ("curve", curve, self.curve, tuple(CURVES)),
+            ("summation method", summation_method, self.summation_method, METHODS),
+        ):
             if read not in known:
                 raise ValueError(message(self, f'Invalid AUC {what} value: "{given}". Expected one of {known}'))
         self.init_thresholds = None if thresholds is None else sorted(float(t) for t in thresholds)
@@ -74,8 +85,11 @@ class AUC(Metric):
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
         """Makes the counts."""
         if self.multi_label and len(y_pred_shape) != 2:
-            raise ValueError(message(self, "with `multi_label=True` predictions must have shape (batch, labels)",
-                                     {"y_pred.shape": y_pred_shape}))
+            raise ValueError(
+                message(
+                    self, "with `multi_label=True` predictions must have shape (batch, labels)", {"y_pred.shape": y_pred_shape}
+                )
+            )
         shape = (self.num_thresholds, y_pred_shape[1]) if self.multi_label else (self.num_thresholds,)
         self.true_positives, self.false_positives, self.true_negatives, self.false_negatives = (
             self._add_zeros(NAMES[key], shape, config.floatx()) for key in ("tp", "fp", "tn", "fn")
@@ -88,9 +102,15 @@ class AUC(Metric):
         if self.from_logits:
             y_pred = jax.nn.sigmoid(jnp.asarray(y_pred, self.dtype))
         found = count_confusion(
-            y_true, y_pred, self._thresholds, sample_weight, multi_label=self.multi_label, owner=self,
-            label_weights=None if self.multi_label else self.label_weights, dtype=config.floatx(),
-        )  # fmt: skip
+            y_true,
+            y_pred,
+            self._thresholds,
+            sample_weight,
+            multi_label=self.multi_label,
+            owner=self,
+            label_weights=None if self.multi_label else self.label_weights,
+            dtype=config.floatx(),
+        )
         for key, value in found.items():
             getattr(self, NAMES[key]).assign_add(value)
 

@@ -49,10 +49,17 @@ def are_even(thresholds: Any) -> bool:
 
 
 def count_confusion(
-    y_true: Any, y_pred: Any, thresholds: Any, sample_weight: Any = None, top_k: int | None = None,
-    class_id: int | None = None, multi_label: bool = False, label_weights: Any = None, dtype: Any = "float32",
+    y_true: Any,
+    y_pred: Any,
+    thresholds: Any,
+    sample_weight: Any = None,
+    top_k: int | None = None,
+    class_id: int | None = None,
+    multi_label: bool = False,
+    label_weights: Any = None,
+    dtype: Any = "float32",
     owner: Any = "metric",
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Weights of true and false positives and negatives, each of shape (thresholds,) or (thresholds, labels).
 
     Args:
@@ -66,15 +73,25 @@ def count_confusion(
     """
     y_pred, y_true = fit_ranks(jnp.asarray(y_pred, dtype), jnp.asarray(y_true, dtype))
     if y_true.shape != y_pred.shape:
-        raise ValueError(message(owner, "`y_true` and `y_pred` must have the same shape",
-                                 {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape},
-                                 "Integer labels of several classes must be one-hot: kerata.utils.to_categorical"))
+        raise ValueError(
+            message(
+                owner,
+                "`y_true` and `y_pred` must have the same shape",
+                {"y_true.shape": y_true.shape, "y_pred.shape": y_pred.shape},
+                "Integer labels of several classes must be one-hot: kerata.utils.to_categorical",
+            )
+        )
     if top_k is not None:
         y_pred = _keep_top_k(y_pred, top_k)
     if class_id is not None:
         if y_pred.ndim == 1:
-            raise ValueError(message(owner, "When class_id is provided, y_pred must be a 2D array with shape "
-                                     f"(num_samples, num_classes), found shape: {y_pred.shape}"))
+            raise ValueError(
+                message(
+                    owner,
+                    "When class_id is provided, y_pred must be a 2D array with shape "
+                    f"(num_samples, num_classes), found shape: {y_pred.shape}",
+                )
+            )
         y_true, y_pred = y_true[..., class_id, None], y_pred[..., class_id, None]
     weight = jnp.ones((), y_pred.dtype)
     if sample_weight is not None:
@@ -145,8 +162,9 @@ class _Confusion(Metric):
             setattr(self, NAMES[key], self._add_zeros(NAMES[key], (len(self.thresholds),), config.floatx()))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        found = count_confusion(y_true, y_pred, self.thresholds, sample_weight, self.top_k, self.class_id, owner=self,
-                                dtype=config.floatx())  # fmt: skip
+        found = count_confusion(
+            y_true, y_pred, self.thresholds, sample_weight, self.top_k, self.class_id, owner=self, dtype=config.floatx()
+        )
         for key in self._counts:
             self._count(key).assign_add(found[key])
 

@@ -38,16 +38,24 @@ class FBetaScore(Metric):
     def __init__(self, average=None, beta=1.0, threshold=None, name="fbeta_score", dtype=None):
         super().__init__(name=name, dtype=dtype)
         if average not in (None, "micro", "macro", "weighted"):
-            raise ValueError(message(self, "Invalid `average` argument value. Expected one of: {None, 'micro', 'macro', "
-                                     f"'weighted'}}. Received: average={average}"))
+            raise ValueError(
+                message(
+                    self,
+                    "Invalid `average` argument value. Expected one of: {None, 'micro', 'macro', "
+                    f"'weighted'}}. Received: average={average}",
+                )
+            )
         self.average = average
         self.beta = float(_check_float(self, "beta", beta))
         if self.beta <= 0:
             raise ValueError(message(self, "Invalid `beta` argument value. It should be > 0", {"beta": beta}))
         self.threshold = None if threshold is None else _check_float(self, "threshold", threshold)
         if self.threshold is not None and not 0 < self.threshold <= 1:
-            raise ValueError(message(self, "Invalid `threshold` argument value. It should verify 0 < threshold <= 1",
-                                     {"threshold": threshold}))
+            raise ValueError(
+                message(
+                    self, "Invalid `threshold` argument value. It should verify 0 < threshold <= 1", {"threshold": threshold}
+                )
+            )
         self.built = False
 
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
@@ -58,11 +66,21 @@ class FBetaScore(Metric):
                 fix = "Predictions must have two axes: y_pred.reshape(-1, 1) for one output"
             elif y_pred_shape[1] == 1:
                 fix = "For one output give the labels as a column: y.reshape(-1, 1)"
-            raise ValueError(message(self, "expected labels and predictions of shape (batch, classes)",
-                                     {"y_true.shape": y_true_shape, "y_pred.shape": y_pred_shape}, fix))
+            raise ValueError(
+                message(
+                    self,
+                    "expected labels and predictions of shape (batch, classes)",
+                    {"y_true.shape": y_true_shape, "y_pred.shape": y_pred_shape},
+                    fix,
+                )
+            )
         if y_pred_shape[1] == 1 and self.threshold is None:
-            warnings.warn(message(self, "with one output and no threshold every sample is predicted as positive",
-                                  fix="Pass threshold=0.5"), stacklevel=3)
+            warnings.warn(
+                message(
+                    self, "with one output and no threshold every sample is predicted as positive", fix="Pass threshold=0.5"
+                ),
+                stacklevel=3,
+            )
         shape = () if self.average == "micro" else y_pred_shape[1:]
         self.true_positives, self.false_positives, self.false_negatives, self.intermediate_weights = (
             self._add_zeros(name, shape)
@@ -85,9 +103,11 @@ class FBetaScore(Metric):
             weight = fit_weight(jnp.asarray(sample_weight, self.dtype), y_pred, self)
         axis = None if self.average == "micro" else 0
         for variable, count in (
-            (self.true_positives, positive * y_true), (self.false_positives, positive * (1 - y_true)),
-            (self.false_negatives, (1 - positive) * y_true), (self.intermediate_weights, y_true),
-        ):  # fmt: skip
+            (self.true_positives, positive * y_true),
+            (self.false_positives, positive * (1 - y_true)),
+            (self.false_negatives, (1 - positive) * y_true),
+            (self.intermediate_weights, y_true),
+        ):
             variable.assign_add(jnp.sum(times_weight(count, weight), axis=axis))
 
     def result(self) -> Any:

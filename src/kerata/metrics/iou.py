@@ -31,15 +31,29 @@ class IoU(Metric):
 
     _direction = "up"
 
-    def __init__(self, num_classes, target_class_ids, name=None, dtype=None, ignore_class=None, sparse_y_true=True,
-                 sparse_y_pred=True, axis=-1):  # fmt: skip
+    def __init__(
+        self,
+        num_classes,
+        target_class_ids,
+        name=None,
+        dtype=None,
+        ignore_class=None,
+        sparse_y_true=True,
+        sparse_y_pred=True,
+        axis=-1,
+    ):
         super().__init__(name=name, dtype=dtype or standardize_policy("int").compute_dtype)
         self.num_classes = check_positive_int(self, "num_classes", num_classes)
         take_bytes(NUMBER_BYTES * num_classes, num_classes=num_classes)
         self.target_class_ids = list(target_class_ids)
         if not all(0 <= i < num_classes for i in self.target_class_ids):
-            raise ValueError(message(self, f"`target_class_ids` must be at least 0 and below {num_classes}",
-                                     {"target_class_ids": target_class_ids}))
+            raise ValueError(
+                message(
+                    self,
+                    f"`target_class_ids` must be at least 0 and below {num_classes}",
+                    {"target_class_ids": target_class_ids},
+                )
+            )
         self.ignore_class, self.axis = ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
         self.total_cm = self._add_zeros("total_confusion_matrix", (num_classes, num_classes))
@@ -51,8 +65,15 @@ class IoU(Metric):
         labels = labels.astype(jnp.int32)
         weight = jnp.ones((), self.dtype) if sample_weight is None else as_array(sample_weight)
         if are_weights(sample_weight) and "int" in self.dtype and jnp.issubdtype(weight.dtype, jnp.floating):
-            warnings.warn(message(self, "weights are float and counts are int: casting cuts the weights to whole numbers",
-                                  {"dtype": self.dtype}, 'Pass dtype="float32" to count fractions'), stacklevel=2)
+            warnings.warn(
+                message(
+                    self,
+                    "weights are float and counts are int: casting cuts the weights to whole numbers",
+                    {"dtype": self.dtype},
+                    'Pass dtype="float32" to count fractions',
+                ),
+                stacklevel=2,
+            )
         weight = weight.astype(self.dtype)
         if 0 < weight.ndim < labels.ndim:
             weight = jnp.reshape(weight, (*weight.shape, *[1] * (labels.ndim - weight.ndim)))
@@ -102,8 +123,7 @@ class MeanIoU(IoU):
         num_classes, ignore_class, sparse_y_true, sparse_y_pred, axis: as in `IoU`.
     """
 
-    def __init__(self, num_classes, name=None, dtype=None, ignore_class=None, sparse_y_true=True, sparse_y_pred=True,
-                 axis=-1):  # fmt: skip
+    def __init__(self, num_classes, name=None, dtype=None, ignore_class=None, sparse_y_true=True, sparse_y_pred=True, axis=-1):
         super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
 
 
@@ -115,8 +135,7 @@ class OneHotIoU(IoU):
         num_classes, target_class_ids, ignore_class, sparse_y_pred, axis: as in `IoU`.
     """
 
-    def __init__(self, num_classes, target_class_ids, name=None, dtype=None, ignore_class=None, sparse_y_pred=False,
-                 axis=-1):  # fmt: skip
+    def __init__(self, num_classes, target_class_ids, name=None, dtype=None, ignore_class=None, sparse_y_pred=False, axis=-1):
         super().__init__(num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis)
 
 

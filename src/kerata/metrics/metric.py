@@ -74,8 +74,9 @@ class Metric(Module):
         """A new number or array that `update_state` changes and `reset_state` sets to 0."""
         self._check_constructed()
         with name_scope(self.name.replace("/", ">")):
-            variable = Variable(initializers.get(initializer), shape=shape, dtype=dtype, trainable=False,
-                                aggregation=aggregation, name=name)  # fmt: skip
+            variable = Variable(
+                initializers.get(initializer), shape=shape, dtype=dtype, trainable=False, aggregation=aggregation, name=name
+            )
         self._variables.append(variable)
         return variable
 
@@ -88,8 +89,11 @@ class Metric(Module):
 
     def _check_constructed(self) -> None:
         if "_variables" not in self.__dict__:
-            raise RuntimeError(message(type(self).__name__, "the constructor of a metric must call "
-                                       "`super().__init__()` before it makes variables"))
+            raise RuntimeError(
+                message(
+                    type(self).__name__, "the constructor of a metric must call `super().__init__()` before it makes variables"
+                )
+            )
 
     @property
     def variables(self) -> list[Variable]:
@@ -152,8 +156,9 @@ class Metric(Module):
     def _scope(self, values: Sequence[Any]) -> Scope:
         variables = self.variables
         if len(values) != len(variables):
-            raise ValueError(message(self, f"`metric_variables` must hold {len(variables)} values, in order",
-                                     {"length": len(values)}))
+            raise ValueError(
+                message(self, f"`metric_variables` must hold {len(variables)} values, in order", {"length": len(values)})
+            )
         outer = current_scope()
         plain = [v.value if isinstance(v, Variable) else v for v in values]
         return Scope(variables, plain, outer.hypers if outer else None, outer.key if outer else None)
@@ -199,8 +204,14 @@ def named_results(metric: Any, name: str | None = None) -> dict[str, Any]:
     named = found if isinstance(found, dict) else {name or metric.name: found}
     for value in named.values():
         if value is None or isinstance(value, (str, dict)):
-            raise KindError(message(metric, "`result()` must give a number, or a dict of names to numbers", {"result": found},
-                                    "End it with `return ...`" if found is None else ""))  # fmt: skip
+            raise KindError(
+                message(
+                    metric,
+                    "`result()` must give a number, or a dict of names to numbers",
+                    {"result": found},
+                    "End it with `return ...`" if found is None else "",
+                )
+            )
     return named
 
 

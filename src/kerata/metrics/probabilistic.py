@@ -60,8 +60,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     _direction = "down"
     _passed = ("from_logits", "ignore_class", "axis")
 
-    def __init__(self, name="sparse_categorical_crossentropy", dtype=None, from_logits=False, ignore_class=None,
-                 axis=-1):  # fmt: skip
+    def __init__(self, name="sparse_categorical_crossentropy", dtype=None, from_logits=False, ignore_class=None, axis=-1):
         super().__init__(losses.sparse_categorical_crossentropy, name, dtype)
         self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
 

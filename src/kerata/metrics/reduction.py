@@ -47,8 +47,13 @@ def reduce_to_samples(values: Any, weight: Any, reduce: Callable[..., Any], dtyp
         if values.ndim > weight.ndim:
             values = reduce(values, axis=tuple(range(weight.ndim, values.ndim)))
         if weight.ndim > values.ndim or any(m not in (1, n) for m, n in zip(weight.shape, values.shape, strict=True)):
-            raise ValueError(message("metric", "`sample_weight` must have shape (batch,) or that of the values",
-                                     {"sample_weight.shape": weight.shape, "values.shape": values.shape}))
+            raise ValueError(
+                message(
+                    "metric",
+                    "`sample_weight` must have shape (batch,) or that of the values",
+                    {"sample_weight.shape": weight.shape, "values.shape": values.shape},
+                )
+            )
         weight = jnp.broadcast_to(weight, values.shape)
         values = times_weight(values, weight)
         if weight.ndim > 1:

@@ -120,8 +120,13 @@ class R2Score(Metric):
         super().__init__(name=name, dtype=dtype)
         choices = (None, "uniform_average", "variance_weighted_average")
         if class_aggregation not in choices:
-            raise ValueError(message(self, f"Invalid value for argument `class_aggregation`: expected one of {choices}",
-                                     {"class_aggregation": class_aggregation}))
+            raise ValueError(
+                message(
+                    self,
+                    f"Invalid value for argument `class_aggregation`: expected one of {choices}",
+                    {"class_aggregation": class_aggregation},
+                )
+            )
         self.class_aggregation = class_aggregation
         self.num_regressors = check_positive_int(self, "num_regressors", num_regressors, minimum=0)
         self.num_samples = self._add_zeros("num_samples")
@@ -130,8 +135,13 @@ class R2Score(Metric):
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
         """Makes the variables for a number of outputs."""
         if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
-            raise ValueError(message(self, "expected arrays of shape (batch, outputs)",
-                                     {"y_true.shape": y_true_shape, "y_pred.shape": y_pred_shape}))
+            raise ValueError(
+                message(
+                    self,
+                    "expected arrays of shape (batch, outputs)",
+                    {"y_true.shape": y_true_shape, "y_pred.shape": y_pred_shape},
+                )
+            )
         self.squared_sum, self.sum, self.total_mse, self.count = (
             self._add_zeros(name, y_pred_shape[1:]) for name in ("squared_sum", "sum", "residual", "count")
         )

@@ -15,8 +15,13 @@ from kerata.models.sequential import Sequential
 
 
 @trusted()
-def clone_model(model: Model, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None,
-                call_function: Callable[..., Any] | None = None, recursive: bool = False) -> Any:  # fmt: skip
+def clone_model(
+    model: Model,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
+) -> Any:
     """A model of the same structure with new layers and new initial weights.
 
     Useful for a fresh start of every fold, or to change some layers on the way.
@@ -42,8 +47,13 @@ def clone_model(model: Model, input_tensors: Any = None, clone_function: Callabl
     elif model._graph is not None and (type(model) is Functional or clone_function or input_tensors is not None):
         twin = clone.functional(model, input_tensors)
     elif clone_function or call_function or input_tensors is not None:
-        raise ValueError(message("clone_model", "`clone_function`, `call_function` and `input_tensors` are for models "
-                                 "made of a list or a graph of layers", {"model": model}))
+        raise ValueError(
+            message(
+                "clone_model",
+                "`clone_function`, `call_function` and `input_tensors` are for models made of a list or a graph of layers",
+                {"model": model},
+            )
+        )
     else:
         config = serialize_keras_object(model)
         return deserialize_keras_object(config, {config["class_name"]: type(model)})
@@ -79,8 +89,7 @@ class _Cloner:
         layers: list[Any] = [self.layer(layer) for layer in model.layers]
         given = flatten(input_tensors) if input_tensors is not None else []
         if len(given) > 1:
-            raise ValueError(message("clone_model", "a sequential model has one input",
-                                     {"input_tensors": input_tensors}))
+            raise ValueError(message("clone_model", "a sequential model has one input", {"input_tensors": input_tensors}))
         tensor = given[0] if given else model._input
         if tensor is not None:
             layers.insert(0, given[0] if given else new_input(tensor))
@@ -92,12 +101,22 @@ class _Cloner:
             input_tensors = jax.tree.map(new_input, graph.inputs_tree)
         given = flatten(input_tensors)
         if len(given) != len(graph.inputs) or not all(isinstance(t, SymbolicTensor) for t in given):
-            raise ValueError(message("clone_model", f"`input_tensors` must be {len(graph.inputs)} symbolic tensors",
-                                     {"input_tensors": input_tensors}))
+            raise ValueError(
+                message(
+                    "clone_model",
+                    f"`input_tensors` must be {len(graph.inputs)} symbolic tensors",
+                    {"input_tensors": input_tensors},
+                )
+            )
         values: dict[int, Any] = {id(old): new for old, new in zip(graph.inputs, given, strict=True)}
         if len(given) > 1 and jax.tree.structure(input_tensors) != jax.tree.structure(graph.inputs_tree):
-            raise ValueError(message("clone_model", "`input_tensors` must have the same structure as model.input",
-                                     {"input_tensors": input_tensors}))
+            raise ValueError(
+                message(
+                    "clone_model",
+                    "`input_tensors` must have the same structure as model.input",
+                    {"input_tensors": input_tensors},
+                )
+            )
         run_nodes(graph.nodes, values, self._call)
         leaves = [values[id(tensor)] for tensor in graph.outputs]
         outputs = jax.tree.unflatten(jax.tree.structure(graph.outputs_tree), leaves)

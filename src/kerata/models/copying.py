@@ -63,8 +63,13 @@ def fresh_model(model: Model) -> Any:
 def _takes_weights(model: Model) -> bool:
     """Whether an operation of a graph takes a weight, which a config cannot say."""
     graphs = [layer.__dict__.get("_graph") for layer in model._flatten_layers()]
-    leaves = (leaf for graph in graphs if isinstance(graph, Graph) for node in graph.nodes
-              for leaf in jax.tree.leaves((node.args, node.kwargs), is_leaf=lambda leaf: isinstance(leaf, Variable)))
+    leaves = (
+        leaf
+        for graph in graphs
+        if isinstance(graph, Graph)
+        for node in graph.nodes
+        for leaf in jax.tree.leaves((node.args, node.kwargs), is_leaf=lambda leaf: isinstance(leaf, Variable))
+    )
     return any(isinstance(leaf, Variable) for leaf in leaves)
 
 
@@ -139,8 +144,9 @@ class Copier:
         held = [self._refers(cell.cell_contents) if _is_full(cell) else False for cell in cells]
         if not names and not any(held):
             return old
-        closure = tuple(types.CellType(self.value(cell.cell_contents)) if refers else cell
-                        for cell, refers in zip(cells, held, strict=True))  # fmt: skip
+        closure = tuple(
+            types.CellType(self.value(cell.cell_contents)) if refers else cell for cell, refers in zip(cells, held, strict=True)
+        )
         space = {**old.__globals__, **{name: self.value(old.__globals__[name]) for name in names}} if names else old.__globals__
         new = types.FunctionType(old.__code__, space, old.__name__, old.__defaults__, closure or None)
         new.__kwdefaults__, new.__dict__ = old.__kwdefaults__, dict(old.__dict__)

@@ -9,14 +9,7 @@ import numpy as np
 
 from kerata.base.checks import did_you_mean, message
 from kerata.engine.scope import note, noted
-from kerata.engine.symbolic import (
-    Node,
-    Operation,
-    SymbolicTensor,
-    flatten,
-    run_nodes,
-    sort_nodes,
-)
+from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, run_nodes, sort_nodes
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
 
@@ -33,16 +26,22 @@ class Graph:
         for name, tree in (("inputs", inputs), ("outputs", outputs)):
             wrong = [leaf for leaf in flatten(tree) if not isinstance(leaf, SymbolicTensor)]
             if wrong or not flatten(tree):
-                raise ValueError(message(owner, f"All `{name}` values must be KerasTensors, made by Input() and layers",
-                                         {name: wrong[0] if wrong else tree}))
+                raise ValueError(
+                    message(
+                        owner,
+                        f"All `{name}` values must be KerasTensors, made by Input() and layers",
+                        {name: wrong[0] if wrong else tree},
+                    )
+                )
         self.inputs_tree, self.outputs_tree = inputs, outputs
         self.inputs: list[SymbolicTensor] = flatten(inputs)
         self.outputs: list[SymbolicTensor] = flatten(outputs)
         # A model cut out of a larger one begins at tensors that some layer made, which is not part of it.
         self.cuts: dict[int, InputLayer] = {
             id(t): InputLayer(batch_shape=t.shape, dtype=t.dtype, name=t.name)
-            for t in self.inputs if not isinstance(t.history[0], InputLayer)
-        }  # fmt: skip
+            for t in self.inputs
+            if not isinstance(t.history[0], InputLayer)
+        }
         self.nodes: list[Node] = sort_nodes(self.inputs, self.outputs, owner)
         self.operations = self._operations()
         self.warned = False
@@ -64,8 +63,9 @@ class Graph:
             twice = sorted({name for name in names if names.count(name) > 1})
             count = names.count(twice[0])
             expected = f'the name "{twice[0]}" is used {count} times in the model. All operation names should be unique'
-            raise ValueError(message(owner, expected, {"used more than once": twice},
-                                     "Give each a name of its own, e.g. Dense(2, name=...)"))
+            raise ValueError(
+                message(owner, expected, {"used more than once": twice}, "Give each a name of its own, e.g. Dense(2, name=...)")
+            )
 
     def _source(self, tensor: SymbolicTensor) -> Any:
         """The input of the model at which a tensor stands."""
@@ -148,8 +148,9 @@ class Graph:
             flat = [inputs]
         if len(flat) != len(self.inputs):
             what = "named input(s) with keys" if isinstance(self.inputs_tree, dict) else "input(s):"
-            raise ValueError(message(owner, f"it expects {len(self.inputs)} {what} {', '.join(self.input_names)}",
-                                     {"inputs": len(flat)}))
+            raise ValueError(
+                message(owner, f"it expects {len(self.inputs)} {what} {', '.join(self.input_names)}", {"inputs": len(flat)})
+            )
         return [fit_input(value, tensor, owner) for value, tensor in zip(flat, self.inputs, strict=True)]
 
     def _warn(self, owner: Any, received: Any, fix: str) -> None:
@@ -164,8 +165,10 @@ class Graph:
         """Refuses a list for a dict of inputs, unless the dict's own order is the one in which its parts are numbered."""
         names = list(self.inputs_tree)
         if names != sorted(names):
-            expected = ("The structure of `inputs` doesn't match the expected structure. A list cannot say which input is "
-                        f"which: the model takes a dict of {', '.join(names)}")
+            expected = (
+                "The structure of `inputs` doesn't match the expected structure. A list cannot say which input is "
+                f"which: the model takes a dict of {', '.join(names)}"
+            )
             given = f"{type(inputs).__name__} of {len(inputs)}"
             raise ValueError(message(owner, expected, {"inputs": given}, "Give a dict"))
         self._warn(owner, f"{type(inputs).__name__} of {len(inputs)}", "It is taken in the order of the names")
@@ -181,9 +184,14 @@ class Graph:
         known = self.input_names
         missing = [name for name in known if name not in inputs]
         unknown = next((name for name in inputs if name not in known), None)
-        raise ValueError(message(owner, f"expected inputs named {', '.join(known)}",
-                                 {"missing": missing, "given": sorted(map(str, inputs))},
-                                 "" if unknown is None else did_you_mean(unknown, missing)))
+        raise ValueError(
+            message(
+                owner,
+                f"expected inputs named {', '.join(known)}",
+                {"missing": missing, "given": sorted(map(str, inputs))},
+                "" if unknown is None else did_you_mean(unknown, missing),
+            )
+        )
 
     def _match_tree(self, expected: Any, given: Any, owner: Any) -> list[Any]:
         """The leaves of what is given in the places of a nested structure of inputs."""
@@ -210,8 +218,14 @@ def fit_input(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:
     """
     if value is None:
         if not getattr(tensor.history[0], "optional", False):
-            raise ValueError(message(owner, f"the input '{tensor.name}' is not optional", {"inputs": None},
-                                     "Give an array for it, or make the input with Input(..., optional=True)"))
+            raise ValueError(
+                message(
+                    owner,
+                    f"the input '{tensor.name}' is not optional",
+                    {"inputs": None},
+                    "Give an array for it, or make the input with Input(..., optional=True)",
+                )
+            )
         return value
     if isinstance(value, SymbolicTensor):
         fitting = SymbolicTensor(fit_rank(value.shape, tensor.shape), value.dtype, value.name)
@@ -258,8 +272,14 @@ def check_shape(shape: tuple, tensor: SymbolicTensor, owner: Any) -> None:
         fix = f"Reshape the data: each sample must have shape {expected[1:]}"
         if len(expected) > 2 and len(shape) == len(expected) - 1 and shape[1:] in (expected[2:], tuple(expected[2:])):
             fix = f"A model's input is given without the number of samples: Input(shape={shape[1:]})"
-        raise ValueError(message(owner, f"input '{tensor.name}' is incompatible with the model: "
-                                 f"expected shape={(None, *expected[1:])}, found shape={shape}", fix=fix))
+        raise ValueError(
+            message(
+                owner,
+                f"input '{tensor.name}' is incompatible with the model: "
+                f"expected shape={(None, *expected[1:])}, found shape={shape}",
+                fix=fix,
+            )
+        )
 
 
 def input_tensor_of(layer: Layer) -> SymbolicTensor | None:

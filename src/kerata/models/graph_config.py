@@ -27,25 +27,31 @@ def graph_config(model: Any) -> dict[str, Any]:
     graph = model._graph
     made = {id(node) for node in graph.nodes}
     ends = {id(t) for t in graph.inputs}
-    calls: dict[int, list[Node]] = {id(op): [node for node in op.inbound_nodes if _is_used(node, made, ends)]
-                                    for op in graph.operations}  # fmt: skip
+    calls: dict[int, list[Node]] = {
+        id(op): [node for node in op.inbound_nodes if _is_used(node, made, ends)] for op in graph.operations
+    }
     operations = [op for op in graph.operations if calls[id(op)]]
     names = [operation.name for operation in operations]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(message(model, "layers of a model must have different names to be written", {"name": twice}))
-    places = {id(t): (operation.name, index, place)
-              for operation in operations for index, node in enumerate(calls[id(operation)])
-              for place, t in enumerate(node.output_tensors)}  # fmt: skip
+    places = {
+        id(t): (operation.name, index, place)
+        for operation in operations
+        for index, node in enumerate(calls[id(operation)])
+        for place, t in enumerate(node.output_tensors)
+    }
     # A model may begin in the middle of another one: its inputs are inputs of its own when it is read.
     cuts = [t for t in graph.inputs if id(t) not in places]
     places.update({id(t): (t.name, 0, 0) for t in cuts})
     layers = [_write_input(t) for t in cuts] + [_write_operation(op, calls[id(op)], places) for op in operations]
     return {
-        "name": model.name, "trainable": model.trainable, "layers": layers,
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": layers,
         "input_layers": _write_ends(graph.inputs_tree, places),
         "output_layers": _write_ends(graph.outputs_tree, places),
-    }  # fmt: skip
+    }
 
 
 def _is_used(node: Node, made: set[int], ends: set[int]) -> bool:
@@ -53,21 +59,26 @@ def _is_used(node: Node, made: set[int], ends: set[int]) -> bool:
 
 
 def _write_input(tensor: SymbolicTensor) -> dict[str, Any]:
-    config = {"batch_shape": list(tensor.shape), "dtype": tensor.dtype, "sparse": False, "ragged": False,
-              "name": tensor.name}  # fmt: skip
-    return {"module": "keras.layers", "class_name": "InputLayer", "config": config, "registered_name": None,
-            "name": tensor.name, "inbound_nodes": []}
+    config = {"batch_shape": list(tensor.shape), "dtype": tensor.dtype, "sparse": False, "ragged": False, "name": tensor.name}
+    return {
+        "module": "keras.layers",
+        "class_name": "InputLayer",
+        "config": config,
+        "registered_name": None,
+        "name": tensor.name,
+        "inbound_nodes": [],
+    }
 
 
 def _write_operation(operation: Any, nodes: list[Node], places: dict[int, Any]) -> dict[str, Any]:
-    calls = [map_structure(lambda x: _refer(x, places), (node.args, node.kwargs))
-             for node in nodes if not node.is_input]  # fmt: skip
+    calls = [map_structure(lambda x: _refer(x, places), (node.args, node.kwargs)) for node in nodes if not node.is_input]
     if isinstance(operation, Operation):
         plain, inbound = write_operation(operation, calls)
     else:
         plain = serialize_keras_object(operation)
-        inbound = [{"args": serialize_keras_object(list(args)), "kwargs": serialize_keras_object(kwargs)}
-                   for args, kwargs in calls]  # fmt: skip
+        inbound = [
+            {"args": serialize_keras_object(list(args)), "kwargs": serialize_keras_object(kwargs)} for args, kwargs in calls
+        ]
     return {**plain, "name": operation.name, "inbound_nodes": inbound}
 
 
@@ -128,15 +139,13 @@ class _Reader:
             raise ValueError(message(OWNER, "each layer must have a name of its own", {"name": name}))
         nodes = plain.get("inbound_nodes", [])
         if not isinstance(nodes, list) or any(not isinstance(node, dict) for node in nodes):
-            raise ValueError(message(OWNER, "this is the format of Keras 1 and 2, which is not read yet",
-                                     {"layer": name}))
+            raise ValueError(message(OWNER, "this is the format of Keras 1 and 2, which is not read yet", {"layer": name}))
         if is_operation(plain):
             self.layers[name] = read_operation(plain, f"operation `{name}`")
         else:
             self.layers[name] = deserialize_keras_object(plain)
             if not isinstance(self.layers[name], Layer):
-                raise TypeError(message(OWNER, "a layer was expected",
-                                        {"name": name, "class": plain.get("class_name")}))
+                raise TypeError(message(OWNER, "a layer was expected", {"name": name, "class": plain.get("class_name")}))
         self.outputs[name] = []
         layer = self.layers[name]
         if isinstance(layer, InputLayer):
@@ -155,14 +164,14 @@ class _Reader:
                 if not nodes:
                     del self.waiting[name]
             if self.waiting and sum(map(len, self.waiting.values())) == before:
-                raise ValueError(message(OWNER, "every call must lead back to the inputs",
-                                         {"layers": sorted(self.waiting)}))
+                raise ValueError(message(OWNER, "every call must lead back to the inputs", {"layers": sorted(self.waiting)}))
 
     def _call(self, name: str, node: dict[str, Any]) -> bool:
         if not self._is_ready(node):
             return False
-        args, kwargs = (self._revive(deserialize_keras_object(node.get(part, empty)))
-                        for part, empty in (("args", []), ("kwargs", {})))
+        args, kwargs = (
+            self._revive(deserialize_keras_object(node.get(part, empty))) for part, empty in (("args", []), ("kwargs", {}))
+        )
         if not has_symbolic((args, kwargs)):
             # It would be computed here and now, on whatever numbers the file gives.
             raise ValueError(message(OWNER, "a call must take the output of another layer", {"layer": name}))
@@ -187,8 +196,7 @@ class _Reader:
         if not 0 <= index < len(calls):
             return None
         if not 0 <= place < len(calls[index]):
-            raise ValueError(message(OWNER, "a call names an output that is not there",
-                                     {"layer": name, "output": place}))
+            raise ValueError(message(OWNER, "a call names an output that is not there", {"layer": name, "output": place}))
         return calls[index][place]
 
     def _revive(self, value: Any) -> Any:
@@ -208,14 +216,19 @@ class _Reader:
         name, index, place = _check_place(plain)
         tensor = self._find(name, index - _offset(self.layers.get(name)), place)
         if tensor is None:
-            raise ValueError(message(OWNER, "an end of the model names a call that is not there",
-                                     {"layer": name, "call": index}))
+            raise ValueError(
+                message(OWNER, "an end of the model names a call that is not there", {"layer": name, "call": index})
+            )
         return tensor
 
 
 def _check_place(value: Any) -> tuple[str, int, int]:
-    if not (isinstance(value, (list, tuple)) and len(value) == 3 and isinstance(value[0], str)
-            and all(isinstance(v, int) for v in value[1:])):  # fmt: skip
+    if not (
+        isinstance(value, (list, tuple))
+        and len(value) == 3
+        and isinstance(value[0], str)
+        and all(isinstance(v, int) for v in value[1:])
+    ):
         raise ValueError(message(OWNER, "a tensor must be given as [layer, call, output]", {"tensor": value}))
     return value[0], value[1], value[2]
 
@@ -226,8 +239,7 @@ def _check_list(config: dict[str, Any], key: str) -> list[Any]:
     return config[key]
 
 
-def graph_of_config(cls: Callable[..., Any], config: dict[str, Any],
-                    custom_objects: dict[str, Any] | None = None) -> Any:  # fmt: skip
+def graph_of_config(cls: Callable[..., Any], config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """A model of class `cls` from what `graph_config` gave, or what Keras 3 wrote."""
     with CustomObjectScope(custom_objects or {}), describing(OWNER, config):
         return _read_graph(cls, config)
@@ -237,8 +249,11 @@ def _read_graph(cls: Callable[..., Any], config: dict[str, Any]) -> Any:
     reader = _Reader(copy.copy(config))
     reader.run()
     inputs, outputs = reader.ends(config["input_layers"]), reader.ends(config["output_layers"])
-    rest = {key: value for key, value in config.items()
-            if key not in ("layers", "input_layers", "output_layers", "name", "trainable")}  # fmt: skip
+    rest = {
+        key: value
+        for key, value in config.items()
+        if key not in ("layers", "input_layers", "output_layers", "name", "trainable")
+    }
     model = cls(inputs=inputs, outputs=outputs, name=config.get("name"), **rest)
     # The layers say for themselves whether they are frozen.
     model._trainable = config.get("trainable") is not False

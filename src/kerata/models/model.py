@@ -44,11 +44,15 @@ class Model(Saveable, Tries, Trainer, Layer):
     _bookkeeping = {"_graph": Look.PROGRAM, "_graph_layers": Look.PARTS | Look.PROGRAM, "_layers": Look.PARTS | Look.PROGRAM}
     _unsaved = frozenset({"inputs", "outputs"})
 
-    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True,
-                 **kwargs: Any):  # fmt: skip
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs: Any):
         if (inputs is None) != (outputs is None):
-            raise ValueError(message(type(self).__name__, "a functional model needs `inputs` and `outputs`",
-                                     {"inputs": inputs, "outputs": outputs}))
+            raise ValueError(
+                message(
+                    type(self).__name__,
+                    "a functional model needs `inputs` and `outputs`",
+                    {"inputs": inputs, "outputs": outputs},
+                )
+            )
         if name is None and inputs is not None and type(self) is Model:
             name = auto_name("functional")
         super().__init__(name=name, trainable=trainable, **kwargs)
@@ -103,8 +107,13 @@ class Model(Saveable, Tries, Trainer, Layer):
 
     def _need_graph(self, what: str) -> Graph:
         if self._graph is None:
-            raise AttributeError(message(self, f"`{what}` exists for models that know their inputs",
-                                         fix="Give an Input(shape=...), or call build(input_shape)"))
+            raise AttributeError(
+                message(
+                    self,
+                    f"`{what}` exists for models that know their inputs",
+                    fix="Give an Input(shape=...), or call build(input_shape)",
+                )
+            )
         return self._graph
 
     @shown
@@ -119,9 +128,15 @@ class Model(Saveable, Tries, Trainer, Layer):
 
     @layers.setter
     def layers(self, value: Any) -> None:
-        raise AttributeError(message(self, "`Model.layers` attribute is reserved: it lists the layers, and cannot be set",
-                                     fix="Use `add()` and `pop()`" if hasattr(self, "add") else
-                                     "Keep them under another name, e.g. self.blocks = [...]"))
+        raise AttributeError(
+            message(
+                self,
+                "`Model.layers` attribute is reserved: it lists the layers, and cannot be set",
+                fix="Use `add()` and `pop()`"
+                if hasattr(self, "add")
+                else "Keep them under another name, e.g. self.blocks = [...]",
+            )
+        )
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place."""
@@ -205,8 +220,15 @@ class Model(Saveable, Tries, Trainer, Layer):
 
     # Description
 
-    def summary(self, line_length: int | None = None, positions: Any = None, print_fn: Callable[..., Any] | None = None,
-                expand_nested: bool = False, show_trainable: bool = False, layer_range: Any = None) -> None:  # fmt: skip
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[..., Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
         """Prints a table of the layers: name, output shape, parameters."""
         print_summary(self, line_length, print_fn, expand_nested, show_trainable, layer_range)
 

@@ -11,14 +11,7 @@ from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.limits import budget, is_description, size_of_json, take_bytes, trusted
 from kerata.base.refusals import refusing
-from kerata.base.serialization import (
-    by_reference,
-    describing,
-    deserialize_keras_object,
-    refer,
-    serialize_keras_object,
-    sharing,
-)
+from kerata.base.serialization import by_reference, describing, deserialize_keras_object, refer, serialize_keras_object, sharing
 from kerata.saving.archive import build_model, mark_shared, parse_config, save_model
 from kerata.saving.store import MemoryStore
 from kerata.saving.weights import load_state, load_weights, save_state, save_weights
@@ -37,14 +30,23 @@ class Saveable:
         """
         save_model(self, filepath, overwrite, zipped, **kwargs)
 
-    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True,
-                     max_shard_size: float | None = None,
-                     objects_to_skip: Iterable[Any] | None = None) -> None:  # fmt: skip
+    def save_weights(
+        self,
+        filepath: str | os.PathLike,
+        overwrite: bool = True,
+        max_shard_size: float | None = None,
+        objects_to_skip: Iterable[Any] | None = None,
+    ) -> None:
         """Writes the weights and the optimizer's state to a `.weights.h5` file, those of `objects_to_skip` excepted."""
         save_weights(self, filepath, overwrite, max_shard_size, objects_to_skip)
 
-    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False,
-                     objects_to_skip: Iterable[Any] | None = None, **kwargs: Any) -> None:  # fmt: skip
+    def load_weights(
+        self,
+        filepath: str | os.PathLike,
+        skip_mismatch: bool = False,
+        objects_to_skip: Iterable[Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Reads weights from a `.weights.h5` file; the model stays as it was if they do not fit.
 
         Args:
@@ -75,22 +77,37 @@ class Saveable:
         arguments = {**given, "optimizer": optimizer, **fixed}
         try:
             reference = None if bare is None else refer(bare)
-            plain = {name: serialize_keras_object(value) for name, value in arguments.items()
-                     if reference is None or name != "optimizer"}  # fmt: skip
+            plain = {
+                name: serialize_keras_object(value)
+                for name, value in arguments.items()
+                if reference is None or name != "optimizer"
+            }
             return plain if reference is None else {"optimizer": reference, **plain}
         except (TypeError, ValueError, NotImplementedError) as error:
             # A trained model is worth keeping, even where a function that only training needs has no name.
-            warnings.warn(message(self, "what compile() was given cannot be written, and is left out",
-                                  {"error": str(error)}, "Compile the model again after loading it"), stacklevel=3)
+            warnings.warn(
+                message(
+                    self,
+                    "what compile() was given cannot be written, and is left out",
+                    {"error": str(error)},
+                    "Compile the model again after loading it",
+                ),
+                stacklevel=3,
+            )
             return {}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model with what `get_compile_config` gave."""
         compile = type(self).compile  # type: ignore[attr-defined]
         if registry.home_of(type(self)) is None and not compile.__module__.startswith("kerata."):
-            warnings.warn(message(self, "`compile()` was not called as part of model loading because the model's `compile()` "
-                                  "method is custom", fix="Call compile() after loading, or define compile_from_config()"),
-                          stacklevel=3)
+            warnings.warn(
+                message(
+                    self,
+                    "`compile()` was not called as part of model loading because the model's `compile()` method is custom",
+                    fix="Call compile() after loading, or define compile_from_config()",
+                ),
+                stacklevel=3,
+            )
             return
         with describing(f"{type(self).__name__}.compile_from_config", config):
             self._compile_from_config(config, inspect.signature(compile).parameters)

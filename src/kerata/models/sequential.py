@@ -33,8 +33,14 @@ class Sequential(Model):
         self._layers: list[Layer] = []
         self._input: SymbolicTensor | None = None
         if isinstance(layers, Layer) or not isinstance(trainable, (bool, int)):
-            raise KindError(message(type(self).__name__, "`layers` must be a list of layers", {"layers": layers},
-                                    "Write Sequential([first, second])"))  # fmt: skip
+            raise KindError(
+                message(
+                    type(self).__name__,
+                    "`layers` must be a list of layers",
+                    {"layers": layers},
+                    "Write Sequential([first, second])",
+                )
+            )
         super().__init__(trainable=trainable, name=name)
         self._add_all(layers or ())
 
@@ -76,17 +82,29 @@ class Sequential(Model):
             layer = layer.history[0]
         if not isinstance(layer, Layer):
             if callable(layer) and not isinstance(layer, type):
-                raise KindError(message(self, "Only instances of Layer can be added", {"layer": layer},
-                                        "Wrap a function: Lambda(function)"))
-            raise KindError(message(self, "Only instances of Layer can be added", {"layer": layer},
-                                    "Add an instance, e.g. Dense(10)" if isinstance(layer, type) else ""))
+                raise KindError(
+                    message(self, "Only instances of Layer can be added", {"layer": layer}, "Wrap a function: Lambda(function)")
+                )
+            raise KindError(
+                message(
+                    self,
+                    "Only instances of Layer can be added",
+                    {"layer": layer},
+                    "Add an instance, e.g. Dense(10)" if isinstance(layer, type) else "",
+                )
+            )
         layer._check_constructed()
         if layer.name in taken or (self._input is not None and layer.name == self._input.history[0].name):
             raise ValueError(message(self, "all layers should have unique names", {"name": layer.name}))
         if isinstance(layer, InputLayer):
             if self._input is not None:
-                raise ValueError(message(self, "the model has already been configured with an input",
-                                         {"input": self._input.shape, "layer": layer.name}))
+                raise ValueError(
+                    message(
+                        self,
+                        "the model has already been configured with an input",
+                        {"input": self._input.shape, "layer": layer.name},
+                    )
+                )
             if self._layers:
                 raise ValueError(message(self, "an input must come first", {"layers so far": len(self._layers)}))
             self._input = layer.tensor
@@ -195,8 +213,11 @@ class Sequential(Model):
     def _check_built_shape(self, given: Any, built: tuple) -> None:
         fits = len(given) == len(built) and all(None in (m, n) or m == n for m, n in zip(given[1:], built[1:], strict=True))
         if isinstance(given, (list, tuple)) and not fits:
-            raise ValueError(message(self, f"the model has already been configured for inputs of shape {built}",
-                                     {"input_shape": tuple(given)}))
+            raise ValueError(
+                message(
+                    self, f"the model has already been configured for inputs of shape {built}", {"input_shape": tuple(given)}
+                )
+            )
 
     def _build_by_tracing(self, inputs: Any) -> Any:
         """Builds for symbolic inputs; returns the symbolic outputs."""

@@ -29,11 +29,15 @@ def write_state(model: Any, state: dict[str, Any]) -> None:
         known = {variable.path: variable for variable in groups[name]}
         for path, value in _leaves(tree):
             if path not in known:
-                raise ValueError(message(model, f"there is no variable of that path among the {name}", {"path": path},
-                                         did_you_mean(path, known)))
+                raise ValueError(
+                    message(
+                        model, f"there is no variable of that path among the {name}", {"path": path}, did_you_mean(path, known)
+                    )
+                )
             if np.shape(value) != tuple(known[path].shape):
-                raise ValueError(message(model, f"{path} must have shape {tuple(known[path].shape)}",
-                                         {"shape": np.shape(value)}))
+                raise ValueError(
+                    message(model, f"{path} must have shape {tuple(known[path].shape)}", {"shape": np.shape(value)})
+                )
             found.append((known[path], value))
     for variable, value in found:
         variable.assign(value)
@@ -41,9 +45,12 @@ def write_state(model: Any, state: dict[str, Any]) -> None:
 
 def _groups(model: Any) -> dict[str, list[Any]]:
     optimizer = getattr(model, "optimizer", None)
-    return {"trainable_variables": model.trainable_variables, "non_trainable_variables": model.non_trainable_variables,
-            "optimizer_variables": [] if optimizer is None else optimizer.variables,
-            "metrics_variables": model.metrics_variables}  # fmt: skip
+    return {
+        "trainable_variables": model.trainable_variables,
+        "non_trainable_variables": model.non_trainable_variables,
+        "optimizer_variables": [] if optimizer is None else optimizer.variables,
+        "metrics_variables": model.metrics_variables,
+    }
 
 
 def _tree(model: Any, variables: Iterable[Any], as_numpy: bool) -> dict[str, Any]:
@@ -54,8 +61,14 @@ def _tree(model: Any, variables: Iterable[Any], as_numpy: bool) -> dict[str, Any
         for name in above:
             place = place.setdefault(name, {})
         if not isinstance(place, dict) or last in place:
-            raise ValueError(message(model, "The following variable path is found twice in the model", {"path": variable.path},
-                                     "Give layers of one kind different names"))
+            raise ValueError(
+                message(
+                    model,
+                    "The following variable path is found twice in the model",
+                    {"path": variable.path},
+                    "Give layers of one kind different names",
+                )
+            )
         place[last] = variable.numpy() if as_numpy else variable.value
     return tree
 

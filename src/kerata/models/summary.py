@@ -20,9 +20,14 @@ NARROWEST = 4
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
-def print_summary(model: Any, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None,
-                  expand_nested: bool = False, show_trainable: bool = False,
-                  layer_range: Any = None) -> None:  # fmt: skip
+def print_summary(
+    model: Any,
+    line_length: int | None = None,
+    print_fn: Callable[[str], Any] | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Any = None,
+) -> None:
     """Prints a table of the layers, and the numbers of weights.
 
     Args:
@@ -37,8 +42,13 @@ def print_summary(model: Any, line_length: int | None = None, print_fn: Callable
     print_fn(format_summary(model, line_length, expand_nested, show_trainable, layer_range))
 
 
-def format_summary(model: Any, line_length: int | None = None, expand_nested: bool = False,
-                   show_trainable: bool = False, layer_range: Any = None) -> str:  # fmt: skip
+def format_summary(
+    model: Any,
+    line_length: int | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Any = None,
+) -> str:
     """The table as text."""
     graph = None if is_chain(model) else model._graph
     header = ["Layer (type)", "Output Shape", "Param #"] + (["Connected to"] if graph else [])
@@ -78,12 +88,10 @@ def select_layers(layers: list[Any], layer_range: Sequence[str] | None) -> list[
         return layers
     named = isinstance(layer_range, (list, tuple)) and all(isinstance(name, str) for name in layer_range)
     if not named or len(layer_range) != 2:
-        raise ValueError(message("summary", "`layer_range` must be the names of two layers",
-                                 {"layer_range": layer_range}))
+        raise ValueError(message("summary", "`layer_range` must be the names of two layers", {"layer_range": layer_range}))
     found = [[i for i, layer in enumerate(layers) if re.match(name, layer.name)] for name in layer_range]
     if not all(found):
-        raise ValueError(message("summary", "`layer_range` must name layers of the model",
-                                 {"layer_range": layer_range}))
+        raise ValueError(message("summary", "`layer_range` must name layers of the model", {"layer_range": layer_range}))
     ends = (min(found[0]), max(found[1]))
     if ends[0] > ends[1]:
         ends = (min(found[1]), max(found[0]))
@@ -138,8 +146,7 @@ def format_shape(layer: Any) -> str:
         if shape is None:
             return "?"
         # A layer that was built while its model was traced has seen a stand-in for the batch's size.
-        shapes = [(None, *one[1:]) if one and one[0] in TRIALS else one
-                  for one in jax.tree.leaves(shape, is_leaf=is_shape)]  # fmt: skip
+        shapes = [(None, *one[1:]) if one and one[0] in TRIALS else one for one in jax.tree.leaves(shape, is_leaf=is_shape)]
     texts = [f"({', '.join(map(str, shape))})" for shape in shapes]
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
@@ -163,8 +170,7 @@ def format_connections(layer: Any, graph: Any) -> str:
 
 def draw_table(header: list[str], rows: list[list[str]], widths: list[int], align: list[str]) -> list[str]:
     """Lines of a table with borders; long texts go over several lines."""
-    lines = [_border("┏", "━", "┳", "┓", widths), *_row(header, widths, align, "┃"),
-             _border("┡", "━", "╇", "┩", widths)]  # fmt: skip
+    lines = [_border("┏", "━", "┳", "┓", widths), *_row(header, widths, align, "┃"), _border("┡", "━", "╇", "┩", widths)]
     for index, row in enumerate(rows):
         if index:
             lines.append(_border("├", "─", "┼", "┤", widths))
@@ -200,8 +206,10 @@ def count_lines(model: Any) -> list[str]:
     if optimizer is not None and model.compiled and getattr(optimizer, "built", False):
         groups["Optimizer"] = optimizer.variables
     every = [variable for variables in groups.values() for variable in variables]
-    return [f" {name} params: {sum(v.size for v in variables):,} ({format_bytes(sum(map(count_bytes, variables)))})"
-            for name, variables in {"Total": every, **groups}.items()]  # fmt: skip
+    return [
+        f" {name} params: {sum(v.size for v in variables):,} ({format_bytes(sum(map(count_bytes, variables)))})"
+        for name, variables in {"Total": every, **groups}.items()
+    ]
 
 
 def count_bytes(variable: Any) -> int:

@@ -202,8 +202,13 @@ def rot90(array, k=1, axes=(0, 1)):
     """The plane of two axes turned by 90 degrees, k times."""
     x = jnp.asarray(array)
     if x.ndim < 2 or len(axes) != 2 or axes[0] == axes[1]:
-        raise ValueError(message("rot90", "a plane is given by two different axes of an array with at least two",
-                                 {"shape": x.shape, "axes": axes}))  # fmt: skip
+        raise ValueError(
+            message(
+                "rot90",
+                "a plane is given by two different axes of an array with at least two",
+                {"shape": x.shape, "axes": axes},
+            )
+        )
     return jnp.rot90(x, k=k, axes=axes)
 
 

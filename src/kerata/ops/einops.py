@@ -27,15 +27,25 @@ def rearrange(tensor, pattern, **axes_lengths):
     x = jnp.asarray(tensor)
     sides = [[group.strip("()").split() for group in re.findall(GROUP, side)] for side in pattern.split("->")]
     if len(sides) != 2 or len(sides[0]) != x.ndim:
-        raise ValueError(message("rearrange", f"`pattern` must name the {x.ndim} axes of the input before `->`",
-                                 {"pattern": pattern, "shape": x.shape}))  # fmt: skip
+        raise ValueError(
+            message(
+                "rearrange",
+                f"`pattern` must name the {x.ndim} axes of the input before `->`",
+                {"pattern": pattern, "shape": x.shape},
+            )
+        )
     sizes: dict[str, int] = dict(axes_lengths)
     for group, length in zip(sides[0], x.shape, strict=True):
         known = math.prod(sizes[name] for name in group if name in sizes)
         open_names = [name for name in group if name not in sizes]
         if len(open_names) > 1 or length % known or (not open_names and known != length):
-            raise ValueError(message("rearrange", f"an axis of length {length} cannot be divided into {group}",
-                                     {"pattern": pattern, **axes_lengths}))  # fmt: skip
+            raise ValueError(
+                message(
+                    "rearrange",
+                    f"an axis of length {length} cannot be divided into {group}",
+                    {"pattern": pattern, **axes_lengths},
+                )
+            )
         sizes |= dict.fromkeys(open_names, length // known)
     before, after = ([name for group in side for name in group] for side in sides)
     if sorted(before) != sorted(after):

@@ -55,8 +55,17 @@ def hsv_to_rgb(images, data_format=None):
 
 
 @traceable
-def resize(images, size, interpolation="bilinear", antialias=False, crop_to_aspect_ratio=False,
-           pad_to_aspect_ratio=False, fill_mode="constant", fill_value=0.0, data_format=None):  # fmt: skip
+def resize(
+    images,
+    size,
+    interpolation="bilinear",
+    antialias=False,
+    crop_to_aspect_ratio=False,
+    pad_to_aspect_ratio=False,
+    fill_mode="constant",
+    fill_value=0.0,
+    data_format=None,
+):
     """Pictures in another size (height, width).
 
     Args:
@@ -90,8 +99,16 @@ def resize(images, size, interpolation="bilinear", antialias=False, crop_to_aspe
 
 
 @traceable
-def crop_images(images, top_cropping=None, left_cropping=None, bottom_cropping=None, right_cropping=None,
-                target_height=None, target_width=None, data_format=None):  # fmt: skip
+def crop_images(
+    images,
+    top_cropping=None,
+    left_cropping=None,
+    bottom_cropping=None,
+    right_cropping=None,
+    target_height=None,
+    target_width=None,
+    data_format=None,
+):
     """A part of each picture; in each direction two of (before, after, size) say which."""
     x = _last("crop_images", images, data_format)
     top, height = _frame("crop_images", x.shape[-3], top_cropping, bottom_cropping, target_height, -1)
@@ -100,8 +117,16 @@ def crop_images(images, top_cropping=None, left_cropping=None, bottom_cropping=N
 
 
 @traceable
-def pad_images(images, top_padding=None, left_padding=None, bottom_padding=None, right_padding=None,
-               target_height=None, target_width=None, data_format=None):  # fmt: skip
+def pad_images(
+    images,
+    top_padding=None,
+    left_padding=None,
+    bottom_padding=None,
+    right_padding=None,
+    target_height=None,
+    target_width=None,
+    data_format=None,
+):
     """Zeros around each picture; in each direction two of (before, after, size) say how many."""
     x = _last("pad_images", images, data_format)
     top, height = _frame("pad_images", x.shape[-3], top_padding, bottom_padding, target_height, 1)
@@ -114,15 +139,19 @@ def _frame(owner: str, size: int, before: Any, after: Any, target: Any, sign: in
     """(how much before, size of the result): two of three numbers give the third; `sign` is -1 for cutting off."""
     given = {"before": before, "after": after, "target size": target}
     if sum(value is not None for value in given.values()) != 2:
-        raise ValueError(message(owner, "exactly two of (before, after, target size) must be given in each direction",
-                                 given))  # fmt: skip
+        raise ValueError(message(owner, "exactly two of (before, after, target size) must be given in each direction", given))
     if target is None:
         target = size + sign * (before + after)
     if before is None:
         before = sign * (target - size) - after
     if before < 0 or sign * (target - size) - before < 0 or target < 0:
-        raise ValueError(message(owner, "the result must lie inside the picture" if sign < 0
-                                 else "the picture must lie inside the result", {"size": size, **given}))  # fmt: skip
+        raise ValueError(
+            message(
+                owner,
+                "the result must lie inside the picture" if sign < 0 else "the picture must lie inside the result",
+                {"size": size, **given},
+            )
+        )
     return before, target
 
 
@@ -174,8 +203,9 @@ def map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value
     """
     x, places = jnp.asarray(inputs), jnp.asarray(coordinates)
     if places.ndim < 2 or places.shape[0] != x.ndim:
-        raise ValueError(message("map_coordinates", f"`coordinates` must have shape ({x.ndim}, ...)",
-                                 {"coordinates": places.shape}))  # fmt: skip
+        raise ValueError(
+            message("map_coordinates", f"`coordinates` must have shape ({x.ndim}, ...)", {"coordinates": places.shape})
+        )
     check_choice("map_coordinates", "order", order, (0, 1))
     check_choice("map_coordinates", "fill_mode", fill_mode, FILL_MODES)
     return jax.scipy.ndimage.map_coordinates(x, tuple(places), order, fill_mode, fill_value)
@@ -196,15 +226,17 @@ def affine_transform(images, transform, interpolation="bilinear", fill_mode="con
     single = x.ndim == 3
     x = x[None] if single else x
     if t.ndim != 2 or t.shape[-1] != 8:
-        raise ValueError(message("affine_transform", "`transform` must have shape (8,) or (batch, 8)",
-                                 {"transform": t.shape}))  # fmt: skip
+        raise ValueError(message("affine_transform", "`transform` must have shape (8,) or (batch, 8)", {"transform": t.shape}))
     t = jnp.broadcast_to(t, (x.shape[0], 8))
     rows, columns = jnp.meshgrid(jnp.arange(x.shape[1]), jnp.arange(x.shape[2]), indexing="ij")
 
     def move(picture: Any, t: Any) -> Any:
         places = (t[3] * columns + t[4] * rows + t[5], t[0] * columns + t[1] * rows + t[2])
-        sample = jax.vmap(lambda plane: jax.scipy.ndimage.map_coordinates(plane, places, order, fill_mode, fill_value),
-                          in_axes=-1, out_axes=-1)  # fmt: skip
+        sample = jax.vmap(
+            lambda plane: jax.scipy.ndimage.map_coordinates(plane, places, order, fill_mode, fill_value),
+            in_axes=-1,
+            out_axes=-1,
+        )
         return sample(picture)
 
     y = jax.vmap(move)(x, t)
@@ -217,8 +249,7 @@ def scale_and_translate(images, output_shape, scale, translation, spatial_dims, 
     methods = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3", "lanczos5")
     check_choice("scale_and_translate", "method", method, methods)
     scale, translation = jnp.asarray(scale), jnp.asarray(translation)
-    return jax.image.scale_and_translate(jnp.asarray(images), output_shape, spatial_dims, scale, translation, method,
-                                         antialias)  # fmt: skip
+    return jax.image.scale_and_translate(jnp.asarray(images), output_shape, spatial_dims, scale, translation, method, antialias)
 
 
 @traceable
@@ -248,8 +279,9 @@ def sobel_edges(images, data_format=None):
 def _filter(x: Any, kernel: Any) -> Any:
     """The same small window over every channel."""
     single = x.ndim == 3
-    y = convolution(x[None] if single else x, jnp.tile(kernel[..., None, None], (1, 1, 1, x.shape[-1])), (1, 1), "SAME",
-                    groups=x.shape[-1])  # fmt: skip
+    y = convolution(
+        x[None] if single else x, jnp.tile(kernel[..., None, None], (1, 1, 1, x.shape[-1])), (1, 1), "SAME", groups=x.shape[-1]
+    )
     return y[0] if single else y
 
 

@@ -13,10 +13,10 @@ erfc = unary("erfc", lax.erfc, "1 - erf(x).", floating=True)
 erfinv = unary("erfinv", lax.erf_inv, "The number whose erf is x.", floating=True)
 rsqrt = unary("rsqrt", lax.rsqrt, "1 / sqrt(x).", floating=True)
 logdet = unary("logdet", lambda x: jnp.linalg.slogdet(x)[1], "The log of the absolute value of the determinant.")
-view_as_real = unary("view_as_real", lambda x: jnp.stack([x.real, x.imag], -1),
-                     "Complex numbers as pairs on a new last axis.")  # fmt: skip
-view_as_complex = unary("view_as_complex", lambda x: lax.complex(x[..., 0], x[..., 1]),
-                        "Pairs on the last axis as complex numbers.")  # fmt: skip
+view_as_real = unary("view_as_real", lambda x: jnp.stack([x.real, x.imag], -1), "Complex numbers as pairs on a new last axis.")
+view_as_complex = unary(
+    "view_as_complex", lambda x: lax.complex(x[..., 0], x[..., 1]), "Pairs on the last axis as complex numbers."
+)
 
 
 @op()
@@ -72,8 +72,7 @@ def cdist(x, y):
     """The Euclidean distances of the rows of x and those of y."""
     x, y = jnp.asarray(x), jnp.asarray(y)
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
-        raise ValueError(message("cdist", "the inputs must be matrices with rows of one length",
-                                 {"x": x.shape, "y": y.shape}))  # fmt: skip
+        raise ValueError(message("cdist", "the inputs must be matrices with rows of one length", {"x": x.shape, "y": y.shape}))
     return jnp.sqrt(jnp.sum(jnp.square(x[..., :, None, :] - y[..., None, :, :]), axis=-1))
 
 
@@ -172,8 +171,13 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
 def _spectral_window(owner, window, sequence_length, fft_length, dtype):
     """The window as an array of `fft_length`, zeros around it."""
     if fft_length < sequence_length:
-        raise ValueError(message(owner, "`fft_length` must be at least `sequence_length`",
-                                 {"sequence_length": sequence_length, "fft_length": fft_length}))  # fmt: skip
+        raise ValueError(
+            message(
+                owner,
+                "`fft_length` must be at least `sequence_length`",
+                {"sequence_length": sequence_length, "fft_length": fft_length},
+            )
+        )
     if window is None:
         return jnp.ones(fft_length, dtype)
     if isinstance(window, str):

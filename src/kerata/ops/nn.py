@@ -59,8 +59,9 @@ from kerata.ops.windows import unfold as unfold
 def moments(x, axes, keepdims=False, synchronized=False):
     """(mean, variance) along axes."""
     if synchronized:
-        raise NotImplementedError(message("moments", "moments over devices come from sharded arrays",
-                                          {"synchronized": synchronized}))  # fmt: skip
+        raise NotImplementedError(
+            message("moments", "moments over devices come from sharded arrays", {"synchronized": synchronized})
+        )
     x, axes = jnp.asarray(x), as_axes(axes)
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     found = [f(wide, axis=axes, keepdims=keepdims) for f in (jnp.mean, jnp.var)]
@@ -203,9 +204,13 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     if target.ndim == output.ndim and target.shape[-1] == 1:
         target = jnp.squeeze(target, -1)
     if target.shape != output.shape[:-1]:
-        raise ValueError(message("sparse_categorical_crossentropy",
-                                 "`target` must have the shape of `output` without its last axis",
-                                 {"target": target.shape, "output": output.shape}))  # fmt: skip
+        raise ValueError(
+            message(
+                "sparse_categorical_crossentropy",
+                "`target` must have the shape of `output` without its last axis",
+                {"target": target.shape, "output": output.shape},
+            )
+        )
     hot = jax.nn.one_hot(target, output.shape[axis], axis=axis, dtype=output.dtype)
     return -jnp.sum(hot * _log_probabilities(output, from_logits, axis), axis=axis)
 
@@ -224,8 +229,9 @@ def _check_same_shape(owner: str, **arrays: Any) -> None:
 
 
 @op("query key value bias mask scale")
-def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None,
-                          attn_logits_soft_cap=None):  # fmt: skip
+def dot_product_attention(
+    query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None, attn_logits_soft_cap=None
+):
     """softmax(query key^T * scale + bias) value, over places that the mask allows.
 
     Args:
@@ -239,17 +245,28 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     """
     query, key, value = jnp.asarray(query), jnp.asarray(key), jnp.asarray(value)
     if not query.ndim == key.ndim == value.ndim == 4:
-        raise ValueError(message("dot_product_attention", "query, key and value must have four axes",
-                                 {"query": query.shape, "key": key.shape, "value": value.shape}))  # fmt: skip
+        raise ValueError(
+            message(
+                "dot_product_attention",
+                "query, key and value must have four axes",
+                {"query": query.shape, "key": key.shape, "value": value.shape},
+            )
+        )
     if attn_logits_soft_cap is not None:
-        raise NotImplementedError(message("dot_product_attention", "a soft cap is not supported",
-                                          {"attn_logits_soft_cap": attn_logits_soft_cap}))  # fmt: skip
+        raise NotImplementedError(
+            message("dot_product_attention", "a soft cap is not supported", {"attn_logits_soft_cap": attn_logits_soft_cap})
+        )
     dtype = jnp.result_type(query, key, value)
     return jax.nn.dot_product_attention(
-        query.astype(dtype), key.astype(dtype), value.astype(dtype),
-        bias=None if bias is None else jnp.asarray(bias, dtype), mask=None if mask is None else jnp.asarray(mask),
-        scale=scale, is_causal=is_causal, implementation="cudnn" if flash_attention else "xla",
-    )  # fmt: skip
+        query.astype(dtype),
+        key.astype(dtype),
+        value.astype(dtype),
+        bias=None if bias is None else jnp.asarray(bias, dtype),
+        mask=None if mask is None else jnp.asarray(mask),
+        scale=scale,
+        is_causal=is_causal,
+        implementation="cudnn" if flash_attention else "xla",
+    )
 
 
 # Sequences of labels (CTC).
@@ -298,16 +315,16 @@ def _moved(alpha: Any, places: int) -> Any:
 
 
 @traceable
-def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_paths=1, merge_repeated=True,
-               mask_index=0):  # fmt: skip
+def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_paths=1, merge_repeated=True, mask_index=0):
     """(labels, scores): the likeliest class at each time, repetitions merged and blanks left out; -1 fills the rest.
 
     Shapes: inputs (batch, time, classes) to labels (1, batch, time) and scores (batch, 1).
     """
     check_choice("ctc_decode", "strategy", strategy, ("greedy", "beam_search"))
     if strategy == "beam_search":
-        raise NotImplementedError(message("ctc_decode", "beam search is not supported", {"strategy": strategy},
-                                          "Use strategy='greedy'"))  # fmt: skip
+        raise NotImplementedError(
+            message("ctc_decode", "beam search is not supported", {"strategy": strategy}, "Use strategy='greedy'")
+        )
     inputs = jnp.asarray(inputs)
     inputs = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
     time = inputs.shape[1]

@@ -397,11 +397,21 @@ def histogram(x, bins=10, range=None):
 
 
 @traceable
-def unique(x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None,
-           fill_value=None):  # fmt: skip
+def unique(
+    x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None
+):
     """The different values of x. In a compiled program `size` must say how many, with `fill_value` for the rest."""
-    return jnp.unique(jnp.asarray(x), return_index=return_index, return_inverse=return_inverse, axis=axis, size=size,
-                      return_counts=return_counts, equal_nan=False, fill_value=fill_value, sorted=sorted)  # fmt: skip
+    return jnp.unique(
+        jnp.asarray(x),
+        return_index=return_index,
+        return_inverse=return_inverse,
+        axis=axis,
+        size=size,
+        return_counts=return_counts,
+        equal_nan=False,
+        fill_value=fill_value,
+        sorted=sorted,
+    )
 
 
 @op()

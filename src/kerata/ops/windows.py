@@ -34,8 +34,13 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     rank = x.ndim - 2
     per_group = kernel.shape[-2]
     if kernel.ndim != x.ndim or x.shape[-1] % per_group or kernel.shape[-1] % (x.shape[-1] // per_group):
-        raise ValueError(message("conv", f"the kernel must have shape (*window, {x.shape[-1]} / groups, filters), with "
-                                 f"{rank} window sizes", {"kernel": kernel.shape, "inputs": x.shape}))  # fmt: skip
+        raise ValueError(
+            message(
+                "conv",
+                f"the kernel must have shape (*window, {x.shape[-1]} / groups, filters), with {rank} window sizes",
+                {"kernel": kernel.shape, "inputs": x.shape},
+            )
+        )
     strides = standardize_tuple("conv", "strides", strides, rank)
     dilation = standardize_tuple("conv", "dilation_rate", dilation_rate, rank)
     y = convolution(x, kernel, strides, check_padding("conv", padding), dilation, groups=x.shape[-1] // per_group)
@@ -55,18 +60,14 @@ def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None,
 
 
 @op("inputs depthwise_kernel pointwise_kernel")
-def separable_conv(
-    inputs, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None, dilation_rate=1
-):
+def separable_conv(inputs, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """A depthwise convolution, and then one with a window of one pixel that mixes the channels."""
     x = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(x, pointwise_kernel, 1, "valid", data_format)
 
 
 @op("inputs kernel")
-def conv_transpose(
-    inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1
-):
+def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1):
     """The gradient of a convolution with respect to its input, as a function that enlarges a picture.
 
     Shapes: kernel (*window, filters, channels).
@@ -82,8 +83,9 @@ def conv_transpose(
     if not prefers_fast_form():
         # The kernel is turned over: a sum over places in the output becomes one over places in the input.
         turned = jnp.swapaxes(jnp.flip(kernel, range(rank)), -1, -2)
-        y = lax.conv_general_dilated(x, turned, (1,) * rank, pads, lhs_dilation=strides, rhs_dilation=dilation,
-                                     dimension_numbers=canonical(rank))  # fmt: skip
+        y = lax.conv_general_dilated(
+            x, turned, (1,) * rank, pads, lhs_dilation=strides, rhs_dilation=dilation, dimension_numbers=canonical(rank)
+        )
         return channels_back(y, data_format)
     sizes, forward_pads = [], []
     for n, s, extent, (before, after) in zip(x.shape[1:-1], strides, extents, pads, strict=True):

@@ -38,8 +38,7 @@ class Adagrad(Optimizer):
     @shares_arguments
     def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, weight_decay=None, **kwargs):
         super().__init__(learning_rate, weight_decay, **kwargs)
-        self.initial_accumulator_value = check_number(
-            self, "initial_accumulator_value", initial_accumulator_value, low=0.0)  # fmt: skip
+        self.initial_accumulator_value = check_number(self, "initial_accumulator_value", initial_accumulator_value, low=0.0)
         self.epsilon = epsilon
 
     def transform(self) -> Any:

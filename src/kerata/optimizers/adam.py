@@ -91,9 +91,11 @@ class AdamW(Adam):
     """
 
     @shares_arguments
-    def __init__(self, learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-7,
-                 amsgrad=False, **kwargs):  # fmt: skip
+    def __init__(
+        self, learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, **kwargs
+    ):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, **kwargs)
         if weight_decay is None:
-            raise ValueError(message(self, "Argument `weight_decay` must be a float", {"weight_decay": None},
-                                     "Use Adam without one"))
+            raise ValueError(
+                message(self, "Argument `weight_decay` must be a float", {"weight_decay": None}, "Use Adam without one")
+            )

@@ -45,13 +45,21 @@ class Ftrl(Optimizer):
     beta = Hyperparameter()
 
     @shares_arguments
-    def __init__(self, learning_rate=0.001, learning_rate_power=-0.5, initial_accumulator_value=0.1,
-                 l1_regularization_strength=0.0, l2_regularization_strength=0.0,
-                 l2_shrinkage_regularization_strength=0.0, beta=0.0, weight_decay=None, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        learning_rate=0.001,
+        learning_rate_power=-0.5,
+        initial_accumulator_value=0.1,
+        l1_regularization_strength=0.0,
+        l2_regularization_strength=0.0,
+        l2_shrinkage_regularization_strength=0.0,
+        beta=0.0,
+        weight_decay=None,
+        **kwargs,
+    ):
         super().__init__(learning_rate, weight_decay, **kwargs)
         self.learning_rate_power = learning_rate_power
-        self.initial_accumulator_value = check_number(
-            self, "initial_accumulator_value", initial_accumulator_value, low=0.0)  # fmt: skip
+        self.initial_accumulator_value = check_number(self, "initial_accumulator_value", initial_accumulator_value, low=0.0)
         self.l1_regularization_strength = l1_regularization_strength
         self.l2_regularization_strength = l2_regularization_strength
         self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength

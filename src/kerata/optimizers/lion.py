@@ -43,8 +43,14 @@ class Lion(Optimizer):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         if beta_1 == 0:
-            raise ValueError(message(self, "`beta_1` must be greater than 0 and at most 1", {"beta_1": beta_1},
-                                     "With 0 the steps are the signs of single gradients"))
+            raise ValueError(
+                message(
+                    self,
+                    "`beta_1` must be greater than 0 and at most 1",
+                    {"beta_1": beta_1},
+                    "With 0 the steps are the signs of single gradients",
+                )
+            )
 
     def transform(self) -> Any:
         return elementwise(self._rule, momentum=0.0)

@@ -27,9 +27,13 @@ def get(identifier: Any) -> Any:
         return OptaxOptimizer(identifier)
     if type(identifier).__module__.split(".")[0] == "keras" and hasattr(identifier, "get_config"):
         return deserialize({"class_name": type(identifier).__name__, "config": identifier.get_config()})
-    raise TypeError(message(
-        "optimizers.get", "an optimizer must be a name, a config, an Optimizer or an optax transformation",
-        {"optimizer": identifier}))  # fmt: skip
+    raise TypeError(
+        message(
+            "optimizers.get",
+            "an optimizer must be a name, a config, an Optimizer or an optax transformation",
+            {"optimizer": identifier},
+        )
+    )
 
 
 def serialize(optimizer: Any) -> dict[str, Any]:
@@ -40,17 +44,25 @@ def serialize(optimizer: Any) -> dict[str, Any]:
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """An optimizer from plain data, as Keras 1, 2 or 3 wrote it."""
     if not isinstance(config.get("class_name"), str):
-        raise ValueError(message("optimizers.get", "an optimizer as a dict must have `class_name` and `config`",
-                                 {"optimizer": config}))
+        raise ValueError(
+            message("optimizers.get", "an optimizer as a dict must have `class_name` and `config`", {"optimizer": config})
+        )
     name = config["class_name"]
     with registry.CustomObjectScope(custom_objects or {}):
         if registry.get_registered_object(config.get("registered_name") or name) is None:
             known = {spelling.lower(): spelling for spelling in registry.names("optimizers")}
             if name.lower() not in known:
                 swapped = name.lower() in {loss.lower() for loss in registry.names("losses")}
-                raise ValueError(message("optimizers.get", "unknown optimizer", {"optimizer": name},
-                                         "That is a loss: write compile(optimizer=..., loss=...)" if swapped else
-                                         did_you_mean(name, known.values())))
+                raise ValueError(
+                    message(
+                        "optimizers.get",
+                        "unknown optimizer",
+                        {"optimizer": name},
+                        "That is a loss: write compile(optimizer=..., loss=...)"
+                        if swapped
+                        else did_you_mean(name, known.values()),
+                    )
+                )
             name = known[name.lower()]
             config = {**config, "class_name": name, "module": "keras.optimizers", "registered_name": None}
         return deserialize_keras_object({"config": {}, **config})

@@ -37,16 +37,29 @@ class LossScaleOptimizer(Optimizer):
 
     def __init__(self, inner_optimizer, initial_scale=2.0**15, dynamic_growth_steps=2000, name=None, **kwargs):
         if not isinstance(inner_optimizer, Optimizer):
-            raise KindError(message("LossScaleOptimizer", "`inner_optimizer` must be an optimizer",
-                                    {"inner_optimizer": inner_optimizer}))
+            raise KindError(
+                message("LossScaleOptimizer", "`inner_optimizer` must be an optimizer", {"inner_optimizer": inner_optimizer})
+            )
         # Older files hold the arguments of all optimizers, at values that mean nothing.
         unset = {n: value for n, value in kwargs.items() if n not in SHARED or value not in (None, False, 0.99)}
         if unset.pop("dynamic", True) is not True:
-            raise ValueError(message("LossScaleOptimizer", "the scale is always dynamic", kwargs,
-                                     "For a constant scale, set `loss_scale_factor` of the optimizer itself"))
+            raise ValueError(
+                message(
+                    "LossScaleOptimizer",
+                    "the scale is always dynamic",
+                    kwargs,
+                    "For a constant scale, set `loss_scale_factor` of the optimizer itself",
+                )
+            )
         if unset:
-            raise ValueError(message("LossScaleOptimizer", f"takes no arguments: {', '.join(f'`{n}`' for n in unset)}", unset,
-                                     "Set them on the `inner_optimizer`"))
+            raise ValueError(
+                message(
+                    "LossScaleOptimizer",
+                    f"takes no arguments: {', '.join(f'`{n}`' for n in unset)}",
+                    unset,
+                    "Set them on the `inner_optimizer`",
+                )
+            )
         super().__init__(learning_rate=0.0, name=name)
         self.inner_optimizer = inner_optimizer
         self.inner_optimizer.loss_scale_factor = None
@@ -104,8 +117,10 @@ class LossScaleOptimizer(Optimizer):
         own, good, scale, *inner = state
         known = [g for g in grads if g is not None]
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(g)) for g in known])) if known else jnp.bool_(True)
-        unscaled = [g if g is None or v.overwrite_with_gradient else g / scale.astype(g.dtype)
-                    for v, g in zip(variables, grads, strict=True)]  # fmt: skip
+        unscaled = [
+            g if g is None or v.overwrite_with_gradient else g / scale.astype(g.dtype)
+            for v, g in zip(variables, grads, strict=True)
+        ]
         before = list(params), inner
         after, inner = jax.lax.cond(
             finite, lambda: self.inner_optimizer.update(variables, params, unscaled, inner), lambda: before
@@ -124,9 +139,11 @@ class LossScaleOptimizer(Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            "name": self.name, "inner_optimizer": serialize_keras_object(self.inner_optimizer),
-            "initial_scale": self.initial_scale, "dynamic_growth_steps": self.dynamic_growth_steps,
-        }  # fmt: skip
+            "name": self.name,
+            "inner_optimizer": serialize_keras_object(self.inner_optimizer),
+            "initial_scale": self.initial_scale,
+            "dynamic_growth_steps": self.dynamic_growth_steps,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

@@ -35,8 +35,13 @@ class OptaxOptimizer(Optimizer):
 
     def __init__(self, transformation: Any, learning_rate=1.0, name=None, **kwargs: Any):
         if not is_transformation(transformation):
-            raise KindError(message("OptaxOptimizer", "`transformation` must have optax's `init` and `update`",
-                                    {"transformation": transformation}))
+            raise KindError(
+                message(
+                    "OptaxOptimizer",
+                    "`transformation` must have optax's `init` and `update`",
+                    {"transformation": transformation},
+                )
+            )
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.transformation = transformation
 
@@ -64,9 +69,13 @@ class OptaxOptimizer(Optimizer):
             return jax.tree.map(np.asarray, self.transformation.init(jax.tree.map(jnp.asarray, params)))
 
     def get_config(self) -> dict[str, Any]:
-        raise NotImplementedError(message(
-            self, "an optax transformation is a pair of functions, which a file cannot hold",
-            fix="Save the weights only, or compile again after loading"))  # fmt: skip
+        raise NotImplementedError(
+            message(
+                self,
+                "an optax transformation is a pair of functions, which a file cannot hold",
+                fix="Save the weights only, or compile again after loading",
+            )
+        )
 
 
 def is_transformation(value: Any) -> bool:

@@ -75,10 +75,20 @@ class Optimizer(Stepwise):
     decay = Hyperparameter(low=0.0)
 
     def __init__(
-        self, learning_rate=0.001, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None,
-        use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None,
-        gradient_accumulation_steps=None, name=None, **kwargs,
-    ):  # fmt: skip
+        self,
+        learning_rate=0.001,
+        weight_decay=None,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        use_ema=False,
+        ema_momentum=0.99,
+        ema_overwrite_frequency=None,
+        loss_scale_factor=None,
+        gradient_accumulation_steps=None,
+        name=None,
+        **kwargs,
+    ):
         kwargs = self._read_extra(kwargs)
         self.name = auto_name(registry.snake(type(self).__name__)) if name is None else name
         self.decay = kwargs.pop("decay", None)
@@ -92,15 +102,15 @@ class Optimizer(Stepwise):
         self.use_ema = bool(use_ema)
         self.ema_momentum = ema_momentum
         self.ema_overwrite_frequency = check_positive_int(
-            self, "ema_overwrite_frequency", ema_overwrite_frequency or None, optional=True)  # fmt: skip
+            self, "ema_overwrite_frequency", ema_overwrite_frequency or None, optional=True
+        )
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = check_positive_int(
             self, "gradient_accumulation_steps", gradient_accumulation_steps or None, optional=True, minimum=2
         )
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         if sum(value is not None for value in clips.values()) > 1:
-            raise ValueError(message(self, "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set",
-                                     clips))
+            raise ValueError(message(self, "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set", clips))
         self._undecayed: list[Variable] = []
         self._undecayed_names: re.Pattern | None = None
         self.optimizer_state = Slots()
@@ -111,8 +121,14 @@ class Optimizer(Stepwise):
             if name not in known:
                 parameters = inspect.signature(type(self).__init__).parameters
                 arguments = [p for p in parameters if p not in ("self", "kwargs")]
-                raise TypeError(message(type(self).__name__, f"unknown argument `{name}`", {name: value},
-                                        did_you_mean(name, [*arguments, *known])))
+                raise TypeError(
+                    message(
+                        type(self).__name__,
+                        f"unknown argument `{name}`",
+                        {name: value},
+                        did_you_mean(name, [*arguments, *known]),
+                    )
+                )
         return dict(kwargs)
 
     # The update
@@ -178,7 +194,8 @@ class Optimizer(Stepwise):
         keys, _, treedef = flatten(self._init(tree))
         state = treedef.unflatten([values[key] for key in keys])
         added, state = self.transform().update(
-            tree_of(variables, gradients.values(), self.tree), state, tree, step=step, learning_rate=rate)  # fmt: skip
+            tree_of(variables, gradients.values(), self.tree), state, tree, step=step, learning_rate=rate
+        )
         keys, leaves, _ = flatten(state)
         values.update(zip(keys, leaves, strict=True))
         return {v: (p + added[path]).astype(p.dtype) for v, (path, p) in zip(variables, tree.items(), strict=True)}
@@ -189,13 +206,16 @@ class Optimizer(Stepwise):
         keys, leaves, treedef = flatten(self._init(tree))
         with name_scope(self.name):
             found = [self.optimizer_state.find(key) for key in keys]
-            slots = [self.optimizer_state.add(key, np.asarray(leaf)) if slot is None else slot
-                     for key, leaf, slot in zip(keys, leaves, found, strict=True)]  # fmt: skip
+            slots = [
+                self.optimizer_state.add(key, np.asarray(leaf)) if slot is None else slot
+                for key, leaf, slot in zip(keys, leaves, found, strict=True)
+            ]
         state = treedef.unflatten([slot.value for slot in slots])
         step = (self._updates(self._iterations.value) + 1).astype(jnp.float32)
         gradients = tree_of([variable], [gradient], self.tree)
-        added, state = self.transform().update(gradients, state, tree, step=step,
-                                               learning_rate=jnp.asarray(learning_rate, jnp.float32))  # fmt: skip
+        added, state = self.transform().update(
+            gradients, state, tree, step=step, learning_rate=jnp.asarray(learning_rate, jnp.float32)
+        )
         for slot, leaf in zip(slots, flatten(state)[1], strict=True):
             slot.assign(leaf)
         (change,) = added.values()
@@ -276,8 +296,9 @@ class Optimizer(Stepwise):
 
     # Weight decay
 
-    def exclude_from_weight_decay(self, var_list: Iterable[Variable] | None = None,
-                                  var_names: Iterable[str] | None = None) -> None:  # fmt: skip
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
         """Takes variables, or those whose names contain a word, out of the weight decay; before training begins."""
         if self.built:
             raise ValueError(message(self, "`exclude_from_weight_decay()` must come before the optimizer is built"))
@@ -388,9 +409,14 @@ class Optimizer(Stepwise):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets the values of `variables`."""
         if len(weights) != len(self.variables):
-            raise ValueError(message(self, f"You are calling set_weights() where {len(self.variables)} arrays are expected",
-                                     {"weights": len(weights)},
-                                     "Call build(trainable_variables) first" if not self.built else ""))
+            raise ValueError(
+                message(
+                    self,
+                    f"You are calling set_weights() where {len(self.variables)} arrays are expected",
+                    {"weights": len(weights)},
+                    "Call build(trainable_variables) first" if not self.built else "",
+                )
+            )
         for variable, weight in zip(self.variables, weights, strict=True):
             variable.assign(weight)
 
@@ -403,8 +429,10 @@ class Optimizer(Stepwise):
         """Reads what `save_own_variables`, here or in Keras, wrote."""
         variables = self.variables
         if len(store.keys()) != len(variables):
-            warnings.warn(message(self, f"the state was not read: it has {len(variables)} variables, the file has "
-                                  f"{len(store.keys())}"), stacklevel=2)  # fmt: skip
+            warnings.warn(
+                message(self, f"the state was not read: it has {len(variables)} variables, the file has {len(store.keys())}"),
+                stacklevel=2,
+            )
             return
         assign_all(variables, store)
 
@@ -428,14 +456,20 @@ class Optimizer(Stepwise):
             return
         if trainable_variables is None:
             if not self.built:
-                raise ValueError(message(self, "`trainable_variables` are needed, as the optimizer is not built yet",
-                                         fix="Pass them, or call build(trainable_variables) first"))
+                raise ValueError(
+                    message(
+                        self,
+                        "`trainable_variables` are needed, as the optimizer is not built yet",
+                        fix="Pass them, or call build(trainable_variables) first",
+                    )
+                )
             variables = self.optimizer_state.parameters
         else:
             variables = list(trainable_variables)
         if len(grads) != len(variables):
-            raise ValueError(message(self, f"there must be one gradient for each of {len(variables)} variables",
-                                     {"grads": len(grads)}))
+            raise ValueError(
+                message(self, f"there must be one gradient for each of {len(variables)} variables", {"grads": len(grads)})
+            )
         self._check_gradients(grads, variables)
         if not all(any(v is known for known in self.optimizer_state.parameters) for v in variables):
             self.state_variables(variables)
@@ -449,15 +483,22 @@ class Optimizer(Stepwise):
         if len(missing) == len(variables):
             raise ValueError(message(self, "No gradients provided for any variable", {"variables": missing}))
         if missing:
-            warnings.warn(message(self, "some variables have no gradient and stay as they are", {"variables": missing},
-                                  "Check that the loss depends on them"), stacklevel=3)  # fmt: skip
+            warnings.warn(
+                message(
+                    self,
+                    "some variables have no gradient and stay as they are",
+                    {"variables": missing},
+                    "Check that the loss depends on them",
+                ),
+                stacklevel=3,
+            )
         for g, v in zip(grads, variables, strict=True):
             if g is not None and np.shape(g) != v.shape:
-                raise ValueError(message(self, f"the gradient of {v.path} must have shape {v.shape}",
-                                         {"shape": np.shape(g)}))
+                raise ValueError(message(self, f"the gradient of {v.path} must have shape {v.shape}", {"shape": np.shape(g)}))
 
-    def stateless_apply(self, optimizer_variables: Sequence[Any], grads: Sequence[Any],
-                        trainable_variables: Sequence[Any]) -> tuple[list[Any], list[Any]]:  # fmt: skip
+    def stateless_apply(
+        self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
+    ) -> tuple[list[Any], list[Any]]:
         """The new values of (trainable variables, optimizer variables), without changing anything.
 
         Args:
@@ -466,18 +507,23 @@ class Optimizer(Stepwise):
             trainable_variables: their values.
         """
         if not self.built:
-            raise ValueError(message(self, "the optimizer is not built yet",
-                                     fix="Call build(trainable_variables) first"))
+            raise ValueError(message(self, "the optimizer is not built yet", fix="Call build(trainable_variables) first"))
         variables, given = self.optimizer_state.parameters, list(optimizer_variables)
         if len(trainable_variables) != len(variables):
-            raise ValueError(message(self, f"{len(variables)} trainable variables are expected",
-                                     {"trainable_variables": len(trainable_variables)}))
+            raise ValueError(
+                message(
+                    self,
+                    f"{len(variables)} trainable variables are expected",
+                    {"trainable_variables": len(trainable_variables)},
+                )
+            )
         slots, listed = self._slots_for(variables), self.variables
         if len(given) == len(slots):
             return self.update(variables, trainable_variables, grads, given)
         if len(given) != len(listed):
-            raise ValueError(message(self, f"{len(listed)} optimizer variables are expected",
-                                     {"optimizer_variables": len(given)}))
+            raise ValueError(
+                message(self, f"{len(listed)} optimizer variables are expected", {"optimizer_variables": len(given)})
+            )
         outer = current_scope()
         hypers = dict(outer.hypers) if outer else {}
         values = {id(v): value for v, value in zip(listed, given, strict=True)}
@@ -502,9 +548,10 @@ class Optimizer(Stepwise):
         """The constructor's arguments as plain data, as Keras writes them."""
         rate = self.__dict__["learning_rate"]
         config = {
-            "name": self.name, "learning_rate": rate if isinstance(rate, float) else serialize_keras_object(rate),
+            "name": self.name,
+            "learning_rate": rate if isinstance(rate, float) else serialize_keras_object(rate),
             **{name: _plain(getattr(self, name)) for name in SHARED},
-        }  # fmt: skip
+        }
         if self.decay is not None:
             config["decay"] = float(self.decay)
         if registry.home_of(type(self)) is not None:
@@ -520,11 +567,25 @@ class Optimizer(Stepwise):
 
 
 ITERATIONS: Key = ("iteration", None)
-SHARED = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum",
-          "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps")  # fmt: skip
+SHARED = (
+    "weight_decay",
+    "clipnorm",
+    "global_clipnorm",
+    "clipvalue",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
 # The constructor of an optimizer names what is its own, up to `weight_decay`; what follows is declared above, once.
-shares_arguments = sharing([p for name, p in inspect.signature(Optimizer.__init__).parameters.items()
-                            if name not in ("self", "learning_rate", "weight_decay", "kwargs")])  # fmt: skip
+shares_arguments = sharing(
+    [
+        p
+        for name, p in inspect.signature(Optimizer.__init__).parameters.items()
+        if name not in ("self", "learning_rate", "weight_decay", "kwargs")
+    ]
+)
 
 
 def _plain(value: Any) -> Any:
@@ -565,6 +626,7 @@ def _is_due(count: Any, every: int | None) -> Any:
 
 def _either(now: Any, step: Callable[[], Any], stay: Callable[[], Any], variables: Sequence[Variable]) -> Any:
     """`step()` or `stay()`, whose first results are by variable; `lax.cond` wants lists."""
+
     def listed(branch: Callable[[], Any]) -> Callable[[], Any]:
         def run() -> Any:
             weights, values = branch()

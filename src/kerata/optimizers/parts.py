@@ -47,6 +47,7 @@ def transformation(init: Callable[..., Any], update: Callable[..., Any]) -> Any:
 
 def fill(params: Any, **slots: float) -> dict[str, Any]:
     """For each slot an array like each parameter, on the host and without taking memory."""
+
     def constant(value: float, p: Any) -> np.ndarray:
         return np.broadcast_to(np.asarray(value, p.dtype), p.shape)
 

@@ -44,8 +44,9 @@ class RAdam(Optimizer):
     sma_threshold = Hyperparameter()
 
     @shares_arguments
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, sma_threshold=5.0,
-                 weight_decay=None, **kwargs):  # fmt: skip
+    def __init__(
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, sma_threshold=5.0, weight_decay=None, **kwargs
+    ):
         super().__init__(learning_rate, weight_decay, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2

@@ -33,12 +33,21 @@ class LearningRate(Hyperparameter):
         before = obj.__dict__.get(self.name)
         if not callable(value):
             if callable(before):
-                raise TypeError(message(
-                    obj, "This optimizer was created with a `LearningRateSchedule`, so its learning rate cannot be set to a "
-                    "number", {"learning_rate": value}, "Give the optimizer a number to begin with"))  # fmt: skip
+                raise TypeError(
+                    message(
+                        obj,
+                        "This optimizer was created with a `LearningRateSchedule`, so its learning rate cannot be set to a "
+                        "number",
+                        {"learning_rate": value},
+                        "Give the optimizer a number to begin with",
+                    )
+                )
             if isinstance(value, (str, bool)) or np.ndim(value) > 0:
-                raise TypeError(message(obj, "`learning_rate` must be a number, a LearningRateSchedule or a function",
-                                        {"learning_rate": value}))
+                raise TypeError(
+                    message(
+                        obj, "`learning_rate` must be a number, a LearningRateSchedule or a function", {"learning_rate": value}
+                    )
+                )
         super().__set__(obj, value)
 
 

@@ -42,8 +42,9 @@ class ScheduleFreeAdamW(Optimizer):
     warmup_steps = Hyperparameter(low=0.0)
 
     @shares_arguments
-    def __init__(self, learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0,
-                 weight_decay=None, **kwargs):  # fmt: skip
+    def __init__(
+        self, learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0, weight_decay=None, **kwargs
+    ):
         super().__init__(learning_rate, weight_decay, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2

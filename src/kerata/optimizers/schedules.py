@@ -108,8 +108,11 @@ class PiecewiseConstantDecay(_Named):
         self.boundaries, self.values = list(boundaries), list(values)
         self.name = name
         if len(self.boundaries) != len(self.values) - 1:
-            raise ValueError(message(self, "`values` must have one element more than `boundaries`",
-                                     {"boundaries": boundaries, "values": values}))
+            raise ValueError(
+                message(
+                    self, "`values` must have one element more than `boundaries`", {"boundaries": boundaries, "values": values}
+                )
+            )
 
     def __call__(self, step: Any) -> Any:
         passed = jnp.sum(jnp.asarray(step) > jnp.asarray(self.boundaries))
@@ -138,8 +141,9 @@ class PolynomialDecay(_Named):
     end_learning_rate = Hyperparameter(low=0.0)
     power = Hyperparameter()
 
-    def __init__(self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False,
-                 name="PolynomialDecay"):  # fmt: skip
+    def __init__(
+        self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False, name="PolynomialDecay"
+    ):
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = decay_steps
         self.end_learning_rate = end_learning_rate
@@ -218,8 +222,7 @@ class CosineDecay(_Named):
     warmup_target = Hyperparameter(low=0.0)
     warmup_steps = Hyperparameter(low=0.0)
 
-    def __init__(self, initial_learning_rate, decay_steps, alpha=0.0, name="CosineDecay", warmup_target=None,
-                 warmup_steps=0):  # fmt: skip
+    def __init__(self, initial_learning_rate, decay_steps, alpha=0.0, name="CosineDecay", warmup_target=None, warmup_steps=0):
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = decay_steps
         self.alpha = alpha

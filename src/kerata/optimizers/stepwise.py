@@ -56,31 +56,46 @@ class Stepwise(Module):
                 return index
         raise ValueError(message(self, "the optimizer was not built for this variable", {"variable": variable.path}))
 
-    def add_variable(self, shape: Any, initializer: Any = "zeros", dtype: Any = None, aggregation: str = "none",
-                     layout: Any = None, name: str | None = None) -> Variable:  # fmt: skip
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",
+        layout: Any = None,
+        name: str | None = None,
+    ) -> Variable:
         """A new variable of the optimizer's state."""
         with name_scope(self.name):
-            variable = Variable(initializers.get(initializer), shape=shape, dtype=dtype, trainable=False,
-                                aggregation=aggregation, layout=layout, name=name)  # fmt: skip
+            variable = Variable(
+                initializers.get(initializer),
+                shape=shape,
+                dtype=dtype,
+                trainable=False,
+                aggregation=aggregation,
+                layout=layout,
+                name=name,
+            )
         key: Key = (f"own/{len(self.optimizer_state.own)}", None)
         self.optimizer_state.own[key] = variable
         self.optimizer_state.table.setdefault(None, {})[key[0]] = variable
         return variable
 
-    def add_variable_from_reference(self, reference_variable: Variable, name: str | None = None,
-                                    initializer: Any = "zeros") -> Variable:  # fmt: skip
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+    ) -> Variable:
         """A new variable of the shape and type of a model's variable."""
         label = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
         return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=label)
 
-    def add_optimizer_variables(self, trainable_variables: Sequence[Variable], name: Any,
-                                initializer: Any = "zeros") -> Any:  # fmt: skip
+    def add_optimizer_variables(self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros") -> Any:
         """A new variable for each of a model's variables; for a list of names, a tuple of such lists."""
         names = [name] if isinstance(name, str) else list(name)
         starts = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
         if len(starts) != len(names):
-            raise ValueError(message(self, "there must be one initializer for each name",
-                                     {"name": name, "initializer": initializer}))
+            raise ValueError(
+                message(self, "there must be one initializer for each name", {"name": name, "initializer": initializer})
+            )
         made: tuple[list[Any], ...] = tuple([] for _ in names)
         for variable in trainable_variables:
             for column, label, start in zip(made, names, starts, strict=True):
@@ -107,17 +122,32 @@ class Stepwise(Module):
             self.build(variables)  # type: ignore[attr-defined]
         elif not all(id(v) in known for v in variables):
             new = [v.path for v in variables if id(v) not in known]
-            raise ValueError(message(
-                self, "an optimizer with its own `build` works on the variables that it was built for",
-                {"variables": new}, "Compile again with a new optimizer"))  # fmt: skip
+            raise ValueError(
+                message(
+                    self,
+                    "an optimizer with its own `build` works on the variables that it was built for",
+                    {"variables": new},
+                    "Compile again with a new optimizer",
+                )
+            )
 
-    def _run_steps(self, variables: Sequence[Variable], params: Sequence[Any], gradients: dict[Variable, Any],
-                   values: dict[Key, Any], rate: Any) -> dict[Variable, Any]:  # fmt: skip
+    def _run_steps(
+        self,
+        variables: Sequence[Variable],
+        params: Sequence[Any],
+        gradients: dict[Variable, Any],
+        values: dict[Key, Any],
+        rate: Any,
+    ) -> dict[Variable, Any]:
         """Runs `update_step` for each variable, in a scope that gives all of them their values."""
         slots, outer = {key: self.optimizer_state.find(key) for key in values if key != ("iteration", None)}, current_scope()
         held = [*variables, *slots.values(), self._iterations]
-        scope = Scope(held, [*params, *[values[key] for key in slots], values["iteration", None]],
-                      outer.hypers if outer else None, outer.key if outer else None)  # fmt: skip
+        scope = Scope(
+            held,
+            [*params, *[values[key] for key in slots], values["iteration", None]],
+            outer.hypers if outer else None,
+            outer.key if outer else None,
+        )
         with scope:
             for variable in variables:
                 self.update_step(gradients[variable], variable, rate)

@@ -42,8 +42,15 @@ def why_alone(model: Any, callbacks: Any = None) -> str | None:
     return None
 
 
-def make_group(model: Any, data: DeviceData, held_data: DeviceData | None, batch_size: int, shuffle: bool,
-               make: Callable[[], Any] | None = None, callbacks: Any = None) -> Group:  # fmt: skip
+def make_group(
+    model: Any,
+    data: DeviceData,
+    held_data: DeviceData | None,
+    batch_size: int,
+    shuffle: bool,
+    make: Callable[[], Any] | None = None,
+    callbacks: Any = None,
+) -> Group:
     """The group of a prepared model, of the kind that its members need.
 
     Args:
@@ -100,8 +107,12 @@ class FittedGroup(Group):
         """What `fit` gets for a member."""
         x, y, weight = self.source.tree
         weight = weight if member.weight is None else member.weight
-        found = {"x": take_rows(x, member.rows), "y": take_rows(y, member.rows), "batch_size": self.batch_size,
-                 "sample_weight": take_rows(weight, member.rows)}  # fmt: skip
+        found = {
+            "x": take_rows(x, member.rows),
+            "y": take_rows(y, member.rows),
+            "batch_size": self.batch_size,
+            "sample_weight": take_rows(weight, member.rows),
+        }
         if self.held is not None or member.held is not None:
             tree = self.held.tree if self.held is not None else take_rows(self.source.tree, member.held)
             found["validation_data"] = tree if tree[2] is not None else tree[:2]
@@ -113,8 +124,18 @@ class FittedMember(Member):
 
     group: FittedGroup
 
-    def __init__(self, index: int, group: FittedGroup, numbers: np.ndarray, start: Any, seed: int | None,
-                 rows: np.ndarray | None, held: np.ndarray | None, callbacks: list[Any], epochs: int):  # fmt: skip
+    def __init__(
+        self,
+        index: int,
+        group: FittedGroup,
+        numbers: np.ndarray,
+        start: Any,
+        seed: int | None,
+        rows: np.ndarray | None,
+        held: np.ndarray | None,
+        callbacks: list[Any],
+        epochs: int,
+    ):
         # It may be trained in several calls, which must go on with the same orders.
         self.seed = make_seed() if seed is None else seed
         super().__init__(index, group, numbers, start, self.seed, rows, held, callbacks, epochs)
@@ -132,8 +153,14 @@ class FittedMember(Member):
         self.callbacks.on_train_begin()
         return self.model
 
-    def train(self, watch: Objective | None, stops: frozenset[int], drop_bad: bool, is_over: Callable[[], bool],
-              on_epochs: Callable[[int], None] | None) -> None:  # fmt: skip
+    def train(
+        self,
+        watch: Objective | None,
+        stops: frozenset[int],
+        drop_bad: bool,
+        is_over: Callable[[], bool],
+        on_epochs: Callable[[int], None] | None,
+    ) -> None:
         """Trains to the next of the epochs `stops`, or to the end."""
         began = time.perf_counter()
         model = self._begin() if self.epoch == 0 else self.model
@@ -143,8 +170,15 @@ class FittedMember(Member):
             self.paused_weights = None
         follower = Follower(self, watch, stops, drop_bad, is_over, on_epochs)
         relays = [Relay(callback) for callback in self.callbacks]
-        model.fit(**self.group.arguments(self), epochs=self.epochs, initial_epoch=self.epoch, shuffle=self.group.shuffle,
-                  seed=self.seed, callbacks=[*relays, follower], verbose=0)  # fmt: skip
+        model.fit(
+            **self.group.arguments(self),
+            epochs=self.epochs,
+            initial_epoch=self.epoch,
+            shuffle=self.group.shuffle,
+            seed=self.seed,
+            callbacks=[*relays, follower],
+            verbose=0,
+        )
         self.done = self.done or not follower.paused
         self.seconds += time.perf_counter() - began
 
@@ -197,8 +231,15 @@ class Relay:
 class Follower(Callback):
     """Tells a member of its epochs, after all other callbacks, and ends `fit` where the member pauses or is not needed."""
 
-    def __init__(self, member: FittedMember, watch: Objective | None, stops: frozenset[int], drop_bad: bool,
-                 is_over: Callable[[], bool], on_epochs: Callable[[int], None] | None):  # fmt: skip
+    def __init__(
+        self,
+        member: FittedMember,
+        watch: Objective | None,
+        stops: frozenset[int],
+        drop_bad: bool,
+        is_over: Callable[[], bool],
+        on_epochs: Callable[[int], None] | None,
+    ):
         super().__init__()
         self.member, self.watch, self.stops, self.drop_bad = member, watch, stops, drop_bad
         self.is_over, self.on_epochs, self.paused = is_over, on_epochs, False

@@ -122,8 +122,15 @@ class Group:
     # Why the members are trained by `fit`, one after the other; `None` where one program trains many.
     why_alone: str | None = None
 
-    def __init__(self, model: Any, data: DeviceData, held_data: DeviceData | None, batch_size: int, shuffle: bool,
-                 make: Callable[[], Any] | None = None):  # fmt: skip
+    def __init__(
+        self,
+        model: Any,
+        data: DeviceData,
+        held_data: DeviceData | None,
+        batch_size: int,
+        shuffle: bool,
+        make: Callable[[], Any] | None = None,
+    ):
         self.data, self.held_data, self.size = data, held_data, data.size
         self._begin(model, batch_size, shuffle, make)
         self.test_plan: Plan = model._plan(False)[0]
@@ -271,8 +278,15 @@ class Group:
                 began = time.perf_counter()
                 weak = (1,) if mode == "train" else ()
                 with jax.default_device(shard.device):
-                    self.programs[key] = program.obtain(f"many {key} {masked} {self.weighs}", self.structure, make, args,
-                                                        donate=(0,), weak=weak, many=shard.width > 1)  # fmt: skip
+                    self.programs[key] = program.obtain(
+                        f"many {key} {masked} {self.weighs}",
+                        self.structure,
+                        make,
+                        args,
+                        donate=(0,),
+                        weak=weak,
+                        many=shard.width > 1,
+                    )
                 self.compile_seconds += time.perf_counter() - began
             return self.programs[key]
 

@@ -36,9 +36,15 @@ class InitialState:
         own = {id(v) for layer in adapting(model) for v in layer.variables}
         self.kept = {} if initial_weights == "fresh" else weights_of(plan, own, everything=initial_weights == "keep")
         if initial_weights == "auto" and self.kept and trained:
-            raise ValueError(message(model, "some of this model's weights were loaded or set, and it has been trained since",
-                                     {"variables": len(self.kept)}, 'Give initial_weights="fresh" to draw all weights anew, or '
-                                     '"keep" to begin with the weights as they are (they may know the held-out samples)'))
+            raise ValueError(
+                message(
+                    model,
+                    "some of this model's weights were loaded or set, and it has been trained since",
+                    {"variables": len(self.kept)},
+                    'Give initial_weights="fresh" to draw all weights anew, or '
+                    '"keep" to begin with the weights as they are (they may know the held-out samples)',
+                )
+            )
         self.adapts = bool(own)
 
     def state(self, seed: int | None, rows: np.ndarray | None) -> State:
@@ -78,15 +84,19 @@ def was_trained(model: Model) -> bool:
 
 def adapting(model: Model) -> list[Layer]:
     """The layers of a model that learn from data before training (`adapt`), in its order."""
-    return [layer for layer in model._flatten_layers()
-            if hasattr(layer, "adapt") and getattr(layer, "input_mean", None) is None]  # fmt: skip
+    return [
+        layer for layer in model._flatten_layers() if hasattr(layer, "adapt") and getattr(layer, "input_mean", None) is None
+    ]
 
 
 def weights_of(plan: Plan, without: set[int], everything: bool = False) -> dict[tuple[str, int], np.ndarray]:
     """Weights that were set after a model was built, by place; or all of them."""
-    return {(role, index): variable.numpy() for role in ("trainable", "others")
-            for index, variable in enumerate(plan.variables[role])
-            if (everything or variable.assigned) and variable.name != "seed_generator_state" and id(variable) not in without}
+    return {
+        (role, index): variable.numpy()
+        for role in ("trainable", "others")
+        for index, variable in enumerate(plan.variables[role])
+        if (everything or variable.assigned) and variable.name != "seed_generator_state" and id(variable) not in without
+    }
 
 
 def adapt_layers(model: Model, x: Any) -> None:

@@ -30,8 +30,18 @@ class Member:
         callbacks: its own callbacks.
     """
 
-    def __init__(self, index: int, group: Any, numbers: np.ndarray, start: Callable[[], State], seed: int | None,
-                 rows: np.ndarray | None, held: np.ndarray | None, callbacks: list[Any], epochs: int):  # fmt: skip
+    def __init__(
+        self,
+        index: int,
+        group: Any,
+        numbers: np.ndarray,
+        start: Callable[[], State],
+        seed: int | None,
+        rows: np.ndarray | None,
+        held: np.ndarray | None,
+        callbacks: list[Any],
+        epochs: int,
+    ):
         self.index, self.group, self.numbers, self.start = index, group, numbers, start
         self.rows, self.held, self.epochs = rows, held, epochs
         self.size = group.size if rows is None else len(rows)
@@ -162,8 +172,23 @@ def gone() -> State:
 
 
 # What a member's model can be asked without being changed.
-ASKED = frozenset({"predict", "predict_on_batch", "evaluate", "test_on_batch", "summary", "count_params", "name", "get_config",
-                   "to_json", "input_names", "output_names", "input_shape", "output_shape"})  # fmt: skip
+ASKED = frozenset(
+    {
+        "predict",
+        "predict_on_batch",
+        "evaluate",
+        "test_on_batch",
+        "summary",
+        "count_params",
+        "name",
+        "get_config",
+        "to_json",
+        "input_names",
+        "output_names",
+        "input_shape",
+        "output_shape",
+    }
+)
 
 
 class ModelView:
@@ -226,8 +251,14 @@ class ModelView:
             raise AttributeError(name)
         if name in ASKED:
             return getattr(self._model(), name)
-        raise AttributeError(message("callbacks", "in a population, self.model has stop_training, optimizer, metrics, "
-                                     "get_weights, set_weights, save, save_weights, predict and evaluate", {"attribute": name}))
+        raise AttributeError(
+            message(
+                "callbacks",
+                "in a population, self.model has stop_training, optimizer, metrics, "
+                "get_weights, set_weights, save, save_weights, predict and evaluate",
+                {"attribute": name},
+            )
+        )
 
 
 class OptimizerView:
@@ -248,8 +279,14 @@ class OptimizerView:
         known = member.group.optimizer_numbers
         index = known.get(name)
         if index is None:
-            raise AttributeError(message("callbacks", "a population's optimizer has no such number to set", {"name": name},
-                                         did_you_mean(name, list(known))))
+            raise AttributeError(
+                message(
+                    "callbacks",
+                    "a population's optimizer has no such number to set",
+                    {"name": name},
+                    did_you_mean(name, list(known)),
+                )
+            )
         member.numbers[index] = float(np.asarray(value))
 
 
@@ -259,10 +296,14 @@ def copies_of(callbacks: Any, index: int) -> list[Any]:
     if not is_maker(callbacks):
         for callback in found:
             if getattr(callback, "writes_files", False):
-                raise ValueError(message("callbacks", "members of a population must not write the same file",
-                                         {"callback": type(callback).__name__},
-                                         "Give a function of the member's number: "
-                                         "callbacks=lambda i: [CSVLogger(f'log-{i}.csv')]"))
+                raise ValueError(
+                    message(
+                        "callbacks",
+                        "members of a population must not write the same file",
+                        {"callback": type(callback).__name__},
+                        "Give a function of the member's number: callbacks=lambda i: [CSVLogger(f'log-{i}.csv')]",
+                    )
+                )
         found = [copy.deepcopy(callback) for callback in found]
     CallbackList(found)
     return found

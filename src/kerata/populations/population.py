@@ -88,16 +88,29 @@ class Population(Sequence):
         rising = (find_direction(monitor, model, "Population.best") if mode == "auto" else mode) == "max"
         values = [h.get(monitor, [np.nan])[-1] for h in self.histories]
         if np.isnan(values).all():
-            raise ValueError(message("Population.best", "no member has a finite value", {"monitor": monitor},
-                                     did_you_mean(monitor, list(self.histories[0]))))
+            raise ValueError(
+                message(
+                    "Population.best",
+                    "no member has a finite value",
+                    {"monitor": monitor},
+                    did_you_mean(monitor, list(self.histories[0])),
+                )
+            )
         return self.members[int(np.nanargmax(values) if rising else np.nanargmin(values))]
 
     def table(self) -> Any:
         """A pandas frame with a row a member: its numbers, its last measures, epochs and seconds."""
         import pandas as pd
 
-        rows = [{**m.params, **{name: values[-1] for name, values in m.history.history.items() if values},
-                 "epochs": len(m.history.epoch), "seconds": m.seconds} for m in self.members]  # fmt: skip
+        rows = [
+            {
+                **m.params,
+                **{name: values[-1] for name, values in m.history.history.items() if values},
+                "epochs": len(m.history.epoch),
+                "seconds": m.seconds,
+            }
+            for m in self.members
+        ]
         return pd.DataFrame(rows).rename_axis("member")
 
     def __repr__(self) -> str:
@@ -166,8 +179,14 @@ def find_number(name: str, known: dict[str, Any], model: Model) -> str:
     absent = [part for part in parts if name.rpartition("/")[2] in getattr(type(part), "_hyperparameters", ())]
     if not fits and absent:
         value = absent[0].__dict__.get(name.rpartition("/")[2])
-        raise ValueError(message("fit_many", "this number is absent in the model, so its program has no place for it",
-                                 {name: value}, "Build the model with a number, above 0, and vary that"))
+        raise ValueError(
+            message(
+                "fit_many",
+                "this number is absent in the model, so its program has no place for it",
+                {name: value},
+                "Build the model with a number, above 0, and vary that",
+            )
+        )
     problem = f"more than one hyperparameter has this name: {', '.join(fits)}" if fits else "there is no such hyperparameter"
     raise ValueError(message("fit_many", problem, {"name": name}, did_you_mean(name, list(known))))
 
@@ -182,11 +201,28 @@ def grid(**values: Sequence[float]) -> dict[str, list[float]]:
     return {name: [row[place] for row in rows] for place, name in enumerate(values)}
 
 
-def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, vary: dict[str, Sequence[float]] | None = None,
-             seeds: Any = None, rows: Any = None, validation_rows: Any = None, epochs: int = 1, batch_size: int | None = None,
-             validation_data: Any = None, validation_split: float = 0.0, callbacks: Any = None, class_weight: Any = None,
-             sample_weight: Any = None, shuffle: bool = True, initial_weights: str = "auto",
-             turns: bool | None = None, verbose: Any = 0) -> Population:  # fmt: skip
+def fit_many(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    copies: int | None = None,
+    vary: dict[str, Sequence[float]] | None = None,
+    seeds: Any = None,
+    rows: Any = None,
+    validation_rows: Any = None,
+    epochs: int = 1,
+    batch_size: int | None = None,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    callbacks: Any = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    shuffle: bool = True,
+    initial_weights: str = "auto",
+    turns: bool | None = None,
+    verbose: Any = 0,
+) -> Population:
     """Trains many models at once, side by side in one compiled program for each structure.
 
     Member i ends as it would have ended alone, with `model.fit(x[rows[i]], y[rows[i]], seed=seeds[i], ...)`.
@@ -232,13 +268,20 @@ def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, va
         each._check_compiled("fit_many")
     single = not isinstance(model, (list, tuple))
     if vary and not single:
-        raise ValueError(message("fit_many", "`vary` is for one model", {"models": len(models)},
-                                 "Set the numbers of each model of the list"))
+        raise ValueError(
+            message("fit_many", "`vary` is for one model", {"models": len(models)}, "Set the numbers of each model of the list")
+        )
     count = count_members(models if not single else None, copies, vary, seeds, rows, class_weight)
     source = standardize_source(x, y, sample_weight, owner="fit_many")
     if not isinstance(source, Samples):
-        raise TypeError(message("fit_many", "data must be arrays: it is held on the device once for all members",
-                                {"x": type(x).__name__}, "Use fit() for generators and other sources of batches"))
+        raise TypeError(
+            message(
+                "fit_many",
+                "data must be arrays: it is held on the device once for all members",
+                {"x": type(x).__name__},
+                "Use fit() for generators and other sources of batches",
+            )
+        )
     held = None
     if validation_data is not None:
         held = standardize_source(*validation_data, owner="validation_data")
@@ -265,8 +308,19 @@ def fit_many(model: Any, x: Any, y: Any = None, *, copies: int | None = None, va
             start = functools.partial(fresh.state, seeds[index], rows[index])
         else:
             start = functools.partial(group.state_of, models[index])
-        members.append(make_member(index, group, numbers[index], start, seeds[index], rows[index], held_rows[index],
-                                   copies_of(callbacks, index), epochs))
+        members.append(
+            make_member(
+                index,
+                group,
+                numbers[index],
+                start,
+                seeds[index],
+                rows[index],
+                held_rows[index],
+                copies_of(callbacks, index),
+                epochs,
+            )
+        )
         if not single and group.why_alone is not None:
             members[-1].model = models[index]
     weigh_members(members, source, class_weight)
@@ -293,8 +347,11 @@ def describe(population: Population) -> str:
 
 def way_of(notes: dict[str, Any]) -> str:
     """How the members of a structure were trained, in words."""
-    figures = [f"{notes[key]:.1f} us a model and step {words}" for key, words in
-               (("side_by_side_us", "side by side"), ("alone_us", "alone")) if key in notes]
+    figures = [
+        f"{notes[key]:.1f} us a model and step {words}"
+        for key, words in (("side_by_side_us", "side by side"), ("alone_us", "alone"))
+        if key in notes
+    ]
     way = "one after the other" if notes["turns"] else "side by side"
     return f"{way} ({notes['why']}{': ' if figures else ''}{'; '.join(figures)})"
 
@@ -318,8 +375,9 @@ def count_members(models: list[Any] | None, copies: int | None, vary: Any, seeds
     return next(iter(said.values()))
 
 
-def group_models(models: list[Model], data: DeviceData, held_data: DeviceData | None, batch_size: int,
-                 shuffle: bool, callbacks: Any = None) -> list[Group]:  # fmt: skip
+def group_models(
+    models: list[Model], data: DeviceData, held_data: DeviceData | None, batch_size: int, shuffle: bool, callbacks: Any = None
+) -> list[Group]:
     """The group of each model; models of one structure share one."""
     found: dict[Any, Group] = {}
     groups = []
@@ -373,8 +431,11 @@ def check_rows(rows: Any, count: int, size: int, name: str) -> list[np.ndarray |
         if each.dtype == bool:
             each = np.flatnonzero(each)
         if each.ndim != 1 or not each.size or each.min() < 0 or each.max() >= size or each.dtype.kind not in "iu":
-            raise ValueError(message("fit_many", f"`{name}[{index}]` must be numbers of samples from 0 to {size - 1}, "
-                                     "at least one", {name: each}))
+            raise ValueError(
+                message(
+                    "fit_many", f"`{name}[{index}]` must be numbers of samples from 0 to {size - 1}, at least one", {name: each}
+                )
+            )
         found.append(each.astype(np.int32))
     return found
 

@@ -66,11 +66,20 @@ class Scheduler:
         workers: threads; by default one a core or one a device.
     """
 
-    def __init__(self, members: list[Member], turns: bool | None = None, stops: frozenset[int] = frozenset(),
-                 decide: Callable[[Member], list[tuple[Member, bool]]] | None = None,
-                 flush: Callable[[], list[tuple[Member, bool]]] | None = None, on_done: Callable[[Member], None] | None = None,
-                 on_epochs: Callable[[int], None] | None = None, drop_bad: bool = False,
-                 watch: Objective | None = None, guarded: bool = False, workers: int | None = None):  # fmt: skip
+    def __init__(
+        self,
+        members: list[Member],
+        turns: bool | None = None,
+        stops: frozenset[int] = frozenset(),
+        decide: Callable[[Member], list[tuple[Member, bool]]] | None = None,
+        flush: Callable[[], list[tuple[Member, bool]]] | None = None,
+        on_done: Callable[[Member], None] | None = None,
+        on_epochs: Callable[[int], None] | None = None,
+        drop_bad: bool = False,
+        watch: Objective | None = None,
+        guarded: bool = False,
+        workers: int | None = None,
+    ):
         self.members, self.turns, self.stops, self.decide, self.flush = members, turns, stops, decide, flush
         self.on_done, self.on_epochs, self.drop_bad, self.watch = on_done, on_epochs, drop_bad, watch
         self.guarded = guarded
@@ -122,8 +131,11 @@ class Scheduler:
     def _thread_count(self, groups: list[Any]) -> int:
         """The number of threads: twice the workers where epochs are short, so that one shard computes while another's
         measures are read and its samples shuffled."""
-        short = all(not g.notes["turns"] and g.notes.get("side_by_side_us", 1e6) * 1e-6 * g.notes["most"]
-                    * g.parts(g.capacity)[0][2] < SHORT_SECONDS for g in groups)  # fmt: skip
+        short = all(
+            not g.notes["turns"]
+            and g.notes.get("side_by_side_us", 1e6) * 1e-6 * g.notes["most"] * g.parts(g.capacity)[0][2] < SHORT_SECONDS
+            for g in groups
+        )
         return self.workers * (2 if short and self.devices[0] is None else 1)
 
     def _deliver(self) -> None:

@@ -14,8 +14,9 @@ from kerata.populations.member import Member, State
 from kerata.populations.objective import Objective
 
 
-def make_many(plan: Any, batch_size: int, masked: bool, kind: str, width: int, own: bool, ragged: bool,
-              axes: Any) -> Callable[..., Any]:  # fmt: skip
+def make_many(
+    plan: Any, batch_size: int, masked: bool, kind: str, width: int, own: bool, ragged: bool, axes: Any
+) -> Callable[..., Any]:
     """`advance` for several members: their steps side by side, in one loop over batches.
 
     Args:

@@ -16,16 +16,7 @@ from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object, sharing
 from kerata.engine.variable import drawing_late
 from kerata.saving.disk import explain_full_disk
-from kerata.saving.members import (
-    CONFIG,
-    METADATA,
-    WEIGHTS,
-    copy_member,
-    need_members,
-    open_model_file,
-    open_scratch,
-    read_text,
-)
+from kerata.saving.members import CONFIG, METADATA, WEIGHTS, copy_member, need_members, open_model_file, open_scratch, read_text
 from kerata.saving.store import FileStore
 from kerata.saving.weights import check_overwrite, load_state, save_state
 from kerata.version import __version__
@@ -57,11 +48,23 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     suffix = "" if hasattr(filepath, "write") else Path(filepath).suffix
     save_format = kwargs.pop("save_format", None)
     if save_format not in (None, "keras") or (save_format is not None and suffix not in ("", ".keras")):
-        raise ValueError(message("save_model", "The `save_format` argument is deprecated: the format follows from the file's "
-                                 "name", {"save_format": save_format}, "Give a name that ends in '.keras', and no save_format"))
+        raise ValueError(
+            message(
+                "save_model",
+                "The `save_format` argument is deprecated: the format follows from the file's name",
+                {"save_format": save_format},
+                "Give a name that ends in '.keras', and no save_format",
+            )
+        )
     if kwargs:
-        raise ValueError(message("save_model", "The following argument(s) are not supported", kwargs,
-                                 "The format follows from the file's name, which ends in '.keras'"))
+        raise ValueError(
+            message(
+                "save_model",
+                "The following argument(s) are not supported",
+                kwargs,
+                "The format follows from the file's name, which ends in '.keras'",
+            )
+        )
     if hasattr(filepath, "write"):
         write_archive(model, filepath, None, include_optimizer)
         return
@@ -77,20 +80,36 @@ def check_model_path(filepath: str | os.PathLike, owner: str) -> Path:
     """The path, if it ends in `.keras`."""
     path = Path(filepath)
     if path.suffix in (".h5", ".hdf5"):
-        raise NotImplementedError(message(owner, "whole models in the '.h5' format of Keras 1 and 2 are not there yet",
-                                          {"filepath": str(filepath)}, "Use a name that ends in '.keras'"))
+        raise NotImplementedError(
+            message(
+                owner,
+                "whole models in the '.h5' format of Keras 1 and 2 are not there yet",
+                {"filepath": str(filepath)},
+                "Use a name that ends in '.keras'",
+            )
+        )
     if path.suffix != ".keras":
         saves = owner.startswith("save")
-        raise ValueError(message(owner, f"{'Invalid filepath extension for saving' if saves else 'File format not supported'}: "
-                                 "the file's name must end in '.keras'", {"filepath": str(filepath)}))
+        raise ValueError(
+            message(
+                owner,
+                f"{'Invalid filepath extension for saving' if saves else 'File format not supported'}: "
+                "the file's name must end in '.keras'",
+                {"filepath": str(filepath)},
+            )
+        )
     return path
 
 
 def write_archive(model: Any, stream: Any, folder: Path | None, include_optimizer: bool = True) -> None:
     """Writes the zip. The description comes first: if it cannot be made, nothing is written."""
     if not model.built:
-        warnings.warn(message(model, "the model has no weights yet, so the file holds none",
-                              fix="Call it on data, or build it, before saving"), stacklevel=4)
+        warnings.warn(
+            message(
+                model, "the model has no weights yet, so the file holds none", fix="Call it on data, or build it, before saving"
+            ),
+            stacklevel=4,
+        )
     with sharing():
         plain = serialize_keras_object(model)
     if not include_optimizer:
@@ -131,8 +150,9 @@ def mark_shared(plain: Any) -> Any:
     return plain
 
 
-def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True,
-               safe_mode: bool = True) -> Any:  # fmt: skip
+def load_model(
+    filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
     """The model of a `.keras` file of Kerata or Keras 3, with its weights and its optimizer's state.
 
     Files of strangers are safe to load: they can only name built-in classes and what a program has registered, and
@@ -149,11 +169,20 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     path = Path(filepath)
     if not path.exists():
         check_model_path(path, "load_model")
-        raise MissingFile(message("load_model", "File not found: there is no such file", {"filepath": str(filepath)},
-                                  "Please ensure the file is an accessible '.keras' file"))
+        raise MissingFile(
+            message(
+                "load_model",
+                "File not found: there is no such file",
+                {"filepath": str(filepath)},
+                "Please ensure the file is an accessible '.keras' file",
+            )
+        )
     if path.is_dir():
-        raise NotImplementedError(message("load_model", "models kept as folders are not read",
-                                          {"filepath": str(filepath)}, "Save it as one '.keras' file"))
+        raise NotImplementedError(
+            message(
+                "load_model", "models kept as folders are not read", {"filepath": str(filepath)}, "Save it as one '.keras' file"
+            )
+        )
     check_model_path(path, "load_model")
     remove_leftovers(path.parent)
     with open(path, "rb") as stream:
@@ -185,8 +214,7 @@ def parse_config(text: str, owner: str) -> dict[str, Any]:
         raise ValueError(message(owner, "the description of the model must be JSON", {"error": str(error)})) from None
     check_levels(config, owner)
     if not isinstance(config, dict) or "class_name" not in config:
-        raise ValueError(message(owner, "the description of the model must be a dict with `class_name`",
-                                 {"config": config}))
+        raise ValueError(message(owner, "the description of the model must be a dict with `class_name`", {"config": config}))
     return config
 
 

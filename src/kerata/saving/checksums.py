@@ -52,8 +52,13 @@ def read_checksums(file: Any, owner: str) -> dict[str, int] | None:
             found = json.loads(text.tobytes())
             # What stood under a name that has changed must not pass for something that was never there.
             if lost := [path for path in found if path not in file]:
-                raise FileError(message(owner, "the file is damaged: variables that were written are not in it",
-                                        {"variables": lost[:4], "of": len(found)},
-                                        "If you took them out on purpose, delete `kerata_checksums` from the file"))
+                raise FileError(
+                    message(
+                        owner,
+                        "the file is damaged: variables that were written are not in it",
+                        {"variables": lost[:4], "of": len(found)},
+                        "If you took them out on purpose, delete `kerata_checksums` from the file",
+                    )
+                )
             return found
     raise FileError(message(owner, "the file is damaged: its checksums are not what was written"))

@@ -20,6 +20,10 @@ def explain_full_disk(owner: str, path: str | os.PathLike) -> Iterator[None]:
         number = error.errno or next((n for n in NO_SPACE if f"errno = {n}" in str(error)), None)
         if number not in NO_SPACE:
             raise
-        text = message(owner, "the disk must have room for the file", {"path": str(path), "error": os.strerror(number)},
-                       "Free some space; a file that was there before is unchanged")
+        text = message(
+            owner,
+            "the disk must have room for the file",
+            {"path": str(path), "error": os.strerror(number)},
+            "Free some space; a file that was there before is unchanged",
+        )
         raise OSError(number, text) from error

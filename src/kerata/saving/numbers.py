@@ -48,8 +48,14 @@ def check_link(group: Any, name: str, link: Any, owner: str) -> None:
     import h5py
 
     if type(link) is not h5py.HardLink:
-        raise FileError(message(owner, "a file of weights must hold its numbers itself, without links to other places",
-                                {"path": f"{group.name}/{name}", "link": type(link).__name__}, "Do not trust this file"))
+        raise FileError(
+            message(
+                owner,
+                "a file of weights must hold its numbers itself, without links to other places",
+                {"path": f"{group.name}/{name}", "link": type(link).__name__},
+                "Do not trust this file",
+            )
+        )
 
 
 def open_dataset(group: Any, name: str, owner: str) -> Any:
@@ -62,15 +68,23 @@ def open_dataset(group: Any, name: str, owner: str) -> Any:
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
         raise ValueError(message(owner, "an array was expected here", {"path": path, "kind": type(dataset).__name__}))
     if dataset.is_virtual or dataset.external:
-        raise FileError(message(owner, "a file of weights must hold its numbers itself, and not point to other files",
-                                {"path": path}, "Do not trust this file"))
+        raise FileError(
+            message(
+                owner,
+                "a file of weights must hold its numbers itself, and not point to other files",
+                {"path": path},
+                "Do not trust this file",
+            )
+        )
     filters = list_filters(dataset)
     if unknown := set(filters) - PLAIN_FILTERS:
-        raise FileError(message(owner, "compressed by a plug-in, which Kerata does not load",
-                                {"path": path, "filters": sorted(unknown)}))
+        raise FileError(
+            message(owner, "compressed by a plug-in, which Kerata does not load", {"path": path, "filters": sorted(unknown)})
+        )
     if len(set(filters)) < len(filters):
-        raise FileError(message(owner, "compressed more than once", {"path": path, "filters": filters},
-                                "Do not trust this file"))
+        raise FileError(
+            message(owner, "compressed more than once", {"path": path, "filters": filters}, "Do not trust this file")
+        )
     if dataset.dtype.kind not in "biufc" and not is_bfloat16(dataset):
         raise FileError(message(owner, "an array of numbers was expected", {"path": path, "dtype": dataset.dtype}))
     return dataset
@@ -87,8 +101,11 @@ def is_bfloat16(dataset: Any) -> bool:
     if dataset.dtype.kind != "V" or dataset.dtype.itemsize != 2 or dataset.dtype.fields or "dtype" not in dataset.attrs:
         return False
     attribute = dataset.attrs.get_id("dtype")
-    return attribute.shape == () and attribute.get_storage_size() <= MARK_BYTES and dataset.attrs["dtype"] in (
-        "bfloat16", b"bfloat16")  # fmt: skip
+    return (
+        attribute.shape == ()
+        and attribute.get_storage_size() <= MARK_BYTES
+        and dataset.attrs["dtype"] in ("bfloat16", b"bfloat16")
+    )
 
 
 def read_dataset(dataset: Any, owner: str) -> np.ndarray:
@@ -110,9 +127,14 @@ def read_dataset(dataset: Any, owner: str) -> np.ndarray:
 
 
 def refuse_size(dataset: Any, path: str, owner: str) -> None:
-    raise FileError(message(owner, "an array claims a size that the file does not hold",
-                            {"path": path, "shape": dataset.shape, "bytes stored": dataset.id.get_storage_size()},
-                            "Do not trust this file"))  # fmt: skip
+    raise FileError(
+        message(
+            owner,
+            "an array claims a size that the file does not hold",
+            {"path": path, "shape": dataset.shape, "bytes stored": dataset.id.get_storage_size()},
+            "Do not trust this file",
+        )
+    )
 
 
 def piece_bytes(dataset: Any) -> int:
@@ -164,15 +186,21 @@ def unpack(packed: bytes, filters: list[int], size: int, item_bytes: int, path: 
             # The four bytes of a checksum may come with it.
             data = decoder.decompress(data, size + 5)
             if not decoder.eof:
-                expected = ("a piece unpacks to more than it should" if len(data) > size + 4
-                            else "the file is damaged: a compressed piece ends too early")  # fmt: skip
+                expected = (
+                    "a piece unpacks to more than it should"
+                    if len(data) > size + 4
+                    else "the file is damaged: a compressed piece ends too early"
+                )
                 raise FileError(message(owner, expected, {"path": path}, "Do not trust this file"))
         elif one == SHUFFLE and item_bytes > 1:
             whole = len(data) // item_bytes * item_bytes
             data = np.frombuffer(data, np.uint8, whole).reshape(item_bytes, -1).T.tobytes() + data[whole:]
     if len(data) != size:
-        raise FileError(message(owner, "the file is damaged: a piece has not the size that it should have",
-                                {"path": path, "bytes": len(data)}))
+        raise FileError(
+            message(
+                owner, "the file is damaged: a piece has not the size that it should have", {"path": path, "bytes": len(data)}
+            )
+        )
     return data
 
 

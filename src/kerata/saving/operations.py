@@ -61,11 +61,14 @@ def find_form(operation: Any) -> Form:
     function = operation.function
     name = getattr(function, "__name__", "")
     if facts_of(function) is None:
-        raise ValueError(message(
-            f"operation `{operation.name}`", "this function of symbolic tensors cannot be written to a file",
-            {"function": name or function},
-            "Compute it in a layer of your own, or in a Lambda layer of a registered function",
-        ))  # fmt: skip
+        raise ValueError(
+            message(
+                f"operation `{operation.name}`",
+                "this function of symbolic tensors cannot be written to a file",
+                {"function": name or function},
+                "Compute it in a layer of your own, or in a Lambda layer of a registered function",
+            )
+        )
     return FORMS[name]
 
 
@@ -78,8 +81,12 @@ def write_operation(operation: Any, calls: list[tuple[tuple, dict]]) -> tuple[di
         called, settings = split_arguments(form, args, kwargs, operation.name)
         config.update(settings)
         nodes.append({"args": serialize_keras_object(called), "kwargs": {}})
-    plain = {"module": form.module, "class_name": form.class_name, "config": serialize_keras_object(config),
-             "registered_name": form.class_name}  # fmt: skip
+    plain = {
+        "module": form.module,
+        "class_name": form.class_name,
+        "config": serialize_keras_object(config),
+        "registered_name": form.class_name,
+    }
     return plain, nodes
 
 
@@ -91,11 +98,16 @@ def split_arguments(form: Form, args: tuple, kwargs: dict[str, Any], owner: str)
     called = [given.pop(name, None) for name in form.called]
     while called and called[-1] is None:
         called.pop()
-    names = [name for name, value in given.items()
-             if any(hasattr(leaf, "is_symbolic") for leaf in jax.tree.leaves(value))]  # fmt: skip
+    names = [name for name, value in given.items() if any(hasattr(leaf, "is_symbolic") for leaf in jax.tree.leaves(value))]
     if names:
-        raise ValueError(message(f"operation `{owner}`", "only plain values can be written for this argument",
-                                 {"argument": names[0]}, "Compute it in a layer of your own"))
+        raise ValueError(
+            message(
+                f"operation `{owner}`",
+                "only plain values can be written for this argument",
+                {"argument": names[0]},
+                "Compute it in a layer of your own",
+            )
+        )
     return called, given
 
 
@@ -104,8 +116,11 @@ def read_operation(plain: dict[str, Any], owner: str) -> Callable[..., Any]:
     name = plain.get("class_name")
     form = CLASSES.get(name) if isinstance(name, str) else None
     if form is None:
-        raise TypeError(message(owner, "the file uses an operation that Kerata does not know", {"operation": name},
-                                did_you_mean(name, CLASSES)))
+        raise TypeError(
+            message(
+                owner, "the file uses an operation that Kerata does not know", {"operation": name}, did_you_mean(name, CLASSES)
+            )
+        )
     settings = deserialize_keras_object(plain.get("config") or {})
     settings = {key: value for key, value in settings.items() if key != "name"}
 

@@ -144,8 +144,7 @@ class FileStore:
         checksums: whether to write a checksum of each variable. A file that has them is always held against them.
     """
 
-    def __init__(self, file: str | os.PathLike | io.IOBase, mode: str = "r", owner: str | None = None,
-                 checksums: bool = True):  # fmt: skip
+    def __init__(self, file: str | os.PathLike | io.IOBase, mode: str = "r", owner: str | None = None, checksums: bool = True):
         import h5py
 
         self.owner = owner or str(file)
@@ -155,8 +154,9 @@ class FileStore:
         except (OSError, RuntimeError, KeyError) as error:
             if mode == "w" or isinstance(error, (FileNotFoundError, PermissionError)):
                 raise
-            raise FileError(message(self.owner, "this is not a file of weights (HDF5), or it is damaged",
-                                    {"error": str(error)})) from None
+            raise FileError(
+                message(self.owner, "this is not a file of weights (HDF5), or it is damaged", {"error": str(error)})
+            ) from None
         self.checksums: dict[str, int] | None = {} if mode == "w" and checksums else None
         if mode == "r":
             self.checksums = read_checksums(self.file, self.owner)
@@ -185,10 +185,14 @@ class FileStore:
     def verify(self, path: str, array: np.ndarray) -> None:
         """Raises where a variable is not what was written."""
         if self.checksums is not None and self.checksums.get(path) != checksum_of(array):
-            raise FileError(message(
-                self.owner, "the file is damaged: a variable is not what was written", {"path": path},
-                "If you changed it on purpose, delete `kerata_checksums` from the file",
-            ))  # fmt: skip
+            raise FileError(
+                message(
+                    self.owner,
+                    "the file is damaged: a variable is not what was written",
+                    {"path": path},
+                    "If you changed it on purpose, delete `kerata_checksums` from the file",
+                )
+            )
 
 
 def path_of_variables(path: str) -> str:

@@ -19,8 +19,13 @@ from kerata.saving.store import FileStore
 from kerata.saving.walk import Place, walk
 
 
-def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True,
-                 max_shard_size: float | None = None, objects_to_skip: Iterable[Any] | None = None) -> None:  # fmt: skip
+def save_weights(
+    model: Any,
+    filepath: str | os.PathLike,
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+    objects_to_skip: Iterable[Any] | None = None,
+) -> None:
     """Writes all weights, and the optimizer's state, to a `.weights.h5` file that Keras 3 reads as well.
 
     A kill or a full disk leaves the old file as it was.
@@ -33,16 +38,18 @@ def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True
     """
     path = check_weights_path(filepath, "save_weights")
     if max_shard_size is not None:
-        raise NotImplementedError(message("save_weights", "weights in several files are not there yet",
-                                          {"max_shard_size": max_shard_size}))
+        raise NotImplementedError(
+            message("save_weights", "weights in several files are not there yet", {"max_shard_size": max_shard_size})
+        )
     check_built(model, "save_weights")
     check_overwrite("save_weights", path, overwrite)
     with explain_full_disk("save_weights", path), replace_file(path) as part, FileStore(part, "w") as store:
         save_state(model, store, skipped=objects_to_skip)
 
 
-def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = False,
-                 objects_to_skip: Iterable[Any] | None = None) -> None:  # fmt: skip
+def load_weights(
+    model: Any, filepath: str | os.PathLike, skip_mismatch: bool = False, objects_to_skip: Iterable[Any] | None = None
+) -> None:
     """Reads all weights from a `.weights.h5` or `.keras` file of Kerata or Keras 3.
 
     The model stays as it was if anything does not fit.
@@ -83,24 +90,37 @@ def check_weights_path(filepath: str | os.PathLike, owner: str) -> Path:
     if str(path).endswith(".weights.h5"):
         return path
     if path.suffix in (".h5", ".hdf5"):
-        raise ValueError(message(owner, "files of weights must end in '.weights.h5'", {"filepath": str(filepath)},
-                                 "Weights in the format of Keras 1 and 2 ('.h5') are not read yet"))
-    raise ValueError(message(owner, "File format not supported: files of weights must end in '.weights.h5'",
-                             {"filepath": str(filepath)}))
+        raise ValueError(
+            message(
+                owner,
+                "files of weights must end in '.weights.h5'",
+                {"filepath": str(filepath)},
+                "Weights in the format of Keras 1 and 2 ('.h5') are not read yet",
+            )
+        )
+    raise ValueError(
+        message(owner, "File format not supported: files of weights must end in '.weights.h5'", {"filepath": str(filepath)})
+    )
 
 
 def check_overwrite(owner: str, path: Path, overwrite: bool) -> None:
     """Raises `FileExistsError` rather than asking a question, which a program in the background cannot answer."""
     if not overwrite and path.exists():
-        raise FileExistsError(message(owner, "the file exists already", {"filepath": str(path)},
-                                      "Give overwrite=True or another name"))
+        raise FileExistsError(
+            message(owner, "the file exists already", {"filepath": str(path)}, "Give overwrite=True or another name")
+        )
 
 
 def check_built(model: Any, owner: str) -> None:
     """Raises `ValueError` for a model that has no weights yet."""
     if not model.built:
-        raise ValueError(message(model, f"{owner}() needs a model that has its weights",
-                                 fix="Call it on data, or model.build(input_shape), first"))
+        raise ValueError(
+            message(
+                model,
+                f"{owner}() needs a model that has its weights",
+                fix="Call it on data, or model.build(input_shape), first",
+            )
+        )
 
 
 def save_state(model: Any, store: Any, include_optimizer: bool = True, skipped: Iterable[Any] | None = None) -> None:
@@ -114,8 +134,14 @@ def save_state(model: Any, store: Any, include_optimizer: bool = True, skipped: 
         place.thing.save_own_variables(store.make(place.path, name if isinstance(name, str) else None))
 
 
-def load_state(model: Any, store: Any, skip_mismatch: bool = False, owner: str = "load_weights", keep: bool = True,
-               skipped: Iterable[Any] | None = None) -> None:  # fmt: skip
+def load_state(
+    model: Any,
+    store: Any,
+    skip_mismatch: bool = False,
+    owner: str = "load_weights",
+    keep: bool = True,
+    skipped: Iterable[Any] | None = None,
+) -> None:
     """Reads what `save_state` wrote. Either all of it is taken, or nothing changes.
 
     Args:
@@ -165,8 +191,12 @@ def describe_failures(failed: list[tuple[Place, str]], owner: str) -> str:
     """One message for all objects that the file does not fit."""
     lines = [f"  {place.path or 'the model itself'}: {reason}" for place, reason in failed]
     more = f"\n  and {len(lines) - 8} more" if len(lines) > 8 else ""
-    return (f"{owner}: the file must match the model, and {len(lines)} part(s) do not:\n" + "\n".join(lines[:8]) + more
-            + "\nUse the model that the file was written from, or skip_mismatch=True to take what fits.")
+    return (
+        f"{owner}: the file must match the model, and {len(lines)} part(s) do not:\n"
+        + "\n".join(lines[:8])
+        + more
+        + "\nUse the model that the file was written from, or skip_mismatch=True to take what fits."
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -63,8 +63,13 @@ class Best:
         """
         study = self._study
         if study._build is None:
-            raise ValueError(message("study.best.refit", "the builder is not known to a study that was loaded",
-                                     fix="Give it: load_study(storage, build=build)"))
+            raise ValueError(
+                message(
+                    "study.best.refit",
+                    "the builder is not known to a study that was loaded",
+                    fix="Give it: load_study(storage, build=build)",
+                )
+            )
         samples = study._data if x is None else standardize_source(x, y, owner="refit")
         if samples is None:
             raise ValueError(message("study.best.refit", "a study that was loaded holds no samples", {"x": x}, "Give x and y"))

@@ -27,8 +27,22 @@ from kerata.populations.scheduler import Scheduler
 from kerata.search.cross_validation import make_folds
 from kerata.training.trainer import Trainer
 
-PLAIN = ("sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "adamax", "nadam", "radam", "ftrl", "lion", "lamb",
-         "adafactor", "muon")  # fmt: skip
+PLAIN = (
+    "sgd",
+    "rmsprop",
+    "adagrad",
+    "adadelta",
+    "adam",
+    "adamw",
+    "adamax",
+    "nadam",
+    "radam",
+    "ftrl",
+    "lion",
+    "lamb",
+    "adafactor",
+    "muon",
+)
 
 
 class Comparison:
@@ -74,8 +88,11 @@ class Comparison:
             members = self._runs[name]
             row = {"variant": name, self.objective.name: np.nan, "std": np.nan, "runs": len(members), "best_epoch": np.nan}
             if name in self.scores:
-                row |= {self.objective.name: self.scores[name].mean(), "std": self.scores[name].std(),
-                        "best_epoch": np.median([m.best_epoch for m in members])}  # fmt: skip
+                row |= {
+                    self.objective.name: self.scores[name].mean(),
+                    "std": self.scores[name].std(),
+                    "best_epoch": np.median([m.best_epoch for m in members]),
+                }
             row["reading"] = self.failed.get(name) or read_curves(mean_curves(self.histories[name])).sentence
             rows.append(row)
         return pd.DataFrame(rows).set_index("variant")
@@ -90,15 +107,29 @@ class Comparison:
         figure = new_figure(figsize=(10.4, 0.8 + max(3.2, 0.32 * len(self.names))), dpi=120, layout="constrained")
         left, right = figure.subplots(1, 2)
         order = self.names[::-1]
-        left.errorbar([self.scores[n].mean() for n in order], range(len(order)), xerr=[self.scores[n].std() for n in order],
-                      fmt="o", color="#1f6fb4", ecolor="#7a7a7a", capsize=3, markersize=5)  # fmt: skip
+        left.errorbar(
+            [self.scores[n].mean() for n in order],
+            range(len(order)),
+            xerr=[self.scores[n].std() for n in order],
+            fmt="o",
+            color="#1f6fb4",
+            ecolor="#7a7a7a",
+            capsize=3,
+            markersize=5,
+        )
         left.set_yticks(range(len(order)), order)
         left.set_xlabel(self.objective.name.replace("_", " "))
         for place, name in enumerate(self.names):
             curve = mean_curves(self.histories[name])[self.objective.name]
             strong = place < 5
-            right.plot(range(1, len(curve) + 1), curve, color=f"C{place}" if strong else "#cccccc", zorder=-place,
-                       linewidth=1.6 if strong else 1, label=name if strong else None)  # fmt: skip
+            right.plot(
+                range(1, len(curve) + 1),
+                curve,
+                color=f"C{place}" if strong else "#cccccc",
+                zorder=-place,
+                linewidth=1.6 if strong else 1,
+                label=name if strong else None,
+            )
         right.set_xlabel("epoch")
         right.set_title(self.objective.name.replace("_", " "), fontsize=10)
         right.legend(frameon=False, fontsize=8)
@@ -116,11 +147,28 @@ def mean_curves(histories: list[dict[str, list[float]]]) -> dict[str, list[float
     return {name: [float(np.mean(values)) for values in zip(*(h[name] for h in histories))] for name in histories[0]}
 
 
-def compare(model: Any, x: Any, y: Any = None, *, optimizers: Any = None, batch_sizes: Sequence[int] | None = None,
-            variants: dict[str, Callable[[], Model]] | Sequence[Callable[[], Model]] | None = None, repeats: int = 3,
-            objective: str | None = None, direction: str | None = None, epochs: int = 10, batch_size: int | None = None,
-            validation_split: float = 0.2, validation_data: Any = None, cv: Any = None, callbacks: Any = None,
-            class_weight: Any = None, sample_weight: Any = None, seed: int = 0, verbose: Any = 0) -> Comparison:  # fmt: skip
+def compare(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    optimizers: Any = None,
+    batch_sizes: Sequence[int] | None = None,
+    variants: dict[str, Callable[[], Model]] | Sequence[Callable[[], Model]] | None = None,
+    repeats: int = 3,
+    objective: str | None = None,
+    direction: str | None = None,
+    epochs: int = 10,
+    batch_size: int | None = None,
+    validation_split: float = 0.2,
+    validation_data: Any = None,
+    cv: Any = None,
+    callbacks: Any = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    seed: int = 0,
+    verbose: Any = 0,
+) -> Comparison:
     """Trains variants of a model side by side, each some times, and ranks them.
 
     Run i of every variant has the same seed, samples and order, so the variants differ in nothing but what is compared.
@@ -181,8 +229,20 @@ def compare(model: Any, x: Any, y: Any = None, *, optimizers: Any = None, batch_
         group = groups[key]
         start = InitialState(group, each, samples.x, trained=trained)
         numbers = plan_of(each).hypers.vector()
-        runs[name] = [make_member(i, group, numbers.copy(), functools.partial(start.state, seed + i, rows), seed + i, rows, out,
-                                  copies_of(callbacks, i), epochs) for i, (rows, out) in enumerate(folds)]  # fmt: skip
+        runs[name] = [
+            make_member(
+                i,
+                group,
+                numbers.copy(),
+                functools.partial(start.state, seed + i, rows),
+                seed + i,
+                rows,
+                out,
+                copies_of(callbacks, i),
+                epochs,
+            )
+            for i, (rows, out) in enumerate(folds)
+        ]
     every = [member for members in runs.values() for member in members]
     watch = objective_of(objective, direction, every[0].group, cv is not None or held is not None)
     weigh_members(every, samples, class_weight)
@@ -198,14 +258,16 @@ def compare(model: Any, x: Any, y: Any = None, *, optimizers: Any = None, batch_
     return result
 
 
-def make_variants(model: Any, optimizers: Any, batch_sizes: Any, variants: Any,
-                  batch_size: int) -> dict[str, tuple[Model, int, Callable[[], Model] | None]]:  # fmt: skip
+def make_variants(
+    model: Any, optimizers: Any, batch_sizes: Any, variants: Any, batch_size: int
+) -> dict[str, tuple[Model, int, Callable[[], Model] | None]]:
     """(model, batch size, what builds another) of each variant by name."""
     given = {"optimizers": optimizers, "batch_sizes": batch_sizes, "variants": variants}
     said = [name for name, value in given.items() if value is not None]
     if len(said) != 1:
-        raise ValueError(message("compare", "one of optimizers, batch_sizes and variants is compared at a time",
-                                 {"given": said}))
+        raise ValueError(
+            message("compare", "one of optimizers, batch_sizes and variants is compared at a time", {"given": said})
+        )
     if variants is not None:
         if not isinstance(variants, dict):
             variants = {getattr(make, "__name__", f"variant {i}"): make for i, make in enumerate(variants)}
@@ -223,8 +285,7 @@ def make_variants(model: Any, optimizers: Any, batch_sizes: Any, variants: Any,
     model._check_compiled("compare")
     if batch_sizes is not None:
         sizes = [int(check_positive_int("compare", "batch_sizes", size) or 1) for size in batch_sizes]
-        return {str(size): (model if not i else recompiled(model, model.optimizer), size, None)
-                for i, size in enumerate(sizes)}  # fmt: skip
+        return {str(size): (model if not i else recompiled(model, model.optimizer), size, None) for i, size in enumerate(sizes)}
     if isinstance(optimizers, str):
         optimizers = list(PLAIN) if optimizers == "all" else [optimizers]
     if not isinstance(optimizers, dict):
@@ -233,8 +294,9 @@ def make_variants(model: Any, optimizers: Any, batch_sizes: Any, variants: Any,
     found = {}
     for name, each in optimizers.items():
         if isinstance(each, str) and each.lower() not in {known.lower() for known in names("optimizers")}:
-            raise ValueError(message("compare", "there is no such optimizer", {"optimizer": each},
-                                     did_you_mean(each, names("optimizers"))))
+            raise ValueError(
+                message("compare", "there is no such optimizer", {"optimizer": each}, did_you_mean(each, names("optimizers")))
+            )
         found[name] = (recompiled(model, each), batch_size, None)
     return found
 
@@ -258,8 +320,9 @@ def objective_of(name: str | None, direction: str | None, group: Group, validate
         known = [*known, name or "val_loss", "loss", "val_loss"]
     name = name or ("val_loss" if validates else "loss")
     if name not in known:
-        raise ValueError(message("search", "the objective is not among the measures", {"objective": name},
-                                 did_you_mean(name, known)))
+        raise ValueError(
+            message("search", "the objective is not among the measures", {"objective": name}, did_you_mean(name, known))
+        )
     if direction not in (None, "min", "max"):
         raise ValueError(message("search", '`direction` must be "min" or "max"', {"direction": direction}))
     if direction is None:

@@ -50,8 +50,12 @@ class CrossValidation:
         """The measures of a fold with the weights that its training ended with."""
         if member.restored:
             assert member.held is not None
-            logs = self._filled(member).evaluate(*take_rows(self._samples.tree[:2], member.held), verbose=0, return_dict=True,
-                                                 sample_weight=take_rows(self._samples.sample_weight, member.held))  # fmt: skip
+            logs = self._filled(member).evaluate(
+                *take_rows(self._samples.tree[:2], member.held),
+                verbose=0,
+                return_dict=True,
+                sample_weight=take_rows(self._samples.sample_weight, member.held),
+            )
             return logs
         return {name.removeprefix("val_"): value for name, value in member.logs.items() if name.startswith("val_")}
 
@@ -116,8 +120,9 @@ class CrossValidation:
         return frame.rename_axis("fold")
 
     def __repr__(self) -> str:
-        each = ", ".join(f"{name} {self.mean[name]:.4g} ± {self.std[name]:.2g}" for name, values in self.scores.items()
-                         if values.ndim == 1)  # fmt: skip
+        each = ", ".join(
+            f"{name} {self.mean[name]:.4g} ± {self.std[name]:.2g}" for name, values in self.scores.items() if values.ndim == 1
+        )
         repeats = f" x {self.repeats} repeats" if self.repeats > 1 else ""
         return f"<CrossValidation of {len(self.folds) // self.repeats} folds{repeats}: {each}>"
 
@@ -128,10 +133,26 @@ def plain(value: Any) -> Any:
 
 
 @builtin("services")
-def cross_validate(model: Model, x: Any, y: Any = None, *, cv: Any = 5, repeats: int = 1, split: str = "auto",
-                   groups: Any = None, epochs: int = 1, batch_size: int | None = None, callbacks: Any = None,
-                   class_weight: Any = None, sample_weight: Any = None, shuffle: bool = True, seed: int = 0,
-                   initial_weights: str = "auto", turns: bool | None = None, verbose: Any = 0) -> CrossValidation:  # fmt: skip
+def cross_validate(
+    model: Model,
+    x: Any,
+    y: Any = None,
+    *,
+    cv: Any = 5,
+    repeats: int = 1,
+    split: str = "auto",
+    groups: Any = None,
+    epochs: int = 1,
+    batch_size: int | None = None,
+    callbacks: Any = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    shuffle: bool = True,
+    seed: int = 0,
+    initial_weights: str = "auto",
+    turns: bool | None = None,
+    verbose: Any = 0,
+) -> CrossValidation:
     """Trains a fresh copy of a model on each fold, all folds in one program, and measures it on what the fold held out.
 
     Nothing leaks: each copy begins with weights of its own seed, and layers that adapt to data see the fold's training
@@ -182,8 +203,20 @@ def cross_validate(model: Model, x: Any, y: Any = None, *, cv: Any = 5, repeats:
     group = make_group(template, DeviceData(samples), None, batch_size, shuffle, callbacks=callbacks)
     start = InitialState(group, template, samples.x, initial_weights, was_trained(model))
     numbers = group.plan.hypers.vector()
-    members = [make_member(i, group, numbers.copy(), lambda s=seed + i, rows=rows: start.state(s, rows), seed + i, rows, held,
-                           copies_of(callbacks, i), epochs) for i, (rows, held) in enumerate(folds)]  # fmt: skip
+    members = [
+        make_member(
+            i,
+            group,
+            numbers.copy(),
+            lambda s=seed + i, rows=rows: start.state(s, rows),
+            seed + i,
+            rows,
+            held,
+            copies_of(callbacks, i),
+            epochs,
+        )
+        for i, (rows, held) in enumerate(folds)
+    ]
     weigh_members(members, samples, class_weight)
     Scheduler(members, turns).run()
     result = CrossValidation(members, folds, check_positive_int("cross_validate", "repeats", repeats), samples)
@@ -193,8 +226,9 @@ def cross_validate(model: Model, x: Any, y: Any = None, *, cv: Any = 5, repeats:
     return result
 
 
-def make_folds(samples: Samples, cv: Any, repeats: int = 1, split: str = "auto", groups: Any = None,
-               seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
+def make_folds(
+    samples: Samples, cv: Any, repeats: int = 1, split: str = "auto", groups: Any = None, seed: int = 0
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """(training rows, held rows) of each fold of each repeat, int32.
 
     Args:
@@ -217,8 +251,14 @@ def make_folds(samples: Samples, cv: Any, repeats: int = 1, split: str = "auto",
             found += list(cutter.split(index, targets, groups))
     elif hasattr(cv, "split") and not isinstance(cv, str):
         if repeats > 1 and getattr(cv, "random_state", 0) is not None:
-            raise ValueError(message("cross_validate", "`repeats` needs a splitter that shuffles anew each time",
-                                     {"cv": cv, "repeats": repeats}, "Give a number of folds, or a Repeated... splitter"))
+            raise ValueError(
+                message(
+                    "cross_validate",
+                    "`repeats` needs a splitter that shuffles anew each time",
+                    {"cv": cv, "repeats": repeats},
+                    "Give a number of folds, or a Repeated... splitter",
+                )
+            )
         for _ in range(repeats):
             found += list(cv.split(index, targets, groups))
     elif isinstance(cv, Iterable) and not isinstance(cv, (str, dict)):
@@ -226,8 +266,13 @@ def make_folds(samples: Samples, cv: Any, repeats: int = 1, split: str = "auto",
             raise ValueError(message("cross_validate", "`repeats` needs a number of folds", {"cv": cv, "repeats": repeats}))
         found = list(cv)
     else:
-        raise TypeError(message("cross_validate", "`cv` must be a number of folds, a splitter or a list of (training rows, "
-                                "held rows)", {"cv": cv}))
+        raise TypeError(
+            message(
+                "cross_validate",
+                "`cv` must be a number of folds, a splitter or a list of (training rows, held rows)",
+                {"cv": cv},
+            )
+        )
     return [check_fold(fold, number, samples.size, labels) for number, fold in enumerate(found)]
 
 
@@ -236,30 +281,52 @@ def splitter(samples: Samples, count: int, split: str, labels: Any, groups: Any,
     from sklearn import model_selection
 
     if not 2 <= count <= samples.size:
-        raise ValueError(message("cross_validate", "the number of folds must be from 2 to the number of samples",
-                                 {"cv": count, "samples": samples.size}))
+        raise ValueError(
+            message(
+                "cross_validate",
+                "the number of folds must be from 2 to the number of samples",
+                {"cv": count, "samples": samples.size},
+            )
+        )
     if split == "stratified":
         if labels is None:
-            raise ValueError(message("cross_validate", "stratified folds need classes as targets", {"split": split},
-                                     'Use split="kfold"'))
+            raise ValueError(
+                message("cross_validate", "stratified folds need classes as targets", {"split": split}, 'Use split="kfold"')
+            )
         values, counts = np.unique(labels, return_counts=True)
         if counts.min() < count:
-            raise ValueError(message("cross_validate", "each class needs a sample for every fold",
-                                     {"class": values[counts.argmin()], "samples": int(counts.min()), "folds": count},
-                                     'Use fewer folds, or split="kfold"'))
+            raise ValueError(
+                message(
+                    "cross_validate",
+                    "each class needs a sample for every fold",
+                    {"class": values[counts.argmin()], "samples": int(counts.min()), "folds": count},
+                    'Use fewer folds, or split="kfold"',
+                )
+            )
         return model_selection.StratifiedKFold(count, shuffle=True, random_state=seed)
     if split == "group":
         if groups is None or len(groups) != samples.size:
-            raise ValueError(message("cross_validate", "folds of groups need one label a sample in `groups`",
-                                     {"groups": None if groups is None else len(groups), "samples": samples.size}))
+            raise ValueError(
+                message(
+                    "cross_validate",
+                    "folds of groups need one label a sample in `groups`",
+                    {"groups": None if groups is None else len(groups), "samples": samples.size},
+                )
+            )
         if len(np.unique(groups)) < count:
-            raise ValueError(message("cross_validate", "there must be at least as many groups as folds",
-                                     {"groups": len(np.unique(groups)), "cv": count}))
+            raise ValueError(
+                message(
+                    "cross_validate",
+                    "there must be at least as many groups as folds",
+                    {"groups": len(np.unique(groups)), "cv": count},
+                )
+            )
         return model_selection.GroupKFold(count, shuffle=True, random_state=seed)
     if split == "time":
         if repeats > 1:
-            raise ValueError(message("cross_validate", "a time series has one order, so it cannot be split anew",
-                                     {"repeats": repeats}))
+            raise ValueError(
+                message("cross_validate", "a time series has one order, so it cannot be split anew", {"repeats": repeats})
+            )
         return model_selection.TimeSeriesSplit(count)
     return model_selection.KFold(count, shuffle=True, random_state=seed)
 
@@ -290,20 +357,38 @@ def check_fold(fold: Any, number: int, size: int, labels: np.ndarray | None) -> 
         raise TypeError(message("cross_validate", "each fold must be (training rows, held rows)", {"fold": fold})) from None
     for name, part in (("training", rows), ("held", held)):
         if part.ndim != 1 or part.dtype.kind not in "iu" or not part.size or part.min() < 0 or part.max() >= size:
-            raise ValueError(message("cross_validate", f"fold {number + 1}: its {name} rows must be numbers of samples from 0 "
-                                     f"to {size - 1}, at least one", {name: part}))
+            raise ValueError(
+                message(
+                    "cross_validate",
+                    f"fold {number + 1}: its {name} rows must be numbers of samples from 0 to {size - 1}, at least one",
+                    {name: part},
+                )
+            )
     if np.isin(held, rows).any():
-        raise ValueError(message("cross_validate", f"fold {number + 1}: samples cannot be trained on and held out as well",
-                                 {"samples": np.intersect1d(rows, held)}))
+        raise ValueError(
+            message(
+                "cross_validate",
+                f"fold {number + 1}: samples cannot be trained on and held out as well",
+                {"samples": np.intersect1d(rows, held)},
+            )
+        )
     if labels is not None:
         missing = np.setdiff1d(np.unique(labels[held]), np.unique(labels[rows]))
         if missing.size:
-            raise ValueError(message("cross_validate", f"fold {number + 1} holds out classes that it cannot train on",
-                                     {"classes": missing.tolist()}, 'Use split="stratified", or shuffle the samples'))
+            raise ValueError(
+                message(
+                    "cross_validate",
+                    f"fold {number + 1} holds out classes that it cannot train on",
+                    {"classes": missing.tolist()},
+                    'Use split="stratified", or shuffle the samples',
+                )
+            )
         absent = np.setdiff1d(np.unique(labels[rows]), np.unique(labels[held]))
         if absent.size and len(np.unique(labels[held])) == 1:
-            warnings.warn(f"cross_validate: fold {number + 1} holds out samples of one class only, so measures of it say "
-                          "little.", stacklevel=4)
+            warnings.warn(
+                f"cross_validate: fold {number + 1} holds out samples of one class only, so measures of it say little.",
+                stacklevel=4,
+            )
     return rows.astype(np.int32), held.astype(np.int32)
 
 
@@ -311,4 +396,3 @@ def flatten_arrays(tree: Any) -> tuple[list[np.ndarray], Any]:
     """The arrays of a tree, and a function that puts others in their places."""
     leaves, treedef = jax.tree.flatten(tree)
     return leaves, lambda values: jax.tree.unflatten(treedef, values)
-

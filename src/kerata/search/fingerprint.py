@@ -16,8 +16,25 @@ from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
 
 # What is not said by a person, or differs from one process to the next.
-SKIPPED = frozenset({"name", "seed", "built", "compiled", "history", "inbound_nodes", "stop_training", "optimizer", "loss",
-                     "optimizer_state", "input_spec", "tensor", "model", "params", "validation_data"})  # fmt: skip
+SKIPPED = frozenset(
+    {
+        "name",
+        "seed",
+        "built",
+        "compiled",
+        "history",
+        "inbound_nodes",
+        "stop_training",
+        "optimizer",
+        "loss",
+        "optimizer_state",
+        "input_spec",
+        "tensor",
+        "model",
+        "params",
+        "validation_data",
+    }
+)
 LONGEST = 200
 
 
@@ -31,8 +48,7 @@ def mark_arrays(tree: Any) -> dict[str, Any]:
         digest.update(bytes_of(leaf[:: max(1, len(leaf) // 1000)]))
         whole = zlib.crc32(bytes_of(leaf), whole)
     shapes = [f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves]
-    return {"arrays": shapes if len(shapes) <= 8 else [*shapes[:8], "..."], "hash": digest.hexdigest(),
-            "whole": f"{whole:08x}"}  # fmt: skip
+    return {"arrays": shapes if len(shapes) <= 8 else [*shapes[:8], "..."], "hash": digest.hexdigest(), "whole": f"{whole:08x}"}
 
 
 def bytes_of(array: np.ndarray) -> Any:
@@ -50,13 +66,17 @@ def describe_training(model: Any, class_weight: Any, callbacks: Any, shuffle: bo
         class_weight, callbacks, shuffle: as in `fit`.
     """
     layers = model._flatten_layers()
-    found = {f"layer {place} ({type(layer).__name__})": shorten(describe(layer, inner=False))
-             for place, layer in enumerate(layers)}  # fmt: skip
+    found = {
+        f"layer {place} ({type(layer).__name__})": shorten(describe(layer, inner=False)) for place, layer in enumerate(layers)
+    }
     given = model._check_compiled("search")
     found |= {name: shorten(describe(value)) for name, value in given.items() if name != "optimizer" and value is not None}
     found["optimizer"] = shorten(describe(model.optimizer))
-    found |= {"class_weight": describe(class_weight), "shuffle": str(bool(shuffle)),
-              "callbacks": shorten(describe_callbacks(callbacks))}  # fmt: skip
+    found |= {
+        "class_weight": describe(class_weight),
+        "shuffle": str(bool(shuffle)),
+        "callbacks": shorten(describe_callbacks(callbacks)),
+    }
     return {**found, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
 
 
@@ -139,14 +159,21 @@ def holds_plain(cell: Any) -> bool:
 
 def read_code(code: types.CodeType) -> str:
     """The instructions, names and constants of some code, without where it stands."""
-    constants = [read_code(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts
-                 if each is None or type(each) in PLAIN or isinstance(each, (types.CodeType, tuple))]  # fmt: skip
+    constants = [
+        read_code(each) if isinstance(each, types.CodeType) else repr(each)
+        for each in code.co_consts
+        if each is None or type(each) in PLAIN or isinstance(each, (types.CodeType, tuple))
+    ]
     return f"{code.co_code.hex()}{code.co_names}{constants}"
 
 
 def code_of_class(cls: type) -> str:
     """A hash of the methods of a user's own class, those of its bases included; nothing for others."""
-    text = "".join(read_code(method.__code__) for base in cls.__mro__ if not is_ours(base)
-                   for method in map(inspect.unwrap, filter(callable, vars(base).values()))
-                   if isinstance(method, types.FunctionType))  # fmt: skip
+    text = "".join(
+        read_code(method.__code__)
+        for base in cls.__mro__
+        if not is_ours(base)
+        for method in map(inspect.unwrap, filter(callable, vars(base).values()))
+        if isinstance(method, types.FunctionType)
+    )
     return f" {hashlib.sha256(text.encode()).hexdigest()[:8]}" if text else ""

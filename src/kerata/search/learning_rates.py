@@ -36,8 +36,14 @@ class LearningRates:
         last = curves[:, -1]
         self.losses = np.where(np.isfinite(last), last, np.inf)
         if not np.isfinite(self.losses).any():
-            raise ValueError(message("lr_find", "training diverged at every rate", {"rates": rates},
-                                     "Begin lower: low=1e-8; or look for bad values in the data"))
+            raise ValueError(
+                message(
+                    "lr_find",
+                    "training diverged at every rate",
+                    {"rates": rates},
+                    "Begin lower: low=1e-8; or look for bad values in the data",
+                )
+            )
         self.suggestion = self._suggest()
         start = np.nanmax(np.where(np.isfinite(curves[:, 0]), curves[:, 0], np.nan)[: max(1, len(rates) // 3)])
         learned = np.flatnonzero(self.losses < start)
@@ -70,15 +76,31 @@ class LearningRates:
         figure = new_figure(figsize=(6.4, 3.9), dpi=120, layout="constrained")
         axis = figure.subplots()
         finite = np.isfinite(self.losses)
-        axis.plot(self.rates[finite], self.losses[finite], color="#1f6fb4", marker="o", markersize=3.5, linewidth=1.8,
-                  label="training loss")  # fmt: skip
+        axis.plot(
+            self.rates[finite],
+            self.losses[finite],
+            color="#1f6fb4",
+            marker="o",
+            markersize=3.5,
+            linewidth=1.8,
+            label="training loss",
+        )
         axis.axvline(self.suggestion, color="#d1495b", linestyle="--", linewidth=1.4, label=f"suggested: {self.suggestion:.2g}")
         if self.limit is not None:
-            axis.axvspan(self.limit, self.rates[-1], color="#7a7a7a", alpha=0.15, linewidth=0,
-                         label="diverges or learns nothing")  # fmt: skip
+            axis.axvspan(
+                self.limit, self.rates[-1], color="#7a7a7a", alpha=0.15, linewidth=0, label="diverges or learns nothing"
+            )
         if self.limit is not None and self.highest is not None:
-            axis.axvspan(self.highest, self.limit, facecolor="none", edgecolor="#7a7a7a", alpha=0.35, linewidth=0, hatch="///",
-                         label="not tried")  # fmt: skip
+            axis.axvspan(
+                self.highest,
+                self.limit,
+                facecolor="none",
+                edgecolor="#7a7a7a",
+                alpha=0.35,
+                linewidth=0,
+                hatch="///",
+                label="not tried",
+            )
         axis.set_xscale("log")
         low, high = self.losses[finite].min(), np.nanmax(np.where(np.isfinite(self.curves[:, 0]), self.curves[:, 0], np.nan))
         first = self.losses[finite][0]
@@ -95,9 +117,20 @@ class LearningRates:
 
 
 @builtin("services")
-def lr_find(model: Model, x: Any, y: Any = None, *, low: float = 1e-6, high: float = 10.0, points: int = 30,
-            epochs: int | None = None, batch_size: int | None = None, repeats: int = 2, seed: int = 0,
-            **arguments: Any) -> LearningRates:  # fmt: skip
+def lr_find(
+    model: Model,
+    x: Any,
+    y: Any = None,
+    *,
+    low: float = 1e-6,
+    high: float = 10.0,
+    points: int = 30,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    repeats: int = 2,
+    seed: int = 0,
+    **arguments: Any,
+) -> LearningRates:
     """Trains copies of a model with learning rates from low to high, side by side, and suggests one.
 
     No ramp: each rate is tried from the start, on the same samples in the same order. The suggestion is the rate whose loss is
@@ -131,8 +164,14 @@ def lr_find(model: Model, x: Any, y: Any = None, *, low: float = 1e-6, high: flo
     points = int(check_positive_int("lr_find", "points", points, minimum=3) or 3)
     repeats = int(check_positive_int("lr_find", "repeats", repeats) or 1)
     if type(model.optimizer.__dict__.get("learning_rate")) is not float:
-        raise ValueError(message("lr_find", "the optimizer's learning rate must be a number",
-                                 {"learning_rate": model.optimizer.learning_rate}, "Compile without a schedule"))
+        raise ValueError(
+            message(
+                "lr_find",
+                "the optimizer's learning rate must be a number",
+                {"learning_rate": model.optimizer.learning_rate},
+                "Compile without a schedule",
+            )
+        )
     samples = standardize_source(x, y, arguments.get("sample_weight"), owner="lr_find")
     if not isinstance(samples, Samples):
         raise TypeError(message("lr_find", "data must be arrays", {"x": type(x).__name__}))
@@ -140,8 +179,15 @@ def lr_find(model: Model, x: Any, y: Any = None, *, low: float = 1e-6, high: flo
     if epochs is None:
         epochs = max(1, min(MOST_EPOCHS, -(-STEPS // steps)))
     rates = np.geomspace(low, high, points)
-    many: Population = fit_many(model, x, y, vary={"optimizer/learning_rate": np.tile(rates, repeats).tolist()},
-                                seeds=np.repeat(np.arange(seed, seed + repeats), points), epochs=epochs,
-                                batch_size=batch_size, **arguments)  # fmt: skip
+    many: Population = fit_many(
+        model,
+        x,
+        y,
+        vary={"optimizer/learning_rate": np.tile(rates, repeats).tolist()},
+        seeds=np.repeat(np.arange(seed, seed + repeats), points),
+        epochs=epochs,
+        batch_size=batch_size,
+        **arguments,
+    )
     losses = np.array([history["loss"] for history in many.histories], float).reshape(repeats, points, epochs)
     return LearningRates(rates, losses.mean(0), many.seconds)

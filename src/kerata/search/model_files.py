@@ -56,12 +56,23 @@ class ModelFiles:
         files = [self.find(name) for name in kept]
         missing = [str(file) for file in files if not file.is_file()]
         if not files:
-            raise FileNotFoundError(message("search", "the models of this trial were not kept", {"trial": number},
-                                            "Use .refit(x, y), or run the study with a larger `keep`"))
+            raise FileNotFoundError(
+                message(
+                    "search",
+                    "the models of this trial were not kept",
+                    {"trial": number},
+                    "Use .refit(x, y), or run the study with a larger `keep`",
+                )
+            )
         if missing:
-            raise FileNotFoundError(message(
-                "search", f"the models of this trial are not on this machine, {socket.gethostname()}",
-                {"trial": number, "files": missing}, "They are where the trial was trained; or use .refit(x, y)"))  # fmt: skip
+            raise FileNotFoundError(
+                message(
+                    "search",
+                    f"the models of this trial are not on this machine, {socket.gethostname()}",
+                    {"trial": number, "files": missing},
+                    "They are where the trial was trained; or use .refit(x, y)",
+                )
+            )
         return [read_model(file, make) for file in files]
 
     def numbers(self) -> set[int]:
@@ -105,8 +116,14 @@ def read_model(file: Path, make: Callable[[], Any] | None) -> Any:
         except (UnknownInFile, NotImplementedError) as error:
             unread = error
     if make is None:
-        raise unread or ValueError(message("search", "this file holds the weights of a model alone", {"file": str(file)},
-                                           "Give the builder: load_study(storage, build=build)"))
+        raise unread or ValueError(
+            message(
+                "search",
+                "this file holds the weights of a model alone",
+                {"file": str(file)},
+                "Give the builder: load_study(storage, build=build)",
+            )
+        )
     model = make()
     model.load_weights(file)
     return model
@@ -124,8 +141,14 @@ class MemoryModels(ModelFiles):
 
     def load(self, number: int, kept: list[str], make: Callable[[], Any] | None = None) -> list[Any]:
         if number not in self.models:
-            raise FileNotFoundError(message("search", "the models of this trial were not kept", {"trial": number},
-                                            "Use .refit(x, y), or run the study with a larger `keep`"))
+            raise FileNotFoundError(
+                message(
+                    "search",
+                    "the models of this trial were not kept",
+                    {"trial": number},
+                    "Use .refit(x, y), or run the study with a larger `keep`",
+                )
+            )
         return self.models[number]
 
     def numbers(self) -> set[int]:

@@ -249,6 +249,7 @@ def make_pruner(pruner: Any) -> Any:
         check_choice("search", "pruner", pruner, NAMES)
         return {"asha": ASHA, "successive": SuccessiveHalving, "median": Median}[pruner]()
     if not hasattr(pruner, "arrive") or not hasattr(pruner, "flush"):
-        raise TypeError(message("search", "`pruner` must be a name or a pruner", {"pruner": pruner},
-                                "Known names: " + ", ".join(NAMES)))  # fmt: skip
+        raise TypeError(
+            message("search", "`pruner` must be a name or a pruner", {"pruner": pruner}, "Known names: " + ", ".join(NAMES))
+        )
     return pruner

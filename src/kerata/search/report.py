@@ -159,7 +159,7 @@ def render_readings(summary: Summary) -> str:
         if trial is None or trial.number not in readings or (word == "Worst" and trial is summary.best):
             continue
         label = f"{word}, trial {trial.number} ({format_result(trial)})"
-        lines.append(f'<dt>{escape(label)}</dt><dd>{escape(readings[trial.number].sentence)}</dd>')
+        lines.append(f"<dt>{escape(label)}</dt><dd>{escape(readings[trial.number].sentence)}</dd>")
     counts = Counter(reading.kind for reading in readings.values() if reading.kind in KINDS)
     if len(readings) > 1 and counts:
         words = ", ".join(f"{counts[kind]} {word}" for kind, word in KINDS.items() if counts[kind])

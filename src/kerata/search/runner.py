@@ -74,8 +74,11 @@ class Outcome:
         found = []
         for member in self.members:
             if member.state is None:
-                raise RuntimeError(message("Outcome.models", "the weights of this trial are gone",
-                                           fix="Take them in on_outcome, before it returns"))
+                raise RuntimeError(
+                    message(
+                        "Outcome.models", "the weights of this trial are gone", fix="Take them in on_outcome, before it returns"
+                    )
+                )
             found.append(member.as_model(best=True))
         return found
 
@@ -95,10 +98,21 @@ class Runner:
         turns: as in `fit_many`.
     """
 
-    def __init__(self, samples: Samples, *, folds: list[tuple[np.ndarray, np.ndarray]] | None = None,
-                 validation: Samples | None = None, objective: Objective | None = None, epochs: int = 1, batch_size: int = 32,
-                 shuffle: bool = True, seed: int = 0, callbacks: Any = None, class_weight: Any = None,
-                 turns: bool | None = None):  # fmt: skip
+    def __init__(
+        self,
+        samples: Samples,
+        *,
+        folds: list[tuple[np.ndarray, np.ndarray]] | None = None,
+        validation: Samples | None = None,
+        objective: Objective | None = None,
+        epochs: int = 1,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int = 0,
+        callbacks: Any = None,
+        class_weight: Any = None,
+        turns: bool | None = None,
+    ):
         self.samples, self.validation, self.objective = samples, validation, objective
         self.folds: list[Any] = [(as_rows(a), as_rows(b)) for a, b in folds] if folds is not None else [(None, None)]
         self.epochs, self.batch_size, self.shuffle, self.seed = epochs, batch_size, shuffle, seed
@@ -125,8 +139,9 @@ class Runner:
                 fix = did_you_mean(objective.name, known)
                 if objective.name in group.test_names:
                     fix = "There is no validation: give validation_data, validation_split or cv"
-                raise ValueError(message("search", "the objective is not among the model's measures",
-                                         {"objective": objective.name}, fix))
+                raise ValueError(
+                    message("search", "the objective is not among the model's measures", {"objective": objective.name}, fix)
+                )
         return group
 
     @property
@@ -153,8 +168,13 @@ class Runner:
 
     # Training
 
-    def run(self, jobs: list[Job], pruner: Pruner | None = None, on_outcome: Callable[[Outcome], None] | None = None,
-            on_event: Callable[[dict[str, Any]], None] | None = None) -> list[Outcome]:  # fmt: skip
+    def run(
+        self,
+        jobs: list[Job],
+        pruner: Pruner | None = None,
+        on_outcome: Callable[[Outcome], None] | None = None,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+    ) -> list[Outcome]:
         """Trains all jobs side by side.
 
         Args:
@@ -177,8 +197,14 @@ class Runner:
         tell({"kind": "running", "trials": list(members), "members": len(every)})
 
         def on_epochs(count: int) -> None:
-            tell({"kind": "epochs", "done": sum(member.epoch for member in every), "all": len(every) * self.epochs,
-                  "seconds": time.perf_counter() - began})
+            tell(
+                {
+                    "kind": "epochs",
+                    "done": sum(member.epoch for member in every),
+                    "all": len(every) * self.epochs,
+                    "seconds": time.perf_counter() - began,
+                }
+            )
 
         def on_done(member: Member) -> None:
             number = numbers[id(member)]
@@ -195,8 +221,18 @@ class Runner:
                         fold.drop()
 
         stops = frozenset(pruner.rungs) if pruner is not None else frozenset()
-        Scheduler(every, self.turns, stops, pruning.arrive, pruning.flush, on_done, on_epochs, drop_bad=True,
-                  watch=self.objective, guarded=True).run()  # fmt: skip
+        Scheduler(
+            every,
+            self.turns,
+            stops,
+            pruning.arrive,
+            pruning.flush,
+            on_done,
+            on_epochs,
+            drop_bad=True,
+            watch=self.objective,
+            guarded=True,
+        ).run()
         return [outcomes[job.number] for job in jobs]
 
     def _members(self, job: Job) -> list[Member]:
@@ -208,8 +244,11 @@ class Runner:
         for index, (rows, held) in enumerate(self.folds):
             seed = self.seed + index
             start = functools.partial(begin.state, seed, rows)
-            found.append(make_member(index, group, numbers.copy(), start, seed, rows, held, copies_of(self.callbacks, index),
-                                     self.epochs))
+            found.append(
+                make_member(
+                    index, group, numbers.copy(), start, seed, rows, held, copies_of(self.callbacks, index), self.epochs
+                )
+            )
         weigh_members(found, self.samples, self.class_weight)
         return found
 
@@ -225,16 +264,30 @@ class Runner:
         elif was_cut:
             state = PRUNED
             error = f"cut after epoch {max(member.epoch for member in folds)}"
-        return Outcome(number, state, [m.best_value for m in folds] if state != FAILED else [],
-                       [m.history.history for m in folds], [m.epoch for m in folds], [m.best_epoch for m in folds],
-                       sum(m.seconds for m in folds), error, folds)  # fmt: skip
+        return Outcome(
+            number,
+            state,
+            [m.best_value for m in folds] if state != FAILED else [],
+            [m.history.history for m in folds],
+            [m.epoch for m in folds],
+            [m.best_epoch for m in folds],
+            sum(m.seconds for m in folds),
+            error,
+            folds,
+        )
 
 
 class TrialPruning:
     """Brings trials before a pruner once all of their folds have reached a rung."""
 
-    def __init__(self, pruner: Pruner | None, members: dict[int, list[Member]], numbers: dict[int, int],
-                 objective: Objective | None, tell: Callable[[dict[str, Any]], None]):  # fmt: skip
+    def __init__(
+        self,
+        pruner: Pruner | None,
+        members: dict[int, list[Member]],
+        numbers: dict[int, int],
+        objective: Objective | None,
+        tell: Callable[[dict[str, Any]], None],
+    ):
         self.pruner, self.members, self.numbers, self.objective, self.tell = pruner, members, numbers, objective, tell
         self.waiting: dict[int, list[Member]] = {}
         self.asked: set[tuple[int, int]] = set()

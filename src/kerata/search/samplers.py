@@ -158,8 +158,9 @@ class GridSampler(Sampler):
             number = len(self._prefixes) - 1
             known = params.get(number)
             if known and all(name in self._domains and self._domains[name].contains(value) for name, value in known.items()):
-                trail = [(self._domains[name].index(value), self.size(name, self._domains[name]))
-                         for name, value in known.items()]  # fmt: skip
+                trail = [
+                    (self._domains[name].index(value), self.size(name, self._domains[name])) for name, value in known.items()
+                ]
             else:
                 walk = Walk(self._prefixes[-1], self)
                 build(number, walk)
@@ -179,9 +180,14 @@ class GridSampler(Sampler):
         """How many values a hyperparameter has on the grid."""
         count = domain.count()
         if count is None:
-            raise ValueError(message(f"hp.{domain.kind} ({name})", "a grid needs a number of values for each hyperparameter",
-                                     {"low": domain.low, "high": domain.high, "step": None},
-                                     'Give `step`, use hp.choice, or take sampler="quasi-random"'))  # fmt: skip
+            raise ValueError(
+                message(
+                    f"hp.{domain.kind} ({name})",
+                    "a grid needs a number of values for each hyperparameter",
+                    {"low": domain.low, "high": domain.high, "step": None},
+                    'Give `step`, use hp.choice, or take sampler="quasi-random"',
+                )
+            )
         return count
 
 
@@ -217,10 +223,13 @@ class OptunaSampler(Sampler):
         optuna = import_optuna()
         self._optuna, self._make, self._seed, self._domains = optuna, make, seed, domains
         with quiet(optuna):
-            self._study = optuna.create_study(direction="maximize" if direction == "max" else "minimize",
-                                              sampler=make(seed))  # fmt: skip
-        self._states = {COMPLETE: optuna.trial.TrialState.COMPLETE, PRUNED: optuna.trial.TrialState.PRUNED,
-                        FAILED: optuna.trial.TrialState.FAIL, RUNNING: optuna.trial.TrialState.RUNNING}  # fmt: skip
+            self._study = optuna.create_study(direction="maximize" if direction == "max" else "minimize", sampler=make(seed))
+        self._states = {
+            COMPLETE: optuna.trial.TrialState.COMPLETE,
+            PRUNED: optuna.trial.TrialState.PRUNED,
+            FAILED: optuna.trial.TrialState.FAIL,
+            RUNNING: optuna.trial.TrialState.RUNNING,
+        }
         self._places: dict[int, int] = {}  # our number -> the number in the mirror
         self._finished: set[int] = set()
         self._open: dict[int, Any] = {}
@@ -276,13 +285,18 @@ class OptunaSampler(Sampler):
         optuna = self._optuna
         known = {name: self._domains[name] for name in trial.params}
         reports = {max([1, *trial.epochs]): trial.score} if trial.state == PRUNED and trial.score is not None else {}
-        self._study.add_trial(optuna.trial.create_trial(
-            state=state, value=trial.score if trial.state == COMPLETE else None,
-            params={name: to_optuna(known[name], value) for name, value in trial.params.items()},
-            distributions={name: optuna.distributions.json_to_distribution(domain.optuna_json())
-                           for name, domain in known.items()},
-            intermediate_values=reports, system_attrs=getattr(trial, "notes", None) or {},
-        ))  # fmt: skip
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=state,
+                value=trial.score if trial.state == COMPLETE else None,
+                params={name: to_optuna(known[name], value) for name, value in trial.params.items()},
+                distributions={
+                    name: optuna.distributions.json_to_distribution(domain.optuna_json()) for name, domain in known.items()
+                },
+                intermediate_values=reports,
+                system_attrs=getattr(trial, "notes", None) or {},
+            )
+        )
         self._places[trial.number] = len(self._study.get_trials(deepcopy=False)) - 1
 
 
@@ -325,9 +339,13 @@ def import_optuna() -> Any:
     try:
         import optuna
     except ImportError:
-        raise ImportError(message(
-            "search", "TPE, CMA-ES and Optuna's samplers need the package optuna",
-            fix='Install it: pip install "kerata[search]"; or take sampler="quasi-random"')) from None  # fmt: skip
+        raise ImportError(
+            message(
+                "search",
+                "TPE, CMA-ES and Optuna's samplers need the package optuna",
+                fix='Install it: pip install "kerata[search]"; or take sampler="quasi-random"',
+            )
+        ) from None
     return optuna
 
 
@@ -345,8 +363,14 @@ def make_sampler(sampler: Any, direction: str, seed: int, domains: dict[str, Dom
     if not isinstance(sampler, str):
         optuna = import_optuna()
         if not isinstance(sampler, optuna.samplers.BaseSampler):
-            raise TypeError(message("search", "`sampler` must be a name or a sampler of Optuna", {"sampler": sampler},
-                                    "Known names: " + ", ".join(NAMES)))  # fmt: skip
+            raise TypeError(
+                message(
+                    "search",
+                    "`sampler` must be a name or a sampler of Optuna",
+                    {"sampler": sampler},
+                    "Known names: " + ", ".join(NAMES),
+                )
+            )
         return OptunaSampler(lambda seed: sampler, direction, seed, domains)
     check_choice("search", "sampler", sampler, NAMES)
     if sampler == "grid":
@@ -359,10 +383,18 @@ def make_sampler(sampler: Any, direction: str, seed: int, domains: dict[str, Dom
         return QuasiRandomSampler(seed, [name for name, domain in domains.items() if domain.count() != 1])
     optuna = import_optuna()
     if sampler == "tpe":
-        return OptunaSampler(lambda seed: optuna.samplers.TPESampler(
-            seed=seed, constant_liar=True, multivariate=True, group=True), direction, seed, domains)  # fmt: skip
+        return OptunaSampler(
+            lambda seed: optuna.samplers.TPESampler(seed=seed, constant_liar=True, multivariate=True, group=True),
+            direction,
+            seed,
+            domains,
+        )
     if find_spec("cmaes") is None:
-        raise ImportError(message("search", "CMA-ES needs the package cmaes", {"sampler": sampler},
-                                  'Install it: pip install "kerata[search]"'))  # fmt: skip
-    return OptunaSampler(lambda seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
-                         direction, seed, domains)  # fmt: skip
+        raise ImportError(
+            message(
+                "search", "CMA-ES needs the package cmaes", {"sampler": sampler}, 'Install it: pip install "kerata[search]"'
+            )
+        )
+    return OptunaSampler(
+        lambda seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False), direction, seed, domains
+    )

@@ -69,8 +69,15 @@ class Domain:
     def of_dict(cls, plain: dict[str, Any]) -> "Domain":
         """A domain from what `as_dict` gave."""
         choices = plain["choices"]
-        return cls(plain["kind"], plain["low"], plain["high"], plain["log"], plain["step"],
-                   None if choices is None else tuple(choices), plain.get("reverse", False))  # fmt: skip
+        return cls(
+            plain["kind"],
+            plain["low"],
+            plain["high"],
+            plain["log"],
+            plain["step"],
+            None if choices is None else tuple(choices),
+            plain.get("reverse", False),
+        )
 
     def count(self) -> Whole | None:
         """How many values there are; `None` for a range of floats without `step`."""
@@ -139,8 +146,9 @@ class Domain:
     def optuna_choices(self) -> list[Any]:
         """The choices in the types that Optuna takes; others, and those that Python calls equal (1 and True), as text."""
         assert self.choices is not None
-        simple = all(c is None or isinstance(c, (bool, int, str)) or (isinstance(c, float) and math.isfinite(c))
-                     for c in self.choices)  # fmt: skip
+        simple = all(
+            c is None or isinstance(c, (bool, int, str)) or (isinstance(c, float) and math.isfinite(c)) for c in self.choices
+        )
         if simple and len(set(self.choices)) == len(self.choices):
             return list(self.choices)
         return [c if isinstance(c, str) else label_key(c) for c in self.choices]
@@ -180,8 +188,14 @@ def label_of(owner: str, value: Any) -> Any:
     try:
         json.dumps(value)
     except (TypeError, ValueError):
-        raise TypeError(message(owner, "choices must be plain data (numbers, text, None, lists of such), classes or functions",
-                                {"value": value}, "Choose between names, and make the object in the builder")) from None
+        raise TypeError(
+            message(
+                owner,
+                "choices must be plain data (numbers, text, None, lists of such), classes or functions",
+                {"value": value},
+                "Choose between names, and make the object in the builder",
+            )
+        ) from None
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -215,8 +229,9 @@ class HyperParameters:
 
     # Kerata's spelling
 
-    def float(self, name: str, low: Number, high: Number, log: Flag = False, step: Number | None = None,
-              default: Number | None = None) -> Any:  # fmt: skip
+    def float(
+        self, name: str, low: Number, high: Number, log: Flag = False, step: Number | None = None, default: Number | None = None
+    ) -> Any:
         """A number between `low` and `high`, both included.
 
         Args:
@@ -238,8 +253,9 @@ class HyperParameters:
             step = self._check_step(owner, step, high - low)
         return self._take(name, Domain("float", low, high, bool(log), step, default=default))
 
-    def int(self, name: str, low: Whole, high: Whole, log: Flag = False, step: Whole | None = None,
-            default: Whole | None = None) -> Any:  # fmt: skip
+    def int(
+        self, name: str, low: Whole, high: Whole, log: Flag = False, step: Whole | None = None, default: Whole | None = None
+    ) -> Any:
         """A whole number between `low` and `high`, both included. The arguments are those of `float`.
 
         >>> HyperParameters().int("units", 16, 128, step=16)
@@ -282,8 +298,9 @@ class HyperParameters:
         if default is not None and label_key(default) not in keys:
             raise ValueError(message(owner, "`default` must be one of the values", {"default": default, "values": values}))
         objects = dict(zip(keys, values))
-        return self._take(name, Domain("choice", choices=tuple(labels), default=default),
-                          lambda plain: objects[label_key(plain)])  # fmt: skip
+        return self._take(
+            name, Domain("choice", choices=tuple(labels), default=default), lambda plain: objects[label_key(plain)]
+        )
 
     def boolean(self, name: str, default: Flag = False) -> Any:
         """`False` or `True`.
@@ -304,24 +321,49 @@ class HyperParameters:
 
     # KerasTuner's spelling
 
-    def Float(self, name: str, min_value: Number, max_value: Number, step: Number | None = None, sampling: str = "linear",
-              default: Number | None = None, parent_name: str | None = None, parent_values: Any = None) -> Any:  # fmt: skip
+    def Float(
+        self,
+        name: str,
+        min_value: Number,
+        max_value: Number,
+        step: Number | None = None,
+        sampling: str = "linear",
+        default: Number | None = None,
+        parent_name: str | None = None,
+        parent_values: Any = None,
+    ) -> Any:
         """A number, as in KerasTuner; `sampling` is "linear", "log" or "reverse_log"."""
         with self._parent(parent_name, parent_values):
             if self._check_sampling("Float", name, sampling) != "reverse_log":
                 return self.float(name, min_value, max_value, sampling == "log", step, default)
             return self._take_reverse("float", name, min_value, max_value, step, default)
 
-    def Int(self, name: str, min_value: Whole, max_value: Whole, step: Whole | None = None, sampling: str = "linear",
-            default: Whole | None = None, parent_name: str | None = None, parent_values: Any = None) -> Any:  # fmt: skip
+    def Int(
+        self,
+        name: str,
+        min_value: Whole,
+        max_value: Whole,
+        step: Whole | None = None,
+        sampling: str = "linear",
+        default: Whole | None = None,
+        parent_name: str | None = None,
+        parent_values: Any = None,
+    ) -> Any:
         """A whole number, as in KerasTuner."""
         with self._parent(parent_name, parent_values):
             if self._check_sampling("Int", name, sampling) != "reverse_log":
                 return self.int(name, min_value, max_value, sampling == "log", step, default)
             return self._take_reverse("int", name, min_value, max_value, step, default)
 
-    def Choice(self, name: str, values: Iterable[Any], ordered: Flag | None = None, default: Any = None,
-               parent_name: str | None = None, parent_values: Any = None) -> Any:  # fmt: skip
+    def Choice(
+        self,
+        name: str,
+        values: Iterable[Any],
+        ordered: Flag | None = None,
+        default: Any = None,
+        parent_name: str | None = None,
+        parent_values: Any = None,
+    ) -> Any:
         """One of some values, as in KerasTuner; that they are in an order makes no difference here."""
         with self._parent(parent_name, parent_values):
             return self.choice(name, values, default)
@@ -365,8 +407,14 @@ class HyperParameters:
         scoped = self._full(parent_name)
         parent = scoped if scoped in self.values or parent_name not in self.values else parent_name
         if parent not in self.values and all(self._conditions):
-            raise ValueError(message(f"hp.conditional_scope ({parent_name})", "the parent must be asked for first",
-                                     {"parent": parent_name}, did_you_mean(parent_name, self.values) if self.values else ""))
+            raise ValueError(
+                message(
+                    f"hp.conditional_scope ({parent_name})",
+                    "the parent must be asked for first",
+                    {"parent": parent_name},
+                    did_you_mean(parent_name, self.values) if self.values else "",
+                )
+            )
         wanted = list(parent_values) if isinstance(parent_values, (list, tuple, set, range)) else [parent_values]
         labels = {label_key(label_of("hp.conditional_scope", value)) for value in wanted}
         self._conditions.append(parent in self.params and label_key(self.params[parent]) in labels)
@@ -380,8 +428,14 @@ class HyperParameters:
         for candidate in (self._full(name), name):
             if candidate in self.values:
                 return self.values[candidate]
-        raise ValueError(message("hp.get", "there is no such hyperparameter in this trial", {"name": name},
-                                 did_you_mean(name, self.values) if self.values else ""))  # fmt: skip
+        raise ValueError(
+            message(
+                "hp.get",
+                "there is no such hyperparameter in this trial",
+                {"name": name},
+                did_you_mean(name, self.values) if self.values else "",
+            )
+        )
 
     def infeasible(self, reason: str = "these values do not go together") -> NoReturn:
         """Ends the building of this trial's model: its values are not to be tried.
@@ -423,11 +477,23 @@ class HyperParameters:
         owner = f"hp.{domain.kind} ({name})"
         known = self.domains.get(name) or self._known.get(name)
         if known is not None and known.kind != domain.kind:
-            raise ValueError(message(owner, f"the name is taken by a hyperparameter of another kind, hp.{known.kind}",
-                                     {"name": name}, "Give each its own name, or use hp.name_scope"))  # fmt: skip
+            raise ValueError(
+                message(
+                    owner,
+                    f"the name is taken by a hyperparameter of another kind, hp.{known.kind}",
+                    {"name": name},
+                    "Give each its own name, or use hp.name_scope",
+                )
+            )
         if known is not None and not known.same(domain):
-            raise ValueError(message(owner, f"the name was used with other bounds, {describe(known)}",
-                                     {"now": describe(domain)}, "A name has the same bounds in every trial: use two names"))
+            raise ValueError(
+                message(
+                    owner,
+                    f"the name was used with other bounds, {describe(known)}",
+                    {"now": describe(domain)},
+                    "A name has the same bounds in every trial: use two names",
+                )
+            )
         if domain.default is not None and not domain.contains(domain.default):
             raise ValueError(message(owner, f"`default` must be within {describe(domain)}", {"default": domain.default}))
         if not all(self._conditions):
@@ -435,8 +501,14 @@ class HyperParameters:
         if name not in self.domains:
             value = self._source.value(name, domain)
             if not domain.contains(value):
-                raise ValueError(message(owner, f"the recorded value is not within {describe(domain)}", {name: value},
-                                         "The space has changed: begin a new study under another name"))
+                raise ValueError(
+                    message(
+                        owner,
+                        f"the recorded value is not within {describe(domain)}",
+                        {name: value},
+                        "The space has changed: begin a new study under another name",
+                    )
+                )
             self.domains[name] = domain
             self.params[name] = as_plain(value)
         value = self.params[name]
@@ -465,16 +537,23 @@ class HyperParameters:
         if low > high:
             raise ValueError(message(owner, "`low` must not be above `high`", {"low": low, "high": high}, "Swap them"))
         if log and low <= 0:
-            raise ValueError(message(owner, "`low` must be above 0 on a logarithmic scale", {"low": low},
-                                     "Give a small positive number, or leave out log=True"))
+            raise ValueError(
+                message(
+                    owner,
+                    "`low` must be above 0 on a logarithmic scale",
+                    {"low": low},
+                    "Give a small positive number, or leave out log=True",
+                )
+            )
         is_int = owner.startswith("hp.int")
         return (low, high) if is_int else (float(low), float(high))
 
     @staticmethod
     def _check_step(owner: str, step: Any, width: Number) -> Number:
         if not is_number(step) or step <= 0 or (width > 0 and step > width * (1 + SLACK)):
-            raise ValueError(message(owner, "`step` must be above 0 and not wider than the range",
-                                     {"step": step, "high - low": width}))  # fmt: skip
+            raise ValueError(
+                message(owner, "`step` must be above 0 and not wider than the range", {"step": step, "high - low": width})
+            )
         return step.item() if hasattr(step, "item") else step
 
 
@@ -509,8 +588,14 @@ def check_name(owner: str, name: Any) -> str:
 def check_factor(owner: str, low: Number, high: Number, factor: Any) -> list[Number]:
     """The values low, low * factor, ... up to high."""
     if not is_number(factor) or factor <= 1:
-        raise ValueError(message(owner, "`step` must be a factor above 1 on a logarithmic scale", {"step": factor},
-                                 "log=True, step=10 gives 0.001, 0.01, 0.1"))  # fmt: skip
+        raise ValueError(
+            message(
+                owner,
+                "`step` must be a factor above 1 on a logarithmic scale",
+                {"step": factor},
+                "log=True, step=10 gives 0.001, 0.01, 0.1",
+            )
+        )
     values = [low]
     while values[-1] * factor <= high * (1 + SLACK):
         # Multiplied from the start, and rounded, so that 0.001 times 10 is 0.01.

@@ -28,14 +28,29 @@ from kerata.search.schema import import_sqlalchemy, tables
 from kerata.search.space import Domain
 from kerata.search.workers import forget, is_gone, new_worker
 
-NETWORK_FILES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "lustre", "gpfs", "beegfs", "ceph",
-                 "fuse.glusterfs", "virtiofs")  # fmt: skip
+NETWORK_FILES = (
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "fuse.sshfs",
+    "9p",
+    "afs",
+    "lustre",
+    "gpfs",
+    "beegfs",
+    "ceph",
+    "fuse.glusterfs",
+    "virtiofs",
+)
 LOCK_SECONDS = 60.0
 TO_OPTUNA = {COMPLETE: "COMPLETE", PRUNED: "PRUNED", FAILED: "FAIL", RUNNING: "RUNNING", WAITING: "WAITING"}
 OF_OPTUNA = {state: ours for ours, state in TO_OPTUNA.items()}
 # Keys of what Kerata keeps beside Optuna's own columns.
 CARD, SPACE, PARAMS, RECORD, HISTORIES, OWNER = (
-    f"kerata:{name}" for name in ("study", "space", "params", "record", "histories", "owner"))  # fmt: skip
+    f"kerata:{name}" for name in ("study", "space", "params", "record", "histories", "owner")
+)
 
 
 @dataclass
@@ -54,9 +69,18 @@ class Row(Trial):
 
     def record(self) -> dict[str, Any]:
         """What is written when it is finished, without curves and parameters."""
-        return {"score": self.score, "scores": self.scores, "epochs": self.epochs, "best_epochs": self.best_epochs,
-                "seconds": self.seconds, "error": self.error, "started": self.started, "ended": self.ended,
-                "model_files": self.model_files, "rungs": {str(k): v for k, v in self.rungs.items()}}  # fmt: skip
+        return {
+            "score": self.score,
+            "scores": self.scores,
+            "epochs": self.epochs,
+            "best_epochs": self.best_epochs,
+            "seconds": self.seconds,
+            "error": self.error,
+            "started": self.started,
+            "ended": self.ended,
+            "model_files": self.model_files,
+            "rungs": {str(k): v for k, v in self.rungs.items()},
+        }
 
 
 class Database:
@@ -98,17 +122,29 @@ class Database:
             try:
                 return sa.create_engine(self.url, pool_pre_ping=True)
             except ImportError as error:
-                raise ImportError(message("search", f"this database needs the package {error.name}", {"storage": self.where},
-                                          'Install it; for PostgreSQL: pip install "kerata[search]"')) from None  # fmt: skip
+                raise ImportError(
+                    message(
+                        "search",
+                        f"this database needs the package {error.name}",
+                        {"storage": self.where},
+                        'Install it; for PostgreSQL: pip install "kerata[search]"',
+                    )
+                ) from None
         options: dict[str, Any] = {"connect_args": {"timeout": LOCK_SECONDS, "check_same_thread": False}}
         if not self._is_file:
             options["poolclass"] = sa.pool.StaticPool
         engine = sa.create_engine(self.url, **options)
         remote = self.path is not None and file_system(self.path) in NETWORK_FILES
         if remote:
-            warnings.warn(message("search", "the storage lies on a network, where SQLite is slow and a crash of the server may "
-                                  "damage it", {"storage": self.where}, "For several machines give a PostgreSQL URL"),
-                          stacklevel=5)  # fmt: skip
+            warnings.warn(
+                message(
+                    "search",
+                    "the storage lies on a network, where SQLite is slow and a crash of the server may damage it",
+                    {"storage": self.where},
+                    "For several machines give a PostgreSQL URL",
+                ),
+                stacklevel=5,
+            )
 
         def on_connect(connection: Any, _: Any) -> None:
             # The driver's own handling of transactions begins them too late: what was read may have changed by then.
@@ -141,8 +177,9 @@ class Database:
             with engine.begin() as connection:
                 if locked and not self._is_sqlite:
                     studies = self._tables.studies
-                    connection.execute(self._sa.select(studies.c.study_id).where(studies.c.study_id == self.id)
-                                       .with_for_update())  # fmt: skip
+                    connection.execute(
+                        self._sa.select(studies.c.study_id).where(studies.c.study_id == self.id).with_for_update()
+                    )
                 yield connection
 
     @contextmanager
@@ -157,19 +194,33 @@ class Database:
             # SQLite says "disk I/O error" of a disk that is full as well as of one that is broken.
             crowded = "disk i/o" in low and self.path is not None and shutil.disk_usage(self.path.parent).free < 1 << 20
             if "full" in low or "no space" in low or crowded:
-                raise OSError(errno.ENOSPC, message(
-                    "search", "the disk of the storage must have room", given,
-                    "Free some space and run the script again: finished trials are kept")) from error  # fmt: skip
+                raise OSError(
+                    errno.ENOSPC,
+                    message(
+                        "search",
+                        "the disk of the storage must have room",
+                        given,
+                        "Free some space and run the script again: finished trials are kept",
+                    ),
+                ) from error
             if "not a database" in low or "malformed" in low:
                 raise ValueError(message("search", "the storage must be an SQLite file", given, "Give another path")) from error
             if "disk i/o" in low:
-                raise OSError(errno.EIO, message("search", "the storage cannot be read or written", given,
-                                                 "A file that was moved needs the -wal file beside it")) from error  # fmt: skip
+                raise OSError(
+                    errno.EIO,
+                    message(
+                        "search",
+                        "the storage cannot be read or written",
+                        given,
+                        "A file that was moved needs the -wal file beside it",
+                    ),
+                ) from error
             if "readonly" in low or "read-only" in low or "unable to open" in low:
                 raise PermissionError(message("search", "the storage cannot be written", given)) from error
             if "locked" in low:
-                raise TimeoutError(message("search", f"another process has held the storage for {LOCK_SECONDS:.0f} s",
-                                           given)) from error  # fmt: skip
+                raise TimeoutError(
+                    message("search", f"another process has held the storage for {LOCK_SECONDS:.0f} s", given)
+                ) from error
             raise ConnectionError(message("search", "the storage does not answer as it should", given)) from error
 
     # The study
@@ -194,8 +245,14 @@ class Database:
             if self.id >= 0:
                 there = self._attribute(connection, CARD)
                 if there is None:
-                    raise ValueError(message("search", "the storage holds a study of this name that Kerata did not make",
-                                             {"name": self.name, "storage": self.where}, "Give another name"))  # fmt: skip
+                    raise ValueError(
+                        message(
+                            "search",
+                            "the storage holds a study of this name that Kerata did not make",
+                            {"name": self.name, "storage": self.where},
+                            "Give another name",
+                        )
+                    )
                 check_card(there, card, self.name, self.where)
                 return there
             connection.execute(t.studies.insert().values(study_name=self.name))
@@ -221,8 +278,14 @@ class Database:
             self.id = self._find(connection)
             card = self._attribute(connection, CARD)
         if card is None:
-            raise ValueError(message("search", "Kerata did not make this study", {"name": self.name, "storage": self.where},
-                                     "Open it with optuna.load_study"))  # fmt: skip
+            raise ValueError(
+                message(
+                    "search",
+                    "Kerata did not make this study",
+                    {"name": self.name, "storage": self.where},
+                    "Open it with optuna.load_study",
+                )
+            )
         return card
 
     def _find(self, connection: Any) -> int:
@@ -232,8 +295,9 @@ class Database:
 
     def _attribute(self, connection: Any, key: str) -> Any:
         table = self._tables.study_user_attributes
-        text = connection.execute(self._sa.select(table.c.value_json).where(
-            table.c.study_id == self.id, table.c.key == key)).scalar()  # fmt: skip
+        text = connection.execute(
+            self._sa.select(table.c.value_json).where(table.c.study_id == self.id, table.c.key == key)
+        ).scalar()
         return None if text is None else json.loads(text)
 
     def _set_attribute(self, connection: Any, key: str, value: Any) -> None:
@@ -266,8 +330,9 @@ class Database:
             now = datetime.now(UTC).replace(tzinfo=None)
             if taken:
                 ids = [row.id for row in taken]
-                connection.execute(t.trials.update().where(t.trials.c.trial_id.in_(ids)).values(
-                    state="RUNNING", datetime_start=now))  # fmt: skip
+                connection.execute(
+                    t.trials.update().where(t.trials.c.trial_id.in_(ids)).values(state="RUNNING", datetime_start=now)
+                )
                 for table in (t.trial_heartbeats, t.trial_system_attributes):
                     what = table.c.trial_id.in_(ids)
                     if table is t.trial_system_attributes:
@@ -283,8 +348,10 @@ class Database:
                 taken += [Row(number, {}, RUNNING, id=ids_of[number]) for number in numbers]
             if taken:
                 owner = json.dumps(self.worker)
-                connection.execute(t.trial_system_attributes.insert(), [
-                    {"trial_id": row.id, "key": OWNER, "value_json": owner} for row in taken])  # fmt: skip
+                connection.execute(
+                    t.trial_system_attributes.insert(),
+                    [{"trial_id": row.id, "key": OWNER, "value_json": owner} for row in taken],
+                )
                 clock = self._clock(connection)
                 connection.execute(t.trial_heartbeats.insert(), [{"trial_id": row.id, "heartbeat": clock} for row in taken])
         for row in taken:
@@ -295,15 +362,23 @@ class Database:
         """Trials that wait, or whose process is gone, in order."""
         sa, t = self._sa, self._tables
         what = sa.select(t.trials.c.trial_id, t.trials.c.number, t.trials.c.state).where(
-            t.trials.c.study_id == self.id, t.trials.c.state.in_(("RUNNING", "WAITING")))  # fmt: skip
+            t.trials.c.study_id == self.id, t.trials.c.state.in_(("RUNNING", "WAITING"))
+        )
         found = connection.execute(what.order_by(t.trials.c.number)).all()
         if not found:
             return []
         ids = [row.trial_id for row in found]
         attributes = self._read_attributes(connection, t.trial_system_attributes, ids)
-        beats = dict(map(tuple, connection.execute(
-            sa.select(t.trial_heartbeats.c.trial_id, t.trial_heartbeats.c.heartbeat).where(
-                t.trial_heartbeats.c.trial_id.in_(ids))).all()))  # fmt: skip
+        beats = dict(
+            map(
+                tuple,
+                connection.execute(
+                    sa.select(t.trial_heartbeats.c.trial_id, t.trial_heartbeats.c.heartbeat).where(
+                        t.trial_heartbeats.c.trial_id.in_(ids)
+                    )
+                ).all(),
+            )
+        )
         clock = self._clock(connection)
         params = self._read_attributes(connection, t.trial_user_attributes, ids, (PARAMS,))
         rows = []
@@ -333,18 +408,32 @@ class Database:
             table = t.trial_user_attributes
             connection.execute(table.delete().where(table.c.trial_id.in_(ids), table.c.key == PARAMS))
             connection.execute(t.trial_params.delete().where(t.trial_params.c.trial_id.in_(ids)))
-            self._insert(connection, table, [
-                {"trial_id": row.id, "key": PARAMS, "value_json": json.dumps(row.params)} for row in rows])  # fmt: skip
-            self._insert(connection, t.trial_params, [
-                {"trial_id": row.id, "param_name": name, "param_value": domains[name].optuna_number(value),
-                 "distribution_json": domains[name].optuna_json()}
-                for row in rows for name, value in row.params.items()])  # fmt: skip
+            self._insert(
+                connection, table, [{"trial_id": row.id, "key": PARAMS, "value_json": json.dumps(row.params)} for row in rows]
+            )
+            self._insert(
+                connection,
+                t.trial_params,
+                [
+                    {
+                        "trial_id": row.id,
+                        "param_name": name,
+                        "param_value": domains[name].optuna_number(value),
+                        "distribution_json": domains[name].optuna_json(),
+                    }
+                    for row in rows
+                    for name, value in row.params.items()
+                ],
+            )
             notes = [(row.id, key, value) for row in rows for key, value in row.notes.items()]
             if notes:
                 table = t.trial_system_attributes
                 connection.execute(table.delete().where(table.c.trial_id.in_(ids), table.c.key != OWNER))
-                self._insert(connection, table, [
-                    {"trial_id": id, "key": key, "value_json": json.dumps(value)} for id, key, value in notes])  # fmt: skip
+                self._insert(
+                    connection,
+                    table,
+                    [{"trial_id": id, "key": key, "value_json": json.dumps(value)} for id, key, value in notes],
+                )
 
     def finish(self, rows: list[Row]) -> list[Row]:
         """Writes finished trials, and returns those that were this process's to finish.
@@ -358,8 +447,11 @@ class Database:
             if not rows:
                 return []
             ids = [row.id for row in rows]
-            still = set(connection.execute(self._sa.select(t.trials.c.trial_id).where(
-                t.trials.c.trial_id.in_(ids), t.trials.c.state == "RUNNING")).scalars())  # fmt: skip
+            still = set(
+                connection.execute(
+                    self._sa.select(t.trials.c.trial_id).where(t.trials.c.trial_id.in_(ids), t.trials.c.state == "RUNNING")
+                ).scalars()
+            )
             rows = [row for row in rows if row.id in still]
             bind = self._sa.bindparam
             if not rows:
@@ -367,17 +459,40 @@ class Database:
             now = datetime.now(UTC).replace(tzinfo=None)
             connection.execute(
                 t.trials.update().where(t.trials.c.trial_id == bind("id")).values(state=bind("to"), datetime_complete=now),
-                [{"id": row.id, "to": TO_OPTUNA[row.state]} for row in rows])  # fmt: skip
-            self._insert(connection, t.trial_values, [
-                {"trial_id": row.id, "objective": 0, "value": row.score, "value_type": "FINITE"}
-                for row in rows if row.state == COMPLETE])  # fmt: skip
-            self._insert(connection, t.trial_intermediate_values, [
-                {"trial_id": row.id, "step": step, "intermediate_value": value if math.isfinite(value) else None,
-                 "intermediate_value_type": "FINITE" if math.isfinite(value) else "NAN"}
-                for row in rows for step, value in row.rungs.items()])  # fmt: skip
-            self._insert(connection, t.trial_user_attributes, [
-                {"trial_id": row.id, "key": key, "value_json": json.dumps(value)} for row in rows
-                for key, value in ((RECORD, row.record()), (HISTORIES, row.histories))])  # fmt: skip
+                [{"id": row.id, "to": TO_OPTUNA[row.state]} for row in rows],
+            )
+            self._insert(
+                connection,
+                t.trial_values,
+                [
+                    {"trial_id": row.id, "objective": 0, "value": row.score, "value_type": "FINITE"}
+                    for row in rows
+                    if row.state == COMPLETE
+                ],
+            )
+            self._insert(
+                connection,
+                t.trial_intermediate_values,
+                [
+                    {
+                        "trial_id": row.id,
+                        "step": step,
+                        "intermediate_value": value if math.isfinite(value) else None,
+                        "intermediate_value_type": "FINITE" if math.isfinite(value) else "NAN",
+                    }
+                    for row in rows
+                    for step, value in row.rungs.items()
+                ],
+            )
+            self._insert(
+                connection,
+                t.trial_user_attributes,
+                [
+                    {"trial_id": row.id, "key": key, "value_json": json.dumps(value)}
+                    for row in rows
+                    for key, value in ((RECORD, row.record()), (HISTORIES, row.histories))
+                ],
+            )
         return rows
 
     def release(self) -> None:
@@ -411,8 +526,11 @@ class Database:
         sa, t = self._sa, self._tables
         skip = set(skip)
         with self.transaction(reading=True) as connection:
-            found = connection.execute(sa.select(t.trials.c.trial_id, t.trials.c.number, t.trials.c.state).where(
-                t.trials.c.study_id == self.id).order_by(t.trials.c.number)).all()  # fmt: skip
+            found = connection.execute(
+                sa.select(t.trials.c.trial_id, t.trials.c.number, t.trials.c.state)
+                .where(t.trials.c.study_id == self.id)
+                .order_by(t.trials.c.number)
+            ).all()
             found = [row for row in found if row.number not in skip]
             ids = [row.trial_id for row in found]
             keys = (PARAMS, RECORD, HISTORIES) if histories else (PARAMS, RECORD)
@@ -429,8 +547,18 @@ class Database:
             own = notes.get(id, {})
             own.pop(OWNER, None)
             state = WAITING if id in waiting else OF_OPTUNA[state]
-            rows.append(Row(number, kept.get(PARAMS) or params or own.get("fixed_params") or {}, state,
-                            histories=kept.get(HISTORIES) or [], id=id, notes=own, rungs=rungs, **record))  # fmt: skip
+            rows.append(
+                Row(
+                    number,
+                    kept.get(PARAMS) or params or own.get("fixed_params") or {},
+                    state,
+                    histories=kept.get(HISTORIES) or [],
+                    id=id,
+                    notes=own,
+                    rungs=rungs,
+                    **record,
+                )
+            )
         return rows
 
     def _read_optunas(self, connection: Any, ids: list[int]) -> dict[int, tuple[dict[str, Any], float | None]]:
@@ -439,14 +567,20 @@ class Database:
         for start in range(0, len(ids), 500):
             some = ids[start : start + 500]
             done = self._sa.select(t.trials.c.trial_id).where(
-                t.trials.c.trial_id.in_(some), t.trials.c.state.in_(("COMPLETE", "PRUNED", "FAIL")))  # fmt: skip
+                t.trials.c.trial_id.in_(some), t.trials.c.state.in_(("COMPLETE", "PRUNED", "FAIL"))
+            )
             found.update({id: ({}, None) for id in connection.execute(done).scalars()})
-            params = self._sa.select(t.trial_params.c.trial_id, t.trial_params.c.param_name, t.trial_params.c.param_value,
-                                     t.trial_params.c.distribution_json).where(t.trial_params.c.trial_id.in_(list(found)))
+            params = self._sa.select(
+                t.trial_params.c.trial_id,
+                t.trial_params.c.param_name,
+                t.trial_params.c.param_value,
+                t.trial_params.c.distribution_json,
+            ).where(t.trial_params.c.trial_id.in_(list(found)))
             for id, name, value, text in connection.execute(params):
                 found[id][0][name] = of_optuna(value, json.loads(text))
             values = self._sa.select(t.trial_values.c.trial_id, t.trial_values.c.value).where(
-                t.trial_values.c.trial_id.in_(list(found)), t.trial_values.c.value_type == "FINITE")  # fmt: skip
+                t.trial_values.c.trial_id.in_(list(found)), t.trial_values.c.value_type == "FINITE"
+            )
             found.update({id: (found[id][0], value) for id, value in connection.execute(values)})
         return found
 
@@ -454,20 +588,25 @@ class Database:
         """(number, score) of the best complete trials, the best first; of equals the first."""
         t = self._tables
         value = t.trial_values.c.value
-        what = self._sa.select(t.trials.c.number, value).join(
-            t.trial_values, t.trial_values.c.trial_id == t.trials.c.trial_id).where(
-            t.trials.c.study_id == self.id, t.trials.c.state == "COMPLETE")  # fmt: skip
+        what = (
+            self._sa.select(t.trials.c.number, value)
+            .join(t.trial_values, t.trial_values.c.trial_id == t.trials.c.trial_id)
+            .where(t.trials.c.study_id == self.id, t.trials.c.state == "COMPLETE")
+        )
         order = value.desc() if direction == "max" else value
         with self.transaction(reading=True) as connection:
-            return [(number, score) for number, score in connection.execute(
-                what.order_by(order, t.trials.c.number).limit(count))]  # fmt: skip
+            return [
+                (number, score) for number, score in connection.execute(what.order_by(order, t.trials.c.number).limit(count))
+            ]
 
     def finished(self, numbers: Iterable[int]) -> set[int]:
         """Which of some trials are finished."""
         t = self._tables
         what = self._sa.select(t.trials.c.number).where(
-            t.trials.c.study_id == self.id, t.trials.c.number.in_(list(numbers)),
-            t.trials.c.state.in_(("COMPLETE", "PRUNED", "FAIL")))  # fmt: skip
+            t.trials.c.study_id == self.id,
+            t.trials.c.number.in_(list(numbers)),
+            t.trials.c.state.in_(("COMPLETE", "PRUNED", "FAIL")),
+        )
         with self.transaction(reading=True) as connection:
             return set(connection.execute(what).scalars())
 
@@ -475,8 +614,10 @@ class Database:
         """How many trials some process of Kerata has taken and not finished, or will take."""
         t = self._tables
         own = self._sa.select(t.trial_system_attributes.c.trial_id).where(t.trial_system_attributes.c.key == OWNER)
-        what = self._sa.select(self._sa.func.count()).where(t.trials.c.study_id == self.id, self._sa.or_(
-            t.trials.c.state == "WAITING", (t.trials.c.state == "RUNNING") & t.trials.c.trial_id.in_(own)))  # fmt: skip
+        what = self._sa.select(self._sa.func.count()).where(
+            t.trials.c.study_id == self.id,
+            self._sa.or_(t.trials.c.state == "WAITING", (t.trials.c.state == "RUNNING") & t.trials.c.trial_id.in_(own)),
+        )
         with self.transaction(reading=True) as connection:
             return connection.execute(what).scalar()
 
@@ -484,8 +625,9 @@ class Database:
         """How many trials there are of each state; those of a process that is gone wait."""
         sa, t = self._sa, self._tables
         with self.transaction(reading=True) as connection:
-            found = connection.execute(sa.select(t.trials.c.state, sa.func.count()).where(
-                t.trials.c.study_id == self.id).group_by(t.trials.c.state)).all()  # fmt: skip
+            found = connection.execute(
+                sa.select(t.trials.c.state, sa.func.count()).where(t.trials.c.study_id == self.id).group_by(t.trials.c.state)
+            ).all()
             waiting = len(self._abandoned(connection))
         counts = {OF_OPTUNA[state]: count for state, count in found}
         going = counts.pop(RUNNING, 0) + counts.pop(WAITING, 0) - waiting
@@ -501,7 +643,8 @@ class Database:
         found: dict[int, dict[str, Any]] = {}
         for start in range(0, len(ids), 500):  # databases limit how many values a statement has
             what = self._sa.select(table.c.trial_id, table.c.key, table.c.value_json).where(
-                table.c.trial_id.in_(ids[start : start + 500]))  # fmt: skip
+                table.c.trial_id.in_(ids[start : start + 500])
+            )
             if keys:
                 what = what.where(table.c.key.in_(keys))
             for id, key, text in connection.execute(what):
@@ -560,9 +703,17 @@ def file_system(path: Path) -> str:
 
 
 # What a study is, in the words of the message that says what differs.
-CARD_NAMES = {"objective": "the objective", "direction": "the direction", "space": "the space", "data": "the data",
-              "training": "what is trained and how", "folds": "the folds", "epochs": "the number of epochs",
-              "batch_size": "the batch size", "seed": "the seed"}  # fmt: skip
+CARD_NAMES = {
+    "objective": "the objective",
+    "direction": "the direction",
+    "space": "the space",
+    "data": "the data",
+    "training": "what is trained and how",
+    "folds": "the folds",
+    "epochs": "the number of epochs",
+    "batch_size": "the batch size",
+    "seed": "the seed",
+}
 
 
 def as_known(key: str, old: Any, new: Any) -> tuple[Any, Any]:
@@ -585,6 +736,11 @@ def check_card(there: dict[str, Any], card: dict[str, Any], name: str | None, wh
                 differ = [k for k in {**old, **new} if old.get(k) != new.get(k)]
                 old, new = ({k: plain[k] for k in differ if k in plain} for plain in (old, new))
             given = {"name": name, "there": old, "now": new, "storage": where}
-            raise ValueError(message(
-                "search", f"the storage belongs to another study: {what} differs", given,
-                "Give this study another name (name=...) or storage; the one that is there was not changed"))  # fmt: skip
+            raise ValueError(
+                message(
+                    "search",
+                    f"the storage belongs to another study: {what} differs",
+                    given,
+                    "Give this study another name (name=...) or storage; the one that is there was not changed",
+                )
+            )

@@ -49,9 +49,16 @@ class Study:
         seconds: time spent on training, summed over the trials' shares.
     """
 
-    def __init__(self, database: Database, objective: Objective, model_files: ModelFiles, card: dict[str, Any],
-                 build: Callable[[HyperParameters], Any] | None = None, data: Samples | None = None,
-                 fit: dict[str, Any] | None = None):  # fmt: skip
+    def __init__(
+        self,
+        database: Database,
+        objective: Objective,
+        model_files: ModelFiles,
+        card: dict[str, Any],
+        build: Callable[[HyperParameters], Any] | None = None,
+        data: Samples | None = None,
+        fit: dict[str, Any] | None = None,
+    ):
         # How trials are trained, for those who refit the best.
         self._fit = fit or {}
         self._database, self._model_files, self._card, self._build, self._data = database, model_files, card, build, data
@@ -78,8 +85,7 @@ class Study:
         trials = self.trials
         failed = [trial for trial in trials if trial.state == FAILED]
         fix = f"Trial {failed[0].number} failed: {failed[0].error}" if failed else ""
-        raise ValueError(message("study.best", "no trial is complete yet",
-                                 dict(Counter(trial.state for trial in trials)), fix))  # fmt: skip
+        raise ValueError(message("study.best", "no trial is complete yet", dict(Counter(trial.state for trial in trials)), fix))
 
     def top(self, count: int) -> list[Best]:
         """The best trials, the best first; models are there for as many as `keep` said."""
@@ -101,11 +107,18 @@ class Study:
 
         trials = self.trials
         names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-        rows = [{
-            "state": trial.state, self.objective.name: trial.score, "deviation": trial.deviation,
-            **{name: trial.params.get(name) for name in names},
-            "epochs": max(trial.epochs, default=None), "seconds": trial.seconds, "error": trial.error,
-        } for trial in trials]  # fmt: skip
+        rows = [
+            {
+                "state": trial.state,
+                self.objective.name: trial.score,
+                "deviation": trial.deviation,
+                **{name: trial.params.get(name) for name in names},
+                "epochs": max(trial.epochs, default=None),
+                "seconds": trial.seconds,
+                "error": trial.error,
+            }
+            for trial in trials
+        ]
         return pd.DataFrame(rows, index=pd.Index([trial.number for trial in trials], name="trial"))
 
     def plot(self, *args: Any, **kwargs: Any) -> Any:
@@ -129,14 +142,40 @@ class Study:
 
 
 @heard
-def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trials: int | None = None,
-        objective: str | Objective = "val_loss", direction: str | None = None, sampler: Any = "tpe", pruner: Any = None,
-        cv: Any = None, repeats: int = 1, split: str = "auto", groups: Any = None, validation_data: Any = None,
-        validation_split: float = 0.0, epochs: int = 1, batch_size: int | None = None, batch: int | None = None,
-        class_weight: Any = None, sample_weight: Any = None, shuffle: bool = True, callbacks: Any = None,
-        storage: Any = "auto", name: str | None = None, folder: Any = None, keep: int = 1, seed: int = 0,
-        turns: bool | None = None, verbose: Any = "auto", halving: Any = None, timeout: float | None = None,
-        start: Sequence[dict[str, Any]] = ()) -> Study:  # fmt: skip
+def run(
+    build: Callable[[HyperParameters], Any],
+    x: Any,
+    y: Any = None,
+    *,
+    trials: int | None = None,
+    objective: str | Objective = "val_loss",
+    direction: str | None = None,
+    sampler: Any = "tpe",
+    pruner: Any = None,
+    cv: Any = None,
+    repeats: int = 1,
+    split: str = "auto",
+    groups: Any = None,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    epochs: int = 1,
+    batch_size: int | None = None,
+    batch: int | None = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    shuffle: bool = True,
+    callbacks: Any = None,
+    storage: Any = "auto",
+    name: str | None = None,
+    folder: Any = None,
+    keep: int = 1,
+    seed: int = 0,
+    turns: bool | None = None,
+    verbose: Any = "auto",
+    halving: Any = None,
+    timeout: float | None = None,
+    start: Sequence[dict[str, Any]] = (),
+) -> Study:
     """Tries values of what `build` asks for, many at once, and keeps all that it finds.
 
     Run the script again to go on where it stopped, for whatever reason it did; run it in several processes to share the
@@ -184,20 +223,23 @@ def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trial
     (4, ['rate'], 3)
     """
     if not callable(build):
-        raise TypeError(message("search", "`build` must be a function that takes hp and returns a compiled model",
-                                {"build": build}))  # fmt: skip
+        raise TypeError(
+            message("search", "`build` must be a function that takes hp and returns a compiled model", {"build": build})
+        )
     samples = standardize_source(x, y, sample_weight, owner="search")
     if not isinstance(samples, Samples):
-        raise TypeError(message("search", "data must be arrays: it is held on the device once for all trials",
-                                {"x": type(x).__name__}))  # fmt: skip
+        raise TypeError(
+            message("search", "data must be arrays: it is held on the device once for all trials", {"x": type(x).__name__})
+        )
     epochs = check_positive_int("search", "epochs", epochs)
     size: int = check_positive_int("search", "batch_size", 32 if batch_size is None else batch_size)
     seed = check_positive_int("search", "seed", seed, minimum=0)
     folds, held = None, None
     if cv is not None:
         if validation_data is not None or validation_split:
-            raise ValueError(message("search", "give `cv` or validation data, not both",
-                                     {"cv": cv, "validation_split": validation_split}))  # fmt: skip
+            raise ValueError(
+                message("search", "give `cv` or validation data, not both", {"cv": cv, "validation_split": validation_split})
+            )
         folds = make_folds(samples, cv, repeats, split, groups, seed)
     elif validation_data is not None:
         held = standardize_source(*validation_data, owner="validation_data")
@@ -206,20 +248,54 @@ def run(build: Callable[[HyperParameters], Any], x: Any, y: Any = None, *, trial
     elif validation_split:
         samples, held = split_validation(samples, validation_split, "search")
     goal = objective if isinstance(objective, Objective) else Objective(objective, direction or "")
-    runner = Runner(samples, folds=folds, validation=held, objective=goal, epochs=epochs, batch_size=size,
-                    shuffle=shuffle, seed=seed, callbacks=callbacks, class_weight=class_weight, turns=turns)  # fmt: skip
-    card = {"data": {"samples": mark_arrays(samples.tree), "validation": None if held is None else mark_arrays(held.tree)},
-            "folds": None if folds is None else f"{len(folds)} folds, {mark_arrays(folds)['hash']}",
-            "epochs": epochs, "batch_size": size, "seed": seed}  # fmt: skip
-    search = Search(build, runner, goal, card, trials=trials, sampler=sampler, pruner=pruner or halving, batch=batch,
-                    storage=storage, name=name, folder=folder, keep=keep, verbose=verbose, data=samples,
-                    fit={"class_weight": class_weight, "callbacks": callbacks, "shuffle": shuffle}, timeout=timeout,
-                    start=start)  # fmt: skip
+    runner = Runner(
+        samples,
+        folds=folds,
+        validation=held,
+        objective=goal,
+        epochs=epochs,
+        batch_size=size,
+        shuffle=shuffle,
+        seed=seed,
+        callbacks=callbacks,
+        class_weight=class_weight,
+        turns=turns,
+    )
+    card = {
+        "data": {"samples": mark_arrays(samples.tree), "validation": None if held is None else mark_arrays(held.tree)},
+        "folds": None if folds is None else f"{len(folds)} folds, {mark_arrays(folds)['hash']}",
+        "epochs": epochs,
+        "batch_size": size,
+        "seed": seed,
+    }
+    search = Search(
+        build,
+        runner,
+        goal,
+        card,
+        trials=trials,
+        sampler=sampler,
+        pruner=pruner or halving,
+        batch=batch,
+        storage=storage,
+        name=name,
+        folder=folder,
+        keep=keep,
+        verbose=verbose,
+        data=samples,
+        fit={"class_weight": class_weight, "callbacks": callbacks, "shuffle": shuffle},
+        timeout=timeout,
+        start=start,
+    )
     return search.run()
 
 
-def load_study(storage: str | os.PathLike, name: str | None = None, build: Callable[[HyperParameters], Any] | None = None,
-               folder: Any = None) -> Study:  # fmt: skip
+def load_study(
+    storage: str | os.PathLike,
+    name: str | None = None,
+    build: Callable[[HyperParameters], Any] | None = None,
+    folder: Any = None,
+) -> Study:
     """Opens a study to look at, without training anything.
 
     Args:
@@ -257,11 +333,27 @@ class Search:
         timeout, start: as in `run`.
     """
 
-    def __init__(self, build: Callable[[HyperParameters], Any], runner: Any, objective: Objective, card: dict[str, Any], *,
-                 trials: int | None, sampler: Any = "tpe", pruner: Any = None, batch: int | None = None, storage: Any = None,
-                 name: str | None = None, folder: Any = None, keep: int = 1, verbose: Any = 0, data: Any = None,
-                 fit: dict[str, Any] | None = None, timeout: float | None = None,
-                 start: Sequence[dict[str, Any]] = ()):  # fmt: skip
+    def __init__(
+        self,
+        build: Callable[[HyperParameters], Any],
+        runner: Any,
+        objective: Objective,
+        card: dict[str, Any],
+        *,
+        trials: int | None,
+        sampler: Any = "tpe",
+        pruner: Any = None,
+        batch: int | None = None,
+        storage: Any = None,
+        name: str | None = None,
+        folder: Any = None,
+        keep: int = 1,
+        verbose: Any = 0,
+        data: Any = None,
+        fit: dict[str, Any] | None = None,
+        timeout: float | None = None,
+        start: Sequence[dict[str, Any]] = (),
+    ):
         self.fit, self.timeout, self.start = fit or {}, timeout, list(start)
         if self.start and (sampler == "grid" or isinstance(sampler, GridSampler)):
             raise ValueError(message("search", "a grid has its own order", {"start": self.start}, "Take another sampler"))
@@ -294,8 +386,12 @@ class Search:
         """Trains trials until there are enough."""
         self._probe()
         database = Database(self.where, self.name)
-        card = {"objective": self.objective.name, "direction": self.objective.direction,
-                "space": {name: domain.as_dict() for name, domain in self.domains.items()}, **self.card}  # fmt: skip
+        card = {
+            "objective": self.objective.name,
+            "direction": self.objective.direction,
+            "space": {name: domain.as_dict() for name, domain in self.domains.items()},
+            **self.card,
+        }
         card = database.enter(card)
         model_files = make_model_files(database, self.folder)
         study = Study(database, self.objective, model_files, card, self.build, self.data, self.fit)
@@ -333,8 +429,9 @@ class Search:
             raise ValueError(message("search", "`direction` must be 'min' or 'max'", {"direction": self.objective.direction}))
         self.domains.update(hp.domains)
         if self.fit:
-            self.card["training"] = describe_training(model, self.fit["class_weight"], self.fit["callbacks"],
-                                                      self.fit["shuffle"])  # fmt: skip
+            self.card["training"] = describe_training(
+                model, self.fit["class_weight"], self.fit["callbacks"], self.fit["shuffle"]
+            )
 
     def _planned(self) -> int | None:
         """How many trials are to be expected."""
@@ -361,13 +458,20 @@ class Search:
                 pruner = None if self.pruner is None else Watched(self.pruner, self.rungs)
                 if self.pruner is not None and hasattr(self.pruner, "begin"):
                     self.pruner.begin([job.number for job in jobs])
-                self.runner.run(jobs, pruner, lambda outcome, rows=by_number: self._end(writer, rows[outcome.number], outcome),
-                                self._event)  # fmt: skip
+                self.runner.run(
+                    jobs, pruner, lambda outcome, rows=by_number: self._end(writer, rows[outcome.number], outcome), self._event
+                )
             del jobs
             writer.flush()
             if len(self.faults) >= FEWEST_BUILT and not self.sound:
-                raise RuntimeError(message("search", "the training of every trial failed", {"failed": len(self.faults)},
-                                           f"The last one: {self.faults[-1]}")) from self.faults[-1]  # fmt: skip
+                raise RuntimeError(
+                    message(
+                        "search",
+                        "the training of every trial failed",
+                        {"failed": len(self.faults)},
+                        f"The last one: {self.faults[-1]}",
+                    )
+                ) from self.faults[-1]
 
     def _claim(self, database: Database) -> list[Row]:
         """The next trials for this process."""
@@ -459,9 +563,14 @@ class Search:
             writer.finish(row)
         if self.broken > self.built / 2 and self.built >= FEWEST_BUILT:
             writer.flush()
-            raise RuntimeError(message("search", "more than half of the models could not be built",
-                                       {"failed": self.broken, "of": self.built}, f"The last one: {failed[-1][0].error}")
-                               ) from failed[-1][1]  # fmt: skip
+            raise RuntimeError(
+                message(
+                    "search",
+                    "more than half of the models could not be built",
+                    {"failed": self.broken, "of": self.built},
+                    f"The last one: {failed[-1][0].error}",
+                )
+            ) from failed[-1][1]
         return jobs
 
     # While a batch is trained
@@ -480,8 +589,10 @@ class Search:
         self.sound += not faults
         row.state, row.error, row.seconds, row.ended = outcome.state, outcome.error, float(outcome.seconds), time.time()
         row.scores = [float(score) for score in outcome.scores]
-        row.histories = [{name: [float(v) for v in curve] for name, curve in fold.items() if not np.ndim(curve[0])}
-                         for fold in outcome.histories]  # fmt: skip
+        row.histories = [
+            {name: [float(v) for v in curve] for name, curve in fold.items() if not np.ndim(curve[0])}
+            for fold in outcome.histories
+        ]
         row.epochs = [int(n) for n in outcome.epochs]
         row.best_epochs = [int(n) for n in outcome.best_epochs]
         row.rungs = self.rungs.pop(row.number, {})
@@ -510,8 +621,14 @@ class Watched:
 def check_model(model: Any) -> Any:
     """What a builder returned, if it is a compiled model."""
     if not isinstance(model, Model) or not model.compiled:
-        raise TypeError(message("build", "the builder must return a compiled model", {"returned": model},
-                                "Call model.compile(...) and return the model"))  # fmt: skip
+        raise TypeError(
+            message(
+                "build",
+                "the builder must return a compiled model",
+                {"returned": model},
+                "Call model.compile(...) and return the model",
+            )
+        )
     return model
 
 

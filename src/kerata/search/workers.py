@@ -20,8 +20,13 @@ _living: set[str] = set()
 
 def new_worker() -> dict[str, Any]:
     """This process, with a mark of its own for each study that it runs."""
-    owner = {"host": socket.gethostname(), "machine": machine(), "pid": os.getpid(), "start": start_of(os.getpid()),
-             "mark": uuid.uuid4().hex}  # fmt: skip
+    owner = {
+        "host": socket.gethostname(),
+        "machine": machine(),
+        "pid": os.getpid(),
+        "start": start_of(os.getpid()),
+        "mark": uuid.uuid4().hex,
+    }
     _living.add(owner["mark"])
     return owner
 

@@ -32,8 +32,9 @@ class Writer:
         on_written: called with each trial once it is committed.
     """
 
-    def __init__(self, database: Database, model_files: ModelFiles, objective: Objective, keep: int,
-                 on_written: Callable[[Row], None]):  # fmt: skip
+    def __init__(
+        self, database: Database, model_files: ModelFiles, objective: Objective, keep: int, on_written: Callable[[Row], None]
+    ):
         self.database, self.model_files, self.objective, self.keep = database, model_files, objective, keep
         self.on_written = on_written
         self.error: BaseException | None = None
@@ -143,8 +144,15 @@ class Writer:
                     raise
                 except Exception as error:
                     # A model that cannot be written is still a result: its values and its score are kept.
-                    warnings.warn(message("search", "the models of a trial cannot be saved", {"trial": number, "error": error},
-                                          "Use study.best.refit(x, y)"), stacklevel=2)  # fmt: skip
+                    warnings.warn(
+                        message(
+                            "search",
+                            "the models of a trial cannot be saved",
+                            {"trial": number, "error": error},
+                            "Use study.best.refit(x, y)",
+                        ),
+                        stacklevel=2,
+                    )
 
     def _tidy(self) -> None:
         """Removes models of trials that are finished and not among the best any more, which they will never be again."""

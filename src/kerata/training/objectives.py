@@ -75,8 +75,11 @@ class CompiledLoss(Module):
         self._compile_arguments = (loss, loss_weights, output_names)
         check_names(loss, "loss", "losses", CROSSENTROPIES, output_names, _is_loss)
         if not _is_number(loss_weights) and not isinstance(loss_weights, (list, tuple, dict)):
-            raise TypeError(message("compile", "`loss_weights` must be a number, or a list or dict of numbers",
-                                    {"loss_weights": loss_weights}))
+            raise TypeError(
+                message(
+                    "compile", "`loss_weights` must be a number, or a list or dict of numbers", {"loss_weights": loss_weights}
+                )
+            )
         self.terms: list[Term] = []
         self.built = False
 
@@ -132,8 +135,14 @@ class CompiledLoss(Module):
         for term in self.terms:
             if found[term.place] is MISSING or found[term.place] is None:
                 name = outputs.names[term.place]
-                raise ValueError(message("y", f"the loss of the output {name!r} needs targets", {"y": y_true},
-                                         "Give them as `y`; where x gives batches, let it give (x, y)"))
+                raise ValueError(
+                    message(
+                        "y",
+                        f"the loss of the output {name!r} needs targets",
+                        {"y": y_true},
+                        "Give them as `y`; where x gives batches, let it give (x, y)",
+                    )
+                )
         return [found[place] for place in places]
 
     def weights(self, sample_weight: Any, y_pred: Any) -> list[Any]:
@@ -166,8 +175,14 @@ class CompiledLoss(Module):
                     raise NeedsWholeBatch(message(term.loss, "this loss needs a batch without padded rows"))
             value = as_values(value, "float32", term.loss)
             if value.ndim:
-                raise ValueError(message(term.loss, "a loss must give one number to be trained on",
-                                         {"shape": value.shape}, 'Use reduction="sum_over_batch_size"'))
+                raise ValueError(
+                    message(
+                        term.loss,
+                        "a loss must give one number to be trained on",
+                        {"shape": value.shape},
+                        'Use reduction="sum_over_batch_size"',
+                    )
+                )
             total = total + (value if term.weight is None else value * term.weight)
             parts[term.name] = value
         return total, parts
@@ -239,8 +254,11 @@ class CompiledMetrics(measures.Metric):
         for place, identifier, is_weighted in found:
             target, prediction = targets[place], predictions[place]
             if target is MISSING or target is None:
-                raise ValueError(message("metrics", f"the metrics of the output {outputs.names[place]!r} need targets",
-                                         {"metric": identifier}))
+                raise ValueError(
+                    message(
+                        "metrics", f"the metrics of the output {outputs.names[place]!r} need targets", {"metric": identifier}
+                    )
+                )
             metric = make_metric(identifier, target, prediction)
             prefix = "" if outputs.count == 1 else self._prefix(outputs, place)
             measure = Measure(metric, place, is_weighted, _free_name(prefix, metric.name, is_weighted, taken))
@@ -332,8 +350,14 @@ def update_metric(metric: measures.Metric, y_true: Any, y_pred: Any, weight: Any
     try:
         metric.update_state(y_true, y_pred, **weights)
     except (ValueError, TypeError) as error:
-        raise ValueError(message(metric, "targets must fit the predictions", {"y.shape": np.shape(y_true), "y_pred.shape":
-                                 np.shape(y_pred)}, str(error).partition("\n")[0])) from error
+        raise ValueError(
+            message(
+                metric,
+                "targets must fit the predictions",
+                {"y.shape": np.shape(y_true), "y_pred.shape": np.shape(y_pred)},
+                str(error).partition("\n")[0],
+            )
+        ) from error
 
 
 @contextlib.contextmanager
@@ -377,8 +401,14 @@ def _is_array(value: Any) -> bool:
     return value is None or hasattr(value, "shape")
 
 
-def check_names(value: Any, argument: str, kind: str, also: Sequence[str], output_names: Sequence[str] | None,
-                is_leaf: Callable[[Any], bool]) -> None:  # fmt: skip
+def check_names(
+    value: Any,
+    argument: str,
+    kind: str,
+    also: Sequence[str],
+    output_names: Sequence[str] | None,
+    is_leaf: Callable[[Any], bool],
+) -> None:
     """Raises for unknown names of losses or metrics, for a dict's key that names no output, and for what is neither."""
     if is_leaf(value):
         if isinstance(value, (Loss, measures.Metric)):
@@ -386,14 +416,25 @@ def check_names(value: Any, argument: str, kind: str, also: Sequence[str], outpu
         if isinstance(value, str) and value.lower() not in also:
             registry.find(kind, value, "compile", argument)
         elif isinstance(value, Loss) and argument == "loss" and value.reduction in (None, "none"):
-            raise ValueError(message(value, "a loss must give one number to be trained on",
-                                     {"reduction": value.reduction}, 'Use reduction="sum_over_batch_size"'))
+            raise ValueError(
+                message(
+                    value,
+                    "a loss must give one number to be trained on",
+                    {"reduction": value.reduction},
+                    'Use reduction="sum_over_batch_size"',
+                )
+            )
     elif isinstance(value, dict):
         for key, item in value.items():
             if output_names and key not in output_names:
-                raise ValueError(message("compile", f"`{argument}` names an output that does not exist",
-                                         {argument: key, "outputs": list(output_names)},
-                                         did_you_mean(key, output_names)))
+                raise ValueError(
+                    message(
+                        "compile",
+                        f"`{argument}` names an output that does not exist",
+                        {argument: key, "outputs": list(output_names)},
+                        did_you_mean(key, output_names),
+                    )
+                )
             check_names(item, argument, kind, also, None, is_leaf)
     elif isinstance(value, (list, tuple)):
         for item in value:
@@ -417,8 +458,13 @@ def check_takes_two(function: Any, argument: str) -> None:
     except ValueError:  # no signature to be had
         return
     except TypeError:
-        raise TypeError(message("compile", f"a function for `{argument}` must take (y_true, y_pred)",
-                                {argument: f"{_name_of(function)}{inspect.signature(function)}"})) from None
+        raise TypeError(
+            message(
+                "compile",
+                f"a function for `{argument}` must take (y_true, y_pred)",
+                {argument: f"{_name_of(function)}{inspect.signature(function)}"},
+            )
+        ) from None
 
 
 def make_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
@@ -426,8 +472,14 @@ def make_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
     found = identifier
     if isinstance(identifier, str) and identifier.lower() in CROSSENTROPIES:
         if not hasattr(y_true, "shape"):
-            raise ValueError(message("loss", f"{identifier!r} is chosen by the shape of the targets", {"y": y_true},
-                                     "Give targets, or name the loss in full"))
+            raise ValueError(
+                message(
+                    "loss",
+                    f"{identifier!r} is chosen by the shape of the targets",
+                    {"y": y_true},
+                    "Give targets, or name the loss in full",
+                )
+            )
         found = f"{_kind_of_labels(y_true, y_pred)}_crossentropy"
     found = losses.get(found)
     if isinstance(found, Loss):
@@ -509,8 +561,10 @@ def _specs(*arrays: Any) -> list[Any]:
     known = arrays[0].shape
     specs = []
     for array in arrays:
-        sizes = [s if s is not None else known[i] if i < len(known) and known[i] is not None else 7
-                 for i, s in enumerate(array.shape)]  # fmt: skip
+        sizes = [
+            s if s is not None else known[i] if i < len(known) and known[i] is not None else 7
+            for i, s in enumerate(array.shape)
+        ]
         specs.append(jax.ShapeDtypeStruct((TRIAL, *sizes[1:]), jax.dtypes.canonicalize_dtype(array.dtype)))
     return specs
 

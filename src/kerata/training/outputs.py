@@ -66,9 +66,14 @@ class Outputs:
         return None
 
     def spread(
-        self, value: Any, owner: str, is_leaf: Callable[[Any], bool], everywhere: bool = False,
-        only: Sequence[int] | None = None, at_output: Callable[[Any], bool] | None = None,
-    ) -> list[Any]:  # fmt: skip
+        self,
+        value: Any,
+        owner: str,
+        is_leaf: Callable[[Any], bool],
+        everywhere: bool = False,
+        only: Sequence[int] | None = None,
+        at_output: Callable[[Any], bool] | None = None,
+    ) -> list[Any]:
         """One value for each output, `MISSING` for those that were given none.
 
         Args:
@@ -138,8 +143,9 @@ class Outputs:
 
     def _unknown(self, owner: str, key: Any, value: Any) -> ValueError:
         known = [*(name for name in self.layer_names if name), *self.names]
-        return ValueError(message(owner, f"{key!r} names no output; {self.described}", {owner: value},
-                                  did_you_mean(key, known)))
+        return ValueError(
+            message(owner, f"{key!r} names no output; {self.described}", {owner: value}, did_you_mean(key, known))
+        )
 
     def _error(self, owner: str, expected: str, value: Any) -> ValueError:
         return ValueError(message(owner, f"{expected}; {self.described}", {owner: value}))

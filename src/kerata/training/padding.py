@@ -44,8 +44,9 @@ def why_step_is_exact(plan: Any, batch: Any, batch_size: int, there: int | None)
     return why_rows_matter(lambda *args: {"fixed": plan.look(*args)}, arguments, roles, batch_size, there)
 
 
-def why_prediction_is_exact(model: Layer, function: Callable[..., Any], values: Any, vector: Any, x: Any,
-                            batch_size: int, there: int) -> str | None:  # fmt: skip
+def why_prediction_is_exact(
+    model: Layer, function: Callable[..., Any], values: Any, vector: Any, x: Any, batch_size: int, there: int
+) -> str | None:
     """`None` where each row of a prediction depends on its own row of the input alone, else what stands against it.
 
     Args:

@@ -41,8 +41,9 @@ class Plan:
         trainable: the model's trainable variables, where they are at hand.
     """
 
-    def __init__(self, model: Any, training: bool, facts: dict[Any, Any] | None = None,
-                 trainable: list[Variable] | None = None):  # fmt: skip
+    def __init__(
+        self, model: Any, training: bool, facts: dict[Any, Any] | None = None, trainable: list[Variable] | None = None
+    ):
         self.model, self.training, self.facts = model, training, {} if facts is None else facts
         if training:
             warn_of_inference(model)
@@ -129,8 +130,13 @@ class Plan:
                 trainable, slots = self.optimizer.update(self.trainable, weights, grads, state["slots"])
         metrics = self._measure(metrics, table, x, y, y_pred, (facts, kinds), weight, valid, loss, parts)
         bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), step, bad)
-        return {"trainable": trainable, "others": others, "slots": slots, "metrics": metrics,
-                "counters": jnp.stack([step + 1, bad])}
+        return {
+            "trainable": trainable,
+            "others": others,
+            "slots": slots,
+            "metrics": metrics,
+            "counters": jnp.stack([step + 1, bad]),
+        }
 
     def _forward(self, trainable: list[Any], state: dict[str, Any], table: Any, key: Any, batch: Any, valid: Any) -> Any:
         """The loss of a batch, and (predictions, facts about them, losses by output, states of layers, measures)."""
@@ -157,8 +163,10 @@ class Plan:
         """The weights, of which those with a penalty change after the loss is there: XLA for CPU would copy them otherwise."""
         if not prefers_fast_form():
             return weights
-        return [after(w, loss) if v.regularizer is not None and w.size >= LARGE else w
-                for v, w in zip(self.trainable, weights, strict=True)]  # fmt: skip
+        return [
+            after(w, loss) if v.regularizer is not None and w.size >= LARGE else w
+            for v, w in zip(self.trainable, weights, strict=True)
+        ]
 
     def custom_train_step(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
         """One step by the model's own `train_step(state, data)`, in the form of Keras 3 on JAX."""
@@ -192,8 +200,10 @@ class Plan:
             with Blame(f"test_step() of {describe_owner(self.model)}", data=data):
                 logs, (_, others, metrics) = self.model.test_step(lists, data)
             values = self._note_logs(logs)
-        after = {"others": self._changed(scope, "others", state["others"], others),
-                 "metrics": self._changed(scope, "metrics", state["metrics"], metrics)}  # fmt: skip
+        after = {
+            "others": self._changed(scope, "others", state["others"], others),
+            "metrics": self._changed(scope, "metrics", state["metrics"], metrics),
+        }
         return {**after, "logs": list(values.values()), "seeds": scope.read(self.seeds)}
 
     def _note_logs(self, logs: Any) -> dict[str, Any]:
@@ -205,16 +215,23 @@ class Plan:
     def _changed(self, scope: Scope, role: str, before: list[Any], after: Any) -> list[Any]:
         """What a step gave for the variables of a role; where it gave back what it got, what it assigned to them."""
         if len(before) != len(after):
-            raise ValueError(message(self.model, f"a step must give back all {len(before)} values of the {role} variables",
-                                     {"values": len(after)}))
+            raise ValueError(
+                message(
+                    self.model,
+                    f"a step must give back all {len(before)} values of the {role} variables",
+                    {"values": len(after)},
+                )
+            )
         assigned = scope.read(self.variables[role])
         return [now if new is old else new for old, new, now in zip(before, after, assigned, strict=True)]
 
     def _with_rate(self, slots: list[Any]) -> list[Any]:
         """The optimizer's variables as Keras lists them, the learning rate among them."""
         rest = iter(slots)
-        return [next(rest) if isinstance(v, Variable) else jnp.asarray(self.optimizer.learning_rate, jnp.float32)
-                for v in self.optimizer.variables]  # fmt: skip
+        return [
+            next(rest) if isinstance(v, Variable) else jnp.asarray(self.optimizer.learning_rate, jnp.float32)
+            for v in self.optimizer.variables
+        ]
 
     def test_step(self, state: dict[str, Any], constants: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
         """One batch of evaluation."""
@@ -241,8 +258,14 @@ class Plan:
         total, parts = self.objective(y, y_pred, weight, valid)
         added = [*scope.losses, *self.model._regularization_losses()]
         if self.training and not added and not self.objective.terms:
-            raise ValueError(message("fit", "there is no loss to train on", {"loss": None},
-                                     "Give compile(loss=...), call add_loss() in a layer, or define compute_loss()"))
+            raise ValueError(
+                message(
+                    "fit",
+                    "there is no loss to train on",
+                    {"loss": None},
+                    "Give compile(loss=...), call add_loss() in a layer, or define compute_loss()",
+                )
+            )
         for loss in added:
             total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
         return jnp.asarray(total, jnp.float32), parts

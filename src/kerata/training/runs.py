@@ -50,8 +50,9 @@ class Run:
         mode: `"train"` or `"test"`, for callbacks and messages.
     """
 
-    def __init__(self, plan: Plan, structure: Any, feed: DeviceFeed | StreamFeed, key: Any, mode: str,
-                 programs: dict[Any, Any]):  # fmt: skip
+    def __init__(
+        self, plan: Plan, structure: Any, feed: DeviceFeed | StreamFeed, key: Any, mode: str, programs: dict[Any, Any]
+    ):
         self.plan, self.structure, self.feed, self.mode, self.programs = plan, structure, feed, mode, programs
         self.key = np.asarray(key)
         start = int(plan.optimizer.steps.numpy()) if plan.training else 0
@@ -101,8 +102,11 @@ class Run:
         watching = batchwise or callbacks.needs_progress
         for chunk in self.feed.chunks(seed, epoch, epoch + 1 if last is None else last):
             if chunk.kind == "ended":
-                warnings.warn(f"{self.mode}: the data ended after {chunk.count} batches of {self.feed.steps}; the epoch is "
-                              "shorter than `steps_per_epoch` says.", stacklevel=4)
+                warnings.warn(
+                    f"{self.mode}: the data ended after {chunk.count} batches of {self.feed.steps}; the epoch is "
+                    "shorter than `steps_per_epoch` says.",
+                    stacklevel=4,
+                )
                 self.ended = True
                 break
             position = 0
@@ -130,11 +134,20 @@ class Run:
         self.done = done
         if out is None:
             if not self.out:
-                raise ValueError(message(self.mode, "the data must give at least one batch an epoch", {"epoch": epoch},
-                                         "A generator that has ended cannot be used for another epoch"))
+                raise ValueError(
+                    message(
+                        self.mode,
+                        "the data must give at least one batch an epoch",
+                        {"epoch": epoch},
+                        "A generator that has ended cannot be used for another epoch",
+                    )
+                )
             if not self.ended:
-                warnings.warn(f"{self.mode}: the data ended with the epoch before, so this is the end of it. Give "
-                              "`steps_per_epoch` and a generator that goes on, or data that can begin again.", stacklevel=4)
+                warnings.warn(
+                    f"{self.mode}: the data ended with the epoch before, so this is the end of it. Give "
+                    "`steps_per_epoch` and a generator that goes on, or data that can begin again.",
+                    stacklevel=4,
+                )
             self.ended = True
             return {}
         return self.read(out)
@@ -191,8 +204,9 @@ class Run:
 
             def make() -> Any:
                 step = plan.step
-                return program.make_advance(step, plan.reset, plan.results, chunk.batch_size, chunk.masked, chunk.kind,
-                                            chunk.epochs)  # fmt: skip
+                return program.make_advance(
+                    step, plan.reset, plan.results, chunk.batch_size, chunk.masked, chunk.kind, chunk.epochs
+                )
 
             name = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, chunk.epochs)
             found = program.obtain(str(name), self.structure, make, args, donate=(0,), weak=(1,) if plan.training else ())
@@ -205,8 +219,10 @@ class Run:
         numbers = np.asarray(out["numbers"])
         numbers = (numbers[out["number"]] if "number" in out else numbers).tolist()
         single, arrays = iter(numbers), iter(out["arrays"])
-        self.logs = {name: next(single) if is_number else np.asarray(next(arrays))
-                     for name, is_number in zip(names, self.plan.is_number, strict=True)}  # fmt: skip
+        self.logs = {
+            name: next(single) if is_number else np.asarray(next(arrays))
+            for name, is_number in zip(names, self.plan.is_number, strict=True)
+        }
         self._warn(numbers[-1])
         return dict(self.logs)
 
@@ -215,5 +231,8 @@ class Run:
         if bad < 0 or self.warned:
             return
         self.warned = True
-        warnings.warn(f"fit: the loss became NaN or infinite at step {int(bad) - self.first_step + 1} of this run. Lower the "
-                      "learning rate, clip gradients (clipnorm=1.0), or look for bad values in the data.", stacklevel=6)
+        warnings.warn(
+            f"fit: the loss became NaN or infinite at step {int(bad) - self.first_step + 1} of this run. Lower the "
+            "learning rate, clip gradients (clipnorm=1.0), or look for bad values in the data.",
+            stacklevel=6,
+        )

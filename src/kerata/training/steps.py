@@ -52,8 +52,12 @@ def warn_of_inference(model: Any) -> None:
     """Says which layers do not do in training what they are there for, as the model does not tell them."""
     idle = [] if takes_training(model) else [one for one in model._flatten_layers(include_self=False) if acts_in_training(one)]
     if idle:
-        text = message(model, "call() has no argument `training`, so `fit` runs some layers as in inference, as Keras does",
-                       {"layers": [layer.name for layer in idle]}, "Write call(self, inputs, training=None)")
+        text = message(
+            model,
+            "call() has no argument `training`, so `fit` runs some layers as in inference, as Keras does",
+            {"layers": [layer.name for layer in idle]},
+            "Write call(self, inputs, training=None)",
+        )
         warnings.warn(text, stacklevel=2)
 
 
@@ -62,8 +66,11 @@ def acts_in_training(layer: Any) -> bool:
     if "training" not in call_parameters(type(layer)):
         return False
     learns = layer.trainable and any(not v.trainable for v in layer._weights)
-    return learns or any(getattr(layer, name, 0) > 0 for name in ("rate", "stddev", "dropout", "recurrent_dropout")
-                         if isinstance(getattr(layer, name, None), (int, float)))  # fmt: skip
+    return learns or any(
+        getattr(layer, name, 0) > 0
+        for name in ("rate", "stddev", "dropout", "recurrent_dropout")
+        if isinstance(getattr(layer, name, None), (int, float))
+    )
 
 
 def check_form(model: Any, name: str) -> None:
@@ -74,9 +81,14 @@ def check_form(model: Any, name: str) -> None:
         inspect.signature(getattr(model, name)).bind((), ())
     except TypeError:
         gives = {"train_step": "logs, state", "test_step": "logs, state", "predict_step": "outputs, non_trainable_variables"}
-        raise NotImplementedError(message(model, f"`{name}` must have the form that Keras 3 has on JAX",
-                                          {name: f"{name}{inspect.signature(getattr(model, name))}"},
-                                          f"Define {name}(self, state, data), which gives ({gives[name]})")) from None
+        raise NotImplementedError(
+            message(
+                model,
+                f"`{name}` must have the form that Keras 3 has on JAX",
+                {name: f"{name}{inspect.signature(getattr(model, name))}"},
+                f"Define {name}(self, state, data), which gives ({gives[name]})",
+            )
+        ) from None
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -120,8 +132,9 @@ class Steps:
 
     # The loss
 
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None,
-                     training: bool = True) -> Any:  # fmt: skip
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
         """The number that training lowers: what `compile` was given as loss, and what layers added.
 
         A model of your own may override it, and use or ignore what `super().compute_loss(...)` gives.
@@ -135,8 +148,9 @@ class Steps:
             total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
         return jnp.asarray(total, jnp.float32)
 
-    def _compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None,
-                      training: bool = True) -> Any:  # fmt: skip
+    def _compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
         """`compute_loss`, also where a user's own takes no `training`."""
         known = inspect.signature(self.compute_loss).parameters
         takes = "training" in known or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
@@ -146,32 +160,62 @@ class Steps:
             loss = self.compute_loss(**names, **({"training": training} if takes else {}))
         return as_values(loss, jnp.float32, owner)
 
-    def stateless_compute_loss(self, trainable_variables, non_trainable_variables, metrics_variables, x=None, y=None,
-                               y_pred=None, sample_weight=None, training=True) -> Any:  # fmt: skip
+    def stateless_compute_loss(
+        self,
+        trainable_variables,
+        non_trainable_variables,
+        metrics_variables,
+        x=None,
+        y=None,
+        y_pred=None,
+        sample_weight=None,
+        training=True,
+    ) -> Any:
         """`compute_loss` as a pure function: (loss, (trainable, non-trainable, metrics' values))."""
         frozen, measured = self.non_trainable_variables, self.metrics_variables
-        scope = inner_scope([*self.trainable_variables, *frozen, *measured],
-                            [*trainable_variables, *non_trainable_variables, *metrics_variables])  # fmt: skip
+        scope = inner_scope(
+            [*self.trainable_variables, *frozen, *measured],
+            [*trainable_variables, *non_trainable_variables, *metrics_variables],
+        )
         with scope:
             loss = self._compute_loss(x, y, y_pred, sample_weight=sample_weight, training=training)
         return loss, (list(trainable_variables), scope.read(frozen), scope.read(measured))
 
-    def compute_loss_and_updates(self, trainable_variables, non_trainable_variables, metrics_variables, x, y, sample_weight,
-                                 training=False, optimizer_variables=None) -> Any:  # fmt: skip
+    def compute_loss_and_updates(
+        self,
+        trainable_variables,
+        non_trainable_variables,
+        metrics_variables,
+        x,
+        y,
+        sample_weight,
+        training=False,
+        optimizer_variables=None,
+    ) -> Any:
         """A function to differentiate: (loss, (loss before it was scaled, predictions, non-trainable, metrics' values))."""
         y_pred, frozen, added = self.stateless_call(  # type: ignore[attr-defined]
-            trainable_variables, non_trainable_variables, x, return_losses=True,
+            trainable_variables,
+            non_trainable_variables,
+            x,
+            return_losses=True,
             **({"training": training} if takes_training(self) else {}),
         )
         with handing_over(self, added):
             loss, (_, frozen, measured) = self.stateless_compute_loss(
-                trainable_variables, frozen, metrics_variables, x=x, y=y, y_pred=y_pred, sample_weight=sample_weight,
+                trainable_variables,
+                frozen,
+                metrics_variables,
+                x=x,
+                y=y,
+                y_pred=y_pred,
+                sample_weight=sample_weight,
                 training=training,
-            )  # fmt: skip
+            )
         scaled = loss
         if training and self.optimizer is not None and optimizer_variables is not None:
-            pairs = [(v, a) for v, a in zip(self.optimizer.variables, optimizer_variables, strict=False)
-                     if isinstance(v, Variable)]  # fmt: skip
+            pairs = [
+                (v, a) for v, a in zip(self.optimizer.variables, optimizer_variables, strict=False) if isinstance(v, Variable)
+            ]
             with inner_scope([v for v, _ in pairs], [a for _, a in pairs]):
                 scaled = self.optimizer.scale_loss(loss)
         return scaled, (loss, y_pred, frozen, measured)
@@ -203,8 +247,9 @@ class Steps:
     def _compile_metrics(self) -> Any:
         return self._measures if self._measures is not None and self._measures.is_given else None
 
-    def _update_metrics_variables(self, metrics_variables: Sequence[Any], unscaled_loss: Any, x: Any, y: Any, y_pred: Any,
-                                  sample_weight: Any) -> tuple[dict[str, Any], list[Any]]:  # fmt: skip
+    def _update_metrics_variables(
+        self, metrics_variables: Sequence[Any], unscaled_loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any
+    ) -> tuple[dict[str, Any], list[Any]]:
         """The logs and the metrics' values after one more batch."""
         variables = self.metrics_variables
         scope = inner_scope(variables, metrics_variables)
@@ -231,8 +276,9 @@ class Steps:
         kinds: list[Any] = []
 
         def objective(trainable: Any) -> Any:
-            loss, aux = self.compute_loss_and_updates(trainable, frozen, measured, x, y, weight, training=True,
-                                                      optimizer_variables=slots)  # fmt: skip
+            loss, aux = self.compute_loss_and_updates(
+                trainable, frozen, measured, x, y, weight, training=True, optimizer_variables=slots
+            )
             facts, kinds[:] = read_facts(aux[1])
             return loss, (aux, facts)
 
@@ -326,8 +372,9 @@ def note_facts(outputs: Any, arrays: list[Any], kinds: list[Any]) -> None:
 def flatten_logs(model: Any, logs: Any) -> dict[str, Any]:
     """The values of logs by name; a dict in the logs adds its own, as in Keras."""
     if not isinstance(logs, dict):
-        raise TypeError(message(model, "a step must give (logs, state), and logs must be a dict of names to numbers",
-                                {"logs": logs}))
+        raise TypeError(
+            message(model, "a step must give (logs, state), and logs must be a dict of names to numbers", {"logs": logs})
+        )
     flat: dict[str, Any] = {}
     for name, value in logs.items():
         flat.update(flatten_logs(model, value) if isinstance(value, dict) else {name: jnp.asarray(value, jnp.float32)})

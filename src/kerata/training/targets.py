@@ -55,8 +55,9 @@ def check_weights(objective: Any, sample_weight: Any, y_pred: Any) -> None:
         fits = len(inner) <= len(values) and all(v is None or s in (1, v) for s, v in zip(inner[1:], values[1:], strict=False))
         if not fits:
             text = "" if len(values) == 1 else f" or {values}".replace("None", "samples", 1)
-            raise ValueError(message(f"sample_weight ({term.name})", f"weights must have shape (samples,){text}",
-                                     {"shape": shape}))
+            raise ValueError(
+                message(f"sample_weight ({term.name})", f"weights must have shape (samples,){text}", {"shape": shape})
+            )
 
 
 def check_numbers(model: Any, x: Any, y: Any, sample_weight: Any, method: str) -> None:
@@ -94,8 +95,14 @@ def check_indices(model: Any, x: Any, method: str) -> None:
         low, high = float(values.min()), float(values.max())
         if low < 0 or high >= layer.input_dim:
             fix = f"Give input_dim={int(high) + 1}, or replace what is rare" if low >= 0 else "Number the words from 0"
-            raise ValueError(message(layer, f"its inputs must be whole numbers from 0 to input_dim - 1 = {layer.input_dim - 1}",
-                                     {"lowest": int(low), "highest": int(high), "in": method}, fix))
+            raise ValueError(
+                message(
+                    layer,
+                    f"its inputs must be whole numbers from 0 to input_dim - 1 = {layer.input_dim - 1}",
+                    {"lowest": int(low), "highest": int(high), "in": method},
+                    fix,
+                )
+            )
 
 
 def embedded_inputs(model: Any, x: Any) -> Iterator[tuple[Any, Any]]:
@@ -134,9 +141,14 @@ def check_finite(owner: str, what: str, values: Any) -> None:
         first = tuple(map(int, wrong[0]))
         place = f"row {first[0]}" + (f", column {first[1]}" if len(first) == 2 else f" at {first[1:]}" if first[1:] else "")
         value = float(np.asarray(values)[first])
-        raise ValueError(message(owner, f"{what} must hold finite numbers",
-                                 {"first": f"{value} in {place}", "not finite": f"{len(wrong)} of {values.size}"},
-                                 "Drop those samples, or fill them, e.g. with numpy.nan_to_num or DataFrame.fillna"))
+        raise ValueError(
+            message(
+                owner,
+                f"{what} must hold finite numbers",
+                {"first": f"{value} in {place}", "not finite": f"{len(wrong)} of {values.size}"},
+                "Drop those samples, or fill them, e.g. with numpy.nan_to_num or DataFrame.fillna",
+            )
+        )
 
 
 def on_host(values: Any) -> Any:
@@ -162,8 +174,11 @@ def _check_same(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any, ..
         fix = ""
         if loss.target_form == "binary" and len(shape) > 1 and shape[-1] not in (1, None):
             fix = f"For {shape[-1]} classes use sparse_categorical_crossentropy; for two classes, one output"
-        raise ValueError(message(where, f"targets of {loss.name} must have the shape of the predictions, {shape}",
-                                 {"shape": labels.shape}, fix))
+        raise ValueError(
+            message(
+                where, f"targets of {loss.name} must have the shape of the predictions, {shape}", {"shape": labels.shape}, fix
+            )
+        )
 
 
 def _check_one_hot(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any, ...]) -> None:
@@ -172,8 +187,9 @@ def _check_one_hot(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any,
         return
     integers = len(true) == len(shape) - 1 or (len(true) == len(shape) and true[-1] == 1)
     fix = "For integer labels use sparse_categorical_crossentropy, or kerata.utils.to_categorical" if integers else ""
-    raise ValueError(message(where, f"targets of {loss.name} must be one-hot, of the predictions' shape, {shape}",
-                             {"shape": true}, fix))
+    raise ValueError(
+        message(where, f"targets of {loss.name} must be one-hot, of the predictions' shape, {shape}", {"shape": true}, fix)
+    )
 
 
 def _check_integers(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any, ...]) -> None:
@@ -182,15 +198,20 @@ def _check_integers(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any
     true = labels.shape
     if not _same_sizes(true, sizes) and not (len(true) == len(shape) and true[axis] == 1):
         fix = "For one-hot labels use categorical_crossentropy" if _same_sizes(true, shape) else ""
-        raise ValueError(message(where, f"targets of {loss.name} must be integers of shape {sizes}",
-                                 {"shape": true}, fix))
+        raise ValueError(message(where, f"targets of {loss.name} must be integers of shape {sizes}", {"shape": true}, fix))
     ignored = getattr(loss, "ignore_class", None)
     counted = labels if ignored is None else labels[labels != ignored]
     if counted.size == 0:
         return
     if counted.dtype.kind not in "biu" and np.any(counted != np.floor(counted)):
-        raise ValueError(message(where, f"targets of {loss.name} must be whole numbers", {"dtype": labels.dtype},
-                                 "For probabilities of classes use categorical_crossentropy"))
+        raise ValueError(
+            message(
+                where,
+                f"targets of {loss.name} must be whole numbers",
+                {"dtype": labels.dtype},
+                "For probabilities of classes use categorical_crossentropy",
+            )
+        )
     low, high = int(counted.min()), int(counted.max())
     if low < 0 or (classes is not None and high >= classes):
         fix = "Number the classes from 0"
@@ -200,19 +221,34 @@ def _check_integers(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any
             fix = f"The output needs {high + 1} units for labels up to {high}"
         if classes == 1 and high <= 1:
             fix = "For one output use binary_crossentropy"
-        raise ValueError(message(where, f"labels must be at least 0 and below the number of classes, {classes}",
-                                 {"lowest": low, "highest": high}, fix))
+        raise ValueError(
+            message(
+                where,
+                f"labels must be at least 0 and below the number of classes, {classes}",
+                {"lowest": low, "highest": high},
+                fix,
+            )
+        )
 
 
 def _check_binary(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any, ...]) -> None:
     _check_same(where, loss, labels, shape)
     if labels.size and (labels.min() < 0 or labels.max() > 1):
         fix = "Map -1 and 1 to 0 and 1, or use hinge" if labels.min() == -1 and labels.max() == 1 else ""
-        raise ValueError(message(where, f"targets of {loss.name} must be between 0 and 1",
-                                 {"lowest": labels.min().item(), "highest": labels.max().item()}, fix))
+        raise ValueError(
+            message(
+                where,
+                f"targets of {loss.name} must be between 0 and 1",
+                {"lowest": labels.min().item(), "highest": labels.max().item()},
+                fix,
+            )
+        )
 
 
 # What `target_form` of a loss stands for.
 CHECKS: dict[str | None, Callable[..., None]] = {
-    "numbers": _check_same, "binary": _check_binary, "one-hot": _check_one_hot, "classes": _check_integers,
-}  # fmt: skip
+    "numbers": _check_same,
+    "binary": _check_binary,
+    "one-hot": _check_one_hot,
+    "classes": _check_integers,
+}

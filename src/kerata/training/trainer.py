@@ -13,14 +13,7 @@ from kerata.callbacks.history import History
 from kerata.callbacks.monitors import check_measures
 from kerata.callbacks.progress import ProgbarLogger
 from kerata.data.samples import Samples
-from kerata.data.sources import (
-    Batches,
-    check_endless,
-    repeat_batches,
-    repeat_samples,
-    standardize_source,
-    standardize_training,
-)
+from kerata.data.sources import Batches, check_endless, repeat_batches, repeat_samples, standardize_source, standardize_training
 from kerata.engine.module import Look
 from kerata.engine.program import facts_of
 from kerata.engine.random import make_key, stream_of
@@ -47,10 +40,22 @@ class Trainer(Steps):
     # Whether inputs go into the first of `layers` as they are, where there is no graph yet.
     feeds_first_layer = False
     # What each call of `fit` reads anew.
-    _bookkeeping = dict.fromkeys((
-        "optimizer", "loss", "compiled", "history", "stop_training", "_objective", "_measures", "_trackers",
-        "_compile_arguments", "_plans", "_predictor",
-    ), Look.NOBODY)  # fmt: skip
+    _bookkeeping = dict.fromkeys(
+        (
+            "optimizer",
+            "loss",
+            "compiled",
+            "history",
+            "stop_training",
+            "_objective",
+            "_measures",
+            "_trackers",
+            "_compile_arguments",
+            "_plans",
+            "_predictor",
+        ),
+        Look.NOBODY,
+    )
 
     def _start_trainer(self) -> None:
         self.optimizer: Any = None
@@ -65,8 +70,18 @@ class Trainer(Steps):
         self._trackers: list[Any] = []
         self._plans: dict[Any, Any] = {}
 
-    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None,
-                run_eagerly=False, steps_per_execution=1, jit_compile="auto", auto_scale_loss=True) -> None:  # fmt: skip
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ) -> None:
         """Sets how the model is trained.
 
         Args:
@@ -93,9 +108,12 @@ class Trainer(Steps):
             objective.check_outputs(self._graph.outputs_tree)
         self.optimizer, self.loss, self._scales_loss = fresh, loss, scaled
         self._compile_arguments = {
-            "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics,
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
             "weighted_metrics": weighted_metrics,
-        }  # fmt: skip
+        }
         self._plans, self._predictor = {}, None
         # They know nothing of the data yet, and are there from now on.
         self._objective, self._measures, self._trackers = objective, measures, [Mean(name="loss")]
@@ -117,8 +135,13 @@ class Trainer(Steps):
 
     def _check_compiled(self, method: str) -> dict[str, Any]:
         if not self.compiled or self._compile_arguments is None:
-            raise ValueError(message(self, f"the model must be compiled before {method}()",
-                                     fix="Call model.compile(optimizer=..., loss=...) first"))
+            raise ValueError(
+                message(
+                    self,
+                    f"the model must be compiled before {method}()",
+                    fix="Call model.compile(optimizer=..., loss=...) first",
+                )
+            )
         return self._compile_arguments
 
     def _own_metrics(self) -> list[Any]:
@@ -178,8 +201,9 @@ class Trainer(Steps):
         """
         own = has_own_step(self, True) or has_own_step(self, False)
         if not own and self._objective.is_given and not jax.tree.leaves(outputs):
-            raise ValueError(message(self, "call() gave nothing to compute a loss from", {"outputs": outputs},
-                                     "End it with `return ...`"))
+            raise ValueError(
+                message(self, "call() gave nothing to compute a loss from", {"outputs": outputs}, "End it with `return ...`")
+            )
         checked = not overrides(self, "train_step") and not overrides(self, "compute_loss")
         fresh = not self._objective.built
         try:
@@ -245,8 +269,17 @@ class Trainer(Steps):
             plan.facts[key] = why_step_is_exact(plan, batch, batch_size, there)
         return plan.facts[key] is not None
 
-    def _feed(self, plan: Plan, source: Samples | Batches, batch: Any, batch_size: int, shuffle: bool, steps: int | None,
-              stacking: bool, seed: int) -> DeviceFeed | StreamFeed:  # fmt: skip
+    def _feed(
+        self,
+        plan: Plan,
+        source: Samples | Batches,
+        batch: Any,
+        batch_size: int,
+        shuffle: bool,
+        steps: int | None,
+        stacking: bool,
+        seed: int,
+    ) -> DeviceFeed | StreamFeed:
         if isinstance(source, Samples) and not plan.training and steps is not None:
             # The same samples each time; no more than there are.
             source, steps = source.slice(0, min(source.size, steps * batch_size)), None
@@ -263,10 +296,26 @@ class Trainer(Steps):
 
     @busily
     @heard
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose: Any = "auto", callbacks=None, validation_split=0.0,
-            validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
-            steps_per_epoch=None, validation_steps=None, validation_batch_size=None, validation_freq=1,
-            seed=None) -> History:  # fmt: skip
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose: Any = "auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+        seed=None,
+    ) -> History:
         """Trains the model.
 
         Args:
@@ -387,8 +436,14 @@ class Trainer(Steps):
         elif isinstance(data, Samples):
             source = data
         elif hasattr(data, "shape") or hasattr(data, "iloc"):
-            raise ValueError(message("fit", "`validation_data` must be (x, y) or (x, y, sample_weight), or give batches",
-                                     {"validation_data": data}, "Write validation_data=(x_val, y_val)"))
+            raise ValueError(
+                message(
+                    "fit",
+                    "`validation_data` must be (x, y) or (x, y, sample_weight), or give batches",
+                    {"validation_data": data},
+                    "Write validation_data=(x_val, y_val)",
+                )
+            )
         else:
             source = standardize_source(data, owner="validation_data")
         run = self._evaluation(source, batch_size, steps)
@@ -411,8 +466,18 @@ class Trainer(Steps):
 
     @busily
     @heard
-    def evaluate(self, x=None, y=None, batch_size=None, verbose: Any = "auto", sample_weight=None, steps=None, callbacks=None,
-                 return_dict=False, **kwargs) -> Any:  # fmt: skip
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose: Any = "auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ) -> Any:
         """The loss and all measures on some data.
 
         Args:
@@ -475,13 +540,15 @@ class Trainer(Steps):
             raise TypeError(message(method, "one batch must be arrays", {"x": type(x).__name__}))
         return source
 
-
     def _flat_logs(self, logs: dict[str, Any]) -> Any:
         """The measures as a list in Keras's order: the loss, those of `compile`, the outputs' losses, the rest by name."""
         if len(logs) == 1:
             return next(iter(logs.values()))
-        names = [*[t.name for t in self._trackers[:1]], *[m.name for m in self._measures.metrics],
-                 *[t.name for t in self._trackers[1:]]]  # fmt: skip
+        names = [
+            *[t.name for t in self._trackers[:1]],
+            *[m.name for m in self._measures.metrics],
+            *[t.name for t in self._trackers[1:]],
+        ]
         if not set(logs) <= set(names):
             names = [each.name for metric in self.metrics for each in getattr(metric, "metrics", [metric])]
         known = [name for name in dict.fromkeys(names) if name in logs]
@@ -525,8 +592,11 @@ def check_validation(data: Any, one_input: bool) -> None:
         fix = "For a share of x and y write validation_split"
     elif not isinstance(data, (str, int)):
         return
-    raise ValueError(message("fit", "`validation_data` must be (x, y) or (x, y, sample_weight), or give batches",
-                             {"validation_data": data}, fix))
+    raise ValueError(
+        message(
+            "fit", "`validation_data` must be (x, y) or (x, y, sample_weight), or give batches", {"validation_data": data}, fix
+        )
+    )
 
 
 def check_frequency(freq: Any) -> None:

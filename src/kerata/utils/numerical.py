@@ -34,9 +34,14 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
             raise ValueError(message("to_categorical", "`num_classes` is needed for an empty array", {"x": classes}))
         num_classes = int(classes.max()) + 1
     if classes.size and (classes.min() < 0 or classes.max() >= num_classes):
-        raise ValueError(message("to_categorical", f"classes must be integers from 0 to {num_classes - 1}",
-                                 {"smallest": classes.min(), "largest": classes.max()},
-                                 "Give `num_classes`, or number the classes from 0"))  # fmt: skip
+        raise ValueError(
+            message(
+                "to_categorical",
+                f"classes must be integers from 0 to {num_classes - 1}",
+                {"smallest": classes.min(), "largest": classes.max()},
+                "Give `num_classes`, or number the classes from 0",
+            )
+        )
     categorical = np.zeros((*classes.shape, num_classes))
     np.put_along_axis(categorical, classes[..., None], 1.0, axis=-1)
     return categorical

@@ -10,10 +10,19 @@ from kerata.models.summary import describe_kind, format_shape, list_operations
 BOX_WIDTH, BOX_HEIGHT, GAP = 2.6, 0.62, 0.45
 
 
-def plot_model(model: Any, to_file: str | os.PathLike = "model.png", show_shapes: bool = False,
-               show_dtype: bool = False, show_layer_names: bool = False,
-               rankdir: str = "TB", expand_nested: bool = False, dpi: int = 200,
-               show_layer_activations: bool = False, show_trainable: bool = False, **kwargs: Any) -> Any:  # fmt: skip
+def plot_model(
+    model: Any,
+    to_file: str | os.PathLike = "model.png",
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = False,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    **kwargs: Any,
+) -> Any:
     """Draws a model into a file. Matplotlib draws it, so Graphviz is not needed.
 
     Args:
@@ -30,11 +39,15 @@ def plot_model(model: Any, to_file: str | os.PathLike = "model.png", show_shapes
     """
     check_choice("plot_model", "rankdir", rankdir, ["TB"])
     if expand_nested:
-        raise NotImplementedError(message("plot_model", "models inside are drawn as one box", {"expand_nested": True},
-                                          "Draw the inner model by itself"))
+        raise NotImplementedError(
+            message(
+                "plot_model", "models inside are drawn as one box", {"expand_nested": True}, "Draw the inner model by itself"
+            )
+        )
     if not model.built:
-        raise ValueError(message(model, "only a model that is built can be drawn",
-                                 fix="Call it on data, or model.build(input_shape), first"))
+        raise ValueError(
+            message(model, "only a model that is built can be drawn", fix="Call it on data, or model.build(input_shape), first")
+        )
     options = (show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable)
     rows, edges = lay_out(model)
     return draw(rows, edges, {id(op): describe_box(op, *options) for row in rows for op in row}, to_file, dpi)
@@ -47,8 +60,9 @@ def lay_out(model: Any) -> tuple[list[list[Any]], list[tuple[Any, Any]]]:
         # What a user's own call does between its layers is not known.
         return [[layer] for layer in operations], []
     nodes = model._graph.nodes
-    edges = {(id(t.history[0]), id(node.operation)): (t.history[0], node.operation)
-             for node in nodes for t in node.input_tensors}  # fmt: skip
+    edges = {
+        (id(t.history[0]), id(node.operation)): (t.history[0], node.operation) for node in nodes for t in node.input_tensors
+    }
     depth: dict[int, int] = {}
     for node in nodes:
         above = [depth.get(id(t.history[0]), 0) for t in node.input_tensors]
@@ -74,8 +88,7 @@ def describe_box(op: Any, shapes: bool, dtype: bool, names: bool, activations: b
     return lines
 
 
-def draw(rows: list[list[Any]], edges: list[tuple[Any, Any]], texts: dict[int, list[str]], to_file: Any,
-         dpi: int) -> Any:  # fmt: skip
+def draw(rows: list[list[Any]], edges: list[tuple[Any, Any]], texts: dict[int, list[str]], to_file: Any, dpi: int) -> Any:
     """Draws the boxes in rows, and an arrow for each connection; returns the figure."""
     from matplotlib.patches import FancyBboxPatch
 
@@ -88,16 +101,21 @@ def draw(rows: list[list[Any]], edges: list[tuple[Any, Any]], texts: dict[int, l
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, size[0]), ylim=(-size[1] + GAP / 2, GAP / 2))
     axes.axis("off")
-    left = {id(op): (place + 0.5 + (columns - len(row)) / 2) * (width + GAP)
-            for row in rows for place, op in enumerate(row)}  # fmt: skip
-    centres = {id(op): (left[id(op)] + GAP / 2, -line * step - GAP / 2 - height / 2)
-               for line, row in enumerate(rows) for op in row}  # fmt: skip
+    left = {id(op): (place + 0.5 + (columns - len(row)) / 2) * (width + GAP) for row in rows for place, op in enumerate(row)}
+    centres = {
+        id(op): (left[id(op)] + GAP / 2, -line * step - GAP / 2 - height / 2) for line, row in enumerate(rows) for op in row
+    }
     for start, end in edges:
         (x0, y0), (x1, y1) = centres[id(start)], centres[id(end)]
         # A line that passes other rows is bent and lies above their boxes, so that it does not seem to end there.
         far = y0 - y1 > 1.5 * step
-        style = {"arrowstyle": "-|>", "color": "#b0552a" if far else "0.35", "shrinkA": 0, "shrinkB": 0,
-                 "connectionstyle": f"arc3,rad={0.3 if far else 0.0}"}  # fmt: skip
+        style = {
+            "arrowstyle": "-|>",
+            "color": "#b0552a" if far else "0.35",
+            "shrinkA": 0,
+            "shrinkB": 0,
+            "connectionstyle": f"arc3,rad={0.3 if far else 0.0}",
+        }
         axes.annotate("", (x1, y1 + height / 2), (x0, y0 - height / 2), arrowprops=style, zorder=4 if far else 1)
     for key, (x, y) in centres.items():
         axes.text(x, y, "\n".join(texts[key]), ha="center", va="center", fontsize=10, zorder=3)

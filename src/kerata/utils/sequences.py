@@ -1,6 +1,5 @@
 """Sequences of different lengths as one array."""
 
-
 import numpy as np
 
 from kerata.base.checks import check_choice, message

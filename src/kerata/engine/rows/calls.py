@@ -15,8 +15,9 @@ class Walk(Protocol):
 
     reason: str | None
 
-    def run(self, first: Any, second: Any, first_consts: Sequence[Any], second_consts: Sequence[Any],
-            inputs: Sequence[Kind]) -> list[Kind]: ...  # fmt: skip
+    def run(
+        self, first: Any, second: Any, first_consts: Sequence[Any], second_consts: Sequence[Any], inputs: Sequence[Kind]
+    ) -> list[Kind]: ...
 
 
 def _inner(params: dict[str, Any]) -> Any:
@@ -105,7 +106,20 @@ def _while(proof: Walk, m: Any, n: Any, kinds: list[Kind]) -> list[Kind]:
 
 
 CALLS: dict[str, Callable[..., list[Kind]]] = {
-    "jit": _call, "pjit": _call, "closed_call": _call, "core_call": _call, "call": _call, "checkpoint": _call, "remat": _call,
-    "remat2": _call, "custom_lin": _call, "custom_vmap_call": _call, "custom_jvp_call": _own_gradient,
-    "custom_vjp_call": _own_gradient, "custom_vjp_call_jaxpr": _own_gradient, "cond": _cond, "scan": _scan, "while": _while,
-}  # fmt: skip
+    "jit": _call,
+    "pjit": _call,
+    "closed_call": _call,
+    "core_call": _call,
+    "call": _call,
+    "checkpoint": _call,
+    "remat": _call,
+    "remat2": _call,
+    "custom_lin": _call,
+    "custom_vmap_call": _call,
+    "custom_jvp_call": _own_gradient,
+    "custom_vjp_call": _own_gradient,
+    "custom_vjp_call_jaxpr": _own_gradient,
+    "cond": _cond,
+    "scan": _scan,
+    "while": _while,
+}

@@ -26,8 +26,9 @@ def may_be_samples(axes: Any) -> bool:
     return any(isinstance(axis, int) and (axis == 0 or axis < -1) for axis in axes)
 
 
-def why_rows_matter(function: Callable[..., dict[str, Any]], arguments: Callable[[int], tuple], roles: Any,
-                    batch_size: int, there: int) -> str | None:  # fmt: skip
+def why_rows_matter(
+    function: Callable[..., dict[str, Any]], arguments: Callable[[int], tuple], roles: Any, batch_size: int, there: int
+) -> str | None:
     """`None` where it is proved that padded rows have no influence on a function's results, else what stands against it.
 
     Args:
@@ -53,8 +54,7 @@ def why_rows_matter(function: Callable[..., dict[str, Any]], arguments: Callable
         return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def _prove(function: Callable[..., dict[str, Any]], arguments: Callable[[int], tuple], roles: Any,
-           sizes: Sizes) -> str | None:  # fmt: skip
+def _prove(function: Callable[..., dict[str, Any]], arguments: Callable[[int], tuple], roles: Any, sizes: Sizes) -> str | None:
     trace = jax.make_jaxpr(function, return_shape=True)
     (first, shapes), (second, _) = (trace(*arguments(size)) for size in sizes)
     places = [path for path, _ in jax.tree_util.tree_leaves_with_path(arguments(sizes.first))]
@@ -85,8 +85,9 @@ class Proof:
         self.sizes = sizes
         self.reason: str | None = None
 
-    def run(self, first: Any, second: Any, first_consts: Sequence[Any], second_consts: Sequence[Any],
-            inputs: Sequence[Kind]) -> list[Kind]:  # fmt: skip
+    def run(
+        self, first: Any, second: Any, first_consts: Sequence[Any], second_consts: Sequence[Any], inputs: Sequence[Kind]
+    ) -> list[Kind]:
         """The kinds of the results of a traced function, from those of its arguments."""
         if len(first.eqns) != len(second.eqns):
             raise Unsound("other operations at another size of the batch")

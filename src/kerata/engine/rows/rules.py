@@ -65,8 +65,10 @@ def _along(parameter: str, keeps_fill: bool = False) -> Callable[..., Any]:
     def rule(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
         kind, along = alike(kinds), m.params[parameter]
         fills = {kind.fill for kind in kinds}
-        return kind._replace(sound=kind.sound and along not in (kind.axis,) and along == n.params[parameter],
-                             fill=fills.pop() if keeps_fill and len(fills) == 1 else None)  # fmt: skip
+        return kind._replace(
+            sound=kind.sound and along not in (kind.axis,) and along == n.params[parameter],
+            fill=fills.pop() if keeps_fill and len(fills) == 1 else None,
+        )
 
     return rule
 
@@ -135,9 +137,12 @@ def _paired(left: Kind, right: Kind, of_left: Sequence[int], of_right: Sequence[
 def _convolution(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     left, right = kinds
     sound = (
-        right.axis is None and m.params["batch_group_count"] == 1 and left.axis == m.params["dimension_numbers"].lhs_spec[0]
-        and m.params["padding"] == n.params["padding"] and m.params["window_strides"] == n.params["window_strides"]
-    )  # fmt: skip
+        right.axis is None
+        and m.params["batch_group_count"] == 1
+        and left.axis == m.params["dimension_numbers"].lhs_spec[0]
+        and m.params["padding"] == n.params["padding"]
+        and m.params["window_strides"] == n.params["window_strides"]
+    )
     return Kind(sound, fill=0.0 if is_zero(left.fill) else None, outer=left.outer)
 
 
@@ -153,8 +158,10 @@ def _window(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
 def _concatenate(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     kind, fills = alike(kinds), {kind.fill for kind in kinds}
     sound = kind.sound and all(k.axis is not None for k in kinds)
-    return kind._replace(sound=sound and m.params["dimension"] == n.params["dimension"] != kind.axis,
-                         fill=fills.pop() if len(fills) == 1 else None)  # fmt: skip
+    return kind._replace(
+        sound=sound and m.params["dimension"] == n.params["dimension"] != kind.axis,
+        fill=fills.pop() if len(fills) == 1 else None,
+    )
 
 
 def _pad(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
@@ -197,8 +204,10 @@ def _gather(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     if source.axis in removed or source.axis in numbers.start_index_map:
         return UNSOUND
     kept = [i for i in range(len(sizes)) if i not in removed]
-    return Kind(sizes[source.axis] == m.invars[0].aval.shape[source.axis]
-                and place == numbers.offset_dims[kept.index(source.axis)], outer=source.outer)  # fmt: skip
+    return Kind(
+        sizes[source.axis] == m.invars[0].aval.shape[source.axis] and place == numbers.offset_dims[kept.index(source.axis)],
+        outer=source.outer,
+    )
 
 
 def _scatter(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
@@ -211,8 +220,10 @@ def _scatter(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
         if target.axis in removed or target.axis in numbers.scatter_dims_to_operand_dims:
             return UNSOUND
         kept = [i for i in range(len(m.invars[0].aval.shape)) if i not in removed]
-        return Kind(_paired(updates, target, [numbers.update_window_dims[kept.index(target.axis)]], [target.axis]),
-                    outer=target.outer or updates.outer)  # fmt: skip
+        return Kind(
+            _paired(updates, target, [numbers.update_window_dims[kept.index(target.axis)]], [target.axis]),
+            outer=target.outer or updates.outer,
+        )
     paired = _paired(target, indices, numbers.operand_batching_dims, numbers.scatter_indices_batching_dims)
     return Kind(paired and updates.times == target.times and updates.outer in (target.outer, None), outer=target.outer)
 
@@ -244,23 +255,70 @@ def _count(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
 
 
 RULES: dict[str, Callable[..., Any]] = {
-    "broadcast_in_dim": _broadcast, "reshape": _reshape, "squeeze": _squeeze, "expand_dims": _squeeze, "transpose": _transpose,
-    "slice": _slice, "rev": _reverse,
-    "cumsum": _along("axis"), "cumprod": _along("axis"), "cummax": _along("axis"), "cummin": _along("axis"),
-    "cumlogsumexp": _along("axis"), "sort": _along("dimension"), "split": _along("axis", keeps_fill=True),
-    "approx_top_k": _along("reduction_dimension"), "top_k": _last,
-    "reduce_sum": _reduce(lambda dtype: 0), "reduce_prod": _reduce(lambda dtype: 1, keeps=False),
-    "reduce_max": _reduce(_least, keeps=True), "reduce_min": _reduce(_largest, keeps=True),
-    "reduce_or": _reduce(lambda dtype: False, keeps=True), "reduce_and": _reduce(lambda dtype: True, keeps=True),
-    "reduce_xor": _reduce(None), "reduce": _reduce(None), "argmax": _arg_reduce, "argmin": _arg_reduce,
-    "dot_general": _dot, "product": _dot, "conv_general_dilated": _convolution,
-    "reduce_window": _window, "reduce_window_sum": _window, "reduce_window_max": _window, "reduce_window_min": _window,
-    "select_and_gather_add": _window, "select_and_scatter_add": _window,
-    "concatenate": _concatenate, "pad": _pad, "dynamic_slice": _dynamic_slice, "dynamic_update_slice": _dynamic_update_slice,
-    "gather": _gather, "scatter": _scatter, "scatter-add": _scatter, "scatter_add": _scatter, "scatter_mul": _scatter,
-    "scatter_max": _scatter, "scatter_min": _scatter, "iota": _count,
-    "random_bits": _draw, "random_wrap": _draw, "random_unwrap": _draw, "random_fold_in": _draw, "random_seed": _draw,
-    "random_split": _draw, "random_gamma": _draw, "rng_bit_generator": _draw, "bitcast_convert_type": _squeeze,
-    "cholesky": _matrices, "lu": _matrices, "qr": _matrices, "geqrf": _matrices, "householder_product": _matrices,
-    "eigh": _matrices, "eig": _matrices, "svd": _matrices, "triangular_solve": _matrices, "fft": _fft,
-}  # fmt: skip
+    "broadcast_in_dim": _broadcast,
+    "reshape": _reshape,
+    "squeeze": _squeeze,
+    "expand_dims": _squeeze,
+    "transpose": _transpose,
+    "slice": _slice,
+    "rev": _reverse,
+    "cumsum": _along("axis"),
+    "cumprod": _along("axis"),
+    "cummax": _along("axis"),
+    "cummin": _along("axis"),
+    "cumlogsumexp": _along("axis"),
+    "sort": _along("dimension"),
+    "split": _along("axis", keeps_fill=True),
+    "approx_top_k": _along("reduction_dimension"),
+    "top_k": _last,
+    "reduce_sum": _reduce(lambda dtype: 0),
+    "reduce_prod": _reduce(lambda dtype: 1, keeps=False),
+    "reduce_max": _reduce(_least, keeps=True),
+    "reduce_min": _reduce(_largest, keeps=True),
+    "reduce_or": _reduce(lambda dtype: False, keeps=True),
+    "reduce_and": _reduce(lambda dtype: True, keeps=True),
+    "reduce_xor": _reduce(None),
+    "reduce": _reduce(None),
+    "argmax": _arg_reduce,
+    "argmin": _arg_reduce,
+    "dot_general": _dot,
+    "product": _dot,
+    "conv_general_dilated": _convolution,
+    "reduce_window": _window,
+    "reduce_window_sum": _window,
+    "reduce_window_max": _window,
+    "reduce_window_min": _window,
+    "select_and_gather_add": _window,
+    "select_and_scatter_add": _window,
+    "concatenate": _concatenate,
+    "pad": _pad,
+    "dynamic_slice": _dynamic_slice,
+    "dynamic_update_slice": _dynamic_update_slice,
+    "gather": _gather,
+    "scatter": _scatter,
+    "scatter-add": _scatter,
+    "scatter_add": _scatter,
+    "scatter_mul": _scatter,
+    "scatter_max": _scatter,
+    "scatter_min": _scatter,
+    "iota": _count,
+    "random_bits": _draw,
+    "random_wrap": _draw,
+    "random_unwrap": _draw,
+    "random_fold_in": _draw,
+    "random_seed": _draw,
+    "random_split": _draw,
+    "random_gamma": _draw,
+    "rng_bit_generator": _draw,
+    "bitcast_convert_type": _squeeze,
+    "cholesky": _matrices,
+    "lu": _matrices,
+    "qr": _matrices,
+    "geqrf": _matrices,
+    "householder_product": _matrices,
+    "eigh": _matrices,
+    "eig": _matrices,
+    "svd": _matrices,
+    "triangular_solve": _matrices,
+    "fft": _fft,
+}
