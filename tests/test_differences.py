@@ -145,3 +145,70 @@ def test_a_penalty_counts_in_every_call_of_a_layer():
     first, second = 3 * (0.02 + 0.08), 3 * (0.03 + 0.18)
     assert loss(kerata) == pytest.approx(4 + first + second, rel=1e-6)
     assert loss(keras) == pytest.approx(4 + second, rel=1e-6)
+
+
+def test_scaling_the_loss_changes_no_weight_of_nadam():
+    ends = []
+    for scaled in (False, True):
+        optimizer = kerata.optimizers.Nadam(0.05)
+        if scaled:
+            optimizer = kerata.optimizers.LossScaleOptimizer(optimizer, initial_scale=64.0)
+        model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(2, kernel_initializer="ones")])
+        model.compile(optimizer, "mse")
+        x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+        model.fit(x, x[:, :2], batch_size=4, epochs=5, shuffle=False, verbose=0)
+        ends.append(model.get_weights())
+    for with_scale, without in zip(*ends, strict=True):
+        np.testing.assert_allclose(with_scale, without, rtol=1e-5, atol=1e-6)
+
+
+KERNELS = (("ones", "zebra"), (kerata.initializers.Constant(2.0), "ape"))
+
+
+def test_loss_weights_by_name_belong_to_the_outputs_of_these_names():
+    inputs = kerata.Input((1,))
+    outputs = [kerata.layers.Dense(1, kernel_initializer=kernel, name=name)(inputs) for kernel, name in KERNELS]
+    model = kerata.Model(inputs, outputs)
+    model.compile("sgd", ["mae", "mae"], loss_weights={"zebra": 1.0, "ape": 100.0})
+    x = np.ones((4, 1), "float32")
+    assert model.evaluate(x, [0 * x, 0 * x], verbose=0, return_dict=True)["loss"] == pytest.approx(1.0 + 100 * 2.0)
+
+
+def test_a_mask_counts_beside_an_initial_state():
+    inputs, state = kerata.Input((4, 2)), kerata.Input((3,))
+    layer = kerata.layers.SimpleRNN(3)
+    model = kerata.Model([inputs, state], layer(kerata.layers.Masking()(inputs), initial_state=state))
+    rng = np.random.default_rng(0)
+    x, start = rng.normal(size=(2, 4, 2)).astype("float32"), rng.normal(size=(2, 3)).astype("float32")
+    x[:, 2:] = 0.0  # the last two steps are not there
+    right = kerata.Model([inputs, state], layer(inputs[:, :2], initial_state=state)).predict([x, start], verbose=0)
+    np.testing.assert_allclose(model.predict([x, start], verbose=0), right, rtol=1e-5)
+
+
+def test_unrolling_under_bidirectional_changes_no_number_of_a_masked_sequence():
+    inputs = kerata.Input((4, 2))
+    masked = kerata.layers.Masking()(inputs)
+    looped, unrolled = (
+        kerata.layers.Bidirectional(kerata.layers.GRU(2, return_sequences=True, unroll=unroll)) for unroll in (False, True)
+    )
+    model = kerata.Model(inputs, [looped(masked), unrolled(masked)])
+    unrolled.set_weights(looped.get_weights())
+    x = np.random.default_rng(0).normal(size=(3, 4, 2)).astype("float32")
+    x[0, 2:], x[1, :1] = 0.0, 0.0
+    one, other = model.predict(x, verbose=0)
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_loss_as_a_metric_is_a_mean_over_samples():
+    model = kerata.Sequential([kerata.Input((1,)), kerata.layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", "mae", metrics=[kerata.losses.MeanSquaredError(name="squared")])
+    x = np.array([[1.0], [1.0], [1.0], [5.0]])
+    found = model.evaluate(x, 0 * x, batch_size=3, verbose=0, return_dict=True)
+    assert found["squared"] == pytest.approx((1 + 1 + 1 + 25) / 4)  # a mean over batches would be 13
+
+
+def test_a_monitor_that_is_not_there_is_named_and_asks_for_no_direction():
+    model = kerata.Sequential([kerata.Input((1,)), kerata.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="not in the logs.*'val_score'. Known: loss"):
+        model.fit(np.ones((4, 1)), np.ones((4, 1)), verbose=0, callbacks=[kerata.callbacks.EarlyStopping("val_score")])
