@@ -15,8 +15,9 @@ from types import SimpleNamespace
 
 import kerata
 from kerata.populations.objective import Objective
+from kerata.search.loop import Search
 from kerata.search.records import COMPLETE
-from kerata.search.study import Search, load_study
+from kerata.search.study import load_study
 
 SPACE = {"a": (0.0, 1.0), "b": (1, 9)}
 

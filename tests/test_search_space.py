@@ -5,8 +5,9 @@ import math
 
 import pytest
 
+from kerata.search.domain import Domain
 from kerata.search.samplers import GridSampler, OptunaSampler, RandomSampler, make_sampler
-from kerata.search.space import Defaults, Domain, HyperParameters, Recorded
+from kerata.search.space import Defaults, HyperParameters, Recorded
 
 
 class Fixed:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from kerata.search import storage, workers
+from kerata.search import connection as connections
+from kerata.search import workers
+from kerata.search.connection import file_system, make_url
+from kerata.search.domain import Domain
+from kerata.search.fingerprint import check_card
 from kerata.search.records import COMPLETE, FAILED
 from kerata.search.schema import tables
-from kerata.search.space import Domain
-from kerata.search.storage import Database, check_card, file_system, make_url
+from kerata.search.storage import Database
 from kerata.search.study import load_study
 from kerata.search.workers import is_gone, new_worker
 
@@ -377,13 +380,13 @@ def test_a_disk_that_is_really_full(tmp_path):
 
 def test_files_on_a_network_use_the_slower_journal(tmp_path, monkeypatch):
     assert file_system(Path("/proc/x")) == "proc" or sys.platform != "linux"
-    monkeypatch.setattr(storage, "file_system", lambda path: "nfs4")
+    monkeypatch.setattr(connections, "file_system", lambda path: "nfs4")
     with pytest.warns(UserWarning, match="lies on a network.*PostgreSQL"):
         database = open_database(tmp_path / "s.db")
     with database.transaction() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
-    monkeypatch.setattr(storage, "file_system", lambda path: "ext4")
+    monkeypatch.setattr(connections, "file_system", lambda path: "ext4")
     with open_database(tmp_path / "near.db").transaction() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 

@@ -8,6 +8,7 @@ from kerata.search.comparison import Comparison as Comparison
 from kerata.search.comparison import compare as compare
 from kerata.search.cross_validation import CrossValidation as CrossValidation
 from kerata.search.cross_validation import cross_validate as cross_validate
+from kerata.search.launch import run as run
 from kerata.search.learning_rates import LearningRates as LearningRates
 from kerata.search.learning_rates import lr_find as lr_find
 from kerata.search.pruners import ASHA as ASHA
@@ -16,4 +17,3 @@ from kerata.search.pruners import SuccessiveHalving as SuccessiveHalving
 from kerata.search.space import HyperParameters as HyperParameters
 from kerata.search.study import Study as Study
 from kerata.search.study import load_study as load_study
-from kerata.search.study import run as run

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import inspect
+import json
 import sys
 import types
 import zlib
@@ -11,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from kerata.base.checks import message
 from kerata.engine.module import PLAIN, Module
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
@@ -177,3 +179,47 @@ def code_of_class(cls: type) -> str:
         if isinstance(method, types.FunctionType)
     )
     return f" {hashlib.sha256(text.encode()).hexdigest()[:8]}" if text else ""
+
+
+# What a study is, in the words of the message that says what differs.
+CARD_NAMES = {
+    "objective": "the objective",
+    "direction": "the direction",
+    "space": "the space",
+    "data": "the data",
+    "training": "what is trained and how",
+    "folds": "the folds",
+    "epochs": "the number of epochs",
+    "batch_size": "the batch size",
+    "seed": "the seed",
+}
+
+
+def as_known(key: str, old: Any, new: Any) -> tuple[Any, Any]:
+    """Two entries without what an older study did not note, and what another Python says in other instructions."""
+    if key == "data" and isinstance(old, dict) and isinstance(new, dict):
+        older = [name for name, mark in new.items() if isinstance(mark, dict) and "whole" not in (old.get(name) or ())]
+        return old, {**new, **{name: {k: v for k, v in new[name].items() if k != "whole"} for name in older}}
+    if key == "training" and (not old or not new or old.get("python") != new.get("python")):
+        return None, None
+    return old, new
+
+
+def check_card(there: dict[str, Any], card: dict[str, Any], name: str | None, where: str) -> None:
+    """Refuses to go on with a study of another kind."""
+    card = json.loads(json.dumps(card))
+    for key, what in CARD_NAMES.items():
+        old, new = as_known(key, there.get(key), card.get(key))
+        if old != new:
+            if isinstance(old, dict) and isinstance(new, dict):
+                differ = [k for k in {**old, **new} if old.get(k) != new.get(k)]
+                old, new = ({k: plain[k] for k in differ if k in plain} for plain in (old, new))
+            given = {"name": name, "there": old, "now": new, "storage": where}
+            raise ValueError(
+                message(
+                    "search",
+                    f"the storage belongs to another study: {what} differs",
+                    given,
+                    "Give this study another name (name=...) or storage; the one that is there was not changed",
+                )
+            )

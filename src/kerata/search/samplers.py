@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import check_choice, message
+from kerata.search.domain import Domain
 from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, Trial
-from kerata.search.space import Domain, Recorded, Source
+from kerata.search.space import Recorded, Source
 
 NAMES = ("grid", "random", "quasi-random", "tpe", "cmaes")
 # All trials at once make the fewest programs; more than this only takes memory.

@@ -1,50 +1,24 @@
 """The storage of a study: an Optuna database that several processes and machines may share.
 
-A trial is finished once the transaction that says so is committed. SQLite files are written ahead (`journal_mode=WAL`,
-`synchronous=NORMAL`): a killed process loses nothing that was committed; a power cut may lose the last moments, and does
-not damage the file. Such files cannot be shared over a network: there the slower journal is used, and a note says so.
-PostgreSQL is the choice for several machines.
+A trial is finished once the transaction that says so is committed.
 """
 
-import errno
 import json
 import math
 import os
-import shutil
-import threading
 import time
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from kerata.base.checks import did_you_mean, message
+from kerata.search.connection import Connection
+from kerata.search.domain import Domain
+from kerata.search.fingerprint import check_card
 from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Trial
-from kerata.search.schema import import_sqlalchemy, tables
-from kerata.search.space import Domain
 from kerata.search.workers import forget, is_gone, new_worker
 
-NETWORK_FILES = (
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
-    "fuse.sshfs",
-    "9p",
-    "afs",
-    "lustre",
-    "gpfs",
-    "beegfs",
-    "ceph",
-    "fuse.glusterfs",
-    "virtiofs",
-)
-LOCK_SECONDS = 60.0
 TO_OPTUNA = {COMPLETE: "COMPLETE", PRUNED: "PRUNED", FAILED: "FAIL", RUNNING: "RUNNING", WAITING: "WAITING"}
 OF_OPTUNA = {state: ours for ours, state in TO_OPTUNA.items()}
 # Keys of what Kerata keeps beside Optuna's own columns.
@@ -83,7 +57,7 @@ class Row(Trial):
         }
 
 
-class Database:
+class Database(Connection):
     """One study in a database.
 
     Args:
@@ -93,135 +67,8 @@ class Database:
     """
 
     def __init__(self, where: str | os.PathLike | None, name: str | None, create: bool = True):
-        self._sa = import_sqlalchemy()
+        super().__init__(where, create)
         self.name, self.worker = name, new_worker()
-        self.url = make_url(where)
-        self.where = self.url.render_as_string(hide_password=True)
-        self.path = Path(self.url.database).absolute() if self._is_file else None
-        self._lock = threading.RLock()
-        self._tables = tables()
-        if self.path is not None and not create and not self.path.exists():
-            raise FileNotFoundError(message("search", "there is no such storage", {"storage": str(self.path)}))
-        if self.path is not None and not self.path.parent.is_dir():
-            raise FileNotFoundError(message("search", "the folder of the storage must exist", {"storage": str(self.path)}))
-        self._engine = self._make_engine()
-        self.id = -1
-        self.closed = False
-
-    @property
-    def _is_sqlite(self) -> bool:
-        return self.url.get_backend_name() == "sqlite"
-
-    @property
-    def _is_file(self) -> bool:
-        return self._is_sqlite and self.url.database not in (None, "", ":memory:")
-
-    def _make_engine(self) -> Any:
-        sa = self._sa
-        if not self._is_sqlite:
-            try:
-                return sa.create_engine(self.url, pool_pre_ping=True)
-            except ImportError as error:
-                raise ImportError(
-                    message(
-                        "search",
-                        f"this database needs the package {error.name}",
-                        {"storage": self.where},
-                        'Install it; for PostgreSQL: pip install "kerata[search]"',
-                    )
-                ) from None
-        options: dict[str, Any] = {"connect_args": {"timeout": LOCK_SECONDS, "check_same_thread": False}}
-        if not self._is_file:
-            options["poolclass"] = sa.pool.StaticPool
-        engine = sa.create_engine(self.url, **options)
-        remote = self.path is not None and file_system(self.path) in NETWORK_FILES
-        if remote:
-            warnings.warn(
-                message(
-                    "search",
-                    "the storage lies on a network, where SQLite is slow and a crash of the server may damage it",
-                    {"storage": self.where},
-                    "For several machines give a PostgreSQL URL",
-                ),
-                stacklevel=5,
-            )
-
-        def on_connect(connection: Any, _: Any) -> None:
-            # The driver's own handling of transactions begins them too late: what was read may have changed by then.
-            connection.isolation_level = None
-            cursor = connection.cursor()
-            cursor.execute(f"PRAGMA journal_mode={'DELETE' if remote else 'WAL'}")
-            cursor.execute(f"PRAGMA synchronous={'FULL' if remote else 'NORMAL'}")
-            cursor.close()
-
-        def on_begin(connection: Any) -> None:
-            reading = connection.get_execution_options().get("reading")
-            connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-        sa.event.listen(engine, "connect", on_connect)
-        sa.event.listen(engine, "begin", on_begin)
-        return engine
-
-    @contextmanager
-    def transaction(self, reading: bool = False, locked: bool = False) -> Iterator[Any]:
-        """A transaction; all of it happens, or nothing.
-
-        Args:
-            reading: whether it only reads.
-            locked: whether no other process may write to the study meanwhile.
-        """
-        if self.closed:
-            raise ValueError(message("search", "the study is closed", {"storage": self.where}, "Open it with load_study"))
-        with self._lock, self._explained():
-            engine = self._engine.execution_options(reading=True) if reading else self._engine
-            with engine.begin() as connection:
-                if locked and not self._is_sqlite:
-                    studies = self._tables.studies
-                    connection.execute(
-                        self._sa.select(studies.c.study_id).where(studies.c.study_id == self.id).with_for_update()
-                    )
-                yield connection
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turns the database's errors into messages that say what to do."""
-        try:
-            yield
-        except self._sa.exc.DBAPIError as error:
-            text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
-            given = {"storage": self.where, "error": text}
-            low = text.lower()
-            # SQLite says "disk I/O error" of a disk that is full as well as of one that is broken.
-            crowded = "disk i/o" in low and self.path is not None and shutil.disk_usage(self.path.parent).free < 1 << 20
-            if "full" in low or "no space" in low or crowded:
-                raise OSError(
-                    errno.ENOSPC,
-                    message(
-                        "search",
-                        "the disk of the storage must have room",
-                        given,
-                        "Free some space and run the script again: finished trials are kept",
-                    ),
-                ) from error
-            if "not a database" in low or "malformed" in low:
-                raise ValueError(message("search", "the storage must be an SQLite file", given, "Give another path")) from error
-            if "disk i/o" in low:
-                raise OSError(
-                    errno.EIO,
-                    message(
-                        "search",
-                        "the storage cannot be read or written",
-                        given,
-                        "A file that was moved needs the -wal file beside it",
-                    ),
-                ) from error
-            if "readonly" in low or "read-only" in low or "unable to open" in low:
-                raise PermissionError(message("search", "the storage cannot be written", given)) from error
-            if "locked" in low:
-                raise TimeoutError(
-                    message("search", f"another process has held the storage for {LOCK_SECONDS:.0f} s", given)
-                ) from error
-            raise ConnectionError(message("search", "the storage does not answer as it should", given)) from error
 
     # The study
 
@@ -657,10 +504,9 @@ class Database:
             connection.execute(table.insert(), rows)
 
     def close(self) -> None:
-        """Closes the connections, for good: to connect again would make a file that was moved away anew."""
-        self.closed = True
+        """Closes the connections; what this process has not finished is for others to take."""
+        super().close()
         forget(self.worker)
-        self._engine.dispose()
 
 
 def of_optuna(value: float, distribution: dict[str, Any]) -> Any:
@@ -669,78 +515,3 @@ def of_optuna(value: float, distribution: dict[str, Any]) -> Any:
     if kind == "CategoricalDistribution":
         return bounds["choices"][int(value)]
     return int(value) if kind.startswith("Int") else float(value)
-
-
-def make_url(where: str | os.PathLike | None) -> Any:
-    """The URL for a path, a URL, or `None` for memory."""
-    sa = import_sqlalchemy()
-    if where is None:
-        return sa.engine.make_url("sqlite://")
-    if not isinstance(where, (str, os.PathLike)):
-        raise TypeError(message("search", "`storage` must be a path, a URL or None", {"storage": where}))
-    text = os.fspath(where)
-    if "://" not in str(text):
-        return sa.engine.URL.create("sqlite", database=str(text))
-    try:
-        url = sa.engine.make_url(text)
-    except sa.exc.ArgumentError:
-        fix = 'For example "sqlite:///study.db" or "postgresql://user@host/database"'
-        raise ValueError(message("search", "`storage` must be a path or a URL", {"storage": text}, fix)) from None
-    if url.drivername in ("postgres", "postgresql") and find_spec("psycopg") is not None:
-        url = url.set(drivername="postgresql+psycopg")
-    return url
-
-
-def file_system(path: Path) -> str:
-    """The kind of file system that a path lies on, e.g. "ext4"; an empty text where it cannot be told."""
-    try:
-        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
-    except OSError:
-        return ""
-    folder = path.resolve().parent
-    inside = [(len(point), kind) for point, kind in mounts if folder.is_relative_to(point.replace("\\040", " "))]
-    return max(inside, default=(0, ""))[1]
-
-
-# What a study is, in the words of the message that says what differs.
-CARD_NAMES = {
-    "objective": "the objective",
-    "direction": "the direction",
-    "space": "the space",
-    "data": "the data",
-    "training": "what is trained and how",
-    "folds": "the folds",
-    "epochs": "the number of epochs",
-    "batch_size": "the batch size",
-    "seed": "the seed",
-}
-
-
-def as_known(key: str, old: Any, new: Any) -> tuple[Any, Any]:
-    """Two entries without what an older study did not note, and what another Python says in other instructions."""
-    if key == "data" and isinstance(old, dict) and isinstance(new, dict):
-        older = [name for name, mark in new.items() if isinstance(mark, dict) and "whole" not in (old.get(name) or ())]
-        return old, {**new, **{name: {k: v for k, v in new[name].items() if k != "whole"} for name in older}}
-    if key == "training" and (not old or not new or old.get("python") != new.get("python")):
-        return None, None
-    return old, new
-
-
-def check_card(there: dict[str, Any], card: dict[str, Any], name: str | None, where: str) -> None:
-    """Refuses to go on with a study of another kind."""
-    card = json.loads(json.dumps(card))
-    for key, what in CARD_NAMES.items():
-        old, new = as_known(key, there.get(key), card.get(key))
-        if old != new:
-            if isinstance(old, dict) and isinstance(new, dict):
-                differ = [k for k in {**old, **new} if old.get(k) != new.get(k)]
-                old, new = ({k: plain[k] for k in differ if k in plain} for plain in (old, new))
-            given = {"name": name, "there": old, "now": new, "storage": where}
-            raise ValueError(
-                message(
-                    "search",
-                    f"the storage belongs to another study: {what} differs",
-                    given,
-                    "Give this study another name (name=...) or storage; the one that is there was not changed",
-                )
-            )

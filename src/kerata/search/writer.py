@@ -11,9 +11,9 @@ from typing import Any
 
 from kerata.base.checks import message
 from kerata.populations.objective import Objective
+from kerata.search.domain import Domain
 from kerata.search.model_files import ModelFiles
 from kerata.search.records import COMPLETE
-from kerata.search.space import Domain
 from kerata.search.storage import Database, Row
 from kerata.search.workers import BEAT_SECONDS
 

@@ -1,0 +1,349 @@
+"""The loop of a search: trials are claimed, built, trained and written, until there are enough."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import check_positive_int, message
+from kerata.callbacks.monitors import find_direction
+from kerata.models.model import Model
+from kerata.populations.objective import Objective
+from kerata.search.domain import Domain
+from kerata.search.fingerprint import describe_training
+from kerata.search.progress import Progress
+from kerata.search.pruners import make_pruner
+from kerata.search.records import COMPLETE, FAILED, PRUNED
+from kerata.search.runner import Job
+from kerata.search.samplers import GridSampler, make_sampler
+from kerata.search.space import HyperParameters, Infeasible, Recorded, Source
+from kerata.search.storage import Database, Row
+from kerata.search.study import Study, file_name, make_model_files
+from kerata.search.writer import Writer
+
+# How long to wait between looks at trials that other processes still train.
+WAIT_SECONDS = 0.25
+# A builder is given up when more than half of its models could not be built, from so many on.
+FEWEST_BUILT = 4
+
+
+class Search:
+    """One process at work on a study.
+
+    Args:
+        build: the builder.
+        runner: trains batches of trials.
+        objective: what the study is after; the direction is filled in where it is empty.
+        card: what the study is, for the storage.
+        trials, sampler, pruner, batch, storage, name, folder, keep, verbose: as in `run`.
+        data: the samples, for `study.best.refit`.
+        fit: how trials are trained: `class_weight`, `callbacks`, `shuffle`.
+        timeout, start: as in `run`.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[HyperParameters], Any],
+        runner: Any,
+        objective: Objective,
+        card: dict[str, Any],
+        *,
+        trials: int | None,
+        sampler: Any = "tpe",
+        pruner: Any = None,
+        batch: int | None = None,
+        storage: Any = None,
+        name: str | None = None,
+        folder: Any = None,
+        keep: int = 1,
+        verbose: Any = 0,
+        data: Any = None,
+        fit: dict[str, Any] | None = None,
+        timeout: float | None = None,
+        start: Sequence[dict[str, Any]] = (),
+    ):
+        self.fit, self.timeout, self.start = fit or {}, timeout, list(start)
+        if self.start and (sampler == "grid" or isinstance(sampler, GridSampler)):
+            raise ValueError(message("search", "a grid has its own order", {"start": self.start}, "Take another sampler"))
+        self.build, self.runner, self.objective, self.card = build, runner, objective, dict(card)
+        self.total = check_positive_int("search", "trials", trials, optional=True)
+        if self.total is None and sampler != "grid" and not isinstance(sampler, GridSampler):
+            raise ValueError(message("search", "the number of trials is needed", {"trials": trials}, "Give trials=100"))
+        self.batch = check_positive_int("search", "batch", batch, optional=True)
+        self.keep = check_positive_int("search", "keep", keep, minimum=0)
+        self.verbose, self.data, self.sampler_given = verbose, data, sampler
+        self.pruner = make_pruner(pruner)
+        if not isinstance(objective.name, str) or not isinstance(name, (str, type(None))):
+            given = {"objective": objective.name, "name": name}
+            raise TypeError(message("search", "`objective` and `name` must be text", given))
+        self.name = name or name_after(build)
+        self.where = f"{file_name(self.name)}.db" if storage == "auto" else storage
+        self.folder = folder
+        self.domains: dict[str, Domain] = {}
+        self.ahead: dict[int, Any] = {}
+        self.rungs: dict[int, dict[int, float]] = {}
+        self.seen: set[int] = set()
+        self.params: dict[int, dict[str, Any]] = {}
+        self.built = self.broken = self.sound = 0
+        # Errors that ended the training of trials here; there may be some, but not in all.
+        self.faults: list[Exception] = []
+        # A user's builder is one thread's at a time.
+        self.building = threading.RLock()
+
+    def run(self) -> Study:
+        """Trains trials until there are enough."""
+        self._probe()
+        database = Database(self.where, self.name)
+        card = {
+            "objective": self.objective.name,
+            "direction": self.objective.direction,
+            "space": {name: domain.as_dict() for name, domain in self.domains.items()},
+            **self.card,
+        }
+        card = database.enter(card)
+        model_files = make_model_files(database, self.folder)
+        study = Study(database, self.objective, model_files, card, self.build, self.data, self.fit)
+        self.sampler = make_sampler(self.sampler_given, self.objective.direction, card.get("seed") or 0, self.domains)
+        if self.pruner is not None and hasattr(self.pruner, "start"):
+            self.pruner.start(self.objective, card.get("epochs") or 1)
+        self.progress = Progress(self._planned(), self.objective, verbose=self.verbose)
+        self.progress.begin([row for row in database.read() if row.state in (COMPLETE, PRUNED, FAILED)])
+        writer = Writer(database, model_files, self.objective, self.keep, self.progress.trial)
+        try:
+            self._work(database, writer)
+            writer.flush()
+        except BaseException:
+            writer.close()
+            # If nothing can be written, the trials are taken again because their study has ended.
+            with suppress(OSError):
+                database.release()
+            database.close()
+            raise
+        finally:
+            writer.close()
+            self.progress.end()
+        return study
+
+    def _probe(self) -> None:
+        """Builds the model of the defaults: what is wrong with the builder, the space or the objective shows here."""
+        hp = HyperParameters()
+        model = check_model(self.build(hp))
+        group = self.runner.check(model, self._maker(hp))
+        if self.verbose and getattr(group, "why_alone", None) is not None:
+            print(f"Models are trained by fit, one after the other: {group.why_alone}.", flush=True)
+        if not self.objective.direction:
+            self.objective.direction = find_direction(self.objective.name, model, "search", "objective", "direction")
+        if self.objective.direction not in ("min", "max"):
+            raise ValueError(message("search", "`direction` must be 'min' or 'max'", {"direction": self.objective.direction}))
+        self.domains.update(hp.domains)
+        if self.fit:
+            self.card["training"] = describe_training(
+                model, self.fit["class_weight"], self.fit["callbacks"], self.fit["shuffle"]
+            )
+
+    def _planned(self) -> int | None:
+        """How many trials are to be expected."""
+        if self.total is not None or not self.domains:
+            return self.total
+        return int(np.prod([domain.count() or 1 for domain in self.domains.values()]))
+
+    def _work(self, database: Database, writer: Writer) -> None:
+        waited, began = False, time.monotonic()
+        while self.timeout is None or time.monotonic() - began < self.timeout:
+            rows = self._claim(database)
+            if not rows:
+                left = database.pending()
+                if not left:
+                    return
+                if not waited and self.verbose:
+                    print(f"Waiting for {left} trials of other processes.", flush=True)
+                waited = True
+                time.sleep(WAIT_SECONDS)
+                continue
+            jobs = self._make_jobs(rows, writer)
+            if jobs:
+                by_number = {row.number: row for row in rows}
+                pruner = None if self.pruner is None else Watched(self.pruner, self.rungs)
+                if self.pruner is not None and hasattr(self.pruner, "begin"):
+                    self.pruner.begin([job.number for job in jobs])
+                self.runner.run(
+                    jobs, pruner, lambda outcome, rows=by_number: self._end(writer, rows[outcome.number], outcome), self._event
+                )
+            del jobs
+            writer.flush()
+            if len(self.faults) >= FEWEST_BUILT and not self.sound:
+                raise RuntimeError(
+                    message(
+                        "search",
+                        "the training of every trial failed",
+                        {"failed": len(self.faults)},
+                        f"The last one: {self.faults[-1]}",
+                    )
+                ) from self.faults[-1]
+
+    def _claim(self, database: Database) -> list[Row]:
+        """The next trials for this process."""
+        count = self.batch or self.sampler.batch
+        if self.batch is None and self.pruner is not None and getattr(self.pruner, "all_at_once", False):
+            count = max(count, 27)
+        grid = isinstance(self.sampler, GridSampler)
+        if self.sampler.learns or self.pruner is not None or grid:
+            self._learn(database)
+        total = self.total
+        if grid:
+            there = sum(database.counts().values())
+            room: Any = self.sampler.room(min(there + count, total or there + count), self._look_ahead, self.params)
+            total = room if total is None else min(total, room)
+        rows = database.claim(count, total)
+        taken = {row.number for row in rows}
+        # What others have taken meanwhile is of no use here.
+        self.ahead = {n: built for n, built in self.ahead.items() if n in taken or n > max(taken, default=-1)}
+        return rows
+
+    def _learn(self, database: Database) -> None:
+        """What other processes, and this one, have found since."""
+        new = database.read(skip=self.seen)
+        if any(name not in self.domains for row in new for name in row.params):
+            self.domains.update({n: d for n, d in database.space().items() if n not in self.domains})
+        self.sampler.learn(new)
+        for row in new:
+            if row.params:
+                self.params[row.number] = row.params
+            if row.state in (COMPLETE, PRUNED, FAILED):
+                self.seen.add(row.number)
+                if row.rungs and hasattr(self.pruner, "remember"):
+                    self.pruner.remember(row.number, row.rungs)
+
+    # Building
+
+    def _look_ahead(self, number: int, source: Source) -> None:
+        """Builds a model before its number is taken, to see what it asks for."""
+        self.ahead[number] = self._build(source)
+
+    def _maker(self, hp: HyperParameters) -> Callable[[], Any]:
+        """What builds a trial's model again."""
+
+        def make() -> Any:
+            with self.building:
+                return check_model(self.build(HyperParameters(Recorded(hp.params))))
+
+        return make
+
+    def _build(self, source: Source) -> tuple[Any, HyperParameters, BaseException | None]:
+        hp = HyperParameters(source, self.domains)
+        try:
+            with self.building:
+                model = check_model(self.build(hp))
+            self.runner.check(model, self._maker(hp))
+            return model, hp, None
+        except Exception as error:
+            return None, hp, error
+
+    def _make_jobs(self, rows: list[Row], writer: Writer) -> list[Job]:
+        """The models of trials; those that cannot be built are recorded as failed."""
+        self.sampler.start(rows[0].number)
+        jobs, is_new = [], False
+        failed: list[tuple[Row, BaseException]] = []
+        for row in rows:
+            if row.params:
+                self.sampler.adopt(row)
+                model, hp, error = self._build(Recorded(row.params))
+            elif "fixed_params" in row.notes:  # from Optuna's enqueue_trial
+                model, hp, error = self._build(Recorded(row.notes["fixed_params"], self.sampler.source(row.number)))
+            elif row.number < len(self.start):
+                model, hp, error = self._build(Recorded(self.start[row.number], self.sampler.source(row.number)))
+            else:
+                model, hp, error = self.ahead.pop(row.number, None) or self._build(self.sampler.source(row.number))
+            row.params = hp.params
+            row.notes = {**row.notes, **self.sampler.notes(row.number)}
+            is_new = is_new or any(name not in self.domains for name in hp.domains)
+            self.domains.update({name: domain for name, domain in hp.domains.items() if name not in self.domains})
+            self.built += not isinstance(error, Infeasible)
+            if error is None:
+                jobs.append(Job(row.number, model, row.params, self._maker(hp)))
+            else:
+                self.broken += not isinstance(error, Infeasible)
+                failed.append((row, error))
+        writer.begin(rows, dict(self.domains), is_new)
+        for row, error in failed:
+            told = f"infeasible: {error}" if isinstance(error, Infeasible) else f"{type(error).__name__}: {error}"
+            row.state, row.error, row.ended = FAILED, told, time.time()
+            writer.finish(row)
+        if self.broken > self.built / 2 and self.built >= FEWEST_BUILT:
+            writer.flush()
+            raise RuntimeError(
+                message(
+                    "search",
+                    "more than half of the models could not be built",
+                    {"failed": self.broken, "of": self.built},
+                    f"The last one: {failed[-1][0].error}",
+                )
+            ) from failed[-1][1]
+        return jobs
+
+    # While a batch is trained
+
+    def _event(self, event: dict[str, Any]) -> None:
+        if event.get("kind") == "rung" and event.get("value") is None:
+            rungs = self.rungs.get(event["number"], {})
+            rung = event.get("rung") or max(rungs, default=0)
+            event = {**event, "rung": rung, "value": rungs.get(rung)}
+        self.progress.event(event)
+
+    def _end(self, writer: Writer, row: Row, outcome: Any) -> None:
+        """A trial has ended."""
+        faults = [member.fault for member in getattr(outcome, "members", ()) if getattr(member, "fault", None) is not None]
+        self.faults += faults[:1]
+        self.sound += not faults
+        row.state, row.error, row.seconds, row.ended = outcome.state, outcome.error, float(outcome.seconds), time.time()
+        row.scores = [float(score) for score in outcome.scores]
+        row.histories = [
+            {name: [float(v) for v in curve] for name, curve in fold.items() if not np.ndim(curve[0])}
+            for fold in outcome.histories
+        ]
+        row.epochs = [int(n) for n in outcome.epochs]
+        row.best_epochs = [int(n) for n in outcome.best_epochs]
+        row.rungs = self.rungs.pop(row.number, {})
+        score = float(np.mean(row.scores)) if row.scores else float("nan")
+        row.score = score if np.isfinite(score) else None
+        if row.score is None and row.state == COMPLETE:
+            row.state, row.error = FAILED, row.error or f"{self.objective.name} is not a finite number"
+        writer.finish(row, outcome)
+
+
+class Watched:
+    """A pruner whose cases are noted: the values at the rungs are kept with the trials."""
+
+    def __init__(self, pruner: Any, notes: dict[int, dict[int, float]]):
+        self.pruner, self.notes = pruner, notes
+        self.rungs = tuple(pruner.rungs)
+
+    def arrive(self, number: int, rung: int, value: float) -> list[tuple[int, bool]]:
+        self.notes.setdefault(number, {})[rung] = float(value)
+        return self.pruner.arrive(number, rung, value)
+
+    def flush(self) -> list[tuple[int, bool]]:
+        return self.pruner.flush()
+
+
+def check_model(model: Any) -> Any:
+    """What a builder returned, if it is a compiled model."""
+    if not isinstance(model, Model) or not model.compiled:
+        raise TypeError(
+            message(
+                "build",
+                "the builder must return a compiled model",
+                {"returned": model},
+                "Call model.compile(...) and return the model",
+            )
+        )
+    return model
+
+
+def name_after(build: Any) -> str:
+    """The study's name after its builder."""
+    name = getattr(build, "__name__", type(build).__name__)
+    return "study" if name == "<lambda>" else name
