@@ -114,6 +114,10 @@ class Builder:
         for index, given in enumerate(self.inputs):
             if self._is_words(index):
                 d = self.d
+                if given["kind"] == "words" and d.some(0.1):
+                    counted = {"num_tokens": given["words"], "output_mode": d.pick("multi_hot", "count", "one_hot")}
+                    assert self.add(("layer", "CategoryEncoding", counted), [index])
+                    continue
                 more: dict[str, Any] = {"input_dim": given["words"], "output_dim": d.randint(2, 5), "mask_zero": d.some(0.6)}
                 if d.some(0.2):
                     more["embeddings_regularizer"] = "l2"

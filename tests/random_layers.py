@@ -228,6 +228,8 @@ def any_rank(d: Draw, shape: tuple) -> Any:
             ("layer", "AlphaDropout", {"rate": rate(d)}),
             ("layer", "ActivityRegularization", {"l1": 0.01, "l2": 0.02}),
             ("layer", "Identity", {}),
+            ("layer", "Rescaling", {"scale": 0.5, "offset": d.pick(0.0, 0.3)}),
+            ("layer", "Discretization", {"bin_boundaries": [-0.4, 0.3], "output_mode": "one_hot"}),
         )
     if choice == 9:
         return ("layer", "Lambda", {"function": ("function", d.pick("double", "centered"))})
@@ -425,6 +427,8 @@ def picture_layer(d: Draw, shape: tuple) -> Any:
             ("layer", "Cropping2D", {"cropping": d.pick(1, ((0, 1), (1, 0)))}),
             ("layer", "UpSampling2D", {"size": d.pick(2, (1, 2)), "interpolation": d.pick("nearest", "bilinear")}),
             ("layer", "SpatialDropout2D", {"rate": rate(d)}),
+            ("layer", "Resizing", {"height": 3, "width": 5, "interpolation": d.pick("bilinear", "nearest", "bicubic")}),
+            ("layer", "CenterCrop", {"height": d.pick(2, 3), "width": 2}),
             ("layer", "Permute", {"dims": d.pick((2, 1, 3), (3, 1, 2))}),
         )
     if choice == 8:

@@ -10,7 +10,19 @@ from random_models import HOMES, Draw
 TIMES = 4000
 SHAPES = ((4,), (3, 4), (4, 4, 2), (4, 4, 4, 2), (None, 4))
 # What Builder draws itself.
-MERGES = ("Add", "Multiply", "Average", "Maximum", "Minimum", "Subtract", "Concatenate", "Dot", "Embedding", "Masking")
+MERGES = (
+    "Add",
+    "Multiply",
+    "Average",
+    "Maximum",
+    "Minimum",
+    "Subtract",
+    "Concatenate",
+    "Dot",
+    "Embedding",
+    "Masking",
+    "CategoryEncoding",
+)
 
 
 def drawn() -> dict[str, set[str]]:

@@ -212,3 +212,11 @@ def test_a_monitor_that_is_not_there_is_named_and_asks_for_no_direction():
     model.compile("sgd", "mse")
     with pytest.warns(UserWarning, match="not in the logs.*'val_score'. Known: loss"):
         model.fit(np.ones((4, 1)), np.ones((4, 1)), verbose=0, callbacks=[kerata.callbacks.EarlyStopping("val_score")])
+
+
+def test_blurring_takes_the_setting_of_where_the_channels_are():
+    picture = np.zeros((5, 5, 2), "float32")
+    picture[2, 2] = 16.0, 32.0
+    blurred = np.asarray(kerata.ops.image.gaussian_blur(picture, (3, 3), (1.0, 1.0)))
+    weights = np.exp([-0.5, 0.0, -0.5]) / np.exp([-0.5, 0.0, -0.5]).sum()
+    np.testing.assert_allclose(blurred[1:4, 1:4, 1], 32 * np.outer(weights, weights), rtol=1e-5)

@@ -36,6 +36,7 @@ COMPLEX = (X + 1j * Y).astype("complex64")
 PICTURES, VOLUME, STEPS = floats(2, 6, 5, 4), floats(2, 4, 5, 3, 2), floats(2, 7, 4)
 FIRST = np.moveaxis(PICTURES, -1, 1)
 COLOURS = floats(2, 5, 6, 3, low=0.0, high=1.0)
+BYTES = (255 * COLOURS).astype("uint8")
 Q, K, V = floats(2, 5, 4, 8), floats(2, 6, 2, 8), floats(2, 6, 2, 8)
 
 
@@ -441,6 +442,8 @@ ROWS = [
     row("image.rgb_to_hsv", np.moveaxis(COLOURS, -1, 1), data_format="channels_first"),
     *(row("image.resize", COLOURS, (7, 4), interpolation=i) for i in ("nearest", "bilinear", "bicubic", "lanczos3")),
     row("image.resize", COLOURS, (3, 3), antialias=True),
+    *(row("image.resize", BYTES, (9, 4), interpolation=i) for i in ("nearest", "bilinear", "bicubic", "lanczos5")),
+    row("image.resize", BYTES.astype("int32") - 100, (9, 4), pad_to_aspect_ratio=True, fill_value=3),
     row("image.resize", COLOURS, (8, 4), crop_to_aspect_ratio=True),
     row("image.resize", COLOURS, (8, 4), pad_to_aspect_ratio=True, fill_value=0.5),
     row("image.resize", COLOURS[0], (4, 9), pad_to_aspect_ratio=True),

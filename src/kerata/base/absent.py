@@ -14,14 +14,14 @@ LEFT_OUT = {
     "distillation distribution dtype_policies export legacy mixed_precision name_scope preprocessing "
     "quantizers remat tree visualization wrappers",
     "layers": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
-    "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix AutoContrast CategoryEncoding CenterCrop "
+    "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix AutoContrast "
     "ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D ConvLSTM2D ConvLSTM3D CutMix "
-    "Discretization Equalization FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer "
+    "Equalization FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer "
     "MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline RandAugment RandomBrightness "
     "RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform "
     "RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert "
     "RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
-    "RandomShear RandomTranslation RandomZoom Rescaling Resizing ReversibleEmbedding STFTSpectrogram "
+    "RandomShear RandomTranslation RandomZoom ReversibleEmbedding STFTSpectrogram "
     "Solarization SpectralNormalization StringLookup TFSMLayer TextVectorization TorchModuleWrapper",
     "callbacks": "BackupAndRestore OrbaxCheckpoint RemoteMonitor SwapEMAWeights",
     "optimizers": "MultiOptimizer OptimizerMap legacy",
@@ -34,10 +34,6 @@ INSTEAD = {
     "StringLookup": "Number the words outside of the model, e.g. with numpy.unique(words, return_inverse=True)",
     "IntegerLookup": "Number the values outside of the model, e.g. with numpy.unique(values, return_inverse=True)",
     "TextVectorization": "Turn text into numbers of words outside of the model",
-    "CategoryEncoding": "Use kerata.ops.one_hot or kerata.ops.multi_hot",
-    "Discretization": "Use numpy.digitize before training",
-    "Rescaling": "Use Lambda(lambda x: x * scale + offset), or Normalization",
-    "Resizing": "Use kerata.ops.image.resize",
     "BackupAndRestore": "Use ModelCheckpoint, and kerata.saving.load_model to go on",
     "SwapEMAWeights": "Give the optimizer use_ema=True",
     "Progbar": "`fit` shows its progress by itself",

@@ -73,6 +73,8 @@ def resize(
         antialias: whether to smooth before making smaller.
         crop_to_aspect_ratio, pad_to_aspect_ratio: whether to keep the proportions, by cutting or by filling the sides.
 
+    The result has the dtype of the pictures; whole numbers are rounded, and stay within what their dtype holds.
+
     >>> import kerata
     >>> kerata.ops.image.resize(kerata.ops.ones((2, 8, 8, 3)), (4, 6)).shape
     (2, 4, 6, 3)
@@ -95,7 +97,11 @@ def resize(
         pads = [(0, 0)] * (x.ndim - 3) + [(top, top), (left if not top else 0,) * 2, (0, 0)]
         x = jnp.pad(x, pads, constant_values=fill_value)
     shape = (*x.shape[:-3], height, width, x.shape[-1])
-    return _back(jax.image.resize(x, shape, method=interpolation, antialias=antialias), data_format)
+    resized = jax.image.resize(x, shape, method=interpolation, antialias=antialias)
+    if jnp.issubdtype(x.dtype, jnp.integer) and resized.dtype != x.dtype:
+        bounds = jnp.iinfo(x.dtype)
+        resized = jnp.clip(jnp.round(resized), bounds.min, bounds.max).astype(x.dtype)
+    return _back(resized, data_format)
 
 
 @traceable

@@ -56,6 +56,8 @@ KEEP_FILL = frozenset(
 ELEMENTWISE = frozenset(
     {
         *NUMBERS,
+        "lt_to",
+        "le_to",
         "select_n",
         "convert_element_type",
         "and",
@@ -121,7 +123,8 @@ ELEMENTWISE = frozenset(
     }
 )
 # After these, numbers of samples are as good as random, or no numbers any more.
-MIXING = frozenset({"xor", "shift_left", "shift_right_logical", "shift_right_arithmetic", "eq", "ne", "lt", "le", "gt", "ge"})
+SHIFTS = ("shift_left", "shift_right_logical", "shift_right_arithmetic")
+MIXING = frozenset({"xor", *SHIFTS, "eq", "ne", "lt", "le", "gt", "ge", "lt_to", "le_to"})
 
 
 def fill_after(name: str, params: dict[str, Any], kinds: list[Kind]) -> Any:

@@ -1,4 +1,4 @@
-"""Layers that learn from the data once, before training."""
+"""Features that are centred and scaled by what the data before training was."""
 
 import math
 from collections.abc import Iterator

@@ -1,0 +1,8 @@
+"""Layers that bring data into a network's form: statistics, categories, sizes of pictures."""
+
+from kerata.layers.preprocessing.categories import CategoryEncoding as CategoryEncoding
+from kerata.layers.preprocessing.categories import Discretization as Discretization
+from kerata.layers.preprocessing.images import CenterCrop as CenterCrop
+from kerata.layers.preprocessing.images import Rescaling as Rescaling
+from kerata.layers.preprocessing.images import Resizing as Resizing
+from kerata.layers.preprocessing.normalization import Normalization as Normalization

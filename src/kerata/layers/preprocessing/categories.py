@@ -1,0 +1,200 @@
+"""Layers that turn numbers of categories, and numbers that fall into ranges, into features."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base.checks import KindError, check_choice, check_positive_int, message
+from kerata.base.registry import builtin
+from kerata.layers.layer import Layer
+
+MODES = ("int", "one_hot", "multi_hot", "count")
+
+
+def encode(indices: jax.Array, mode: str, depth: int, dtype: Any, weights: jax.Array | None = None) -> jax.Array:
+    """Numbers of categories in the form that `mode` says.
+
+    Args:
+        indices: whole numbers from 0 to depth - 1; others are no category.
+        mode: "int" as they are; "one_hot" an axis more, or in place of one of size 1; "multi_hot" which occur along the
+            second axis; "count" how often.
+        depth: how many categories there are.
+        weights: what each counts, in mode "count".
+    """
+    if mode == "int":
+        return indices.astype(dtype)
+    x = indices.astype("int32")
+    x = x[None] if x.ndim == 0 else x
+    if mode == "one_hot":
+        return jax.nn.one_hot(x[..., 0] if x.ndim > 1 and x.shape[-1] == 1 else x, depth, dtype=dtype)
+    along = 1 if x.ndim > 1 else 0
+    hot = jax.nn.one_hot(x, depth, dtype=dtype if weights is None else weights.dtype)
+    if mode == "multi_hot":
+        return jnp.max(hot, axis=along)
+    return jnp.sum(hot if weights is None else hot * weights[..., None], axis=along)
+
+
+class Encoding(Layer):
+    """What layers that give categories have in common."""
+
+    mixes_samples = False
+    output_mode: str
+
+    def build(self, input_shape):
+        # Of an array with one axis the categories of all samples are put together.
+        self.mixes_samples = self.output_mode in ("multi_hot", "count") and len(input_shape) < 2
+
+
+@builtin("layers")
+class CategoryEncoding(Encoding):
+    """Whole numbers as ones and zeros: one for each category.
+
+    Args:
+        num_tokens: how many categories there are; inputs are below it.
+        output_mode: `"one_hot"` for each number an axis of its own (in place of a last axis of size 1); `"multi_hot"` which
+            categories a sample has; `"count"` how often it has each.
+        sparse: must be False.
+
+    Shapes: (batch, n) to (batch, num_tokens); `"one_hot"` to (batch, n, num_tokens), and (batch, 1) to (batch, num_tokens).
+    `call(inputs, count_weights=None)` takes what each number counts, in the shape of the inputs, with `"count"`.
+
+    >>> import kerata
+    >>> kerata.layers.CategoryEncoding(4)([[0, 1], [2, 2]]).tolist()
+    [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]
+    """
+
+    takes_indices = True
+
+    def __init__(self, num_tokens=None, output_mode="multi_hot", sparse=False, **kwargs):
+        super().__init__(**kwargs)
+        if num_tokens is None:
+            fix = "Say how many categories there are, e.g. 1 + the largest number"
+            raise ValueError(message(self, "`num_tokens` must be set", {"num_tokens": None}, fix))
+        if sparse:
+            raise ValueError(message(self, "sparse tensors are not supported", {"sparse": sparse}))
+        self.num_tokens = check_positive_int(self, "num_tokens", num_tokens)
+        mode = "multi_hot" if output_mode == "binary" else output_mode
+        self.output_mode, self.sparse = check_choice(self, "output_mode", mode, MODES[1:]), False
+
+    def call(self, inputs, count_weights=None):
+        if count_weights is None:
+            return encode(inputs, self.output_mode, self.num_tokens, self.compute_dtype)
+        if self.output_mode != "count":
+            received = {"output_mode": self.output_mode}
+            raise ValueError(message(self, '`count_weights` is for `output_mode="count"` alone', received))
+        weights = jnp.asarray(count_weights).astype(self.compute_dtype)
+        return encode(inputs, self.output_mode, self.num_tokens, self.compute_dtype, weights)
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("sparse", None)
+        return config
+
+
+@builtin("layers")
+class Discretization(Encoding):
+    """The number of the range that each number falls into.
+
+    Args:
+        bin_boundaries: ascending bounds; n of them make n + 1 ranges, (-inf, b0), [b0, b1), ..., [bn, inf).
+        num_bins: how many ranges `adapt` makes, with about as many numbers in each.
+        epsilon: how exact the ranges are that `adapt` makes: parts of the data that may lie on the wrong side.
+        output_mode: `"int"` the range's number, or as in `CategoryEncoding`.
+        sparse: must be False.
+
+    Shapes: the input's, or as in `CategoryEncoding`.
+
+    >>> import kerata
+    >>> kerata.layers.Discretization([0.0, 1.0])([[-3.0, 0.0, 0.5, 7.0]]).tolist()
+    [[0, 1, 1, 2]]
+    """
+
+    def __init__(
+        self, bin_boundaries=None, num_bins=None, epsilon=0.01, output_mode="int", sparse=False, dtype=None, name=None
+    ):
+        super().__init__(dtype=dtype, name=name)
+        if (bin_boundaries is None) == (num_bins is None):
+            given = {"bin_boundaries": bin_boundaries, "num_bins": num_bins}
+            raise ValueError(message(self, "one of `bin_boundaries` and `num_bins` must be set", given))
+        if sparse:
+            raise ValueError(message(self, "sparse tensors are not supported", {"sparse": sparse}))
+        if num_bins is not None and (not isinstance(num_bins, int) or num_bins < 0):
+            raise ValueError(message(self, "`num_bins` must be a whole number from 0", {"num_bins": num_bins}))
+        if not 0 < epsilon < 1:
+            raise ValueError(message(self, "`epsilon` must be between 0 and 1", {"epsilon": epsilon}))
+        self.bin_boundaries = None if bin_boundaries is None else self._take(bin_boundaries)
+        self.num_bins, self.epsilon, self.sparse = num_bins, epsilon, False
+        self.output_mode = check_choice(self, "output_mode", output_mode, MODES)
+
+    def _take(self, boundaries: Any) -> list[float]:
+        bounds = np.asarray(boundaries)
+        if bounds.ndim != 1 or bounds.dtype.kind not in "iuf" or np.isnan(bounds).any() or (np.diff(bounds) < 0).any():
+            raise ValueError(message(self, "`bin_boundaries` must be ascending numbers", {"bin_boundaries": boundaries}))
+        return bounds.tolist()
+
+    def adapt(self, data: Any, steps: int | None = None) -> None:
+        """Sets the bounds to quantiles of some data, in place of what an earlier call saw.
+
+        Args:
+            data: an array, or batches: a list of arrays, a generator, a data set.
+            steps: how many batches are looked at; all of them by default.
+        """
+        if self.num_bins is None:
+            raise ValueError(message(self, "`adapt()` is for a layer with `num_bins`", {"bin_boundaries": self.bin_boundaries}))
+        batches = data if isinstance(data, Iterable) and not hasattr(data, "shape") else [data]
+        known = np.zeros((2, 0), "float32")
+        for index, batch in enumerate(batches):
+            if steps is not None and index >= steps:
+                break
+            numbers = np.asarray(batch[0] if isinstance(batch, tuple) else batch)
+            if numbers.dtype.kind not in "biuf" or not np.isfinite(numbers).all():
+                raise KindError(message(self, "the data of `adapt()` must be finite numbers", {"data": data}))
+            if numbers.size:
+                both = np.concatenate([summarize(numbers.astype("float32"), self.epsilon), known], axis=1)
+                known = compress(both[:, np.argsort(both[0])], self.epsilon)
+        if not known.size:
+            raise ValueError(message(self, "`adapt()` got an empty iterable, and needs at least one sample", {"data": data}))
+        self.bin_boundaries = compress(known, 1 / self.num_bins)[0, :-1].tolist() if self.num_bins else []
+
+    def call(self, inputs):
+        if self.bin_boundaries is None:
+            fix = f"Say {self.name}.adapt(x_train), or give `bin_boundaries`"
+            raise ValueError(message(self, "`adapt()` must be called before the layer is used", fix=fix))
+        indices = jnp.digitize(inputs, jnp.asarray(self.bin_boundaries, inputs.dtype))
+        dtype = "int32" if self.output_mode == "int" else self.compute_dtype
+        return encode(indices, self.output_mode, len(self.bin_boundaries) + 1, dtype)
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("trainable", None)  # Keras's constructor does not take it.
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        if config.get("bin_boundaries") is None or config.get("num_bins") is None:
+            return cls(**config)
+        layer = cls(**{**config, "bin_boundaries": None})
+        layer.bin_boundaries = layer._take(config["bin_boundaries"])
+        return layer
+
+
+def summarize(numbers: np.ndarray, epsilon: float) -> np.ndarray:
+    """Every so many of the sorted numbers, and how many each stands for: (2, n)."""
+    ordered = np.sort(numbers, axis=None)
+    step = max(ordered.size * epsilon, 1.0)
+    some = ordered[int(step - 1) :: int(step)]
+    return np.stack([some, np.full(some.shape, step, "float32")])
+
+
+def compress(summary: np.ndarray, epsilon: float) -> np.ndarray:
+    """A shorter summary, of numbers at even parts of the weight; interpolated between those that are known."""
+    if summary.shape[1] * epsilon < 1:
+        return summary
+    parts = epsilon + np.arange(0.0, 1.0, epsilon)
+    sums = summary[1].cumsum()
+    shares = sums / sums[-1]
+    numbers, weights = np.interp(parts, shares, summary[0]), np.interp(parts, shares, sums)
+    return np.stack([numbers, np.diff(weights, prepend=0.0)]).astype("float32")
