@@ -295,3 +295,12 @@ def test_shapes_of_values_and_keys_are_compared(layer):
     assert layer.compute_output_shape((2, 4, 8), (2, 3, 8), (2, 3, 7)) == (2, 4, 8)
     with pytest.raises(ValueError, match="but the last one must be equal"):
         layer.compute_output_shape((2, 4, 8), (2, 3, 8), (2, 1, 7))
+
+
+def test_a_variable_takes_the_name_of_an_initializer():
+    np.testing.assert_array_equal(kerata.Variable("ones", shape=(2,)).numpy(), [1, 1])
+    assert kerata.Variable("he_normal", shape=(2, 3), dtype="float16").dtype == "float16"
+    with pytest.raises(ValueError, match=r"unknown name for `initializer`.*Did you mean 'one' or 'ones'"):
+        kerata.Variable("onse", shape=(2,))
+    with pytest.raises(ValueError, match="`shape` is needed"):
+        kerata.Variable("ones")

@@ -21,6 +21,7 @@ from kerata.base.blocks import Within, ambient
 from kerata.base.checks import message
 from kerata.base.limits import take_weight
 from kerata.base.registry import home_of
+from kerata.base.serialization import resolve
 from kerata.engine.mistakes import Blame
 from kerata.engine.scope import current_scope, stack
 
@@ -139,6 +140,8 @@ class Variable:
         self.number = next(_numbers)
         # What gave the first value, where that was a function.
         self.drawn_by: Any = None
+        if isinstance(initializer, str):
+            initializer = resolve("initializers", initializer, f"Variable ({self.path})", "initializer")
         if callable(initializer) and not hasattr(initializer, "__array__"):
             if shape is None:
                 raise ValueError(message(f"Variable ({self.path})", "`shape` is needed where the initializer is a function"))
