@@ -435,8 +435,17 @@ def picture_layer(d: Draw, shape: tuple) -> Any:
         size = list(shape)
         return ("layer", "Reshape", {"target_shape": d.pick((size[0], -1), (-1, size[2]), (-1,))})
     if choice == 9:
-        return time_distributed(d, shape)
+        return time_distributed(d, shape) if d.some(0.8) else conv_lstm(d, 1)
     return any_rank(d, shape)
+
+
+def conv_lstm(d: Draw, rank: int) -> Any:
+    """A recurrence over the first axis, whose states are lines, pictures or volumes."""
+    more = {**cell(d, "LSTM")[2], "kernel_size": d.randint(1, 2), "padding": padding(d), "return_sequences": d.some(0.5)}
+    more["filters"] = more.pop("units")
+    if d.some(0.2):
+        more["strides"] = 2
+    return ("layer", f"ConvLSTM{rank}D", more)
 
 
 def volume_layer(d: Draw, shape: tuple) -> Any:
@@ -454,6 +463,8 @@ def volume_layer(d: Draw, shape: tuple) -> Any:
         )
     if choice == 7:
         return ("layer", "Reshape", {"target_shape": d.pick((shape[0], -1), (shape[0], shape[1], -1))})
+    if choice == 8:
+        return conv_lstm(d, 2)
     return any_rank(d, shape)
 
 

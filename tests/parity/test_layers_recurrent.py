@@ -178,3 +178,88 @@ def test_dropout_masks_are_constant_over_the_steps():
 def test_messages(make, words):
     with pytest.raises((ValueError, TypeError), match=words.replace("(", r"\(")):
         make()
+
+
+PICTURES = {1: (3, 6, 5, 2), 2: (3, 6, 4, 5, 2), 3: (3, 6, 3, 3, 2, 2)}
+CONVOLUTIONAL = [
+    (1, {"kernel_size": 3}),
+    (1, {"kernel_size": 2, "padding": "same", "return_sequences": True, "go_backwards": True}),
+    (2, {"kernel_size": (2, 3), "return_state": True, "activation": "relu", "unit_forget_bias": False}),
+    (2, {"kernel_size": 2, "strides": 2, "padding": "same", "return_sequences": True}),
+    (2, {"kernel_size": 2, "dilation_rate": 2, "recurrent_activation": "hard_sigmoid", "use_bias": False}),
+    (2, {"kernel_size": 2, "data_format": "channels_first", "return_sequences": True}),
+    (3, {"kernel_size": 2}),
+]
+
+
+@pytest.mark.parametrize(("rank", "arguments"), CONVOLUTIONAL, ids=str)
+def test_convolutional_layers_equal_keras(rank, arguments):
+    ours, theirs = (getattr(k.layers, f"ConvLSTM{rank}D")(3, **arguments) for k in (kerata, keras))
+    shape = PICTURES[rank]
+    compare(ours, theirs, RNG.standard_normal(shape, np.float32))
+    found, right = (layer.compute_output_shape((None, *shape[1:])) for layer in (ours, theirs))
+    assert jax.tree.leaves(found) == jax.tree.leaves(right)
+    mine, other = (kerata.saving.serialize_keras_object(layer.get_config()) for layer in (ours, theirs))
+    for config in (mine, other):
+        config.pop("name")
+    assert mine == other
+    assert type(ours).from_config(ours.get_config()).get_config() == ours.get_config()
+
+
+def test_masked_pictures_are_passed_over():
+    """A mask counts for whole samples; Keras lays it over rows of pixels."""
+    x = RNG.standard_normal((2, 5, 4, 4, 1), np.float32)
+    layer = kerata.layers.ConvLSTM2D(2, 2, return_state=True)
+    masked = layer(x, mask=np.array([[1, 1, 1, 0, 0], [0, 1, 0, 1, 1]], bool))
+    for sample, kept in ((0, [0, 1, 2]), (1, [1, 3, 4])):
+        for mine, right in zip(masked, layer(x[sample : sample + 1, kept]), strict=True):
+            np.testing.assert_allclose(mine[sample], right[0], rtol=1e-5, atol=1e-6)
+
+
+def test_states_of_pictures_are_kept_and_reset():
+    x = RNG.standard_normal((2, 3, 4, 4, 1), np.float32)
+    ours, theirs = (
+        k.Sequential([k.Input(batch_shape=x.shape), k.layers.ConvLSTM2D(2, 2, stateful=True, padding="same")])
+        for k in (kerata, keras)
+    )
+    ours.set_weights(theirs.get_weights())
+    first, second = ours.predict(x, verbose=0), ours.predict(x, verbose=0)
+    theirs.layers[0].reset_state()
+    np.testing.assert_allclose(first, theirs(x), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(second, theirs(x), rtol=1e-4, atol=1e-5)
+    ours.layers[0].reset_state()
+    np.testing.assert_allclose(ours.predict(x, verbose=0), first, rtol=1e-5, atol=1e-6)
+
+
+def test_dropped_pixels_stay_dropped_over_a_sequence():
+    layer = kerata.layers.ConvLSTM2D(
+        1,
+        1,
+        dropout=0.5,
+        use_bias=False,
+        activation="linear",
+        recurrent_activation=lambda v: 0 * v + 1,
+        seed=3,
+        kernel_initializer="ones",
+        recurrent_initializer="zeros",
+        return_sequences=True,
+    )
+    steps = np.asarray(layer(np.ones((1, 4, 8, 8, 1), "float32"), training=True))[0, ..., 0]
+    assert set(np.unique(steps[0])) == {0.0, 2.0}
+    for number, step in enumerate(steps):
+        np.testing.assert_allclose(step, (number + 1) * steps[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"filters": 0, "kernel_size": 2}, "`filters` must be a positive integer"),
+        ({"filters": 2, "kernel_size": 2, "padding": "causal"}, "padding"),
+        ({"filters": 2, "kernel_size": 2, "strides": 2, "dilation_rate": 2}, "one of `strides` and `dilation_rate` must be 1"),
+    ],
+)
+def test_convolutional_layers_say_what_is_wrong(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        kerata.layers.ConvLSTM2D(**arguments)
+    with pytest.raises(ValueError, match="must have a known size"):
+        kerata.layers.ConvLSTM2D(2, 2)(kerata.Input((3, None, 4, 1)))

@@ -15,7 +15,7 @@ LEFT_OUT = {
     "quantizers remat tree visualization wrappers",
     "layers": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
     "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix AutoContrast "
-    "ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D ConvLSTM2D ConvLSTM3D CutMix "
+    "ContrastLimitedAdaptiveHistogramEqualization CutMix "
     "Equalization FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer "
     "MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline RandAugment RandomBrightness "
     "RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform "

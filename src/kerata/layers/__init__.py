@@ -30,6 +30,9 @@ from kerata.layers.convolution import SeparableConv1D as SeparableConv1D
 from kerata.layers.convolution import SeparableConv1D as SeparableConvolution1D
 from kerata.layers.convolution import SeparableConv2D as SeparableConv2D
 from kerata.layers.convolution import SeparableConv2D as SeparableConvolution2D
+from kerata.layers.convolutional_recurrent import ConvLSTM1D as ConvLSTM1D
+from kerata.layers.convolutional_recurrent import ConvLSTM2D as ConvLSTM2D
+from kerata.layers.convolutional_recurrent import ConvLSTM3D as ConvLSTM3D
 from kerata.layers.core import Dense as Dense
 from kerata.layers.core import EinsumDense as EinsumDense
 from kerata.layers.core import Identity as Identity
