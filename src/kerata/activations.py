@@ -142,6 +142,18 @@ def exponential(x):
     return jnp.exp(jnp.asarray(x))
 
 
+@builtin("activations")
+@traceable
+def legacy_hard_sigmoid(x):
+    """max(0, min(1, 0.2 x + 0.5)), the hard sigmoid of Keras 1 and 2; that of today has the slope 1 / 6.
+
+    >>> import kerata
+    >>> round(float(kerata.activations.legacy_hard_sigmoid(1.0)), 4)
+    0.7
+    """
+    return jnp.clip(0.2 * jnp.asarray(x) + 0.5, 0.0, 1.0)
+
+
 def get(identifier: Any) -> Any:
     """The activation that a name, config, function or layer stands for; `None` stands for `linear`.
 

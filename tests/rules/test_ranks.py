@@ -12,7 +12,7 @@ RANKS = {
     "version": 0,
     "kernels": 1,
     "engine": 2,
-    "dialects": 2,
+    "dialects": 1,
     "ops": 3,
     "distribution": 3,
     "activations": 4,

@@ -17,7 +17,7 @@ from kerata.layers.layer import InputSpec, Layer, SkipOutputShape
 from kerata.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, initial_state_of, run_cell
 
 # Slopes of the piecewise linear sigmoid that the kernels know.
-HARD_SIGMOID_SLOPE = 1.0 / 6.0
+HARD_SIGMOID_SLOPES = {"hard_sigmoid": 1.0 / 6.0, "legacy_hard_sigmoid": 0.2}
 
 
 @builtin("layers")
@@ -279,7 +279,7 @@ def slope_of(activation: Any) -> Any:
     """The slope of a hard sigmoid, `None` for the sigmoid (and for a cell without gates), `False` for all others."""
     if activation is None or name_of(activation) == "sigmoid":
         return None
-    return HARD_SIGMOID_SLOPE if name_of(activation) == "hard_sigmoid" else False
+    return HARD_SIGMOID_SLOPES.get(name_of(activation), False)
 
 
 @builtin("layers")

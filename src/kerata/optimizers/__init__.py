@@ -8,6 +8,9 @@ from kerata.optimizers.adagrad import Adagrad as Adagrad
 from kerata.optimizers.adam import Adam as Adam
 from kerata.optimizers.adam import AdamW as AdamW
 from kerata.optimizers.adamax import Adamax as Adamax
+from kerata.optimizers.classic import ClassicAdagrad as ClassicAdagrad
+from kerata.optimizers.classic import ClassicNadam as ClassicNadam
+from kerata.optimizers.classic import ClassicRMSprop as ClassicRMSprop
 from kerata.optimizers.ftrl import Ftrl as Ftrl
 from kerata.optimizers.lamb import Lamb as Lamb
 from kerata.optimizers.lion import Lion as Lion

@@ -1,0 +1,203 @@
+"""Keras 2, as of 2.3.1. Its layers take the names of Keras 1 as well."""
+
+from kerata.dialects.table import Table
+
+# Arguments of all layers of convolutions and products.
+GROUPS = {
+    "WEIGHTS": "activation=None, use_bias=True, kernel_initializer='glorot_uniform', bias_initializer='zeros', PENALTIES",
+    "PENALTIES": "kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None, "
+    "bias_constraint=None",
+    "SEPARABLE": "depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer='glorot_uniform', "
+    "pointwise_initializer='glorot_uniform', bias_initializer='zeros', depthwise_regularizer=None, pointwise_regularizer=None, "
+    "bias_regularizer=None, activity_regularizer=None, depthwise_constraint=None, pointwise_constraint=None, "
+    "bias_constraint=None",
+    "INITIAL": "use_bias=True, kernel_initializer='glorot_uniform', recurrent_initializer='orthogonal', "
+    "bias_initializer='zeros'",
+    "CELL": "kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, kernel_constraint=None, "
+    "recurrent_constraint=None, bias_constraint=None, dropout=0.0, recurrent_dropout=0.0",
+    "LOOP": "kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, "
+    "kernel_constraint=None, recurrent_constraint=None, bias_constraint=None, dropout=0.0, recurrent_dropout=0.0",
+    "CUDNN": "kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, "
+    "kernel_constraint=None, recurrent_constraint=None, bias_constraint=None, return_sequences=False, return_state=False, "
+    "stateful=False, go_backwards=False",
+    "STEPS": "return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False",
+    "NORMALIZATION": "center=True, scale=True, beta_initializer='zeros', gamma_initializer='ones', "
+    "moving_mean_initializer='zeros', moving_variance_initializer='ones', beta_regularizer=None, gamma_regularizer=None, "
+    "beta_constraint=None, gamma_constraint=None",
+}
+
+LAYER_ROWS = """
+    Dense: units, WEIGHTS
+    Activation: activation
+    Dropout: rate, noise_shape=None, seed=None
+    SpatialDropout1D: rate
+    SpatialDropout2D: rate, data_format=None
+    SpatialDropout3D: rate, data_format=None
+    Masking: mask_value=0.0
+    Reshape: target_shape
+    Permute: dims
+    Flatten: data_format=None
+    RepeatVector: n
+    Lambda: function, output_shape=None, mask=None, arguments=None
+    ActivityRegularization: l1=0.0, l2=0.0
+    LeakyReLU: alpha>negative_slope=0.3
+    PReLU: alpha_initializer='zeros', alpha_regularizer=None, alpha_constraint=None, shared_axes=None
+    ELU: alpha=1.0
+    ThresholdedReLU: theta=1.0
+    Softmax: axis=-1
+    ReLU: max_value=None, negative_slope=0.0, threshold=0.0
+    Conv1D: filters, kernel_size, strides=1, padding='valid', data_format='channels_last', dilation_rate=1, WEIGHTS
+    Convolution1D = Conv1D
+    Conv2D: filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, 1), WEIGHTS
+    Convolution2D = Conv2D
+    Conv3D: filters, kernel_size, strides=(1, 1, 1), padding='valid', data_format=None, dilation_rate=(1, 1, 1), WEIGHTS
+    Convolution3D = Conv3D
+    Conv2DTranspose: filters, kernel_size, strides=(1, 1), padding='valid', output_padding=None, data_format=None,
+        dilation_rate=(1, 1), WEIGHTS
+    Convolution2DTranspose = Conv2DTranspose
+    Deconvolution2D = Conv2DTranspose
+    Deconv2D = Conv2DTranspose
+    SeparableConv1D: filters, kernel_size, strides=1, padding='valid', data_format='channels_last', dilation_rate=1, SEPARABLE
+    SeparableConvolution1D = SeparableConv1D
+    SeparableConv2D: filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, 1), SEPARABLE
+    SeparableConvolution2D = SeparableConv2D
+    DepthwiseConv2D: kernel_size, strides=(1, 1), padding='valid', depth_multiplier=1, data_format=None, dilation_rate=(1, 1),
+        activation=None, use_bias=True, depthwise_initializer='glorot_uniform', bias_initializer='zeros',
+        depthwise_regularizer=None, bias_regularizer=None, activity_regularizer=None, depthwise_constraint=None,
+        bias_constraint=None
+    UpSampling1D: size=2
+    UpSampling2D: size=(2, 2), data_format=None, interpolation='nearest'
+    UpSampling3D: size=(2, 2, 2), data_format=None
+    ZeroPadding1D: padding=1
+    ZeroPadding2D: padding=(1, 1), data_format=None
+    ZeroPadding3D: padding=(1, 1, 1), data_format=None
+    Cropping1D: cropping=(1, 1)
+    Cropping2D: cropping=((0, 0), (0, 0)), data_format=None
+    Cropping3D: cropping=((1, 1), (1, 1), (1, 1)), data_format=None
+    MaxPooling1D: pool_size=2, strides=None, padding='valid', data_format='channels_last'
+    MaxPool1D = MaxPooling1D
+    AveragePooling1D: pool_size=2, strides=None, padding='valid', data_format='channels_last'
+    AvgPool1D = AveragePooling1D
+    MaxPooling2D: pool_size=(2, 2), strides=None, padding='valid', data_format=None
+    MaxPool2D = MaxPooling2D
+    AveragePooling2D: pool_size=(2, 2), strides=None, padding='valid', data_format=None
+    AvgPool2D = AveragePooling2D
+    MaxPooling3D: pool_size=(2, 2, 2), strides=None, padding='valid', data_format=None
+    MaxPool3D = MaxPooling3D
+    AveragePooling3D: pool_size=(2, 2, 2), strides=None, padding='valid', data_format=None
+    AvgPool3D = AveragePooling3D
+    GlobalMaxPooling1D: data_format='channels_last'
+    GlobalMaxPool1D = GlobalMaxPooling1D
+    GlobalAveragePooling1D: data_format='channels_last'
+    GlobalAvgPool1D = GlobalAveragePooling1D
+    GlobalMaxPooling2D: data_format=None
+    GlobalMaxPool2D = GlobalMaxPooling2D
+    GlobalAveragePooling2D: data_format=None
+    GlobalAvgPool2D = GlobalAveragePooling2D
+    GlobalMaxPooling3D: data_format=None
+    GlobalMaxPool3D = GlobalMaxPooling3D
+    GlobalAveragePooling3D: data_format=None
+    GlobalAvgPool3D = GlobalAveragePooling3D
+    Embedding: input_dim, output_dim, embeddings_initializer='uniform', embeddings_regularizer=None, activity_regularizer=None,
+        embeddings_constraint=None, mask_zero=False, input_length>input_shape.0=None
+    BatchNormalization: axis=-1, momentum=0.99, epsilon=0.001, NORMALIZATION
+    GaussianNoise: stddev
+    GaussianDropout: rate
+    AlphaDropout: rate, noise_shape=None, seed=None
+    Add:
+    Subtract:
+    Multiply:
+    Average:
+    Maximum:
+    Minimum:
+    Concatenate: axis=-1
+    Dot: axes, normalize=False
+    TimeDistributed: layer
+    Bidirectional: layer, merge_mode='concat', weights=None
+    StackedRNNCells: cells
+    RNN: cell, STEPS
+    SimpleRNNCell: units, activation='tanh', INITIAL, CELL
+"""
+
+LAYERS = Table(
+    "keras2",
+    "layers",
+    LAYER_ROWS
+    + """
+    SimpleRNN: units, activation='tanh', INITIAL, LOOP, STEPS
+    GRUCell: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, CELL, implementation>-=2, reset_after=False
+    GRU: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, LOOP, implementation>-=2, STEPS, reset_after=False
+    LSTMCell: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, unit_forget_bias=True, CELL,
+        implementation>-=2
+    LSTM: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, unit_forget_bias=True, LOOP, implementation>-=2,
+        STEPS
+    CuDNNGRU: units, kernel_initializer='glorot_uniform', recurrent_initializer='orthogonal', bias_initializer='zeros', CUDNN
+    CuDNNLSTM: units, kernel_initializer='glorot_uniform', recurrent_initializer='orthogonal', bias_initializer='zeros',
+        unit_forget_bias=True, CUDNN
+    ConvLSTM2D: filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, 1),
+        activation='tanh', recurrent_activation='hard_sigmoid', INITIAL, unit_forget_bias=True, kernel_regularizer=None,
+        recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+        recurrent_constraint=None, bias_constraint=None, return_sequences=False, go_backwards=False, stateful=False,
+        dropout=0.0, recurrent_dropout=0.0
+    LocallyConnected1D: filters, kernel_size, strides=1, padding='valid', data_format=None, WEIGHTS
+    LocallyConnected2D: filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, WEIGHTS
+    """,
+    groups=GROUPS,
+)
+
+# `epsilon=None` stood for `K.epsilon()`, 1e-7.
+OPTIMIZERS = Table(
+    "keras2",
+    "optimizers",
+    """
+    SGD: learning_rate=0.01, momentum=0.0, nesterov=False, EXTRA
+    RMSprop = ClassicRMSprop: learning_rate=0.001, rho=0.9, epsilon=1e-7, EXTRA
+    Adagrad = ClassicAdagrad: learning_rate=0.01, epsilon=1e-7, EXTRA
+    Adadelta: learning_rate=1.0, rho=0.95, epsilon=1e-7, EXTRA
+    Adam: learning_rate=0.001, beta_1=0.9, beta_2=0.999, amsgrad=False, epsilon=1e-7, EXTRA
+    Adamax: learning_rate=0.002, beta_1=0.9, beta_2=0.999, epsilon=1e-7, EXTRA
+    Nadam = ClassicNadam: learning_rate=0.002, beta_1=0.9, beta_2=0.999, epsilon=1e-7, schedule_decay=0.004, EXTRA
+    sgd = SGD
+    rmsprop = RMSprop
+    adagrad = Adagrad
+    adadelta = Adadelta
+    adam = Adam
+    adamax = Adamax
+    nadam = Nadam
+    """,
+    {"clipnorm": "global_clipnorm"},
+    {"EXTRA": "decay=0.0, clipnorm=None, clipvalue=None, name>name=None"},
+    takes_any=False,
+)
+
+REGULARIZERS = Table(
+    "keras2",
+    "regularizers",
+    """
+    L1L2: l1=0.0, l2=0.0
+    l1 = L1: l>l1=0.01
+    l2 = L2: l>l2=0.01
+    l1_l2 = L1L2: l1=0.01, l2=0.01
+    """,
+    takes_any=False,
+)
+
+CONSTRAINTS = Table(
+    "keras2",
+    "constraints",
+    """
+    MaxNorm: max_value=2, axis=0
+    NonNeg:
+    UnitNorm: axis=0
+    MinMaxNorm: min_value=0.0, max_value=1.0, rate=1.0, axis=0
+    max_norm = MaxNorm
+    non_neg = NonNeg
+    unit_norm = UnitNorm
+    min_max_norm = MinMaxNorm
+    maxnorm = MaxNorm
+    nonneg = NonNeg
+    unitnorm = UnitNorm
+    """,
+    takes_any=False,
+)
+TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, REGULARIZERS, CONSTRAINTS)}

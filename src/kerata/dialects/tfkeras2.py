@@ -1,0 +1,50 @@
+"""`tf.keras` of TensorFlow 2, as `tf_keras` keeps it."""
+
+from kerata.dialects import keras2
+from kerata.dialects.table import Table
+
+GROUPS = {
+    **keras2.GROUPS,
+    "TIMES": "return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False, time_major>-=False",
+}
+
+LAYERS = Table(
+    "tfkeras2",
+    "layers",
+    keras2.LAYER_ROWS.replace("dilation_rate=1, WEIGHTS", "dilation_rate=1, groups=1, WEIGHTS")
+    .replace("dilation_rate=(1, 1), WEIGHTS", "dilation_rate=(1, 1), groups=1, WEIGHTS")
+    .replace("dilation_rate=(1, 1, 1), WEIGHTS", "dilation_rate=(1, 1, 1), groups=1, WEIGHTS")
+    + """
+    SimpleRNN: units, activation='tanh', INITIAL, LOOP, STEPS
+    GRUCell: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, CELL, reset_after=True
+    GRU: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, LOOP, TIMES, reset_after=True
+    LSTMCell: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, unit_forget_bias=True, CELL
+    LSTM: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, unit_forget_bias=True, LOOP,
+        return_sequences=False, return_state=False, go_backwards=False, stateful=False, time_major>-=False, unroll=False
+    LocallyConnected1D: filters, kernel_size, strides=1, padding='valid', data_format=None, WEIGHTS, implementation>-=1
+    LocallyConnected2D: filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, WEIGHTS, implementation>-=1
+    ConvLSTM2D: filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, 1),
+        activation='tanh', recurrent_activation='hard_sigmoid', INITIAL, unit_forget_bias=True, kernel_regularizer=None,
+        recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+        recurrent_constraint=None, bias_constraint=None, return_sequences=False, return_state=False, go_backwards=False,
+        stateful=False, dropout=0.0, recurrent_dropout=0.0
+    """,
+    groups=GROUPS,
+)
+
+OPTIMIZERS = Table(
+    "tfkeras2",
+    "optimizers",
+    """
+    SGD: learning_rate=0.01, momentum=0.0, nesterov=False, EXTRA
+    RMSprop: learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, EXTRA
+    Adagrad: learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, EXTRA
+    Adadelta: learning_rate=0.001, rho=0.95, epsilon=1e-7, EXTRA
+    Adam: learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, EXTRA
+    Adamax: learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, EXTRA
+    Nadam: learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, EXTRA
+    """,
+    groups={"EXTRA": "clipnorm=None, clipvalue=None, decay=None, name>name=None"},
+)
+
+TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS)}
