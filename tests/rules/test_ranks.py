@@ -34,6 +34,7 @@ RANKS = {
     "diagnosis": 10,
     "utils": 10,
     "config": 10,
+    "preprocessing": 11,
     "populations": 11,
     "search": 12,
     "backend": 13,

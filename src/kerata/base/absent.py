@@ -11,7 +11,7 @@ from kerata.base.checks import did_you_mean
 # Names of Keras that are left out so far, by room; and what to do instead, where there is something.
 LEFT_OUT = {
     "": "FloatDTypePolicy Function Quantizer RematScope StatelessScope SymbolicScope applications device "
-    "distillation distribution dtype_policies export legacy mixed_precision name_scope preprocessing "
+    "distillation distribution dtype_policies export legacy mixed_precision name_scope "
     "quantizers remat tree visualization wrappers",
     "layers": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
     "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix AutoContrast "
@@ -25,9 +25,9 @@ LEFT_OUT = {
     "Solarization SpectralNormalization StringLookup TFSMLayer TextVectorization TorchModuleWrapper",
     "callbacks": "BackupAndRestore OrbaxCheckpoint RemoteMonitor SwapEMAWeights",
     "optimizers": "MultiOptimizer OptimizerMap legacy",
-    "utils": "Config FeatureSpace Progbar array_to_img audio_dataset_from_directory bounding_boxes "
-    "image_dataset_from_directory img_to_array load_img model_to_dot save_img split_dataset "
-    "text_dataset_from_directory timeseries_dataset_from_array",
+    "utils": "Config FeatureSpace Progbar audio_dataset_from_directory bounding_boxes "
+    "image_dataset_from_directory model_to_dot split_dataset "
+    "text_dataset_from_directory",
     "saving": "KerasFileEditor",
 }
 INSTEAD = {

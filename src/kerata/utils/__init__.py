@@ -10,10 +10,17 @@ from kerata.base.registry import get_registered_object as get_registered_object
 from kerata.base.registry import register_keras_serializable as register_keras_serializable
 from kerata.base.serialization import deserialize_keras_object as deserialize_keras_object
 from kerata.base.serialization import serialize_keras_object as serialize_keras_object
+from kerata.data.pictures import array_to_img as array_to_img
+from kerata.data.pictures import img_to_array as img_to_array
+from kerata.data.pictures import load_img as load_img
+from kerata.data.pictures import save_img as save_img
 from kerata.data.pydataset import PyDataset as PyDataset
 from kerata.data.pydataset import Sequence as Sequence
+from kerata.data.series import timeseries_dataset_from_array as timeseries_dataset_from_array
+from kerata.engine.policy import standardize_dtype as standardize_dtype
 from kerata.engine.random import set_random_seed as set_random_seed
 from kerata.engine.session import clear_session as clear_session
+from kerata.engine.symbolic import is_symbolic as is_keras_tensor
 from kerata.training.steps import pack_x_y_sample_weight as pack_x_y_sample_weight
 from kerata.training.steps import unpack_x_y_sample_weight as unpack_x_y_sample_weight
 from kerata.utils.numerical import normalize as normalize

@@ -1,0 +1,5 @@
+"""Pictures and sequences before they come to a model, under Keras's older names."""
+
+from kerata.preprocessing import image as image
+from kerata.preprocessing import sequence as sequence
+from kerata.utils import timeseries_dataset_from_array as timeseries_dataset_from_array
