@@ -58,7 +58,7 @@ def test_text_is_told_what_there_is():
 @pytest.mark.parametrize(
     ("room", "name", "text"),
     [
-        ("layers", "ConvLSTM2D", "kerata.layers has no 'ConvLSTM2D', which Keras has and Kerata leaves out so far."),
+        ("layers", "RandAugment", "kerata.layers has no 'RandAugment', which Keras has and Kerata leaves out so far."),
         ("layers", "StringLookup", "leaves out so far. Number the words outside of the model"),
         ("layers", "Dens", "kerata.layers has no 'Dens'. Did you mean 'Dense'?"),
         ("callbacks", "BackupAndRestore", "Use ModelCheckpoint"),
