@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kerata.base import registry
+from kerata.base.arguments import binding
 from kerata.base.checks import did_you_mean, message
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
 from kerata.engine.variable import Variable
@@ -55,15 +56,15 @@ class shown:
 def _remember_arguments(init: Any) -> Any:
     """Wraps a constructor so that the outermost call's arguments are kept for `get_config`."""
     signature = inspect.signature(init)
+    bind = binding(signature)
 
     @functools.wraps(init)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
         if "_arguments" not in self.__dict__:
             try:
-                bound = signature.bind(self, *args, **kwargs)
+                arguments = bind(self, args, kwargs)
             except TypeError as error:
                 raise _explain_arguments(self, signature, kwargs, error) from None
-            arguments = dict(list(bound.arguments.items())[1:])
             self.__dict__["_arguments"] = (signature, arguments)
         try:
             init(self, *args, **kwargs)

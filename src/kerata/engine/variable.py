@@ -4,6 +4,7 @@ Outside a program a variable holds a concrete array; inside one it stands for it
 """
 
 import contextlib
+import functools
 import itertools
 import operator
 import weakref
@@ -72,19 +73,23 @@ def drawing_late() -> Within:
 
 def standardize_dtype(dtype: Any) -> str:
     """The name of a type: `"float32"` for `None`, `float`, `np.float32` and `"float32"`."""
-    if dtype is None:
-        return config.floatx()
-    if dtype in (float, "float"):
-        return config.floatx()
+    try:
+        return _name_of(dtype) or config.floatx()
+    except TypeError:
+        raise ValueError(message("dtype", "unknown type", {"dtype": dtype})) from None
+
+
+@functools.lru_cache(maxsize=256)
+def _name_of(dtype: Any) -> str | None:
+    """The name of a type, `None` for the one that is set."""
+    if dtype is None or dtype in (float, "float"):
+        return None
     if dtype in (int, "int"):
         return "int32"
     if isinstance(dtype, str) and dtype == "string":
         return dtype
     name = getattr(dtype, "name", None) or (dtype if isinstance(dtype, str) else None)
-    try:
-        return jnp.dtype(dtype if name is None else name).name
-    except TypeError:
-        raise ValueError(message("dtype", "unknown type", {"dtype": dtype})) from None
+    return jnp.dtype(dtype if name is None else name).name
 
 
 # Every variable of the process, by identity.

@@ -23,7 +23,15 @@ from kerata.engine.variable import Variable, autocast, name_scope, open_name
 from kerata.layers.eager import call_compiled
 from kerata.layers.input_spec import InputSpec as InputSpec
 from kerata.layers.input_spec import check_input_spec
-from kerata.layers.signatures import Parameters, as_shape, call_parameters, call_signature, is_tensor, symbolic_of_shape
+from kerata.layers.signatures import (
+    Parameters,
+    as_shape,
+    bind_call,
+    call_parameters,
+    is_tensor,
+    shape_parameters,
+    symbolic_of_shape,
+)
 from kerata.layers.weights import WeightHolder
 
 _calls = ambient()
@@ -131,7 +139,7 @@ class Layer(WeightHolder):
             self._built_shapes = {}
             self.built = True
             return
-        names = list(inspect.signature(type(self).build).parameters)[1:]
+        names = shape_parameters(type(self))
         if not names:
             self.build()  # type: ignore[call-arg]
         elif len(names) == 1:
@@ -145,9 +153,8 @@ class Layer(WeightHolder):
                 self.build(**{name: shapes[name] for name in names if name in shapes})
 
     def _shapes_of_call(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-        signature = call_signature(type(self))
         try:
-            bound = signature.bind(self, *args, **kwargs)
+            arguments = bind_call(self, args, kwargs)
         except TypeError as error:
             said = inspect.signature(type(self).call)
             raise TypeError(
@@ -155,8 +162,8 @@ class Layer(WeightHolder):
             ) from None
         shapes: dict[str, Any] = {}
         # A mask is built for only where `build` says so.
-        wanted = inspect.signature(type(self).build).parameters
-        for name, value in list(bound.arguments.items())[1:]:
+        wanted = shape_parameters(type(self))
+        for name, value in arguments.items():
             leaves = jax.tree.leaves(value)
             known = not name.endswith("mask") or f"{name}_shape" in wanted
             if known and leaves and all(is_tensor(leaf) for leaf in leaves):
@@ -279,7 +286,7 @@ class Layer(WeightHolder):
         """Symbolic outputs of symbolic inputs: from `compute_output_shape` if there is one, else by tracing `call`."""
         shape_of = type(self).compute_output_shape
         if shape_of is not Layer.compute_output_shape and not isinstance(self, SkipOutputShape):
-            names = list(inspect.signature(shape_of).parameters)[1:]
+            names = shape_parameters(type(self), "compute_output_shape")
             shapes = self._shapes_of_call(args, kwargs)
             if len(names) == 1 or not set(names) <= set(shapes):
                 output = self.compute_output_shape(next(iter(shapes.values())))
@@ -531,6 +538,7 @@ def _contexts() -> list[Any]:
 
 def _bookkeep_build(build: Callable[..., None]) -> Callable[..., None]:
     """Wraps `build` so that it names its weights by the layer, remembers its shapes and marks the layer as built."""
+    names = list(inspect.signature(build).parameters)[1:]
 
     @functools.wraps(build)
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
@@ -547,7 +555,6 @@ def _bookkeep_build(build: Callable[..., None]) -> Callable[..., None]:
             raise
         finally:
             del self.__dict__["_building"]
-        names = list(inspect.signature(build).parameters)[1:]
         self._built_shapes = {**dict(zip(names, args, strict=False)), **kwargs}
         self.built = True
 

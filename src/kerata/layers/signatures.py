@@ -1,4 +1,4 @@
-"""What can be read off a layer's `call`: its parameters, its signature, and the shapes that it is given."""
+"""What can be read off a layer's methods: their parameters, the signature of `call`, and the shapes that it is given."""
 
 import functools
 import inspect
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kerata.base.arguments import Binding, binding
 from kerata.engine.symbolic import SymbolicTensor
 
 
@@ -53,9 +54,24 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
     return signature.replace(parameters=[*signature.parameters.values(), *extra])
 
 
-def call_signature(cls: type) -> inspect.Signature:
-    """The signature of `call`, with `training` and `mask` allowed as every layer's `__call__` allows them."""
-    return _signature(cls.call)  # type: ignore[attr-defined]
+@functools.lru_cache(maxsize=1024)
+def _binding(function: Callable[..., Any]) -> Binding:
+    return binding(_signature(function))
+
+
+def bind_call(layer: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a layer's `call` by name, with `training` and `mask` allowed as every layer's `__call__` allows them."""
+    return _binding(type(layer).call)(layer, args, kwargs)
+
+
+def shape_parameters(cls: type, method: str = "build") -> tuple[str, ...]:
+    """The names of what a class's `build` or `compute_output_shape` takes."""
+    return _names(getattr(cls, method))
+
+
+@functools.lru_cache(maxsize=1024)
+def _names(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)[1:]
 
 
 def is_tensor(value: Any) -> bool:
