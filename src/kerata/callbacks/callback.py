@@ -1,9 +1,11 @@
 """The hooks of training, and the list that calls them."""
 
+import inspect
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from kerata.base.checks import message
+from kerata.base.checks import KindError, Said, message
 from kerata.engine.structure import is_ours
 
 BATCH_HOOKS = {
@@ -128,6 +130,7 @@ class CallbackList(Callback):
                         f"Write {callback.__name__}()",
                     )
                 )
+            check_hooks(callback)
         self.callbacks: list[Any] = given
         if model is not None:
             self.set_model(model)
@@ -145,6 +148,7 @@ class CallbackList(Callback):
                 callback.epoch_seconds = seconds
 
     def append(self, callback: Any) -> None:
+        check_hooks(callback)
         self.callbacks.append(callback)
 
     def __iter__(self):
@@ -208,9 +212,44 @@ def defines(callback: Any, hooks: tuple[str, ...]) -> bool:
     return False
 
 
+HOOKS = [name for name in vars(Callback) if name.startswith("on_") and name != "on_progress"]
+_checked: weakref.WeakSet[type] = weakref.WeakSet()
+
+
+def check_hooks(callback: Any) -> None:
+    """Raises for a hook that cannot be called as hooks are; a class's own ones are looked at once."""
+    own = getattr(callback, "__dict__", {})
+    known = type(callback) in _checked
+    for name in HOOKS:
+        if (name in own or not known) and defines(callback, (name,)):
+            _check_hook(callback, name, getattr(callback, name))
+    _checked.add(type(callback))
+
+
+def _check_hook(callback: Any, name: str, hook: Any) -> None:
+    given = (0, {}) if _is_numbered(name) else ({},)
+    try:
+        signature = inspect.signature(hook)
+    except (TypeError, ValueError):  # no signature to be had
+        return
+    try:
+        signature.bind(*given)
+    except TypeError:
+        expected = list(inspect.signature(getattr(Callback, name)).parameters)
+        plain = f"def {name}({', '.join(expected[:-1])}, logs=None)"
+        fix = f"Write `{plain}`" if inspect.ismethod(hook) else f"Give a function of ({', '.join(expected[1:])})"
+        said = Said(f"{name}{signature}")
+        raise KindError(message(callback, f"its hook `{name}` cannot be called", {name: said}, fix)) from None
+
+
+def _is_numbered(name: str) -> bool:
+    """Whether a hook gets the number of an epoch or of a batch before the logs."""
+    return "epoch" in name or "batch" in name
+
+
 def _forward(name: str) -> Any:
     plain = getattr(Callback, name)
-    numbered = "epoch" in name or "batch" in name
+    numbered = _is_numbered(name)
 
     def call(self: CallbackList, *args: Any, logs: dict[str, Any] | None = None) -> None:
         # Logs may come by place or by name, and are a dict for every callback.
@@ -227,5 +266,5 @@ def _forward(name: str) -> Any:
     return call
 
 
-for _name in [name for name in vars(Callback) if name.startswith("on_") and name != "on_progress"]:
+for _name in HOOKS:
     setattr(CallbackList, _name, _forward(_name))
