@@ -48,7 +48,7 @@ class PretendRunner:
         self.log, self.pause, self.folds, self.spoil = log, pause, folds, spoil or {}
         self.trained = []
 
-    def check(self, model, make=None):
+    def check(self, model, make=None, fit=None):
         """Nothing is wrong with any model."""
 
     def run(self, jobs, pruner=None, on_outcome=None, on_event=None):

@@ -33,8 +33,13 @@ class BatchPlan:
         # Epochs since these members are together, and the orders of some from `first` on.
         self.age, self.first = 0, 0
         self.ahead: np.ndarray | None = None
-        self.weights = np.stack([np.asarray(member.weight) for member in members]) if group.weighs else None
+        self.weights = self._weights() if group.weighs else None
         self.held = self._held_orders() if group.validates and group.held_data is None else None
+
+    def _weights(self) -> np.ndarray:
+        """The weight of each sample for each member, float32 of shape (members, rows), as long as the data."""
+        weights = [np.asarray(member.weight) for member in self.members]
+        return np.stack([np.pad(weight, (0, self.group.data.rows - len(weight))) for weight in weights])
 
     def numbers(self) -> np.ndarray:
         """Hyperparameters, which callbacks may have changed: float32 of shape (members, numbers)."""

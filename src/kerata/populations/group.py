@@ -55,18 +55,25 @@ class DeviceData:
     def sample_bytes(self) -> int:
         return self.samples.nbytes // self.size
 
-    def pad(self, rows: int) -> None:
-        """Makes room for whole batches; before the data is on any device."""
-        if self.samples.nbytes <= PADDED_BYTES:
-            self.rows = max(self.rows, rows)
+    def pad(self, rows: int, least: int) -> None:
+        """Makes room for whole batches; before any of them is trained.
+
+        Args:
+            rows: one of a few sizes, so that the same program takes data of other sizes.
+            least: what is read. Where the data is large, there is no more room than that.
+        """
+        self.rows = max(self.rows, rows if self.samples.nbytes <= PADDED_BYTES else least)
 
     def on(self, device: Any) -> Any:
         """The arrays on a device."""
         with self.lock:
-            if device not in self.places:
+            if (device, self.rows) not in self.places:
+                # What was there has less room: another group has larger batches.
+                for key in [key for key in self.places if key[0] is device]:
+                    del self.places[key]
                 tree = jax.tree.map(lambda a: pad_rows(a, self.rows), self.samples.tree)
-                self.places[device] = jax.device_put(tree, device)
-            return self.places[device]
+                self.places[device, self.rows] = jax.device_put(tree, device)
+            return self.places[device, self.rows]
 
 
 class Draws:
@@ -186,10 +193,10 @@ class Group:
         paddable = self.masked and self.held_masked
         self.ragged = paddable and len(sizes) > 1
         self.capacity = bucket(max(sizes), self.batch_size)
-        self.data.pad(bucket(self.size, self.batch_size))
+        ordered = not self.shuffle and not self.selects
+        self.data.pad(bucket(self.size, self.batch_size), filled(self.size, self.batch_size) if ordered else self.size)
         for member in members if self.weighs else ():
-            weight = np.ones(self.size, np.float32) if member.weight is None else member.weight
-            member.weight = np.pad(weight, (0, self.data.rows - len(weight)))
+            member.weight = np.ones(self.size, np.float32) if member.weight is None else member.weight
         self.validates = self.held_data is not None or max(held) > 0
         if not self.validates:
             return
@@ -200,7 +207,7 @@ class Group:
             self.held_batch = max(min(HELD_BATCH, bucket(largest, 8)), min(self.batch_size, HELD_BATCH))
         self.held_capacity = bucket(largest, self.held_batch)
         if self.held_data is not None:
-            self.held_data.pad(self.held_capacity)
+            self.held_data.pad(self.held_capacity, filled(largest, self.held_batch))
 
     def size_key(self, member: Any) -> Any:
         """Equal for members whose sizes allow the same programs."""
@@ -263,14 +270,16 @@ class Group:
         """The compiled program for a shard."""
         own = shard.own if own is None else own
         kind = "shuffled" if "order" in args[3] else "ordered"
-        key = (mode, kind, batch_size, shard.width, own, ragged, shard.device)
+        masked = self.masked if mode == "train" else self.held_masked
+        key: tuple[Any, ...] = (mode, kind, batch_size, shard.width, own, ragged, shard.device)
+        name = f"many {key} {masked} {self.weighs}"
+        key += (self.data.rows, None if self.held_data is None else self.held_data.rows)
         found = self.programs.get(key)
         if found is not None:
             return found
         with self.lock:
             if key not in self.programs:
                 plan = self.plan if mode == "train" else self.test_plan
-                masked = self.masked if mode == "train" else self.held_masked
 
                 def make() -> Any:
                     return make_many(plan, batch_size, masked, kind, shard.width, own, ragged, shard.axes)
@@ -279,13 +288,7 @@ class Group:
                 weak = (1,) if mode == "train" else ()
                 with jax.default_device(shard.device):
                     self.programs[key] = program.obtain(
-                        f"many {key} {masked} {self.weighs}",
-                        self.structure,
-                        make,
-                        args,
-                        donate=(0,),
-                        weak=weak,
-                        many=shard.width > 1,
+                        name, self.structure, make, args, donate=(0,), weak=weak, many=shard.width > 1
                     )
                 self.compile_seconds += time.perf_counter() - began
             return self.programs[key]
@@ -357,6 +360,15 @@ class Group:
         with self.under(0):
             twin = self.twin()
         return self.fill(twin, numbers, state, history)
+
+
+def filled(size: int, batch_size: int) -> int:
+    """The samples of whole batches.
+
+    >>> filled(100, 32), filled(96, 32)
+    (128, 96)
+    """
+    return -(-size // batch_size) * batch_size
 
 
 def cut(size: int, batch_size: int, masked: bool) -> list[tuple[int, int, int, int]]:

@@ -34,14 +34,19 @@ class Best:
 
     def _make(self) -> Model:
         """The model of these values, built anew."""
+        return self._make_with_fit()[0]
+
+    def _make_with_fit(self) -> tuple[Model, dict[str, Any]]:
+        """The model of these values, built anew, and how the builder says that it is fitted."""
         study = self._study
         assert study._build is not None
         # Two refits of a study are the same model.
         with seeded_wholly(study._card["seed"] or 0):
-            model = study._build(HyperParameters(Recorded(self.params)))
+            hp = HyperParameters(Recorded(self.params))
+            model = study._build(hp)
             if not model.built and study._data is not None:
                 model._prepare(study._data.slice(0, 1).tree, "search")
-        return model
+        return model, hp.fitting
 
     @property
     def model(self) -> Model:
@@ -73,8 +78,9 @@ class Best:
         samples = study._data if x is None else standardize_source(x, y, owner="refit")
         if samples is None:
             raise ValueError(message("study.best.refit", "a study that was loaded holds no samples", {"x": x}, "Give x and y"))
-        model = self._make()
-        as_searched = {name: value for name, value in study._fit.items() if value is not None}
+        model, fitting = self._make_with_fit()
+        fitting.pop("epochs", None)
+        as_searched = {name: value for name, value in study._fit.items() if value is not None} | fitting
         if "callbacks" in as_searched:
             calls = copies_of(as_searched["callbacks"], max(1, len(self.trial.scores)))
             as_searched["callbacks"] = [c for c in calls if not str(getattr(c, "monitor", "")).startswith("val_")]

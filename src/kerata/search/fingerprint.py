@@ -60,12 +60,15 @@ def bytes_of(array: np.ndarray) -> Any:
     return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
 
 
-def describe_training(model: Any, class_weight: Any, callbacks: Any, shuffle: bool) -> dict[str, str]:
+def describe_training(
+    model: Any, class_weight: Any, callbacks: Any, shuffle: bool, fitting: dict[str, Any] | None = None
+) -> dict[str, str]:
     """What is trained and how, part by part, in words that differ where a score might.
 
     Args:
         model: the compiled model that the builder gives for its defaults.
         class_weight, callbacks, shuffle: as in `fit`.
+        fitting: what the builder says of that by `hp.fit`.
     """
     layers = model._flatten_layers()
     found = {
@@ -79,6 +82,9 @@ def describe_training(model: Any, class_weight: Any, callbacks: Any, shuffle: bo
         "shuffle": str(bool(shuffle)),
         "callbacks": shorten(describe_callbacks(callbacks)),
     }
+    if fitting:
+        calls = describe_callbacks(fitting.get("callbacks"))
+        found["hp.fit"] = shorten(describe({**fitting, "callbacks": calls}))
     return {**found, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
 
 

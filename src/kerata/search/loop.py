@@ -131,7 +131,7 @@ class Search:
         """Builds the model of the defaults: what is wrong with the builder, the space or the objective shows here."""
         hp = HyperParameters()
         model = check_model(self.build(hp))
-        group = self.runner.check(model, self._maker(hp))
+        group = self.runner.check(model, self._maker(hp), hp.fitting)
         if self.verbose and getattr(group, "why_alone", None) is not None:
             print(f"Models are trained by fit, one after the other: {group.why_alone}.", flush=True)
         if not self.objective.direction:
@@ -141,7 +141,7 @@ class Search:
         self.domains.update(hp.domains)
         if self.fit:
             self.card["training"] = describe_training(
-                model, self.fit["class_weight"], self.fit["callbacks"], self.fit["shuffle"]
+                model, self.fit["class_weight"], self.fit["callbacks"], self.fit["shuffle"], hp.fitting
             )
 
     def _planned(self) -> int | None:
@@ -237,7 +237,7 @@ class Search:
         try:
             with self.building:
                 model = check_model(self.build(hp))
-            self.runner.check(model, self._maker(hp))
+            self.runner.check(model, self._maker(hp), hp.fitting)
             return model, hp, None
         except Exception as error:
             return None, hp, error
@@ -263,7 +263,7 @@ class Search:
             self.domains.update({name: domain for name, domain in hp.domains.items() if name not in self.domains})
             self.built += not isinstance(error, Infeasible)
             if error is None:
-                jobs.append(Job(row.number, model, row.params, self._maker(hp)))
+                jobs.append(Job(row.number, model, row.params, self._maker(hp), hp.fitting))
             else:
                 self.broken += not isinstance(error, Infeasible)
                 failed.append((row, error))

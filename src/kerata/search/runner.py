@@ -15,7 +15,7 @@ from kerata.models.model import Model
 from kerata.populations.fitted import make_group, make_member
 from kerata.populations.group import DeviceData, Group, plan_of, structure_key
 from kerata.populations.initial import InitialState, adapt_layers, was_trained
-from kerata.populations.member import Member, copies_of
+from kerata.populations.member import Member, copies_of, watches_batches
 from kerata.populations.objective import Objective
 from kerata.populations.population import weigh_members
 from kerata.populations.scheduler import Scheduler
@@ -35,12 +35,14 @@ class Job:
         model: a compiled model.
         params: the values that it was built with.
         make: builds another such model; `None` where copies will do.
+        fit: how it is fitted, where that is not as for all: `batch_size`, `epochs`, `shuffle`, `class_weight`, `callbacks`.
     """
 
     number: int
     model: Model
     params: dict[str, Any] = field(default_factory=dict)
     make: Callable[[], Model] | None = None
+    fit: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -115,8 +117,10 @@ class Runner:
     ):
         self.samples, self.validation, self.objective = samples, validation, objective
         self.folds: list[Any] = [(as_rows(a), as_rows(b)) for a, b in folds] if folds is not None else [(None, None)]
-        self.epochs, self.batch_size, self.shuffle, self.seed = epochs, batch_size, shuffle, seed
-        self.callbacks, self.class_weight, self.turns = callbacks, class_weight, turns
+        self.seed, self.turns = seed, turns
+        # How trials are fitted that say nothing else.
+        self.fit = {"epochs": epochs, "batch_size": batch_size, "shuffle": shuffle}
+        self.fit |= {"callbacks": callbacks, "class_weight": class_weight}
         self.data = DeviceData(samples)
         self.held_data = None if validation is None else DeviceData(validation)
         self.groups: OrderedDict[Any, Group] = OrderedDict()
@@ -124,13 +128,17 @@ class Runner:
 
     # Before training
 
-    def check(self, model: Any, make: Callable[[], Model] | None = None) -> Group:
-        """Refuses what cannot be trained, before anything is; returns the group of a model."""
+    def check(self, model: Any, make: Callable[[], Model] | None = None, fit: dict[str, Any] | None = None) -> Group:
+        """Refuses what cannot be trained, before anything is; returns the group of a model.
+
+        Args:
+            model, make, fit: as of `Job`.
+        """
         if not isinstance(model, Model):
             fix = "Return the model from build(hp)"
             raise TypeError(message("search", "a compiled model is needed", {"model": model}, fix))
         model._check_compiled("search")
-        group = self._group(model, make)
+        group = self._group(model, make, {**self.fit, **(fit or {})})
         objective = self.objective
         if objective is not None:
             known = [*group.train_names, *(group.test_names if self.validates else [])]
@@ -148,18 +156,19 @@ class Runner:
     def validates(self) -> bool:
         return self.held_data is not None or any(held is not None for _, held in self.folds)
 
-    def _group(self, model: Model, make: Callable[[], Model] | None) -> Group:
-        batch = self.samples.slice(0, min(self.batch_size, self.samples.size)).tree
+    def _group(self, model: Model, make: Callable[[], Model] | None, fit: dict[str, Any]) -> Group:
+        size, callbacks = fit["batch_size"], fit["callbacks"]
+        batch = self.samples.slice(0, min(size, self.samples.size)).tree
         model._prepare(batch, "fit", None if self.prepared else self.samples)
         if not self.prepared and self.validation is not None:
-            first = self.validation.slice(0, min(self.batch_size, self.validation.size)).tree
+            first = self.validation.slice(0, min(size, self.validation.size)).tree
             model._prepare(first, "evaluate", self.validation)
         self.prepared = True
         adapt_layers(model, self.samples.x)
-        key = structure_key(model)
+        key = (structure_key(model), size, fit["shuffle"], watches_batches(callbacks))
         group = self.groups.get(key)
         if group is None:
-            group = make_group(model, self.data, self.held_data, self.batch_size, self.shuffle, make, self.callbacks)
+            group = make_group(model, self.data, self.held_data, size, fit["shuffle"], make, callbacks)
             self.groups[key] = group
             while len(self.groups) > KEPT_GROUPS:
                 self.groups.popitem(last=False)
@@ -201,7 +210,7 @@ class Runner:
                 {
                     "kind": "epochs",
                     "done": sum(member.epoch for member in every),
-                    "all": len(every) * self.epochs,
+                    "all": sum(member.epochs for member in every),
                     "seconds": time.perf_counter() - began,
                 }
             )
@@ -236,20 +245,17 @@ class Runner:
         return [outcomes[job.number] for job in jobs]
 
     def _members(self, job: Job) -> list[Member]:
-        group = self.check(job.model, job.make)
-        plan = plan_of(job.model)
+        group = self.check(job.model, job.make, job.fit)
+        plan, fit = plan_of(job.model), {**self.fit, **job.fit}
         numbers = plan.hypers.vector()
         begin = InitialState(group, job.model, self.samples.x, trained=was_trained(job.model))
         found = []
         for index, (rows, held) in enumerate(self.folds):
             seed = self.seed + index
             start = functools.partial(begin.state, seed, rows)
-            found.append(
-                make_member(
-                    index, group, numbers.copy(), start, seed, rows, held, copies_of(self.callbacks, index), self.epochs
-                )
-            )
-        weigh_members(found, self.samples, self.class_weight)
+            calls = copies_of(fit["callbacks"], index)
+            found.append(make_member(index, group, numbers.copy(), start, seed, rows, held, calls, fit["epochs"]))
+        weigh_members(found, self.samples, fit["class_weight"])
         return found
 
     def _outcome(self, number: int, folds: list[Member], was_cut: bool) -> Outcome:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, Protocol, TypeAlias
 
-from kerata.base.checks import check_choice, did_you_mean, message
+from kerata.base.checks import check_choice, check_positive_int, did_you_mean, message
 from kerata.search.domain import SLACK, Domain, as_plain, describe, label_key, label_of
 
 # `HyperParameters` has methods called float and int, which hide the types from its annotations.
@@ -55,6 +55,7 @@ class HyperParameters:
         self.domains: dict[str, Domain] = {}
         self.params: dict[str, Any] = {}
         self.values: dict[str, Any] = {}
+        self.fitting: dict[str, Any] = {}
 
     # Kerata's spelling
 
@@ -265,6 +266,32 @@ class HyperParameters:
                 did_you_mean(name, self.values) if self.values else "",
             )
         )
+
+    def fit(
+        self,
+        batch_size: Whole | None = None,
+        epochs: Whole | None = None,
+        shuffle: Flag | None = None,
+        class_weight: Any = None,
+        callbacks: Any = None,
+    ) -> None:
+        """Says how this trial's model is fitted, where that is not as `search.run` says for all.
+
+        In KerasTuner one overrides `HyperModel.fit` for that. What is asked for so counts when the best is fitted again, too.
+
+        Args:
+            batch_size, epochs, shuffle, class_weight, callbacks: as in `search.run`; what is `None` is as it says there.
+
+        >>> hp = HyperParameters()
+        >>> hp.fit(batch_size=2 ** hp.int("power", 4, 7), epochs=20)
+        >>> hp.fitting
+        {'batch_size': 16, 'epochs': 20}
+        """
+        for name, number in (("batch_size", batch_size), ("epochs", epochs)):
+            check_positive_int("hp.fit", name, number, optional=True)
+        given = {"batch_size": batch_size, "epochs": epochs, "shuffle": shuffle, "class_weight": class_weight}
+        given["callbacks"] = callbacks
+        self.fitting.update({name: value for name, value in given.items() if value is not None})
 
     def infeasible(self, reason: str = "these values do not go together") -> NoReturn:
         """Ends the building of this trial's model: its values are not to be tried.
