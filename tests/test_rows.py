@@ -262,7 +262,7 @@ def test_programs_of_many_batch_sizes_are_forgotten():
     x = np.ones((40, 2), "float32")
     for size in range(1, 40):
         model.predict(x[:size], batch_size=size, verbose=0)
-    assert len(model._predictor.programs) <= 16
+    assert len(model._programs_of_predict.programs) <= 16
 
 
 def test_masked_batch_normalization_on_another_axis():

@@ -9,7 +9,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from kerata.kernels.compiler import compiler_options
 
 # An executable of a small model holds one to five megabytes.
 CAPACITY = 128
+T = TypeVar("T")
 
 
 class _Recent(OrderedDict):
@@ -39,7 +40,7 @@ class _Recent(OrderedDict):
 
 _by_structure = _Recent()
 _by_text = _Recent()
-_facts = _Recent()
+_findings = _Recent()
 _lock = threading.RLock()
 _compiling: dict[bytes, threading.Lock] = {}
 counts = {"traced": 0, "compiled": 0}
@@ -50,22 +51,27 @@ def forget_programs() -> None:
     with _lock:
         _by_structure.clear()
         _by_text.clear()
-        _facts.clear()
+        _findings.clear()
 
 
-def facts_of(structure: Hashable | None, *more: Hashable) -> dict[Any, Any]:
-    """What is found out about the programs of a structure, in a dict that all models of that structure share.
+def findings_of(structure: Hashable | None, kind: Callable[[], T], *more: Hashable) -> T:
+    """What is found out about the programs of a structure, in an object that all models of that structure share.
 
     Only what follows from the structure, or does no harm where it is a little off (how long a batch takes), may go in: no
-    names. Where the structure is not known, the dict is new.
+    names. Where the structure is not known, the object is new.
+
+    Args:
+        structure: as of `obtain`.
+        kind: makes an object that knows nothing yet; a class.
+        more: what else tells such objects apart.
     """
     if structure is None:
-        return {}
+        return kind()
     with _lock:
-        found = _facts.find((structure, *more))
+        found = _findings.find((structure, kind, *more))
         if found is None:
-            found = {}
-            _facts.keep((structure, *more), found)
+            found = kind()
+            _findings.keep((structure, kind, *more), found)
         return found
 
 

@@ -27,6 +27,7 @@ from kerata.models.model import Model
 from kerata.models.sequential import Sequential
 from kerata.optimizers.optimizer import Optimizer
 from kerata.optimizers.slots import Slots
+from kerata.training.compilation import compilation_of
 from kerata.training.trainer import Trainer
 
 # What never changes, or stands for itself.
@@ -56,7 +57,8 @@ def copy_model(model: Model) -> Any:
 
 def fresh_model(model: Model) -> Any:
     """Another such model, with first weights of its own: by its config where everything in it is built-in, else as a copy."""
-    built_in = structure_of(model, model.optimizer, model._objective, model._measures) is not None
+    made = compilation_of(model, "copy")
+    built_in = structure_of(model, model.optimizer, made.objective, made.measures) is not None
     return clone_model(model) if built_in and not _takes_weights(model) else copy_model(model)
 
 
@@ -237,9 +239,9 @@ class Copier:
 
     def _compile(self, old: Any, new: Any) -> None:
         """Compiles as the model was, by the method of all models: what a user's own would set is copied already."""
-        given = dict(old._check_compiled("copy"))
-        given["optimizer"] = old.optimizer.inner_optimizer if old._scales_loss else old.optimizer
-        Trainer.compile(new, **self.value(given), auto_scale_loss=old._scales_loss)
+        made = compilation_of(old, "copy")
+        given = {**made.arguments, "optimizer": old.optimizer.inner_optimizer if made.scales_loss else old.optimizer}
+        Trainer.compile(new, **self.value(given), auto_scale_loss=made.scales_loss)
 
 
 def _is_full(cell: Any) -> bool:

@@ -65,16 +65,16 @@ class Saveable:
 
     def get_compile_config(self) -> dict[str, Any]:
         """What `compile` was given, as plain data; empty for a model that is not compiled."""
-        given = self.__dict__.get("_compile_arguments")
-        if not self.__dict__.get("compiled") or given is None:
+        made = self.__dict__.get("_compilation")
+        if not self.__dict__.get("compiled") or made is None:
             return {}
         optimizer = self.optimizer  # type: ignore[attr-defined]
-        if self.__dict__.get("_scales_loss"):
+        if made.scales_loss:
             # `compile` puts the other around it by itself.
             optimizer = optimizer.inner_optimizer
         bare = getattr(optimizer, "transformation", None)
         fixed = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto"}
-        arguments = {**given, "optimizer": optimizer, **fixed}
+        arguments = {**made.arguments, "optimizer": optimizer, **fixed}
         try:
             reference = None if bare is None else refer(bare)
             plain = {

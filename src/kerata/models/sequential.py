@@ -12,6 +12,7 @@ from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
 from kerata.models.graph import Graph, input_tensor_of, note_given_masks
 from kerata.models.model import Model
+from kerata.training.compilation import forget_plans
 
 
 @builtin("models")
@@ -120,14 +121,14 @@ class Sequential(Model):
             self._input = before
             raise
         taken.add(layer.name)
-        self._forget_plans()
+        forget_plans(self)
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Takes the last layer away."""
         if not self._layers:
             raise ValueError(message(self, "there is no layer to take away"))
         layer = self._layers.pop()
-        self._forget_plans()
+        forget_plans(self)
         if self._tail is not None:
             layer.inbound_nodes.pop()
             self._graph = None

@@ -18,7 +18,7 @@ from kerata.populations.group import DeviceData, Group, plan_of
 from kerata.populations.initial import take_rows
 from kerata.populations.member import Member, watches_batches
 from kerata.populations.objective import Objective
-from kerata.training.steps import has_own_step
+from kerata.training.prepare import prepare_built
 
 # Hooks that `fit` must not call, because it may be called more than once for a member.
 ENDS = ("on_train_begin", "on_train_end")
@@ -27,17 +27,17 @@ HOOKS = [name for name in vars(Callback) if name.startswith("on_") and name not 
 
 def why_alone(model: Any, callbacks: Any = None) -> str | None:
     """Why members of a prepared model cannot be trained side by side; `None` where they can."""
-    if any(has_own_step(model, training) for training in (True, False)):
+    both = [prepare_built(model, training) for training in (True, False)]
+    if any(prepared.step.is_own for prepared in both):
         return "the model has a step of its own"
     if watches_batches(callbacks):
         return "callbacks have hooks for batches"
     if not is_ours(type(model.optimizer).finalize_variable_values):
         return "the optimizer ends training in a way of its own"
-    for training in (True, False):
-        plan = model._plan(training)[0]
-        names = plan.result_names()
-        if not all(plan.is_number):
-            wide = [name for name, single in zip(names, plan.is_number, strict=True) if not single]
+    for prepared in both:
+        names, are_numbers = prepared.step.result_names(), prepared.step.is_number
+        if not all(are_numbers):
+            wide = [name for name, single in zip(names, are_numbers, strict=True) if not single]
             return f"measures are not single numbers: {', '.join(wide)}"
     return None
 
@@ -93,7 +93,7 @@ class FittedGroup(Group):
 
     @property
     def train_names(self) -> list[str]:  # type: ignore[override]
-        return [] if self.plan.is_custom else self.plan.result_names()
+        return [] if self.plan.step.is_own else self.plan.step.result_names()
 
     @property
     def test_names(self) -> list[str]:  # type: ignore[override]

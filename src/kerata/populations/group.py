@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from kerata.populations.member import State
 from kerata.populations.shard import Shard, make_many
 from kerata.training.feeds import PADDED_BYTES, bucket, pad_rows
 from kerata.training.plan import Plan
+from kerata.training.prepare import Prepared, build_for, last_prepared, prepare_built
 
 # Validation goes over samples in larger batches than training, where they are small.
 HELD_BATCH = 256
@@ -27,15 +29,26 @@ SMALL_SAMPLE = 4096
 
 
 def plan_of(model: Any) -> Plan:
-    """The training functions of a prepared model, without reading its structure again where that was just done."""
-    plans = [plan for (training, *_), (plan, *_) in model._plans.items() if training]
-    return plans[0] if len(plans) == 1 else model._plan(True)[0]
+    """The plan of training a prepared model."""
+    return last_prepared(model).plan
 
 
 def structure_key(model: Any) -> Any:
-    """Equal for prepared models that can be members of one group."""
-    plan, structure, _ = model._plan(True)
-    return ("one", id(model)) if structure is None else (structure, tuple(plan.result_names()))
+    """Equal for models, built for the same data, that can be members of one group."""
+    prepared = prepare_built(model)
+    structure = prepared.structure
+    return ("one", id(model)) if structure is None else (structure, tuple(prepared.step.result_names()))
+
+
+@dataclass
+class GroupFindings:
+    """What is found out about the programs of a structure.
+
+    Attributes:
+        axes: the axis of each array of the state that counts the members, where they share their batches.
+    """
+
+    axes: dict[str, Any] | None = None
 
 
 class DeviceData:
@@ -140,9 +153,11 @@ class Group:
     ):
         self.data, self.held_data, self.size = data, held_data, data.size
         self._begin(model, batch_size, shuffle, make)
-        self.test_plan: Plan = model._plan(False)[0]
-        self.masked, self.held_masked = self._may_pad(True), self._may_pad(False)
-        self.train_names, self.test_names = self.plan.result_names(), [f"val_{n}" for n in self.test_plan.result_names()]
+        tested = prepare_built(model, training=False)
+        self.test_plan: Plan = tested.plan
+        self.masked, self.held_masked = self._may_pad(self.prepared), self._may_pad(tested)
+        self.train_names = self.plan.step.result_names()
+        self.test_names = [f"val_{name}" for name in self.test_plan.step.result_names()]
         owners = self.plan.hypers.owners
         working = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         self.optimizer_numbers = {name: i for i, (owner, name) in enumerate(owners) if owner is working}
@@ -156,12 +171,13 @@ class Group:
         self.validates = self.selects = self.ragged = self.held_ragged = self.weighs = False
         self.capacity = self.held_capacity = self.held_batch = 0
         self._log_places: dict[bool, list[tuple[str, int]]] = {}
-        self.facts = program.facts_of(self.structure, "population")
+        self.findings = program.findings_of(self.structure, GroupFindings)
 
     def _begin(self, model: Any, batch_size: int, shuffle: bool, make: Callable[[], Any] | None) -> None:
         """What a group knows of its model, however the members are trained."""
         self.model, self.batch_size, self.shuffle = model, batch_size, shuffle
-        self.plan, self.structure, _ = model._plan(True)
+        self.prepared = prepare_built(model)
+        self.plan, self.structure = self.prepared.plan, self.prepared.structure
         # Where everything is built-in, a copy has all that a builder could give.
         self.make = (lambda: fresh_model(model)) if make is None or self.structure is not None else make
         self.under = seeded if self.structure is not None else seeded_wholly
@@ -172,9 +188,9 @@ class Group:
         self.widths: dict[bool, int] = {}
         self.notes: dict[str, Any] = {}
 
-    def _may_pad(self, training: bool) -> bool:
+    def _may_pad(self, prepared: Prepared) -> bool:
         """Whether batches of any size may be filled up: members differ in the number of their samples."""
-        return not self.model._exact(training, self.example, self.batch_size, None)
+        return prepared.may_pad(self.example, self.batch_size, None)
 
     def log_places(self, held: bool) -> list[tuple[str, int]]:
         """The names of an epoch's measures, sorted, each with its place among the numbers of training and validation."""
@@ -235,9 +251,9 @@ class Group:
         if not shared:
             return {**first, "counters": 0}
         with self.lock:
-            if "axes" not in self.facts:
-                self.facts["axes"] = self._find_shared_axes(first)
-            return {**self.facts["axes"], "counters": 0}
+            if self.findings.axes is None:
+                self.findings.axes = self._find_shared_axes(first)
+            return {**self.findings.axes, "counters": 0}
 
     def _find_shared_axes(self, axes: dict[str, list[int]]) -> dict[str, list[int]]:
         plan, found = self.plan, []
@@ -333,7 +349,7 @@ class Group:
     def twin(self) -> Any:
         """A fresh model of the group's structure, built and prepared like the first."""
         twin = self.make()
-        twin._prepare(self.example, "fit")
+        build_for(twin, self.example, "fit")
         twin.optimizer.build(twin.trainable_variables)
         return twin
 

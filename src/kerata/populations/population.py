@@ -20,6 +20,8 @@ from kerata.populations.group import DeviceData, Group, structure_key
 from kerata.populations.initial import InitialState, adapted, was_trained
 from kerata.populations.member import Member, copies_of
 from kerata.populations.scheduler import Scheduler
+from kerata.training.compilation import compilation_of, objective_of
+from kerata.training.prepare import build_for
 
 
 class Trained:
@@ -134,14 +136,14 @@ def hyperparameters(model: Model, x: Any = None, y: Any = None) -> dict[str, flo
     {'drop/rate': 0.5}
     """
     if x is not None:
-        model._prepare(standardize_source(x, y, owner="hyperparameters").tree, "fit")  # type: ignore[union-attr]
-    table = name_hypers(Hypers(("", model), ("loss", model._objective), ("optimizer", model.optimizer)), model)
+        build_for(model, standardize_source(x, y, owner="hyperparameters").tree, "fit")  # type: ignore[union-attr]
+    table = name_hypers(Hypers(("", model), ("loss", objective_of(model)), ("optimizer", model.optimizer)), model)
     return {name: float(owner.__dict__[attribute]) for name, (owner, attribute) in table.items()}
 
 
 def name_hypers(hypers: Hypers, model: Model) -> dict[str, tuple[Any, str]]:
     """What people call each hyperparameter, and where it is kept."""
-    homes: dict[int, str] = dict(term_names(model._objective))
+    homes: dict[int, str] = dict(term_names(objective_of(model)))
     homes |= {id(v.regularizer): v.path for v in model.weights if v.regularizer is not None}
     for layer in model._flatten_layers():
         homes.setdefault(id(layer), layer.name)
@@ -265,7 +267,7 @@ def fit_many(
     for each in models:
         if not isinstance(each, Model):
             raise TypeError(message("fit_many", "a compiled model, or a list of such, is needed", {"model": each}))
-        each._check_compiled("fit_many")
+        compilation_of(each, "fit_many")
     single = not isinstance(model, (list, tuple))
     if vary and not single:
         raise ValueError(
@@ -293,7 +295,7 @@ def fit_many(
     batch = source.slice(0, min(batch_size, source.size)).tree  # type: ignore[union-attr]
     trained = was_trained(models[0])
     if single:
-        models[0]._prepare(batch, "fit", source)
+        build_for(models[0], batch, "fit", source)
         models = [adapted(models[0], source.x)]  # type: ignore[union-attr]
     groups = group_models(models, data, held_data, batch_size, shuffle, callbacks)
     seeds = spread(seeds, count, "seeds")
@@ -384,9 +386,10 @@ def group_models(
     source = data.samples
     batch = source.slice(0, min(batch_size, source.size)).tree
     for index, model in enumerate(models):
-        model._prepare(batch, "fit", source if not index else None)
+        build_for(model, batch, "fit", source if not index else None)
         if not index and held_data is not None:
-            model._prepare(held_data.samples.slice(0, min(batch_size, held_data.size)).tree, "evaluate", held_data.samples)
+            first = held_data.samples.slice(0, min(batch_size, held_data.size)).tree
+            build_for(model, first, "evaluate", held_data.samples)
         key = structure_key(model)
         if key not in found:
             found[key] = make_group(model, data, held_data, batch_size, shuffle, callbacks=callbacks)

@@ -41,7 +41,7 @@ def make_many(
             feed = {**feed, "data": (x, y, feed["weight"])}
         return fed(state, hypers, key, feed, *rest)
 
-    alone = make_loop(one, plan.reset, plan.results, batch_size, 1)
+    alone = make_loop(one, plan.reset, plan.step.results, batch_size, 1)
     of_hypers = 0 if plan.training else (axes["trainable"], 0)
     of_state = {role: axes[role] for role in (*plan.variables, *(("counters",) if plan.training else ()))}
     of_key, of_samples = 0 if own else None, 0 if ragged else None
@@ -54,7 +54,7 @@ def make_many(
             return jax.tree.map(lambda a: a[None], state), {**out, "numbers": out["numbers"][:, None]}
         side_by_side = jax.vmap(one, (of_state, of_hypers, of_key, of_feed, of_samples, None, None, None), of_state)
         reset = jax.vmap(plan.reset, (of_state,), of_state)
-        results = jax.vmap(plan.results, (of_state,))
+        results = jax.vmap(plan.step.results, (of_state,))
         return make_loop(side_by_side, reset, results, batch_size, 1)(state, hypers, keys, feed, samples, cursor)
 
     return many

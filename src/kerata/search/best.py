@@ -13,6 +13,7 @@ from kerata.populations.initial import adapt_layers
 from kerata.populations.member import copies_of
 from kerata.search.records import Trial
 from kerata.search.space import HyperParameters, Recorded
+from kerata.training.prepare import build_for
 
 
 class Best:
@@ -45,7 +46,7 @@ class Best:
             hp = HyperParameters(Recorded(self.params))
             model = study._build(hp)
             if not model.built and study._data is not None:
-                model._prepare(study._data.slice(0, 1).tree, "search")
+                build_for(model, study._data.slice(0, 1).tree, "search")
         return model, hp.fitting
 
     @property

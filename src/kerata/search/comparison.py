@@ -25,6 +25,8 @@ from kerata.populations.objective import Objective
 from kerata.populations.population import way_of, weigh_members
 from kerata.populations.scheduler import Scheduler
 from kerata.search.cross_validation import make_folds
+from kerata.training.compilation import compilation_of
+from kerata.training.prepare import build_for
 from kerata.training.trainer import Trainer
 
 PLAIN = (
@@ -219,10 +221,10 @@ def compare(
     for name, (each, size, make) in made.items():
         data, held_data = places.setdefault(size, (DeviceData(samples), None if held is None else DeviceData(held)))  # type: ignore[arg-type]
         batch = samples.slice(0, min(size, samples.size)).tree
-        each._prepare(batch, "fit", samples if not runs else None)
+        build_for(each, batch, "fit", samples if not runs else None)
         trained = was_trained(each)
         each = adapted(each, samples.x)
-        each._prepare(batch, "fit")
+        build_for(each, batch, "fit")
         key = (size, structure_key(each))
         if key not in groups:
             groups[key] = make_group(each, data, held_data, size, True, make, callbacks)
@@ -277,12 +279,12 @@ def make_variants(
             each = make() if builds else make
             if not isinstance(each, Model):
                 raise TypeError(message("compare", "a variant must be a function that builds a compiled model", {name: each}))
-            each._check_compiled("compare")
+            compilation_of(each, "compare")
             built[str(name)] = (each, batch_size, make if builds else None)
         return built
     if not isinstance(model, Model):
         raise TypeError(message("compare", "a compiled model is needed", {"model": model}))
-    model._check_compiled("compare")
+    compilation_of(model, "compare")
     if batch_sizes is not None:
         sizes = [int(check_positive_int("compare", "batch_sizes", size) or 1) for size in batch_sizes]
         return {str(size): (model if not i else recompiled(model, model.optimizer), size, None) for i, size in enumerate(sizes)}
@@ -308,7 +310,7 @@ def recompiled(model: Model, optimizer: Any) -> Model:
         new.place(old.numpy())
         new.assigned = old.assigned
     if optimizer is not model.optimizer:
-        Trainer.compile(twin, **{**twin._check_compiled("compare"), "optimizer": optimizer})
+        Trainer.compile(twin, **{**compilation_of(twin, "compare").arguments, "optimizer": optimizer})
     return twin
 
 

@@ -19,6 +19,8 @@ from kerata.populations.initial import InitialState, adapted, take_rows, was_tra
 from kerata.populations.member import Member, copies_of
 from kerata.populations.population import Trained, way_of, weigh_members
 from kerata.populations.scheduler import Scheduler
+from kerata.training.compilation import compilation_of
+from kerata.training.prepare import build_for
 
 KINDS = ("auto", "kfold", "stratified", "group", "time")
 
@@ -189,7 +191,7 @@ def cross_validate(
     began = time.perf_counter()
     if not isinstance(model, Model):
         raise TypeError(message("cross_validate", "a compiled model is needed", {"model": model}))
-    model._check_compiled("cross_validate")
+    compilation_of(model, "cross_validate")
     samples = standardize_source(x, y, sample_weight, owner="cross_validate")
     if not isinstance(samples, Samples):
         raise TypeError(message("cross_validate", "data must be arrays", {"x": type(x).__name__}))
@@ -197,9 +199,9 @@ def cross_validate(
     batch_size = int(check_positive_int("cross_validate", "batch_size", batch_size, optional=True) or 32)
     folds = make_folds(samples, cv, repeats, split, groups, seed)
     first = samples.slice(0, min(batch_size, samples.size)).tree
-    model._prepare(first, "fit", samples)
+    build_for(model, first, "fit", samples)
     template = adapted(model, samples.x)
-    template._prepare(first, "fit")
+    build_for(template, first, "fit")
     group = make_group(template, DeviceData(samples), None, batch_size, shuffle, callbacks=callbacks)
     start = InitialState(group, template, samples.x, initial_weights, was_trained(model))
     numbers = group.plan.hypers.vector()

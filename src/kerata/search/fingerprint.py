@@ -16,6 +16,7 @@ from kerata.base.checks import message
 from kerata.engine.module import PLAIN, Module
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
+from kerata.training.compilation import compilation_of
 
 # What is not said by a person, or differs from one process to the next.
 SKIPPED = frozenset(
@@ -74,7 +75,7 @@ def describe_training(
     found = {
         f"layer {place} ({type(layer).__name__})": shorten(describe(layer, inner=False)) for place, layer in enumerate(layers)
     }
-    given = model._check_compiled("search")
+    given = compilation_of(model, "search").arguments
     found |= {name: shorten(describe(value)) for name, value in given.items() if name != "optimizer" and value is not None}
     found["optimizer"] = shorten(describe(model.optimizer))
     found |= {

@@ -12,6 +12,7 @@ from kerata.data.samples import Samples
 from kerata.data.sources import standardize_source
 from kerata.models.model import Model
 from kerata.populations.population import Population, fit_many
+from kerata.training.compilation import compilation_of
 
 # Steps that tell one rate from another; short data is gone over more than once.
 STEPS = 200
@@ -157,7 +158,7 @@ def lr_find(
     """
     if not isinstance(model, Model):
         raise TypeError(message("lr_find", "a compiled model is needed", {"model": model}))
-    model._check_compiled("lr_find")
+    compilation_of(model, "lr_find")
     check_number("lr_find", "low", low, 0.0)
     if not 0 < low < high:
         raise ValueError(message("lr_find", "`low` must be above 0 and below `high`", {"low": low, "high": high}))

@@ -21,6 +21,8 @@ from kerata.populations.population import weigh_members
 from kerata.populations.scheduler import Scheduler
 from kerata.search.pruners import Pruner
 from kerata.search.records import COMPLETE, FAILED, PRUNED
+from kerata.training.compilation import compilation_of
+from kerata.training.prepare import build_for
 
 # Structures whose first model is remembered between two batches of trials.
 KEPT_GROUPS = 32
@@ -137,13 +139,13 @@ class Runner:
         if not isinstance(model, Model):
             fix = "Return the model from build(hp)"
             raise TypeError(message("search", "a compiled model is needed", {"model": model}, fix))
-        model._check_compiled("search")
+        compilation_of(model, "search")
         group = self._group(model, make, {**self.fit, **(fit or {})})
         objective = self.objective
         if objective is not None:
             known = [*group.train_names, *(group.test_names if self.validates else [])]
             # What a step of a user's own measures is known only when it has run.
-            if objective.name not in known and not group.plan.is_custom:
+            if objective.name not in known and not group.plan.step.is_own:
                 fix = did_you_mean(objective.name, known)
                 if objective.name in group.test_names:
                     fix = "There is no validation: give validation_data, validation_split or cv"
@@ -159,10 +161,10 @@ class Runner:
     def _group(self, model: Model, make: Callable[[], Model] | None, fit: dict[str, Any]) -> Group:
         size, callbacks = fit["batch_size"], fit["callbacks"]
         batch = self.samples.slice(0, min(size, self.samples.size)).tree
-        model._prepare(batch, "fit", None if self.prepared else self.samples)
+        build_for(model, batch, "fit", None if self.prepared else self.samples)
         if not self.prepared and self.validation is not None:
             first = self.validation.slice(0, min(size, self.validation.size)).tree
-            model._prepare(first, "evaluate", self.validation)
+            build_for(model, first, "evaluate", self.validation)
         self.prepared = True
         adapt_layers(model, self.samples.x)
         key = (structure_key(model), size, fit["shuffle"], watches_batches(callbacks))

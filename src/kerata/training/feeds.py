@@ -11,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.data.samples import Samples
-from kerata.data.sources import Batches
-from kerata.engine.random import epoch_orders
+from kerata.data.sources import Batches, repeat_samples
+from kerata.engine.random import epoch_orders, stream_of
 from kerata.training import exits
+from kerata.training.findings import StepFindings
+from kerata.training.prepare import Prepared
 
 # Room for data comes in a few sizes, so that any number of samples runs the same few programs: a small one and a large one,
 # then eighths of powers of two. Memory that is never written costs nothing on a CPU; elsewhere it is sent to the device.
@@ -51,6 +53,11 @@ class Chunk(NamedTuple):
     masked: bool
     number: int = 0
     epochs: int = 1
+
+    def shapes(self) -> Any:
+        """The shapes of one batch."""
+        skipped = 2 if self.kind == "stacked" else 1
+        return jax.tree.map(lambda a: jax.ShapeDtypeStruct((self.batch_size, *a.shape[skipped:]), a.dtype), self.feed["data"])
 
 
 def bucket(size: int, multiple: int) -> int:
@@ -111,17 +118,17 @@ class DeviceFeed:
         batch_size: samples a step.
         masked: whether the last, smaller batch is padded; otherwise it is a chunk of its own size.
         shuffled: whether each epoch has an order of its own.
-        facts: what is known of models of this structure: for how many rows a program was compiled.
+        findings: what is known of models of this structure: for how many rows a program was compiled.
     """
 
-    def __init__(self, samples: Samples, batch_size: int, masked: bool, shuffled: bool, facts: dict[Any, Any] | None = None):
+    def __init__(self, samples: Samples, batch_size: int, masked: bool, shuffled: bool, findings: StepFindings | None = None):
         self.size, self.masked, self.shuffled = samples.size, masked, shuffled
         self.batch_size = padded_batch(self.size, batch_size)[0] if masked else min(batch_size, self.size)
         self.filled = self.steps * self.batch_size
-        facts = {} if facts is None else facts
-        self.capacity = room_for(self.filled, samples, shuffled, facts.get("room", 0))
+        findings = StepFindings() if findings is None else findings
+        self.capacity = room_for(self.filled, samples, shuffled, findings.room)
         if shuffled:
-            facts["room"] = max(self.capacity, facts.get("room", 0))
+            findings.room = max(self.capacity, findings.room)
         written = self.size if shuffled else self.filled
         self.data = jax.device_put(jax.tree.map(lambda a: pad_rows(a, self.capacity, written), samples.tree))
         # All epochs' orders in one row of numbers: its length is the same for any number of samples.
@@ -326,6 +333,42 @@ def _stack(room: int, leaves: Any) -> np.ndarray:
     stacked = empty(room, arrays[0][None], len(arrays))
     np.stack(arrays, out=stacked[: len(arrays)])
     return stacked
+
+
+def make_feed(
+    prepared: Prepared,
+    source: Samples | Batches,
+    batch: Any,
+    batch_size: int,
+    shuffle: bool = False,
+    steps: int | None = None,
+    stacking: bool = True,
+    seed: int = 0,
+) -> DeviceFeed | StreamFeed:
+    """The feed of a run.
+
+    Args:
+        prepared: the model.
+        source: the data.
+        batch: some of it, for its shapes.
+        batch_size: samples a step.
+        shuffle: whether each epoch has an order of its own.
+        steps: batches an epoch, where a person said it.
+        stacking: as of `StreamFeed`.
+        seed: of the orders of samples that are repeated.
+    """
+    plan = prepared.plan
+    if isinstance(source, Samples) and not plan.training and steps is not None:
+        # The same samples each time; no more than there are.
+        source, steps = source.slice(0, min(source.size, steps * batch_size)), None
+    whole = isinstance(source, Samples) and (steps is None or steps == -(-source.size // batch_size))
+    rows, there = padded_batch(source.size, batch_size) if isinstance(source, Samples) and whole else (batch_size, None)
+    masked = prepared.may_pad(batch, rows, there)
+    if isinstance(source, Samples):
+        if whole:
+            return DeviceFeed(source, batch_size, masked, shuffle, plan.findings)
+        source = repeat_samples(source, batch_size, shuffle, stream_of(seed, 1))
+    return StreamFeed(source, steps, masked, stacking)
 
 
 def first_batch(source: Samples | Batches, batch_size: int) -> tuple[Any, Any]:

@@ -113,6 +113,11 @@ class CompiledLoss(Module):
         self.terms, self.built = terms, True
 
     @property
+    def output_names(self) -> Sequence[str] | None:
+        """Names of the layers that make the outputs."""
+        return self._compile_arguments[2]
+
+    @property
     def is_given(self) -> bool:
         """Whether `compile` was given a loss."""
         return self._compile_arguments[0] is not None

@@ -41,7 +41,7 @@ def why_step_is_exact(plan: Any, batch: Any, batch_size: int, there: int | None)
     state, hypers, key, rows, _ = arguments(batch_size)
     fixed = jax.tree.map(lambda _: "fixed", (state, hypers, key))
     roles = (*fixed, jax.tree.map(lambda _: "rows", rows), "valid")
-    return why_rows_matter(lambda *args: {"fixed": plan.look(*args)}, arguments, roles, batch_size, there)
+    return why_rows_matter(lambda *args: {"fixed": plan.step.look(*args)}, arguments, roles, batch_size, there)
 
 
 def why_prediction_is_exact(

@@ -21,8 +21,9 @@ from kerata.engine.symbolic import SymbolicTensor
 from kerata.training import exits
 from kerata.training.feeds import pad_rows
 from kerata.training.padding import declares_rows, why_prediction_is_exact
+from kerata.training.prepare import keeps_batch_size, trace_outputs
 from kerata.training.signals import heard
-from kerata.training.steps import check_form, overrides, pack_x_y_sample_weight
+from kerata.training.step_methods import check_form, overrides, pack_x_y_sample_weight
 
 NOBODY = CallbackList()
 # Sizes of batches whose programs a model holds on to.
@@ -50,7 +51,7 @@ class Predictor:
     def _start(self, x: Any) -> None:
         model = self.model
         if model._graph is None and not (model.built and model.variables):
-            model._trace_outputs(jax.tree.map(lambda a: SymbolicTensor((None, *a.shape[1:]), a.dtype), x))
+            trace_outputs(model, jax.tree.map(lambda a: SymbolicTensor((None, *a.shape[1:]), a.dtype), x))
         # A draw that names no generator takes the process's own.
         self.variables = [*model.variables, global_seed_generator().state]
         self.hypers = Hypers(("", model))
@@ -59,7 +60,7 @@ class Predictor:
         self.padded: dict[Any, bool] = {}
         self.is_own = overrides(model, "predict_step")
         self.is_declared: bool | None = None
-        self.keeps_states = model._needs_fixed_batch()
+        self.keeps_states = keeps_batch_size(model)
         self.structure = structure_of(model)
 
     @exits.busily

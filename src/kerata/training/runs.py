@@ -13,7 +13,7 @@ from kerata.callbacks.callback import CallbackList
 from kerata.engine import program
 from kerata.training import exits
 from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed
-from kerata.training.plan import Plan
+from kerata.training.prepare import Prepared
 from kerata.training.signals import uninterrupted
 
 # Seconds between two looks: of a person at the progress bar, and of Python at Ctrl-C.
@@ -43,35 +43,34 @@ class Run:
     """Runs epochs of one kind of step over a feed.
 
     Args:
-        plan: the functions and variables.
-        structure: see `engine.structure`; `None` for models with a user's own code.
+        prepared: the model, ready for the kind of step.
         feed: where batches come from.
         key: uint32 of shape (2,), the key of all random draws of the run.
         mode: `"train"` or `"test"`, for callbacks and messages.
     """
 
-    def __init__(
-        self, plan: Plan, structure: Any, feed: DeviceFeed | StreamFeed, key: Any, mode: str, programs: dict[Any, Any]
-    ):
-        self.plan, self.structure, self.feed, self.mode, self.programs = plan, structure, feed, mode, programs
+    def __init__(self, prepared: Prepared, feed: DeviceFeed | StreamFeed, key: Any, mode: str):
+        self.prepared, self.feed, self.mode = prepared, feed, mode
+        plan, self.plan, self.step = prepared.plan, prepared.plan, prepared.step
         self.key = np.asarray(key)
         start = int(plan.optimizer.steps.numpy()) if plan.training else 0
         self.counters = np.array([start, -1], np.int32)
         self.first_step = start
         self.warned = False
         self.logs: dict[str, Any] = {}
-        self.custom_logs: list[Any] | None = None
+        # What a step has in its state beside the variables, from its first batch on.
+        self.extra: dict[str, Any] | None = None
         self.ended = False
         self.out: dict[str, Any] = {}
         # How long a batch takes is known of the first model of a structure on, so a fresh one starts at full length.
-        self.pace_key = ("pace", mode, getattr(feed, "batch_size", None))
+        self.pace_key = (mode, getattr(feed, "batch_size", None))
 
     def room(self, epochs: int) -> int:
         """How many whole epochs to run in one call, where nobody looks in between; 1 until the pace is known."""
-        per_batch = self.plan.facts.get(self.pace_key)
-        if not isinstance(self.feed, DeviceFeed) or not self.feed.is_whole or per_batch is None or self.plan.is_custom:
+        per_batch = self.plan.findings.paces.get(self.pace_key)
+        if not isinstance(self.feed, DeviceFeed) or not self.feed.is_whole or per_batch is None or self.step.is_own:
             return 1
-        if not self.plan.result_names() or not all(self.plan.is_number):
+        if not self.step.result_names() or not all(self.step.is_number):
             return 1
         return max(1, min(epochs, self.feed.ahead, int(LONGEST_SECONDS / max(per_batch * self.feed.steps, 1e-7))))
 
@@ -87,7 +86,7 @@ class Run:
                 raise
             interrupted = True
         rows = np.asarray(self.out["numbers"])[chunk.number : chunk.number + count]
-        names = self.plan.result_names()
+        names = self.step.result_names()
         self._warn(rows[:, -1].max())
         return [dict(zip(names, row, strict=False)) for row in rows[:, :-1].tolist()], interrupted
 
@@ -95,7 +94,7 @@ class Run:
         """Runs one epoch; returns its measures. `last` is the end of the run, up to which orders may be made ahead."""
         batchwise = callbacks.needs_batches(self.mode)
         pace = Pace(LOOK_SECONDS if callbacks.needs_progress else LONGEST_SECONDS)
-        pace.per_batch = self.plan.facts.get(self.pace_key)
+        pace.per_batch = self.plan.findings.paces.get(self.pace_key)
         begin = getattr(callbacks, f"on_{self.mode}_batch_begin")
         end = getattr(callbacks, f"on_{self.mode}_batch_end")
         done, fresh, out = 0, True, None
@@ -114,11 +113,11 @@ class Run:
                 if batchwise:
                     begin(done)
                 count = 1 if batchwise else pace.batches(chunk.count - position)
-                began, known = time.perf_counter(), len(self.programs)
+                began, known = time.perf_counter(), len(self.prepared.programs)
                 out = self.advance(chunk, position, position + count, fresh)
                 if count < chunk.count or watching or pace.per_batch is None:
                     jax.block_until_ready(out)
-                    if len(self.programs) == known:
+                    if len(self.prepared.programs) == known:
                         pace.learn(count, time.perf_counter() - began)
                 position, done, fresh = position + count, done + count, False
                 if batchwise:
@@ -130,7 +129,7 @@ class Run:
             if self._is_stopped():
                 break
         if pace.per_batch is not None:
-            self.plan.facts[self.pace_key] = pace.per_batch
+            self.plan.findings.paces[self.pace_key] = pace.per_batch
         self.done = done
         if out is None:
             if not self.out:
@@ -160,8 +159,9 @@ class Run:
         """Runs some batches of a chunk, in one or more epochs; the variables hold the new state when it returns."""
         exits.pause()
         state, constants = self._arguments()
-        if self.plan.is_custom:
-            state["logs"] = self._logs_of(chunk, state, constants)
+        if self.extra is None:
+            self.extra = self.step.extra_state(state, constants, self.key, chunk.shapes)
+        state |= self.extra
         cursor = np.array([chunk.offset, start, stop, chunk.samples, fresh, chunk.number, chunk.number + epochs], np.int32)
         args = (state, constants, self.key, chunk.feed, cursor)
         compiled = self._program(chunk, args)
@@ -189,39 +189,33 @@ class Run:
                 variable.place(value)
         return state, (trainable, hypers)
 
-    def _logs_of(self, chunk: Chunk, state: dict[str, Any], hypers: Any) -> list[Any]:
-        if self.custom_logs is None:
-            rows = (lambda a: a.shape[1:]) if chunk.kind == "stacked" else (lambda a: (chunk.batch_size, *a.shape[1:]))
-            batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct(rows(a), a.dtype), chunk.feed["data"])
-            self.custom_logs = self.plan.log_specs(state, hypers, self.key, batch)
-        return self.custom_logs
-
     def _program(self, chunk: Chunk, args: tuple) -> Any:
         key = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, program.signature_of(chunk.feed))
-        found = self.programs.get(key)
+        found = self.prepared.programs.get(key)
         if found is None:
-            plan = self.plan
+            plan, step = self.plan, self.step
 
             def make() -> Any:
-                step = plan.step
                 return program.make_advance(
-                    step, plan.reset, plan.results, chunk.batch_size, chunk.masked, chunk.kind, chunk.epochs
+                    step, plan.reset, step.results, chunk.batch_size, chunk.masked, chunk.kind, chunk.epochs
                 )
 
             name = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, chunk.epochs)
-            found = program.obtain(str(name), self.structure, make, args, donate=(0,), weak=(1,) if plan.training else ())
-            self.programs[key] = found
+            found = program.obtain(
+                str(name), self.prepared.structure, make, args, donate=(0,), weak=(1,) if plan.training else ()
+            )
+            self.prepared.programs[key] = found
         return found
 
     def read(self, out: Any) -> dict[str, Any]:
         """The measures that a program returned, as numbers by name."""
-        names = self.plan.result_names()
+        names = self.step.result_names()
         numbers = np.asarray(out["numbers"])
         numbers = (numbers[out["number"]] if "number" in out else numbers).tolist()
         single, arrays = iter(numbers), iter(out["arrays"])
         self.logs = {
             name: next(single) if is_number else np.asarray(next(arrays))
-            for name, is_number in zip(names, self.plan.is_number, strict=True)
+            for name, is_number in zip(names, self.step.is_number, strict=True)
         }
         self._warn(numbers[-1])
         return dict(self.logs)

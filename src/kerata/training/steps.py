@@ -1,381 +1,299 @@
-"""One step of training, evaluation and prediction as methods, in the form that Keras 3 has on JAX.
+"""Steps: what a program repeats, built in or a user's own."""
 
-A model of a user's own overrides one of them, and calls the rest by `super()`. Where nobody does, programs are made from
-`models.training.Plan`, which does the same and leaves padded rows out.
-"""
-
-import contextlib
-import inspect
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from kerata.base.checks import describe_owner, message
 from kerata.engine.mistakes import Blame
-from kerata.engine.scope import Scope, current_scope, note, noted, stack
-from kerata.engine.structure import is_ours
+from kerata.engine.scope import Scope
 from kerata.engine.variable import Variable
-from kerata.layers.signatures import call_parameters
-from kerata.losses.loss import as_values
+from kerata.kernels.compiler import after, prefers_fast_form
+from kerata.kernels.random import fold
 from kerata.metrics.metric import named_results
+from kerata.training.findings import StepFindings
+from kerata.training.plan import Plan, Step
+from kerata.training.step_methods import (
+    flatten_logs,
+    has_own_step,
+    note_facts,
+    overrides,
+    pack_x_y_sample_weight,
+    read_facts,
+    takes_training,
+    warn_of_inference,
+)
 
-# What a user's class may define so that a step is no longer the built-in one.
-HOOKS = ("compute_metrics", "get_metrics_result", "stateless_compute_loss", "compute_loss_and_updates", "metrics")
-
-
-def overrides(model: Any, name: str) -> bool:
-    """Whether a user's class defines a method of the trainer itself."""
-    for cls in type(model).__mro__:
-        if name in cls.__dict__:
-            return not is_ours(cls)
-    return False
-
-
-def has_own_step(model: Any, training: bool) -> bool:
-    """Whether a step of training or evaluation goes through methods of a user's own."""
-    if overrides(model, "train_step" if training else "test_step"):
-        return True
-    # What only the model's own training calls may take other arguments.
-    hooks = HOOKS if training or not overrides(model, "train_step") else [h for h in HOOKS if h != "compute_loss_and_updates"]
-    return any(overrides(model, name) for name in hooks)
+# Numbers of a weight with a penalty, from which on a copy of it in each step is worth avoiding.
+LARGE = 2**10
 
 
-def takes_training(model: Any) -> bool:
-    """Whether a model's `call` has an argument `training`: one without it is trained as it predicts, as in Keras 3."""
-    return "training" in call_parameters(type(model))
+def make_plan(
+    model: Any, training: bool, findings: StepFindings | None = None, trainable: list[Variable] | None = None
+) -> Plan:
+    """The plan of a model with the step that it needs.
 
-
-def warn_of_inference(model: Any) -> None:
-    """Says which layers do not do in training what they are there for, as the model does not tell them."""
-    idle = [] if takes_training(model) else [one for one in model._flatten_layers(include_self=False) if acts_in_training(one)]
-    if idle:
-        text = message(
-            model,
-            "call() has no argument `training`, so `fit` runs some layers as in inference, as Keras does",
-            {"layers": [layer.name for layer in idle]},
-            "Write call(self, inputs, training=None)",
-        )
-        warnings.warn(text, stacklevel=2)
-
-
-def acts_in_training(layer: Any) -> bool:
-    """Whether a layer does something else in training: drops, adds noise, takes in what it sees."""
-    if "training" not in call_parameters(type(layer)):
-        return False
-    learns = layer.trainable and any(not v.trainable for v in layer._weights)
-    return learns or any(
-        getattr(layer, name, 0) > 0
-        for name in ("rate", "stddev", "dropout", "recurrent_dropout")
-        if isinstance(getattr(layer, name, None), (int, float))
-    )
-
-
-def check_form(model: Any, name: str) -> None:
-    """Raises for a step that takes data alone: such a step computes its gradients in TensorFlow's or torch's way."""
-    if not overrides(model, name):
-        return
-    try:
-        inspect.signature(getattr(model, name)).bind((), ())
-    except TypeError:
-        gives = {"train_step": "logs, state", "test_step": "logs, state", "predict_step": "outputs, non_trainable_variables"}
-        raise NotImplementedError(
-            message(
-                model,
-                f"`{name}` must have the form that Keras 3 has on JAX",
-                {name: f"{name}{inspect.signature(getattr(model, name))}"},
-                f"Define {name}(self, state, data), which gives ({gives[name]})",
-            )
-        ) from None
-
-
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """(x, y, sample_weight) of what a step gets: x alone, or a tuple of one to three parts.
-
-    >>> unpack_x_y_sample_weight(("x", "y"))
-    ('x', 'y', None)
+    Args:
+        model, training, findings, trainable: as of `Plan`.
     """
-    if isinstance(data, list):
-        data = tuple(data)
-    if not isinstance(data, tuple):
-        return data, None, None
-    if not 0 < len(data) <= 3:
-        raise ValueError(message("data", "a batch must be x, (x, y) or (x, y, sample_weight)", {"parts": len(data)}))
-    return (*data, None, None)[:3]  # type: ignore[return-value]
+    if training:
+        warn_of_inference(model)
+    own = has_own_step(model, training)
+    plan = Plan(model, training, own, findings, trainable)
+    plan.step = (OwnStep if own else BuiltInStep)(plan)
+    return plan
 
 
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """What a user's own step gets of a batch: x alone, or (x, y), or (x, y, sample_weight).
+class BuiltInStep(Step):
+    """What `train_step` or `test_step` of `StepMethods` does, with rows left out that only fill a batch up."""
 
-    >>> pack_x_y_sample_weight("x", "y")
-    ('x', 'y')
-    """
-    if y is None:
-        return (x,) if isinstance(x, (list, tuple)) else x
-    return (x, y) if sample_weight is None else (x, y, sample_weight)
+    @property
+    def needs_whole_batches(self) -> bool:
+        # A loss of a user's own is not told which rows are there.
+        return overrides(self.model, "compute_loss")
 
+    def __call__(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+        return (self._train if self.plan.training else self._test)(state, hypers, key, batch, valid)
 
-class Steps:
-    """What a step does, method by method."""
+    def _train(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+        """Gradients, update, measures."""
+        x, y, weight = batch
+        step, bad = state["counters"]
+        table = self.plan.hypers.table(hypers)
+        key = fold(key, step)
+        kinds: list[Any] = []
 
-    optimizer: Any
-    losses: list[Any]
-    metrics: list[Any]
-    trainable_variables: list[Variable]
-    non_trainable_variables: list[Variable]
-    metrics_variables: list[Variable]
-    _objective: Any
-    _measures: Any
-    _trackers: list[Any]
+        def objective(trainable: list[Any]) -> Any:
+            total, (y_pred, (facts, kinds[:]), *rest) = self._forward(trainable, state, table, key, batch, valid)
+            # The present scale is one of the optimizer's variables.
+            with Scope(self.plan.slots, state["slots"], table):
+                scaled = self.plan.optimizer.scale_loss(total)
+            return scaled, (total, y_pred, facts, *rest)
 
-    # The loss
+        (_, aux), grads = jax.value_and_grad(objective, has_aux=True)(state["trainable"])
+        loss, y_pred, facts, parts, others, metrics = aux
+        with Scope((), (), table, key):
+            weights = self._once_read(state["trainable"], loss)
+            with Blame(describe_owner(self.plan.optimizer)):
+                trainable, slots = self.plan.optimizer.update(self.plan.trainable, weights, grads, state["slots"])
+        metrics = self._measure(metrics, table, x, y, y_pred, (facts, kinds), weight, valid, loss, parts)
+        bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), step, bad)
+        return {
+            "trainable": trainable,
+            "others": others,
+            "slots": slots,
+            "metrics": metrics,
+            "counters": jnp.stack([step + 1, bad]),
+        }
 
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """The number that training lowers: what `compile` was given as loss, and what layers added.
-
-        A model of your own may override it, and use or ignore what `super().compute_loss(...)` gives.
-        """
-        total, parts = (0.0, {}) if self._objective is None else self._objective(y, y_pred, sample_weight)
-        for tracker in self._trackers[1:]:
-            if (name := tracker.name.removesuffix("_loss")) in parts and is_carried(tracker.variables):
-                samples = jax.tree.leaves(y_pred)[0].shape[0]
-                tracker.update_state(jax.lax.stop_gradient(parts[name]), sample_weight=samples)
-        for loss in self.losses:
-            total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
-        return jnp.asarray(total, jnp.float32)
-
-    def _compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """`compute_loss`, also where a user's own takes no `training`."""
-        known = inspect.signature(self.compute_loss).parameters
-        takes = "training" in known or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
-        names = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
-        owner = f"compute_loss() of {describe_owner(self)}"
-        with Blame(owner, y=y, y_pred=y_pred):
-            loss = self.compute_loss(**names, **({"training": training} if takes else {}))
-        return as_values(loss, jnp.float32, owner)
-
-    def stateless_compute_loss(
-        self,
-        trainable_variables,
-        non_trainable_variables,
-        metrics_variables,
-        x=None,
-        y=None,
-        y_pred=None,
-        sample_weight=None,
-        training=True,
-    ) -> Any:
-        """`compute_loss` as a pure function: (loss, (trainable, non-trainable, metrics' values))."""
-        frozen, measured = self.non_trainable_variables, self.metrics_variables
-        scope = inner_scope(
-            [*self.trainable_variables, *frozen, *measured],
-            [*trainable_variables, *non_trainable_variables, *metrics_variables],
-        )
+    def _forward(self, trainable: list[Any], state: dict[str, Any], table: Any, key: Any, batch: Any, valid: Any) -> Any:
+        """The loss of a batch, and (predictions, facts about them, losses by output, states of layers, measures)."""
+        x, y, weight = batch
+        variables = [*self.plan.trainable, *self.plan.others, *self.plan.slots, *self.plan.metric_variables]
+        values = [*trainable, *state["others"], *state["slots"], *state["metrics"]]
+        scope = Scope(variables, values, table, key, valid)
         with scope:
-            loss = self._compute_loss(x, y, y_pred, sample_weight=sample_weight, training=training)
-        return loss, (list(trainable_variables), scope.read(frozen), scope.read(measured))
+            y_pred = self.model(x, training=True) if takes_training(self.model) else self.model(x)
+            total, parts = self._loss(scope, x, y, y_pred, weight, valid)
+            facts = read_facts(y_pred)
+        return total, (y_pred, facts, parts, scope.read(self.plan.others), scope.read(self.plan.metric_variables))
 
-    def compute_loss_and_updates(
-        self,
-        trainable_variables,
-        non_trainable_variables,
-        metrics_variables,
-        x,
-        y,
-        sample_weight,
-        training=False,
-        optimizer_variables=None,
-    ) -> Any:
-        """A function to differentiate: (loss, (loss before it was scaled, predictions, non-trainable, metrics' values))."""
-        y_pred, frozen, added = self.stateless_call(  # type: ignore[attr-defined]
-            trainable_variables,
-            non_trainable_variables,
-            x,
-            return_losses=True,
-            **({"training": training} if takes_training(self) else {}),
-        )
-        with handing_over(self, added):
-            loss, (_, frozen, measured) = self.stateless_compute_loss(
-                trainable_variables,
-                frozen,
-                metrics_variables,
-                x=x,
-                y=y,
-                y_pred=y_pred,
-                sample_weight=sample_weight,
-                training=training,
+    def look(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> Any:
+        """All that a step takes from a batch, before weights change: the loss, the states of layers, the measures."""
+        if not self.plan.training:
+            return self._test(state, hypers, key, batch, valid)
+        x, y, weight = batch
+        table = self.plan.hypers.table(hypers)
+        loss, (y_pred, facts, parts, others, metrics) = self._forward(state["trainable"], state, table, key, batch, valid)
+        return loss, others, self._measure(metrics, table, x, y, y_pred, facts, weight, valid, loss, parts)
+
+    def _once_read(self, weights: list[Any], loss: Any) -> list[Any]:
+        """The weights, of which those with a penalty change after the loss is there: XLA for CPU would copy them otherwise."""
+        if not prefers_fast_form():
+            return weights
+        return [
+            after(w, loss) if v.regularizer is not None and w.size >= LARGE else w
+            for v, w in zip(self.plan.trainable, weights, strict=True)
+        ]
+
+    def _test(self, state: dict[str, Any], constants: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+        trainable, hypers = constants
+        x, y, weight = batch
+        table = self.plan.hypers.table(hypers)
+        variables = [*self.plan.trainable, *self.plan.others, *self.plan.metric_variables]
+        values = [*trainable, *state["others"], *state["metrics"]]
+        if seeds := state.get("seeds"):
+            scope = Scope([*variables, *self.plan.seeds], [*values, *seeds], table, valid=valid)
+        else:
+            scope = Scope(variables, values, table, key, valid)
+        with scope:
+            y_pred = self.model(x, training=False)
+            loss, parts = self._loss(scope, x, y, y_pred, weight, valid)
+            facts = read_facts(y_pred)
+        metrics = self._measure(scope.read(self.plan.metric_variables), table, x, y, y_pred, facts, weight, valid, loss, parts)
+        kept = {"seeds": scope.read(self.plan.seeds)} if seeds else {}
+        return {"others": scope.read(self.plan.others), "metrics": metrics, **kept}
+
+    def _loss(self, scope: Scope, x: Any, y: Any, y_pred: Any, weight: Any, valid: Any) -> tuple[Any, dict[str, Any]]:
+        if overrides(self.model, "compute_loss"):
+            return self.model._compute_loss(x, y, y_pred, weight, training=self.plan.training), {}
+        total, parts = self.plan.objective(y, y_pred, weight, valid)
+        added = [*scope.losses, *self.model._regularization_losses()]
+        if self.plan.training and not added and not self.plan.objective.terms:
+            raise ValueError(
+                message(
+                    "fit",
+                    "there is no loss to train on",
+                    {"loss": None},
+                    "Give compile(loss=...), call add_loss() in a layer, or define compute_loss()",
+                )
             )
-        scaled = loss
-        if training and self.optimizer is not None and optimizer_variables is not None:
-            pairs = [
-                (v, a) for v, a in zip(self.optimizer.variables, optimizer_variables, strict=False) if isinstance(v, Variable)
-            ]
-            with inner_scope([v for v, _ in pairs], [a for _, a in pairs]):
-                scaled = self.optimizer.scale_loss(loss)
-        return scaled, (loss, y_pred, frozen, measured)
+        for loss in added:
+            total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
+        return jnp.asarray(total, jnp.float32), parts
+
+    def _measure(self, metrics, table, x, y, y_pred, facts, weight, valid, loss, parts) -> list[Any]:
+        """The measures after one more batch; losses count with the number of samples."""
+        scope = Scope(self.plan.metric_variables, metrics, table)
+        with scope:
+            note_facts(y_pred, *facts)
+            leaves = jax.tree.leaves(y_pred if y_pred is not None else x)
+            samples = jnp.sum(valid) if valid is not None else jnp.float32(leaves[0].shape[0])
+            for tracker in self.plan.trackers:
+                value = loss if tracker.name == "loss" else parts.get(tracker.name.removesuffix("_loss"), None)
+                if value is not None:
+                    tracker.update_state(jax.lax.stop_gradient(value), sample_weight=samples)
+            if y is not None:
+                self.plan.measures.update(y, y_pred, weight, valid)
+        return scope.read(self.plan.metric_variables)
 
     # Measures
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Takes a batch into the metrics of `compile`; gives all measures so far."""
-        if self._compile_metrics is not None:
-            self._compile_metrics.update_state(y, y_pred, sample_weight)
-        return self.get_metrics_result()
+    def values(self, state: dict[str, Any]) -> list[Any]:
+        with Scope(self.plan.metric_variables, state["metrics"]):
+            return [value for _, value in self._named_results()]
 
-    def get_metrics_result(self) -> dict[str, Any]:
-        """The measures so far, by name."""
+    def result_names(self) -> list[str]:
+        if self.names:
+            return self.names
+        plan = self.plan
+        if plan.findings.is_number is not None and not plan.own_metrics:
+            self.is_number = plan.findings.is_number
+            self.names = list(dict.fromkeys([*[t.name for t in plan.trackers], *plan.measures.names]))
+            return self.names
+        names: list[str] = []
+
+        def look(values: list[Any]) -> list[Any]:
+            with Scope(plan.metric_variables, values):
+                found = self._named_results()
+            names.extend(name for name, _ in found)
+            return [jnp.asarray(value) for _, value in found]
+
+        specs = jax.eval_shape(look, [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in plan.metric_variables])
+        self.is_number = plan.findings.is_number = [spec.ndim == 0 for spec in specs]
+        self.names = names
+        return names
+
+    def _named_results(self) -> list[tuple[str, Any]]:
+        """(name, value) of every measure, in the scope that holds their variables."""
         found: dict[str, Any] = {}
-        for metric in self.metrics:
+        for tracker in self.plan.trackers:
+            found[tracker.name] = tracker.result()
+        found.update(self.plan.measures.results())
+        for metric in self.plan.own_metrics:
             found.update(named_results(metric))
-        return found
+        return list(found.items())
 
-    @property
-    def _loss_tracker(self) -> Any:
-        return self._trackers[0] if self._trackers else None
 
-    @property
-    def _compile_loss(self) -> Any:
-        return self._objective if self._objective is not None and self._objective.is_given else None
+class OwnStep(Step):
+    """The model's own `train_step(state, data)` or `test_step(state, data)`, in the form of Keras 3 on JAX."""
 
-    @property
-    def _compile_metrics(self) -> Any:
-        return self._measures if self._measures is not None and self._measures.is_given else None
+    is_own = True
+    needs_whole_batches = True
 
-    def _update_metrics_variables(
-        self, metrics_variables: Sequence[Any], unscaled_loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any
-    ) -> tuple[dict[str, Any], list[Any]]:
-        """The logs and the metrics' values after one more batch."""
-        variables = self.metrics_variables
-        scope = inner_scope(variables, metrics_variables)
+    def __call__(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+        return (self._train if self.plan.training else self._test)(state, hypers, key, batch)
+
+    def _train(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any) -> dict[str, Any]:
+        step, bad = state["counters"]
+        roles = ("trainable", "others", "slots", "metrics")
+        variables = [v for role in roles for v in self.plan.variables[role]]
+        scope = Scope(variables, [a for role in roles for a in state[role]], self.plan.hypers.table(hypers), fold(key, step))
         with scope:
-            samples = next(leaf for leaf in jax.tree.leaves(x)).shape[0]
-            self._loss_tracker.update_state(jax.lax.stop_gradient(unscaled_loss), sample_weight=samples)
-            logs = self.compute_metrics(x, y, y_pred, sample_weight)
-        return logs, scope.read(variables)
+            lists = (state["trainable"], state["others"], self._with_rate(state["slots"]), state["metrics"])
+            data = pack_x_y_sample_weight(*batch)
+            with Blame(f"train_step() of {describe_owner(self.model)}", data=data):
+                logs, (trainable, others, slots, metrics) = self.model.train_step(lists, data)
+            values = self._note_logs(logs)
+        slots = [s for s, v in zip(slots, self.plan.optimizer.variables, strict=True) if isinstance(v, Variable)]
+        after = dict(zip(roles, (trainable, others, slots, metrics), strict=True))
+        loss: Any = values.get("loss", jnp.float32(0))
+        bad = jnp.where((bad < 0) & ~jnp.all(jnp.isfinite(loss)), step, bad)
+        after = {role: self._changed(scope, role, state[role], after[role]) for role in roles}
+        return {**after, "logs": list(values.values()), "counters": jnp.stack([step + 1, bad])}
 
-    # Steps
+    def _test(self, state: dict[str, Any], constants: Any, key: Any, batch: Any) -> dict[str, Any]:
+        trainable, hypers = constants
+        seeds = state["seeds"]
+        variables = [*self.plan.trainable, *self.plan.others, *self.plan.metric_variables, *self.plan.seeds]
+        values = [*trainable, *state["others"], *state["metrics"], *seeds]
+        scope = Scope(variables, values, self.plan.hypers.table(hypers))
+        with scope:
+            lists = (trainable, state["others"], state["metrics"])
+            data = pack_x_y_sample_weight(*batch)
+            with Blame(f"test_step() of {describe_owner(self.model)}", data=data):
+                logs, (_, others, metrics) = self.model.test_step(lists, data)
+            values = self._note_logs(logs)
+        after = {
+            "others": self._changed(scope, "others", state["others"], others),
+            "metrics": self._changed(scope, "metrics", state["metrics"], metrics),
+        }
+        return {**after, "logs": list(values.values()), "seeds": scope.read(self.plan.seeds)}
 
-    def train_step(self, state: Any, data: Any) -> tuple[dict[str, Any], Any]:
-        """One step of training as a pure function.
+    def _note_logs(self, logs: Any) -> dict[str, Any]:
+        """The values of a step's logs by name; the names are the same in every trace."""
+        values = flatten_logs(self.model, logs)
+        self.names = list(values)
+        return values
 
-        Args:
-            state: values of the trainable, the non-trainable, the optimizer's and the metrics' variables: four lists.
-            data: x, (x, y) or (x, y, sample_weight).
-
-        Returns:
-            (logs, state).
-        """
-        trainable, frozen, slots, measured = state
-        x, y, weight = unpack_x_y_sample_weight(data)
-        kinds: list[Any] = []
-
-        def objective(trainable: Any) -> Any:
-            loss, aux = self.compute_loss_and_updates(
-                trainable, frozen, measured, x, y, weight, training=True, optimizer_variables=slots
+    def _changed(self, scope: Scope, role: str, before: list[Any], after: Any) -> list[Any]:
+        """What a step gave for the variables of a role; where it gave back what it got, what it assigned to them."""
+        if len(before) != len(after):
+            raise ValueError(
+                message(
+                    self.model,
+                    f"a step must give back all {len(before)} values of the {role} variables",
+                    {"values": len(after)},
+                )
             )
-            facts, kinds[:] = read_facts(aux[1])
-            return loss, (aux, facts)
+        assigned = scope.read(self.plan.variables[role])
+        return [now if new is old else new for old, new, now in zip(before, after, assigned, strict=True)]
 
-        (_, (aux, facts)), grads = jax.value_and_grad(objective, has_aux=True)(list(trainable))
-        loss, y_pred, frozen, measured = aux
-        trainable, slots = self.optimizer.stateless_apply(slots, grads, trainable)
-        note_facts(y_pred, facts, kinds)
-        logs, measured = self._update_metrics_variables(measured, loss, x, y, y_pred, weight)
-        return logs, (trainable, frozen, slots, measured)
+    def _with_rate(self, slots: list[Any]) -> list[Any]:
+        """The optimizer's variables as Keras lists them, the learning rate among them."""
+        rest = iter(slots)
+        return [
+            next(rest) if isinstance(v, Variable) else jnp.asarray(self.plan.optimizer.learning_rate, jnp.float32)
+            for v in self.plan.optimizer.variables
+        ]
 
-    def test_step(self, state: Any, data: Any) -> tuple[dict[str, Any], Any]:
-        """One step of evaluation as a pure function.
+    # Measures
 
-        Args:
-            state: values of the trainable, the non-trainable and the metrics' variables: three lists.
-            data: x, (x, y) or (x, y, sample_weight).
+    def extra_state(self, state: dict[str, Any], hypers: Any, key: Any, shapes: Callable[[], Any]) -> dict[str, Any]:
+        """The logs before the first batch; they are part of the loop's state."""
+        logs = jax.eval_shape(lambda *args: self(*args, None)["logs"], state, hypers, key, shapes())
+        self.is_number = [len(spec.shape) == 0 for spec in logs]
+        return {"logs": [np.zeros(spec.shape, np.float32) for spec in logs]}
 
-        Returns:
-            (logs, state).
-        """
-        trainable, frozen, measured = state
-        x, y, weight = unpack_x_y_sample_weight(data)
-        _, aux = self.compute_loss_and_updates(trainable, frozen, measured, x, y, weight, training=False)
-        loss, y_pred, frozen, measured = aux
-        logs, measured = self._update_metrics_variables(measured, loss, x, y, y_pred, weight)
-        return logs, (trainable, frozen, measured)
+    def values(self, state: dict[str, Any]) -> list[Any]:
+        """The last logs; the measures of the whole epoch where those have the same names, as in Keras."""
+        with Scope(self.plan.metric_variables, state["metrics"]):
+            found = flatten_logs(self.model, self.model.get_metrics_result())
+        return [found[name] for name in self.names] if set(found) == set(self.names) else state["logs"]
 
-    def predict_step(self, state: Any, data: Any) -> tuple[Any, Any]:
-        """One step of prediction as a pure function.
-
-        Args:
-            state: values of the trainable and the non-trainable variables: two lists.
-            data: x, or a tuple that begins with it.
-
-        Returns:
-            (outputs, values of the non-trainable variables).
-        """
-        trainable, frozen = state
-        return self.stateless_call(trainable, frozen, unpack_x_y_sample_weight(data)[0], training=False)  # type: ignore[attr-defined]
-
-    def make_train_function(self, force: bool = False) -> None:
-        """Nothing: programs are made anew where a model has changed. There for code that asks for it."""
-
-    def make_test_function(self, force: bool = False) -> None:
-        """Nothing, as `make_train_function`."""
-
-    def make_predict_function(self, force: bool = False) -> None:
-        """Nothing, as `make_train_function`."""
-
-
-def inner_scope(variables: Sequence[Variable], values: Sequence[Any]) -> Scope:
-    """A scope that gives some variables values, and has hyperparameters and key of the scope around it."""
-    outer = current_scope()
-    plain = [v.value if isinstance(v, Variable) else v for v in values]
-    return Scope(variables, plain, outer.hypers if outer else None, outer.key if outer else None)
-
-
-def is_carried(variables: Sequence[Variable]) -> bool:
-    """Whether variables may be changed here: outside of programs, or where the function being traced carries them."""
-    scopes = stack()
-    return not scopes or all(any(id(v) in scope.values and scope.is_here for scope in scopes) for v in variables)
-
-
-@contextlib.contextmanager
-def handing_over(model: Any, losses: list[Any]) -> Iterator[None]:
-    """`model.losses` is a given list within the block: those of a call that has ended."""
-    model.__dict__["_handed_losses"] = losses
-    try:
-        yield
-    finally:
-        del model.__dict__["_handed_losses"]
-
-
-def read_facts(outputs: Any) -> tuple[list[Any], list[Any]]:
-    """What is noted of each output: (mask, logits) arrays, and the kind of function that the logits went through."""
-    logits = [noted(leaf, "logits") for leaf in jax.tree.leaves(outputs)]
-    masks = [noted(leaf, "mask") for leaf in jax.tree.leaves(outputs)]
-    arrays = [(mask, None if pair is None else pair[1]) for mask, pair in zip(masks, logits, strict=True)]
-    return arrays, [None if pair is None else pair[0] for pair in logits]
-
-
-def note_facts(outputs: Any, arrays: list[Any], kinds: list[Any]) -> None:
-    """Notes again what `read_facts` found, on the outputs as another scope sees them."""
-    for leaf, (mask, logits), kind in zip(jax.tree.leaves(outputs), arrays, kinds, strict=True):
-        if mask is not None:
-            note(leaf, "mask", mask)
-        if kind is not None:
-            note(leaf, "logits", (kind, logits))
-
-
-def flatten_logs(model: Any, logs: Any) -> dict[str, Any]:
-    """The values of logs by name; a dict in the logs adds its own, as in Keras."""
-    if not isinstance(logs, dict):
-        raise TypeError(
-            message(model, "a step must give (logs, state), and logs must be a dict of names to numbers", {"logs": logs})
-        )
-    flat: dict[str, Any] = {}
-    for name, value in logs.items():
-        flat.update(flatten_logs(model, value) if isinstance(value, dict) else {name: jnp.asarray(value, jnp.float32)})
-    return flat
+    def result_names(self) -> list[str]:
+        """The names that the step gave to its logs; none before it has run."""
+        return self.names

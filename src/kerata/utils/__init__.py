@@ -21,8 +21,8 @@ from kerata.engine.policy import standardize_dtype as standardize_dtype
 from kerata.engine.random import set_random_seed as set_random_seed
 from kerata.engine.session import clear_session as clear_session
 from kerata.engine.symbolic import is_symbolic as is_keras_tensor
-from kerata.training.steps import pack_x_y_sample_weight as pack_x_y_sample_weight
-from kerata.training.steps import unpack_x_y_sample_weight as unpack_x_y_sample_weight
+from kerata.training.step_methods import pack_x_y_sample_weight as pack_x_y_sample_weight
+from kerata.training.step_methods import unpack_x_y_sample_weight as unpack_x_y_sample_weight
 from kerata.utils.numerical import normalize as normalize
 from kerata.utils.numerical import to_categorical as to_categorical
 from kerata.utils.plotting import plot_model as plot_model

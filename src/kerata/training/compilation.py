@@ -1,0 +1,84 @@
+"""What `compile` was given, and what has been made of it: losses, metrics, and the plans of steps."""
+
+from typing import Any
+
+from kerata.base.checks import message
+from kerata.layers.layer import Layer
+from kerata.metrics import Mean
+from kerata.training.objectives import CompiledLoss, CompiledMetrics
+
+
+class Compilation:
+    """What a compiled model has beside what a layer has.
+
+    Args:
+        arguments: what `compile` was given, by name.
+        scales_loss: whether `compile` has put a `LossScaleOptimizer` around the optimizer.
+        output_names: names of the layers that make the outputs, where they are known.
+
+    Attributes:
+        objective, measures: the losses and the metrics. They know nothing of the data until a model is prepared for some.
+        trackers: means of the loss, and of the losses of several outputs.
+        prepared: what the model was prepared for so far; see `training.prepare`.
+    """
+
+    def __init__(self, arguments: dict[str, Any], scales_loss: bool, output_names: list[str] | None):
+        self.arguments, self.scales_loss = arguments, scales_loss
+        self.prepared: dict[Any, Any] = {}
+        self.renew(output_names)
+
+    def renew(self, output_names: list[str] | None) -> None:
+        """Losses and metrics that know nothing of the data, as `compile` made them."""
+        given = self.arguments
+        self.objective = CompiledLoss(given["loss"], given["loss_weights"], output_names)
+        self.measures = CompiledMetrics(given["metrics"], given["weighted_metrics"], output_names)
+        self.trackers = [Mean(name="loss")]
+
+    def track_parts(self) -> None:
+        """A mean of each output's loss, where there are several."""
+        parts = self.objective.part_names
+        if len(self.trackers) != 1 + len(parts):
+            self.trackers[1:] = [Mean(name=f"{name}_loss") for name in parts]
+
+
+def compilation_of(model: Any, method: str) -> Compilation:
+    """What a model was compiled with; an error where it was not.
+
+    Args:
+        model: the model.
+        method: what is to be done with it, for the message.
+    """
+    made = model._compilation
+    if not model.compiled or made is None:
+        raise ValueError(
+            message(
+                model, f"the model must be compiled before {method}()", fix="Call model.compile(optimizer=..., loss=...) first"
+            )
+        )
+    return made
+
+
+def objective_of(model: Any) -> CompiledLoss | None:
+    """The losses of a model; `None` where it is not compiled."""
+    made = model._compilation
+    return None if made is None else made.objective
+
+
+def output_names_of(model: Any) -> list[str] | None:
+    """Names of the layers that make a model's outputs; `None` where there is no graph yet."""
+    return model._graph.output_names if model._graph is not None else None
+
+
+def forget_plans(model: Any) -> None:
+    """What was made for the layers that a model had before: others have come, or some have gone."""
+    model._programs_of_predict = None
+    if (made := model._compilation) is not None:
+        made.prepared.clear()
+        made.renew(output_names_of(model))
+
+
+def own_metrics(model: Any) -> list[Any]:
+    """Metrics that a model or its layers hold as attributes."""
+    made = model._compilation
+    known = set() if made is None else {id(m) for m in (*made.trackers, *made.measures.metrics)}
+    return [m for m in Layer.metrics.fget(model) if id(m) not in known]  # type: ignore[attr-defined]

@@ -1,0 +1,131 @@
+"""Evaluation, by itself and after the epochs of a training."""
+
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import check_positive_int, message
+from kerata.callbacks.callback import CallbackList
+from kerata.data.samples import Samples
+from kerata.data.sources import Batches, check_endless, standardize_source
+from kerata.training.feeds import first_batch, make_feed
+from kerata.training.prepare import prepare
+from kerata.training.runs import Run
+
+
+def evaluation(model: Any, source: Samples | Batches, batch_size: int, steps: int | None, watched: bool = False) -> Run:
+    """A run over some data that measures.
+
+    Args:
+        model: a compiled model.
+        source: the data.
+        batch_size: samples a step.
+        steps: the number of batches, where the data never ends.
+        watched: whether callbacks want each batch as it comes.
+    """
+    check_endless(source, steps, "evaluate", "steps")
+    batch, source = first_batch(source, batch_size)
+    prepared = prepare(model, batch, "evaluate", source, training=False)
+    feed = make_feed(prepared, source, batch, batch_size, steps=steps, stacking=not watched)
+    return Run(prepared, feed, np.zeros(2, np.uint32), "test")
+
+
+class Validation:
+    """What is measured after epochs of a training.
+
+    Args:
+        run: the evaluation.
+        frequency: every how many epochs, or a list of epochs.
+    """
+
+    def __init__(self, run: Run, frequency: Any = 1):
+        self.run, self.frequency = run, frequency
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether an epoch, counted from 0, is one to validate after."""
+        if isinstance(self.frequency, (list, tuple, set)):
+            return epoch + 1 in self.frequency
+        return (epoch + 1) % int(self.frequency) == 0
+
+    def measure(self, callbacks: CallbackList) -> dict[str, Any]:
+        """The measures of the present weights, with the names that they have in the logs of `fit`."""
+        callbacks.on_test_begin()
+        logs = self.run.epoch(0, QuietProgress(callbacks), 0)
+        callbacks.on_test_end(logs)
+        return {f"val_{name}": value for name, value in logs.items()}
+
+
+class QuietProgress(CallbackList):
+    """The callbacks of `fit` during validation: hooks for its batches, no progress bar."""
+
+    def __init__(self, callbacks: CallbackList):
+        self.callbacks = callbacks.callbacks
+        self._model, self.params = callbacks.model, callbacks.params
+
+    @property
+    def needs_progress(self) -> bool:
+        return False
+
+
+def make_validation(model: Any, data: Any, batch_size: int, steps: int | None, frequency: Any) -> Validation | None:
+    """What `validation_data` means; `None` where none was given.
+
+    Args:
+        model: a compiled model, prepared for its training.
+        data, batch_size, steps, frequency: as in `fit`.
+    """
+    if data is None:
+        return None
+    check_validation(data, model._graph is not None and len(model._graph.inputs) == 1)
+    if isinstance(data, (tuple, list)) and len(data) in (2, 3):
+        source: Any = standardize_source(data[0], data[1], data[2] if len(data) == 3 else None, owner="validation_data")
+    elif isinstance(data, Samples):
+        source = data
+    elif hasattr(data, "shape") or hasattr(data, "iloc"):
+        raise ValueError(
+            message(
+                "fit",
+                "`validation_data` must be (x, y) or (x, y, sample_weight), or give batches",
+                {"validation_data": data},
+                "Write validation_data=(x_val, y_val)",
+            )
+        )
+    else:
+        source = standardize_source(data, owner="validation_data")
+    return Validation(evaluation(model, source, batch_size, steps), frequency)
+
+
+def check_validation(data: Any, one_input: bool) -> None:
+    """Raises for what is no data to validate on.
+
+    Args:
+        data: (x, y), (x, y, sample_weight), or x alone in a tuple; what is no list and no plain value passes.
+        one_input: whether the model is known to have one input, so that a tuple in a list is no list of inputs.
+    """
+    fix = "Write validation_data=(x_val, y_val)"
+    if isinstance(data, (tuple, list)):
+        batches = bool(data) and all(isinstance(part, tuple) and len(part) in (2, 3) for part in data)
+        if len(data) in (1, 2, 3) and not (batches and one_input):
+            return
+        if batches:
+            fix = "Of a list of batches a generator makes a source of batches: validation_data=(batch for batch in batches)"
+    elif isinstance(data, dict):
+        fix = "For named inputs write validation_data=({'name': x_val}, y_val)"
+    elif isinstance(data, float):
+        fix = "For a share of x and y write validation_split"
+    elif not isinstance(data, (str, int)):
+        return
+    raise ValueError(
+        message(
+            "fit", "`validation_data` must be (x, y) or (x, y, sample_weight), or give batches", {"validation_data": data}, fix
+        )
+    )
+
+
+def check_frequency(freq: Any) -> None:
+    """Raises where `validation_freq` is neither a number of epochs nor a list of such."""
+    if isinstance(freq, (list, tuple, set)):
+        for epoch in freq:
+            check_positive_int("fit", "validation_freq", epoch)
+        return
+    check_positive_int("fit", "validation_freq", freq)

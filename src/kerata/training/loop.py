@@ -1,0 +1,67 @@
+"""The loop over epochs: what `fit` does once all is prepared."""
+
+import time
+from typing import Any
+
+from kerata.callbacks.callback import CallbackList, is_passive
+from kerata.callbacks.history import History
+from kerata.training.evaluation import Validation
+from kerata.training.runs import Run
+
+
+def train(
+    run: Run, callbacks: CallbackList, validation: Validation | None, epochs: int, initial_epoch: int, seed: int
+) -> History:
+    """Runs epochs, and tells the callbacks.
+
+    Args:
+        run: the training.
+        callbacks: all of them, the history among them.
+        validation: what is measured after epochs, if anything is.
+        epochs, initial_epoch: as in `fit`.
+        seed: of the orders of samples.
+    """
+    model = run.plan.model
+    history = next(c for c in callbacks if isinstance(c, History))
+    model.stop_training, model.history = False, history
+    logs: dict[str, Any] = {}
+    # Nothing happens between two epochs that could change the next: then one call may run several.
+    passive = all(is_passive(callback) for callback in callbacks)
+    quiet = passive and validation is None and not callbacks.needs_progress
+    callbacks.on_train_begin()
+    try:
+        epoch = initial_epoch
+        while epoch < epochs:
+            if quiet and (several := run.room(epochs - epoch)) > 1:
+                began = time.perf_counter()
+                rows, interrupted = run.several(epoch, several, seed, epochs)
+                seconds = (time.perf_counter() - began) / len(rows)
+                for row in rows:
+                    logs = dict(sorted(row.items()))
+                    callbacks.on_epoch_begin(epoch)
+                    callbacks.note_seconds(seconds)
+                    callbacks.on_epoch_end(epoch, logs)
+                    epoch += 1
+                if interrupted:
+                    raise KeyboardInterrupt
+                if model.stop_training:
+                    break
+                continue
+            callbacks.on_epoch_begin(epoch)
+            latest = run.epoch(epoch, callbacks, seed, epochs)
+            if run.ended and not run.done:
+                break
+            logs = latest
+            if validation is not None and validation.is_due(epoch):
+                logs = {**logs, **validation.measure(callbacks)}
+            logs = dict(sorted(logs.items()))
+            callbacks.on_epoch_end(epoch, logs)
+            epoch += 1
+            if model.stop_training or run.ended:
+                break
+        if model.optimizer is not None and epochs > initial_epoch:
+            model.optimizer.finalize_variable_values(run.plan.trainable)
+    finally:
+        # Also where an epoch was interrupted: callbacks close their files, and the weights are those of the last step.
+        callbacks.on_train_end(logs)
+    return history

@@ -1,0 +1,384 @@
+"""One step of training, evaluation and prediction as methods, in the form that Keras 3 has on JAX.
+
+A model of a user's own overrides one of them, and calls the rest by `super()`. Where nobody does, programs repeat a
+`training.steps.BuiltInStep`, which does the same and leaves padded rows out.
+"""
+
+import contextlib
+import inspect
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kerata.base.checks import describe_owner, message
+from kerata.engine.mistakes import Blame
+from kerata.engine.scope import Scope, current_scope, note, noted, stack
+from kerata.engine.structure import is_ours
+from kerata.engine.variable import Variable
+from kerata.layers.signatures import call_parameters
+from kerata.losses.loss import as_values
+from kerata.metrics.metric import named_results
+from kerata.training.compilation import Compilation
+
+# What a user's class may define so that a step is no longer the built-in one.
+HOOKS = ("compute_metrics", "get_metrics_result", "stateless_compute_loss", "compute_loss_and_updates", "metrics")
+
+
+def overrides(model: Any, name: str) -> bool:
+    """Whether a user's class defines a method of the trainer itself."""
+    for cls in type(model).__mro__:
+        if name in cls.__dict__:
+            return not is_ours(cls)
+    return False
+
+
+def has_own_step(model: Any, training: bool) -> bool:
+    """Whether a step of training or evaluation goes through methods of a user's own."""
+    if overrides(model, "train_step" if training else "test_step"):
+        return True
+    # What only the model's own training calls may take other arguments.
+    hooks = HOOKS if training or not overrides(model, "train_step") else [h for h in HOOKS if h != "compute_loss_and_updates"]
+    return any(overrides(model, name) for name in hooks)
+
+
+def takes_training(model: Any) -> bool:
+    """Whether a model's `call` has an argument `training`: one without it is trained as it predicts, as in Keras 3."""
+    return "training" in call_parameters(type(model))
+
+
+def warn_of_inference(model: Any) -> None:
+    """Says which layers do not do in training what they are there for, as the model does not tell them."""
+    idle = [] if takes_training(model) else [one for one in model._flatten_layers(include_self=False) if acts_in_training(one)]
+    if idle:
+        text = message(
+            model,
+            "call() has no argument `training`, so `fit` runs some layers as in inference, as Keras does",
+            {"layers": [layer.name for layer in idle]},
+            "Write call(self, inputs, training=None)",
+        )
+        warnings.warn(text, stacklevel=2)
+
+
+def acts_in_training(layer: Any) -> bool:
+    """Whether a layer does something else in training: drops, adds noise, takes in what it sees."""
+    if "training" not in call_parameters(type(layer)):
+        return False
+    learns = layer.trainable and any(not v.trainable for v in layer._weights)
+    return learns or any(
+        getattr(layer, name, 0) > 0
+        for name in ("rate", "stddev", "dropout", "recurrent_dropout")
+        if isinstance(getattr(layer, name, None), (int, float))
+    )
+
+
+def check_form(model: Any, name: str) -> None:
+    """Raises for a step that takes data alone: such a step computes its gradients in TensorFlow's or torch's way."""
+    if not overrides(model, name):
+        return
+    try:
+        inspect.signature(getattr(model, name)).bind((), ())
+    except TypeError:
+        gives = {"train_step": "logs, state", "test_step": "logs, state", "predict_step": "outputs, non_trainable_variables"}
+        raise NotImplementedError(
+            message(
+                model,
+                f"`{name}` must have the form that Keras 3 has on JAX",
+                {name: f"{name}{inspect.signature(getattr(model, name))}"},
+                f"Define {name}(self, state, data), which gives ({gives[name]})",
+            )
+        ) from None
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of what a step gets: x alone, or a tuple of one to three parts.
+
+    >>> unpack_x_y_sample_weight(("x", "y"))
+    ('x', 'y', None)
+    """
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return data, None, None
+    if not 0 < len(data) <= 3:
+        raise ValueError(message("data", "a batch must be x, (x, y) or (x, y, sample_weight)", {"parts": len(data)}))
+    return (*data, None, None)[:3]  # type: ignore[return-value]
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """What a user's own step gets of a batch: x alone, or (x, y), or (x, y, sample_weight).
+
+    >>> pack_x_y_sample_weight("x", "y")
+    ('x', 'y')
+    """
+    if y is None:
+        return (x,) if isinstance(x, (list, tuple)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+class StepMethods:
+    """What a step does, method by method."""
+
+    optimizer: Any
+    losses: list[Any]
+    metrics: list[Any]
+    trainable_variables: list[Variable]
+    non_trainable_variables: list[Variable]
+    metrics_variables: list[Variable]
+    _compilation: Compilation | None
+
+    # The loss
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The number that training lowers: what `compile` was given as loss, and what layers added.
+
+        A model of your own may override it, and use or ignore what `super().compute_loss(...)` gives.
+        """
+        made = self._compilation
+        total, parts = (0.0, {}) if made is None else made.objective(y, y_pred, sample_weight)
+        for tracker in made.trackers[1:] if made is not None else ():
+            if (name := tracker.name.removesuffix("_loss")) in parts and is_carried(tracker.variables):
+                samples = jax.tree.leaves(y_pred)[0].shape[0]
+                tracker.update_state(jax.lax.stop_gradient(parts[name]), sample_weight=samples)
+        for loss in self.losses:
+            total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
+        return jnp.asarray(total, jnp.float32)
+
+    # Keras's name, as all that begin with an underscore here: a user's own step may call it.
+    def _compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """`compute_loss`, also where a user's own takes no `training`."""
+        known = inspect.signature(self.compute_loss).parameters
+        takes = "training" in known or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
+        names = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
+        owner = f"compute_loss() of {describe_owner(self)}"
+        with Blame(owner, y=y, y_pred=y_pred):
+            loss = self.compute_loss(**names, **({"training": training} if takes else {}))
+        return as_values(loss, jnp.float32, owner)
+
+    def stateless_compute_loss(
+        self,
+        trainable_variables,
+        non_trainable_variables,
+        metrics_variables,
+        x=None,
+        y=None,
+        y_pred=None,
+        sample_weight=None,
+        training=True,
+    ) -> Any:
+        """`compute_loss` as a pure function: (loss, (trainable, non-trainable, metrics' values))."""
+        frozen, measured = self.non_trainable_variables, self.metrics_variables
+        scope = inner_scope(
+            [*self.trainable_variables, *frozen, *measured],
+            [*trainable_variables, *non_trainable_variables, *metrics_variables],
+        )
+        with scope:
+            loss = self._compute_loss(x, y, y_pred, sample_weight=sample_weight, training=training)
+        return loss, (list(trainable_variables), scope.read(frozen), scope.read(measured))
+
+    def compute_loss_and_updates(
+        self,
+        trainable_variables,
+        non_trainable_variables,
+        metrics_variables,
+        x,
+        y,
+        sample_weight,
+        training=False,
+        optimizer_variables=None,
+    ) -> Any:
+        """A function to differentiate: (loss, (loss before it was scaled, predictions, non-trainable, metrics' values))."""
+        y_pred, frozen, added = self.stateless_call(  # type: ignore[attr-defined]
+            trainable_variables,
+            non_trainable_variables,
+            x,
+            return_losses=True,
+            **({"training": training} if takes_training(self) else {}),
+        )
+        with handing_over(self, added):
+            loss, (_, frozen, measured) = self.stateless_compute_loss(
+                trainable_variables,
+                frozen,
+                metrics_variables,
+                x=x,
+                y=y,
+                y_pred=y_pred,
+                sample_weight=sample_weight,
+                training=training,
+            )
+        scaled = loss
+        if training and self.optimizer is not None and optimizer_variables is not None:
+            pairs = [
+                (v, a) for v, a in zip(self.optimizer.variables, optimizer_variables, strict=False) if isinstance(v, Variable)
+            ]
+            with inner_scope([v for v, _ in pairs], [a for _, a in pairs]):
+                scaled = self.optimizer.scale_loss(loss)
+        return scaled, (loss, y_pred, frozen, measured)
+
+    # Measures
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Takes a batch into the metrics of `compile`; gives all measures so far."""
+        if self._compile_metrics is not None:
+            self._compile_metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The measures so far, by name."""
+        found: dict[str, Any] = {}
+        for metric in self.metrics:
+            found.update(named_results(metric))
+        return found
+
+    @property
+    def _loss_tracker(self) -> Any:
+        return self._compilation.trackers[0] if self._compilation is not None else None
+
+    @property
+    def _compile_loss(self) -> Any:
+        made = self._compilation
+        return made.objective if made is not None and made.objective.is_given else None
+
+    @property
+    def _compile_metrics(self) -> Any:
+        made = self._compilation
+        return made.measures if made is not None and made.measures.is_given else None
+
+    def _update_metrics_variables(
+        self, metrics_variables: Sequence[Any], unscaled_loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any
+    ) -> tuple[dict[str, Any], list[Any]]:
+        """The logs and the metrics' values after one more batch."""
+        variables = self.metrics_variables
+        scope = inner_scope(variables, metrics_variables)
+        with scope:
+            samples = next(leaf for leaf in jax.tree.leaves(x)).shape[0]
+            self._loss_tracker.update_state(jax.lax.stop_gradient(unscaled_loss), sample_weight=samples)
+            logs = self.compute_metrics(x, y, y_pred, sample_weight)
+        return logs, scope.read(variables)
+
+    # Steps
+
+    def train_step(self, state: Any, data: Any) -> tuple[dict[str, Any], Any]:
+        """One step of training as a pure function.
+
+        Args:
+            state: values of the trainable, the non-trainable, the optimizer's and the metrics' variables: four lists.
+            data: x, (x, y) or (x, y, sample_weight).
+
+        Returns:
+            (logs, state).
+        """
+        trainable, frozen, slots, measured = state
+        x, y, weight = unpack_x_y_sample_weight(data)
+        kinds: list[Any] = []
+
+        def objective(trainable: Any) -> Any:
+            loss, aux = self.compute_loss_and_updates(
+                trainable, frozen, measured, x, y, weight, training=True, optimizer_variables=slots
+            )
+            facts, kinds[:] = read_facts(aux[1])
+            return loss, (aux, facts)
+
+        (_, (aux, facts)), grads = jax.value_and_grad(objective, has_aux=True)(list(trainable))
+        loss, y_pred, frozen, measured = aux
+        trainable, slots = self.optimizer.stateless_apply(slots, grads, trainable)
+        note_facts(y_pred, facts, kinds)
+        logs, measured = self._update_metrics_variables(measured, loss, x, y, y_pred, weight)
+        return logs, (trainable, frozen, slots, measured)
+
+    def test_step(self, state: Any, data: Any) -> tuple[dict[str, Any], Any]:
+        """One step of evaluation as a pure function.
+
+        Args:
+            state: values of the trainable, the non-trainable and the metrics' variables: three lists.
+            data: x, (x, y) or (x, y, sample_weight).
+
+        Returns:
+            (logs, state).
+        """
+        trainable, frozen, measured = state
+        x, y, weight = unpack_x_y_sample_weight(data)
+        _, aux = self.compute_loss_and_updates(trainable, frozen, measured, x, y, weight, training=False)
+        loss, y_pred, frozen, measured = aux
+        logs, measured = self._update_metrics_variables(measured, loss, x, y, y_pred, weight)
+        return logs, (trainable, frozen, measured)
+
+    def predict_step(self, state: Any, data: Any) -> tuple[Any, Any]:
+        """One step of prediction as a pure function.
+
+        Args:
+            state: values of the trainable and the non-trainable variables: two lists.
+            data: x, or a tuple that begins with it.
+
+        Returns:
+            (outputs, values of the non-trainable variables).
+        """
+        trainable, frozen = state
+        return self.stateless_call(trainable, frozen, unpack_x_y_sample_weight(data)[0], training=False)  # type: ignore[attr-defined]
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Nothing: programs are made anew where a model has changed. There for code that asks for it."""
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Nothing, as `make_train_function`."""
+
+    def make_predict_function(self, force: bool = False) -> None:
+        """Nothing, as `make_train_function`."""
+
+
+def inner_scope(variables: Sequence[Variable], values: Sequence[Any]) -> Scope:
+    """A scope that gives some variables values, and has hyperparameters and key of the scope around it."""
+    outer = current_scope()
+    plain = [v.value if isinstance(v, Variable) else v for v in values]
+    return Scope(variables, plain, outer.hypers if outer else None, outer.key if outer else None)
+
+
+def is_carried(variables: Sequence[Variable]) -> bool:
+    """Whether variables may be changed here: outside of programs, or where the function being traced carries them."""
+    scopes = stack()
+    return not scopes or all(any(id(v) in scope.values and scope.is_here for scope in scopes) for v in variables)
+
+
+@contextlib.contextmanager
+def handing_over(model: Any, losses: list[Any]) -> Iterator[None]:
+    """`model.losses` is a given list within the block: those of a call that has ended."""
+    model.__dict__["_handed_losses"] = losses
+    try:
+        yield
+    finally:
+        del model.__dict__["_handed_losses"]
+
+
+def read_facts(outputs: Any) -> tuple[list[Any], list[Any]]:
+    """What is noted of each output: (mask, logits) arrays, and the kind of function that the logits went through."""
+    logits = [noted(leaf, "logits") for leaf in jax.tree.leaves(outputs)]
+    masks = [noted(leaf, "mask") for leaf in jax.tree.leaves(outputs)]
+    arrays = [(mask, None if pair is None else pair[1]) for mask, pair in zip(masks, logits, strict=True)]
+    return arrays, [None if pair is None else pair[0] for pair in logits]
+
+
+def note_facts(outputs: Any, arrays: list[Any], kinds: list[Any]) -> None:
+    """Notes again what `read_facts` found, on the outputs as another scope sees them."""
+    for leaf, (mask, logits), kind in zip(jax.tree.leaves(outputs), arrays, kinds, strict=True):
+        if mask is not None:
+            note(leaf, "mask", mask)
+        if kind is not None:
+            note(leaf, "logits", (kind, logits))
+
+
+def flatten_logs(model: Any, logs: Any) -> dict[str, Any]:
+    """The values of logs by name; a dict in the logs adds its own, as in Keras."""
+    if not isinstance(logs, dict):
+        raise TypeError(
+            message(model, "a step must give (logs, state), and logs must be a dict of names to numbers", {"logs": logs})
+        )
+    flat: dict[str, Any] = {}
+    for name, value in logs.items():
+        flat.update(flatten_logs(model, value) if isinstance(value, dict) else {name: jnp.asarray(value, jnp.float32)})
+    return flat
