@@ -16,7 +16,8 @@ from kerata.engine.module import modules_of
 from kerata.engine.rows import why_rows_matter
 from kerata.engine.scope import Scope, note
 from kerata.engine.structure import structure_of
-from kerata.training.objectives import CompiledLoss, CompiledMetrics, check_targets
+from kerata.training.objectives import CompiledLoss, CompiledMetrics
+from kerata.training.targets import check_targets
 
 RNG = np.random.default_rng(3)
 NAMES = ["left", "right"]

@@ -4,10 +4,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.core import Tracer
 
 from kerata.base import config
 from kerata.base.checks import message
+from kerata.engine.placement import HERE
 
 
 class Samples:
@@ -119,7 +119,7 @@ def standardize_array(value: Any, name: str) -> Any:
             )
         value = value.data
     if isinstance(value, jax.Array):
-        value = bring(value)
+        value = HERE.bring(value)
     else:
         try:
             value = np.asarray(value)
@@ -156,15 +156,6 @@ def standardize_array(value: Any, name: str) -> Any:
     if kind == "M" or kind == "m":
         raise TypeError(message("data", f"`{name}` must hold numbers, not dates", {name: value}))
     return value
-
-
-def bring(array: jax.Array) -> jax.Array:
-    """The array on the device that programs run on, wherever it was."""
-    home = getattr(jax.config, "jax_default_device", None) or jax.local_devices()[0]
-    # A default may be named by its platform alone.
-    if isinstance(array, Tracer) or isinstance(home, str) or array.devices() == {home}:
-        return array
-    return jax.device_put(array, home)
 
 
 def read_frame(frame: Any, name: str) -> np.ndarray:

@@ -93,9 +93,14 @@ def holds_number(obj: Any, name: str) -> bool:
     return type(value) is float and not (value == 0.0 and getattr(type(obj), name).zero_is_absent)
 
 
+def declared_hyperparameters(obj: Any) -> tuple[str, ...]:
+    """The names of an object's hyperparameters, whatever they hold."""
+    return getattr(type(obj), "_hyperparameters", ())
+
+
 def hyperparameters_of(obj: Any) -> Iterator[str]:
     """The names of an object's hyperparameters that hold a number now."""
-    return (name for name in getattr(type(obj), "_hyperparameters", ()) if holds_number(obj, name))
+    return (name for name in declared_hyperparameters(obj) if holds_number(obj, name))
 
 
 def is_absent(value: Any) -> bool:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.engine.disk import use_program_cache
+from kerata.engine.placement import HERE, Placement
 from kerata.kernels.compiler import compiler_options
 
 # An executable of a small model holds one to five megabytes.
@@ -98,6 +99,7 @@ def obtain(
     donate: tuple[int, ...] = (),
     weak: tuple[int, ...] = (),
     many: bool = False,
+    placement: Placement = HERE,
 ) -> Any:
     """The compiled program for a structure and the shapes of its arguments.
 
@@ -109,25 +111,26 @@ def obtain(
         donate: positions of arguments whose memory the program takes over.
         weak: positions of arguments that hold hyperparameters.
         many: whether the program trains many small models.
+        placement: where it runs.
     """
-    signature = signature_of(args)
-    key = (name, structure, signature)
+    key = (name, structure, signature_of(args), placement)
     with _lock:
         if structure is not None and (program := _by_structure.find(key)) is not None:
             return program
         specs = [spec_of(arg, weak=position in weak) for position, arg in enumerate(args)]
         counts["traced"] += 1
-        lowered = jax.jit(make(), donate_argnums=donate, keep_unused=True).lower(*specs)
+        with placement.compiling():
+            lowered = jax.jit(make(), donate_argnums=donate, keep_unused=True).lower(*specs)
     # Others may trace and look up while this one is compiled.
-    program = _find_by_text(name, lowered, many)
+    program = _find_by_text(name, lowered, many, placement)
     with _lock:
         if structure is not None:
             _by_structure.keep(key, program)
     return program
 
 
-def _find_by_text(name: str, lowered: Any, many: bool) -> Any:
-    shapes = f"{name}|{many}|{lowered.in_tree}|{lowered.out_tree}|"
+def _find_by_text(name: str, lowered: Any, many: bool, placement: Placement) -> Any:
+    shapes = f"{name}|{many}|{placement}|{lowered.in_tree}|{lowered.out_tree}|"
     digest = hashlib.sha256((shapes + lowered.as_text()).encode()).digest()
     with _lock:
         program = _by_text.find(digest)
@@ -140,7 +143,8 @@ def _find_by_text(name: str, lowered: Any, many: bool) -> Any:
             program = _by_text.find(digest)
         if program is None:
             use_program_cache()
-            program = lowered.compile(compiler_options=compiler_options(jax.default_backend(), many))
+            with placement.compiling():
+                program = lowered.compile(compiler_options=compiler_options(placement.platform, many))
         with _lock:
             counts["compiled"] += digest not in _by_text
             _by_text.keep(digest, program)

@@ -299,3 +299,14 @@ class WeightHolder(Module):
                 )
             )
         assign_all(own, store)
+
+
+def layers_of(layer: Any) -> list[Any]:
+    """A layer or model and all layers below it, each once, in order.
+
+    >>> import kerata
+    >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1, name="last")], name="all")
+    >>> [layer.name for layer in layers_of(model)]
+    ['all', 'last']
+    """
+    return layer._flatten_layers()

@@ -282,6 +282,11 @@ def check_shape(shape: tuple, tensor: SymbolicTensor, owner: Any) -> None:
         )
 
 
+def graph_of(model: Any) -> Graph | None:
+    """The graph of a model; `None` where it has none, or none yet."""
+    return model._graph
+
+
 def input_tensor_of(layer: Layer) -> SymbolicTensor | None:
     """A fresh input tensor for a layer that knows its input's shape."""
     batch_shape = getattr(layer, "_batch_shape", None)

@@ -13,6 +13,7 @@ import numpy as np
 from kerata.callbacks.history import History
 from kerata.data.samples import Samples
 from kerata.engine import program
+from kerata.engine.placement import Placement
 from kerata.engine.random import make_key, seeded, seeded_wholly
 from kerata.engine.variable import noting_draws
 from kerata.kernels.products import noting_shared_inputs
@@ -60,7 +61,7 @@ class DeviceData:
 
     def __init__(self, samples: Samples):
         self.samples, self.size = samples, samples.size
-        self.places: dict[Any, Any] = {}
+        self.placed: dict[tuple[Placement, int], Any] = {}
         self.lock = threading.Lock()
         self.rows = samples.size
 
@@ -77,16 +78,16 @@ class DeviceData:
         """
         self.rows = max(self.rows, rows if self.samples.nbytes <= PADDED_BYTES else least)
 
-    def on(self, device: Any) -> Any:
-        """The arrays on a device."""
+    def at(self, placement: Placement) -> Any:
+        """The arrays at a place."""
         with self.lock:
-            if (device, self.rows) not in self.places:
+            if (placement, self.rows) not in self.placed:
                 # What was there has less room: another group has larger batches.
-                for key in [key for key in self.places if key[0] is device]:
-                    del self.places[key]
+                for key in [key for key in self.placed if key[0] == placement]:
+                    del self.placed[key]
                 tree = jax.tree.map(lambda a: pad_rows(a, self.rows), self.samples.tree)
-                self.places[device, self.rows] = jax.device_put(tree, device)
-            return self.places[device, self.rows]
+                self.placed[placement, self.rows] = placement.put_samples(tree)
+            return self.placed[placement, self.rows]
 
 
 class Draws:
@@ -287,9 +288,9 @@ class Group:
         own = shard.own if own is None else own
         kind = "shuffled" if "order" in args[3] else "ordered"
         masked = self.masked if mode == "train" else self.held_masked
-        key: tuple[Any, ...] = (mode, kind, batch_size, shard.width, own, ragged, shard.device)
+        key: tuple[Any, ...] = (mode, kind, batch_size, shard.width, own, ragged)
         name = f"many {key} {masked} {self.weighs}"
-        key += (self.data.rows, None if self.held_data is None else self.held_data.rows)
+        key += (shard.placement, self.data.rows, None if self.held_data is None else self.held_data.rows)
         found = self.programs.get(key)
         if found is not None:
             return found
@@ -302,10 +303,10 @@ class Group:
 
                 began = time.perf_counter()
                 weak = (1,) if mode == "train" else ()
-                with jax.default_device(shard.device):
-                    self.programs[key] = program.obtain(
-                        name, self.structure, make, args, donate=(0,), weak=weak, many=shard.width > 1
-                    )
+                many, at = shard.width > 1, shard.placement
+                self.programs[key] = program.obtain(
+                    name, self.structure, make, args, donate=(0,), weak=weak, many=many, placement=at
+                )
                 self.compile_seconds += time.perf_counter() - began
             return self.programs[key]
 

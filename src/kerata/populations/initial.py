@@ -8,6 +8,7 @@ import numpy as np
 from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import flatten
 from kerata.layers.layer import Layer
+from kerata.layers.weights import layers_of
 from kerata.models.copying import fresh_model
 from kerata.models.model import Model
 from kerata.populations.group import Group, plan_of
@@ -84,9 +85,7 @@ def was_trained(model: Model) -> bool:
 
 def adapting(model: Model) -> list[Layer]:
     """The layers of a model that learn from data before training (`adapt`), in its order."""
-    return [
-        layer for layer in model._flatten_layers() if hasattr(layer, "adapt") and getattr(layer, "input_mean", None) is None
-    ]
+    return [layer for layer in layers_of(model) if hasattr(layer, "adapt") and getattr(layer, "input_mean", None) is None]
 
 
 def weights_of(plan: Plan, without: set[int], everything: bool = False) -> dict[tuple[str, int], np.ndarray]:

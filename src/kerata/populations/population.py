@@ -12,8 +12,9 @@ from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source, weigh_classes
-from kerata.engine.hyper import Hypers
-from kerata.engine.module import Look
+from kerata.engine.hyper import Hypers, declared_hyperparameters
+from kerata.engine.module import Module, parts
+from kerata.layers.weights import layers_of
 from kerata.models.model import Model
 from kerata.populations.fitted import make_group, make_member
 from kerata.populations.group import DeviceData, Group, structure_key
@@ -145,13 +146,13 @@ def name_hypers(hypers: Hypers, model: Model) -> dict[str, tuple[Any, str]]:
     """What people call each hyperparameter, and where it is kept."""
     homes: dict[int, str] = dict(term_names(objective_of(model)))
     homes |= {id(v.regularizer): v.path for v in model.weights if v.regularizer is not None}
-    for layer in model._flatten_layers():
+    for layer in layers_of(model):
         homes.setdefault(id(layer), layer.name)
-        for attribute, below in vars(layer).items():
-            if hasattr(below, "_hyperparameters") and attribute not in layer._hidden[Look.PARTS]:
+        for path, below in parts(layer):
+            if isinstance(below, Module) and "/" not in path:
                 # What belongs to a cell, people look for at the layer around it.
                 homes.setdefault(id(below), layer.name)
-    for layer in model._flatten_layers():
+    for layer in layers_of(model):
         if (cell := getattr(layer, "cell", None)) is not None:
             homes[id(cell)] = layer.name
     found: dict[str, tuple[Any, str]] = {}
@@ -177,8 +178,8 @@ def find_number(name: str, known: dict[str, Any], model: Model) -> str:
     fits = [full for full in known if full == name] or [full for full in known if full.endswith("/" + name)]
     if len(fits) == 1:
         return fits[0]
-    parts = [part for layer in (*model._flatten_layers(), model.optimizer) for part in (layer, getattr(layer, "cell", None))]
-    absent = [part for part in parts if name.rpartition("/")[2] in getattr(type(part), "_hyperparameters", ())]
+    owners = [part for layer in (*layers_of(model), model.optimizer) for part in (layer, getattr(layer, "cell", None))]
+    absent = [part for part in owners if name.rpartition("/")[2] in declared_hyperparameters(part)]
     if not fits and absent:
         value = absent[0].__dict__.get(name.rpartition("/")[2])
         raise ValueError(

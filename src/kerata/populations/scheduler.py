@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
+from kerata.engine.placement import HERE, Placement, local_placements
 from kerata.populations.member import Member
 from kerata.populations.objective import Objective
 from kerata.populations.shard import Shard
@@ -84,8 +84,8 @@ class Scheduler:
         self.on_done, self.on_epochs, self.drop_bad, self.watch = on_done, on_epochs, drop_bad, watch
         self.guarded = guarded
         self.ended: deque[Member] = deque()
-        self.devices = devices()
-        self.workers = workers or len(self.devices)
+        self.placements = places_of_workers()
+        self.workers = workers or len(self.placements)
         self.condition = threading.Condition()
         # What `fit` trains, it trains in turns: a user's code need not be ready for several threads.
         self.turn = threading.Lock()
@@ -110,7 +110,7 @@ class Scheduler:
         count = min(self._thread_count(groups), max(1, self.left))
         before = sys.getswitchinterval()
         sys.setswitchinterval(min(before, SWITCH_SECONDS))
-        working = [threads_of(os.getpid()).submit(self._work, self.devices[i % len(self.devices)]) for i in range(count)]
+        working = [threads_of(os.getpid()).submit(self._work, self.placements[i % len(self.placements)]) for i in range(count)]
         try:
             while True:
                 with self.condition:
@@ -136,7 +136,7 @@ class Scheduler:
             and g.notes.get("side_by_side_us", 1e6) * 1e-6 * g.notes["most"] * g.parts(g.capacity)[0][2] < SHORT_SECONDS
             for g in groups
         )
-        return self.workers * (2 if short and self.devices[0] is None else 1)
+        return self.workers * (2 if short and self.placements[0] == HERE else 1)
 
     def _deliver(self) -> None:
         """Tells of members that have ended."""
@@ -236,13 +236,13 @@ class Scheduler:
 
     # The work
 
-    def _work(self, device: Any) -> None:
+    def _work(self, placement: Placement) -> None:
         try:
             while (taken := self._take()) is not None:
                 key, members = taken
                 try:
                     if members[0].group.why_alone is None:
-                        self._train(key, members, device)
+                        self._train(key, members, placement)
                     else:
                         self._fit(members[0])
                 finally:
@@ -254,8 +254,8 @@ class Scheduler:
                 self.fault, self.stopping = self.fault or error, True
                 self.condition.notify_all()
 
-    def _train(self, key: Any, members: list[Member], device: Any) -> None:
-        shard = Shard(members[0].group, self.widths[key], len(key) == 2, device, self.watch, self.guarded)
+    def _train(self, key: Any, members: list[Member], placement: Placement) -> None:
+        shard = Shard(members[0].group, self.widths[key], len(key) == 2, placement, self.watch, self.guarded)
         self._load(shard, members)
         while shard.live:
             if self.stopping:
@@ -362,7 +362,7 @@ class Scheduler:
         """Finds how many members fit; returns what is to be timed, where that is needed."""
         if group.why_alone is not None:
             return None
-        most = MOST_WIDTH.get(jax.default_backend(), OTHER_WIDTH)
+        most = MOST_WIDTH.get(self.placements[0].platform, OTHER_WIDTH)
         members = self._members_of(group)
         count = len(members)
         if self.turns is not None or count == 1:
@@ -378,11 +378,11 @@ class Scheduler:
         if group.structure is not None and known is not None:
             group.notes = dict(known)
             return None
-        room = memory_for(self.devices[0]) / self.workers
+        room = memory_for(self.placements[0]) / self.workers
         most = min(most, fitting(room, members[0].state_bytes))
         width = min(width, most)
         while width > 1:
-            watch = Stopwatch(group, members[:width], width, self.devices[0], own)
+            watch = Stopwatch(group, members[:width], width, self.placements[0], own)
             if watch.fits(room):
                 group.notes = {"turns": False, "most": most, "why": "small model"}
                 return watch
@@ -400,7 +400,7 @@ class Scheduler:
             if side.best * steps < MEASURE_FROM * group.compile_seconds:
                 notes["why"] = "too little work to measure more"
             else:
-                alone = Stopwatch(group, members[:1], 1, self.devices[0])
+                alone = Stopwatch(group, members[:1], 1, self.placements[0])
                 race(side, alone)
                 notes.update(alone_us=alone.best * 1e6, turns=alone.best < side.best, why="measured")
         notes["side_by_side_us"] = side.best * 1e6
@@ -423,23 +423,19 @@ def threads_of(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(MOST_THREADS, "kerata-population")
 
 
-def devices() -> list[Any]:
-    """Where workers run: every device, or a worker a core on a CPU."""
-    found = jax.local_devices()
-    if len(found) > 1:
-        return list(found)
-    if found[0].platform == "cpu":
-        return [None] * cores()
-    return [None]
+def places_of_workers() -> list[Placement]:
+    """Where workers run: one on every device, or as many as there are cores where the only device is a CPU."""
+    found = local_placements()
+    return found * cores() if found[0].platform == "cpu" and len(found) == 1 else found
 
 
 def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def memory_for(device: Any) -> float:
-    """Bytes that may be used on a device: what is free, less a reserve."""
-    stats = (device or jax.local_devices()[0]).memory_stats()
+def memory_for(placement: Placement) -> float:
+    """Bytes that may be used at a place: what is free, less a reserve."""
+    stats = placement.memory_stats()
     if stats and "bytes_limit" in stats:
         return 0.8 * (stats["bytes_limit"] - stats.get("bytes_in_use", 0))
     free = []
@@ -459,8 +455,8 @@ def fitting(room: float, state_bytes: int) -> int:
 class Stopwatch:
     """Times the steps of a shard, on states that nobody keeps."""
 
-    def __init__(self, group: Any, members: list[Member], width: int, device: Any, own: bool = True):
-        self.shard, self.width = Shard(group, width, own, device), width
+    def __init__(self, group: Any, members: list[Member], width: int, placement: Placement, own: bool = True):
+        self.shard, self.width = Shard(group, width, own, placement), width
         states = [member.state for member in members]
         self.shard.load(members)
         for member, state in zip(members, states, strict=True):

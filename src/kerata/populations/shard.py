@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kerata.engine.placement import Placement
 from kerata.engine.program import make_fed_step, make_loop
 from kerata.populations.batch_plan import BatchPlan
 from kerata.populations.member import Member, State
@@ -78,19 +79,21 @@ def keep_where_empty(step: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Shard:
-    """Some members on one device, with their states stacked.
+    """Some members at one place, with their states stacked.
 
     Args:
         group: the structure that the members have in common.
         width: the number of members that the program is for; slots without a member repeat another one.
         own: whether each member has its own order and key; otherwise all see the same samples with the same draws.
-        device: where it runs; `None` for the default.
+        placement: where it runs.
         watch: the measure whose best epoch's weights are kept.
         guarded: whether an error of a member's callbacks ends that member, and not the training of all.
     """
 
-    def __init__(self, group: Any, width: int, own: bool, device: Any, watch: Objective | None = None, guarded: bool = False):
-        self.group, self.width, self.own, self.device, self.watch = group, width, own, device, watch
+    def __init__(
+        self, group: Any, width: int, own: bool, placement: Placement, watch: Objective | None = None, guarded: bool = False
+    ):
+        self.group, self.width, self.own, self.placement, self.watch = group, width, own, placement, watch
         self.guarded = guarded
         self.members: list[Member | None] = [None] * width
         self.axes = group.axes(shared=width > 1 and not own)
@@ -143,7 +146,7 @@ class Shard:
     def _place(self, host: Any) -> None:
         """Puts a state, members first, on the device."""
         own = jax.tree.map(lambda a, axis: np.ascontiguousarray(np.moveaxis(a, 0, axis)), host, self.axes)
-        self.state, self.host = jax.device_put(own, self.device), None
+        self.state, self.host = self.placement.put_state(own), None
 
     def _members_first(self) -> Any:
         """A copy of the state with the members first."""
@@ -250,7 +253,7 @@ class Shard:
         """The arguments of the training program, and whether members have numbers of samples of their own."""
         group, batch_plan = self.group, self.batch_plan
         ragged = self.own and group.ragged
-        feed: dict[str, Any] = {"data": group.data.on(self.device)}
+        feed: dict[str, Any] = {"data": group.data.at(self.placement)}
         if self.shuffles:
             feed["order"] = self._own_or_first(batch_plan.orders())
         if group.weighs:
@@ -267,10 +270,10 @@ class Shard:
         own = self.own and batch_plan.held is not None
         if batch_plan.held is not None:
             orders, sizes = batch_plan.held
-            feed = {"data": group.data.on(self.device), "order": self._own_or_first(orders)}
+            feed = {"data": group.data.at(self.placement), "order": self._own_or_first(orders)}
         else:
             sizes = np.array([group.held_data.size], np.int32)
-            feed = {"data": group.held_data.on(self.device)}
+            feed = {"data": group.held_data.at(self.placement)}
         keys = np.zeros_like(batch_plan.keys) if own else np.zeros(2, np.uint32)
         ragged = own and group.held_ragged
         constants = (self.state["trainable"], batch_plan.numbers()[:, : group.test_numbers])

@@ -16,6 +16,7 @@ from kerata.base.checks import message
 from kerata.engine.module import PLAIN, Module
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
+from kerata.layers.weights import layers_of
 from kerata.training.compilation import compilation_of
 
 # What is not said by a person, or differs from one process to the next.
@@ -71,7 +72,7 @@ def describe_training(
         class_weight, callbacks, shuffle: as in `fit`.
         fitting: what the builder says of that by `hp.fit`.
     """
-    layers = model._flatten_layers()
+    layers = layers_of(model)
     found = {
         f"layer {place} ({type(layer).__name__})": shorten(describe(layer, inner=False)) for place, layer in enumerate(layers)
     }

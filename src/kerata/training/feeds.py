@@ -12,6 +12,7 @@ import numpy as np
 
 from kerata.data.samples import Samples
 from kerata.data.sources import Batches, repeat_samples
+from kerata.engine.placement import HERE, Placement
 from kerata.engine.random import epoch_orders, stream_of
 from kerata.training import exits
 from kerata.training.findings import StepFindings
@@ -83,7 +84,7 @@ def padded_batch(size: int, batch_size: int) -> tuple[int, int]:
     return rows, size % rows or max(rows - 1, 1)
 
 
-def room_for(rows: int, samples: Samples, gathered: bool, known: int = 0) -> int:
+def room_for(rows: int, samples: Samples, gathered: bool, known: int = 0, platform: str = "cpu") -> int:
     """Rows of memory for a number of samples, of which there are few: 2,048 and 262,144 for tables of 34 columns, say.
 
     Args:
@@ -91,10 +92,11 @@ def room_for(rows: int, samples: Samples, gathered: bool, known: int = 0) -> int
         samples: the data, for the size of a sample.
         gathered: whether batches are gathered in an order; slices of the data are as cheap whatever its size.
         known: what this gave before, where a program was compiled for it.
+        platform: of the device.
     """
     sample = max(1, samples.nbytes // samples.size)
     array = max(1, *(leaf.nbytes // samples.size for leaf in jax.tree.leaves(samples.tree)))
-    small = _power_of_two(SMALL_BYTES.get(jax.default_backend(), SENT_BYTES) // array)
+    small = _power_of_two(SMALL_BYTES.get(platform, SENT_BYTES) // array)
     large = _power_of_two(PADDED_BYTES // sample)
     for room in (small, large) if gathered and known != large else (large,):
         if rows <= room:
@@ -119,18 +121,27 @@ class DeviceFeed:
         masked: whether the last, smaller batch is padded; otherwise it is a chunk of its own size.
         shuffled: whether each epoch has an order of its own.
         findings: what is known of models of this structure: for how many rows a program was compiled.
+        placement: where the samples live.
     """
 
-    def __init__(self, samples: Samples, batch_size: int, masked: bool, shuffled: bool, findings: StepFindings | None = None):
-        self.size, self.masked, self.shuffled = samples.size, masked, shuffled
+    def __init__(
+        self,
+        samples: Samples,
+        batch_size: int,
+        masked: bool,
+        shuffled: bool,
+        findings: StepFindings | None = None,
+        placement: Placement = HERE,
+    ):
+        self.size, self.masked, self.shuffled, self.placement = samples.size, masked, shuffled, placement
         self.batch_size = padded_batch(self.size, batch_size)[0] if masked else min(batch_size, self.size)
         self.filled = self.steps * self.batch_size
         findings = StepFindings() if findings is None else findings
-        self.capacity = room_for(self.filled, samples, shuffled, findings.room)
+        self.capacity = room_for(self.filled, samples, shuffled, findings.room, placement.platform)
         if shuffled:
             findings.room = max(self.capacity, findings.room)
         written = self.size if shuffled else self.filled
-        self.data = jax.device_put(jax.tree.map(lambda a: pad_rows(a, self.capacity, written), samples.tree))
+        self.data = placement.put_samples(jax.tree.map(lambda a: pad_rows(a, self.capacity, written), samples.tree))
         # All epochs' orders in one row of numbers: its length is the same for any number of samples.
         self.numbers = max(ORDER_NUMBERS, self.filled)
         self.room = MOST_EPOCHS
@@ -170,7 +181,7 @@ class DeviceFeed:
         orders[:, : self.size] = epoch_orders(seed, range(epoch, epoch + count), self.size)
         # What fills the last batch up are copies of one of its own samples: as harmless as that, whatever a layer makes of it.
         orders[:, self.size :] = orders[:, self.size - 1 : self.size]
-        return {"data": self.data, "order": jax.device_put(numbers), "stride": np.int32(self.filled)}
+        return {"data": self.data, "order": self.placement.put_whole(numbers), "stride": np.int32(self.filled)}
 
     @property
     def is_whole(self) -> bool:
@@ -232,10 +243,11 @@ class StreamFeed:
         limit: batches an epoch, where the source does not end by itself.
         masked: whether a smaller batch may be padded to the usual size.
         stacking: whether batches are stacked at all; not where callbacks want each one as it comes.
+        placement: where the chunks live.
     """
 
-    def __init__(self, batches: Batches, limit: int | None, masked: bool, stacking: bool = True):
-        self.batches, self.masked, self.stacking = batches, masked, stacking
+    def __init__(self, batches: Batches, limit: int | None, masked: bool, stacking: bool = True, placement: Placement = HERE):
+        self.batches, self.masked, self.stacking, self.placement = batches, masked, stacking, placement
         self.steps = limit if limit is not None else batches.length
         self.epoch = 0
         self.usual: int | None = None
@@ -324,7 +336,7 @@ class StreamFeed:
         room = self._room(group[0])
         # Always room for the same number of batches, so that the same program runs however many there are.
         data = jax.tree.map(lambda *leaves: _stack(room, leaves), *group)
-        return Chunk({"data": jax.device_put(data)}, "stacked", size, 0, count, samples, masked)
+        return Chunk({"data": self.placement.put_samples(data)}, "stacked", size, 0, count, samples, masked)
 
 
 def _stack(room: int, leaves: Any) -> np.ndarray:
@@ -366,9 +378,9 @@ def make_feed(
     masked = prepared.may_pad(batch, rows, there)
     if isinstance(source, Samples):
         if whole:
-            return DeviceFeed(source, batch_size, masked, shuffle, plan.findings)
+            return DeviceFeed(source, batch_size, masked, shuffle, plan.findings, prepared.placement)
         source = repeat_samples(source, batch_size, shuffle, stream_of(seed, 1))
-    return StreamFeed(source, steps, masked, stacking)
+    return StreamFeed(source, steps, masked, stacking, prepared.placement)
 
 
 def first_batch(source: Samples | Batches, batch_size: int) -> tuple[Any, Any]:

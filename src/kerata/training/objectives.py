@@ -1,7 +1,6 @@
 """What `compile(loss=..., loss_weights=..., metrics=..., weighted_metrics=...)` means, output by output."""
 
 import contextlib
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,10 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from kerata import losses
 from kerata import metrics as measures
-from kerata.base import registry
-from kerata.base.checks import describe_owner, did_you_mean, message
+from kerata.base.checks import describe_owner, message
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.mistakes import Blame
 from kerata.engine.module import Look, Module
@@ -21,16 +18,26 @@ from kerata.engine.rows import may_be_samples
 from kerata.engine.scope import Scope
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
-from kerata.losses.loss import Loss, LossFunctionWrapper, as_values
+from kerata.losses.loss import Loss, as_values
 from kerata.metrics.metric import named_results
 from kerata.metrics.reduction import MeanMetricWrapper, mark_padding, multiply_weights
+from kerata.training.identifiers import (
+    ACCURACIES,
+    CROSSENTROPIES,
+    check_names,
+    is_array,
+    is_loss,
+    is_metric,
+    is_metric_group,
+    is_number,
+    make_loss,
+    make_metric,
+    name_of,
+)
 from kerata.training.outputs import MISSING, Outputs
-from kerata.training.targets import check_targets as check_targets
 
 # A number of samples for tracing; no other size that a model has.
 TRIAL = 5
-CROSSENTROPIES = ("crossentropy", "ce")
-ACCURACIES = ("accuracy", "acc")
 
 
 class Term(Module):
@@ -73,8 +80,8 @@ class CompiledLoss(Module):
     def __init__(self, loss: Any = None, loss_weights: Any = None, output_names: Sequence[str] | None = None):
         # Names change no program, so they are kept where the structure of a model is not looked for.
         self._compile_arguments = (loss, loss_weights, output_names)
-        check_names(loss, "loss", "losses", CROSSENTROPIES, output_names, _is_loss)
-        if not _is_number(loss_weights) and not isinstance(loss_weights, (list, tuple, dict)):
+        check_names(loss, "loss", "losses", CROSSENTROPIES, output_names, is_loss)
+        if not is_number(loss_weights) and not isinstance(loss_weights, (list, tuple, dict)):
             raise TypeError(
                 message(
                     "compile", "`loss_weights` must be a number, or a list or dict of numbers", {"loss_weights": loss_weights}
@@ -87,9 +94,9 @@ class CompiledLoss(Module):
         """Refuses losses and weights for outputs that are not there."""
         loss, loss_weights, names = self._compile_arguments
         outputs = Outputs(y_pred, names)
-        found = outputs.spread(loss, "loss", _is_loss, everywhere=True)
+        found = outputs.spread(loss, "loss", is_loss, everywhere=True)
         places = [place for place, value in enumerate(found) if value not in (None, MISSING)]
-        outputs.spread(loss_weights, "loss_weights", _is_number, everywhere=True, only=places)
+        outputs.spread(loss_weights, "loss_weights", is_number, everywhere=True, only=places)
 
     def build(self, y_true: Any, y_pred: Any) -> None:
         """Gives each output its loss, from arrays or shapes of targets and predictions."""
@@ -97,9 +104,9 @@ class CompiledLoss(Module):
             return
         loss, loss_weights, names = self._compile_arguments
         outputs = Outputs(y_pred, names)
-        found = outputs.spread(loss, "loss", _is_loss, everywhere=True)
+        found = outputs.spread(loss, "loss", is_loss, everywhere=True)
         places = [place for place, value in enumerate(found) if value not in (None, MISSING)]
-        weights = outputs.spread(loss_weights, "loss_weights", _is_number, everywhere=True, only=places)
+        weights = outputs.spread(loss_weights, "loss_weights", is_number, everywhere=True, only=places)
         predictions = jax.tree.leaves(y_pred)
         targets = _spread_targets(outputs, y_true, places)
         terms = []
@@ -195,7 +202,7 @@ class CompiledLoss(Module):
 
 def name_by_loss(terms: list[Term], outputs: Outputs) -> None:
     """Gives the losses of outputs without a name of their own the loss's name in logs, where it is theirs alone."""
-    names = [_name_of(term.loss) for term in terms]
+    names = [name_of(term.loss) for term in terms]
     for term, name in zip(terms, names, strict=True):
         if not outputs.is_named(term.place) and names.count(name) == 1:
             term.name = name
@@ -234,7 +241,7 @@ class CompiledMetrics(measures.Metric):
         super().__init__(name="compile_metrics")
         self._compile_arguments = (metrics, weighted_metrics, output_names)
         for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
-            check_names(value, argument, "metrics", (*ACCURACIES, *CROSSENTROPIES), output_names, _is_metric)
+            check_names(value, argument, "metrics", (*ACCURACIES, *CROSSENTROPIES), output_names, is_metric)
         self.measures: list[Measure] = []
         self.built = False
 
@@ -379,146 +386,6 @@ def keeping_nothing(metric: measures.Metric) -> Iterator[None]:
             raise TypeError(message(metric, f"`self.{name}` cannot keep what a batch gives", {name: value}, fix))
 
 
-# Identifiers
-
-
-def _is_config(value: Any) -> bool:
-    return isinstance(value, dict) and "class_name" in value
-
-
-def _is_loss(value: Any) -> bool:
-    return value is None or isinstance(value, str) or callable(value) or _is_config(value)
-
-
-def _is_number(value: Any) -> bool:
-    return value is None or (np.ndim(value) == 0 and not isinstance(value, (str, dict, list, tuple)))
-
-
-def _is_metric(value: Any) -> bool:
-    return value is None or isinstance(value, (str, measures.Metric)) or callable(value) or _is_config(value)
-
-
-def _is_metric_group(value: Any) -> bool:
-    return _is_metric(value) or isinstance(value, (list, tuple))
-
-
-def _is_array(value: Any) -> bool:
-    return value is None or hasattr(value, "shape")
-
-
-def check_names(
-    value: Any,
-    argument: str,
-    kind: str,
-    also: Sequence[str],
-    output_names: Sequence[str] | None,
-    is_leaf: Callable[[Any], bool],
-) -> None:
-    """Raises for unknown names of losses or metrics, for a dict's key that names no output, and for what is neither."""
-    if is_leaf(value):
-        if isinstance(value, (Loss, measures.Metric)):
-            check_constructed(value)
-        if isinstance(value, str) and value.lower() not in also:
-            registry.find(kind, value, "compile", argument)
-        elif isinstance(value, Loss) and argument == "loss" and value.reduction in (None, "none"):
-            raise ValueError(
-                message(
-                    value,
-                    "a loss must give one number to be trained on",
-                    {"reduction": value.reduction},
-                    'Use reduction="sum_over_batch_size"',
-                )
-            )
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if output_names and key not in output_names:
-                raise ValueError(
-                    message(
-                        "compile",
-                        f"`{argument}` names an output that does not exist",
-                        {argument: key, "outputs": list(output_names)},
-                        did_you_mean(key, output_names),
-                    )
-                )
-            check_names(item, argument, kind, also, None, is_leaf)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            check_names(item, argument, kind, also, None, is_leaf)
-    else:
-        raise TypeError(message("compile", f"`{argument}` must hold names, objects or functions", {argument: value}))
-
-
-def _kind_of_labels(y_true: Any, y_pred: Any) -> str:
-    """What "accuracy" and "crossentropy" stand for: `"binary"`, `"sparse_categorical"` or `"categorical"`."""
-    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
-    if pred[-1] == 1:
-        return "binary"
-    return "sparse_categorical" if len(true) < len(pred) or (true[-1] == 1 and pred[-1] > 1) else "categorical"
-
-
-def check_takes_two(function: Any, argument: str) -> None:
-    """Raises for a function that cannot be called with targets and predictions."""
-    try:
-        inspect.signature(function).bind(0, 0)
-    except ValueError:  # no signature to be had
-        return
-    except TypeError:
-        raise TypeError(
-            message(
-                "compile",
-                f"a function for `{argument}` must take (y_true, y_pred)",
-                {argument: f"{_name_of(function)}{inspect.signature(function)}"},
-            )
-        ) from None
-
-
-def make_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
-    """A loss from what a person may pass for one."""
-    found = identifier
-    if isinstance(identifier, str) and identifier.lower() in CROSSENTROPIES:
-        if not hasattr(y_true, "shape"):
-            raise ValueError(
-                message(
-                    "loss",
-                    f"{identifier!r} is chosen by the shape of the targets",
-                    {"y": y_true},
-                    "Give targets, or name the loss in full",
-                )
-            )
-        found = f"{_kind_of_labels(y_true, y_pred)}_crossentropy"
-    found = losses.get(found)
-    if isinstance(found, Loss):
-        return found
-    check_takes_two(found, "loss")
-    return LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else _name_of(found))
-
-
-def make_metric(identifier: Any, y_true: Any, y_pred: Any) -> measures.Metric:
-    """A metric from what a person may pass for one. A name stays its name: "acc" is reported as "acc"."""
-    found = identifier
-    if isinstance(identifier, str) and identifier.lower() in (*ACCURACIES, *CROSSENTROPIES):
-        suffix = "accuracy" if identifier.lower() in ACCURACIES else "crossentropy"
-        found = f"{_kind_of_labels(y_true, y_pred)}_{suffix}"
-    found = measures.get(found)
-    if not isinstance(found, measures.Metric):
-        check_takes_two(found, "metrics")
-        found = MeanMetricWrapper(found, name=_name_of(found))
-    if isinstance(identifier, str):
-        found.name = identifier
-    return found
-
-
-def check_constructed(found: Any) -> None:
-    """Raises for a loss or metric of a user's class whose constructor has not called the one below it."""
-    if "_dtype" not in vars(found):
-        raise RuntimeError(message(type(found).__name__, "its constructor must call `super().__init__()` before anything else"))
-
-
-def _name_of(found: Any) -> str:
-    name = getattr(found, "name", None)
-    return name if isinstance(name, str) else registry.snake(getattr(found, "__name__", type(found).__name__))
-
-
 def _free_name(prefix: str, name: str, weighted: bool, taken: dict[str, int]) -> str:
     """A name in logs, told apart from earlier ones as Keras does."""
     full = prefix + name
@@ -535,11 +402,11 @@ def _free_name(prefix: str, name: str, weighted: bool, taken: dict[str, int]) ->
 
 
 def _spread_targets(outputs: Outputs, y_true: Any, only: Sequence[int] | None) -> list[Any]:
-    return outputs.spread(y_true, "y", _is_array, only=only)
+    return outputs.spread(y_true, "y", is_array, only=only)
 
 
 def _spread_weights(outputs: Outputs, sample_weight: Any) -> list[Any]:
-    found = outputs.spread(sample_weight, "sample_weight", _is_array, everywhere=True)
+    found = outputs.spread(sample_weight, "sample_weight", is_array, everywhere=True)
     return [None if weight is MISSING else weight for weight in found]
 
 
@@ -547,14 +414,14 @@ def _spread_metrics(outputs: Outputs, metrics: Any, owner: str) -> list[tuple[in
     """(output, identifier) of every metric."""
     if metrics is None or (isinstance(metrics, (list, tuple, dict)) and not metrics):
         return []
-    flat_list = isinstance(metrics, (list, tuple)) and all(_is_metric(item) for item in metrics)
+    flat_list = isinstance(metrics, (list, tuple)) and all(is_metric(item) for item in metrics)
     if flat_list and not outputs.is_single and len(metrics) not in (outputs.count, len(outputs.places)):
         found: list[Any] = [metrics] * outputs.count
     elif outputs.is_single and not isinstance(metrics, dict):
         found = [metrics]
     else:
-        found = outputs.spread(metrics, owner, _is_metric, everywhere=True, at_output=_is_metric_group)
-    groups = [[] if group is MISSING else jax.tree.leaves(group, is_leaf=_is_metric) for group in found]
+        found = outputs.spread(metrics, owner, is_metric, everywhere=True, at_output=is_metric_group)
+    groups = [[] if group is MISSING else jax.tree.leaves(group, is_leaf=is_metric) for group in found]
     return [(place, metric) for place, group in enumerate(groups) for metric in group if metric is not None]
 
 

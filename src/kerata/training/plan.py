@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.engine.hyper import Hypers
+from kerata.engine.placement import HERE, Placement
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope
 from kerata.engine.variable import Variable
@@ -83,9 +84,9 @@ class Plan:
             return {"trainable": self.trainable, "others": self.others, "slots": self.slots, "metrics": self.metric_variables}
         return {"others": self.others, "metrics": self.metric_variables}
 
-    def gather(self) -> dict[str, list[Any]]:
+    def gather(self, placement: Placement = HERE) -> dict[str, list[Any]]:
         """The program's state: arrays that nobody else holds."""
-        return {role: own_arrays(variables) for role, variables in self.variables.items()}
+        return {role: placement.put_state(own_arrays(variables), soon=True) for role, variables in self.variables.items()}
 
     def scatter(self, state: dict[str, Any]) -> None:
         """Gives the variables the arrays that a program returned."""
@@ -163,7 +164,7 @@ class Step(ABC):
 def own_arrays(variables: list[Variable]) -> list[Any]:
     """The arrays of variables for a program that takes their memory over: copied where someone may hold them.
 
-    Arrays of the host go as they are: a program copies them to the device when it is called, sooner than we could.
+    Arrays of the host go as they are, because a program copies them to the device.
     """
     arrays = [v.peek() for v in variables]
     for index, variable in enumerate(variables):

@@ -14,6 +14,7 @@ from kerata.data.sources import standardize_source
 from kerata.engine import program
 from kerata.engine.hyper import Hypers
 from kerata.engine.mistakes import Blame
+from kerata.engine.placement import HERE
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
@@ -45,6 +46,7 @@ class Predictor:
 
     def __init__(self, model: Any):
         self.model = model
+        self.placement = HERE
         self.variables: Any = None
         self.programs: dict[Any, Any] = {}
 
@@ -139,12 +141,13 @@ class Predictor:
             x = jax.tree.map(lambda a: pad_rows(a, rows), x)
         # Weights that come from the host are put on the device once, not at each call.
         values = [v.value if isinstance(v.peek(), np.ndarray) else v.peek() for v in self.variables or ()]
-        args = (values, self.hypers.vector(), x)
+        place = self.placement
+        args = (place.put_state(values, soon=True), self.hypers.vector(), place.put_samples(x, soon=True))
         compiled = self._program(args, x, given)
         results = compiled(*args)
         outputs = results["rows"]
-        for place, value in results["fixed"].items():
-            self.variables[place].place(value)  # type: ignore[index]
+        for index, value in results["fixed"].items():
+            self.variables[index].place(value)  # type: ignore[index]
         if rows > size:
             outputs = jax.tree.map(lambda a: a[:size], outputs)
         return outputs
@@ -177,7 +180,7 @@ class Predictor:
         found = self.programs.get(key)
         if found is None:
             self._check_shapes(given)
-            found = program.obtain("predict", self.structure, self._make, args, weak=(1,))
+            found = program.obtain("predict", self.structure, self._make, args, weak=(1,), placement=self.placement)
             self.programs[key] = found
             if len(self.programs) > MOST_PROGRAMS:
                 del self.programs[next(iter(self.programs))]

@@ -13,17 +13,18 @@ from kerata.base.checks import message
 from kerata.data.samples import Samples
 from kerata.data.sources import Batches
 from kerata.engine.hyper import Hypers
+from kerata.engine.placement import HERE, Placement
 from kerata.engine.program import findings_of
 from kerata.engine.structure import Structure, structure_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.training.compilation import Compilation, compilation_of, output_names_of
 from kerata.training.findings import StepFindings
-from kerata.training.objectives import CompiledLoss, CompiledMetrics, check_targets
+from kerata.training.objectives import CompiledLoss, CompiledMetrics
 from kerata.training.padding import why_step_is_exact
 from kerata.training.plan import Plan, Step
 from kerata.training.step_methods import check_form, has_own_step, overrides
 from kerata.training.steps import make_plan
-from kerata.training.targets import check_indices, check_numbers, check_weights
+from kerata.training.targets import check_indices, check_numbers, check_targets, check_weights
 
 # Plans that a model holds on to: one for each set of weights that were made trainable in turn, say.
 MOST_PLANS = 8
@@ -38,12 +39,14 @@ class Prepared:
         plan: its variables by role, and its step.
         structure: equal for models whose programs are equal; `None` for models with a user's own code.
         programs: what was compiled or found for it so far.
+        placement: where its state, its data and its programs live.
     """
 
     model: Any
     plan: Plan
     structure: Structure | None
     programs: dict[Any, Any] = field(default_factory=dict)
+    placement: Placement = HERE
 
     @property
     def step(self) -> Step:

@@ -176,7 +176,7 @@ class Run:
         return {"numbers": out["numbers"], "arrays": out["arrays"], "number": chunk.number + epochs - 1}
 
     def _arguments(self) -> tuple[dict[str, Any], Any]:
-        state: dict[str, Any] = self.plan.gather()
+        state: dict[str, Any] = self.plan.gather(self.prepared.placement)
         hypers = self.plan.hypers.vector()
         if self.plan.training:
             state["counters"] = self.counters
@@ -187,7 +187,7 @@ class Run:
         for variable, value in zip(self.plan.trainable, trainable, strict=True):
             if isinstance(variable.peek(), np.ndarray):
                 variable.place(value)
-        return state, (trainable, hypers)
+        return state, (self.prepared.placement.put_state(trainable, soon=True), hypers)
 
     def _program(self, chunk: Chunk, args: tuple) -> Any:
         key = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, program.signature_of(chunk.feed))
@@ -202,7 +202,13 @@ class Run:
 
             name = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, chunk.epochs)
             found = program.obtain(
-                str(name), self.prepared.structure, make, args, donate=(0,), weak=(1,) if plan.training else ()
+                str(name),
+                self.prepared.structure,
+                make,
+                args,
+                donate=(0,),
+                weak=(1,) if plan.training else (),
+                placement=self.prepared.placement,
             )
             self.prepared.programs[key] = found
         return found

@@ -212,7 +212,10 @@ class OwnStep(Step):
     """The model's own `train_step(state, data)` or `test_step(state, data)`, in the form of Keras 3 on JAX."""
 
     is_own = True
-    needs_whole_batches = True
+
+    @property
+    def needs_whole_batches(self) -> bool:
+        return True
 
     def __call__(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
         return (self._train if self.plan.training else self._test)(state, hypers, key, batch)
@@ -284,7 +287,7 @@ class OwnStep(Step):
 
     def extra_state(self, state: dict[str, Any], hypers: Any, key: Any, shapes: Callable[[], Any]) -> dict[str, Any]:
         """The logs before the first batch; they are part of the loop's state."""
-        logs = jax.eval_shape(lambda *args: self(*args, None)["logs"], state, hypers, key, shapes())
+        logs = jax.eval_shape(lambda s, h, k, batch: self(s, h, k, batch, None)["logs"], state, hypers, key, shapes())
         self.is_number = [len(spec.shape) == 0 for spec in logs]
         return {"logs": [np.zeros(spec.shape, np.float32) for spec in logs]}
 

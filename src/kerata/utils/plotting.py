@@ -5,6 +5,7 @@ from typing import Any
 
 from kerata.base.checks import check_choice, message
 from kerata.base.display import new_figure
+from kerata.models.graph import graph_of
 from kerata.models.summary import describe_kind, format_shape, list_operations
 
 BOX_WIDTH, BOX_HEIGHT, GAP = 2.6, 0.62, 0.45
@@ -56,10 +57,11 @@ def plot_model(
 def lay_out(model: Any) -> tuple[list[list[Any]], list[tuple[Any, Any]]]:
     """Rows of layers, each below all that lead to it, and the connections between them."""
     operations = list_operations(model)
-    if model._graph is None:
+    graph = graph_of(model)
+    if graph is None:
         # What a user's own call does between its layers is not known.
         return [[layer] for layer in operations], []
-    nodes = model._graph.nodes
+    nodes = graph.nodes
     edges = {
         (id(t.history[0]), id(node.operation)): (t.history[0], node.operation) for node in nodes for t in node.input_tensors
     }

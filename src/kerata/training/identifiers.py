@@ -1,0 +1,154 @@
+"""What a person may pass to `compile` for a loss or a metric: names, configs, objects, functions."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerata import losses
+from kerata import metrics as measures
+from kerata.base import registry
+from kerata.base.checks import did_you_mean, message
+from kerata.losses.loss import Loss, LossFunctionWrapper
+from kerata.metrics.reduction import MeanMetricWrapper
+
+CROSSENTROPIES = ("crossentropy", "ce")
+ACCURACIES = ("accuracy", "acc")
+
+
+def is_config(value: Any) -> bool:
+    return isinstance(value, dict) and "class_name" in value
+
+
+def is_loss(value: Any) -> bool:
+    return value is None or isinstance(value, str) or callable(value) or is_config(value)
+
+
+def is_number(value: Any) -> bool:
+    return value is None or (np.ndim(value) == 0 and not isinstance(value, (str, dict, list, tuple)))
+
+
+def is_metric(value: Any) -> bool:
+    return value is None or isinstance(value, (str, measures.Metric)) or callable(value) or is_config(value)
+
+
+def is_metric_group(value: Any) -> bool:
+    return is_metric(value) or isinstance(value, (list, tuple))
+
+
+def is_array(value: Any) -> bool:
+    return value is None or hasattr(value, "shape")
+
+
+def check_names(
+    value: Any,
+    argument: str,
+    kind: str,
+    also: Sequence[str],
+    output_names: Sequence[str] | None,
+    is_leaf: Callable[[Any], bool],
+) -> None:
+    """Raises for unknown names of losses or metrics, for a dict's key that names no output, and for what is neither."""
+    if is_leaf(value):
+        if isinstance(value, (Loss, measures.Metric)):
+            check_constructed(value)
+        if isinstance(value, str) and value.lower() not in also:
+            registry.find(kind, value, "compile", argument)
+        elif isinstance(value, Loss) and argument == "loss" and value.reduction in (None, "none"):
+            raise ValueError(
+                message(
+                    value,
+                    "a loss must give one number to be trained on",
+                    {"reduction": value.reduction},
+                    'Use reduction="sum_over_batch_size"',
+                )
+            )
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if output_names and key not in output_names:
+                raise ValueError(
+                    message(
+                        "compile",
+                        f"`{argument}` names an output that does not exist",
+                        {argument: key, "outputs": list(output_names)},
+                        did_you_mean(key, output_names),
+                    )
+                )
+            check_names(item, argument, kind, also, None, is_leaf)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            check_names(item, argument, kind, also, None, is_leaf)
+    else:
+        raise TypeError(message("compile", f"`{argument}` must hold names, objects or functions", {argument: value}))
+
+
+def kind_of_labels(y_true: Any, y_pred: Any) -> str:
+    """What "accuracy" and "crossentropy" stand for: `"binary"`, `"sparse_categorical"` or `"categorical"`."""
+    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
+    if pred[-1] == 1:
+        return "binary"
+    return "sparse_categorical" if len(true) < len(pred) or (true[-1] == 1 and pred[-1] > 1) else "categorical"
+
+
+def check_takes_two(function: Any, argument: str) -> None:
+    """Raises for a function that cannot be called with targets and predictions."""
+    try:
+        inspect.signature(function).bind(0, 0)
+    except ValueError:  # no signature to be had
+        return
+    except TypeError:
+        raise TypeError(
+            message(
+                "compile",
+                f"a function for `{argument}` must take (y_true, y_pred)",
+                {argument: f"{name_of(function)}{inspect.signature(function)}"},
+            )
+        ) from None
+
+
+def make_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
+    """A loss from what a person may pass for one."""
+    found = identifier
+    if isinstance(identifier, str) and identifier.lower() in CROSSENTROPIES:
+        if not hasattr(y_true, "shape"):
+            raise ValueError(
+                message(
+                    "loss",
+                    f"{identifier!r} is chosen by the shape of the targets",
+                    {"y": y_true},
+                    "Give targets, or name the loss in full",
+                )
+            )
+        found = f"{kind_of_labels(y_true, y_pred)}_crossentropy"
+    found = losses.get(found)
+    if isinstance(found, Loss):
+        return found
+    check_takes_two(found, "loss")
+    return LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else name_of(found))
+
+
+def make_metric(identifier: Any, y_true: Any, y_pred: Any) -> measures.Metric:
+    """A metric from what a person may pass for one. A name stays its name: "acc" is reported as "acc"."""
+    found = identifier
+    if isinstance(identifier, str) and identifier.lower() in (*ACCURACIES, *CROSSENTROPIES):
+        suffix = "accuracy" if identifier.lower() in ACCURACIES else "crossentropy"
+        found = f"{kind_of_labels(y_true, y_pred)}_{suffix}"
+    found = measures.get(found)
+    if not isinstance(found, measures.Metric):
+        check_takes_two(found, "metrics")
+        found = MeanMetricWrapper(found, name=name_of(found))
+    if isinstance(identifier, str):
+        found.name = identifier
+    return found
+
+
+def check_constructed(found: Any) -> None:
+    """Raises for a loss or metric of a user's class whose constructor has not called the one below it."""
+    if "_dtype" not in vars(found):
+        raise RuntimeError(message(type(found).__name__, "its constructor must call `super().__init__()` before anything else"))
+
+
+def name_of(found: Any) -> str:
+    name = getattr(found, "name", None)
+    return name if isinstance(name, str) else registry.snake(getattr(found, "__name__", type(found).__name__))
