@@ -16,13 +16,13 @@ LEFT_OUT = {
     "layers": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
     "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix AutoContrast "
     "ContrastLimitedAdaptiveHistogramEqualization CutMix "
-    "Equalization FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer "
+    "Equalization FlaxLayer HashedCrossing Hashing JaxLayer "
     "MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline RandAugment RandomBrightness "
     "RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform "
     "RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert "
     "RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
     "RandomShear RandomTranslation RandomZoom ReversibleEmbedding STFTSpectrogram "
-    "Solarization SpectralNormalization StringLookup TFSMLayer TextVectorization TorchModuleWrapper",
+    "Solarization SpectralNormalization TFSMLayer TorchModuleWrapper",
     "callbacks": "BackupAndRestore OrbaxCheckpoint RemoteMonitor SwapEMAWeights",
     "optimizers": "MultiOptimizer OptimizerMap legacy",
     "utils": "Config FeatureSpace Progbar audio_dataset_from_directory bounding_boxes "
@@ -31,9 +31,6 @@ LEFT_OUT = {
     "saving": "KerasFileEditor",
 }
 INSTEAD = {
-    "StringLookup": "Number the words outside of the model, e.g. with numpy.unique(words, return_inverse=True)",
-    "IntegerLookup": "Number the values outside of the model, e.g. with numpy.unique(values, return_inverse=True)",
-    "TextVectorization": "Turn text into numbers of words outside of the model",
     "BackupAndRestore": "Use ModelCheckpoint, and kerata.saving.load_model to go on",
     "SwapEMAWeights": "Give the optimizer use_ema=True",
     "Progbar": "`fit` shows its progress by itself",

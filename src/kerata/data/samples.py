@@ -7,6 +7,7 @@ import numpy as np
 
 from kerata.base import config
 from kerata.base.checks import message
+from kerata.data.border import Border
 from kerata.engine.placement import HERE
 
 
@@ -78,6 +79,8 @@ def standardize_arrays(tree: Any, name: str) -> Any:
     """
     if tree is None:
         return None
+    if isinstance(tree, Border):
+        return Border([standardize_array(value, f"{name}[{place}]") for place, value in enumerate(tree.values)])
     if isinstance(tree, dict):
         return {key: standardize_arrays(value, f"{name}[{key!r}]") for key, value in tree.items()}
     if isinstance(tree, (list, tuple)) and tree and not _is_plain(tree):

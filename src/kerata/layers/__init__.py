@@ -91,9 +91,12 @@ from kerata.layers.pooling import MaxPooling3D as MaxPooling3D
 from kerata.layers.preprocessing import CategoryEncoding as CategoryEncoding
 from kerata.layers.preprocessing import CenterCrop as CenterCrop
 from kerata.layers.preprocessing import Discretization as Discretization
+from kerata.layers.preprocessing import IntegerLookup as IntegerLookup
 from kerata.layers.preprocessing import Normalization as Normalization
 from kerata.layers.preprocessing import Rescaling as Rescaling
 from kerata.layers.preprocessing import Resizing as Resizing
+from kerata.layers.preprocessing import StringLookup as StringLookup
+from kerata.layers.preprocessing import TextVectorization as TextVectorization
 from kerata.layers.recurrent import GRU as GRU
 from kerata.layers.recurrent import LSTM as LSTM
 from kerata.layers.recurrent import RNN as RNN

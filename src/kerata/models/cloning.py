@@ -83,7 +83,11 @@ class _Cloner:
             return self.functional(layer, None)
         if self.clone_function is not None:
             return self.clone_function(layer)
-        return type(layer).from_config(layer.get_config())
+        twin = type(layer).from_config(layer.get_config())
+        if layer.runs_on_host:
+            # What it has read off data is no weight.
+            twin.take_vocabulary(layer)
+        return twin
 
     def sequential(self, model: Sequential, input_tensors: Any) -> Sequential:
         layers: list[Any] = [self.layer(layer) for layer in model.layers]

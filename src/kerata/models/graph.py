@@ -1,6 +1,7 @@
 """Functional models: a graph of layers between symbolic inputs and outputs."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import did_you_mean, message
+from kerata.data.border import Border
 from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, run_nodes, sort_nodes
 from kerata.layers.input import InputLayer
@@ -43,6 +45,7 @@ class Graph:
             if not isinstance(t.history[0], InputLayer)
         }
         self.nodes: list[Node] = sort_nodes(self.inputs, self.outputs, owner)
+        self._cut(owner)
         self.operations = self._operations()
         self.warned = False
         self._check_names(owner)
@@ -105,14 +108,43 @@ class Graph:
                 pending.extend(reversed(node.input_tensors))
         return place
 
+    def _cut(self, owner: Any) -> None:
+        """Parts what runs on the host from what the program runs; the tensors between them are the border."""
+        self.on_host = [node for node in self.nodes if getattr(node.operation, "runs_on_host", False)]
+        self.is_cut = bool(self.on_host)
+        self.in_program = [node for node in self.nodes if not getattr(node.operation, "runs_on_host", False)]
+        made = {id(tensor) for node in self.in_program for tensor in node.output_tensors}
+        for node in self.on_host:
+            if any(id(tensor) in made for tensor in node.input_tensors):
+                expected = "the layer runs on the host, and stands behind one that the program runs"
+                raise ValueError(message(node.operation, expected, fix="Let it take an input of the model"))
+        needed = [tensor for node in self.in_program for tensor in node.input_tensors if id(tensor) not in made]
+        needed += [tensor for tensor in self.outputs if id(tensor) not in made]
+        self.border = list({id(tensor): tensor for tensor in needed}.values()) if self.is_cut else self.inputs
+        if texts := [tensor.name for tensor in needed if tensor.dtype == "string"]:
+            expected = "texts go into the program, which knows numbers alone"
+            raise ValueError(message(owner, expected, {"tensors": texts}, "Let a StringLookup or TextVectorization take them"))
+
+    def starts(self, inputs: Any) -> list[SymbolicTensor]:
+        """The tensors that given inputs stand for."""
+        return self.border if isinstance(inputs, Border) else self.inputs
+
+    def compute_on_host(self, inputs: Any, owner: Any) -> Border:
+        """What the layers on the host make of inputs, at the border."""
+        values = {id(tensor): value for tensor, value in zip(self.inputs, self._matched(inputs, owner, as_texts), strict=True)}
+        run_nodes(self.on_host, values, lambda layer, args, kwargs: layer.call(*args, **kwargs))
+        return Border([values[id(tensor)] for tensor in self.border])
+
     @property
     def layers(self) -> list[Any]:
         return [op for op in self.operations if isinstance(op, (Layer, Operation))]
 
     def run(self, inputs: list[Any]) -> Any:
-        """Outputs in their structure for a flat list of inputs."""
-        values = {id(tensor): value for tensor, value in zip(self.inputs, inputs, strict=True)}
-        run_nodes(self.nodes, values)
+        """Outputs in their structure for a flat list of inputs, or of what stands at the border."""
+        at_border = self.is_cut and len(inputs) == len(self.border) and isinstance(inputs, AtBorder)
+        starts, nodes = (self.border, self.in_program) if at_border else (self.inputs, self.nodes)
+        values = {id(tensor): value for tensor, value in zip(starts, inputs, strict=True)}
+        run_nodes(nodes, values)
         leaves = [values[id(tensor)] for tensor in self.outputs]
         return jax.tree.unflatten(jax.tree.structure(self.outputs_tree), leaves)
 
@@ -137,7 +169,12 @@ class Graph:
         return names
 
     def match_inputs(self, inputs: Any, owner: Any) -> list[Any]:
-        """A flat list of arrays for what a caller passes: one array, a list, a tuple or a dict by names."""
+        """A flat list of arrays for what a caller passes: one array, a list, a tuple or a dict by names; or a border."""
+        if isinstance(inputs, Border):
+            return AtBorder(fit_input(value, tensor, owner) for value, tensor in zip(inputs.values, self.border, strict=True))
+        return self._matched(inputs, owner, fit_input)
+
+    def _matched(self, inputs: Any, owner: Any, fit: Callable[[Any, SymbolicTensor, Any], Any]) -> list[Any]:
         if isinstance(inputs, dict):
             flat = self._match_by_name(inputs, owner)
         elif isinstance(inputs, (list, tuple)) and not (len(self.inputs) == 1 and _is_numbers(inputs)):
@@ -151,7 +188,7 @@ class Graph:
             raise ValueError(
                 message(owner, f"it expects {len(self.inputs)} {what} {', '.join(self.input_names)}", {"inputs": len(flat)})
             )
-        return [fit_input(value, tensor, owner) for value, tensor in zip(flat, self.inputs, strict=True)]
+        return [fit(value, tensor, owner) for value, tensor in zip(flat, self.inputs, strict=True)]
 
     def _warn(self, owner: Any, received: Any, fix: str) -> None:
         """Says once for a model that inputs have another structure than it has."""
@@ -209,6 +246,20 @@ class Graph:
 def _is_numbers(value: Any) -> bool:
     leaves = jax.tree.leaves(value)
     return bool(leaves) and all(isinstance(leaf, (int, float)) for leaf in leaves)
+
+
+class AtBorder(list):
+    """Values at the border of a graph, in its order."""
+
+
+def as_texts(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:
+    """An input for layers on the host: an array of NumPy with the axes that the graph expects."""
+    value = np.asarray(value)
+    rank = len(fit_rank(value.shape, tensor.shape))
+    if rank != value.ndim:
+        value = value[..., 0] if rank < value.ndim else value[..., None]
+    check_shape(value.shape, tensor, owner)
+    return value
 
 
 def fit_input(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:

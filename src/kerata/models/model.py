@@ -168,7 +168,8 @@ class Model(Saveable, Tries, Trainer, Layer):
         """Symbolic outputs; a graph called on its own shapes knows them already."""
         if self._graph is not None and args:
             given = self._graph.match_inputs(args[0], self)
-            known = all(g.shape == t.shape for g, t in zip(given, self._graph.inputs, strict=True) if g is not None)
+            starts = self._graph.starts(args[0])
+            known = all(g.shape == t.shape for g, t in zip(given, starts, strict=True) if g is not None)
             if known and all(noted(leaf, "mask") is None for leaf in flatten(args[0])):
                 return jax.tree.map(_twin, self._graph.outputs_tree)
         return super().compute_output_spec(*args, **kwargs)

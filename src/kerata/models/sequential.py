@@ -6,6 +6,7 @@ from typing import Any
 from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
+from kerata.data.border import Border
 from kerata.engine.module import Look
 from kerata.engine.symbolic import SymbolicTensor, flatten
 from kerata.layers.input import InputLayer
@@ -163,7 +164,8 @@ class Sequential(Model):
         if nested or isinstance(input_shape, dict):
             self._run_without_graph()
             return
-        dtype = "float32" if self._layers[0].takes_indices else self._layers[0].compute_dtype
+        first = self._layers[0]
+        dtype = getattr(first, "host_type", "float32" if first.takes_indices else first.compute_dtype)
         # Batches differ in size, whatever the first one had, unless a layer keeps its state from batch to batch.
         stateful = any(getattr(layer, "stateful", False) for layer in self._flatten_layers(include_self=False))
         batch_shape = tuple(input_shape) if stateful else (None, *input_shape[1:])
@@ -244,7 +246,9 @@ class Sequential(Model):
         else:
             (value,) = self._match_inputs(inputs)
         note_given_masks(value, mask)
-        for layer in self._layers:
+        # What layers on the host have done already is not done again.
+        done = len(self._graph.on_host) if isinstance(inputs, Border) and self._graph is not None else 0
+        for layer in self._layers[done:]:
             value = layer(value)
         return value
 

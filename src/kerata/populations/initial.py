@@ -84,8 +84,8 @@ def was_trained(model: Model) -> bool:
 
 
 def adapting(model: Model) -> list[Layer]:
-    """The layers of a model that learn from data before training (`adapt`), in its order."""
-    return [layer for layer in layers_of(model) if hasattr(layer, "adapt") and getattr(layer, "input_mean", None) is None]
+    """The layers of a model whose weights are learned from data before training (`adapt`), in its order."""
+    return [layer for layer in layers_of(model) if hasattr(layer, "adapt") and layer.adapts_weights]
 
 
 def weights_of(plan: Plan, without: set[int], everything: bool = False) -> dict[tuple[str, int], np.ndarray]:

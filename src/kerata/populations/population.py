@@ -22,6 +22,7 @@ from kerata.populations.initial import InitialState, adapted, was_trained
 from kerata.populations.member import Member, copies_of
 from kerata.populations.scheduler import Scheduler
 from kerata.training.compilation import compilation_of, objective_of
+from kerata.training.host import through_host
 from kerata.training.prepare import build_for
 
 
@@ -137,7 +138,7 @@ def hyperparameters(model: Model, x: Any = None, y: Any = None) -> dict[str, flo
     {'drop/rate': 0.5}
     """
     if x is not None:
-        build_for(model, standardize_source(x, y, owner="hyperparameters").tree, "fit")  # type: ignore[union-attr]
+        build_for(model, standardize_source(through_host(model, x), y, owner="hyperparameters").tree, "fit")  # type: ignore[union-attr]
     table = name_hypers(Hypers(("", model), ("loss", objective_of(model)), ("optimizer", model.optimizer)), model)
     return {name: float(owner.__dict__[attribute]) for name, (owner, attribute) in table.items()}
 
@@ -275,6 +276,7 @@ def fit_many(
             message("fit_many", "`vary` is for one model", {"models": len(models)}, "Set the numbers of each model of the list")
         )
     count = count_members(models if not single else None, copies, vary, seeds, rows, class_weight)
+    x = through_host(model, x) if single else x
     source = standardize_source(x, y, sample_weight, owner="fit_many")
     if not isinstance(source, Samples):
         raise TypeError(
@@ -287,7 +289,8 @@ def fit_many(
         )
     held = None
     if validation_data is not None:
-        held = standardize_source(*validation_data, owner="validation_data")
+        given = through_host(model, validation_data[0]) if single else validation_data[0]
+        held = standardize_source(given, *validation_data[1:], owner="validation_data")
     elif validation_split:
         source, held = split_validation(source, validation_split, "fit_many")
     data, held_data = DeviceData(source), None if held is None else DeviceData(held)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from kerata.base.refusals import MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object, sharing
 from kerata.engine.variable import drawing_late
+from kerata.saving.assets import read_assets, write_assets
 from kerata.saving.disk import explain_full_disk
 from kerata.saving.members import CONFIG, METADATA, WEIGHTS, copy_member, need_members, open_model_file, open_scratch, read_text
 from kerata.saving.store import FileStore
@@ -122,6 +123,7 @@ def write_archive(model: Any, stream: Any, folder: Path | None, include_optimize
     with zipfile.ZipFile(stream, "w") as archive, scratch:
         archive.writestr(METADATA, json.dumps(metadata))
         archive.writestr(CONFIG, config)
+        write_assets(model, archive)
         # The zip has a checksum of its own.
         with FileStore(scratch, "w", "save_model", checksums=False) as store:
             save_state(model, store, include_optimizer)
@@ -203,6 +205,7 @@ def read_archive(stream: Any, owner: str, custom_objects: Any, compile: bool, sa
             with copy_member(archive, members[WEIGHTS]) as weights, FileStore(weights, "r", owner) as store:
                 # A model that does not fit is given to nobody, so what it was filled with needs no way back.
                 load_state(model, store, owner=owner, keep=False)
+            read_assets(model, archive, members, owner)
         return model
 
 

@@ -26,6 +26,7 @@ from kerata.populations.population import way_of, weigh_members
 from kerata.populations.scheduler import Scheduler
 from kerata.search.cross_validation import make_folds
 from kerata.training.compilation import compilation_of
+from kerata.training.host import through_host
 from kerata.training.prepare import build_for
 from kerata.training.trainer import Trainer
 
@@ -203,7 +204,7 @@ def compare(
     repeats = int(check_positive_int("compare", "repeats", repeats) or 1)
     epochs = int(check_positive_int("compare", "epochs", epochs) or 1)
     made = make_variants(model, optimizers, batch_sizes, variants, batch_size or 32)
-    samples = standardize_source(x, y, sample_weight, owner="compare")
+    samples = standardize_source(through_host(model, x), y, sample_weight, owner="compare")
     if not isinstance(samples, Samples):
         raise TypeError(message("compare", "data must be arrays", {"x": type(x).__name__}))
     held = None
@@ -212,7 +213,7 @@ def compare(
     else:
         folds = [(None, None)] * repeats
         if validation_data is not None:
-            held = standardize_source(*validation_data, owner="validation_data")
+            held = standardize_source(through_host(model, validation_data[0]), *validation_data[1:], owner="validation_data")
         elif validation_split:
             samples, held = split_validation(samples, validation_split, "compare")
     runs: dict[str, list[Member]] = {}

@@ -20,6 +20,7 @@ from kerata.populations.member import Member, copies_of
 from kerata.populations.population import Trained, way_of, weigh_members
 from kerata.populations.scheduler import Scheduler
 from kerata.training.compilation import compilation_of
+from kerata.training.host import through_host
 from kerata.training.prepare import build_for
 
 KINDS = ("auto", "kfold", "stratified", "group", "time")
@@ -192,7 +193,7 @@ def cross_validate(
     if not isinstance(model, Model):
         raise TypeError(message("cross_validate", "a compiled model is needed", {"model": model}))
     compilation_of(model, "cross_validate")
-    samples = standardize_source(x, y, sample_weight, owner="cross_validate")
+    samples = standardize_source(through_host(model, x), y, sample_weight, owner="cross_validate")
     if not isinstance(samples, Samples):
         raise TypeError(message("cross_validate", "data must be arrays", {"x": type(x).__name__}))
     epochs = check_positive_int("cross_validate", "epochs", epochs)

@@ -13,6 +13,7 @@ from kerata.data.sources import standardize_source
 from kerata.models.model import Model
 from kerata.populations.population import Population, fit_many
 from kerata.training.compilation import compilation_of
+from kerata.training.host import through_host
 
 # Steps that tell one rate from another; short data is gone over more than once.
 STEPS = 200
@@ -173,7 +174,7 @@ def lr_find(
                 "Compile without a schedule",
             )
         )
-    samples = standardize_source(x, y, arguments.get("sample_weight"), owner="lr_find")
+    samples = standardize_source(through_host(model, x), y, arguments.get("sample_weight"), owner="lr_find")
     if not isinstance(samples, Samples):
         raise TypeError(message("lr_find", "data must be arrays", {"x": type(x).__name__}))
     steps = -(-samples.size // (batch_size or 32))

@@ -9,6 +9,7 @@ from kerata.callbacks.callback import CallbackList
 from kerata.data.samples import Samples
 from kerata.data.sources import Batches, check_endless, standardize_source
 from kerata.training.feeds import first_batch, make_feed
+from kerata.training.host import through_host
 from kerata.training.prepare import prepare
 from kerata.training.runs import Run
 
@@ -78,7 +79,7 @@ def make_validation(model: Any, data: Any, batch_size: int, steps: int | None, f
         return None
     check_validation(data, model._graph is not None and len(model._graph.inputs) == 1)
     if isinstance(data, (tuple, list)) and len(data) in (2, 3):
-        source: Any = standardize_source(data[0], data[1], data[2] if len(data) == 3 else None, owner="validation_data")
+        source: Any = standardize_source(through_host(model, data[0]), *data[1:], owner="validation_data")
     elif isinstance(data, Samples):
         source = data
     elif hasattr(data, "shape") or hasattr(data, "iloc"):
@@ -91,7 +92,7 @@ def make_validation(model: Any, data: Any, batch_size: int, steps: int | None, f
             )
         )
     else:
-        source = standardize_source(data, owner="validation_data")
+        source = standardize_source(through_host(model, data), owner="validation_data")
     return Validation(evaluation(model, source, batch_size, steps), frequency)
 
 

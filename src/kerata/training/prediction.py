@@ -21,6 +21,7 @@ from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.training import exits
 from kerata.training.feeds import pad_rows
+from kerata.training.host import through_host
 from kerata.training.padding import declares_rows, why_prediction_is_exact
 from kerata.training.prepare import keeps_batch_size, trace_outputs
 from kerata.training.signals import heard
@@ -70,7 +71,7 @@ class Predictor:
         """All outputs, batch by batch, joined."""
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
         steps = check_positive_int("predict", "steps", steps, optional=True)
-        source = standardize_source(x, owner="predict")
+        source = standardize_source(through_host(self.model, x), owner="predict")
         every = self._callbacks(callbacks, verbose, count_batches(source, batch_size, steps))
         every.on_predict_begin()
         # One batch is over before anybody could press Ctrl-C.

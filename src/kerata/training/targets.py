@@ -115,7 +115,7 @@ def embedded_inputs(model: Any, x: Any) -> Iterator[tuple[Any, Any]]:
         return
     by_name = isinstance(x, dict) and set(graph.input_names) <= set(x)
     leaves = [x[name] for name in graph.input_names] if by_name else jax.tree.leaves(x)
-    places = {id(tensor): place for place, tensor in enumerate(graph.inputs)}
+    places = {id(tensor): place for place, tensor in enumerate(graph.starts(x))}
     for node in graph.nodes:
         if is_embedding(node.operation) and len(leaves) == len(places):
             place = places.get(id(node.input_tensors[0]))

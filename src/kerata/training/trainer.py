@@ -16,6 +16,7 @@ from kerata.training.compilation import Compilation, compilation_of, output_name
 from kerata.training.evaluation import check_frequency, evaluation, make_validation
 from kerata.training.exits import busily
 from kerata.training.feeds import DeviceFeed, first_batch, make_feed
+from kerata.training.host import through_host
 from kerata.training.loop import train
 from kerata.training.prediction import Predictor
 from kerata.training.prepare import build_for, prepare, prepare_built
@@ -172,7 +173,7 @@ class Trainer(StepMethods):
         validation_batch_size = check_positive_int("fit", "validation_batch_size", validation_batch_size, optional=True)
         check_frequency(validation_freq)
         fraction = validation_split if validation_data is None else 0.0
-        source, held_out = standardize_training(x, y, sample_weight, class_weight, fraction)
+        source, held_out = standardize_training(through_host(self, x), y, sample_weight, class_weight, fraction)
         validation_data = validation_data if held_out is None else held_out
         size = batch_size or 32
         check_endless(source, steps_per_epoch, "fit", "steps_per_epoch")
@@ -216,7 +217,7 @@ class Trainer(StepMethods):
         compilation_of(self, "evaluate")
         batch_size = check_positive_int("evaluate", "batch_size", batch_size, optional=True)
         steps = check_positive_int("evaluate", "steps", steps, optional=True)
-        source = standardize_source(x, y, sample_weight, None, batch_size, "evaluate")
+        source = standardize_source(through_host(self, x), y, sample_weight, None, batch_size, "evaluate")
         given = CallbackList(callbacks)
         run = evaluation(self, source, batch_size or 32, steps, given.needs_batches("test"))
         every = complete_callbacks(self, given, verbose, 1, run.feed.steps)
@@ -275,7 +276,7 @@ def complete_callbacks(model: Any, given: CallbackList, verbose: Any, epochs: in
 def one_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, method: str) -> Samples:
     """The samples of a call for a single batch."""
     compilation_of(model, method)
-    source = standardize_source(x, y, sample_weight, class_weight, None, method)
+    source = standardize_source(through_host(model, x), y, sample_weight, class_weight, None, method)
     if not isinstance(source, Samples):
         raise TypeError(message(method, "one batch must be arrays", {"x": type(x).__name__}))
     return source

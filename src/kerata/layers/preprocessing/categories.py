@@ -40,7 +40,7 @@ def encode(indices: jax.Array, mode: str, depth: int, dtype: Any, weights: jax.A
 class Encoding(Layer):
     """What layers that give categories have in common."""
 
-    mixes_samples = False
+    mixes_samples = adapts_weights = False
     output_mode: str
 
     def build(self, input_shape):

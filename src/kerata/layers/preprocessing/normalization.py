@@ -68,6 +68,7 @@ class Normalization(Layer):
             )
         self.input_mean, self.input_variance, self.invert = mean, variance, bool(invert)
         self.supports_masking = True
+        self.adapts_weights = mean is None
         # An object without a structure: while it is there, a program of another model is never taken for this one's, so
         # that a layer that was not adapted is always noticed.
         self._unmeasured: Any = object() if mean is None else None

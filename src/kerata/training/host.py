@@ -1,0 +1,110 @@
+"""The part of a model that runs on the host: data goes through it before it goes to the program.
+
+Layers of texts and lookups say `runs_on_host`. A graph is cut behind them (`models/graph.py`), and what they make of the data
+stands in a `Border`: of data in memory once for all epochs, of batches in the thread that reads ahead.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.data.border import Border
+from kerata.data.pydataset import PyDataset
+from kerata.data.sources import is_batches
+
+
+def through_host(model: Any, x: Any) -> Any:
+    """Inputs as the model's program takes them: as they are, where no layer of the model runs on the host.
+
+    Args:
+        model: the model; one that is made of a list of layers is built from the data.
+        x: inputs in memory, or anything that gives batches.
+    """
+    if x is None or isinstance(x, Border) or not begins_on_host(model):
+        return x
+    if is_batches(x):
+        return map_batches(x, lambda inputs: compute(model, inputs))
+    return compute(model, x)
+
+
+def begins_on_host(model: Any) -> bool:
+    """Whether the inputs of a model go into layers that run on the host."""
+    if model._graph is not None:
+        return model._graph.is_cut
+    return bool(model.feeds_first_layer and model.layers and getattr(model.layers[0], "runs_on_host", False))
+
+
+def compute(model: Any, x: Any) -> Border:
+    """What the layers on the host make of inputs in memory."""
+    x = np.asarray(x) if is_texts(x) else x
+    if model._graph is None:
+        model.build((None, *np.shape(x)[1:]))
+    graph: Any = model._graph
+    return graph.compute_on_host(x, model)
+
+
+def is_texts(x: Any) -> bool:
+    """Whether nested lists hold texts, so that they stand for one array."""
+    while isinstance(x, (list, tuple)) and x:
+        x = x[0]
+    return isinstance(x, (str, bytes))
+
+
+class MappedDataset(PyDataset):
+    """A data set whose inputs are changed when a batch is taken.
+
+    Args:
+        source: the data set.
+        change: makes new inputs of a batch's inputs.
+    """
+
+    def __init__(self, source: Any, change: Callable[[Any], Any]):
+        super().__init__(source.workers, source.use_multiprocessing, source.max_queue_size)
+        self.source, self.change = source, change
+
+    def __getitem__(self, index: int) -> Any:
+        return map_item(self.source[index], self.change)
+
+    @property
+    def num_batches(self) -> int | None:
+        return self.source.num_batches
+
+    def on_epoch_begin(self) -> None:
+        self.source.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        self.source.on_epoch_end()
+
+
+class MappedBatches:
+    """As `MappedDataset`, of anything that can be iterated over anew."""
+
+    def __init__(self, source: Iterable[Any], change: Callable[[Any], Any]):
+        self.source, self.change = source, change
+
+    def __iter__(self) -> Iterator[Any]:
+        return (map_item(item, self.change) for item in self.source)
+
+    def __len__(self) -> int:
+        return len(self.source)  # type: ignore[arg-type]
+
+
+def map_batches(source: Any, change: Callable[[Any], Any]) -> Any:
+    """The same batches with other inputs."""
+    if hasattr(source, "__next__"):
+        return (map_item(item, change) for item in source)
+    if isinstance(source, PyDataset):
+        return MappedDataset(source, change)
+    if not hasattr(source, "__iter__"):
+        expected = "batches for layers that run on the host must come from a PyDataset, a generator or an iterable"
+        raise TypeError(message("fit", expected, {"x": type(source).__name__}))
+    return MappedBatches(source, change)
+
+
+def map_item(item: Any, change: Callable[[Any], Any]) -> Any:
+    """A batch, x or (x, y) or (x, y, sample_weight), with other inputs."""
+    if isinstance(item, (tuple, list)) and 0 < len(item) <= 3:
+        return (change(item[0]), *item[1:])
+    return change(item)
