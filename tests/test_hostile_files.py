@@ -314,7 +314,7 @@ def test_weights_cannot_unpack_to_more_than_they_hold(tmp_path, name, skip):
 )
 @pytest.mark.parametrize("kind", ["f4", "f8", "i2", "u1"])
 def test_packed_numbers_are_read(tmp_path, filters, kind):
-    from kerata.saving.numbers import open_dataset, read_dataset
+    from kerata.base.hdf5 import open_dataset, read_dataset
 
     array = np.random.default_rng(0).integers(0, 200, (37, 23)).astype(kind)
     with h5py.File(tmp_path / "a.h5", "w") as file:

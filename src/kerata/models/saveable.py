@@ -12,7 +12,9 @@ from kerata.base.checks import message
 from kerata.base.limits import budget, is_description, size_of_json, take_bytes, trusted
 from kerata.base.refusals import refusing
 from kerata.base.serialization import by_reference, describing, deserialize_keras_object, refer, serialize_keras_object, sharing
-from kerata.saving.archive import build_model, mark_shared, parse_config, save_model
+from kerata.saving.archive import mark_shared, save_model
+from kerata.saving.building import build_model, parse_config
+from kerata.saving.legacy.descriptions import modern_description
 from kerata.saving.store import MemoryStore
 from kerata.saving.weights import load_state, load_weights, save_state, save_weights
 
@@ -47,16 +49,18 @@ class Saveable:
         objects_to_skip: Iterable[Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Reads weights from a `.weights.h5` file; the model stays as it was if they do not fit.
+        """Reads weights from a file of Kerata or of any Keras; the model stays as it was if they do not fit.
 
         Args:
-            filepath: a file that `save_weights` wrote, in Kerata or in Keras 3.
+            filepath: `.weights.h5`, `.keras`, or `.h5` of Keras 1, 2 and `tf.keras`.
             skip_mismatch: take what fits and leave the rest with a warning.
             objects_to_skip: layers and other parts that stay as they are, with what is below them.
+            by_name: whether layers are found by their names; for `.h5` files of Keras 1 and 2.
         """
+        by_name = bool(kwargs.pop("by_name", False))
         if kwargs:
-            raise NotImplementedError(message("load_weights", "only files of Keras 3 are read, by structure", kwargs))
-        load_weights(self, filepath, skip_mismatch, objects_to_skip)
+            raise ValueError(message("load_weights", "unknown argument(s)", kwargs))
+        load_weights(self, filepath, skip_mismatch, objects_to_skip, by_name)
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON, without weights."""
@@ -146,7 +150,7 @@ def restore_model(plain: dict[str, Any], objects: list[Any], arrays: dict[str, d
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """A model with fresh weights from what `to_json` gave.
+    """A model with fresh weights from what `to_json` gave, here or in any Keras.
 
     >>> import kerata
     >>> model = kerata.Sequential([kerata.Input(shape=(4,)), kerata.layers.Dense(2)])
@@ -160,5 +164,5 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         text = json_string if isinstance(json_string, str) else json_string.decode("utf-8")
         take_bytes(size_of_json(text))
         config = parse_config(text, owner)
-        with sharing():
-            return build_model(config, owner, custom_objects)
+        with sharing(), registry.CustomObjectScope(custom_objects or {}):
+            return build_model(modern_description(config, owner), owner, custom_objects)

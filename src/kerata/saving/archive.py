@@ -10,14 +10,18 @@ from typing import Any
 
 from kerata.base.archives import size_of_stream
 from kerata.base.checks import message
-from kerata.base.limits import budget, check_levels
+from kerata.base.limits import budget
 from kerata.base.refusals import MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
-from kerata.base.serialization import deserialize_keras_object, serialize_keras_object, sharing
+from kerata.base.serialization import serialize_keras_object, sharing
 from kerata.engine.variable import drawing_late
 from kerata.saving.assets import read_assets, write_assets
+from kerata.saving.building import build_model, parse_config
 from kerata.saving.disk import explain_full_disk
+from kerata.saving.legacy.kinds import look_at, refuse_architecture, refuse_folder, refuse_unknown
+from kerata.saving.legacy.zips import is_old_version, modernize, read_version, restore_old_optimizer
 from kerata.saving.members import CONFIG, METADATA, WEIGHTS, copy_member, need_members, open_model_file, open_scratch, read_text
+from kerata.saving.old_files import load_old_model
 from kerata.saving.store import FileStore
 from kerata.saving.weights import check_overwrite, load_state, save_state
 from kerata.version import __version__
@@ -155,22 +159,25 @@ def mark_shared(plain: Any) -> Any:
 def load_model(
     filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Any:
-    """The model of a `.keras` file of Kerata or Keras 3, with its weights and its optimizer's state.
+    """The model of a file of Kerata or of any Keras, with its weights and its optimizer's state.
 
+    What the file holds decides, not its name: `.keras` of Keras 3 and of `tf.keras`, `.h5` of Keras 1, 2, 3 and of `tf.keras`.
     Files of strangers are safe to load: they can only name built-in classes and what a program has registered, and
     nothing that they carry is run.
 
     Args:
-        filepath: a `.keras` file, or a binary file object.
-        custom_objects: a user's own classes and functions by name, where they are not registered.
+        filepath: a file, or a binary file object.
+        custom_objects: a user's own classes and functions by name, where they are not registered; the function of a
+            Lambda layer also by the layer's name.
         compile: whether to compile the model as it was when it was saved.
         safe_mode: kept for Keras's sake. Code in files is never run, whatever it says.
     """
     if hasattr(filepath, "read"):
-        return read_archive(filepath, "load_model", custom_objects, compile, safe_mode)
+        return read_model_file(filepath, filepath, "load_model", custom_objects, compile, safe_mode)
     path = Path(filepath)
     if not path.exists():
-        check_model_path(path, "load_model")
+        if path.suffix not in (".h5", ".hdf5"):
+            check_model_path(path, "load_model")
         raise MissingFile(
             message(
                 "load_model",
@@ -180,15 +187,27 @@ def load_model(
             )
         )
     if path.is_dir():
-        raise NotImplementedError(
-            message(
-                "load_model", "models kept as folders are not read", {"filepath": str(filepath)}, "Save it as one '.keras' file"
-            )
-        )
-    check_model_path(path, "load_model")
+        raise refuse_folder(str(filepath), os.listdir(path))
     remove_leftovers(path.parent)
     with open(path, "rb") as stream:
-        return read_archive(stream, str(filepath), custom_objects, compile, safe_mode)
+        return read_model_file(stream, path, str(filepath), custom_objects, compile, safe_mode)
+
+
+def read_model_file(stream: Any, source: Any, owner: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+    """The model of an open file of any kind; what it holds decides, whatever its name is.
+
+    Args:
+        stream: the open file.
+        source: what HDF5 is to open: the path, or the file object that was given.
+    """
+    kind, head = look_at(stream)
+    if kind == "hdf5":
+        return load_old_model(source, owner, size_of_stream(stream), custom_objects, compile, safe_mode)
+    if kind == "json":
+        raise refuse_architecture(owner)
+    if kind != "zip":
+        raise refuse_unknown(owner, head, "'.keras' file and no '.h5' file")
+    return read_archive(stream, owner, custom_objects, compile, safe_mode)
 
 
 def read_archive(stream: Any, owner: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
@@ -198,35 +217,17 @@ def read_archive(stream: Any, owner: str, custom_objects: Any, compile: bool, sa
         with archive:
             need_members(members, (CONFIG, WEIGHTS), owner)
             config = parse_config(read_text(archive, members[CONFIG]), owner)
+            version = read_version(read_text(archive, members[METADATA])) if METADATA in members else ""
             if not compile:
                 config.pop("compile_config", None)
+            config = modernize(config, version, owner, custom_objects)
             with sharing(), drawing_late():
                 model = build_model(config, owner, custom_objects, safe_mode)
             with copy_member(archive, members[WEIGHTS]) as weights, FileStore(weights, "r", owner) as store:
                 # A model that does not fit is given to nobody, so what it was filled with needs no way back.
-                load_state(model, store, owner=owner, keep=False)
+                old = [model.optimizer] if is_old_version(version) and model.optimizer is not None else []
+                load_state(model, store, owner=owner, keep=False, skipped=old)
+                if old:
+                    restore_old_optimizer(model.optimizer, store.get("optimizer"), owner)
             read_assets(model, archive, members, owner)
         return model
-
-
-def parse_config(text: str, owner: str) -> dict[str, Any]:
-    """The description as a dict."""
-    try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(message(owner, "the description of the model must be JSON", {"error": str(error)})) from None
-    check_levels(config, owner)
-    if not isinstance(config, dict) or "class_name" not in config:
-        raise ValueError(message(owner, "the description of the model must be a dict with `class_name`", {"config": config}))
-    return config
-
-
-def build_model(config: dict[str, Any], owner: str, custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
-    """The model that a description builds; anything else is refused."""
-    try:
-        model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
-    except RecursionError:
-        raise ValueError(message(owner, "the description of the model is nested too deeply")) from None
-    if not (hasattr(model, "call_pure") or hasattr(model, "variables")) or not hasattr(model, "compile"):
-        raise ValueError(message(owner, "the description must be that of a model", {"class": type(model).__name__}))
-    return model

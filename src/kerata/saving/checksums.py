@@ -12,8 +12,8 @@ import ml_dtypes
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.hdf5 import open_dataset, read_dataset
 from kerata.base.refusals import FileError
-from kerata.saving.numbers import open_dataset, read_dataset
 
 NAME = "kerata_checksums"
 

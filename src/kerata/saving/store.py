@@ -9,9 +9,9 @@ import ml_dtypes
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.hdf5 import find_group, open_dataset, read_dataset
 from kerata.base.refusals import FileError
 from kerata.saving.checksums import checksum_of, is_plain, read_checksums, write_checksums
-from kerata.saving.numbers import find_group, open_dataset, read_dataset
 
 
 class Entry:

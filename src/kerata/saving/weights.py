@@ -14,7 +14,9 @@ from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.disk import explain_full_disk
+from kerata.saving.legacy.kinds import kind_of_file, refuse_architecture, refuse_folder, refuse_unknown
 from kerata.saving.members import WEIGHTS, copy_member, need_members, open_model_file
+from kerata.saving.old_files import is_old_file, load_old_weights
 from kerata.saving.store import FileStore
 from kerata.saving.walk import Place, walk
 
@@ -48,29 +50,46 @@ def save_weights(
 
 
 def load_weights(
-    model: Any, filepath: str | os.PathLike, skip_mismatch: bool = False, objects_to_skip: Iterable[Any] | None = None
+    model: Any,
+    filepath: str | os.PathLike,
+    skip_mismatch: bool = False,
+    objects_to_skip: Iterable[Any] | None = None,
+    by_name: bool = False,
 ) -> None:
-    """Reads all weights from a `.weights.h5` or `.keras` file of Kerata or Keras 3.
+    """Reads all weights from a file of Kerata or of any Keras: `.weights.h5`, `.keras`, or `.h5` of Keras 1, 2 and `tf.keras`.
 
-    The model stays as it was if anything does not fit.
+    What the file holds decides, not its name. The model stays as it was if anything does not fit.
 
     Args:
         model: a built model.
-        filepath: a file that `save_weights` or `save_model` wrote.
+        filepath: the file.
         skip_mismatch: take what fits and leave the rest with a warning, e.g. to reuse all but the last layer.
         objects_to_skip: layers and other parts that stay as they are, with what is below them.
+        by_name: whether layers are found by their names, and others left alone; for the files of Keras 1 and 2.
     """
     check_built(model, "load_weights")
-    whole = Path(filepath).suffix == ".keras"
-    path = Path(filepath) if whole else check_weights_path(filepath, "load_weights")
+    path, owner = Path(filepath), str(filepath)
     if not path.exists():
-        raise MissingFile(message("load_weights", "File not found: there is no such file", {"filepath": str(filepath)}))
-    owner = str(filepath)
+        if path.suffix not in (".keras", ".h5", ".hdf5"):
+            check_weights_path(filepath, "load_weights")
+        raise MissingFile(message("load_weights", "File not found: there is no such file", {"filepath": owner}))
+    if path.is_dir():
+        raise refuse_folder(owner, os.listdir(path))
     remove_leftovers(path.parent)
+    kind, head = kind_of_file(path)
+    if kind == "json":
+        raise refuse_architecture(owner)
+    if kind not in ("hdf5", "zip"):
+        raise refuse_unknown(owner, head, "file of weights, '.weights.h5', '.h5' or '.keras'")
+    if kind == "hdf5" and is_old_file(path, owner):
+        load_old_weights(model, path, owner, by_name, skip_mismatch, objects_to_skip)
+        return
+    if by_name:
+        raise NotImplementedError(message("load_weights", "files of Keras 3 are read by structure", {"by_name": by_name}))
     with contextlib.ExitStack() as stack:
         stack.enter_context(refusing(owner))
         stack.enter_context(budget(owner, path.stat().st_size))
-        file: Any = stack.enter_context(open_weights_of(path, owner)) if whole else path
+        file: Any = stack.enter_context(open_weights_of(path, owner)) if kind == "zip" else path
         store = stack.enter_context(FileStore(file, "r", owner))
         load_state(model, store, skip_mismatch, owner, skipped=objects_to_skip)
 

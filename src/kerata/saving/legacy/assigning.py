@@ -1,0 +1,172 @@
+"""Gives the layers of a model the arrays of an old file: all of them, or none."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kerata.base.checks import message
+from kerata.base.refusals import FileError
+from kerata.engine.variable import Variable
+from kerata.saving.legacy.form import LayerArrays, Source, Weights
+from kerata.saving.legacy.layouts import arrange, check_names, check_shapes, count_of
+
+FIX = "Use the model that the file was written from, by_name=True, or skip_mismatch=True to take what fits"
+
+
+def assign(
+    model: Any, weights: Weights, owner: str, by_name: bool = False, skip_mismatch: bool = False, skipped: Iterable[Any] = ()
+) -> None:
+    """Gives a model's layers their arrays.
+
+    Args:
+        model: a built model.
+        weights: of a file, of which nothing is read yet.
+        owner: how the file is called in messages.
+        by_name: whether layers are found by their names alone; else by their order.
+        skip_mismatch: take what fits and leave the rest with a warning.
+        skipped: layers that stay as they are.
+    """
+    pairs: list[tuple[Any, Source]] = []
+    failed: list[str] = []
+    left = {id(layer) for layer in skipped}
+    for layer, arrays in match(model, weights, owner, by_name or skip_mismatch):
+        if id(layer) in left:
+            continue
+        try:
+            pairs += pair(layer, arrays, weights, f"{owner}, layer {layer.name}")
+        except FileError as error:
+            if not skip_mismatch:
+                raise
+            failed.append(str(error))
+    if weights.own and not by_name:
+        own = own_variables(model)
+        if len(own) == len(weights.own):
+            check_shapes(own, weights.own, owner)
+            pairs += list(zip(own, weights.own, strict=True))
+    if failed:
+        warnings.warn(
+            f"{owner}: {len(failed)} layer(s) do not match and stay as they are:\n  " + "\n  ".join(failed[:8]), stacklevel=4
+        )
+    take(pairs)
+
+
+def take(pairs: Sequence[tuple[Any, Source]]) -> None:
+    """Gives variables the numbers of arrays; where one cannot be read, all are as before."""
+    before = [(variable, variable.peek(), variable.exposed) for variable, _ in pairs if isinstance(variable, Variable)]
+    try:
+        for variable, array in pairs:
+            variable.assign(array.read())
+    except BaseException:
+        for variable, value, exposed in before:
+            variable._value, variable.exposed = value, exposed
+        raise
+
+
+def own_variables(model: Any) -> list[Any]:
+    """The weights that a model holds itself, beside those of its layers."""
+    below = {id(variable) for layer in model.layers for variable in layer.weights}
+    return [variable for variable in model.weights if id(variable) not in below]
+
+
+def match(model: Any, weights: Weights, owner: str, by_name: bool) -> list[tuple[Any, list[Source]]]:
+    """The layers of a model with weights, each with its arrays."""
+    layers = [layer for layer in model.layers if layer.weights]
+    held = [entry for entry in weights.layers if entry.arrays]
+    named = {layer.name: layer for layer in layers}
+    if by_name or (len(named) == len(layers) and set(named) == {entry.layer for entry in held}):
+        return [(named[name], arrays) for name, arrays in held if name in named]
+    if len(layers) != len(held):
+        raise FileError(
+            message(
+                owner,
+                f"the file must match the model, which has {len(layers)} layers with weights",
+                {"layers in the file": len(held), "they are": describe(held)},
+                FIX,
+            )
+        )
+    return [(layer, arrays) for layer, (_, arrays) in zip(layers, held, strict=True)]
+
+
+def describe(held: Sequence[LayerArrays]) -> str:
+    names = [entry.layer for entry in held]
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+
+
+def pair(layer: Any, arrays: list[Source], weights: Weights, owner: str) -> list[tuple[Any, Source]]:
+    """The weights of a layer, or of all within it, each with its array. Shapes are held against each other."""
+    first: FileError | None = None
+    for parts in orders(layer):
+        try:
+            variables, found = pair_parts(parts, arrays, weights, owner)
+            check_shapes(variables, found, owner)
+        except FileError as error:
+            first = first or error
+            continue
+        if check_names(variables, found):
+            return list(zip(variables, found, strict=True))
+    raise first or FileError(
+        message(
+            owner, "the names of the arrays must fit those of the weights", {"arrays": [array.name for array in arrays]}, FIX
+        )
+    )
+
+
+Part = tuple[Any, list[Any]]
+
+
+def orders(layer: Any) -> list[list[Part]]:
+    """The orders in which a file may hold the weights of a layer: what is trained comes first, as it was then.
+
+    A layer that is frozen in the model may have been trained when the file was written, or the other way round.
+    """
+    held = layer._holdings()
+    owners = [(holding.layer, variable) for holding in held.values() for variable in holding.variables]
+    trained = {id(variable) for variable in layer.trainable_weights}
+    now = split(owners, lambda variable: id(variable) in trained)
+    made = split(owners, lambda variable: variable.made_trainable)
+    return [gather(now), gather(made), gather(owners)]
+
+
+def split(owners: list[tuple[Any, Any]], is_first: Any) -> list[tuple[Any, Any]]:
+    return [pair for pair in owners if is_first(pair[1])] + [pair for pair in owners if not is_first(pair[1])]
+
+
+def gather(owners: list[tuple[Any, Any]]) -> list[Part]:
+    """Neighbours of one layer together."""
+    parts: list[Part] = []
+    seen: set[int] = set()
+    for owner, variable in owners:
+        if id(variable) in seen:
+            continue
+        seen.add(id(variable))
+        if parts and parts[-1][0] is owner:
+            parts[-1][1].append(variable)
+        else:
+            parts.append((owner, [variable]))
+    return parts
+
+
+def pair_parts(parts: list[Part], arrays: list[Source], weights: Weights, owner: str) -> tuple[list[Any], list[Source]]:
+    """All variables, and for each its array."""
+    variables: list[Any] = []
+    found: list[Source] = []
+    rest = list(arrays)
+    for layer, own in parts:
+        count = count_of(layer, own, rest)
+        arranged = arrange(layer, own, rest[:count], weights)
+        if len(arranged) != len(own):
+            break
+        variables += own
+        found += arranged
+        rest = rest[count:]
+    expected = sum(len(own) for _, own in parts)
+    if rest or len(found) != expected:
+        raise FileError(
+            message(
+                owner,
+                f"the file must match the model, in which this layer has {expected} weights",
+                {"arrays": len(arrays), "they are": [array.name for array in arrays[:6]]},
+                FIX,
+            )
+        )
+    return variables, found

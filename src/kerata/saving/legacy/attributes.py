@@ -1,0 +1,111 @@
+"""Attributes of HDF5 files: names and descriptions, read within bounds.
+
+HDF5 keeps texts of any length apart from the attribute that names them, and a thousand attributes may name one text of a
+megabyte. So what reading may cost is known before it is done: no text is longer than the longest heap of texts in the file.
+"""
+
+import mmap
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import message, shorten
+from kerata.base.limits import check_bytes, take_bytes
+from kerata.base.refusals import FileError
+
+# Texts stand in collections that begin so: a mark, the version, three bytes, the size in eight bytes.
+HEAP, VERSION, MARKED = b"GCOL", 1, 16
+POINTER_BYTES = 16
+
+
+class Texts:
+    """The attributes of one open file.
+
+    Args:
+        source: the file's path, or a binary file object.
+        owner: how the file is called in messages.
+    """
+
+    def __init__(self, source: Any, owner: str):
+        self.source, self.owner = source, owner
+        self._longest: int | None = None
+
+    def longest(self) -> int:
+        """The size of the largest collection of texts in the file."""
+        if self._longest is None:
+            if hasattr(self.source, "read"):
+                place = self.source.tell()
+                self.source.seek(0)
+                self._longest = longest_heap(self.source.read())
+                self.source.seek(place)
+            else:
+                with open(self.source, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                    self._longest = longest_heap(content)
+        return self._longest
+
+    def read(self, group: Any, name: str) -> Any:
+        """An attribute as a text or a list of texts; `None` if there is none."""
+        import h5py
+
+        if name not in group.attrs:
+            return None
+        attribute = group.attrs.get_id(name)
+        shape, kind = attribute.shape, h5py.check_string_dtype(attribute.dtype)
+        count = int(np.prod(shape)) if shape else 1
+        if shape is not None and count == 0:
+            # A list without texts has no type of its own.
+            return []
+        if shape is None or len(shape) > 1 or (kind is None and attribute.dtype.kind not in "SU"):
+            raise FileError(
+                message(self.owner, "a text, or a list of texts, was expected", {"attribute": name, "dtype": attribute.dtype})
+            )
+        stored = attribute.get_storage_size()
+        if kind is not None and kind.length is None:
+            check_bytes(count * (self.longest() + POINTER_BYTES), attribute=name, texts=count)
+        take_bytes(2 * stored, attribute=name)
+        return self._decode(group.attrs[name], name)
+
+    def _decode(self, value: Any, name: str) -> Any:
+        if isinstance(value, np.ndarray):
+            return [self._decode(item, name) for item in value.tolist()]
+        if isinstance(value, bytes):
+            take_bytes(len(value), attribute=name)
+            return value.decode("utf-8")
+        if isinstance(value, str):
+            take_bytes(len(value), attribute=name)
+            return str(value)
+        raise FileError(message(self.owner, "a text was expected", {"attribute": name, "value": shorten(value)}))
+
+    def read_text(self, group: Any, name: str) -> str | None:
+        """An attribute that is one text; `None` if there is none."""
+        value = self.read(group, name)
+        if isinstance(value, list):
+            raise FileError(message(self.owner, "one text was expected", {"attribute": name, "texts": len(value)}))
+        return value
+
+    def read_list(self, group: Any, name: str) -> list[str] | None:
+        """An attribute that is a list of texts, which Keras splits where it is too long for one; `None` if there is none."""
+        if name in group.attrs:
+            value = self.read(group, name)
+            return value if isinstance(value, list) else [value]
+        if f"{name}0" not in group.attrs:
+            return None
+        found: list[str] = []
+        number = 0
+        while f"{name}{number}" in group.attrs:
+            part = self.read(group, f"{name}{number}")
+            found.extend(part if isinstance(part, list) else [part])
+            number += 1
+        return found
+
+
+def longest_heap(content: Any) -> int:
+    """The size of the largest collection of texts in the bytes of a file."""
+    longest, place, total = 0, content.find(HEAP), len(content)
+    while place >= 0:
+        head = content[place : place + MARKED]
+        size = int.from_bytes(head[8:MARKED], "little") if len(head) == MARKED and head[4] == VERSION else 0
+        if size <= total - place:
+            longest = max(longest, size)
+        place = content.find(HEAP, place + 1)
+    return longest

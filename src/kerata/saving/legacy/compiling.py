@@ -1,0 +1,126 @@
+"""What `compile` was given in an old file: the optimizer, losses and measures, in the form of Keras 3."""
+
+from typing import Any
+
+from kerata.base import registry
+from kerata.base.checks import message
+from kerata.base.refusals import FileError, UnknownInFile
+from kerata.dialects import translate_config
+from kerata.saving.legacy.form import KERAS1, KERAS3
+
+# What tf.keras wrote where today's classes have a name of their own for it.
+REDUCTIONS = {"auto": "sum_over_batch_size"}
+# Arguments of losses and measures that mean nothing today.
+USELESS = ("dtype", "fn", "reduction")
+# What configs of optimizers hold that means nothing today.
+GONE = ("is_legacy_optimizer", "jit_compile")
+
+
+def read_compiling(plain: Any, era: str, owner: str) -> dict[str, Any] | None:
+    """The description of a compiled model in Keras 3's form; `None` where it says nothing."""
+    if not isinstance(plain, dict):
+        raise FileError(message(owner, "what the model was compiled with must be a dict", {"training_config": plain}))
+    optimizer = plain.get("optimizer_config")
+    if optimizer is None:
+        return None
+    reader = Compiling(era, owner)
+    found = {"optimizer": reader.optimizer(optimizer)}
+    for key, kind in (("loss", "losses"), ("metrics", "metrics"), ("weighted_metrics", "metrics")):
+        if plain.get(key) not in (None, [], {}):
+            found[key] = reader.measures(kind, plain[key])
+    if plain.get("loss_weights") is not None:
+        found["loss_weights"] = plain["loss_weights"]
+    return found
+
+
+class Compiling:
+    """Reads what a model was compiled with.
+
+    Args:
+        era: whose words it has.
+        owner: how the file is called in messages.
+    """
+
+    def __init__(self, era: str, owner: str):
+        self.era, self.owner = era, owner
+
+    def optimizer(self, plain: Any) -> Any:
+        """An optimizer by its class and config."""
+        name = plain.get("class_name") if isinstance(plain, dict) else None
+        config = plain.get("config") if isinstance(plain, dict) else None
+        if not isinstance(name, str) or not isinstance(config, dict):
+            raise FileError(
+                message(self.owner, "an optimizer must be described by `class_name` and `config`", {"optimizer": plain})
+            )
+        if self.era == KERAS3 or registry.get_registered_object(name) is not None:
+            return plain
+        given = {key: value for key, value in config.items() if key not in GONE and not (key == "epsilon" and value is None)}
+        if "lr" in given:
+            given.setdefault("learning_rate" if self.era != KERAS1 else "lr", given.pop("lr"))
+        _, today, config = translate_config(self.era, "optimizers", name.rpartition(">")[2], given)
+        if registry.find_builtin("optimizers", today) is None:
+            raise self.unknown(name)
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict) and isinstance(rate.get("class_name"), str):
+            inner = {key: value for key, value in (rate.get("config") or {}).items() if key != "name"}
+            config["learning_rate"] = {
+                "module": "keras.optimizers.schedules",
+                "class_name": rate["class_name"],
+                "config": inner,
+                "registered_name": None,
+            }
+        if not config.get("decay"):
+            config.pop("decay", None)
+        return {"module": "keras.optimizers", "class_name": today, "config": config, "registered_name": None}
+
+    def measures(self, kind: str, plain: Any) -> Any:
+        """Losses or measures, in whatever lists and dicts they stand."""
+        if isinstance(plain, str):
+            return self.named(kind, plain)
+        if isinstance(plain, list):
+            return [self.measures(kind, item) for item in plain]
+        if isinstance(plain, dict) and "class_name" in plain and "config" in plain:
+            return self.described(kind, plain)
+        if isinstance(plain, dict):
+            return {key: self.measures(kind, value) for key, value in plain.items()}
+        return plain
+
+    def named(self, kind: str, name: str) -> Any:
+        """A loss or a measure by its name."""
+        name = name.rpartition(">")[2] if registry.get_registered_object(name) is None else name
+        known = name in ("accuracy", "acc", "crossentropy", "ce") or registry.find_builtin(kind, name) is not None
+        if not known and registry.get_registered_object(name) is None:
+            raise self.unknown(name)
+        return name
+
+    def described(self, kind: str, plain: dict[str, Any]) -> Any:
+        """A loss or a measure by its class and config."""
+        name, config = plain["class_name"], plain["config"]
+        if not isinstance(name, str):
+            raise FileError(message(self.owner, "a class must be given by its name", {"class_name": name}))
+        if name == "function" and isinstance(config, str):
+            return self.named(kind, config)
+        if self.era == KERAS3 or registry.get_registered_object(name) is not None or not isinstance(config, dict):
+            return plain
+        name, function = name.rpartition(">")[2], config.get("fn")
+        if isinstance(function, dict):
+            function = function.get("config")
+        if name in ("MeanMetricWrapper", "LossFunctionWrapper", "SumOverBatchSizeMetricWrapper") and isinstance(function, str):
+            own = config.get("name")
+            return self.named(kind, own if isinstance(own, str) and registry.find_builtin(kind, own) else function)
+        if registry.find_builtin(kind, name) is None:
+            raise self.unknown(name)
+        inner = {key: value for key, value in config.items() if key not in USELESS}
+        if "reduction" in config and kind == "losses":
+            inner["reduction"] = REDUCTIONS.get(config["reduction"], config["reduction"])
+        return {"module": f"keras.{kind}", "class_name": name, "config": inner, "registered_name": None}
+
+    def unknown(self, name: Any) -> UnknownInFile:
+        return UnknownInFile(
+            message(
+                self.owner,
+                "the model was compiled with what is entered nowhere",
+                {"name": name},
+                f"Pass custom_objects={{{name!r}: ...}}, or compile=False to load it without",
+            )
+        )

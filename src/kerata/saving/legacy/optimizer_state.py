@@ -1,0 +1,179 @@
+"""What an optimizer kept of each weight, in old files, for the optimizer of today."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.base.refusals import FileError
+from kerata.saving.legacy.assigning import match, pair, take
+from kerata.saving.legacy.form import KERAS1, KERAS2, KERAS3, LayerArrays, OldModel, Source
+
+# The names of slots in old files, and those of today: by the class of today, in the order of the files of Keras 1 and 2.
+ORDERED = {
+    "SGD": ("momentum",),
+    "RMSprop": ("velocity",),
+    "ClassicRMSprop": ("velocity",),
+    "Adagrad": ("accumulator",),
+    "ClassicAdagrad": ("accumulator",),
+    "Adadelta": ("accumulated_grad", "accumulated_delta_var"),
+    "Adam": ("momentum", "velocity", "velocity_hat"),
+    "Adamax": ("m", "u"),
+    "Nadam": ("momentum", "velocity"),
+    "ClassicNadam": ("momentum", "velocity"),
+}
+NAMED = {
+    "Adam": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"},
+    "AdamW": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"},
+    "Nadam": {"m": "momentum", "v": "velocity"},
+    "SGD": {"momentum": "momentum", "m": "momentum"},
+    "RMSprop": {
+        "rms": "velocity",
+        "velocity": "velocity",
+        "mg": "average_gradient",
+        "average_gradient": "average_gradient",
+        "momentum": "momentum",
+    },
+    "Adagrad": {"accumulator": "accumulator"},
+    "Adadelta": {
+        "accum_grad": "accumulated_grad",
+        "accumulated_grad": "accumulated_grad",
+        "accum_var": "accumulated_delta_var",
+        "accumulated_delta_var": "accumulated_delta_var",
+    },
+    "Adamax": {"m": "m", "v": "u", "u": "u"},
+    "Ftrl": {"accumulator": "accumulator", "linear": "linear"},
+}
+
+
+def restore_optimizer(model: Any, old: OldModel, owner: str) -> None:
+    """Gives a compiled model's optimizer the state of the file. Where it does not fit, a warning says that it begins anew."""
+    try:
+        pairs = pair_state(model, old, owner)
+    except FileError as error:
+        warnings.warn(
+            f"{owner}: the state of the optimizer does not fit and is left out, training begins anew: {error}", stacklevel=4
+        )
+        return
+    take(pairs)
+
+
+def pair_state(model: Any, old: OldModel, owner: str) -> list[tuple[Any, Source]]:
+    """The variables of the optimizer, each with its array."""
+    optimizer, arrays = model.optimizer, list(old.optimizer)
+    if old.era == KERAS3:
+        if len(arrays) != len(optimizer.variables):
+            raise misfit(owner, optimizer, arrays)
+        pairs = list(zip(optimizer.variables, arrays, strict=True))
+        return check(pairs, owner)
+    scalars = [array for array in arrays if array.shape == ()]
+    arrays = [array for array in arrays if array.shape != ()]
+    assert old.weights is not None
+    places = trained_places(model, old, owner)
+    if old.era in (KERAS1, KERAS2):
+        slots = by_order(optimizer, arrays, len(places), owner)
+    else:
+        slots = by_name(optimizer, arrays, len(places), owner)
+    pairs = [
+        pair
+        for name, group in slots.items()
+        for pair in pair_slot(model, old, name, dict(zip(places, group, strict=True)), owner)
+    ]
+    if scalars:
+        first = scalars[0]
+        pairs.append((optimizer.steps, first.change((), lambda array: np.asarray(array).astype("int32"))))
+    return check(pairs, owner)
+
+
+def check(pairs: list[tuple[Any, Source]], owner: str) -> list[tuple[Any, Source]]:
+    for variable, array in pairs:
+        if tuple(variable.shape) != array.shape:
+            raise FileError(
+                message(
+                    owner,
+                    f"the state {variable.path} must have shape {tuple(variable.shape)}",
+                    {"array": array.name, "shape": array.shape},
+                )
+            )
+    return pairs
+
+
+def misfit(owner: str, optimizer: Any, arrays: list[Source]) -> FileError:
+    return FileError(message(owner, f"the file must hold the state of {type(optimizer).__name__}", {"arrays": len(arrays)}))
+
+
+Spot = tuple[int, int]
+
+
+def trained_places(model: Any, old: OldModel, owner: str) -> list[Spot]:
+    """Where in the file's weights those are that were trained, (layer, array), in the order of the optimizer."""
+    assert old.weights is not None
+    places: list[Spot] = []
+    by_layer = {id(entry.arrays): number for number, entry in enumerate(old.weights.layers)}
+    found: dict[int, int] = {}
+    for layer, arrays in match(model, old.weights, owner, False):
+        trained = {id(v) for v in layer.trainable_weights}
+        frozen = sum(id(v) not in trained for v in layer.weights)
+        found[by_layer[id(arrays)]] = len(arrays) - frozen if trained else 0
+    for number in sorted(found):
+        places += [(number, index) for index in range(found[number])]
+    if old.era == KERAS1:
+        # Keras 1 sorted the weights by their names.
+        places.sort(key=lambda spot: old.weights.layers[spot[0]].arrays[spot[1]].name)  # type: ignore[union-attr]
+    return places
+
+
+def by_order(optimizer: Any, arrays: list[Source], count: int, owner: str) -> dict[str, list[Source]]:
+    """Slot -> its arrays, for files that keep one slot of all weights after the other."""
+    names = ORDERED.get(type(optimizer).__name__)
+    # Adam without its variant kept an array of one number for each weight.
+    if names is None or count == 0 or len(arrays) % count or len(arrays) // count > len(names):
+        raise misfit(owner, optimizer, arrays)
+    groups = [arrays[start : start + count] for start in range(0, len(arrays), count)]
+    slots = dict(zip(names, groups, strict=False))
+    if "velocity_hat" in slots and not getattr(optimizer, "amsgrad", False):
+        del slots["velocity_hat"]
+    return slots
+
+
+def by_name(optimizer: Any, arrays: list[Source], count: int, owner: str) -> dict[str, list[Source]]:
+    """Slot -> its arrays, for files whose arrays are called `Adam/dense/kernel/m:0` or `Adam/m/dense/kernel:0`."""
+    known = NAMED.get(type(optimizer).__name__)
+    if known is None:
+        raise misfit(owner, optimizer, arrays)
+    slots: dict[str, list[Source]] = {}
+    for array in arrays:
+        words = array.name.partition(":")[0].split("/")
+        # The newer form has the slot behind the optimizer's name, the older one at the end.
+        word = words[1] if len(words) > 2 and words[1] in known else words[-1].rstrip("0123456789").rstrip("_")
+        if word not in known:
+            raise misfit(owner, optimizer, arrays)
+        slots.setdefault(known[word], []).append(array)
+    if any(len(group) != count for group in slots.values()):
+        raise misfit(owner, optimizer, arrays)
+    return slots
+
+
+def pair_slot(model: Any, old: OldModel, name: str, group: dict[Spot, Source], owner: str) -> list[tuple[Any, Source]]:
+    """The variables of one slot, each with its array: the arrays take the way that those of the weights took."""
+    assert old.weights is not None
+    layers = [
+        LayerArrays(entry.layer, [group.get((number, index), array) for index, array in enumerate(entry.arrays)])
+        for number, entry in enumerate(old.weights.layers)
+    ]
+    weights = old.weights._replace(layers=layers)
+    wanted = {id(array) for array in group.values()}
+    pairs = []
+    table = model.optimizer.optimizer_state.table
+    for layer, arrays in match(model, weights, owner, False):
+        if not any(id(array) in wanted for array in arrays):
+            continue
+        trained = {id(v) for v in layer.trainable_weights}
+        for variable, array in pair(layer, arrays, weights, f"{owner}, layer {layer.name}"):
+            if id(variable) in trained:
+                slot = table.get(variable, {}).get(name)
+                if slot is None:
+                    raise FileError(message(owner, "the optimizer has no such state", {"state": name, "weight": variable.path}))
+                pairs.append((slot, array))
+    return pairs

@@ -1,0 +1,88 @@
+"""Whole models and weights of old HDF5 files: read into the one form, built, and given their numbers."""
+
+import contextlib
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from kerata.base.checks import message
+from kerata.base.limits import budget
+from kerata.base.refusals import FileError, refusing
+from kerata.base.registry import CustomObjectScope
+from kerata.base.serialization import sharing
+from kerata.engine.variable import drawing_late
+from kerata.saving.building import build_model
+from kerata.saving.legacy.assigning import assign
+from kerata.saving.legacy.attributes import Texts
+from kerata.saving.legacy.descriptions import read_model
+from kerata.saving.legacy.form import OldModel
+from kerata.saving.legacy.groups import is_old, read_weights
+from kerata.saving.legacy.optimizer_state import restore_optimizer
+
+
+def open_hdf5(source: Any, owner: str) -> Any:
+    """An HDF5 file, open for reading."""
+    import h5py
+
+    try:
+        return h5py.File(source, "r")
+    except (OSError, RuntimeError, KeyError) as error:
+        if isinstance(error, (FileNotFoundError, PermissionError)):
+            raise
+        raise FileError(message(owner, "this is not an HDF5 file, or it is damaged", {"error": str(error)})) from None
+
+
+def load_old_model(
+    source: Any, owner: str, size: int, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
+    """The model of an HDF5 file of any era, with its weights and its optimizer's state.
+
+    Args:
+        source: a path or a binary file object.
+        owner: how the file is called in messages.
+        size: of the file, in bytes.
+        custom_objects: a user's own classes and functions; of a Lambda layer, by the layer's name.
+        compile: whether to compile the model as it was when it was saved.
+        safe_mode: kept for Keras's sake. Code in files is never run, whatever it says.
+    """
+    with refusing(owner), budget(owner, size), CustomObjectScope(custom_objects or {}):
+        with open_hdf5(source, owner) as file:
+            old = read_model(file, Texts(source, owner), compile)
+            model = build_old_model(old, owner, safe_mode)
+        for note in old.notes:
+            warnings.warn(f"{owner}: {note}", stacklevel=3)
+        return model
+
+
+def build_old_model(old: OldModel, owner: str, safe_mode: bool = True) -> Any:
+    """The model that the one form describes: the one builder of all old files."""
+    with sharing(), drawing_late():
+        model = build_model(old.config, owner, safe_mode=safe_mode)
+    if old.weights is not None:
+        if not model.built:
+            raise FileError(message(owner, "the file must say the shape of the model's input", {"class": type(model).__name__}))
+        assign(model, old.weights, owner)
+    if old.compiling is not None:
+        model.compile_from_config(old.compiling)
+        if old.optimizer and old.weights is not None:
+            restore_optimizer(model, old, owner)
+    return model
+
+
+def load_old_weights(
+    model: Any, path: Path, owner: str, by_name: bool = False, skip_mismatch: bool = False, skipped: Iterable[Any] | None = None
+) -> None:
+    """Reads the weights of an old HDF5 file into a built model; the model stays as it was if they do not fit."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(refusing(owner))
+        stack.enter_context(budget(owner, path.stat().st_size))
+        file = stack.enter_context(open_hdf5(path, owner))
+        weights = read_weights(file, Texts(path, owner))
+        assign(model, weights, owner, by_name, skip_mismatch, skipped or ())
+
+
+def is_old_file(path: Path, owner: str) -> bool:
+    """Whether an HDF5 file is one of the old kinds."""
+    with refusing(owner), budget(owner, path.stat().st_size), open_hdf5(path, owner) as file:
+        return is_old(file)
