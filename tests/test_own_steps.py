@@ -401,3 +401,61 @@ def test_a_step_of_ones_own_is_trained_one_by_one():
     many = kerata.search.fit_many(model, X, Y, copies=2, epochs=2)
     assert many.notes[0]["turns"] and many.notes[0]["why"] == "the model has a step of its own"
     assert all(len(curve) == 2 and np.isfinite(curve).all() for history in many.histories for curve in history.values())
+
+
+def test_an_optimizer_that_was_built_for_some_weights_keeps_to_them():
+    """A step that trains one part alone, and an optimizer that knows no other, as in Keras."""
+    ends = []
+    for library in (kerata, keras):
+
+        class Halves(library.Model):
+            def __init__(self, layers):
+                super().__init__()
+                self.first, self.second = (layers.Dense(size, kernel_initializer="ones") for size in (2, 1))
+                self.first.build((None, 3))
+                self.second.build((None, 2))
+                self.built = True
+
+            def call(self, x):
+                return self.second(self.first(x))
+
+            def train_step(self, state, data, ops=library.ops):
+                trainable, frozen, slots, measures = state
+                known = len(self.first.trainable_variables)
+
+                def loss_of(weights):
+                    outputs, _ = self.stateless_call(weights + trainable[known:], frozen, data)
+                    return ops.mean(outputs**2)
+
+                loss, gradients = jax.value_and_grad(loss_of)(trainable[:known])
+                weights, slots = self.optimizer.stateless_apply(slots, gradients, trainable[:known])
+                return {"loss": loss}, (weights + trainable[known:], frozen, slots, measures)
+
+        model = Halves(library.layers)
+        optimizer = library.optimizers.Adam(0.1)
+        optimizer.build(model.first.trainable_variables)
+        model.compile(optimizer)
+        model.fit(np.ones((8, 3), "float32"), epochs=3, verbose=0)
+        assert len(optimizer.variables) == 2 + 2 * 2
+        ends.append(model.get_weights())
+    for ours, theirs in zip(*ends, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_inputs_alone_may_be_validated():
+    class Repeats(kerata.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = kerata.layers.Dense(3)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return kerata.ops.mean((y_pred - x) ** 2)
+
+    x = np.random.default_rng(0).normal(size=(10, 3)).astype("float32")
+    model = Repeats()
+    model.compile("sgd")
+    history = model.fit(x, validation_data=(x,), verbose=0).history
+    assert history["val_loss"][0] == pytest.approx(model.evaluate(x, verbose=0), rel=1e-5)

@@ -96,9 +96,11 @@ class LossScaleOptimizer(Optimizer):
     def build(self, variables: Sequence[Variable]) -> None:
         self.inner_optimizer.build(variables)
         self.optimizer_state.parameters = list(variables)
+        self.optimizer_state.built_by_user = True
 
     def state_variables(self, variables: Sequence[Variable]) -> list[Variable]:
         self.build(variables)
+        self.optimizer_state.built_by_user = False
         return self._slots_for(variables)
 
     def _slots_for(self, variables: Sequence[Variable]) -> list[Variable]:

@@ -347,7 +347,7 @@ class Optimizer(Stepwise):
         variables = list(variables)
         self.optimizer_state.slots = self._slots_for(variables)
         self.optimizer_state.parameters = variables
-        self.optimizer_state.built = True
+        self.optimizer_state.built = self.optimizer_state.built_by_user = True
 
     def state_variables(self, variables: Sequence[Variable]) -> list[Variable]:
         """The state that belongs to these variables: the number of the step, then the slots in Keras's order."""
@@ -355,6 +355,7 @@ class Optimizer(Stepwise):
             self._build_steps(list(variables))
             return self._slots_for(variables)
         self.build(variables)
+        self.optimizer_state.built_by_user = False
         return list(self.optimizer_state.slots)
 
     def _slots_for(self, variables: Sequence[Variable]) -> list[Variable]:

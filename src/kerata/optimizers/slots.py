@@ -74,6 +74,8 @@ class Slots:
         self.parameters: list[Variable] = []
         self.slots: list[Variable] = []
         self.built = False
+        # Whether a user has called `build`: a step of a user's own may be about these parameters alone.
+        self.built_by_user = False
         # What an optimizer written by `update_step` made by `add_variable`.
         self.own: dict[Key, Variable] = {}
 

@@ -78,7 +78,7 @@ def make_validation(model: Any, data: Any, batch_size: int, steps: int | None, f
     if data is None:
         return None
     check_validation(data, model._graph is not None and len(model._graph.inputs) == 1)
-    if isinstance(data, (tuple, list)) and len(data) in (2, 3):
+    if isinstance(data, (tuple, list)) and (len(data) in (2, 3) or (len(data) == 1 and isinstance(data, tuple))):
         source: Any = standardize_source(through_host(model, data[0]), *data[1:], owner="validation_data")
     elif isinstance(data, Samples):
         source = data

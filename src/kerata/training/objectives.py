@@ -88,6 +88,7 @@ class CompiledLoss(Module):
                 )
             )
         self.terms: list[Term] = []
+        self.logged: list[Term] = []
         self.built = False
 
     def check_outputs(self, y_pred: Any) -> None:
@@ -117,6 +118,10 @@ class CompiledLoss(Module):
             term.is_declared = declares_rows(loss_object, predictions[place])
             terms.append(term)
         name_by_loss(terms, outputs)
+        # Where losses and outputs have names, logs have the order of the losses.
+        ordered = isinstance(loss, dict) and isinstance(y_pred, dict)
+        ranks = {name: rank for rank, name in enumerate(loss)} if ordered else {}
+        self.logged = sorted(terms, key=lambda term: ranks.get(term.name, len(ranks)))
         self.terms, self.built = terms, True
 
     @property
@@ -132,7 +137,7 @@ class CompiledLoss(Module):
     @property
     def part_names(self) -> list[str]:
         """Names of the outputs with a loss, where there is more than one."""
-        return [term.name for term in self.terms] if len(self.terms) > 1 else []
+        return [term.name for term in self.logged] if len(self.terms) > 1 else []
 
     @property
     def is_declared(self) -> bool:

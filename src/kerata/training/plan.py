@@ -51,7 +51,8 @@ class Plan:
         ids = {id(v) for v in self.trainable}
         self.others: list[Variable] = [v for v in model.variables if id(v) not in ids]
         self.seeds: list[Variable] = []
-        self.slots: list[Variable] = self.optimizer.state_variables(self.trainable) if training else []
+        kept = own and training and self.optimizer.optimizer_state.built_by_user
+        self.slots: list[Variable] = self.optimizer.state_variables(self.trainable) if training and not kept else []
         self.own_metrics: list[Any] = own_metrics(model)
         if own:
             self._take_as_listed()

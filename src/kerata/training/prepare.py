@@ -115,8 +115,10 @@ def prepare_built(model: Any, training: bool = True) -> Prepared:
         findings = findings_of(structure, StepFindings, training)
         findings.structure = structure = structure if findings.structure is None else findings.structure
         made.prepared[key] = found = Prepared(model, make_plan(model, training, findings, trainable), structure)
-    elif training and not same(model.optimizer.optimizer_state.parameters, trainable):
-        model.optimizer.build(trainable)
+    elif training and not same(model.optimizer.optimizer_state.parameters, trainable):  # noqa: SIM102
+        # A step of a user's own may be about the weights alone that the optimizer was built for.
+        if not (has_own_step(model, True) and model.optimizer.optimizer_state.built_by_user):
+            model.optimizer.state_variables(trainable)
     return found
 
 

@@ -1,0 +1,44 @@
+"""The order of measures where outputs have names, beside Keras's: a list is read by place."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerata
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(8, 3)).astype("float32"), RNG.normal(size=(8, 2)).astype("float32")
+TARGETS = {"z": Y, "a": Y[:, :1] + 5}
+LOSSES, METRICS = {"z": "mse", "a": "mae"}, {"z": ["mae", "mape"], "a": ["mse"]}
+
+
+def build(library, form):
+    dense = library.layers.Dense
+    if form == "subclass":
+
+        class Both(library.Model):
+            def __init__(self):
+                super().__init__()
+                self.z, self.a = (dense(size, kernel_initializer="ones") for size in (2, 1))
+
+            def call(self, x):
+                return {"z": self.z(x), "a": self.a(x)}
+
+        return Both()
+    inputs = library.Input((3,))
+    outputs = {name: dense(size, kernel_initializer="ones", name=f"of_{name}")(inputs) for name, size in (("z", 2), ("a", 1))}
+    return library.Model(inputs, outputs if form == "z first" else dict(reversed(outputs.items())))
+
+
+@pytest.mark.parametrize("form", ["z first", "a first", "subclass"])
+@pytest.mark.parametrize("order", ["za", "az"])
+@pytest.mark.parametrize("measured", [None, "za", "az"])
+def test_measures_come_in_the_order_of_keras(form, order, measured):
+    found = []
+    for library in (kerata, keras):
+        model = build(library, form)
+        metrics = None if measured is None else {name: METRICS[name] for name in measured}
+        model.compile("sgd", {name: LOSSES[name] for name in order}, metrics=metrics)
+        found.append(model.evaluate(X, TARGETS, verbose=0))
+        assert model.test_on_batch(X, TARGETS) == pytest.approx(found[-1], rel=1e-5)
+    np.testing.assert_allclose(*found, rtol=1e-5)
