@@ -265,6 +265,40 @@ def test_picture(tmp_path, case):
         assert so_far.get_ydata()[-1] == pytest.approx(summary.best.score)
 
 
+def test_the_picture_says_what_it_leaves_out():
+    trials = [Trial(i, {"n": i}, COMPLETE, 1.0 + 0.01 * i) for i in range(9)]
+    trials += [Trial(9, {"n": 9}, COMPLETE, 1e6), Trial(10, {"n": 10}, PRUNED, -1e6), Trial(11, {"n": 11}, "running")]
+    axis = plot_study(study_of(trials, Objective("val_loss", "min"))).axes[0]
+    assert axis.get_xlabel().replace("\n", " ") == (
+        "trial; 2 scores outside of the picture (triangles); 1 trial without a score not drawn"
+    )
+    drawn = {tuple(line.get_xdata()) for line in axis.get_lines() if line.get_label() == "outside"}
+    assert drawn == {(9,), (10,)}
+    plain = plot_study(study_of(trials[:9], Objective("val_loss", "min"))).axes[0]
+    assert plain.get_xlabel() == "trial" and "outside" not in [text.get_text() for text in plain.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize("trials, epochs", [(1, 1), (2, 2), (3, 7), (64, 40)])
+def test_what_counts_has_whole_ticks(trials, epochs):
+    study = study_of([Trial(i, {}, COMPLETE, 0.5, [0.5], [{"val_accuracy": [0.5] * epochs}]) for i in range(trials)])
+    scores, _, curves = plot_study(study).axes
+    for axis in (scores, curves):
+        low, high = axis.get_xlim()
+        shown = [tick for tick in axis.get_xticks() if low <= tick <= high]
+        assert shown and all(float(tick).is_integer() for tick in shown)
+
+
+def test_a_telephone_reads_the_name_before_each_value(tmp_path):
+    study = make_study(nasty=True)
+    text = write_report(tmp_path / "r.html", study).read_text("utf-8")
+    narrow = text[text.index("@media (max-width: 600px)") : text.index("@media print")]
+    heads = re.findall(r'<th scope="col">', text)
+    labels = re.findall(r"td:nth-child\((\d+)\)::before { content: \"([^\"<>]*)\"; }", narrow)
+    assert [int(place) for place, _ in labels] == list(range(3, len(heads) + 1))
+    assert labels[0][1] == "val_accuracy " and narrow.count("{") == narrow.count("}")
+    assert "white-space: normal" in narrow and "$labels" not in text
+
+
 # -- importance
 
 

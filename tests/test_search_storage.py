@@ -224,13 +224,14 @@ def test_optuna_opens_the_study(tmp_path, request, kind):
     where = request.getfixturevalue("postgres_url") if kind == "postgres" else f"sqlite:///{tmp_path / 's.db'}"
     database = open_database(where, "for-optuna")
     rows = database.claim(3, 9)
-    rows[2].rungs = {1: 0.9, 2: math.nan}
+    rows[2].curve = [0.9, math.nan, -math.inf]
     finish(database, rows[:2])
     finish(database, rows[2:], 0.25)
     theirs = optuna.load_study(study_name="for-optuna", storage=database.url.render_as_string(hide_password=False))
     assert [(trial.number, trial.value) for trial in theirs.trials] == [(0, 0.5), (1, 0.5), (2, 0.25)]
     assert theirs.trials[2].params == {"rate": 0.01, "kind": "b"}
-    assert theirs.trials[2].intermediate_values[1] == 0.9
+    found = theirs.trials[2].intermediate_values
+    assert found[1] == 0.9 and math.isnan(found[2]) and found[3] == -math.inf and len(found) == 3
     assert theirs.trials[2].datetime_complete >= theirs.trials[2].datetime_start
     # What Optuna enqueues is taken first, under its number.
     theirs.enqueue_trial({"rate": 0.05})

@@ -1,12 +1,7 @@
 """Studies: what `search.run` tries, keeps, resumes and refuses."""
 
 import importlib.util
-import random
-import subprocess
-import sys
-import time
 import warnings
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +11,7 @@ import kerata
 from kerata import search
 from kerata.callbacks.monitors import find_direction
 from kerata.populations.objective import Objective
-from kerata.search import ASHA, Median, SuccessiveHalving, load_study
+from kerata.search import ASHA, Hyperband, Median, SuccessiveHalving, load_study
 from kerata.search.pruners import make_pruner
 from kerata.search.records import COMPLETE, FAILED, PRUNED
 
@@ -135,7 +130,8 @@ def test_table_plot_and_report(tmp_path):
     }
 
 
-@pytest.mark.parametrize("pruner", ["asha", "successive", "median"])
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("pruner", ["asha", "successive", "median", "hyperband"])
 def test_pruners(pruner, tmp_path):
     study = run(trials=12, epochs=9, pruner=pruner, objective="val_accuracy", storage=tmp_path / "s.db", name="s")
     states = [t.state for t in study.trials]
@@ -148,6 +144,12 @@ def test_pruners(pruner, tmp_path):
     assert all(t.score == pytest.approx(plain[t.number], rel=1e-5) for t in study.trials if t.state == COMPLETE)
     rows = load_study(tmp_path / "s.db")._database.read()
     assert all(row.rungs for row in rows)
+    optuna = importlib.import_module("optuna")
+    theirs = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 's.db'}")
+    for trial, frozen in zip(study.trials, theirs.trials, strict=True):
+        curve = trial.histories[0]["val_accuracy"]
+        assert frozen.intermediate_values == dict(enumerate(curve, 1)), "Optuna draws every epoch"
+    assert len(optuna.visualization.matplotlib.plot_intermediate_values(theirs).get_lines()) >= 12
 
 
 def test_nan_is_recorded_and_harms_nobody():
@@ -260,57 +262,6 @@ def test_a_disk_without_room_for_a_model_stops_the_study(tmp_path):
         pretend(tmp_path / "s.db", trials=3, runner=runner).run()
     assert COMPLETE not in [t.state for t in load_study(tmp_path / "s.db").trials[1:2]]
     assert len(pretend(tmp_path / "s.db", trials=3).run().trials) == 3
-
-
-SCRIPT = """
-import sys, numpy as np, kerata
-from kerata import search
-rng = np.random.default_rng(0)
-x = rng.normal(size=(64, 3)).astype("float32")
-y = x.sum(1) + rng.normal(size=64).astype("float32")
-def build(hp):
-    model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(4, "relu"), kerata.layers.Dense(1)])
-    model.compile(kerata.optimizers.Adam(hp.float("rate", 1e-3, 0.1, log=True)), "mse")
-    return model
-study = search.run(build, x, y, trials=int(sys.argv[2]), sampler="random", batch=4, cv=2, epochs=int(sys.argv[3]),
-                   storage=sys.argv[1], name="s", verbose=0)
-best = study.best
-folds = search.cross_validation.make_folds(kerata.data.samples.Samples(x, y), 2)
-scores = [model.evaluate(x[held], y[held], verbose=0) for model, (_, held) in zip(best.models, folds)]
-np.testing.assert_allclose(scores, best.trial.scores, rtol=1e-5)
-"""
-
-
-@pytest.mark.slow
-def test_real_training_is_killed_at_50_moments_and_shared(tmp_path):
-    """The process that trains is killed again and again; two processes finish the study."""
-    trials, kills = 700, 50
-
-    def start():
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "s.db"), str(trials), "600"])
-
-    rng = random.Random(0)
-    done, grown, at_work = {}, 0, 0
-    for _ in range(kills):
-        process = start()
-        time.sleep(rng.uniform(1.5, 6.5))
-        at_work += process.poll() is None
-        process.kill()
-        process.wait()
-        if (tmp_path / "s.db").exists():
-            with suppress(ValueError):
-                study = load_study(tmp_path / "s.db")
-                now = {t.number: (t.params, t.score, t.ended) for t in study.trials if t.state == COMPLETE}
-                study._database.close()
-                assert all(now[number] == trial for number, trial in done.items())
-                grown += len(now) > len(done)
-                done = now
-    assert at_work == kills and grown > kills // 3 and len(done) < trials, (at_work, grown, len(done))
-    last = [start() for _ in range(2)]
-    assert [process.wait() for process in last] == [0, 0]
-    study = load_study(tmp_path / "s.db")
-    assert [t.number for t in study.trials] == list(range(trials)) and all(t.state == COMPLETE for t in study.trials)
-    assert all((study.trials[n].params, study.trials[n].score, study.trials[n].ended) == trial for n, trial in done.items())
 
 
 # Bad input
@@ -444,11 +395,31 @@ def test_one_in_three_goes_on(make, direction):
     assert sum(rung == 1 for rung in cut.values()) == 18 and sum(rung == 3 for rung in cut.values()) == 6
 
 
-@pytest.mark.parametrize("name", ["asha", "successive", "median"])
+@pytest.mark.parametrize("name", ["asha", "successive", "median", "hyperband"])
 def test_pruners_with_few_trials_and_with_nan(name):
     assert feed(make_pruner(name), {0: 1.0}) == {0: None}, "the only one goes on"
     cut = feed(make_pruner(name), {0: 1.0, 1: float("nan"), 2: 0.5})
     assert cut[1] is not None and cut[2] is None
+
+
+def test_hyperband_has_brackets_that_begin_later():
+    pruner = Hyperband(3, 1)
+    values = {number: float(number % 60) for number in range(120)}
+    cut = feed(pruner, values)
+    assert pruner.rungs == (1, 3, 9)
+    brackets = {bracket: [n for n in values if pruner.bracket(n) == bracket] for bracket in range(4)}
+    sizes = [len(numbers) for numbers in brackets.values()]
+    assert sum(sizes) == 120 and sizes == sorted(sizes, reverse=True) and sizes[-1] >= 8
+    assert {cut[n] for n in brackets[3]} == {None}, "some trials are never cut"
+    assert 1 not in {cut[n] for n in brackets[1]} and {1, 3, 9, None} >= {cut[n] for n in brackets[0]}
+    # A bracket's trials are compared among themselves: 59 of 60 is the best of these two.
+    pruner = Hyperband(3, 1)
+    pruner.start(Objective("val_loss", "min"), 27)
+    one, other = brackets[0][0], brackets[1][0]
+    pruner.remember(one, {3: 0.0})
+    pruner.begin([other])
+    assert pruner.arrive(other, 1, 9.0) == [(other, True)]
+    assert pruner.arrive(other, 3, 9.0) == [] and pruner.flush() == [(other, True)]
 
 
 def test_pruners_remember_other_trials():

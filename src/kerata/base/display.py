@@ -26,6 +26,13 @@ def is_live(stream: Any) -> bool:
     return bool(isatty and isatty()) or type(stream).__module__.startswith("ipykernel")
 
 
+def count_whole(axis: Any) -> None:
+    """Lets one of a picture's axes (`axis.xaxis`) count in whole numbers, however short it is: epochs, trials."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+
+
 def new_figure(**kwargs: Any) -> Any:
     """A figure of matplotlib's, without a window.
 

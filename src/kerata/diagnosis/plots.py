@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kerata.base.display import new_figure
+from kerata.base.display import count_whole, new_figure
 from kerata.diagnosis.reading import read_curves
 
 TRAIN, HELD, MARK = "#1f6fb4", "#d1495b", "#7a7a7a"
@@ -53,7 +53,7 @@ def draw_panel(axis: Any, curves: dict[str, Any], name: str, best_epoch: int) ->
         axis.axvline(best_epoch, color=MARK, linestyle=":", linewidth=1, label=f"best epoch ({best_epoch})")
     axis.set_xlabel("epoch")
     axis.set_title(name.replace("_", " "), fontsize=10)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    count_whole(axis.xaxis)
     axis.grid(alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=8)

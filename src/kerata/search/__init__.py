@@ -12,6 +12,7 @@ from kerata.search.launch import run as run
 from kerata.search.learning_rates import LearningRates as LearningRates
 from kerata.search.learning_rates import lr_find as lr_find
 from kerata.search.pruners import ASHA as ASHA
+from kerata.search.pruners import Hyperband as Hyperband
 from kerata.search.pruners import Median as Median
 from kerata.search.pruners import SuccessiveHalving as SuccessiveHalving
 from kerata.search.space import HyperParameters as HyperParameters

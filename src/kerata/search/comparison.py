@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import check_positive_int, did_you_mean, message
-from kerata.base.display import new_figure
+from kerata.base.display import count_whole, new_figure
 from kerata.base.registry import names
 from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import Samples
@@ -131,9 +131,10 @@ class Comparison:
                 color=f"C{place}" if strong else "#cccccc",
                 zorder=-place,
                 linewidth=1.6 if strong else 1,
-                label=name if strong else None,
+                label=name if strong else "others" if place == 5 else None,
             )
         right.set_xlabel("epoch")
+        count_whole(right.xaxis)
         right.set_title(self.objective.name.replace("_", " "), fontsize=10)
         right.legend(frameon=False, fontsize=8)
         for axis in (left, right):

@@ -65,7 +65,8 @@ def run(
         objective: a measure of the history; validation needs `cv`, `validation_data` or `validation_split`.
         direction: "min" or "max"; told by the measure or its name if `None`.
         sampler: "tpe" learns from trials; "random", "quasi-random" and "grid" do not; "cmaes", or any sampler of Optuna.
-        pruner: "asha", "successive" or "median" cuts trials short that fall behind, or a pruner of `kerata.search.pruners`.
+        pruner: "asha", "successive", "hyperband" or "median" cuts trials short that fall behind, or a pruner of
+            `kerata.search.pruners`.
         cv, repeats, split, groups: folds, as in `cross_validate`; the score is the mean over the folds.
         validation_data, validation_split: as in `fit`, where there are no folds.
         epochs, batch_size, class_weight, sample_weight, shuffle: as in `fit`.

@@ -1,10 +1,11 @@
 """The loop of a search: trials are claimed, built, trained and written, until there are enough."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from kerata.base.checks import check_positive_int, message
 from kerata.callbacks.monitors import find_direction
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
+from kerata.search.curves import mean_curve
 from kerata.search.domain import Domain
 from kerata.search.fingerprint import describe_training
 from kerata.search.progress import Progress
@@ -19,13 +21,16 @@ from kerata.search.pruners import make_pruner
 from kerata.search.records import COMPLETE, FAILED, PRUNED
 from kerata.search.runner import Job
 from kerata.search.samplers import GridSampler, make_sampler
-from kerata.search.space import HyperParameters, Infeasible, Recorded, Source
+from kerata.search.space import Defaults, HyperParameters, Infeasible, Recorded, Source
 from kerata.search.storage import Database, Row
 from kerata.search.study import Study, file_name, make_model_files
+from kerata.search.tried import Tried, Untried
 from kerata.search.writer import Writer
 
 # How long to wait between looks at trials that other processes still train.
 WAIT_SECONDS = 0.25
+# The model of a trial, what its builder asked for, and the error that it ended with.
+Built: TypeAlias = tuple[Any, HyperParameters, BaseException | None]
 # A builder is given up when more than half of its models could not be built, from so many on.
 FEWEST_BUILT = 4
 
@@ -86,6 +91,10 @@ class Search:
         self.ahead: dict[int, Any] = {}
         self.rungs: dict[int, dict[int, float]] = {}
         self.seen: set[int] = set()
+        # Points that have been tried, the trials that are among them, and those whose points no others may have.
+        self.tried = Tried()
+        self.known: set[int] = set()
+        self.alone: set[int] = set()
         self.params: dict[int, dict[str, Any]] = {}
         self.built = self.broken = self.sound = 0
         # Errors that ended the training of trials here; there may be some, but not in all.
@@ -129,7 +138,7 @@ class Search:
 
     def _probe(self) -> None:
         """Builds the model of the defaults: what is wrong with the builder, the space or the objective shows here."""
-        hp = HyperParameters()
+        hp = HyperParameters(Untried(self.tried, Defaults()))
         model = check_model(self.build(hp))
         group = self.runner.check(model, self._maker(hp), hp.fitting)
         if self.verbose and getattr(group, "why_alone", None) is not None:
@@ -144,6 +153,11 @@ class Search:
                 model, self.fit["class_weight"], self.fit["callbacks"], self.fit["shuffle"], hp.fitting
             )
 
+    @property
+    def follows(self) -> bool:
+        """Whether a point of this space can be met again, and is to be left out."""
+        return self.tried.follows and not isinstance(self.sampler, GridSampler)
+
     def _planned(self) -> int | None:
         """How many trials are to be expected."""
         if self.total is not None or not self.domains:
@@ -157,13 +171,14 @@ class Search:
             if not rows:
                 left = database.pending()
                 if not left:
+                    self._say_all_tried(database)
                     return
                 if not waited and self.verbose:
                     print(f"Waiting for {left} trials of other processes.", flush=True)
                 waited = True
                 time.sleep(WAIT_SECONDS)
                 continue
-            jobs = self._make_jobs(rows, writer)
+            jobs = self._make_jobs(rows, database, writer)
             if jobs:
                 by_number = {row.number: row for row in rows}
                 pruner = None if self.pruner is None else Watched(self.pruner, self.rungs)
@@ -184,19 +199,27 @@ class Search:
                     )
                 ) from self.faults[-1]
 
+    def _say_all_tried(self, database: Database) -> None:
+        """The line for a search that ends before it has all of its trials."""
+        if self.verbose and self.follows and not self.tried.left and sum(database.counts().values()) < (self.total or 0):
+            print(f"All {self.tried.points} combinations of values have been tried: the search ends.", flush=True)
+
     def _claim(self, database: Database) -> list[Row]:
         """The next trials for this process."""
         count = self.batch or self.sampler.batch
         if self.batch is None and self.pruner is not None and getattr(self.pruner, "all_at_once", False):
             count = max(count, 27)
         grid = isinstance(self.sampler, GridSampler)
-        if self.sampler.learns or self.pruner is not None or grid:
+        if self.sampler.learns or self.pruner is not None or grid or self.follows:
             self._learn(database)
         total = self.total
         if grid:
             there = sum(database.counts().values())
             room: Any = self.sampler.room(min(there + count, total or there + count), self._look_ahead, self.params)
             total = room if total is None else min(total, room)
+        elif self.follows and math.isfinite(self.tried.left):
+            # Trials of others whose values are not known yet take one of the points that are left each.
+            total = min(total or 0, len(self.known) + int(self.tried.left))
         rows = database.claim(count, total)
         taken = {row.number for row in rows}
         # What others have taken meanwhile is of no use here.
@@ -212,6 +235,9 @@ class Search:
         for row in new:
             if row.params:
                 self.params[row.number] = row.params
+            if row.number not in self.known and (row.params or row.state in (COMPLETE, PRUNED, FAILED)):
+                self.known.add(row.number)
+                self.tried.add(row.params, self.domains)
             if row.state in (COMPLETE, PRUNED, FAILED):
                 self.seen.add(row.number)
                 if row.rungs and hasattr(self.pruner, "remember"):
@@ -232,7 +258,7 @@ class Search:
 
         return make
 
-    def _build(self, source: Source) -> tuple[Any, HyperParameters, BaseException | None]:
+    def _build(self, source: Source) -> Built:
         hp = HyperParameters(source, self.domains)
         try:
             with self.building:
@@ -242,47 +268,65 @@ class Search:
         except Exception as error:
             return None, hp, error
 
-    def _make_jobs(self, rows: list[Row], writer: Writer) -> list[Job]:
+    def _make_jobs(self, rows: list[Row], database: Database, writer: Writer) -> list[Job]:
         """The models of trials; those that cannot be built are recorded as failed."""
         self.sampler.start(rows[0].number)
-        jobs, is_new = [], False
-        failed: list[tuple[Row, BaseException]] = []
+        known = len(self.domains)
+        built = {row.number: self._build_trial(row) for row in rows}
+        if self.follows:
+            self._take_points(rows, built, database)
+        writer.begin(rows, dict(self.domains), len(self.domains) > known, noted=self.follows)
+        jobs = []
         for row in rows:
-            if row.params:
-                self.sampler.adopt(row)
-                model, hp, error = self._build(Recorded(row.params))
-            elif "fixed_params" in row.notes:  # from Optuna's enqueue_trial
-                model, hp, error = self._build(Recorded(row.notes["fixed_params"], self.sampler.source(row.number)))
-            elif row.number < len(self.start):
-                model, hp, error = self._build(Recorded(self.start[row.number], self.sampler.source(row.number)))
-            else:
-                model, hp, error = self.ahead.pop(row.number, None) or self._build(self.sampler.source(row.number))
-            row.params = hp.params
-            row.notes = {**row.notes, **self.sampler.notes(row.number)}
-            is_new = is_new or any(name not in self.domains for name in hp.domains)
-            self.domains.update({name: domain for name, domain in hp.domains.items() if name not in self.domains})
+            model, hp, error = built[row.number]
             self.built += not isinstance(error, Infeasible)
             if error is None:
                 jobs.append(Job(row.number, model, row.params, self._maker(hp), hp.fitting))
-            else:
-                self.broken += not isinstance(error, Infeasible)
-                failed.append((row, error))
-        writer.begin(rows, dict(self.domains), is_new)
-        for row, error in failed:
+                continue
+            self.broken += not isinstance(error, Infeasible)
             told = f"infeasible: {error}" if isinstance(error, Infeasible) else f"{type(error).__name__}: {error}"
             row.state, row.error, row.ended = FAILED, told, time.time()
             writer.finish(row)
         if self.broken > self.built / 2 and self.built >= FEWEST_BUILT:
             writer.flush()
-            raise RuntimeError(
-                message(
-                    "search",
-                    "more than half of the models could not be built",
-                    {"failed": self.broken, "of": self.built},
-                    f"The last one: {failed[-1][0].error}",
-                )
-            ) from failed[-1][1]
+            number, error = next((n, b[2]) for n, b in reversed(built.items()) if b[2] is not None)
+            given = {"failed": self.broken, "of": self.built}
+            fix = f"The last one, trial {number}: {type(error).__name__}: {error}"
+            raise RuntimeError(message("search", "more than half of the models could not be built", given, fix)) from error
         return jobs
+
+    def _build_trial(self, row: Row) -> Built:
+        """The model of a trial, with values that were recorded, or that somebody gave, or that the sampler chooses."""
+        given = row.params or row.notes.get("fixed_params")  # from Optuna's enqueue_trial
+        if given is None and row.number < len(self.start):
+            given = self.start[row.number]
+        if row.params:
+            self.sampler.adopt(row)
+        is_chosen, replaced = not row.params, bool(given)
+        built = None if given else self.ahead.pop(row.number, None)
+        if built is None:
+            source: Source = self.sampler.source(row.number) if is_chosen else Defaults()
+            values = Untried(self.tried if self.follows else Tried(), source, given, (self.card.get("seed") or 0, row.number))
+            built = self._build(values)
+            replaced = replaced or values.changed
+            if values.end() and not given:
+                self.alone.add(row.number)
+        row.params = built[1].params
+        row.notes = {**row.notes, **self.sampler.notes(row.number)}
+        self.domains.update({name: domain for name, domain in built[1].domains.items() if name not in self.domains})
+        self.known.add(row.number)
+        if is_chosen and replaced:
+            self.sampler.replace(row)
+        return built
+
+    def _take_points(self, rows: list[Row], built: dict[int, Built], database: Database) -> None:
+        """Notes the values of trials at once, so that no other process tries the same; those that one has are chosen anew."""
+        while rows:
+            rows = database.note(rows, self.domains, True, self.alone)
+            for row in rows:
+                self.alone.discard(row.number)
+                row.params = {}
+                built[row.number] = self._build_trial(row)
 
     # While a batch is trained
 
@@ -307,6 +351,7 @@ class Search:
         row.epochs = [int(n) for n in outcome.epochs]
         row.best_epochs = [int(n) for n in outcome.best_epochs]
         row.rungs = self.rungs.pop(row.number, {})
+        row.curve = mean_curve(row.histories, self.objective.name)
         score = float(np.mean(row.scores)) if row.scores else float("nan")
         row.score = score if np.isfinite(score) else None
         if row.score is None and row.state == COMPLETE:

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from kerata.base.display import new_figure
+from kerata.base.display import count_whole, new_figure
 from kerata.diagnosis.plots import HELD, MARK, TRAIN, wrap
 from kerata.search.curves import mean_curves
 from kerata.search.importance import measure_importance
-from kerata.search.records import FAILED, PRUNED
-from kerata.search.summary import Summary, clean, is_finite, say_best, say_tried, summarize
+from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
+from kerata.search.summary import Summary, clean, is_finite, plural, say_best, say_tried, summarize
 
-FEW = 5
+FEW, MOST_BARS = 5, 12
 # Scores further than this many spans of the middle half from it would flatten all others.
 FAR = 3.0
 
@@ -54,6 +54,7 @@ def plot_study(study: Any, path: Any = None, title: str | None = None) -> Any:
 def draw_scores(axis: Any, summary: Summary) -> None:
     """The score of each trial, and the best so far as a line."""
     frame(axis, "score by trial", "trial")
+    axis.set_xlabel(wrap("trial" + "".join(f"; {text}" for text in say_left_out(summary)), 64), fontsize=9)
     scored = summary.scored
     if not scored:
         say_nothing(axis, "no trial has a score yet")
@@ -65,14 +66,42 @@ def draw_scores(axis: Any, summary: Summary) -> None:
             numbers, scores = [t.number for t in trials], [t.score for t in trials]
             axis.plot(numbers, scores, "o", markersize=4, alpha=0.7, label=label, **style)
     axis.step(*best_so_far(summary), where="post", color=HELD, linewidth=1.8, label="best so far")
-    low, high = robust_range([float(t.score or 0.0) for t in scored], keep=summary.best.score if summary.best else None)
+    low, high = range_of_scores(summary)
+    for edge, marker, trials in ((high, "^", beyond(summary, above=True)), (low, "v", beyond(summary, above=False))):
+        if trials:
+            style = {"color": MARK, "markersize": 5, "clip_on": False, "label": "outside"}
+            axis.plot([t.number for t in trials], [edge] * len(trials), marker, **style)
     axis.set_ylim(low, high)
     axis.set_xlim(summary.trials[0].number - 0.8, summary.trials[-1].number + 0.8)
     if failed:
         axis.plot(failed, [low] * len(failed), "x", color=MARK, markersize=5, clip_on=False, label="failed")
     axis.set_ylabel(clean(summary.objective.name, 40), parse_math=False)
-    axis.xaxis.get_major_locator().set_params(integer=True)
-    axis.legend(frameon=False, fontsize=8)
+    count_whole(axis.xaxis)
+    handles = dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
+    axis.legend(handles.values(), handles, frameon=False, fontsize=8)
+
+
+def range_of_scores(summary: Summary) -> tuple[float, float]:
+    """The range of scores that is drawn; what is far from all others is not."""
+    best = summary.best.score if summary.best else None
+    return robust_range([float(trial.score or 0.0) for trial in summary.scored], keep=best)
+
+
+def beyond(summary: Summary, above: bool) -> list[Trial]:
+    """Trials whose score lies outside of the picture, above or below it."""
+    low, high = range_of_scores(summary)
+    known = [t for t in summary.trials if t.state in (COMPLETE, PRUNED) and is_finite(t.score)]
+    return [t for t in known if (float(t.score or 0.0) > high if above else float(t.score or 0.0) < low)]
+
+
+def say_left_out(summary: Summary) -> list[str]:
+    """What the picture of scores does not show, in words."""
+    if not summary.scored:
+        return []
+    outside = len(beyond(summary, True)) + len(beyond(summary, False))
+    silent = sum(t.state != FAILED and not is_finite(t.score) for t in summary.trials)
+    words = [f"{plural(outside, 'score')} outside of the picture (triangles)"] if outside else []
+    return words + ([f"{plural(silent, 'trial')} without a score not drawn"] if silent else [])
 
 
 def best_so_far(summary: Summary) -> tuple[list[int], list[float]]:
@@ -106,7 +135,9 @@ def draw_importance(axis: Any, summary: Summary) -> None:
     if not found.shares:
         say_nothing(axis, wrap(found.method, 36))
         return
-    shares = list(found.shares.items())[:12][::-1]
+    shares = list(found.shares.items())[:MOST_BARS][::-1]
+    if len(found.shares) > MOST_BARS:
+        axis.set_title(f"importance (the first {MOST_BARS} of {len(found.shares)})", fontsize=10)
     axis.barh(range(len(shares)), [share for _, share in shares], color=TRAIN, height=0.6)
     for place, (_, share) in enumerate(shares):
         axis.text(share, place, f" {share:.0%}", va="center", fontsize=8)
@@ -139,7 +170,7 @@ def draw_best_curves(axis: Any, summary: Summary) -> None:
     train = few[0][1].get(name.removeprefix("val_"))
     if name.startswith("val_") and train:
         axis.plot(range(1, len(train) + 1), train, color=TRAIN, linewidth=1.4, label=f"trial {few[0][0].number}, training")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    count_whole(axis.xaxis)
     handles, labels = axis.get_legend_handles_labels()
     axis.legend(handles[::-1], labels[::-1], frameon=False, fontsize=8)
 

@@ -13,7 +13,9 @@ import numpy as np
 from kerata.base.checks import check_choice, check_number, check_positive_int, message
 from kerata.populations.objective import Objective
 
-NAMES = ("asha", "successive", "median")
+NAMES = ("asha", "successive", "hyperband", "median")
+# Trials go to the brackets of Hyperband in turns that look like chance and fill them evenly.
+GOLDEN = 0.6180339887498949
 
 
 class Pruner:
@@ -204,6 +206,53 @@ class ASHA(Halving):
         return {number: number in best for number in self.waiting[rung]}
 
 
+class Hyperband(ASHA):
+    """Hyperband: asynchronous halving in several brackets, of which each begins to cut later.
+
+    How many epochs must pass before anything is cut? Hyperband tries several answers: the first bracket cuts from the first
+    rung on, the next from the second, and the trials of the last are never cut. A trial's bracket follows from its number, so
+    that all brackets have about as many epochs to spend; it is compared with trials of its own bracket only.
+
+    Args:
+        reduction, min_epochs: as in `Halving`.
+
+    Source: Li and others 2018, Hyperband: a novel bandit-based approach; asynchronous, as in Optuna.
+
+    >>> pruner = Hyperband(reduction=3, min_epochs=1)
+    >>> pruner.start(Objective("val_loss", "min"), epochs=9)
+    >>> pruner.rungs, [pruner.bracket(number) for number in range(8)]
+    ((1, 3), [0, 1, 0, 2, 0, 0, 1, 0])
+    """
+
+    def bracket(self, number: int) -> int:
+        """The bracket of a trial, counted from 0: its first comparison is at the rung of this place."""
+        count = len(self.rungs) + 1
+        shares = [self.reduction ** (count - 1 - place) * count / (count - place) for place in range(count)]
+        place = number * GOLDEN % 1.0 * sum(shares)
+        return next((i for i in range(count) if place < sum(shares[: i + 1])), count - 1)
+
+    def arrive(self, number: int, rung: int, value: float) -> list[tuple[int, bool]]:
+        if self.rungs.index(rung) < self.bracket(number) and not math.isinf(self._key(value)):
+            return [(number, True)]
+        return super().arrive(number, rung, value)
+
+    def decide(self, rung: int) -> dict[int, bool]:
+        return self._among_own(super().decide, rung)
+
+    def decide_last(self, rung: int) -> dict[int, bool]:
+        return self._among_own(super().decide_last, rung)
+
+    def _among_own(self, decide: Any, rung: int) -> dict[int, bool]:
+        """Verdicts of each bracket by itself."""
+        found, waiting, verdicts = self.found[rung], self.waiting[rung], {}
+        for bracket in range(self.rungs.index(rung) + 1):
+            self.found[rung] = {number: key for number, key in found.items() if self.bracket(number) == bracket}
+            self.waiting[rung] = [number for number in waiting if self.bracket(number) == bracket]
+            verdicts.update(decide(rung))
+        self.found[rung], self.waiting[rung] = found, waiting
+        return verdicts
+
+
 class Median(Pruner):
     """Median stopping: a trial is cut when it is worse than the median of all that came to the same epoch.
 
@@ -247,7 +296,7 @@ def make_pruner(pruner: Any) -> Any:
         return None
     if isinstance(pruner, str):
         check_choice("search", "pruner", pruner, NAMES)
-        return {"asha": ASHA, "successive": SuccessiveHalving, "median": Median}[pruner]()
+        return {"asha": ASHA, "successive": SuccessiveHalving, "hyperband": Hyperband, "median": Median}[pruner]()
     if not hasattr(pruner, "arrive") or not hasattr(pruner, "flush"):
         raise TypeError(
             message("search", "`pruner` must be a name or a pruner", {"pruner": pruner}, "Known names: " + ", ".join(NAMES))

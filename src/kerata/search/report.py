@@ -66,7 +66,8 @@ def write_report(path: Any, study: Any) -> Path:
 
 def render_page(summary: Summary) -> str:
     """The whole page as text."""
-    style, script = read_part("page.css"), read_part("page.js")
+    style = read_part("page.css").replace("$labels", label_columns(column_names(summary)))
+    script = read_part("page.js")
     shares = measure_importance(summary)
     parts = {
         "title": escape(f"{summary.name}: search" if summary.name else "Search"),
@@ -191,11 +192,28 @@ def render_failed(summary: Summary) -> str:
 
 def render_table(summary: Summary) -> str:
     """All trials, one a row; the page's program sorts them."""
-    heads = ["trial", "state", clean(summary.objective.name, 60), "±", *summary.names, "epochs", "best epoch", "seconds"]
-    cells = "".join(f'<th scope="col"><button type="button">{escape(head, 60)}</button></th>' for head in heads)
+    cells = "".join(f'<th scope="col"><button type="button">{escape(head, 60)}</button></th>' for head in column_names(summary))
     best = summary.best.number if summary.best else None
     rows = "".join(render_row(trial, summary.names, trial.number == best) for trial in summary.trials)
     return f"<table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def column_names(summary: Summary) -> list[str]:
+    """What the columns of the table are called."""
+    return ["trial", "state", clean(summary.objective.name, 60), "±", *summary.names, "epochs", "best epoch", "seconds"]
+
+
+def label_columns(names: list[str]) -> str:
+    """Style that writes a column's name before each of its values, where the table is too wide for its screen.
+
+    >>> print(label_columns(["trial", "state", "a;b"]), end="")
+      #table tbody td:nth-child(3)::before { content: "a\\3b b "; }
+    """
+    rules = []
+    for place, name in enumerate(names[2:], 3):
+        text = "".join(c if c.isascii() and (c.isalnum() or c in " _") else f"\\{ord(c):x} " for c in clean(name, 60))
+        rules.append(f'  #table tbody td:nth-child({place})::before {{ content: "{text} "; }}\n')
+    return "".join(rules)
 
 
 def render_row(trial: Trial, names: list[str], is_best: bool) -> str:

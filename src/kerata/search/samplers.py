@@ -54,6 +54,9 @@ class Sampler:
     def learn(self, trials: Iterable[Trial]) -> None:
         """Trials as the storage knows them, of this process and of others."""
 
+    def replace(self, trial: Trial) -> None:
+        """A trial that this process trains now, with other values than those that were asked for."""
+
     def notes(self, number: int) -> dict[str, Any]:
         """What the sampler wants to be kept with a trial."""
         return {}
@@ -242,6 +245,7 @@ class OptunaSampler(Sampler):
             self._study.sampler = self._make(seed)
 
     def source(self, number: int) -> Source:
+        self._forget(number)
         trial = self._study.ask()
         self._places[number] = trial.number
         self._open[number] = trial
@@ -249,6 +253,16 @@ class OptunaSampler(Sampler):
 
     def adopt(self, trial: Trial) -> None:
         self.learn([trial])
+
+    def replace(self, trial: Trial) -> None:
+        self._forget(trial.number)
+        self.learn([trial])
+
+    def _forget(self, number: int) -> None:
+        """A trial of the mirror is not trained."""
+        if (place := self._places.pop(number, None)) is not None:
+            with quiet(self._optuna):
+                self._study.tell(place, state=self._states[FAILED])
 
     def notes(self, number: int) -> dict[str, Any]:
         trial = self._open.pop(number, None)

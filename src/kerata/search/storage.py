@@ -14,6 +14,7 @@ from typing import Any
 
 from kerata.base.checks import did_you_mean, message
 from kerata.search.connection import Connection
+from kerata.search.curves import thin_epochs
 from kerata.search.domain import Domain
 from kerata.search.fingerprint import check_card
 from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Trial
@@ -21,6 +22,8 @@ from kerata.search.workers import forget, is_gone, new_worker
 
 TO_OPTUNA = {COMPLETE: "COMPLETE", PRUNED: "PRUNED", FAILED: "FAIL", RUNNING: "RUNNING", WAITING: "WAITING"}
 OF_OPTUNA = {state: ours for ours, state in TO_OPTUNA.items()}
+# Optuna's pictures need no more points of a curve; all of them are kept with the histories.
+MOST_STEPS = 1000
 # Keys of what Kerata keeps beside Optuna's own columns.
 CARD, SPACE, PARAMS, RECORD, HISTORIES, OWNER = (
     f"kerata:{name}" for name in ("study", "space", "params", "record", "histories", "owner")
@@ -35,11 +38,13 @@ class Row(Trial):
         id: its key in the database.
         notes: what the sampler keeps with it.
         rungs: the objective at the epochs where it was compared.
+        curve: the objective after each epoch, the mean over the folds, for Optuna's pictures and its dashboard.
     """
 
     id: int = -1
     notes: dict[str, Any] = field(default_factory=dict)
     rungs: dict[int, float] = field(default_factory=dict)
+    curve: list[float] = field(default_factory=list)
 
     def record(self) -> dict[str, Any]:
         """What is written when it is finished, without curves and parameters."""
@@ -237,17 +242,23 @@ class Database(Connection):
                 rows.append(Row(number, params.get(id, {}).get(PARAMS) or {}, id=id, notes=notes))
         return rows
 
-    def note(self, rows: list[Row], domains: dict[str, Domain], new: bool = True) -> None:
+    def note(self, rows: list[Row], domains: dict[str, Domain], new: bool = True, alone: Iterable[int] = ()) -> list[Row]:
         """Writes the values of trials that begin, so that they can be taken again with the same ones.
 
         Args:
             rows: trials of this process.
             domains: of all hyperparameters.
             new: whether some of them may not be known to the storage yet.
+            alone: numbers of trials whose values no other trial may have.
+
+        Returns:
+            Those whose values another trial has; they are not written.
         """
-        t = self._tables
-        ids = [row.id for row in rows]
+        t, alone = self._tables, set(alone)
         with self.transaction(locked=True) as connection:
+            met = self._met(connection, [row for row in rows if row.number in alone])
+            rows = [row for row in rows if row.id not in met]
+            ids = [row.id for row in rows]
             if new:
                 there = self._attribute(connection, SPACE) or {}
                 ours = {name: domain.as_dict() for name, domain in domains.items() if name not in there}
@@ -281,6 +292,22 @@ class Database(Connection):
                     table,
                     [{"trial_id": id, "key": key, "value_json": json.dumps(value)} for id, key, value in notes],
                 )
+        return list(met.values())
+
+    def _met(self, connection: Any, rows: list[Row]) -> dict[int, Row]:
+        """Those of some trials, by key, whose values another trial of the study has."""
+        table, trials = self._tables.trial_user_attributes, self._tables.trials
+        wanted = {row.id: json.dumps(row.params) for row in rows}
+        if not wanted:
+            return {}
+        what = self._sa.select(table.c.value_json).where(
+            table.c.key == PARAMS,
+            table.c.value_json.in_(set(wanted.values())),
+            table.c.trial_id.not_in(list(wanted)),
+            table.c.trial_id.in_(self._sa.select(trials.c.trial_id).where(trials.c.study_id == self.id)),
+        )
+        there = set(connection.execute(what).scalars())
+        return {row.id: row for row in rows if wanted[row.id] in there}
 
     def finish(self, rows: list[Row]) -> list[Row]:
         """Writes finished trials, and returns those that were this process's to finish.
@@ -321,14 +348,9 @@ class Database(Connection):
                 connection,
                 t.trial_intermediate_values,
                 [
-                    {
-                        "trial_id": row.id,
-                        "step": step,
-                        "intermediate_value": value if math.isfinite(value) else None,
-                        "intermediate_value_type": "FINITE" if math.isfinite(value) else "NAN",
-                    }
+                    {"trial_id": row.id, "step": place + 1, **intermediate(row.curve[place])}
                     for row in rows
-                    for step, value in row.rungs.items()
+                    for place in thin_epochs(len(row.curve), MOST_STEPS)
                 ],
             )
             self._insert(
@@ -507,6 +529,14 @@ class Database(Connection):
         """Closes the connections; what this process has not finished is for others to take."""
         super().close()
         forget(self.worker)
+
+
+def intermediate(value: float) -> dict[str, Any]:
+    """A value of an epoch as Optuna's tables hold it."""
+    if math.isfinite(value):
+        return {"intermediate_value": value, "intermediate_value_type": "FINITE"}
+    kind = "NAN" if math.isnan(value) else "INF_POS" if value > 0 else "INF_NEG"
+    return {"intermediate_value": None, "intermediate_value_type": kind}
 
 
 def of_optuna(value: float, distribution: dict[str, Any]) -> Any:

@@ -43,10 +43,17 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="kerata-search-writer", daemon=True)
         self._thread.start()
 
-    def begin(self, rows: list[Row], domains: dict[str, Domain], new: bool) -> None:
-        """Trials begin, with values that are known now; `new` says whether there are domains that others do not know."""
+    def begin(self, rows: list[Row], domains: dict[str, Domain], new: bool, noted: bool = False) -> None:
+        """Trials begin, with values that are known now.
+
+        Args:
+            rows: the trials.
+            domains, new: of all hyperparameters, and whether others may not know some of them.
+            noted: whether the storage has their values already.
+        """
         self.running.update({row.number: row.id for row in rows})
-        self._put(("begin", rows, (domains, new)))
+        if not noted:
+            self._put(("begin", rows, (domains, new)))
 
     def finish(self, row: Row, outcome: Any = None) -> None:
         """A trial has ended."""

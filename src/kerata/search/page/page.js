@@ -218,6 +218,8 @@
     }
     return text;
   };
+  // What counts (units, layers) has no half.
+  const ticksOf = (parameter, scale, count) => scale.ticks(count).filter((v) => !parameter.whole || Number.isInteger(v));
   const wholeTicks = (low, high, count) => ticks(low, high, count).filter((v) => Number.isInteger(v));
 
   // -- curves
@@ -348,6 +350,16 @@
       if (dot) make("circle", { class: "dot mark", cx: dot.x, cy: dot.y, r: 7 }, over);
     };
   };
+  const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+  // What a picture of scores does not show, or not where it is.
+  const leftOut = (dots, crosses) => {
+    const outside = new Set(dots.filter((d) => d.edge).map((d) => d.trial.n)).size;
+    const silent = trials.length - scored.length - crosses;
+    return [
+      outside ? `Triangles: ${many(outside, "score")} outside of the picture.` : "",
+      silent ? `Not drawn: ${many(silent, "trial")} without a score.` : "",
+    ].filter(Boolean);
+  };
   const edgeOf = (value, range) => (value > range[1] ? -1 : value < range[0] ? 1 : 0);
 
   const drawHistory = () => {
@@ -382,7 +394,7 @@
     const words = ["Line: the best so far."];
     if (trials.some((t) => t.state === "pruned" && isNumber(t.score))) words.push("Hollow: cut early, with the score it had then.");
     if (trials.some((t) => t.state === "failed")) words.push("Crosses: failed.");
-    if (dots.some((d) => d.edge)) words.push("Triangles lie outside the picture.");
+    words.push(...leftOut(dots, trials.filter((t) => t.state === "failed").length));
     html("p", host, words.join(" "), { class: "note" });
     pictures[1] = { mark };
   };
@@ -393,6 +405,7 @@
     host.replaceChildren();
     if (!parameters.length || !scored.length) { html("p", host, "Nothing to draw yet: no score, or no hyperparameter with two values.", { class: "note" }); pictures[2] = {}; return; }
     const range = scoreRange();
+    const every = [];
     const marks = parameters.map((parameter, k) => {
       const cell = html("div", host);
       const size = { width: cell.clientWidth || 250, height: 210, left: 46, right: 8, top: 26, bottom: 24 };
@@ -404,7 +417,7 @@
       const room = (size.width - size.left) / Math.max(1, parameter.labels.length);
       const at = isCategory
         ? parameter.labels.map((text, i) => [i, shorten(text, Math.floor(room / 6.5))]).filter((_, i) => i % Math.ceil(26 / Math.max(room, 1)) === 0)
-        : x.ticks(Math.max(2, Math.floor(size.width / 70))).map((v) => [v, label(v)]);
+        : ticksOf(parameter, x, Math.max(2, Math.floor(size.width / 70))).map((v) => [v, label(v)]);
       const svg = frame(cell, size, x, y, { title: parameter.name, ticks: at, aria: `${objective.name} against ${parameter.name}` });
       const dots = scored.filter((trial) => isNumber(trial.places[k])).map((trial) => ({
         trial,
@@ -412,8 +425,10 @@
         y: y.clamped(trial.score),
         edge: edgeOf(trial.score, range),
       }));
+      every.push(...dots);
       return putDots(svg, dots);
     });
+    find("scatter-note").textContent = leftOut(every, 0).join(" ");
     pictures[2] = { mark: (trial) => marks.forEach((mark) => mark(trial)) };
   };
 
@@ -427,7 +442,7 @@
         ? makeScale(-0.5, parameter.labels.length - 0.5, 0, 1, false, 0)
         : makeScale(parameter.low, parameter.high, 0, 1, parameter.log, 0);
       const every = Math.ceil(parameter.labels.length / 18);
-      const ticks_ = isCategory ? parameter.labels.map((text, i) => [scale.at(i), text]).filter((_, i) => i % every === 0) : scale.ticks(5).map((v) => [scale.at(v), label(v)]);
+      const ticks_ = isCategory ? parameter.labels.map((text, i) => [scale.at(i), text]).filter((_, i) => i % every === 0) : ticksOf(parameter, scale, 5).map((v) => [scale.at(v), label(v)]);
       const share = (trial) => (isNumber(trial.places[k]) ? scale.at(trial.places[k]) + (isCategory ? (0.5 * jitter(trial.n)) / parameter.labels.length : 0) : null);
       return { name: parameter.name, ticks: ticks_, share };
     });
@@ -445,6 +460,8 @@
     host.replaceChildren();
     axes = makeAxes();
     const drawn = stacked.filter((trial) => axes.some((axis) => axis.share(trial) !== null));
+    const absent = trials.length - drawn.length;
+    find("parallel-note").textContent = absent ? `Not drawn: ${many(absent, "trial")} without values or a score.` : "";
     if (axes.length < 2 || !drawn.length) { html("p", host, "Nothing to draw yet: no score, or no hyperparameter with two values.", { class: "note" }); pictures[3] = {}; return; }
     const left = 64;
     const width = Math.max(host.clientWidth || 320, left + 60 + (axes.length - 1) * 104);
