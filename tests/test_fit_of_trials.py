@@ -96,3 +96,16 @@ def test_the_best_is_built_with_its_values():
     hp = search.HyperParameters(Recorded({"batch_size": 32, "epochs": 3, "shuffle": False, "weight": 4.0}))
     build(hp)
     assert hp.fitting == {"batch_size": 32, "epochs": 3, "shuffle": False, "class_weight": {0: 1.0, 1: 4.0}}
+
+
+@pytest.mark.parametrize("inputs", [2, 4])
+def test_members_that_share_batches_and_members_that_do_not_are_validated_each_in_their_way(inputs):
+    x = RNG.normal(size=(96, inputs)).astype("float32")
+    y = x @ np.arange(1, inputs + 1, dtype="float32")
+    model = kerata.Sequential([kerata.Input((inputs,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    seeds = [1, 1, 1, 1, 2, 3, 4, 5]
+    tried = search.fit_many(model, x, y, seeds=seeds, epochs=2, validation_data=(x[:50], y[:50]), turns=False)
+    for member in tried:
+        known = member.model.evaluate(x[:50], y[:50], verbose=0)
+        assert member.history.history["val_loss"][-1] == pytest.approx(known, rel=1e-5)

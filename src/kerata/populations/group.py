@@ -288,7 +288,8 @@ class Group:
         own = shard.own if own is None else own
         kind = "shuffled" if "order" in args[3] else "ordered"
         masked = self.masked if mode == "train" else self.held_masked
-        key: tuple[Any, ...] = (mode, kind, batch_size, shard.width, own, ragged)
+        # Where members share their batches, states are laid out in another way, also where validation knows no orders.
+        key: tuple[Any, ...] = (mode, kind, batch_size, shard.width, own, ragged, shard.own)
         name = f"many {key} {masked} {self.weighs}"
         key += (shard.placement, self.data.rows, None if self.held_data is None else self.held_data.rows)
         found = self.programs.get(key)
