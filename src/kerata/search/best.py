@@ -21,12 +21,12 @@ class Best:
 
     Attributes:
         trial: its record.
-        number, params, score: of the trial.
+        number, params, score, values: of the trial.
     """
 
     def __init__(self, study: Any, trial: Trial):
         self._study, self.trial = study, trial
-        self.number, self.params, self.score = trial.number, trial.params, trial.score
+        self.number, self.params, self.score, self.values = trial.number, trial.params, trial.score, trial.values
 
     @property
     def models(self) -> list[Model]:
@@ -98,4 +98,5 @@ class Best:
         return model
 
     def __repr__(self) -> str:
-        return f"<Best trial {self.number}: {self._study.objective.name} {self.score:.6g}, {self.params}>"
+        pairs = zip(self._study.objectives, self.values or [self.score], strict=True)
+        return f"<Best trial {self.number}: {', '.join(f'{one.name} {value:.6g}' for one, value in pairs)}, {self.params}>"

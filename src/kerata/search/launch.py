@@ -9,6 +9,7 @@ from kerata.data.sources import split_validation, standardize_source
 from kerata.populations.objective import Objective
 from kerata.search.cross_validation import make_folds
 from kerata.search.fingerprint import mark_arrays
+from kerata.search.front import make_objectives
 from kerata.search.loop import Search
 from kerata.search.runner import Runner
 from kerata.search.space import HyperParameters
@@ -23,8 +24,8 @@ def run(
     y: Any = None,
     *,
     trials: int | None = None,
-    objective: str | Objective = "val_loss",
-    direction: str | None = None,
+    objective: str | Objective | Sequence[str | Objective] = "val_loss",
+    direction: str | Sequence[str] | None = None,
     sampler: Any = "tpe",
     pruner: Any = None,
     cv: Any = None,
@@ -62,9 +63,11 @@ def run(
         x, y: arrays, as in `fit`.
         trials: how many trials the study is to have, those of earlier runs and of other processes included. A grid may
             leave it out, and is searched whole.
-        objective: a measure of the history; validation needs `cv`, `validation_data` or `validation_split`.
-        direction: "min" or "max"; told by the measure or its name if `None`.
-        sampler: "tpe" learns from trials; "random", "quasi-random" and "grid" do not; "cmaes", or any sampler of Optuna.
+        objective: a measure of the history; validation needs `cv`, `validation_data` or `validation_split`. A list of several
+            looks for the front, `study.best_trials`, where nothing gets better without something getting worse; each is taken
+            after the last epoch. One of them may be "parameters", the number of a model's weights.
+        direction: "min" or "max"; told by the measure or its name if `None`. For several objectives a list.
+        sampler: "tpe" learns from trials; "random", "quasi-random" and "grid" do not; "cmaes", "nsga-ii", or any of Optuna's.
         pruner: "asha", "successive", "hyperband" or "median" cuts trials short that fall behind, or a pruner of
             `kerata.search.pruners`.
         cv, repeats, split, groups: folds, as in `cross_validate`; the score is the mean over the folds.
@@ -123,12 +126,12 @@ def run(
             raise TypeError(message("search", "validation data must be arrays", {"validation_data": type(held).__name__}))
     elif validation_split:
         samples, held = split_validation(samples, validation_split, "search")
-    goal = objective if isinstance(objective, Objective) else Objective(objective, direction or "")
+    goals = make_objectives(objective, direction)
     runner = Runner(
         samples,
         folds=folds,
         validation=held,
-        objective=goal,
+        objective=goals,
         epochs=epochs,
         batch_size=size,
         shuffle=shuffle,
@@ -147,7 +150,7 @@ def run(
     search = Search(
         build,
         runner,
-        goal,
+        goals,
         card,
         trials=trials,
         sampler=sampler,

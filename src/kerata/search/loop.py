@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from kerata.base.checks import check_positive_int, message
-from kerata.callbacks.monitors import find_direction
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
 from kerata.search.curves import mean_curve
 from kerata.search.domain import Domain
 from kerata.search.fingerprint import describe_training
+from kerata.search.front import settle_directions
 from kerata.search.progress import Progress
 from kerata.search.pruners import make_pruner
 from kerata.search.records import COMPLETE, FAILED, PRUNED
@@ -41,7 +41,7 @@ class Search:
     Args:
         build: the builder.
         runner: trains batches of trials.
-        objective: what the study is after; the direction is filled in where it is empty.
+        objective: what the study is after, one or several; directions are filled in where they are empty.
         card: what the study is, for the storage.
         trials, sampler, pruner, batch, storage, name, folder, keep, verbose: as in `run`.
         data: the samples, for `study.best.refit`.
@@ -53,7 +53,7 @@ class Search:
         self,
         build: Callable[[HyperParameters], Any],
         runner: Any,
-        objective: Objective,
+        objective: Objective | list[Objective],
         card: dict[str, Any],
         *,
         trials: int | None,
@@ -73,7 +73,8 @@ class Search:
         self.fit, self.timeout, self.start = fit or {}, timeout, list(start)
         if self.start and (sampler == "grid" or isinstance(sampler, GridSampler)):
             raise ValueError(message("search", "a grid has its own order", {"start": self.start}, "Take another sampler"))
-        self.build, self.runner, self.objective, self.card = build, runner, objective, dict(card)
+        self.objectives = objective if isinstance(objective, list) else [objective]
+        self.build, self.runner, self.objective, self.card = build, runner, self.objectives[0], dict(card)
         self.total = check_positive_int("search", "trials", trials, optional=True)
         if self.total is None and sampler != "grid" and not isinstance(sampler, GridSampler):
             raise ValueError(message("search", "the number of trials is needed", {"trials": trials}, "Give trials=100"))
@@ -81,8 +82,12 @@ class Search:
         self.keep = check_positive_int("search", "keep", keep, minimum=0)
         self.verbose, self.data, self.sampler_given = verbose, data, sampler
         self.pruner = make_pruner(pruner)
-        if not isinstance(objective.name, str) or not isinstance(name, (str, type(None))):
-            given = {"objective": objective.name, "name": name}
+        names = [one.name for one in self.objectives]
+        if self.pruner is not None and len(names) > 1:
+            fix = "Leave out the pruner, or take one objective"
+            raise ValueError(message("search", "a pruner compares trials by one objective", {"objective": names}, fix))
+        if not all(isinstance(one, str) for one in names) or not isinstance(name, (str, type(None))):
+            given = {"objective": names, "name": name}
             raise TypeError(message("search", "`objective` and `name` must be text", given))
         self.name = name or name_after(build)
         self.where = f"{file_name(self.name)}.db" if storage == "auto" else storage
@@ -106,21 +111,22 @@ class Search:
         """Trains trials until there are enough."""
         self._probe()
         database = Database(self.where, self.name)
+        names, directions = [one.name for one in self.objectives], [one.direction for one in self.objectives]
         card = {
-            "objective": self.objective.name,
-            "direction": self.objective.direction,
+            "objective": names if len(names) > 1 else names[0],
+            "direction": directions if len(names) > 1 else directions[0],
             "space": {name: domain.as_dict() for name, domain in self.domains.items()},
             **self.card,
         }
         card = database.enter(card)
         model_files = make_model_files(database, self.folder)
-        study = Study(database, self.objective, model_files, card, self.build, self.data, self.fit)
-        self.sampler = make_sampler(self.sampler_given, self.objective.direction, card.get("seed") or 0, self.domains)
+        study = Study(database, self.objectives, model_files, card, self.build, self.data, self.fit)
+        self.sampler = make_sampler(self.sampler_given, directions, card.get("seed") or 0, self.domains)
         if self.pruner is not None and hasattr(self.pruner, "start"):
             self.pruner.start(self.objective, card.get("epochs") or 1)
         self.progress = Progress(self._planned(), self.objective, verbose=self.verbose)
         self.progress.begin([row for row in database.read() if row.state in (COMPLETE, PRUNED, FAILED)])
-        writer = Writer(database, model_files, self.objective, self.keep, self.progress.trial)
+        writer = Writer(database, model_files, self.objectives, self.keep, self.progress.trial)
         try:
             self._work(database, writer)
             writer.flush()
@@ -143,10 +149,7 @@ class Search:
         group = self.runner.check(model, self._maker(hp), hp.fitting)
         if self.verbose and getattr(group, "why_alone", None) is not None:
             print(f"Models are trained by fit, one after the other: {group.why_alone}.", flush=True)
-        if not self.objective.direction:
-            self.objective.direction = find_direction(self.objective.name, model, "search", "objective", "direction")
-        if self.objective.direction not in ("min", "max"):
-            raise ValueError(message("search", "`direction` must be 'min' or 'max'", {"direction": self.objective.direction}))
+        settle_directions(self.objectives, model)
         self.domains.update(hp.domains)
         if self.fit:
             self.card["training"] = describe_training(
@@ -348,10 +351,12 @@ class Search:
             {name: [float(v) for v in curve] for name, curve in fold.items() if not np.ndim(curve[0])}
             for fold in outcome.histories
         ]
+        row.values = [float(value) for value in getattr(outcome, "values", ())] if row.state == COMPLETE else []
         row.epochs = [int(n) for n in outcome.epochs]
         row.best_epochs = [int(n) for n in outcome.best_epochs]
         row.rungs = self.rungs.pop(row.number, {})
-        row.curve = mean_curve(row.histories, self.objective.name)
+        # Optuna has curves of studies with one objective only.
+        row.curve = mean_curve(row.histories, self.objective.name) if len(self.objectives) == 1 else []
         score = float(np.mean(row.scores)) if row.scores else float("nan")
         row.score = score if np.isfinite(score) else None
         if row.score is None and row.state == COMPLETE:

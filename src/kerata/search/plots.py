@@ -20,6 +20,8 @@ FAR = 3.0
 def plot_study(study: Any, path: Any = None, title: str | None = None) -> Any:
     """Draws the scores in the order of the trials, the importance of each hyperparameter, and the curves of the best five.
 
+    With several objectives, the front in place of the scores; the rest looks at the first objective.
+
     Args:
         study: a study, or anything with `.trials` and `.objective`.
         path: where to save the picture, by its ending; `None` to save nothing.
@@ -39,7 +41,10 @@ def plot_study(study: Any, path: Any = None, title: str | None = None) -> Any:
     summary = summarize(study)
     figure = new_figure(figsize=(14.4, 4.1), dpi=120, layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(1.15, 0.8, 1.15))
-    draw_scores(axes[0], summary)
+    if summary.objectives:
+        draw_front(axes[0], summary)
+    else:
+        draw_scores(axes[0], summary)
     draw_importance(axes[1], summary)
     draw_best_curves(axes[2], summary)
     text = title or " ".join(sentence for sentence in (say_tried(summary), say_best(summary)) if sentence)
@@ -79,6 +84,28 @@ def draw_scores(axis: Any, summary: Summary) -> None:
     count_whole(axis.xaxis)
     handles = dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
     axis.legend(handles.values(), handles, frameon=False, fontsize=8)
+
+
+def draw_front(axis: Any, summary: Summary) -> None:
+    """All trials by the first two objectives, and those that no other beats as a line."""
+    count, (first, second) = len(summary.objectives), summary.objectives[:2]
+    frame(axis, f"front of {count} objectives", clean(first.name, 40))
+    axis.xaxis.label.set_parse_math(False)
+    axis.set_ylabel(clean(second.name, 40), parse_math=False)
+    known = [trial for trial in summary.trials if trial.state == COMPLETE and len(trial.values) == count]
+    if not known:
+        say_nothing(axis, "no trial has its values yet")
+        return
+    axis.plot(
+        [t.values[0] for t in known], [t.values[1] for t in known], "o", markersize=4, alpha=0.7, color=TRAIN, label="complete"
+    )
+    style = "o-" if count == 2 else "o"
+    points = [trial.values for trial in summary.front]
+    axis.plot([p[0] for p in points], [p[1] for p in points], style, color=HELD, markersize=5, linewidth=1.2, label="front")
+    if len(known) < len(summary.trials):
+        rest = plural(len(summary.trials) - len(known), "trial")
+        axis.set_xlabel(f"{clean(first.name, 40)}; {rest} without values not drawn", fontsize=9)
+    axis.legend(frameon=False, fontsize=8)
 
 
 def range_of_scores(summary: Summary) -> tuple[float, float]:

@@ -17,6 +17,7 @@ class Trial:
         state: "waiting", "running", "complete", "pruned" or "failed".
         score: the mean of `scores`; `None` while there is none.
         scores: the objective of each fold, one number where there are no folds.
+        values: where there are several objectives, the value of each; `score` and `scores` are those of the first.
         histories: for each fold the curves, name to one number an epoch.
         epochs: for each fold the epochs that were run.
         best_epochs: for each fold the epoch, counted from 1, that the score comes from.
@@ -39,6 +40,7 @@ class Trial:
     started: float | None = None
     ended: float | None = None
     model_files: list[str] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
 
     @property
     def deviation(self) -> float | None:

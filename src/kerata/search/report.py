@@ -77,6 +77,7 @@ def render_page(summary: Summary) -> str:
         "heading": escape(summary.name or "Search"),
         "lead": "".join(f"<p>{escape(sentence, 4000)}</p>" for sentence in summary.headline()[:2]),
         "tiles": render_tiles(summary),
+        "front": render_front(summary),
         "importance": render_importance(shares),
         "readings": render_readings(summary),
         "failed": render_failed(summary),
@@ -138,6 +139,22 @@ def render_tiles(summary: Summary) -> str:
     many = len(summary.scored) > 1
     luck = "The best was chosen by this very score: expect a little less of it on new data." if many else ""
     return f'<dl class="tiles{" strong" if best else ""}">{rows}</dl>' + (f'<p class="note luck">{luck}</p>' if luck else "")
+
+
+def render_front(summary: Summary) -> str:
+    """The trials that no other beats in several objectives; nothing where there is one."""
+    if not summary.objectives:
+        return ""
+    heads = ["trial", *(one.name for one in summary.objectives), "values"]
+    cells = "".join(f'<th scope="col">{escape(head, 60)}</th>' for head in heads)
+    rows = "".join(
+        f'<tr><th scope="row">{trial.number}</th>{"".join(f"<td>{escape(format_number(v))}</td>" for v in trial.values)}'
+        f"<td>{escape(format_params(trial.params))}</td></tr>"
+        for trial in summary.front
+    )
+    note = "Nothing of these gets better without something getting worse: no other trial beats them in all objectives."
+    table = f'<div class="scroll"><table class="front"><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return f'<section aria-labelledby="h-front"><h2 id="h-front">The front</h2><p class="note">{note}</p>{table}</section>'
 
 
 def render_importance(found: Importance) -> str:

@@ -14,11 +14,12 @@ from kerata.data.samples import Samples
 from kerata.models.model import Model
 from kerata.populations.fitted import make_group, make_member
 from kerata.populations.group import DeviceData, Group, plan_of, structure_key
-from kerata.populations.initial import InitialState, adapt_layers, was_trained
+from kerata.populations.initial import InitialState, adapt_layers, take_rows, was_trained
 from kerata.populations.member import Member, copies_of, watches_batches
 from kerata.populations.objective import Objective
 from kerata.populations.population import weigh_members
 from kerata.populations.scheduler import Scheduler
+from kerata.search.front import PARAMETERS
 from kerata.search.pruners import Pruner
 from kerata.search.records import COMPLETE, FAILED, PRUNED
 from kerata.training.compilation import compilation_of
@@ -54,13 +55,14 @@ class Outcome:
     Attributes:
         number: of the trial.
         state: "complete", "pruned" or "failed".
-        scores: the best value of the objective in each fold.
+        scores: the best value of the objective in each fold; the last of the first one where there are several.
         histories: the curves of each fold.
         epochs: the number of epochs of each fold.
         best_epochs: the epoch, counted from 1, of each fold's score.
         seconds: its share of the time.
         error: why it failed.
         members: the folds as they were trained; without weights once `on_outcome` has returned.
+        values: where there are several objectives, the mean over the folds of each, after the last epoch.
     """
 
     number: int
@@ -72,6 +74,7 @@ class Outcome:
     seconds: float
     error: str | None
     members: list[Member]
+    values: list[float] = field(default_factory=list)
 
     def models(self) -> list[Model]:
         """The trained model of each fold, with the weights of its best epoch."""
@@ -94,7 +97,7 @@ class Runner:
         samples: the data.
         folds: (training rows, held rows) of each fold; `None` for one run on everything.
         validation: samples to validate on, where there are no folds.
-        objective: the measure by which trials are judged.
+        objective: the measure by which trials are judged, at its best epoch; of several, all are judged after the last.
         epochs, batch_size, shuffle: as in `fit`.
         seed: fold i of every trial begins with the weights, and sees the order, of seed + i: trials differ by what is tried.
         callbacks: as in `fit_many`.
@@ -108,7 +111,7 @@ class Runner:
         *,
         folds: list[tuple[np.ndarray, np.ndarray]] | None = None,
         validation: Samples | None = None,
-        objective: Objective | None = None,
+        objective: Objective | list[Objective] | None = None,
         epochs: int = 1,
         batch_size: int = 32,
         shuffle: bool = True,
@@ -117,7 +120,9 @@ class Runner:
         class_weight: Any = None,
         turns: bool | None = None,
     ):
-        self.samples, self.validation, self.objective = samples, validation, objective
+        self.samples, self.validation = samples, validation
+        self.objectives = objective if isinstance(objective, list) else [objective] if objective is not None else []
+        self.objective = self.objectives[0] if len(self.objectives) == 1 else None
         self.folds: list[Any] = [(as_rows(a), as_rows(b)) for a, b in folds] if folds is not None else [(None, None)]
         self.seed, self.turns = seed, turns
         # How trials are fitted that say nothing else.
@@ -141,9 +146,9 @@ class Runner:
             raise TypeError(message("search", "a compiled model is needed", {"model": model}, fix))
         compilation_of(model, "search")
         group = self._group(model, make, {**self.fit, **(fit or {})})
-        objective = self.objective
-        if objective is not None:
+        for objective in self.objectives:
             known = [*group.train_names, *(group.test_names if self.validates else [])]
+            known += [PARAMETERS] if len(self.objectives) > 1 else []
             # What a step of a user's own measures is known only when it has run.
             if objective.name not in known and not group.plan.step.is_own:
                 fix = did_you_mean(objective.name, known)
@@ -272,7 +277,7 @@ class Runner:
         elif was_cut:
             state = PRUNED
             error = f"cut after epoch {max(member.epoch for member in folds)}"
-        return Outcome(
+        outcome = Outcome(
             number,
             state,
             [m.best_value for m in folds] if state != FAILED else [],
@@ -283,6 +288,31 @@ class Runner:
             error,
             folds,
         )
+        if len(self.objectives) > 1:
+            self._judge_by_several(outcome)
+        return outcome
+
+    def _judge_by_several(self, outcome: Outcome) -> None:
+        """Gives a trial its values in several objectives: all of one moment, the end of the training."""
+        outcome.best_epochs = list(outcome.epochs)
+        if outcome.state == FAILED:
+            return
+        ends = [self._last_measures(member) for member in outcome.members]
+        each = [[float(logs.get(one.name, float("nan"))) for logs in ends] for one in self.objectives]
+        outcome.scores, outcome.values = each[0], [float(np.mean(folds)) for folds in each]
+        bad = [one.name for one, value in zip(self.objectives, outcome.values, strict=True) if not np.isfinite(value)]
+        if bad:
+            outcome.state, outcome.error, outcome.scores = FAILED, f"{bad[0]} is not a finite number", []
+
+    def _last_measures(self, member: Member) -> dict[str, Any]:
+        """The measures of a fold with the weights that its training ended with."""
+        found = {**member.logs, PARAMETERS: member.group.model.count_params()}
+        if not member.restored or not self.validates:
+            return found
+        # Other weights than those of the last epoch: averages, or what a callback has put back.
+        tree = self.validation.tree if self.validation is not None else take_rows(self.samples.tree, member.held)
+        logs = member.as_model().evaluate(*tree[:2], sample_weight=tree[2], verbose=0, return_dict=True)
+        return found | {f"val_{name}": value for name, value in logs.items()}
 
 
 class TrialPruning:

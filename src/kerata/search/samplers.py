@@ -7,7 +7,7 @@ on a study in memory that mirrors the storage.
 
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
@@ -19,7 +19,7 @@ from kerata.search.domain import Domain
 from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, Trial
 from kerata.search.space import Recorded, Source
 
-NAMES = ("grid", "random", "quasi-random", "tpe", "cmaes")
+NAMES = ("grid", "random", "quasi-random", "tpe", "cmaes", "nsga-ii")
 # All trials at once make the fewest programs; more than this only takes memory.
 MOST_AT_ONCE = 256
 # What a sampler that learns is asked for at once: enough to fill a program, few enough to learn between batches.
@@ -215,7 +215,7 @@ class OptunaSampler(Sampler):
 
     Args:
         make: gives the sampler for a seed; a sampler with state of its own is given again and again.
-        direction: "max" or "min".
+        directions: "max" or "min" for each objective.
         seed: the study's seed.
         domains: the domains by name, which grow while the study runs.
     """
@@ -223,11 +223,13 @@ class OptunaSampler(Sampler):
     batch = LEARNING_BATCH
     learns = True
 
-    def __init__(self, make: Callable[[int], Any], direction: str, seed: int, domains: dict[str, Domain]):
+    def __init__(self, make: Callable[[int], Any], directions: Sequence[str], seed: int, domains: dict[str, Domain]):
         optuna = import_optuna()
         self._optuna, self._make, self._seed, self._domains = optuna, make, seed, domains
+        ways = ["maximize" if direction == "max" else "minimize" for direction in directions]
+        self._several = len(ways) > 1
         with quiet(optuna):
-            self._study = optuna.create_study(direction="maximize" if direction == "max" else "minimize", sampler=make(seed))
+            self._study = optuna.create_study(directions=ways, sampler=make(seed))
         self._states = {
             COMPLETE: optuna.trial.TrialState.COMPLETE,
             PRUNED: optuna.trial.TrialState.PRUNED,
@@ -280,7 +282,7 @@ class OptunaSampler(Sampler):
             if trial.number not in self._places:
                 self._add(trial, state)
             elif finished:
-                score = trial.score if trial.state == COMPLETE else None
+                score = self._values(trial) if trial.state == COMPLETE else None
                 place = self._places[trial.number]
                 if trial.state == PRUNED and trial.score is not None:
                     # Samplers that learn from trials that were cut read their last report.
@@ -293,7 +295,12 @@ class OptunaSampler(Sampler):
     def _fits(self, trial: Trial) -> bool:
         """Whether a trial says something of this space: one of Optuna's own may have other names, values and scores."""
         known = all(name in self._domains and self._domains[name].contains(value) for name, value in trial.params.items())
-        return known and (trial.state != COMPLETE or trial.score is not None)
+        count = len(self._study.directions)
+        return known and (trial.state != COMPLETE or (trial.score is not None and len(self._values(trial)) == count))
+
+    def _values(self, trial: Trial) -> list[Any]:
+        """The value of each objective."""
+        return trial.values if self._several else [trial.score]
 
     def _add(self, trial: Trial, state: Any) -> None:
         """A trial that the mirror has not seen yet."""
@@ -303,7 +310,7 @@ class OptunaSampler(Sampler):
         self._study.add_trial(
             optuna.trial.create_trial(
                 state=state,
-                value=trial.score if trial.state == COMPLETE else None,
+                values=self._values(trial) if trial.state == COMPLETE else None,
                 params={name: to_optuna(known[name], value) for name, value in trial.params.items()},
                 distributions={
                     name: optuna.distributions.json_to_distribution(domain.optuna_json()) for name, domain in known.items()
@@ -364,12 +371,12 @@ def import_optuna() -> Any:
     return optuna
 
 
-def make_sampler(sampler: Any, direction: str, seed: int, domains: dict[str, Domain]) -> Sampler:
+def make_sampler(sampler: Any, directions: Sequence[str], seed: int, domains: dict[str, Domain]) -> Sampler:
     """The sampler for a name or an object.
 
     Args:
-        sampler: "grid", "random", "quasi-random", "tpe", "cmaes", a `Sampler`, or any sampler of Optuna.
-        direction: "max" or "min".
+        sampler: "grid", "random", "quasi-random", "tpe", "cmaes", "nsga-ii", a `Sampler`, or any sampler of Optuna.
+        directions: "max" or "min" for each objective.
         seed: the study's seed.
         domains: what the first build asked for; it grows while the study runs.
     """
@@ -386,7 +393,7 @@ def make_sampler(sampler: Any, direction: str, seed: int, domains: dict[str, Dom
                     "Known names: " + ", ".join(NAMES),
                 )
             )
-        return OptunaSampler(lambda seed: sampler, direction, seed, domains)
+        return OptunaSampler(lambda seed: sampler, directions, seed, domains)
     check_choice("search", "sampler", sampler, NAMES)
     if sampler == "grid":
         for name, domain in domains.items():
@@ -400,10 +407,17 @@ def make_sampler(sampler: Any, direction: str, seed: int, domains: dict[str, Dom
     if sampler == "tpe":
         return OptunaSampler(
             lambda seed: optuna.samplers.TPESampler(seed=seed, constant_liar=True, multivariate=True, group=True),
-            direction,
+            directions,
             seed,
             domains,
         )
+    if sampler == "nsga-ii":
+        # One sampler for the whole study: it keeps the generations.
+        one = optuna.samplers.NSGAIISampler(seed=seed, population_size=2 * LEARNING_BATCH)
+        return OptunaSampler(lambda seed: one, directions, seed, domains)
+    if len(directions) > 1:
+        fix = 'Take sampler="tpe" or "nsga-ii"'
+        raise ValueError(message("search", "CMA-ES learns from one objective", {"objectives": len(directions)}, fix))
     if find_spec("cmaes") is None:
         raise ImportError(
             message(
@@ -411,5 +425,5 @@ def make_sampler(sampler: Any, direction: str, seed: int, domains: dict[str, Dom
             )
         )
     return OptunaSampler(
-        lambda seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False), direction, seed, domains
+        lambda seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False), directions, seed, domains
     )

@@ -58,6 +58,7 @@ class Row(Trial):
             "started": self.started,
             "ended": self.ended,
             "model_files": self.model_files,
+            **({"values": self.values} if self.values else {}),
             "rungs": {str(k): v for k, v in self.rungs.items()},
         }
 
@@ -109,8 +110,10 @@ class Database(Connection):
                 return there
             connection.execute(t.studies.insert().values(study_name=self.name))
             self.id = self._find(connection)
-            direction = "MAXIMIZE" if card["direction"] == "max" else "MINIMIZE"
-            connection.execute(t.study_directions.insert().values(study_id=self.id, direction=direction, objective=0))
+            several = card["direction"] if isinstance(card["direction"], list) else [card["direction"]]
+            ways = ["MAXIMIZE" if way == "max" else "MINIMIZE" for way in several]
+            rows = [{"study_id": self.id, "direction": way, "objective": place} for place, way in enumerate(ways)]
+            connection.execute(t.study_directions.insert(), rows)
             self._set_attribute(connection, CARD, card)
             self._set_attribute(connection, SPACE, card["space"])
             return card
@@ -339,9 +342,10 @@ class Database(Connection):
                 connection,
                 t.trial_values,
                 [
-                    {"trial_id": row.id, "objective": 0, "value": row.score, "value_type": "FINITE"}
+                    {"trial_id": row.id, "objective": place, "value": value, "value_type": "FINITE"}
                     for row in rows
                     if row.state == COMPLETE
+                    for place, value in enumerate(row.values or [row.score])
                 ],
             )
             self._insert(
@@ -410,8 +414,10 @@ class Database(Connection):
         rows = []
         for id, number, state in found:
             kept = attributes.get(id, {})
-            params, score = others.get(id, ({}, None))
-            record = kept.get(RECORD) or ({} if score is None else {"score": score, "scores": [score]})
+            params, values = others.get(id, ({}, []))
+            record = kept.get(RECORD) or ({"score": values[0], "scores": values[:1]} if values else {})
+            if len(values) > 1:
+                record["values"] = values
             rungs = {int(step): value for step, value in record.pop("rungs", {}).items()}
             own = notes.get(id, {})
             own.pop(OWNER, None)
@@ -430,15 +436,16 @@ class Database(Connection):
             )
         return rows
 
-    def _read_optunas(self, connection: Any, ids: list[int]) -> dict[int, tuple[dict[str, Any], float | None]]:
-        """Values and score of trials that Optuna itself has finished, by key."""
-        t, found = self._tables, {}
+    def _read_optunas(self, connection: Any, ids: list[int]) -> dict[int, tuple[dict[str, Any], list[float]]]:
+        """Hyperparameters, and the value of each objective, of trials that Optuna itself has finished, by key."""
+        t = self._tables
+        found: dict[int, tuple[dict[str, Any], list[float]]] = {}
         for start in range(0, len(ids), 500):
             some = ids[start : start + 500]
             done = self._sa.select(t.trials.c.trial_id).where(
                 t.trials.c.trial_id.in_(some), t.trials.c.state.in_(("COMPLETE", "PRUNED", "FAIL"))
             )
-            found.update({id: ({}, None) for id in connection.execute(done).scalars()})
+            found.update({id: ({}, []) for id in connection.execute(done).scalars()})
             params = self._sa.select(
                 t.trial_params.c.trial_id,
                 t.trial_params.c.param_name,
@@ -448,9 +455,10 @@ class Database(Connection):
             for id, name, value, text in connection.execute(params):
                 found[id][0][name] = of_optuna(value, json.loads(text))
             values = self._sa.select(t.trial_values.c.trial_id, t.trial_values.c.value).where(
-                t.trial_values.c.trial_id.in_(list(found)), t.trial_values.c.value_type == "FINITE"
+                t.trial_values.c.trial_id.in_([id for id in some if id in found]), t.trial_values.c.value_type == "FINITE"
             )
-            found.update({id: (found[id][0], value) for id, value in connection.execute(values)})
+            for id, value in connection.execute(values.order_by(t.trial_values.c.objective)):
+                found[id][1].append(value)
         return found
 
     def best(self, count: int, direction: str) -> list[tuple[int, float]]:
@@ -460,13 +468,27 @@ class Database(Connection):
         what = (
             self._sa.select(t.trials.c.number, value)
             .join(t.trial_values, t.trial_values.c.trial_id == t.trials.c.trial_id)
-            .where(t.trials.c.study_id == self.id, t.trials.c.state == "COMPLETE")
+            .where(t.trials.c.study_id == self.id, t.trials.c.state == "COMPLETE", t.trial_values.c.objective == 0)
         )
         order = value.desc() if direction == "max" else value
         with self.transaction(reading=True) as connection:
             return [
                 (number, score) for number, score in connection.execute(what.order_by(order, t.trials.c.number).limit(count))
             ]
+
+    def values(self) -> dict[int, list[float]]:
+        """The value of each objective of all complete trials."""
+        t, found = self._tables, {}
+        what = (
+            self._sa.select(t.trials.c.number, t.trial_values.c.value)
+            .join(t.trial_values, t.trial_values.c.trial_id == t.trials.c.trial_id)
+            .where(t.trials.c.study_id == self.id, t.trials.c.state == "COMPLETE")
+            .order_by(t.trials.c.number, t.trial_values.c.objective)
+        )
+        with self.transaction(reading=True) as connection:
+            for number, value in connection.execute(what):
+                found.setdefault(number, []).append(value)
+        return found
 
     def finished(self, numbers: Iterable[int]) -> set[int]:
         """Which of some trials are finished."""

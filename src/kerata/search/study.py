@@ -11,12 +11,14 @@ from kerata.data.samples import Samples
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
 from kerata.search.best import Best
+from kerata.search.front import find_front, make_objectives
 from kerata.search.model_files import MemoryModels, ModelFiles
 from kerata.search.plots import plot_study
 from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
 from kerata.search.report import write_report
 from kerata.search.space import HyperParameters
 from kerata.search.storage import Database
+from kerata.search.summary import plural
 
 
 class Study:
@@ -24,7 +26,8 @@ class Study:
 
     Attributes:
         name: the study's name.
-        objective: what it is after.
+        objective: what it is after; the first, where it is after several things.
+        objectives: all of them.
         storage: where it is kept.
         seconds: time spent on training, summed over the trials' shares.
     """
@@ -32,7 +35,7 @@ class Study:
     def __init__(
         self,
         database: Database,
-        objective: Objective,
+        objectives: list[Objective],
         model_files: ModelFiles,
         card: dict[str, Any],
         build: Callable[[HyperParameters], Any] | None = None,
@@ -42,7 +45,8 @@ class Study:
         # How trials are trained, for those who refit the best.
         self._fit = fit or {}
         self._database, self._model_files, self._card, self._build, self._data = database, model_files, card, build, data
-        self.name, self.objective, self.storage = database.name, objective, database.where
+        self.name, self.objectives, self.storage = database.name, objectives, database.where
+        self.objective = objectives[0]
         self._finished: dict[int, Trial] = {}
         self._refitted: dict[int, Model] = {}
 
@@ -59,7 +63,7 @@ class Study:
 
     @property
     def best(self) -> Best:
-        """The complete trial with the best score; of equals the first."""
+        """The complete trial with the best score; of equals the first. For several objectives see `best_trials`."""
         if found := self.top(1):
             return found[0]
         trials = self.trials
@@ -69,8 +73,23 @@ class Study:
 
     def top(self, count: int) -> list[Best]:
         """The best trials, the best first; models are there for as many as `keep` said."""
+        if len(self.objectives) > 1:
+            names = [one.name for one in self.objectives]
+            fix = "study.best_trials has those that no other trial beats"
+            raise ValueError(
+                message("study.best", "of several objectives there is no single best trial", {"objective": names}, fix)
+            )
         trials = {trial.number: trial for trial in self.trials}
         return [Best(self, trials[number]) for number, _ in self._database.best(count, self.objective.direction)]
+
+    @property
+    def best_trials(self) -> list[Best]:
+        """The front: all trials that no other beats, where one beats another that is as good in each objective and better in
+        one. Sorted by the first objective; with one objective, the best trial alone."""
+        if len(self.objectives) == 1:
+            return self.top(1)
+        trials = {trial.number: trial for trial in self.trials}
+        return [Best(self, trials[number]) for number in find_front(self._database.values(), self.objectives)]
 
     @property
     def space(self) -> dict[str, dict[str, Any]]:
@@ -82,16 +101,23 @@ class Study:
         return sum(trial.seconds for trial in self.trials)
 
     def table(self) -> Any:
-        """A pandas frame with a row a trial: state, score and its deviation over the folds, values, epochs, seconds, error."""
+        """A pandas frame with a row a trial: state, score and its deviation over the folds, values, epochs, seconds, error.
+
+        With several objectives, whether it is on the front, and the other objectives.
+        """
         import pandas as pd
 
         trials = self.trials
         names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+        front = set(find_front({t.number: t.values for t in trials if t.state == COMPLETE}, self.objectives))
+        several = len(self.objectives) > 1
         rows = [
             {
                 "state": trial.state,
+                **({"front": trial.number in front} if several else {}),
                 self.objective.name: trial.score,
                 "deviation": trial.deviation,
+                **{one.name: value for one, value in zip(self.objectives[1:], trial.values[1:] or [None] * 9, strict=False)},
                 **{name: trial.params.get(name) for name in names},
                 "epochs": max(trial.epochs, default=None),
                 "seconds": trial.seconds,
@@ -115,9 +141,13 @@ class Study:
 
     def __repr__(self) -> str:
         counts = self._database.counts()
+        states = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no trial"
+        if len(self.objectives) > 1:
+            front = find_front(self._database.values(), self.objectives)
+            names = ", ".join(one.name for one in self.objectives)
+            return f"<Study {self.name!r}: {states}, {plural(len(front), 'trial')} on the front of {names}>"
         found = self._database.best(1, self.objective.direction)
         best = f", best {self.objective.name} {found[0][1]:.4g} (trial {found[0][0]})" if found else ""
-        states = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no trial"
         return f"<Study {self.name!r}: {states}{best}>"
 
 
@@ -148,7 +178,8 @@ def load_study(
     """
     database = Database(storage, name, create=False)
     card = database.look()
-    return Study(database, Objective(card["objective"], card["direction"]), make_model_files(database, folder), card, build)
+    objectives = make_objectives(card["objective"], card["direction"])
+    return Study(database, objectives, make_model_files(database, folder), card, build)
 
 
 def file_name(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 from kerata.base.checks import message
 from kerata.callbacks.progress import format_number, format_seconds
 from kerata.populations.objective import Objective
+from kerata.search.front import find_front
 from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Trial
 
 STATES = (COMPLETE, PRUNED, FAILED, RUNNING, WAITING)
@@ -54,6 +55,8 @@ class Summary:
         parameters: those that took more than one value.
         best, worst: among complete trials with a finite score; `None` while there is none.
         seconds: spent on training; trials that train side by side share the time.
+        objectives: all, where there are several.
+        front: of several objectives, the trials that no other beats, sorted by the first.
     """
 
     name: str
@@ -64,6 +67,8 @@ class Summary:
     best: Trial | None
     worst: Trial | None
     seconds: float
+    objectives: list[Objective] = field(default_factory=list)
+    front: list[Trial] = field(default_factory=list)
 
     @property
     def scored(self) -> list[Trial]:
@@ -101,7 +106,13 @@ def summarize(study: Any) -> Summary:
     seconds = getattr(study, "seconds", None)
     seconds = float(seconds) if is_finite(seconds) else sum(trial.seconds for trial in trials)
     name = clean(getattr(study, "name", None) or "")
-    return Summary(name, objective, trials, names, [p for p in parameters if p], best, worst, seconds)
+    summary = Summary(name, objective, trials, names, [p for p in parameters if p], best, worst, seconds)
+    objectives = list(getattr(study, "objectives", ()))
+    if len(objectives) > 1:
+        by_number = {trial.number: trial for trial in trials if trial.state == COMPLETE}
+        front = find_front({number: trial.values for number, trial in by_number.items()}, objectives)
+        summary.objectives, summary.front = objectives, [by_number[number] for number in front]
+    return summary
 
 
 def describe_parameter(name: str, spec: dict[str, Any], trials: list[Trial]) -> Parameter | None:
@@ -184,6 +195,10 @@ def say_best(summary: Summary) -> str:
     if best is None:
         return f"No trial has a {clean(objective.name)} yet." if summary.trials else ""
     values = format_params(best.params)
+    if summary.objectives:
+        names = ", ".join(clean(one.name, 60) for one in summary.objectives)
+        front = plural(len(summary.front), "trial")
+        return f"{front} on the front of {names}. What follows looks at {clean(objective.name)} alone."
     return f"Best {clean(objective.name)}: {format_result(best)}, trial {best.number}{f', with {values}' if values else ''}."
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from kerata.base.checks import message
 from kerata.populations.objective import Objective
 from kerata.search.domain import Domain
+from kerata.search.front import find_front
 from kerata.search.model_files import ModelFiles
 from kerata.search.records import COMPLETE
 from kerata.search.storage import Database, Row
@@ -27,15 +28,20 @@ class Writer:
     Args:
         database: the study's.
         model_files: where models are kept.
-        objective: tells which trials are the best.
-        keep: models of so many trials are kept.
+        objectives: tell which trials are the best: the first ones, or with several objectives those on the front.
+        keep: models of so many trials are kept; of all on the front, if it is not 0.
         on_written: called with each trial once it is committed.
     """
 
     def __init__(
-        self, database: Database, model_files: ModelFiles, objective: Objective, keep: int, on_written: Callable[[Row], None]
+        self,
+        database: Database,
+        model_files: ModelFiles,
+        objectives: list[Objective],
+        keep: int,
+        on_written: Callable[[Row], None],
     ):
-        self.database, self.model_files, self.objective, self.keep = database, model_files, objective, keep
+        self.database, self.model_files, self.objectives, self.keep = database, model_files, objectives, keep
         self.on_written = on_written
         self.error: BaseException | None = None
         self.running: dict[int, int] = {}  # number -> key in the database
@@ -137,11 +143,7 @@ class Writer:
         found = {row.number: (row, outcome) for _, row, outcome in finished if row.state == COMPLETE and outcome is not None}
         if not found or self.keep < 1:
             return
-        ranks = dict(self.database.best(self.keep, self.objective.direction))
-        ranks.update({number: row.score for number, (row, _) in found.items()})
-        sign = -1.0 if self.objective.direction == "max" else 1.0
-        best = sorted(ranks, key=lambda number: (sign * ranks[number], number))[: self.keep]
-        for number in best:
+        for number in self._best({number: row for number, (row, _) in found.items()}):
             if number in found:
                 row, outcome = found[number]
                 models = outcome.models()
@@ -161,14 +163,24 @@ class Writer:
                         stacklevel=2,
                     )
 
+    def _best(self, new: dict[int, Row]) -> list[int]:
+        """The trials whose models are kept: of those in the storage, and of some that are not there yet."""
+        if self.keep < 1:
+            return []
+        if len(self.objectives) > 1:
+            return find_front(self.database.values() | {number: row.values for number, row in new.items()}, self.objectives)
+        direction = self.objectives[0].direction
+        ranks = dict(self.database.best(self.keep, direction)) | {number: row.score or 0.0 for number, row in new.items()}
+        sign = -1.0 if direction == "max" else 1.0
+        return sorted(ranks, key=lambda number: (sign * ranks[number], number))[: self.keep]
+
     def _tidy(self) -> None:
         """Removes models of trials that are finished and not among the best any more, which they will never be again."""
         there = self.model_files.numbers()
         if there:
             # In this order: what another process finishes in between is not among the finished ones.
             finished = self.database.finished(there)
-            best = {number for number, _ in self.database.best(self.keep, self.objective.direction)}
-            self.model_files.drop(finished - best)
+            self.model_files.drop(finished - set(self._best({})))
 
 
 def hold(outcome: Any) -> Any:
