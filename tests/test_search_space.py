@@ -160,12 +160,12 @@ def test_value_depends_on_seed_and_number_alone(name):
     def value(sampler, number):
         return three(HyperParameters(sampler.source(number)))
 
-    a, b = (make_sampler(name, "min", 3, domains.domains) for _ in range(2))
+    a, b = (make_sampler(name, ["min"], 3, domains.domains) for _ in range(2))
     forward = [value(a, n) for n in range(70)]
     backward = [value(b, n) for n in reversed(range(70))][::-1]
     assert forward == backward
     assert len({rate for rate, _, _ in forward}) == 70
-    assert value(make_sampler(name, "min", 4, domains.domains), 0) != forward[0]
+    assert value(make_sampler(name, ["min"], 4, domains.domains), 0) != forward[0]
 
 
 def test_quasi_random_points_are_more_even_than_random_ones():
@@ -173,7 +173,7 @@ def test_quasi_random_points_are_more_even_than_random_ones():
     hp.float("x", 0, 1), hp.float("y", 0, 1)
 
     def filled(name):
-        sampler = make_sampler(name, "min", 0, hp.domains)
+        sampler = make_sampler(name, ["min"], 0, hp.domains)
         cells = set()
         for number in range(64):
             asked = HyperParameters(sampler.source(number))
@@ -205,7 +205,7 @@ def test_grid_needs_steps():
     hp = HyperParameters()
     hp.float("rate", 0.0, 1.0)
     with pytest.raises(ValueError, match=r"hp.float \(rate\): a grid needs a number of values"):
-        make_sampler("grid", "min", 0, hp.domains)
+        make_sampler("grid", ["min"], 0, hp.domains)
 
 
 @pytest.mark.parametrize("name", ["tpe", "cmaes"])
@@ -217,7 +217,7 @@ def test_samplers_that_learn_find_the_minimum(name):
 
     hp = HyperParameters()
     hp.float("x", -5, 5), hp.float("y", -5, 5)
-    sampler = make_sampler(name, "min", 0, hp.domains)
+    sampler = make_sampler(name, ["min"], 0, hp.domains)
     scores = []
     for batch in range(10):
         sampler.start(8 * batch)
@@ -240,8 +240,8 @@ def test_any_sampler_of_optuna_and_nothing_else():
     optuna = pytest.importorskip("optuna")
     hp = HyperParameters()
     hp.float("x", 0, 1)
-    assert isinstance(make_sampler(optuna.samplers.RandomSampler(), "max", 0, hp.domains), OptunaSampler)
+    assert isinstance(make_sampler(optuna.samplers.RandomSampler(), ["max"], 0, hp.domains), OptunaSampler)
     with pytest.raises(TypeError, match="a name or a sampler of Optuna"):
-        make_sampler(3, "min", 0, hp.domains)
+        make_sampler(3, ["min"], 0, hp.domains)
     with pytest.raises(ValueError, match="Did you mean 'random'"):
-        make_sampler("randon", "min", 0, hp.domains)
+        make_sampler("randon", ["min"], 0, hp.domains)

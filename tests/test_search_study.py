@@ -297,7 +297,7 @@ def test_a_builder_that_sometimes_raises():
         return build(hp)
 
     with pytest.raises(RuntimeError, match=r"more than half of the models could not be built.*too many"):
-        run(mostly, trials=30)
+        run(mostly, trials=30, batch=5)
 
 
 def test_what_run_refuses(tmp_path):

@@ -70,6 +70,17 @@ def test_points_that_cannot_be_count_and_those_that_a_person_names_may_come_twic
     assert "All 6 combinations" in capsys.readouterr().out
 
 
+def test_errors_of_a_builder_are_no_verdict_at_first(capsys):
+    def broken(hp):
+        if hp.int("a", 0, 9) == 3:
+            raise ArithmeticError("three")
+        return model(hp.get("a"))
+
+    study = worker.search(None, build=broken, trials=50, verbose=1).run()
+    assert Counter(trial.params["a"] for trial in study.trials) == {3: 2, **{n: 1 for n in range(10) if n != 3}}
+    assert "All 10 combinations" in capsys.readouterr().out
+
+
 def test_what_never_ends_is_left_as_it_is():
     def build(hp):
         return model(hp.float("a", 0, 1) if hp.choice("kind", ["float", "none"]) == "float" else 0.0)

@@ -31,6 +31,7 @@ from kerata.search.writer import Writer
 WAIT_SECONDS = 0.25
 # The model of a trial, what its builder asked for, and the error that it ended with.
 Built: TypeAlias = tuple[Any, HyperParameters, BaseException | None]
+INFEASIBLE = "infeasible"
 # A builder is given up when more than half of its models could not be built, from so many on.
 FEWEST_BUILT = 4
 
@@ -240,7 +241,8 @@ class Search:
                 self.params[row.number] = row.params
             if row.number not in self.known and (row.params or row.state in (COMPLETE, PRUNED, FAILED)):
                 self.known.add(row.number)
-                self.tried.add(row.params, self.domains)
+                broken = row.state == FAILED and not row.epochs and not (row.error or "").startswith(INFEASIBLE)
+                self.tried.add(row.params, self.domains, broken)
             if row.state in (COMPLETE, PRUNED, FAILED):
                 self.seen.add(row.number)
                 if row.rungs and hasattr(self.pruner, "remember"):
@@ -287,7 +289,7 @@ class Search:
                 jobs.append(Job(row.number, model, row.params, self._maker(hp), hp.fitting))
                 continue
             self.broken += not isinstance(error, Infeasible)
-            told = f"infeasible: {error}" if isinstance(error, Infeasible) else f"{type(error).__name__}: {error}"
+            told = f"{INFEASIBLE}: {error}" if isinstance(error, Infeasible) else f"{type(error).__name__}: {error}"
             row.state, row.error, row.ended = FAILED, told, time.time()
             writer.finish(row)
         if self.broken > self.built / 2 and self.built >= FEWEST_BUILT:
@@ -312,7 +314,8 @@ class Search:
             values = Untried(self.tried if self.follows else Tried(), source, given, (self.card.get("seed") or 0, row.number))
             built = self._build(values)
             replaced = replaced or values.changed
-            if values.end() and not given:
+            error = built[2]
+            if values.end(error is not None and not isinstance(error, Infeasible)) and not given:
                 self.alone.add(row.number)
         row.params = built[1].params
         row.notes = {**row.notes, **self.sampler.notes(row.number)}

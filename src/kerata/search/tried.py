@@ -26,6 +26,10 @@ def place_of(domain: Domain, value: Any) -> int | None:
     return place if place < count and math.isclose(domain.at(place), value, rel_tol=1e-9, abs_tol=1e-12) else None
 
 
+# So often may a builder end with an error at the same values before these count as tried.
+CHANCES = 2
+
+
 class Node:
     """A place in the tree: the values that lead to it have been taken.
 
@@ -35,7 +39,7 @@ class Node:
         left: at least so many points behind it have not been tried.
     """
 
-    __slots__ = ("branches", "domain", "left", "name", "parent")
+    __slots__ = ("branches", "domain", "errors", "left", "name", "parent")
 
     def __init__(self, parent: "Node | None" = None):
         self.parent = parent
@@ -43,6 +47,7 @@ class Node:
         self.domain: Domain | None = None
         self.branches: dict[int, Node] = {}
         self.left: float = 1
+        self.errors = 0
 
     def ask(self, name: str, domain: Domain) -> bool:
         """Somebody asks for a hyperparameter here; returns whether it is the one that others were asked for."""
@@ -56,10 +61,15 @@ class Node:
         """What follows a value."""
         return self.branches.setdefault(place, Node(self))
 
-    def end(self) -> bool:
-        """Nothing more was asked: this is a point, and it is tried; returns whether it is new."""
+    def end(self, broken: bool = False) -> bool:
+        """Nothing more was asked: this is a point, and it is tried; returns whether it is new.
+
+        Args:
+            broken: whether the builder ended with an error, which may be no fault of these values: they get another chance.
+        """
         is_new = self.name is None and self.left > 0
-        if is_new:
+        self.errors += broken
+        if is_new and (not broken or self.errors >= CHANCES):
             self._leave(0)
         return is_new
 
@@ -104,18 +114,19 @@ class Tried:
             nodes.extend(node.branches.values())
         return found
 
-    def add(self, params: dict[str, Any], domains: dict[str, Domain]) -> None:
+    def add(self, params: dict[str, Any], domains: dict[str, Domain], broken: bool = False) -> None:
         """Notes the values of a trial.
 
         Args:
             params: by name; names that no trial was asked for yet are taken in this order.
             domains: of all names that are known.
+            broken: whether the builder ended with an error.
         """
         node, rest = self.root, dict(params)
         while math.isfinite(node.left) or node.name is not None:
             name = node.name or next(iter(rest), None)
             if name is None:
-                node.end()
+                node.end(broken)
                 return
             domain = node.domain or domains.get(name)
             if name not in rest or domain is None:
@@ -161,9 +172,9 @@ class Untried:
         self.node = node.branch(place)
         return value
 
-    def end(self) -> bool:
-        """The trial is built; returns whether its point is new, as far as that can be told."""
-        return self.node is None or self.node.end()
+    def end(self, broken: bool = False) -> bool:
+        """The trial is built, or cannot be; returns whether its point is new, as far as that can be told."""
+        return self.node is None or self.node.end(broken)
 
     @staticmethod
     def _is_open(node: Node, place: int) -> bool:
