@@ -114,3 +114,19 @@ def test_a_refit_is_trained_as_the_search_was():
         class_weight={0: 5.0, 1: 0.0},
     )
     assert [logs["loss"] for logs in seen] == pytest.approx(history.history["loss"], rel=1e-5)
+
+
+def test_a_refit_of_a_loaded_study_is_trained_as_the_search_was(tmp_path):
+    labels = (X[:, 0] > 0).astype("int32")
+    calls = [callbacks.LearningRateScheduler(lambda epoch, rate: rate), callbacks.EarlyStopping("val_loss")]
+    given = {"data": (X, labels), "class_weight": {0: 5.0, 1: 0.0}, "shuffle": False, "epochs": 2, "validation_split": 0.1}
+    study = script(callbacks=calls, storage=tmp_path / "s.db", **given)
+    expected = study.best.refit(X, labels).history.history["loss"]
+    loaded = search.load_study(tmp_path / "s.db", build=study._build).best
+    with pytest.raises(ValueError, match=r"cannot hold the callbacks.*LearningRateScheduler"):
+        loaded.refit(X, labels)
+    assert loaded.refit(X, labels, callbacks=[]).history.history["loss"] == pytest.approx(expected, rel=1e-5)
+    other = loaded.refit(X, labels, callbacks=[], class_weight={0: 1.0, 1: 1.0}).history.history["loss"]
+    assert other != pytest.approx(expected, rel=1e-2)
+    script(storage=tmp_path / "t.db", callbacks=[callbacks.EarlyStopping("val_loss")], **given)
+    search.load_study(tmp_path / "t.db", build=study._build).best.refit(X, labels)

@@ -5,15 +5,45 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.callbacks.callback import flatten_callbacks
 from kerata.data.samples import Samples
 from kerata.data.sources import standardize_source
 from kerata.engine.random import seeded_wholly
 from kerata.models.model import Model
 from kerata.populations.initial import adapt_layers
-from kerata.populations.member import copies_of
+from kerata.populations.member import copies_of, is_maker
 from kerata.search.records import Trial
 from kerata.search.space import HyperParameters, Recorded
 from kerata.training.prepare import build_for
+
+
+def without_validation(callbacks: list[Any]) -> list[Any]:
+    """Those of some callbacks that a training without validation can have."""
+    return [each for each in callbacks if not str(getattr(each, "monitor", "")).startswith("val_")]
+
+
+def note_fit(fit: dict[str, Any]) -> dict[str, Any]:
+    """How trials are fitted, as a database can hold it; of callbacks the names alone.
+
+    >>> note_fit({"class_weight": {0: 1.0, 1: 3.0}, "shuffle": True, "callbacks": None})
+    {'class_weight': [[0, 1.0], [1, 3.0]], 'shuffle': True, 'callbacks': []}
+    """
+    weights, calls = fit["class_weight"], fit["callbacks"]
+    if is_maker(calls):
+        names = [getattr(calls, "__name__", type(calls).__name__)]
+    else:
+        names = [type(each).__name__ for each in without_validation(list(flatten_callbacks(calls)))]
+    # Keys of JSON's objects are text, so the weights are pairs.
+    plain = isinstance(weights, dict) and all(isinstance(each, (int, float)) for pair in weights.items() for each in pair)
+    pairs = [list(pair) for pair in weights.items()] if plain and weights else None
+    return {"class_weight": pairs, "shuffle": bool(fit["shuffle"]), "callbacks": names}
+
+
+def read_fit(noted: dict[str, Any]) -> dict[str, Any]:
+    """What `note_fit` noted, as `fit` takes it, without the callbacks."""
+    weights = noted.get("class_weight")
+    found = {} if weights is None else {"class_weight": dict(weights)}
+    return found | ({"shuffle": noted["shuffle"]} if "shuffle" in noted else {})
 
 
 class Best:
@@ -65,7 +95,7 @@ class Best:
             x, y: the samples; those of the search if `None`.
             epochs: as in `fit`; the mean over the folds of the epochs that were best if `None`.
             fit: other arguments of `fit`; by default those of the search, its callbacks too, but for those that watch
-                validation.
+                validation. A study that was loaded knows all but callbacks and weights of samples.
         """
         study = self._study
         if study._build is None:
@@ -80,14 +110,7 @@ class Best:
         if samples is None:
             raise ValueError(message("study.best.refit", "a study that was loaded holds no samples", {"x": x}, "Give x and y"))
         model, fitting = self._make_with_fit()
-        fitting.pop("epochs", None)
-        as_searched = {name: value for name, value in study._fit.items() if value is not None} | fitting
-        if "callbacks" in as_searched:
-            calls = copies_of(as_searched["callbacks"], max(1, len(self.trial.scores)))
-            as_searched["callbacks"] = [c for c in calls if not str(getattr(c, "monitor", "")).startswith("val_")]
-        if "sample_weight" in fit:
-            as_searched.pop("class_weight", None)
-        fit = {"batch_size": study._card["batch_size"], "seed": study._card["seed"], "verbose": 0, **as_searched, **fit}
+        fit = self._as_searched(fitting, fit)
         if isinstance(samples, Samples) and samples.sample_weight is not None:
             fit.setdefault("sample_weight", samples.sample_weight)
         epochs = epochs or max(1, round(float(np.mean(self.trial.best_epochs or self.trial.epochs or [1]))))
@@ -96,6 +119,22 @@ class Best:
             adapt_layers(model, samples.x)
         model.fit(*given, epochs=epochs, **fit)
         return model
+
+    def _as_searched(self, fitting: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of `fit`: what was given, else what the builder says, else what the search had."""
+        study = self._study
+        found = {name: value for name, value in study._fit.items() if value is not None} | fitting
+        found.pop("epochs", None)
+        lost = study._card.get("fit", {}).get("callbacks")
+        if lost and "callbacks" not in {**found, **given}:
+            fix = "Give them (callbacks=[...]), or callbacks=[] to do without"
+            raise ValueError(message("study.best.refit", "a database cannot hold the callbacks", {"callbacks": lost}, fix))
+        if "callbacks" in found:
+            found["callbacks"] = without_validation(copies_of(found["callbacks"], max(1, len(self.trial.scores))))
+        if "sample_weight" in given:
+            found.pop("class_weight", None)
+        card = study._card
+        return {"batch_size": card["batch_size"], "seed": card["seed"], "verbose": 0, **found, **given}
 
     def __repr__(self) -> str:
         pairs = zip(self._study.objectives, self.values or [self.score], strict=True)

@@ -12,6 +12,7 @@ import numpy as np
 from kerata.base.checks import check_positive_int, message
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
+from kerata.search.best import note_fit
 from kerata.search.curves import mean_curve
 from kerata.search.domain import Domain
 from kerata.search.fingerprint import describe_training
@@ -153,6 +154,7 @@ class Search:
         settle_directions(self.objectives, model)
         self.domains.update(hp.domains)
         if self.fit:
+            self.card["fit"] = note_fit(self.fit)
             self.card["training"] = describe_training(
                 model, self.fit["class_weight"], self.fit["callbacks"], self.fit["shuffle"], hp.fitting
             )

@@ -10,7 +10,7 @@ from kerata.base.checks import message
 from kerata.data.samples import Samples
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
-from kerata.search.best import Best
+from kerata.search.best import Best, read_fit
 from kerata.search.front import find_front, make_objectives
 from kerata.search.model_files import MemoryModels, ModelFiles
 from kerata.search.plots import plot_study
@@ -179,7 +179,8 @@ def load_study(
     database = Database(storage, name, create=False)
     card = database.look()
     objectives = make_objectives(card["objective"], card["direction"])
-    return Study(database, objectives, make_model_files(database, folder), card, build)
+    fit = read_fit(card.get("fit", {}))
+    return Study(database, objectives, make_model_files(database, folder), card, build, fit=fit)
 
 
 def file_name(name: str) -> str:
