@@ -179,7 +179,8 @@ class Killing:
                 continue
             epochs = [len(fold["val_loss"]) for fold in trial.histories]
             assert len(epochs) == FOLDS and epochs == trial.epochs and len(trial.scores) == FOLDS
-            assert max(epochs) == EPOCHS if trial.state == COMPLETE else max(epochs) < EPOCHS
+            whole = max(epochs) == EPOCHS
+            assert whole == (trial.state == COMPLETE), (trial.number, trial.state, epochs, trial.error, self.given)
             assert trial.scores == [min(fold["val_loss"]) for fold in trial.histories]
         rates = [trial.params["rate"] for trial in study.trials]
         assert all(rates.count(rate) == 1 for _, _, rate in self.given), "what Optuna enqueued is trained once"

@@ -1,5 +1,7 @@
 """Trials side by side: scores, failures, rungs, and the weights of the best epochs."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,9 @@ from kerata import layers, optimizers
 from kerata.data.samples import Samples
 from kerata.models import clone_model
 from kerata.populations.objective import Objective
+from kerata.search.pruners import Median
 from kerata.search.records import COMPLETE, FAILED, PRUNED
-from kerata.search.runner import Job, Runner
+from kerata.search.runner import Job, Runner, TrialPruning
 
 
 def data(samples=45):
@@ -28,6 +31,24 @@ def build(rate=0.01, units=3):
 
 FOLDS = [(np.r_[0:30], np.r_[30:45]), (np.r_[15:45], np.r_[0:15]), (np.r_[0:15, 30:45], np.r_[15:30])]
 LOSS = Objective("val_loss", "min")
+
+
+def test_a_verdict_waits_for_folds_that_are_on_their_way():
+    """Another thread may have run a fold's epoch and not have come with it yet."""
+    folds = [SimpleNamespace(epoch=1, done=False, cancelled=False, best_value=0.5) for _ in range(3)]
+    pruner = Median(startup=2, warmup=1, interval=2)
+    pruner.start(LOSS, 5)
+    pruner.begin([0])
+    pruner.remember(7, {1: 0.1, 3: 0.1})
+    pruner.remember(8, {1: 0.9, 3: 0.1})
+    pruning = TrialPruning(pruner, {0: folds}, {id(fold): 0 for fold in folds}, LOSS, lambda event: None)
+    assert pruning.arrive(folds[0]) == pruning.arrive(folds[1]) == []
+    assert [goes_on for _, goes_on in pruning.arrive(folds[2])] == [True, True, True]
+    for fold in folds:
+        fold.epoch = 3
+    assert pruning.arrive(folds[1]) == []
+    folds[0].done = True
+    assert pruning.arrive(folds[2]) == [(folds[1], False), (folds[2], False)] and pruning.cut == {0}
 
 
 def test_a_trial_scores_what_a_plain_loop_scores():

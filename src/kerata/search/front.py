@@ -1,6 +1,6 @@
 """Several objectives: which trials are on the front, where nothing gets better without something getting worse."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def settle_directions(objectives: list[Objective], model: Any) -> None:
             raise ValueError(message("search", "`direction` must be 'min' or 'max'", {"direction": one.direction}))
 
 
-def find_front(values: dict[int, Sequence[float]], objectives: list[Objective]) -> list[int]:
+def find_front(values: Mapping[int, Sequence[float]], objectives: list[Objective]) -> list[int]:
     """The trials that no other trial beats: none is as good in all objectives and better in one. Sorted by the first.
 
     Args:

@@ -339,7 +339,9 @@ class TrialPruning:
         folds = self.members[number]
         if any(fold.cancelled for fold in folds):
             return [(fold, False) for fold in self.waiting.pop(number)]
-        if any(fold.epoch < rung and not fold.done for fold in folds) or (number, rung) in self.asked:
+        # A fold that has run the epoch may still be on its way here, from another thread: the verdict is for those that wait.
+        here = {id(fold) for fold in self.waiting[number]}
+        if any(id(fold) not in here and not fold.done for fold in folds) or (number, rung) in self.asked:
             return []
         self.asked.add((number, rung))
         value = float(np.mean([fold.best_value for fold in folds]))

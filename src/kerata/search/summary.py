@@ -107,7 +107,7 @@ def summarize(study: Any) -> Summary:
     seconds = float(seconds) if is_finite(seconds) else sum(trial.seconds for trial in trials)
     name = clean(getattr(study, "name", None) or "")
     summary = Summary(name, objective, trials, names, [p for p in parameters if p], best, worst, seconds)
-    objectives = list(getattr(study, "objectives", ()))
+    objectives: list[Objective] = list(getattr(study, "objectives", ()))
     if len(objectives) > 1:
         by_number = {trial.number: trial for trial in trials if trial.state == COMPLETE}
         front = find_front({number: trial.values for number, trial in by_number.items()}, objectives)
