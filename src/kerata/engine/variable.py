@@ -148,37 +148,9 @@ class Variable:
         if isinstance(initializer, str):
             initializer = resolve("initializers", initializer, f"Variable ({self.path})", "initializer")
         if callable(initializer) and not hasattr(initializer, "__array__"):
-            if shape is None:
-                raise ValueError(message(f"Variable ({self.path})", "`shape` is needed where the initializer is a function"))
-            self._dtype = standardize_dtype(dtype)
-            self._shape = standardize_shape(shape, f"Variable ({self.path})")
-            self.drawn_by = initializer
-            ours = home_of(type(initializer)) is not None
-            late = take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes, ours)
-            draws = getattr(_local, "draws", None)
-            if draws is not None:
-                draws.append((self, initializer))
-            if late or (ours and getattr(_local, "late", False)):
-                self._late = initializer
-            else:
-                self._value = self._initial(initializer)
+            self._begin_drawn(initializer, shape, dtype)
         else:
-            value: Any = initializer
-            if isinstance(value, Variable):
-                value = value.numpy()
-            if dtype is None and hasattr(value, "dtype"):
-                dtype = (
-                    value.dtype
-                    if np.dtype(value.dtype) not in (np.dtype("float64"), np.dtype("int64"))
-                    else ("int32" if np.dtype(value.dtype) == np.dtype("int64") else None)
-                )
-            elif dtype is None:
-                kind = np.asarray(value).dtype.kind
-                dtype = {"i": "int32", "b": "bool"}.get(kind)
-            self._dtype = standardize_dtype(dtype)
-            self._shape = tuple(np.shape(value))
-            take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes)
-            self._value = self._take(value)
+            self._begin_given(initializer, dtype)
         _note_living(self)
         # Set when the value is no longer what the initializer drew: loaded, or set by hand.
         self.assigned = False
@@ -187,6 +159,38 @@ class Variable:
         scope = current_scope()
         if scope is not None:
             scope.created.append(self)
+
+    def _begin_drawn(self, initializer: Any, shape: Any, dtype: Any) -> None:
+        """Shape, type and first value, where a function gives it."""
+        if shape is None:
+            raise ValueError(message(f"Variable ({self.path})", "`shape` is needed where the initializer is a function"))
+        self._dtype = standardize_dtype(dtype)
+        self._shape = standardize_shape(shape, f"Variable ({self.path})")
+        self.drawn_by = initializer
+        ours = home_of(type(initializer)) is not None
+        late = take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes, ours)
+        draws = getattr(_local, "draws", None)
+        if draws is not None:
+            draws.append((self, initializer))
+        if late or (ours and getattr(_local, "late", False)):
+            self._late = initializer
+        else:
+            self._value = self._initial(initializer)
+
+    def _begin_given(self, value: Any, dtype: Any) -> None:
+        """Shape, type and first value from an array, a number or a variable."""
+        if isinstance(value, Variable):
+            value = value.numpy()
+        if dtype is None and hasattr(value, "dtype"):
+            # Arrays of 64 bits are what NumPy makes of Python's numbers.
+            dtype = {"float64": None, "int64": "int32"}.get(np.dtype(value.dtype).name, value.dtype)
+        elif dtype is None:
+            kind = np.asarray(value).dtype.kind
+            dtype = {"i": "int32", "b": "bool"}.get(kind)
+        self._dtype = standardize_dtype(dtype)
+        self._shape = tuple(np.shape(value))
+        take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes)
+        self._value = self._take(value)
 
     def _initial(self, initializer: Any) -> Any:
         """The first value."""

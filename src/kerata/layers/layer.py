@@ -23,6 +23,7 @@ from kerata.engine.variable import Variable, autocast, name_scope, open_name
 from kerata.layers.eager import call_compiled
 from kerata.layers.input_spec import InputSpec as InputSpec
 from kerata.layers.input_spec import check_input_spec
+from kerata.layers.masks import fill_masks, noted_masks
 from kerata.layers.signatures import (
     Parameters,
     as_shape,
@@ -274,7 +275,7 @@ class Layer(WeightHolder):
 
     def _note_symbolic_masks(self, first: Any, outputs: Any) -> None:
         """Notes the shapes of masks on symbolic outputs, where tracing has not, so that layers above know of them."""
-        leaves, mask = jax.tree.leaves(outputs), _noted_masks(first)
+        leaves, mask = jax.tree.leaves(outputs), noted_masks(first)
         is_default = type(self).compute_mask is Layer.compute_mask
         if mask is None and (is_default or (registry.home_of(type(self)) is not None and not self.makes_mask)):
             return
@@ -318,7 +319,7 @@ class Layer(WeightHolder):
             kwargs = {**kwargs, "training": training}
         elif "training" not in names and not names.takes_any:
             kwargs = {k: v for k, v in kwargs.items() if k != "training"}
-        kwargs, mask = self._fill_masks(names, args, kwargs)
+        kwargs, mask = fill_masks(names, args, kwargs)
         if outermost and not in_scope():
             self._forget_losses()
         _contexts().append(training)
@@ -365,26 +366,6 @@ class Layer(WeightHolder):
             return contexts[-1]
         default = names.default_training
         return False if default is None else default
-
-    def _fill_masks(self, names: Parameters, args: tuple, kwargs: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-        """Masks noted on the inputs, handed to the arguments of `call` that want them; and the first input's mask."""
-        first = args[0] if args else next(iter(kwargs.values()), None)
-        explicit = kwargs.get("mask")
-        if explicit is None and "mask" in names and names.index_of("mask") < len(args):
-            explicit = args[names.index_of("mask")]
-        mask = explicit if explicit is not None else _noted_masks(first)
-        if "mask" in names and explicit is None and mask is not None:
-            kwargs = {**kwargs, "mask": mask}
-        for name in names.mask_names:
-            if name == "mask" or kwargs.get(name) is not None or names.index_of(name) < len(args):
-                continue
-            source = name.removesuffix("_mask")
-            place = names.index_of(source) if source in names else None
-            value = kwargs.get(source) if place is None or place >= len(args) else args[place]
-            found = _noted_masks(value)
-            if found is not None:
-                kwargs = {**kwargs, name: found}
-        return kwargs, mask
 
     def _note_masks(self, args: tuple, kwargs: dict[str, Any], outputs: Any, mask: Any) -> None:
         overrides = type(self).compute_mask is not Layer.compute_mask
@@ -606,12 +587,3 @@ def _explain_unknown(layer: Layer, kwargs: dict[str, Any]) -> TypeError:
 
 def _value_of(value: Any) -> Any:
     return value.value if isinstance(value, Variable) else value
-
-
-def _noted_masks(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        masks = [_noted_masks(item) for item in value]
-        if all(mask is None for mask in masks):
-            return None
-        return tuple(masks) if isinstance(value, tuple) else masks
-    return None if value is None or isinstance(value, (dict, str, int, float)) else noted(value, "mask")

@@ -8,8 +8,8 @@ from kerata.base.arguments import with_defaults
 from kerata.base.config import standardize_data_format
 from kerata.base.registry import builtin
 from kerata.kernels.pooling import average_pool, max_pool
-from kerata.layers.convolution import Spatial
 from kerata.layers.layer import InputSpec
+from kerata.layers.spatial import Spatial
 
 
 class Pooling(Spatial):

@@ -211,6 +211,8 @@ class ClassicRNN(RNN):
     def __init__(
         self, cell: Any, return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False, **kwargs
     ):
+        # Keras's two implementations differ in the order of operations only.
+        kwargs.pop("implementation", None)
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
         self.input_spec = InputSpec(ndim=3)
         self.mixes_samples = False
@@ -415,7 +417,6 @@ class LSTM(ClassicRNN):
         use_cudnn="auto",
         **kwargs,
     ):
-        kwargs.pop("implementation", None)
         cell = LSTMCell(
             units,
             activation,
@@ -504,7 +505,6 @@ class GRU(ClassicRNN):
         use_cudnn="auto",
         **kwargs,
     ):
-        kwargs.pop("implementation", None)
         cell = GRUCell(
             units,
             activation,

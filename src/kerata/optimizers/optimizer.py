@@ -4,7 +4,7 @@ import inspect
 import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -20,14 +20,12 @@ from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import Look, auto_name
 from kerata.engine.scope import Scope, current_scope, in_scope
 from kerata.engine.variable import Variable, assign_all, name_scope
-from kerata.kernels.compiler import after, prefers_fast_form
+from kerata.optimizers.clipping import clip_gradients
 from kerata.optimizers.eager import run_update
 from kerata.optimizers.rates import LearningRate, RateVariable
 from kerata.optimizers.slots import Key, Slots, arrange, flatten, tree_of
 from kerata.optimizers.stepwise import Stepwise
-
-# Numbers of a weight, from which on a copy of it in each step costs more than that less runs side by side.
-LARGE = 2**16
+from kerata.optimizers.turns import either, in_turn, is_due
 
 
 class Optimizer(Stepwise):
@@ -181,8 +179,8 @@ class Optimizer(Stepwise):
         """Clipping, weight decay, the rule."""
         variables = list(weights)
         rate = self._rate(counter)
-        gradients = self._clip(gradients)
-        weights = _in_turn(weights, gradients)
+        gradients = clip_gradients(self, gradients)
+        weights = in_turn(weights, gradients)
         params = []
         for v in variables:
             decay = self._weight_decay_of(v)
@@ -231,24 +229,10 @@ class Optimizer(Stepwise):
         """How often the weights changed: the steps, less those that only accumulated."""
         return counter if self.gradient_accumulation_steps is None else counter // self.gradient_accumulation_steps
 
-    def _clip(self, gradients: dict[Variable, Any]) -> dict[Variable, Any]:
-        """Gradients of bounded size; a bound of 0 is none, as in Keras."""
-        if self.clipnorm is not None:
-            return {v: g * _clip_scale(_norm([g]), self.clipnorm).astype(g.dtype) for v, g in gradients.items()}
-        if self.global_clipnorm is not None:
-            norm = _norm(gradients.values())
-            # Keras lets an infinite norm make everything NaN, rather than zero.
-            scale = _clip_scale(norm, self.global_clipnorm) + (norm - norm)
-            return {v: g * scale.astype(g.dtype) for v, g in gradients.items()}
-        if self.clipvalue is not None:
-            bound = jnp.where(jnp.asarray(self.clipvalue) > 0, self.clipvalue, jnp.inf)
-            return {v: jnp.clip(g, -bound.astype(g.dtype), bound.astype(g.dtype)) for v, g in gradients.items()}
-        return gradients
-
     def _accumulate(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Any) -> None:
         """Gathers gradients, and updates with their mean in every n-th step."""
         changing, steps = list(gradients), self.gradient_accumulation_steps
-        now = _is_due(counter, steps)
+        now = is_due(counter, steps)
         sums = {v: g + values["gradient_accumulator", v] for v, g in gradients.items()}
         before = {v: weights[v] for v in changing}
 
@@ -256,7 +240,7 @@ class Optimizer(Stepwise):
             changed = dict(values)
             return self._step(before, {v: g / steps for v, g in sums.items()}, changed, counter), list(changed.values())
 
-        after, kept = _either(now, step, lambda: (before, list(values.values())), changing)
+        after, kept = either(now, step, lambda: (before, list(values.values())), changing)
         weights.update(after)
         values.update(zip(list(values), kept, strict=True))
         for v in changing:
@@ -272,14 +256,14 @@ class Optimizer(Stepwise):
             average = momentum * values["average", v] + (1.0 - momentum) * weights[v]
             values["average", v] = average = average.astype(weights[v].dtype)
             if self.ema_overwrite_frequency is not None:
-                weights[v] = jnp.where(_is_due(updates, self.ema_overwrite_frequency), average, weights[v])
+                weights[v] = jnp.where(is_due(updates, self.ema_overwrite_frequency), average, weights[v])
 
     def _overwrite(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Any) -> None:
         """Variables whose gradient is their new value, such as the scales of float8; accumulated by their maximum."""
         for v in [v for v in gradients if v.overwrite_with_gradient]:
             g = gradients.pop(v)
             if self.gradient_accumulation_steps is not None:
-                now = _is_due(counter, self.gradient_accumulation_steps)
+                now = is_due(counter, self.gradient_accumulation_steps)
                 largest = jnp.maximum(g, values["gradient_accumulator", v])
                 values["gradient_accumulator", v] = jnp.where(now, jnp.zeros_like(largest), largest)
                 g = jnp.where(now, largest, weights[v])
@@ -429,6 +413,10 @@ class Optimizer(Stepwise):
     def load_own_variables(self, store: Any) -> None:
         """Reads what `save_own_variables`, here or in Keras, wrote."""
         variables = self.variables
+        begun = [v for v in variables[:2] if v is self._iterations or isinstance(v, RateVariable)]
+        if len(store.keys()) == len(begun) and not np.any(store["0"]):
+            # Written before the first step, when there were no slots yet.
+            variables = begun
         if len(store.keys()) != len(variables):
             warnings.warn(
                 message(self, f"the state was not read: it has {len(variables)} variables, the file has {len(store.keys())}"),
@@ -597,43 +585,5 @@ def _zeros(variable: Variable) -> np.ndarray:
     return np.broadcast_to(np.zeros((), jnp.dtype(variable.dtype)), variable.shape)
 
 
-def _in_turn(weights: dict[Variable, Any], gradients: dict[Variable, Any]) -> dict[Variable, Any]:
-    """The weights, of which large ones are updated after the gradient of the weight before them is there.
-
-    The gradient of what comes before a layer reads the layer's weights. As long as the order of that and of the update is open,
-    XLA for CPU copies the weights in every step.
-    """
-    if not prefers_fast_form():
-        return weights
-    before = dict(zip(list(weights)[1:], gradients.values(), strict=False))
-    return {v: after(w, before[v]) if w.size >= LARGE and v in before and before[v].size else w for v, w in weights.items()}
-
-
 def _shrink(param: Any, by: Any) -> Any:
     return param - param * by.astype(param.dtype)
-
-
-def _norm(arrays: Iterable[Any]) -> Any:
-    return jnp.sqrt(sum(jnp.sum(jnp.square(a)) for a in arrays))
-
-
-def _clip_scale(norm: Any, limit: Any) -> Any:
-    return jnp.where(jnp.asarray(limit) > 0, limit / jnp.maximum(norm, limit), 1.0)
-
-
-def _is_due(count: Any, every: int | None) -> Any:
-    return (count + 1) % every == 0
-
-
-def _either(now: Any, step: Callable[[], Any], stay: Callable[[], Any], variables: Sequence[Variable]) -> Any:
-    """`step()` or `stay()`, whose first results are by variable; `lax.cond` wants lists."""
-
-    def listed(branch: Callable[[], Any]) -> Callable[[], Any]:
-        def run() -> Any:
-            weights, values = branch()
-            return [weights[v] for v in variables], values
-
-        return run
-
-    weights, values = jax.lax.cond(now, listed(step), listed(stay))
-    return dict(zip(variables, weights, strict=True)), values

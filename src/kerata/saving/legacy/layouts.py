@@ -11,8 +11,10 @@ import numpy as np
 
 from kerata.base.checks import message
 from kerata.base.refusals import FileError
-from kerata.layers.convolution import Conv1D, Conv2D, Conv2DTranspose, Conv3D, Convolution, SeparableConv2D
+from kerata.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution
 from kerata.layers.recurrent_cells import GRUCell, LSTMCell
+from kerata.layers.separable_convolution import SeparableConv2D
+from kerata.layers.transposed_convolution import Conv2DTranspose
 from kerata.saving.legacy.form import KERAS1, Source, Weights, join
 
 # The gates of Keras 1 in today's order: input, forget, candidate, output; update, reset, candidate.

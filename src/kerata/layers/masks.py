@@ -1,0 +1,36 @@
+"""Masks that were noted on arrays, and the arguments of `call` that want them."""
+
+from typing import Any
+
+from kerata.engine.scope import noted
+from kerata.layers.signatures import Parameters
+
+
+def noted_masks(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        masks = [noted_masks(item) for item in value]
+        if all(mask is None for mask in masks):
+            return None
+        return tuple(masks) if isinstance(value, tuple) else masks
+    return None if value is None or isinstance(value, (dict, str, int, float)) else noted(value, "mask")
+
+
+def fill_masks(names: Parameters, args: tuple, kwargs: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Masks noted on the inputs, handed to the arguments of `call` that want them; and the first input's mask."""
+    first = args[0] if args else next(iter(kwargs.values()), None)
+    explicit = kwargs.get("mask")
+    if explicit is None and "mask" in names and names.index_of("mask") < len(args):
+        explicit = args[names.index_of("mask")]
+    mask = explicit if explicit is not None else noted_masks(first)
+    if "mask" in names and explicit is None and mask is not None:
+        kwargs = {**kwargs, "mask": mask}
+    for name in names.mask_names:
+        if name == "mask" or kwargs.get(name) is not None or names.index_of(name) < len(args):
+            continue
+        source = name.removesuffix("_mask")
+        place = names.index_of(source) if source in names else None
+        value = kwargs.get(source) if place is None or place >= len(args) else args[place]
+        found = noted_masks(value)
+        if found is not None:
+            kwargs = {**kwargs, name: found}
+    return kwargs, mask

@@ -1,0 +1,31 @@
+"""Gradients of bounded size."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata.engine.variable import Variable
+
+
+def clip_gradients(optimizer: Any, gradients: dict[Variable, Any]) -> dict[Variable, Any]:
+    """Gradients of bounded size; a bound of 0 is none, as in Keras."""
+    if optimizer.clipnorm is not None:
+        return {v: g * _clip_scale(_norm([g]), optimizer.clipnorm).astype(g.dtype) for v, g in gradients.items()}
+    if optimizer.global_clipnorm is not None:
+        norm = _norm(gradients.values())
+        # Keras lets an infinite norm make everything NaN, rather than zero.
+        scale = _clip_scale(norm, optimizer.global_clipnorm) + (norm - norm)
+        return {v: g * scale.astype(g.dtype) for v, g in gradients.items()}
+    if optimizer.clipvalue is not None:
+        bound = jnp.where(jnp.asarray(optimizer.clipvalue) > 0, optimizer.clipvalue, jnp.inf)
+        return {v: jnp.clip(g, -bound.astype(g.dtype), bound.astype(g.dtype)) for v, g in gradients.items()}
+    return gradients
+
+
+def _norm(arrays: Iterable[Any]) -> Any:
+    return jnp.sqrt(sum(jnp.sum(jnp.square(a)) for a in arrays))
+
+
+def _clip_scale(norm: Any, limit: Any) -> Any:
+    return jnp.where(jnp.asarray(limit) > 0, limit / jnp.maximum(norm, limit), 1.0)
