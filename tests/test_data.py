@@ -280,8 +280,8 @@ def test_the_same_batches_train_the_same(source):
 
 
 def test_a_real_loader_of_torch():
-    data = pytest.importorskip("torch.utils.data")
-    torch = pytest.importorskip("torch")
+    data = pytest.importorskip("torch.utils.data", reason="torch is no dependency")
+    torch = pytest.importorskip("torch", reason="torch is no dependency")
     samples = data.TensorDataset(torch.tensor(X), torch.tensor(Y))
     model = small()
     history = model.fit(data.DataLoader(samples, batch_size=8), epochs=3, verbose=0)

@@ -53,8 +53,6 @@ def shrink(code):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
-    for package in ("pandas", "sklearn", "optuna") if PAGES[page] else ():
-        pytest.importorskip(package)
     for name in PAGES[page]:
         if not (TABLES / name).is_file():
             pytest.skip(f"the page's data is not there: {TABLES / name}")

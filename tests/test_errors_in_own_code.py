@@ -396,7 +396,8 @@ def test_calls_with_other_arguments_than_call_has():
 
 
 def test_a_frame_is_an_array():
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     layer = layers.Dense(2)
     np.testing.assert_allclose(layer(pandas.DataFrame(X)), layer(X))
 

@@ -13,6 +13,7 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import keras
 import pytest
 
 from kerata.base import files
@@ -118,7 +119,6 @@ def make_zip(path: Path, members: list[tuple[str, bytes]], mode: int = 0o100644)
 
 
 def test_signature_is_keras():
-    keras = pytest.importorskip("keras")
     ours, theirs = inspect.signature(get_file).parameters, inspect.signature(keras.utils.get_file).parameters
     assert [(p.name, p.default) for p in ours.values()] == [(p.name, p.default) for p in theirs.values()]
 
@@ -141,7 +141,6 @@ def test_signature_is_keras():
     ],
 )
 def test_paths_and_contents_are_keras(tmp_path, source, arguments):
-    keras = pytest.importorskip("keras")
     (tmp_path / "poem.txt").write_bytes(POEM)
     members = [("set/a.txt", b"a"), ("set/deep/b.txt", b"b"), ("c.txt", b"c")]
     make_tar(tmp_path / "set.tar.gz", members)

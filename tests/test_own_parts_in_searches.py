@@ -237,7 +237,6 @@ def test_folds_score_what_a_plain_loop_scores(number):
 @pytest.mark.parametrize("number", range(4, 10))
 @pytest.mark.parametrize("turns", [None, True], ids=["side by side", "in turns"])
 def test_trials_score_what_a_plain_loop_scores(number, turns):
-    pytest.importorskip("sqlalchemy")
     build, calls = drawn(number)
     study = search.run(
         lambda hp: build(hp.choice("rate", [0.1, 0.4])),
@@ -264,7 +263,6 @@ def test_trials_score_what_a_plain_loop_scores(number, turns):
 
 @pytest.mark.parametrize("loss", [error_of(1), lambda y, p: jnp.mean((y - p) ** 2, -1)], ids=["named", "lambda"])
 def test_models_come_back_from_files_that_cannot_tell_all_of_them(tmp_path, loss):
-    pytest.importorskip("sqlalchemy")
 
     def build(hp):
         model = kerata.Sequential([kerata.Input((4,)), Bend(jnp.tanh), layers.Lambda(lambda x: 2 * x), layers.Dense(1)])

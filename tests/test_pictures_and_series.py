@@ -5,10 +5,10 @@ import io
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import kerata
 
-PIL = pytest.importorskip("PIL.Image")
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (10, 14, 3)).astype("uint8")
 FORMS = {
@@ -26,7 +26,7 @@ BOTH = (kerata.utils, keras.utils)
 def folder(tmp_path_factory):
     where = tmp_path_factory.mktemp("pictures")
     for name, array in FORMS.items():
-        picture = PIL.fromarray(COLOURS if array is None else array)
+        picture = Image.fromarray(COLOURS if array is None else array)
         if name == "palette.gif":
             picture = picture.convert("P")
         if name == "print.jpg":
@@ -66,7 +66,7 @@ def test_arrays_are_written_as_keras_writes_them(channels, scale):
         files = [io.BytesIO() for _ in BOTH]
         for utilities, file in zip(BOTH, files, strict=True):
             utilities.save_img(file, kept, file_format="png", scale=scale)
-        np.testing.assert_array_equal(*(np.asarray(PIL.open(file)) for file in files))
+        np.testing.assert_array_equal(*(np.asarray(Image.open(file)) for file in files))
 
 
 def test_jpeg_knows_no_opacity(tmp_path):

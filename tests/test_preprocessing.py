@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+import pandas
 import pytest
 
 import kerata
@@ -27,9 +28,9 @@ def test_sums_are_kept_in_double_precision():
 def test_other_forms_of_data(kind):
     layer, table = Normalization(), np.round(TABLE)
     if kind == "frame":
-        data = pytest.importorskip("pandas").DataFrame(table)
+        data = pandas.DataFrame(table)
     elif kind == "torch":
-        data = pytest.importorskip("torch").tensor(table)
+        data = pytest.importorskip("torch", reason="torch is no dependency").tensor(table)
     else:
         data = table.tolist() if kind == "lists" else table.astype("int64")
     layer.adapt(data)

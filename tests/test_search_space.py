@@ -73,7 +73,8 @@ def test_recorded_value_comes_back(ask, expected):
 
 @pytest.mark.parametrize("ask, expected", VALUES, ids=range(len(VALUES)))
 def test_distribution_is_optunas(ask, expected):
-    distributions = pytest.importorskip("optuna").distributions
+    from optuna import distributions
+
     hp = middle()
     ask(hp)
     domain, value = hp.domains["x"], hp.params["x"]
@@ -210,9 +211,6 @@ def test_grid_needs_steps():
 
 @pytest.mark.parametrize("name", ["tpe", "cmaes"])
 def test_samplers_that_learn_find_the_minimum(name):
-    pytest.importorskip("optuna")
-    if name == "cmaes":
-        pytest.importorskip("cmaes")
     from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
 
     hp = HyperParameters()
@@ -237,7 +235,8 @@ def test_samplers_that_learn_find_the_minimum(name):
 
 
 def test_any_sampler_of_optuna_and_nothing_else():
-    optuna = pytest.importorskip("optuna")
+    import optuna
+
     hp = HyperParameters()
     hp.float("x", 0, 1)
     assert isinstance(make_sampler(optuna.samplers.RandomSampler(), ["max"], 0, hp.domains), OptunaSampler)

@@ -15,7 +15,6 @@ from kerata.search import ASHA, Hyperband, Median, SuccessiveHalving, load_study
 from kerata.search.pruners import make_pruner
 from kerata.search.records import COMPLETE, FAILED, PRUNED
 
-pytest.importorskip("sqlalchemy")
 HERE = Path(__file__).parent
 spec = importlib.util.spec_from_file_location("search_worker", HERE / "search_worker.py")
 worker = importlib.util.module_from_spec(spec)
@@ -86,9 +85,6 @@ class Fixed:
 
 @pytest.mark.parametrize("sampler", ["grid", "random", "quasi-random", "tpe", "cmaes"])
 def test_samplers(sampler):
-    if sampler in ("tpe", "cmaes"):
-        pytest.importorskip("optuna")
-
     def steps(hp):
         hp.float("rate", 1e-3, 1.0, log=True, step=10) if sampler == "grid" else None
         return build(hp) if sampler != "grid" else small(hp)

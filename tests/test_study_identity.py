@@ -8,7 +8,6 @@ import pytest
 import kerata
 from kerata import callbacks, layers, search
 
-pytest.importorskip("sqlalchemy")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3000, 2)).astype("float32")
 Y = X[:, :1]

@@ -8,7 +8,6 @@ import pytest
 import kerata
 from kerata import callbacks, layers, search
 
-pytest.importorskip("sqlalchemy")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 2)).astype("float32")
 Y = X[:, :1]
@@ -101,7 +100,8 @@ def test_first_values_and_a_time_that_is_over():
 
 
 def test_trials_of_optunas_own(tmp_path):
-    optuna = pytest.importorskip("optuna")
+    import optuna
+
     run(storage=tmp_path / "s.db", name="s", sampler="tpe")
     own = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path}/s.db")
     own.optimize(lambda trial: (trial.suggest_float("rate", 0.001, 0.01) - 0.005) ** 2, n_trials=2)

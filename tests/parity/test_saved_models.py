@@ -6,12 +6,11 @@ import zipfile
 
 import h5py
 import jax
+import keras
 import numpy as np
 import pytest
 
 import kerata
-
-keras = pytest.importorskip("keras")
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(8, 4)).astype("float32")
