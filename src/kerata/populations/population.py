@@ -265,19 +265,66 @@ def fit_many(
     [5, 5, 5]
     """
     began = time.perf_counter()
+    models, single = check_models(model, vary), not isinstance(model, (list, tuple))
+    count = count_members(None if single else models, copies, vary, seeds, rows, class_weight)
+    source, held = read_samples(models[0] if single else None, x, y, sample_weight, validation_data, validation_split)
+    batch_size = int(check_positive_int("fit_many", "batch_size", batch_size, optional=True) or 32)
+    epochs = check_positive_int("fit_many", "epochs", epochs)
+    trained = was_trained(models[0])
+    if single:
+        build_for(models[0], source.slice(0, min(batch_size, source.size)).tree, "fit", source)
+        models = [adapted(models[0], source.x)]
+    held_data = None if held is None else DeviceData(held)
+    groups = group_models(models, DeviceData(source), held_data, batch_size, shuffle, callbacks)
+    seeds = spread(seeds, count, "seeds")
+    rows = share_equal(check_rows(rows, count, source.size, "rows"))
+    held_rows = share_equal(check_rows(validation_rows, count, source.size, "validation_rows"))
+    if single:
+        begin = InitialState(groups[0], models[0], source.x, initial_weights, trained)
+        starts = [functools.partial(begin.state, seed, some) for seed, some in zip(seeds, rows)]
+        numbers, groups = vary_numbers(groups[0], vary, count), groups * count
+    else:
+        starts = [functools.partial(group.state_of, each) for group, each in zip(groups, models)]
+        numbers = [group.numbers_of(each) for group, each in zip(groups, models)]
+    members = [
+        make_member(i, groups[i], numbers[i], starts[i], seeds[i], rows[i], held_rows[i], copies_of(callbacks, i), epochs)
+        for i in range(count)
+    ]
+    weigh_members(members, source, class_weight)
+    train_members(members, None if single else models, turns)
+    params = [{name: values[i] for name, values in (vary or {}).items()} for i in range(count)]
+    done = [Trained(m, p, None if single else models[m.index]) for m, p in zip(members, params, strict=True)]
+    notes = [g.notes for g in {id(g): g for g in groups}.values()]
+    population = Population(done, time.perf_counter() - began, notes)
+    if verbose and verbose != "auto":
+        print(describe(population))
+    return population
+
+
+def check_models(model: Any, vary: Any) -> list[Model]:
+    """The models that `fit_many` was given, one or more."""
     models = list(model) if isinstance(model, (list, tuple)) else [model]
     for each in models:
         if not isinstance(each, Model):
             raise TypeError(message("fit_many", "a compiled model, or a list of such, is needed", {"model": each}))
         compilation_of(each, "fit_many")
-    single = not isinstance(model, (list, tuple))
-    if vary and not single:
+    if vary and isinstance(model, (list, tuple)):
         raise ValueError(
             message("fit_many", "`vary` is for one model", {"models": len(models)}, "Set the numbers of each model of the list")
         )
-    count = count_members(models if not single else None, copies, vary, seeds, rows, class_weight)
-    x = through_host(model, x) if single else x
-    source = standardize_source(x, y, sample_weight, owner="fit_many")
+    return models
+
+
+def read_samples(
+    model: Model | None, x: Any, y: Any, sample_weight: Any, validation_data: Any, validation_split: float
+) -> tuple[Samples, Samples | None]:
+    """The samples to train on, and those to validate on, where they are not rows of the same.
+
+    Args:
+        model: the model whose layers of the host the data goes through; `None` where there are several models.
+        x, y, sample_weight, validation_data, validation_split: as in `fit_many`.
+    """
+    source = standardize_source(x if model is None else through_host(model, x), y, sample_weight, owner="fit_many")
     if not isinstance(source, Samples):
         raise TypeError(
             message(
@@ -287,62 +334,30 @@ def fit_many(
                 "Use fit() for generators and other sources of batches",
             )
         )
-    held = None
     if validation_data is not None:
-        given = through_host(model, validation_data[0]) if single else validation_data[0]
-        held = standardize_source(given, *validation_data[1:], owner="validation_data")
-    elif validation_split:
-        source, held = split_validation(source, validation_split, "fit_many")
-    data, held_data = DeviceData(source), None if held is None else DeviceData(held)  # type: ignore[arg-type]
-    batch_size = int(check_positive_int("fit_many", "batch_size", batch_size, optional=True) or 32)
-    epochs = check_positive_int("fit_many", "epochs", epochs)
-    batch = source.slice(0, min(batch_size, source.size)).tree  # type: ignore[union-attr]
-    trained = was_trained(models[0])
-    if single:
-        build_for(models[0], batch, "fit", source)
-        models = [adapted(models[0], source.x)]  # type: ignore[union-attr]
-    groups = group_models(models, data, held_data, batch_size, shuffle, callbacks)
-    seeds = spread(seeds, count, "seeds")
-    rows = share_equal(check_rows(rows, count, data.size, "rows"))
-    held_rows = share_equal(check_rows(validation_rows, count, data.size, "validation_rows"))
-    numbers = vary_numbers(groups[0], vary, count) if single else [group.numbers_of(m) for group, m in zip(groups, models)]
-    fresh = InitialState(groups[0], models[0], source.x, initial_weights, trained) if single else None
-    members = []
-    for index in range(count):
-        group = groups[0 if single else index]
-        if fresh is not None:
-            start = functools.partial(fresh.state, seeds[index], rows[index])
-        else:
-            start = functools.partial(group.state_of, models[index])
-        members.append(
-            make_member(
-                index,
-                group,
-                numbers[index],
-                start,
-                seeds[index],
-                rows[index],
-                held_rows[index],
-                copies_of(callbacks, index),
-                epochs,
-            )
-        )
-        if not single and group.why_alone is not None:
-            members[-1].model = models[index]
-    weigh_members(members, source, class_weight)
-    if epochs:
+        given, *rest = validation_data
+        given = given if model is None else through_host(model, given)
+        return source, standardize_source(given, *rest, owner="validation_data")  # type: ignore[return-value]
+    return split_validation(source, validation_split, "fit_many") if validation_split else (source, None)
+
+
+def train_members(members: list[Member], models: list[Model] | None, turns: bool | None) -> None:
+    """Trains members to their end.
+
+    Args:
+        members: all of them.
+        models: the model of each, where it is itself to be trained.
+        turns: as in `fit_many`.
+    """
+    for member, own in zip(members, models or ()):
+        if member.group.why_alone is not None:
+            member.model = own
+    if any(member.epochs for member in members):
         Scheduler(members, turns).run()
-    for member, given in zip(members, models if not single else ()):
+    for member, own in zip(members, models or ()):
         if member.model is None:
             assert member.state is not None
-            member.group.fill(given, member.numbers, member.state, member.history)
-    params = [{name: values[i] for name, values in (vary or {}).items()} for i in range(count)]
-    trained = [Trained(m, p, None if single else models[m.index]) for m, p in zip(members, params, strict=True)]
-    notes = [g.notes for g in {id(g): g for g in groups}.values()]
-    population = Population(trained, time.perf_counter() - began, notes)
-    if verbose and verbose != "auto":
-        print(describe(population))
-    return population
+            member.group.fill(own, member.numbers, member.state, member.history)
 
 
 def describe(population: Population) -> str:
