@@ -30,7 +30,7 @@ from kerata.training.targets import check_indices, check_numbers, check_targets,
 MOST_PLANS = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """A model that is ready to be trained or evaluated.
 
