@@ -14,6 +14,7 @@ import numpy as np
 SOURCES = {
     "tabular": "tabular/ionosphere.csv",
     "pima": "tabular/pima-indians-diabetes.csv",
+    "phoneme": "tabular/phoneme.csv",
     "mnist": "mnist.npz",
     "cifar": "cifar10-jpg.tar.gz",
     "reviews": "imdb_small.npz",
@@ -21,6 +22,7 @@ SOURCES = {
 OF_NET = {
     "tabular": "tabular",
     "pima": "pima",
+    "phoneme": "phoneme",
     "mlp": "mnist",
     "mlp-dropout": "mnist",
     "cnn": "mnist",
@@ -54,8 +56,8 @@ def load(net: str, samples: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
         x, y = file["x"][:samples], file["y"][:samples].astype(np.int32)
     if net in STEPS:
         return np.ascontiguousarray(x[:, -STEPS[net] :]), y  # (samples, steps)
-    if net in ("tabular", "pima"):
-        return x, y  # (samples, 34) or (samples, 8)
+    if net in ("tabular", "pima", "phoneme"):
+        return x, y  # (samples, 34), (samples, 8) or (samples, 5)
     x = x.astype(np.float32) / 255
     if net.startswith("mlp"):
         return x.reshape(len(x), 784), y
@@ -100,7 +102,14 @@ def read_reviews(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return x, labels
 
 
-READERS = {"tabular": read_tabular, "pima": read_tabular, "mnist": read_mnist, "cifar": read_cifar, "reviews": read_reviews}
+READERS = {
+    "tabular": read_tabular,
+    "pima": read_tabular,
+    "phoneme": read_tabular,
+    "mnist": read_mnist,
+    "cifar": read_cifar,
+    "reviews": read_reviews,
+}
 
 
 def synthesize(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -109,12 +118,13 @@ def synthesize(name: str) -> tuple[np.ndarray, np.ndarray]:
     shape = {
         "tabular": (351, 34),
         "pima": (768, 8),
+        "phoneme": (5_404, 5),
         "mnist": (60_000, 28, 28),
         "cifar": (2_000, 32, 32, 3),
         "reviews": (5_000, 80),
     }[name]
     classes = 10 if name in ("mnist", "cifar") else 1
-    if name in ("tabular", "pima"):
+    if name in ("tabular", "pima", "phoneme"):
         x = rng.uniform(-1, 1, shape).astype(np.float32)
         features = x
     elif name == "reviews":

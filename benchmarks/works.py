@@ -187,6 +187,16 @@ WORKS = (
         bars=(Bar("second call", limit=10.0),),
     ),
     Work(
+        "structures", "search: 40 trials of 8 to 128 units in 1 to 4 layers x 5 folds x 20 epochs on phoneme, batch 32",
+        "structures", "phoneme", samples=5_404, batch=32, epochs=20, repeats=40, own_process=True, max_rounds=3,
+        module="structures", implementations=("kerata", "keras-jax"),
+        measures=(("all trials, the first time", "s"), ("all trials, processor time", "s"),
+                  ("all trials by the default sampler (TPE), afterwards", "s"),
+                  ("all trials in a loop of its own `fit`", "s"), ("largest difference of a score to the loop's", "")),
+        bars=(Bar("all trials, the first time", "keras-jax", 30),
+              Bar("largest difference of a score to the loop's", limit=1e-3)),
+    ),
+    Work(
         "search-memory", "resident memory of a study of 1,000 trials, 20 at a time, after the 200th", "search-memory",
         "tabular", samples=351, batch=28, epochs=5, repeats=1000, own_process=True, max_rounds=1,
         module="searches", implementations=("kerata",),

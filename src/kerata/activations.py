@@ -42,38 +42,39 @@ from kerata.ops.activations import tanh_shrink as tanh_shrink
 from kerata.ops.activations import threshold as threshold
 from kerata.ops.forms import op
 
-for _function, *_aliases in (
-    (celu,),
-    (elu,),
-    (glu,),
-    (hard_shrink,),
-    (hard_sigmoid,),
-    (hard_silu, "hard_swish"),
-    (hard_tanh,),
-    (leaky_relu,),
-    (log_sigmoid,),
-    (log_softmax,),
-    (mish,),
-    (relu6,),
-    (selu,),
-    (sigmoid,),
-    (silu, "swish"),
-    (soft_shrink,),
-    (softmax,),
-    (softplus,),
-    (softsign,),
-    (sparse_plus,),
-    (sparse_sigmoid,),
-    (sparsemax,),
-    (squareplus,),
-    (tanh,),
-    (tanh_shrink,),
-    (threshold,),
+# Whether 0 stays 0, with a finite slope there: features that are not there stay so.
+for _function, _keeps, *_aliases in (
+    (celu, True),
+    (elu, True),
+    (glu, False),
+    (hard_shrink, True),
+    (hard_sigmoid, False),
+    (hard_silu, True, "hard_swish"),
+    (hard_tanh, True),
+    (leaky_relu, True),
+    (log_sigmoid, False),
+    (log_softmax, False),
+    (mish, True),
+    (relu6, True),
+    (selu, True),
+    (sigmoid, False),
+    (silu, True, "swish"),
+    (soft_shrink, True),
+    (softmax, False),
+    (softplus, False),
+    (softsign, True),
+    (sparse_plus, False),
+    (sparse_sigmoid, False),
+    (sparsemax, False),
+    (squareplus, False),
+    (tanh, True),
+    (tanh_shrink, True),
+    (threshold, False),
 ):
-    builtin("activations", *_aliases)(_function)
+    builtin("activations", *_aliases, keeps_zeros=_keeps)(_function)
 
 
-@builtin("activations")
+@builtin("activations", keeps_zeros=True)
 @traceable
 def linear(x):
     """x.
@@ -85,7 +86,7 @@ def linear(x):
     return x
 
 
-@builtin("activations")
+@builtin("activations", keeps_zeros=True)
 @op(keeps_nan=True)
 def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     """min(x, max_value) where x > threshold, negative_slope * (x - threshold) elsewhere; max(x, 0) by default.
@@ -113,7 +114,7 @@ def _is(value: Any, number: float) -> bool:
     return isinstance(value, (int, float)) and value == number
 
 
-@builtin("activations")
+@builtin("activations", keeps_zeros=True)
 @op()
 def gelu(x, approximate=False):
     """x * P(N(0, 1) <= x), or its approximation by tanh.

@@ -100,6 +100,7 @@ def obtain(
     weak: tuple[int, ...] = (),
     many: bool = False,
     placement: Placement = HERE,
+    brief: bool = False,
 ) -> Any:
     """The compiled program for a structure and the shapes of its arguments.
 
@@ -112,6 +113,7 @@ def obtain(
         weak: positions of arguments that hold hyperparameters.
         many: whether the program trains many small models.
         placement: where it runs.
+        brief: whether compiling counts more than running; see `compiler_options`.
     """
     key = (name, structure, signature_of(args), placement)
     with _lock:
@@ -122,15 +124,15 @@ def obtain(
         with placement.compiling():
             lowered = jax.jit(make(), donate_argnums=donate, keep_unused=True).lower(*specs)
     # Others may trace and look up while this one is compiled.
-    program = _find_by_text(name, lowered, many, placement)
+    program = _find_by_text(name, lowered, many, placement, brief)
     with _lock:
         if structure is not None:
             _by_structure.keep(key, program)
     return program
 
 
-def _find_by_text(name: str, lowered: Any, many: bool, placement: Placement) -> Any:
-    shapes = f"{name}|{many}|{placement}|{lowered.in_tree}|{lowered.out_tree}|"
+def _find_by_text(name: str, lowered: Any, many: bool, placement: Placement, brief: bool) -> Any:
+    shapes = f"{name}|{many}|{brief}|{placement}|{lowered.in_tree}|{lowered.out_tree}|"
     digest = hashlib.sha256((shapes + lowered.as_text()).encode()).digest()
     with _lock:
         program = _by_text.find(digest)
@@ -144,7 +146,7 @@ def _find_by_text(name: str, lowered: Any, many: bool, placement: Placement) -> 
         if program is None:
             use_program_cache()
             with placement.compiling():
-                program = lowered.compile(compiler_options=compiler_options(placement.platform, many))
+                program = lowered.compile(compiler_options=compiler_options(placement.platform, many, brief))
         with _lock:
             counts["compiled"] += digest not in _by_text
             _by_text.keep(digest, program)

@@ -22,27 +22,33 @@ CPU_OPTIONS: dict[str, Any] = {
 # Beside those, for programs that train many small models: their arrays have no long rows to make up for short vectors.
 MANY_OPTIONS: dict[str, Any] = {"xla_cpu_prefer_vector_width": 512}
 
+# Beside those, for programs of dense layers that run for some seconds only: half the processor time of a compiling, for which
+# a step takes up to a tenth longer. Not for pooling: without fusion emitters a maximum and what it is compared with in its
+# gradient may be rounded differently.
+BRIEF_OPTIONS: dict[str, Any] = {"xla_cpu_parallel_codegen_split_count": 1, "xla_cpu_use_fusion_emitters": False}
+
 forced_form: str | None = None
 
 
-def compiler_options(platform: str | None = None, many: bool = False) -> dict[str, Any]:
+def compiler_options(platform: str | None = None, many: bool = False, brief: bool = False) -> dict[str, Any]:
     """Options for `jax.jit(...).lower(...).compile(compiler_options=...)`; those that this jaxlib knows.
 
     Args:
         platform: as `jax.default_backend()` names it, which is also the default.
         many: whether the program trains many small models.
+        brief: whether it holds dense layers and what works element by element only, and runs for some seconds.
 
     >>> isinstance(compiler_options("cpu"), dict)
     True
     """
     platform = platform or jax.default_backend()
-    return dict(known_options(platform, many)) if platform == "cpu" else {}
+    return dict(known_options(platform, many, brief)) if platform == "cpu" else {}
 
 
 @functools.cache
-def known_options(platform: str, many: bool = False) -> tuple[tuple[str, Any], ...]:
+def known_options(platform: str, many: bool = False, brief: bool = False) -> tuple[tuple[str, Any], ...]:
     """A jaxlib that does not know an option fails to compile: a program of one addition is tried first."""
-    wanted = {**CPU_OPTIONS, **(MANY_OPTIONS if many else {})}
+    wanted = {**CPU_OPTIONS, **(MANY_OPTIONS if many else {}), **(BRIEF_OPTIONS if brief else {})}
     if compiles_with(wanted, platform):
         return tuple(wanted.items())
     return tuple((name, value) for name, value in wanted.items() if compiles_with({name: value}, platform))

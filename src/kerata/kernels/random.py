@@ -9,6 +9,7 @@ key share their bits, so every use folds its own number into the key.
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.core
@@ -107,19 +108,29 @@ def _counters(shape: tuple[int, ...]) -> jax.Array:
     return total
 
 
-def bits(key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+def bits(key: jax.Array, shape: tuple[int, ...] = (), features: Any = None) -> jax.Array:
     """Uniform random words: uint32 of `shape`. They repeat after 2**32 elements.
+
+    Args:
+        features: where the last axis is filled up, how many of it are there; may be traced. Those get the words that they have
+            in an array that ends with them.
 
     >>> from kerata.kernels.random import bits, from_seed
     >>> bits(from_seed(0), (2, 3)).dtype
     dtype('uint32')
     """
-    return _mix(_counters(tuple(shape)) + key[0], key[1])
+    counters = _counters(tuple(shape)) if features is None else _counters_within(tuple(shape), _word(features))
+    return _mix(counters + key[0], key[1])
 
 
-def _integers(key: jax.Array, shape: tuple[int, ...], wanted: int) -> jax.Array:
+def _counters_within(shape: tuple[int, ...], features: jax.Array) -> jax.Array:
+    """The counters of an array whose last axis has only so many elements, for these; for others, those of elsewhere."""
+    return _counters((*shape[:-1], 1)) * features + lax.broadcasted_iota(jnp.uint32, shape, len(shape) - 1)
+
+
+def _integers(key: jax.Array, shape: tuple[int, ...], wanted: int, features: Any = None) -> jax.Array:
     """Uniform signed integers of `wanted` random bits (at most 31): conversion to float is slow for unsigned ones."""
-    return (bits(key, shape) >> (32 - wanted)).astype(jnp.int32)
+    return (bits(key, shape, features) >> (32 - wanted)).astype(jnp.int32)
 
 
 def uniform(key: jax.Array, shape: tuple[int, ...] = (), dtype=jnp.float32, minval=0.0, maxval=1.0) -> jax.Array:
@@ -144,18 +155,19 @@ def uniform(key: jax.Array, shape: tuple[int, ...] = (), dtype=jnp.float32, minv
     return jnp.maximum(minval, unit * (maxval - minval) + minval)
 
 
-def bernoulli(key: jax.Array, p: float | jax.Array = 0.5, shape: tuple[int, ...] = ()) -> jax.Array:
+def bernoulli(key: jax.Array, p: float | jax.Array = 0.5, shape: tuple[int, ...] = (), features: Any = None) -> jax.Array:
     """True with probability `p` (to within 2**-24): never for p <= 0, always for p >= 1.
 
     Args:
         p: a number or an array that broadcasts to `shape`; may be traced.
+        features: as of `bits`.
 
     >>> from kerata.kernels.random import bernoulli, from_seed
     >>> bool(bernoulli(from_seed(0), 1.0, (100,)).all())
     True
     """
     threshold = jnp.ceil(jnp.clip(jnp.asarray(p, jnp.float32), 0, 1) * 2.0**24).astype(jnp.int32)
-    return _integers(key, tuple(shape), 24) < threshold
+    return _integers(key, tuple(shape), 24, features) < threshold
 
 
 def normal(key: jax.Array, shape: tuple[int, ...] = (), dtype=jnp.float32, mean=0.0, stddev=1.0) -> jax.Array:
@@ -176,7 +188,9 @@ def normal(key: jax.Array, shape: tuple[int, ...] = (), dtype=jnp.float32, mean=
     return (value * jnp.asarray(stddev, work) + jnp.asarray(mean, work)).astype(dtype)
 
 
-def dropout(key: jax.Array, rate, x: jax.Array, noise_shape: tuple[int | None, ...] | None = None) -> jax.Array:
+def dropout(
+    key: jax.Array, rate, x: jax.Array, noise_shape: tuple[int | None, ...] | None = None, features: Any = None
+) -> jax.Array:
     """x * mask / (1 - rate), the mask one with probability 1 - rate.
 
     A rate of 0 returns `x` bit by bit, a rate of 1 returns zeros with zero gradients.
@@ -185,6 +199,7 @@ def dropout(key: jax.Array, rate, x: jax.Array, noise_shape: tuple[int | None, .
         rate: between 0 and 1; may be traced.
         noise_shape: the mask's shape: 1 where an axis shares its mask, `None` for the size of `x`'s axis.
             Default: the shape of `x`.
+        features: as of `bits`.
 
     >>> import jax.numpy as jnp
     >>> from kerata.kernels.random import dropout, from_seed
@@ -196,4 +211,4 @@ def dropout(key: jax.Array, rate, x: jax.Array, noise_shape: tuple[int | None, .
         shape = tuple(size if given is None else given for size, given in zip(x.shape, noise_shape, strict=True))
     keep = 1.0 - jnp.asarray(rate, jnp.float32)
     scale = jnp.where(keep > 0, 1.0 / jnp.where(keep > 0, keep, 1.0), 0.0).astype(x.dtype)
-    return jnp.where(bernoulli(key, keep, shape), x * scale, jnp.zeros((), x.dtype))
+    return jnp.where(bernoulli(key, keep, shape, features), x * scale, jnp.zeros((), x.dtype))

@@ -9,7 +9,7 @@ from kerata import activations, constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_number, message
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
-from kerata.layers.core import KeepsType, mixes_samples
+from kerata.layers.core import KeepsType, keeps_zeros, mixes_samples
 from kerata.layers.layer import InputSpec
 
 
@@ -32,6 +32,10 @@ class Activation(KeepsType):
         self.activation = activations.get(activation)
         self.mixes_samples = mixes_samples(self.activation)
         self.supports_masking = True
+
+    @property
+    def keeps_zeros(self) -> bool:  # type: ignore[override]
+        return keeps_zeros(self.activation)
 
     def call(self, inputs):
         return inputs if self.activation is None else self.activation(inputs)
@@ -65,6 +69,10 @@ class ReLU(KeepsType):
         self.threshold = check_number(self, "threshold", threshold, low=0.0)
         self.supports_masking = True
 
+    @property
+    def keeps_zeros(self) -> bool:  # type: ignore[override]
+        return self.threshold == 0
+
     def call(self, inputs):
         return activations.relu(inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold)
 
@@ -86,6 +94,7 @@ class LeakyReLU(KeepsType):
     """
 
     negative_slope = Hyperparameter(low=0.0)
+    keeps_zeros = True
 
     def __init__(self, negative_slope=0.3, **kwargs):
         negative_slope = kwargs.pop("alpha", negative_slope)
@@ -165,6 +174,7 @@ class ELU(KeepsType):
     """
 
     alpha = Hyperparameter()
+    keeps_zeros = True
 
     def __init__(self, alpha=1.0, **kwargs):
         super().__init__(**kwargs)

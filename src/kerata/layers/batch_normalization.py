@@ -99,6 +99,10 @@ class BatchNormalization(Layer):
         self.synchronized = synchronized
         self.supports_masking = True
 
+    @property
+    def keeps_zeros(self) -> bool:  # type: ignore[override]
+        return self.axis == -1 and self.epsilon > 0
+
     def build(self, input_shape):
         if not -len(input_shape) <= self.axis < len(input_shape):
             raise ValueError(

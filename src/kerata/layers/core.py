@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from kerata import activations, constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_positive_int, message
-from kerata.base.registry import builtin, home_of
+from kerata.base.registry import builtin, fact, home_of
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
 from kerata.kernels.products import product
@@ -36,6 +36,11 @@ def mixes_samples(activation: Any) -> bool:
     if isinstance(activation, Layer):
         return activation.mixes_samples
     return home_of(activation) is None
+
+
+def keeps_zeros(activation: Any) -> bool:
+    """Whether an activation leaves features that are 0 alone; see `Layer.keeps_zeros`. A user's own function need not."""
+    return activation.keeps_zeros if isinstance(activation, Layer) else fact(activation, "keeps_zeros", False)
 
 
 def keeps_samples_first(equation: str) -> bool:
@@ -81,6 +86,7 @@ class Dense(Layer):
     """
 
     mixes_samples = False
+    features_argument = "units"
 
     def __init__(
         self,
@@ -114,6 +120,10 @@ class Dense(Layer):
         self.mixes_samples = mixes_samples(self.activation)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
+
+    @property
+    def keeps_zeros(self) -> bool:  # type: ignore[override]
+        return keeps_zeros(self.activation)
 
     def build(self, input_shape):
         features = check_features(self, input_shape)
@@ -467,6 +477,8 @@ class Identity(KeepsType):
     >>> kerata.layers.Identity()(np.ones((2, 3), "float32")).shape
     (2, 3)
     """
+
+    keeps_zeros = True
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

@@ -96,6 +96,15 @@ class Layer(WeightHolder):
     replaces_missing: bool = False
     # The attributes that hold the axes along which the layer works; none of them is that of the samples, else they are mixed.
     works_along: tuple[str, ...] = ("axis", "axes")
+    # Whether each feature (of the last axis) is worked on by itself, and one that is 0, with weights that are 0, stays 0 and
+    # gets gradients of 0: then features may be filled up with zeros, and models of several widths trained in one program.
+    keeps_zeros: bool = False
+    # Such a layer that draws at random takes the number of features that are there from here: then they get the draws that they
+    # would get alone.
+    counted_features: Any = None
+    # The constructor's argument that is the number of output features, where each has weights of its own, on their last axes,
+    # and is a sum over the inputs.
+    features_argument: str | None = None
     # Attributes for parts of the layer -> the public properties under which Keras shows them, and files keep them.
     shown_as: dict[str, str] = {}
 

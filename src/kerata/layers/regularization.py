@@ -38,20 +38,26 @@ class Dropout(KeepsType):
     """
 
     rate = Hyperparameter(low=0.0, high=1.0)
+    counted_features = Hyperparameter(low=1.0)
 
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(**kwargs)
+        self.counted_features = None
         self.rate = check_number(self, "rate", rate, 0.0, 1.0)
         self.noise_shape = standardize_noise_shape(self, noise_shape)
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
+    @property
+    def keeps_zeros(self) -> bool:  # type: ignore[override]
+        return type(self) is Dropout and self.noise_shape is None
+
     def call(self, inputs, training=False):
         if not training:
             return inputs
         noise_shape = self.noise_shape_of(inputs.shape)
-        return random.dropout(self.seed_generator.next(), self.rate, inputs, noise_shape)
+        return random.dropout(self.seed_generator.next(), self.rate, inputs, noise_shape, self.counted_features)
 
     def noise_shape_of(self, input_shape: tuple[int, ...]) -> tuple[int | None, ...] | None:
         """The shape of the mask for an input of a shape."""

@@ -32,6 +32,7 @@ class Adadelta(Optimizer):
     """
 
     slots = (("accumulated_grad", "accumulated_delta_var"),)
+    keeps_zeros = True
     rho = Hyperparameter(low=0.0, high=1.0)
     epsilon = Hyperparameter(low=0.0)
 

@@ -33,6 +33,7 @@ class Adagrad(Optimizer):
     """
 
     slots = (("accumulator",),)
+    keeps_zeros = True
     epsilon = Hyperparameter(low=0.0)
 
     @shares_arguments

@@ -52,6 +52,7 @@ class Adam(Optimizer):
     """
 
     slots = (("momentum", "velocity"), ("velocity_hat",))
+    keeps_zeros = True
     beta_1 = Hyperparameter(low=0.0, high=1.0)
     beta_2 = Hyperparameter(low=0.0, high=1.0)
     epsilon = Hyperparameter(low=0.0)

@@ -33,6 +33,7 @@ class Adamax(Optimizer):
     """
 
     slots = (("momentum", "norm"),)
+    keeps_zeros = True
     beta_1 = Hyperparameter(low=0.0, high=1.0)
     beta_2 = Hyperparameter(low=0.0, high=1.0)
     epsilon = Hyperparameter(low=0.0)

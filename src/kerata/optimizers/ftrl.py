@@ -38,6 +38,7 @@ class Ftrl(Optimizer):
     """
 
     slots = (("accumulator", "linear"),)
+    keeps_zeros = True
     learning_rate_power = Hyperparameter(high=0.0)
     l1_regularization_strength = Hyperparameter(low=0.0)
     l2_regularization_strength = Hyperparameter(low=0.0)

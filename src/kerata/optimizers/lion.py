@@ -34,6 +34,7 @@ class Lion(Optimizer):
     """
 
     slots = (("momentum",),)
+    keeps_zeros = True
     beta_1 = Hyperparameter(low=0.0, high=1.0)
     beta_2 = Hyperparameter(low=0.0, high=1.0)
 

@@ -35,6 +35,7 @@ class Nadam(Optimizer):
     """
 
     slots = (("momentum", "velocity"),)
+    keeps_zeros = True
     beta_1 = Hyperparameter(low=0.0, high=1.0)
     beta_2 = Hyperparameter(low=0.0, high=1.0)
     epsilon = Hyperparameter(low=0.0)

@@ -60,6 +60,9 @@ class Optimizer(Stepwise):
     _bookkeeping = {"optimizer_state": Look.NOBODY}
     # The slots in the order of Keras's files: group by group, in a group by variable.
     slots: tuple[tuple[str, ...], ...] = ()
+    # Whether weights that are 0, and whose gradients are, stay 0 and change nothing about the others: then weights may be
+    # filled up with zeros.
+    keeps_zeros: bool = False
     # The type of the dicts from paths to arrays that the rule gets.
     tree: type[dict] = OrderedDict
 

@@ -38,6 +38,7 @@ class RAdam(Optimizer):
     """
 
     slots = (("momentum", "velocity"),)
+    keeps_zeros = True
     beta_1 = Hyperparameter(low=0.0, high=1.0)
     beta_2 = Hyperparameter(low=0.0, high=1.0)
     epsilon = Hyperparameter(low=0.0)

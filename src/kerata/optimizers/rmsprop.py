@@ -36,6 +36,7 @@ class RMSprop(Optimizer):
     """
 
     slots = (("velocity",), ("momentum",), ("average_gradient",))
+    keeps_zeros = True
     rho = Hyperparameter(low=0.0, high=1.0)
     momentum = Switch(low=0.0, high=1.0)
     epsilon = Hyperparameter(low=0.0)

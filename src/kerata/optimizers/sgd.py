@@ -32,6 +32,7 @@ class SGD(Optimizer):
     """
 
     slots = (("momentum",),)
+    keeps_zeros = True
     momentum = Switch(low=0.0, high=1.0)
 
     @shares_arguments

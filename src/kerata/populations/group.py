@@ -1,5 +1,6 @@
 """Groups: what members of one structure share, from the compiled programs to the way they are trained."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -140,6 +141,8 @@ class Group:
         make: gives another such model, compiled, with initial weights drawn under the present seed; a copy if `None`.
     """
 
+    # Whether members may be narrower than the model that stands for them; see `populations.buckets`.
+    is_bucket = False
     # Why the members are trained by `fit`, one after the other; `None` where one program trains many.
     why_alone: str | None = None
 
@@ -170,6 +173,8 @@ class Group:
         self.averages = [(i, places[id(v)][1]) for i, v in enumerate(averages) if v is not None]
         self.programs: dict[Any, Any] = {}
         self.validates = self.selects = self.ragged = self.held_ragged = self.weighs = False
+        # Whether some members have fewer batches than others.
+        self.uneven = self.held_uneven = False
         self.capacity = self.held_capacity = self.held_batch = 0
         self._log_places: dict[bool, list[tuple[str, int]]] = {}
         self.findings = program.findings_of(self.structure, GroupFindings)
@@ -183,6 +188,7 @@ class Group:
         self.make = (lambda: fresh_model(model)) if make is None or self.structure is not None else make
         self.under = seeded if self.structure is not None else seeded_wholly
         self.compile_seconds = 0.0
+        self.weights = sum(math.prod(v.shape) for v in self.plan.trainable)
         self.starts: dict[Any, State] = {}
         self.draws: Draws | None = None
         self.lock = threading.RLock()
@@ -209,6 +215,7 @@ class Group:
         self.weighs = any(member.weight is not None for member in members)
         paddable = self.masked and self.held_masked
         self.ragged = paddable and len(sizes) > 1
+        self.uneven = len({-(-size // self.batch_size) for size in sizes}) > 1
         self.capacity = bucket(max(sizes), self.batch_size)
         ordered = not self.shuffle and not self.selects
         self.data.pad(bucket(self.size, self.batch_size), filled(self.size, self.batch_size) if ordered else self.size)
@@ -223,6 +230,7 @@ class Group:
         if self.held_masked and self.data.sample_bytes <= SMALL_SAMPLE:
             self.held_batch = max(min(HELD_BATCH, bucket(largest, 8)), min(self.batch_size, HELD_BATCH))
         self.held_capacity = bucket(largest, self.held_batch)
+        self.held_uneven = len({-(-size // self.held_batch) for size in held}) > 1
         if self.held_data is not None:
             self.held_data.pad(self.held_capacity, filled(largest, self.held_batch))
 
@@ -288,9 +296,10 @@ class Group:
         own = shard.own if own is None else own
         kind = "shuffled" if "order" in args[3] else "ordered"
         masked = self.masked if mode == "train" else self.held_masked
+        uneven = ragged and (self.uneven if mode == "train" else self.held_uneven)
         # Where members share their batches, states are laid out in another way, also where validation knows no orders.
-        key: tuple[Any, ...] = (mode, kind, batch_size, shard.width, own, ragged, shard.own)
-        name = f"many {key} {masked} {self.weighs}"
+        key: tuple[Any, ...] = (mode, kind, batch_size, shard.width, own, ragged, uneven, shard.own)
+        name = f"many {key} {masked} {self.weighs} {self.is_bucket}"
         key += (shard.placement, self.data.rows, None if self.held_data is None else self.held_data.rows)
         found = self.programs.get(key)
         if found is not None:
@@ -300,13 +309,13 @@ class Group:
                 plan = self.plan if mode == "train" else self.test_plan
 
                 def make() -> Any:
-                    return make_many(plan, batch_size, masked, kind, shard.width, own, ragged, shard.axes)
+                    return make_many(plan, batch_size, masked, kind, shard.width, own, ragged, uneven, shard.axes)
 
                 began = time.perf_counter()
                 weak = (1,) if mode == "train" else ()
-                many, at = shard.width > 1, shard.placement
+                many, at, brief = shard.width > 1, shard.placement, self.is_bucket
                 self.programs[key] = program.obtain(
-                    name, self.structure, make, args, donate=(0,), weak=weak, many=many, placement=at
+                    name, self.structure, make, args, donate=(0,), weak=weak, many=many, placement=at, brief=brief
                 )
                 self.compile_seconds += time.perf_counter() - began
             return self.programs[key]

@@ -64,6 +64,8 @@ class Member:
         self.fault: Exception | None = None
         # Its model, where `fit` has trained it.
         self.model: Any = None
+        # How its states lie in those of its group, where that is one of wider models.
+        self.padding: Any = None
         self._take_callbacks(callbacks)
 
     def _take_callbacks(self, callbacks: list[Any]) -> None:
@@ -86,6 +88,30 @@ class Member:
     def batches_key(self) -> tuple[Any, ...]:
         """Equal for members that see the same samples in the same order with the same random draws."""
         return (self.order_seed, id(self.rows), id(self.held))
+
+    def pad(self, group: Any, padding: Any) -> None:
+        """From here on it is trained as a member of a group of wider models."""
+        self.group, self.padding, start = group, padding, self.start
+        self.numbers = padding.widen_numbers(self.numbers)
+        self.start = lambda: padding.widen(start())
+
+    def shown(self, state: State) -> State:
+        """A state as its model has it."""
+        return state if self.padding is None else self.padding.narrow(state)
+
+    @property
+    def own_numbers(self) -> np.ndarray:
+        """The hyperparameters as its own group has them."""
+        return self.numbers if self.padding is None else self.padding.narrow_numbers(self.numbers)
+
+    @property
+    def own_group(self) -> Any:
+        """The group of models like its own."""
+        return self.group if self.padding is None else self.padding.own
+
+    def make_model(self, state: State, history: History | None) -> Any:
+        """An ordinary model with a state of the member."""
+        return self.own_group.make_model(self.own_numbers, self.shown(state), history)
 
     def take_state(self) -> State:
         """The state that the member goes on with; a shard has it from here on."""
@@ -144,6 +170,12 @@ class Member:
         return True
 
     @property
+    def is_doubtful(self) -> bool:
+        """Whether zeros that fill its weights up may have done something: where they met what is not finite."""
+        values = (value for curve in self.history.history.values() for value in curve)
+        return self.padding is not None and (self.bad_step >= 0 or not all(map(math.isfinite, values)))
+
+    @property
     def trouble(self) -> str | None:
         """Why it failed, if it did."""
         if self.fault is not None:
@@ -158,7 +190,7 @@ class Member:
         """
         assert self.state is not None
         state = {**self.state, **(self.best or {})} if best else self.state
-        return self.group.make_model(self.numbers, state, self.history)
+        return self.make_model(state, self.history)
 
     def drop(self) -> None:
         """Forgets its weights."""
@@ -205,10 +237,10 @@ class ModelView:
 
     def _model(self) -> Any:
         """The member as an ordinary model, to be asked and not to be changed."""
-        group, numbers = self._member.group, self._member.numbers
+        member = self._member
         if self._whole is None:
-            self._whole = group.make_model(numbers, self._state(), None)
-        return group.fill(self._whole, numbers, self._state(), None)
+            self._whole = member.make_model(self._state(), None)
+        return member.own_group.fill(self._whole, member.own_numbers, member.shown(self._state()), None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._model()(*args, **kwargs)
@@ -227,23 +259,24 @@ class ModelView:
 
     def get_weights(self) -> list[np.ndarray]:
         """The member's weights in the order of `Model.get_weights`."""
-        state = self._state()
-        return [np.array(state[role][index]) for role, index in self._member.group.places]
+        state = self._member.shown(self._state())
+        return [np.array(state[role][index]) for role, index in self._member.own_group.places]
 
     def set_weights(self, weights: list[Any]) -> None:
         """Gives the member new weights."""
+        member = self._member
         state = self._state()
-        fresh = {role: list(arrays) for role, arrays in state.items()}
-        for (role, index), value in zip(self._member.group.places, weights, strict=True):
+        fresh = {role: list(arrays) for role, arrays in member.shown(state).items()}
+        for (role, index), value in zip(member.own_group.places, weights, strict=True):
             fresh[role][index] = np.asarray(value, fresh[role][index].dtype)
-        self._member.state = fresh
+        member.state = fresh if member.padding is None else member.padding.widen(fresh)
 
     def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
         """Writes the member as a model of its own."""
-        self._member.group.make_model(self._member.numbers, self._state(), self._member.history).save(filepath, overwrite)
+        self._member.make_model(self._state(), self._member.history).save(filepath, overwrite)
 
     def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
-        model = self._member.group.make_model(self._member.numbers, self._state(), self._member.history)
+        model = self._member.make_model(self._state(), self._member.history)
         model.save_weights(filepath, overwrite)
 
     def __getattr__(self, name: str) -> Any:

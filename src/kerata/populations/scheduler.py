@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -92,6 +92,8 @@ class Scheduler:
         self.queues: dict[Any, deque[Member]] = {}
         self.widths: dict[Any, int] = {}
         self.busy = self.paused = 0
+        # Workers on each group.
+        self.at_work: Counter[int] = Counter()
         self.left = len(members)
         self.stopping = False
         self.fault: BaseException | None = None
@@ -156,7 +158,7 @@ class Scheduler:
         with self.condition:
             for key, sharers in sharing.items():
                 group = sharers[0].group
-                if len(sharers) < LEAST_SHARING or group.notes["turns"]:
+                if len(sharers) < least_sharing(sharers) or group.notes["turns"]:
                     key = (key[0], key[1])
                 self.queues.setdefault(key, deque()).extend(sharers)
             for key, queue in self.queues.items():
@@ -176,7 +178,9 @@ class Scheduler:
         shards = -(-count // most)
         if others < self.workers:
             shards = max(shards, min(count, -(-shards // self.workers) * self.workers))
-        group.widths[own] = width_for(-(-count // shards))
+        wanted = -(-count // shards)
+        # The programs of a bucket are made for what is there: an empty place would cost as much as a member.
+        group.widths[own] = wanted if group.is_bucket else width_for(wanted)
         return group.widths[own]
 
     def _take(self) -> tuple[Any, list[Member]] | None:
@@ -187,14 +191,20 @@ class Scheduler:
                     return None
                 waiting = [key for key, queue in self.queues.items() if queue]
                 if waiting:
-                    key = max(waiting, key=lambda k: len(self.queues[k]))
+                    key = min(waiting, key=self._urgency)
                     queue = self.queues[key]
                     self.busy += 1
+                    self.at_work[key[0]] += 1
                     return key, [queue.popleft() for _ in range(min(len(queue), self.widths[key]))]
                 if not self.busy and self.paused and self.flush is not None:
                     self._settle(self.flush())
                     continue
                 self.condition.wait(0.2)
+
+    def _urgency(self, key: Any) -> tuple[int, int]:
+        """Small for what is taken first: groups that nobody works on, whose programs may not be there; then the most work."""
+        queue = self.queues[key]
+        return self.at_work[key[0]], -len(queue) * queue[0].group.weights
 
     def _refill(self, key: Any, room: int) -> list[Member]:
         with self.condition:
@@ -248,6 +258,7 @@ class Scheduler:
                 finally:
                     with self.condition:
                         self.busy -= 1
+                        self.at_work[key[0]] -= 1
                         self.condition.notify_all()
         except BaseException as error:  # every fault of a worker is raised where the scheduler was started
             with self.condition:
@@ -365,6 +376,10 @@ class Scheduler:
         most = MOST_WIDTH.get(self.placements[0].platform, OTHER_WIDTH)
         members = self._members_of(group)
         count = len(members)
+        if members[0].padding is not None:
+            most = min(most, fitting(memory_for(self.placements[0]) / self.workers, members[0].state_bytes))
+            group.notes = {"turns": False, "most": most, "why": "models of several widths in one program"}
+            return None
         if self.turns is not None or count == 1:
             why = "as asked" if count > 1 else "one model"
             group.notes = {"turns": bool(self.turns) or count == 1, "most": most, "why": why}
@@ -415,6 +430,12 @@ def shared_by_all(members: list[Member]) -> list[Member] | None:
         sharing.setdefault((member.group.size_key(member), member.batches_key, member.epoch), []).append(member)
     found = list(sharing.values())
     return max(found, key=len) if min(map(len, found)) >= LEAST_SHARING else None
+
+
+def least_sharing(members: list[Member]) -> int:
+    """How many members must have their batches in common for a program in which they share them. In a bucket any number: others
+    will come for which the program is there."""
+    return 1 if members[0].padding is not None else LEAST_SHARING
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from kerata.populations.objective import Objective
 
 
 def make_many(
-    plan: Any, batch_size: int, masked: bool, kind: str, width: int, own: bool, ragged: bool, axes: Any
+    plan: Any, batch_size: int, masked: bool, kind: str, width: int, own: bool, ragged: bool, uneven: bool, axes: Any
 ) -> Callable[..., Any]:
     """`advance` for several members: their steps side by side, in one loop over batches.
 
@@ -25,7 +25,8 @@ def make_many(
         batch_size, masked, kind: as in `make_advance`.
         width: members; for one, the program is that of `fit`.
         own: whether each member has an order and a key of its own.
-        ragged: whether members differ in the number of samples, so that some have fewer batches than others.
+        ragged: whether members differ in the number of samples.
+        uneven: whether they differ in the number of batches, so that there are steps in which some have none.
         axes: which axis of each array of a state counts the members.
 
     Returns:
@@ -33,7 +34,7 @@ def make_many(
         and so have `keys`, the feed's "order" and `samples` where they are their own, and the feed's "weight". The results'
         numbers are float32 of shape (1, members, numbers).
     """
-    step = keep_where_empty(plan.step) if ragged else plan.step
+    step = keep_where_empty(plan.step) if uneven else plan.step
     fed = make_fed_step(step, batch_size, masked, kind)
 
     def one(state: Any, hypers: Any, key: Any, feed: Any, *rest: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from kerata.base.checks import did_you_mean, message
 from kerata.data.samples import Samples
 from kerata.models.model import Model
+from kerata.populations.buckets import Buckets
 from kerata.populations.fitted import make_group, make_member
 from kerata.populations.group import DeviceData, Group, plan_of, structure_key
 from kerata.populations.initial import InitialState, adapt_layers, take_rows, was_trained
@@ -132,6 +133,7 @@ class Runner:
         self.held_data = None if validation is None else DeviceData(validation)
         self.groups: OrderedDict[Any, Group] = OrderedDict()
         self.prepared = False
+        self.buckets = Buckets()
 
     # Before training
 
@@ -204,11 +206,15 @@ class Runner:
         for job in jobs:
             members[job.number] = self._members(job)
         every = [member for folds in members.values() for member in folds]
+        if not self.turns:
+            self.buckets.arrange(every)
         numbers = {id(member): number for number, folds in members.items() for member in folds}
         outcomes: dict[int, Outcome] = {}
         # A member is done with its last epoch, but has its weights only once it has come here.
         ended: set[int] = set()
         pruning = TrialPruning(pruner, members, numbers, self.objective, tell)
+        # Trials of which a member met what is not finite in a bucket: each is trained again by a program of its own.
+        again: list[int] = []
         began = time.perf_counter()
         tell({"kind": "running", "trials": list(members), "members": len(every)})
 
@@ -226,10 +232,12 @@ class Runner:
             number = numbers[id(member)]
             folds = members[number]
             ended.add(id(member))
-            if member.trouble is not None:
+            if member.is_doubtful and number not in again:
+                again.append(number)
+            if member.trouble is not None or number in again:
                 for other in folds:
                     other.cancelled = True
-            if all(id(fold) in ended for fold in folds):
+            if number not in again and all(id(fold) in ended for fold in folds):
                 outcomes[number] = self._outcome(number, folds, number in pruning.cut)
                 if on_outcome is not None:
                     on_outcome(outcomes[number])
@@ -237,18 +245,15 @@ class Runner:
                         fold.drop()
 
         stops = frozenset(pruner.rungs) if pruner is not None else frozenset()
-        Scheduler(
-            every,
-            self.turns,
-            stops,
-            pruning.arrive,
-            pruning.flush,
-            on_done,
-            on_epochs,
-            drop_bad=True,
-            watch=self.objective,
-            guarded=True,
-        ).run()
+        common: dict[str, Any] = {"drop_bad": True, "watch": self.objective, "guarded": True}
+        Scheduler(every, self.turns, stops, pruning.arrive, pruning.flush, on_done, on_epochs, **common).run()
+        if again:
+            members |= {job.number: self._members(job) for job in jobs if job.number in again}
+            numbers |= {id(member): number for number in again for member in members[number]}
+            every[:] = [member for folds in members.values() for member in folds]
+            retrained = [member for number in again for member in members[number]]
+            again.clear()
+            Scheduler(retrained, self.turns, on_done=on_done, on_epochs=on_epochs, **common).run()
         return [outcomes[job.number] for job in jobs]
 
     def _members(self, job: Job) -> list[Member]:
