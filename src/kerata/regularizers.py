@@ -33,6 +33,8 @@ class Regularizer(Module):
 
     # Whether the penalty is a sum over elements, to which 0 adds nothing: rows of an output that are not there do not matter.
     sums_elements = False
+    # Whether elements that are 0 add nothing to it, with slopes of 0 (that of |x| is 1 there).
+    keeps_zeros = False
 
     def __call__(self, x: Any) -> Any:
         return 0.0
@@ -74,6 +76,7 @@ class L2(Regularizer):
     """
 
     sums_elements = True
+    keeps_zeros = True
     l2 = Hyperparameter(low=0.0)
 
     def __init__(self, l2=0.01):

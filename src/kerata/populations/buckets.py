@@ -21,6 +21,7 @@ from kerata.models.chains import chain_of
 from kerata.models.cloning import clone_model
 from kerata.models.model import Model
 from kerata.populations.group import Group, structure_key
+from kerata.populations.initial import adapt_layers, adapting
 from kerata.populations.member import Member, State
 from kerata.training.prepare import build_for
 
@@ -207,6 +208,9 @@ def find_shape(model: Model, key: Hashable, example: Any) -> Shape | None:
     free = free_layers(model)
     if not free or not model.optimizer.keeps_zeros or not is_ours(type(model.optimizer)):
         return None
+    # What adapts to the data must stand where the data comes in.
+    if any(layer is not (chain_of(model) or [None])[0] for layer in adapting(model)):
+        return None
     widths = tuple(features_of(layer) for layer in free)
     # A copy by config must hold everything that the model's structure does.
     if structure_key(with_widths(model, widths, example)) != key:
@@ -281,13 +285,13 @@ def counted(model: Model) -> dict[str, int]:
 
 
 def is_plain(layer: Layer) -> bool:
-    """Whether a layer is built-in, its penalties are sums over elements, and nothing is projected."""
+    """Whether a layer is built-in, its penalties leave zeros alone, and nothing is projected."""
     home = home_of(type(layer))
     if home is None or home[0] != "layers" or not is_ours(type(layer)):
         return False
     penalties = [layer.activity_regularizer, *(v.regularizer for v in layer.weights)]
-    sums = all(p is None or (is_ours(type(p)) and p.sums_elements) for p in penalties)
-    return sums and all(v.constraint is None for v in layer.weights)
+    kept = all(p is None or (is_ours(type(p)) and p.keeps_zeros) for p in penalties)
+    return kept and all(v.constraint is None for v in layer.weights)
 
 
 def features_of(layer: Layer) -> int:
@@ -332,5 +336,6 @@ def with_widths(model: Model, widths: tuple[int, ...], example: Any, counting: b
             if isinstance(vars(type(layer)).get("counted_features"), Hyperparameter):
                 layer.counted_features = features_of(stretch[0])
     build_for(twin, example, "fit")
+    adapt_layers(twin, example[0])
     twin.optimizer.build(twin.trainable_variables)
     return twin
