@@ -15,7 +15,6 @@ from kerata import layers
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.scope import note, noted
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras")
 SEQUENCE, PICTURE, VOLUME = (2, 5, 4), (2, 6, 5, 3), (2, 4, 3, 5, 2)
 
 

@@ -11,7 +11,6 @@ from keras.src.layers.preprocessing import normalization as theirs_of_keras
 import kerata
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras")
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(3.0, 5.0, (40, 6)).astype("float32")
 SERIES = RNG.normal(-2.0, 0.5, (10, 4, 3)).astype("float32")
