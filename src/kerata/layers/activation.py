@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from kerata import activations, constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_number, message
-from kerata.base.registry import builtin
+from kerata.base.registry import builtin, fact
 from kerata.engine.hyper import Hyperparameter
-from kerata.layers.core import KeepsType, keeps_zeros, mixes_samples
+from kerata.layers.core import KeepsType, mixes_samples
 from kerata.layers.layer import InputSpec
 
 
@@ -35,7 +35,7 @@ class Activation(KeepsType):
 
     @property
     def keeps_zeros(self) -> bool:  # type: ignore[override]
-        return keeps_zeros(self.activation)
+        return fact(self.activation, "keeps_zeros", False)
 
     def call(self, inputs):
         return inputs if self.activation is None else self.activation(inputs)

@@ -38,11 +38,6 @@ def mixes_samples(activation: Any) -> bool:
     return home_of(activation) is None
 
 
-def keeps_zeros(activation: Any) -> bool:
-    """Whether an activation leaves features that are 0 alone; see `Layer.keeps_zeros`. A user's own function need not."""
-    return activation.keeps_zeros if isinstance(activation, Layer) else fact(activation, "keeps_zeros", False)
-
-
 def keeps_samples_first(equation: str) -> bool:
     """Whether the axis of samples comes first in an equation's inputs and output, and in the kernel not at all.
 
@@ -123,7 +118,7 @@ class Dense(Layer):
 
     @property
     def keeps_zeros(self) -> bool:  # type: ignore[override]
-        return keeps_zeros(self.activation)
+        return fact(self.activation, "keeps_zeros", False)
 
     def build(self, input_shape):
         features = check_features(self, input_shape)

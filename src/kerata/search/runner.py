@@ -202,9 +202,7 @@ class Runner:
             on_event: told what goes on, from several threads.
         """
         tell = on_event or (lambda event: None)
-        members: dict[int, list[Member]] = {}
-        for job in jobs:
-            members[job.number] = self._members(job)
+        members = {job.number: self._members(job) for job in jobs}
         every = [member for folds in members.values() for member in folds]
         if not self.turns:
             self.buckets.arrange(every)
@@ -213,8 +211,8 @@ class Runner:
         # A member is done with its last epoch, but has its weights only once it has come here.
         ended: set[int] = set()
         pruning = TrialPruning(pruner, members, numbers, self.objective, tell)
-        # Trials of which a member met what is not finite in a bucket: each is trained again by a program of its own.
-        again: list[int] = []
+        # Trials of which a member met what is not finite in a bucket: they are trained again, in programs of their own.
+        again: set[int] = set()
         began = time.perf_counter()
         tell({"kind": "running", "trials": list(members), "members": len(every)})
 
@@ -232,26 +230,27 @@ class Runner:
             number = numbers[id(member)]
             folds = members[number]
             ended.add(id(member))
-            if member.is_doubtful and number not in again:
-                again.append(number)
+            if member.is_doubtful:
+                again.add(number)
             if member.trouble is not None or number in again:
                 for other in folds:
                     other.cancelled = True
-            if number not in again and all(id(fold) in ended for fold in folds):
-                outcomes[number] = self._outcome(number, folds, number in pruning.cut)
-                if on_outcome is not None:
-                    on_outcome(outcomes[number])
-                    for fold in folds:
-                        fold.drop()
+            if number in again or not all(id(fold) in ended for fold in folds):
+                return
+            outcomes[number] = self._outcome(number, folds, number in pruning.cut)
+            if on_outcome is not None:
+                on_outcome(outcomes[number])
+                for fold in folds:
+                    fold.drop()
 
-        stops = frozenset(pruner.rungs) if pruner is not None else frozenset()
+        stops = frozenset(pruner.rungs if pruner is not None else ())
         common: dict[str, Any] = {"drop_bad": True, "watch": self.objective, "guarded": True}
         Scheduler(every, self.turns, stops, pruning.arrive, pruning.flush, on_done, on_epochs, **common).run()
         if again:
             members |= {job.number: self._members(job) for job in jobs if job.number in again}
-            numbers |= {id(member): number for number in again for member in members[number]}
             every[:] = [member for folds in members.values() for member in folds]
-            retrained = [member for number in again for member in members[number]]
+            numbers |= {id(member): number for number, folds in members.items() for member in folds}
+            retrained = [member for member in every if numbers[id(member)] in again]
             again.clear()
             Scheduler(retrained, self.turns, on_done=on_done, on_epochs=on_epochs, **common).run()
         return [outcomes[job.number] for job in jobs]
