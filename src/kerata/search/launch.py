@@ -113,19 +113,7 @@ def run(
     epochs = check_positive_int("search", "epochs", epochs)
     size: int = check_positive_int("search", "batch_size", 32 if batch_size is None else batch_size)
     seed = check_positive_int("search", "seed", seed, minimum=0)
-    folds, held = None, None
-    if cv is not None:
-        if validation_data is not None or validation_split:
-            raise ValueError(
-                message("search", "give `cv` or validation data, not both", {"cv": cv, "validation_split": validation_split})
-            )
-        folds = make_folds(samples, cv, repeats, split, groups, seed)
-    elif validation_data is not None:
-        held = standardize_source(*validation_data, owner="validation_data")
-        if not isinstance(held, Samples):
-            raise TypeError(message("search", "validation data must be arrays", {"validation_data": type(held).__name__}))
-    elif validation_split:
-        samples, held = split_validation(samples, validation_split, "search")
+    samples, folds, held = divide(samples, cv, repeats, split, groups, seed, validation_data, validation_split)
     goals = make_objectives(objective, direction)
     runner = Runner(
         samples,
@@ -167,3 +155,28 @@ def run(
         start=start,
     )
     return search.run()
+
+
+def divide(
+    samples: Samples, cv: Any, repeats: int, split: str, groups: Any, seed: int, validation_data: Any, validation_split: float
+) -> tuple[Samples, Any, Samples | None]:
+    """What is trained on, the folds, and what is validated on where there are none.
+
+    Args:
+        samples: all that was given.
+        cv, repeats, split, groups, seed, validation_data, validation_split: as in `run`.
+    """
+    if cv is not None:
+        if validation_data is not None or validation_split:
+            given = {"cv": cv, "validation_split": validation_split}
+            raise ValueError(message("search", "give `cv` or validation data, not both", given))
+        return samples, make_folds(samples, cv, repeats, split, groups, seed), None
+    if validation_data is not None:
+        held = standardize_source(*validation_data, owner="validation_data")
+        if not isinstance(held, Samples):
+            raise TypeError(message("search", "validation data must be arrays", {"validation_data": type(held).__name__}))
+        return samples, None, held
+    if validation_split:
+        samples, held = split_validation(samples, validation_split, "search")
+        return samples, None, held
+    return samples, None, None

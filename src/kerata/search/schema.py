@@ -38,11 +38,8 @@ class Tables:
         sa = import_sqlalchemy()
         self.metadata = sa.MetaData()
         self._sa = sa
-        state = sa.Enum(*STATES, name="trialstate")
         direction = sa.Enum("NOT_SET", "MINIMIZE", "MAXIMIZE", name="studydirection")
-        kind = sa.Enum("FINITE", "INF_POS", "INF_NEG", name="trialvaluetype")
-        kind_or_nan = sa.Enum("FINITE", "INF_POS", "INF_NEG", "NAN", name="trialintermediatevaluetype")
-        number, text, real = sa.Integer, sa.Text, sa.Float(precision=53)
+        number = sa.Integer
         self.studies = sa.Table(
             "studies",
             self.metadata,
@@ -74,6 +71,15 @@ class Tables:
         )
         self.study_user_attributes = self._attributes("study_user_attribute", "studies")
         self.study_system_attributes = self._attributes("study_system_attribute", "studies")
+        self._add_trials()
+
+    def _add_trials(self) -> None:
+        """The tables of trials, and of what belongs to them."""
+        sa = self._sa
+        state = sa.Enum(*STATES, name="trialstate")
+        kind = sa.Enum("FINITE", "INF_POS", "INF_NEG", name="trialvaluetype")
+        kind_or_nan = sa.Enum("FINITE", "INF_POS", "INF_NEG", "NAN", name="trialintermediatevaluetype")
+        number, text, real = sa.Integer, sa.Text, sa.Float(precision=53)
         self.trials = sa.Table(
             "trials",
             self.metadata,
