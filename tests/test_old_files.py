@@ -348,3 +348,42 @@ def test_weights_by_name_and_what_does_not_match(tmp_path):
         lone.load_weights(path)
     lone.load_weights(path, by_name=True)
     np.testing.assert_array_equal(lone.get_weights()[0], numbers(4, 3))
+
+
+# YAML
+
+YAML = """
+class_name: Sequential
+config:
+- class_name: Dense
+  config: {name: dense_1, output_dim: 3, activation: relu, batch_input_shape: !!python/tuple [null, 4], bias: true}
+keras_version: 1.2.2
+"""
+
+
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+def test_descriptions_as_yaml():
+    pytest.importorskip("yaml", reason="PyYAML reads descriptions of Keras 1 and 2 in YAML")
+    assert kerata.models.model_from_yaml(YAML).layers[0].units == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("!!python/object/apply:os.system ['touch /tmp/kerata-was-here']", "never objects of Python"),
+        ("a: !!python/name:os.system", "never objects of Python"),
+        ("&x [*x]", "nested too deeply"),
+        (LAUGHS, "much more"),
+        ("a: [", "must be YAML"),
+        ("", "empty"),
+        ("- 1", "must be a dict"),
+    ],
+)
+def test_yaml_is_plain_data(text, said):
+    pytest.importorskip("yaml", reason="PyYAML reads descriptions of Keras 1 and 2 in YAML")
+    with pytest.raises(FileError, match=f"^model_from_yaml: .*{said}"):
+        kerata.models.model_from_yaml(text)

@@ -59,6 +59,7 @@ HEAVY = {
     "scipy",
     "optax",
     "sqlalchemy",
+    "yaml",
 }
 FILES = sorted(ROOT.rglob("*.py"))
 

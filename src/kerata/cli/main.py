@@ -1,9 +1,11 @@
 """The `kerata` command."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from kerata.cli.demo import run_demo
+from kerata.saving.inspecting import inspect_file
 from kerata.version import __version__
 
 
@@ -16,8 +18,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo.add_argument("--full", action="store_true", help="all 60,000 pictures (downloaded once, 11 MB)")
     demo.add_argument("--epochs", type=int, default=10, help="how often to go through the pictures (default: 10)")
     demo.add_argument("--output", default="kerata-demo.png", help="where to save the curves (default: kerata-demo.png)")
+    inspect = commands.add_parser("inspect", help="say what a file of a model holds, without loading it")
+    inspect.add_argument("file", help="a .keras, .h5 or .json file")
     words = parser.parse_args(argv)
+    if words.command == "inspect":
+        return run_inspect(words.file)
     if words.epochs < 1:
         parser.error("--epochs must be at least 1")
     run_demo(full=words.full, epochs=words.epochs, output=words.output)
+    return 0
+
+
+def run_inspect(path: str) -> int:
+    """Prints what a file holds, or why it cannot be said."""
+    try:
+        print(inspect_file(path))
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0

@@ -13,8 +13,9 @@ from kerata.base.limits import budget, is_description, size_of_json, take_bytes,
 from kerata.base.refusals import refusing
 from kerata.base.serialization import by_reference, describing, deserialize_keras_object, refer, serialize_keras_object, sharing
 from kerata.saving.archive import mark_shared, save_model
-from kerata.saving.building import build_model, parse_config
+from kerata.saving.building import build_model, check_config, parse_config
 from kerata.saving.legacy.descriptions import modern_description
+from kerata.saving.legacy.yaml import read_yaml
 from kerata.saving.store import MemoryStore
 from kerata.saving.weights import load_state, load_weights, save_state, save_weights
 
@@ -164,5 +165,19 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         text = json_string if isinstance(json_string, str) else json_string.decode("utf-8")
         take_bytes(size_of_json(text))
         config = parse_config(text, owner)
+        with sharing(), registry.CustomObjectScope(custom_objects or {}):
+            return build_model(modern_description(config, owner), owner, custom_objects)
+
+
+def model_from_yaml(yaml_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """A model with fresh weights from what `to_yaml` of Keras 1 or 2 gave; `PyYAML` must be installed.
+
+    Old Keras ran what a YAML text named. Here it is plain data: texts, numbers, lists and dicts.
+    """
+    owner = "model_from_yaml"
+    if not isinstance(yaml_string, str):
+        raise TypeError(message(owner, "the description must be a text", {"yaml_string": yaml_string}))
+    with refusing(owner), budget(owner, len(yaml_string), describes=True):
+        config = check_config(read_yaml(yaml_string, owner), owner)
         with sharing(), registry.CustomObjectScope(custom_objects or {}):
             return build_model(modern_description(config, owner), owner, custom_objects)

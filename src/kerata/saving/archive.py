@@ -21,23 +21,25 @@ from kerata.saving.disk import explain_full_disk
 from kerata.saving.legacy.kinds import look_at, refuse_architecture, refuse_folder, refuse_unknown
 from kerata.saving.legacy.zips import is_old_version, modernize, read_version, restore_old_optimizer
 from kerata.saving.members import CONFIG, METADATA, WEIGHTS, copy_member, need_members, open_model_file, open_scratch, read_text
-from kerata.saving.old_files import load_old_model
+from kerata.saving.old_files import load_old_model, save_old_model
 from kerata.saving.store import FileStore
 from kerata.saving.weights import check_overwrite, load_state, save_state
 from kerata.version import __version__
 
 # The version of Keras whose format this is. Keras reads it; nothing in Kerata depends on it.
 KERAS_VERSION = "3.15.1"
+HDF5_ENDINGS = (".h5", ".hdf5")
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
     """Writes a model, its weights and its optimizer's state to a `.keras` file that Keras 3 opens as well.
 
-    A kill or a full disk leaves the old file as it was.
+    A name that ends in `.h5` makes a file in the older form, which `tf.keras` opens too. A kill or a full disk leaves the old
+    file as it was.
 
     Args:
         model: the model.
-        filepath: a name that ends in `.keras`, or a binary file object.
+        filepath: a name that ends in `.keras` or `.h5`, or a binary file object.
         overwrite: whether an existing file may be replaced.
         zipped: True, or None; folders are not written.
         include_optimizer: False leaves out what `compile` was given and the optimizer's state.
@@ -74,6 +76,10 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         write_archive(model, filepath, None, include_optimizer)
         return
     path = check_model_path(filepath, "save_model")
+    if path.suffix in HDF5_ENDINGS:
+        check_overwrite("save_model", path, overwrite)
+        save_old_model(model, path, include_optimizer)
+        return
     if zipped is False:
         raise NotImplementedError(message("save_model", "models are written as one file", {"zipped": zipped}))
     check_overwrite("save_model", path, overwrite)
@@ -82,24 +88,15 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
 
 
 def check_model_path(filepath: str | os.PathLike, owner: str) -> Path:
-    """The path, if it ends in `.keras`."""
+    """The path, if it ends as files of models end."""
     path = Path(filepath)
-    if path.suffix in (".h5", ".hdf5"):
-        raise NotImplementedError(
-            message(
-                owner,
-                "whole models in the '.h5' format of Keras 1 and 2 are not there yet",
-                {"filepath": str(filepath)},
-                "Use a name that ends in '.keras'",
-            )
-        )
-    if path.suffix != ".keras":
+    if path.suffix not in (".keras", *HDF5_ENDINGS):
         saves = owner.startswith("save")
         raise ValueError(
             message(
                 owner,
                 f"{'Invalid filepath extension for saving' if saves else 'File format not supported'}: "
-                "the file's name must end in '.keras'",
+                "the file's name must end in '.keras', or in '.h5'",
                 {"filepath": str(filepath)},
             )
         )
@@ -176,8 +173,7 @@ def load_model(
         return read_model_file(filepath, filepath, "load_model", custom_objects, compile, safe_mode)
     path = Path(filepath)
     if not path.exists():
-        if path.suffix not in (".h5", ".hdf5"):
-            check_model_path(path, "load_model")
+        check_model_path(path, "load_model")
         raise MissingFile(
             message(
                 "load_model",

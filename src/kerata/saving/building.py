@@ -17,6 +17,11 @@ def parse_config(text: str, owner: str) -> dict[str, Any]:
             config = json.loads(config)
     except (ValueError, RecursionError) as error:
         raise ValueError(message(owner, "the description of the model must be JSON", {"error": str(error)})) from None
+    return check_config(config, owner)
+
+
+def check_config(config: Any, owner: str) -> dict[str, Any]:
+    """The description, if it can be that of a model."""
     check_levels(config, owner)
     if not isinstance(config, dict) or "class_name" not in config:
         raise ValueError(message(owner, "the description of the model must be a dict with `class_name`", {"config": config}))

@@ -10,15 +10,18 @@ from kerata.base.checks import message
 from kerata.base.limits import budget
 from kerata.base.refusals import FileError, refusing
 from kerata.base.registry import CustomObjectScope
+from kerata.base.replacing import replace_file
 from kerata.base.serialization import sharing
 from kerata.engine.variable import drawing_late
 from kerata.saving.building import build_model
+from kerata.saving.disk import explain_full_disk
 from kerata.saving.legacy.assigning import assign
 from kerata.saving.legacy.attributes import Texts
 from kerata.saving.legacy.descriptions import read_model
 from kerata.saving.legacy.form import OldModel
 from kerata.saving.legacy.groups import is_old, read_weights
 from kerata.saving.legacy.optimizer_state import restore_optimizer
+from kerata.saving.legacy.writing import write_model
 
 
 def open_hdf5(source: Any, owner: str) -> Any:
@@ -86,3 +89,19 @@ def is_old_file(path: Path, owner: str) -> bool:
     """Whether an HDF5 file is one of the old kinds."""
     with refusing(owner), budget(owner, path.stat().st_size), open_hdf5(path, owner) as file:
         return is_old(file)
+
+
+def save_old_model(model: Any, path: Path, include_optimizer: bool = True) -> None:
+    """Writes a model to an `.h5` file that Keras 3, `tf.keras` and Kerata read; the old file is whole until the new one is."""
+    import h5py
+
+    if not model.built:
+        raise ValueError(
+            message(
+                model,
+                "the model has no weights yet, which an '.h5' file must hold",
+                fix="Call it on data, or build it, before saving",
+            )
+        )
+    with explain_full_disk("save_model", path), replace_file(path) as part, h5py.File(part, "w") as file:
+        write_model(model, file, include_optimizer)

@@ -1,5 +1,6 @@
 """Descriptions of models of Keras 1, Keras 2 and `tf.keras`, in the form of Keras 3."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,9 @@ from kerata.base.limits import take_work
 from kerata.base.refusals import FileError, NotReadYet, UnknownInFile
 from kerata.dialects import find_row, translate_config
 from kerata.saving.legacy.calls import Calls
-from kerata.saving.legacy.form import KERAS1, TFKERAS2
+from kerata.saving.legacy.form import KERAS1
+from kerata.saving.legacy.operations import read_function
+from kerata.saving.legacy.settling import input_shape_of, settle
 
 FUNCTIONAL = ("Model", "Functional", "Container", "Network")
 # Attributes of layers that hold a layer, and those that hold several.
@@ -91,6 +94,10 @@ class Architecture:
         for key in INPUT_KEYS:
             if name != "InputLayer":
                 config.pop(key, None)
+        if self.era == KERAS1 and today == "Embedding":
+            config.pop("dropout", None)
+        if "trainable" in config and not takes(today, "trainable"):
+            del config["trainable"]
         return {"module": module or "keras.layers", "class_name": today, "config": config, "registered_name": None}
 
     def merge(self, config: dict[str, Any]) -> dict[str, Any]:
@@ -181,9 +188,13 @@ class Architecture:
         calls = Calls(config, self.era, self.owner)
         layers = []
         for plain in plains:
-            made = self.operation(plain) or self.layer(plain)
+            nodes = calls.of(plain)
+            if plain.get("class_name") == "TFOpLambda" and isinstance(plain.get("config"), dict):
+                layers.append(read_function(plain, nodes, self.owner))
+                continue
+            made = self.layer(plain)
             name = plain.get("name") or plain["config"].get("name")
-            layers.append({**made, "name": name, "inbound_nodes": calls.of(plain)})
+            layers.append({**made, "name": name, "inbound_nodes": nodes})
         inner = {
             "name": config.get("name"),
             "layers": layers,
@@ -194,47 +205,19 @@ class Architecture:
             inner["trainable"] = config["trainable"]
         return {"module": "keras", "class_name": "Functional", "config": inner, "registered_name": None}
 
-    def operation(self, plain: dict[str, Any]) -> dict[str, Any] | None:
-        """A function of TensorFlow's as a node of a graph; `None` for a layer."""
-        return None
+
+def takes(name: str, argument: str) -> bool:
+    """Whether the constructor of a built-in layer takes an argument; those of a few take no further ones, as in Keras 3."""
+    cls = registry.find_builtin("layers", name)
+    if cls is None:
+        return True
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return any(p.name == argument or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
 
 
 def is_entered(name: str) -> bool:
     """Whether a user has registered a class under a name, or passed it in `custom_objects`."""
     return registry.get_registered_object(name) is not None
-
-
-def input_shape_of(config: dict[str, Any]) -> list[Any] | None:
-    """The shape of a batch that a layer's config names."""
-    shape = config.get("batch_input_shape", config.get("batch_shape"))
-    return shape if isinstance(shape, list) else None
-
-
-def settle(era: str, name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """A layer's config, in which nothing depends on settings of the process that reads it."""
-    config = dict(config)
-    if name == "Flatten" and config.get("data_format") is None:
-        # Up to Keras 2.1 pictures were flattened as they stood.
-        config["data_format"] = "channels_last"
-    if name == "InputLayer":
-        shape = input_shape_of(config)
-        if config.get("sparse") or config.get("ragged"):
-            raise NotReadYet(message(f"InputLayer ({config.get('name')})", "sparse and ragged inputs are not there"))
-        dtype = config.get("dtype") or config.get("input_dtype") or "float32"
-        return {"batch_shape": shape, "dtype": dtype, "name": config.get("name")}
-    if era == TFKERAS2:
-        if config.get("time_major"):
-            raise NotReadYet(message(f"{name} ({config.get('name')})", "`time_major=True` is not there"))
-        if isinstance(config.get("axis"), list) and len(config["axis"]) == 1:
-            config["axis"] = config["axis"][0]
-    if isinstance(policy := config.get("dtype"), dict) and policy.get("class_name") in ("Policy", "PolicyV1"):
-        config["dtype"] = {
-            "module": "keras",
-            "class_name": "DTypePolicy",
-            "config": {"name": policy["config"]["name"]},
-            "registered_name": None,
-        }
-    return config
 
 
 def is_merged(plain: Any) -> bool:

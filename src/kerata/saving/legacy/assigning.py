@@ -6,7 +6,9 @@ from typing import Any
 
 from kerata.base.checks import message
 from kerata.base.refusals import FileError
+from kerata.base.registry import home_of
 from kerata.engine.variable import Variable
+from kerata.layers.layer import Layer
 from kerata.saving.legacy.form import LayerArrays, Source, Weights
 from kerata.saving.legacy.layouts import arrange, check_names, check_shapes, count_of
 
@@ -48,6 +50,7 @@ def assign(
             f"{owner}: {len(failed)} layer(s) do not match and stay as they are:\n  " + "\n  ".join(failed[:8]), stacklevel=4
         )
     take(pairs)
+    tell(model)
 
 
 def take(pairs: Sequence[tuple[Any, Source]]) -> None:
@@ -60,6 +63,14 @@ def take(pairs: Sequence[tuple[Any, Source]]) -> None:
         for variable, value, exposed in before:
             variable._value, variable.exposed = value, exposed
         raise
+
+
+def tell(model: Any) -> None:
+    """Lets layers know that they have values which do more with them than keep them."""
+    for holding in model._holdings().values():
+        layer, own = holding.layer, holding.layer._own_variables()
+        if own and type(layer).load_own_variables is not Layer.load_own_variables and home_of(type(layer)) is not None:
+            layer.load_own_variables({str(index): variable.numpy() for index, variable in enumerate(own)})
 
 
 def own_variables(model: Any) -> list[Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.base.refusals import FileError
 from kerata.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution
+from kerata.layers.convolutional_recurrent import ConvLSTMCell
 from kerata.layers.recurrent_cells import GRUCell, LSTMCell
 from kerata.layers.separable_convolution import SeparableConv2D
 from kerata.layers.transposed_convolution import Conv2DTranspose
@@ -36,6 +37,8 @@ def arrange(layer: Any, variables: Sequence[Any], arrays: list[Source], weights:
         arrays: those of the file.
         weights: what the file says of all of them.
     """
+    if isinstance(layer, ConvLSTMCell):
+        return of_pictures(layer, arrays, weights)
     if isinstance(layer, LSTMCell):
         arrays = join_gates(arrays, 4, LSTM_GATES)
     elif isinstance(layer, GRUCell):
@@ -49,10 +52,11 @@ def arrange(layer: Any, variables: Sequence[Any], arrays: list[Source], weights:
 
 def count_of(layer: Any, variables: Sequence[Any], arrays: list[Source]) -> int:
     """How many of the next arrays of a file are those of a layer."""
-    gates = 4 if isinstance(layer, LSTMCell) else 3 if isinstance(layer, GRUCell) else 0
-    whole = 3 * gates
-    if gates and len(variables) == 3 and len(arrays) >= whole and arrays[0].shape[-1:] == (layer.units,):
-        return whole
+    gates = 4 if isinstance(layer, (LSTMCell, ConvLSTMCell)) else 3 if isinstance(layer, GRUCell) else 0
+    units = getattr(layer, "filters", None) or getattr(layer, "units", None)
+    # The bias of one gate.
+    if gates and len(variables) == 3 and len(arrays) >= 3 * gates and arrays[2].shape == (units,):
+        return 3 * gates
     return len(variables)
 
 
@@ -61,6 +65,18 @@ def join_gates(arrays: list[Source], gates: int, order: tuple[int, ...]) -> list
     if len(arrays) != 3 * gates:
         return arrays
     return [join([arrays[3 * gate + part] for gate in order]) for part in range(3)]
+
+
+def of_pictures(layer: Any, arrays: list[Source], weights: Weights) -> list[Source]:
+    """The arrays of a recurrent layer whose kernels are those of convolutions."""
+    rank = layer.rank
+    kernels = [array for array in arrays if len(array.shape) == rank + 2]
+    if weights.era == KERAS1 and layer.data_format == "channels_first":
+        axes = (*range(2, rank + 2), 1, 0)
+        arrays = [array.transpose(*axes) if array in kernels else array for array in arrays]
+    if weights.backend == "theano":
+        arrays = [array.flip(rank) if len(array.shape) == rank + 2 else array for array in arrays]
+    return join_gates(arrays, 4, LSTM_GATES)
 
 
 def of_cudnn(layer: Any, arrays: list[Source]) -> list[Source]:

@@ -1,0 +1,301 @@
+"""Whole models in `.h5` files that Keras 3, `tf.keras` and Kerata read: in the words of `tf.keras` 2, which all of them know.
+
+The same words must mean the same in all of them. What does not is refused, e.g. the hard sigmoid, whose slope Keras 3 changed.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.base.registry import find_builtin
+from kerata.base.serialization import serialize_keras_object
+from kerata.saving.legacy.assigning import orders
+
+# The version that the file names: the last of `tf.keras` under that name.
+VERSION = b"2.15.0"
+# Longer lists of names are split, since HDF5 keeps at most 64 KiB in an attribute.
+MOST_ATTRIBUTE_BYTES = 64_000
+# Arguments that `tf.keras` does not have, with the value at which they mean nothing.
+NEWER: dict[str, tuple[Any, ...]] = {
+    "quantization_config": (None,),
+    "lora_rank": (None,),
+    "lora_alpha": (None,),
+    "gptq_unpacked_column_size": (None,),
+    "synchronized": (False,),
+    "rms_scaling": (False,),
+    "renorm": (False,),
+    "renorm_clipping": (None,),
+    "renorm_momentum": (0.99,),
+    "input_axes": (None,),
+    "output_axes": (None,),
+    "flash_attention": (None, False),
+    "use_gate": (False,),
+    "zero_output_for_mask": (False, True),
+    "use_cudnn": ("auto", False, True),
+    "loss_scale_factor": (None,),
+    "gradient_accumulation_steps": (None,),
+    "optional": (False,),
+}
+# Names of today -> those of `tf.keras`, by class.
+RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}, "InputLayer": {"batch_shape": "batch_input_shape"}}
+RENAMED_CLASSES = {"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity"}
+# Layers whose `seed` is an argument in Keras 3 alone.
+SEEDLESS = ("LSTM", "GRU", "SimpleRNN", "LSTMCell", "GRUCell", "SimpleRNNCell", "MultiHeadAttention", "Attention")
+# Words that mean one thing in `tf.keras` and another in Keras 3.
+AMBIGUOUS = ("hard_sigmoid", "legacy_hard_sigmoid")
+# Attributes that hold layers.
+HOLDERS = ("layer", "backward_layer", "cell", "cells")
+# The optimizers that `tf.keras` and Keras 3 both know, with the names of `tf.keras` for their slots, in its order.
+SLOTS = {
+    "Adam": {"momentum": "m", "velocity": "v", "velocity_hat": "vhat"},
+    "SGD": {"momentum": "momentum"},
+    "RMSprop": {"velocity": "rms", "momentum": "momentum", "average_gradient": "mg"},
+    "Adagrad": {"accumulator": "accumulator"},
+    "Adadelta": {"accumulated_grad": "accum_grad", "accumulated_delta_var": "accum_var"},
+    "Adamax": {"m": "m", "u": "v"},
+}
+# Arguments of optimizers that the optimizers of that time did not have, with the values at which they mean nothing.
+UNKNOWN_THEN: dict[str, tuple[Any, ...]] = {
+    "weight_decay": (None,),
+    "use_ema": (False,),
+    "ema_momentum": (0.99,),
+    "ema_overwrite_frequency": (None,),
+    "loss_scale_factor": (None,),
+    "gradient_accumulation_steps": (None,),
+}
+CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
+
+
+def write_model(model: Any, file: Any, include_optimizer: bool = True) -> None:
+    """Writes a model into an open HDF5 file. The description comes first: if it cannot be made, nothing is written."""
+    words = Words(model)
+    plain = serialize_keras_object(model)
+    config = {"class_name": plain["class_name"], "config": words.layer(plain)["config"]}
+    training = None
+    if include_optimizer and plain.get("compile_config"):
+        training = words.compiling(plain["compile_config"])
+    file.attrs["keras_version"], file.attrs["backend"] = VERSION, b"tensorflow"
+    write_text(file, "model_config", json.dumps(config))
+    if training is not None:
+        write_text(file, "training_config", json.dumps(training))
+    write_weights(model, file.create_group("model_weights"))
+    if training is not None and model.optimizer.built:
+        write_optimizer(model, file)
+
+
+class Words:
+    """Descriptions of Keras 3 in the words of `tf.keras`.
+
+    Args:
+        owner: the model, for messages.
+    """
+
+    def __init__(self, owner: Any):
+        self.owner = owner
+
+    def layer(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """The description of a layer, of a model, or of anything else that has a class and a config."""
+        name, config = plain["class_name"], plain["config"]
+        if is_operation(plain):
+            raise self.refuse("operations on tensors cannot be written to an '.h5' file", {"operation": name})
+        if plain.get("module") is None or not str(plain["module"]).startswith("keras"):
+            return {"class_name": plain.get("registered_name") or name, "config": self.plain(config)}
+        if name == "Functional":
+            return {"class_name": name, "config": self.graph(config)}
+        if name == "Sequential":
+            inner = {key: self.plain(value) for key, value in config.items() if key in ("name", "layers", "build_input_shape")}
+            return {"class_name": name, "config": inner}
+        if name == "Lambda":
+            raise self.refuse("Lambda layers cannot be written to an '.h5' file", {"layer": config.get("name")})
+        return {"class_name": RENAMED_CLASSES.get(name, name), "config": self.config(name, config)}
+
+    def refuse(self, expected: str, received: dict[str, Any]) -> ValueError:
+        return ValueError(message(self.owner, expected, received, "Save the model as '.keras'"))
+
+    def config(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
+        """The config of a built-in object."""
+        found = {}
+        for key, value in config.items():
+            if key in NEWER or (key == "seed" and name in SEEDLESS):
+                if value not in NEWER.get(key, (None,)):
+                    raise self.refuse(
+                        "an argument that `tf.keras` does not have cannot be written to an '.h5' file",
+                        {"class": name, key: value},
+                    )
+                continue
+            if key.endswith("activation") and value in AMBIGUOUS:
+                raise self.refuse(
+                    "hard sigmoids of Keras 2 and 3 have the same name and other slopes", {"class": name, key: value}
+                )
+            found[RENAMED.get(name, {}).get(key, key)] = self.within(value) if key in HOLDERS else self.plain(value)
+        return found
+
+    def within(self, value: Any) -> Any:
+        """A layer within a layer: Keras 3 finds its class by the module."""
+        if isinstance(value, (list, tuple)):
+            return [self.within(item) for item in value]
+        made = self.plain(value)
+        if isinstance(value, dict) and value.get("module") == "keras.layers":
+            return {"module": "keras.layers", "registered_name": None, **made}
+        return made
+
+    def plain(self, value: Any) -> Any:
+        """A value of a config, what it holds included."""
+        if isinstance(value, (list, tuple)):
+            return [self.plain(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("class_name") == "DTypePolicy":
+            policy = value["config"]["name"]
+            return policy if not policy.startswith("mixed") else {"class_name": "Policy", "config": {"name": policy}}
+        if value.get("class_name") == "function" and isinstance(value.get("config"), str):
+            return value["config"]
+        if str(value.get("class_name")).startswith("__"):
+            raise self.refuse("only plain values can be written to an '.h5' file", {"value": value["class_name"]})
+        if "class_name" in value and "config" in value:
+            return self.layer(value)
+        return {key: self.plain(item) for key, item in value.items()}
+
+    # Graphs
+
+    def graph(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The config of a functional model: its calls are lists."""
+        layers = []
+        for plain in config["layers"]:
+            made = self.part(plain)
+            layers.append(
+                {**made, "name": plain["name"], "inbound_nodes": [self.node(plain, node) for node in plain["inbound_nodes"]]}
+            )
+        ends = {key: self.ends(config[key]) for key in ("input_layers", "output_layers")}
+        return {"name": config.get("name"), "trainable": config.get("trainable", True), "layers": layers, **ends}
+
+    def part(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """A layer of a graph. `tf.keras` counts the call that made a model within it, and Keras 3 does not."""
+        if plain["class_name"] == "Functional":
+            raise self.refuse("functional models within a model cannot be written to an '.h5' file", {"layer": plain["name"]})
+        made = self.layer(plain)
+        if made["class_name"] == "Sequential":
+            layers = [layer for layer in made["config"]["layers"] if layer["class_name"] != "InputLayer"]
+            made["config"] = {"name": made["config"]["name"], "layers": layers}
+        return made
+
+    def node(self, plain: dict[str, Any], node: dict[str, Any]) -> list[Any]:
+        args, others = node["args"], {key: value for key, value in node["kwargs"].items() if value is not None}
+        first = list(args[0]) if args and isinstance(args[0], (list, tuple)) else list(args[:1])
+        if len(args) != 1 or others:
+            received = {"layer": plain["name"], "arguments": len(args), "by name": list(others)}
+            raise self.refuse("calls with further arguments cannot be written to an '.h5' file", received)
+        return [self.tensor(one) for one in first]
+
+    def tensor(self, value: Any) -> list[Any]:
+        if not isinstance(value, dict) or value.get("class_name") != "__keras_tensor__":
+            raise self.refuse("only tensors can be written as what a call takes in an '.h5' file", {"value": value})
+        return [*value["config"]["keras_history"], {}]
+
+    def ends(self, plain: Any) -> Any:
+        if isinstance(plain, dict):
+            return {key: self.ends(value) for key, value in plain.items()}
+        if len(plain) == 3 and isinstance(plain[0], str):
+            return [list(plain)]
+        return [end for one in plain for end in self.ends(one)]
+
+    # Training
+
+    def compiling(self, config: dict[str, Any]) -> dict[str, Any]:
+        """What `compile` was given."""
+        found = {key: self.plain(config.get(key)) for key in ("metrics", "weighted_metrics", "loss_weights")}
+        found["loss"] = long_names(self.plain(config.get("loss")))
+        found["optimizer_config"] = self.optimizer(config["optimizer"])
+        return found
+
+    def optimizer(self, plain: Any) -> dict[str, Any]:
+        """An optimizer in the words that all readers know."""
+        name, config = plain["class_name"], plain["config"]
+        given = {key: value for key, value in config.items() if key in UNKNOWN_THEN and value not in UNKNOWN_THEN[key]}
+        if name not in SLOTS or given:
+            expected = "this optimizer is not one that `tf.keras` and Keras 3 both read from an '.h5' file"
+            fix = "Save the model as '.keras', or with include_optimizer=False"
+            raise ValueError(message(self.owner, expected, {"optimizer": name, **given}, fix))
+        kept = {key: value for key, value in config.items() if key not in UNKNOWN_THEN and not (key in CLIPS and value is None)}
+        return {"class_name": name, "config": self.plain(kept)}
+
+
+def long_names(loss: Any) -> Any:
+    """Losses by the names of their functions: Keras 3 does not find all short ones in an `.h5` file."""
+    if isinstance(loss, list):
+        return [long_names(one) for one in loss]
+    if isinstance(loss, dict) and "class_name" not in loss:
+        return {key: long_names(one) for key, one in loss.items()}
+    found = find_builtin("losses", loss) if isinstance(loss, str) else None
+    return getattr(found, "__name__", loss) if found is not None else loss
+
+
+def is_operation(plain: dict[str, Any]) -> bool:
+    return str(plain.get("module")).startswith("keras.src.ops.")
+
+
+def write_text(file: Any, name: str, text: str) -> None:
+    """A text as an attribute, of any length."""
+    import h5py
+
+    file.attrs.create(name, text.encode(), dtype=h5py.string_dtype())
+
+
+def write_names(group: Any, name: str, names: list[str]) -> None:
+    """A list of names as an attribute, or as several."""
+    encoded = [one.encode() for one in names]
+    longest = max(map(len, encoded), default=1)
+    size = max(1, MOST_ATTRIBUTE_BYTES // longest)
+    if len(encoded) <= size:
+        group.attrs[name] = np.array(encoded, f"S{longest}")
+        return
+    for number, start in enumerate(range(0, len(encoded), size)):
+        group.attrs[f"{name}{number}"] = np.array(encoded[start : start + size], f"S{longest}")
+
+
+def write_weights(model: Any, group: Any) -> None:
+    """The weights of each layer, what is trained first."""
+    group.attrs["keras_version"], group.attrs["backend"] = VERSION, b"tensorflow"
+    layers = list(model.layers)
+    write_names(group, "layer_names", [layer.name for layer in layers])
+    for layer in layers:
+        inner = group.create_group(layer.name)
+        variables = [variable for _, own in orders(layer)[0] for variable in own]
+        write_arrays(inner, [(name_of(variable, layer), variable) for variable in variables])
+    top = group.create_group("top_level_model_weights")
+    below = {id(variable) for layer in layers for variable in layer.weights}
+    write_arrays(top, [(name_of(v, model), v) for v in model.weights if id(v) not in below])
+
+
+def name_of(variable: Any, layer: Any) -> str:
+    path = variable.path
+    return f"{path if '/' in path else f'{layer.name}/{path}'}:0"
+
+
+def write_arrays(group: Any, arrays: list[tuple[str, Any]]) -> None:
+    """Arrays under names of their own, and the list of the names."""
+    names: list[str] = []
+    for name, variable in arrays:
+        free, number = name, 0
+        while free in names:
+            number += 1
+            free = f"{name.removesuffix(':0')}_{number}:0"
+        names.append(free)
+        value = variable.numpy()
+        # HDF5 has no type for the small floats of machine learning.
+        group[free] = value if value.dtype.kind in "biuf" else value.astype("float32")
+    write_names(group, "weight_names", names)
+
+
+def write_optimizer(model: Any, file: Any) -> None:
+    """The state of the optimizer: one slot of all weights after the other."""
+    optimizer = model.optimizer
+    kind = type(optimizer).__name__
+    table = optimizer.optimizer_state.table
+    arrays = [(f"{kind}/iter:0", optimizer.steps)]
+    for slot, word in SLOTS[kind].items():
+        held = [(variable, table.get(variable, {}).get(slot)) for variable in model.trainable_variables]
+        arrays += [(f"{kind}/{variable.path}/{word}:0", one) for variable, one in held if one is not None]
+    write_arrays(file.create_group("optimizer_weights"), arrays)
