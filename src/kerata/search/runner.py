@@ -126,6 +126,8 @@ class Runner:
         self.objective = self.objectives[0] if len(self.objectives) == 1 else None
         self.folds: list[Any] = [(as_rows(a), as_rows(b)) for a, b in folds] if folds is not None else [(None, None)]
         self.seed, self.turns = seed, turns
+        # How many numbers the weights of each trial's model have; its group's may be wider.
+        self.sizes: dict[int, int] = {}
         # How trials are fitted that say nothing else.
         self.fit = {"epochs": epochs, "batch_size": batch_size, "shuffle": shuffle}
         self.fit |= {"callbacks": callbacks, "class_weight": class_weight}
@@ -258,6 +260,7 @@ class Runner:
     def _members(self, job: Job) -> list[Member]:
         group = self.check(job.model, job.make, job.fit)
         plan, fit = plan_of(job.model), {**self.fit, **job.fit}
+        self.sizes[job.number] = job.model.count_params()
         numbers = plan.hypers.vector()
         begin = InitialState(group, job.model, self.samples.x, trained=was_trained(job.model))
         found = []
@@ -301,7 +304,8 @@ class Runner:
         outcome.best_epochs = list(outcome.epochs)
         if outcome.state == FAILED:
             return
-        ends = [self._last_measures(member) for member in outcome.members]
+        own = {PARAMETERS: self.sizes[outcome.number]}
+        ends = [self._last_measures(member) | own for member in outcome.members]
         each = [[float(logs.get(one.name, float("nan"))) for logs in ends] for one in self.objectives]
         outcome.scores, outcome.values = each[0], [float(np.mean(folds)) for folds in each]
         bad = [one.name for one, value in zip(self.objectives, outcome.values, strict=True) if not np.isfinite(value)]
@@ -310,7 +314,7 @@ class Runner:
 
     def _last_measures(self, member: Member) -> dict[str, Any]:
         """The measures of a fold with the weights that its training ended with."""
-        found = {**member.logs, PARAMETERS: member.group.model.count_params()}
+        found = dict(member.logs)
         if not member.restored or not self.validates:
             return found
         # Other weights than those of the last epoch: averages, or what a callback has put back.
