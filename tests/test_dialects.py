@@ -13,22 +13,9 @@ ROWS = [(era, kind, name) for era, tables in ERAS.items() for kind, table in tab
 def test_a_row_can_be_read_and_names_something_of_today(era, kind, name):
     row = find_row(era, kind, name)
     assert row is not None and row.kind == kind
-    if kind != "models" and row.today and row.today not in ABSENT:
+    if kind != "models" and row.today:
         assert hasattr(getattr(kerata, kind), row.today), row.today
 
-
-# Layers that Kerata has not, or not yet; docs/old-code.md says so.
-ABSENT = {
-    "Highway",
-    "ParametricSoftplus",
-    "SReLU",
-    "ThresholdedReLU",
-    "LocallyConnected1D",
-    "LocallyConnected2D",
-    "ConvLSTM2D",
-    "CuDNNGRU",
-    "CuDNNLSTM",
-}
 
 ARGUMENTS = [
     (
@@ -76,7 +63,7 @@ def test_arguments_are_translated(given, expected):
 
 
 OPTIMIZERS = [
-    ("keras1", "SGD", {"lr": 0.1}, {"learning_rate": 0.1, "momentum": 0.0, "decay": 0.0}),
+    ("keras1", "SGD", {"lr": 0.1}, {"learning_rate": 0.1, "momentum": 0.0, "decay": None}),
     ("keras1", "Adam", {}, {"learning_rate": 0.001, "epsilon": 1e-8}),
     ("keras1", "adadelta", {}, {"learning_rate": 1.0}),
     ("keras1", "SGD", {"clipnorm": 1.0}, {"global_clipnorm": 1.0}),
@@ -136,6 +123,17 @@ def test_names_and_hints():
     assert "Convolution2D" in names("keras1", "layers") and names("keras2", "nothing") == []
     assert hint("fit", "nb_epoch").startswith("Keras 1 called it `nb_epoch`; today `epochs`.")
     assert hint("Dense", "nothing") == ""
+
+
+def test_constructors_say_what_an_old_argument_is_called_today():
+    with pytest.raises(
+        TypeError, match=r"missing.*Keras 1 called it `output_dim`; today `units`. To run old code as it is: kerata run"
+    ):
+        kerata.layers.Dense(output_dim=3)
+    with pytest.raises(TypeError, match="Keras 1 called it `border_mode`; today `padding`"):
+        kerata.layers.Conv2D(3, 3, border_mode="same")
+    with pytest.raises(TypeError, match=r"missing a required argument: .units."):
+        kerata.layers.Dense(unit=3)
 
 
 # (class, arguments, formula of (w, g, state) with the state as a dict) from the sources of 1.2.2 and 2.3.1.

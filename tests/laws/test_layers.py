@@ -27,6 +27,15 @@ def row(name, *shapes, whole_numbers=False, **arguments):
 
 
 ROWS = [
+    # What Keras has no longer.
+    row("BatchStatistics", PICTURE),
+    row("Cosine", [(2, 5), (2, 5)]),
+    row("Highway", (2, 5)),
+    row("LocallyConnected1D", SEQUENCE, filters=3, kernel_size=2),
+    row("LocallyConnected2D", PICTURE, filters=3, kernel_size=(2, 3), strides=(1, 2)),
+    row("ParametricSoftplus", SEQUENCE),
+    row("SampleNormalization", SEQUENCE),
+    row("SReLU", SEQUENCE, shared_axes=[1]),
     row("Activation", SEQUENCE, activation="tanh"),
     row("ActivityRegularization", SEQUENCE, l2=0.1),
     row("Add", [SEQUENCE, (2, 1, 4)]),

@@ -38,10 +38,10 @@ RANKS = {
     "populations": 11,
     "search": 12,
     "backend": 13,
-    "legacy": 13,
-    "cli": 14,
-    "__init__": 15,
-    "__main__": 15,
+    "legacy": 14,
+    "cli": 15,
+    "__init__": 16,
+    "__main__": 16,
 }
 # Within a room: the files that stand in it have rank 0, a folder the rank that is said here, below 0 where they import it.
 FOLDER_RANKS = {"engine/rows": 1, "layers/preprocessing": 1, "saving/legacy": -1}

@@ -1,5 +1,6 @@
 """What a room says of a name that it has not: the nearest that it has, or that Keras has it and Kerata leaves it out."""
 
+import importlib
 import opcode
 import sys
 import types
@@ -11,7 +12,7 @@ from kerata.base.checks import did_you_mean
 # Names of Keras that are left out so far, by room; and what to do instead, where there is something.
 LEFT_OUT = {
     "": "FloatDTypePolicy Function Quantizer RematScope StatelessScope SymbolicScope applications device "
-    "distillation distribution dtype_policies export legacy mixed_precision name_scope "
+    "distillation distribution dtype_policies export mixed_precision name_scope "
     "quantizers remat tree visualization wrappers",
     "layers": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
     "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix AutoContrast "
@@ -40,6 +41,10 @@ INSTEAD = {
 }
 
 
+# Names of the package that nobody pays for who does not ask: what old programs need.
+LATE = frozenset({"legacy", "install_as_keras", "load_ipython_extension"})
+
+
 def explain(module: str) -> Callable[[str], Any]:
     """The `__getattr__` of a module: always an error, which says what there is.
 
@@ -50,6 +55,9 @@ def explain(module: str) -> Callable[[str], Any]:
     room = module.partition(".")[2]
 
     def getattr_of_module(name: str) -> Any:
+        if module == "kerata" and name in LATE:
+            late = importlib.import_module("kerata.legacy")
+            return late if name == "legacy" else getattr(late, name)
         text = f"{module} has no {name!r}"
         if name in LEFT_OUT.get(room, "").split():
             advice = INSTEAD.get(name)

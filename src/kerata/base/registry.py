@@ -54,6 +54,12 @@ def builtin(kind: str, *aliases: str, name: str | None = None, **facts: Any) -> 
     return enter
 
 
+def enter_alias(obj: Any, builtin: Any) -> None:
+    """Lets a class or function count as a built-in one that it stands for: in files, and in the structure of programs."""
+    if (home := home_of(builtin)) is not None:
+        _homes[obj] = home
+
+
 def home_of(obj: Any) -> tuple[str, str] | None:
     """(kind, name) of a built-in class or function, `None` for everything else."""
     try:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from kerata.cli.demo import run_demo
+from kerata.cli.run import run_program
+from kerata.legacy.installing import ERAS
 from kerata.saving.inspecting import inspect_file
 from kerata.version import __version__
 
@@ -20,9 +22,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo.add_argument("--output", default="kerata-demo.png", help="where to save the curves (default: kerata-demo.png)")
     inspect = commands.add_parser("inspect", help="say what a file of a model holds, without loading it")
     inspect.add_argument("file", help="a .keras, .h5 or .json file")
+    run = commands.add_parser("run", help="run an old program as it is, with the Keras of its time")
+    run.add_argument("--dialect", choices=ERAS, help="which Keras; what the source says by default")
+    run.add_argument("--quiet", action="store_true", help="do not say which Keras it is")
+    run.add_argument("program", help="a .py or .ipynb file")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program gets")
     words = parser.parse_args(argv)
     if words.command == "inspect":
         return run_inspect(words.file)
+    if words.command == "run":
+        return run_program(words.program, words.arguments, words.dialect, words.quiet)
     if words.epochs < 1:
         parser.error("--epochs must be at least 1")
     run_demo(full=words.full, epochs=words.epochs, output=words.output)

@@ -1,6 +1,7 @@
 """Eras of Keras as tables: old names, arguments, their order, defaults and meanings, and the functions that read them."""
 
 from kerata.dialects.eras import ERAS as ERAS
+from kerata.dialects.eras import canonical as canonical
 from kerata.dialects.eras import find_row as find_row
 from kerata.dialects.eras import hint as hint
 from kerata.dialects.eras import names as names

@@ -13,6 +13,15 @@ def find_row(era: str, kind: str, name: str) -> Row | None:
     return table[name] if table is not None and name in table else None
 
 
+def canonical(era: str, kind: str, name: str) -> str:
+    """The name that another spelling stands for: `Conv2D` for `Convolution2D` in Keras 2, the other way in Keras 1."""
+    table = ERAS[era].get(kind)
+    if table is None or name not in table:
+        return name
+    today, signature = table.lines[name]
+    return today if signature is None and today != name and today in table else name
+
+
 def names(era: str, kind: str) -> list[str]:
     """All names that the tables of an era have for a kind, in their order."""
     table = ERAS[era].get(kind)

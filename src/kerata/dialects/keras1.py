@@ -75,7 +75,7 @@ LAYERS = Table(
     PReLU: init>alpha_initializer='zero', weights=None, shared_axes=None
     ELU: alpha=1.0
     ParametricSoftplus: alpha_init>alpha_initializer=0.2, beta_init>beta_initializer=5.0, weights=None, shared_axes=None
-    ThresholdedReLU: theta=1.0
+    ThresholdedReLU = ReLU: theta>threshold=1.0
     SReLU: t_left_init>t_left_initializer='zero', a_left_init>a_left_initializer='glorot_uniform',
         t_right_init>t_right_initializer='glorot_uniform', a_right_init>a_right_initializer='one', shared_axes=None
     Convolution1D = Conv1D: nb_filter, filter_length, init='glorot_uniform', activation=None, weights=None,
@@ -223,6 +223,58 @@ METHODS = Table(
     predict_classes: x, batch_size=32, verbose=1
     predict_proba: x, batch_size=32, verbose=1
     Model: input>inputs, output>outputs, name=None
+    compile: optimizer, loss, metrics=None, loss_weights=None, sample_weight_mode>-=None, class_mode>-=None
+    train_on_batch: x, y, sample_weight=None, class_weight=None
+    test_on_batch: x, y, sample_weight=None
+    """,
+    takes_any=False,
+)
+
+LOSSES = Table(
+    "keras1",
+    "losses",
+    """
+    mean_squared_error
+    mean_absolute_error
+    mean_absolute_percentage_error
+    mean_squared_logarithmic_error
+    hinge = classic_hinge
+    squared_hinge = classic_squared_hinge
+    categorical_crossentropy
+    sparse_categorical_crossentropy
+    binary_crossentropy
+    kullback_leibler_divergence
+    poisson
+    cosine_proximity = classic_cosine_proximity
+    mse = mean_squared_error
+    MSE = mean_squared_error
+    mae = mean_absolute_error
+    MAE = mean_absolute_error
+    mape = mean_absolute_percentage_error
+    MAPE = mean_absolute_percentage_error
+    msle = mean_squared_logarithmic_error
+    MSLE = mean_squared_logarithmic_error
+    kld = kullback_leibler_divergence
+    KLD = kullback_leibler_divergence
+    cosine = cosine_proximity
     """,
 )
-TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, REGULARIZERS, CONSTRAINTS, METHODS)}
+
+METRICS = Table(
+    "keras1",
+    "metrics",
+    """
+    binary_accuracy
+    categorical_accuracy
+    sparse_categorical_accuracy
+    top_k_categorical_accuracy
+    precision = classic_precision
+    recall = classic_recall
+    fbeta_score = classic_fbeta_score
+    fmeasure = classic_fmeasure
+    fscore = fmeasure
+    f1score = fmeasure
+    matthews_correlation = classic_matthews_correlation
+    """,
+)
+TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, REGULARIZERS, CONSTRAINTS, METHODS, LOSSES, METRICS)}

@@ -1,5 +1,6 @@
 """Keras 2, as of 2.3.1. Its layers take the names of Keras 1 as well."""
 
+from kerata.dialects.keras1 import RENAMED
 from kerata.dialects.table import Table
 
 # Arguments of all layers of convolutions and products.
@@ -20,6 +21,9 @@ GROUPS = {
     "CUDNN": "kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, "
     "kernel_constraint=None, recurrent_constraint=None, bias_constraint=None, return_sequences=False, return_state=False, "
     "stateful=False, go_backwards=False",
+    "OLD_PENALTIES": "W_regularizer>kernel_regularizer=None, b_regularizer>bias_regularizer=None, activity_regularizer=None, "
+    "W_constraint>kernel_constraint=None, b_constraint>bias_constraint=None, bias>use_bias=True",
+    "OLD": "init>kernel_initializer='glorot_uniform', weights=None, OLD_PENALTIES",
     "STEPS": "return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False",
     "NORMALIZATION": "center=True, scale=True, beta_initializer='zeros', gamma_initializer='ones', "
     "moving_mean_initializer='zeros', moving_variance_initializer='ones', beta_regularizer=None, gamma_regularizer=None, "
@@ -43,7 +47,7 @@ LAYER_ROWS = """
     LeakyReLU: alpha>negative_slope=0.3
     PReLU: alpha_initializer='zeros', alpha_regularizer=None, alpha_constraint=None, shared_axes=None
     ELU: alpha=1.0
-    ThresholdedReLU: theta=1.0
+    ThresholdedReLU = ReLU: theta>threshold=1.0
     Softmax: axis=-1
     ReLU: max_value=None, negative_slope=0.0, threshold=0.0
     Conv1D: filters, kernel_size, strides=1, padding='valid', data_format='channels_last', dilation_rate=1, WEIGHTS
@@ -131,8 +135,9 @@ LAYERS = Table(
         implementation>-=2
     LSTM: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, unit_forget_bias=True, LOOP, implementation>-=2,
         STEPS
-    CuDNNGRU: units, kernel_initializer='glorot_uniform', recurrent_initializer='orthogonal', bias_initializer='zeros', CUDNN
-    CuDNNLSTM: units, kernel_initializer='glorot_uniform', recurrent_initializer='orthogonal', bias_initializer='zeros',
+    CuDNNGRU = GRU: units, kernel_initializer='glorot_uniform', recurrent_initializer='orthogonal',
+        bias_initializer='zeros', CUDNN
+    CuDNNLSTM = LSTM: units, kernel_initializer='glorot_uniform', recurrent_initializer='orthogonal', bias_initializer='zeros',
         unit_forget_bias=True, CUDNN
     ConvLSTM2D: filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, 1),
         activation='tanh', recurrent_activation='hard_sigmoid', INITIAL, unit_forget_bias=True, kernel_regularizer=None,
@@ -141,8 +146,22 @@ LAYERS = Table(
         dropout=0.0, recurrent_dropout=0.0
     LocallyConnected1D: filters, kernel_size, strides=1, padding='valid', data_format=None, WEIGHTS
     LocallyConnected2D: filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, WEIGHTS
+    Conv3DTranspose: filters, kernel_size, strides=(1, 1, 1), padding='valid', output_padding=None, data_format=None, WEIGHTS
+    Deconvolution3D = Conv3DTranspose
+    Deconv3D = Conv3DTranspose
+    MaxoutDense: output_dim>units, nb_feature=4, OLD, input_dim=None
+    Highway: init>kernel_initializer='glorot_uniform', activation=None, weights=None, OLD_PENALTIES, input_dim=None
+    AtrousConvolution1D = Conv1D: nb_filter>filters, filter_length>kernel_size, init>kernel_initializer='glorot_uniform',
+        activation=None, weights=None, border_mode>padding='valid', subsample_length>strides=1, atrous_rate>dilation_rate=1,
+        OLD_PENALTIES
+    AtrousConv1D = AtrousConvolution1D
+    AtrousConvolution2D = Conv2D: nb_filter>filters, nb_row>kernel_size.0, nb_col>kernel_size.1,
+        init>kernel_initializer='glorot_uniform', activation=None, weights=None, border_mode>padding='valid',
+        subsample>strides=(1, 1), atrous_rate>dilation_rate=(1, 1), dim_ordering>data_format='default', OLD_PENALTIES
+    AtrousConv2D = AtrousConvolution2D
     """,
     groups=GROUPS,
+    older=RENAMED,
 )
 
 # `epsilon=None` stood for `K.epsilon()`, 1e-7.
@@ -168,6 +187,7 @@ OPTIMIZERS = Table(
     {"clipnorm": "global_clipnorm"},
     {"EXTRA": "decay=0.0, clipnorm=None, clipvalue=None, name>name=None"},
     takes_any=False,
+    older={"lr": "learning_rate"},
 )
 
 REGULARIZERS = Table(
@@ -200,4 +220,77 @@ CONSTRAINTS = Table(
     """,
     takes_any=False,
 )
-TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, REGULARIZERS, CONSTRAINTS)}
+# How many threads or processes read the data means nothing today.
+READING = "max_queue_size>-=10, workers>-=1, use_multiprocessing>-=False"
+METHOD_ROWS = """
+    fit: x=None, y=None, batch_size=None, epochs=1, verbose=1, callbacks=None, validation_split=0.0, validation_data=None,
+        shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0, steps_per_epoch=None, validation_steps=None,
+        SIZE validation_freq=1, READING
+    fit_generator: generator>x, steps_per_epoch=None, epochs=1, verbose=1, callbacks=None, validation_data=None,
+        validation_steps=None, validation_freq=1, class_weight=None, READING, shuffle=True, initial_epoch=0
+    evaluate: x=None, y=None, batch_size=None, verbose=1, sample_weight=None, steps=None, callbacks=None, READING,
+        return_dict=False
+    evaluate_generator: generator>x, steps=None, callbacks=None, READING, verbose=0
+    predict: x, batch_size=None, verbose=0, steps=None, callbacks=None, READING
+    predict_generator: generator>x, steps=None, callbacks=None, READING, verbose=0
+    train_on_batch: x, y=None, sample_weight=None, class_weight=None, reset_metrics>-=True, return_dict=False
+    test_on_batch: x, y=None, sample_weight=None, reset_metrics>-=True, return_dict=False
+    Model: inputs, outputs, name=None
+"""
+METHODS = Table(
+    "keras2",
+    "models",
+    METHOD_ROWS.replace("SIZE ", "")
+    + """
+    compile: optimizer, loss=None, metrics=None, loss_weights=None, sample_weight_mode>-=None, weighted_metrics=None,
+        target_tensors>-=None
+    """,
+    groups={"READING": READING},
+    takes_any=False,
+    older={
+        "nb_epoch": "epochs",
+        "samples_per_epoch": "steps_per_epoch",
+        "nb_val_samples": "validation_steps",
+        "val_samples": "steps",
+        "max_q_size": "-",
+        "nb_worker": "-",
+        "pickle_safe": "-",
+        "input": "inputs",
+        "output": "outputs",
+    },
+)
+
+LOSSES = Table(
+    "keras2",
+    "losses",
+    """
+    mean_squared_error
+    mean_absolute_error
+    mean_absolute_percentage_error
+    mean_squared_logarithmic_error
+    hinge = classic_hinge
+    squared_hinge = classic_squared_hinge
+    categorical_hinge
+    logcosh
+    huber_loss = huber
+    categorical_crossentropy
+    sparse_categorical_crossentropy
+    binary_crossentropy
+    kullback_leibler_divergence
+    poisson
+    cosine_proximity
+    mse = mean_squared_error
+    MSE = mean_squared_error
+    mae = mean_absolute_error
+    MAE = mean_absolute_error
+    mape = mean_absolute_percentage_error
+    MAPE = mean_absolute_percentage_error
+    msle = mean_squared_logarithmic_error
+    MSLE = mean_squared_logarithmic_error
+    kld = kullback_leibler_divergence
+    KLD = kullback_leibler_divergence
+    cosine = cosine_proximity
+    cosine_similarity = cosine_proximity
+    """,
+)
+TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, REGULARIZERS, CONSTRAINTS, METHODS, LOSSES)}

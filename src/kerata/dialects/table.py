@@ -17,10 +17,10 @@ import ast
 import re
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
+CAPITALS = re.compile(r"\b[A-Z_]{3,}\b")
 NOT_GIVEN: Any = type("NotGiven", (), {"__repr__": lambda self: "no default"})()
 
 
@@ -49,6 +49,7 @@ class Row:
         today: its name today in the room of that kind; "" if there is none.
         arguments: in the order of the era; `None` where they are those of today.
         takes_any: whether other arguments, e.g. those of all layers, are passed on.
+        older: arguments that the era took as the one before had called them.
     """
 
     era: str
@@ -57,6 +58,7 @@ class Row:
     today: str
     arguments: tuple[Argument, ...] | None
     takes_any: bool = True
+    older: tuple[Argument, ...] = ()
 
     @property
     def modern(self) -> str:
@@ -77,6 +79,7 @@ class Table:
         renamed: today's names of arguments that are renamed alike in many rows.
         groups: arguments that rows name by a word in capitals.
         takes_any: whether arguments that a row does not name are passed on.
+        older: arguments of the era before, which this one took as well -> their names today.
     """
 
     def __init__(
@@ -87,9 +90,11 @@ class Table:
         renamed: Mapping[str, str] | None = None,
         groups: Mapping[str, str] | None = None,
         takes_any: bool = True,
+        older: Mapping[str, str] | None = None,
     ):
         self.era, self.kind, self.takes_any = era, kind, takes_any
         self.renamed, self.groups = dict(renamed or {}), dict(groups or {})
+        self._older = dict(older or {})
         self._text = text
         self._lines: dict[str, tuple[str, str | None]] | None = None
         self._rows: dict[str, Row] = {}
@@ -114,10 +119,13 @@ class Table:
             today, signature = self.lines[name]
             if signature is None and today != name and today in self.lines:
                 row = self[today]
-                self._rows[name] = Row(self.era, self.kind, name, row.today, row.arguments, self.takes_any)
+                self._rows[name] = replace(row, name=name)
             else:
                 arguments = None if signature is None else self._read(signature)
-                self._rows[name] = Row(self.era, self.kind, name, today, arguments, self.takes_any)
+                today_names = {argument.new for argument in arguments or ()}
+                older = [self._read_argument(f"{old}>{new}") for old, new in self._older.items()]
+                fitting = tuple(argument for argument in older if not argument.new or argument.new in today_names)
+                self._rows[name] = Row(self.era, self.kind, name, today, arguments, self.takes_any, fitting)
         return self._rows[name]
 
     def _read(self, signature: str) -> tuple[Argument, ...]:

@@ -45,6 +45,19 @@ OPTIMIZERS = Table(
     Nadam: learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, EXTRA
     """,
     groups={"EXTRA": "clipnorm=None, clipvalue=None, decay=None, name>name=None"},
+    older={"lr": "learning_rate"},
 )
 
-TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS)}
+METHODS = Table(
+    "tfkeras2",
+    "models",
+    keras2.METHOD_ROWS.replace("SIZE", "validation_batch_size=None,")
+    + """
+    compile: optimizer='rmsprop', loss=None, metrics=None, loss_weights=None, weighted_metrics=None, run_eagerly=None,
+        steps_per_execution=None, jit_compile=None, sample_weight_mode>-=None, target_tensors>-=None, distribute>-=None,
+        experimental_run_tf_function>-=None
+    """,
+    groups={"READING": keras2.READING},
+    takes_any=False,
+)
+TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, METHODS)}

@@ -5,8 +5,9 @@ from typing import Any
 
 from kerata.base.checks import did_you_mean, message
 from kerata.dialects.eras import find_row
+from kerata.dialects.special import FINISHES, PREPARES
 from kerata.dialects.table import NOT_GIVEN, Row
-from kerata.dialects.values import FINISHES, today_of
+from kerata.dialects.values import today_of
 
 # The module that a config of Keras 3 names for a kind.
 MODULES = {kind: f"keras.{kind}" for kind in ("layers", "optimizers", "losses", "metrics", "regularizers", "initializers")}
@@ -37,12 +38,17 @@ def translate_arguments(
         if args:
             raise TypeError(message(row.name, "arguments without names are not known here", {"args": args}))
         return row.modern, dict(kwargs or {})
-    given, today = bind(row, args, dict(kwargs or {}), fill)
+    prepare = PREPARES.get((row.era, row.kind, row.today))
+    args, kwargs = (args, dict(kwargs or {})) if prepare is None else prepare(row, args, dict(kwargs or {}))
+    given, today = bind(row, args, kwargs, fill)
     arguments: dict[str, Any] = {}
     places: dict[str, dict[int, Any]] = {}
-    for argument in row.arguments:
+    in_older_words = {argument.new for argument in row.older if argument.old in given}
+    for argument in (*row.arguments, *row.older):
         value = given.get(argument.old, NOT_GIVEN)
         if value is NOT_GIVEN or not argument.new or argument.new in today:
+            continue
+        if argument.new in in_older_words and argument in row.arguments:
             continue
         value = today_of(row.era, argument.old, argument.new, value)
         if argument.place is None:
@@ -77,6 +83,10 @@ def bind(row: Row, args: tuple, kwargs: dict[str, Any], fill: bool) -> tuple[dic
             if name in given:
                 raise TypeError(message(row.name, f"`{name}` is given twice", {name: kwargs[name]}))
             given[name] = kwargs.pop(name)
+    for argument in row.older:
+        if argument.old in kwargs and argument.old not in names:
+            given[argument.old] = kwargs.pop(argument.old)
+    older = {argument.new for argument in row.older if argument.old in given}
     new = {argument.new for argument in row.arguments} - set(names)
     if unknown := [name for name in kwargs if not row.takes_any and name not in new]:
         name = unknown[0]
@@ -85,7 +95,7 @@ def bind(row: Row, args: tuple, kwargs: dict[str, Any], fill: bool) -> tuple[dic
     for argument in row.arguments:
         if argument.old not in given and fill and argument.default is not NOT_GIVEN:
             given[argument.old] = argument.default
-        if argument.old not in given and argument.default is NOT_GIVEN and argument.new not in today and fill:
+        if argument.old not in given and argument.default is NOT_GIVEN and argument.new not in {*today, *older} and fill:
             if argument.new == "kernel_size" and argument.place:
                 continue
             raise TypeError(message(row.name, f"the argument `{argument.old}` is missing", {"args": args, **kwargs}))

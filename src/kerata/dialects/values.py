@@ -110,8 +110,3 @@ def forget_bias_of(value: Any) -> bool:
     if value in ("one", "ones", True, 1):
         return True
     return bool(value) and value not in ("zero", "zeros")
-
-
-# What a row's arguments cannot say one by one: a function of (today's arguments, the era's), which changes the first and may
-# give back another name.
-FINISHES: dict[tuple[str, str, str], Callable[[dict[str, Any], dict[str, Any]], str | None]] = {}

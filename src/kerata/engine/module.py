@@ -14,6 +14,7 @@ from kerata.base import registry
 from kerata.base.arguments import binding
 from kerata.base.checks import did_you_mean, message
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
+from kerata.dialects import hint
 from kerata.engine.variable import Variable
 
 _counts: dict[str, int] = defaultdict(int)
@@ -21,10 +22,16 @@ _counts: dict[str, int] = defaultdict(int)
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 
 
-def auto_name(base: str) -> str:
-    """`dense`, `dense_1`, `dense_2`: a new name in the process."""
+def count_name(base: str) -> int:
+    """How many names were made of this one before."""
     count = _counts[base]
     _counts[base] += 1
+    return count
+
+
+def auto_name(base: str) -> str:
+    """`dense`, `dense_1`, `dense_2`: a new name in the process."""
+    count = count_name(base)
     return base if count == 0 else f"{base}_{count}"
 
 
@@ -84,11 +91,11 @@ def _explain_arguments(obj: Any, signature: inspect.Signature, kwargs: dict, err
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values())
     unknown = [] if takes_any else [k for k in kwargs if k not in signature.parameters]
     if not unknown:
-        return TypeError(message(name, str(error)))
+        old = next((said for k in kwargs if k not in signature.parameters and (said := hint(name, k))), "")
+        return TypeError(message(name, str(error), None, old))
     known = [p for p in signature.parameters if p not in ("self", "kwargs", "args")]
-    return TypeError(
-        message(name, f"unknown argument `{unknown[0]}`", {unknown[0]: kwargs[unknown[0]]}, did_you_mean(unknown[0], known))
-    )
+    advice = hint(name, unknown[0]) or did_you_mean(unknown[0], known)
+    return TypeError(message(name, f"unknown argument `{unknown[0]}`", {unknown[0]: kwargs[unknown[0]]}, advice))
 
 
 class Look(enum.Flag):

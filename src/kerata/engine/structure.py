@@ -110,7 +110,8 @@ def _read_object(value: Any, seen: dict[int, int]) -> Hashable:
     if not is_ours(cls):
         raise Opaque
     hypers, hidden = (cls._hyperparameters, cls._hidden[Look.PROGRAM]) if isinstance(value, Module) else ((), HIDDEN)
-    found: list[Hashable] = [f"{cls.__module__}.{cls.__qualname__}"]
+    # A class that stands for a built-in one makes the same program.
+    found: list[Hashable] = [registry.home_of(cls) or f"{cls.__module__}.{cls.__qualname__}"]
     for name, item in value.__dict__.items():
         if name in hidden:
             continue

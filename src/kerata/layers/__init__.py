@@ -114,6 +114,14 @@ from kerata.layers.reshaping import UpSampling3D as UpSampling3D
 from kerata.layers.reshaping import ZeroPadding1D as ZeroPadding1D
 from kerata.layers.reshaping import ZeroPadding2D as ZeroPadding2D
 from kerata.layers.reshaping import ZeroPadding3D as ZeroPadding3D
+from kerata.layers.retired import BatchStatistics as BatchStatistics
+from kerata.layers.retired import Cosine as Cosine
+from kerata.layers.retired import Highway as Highway
+from kerata.layers.retired import LocallyConnected1D as LocallyConnected1D
+from kerata.layers.retired import LocallyConnected2D as LocallyConnected2D
+from kerata.layers.retired import ParametricSoftplus as ParametricSoftplus
+from kerata.layers.retired import SampleNormalization as SampleNormalization
+from kerata.layers.retired import SReLU as SReLU
 from kerata.layers.separable_convolution import DepthwiseConv1D as DepthwiseConv1D
 from kerata.layers.separable_convolution import DepthwiseConv2D as DepthwiseConv2D
 from kerata.layers.separable_convolution import SeparableConv1D as SeparableConv1D

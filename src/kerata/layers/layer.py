@@ -11,9 +11,9 @@ import numpy as np
 
 from kerata import regularizers
 from kerata.base import registry
-from kerata.base.blocks import ambient
 from kerata.base.checks import KindError, Said, describe_owner, did_you_mean, message
 from kerata.base.config import dtype_policy
+from kerata.dialects import hint
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Look, auto_name, parts
 from kerata.engine.policy import standardize_policy
@@ -24,6 +24,7 @@ from kerata.layers.eager import call_compiled
 from kerata.layers.input_spec import InputSpec as InputSpec
 from kerata.layers.input_spec import check_input_spec
 from kerata.layers.masks import fill_masks, noted_masks
+from kerata.layers.phase import contexts, training_now
 from kerata.layers.signatures import (
     Parameters,
     as_shape,
@@ -34,8 +35,6 @@ from kerata.layers.signatures import (
     symbolic_of_shape,
 )
 from kerata.layers.weights import WeightHolder
-
-_calls = ambient()
 
 
 class Layer(WeightHolder):
@@ -322,7 +321,7 @@ class Layer(WeightHolder):
 
     def _call_concrete(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         names = call_parameters(type(self))
-        outermost = not _contexts()
+        outermost = not contexts()
         training = self._resolve_training(names, args, kwargs)
         if "training" in names and names.index_of("training") >= len(args):
             kwargs = {**kwargs, "training": training}
@@ -331,7 +330,7 @@ class Layer(WeightHolder):
         kwargs, mask = fill_masks(names, args, kwargs)
         if outermost and not in_scope():
             self._forget_losses()
-        _contexts().append(training)
+        contexts().append(training)
         try:
             if self._dtype_policy.is_mixed:
                 with autocast(self.compute_dtype if self.autocast else None):
@@ -342,7 +341,7 @@ class Layer(WeightHolder):
             _name_layer(self, args, error)
             raise
         finally:
-            _contexts().pop()
+            contexts().pop()
         if self.activity_regularizer is not None:
             for output in jax.tree.leaves(outputs):
                 self.add_loss(self._penalize(output))
@@ -370,9 +369,9 @@ class Layer(WeightHolder):
             given = args[names.index_of("training")]
         if given is not None:
             return given
-        contexts = _contexts()
-        if contexts and contexts[-1] is not None:
-            return contexts[-1]
+        around = training_now()
+        if around is not None:
+            return around
         default = names.default_training
         return False if default is None else default
 
@@ -524,12 +523,6 @@ class SkipOutputShape:
     """A mark for layers whose `compute_output_shape` needs more than shapes."""
 
 
-def _contexts() -> list[Any]:
-    if not hasattr(_calls, "training"):
-        _calls.training = []
-    return _calls.training
-
-
 def _bookkeep_build(build: Callable[..., None]) -> Callable[..., None]:
     """Wraps `build` so that it names its weights by the layer, remembers its shapes and marks the layer as built."""
     names = list(inspect.signature(build).parameters)[1:]
@@ -589,7 +582,7 @@ def _explain_unknown(layer: Layer, kwargs: dict[str, Any]) -> TypeError:
             type(layer).__name__,
             f"unknown argument `{name}`",
             {name: kwargs[name]},
-            did_you_mean(name, [*known, "name", "dtype", "trainable", "input_shape"]),
+            hint(type(layer).__name__, name) or did_you_mean(name, [*known, "name", "dtype", "trainable", "input_shape"]),
         )
     )
 

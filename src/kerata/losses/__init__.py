@@ -1,6 +1,9 @@
 """Losses."""
 
 from kerata.base.absent import of_losses as __getattr__
+from kerata.losses.classic import classic_cosine_proximity as classic_cosine_proximity
+from kerata.losses.classic import classic_hinge as classic_hinge
+from kerata.losses.classic import classic_squared_hinge as classic_squared_hinge
 from kerata.losses.crossentropy import BinaryCrossentropy as BinaryCrossentropy
 from kerata.losses.crossentropy import BinaryFocalCrossentropy as BinaryFocalCrossentropy
 from kerata.losses.crossentropy import CategoricalCrossentropy as CategoricalCrossentropy

@@ -41,6 +41,11 @@ from kerata.metrics.accuracy import sparse_categorical_accuracy as sparse_catego
 from kerata.metrics.accuracy import sparse_top_k_categorical_accuracy as sparse_top_k_categorical_accuracy
 from kerata.metrics.accuracy import top_k_categorical_accuracy as top_k_categorical_accuracy
 from kerata.metrics.auc import AUC as AUC
+from kerata.metrics.classic import classic_fbeta_score as classic_fbeta_score
+from kerata.metrics.classic import classic_fmeasure as classic_fmeasure
+from kerata.metrics.classic import classic_matthews_correlation as classic_matthews_correlation
+from kerata.metrics.classic import classic_precision as classic_precision
+from kerata.metrics.classic import classic_recall as classic_recall
 from kerata.metrics.confusion import FalseNegatives as FalseNegatives
 from kerata.metrics.confusion import FalsePositives as FalsePositives
 from kerata.metrics.confusion import Precision as Precision

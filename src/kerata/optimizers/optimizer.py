@@ -16,6 +16,7 @@ from kerata.base.arguments import sharing
 from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.constraints import constrain
+from kerata.dialects import hint
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import Look, auto_name
 from kerata.engine.scope import Scope, current_scope, in_scope
@@ -127,7 +128,7 @@ class Optimizer(Stepwise):
                         type(self).__name__,
                         f"unknown argument `{name}`",
                         {name: value},
-                        did_you_mean(name, [*arguments, *known]),
+                        hint(type(self).__name__, name) or did_you_mean(name, [*arguments, *known]),
                     )
                 )
         return dict(kwargs)

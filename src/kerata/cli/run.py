@@ -1,0 +1,116 @@
+"""`kerata run`: an old program as it is, with the Keras of its time."""
+
+import json
+import os
+import runpy
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from kerata.legacy.detection import find_era, old_idioms
+from kerata.legacy.installing import install_as_keras
+
+
+def run_program(program: str, arguments: list[str], dialect: str | None = None, quiet: bool = False) -> int:
+    """Runs a script or a notebook; gives the number with which the command ends.
+
+    Args:
+        program: the path of a `.py` or `.ipynb` file.
+        arguments: what the program finds in `sys.argv[1:]`.
+        dialect: `"keras1"`, `"keras2"`, `"tfkeras2"` or `"keras3"`; what the source says by default.
+        quiet: whether to leave out the line that says which era it is.
+    """
+    path = Path(program)
+    if not path.is_file():
+        return fail(f"there is no file {program}")
+    try:
+        source = read_source(path)
+    except (ValueError, KeyError, TypeError) as error:
+        return fail(f"{program} cannot be read: {error}")
+    found = find_era(source)
+    era = dialect or found.era
+    if not quiet:
+        said = f"{era}, as --dialect says" if dialect else found.sentence()
+        print(f"kerata run: {path.name} is run as {said}.", file=sys.stderr)
+    advice = old_idioms(source)
+    try:
+        code = compile(source, str(path), "exec")
+    except SyntaxError as error:
+        print(f"kerata run: {path.name}, line {error.lineno}: this Python cannot read it: {error.msg}.", file=sys.stderr)
+        for line in advice:
+            print(f"kerata run: {line}", file=sys.stderr)
+        return 2
+    install_as_keras(era)
+    sys.argv = [str(path), *arguments]
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        run_code(code, path)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 0 if error.code is None else fail(str(error.code))
+    except KeyboardInterrupt:
+        return 130
+    except BaseException:
+        show_error(advice)
+        return 1
+    return 0
+
+
+def run_code(code: Any, path: Path) -> None:
+    """Runs compiled code as the main program."""
+    if path.suffix == ".py":
+        # As Python itself does it: `__main__` is the program's own module.
+        runpy.run_path(str(path), run_name="__main__")
+        return
+    exec(code, {"__name__": "__main__", "__file__": str(path)})
+
+
+def read_source(path: Path) -> str:
+    """The source of a script, or of the cells of a notebook."""
+    text = path.read_text(encoding="utf-8")
+    return cells_of(text) if path.suffix == ".ipynb" else text
+
+
+def cells_of(text: str) -> str:
+    """The code of a notebook; lines that only IPython understands become comments."""
+    cells = json.loads(text)["cells"] if '"cells"' in text else json.loads(text)["worksheets"][0]["cells"]
+    sources = []
+    for cell in cells:
+        if cell.get("cell_type") == "code":
+            lines = cell.get("source", cell.get("input", ""))
+            sources.append(without_magics(lines if isinstance(lines, str) else "".join(lines)))
+    return "\n\n".join(sources) + "\n"
+
+
+def without_magics(cell: str) -> str:
+    """A cell without `%magics` and `!commands`.
+
+    >>> without_magics("%matplotlib inline\\nx = 1")
+    '# %matplotlib inline\\nx = 1'
+    """
+    if cell.lstrip().startswith("%%") and not cell.lstrip().startswith(("%%time", "%%capture")):
+        return "\n".join(f"# {line}" for line in cell.splitlines())
+    lines = []
+    for line in cell.splitlines():
+        bare = line.lstrip()
+        is_magic = bare.startswith(("%", "!")) or (bare.endswith("?") and not bare.startswith("#"))
+        lines.append(f"{line[: len(line) - len(bare)]}# {bare}" if is_magic else line)
+        if is_magic and line != bare:
+            lines.append(f"{line[: len(line) - len(bare)]}pass")
+    return "\n".join(lines)
+
+
+def show_error(advice: list[str]) -> None:
+    """The traceback from the program's own frames on, and what could be the reason."""
+    kind, error, trace = sys.exc_info()
+    own = (os.path.join("kerata", "cli"), "runpy", "<frozen runpy>")
+    while trace is not None and any(part in trace.tb_frame.f_code.co_filename for part in own):
+        trace = trace.tb_next
+    traceback.print_exception(kind, error, trace)
+    for line in advice:
+        print(f"kerata run: {line}", file=sys.stderr)
+
+
+def fail(text: str) -> int:
+    print(f"kerata run: {text}.", file=sys.stderr)
+    return 2

@@ -1,0 +1,215 @@
+"""What the modules of the eras hold: the thing of today where it means the same, else one made from a row of a table."""
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kerata import activations, callbacks, constraints, initializers, layers, losses, metrics, models, regularizers, utils
+from kerata.base import registry
+from kerata.base.checks import message
+from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.dialects import canonical, find_row, translate_arguments
+from kerata.dialects.values import today_of
+from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
+from kerata.legacy.layers import OldLayer
+from kerata.legacy.measures import loss_of
+from kerata.legacy.models import OldModel, OldSequential
+from kerata.legacy.once import once
+from kerata.legacy.optimizers import optimizer as optimizer
+from kerata.legacy.spelling import Spelled, name_of_era, spell
+
+
+@once
+def layer(era: str, name: str) -> Any:
+    """A layer of an era, or a function of `keras.layers`."""
+    if name == "Input":
+        return make_input(era)
+    if name in ("merge", "Merge"):
+        return getattr(merging, name)
+    if name == "InputSpec":
+        return layers.InputSpec
+    if name == "Recurrent":
+        return recurrent.Recurrent1 if era == "keras1" else recurrent.Recurrent2
+    if name in TOOLS:
+        return TOOLS[name]
+    if name in ("Model", "Sequential", "Container", "Network"):
+        return model(era, name)
+    if (other := canonical(era, "layers", name)) != name:
+        return layer(era, other)
+    row = find_row(era, "layers", name)
+    modern = getattr(layers, name if row is None else row.today)
+    if not isinstance(modern, type):
+        return modern
+    return spell(era, name, modern, row if row is not None and row.arguments is not None else None, OldLayer)
+
+
+TOOLS = {
+    "serialize": serialize_keras_object,
+    "deserialize": lambda config, custom_objects=None: deserialize_keras_object(config, custom_objects),
+    **{name: getattr(helpers, name) for name in ("get_source_inputs", "to_list", "object_list_uid", "make_batches", "slice_X")},
+}
+
+
+def make_input(era: str) -> Any:
+    def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, tensor=None, batch_size=None, **kwargs):
+        """A symbolic input, called `input_1`, `input_2`, ... as in its era."""
+        if shape is not None and not isinstance(shape, (tuple, list)):
+            shape = (int(shape),) if not hasattr(shape, "__iter__") else tuple(shape)
+        shape = None if shape is None else tuple(None if size is None else int(size) for size in shape)
+        if tensor is not None and shape is None and batch_shape is None:
+            return layers.Input(tensor=tensor)
+        name = name or name_of_era("keras2", type("Input", (), {}))
+        return layers.Input(shape=shape, batch_shape=batch_shape, name=name, dtype=dtype, batch_size=batch_size)
+
+    return Input
+
+
+@once
+def model(era: str, name: str) -> Any:
+    """`Model`, `Sequential` and the functions of `keras.models`."""
+    if name == "Sequential":
+        return spell(era, name, models.Sequential, None, OldSequential)
+    if name in ("Model", "Container", "Network", "Functional"):
+        if name != "Model":
+            return model(era, "Model")
+        thin = spell(era, name, models.Model, find_row(era, "models", "Model") if era == "keras1" else None, OldModel)
+        registry.enter_alias(thin, models.Functional)
+        return thin
+    if name == "load_model":
+        return lambda filepath, custom_objects=None, compile=True, **kwargs: adopt(
+            era, files.load_model(filepath, custom_objects, compile)
+        )
+    if name == "save_model":
+        return files.save_model
+    if name == "model_from_json":
+        return lambda json_string, custom_objects=None: adopt(era, models.model_from_json(json_string, custom_objects))
+    return getattr(models, name)
+
+
+def model_or_layer(era: str, name: str) -> Any:
+    """What `keras.models` shows: its own names, and those that it imports."""
+    own = ("Model", "Sequential", "load_model", "save_model", "model_from_json", "clone_model")
+    return model(era, name) if name in own else layer(era, name)
+
+
+def adopt(era: str, found: Any) -> Any:
+    """A model of today, and the models in it, as those of an era."""
+    for part in (found, *getattr(found, "_flatten_layers", list)()):
+        if type(part) is models.Sequential:
+            part.__class__ = model(era, "Sequential")
+        elif type(part) in (models.Model, models.Functional):
+            part.__class__ = model(era, "Model")
+        elif type(part).__module__.startswith("kerata.layers"):
+            name = type(part).__name__
+            spelled = next((old for old in OLD_NAMES.get((era, name), (name,)) if find_row(era, "layers", old)), None)
+            if spelled is not None:
+                part.__class__ = layer(era, spelled)
+    return found
+
+
+OLD_NAMES = {
+    ("keras1", "Conv1D"): ("Convolution1D",),
+    ("keras1", "Conv2D"): ("Convolution2D",),
+    ("keras1", "Conv3D"): ("Convolution3D",),
+    ("keras1", "Conv2DTranspose"): ("Deconvolution2D",),
+    ("keras1", "SeparableConv2D"): ("SeparableConvolution2D",),
+}
+
+
+@once
+def loss(era: str, name: str) -> Any:
+    """A loss of an era."""
+    if name == "get":
+        return lambda identifier: losses.get(loss_of(era, identifier))
+    row = find_row(era, "losses", name)
+    return getattr(losses, name if row is None else row.today)
+
+
+@once
+def metric(era: str, name: str) -> Any:
+    """A metric of an era."""
+    row = find_row(era, "metrics", name) or find_row(era, "losses", name)
+    if row is None:
+        return getattr(metrics, name)
+    return getattr(metrics if row.kind == "metrics" else losses, row.today)
+
+
+@once
+def regularizer(era: str, name: str) -> Any:
+    """A regularizer of an era: `l2(0.01)` makes one."""
+    return by_row(era, "regularizers", regularizers, name)
+
+
+@once
+def constraint(era: str, name: str) -> Any:
+    """A constraint of an era."""
+    return by_row(era, "constraints", constraints, name)
+
+
+def by_row(era: str, kind: str, room: types.ModuleType, name: str) -> Any:
+    if (other := canonical(era, kind, name)) != name:
+        return by_row(era, kind, room, other)
+    row = find_row(era, kind, name)
+    if row is None or row.arguments is None:
+        return getattr(room, name)
+    if not name[0].islower():
+        return spell_plain(era, name, getattr(room, row.today), row)
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        return getattr(room, row.today)(**translate_arguments(row, args, kwargs)[1])
+
+    make.__name__ = name
+    return make
+
+
+def spell_plain(era: str, name: str, modern: Any, row: Any) -> Any:
+    return spell(era, name, modern, row, Spelled)
+
+
+@once
+def initializer(era: str, name: str) -> Any:
+    """An initializer of an era: a class, or in Keras 1 a function of a shape."""
+    if era == "keras1":
+        return getattr(initial, name)
+    return getattr(
+        initializers, {"zero": "Zeros", "one": "Ones", "uniform": "RandomUniform", "normal": "RandomNormal"}.get(name, name)
+    )
+
+
+@once
+def activation(era: str, name: str) -> Any:
+    """An activation of an era."""
+    if name == "hard_sigmoid":
+        return activations.legacy_hard_sigmoid
+    if name == "get":
+        return lambda identifier: activations.get(today_of(era, "activation", "activation", identifier))
+    return getattr(activations, name)
+
+
+@once
+def callback(era: str, name: str) -> Any:
+    """A callback of an era."""
+    if (era, name) == ("keras1", "ModelCheckpoint"):
+        return monitors.CheckpointOfKeras1
+    return getattr(monitors, name, None) or getattr(callbacks, name)
+
+
+@once
+def util(era: str, name: str) -> Any:
+    """A function of `keras.utils`."""
+    return getattr(helpers, name, None) or getattr(utils, name)
+
+
+def of(*rooms: Any) -> Callable[[str, str], Any]:
+    """A maker that gives what the first of some modules or dicts has under the name."""
+
+    def find(era: str, name: str) -> Any:
+        for room in rooms:
+            if isinstance(room, Mapping):
+                if name in room:
+                    return room[name]
+            elif hasattr(room, name):
+                return getattr(room, name)
+        raise AttributeError(message("legacy", f"{name} is not there"))
+
+    return find

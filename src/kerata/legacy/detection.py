@@ -1,0 +1,204 @@
+"""Which era a program is of, from what its source says."""
+
+import ast
+import re
+from typing import NamedTuple
+
+SPOKEN = {"keras1": "Keras 1", "keras2": "Keras 2", "tfkeras2": "tf.keras of TensorFlow 2", "keras3": "Keras 3"}
+
+
+class Finding(NamedTuple):
+    """An era and what speaks for it."""
+
+    era: str
+    evidence: tuple[str, ...]
+
+    def sentence(self) -> str:
+        """One line that says both."""
+        if not self.evidence:
+            return f"{SPOKEN[self.era]}, since nothing in the source says which version it is"
+        return f"{SPOKEN[self.era]}, by " + ", ".join(self.evidence[:4])
+
+
+# Words that only one era had, as names of arguments, functions and modules; the first era that has some wins.
+WORDS = {
+    "keras1": [
+        "nb_epoch",
+        "output_dim",
+        "border_mode",
+        "nb_filter",
+        "nb_row",
+        "nb_col",
+        "filter_length",
+        "subsample",
+        "subsample_length",
+        "dim_ordering",
+        "init",
+        "inner_init",
+        "forget_bias_init",
+        "inner_activation",
+        "W_regularizer",
+        "b_regularizer",
+        "U_regularizer",
+        "W_constraint",
+        "b_constraint",
+        "dropout_W",
+        "dropout_U",
+        "samples_per_epoch",
+        "nb_val_samples",
+        "nb_worker",
+        "pool_length",
+        "show_accuracy",
+        "class_mode",
+        "get_output_shape_for",
+        "Convolution2D",
+        "Convolution1D",
+        "Convolution3D",
+        "AtrousConvolution2D",
+        "Deconvolution2D",
+        "MaxoutDense",
+        "TimeDistributedDense",
+        "Highway",
+        "keras.initializations",
+        "keras.utils.visualize_util",
+        "image_dim_ordering",
+        "set_image_dim_ordering",
+        "nb_classes",
+    ],
+    "keras3": ["keras.ops", "keras.random", "keras.saving", "stateless_call", "KERAS_BACKEND", "keras.export", "keras.src"],
+    "tfkeras2": ["tensorflow.keras", "tf.keras", "tensorflow.python.keras", "tf_keras"],
+    "keras2": [
+        "fit_generator",
+        "evaluate_generator",
+        "predict_generator",
+        "lr",
+        "keras.layers.core",
+        "keras.layers.convolutional",
+        "keras.engine",
+        "keras.layers.merge",
+        "keras.utils.np_utils",
+        "keras.objectives",
+        "recurrent_activation",
+        "val_acc",
+        "kernel_initializer",
+        "padding",
+        "epochs",
+        "steps_per_epoch",
+        "add_weight",
+    ],
+}
+# Words that a program of another era may use for something of its own.
+WEAK = frozenset(
+    {"init", "output_dim", "nb_classes", "Convolution2D", "Convolution1D", "Convolution3D", "class_mode", "lr", "padding"}
+)
+
+
+def find_era(source: str) -> Finding:
+    """The era of a program, and the words in it that say so.
+
+    >>> find_era("import keras; model.fit(x, y, nb_epoch=3)").sentence()
+    'Keras 1, by `nb_epoch` in line 1'
+    >>> find_era("from tensorflow import keras").era
+    'tfkeras2'
+    """
+    found = words_of(source)
+    ours = [
+        name for name in found if name == "keras" or name.startswith(("keras.", "tensorflow.keras", "tf_keras", "tf.keras"))
+    ]
+    through_tf = any(name.startswith(("tensorflow.keras", "tensorflow.python.keras", "tf.keras", "tf_keras")) for name in ours)
+    for era, words in WORDS.items():
+        if era == "keras1" and through_tf:
+            continue
+        evidence = [word for word in words if word in found]
+        if era == "keras1" and not any(word not in WEAK for word in evidence) and not _positional(source):
+            continue
+        if evidence:
+            strong = sorted(evidence, key=lambda word: (word in WEAK, found[word]))
+            return Finding(era, tuple(f"`{word}` in line {found[word]}" for word in strong))
+    return Finding("keras2" if ours and not through_tf else "tfkeras2", ())
+
+
+def _positional(source: str) -> bool:
+    """Whether a convolution is called with the size of its kernel in two numbers."""
+    return re.search(r"\bConvolution[23]D\(\s*\w+\s*,\s*\w+\s*,\s*\w+", source) is not None
+
+
+def words_of(source: str) -> dict[str, int]:
+    """Names of modules, attributes, functions and arguments in a source -> the line in which each first stands."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return words_of_text(source)
+    found: dict[str, int] = {}
+
+    def note(word: str, line: int) -> None:
+        found.setdefault(word, line)
+
+    for node in ast.walk(tree):
+        line = getattr(node, "lineno", 0)
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                note_module(found, alias.name, line)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            note_module(found, node.module, line)
+            for alias in node.names:
+                note(alias.name, line)
+                note_module(found, f"{node.module}.{alias.name}", line)
+        elif isinstance(node, ast.keyword) and node.arg:
+            note(node.arg, node.value.lineno)
+        elif isinstance(node, ast.Attribute):
+            note(node.attr, line)
+            if isinstance(node.value, ast.Name):
+                note_module(found, f"{node.value.id}.{node.attr}", line)
+        elif isinstance(node, ast.Name):
+            note(node.id, line)
+        elif isinstance(node, ast.FunctionDef):
+            note(node.name, line)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 40:
+            note(node.value, line)
+    return found
+
+
+def note_module(found: dict[str, int], name: str, line: int) -> None:
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        found.setdefault(".".join(parts[:end]), line)
+
+
+def words_of_text(source: str) -> dict[str, int]:
+    """Words of a source that this Python cannot read."""
+    found: dict[str, int] = {}
+    for line, text in enumerate(source.splitlines(), start=1):
+        for word in re.findall(r"[A-Za-z_][\w.]*", text):
+            note_module(found, word, line)
+    return found
+
+
+# Idioms of old Python and NumPy: pattern, what to write instead.
+OLD_IDIOMS = (
+    (re.compile(r"^\s*print\s+[^(=\s]", re.M), "`print x` is Python 2: write print(x)"),
+    (re.compile(r"\bxrange\s*\("), "`xrange` is Python 2: write range"),
+    (re.compile(r"\braw_input\s*\("), "`raw_input` is Python 2: write input"),
+    (re.compile(r"\bexcept\s+\w+\s*,\s*\w+\s*:"), "`except Error, e` is Python 2: write `except Error as e`"),
+    (re.compile(r"\bimport\s+cPickle\b|\bcPickle\b"), "`cPickle` is Python 2: import pickle"),
+    (re.compile(r"\.iteritems\s*\(|\.itervalues\s*\("), "`iteritems` is Python 2: write items"),
+    (
+        re.compile(r"\bnp\.(int|float|bool|object|str)\b(?!_|\d)"),
+        "`np.int` and its kin are gone from NumPy: write int, float, bool",
+    ),
+    (re.compile(r"\bscipy\.misc\b"), "`scipy.misc` has lost imread, imresize and imsave: use PIL or imageio"),
+    (re.compile(r"\bfrom\s+sklearn\.cross_validation\b"), "`sklearn.cross_validation` is `sklearn.model_selection` now"),
+)
+
+
+def old_idioms(source: str) -> list[str]:
+    """What in a source Python and NumPy of today no longer take, each with what to write instead.
+
+    >>> old_idioms("for i in xrange(3): pass")
+    ['line 1: `xrange` is Python 2: write range']
+    """
+    said = []
+    for pattern, advice in OLD_IDIOMS:
+        if found := pattern.search(source):
+            said.append(f"line {source.count(chr(10), 0, found.start()) + 1}: {advice}")
+    return said

@@ -1,0 +1,321 @@
+"""Functions of `keras.utils` that are no longer there."""
+
+import hashlib
+import inspect
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from kerata import utils
+from kerata.base.checks import check_choice, standardize_tuple
+from kerata.data.pydataset import PyDataset
+from kerata.legacy.backends import roots_of
+
+Sequence = PyDataset
+
+
+def to_categorical(y: Any, nb_classes: int | None = None, num_classes: int | None = None, dtype: str = "float32") -> Any:
+    """Labels as rows of zeros with a one; the number of classes may come by either name, and be a float.
+
+    >>> to_categorical([1, 0], nb_classes=2).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    classes = num_classes if nb_classes is None else nb_classes
+    return utils.to_categorical(np.asarray(y, "int64"), None if classes is None else int(classes)).astype(dtype)
+
+
+def normalize(a: Any = None, axis: int = -1, order: int = 2, x: Any = None) -> Any:
+    return utils.normalize(a if x is None else x, axis, order)
+
+
+def probas_to_classes(y_pred: Any) -> Any:
+    """The number of the most probable class; of one number, whether it is above a half."""
+    y_pred = np.asarray(y_pred)
+    if y_pred.ndim > 1 and y_pred.shape[1] > 1:
+        return categorical_probas_to_classes(y_pred)
+    return np.array([1 if p > 0.5 else 0 for p in y_pred])
+
+
+def categorical_probas_to_classes(p: Any) -> Any:
+    return np.argmax(p, axis=1)
+
+
+def binary_logloss(p: Any, y: Any) -> float:
+    p = np.clip(np.asarray(p), 1e-15, 1 - 1e-15)
+    return float(-np.sum(y * np.log(p) + (1 - np.asarray(y)) * np.log(1 - p)) / len(y))
+
+
+def multiclass_logloss(P: Any, Y: Any) -> float:
+    return float(sum(-np.log(np.clip(p, 1e-15, 1)) @ y for p, y in zip(np.asarray(P), np.asarray(Y), strict=True)) / len(Y))
+
+
+def accuracy(p: Any, y: Any) -> float:
+    return float(np.mean([a == b for a, b in zip(p, y, strict=True)]))
+
+
+def convert_kernel(kernel: Any, dim_ordering: Any = None) -> Any:
+    """A kernel turned over, as Theano's convolution wants it. In Theano's order the axes of the picture come last.
+
+    >>> convert_kernel(np.arange(4).reshape(2, 2, 1, 1)).ravel().tolist()
+    [3, 2, 1, 0]
+    """
+    kernel = np.asarray(kernel)
+    if dim_ordering in ("th", "channels_first"):
+        return np.flip(kernel, tuple(range(2, kernel.ndim))).copy()
+    return np.flip(kernel, tuple(range(kernel.ndim - 2))).copy()
+
+
+def conv_output_length(input_length: Any, filter_size: int, border_mode: str, stride: int, dilation: int = 1) -> Any:
+    """Steps that come out of a convolution."""
+    if input_length is None:
+        return None
+    size = filter_size + (filter_size - 1) * (dilation - 1)
+    length = (
+        input_length
+        if border_mode in ("same", "causal")
+        else input_length - size + 1
+        if border_mode == "valid"
+        else (input_length + size - 1)
+    )
+    return (length + stride - 1) // stride
+
+
+def conv_input_length(output_length: Any, filter_size: int, border_mode: str, stride: int) -> Any:
+    """Steps that went into a convolution."""
+    if output_length is None:
+        return None
+    pad = {"same": filter_size // 2, "valid": 0, "full": filter_size - 1}[border_mode]
+    return (output_length - 1) * stride - 2 * pad + filter_size
+
+
+def get_test_data(
+    nb_train: int = 1000,
+    nb_test: int = 500,
+    input_shape: Any = (10,),
+    output_shape: Any = (2,),
+    classification: bool = True,
+    nb_class: int = 2,
+    num_train: int | None = None,
+    num_test: int | None = None,
+    num_classes: int | None = None,
+) -> Any:
+    """Random data that a small network can learn."""
+    train, test, classes = num_train or nb_train, num_test or nb_test, num_classes or nb_class
+    count = train + test
+    if classification:
+        y = np.random.randint(0, classes, (count,))
+        x = np.stack([np.random.normal(label, 0.7, input_shape) for label in y]).astype("float32")
+    else:
+        level = 2 * np.random.random((count,))
+        x = np.stack([np.random.normal(one, 0.7, input_shape) for one in level]).astype("float32")
+        y = np.stack([np.random.normal(one, 0.7, output_shape) for one in level]).astype("float32")
+    return (x[:train], y[:train]), (x[train:], y[train:])
+
+
+class Progbar:
+    """A progress bar of a program's own loop.
+
+    Args:
+        target: steps in all, `None` where that is not known.
+        width: characters of the bar.
+        verbose: 1 for a bar, 2 for one line at the end.
+        interval: seconds between two drawings.
+        stateful_metrics: names of values that are shown as they are, and not averaged.
+    """
+
+    def __init__(self, target, width=30, verbose=1, interval=0.05, stateful_metrics=None, unit_name="step"):
+        self.target, self.width, self.verbose, self.interval = target, width, verbose, interval
+        self.stateful = set(stateful_metrics or ())
+        self.sums: dict[str, list[float]] = {}
+        self.seen_so_far, self.start, self.shown = 0, time.time(), 0.0
+
+    def update(self, current: int, values: Any = (), force: bool = False, finalize: bool | None = None) -> None:
+        """Shows that `current` steps are done; values are pairs of name and number."""
+        steps = current - self.seen_so_far
+        for name, value in values or ():
+            if name in self.stateful:
+                self.sums[name] = [float(value), 1.0]
+            else:
+                total = self.sums.setdefault(name, [0.0, 0.0])
+                total[0], total[1] = total[0] + float(value) * steps, total[1] + steps
+        self.seen_so_far = current
+        done = finalize if finalize is not None else self.target is not None and current >= self.target
+        now = time.time()
+        if not self.verbose or (not (done or force) and (self.verbose == 2 or now - self.shown < self.interval)):
+            return
+        self.shown = now
+        filled = self.width if not self.target else int(self.width * min(1.0, current / self.target))
+        bar = f"{current}/{self.target or '?'} [{'=' * filled}{'.' * (self.width - filled)}] - {now - self.start:.0f}s"
+        means = "".join(f" - {name}: {total / max(count, 1):.4f}" for name, (total, count) in self.sums.items())
+        sys.stdout.write("\r" + bar + means + ("\n" if done else ""))
+        sys.stdout.flush()
+
+    def add(self, n: int, values: Any = ()) -> None:
+        """Shows that `n` more steps are done."""
+        self.update(self.seen_so_far + n, values)
+
+
+def multi_gpu_model(model: Any, gpus: Any = None, cpu_merge: bool = True, cpu_relocation: bool = False) -> Any:
+    """The model: one program runs on the devices that there are."""
+    return model
+
+
+# Of `keras.utils.layer_utils`, `.generic_utils`, `.io_utils`, `.data_utils`, `.vis_utils`
+
+
+def plot(model: Any, to_file: str = "model.png", show_shapes: bool = False, show_layer_names: bool = True) -> Any:
+    """Keras 1's name of `plot_model`."""
+    return utils.plot_model(model, to_file, show_shapes=show_shapes, show_layer_names=show_layer_names)
+
+
+def print_summary(model: Any, line_length: Any = None, positions: Any = None, print_fn: Any = None) -> None:
+    model.summary(line_length=line_length, print_fn=print_fn)
+
+
+def count_params(weights: Any) -> int:
+    """How many numbers some weights hold."""
+    return int(sum(np.prod(weight.shape) for weight in {id(weight): weight for weight in weights}.values()))
+
+
+def convert_all_kernels_in_model(model: Any) -> None:
+    """Turns the kernels of all convolutions over, as weights from Theano need it."""
+    kinds = ("Conv", "SeparableConv", "DepthwiseConv")
+    for layer in model.layers:
+        if type(layer).__name__.startswith(kinds) and hasattr(layer, "kernel"):
+            layer.kernel.assign(convert_kernel(layer.kernel.numpy()))
+
+
+def get_source_inputs(tensor: Any, layer: Any = None, node_index: Any = None) -> list[Any]:
+    """The inputs that a symbolic tensor is computed from."""
+    return roots_of(tensor)
+
+
+def to_list(x: Any, allow_tuple: bool = False) -> list[Any]:
+    if isinstance(x, list) or (allow_tuple and isinstance(x, tuple)):
+        return list(x)
+    return [x]
+
+
+def unpack_singleton(x: Any) -> Any:
+    return x[0] if len(x) == 1 else x
+
+
+def object_list_uid(object_list: Any) -> str:
+    return ", ".join(str(abs(id(one))) for one in to_list(object_list))
+
+
+def is_all_none(iterable_or_element: Any) -> bool:
+    return all(one is None for one in to_list(iterable_or_element, True))
+
+
+def slice_arrays(arrays: Any, start: Any = None, stop: Any = None) -> Any:
+    """The rows from `start` to `stop`, or those of a list of numbers, of each array."""
+    if arrays is None:
+        return [None]
+    rows = start if hasattr(start, "__len__") else slice(start, stop)
+    return [None if one is None else one[rows] for one in arrays] if isinstance(arrays, list) else arrays[rows]
+
+
+slice_X = slice_arrays
+
+
+def make_batches(size: int, batch_size: int) -> list[tuple[int, int]]:
+    """(first, one behind the last) of each batch."""
+    return [(begin, min(size, begin + batch_size)) for begin in range(0, size, batch_size)]
+
+
+def has_arg(fn: Any, name: str, accept_all: bool = False) -> bool:
+    """Whether a function takes an argument of that name."""
+    parameters = inspect.signature(fn).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return name in parameters or (accept_all and takes_any)
+
+
+def make_tuple(*args: Any) -> tuple:
+    return args
+
+
+def ask_to_proceed_with_overwrite(filepath: Any) -> bool:
+    """Asks whether a file may be replaced."""
+    return input(f"[WARNING] {filepath} already exists - overwrite? [y/n] ").strip().lower() in ("y", "yes")
+
+
+def validate_file(fpath: Any, file_hash: str, algorithm: str = "auto", chunk_size: int = 65535) -> bool:
+    """Whether a file has a checksum, SHA-256 or MD5."""
+    kind = "sha256" if algorithm == "sha256" or (algorithm == "auto" and len(file_hash) == 64) else "md5"
+    with open(fpath, "rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest() == str(file_hash)
+
+
+def conv_pair(value: Any, n: int, name: str) -> tuple[int, ...]:
+    return standardize_tuple("normalize_tuple", name, value, n)
+
+
+normalize_tuple = conv_pair
+
+
+def normalize_padding(value: str) -> str:
+    return check_choice("normalize_padding", "padding", value.lower(), ("valid", "same", "causal"))
+
+
+def deconv_length(dim_size, stride_size, kernel_size, padding, output_padding, dilation=1):
+    """Steps that come out of a transposed convolution."""
+    if dim_size is None:
+        return None
+    kernel_size = kernel_size + (kernel_size - 1) * (dilation - 1)
+    if output_padding is None:
+        return dim_size * stride_size + (max(kernel_size - stride_size, 0) if padding == "valid" else 0)
+    pad = {"same": kernel_size // 2, "valid": 0, "full": kernel_size - 1}[padding]
+    return (dim_size - 1) * stride_size + kernel_size - 2 * pad + output_padding
+
+
+class HDF5Matrix:
+    """An array in an HDF5 file, of which rows are read when they are asked for.
+
+    Args:
+        datapath, dataset: the file, and the path in it.
+        start, end: which rows.
+        normalizer: a function of what is read.
+    """
+
+    def __init__(self, datapath, dataset, start=0, end=None, normalizer=None):
+        import h5py
+
+        self.data = h5py.File(datapath, "r")[dataset]
+        self.start, self.end = start, self.data.shape[0] if end is None else end
+        self.normalizer = normalizer
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            rows = range(*key.indices(len(self)))
+            found = self.data[self.start + rows.start : self.start + rows.stop : rows.step] if len(rows) else self.data[:0]
+        elif np.ndim(key):
+            numbers, back = np.unique(np.asarray(key) + self.start, return_inverse=True)
+            found = self.data[numbers][back]
+        else:
+            found = self.data[self.start + int(key)]
+        return found if self.normalizer is None else self.normalizer(found)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.asarray(self[:], dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self), *np.shape(self[0]))
+
+    @property
+    def dtype(self) -> Any:
+        return np.asarray(self[0]).dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))

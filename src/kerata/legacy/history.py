@@ -1,0 +1,47 @@
+"""The record of a training run, whose measures answer to the names of every version."""
+
+from typing import Any
+
+from kerata.callbacks import History
+
+TWINS = {"acc": "accuracy", "accuracy": "acc"}
+
+
+class AliasDict(dict):
+    """A dict in which `acc` stands for `accuracy` and the other way round, where only one of them is there.
+
+    >>> AliasDict({"val_accuracy": 1})["val_acc"], "val_acc" in AliasDict({"val_accuracy": 1})
+    (1, True)
+    """
+
+    def __missing__(self, name: str) -> Any:
+        twin = twin_of(name)
+        if twin is not None and dict.__contains__(self, twin):
+            return dict.__getitem__(self, twin)
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return dict.__contains__(self, name) or (isinstance(name, str) and dict.__contains__(self, twin_of(name)))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
+def twin_of(name: str) -> str | None:
+    """`val_acc` for `val_accuracy`, and the other way round; `None` for all other measures."""
+    head, _, last = name.rpartition("_")
+    twin = TWINS.get(last)
+    return None if twin is None else f"{head}_{twin}" if head else twin
+
+
+class OldHistory(History):
+    """`History` whose `history` knows both names of the accuracy."""
+
+    is_passive = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history = AliasDict()

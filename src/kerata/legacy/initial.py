@@ -1,0 +1,94 @@
+"""`keras.initializations` of Keras 1: functions of a shape that gave a variable."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from kerata import backend
+
+
+def get_fans(shape: Any, dim_ordering: str = "th") -> tuple[float, float]:
+    """(numbers that come in, numbers that go out) of a kernel."""
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    if len(shape) in (4, 5):
+        if dim_ordering == "th":
+            field = math.prod(shape[2:])
+            return shape[1] * field, shape[0] * field
+        field = math.prod(shape[:2])
+        return shape[-2] * field, shape[-1] * field
+    root = math.sqrt(math.prod(shape))
+    return root, root
+
+
+def uniform(shape: Any, scale: float = 0.05, name: Any = None, dim_ordering: str = "th") -> Any:
+    return backend.random_uniform_variable(shape, -scale, scale, name=name)
+
+
+def normal(shape: Any, scale: float = 0.05, name: Any = None, dim_ordering: str = "th") -> Any:
+    return backend.random_normal_variable(shape, 0.0, scale, name=name)
+
+
+def lecun_uniform(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+    return uniform(shape, math.sqrt(3.0 / get_fans(shape, dim_ordering)[0]), name)
+
+
+def glorot_normal(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+    return normal(shape, math.sqrt(2.0 / sum(get_fans(shape, dim_ordering))), name)
+
+
+def glorot_uniform(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+    return uniform(shape, math.sqrt(6.0 / sum(get_fans(shape, dim_ordering))), name)
+
+
+def he_normal(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+    return normal(shape, math.sqrt(2.0 / get_fans(shape, dim_ordering)[0]), name)
+
+
+def he_uniform(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+    return uniform(shape, math.sqrt(6.0 / get_fans(shape, dim_ordering)[0]), name)
+
+
+def orthogonal(shape: Any, scale: float = 1.1, name: Any = None, dim_ordering: str = "th") -> Any:
+    flat = (shape[0], math.prod(shape[1:]))
+    u, _, v = np.linalg.svd(np.random.normal(0.0, 1.0, flat), full_matrices=False)
+    matrix = u if u.shape == flat else v
+    return backend.variable(scale * matrix.reshape(shape), name=name)
+
+
+def identity(shape: Any, scale: float = 1, name: Any = None, dim_ordering: str = "th") -> Any:
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError("identity: only a square matrix can be an identity. Received: shape=" + str(tuple(shape)) + ".")
+    return backend.variable(scale * np.identity(shape[0]), name=name)
+
+
+def zero(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+    return backend.zeros(shape, name=name)
+
+
+def one(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+    return backend.ones(shape, name=name)
+
+
+NAMES = {
+    function.__name__: function
+    for function in (
+        uniform,
+        normal,
+        lecun_uniform,
+        glorot_normal,
+        glorot_uniform,
+        he_normal,
+        he_uniform,
+        orthogonal,
+        identity,
+        zero,
+        one,
+    )
+}
+
+
+def get(identifier: Any, **kwargs: Any) -> Any:
+    """The function that a name stands for."""
+    return identifier if callable(identifier) else NAMES[identifier]

@@ -1,0 +1,142 @@
+"""`import keras` and its kin resolve to an era: a finder of modules before Python's own."""
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from kerata.base.checks import check_choice, message
+from kerata.legacy import keras3
+from kerata.legacy.detection import find_era
+from kerata.legacy.namespaces import tree_of
+
+ERAS = ("keras1", "keras2", "tfkeras2", "keras3")
+# Names under which programs import Keras, longest first: prefix -> the path of the era's module.
+PREFIXES = {
+    "tensorflow.python.keras": "keras",
+    "tensorflow.keras": "keras",
+    "tensorflow.contrib.keras": "keras",
+    "keras_preprocessing": "keras.preprocessing",
+    "keras_applications": "keras.applications",
+    "tf_keras": "keras",
+    "keras": "keras",
+}
+ROOTS = ("keras", "tf_keras", "keras_preprocessing", "keras_applications", "tensorflow")
+
+
+def path_of(name: str) -> str | None:
+    """The path in an era's tree of what a program imports: `keras.layers` for `tensorflow.python.keras.layers`."""
+    for prefix, path in PREFIXES.items():
+        if name == prefix or name.startswith(prefix + "."):
+            rest = name[len(prefix) :].replace(".api._v1.keras", "").replace(".api._v2.keras", "")
+            return path + rest
+    return None
+
+
+class EraFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds the modules of an era.
+
+    Args:
+        era: `"keras1"`, `"keras2"`, `"tfkeras2"` or `"keras3"`.
+    """
+
+    def __init__(self, era: str):
+        self.era = era
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: Any = None) -> Any:
+        if fullname.partition(".")[0] not in ROOTS:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: Any) -> Any:
+        module = self._find(spec.name)
+        if module is None:
+            raise ModuleNotFoundError(self._explain(spec.name), name=spec.name)
+        return module
+
+    def exec_module(self, module: Any) -> None:
+        """Nothing: what a module holds is made when it is asked for."""
+
+    def _find(self, name: str) -> Any:
+        if name == "tensorflow" or name in ("tensorflow.python", "tensorflow.contrib"):
+            return tensorflow_module(name, self.era)
+        path = path_of(name)
+        if path is None:
+            return None
+        return keras3.find(path) if self.era == "keras3" else tree_of(self.era).find(path)
+
+    def _explain(self, name: str) -> str:
+        if name.startswith("tensorflow."):
+            return message(name, "this part of TensorFlow is not there", None, "See docs/old-code.md for what is")
+        return message(
+            name, f"{self.era} has no such module, or Kerata has not", None, "See docs/old-code.md for what is missing"
+        )
+
+
+def tensorflow_module(name: str, era: str) -> types.ModuleType:
+    """A module `tensorflow` that holds Keras."""
+    module = types.ModuleType(name)
+    module.__path__ = []
+    module.__version__ = "2.15.0" if era in ("tfkeras2", "keras3") else "1.15.0"  # type: ignore[attr-defined]
+
+    def find(attribute: str) -> Any:
+        if attribute in ("keras", "python", "contrib"):
+            return importlib.import_module(f"{name}.{attribute}")
+        raise AttributeError(
+            f"{name} has no {attribute!r} here: Kerata brings tensorflow.keras, and not yet the rest of TensorFlow"
+        )
+
+    module.__getattr__ = find  # type: ignore[method-assign]
+    return module
+
+
+_installed: list[EraFinder] = []
+
+
+def install_as_keras(era: str = "keras2") -> None:
+    """From now on `import keras`, `from tensorflow.keras...` and their kin give the modules of an era.
+
+    Args:
+        era: `"keras1"`, `"keras2"`, `"tfkeras2"` or `"keras3"`.
+
+    What was imported before stays what it is. Called again, it changes the era.
+    """
+    check_choice("install_as_keras", "era", era, ERAS)
+    uninstall()
+    finder = EraFinder(era)
+    _installed.append(finder)
+    sys.meta_path.insert(0, finder)
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext kerata`: the imports of the next cells find the Keras that their source was written for.
+
+    The first cell that imports Keras decides.
+    """
+
+    def choose(info: Any) -> None:
+        source = getattr(info, "raw_cell", "") or ""
+        if not _installed and any(root in source for root in ROOTS):
+            found = find_era(source)
+            print(f"kerata: this notebook is run as {found.sentence()}. Another: kerata.install_as_keras('keras1')")
+            install_as_keras(found.era)
+
+    ipython.events.register("pre_run_cell", choose)
+
+
+def uninstall() -> None:
+    """Takes `install_as_keras` back: `import keras` gives what is installed."""
+    for finder in _installed:
+        sys.meta_path.remove(finder)
+    _installed.clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] in ROOTS]:
+        if is_ours(sys.modules[name]):
+            del sys.modules[name]
+
+
+def is_ours(module: Any) -> bool:
+    loader = getattr(getattr(module, "__spec__", None), "loader", None)
+    return isinstance(loader, EraFinder)

@@ -1,0 +1,43 @@
+"""Keras 3 as an era: Kerata itself."""
+
+import importlib
+import types
+from typing import Any
+
+MODULES = [
+    "activations",
+    "backend",
+    "callbacks",
+    "config",
+    "constraints",
+    "datasets",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "regularizers",
+    "saving",
+    "utils",
+]
+
+
+def find(path: str) -> Any:
+    """The module of Kerata under the name that Keras has for it."""
+    name = path.partition(".")[2]
+    if name.partition(".")[0] not in ("", *MODULES, "optimizers", "preprocessing", "applications"):
+        return None
+    try:
+        found = importlib.import_module(f"kerata.{name}" if name else "kerata")
+    except ModuleNotFoundError:
+        return None
+    module = types.ModuleType(path)
+    module.__path__ = []
+    module.__dict__.update({key: value for key, value in vars(found).items() if not key.startswith("__")})
+    module.__getattr__ = lambda attribute: getattr(found, attribute)  # type: ignore[method-assign]
+    if not name:
+        module.__version__ = "3.15.1"  # type: ignore[attr-defined]
+    return module

@@ -1,0 +1,141 @@
+"""Layers of the eras: what they and a user's own layers could do beside what layers of today can."""
+
+from typing import Any
+
+import numpy as np
+
+from kerata.dialects.values import initializer_of
+from kerata.engine.module import Look
+from kerata.engine.variable import Variable
+from kerata.legacy.spelling import Spelled, name_of_era
+
+# Attributes of layers, by their names in Keras 1 where no row says them.
+ATTRIBUTES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "gamma_init": "gamma_initializer"}
+
+
+class OldLayer(Spelled):
+    """What a layer of Keras 1, Keras 2 and tf.keras could do."""
+
+    _bookkeeping = {"_initial_weights": Look.NOBODY}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Keras 1's name of the method.
+        if "get_output_shape_for" in cls.__dict__ and "compute_output_shape" not in cls.__dict__:
+            cls.compute_output_shape = cls.__dict__["get_output_shape_for"]  # type: ignore[attr-defined]
+
+    def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
+        self._initial_weights = arguments.pop("weights", None)
+        for name in ("input_dtype", "dynamic", "_keras_api_names"):
+            arguments.pop(name, None)
+        if arguments.get("name") is None:
+            arguments["name"] = name_of_era(self._era, type(self))
+
+    def _maybe_build(self, args: tuple, kwargs: dict[str, Any]) -> None:
+        super()._maybe_build(args, kwargs)  # type: ignore[misc]
+        initial = self.__dict__.pop("_initial_weights", None)
+        if initial is not None:
+            self.set_weights(initial if isinstance(initial, (list, tuple)) else [initial])  # type: ignore[attr-defined]
+
+    def __getattr__(self, name: str) -> Any:
+        """Attributes by the era's names."""
+        if not name.startswith("_"):
+            argument = None if self._row is None else self._row.argument(name)
+            today = argument.new if argument is not None else ATTRIBUTES.get(name, "")
+            if today and today != name and (argument is None or argument.place is None):
+                holder = self if hasattr(self, today) else self.__dict__.get("cell", self)
+                return getattr(holder, today)
+            if argument is not None and argument.place is not None and today:
+                return getattr(self, today)[argument.place]
+            # Recurrent layers showed what their cells hold.
+            cell = self.__dict__.get("cell")
+            if cell is not None and name in vars(cell):
+                return getattr(cell, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    # Weights of a user's own layer
+
+    def add_weight(self, *args: Any, **kwargs: Any) -> Variable:
+        """A new weight: `(shape, initializer, name)` in Keras 1, `(name, shape, dtype, initializer)` in Keras 2."""
+        old = self._era == "keras1" or (args and not isinstance(args[0], (str, type(None))))
+        names = ("shape", "initializer", "name") if old else ("name", "shape", "dtype", "initializer")
+        rest = ("trainable", "regularizer", "constraint")
+        names += rest if self._era == "keras1" else (rest[1], rest[0], rest[2])
+        arguments = {**dict(zip(names, args, strict=False)), **kwargs}
+        for name in ("partitioner", "use_resource", "synchronization", "getter", "experimental_autocast", "aggregation"):
+            arguments.pop(name, None)
+        if "initializer" in arguments:
+            arguments["initializer"] = initializer_of(self._era, arguments["initializer"])
+        if arguments.get("trainable") is None:
+            arguments["trainable"] = True
+        if arguments.get("shape") is not None:
+            shape = arguments["shape"]
+            arguments["shape"] = tuple(
+                None if size is None else int(size) for size in (shape if np.iterable(shape) else (shape,))
+            )
+        name = arguments.get("name")
+        if isinstance(name, str):
+            # Keras 1 programs write `name="{}_W".format(self.name)`; names of models held slashes.
+            arguments["name"] = name.replace("/", "_")
+        return super().add_weight(**arguments)  # type: ignore[misc]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return super().trainable_weights  # type: ignore[misc]
+
+    @trainable_weights.setter
+    def trainable_weights(self, variables: list[Variable]) -> None:
+        """In Keras 1 a layer named its weights in `build`; other variables that it held were not trained."""
+        wanted = {id(variable) for variable in variables}
+        for variable in self._own_variables():  # type: ignore[attr-defined]
+            variable.trainable = id(variable) in wanted
+        held = {id(variable) for variable in self._own_variables()}  # type: ignore[attr-defined]
+        self._weights.extend(v for v in variables if id(v) not in held)  # type: ignore[attr-defined]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        return super().non_trainable_weights  # type: ignore[misc]
+
+    @non_trainable_weights.setter
+    def non_trainable_weights(self, variables: list[Variable]) -> None:
+        held = {id(variable) for variable in self._own_variables()}  # type: ignore[attr-defined]
+        for variable in variables:
+            variable.trainable = False
+            if id(variable) not in held:
+                self._weights.append(variable)  # type: ignore[attr-defined]
+
+    # The graph
+
+    def get_output_at(self, node_index: int) -> Any:
+        """The symbolic output of a call, by its number."""
+        return self.inbound_nodes[node_index].outputs  # type: ignore[attr-defined]
+
+    def get_input_at(self, node_index: int) -> Any:
+        """The symbolic input of a call, by its number."""
+        node = self.inbound_nodes[node_index]  # type: ignore[attr-defined]
+        return node.args[0] if node.args else next(iter(node.kwargs.values()))
+
+    def get_output_shape_at(self, node_index: int) -> Any:
+        return shape_of(self.get_output_at(node_index))
+
+    def get_input_shape_at(self, node_index: int) -> Any:
+        return shape_of(self.get_input_at(node_index))
+
+    @property
+    def _inbound_nodes(self) -> Any:
+        return self.inbound_nodes  # type: ignore[attr-defined]
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the symbolic input of the first call."""
+        return self.get_input_shape_at(0)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the symbolic output of the first call."""
+        return self.get_output_shape_at(0)
+
+
+def shape_of(tensor: Any) -> Any:
+    """The shape of a symbolic tensor, or of those in a list."""
+    return [shape_of(one) for one in tensor] if isinstance(tensor, (list, tuple)) else tuple(tensor.shape)

@@ -1,0 +1,125 @@
+"""What `compile` was given in an era, as `compile` of today takes it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata import losses, metrics
+from kerata.dialects import find_row, translate_arguments
+from kerata.legacy.history import TWINS
+from kerata.legacy.optimizers import get_optimizer
+
+# The names under which Keras 1 reported measures that are named by an abbreviation.
+SPELLED_OUT = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "kld": "kullback_leibler_divergence",
+    "cosine": "cosine_proximity",
+}
+
+
+def compile_arguments(era: str, model: Any, args: tuple, kwargs: dict[str, Any], accuracy: str | None = None) -> dict[str, Any]:
+    """The arguments of today's `compile`.
+
+    Args:
+        era, model: whose.
+        args, kwargs: as the era's program gives them.
+        accuracy: the name under which accuracies are reported; `None` for that of the era.
+    """
+    row = find_row(era, "models", "compile")
+    assert row is not None
+    given = translate_arguments(row, args, kwargs)[1]
+    given = {name: value for name, value in given.items() if value is not None}
+    if "optimizer" in given:
+        given["optimizer"] = get_optimizer(era, given["optimizer"])
+    if era != "tfkeras2" and "metrics" in given:
+        given["metrics"] = accuracies(
+            given["metrics"], given.get("loss"), model, accuracy or ("acc" if era == "keras1" else None)
+        )
+    if "loss" in given:
+        given["loss"] = spread(given["loss"], lambda one: loss_of(era, one))
+    for name in ("metrics", "weighted_metrics"):
+        if name in given:
+            given[name] = spread(given[name], lambda one: metric_of(era, one))
+    return given
+
+
+def spread(value: Any, function: Callable[[Any], Any]) -> Any:
+    """A function of each thing in lists and dicts."""
+    if isinstance(value, (list, tuple)):
+        return [spread(item, function) for item in value]
+    if isinstance(value, dict):
+        return {name: spread(item, function) for name, item in value.items()}
+    return function(value)
+
+
+def loss_of(era: str, loss: Any) -> Any:
+    """A loss by the era's name, if that means something else today."""
+    row = find_row(era, "losses", loss) if isinstance(loss, str) else None
+    return losses.get(row.today) if row is not None and row.today != loss else loss
+
+
+def metric_of(era: str, metric: Any) -> Any:
+    """A metric by the era's name, or a user's function, as the era measured and called it."""
+    if era != "keras1":
+        row = find_row(era, "losses", metric) if isinstance(metric, str) else None
+        return named(losses.get(row.today), metric) if row is not None and row.today != metric else metric
+    if isinstance(metric, str):
+        full = SPELLED_OUT.get(metric, metric)
+        row = find_row(era, "metrics", full) or find_row(era, "losses", full)
+        if row is None or row.today == metric:
+            return full
+        room = metrics if row.kind == "metrics" else losses
+        return named(room.get(row.today), full)
+    if callable(metric) and not isinstance(metric, (type, metrics.Metric)):
+        return of_batch(metric)
+    return metric
+
+
+def named(function: Any, name: str) -> metrics.Metric:
+    return metrics.MeanMetricWrapper(function, name=name)
+
+
+def of_batch(function: Any) -> Any:
+    """A user's metric of a whole batch as one of each sample, so that batches count by their size."""
+
+    def measure(y_true: Any, y_pred: Any) -> Any:
+        value = jnp.asarray(function(y_true, y_pred))
+        return jnp.broadcast_to(value, jnp.shape(y_pred)[:1]) if value.ndim == 0 else value
+
+    measure.__name__ = getattr(function, "__name__", type(function).__name__)
+    return measure
+
+
+def accuracies(given: Any, loss: Any, model: Any, name: str | None) -> Any:
+    """What "accuracy" stood for: that of two classes wherever the loss is `binary_crossentropy`, of however many outputs.
+
+    Args:
+        given: the metrics.
+        loss: for which loss: one, or a list or dict for the outputs.
+        model: whose `output_names` tell the outputs of a dict.
+        name: the name under which it is reported; `None` for the one that was given.
+    """
+    if isinstance(loss, (list, tuple, dict)) and not isinstance(given, dict):
+        outputs = list(getattr(model, "output_names", ()) or range(len(loss)))
+        single = given if isinstance(given, (list, tuple)) else [given]
+        parts = [loss.get(o) if isinstance(loss, dict) else loss[i] for i, o in enumerate(outputs)]
+        return [[accuracy(metric, part, name) for metric in single] for part in parts]
+    if isinstance(given, dict):
+        return {
+            output: spread(some, lambda m, o=output: accuracy(m, loss.get(o) if isinstance(loss, dict) else loss, name))
+            for output, some in given.items()
+        }
+    return spread(given, lambda metric: accuracy(metric, loss, name))
+
+
+def accuracy(metric: Any, loss: Any, name: str | None) -> Any:
+    if metric not in tuple(TWINS) if isinstance(metric, str) else True:
+        return metric
+    called = name or metric
+    if loss == "binary_crossentropy" or getattr(loss, "__name__", "") == "binary_crossentropy":
+        return metrics.BinaryAccuracy(name=called)
+    return called

@@ -1,0 +1,71 @@
+"""`merge` and `Merge` of Keras 1, and `add`, `concatenate` and the others of Keras 2."""
+
+from typing import Any
+
+from kerata import layers
+from kerata.base.checks import check_choice
+from kerata.legacy.spelling import name_of_era
+
+MODES = {
+    "sum": "Add",
+    "mul": "Multiply",
+    "ave": "Average",
+    "max": "Maximum",
+    "concat": "Concatenate",
+    "dot": "Dot",
+    "cos": "Cosine",
+}
+
+
+def merging_layer(mode: Any, concat_axis: int, dot_axes: Any, output_shape: Any, arguments: Any, name: str | None) -> Any:
+    """The layer of today for a mode of `merge`."""
+    name = name or name_of_era("keras1", type("Merge", (), {}))
+    if callable(mode):
+        shape = None if output_shape is None or callable(output_shape) else tuple(output_shape)
+        return layers.Lambda(mode, output_shape=shape, arguments=arguments or {}, name=name)
+    kind = getattr(layers, MODES[check_choice("merge", "mode", mode, MODES)])
+    if mode == "concat":
+        return kind(axis=concat_axis, name=name)
+    if mode in ("dot", "cos"):
+        return kind(axes=[int(a) for a in dot_axes] if isinstance(dot_axes, (list, tuple)) else dot_axes, name=name)
+    return kind(name=name)
+
+
+def merge(
+    inputs: Any,
+    mode: Any = "sum",
+    concat_axis: int = -1,
+    dot_axes: Any = -1,
+    output_shape: Any = None,
+    output_mask: Any = None,
+    arguments: Any = None,
+    name: str | None = None,
+) -> Any:
+    """One tensor of several: their sum, product, average, maximum, concatenation, dot product, cosine, or a function of them.
+
+    >>> import kerata
+    >>> a, b = kerata.Input((2,)), kerata.Input((3,))
+    >>> merge([a, b], mode="concat").shape
+    (None, 5)
+    """
+    return merging_layer(mode, concat_axis, dot_axes, output_shape, arguments, name)(list(inputs))
+
+
+def Merge(
+    layers: Any = None,
+    mode: Any = "sum",
+    concat_axis: int = -1,
+    dot_axes: Any = -1,
+    output_shape: Any = None,
+    output_mask: Any = None,
+    arguments: Any = None,
+    node_indices: Any = None,
+    tensor_indices: Any = None,
+    name: str | None = None,
+) -> Any:
+    """A layer that merges the outputs of models or layers; the first of a Sequential model, or called on tensors."""
+    layer = merging_layer(mode, concat_axis, dot_axes, output_shape, arguments, name)
+    if layers is not None:
+        layer.__dict__["_branches"] = list(layers)
+        layer([branch.output for branch in layers])
+    return layer

@@ -1,0 +1,322 @@
+"""Models of the eras: `fit` and its kin with their arguments of then, generators, classes and probabilities."""
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from kerata import models as modern
+from kerata.base.checks import message
+from kerata.dialects import find_row, translate_arguments
+from kerata.legacy.files import load_weights, save_model, save_weights
+from kerata.legacy.history import OldHistory
+from kerata.legacy.layers import OldLayer
+from kerata.legacy.measures import compile_arguments
+from kerata.models.graph import Graph
+
+# What the methods of Keras 2 took that means nothing today: how many threads or processes read the data.
+IGNORED = ("workers", "use_multiprocessing", "max_queue_size", "max_q_size", "nb_worker", "pickle_safe")
+
+
+class OldModel(OldLayer):
+    """What a model of Keras 1, Keras 2 and tf.keras could do."""
+
+    input_shape = modern.Model.input_shape
+    output_shape = modern.Model.output_shape
+
+    # Training
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Sets how the model is trained; the measures have the names that they had then."""
+        super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
+
+    def _translated(self, method: str, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+        row = find_row(self._era, "models", method)
+        assert row is not None
+        arguments = translate_arguments(row, args, kwargs)[1]
+        for name in IGNORED:
+            arguments.pop(name, None)
+        return arguments
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        """Trains the model."""
+        if kwargs.pop("show_accuracy", False):
+            self._show_accuracy()
+        if "nb_epoch" in kwargs and self._era != "keras1":
+            kwargs["epochs"] = kwargs.pop("nb_epoch")
+        arguments = self._translated("fit", args, kwargs)
+        return self._fit(arguments)
+
+    def _fit(self, arguments: dict[str, Any], per_epoch: int | None = None) -> Any:
+        callbacks = list(arguments.pop("callbacks", None) or [])
+        tell(self, callbacks, arguments, per_epoch)
+        if not any(isinstance(callback, OldHistory) for callback in callbacks):
+            callbacks.append(OldHistory())
+        return super().fit(callbacks=callbacks, **arguments)  # type: ignore[misc]
+
+    def _show_accuracy(self) -> None:
+        """`show_accuracy=True` of the first versions was what `metrics=["accuracy"]` is."""
+        made = self._compilation  # type: ignore[attr-defined]
+        known = {} if made is None else made.arguments
+        if not known.get("metrics"):
+            self.compile(known.get("optimizer"), known.get("loss"), metrics=["accuracy"])
+
+    def fit_generator(self, *args: Any, **kwargs: Any) -> Any:
+        """Trains the model on batches of a generator."""
+        arguments = self._translated("fit_generator", args, kwargs)
+        samples = None
+        if self._era == "keras1":
+            # An epoch was a number of samples; so many batches as hold them.
+            source, size = measured(arguments["x"])
+            arguments["x"], samples = source, arguments["steps_per_epoch"]
+            arguments["steps_per_epoch"] = math.ceil(samples / size)
+            held_out = arguments.get("validation_data")
+            if arguments.get("validation_steps") is not None and is_source(held_out):
+                source, size = measured(held_out)
+                arguments["validation_data"] = source
+                arguments["validation_steps"] = math.ceil(arguments["validation_steps"] / size)
+            elif not is_source(held_out):
+                arguments.pop("validation_steps", None)
+        elif not is_source(arguments.get("validation_data")):
+            arguments.pop("validation_steps", None)
+        return self._fit(drop_none(arguments), samples)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """The loss and all measures on some data."""
+        kwargs.pop("show_accuracy", None)
+        return self._evaluate(self._translated("evaluate", args, kwargs))
+
+    def evaluate_generator(self, *args: Any, **kwargs: Any) -> Any:
+        """The loss and all measures on batches of a generator."""
+        arguments = self._translated("evaluate_generator", args, kwargs)
+        if self._era == "keras1":
+            arguments["x"], size = measured(arguments["x"])
+            arguments["steps"] = math.ceil(arguments["steps"] / size)
+        return self._evaluate({"verbose": 0, **arguments})
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs for some inputs."""
+        return super().predict(**drop_none(self._translated("predict", args, kwargs)))  # type: ignore[misc]
+
+    def predict_generator(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs for batches of a generator."""
+        arguments = self._translated("predict_generator", args, kwargs)
+        if self._era == "keras1":
+            arguments["x"], size = measured(arguments["x"])
+            arguments["steps"] = math.ceil(arguments["steps"] / size)
+        return super().predict(**{"verbose": 0, **drop_none(arguments)})  # type: ignore[misc]
+
+    def predict_proba(self, x: Any, batch_size: Any = None, verbose: Any = 0) -> Any:
+        """Probabilities of classes: what `predict` gives."""
+        probabilities = self.predict(x, batch_size=batch_size, verbose=verbose)
+        if probabilities.min() < 0.0 or probabilities.max() > 1.0:
+            warnings.warn(
+                message(self, "predict_proba() gave numbers below 0 or above 1: the last layer gives no probabilities"),
+                stacklevel=2,
+            )
+        return probabilities
+
+    def predict_classes(self, x: Any, batch_size: Any = None, verbose: Any = 0) -> Any:
+        """The number of the most probable class; of one output, whether it is above a half."""
+        probabilities = self.predict(x, batch_size=batch_size, verbose=verbose)
+        if probabilities.shape[-1] > 1:
+            return probabilities.argmax(axis=-1)
+        return (probabilities > 0.5).astype("int32")
+
+    # Batches and measures
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """`loss`, the losses of several outputs, and the measures."""
+        made = self._compilation  # type: ignore[attr-defined]
+        if made is None:
+            return []
+        if not made.measures.built:
+            return expected_names(self, made.arguments)
+        return [measure.name for measure in (*made.trackers, *made.measures.metrics)]
+
+    def _in_order(self, logs: dict[str, Any]) -> Any:
+        """The loss, the losses of several outputs, the measures: alone or in a list."""
+        known = [name for name in self.metrics_names if name in logs]
+        values = [logs[name] for name in (*known, *(name for name in logs if name not in known))]
+        return values[0] if len(values) == 1 else values
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """One step on one batch; the loss and measures of that batch."""
+        arguments = self._translated("train_on_batch", args, kwargs)
+        asked = arguments.pop("return_dict", False)
+        logs = super().train_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
+        return logs if asked else self._in_order(logs)
+
+    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """The loss and measures of one batch."""
+        arguments = self._translated("test_on_batch", args, kwargs)
+        asked = arguments.pop("return_dict", False)
+        logs = super().test_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
+        return logs if asked else self._in_order(logs)
+
+    def _evaluate(self, arguments: dict[str, Any]) -> Any:
+        asked = arguments.pop("return_dict", False)
+        logs = super().evaluate(**drop_none(arguments), return_dict=True)  # type: ignore[misc]
+        return logs if asked else self._in_order(logs)
+
+    # Files
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, save_format: Any = None, options: Any = None) -> None:
+        """Writes the weights, whatever the name of the file ends in."""
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Reads the weights of a file."""
+        load_weights(self, filepath, by_name, skip_mismatch)
+
+    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, **kwargs: Any) -> None:
+        """Writes the whole model, whatever the name of the file ends in."""
+        save_model(self, filepath, overwrite, include_optimizer)
+
+
+def expected_names(model: Any, arguments: dict[str, Any]) -> list[str]:
+    """The names of the measures that `compile` was given, before any data are seen."""
+    given = arguments.get("metrics") or []
+    outputs = list(model.output_names) if getattr(model, "_graph", None) is not None else ["output"]
+    several = len(outputs) > 1
+    names = ["loss", *(f"{output}_loss" for output in outputs if several)]
+    for place, output in enumerate(outputs):
+        own = given.get(output, []) if isinstance(given, dict) else given
+        if several and isinstance(own, list) and own and all(isinstance(part, list) for part in own):
+            own = own[place]
+        for metric in own if isinstance(own, (list, tuple)) else [own]:
+            name = metric if isinstance(metric, str) else getattr(metric, "name", None) or getattr(metric, "__name__", "metric")
+            names.append(f"{output}_{name}" if several else str(name))
+    return names
+
+
+class OldSequential(OldModel):
+    """`Sequential` of Keras 1, Keras 2 and tf.keras."""
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Adds a layer at the end; `Merge([first, second])` as the first one makes a model of several inputs."""
+        branches = getattr(layer, "_branches", None)
+        if branches is not None and not self._layers:  # type: ignore[attr-defined]
+            self._begin_with(layer, branches)
+            return
+        super().add(layer)  # type: ignore[misc]
+
+    def _begin_with(self, layer: Any, branches: list[Any]) -> None:
+        inputs = [tensor for branch in branches for tensor in inputs_of(branch)]
+        outputs = layer.output
+        self._layers.append(layer)  # type: ignore[attr-defined]
+        self._input = Several(inputs)
+        self._tail, self._whole = outputs, None
+        self.built = True
+
+    @property
+    def _graph(self) -> Any:
+        several = self.__dict__.get("_input")
+        if isinstance(several, Several):
+            if self._whole is None and self._tail is not None:
+                self._whole = Graph(several.tensors, self._tail, self)
+            return self._whole
+        return modern.Sequential._graph.fget(self)  # type: ignore[attr-defined]
+
+    @_graph.setter
+    def _graph(self, value: None) -> None:
+        self._tail, self._whole = None, value
+
+    def get_config(self) -> dict[str, Any]:
+        if isinstance(self.__dict__.get("_input"), Several):
+            raise NotImplementedError(
+                message(self, "a model that begins with Merge cannot be described", None, "Make it of Input, merge and Model")
+            )
+        return super().get_config()  # type: ignore[misc]
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if isinstance(self.__dict__.get("_input"), Several):
+            return self._graph.run(self._graph.match_inputs(inputs, self))
+        return super().call(inputs, training, mask)  # type: ignore[misc]
+
+
+class Several:
+    """The inputs of a Sequential model that begins with several branches."""
+
+    shape = ()
+    name = ""
+
+    def __init__(self, tensors: list[Any]):
+        self.tensors = tensors
+        self.history = (self, 0, 0)
+
+
+def inputs_of(branch: Any) -> list[Any]:
+    graph = getattr(branch, "_graph", None)
+    if graph is not None:
+        return list(graph.inputs)
+    return [branch.input] if not isinstance(branch.input, (list, tuple)) else list(branch.input)
+
+
+def drop_none(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Without what is `None`: then today's default holds, which says the same."""
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def is_source(data: Any) -> bool:
+    """Whether data come in batches."""
+    return (
+        data is not None and not isinstance(data, (tuple, list)) and (hasattr(data, "__next__") or hasattr(data, "__getitem__"))
+    )
+
+
+def measured(generator: Any) -> tuple[Any, int]:
+    """(the same batches, samples in the first one): Keras 1 counted samples, and took batches until there were enough."""
+    if hasattr(generator, "__getitem__"):
+        return generator, rows_of(generator[0])
+    if not hasattr(generator, "__next__"):
+        generator = iter(generator)
+    first = next(generator)
+
+    def batches() -> Any:
+        yield first
+        yield from generator
+
+    return batches(), rows_of(first)
+
+
+def rows_of(batch: Any) -> int:
+    """Samples of a batch: of its inputs, or of the first of several."""
+    x = batch[0] if isinstance(batch, tuple) else batch
+    while isinstance(x, (list, tuple, dict)):
+        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
+    return len(x)
+
+
+def tell(model: Any, callbacks: list[Any], arguments: dict[str, Any], per_epoch: int | None) -> None:
+    """Hands callbacks what `params` and `validation_data` held then."""
+    epochs, x = arguments.get("epochs", 1), arguments.get("x")
+    samples = per_epoch if per_epoch is not None else (None if x is None or is_source_only(x) else rows_of((x,)))
+    names = list(getattr(model, "metrics_names", []))
+    validates = arguments.get("validation_data") is not None or bool(arguments.get("validation_split"))
+    params = {
+        "epochs": epochs,
+        "nb_epoch": epochs,
+        "batch_size": arguments.get("batch_size"),
+        "samples": samples,
+        "nb_sample": samples,
+        "verbose": arguments.get("verbose"),
+        "do_validation": validates,
+        "metrics": names + ([f"val_{name}" for name in names] if validates else []),
+    }
+    held_out = arguments.get("validation_data")
+    for callback in callbacks:
+        callback._old_params = params
+        if isinstance(held_out, (tuple, list)):
+            data = [*as_list(held_out[0]), *as_list(held_out[1])]
+            callback.validation_data = [*data, np.ones(len(data[0]), "float32")]
+
+
+def is_source_only(x: Any) -> bool:
+    return hasattr(x, "__next__") or not hasattr(x, "__len__")
+
+
+def as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]

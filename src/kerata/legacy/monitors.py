@@ -1,0 +1,122 @@
+"""Callbacks with the arguments and hooks of their eras."""
+
+import inspect
+from typing import Any
+
+from kerata import callbacks
+from kerata.legacy.files import save_model, save_weights
+from kerata.legacy.history import AliasDict, OldHistory, twin_of
+
+History = OldHistory
+
+
+class Callback(callbacks.Callback):
+    """A callback whose `params` hold what they held then: `nb_epoch`, `nb_sample`, `batch_size`, `metrics`, ..."""
+
+    _old_params: Any = None
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        super().set_params({**params, **(self._old_params or {})})
+
+
+class ModelCheckpoint(Callback):
+    """Writes the model, or its weights, after epochs.
+
+    Args:
+        filepath: a name, in which `{epoch:02d}` and `{val_loss:.2f}` stand for numbers.
+        monitor, mode, save_best_only: which measure says what is best.
+        save_weights_only: whether only weights are written.
+        period: every how many epochs.
+        save_freq: `"epoch"`, or every how many batches.
+    """
+
+    writes_files = True
+    # The number of the first epoch in names of files.
+    first = 1
+
+    def __init__(
+        self,
+        filepath,
+        monitor="val_loss",
+        verbose=0,
+        save_best_only=False,
+        save_weights_only=False,
+        mode="auto",
+        period=1,
+        save_freq="epoch",
+        **kwargs,
+    ):
+        super().__init__()
+        self.filepath, self.monitor, self.verbose = filepath, monitor, verbose
+        self.save_best_only, self.save_weights_only, self.period = save_best_only, save_weights_only, period
+        self.epochs_since_last_save = 0
+        up = mode == "max" or (mode == "auto" and ("acc" in monitor or monitor.startswith("fmeasure")))
+        self.sign, self.best = (1.0, -float("inf")) if up else (-1.0, float("inf"))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.epochs_since_last_save += 1
+        if self.epochs_since_last_save < self.period:
+            return
+        self.epochs_since_last_save = 0
+        known = AliasDict(logs or {})
+        numbers = {**{twin: value for name, value in known.items() if (twin := twin_of(name))}, **known}
+        path = str(self.filepath).format(epoch=epoch + self.first, **numbers)
+        if self.save_best_only:
+            if self.monitor not in known:
+                print(f"ModelCheckpoint: {self.monitor} is not measured, so nothing is written. There are: {', '.join(known)}.")
+                return
+            current = float(known[self.monitor])
+            if not self.sign * current > self.sign * self.best:
+                if self.verbose:
+                    print(f"\nEpoch {epoch + 1:05d}: {self.monitor} did not improve from {self.best:.5f}")
+                return
+            if self.verbose:
+                said = f"{self.monitor} improved from {self.best:.5f} to {current:.5f}"
+                print(f"\nEpoch {epoch + 1:05d}: {said}, saving model to {path}")
+            self.best = current
+        elif self.verbose:
+            print(f"\nEpoch {epoch + 1:05d}: saving model to {path}")
+        (save_weights if self.save_weights_only else save_model)(self.model, path)
+
+
+class CheckpointOfKeras1(ModelCheckpoint):
+    """`ModelCheckpoint` of Keras 1, which counted epochs from 0 in the names of files."""
+
+    first = 0
+
+
+class Monitoring(Callback):
+    """A callback of today that watches a measure by either of its names."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        monitor = getattr(self, "monitor", None)
+        if isinstance(monitor, str) and logs is not None and monitor not in logs and monitor in AliasDict(logs):
+            self.monitor = twin_of(monitor)
+        super().on_epoch_end(epoch, logs)
+
+
+class EarlyStopping(Monitoring, callbacks.EarlyStopping):
+    """Stops training when a measure no longer gets better."""
+
+
+class ReduceLROnPlateau(Monitoring, callbacks.ReduceLROnPlateau):
+    """Lowers the learning rate when a measure no longer gets better; `epsilon` of Keras 1 is `min_delta`."""
+
+    def __init__(self, *args: Any, epsilon: float | None = None, **kwargs: Any):
+        if epsilon is not None:
+            kwargs["min_delta"] = epsilon
+        super().__init__(*args, **kwargs)
+
+
+class TensorBoard(Callback, callbacks.TensorBoard):
+    """Writes what TensorBoard shows. Arguments that it has no longer are taken, and mean nothing."""
+
+    def __init__(self, log_dir="./logs", *args: Any, **kwargs: Any):
+        known = inspect.signature(callbacks.TensorBoard.__init__).parameters
+        super().__init__(
+            log_dir, **{name: value for name, value in kwargs.items() if name in known and name != "histogram_freq"}
+        )
+
+
+class BaseLogger(Callback):
+    """Averaged the measures of an epoch; `fit` does so by itself."""

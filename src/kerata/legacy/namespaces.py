@@ -1,0 +1,171 @@
+"""The modules of each era: which there are, and which names they hold."""
+
+from typing import Any
+
+from kerata import activations, callbacks, datasets, initializers, losses, metrics, utils
+from kerata.dialects import ERAS, names
+from kerata.legacy import backends, contents, helpers, image, initial, monitors, scikit_learn, sequence, text
+from kerata.legacy.contents import of
+from kerata.legacy.tree import Maker, Tree
+
+VERSIONS = {"keras1": "1.2.2", "keras2": "2.3.1", "tfkeras2": "2.15.0"}
+BASES = ["Layer", "Wrapper", "InputLayer", "Input", "InputSpec"]
+MERGING = ["add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate", "dot"]
+MODELS = ["Model", "Sequential", "load_model", "save_model", "model_from_json", "clone_model"]
+
+# Submodules of `keras.layers`, all of which show what `keras.layers` shows.
+LAYER_MODULES = [
+    "core",
+    "convolutional",
+    "convolutional_recurrent",
+    "normalization",
+    "recurrent",
+    "embeddings",
+    "wrappers",
+    "noise",
+    "advanced_activations",
+    "merge",
+    "local",
+    "pooling",
+    "cudnn_recurrent",
+]
+ENGINE_MODULES = ("topology", "training", "base_layer", "network", "sequential", "input_layer", "saving", "training_utils")
+UTIL_MODULES = [
+    "np_utils",
+    "generic_utils",
+    "data_utils",
+    "io_utils",
+    "layer_utils",
+    "test_utils",
+    "visualize_util",
+    "vis_utils",
+    "conv_utils",
+    "losses_utils",
+    "metrics_utils",
+    "multi_gpu_utils",
+    "all_utils",
+]
+DATASETS = ("mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing", "fashion_mnist")
+
+MISSING = {
+    "layers": {},
+    "models": {"model_from_yaml": "PyYAML's loader can run what a file names; save the architecture with to_json()"},
+    "utils": {"HDF5Matrix": "give fit() the arrays of h5py, h5py.File(path)[name][:]"},
+    "applications": {},
+}
+
+
+def public(module: Any) -> list[str]:
+    """The public names of a room of today."""
+    return [name for name in vars(module) if not name.startswith("_")]
+
+
+def public_functions(module: Any) -> list[str]:
+    """Public names that are a module's own."""
+    return [
+        name for name, value in vars(module).items() if name[0] != "_" and getattr(value, "__module__", "") == module.__name__
+    ] + (["Iterator", "DirectoryIterator", "NumpyArrayIterator", "DataFrameIterator"] if module is image else [])
+
+
+def picture(era: str, name: str) -> Any:
+    """A thing of `keras.preprocessing.image`."""
+    return image.GeneratorOfKeras1 if (era, name) == ("keras1", "ImageDataGenerator") else getattr(image, name)
+
+
+def layer_names(era: str) -> list[str]:
+    old = names(era, "layers")
+    merging = ["merge", "Merge", "Recurrent"] if era == "keras1" else [*MERGING, "Recurrent", "serialize", "deserialize"]
+    today = [] if era != "tfkeras2" else [n for n in public(contents.layers) if n not in old]
+    return list(dict.fromkeys([*BASES, *old, *merging, *today]))
+
+
+def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
+    """Name of a namespace -> (names, maker, missing)."""
+    layers = layer_names(era)
+    engine = list(dict.fromkeys([*layers, "Model", "Sequential", "Container", "Network", *contents.TOOLS]))
+    util_names = list(dict.fromkeys([*public(helpers), *public(utils)]))
+    loss_names = list(dict.fromkeys([*names(era, "losses"), *(public(losses) if era != "keras1" else []), "get"]))
+    metric_names = names(era, "metrics") + names(era, "losses") + (public(metrics) if era != "keras1" else ["get"])
+    regularizers = list(dict.fromkeys([*names(era, "regularizers"), "get", "serialize", "deserialize", "Regularizer", "L1L2"]))
+    if era == "tfkeras2":
+        regularizers = [*public(contents.regularizers)]
+    constraint_names = [*names(era, "constraints"), "get", "serialize", "deserialize", "Constraint"]
+    if era == "tfkeras2":
+        constraint_names = [*public(contents.constraints)]
+    optimizer_names = list(dict.fromkeys([*names(era, "optimizers"), "Optimizer", "get", "serialize", "deserialize"]))
+    if era == "tfkeras2":
+        optimizer_names += [n for n in ("schedules", "AdamW", "Ftrl", "Lion") if n not in optimizer_names]
+    initial_names = public(initial) if era == "keras1" else [*public(initializers), "zero", "one", "uniform", "normal"]
+    callback_names = list(dict.fromkeys([*public(callbacks), *public(monitors)]))
+    found = {
+        "old layers": ([*layers, "Recurrent"], contents.layer, {}),
+        "layers": (layers, contents.layer, MISSING["layers"]),
+        "engine": (engine, contents.layer, {}),
+        "models": ([*MODELS, *layers], contents.model_or_layer, MISSING["models"]),
+        "optimizers": (optimizer_names, contents.optimizer, {}),
+        "losses": (loss_names, contents.loss, {}),
+        "metrics": (metric_names, contents.metric, {}),
+        "regularizers": (regularizers, contents.regularizer, {}),
+        "constraints": (constraint_names, contents.constraint, {}),
+        "initializers": (initial_names, contents.initializer, {}),
+        "activations": (public(activations), contents.activation, {}),
+        "callbacks": (callback_names, contents.callback, {}),
+        "utils": (util_names, contents.util, MISSING["utils"]),
+        "backend": (backends.names(era), backends.maker, {}),
+        "text": (public(text), of(text), {}),
+        "sequence": (public(sequence), of(sequence), {}),
+        "image": (public_functions(image), picture, {}),
+        "scikit_learn": (["BaseWrapper", "KerasClassifier", "KerasRegressor"], of(scikit_learn), {}),
+        "nothing": ([], of(), {}),
+        "datasets": ([], of(), {}),
+    }
+    for name in DATASETS:
+        found[f"dataset {name}"] = (["load_data", "get_word_index"], of(getattr(datasets, name)), {})
+    return found
+
+
+def paths(era: str) -> dict[str, str]:
+    """Path of a module -> namespace."""
+    found = {"keras.layers": "layers", "keras.engine": "engine", "keras.models": "models", "keras.legacy": "nothing"}
+    found |= {f"keras.layers.{name}": "layers" for name in LAYER_MODULES}
+    found |= {f"keras.engine.{name}": "engine" for name in ENGINE_MODULES}
+    found["keras.engine.saving"] = "models"
+    found |= {"keras.legacy.layers": "old layers", "keras.legacy.interfaces": "nothing"}
+    found |= {
+        "keras.optimizers": "optimizers",
+        "keras.losses": "losses",
+        "keras.objectives": "losses",
+        "keras.metrics": "metrics",
+    }
+    found |= {"keras.regularizers": "regularizers", "keras.constraints": "constraints", "keras.activations": "activations"}
+    found |= {"keras.initializations" if era == "keras1" else "keras.initializers": "initializers"}
+    found |= {"keras.callbacks": "callbacks", "keras.callbacks.callbacks": "callbacks", "keras.utils": "utils"}
+    found |= {f"keras.utils.{name}": "utils" for name in UTIL_MODULES}
+    found |= {"keras.backend": "backend", "keras.backend.tensorflow_backend": "backend", "keras.backend.common": "backend"}
+    found |= {"keras.preprocessing": "nothing", "keras.preprocessing.text": "text", "keras.preprocessing.sequence": "sequence"}
+    found |= {"keras.datasets": "datasets", **{f"keras.datasets.{name}": f"dataset {name}" for name in DATASETS}}
+    found |= {"keras.wrappers": "nothing", "keras.wrappers.scikit_learn": "scikit_learn", "keras.preprocessing.image": "image"}
+    return found
+
+
+def describe(era: str) -> tuple[Any, Any]:
+    return paths(era), namespaces(era)
+
+
+def of_root(era: str, name: str) -> Any:
+    return VERSIONS[era] if name == "__version__" else contents.model_or_layer(era, name)
+
+
+_trees = {era: Tree(era, describe, (("__version__", "Input", "Model", "Sequential"), of_root)) for era in ERAS}
+
+
+def tree_of(era: str) -> Tree:
+    """The modules of an era; the same ones each time.
+
+    >>> tree_of("keras1").root.layers.Convolution2D(4, 3, 3).kernel_size
+    (3, 3)
+    """
+    return _trees[era]
+
+
+keras1, keras2, tfkeras2 = (tree_of(era).root for era in ("keras1", "keras2", "tfkeras2"))

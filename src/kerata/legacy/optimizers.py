@@ -1,0 +1,47 @@
+"""Optimizers of the eras."""
+
+from typing import Any
+
+from kerata import optimizers
+from kerata.dialects import canonical, find_row
+from kerata.legacy.once import once
+from kerata.legacy.spelling import Spelled, spell
+
+NAMES = ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")
+
+
+class OldOptimizer(Spelled):
+    """What an optimizer of Keras 1 and 2 could do beside."""
+
+    @property
+    def weights(self) -> list[Any]:
+        """The number of updates and what is kept of each weight."""
+        return self.variables  # type: ignore[attr-defined]
+
+    def get_weights(self) -> list[Any]:
+        return [variable.numpy() for variable in self.variables]  # type: ignore[attr-defined]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        for variable, value in zip(self.variables, weights, strict=True):  # type: ignore[attr-defined]
+            variable.assign(value)
+
+
+@once
+def optimizer(era: str, name: str) -> Any:
+    """An optimizer of an era, or a function of `keras.optimizers`."""
+    if name == "get":
+        return lambda identifier, kwargs=None: get_optimizer(era, identifier)
+    if (other := canonical(era, "optimizers", name)) != name:
+        return optimizer(era, other)
+    row = find_row(era, "optimizers", name)
+    modern = getattr(optimizers, name if row is None else row.today)
+    return spell(era, name, modern, row, OldOptimizer) if isinstance(modern, type) else modern
+
+
+def get_optimizer(era: str, identifier: Any) -> Any:
+    """An optimizer by the name that an era knows, with the era's defaults."""
+    if isinstance(identifier, str):
+        known = {name.lower(): name for name in NAMES}
+        if identifier.lower() in known:
+            return optimizer(era, known[identifier.lower()])()
+    return optimizers.get(identifier)

@@ -1,0 +1,94 @@
+"""Thin classes: a class of today under an era's name, with the era's arguments and defaults, made from a row of its table.
+
+Programs and files take a thin class for the class of today that it stands for: a model of thin layers has the structure, the
+program and the config of one of today's layers.
+"""
+
+import inspect
+from dataclasses import replace
+from typing import Any
+
+from kerata.base import registry
+from kerata.dialects import Row, translate_arguments
+from kerata.dialects.special import FINISHES
+from kerata.engine.module import count_name
+
+
+class Spelling(type):
+    """The type of thin classes: an object of the class that one stands for is one of its own."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        # A row may lead to another class, as `BatchNormalization(mode=1)` does.
+        row = cls.__dict__.get("_row")
+        if row is not None and (row.era, row.kind, row.name) in FINISHES:
+            name = translate_arguments(row, args, kwargs)[0].partition(".")[2]
+            if name != row.today:
+                other = registry.find_builtin(row.kind, name)
+                return spell(row.era, row.name, other, replace(row, today=name), *cls.__bases__[:-1])(*args, **kwargs)
+        return super().__call__(*args, **kwargs)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return type.__instancecheck__(cls, instance) or isinstance(instance, cls.__dict__.get("_stands_for", ()))
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return type.__subclasscheck__(cls, subclass) or issubclass(subclass, cls.__dict__.get("_stands_for", ()))
+
+
+def spell(era: str, name: str, modern: type, row: Row | None, *mixins: type) -> Any:
+    """The thin class of an era.
+
+    Args:
+        era, name: which one.
+        modern: the class of today that it stands for.
+        row: what the era's arguments are; `None` where they are those of today.
+        mixins: what the era's classes of this kind can do beside.
+    """
+    namespace = {
+        "__module__": f"kerata.legacy.{era}",
+        "__qualname__": name,
+        "__doc__": modern.__doc__,
+        "_row": row,
+        "_era": era,
+        "_stands_for": modern,
+    }
+    # What a class says of itself only, and not of what is derived from it.
+    if "is_passive" in vars(modern):
+        namespace["is_passive"] = vars(modern)["is_passive"]
+    thin: Any = Spelling(name, (*mixins, modern), namespace)
+    # Behind the back of `__init_subclass__`: what is remembered for the config are the arguments of today.
+    thin.__init__ = make_constructor(row, modern)
+    registry.enter_alias(thin, modern)
+    return thin
+
+
+def make_constructor(row: Row | None, modern: Any) -> Any:
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        arguments = kwargs if row is None else translate_arguments(row, args, kwargs)[1]
+        self._begin_spelled(arguments, kwargs)
+        modern.__init__(self, *(args if row is None else ()), **arguments)
+
+    __init__.__signature__ = inspect.signature(modern.__init__)  # type: ignore[attr-defined]
+    # For those who ask whether a class has the constructor of a class of today.
+    __init__.__wrapped__ = modern.__init__  # type: ignore[attr-defined]
+    return __init__
+
+
+class Spelled:
+    """What all thin classes have: names counted as their era counted them."""
+
+    _row: Row | None = None
+    _era: str = ""
+
+    def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
+        """Completes and changes what the class of today is about to be given."""
+
+
+def name_of_era(era: str, cls: type) -> str:
+    """The next name for an object of a class: `convolution2d_1` in Keras 1, `conv2d_1` in Keras 2, `conv2d` in tf.keras.
+
+    >>> name_of_era("keras1", type("MaxPooling2D", (), {}))
+    'maxpooling2d_1'
+    """
+    base = cls.__name__.lower() if era == "keras1" else registry.snake(cls.__name__)
+    count = count_name(f"{era}/{base}") + (era != "tfkeras2")
+    return f"{base}_{count}" if count else base
