@@ -19,10 +19,10 @@ def through_host(model: Any, x: Any) -> Any:
     """Inputs as the model's program takes them: as they are, where no layer of the model runs on the host.
 
     Args:
-        model: the model; one that is made of a list of layers is built from the data.
+        model: the model; one that is made of a list of layers is built from the data. `None` where there are several.
         x: inputs in memory, or anything that gives batches.
     """
-    if x is None or isinstance(x, Border) or not begins_on_host(model):
+    if x is None or model is None or isinstance(x, Border) or not begins_on_host(model):
         return x
     if is_batches(x):
         return map_batches(x, lambda inputs: compute(model, inputs))
