@@ -205,7 +205,7 @@ def compare(
     repeats = int(check_positive_int("compare", "repeats", repeats) or 1)
     epochs = int(check_positive_int("compare", "epochs", epochs) or 1)
     made = make_variants(model, optimizers, batch_sizes, variants, batch_size or 32)
-    samples = standardize_source(inputs_of(model, made, x), y, sample_weight, owner="compare")
+    samples = standardize_source(through_host(model, x), y, sample_weight, owner="compare")
     if not isinstance(samples, Samples):
         raise TypeError(message("compare", "data must be arrays", {"x": type(x).__name__}))
     held = None
@@ -260,11 +260,6 @@ def compare(
     if verbose and verbose != "auto":
         print(result)
     return result
-
-
-def inputs_of(model: Any, made: dict[str, Any], x: Any) -> Any:
-    """What the programs of the variants get of the inputs; variants that are given as such have no model in common."""
-    return through_host(next(iter(made.values()))[0] if model is None else model, x)
 
 
 def make_variants(
