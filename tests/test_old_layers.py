@@ -131,6 +131,11 @@ def test_initial_weights_are_drawn_as_then():
     np.testing.assert_allclose(kernel.T @ kernel, 1.1**2 * np.eye(8), atol=1e-4)
 
 
+def test_the_size_of_batches_may_be_given_to_the_first_layer():
+    model = keras2.models.Sequential([keras2.layers.LSTM(2, input_shape=(4, 1), batch_size=3, stateful=True)])
+    assert model.input_shape == (3, 4, 1)
+
+
 def test_losses_and_metrics_are_those_of_then():
     true, said = np.float32([[0, 1], [1, 0], [1, 1]]), np.float32([[0.2, 0.9], [0.6, 0.3], [0.9, 0.2]])
     hinge = np.mean(np.maximum(1 - true * said, 0), -1)

@@ -81,14 +81,14 @@ def model(era: str, name: str) -> Any:
         )
     if name == "save_model":
         return files.save_model
-    if name == "model_from_json":
-        return lambda json_string, custom_objects=None: adopt(era, models.model_from_json(json_string, custom_objects))
+    if name in ("model_from_json", "model_from_yaml"):
+        return lambda text, custom_objects=None: adopt(era, getattr(models, name)(text, custom_objects))
     return getattr(models, name)
 
 
 def model_or_layer(era: str, name: str) -> Any:
     """What `keras.models` shows: its own names, and those that it imports."""
-    own = ("Model", "Sequential", "load_model", "save_model", "model_from_json", "clone_model")
+    own = ("Model", "Sequential", "load_model", "save_model", "model_from_json", "model_from_yaml", "clone_model")
     return model(era, name) if name in own else layer(era, name)
 
 

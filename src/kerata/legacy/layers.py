@@ -26,6 +26,9 @@ class OldLayer(Spelled):
 
     def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
         self._initial_weights = arguments.pop("weights", None)
+        batch_size, shape = arguments.pop("batch_size", None), arguments.get("input_shape")
+        if batch_size is not None and shape is not None:
+            arguments["batch_input_shape"] = (batch_size, *arguments.pop("input_shape"))
         for name in ("input_dtype", "dynamic", "_keras_api_names"):
             arguments.pop(name, None)
         if arguments.get("name") is None:

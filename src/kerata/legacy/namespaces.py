@@ -11,7 +11,7 @@ from kerata.legacy.tree import Maker, Tree
 VERSIONS = {"keras1": "1.2.2", "keras2": "2.3.1", "tfkeras2": "2.15.0"}
 BASES = ["Layer", "Wrapper", "InputLayer", "Input", "InputSpec"]
 MERGING = ["add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate", "dot"]
-MODELS = ["Model", "Sequential", "load_model", "save_model", "model_from_json", "clone_model"]
+MODELS = ["Model", "Sequential", "load_model", "save_model", "model_from_json", "model_from_yaml", "clone_model"]
 
 # Submodules of `keras.layers`, all of which show what `keras.layers` shows.
 LAYER_MODULES = [
@@ -49,7 +49,7 @@ DATASETS = ("mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing",
 
 MISSING = {
     "layers": {},
-    "models": {"model_from_yaml": "PyYAML's loader can run what a file names; save the architecture with to_json()"},
+    "models": {"model_from_config": "use Model.from_config or Sequential.from_config"},
     "utils": {"HDF5Matrix": "give fit() the arrays of h5py, h5py.File(path)[name][:]"},
     "applications": {},
 }
