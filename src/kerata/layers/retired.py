@@ -151,7 +151,7 @@ class LocallyConnected(Layer):
         flat = windows.reshape(len(x), self.kernel.shape[0], self.kernel.shape[1])
         outputs = jnp.einsum("bpw,pwf->bpf", flat, self.kernel.value).reshape(len(x), *self.places, self.filters)
         if self.bias is not None:
-            outputs = outputs + self.bias
+            outputs = outputs + self.bias.value
         outputs = self.activation(outputs)
         return outputs if self.data_format == "channels_last" else jnp.moveaxis(outputs, -1, 1)
 

@@ -106,8 +106,8 @@ def pairs_of(updates: Any) -> list[tuple[Variable, Any]]:
 
 def compiled(inputs: list[Any], outputs: Any, updates: list[tuple[Variable, Any]]) -> Any:
     """The function of arrays from symbolic inputs to symbolic outputs, as one program for each kind of inputs."""
-    single = isinstance(outputs, (SymbolicTensor, Variable)) or not isinstance(outputs, (list, tuple))
-    wanted = [outputs] if single else list(outputs)
+    single = not isinstance(outputs, (list, tuple))
+    wanted: list[Any] = [*outputs] if isinstance(outputs, (list, tuple)) else [outputs]
     symbolic = [one for one in (*wanted, *(new for _, new in updates)) if isinstance(one, SymbolicTensor)]
     graph = Graph(inputs, symbolic, "K.function") if symbolic else None
     variables = variables_of(graph) if graph is not None else []

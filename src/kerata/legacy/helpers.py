@@ -283,7 +283,7 @@ class HDF5Matrix:
     def __init__(self, datapath, dataset, start=0, end=None, normalizer=None):
         import h5py
 
-        self.data = h5py.File(datapath, "r")[dataset]
+        self.data: Any = h5py.File(datapath, "r")[dataset]
         self.start, self.end = start, self.data.shape[0] if end is None else end
         self.normalizer = normalizer
 

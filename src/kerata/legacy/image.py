@@ -186,8 +186,8 @@ class ImageDataGenerator:
         self.rotation_range = rotation_range
         self.width_shift_range, self.height_shift_range = width_shift_range, height_shift_range
         self.brightness_range, self.shear_range = brightness_range, shear_range
-        single = np.isscalar(zoom_range)
-        self.zoom_range = [1 - zoom_range, 1 + zoom_range] if single else list(zoom_range)
+        zoom: Any = zoom_range
+        self.zoom_range = [*zoom] if np.ndim(zoom) else [1 - zoom, 1 + zoom]
         self.channel_shift_range, self.fill_mode, self.cval = channel_shift_range, fill_mode, cval
         self.horizontal_flip, self.vertical_flip, self.rescale = horizontal_flip, vertical_flip, rescale
         self.preprocessing_function, self.validation_split = preprocessing_function, validation_split
@@ -195,7 +195,9 @@ class ImageDataGenerator:
         self.data_format = check_choice(
             self, "data_format", form_of(dim_ordering or data_format), ("channels_first", "channels_last")
         )
-        self.mean = self.std = self.zca_whitening_matrix = None
+        self.mean: Any = None
+        self.std: Any = None
+        self.zca_whitening_matrix: Any = None
 
     @property
     def axes(self) -> tuple[int, int, int]:
@@ -211,7 +213,7 @@ class ImageDataGenerator:
         row, column, _ = self.axes
 
         def shift(span: Any, size: int) -> float:
-            if not np.isscalar(span):
+            if np.ndim(span):
                 return float(np.random.choice(span) * np.random.choice([-1, 1]))
             moved = np.random.uniform(-span, span) if isinstance(span, float) else np.random.randint(-span, span + 1)
             return float(moved * size if span < 1 else moved)
@@ -221,7 +223,9 @@ class ImageDataGenerator:
             "tx": shift(self.height_shift_range, img_shape[row]) if self.height_shift_range else 0,
             "ty": shift(self.width_shift_range, img_shape[column]) if self.width_shift_range else 0,
             "shear": np.random.uniform(-self.shear_range, self.shear_range) if self.shear_range else 0,
-            "zoom": (1, 1) if self.zoom_range == [1, 1] else tuple(np.random.uniform(*self.zoom_range, 2)),
+            "zoom": (1, 1)
+            if self.zoom_range == [1, 1]
+            else tuple(np.random.uniform(self.zoom_range[0], self.zoom_range[1], 2)),
             "flip_horizontal": bool(np.random.random() < 0.5) and self.horizontal_flip,
             "flip_vertical": bool(np.random.random() < 0.5) and self.vertical_flip,
             "channel_shift_intensity": self.channel_shift_range
@@ -234,9 +238,9 @@ class ImageDataGenerator:
         given = transform_parameters
         row, column, channel = self.axes
         zx, zy = given.get("zoom", (given.get("zx", 1), given.get("zy", 1)))
-        numbers = [given.get(name, 0) for name in ("theta", "tx", "ty", "shear")]
-        order = self.interpolation_order
-        x = apply_affine_transform(x, *numbers, zx, zy, row, column, channel, self.fill_mode, self.cval, order)
+        theta, tx, ty, shear = (given.get(name, 0) for name in ("theta", "tx", "ty", "shear"))
+        how = (row, column, channel, self.fill_mode, self.cval, self.interpolation_order)
+        x = apply_affine_transform(x, theta, tx, ty, shear, zx, zy, *how)
         if given.get("channel_shift_intensity"):
             x = apply_channel_shift(x, given["channel_shift_intensity"], channel)
         if given.get("flip_horizontal"):

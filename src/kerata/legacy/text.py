@@ -27,14 +27,13 @@ def hashing_trick(
     text: str, n: int, hash_function: Any = None, filters: str = FILTERS, lower: bool = True, split: str = " "
 ) -> list[int]:
     """The words of a text as numbers from 1 below n, by hashing; several words may get one number."""
-    if hash_function is None:
-        hash_function = hash
-    elif hash_function == "md5":
+    number = hash if hash_function is None else md5 if hash_function == "md5" else hash_function
+    return [int(number(word) % (n - 1) + 1) for word in text_to_word_sequence(text, filters, lower, split)]
 
-        def hash_function(word: str) -> int:
-            return int(hashlib.md5(word.encode()).hexdigest(), 16)
 
-    return [int(hash_function(word) % (n - 1) + 1) for word in text_to_word_sequence(text, filters, lower, split)]
+def md5(word: str) -> int:
+    """A number of a word that is the same in every process."""
+    return int(hashlib.md5(word.encode()).hexdigest(), 16)
 
 
 def one_hot(text: str, n: int, filters: str = FILTERS, lower: bool = True, split: str = " ") -> list[int]:

@@ -416,7 +416,7 @@ class Optimizer(Stepwise):
 
     def load_own_variables(self, store: Any) -> None:
         """Reads what `save_own_variables`, here or in Keras, wrote."""
-        variables = self.variables
+        variables: list[Any] = self.variables
         begun = [v for v in variables[:2] if v is self._iterations or isinstance(v, RateVariable)]
         if len(store.keys()) == len(begun) and not np.any(store["0"]):
             # Written before the first step, when there were no slots yet.
