@@ -4,6 +4,7 @@ The same words must mean the same in all of them. What does not is refused, e.g.
 """
 
 import json
+import warnings
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,8 @@ SLOTS = {
     "Adadelta": {"accumulated_grad": "accum_grad", "accumulated_delta_var": "accum_var"},
     "Adamax": {"m": "m", "u": "v"},
 }
+# Optimizers of old programs, by the names that they had: readers of today know these with epsilon inside of the root.
+CLASSIC = {"ClassicRMSprop": "RMSprop", "ClassicAdagrad": "Adagrad"}
 # Arguments of optimizers that the optimizers of that time did not have, with the values at which they mean nothing.
 UNKNOWN_THEN: dict[str, tuple[Any, ...]] = {
     "weight_decay": (None,),
@@ -213,6 +216,11 @@ class Words:
     def optimizer(self, plain: Any) -> dict[str, Any]:
         """An optimizer in the words that all readers know."""
         name, config = plain["class_name"], plain["config"]
+        if name in CLASSIC:
+            expected = f"the optimizer is written as {CLASSIC[name]}, which adds epsilon inside of the root where it is read"
+            fix = "Training that goes on from the file differs a little; a '.keras' file keeps the optimizer as it is"
+            warnings.warn(message(self.owner, expected, {"optimizer": name}, fix), stacklevel=8)
+            name = CLASSIC[name]
         given = {key: value for key, value in config.items() if key in UNKNOWN_THEN and value not in UNKNOWN_THEN[key]}
         if name not in SLOTS or given:
             expected = "this optimizer is not one that `tf.keras` and Keras 3 both read from an '.h5' file"
@@ -292,7 +300,7 @@ def write_arrays(group: Any, arrays: list[tuple[str, Any]]) -> None:
 def write_optimizer(model: Any, file: Any) -> None:
     """The state of the optimizer: one slot of all weights after the other."""
     optimizer = model.optimizer
-    kind = type(optimizer).__name__
+    kind = CLASSIC.get(type(optimizer).__name__, type(optimizer).__name__)
     table = optimizer.optimizer_state.table
     arrays = [(f"{kind}/iter:0", optimizer.steps)]
     for slot, word in SLOTS[kind].items():
