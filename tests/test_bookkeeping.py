@@ -42,11 +42,13 @@ OF_MODELS = {
     "_layers": P,
 }
 # Classes with bookkeeping of their own. Whatever is derived from them has theirs.
+OF_LOOKUPS = ("tokens", "numbers", "idf", "input_vocabulary", "input_idf_weights", "_counts", "_spread", "_documents")
 BOOKS = {
     "engine.module.Module": OF_ALL,
     "layers.layer.Layer": OF_LAYERS,
     "layers.input.InputLayer": {**OF_LAYERS, "tensor": S},
     "layers.recurrent.RNN": {**OF_LAYERS, "states": S},
+    "layers.preprocessing.lookups.IndexLookup": {**OF_LAYERS, **dict.fromkeys(OF_LOOKUPS, N)},
     "models.model.Model": OF_MODELS,
     "models.sequential.Sequential": {**OF_MODELS, "_input": S, "_tail": N, "_whole": N},
     "optimizers.optimizer.Optimizer": {**OF_ALL, "optimizer_state": N},

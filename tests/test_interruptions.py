@@ -204,7 +204,9 @@ def interrupt_fits(model, handler, times, seed):
         try:
             timer.start()
             model.fit(X, Y, epochs=rng.choice((1, 1000)), batch_size=rng.choice((32, 512)), verbose=0)
-            time.sleep(0.1)
+            # A fit may be over before the signal comes.
+            timer.join()
+            time.sleep(0.01)
         except Exception as error:
             # JAX answers some exceptions with others.
             assert isinstance(error, Stop) or isinstance(error.__context__, Stop), error

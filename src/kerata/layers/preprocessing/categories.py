@@ -66,8 +66,6 @@ class CategoryEncoding(Encoding):
     [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]
     """
 
-    takes_indices = True
-
     def __init__(self, num_tokens=None, output_mode="multi_hot", sparse=False, **kwargs):
         super().__init__(**kwargs)
         if num_tokens is None:
