@@ -22,6 +22,7 @@ from kerata.models.copying import fresh_model
 from kerata.populations.member import State
 from kerata.populations.shard import Shard, make_many
 from kerata.training.feeds import PADDED_BYTES, bucket, pad_rows
+from kerata.training.padding import adds_up
 from kerata.training.plan import Plan
 from kerata.training.prepare import Prepared, build_for, last_prepared, prepare_built
 
@@ -227,7 +228,7 @@ class Group:
         largest = self.held_data.size if self.held_data is not None else max(held)
         self.held_ragged = paddable and self.held_data is None and len(held) > 1
         self.held_batch = self.batch_size
-        if self.held_masked and self.data.sample_bytes <= SMALL_SAMPLE:
+        if self.held_masked and adds_up(self.plan) and self.data.sample_bytes <= SMALL_SAMPLE:
             self.held_batch = max(min(HELD_BATCH, bucket(largest, 8)), min(self.batch_size, HELD_BATCH))
         self.held_capacity = bucket(largest, self.held_batch)
         self.held_uneven = len({-(-size // self.held_batch) for size in held}) > 1

@@ -55,6 +55,7 @@ class CrossValidation:
             assert member.held is not None
             logs = self._filled(member).evaluate(
                 *take_rows(self._samples.tree[:2], member.held),
+                batch_size=member.group.batch_size,
                 verbose=0,
                 return_dict=True,
                 sample_weight=take_rows(self._samples.sample_weight, member.held),

@@ -319,7 +319,8 @@ class Runner:
             return found
         # Other weights than those of the last epoch: averages, or what a callback has put back.
         tree = self.validation.tree if self.validation is not None else take_rows(self.samples.tree, member.held)
-        logs = member.as_model().evaluate(*tree[:2], sample_weight=tree[2], verbose=0, return_dict=True)
+        given = {"sample_weight": tree[2], "batch_size": member.group.batch_size}
+        logs = member.as_model().evaluate(*tree[:2], **given, verbose=0, return_dict=True)
         return found | {f"val_{name}": value for name, value in logs.items()}
 
 

@@ -22,7 +22,7 @@ def why_step_is_exact(plan: Any, batch: Any, batch_size: int, there: int | None)
         batch_size: samples a step.
         there: how many are there in a padded batch; `None` where that is not known, and only what is declared counts.
     """
-    if plan.objective.is_declared and plan.measures.is_declared and not plan.own_metrics and declares_rows(plan.model):
+    if is_declared(plan):
         return None
     if there is None:
         return "the number of rows that will be there is not known"
@@ -70,6 +70,20 @@ def spec_of(array: Any) -> jax.ShapeDtypeStruct:
 def rows_of(tree: Any, size: int) -> Any:
     """Shapes of a batch of another size."""
     return jax.tree.map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype)), tree)
+
+
+def is_declared(plan: Any) -> bool:
+    """Whether all of a step is built in, and says that padded rows have no influence."""
+    return plan.objective.is_declared and plan.measures.is_declared and not plan.own_metrics and declares_rows(plan.model)
+
+
+def adds_up(plan: Any) -> bool:
+    """Whether the measures of some samples are known to be the same, whatever batches these come in.
+
+    Steps that are masked are counted batch by batch, and so are losses that are no means over samples.
+    """
+    plain = all(term.loss.reduction in ("sum_over_batch_size", "mean") for term in plan.objective.terms)
+    return plain and is_declared(plan) and not any(layer.makes_mask for layer in plan.model._flatten_layers())
 
 
 def declares_rows(model: Layer) -> bool:
