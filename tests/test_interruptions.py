@@ -402,3 +402,25 @@ def test_a_daemon_thread_that_trains_lets_the_process_end(kind):
 def test_daemon_threads_at_the_end(kind):
     for wait in (0.0, 0.03, 0.2, 0.7):
         end_while(kind, wait)
+
+
+def test_nobody_waits_for_a_batch_that_does_not_come(handler):
+    """Whoever interrupts `fit` while a generator waits, for a socket or a queue, is heard at once."""
+    gone = threading.Event()
+
+    def stuck():
+        yield X[:8], Y[:8]
+        gone.wait(60)
+        yield X[:8], Y[:8]
+
+    model = kerata.Sequential([kerata.Input(X.shape[1:]), kerata.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X[:8], Y[:8], verbose=0)
+    began = time.perf_counter()
+    timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    timer.start()
+    with pytest.raises(Stop):
+        model.fit(stuck(), steps_per_epoch=2, verbose=0)
+    assert time.perf_counter() - began < 30
+    gone.set()
+    assert np.isfinite(model.predict(X[:3], verbose=0)).all()

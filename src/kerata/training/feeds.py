@@ -21,6 +21,8 @@ from kerata.training.prepare import Prepared
 # Room for data comes in a few sizes, so that any number of samples runs the same few programs: a small one and a large one,
 # then eighths of powers of two. Memory that is never written costs nothing on a CPU; elsewhere it is sent to the device.
 PADDED_BYTES = 64 * 2**20
+# Seconds for a thread that reads to end, once nobody wants what it reads.
+SOON = 0.5
 MOST_BYTES = 2**30
 # From half a MiB on, XLA for CPU gathers the rows of a batch in two threads, which costs a small batch more than the gathering.
 SMALL_BYTES = {"cpu": 15 * 2**15}
@@ -271,9 +273,17 @@ class StreamFeed:
                     continue
             return False
 
+        patience: float | None = None
+
         def take() -> Any:
-            with exits.idle():
-                return ready.get()
+            nonlocal patience
+            try:
+                with exits.idle():
+                    return ready.get()
+            except BaseException:
+                # Whoever ends the wait for a batch is not kept waiting for it.
+                patience = SOON
+                raise
 
         def work() -> None:
             try:
@@ -294,7 +304,7 @@ class StreamFeed:
                 yield item
         finally:
             stopped.set()
-            worker.join()
+            worker.join(patience)
         self.batches.finish()
 
     def _stack(self, source: Iterator[Any]) -> Iterator[Chunk]:
