@@ -464,3 +464,17 @@ def test_forms_of_labels(labels):
 def test_steps_for_data_that_never_ends():
     assert len(regressor().fit(Endless(), steps_per_epoch=2, verbose=0).epoch) == 1
     assert regressor().fit(itertools.repeat((X, NUMBERS)), steps_per_epoch=2, verbose=0).params["steps"] == 2
+
+
+@pytest.mark.parametrize("weight", [float("nan"), None, "a"])
+def test_weights_of_classes_are_finite_numbers(weight):
+    model = kerata.Sequential([kerata.Input((1,)), kerata.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="the weights of `class_weight` must be finite numbers"):
+        model.fit(np.ones((2, 1)), np.array([0, 1]), class_weight={0: weight}, verbose=0)
+
+
+def test_records_are_no_numbers():
+    model = kerata.Sequential([kerata.Input((1,)), kerata.layers.Dense(1)])
+    with pytest.raises(TypeError, match="must hold numbers, not records"):
+        model.predict(np.zeros(3, dtype=[("a", "f4"), ("b", "i4")]), verbose=0)

@@ -158,6 +158,9 @@ def standardize_array(value: Any, name: str) -> Any:
         return value.astype(narrow)
     if kind == "M" or kind == "m":
         raise TypeError(message("data", f"`{name}` must hold numbers, not dates", {name: value}))
+    if value.dtype.names:
+        fix = "Take its fields as columns, e.g. with numpy.lib.recfunctions.structured_to_unstructured"
+        raise TypeError(message("data", f"`{name}` must hold numbers, not records", {name: value}, fix))
     return value
 
 

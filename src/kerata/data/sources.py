@@ -215,6 +215,8 @@ def weigh_classes(y: Any, class_weight: dict[int, float], sample_weight: Any, ow
         raise TypeError(
             message(owner, "`class_weight` must be a dict of class number to weight", {"class_weight": class_weight})
         )
+    if not all(isinstance(weight, (Real, np.number)) and np.isfinite(weight) for weight in class_weight.values()):
+        raise ValueError(message(owner, "the weights of `class_weight` must be finite numbers", {"class_weight": class_weight}))
     if sample_weight is not None:
         raise ValueError(
             message(
