@@ -219,6 +219,7 @@ class Killing:
             )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_killed_at_work_with_folds_and_asha(tmp_path):
     killing = Killing(Path(tmp_path), 2)
     killing.run(3, 2)

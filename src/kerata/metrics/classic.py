@@ -23,7 +23,8 @@ def classic_precision(y_true, y_pred):
     """Of the labels that a batch's predictions name, the part that is right.
 
     >>> import numpy as np
-    >>> classic_precision(np.float32([[1, 0], [0, 1]]), np.float32([[0.9, 0.8], [0.1, 0.7]])).round(4).tolist()
+    >>> found = classic_precision(np.float32([[1, 0], [0, 1]]), np.float32([[0.9, 0.8], [0.1, 0.7]]))
+    >>> [round(float(value), 4) for value in found]
     [0.6667, 0.6667]
     """
     _, named, right = _rounded(y_true, y_pred)
