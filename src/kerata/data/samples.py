@@ -139,15 +139,7 @@ def standardize_array(value: Any, name: str) -> Any:
     if kind == "O":
         value = _from_objects(value, name)
         kind = value.dtype.kind
-    if kind in "US":
-        raise TypeError(
-            message(
-                "data",
-                f"`{name}` must hold numbers",
-                {name: value},
-                "Turn text into numbers first, e.g. with numpy.unique(values, return_inverse=True) or pandas.get_dummies",
-            )
-        )
+    _check_numbers(value, name)
     if kind == "f" and value.dtype != config.floatx():
         return value.astype(config.floatx())
     if kind in "iu" and value.dtype.itemsize == 8:
@@ -156,12 +148,19 @@ def standardize_array(value: Any, name: str) -> Any:
         if value.size and (value.max() > limits.max or value.min() < limits.min):
             return value.astype(config.floatx())
         return value.astype(narrow)
-    if kind == "M" or kind == "m":
+    return value
+
+
+def _check_numbers(value: Any, name: str) -> None:
+    """Refuses text, dates and records."""
+    if value.dtype.kind in "US":
+        fix = "Turn text into numbers first, e.g. with numpy.unique(values, return_inverse=True) or pandas.get_dummies"
+        raise TypeError(message("data", f"`{name}` must hold numbers", {name: value}, fix))
+    if value.dtype.kind in "Mm":
         raise TypeError(message("data", f"`{name}` must hold numbers, not dates", {name: value}))
     if value.dtype.names:
         fix = "Take its fields as columns, e.g. with numpy.lib.recfunctions.structured_to_unstructured"
         raise TypeError(message("data", f"`{name}` must hold numbers, not records", {name: value}, fix))
-    return value
 
 
 def read_frame(frame: Any, name: str) -> np.ndarray:
