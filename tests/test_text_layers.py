@@ -164,6 +164,9 @@ def test_layers_on_the_host_say_where_they_can_stand():
         model.predict(np.ones((2, 1)), verbose=0)
     with pytest.raises(ValueError, match="texts go into the program"):
         kerata.Model(texts := kerata.Input((1,), dtype="string"), texts)
+    inner = kerata.Sequential([kerata.Input((1,), dtype="string"), layer])
+    with pytest.raises(ValueError, match="and not one of a model within it"):
+        kerata.Model(texts := kerata.Input((1,), dtype="string"), inner(texts))
     behind = layers.IntegerLookup(vocabulary=[1, 2])
     numbers = kerata.Input((1,))
     with pytest.raises(ValueError, match="stands behind one that the program runs"):

@@ -123,7 +123,8 @@ class Graph:
         self.border = list({id(tensor): tensor for tensor in needed}.values()) if self.is_cut else self.inputs
         if texts := [tensor.name for tensor in needed if tensor.dtype == "string"]:
             expected = "texts go into the program, which knows numbers alone"
-            raise ValueError(message(owner, expected, {"tensors": texts}, "Let a StringLookup or TextVectorization take them"))
+            fix = "Let a StringLookup or TextVectorization of this model take them, and not one of a model within it"
+            raise ValueError(message(owner, expected, {"tensors": texts}, fix))
 
     def starts(self, inputs: Any) -> list[SymbolicTensor]:
         """The tensors that given inputs stand for."""
