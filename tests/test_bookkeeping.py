@@ -53,7 +53,7 @@ BOOKS = {
     "models.sequential.Sequential": {**OF_MODELS, "_input": S, "_tail": N, "_whole": N},
     "optimizers.optimizer.Optimizer": {**OF_ALL, "optimizer_state": N},
     "training.objectives.CompiledLoss": {**OF_ALL, "_compile_arguments": N},
-    "training.objectives.CompiledMetrics": {**OF_ALL, "_compile_arguments": N},
+    "training.objectives.CompiledMetrics": {**OF_ALL, "_compile_arguments": N, "within": N},
 }
 X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
 

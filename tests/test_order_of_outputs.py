@@ -42,3 +42,27 @@ def test_measures_come_in_the_order_of_keras(form, order, measured):
         found.append(model.evaluate(X, TARGETS, verbose=0))
         assert model.test_on_batch(X, TARGETS) == pytest.approx(found[-1], rel=1e-5)
     np.testing.assert_allclose(*found, rtol=1e-5)
+
+
+def test_what_a_metric_gives_as_a_dict_stands_at_its_name():
+    found = []
+    for library in (kerata, keras):
+
+        class Spread(library.metrics.Metric):
+            def __init__(self, name="spread", library=library, **kwargs):
+                super().__init__(name=name, **kwargs)
+                self.ops = library.ops
+                self.total = self.add_weight(shape=(), initializer="zeros", name="total")
+
+            def update_state(self, y_true, y_pred, sample_weight=None):
+                self.total.assign(self.total + self.ops.mean(y_pred))
+
+            def result(self):
+                return {"mean": self.total + 0.0, "aa": self.total**2, "zz": self.total**2}
+
+        model = library.Sequential([library.Input((3,)), library.layers.Dense(2, kernel_initializer="ones")])
+        model.compile("sgd", "mae", metrics=["mape", Spread()], weighted_metrics=["mse"])
+        history = model.fit(X, Y, sample_weight=np.ones(8), validation_data=(X, Y), epochs=2, verbose=0).history
+        found.append((list(history), model.evaluate(X, Y, verbose=0)))
+    assert found[0][0] == found[1][0]
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-4)

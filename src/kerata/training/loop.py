@@ -21,7 +21,7 @@ def train(
         epochs, initial_epoch: as in `fit`.
         seed: of the orders of samples.
     """
-    model = run.plan.model
+    model, measures = run.plan.model, run.plan.measures
     history = next(c for c in callbacks if isinstance(c, History))
     model.stop_training, model.history = False, history
     logs: dict[str, Any] = {}
@@ -37,7 +37,7 @@ def train(
                 rows, interrupted = run.several(epoch, several, seed, epochs)
                 seconds = (time.perf_counter() - began) / len(rows)
                 for row in rows:
-                    logs = dict(sorted(row.items()))
+                    logs = measures.in_order(row)
                     callbacks.on_epoch_begin(epoch)
                     callbacks.note_seconds(seconds)
                     callbacks.on_epoch_end(epoch, logs)
@@ -54,7 +54,7 @@ def train(
             logs = latest
             if validation is not None and validation.is_due(epoch):
                 logs = {**logs, **validation.measure(callbacks)}
-            logs = dict(sorted(logs.items()))
+            logs = measures.in_order(logs)
             callbacks.on_epoch_end(epoch, logs)
             epoch += 1
             if model.stop_training or run.ended:

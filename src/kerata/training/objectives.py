@@ -238,7 +238,7 @@ class CompiledMetrics(measures.Metric):
         output_names: names of the layers that make the outputs.
     """
 
-    _bookkeeping = {"_compile_arguments": Look.NOBODY}
+    _bookkeeping = {"_compile_arguments": Look.NOBODY, "within": Look.NOBODY}
     # Whose argument a person gave that messages are about.
     _spoken_as = "compile"
 
@@ -248,6 +248,8 @@ class CompiledMetrics(measures.Metric):
         for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             check_names(value, argument, "metrics", (*ACCURACIES, *CROSSENTROPIES), output_names, is_metric)
         self.measures: list[Measure] = []
+        # The names in what a metric gives as a dict, each with the metric's own name, by which logs are sorted.
+        self.within: dict[str, str] = {}
         self.built = False
 
     def build(self, y_true: Any, y_pred: Any, objective: CompiledLoss | None = None) -> None:
@@ -347,8 +349,14 @@ class CompiledMetrics(measures.Metric):
         """The measures so far, by their names in logs; a metric that gives a dict has the names in it."""
         found: dict[str, Any] = {}
         for measure in self.measures:
-            found.update(named_results(measure.metric, measure.name))
+            named = named_results(measure.metric, measure.name)
+            self.within |= {name: measure.name for name in named if name != measure.name}
+            found.update(named)
         return found
+
+    def in_order(self, logs: dict[str, Any]) -> dict[str, Any]:
+        """Logs sorted by the names of metrics, as Keras sorts them; what one metric gives as a dict stays together."""
+        return dict(sorted(logs.items(), key=lambda item: (self.within.get(item[0], item[0]), item[0])))
 
     def reset_state(self) -> None:
         """Starts all metrics anew."""
