@@ -12,7 +12,7 @@ import numpy as np
 
 from random_data import first_rows, make_data
 from random_drawing import draw
-from random_running import Routine, leaves, load, make_model, results_of, rows_of_a_call
+from random_running import SCALE, Routine, leaves, load, make_model, results_of, rows_of_a_call
 
 # Differences of float32 that need no explanation, relative to the largest number of an array.
 CLOSE = 2e-4
@@ -186,6 +186,11 @@ def compare_numbers(
     spread = sensitivity(keras, known) if off else {}
     factor = FACTOR_OF_HALVES if coarse else FACTOR
     sensitive = []
+    if steps_of_scale(ours) != steps_of_scale(theirs):
+        # A gradient at the edge of float16 is skipped by one and not by the other: all after it is another training.
+        fitted = next(int(name.partition(" ")[0]) for name in theirs if SCALE in name)
+        sensitive = [name for name in off if not name[0].isdigit() or int(name.partition(" ")[0]) >= fitted]
+        off = [name for name in off if name not in sensitive]
     for name in off:
         right = theirs[name] if name in theirs else known["predicted"]
         apart, noise = distance(ours[name], right), spread.get(name, 0.0)
@@ -196,13 +201,20 @@ def compare_numbers(
     return sensitive
 
 
+def steps_of_scale(results: dict[str, Any]) -> list[list[float]]:
+    """The loss scale after each fit and how many steps it has been that."""
+    return [value.tolist() for name, value in results.items() if SCALE in name]
+
+
 def exchange(kerata: Any, keras: Any, known: dict[str, Any], file: Any, ours: dict[str, Any]) -> None:
     """Adds what either library predicts with the other's file."""
     x, description = known["data"]["first"]["x"], known["description"]
     size = dict(description["routine"])["predict"]["batch_size"]
-    known["predicted"] = np.asarray(
-        leaves(load(keras, known["file"], description).predict(x, batch_size=size, verbose=0))[0], np.float64
-    )
+    try:
+        model = load(keras, known["file"], description)
+    except NotImplementedError:  # Keras saves an orthogonal kernel of bfloat16 and cannot build it again
+        return
+    known["predicted"] = np.asarray(leaves(model.predict(x, batch_size=size, verbose=0))[0], np.float64)
     for name, k, path in (("exchange: Keras's file", kerata, known["file"]), ("exchange: file for Keras", keras, file)):
         ours[name] = np.asarray(leaves(load(k, path, description).predict(x, batch_size=size, verbose=0))[0], np.float64)
 

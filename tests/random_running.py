@@ -14,6 +14,9 @@ from random_data import batches, first_rows
 from random_models import build, realize
 from random_own import custom_objects
 
+# The name of what is kept of an optimizer that scales the loss.
+SCALE = "scale of the loss"
+
 
 @contextlib.contextmanager
 def timing(times: dict[str, float] | None, name: str) -> Iterator[None]:
@@ -124,6 +127,10 @@ class Routine:
         self._keep_logs(history.history)
         self._keep("epochs", history.epoch)
         self._keep("weights", self.model.get_weights())
+        if hasattr(self.model.optimizer, "dynamic_scale"):
+            optimizer = self.model.optimizer
+            steps = [float(np.asarray(value)) for value in (optimizer.dynamic_scale, optimizer.step_counter)]
+            self.found[f"{self.place}/{SCALE}"] = np.asarray(steps)
 
     def _validation(self, given: dict[str, Any]) -> dict[str, Any]:
         kind = given.get("validation")

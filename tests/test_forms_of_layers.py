@@ -304,3 +304,14 @@ def test_a_variable_takes_the_name_of_an_initializer():
         kerata.Variable("onse", shape=(2,))
     with pytest.raises(ValueError, match="`shape` is needed"):
         kerata.Variable("ones")
+
+
+@pytest.mark.parametrize("kind", [layers.Dropout, layers.AlphaDropout, layers.GaussianDropout, layers.GaussianNoise])
+def test_what_acts_in_training_takes_a_layer_of_several_outputs(kind):
+    model = kerata.Sequential([layers.Bidirectional(layers.GRU(2, return_state=True)), kind(0.5)])
+    outputs = model(X)
+    assert [np.shape(output) for output in outputs] == [(2, 4), (2, 2), (2, 2)]
+    direct = model.layers[0](X)
+    assert all(np.allclose(a, b) for a, b in zip(outputs, direct, strict=True))
+    changed = model(X, training=True)
+    assert not any(np.allclose(a, b) for a, b in zip(changed, direct, strict=True))

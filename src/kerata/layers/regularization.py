@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from kerata import regularizers
@@ -15,8 +16,20 @@ from kerata.layers.core import KeepsType
 from kerata.layers.layer import InputSpec, Layer
 
 
+class ActsInTraining(KeepsType):
+    """Changes its inputs in training and hands them on as they are otherwise. The base of this file's public classes."""
+
+    def call(self, inputs, training=False):
+        # Keras hands a layer's several outputs on as well, a recurrent layer's with its states.
+        return jax.tree.map(self.perturb, inputs) if training else inputs
+
+    def perturb(self, inputs: jax.Array) -> jax.Array:
+        """The inputs of training, changed."""
+        raise NotImplementedError
+
+
 @builtin("layers")
-class Dropout(KeepsType):
+class Dropout(ActsInTraining):
     """outputs = inputs * mask / (1 - rate) in training, each element of the mask 0 with probability `rate`.
 
     It keeps units from relying on each other, against overfitting: 0.5 between dense layers, less where the loss stops
@@ -53,9 +66,7 @@ class Dropout(KeepsType):
     def keeps_zeros(self) -> bool:  # type: ignore[override]
         return type(self) is Dropout and self.noise_shape is None
 
-    def call(self, inputs, training=False):
-        if not training:
-            return inputs
+    def perturb(self, inputs):
         noise_shape = self.noise_shape_of(inputs.shape)
         return random.dropout(self.seed_generator.next(), self.rate, inputs, noise_shape, self.counted_features)
 
@@ -194,7 +205,7 @@ class SpatialDropout3D(SpatialDropout):
 
 
 @builtin("layers")
-class GaussianNoise(KeepsType):
+class GaussianNoise(ActsInTraining):
     """outputs = inputs + stddev * noise in training, the noise standard normal.
 
     Args:
@@ -217,14 +228,12 @@ class GaussianNoise(KeepsType):
         self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs, training=False):
-        if not training:
-            return inputs
+    def perturb(self, inputs):
         return inputs + random.normal(self.seed_generator.next(), inputs.shape, inputs.dtype, stddev=self.stddev)
 
 
 @builtin("layers")
-class GaussianDropout(KeepsType):
+class GaussianDropout(ActsInTraining):
     """outputs = inputs * (1 + noise * sqrt(rate / (1 - rate))) in training, the noise standard normal.
 
     The smooth sister of `Dropout`: the factor has the mean and variance of Dropout's.
@@ -252,9 +261,7 @@ class GaussianDropout(KeepsType):
         self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs, training=False):
-        if not training:
-            return inputs
+    def perturb(self, inputs):
         stddev = jnp.sqrt(self.rate / (1 - self.rate))
         return inputs * (1 + stddev * random.normal(self.seed_generator.next(), inputs.shape)).astype(inputs.dtype)
 
@@ -264,7 +271,7 @@ SELU_LIMIT = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852
 
 
 @builtin("layers")
-class AlphaDropout(KeepsType):
+class AlphaDropout(ActsInTraining):
     """Dropout after `selu`: dropped units take SELU's lower limit, and mean and variance stay what they were.
 
     Args:
@@ -292,9 +299,7 @@ class AlphaDropout(KeepsType):
         self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs, training=False):
-        if not training:
-            return inputs
+    def perturb(self, inputs):
         shape = fit_noise_shape(self, self.noise_shape, inputs.shape) or inputs.shape
         shape = tuple(size if noise is None else noise for size, noise in zip(inputs.shape, shape, strict=True))
         rate = self.rate
