@@ -220,3 +220,41 @@ def test_blurring_takes_the_setting_of_where_the_channels_are():
     blurred = np.asarray(kerata.ops.image.gaussian_blur(picture, (3, 3), (1.0, 1.0)))
     weights = np.exp([-0.5, 0.0, -0.5]) / np.exp([-0.5, 0.0, -0.5]).sum()
     np.testing.assert_allclose(blurred[1:4, 1:4, 1], 32 * np.outer(weights, weights), rtol=1e-5)
+
+
+def test_training_that_a_graph_was_made_with_holds():
+    inputs = kerata.Input((50,))
+    model = kerata.Model(inputs, kerata.layers.Dropout(0.5)(inputs, training=True))
+    assert set(np.unique(model.predict(np.ones((2, 50)), verbose=0))) == {0.0, 2.0}
+
+
+class Batches(kerata.utils.PyDataset):
+    ends = 0
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return np.ones((2, 3)), np.ones((2, 1))
+
+    def on_epoch_end(self):
+        self.ends += 1
+
+
+def test_epochs_of_own_data_end_once():
+    model, data = kerata.Sequential([kerata.layers.Dense(1)]), Batches()
+    model.compile("sgd", "mse")
+    model.fit(data, epochs=3, verbose=0)
+    assert data.ends == 3
+    model.evaluate(data, verbose=0)
+    assert data.ends == 4
+
+
+def test_complex_numbers_are_taken_where_they_are_expected():
+    x = np.ones((4, 3)) + 2j
+    real = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1)])
+    for use in (real, lambda x: real.predict(x, verbose=0)):
+        with pytest.raises(TypeError, match=r"takes real numbers\. Received: dtype='complex"):
+            use(x)
+    inputs = kerata.Input((3,), dtype="complex64")
+    assert (kerata.Model(inputs, kerata.ops.imag(inputs)).predict(x, verbose=0) == 2).all()

@@ -66,3 +66,15 @@ def test_what_a_metric_gives_as_a_dict_stands_at_its_name():
         found.append((list(history), model.evaluate(X, Y, verbose=0)))
     assert found[0][0] == found[1][0]
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-4)
+
+
+def test_a_called_model_keeps_the_order_of_its_dict():
+    inputs = kerata.Input((3,))
+    dense = kerata.layers.Dense
+    model = kerata.Model(
+        inputs, {"z": dense(1)(inputs), "a": [dense(2)(inputs), {"q": dense(1)(inputs), "b": dense(2)(inputs)}]}
+    )
+    for one in (model, kerata.models.clone_model(model)):
+        outputs = one(np.ones((2, 3)))
+        assert list(outputs) == ["z", "a"] and list(outputs["a"][1]) == ["q", "b"]
+        assert outputs["z"].shape == (2, 1) and outputs["a"][1]["b"].shape == (2, 2)

@@ -209,6 +209,23 @@ def test_mistakes(run, kind, text):
         run(model_of())
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda path: model_of().save(path),
+        lambda path: model_of().save_weights(path),
+        lambda path: model_of().load_weights(path),
+        kerata.saving.load_model,
+        kerata.callbacks.ModelCheckpoint,
+        kerata.callbacks.CSVLogger,
+    ],
+)
+@pytest.mark.parametrize("path", [None, 3, ""])
+def test_what_is_no_path_is_named(use, path):
+    with pytest.raises((TypeError, ValueError), match=rf"`file(path|name)` must be a path\. Received: .*={path!r}"):
+        use(path)
+
+
 def test_weights_of_steps_pass():
     model = kerata.Sequential([kerata.Input((5, 2)), kerata.layers.Dense(1)])
     model.compile("sgd", "mse")

@@ -5,9 +5,11 @@ Every message reads: *owner (path): what was expected. Received: name=value. How
 
 import difflib
 import itertools
+import os
 import reprlib
 from collections.abc import Iterable
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 
@@ -144,6 +146,13 @@ def describe_range(low: float | None, high: float | None) -> str:
     if high is not None:
         return f"a number of at most {high}"
     return "a number"
+
+
+def check_path(owner: Any, value: Any, name: str = "filepath") -> Path:
+    """The path that a text or a path object names."""
+    if not isinstance(value, (str, bytes, os.PathLike)) or not value:
+        raise KindError(message(owner, f"`{name}` must be a path", {name: value}, "Give a text or a pathlib.Path"))
+    return Path(os.fsdecode(value))
 
 
 def check_choice(owner: Any, name: str, value: Any, choices: Iterable[Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerata.base.checks import KindError, did_you_mean, message
+from kerata.base.checks import KindError, check_path, did_you_mean, message
 from kerata.callbacks.callback import Callback
 
 
@@ -74,6 +74,7 @@ class CSVLogger(Callback):
 
     def __init__(self, filename, separator=",", append=False):
         super().__init__()
+        check_path(self, filename, "filename")
         self.filename, self.separator, self.append = os.fspath(filename), separator, append
         self.columns: list[str] | None = None
         self.file: Any = None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kerata import ops
-from kerata.base.checks import check_choice, did_you_mean, message
+from kerata.base.checks import check_choice, check_path, did_you_mean, message
 from kerata.callbacks.callback import Callback, added_logs
 
 # Measures of a user's own are told by their names: those that are better when larger, and when smaller.
@@ -288,6 +288,7 @@ class ModelCheckpoint(Monitor):
     ):
         super().__init__()
         self.take_monitor(monitor, mode)
+        check_path(self, filepath)
         self.filepath = os.fspath(filepath)
         self.verbose, self.save_best_only, self.save_weights_only = verbose, save_best_only, save_weights_only
         self.best = initial_value_threshold

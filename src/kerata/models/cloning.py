@@ -123,7 +123,7 @@ class _Cloner:
             )
         run_nodes(graph.nodes, values, self._call)
         leaves = [values[id(tensor)] for tensor in graph.outputs]
-        outputs = jax.tree.unflatten(jax.tree.structure(graph.outputs_tree), leaves)
+        outputs = graph.pack(leaves)
         twin = Functional(input_tensors, outputs, name=model.name)
         twin._trainable = model.trainable
         return twin

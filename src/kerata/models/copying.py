@@ -235,7 +235,7 @@ class Copier:
             function = node.operation.function if isinstance(node.operation, Operation) else self.value(node.operation)
             values.update(zip(map(id, node.output_tensors), flatten(function(*args, **kwargs)), strict=True))
         leaves = [values[id(tensor)] for tensor in graph.outputs]
-        return Graph(inputs, jax.tree.unflatten(jax.tree.structure(graph.outputs_tree), leaves), owner)
+        return Graph(inputs, graph.pack(leaves), owner)
 
     def _compile(self, old: Any, new: Any) -> None:
         """Compiles as the model was, by the method of all models: what a user's own would set is copied already."""

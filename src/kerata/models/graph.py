@@ -147,7 +147,11 @@ class Graph:
         values = {id(tensor): value for tensor, value in zip(starts, inputs, strict=True)}
         run_nodes(nodes, values)
         leaves = [values[id(tensor)] for tensor in self.outputs]
-        return jax.tree.unflatten(jax.tree.structure(self.outputs_tree), leaves)
+        return self.pack(leaves)
+
+    def pack(self, leaves: list[Any]) -> Any:
+        """Values of the outputs in their structure, the keys of dicts in their own order."""
+        return _in_order(jax.tree.unflatten(jax.tree.structure(self.outputs_tree), leaves), self.outputs_tree)
 
     @property
     def input_names(self) -> list[str]:
@@ -290,12 +294,25 @@ def fit_input(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:
     if rank != value.ndim:
         value = value[..., 0] if rank < value.ndim else value[..., None]
     check_shape(tuple(value.shape), tensor, owner)
-    if getattr(value.dtype, "kind", "") not in "OUS":
+    kind = getattr(value.dtype, "kind", "")
+    if kind == "c" and "complex" not in tensor.dtype:
+        fix = "Give its real and imaginary parts as features, or make the input with Input(..., dtype='complex64')"
+        raise TypeError(message(owner, f"the input '{tensor.name}' takes real numbers", {"dtype": str(value.dtype)}, fix))
+    if kind not in "OUS":
         converted = jnp.asarray(value, dtype=tensor.dtype)
         if mask is not None and converted is not value:
             note(converted, "mask", mask)
         return converted
     return value
+
+
+def _in_order(values: Any, like: Any) -> Any:
+    """The values, with the dicts' keys as another tree has them: JAX sorts them."""
+    if isinstance(like, dict):
+        return {key: _in_order(values[key], part) for key, part in like.items()}
+    if type(like) in (list, tuple):
+        return type(like)(_in_order(value, part) for value, part in zip(values, like, strict=True))
+    return values
 
 
 def note_given_masks(inputs: Any, mask: Any) -> None:

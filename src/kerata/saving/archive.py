@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerata.base.archives import size_of_stream
-from kerata.base.checks import message
+from kerata.base.checks import check_path, message
 from kerata.base.limits import budget
 from kerata.base.refusals import MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
@@ -52,7 +52,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     10
     """
     include_optimizer = bool(kwargs.pop("include_optimizer", True))
-    suffix = "" if hasattr(filepath, "write") else Path(filepath).suffix
+    suffix = "" if hasattr(filepath, "write") else check_path("save_model", filepath).suffix
     save_format = kwargs.pop("save_format", None)
     if save_format not in (None, "keras") or (save_format is not None and suffix not in ("", ".keras")):
         raise ValueError(
@@ -89,7 +89,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
 
 def check_model_path(filepath: str | os.PathLike, owner: str) -> Path:
     """The path, if it ends as files of models end."""
-    path = Path(filepath)
+    path = check_path(owner, filepath)
     if path.suffix not in (".keras", *HDF5_ENDINGS):
         saves = owner.startswith("save")
         raise ValueError(
@@ -171,7 +171,7 @@ def load_model(
     """
     if hasattr(filepath, "read"):
         return read_model_file(filepath, filepath, "load_model", custom_objects, compile, safe_mode)
-    path = Path(filepath)
+    path = check_path("load_model", filepath)
     if not path.exists():
         check_model_path(path, "load_model")
         raise MissingFile(

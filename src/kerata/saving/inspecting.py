@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerata.base import registry
-from kerata.base.checks import message
+from kerata.base.checks import check_path, message
 from kerata.base.limits import budget, check_levels, size_of_json, take_bytes
 from kerata.base.refusals import FileError, MissingFile, refusing
 from kerata.dialects import find_row
@@ -39,7 +39,7 @@ def inspect_file(path: str | os.PathLike) -> str:
     >>> print(inspect_file(place).splitlines()[1])
     a model of Keras 3 3.15.1
     """
-    path, owner = Path(path), str(path)
+    path, owner = check_path("inspect", path, "path"), str(path)
     if not path.exists():
         raise MissingFile(message("inspect", "there is no such file", {"path": owner}))
     if path.is_dir():

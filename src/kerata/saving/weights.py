@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from kerata.base.checks import message
+from kerata.base.checks import check_path, message
 from kerata.base.limits import budget
 from kerata.base.refusals import FileError, MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
@@ -68,7 +68,7 @@ def load_weights(
         by_name: whether layers are found by their names, and others left alone; for the files of Keras 1 and 2.
     """
     check_built(model, "load_weights")
-    path, owner = Path(filepath), str(filepath)
+    path, owner = check_path("load_weights", filepath), str(filepath)
     if not path.exists():
         if path.suffix not in (".keras", ".h5", ".hdf5"):
             check_weights_path(filepath, "load_weights")
@@ -105,7 +105,7 @@ def open_weights_of(path: Path, owner: str) -> Any:
 
 def check_weights_path(filepath: str | os.PathLike, owner: str) -> Path:
     """The path, if it ends as files of weights end."""
-    path = Path(filepath)
+    path = check_path(owner, filepath)
     if str(path).endswith(".weights.h5"):
         return path
     if path.suffix in (".h5", ".hdf5"):
@@ -114,7 +114,7 @@ def check_weights_path(filepath: str | os.PathLike, owner: str) -> Path:
                 owner,
                 "files of weights must end in '.weights.h5'",
                 {"filepath": str(filepath)},
-                "Weights in the format of Keras 1 and 2 ('.h5') are not read yet",
+                "A file that ends in '.h5' holds a whole model: `model.save` writes it",
             )
         )
     raise ValueError(
