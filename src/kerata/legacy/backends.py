@@ -16,6 +16,8 @@ from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, run
 from kerata.engine.variable import Variable
 from kerata.layers import InputLayer
 from kerata.layers.phase import in_phase, training_now
+from kerata.legacy.shapes import shape as shape_of
+from kerata.legacy.shapes import taking_sizes
 from kerata.models.graph import Graph
 
 FORMS = {"th": "channels_first", "tf": "channels_last", "default": None}
@@ -468,6 +470,8 @@ def normalize_data_format(value: Any) -> str:
     return backend.image_data_format() if value is None else str(value).lower()
 
 
+# What takes a shape takes symbolic sizes in it.
+SIZED = ("reshape", "zeros", "ones", "random_normal", "random_uniform", "random_binomial", "truncated_normal", "tile", "arange")
 OWN = {
     name: value
     for name, value in list(globals().items())
@@ -476,6 +480,8 @@ OWN = {
     and getattr(value, "__module__", "") == __name__
     and not isinstance(value, type)
 }
+OWN["shape"] = shape_of
+OWN |= {name: taking_sizes(OWN.get(name) or getattr(backend, name)) for name in SIZED if hasattr(backend, name)}
 
 
 def maker(era: str, name: str) -> Any:

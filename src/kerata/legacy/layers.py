@@ -82,6 +82,17 @@ class OldLayer(Spelled):
             arguments["name"] = name.replace("/", "_")
         return super().add_weight(**arguments)  # type: ignore[misc]
 
+    def add_loss(self, losses: Any, inputs: Any = None, **kwargs: Any) -> None:
+        """A term of the loss, from within `call`; `inputs` said then what it depends on."""
+        terms = losses if isinstance(losses, (list, tuple)) else [losses]
+        super().add_loss([term() if callable(term) and not hasattr(term, "shape") else term for term in terms])  # type: ignore[misc]
+
+    def add_update(self, updates: Any, inputs: Any = None) -> None:
+        """New values of variables: `K.update` and its kin have given them already; pairs give them here."""
+        for update in updates if isinstance(updates, list) else [updates]:
+            if isinstance(update, tuple) and len(update) == 2 and isinstance(update[0], Variable):
+                update[0].assign(update[1])
+
     @property
     def trainable_weights(self) -> list[Variable]:
         return super().trainable_weights  # type: ignore[misc]

@@ -9,6 +9,10 @@ import numpy as np
 from kerata import models as modern
 from kerata.base.checks import message
 from kerata.dialects import find_row, translate_arguments
+from kerata.engine.scope import in_scope
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.layers.phase import contexts
+from kerata.legacy.added import add_symbolic_losses
 from kerata.legacy.files import load_weights, save_model, save_weights
 from kerata.legacy.history import OldHistory
 from kerata.legacy.layers import OldLayer
@@ -97,7 +101,10 @@ class OldModel(OldLayer):
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs for some inputs."""
-        return super().predict(**drop_none(self._translated("predict", args, kwargs)))  # type: ignore[misc]
+        arguments = self._translated("predict", args, kwargs)
+        if self._era != "tfkeras2":
+            arguments["x"] = as_long_as_first(arguments["x"])
+        return super().predict(**drop_none(arguments))  # type: ignore[misc]
 
     def predict_generator(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs for batches of a generator."""
@@ -123,6 +130,20 @@ class OldModel(OldLayer):
         if probabilities.shape[-1] > 1:
             return probabilities.argmax(axis=-1)
         return (probabilities > 0.5).astype("int32")
+
+    def add_loss(self, losses: Any, inputs: Any = None, **kwargs: Any) -> None:
+        """A term of the loss: a symbolic tensor that the inputs lead to, or, from within `call`, a number."""
+        terms = list(losses) if isinstance(losses, (list, tuple)) else [losses]
+        outside = not contexts() and not in_scope()
+        symbolic = [term for term in terms if isinstance(term, SymbolicTensor) or (outside and callable(term))]
+        if symbolic:
+            add_symbolic_losses(self, symbolic)
+        rest = [term for term in terms if not any(term is one for one in symbolic)]
+        if rest and outside:
+            expected = "add_loss() takes symbolic tensors that the model's inputs lead to, and functions without arguments"
+            raise TypeError(message(self, expected, {"losses": rest[0]}, "Of weights: add_loss(lambda: ...)"))
+        if rest:
+            super().add_loss(rest)
 
     # Batches and measures
 
@@ -258,6 +279,17 @@ def inputs_of(branch: Any) -> list[Any]:
 def drop_none(arguments: dict[str, Any]) -> dict[str, Any]:
     """Without what is `None`: then today's default holds, which says the same."""
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def as_long_as_first(x: Any) -> Any:
+    """Several inputs as Keras 1 and 2 predicted on them: so many samples as the first one has.
+
+    >>> [len(one) for one in as_long_as_first([np.zeros((2, 1)), np.zeros((5, 1))])]
+    [2, 2]
+    """
+    if not isinstance(x, (list, tuple)) or not all(hasattr(one, "shape") and len(one.shape) for one in x):
+        return x
+    return [one[: len(x[0])] for one in x]
 
 
 def is_source(data: Any) -> bool:

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
+from kerata.engine.symbolic import traceable
 from kerata.losses.loss import as_array, fit_ranks
 from kerata.losses.regression import unit_vectors
 
@@ -13,6 +14,7 @@ def _pair(y_true, y_pred):
 
 
 @builtin("losses", target_form="numbers")
+@traceable
 def classic_hinge(y_true, y_pred):
     """mean(max(0, 1 - y_true y_pred)) over the last axis; labels are -1 and 1, and 0 is none of them.
 
@@ -24,6 +26,7 @@ def classic_hinge(y_true, y_pred):
 
 
 @builtin("losses", target_form="numbers")
+@traceable
 def classic_squared_hinge(y_true, y_pred):
     """mean(max(0, 1 - y_true y_pred)²) over the last axis; labels are -1 and 1, and 0 is none of them."""
     y_true, y_pred = _pair(y_true, y_pred)
@@ -31,6 +34,7 @@ def classic_squared_hinge(y_true, y_pred):
 
 
 @builtin("losses", target_form="numbers")
+@traceable
 def classic_cosine_proximity(y_true, y_pred):
     """Keras 1's -cos of the angle between y_true and y_pred, divided by their length: it took the mean for the sum.
 

@@ -15,6 +15,7 @@ from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import note, noted
+from kerata.engine.symbolic import traceable
 from kerata.losses.loss import LossFunctionWrapper, as_array, convert, fit_ranks
 
 MEAN = "sum_over_batch_size"
@@ -83,6 +84,7 @@ def _check_categorical(owner: str, y_true: Any, y_pred: Any, axis: Any) -> None:
 
 
 @builtin("losses", target_form="one-hot")
+@traceable
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """-sum(y_true log(y_pred)), for labels as one-hot vectors or distributions.
 
@@ -102,6 +104,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
 
 
 @builtin("losses", target_form="classes")
+@traceable
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     """-log(y_pred[y_true]), for integer labels.
 
@@ -156,6 +159,7 @@ def _binary(owner: str, y_true: Any, y_pred: Any, from_logits: bool) -> tuple[An
 
 
 @builtin("losses", "bce", "BCE", target_form="binary")
+@traceable
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """mean(-y_true log(y_pred) - (1 - y_true) log(1 - y_pred)), for labels 0 and 1.
 
@@ -170,6 +174,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
 
 
 @builtin("losses", target_form="binary")
+@traceable
 def binary_focal_crossentropy(
     y_true, y_pred, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
 ):
@@ -196,6 +201,7 @@ def _power(x: Any, exponent: Any) -> Any:
 
 
 @builtin("losses", target_form="one-hot")
+@traceable
 def categorical_focal_crossentropy(y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1):
     """sum(-alpha (1 - y_pred)^gamma y_true log(y_pred)), for one-hot labels: what is easy counts less.
 
@@ -214,6 +220,7 @@ def categorical_focal_crossentropy(y_true, y_pred, alpha=0.25, gamma=2.0, from_l
 
 
 @builtin("losses", target_form="classes")
+@traceable
 def categorical_generalized_cross_entropy(y_true, y_pred, q):
     """(1 - p^q) / q, where p is the probability of the true class: between cross-entropy and absolute error.
 

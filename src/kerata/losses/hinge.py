@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
+from kerata.engine.symbolic import traceable
 from kerata.losses.loss import LossFunctionWrapper, as_array, fit_ranks
 
 MEAN = "sum_over_batch_size"
@@ -19,6 +20,7 @@ def _products(y_true: Any, y_pred: Any) -> Any:
 
 
 @builtin("losses", target_form="numbers")
+@traceable
 def hinge(y_true, y_pred):
     """mean(max(0, 1 - y_true y_pred)) over the last axis; labels are -1 and 1, or 0 and 1.
 
@@ -29,12 +31,14 @@ def hinge(y_true, y_pred):
 
 
 @builtin("losses", target_form="numbers")
+@traceable
 def squared_hinge(y_true, y_pred):
     """mean(max(0, 1 - y_true y_pred)²) over the last axis; labels are -1 and 1, or 0 and 1."""
     return jnp.mean(jnp.square(jnp.maximum(1.0 - _products(y_true, y_pred), 0.0)), axis=-1)
 
 
 @builtin("losses", target_form="one-hot")
+@traceable
 def categorical_hinge(y_true, y_pred):
     """max(0, 1 + max((1 - y_true) y_pred) - sum(y_true y_pred)), for labels as one-hot vectors."""
     y_pred = as_array(y_pred)

@@ -5,12 +5,14 @@ import jax.numpy as jnp
 from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.symbolic import traceable
 from kerata.losses.loss import LossFunctionWrapper, as_array
 
 MEAN = "sum_over_batch_size"
 
 
 @builtin("losses", target_form="numbers", mixes_samples=True)
+@traceable
 def dice(y_true, y_pred, axis=None):
     """1 - 2 sum(y_true y_pred) / (sum(y_true) + sum(y_pred)), over all axes unless `axis` names some.
 
@@ -24,6 +26,7 @@ def dice(y_true, y_pred, axis=None):
 
 
 @builtin("losses", target_form="numbers", mixes_samples=True)
+@traceable
 def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
     """1 - both / (both + alpha invented + beta missed), where both = sum(y_true y_pred).
 

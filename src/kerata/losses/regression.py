@@ -9,6 +9,7 @@ from kerata.base.checks import message
 from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.symbolic import traceable
 from kerata.losses.loss import LossFunctionWrapper, as_array, fit_ranks
 
 MEAN = "sum_over_batch_size"
@@ -21,6 +22,7 @@ def _prepare(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 @builtin("losses", "mse", "MSE", target_form="numbers")
+@traceable
 def mean_squared_error(y_true, y_pred):
     """mean((y_true - y_pred)²) over the last axis.
 
@@ -32,6 +34,7 @@ def mean_squared_error(y_true, y_pred):
 
 
 @builtin("losses", "mae", "MAE", target_form="numbers")
+@traceable
 def mean_absolute_error(y_true, y_pred):
     """mean(|y_true - y_pred|) over the last axis."""
     y_true, y_pred = _prepare(y_true, y_pred)
@@ -39,6 +42,7 @@ def mean_absolute_error(y_true, y_pred):
 
 
 @builtin("losses", "mape", "MAPE", target_form="numbers")
+@traceable
 def mean_absolute_percentage_error(y_true, y_pred):
     """100 mean(|y_true - y_pred| / |y_true|) over the last axis; the denominator is at least epsilon."""
     y_true, y_pred = _prepare(y_true, y_pred)
@@ -46,6 +50,7 @@ def mean_absolute_percentage_error(y_true, y_pred):
 
 
 @builtin("losses", "msle", "MSLE", target_form="numbers")
+@traceable
 def mean_squared_logarithmic_error(y_true, y_pred):
     """mean((log(1 + y_true) - log(1 + y_pred))²) over the last axis; values below epsilon count as epsilon."""
     y_true, y_pred = _prepare(y_true, y_pred)
@@ -59,6 +64,7 @@ def unit_vectors(x: Any, axis: Any = -1) -> Any:
 
 
 @builtin("losses", "cosine_proximity", "cosine", target_form="numbers")
+@traceable
 def cosine_similarity(y_true, y_pred, axis=-1):
     """-cos of the angle between y_true and y_pred: -1 where they point the same way.
 
@@ -70,6 +76,7 @@ def cosine_similarity(y_true, y_pred, axis=-1):
 
 
 @builtin("losses", target_form="numbers")
+@traceable
 def huber(y_true, y_pred, delta=1.0):
     """mean of e²/2 where |e| <= delta, else delta |e| - delta²/2, for e = y_pred - y_true."""
     y_true, y_pred = _prepare(y_true, y_pred)
@@ -78,6 +85,7 @@ def huber(y_true, y_pred, delta=1.0):
 
 
 @builtin("losses", "logcosh", target_form="numbers")
+@traceable
 def log_cosh(y_true, y_pred):
     """mean(log(cosh(y_pred - y_true))) over the last axis: squared near 0, absolute far away."""
     y_true, y_pred = _prepare(y_true, y_pred)
@@ -86,6 +94,7 @@ def log_cosh(y_true, y_pred):
 
 
 @builtin("losses", "kld", "KLD", "kullback_leibler_divergence", target_form="one-hot")
+@traceable
 def kl_divergence(y_true, y_pred):
     """sum(y_true log(y_true / y_pred)) over the last axis, for distributions; both clipped to [epsilon, 1]."""
     y_pred = as_array(y_pred)
@@ -94,6 +103,7 @@ def kl_divergence(y_true, y_pred):
 
 
 @builtin("losses", target_form="numbers")
+@traceable
 def poisson(y_true, y_pred):
     """mean(y_pred - y_true log(y_pred + epsilon)) over the last axis, for counts."""
     y_true, y_pred = _prepare(y_true, y_pred)

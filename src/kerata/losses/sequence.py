@@ -4,12 +4,14 @@ import jax.numpy as jnp
 
 from kerata.base.checks import message
 from kerata.base.registry import builtin
+from kerata.engine.symbolic import traceable
 from kerata.losses.loss import LossFunctionWrapper, as_array
 
 BLANK = 0
 
 
 @builtin("losses")
+@traceable
 def ctc(y_true, y_pred):
     """-log of the probability of all alignments of `y_true` with the time steps of `y_pred`.
 

@@ -6,10 +6,12 @@ import jax.numpy as jnp
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import note
+from kerata.engine.symbolic import traceable
 from kerata.losses.loss import LossFunctionWrapper, as_array
 
 
 @builtin("losses", mixes_samples=True)
+@traceable
 def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
     """softplus(logsumexp of near strangers + logsumexp of far relatives), by cosine distance.
 

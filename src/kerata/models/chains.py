@@ -19,7 +19,7 @@ def chain_of(model: Model) -> list[Layer] | None:
         layers = list(model.layers)
     else:
         graph = model._graph
-        if graph is None or len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        if graph is None or graph.beside or len(graph.inputs) != 1 or len(graph.outputs) != 1:
             return None
         at = graph.inputs[0]
         for node in graph.nodes:

@@ -59,20 +59,19 @@ def fresh_model(model: Model) -> Any:
     """Another such model, with first weights of its own: by its config where everything in it is built-in, else as a copy."""
     made = compilation_of(model, "copy")
     built_in = structure_of(model, model.optimizer, made.objective, made.measures) is not None
-    return clone_model(model) if built_in and not _takes_weights(model) else copy_model(model)
+    return clone_model(model) if built_in and not _says_too_little(model) else copy_model(model)
 
 
-def _takes_weights(model: Model) -> bool:
-    """Whether an operation of a graph takes a weight, which a config cannot say."""
-    graphs = [layer.__dict__.get("_graph") for layer in model._flatten_layers()]
+def _says_too_little(model: Model) -> bool:
+    """Whether a graph has what its config cannot say: an operation that takes a weight, tensors beside the outputs."""
+    graphs = [graph for layer in model._flatten_layers() if isinstance(graph := layer.__dict__.get("_graph"), Graph)]
     leaves = (
         leaf
         for graph in graphs
-        if isinstance(graph, Graph)
         for node in graph.nodes
         for leaf in jax.tree.leaves((node.args, node.kwargs), is_leaf=lambda leaf: isinstance(leaf, Variable))
     )
-    return any(isinstance(leaf, Variable) for leaf in leaves)
+    return any(graph.beside for graph in graphs) or any(isinstance(leaf, Variable) for leaf in leaves)
 
 
 class Copier:
@@ -230,12 +229,12 @@ class Copier:
             # A weight that an operation takes is that of the copy.
             return values[id(leaf)] if isinstance(leaf, SymbolicTensor) else self.value(leaf)
 
-        for node in graph.nodes:
+        for node in graph.running:
             args, kwargs = jax.tree.map(swap, (node.args, node.kwargs), is_leaf=lambda leaf: isinstance(leaf, Variable))
             function = node.operation.function if isinstance(node.operation, Operation) else self.value(node.operation)
             values.update(zip(map(id, node.output_tensors), flatten(function(*args, **kwargs)), strict=True))
         leaves = [values[id(tensor)] for tensor in graph.outputs]
-        return Graph(inputs, graph.pack(leaves), owner)
+        return Graph(inputs, graph.pack(leaves), owner, [values[id(tensor)] for tensor in graph.beside])
 
     def _compile(self, old: Any, new: Any) -> None:
         """Compiles as the model was, by the method of all models: what a user's own would set is copied already."""

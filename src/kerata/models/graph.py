@@ -1,7 +1,7 @@
 """Functional models: a graph of layers between symbolic inputs and outputs."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -22,9 +22,10 @@ class Graph:
     Args:
         inputs, outputs: symbolic tensors, alone or in lists, tuples or dicts.
         owner: the model, for messages.
+        beside: tensors that are computed too, and not given back: what a term of the loss is made of.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, owner: Any):
+    def __init__(self, inputs: Any, outputs: Any, owner: Any, beside: Sequence[SymbolicTensor] = ()):
         for name, tree in (("inputs", inputs), ("outputs", outputs)):
             wrong = [leaf for leaf in flatten(tree) if not isinstance(leaf, SymbolicTensor)]
             if wrong or not flatten(tree):
@@ -38,6 +39,7 @@ class Graph:
         self.inputs_tree, self.outputs_tree = inputs, outputs
         self.inputs: list[SymbolicTensor] = flatten(inputs)
         self.outputs: list[SymbolicTensor] = flatten(outputs)
+        self.beside = list(beside)
         # A model cut out of a larger one begins at tensors that some layer made, which is not part of it.
         self.cuts: dict[int, InputLayer] = {
             id(t): InputLayer(batch_shape=t.shape, dtype=t.dtype, name=t.name)
@@ -45,6 +47,7 @@ class Graph:
             if not isinstance(t.history[0], InputLayer)
         }
         self.nodes: list[Node] = sort_nodes(self.inputs, self.outputs, owner)
+        self.running = sort_nodes(self.inputs, [*self.outputs, *self.beside], owner) if self.beside else self.nodes
         self._cut(owner)
         self.operations = self._operations()
         self.warned = False
@@ -110,9 +113,9 @@ class Graph:
 
     def _cut(self, owner: Any) -> None:
         """Parts what runs on the host from what the program runs; the tensors between them are the border."""
-        self.on_host = [node for node in self.nodes if getattr(node.operation, "runs_on_host", False)]
+        self.on_host = [node for node in self.running if getattr(node.operation, "runs_on_host", False)]
         self.is_cut = bool(self.on_host)
-        self.in_program = [node for node in self.nodes if not getattr(node.operation, "runs_on_host", False)]
+        self.in_program = [node for node in self.running if not getattr(node.operation, "runs_on_host", False)]
         made = {id(tensor) for node in self.in_program for tensor in node.output_tensors}
         for node in self.on_host:
             if any(id(tensor) in made for tensor in node.input_tensors):
@@ -143,7 +146,7 @@ class Graph:
     def run(self, inputs: list[Any]) -> Any:
         """Outputs in their structure for a flat list of inputs, or of what stands at the border."""
         at_border = self.is_cut and len(inputs) == len(self.border) and isinstance(inputs, AtBorder)
-        starts, nodes = (self.border, self.in_program) if at_border else (self.inputs, self.nodes)
+        starts, nodes = (self.border, self.in_program) if at_border else (self.inputs, self.running)
         values = {id(tensor): value for tensor, value in zip(starts, inputs, strict=True)}
         run_nodes(nodes, values)
         leaves = [values[id(tensor)] for tensor in self.outputs]

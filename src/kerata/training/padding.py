@@ -104,5 +104,6 @@ def _is_declared(layer: Any) -> bool:
         if graph is None:
             return True
         tensors = [*graph.inputs, *(tensor for node in graph.nodes for tensor in node.output_tensors)]
-        return not any(isinstance(op, Operation) for op in graph.operations) and all(len(t.shape) > 1 for t in tensors)
+        plain = not graph.beside and not any(isinstance(op, Operation) for op in graph.operations)
+        return plain and all(len(t.shape) > 1 for t in tensors)
     return not layer.mixes_samples and not any(may_be_samples(getattr(layer, name, None)) for name in layer.works_along)

@@ -1,0 +1,51 @@
+"""Terms of the loss that programs gave a model from outside: `model.add_loss(symbolic tensor)`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata import layers
+from kerata.base.checks import message
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.models.graph import Graph
+
+
+class AddLoss(layers.Layer):
+    """Adds what it is called on to the loss, and gives it back.
+
+    Args:
+        function: without arguments, gives the term instead.
+    """
+
+    def __init__(self, function: Callable[[], Any] | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.function = function
+
+    def call(self, inputs: Any) -> Any:
+        self.add_loss(inputs if self.function is None else jnp.sum(jnp.asarray(self.function())))
+        return inputs
+
+
+def add_symbolic_losses(model: Any, losses: list[Any]) -> None:
+    """Lets a functional model compute terms of its loss beside its outputs.
+
+    Args:
+        model: one made of symbolic tensors.
+        losses: symbolic tensors that its inputs lead to, or functions without arguments.
+    """
+    graph = model._graph
+    if graph is None or "_graph_layers" not in model.__dict__:
+        expected = "add_loss() of a symbolic tensor needs a model made of Input() and layers"
+        raise ValueError(message(model, expected, None, "Make it with Model(inputs, outputs), or call add_loss() in a layer"))
+    beside = list(graph.beside)
+    for loss in losses:
+        layer = AddLoss() if isinstance(loss, SymbolicTensor) else AddLoss(loss)
+        beside.append(layer(loss if isinstance(loss, SymbolicTensor) else graph.inputs[0]))
+    made = Graph(graph.inputs_tree, graph.outputs_tree, model, beside)
+    known = {id(part) for part in model._flatten_layers()}
+    for node in made.running:
+        if id(node.operation) not in known and getattr(node.operation, "weights", None):
+            expected = f"the loss that is added goes through {node.operation.name!r}, whose weights are not the model's"
+            raise ValueError(message(model, expected, None, "Let an output of the model depend on that layer"))
+    model._graph = made

@@ -1,0 +1,118 @@
+"""What programs of Keras 1 and 2 did with models from outside: terms of the loss, inputs of unequal length."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from kerata.legacy import keras1, keras2, tfkeras2
+
+X = np.random.RandomState(0).randn(50, 3).astype("float32")
+
+
+def autoencoder(keras):
+    """(the model, its input, its code)"""
+    x = keras.layers.Input(shape=(3,))
+    code = keras.layers.Dense(2)(x)
+    return keras.models.Model(x, keras.layers.Dense(3)(code)), x, code
+
+
+def trained(weights, loss, epochs, rate=0.1, batch=20):
+    """(losses of the epochs, the weights) of plain gradient descent."""
+    weights, said = [jnp.asarray(w) for w in weights], []
+    for _ in range(epochs):
+        total = 0.0
+        for begin in range(0, len(X), batch):
+            rows = X[begin : begin + batch]
+            value, slopes = jax.value_and_grad(loss)(weights, rows)
+            total += float(value) * len(rows)
+            weights = [w - rate * slope for w, slope in zip(weights, slopes, strict=True)]
+        said.append(total / len(X))
+    return said, weights
+
+
+@pytest.mark.parametrize("keras", [keras2, tfkeras2], ids=["keras2", "tfkeras2"])
+def test_a_model_is_trained_on_symbolic_losses_alone(keras):
+    model, x, code = autoencoder(keras)
+    mse = keras.losses.mean_squared_error(x, model.output)
+    assert mse.shape == (None,)
+    model.add_loss(keras.backend.mean(mse + 0.1 * keras.backend.sum(keras.backend.square(code), axis=-1)))
+    model.compile(optimizer=keras.optimizers.SGD(0.1))
+
+    def loss(w, rows):
+        code = rows @ w[0] + w[1]
+        return jnp.mean(jnp.mean((rows - code @ w[2] - w[3]) ** 2, -1) + 0.1 * jnp.sum(code**2, -1))
+
+    expected, weights = trained(model.get_weights(), loss, 2)
+    history = model.fit(X, epochs=2, batch_size=20, verbose=0, shuffle=False).history
+    # The last batch has ten samples: rows that fill it up would count in a mean over the batch.
+    np.testing.assert_allclose(history["loss"], expected, rtol=1e-5)
+    for mine, right in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(model.evaluate(X, verbose=0), float(loss(model.get_weights(), X)), rtol=1e-5)
+    assert len(model.layers) == 3 and model.predict(X).shape == (50, 3)
+
+
+def test_a_loss_is_added_to_the_one_that_is_compiled_and_may_be_a_function_of_weights():
+    model, _, code = autoencoder(keras2)
+    kernel = model.layers[1].kernel
+    model.add_loss(lambda: 0.5 * keras2.backend.sum(keras2.backend.square(kernel)))
+    model.add_loss(keras2.backend.mean(code), inputs=True)
+    model.compile(keras2.optimizers.SGD(0.1), "mse")
+
+    def loss(w, rows):
+        code = rows @ w[0] + w[1]
+        return jnp.mean((rows - code @ w[2] - w[3]) ** 2) + 0.5 * jnp.sum(w[0] ** 2) + jnp.mean(code)
+
+    expected, _ = trained(model.get_weights(), loss, 2)
+    history = model.fit(X, X, epochs=2, batch_size=20, verbose=0, shuffle=False).history
+    np.testing.assert_allclose(history["loss"], expected, rtol=1e-5)
+
+
+def test_what_no_input_leads_to_is_no_loss():
+    model, _, code = autoencoder(keras2)
+    with pytest.raises(TypeError, match="add_loss"):
+        model.add_loss(keras2.backend.sum(model.layers[1].kernel))
+    other = keras2.layers.Dense(1)(code)
+    with pytest.raises(ValueError, match="whose weights are not the model's"):
+        model.add_loss(keras2.backend.mean(other))
+    with pytest.raises(ValueError, match="connected"):
+        model.add_loss(keras2.backend.mean(keras2.layers.Input(shape=(3,))))
+    model.compile("sgd", "mse")
+    assert model.evaluate(X, X, verbose=0) == pytest.approx(float(np.mean((model.predict(X) - X) ** 2)), rel=1e-5)
+
+
+def test_samples_beyond_those_of_the_first_input_are_left_out_of_a_prediction():
+    a, b = keras2.layers.Input(shape=(2,)), keras2.layers.Input(shape=(2,))
+    model = keras2.models.Model([a, b], keras2.layers.add([a, b]))
+    first, second = np.ones((3, 2), "float32"), np.arange(10, dtype="float32").reshape(5, 2)
+    np.testing.assert_array_equal(model.predict([first, second]), first + second[:3])
+
+
+def test_keras_1_too_adds_losses():
+    x = keras1.layers.Input(shape=(3,))
+    model = keras1.models.Model(input=x, output=keras1.layers.Dense(3)(x))
+    model.add_loss(keras1.backend.mean(keras1.backend.square(model.output)))
+    model.compile("sgd", "mse")
+    found = model.evaluate(X, X, verbose=0)
+    y = model.predict(X)
+    assert found == pytest.approx(float(np.mean((y - X) ** 2) + np.mean(y**2)), rel=1e-5)
+
+
+def test_sizes_of_symbolic_tensors_are_known_when_the_function_runs():
+    K = keras2.backend
+    x = keras2.layers.Input(shape=(None, 3))
+    sizes = K.shape(x)
+    assert (len(sizes), sizes[2], sizes[1].shape) == (3, 3, ())
+    outputs = [
+        K.prod(K.cast(sizes, "float32")),
+        K.reshape(x, (sizes[0], -1)),
+        K.zeros((sizes[0], 2)),
+        sizes[0] * sizes[1],
+        K.random_normal(shape=sizes[:2] + (7,)),
+        K.reshape(x, sizes),
+    ]
+    found = K.function([x], outputs)([np.ones((2, 4, 3))])
+    assert (found[0], found[3]) == (24.0, 8) and [np.shape(f) for f in found[1:3]] == [(2, 12), (2, 2)]
+    assert found[4].shape == (2, 4, 7) and found[5].shape == (2, 4, 3)
+    assert tuple(K.shape(np.zeros((2, 5)))) == (2, 5)
