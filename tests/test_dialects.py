@@ -5,6 +5,7 @@ import pytest
 
 import kerata
 from kerata.dialects import ERAS, find_row, hint, names, translate_arguments, translate_config
+from kerata.legacy import find_era, keras2, keras22
 
 ROWS = [(era, kind, name) for era, tables in ERAS.items() for kind, table in tables.items() for name in table.lines]
 
@@ -184,3 +185,35 @@ def test_the_old_hard_sigmoid_has_its_slope_in_kernels_too():
         c = f * c + i * np.tanh(g)
         h = o * np.tanh(c)
     np.testing.assert_allclose(fast, h, rtol=1e-5, atol=1e-6)
+
+
+def test_before_keras_2_3_gates_had_the_hard_sigmoid_and_accuracy_was_called_acc():
+    assert keras22.__version__ == "2.2.5"
+    for name in ("LSTM", "GRU"):
+        old, new = (getattr(keras.layers, name)(2).cell.recurrent_activation for keras in (keras22, keras2))
+        assert old is kerata.activations.legacy_hard_sigmoid and new is kerata.activations.sigmoid
+    assert keras22.layers.Convolution2D(20, 4, 4).kernel_size == (4, 4)
+    model = keras22.models.Sequential([keras22.layers.Dense(2, input_dim=3, activation="softmax")])
+
+    def first(y_true, y_pred):
+        return keras22.backend.sum(y_pred)
+
+    model.compile(keras22.optimizers.Adam(lr=0.1), "categorical_crossentropy", metrics=["accuracy", first])
+    assert model.metrics_names == ["loss", "acc", "first"]
+    x, y = np.ones((5, 3), "float32"), np.eye(2)[[0, 1, 0, 1, 0]]
+    # The sums of batches of 2, 2 and 1 probabilities, each counted with the number of its samples.
+    assert model.evaluate(x, y, batch_size=2, verbose=0)[2] == pytest.approx((2 * 2 + 2 * 2 + 1 * 1) / 5)
+
+
+def test_what_says_that_a_program_is_older_than_keras_2_3():
+    lines = [
+        "import keras",
+        "model.compile(metrics=['accuracy'])",
+        "history = model.fit(x)",
+        "print(history.history['val_acc'])",
+    ]
+    source = "\n".join(lines)
+    assert find_era(source).sentence() == "Keras 2 before 2.3, by `val_acc` in line 4 for `accuracy` in line 2"
+    assert find_era(source.replace("'accuracy'", "'acc'")).era == "keras2"
+    assert find_era(source + "\n# keras==2.1.6").evidence == ("`keras==2.1.6` in line 5",)
+    assert find_era(source.replace("import keras", "from tensorflow import keras")).era == "tfkeras2"

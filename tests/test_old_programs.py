@@ -116,3 +116,54 @@ def test_sizes_of_symbolic_tensors_are_known_when_the_function_runs():
     assert (found[0], found[3]) == (24.0, 8) and [np.shape(f) for f in found[1:3]] == [(2, 12), (2, 2)]
     assert found[4].shape == (2, 4, 7) and found[5].shape == (2, 4, 3)
     assert tuple(K.shape(np.zeros((2, 5)))) == (2, 5)
+
+
+def translator(keras):
+    """A functional model with states that a layer begins with, the hard sigmoid of then, and a model within."""
+    source, target = keras.layers.Input(shape=(None, 3)), keras.layers.Input(shape=(None, 3))
+    _, h, c = keras.layers.LSTM(4, return_state=True, recurrent_activation="hard_sigmoid")(source)
+    y = keras.layers.LSTM(4, return_sequences=True)(target, initial_state=[h, c])
+    inner = keras.layers.Input(shape=(None, 4))
+    head = keras.models.Model(inner, keras.layers.Dense(2)(inner))
+    return keras.models.Model([source, target], head(y))
+
+
+def test_whole_models_are_written_for_the_readers_of_then_with_a_word_about_keras_3(tmp_path):
+    model = translator(keras2)
+    model.compile(keras2.optimizers.Nadam(), "mse")
+    steps = np.random.RandomState(1).rand(5, 4, 3).astype("float32")
+    expected = model.predict([steps, steps])
+    with pytest.warns(UserWarning) as said:
+        model.save(tmp_path / "m.h5")
+    words = ["another slope", "begins with", "within a model", "optimizer is left out"]
+    assert [sum(word in str(one.message) for one in said) for word in words] == [1, 1, 1, 1]
+    again = keras2.models.load_model(tmp_path / "m.h5")
+    np.testing.assert_allclose(again.predict([steps, steps]), expected, rtol=1e-6)
+    assert not again.compiled
+
+
+def test_a_model_within_another_takes_what_its_layers_take():
+    layers, K = keras2.layers, keras2.backend
+    stack = keras2.models.Sequential([layers.Dense(18, input_dim=5), layers.Reshape((3, 3, 2))])
+    with pytest.raises(ValueError, match="incompatible with the model"):
+        stack.predict(np.ones((2, 1, 5)))
+    x = layers.Input(shape=(1, 5))
+    y = stack(x)
+    assert y.shape == (None, 3, 3, 2)
+    expected = stack.predict(np.ones((2, 5)))
+    np.testing.assert_allclose(keras2.models.Model(x, y).predict(np.ones((2, 1, 5))), expected, rtol=1e-6)
+    np.testing.assert_allclose(K.function([x], [y])([np.ones((2, 1, 5))])[0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("keras", [keras1, keras2], ids=["keras1", "keras2"])
+def test_states_that_are_kept_are_reset(keras):
+    layer = keras.layers.LSTM(2, stateful=True, batch_input_shape=(1, 3, 1))
+    model = keras.models.Sequential([layer, keras.layers.Dense(1)])
+    x = np.ones((1, 3, 1), "float32")
+    first, second = model.predict(x), model.predict(x)
+    assert not np.allclose(first, second)
+    model.reset_states()
+    np.testing.assert_allclose(model.predict(x), first, rtol=1e-6)
+    layer.reset_states(states=[np.ones((1, 2)), np.zeros((1, 2))])
+    np.testing.assert_array_equal(layer.states[0].numpy(), np.ones((1, 2)))
+    assert not hasattr(model.layers[1], "reset_states")

@@ -18,7 +18,7 @@ def run_program(program: str, arguments: list[str], dialect: str | None = None, 
     Args:
         program: the path of a `.py` or `.ipynb` file.
         arguments: what the program finds in `sys.argv[1:]`.
-        dialect: `"keras1"`, `"keras2"`, `"tfkeras2"` or `"keras3"`; what the source says by default.
+        dialect: `"keras1"`, `"keras2"`, `"keras22"`, `"tfkeras2"` or `"keras3"`; what the source says by default.
         quiet: whether to leave out the line that says which era it is.
     """
     path = Path(program)

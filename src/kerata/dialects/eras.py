@@ -3,8 +3,13 @@
 from kerata.dialects import keras1, keras2, tfkeras2
 from kerata.dialects.table import Row, Table
 
-ERAS: dict[str, dict[str, Table]] = {"keras1": keras1.TABLES, "keras2": keras2.TABLES, "tfkeras2": tfkeras2.TABLES}
-SPOKEN = {"keras1": "Keras 1", "keras2": "Keras 2", "tfkeras2": "tf.keras"}
+ERAS: dict[str, dict[str, Table]] = {
+    "keras1": keras1.TABLES,
+    "keras2": keras2.TABLES,
+    "keras22": keras2.TABLES_BEFORE_2_3,
+    "tfkeras2": tfkeras2.TABLES,
+}
+SPOKEN = {"keras1": "Keras 1", "keras2": "Keras 2", "keras22": "Keras 2 before 2.3", "tfkeras2": "tf.keras"}
 
 
 def find_row(era: str, kind: str, name: str) -> Row | None:

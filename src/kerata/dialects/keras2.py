@@ -1,4 +1,4 @@
-"""Keras 2, as of 2.3.1. Its layers take the names of Keras 1 as well."""
+"""Keras 2: 2.3.1, and what came before 2.3. Its layers take the names of Keras 1 as well."""
 
 from kerata.dialects.keras1 import RENAMED
 from kerata.dialects.table import Table
@@ -123,11 +123,7 @@ LAYER_ROWS = """
     SimpleRNNCell: units, activation='tanh', INITIAL, CELL
 """
 
-LAYERS = Table(
-    "keras2",
-    "layers",
-    LAYER_ROWS
-    + """
+LATER_ROWS = """
     SimpleRNN: units, activation='tanh', INITIAL, LOOP, STEPS
     GRUCell: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, CELL, implementation>-=2, reset_after=False
     GRU: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, LOOP, implementation>-=2, STEPS, reset_after=False
@@ -159,10 +155,7 @@ LAYERS = Table(
         init>kernel_initializer='glorot_uniform', activation=None, weights=None, border_mode>padding='valid',
         subsample>strides=(1, 1), atrous_rate>dilation_rate=(1, 1), dim_ordering>data_format='default', OLD_PENALTIES
     AtrousConv2D = AtrousConvolution2D
-    """,
-    groups=GROUPS,
-    older=RENAMED,
-)
+"""
 
 # `epsilon=None` stood for `K.epsilon()`, 1e-7.
 OPTIMIZERS = Table(
@@ -293,4 +286,21 @@ LOSSES = Table(
     cosine_similarity = cosine_proximity
     """,
 )
-TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, REGULARIZERS, CONSTRAINTS, METHODS, LOSSES)}
+
+
+def tables_of(era: str, gate: str = "sigmoid") -> dict[str, Table]:
+    """The tables of an era that is Keras 2.
+
+    Args:
+        era: which.
+        gate: the activation of the gates of LSTM and GRU where none is given.
+    """
+    later = LATER_ROWS.replace("recurrent_activation='sigmoid'", f"recurrent_activation='{gate}'")
+    layers = Table(era, "layers", LAYER_ROWS + later, groups=GROUPS, older=RENAMED)
+    tables = [layers, *(table.of_era(era) for table in (OPTIMIZERS, REGULARIZERS, CONSTRAINTS, METHODS, LOSSES))]
+    return {table.kind: table for table in tables}
+
+
+TABLES = tables_of("keras2")
+# Before 2.3 gates had the hard sigmoid, as in Keras 1.
+TABLES_BEFORE_2_3 = tables_of("keras22", "hard_sigmoid")

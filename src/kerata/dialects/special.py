@@ -27,11 +27,12 @@ def gather_steps(row: Row, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, 
     return args, kwargs
 
 
-for _era in ("keras2", "tfkeras2"):
+for _era in ("keras2", "keras22", "tfkeras2"):
     for _name in ("LSTM", "GRU", "SimpleRNN", "RNN", "Conv1D", "SeparableConv1D", "LocallyConnected1D"):
         PREPARES[_era, "layers", _name] = gather_steps
-for _name in ("Conv2D", "Conv3D"):
-    PREPARES["keras2", "layers", _name] = gather_kernel
+for _era in ("keras2", "keras22"):
+    for _name in ("Conv2D", "Conv3D"):
+        PREPARES[_era, "layers", _name] = gather_kernel
 
 
 def normalize_by_mode(arguments: dict[str, Any], given: dict[str, Any]) -> str | None:
@@ -86,8 +87,9 @@ def reset_before(arguments: dict[str, Any], given: dict[str, Any]) -> None:
 
 FINISHES["keras1", "layers", "GRU"] = reset_before
 FINISHES["keras1", "layers", "SeparableConvolution2D"] = separable
-FINISHES["keras2", "layers", "CuDNNLSTM"] = as_cudnn
-FINISHES["keras2", "layers", "CuDNNGRU"] = as_cudnn_gru
+for _era in ("keras2", "keras22"):
+    FINISHES[_era, "layers", "CuDNNLSTM"] = as_cudnn
+    FINISHES[_era, "layers", "CuDNNGRU"] = as_cudnn_gru
 
 
 def no_empty_decay(arguments: dict[str, Any], given: dict[str, Any]) -> None:
@@ -102,6 +104,6 @@ def no_empty_decay(arguments: dict[str, Any], given: dict[str, Any]) -> None:
 
 
 _OPTIMIZERS = ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam", "ClassicRMSprop", "ClassicAdagrad")
-for _era in ("keras1", "keras2", "tfkeras2"):
+for _era in ("keras1", "keras2", "keras22", "tfkeras2"):
     for _name in (*_OPTIMIZERS, "ClassicNadam"):
         FINISHES[_era, "optimizers", _name] = no_empty_decay

@@ -99,6 +99,10 @@ class Table:
         self._lines: dict[str, tuple[str, str | None]] | None = None
         self._rows: dict[str, Row] = {}
 
+    def of_era(self, era: str) -> "Table":
+        """The same rows in another era."""
+        return Table(era, self.kind, self._text, self.renamed, self.groups, self.takes_any, self._older)
+
     @property
     def lines(self) -> dict[str, tuple[str, str | None]]:
         """Name -> (name today, signature as text)."""

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-OLD = ("keras1", "keras2", "tfkeras2")
+OLD = ("keras1", "keras2", "keras22", "tfkeras2")
 DATA_FORMATS = {"th": "channels_first", "tf": "channels_last", "default": None}
 
 
@@ -36,6 +36,7 @@ INITIALIZERS = {
     "keras2": {"zero": "zeros", "one": "ones", "uniform": "random_uniform", "normal": "random_normal"},
     "tfkeras2": {"uniform": "random_uniform", "normal": "random_normal"},
 }
+INITIALIZERS["keras22"] = INITIALIZERS["keras2"]
 # The hard sigmoid of Keras 1 and 2 has the slope 0.2, that of today 1/6.
 ACTIVATIONS = {era: {"hard_sigmoid": "legacy_hard_sigmoid"} for era in OLD}
 # How configs of Keras 1 name regularizers and constraints.

@@ -9,6 +9,7 @@ from kerata.legacy.installing import load_ipython_extension as load_ipython_exte
 from kerata.legacy.installing import uninstall as uninstall
 from kerata.legacy.namespaces import keras1 as keras1
 from kerata.legacy.namespaces import keras2 as keras2
+from kerata.legacy.namespaces import keras22 as keras22
 from kerata.legacy.namespaces import tfkeras2 as tfkeras2
 
 del _pause

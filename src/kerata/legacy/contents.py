@@ -11,7 +11,7 @@ from kerata.base.serialization import deserialize_keras_object, serialize_keras_
 from kerata.dialects import canonical, find_row, translate_arguments
 from kerata.dialects.values import today_of
 from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
-from kerata.legacy.layers import OldLayer
+from kerata.legacy.layers import OldLayer, Resetting
 from kerata.legacy.measures import loss_of
 from kerata.legacy.models import OldModel, OldSequential
 from kerata.legacy.once import once
@@ -40,7 +40,8 @@ def layer(era: str, name: str) -> Any:
     modern = getattr(layers, name if row is None else row.today)
     if not isinstance(modern, type):
         return modern
-    return spell(era, name, modern, row if row is not None and row.arguments is not None else None, OldLayer)
+    mixins = (Resetting, OldLayer) if hasattr(modern, "reset_state") else (OldLayer,)
+    return spell(era, name, modern, row if row is not None and row.arguments is not None else None, *mixins)
 
 
 TOOLS = {

@@ -4,7 +4,13 @@ import ast
 import re
 from typing import NamedTuple
 
-SPOKEN = {"keras1": "Keras 1", "keras2": "Keras 2", "tfkeras2": "tf.keras of TensorFlow 2", "keras3": "Keras 3"}
+SPOKEN = {
+    "keras1": "Keras 1",
+    "keras2": "Keras 2",
+    "keras22": "Keras 2 before 2.3",
+    "tfkeras2": "tf.keras of TensorFlow 2",
+    "keras3": "Keras 3",
+}
 
 
 class Finding(NamedTuple):
@@ -112,10 +118,27 @@ def find_era(source: str) -> Finding:
         evidence = [word for word in words if word in found]
         if era == "keras1" and not any(word not in WEAK for word in evidence) and not _positional(source):
             continue
+        if era == "keras2" and not through_tf and (before := before_2_3(source, found)):
+            return Finding("keras22", (before,))
         if evidence:
             strong = sorted(evidence, key=lambda word: (word in WEAK, found[word]))
             return Finding(era, tuple(f"`{word}` in line {found[word]}" for word in strong))
     return Finding("keras2" if ours and not through_tf else "tfkeras2", ())
+
+
+def before_2_3(source: str, found: dict[str, int]) -> str:
+    """What says that a program of Keras 2 was written before 2.3, whose gates and names of measures were others; or nothing.
+
+    >>> before_2_3("# with Keras 2.2.4", {})
+    '`Keras 2.2.4` in line 1'
+    """
+    if version := re.search(r"\bkeras\s*(==|~=)?\s*2\.[0-2](\.\d+)?\b", source, re.IGNORECASE):
+        return f"`{version[0]}` in line {source.count(chr(10), 0, version.start()) + 1}"
+    # From 2.3 on, a history had the name that `compile` was given.
+    short = next((word for word in ("val_acc", "acc") if word in found), None)
+    if short and "accuracy" in found and not {"val_accuracy"} & set(found):
+        return f"`{short}` in line {found[short]} for `accuracy` in line {found['accuracy']}"
+    return ""
 
 
 def _positional(source: str) -> bool:

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from kerata import saving
+from kerata.saving.archive import HDF5_ENDINGS
+from kerata.saving.old_files import save_old_model
+from kerata.saving.weights import check_overwrite
 
 
 @contextmanager
@@ -42,7 +45,12 @@ def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
-    if str(filepath).endswith((".h5", ".hdf5", ".keras")):
+    path = Path(os.fspath(filepath))
+    if path.suffix in HDF5_ENDINGS:
+        check_overwrite("save_model", path, overwrite)
+        save_old_model(model, path, include_optimizer, for_then=True)
+        return
+    if path.suffix == ".keras":
         saving.save_model(model, filepath, overwrite, include_optimizer=include_optimizer)
         return
     with written_as(filepath, ".keras", overwrite) as path:

@@ -13,7 +13,7 @@ from kerata.legacy import keras3
 from kerata.legacy.detection import find_era
 from kerata.legacy.namespaces import tree_of
 
-ERAS = ("keras1", "keras2", "tfkeras2", "keras3")
+ERAS = ("keras1", "keras2", "keras22", "tfkeras2", "keras3")
 # Names under which programs import Keras, longest first: prefix -> the path of the era's module.
 PREFIXES = {
     "tensorflow.python.keras": "keras",
@@ -40,7 +40,7 @@ class EraFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds the modules of an era.
 
     Args:
-        era: `"keras1"`, `"keras2"`, `"tfkeras2"` or `"keras3"`.
+        era: `"keras1"`, `"keras2"`, `"keras22"` (before 2.3), `"tfkeras2"` or `"keras3"`.
     """
 
     def __init__(self, era: str):
@@ -100,7 +100,7 @@ def install_as_keras(era: str = "keras2") -> None:
     """From now on `import keras`, `from tensorflow.keras...` and their kin give the modules of an era.
 
     Args:
-        era: `"keras1"`, `"keras2"`, `"tfkeras2"` or `"keras3"`.
+        era: `"keras1"`, `"keras2"`, `"keras22"` (before 2.3), `"tfkeras2"` or `"keras3"`.
 
     What was imported before stays what it is. Called again, it changes the era.
     """

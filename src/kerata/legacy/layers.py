@@ -150,6 +150,19 @@ class OldLayer(Spelled):
         return self.get_output_shape_at(0)
 
 
+class Resetting:
+    """What a layer that keeps states could do."""
+
+    def reset_states(self, states: Any = None) -> None:
+        """Sets the kept states to zero, or to arrays."""
+        if states is None:
+            super().reset_state()  # type: ignore[misc]
+            return
+        given = states if isinstance(states, (list, tuple)) else [states]
+        for variable, value in zip(self._kept_state(), given, strict=True):  # type: ignore[attr-defined]
+            variable.assign(value)
+
+
 def shape_of(tensor: Any) -> Any:
     """The shape of a symbolic tensor, or of those in a list."""
     return [shape_of(one) for one in tensor] if isinstance(tensor, (list, tuple)) else tuple(tensor.shape)

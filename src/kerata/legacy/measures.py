@@ -10,6 +10,8 @@ from kerata.dialects import find_row, translate_arguments
 from kerata.legacy.history import TWINS
 from kerata.legacy.optimizers import get_optimizer
 
+# Eras whose measures were means of batches, and whose accuracy was called `acc`.
+BATCHED = ("keras1", "keras22")
 # The names under which Keras 1 reported measures that are named by an abbreviation.
 SPELLED_OUT = {
     "mse": "mean_squared_error",
@@ -37,7 +39,7 @@ def compile_arguments(era: str, model: Any, args: tuple, kwargs: dict[str, Any],
         given["optimizer"] = get_optimizer(era, given["optimizer"])
     if era != "tfkeras2" and "metrics" in given:
         given["metrics"] = accuracies(
-            given["metrics"], given.get("loss"), model, accuracy or ("acc" if era == "keras1" else None)
+            given["metrics"], given.get("loss"), model, accuracy or ("acc" if era in BATCHED else None)
         )
     if "loss" in given:
         given["loss"] = spread(given["loss"], lambda one: loss_of(era, one))
@@ -65,6 +67,8 @@ def loss_of(era: str, loss: Any) -> Any:
 def metric_of(era: str, metric: Any) -> Any:
     """A metric by the era's name, or a user's function, as the era measured and called it."""
     if era != "keras1":
+        if era in BATCHED and callable(metric) and not isinstance(metric, (type, str, metrics.Metric)):
+            return of_batch(metric)
         row = find_row(era, "losses", metric) if isinstance(metric, str) else None
         return named(losses.get(row.today), metric) if row is not None and row.today != metric else metric
     if isinstance(metric, str):

@@ -9,8 +9,10 @@ import numpy as np
 from kerata import models as modern
 from kerata.base.checks import message
 from kerata.dialects import find_row, translate_arguments
+from kerata.engine.module import Look
 from kerata.engine.scope import in_scope
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import add_symbolic_losses
 from kerata.legacy.files import load_weights, save_model, save_weights
@@ -26,8 +28,26 @@ IGNORED = ("workers", "use_multiprocessing", "max_queue_size", "max_q_size", "nb
 class OldModel(OldLayer):
     """What a model of Keras 1, Keras 2 and tf.keras could do."""
 
+    _bookkeeping = {"_other_shapes": Look.NOBODY}
+
     input_shape = modern.Model.input_shape
     output_shape = modern.Model.output_shape
+
+    # As a layer of another model, on tensors of another shape than its input's: the layers decide what they take
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        graph = self._graph  # type: ignore[attr-defined]
+        one = args[0] if len(args) == 1 and isinstance(args[0], SymbolicTensor) else None
+        if one is None or graph is None or len(graph.inputs) != 1 or fits(one.shape, graph.inputs[0].shape):
+            return super().compute_output_spec(*args, **kwargs)  # type: ignore[misc]
+        self.__dict__.setdefault("_other_shapes", []).append(tuple(one.shape))
+        return Layer.compute_output_spec(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    def _match_inputs(self, inputs: Any) -> list[Any]:
+        shape = getattr(inputs, "shape", None)
+        if shape is not None and any(fits(shape, other) for other in self.__dict__.get("_other_shapes", ())):
+            return [inputs]
+        return super()._match_inputs(inputs)  # type: ignore[misc]
 
     # Training
 
@@ -182,6 +202,12 @@ class OldModel(OldLayer):
         logs = super().evaluate(**drop_none(arguments), return_dict=True)  # type: ignore[misc]
         return logs if asked else self._in_order(logs)
 
+    def reset_states(self) -> None:
+        """Sets the kept states of all layers to zero."""
+        for layer in self._flatten_layers():  # type: ignore[attr-defined]
+            if layer is not self and getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
+                layer.reset_state()
+
     # Files
 
     def save_weights(self, filepath: Any, overwrite: bool = True, save_format: Any = None, options: Any = None) -> None:
@@ -279,6 +305,20 @@ def inputs_of(branch: Any) -> list[Any]:
 def drop_none(arguments: dict[str, Any]) -> dict[str, Any]:
     """Without what is `None`: then today's default holds, which says the same."""
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def fits(shape: Any, expected: Any) -> bool:
+    """Whether the sizes of a sample are those that are expected; an axis of size 1 at the end does not count.
+
+    >>> fits((None, 1, 100), (None, 100)), fits((8, 28, 28, 1), (None, 28, 28))
+    (False, True)
+    """
+    known, sizes = (list(one)[1:] for one in (expected, shape))
+    if len(sizes) == len(known) + 1 and sizes[-1] == 1:
+        sizes.pop()
+    elif len(sizes) == len(known) - 1 and known[-1] == 1:
+        sizes.append(1)
+    return len(sizes) == len(known) and all(None in (a, b) or a == b for a, b in zip(sizes, known, strict=True))
 
 
 def as_long_as_first(x: Any) -> Any:

@@ -8,7 +8,7 @@ from kerata.legacy import backends, contents, helpers, image, initial, monitors,
 from kerata.legacy.contents import of
 from kerata.legacy.tree import Maker, Tree
 
-VERSIONS = {"keras1": "1.2.2", "keras2": "2.3.1", "tfkeras2": "2.15.0"}
+VERSIONS = {"keras1": "1.2.2", "keras2": "2.3.1", "keras22": "2.2.5", "tfkeras2": "2.15.0"}
 BASES = ["Layer", "Wrapper", "InputLayer", "Input", "InputSpec"]
 MERGING = ["add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate", "dot"]
 MODELS = ["Model", "Sequential", "load_model", "save_model", "model_from_json", "model_from_yaml", "clone_model"]
@@ -168,4 +168,4 @@ def tree_of(era: str) -> Tree:
     return _trees[era]
 
 
-keras1, keras2, tfkeras2 = (tree_of(era).root for era in ("keras1", "keras2", "tfkeras2"))
+keras1, keras2, keras22, tfkeras2 = (tree_of(era).root for era in ("keras1", "keras2", "keras22", "tfkeras2"))

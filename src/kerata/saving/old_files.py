@@ -91,8 +91,11 @@ def is_old_file(path: Path, owner: str) -> bool:
         return is_old(file)
 
 
-def save_old_model(model: Any, path: Path, include_optimizer: bool = True) -> None:
-    """Writes a model to an `.h5` file that Keras 3, `tf.keras` and Kerata read; the old file is whole until the new one is."""
+def save_old_model(model: Any, path: Path, include_optimizer: bool = True, for_then: bool = False) -> None:
+    """Writes a model to an `.h5` file that Keras 3, `tf.keras` and Kerata read; the old file is whole until the new one is.
+
+    What Keras 3 does not read is refused, or, `for_then`, written for the others.
+    """
     import h5py
 
     if not model.built:
@@ -104,4 +107,4 @@ def save_old_model(model: Any, path: Path, include_optimizer: bool = True) -> No
             )
         )
     with explain_full_disk("save_model", path), replace_file(path) as part, h5py.File(part, "w") as file:
-        write_model(model, file, include_optimizer)
+        write_model(model, file, include_optimizer, for_then)

@@ -44,8 +44,10 @@ RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}, "InputLayer": {"batch_shape
 RENAMED_CLASSES = {"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity"}
 # Layers whose `seed` is an argument in Keras 3 alone.
 SEEDLESS = ("LSTM", "GRU", "SimpleRNN", "LSTMCell", "GRUCell", "SimpleRNNCell", "MultiHeadAttention", "Attention")
-# Words that mean one thing in `tf.keras` and another in Keras 3.
-AMBIGUOUS = ("hard_sigmoid", "legacy_hard_sigmoid")
+# What `tf.keras` calls by a name that means another thing in Keras 3, and the other way round.
+AMBIGUOUS, OF_THEN = "hard_sigmoid", "legacy_hard_sigmoid"
+# Layers that took the states with which they begin as further inputs.
+BEGINNING = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM2D", "Bidirectional")
 # Attributes that hold layers.
 HOLDERS = ("layer", "backward_layer", "cell", "cells")
 # The optimizers that `tf.keras` and Keras 3 both know, with the names of `tf.keras` for their slots, in its order.
@@ -71,14 +73,22 @@ UNKNOWN_THEN: dict[str, tuple[Any, ...]] = {
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
-def write_model(model: Any, file: Any, include_optimizer: bool = True) -> None:
-    """Writes a model into an open HDF5 file. The description comes first: if it cannot be made, nothing is written."""
-    words = Words(model)
+def write_model(model: Any, file: Any, include_optimizer: bool = True, for_then: bool = False) -> None:
+    """Writes a model into an open HDF5 file. The description comes first: if it cannot be made, nothing is written.
+
+    Args:
+        model, file: what is written, and where.
+        include_optimizer: whether what `compile` was given is written too.
+        for_then: whether it is enough that `tf.keras` and Kerata read it; a warning says what Keras 3 does not.
+    """
+    words = Words(model, for_then)
     plain = serialize_keras_object(model)
     config = {"class_name": plain["class_name"], "config": words.layer(plain)["config"]}
     training = None
     if include_optimizer and plain.get("compile_config"):
         training = words.compiling(plain["compile_config"])
+        if training["optimizer_config"] is None:
+            training = None
     file.attrs["keras_version"], file.attrs["backend"] = VERSION, b"tensorflow"
     write_text(file, "model_config", json.dumps(config))
     if training is not None:
@@ -93,10 +103,20 @@ class Words:
 
     Args:
         owner: the model, for messages.
+        for_then: whether it is enough that `tf.keras` and Kerata understand them.
     """
 
-    def __init__(self, owner: Any):
-        self.owner = owner
+    def __init__(self, owner: Any, for_then: bool = False):
+        self.owner, self.for_then = owner, for_then
+        # Models within a model, whose calls `tf.keras` counts from 1: the first made the model.
+        self.models: set[str] = set()
+        self._warned: set[str] = set()
+
+    def warn(self, said: str, received: dict[str, Any]) -> None:
+        """Says once what Keras 3 will not do with the file."""
+        if said not in self._warned:
+            self._warned.add(said)
+            warnings.warn(message(self.owner, said, received, "A '.keras' file is for all of them"), stacklevel=8)
 
     def layer(self, plain: dict[str, Any]) -> dict[str, Any]:
         """The description of a layer, of a model, or of anything else that has a class and a config."""
@@ -128,10 +148,14 @@ class Words:
                         {"class": name, key: value},
                     )
                 continue
-            if key.endswith("activation") and value in AMBIGUOUS:
+            if key.endswith("activation") and value in (AMBIGUOUS, OF_THEN)[: 1 if self.for_then else 2]:
                 raise self.refuse(
                     "hard sigmoids of Keras 2 and 3 have the same name and other slopes", {"class": name, key: value}
                 )
+            if key.endswith("activation") and value == OF_THEN:
+                said = "Keras 3 reads the hard sigmoid of an '.h5' file with another slope than `tf.keras` and Kerata"
+                self.warn(said, {"class": name})
+                value = AMBIGUOUS
             found[RENAMED.get(name, {}).get(key, key)] = self.within(value) if key in HOLDERS else self.plain(value)
         return found
 
@@ -166,17 +190,21 @@ class Words:
     def graph(self, config: dict[str, Any]) -> dict[str, Any]:
         """The config of a functional model: its calls are lists."""
         layers = []
+        outer, self.models = self.models, {plain["name"] for plain in config["layers"] if plain["class_name"] == "Functional"}
         for plain in config["layers"]:
             made = self.part(plain)
             layers.append(
                 {**made, "name": plain["name"], "inbound_nodes": [self.node(plain, node) for node in plain["inbound_nodes"]]}
             )
         ends = {key: self.ends(config[key]) for key in ("input_layers", "output_layers")}
+        self.models = outer
         return {"name": config.get("name"), "trainable": config.get("trainable", True), "layers": layers, **ends}
 
     def part(self, plain: dict[str, Any]) -> dict[str, Any]:
         """A layer of a graph. `tf.keras` counts the call that made a model within it, and Keras 3 does not."""
-        if plain["class_name"] == "Functional":
+        if plain["class_name"] == "Functional" and self.for_then:
+            self.warn("Keras 3 does not read functional models within a model from an '.h5' file", {"layer": plain["name"]})
+        elif plain["class_name"] == "Functional":
             raise self.refuse("functional models within a model cannot be written to an '.h5' file", {"layer": plain["name"]})
         made = self.layer(plain)
         if made["class_name"] == "Sequential":
@@ -187,6 +215,10 @@ class Words:
     def node(self, plain: dict[str, Any], node: dict[str, Any]) -> list[Any]:
         args, others = node["args"], {key: value for key, value in node["kwargs"].items() if value is not None}
         first = list(args[0]) if args and isinstance(args[0], (list, tuple)) else list(args[:1])
+        if self.for_then and plain["class_name"] in BEGINNING and "initial_state" in others:
+            self.warn("Keras 3 does not read the states that a layer begins with from an '.h5' file", {"layer": plain["name"]})
+            states = others.pop("initial_state")
+            first += states if isinstance(states, (list, tuple)) else [states]
         if len(args) != 1 or others:
             received = {"layer": plain["name"], "arguments": len(args), "by name": list(others)}
             raise self.refuse("calls with further arguments cannot be written to an '.h5' file", received)
@@ -195,7 +227,8 @@ class Words:
     def tensor(self, value: Any) -> list[Any]:
         if not isinstance(value, dict) or value.get("class_name") != "__keras_tensor__":
             raise self.refuse("only tensors can be written as what a call takes in an '.h5' file", {"value": value})
-        return [*value["config"]["keras_history"], {}]
+        name, call, output = value["config"]["keras_history"]
+        return [name, call + int(name in self.models), output, {}]
 
     def ends(self, plain: Any) -> Any:
         if isinstance(plain, dict):
@@ -213,8 +246,8 @@ class Words:
         found["optimizer_config"] = self.optimizer(config["optimizer"])
         return found
 
-    def optimizer(self, plain: Any) -> dict[str, Any]:
-        """An optimizer in the words that all readers know."""
+    def optimizer(self, plain: Any) -> dict[str, Any] | None:
+        """An optimizer in the words that all readers know; `None` for one that is left out."""
         name, config = plain["class_name"], plain["config"]
         if name in CLASSIC:
             expected = f"the optimizer is written as {CLASSIC[name]}, which adds epsilon inside of the root where it is read"
@@ -222,6 +255,10 @@ class Words:
             warnings.warn(message(self.owner, expected, {"optimizer": name}, fix), stacklevel=8)
             name = CLASSIC[name]
         given = {key: value for key, value in config.items() if key in UNKNOWN_THEN and value not in UNKNOWN_THEN[key]}
+        if self.for_then and (name not in SLOTS or given):
+            said = "the optimizer is left out of the '.h5' file, since it is not one that `tf.keras` reads"
+            self.warn(said, {"optimizer": name, **given})
+            return None
         if name not in SLOTS or given:
             expected = "this optimizer is not one that `tf.keras` and Keras 3 both read from an '.h5' file"
             fix = "Save the model as '.keras', or with include_optimizer=False"
