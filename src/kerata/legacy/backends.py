@@ -10,200 +10,19 @@ import numpy as np
 
 from kerata import backend, ops
 from kerata.base.checks import message
-from kerata.engine.random import make_key
-from kerata.engine.scope import Scope
-from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, run_nodes, sort_nodes
+from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
-from kerata.layers import InputLayer
-from kerata.layers.phase import in_phase, training_now
+from kerata.legacy.functions import function, gradients
+from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, learning_phase, set_learning_phase
 from kerata.legacy.shapes import shape as shape_of
 from kerata.legacy.shapes import taking_sizes
-from kerata.models.graph import Graph
 
 FORMS = {"th": "channels_first", "tf": "channels_last", "default": None}
-_phase: dict[str, Any] = {"set": None}
-
-
-def learning_phase() -> Any:
-    """1 while the layer that asks is called in training, 0 elsewhere, or what `set_learning_phase` set."""
-    if _phase["set"] is not None:
-        return _phase["set"]
-    return PHASE
-
-
-class Phase:
-    """The learning phase among the inputs of a `K.function`, and as a number where a layer asks for it."""
-
-    name = "keras_learning_phase"
-
-    def __bool__(self) -> bool:
-        return bool(training_now())
-
-    def __int__(self) -> int:
-        return int(bool(self))
-
-    __index__ = __int__
-
-    def __eq__(self, other: Any) -> Any:
-        return other is self or int(self) == other
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-PHASE = Phase()
-
-
-def set_learning_phase(value: int) -> None:
-    """Fixes the learning phase: 0 for use, 1 for training."""
-    if value not in (0, 1):
-        raise ValueError(message("K.set_learning_phase", "the phase is 0 or 1", {"value": value}))
-    _phase["set"] = value
 
 
 def clear_session() -> None:
-    _phase["set"] = None
+    forget_phase()
     backend.clear_session()
-
-
-def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
-    """x in training, alt otherwise; values or functions without arguments."""
-    if training is None or isinstance(training, Phase):
-        training = bool(learning_phase())
-    if is_symbolic(training) or (hasattr(training, "dtype") and not isinstance(training, np.generic)):
-        return backend.switch(training, x, alt)
-    chosen = x if training else alt
-    return chosen() if callable(chosen) else chosen
-
-
-def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:
-    """x outside of training, alt in training."""
-    return in_train_phase(alt, x, training)
-
-
-def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> Any:
-    """A function from symbolic inputs, the learning phase among them, to symbolic outputs, on arrays."""
-    given = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
-    phases = [place for place, one in enumerate(given) if isinstance(one, (Phase, int))]
-    tensors = [one for place, one in enumerate(given) if place not in phases]
-    run = compiled(tensors, outputs, pairs_of(updates))
-
-    def call(values: Any) -> Any:
-        values = list(values) if isinstance(values, (list, tuple)) else [values]
-        training = any(bool(np.all(values[place])) for place in phases if place < len(values))
-        return run([value for place, value in enumerate(values) if place not in phases], training)
-
-    return call
-
-
-def pairs_of(updates: Any) -> list[tuple[Variable, Any]]:
-    """(variable, symbolic new value) of each update."""
-    pairs = list(updates or ())
-    if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
-        raise NotImplementedError(
-            message("K.function", "`updates` must be pairs of a variable and its new value", {"updates": updates})
-        )
-    return [(pair[0], pair[1]) for pair in pairs]
-
-
-def compiled(inputs: list[Any], outputs: Any, updates: list[tuple[Variable, Any]]) -> Any:
-    """The function of arrays from symbolic inputs to symbolic outputs, as one program for each kind of inputs."""
-    single = not isinstance(outputs, (list, tuple))
-    wanted: list[Any] = [*outputs] if isinstance(outputs, (list, tuple)) else [outputs]
-    symbolic = [one for one in (*wanted, *(new for _, new in updates)) if isinstance(one, SymbolicTensor)]
-    graph = Graph(inputs, symbolic, "K.function") if symbolic else None
-    variables = variables_of(graph) if graph is not None else []
-
-    def run(values: list[Any], key: Any, arrays: list[Any], training: bool) -> Any:
-        with Scope(variables, values, key=key) as scope, in_phase(training):
-            found = graph.run(list(arrays)) if graph is not None else []
-            return flatten(found), scope.read(variables)
-
-    program = jax.jit(run, static_argnums=3)
-
-    def call(arrays: list[Any], training: bool) -> Any:
-        arrays = [jnp.asarray(array, tensor.dtype) for array, tensor in zip(arrays, inputs, strict=True)]
-        values = [variable.value for variable in variables]
-        found, after = program(values, make_key(), arrays, training)
-        for variable, old, new in zip(variables, values, after, strict=True):
-            if training and new is not old:
-                variable.assign(new)
-        rest = iter(found)
-        results = [np.asarray(next(rest)) if isinstance(one, SymbolicTensor) else backend.get_value(one) for one in wanted]
-        for variable, new in updates:
-            variable.assign(next(rest) if isinstance(new, SymbolicTensor) else new)
-        return results[0] if single else results
-
-    return call
-
-
-def variables_of(graph: Graph) -> list[Variable]:
-    """The variables of all layers of a graph."""
-    found: dict[int, Variable] = {}
-    for operation in graph.operations:
-        for variable in getattr(operation, "variables", ()):
-            found[id(variable)] = variable
-    return list(found.values())
-
-
-def roots_of(tensor: SymbolicTensor) -> list[SymbolicTensor]:
-    """The inputs that a symbolic tensor is computed from."""
-    found: dict[int, SymbolicTensor] = {}
-    seen: set[int] = set()
-    pending = [tensor]
-    while pending:
-        one = pending.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        operation, index, _ = one.history
-        if isinstance(operation, InputLayer):
-            found[id(one)] = one
-        else:
-            pending.extend(operation.inbound_nodes[index].input_tensors)
-    return list(found.values())
-
-
-def gradients(loss: Any, variables: Any) -> list[Any]:
-    """Symbolic gradients of the sum of a symbolic loss to symbolic tensors or weights, for use in `K.function`."""
-    wanted = list(variables) if isinstance(variables, (list, tuple)) else [variables]
-    loss = loss[0] if isinstance(loss, (list, tuple)) else loss
-    if not isinstance(loss, SymbolicTensor):
-        raise TypeError(message("K.gradients", "the loss must be computed from a model's inputs", {"loss": loss}))
-    return [gradient(loss, one) for one in wanted]
-
-
-def gradient(loss: SymbolicTensor, wanted: Any) -> SymbolicTensor:
-    roots = roots_of(loss)
-    if isinstance(wanted, Variable):
-
-        def compute(*values: Any) -> Any:
-            def total(value: Any) -> Any:
-                with Scope([wanted], [value]):
-                    known = dict(zip(map(id, roots), values, strict=True))
-                    return jnp.sum(run_nodes(nodes, known)[id(loss)])
-
-            return jax.grad(total)(wanted.value)
-
-        nodes = sort_nodes(roots, [loss], "K.gradients")
-        shape, dtype = wanted.shape, wanted.dtype
-    else:
-        before = sort_nodes(roots, [wanted], "K.gradients")
-        nodes = sort_nodes([*roots, wanted], [loss], "K.gradients")
-
-        def compute(*values: Any) -> Any:
-            known = dict(zip(map(id, roots), values, strict=True))
-            there = run_nodes(before, dict(known))[id(wanted)]
-
-            def total(value: Any) -> Any:
-                return jnp.sum(run_nodes(nodes, {**known, id(wanted): value})[id(loss)])
-
-            return jax.grad(total)(there)
-
-        shape, dtype = wanted.shape, wanted.dtype
-    output = SymbolicTensor(shape, dtype)
-    Node(Operation(compute, name=None), tuple(roots), {}, output)
-    return output
 
 
 def update(x: Variable, new_x: Any) -> Any:
@@ -320,6 +139,18 @@ def print_tensor(x: Any, message: str = "") -> Any:
 
 def identity(x: Any, name: Any = None) -> Any:
     return x
+
+
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Any:
+    """An array of a value; with a `shape`, of so many copies of one number, or of the numbers of a list in that shape.
+
+    >>> constant([1, 2, 3, 4], shape=(2, 2)).tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    array = backend.constant(value, dtype)
+    if shape is None:
+        return array
+    return jnp.reshape(array, shape) if array.size == np.prod(shape) else jnp.broadcast_to(array, shape)
 
 
 def arange(start: Any, stop: Any = None, step: int = 1, dtype: str = "int32") -> Any:
@@ -481,6 +312,8 @@ OWN = {
     and not isinstance(value, type)
 }
 OWN["shape"] = shape_of
+for _taken in (function, gradients, in_test_phase, in_train_phase, learning_phase, set_learning_phase):
+    OWN[_taken.__name__] = _taken
 OWN |= {name: taking_sizes(OWN.get(name) or getattr(backend, name)) for name in SIZED if hasattr(backend, name)}
 
 

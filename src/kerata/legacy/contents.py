@@ -4,14 +4,18 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
+import numpy as np
+
 from kerata import activations, callbacks, constraints, initializers, layers, losses, metrics, models, regularizers, utils
 from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.dialects import canonical, find_row, translate_arguments
 from kerata.dialects.values import today_of
+from kerata.engine.variable import Variable
 from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
-from kerata.legacy.layers import OldLayer, Resetting
+from kerata.legacy.layers import OldLayer, Resetting, Symbolic
 from kerata.legacy.measures import loss_of
 from kerata.legacy.models import OldModel, OldSequential
 from kerata.legacy.once import once
@@ -41,6 +45,8 @@ def layer(era: str, name: str) -> Any:
     if not isinstance(modern, type):
         return modern
     mixins = (Resetting, OldLayer) if hasattr(modern, "reset_state") else (OldLayer,)
+    if modern is layers.Lambda:
+        mixins = (Symbolic, OldLayer)
     return spell(era, name, modern, row if row is not None and row.arguments is not None else None, *mixins)
 
 
@@ -57,6 +63,10 @@ def make_input(era: str) -> Any:
         if shape is not None and not isinstance(shape, (tuple, list)):
             shape = (int(shape),) if not hasattr(shape, "__iter__") else tuple(shape)
         shape = None if shape is None else tuple(None if size is None else int(size) for size in shape)
+        if tensor is not None and isinstance(tensor, (Variable, jax.Array, np.ndarray)):
+            made = layers.Input(batch_shape=tuple(tensor.shape), name=name, dtype=dtype or str(tensor.dtype))
+            made.fixed = tensor
+            return made
         if tensor is not None and shape is None and batch_shape is None:
             return layers.Input(tensor=tensor)
         name = name or name_of_era("keras2", type("Input", (), {}))

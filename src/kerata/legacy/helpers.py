@@ -11,7 +11,7 @@ import numpy as np
 from kerata import utils
 from kerata.base.checks import check_choice, standardize_tuple
 from kerata.data.pydataset import PyDataset
-from kerata.legacy.backends import roots_of
+from kerata.legacy.functions import roots_of
 
 Sequence = PyDataset
 

@@ -6,7 +6,9 @@ import numpy as np
 
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
+from kerata.engine.symbolic import has_symbolic, infer
 from kerata.engine.variable import Variable
+from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.spelling import Spelled, name_of_era
 
 # Attributes of layers, by their names in Keras 1 where no row says them.
@@ -148,6 +150,37 @@ class OldLayer(Spelled):
     def output_shape(self) -> Any:
         """The shape of the symbolic output of the first call."""
         return self.get_output_shape_at(0)
+
+
+class Symbolic:
+    """What a Lambda could do: take gradients of symbolic tensors, in a graph that its own call is no part of."""
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if has_symbolic(inputs) and self._takes_gradients(inputs):
+            return self.function(inputs, **self.arguments)  # type: ignore[attr-defined]
+        return super().__call__(inputs, *args, **kwargs)  # type: ignore[misc]
+
+    def _takes_gradients(self, inputs: Any) -> bool:
+        """Whether the function asks for gradients; what else may be wrong with it, the call will say."""
+        if not says(getattr(self.function, "__code__", None), "gradients"):  # type: ignore[attr-defined]
+            return False
+        try:
+            infer(lambda values: self.function(values, **self.arguments), inputs)  # type: ignore[attr-defined]
+        except NeedsGraph:
+            return True
+        except Exception:
+            return False
+        return False
+
+
+def says(code: Any, name: str) -> bool:
+    """Whether a function's code has a name, its inner functions included.
+
+    >>> says((lambda x: [x.gradients for x in ()]).__code__, "gradients")
+    True
+    """
+    inner = getattr(code, "co_consts", ())
+    return name in getattr(code, "co_names", ()) or any(says(part, name) for part in inner if hasattr(part, "co_names"))
 
 
 class Resetting:

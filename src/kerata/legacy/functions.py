@@ -1,0 +1,168 @@
+"""`K.function` and `K.gradients`: programs from symbolic inputs to symbolic outputs, made of parts of models."""
+
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata import backend
+from kerata.base.checks import message
+from kerata.engine.random import make_key
+from kerata.engine.scope import Scope, current_scope
+from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, run_nodes, sort_nodes
+from kerata.engine.variable import Variable
+from kerata.layers import InputLayer
+from kerata.layers.phase import in_phase
+from kerata.legacy.phases import Phase
+from kerata.models.graph import Graph
+
+
+class NeedsGraph(TypeError):
+    """Gradients are asked for of numbers, from which it cannot be seen what they were computed from."""
+
+
+def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> Any:
+    """A function from symbolic inputs, the learning phase among them, to symbolic outputs, on arrays."""
+    given = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+    phases = [place for place, one in enumerate(given) if isinstance(one, (Phase, int))]
+    tensors = [one for place, one in enumerate(given) if place not in phases]
+    run = compiled(tensors, outputs, pairs_of(updates))
+
+    def call(values: Any) -> Any:
+        values = list(values) if isinstance(values, (list, tuple)) else [values]
+        training = any(bool(np.all(values[place])) for place in phases if place < len(values))
+        return run([value for place, value in enumerate(values) if place not in phases], training)
+
+    return call
+
+
+def pairs_of(updates: Any) -> list[tuple[Variable, Any]]:
+    """(variable, symbolic new value) of each update."""
+    pairs = list(updates or ())
+    if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
+        expected = "`updates` must be pairs of a variable and its new value"
+        raise NotImplementedError(message("K.function", expected, {"updates": updates}))
+    warn_of_numbers([new for _, new in pairs], "updates")
+    return [(pair[0], pair[1]) for pair in pairs]
+
+
+def warn_of_numbers(values: list[Any], what: str) -> None:
+    """Says that what is computed of variables alone is a number already, which does not follow them."""
+    if any(isinstance(value, jax.Array) for value in values):
+        expected = f"some of the `{what}` are computed from no input: they are numbers, which stay what they are now"
+        fix = "Compute them when they are needed, with K.get_value of the variables"
+        warnings.warn(message("K.function", expected, None, fix), stacklevel=4)
+
+
+def compiled(inputs: list[Any], outputs: Any, updates: list[tuple[Variable, Any]]) -> Any:
+    """The function of arrays from symbolic inputs to symbolic outputs, as one program for each kind of inputs."""
+    single = not isinstance(outputs, (list, tuple))
+    wanted: list[Any] = [*outputs] if isinstance(outputs, (list, tuple)) else [outputs]
+    warn_of_numbers(wanted, "outputs")
+    symbolic = [one for one in (*wanted, *(new for _, new in updates)) if isinstance(one, SymbolicTensor)]
+    fixed = [one for one in roots_of(symbolic, inputs) if hasattr(one, "fixed")]
+    graph = Graph([*inputs, *fixed], symbolic, "K.function") if symbolic else None
+    variables = read_by(graph.nodes) if graph is not None else []
+
+    def run(values: list[Any], key: Any, arrays: list[Any], training: bool) -> Any:
+        with Scope(variables, values, key=key) as scope, in_phase(training):
+            found = graph.run(list(arrays)) if graph is not None else []
+            return flatten(found), scope.read(variables)
+
+    program = jax.jit(run, static_argnums=3)
+
+    def call(arrays: list[Any], training: bool) -> Any:
+        arrays = [jnp.asarray(array, tensor.dtype) for array, tensor in zip(arrays, inputs, strict=True)]
+        values = [variable.value for variable in variables]
+        found, after = program(values, make_key(), [*arrays, *(one.fixed for one in fixed)], training)
+        for variable, old, new in zip(variables, values, after, strict=True):
+            if training and new is not old:
+                variable.assign(new)
+        rest = iter(found)
+        results = [np.asarray(next(rest)) if isinstance(one, SymbolicTensor) else backend.get_value(one) for one in wanted]
+        for variable, new in updates:
+            variable.assign(next(rest) if isinstance(new, SymbolicTensor) else new)
+        return results[0] if single else results
+
+    return call
+
+
+def read_by(nodes: list[Node]) -> list[Variable]:
+    """The variables that nodes read: of their layers, among their arguments, and in gradients."""
+    found: dict[int, Variable] = {}
+    for node in nodes:
+        leaves = jax.tree.leaves((node.args, node.kwargs), is_leaf=lambda leaf: isinstance(leaf, Variable))
+        given = [leaf for leaf in leaves if isinstance(leaf, Variable)]
+        inner = getattr(getattr(node.operation, "function", None), "reads", ())
+        for variable in (*getattr(node.operation, "variables", ()), *given, *inner):
+            found[id(variable)] = variable
+    return list(found.values())
+
+
+def roots_of(tensors: Any, ends: Any = ()) -> list[SymbolicTensor]:
+    """The inputs that symbolic tensors are computed from; nothing is looked for behind `ends`."""
+    found: dict[int, SymbolicTensor] = {}
+    seen = {id(one) for one in ends}
+    pending = list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
+    while pending:
+        one = pending.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        operation, index, _ = one.history
+        if isinstance(operation, InputLayer):
+            found[id(one)] = one
+        else:
+            pending.extend(operation.inbound_nodes[index].input_tensors)
+    return list(found.values())
+
+
+def gradients(loss: Any, variables: Any) -> list[Any]:
+    """Symbolic gradients of the sum of symbolic losses to symbolic tensors or weights, for use in `K.function`."""
+    wanted = list(variables) if isinstance(variables, (list, tuple)) else [variables]
+    losses = list(loss) if isinstance(loss, (list, tuple)) else [loss]
+    for one in losses:
+        if not isinstance(one, SymbolicTensor):
+            raise NeedsGraph(message("K.gradients", "the loss must be computed from a model's inputs", {"loss": one}))
+    return [gradient(losses, one) for one in wanted]
+
+
+def gradient(losses: list[SymbolicTensor], wanted: Any) -> SymbolicTensor:
+    """The symbolic gradient of the sum of all numbers of some tensors."""
+    roots = roots_of(losses)
+
+    def total_of(values: dict[int, Any]) -> Any:
+        found = run_nodes(nodes, values)
+        return sum(jnp.sum(found[id(loss)]) for loss in losses)
+
+    if isinstance(wanted, Variable):
+        nodes, before = sort_nodes(roots, losses, "K.gradients"), []
+
+        def compute(*values: Any) -> Any:
+            def total(value: Any) -> Any:
+                with inner_scope([wanted], [value]):
+                    return total_of(dict(zip(map(id, roots), values, strict=True)))
+
+            return jax.grad(total)(wanted.value)
+
+    else:
+        before = sort_nodes(roots, [wanted], "K.gradients")
+        nodes = sort_nodes([*roots, wanted], losses, "K.gradients")
+
+        def compute(*values: Any) -> Any:
+            known = dict(zip(map(id, roots), values, strict=True))
+            there = run_nodes(before, dict(known))[id(wanted)]
+            return jax.grad(lambda value: total_of({**known, id(wanted): value}))(there)
+
+    compute.reads = read_by([*before, *nodes])  # type: ignore[attr-defined]
+    output = SymbolicTensor(wanted.shape, wanted.dtype)
+    Node(Operation(compute, name=None), tuple(roots), {}, output)
+    return output
+
+
+def inner_scope(variables: list[Variable], values: list[Any]) -> Scope:
+    """A scope within the one that is there, with values of its own for some variables."""
+    outer = current_scope()
+    return Scope(variables, values) if outer is None else Scope(variables, values, outer.hypers, outer.key, outer.valid)

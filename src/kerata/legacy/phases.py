@@ -1,0 +1,69 @@
+"""The learning phase: whether a layer is called in training, as a number that programs ask for and hand on."""
+
+from typing import Any
+
+import numpy as np
+
+from kerata import backend
+from kerata.base.checks import message
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.layers.phase import training_now
+
+_phase: dict[str, Any] = {"set": None}
+
+
+def learning_phase() -> Any:
+    """1 while the layer that asks is called in training, 0 elsewhere, or what `set_learning_phase` set."""
+    if _phase["set"] is not None:
+        return _phase["set"]
+    return PHASE
+
+
+class Phase:
+    """The learning phase among the inputs of a `K.function`, and as a number where a layer asks for it."""
+
+    name = "keras_learning_phase"
+
+    def __bool__(self) -> bool:
+        return bool(training_now())
+
+    def __int__(self) -> int:
+        return int(bool(self))
+
+    __index__ = __int__
+
+    def __eq__(self, other: Any) -> Any:
+        return other is self or int(self) == other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+PHASE = Phase()
+
+
+def set_learning_phase(value: int) -> None:
+    """Fixes the learning phase: 0 for use, 1 for training."""
+    if value not in (0, 1):
+        raise ValueError(message("K.set_learning_phase", "the phase is 0 or 1", {"value": value}))
+    _phase["set"] = value
+
+
+def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
+    """x in training, alt otherwise; values or functions without arguments."""
+    if training is None or isinstance(training, Phase):
+        training = bool(learning_phase())
+    if isinstance(training, SymbolicTensor) or (hasattr(training, "dtype") and not isinstance(training, np.generic)):
+        return backend.switch(training, x, alt)
+    chosen = x if training else alt
+    return chosen() if callable(chosen) else chosen
+
+
+def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:
+    """x outside of training, alt in training."""
+    return in_train_phase(alt, x, training)
+
+
+def forget_phase() -> None:
+    """As if none had been fixed."""
+    _phase["set"] = None

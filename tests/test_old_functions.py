@@ -1,0 +1,72 @@
+"""`K.function` and `K.gradients` of old programs: programs that follow the variables they read."""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import keras2
+
+K, layers = keras2.backend, keras2.layers
+X = np.float32([[1.0, 2.0]])
+
+
+def test_a_function_follows_the_variables_it_reads():
+    v, x = K.variable(2.0), K.placeholder(shape=(None, 2))
+    run = K.function([x], [x * v, K.sum(x) + v, K.gradients(K.sum(x * x * v), x)[0]])
+    np.testing.assert_allclose(run([X])[2], 4 * X)
+    K.set_value(v, 5.0)
+    times, plus, slope = run([X])
+    np.testing.assert_allclose(times, 5 * X)
+    assert plus == 8.0
+    np.testing.assert_allclose(slope, 10 * X)
+
+
+def test_gradients_follow_the_training_of_the_model():
+    model = keras2.models.Sequential([layers.Dense(3, input_dim=2, activation="tanh"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    slope = K.function([model.input], K.gradients(model.output, model.input))
+    to_weights = K.function([model.input], K.gradients(model.output, model.trainable_weights))
+
+    def expected():
+        w, b, v, _ = model.get_weights()
+        inner = 1 - np.tanh(X @ w + b) ** 2
+        return (inner * v[:, 0]) @ w.T, X.T @ (inner * v[:, 0])
+
+    for _ in range(2):
+        by_input, by_kernel = expected()
+        np.testing.assert_allclose(slope([X])[0], by_input, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(to_weights([X])[0], by_kernel, rtol=1e-5, atol=1e-6)
+        model.fit(np.tile(X, (8, 1)), np.ones((8, 1)), epochs=3, verbose=0)
+
+
+def test_gradients_of_several_losses_are_those_of_their_sum():
+    x = K.placeholder(shape=(None, 2))
+    (slope,) = K.gradients([K.square(x), 3 * x], [x])
+    np.testing.assert_allclose(K.function([x], [slope])([X])[0], 2 * X + 3)
+
+
+def test_a_lambda_takes_gradients_of_what_its_inputs_were_computed_from():
+    x = layers.Input(shape=(4, 4, 1))
+    pooled = layers.MaxPooling2D()(x)
+    where = layers.Lambda(lambda both: K.gradients(K.sum(both[1]), both[0])[0], output_shape=(4, 4, 1))([x, pooled])
+    picture = np.random.RandomState(0).rand(2, 4, 4, 1).astype("float32")
+    found = keras2.models.Model(x, where).predict(picture)
+    blocks = picture.reshape(2, 2, 2, 2, 2)
+    expected = (blocks == blocks.max((2, 4), keepdims=True)).reshape(2, 4, 4, 1)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_an_input_may_be_a_value_and_a_constant_has_a_shape():
+    held, x = K.variable(np.full((1, 2), 3.0)), K.placeholder(shape=(1, 2))
+    fixed = layers.Input(tensor=held, shape=(None,))
+    loss = K.sum(x * fixed + K.constant([1, 2], shape=(1, 2)))
+    value, slope = K.function([x], [loss, K.gradients(loss, x)[0]])([X])
+    assert value == 9.0 + 3.0
+    np.testing.assert_array_equal(slope, [[3.0, 3.0]])
+
+
+def test_updates_are_given_and_numbers_that_follow_nothing_are_told_of():
+    w, x = K.variable(1.0), K.placeholder(shape=())
+    run = K.function([x], [x + w], updates=[(w, w * x)])
+    assert (run([3.0])[0], run([3.0])[0], float(K.get_value(w))) == (4.0, 6.0, 9.0)
+    with pytest.warns(UserWarning, match="computed from no input"):
+        K.function([x], [x], updates=[(w, w * 2)])
