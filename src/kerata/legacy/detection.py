@@ -26,6 +26,8 @@ class Finding(NamedTuple):
         return f"{SPOKEN[self.era]}, by " + ", ".join(self.evidence[:4])
 
 
+# Layers whose size only Keras 1 called `output_dim`; that of an Embedding is called so to this day.
+SIZED_BY_OUTPUT = ("Dense", "LSTM", "GRU", "SimpleRNN", "MaxoutDense", "TimeDistributedDense")
 # Words that only one era had, as names of arguments, functions and modules; the first era that has some wins.
 WORDS = {
     "keras1": [
@@ -70,6 +72,7 @@ WORDS = {
         "image_dim_ordering",
         "set_image_dim_ordering",
         "nb_classes",
+        *(f"{layer}(output_dim=)" for layer in SIZED_BY_OUTPUT),
     ],
     "keras3": ["keras.ops", "keras.random", "keras.saving", "stateless_call", "KERAS_BACKEND", "keras.export", "keras.src"],
     "tfkeras2": ["tensorflow.keras", "tf.keras", "tensorflow.python.keras", "tf_keras"],
@@ -167,6 +170,10 @@ def words_of(source: str) -> dict[str, int]:
             for alias in node.names:
                 note(alias.name, line)
                 note_module(found, f"{node.module}.{alias.name}", line)
+        elif isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in SIZED_BY_OUTPUT and any(keyword.arg == "output_dim" for keyword in node.keywords):
+                note(f"{name}(output_dim=)", line)
         elif isinstance(node, ast.keyword) and node.arg:
             note(node.arg, node.value.lineno)
         elif isinstance(node, ast.Attribute):

@@ -1,0 +1,38 @@
+"""An own head on a frozen convolutional base, as one writes it today: `python pictures_frozen.py`."""
+
+from kerata.datasets import cifar10
+from kerata.layers import Conv2D, Dense, GlobalAveragePooling2D, Input, MaxPooling2D
+from kerata.models import Sequential
+from kerata.optimizers import Adam
+from kerata.regularizers import l2
+from kerata.utils import to_categorical
+
+
+def build():
+    base = Sequential()
+    base.add(Input(shape=(32, 32, 3)))
+    base.add(Conv2D(16, 3, padding="same", activation="relu"))
+    base.add(MaxPooling2D((2, 2)))
+    base.add(Conv2D(32, 3, padding="same", activation="relu"))
+    base.add(GlobalAveragePooling2D())
+    base.trainable = False
+    model = Sequential()
+    model.add(base)
+    model.add(Dense(32, activation="relu", kernel_regularizer=l2(0.001)))
+    model.add(Dense(10, activation="softmax"))
+    model.compile(optimizer=Adam(learning_rate=0.001), loss="categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def batches(x, y, size=32):
+    while True:
+        for begin in range(0, len(x) - size + 1, size):
+            yield x[begin : begin + size] / 255.0, y[begin : begin + size]
+
+
+if __name__ == "__main__":
+    (x_train, y_train), _ = cifar10.load_data()
+    y_train = to_categorical(y_train, 10)
+    model = build()
+    model.fit(batches(x_train, y_train), steps_per_epoch=100, epochs=2, verbose=2)
+    model.save_weights("head.weights.h5")
