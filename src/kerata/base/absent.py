@@ -66,13 +66,14 @@ def explain(module: str) -> Callable[[str], Any]:
             near = did_you_mean(name, public_names(sys.modules[module]))
             text += f". {near}" if near.startswith("Did") else "."
         # `from room import name` would put a sentence of Python's in place of this one.
-        kind = ImportError if is_imported(sys._getframe(1)) else AttributeError
+        caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage], Python says nowhere else who asks
+        kind = ImportError if is_imported(caller) else AttributeError
         raise kind(text)
 
     return getattr_of_module
 
 
-def public_names(module: Any) -> list[str]:
+def public_names(module: types.ModuleType) -> list[str]:
     """What a module has to offer: no files, and nothing of Python's."""
     foreign = ("typing", "collections.abc", "functools", "builtins")
     return [
@@ -84,7 +85,7 @@ def public_names(module: Any) -> list[str]:
     ]
 
 
-def is_imported(frame: Any) -> bool:
+def is_imported(frame: types.FrameType) -> bool:
     """Whether a frame is at `from module import name`, past the look whether there is such a name at all."""
     code = frame.f_code.co_code
     return frame.f_lasti >= 0 and code[frame.f_lasti] == opcode.opmap["IMPORT_FROM"]

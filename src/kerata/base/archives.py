@@ -24,6 +24,7 @@ from kerata.base.checks import message
 from kerata.base.limits import budget, take_bytes
 from kerata.base.refusals import refusing
 from kerata.base.replacing import remove_leftovers, replace_file
+from kerata.base.types import ByteStream
 
 CHUNK_BYTES = 1 << 18
 # What a compressed stream may unpack to, beside so many times its own bytes: text shrinks to a tenth, rarely to a fiftieth.
@@ -36,7 +37,7 @@ MOST_AT_ONCE = 16 * 2**20
 XZ_MEMORY = 128 * 2**20
 
 
-def size_of_stream(stream: Any) -> int:
+def size_of_stream(stream: ByteStream) -> int:
     """The bytes of a file object that can be read in any order; it is left at its beginning."""
     stream.seek(0, os.SEEK_END)
     size = stream.tell()
@@ -47,7 +48,7 @@ def size_of_stream(stream: Any) -> int:
 # -- zip
 
 
-def open_zip(stream: Any, owner: str) -> zipfile.ZipFile:
+def open_zip(stream: ByteStream, owner: str) -> zipfile.ZipFile:
     """The zip in a file object, once the list of its members is known to be no larger than the budget."""
     size, count = measure_directory(stream)
     take_bytes(ZIP_ENTRY_FACTOR * size, owner=owner)
@@ -58,7 +59,7 @@ def open_zip(stream: Any, owner: str) -> zipfile.ZipFile:
     return archive
 
 
-def measure_directory(stream: Any) -> tuple[int, int]:
+def measure_directory(stream: ByteStream) -> tuple[int, int]:
     """The bytes and the entries of a zip's list of members, as its last record says."""
     size = size_of_stream(stream)
     stream.seek(max(0, size - 2**16 - 98))
@@ -90,7 +91,8 @@ def check_sizes(owner: str, info: zipfile.ZipInfo, expansion: int = EXPANSION) -
 
 def list_zip_members(owner: str, zipped: zipfile.ZipFile) -> tuple[list[str], dict[str, zipfile.ZipInfo]]:
     """The names of folders, and the member of each file."""
-    folders, files = [], {}
+    folders: list[str] = []
+    files: dict[str, zipfile.ZipInfo] = {}
     for info in zipped.infolist():
         name = check_member_name(owner, info.filename)
         if stat.S_ISLNK(info.external_attr >> 16):
@@ -126,7 +128,7 @@ class CountedStream(io.RawIOBase):
         owner: how the file is called in messages.
     """
 
-    def __init__(self, stream: Any, room: int, owner: str):
+    def __init__(self, stream: ByteStream, room: int, owner: str):
         self.stream, self.room, self.owner, self.place = stream, room, owner, 0
         self.latest = b""
 
@@ -178,7 +180,8 @@ class XzStream(io.RawIOBase):
         self.place = 0
 
     def read(self, size: int = -1) -> bytes:
-        parts, missing = [], size
+        parts: list[bytes] = []
+        missing = size
         while missing > 0:
             if self.decoder.eof:
                 # Another stream may follow, or a filling of zeros.
@@ -214,7 +217,7 @@ class XzStream(io.RawIOBase):
         super().close()
 
 
-def open_unpacked(path: Path, owner: str) -> Any:
+def open_unpacked(path: Path, owner: str) -> ByteStream:
     """The bytes of a file, decompressed if it is compressed, and no more than its size allows."""
     with open(path, "rb") as stream:
         start = stream.read(6)
@@ -245,7 +248,7 @@ def is_tar(path: Path, owner: str) -> bool:
 
 def list_tar_members(owner: str, tar: tarfile.TarFile) -> tuple[list[str], dict[str, tarfile.TarInfo]]:
     """The names of folders, and the members that hold each file's bytes."""
-    members = []
+    members: list[tuple[str, tarfile.TarInfo]] = []
     for member in tar:
         take_bytes(TAR_ENTRY_BYTES, member=member.name)
         members.append((check_member_name(owner, member.name), member))
@@ -265,7 +268,7 @@ def list_tar_members(owner: str, tar: tarfile.TarFile) -> tuple[list[str], dict[
     return folders, files
 
 
-def check_end(stream: Any, tar: tarfile.TarFile, owner: str) -> None:
+def check_end(stream: ByteStream, tar: tarfile.TarFile, owner: str) -> None:
     """Raises where the list of members broke off at something that is none, or where a compressed file's checksum is wrong.
 
     `tarfile` takes a damaged header for the end, and looks at nothing behind the end.

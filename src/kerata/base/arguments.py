@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
-Binding = Callable[[Any, tuple, dict[str, Any]], dict[str, Any]]
+Binding = Callable[[Any, tuple[Any, ...], dict[str, Any]], dict[str, Any]]
 PLACED = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
@@ -24,7 +24,7 @@ def binding(signature: inspect.Signature) -> Binding:
     rest = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_KEYWORD), None)
     unusual = len(parameters) - len(named) - (rest is not None)
 
-    def bind(self: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def bind(self: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         by_place = dict(zip(placed, args, strict=False))
         found = by_place | {name: kwargs[name] for name in named if name in kwargs}
         others = {name: value for name, value in kwargs.items() if name not in named}
@@ -77,7 +77,7 @@ def _called_by_name(init: Any, parameters: list[inspect.Parameter], defaults: di
     names = [p.name for p in parameters if p.kind is PLACED][1:]
 
     @functools.wraps(init)
-    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def called(self: object, *args: Any, **kwargs: Any) -> Any:
         given = dict(zip(names, args, strict=False)) | kwargs
         if len(given) < len(args) + len(kwargs):
             raise TypeError(f"{type(self).__name__}() takes at most {len(names)} arguments, each once")

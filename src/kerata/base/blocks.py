@@ -3,6 +3,8 @@
 import threading
 from typing import Any
 
+from kerata.base.types import is_list
+
 _ambient: list[threading.local] = []
 
 
@@ -37,7 +39,7 @@ class Within:
         self.before = {name: held[name] for name in self.values if name in held}
         held.update(self.values)
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         held = self.local.__dict__
         for name in self.values:
             held.pop(name, None)
@@ -61,12 +63,12 @@ class Restoring:
     """
 
     def __enter__(self) -> None:
-        self.before = [
-            {name: (value, list(value) if isinstance(value, list) else None) for name, value in local.__dict__.items()}
+        self.before: list[dict[str, tuple[Any, list[Any] | None]]] = [
+            {name: (value, list(value) if is_list(value) else None) for name, value in local.__dict__.items()}
             for local in _ambient
         ]
 
-    def __exit__(self, kind: Any, *_: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             return
         for local, before in zip(_ambient, self.before, strict=False):

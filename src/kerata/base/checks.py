@@ -7,13 +7,17 @@ import difflib
 import itertools
 import os
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, SupportsInt, TypeVar, cast, overload
+
+from kerata.base.types import Owner, ShapeLike, is_dict, is_list_or_tuple
+
+T = TypeVar("T")
 
 
-def message(owner: Any, expected: str, received: dict[str, Any] | None = None, fix: str = "") -> str:
+def message(owner: Owner, expected: str, received: Mapping[str, object] | None = None, fix: str = "") -> str:
     """The one form of an error message.
 
     >>> message("Dense (encoder)", "`units` must be a positive integer", {"units": -3})
@@ -27,7 +31,7 @@ def message(owner: Any, expected: str, received: dict[str, Any] | None = None, f
     return text
 
 
-def describe_owner(owner: Any) -> str:
+def describe_owner(owner: Owner) -> str:
     """`Dense (encoder/dense_1)` for a layer; a string stays as it is."""
     if isinstance(owner, str):
         return owner
@@ -56,15 +60,20 @@ _shortened.maxstring = _shortened.maxother = _shortened.maxlong = 200
 _shortened.maxlist = _shortened.maxtuple = _shortened.maxdict = 60
 
 
-def _repr(value: Any) -> str:
-    pending, size = [value], 0
+def _repr(value: object) -> str:
+    pending: list[object] = [value]
+    size = 0
     while pending and size < LARGE:
         item = pending.pop()
-        size += len(item) + 1 if isinstance(item, (str, bytes, list, tuple, dict)) else 1
-        if isinstance(item, dict):
+        size += 1
+        if is_dict(item):
+            size += len(item)
             pending.extend(itertools.islice(item.values(), LARGE))
-        elif isinstance(item, (list, tuple)):
+        elif is_list_or_tuple(item):
+            size += len(item)
             pending.extend(item[:LARGE])
+        elif isinstance(item, (str, bytes)):
+            size += len(item)
     return repr(_without_arrays(value)) if size < LARGE else _shortened.repr(value)
 
 
@@ -75,18 +84,20 @@ class Said(str):
     __repr__ = str.__str__
 
 
-def _without_arrays(value: Any, depth: int = 0) -> Any:
+def _without_arrays(value: object, depth: int = 0) -> object:
     """The same lists, tuples and dicts with each array as `shorten` says it: its numbers would hide the rest."""
     if depth > 9:
         return value
-    if isinstance(value, dict) and type(value).__repr__ is dict.__repr__:
+    kind = type(value)
+    # Of their own classes, some show themselves in another way.
+    if is_dict(value) and kind.__repr__ is dict.__repr__:  # pyright: ignore[reportUnknownMemberType], of no one dict
         return {key: _without_arrays(item, depth + 1) for key, item in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_without_arrays(item, depth + 1) for item in value)
+    if is_list_or_tuple(value) and kind in (list, tuple):
+        return type(value)([_without_arrays(item, depth + 1) for item in value])
     return Said(shorten(value)) if hasattr(value, "shape") and hasattr(value, "dtype") else value
 
 
-def did_you_mean(name: Any, known: Iterable[str]) -> str:
+def did_you_mean(name: object, known: Iterable[str]) -> str:
     """A sentence that names the nearest known spellings, or lists what there is.
 
     >>> did_you_mean("rlu", ["relu", "tanh"])
@@ -106,30 +117,33 @@ class KindError(TypeError, ValueError):
     """A value of the wrong kind. Keras raises `ValueError` for most of them, so programs may catch either."""
 
 
-def check_positive_int(owner: Any, name: str, value: Any, optional: bool = False, minimum: int = 1) -> Any:
+@overload
+def check_positive_int(owner: Owner, name: str, value: object, optional: Literal[False] = False, minimum: int = 1) -> int: ...
+@overload
+def check_positive_int(owner: Owner, name: str, value: object, optional: bool, minimum: int = 1) -> int | None: ...
+def check_positive_int(owner: Owner, name: str, value: object, optional: bool = False, minimum: int = 1) -> int | None:
     """An integer of at least `minimum`, returned as `int`; `None` passes if optional."""
     if value is None and optional:
-        return value
+        return None
     expected = f"`{name}` must be {'a positive integer' if minimum == 1 else f'an integer of at least {minimum}'}"
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        # Floats that hold a whole number come out of config files and of computations such as `n / 2`.
-        is_whole = isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer()
-        if not is_whole:
-            raise KindError(message(owner, expected, {name: value}))
-    number: Any = value
-    if int(number) < minimum:
+    # Floats that hold a whole number come out of config files and of computations such as `n / 2`.
+    is_whole = isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer())
+    if not is_whole or isinstance(value, bool):
+        raise KindError(message(owner, expected, {name: value}))
+    number = int(cast(SupportsInt, value))
+    if number < minimum:
         raise ValueError(message(owner, expected, {name: value}))
-    return int(number)
+    return number
 
 
 def check_number(
-    owner: Any, name: str, value: Any, low: float | None = None, high: float | None = None, optional: bool = False
-) -> Any:
+    owner: Owner, name: str, value: T, low: float | None = None, high: float | None = None, optional: bool = False
+) -> T:
     """A real number in [low, high]; `None` passes if optional. Values under tracing pass unread."""
     if value is None and optional:
         return value
     if isinstance(value, (int, float, Real)) and not isinstance(value, bool):
-        number: Any = value
+        number = cast(float, value)
         if (low is not None and number < low) or (high is not None and number > high) or number != number:
             raise ValueError(message(owner, f"`{name}` must be {describe_range(low, high)}", {name: value}))
         return value
@@ -148,14 +162,15 @@ def describe_range(low: float | None, high: float | None) -> str:
     return "a number"
 
 
-def check_path(owner: Any, value: Any, name: str = "filepath") -> Path:
+def check_path(owner: Owner, value: object, name: str = "filepath") -> Path:
     """The path that a text or a path object names."""
+    named = cast("str | bytes | os.PathLike[str]", value)
     if not isinstance(value, (str, bytes, os.PathLike)) or not value:
-        raise KindError(message(owner, f"`{name}` must be a path", {name: value}, "Give a text or a pathlib.Path"))
-    return Path(os.fsdecode(value))
+        raise KindError(message(owner, f"`{name}` must be a path", {name: named}, "Give a text or a pathlib.Path"))
+    return Path(os.fsdecode(named))
 
 
-def check_choice(owner: Any, name: str, value: Any, choices: Iterable[Any]) -> Any:
+def check_choice(owner: Owner, name: str, value: object, choices: Iterable[object]) -> Any:
     """One of a few values."""
     choices = list(choices)
     if value not in choices:
@@ -165,16 +180,16 @@ def check_choice(owner: Any, name: str, value: Any, choices: Iterable[Any]) -> A
     return value
 
 
-def standardize_tuple(owner: Any, name: str, value: Any, length: int, minimum: int = 1) -> tuple[int, ...]:
+def standardize_tuple(owner: Owner, name: str, value: ShapeLike, length: int, minimum: int = 1) -> tuple[int, ...]:
     """An integer, or `length` integers, as a tuple of `length` integers.
 
     >>> standardize_tuple("Conv2D", "strides", 2, 2)
     (2, 2)
     """
-    values = (value,) * length if isinstance(value, Integral) else value
+    given = (value,) * length if isinstance(value, (int, Integral)) else value
     what = f"`{name}` must be an integer or a tuple of {length} integers, each at least {minimum}"
     try:
-        values: Any = tuple(values)
+        values: tuple[int, ...] = tuple(given)
     except TypeError:
         raise KindError(message(owner, what, {name: value})) from None
     if len(values) != length or not all(isinstance(v, Integral) and int(v) >= minimum for v in values):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerata.base.checks import check_choice, check_number
+from kerata.base.types import is_dict
 
 FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
 IMAGE_DATA_FORMATS = ("channels_last", "channels_first")
@@ -25,16 +26,15 @@ def _read(name: str) -> Any:
     if not _settings:
         _settings.update(floatx="float32", epsilon=1e-7, image_data_format="channels_last")
         try:
-            stored = json.loads((home() / "keras.json").read_text())
+            stored: object = json.loads((home() / "keras.json").read_text())
         except (OSError, ValueError, RecursionError):
             stored = {}
-        if not isinstance(stored, dict):
-            stored = {}
+        found = stored if is_dict(stored) else {}
         for key, known in (("floatx", FLOAT_TYPES), ("image_data_format", IMAGE_DATA_FORMATS)):
-            if stored.get(key) in known:
-                _settings[key] = stored[key]
-        if isinstance(stored.get("epsilon"), float):
-            _settings["epsilon"] = stored["epsilon"]
+            if found.get(key) in known:
+                _settings[key] = found[key]
+        if isinstance(found.get("epsilon"), float):
+            _settings["epsilon"] = found["epsilon"]
     return _settings[name]
 
 
@@ -87,7 +87,7 @@ def dtype_policy() -> str:
     return _settings.get("dtype_policy") or floatx()
 
 
-def set_dtype_policy(policy: Any) -> None:
+def set_dtype_policy(policy: object) -> None:
     """Sets the policy that new layers take."""
     _read("floatx")
     _settings["dtype_policy"] = getattr(policy, "name", policy)

@@ -14,13 +14,13 @@ def _class_of_figures() -> type:
 
         def _repr_png_(self) -> bytes:
             buffer = io.BytesIO()
-            self.savefig(buffer, format="png")
+            self.savefig(buffer, format="png")  # pyright: ignore[reportUnknownMemberType], matplotlib names no types
             return buffer.getvalue()
 
     return Picture
 
 
-def is_live(stream: Any) -> bool:
+def is_live(stream: object) -> bool:
     """Whether a line can be written over: on a terminal, and in a notebook."""
     isatty = getattr(stream, "isatty", None)
     return bool(isatty and isatty()) or type(stream).__module__.startswith("ipykernel")

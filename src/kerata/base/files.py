@@ -34,7 +34,7 @@ Verify = Callable[[Path], str]
 
 
 def get_file(
-    fname: str | os.PathLike | None = None,
+    fname: str | os.PathLike[str] | None = None,
     origin: str | None = None,
     untar: bool = False,
     md5_hash: str | None = None,
@@ -43,7 +43,7 @@ def get_file(
     hash_algorithm: str = "auto",
     extract: bool = False,
     archive_format: str | Iterable[str] | None = "auto",
-    cache_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     force_download: bool = False,
 ) -> str:
     """The path of a local copy of `origin`, which is downloaded only when the cache has no good one.
@@ -107,7 +107,7 @@ def check_origin(origin: str | None) -> str:
     return origin
 
 
-def standardize_name(fname: str | os.PathLike | None, origin: str) -> str:
+def standardize_name(fname: str | os.PathLike[str] | None, origin: str) -> str:
     """The file's name in the cache: `fname`, else the last part of `origin`."""
     name = os.fspath(fname) if fname else posixpath.basename(origin_path(origin))
     if not name or name in (".", "..") or re.search(r"[/\\\0]", name):
@@ -122,7 +122,7 @@ def origin_path(origin: str) -> str:
     return urllib.parse.unquote(urllib.parse.urlsplit(origin).path).lstrip("/")
 
 
-def hash_file(path: str | os.PathLike, algorithm: str = "sha256") -> str:
+def hash_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
     """The checksum of a file in hexadecimal."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest()
@@ -144,7 +144,7 @@ def fetch_file(
     origin: str,
     verify: Verify | None = None,
     cache_subdir: str = "datasets",
-    cache_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     force_download: bool = False,
 ) -> Path:
     """The cached copy if it is good, else a fresh one. `verify` says in words what is wrong with a file."""
@@ -160,7 +160,7 @@ def fetch_file(
     return target
 
 
-def list_cache_folders(cache_dir: str | os.PathLike | None, cache_subdir: str) -> list[Path]:
+def list_cache_folders(cache_dir: str | os.PathLike[str] | None, cache_subdir: str) -> list[Path]:
     """The cache folder, then the spare one if earlier downloads had to go there."""
     base = Path(cache_dir) if cache_dir is not None else home()
     bases = [base.expanduser()] + ([spare_folder()] if is_own_folder(spare_folder()) else [])
@@ -206,7 +206,7 @@ def make_writable(folder: Path, mode: int = 0o777) -> bool:
 def download(origin: str, target: Path, cache_subdir: str = "", verify: Verify | None = None) -> None:
     """Writes `origin`, or the mirror's copy of it, to `target`, whole and verified or not at all."""
     owner = f"get_file ({target.name})"
-    failures = []
+    failures: list[str] = []
     for place in (list_mirror_sources(origin, target.name, cache_subdir), [origin]):
         for source in place:
             try:

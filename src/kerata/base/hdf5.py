@@ -5,6 +5,9 @@ that is followed: a link is looked at before it is taken, only plain numbers and
 claims must be there, and compressed pieces are unpacked here, within their own size.
 """
 
+# h5py says no types, so nothing that comes from it has one.
+# pyright: basic
+
 import itertools
 import math
 import zlib

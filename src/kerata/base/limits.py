@@ -9,12 +9,12 @@ were really given, so a large model in a large file needs no permission; `allow`
 import contextlib
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 from kerata.base.blocks import Within, ambient
 from kerata.base.checks import message
 from kerata.base.refusals import FileError
+from kerata.base.types import Plain
 
 # What may be allocated whatever is read, and how many times the bytes that were read: weights and what an optimizer keeps
 # for each, read into memory beside their first values, from a smaller type or a packed form.
@@ -46,7 +46,7 @@ class Budget:
         describes: whether it is a description alone, without values of weights.
     """
 
-    def __init__(self, owner: str, given: Any, describes: bool = False):
+    def __init__(self, owner: str, given: Plain, describes: bool = False):
         self.owner, self.given = owner, given
         self.promised = PROMISED_BYTES if describes else 0
         self.bytes, self.work = getattr(_local, "least", (LEAST_BYTES, LEAST_WORK))
@@ -62,14 +62,14 @@ class Budget:
         self.bytes += ROOM * size
         self.work += size // BYTES_OF_WORK
 
-    def check(self, count: int, **received: Any) -> None:
+    def check(self, count: int, **received: object) -> None:
         """Raises where `count` more bytes would be too many; nothing is counted."""
         if count > self.bytes and self.given:
             self.measure()
         if count > self.bytes:
             self.refuse({**received, "bytes": count})
 
-    def take_work(self, count: int, **received: Any) -> None:
+    def take_work(self, count: int, **received: object) -> None:
         """Counts work, and raises where it is too much."""
         if count > self.work and self.given:
             self.measure()
@@ -77,7 +77,7 @@ class Budget:
             self.refuse({**received, "work": count})
         self.work -= count
 
-    def refuse(self, received: dict[str, Any]) -> None:
+    def refuse(self, received: dict[str, object]) -> None:
         raise FileError(
             message(
                 self.owner,
@@ -105,7 +105,7 @@ def is_description() -> bool:
 
 
 @contextlib.contextmanager
-def budget(owner: str, given: Any, describes: bool = False) -> Iterator[None]:
+def budget(owner: str, given: Plain, describes: bool = False) -> Generator[None]:
     """Within the block what is made is counted. Inside another such block it is counted there.
 
     Args:
@@ -121,7 +121,7 @@ def budget(owner: str, given: Any, describes: bool = False) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def trusted() -> Iterator[None]:
+def trusted() -> Generator[None]:
     """Within the block nothing is counted: for descriptions of what the process itself has made."""
     with Within(_local, budget=None, trusted=True):
         yield
@@ -146,7 +146,7 @@ def allow(memory: int | None = None, work: int | None = None) -> Within:
     return Within(_local, least=(least_bytes if memory is None else int(memory), least_work if work is None else int(work)))
 
 
-def take_bytes(count: int, **received: Any) -> None:
+def take_bytes(count: int, **received: object) -> None:
     """Counts bytes that are about to be allocated, and raises where they are too many."""
     counted = current()
     if counted is not None:
@@ -154,14 +154,14 @@ def take_bytes(count: int, **received: Any) -> None:
         counted.bytes -= count
 
 
-def check_bytes(count: int, **received: Any) -> None:
+def check_bytes(count: int, **received: object) -> None:
     """Raises where so many bytes, needed for a moment, are too many."""
     counted = current()
     if counted is not None:
         counted.check(count, **received)
 
 
-def take_work(count: int, **received: Any) -> None:
+def take_work(count: int, **received: object) -> None:
     """Counts calls, objects or rounds of a loop that are about to be made, and raises where they are too many."""
     counted = current()
     if counted is not None:
@@ -203,19 +203,21 @@ def check_pattern(pattern: str) -> str:
     return pattern
 
 
-def check_levels(plain: Any, owner: str) -> None:
+def check_levels(plain: Plain, owner: str) -> None:
     """Raises where lists and dicts are nested deeper than any model is."""
-    level, depth = [plain], 0
+    level: list[Plain] = [plain]
+    depth = 0
     while level:
         depth += 1
         if depth > MOST_LEVELS:
             raise FileError(message(owner, "the description is nested too deeply", {"levels": f"more than {MOST_LEVELS}"}))
-        level = [
-            item
-            for value in level
-            for item in (value.values() if isinstance(value, dict) else value)
-            if isinstance(item, (dict, list))
-        ]
+        level = [item for value in level for item in _items_of(value) if isinstance(item, (dict, list))]
+
+
+def _items_of(plain: Plain) -> Iterable[Plain]:
+    if isinstance(plain, dict):
+        return plain.values()
+    return plain if isinstance(plain, list) else ()
 
 
 def size_of_json(text: str) -> int:
@@ -228,13 +230,14 @@ def size_of_json(text: str) -> int:
     return 2 * len(text) + 72 * brackets + 40 * separators + 40
 
 
-def size_of_plain(plain: Any) -> int:
+def size_of_plain(plain: Plain) -> int:
     """About how many bytes the plain data of a description would take as JSON."""
-    size, pending = 0, [plain]
+    size = 0
+    pending: list[Plain] = [plain]
     while pending:
         value = pending.pop()
         if isinstance(value, dict):
-            size += sum(len(key) + 4 for key in value if isinstance(key, str))
+            size += sum(len(key) + 4 for key in value)
             pending.extend(value.values())
         elif isinstance(value, (list, tuple)):
             pending.extend(value)

@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from kerata.base.checks import message
 
@@ -31,7 +31,7 @@ class NotReadYet(FileError, NotImplementedError):
 
 
 @contextlib.contextmanager
-def refusing(owner: str) -> Iterator[None]:
+def refusing(owner: str) -> Generator[None]:
     """Within the block every error that a file's content can cause becomes a `FileError` that names the file.
 
     Errors of the disk and of the path pass as they are, and so do warnings that a user has turned into errors.

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from kerata.base.blocks import ambient
 from kerata.base.checks import KindError, describe_owner, did_you_mean, message
+from kerata.base.types import Owner
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ def builtin(kind: str, *aliases: str, name: str | None = None, **facts: Any) -> 
     """
 
     def enter(obj: T) -> T:
-        own = name or obj.__name__  # type: ignore[attr-defined]
+        own: str = name or getattr(obj, "__name__")  # noqa: B009, no type has it
         table = _builtins.setdefault(kind, {})
         for spelling in (own, *aliases):
             table[spelling] = obj
@@ -54,13 +55,13 @@ def builtin(kind: str, *aliases: str, name: str | None = None, **facts: Any) -> 
     return enter
 
 
-def enter_alias(obj: Any, builtin: Any) -> None:
+def enter_alias(obj: object, builtin: object) -> None:
     """Lets a class or function count as a built-in one that it stands for: in files, and in the structure of programs."""
     if (home := home_of(builtin)) is not None:
         _homes[obj] = home
 
 
-def home_of(obj: Any) -> tuple[str, str] | None:
+def home_of(obj: object) -> tuple[str, str] | None:
     """(kind, name) of a built-in class or function, `None` for everything else."""
     try:
         return _homes.get(obj)
@@ -68,7 +69,7 @@ def home_of(obj: Any) -> tuple[str, str] | None:
         return None
 
 
-def fact(function: Any, name: str, default: Any = None) -> Any:
+def fact(function: object, name: str, default: Any = None) -> Any:
     """What a built-in function was entered with. It holds for that very function: what wraps it may do something else.
 
     >>> from kerata import losses
@@ -83,6 +84,11 @@ def find_builtin(kind: str, name: str) -> Any | None:
     return _builtins.get(kind, {}).get(name)
 
 
+def find_registered(name: str) -> Any | None:
+    """A registered object by its name without the package, as files of Keras 3.6 and older name functions."""
+    return next((obj for full, obj in _registered.items() if full.split(">")[-1] == name), None)
+
+
 def names(kind: str) -> list[str]:
     """All spellings known for a kind."""
     return sorted(_builtins.get(kind, {}))
@@ -92,7 +98,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     """Enters a user's class or function under `package>name`, so that files that name it can be read."""
 
     def enter(obj: T) -> T:
-        own = f"{package}>{name or obj.__name__}"  # type: ignore[attr-defined]
+        own = f"{package}>{name or getattr(obj, '__name__')}"  # noqa: B009, no type has it
         if isinstance(obj, type) and not hasattr(obj, "get_config"):
             raise ValueError(
                 message(
@@ -108,7 +114,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return enter
 
 
-def get_registered_name(obj: Any) -> str:
+def get_registered_name(obj: object) -> str:
     """`package>name` of a registered object, else its own name."""
     return _registered_names.get(obj, getattr(obj, "__name__", str(obj)))
 
@@ -132,9 +138,7 @@ def get_custom_objects() -> dict[str, Any]:
 
 
 def _scopes() -> list[dict[str, Any]]:
-    if not hasattr(_local, "scopes"):
-        _local.scopes = []
-    return _local.scopes
+    return _local.__dict__.setdefault("scopes", [])
 
 
 class CustomObjectScope:
@@ -147,14 +151,14 @@ class CustomObjectScope:
         _scopes().append(self.custom_objects)
         return self
 
-    def __exit__(self, *exc_info: Any) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         _scopes().pop()
 
 
 custom_object_scope = CustomObjectScope
 
 
-def find(kind: str, name: str, owner: Any = None, argument: str = "identifier") -> Any:
+def find(kind: str, name: str, owner: Owner = None, argument: str = "identifier") -> Any:
     """The object that a name stands for: a user's own first, then the built-ins of `kind`.
 
     Raises `ValueError` with the nearest known spellings if there is none.
@@ -177,11 +181,11 @@ class BadIdentifier(ValueError):
         owner, argument: who was asked for it. A constructor that passes a name on says the error again as its own.
     """
 
-    def __init__(self, kind: str, name: Any, owner: Any, argument: str):
+    def __init__(self, kind: str, name: object, owner: Owner, argument: str):
         super().__init__(kind, name, describe_owner(owner), argument)
         self.kind, self.name = kind, name
 
-    def again(self, owner: Any, given: Mapping[str, Any]) -> "BadIdentifier":
+    def again(self, owner: Owner, given: Mapping[str, object]) -> "BadIdentifier":
         """The error as that of an owner, and of its argument that was given the name; unchanged if none was."""
         same = [
             argument

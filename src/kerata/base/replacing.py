@@ -9,7 +9,7 @@ import socket
 import stat
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from kerata.base.checks import message
@@ -20,7 +20,7 @@ STALE_SECONDS = 24 * 3600
 
 
 @contextlib.contextmanager
-def replace_file(target: str | os.PathLike, sync: bool = True, tidy: bool = True) -> Iterator[Path]:
+def replace_file(target: str | os.PathLike[str], sync: bool = True, tidy: bool = True) -> Generator[Path]:
     """Gives a temporary path beside `target`; on leaving, what was written there takes the target's place at once.
 
     After an exception, a kill or a power cut `target` is the old file or the new one, never a part of either. An existing
@@ -65,7 +65,7 @@ def replace_file(target: str | os.PathLike, sync: bool = True, tidy: bool = True
             os.close(folder)
 
 
-def look_at_target(named: str | os.PathLike, target: Path) -> os.stat_result | None:
+def look_at_target(named: str | os.PathLike[str], target: Path) -> os.stat_result | None:
     """The state of the file that will be replaced, `None` if there is none; a folder in its place is refused."""
     try:
         before = target.stat()
@@ -77,9 +77,9 @@ def look_at_target(named: str | os.PathLike, target: Path) -> os.stat_result | N
 
 
 @contextlib.contextmanager
-def explain_folder(named: str | os.PathLike) -> Iterator[None]:
+def explain_folder(named: str | os.PathLike[str]) -> Generator[None]:
     """Says of a folder that is missing, or that cannot be written to, what the user calls it."""
-    folder = os.path.dirname(os.fspath(named)) or "."
+    folder: str = os.path.dirname(os.fspath(named)) or "."
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -107,7 +107,7 @@ def keep_owner(part: Path, before: os.stat_result) -> None:
 # What is left over
 
 
-def remove_leftovers(folder: str | os.PathLike) -> None:
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
     """Removes what killed processes left of files in a folder; what living ones are writing stays."""
     try:
         with os.scandir(folder or ".") as entries:

@@ -10,8 +10,8 @@ import contextlib
 import inspect
 import traceback
 import types
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator
+from typing import Any, Protocol, TypeGuard, cast
 
 import ml_dtypes
 import numpy as np
@@ -21,6 +21,14 @@ from kerata.base.blocks import Within, ambient
 from kerata.base.checks import did_you_mean, message, shorten
 from kerata.base.limits import CALL, budget, is_counting, take_work
 from kerata.base.refusals import FileError, refusal
+from kerata.base.types import Owner, is_dict, is_list_or_tuple
+
+
+class HasPlainForm(Protocol):
+    """What says itself how it is written into a config: symbolic tensors, dtype policies."""
+
+    def to_plain(self) -> dict[str, Any]: ...
+
 
 PLAIN = (str, int, float, bool, type(None))
 
@@ -83,7 +91,7 @@ def by_reference(objects: list[Any]) -> Within:
     return Within(_local, objects=objects)
 
 
-def refer(obj: Any) -> dict[str, Any] | None:
+def refer(obj: object) -> dict[str, Any] | None:
     """The place of an object in the table of `by_reference`, if there is one."""
     objects = getattr(_local, "objects", None)
     if objects is None:
@@ -94,27 +102,26 @@ def refer(obj: Any) -> dict[str, Any] | None:
     return {"class_name": "__reference__", "config": {"index": index}}
 
 
-def serialize_keras_object(obj: Any) -> Any:
+def serialize_keras_object(obj: object) -> Any:
     """Plain data (JSON types) from which `deserialize_keras_object` builds an equal object."""
     if isinstance(obj, PLAIN):
         return obj
-    if isinstance(obj, list):
-        return [serialize_keras_object(item) for item in obj]
-    if isinstance(obj, tuple):
-        return tuple(serialize_keras_object(item) for item in obj)
-    if isinstance(obj, dict):
+    if is_list_or_tuple(obj):
+        items = [serialize_keras_object(item) for item in obj]
+        return items if isinstance(obj, list) else tuple(items)
+    if is_dict(obj):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
-    if isinstance(obj, slice):
-        parts = {"start": obj.start, "stop": obj.stop, "step": obj.step}
-        return {"class_name": "__slice__", "config": {k: serialize_keras_object(v) for k, v in parts.items()}}
+    if type(obj) is slice:
+        ends = {name: serialize_keras_object(getattr(obj, name)) for name in ("start", "stop", "step")}
+        return {"class_name": "__slice__", "config": ends}
     if obj is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
-    if hasattr(obj, "to_plain"):  # symbolic tensors
+    if _has_plain_form(obj):
         return obj.to_plain()
-    if isinstance(obj, np.dtype) or (isinstance(obj, type) and issubclass(obj, np.generic)):
-        return np.dtype(obj).name
+    if (type_name := _name_of_type(obj)) is not None:
+        return type_name
     if hasattr(obj, "__array__") and hasattr(obj, "shape") and hasattr(obj, "dtype"):
         array = np.asarray(obj)
         if isinstance(obj, (np.generic, np.ndarray)) and array.ndim == 0:
@@ -128,7 +135,18 @@ def serialize_keras_object(obj: Any) -> Any:
     return _serialize_instance(obj)
 
 
-def _serialize_function(fn: Any) -> dict[str, Any]:
+def _has_plain_form(obj: object) -> TypeGuard[HasPlainForm]:
+    return hasattr(obj, "to_plain")
+
+
+def _name_of_type(obj: object) -> str | None:
+    """The name of one of NumPy's types of numbers; `None` of everything else."""
+    if isinstance(obj, np.dtype) or (isinstance(obj, type) and issubclass(obj, np.generic)):
+        return str(np.dtype(cast("type[np.generic]", obj)).name)
+    return None
+
+
+def _serialize_function(fn: object) -> dict[str, Any]:
     home = registry.home_of(fn)
     if home is None and (reference := refer(fn)) is not None:
         return reference
@@ -146,7 +164,7 @@ def _serialize_function(fn: Any) -> dict[str, Any]:
 
 
 def _serialize_instance(obj: Any) -> dict[str, Any]:
-    cls = type(obj)
+    cls: type[object] = obj.__class__
     if not hasattr(obj, "get_config"):
         if (reference := refer(obj)) is not None:
             return reference
@@ -181,7 +199,7 @@ def _place_of(cls: type) -> dict[str, Any]:
 
 
 def deserialize_keras_object(
-    config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool | None = None, **kwargs: Any
+    config: object, custom_objects: dict[str, Any] | None = None, safe_mode: bool | None = None, **kwargs: object
 ) -> Any:
     """The object that plain data describes.
 
@@ -204,7 +222,7 @@ def deserialize_keras_object(
 
 
 @contextlib.contextmanager
-def describing(owner: str, config: Any) -> Iterator[None]:
+def describing(owner: str, config: Any) -> Generator[None]:
     """Within the block a description is read: what it asks for is counted, and what is wrong with it has one kind of error."""
     if is_counting():
         yield
@@ -222,29 +240,30 @@ def describing(owner: str, config: Any) -> Iterator[None]:
             raise refusal(owner, error, "the description lacks something, or holds what cannot be read") from error
 
 
-def _deserialize(config: Any) -> Any:
-    if isinstance(config, (list, tuple)):
+def _deserialize(config: object) -> Any:
+    if is_list_or_tuple(config):
         return [_deserialize(item) for item in config]
-    if not isinstance(config, dict):
+    if not is_dict(config):
         return config
-    if "class_name" not in config or "config" not in config:
-        return {key: _deserialize(value) for key, value in config.items()}
-    name = config["class_name"]
+    plain = config
+    if "class_name" not in plain or "config" not in plain:
+        return {key: _deserialize(value) for key, value in plain.items()}
+    name = plain["class_name"]
     if isinstance(name, str) and name.startswith("__") and name.endswith("__"):
-        return _deserialize_special(name, config["config"] or {})
+        return _deserialize_special(name, plain["config"] or {})
     if name == "function":
-        return _find_entered(config["config"], config.get("registered_name"), config.get("module"))
-    shared, number = getattr(_local, "shared", None), config.get("shared_object_id")
+        return _find_entered(plain["config"], plain.get("registered_name"), plain.get("module"))
+    shared, number = getattr(_local, "shared", None), plain.get("shared_object_id")
     if shared is not None and isinstance(number, int) and number in shared:
         return shared[number]
     objects = getattr(_local, "objects", None)
-    if objects is not None and "class_reference" in config:
-        cls = objects[config["class_reference"]]
+    if objects is not None and "class_reference" in plain:
+        cls = objects[plain["class_reference"]]
     else:
-        cls = _find_entered(name, config.get("registered_name"), config.get("module"))
+        cls = _find_entered(name, plain.get("registered_name"), plain.get("module"))
     if isinstance(cls, types.FunctionType):
         return cls
-    instance = _build_instance(cls, config)
+    instance = _build_instance(cls, plain)
     if shared is not None and isinstance(number, int):
         shared[number] = instance
     return instance
@@ -255,12 +274,12 @@ def _build_instance(cls: Any, config: dict[str, Any]) -> Any:
         raise TypeError(
             message(cls, "Unable to reconstruct an instance: a class that is read from a config must have `from_config()`")
         )
-    inner = config["config"]
-    if inner is not None and not isinstance(inner, dict):
-        raise TypeError(message(cls, "Expected 'config' to be a dict", {"config": inner}))
+    given = config["config"]
+    if given is not None and not is_dict(given):
+        raise TypeError(message(cls, "Expected 'config' to be a dict", {"config": given}))
     # A layer will be traced, which is as much work as a call.
     take_work(CALL if hasattr(cls, "add_weight") else 1)
-    inner = dict(inner or {})
+    inner: dict[str, Any] = dict(given or {})
     apart = _take_common(cls, inner)
     instance = cls.from_config(inner)
     for name, value in apart.items():
@@ -315,13 +334,13 @@ def _deserialize_special(name: str, inner: dict[str, Any]) -> Any:
     raise TypeError(message("deserialize", "unknown kind of value in a config", {"class_name": name}))
 
 
-def _array_type(name: Any) -> Any:
+def _array_type(name: str) -> np.dtype[Any]:
     if name not in ARRAY_TYPES:
         raise TypeError(message("deserialize", "unknown type of an array in a config", {"dtype": name}))
     return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
 
 
-def _find_entered(name: Any, registered_name: Any, module: Any) -> Any:
+def _find_entered(name: object, registered_name: object, module: object) -> Any:
     if not isinstance(name, str):
         raise TypeError(
             message(
@@ -334,7 +353,7 @@ def _find_entered(name: Any, registered_name: Any, module: Any) -> Any:
     for spelling in (registered_name if registered_name != "function" else None, name):
         if isinstance(spelling, str) and (found := registry.get_registered_object(spelling)) is not None:
             return found
-    if not _is_keras(module) and (found := _by_bare_name(name)) is not None:
+    if not _is_keras(module) and (found := registry.find_registered(name)) is not None:
         return found
     if _is_keras(module) or module in ("builtins", None):
         for kind in _kinds_of(module):
@@ -347,25 +366,17 @@ def _find_entered(name: Any, registered_name: Any, module: Any) -> Any:
     raise TypeError(message("deserialize", f"{shorten(name)} is not known to Kerata and is entered nowhere", received, remedy))
 
 
-def _by_bare_name(name: str) -> Any:
-    """A registered object by its name without the package, as files of Keras 3.6 and older name functions."""
-    for full, obj in registry._registered.items():
-        if full.split(">")[-1] == name:
-            return obj
-    return None
-
-
-def _is_keras(module: Any) -> bool:
+def _is_keras(module: object) -> bool:
     return isinstance(module, str) and (module == "keras" or module.startswith(("keras.", "kerata.", "tf_keras.")))
 
 
-def _kinds_of(module: Any) -> list[str]:
+def _kinds_of(module: object) -> list[str]:
     """The registry's kinds that a module's name can mean; all of them for names such as `keras.src.models.model`."""
     exact = [kind for kind, home in MODULES.items() if home == module]
     return exact + [kind for kind in MODULES if kind not in exact]
 
 
-def resolve(kind: str, identifier: Any, owner: Any = None, argument: str | None = None) -> Any:
+def resolve(kind: str, identifier: object, owner: Owner = None, argument: str | None = None) -> Any:
     """One object of many forms: `None`, a name, a config, a class or a ready object.
 
     Classes found by name, or given, are instantiated; functions and objects are returned as they are.
@@ -373,12 +384,13 @@ def resolve(kind: str, identifier: Any, owner: Any = None, argument: str | None 
     argument = argument or kind.rstrip("s")
     if identifier is None:
         return None
-    if isinstance(identifier, dict):
-        if "class_name" not in identifier:
+    if is_dict(identifier):
+        config = identifier
+        if "class_name" not in config:
             raise ValueError(
-                message(owner or kind, f"`{argument}` as a dict must have `class_name` and `config`", {argument: identifier})
+                message(owner or kind, f"`{argument}` as a dict must have `class_name` and `config`", {argument: config})
             )
-        found = deserialize_keras_object({"config": {}, "module": MODULES[kind], **identifier})
+        found = deserialize_keras_object({"config": {}, "module": MODULES[kind], **config})
     elif isinstance(identifier, str):
         found = registry.find(kind, identifier, owner, argument)
     else:
@@ -390,7 +402,7 @@ def resolve(kind: str, identifier: Any, owner: Any = None, argument: str | None 
     return found
 
 
-def serialize_named(kind: str, obj: Any) -> Any:
+def serialize_named(kind: str, obj: object) -> Any:
     """A built-in function of `kind` by its bare name, as Keras writes activations; everything else in full."""
     home = registry.home_of(obj)
     if home is not None and isinstance(obj, types.FunctionType):

@@ -4,6 +4,9 @@ JAX keeps the cache; Kerata only says where, and keeps it from growing without e
 is left as it is; `KERATA_PROGRAM_CACHE=0` turns it off, any other value names the folder.
 """
 
+# JAX leaves the types of some functions out.
+# pyright: reportUnknownMemberType=false
+
 import os
 from pathlib import Path
 

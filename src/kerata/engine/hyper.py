@@ -6,26 +6,27 @@ inside. Setting it never compiles anything again, and a search may replace it by
 
 from collections.abc import Iterator
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from kerata.base.checks import check_number
 from kerata.engine.module import Module, modules_of
 from kerata.engine.scope import current_scope
+from kerata.engine.types import Array, HostArray, HyperTable, TensorLike
 
 
 class Number(float):
     """A float that knows where it is kept, so that `optimizer.learning_rate.assign(0.1)` sets it."""
 
-    owner: Any = None
+    owner: object = None
     attribute: str = ""
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: TensorLike) -> None:
         """Sets the hyperparameter to a new number."""
         setattr(self.owner, self.attribute, float(np.asarray(value)))
 
-    def numpy(self) -> np.floating:
+    def numpy(self) -> np.float32:
         """The number as NumPy has it."""
         return np.float32(self)
 
@@ -34,10 +35,10 @@ class Number(float):
         """The number as a plain float."""
         return float(self)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[float], tuple[float]]:
         return (float, (float(self),))
 
-    def __deepcopy__(self, memo: dict) -> float:
+    def __deepcopy__(self, memo: dict[int, object]) -> float:
         return float(self)
 
 
@@ -59,7 +60,7 @@ class Hyperparameter:
         self.name = name
         owner._hyperparameters = (*getattr(owner, "_hyperparameters", ()), name)  # type: ignore[attr-defined]
 
-    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+    def __get__(self, obj: object | None, owner: type | None = None) -> Any:
         if obj is None:
             return self
         scope = current_scope()
@@ -76,34 +77,34 @@ class Hyperparameter:
             value.owner, value.attribute = obj, self.name
         return value
 
-    def __set__(self, obj: Any, value: Any) -> None:
-        is_number = isinstance(value, Real) and not isinstance(value, bool)
+    def __set__(self, obj: object, value: object) -> None:
+        is_number = isinstance(value, (int, float, Real)) and not isinstance(value, bool)
         if is_number or (getattr(value, "shape", None) == () and not callable(value)):
-            value = self.check(obj, value)
+            value = self.check(obj, cast(float, value))
         obj.__dict__[self.name] = value
 
-    def check(self, obj: Any, value: Any) -> float:
+    def check(self, obj: object, value: TensorLike) -> float:
         """The number as a float, or an error where it is out of range."""
         return float(check_number(obj, self.name, float(np.asarray(value)), self.low, self.high))
 
 
-def holds_number(obj: Any, name: str) -> bool:
+def holds_number(obj: object, name: str) -> bool:
     """Whether a hyperparameter is a value of the program now, and not absent or a schedule."""
     value = obj.__dict__.get(name)
     return type(value) is float and not (value == 0.0 and getattr(type(obj), name).zero_is_absent)
 
 
-def declared_hyperparameters(obj: Any) -> tuple[str, ...]:
+def declared_hyperparameters(obj: object) -> tuple[str, ...]:
     """The names of an object's hyperparameters, whatever they hold."""
-    return getattr(type(obj), "_hyperparameters", ())
+    return getattr(obj.__class__, "_hyperparameters", ())
 
 
-def hyperparameters_of(obj: Any) -> Iterator[str]:
+def hyperparameters_of(obj: object) -> Iterator[str]:
     """The names of an object's hyperparameters that hold a number now."""
     return (name for name in declared_hyperparameters(obj) if holds_number(obj, name))
 
 
-def is_absent(value: Any) -> bool:
+def is_absent(value: object) -> bool:
     """Whether a hyperparameter that was just read is `None`, or a 0 that means absence; traced values are not."""
     return value is None or (isinstance(value, (int, float)) and value == 0)
 
@@ -115,7 +116,7 @@ class Hypers:
         roots: (path, module) pairs to look through.
     """
 
-    def __init__(self, *roots: tuple[str, Any]):
+    def __init__(self, *roots: tuple[str, object]):
         self.owners: list[tuple[Module, str]] = []
         self.paths: list[str] = []
         seen: set[int] = set()
@@ -127,10 +128,10 @@ class Hypers:
                     self.owners.append((module, name))
                     self.paths.append(f"{below}/{name}")
 
-    def vector(self) -> np.ndarray:
+    def vector(self) -> HostArray:
         """The numbers as they are now, float32 of shape (hyperparameters,)."""
         return np.array([module.__dict__[name] for module, name in self.owners], np.float32)
 
-    def table(self, vector: Any) -> dict[tuple[int, str], Any]:
+    def table(self, vector: Array) -> HyperTable:
         """What a scope needs to give each hyperparameter its traced value."""
         return {(id(module), name): vector[index] for index, (module, name) in enumerate(self.owners)}

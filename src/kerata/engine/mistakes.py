@@ -7,12 +7,12 @@ JAX says so in terms of its own, and does not know whether it was a loss, a metr
 import traceback
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import jax
 from jax.core import Tracer
 
 from kerata.base.checks import Said, describe_owner, message, shorten
+from kerata.base.types import Owner
 from kerata.engine.homes import is_users
 
 NO_VALUES = "arrays have no values while a program is compiled"
@@ -57,7 +57,7 @@ def words_of(error: Exception) -> tuple[str, str] | None:
     return None
 
 
-def explain(error: Exception, owner: Any, note: str, received: dict[str, Any]) -> None:
+def explain(error: Exception, owner: Owner, note: str, received: dict[str, object]) -> None:
     """Gives an error the words of ours if there are such, else a note of where it came up. Once: the innermost owner counts.
 
     Args:
@@ -102,12 +102,12 @@ class Blame:
     ['In loss (mine), called with y_pred=3.']
     """
 
-    def __init__(self, owner: str, **received: Any):
+    def __init__(self, owner: str, **received: object):
         self.owner, self.received = owner, received
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if isinstance(error, Exception):
             given = ", ".join(f"{name}={shorten(value)}" for name, value in self.received.items())
             explain(error, self.owner, f"In {self.owner}{', called with ' * bool(given)}{given}.", self.received)

@@ -7,13 +7,14 @@ import enum
 import functools
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
 
 from kerata.base import registry
 from kerata.base.arguments import binding
 from kerata.base.checks import did_you_mean, message
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
+from kerata.base.types import Plain, is_dict, is_list_or_tuple
 from kerata.dialects import hint
 from kerata.engine.variable import Variable
 
@@ -56,11 +57,11 @@ class shown:
     def __init__(self, get: Callable[[Any], Any]):
         self.get, self.__doc__ = get, get.__doc__
 
-    def __get__(self, obj: Any, cls: type | None = None) -> Any:
+    def __get__(self, obj: object | None, cls: type | None = None) -> Any:
         return self if obj is None else self.get(obj)
 
 
-def _remember_arguments(init: Any) -> Any:
+def _remember_arguments(init: Callable[..., None]) -> Callable[..., None]:
     """Wraps a constructor so that the outermost call's arguments are kept for `get_config`."""
     signature = inspect.signature(init)
     bind = binding(signature)
@@ -80,13 +81,13 @@ def _remember_arguments(init: Any) -> Any:
             given = {**bound.arguments, **bound.kwargs}
             # Some look names up before they have taken their own.
             name = given.get("name")
-            owner = f"{type(self).__name__} ({name})" if name else getattr(type(self), "_spoken_as", self)
+            owner = f"{type(self).__name__} ({name})" if name else getattr(self.__class__, "_spoken_as", self)
             raise error.again(owner, given) from None
 
     return wrapped
 
 
-def _explain_arguments(obj: Any, signature: inspect.Signature, kwargs: dict, error: TypeError) -> TypeError:
+def _explain_arguments(obj: object, signature: inspect.Signature, kwargs: Mapping[str, object], error: TypeError) -> TypeError:
     name = type(obj).__name__
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values())
     unknown = [] if takes_any else [k for k in kwargs if k not in signature.parameters]
@@ -163,7 +164,7 @@ class Module:
         return {name: serialize_keras_object(value) for name, value in plain.items()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """An object of this class from what `get_config` gave."""
         with describing(f"{cls.__name__}.from_config", config):
             return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
@@ -174,13 +175,14 @@ def _collect_bookkeeping(cls: type[Module]) -> None:
     named: dict[str, Look] = {}
     for base in reversed(cls.__mro__):
         named |= base.__dict__.get("_bookkeeping", {})
-    cls._hidden = {look: frozenset(name for name, looks in named.items() if look not in looks) for look in Look}
+    hidden = {look: frozenset(name for name, looks in named.items() if look not in looks) for look in Look}
+    cls._hidden = hidden  # pyright: ignore[reportPrivateUsage]
 
 
 _collect_bookkeeping(Module)
 
 
-def _plain_argument(value: Any) -> Any:
+def _plain_argument(value: object) -> Plain:
     # Keras writes an activation by its bare name, and every other function in full.
     home = registry.home_of(value)
     return home[1] if home is not None and home[0] == "activations" else serialize_keras_object(value)
@@ -191,29 +193,31 @@ def _own_parameters(signature: inspect.Signature) -> list[str]:
     return [n for n, p in list(signature.parameters.items())[1:] if p.kind not in skipped]
 
 
-def parts(module: Module) -> Iterator[tuple[str, Any]]:
+def parts(module: Module) -> Iterator[tuple[str, Variable | Module]]:
     """(attribute path, part) of the variables and modules that a module holds itself, each once."""
     seen: set[int] = set()
-    hidden = type(module)._hidden[Look.PARTS]
+    hidden = type(module)._hidden[Look.PARTS]  # pyright: ignore[reportPrivateUsage]
     for name, value in module.__dict__.items():
         if type(value) not in PLAIN and name not in hidden:
             yield from _parts_of(name, value, seen)
 
 
-def _parts_of(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _parts_of(path: str, value: object, seen: set[int]) -> Iterator[tuple[str, Variable | Module]]:
     if isinstance(value, (Variable, Module)):
         if id(value) not in seen:
             seen.add(id(value))
             yield path, value
-    elif isinstance(value, (list, tuple, dict)) and id(value) in seen:
-        # A list may hold itself.
-        return
-    elif isinstance(value, (list, tuple)):
+    elif is_list_or_tuple(value):
+        if id(value) in seen:
+            # A list may hold itself.
+            return
         seen.add(id(value))
         for index, item in enumerate(value):
             if type(item) not in PLAIN:
                 yield from _parts_of(f"{path}/{index}", item, seen)
-    elif isinstance(value, dict):
+    elif is_dict(value):
+        if id(value) in seen:
+            return
         seen.add(id(value))
         for key, item in value.items():
             if type(item) not in PLAIN:

@@ -5,12 +5,17 @@ be another placement with the same methods, whose arrays carry a `jax.sharding.N
 it is, and the placement knows what that means: samples are spread, a state follows its rule, what all need is there whole.
 """
 
+# JAX says no types of devices.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 import contextlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 from jax.core import Tracer
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Placement:
 
     # Arrays
 
-    def put_samples(self, tree: Any, soon: bool = False) -> Any:
+    def put_samples(self, tree: T, soon: bool = False) -> T:
         """Arrays whose first axis counts samples, or batches of such.
 
         Args:
@@ -39,11 +44,11 @@ class Placement:
         """
         return tree if soon and self.device is None else jax.device_put(tree, self.device)
 
-    def put_state(self, tree: Any, soon: bool = False) -> Any:
+    def put_state(self, tree: T, soon: bool = False) -> T:
         """Values of variables; as `put_samples`."""
         return tree if soon and self.device is None else jax.device_put(tree, self.device)
 
-    def put_whole(self, tree: Any) -> Any:
+    def put_whole(self, tree: T) -> T:
         """What every device needs all of: the orders of samples."""
         return jax.device_put(tree, self.device)
 
@@ -57,7 +62,7 @@ class Placement:
 
     # Programs
 
-    def compiling(self) -> contextlib.AbstractContextManager[Any]:
+    def compiling(self) -> contextlib.AbstractContextManager[None]:
         """The block within which a program is traced and compiled for this place."""
         return contextlib.nullcontext() if self.device is None else jax.default_device(self.device)
 
@@ -84,5 +89,5 @@ HERE = Placement()
 
 def local_placements() -> list[Placement]:
     """One for each device of this process; the default one where there is one device."""
-    found = jax.local_devices()
+    found: list[Any] = jax.local_devices()
     return [Placement(device) for device in found] if len(found) > 1 else [HERE]

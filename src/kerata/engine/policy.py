@@ -1,9 +1,10 @@
 """Dtype policies: the type of the weights and the type of the computation."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from kerata.base.checks import message
 from kerata.base.registry import builtin
+from kerata.base.types import DTypeLike
 from kerata.engine.variable import standardize_dtype
 
 
@@ -39,7 +40,7 @@ class DTypePolicy:
         """The policy as Keras 3 writes it into a layer's config."""
         return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": self.name}, "registered_name": None}
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, DTypePolicy) and other.name == self.name
 
     def __hash__(self) -> int:
@@ -49,7 +50,11 @@ class DTypePolicy:
         return f'<DTypePolicy "{self.name}">'
 
 
-def standardize_policy(value: Any) -> DTypePolicy:
+# A policy, a type, a name, or the config of a policy.
+PolicyLike: TypeAlias = DTypePolicy | DTypeLike | dict[str, Any] | None
+
+
+def standardize_policy(value: PolicyLike) -> DTypePolicy:
     """A policy from a name, a type, a policy's config or a policy."""
     if isinstance(value, DTypePolicy):
         return value

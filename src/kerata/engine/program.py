@@ -5,43 +5,55 @@ built model of the same structure runs the same executable. Where the structure 
 model is traced and its program is found by the text of what was traced: that costs the tracing, not the compiling.
 """
 
+# JAX leaves the types of some functions out.
+# pyright: reportUnknownMemberType=false
+
 import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Compiled, Lowered
 
 from kerata.engine.disk import use_program_cache
 from kerata.engine.placement import HERE, Placement
+from kerata.engine.types import AnyArray, Array, Tree
 from kerata.kernels.compiler import compiler_options
+from kerata.kernels.typed import cond, dynamic_index_in_dim, dynamic_update_index_in_dim, eval_shape, fori_loop
+
+T = TypeVar("T")
+# What a program is fed with: `data`, and of shuffled data `order`, with `stride` where orders of epochs are one row.
+Feed: TypeAlias = dict[str, Any]
+# The measures of epochs: `numbers`, with a row for each, and `arrays` of the last one.
+Results: TypeAlias = dict[str, Any]
+Step: TypeAlias = Callable[..., Tree]
 
 # An executable of a small model holds one to five megabytes.
 CAPACITY = 128
-T = TypeVar("T")
 
 
-class _Recent(OrderedDict):
+class _Recent(OrderedDict[Hashable, T]):
     """A table that forgets what was not used for longest."""
 
-    def find(self, key: Hashable) -> Any:
+    def find(self, key: Hashable) -> T | None:
         found = self.get(key)
         if found is not None:
             self.move_to_end(key)
         return found
 
-    def keep(self, key: Hashable, value: Any) -> None:
+    def keep(self, key: Hashable, value: T) -> None:
         self[key] = value
         while len(self) > CAPACITY:
             self.popitem(last=False)
 
 
-_by_structure = _Recent()
-_by_text = _Recent()
-_findings = _Recent()
+_by_structure: _Recent[Compiled] = _Recent()
+_by_text: _Recent[Compiled] = _Recent()
+_findings: _Recent[Any] = _Recent()
 _lock = threading.RLock()
 _compiling: dict[bytes, threading.Lock] = {}
 counts = {"traced": 0, "compiled": 0}
@@ -69,23 +81,24 @@ def findings_of(structure: Hashable | None, kind: Callable[[], T], *more: Hashab
     if structure is None:
         return kind()
     with _lock:
-        found = _findings.find((structure, kind, *more))
-        if found is None:
-            found = kind()
-            _findings.keep((structure, kind, *more), found)
-        return found
+        found: T | None = _findings.find((structure, kind, *more))
+        if found is not None:
+            return found
+        new = kind()
+        _findings.keep((structure, kind, *more), new)
+        return new
 
 
-def signature_of(tree: Any) -> Hashable:
+def signature_of(tree: Tree) -> Hashable:
     """What a program is compiled for: the structure of its arguments and each array's shape and dtype."""
     leaves, treedef = jax.tree.flatten(tree)
     return treedef, tuple((np.shape(leaf), leaf.dtype) for leaf in leaves)
 
 
-def spec_of(tree: Any, weak: bool = False) -> Any:
+def spec_of(tree: Tree, weak: bool = False) -> Any:
     """Shapes and dtypes in place of arrays. `weak` numbers take the type of what they are combined with, as Python's."""
 
-    def spec(a: Any) -> jax.ShapeDtypeStruct:
+    def spec(a: AnyArray) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(np.shape(a), jax.dtypes.canonicalize_dtype(a.dtype), weak_type=weak)
 
     return jax.tree.map(spec, tree)
@@ -95,13 +108,13 @@ def obtain(
     name: str,
     structure: Hashable | None,
     make: Callable[[], Callable[..., Any]],
-    args: tuple,
+    args: tuple[Any, ...],
     donate: tuple[int, ...] = (),
     weak: tuple[int, ...] = (),
     many: bool = False,
     placement: Placement = HERE,
     brief: bool = False,
-) -> Any:
+) -> Compiled:
     """The compiled program for a structure and the shapes of its arguments.
 
     Args:
@@ -131,15 +144,15 @@ def obtain(
     return program
 
 
-def _find_by_text(name: str, lowered: Any, many: bool, placement: Placement, brief: bool) -> Any:
+def _find_by_text(name: str, lowered: Lowered, many: bool, placement: Placement, brief: bool) -> Compiled:
     shapes = f"{name}|{many}|{brief}|{placement}|{lowered.in_tree}|{lowered.out_tree}|"
     digest = hashlib.sha256((shapes + lowered.as_text()).encode()).digest()
     with _lock:
         program = _by_text.find(digest)
+        if program is not None:
+            return program
         # Of two that want the same program, one compiles it and the other waits.
-        turn = None if program is not None else _compiling.setdefault(digest, threading.Lock())
-    if turn is None:
-        return program
+        turn = _compiling.setdefault(digest, threading.Lock())
     with turn:
         with _lock:
             program = _by_text.find(digest)
@@ -155,9 +168,9 @@ def _find_by_text(name: str, lowered: Any, many: bool, placement: Placement, bri
 
 
 def make_advance(
-    step: Callable[..., Any],
-    reset: Callable[..., Any],
-    results: Callable[..., Any],
+    step: Step,
+    reset: Callable[[Any], Any],
+    results: Callable[[Any], Results],
     batch_size: int,
     masked: bool,
     kind: str,
@@ -180,19 +193,21 @@ def make_advance(
     """
     loop = make_loop(make_fed_step(step, batch_size, masked, kind), reset, results, batch_size, epochs)
 
-    def advance(state: Any, hypers: Any, key: Any, feed: Any, cursor: Any) -> Any:
+    def advance(state: Tree, hypers: Array, key: Array, feed: Feed, cursor: Array) -> tuple[Tree, Results]:
         return loop(state, hypers, key, feed, cursor[3], cursor)
 
     return advance
 
 
-def make_fed_step(step: Callable[..., Any], batch_size: int, masked: bool, kind: str) -> Callable[..., Any]:
+def make_fed_step(step: Step, batch_size: int, masked: bool, kind: str) -> Step:
     """(state, hypers, key, feed, samples, number, index, first) -> state: a step that takes its batch from a feed.
 
     It is batch `index` of an epoch, and begins with sample `first` of `samples`.
     """
 
-    def fed(state: Any, hypers: Any, key: Any, feed: Any, samples: Any, number: Any, index: Any, first: Any) -> Any:
+    def fed(
+        state: Tree, hypers: Array, key: Array, feed: Feed, samples: Array, number: Array, index: Array, first: Array
+    ) -> Tree:
         batch = take_batch(feed, kind, number, index, first, batch_size)
         valid = None
         if masked:
@@ -203,7 +218,7 @@ def make_fed_step(step: Callable[..., Any], batch_size: int, masked: bool, kind:
 
 
 def make_loop(
-    step: Callable[..., Any], reset: Callable[..., Any], results: Callable[..., Any], batch_size: int, epochs: int
+    step: Step, reset: Callable[[Any], Any], results: Callable[[Any], Results], batch_size: int, epochs: int
 ) -> Callable[..., Any]:
     """A loop over batches, inside a loop over epochs, both with a moving stop.
 
@@ -218,39 +233,51 @@ def make_loop(
         `fresh` is 1.
     """
 
-    def loop(state: Any, hypers: Any, key: Any, feed: Any, samples: Any, cursor: Any) -> Any:
+    def loop(state: Tree, hypers: Array, key: Array, feed: Feed, samples: Array, cursor: Array) -> tuple[Tree, Results]:
         offset, start, stop, _, fresh, first_epoch, last_epoch = (cursor[i] for i in range(7))
-        shape = jax.eval_shape(results, state)["numbers"]
+        shape: Array = eval_shape(results, state)["numbers"]
 
-        def epoch(number: Any, carry: Any) -> Any:
+        def epoch(number: Array, carry: tuple[Tree, Array]) -> tuple[Tree, Array]:
             state, rows = carry
             begins = (number > first_epoch) | (fresh == 1)
-            state = jax.lax.cond(begins, reset, lambda s: s, state)
+            state = cond(begins, reset, _same, state)
 
-            def body(index: Any, state: Any) -> Any:
+            def body(index: Array, state: Tree) -> Tree:
                 return step(state, hypers, key, feed, samples, number, index, offset + index * batch_size)
 
-            state = jax.lax.fori_loop(jnp.where(number == first_epoch, start, 0), stop, body, state)
-            rows = jax.lax.dynamic_update_index_in_dim(rows, results(state)["numbers"], number, 0)
+            state = fori_loop(jnp.where(number == first_epoch, start, 0), stop, body, state)
+            rows = dynamic_update_index_in_dim(rows, results(state)["numbers"], number, 0)
             return state, rows
 
-        rows = jnp.zeros((epochs, *shape.shape), shape.dtype)
-        state, rows = jax.lax.fori_loop(first_epoch, last_epoch, epoch, (state, rows))
+        start_rows = jnp.zeros((epochs, *shape.shape), shape.dtype)
+        state, rows = fori_loop(first_epoch, last_epoch, epoch, (state, start_rows))
         return state, {"numbers": rows, "arrays": results(state)["arrays"]}
 
     return loop
 
 
-def take_batch(feed: Any, kind: str, number: Any, index: Any, first: Any, batch_size: int) -> Any:
+def _same(state: Tree) -> Tree:
+    return state
+
+
+def take_batch(feed: Feed, kind: str, number: Array, index: Array, first: Array, batch_size: int) -> Tree:
     """One batch of a feed, inside the program."""
-    data = feed["data"]
-    if kind == "stacked":
-        return jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, index, keepdims=False), data)
-    if kind == "ordered":
-        return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, batch_size), data)
+    data: Tree = feed["data"]
+
+    def take(a: Array) -> Array:
+        if kind == "stacked":
+            return dynamic_index_in_dim(a, index, keepdims=False)
+        return jax.lax.dynamic_slice_in_dim(a, first, batch_size)
+
+    if kind in ("stacked", "ordered"):
+        return jax.tree.map(take, data)
     if "stride" in feed:
         # The orders of several epochs, one after the other.
         rows = jax.lax.dynamic_slice(feed["order"], (number * feed["stride"] + first,), (batch_size,))
     else:
         rows = jax.lax.dynamic_slice(feed["order"], (number, first), (1, batch_size))[0]
-    return jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds", unique_indices=False), data)
+
+    def gather(a: Array) -> Array:
+        return a.at[rows].get(mode="promise_in_bounds", unique_indices=False)
+
+    return jax.tree.map(gather, data)

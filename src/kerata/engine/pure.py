@@ -1,11 +1,30 @@
 """A layer or model as a pure function of its state."""
 
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from kerata.engine.scope import Scope
+from kerata.engine.types import AnyArray, Array, HyperTable, Tree
+from kerata.engine.variable import Variable
+
+State: TypeAlias = dict[str, list[Array]]
 
 
-def state_of(layer: Any) -> dict[str, list[Any]]:
+class HasWeights(Protocol):
+    """A layer or a model."""
+
+    @property
+    def trainable_variables(self) -> list[Variable]: ...
+    @property
+    def non_trainable_variables(self) -> list[Variable]: ...
+
+
+class CallableLayer(HasWeights, Protocol):
+    """A layer or a model that can be called."""
+
+    def __call__(self, inputs: Any, /, *, training: bool) -> Any: ...
+
+
+def state_of(layer: HasWeights) -> State:
     """The state of a layer or model: the values of its trainable and of its other variables.
 
     >>> import kerata
@@ -21,13 +40,13 @@ def state_of(layer: Any) -> dict[str, list[Any]]:
 
 
 def call_pure(
-    layer: Any,
-    state: dict[str, list[Any]],
-    inputs: Any,
+    layer: CallableLayer,
+    state: State,
+    inputs: Tree,
     training: bool = False,
-    key: Any = None,
-    hypers: dict[tuple[int, str], Any] | None = None,
-) -> tuple[Any, dict[str, list[Any]], list[Any]]:
+    key: AnyArray | None = None,
+    hypers: HyperTable | None = None,
+) -> tuple[Any, State, list[Array]]:
     """Calls a layer or model as a pure function; `jax.jit`, `jax.grad` and `jax.vmap` apply to it.
 
     Args:

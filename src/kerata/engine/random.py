@@ -8,16 +8,18 @@ import contextlib
 import random as python_random
 import secrets
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import Any, TypeAlias, cast
 
 import jax
 import numpy as np
 
 from kerata.base.blocks import Within, ambient
 from kerata.base.checks import message
+from kerata.base.types import Shape, is_integer
 from kerata.engine.module import Module
 from kerata.engine.scope import stack
+from kerata.engine.types import AnyArray, Array, HostArray
 from kerata.engine.variable import Variable, noting_draws
 from kerata.kernels.random import ROUNDS, fold
 
@@ -55,7 +57,7 @@ def set_random_seed(seed: int) -> None:
     >>> bool((a == b).all())
     True
     """
-    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool):
+    if not is_integer(seed) or isinstance(seed, bool):
         raise ValueError(message("set_random_seed", "`seed` must be an integer", {"seed": seed}))
     python_random.seed(int(seed))
     np.random.seed(int(seed) % 2**32)
@@ -71,7 +73,7 @@ def seeded(seed: int) -> Within:
 
 
 @contextlib.contextmanager
-def seeded_wholly(seed: int) -> Iterator[None]:
+def seeded_wholly(seed: int) -> Generator[None]:
     """`set_random_seed(seed)` for the length of the block: a user's own code may draw from Python, NumPy and Kerata alike.
 
     What the process had is there again afterwards.
@@ -95,7 +97,7 @@ def stream_of(*words: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([w % 2**64 for w in words])))
 
 
-def epoch_orders(seeds: Any, epochs: Any, size: int) -> np.ndarray:
+def epoch_orders(seeds: int | Sequence[int] | HostArray, epochs: Sequence[int] | HostArray, size: int) -> HostArray:
     """0, 1, ..., size - 1 in the orders of some epochs: int32 of shape (n, size).
 
     Args:
@@ -138,7 +140,7 @@ def epoch_orders(seeds: Any, epochs: Any, size: int) -> np.ndarray:
     return x.view(np.int32)
 
 
-def _mix_words(words: np.ndarray) -> np.ndarray:
+def _mix_words(words: HostArray) -> HostArray:
     """Steele's, Lea's and Flood's finalizer of 64-bit words (SplitMix64): near words become far ones."""
     x = words + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -151,7 +153,7 @@ def make_seed() -> int:
     return int(host_stream().integers(2**31))
 
 
-def make_key(seed: int | None = None) -> np.ndarray:
+def make_key(seed: int | None = None) -> HostArray:
     """A key of two words, uint32 of shape (2,), on the host: from a seed or from the global stream."""
     stream = host_stream() if seed is None else stream_of(seed)
     return stream.integers(2**32, size=2, dtype=np.uint32)
@@ -173,19 +175,19 @@ class SeedGenerator(Module):
     (True, [1, 2])
     """
 
-    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any):
-        if seed is not None and not isinstance(seed, (int, np.integer)):
+    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: object):
+        if seed is not None and not is_integer(seed):
             raise ValueError(message("SeedGenerator", "`seed` must be an integer or None", {"seed": seed}))
         self.seed = None if seed is None else int(seed)
         self.name = name or "seed_generator"
         self.state = Variable(self._first, (2,), dtype="uint32", trainable=False, name="seed_generator_state")
 
-    def _first(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def _first(self, shape: Shape, dtype: object = None) -> HostArray:
         """The state before the first key, uint32 of shape (2,)."""
         start = make_seed() if self.seed is None else self.seed
         return np.array([start % 2**32, 0], np.uint32)
 
-    def next(self, ordered: bool = True) -> Any:
+    def next(self, ordered: bool = True) -> Array:
         """The next key, uint32 of shape (2,)."""
         for scope in reversed(stack()):
             if scope.key is not None:
@@ -208,6 +210,9 @@ class SeedGenerator(Module):
         return {"seed": self.seed}
 
 
+# What a person may pass as `seed`: a generator, an integer, a key, or nothing.
+Seed: TypeAlias = SeedGenerator | int | AnyArray | None
+
 _global_generator: list[SeedGenerator] = []
 
 
@@ -222,13 +227,13 @@ def global_seed_generator() -> SeedGenerator:
     return _global_generator[0]
 
 
-def draw_key(seed: Any = None) -> Any:
+def draw_key(seed: Seed = None) -> Array:
     """A key from what a person may pass as `seed`: a generator, an integer, a key, or nothing."""
     if seed is None:
         return global_seed_generator().next()
     if isinstance(seed, SeedGenerator):
         return seed.next()
-    if isinstance(seed, (int, np.integer)):
+    if isinstance(seed, int) or is_integer(seed):
         with jax.ensure_compile_time_eval():
             return fold(jax.numpy.zeros((2,), "uint32"), int(seed))
-    return seed
+    return cast(Array, seed)

@@ -5,7 +5,11 @@ that layers add, hands out random keys, and remembers facts about arrays (their 
 variables hold concrete arrays, and nothing here is involved.
 """
 
+# JAX leaves the types of some functions out.
+# pyright: reportUnknownMemberType=false
+
 import weakref
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -13,9 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.blocks import ambient
+from kerata.engine.types import AnyArray, Array, HyperTable
 
 try:
-    from jax.extend.core import get_opaque_trace_state
+    from jax.extend.core import get_opaque_trace_state  # pyright: ignore[reportUnknownVariableType], of one argument
 except ImportError:  # it stood elsewhere in JAX 0.7
     from jax.core import get_opaque_trace_state  # type: ignore[attr-defined, no-redef]
 
@@ -33,45 +38,51 @@ class Scope:
         valid: float of shape (batch,), 0 in rows that only fill the batch up; `None` where there are none.
     """
 
-    def __init__(self, variables=(), values=(), hypers=None, key=None, valid=None):
-        self.values: dict[int, Any] = {id(variable): value for variable, value in zip(variables, values, strict=True)}
-        self.hypers: dict[tuple[int, str], Any] = hypers or {}
+    def __init__(
+        self,
+        variables: Iterable[object] = (),
+        values: Iterable[Array] = (),
+        hypers: HyperTable | None = None,
+        key: AnyArray | None = None,
+        valid: Array | None = None,
+    ):
+        self.values: dict[int, Array] = {id(variable): value for variable, value in zip(variables, values, strict=True)}
+        self.hypers: HyperTable = hypers or {}
         self.key = key
         self.valid = valid
         self.draws = 0
         # Numbers of keys taken from generators' states that the scope carries, by the id of the state.
         self.taken: dict[int, int] = {}
-        self.losses: list[Any] = []
+        self.losses: list[Array] = []
         self.notes: dict[tuple[int, str], tuple[Any, Any]] = {}
         self.created: list[Any] = []
 
     def __enter__(self) -> "Scope":
-        self.trace = get_opaque_trace_state(convention="nnx")
+        self.trace: object = get_opaque_trace_state(convention="nnx")
         stack().append(self)
         return self
 
-    def __exit__(self, *exc_info: Any) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         stack().pop()
 
     @property
     def is_here(self) -> bool:
         """Whether the function that this scope stands around is being traced now, and not a function within it."""
-        return self.trace == get_opaque_trace_state(convention="nnx")
+        now: object = get_opaque_trace_state(convention="nnx")
+        return self.trace == now
 
-    def read(self, variables) -> list[Any]:
+    def read(self, variables: Iterable[object]) -> list[Array]:
         """The present values of some variables, updates included."""
         return [self._current(id(variable)) for variable in variables]
 
-    def _current(self, variable: int) -> Any:
+    def _current(self, variable: int) -> Array:
         value, taken = self.values[variable], self.taken.get(variable)
         # A generator's state is its seed and the number of keys it gave.
         return value if taken is None else value + np.array([0, taken], np.uint32)
 
 
 def stack() -> list[Scope]:
-    if not hasattr(_local, "scopes"):
-        _local.scopes = []
-    return _local.scopes
+    return _local.__dict__.setdefault("scopes", [])
 
 
 def current_scope() -> Scope | None:
@@ -80,7 +91,7 @@ def current_scope() -> Scope | None:
     return scopes[-1] if scopes else None
 
 
-def valid_rows(rows: int) -> Any:
+def valid_rows(rows: int) -> Array | None:
     """Which rows of a batch are there: float of shape (rows,), 1 or 0; `None` where all are.
 
     A layer that looks at several samples at once asks it, and leaves the others out. `rows` may be a multiple of the batch
@@ -104,7 +115,7 @@ def in_scope() -> bool:
 _notes: dict[tuple[int, str], tuple[Any, Any]] = {}
 
 
-def note(array: Any, kind: str, fact: Any) -> None:
+def note(array: object, kind: str, fact: object) -> None:
     """Remembers a fact about an array: its `"mask"`, or the `"logits"` that it was computed from."""
     key = (id(array), kind)
     scope = current_scope()
@@ -114,7 +125,7 @@ def note(array: Any, kind: str, fact: Any) -> None:
         _notes[key] = (weakref.ref(array, partial(_notes.pop, key)), fact)
 
 
-def noted(array: Any, kind: str) -> Any:
+def noted(array: object, kind: str) -> Any:
     """The fact remembered about an array, or `None`."""
     for scope in reversed(getattr(_local, "scopes", ())):
         found = scope.notes.get((id(array), kind))

@@ -4,26 +4,33 @@ Numbers that are values of the program (hyperparameters, weights) and names are 
 object holds is in. A user's own code may depend on anything, so a model that holds some has no structure here.
 """
 
+# JAX leaves the types of some functions out.
+# pyright: reportUnknownMemberType=false
+
 import hashlib
 import sys
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
 
 from kerata.base import config, registry
+from kerata.base.types import is_dict, is_list_or_tuple
 from kerata.engine.hyper import holds_number
 from kerata.engine.module import Look, Module
 from kerata.engine.policy import DTypePolicy
 from kerata.engine.random import SeedGenerator
 from kerata.engine.symbolic import Node, SymbolicTensor
+from kerata.engine.types import AnyArray
 from kerata.engine.variable import Variable
 
 # Of objects that are no modules.
 HIDDEN = frozenset({"name"})
 # What `jax.jit` gives: the function inside, compiled.
-JITTED = type(jax.jit(lambda: None))
+JITTED: type[object] = type(jax.jit(len))
+SIMPLE: tuple[type[Any], ...] = (int, float, complex, str, bytes, np.dtype, np.generic)
+AS_TEXT: tuple[type[Any], ...] = (DTypePolicy, slice)
 PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
@@ -42,11 +49,11 @@ class Structure:
     def __hash__(self) -> int:
         return self.hash
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Structure) and self.hash == other.hash and self.parts == other.parts)
 
 
-def structure_of(*things: Any) -> Structure | None:
+def structure_of(*things: object) -> Structure | None:
     """A hashable value for the structure of some objects, or `None` where a user's own code is part of it."""
     try:
         seen: dict[int, int] = {}
@@ -56,17 +63,18 @@ def structure_of(*things: Any) -> Structure | None:
         return None
 
 
-def _read(value: Any, seen: dict[int, int]) -> Hashable:
-    if type(value) in PLAIN or isinstance(value, (int, float, complex, str, bytes, np.dtype, np.generic)):
-        return (type(value).__name__, value)
-    if isinstance(value, (list, tuple)):
-        return (type(value).__name__, *[_read(item, seen) for item in value])
-    if isinstance(value, dict):
+def _read(value: object, seen: dict[int, int]) -> Hashable:
+    kind = type(value)
+    if kind in PLAIN or isinstance(value, SIMPLE):
+        return (kind.__name__, value)
+    if is_list_or_tuple(value):
+        return (kind.__name__, *[_read(item, seen) for item in value])
+    if is_dict(value):
         return ("dict", *[(str(key), _read(item, seen)) for key, item in value.items()])
     if isinstance(value, (set, frozenset)):
-        return ("set", *sorted(map(str, value)))
-    if isinstance(value, (DTypePolicy, slice)) or value is Ellipsis:
-        return (type(value).__name__, str(value))
+        return ("set", *sorted(map(str, cast("frozenset[object]", value))))
+    if isinstance(value, AS_TEXT) or value is Ellipsis:
+        return (kind.__name__, str(value))
     if id(value) in seen:
         return ("seen", seen[id(value)])
     seen[id(value)] = len(seen)
@@ -88,28 +96,28 @@ def _read(value: Any, seen: dict[int, int]) -> Hashable:
     if isinstance(value, Node):
         return ("node", *[_read(part, seen) for part in (value.operation, value.args, value.kwargs, value.outputs)])
     if isinstance(value, (np.ndarray, jax.Array)):
-        return _read_array(value)
+        return _read_array(cast(AnyArray, value))
     if isinstance(value, Module) or (not callable(value) and is_ours(type(value))):
         return _read_object(value, seen)
     return _read_function(value, seen)
 
 
-def _read_array(value: Any) -> Hashable:
+def _read_array(value: AnyArray) -> Hashable:
     if value.size > 1_000_000:
         raise Opaque
     return ("array", value.shape, str(value.dtype), hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest())
 
 
-def is_ours(thing: Any) -> bool:
+def is_ours(thing: object) -> bool:
     """Whether a class or function is Kerata's own."""
     return (getattr(thing, "__module__", "") or "").partition(".")[0] == "kerata"
 
 
-def _read_object(value: Any, seen: dict[int, int]) -> Hashable:
+def _read_object(value: object, seen: dict[int, int]) -> Hashable:
     cls = type(value)
     if not is_ours(cls):
         raise Opaque
-    hypers, hidden = (cls._hyperparameters, cls._hidden[Look.PROGRAM]) if isinstance(value, Module) else ((), HIDDEN)
+    hypers, hidden = _looked_over(type(value)) if isinstance(value, Module) else ((), HIDDEN)
     # A class that stands for a built-in one makes the same program.
     found: list[Hashable] = [registry.home_of(cls) or f"{cls.__module__}.{cls.__qualname__}"]
     for name, item in value.__dict__.items():
@@ -122,6 +130,11 @@ def _read_object(value: Any, seen: dict[int, int]) -> Hashable:
     return tuple(found)
 
 
+def _looked_over(cls: type[Module]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The names of a module's hyperparameters, and of what keeps its books."""
+    return cls._hyperparameters, cls._hidden[Look.PROGRAM]  # pyright: ignore[reportPrivateUsage], of this room
+
+
 def _read_function(value: Any, seen: dict[int, int]) -> Hashable:
     home = registry.home_of(value)
     if home is not None:
@@ -131,7 +144,7 @@ def _read_function(value: Any, seen: dict[int, int]) -> Hashable:
             return ("class", value.__module__, value.__qualname__)
         raise Opaque
     if type(value) is JITTED:
-        return ("jitted", _read_function(value.__wrapped__, seen))  # pyright: ignore[reportAttributeAccessIssue]
+        return ("jitted", _read_function(getattr(value, "__wrapped__"), seen))  # noqa: B009, JAX declares it nowhere
     module = (getattr(value, "__module__", "") or "").partition(".")[0]
     # A decorator gives its function the names of the one inside, so names count only where they lead to the function itself.
     if module in ("kerata", "jax", "numpy") and _is_named(value):
@@ -141,7 +154,7 @@ def _read_function(value: Any, seen: dict[int, int]) -> Hashable:
 
 def _is_named(value: Any) -> bool:
     """Whether a function is what stands under its own name in its own module."""
-    found: Any = sys.modules.get(value.__module__)
+    found = sys.modules.get(value.__module__)
     for part in (getattr(value, "__qualname__", None) or "?").split("."):
         found = getattr(found, part, None)
     return found is value

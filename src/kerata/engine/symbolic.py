@@ -4,12 +4,15 @@ A layer or a `traceable` function called on symbolic tensors records a node; a `
 arrays.
 """
 
+# JAX leaves the types of some functions out.
+# pyright: reportUnknownMemberType=false
+
 import functools
 import itertools
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +20,11 @@ import numpy as np
 
 from kerata.base.checks import Said, message
 from kerata.base.limits import CALL, take_work
+from kerata.base.types import DTypeLike, Owner, PartialShape
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Module, auto_name
 from kerata.engine.scope import Scope, note, noted
+from kerata.engine.types import Array
 from kerata.engine.variable import Variable, standardize_dtype
 
 # Unknown dimensions are tried with two sizes: what differs in the result is unknown too. Far apart, so that halving an
@@ -28,6 +33,9 @@ TRIALS = (1009, 2503)
 # Where those cannot be folded as the function wants it: (None, None, 4) to (-1, 8).
 FOLDED = (5040, 13860)
 MOST_GUESSES = 24
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # What unknown sizes are taken to be: (number of the argument, axis) to size.
 Sizes = dict[tuple[int, int], int]
@@ -44,9 +52,9 @@ class SymbolicTensor:
 
     is_symbolic = True
     sparse = ragged = False
-    history: tuple[Any, int, int]
+    history: "tuple[Caller, int, int]"
 
-    def __init__(self, shape: Sequence[int | None], dtype: Any = None, name: str | None = None, **kwargs: Any):
+    def __init__(self, shape: Sequence[int | None], dtype: DTypeLike | None = None, name: str | None = None, **kwargs: object):
         self.shape = tuple(None if dim is None else int(dim) for dim in shape)
         self.dtype = standardize_dtype(dtype)
         self.name = name or auto_name("keras_tensor")
@@ -56,7 +64,7 @@ class SymbolicTensor:
         return len(self.shape)
 
     @property
-    def _keras_history(self) -> tuple[Any, int, int]:
+    def _keras_history(self) -> "tuple[Caller, int, int]":
         return self.history
 
     def to_plain(self) -> dict[str, Any]:
@@ -70,7 +78,7 @@ class SymbolicTensor:
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+    def __array__(self, *args: object, **kwargs: object) -> NoReturn:
         raise TypeError(
             message(
                 f"KerasTensor ({self.name})",
@@ -80,7 +88,7 @@ class SymbolicTensor:
         )
 
     @property
-    def __jax_array__(self) -> Any:
+    def __jax_array__(self) -> NoReturn:
         # Asked for by the functions of jax.numpy, which would say something else of a `TypeError`.
         try:
             return self.__array__()
@@ -90,9 +98,9 @@ class SymbolicTensor:
     def __float__(self) -> float:
         return self.__array__()
 
-    __int__ = __float__  # type: ignore[assignment]
+    __int__ = __float__
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> NoReturn:
         raise TypeError(
             message(
                 f"KerasTensor ({self.name})",
@@ -110,16 +118,20 @@ class SymbolicTensor:
             )
         )
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: object) -> "SymbolicTensor":
         return getitem(self, index)
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> "SymbolicTensor":
         return negative(self)
 
-    def __abs__(self) -> Any:
+    def __abs__(self) -> "SymbolicTensor":
         return absolute(self)
 
     __hash__ = object.__hash__
+
+
+# Symbolic tensors in lists, tuples and dicts, as a model takes and gives them.
+Tensors: TypeAlias = "SymbolicTensor | Sequence[Tensors] | Mapping[str, Tensors]"
 
 
 class Operation(Module):
@@ -139,10 +151,20 @@ class Operation(Module):
         return self.function(*args, **kwargs)
 
 
+class Caller(Protocol):
+    """An operation or a layer: what a node calls."""
+
+    inbound_nodes: "list[Node]"
+
+    @property
+    def name(self) -> str: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
 class Node:
     """One call of an operation or a layer on symbolic tensors."""
 
-    def __init__(self, operation: Any, args: tuple, kwargs: dict[str, Any], outputs: Any):
+    def __init__(self, operation: Caller, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any):
         self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
         self.input_tensors = symbolic_leaves((args, kwargs))
         self.output_tensors = flatten(outputs)
@@ -156,25 +178,25 @@ class Node:
         return not self.input_tensors
 
 
-def is_symbolic(value: Any) -> bool:
+def is_symbolic(value: object) -> TypeGuard[SymbolicTensor]:
     return isinstance(value, SymbolicTensor)
 
 
-def flatten(tree: Any) -> list[Any]:
+def flatten(tree: object) -> list[Any]:
     """The leaves of nested lists, tuples and dicts; dicts in order of their sorted keys, `None` kept."""
     return jax.tree.leaves(tree, is_leaf=lambda x: x is None)
 
 
-def map_structure(fn: Callable[..., Any], tree: Any, *rest: Any) -> Any:
+def map_structure(fn: Callable[..., Any], tree: object, *rest: Any) -> Any:
     """`fn` of every leaf, `None` included."""
     return jax.tree.map(fn, tree, *rest, is_leaf=lambda x: x is None)
 
 
-def symbolic_leaves(tree: Any) -> list[SymbolicTensor]:
+def symbolic_leaves(tree: object) -> list[SymbolicTensor]:
     return [leaf for leaf in jax.tree.leaves(tree) if isinstance(leaf, SymbolicTensor)]
 
 
-def has_symbolic(tree: Any) -> bool:
+def has_symbolic(tree: object) -> bool:
     return any(isinstance(leaf, SymbolicTensor) for leaf in jax.tree.leaves(tree))
 
 
@@ -184,7 +206,7 @@ def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)]
     masks = [noted(leaves[place], "mask") for place in places]
 
-    def run(values: list[Any], masks: list[Any]) -> Any:
+    def run(values: list[Any], masks: list[Any]) -> tuple[object, list[Array | None]]:
         filled = list(leaves)
         for place, value in zip(places, values, strict=True):
             filled[place] = value
@@ -199,7 +221,7 @@ def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     def trace(trial: int, sizes: Sizes) -> Any:
         """(outputs, a mask or `None` for each of them) as shapes, where unknown sizes are `trial` or those of a guess."""
 
-        def spec(place: int, tensor: Any) -> jax.ShapeDtypeStruct:
+        def spec(place: int, tensor: SymbolicTensor) -> jax.ShapeDtypeStruct:
             return jax.ShapeDtypeStruct(
                 [sizes.get((place, axis), trial) if size is None else size for axis, size in enumerate(tensor.shape)],
                 tensor.dtype,
@@ -211,7 +233,7 @@ def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             [None if mask is None else spec(place, mask) for place, mask in zip(places, masks, strict=True)],
         )
 
-    def merge(a: Any, b: Any) -> SymbolicTensor:
+    def merge(a: jax.ShapeDtypeStruct, b: jax.ShapeDtypeStruct) -> SymbolicTensor:
         return SymbolicTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
 
     unknown = any(None in leaves[place].shape for place in places)
@@ -256,11 +278,11 @@ def _guesses(leaves: list[Any]) -> Iterator[tuple[tuple[int, int], Sizes]]:
         yield TRIALS, {place: size for group, size in zip(groups, sizes, strict=True) if size is not None for place in group}
 
 
-def _known_sizes(shapes: dict[int, tuple], group: list[tuple[int, int]]) -> list[int]:
+def _known_sizes(shapes: Mapping[int, PartialShape], group: list[tuple[int, int]]) -> list[int]:
     """Sizes that an unknown one may be equal to: first of the same axis, counted from either end, then of any axis."""
     axis = group[0][1]
     back = axis - len(shapes[group[0][0]])
-    mine = {place for place, _ in group} if axis else set()
+    mine: set[int] = {place for place, _ in group} if axis else set()
     others = [shape for place, shape in shapes.items() if place not in mine]
     found = [shape[axis] for shape in others if axis < len(shape)]
     if axis:
@@ -275,15 +297,18 @@ def _without_trials(error: Exception) -> Exception:
     return error
 
 
-def _as_array(value: Any) -> Any:
+def _as_array(value: Any) -> Array:
     return value.value if isinstance(value, Variable) else jnp.asarray(value)
 
 
-def traceable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Lets a function of arrays be called on symbolic tensors as well: it then becomes a node of the graph."""
+def traceable(function: Callable[P, R]) -> Callable[P, R]:
+    """Lets a function of arrays be called on symbolic tensors as well: it then becomes a node of the graph.
+
+    Its type says what it gives for arrays. For symbolic tensors it gives symbolic ones in their place.
+    """
 
     @functools.wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         if not has_symbolic((args, kwargs)):
             return function(*args, **kwargs)
         try:
@@ -299,7 +324,7 @@ def traceable(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _getitem(x: Any, index: Any) -> Any:
+def _getitem(x: Array, index: Any) -> Array:
     return x[index]
 
 
@@ -331,7 +356,7 @@ _COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greate
 
 
 def _method(function: Callable[..., Any], swapped: bool) -> Callable[..., Any]:
-    def method(self: Any, other: Any) -> Any:
+    def method(self: object, other: object) -> Any:
         return function(other, self) if swapped else function(self, other)
 
     return method
@@ -346,7 +371,7 @@ for _name, _op in {**_OPERATORS, **_COMPARISONS}.items():
         setattr(SymbolicTensor, f"__r{_name.rstrip('_')}__", _method(OPERATORS[_op], swapped=True))
 
 
-def sort_nodes(inputs: Iterable[SymbolicTensor], outputs: Iterable[SymbolicTensor], owner: Any) -> list[Node]:
+def sort_nodes(inputs: Iterable[SymbolicTensor], outputs: Iterable[SymbolicTensor], owner: Owner) -> list[Node]:
     """The nodes between inputs and outputs in an order in which they can run.
 
     Raises `ValueError` where an output depends on a tensor that no input leads to.
@@ -384,8 +409,12 @@ def sort_nodes(inputs: Iterable[SymbolicTensor], outputs: Iterable[SymbolicTenso
 
 def run_nodes(nodes: Sequence[Node], values: dict[int, Any], call: Callable[..., Any] | None = None) -> dict[int, Any]:
     """Runs nodes on the values of tensors by id, to which it adds theirs. `call(operation, args, kwargs)` may step in."""
+
+    def filled(leaf: object) -> object:
+        return values[id(leaf)] if isinstance(leaf, SymbolicTensor) else leaf
+
     for node in nodes:
-        args, kwargs = jax.tree.map(lambda t: values[id(t)] if isinstance(t, SymbolicTensor) else t, (node.args, node.kwargs))
+        args, kwargs = jax.tree.map(filled, (node.args, node.kwargs))
         result = call(node.operation, args, kwargs) if call else node.operation(*args, **kwargs)
         for tensor, value in zip(node.output_tensors, flatten(result), strict=True):
             values[id(tensor)] = value

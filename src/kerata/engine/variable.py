@@ -3,14 +3,17 @@
 Outside a program a variable holds a concrete array; inside one it stands for its traced value in the current scope.
 """
 
+# JAX leaves the types of some functions out.
+# pyright: reportUnknownMemberType=false
+
 import contextlib
 import functools
 import itertools
 import operator
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -23,8 +26,10 @@ from kerata.base.checks import message
 from kerata.base.limits import take_weight
 from kerata.base.registry import home_of
 from kerata.base.serialization import resolve
+from kerata.base.types import DTypeLike, Owner, Shape, ShapeLike
 from kerata.engine.mistakes import Blame
 from kerata.engine.scope import current_scope, stack
+from kerata.engine.types import AnyArray, Array, HostArray, Initializer, TensorLike, WeightFunction
 
 _local = ambient()
 # Variables are numbered as they are made, so that a copy of a model can draw its weights in the same order.
@@ -32,7 +37,7 @@ _numbers = itertools.count()
 
 
 @contextlib.contextmanager
-def name_scope(name: str) -> Iterator[None]:
+def name_scope(name: str) -> Generator[None]:
     """Prefixes the paths of the variables created inside, `encoder/dense/kernel`."""
     names = _names()
     names.append(name)
@@ -48,20 +53,18 @@ def open_name(name: str) -> contextlib.AbstractContextManager[None]:
 
 
 def _names() -> list[str]:
-    if not hasattr(_local, "names"):
-        _local.names = []
-    return _local.names
+    return _local.__dict__.setdefault("names", [])
 
 
-def autocast(dtype: Any) -> Within:
+def autocast(dtype: DTypeLike | None) -> Within:
     """Float variables read inside the block come in `dtype`: mixed precision."""
     return Within(_local, autocast=dtype)
 
 
 @contextlib.contextmanager
-def noting_draws() -> Iterator[list[tuple["Variable", Callable[..., Any]]]]:
+def noting_draws() -> Generator[list[tuple["Variable", Initializer]]]:
     """A list of the variables that this thread makes inside the block, each with the initializer that gave its value."""
-    draws: list[tuple[Variable, Callable[..., Any]]] = []
+    draws: list[tuple[Variable, Initializer]] = []
     with Within(_local, draws=draws):
         yield draws
 
@@ -71,7 +74,7 @@ def drawing_late() -> Within:
     return Within(_local, late=True)
 
 
-def standardize_dtype(dtype: Any) -> str:
+def standardize_dtype(dtype: DTypeLike | None) -> str:
     """The name of a type: `"float32"` for `None`, `float`, `np.float32` and `"float32"`."""
     try:
         return _name_of(dtype) or config.floatx()
@@ -80,7 +83,7 @@ def standardize_dtype(dtype: Any) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _name_of(dtype: Any) -> str | None:
+def _name_of(dtype: DTypeLike | None) -> str | None:
     """The name of a type, `None` for the one that is set."""
     if dtype is None or dtype in (float, "float"):
         return None
@@ -88,17 +91,26 @@ def _name_of(dtype: Any) -> str | None:
         return "int32"
     if isinstance(dtype, str) and dtype == "string":
         return dtype
-    name = getattr(dtype, "name", None) or (dtype if isinstance(dtype, str) else None)
-    return jnp.dtype(dtype if name is None else name).name
+    name: str | None = getattr(dtype, "name", None) or (dtype if isinstance(dtype, str) else None)
+    return str(jnp.dtype(dtype if name is None else name).name)
 
 
 # Every variable of the process, by identity.
-_living: dict[int, Any] = {}
+_living: "dict[int, weakref.ref[Variable]]" = {}
 
 
 def _note_living(variable: "Variable") -> None:
     # What is called at the end is no Python function, in which Ctrl-C would be lost.
     _living[id(variable)] = weakref.ref(variable, partial(_living.pop, id(variable)))
+
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """Arrays by their names, as a file has them."""
+
+    def __getitem__(self, key: str, /) -> TensorLike: ...
 
 
 class Variable:
@@ -120,17 +132,17 @@ class Variable:
 
     def __init__(
         self,
-        initializer,
-        shape=None,
-        dtype=None,
-        trainable=True,
-        autocast=True,
-        aggregation="none",
-        synchronization="auto",
-        name=None,
-        regularizer=None,
-        constraint=None,
-        layout=None,
+        initializer: str | Initializer | TensorLike,
+        shape: ShapeLike | None = None,
+        dtype: DTypeLike | None = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+        regularizer: WeightFunction | None = None,
+        constraint: WeightFunction | None = None,
+        layout: object = None,
     ):
         self.name = name or "variable"
         self.path = "/".join([*_names(), self.name])
@@ -144,13 +156,13 @@ class Variable:
         self.layout = layout
         self.number = next(_numbers)
         # What gave the first value, where that was a function.
-        self.drawn_by: Any = None
+        self.drawn_by: Initializer | None = None
         if isinstance(initializer, str):
             initializer = resolve("initializers", initializer, f"Variable ({self.path})", "initializer")
         if callable(initializer) and not hasattr(initializer, "__array__"):
             self._begin_drawn(initializer, shape, dtype)
         else:
-            self._begin_given(initializer, dtype)
+            self._begin_given(cast(TensorLike, initializer), dtype)
         _note_living(self)
         # Set when the value is no longer what the initializer drew: loaded, or set by hand.
         self.assigned = False
@@ -160,7 +172,7 @@ class Variable:
         if scope is not None:
             scope.created.append(self)
 
-    def _begin_drawn(self, initializer: Any, shape: Any, dtype: Any) -> None:
+    def _begin_drawn(self, initializer: Initializer, shape: ShapeLike | None, dtype: DTypeLike | None) -> None:
         """Shape, type and first value, where a function gives it."""
         if shape is None:
             raise ValueError(message(f"Variable ({self.path})", "`shape` is needed where the initializer is a function"))
@@ -177,32 +189,26 @@ class Variable:
         else:
             self._value = self._initial(initializer)
 
-    def _begin_given(self, value: Any, dtype: Any) -> None:
+    def _begin_given(self, value: TensorLike, dtype: DTypeLike | None) -> None:
         """Shape, type and first value from an array, a number or a variable."""
         if isinstance(value, Variable):
             value = value.numpy()
-        if dtype is None and hasattr(value, "dtype"):
-            # Arrays of 64 bits are what NumPy makes of Python's numbers.
-            dtype = {"float64": None, "int64": "int32"}.get(np.dtype(value.dtype).name, value.dtype)
-        elif dtype is None:
-            kind = np.asarray(value).dtype.kind
-            dtype = {"i": "int32", "b": "bool"}.get(kind)
-        self._dtype = standardize_dtype(dtype)
+        self._dtype = standardize_dtype(_type_of(value) if dtype is None else dtype)
         self._shape = tuple(np.shape(value))
         take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes)
         self._value = self._take(value)
 
-    def _initial(self, initializer: Any) -> Any:
+    def _initial(self, initializer: Initializer) -> AnyArray:
         """The first value."""
         # It is concrete even where a layer is built while its call is being traced.
         owner = f"initializer ({self.path})"
         with Blame(owner, shape=self._shape, dtype=self._dtype), jax.ensure_compile_time_eval():
-            value = initializer(self._shape, dtype=self._dtype)
+            value: Any = initializer(self._shape, dtype=self._dtype)
         if np.shape(value) != self._shape:
             received = {"returned": value, **({} if value is None else {"shape": np.shape(value)})}
             raise ValueError(message(owner, f"an initializer must give an array of shape {self._shape}", received))
         # What Kerata's own initializers give belongs to nobody else.
-        fresh = isinstance(value, np.ndarray) and home_of(type(initializer)) is not None
+        fresh = type(value) is np.ndarray and home_of(type(initializer)) is not None
         return value if fresh and value.dtype == jnp.dtype(self._dtype) else self._take(value)
 
     def draw(self) -> None:
@@ -216,7 +222,7 @@ class Variable:
         self._value = self._initial(self.drawn_by)
         self.assigned, self.exposed = False, True
 
-    def _take(self, value: Any) -> Any:
+    def _take(self, value: TensorLike) -> AnyArray:
         """The value with this variable's dtype: a NumPy array until a device is needed, then a JAX array."""
         if isinstance(value, Variable):
             value = value.value
@@ -257,7 +263,7 @@ class Variable:
         self._trainable = bool(value)
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Array:
         """The array: traced inside a program, concrete outside."""
         for scope in reversed(stack()):
             value = scope.values.get(id(self))
@@ -274,7 +280,7 @@ class Variable:
             return value.astype(dtype)
         return value
 
-    def numpy(self) -> np.ndarray:
+    def numpy(self) -> HostArray:
         """A copy of the value in host memory."""
         if any(isinstance(scope.values.get(id(self)), Tracer) for scope in stack()):
             raise RuntimeError(
@@ -286,11 +292,11 @@ class Variable:
             )
         return np.array(self.peek())
 
-    def peek(self) -> Any:
+    def peek(self) -> AnyArray:
         """The concrete array or NumPy array, for reading at once and not for keeping."""
         return self._value
 
-    def assign(self, value: Any) -> Any:
+    def assign(self, value: TensorLike) -> None:
         """Gives the variable a new value of the same shape."""
         if isinstance(value, Variable):
             value = value.value
@@ -310,32 +316,60 @@ class Variable:
                         )
                     )
                 scope.values[id(self)] = jnp.asarray(value, dtype=self._dtype)
-                return None
+                return
         if scopes:
             # A variable that the program does not carry: kept for the length of the trace only.
             scopes[-1].values[id(self)] = jnp.asarray(value, dtype=self._dtype)
-            return None
+            return
         self._value = self._take(value)
         self.exposed = self.assigned = True
-        return None
 
-    def place(self, value: Any) -> None:
+    def place(self, value: AnyArray) -> None:
         """Takes over an array that a program returned; nobody else holds it."""
         self._value = value
         self.exposed = False
 
-    def assign_add(self, value: Any) -> None:
+    def assign_add(self, value: TensorLike) -> None:
         """Adds to the value."""
         self.assign(self.value + jnp.asarray(_plain(value), self._dtype))
 
-    def assign_sub(self, value: Any) -> None:
+    def assign_sub(self, value: TensorLike) -> None:
         """Subtracts from the value."""
         self.assign(self.value - jnp.asarray(_plain(value), self._dtype))
 
-    def __jax_array__(self) -> Any:
+    if TYPE_CHECKING:
+        # Made below, one like the other.
+        def __add__(self, other: Any, /) -> Array: ...
+        def __radd__(self, other: Any, /) -> Array: ...
+        def __sub__(self, other: Any, /) -> Array: ...
+        def __rsub__(self, other: Any, /) -> Array: ...
+        def __mul__(self, other: Any, /) -> Array: ...
+        def __rmul__(self, other: Any, /) -> Array: ...
+        def __truediv__(self, other: Any, /) -> Array: ...
+        def __rtruediv__(self, other: Any, /) -> Array: ...
+        def __floordiv__(self, other: Any, /) -> Array: ...
+        def __rfloordiv__(self, other: Any, /) -> Array: ...
+        def __mod__(self, other: Any, /) -> Array: ...
+        def __rmod__(self, other: Any, /) -> Array: ...
+        def __pow__(self, other: Any, /) -> Array: ...
+        def __rpow__(self, other: Any, /) -> Array: ...
+        def __matmul__(self, other: Any, /) -> Array: ...
+        def __rmatmul__(self, other: Any, /) -> Array: ...
+        def __and__(self, other: Any, /) -> Array: ...
+        def __rand__(self, other: Any, /) -> Array: ...
+        def __or__(self, other: Any, /) -> Array: ...
+        def __ror__(self, other: Any, /) -> Array: ...
+        def __xor__(self, other: Any, /) -> Array: ...
+        def __rxor__(self, other: Any, /) -> Array: ...
+        def __lt__(self, other: Any, /) -> Array: ...
+        def __le__(self, other: Any, /) -> Array: ...
+        def __gt__(self, other: Any, /) -> Array: ...
+        def __ge__(self, other: Any, /) -> Array: ...
+
+    def __jax_array__(self) -> Array:
         return self.value
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> HostArray:
         return np.asarray(self.value, dtype=dtype)
 
     def __getattr__(self, name: str) -> Any:
@@ -347,7 +381,7 @@ class Variable:
             raise AttributeError(name)
         return getattr(self.value, name)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Any) -> Array:
         return self.value[index]
 
     def __len__(self) -> int:
@@ -362,17 +396,17 @@ class Variable:
     def __int__(self) -> int:
         return int(self.value)
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Array:
         return -self.value
 
-    def __abs__(self) -> Any:
+    def __abs__(self) -> Array:
         return abs(self.value)
 
-    def __eq__(self, other: Any) -> Any:
-        return self.value == _plain(other)
+    def __eq__(self, other: object) -> Array:  # type: ignore[override], element by element, as of arrays
+        return cast(Array, self.value == _plain(other))
 
-    def __ne__(self, other: Any) -> Any:
-        return self.value != _plain(other)
+    def __ne__(self, other: object) -> Array:  # type: ignore[override], element by element, as of arrays
+        return cast(Array, self.value != _plain(other))
 
     def __hash__(self) -> int:
         return id(self)
@@ -381,7 +415,7 @@ class Variable:
         value = "" if current_scope() is not None else f", value={self.numpy()}"
         return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}{value}>"
 
-    def __deepcopy__(self, memo: dict) -> "Variable":
+    def __deepcopy__(self, memo: dict[int, object]) -> "Variable":
         memo[id(self)] = twin = object.__new__(Variable)
         twin.__setstate__({**self.__getstate__(), "drawn_by": self.drawn_by})
         return twin
@@ -395,12 +429,22 @@ class Variable:
         _note_living(self)
 
 
-def _plain(value: Any) -> Any:
+def _type_of(value: TensorLike) -> DTypeLike | None:
+    """The type of a variable that is made from an array; `None` where it is the default of floats."""
+    # Arrays of 64 bits are what NumPy makes of Python's numbers.
+    given = getattr(value, "dtype", None)
+    if given is None:
+        return {"i": "int32", "b": "bool"}.get(np.asarray(value).dtype.kind)
+    name: str = np.dtype(given).name
+    return "int32" if name == "int64" else None if name == "float64" else given
+
+
+def _plain(value: T | Variable) -> T | Array:
     return value.value if isinstance(value, Variable) else value
 
 
-def _binary(op: Any, swapped: bool) -> Any:
-    def method(self: Variable, other: Any) -> Any:
+def _binary(op: Callable[[object, object], Array], swapped: bool) -> Callable[[Variable, object], Array]:
+    def method(self: Variable, other: object) -> Array:
         other = _plain(other)
         if getattr(other, "is_symbolic", False):
             return NotImplemented
@@ -418,12 +462,24 @@ for _name in ("lt", "le", "gt", "ge"):
 
 
 # `jnp.matmul(x, self.kernel)` takes a variable for its value: to JAX it is a tree with one leaf, and comes back as an array.
-jax.tree_util.register_pytree_node(Variable, lambda variable: ((variable.value,), None), lambda _, children: children[0])
+def _unwrap(variable: Variable) -> tuple[tuple[Array], None]:
+    return (variable.value,), None
 
 
-def assign_all(variables: Sequence[Variable], store: Any) -> None:
+def _array_of(_: None, children: Sequence[Array]) -> Array:
+    return children[0]
+
+
+jax.tree_util.register_pytree_node(Variable, _unwrap, _array_of)  # type: ignore[arg-type], it comes back as an array
+
+
+def assign_all(variables: Sequence[Variable], store: Store) -> None:
     """Gives variables the values that a store holds under "0", "1", ...; no number is read before all shapes are right."""
-    shape_of = getattr(store, "shape_of", lambda key: np.shape(store[key]))
+
+    def shape_in_memory(key: str) -> Shape:
+        return np.shape(cast(HostArray, store[key]))
+
+    shape_of: Callable[[str], Shape] = getattr(store, "shape_of", shape_in_memory)
     for index, variable in enumerate(variables):
         shape = tuple(shape_of(str(index)))
         if shape != tuple(variable.shape):
@@ -440,11 +496,11 @@ def held_bytes() -> int:
     return sum(v.size * jnp.dtype(v.dtype).itemsize for v in variables if "_value" in v.__dict__)
 
 
-def standardize_shape(shape: Any, owner: Any = "shape") -> tuple[int, ...]:
+def standardize_shape(shape: ShapeLike, owner: Owner = "shape") -> tuple[int, ...]:
     """A tuple of whole numbers of at least 0."""
     try:
-        shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-        dims = tuple(operator.index(dim) for dim in shape)
+        given = (shape,) if np.ndim(shape) == 0 else tuple(cast("Sequence[int]", shape))
+        dims = tuple(operator.index(cast(int, dim)) for dim in given)
     except TypeError:
         raise ValueError(
             message(

@@ -6,7 +6,11 @@ softmax's correction as the inner product of output and gradient, and forms ever
 matrices, which XLA for CPU gives to its library.
 """
 
-import functools
+# JAX leaves some arguments of `einsum`, `reshape` and others without a type.
+# pyright: reportUnknownMemberType=false
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +18,21 @@ from jax import lax
 
 from kerata.kernels.compiler import prefers_fast_form
 from kerata.kernels.random import bernoulli
+from kerata.kernels.typed import finfo, own_gradient
+
+
+class Residuals(NamedTuple):
+    """What the gradient needs: powers (batch, heads, queries, keys), total (batch, heads, queries, 1)."""
+
+    query: jax.Array
+    key: jax.Array
+    value: jax.Array
+    powers: jax.Array
+    total: jax.Array
+    output: jax.Array
+    mask: jax.Array | None
+    keep: jax.Array | None
+    dropout_key: jax.Array | None
 
 
 def attention(
@@ -24,7 +43,7 @@ def attention(
     *,
     causal: bool = False,
     scale: float | None = None,
-    dropout_rate=None,
+    dropout_rate: float | jax.Array | None = None,
     dropout_key: jax.Array | None = None,
 ) -> jax.Array:
     """softmax(scale query key^T) value, for each head.
@@ -51,13 +70,13 @@ def attention(
         earlier = jnp.tri(query.shape[1], key.shape[1], dtype=bool)
         mask = earlier if mask is None else mask.astype(bool) & earlier
     keep = None if dropout_rate is None else 1.0 - lax.stop_gradient(jnp.asarray(dropout_rate, jnp.float32))
-    run = _fast if prefers_fast_form() else _plain
+    run: Callable[..., jax.Array] = _fast if prefers_fast_form() else _plain
     return run(factor, query, key, value, None if mask is None else mask.astype(bool), keep, dropout_key)
 
 
 def _masked(scores: jax.Array, mask: jax.Array | None) -> jax.Array:
     # Half of the least number: a difference of two such scores must stay finite.
-    return scores if mask is None else jnp.where(mask, scores, 0.5 * float(jnp.finfo(scores.dtype).min))
+    return scores if mask is None else jnp.where(mask, scores, 0.5 * float(finfo(scores.dtype).min))
 
 
 def _drop(weights: jax.Array, keep: jax.Array | None, dropout_key: jax.Array | None) -> jax.Array:
@@ -68,18 +87,42 @@ def _drop(weights: jax.Array, keep: jax.Array | None, dropout_key: jax.Array | N
     return jnp.where(bernoulli(dropout_key, keep, weights.shape), weights * factor, 0)
 
 
-def _plain(scale: float, query, key, value, mask, keep, dropout_key):
+def _plain(
+    scale: float,
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    mask: jax.Array | None,
+    keep: jax.Array | None,
+    dropout_key: jax.Array | None,
+) -> jax.Array:
     scores = jnp.einsum("bqhd,bkhd->bhqk", query * scale, key, preferred_element_type=jnp.float32)
     weights = jax.nn.softmax(_masked(scores, mask), axis=-1).astype(value.dtype)
     return jnp.einsum("bhqk,bkhd->bqhd", _drop(weights, keep, dropout_key), value)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _fast(scale: float, query, key, value, mask, keep, dropout_key):
+@own_gradient(0)
+def _fast(
+    scale: float,
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    mask: jax.Array | None,
+    keep: jax.Array | None,
+    dropout_key: jax.Array | None,
+) -> jax.Array:
     return _forward(scale, query, key, value, mask, keep, dropout_key)[0]
 
 
-def _forward(scale: float, query, key, value, mask, keep, dropout_key):
+def _forward(
+    scale: float,
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    mask: jax.Array | None,
+    keep: jax.Array | None,
+    dropout_key: jax.Array | None,
+) -> tuple[jax.Array, Residuals]:
     rows = jnp.transpose(query * scale, (0, 2, 1, 3))  # (batch, heads, queries, size)
     columns = jnp.transpose(key, (0, 2, 3, 1))  # (batch, heads, size, keys)
     scores = _masked(jnp.matmul(rows, columns, preferred_element_type=jnp.float32), mask)
@@ -88,10 +131,10 @@ def _forward(scale: float, query, key, value, mask, keep, dropout_key):
     powers = powers.astype(value.dtype)
     dropped = _drop(powers, keep, dropout_key)
     output = jnp.matmul(dropped, jnp.transpose(value, (0, 2, 1, 3))) * total.astype(value.dtype)
-    return jnp.transpose(output, (0, 2, 1, 3)), (query, key, value, powers, total, output, mask, keep, dropout_key)
+    return jnp.transpose(output, (0, 2, 1, 3)), Residuals(query, key, value, powers, total, output, mask, keep, dropout_key)
 
 
-def _backward(scale: float, residuals, grad):
+def _backward(scale: float, residuals: Residuals, grad: jax.Array) -> tuple[jax.Array | None, ...]:
     query, key, value, powers, total, output, mask, keep, dropout_key = residuals
     rows = jnp.transpose(grad, (0, 2, 1, 3)) * total.astype(grad.dtype)  # (batch, heads, queries, value size)
     dpowers = _drop(jnp.matmul(rows, jnp.transpose(value, (0, 2, 3, 1))), keep, dropout_key)

@@ -1,15 +1,20 @@
 """What XLA is asked for beside the program, and which form of a kernel this platform gets."""
 
+# JAX leaves some arguments of `einsum`, `reshape` and others without a type.
+# pyright: reportUnknownMemberType=false
+
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.experimental.xla_metadata import set_xla_metadata
 
-Operation = TypeVar("Operation", bound=Callable)
+from kerata.kernels.typed import jitted, metadata
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Each entry is here because it was measured (docs/findings.md). None changes a result beyond the order of sums.
 CPU_OPTIONS: dict[str, Any] = {
@@ -54,9 +59,13 @@ def known_options(platform: str, many: bool = False, brief: bool = False) -> tup
     return tuple((name, value) for name, value in wanted.items() if compiles_with({name: value}, platform))
 
 
+def _add_one(x: jax.Array) -> jax.Array:
+    return x + 1.0
+
+
 def compiles_with(options: dict[str, Any], platform: str) -> bool:
     with jax.default_device(jax.local_devices(backend=platform)[0]):
-        lowered = jax.jit(lambda x: x + 1.0).lower(jnp.float32(0))
+        lowered = jax.jit(_add_one).lower(jnp.float32(0))
         try:
             lowered.compile(compiler_options=options)
         except (RuntimeError, ValueError):  # jax.errors.JaxRuntimeError is a RuntimeError.
@@ -72,7 +81,7 @@ def prefers_fast_form() -> bool:
 
 
 @contextlib.contextmanager
-def kernel_form(form: str) -> Iterator[None]:
+def kernel_form(form: str) -> Generator[None]:
     """Everything traced inside takes the `"fast"` or the `"plain"` form; what is compiled stays as it is.
 
     >>> with kernel_form("plain"):
@@ -87,7 +96,7 @@ def kernel_form(form: str) -> Iterator[None]:
         forced_form = before
 
 
-def apart(operation: Operation) -> Operation:
+def apart(operation: Callable[P, R]) -> Callable[P, R]:
     """The operation as a call that XLA does not inline, so its operands and results are arrays in memory.
 
     XLA for CPU fuses whatever is cheap into everything that reads it, and does it again for every reader: an
@@ -96,14 +105,14 @@ def apart(operation: Operation) -> Operation:
     >>> apart(jnp.square)(jnp.array([1.0, 3.0]))
     Array([1., 9.], dtype=float32)
     """
-    call = jax.jit(operation)
+    call = jitted(operation)
 
     @functools.wraps(operation)
-    def fenced(*operands):
-        with set_xla_metadata(inlineable="false"):
-            return call(*operands)
+    def fenced(*operands: P.args, **named: P.kwargs) -> R:
+        with metadata(inlineable="false"):
+            return call(*operands, **named)
 
-    return fenced  # pyright: ignore[reportReturnType]
+    return fenced
 
 
 def after(value: jax.Array, other: jax.Array) -> jax.Array:

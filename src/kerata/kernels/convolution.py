@@ -10,18 +10,21 @@ outside of `while` loops; inside it falls back to nested scalar loops, a hundred
 written here in that order (`NHWC`, `HWIO`), and the training loop runs them at full speed.
 """
 
+# JAX leaves some arguments of `einsum`, `reshape` and others without a type.
+# pyright: reportUnknownMemberType=false
+
 import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.custom_batching import custom_vmap
 
 from kerata.kernels.compiler import apart, prefers_fast_form
+from kerata.kernels.typed import map_rows, own_batching, own_gradient
 
 # Up to so many numbers under the kernel, a sum of shifted copies beats the packing of patches for a product.
 DIRECT_TAPS = 32
@@ -125,32 +128,52 @@ def plain_convolution(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> ja
 # The three operations. Each is a function of the geometry and of two arrays, linear in both.
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@own_gradient(0)
 def convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
     """y = conv(x, w): (batch, *output, filters)."""
     return batched(form_output, geometry)(x, kernel)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@own_gradient(0)
 def spread(geometry: Geometry, g: jax.Array, kernel: jax.Array) -> jax.Array:
     """dx: the output's gradient, brought back to the pixels it came from. (batch, *picture, channels)."""
     return batched(form_input_gradient, geometry)(g, kernel)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@own_gradient(0)
 def correlate(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     """dw: for a tap, the pixels under it times the output's gradient. (*window, channels / groups, filters)."""
     return batched(form_kernel_gradient, geometry)(x, g)
 
 
-def keep_both(operation: Callable[..., Any]) -> Callable[..., tuple[jax.Array, tuple[jax.Array, jax.Array]]]:
+Pair = tuple[jax.Array, jax.Array]
+Bilinear = Callable[[Geometry, jax.Array, jax.Array], jax.Array]
+
+
+def keep_both(operation: Bilinear) -> Callable[[Geometry, jax.Array, jax.Array], tuple[jax.Array, Pair]]:
     """The forward half of a bilinear operation's derivative: what it needs later is its two operands."""
-    return lambda geometry, a, b: (operation(geometry, a, b), (a, b))
+
+    def forward(geometry: Geometry, a: jax.Array, b: jax.Array) -> tuple[jax.Array, Pair]:
+        return operation(geometry, a, b), (a, b)
+
+    return forward
 
 
-convolve.defvjp(keep_both(convolve), lambda geometry, kept, g: (spread(geometry, g, kept[1]), correlate(geometry, kept[0], g)))
-spread.defvjp(keep_both(spread), lambda geometry, kept, h: (convolve(geometry, h, kept[1]), correlate(geometry, h, kept[0])))
-correlate.defvjp(keep_both(correlate), lambda geometry, kept, v: (spread(geometry, kept[1], v), convolve(geometry, kept[0], v)))
+def back_from_output(geometry: Geometry, kept: Pair, g: jax.Array) -> Pair:
+    return spread(geometry, g, kept[1]), correlate(geometry, kept[0], g)
+
+
+def back_from_input(geometry: Geometry, kept: Pair, h: jax.Array) -> Pair:
+    return convolve(geometry, h, kept[1]), correlate(geometry, h, kept[0])
+
+
+def back_from_kernel(geometry: Geometry, kept: Pair, v: jax.Array) -> Pair:
+    return spread(geometry, kept[1], v), convolve(geometry, kept[0], v)
+
+
+convolve.defvjp(keep_both(convolve), back_from_output)
+spread.defvjp(keep_both(spread), back_from_input)
+correlate.defvjp(keep_both(correlate), back_from_kernel)
 
 
 def form_output(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -162,7 +185,7 @@ def form_input_gradient(geometry: Geometry, g: jax.Array, kernel: jax.Array) -> 
     """A convolution of the gradient, its pixels a stride apart, with the kernel turned round."""
     rank = len(geometry.picture)
     turned = swap_channels(jnp.flip(kernel, tuple(range(rank))), geometry.groups)
-    pads = []
+    pads: list[tuple[int, int]] = []
     for size, k, s, (low, _), d, out in zip(*geometry[:5], geometry.output):
         before = (k - 1) * d - low
         pads.append((before, size + (k - 1) * d - before - (out - 1) * s - 1))
@@ -176,13 +199,13 @@ def form_kernel_gradient(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.
     """
     rank, groups = len(geometry.picture), geometry.groups
     spatial = tuple(range(1, rank + 1))
-    pads = []
+    pads: list[tuple[int, int]] = []
     for size, k, s, (low, _), d, out in zip(*geometry[:5], geometry.output):
         pads.append((low, (k - 1) * d + (out - 1) * s + 1 - size - low))
-    x, pads = crop(x, pads, (1,) * rank)
+    x, rest = crop(x, pads, (1,) * rank)
     batch, *picture, channels = x.shape
     if groups == channels > 1:
-        return correlate_channels(geometry, x, g, pads)
+        return correlate_channels(geometry, x, g, rest)
     x = x.reshape(batch, *picture, groups, channels // groups)
     x = x.transpose(rank + 2, *spatial, rank + 1, 0)  # (channels / groups, *picture, groups, batch)
     x = x.reshape(channels // groups, *picture, groups * batch)
@@ -191,7 +214,7 @@ def form_kernel_gradient(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.
         x,
         g,
         geometry.dilation,
-        pads,
+        rest,
         rhs_dilation=geometry.strides,
         dimension_numbers=canonical(rank),
         feature_group_count=groups,
@@ -240,7 +263,8 @@ def crop(
     x: jax.Array, pads: Sequence[tuple[int, int]], spacing: Sequence[int]
 ) -> tuple[jax.Array, tuple[tuple[int, int], ...]]:
     """Padding below zero has no fast kernel: the pixels are cut off, and what is left is padding."""
-    slices, rest = [slice(None)], []
+    slices: list[slice] = [slice(None)]
+    rest: list[tuple[int, int]] = []
     for size, (low, high), step in zip(x.shape[1:-1], pads, spacing):
         # With zeros between the pixels, -low falls between two of them: the next keeps its distance as padding.
         first = max(0, -(low // step))
@@ -255,7 +279,7 @@ def crop(
 def window_slices(x: jax.Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> list[jax.Array]:
     """For every tap of the window, row by row, the pixels that it meets: (batch, *output, channels) each."""
     output = [(size - (k - 1) * d - 1) // s + 1 for size, k, s, d in zip(x.shape[1:-1], window, strides, dilation)]
-    slices = []
+    slices: list[jax.Array] = []
     for tap in itertools.product(*(range(k) for k in window)):
         first = [t * d for t, d in zip(tap, dilation)]
         last = [f + (out - 1) * s + 1 for f, out, s in zip(first, output, strides)]
@@ -307,22 +331,24 @@ def pad_pixels(x: jax.Array, pads: Sequence[tuple[int, int]], spacing: Sequence[
 
 
 @functools.lru_cache(maxsize=1024)
-def batched(form: Callable[..., jax.Array], geometry: Geometry) -> Callable[[jax.Array, jax.Array], jax.Array]:
+def batched(form: Bilinear, geometry: Geometry) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """`form` for one geometry, with its own rule under `vmap`.
 
     JAX would make groups of channels out of the members, an order for which there is no fast kernel. Here members
     that share a kernel become one larger batch, and others take turns: each is work enough for all cores. It
     runs apart, lest its operands be computed again in the order in which a transpose reads them.
     """
-    operation = custom_vmap(apart(functools.partial(form, geometry)))
+    operation = own_batching(apart(functools.partial(form, geometry)))
 
     @operation.def_vmap
     def rule(members: int, is_batched: list[bool], a: jax.Array, b: jax.Array) -> tuple[jax.Array, bool]:
         if not is_batched[1] and form is not form_kernel_gradient:
             merged = operation(a.reshape(members * a.shape[1], *a.shape[2:]), b)
             return merged.reshape(members, a.shape[1], *merged.shape[1:]), True
-        return lax.map(
-            lambda i: operation(a[i] if is_batched[0] else a, b[i] if is_batched[1] else b), jnp.arange(members)
-        ), True
+
+        def one(i: jax.Array) -> jax.Array:
+            return operation(a[i] if is_batched[0] else a, b[i] if is_batched[1] else b)
+
+        return map_rows(one, jnp.arange(members)), True
 
     return operation

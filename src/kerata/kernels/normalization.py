@@ -1,10 +1,31 @@
 """Batch normalization in training, with a backward pass of two sums and one sweep."""
 
+# JAX leaves some arguments of `einsum`, `reshape` and others without a type.
+# pyright: reportUnknownMemberType=false
+
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from kerata.kernels.compiler import prefers_fast_form
+from kerata.kernels.typed import own_gradient
+
+# y, mean, variance, or what flows back to them; what flows back to x, gamma, beta and epsilon.
+Triple = tuple[jax.Array, jax.Array, jax.Array]
+Gradients = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
+
+
+class Residuals(NamedTuple):
+    """What the gradient needs."""
+
+    x: jax.Array
+    gamma: jax.Array
+    beta: jax.Array
+    mean: jax.Array
+    variance: jax.Array
+    epsilon: jax.Array
 
 
 def batch_normalization(
@@ -48,20 +69,20 @@ def plain_batch_normalization(
     return (wide * scale + (beta - mean * scale)).astype(x.dtype), mean, variance
 
 
-normalize_by_batch = jax.custom_vjp(plain_batch_normalization)
+normalize_by_batch = own_gradient()(plain_batch_normalization)
 
 
-def normalize_forward(x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: jax.Array) -> tuple:
+def normalize_forward(x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: jax.Array) -> tuple[Triple, Residuals]:
     y, mean, variance = normalize_by_batch(x, gamma, beta, epsilon)
-    return (y, mean, variance), (x, gamma, beta, mean, variance, epsilon)
+    return (y, mean, variance), Residuals(x, gamma, beta, mean, variance, epsilon)
 
 
-def normalize_backward(kept: tuple, gradients: tuple) -> tuple:
-    x = kept[0]
+def normalize_backward(kept: Residuals, gradients: Triple) -> Gradients:
+    x = kept.x
     return backward(kept, gradients, x.size // x.shape[-1])
 
 
-def backward(kept: tuple, gradients: tuple, count: int | jax.Array, rows: jax.Array | None = None) -> tuple:
+def backward(kept: Residuals, gradients: Triple, count: int | jax.Array, rows: jax.Array | None = None) -> Gradients:
     """The gradients of x, gamma, beta and epsilon, where `count` numbers a feature had a part in the moments.
 
     `rows`, (rows, 1, ..., 1), is 1 in the rows of x that had a part, and 0 elsewhere; all had by default.
@@ -117,18 +138,21 @@ def sum_of_rows(x: jax.Array, valid: jax.Array) -> jax.Array:
     return valid @ jnp.sum(x, tuple(range(1, x.ndim - 1)))
 
 
-normalize_by_rows = jax.custom_vjp(plain_normalization_by_rows)
+normalize_by_rows = own_gradient()(plain_normalization_by_rows)
 
 
-def by_rows_forward(x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: jax.Array, valid: jax.Array) -> tuple:
+def by_rows_forward(
+    x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: jax.Array, valid: jax.Array
+) -> tuple[Triple, tuple[Residuals, jax.Array]]:
     y, mean, variance = normalize_by_rows(x, gamma, beta, epsilon, valid)
-    return (y, mean, variance), (x, gamma, beta, mean, variance, epsilon, valid)
+    return (y, mean, variance), (Residuals(x, gamma, beta, mean, variance, epsilon), valid)
 
 
-def by_rows_backward(kept: tuple, gradients: tuple) -> tuple:
-    x, valid = kept[0], kept[-1]
+def by_rows_backward(kept: tuple[Residuals, jax.Array], gradients: Triple) -> tuple[jax.Array, ...]:
+    residuals, valid = kept
+    x = residuals.x
     rows = jnp.reshape(valid, (-1, *[1] * (x.ndim - 1)))
-    return *backward(kept[:-1], gradients, count_of_rows(x, valid), rows), jnp.zeros_like(valid)
+    return *backward(residuals, gradients, count_of_rows(x, valid), rows), jnp.zeros_like(valid)
 
 
 normalize_by_rows.defvjp(by_rows_forward, by_rows_backward)

@@ -4,9 +4,13 @@ XLA's `reduce_window` and the `select_and_scatter` that its gradient needs are s
 or a sum over a small window is also the maximum or the sum of a few strided slices, which are vector code.
 """
 
+# JAX leaves some arguments of `einsum`, `reshape` and others without a type.
+# pyright: reportUnknownMemberType=false
+
 import functools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +19,10 @@ from jax import lax
 
 from kerata.kernels.compiler import prefers_fast_form
 from kerata.kernels.convolution import pad_pixels, standardize_padding, window_slices
+from kerata.kernels.typed import own_gradient
+
+Sizes = tuple[int, ...]
+Pads = tuple[tuple[int, int], ...]
 
 # A window of more pixels than this would make a program too long to be worth its compilation.
 WRITTEN_OUT = 64
@@ -83,11 +91,13 @@ def standardize_window(
     return window, strides, standardize_padding(padding, x.shape[1:-1], window, strides, (1,) * len(window))
 
 
-def window_arguments(window: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> tuple:
+def window_arguments(
+    window: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]
+) -> tuple[Sizes, Sizes, Pads]:
     return (1, *window, 1), (1, *strides, 1), ((0, 0), *pads, (0, 0))
 
 
-def lowest(dtype: jnp.dtype) -> np.ndarray:
+def lowest(dtype: np.dtype[Any]) -> np.ndarray:
     """What no number is below. Not traced: `reduce_window` has a gradient only where it can read it."""
     return np.array(-np.inf if jnp.issubdtype(dtype, jnp.floating) else jnp.iinfo(dtype).min, dtype)
 
@@ -96,18 +106,18 @@ def plain_max_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], 
     return lax.reduce_window(x, lowest(x.dtype), lax.max, *window_arguments(window, strides, pads))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
-def largest(window: tuple, strides: tuple, pads: tuple, picture: tuple, x: jax.Array) -> jax.Array:
+@own_gradient(0, 1, 2, 3)
+def largest(window: Sizes, strides: Sizes, pads: Pads, picture: Sizes, x: jax.Array) -> jax.Array:
     return functools.reduce(jnp.maximum, pooled_slices(window, strides, pads, x))
 
 
-def pooled_slices(window: tuple, strides: tuple, pads: tuple, x: jax.Array) -> list[jax.Array]:
+def pooled_slices(window: Sizes, strides: Sizes, pads: Pads, x: jax.Array) -> list[jax.Array]:
     if any(low or high for low, high in pads):
         x = lax.pad(x, lowest(x.dtype), [(0, 0, 0), *((low, high, 0) for low, high in pads), (0, 0, 0)])
     return window_slices(x, window, strides, (1,) * len(window))
 
 
-def largest_forward(window: tuple, strides: tuple, pads: tuple, picture: tuple, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+def largest_forward(window: Sizes, strides: Sizes, pads: Pads, picture: Sizes, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The maximum, and the tap it came from: one byte, which the backward pass reads instead of x and y."""
     y, *others = pooled_slices(window, strides, pads, x)
     winner = jnp.zeros(y.shape, jnp.uint8)
@@ -118,7 +128,7 @@ def largest_forward(window: tuple, strides: tuple, pads: tuple, picture: tuple, 
 
 
 def largest_backward(
-    window: tuple, strides: tuple, pads: tuple, picture: tuple, winner: jax.Array, g: jax.Array
+    window: Sizes, strides: Sizes, pads: Pads, picture: Sizes, winner: jax.Array, g: jax.Array
 ) -> tuple[jax.Array]:
     nothing = jnp.zeros((), g.dtype)
     if window == strides:
@@ -134,7 +144,7 @@ def largest_backward(
     return (lax.pad(dx, nothing, [(0, 0, 0), *edges, (0, 0, 0)]),)
 
 
-def gather_windows(window: tuple, strides: tuple, winner: jax.Array, g: jax.Array) -> jax.Array:
+def gather_windows(window: Sizes, strides: Sizes, winner: jax.Array, g: jax.Array) -> jax.Array:
     """The gradient where windows overlap or leave gaps, for the pixels from the first window's first on.
 
     A pixel's place modulo the stride says which taps can meet it. So there are as many small pictures as such

@@ -11,18 +11,23 @@ of any order go on working.
 Under `vmap`, many small gradients are sums of outer products: a library's call for each costs more than its arithmetic.
 """
 
+# JAX leaves some arguments of `einsum`, `reshape` and others without a type.
+# pyright: reportUnknownMemberType=false
+
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from kerata.kernels.compiler import apart, prefers_fast_form
+from kerata.kernels.typed import bind
 
 # Multiplications, below which a call costs what it saves.
 SMALL = 2**16
@@ -61,11 +66,13 @@ def product(x: jax.Array, w: jax.Array) -> jax.Array:
     """
     if not prefers_fast_form() or jnp.result_type(x, w) != jnp.float32:
         return jnp.matmul(x, w)
-    return _product.bind(jnp.asarray(x, jnp.float32), jnp.asarray(w, jnp.float32))
+    return bind(_product, jnp.asarray(x, jnp.float32), jnp.asarray(w, jnp.float32))
 
 
 # As one row of numbers, or XLA calls it transposed by its layout alone, and whoever reads it reads across the rows.
-_flat_transpose = apart(lambda a: jnp.reshape(jnp.transpose(a), -1))
+@apart
+def _flat_transpose(a: jax.Array) -> jax.Array:
+    return jnp.reshape(jnp.transpose(a), -1)
 
 
 def _transposed(a: jax.Array) -> jax.Array:
@@ -109,13 +116,13 @@ def _sum(terms: list[jax.Array]) -> jax.Array:
     return sum(terms[1:], terms[0])
 
 
-def _many_products(arrays: Any, axes: Any) -> tuple[jax.Array, int]:
+def _many_products(arrays: Sequence[jax.Array], axes: Sequence[int | None]) -> tuple[jax.Array, int]:
     if axes[0] is None and _noted.lists:
         _noted.lists[-1].append(arrays[1])
     return jax.vmap(_plain_product, axes)(*arrays), 0
 
 
-def _many_gradients(arrays: Any, axes: Any) -> tuple[jax.Array, int]:
+def _many_gradients(arrays: Sequence[jax.Array], axes: Sequence[int | None]) -> tuple[jax.Array, int]:
     x, g = (array if axis is None else jnp.moveaxis(array, axis, 0) for array, axis in zip(arrays, axes, strict=True))
     if axes[1] is not None and x.shape[-2] <= FEW_ROWS and x.shape[-1] * g.shape[-1] <= SMALL_KERNEL:
         return (_shared_outer_sum(x, g), 1) if axes[0] is None else (_outer_sum(x, g), 0)
@@ -123,7 +130,7 @@ def _many_gradients(arrays: Any, axes: Any) -> tuple[jax.Array, int]:
 
 
 @contextlib.contextmanager
-def noting_shared_inputs() -> Iterator[list[Any]]:
+def noting_shared_inputs() -> Generator[list[Any]]:
     """The list of kernels that, in what is traced inside, `vmap` multiplies with inputs that all its members have in common."""
     _noted.lists.append([])
     try:
@@ -132,11 +139,24 @@ def noting_shared_inputs() -> Iterator[list[Any]]:
         _noted.lists.pop()
 
 
-def _define(name: str, form: Callable[..., Any], many: Callable[..., Any], shape: Callable[..., Any]) -> Primitive:
+# The shape of a matrix.
+Rank2 = tuple[int, int]
+
+
+def _define(
+    name: str,
+    form: Callable[[jax.Array, jax.Array], jax.Array],
+    many: Callable[[Sequence[jax.Array], Sequence[int | None]], tuple[jax.Array, int]],
+    shape: Callable[[Rank2, Rank2], Rank2],
+) -> Primitive:
     """A primitive of two matrices: `form` is what it runs, `many` what it is under `vmap`."""
     primitive = Primitive(name)
     primitive.def_impl(jax.jit(form))
-    primitive.def_abstract_eval(lambda a, b: a.update(shape=shape(a.shape, b.shape), weak_type=False))
+
+    def describe(a: ShapedArray, b: ShapedArray) -> ShapedArray:
+        return a.update(shape=shape(a.shape, b.shape), weak_type=False)
+
+    primitive.def_abstract_eval(describe)
     mlir.register_lowering(primitive, mlir.lower_fun(form, multiple_results=False))
     batching.primitive_batchers[primitive] = many
     return primitive
@@ -145,6 +165,23 @@ def _define(name: str, form: Callable[..., Any], many: Callable[..., Any], shape
 _product = _define("product", _plain_product, _many_products, lambda x, w: (x[0], w[1]))
 _gradient = _define("kernel_gradient", _fast_gradient, _many_gradients, lambda x, g: (x[1], g[1]))
 
+
 # Each is linear in both operands; the gradient (inputs, units) of a gradient's operand is again one of the two products.
-ad.defbilinear(_product, lambda g, x, w: _plain_product(g, w.T), lambda g, x, w: _gradient.bind(x, g))
-ad.defbilinear(_gradient, lambda c, x, g: _plain_product(g, c.T), lambda c, x, g: _product.bind(x, c))
+def _of_inputs(g: jax.Array, x: jax.Array, w: jax.Array) -> jax.Array:
+    return _plain_product(g, w.T)
+
+
+def _of_kernel(g: jax.Array, x: jax.Array, w: jax.Array) -> jax.Array:
+    return bind(_gradient, x, g)
+
+
+def _of_first(c: jax.Array, x: jax.Array, g: jax.Array) -> jax.Array:
+    return _plain_product(g, c.T)
+
+
+def _of_second(c: jax.Array, x: jax.Array, g: jax.Array) -> jax.Array:
+    return bind(_product, x, c)
+
+
+ad.defbilinear(_product, _of_inputs, _of_kernel)
+ad.defbilinear(_gradient, _of_first, _of_second)

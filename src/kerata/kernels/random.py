@@ -8,22 +8,30 @@ A key is an array of two uint32 words. `fold` derives one key from another; numb
 key share their bits, so every use folds its own number into the key.
 """
 
+# JAX leaves some arguments of `einsum`, `reshape` and others without a type.
+# pyright: reportUnknownMemberType=false
+
 import functools
 from typing import Any
 
 import jax
 import jax.core
-import jax.custom_batching
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
+from kerata.base.types import DTypeLike
 from kerata.kernels.compiler import apart, prefers_fast_form
+from kerata.kernels.typed import finfo, jitted, own_batching
+
+# Two words, uint32 of shape (2,), on the device or on the host.
+Key = jax.Array | np.ndarray[Any, np.dtype[Any]]
 
 # C. Wellons' "triple32" (hash-prospector): three rounds, bias within sampling noise of a random permutation.
 ROUNDS = ((17, 0xED5AD4BB), (11, 0xAC4C1B51), (15, 0x31848BAB))
 
 
-def _mix(counter: jax.Array, tweak) -> jax.Array:
+def _mix(counter: jax.Array, tweak: jax.Array) -> jax.Array:
     """triple32, with `tweak` added after its first round: keys with near first words must not overlap."""
     x = counter
     for n, (shift, factor) in enumerate(ROUNDS):
@@ -33,14 +41,14 @@ def _mix(counter: jax.Array, tweak) -> jax.Array:
     return x ^ (x >> 14)
 
 
-def _word(data) -> jax.Array:
+def _word(data: int | jax.Array) -> jax.Array:
     """An integer, or each element of an array of integers, as one uint32; negative ones wrap."""
     if isinstance(data, int):
         return jnp.uint32(data & 0xFFFFFFFF)
     return jnp.asarray(data).astype(jnp.uint32)
 
 
-def from_seed(seed) -> jax.Array:
+def from_seed(seed: int | jax.Array) -> jax.Array:
     """The key that a seed stands for: uint32, shape (2,).
 
     Args:
@@ -54,7 +62,7 @@ def from_seed(seed) -> jax.Array:
     return fold(key, seed >> 32) if isinstance(seed, int) and not 0 <= seed < 2**32 else key
 
 
-def fold(key: jax.Array, data) -> jax.Array:
+def fold(key: Key, data: int | jax.Array) -> jax.Array:
     """A new key from `key` and an integer: four Feistel rounds over the key's two words.
 
     For one `data` it is a permutation of all keys, and for one key different `data` (of 32 bits) give different keys.
@@ -73,8 +81,8 @@ def fold(key: jax.Array, data) -> jax.Array:
 
 
 # Traced once: a hundred operations take 4 ms each time.
-@functools.partial(jax.jit, inline=True)
-def _fold(key: jax.Array, data: jax.Array) -> jax.Array:
+@functools.partial(jitted, inline=True)
+def _fold(key: Key, data: jax.Array) -> jax.Array:
     left, right = key[0], key[1]
     for n, odd in enumerate((0x9E3779B9, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F)):
         # The data enters every other round whole: one round alone would leave the first word unchanged by it.
@@ -82,8 +90,8 @@ def _fold(key: jax.Array, data: jax.Array) -> jax.Array:
     return jnp.stack([left, right])
 
 
-@jax.custom_batching.custom_vmap
-def _fold_traced(key: jax.Array, data: jax.Array) -> jax.Array:
+@own_batching
+def _fold_traced(key: Key, data: jax.Array) -> jax.Array:
     """A key that is made once, in a place of its own.
 
     XLA would make it anew in all that draws from it. Where that also concatenates, LLVM asks of every number of this
@@ -93,7 +101,7 @@ def _fold_traced(key: jax.Array, data: jax.Array) -> jax.Array:
 
 
 @_fold_traced.def_vmap
-def _fold_many(size: int, batched: list[bool], key: jax.Array, data: jax.Array) -> tuple[jax.Array, bool]:
+def _fold_many(size: int, batched: list[bool], key: Key, data: jax.Array) -> tuple[jax.Array, bool]:
     """The keys of many models, made once likewise."""
     many = jax.vmap(_fold, [0 if each else None for each in batched], axis_size=size)
     return (apart(many) if prefers_fast_form() else many)(key, data), True
@@ -108,7 +116,7 @@ def _counters(shape: tuple[int, ...]) -> jax.Array:
     return total
 
 
-def bits(key: jax.Array, shape: tuple[int, ...] = (), features: Any = None) -> jax.Array:
+def bits(key: Key, shape: tuple[int, ...] = (), features: jax.Array | None = None) -> jax.Array:
     """Uniform random words: uint32 of `shape`. They repeat after 2**32 elements.
 
     Args:
@@ -128,12 +136,18 @@ def _counters_within(shape: tuple[int, ...], features: jax.Array) -> jax.Array:
     return _counters((*shape[:-1], 1)) * features + lax.broadcasted_iota(jnp.uint32, shape, len(shape) - 1)
 
 
-def _integers(key: jax.Array, shape: tuple[int, ...], wanted: int, features: Any = None) -> jax.Array:
+def _integers(key: Key, shape: tuple[int, ...], wanted: int, features: jax.Array | None = None) -> jax.Array:
     """Uniform signed integers of `wanted` random bits (at most 31): conversion to float is slow for unsigned ones."""
     return (bits(key, shape, features) >> (32 - wanted)).astype(jnp.int32)
 
 
-def uniform(key: jax.Array, shape: tuple[int, ...] = (), dtype=jnp.float32, minval=0.0, maxval=1.0) -> jax.Array:
+def uniform(
+    key: Key,
+    shape: tuple[int, ...] = (),
+    dtype: DTypeLike = jnp.float32,
+    minval: float | jax.Array = 0.0,
+    maxval: float | jax.Array = 1.0,
+) -> jax.Array:
     """Uniform numbers of [minval, maxval), on a grid as fine as the dtype's precision near one.
 
     Args:
@@ -145,7 +159,7 @@ def uniform(key: jax.Array, shape: tuple[int, ...] = (), dtype=jnp.float32, minv
     True
     """
     dtype = jnp.dtype(dtype)
-    precision = jnp.finfo(dtype).nmant + 1
+    precision = finfo(dtype).nmant + 1
     if precision <= 31:
         unit = _integers(key, shape, precision).astype(dtype) * jnp.asarray(2.0**-precision, dtype)
     else:
@@ -155,7 +169,9 @@ def uniform(key: jax.Array, shape: tuple[int, ...] = (), dtype=jnp.float32, minv
     return jnp.maximum(minval, unit * (maxval - minval) + minval)
 
 
-def bernoulli(key: jax.Array, p: float | jax.Array = 0.5, shape: tuple[int, ...] = (), features: Any = None) -> jax.Array:
+def bernoulli(
+    key: Key, p: float | jax.Array = 0.5, shape: tuple[int, ...] = (), features: jax.Array | None = None
+) -> jax.Array:
     """True with probability `p` (to within 2**-24): never for p <= 0, always for p >= 1.
 
     Args:
@@ -170,7 +186,13 @@ def bernoulli(key: jax.Array, p: float | jax.Array = 0.5, shape: tuple[int, ...]
     return _integers(key, tuple(shape), 24, features) < threshold
 
 
-def normal(key: jax.Array, shape: tuple[int, ...] = (), dtype=jnp.float32, mean=0.0, stddev=1.0) -> jax.Array:
+def normal(
+    key: Key,
+    shape: tuple[int, ...] = (),
+    dtype: DTypeLike = jnp.float32,
+    mean: float | jax.Array = 0.0,
+    stddev: float | jax.Array = 1.0,
+) -> jax.Array:
     """Normal numbers, by the inverse of the distribution function: within 5.3 standard deviations in float32.
 
     Args:
@@ -189,7 +211,11 @@ def normal(key: jax.Array, shape: tuple[int, ...] = (), dtype=jnp.float32, mean=
 
 
 def dropout(
-    key: jax.Array, rate, x: jax.Array, noise_shape: tuple[int | None, ...] | None = None, features: Any = None
+    key: Key,
+    rate: float | jax.Array,
+    x: jax.Array,
+    noise_shape: tuple[int | None, ...] | None = None,
+    features: jax.Array | None = None,
 ) -> jax.Array:
     """x * mask / (1 - rate), the mask one with probability 1 - rate.
 

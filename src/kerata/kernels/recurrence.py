@@ -12,19 +12,40 @@ Only one fusion may read what is overwritten in place, or XLA copies the whole a
 factors that are read apart are kept in arrays apart.
 """
 
-import functools
+# JAX leaves some arguments of `einsum`, `reshape` and others without a type.
+# pyright: reportUnknownMemberType=false
+
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 
 from kerata.kernels.compiler import prefers_fast_form
+from kerata.kernels.typed import dynamic_index_in_dim, dynamic_update_index_in_dim, eval_shape, fori_loop, own_gradient, scan
 
-States = tuple[jax.Array, ...]
+# What may be left out.
+Maybe: TypeAlias = Array | None
+Arrays = tuple[Array, ...]
+States = Arrays
+# Of the input's product; of the recurrent ones: first and last gate, operand, gradient.
+Gradients = tuple[Array, list[tuple[int, int, Array, Array]]]
 # recur(h, first, last): the recurrent product of the gates first to last; spread: its transpose.
-Product = Callable[[jax.Array, int, int], jax.Array]
+Product = Callable[[Array, int, int], Array]
+
+
+class Residuals(NamedTuple):
+    """What the loop backward needs of the one forward."""
+
+    hidden: Array
+    saved: Arrays
+    x: Array
+    kernel: Array
+    recurrent: Array
+    bias: Maybe
+    mask: Maybe
+    scale: Maybe
 
 
 class Form(NamedTuple):
@@ -39,20 +60,20 @@ class Form(NamedTuple):
 
 
 def lstm(
-    x: jax.Array,
-    h0: jax.Array,
-    c0: jax.Array,
-    kernel: jax.Array,
-    recurrent_kernel: jax.Array,
-    bias: jax.Array | None = None,
+    x: Array,
+    h0: Array,
+    c0: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Maybe = None,
     *,
-    mask: jax.Array | None = None,
-    recurrent_scale: jax.Array | None = None,
+    mask: Maybe = None,
+    recurrent_scale: Maybe = None,
     gate_slope: float | None = None,
     reverse: bool = False,
     sequences: bool = True,
     zero_masked: bool = False,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+) -> tuple[Array, Array, Array]:
     """i, f, o = sigmoid(.), g = tanh(.) of x W + h U + b;  c = f c + i g;  h = o tanh(c).
 
     Args:
@@ -81,20 +102,20 @@ def lstm(
 
 
 def gru(
-    x: jax.Array,
-    h0: jax.Array,
-    kernel: jax.Array,
-    recurrent_kernel: jax.Array,
-    bias: jax.Array | None = None,
+    x: Array,
+    h0: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Maybe = None,
     *,
     reset_after: bool = True,
-    mask: jax.Array | None = None,
-    recurrent_scale: jax.Array | None = None,
+    mask: Maybe = None,
+    recurrent_scale: Maybe = None,
     gate_slope: float | None = None,
     reverse: bool = False,
     sequences: bool = True,
     zero_masked: bool = False,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[Array, Array]:
     """z, r = sigmoid(x W + h U + b);  g = tanh(x W + b + r (h U + b'));  h = z h + (1 - z) g.
 
     With `reset_after=False` the reset comes before the product: g = tanh(x W + b + (r h) U).
@@ -119,19 +140,19 @@ def gru(
 
 
 def simple_rnn(
-    x: jax.Array,
-    h0: jax.Array,
-    kernel: jax.Array,
-    recurrent_kernel: jax.Array,
-    bias: jax.Array | None = None,
+    x: Array,
+    h0: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Maybe = None,
     *,
     activation: str = "tanh",
-    mask: jax.Array | None = None,
-    recurrent_scale: jax.Array | None = None,
+    mask: Maybe = None,
+    recurrent_scale: Maybe = None,
     reverse: bool = False,
     sequences: bool = True,
     zero_masked: bool = False,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[Array, Array]:
     """h = tanh(x W + h U + b).
 
     Args:
@@ -153,16 +174,18 @@ def simple_rnn(
     return outputs, h
 
 
-def _run(form: Form, x, states: States, kernel, recurrent, bias, mask, scale) -> tuple[jax.Array, States]:
+def _run(
+    form: Form, x: Array, states: States, kernel: Array, recurrent: Array, bias: Maybe, mask: Maybe, scale: Maybe
+) -> tuple[Array, States]:
     dtype = jnp.result_type(x, kernel)
     x, kernel, recurrent = (a.astype(dtype) for a in (x, kernel, recurrent))
     states = tuple(s.astype(dtype) for s in states)
     bias = None if bias is None else bias.astype(dtype)
     mask = None if mask is None else mask.astype(bool)
     scale = None if scale is None else lax.stop_gradient(scale).astype(dtype)
-    run: Any = _fast if prefers_fast_form() else _plain
+    run: Callable[..., tuple[Maybe, States]] = _fast if prefers_fast_form() else _plain
     outputs, states = run(form, x, states, kernel, recurrent, bias, mask, scale)
-    if form.sequences:
+    if form.sequences and outputs is not None:
         outputs = jnp.swapaxes(jnp.flip(outputs, 0) if form.reverse else outputs, 0, 1)
     else:
         outputs = states[0]
@@ -171,11 +194,11 @@ def _run(form: Form, x, states: States, kernel, recurrent, bias, mask, scale) ->
     return outputs, states
 
 
-def _split(values: jax.Array, count: int) -> list[jax.Array]:
+def _split(values: Array, count: int) -> list[Array]:
     return jnp.split(values, count, axis=-1)
 
 
-def _part(values: jax.Array, first: int, last: int, units: int) -> jax.Array:
+def _part(values: Array, first: int, last: int, units: int) -> Array:
     """The columns of the gates first to last; all of them as they are, since XLA would copy a full slice's operand."""
     return values if values.shape[-1] == (last - first) * units else values[..., first * units : last * units]
 
@@ -183,14 +206,16 @@ def _part(values: jax.Array, first: int, last: int, units: int) -> jax.Array:
 # --- The plain form: the formulas, differentiated by JAX.
 
 
-def _plain(form: Form, x, states: States, kernel, recurrent, bias, mask, scale):
+def _plain(
+    form: Form, x: Array, states: States, kernel: Array, recurrent: Array, bias: Maybe, mask: Maybe, scale: Maybe
+) -> tuple[Array, States]:
     cell = CELLS[form.cell]
     recur = _make_recur(recurrent, scale)
     input_bias, recurrent_bias = cell.biases(bias)
     pre = jnp.swapaxes(x, 0, 1) @ kernel  # (time, batch, gates * units)
     pre = pre if input_bias is None else pre + input_bias
 
-    def step(states: States, given):
+    def step(states: States, given: tuple[Array, Maybe]) -> tuple[States, Array]:
         pre_t, mask_t = given
         new = cell.plain(form, pre_t, states, recur, recurrent_bias)
         if mask_t is None:
@@ -198,18 +223,18 @@ def _plain(form: Form, x, states: States, kernel, recurrent, bias, mask, scale):
         new = tuple(jnp.where(mask_t[:, None], n, s) for n, s in zip(new, states))
         return new, jnp.where(mask_t[:, None], new[0], 0) if form.zero_masked else new[0]
 
-    states, outputs = lax.scan(step, states, (pre, None if mask is None else mask.T), reverse=form.reverse)
+    states, outputs = scan(step, states, (pre, None if mask is None else mask.T), reverse=form.reverse)
     return outputs, states
 
 
-def _plain_gate(form: Form, z):
+def _plain_gate(form: Form, z: Array) -> Array:
     return jax.nn.sigmoid(z) if form.slope is None else jnp.clip(form.slope * z + 0.5, 0, 1)
 
 
-def _make_recur(recurrent: jax.Array, scale: jax.Array | None) -> Product:
+def _make_recur(recurrent: Array, scale: Maybe) -> Product:
     units = recurrent.shape[0]
 
-    def recur(h: jax.Array, first: int, last: int) -> jax.Array:
+    def recur(h: Array, first: int, last: int) -> Array:
         """(batch, units) to (batch, (last - first) * units)."""
         if scale is None or scale.ndim == 2:
             return (h if scale is None else h * scale) @ _part(recurrent, first, last, units)
@@ -218,12 +243,12 @@ def _make_recur(recurrent: jax.Array, scale: jax.Array | None) -> Product:
     return recur
 
 
-def _make_spread(recurrent: jax.Array, scale: jax.Array | None) -> Product:
+def _make_spread(recurrent: Array, scale: Maybe) -> Product:
     """The transpose of `recur`: from the gradient of its result to that of h."""
     units = recurrent.shape[0]
     transposed = recurrent.T  # Once, outside of the loop.
 
-    def spread(d: jax.Array, first: int, last: int) -> jax.Array:
+    def spread(d: Array, first: int, last: int) -> Array:
         if scale is None or scale.ndim == 2:
             whole = last - first == transposed.shape[0] // units
             dh = d @ (transposed if whole else transposed[first * units : last * units])
@@ -240,37 +265,51 @@ def _make_spread(recurrent: jax.Array, scale: jax.Array | None) -> Product:
 # columns `columns` has multiplied, so that a gate's value is (1 + a) / 2 with a = tanh(z) or, if hard, z clipped.
 
 
-def _squash(form: Form, z: jax.Array) -> jax.Array:
+class Cell(Protocol):
+    """One kind of recurrence."""
+
+    gates: ClassVar[tuple[bool, ...]]
+
+    def biases(self, bias: Maybe) -> tuple[Maybe, Maybe]: ...
+    def plain(self, form: Form, pre: Array, states: States, recur: Product, recurrent_bias: Maybe) -> States: ...
+    def forward(
+        self, form: Form, pre: Array, states: States, recur: Product, recurrent_bias: Maybe
+    ) -> tuple[States, Arrays]: ...
+    def backward(self, saved: Arrays, grads: States, spread: Product) -> tuple[Arrays, States]: ...
+    def gradients(self, written: Arrays, saved: Arrays, hidden: Array) -> Gradients: ...
+
+
+def _squash(form: Form, z: Array) -> Array:
     return jnp.tanh(z) if form.slope is None else jnp.clip(z, -1, 1)
 
 
-def _squash_slope(form: Form, a: jax.Array) -> jax.Array:
+def _squash_slope(form: Form, a: Array) -> Array:
     """Of the gate (1 + a) / 2, from a."""
     return 0.5 - 0.5 * a * a if form.slope is None else jnp.where(jnp.abs(a) < 1, 0.5, 0.0).astype(a.dtype)
 
 
-def _columns(form: Form, gates: list[bool], units: int, dtype) -> jax.Array:
+def _columns(form: Form, gates: list[bool], units: int, dtype: jnp.dtype) -> Array:
     """The factor of each column: what turns the sigmoid of z into a function that is odd."""
     factor = 0.5 if form.slope is None else 2.0 * form.slope
     return jnp.repeat(jnp.array([factor if gate else 1.0 for gate in gates], dtype), units)
 
 
 class Lstm:
-    gates = (True, True, False, True)
+    gates: ClassVar[tuple[bool, ...]] = (True, True, False, True)
 
     @staticmethod
-    def biases(bias):
+    def biases(bias: Maybe) -> tuple[Maybe, Maybe]:
         return bias, None
 
     @staticmethod
-    def plain(form: Form, pre, states: States, recur: Product, recurrent_bias) -> States:
+    def plain(form: Form, pre: Array, states: States, recur: Product, recurrent_bias: Maybe) -> States:
         h, c = states
         i, f, g, o = _split(pre + recur(h, 0, 4), 4)
         c = _plain_gate(form, f) * c + _plain_gate(form, i) * jnp.tanh(g)
         return _plain_gate(form, o) * jnp.tanh(c), c
 
     @staticmethod
-    def forward(form: Form, pre, states: States, recur: Product, recurrent_bias):
+    def forward(form: Form, pre: Array, states: States, recur: Product, recurrent_bias: Maybe) -> tuple[States, Arrays]:
         h, c = states
         units, z = h.shape[-1], pre + recur(h, 0, 4)
         half = jnp.repeat(jnp.array([0.5, 0.5, 1.0, 0.5], z.dtype), units)
@@ -289,7 +328,7 @@ class Lstm:
         return (o * squashed, new_c), (factors, o * (1 - squashed * squashed), f)
 
     @staticmethod
-    def backward(saved, grads: States, spread: Product):
+    def backward(saved: Arrays, grads: States, spread: Product) -> tuple[Arrays, States]:
         factors, of_c, f = saved
         dh, dc = grads
         dc = dc + dh * of_c
@@ -297,20 +336,20 @@ class Lstm:
         return (d,), (spread(d, 0, 4), dc * f)
 
     @staticmethod
-    def gradients(written, saved, hidden):
+    def gradients(written: Arrays, saved: Arrays, hidden: Array) -> Gradients:
         """Of the input's product; pairs of (operand, gradient) of the recurrent products, each with its gates."""
         return written[0], [(0, 4, hidden, written[0])]
 
 
 class Gru:
-    gates = (True, True, False)
+    gates: ClassVar[tuple[bool, ...]] = (True, True, False)
 
     @staticmethod
-    def biases(bias):
+    def biases(bias: Maybe) -> tuple[Maybe, Maybe]:
         return (None, None) if bias is None else (bias[0], bias[1])
 
     @staticmethod
-    def plain(form: Form, pre, states: States, recur: Product, recurrent_bias) -> States:
+    def plain(form: Form, pre: Array, states: States, recur: Product, recurrent_bias: Maybe) -> States:
         (h,) = states
         inner = recur(h, 0, 3)
         inner = inner if recurrent_bias is None else inner + recurrent_bias
@@ -319,7 +358,7 @@ class Gru:
         return (z * h + (1 - z) * jnp.tanh(xg + _plain_gate(form, xr + hr) * hg),)
 
     @staticmethod
-    def forward(form: Form, pre, states: States, recur: Product, recurrent_bias):
+    def forward(form: Form, pre: Array, states: States, recur: Product, recurrent_bias: Maybe) -> tuple[States, Arrays]:
         (h,) = states
         units, inner = h.shape[-1], recur(h, 0, 3)
         inner = inner if recurrent_bias is None else inner + recurrent_bias
@@ -332,31 +371,34 @@ class Gru:
         return (z * h + (1 - z) * g,), (jnp.concatenate([gates, of_g * r], -1), of_g, z)
 
     @staticmethod
-    def backward(saved, grads: States, spread: Product):
+    def backward(saved: Arrays, grads: States, spread: Product) -> tuple[Arrays, States]:
         factors, of_g, z = saved
         (dh,) = grads
         d = jnp.concatenate([dh, dh, dh], -1) * factors
         return (d, dh * of_g), (spread(d, 0, 3) + dh * z,)
 
     @staticmethod
-    def gradients(written, saved, hidden):
+    def gradients(written: Arrays, saved: Arrays, hidden: Array) -> Gradients:
         d, dg = written
         return jnp.concatenate([d[..., : 2 * hidden.shape[-1]], dg], -1), [(0, 3, hidden, d)]
 
 
 class GruBefore:
-    gates = (True, True, False)
-    biases = staticmethod(Lstm.biases)
+    gates: ClassVar[tuple[bool, ...]] = (True, True, False)
 
     @staticmethod
-    def plain(form: Form, pre, states: States, recur: Product, recurrent_bias) -> States:
+    def biases(bias: Maybe) -> tuple[Maybe, Maybe]:
+        return bias, None
+
+    @staticmethod
+    def plain(form: Form, pre: Array, states: States, recur: Product, recurrent_bias: Maybe) -> States:
         (h,) = states
         (xz, xr, xg), (hz, hr) = _split(pre, 3), _split(recur(h, 0, 2), 2)
         z, r = _plain_gate(form, xz + hz), _plain_gate(form, xr + hr)
         return (z * h + (1 - z) * jnp.tanh(xg + recur(r * h, 2, 3)),)
 
     @staticmethod
-    def forward(form: Form, pre, states: States, recur: Product, recurrent_bias):
+    def forward(form: Form, pre: Array, states: States, recur: Product, recurrent_bias: Maybe) -> tuple[States, Arrays]:
         (h,) = states
         units = h.shape[-1]
         a = _squash(form, pre[:, : 2 * units] + recur(h, 0, 2))
@@ -366,7 +408,7 @@ class GruBefore:
         return (z * h + (1 - z) * g,), (gates, (1 - z) * (1 - g * g), z, r, r * h)
 
     @staticmethod
-    def backward(saved, grads: States, spread: Product):
+    def backward(saved: Arrays, grads: States, spread: Product) -> tuple[Arrays, States]:
         factors, of_g, z, r, _ = saved
         (dh,) = grads
         dg = dh * of_g
@@ -375,70 +417,85 @@ class GruBefore:
         return (d, dg), (spread(d, 0, 2) + dh * z + dreset * r,)
 
     @staticmethod
-    def gradients(written, saved, hidden):
+    def gradients(written: Arrays, saved: Arrays, hidden: Array) -> Gradients:
         d, dg = written
         return jnp.concatenate([d, dg], -1), [(0, 2, hidden, d), (2, 3, saved[4], dg)]
 
 
 class Simple:
-    gates = (False,)
-    biases = staticmethod(Lstm.biases)
+    gates: ClassVar[tuple[bool, ...]] = (False,)
 
     @staticmethod
-    def plain(form: Form, pre, states: States, recur: Product, recurrent_bias) -> States:
+    def biases(bias: Maybe) -> tuple[Maybe, Maybe]:
+        return bias, None
+
+    @staticmethod
+    def plain(form: Form, pre: Array, states: States, recur: Product, recurrent_bias: Maybe) -> States:
         z = pre + recur(states[0], 0, 1)
-        return ({"tanh": jnp.tanh, "relu": jax.nn.relu, "linear": lambda z: z}[form.activation](z),)
+        return (z if form.activation == "linear" else {"tanh": jnp.tanh, "relu": jax.nn.relu}[form.activation](z),)
 
     @staticmethod
-    def forward(form: Form, pre, states: States, recur: Product, recurrent_bias):
+    def forward(form: Form, pre: Array, states: States, recur: Product, recurrent_bias: Maybe) -> tuple[States, Arrays]:
         (h,) = Simple.plain(form, pre, states, recur, recurrent_bias)
         slope = {"tanh": 1 - h * h, "relu": (h > 0).astype(h.dtype), "linear": jnp.ones_like(h)}[form.activation]
         return (h,), (slope,)
 
     @staticmethod
-    def backward(saved, grads: States, spread: Product):
+    def backward(saved: Arrays, grads: States, spread: Product) -> tuple[Arrays, States]:
         d = grads[0] * saved[0]
         return (d,), (spread(d, 0, 1),)
 
-    gradients = staticmethod(lambda written, saved, hidden: (written[0], [(0, 1, hidden, written[0])]))
+    @staticmethod
+    def gradients(written: Arrays, saved: Arrays, hidden: Array) -> Gradients:
+        return written[0], [(0, 1, hidden, written[0])]
 
 
-CELLS: dict[str, Any] = {"lstm": Lstm, "gru": Gru, "gru_before": GruBefore, "simple": Simple}
+CELLS: dict[str, Cell] = {"lstm": Lstm(), "gru": Gru(), "gru_before": GruBefore(), "simple": Simple()}
 
 
 # --- The fast form.
 
-
-def _at(stack: jax.Array, t) -> jax.Array:
-    return lax.dynamic_index_in_dim(stack, t, 0, keepdims=False)
-
-
-def _put(stack: jax.Array, value: jax.Array, t) -> jax.Array:
-    return lax.dynamic_update_index_in_dim(stack, value, t, 0)
+# States, outputs, each step's h before it, and its factors.
+Carry = tuple[States, Maybe, Maybe, Arrays]
 
 
-def _flat(stack: jax.Array) -> jax.Array:
+def _at(stack: Array, t: Array) -> Array:
+    return dynamic_index_in_dim(stack, t, 0, keepdims=False)
+
+
+def _put(stack: Array, value: Array, t: Array) -> Array:
+    return dynamic_update_index_in_dim(stack, value, t, 0)
+
+
+def _flat(stack: Array) -> Array:
     """(time, batch, n) to (time * batch, n)."""
     return stack.reshape(-1, stack.shape[-1])
 
 
-def _scaled(form: Form, kernel, recurrent, bias):
+def _scaled(form: Form, kernel: Array, recurrent: Array, bias: Maybe) -> tuple[Array, Array, Maybe, Array]:
     """The weights with their gates' columns multiplied, and the factors."""
     columns = _columns(form, list(CELLS[form.cell].gates), recurrent.shape[0], kernel.dtype)
     return kernel * columns, recurrent * columns, None if bias is None else bias * columns, columns
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _fast(form: Form, x, states: States, kernel, recurrent, bias, mask, scale):
+@own_gradient(0)
+def _fast(
+    form: Form, x: Array, states: States, kernel: Array, recurrent: Array, bias: Maybe, mask: Maybe, scale: Maybe
+) -> tuple[Maybe, States]:
     return _loop_forward(form, False, x, states, kernel, recurrent, bias, mask, scale)[:2]
 
 
-def _fast_forward(form: Form, x, states: States, kernel, recurrent, bias, mask, scale):
+def _fast_forward(
+    form: Form, x: Array, states: States, kernel: Array, recurrent: Array, bias: Maybe, mask: Maybe, scale: Maybe
+) -> tuple[tuple[Maybe, States], Residuals]:
     outputs, new_states, hidden, saved = _loop_forward(form, True, x, states, kernel, recurrent, bias, mask, scale)
-    return (outputs, new_states), (hidden, saved, x, kernel, recurrent, bias, mask, scale)
+    assert hidden is not None  # kept
+    return (outputs, new_states), Residuals(hidden, saved, x, kernel, recurrent, bias, mask, scale)
 
 
-def _loop_forward(form: Form, keep: bool, x, states: States, kernel, recurrent, bias, mask, scale):
+def _loop_forward(
+    form: Form, keep: bool, x: Array, states: States, kernel: Array, recurrent: Array, bias: Maybe, mask: Maybe, scale: Maybe
+) -> tuple[Maybe, States, Maybe, Arrays]:
     """Outputs (time, batch, units) or None, last states, and if `keep`, each step's h before it and factors."""
     cell = CELLS[form.cell]
     (batch, time, _), units = x.shape, recurrent.shape[0]
@@ -449,36 +506,40 @@ def _loop_forward(form: Form, keep: bool, x, states: States, kernel, recurrent, 
     pre = pre.reshape(time, batch, -1)
     mask_by_time = None if mask is None else mask.T[..., None]  # (time, batch, 1)
 
-    factors = jax.eval_shape(lambda p, s: cell.forward(form, p, s, recur, recurrent_bias)[1], pre[0], states)
+    def factors_of(pre: Array, states: States) -> Arrays:
+        return cell.forward(form, pre, states, recur, recurrent_bias)[1]
+
+    factors = eval_shape(factors_of, pre[0], states)
     # XLA computes a tanh once, but what is cheaper again in each fusion that uses it, and so reads `pre` many times.
     in_place = keep and factors[0].shape == pre.shape[1:] and form.slope is None and form.activation == "tanh"
-    stacks = tuple(jnp.empty((time, *f.shape), f.dtype) for f in factors[in_place:]) if keep else ()
+    stacks: Arrays = tuple(jnp.empty((time, *f.shape), f.dtype) for f in factors[in_place:]) if keep else ()
     stacks = (pre, *stacks) if in_place else stacks
     outputs = jnp.empty((time, batch, units), pre.dtype) if form.sequences else None
     hidden = jnp.empty((time, batch, units), pre.dtype) if keep else None
 
-    def step(n, carry):
+    def step(n: Array, carry: Carry) -> Carry:
         states, outputs, hidden, stacks = carry
         t = time - 1 - n if form.reverse else n
         pre_t = _at(stacks[0] if in_place else pre, t)
         pre_t = pre_t if input_bias is None else pre_t + input_bias  # Here, where it costs no pass over all steps.
         new, saved = cell.forward(form, pre_t, states, recur, recurrent_bias)
-        if keep:
+        if hidden is not None:
             hidden = _put(hidden, states[0], t)
             stacks = tuple(_put(stack, s, t) for stack, s in zip(stacks, saved))
-        if mask_by_time is not None:
-            seen = _at(mask_by_time, t)
+        seen = None if mask_by_time is None else _at(mask_by_time, t)
+        if seen is not None:
             new = tuple(jnp.where(seen, n, s) for n, s in zip(new, states))
         if outputs is not None:
-            shown = jnp.where(seen, new[0], 0) if form.zero_masked and mask_by_time is not None else new[0]
+            shown = jnp.where(seen, new[0], 0) if form.zero_masked and seen is not None else new[0]
             outputs = _put(outputs, shown, t)
         return new, outputs, hidden, stacks
 
-    states, outputs, hidden, stacks = lax.fori_loop(0, time, step, (states, outputs, hidden, stacks))
+    start: Carry = (states, outputs, hidden, stacks)
+    states, outputs, hidden, stacks = fori_loop(0, time, step, start)
     return outputs, states, hidden, stacks
 
 
-def _fast_backward(form: Form, residuals, grads):
+def _fast_backward(form: Form, residuals: Residuals, grads: tuple[Maybe, States]) -> tuple[Array | States | None, ...]:
     hidden, saved, x, kernel, recurrent, bias, mask, scale = residuals
     doutputs, dstates = grads
     cell, time = CELLS[form.cell], hidden.shape[0]
@@ -486,11 +547,11 @@ def _fast_backward(form: Form, residuals, grads):
     spread = _make_spread(recurrent, scale)
     mask_by_time = None if mask is None else mask.T[..., None]
 
-    def step(n, carry):
+    def step(n: Array, carry: tuple[Arrays, States]) -> tuple[Arrays, States]:
         stacks, dstates = carry
         t = n if form.reverse else time - 1 - n
         seen = None if mask_by_time is None else _at(mask_by_time, t)
-        kept = [jnp.zeros((), hidden.dtype)] * len(dstates)
+        kept: list[Array] = [jnp.zeros((), hidden.dtype)] * len(dstates)
         if doutputs is not None:
             dy = _at(doutputs, t)
             dy = jnp.where(seen, dy, 0) if form.zero_masked and seen is not None else dy
@@ -503,8 +564,11 @@ def _fast_backward(form: Form, residuals, grads):
         stacks = tuple(_put(stack, w, t) for stack, w in zip(stacks, written))
         return stacks, dstates if seen is None else tuple(d + k for d, k in zip(dstates, kept))
 
-    places = len(jax.eval_shape(lambda s, d: cell.backward(tuple(f[0] for f in s), d, spread)[0], saved, dstates))
-    written, dstates = lax.fori_loop(0, time, step, (saved[:places], dstates))
+    def write(saved: Arrays, dstates: States) -> Arrays:
+        return cell.backward(tuple(f[0] for f in saved), dstates, spread)[0]
+
+    places = len(eval_shape(write, saved, dstates))
+    written, dstates = fori_loop(0, time, step, (saved[:places], dstates))
 
     dpre, products = cell.gradients(written, saved, hidden)
     dpre, inputs = _flat(dpre), _flat(jnp.swapaxes(x, 0, 1))
@@ -518,7 +582,7 @@ def _fast_backward(form: Form, residuals, grads):
     return dx, dstates, dkernel, drecurrent, dbias, None, None if scale is None else jnp.zeros_like(scale)
 
 
-def _outer(h: jax.Array, d: jax.Array, first: int, last: int, scale: jax.Array | None) -> jax.Array:
+def _outer(h: Array, d: Array, first: int, last: int, scale: Maybe) -> Array:
     """The gradient of U in (h * scale) U, summed over all steps: one product of matrices."""
     if scale is None or scale.ndim == 2:
         return _flat(h if scale is None else h * scale).T @ _flat(d)

@@ -462,8 +462,7 @@ class Layer(WeightHolder):
                 )
             )
         outer = current_scope()
-        inherited = (outer.hypers, outer.key, outer.valid) if outer else ()
-        scope = Scope(variables, values, *inherited)
+        scope = Scope(variables, values, outer.hypers, outer.key, outer.valid) if outer else Scope(variables, values)
         scope.draws = outer.draws if outer else 0
         with scope:
             outputs = self(*args, **kwargs)

@@ -13,7 +13,5 @@ not there, if nothing that is kept depends on them. Whether that is so is follow
 An operation that no rule here knows proves nothing. That costs a program of the last batch's own size, and no wrong number.
 """
 
-import os
-
 from kerata.engine.rows.proof import may_be_samples as may_be_samples
 from kerata.engine.rows.proof import why_rows_matter as why_rows_matter

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from kerata.engine.homes import is_users
-from kerata.engine.rows.kinds import UNSOUND, Kind, Unsound, alike
+from kerata.engine.rows.kinds import UNSOUND, Kind, Operation, Traced, Unsound, alike
 
 # Rounds after which the state of a loop must have settled.
 ROUNDS = 12
@@ -16,7 +16,7 @@ class Walk(Protocol):
     reason: str | None
 
     def run(
-        self, first: Any, second: Any, first_consts: Sequence[Any], second_consts: Sequence[Any], inputs: Sequence[Kind]
+        self, first: Traced, second: Traced, first_consts: Sequence[Any], second_consts: Sequence[Any], inputs: Sequence[Kind]
     ) -> list[Kind]: ...
 
 
@@ -34,11 +34,11 @@ def _run(proof: Walk, first: Any, second: Any, kinds: Sequence[Kind]) -> list[Ki
     return proof.run(first, second, (), (), kinds)
 
 
-def _call(proof: Walk, m: Any, n: Any, kinds: list[Kind]) -> list[Kind]:
+def _call(proof: Walk, m: Operation, n: Operation, kinds: list[Kind]) -> list[Kind]:
     return _run(proof, _inner(m.params), _inner(n.params), kinds)
 
 
-def _own_gradient(proof: Walk, m: Any, n: Any, kinds: list[Kind]) -> list[Kind]:
+def _own_gradient(proof: Walk, m: Operation, n: Operation, kinds: list[Kind]) -> list[Kind]:
     """A function that brings its own gradient: only of ours and JAX's it is known that it is the function's."""
     for name in ("bwd", "jvp_jaxpr_fun", "jvp"):
         if name in m.params:
@@ -50,7 +50,7 @@ def _own_gradient(proof: Walk, m: Any, n: Any, kinds: list[Kind]) -> list[Kind]:
     return _call(proof, m, n, kinds)
 
 
-def _cond(proof: Walk, m: Any, n: Any, kinds: list[Kind]) -> list[Kind]:
+def _cond(proof: Walk, m: Operation, n: Operation, kinds: list[Kind]) -> list[Kind]:
     branches = [_run(proof, a, b, kinds[1:]) for a, b in zip(m.params["branches"], n.params["branches"], strict=True)]
     if not kinds[0].sound or kinds[0].axis is not None:
         return [UNSOUND] * len(m.outvars)
@@ -75,7 +75,7 @@ def _settle(step: Callable[[list[Kind]], list[Kind]], state: list[Kind]) -> list
     return [UNSOUND] * len(state)
 
 
-def _scan(proof: Walk, m: Any, n: Any, kinds: list[Kind]) -> list[Kind]:
+def _scan(proof: Walk, m: Operation, n: Operation, kinds: list[Kind]) -> list[Kind]:
     fixed, carried = m.params["num_consts"], m.params["num_carry"]
     if m.params["length"] != n.params["length"]:
         proof.reason = proof.reason or "a loop over samples"
@@ -93,7 +93,7 @@ def _scan(proof: Walk, m: Any, n: Any, kinds: list[Kind]) -> list[Kind]:
     return [*state, *[kind._replace(axis=None if kind.axis is None else kind.axis + 1) for kind in results]]
 
 
-def _while(proof: Walk, m: Any, n: Any, kinds: list[Kind]) -> list[Kind]:
+def _while(proof: Walk, m: Operation, n: Operation, kinds: list[Kind]) -> list[Kind]:
     tests, bodies = m.params["cond_nconsts"], m.params["body_nconsts"]
     of_test, of_body, state = kinds[:tests], kinds[tests : tests + bodies], kinds[tests + bodies :]
     step = m.params["body_jaxpr"], n.params["body_jaxpr"]
@@ -105,7 +105,7 @@ def _while(proof: Walk, m: Any, n: Any, kinds: list[Kind]) -> list[Kind]:
     return state
 
 
-CALLS: dict[str, Callable[..., list[Kind]]] = {
+CALLS: dict[str, Callable[[Walk, Operation, Operation, list[Kind]], list[Kind]]] = {
     "jit": _call,
     "pjit": _call,
     "closed_call": _call,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kerata.engine.rows.kinds import Kind
+from kerata.engine.rows.kinds import Fill, Kind
 
 NUMBERS: dict[str, Callable[..., Any]] = {
     "add": np.add,
@@ -127,7 +127,7 @@ SHIFTS = ("shift_left", "shift_right_logical", "shift_right_arithmetic")
 MIXING = frozenset({"xor", *SHIFTS, "eq", "ne", "lt", "le", "gt", "ge", "lt_to", "le_to"})
 
 
-def fill_after(name: str, params: dict[str, Any], kinds: list[Kind]) -> Any:
+def fill_after(name: str, params: dict[str, Any], kinds: list[Kind]) -> Fill:
     fills = [kind.fill for kind in kinds]
     if name in KEEP_FILL:
         return fills[0]
@@ -146,23 +146,25 @@ def fill_after(name: str, params: dict[str, Any], kinds: list[Kind]) -> Any:
         if fills[0] is not None:
             return fills[1 + int(fills[0])]
         return fills[1] if all(fill is not None and fill == fills[1] for fill in fills[1:]) else None
-    if any(fill is None for fill in fills):
+    numbers = [fill for fill in fills if fill is not None]
+    if len(numbers) < len(fills):
         return None
+    first = numbers[0]
     if name == "not":
-        return not fills[0] if isinstance(fills[0], bool) else None
+        return not first if isinstance(first, bool) else None
     if name in ("and", "or"):
-        return (all if name == "and" else any)(fills) if all(isinstance(fill, bool) for fill in fills) else None
+        return (all if name == "and" else any)(numbers) if all(isinstance(fill, bool) for fill in numbers) else None
     if name == "integer_pow":
-        return float(fills[0]) ** params["y"] if fills[0] or params["y"] > 0 else None
+        return float(first) ** params["y"] if first or params["y"] > 0 else None
     if name == "pow":
-        return None if not fills[0] and fills[1] <= 0 else float(fills[0]) ** float(fills[1])
+        return None if not first and numbers[1] <= 0 else float(first) ** float(numbers[1])
     function = NUMBERS.get(name)
     if function is None:
         return None
     with np.errstate(all="ignore"):
-        value = function(*fills).item()
+        value: Fill = function(*numbers).item()
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def is_zero(fill: Any) -> bool:
+def is_zero(fill: Fill) -> bool:
     return fill is not None and fill == 0

@@ -1,13 +1,70 @@
 """What is known of an array on the way through a traced function."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 import jax
 import numpy as np
 
+from kerata.engine.types import AnyArray
+
 # Not compared between two traces: they are told from the arrays' own shapes.
 SHAPES = frozenset({"shape", "new_sizes", "dimensions", "sharding", "out_sharding", "limit_indices", "slice_sizes"})
+
+
+# A number that stands in all padded rows; `None` where it is not known.
+Fill: TypeAlias = bool | int | float | None
+# (batch axis, entries for each sample) of a shape; `None` for a shape that is neither with nor without a batch.
+Place: TypeAlias = tuple[int | None, int] | None
+
+
+class Described(Protocol):
+    """Shape and dtype of an array that is traced."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+
+class Term(Protocol):
+    """An argument or a result of an operation."""
+
+    @property
+    def aval(self) -> Described: ...
+
+
+class Named(Protocol):
+    """What an operation does."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Operation(Protocol):
+    """One operation of a traced function, as JAX has it (`JaxprEqn`)."""
+
+    @property
+    def primitive(self) -> Named: ...
+    @property
+    def params(self) -> dict[str, Any]: ...
+    @property
+    def invars(self) -> Sequence[Term]: ...
+    @property
+    def outvars(self) -> Sequence[Term]: ...
+
+
+class Traced(Protocol):
+    """A traced function, as JAX has it (`Jaxpr`)."""
+
+    @property
+    def eqns(self) -> Sequence[Operation]: ...
+    @property
+    def constvars(self) -> Sequence[Term]: ...
+    @property
+    def invars(self) -> Sequence[Term]: ...
+    @property
+    def outvars(self) -> Sequence[Term]: ...
 
 
 class Kind(NamedTuple):
@@ -21,7 +78,7 @@ class Kind(NamedTuple):
     sound: bool
     axis: int | None = None
     times: int = 1
-    fill: Any = None
+    fill: Fill = None
     outer: int | None = 1
     # Whether it holds numbers of samples, which padded rows have of their own.
     numbered: bool = False
@@ -44,7 +101,7 @@ class Sizes(NamedTuple):
     first: int
     second: int
 
-    def axis(self, first: Sequence[int], second: Sequence[int]) -> tuple[int | None, int] | None:
+    def axis(self, first: Sequence[int], second: Sequence[int]) -> Place:
         """(batch axis, entries for each sample) of a shape as both traces have it; `None` for what is neither."""
         if len(first) != len(second):
             return None
@@ -67,15 +124,16 @@ def alike(kinds: Sequence[Kind]) -> Kind:
     return Kind(True, *batched[0].place, outer=outers.pop() if outers else None)
 
 
-def single(value: Any) -> Any:
+def single(value: object) -> Fill:
     """The one number that an array holds, or `None`."""
     if isinstance(value, (bool, int, float)):
         return value
-    if not isinstance(value, (np.ndarray, np.generic, jax.Array)) or not 0 < value.size <= 1:
+    if not isinstance(value, (np.ndarray, np.generic, jax.Array)):
         return None
-    if jax.numpy.issubdtype(value.dtype, jax.dtypes.extended):
+    array = cast("AnyArray | np.generic[Any]", value)
+    if not 0 < array.size <= 1 or jax.numpy.issubdtype(array.dtype, jax.dtypes.extended):
         return None
-    return np.asarray(value).ravel()[0].item()
+    return np.asarray(array).ravel()[0].item()
 
 
 def same(first: dict[str, Any], second: dict[str, Any]) -> bool:

@@ -1,33 +1,45 @@
 """The proof itself: a function is traced for two sizes of the batch, and both traces are walked in step."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+# JAX leaves the types of some functions out.
+# pyright: reportUnknownMemberType=false
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
 from jax.extend.core import Literal
 
+from kerata.base.types import is_list_or_tuple
 from kerata.engine.rows.calls import CALLS
 from kerata.engine.rows.elementwise import ELEMENTWISE, KEEP_FILL, MIXING, fill_after
-from kerata.engine.rows.kinds import UNSOUND, Kind, Sizes, Unsound, alike, same, single
+from kerata.engine.rows.kinds import UNSOUND, Kind, Operation, Place, Sizes, Term, Traced, Unsound, alike, same, single
 from kerata.engine.rows.rules import RULES
+from kerata.engine.types import AnyArray, Tree
+
+# What each argument is: "fixed", "rows" or "valid", in the form of the arguments.
+Roles: TypeAlias = "str | Sequence[Roles] | Mapping[str, Roles]"
 
 # Constants beyond this size are not compared.
 MOST_NUMBERS = 2**22
 
 
-def may_be_samples(axes: Any) -> bool:
+def may_be_samples(axes: object) -> bool:
     """Whether one of some axes that a built-in object works along may be that of the samples, for arrays of any rank.
 
     >>> may_be_samples(-1), may_be_samples((1, 2)), may_be_samples(-2), may_be_samples(None)
     (False, False, True, False)
     """
-    axes = axes if isinstance(axes, (list, tuple)) else [axes]
-    return any(isinstance(axis, int) and (axis == 0 or axis < -1) for axis in axes)
+    several = axes if is_list_or_tuple(axes) else [axes]
+    return any(isinstance(axis, int) and (axis == 0 or axis < -1) for axis in several)
 
 
 def why_rows_matter(
-    function: Callable[..., dict[str, Any]], arguments: Callable[[int], tuple], roles: Any, batch_size: int, there: int
+    function: Callable[..., dict[str, Tree]],
+    arguments: Callable[[int], tuple[Tree, ...]],
+    roles: Roles,
+    batch_size: int,
+    there: int,
 ) -> str | None:
     """`None` where it is proved that padded rows have no influence on a function's results, else what stands against it.
 
@@ -54,17 +66,19 @@ def why_rows_matter(
         return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def _prove(function: Callable[..., dict[str, Any]], arguments: Callable[[int], tuple], roles: Any, sizes: Sizes) -> str | None:
-    trace = jax.make_jaxpr(function, return_shape=True)
+def _prove(
+    function: Callable[..., dict[str, Tree]], arguments: Callable[[int], tuple[Tree, ...]], roles: Roles, sizes: Sizes
+) -> str | None:
+    trace: Callable[..., tuple[Any, dict[str, Tree]]] = jax.make_jaxpr(function, return_shape=True)
     (first, shapes), (second, _) = (trace(*arguments(size)) for size in sizes)
-    places = [path for path, _ in jax.tree_util.tree_leaves_with_path(arguments(sizes.first))]
+    places = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(arguments(sizes.first))]  # pyright: ignore
     names = jax.tree.leaves(roles)
     proof = Proof(sizes)
-    kinds = []
+    kinds: list[Kind] = []
     for name, m, n, path in zip(names, first.jaxpr.invars, second.jaxpr.invars, places, strict=True):
         found = sizes.axis(m.aval.shape, n.aval.shape)
         if found is None or (found[0] is None) != (name == "fixed") or (name != "fixed" and found != (0, 1)):
-            return f"argument {jax.tree_util.keystr(path)} has no batch axis where one was expected"
+            return f"argument {path} has no batch axis where one was expected"
         kinds.append(Kind(True, found[0], found[1], 0.0 if name == "valid" else None))
     results = proof.run(first.jaxpr, second.jaxpr, first.consts, second.consts, kinds)
     wanted = {"rows": (True, 0, 1, 1), "fixed": (True, None, 1, 1)}
@@ -86,12 +100,12 @@ class Proof:
         self.reason: str | None = None
 
     def run(
-        self, first: Any, second: Any, first_consts: Sequence[Any], second_consts: Sequence[Any], inputs: Sequence[Kind]
+        self, first: Traced, second: Traced, first_consts: Sequence[Any], second_consts: Sequence[Any], inputs: Sequence[Kind]
     ) -> list[Kind]:
         """The kinds of the results of a traced function, from those of its arguments."""
         if len(first.eqns) != len(second.eqns):
             raise Unsound("other operations at another size of the batch")
-        known: dict[Any, Kind] = {}
+        known: dict[Term, Kind] = {}
         constants = [self._constant(a, b) for a, b in zip(first_consts, second_consts, strict=True)]
         for var, kind in zip((*first.constvars, *first.invars), (*constants, *inputs), strict=True):
             known[var] = kind
@@ -103,12 +117,12 @@ class Proof:
                 known[var] = kind
         return [self._read(a, b, known) for a, b in zip(first.outvars, second.outvars, strict=True)]
 
-    def _read(self, first: Any, second: Any, known: dict[Any, Kind]) -> Kind:
+    def _read(self, first: Term | Literal, second: Term | Literal, known: dict[Term, Kind]) -> Kind:
         if not isinstance(first, Literal):
             return known[first]
         return self._constant(first.val, second.val) if isinstance(second, Literal) else UNSOUND
 
-    def _constant(self, first: Any, second: Any) -> Kind:
+    def _constant(self, first: AnyArray | float, second: AnyArray | float) -> Kind:
         """A constant is sound where both traces have it, or where the smaller batch has the larger one's first rows."""
         shapes = self.sizes.axis(np.shape(first), np.shape(second))
         if shapes is None:
@@ -120,14 +134,14 @@ class Proof:
             return UNSOUND
         a, b = np.asarray(first), np.asarray(second)
         if axis is not None:
-            rows = min(a.shape[axis], b.shape[axis])
-            a, b = (np.take(array, np.arange(rows), axis) for array in (a, b))
+            there = np.arange(min(a.shape[axis], b.shape[axis]), dtype=np.int64)
+            a, b = (np.take(array, there, axis) for array in (a, b))
         same = a.dtype == b.dtype and a.tobytes() == b.tobytes()
         if not same:
             self.reason = self.reason or "a number depends on the size of the batch"
         return Kind(same, axis, times, single(a) if same else None)
 
-    def _apply(self, first: Any, second: Any, kinds: list[Kind]) -> list[Kind]:
+    def _apply(self, first: Operation, second: Operation, kinds: list[Kind]) -> list[Kind]:
         name = first.primitive.name
         outs = [self.sizes.axis(m.aval.shape, n.aval.shape) for m, n in zip(first.outvars, second.outvars, strict=True)]
         call = CALLS.get(name)
@@ -137,7 +151,7 @@ class Proof:
             found = [UNSOUND] * len(outs)
         else:
             found = self._apply_rule(name, first, second, kinds, outs)
-        result = []
+        result: list[Kind] = []
         for kind, shape in zip(found, outs, strict=True):
             sound = kind.sound and shape is not None
             numbered = kind.numbered or (call is None and name not in MIXING and any(k.numbered for k in kinds))
@@ -152,7 +166,7 @@ class Proof:
                 result.append(UNSOUND)
         return result
 
-    def _apply_rule(self, name: str, first: Any, second: Any, kinds: list[Kind], outs: list[Any]) -> list[Kind]:
+    def _apply_rule(self, name: str, first: Operation, second: Operation, kinds: list[Kind], outs: list[Place]) -> list[Kind]:
         if not any(kind.axis is not None for kind in kinds) and all(out is not None and out[0] is None for out in outs):
             # Nothing of the batch is in it.
             fill = fill_after(name, first.params, kinds) if name in ELEMENTWISE or name in KEEP_FILL else None
@@ -163,10 +177,9 @@ class Proof:
         if rule is None:
             self.reason = self.reason or f"{name}, of which nothing is known"
             return [UNSOUND] * len(outs)
-        found = rule(first, second, kinds, outs)
-        return found if isinstance(found, list) else [found] * len(outs)
+        return [rule(first, second, kinds, outs)] * len(outs)
 
-    def _elementwise(self, name: str, first: Any, second: Any, kinds: list[Kind]) -> list[Kind]:
+    def _elementwise(self, name: str, first: Operation, second: Operation, kinds: list[Kind]) -> list[Kind]:
         if not same(first.params, second.params):
             return [UNSOUND] * len(first.outvars)
         if name in ("optimization_barrier", "device_put"):
@@ -174,5 +187,5 @@ class Proof:
         return [alike(kinds)._replace(fill=fill_after(name, first.params, kinds))] * len(first.outvars)
 
 
-def _is_whole(var: Any) -> bool:
+def _is_whole(var: Term) -> bool:
     return not jax.numpy.issubdtype(var.aval.dtype, np.floating)

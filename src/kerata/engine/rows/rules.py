@@ -10,12 +10,15 @@ import jax
 import numpy as np
 
 from kerata.engine.rows.elementwise import is_zero
-from kerata.engine.rows.kinds import UNSOUND, Kind, alike, same
+from kerata.engine.rows.kinds import UNSOUND, Fill, Kind, Operation, Place, alike, same
 
-PRODUCT = (((1,), (0,)), ((), ()))
+Rule = Callable[[Operation, Operation, list[Kind], list[Place]], Kind]
+# ((summed axes of the left, of the right), (batch axes of the left, of the right)) of a product.
+DimensionNumbers = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
+PRODUCT: DimensionNumbers = (((1,), (0,)), ((), ()))
 
 
-def _broadcast(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _broadcast(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     axis = kinds[0].axis
     place, times = outs[0] or (None, 1)
     sound = axis is None or m.params["broadcast_dimensions"][axis] == place
@@ -23,7 +26,7 @@ def _broadcast(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     return Kind(sound, fill=kinds[0].fill, outer=kinds[0].outer if axis is not None else None if times > 1 else 1)
 
 
-def _reshape(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _reshape(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     kind = kinds[0]
     if kind.axis is None or outs[0] is None or outs[0][0] is None or m.params.get("dimensions") is not None:
         return UNSOUND
@@ -37,15 +40,15 @@ def _reshape(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     return kind._replace(sound=sound, outer=before // left if sound else 1)
 
 
-def _squeeze(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _squeeze(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     return kinds[0]._replace(sound=outs[0] is not None and outs[0][0] is not None)
 
 
-def _transpose(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _transpose(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     return kinds[0]._replace(sound=m.params["permutation"] == n.params["permutation"])
 
 
-def _slice(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _slice(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     axis = kinds[0].axis
     if axis is None:
         return UNSOUND
@@ -59,10 +62,10 @@ def _slice(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     return kinds[0]._replace(sound=plain and (whole or first) and alike and strides == n.params["strides"])
 
 
-def _along(parameter: str, keeps_fill: bool = False) -> Callable[..., Any]:
+def _along(parameter: str, keeps_fill: bool = False) -> Rule:
     """For operations along one axis, which must not be the batch's."""
 
-    def rule(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+    def rule(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
         kind, along = alike(kinds), m.params[parameter]
         fills = {kind.fill for kind in kinds}
         return kind._replace(
@@ -73,15 +76,15 @@ def _along(parameter: str, keeps_fill: bool = False) -> Callable[..., Any]:
     return rule
 
 
-def _last(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _last(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     sound = kinds[0].axis != len(m.invars[0].aval.shape) - 1 and m.params.get("k") == n.params.get("k")
     return Kind(sound, outer=kinds[0].outer)
 
 
-def _reduce(neutral: Callable[[Any], Any] | None, keeps: bool = False) -> Callable[..., Any]:
+def _reduce(neutral: Callable[[np.dtype[Any]], Fill] | None, keeps: bool = False) -> Rule:
     """For sums and their like: over the batch axis only where its filling changes nothing."""
 
-    def rule(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+    def rule(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
         axes = m.params["axes"] if "axes" in m.params else m.params["dimensions"]
         if axes != (n.params["axes"] if "axes" in n.params else n.params["dimensions"]) or len(kinds) != 1:
             return UNSOUND
@@ -94,28 +97,28 @@ def _reduce(neutral: Callable[[Any], Any] | None, keeps: bool = False) -> Callab
     return rule
 
 
-def _least(dtype: Any) -> Any:
+def _least(dtype: np.dtype[Any]) -> Fill:
     return -np.inf if jax.numpy.issubdtype(dtype, np.floating) else False if dtype == np.bool_ else np.iinfo(dtype).min
 
 
-def _largest(dtype: Any) -> Any:
+def _largest(dtype: np.dtype[Any]) -> Fill:
     return np.inf if jax.numpy.issubdtype(dtype, np.floating) else True if dtype == np.bool_ else np.iinfo(dtype).max
 
 
-def _reverse(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _reverse(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     return kinds[0]._replace(sound=kinds[0].axis not in m.params["dimensions"])
 
 
-def _arg_reduce(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _arg_reduce(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     return Kind(kinds[0].axis not in m.params["axes"] and m.params["axes"] == n.params["axes"], outer=kinds[0].outer)
 
 
-def _dot(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _dot(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     numbers = m.params.get("dimension_numbers", PRODUCT)
     return _contract(numbers, kinds) if numbers == n.params.get("dimension_numbers", PRODUCT) else UNSOUND
 
 
-def _contract(numbers: Any, kinds: list[Kind]) -> Kind:
+def _contract(numbers: DimensionNumbers, kinds: list[Kind]) -> Kind:
     (left_sums, right_sums), (left_batch, right_batch) = numbers
     left, right = kinds
     zero = 0.0 if is_zero(left.fill) or is_zero(right.fill) else None
@@ -134,7 +137,7 @@ def _paired(left: Kind, right: Kind, of_left: Sequence[int], of_right: Sequence[
     return alike([left._replace(axis=0), right._replace(axis=0)]).sound
 
 
-def _convolution(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _convolution(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     left, right = kinds
     sound = (
         right.axis is None
@@ -146,7 +149,7 @@ def _convolution(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     return Kind(sound, fill=0.0 if is_zero(left.fill) else None, outer=left.outer)
 
 
-def _window(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _window(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     kind = alike(kinds)
     if not kind.sound or not same(m.params, n.params):
         return UNSOUND
@@ -155,7 +158,7 @@ def _window(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     return kind._replace(sound=all(value == plain[name] for name, value in asked.items()))
 
 
-def _concatenate(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _concatenate(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     kind, fills = alike(kinds), {kind.fill for kind in kinds}
     sound = kind.sound and all(k.axis is not None for k in kinds)
     return kind._replace(
@@ -164,25 +167,25 @@ def _concatenate(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     )
 
 
-def _pad(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _pad(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     kind, config = kinds[0], m.params["padding_config"]
     sound = kind.axis is not None and tuple(config[kind.axis]) == (0, 0, 0) and config == n.params["padding_config"]
     return kind._replace(sound=sound and kinds[1].axis is None, fill=kind.fill if kind.fill == kinds[1].fill else None)
 
 
-def _dynamic_slice(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _dynamic_slice(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     axis = kinds[0].axis
     if axis is None or any(kind.axis is not None for kind in kinds[1:]):
         return UNSOUND
     return kinds[0]._replace(sound=m.params["slice_sizes"][axis] == m.invars[0].aval.shape[axis])
 
 
-def _dynamic_update_slice(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _dynamic_update_slice(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     kind = alike(kinds[:2])
     return kind._replace(sound=kind.sound and kinds[1].axis is not None and all(k.axis is None for k in kinds[2:]))
 
 
-def _gather(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _gather(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     source, indices = kinds
     numbers, sizes = m.params["dimension_numbers"], m.params["slice_sizes"]
     if numbers != n.params["dimension_numbers"] or m.params["mode"] != n.params["mode"] or outs[0] is None:
@@ -210,7 +213,7 @@ def _gather(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     )
 
 
-def _scatter(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _scatter(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     target, indices, updates = kinds
     numbers = m.params["dimension_numbers"]
     if numbers != n.params["dimension_numbers"] or target.axis is None or updates.axis is None:
@@ -228,33 +231,33 @@ def _scatter(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
     return Kind(paired and updates.times == target.times and updates.outer in (target.outer, None), outer=target.outer)
 
 
-def _matrices(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _matrices(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     """Decompositions and solutions of the matrices on the last two axes."""
     fits = (kind.axis is not None and kind.axis < len(v.aval.shape) - 2 for kind, v in zip(kinds, m.invars, strict=True))
     kind = alike(kinds)
     return kind._replace(sound=kind.sound and all(fits) and same(m.params, n.params))
 
 
-def _fft(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _fft(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     lengths = m.params["fft_lengths"]
     axis = kinds[0].axis
     sound = axis is not None and axis < len(m.invars[0].aval.shape) - len(lengths) and lengths == n.params["fft_lengths"]
     return Kind(sound, outer=kinds[0].outer)
 
 
-def _draw(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _draw(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     """Random numbers are as good in one row as in another; keys, where there is one a sample, stay with their rows."""
     return alike(kinds) if any(kind.axis is not None for kind in kinds) else Kind(True)
 
 
-def _count(m: Any, n: Any, kinds: list[Kind], outs: list[Any]) -> Kind:
+def _count(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     """Numbers of samples are the same with padded rows as without; numbers along another axis are the same for all samples."""
     place, times = outs[0] or (None, 1)
     along = m.params["dimension"] == place
     return Kind(True, outer=1 if times == 1 or along else None, numbered=along)
 
 
-RULES: dict[str, Callable[..., Any]] = {
+RULES: dict[str, Rule] = {
     "broadcast_in_dim": _broadcast,
     "reshape": _reshape,
     "squeeze": _squeeze,

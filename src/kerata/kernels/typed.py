@@ -1,0 +1,117 @@
+"""Functions of JAX that name no types, or not all of them, with theirs: what they do is JAX's.
+
+The checks of types know everything from here on; this file alone takes JAX's word for it.
+"""
+# pyright: basic
+
+import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.custom_batching import custom_vmap
+from jax.experimental.xla_metadata import set_xla_metadata
+from jax.extend.core import Primitive
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+C = TypeVar("C")
+X = TypeVar("X")
+Y = TypeVar("Y")
+F = TypeVar("F", bound=Callable[..., Any])
+Index: TypeAlias = int | jax.Array
+
+
+class ForiLoop(Protocol):
+    def __call__(self, lower: Index, upper: Index, body_fun: Callable[[jax.Array, C], C], init_val: C, /) -> C: ...
+
+
+class Cond(Protocol):
+    def __call__(
+        self, pred: jax.Array, true_fun: Callable[P, R], false_fun: Callable[P, R], /, *operands: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+
+
+class Map(Protocol):
+    def __call__(self, f: Callable[[jax.Array], jax.Array], xs: jax.Array, /) -> jax.Array: ...
+
+
+class TakeInDim(Protocol):
+    def __call__(self, operand: jax.Array, index: Index, axis: int = 0, keepdims: bool = True) -> jax.Array: ...
+
+
+class PutInDim(Protocol):
+    def __call__(self, operand: jax.Array, update: jax.Array, index: Index, axis: int, /) -> jax.Array: ...
+
+
+class FloatInfo(Protocol):
+    """Limits of a type of numbers with a point."""
+
+    min: float
+    max: float
+    eps: float
+    nmant: int
+
+
+class EvalShape(Protocol):
+    def __call__(self, fun: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+
+fori_loop: ForiLoop = lax.fori_loop
+cond: Cond = lax.cond  # type: ignore[assignment], whose operand may also stand under its name
+map_rows: Map = lax.map
+dynamic_index_in_dim: TakeInDim = lax.dynamic_index_in_dim
+dynamic_update_index_in_dim: PutInDim = lax.dynamic_update_index_in_dim
+eval_shape: EvalShape = jax.eval_shape
+finfo: Callable[[Any], FloatInfo] = jnp.finfo  # type: ignore[assignment], which is one of three classes
+metadata: Callable[..., AbstractContextManager[object]] = set_xla_metadata
+
+
+class OwnGradient(Protocol[P, R_co]):
+    """A function that brings its own gradient."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+    def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any], /) -> None: ...
+
+
+def own_gradient(*fixed: int) -> Callable[[Callable[P, R]], OwnGradient[P, R]]:
+    """`jax.custom_vjp` of a function whose arguments number `fixed` are no arrays."""
+    return functools.partial(jax.custom_vjp, nondiff_argnums=fixed)  # type: ignore[return-value]
+
+
+class OwnBatching(Protocol[P, R_co]):
+    """A function that says what it is under `vmap`."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+    def def_vmap(self, rule: F, /) -> F: ...
+
+
+def own_batching(function: Callable[P, R]) -> OwnBatching[P, R]:
+    """`jax.custom_batching.custom_vmap`."""
+    return custom_vmap(function)  # type: ignore[return-value]
+
+
+def jitted(function: Callable[P, R], inline: bool = False) -> Callable[P, R]:
+    """`jax.jit`, where nothing but the call is asked of it."""
+    return jax.jit(function, inline=inline)
+
+
+def bind(primitive: Primitive, *operands: jax.Array) -> jax.Array:
+    """What a primitive of one result gives."""
+    return primitive.bind(*operands)
+
+
+def scan(
+    step: Callable[[C, X], tuple[C, Y]],
+    init: C,
+    xs: X,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[C, Y]:
+    """`jax.lax.scan`."""
+    return lax.scan(step, init, xs, length, reverse, unroll)
