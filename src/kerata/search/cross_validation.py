@@ -101,7 +101,9 @@ class CrossValidation:
             tree: Any = None
             for member in self._members:
                 assert member.held is not None
-                outputs = self._filled(member).predict(take_rows(self._samples.x, member.held), verbose=0)
+                # In batches as those that it was measured in: some models mix the samples of a batch.
+                size = member.group.batch_size
+                outputs = self._filled(member).predict(take_rows(self._samples.x, member.held), batch_size=size, verbose=0)
                 leaves, tree = flatten_arrays(outputs)
                 if not total:
                     total = [np.zeros((self._samples.size, *leaf.shape[1:]), np.float64) for leaf in leaves]
