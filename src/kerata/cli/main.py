@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kerata.cli.demo import run_demo
 from kerata.cli.run import run_program
+from kerata.cli.upgrade import run_upgrade
 from kerata.legacy.installing import ERAS
 from kerata.saving.inspecting import inspect_file
 from kerata.version import __version__
@@ -27,7 +28,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     run.add_argument("--quiet", action="store_true", help="do not say which Keras it is")
     run.add_argument("program", help="a .py or .ipynb file")
     run.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program gets")
+    up = commands.add_parser("upgrade", help="show an old program in today's words")
+    up.add_argument("--write", action="store_true", help="change the files")
+    up.add_argument(
+        "--check", action="store_true", help="say only what is left to do by hand; ends with 1 if there is anything"
+    )
+    up.add_argument("--dialect", choices=ERAS, help="which Keras; what the source says by default")
+    up.add_argument("paths", nargs="+", metavar="PATH", help="a .py or .ipynb file, or a folder")
     words = parser.parse_args(argv)
+    if words.command == "upgrade":
+        return run_upgrade(words.paths, words.write, words.check, words.dialect)
     if words.command == "inspect":
         return run_inspect(words.file)
     if words.command == "run":

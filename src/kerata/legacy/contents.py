@@ -132,6 +132,8 @@ def loss(era: str, name: str) -> Any:
     """A loss of an era."""
     if name == "get":
         return lambda identifier: losses.get(loss_of(era, identifier))
+    if name == "Reduction":
+        return helpers.Reduction
     row = find_row(era, "losses", name)
     return getattr(losses, name if row is None else row.today)
 

@@ -11,9 +11,26 @@ import numpy as np
 from kerata import utils
 from kerata.base.checks import check_choice, standardize_tuple
 from kerata.data.pydataset import PyDataset
+from kerata.legacy.enqueuers import GeneratorEnqueuer as GeneratorEnqueuer
+from kerata.legacy.enqueuers import OrderedEnqueuer as OrderedEnqueuer
+from kerata.legacy.enqueuers import SequenceEnqueuer as SequenceEnqueuer
 from kerata.legacy.functions import roots_of
 
 Sequence = PyDataset
+
+
+class Reduction:
+    """How the values of a loss become one number."""
+
+    NONE, SUM, SUM_OVER_BATCH_SIZE = "none", "sum", "sum_over_batch_size"
+
+    @classmethod
+    def all(cls) -> tuple[str, ...]:
+        return (cls.NONE, cls.SUM, cls.SUM_OVER_BATCH_SIZE)
+
+    @classmethod
+    def validate(cls, key: str) -> None:
+        check_choice("Reduction", "key", key, cls.all())
 
 
 def to_categorical(y: Any, nb_classes: int | None = None, num_classes: int | None = None, dtype: str = "float32") -> Any:

@@ -153,7 +153,7 @@ class OldModel(OldLayer):
 
     def add_loss(self, losses: Any, inputs: Any = None, **kwargs: Any) -> None:
         """A term of the loss: a symbolic tensor that the inputs lead to, or, from within `call`, a number."""
-        terms = list(losses) if isinstance(losses, (list, tuple)) else [losses]
+        terms = [plain(one) for one in (losses if isinstance(losses, (list, tuple)) else [losses])]
         outside = not contexts() and not in_scope()
         symbolic = [term for term in terms if isinstance(term, SymbolicTensor) or (outside and callable(term))]
         if symbolic:
@@ -305,6 +305,11 @@ def inputs_of(branch: Any) -> list[Any]:
 def drop_none(arguments: dict[str, Any]) -> dict[str, Any]:
     """Without what is `None`: then today's default holds, which says the same."""
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def plain(loss: Any) -> Any:
+    """A term of the loss; a number of Python's own as a function that gives it."""
+    return (lambda: loss) if isinstance(loss, (int, float)) else loss
 
 
 def fits(shape: Any, expected: Any) -> bool:

@@ -84,7 +84,9 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
     layers = layer_names(era)
     engine = list(dict.fromkeys([*layers, "Model", "Sequential", "Container", "Network", *contents.TOOLS]))
     util_names = list(dict.fromkeys([*public(helpers), *public(utils)]))
-    loss_names = list(dict.fromkeys([*names(era, "losses"), *(public(losses) if era != "keras1" else []), "get"]))
+    loss_names = list(
+        dict.fromkeys([*names(era, "losses"), *([*public(losses), "Reduction"] if era != "keras1" else []), "get"])
+    )
     metric_names = names(era, "metrics") + names(era, "losses") + (public(metrics) if era != "keras1" else ["get"])
     regularizers = list(dict.fromkeys([*names(era, "regularizers"), "get", "serialize", "deserialize", "Regularizer", "L1L2"]))
     if era == "tfkeras2":

@@ -16,6 +16,7 @@ from kerata.training.compilation import Compilation, compilation_of, output_name
 from kerata.training.evaluation import check_frequency, evaluation, make_validation
 from kerata.training.exits import busily
 from kerata.training.feeds import DeviceFeed, first_batch, make_feed
+from kerata.training.hints import hinting, missing_method, unknown_argument
 from kerata.training.host import through_host
 from kerata.training.loop import train
 from kerata.training.prediction import Predictor
@@ -50,6 +51,10 @@ class Trainer(StepMethods):
         self._compilation: Compilation | None = None
         self._programs_of_predict: Predictor | None = None
 
+    def __getattr__(self, name: str) -> Any:
+        raise missing_method(self, name)
+
+    @hinting
     def compile(
         self,
         optimizer="rmsprop",
@@ -117,6 +122,7 @@ class Trainer(StepMethods):
 
     # Training
 
+    @hinting
     @busily
     @heard
     def fit(
@@ -214,6 +220,8 @@ class Trainer(StepMethods):
             steps: the number of batches, where x never ends.
             return_dict: a dict of names, instead of the loss alone or a list.
         """
+        for name, value in kwargs.items():
+            raise unknown_argument(self.evaluate, name, value)
         compilation_of(self, "evaluate")
         batch_size = check_positive_int("evaluate", "batch_size", batch_size, optional=True)
         steps = check_positive_int("evaluate", "steps", steps, optional=True)
@@ -226,6 +234,7 @@ class Trainer(StepMethods):
         every.on_test_end(logs)
         return logs if return_dict else flat_logs(self, logs)
 
+    @hinting
     def predict(self, x, batch_size=None, verbose: Any = "auto", steps=None, callbacks=None) -> Any:
         """The outputs for some inputs, as NumPy arrays.
 
@@ -240,6 +249,7 @@ class Trainer(StepMethods):
 
     # One batch
 
+    @hinting
     @busily
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False) -> Any:
         """One step on one batch; returns the loss and measures of that batch."""
@@ -250,6 +260,7 @@ class Trainer(StepMethods):
         logs = run.epoch(0, CallbackList(), 0)
         return logs if return_dict else flat_logs(self, logs)
 
+    @hinting
     @busily
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False) -> Any:
         """The loss and measures of one batch."""

@@ -1,0 +1,181 @@
+"""`kerata upgrade`: old programs in today's words, with the numbers that they had."""
+
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kerata
+from kerata.cli.main import main
+from kerata.cli.upgrading import upgrade
+from kerata.legacy import install_as_keras, uninstall
+
+FOLDER = Path(__file__).parents[1] / "examples" / "eras"
+EXAMPLES = sorted(path for era in ("keras1", "keras2", "tfkeras2") for path in (FOLDER / era).glob("*.py"))
+
+
+def lines(text, era=None):
+    return upgrade(text, era).source.splitlines()
+
+
+PIECES = [
+    ("keras1", "Convolution2D(20, 4, 5, border_mode='same')", "Conv2D(20, (4, 5), padding='same')"),
+    ("keras1", "Convolution2D(n, 3, 3)  # a comment", "Conv2D(n, 3)  # a comment"),
+    ("keras1", "Dense(output_dim=3, init='normal', W_regularizer=None)", None),
+    ("keras1", "LSTM(32, consume_less='gpu')", None),
+    ("keras1", "MaxPooling2D((2, 2), border_mode='valid')", "MaxPooling2D((2, 2), padding='valid')"),
+    ("keras1", "Dropout(p=0.5)", "Dropout(rate=0.5)"),
+    ("keras2", "LSTM(32, implementation=2)", "LSTM(32)"),
+    ("keras2", "LeakyReLU(alpha=0.2)", "LeakyReLU(negative_slope=0.2)"),
+    ("keras2", "Dense(10, 'relu')", "Dense(10, 'relu')"),
+    ("keras22", "GRU(4)", 'GRU(4, recurrent_activation="legacy_hard_sigmoid", reset_after=False)'),
+    ("tfkeras2", "GRU(4)", "GRU(4)"),
+]
+WRITTEN = {
+    "Dense(output_dim=3, init='normal', W_regularizer=None)": (
+        'Dense(units=3, kernel_initializer="random_normal", kernel_regularizer=None)'
+    ),
+    "LSTM(32, consume_less='gpu')": (
+        'LSTM(32, recurrent_initializer=keras.initializers.Orthogonal(gain=1.1), recurrent_activation="legacy_hard_sigmoid")'
+    ),
+}
+
+
+@pytest.mark.parametrize(("era", "old", "new"), PIECES)
+def test_a_call_is_written_as_a_person_would(era, old, new):
+    name = old.partition("(")[0]
+    root = "tensorflow.keras" if era == "tfkeras2" else "keras"
+    found = lines(f"from {root}.layers import {name}\nlayer = {old}", era)
+    assert found[0] == f"from kerata.layers import {(new or WRITTEN[old]).partition('(')[0]}"
+    assert "".join(found[1:]).replace("import kerata as keras", "").replace("    ", "") == "layer = " + (new or WRITTEN[old])
+
+
+def test_modules_names_and_methods():
+    old = """\
+import numpy as np
+import keras
+from keras import backend as K
+from keras.layers.core import Dense, Flatten as Flat
+from keras.layers.recurrent import SimpleRNN
+from keras.utils import np_utils
+from keras.preprocessing.text import Tokenizer
+
+
+class Mine(Dense):
+    def __init__(self, size, **kwargs):
+        super(Mine, self).__init__(output_dim=size, init="he_uniform", **kwargs)
+
+    def get_output_shape_for(self, input_shape):
+        return input_shape
+
+
+def train(model, x, y):
+    y = np_utils.to_categorical(y, 10)
+    model.add(keras.layers.core.Activation("relu"))
+    model.compile("adagrad", "mse", metrics=["accuracy"])
+    history = model.fit(x, y, nb_epoch=3)
+    model.fit_generator(generate(x), samples_per_epoch=100, nb_epoch=2)
+    print(history.history["acc"], K.mean(K.variable(x)), model.predict_classes(x))
+"""
+    done = upgrade(old)
+    assert done.era == "keras1"
+    assert (
+        done.source
+        == """\
+import numpy as np
+import kerata as keras
+from kerata import backend as K, utils as np_utils
+from kerata.layers import Dense, Flatten as Flat, SimpleRNN
+from kerata.legacy.text import Tokenizer
+
+
+class Mine(Dense):
+    def __init__(self, size, **kwargs):
+        super(Mine, self).__init__(units=size, kernel_initializer="he_uniform", **kwargs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def train(model, x, y):
+    y = np_utils.to_categorical(y, 10)
+    model.add(keras.layers.Activation("relu"))
+    model.compile(keras.optimizers.ClassicAdagrad(epsilon=1e-08), "mse", metrics=["accuracy"])
+    history = model.fit(x, y, epochs=3)
+    model.fit(generate(x), steps_per_epoch=100, epochs=2)
+    print(history.history["accuracy"], K.mean(K.variable(x)), model.predict_classes(x))
+"""
+    )
+    assert [(line, text.partition(":")[0]) for line, text in done.notes] == [
+        (23, "this counted samples; today it counts batches"),
+        (24, "`predict_classes` is not there today"),
+    ]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_an_upgraded_example_learns_as_it_did(path, tmp_path):
+    era = path.parent.name
+    done = upgrade(path.read_text())
+    assert done.era == era and "keras1" not in done.source
+    (tmp_path / path.name).write_text(done.source)
+    install_as_keras(era)
+    try:
+        old = runpy.run_path(str(path), run_name="example")["build"]()
+    finally:
+        uninstall()
+    new = runpy.run_path(str(tmp_path / path.name), run_name="example")["build"]()
+    rng = np.random.RandomState(0)
+    shapes = [(8 if size is None else size, *rest) for size, *rest in (t.shape for t in new.inputs)]
+    rows = 2 * shapes[0][0]
+    x = [rng.rand(rows, *shape[1:]).astype("float32") for shape in shapes]
+    x = [np.floor(one * 2000) for one in x] if path.stem == "reviews_lstm" else x
+    y = rng.rand(rows, *new.output_shape[1:]).astype("float32")
+    y = rng.randint(0, 10, rows) if path.stem == "digits_convolutional" else y
+    new.set_weights(old.get_weights())
+    losses = []
+    for model in (old, new):
+        kerata.utils.set_random_seed(4)
+        told = {"nb_epoch": 2} if model is old and era == "keras1" else {"epochs": 2}
+        history = model.fit(x if len(x) > 1 else x[0], y, batch_size=shapes[0][0], shuffle=False, verbose=0, **told)
+        losses.append(history.history["loss"])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
+def test_the_command_shows_writes_and_checks(tmp_path, capsys):
+    path = tmp_path / "old.py"
+    path.write_text("from keras.layers import Convolution2D\nlayer = Convolution2D(3, 2, 2)\nlayer.to_yaml()\n")
+    assert main(["upgrade", "--dialect", "keras1", str(path)]) == 0
+    said = capsys.readouterr()
+    assert "-layer = Convolution2D(3, 2, 2)\n" in said.out and "+layer = Conv2D(3, 2)\n" in said.out
+    assert "line 3: `to_yaml` is not there today" in said.err and "Convolution2D" in path.read_text()
+    assert main(["upgrade", "--check", "--dialect", "keras1", str(tmp_path)]) == 1
+    assert capsys.readouterr().out == ""
+    assert main(["upgrade", "--write", "--dialect", "keras1", str(tmp_path)]) == 0
+    assert path.read_text() == "from kerata.layers import Conv2D\nlayer = Conv2D(3, 2)\nlayer.to_yaml()\n"
+    assert main(["upgrade", "--check", str(path), str(tmp_path / "none.py")]) == 2
+    path.write_text("print 'a'\nmodel.fit(x, nb_epoch=2)\n")
+    capsys.readouterr()
+    assert main(["upgrade", str(path)]) == 2
+    assert "`print x` is Python 2" in capsys.readouterr().err
+
+
+def test_a_notebook_keeps_its_cells_and_magics(tmp_path):
+    cells = [
+        {"cell_type": "markdown", "source": ["# Title"]},
+        {
+            "cell_type": "code",
+            "source": ["%matplotlib inline\n", "from keras.layers import Dense"],
+            "outputs": [],
+            "execution_count": 1,
+        },
+        {"cell_type": "code", "source": "if True:\n    !ls\nlayer = Dense(output_dim=3)", "outputs": [{"a": 1}]},
+    ]
+    path = tmp_path / "old.ipynb"
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
+    assert main(["upgrade", "--write", "--dialect", "keras1", str(path)]) == 0
+    found = json.loads(path.read_text())["cells"]
+    assert found[0] == cells[0] and found[2]["outputs"] == [{"a": 1}]
+    assert found[1]["source"] == ["%matplotlib inline\n", "from kerata.layers import Dense"]
+    assert found[2]["source"] == "if True:\n    !ls\nlayer = Dense(units=3)"
