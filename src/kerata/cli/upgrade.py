@@ -64,8 +64,8 @@ def programs(paths: list[str]) -> list[Path]:
 def report(path: Path, old: str, new: str, done: Upgraded, check: bool) -> int:
     """Prints the difference and the notes; gives how many notes there are."""
     if not check:
-        lines = (text.splitlines(keepends=True) for text in (old, new))
-        sys.stdout.writelines(difflib.unified_diff(*lines, str(path), str(path)))
+        before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+        sys.stdout.writelines(difflib.unified_diff(before, after, str(path), str(path)))
     print(f"kerata upgrade: {path} is written for {SPOKEN[done.era]}", file=sys.stderr)
     for line, text in done.notes:
         print(f"kerata upgrade: {path}, line {line}: {text}", file=sys.stderr)

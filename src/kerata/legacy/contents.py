@@ -65,7 +65,7 @@ def make_input(era: str) -> Any:
         shape = None if shape is None else tuple(None if size is None else int(size) for size in shape)
         if tensor is not None and isinstance(tensor, (Variable, jax.Array, np.ndarray)):
             made = layers.Input(batch_shape=tuple(tensor.shape), name=name, dtype=dtype or str(tensor.dtype))
-            made.fixed = tensor
+            made.fixed = tensor  # type: ignore[attr-defined]
             return made
         if tensor is not None and shape is None and batch_shape is None:
             return layers.Input(tensor=tensor)

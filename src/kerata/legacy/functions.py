@@ -25,7 +25,7 @@ class NeedsGraph(TypeError):
 
 def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> Any:
     """A function from symbolic inputs, the learning phase among them, to symbolic outputs, on arrays."""
-    given = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+    given: list[Any] = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     phases = [place for place, one in enumerate(given) if isinstance(one, (Phase, int))]
     tensors = [one for place, one in enumerate(given) if place not in phases]
     run = compiled(tensors, outputs, pairs_of(updates))
@@ -40,7 +40,7 @@ def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> A
 
 def pairs_of(updates: Any) -> list[tuple[Variable, Any]]:
     """(variable, symbolic new value) of each update."""
-    pairs = list(updates or ())
+    pairs: list[Any] = list(updates or ())
     if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
         expected = "`updates` must be pairs of a variable and its new value"
         raise NotImplementedError(message("K.function", expected, {"updates": updates}))
@@ -76,7 +76,7 @@ def compiled(inputs: list[Any], outputs: Any, updates: list[tuple[Variable, Any]
     def call(arrays: list[Any], training: bool) -> Any:
         arrays = [jnp.asarray(array, tensor.dtype) for array, tensor in zip(arrays, inputs, strict=True)]
         values = [variable.value for variable in variables]
-        found, after = program(values, make_key(), [*arrays, *(one.fixed for one in fixed)], training)
+        found, after = program(values, make_key(), [*arrays, *(vars(one)["fixed"] for one in fixed)], training)
         for variable, old, new in zip(variables, values, after, strict=True):
             if training and new is not old:
                 variable.assign(new)

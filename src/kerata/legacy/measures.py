@@ -70,7 +70,7 @@ def metric_of(era: str, metric: Any) -> Any:
         if era in BATCHED and callable(metric) and not isinstance(metric, (type, str, metrics.Metric)):
             return of_batch(metric)
         row = find_row(era, "losses", metric) if isinstance(metric, str) else None
-        return named(losses.get(row.today), metric) if row is not None and row.today != metric else metric
+        return named(losses.get(row.today), str(metric)) if row is not None and row.today != metric else metric
     if isinstance(metric, str):
         full = SPELLED_OUT.get(metric, metric)
         row = find_row(era, "metrics", full) or find_row(era, "losses", full)
