@@ -167,3 +167,43 @@ def test_states_that_are_kept_are_reset(keras):
     layer.reset_states(states=[np.ones((1, 2)), np.zeros((1, 2))])
     np.testing.assert_array_equal(layer.states[0].numpy(), np.ones((1, 2)))
     assert not hasattr(model.layers[1], "reset_states")
+
+
+def look_inside(keras, nested):
+    """(model, loss) whose loss looks at the code of the model, by itself or through another function."""
+    K = keras.backend
+    model, _, code = autoencoder(keras)
+
+    def penalty():
+        return 0.1 * K.sum(K.square(code), axis=-1)
+
+    def direct(y_true, y_pred):
+        return K.mean(K.square(y_true - y_pred), axis=-1) + 0.1 * K.sum(K.square(code), axis=-1)
+
+    def through(y_true, y_pred):
+        return K.mean(K.square(y_true - y_pred), axis=-1) + penalty()
+
+    return model, through if nested else direct
+
+
+@pytest.mark.parametrize("keras", [keras1, keras2, tfkeras2], ids=["keras1", "keras2", "tfkeras2"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_loss_may_look_at_tensors_within_the_model(keras, nested):
+    model, loss = look_inside(keras, nested)
+    model.compile(loss=loss, optimizer=keras.optimizers.SGD(0.1), metrics=["mae"])
+
+    def expected_loss(w, rows):
+        code = rows @ w[0] + w[1]
+        return jnp.mean(jnp.mean((rows - code @ w[2] - w[3]) ** 2, -1) + 0.1 * jnp.sum(code**2, -1))
+
+    expected, _ = trained(model.get_weights(), expected_loss, 2)
+    epochs = {"nb_epoch" if keras is keras1 else "epochs": 2}
+    history = model.fit(X, X, batch_size=20, verbose=0, shuffle=False, **epochs).history
+    np.testing.assert_allclose(history["loss"], expected, rtol=1e-5)
+    np.testing.assert_allclose(model.evaluate(X, X, verbose=0)[0], expected_loss(model.get_weights(), X), rtol=1e-5)
+
+
+def test_all_layers_take_the_shape_of_their_input():
+    layer = keras2.layers.SpatialDropout1D(0.5, input_shape=(4, 3), trainable=False)
+    model = keras2.models.Sequential([layer])
+    assert model.input_shape == (None, 4, 3) and not layer.trainable

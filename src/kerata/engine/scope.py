@@ -56,6 +56,8 @@ class Scope:
         self.losses: list[Array] = []
         self.notes: dict[tuple[int, str], tuple[Any, Any]] = {}
         self.created: list[Any] = []
+        # Tensors of graphs that are computed beside their outputs, by id.
+        self.beside: dict[int, Any] = {}
 
     def __enter__(self) -> "Scope":
         self.trace: object = get_opaque_trace_state(convention="nnx")

@@ -62,9 +62,15 @@ def batch_flatten(x: Any) -> Any:
     return backend.batch_flatten(x)
 
 
-def resize_images(X: Any, height_factor: int, width_factor: int, dim_ordering: Any, interpolation: str = "nearest") -> Any:
-    form = {"th": "channels_first", "tf": "channels_last", "default": None}.get(dim_ordering, dim_ordering)
-    return backend.resize_images(X, height_factor, width_factor, form, interpolation)
+def resize_images(X, height_factor, width_factor, data_format=None, interpolation="nearest", dim_ordering=None):
+    """Pictures so many times as high and wide."""
+    form = dim_ordering or data_format
+    return backend.resize_images(X, height_factor, width_factor, FORMS.get(form, form), interpolation)
+
+
+def reshape(x, shape):
+    """The same numbers in another shape."""
+    return backend.reshape(x, shape)
 
 
 def categorical_crossentropy_1(output: Any, target: Any, from_logits: bool = False) -> Any:

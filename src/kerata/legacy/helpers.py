@@ -238,6 +238,18 @@ def slice_arrays(arrays: Any, start: Any = None, stop: Any = None) -> Any:
 slice_X = slice_arrays
 
 
+def transpose_shape(shape: Any, target_format: str, spatial_axes: Any) -> Any:
+    """A shape that ends in its channels, in another order of axes.
+
+    >>> transpose_shape((16, 128, 64, 3), "channels_first", spatial_axes=(1, 2))
+    (16, 3, 128, 64)
+    """
+    check_choice("transpose_shape", "target_format", target_format, ("channels_first", "channels_last"))
+    if target_format == "channels_last":
+        return shape
+    return type(shape)([*shape[: spatial_axes[0]], shape[-1], *(shape[axis] for axis in spatial_axes)])
+
+
 def make_batches(size: int, batch_size: int) -> list[tuple[int, int]]:
     """(first, one behind the last) of each batch."""
     return [(begin, min(size, begin + batch_size)) for begin in range(0, size, batch_size)]

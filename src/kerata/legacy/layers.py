@@ -36,6 +36,12 @@ class OldLayer(Spelled):
         if arguments.get("name") is None:
             arguments["name"] = name_of_era(self._era, type(self))
 
+    def _end_spelled(self, rest: dict[str, Any]) -> None:
+        batch_shape, shape = rest.get("batch_input_shape"), rest.get("input_shape")
+        if batch_shape is not None or shape is not None:
+            self._batch_shape = tuple(batch_shape) if batch_shape is not None else (None, *shape)  # type: ignore[misc]
+        self.trainable = rest.get("trainable", True)
+
     def _maybe_build(self, args: tuple, kwargs: dict[str, Any]) -> None:
         super()._maybe_build(args, kwargs)  # type: ignore[misc]
         initial = self.__dict__.pop("_initial_weights", None)
@@ -157,8 +163,8 @@ class Symbolic:
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if has_symbolic(inputs) and self._takes_gradients(inputs):
-            return self.function(inputs, **self.arguments)  # type: ignore[attr-defined]
-        return super().__call__(inputs, *args, **kwargs)  # type: ignore[misc]
+            return unpacked(self.function(inputs, **self.arguments))  # type: ignore[attr-defined]
+        return unpacked(super().__call__(inputs, *args, **kwargs))  # type: ignore[misc]
 
     def _takes_gradients(self, inputs: Any) -> bool:
         """Whether the function asks for gradients; what else may be wrong with it, the call will say."""
@@ -171,6 +177,11 @@ class Symbolic:
         except Exception:
             return False
         return False
+
+
+def unpacked(outputs: Any) -> Any:
+    """The only one of a list of outputs, as layers gave it."""
+    return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
 
 
 def says(code: Any, name: str) -> bool:

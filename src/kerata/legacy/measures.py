@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from kerata import losses, metrics
 from kerata.dialects import find_row, translate_arguments
+from kerata.legacy.closures import bind_losses
 from kerata.legacy.history import TWINS
 from kerata.legacy.optimizers import get_optimizer
 
@@ -42,7 +43,7 @@ def compile_arguments(era: str, model: Any, args: tuple, kwargs: dict[str, Any],
             given["metrics"], given.get("loss"), model, accuracy or ("acc" if era in BATCHED else None)
         )
     if "loss" in given:
-        given["loss"] = spread(given["loss"], lambda one: loss_of(era, one))
+        given["loss"] = bind_losses(model, spread(given["loss"], lambda one: loss_of(era, one)))
     for name in ("metrics", "weighted_metrics"):
         if name in given:
             given[name] = spread(given[name], lambda one: metric_of(era, one))

@@ -61,11 +61,20 @@ def spell(era: str, name: str, modern: type, row: Row | None, *mixins: type) -> 
     return thin
 
 
+# What all layers of the eras took, those too that take nothing but their own arguments today.
+COMMON = ("batch_input_shape", "input_shape", "trainable")
+
+
 def make_constructor(row: Row | None, modern: Any) -> Any:
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(modern.__init__).parameters.values())
+
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         arguments = kwargs if row is None else translate_arguments(row, args, kwargs)[1]
         self._begin_spelled(arguments, kwargs)
+        rest = {} if takes_any or row is None else {name: arguments.pop(name) for name in COMMON if name in arguments}
         modern.__init__(self, *(args if row is None else ()), **arguments)
+        if rest:
+            self._end_spelled(rest)
 
     __init__.__signature__ = inspect.signature(modern.__init__)  # type: ignore[attr-defined]
     # For those who ask whether a class has the constructor of a class of today.
@@ -81,6 +90,9 @@ class Spelled:
 
     def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
         """Completes and changes what the class of today is about to be given."""
+
+    def _end_spelled(self, rest: dict[str, Any]) -> None:
+        """Takes what the class of today is not given."""
 
 
 def name_of_era(era: str, cls: type) -> str:

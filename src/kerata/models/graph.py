@@ -10,7 +10,7 @@ import numpy as np
 
 from kerata.base.checks import did_you_mean, message
 from kerata.data.border import Border
-from kerata.engine.scope import note, noted
+from kerata.engine.scope import current_scope, note, noted
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, run_nodes, sort_nodes
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
@@ -149,6 +149,8 @@ class Graph:
         starts, nodes = (self.border, self.in_program) if at_border else (self.inputs, self.running)
         values = {id(tensor): value for tensor, value in zip(starts, inputs, strict=True)}
         run_nodes(nodes, values)
+        if self.beside and (scope := current_scope()) is not None:
+            scope.beside.update((id(tensor), values[id(tensor)]) for tensor in self.beside)
         leaves = [values[id(tensor)] for tensor in self.outputs]
         return self.pack(leaves)
 
