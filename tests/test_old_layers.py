@@ -187,3 +187,19 @@ def test_models_are_written_as_those_of_today_and_read_as_those_of_then(tmp_path
     twin = keras1.models.model_from_json(model.to_json())
     twin.load_weights(str(tmp_path / "weights.hdf5"))
     np.testing.assert_allclose(twin.predict(X), expected, rtol=1e-6)
+
+
+def test_the_embedding_of_keras_1_leaves_out_whole_words():
+    layer = keras1.layers.Embedding(50, 4, input_length=8, dropout=0.5)
+    words = np.random.RandomState(0).randint(0, 50, (6, 8))
+    plain, dropped = np.asarray(layer(words)), np.asarray(layer(words, training=True))
+    factors = dropped / plain
+    # A word is there everywhere, twice as large, or nowhere.
+    for word in np.unique(words):
+        found = set(factors[words == word].ravel().round(4).tolist())
+        assert found in ({0.0}, {2.0})
+    assert {0.0, 2.0} == set(factors.ravel().round(4).tolist())
+    assert keras1.layers.Embedding(50, 4).__class__ is keras1.layers.Embedding
+    model = keras1.models.Sequential([layer, keras1.layers.LSTM(3, dropout_W=0.2, dropout_U=0.2), keras1.layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(words, np.ones((6, 1)), nb_epoch=1, verbose=0)

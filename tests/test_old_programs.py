@@ -207,3 +207,15 @@ def test_all_layers_take_the_shape_of_their_input():
     layer = keras2.layers.SpatialDropout1D(0.5, input_shape=(4, 3), trainable=False)
     model = keras2.models.Sequential([layer])
     assert model.input_shape == (None, 4, 3) and not layer.trainable
+
+
+def test_branches_that_merge_twice_have_their_input_once():
+    layers, models = keras1.layers, keras1.models
+    first, second, third = (models.Sequential([layers.Dense(2, input_dim=size)]) for size in (3, 4, 5))
+    inner = models.Sequential([layers.Merge([first, second], mode="sum")])
+    outer = models.Sequential([layers.Merge([inner, third], mode="mul")])
+    whole = models.Sequential([layers.Merge([outer, second], mode="concat"), layers.Dense(1)])
+    whole.compile("sgd", "mse")
+    a, b, c = (np.ones((6, size), "float32") for size in (3, 4, 5))
+    assert whole.predict([a, b, c]).shape == (6, 1)
+    whole.fit([a, b, c], np.ones((6, 1)), nb_epoch=1, verbose=0)

@@ -36,6 +36,7 @@ ROWS = [
     row("ParametricSoftplus", SEQUENCE),
     row("SampleNormalization", SEQUENCE),
     row("SReLU", SEQUENCE, shared_axes=[1]),
+    row("WordDropoutEmbedding", (2, 5), input_dim=7, output_dim=3, dropout=0.4, whole_numbers=True),
     row("Activation", SEQUENCE, activation="tanh"),
     row("ActivityRegularization", SEQUENCE, l2=0.1),
     row("Add", [SEQUENCE, (2, 1, 4)]),

@@ -48,17 +48,12 @@ def normalize_by_mode(arguments: dict[str, Any], given: dict[str, Any]) -> str |
     return "SampleNormalization" if mode == 1 else "BatchStatistics"
 
 
-def drop_words(arguments: dict[str, Any], given: dict[str, Any]) -> None:
+def drop_words(arguments: dict[str, Any], given: dict[str, Any]) -> str | None:
     """`dropout` of Keras 1's Embedding left out whole words."""
-    if arguments.pop("dropout", 0.0):
-        raise NotImplementedError(
-            message(
-                "Embedding",
-                "`dropout`, which left out whole words in training, is not there",
-                {"dropout": given["dropout"]},
-                "Put a SpatialDropout1D behind it, which leaves out whole columns",
-            )
-        )
+    if arguments.get("dropout"):
+        return "WordDropoutEmbedding"
+    arguments.pop("dropout", None)
+    return None
 
 
 FINISHES["keras1", "layers", "BatchNormalization"] = normalize_by_mode

@@ -122,6 +122,7 @@ from kerata.layers.retired import LocallyConnected2D as LocallyConnected2D
 from kerata.layers.retired import ParametricSoftplus as ParametricSoftplus
 from kerata.layers.retired import SampleNormalization as SampleNormalization
 from kerata.layers.retired import SReLU as SReLU
+from kerata.layers.retired import WordDropoutEmbedding as WordDropoutEmbedding
 from kerata.layers.separable_convolution import DepthwiseConv1D as DepthwiseConv1D
 from kerata.layers.separable_convolution import DepthwiseConv2D as DepthwiseConv2D
 from kerata.layers.separable_convolution import SeparableConv1D as SeparableConv1D

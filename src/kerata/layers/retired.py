@@ -4,11 +4,15 @@ import jax
 import jax.numpy as jnp
 
 from kerata import activations, constraints, initializers, regularizers
-from kerata.base.checks import check_choice, check_positive_int, message, standardize_tuple
+from kerata.base.checks import check_choice, check_number, check_positive_int, message, standardize_tuple
 from kerata.base.config import epsilon, standardize_data_format
 from kerata.base.registry import builtin
+from kerata.engine.hyper import Hyperparameter
+from kerata.engine.random import SeedGenerator
 from kerata.engine.scope import valid_rows
+from kerata.kernels import random
 from kerata.kernels.normalization import batch_normalization
+from kerata.layers.embedding import Embedding
 from kerata.layers.layer import InputSpec, Layer
 
 
@@ -381,3 +385,39 @@ class BatchStatistics(OldNormalization):
         x = jnp.moveaxis(inputs, self.axis, -1)
         y = batch_normalization(x, self.gamma.value, self.beta.value, self.epsilon, valid_rows(x.shape[0]))[0]
         return jnp.moveaxis(y, -1, self.axis).astype(inputs.dtype)
+
+
+@builtin("layers")
+class WordDropoutEmbedding(Embedding):
+    """outputs[b, t] = embeddings[inputs[b, t]] * mask[inputs[b, t]] / (1 - dropout) in training: whole words are left out.
+
+    A word that is left out is so wherever it stands in the batch. Keras 1 had it as `Embedding(dropout=)`.
+
+    Args:
+        input_dim, output_dim, embeddings_initializer, ...: as of `Embedding`.
+        dropout: share of the words to leave out.
+        seed: an integer for a stream of its own.
+
+    Shapes: whole numbers (batch, ...) to (batch, ..., output_dim).
+
+    Source: Gal and Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks", 2016.
+
+    >>> import numpy as np
+    >>> WordDropoutEmbedding(10, 4, dropout=0.5)(np.array([[1, 2, 3]])).shape
+    (1, 3, 4)
+    """
+
+    dropout = Hyperparameter(low=0.0, high=1.0)
+
+    def __init__(self, input_dim, output_dim, embeddings_initializer="uniform", dropout=0.0, seed=None, **kwargs):
+        super().__init__(input_dim, output_dim, embeddings_initializer, **kwargs)
+        self.dropout = check_number(self, "dropout", dropout, 0.0, 1.0)
+        self.seed = seed
+        self.seed_generator = SeedGenerator(seed)
+
+    def call(self, inputs, training=False):
+        outputs = super().call(inputs)
+        if not training:
+            return outputs
+        words = random.dropout(self.seed_generator.next(), self.dropout, jnp.ones((1, self.input_dim), outputs.dtype))[0]
+        return outputs * jnp.take(words, inputs.astype("int32"), axis=0)[..., None]

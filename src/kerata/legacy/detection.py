@@ -216,6 +216,10 @@ OLD_IDIOMS = (
         re.compile(r"\bnp\.(int|float|bool|object|str)\b(?!_|\d)"),
         "`np.int` and its kin are gone from NumPy: write int, float, bool",
     ),
+    (
+        re.compile(r"re\.split\(\s*r?['\"]\(\\+W\+\)\?['\"]"),
+        r"`re.split('(\W+)?', text)` splits between all letters since Python 3.7: write re.split(r'(\W+)', text)",
+    ),
     (re.compile(r"\bscipy\.misc\b"), "`scipy.misc` has lost imread, imresize and imsave: use PIL or imageio"),
     (re.compile(r"\bfrom\s+sklearn\.cross_validation\b"), "`sklearn.cross_validation` is `sklearn.model_selection` now"),
 )

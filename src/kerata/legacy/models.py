@@ -251,7 +251,8 @@ class OldSequential(OldModel):
         super().add(layer)  # type: ignore[misc]
 
     def _begin_with(self, layer: Any, branches: list[Any]) -> None:
-        inputs = [tensor for branch in branches for tensor in inputs_of(branch)]
+        # A branch that several models share has its input once.
+        inputs = list({id(tensor): tensor for branch in branches for tensor in inputs_of(branch)}.values())
         outputs = layer.output
         self._layers.append(layer)  # type: ignore[attr-defined]
         self._input = Several(inputs)
