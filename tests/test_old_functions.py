@@ -68,5 +68,8 @@ def test_updates_are_given_and_numbers_that_follow_nothing_are_told_of():
     w, x = K.variable(1.0), K.placeholder(shape=())
     run = K.function([x], [x + w], updates=[(w, w * x)])
     assert (run([3.0])[0], run([3.0])[0], float(K.get_value(w))) == (4.0, 6.0, 9.0)
+    add, take = K.function([x], [x], updates=[K.update_add(w, x)]), K.function([x], [x], updates=[K.update_sub(w, 2 * x)])
+    add([1.0]), add([1.0]), take([3.0])
+    assert float(K.get_value(w)) == 9.0 + 2.0 - 6.0
     with pytest.warns(UserWarning, match="computed from no input"):
         K.function([x], [x], updates=[(w, w * 2)])

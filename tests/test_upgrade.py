@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,19 @@ import kerata
 from kerata.cli.main import main
 from kerata.cli.upgrading import upgrade
 from kerata.legacy import install_as_keras, uninstall
+from kerata.legacy.installing import ROOTS
 
 FOLDER = Path(__file__).parents[1] / "examples" / "eras"
 EXAMPLES = sorted(path for era in ("keras1", "keras2", "tfkeras2") for path in (FOLDER / era).glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def real_keras_steps_aside():
+    """Other tests import real Keras, which would stay what `import keras` gives."""
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in ROOTS}
+    yield
+    uninstall()
+    sys.modules.update(hidden)
 
 
 def lines(text, era=None):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from kerata import layers
@@ -22,7 +23,7 @@ class AddLoss(layers.Layer):
         super().__init__(**kwargs)
         self.function = function
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: jax.Array) -> jax.Array:
         self.add_loss(inputs if self.function is None else jnp.sum(jnp.asarray(self.function())))
         return inputs
 

@@ -31,11 +31,11 @@ def update(x: Variable, new_x: Any) -> Any:
 
 
 def update_add(x: Variable, increment: Any) -> Any:
-    return (x, x.value + increment) if isinstance(increment, SymbolicTensor) else backend.update_add(x, increment)
+    return (x, ops.add(x, increment)) if isinstance(increment, SymbolicTensor) else backend.update_add(x, increment)
 
 
 def update_sub(x: Variable, decrement: Any) -> Any:
-    return (x, x.value - decrement) if isinstance(decrement, SymbolicTensor) else backend.update_sub(x, decrement)
+    return (x, ops.subtract(x, decrement)) if isinstance(decrement, SymbolicTensor) else backend.update_sub(x, decrement)
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
@@ -64,7 +64,7 @@ def batch_flatten(x: Any) -> Any:
 
 def resize_images(X, height_factor, width_factor, data_format=None, interpolation="nearest", dim_ordering=None):
     """Pictures so many times as high and wide."""
-    form = dim_ordering or data_format
+    form = str(dim_ordering or data_format or "default")
     return backend.resize_images(X, height_factor, width_factor, FORMS.get(form, form), interpolation)
 
 

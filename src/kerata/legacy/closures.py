@@ -12,10 +12,10 @@ from kerata.engine.symbolic import SymbolicTensor, run_nodes, sort_nodes, symbol
 from kerata.models.graph import Graph
 
 
-def looks_at_tensors(function: Any) -> bool:
+def looks_at_tensors(function: object) -> bool:
     """Whether a function of a program's own refers to symbolic tensors, or to functions that do."""
     seen: set[int] = set()
-    pending = [function]
+    pending: list[object] = [function]
     while pending:
         value = pending.pop()
         if id(value) in seen:
@@ -29,7 +29,7 @@ def looks_at_tensors(function: Any) -> bool:
     return False
 
 
-def referred(function: Any) -> Iterator[Any]:
+def referred(function: object) -> Iterator[object]:
     """What a function refers to: what it was given by `partial`, closes over, and finds under names of its module."""
     if isinstance(function, functools.partial):
         yield from (function.func, list(function.args), dict(function.keywords))
@@ -80,7 +80,7 @@ def bound(model: Any, function: Any, output: SymbolicTensor) -> Any:
         expected = "a loss that looks at tensors within the model needs one made of Input() and layers"
         raise ValueError(message(model, expected, {"loss": function}, "Make it with Model(inputs, outputs)"))
     target = layers.Input(batch_shape=output.shape, dtype=output.dtype)
-    value = function(target, output)
+    value: Any = function(target, output)
     within = {id(tensor): tensor for node in graph.running for tensor in node.output_tensors}
     within |= {id(tensor): tensor for tensor in graph.inputs}
     nodes = sort_nodes([target, *within.values()], [value], f"loss {getattr(function, '__name__', '')}")
@@ -95,7 +95,7 @@ def bound(model: Any, function: Any, output: SymbolicTensor) -> Any:
     return functools.wraps(function, updated=())(loss) if hasattr(function, "__name__") else loss
 
 
-def beside_value(place: int, model: Any) -> Any:
+def beside_value(place: int, model: object) -> Any:
     """What a tensor beside the outputs was worth when the model ran."""
     for scope in reversed(stack()):
         if place in scope.beside:

@@ -53,7 +53,10 @@ def layer(era: str, name: str) -> Any:
 TOOLS = {
     "serialize": serialize_keras_object,
     "deserialize": lambda config, custom_objects=None: deserialize_keras_object(config, custom_objects),
-    **{name: getattr(helpers, name) for name in ("get_source_inputs", "to_list", "object_list_uid", "make_batches", "slice_X")},
+    **{
+        name: getattr(helpers, name)
+        for name in ("GeneratorEnqueuer", "get_source_inputs", "to_list", "object_list_uid", "make_batches", "slice_X")
+    },
 }
 
 

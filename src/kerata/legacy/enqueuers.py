@@ -40,7 +40,7 @@ class SequenceEnqueuer:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _put(self, item: Any) -> bool:
+    def _put(self, item: object) -> bool:
         """Whether an item found its place before the end came."""
         while not self._stopping.is_set():
             try:
@@ -109,7 +109,12 @@ class GeneratorEnqueuer(SequenceEnqueuer):
     """
 
     def __init__(
-        self, sequence: Any, use_multiprocessing: bool = False, wait_time: Any = None, random_seed: Any = None, **kwargs: Any
+        self,
+        sequence: Any,
+        use_multiprocessing: bool = False,
+        wait_time: object = None,
+        random_seed: object = None,
+        **kwargs: object,
     ):
         super().__init__(sequence, use_multiprocessing)
 

@@ -1,6 +1,7 @@
 """`K.function` and `K.gradients`: programs from symbolic inputs to symbolic outputs, made of parts of models."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -23,7 +24,7 @@ class NeedsGraph(TypeError):
     """Gradients are asked for of numbers, from which it cannot be seen what they were computed from."""
 
 
-def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> Any:
+def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: object) -> Callable[[Any], Any]:
     """A function from symbolic inputs, the learning phase among them, to symbolic outputs, on arrays."""
     given: list[Any] = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     phases = [place for place, one in enumerate(given) if isinstance(one, (Phase, int))]
@@ -56,7 +57,7 @@ def warn_of_numbers(values: list[Any], what: str) -> None:
         warnings.warn(message("K.function", expected, None, fix), stacklevel=4)
 
 
-def compiled(inputs: list[Any], outputs: Any, updates: list[tuple[Variable, Any]]) -> Any:
+def compiled(inputs: list[Any], outputs: Any, updates: list[tuple[Variable, Any]]) -> Callable[[list[Any], bool], Any]:
     """The function of arrays from symbolic inputs to symbolic outputs, as one program for each kind of inputs."""
     single = not isinstance(outputs, (list, tuple))
     wanted: list[Any] = [*outputs] if isinstance(outputs, (list, tuple)) else [outputs]
@@ -66,7 +67,7 @@ def compiled(inputs: list[Any], outputs: Any, updates: list[tuple[Variable, Any]
     graph = Graph([*inputs, *fixed], symbolic, "K.function") if symbolic else None
     variables = read_by(graph.nodes) if graph is not None else []
 
-    def run(values: list[Any], key: Any, arrays: list[Any], training: bool) -> Any:
+    def run(values: list[Any], key: jax.Array, arrays: list[Any], training: bool) -> tuple[list[Any], list[Any]]:
         with Scope(variables, values, key=key) as scope, in_phase(training):
             found = graph.run(list(arrays)) if graph is not None else []
             return flatten(found), scope.read(variables)
@@ -133,15 +134,15 @@ def gradient(losses: list[SymbolicTensor], wanted: Any) -> SymbolicTensor:
     """The symbolic gradient of the sum of all numbers of some tensors."""
     roots = roots_of(losses)
 
-    def total_of(values: dict[int, Any]) -> Any:
+    def total_of(values: dict[int, Any]) -> jax.Array:
         found = run_nodes(nodes, values)
-        return sum(jnp.sum(found[id(loss)]) for loss in losses)
+        return jnp.stack([jnp.sum(found[id(loss)]) for loss in losses]).sum()
 
     if isinstance(wanted, Variable):
         nodes, before = sort_nodes(roots, losses, "K.gradients"), []
 
-        def compute(*values: Any) -> Any:
-            def total(value: Any) -> Any:
+        def compute(*values: jax.Array) -> jax.Array:
+            def total(value: jax.Array) -> jax.Array:
                 with inner_scope([wanted], [value]):
                     return total_of(dict(zip(map(id, roots), values, strict=True)))
 
@@ -151,7 +152,7 @@ def gradient(losses: list[SymbolicTensor], wanted: Any) -> SymbolicTensor:
         before = sort_nodes(roots, [wanted], "K.gradients")
         nodes = sort_nodes([*roots, wanted], losses, "K.gradients")
 
-        def compute(*values: Any) -> Any:
+        def compute(*values: jax.Array) -> jax.Array:
             known = dict(zip(map(id, roots), values, strict=True))
             there = run_nodes(before, dict(known))[id(wanted)]
             return jax.grad(lambda value: total_of({**known, id(wanted): value}))(there)

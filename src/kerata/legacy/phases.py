@@ -12,7 +12,7 @@ from kerata.layers.phase import training_now
 _phase: dict[str, Any] = {"set": None}
 
 
-def learning_phase() -> Any:
+def learning_phase() -> "int | Phase":
     """1 while the layer that asks is called in training, 0 elsewhere, or what `set_learning_phase` set."""
     if _phase["set"] is not None:
         return _phase["set"]
@@ -32,7 +32,7 @@ class Phase:
 
     __index__ = __int__
 
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self, other: object) -> bool:
         return other is self or int(self) == other
 
     def __hash__(self) -> int:

@@ -19,7 +19,7 @@ class SymbolicShape(SymbolicTensor):
         self.source = source
         Node(Operation(lambda x: jnp.asarray(x.shape, "int32")), (source,), {}, self)
 
-    def of(self, value: Any) -> tuple[int, ...]:
+    def of(self, value: jax.Array) -> tuple[int, ...]:
         """What it is for a value of its tensor."""
         return tuple(value.shape)
 
@@ -45,7 +45,7 @@ class SymbolicSize(SymbolicTensor):
         self.source, self.axis = source, axis
         Node(Operation(lambda x: jnp.asarray(x.shape[axis], "int32")), (source,), {}, self)
 
-    def of(self, value: Any) -> int:
+    def of(self, value: jax.Array) -> int:
         """What it is for a value of its tensor."""
         return value.shape[self.axis]
 

@@ -21,7 +21,7 @@ GONE = {
 }
 
 
-def unknown_argument(method: Callable[..., Any], name: str, value: Any) -> TypeError:
+def unknown_argument(method: Callable[..., Any], name: str, value: object) -> TypeError:
     """The error for an argument that a method does not take."""
     known = [known for known in inspect.signature(method).parameters if known not in ("self", "kwargs")]
     called = method.__name__
@@ -36,7 +36,7 @@ def hinting(method: Callable[..., Any]) -> Callable[..., Any]:
     own = inspect.unwrap(method).__code__  # type: ignore[attr-defined]
 
     @wraps(method)
-    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def wrapped(self: object, *args: object, **kwargs: object) -> Any:
         try:
             return method(self, *args, **kwargs)
         except TypeError as error:
@@ -48,7 +48,7 @@ def hinting(method: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def has_run(code: Any, error: BaseException) -> bool:
+def has_run(code: object, error: BaseException) -> bool:
     """Whether an error was raised within a function, and not by calling it with what it does not take."""
     trace = error.__traceback__
     while trace is not None:
@@ -58,7 +58,7 @@ def has_run(code: Any, error: BaseException) -> bool:
     return False
 
 
-def missing_method(owner: Any, name: str) -> AttributeError:
+def missing_method(owner: object, name: str) -> AttributeError:
     """The error for an attribute that a model does not have."""
     text = f"{type(owner).__name__!r} object has no attribute {name!r}"
     return AttributeError(f"{text}: earlier versions of Keras had it; today {GONE[name]}. {RUN}" if name in GONE else text)

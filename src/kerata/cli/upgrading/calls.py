@@ -86,7 +86,7 @@ class Call:
                 return self._literal(argument.old, value)
         return self.source.of_changed(node)
 
-    def _literal(self, name: str, value: Any) -> str:
+    def _literal(self, name: str, value: object) -> str:
         if isinstance(value, dict) and "class_name" in value:
             given = ", ".join(f"{k}={quoted(v)}" for k, v in value["config"].items() if v is not None)
             return f"keras.initializers.{value['class_name']}({given})"
@@ -127,7 +127,7 @@ def together(found: dict[int, str]) -> str:
     return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
 
 
-def same(value: Any, default: Any) -> bool:
+def same(value: object, default: object) -> bool:
     """Whether two defaults say the same: 1 and (1, 1), "zero" and "zeros"."""
     if isinstance(value, (tuple, list)) and isinstance(default, int):
         return all(one == default for one in value)
@@ -139,7 +139,7 @@ def same(value: Any, default: Any) -> bool:
     return value == default or (isinstance(value, tuple) and list(value) == default)
 
 
-def quoted(value: Any) -> str:
+def quoted(value: object) -> str:
     """A value as one writes it, with double quotes.
 
     >>> quoted("same"), quoted(1e-08), quoted(True)

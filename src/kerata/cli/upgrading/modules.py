@@ -161,7 +161,7 @@ class Modules:
         self.source.replace(node, f"\n{' ' * node.col_offset}".join(dict.fromkeys(lines)))
 
 
-def written(module: Any, pairs: list[tuple[str, str | None]]) -> list[str]:
+def written(module: str | None, pairs: list[tuple[str, str | None]]) -> list[str]:
     """`from kerata.layers import Dense, LSTM`, over several lines where it is long."""
     if module is None:
         return [f"import kerata as {called}" for _, called in pairs]

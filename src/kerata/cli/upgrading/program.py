@@ -2,14 +2,13 @@
 
 import ast
 from dataclasses import dataclass, field
-from typing import Any
 
 import kerata
 from kerata.cli.upgrading.calls import Call, row_of, today_of_row
 from kerata.cli.upgrading.edits import Source
 from kerata.cli.upgrading.modules import Modules
 from kerata.cli.upgrading.names import Names, Thing
-from kerata.dialects import find_row
+from kerata.dialects import Row, find_row
 from kerata.legacy.backends import OWN
 from kerata.legacy.detection import find_era
 from kerata.legacy.optimizers import NAMES as OPTIMIZERS
@@ -90,7 +89,7 @@ class Upgrader:
         notes = sorted({*self.notes, *self.modules.notes})
         return Upgraded(self.source.changed(), self.era, notes)
 
-    def note(self, node: Any, text: str) -> None:
+    def note(self, node: ast.expr | ast.stmt, text: str) -> None:
         self.notes.append((node.lineno, text))
 
     def _find_bases(self) -> None:
@@ -277,9 +276,9 @@ class Upgrader:
             end = self.source.span(func)[1]
             self.source.put(end - len(name), end, METHODS[name])
 
-    def _is_ours(self, node: ast.Call, row: Any) -> bool:
+    def _is_ours(self, node: ast.Call, row: Row) -> bool:
         """Whether a `fit` is that of a model: it has arguments that only models take."""
-        own = {argument.old for argument in (*row.arguments, *row.older)} - {"x", "y", "sample_weight"}
+        own = {argument.old for argument in (*(row.arguments or ()), *row.older)} - {"x", "y", "sample_weight"}
         return any(keyword.arg in own for keyword in node.keywords)
 
     def _compile(self, node: ast.Call) -> None:
