@@ -9,7 +9,7 @@ import numpy as np
 
 import kerata
 from kerata import search
-from random_comparison import quick_weights
+from random_comparison import coarseness, quick_weights
 from random_data import make_data
 from random_drawing import draw
 from random_models import realize
@@ -179,7 +179,8 @@ def check(keras: Any, seed: int, turns: bool | None = None) -> dict[str, Any]:
             right = {rate: case.loop(7, rate) for rate in rates}
             if not all(np.isfinite(value).all() for folds in right.values() for fold in folds for value in fold.values()):
                 raise Impossible("not finite")
-            noisy = {rate: case.loop(7, rate, noise=1e-7) for rate in rates}
+            noise = max(1e-7, coarseness(case.description) / 4)
+            noisy = {rate: case.loop(7, rate, noise=noise) for rate in rates}
             check_classes(case)
         except Exception as error:
             reason = error

@@ -35,6 +35,12 @@ def dense(loss, **arguments):
     return model, SEQUENCES[:, 0], TARGETS[:, 0]
 
 
+def some_classes_ignored():
+    model = kerata.Sequential([kerata.Input((3,)), layers.Dense(4, "softmax")])
+    model.compile(kerata.optimizers.SGD(0.0), kerata.losses.SparseCategoricalCrossentropy(ignore_class=1))
+    return model, SEQUENCES[:, 0], np.arange(N) // 3 % 4
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -43,8 +49,9 @@ def dense(loss, **arguments):
         lambda: dense(by_the_batch),
         lambda: dense(by_the_batch, use_ema=True),
         lambda: dense(kerata.losses.MeanSquaredError(reduction="sum")),
+        some_classes_ignored,
     ],
-    ids=["masked", "masked, averages", "own loss", "own loss, averages", "a sum"],
+    ids=["masked", "masked, averages", "own loss", "own loss, averages", "a sum", "a class ignored"],
 )
 def test_scores_are_those_of_fit(make):
     model, x, y = make()

@@ -362,6 +362,10 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         super().__init__(sparse_categorical_crossentropy, reduction, name, dtype)
         self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
 
+    @property
+    def counts_all(self) -> bool:  # type: ignore[override]
+        return self.ignore_class is None
+
     def _convert(self, y_true: Any) -> Any:
         # Integers stay as they are: a small float type does not hold every label.
         array = as_array(y_true)

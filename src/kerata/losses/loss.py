@@ -43,6 +43,8 @@ class Loss(Module):
 
     # Whether a sample's value depends on the other samples of its batch.
     mixes_samples = False
+    # Whether each sample counts in the mean of its batch; false where a label says that it does not.
+    counts_all = True
     # What targets must look like, so that they are checked before anything is compiled: "numbers" in the predictions' shape,
     # "binary" numbers from 0 to 1 in it, "one-hot" vectors, or "classes", integers; `None` where nothing is known of them.
     target_form: str | None = None

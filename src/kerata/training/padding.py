@@ -80,9 +80,10 @@ def is_declared(plan: Any) -> bool:
 def adds_up(plan: Any) -> bool:
     """Whether the measures of some samples are known to be the same, whatever batches these come in.
 
-    Steps that are masked are counted batch by batch, and so are losses that are no means over samples.
+    Steps that are masked are counted batch by batch, and so are losses that are no means over all samples.
     """
-    plain = all(term.loss.reduction in ("sum_over_batch_size", "mean") for term in plan.objective.terms)
+    losses = [term.loss for term in plan.objective.terms]
+    plain = all(loss.counts_all and loss.reduction in ("sum_over_batch_size", "mean") for loss in losses)
     return plain and is_declared(plan) and not any(layer.makes_mask for layer in plan.model._flatten_layers())
 
 
