@@ -148,7 +148,8 @@ class Comparison:
 
 def mean_curves(histories: list[dict[str, list[float]]]) -> dict[str, list[float]]:
     """The mean over some runs, as far as the shortest goes."""
-    return {name: [float(np.mean(values)) for values in zip(*(h[name] for h in histories))] for name in histories[0]}
+    single = [name for name, curve in histories[0].items() if not np.ndim(curve[0])]
+    return {name: [float(np.mean(values)) for values in zip(*(h[name] for h in histories))] for name in single}
 
 
 def compare(
