@@ -1,6 +1,8 @@
 """What all tests share: real Keras on JAX as the oracle, one cache of compiled programs, and the data beside the project."""
 
 import os
+import re
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,6 +15,22 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest  # noqa: E402
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if LONG.match(item.nodeid) and zlib.crc32(item.nodeid.encode()) % EVERY:
+            item.add_marker(pytest.mark.slow)
+
+
+# Long tables with a row for each class and each combination of arguments: `make test` takes every third of their rows,
+# always the same ones, and `make test-all` takes all.
+LONG = re.compile(
+    r"tests/(laws/test_(layers|losses|metrics|optimizers)|parity/test_(functions|layers_\w+|losses|metrics|optimizers|saved_models)"
+    r"|test_buckets|test_kernels_\w+)\.py::\w+\["
+)
+EVERY = 3
 
 DATA = ROOT.parent / "shared" / "data"
 
