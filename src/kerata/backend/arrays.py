@@ -1,5 +1,7 @@
 """Functions of arrays where K's names, arguments or defaults differ from those of `ops`."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -131,7 +133,8 @@ def flatten(x):
 
 def batch_flatten(x):
     """Each sample as one row."""
-    return ops.reshape(x, (-1, int(np.prod(shape(x)[1:]))))
+    sizes: Any = shape(x)
+    return ops.reshape(x, (-1, int(np.prod(sizes[1:]))))
 
 
 def repeat(x, n):

@@ -10,6 +10,7 @@ from jax import lax
 from kerata import ops
 from kerata.base.checks import message
 from kerata.config import epsilon
+from kerata.engine.types import Array
 from kerata.ops.numpy import ndim
 
 
@@ -106,7 +107,7 @@ def rnn(
     return last, outputs if time_major else jnp.swapaxes(outputs, 0, 1), list(states)
 
 
-def _fit(mask: Any, array: Any) -> Any:
+def _fit(mask: Array, array: Array) -> Array:
     return mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim))
 
 

@@ -114,7 +114,8 @@ def int_shape(x):
 
 def count_params(x):
     """How many numbers a variable holds."""
-    return int(np.prod(shape(x)))
+    sizes: Any = shape(x)
+    return int(np.prod(sizes))
 
 
 def is_sparse(tensor):

@@ -1,5 +1,7 @@
 """Convolutions, pooling, padding and resizing."""
 
+from typing import Any
+
 from kerata import ops
 from kerata.base.checks import check_choice
 from kerata.base.config import standardize_data_format
@@ -9,7 +11,8 @@ from kerata.ops.core import shape
 def conv1d(x, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """A convolution of sequences; `"causal"` padding looks back only."""
     if padding == "causal":
-        before = (shape(kernel)[0] - 1) * dilation_rate
+        sizes: Any = shape(kernel)
+        before = (sizes[0] - 1) * dilation_rate
         last = standardize_data_format(data_format) == "channels_last"
         x, padding = ops.pad(x, ((0, 0), (before, 0), (0, 0)) if last else ((0, 0), (0, 0), (before, 0))), "valid"
     return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)

@@ -63,7 +63,7 @@ def compiled(inputs: list[Any], outputs: Any, updates: list[tuple[Variable, Any]
     wanted: list[Any] = [*outputs] if isinstance(outputs, (list, tuple)) else [outputs]
     warn_of_numbers(wanted, "outputs")
     symbolic = [one for one in (*wanted, *(new for _, new in updates)) if isinstance(one, SymbolicTensor)]
-    fixed = [one for one in roots_of(symbolic, inputs) if hasattr(one, "fixed")]
+    fixed: list[Any] = [one for one in roots_of(symbolic, inputs) if hasattr(one, "fixed")]
     graph = Graph([*inputs, *fixed], symbolic, "K.function") if symbolic else None
     variables = read_by(graph.nodes) if graph is not None else []
 

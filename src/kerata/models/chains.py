@@ -1,5 +1,7 @@
 """Models that are a chain of layers."""
 
+from typing import Any
+
 from kerata.layers.layer import Layer
 from kerata.models.model import Model
 from kerata.models.sequential import Sequential
@@ -14,7 +16,7 @@ def chain_of(model: Model) -> list[Layer] | None:
     >>> [layer.units for layer in chain_of(model)]
     [2, 1]
     """
-    layers: list[Layer] = []
+    layers: list[Any] = []
     if isinstance(model, Sequential):
         layers = list(model.layers)
     else:

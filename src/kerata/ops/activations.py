@@ -3,16 +3,20 @@
 `kerata.activations` gives them their names as activations.
 """
 
+# JAX leaves some arguments of its functions without a type.
+# pyright: reportUnknownMemberType=false
+
 import jax
 import jax.numpy as jnp
 
 from kerata.engine.scope import note
 from kerata.engine.symbolic import traceable
-from kerata.ops.forms import as_axes, as_float, op
+from kerata.engine.types import Array, TensorLike
+from kerata.ops.forms import Axes, as_axes, as_float, op
 
 
 @op(keeps_nan=True)
-def relu(x):
+def relu(x: TensorLike) -> Array:
     """max(x, 0).
 
     >>> import kerata, numpy as np
@@ -23,67 +27,67 @@ def relu(x):
 
 
 @op()
-def relu6(x):
+def relu6(x: TensorLike) -> Array:
     """min(max(x, 0), 6)."""
     return jax.nn.relu6(jnp.asarray(x))
 
 
 @op()
-def leaky_relu(x, negative_slope=0.2):
+def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Array:
     """x where x >= 0, negative_slope * x elsewhere."""
     return jax.nn.leaky_relu(jnp.asarray(x), negative_slope)
 
 
 @op()
-def elu(x, alpha=1.0):
+def elu(x: TensorLike, alpha: float = 1.0) -> Array:
     """x where x > 0, alpha * (exp(x) - 1) elsewhere. Source: Clevert et al., 2015."""
     return jax.nn.elu(jnp.asarray(x), alpha)
 
 
 @op()
-def selu(x):
+def selu(x: TensorLike) -> Array:
     """1.0507 * elu(x, 1.6733): keeps mean 0 and variance 1. Source: Klambauer et al., 2017."""
     return jax.nn.selu(jnp.asarray(x))
 
 
 @op()
-def celu(x, alpha=1.0):
+def celu(x: TensorLike, alpha: float = 1.0) -> Array:
     """max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0). Source: Barron, 2017."""
     return jax.nn.celu(jnp.asarray(x), alpha)
 
 
 @op()
-def gelu(x, approximate=True):
+def gelu(x: TensorLike, approximate: bool = True) -> Array:
     """x * P(N(0, 1) <= x), or its approximation by tanh. Source: Hendrycks and Gimpel, 2016."""
     return jax.nn.gelu(jnp.asarray(x), approximate)
 
 
 @op()
-def silu(x):
+def silu(x: TensorLike) -> Array:
     """x * sigmoid(x), also called swish. Source: Ramachandran et al., 2017."""
     return jax.nn.silu(jnp.asarray(x))
 
 
 @op()
-def hard_silu(x):
+def hard_silu(x: TensorLike) -> Array:
     """x * hard_sigmoid(x). Source: Howard et al., 2019."""
     return jax.nn.hard_silu(jnp.asarray(x))
 
 
 @traceable
-def mish(x):
+def mish(x: TensorLike) -> Array:
     """x * tanh(softplus(x)). Source: Misra, 2019."""
     return jax.nn.mish(jnp.asarray(x))
 
 
 @op()
-def glu(x, axis=-1):
+def glu(x: TensorLike, axis: int = -1) -> Array:
     """a * sigmoid(b), where a and b are the halves of x along `axis`. Source: Dauphin et al., 2016."""
     return jax.nn.glu(jnp.asarray(x), axis)
 
 
 @op(keeps_nan=True)
-def sigmoid(x):
+def sigmoid(x: TensorLike) -> Array:
     """1 / (1 + exp(-x)). Cross-entropies find x again and are computed from it.
 
     >>> import kerata
@@ -97,89 +101,89 @@ def sigmoid(x):
 
 
 @op()
-def hard_sigmoid(x):
+def hard_sigmoid(x: TensorLike) -> Array:
     """clip(x / 6 + 1 / 2, 0, 1)."""
     return jax.nn.hard_sigmoid(jnp.asarray(x))
 
 
 @op()
-def log_sigmoid(x):
+def log_sigmoid(x: TensorLike) -> Array:
     """log(sigmoid(x))."""
     return jax.nn.log_sigmoid(jnp.asarray(x))
 
 
 @op()
-def sparse_sigmoid(x):
+def sparse_sigmoid(x: TensorLike) -> Array:
     """clip((x + 1) / 2, 0, 1). Source: Blondel et al., 2019."""
     return jax.nn.sparse_sigmoid(jnp.asarray(x))
 
 
 @op()
-def softplus(x):
+def softplus(x: TensorLike) -> Array:
     """log(1 + exp(x))."""
     return jax.nn.softplus(jnp.asarray(x))
 
 
 @op()
-def sparse_plus(x):
+def sparse_plus(x: TensorLike) -> Array:
     """0 where x <= -1, (x + 1)^2 / 4 between, x where x >= 1."""
     return jax.nn.sparse_plus(jnp.asarray(x))
 
 
 @op()
-def squareplus(x, b=4):
+def squareplus(x: TensorLike, b: float = 4) -> Array:
     """(x + sqrt(x^2 + b)) / 2. Source: Barron, 2021."""
     return jax.nn.squareplus(jnp.asarray(x), b)
 
 
 @op()
-def softsign(x):
+def softsign(x: TensorLike) -> Array:
     """x / (1 + |x|)."""
     return jax.nn.soft_sign(jnp.asarray(x))
 
 
 @op(keeps_nan=True)
-def tanh(x):
+def tanh(x: TensorLike) -> Array:
     """(exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
     return jnp.tanh(jnp.asarray(x))
 
 
 @op()
-def hard_tanh(x):
+def hard_tanh(x: TensorLike) -> Array:
     """clip(x, -1, 1)."""
     return jax.nn.hard_tanh(jnp.asarray(x))
 
 
 @op()
-def tanh_shrink(x):
+def tanh_shrink(x: TensorLike) -> Array:
     """x - tanh(x)."""
     x = jnp.asarray(x)
     return x - jnp.tanh(x)
 
 
 @op()
-def hard_shrink(x, threshold=0.5):
+def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Array:
     """x where |x| > threshold, 0 elsewhere."""
     x = jnp.asarray(x)
     return jnp.where(jnp.abs(x) > threshold, x, 0)
 
 
 @op()
-def soft_shrink(x, threshold=0.5):
+def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Array:
     """x moved towards 0 by `threshold`, and 0 where it is nearer."""
     x = jnp.asarray(x)
     return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, 0))
 
 
 @op()
-def threshold(x, threshold, default_value):
+def threshold(x: TensorLike, threshold: float, default_value: TensorLike) -> Array:
     """x where x > threshold, default_value elsewhere."""
     x = jnp.asarray(x)
     return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
 
 
 @op(keeps_nan=True)
-def softmax(x, axis=-1):
+def softmax(x: TensorLike, axis: Axes = -1) -> Array:
     """exp(x) / sum(exp(x)) along `axis`, an integer, several, or `None` for all. Cross-entropies find x again.
 
     >>> import kerata, numpy as np
@@ -194,13 +198,13 @@ def softmax(x, axis=-1):
 
 
 @op()
-def log_softmax(x, axis=-1):
+def log_softmax(x: TensorLike, axis: Axes = -1) -> Array:
     """log(softmax(x)) along `axis`."""
     return jax.nn.log_softmax(jnp.asarray(x), axis=as_axes(axis))
 
 
 @op()
-def sparsemax(x, axis=-1):
+def sparsemax(x: TensorLike, axis: int = -1) -> Array:
     """max(x - t, 0) with t such that the sum along `axis` is 1: a softmax with zeros.
 
     Source: Martins and Astudillo, "From softmax to sparsemax", 2016. Keras 3.15 sums partial sums for t, so that its

@@ -1,23 +1,33 @@
 """Making, shaping, joining, indexing and multiplying arrays, by NumPy's names."""
 
+# JAX leaves some arguments and results of its functions without a type.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
 import jax.numpy as jnp
 
 from kerata.base.checks import check_choice, message
 from kerata.base.config import floatx
+from kerata.base.types import DTypeLike, ShapeLike
 from kerata.engine.symbolic import getitem, is_symbolic, traceable
+from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import standardize_dtype
-from kerata.ops.forms import binary, named, op, tell, unary
+from kerata.ops.forms import Axes, Function, Unary, binary, named, op, tell, unary
+
+PadWidth: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]
 
 # Making.
 
 
 @traceable
-def array(x, dtype=None):
+def array(x: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """x as an array, copied."""
     return jnp.array(x, dtype=dtype)
 
 
-def arange(start, stop=None, step=None, dtype=None):
+def arange(start: float, stop: float | None = None, step: float | None = None, dtype: DTypeLike | None = None) -> Array:
     """start, start + step, ... below stop; 0 to start where `stop` is missing.
 
     >>> import kerata
@@ -27,99 +37,117 @@ def arange(start, stop=None, step=None, dtype=None):
     return jnp.arange(start, stop, step, dtype=None if dtype is None else standardize_dtype(dtype))
 
 
-def zeros(shape, dtype=None):
+def zeros(shape: ShapeLike, dtype: DTypeLike | None = None) -> Array:
     """An array of zeros."""
     return jnp.zeros(shape, standardize_dtype(dtype))
 
 
-def ones(shape, dtype=None):
+def ones(shape: ShapeLike, dtype: DTypeLike | None = None) -> Array:
     """An array of ones."""
     return jnp.ones(shape, standardize_dtype(dtype))
 
 
-def empty(shape, dtype=None):
+def empty(shape: ShapeLike, dtype: DTypeLike | None = None) -> Array:
     """An array of a shape, of zeros."""
     return jnp.empty(shape, standardize_dtype(dtype))
 
 
-def full(shape, fill_value, dtype=None):
+def full(shape: ShapeLike, fill_value: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """An array of one number."""
     return jnp.full(shape, jnp.asarray(fill_value), standardize_dtype(dtype))
 
 
-def eye(N, M=None, k=0, dtype=None):
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Array:
     """Ones on the k-th diagonal of an N x M matrix, zeros elsewhere."""
     return jnp.eye(N, M=M, k=k, dtype=standardize_dtype(dtype))
 
 
-def identity(n, dtype=None):
+def identity(n: int, dtype: DTypeLike | None = None) -> Array:
     """The n x n identity matrix."""
     return jnp.identity(n, standardize_dtype(dtype))
 
 
-def tri(N, M=None, k=0, dtype=None):
+def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Array:
     """Ones on and below the k-th diagonal of an N x M matrix, zeros elsewhere."""
     return jnp.tri(N, M=M, k=k, dtype=standardize_dtype(dtype))
 
 
 @op()
-def zeros_like(x, dtype=None):
+def zeros_like(x: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """Zeros in the shape of x."""
     return jnp.zeros_like(jnp.asarray(x), dtype=dtype)
 
 
 @op()
-def ones_like(x, dtype=None):
+def ones_like(x: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """Ones in the shape of x."""
     return jnp.ones_like(jnp.asarray(x), dtype=dtype)
 
 
 @op()
-def empty_like(x, dtype=None):
+def empty_like(x: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """Zeros in the shape of x."""
     return jnp.empty_like(jnp.asarray(x), dtype=dtype)
 
 
 @op("x fill_value")
-def full_like(x, fill_value, dtype=None):
+def full_like(x: TensorLike, fill_value: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """One number in the shape of x."""
     return jnp.full_like(jnp.asarray(x), jnp.asarray(fill_value), dtype=dtype)
 
 
 @traceable
-def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+def linspace(
+    start: TensorLike,
+    stop: TensorLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
+) -> Array | tuple[Array, Array]:
     """`num` numbers from start to stop, equally far apart."""
     start, stop = jnp.asarray(start), jnp.asarray(stop)
     return jnp.linspace(start, stop, num=num, endpoint=endpoint, retstep=retstep, dtype=dtype, axis=axis)
 
 
 @traceable
-def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
+def logspace(
+    start: TensorLike,
+    stop: TensorLike,
+    num: int = 50,
+    endpoint: bool = True,
+    base: float = 10,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
+) -> Array:
     """`num` numbers from base^start to base^stop with equal ratios."""
     start, stop = jnp.asarray(start), jnp.asarray(stop)
     return jnp.logspace(start, stop, num=num, endpoint=endpoint, base=base, dtype=dtype, axis=axis)
 
 
 @traceable
-def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+def geomspace(
+    start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool = True, dtype: DTypeLike | None = None, axis: int = 0
+) -> Array:
     """`num` numbers from start to stop with equal ratios."""
     start, stop = jnp.asarray(start), jnp.asarray(stop)
     return jnp.geomspace(start, stop, num=num, endpoint=endpoint, dtype=dtype, axis=axis)
 
 
 @traceable
-def meshgrid(*x, indexing="xy"):
+def meshgrid(*x: TensorLike, indexing: str = "xy") -> list[Array]:
     """The coordinates of a grid, one array for each of the given axes."""
     return jnp.meshgrid(*[jnp.asarray(item) for item in x], indexing=indexing)
 
 
 @op()
-def vander(x, N=None, increasing=False):
+def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Array:
     """Each number's powers N - 1, ..., 1, 0 (or 0, 1, ...) as a row."""
     return jnp.vander(jnp.asarray(x), N=N, increasing=increasing)
 
 
-def _window(name, function, text):
+def _window(name: str, function: Function, text: str) -> Unary:
     return traceable(named(lambda x: function(int(jnp.asarray(x))).astype(floatx()), name, text))
 
 
@@ -129,7 +157,7 @@ hamming = _window("hamming", jnp.hamming, "A Hamming window of x points.")
 hanning = _window("hanning", jnp.hanning, "A Hann window of x points.")
 
 
-def kaiser(x, beta):
+def kaiser(x: int, beta: float) -> Array:
     """A Kaiser window of x points."""
     return jnp.kaiser(int(x), beta).astype(floatx())
 
@@ -138,7 +166,7 @@ def kaiser(x, beta):
 
 
 @op(keeps_nan=True)
-def reshape(x, newshape):
+def reshape(x: TensorLike, newshape: int | Sequence[int | None]) -> Array:
     """x in another shape of the same size; -1 (or one `None`) for the dimension that follows from the rest.
 
     >>> import kerata
@@ -150,55 +178,55 @@ def reshape(x, newshape):
 
 
 @op(keeps_nan=True)
-def transpose(x, axes=None):
+def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Array:
     """x with its axes in another order, reversed by default."""
     return jnp.transpose(jnp.asarray(x), axes)
 
 
 @op()
-def broadcast_to(x, shape):
+def broadcast_to(x: TensorLike, shape: ShapeLike) -> Array:
     """x repeated to a shape."""
     return jnp.broadcast_to(jnp.asarray(x), shape)
 
 
 @op(keeps_nan=True)
-def expand_dims(x, axis):
+def expand_dims(x: TensorLike, axis: int | Sequence[int]) -> Array:
     """x with new axes of size 1."""
     return jnp.expand_dims(jnp.asarray(x), axis)
 
 
 @op(keeps_nan=True)
-def squeeze(x, axis=None):
+def squeeze(x: TensorLike, axis: Axes | None = None) -> Array:
     """x without axes of size 1."""
     return jnp.squeeze(jnp.asarray(x), tuple(axis) if isinstance(axis, list) else axis)
 
 
 @op()
-def swapaxes(x, axis1, axis2):
+def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Array:
     """x with two axes exchanged."""
     return jnp.swapaxes(jnp.asarray(x), axis1, axis2)
 
 
 @op()
-def moveaxis(x, source, destination):
+def moveaxis(x: TensorLike, source: ShapeLike, destination: ShapeLike) -> Array:
     """x with axes moved, the others in their order."""
     return jnp.moveaxis(jnp.asarray(x), source, destination)
 
 
 @op()
-def flip(x, axis=None):
+def flip(x: TensorLike, axis: Axes | None = None) -> Array:
     """x with the order along `axis` reversed."""
     return jnp.flip(jnp.asarray(x), axis)
 
 
 @op()
-def roll(x, shift, axis=None):
+def roll(x: TensorLike, shift: ShapeLike, axis: Axes | None = None) -> Array:
     """x moved by `shift` along `axis`; what leaves at the end comes in at the beginning."""
     return jnp.roll(jnp.asarray(x), shift, axis)
 
 
 @op()
-def rot90(array, k=1, axes=(0, 1)):
+def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     """The plane of two axes turned by 90 degrees, k times."""
     x = jnp.asarray(array)
     if x.ndim < 2 or len(axes) != 2 or axes[0] == axes[1]:
@@ -213,19 +241,19 @@ def rot90(array, k=1, axes=(0, 1)):
 
 
 @op()
-def tile(x, repeats):
+def tile(x: TensorLike, repeats: ShapeLike) -> Array:
     """x laid side by side `repeats` times."""
     return jnp.tile(jnp.asarray(x), repeats)
 
 
 @op()
-def repeat(x, repeats, axis=None):
+def repeat(x: TensorLike, repeats: int | Array, axis: int | None = None) -> Array:
     """Each element (or slice along `axis`) `repeats` times in a row."""
     return jnp.repeat(jnp.asarray(x), repeats, axis=axis)
 
 
 @op("x constant_values")
-def pad(x, pad_width, mode="constant", constant_values=None):
+def pad(x: TensorLike, pad_width: PadWidth, mode: str = "constant", constant_values: TensorLike | None = None) -> Array:
     """x with something around it: `pad_width` says how much before and after, for each axis."""
     if constant_values is None:
         return jnp.pad(jnp.asarray(x), pad_width, mode=mode)
@@ -234,43 +262,43 @@ def pad(x, pad_width, mode="constant", constant_values=None):
 
 
 @traceable
-def view(x, dtype=None):
+def view(x: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """The bits of x as another type."""
     return jnp.asarray(x).view(dtype)
 
 
 @op()
-def diag(x, k=0):
+def diag(x: TensorLike, k: int = 0) -> Array:
     """The k-th diagonal of a matrix, or the matrix with a given diagonal."""
     return jnp.diag(jnp.asarray(x), k)
 
 
 @op()
-def diagflat(x, k=0):
+def diagflat(x: TensorLike, k: int = 0) -> Array:
     """The matrix with the elements of x on its k-th diagonal."""
     return jnp.diagflat(jnp.asarray(x), k)
 
 
 @op()
-def diagonal(x, offset=0, axis1=0, axis2=1):
+def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """A diagonal of the planes of two axes."""
     return jnp.diagonal(jnp.asarray(x), offset, axis1, axis2)
 
 
 @op()
-def trace(x, offset=0, axis1=0, axis2=1):
+def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The sum of a diagonal of the planes of two axes."""
     return jnp.trace(jnp.asarray(x), offset, axis1, axis2)
 
 
 @op()
-def tril(x, k=0):
+def tril(x: TensorLike, k: int = 0) -> Array:
     """x with zeros above the k-th diagonal."""
     return jnp.tril(jnp.asarray(x), k)
 
 
 @op()
-def triu(x, k=0):
+def triu(x: TensorLike, k: int = 0) -> Array:
     """x with zeros below the k-th diagonal."""
     return jnp.triu(jnp.asarray(x), k)
 
@@ -282,18 +310,18 @@ ravel = unary("ravel", jnp.ravel, "x as one row.")
 
 
 @traceable
-def nonzero(x):
+def nonzero(x: TensorLike) -> tuple[Array, ...]:
     """The indices of what is not zero, one array for each axis."""
     return jnp.nonzero(jnp.asarray(x))
 
 
 @traceable
-def size(x):
+def size(x: TensorLike) -> int:
     """How many elements there are."""
     return jnp.size(jnp.asarray(x))
 
 
-def ndim(x):
+def ndim(x: TensorLike) -> int:
     """How many axes there are."""
     return len(x.shape) if is_symbolic(x) else jnp.ndim(jnp.asarray(x))
 
@@ -302,7 +330,7 @@ def ndim(x):
 
 
 @op(keeps_nan=True)
-def concatenate(xs, axis=0):
+def concatenate(xs: Sequence[TensorLike], axis: int = 0) -> Array:
     """Arrays one after the other along an axis.
 
     >>> import kerata
@@ -313,61 +341,61 @@ def concatenate(xs, axis=0):
 
 
 @op(keeps_nan=True)
-def stack(x, axis=0):
+def stack(x: Sequence[TensorLike], axis: int = 0) -> Array:
     """Arrays of one shape along a new axis."""
     return jnp.stack([jnp.asarray(item) for item in x], axis=axis)
 
 
 @op()
-def hstack(xs):
+def hstack(xs: Sequence[TensorLike]) -> Array:
     """Arrays one after the other along the second axis (the only one of sequences)."""
     return jnp.hstack([jnp.asarray(x) for x in xs])
 
 
 @op()
-def vstack(xs):
+def vstack(xs: Sequence[TensorLike]) -> Array:
     """Arrays one below the other."""
     return jnp.vstack([jnp.asarray(x) for x in xs])
 
 
 @op()
-def dstack(xs):
+def dstack(xs: Sequence[TensorLike]) -> Array:
     """Arrays one behind the other along the third axis."""
     return jnp.dstack([jnp.asarray(x) for x in xs])
 
 
 @op("x1 x2")
-def append(x1, x2, axis=None):
+def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Array:
     """x2 behind x1 along `axis`; both as one row by default."""
     return jnp.append(jnp.asarray(x1), jnp.asarray(x2), axis=axis)
 
 
 @op(rounds="indices_or_sections")
-def split(x, indices_or_sections, axis=0):
+def split(x: TensorLike, indices_or_sections: ShapeLike, axis: int = 0) -> list[Array]:
     """Parts of x along an axis: so many equal ones, or cut at indices."""
     return jnp.split(jnp.asarray(x), indices_or_sections, axis=axis)
 
 
 @op(rounds="indices_or_sections")
-def array_split(x, indices_or_sections, axis=0):
+def array_split(x: TensorLike, indices_or_sections: ShapeLike, axis: int = 0) -> list[Array]:
     """Parts of x along an axis, as equal as can be."""
     return jnp.array_split(jnp.asarray(x), indices_or_sections, axis=axis)
 
 
 @op(rounds="indices_or_sections")
-def hsplit(x, indices_or_sections):
+def hsplit(x: TensorLike, indices_or_sections: int | Array) -> list[Array]:
     """Parts of x along the second axis (the only one of sequences)."""
     return jnp.hsplit(jnp.asarray(x), indices_or_sections)
 
 
 @op(rounds="indices_or_sections")
-def vsplit(x, indices_or_sections):
+def vsplit(x: TensorLike, indices_or_sections: int | Array) -> list[Array]:
     """Parts of x along the first axis."""
     return jnp.vsplit(jnp.asarray(x), indices_or_sections)
 
 
 @op(rounds="indices_or_sections")
-def dsplit(x, indices_or_sections):
+def dsplit(x: TensorLike, indices_or_sections: int | Array) -> list[Array]:
     """Parts of x along the third axis."""
     return jnp.dsplit(jnp.asarray(x), indices_or_sections)
 
@@ -375,7 +403,7 @@ def dsplit(x, indices_or_sections):
 # Indexing.
 
 
-def get_item(x, key):
+def get_item(x: TensorLike, key: Any) -> Array:
     """x[key]."""
     return getitem(x, key) if is_symbolic(x) else jnp.asarray(x)[key]
 
@@ -384,19 +412,19 @@ tell(get_item, "x key")
 
 
 @op("x indices")
-def take(x, indices, axis=None):
+def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Array:
     """x[indices] along `axis`, or of x as one row. Indices out of range give NaN."""
     return jnp.take(jnp.asarray(x), jnp.asarray(indices), axis=axis)
 
 
 @op("x indices")
-def take_along_axis(x, indices, axis=None):
+def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Array:
     """For each place of `indices` the element of x at that index along `axis`, at the same place otherwise."""
     return jnp.take_along_axis(jnp.asarray(x), jnp.asarray(indices), axis=axis)
 
 
 @op("condition x1 x2")
-def where(condition, x1=None, x2=None):
+def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | None = None) -> Array | tuple[Array, ...]:
     """x1 where the condition holds, x2 elsewhere; without them, the indices where it holds."""
     if x1 is None and x2 is None:
         return jnp.where(jnp.asarray(condition))
@@ -404,14 +432,14 @@ def where(condition, x1=None, x2=None):
 
 
 @op("condlist choicelist default")
-def select(condlist, choicelist, default=0):
+def select(condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], default: TensorLike = 0) -> Array:
     """At each place the choice that belongs to the first condition that holds."""
     conditions, choices = [jnp.asarray(c) for c in condlist], [jnp.asarray(c) for c in choicelist]
     return jnp.select(conditions, choices, default=jnp.asarray(default))
 
 
 @traceable
-def unravel_index(indices, shape):
+def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Array, ...]:
     """Indices into an array as one row, as indices for each axis of its shape."""
     return jnp.unravel_index(jnp.asarray(indices), shape)
 
@@ -420,7 +448,7 @@ def unravel_index(indices, shape):
 
 
 @op("x1 x2", keeps_nan=True)
-def matmul(x1, x2):
+def matmul(x1: TensorLike, x2: TensorLike) -> Array:
     """The matrix product over the last two axes; of bytes, in 32 bits.
 
     >>> import kerata
@@ -432,22 +460,22 @@ def matmul(x1, x2):
 
 
 @op("*", keeps_nan=True)
-def einsum(subscripts, *operands, **kwargs):
+def einsum(subscripts: str, *operands: TensorLike, **kwargs: Any) -> Array:
     """Products summed over axes by name, `einsum("ij,jk->ik", a, b)`; of bytes, in 32 bits."""
-    operands = [jnp.asarray(x) for x in operands]
-    if all(x.dtype == jnp.int8 for x in operands):
+    arrays = [jnp.asarray(x) for x in operands]
+    if all(x.dtype == jnp.int8 for x in arrays):
         kwargs["preferred_element_type"] = "int32"
-    return jnp.einsum(subscripts, *operands, **kwargs)
+    return jnp.einsum(subscripts, *arrays, **kwargs)
 
 
 @op("x1 x2")
-def tensordot(x1, x2, axes=2):
+def tensordot(x1: TensorLike, x2: TensorLike, axes: int | Sequence[Any] = 2) -> Array:
     """The sum of products over the last axes of x1 and the first ones of x2, or over pairs of axes."""
     return jnp.tensordot(jnp.asarray(x1), jnp.asarray(x2), axes=axes)
 
 
 @op("x1 x2")
-def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
+def cross(x1: TensorLike, x2: TensorLike, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Array:
     """The cross product of vectors."""
     return jnp.cross(jnp.asarray(x1), jnp.asarray(x2), axisa=axisa, axisb=axisb, axisc=axisc, axis=axis)
 
@@ -459,6 +487,8 @@ outer = binary("outer", jnp.outer, "Each element of x1 times each of x2.")
 vdot = binary("vdot", jnp.vdot, "The sum of products of all elements, the first ones conjugated.")
 
 
-def vectorize(pyfunc, *, excluded=None, signature=None):
+def vectorize(
+    pyfunc: Callable[..., Any], *, excluded: Iterable[int | str] | None = None, signature: str | None = None
+) -> Callable[..., Any]:
     """A function of numbers as a function of arrays."""
     return jnp.vectorize(pyfunc, excluded=frozenset(excluded or ()), signature=signature)

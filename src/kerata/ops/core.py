@@ -1,7 +1,10 @@
 """Conversion, control flow, scattering and slicing."""
 
-from collections.abc import Callable
-from typing import Any
+# JAX leaves some arguments and results of its functions without a type.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -9,14 +12,22 @@ import numpy as np
 from jax import lax
 
 from kerata.base.checks import check_choice, message
+from kerata.base.types import DTypeLike, PartialShape, ShapeLike
 from kerata.engine.symbolic import is_symbolic, traceable
+from kerata.engine.types import Array, HostArray, TensorLike
 from kerata.engine.variable import Variable, standardize_dtype
+from kerata.kernels import typed
+from kerata.kernels.typed import finfo
 from kerata.ops.forms import op
+
+R = TypeVar("R")
 
 # Conversion.
 
 
-def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
+def convert_to_tensor(
+    x: TensorLike, dtype: DTypeLike | None = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Array:
     """x as a JAX array, of a type if one is given. A symbolic tensor stays symbolic.
 
     >>> import kerata
@@ -27,23 +38,24 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
         if value:
             raise ValueError(message("convert_to_tensor", f"{name} tensors are not supported", {name: value}))
     if is_symbolic(x):
-        return x if dtype is None or x.dtype == standardize_dtype(dtype) else cast(x, dtype)
+        symbolic: Any = x
+        return symbolic if dtype is None or x.dtype == standardize_dtype(dtype) else cast(symbolic, dtype)
     return jnp.asarray(x, dtype=None if dtype is None else standardize_dtype(dtype))
 
 
-def convert_to_numpy(x):
+def convert_to_numpy(x: TensorLike) -> HostArray:
     """x as a NumPy array, copied."""
     return np.array(x.value if isinstance(x, Variable) else x)
 
 
 @op()
-def cast(x, dtype):
+def cast(x: TensorLike, dtype: DTypeLike) -> Array:
     """x as another type."""
     return jnp.asarray(x).astype(standardize_dtype(dtype))
 
 
 @op()
-def saturate_cast(x, dtype):
+def saturate_cast(x: TensorLike, dtype: DTypeLike) -> Array:
     """x as another type; what does not fit becomes the nearest number that does."""
     x, dtype = jnp.asarray(x), standardize_dtype(dtype)
     low, high = _range(dtype)
@@ -62,26 +74,28 @@ def _range(dtype: str) -> tuple[Any, Any]:
         return 0, 1
     if jnp.issubdtype(dtype, jnp.integer):
         return int(jnp.iinfo(dtype).min), int(jnp.iinfo(dtype).max)
-    return float(jnp.finfo(dtype).min), float(jnp.finfo(dtype).max)
+    return float(finfo(dtype).min), float(finfo(dtype).max)
 
 
-def is_tensor(x):
+def is_tensor(x: object) -> bool:
     """Whether x is a JAX array or a symbolic tensor."""
     return isinstance(x, jax.Array) or is_symbolic(x)
 
 
-def shape(x):
+def shape(x: TensorLike) -> PartialShape:
     """The sizes of the axes; `None` for those that a symbolic tensor leaves open."""
-    return tuple(x.shape) if hasattr(x, "shape") else jnp.shape(jnp.asarray(x))
+    known: PartialShape | None = getattr(x, "shape", None)
+    return jnp.shape(jnp.asarray(x)) if known is None else tuple(known)
 
 
-def dtype(x):
+def dtype(x: TensorLike) -> str:
     """The name of the type."""
-    return standardize_dtype(x.dtype if hasattr(x, "dtype") else jnp.asarray(x).dtype)
+    known: DTypeLike | None = getattr(x, "dtype", None)
+    return standardize_dtype(jnp.asarray(x).dtype if known is None else known)
 
 
 @op()
-def stop_gradient(variable):
+def stop_gradient(variable: TensorLike) -> Array:
     """x, as a constant for derivatives."""
     return lax.stop_gradient(jnp.asarray(variable))
 
@@ -90,25 +104,27 @@ def stop_gradient(variable):
 
 
 @traceable
-def cond(pred, true_fn, false_fn):
+def cond(pred: TensorLike, true_fn: Callable[[], R], false_fn: Callable[[], R]) -> R:
     """true_fn() if the predicate holds, else false_fn()."""
-    return lax.cond(jnp.asarray(pred), true_fn, false_fn)
+    return typed.cond(jnp.asarray(pred), true_fn, false_fn)
 
 
 @traceable
-def switch(index, branches, *operands):
+def switch(index: TensorLike, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """branches[index](*operands)."""
     return lax.switch(jnp.asarray(index), branches, *operands)
 
 
 @traceable
-def fori_loop(lower, upper, body_fun, init_val):
+def fori_loop(lower: int | Array, upper: int | Array, body_fun: Callable[[Array, R], R], init_val: R) -> R:
     """body_fun(i, value) for i from lower to upper - 1."""
-    return lax.fori_loop(lower, upper, body_fun, init_val)
+    return typed.fori_loop(lower, upper, body_fun, init_val)
 
 
 @traceable
-def while_loop(cond, body, loop_vars, maximum_iterations=None):
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
+) -> Any:
     """body(*loop_vars) while cond(*loop_vars) holds, at most so many times.
 
     >>> import kerata
@@ -116,52 +132,55 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
     6
     """
     several = isinstance(loop_vars, (tuple, list))
-    start = tuple(loop_vars) if several else (loop_vars,)
+    start: tuple[Any, ...] = tuple(loop_vars) if several else (loop_vars,)
 
-    def goes_on(state: tuple) -> Any:
+    def goes_on(state: tuple[Any, tuple[Any, ...]]) -> Any:
         count, values = state
         return cond(*values) if maximum_iterations is None else cond(*values) & (count < maximum_iterations)
 
-    def step(state: tuple) -> tuple:
+    def step(state: tuple[Any, tuple[Any, ...]]) -> tuple[Any, tuple[Any, ...]]:
         count, values = state
         found = body(*values)
         return count + 1, tuple(found) if several else (found,)
 
-    values = lax.while_loop(goes_on, step, (0, start))[1]
+    values: tuple[Any, ...] = lax.while_loop(goes_on, step, (0, start))[1]
     return values if several else values[0]
 
 
 @traceable
-def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
+def scan(
+    f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int | bool = 1
+) -> tuple[Any, Any]:
     """(carry, ys) of f(carry, x) -> (carry, y) run along the first axis of xs."""
-    if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
+    given: Any = unroll
+    if not isinstance(given, bool) and (not isinstance(given, int) or given < 1):
         raise ValueError(message("scan", "`unroll` must be a positive integer or a bool", {"unroll": unroll}))
     return lax.scan(f, init, xs=xs, length=length, reverse=reverse, unroll=unroll)
 
 
 @traceable
-def associative_scan(f, elems, reverse=False, axis=0):
+def associative_scan(f: Callable[..., Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
     """f(f(x0, x1), x2), ... along an axis for an associative function, in a logarithmic number of steps."""
     return lax.associative_scan(f, elems, reverse=reverse, axis=axis)
 
 
 @traceable
-def map(f, xs):
+def map(f: Callable[..., Any], xs: Any) -> Any:
     """f of each slice along the first axis, one after the other."""
     return lax.map(f, xs)
 
 
 @traceable
-def vectorized_map(function, elements):
+def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
     """f of each slice along the first axis, all at once."""
     return jax.vmap(function)(elements)
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function with its own derivative: `f` gives (output, function of the upstream gradient)."""
-    inner = jax.custom_gradient(f)
+    inner: Callable[..., Any] = jax.custom_gradient(f)
 
-    def with_gradient(*args: Any) -> Any:
+    def with_gradient(*args: object) -> Any:
         return inner(*[x.value if isinstance(x, Variable) else x for x in args])
 
     return traceable(with_gradient)
@@ -171,14 +190,14 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @traceable
-def scatter(indices, values, shape):
+def scatter(indices: TensorLike, values: TensorLike, shape: ShapeLike) -> Array:
     """Zeros of a shape, to which the values are added at indices."""
     values = jnp.asarray(values)
     return jnp.zeros(shape, values.dtype).at[_index(indices)].add(values)
 
 
 @traceable
-def scatter_update(inputs, indices, updates, reduction=None):
+def scatter_update(inputs: TensorLike, indices: TensorLike, updates: TensorLike, reduction: str | None = None) -> Array:
     """A copy with the values at indices replaced, or combined by `"add"`, `"mul"`, `"min"` or `"max"`."""
     methods = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max": "max"}
     check_choice("scatter_update", "reduction", reduction, methods)
@@ -186,13 +205,13 @@ def scatter_update(inputs, indices, updates, reduction=None):
     return getattr(place, methods[reduction])(jnp.asarray(updates))
 
 
-def _index(indices: Any) -> tuple:
+def _index(indices: TensorLike) -> tuple[Array, ...]:
     """(n, axes) indices as one row of indices for each axis."""
     return tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
 
 
 @op("inputs start_indices")
-def slice(inputs, start_indices, shape):
+def slice(inputs: TensorLike, start_indices: Sequence[int | Array], shape: Sequence[int]) -> Array:
     """A block of a shape (-1 for all the rest of an axis) that starts at indices, which may be computed."""
     inputs = jnp.asarray(inputs)
     sizes = [inputs.shape[i] - start_indices[i] if size == -1 else size for i, size in enumerate(shape)]
@@ -200,13 +219,13 @@ def slice(inputs, start_indices, shape):
 
 
 @op("inputs start_indices updates")
-def slice_update(inputs, start_indices, updates):
+def slice_update(inputs: TensorLike, start_indices: Sequence[int | Array], updates: TensorLike) -> Array:
     """A copy with a block replaced that starts at indices, which may be computed."""
     return lax.dynamic_update_slice(jnp.asarray(inputs), jnp.asarray(updates), tuple(start_indices))
 
 
 @op()
-def unstack(x, num=None, axis=0):
+def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Array]:
     """The slices along an axis as a list."""
     x = jnp.asarray(x)
     return [lax.index_in_dim(x, i, axis, keepdims=False) for i in range(x.shape[axis])]

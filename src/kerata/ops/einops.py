@@ -1,5 +1,8 @@
 """Axes rearranged by name."""
 
+# JAX leaves some arguments of its functions without a type.
+# pyright: reportUnknownMemberType=false
+
 import math
 import re
 
@@ -7,13 +10,14 @@ import jax.numpy as jnp
 
 from kerata.base.checks import message
 from kerata.engine.symbolic import traceable
+from kerata.engine.types import Array, TensorLike
 
 # A name, or names in parentheses.
 GROUP = r"\w+|\([^()]*\)"
 
 
 @traceable
-def rearrange(tensor, pattern, **axes_lengths):
+def rearrange(tensor: TensorLike, pattern: str, **axes_lengths: int) -> Array:
     """The axes by name, `"b (h p) w c -> b h (p w c)"`: divided, reordered and merged.
 
     Args:

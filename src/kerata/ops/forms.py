@@ -3,15 +3,46 @@
 Each maker gives a function with Keras's argument names that takes arrays, variables, lists and symbolic tensors.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+# JAX leaves some arguments of its functions without a type.
+# pyright: reportUnknownMemberType=false
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 import jax.numpy as jnp
 
 from kerata.base.config import floatx
 from kerata.engine.symbolic import traceable
+from kerata.engine.types import Array, TensorLike
 
 Function = Callable[..., Any]
+F = TypeVar("F", bound=Callable[..., Any])
+# Along which axes: one, several, or `None` for all.
+Axes: TypeAlias = int | Sequence[int] | None
+
+
+class Unary(Protocol):
+    """A function of one array."""
+
+    def __call__(self, x: TensorLike) -> Array: ...
+
+
+class Binary(Protocol):
+    """A function of two arrays."""
+
+    def __call__(self, x1: TensorLike, x2: TensorLike) -> Array: ...
+
+
+class Bitwise(Protocol):
+    """A function of the bits of two arrays."""
+
+    def __call__(self, x: TensorLike, y: TensorLike) -> Array: ...
+
+
+class Reduction(Protocol):
+    """A function along axes."""
+
+    def __call__(self, x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Array: ...
 
 
 class Facts(NamedTuple):
@@ -34,7 +65,7 @@ OPERANDS = ("*",)
 _known: dict[Function, Facts] = {}
 
 
-def op(called: str = "", keeps_nan: bool = False, rounds: str | None = None) -> Callable[[Function], Function]:
+def op(called: str = "", keeps_nan: bool = False, rounds: str | None = None) -> Callable[[F], F]:
     """Makes a function of arrays traceable, and says how it is written into files.
 
     Args:
@@ -42,13 +73,13 @@ def op(called: str = "", keeps_nan: bool = False, rounds: str | None = None) -> 
         keeps_nan, rounds: as in `Facts`.
     """
 
-    def enter(function: Function) -> Function:
-        return tell(traceable(function), called, keeps_nan, rounds)
+    def enter(function: F) -> F:
+        return tell(cast(F, traceable(function)), called, keeps_nan, rounds)
 
     return enter
 
 
-def tell(function: Function, called: str = "", keeps_nan: bool = False, rounds: str | None = None) -> Function:
+def tell(function: F, called: str = "", keeps_nan: bool = False, rounds: str | None = None) -> F:
     """`op` for a function that takes symbolic tensors already."""
     _known[function] = Facts(tuple(called.split()), keeps_nan, rounds)
     return function
@@ -59,7 +90,7 @@ def tell_alike(function: Function, other: Function) -> None:
     _known[function] = _known[other]
 
 
-def facts_of(function: Any) -> Facts | None:
+def facts_of(function: object) -> Facts | None:
     """What is known of a function; `None` for one of a user's own, and for those that no file can name.
 
     >>> from kerata import ops
@@ -67,12 +98,12 @@ def facts_of(function: Any) -> Facts | None:
     (('condition', 'x1', 'x2'), True, None)
     """
     try:
-        return _known.get(function)
+        return _known.get(cast(Function, function))
     except TypeError:  # unhashable callables
         return None
 
 
-def unary(name: str, function: Function, text: str, floating: bool = False, keeps_nan: bool = False) -> Function:
+def unary(name: str, function: Function, text: str, floating: bool = False, keeps_nan: bool = False) -> Unary:
     """`name(x)`. With `floating`, integers become floats first.
 
     >>> import jax.numpy as jnp
@@ -80,17 +111,17 @@ def unary(name: str, function: Function, text: str, floating: bool = False, keep
     Array([0.], dtype=float32)
     """
 
-    def apply(x):
+    def apply(x: TensorLike) -> Array:
         x = jnp.asarray(x)
         return function(as_float(x) if floating else x)
 
     return op("", keeps_nan)(named(apply, name, text))
 
 
-def binary(name: str, function: Function, text: str, floating: bool = False, keeps_nan: bool = False) -> Function:
+def binary(name: str, function: Function, text: str, floating: bool = False, keeps_nan: bool = False) -> Binary:
     """`name(x1, x2)`. With `floating`, integers become floats first."""
 
-    def apply(x1, x2):
+    def apply(x1: TensorLike, x2: TensorLike) -> Array:
         x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
         if floating:
             # A weakly typed scalar must not widen the other one.
@@ -100,36 +131,36 @@ def binary(name: str, function: Function, text: str, floating: bool = False, kee
     return op("x1 x2", keeps_nan)(named(apply, name, text))
 
 
-def bitwise(name: str, function: Function, text: str) -> Function:
+def bitwise(name: str, function: Function, text: str) -> Bitwise:
     """`name(x, y)`, as Keras calls the arguments of functions of bits."""
 
-    def apply(x, y):
+    def apply(x: TensorLike, y: TensorLike) -> Array:
         return function(jnp.asarray(x), jnp.asarray(y))
 
     return op("x y")(named(apply, name, text))
 
 
-def reduction(name: str, function: Function, text: str, keeps_nan: bool = False) -> Function:
+def reduction(name: str, function: Function, text: str, keeps_nan: bool = False) -> Reduction:
     """`name(x, axis=None, keepdims=False)`: `axis` is an integer, several, or `None` for all."""
 
-    def apply(x, axis=None, keepdims=False):
+    def apply(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Array:
         return function(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims)
 
     return op("", keeps_nan)(named(apply, name, text))
 
 
-def named(apply: Function, name: str, text: str) -> Function:
+def named(apply: F, name: str, text: str) -> F:
     """The function as a person finds it: under its name, with its line of documentation."""
     apply.__name__ = apply.__qualname__ = name
     apply.__doc__ = text
     return apply
 
 
-def as_float(x: Any) -> Any:
+def as_float(x: Array) -> Array:
     """Integers and truth values as floats."""
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(floatx())
 
 
-def as_axes(axis: Any) -> Any:
+def as_axes(axis: Axes) -> int | tuple[int, ...] | None:
     """Several axes as the tuple that JAX takes."""
-    return tuple(axis) if isinstance(axis, list) else axis
+    return cast("int | tuple[int, ...] | None", tuple(axis) if isinstance(axis, list) else axis)

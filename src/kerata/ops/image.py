@@ -1,14 +1,20 @@
 """Functions of pictures: (height, width, channels) or (batch, height, width, channels), or with the channels first."""
 
-from typing import Any
+# JAX leaves some arguments and results of its functions without a type.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
 from kerata.base.checks import check_choice, message, standardize_tuple
 from kerata.base.config import standardize_data_format
+from kerata.base.types import ShapeLike
 from kerata.engine.symbolic import traceable
+from kerata.engine.types import Array, TensorLike
 from kerata.kernels.convolution import convolution
+from kerata.kernels.typed import finfo
 from kerata.ops.forms import as_float
 
 INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic")
@@ -17,7 +23,7 @@ ORDERS = {"nearest": 0, "bilinear": 1}
 
 
 @traceable
-def rgb_to_grayscale(images, data_format=None):
+def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Array:
     """0.2989 red + 0.587 green + 0.114 blue, as one channel."""
     x = _last("rgb_to_grayscale", images, data_format)
     if x.shape[-1] != 1:
@@ -28,11 +34,11 @@ def rgb_to_grayscale(images, data_format=None):
 
 
 @traceable
-def rgb_to_hsv(images, data_format=None):
+def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Array:
     """Hue, saturation and value, all between 0 and 1, of red, green and blue."""
     x = _last("rgb_to_hsv", images, data_format)
     _check_float("rgb_to_hsv", x)
-    x = jnp.where(jnp.abs(x) < jnp.finfo(x.dtype).eps, 0, x)
+    x = jnp.where(jnp.abs(x) < finfo(x.dtype).eps, 0, x)
     red, green, blue = x[..., 0], x[..., 1], x[..., 2]
     value, spread = jnp.max(x, -1), jnp.ptp(x, -1)
     saturation = jnp.where(value > 0, spread / jnp.where(value > 0, value, 1), 0)
@@ -44,7 +50,7 @@ def rgb_to_hsv(images, data_format=None):
 
 
 @traceable
-def hsv_to_rgb(images, data_format=None):
+def hsv_to_rgb(images: TensorLike, data_format: str | None = None) -> Array:
     """The reverse of `rgb_to_hsv`."""
     x = _last("hsv_to_rgb", images, data_format)
     _check_float("hsv_to_rgb", x)
@@ -56,16 +62,16 @@ def hsv_to_rgb(images, data_format=None):
 
 @traceable
 def resize(
-    images,
-    size,
-    interpolation="bilinear",
-    antialias=False,
-    crop_to_aspect_ratio=False,
-    pad_to_aspect_ratio=False,
-    fill_mode="constant",
-    fill_value=0.0,
-    data_format=None,
-):
+    images: TensorLike,
+    size: ShapeLike,
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    data_format: str | None = None,
+) -> Array:
     """Pictures in another size (height, width).
 
     Args:
@@ -106,15 +112,15 @@ def resize(
 
 @traceable
 def crop_images(
-    images,
-    top_cropping=None,
-    left_cropping=None,
-    bottom_cropping=None,
-    right_cropping=None,
-    target_height=None,
-    target_width=None,
-    data_format=None,
-):
+    images: TensorLike,
+    top_cropping: int | None = None,
+    left_cropping: int | None = None,
+    bottom_cropping: int | None = None,
+    right_cropping: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Array:
     """A part of each picture; in each direction two of (before, after, size) say which."""
     x = _last("crop_images", images, data_format)
     top, height = _frame("crop_images", x.shape[-3], top_cropping, bottom_cropping, target_height, -1)
@@ -124,15 +130,15 @@ def crop_images(
 
 @traceable
 def pad_images(
-    images,
-    top_padding=None,
-    left_padding=None,
-    bottom_padding=None,
-    right_padding=None,
-    target_height=None,
-    target_width=None,
-    data_format=None,
-):
+    images: TensorLike,
+    top_padding: int | None = None,
+    left_padding: int | None = None,
+    bottom_padding: int | None = None,
+    right_padding: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Array:
     """Zeros around each picture; in each direction two of (before, after, size) say how many."""
     x = _last("pad_images", images, data_format)
     top, height = _frame("pad_images", x.shape[-3], top_padding, bottom_padding, target_height, 1)
@@ -141,15 +147,15 @@ def pad_images(
     return _back(jnp.pad(x, [(0, 0)] * (x.ndim - 3) + pads), data_format)
 
 
-def _frame(owner: str, size: int, before: Any, after: Any, target: Any, sign: int) -> tuple[int, int]:
+def _frame(owner: str, size: int, before: int | None, after: int | None, target: int | None, sign: int) -> tuple[int, int]:
     """(how much before, size of the result): two of three numbers give the third; `sign` is -1 for cutting off."""
     given = {"before": before, "after": after, "target size": target}
     if sum(value is not None for value in given.values()) != 2:
         raise ValueError(message(owner, "exactly two of (before, after, target size) must be given in each direction", given))
     if target is None:
-        target = size + sign * (before + after)
+        target = size + sign * ((before or 0) + (after or 0))
     if before is None:
-        before = sign * (target - size) - after
+        before = sign * (target - size) - (after or 0)
     if before < 0 or sign * (target - size) - before < 0 or target < 0:
         raise ValueError(
             message(
@@ -162,7 +168,14 @@ def _frame(owner: str, size: int, before: Any, after: Any, target: Any, sign: in
 
 
 @traceable
-def extract_patches(images, size, strides=None, dilation_rate=1, padding="valid", data_format=None):
+def extract_patches(
+    images: TensorLike,
+    size: ShapeLike,
+    strides: ShapeLike | None = None,
+    dilation_rate: ShapeLike = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Array:
     """The blocks of each picture, one after the other: a block's pixels become channels.
 
     Shapes: (batch, height, width, channels) to (batch, rows, columns, block height * block width * channels).
@@ -173,12 +186,28 @@ def extract_patches(images, size, strides=None, dilation_rate=1, padding="valid"
 
 
 @traceable
-def extract_patches_3d(volumes, size, strides=None, dilation_rate=1, padding="valid", data_format=None):
+def extract_patches_3d(
+    volumes: TensorLike,
+    size: ShapeLike,
+    strides: ShapeLike | None = None,
+    dilation_rate: ShapeLike = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Array:
     """The blocks of each volume, one after the other: a block's voxels become channels."""
     return _patches("extract_patches_3d", volumes, size, strides, dilation_rate, padding, data_format, 3)
 
 
-def _patches(owner, images, size, strides, dilation_rate, padding, data_format, rank):
+def _patches(
+    owner: str,
+    images: TensorLike,
+    size: ShapeLike,
+    strides: ShapeLike | None,
+    dilation_rate: ShapeLike,
+    padding: str,
+    data_format: str | None,
+    rank: int,
+) -> Array:
     x = jnp.asarray(images)
     single = x.ndim == rank + 1
     x = x[None] if single else x
@@ -200,7 +229,9 @@ def _patches(owner, images, size, strides, dilation_rate, padding, data_format, 
 
 
 @traceable
-def map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value=0):
+def map_coordinates(
+    inputs: TensorLike, coordinates: TensorLike, order: int, fill_mode: str = "constant", fill_value: float = 0
+) -> Array:
     """The input at given places: `coordinates` holds an array of places for each axis of it.
 
     Args:
@@ -218,7 +249,14 @@ def map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value
 
 
 @traceable
-def affine_transform(images, transform, interpolation="bilinear", fill_mode="constant", fill_value=0, data_format=None):
+def affine_transform(
+    images: TensorLike,
+    transform: TensorLike,
+    interpolation: str = "bilinear",
+    fill_mode: str = "constant",
+    fill_value: float = 0,
+    data_format: str | None = None,
+) -> Array:
     """Each pixel (x, y) of the result is the picture's at (a0 x + a1 y + a2, b0 x + b1 y + b2).
 
     Args:
@@ -236,21 +274,28 @@ def affine_transform(images, transform, interpolation="bilinear", fill_mode="con
     t = jnp.broadcast_to(t, (x.shape[0], 8))
     rows, columns = jnp.meshgrid(jnp.arange(x.shape[1]), jnp.arange(x.shape[2]), indexing="ij")
 
-    def move(picture: Any, t: Any) -> Any:
+    def move(picture: Array, t: Array) -> Array:
         places = (t[3] * columns + t[4] * rows + t[5], t[0] * columns + t[1] * rows + t[2])
-        sample = jax.vmap(
-            lambda plane: jax.scipy.ndimage.map_coordinates(plane, places, order, fill_mode, fill_value),
-            in_axes=-1,
-            out_axes=-1,
-        )
-        return sample(picture)
+
+        def sample(plane: Array) -> Array:
+            return jax.scipy.ndimage.map_coordinates(plane, places, order, fill_mode, fill_value)
+
+        return jax.vmap(sample, in_axes=-1, out_axes=-1)(picture)
 
     y = jax.vmap(move)(x, t)
     return _back(y[0] if single else y, data_format)
 
 
 @traceable
-def scale_and_translate(images, output_shape, scale, translation, spatial_dims, method, antialias=True):
+def scale_and_translate(
+    images: TensorLike,
+    output_shape: Sequence[int],
+    scale: TensorLike,
+    translation: TensorLike,
+    spatial_dims: Sequence[int],
+    method: str,
+    antialias: bool = True,
+) -> Array:
     """Pictures scaled and then moved, in a frame of `output_shape`."""
     methods = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3", "lanczos5")
     check_choice("scale_and_translate", "method", method, methods)
@@ -259,7 +304,9 @@ def scale_and_translate(images, output_shape, scale, translation, spatial_dims, 
 
 
 @traceable
-def gaussian_blur(images, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None):
+def gaussian_blur(
+    images: TensorLike, kernel_size: ShapeLike = (3, 3), sigma: TensorLike = (1.0, 1.0), data_format: str | None = None
+) -> Array:
     """Each pixel as a mean of its neighbourhood, weighted by exp(-distance^2 / (2 sigma^2))."""
     x = _last("gaussian_blur", images, data_format)
     size = standardize_tuple("gaussian_blur", "kernel_size", kernel_size, 2)
@@ -272,7 +319,7 @@ def gaussian_blur(images, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None
 
 
 @traceable
-def sobel_edges(images, data_format=None):
+def sobel_edges(images: TensorLike, data_format: str | None = None) -> Array:
     """How much the picture changes (downwards, to the right), on a new last axis.
 
     Shapes: (batch, height, width, channels) to (batch, height, width, channels, 2).
@@ -282,7 +329,7 @@ def sobel_edges(images, data_format=None):
     return jnp.stack([_back(_filter(x, kernel), data_format) for kernel in (across.T, across)], -1)
 
 
-def _filter(x: Any, kernel: Any) -> Any:
+def _filter(x: Array, kernel: Array) -> Array:
     """The same small window over every channel."""
     single = x.ndim == 3
     y = convolution(
@@ -291,23 +338,23 @@ def _filter(x: Any, kernel: Any) -> Any:
     return y[0] if single else y
 
 
-def _last(owner: str, images: Any, data_format: Any) -> Any:
+def _last(owner: str, images: TensorLike, data_format: str | None) -> Array:
     x = jnp.asarray(images)
     if x.ndim not in (3, 4):
         raise ValueError(message(owner, "a picture must have three axes, a batch of them four", {"images": x.shape}))
     return x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, -3, -1)
 
 
-def _back(x: Any, data_format: Any) -> Any:
+def _back(x: Array, data_format: str | None) -> Array:
     return x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, -1, -3)
 
 
-def _check_channels(owner: str, x: Any) -> None:
+def _check_channels(owner: str, x: Array) -> None:
     if x.shape[-1] != 3:
         raise ValueError(message(owner, "a picture must have three channels (or one)", {"images": x.shape}))
 
 
-def _check_float(owner: str, x: Any) -> None:
+def _check_float(owner: str, x: Array) -> None:
     _check_channels(owner, x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise ValueError(message(owner, "the pixels must be floats", {"images": x}, "Divide bytes by 255"))

@@ -1,5 +1,11 @@
 """Linear algebra, by the names of `numpy.linalg`."""
 
+# JAX leaves some arguments and results of its functions without a type.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import jax.scipy as jsp
@@ -7,7 +13,8 @@ from jax.core import Tracer
 
 from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import traceable
-from kerata.ops.forms import as_axes, as_float, op, unary
+from kerata.engine.types import Array, TensorLike
+from kerata.ops.forms import Axes, as_axes, as_float, op, unary
 
 det = unary("det", jnp.linalg.det, "The determinant.", floating=True)
 eig = unary("eig", jnp.linalg.eig, "(eigenvalues, eigenvectors), on the CPU only.", floating=True)
@@ -16,7 +23,7 @@ inv = unary("inv", jnp.linalg.inv, "The inverse.", floating=True)
 
 
 @op()
-def cholesky(x, upper=False):
+def cholesky(x: TensorLike, upper: bool = False) -> Array:
     """The triangular L with L L^T = x (U^T U = x with `upper`).
 
     Outside of compiled programs a matrix that is not positive definite is an error; inside, it gives NaN.
@@ -29,7 +36,7 @@ def cholesky(x, upper=False):
 
 
 @op()
-def cholesky_inverse(x, upper=False):
+def cholesky_inverse(x: TensorLike, upper: bool = False) -> Array:
     """The inverse of the matrix whose Cholesky factor is x."""
     x = jnp.asarray(x)
     inverse = jsp.linalg.solve_triangular(x, jnp.eye(x.shape[-1], dtype=x.dtype), lower=not upper)
@@ -37,17 +44,17 @@ def cholesky_inverse(x, upper=False):
 
 
 @op()
-def lu_factor(x):
+def lu_factor(x: TensorLike) -> tuple[Array, Array]:
     """(L and U in one matrix, pivots) of the decomposition P x = L U."""
     x = jnp.asarray(x)
-    factor = jsp.linalg.lu_factor
+    factor: Callable[[Array], tuple[Array, Array]] = jsp.linalg.lu_factor
     for _ in range(x.ndim - 2):
         factor = jax.vmap(factor)
     return factor(x)
 
 
 @op()
-def norm(x, ord=None, axis=None, keepdims=False):
+def norm(x: TensorLike, ord: int | str | None = None, axis: Axes | None = None, keepdims: bool = False) -> Array:
     """A norm of vectors or matrices; the Euclidean one of all elements by default.
 
     >>> import kerata
@@ -58,49 +65,50 @@ def norm(x, ord=None, axis=None, keepdims=False):
 
 
 @op()
-def qr(x, mode="reduced"):
+def qr(x: TensorLike, mode: str = "reduced") -> tuple[Array, Array]:
     """(Q, R): orthonormal columns times an upper triangle."""
-    return tuple(jnp.linalg.qr(jnp.asarray(x), mode=check_choice("qr", "mode", mode, ("reduced", "complete"))))
+    q, r = jnp.linalg.qr(jnp.asarray(x), mode=check_choice("qr", "mode", mode, ("reduced", "complete")))
+    return q, r
 
 
 @op("a b")
-def solve(a, b):
+def solve(a: TensorLike, b: TensorLike) -> Array:
     """The x with a x = b."""
     return jnp.linalg.solve(jnp.asarray(a), jnp.asarray(b))
 
 
 @op("a b")
-def solve_triangular(a, b, lower=False):
+def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Array:
     """The x with a x = b, for a triangular a."""
     return jsp.linalg.solve_triangular(jnp.asarray(a), jnp.asarray(b), lower=lower)
 
 
 @traceable
-def svd(x, full_matrices=True, compute_uv=True):
+def svd(x: TensorLike, full_matrices: bool = True, compute_uv: bool = True) -> Array | tuple[Array, ...]:
     """(U, singular values, V^H) with x = U S V^H; the singular values alone without `compute_uv`."""
     found = jnp.linalg.svd(jnp.asarray(x), full_matrices=full_matrices, compute_uv=compute_uv)
     return tuple(found) if compute_uv else found
 
 
 @op("a b")
-def lstsq(a, b, rcond=None):
+def lstsq(a: TensorLike, b: TensorLike, rcond: float | None = None) -> Array:
     """The x that makes |a x - b| smallest."""
     return jnp.linalg.lstsq(jnp.asarray(a), jnp.asarray(b), rcond=rcond)[0]
 
 
 @op()
-def matrix_rank(x, tol=None):
+def matrix_rank(x: TensorLike, tol: float | None = None) -> Array:
     """How many singular values are above a tolerance."""
     return jnp.linalg.matrix_rank(check_matrix("matrix_rank", x), tol).astype("int32")
 
 
 @op()
-def pinv(x, rcond=None):
+def pinv(x: TensorLike, rcond: float | None = None) -> Array:
     """The Moore-Penrose inverse."""
     return jnp.linalg.pinv(check_matrix("pinv", x), rcond)
 
 
-def check_matrix(owner, x):
+def check_matrix(owner: str, x: TensorLike) -> Array:
     """x as an array with at least two axes."""
     x = jnp.asarray(x)
     if x.ndim < 2:
@@ -108,6 +116,6 @@ def check_matrix(owner, x):
     return x
 
 
-def jvp(fun, primals, tangents, has_aux=False):
+def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple[Any, ...]:
     """(fun(*primals), its derivative in the direction of the tangents)."""
     return jax.jvp(fun, tuple(primals), tuple(tangents), has_aux=has_aux)

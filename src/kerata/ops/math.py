@@ -1,26 +1,48 @@
 """Special functions, segments, the largest elements, and Fourier transforms."""
 
+# JAX leaves some arguments and results of its functions without a type.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from typing import Protocol
+
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from kerata.base.checks import check_choice, message
+from kerata.base.types import DTypeLike, is_list_or_tuple
 from kerata.engine.symbolic import traceable
-from kerata.ops.forms import as_axes, as_float, named, op, unary
+from kerata.engine.types import Array, TensorLike
+from kerata.ops.forms import Axes, Function, as_axes, as_float, named, op, unary
+
+# Complex numbers: (real part, imaginary part).
+Pair = tuple[TensorLike, TensorLike]
 
 erf = unary("erf", lax.erf, "2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.", floating=True)
 erfc = unary("erfc", lax.erfc, "1 - erf(x).", floating=True)
 erfinv = unary("erfinv", lax.erf_inv, "The number whose erf is x.", floating=True)
 rsqrt = unary("rsqrt", lax.rsqrt, "1 / sqrt(x).", floating=True)
-logdet = unary("logdet", lambda x: jnp.linalg.slogdet(x)[1], "The log of the absolute value of the determinant.")
-view_as_real = unary("view_as_real", lambda x: jnp.stack([x.real, x.imag], -1), "Complex numbers as pairs on a new last axis.")
-view_as_complex = unary(
-    "view_as_complex", lambda x: lax.complex(x[..., 0], x[..., 1]), "Pairs on the last axis as complex numbers."
-)
+
+
+def _logdet(x: Array) -> Array:
+    return jnp.linalg.slogdet(x)[1]
+
+
+def _view_as_real(x: Array) -> Array:
+    return jnp.stack([x.real, x.imag], -1)
+
+
+def _view_as_complex(x: Array) -> Array:
+    return lax.complex(x[..., 0], x[..., 1])
+
+
+logdet = unary("logdet", _logdet, "The log of the absolute value of the determinant.")
+view_as_real = unary("view_as_real", _view_as_real, "Complex numbers as pairs on a new last axis.")
+view_as_complex = unary("view_as_complex", _view_as_complex, "Pairs on the last axis as complex numbers.")
 
 
 @op()
-def logsumexp(x, axis=None, keepdims=False):
+def logsumexp(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) along `axis`, without overflow.
 
     >>> import kerata
@@ -33,8 +55,16 @@ def logsumexp(x, axis=None, keepdims=False):
 # Segments.
 
 
-def _segments(name, function, text):
-    def segment(data, segment_ids, num_segments=None, sorted=False):
+class Segment(Protocol):
+    """A function of the rows that have the same segment id."""
+
+    def __call__(
+        self, data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+    ) -> Array: ...
+
+
+def _segments(name: str, function: Function, text: str) -> Segment:
+    def segment(data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False) -> Array:
         return function(jnp.asarray(data), jnp.asarray(segment_ids), num_segments, indices_are_sorted=sorted)
 
     text = f"{text} of the rows that have the same segment id. A compiled program needs `num_segments`."
@@ -48,18 +78,19 @@ segment_sum = _segments("segment_sum", jax.ops.segment_sum, "The sum")
 
 
 @op()
-def top_k(x, k, sorted=True):
+def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Array, Array]:
     """(values, indices) of the k largest along the last axis, the largest first.
 
     >>> import kerata
     >>> [part.tolist() for part in kerata.ops.top_k([1.0, 3.0, 2.0], 2)]
     [[3.0, 2.0], [1, 2]]
     """
-    return tuple(lax.top_k(jnp.asarray(x), k))
+    values, indices = lax.top_k(jnp.asarray(x), k)
+    return values, indices
 
 
 @op("targets predictions")
-def in_top_k(targets, predictions, k):
+def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Array:
     """Whether fewer than k predictions of a row are above that of its target."""
     predictions = jnp.asarray(predictions)  # (batch, classes)
     own = jnp.take_along_axis(predictions, jnp.asarray(targets)[..., None], axis=-1)
@@ -68,7 +99,7 @@ def in_top_k(targets, predictions, k):
 
 
 @traceable
-def cdist(x, y):
+def cdist(x: TensorLike, y: TensorLike) -> Array:
     """The Euclidean distances of the rows of x and those of y."""
     x, y = jnp.asarray(x), jnp.asarray(y)
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
@@ -80,41 +111,41 @@ def cdist(x, y):
 
 
 @traceable
-def fft(x):
+def fft(x: Pair) -> tuple[Array, Array]:
     """The discrete Fourier transform along the last axis."""
     return _pair(jnp.fft.fft(_complex("fft", x)))
 
 
 @traceable
-def fft2(x):
+def fft2(x: Pair) -> tuple[Array, Array]:
     """The discrete Fourier transform along the last two axes."""
     return _pair(jnp.fft.fft2(_complex("fft2", x)))
 
 
 @traceable
-def ifft2(x):
+def ifft2(x: Pair) -> tuple[Array, Array]:
     """The inverse of `fft2`."""
     return _pair(jnp.fft.ifft2(_complex("ifft2", x)))
 
 
 @traceable
-def rfft(x, fft_length=None):
+def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Array, Array]:
     """The non-negative frequencies of the discrete Fourier transform of real numbers along the last axis."""
     return _pair(jnp.fft.rfft(jnp.asarray(x), n=fft_length))
 
 
 @traceable
-def irfft(x, fft_length=None):
+def irfft(x: Pair, fft_length: int | None = None) -> Array:
     """The inverse of `rfft`."""
     return jnp.fft.irfft(_complex("irfft", x), n=fft_length)
 
 
-def _pair(x):
+def _pair(x: Array) -> tuple[Array, Array]:
     return x.real, x.imag
 
 
-def _complex(owner, x):
-    if not isinstance(x, (tuple, list)) or len(x) != 2:
+def _complex(owner: str, x: Pair) -> Array:
+    if not is_list_or_tuple(x) or len(x) != 2:
         raise ValueError(message(owner, "the input must be a pair (real part, imaginary part)", {"x": x}))
     real, imaginary = jnp.asarray(x[0]), jnp.asarray(x[1])
     floats = jnp.issubdtype(real.dtype, jnp.floating) and jnp.issubdtype(imaginary.dtype, jnp.floating)
@@ -125,7 +156,7 @@ def _complex(owner, x):
 
 
 @op()
-def extract_sequences(x, sequence_length, sequence_stride):
+def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int) -> Array:
     """Windows over the last axis, a new axis before it: (..., windows, length)."""
     x = jnp.asarray(x)
     starts = jnp.arange(0, x.shape[-1] - sequence_length + 1, sequence_stride)
@@ -133,7 +164,14 @@ def extract_sequences(x, sequence_length, sequence_stride):
 
 
 @traceable
-def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=True):
+def stft(
+    x: TensorLike,
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    window: str | TensorLike = "hann",
+    center: bool = True,
+) -> tuple[Array, Array]:
     """The Fourier transforms of windows that slide over the last axis, as real and imaginary part.
 
     Shapes: (..., time) to (..., windows, fft_length / 2 + 1), twice.
@@ -152,7 +190,15 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
 
 
 @traceable
-def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="hann", center=True):
+def istft(
+    x: Pair,
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    length: int | None = None,
+    window: str | TensorLike = "hann",
+    center: bool = True,
+) -> Array:
     """The signal whose `stft` is nearest to x: windows overlaid and divided by the sum of their squares."""
     spectrum = _complex("istft", x)
     window = _spectral_window("istft", window, sequence_length, fft_length, spectrum.real.dtype)
@@ -168,7 +214,9 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
     return signal[..., start:end]
 
 
-def _spectral_window(owner, window, sequence_length, fft_length, dtype):
+def _spectral_window(
+    owner: str, window: str | TensorLike | None, sequence_length: int, fft_length: int, dtype: DTypeLike
+) -> Array:
     """The window as an array of `fft_length`, zeros around it."""
     if fft_length < sequence_length:
         raise ValueError(

@@ -1,6 +1,9 @@
 """Functions of neural networks: normalization, encodings, cross-entropies, attention, sequences."""
 
-from typing import Any
+# JAX leaves some arguments and results of its functions without a type.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +11,11 @@ from jax import lax
 
 from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.config import epsilon as fuzz
+from kerata.base.types import DTypeLike, is_list_or_tuple
 from kerata.engine.symbolic import traceable
+from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import standardize_dtype
+from kerata.kernels.typed import finfo
 from kerata.ops.activations import celu as celu
 from kerata.ops.activations import elu as elu
 from kerata.ops.activations import gelu as gelu
@@ -38,7 +44,7 @@ from kerata.ops.activations import squareplus as squareplus
 from kerata.ops.activations import swish as swish
 from kerata.ops.activations import tanh_shrink as tanh_shrink
 from kerata.ops.activations import threshold as threshold
-from kerata.ops.forms import as_axes, as_float, op
+from kerata.ops.forms import Axes, as_axes, as_float, op
 from kerata.ops.windows import adaptive_average_pool as adaptive_average_pool
 from kerata.ops.windows import adaptive_max_pool as adaptive_max_pool
 from kerata.ops.windows import average_pool as average_pool
@@ -56,7 +62,7 @@ from kerata.ops.windows import unfold as unfold
 
 
 @op()
-def moments(x, axes, keepdims=False, synchronized=False):
+def moments(x: TensorLike, axes: Axes, keepdims: bool = False, synchronized: bool = False) -> tuple[Array, Array]:
     """(mean, variance) along axes."""
     if synchronized:
         raise NotImplementedError(
@@ -64,19 +70,27 @@ def moments(x, axes, keepdims=False, synchronized=False):
         )
     x, axes = jnp.asarray(x), as_axes(axes)
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    found = [f(wide, axis=axes, keepdims=keepdims) for f in (jnp.mean, jnp.var)]
+    mean, variance = (f(wide, axis=axes, keepdims=keepdims) for f in (jnp.mean, jnp.var))
     if x.dtype in (jnp.float16, jnp.bfloat16):
-        limit = jnp.finfo(jnp.float16).max
-        found = [jnp.clip(value, -limit, limit).astype(x.dtype) for value in found]
-    return tuple(found)
+        limit = finfo(jnp.float16).max
+        mean, variance = (jnp.clip(value, -limit, limit).astype(x.dtype) for value in (mean, variance))
+    return mean, variance
 
 
 @traceable
-def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
+def batch_normalization(
+    x: TensorLike,
+    mean: TensorLike,
+    variance: TensorLike,
+    axis: int,
+    offset: TensorLike | None = None,
+    scale: TensorLike | None = None,
+    epsilon: float = 1e-3,
+) -> Array:
     """(x - mean) / sqrt(variance + epsilon) * scale + offset, each of them one number for each index of `axis`."""
     x = jnp.asarray(x)
     shape = [-1 if a == axis % x.ndim else 1 for a in range(x.ndim)]
-    mean, factor = jnp.reshape(mean, shape), lax.rsqrt(jnp.reshape(jnp.asarray(variance), shape) + epsilon)
+    mean, factor = jnp.reshape(jnp.asarray(mean), shape), lax.rsqrt(jnp.reshape(jnp.asarray(variance), shape) + epsilon)
     if scale is not None:
         factor = factor * jnp.reshape(jnp.asarray(scale), shape)
     shift = -mean * factor
@@ -84,7 +98,13 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
 
 
 @traceable
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
+def layer_normalization(
+    x: TensorLike,
+    gamma: TensorLike | None = None,
+    beta: TensorLike | None = None,
+    axis: Axes = -1,
+    epsilon: float | None = None,
+) -> Array:
     """(x - mean) / sqrt(variance + epsilon) * gamma + beta, with each sample's own mean and variance along `axis`."""
     x = jnp.asarray(x)
     wide, axes = x.astype(jnp.promote_types(x.dtype, jnp.float32)), as_axes(axis)
@@ -96,7 +116,7 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
 
 
 @traceable
-def rms_normalization(x, scale=None, axis=-1, epsilon=None):
+def rms_normalization(x: TensorLike, scale: TensorLike | None = None, axis: Axes = -1, epsilon: float | None = None) -> Array:
     """x / sqrt(mean(x^2) + epsilon) * scale along `axis`."""
     x = jnp.asarray(x)
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
@@ -105,14 +125,15 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     return (y if scale is None else y * jnp.reshape(jnp.asarray(scale), _shape_along(x, axis))).astype(x.dtype)
 
 
-def _shape_along(x: Any, axis: Any) -> list[int]:
+def _shape_along(x: Array, axis: Axes) -> list[int]:
     """The sizes of some axes, 1 for the others."""
-    axes = {a % x.ndim for a in (axis if isinstance(axis, (list, tuple)) else (axis,))}
+    several = axis if is_list_or_tuple(axis) else (cast(int, axis),)
+    axes = {a % x.ndim for a in several}
     return [size if a in axes else 1 for a, size in enumerate(x.shape)]
 
 
 @op()
-def normalize(x, axis=-1, order=2, epsilon=None):
+def normalize(x: TensorLike, axis: Axes = -1, order: int = 2, epsilon: float | None = None) -> Array:
     """x / max(norm, epsilon), the norm of some order taken along `axis`.
 
     >>> import kerata
@@ -132,7 +153,7 @@ def normalize(x, axis=-1, order=2, epsilon=None):
 
 
 @op()
-def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
+def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None, sparse: bool = False) -> Array:
     """1 at the index that x says along a new axis, 0 elsewhere; all 0 where it is out of range.
 
     >>> import kerata
@@ -144,7 +165,14 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
 
 
 @op()
-def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwargs):
+def multi_hot(
+    inputs: TensorLike,
+    num_classes: int | None = None,
+    axis: int = -1,
+    dtype: DTypeLike | None = None,
+    sparse: bool = False,
+    **kwargs: Any,
+) -> Array:
     """1 at every index that a row of x says, 0 elsewhere."""
     num_classes = kwargs.pop("num_tokens", num_classes) if num_classes is None else num_classes
     if num_classes is None or kwargs:
@@ -161,14 +189,14 @@ def _refuse_sparse(owner: str, sparse: bool) -> None:
 
 
 @traceable
-def polar(abs_, angle):
+def polar(abs_: TensorLike, angle: TensorLike) -> Array:
     """abs * (cos(angle) + i sin(angle))."""
     size, angle = jnp.asarray(abs_), jnp.asarray(angle)
     return lax.complex(size * jnp.cos(angle), size * jnp.sin(angle))
 
 
 @traceable
-def psnr(x1, x2, max_val):
+def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Array:
     """The peak signal-to-noise ratio of two pictures, 20 log10(max_val) - 10 log10(mean((x1 - x2)^2))."""
     x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
     _check_same_shape("psnr", x1=x1, x2=x2)
@@ -179,7 +207,7 @@ def psnr(x1, x2, max_val):
 
 
 @op("target output")
-def binary_crossentropy(target, output, from_logits=False):
+def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False) -> Array:
     """-target * log(output) - (1 - target) * log(1 - output)."""
     target, output = jnp.asarray(target), jnp.asarray(output)
     _check_same_shape("binary_crossentropy", target=target, output=output)
@@ -190,7 +218,7 @@ def binary_crossentropy(target, output, from_logits=False):
 
 
 @op("target output")
-def categorical_crossentropy(target, output, from_logits=False, axis=-1):
+def categorical_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1) -> Array:
     """-sum(target * log(output)) along `axis`."""
     target, output = jnp.asarray(target), jnp.asarray(output)
     _check_same_shape("categorical_crossentropy", target=target, output=output)
@@ -198,7 +226,7 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
 
 
 @op("target output")
-def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+def sparse_categorical_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1) -> Array:
     """-log(output) at the index that the target says along `axis`."""
     target, output = jnp.asarray(target).astype("int32"), jnp.asarray(output)
     if target.ndim == output.ndim and target.shape[-1] == 1:
@@ -215,14 +243,14 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     return -jnp.sum(hot * _log_probabilities(output, from_logits, axis), axis=axis)
 
 
-def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
+def _log_probabilities(output: Array, from_logits: bool, axis: int) -> Array:
     if from_logits:
         return jax.nn.log_softmax(output, axis=axis)
     output = output / jnp.sum(output, axis, keepdims=True)
     return jnp.log(jnp.clip(output, fuzz(), 1.0 - fuzz()))
 
 
-def _check_same_shape(owner: str, **arrays: Any) -> None:
+def _check_same_shape(owner: str, **arrays: Array) -> None:
     shapes = {name: array.shape for name, array in arrays.items()}
     if len(set(shapes.values())) > 1:
         raise ValueError(message(owner, f"{' and '.join(f'`{n}`' for n in shapes)} must have the same shape", shapes))
@@ -230,8 +258,16 @@ def _check_same_shape(owner: str, **arrays: Any) -> None:
 
 @op("query key value bias mask scale")
 def dot_product_attention(
-    query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None, attn_logits_soft_cap=None
-):
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    bias: TensorLike | None = None,
+    mask: TensorLike | None = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
+) -> Array:
     """softmax(query key^T * scale + bias) value, over places that the mask allows.
 
     Args:
@@ -273,7 +309,9 @@ def dot_product_attention(
 
 
 @traceable
-def ctc_loss(target, output, target_length, output_length, mask_index=0):
+def ctc_loss(
+    target: TensorLike, output: TensorLike, target_length: TensorLike, output_length: TensorLike, mask_index: int = 0
+) -> Array:
     """-log of the probability of a sequence of labels, summed over all the ways to place it in time.
 
     Args:
@@ -295,7 +333,7 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
     steps = jnp.take_along_axis(jax.nn.log_softmax(output), path[:, None, :], axis=2)  # (batch, time, places)
     start = jnp.where(jnp.arange(path.shape[1]) == 0, 0.0, -1e5) * jnp.ones((batch, 1))
 
-    def step(alpha: Any, now: Any) -> tuple[Any, None]:
+    def step(alpha: Array, now: tuple[Array, Array]) -> tuple[Any, None]:
         log_probability, t = now
         stay, move, leap = (_moved(alpha, places) for places in range(3))
         # The first step also enters at the first label, which is one place from the start.
@@ -309,13 +347,21 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
     return -jnp.where(last[:, 0] > 0, jnp.logaddexp(ends[:, 0], ends[:, 1]), ends[:, 0])
 
 
-def _moved(alpha: Any, places: int) -> Any:
+def _moved(alpha: Array, places: int) -> Array:
     """Log probabilities moved on by some places."""
     return jnp.pad(alpha, ((0, 0), (places, 0)), constant_values=-1e5)[:, : alpha.shape[1]]
 
 
 @traceable
-def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_paths=1, merge_repeated=True, mask_index=0):
+def ctc_decode(
+    inputs: TensorLike,
+    sequence_lengths: TensorLike,
+    strategy: str = "greedy",
+    beam_width: int = 100,
+    top_paths: int = 1,
+    merge_repeated: bool = True,
+    mask_index: int = 0,
+) -> tuple[Array, Array]:
     """(labels, scores): the likeliest class at each time, repetitions merged and blanks left out; -1 fills the rest.
 
     Shapes: inputs (batch, time, classes) to labels (1, batch, time) and scores (batch, 1).

@@ -1,8 +1,16 @@
 """NumPy's functions of elements and along axes, by NumPy's names."""
 
+# JAX leaves some arguments and results of its functions without a type.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Sequence
+from typing import cast
+
 import jax.numpy as jnp
 
+from kerata.base.types import DTypeLike
 from kerata.engine.symbolic import OPERATORS, traceable
+from kerata.engine.types import Array, TensorLike
 from kerata.ops.activations import tanh as tanh
 from kerata.ops.arrays import append as append
 from kerata.ops.arrays import arange as arange
@@ -81,7 +89,7 @@ from kerata.ops.arrays import vstack as vstack
 from kerata.ops.arrays import where as where
 from kerata.ops.arrays import zeros as zeros
 from kerata.ops.arrays import zeros_like as zeros_like
-from kerata.ops.forms import as_axes, as_float, binary, bitwise, op, reduction, tell_alike, unary
+from kerata.ops.forms import Axes, as_axes, as_float, binary, bitwise, op, reduction, tell_alike, unary
 
 # Of one array.
 absolute = unary("absolute", jnp.abs, "|x|.", keeps_nan=True)
@@ -200,101 +208,105 @@ var = reduction("var", jnp.var, "The variance, mean((x - mean(x))^2).")
 
 
 @op(keeps_nan=True)
-def max(x, axis=None, keepdims=False, initial=None):
+def max(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, initial: float | None = None) -> Array:
     """The largest along `axis`, at least `initial`."""
     return jnp.max(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims, initial=initial)
 
 
 @op(keeps_nan=True)
-def min(x, axis=None, keepdims=False, initial=None):
+def min(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, initial: float | None = None) -> Array:
     """The smallest along `axis`, at most `initial`."""
     return jnp.min(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims, initial=initial)
 
 
 @op()
-def prod(x, axis=None, keepdims=False, dtype=None):
+def prod(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Array:
     """The product along `axis`."""
     return jnp.prod(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims, dtype=dtype)
 
 
 @op("x weights")
-def average(x, axis=None, weights=None):
+def average(x: TensorLike, axis: Axes | None = None, weights: TensorLike | None = None) -> Array:
     """sum(x * weights) / sum(weights) along `axis`; the mean without weights."""
     weights = None if weights is None else as_float(jnp.asarray(weights))
     return jnp.average(as_float(jnp.asarray(x)), axis=as_axes(axis), weights=weights)
 
 
 @op()
-def count_nonzero(x, axis=None):
+def count_nonzero(x: TensorLike, axis: Axes | None = None) -> Array:
     """How many along `axis` are not zero."""
     return jnp.count_nonzero(jnp.asarray(x), axis=as_axes(axis)).astype("int32")
 
 
 @op("x q")
-def quantile(x, q, axis=None, method="linear", keepdims=False):
+def quantile(x: TensorLike, q: TensorLike, axis: Axes | None = None, method: str = "linear", keepdims: bool = False) -> Array:
     """The number below which a share `q` of x is, along `axis`."""
     return jnp.quantile(as_float(jnp.asarray(x)), jnp.asarray(q), axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
 @op("x q")
-def nanquantile(x, q, axis=None, method="linear", keepdims=False):
+def nanquantile(
+    x: TensorLike, q: TensorLike, axis: Axes | None = None, method: str = "linear", keepdims: bool = False
+) -> Array:
     """`quantile`, ignoring NaN."""
     x, q = as_float(jnp.asarray(x)), jnp.asarray(q)
     return jnp.nanquantile(x, q, axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
 @op("x q")
-def percentile(x, q, axis=None, method="linear", keepdims=False):
+def percentile(x: TensorLike, q: TensorLike, axis: Axes | None = None, method: str = "linear", keepdims: bool = False) -> Array:
     """The number below which `q` percent of x are, along `axis`."""
     x, q = as_float(jnp.asarray(x)), jnp.asarray(q)
     return jnp.percentile(x, q, axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
 @op("x q")
-def nanpercentile(x, q, axis=None, method="linear", keepdims=False):
+def nanpercentile(
+    x: TensorLike, q: TensorLike, axis: Axes | None = None, method: str = "linear", keepdims: bool = False
+) -> Array:
     """`percentile`, ignoring NaN."""
     x, q = as_float(jnp.asarray(x)), jnp.asarray(q)
     return jnp.nanpercentile(x, q, axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
 @op()
-def cumsum(x, axis=None, dtype=None):
+def cumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None) -> Array:
     """The sums of the first 1, 2, ... along `axis`."""
     return jnp.cumsum(jnp.asarray(x), axis=axis, dtype=dtype)
 
 
 @op()
-def cumprod(x, axis=None, dtype=None):
+def cumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None) -> Array:
     """The products of the first 1, 2, ... along `axis`."""
     return jnp.cumprod(jnp.asarray(x), axis=axis, dtype=dtype)
 
 
 @op()
-def nancumsum(x, axis=None, dtype=None):
+def nancumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None) -> Array:
     """`cumsum`, taking NaN for 0."""
     return jnp.nancumsum(jnp.asarray(x), axis=axis, dtype=dtype)
 
 
 @op()
-def nancumprod(x, axis=None, dtype=None):
+def nancumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None) -> Array:
     """`cumprod`, taking NaN for 1."""
     return jnp.nancumprod(jnp.asarray(x), axis=axis, dtype=dtype)
 
 
 @op(rounds="n")
-def diff(a, n=1, axis=-1):
+def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Array:
     """The differences of neighbours along `axis`, `n` times."""
     return jnp.diff(jnp.asarray(a), n=n, axis=axis)
 
 
 @traceable
-def trapezoid(y, x=None, dx=1.0, axis=-1):
+def trapezoid(y: TensorLike, x: TensorLike | None = None, dx: TensorLike = 1.0, axis: int = -1) -> Array:
     """The integral of y along `axis` by the trapezoidal rule."""
     return jnp.trapezoid(jnp.asarray(y), None if x is None else jnp.asarray(x), dx=jnp.asarray(dx), axis=axis)
 
 
 @op()
-def clip(x, x_min, x_max):
+def clip(x: TensorLike, x_min: TensorLike | None, x_max: TensorLike | None) -> Array:
     """min(max(x, x_min), x_max)."""
     x = jnp.asarray(x)
     x_min, x_max = (None if bound is None else jnp.asarray(bound) for bound in (x_min, x_max))
@@ -302,7 +314,7 @@ def clip(x, x_min, x_max):
 
 
 @op("x1 x2")
-def divide_no_nan(x1, x2):
+def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Array:
     """x1 / x2, and 0 where x2 is 0."""
     x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
     # Both branches are differentiated, so the division must be sound where it is not used.
@@ -310,7 +322,7 @@ def divide_no_nan(x1, x2):
 
 
 @op()
-def round(x, decimals=0):
+def round(x: TensorLike, decimals: int = 0) -> Array:
     """The nearest number with so many decimals; halves to the even neighbour."""
     x = jnp.asarray(x)
     if decimals < 0 and jnp.issubdtype(x.dtype, jnp.integer):
@@ -320,25 +332,25 @@ def round(x, decimals=0):
 
 
 @op()
-def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+def nan_to_num(x: TensorLike, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """x with NaN and infinities replaced; infinities by the largest numbers unless told otherwise."""
     return jnp.nan_to_num(jnp.asarray(x), nan=nan, posinf=posinf, neginf=neginf)
 
 
 @op("x1 x2 rtol atol")
-def isclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):
+def isclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Array:
     """Whether |x1 - x2| <= atol + rtol * |x2|."""
     return jnp.isclose(jnp.asarray(x1), jnp.asarray(x2), rtol, atol, equal_nan)
 
 
 @traceable
-def allclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):
+def allclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Array:
     """Whether all are close."""
     return jnp.allclose(jnp.asarray(x1), jnp.asarray(x2), rtol, atol, equal_nan)
 
 
 @traceable
-def isin(x1, x2, assume_unique=False, invert=False):
+def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bool = False) -> Array:
     """Whether each element of x1 is somewhere in x2."""
     return jnp.isin(jnp.asarray(x1), jnp.asarray(x2), assume_unique=assume_unique, invert=invert)
 
@@ -347,39 +359,39 @@ def isin(x1, x2, assume_unique=False, invert=False):
 
 
 @op()
-def sort(x, axis=-1):
+def sort(x: TensorLike, axis: int = -1) -> Array:
     """x in ascending order along `axis`."""
     return jnp.sort(jnp.asarray(x), axis=axis)
 
 
 @op()
-def argsort(x, axis=-1):
+def argsort(x: TensorLike, axis: int | None = -1) -> Array:
     """The indices that put x into ascending order along `axis`."""
     x = jnp.asarray(x)
     return jnp.argsort(x, axis=axis if x.ndim else None)
 
 
 @op()
-def argpartition(x, kth, axis=-1):
+def argpartition(x: TensorLike, kth: int, axis: int | None = -1) -> Array:
     """Indices that bring the `kth` smallest to its place, smaller ones before it and larger ones behind it."""
     x = jnp.asarray(x)
     return jnp.argpartition(jnp.ravel(x), kth, axis=0) if axis is None else jnp.argpartition(x, kth, axis=axis)
 
 
 @traceable
-def searchsorted(sorted_sequence, values, side="left"):
+def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "left") -> Array:
     """The places where `values` belong in a sorted sequence."""
     return jnp.searchsorted(jnp.asarray(sorted_sequence), jnp.asarray(values), side=side)
 
 
 @op("x bins")
-def digitize(x, bins):
+def digitize(x: TensorLike, bins: TensorLike) -> Array:
     """The number of the bin that each element falls into, `bins` being ascending bounds."""
     return jnp.digitize(jnp.asarray(x), jnp.asarray(bins))
 
 
 @traceable
-def bincount(x, weights=None, minlength=0, sparse=False):
+def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 0, sparse: bool = False) -> Array:
     """How often 0, 1, 2, ... occur in x, or the sums of their weights; for each row of a matrix."""
     x = jnp.asarray(x)
     weights = None if weights is None else jnp.asarray(weights)
@@ -391,15 +403,22 @@ def bincount(x, weights=None, minlength=0, sparse=False):
 
 
 @traceable
-def histogram(x, bins=10, range=None):
+def histogram(x: TensorLike, bins: int | TensorLike = 10, range: Sequence[float] | None = None) -> tuple[Array, Array]:
     """(counts, bounds of the bins)."""
-    return jnp.histogram(jnp.asarray(x), bins=bins, range=range)
+    return jnp.histogram(jnp.asarray(x), bins=cast("int | Array", bins), range=range)
 
 
 @traceable
 def unique(
-    x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None
-):
+    x: TensorLike,
+    sorted: bool = True,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: float | None = None,
+) -> Array | tuple[Array, ...]:
     """The different values of x. In a compiled program `size` must say how many, with `fill_value` for the rest."""
     return jnp.unique(
         jnp.asarray(x),
@@ -415,21 +434,22 @@ def unique(
 
 
 @op()
-def corrcoef(x):
+def corrcoef(x: TensorLike) -> Array:
     """The correlations of the rows of x."""
     return jnp.corrcoef(jnp.asarray(x))
 
 
 @op("x1 x2")
-def correlate(x1, x2, mode="valid"):
+def correlate(x1: TensorLike, x2: TensorLike, mode: str = "valid") -> Array:
     """The cross-correlation of two sequences."""
     return jnp.correlate(jnp.asarray(x1), jnp.asarray(x2), mode)
 
 
 @op()
-def slogdet(x):
+def slogdet(x: TensorLike) -> tuple[Array, Array]:
     """(sign, log of the absolute value) of the determinant."""
-    return tuple(jnp.linalg.slogdet(jnp.asarray(x)))
+    sign, logarithm = jnp.linalg.slogdet(jnp.asarray(x))
+    return sign, logarithm
 
 
 # `x + y` is `add` in all that is known of it.

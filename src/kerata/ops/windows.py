@@ -3,8 +3,11 @@
 `data_format` is `"channels_last"` (batch, *picture, channels) or `"channels_first"`; `None` is the configured one.
 """
 
+# JAX leaves some arguments of its functions without a type.
+# pyright: reportUnknownMemberType=false
+
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,14 +17,25 @@ from jax import lax
 from kerata.base.checks import check_choice, message, standardize_tuple
 from kerata.base.config import standardize_data_format
 from kerata.base.limits import NUMBER_BYTES, take_bytes
+from kerata.base.types import ShapeLike
+from kerata.engine.types import Array, TensorLike
 from kerata.kernels import pooling
 from kerata.kernels.compiler import prefers_fast_form
 from kerata.kernels.convolution import Geometry, canonical, convolution, spread
 from kerata.ops.forms import op
 
+Pooling = Callable[[Array, Sequence[int], Sequence[int], str], Array]
+
 
 @op("inputs kernel")
-def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
+def conv(
+    inputs: TensorLike,
+    kernel: TensorLike,
+    strides: ShapeLike = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: ShapeLike = 1,
+) -> Array:
     """A convolution; a kernel with fewer channels than the input makes groups.
 
     Shapes: kernel (*window, channels / groups, filters).
@@ -48,7 +62,14 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
 
 
 @op("inputs kernel")
-def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
+def depthwise_conv(
+    inputs: TensorLike,
+    kernel: TensorLike,
+    strides: ShapeLike = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: ShapeLike = 1,
+) -> Array:
     """A convolution of each channel with kernels of its own.
 
     Shapes: kernel (*window, channels, multiplier); the output has channels * multiplier channels.
@@ -60,14 +81,30 @@ def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None,
 
 
 @op("inputs depthwise_kernel pointwise_kernel")
-def separable_conv(inputs, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
+def separable_conv(
+    inputs: TensorLike,
+    depthwise_kernel: TensorLike,
+    pointwise_kernel: TensorLike,
+    strides: ShapeLike = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: ShapeLike = 1,
+) -> Array:
     """A depthwise convolution, and then one with a window of one pixel that mixes the channels."""
     x = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(x, pointwise_kernel, 1, "valid", data_format)
 
 
 @op("inputs kernel")
-def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1):
+def conv_transpose(
+    inputs: TensorLike,
+    kernel: TensorLike,
+    strides: ShapeLike = 1,
+    padding: str = "valid",
+    output_padding: ShapeLike | None = None,
+    data_format: str | None = None,
+    dilation_rate: ShapeLike = 1,
+) -> Array:
     """The gradient of a convolution with respect to its input, as a function that enlarges a picture.
 
     Shapes: kernel (*window, filters, channels).
@@ -87,7 +124,8 @@ def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=No
             x, turned, (1,) * rank, pads, lhs_dilation=strides, rhs_dilation=dilation, dimension_numbers=canonical(rank)
         )
         return channels_back(y, data_format)
-    sizes, forward_pads = [], []
+    sizes: list[int] = []
+    forward_pads: list[tuple[int, int]] = []
     for n, s, extent, (before, after) in zip(x.shape[1:-1], strides, extents, pads, strict=True):
         sizes.append((n - 1) * s + 1 + before + after - (extent - 1))
         forward_pads.append((extent - 1 - before, extent - 1 - after))
@@ -106,18 +144,38 @@ def _pads_around_stretched(extent: int, stride: int, extra: int | None, same: bo
 
 
 @op()
-def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+def max_pool(
+    inputs: TensorLike,
+    pool_size: ShapeLike,
+    strides: ShapeLike | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Array:
     """The largest number under each window."""
     return _pool("max_pool", pooling.max_pool, inputs, pool_size, strides, padding, data_format)
 
 
 @op()
-def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+def average_pool(
+    inputs: TensorLike,
+    pool_size: ShapeLike,
+    strides: ShapeLike | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Array:
     """The mean under each window, without the padding."""
     return _pool("average_pool", pooling.average_pool, inputs, pool_size, strides, padding, data_format)
 
 
-def _pool(owner, function, inputs, pool_size, strides, padding, data_format):
+def _pool(
+    owner: str,
+    function: Pooling,
+    inputs: TensorLike,
+    pool_size: ShapeLike,
+    strides: ShapeLike | None,
+    padding: str,
+    data_format: str | None,
+) -> Array:
     x = channels_last(inputs, data_format)
     window = standardize_tuple(owner, "pool_size", pool_size, x.ndim - 2)
     strides = window if strides is None else standardize_tuple(owner, "strides", strides, x.ndim - 2)
@@ -125,7 +183,7 @@ def _pool(owner, function, inputs, pool_size, strides, padding, data_format):
 
 
 @op()
-def adaptive_average_pool(inputs, output_size, data_format=None):
+def adaptive_average_pool(inputs: TensorLike, output_size: ShapeLike, data_format: str | None = None) -> Array:
     """The mean under windows that divide the picture into `output_size` parts."""
     x = channels_last(inputs, data_format)
     for axis, size in enumerate(standardize_tuple("adaptive_average_pool", "output_size", output_size, x.ndim - 2), 1):
@@ -137,7 +195,7 @@ def adaptive_average_pool(inputs, output_size, data_format=None):
 
 
 @op()
-def adaptive_max_pool(inputs, output_size, data_format=None):
+def adaptive_max_pool(inputs: TensorLike, output_size: ShapeLike, data_format: str | None = None) -> Array:
     """The largest number under windows that divide the picture into `output_size` parts."""
     x = channels_last(inputs, data_format)
     for axis, size in enumerate(standardize_tuple("adaptive_max_pool", "output_size", output_size, x.ndim - 2), 1):
@@ -157,7 +215,9 @@ def _parts(length: int, parts: int) -> tuple[Any, Any]:
 
 
 @op()
-def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
+def unfold(
+    x: TensorLike, kernel_size: ShapeLike, dilation: ShapeLike = 1, padding: ShapeLike = 0, stride: ShapeLike = 1
+) -> Array:
     """The blocks under a sliding window as columns.
 
     Shapes: (batch, channels, height, width) to (batch, channels * window, places).
@@ -171,7 +231,14 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
 
 
 @op()
-def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
+def fold(
+    x: TensorLike,
+    output_size: ShapeLike,
+    kernel_size: ShapeLike,
+    dilation: ShapeLike = 1,
+    padding: ShapeLike = 0,
+    stride: ShapeLike = 1,
+) -> Array:
     """The picture to which the columns of `unfold` are added back.
 
     Shapes: (batch, channels * window, places) to (batch, channels, height, width).
@@ -188,19 +255,19 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     return picture[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]]
 
 
-def _standardize_block(owner, *arguments):
+def _standardize_block(owner: str, *arguments: ShapeLike) -> list[tuple[int, ...]]:
     names = ("kernel_size", "dilation", "padding", "stride")
     return [standardize_tuple(owner, name, value, 2, minimum=0) for name, value in zip(names, arguments, strict=True)]
 
 
-def _places(length: int, window: int, dilation: int, stride: int) -> Any:
+def _places(length: int, window: int, dilation: int, stride: int) -> Array:
     """The index of each tap at each place of the window: (taps, places)."""
     places = (length - (window - 1) * dilation - 1) // stride + 1
     return jnp.arange(window)[:, None] * dilation + jnp.arange(places) * stride
 
 
 @op()
-def depth_to_space(x, block_size, data_format="channels_last"):
+def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_last") -> Array:
     """Each pixel's channels spread over a block of pixels."""
     x = channels_last(x, data_format)
     batch, height, width, channels = x.shape
@@ -215,7 +282,7 @@ def depth_to_space(x, block_size, data_format="channels_last"):
 
 
 @op()
-def space_to_depth(x, block_size, data_format="channels_last"):
+def space_to_depth(x: TensorLike, block_size: int, data_format: str = "channels_last") -> Array:
     """Each block of pixels as the channels of one pixel."""
     x = channels_last(x, data_format)
     batch, height, width, channels = x.shape
@@ -227,17 +294,17 @@ def space_to_depth(x, block_size, data_format="channels_last"):
     return channels_back(x, data_format)
 
 
-def channels_last(x, data_format):
+def channels_last(x: TensorLike, data_format: str | None) -> Array:
     """x with its channels last, whatever the layout."""
     x = jnp.asarray(x)
     return x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, 1, -1)
 
 
-def channels_back(x, data_format):
+def channels_back(x: Array, data_format: str | None) -> Array:
     """The reverse of `channels_last`."""
     return x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, -1, 1)
 
 
-def check_padding(owner: str, padding: Any) -> str:
+def check_padding(owner: str, padding: str) -> str:
     """The kernels' spelling of a padding."""
     return check_choice(owner, "padding", str(padding).lower(), ("valid", "same")).upper()
