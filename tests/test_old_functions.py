@@ -73,3 +73,22 @@ def test_updates_are_given_and_numbers_that_follow_nothing_are_told_of():
     assert float(K.get_value(w)) == 9.0 + 2.0 - 6.0
     with pytest.warns(UserWarning, match="computed from no input"):
         K.function([x], [x], updates=[(w, w * 2)])
+
+
+def test_functions_of_k_check_and_count_as_they_did():
+    assert (K.get_uid("a"), K.get_uid("a"), K.get_uid("b")) == (1, 2, 1)
+    K.reset_uids()
+    assert K.get_uid("a") == 1
+    assert K.is_keras_tensor(K.placeholder(shape=(2,))) and not K.is_keras_tensor(K.variable(1.0))
+    for wrong in (
+        lambda: K.is_keras_tensor(np.ones(2)),
+        lambda: K.dropout(K.variable(X), level=1.0),
+        lambda: K.resize_images(K.variable(np.ones((1, 2, 2, 1))), 2, 2, data_format="middle"),
+        lambda: K.resize_volumes(K.variable(np.ones((1, 2, 2, 2, 1))), 2, 2, 2, data_format="middle"),
+    ):
+        with pytest.raises(ValueError, match=r"must be|is needed"):
+            wrong()
+    pictures, bias = np.zeros((1, 3, 2, 2), "float32"), np.arange(12, dtype="float32").reshape(2, 2, 3)
+    found = K.eval(K.bias_add(K.variable(pictures), K.variable(bias), data_format="channels_first"))
+    np.testing.assert_array_equal(found[0], np.arange(12).reshape(3, 2, 2))
+    assert K.placeholder(shape=(None, 4))._keras_shape == (None, 4)

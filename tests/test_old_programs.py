@@ -219,3 +219,27 @@ def test_branches_that_merge_twice_have_their_input_once():
     a, b, c = (np.ones((6, size), "float32") for size in (3, 4, 5))
     assert whole.predict([a, b, c]).shape == (6, 1)
     whole.fit([a, b, c], np.ones((6, 1)), nb_epoch=1, verbose=0)
+
+
+@pytest.mark.parametrize("keras", [keras1, keras2], ids=["keras1", "keras2"])
+def test_a_callback_may_prepare_what_a_generator_gives(keras):
+    class Source(keras.callbacks.Callback):
+        begun = 0
+
+        def on_train_begin(self, logs=None):
+            self.begun += 1
+            self.rows = X
+
+        def batches(self):
+            while True:
+                yield self.rows[:10], self.rows[:10]
+
+    model, source = keras.models.Sequential([keras.layers.Dense(3, input_dim=3)]), Source()
+    model.compile("sgd", "mse")
+    told = {"samples_per_epoch": 20, "nb_epoch": 1} if keras is keras1 else {"steps_per_epoch": 2, "epochs": 1}
+    for times in (1, 2):
+        if keras is keras1:
+            # Keras 1 read the size of a batch first.
+            source.rows = X
+        model.fit_generator(source.batches(), callbacks=[source], verbose=0, **told)
+        assert source.begun == times

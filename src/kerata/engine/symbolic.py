@@ -64,6 +64,10 @@ class SymbolicTensor:
         return len(self.shape)
 
     @property
+    def _keras_shape(self) -> tuple[int | None, ...]:
+        return self.shape
+
+    @property
     def _keras_history(self) -> "tuple[Caller, int, int]":
         return self.history
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata import backend, ops
-from kerata.base.checks import message
+from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy.functions import function, gradients
@@ -65,7 +65,13 @@ def batch_flatten(x: Any) -> Any:
 def resize_images(X, height_factor, width_factor, data_format=None, interpolation="nearest", dim_ordering=None):
     """Pictures so many times as high and wide."""
     form = str(dim_ordering or data_format or "default")
-    return backend.resize_images(X, height_factor, width_factor, FORMS.get(form, form), interpolation)
+    return backend.resize_images(X, height_factor, width_factor, normalize_data_format(FORMS.get(form, form)), interpolation)
+
+
+def resize_volumes(X, depth_factor, height_factor, width_factor, data_format=None, dim_ordering=None):
+    """Volumes so many times as deep, high and wide."""
+    form = str(dim_ordering or data_format or "default")
+    return backend.resize_volumes(X, depth_factor, height_factor, width_factor, normalize_data_format(FORMS.get(form, form)))
 
 
 def reshape(x, shape):
@@ -130,7 +136,27 @@ def manual_variable_initialization(value: bool) -> None:
 
 
 def is_keras_tensor(x: Any) -> bool:
+    """Whether x is a symbolic tensor; what is no tensor at all is refused."""
+    if not is_tensor(x):
+        raise ValueError(message("K.is_keras_tensor", "a tensor or a variable is needed", {"x": x}))
     return is_symbolic(x)
+
+
+def dropout(x, level, noise_shape=None, seed=None):
+    """x with the share `level` of its elements left out, the others larger."""
+    if isinstance(level, (int, float)) and not 0.0 <= level < 1.0:
+        raise ValueError(message("K.dropout", "`level` must be from 0 up to, and not, 1", {"level": level}))
+    return backend.dropout(x, level, noise_shape, seed)
+
+
+def bias_add(x, bias, data_format=None):
+    """x + bias; one of several axes is given in the order of a picture with its channels last."""
+    form = normalize_data_format(data_format)
+    if form == "channels_first" and bias.ndim == x.ndim - 1 > 1:
+        # The numbers in their order, as Keras 2 took them.
+        bias = jnp.reshape(jnp.asarray(bias), (1, bias.shape[-1], *bias.shape[:-1]))
+        return x + bias
+    return backend.bias_add(x, bias, form)
 
 
 def get_variable_shape(x: Any) -> Any:
@@ -299,12 +325,23 @@ def get_graph() -> None:
     """Nothing: there is no graph of a session."""
 
 
+_uids: dict[str, int] = {}
+
+
+def get_uid(prefix: str = "") -> int:
+    """1, 2, 3, ... for each prefix."""
+    _uids[prefix] = _uids.get(prefix, 0) + 1
+    return _uids[prefix]
+
+
 def reset_uids() -> None:
-    """Starts counting names anew."""
+    """Starts counting anew."""
+    _uids.clear()
 
 
 def normalize_data_format(value: Any) -> str:
-    return backend.image_data_format() if value is None else str(value).lower()
+    form = backend.image_data_format() if value is None else str(value).lower()
+    return check_choice("normalize_data_format", "data_format", form, ("channels_first", "channels_last"))
 
 
 # What takes a shape takes symbolic sizes in it.

@@ -75,6 +75,8 @@ class OldModel(OldLayer):
     def _fit(self, arguments: dict[str, Any], per_epoch: int | None = None) -> Any:
         callbacks = list(arguments.pop("callbacks", None) or [])
         tell(self, callbacks, arguments, per_epoch)
+        if hasattr(arguments.get("x"), "__next__"):
+            begin_before_reading(self, callbacks)
         if not any(isinstance(callback, OldHistory) for callback in callbacks):
             callbacks.append(OldHistory())
         return super().fit(callbacks=callbacks, **arguments)  # type: ignore[misc]
@@ -390,6 +392,18 @@ def tell(model: Any, callbacks: list[Any], arguments: dict[str, Any], per_epoch:
         if isinstance(held_out, (tuple, list)):
             data = [*as_list(held_out[0]), *as_list(held_out[1])]
             callback.validation_data = [*data, np.ones(len(data[0]), "float32")]
+
+
+def begin_before_reading(model: Any, callbacks: list[Any]) -> None:
+    """Tells a program's own callbacks that training begins before a generator is read, which may give what they prepare."""
+    for callback in callbacks:
+        own = type(callback).on_train_begin
+        if own.__module__.partition(".")[0] != "kerata":
+            callback.set_params(dict(callback._old_params or {}))
+            callback.set_model(model)
+            callback.on_train_begin({})
+            # Once is enough; the next call is that of `fit`.
+            callback.on_train_begin = lambda logs=None, callback=callback: callback.__dict__.pop("on_train_begin", None)
 
 
 def is_source_only(x: Any) -> bool:
