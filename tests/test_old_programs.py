@@ -1,5 +1,8 @@
 """What programs of Keras 1 and 2 did with models from outside: terms of the loss, inputs of unequal length."""
 
+import tarfile
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -243,3 +246,24 @@ def test_a_callback_may_prepare_what_a_generator_gives(keras):
             source.rows = X
         model.fit_generator(source.batches(), callbacks=[source], verbose=0, **told)
         assert source.begun == times
+
+
+def test_states_to_begin_with_may_stand_behind_the_input():
+    layer = keras2.layers.LSTM(2)
+    x, h, c = keras2.layers.Input(shape=(3, 4)), keras2.layers.Input(shape=(2,)), keras2.layers.Input(shape=(2,))
+    steps, ones = np.ones((5, 3, 4), "float32"), np.ones((5, 2), "float32")
+    together = keras2.models.Model([x, h, c], layer([x, h, c])).predict([steps, ones, ones])
+    np.testing.assert_allclose(together, np.asarray(layer(steps, initial_state=[ones, ones])), rtol=1e-6)
+    assert not np.allclose(together, np.asarray(layer(steps)))
+
+
+def test_an_archive_is_unpacked_beside_the_file_that_is_given_back(tmp_path):
+    (tmp_path / "poem.txt").write_text("roses are red")
+    with tarfile.open(tmp_path / "poems.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "poem.txt", "poem.txt")
+    origin = (tmp_path / "poems.tgz").as_uri()
+    found = keras2.utils.get_file("poems.tgz", origin, untar=True, cache_dir=str(tmp_path / "cache"))
+    assert Path(found) == tmp_path / "cache" / "datasets" / "poems.tgz"
+    assert Path(found).with_name("poem.txt").read_text() == "roses are red"
+    again = keras2.utils.get_file("poems.tgz", origin, extract=True, cache_dir=str(tmp_path / "other"))
+    assert Path(again).is_file() and Path(again).with_name("poem.txt").is_file()

@@ -4,12 +4,15 @@ import hashlib
 import inspect
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kerata import utils
+from kerata.base.archives import extract_archive
 from kerata.base.checks import check_choice, standardize_tuple
+from kerata.base.files import standardize_formats
 from kerata.data.pydataset import PyDataset
 from kerata.legacy.enqueuers import GeneratorEnqueuer as GeneratorEnqueuer
 from kerata.legacy.enqueuers import OrderedEnqueuer as OrderedEnqueuer
@@ -248,6 +251,27 @@ def transpose_shape(shape: Any, target_format: str, spatial_axes: Any) -> Any:
     if target_format == "channels_last":
         return shape
     return type(shape)([*shape[: spatial_axes[0]], shape[-1], *(shape[axis] for axis in spatial_axes)])
+
+
+def get_file(
+    fname,
+    origin,
+    untar=False,
+    md5_hash=None,
+    file_hash=None,
+    cache_subdir="datasets",
+    hash_algorithm="auto",
+    extract=False,
+    archive_format="auto",
+    cache_dir=None,
+):
+    """The path of a file of the cache, which is downloaded where it is not there; an archive is unpacked beside it."""
+    kept = {"md5_hash": md5_hash, "file_hash": file_hash, "cache_subdir": cache_subdir, "hash_algorithm": hash_algorithm}
+    if not (untar or extract):
+        return utils.get_file(fname, origin, cache_dir=cache_dir, **kept)
+    path = Path(utils.get_file(f"{fname}.tar.gz" if untar else fname, origin, cache_dir=cache_dir, **kept))
+    extract_archive(path, path.parent, ("tar",) if untar else standardize_formats(archive_format))
+    return str(path.with_name(fname) if untar else path)
 
 
 def make_batches(size: int, batch_size: int) -> list[tuple[int, int]]:

@@ -195,7 +195,15 @@ def says(code: Any, name: str) -> bool:
 
 
 class Resetting:
-    """What a layer that keeps states could do."""
+    """What a recurrent layer could do."""
+
+    def __call__(self, inputs: Any, initial_state: Any = None, **kwargs: Any) -> Any:
+        """Its output; states to begin with may stand behind the input, in one list."""
+        if isinstance(inputs, (list, tuple)) and len(inputs) > 1 and initial_state is None:
+            inputs, initial_state = inputs[0], list(inputs[1:])
+        if initial_state is not None:
+            kwargs["initial_state"] = initial_state
+        return super().__call__(inputs, **kwargs)  # type: ignore[misc]
 
     def reset_states(self, states: Any = None) -> None:
         """Sets the kept states to zero, or to arrays."""
