@@ -267,3 +267,14 @@ def test_an_archive_is_unpacked_beside_the_file_that_is_given_back(tmp_path):
     assert Path(found).with_name("poem.txt").read_text() == "roses are red"
     again = keras2.utils.get_file("poems.tgz", origin, extract=True, cache_dir=str(tmp_path / "other"))
     assert Path(again).is_file() and Path(again).with_name("poem.txt").is_file()
+
+
+def test_a_dict_of_inputs_may_hold_more():
+    x = keras2.layers.Input(shape=(3,), name="rows")
+    model = keras2.models.Model(x, keras2.layers.Dense(1, name="d")(x))
+    model.compile("sgd", "mse")
+    data = {"rows": X[:8], "titles": np.array(["a"] * 8)}
+    expected = model.predict(X[:8])
+    np.testing.assert_allclose(model.predict(data), expected, rtol=1e-6)
+    model.fit(data, np.ones((8, 1)), epochs=1, verbose=0, validation_data=(data, np.ones((8, 1))))
+    model.fit_generator(iter([(data, {"d": np.ones((8, 1))})] * 3), steps_per_epoch=3, epochs=1, verbose=0)

@@ -61,6 +61,8 @@ class OldModel(OldLayer):
         arguments = translate_arguments(row, args, kwargs)[1]
         for name in IGNORED:
             arguments.pop(name, None)
+        for name in {"x", "validation_data"} & set(arguments):
+            arguments[name] = only_inputs(self, arguments[name])
         return arguments
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
@@ -327,6 +329,22 @@ def fits(shape: Any, expected: Any) -> bool:
     elif len(sizes) == len(known) - 1 and known[-1] == 1:
         sizes.append(1)
     return len(sizes) == len(known) and all(None in (a, b) or a == b for a, b in zip(sizes, known, strict=True))
+
+
+def only_inputs(model: Any, data: Any) -> Any:
+    """Data without what no input of the model is called: then a dict could hold more."""
+    graph = getattr(model, "_graph", None)
+    if graph is None:
+        return data
+    names = set(graph.input_names)
+
+    def known(inputs: Any) -> Any:
+        fits = isinstance(inputs, dict) and names < set(inputs)
+        return {name: value for name, value in inputs.items() if name in names} if fits else inputs
+
+    if hasattr(data, "__next__"):
+        return ((known(batch[0]), *batch[1:]) if isinstance(batch, tuple) and batch else known(batch) for batch in data)
+    return (known(data[0]), *data[1:]) if isinstance(data, tuple) and data else known(data)
 
 
 def as_long_as_first(x: Any) -> Any:
