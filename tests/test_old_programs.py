@@ -278,3 +278,30 @@ def test_a_dict_of_inputs_may_hold_more():
     np.testing.assert_allclose(model.predict(data), expected, rtol=1e-6)
     model.fit(data, np.ones((8, 1)), epochs=1, verbose=0, validation_data=(data, np.ones((8, 1))))
     model.fit_generator(iter([(data, {"d": np.ones((8, 1))})] * 3), steps_per_epoch=3, epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize("keras", [keras2, tfkeras2], ids=["keras2", "tfkeras2"])
+def test_a_layer_measures_what_it_computes(keras):
+    class Measuring(keras.layers.Layer):
+        def call(self, x):
+            self.add_metric(keras.backend.sum(x), name="total", aggregation="mean")
+            return 2 * x
+
+    model = keras.models.Sequential([Measuring(input_shape=(3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    history = model.fit(np.ones((5, 3)), np.ones((5, 1)), epochs=2, batch_size=2, verbose=0).history
+    # Batches of 2, 2 and 1 samples: no row that fills up the last one counts.
+    np.testing.assert_allclose(history["total"], [5.0, 5.0])
+    assert model.metrics_names == ["loss", "mae", "total"]
+    assert model.evaluate(np.ones((4, 3)), np.ones((4, 1)), verbose=0)[2] == 12.0
+
+
+def test_an_architecture_goes_through_yaml_and_callbacks_know_the_steps():
+    model = keras2.models.Sequential([keras2.layers.Dense(2, input_dim=3, activation="tanh")])
+    again = keras2.models.model_from_yaml(model.to_yaml())
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    callback = keras2.callbacks.Callback()
+    model.compile("sgd", "mse")
+    model.fit(X, np.ones((50, 2)), batch_size=20, epochs=1, verbose=0, callbacks=[callback])
+    assert (callback.params["steps"], callback.params["samples"]) == (3, 50)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from kerata import metrics
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
 from kerata.engine.symbolic import has_symbolic, infer
@@ -94,6 +95,14 @@ class OldLayer(Spelled):
         """A term of the loss, from within `call`; `inputs` said then what it depends on."""
         terms = losses if isinstance(losses, (list, tuple)) else [losses]
         super().add_loss([term() if callable(term) and not hasattr(term, "shape") else term for term in terms])  # type: ignore[misc]
+
+    def add_metric(self, value: Any, name: str | None = None, aggregation: str = "mean", **kwargs: Any) -> None:
+        """A measure of what is computed in `call`: its mean over the batches."""
+        held = self.__dict__.setdefault("_added_metrics", {})
+        known = name or f"{self.name}_metric"  # type: ignore[attr-defined]
+        if known not in held:
+            self._added_metrics = {**held, known: metrics.Mean(name=known)}
+        self._added_metrics[known].update_state(value)
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
         """New values of variables: `K.update` and its kin have given them already; pairs give them here."""

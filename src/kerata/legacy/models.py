@@ -1,5 +1,6 @@
 """Models of the eras: `fit` and its kin with their arguments of then, generators, classes and probabilities."""
 
+import json
 import math
 import warnings
 from typing import Any
@@ -179,7 +180,8 @@ class OldModel(OldLayer):
             return []
         if not made.measures.built:
             return expected_names(self, made.arguments)
-        return [measure.name for measure in (*made.trackers, *made.measures.metrics)]
+        added = [name for layer in self._flatten_layers() for name in layer.__dict__.get("_added_metrics", ())]  # type: ignore[attr-defined]
+        return [*(measure.name for measure in (*made.trackers, *made.measures.metrics)), *added]
 
     def _in_order(self, logs: dict[str, Any]) -> Any:
         """The loss, the losses of several outputs, the measures: alone or in a list."""
@@ -213,6 +215,12 @@ class OldModel(OldLayer):
                 layer.reset_state()
 
     # Files
+
+    def to_yaml(self, **kwargs: Any) -> str:
+        """The architecture as plain data in YAML."""
+        import yaml
+
+        return yaml.safe_dump(json.loads(self.to_json()), sort_keys=False)  # type: ignore[attr-defined]
 
     def save_weights(self, filepath: Any, overwrite: bool = True, save_format: Any = None, options: Any = None) -> None:
         """Writes the weights, whatever the name of the file ends in."""
@@ -398,6 +406,8 @@ def tell(model: Any, callbacks: list[Any], arguments: dict[str, Any], per_epoch:
         "epochs": epochs,
         "nb_epoch": epochs,
         "batch_size": arguments.get("batch_size"),
+        "steps": arguments.get("steps_per_epoch")
+        or (None if samples is None else -(-samples // (arguments.get("batch_size") or 32))),
         "samples": samples,
         "nb_sample": samples,
         "verbose": arguments.get("verbose"),
