@@ -305,3 +305,37 @@ def test_an_architecture_goes_through_yaml_and_callbacks_know_the_steps():
     model.compile("sgd", "mse")
     model.fit(X, np.ones((50, 2)), batch_size=20, epochs=1, verbose=0, callbacks=[callback])
     assert (callback.params["steps"], callback.params["samples"]) == (3, 50)
+
+
+def deep(keras, other=False):
+    """A model with a recurrence, a normalization and a model within, whose last layer may have another name."""
+    layers = keras.layers
+    inner = layers.Input(shape=(4,))
+    head = keras.models.Model(inner, layers.Dense(3, name="inside")(inner), name="head")
+    x = layers.Input(shape=(5, 2))
+    y = layers.BatchNormalization(name="norm")(layers.LSTM(4, name="lstm")(x))
+    return keras.models.Model(x, layers.Dense(2, name="new" if other else "old")(head(y)))
+
+
+@pytest.mark.parametrize("keras", [keras1, keras2, tfkeras2], ids=["keras1", "keras2", "tfkeras2"])
+def test_weights_go_by_order_and_by_name(keras, tmp_path):
+    first, again, other = deep(keras), deep(keras), deep(keras, other=True)
+    rng = np.random.RandomState(0)
+    first.set_weights([rng.rand(*w.shape).astype("float32") for w in first.get_weights()])
+    first.save_weights(str(tmp_path / "w.h5"))
+    again.load_weights(str(tmp_path / "w.h5"))
+    for mine, theirs in zip(again.get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    before = other.get_layer("new").get_weights()
+    other.load_weights(str(tmp_path / "w.h5"), by_name=True)
+    for name in ("lstm", "norm", "head"):
+        for mine, theirs in zip(other.get_layer(name).get_weights(), first.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    for mine, theirs in zip(other.get_layer("new").get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    if keras is not keras1:
+        checkpoint = keras.callbacks.ModelCheckpoint(str(tmp_path / "best.hdf5"), monitor="loss", save_weights_only=True)
+        first.compile("sgd", "mse")
+        first.fit(np.ones((4, 5, 2)), np.ones((4, 2)), epochs=1, verbose=0, callbacks=[checkpoint])
+        again.load_weights(str(tmp_path / "best.hdf5"), by_name=True)
+        np.testing.assert_array_equal(again.get_layer("old").get_weights()[0], first.get_layer("old").get_weights()[0])

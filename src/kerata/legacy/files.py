@@ -1,6 +1,7 @@
 """Files under the names that programs of the eras give them: `model.h5`, `weights.hdf5`.
 
-Weights are written in Keras 3's form; what a file is when it is read, its content says.
+Weights in `.h5` and `.hdf5` are written as `tf.keras` wrote them, so that they load by name; what a file is when it is read,
+its content says.
 """
 
 import os
@@ -12,7 +13,7 @@ from typing import Any
 
 from kerata import saving
 from kerata.saving.archive import HDF5_ENDINGS
-from kerata.saving.old_files import save_old_model
+from kerata.saving.old_files import save_old_model, save_old_weights
 from kerata.saving.weights import check_overwrite
 
 
@@ -36,6 +37,11 @@ def written_as(filepath: Any, ending: str, overwrite: bool) -> Iterator[str]:
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+    path = Path(os.fspath(filepath))
+    if path.suffix in HDF5_ENDINGS and not str(path).endswith(".weights.h5"):
+        check_overwrite("save_weights", path, overwrite)
+        save_old_weights(model, path)
+        return
     with written_as(filepath, ".weights.h5", overwrite) as path:
         saving.save_weights(model, path, overwrite=True)
 

@@ -21,7 +21,7 @@ from kerata.saving.legacy.descriptions import read_model
 from kerata.saving.legacy.form import OldModel
 from kerata.saving.legacy.groups import is_old, read_weights
 from kerata.saving.legacy.optimizer_state import restore_optimizer
-from kerata.saving.legacy.writing import write_model
+from kerata.saving.legacy.writing import write_model, write_weights
 
 
 def open_hdf5(source: Any, owner: str) -> Any:
@@ -108,3 +108,13 @@ def save_old_model(model: Any, path: Path, include_optimizer: bool = True, for_t
         )
     with explain_full_disk("save_model", path), replace_file(path) as part, h5py.File(part, "w") as file:
         write_model(model, file, include_optimizer, for_then)
+
+
+def save_old_weights(model: Any, path: Path) -> None:
+    """Writes the weights of a model to an HDF5 file as `tf.keras` wrote them; the old file is whole until the new one is."""
+    import h5py
+
+    if not model.built:
+        raise ValueError(message(model, "the model has no weights yet", None, "Call it on data, or build it, before saving"))
+    with explain_full_disk("save_weights", path), replace_file(path) as part, h5py.File(part, "w") as file:
+        write_weights(model, file)
