@@ -91,12 +91,12 @@ class OldLayer(Spelled):
             arguments["name"] = name.replace("/", "_")
         return super().add_weight(**arguments)  # type: ignore[misc]
 
-    def add_loss(self, losses: Any, inputs: Any = None, **kwargs: Any) -> None:
+    def add_loss(self, losses: Any, inputs: object = None, **kwargs: object) -> None:
         """A term of the loss, from within `call`; `inputs` said then what it depends on."""
         terms = losses if isinstance(losses, (list, tuple)) else [losses]
         super().add_loss([term() if callable(term) and not hasattr(term, "shape") else term for term in terms])  # type: ignore[misc]
 
-    def add_metric(self, value: Any, name: str | None = None, aggregation: str = "mean", **kwargs: Any) -> None:
+    def add_metric(self, value: Any, name: str | None = None, aggregation: str = "mean", **kwargs: object) -> None:
         """A measure of what is computed in `call`: its mean over the batches."""
         held = self.__dict__.setdefault("_added_metrics", {})
         known = name or f"{self.name}_metric"  # type: ignore[attr-defined]
@@ -104,7 +104,7 @@ class OldLayer(Spelled):
             self._added_metrics = {**held, known: metrics.Mean(name=known)}
         self._added_metrics[known].update_state(value)
 
-    def add_update(self, updates: Any, inputs: Any = None) -> None:
+    def add_update(self, updates: object, inputs: object = None) -> None:
         """New values of variables: `K.update` and its kin have given them already; pairs give them here."""
         for update in updates if isinstance(updates, list) else [updates]:
             if isinstance(update, tuple) and len(update) == 2 and isinstance(update[0], Variable):
@@ -193,7 +193,7 @@ def unpacked(outputs: Any) -> Any:
     return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
 
 
-def says(code: Any, name: str) -> bool:
+def says(code: object, name: str) -> bool:
     """Whether a function's code has a name, its inner functions included.
 
     >>> says((lambda x: [x.gradients for x in ()]).__code__, "gradients")

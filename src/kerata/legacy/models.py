@@ -3,6 +3,7 @@
 import json
 import math
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,7 @@ class OldModel(OldLayer):
             return probabilities.argmax(axis=-1)
         return (probabilities > 0.5).astype("int32")
 
-    def add_loss(self, losses: Any, inputs: Any = None, **kwargs: Any) -> None:
+    def add_loss(self, losses: Any, inputs: object = None, **kwargs: object) -> None:
         """A term of the loss: a symbolic tensor that the inputs lead to, or, from within `call`, a number."""
         terms = [plain(one) for one in (losses if isinstance(losses, (list, tuple)) else [losses])]
         outside = not contexts() and not in_scope()
@@ -216,7 +217,7 @@ class OldModel(OldLayer):
 
     # Files
 
-    def to_yaml(self, **kwargs: Any) -> str:
+    def to_yaml(self, **kwargs: object) -> str:
         """The architecture as plain data in YAML."""
         import yaml
 
@@ -325,7 +326,7 @@ def plain(loss: Any) -> Any:
     return (lambda: loss) if isinstance(loss, (int, float)) else loss
 
 
-def fits(shape: Any, expected: Any) -> bool:
+def fits(shape: Iterable[int | None], expected: Iterable[int | None]) -> bool:
     """Whether the sizes of a sample are those that are expected; an axis of size 1 at the end does not count.
 
     >>> fits((None, 1, 100), (None, 100)), fits((8, 28, 28, 1), (None, 28, 28))
@@ -422,7 +423,7 @@ def tell(model: Any, callbacks: list[Any], arguments: dict[str, Any], per_epoch:
             callback.validation_data = [*data, np.ones(len(data[0]), "float32")]
 
 
-def begin_before_reading(model: Any, callbacks: list[Any]) -> None:
+def begin_before_reading(model: object, callbacks: list[Any]) -> None:
     """Tells a program's own callbacks that training begins before a generator is read, which may give what they prepare."""
     for callback in callbacks:
         own = type(callback).on_train_begin
