@@ -214,6 +214,26 @@ def test_widths_of_a_later_call_find_the_bucket_of_an_earlier_one():
     check_same(outcome, alone(functools.partial(network, 5, 5)))
 
 
+def test_much_work_is_compiled_thoroughly(monkeypatch):
+    asked, obtain = [], program.obtain
+
+    def note(name, *args, **given):
+        if name.startswith("many"):
+            asked.append(("train" in name, given["brief"]))
+        return obtain(name, *args, **given)
+
+    monkeypatch.setattr(program, "obtain", note)
+    builds = [functools.partial(network, 3, 9), functools.partial(network, 12, 4)]
+    _, runner = train(builds)
+    assert set(asked) == {(True, True), (False, True)}
+    asked.clear()
+    # The next trials are more work: the bucket's training is compiled again, its validation stays.
+    monkeypatch.setattr(buckets, "THOROUGH_SECONDS", 0.0)
+    (outcome,) = runner.run([Job(7, network(5, 5))])
+    assert set(asked) == {(True, False)}
+    check_same(outcome, alone(functools.partial(network, 5, 5)))
+
+
 def test_callbacks_see_the_narrow_model():
     seen = []
 
@@ -306,6 +326,7 @@ def test_clusters_join_where_that_saves_time(monkeypatch):
     few = [Cluster(shape, (w,), [w], 1000) for w in (10, 20, 30, 128)]
     assert sorted(c.widths for c in merged(few, 32)) == [(128,)]
     many = [Cluster(shape, (w,), [w], 10**6) for w in (10, 20, 30, 128)]
+    assert few[-1].is_brief(32) and not many[-1].is_brief(32)
     assert len(merged(many, 32)) == 4
     there = Cluster(shape, (32,), made=True)
     (joined,) = merged([Cluster(shape, (30,), [30], 10**4), there], 32)

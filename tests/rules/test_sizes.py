@@ -12,7 +12,7 @@ LINES_OF_FILE, LINES_OF_FUNCTION = 600, 60
 LARGER_FILES: dict[str, tuple[int, str]] = {}
 LARGER_FUNCTIONS = {
     "search/comparison.py: compare": (81, "its arguments, a line each, are taken in and handed on"),
-    "search/launch.py: run": (88, "its arguments, a line each, are taken in and handed on"),
+    "search/launch.py: run": (84, "its arguments, a line each, are taken in and handed on"),
 }
 
 

@@ -28,8 +28,8 @@ CPU_OPTIONS: dict[str, Any] = {
 MANY_OPTIONS: dict[str, Any] = {"xla_cpu_prefer_vector_width": 512}
 
 # Beside those, for programs of dense layers that run for some seconds only: half the processor time of a compiling, for which
-# a step takes up to a tenth longer. Not for pooling: without fusion emitters a maximum and what it is compared with in its
-# gradient may be rounded differently.
+# a step takes up to a third longer, since what is updated in place is not vectorized. Not for pooling: without fusion emitters
+# a maximum and what it is compared with in its gradient may be rounded differently.
 BRIEF_OPTIONS: dict[str, Any] = {"xla_cpu_parallel_codegen_split_count": 1, "xla_cpu_use_fusion_emitters": False}
 
 forced_form: str | None = None

@@ -27,6 +27,8 @@ from kerata.training.prepare import build_for
 
 # What one more bucket costs, its two programs compiled and traced, in seconds of a processor.
 BUCKET_SECONDS = 1.8
+# With all of XLA's passes its training takes so much longer to compile, and a step that share of the time.
+THOROUGH_SECONDS, THOROUGH_SHARE = 0.8, 0.82
 # What a step of a member costs: for itself, for each weight, and for each weight and sample of a batch.
 STEP_SECONDS, WEIGHT_SECONDS, SAMPLE_SECONDS = 4e-6, 1.5e-9, 0.9e-10
 # Widths of buckets are multiples of the first, and of the second beyond it: kernels are computed in tiles, and a bucket
@@ -80,8 +82,19 @@ class Cluster:
         """What training costs, compiling included."""
         if not self.parts:
             return 0.0
+        work = self.work(batch_size)
+        if self.made:
+            return work
+        return BUCKET_SECONDS + min(work, THOROUGH_SHARE * work + THOROUGH_SECONDS)
+
+    def work(self, batch_size: int) -> float:
+        """What the steps cost, by programs that were compiled in a hurry."""
         each = STEP_SECONDS + self.shape.weights(self.widths) * (WEIGHT_SECONDS + SAMPLE_SECONDS * batch_size)
-        return self.steps * each + (0.0 if self.made else BUCKET_SECONDS)
+        return self.steps * each
+
+    def is_brief(self, batch_size: int) -> bool:
+        """Whether the work is too little for thorough compiling."""
+        return (1 - THOROUGH_SHARE) * self.work(batch_size) < THOROUGH_SECONDS
 
     def joined(self, other: "Cluster") -> "Cluster":
         """One bucket for both."""
@@ -185,9 +198,10 @@ class Buckets:
         if cluster.widths not in made:
             twin = with_widths(first.model, cluster.widths, first.example, counting=True)
             bucket = Group(twin, first.data, first.held_data, first.batch_size, first.shuffle)
-            bucket.is_bucket = True
+            bucket.is_bucket = bucket.is_brief = True
             made[cluster.widths] = cluster.shape, bucket
         bucket = made[cluster.widths][1]
+        bucket.is_brief = bucket.is_brief and cluster.is_brief(first.batch_size)
         for group in cluster.parts:
             place = (id(group), id(bucket))
             if place not in self.paddings:

@@ -144,6 +144,8 @@ class Group:
 
     # Whether members may be narrower than the model that stands for them; see `populations.buckets`.
     is_bucket = False
+    # Whether training is so short that compiling counts more.
+    is_brief = False
     # Why the members are trained by `fit`, one after the other; `None` where one program trains many.
     why_alone: str | None = None
 
@@ -300,7 +302,10 @@ class Group:
         uneven = ragged and (self.uneven if mode == "train" else self.held_uneven)
         # Where members share their batches, states are laid out in another way, also where validation knows no orders.
         key: tuple[Any, ...] = (mode, kind, batch_size, shard.width, own, ragged, uneven, shard.own)
-        name = f"many {key} {masked} {self.weighs} {self.is_bucket}"
+        # Validation is short in any case.
+        brief = self.is_bucket and (self.is_brief or mode == "test")
+        key += (brief,)
+        name = f"many {key} {masked} {self.weighs}"
         key += (shard.placement, self.data.rows, None if self.held_data is None else self.held_data.rows)
         found = self.programs.get(key)
         if found is not None:
@@ -314,7 +319,7 @@ class Group:
 
                 began = time.perf_counter()
                 weak = (1,) if mode == "train" else ()
-                many, at, brief = shard.width > 1, shard.placement, self.is_bucket
+                many, at = shard.width > 1, shard.placement
                 self.programs[key] = program.obtain(
                     name, self.structure, make, args, donate=(0,), weak=weak, many=many, placement=at, brief=brief
                 )

@@ -7,6 +7,7 @@ from kerata.base.checks import check_positive_int, message
 from kerata.data.samples import Samples
 from kerata.data.sources import split_validation, standardize_source
 from kerata.populations.objective import Objective
+from kerata.search.constraints import Constraints
 from kerata.search.cross_validation import make_folds
 from kerata.search.fingerprint import mark_arrays
 from kerata.search.front import make_objectives
@@ -51,6 +52,7 @@ def run(
     halving: Any = None,
     timeout: float | None = None,
     start: Sequence[dict[str, Any]] = (),
+    constraints: Constraints | None = None,
 ) -> Study:
     """Tries values of what `build` asks for, many at once, and keeps all that it finds.
 
@@ -86,6 +88,9 @@ def run(
         halving: an earlier name of `pruner`.
         timeout: no trial begins later than so many seconds after the call.
         start: values of the first trials, by name; what one of them does not name, the sampler chooses.
+        constraints: a function of a trained trial (its `parameters`, `score`, `values`, `histories`, `params`) that returns a
+            number, or several, each 0 or less where the trial is acceptable; only such trials can be the best. TPE and NSGA-II
+            learn from them.
 
     Returns:
         The `Study`.
@@ -128,13 +133,7 @@ def run(
         class_weight=class_weight,
         turns=turns,
     )
-    card = {
-        "data": {"samples": mark_arrays(samples.tree), "validation": None if held is None else mark_arrays(held.tree)},
-        "folds": None if folds is None else f"{len(folds)} folds, {mark_arrays(folds)['hash']}",
-        "epochs": epochs,
-        "batch_size": size,
-        "seed": seed,
-    }
+    card = {**mark_data(samples, folds, held), "epochs": epochs, "batch_size": size, "seed": seed}
     search = Search(
         build,
         runner,
@@ -153,8 +152,17 @@ def run(
         fit={"class_weight": class_weight, "callbacks": callbacks, "shuffle": shuffle},
         timeout=timeout,
         start=start,
+        constraints=constraints,
     )
     return search.run()
+
+
+def mark_data(samples: Samples, folds: Any, held: Samples | None) -> dict[str, Any]:
+    """What tells the data of a study from that of another; the arguments are what `divide` gives."""
+    return {
+        "data": {"samples": mark_arrays(samples.tree), "validation": None if held is None else mark_arrays(held.tree)},
+        "folds": None if folds is None else f"{len(folds)} folds, {mark_arrays(folds)['hash']}",
+    }
 
 
 def divide(

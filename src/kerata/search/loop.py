@@ -13,9 +13,10 @@ from kerata.base.checks import check_positive_int, message
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
 from kerata.search.best import note_fit
+from kerata.search.constraints import Constraints, check_constraints, judge
 from kerata.search.curves import mean_curve
 from kerata.search.domain import Domain
-from kerata.search.fingerprint import describe_training
+from kerata.search.fingerprint import describe, describe_training, shorten
 from kerata.search.front import settle_directions
 from kerata.search.progress import Progress
 from kerata.search.pruners import make_pruner
@@ -48,7 +49,7 @@ class Search:
         trials, sampler, pruner, batch, storage, name, folder, keep, verbose: as in `run`.
         data: the samples, for `study.best.refit`.
         fit: how trials are trained: `class_weight`, `callbacks`, `shuffle`.
-        timeout, start: as in `run`.
+        timeout, start, constraints: as in `run`.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class Search:
         fit: dict[str, Any] | None = None,
         timeout: float | None = None,
         start: Sequence[dict[str, Any]] = (),
+        constraints: Constraints | None = None,
     ):
         self.fit, self.timeout, self.start = fit or {}, timeout, list(start)
+        self.constraints = check_constraints(constraints)
         if self.start and (sampler == "grid" or isinstance(sampler, GridSampler)):
             raise ValueError(message("search", "a grid has its own order", {"start": self.start}, "Take another sampler"))
         self.objectives = objective if isinstance(objective, list) else [objective]
@@ -123,7 +126,8 @@ class Search:
         card = database.enter(card)
         model_files = make_model_files(database, self.folder)
         study = Study(database, self.objectives, model_files, card, self.build, self.data, self.fit)
-        self.sampler = make_sampler(self.sampler_given, directions, card.get("seed") or 0, self.domains)
+        constrained = self.constraints is not None
+        self.sampler = make_sampler(self.sampler_given, directions, card.get("seed") or 0, self.domains, constrained)
         if self.pruner is not None and hasattr(self.pruner, "start"):
             self.pruner.start(self.objective, card.get("epochs") or 1)
         self.progress = Progress(self._planned(), self.objective, verbose=self.verbose)
@@ -158,6 +162,8 @@ class Search:
             self.card["training"] = describe_training(
                 model, self.fit["class_weight"], self.fit["callbacks"], self.fit["shuffle"], hp.fitting
             )
+            if self.constraints is not None:
+                self.card["training"]["constraints"] = shorten(describe(self.constraints))
 
     @property
     def follows(self) -> bool:
@@ -348,8 +354,6 @@ class Search:
     def _end(self, writer: Writer, row: Row, outcome: Any) -> None:
         """A trial has ended."""
         faults = [member.fault for member in getattr(outcome, "members", ()) if getattr(member, "fault", None) is not None]
-        self.faults += faults[:1]
-        self.sound += not faults
         row.state, row.error, row.seconds, row.ended = outcome.state, outcome.error, float(outcome.seconds), time.time()
         row.scores = [float(score) for score in outcome.scores]
         row.histories = [
@@ -366,6 +370,16 @@ class Search:
         row.score = score if np.isfinite(score) else None
         if row.score is None and row.state == COMPLETE:
             row.state, row.error = FAILED, row.error or f"{self.objective.name} is not a finite number"
+        row.parameters = getattr(outcome, "parameters", None)
+        if self.constraints is not None and row.state in (COMPLETE, PRUNED):
+            try:
+                row.constraints = judge(self.constraints, row)
+            except Exception as error:
+                faults = [error]
+                row.state, row.error = FAILED, f"{type(error).__name__}: {error}"
+                row.score, row.scores, row.values = None, [], []
+        self.faults += faults[:1]
+        self.sound += not faults
         writer.finish(row, outcome)
 
 

@@ -286,7 +286,7 @@ def describe_trial(
         score = trial.score if trial.score is not None else rung[1] if rung else None
         what += f", {name} {format_number(float(score))}" if score is not None else ""
     else:
-        what = f"{name} {format_result(trial)}"
+        what = f"{name} {format_result(trial)}{'' if trial.is_feasible else ', breaks a constraint'}"
     aside = [format_seconds(trial.seconds)] if trial.seconds else []
     aside += ["best so far"] if is_best else []
     words = [f"trial {trial.number}", what, f"({', '.join(aside)})" if aside else "", format_params(trial.params)]

@@ -25,6 +25,8 @@ class Trial:
         error: why it failed, or at which epoch it was cut.
         started, ended: seconds since 1970.
         model_files: the saved model of each fold, where they were kept.
+        parameters: how many numbers the model's weights have; `None` where nothing was trained.
+        constraints: by how much each constraint is broken; 0 or less where it is kept.
     """
 
     number: int
@@ -41,6 +43,13 @@ class Trial:
     ended: float | None = None
     model_files: list[str] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
+    parameters: int | None = None
+    constraints: list[float] = field(default_factory=list)
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether the trial keeps all constraints; where there are none it does."""
+        return all(value <= 0 for value in self.constraints)
 
     @property
     def deviation(self) -> float | None:

@@ -64,6 +64,7 @@ class Outcome:
         error: why it failed.
         members: the folds as they were trained; without weights once `on_outcome` has returned.
         values: where there are several objectives, the mean over the folds of each, after the last epoch.
+        parameters: how many numbers the model's weights have.
     """
 
     number: int
@@ -76,6 +77,7 @@ class Outcome:
     error: str | None
     members: list[Member]
     values: list[float] = field(default_factory=list)
+    parameters: int = 0
 
     def models(self) -> list[Model]:
         """The trained model of each fold, with the weights of its best epoch."""
@@ -294,6 +296,7 @@ class Runner:
             sum(m.seconds for m in folds),
             error,
             folds,
+            parameters=self.sizes[number],
         )
         if len(self.objectives) > 1:
             self._judge_by_several(outcome)

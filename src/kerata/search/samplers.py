@@ -218,12 +218,21 @@ class OptunaSampler(Sampler):
         directions: "max" or "min" for each objective.
         seed: the study's seed.
         domains: the domains by name, which grow while the study runs.
+        broken: filled with the constraints of trials by their numbers in the mirror, for an older Optuna's samplers.
     """
 
     batch = LEARNING_BATCH
     learns = True
 
-    def __init__(self, make: Callable[[int], Any], directions: Sequence[str], seed: int, domains: dict[str, Domain]):
+    def __init__(
+        self,
+        make: Callable[[int], Any],
+        directions: Sequence[str],
+        seed: int,
+        domains: dict[str, Domain],
+        broken: dict[int, list[float]] | None = None,
+    ):
+        self._broken = {} if broken is None else broken
         optuna = import_optuna()
         self._optuna, self._make, self._seed, self._domains = optuna, make, seed, domains
         ways = ["maximize" if direction == "max" else "minimize" for direction in directions]
@@ -284,6 +293,7 @@ class OptunaSampler(Sampler):
             elif finished:
                 score = self._values(trial) if trial.state == COMPLETE else None
                 place = self._places[trial.number]
+                self._note_constraints(place, trial.constraints)
                 if trial.state == PRUNED and trial.score is not None:
                     # Samplers that learn from trials that were cut read their last report.
                     frozen = self._study.get_trials(deepcopy=False)[place]
@@ -291,6 +301,15 @@ class OptunaSampler(Sampler):
                 self._study.tell(place, score, state=state)
             if finished:
                 self._finished.add(trial.number)
+
+    def _note_constraints(self, place: int, constraints: list[float]) -> None:
+        """Tells the mirror by how much a trial breaks each constraint."""
+        self._broken[place] = constraints
+        if takes_constraints(self._optuna):
+            frozen = self._study.get_trials(deepcopy=False)[place]
+            trial = self._optuna.Trial(self._study, frozen._trial_id)
+            for index, value in enumerate(constraints):
+                trial.set_constraint(str(index), value)
 
     def _fits(self, trial: Trial) -> bool:
         """Whether a trial says something of this space: one of Optuna's own may have other names, values and scores."""
@@ -356,6 +375,11 @@ def quiet(optuna: Any) -> Iterator[None]:
         optuna.logging.set_verbosity(level)
 
 
+def takes_constraints(optuna: Any) -> bool:
+    """Whether this Optuna, from 5.0 on, keeps the constraints of trials; before, samplers ask a function."""
+    return hasattr(optuna.trial.Trial, "set_constraint")
+
+
 def import_optuna() -> Any:
     """Optuna, or how to get it."""
     try:
@@ -371,7 +395,9 @@ def import_optuna() -> Any:
     return optuna
 
 
-def make_sampler(sampler: Any, directions: Sequence[str], seed: int, domains: dict[str, Domain]) -> Sampler:
+def make_sampler(
+    sampler: Any, directions: Sequence[str], seed: int, domains: dict[str, Domain], constrained: bool = False
+) -> Sampler:
     """The sampler for a name or an object.
 
     Args:
@@ -379,6 +405,7 @@ def make_sampler(sampler: Any, directions: Sequence[str], seed: int, domains: di
         directions: "max" or "min" for each objective.
         seed: the study's seed.
         domains: what the first build asked for; it grows while the study runs.
+        constrained: whether trials have constraints.
     """
     if isinstance(sampler, Sampler):
         return sampler
@@ -403,18 +430,32 @@ def make_sampler(sampler: Any, directions: Sequence[str], seed: int, domains: di
         return RandomSampler(seed)
     if sampler == "quasi-random":
         return QuasiRandomSampler(seed, [name for name, domain in domains.items() if domain.count() != 1])
+    return make_learning_sampler(sampler, directions, seed, domains, constrained)
+
+
+def make_learning_sampler(
+    sampler: str, directions: Sequence[str], seed: int, domains: dict[str, Domain], constrained: bool
+) -> OptunaSampler:
+    """One of Optuna's samplers; the arguments are those of `make_sampler`."""
     optuna = import_optuna()
+    broken: dict[int, list[float]] = {}
+    told: dict[str, Any] = {}
+    if constrained and not takes_constraints(optuna):
+        told["constraints_func"] = lambda trial: broken.get(trial.number, [])
     if sampler == "tpe":
-        return OptunaSampler(
-            lambda seed: optuna.samplers.TPESampler(seed=seed, constant_liar=True, multivariate=True, group=True),
-            directions,
-            seed,
-            domains,
-        )
+
+        def tpe(seed: int) -> Any:
+            return optuna.samplers.TPESampler(seed=seed, constant_liar=True, multivariate=True, group=True, **told)
+
+        return OptunaSampler(tpe, directions, seed, domains, broken)
     if sampler == "nsga-ii":
         # One sampler for the whole study: it keeps the generations.
-        one = optuna.samplers.NSGAIISampler(seed=seed, population_size=2 * LEARNING_BATCH)
-        return OptunaSampler(lambda seed: one, directions, seed, domains)
+        with quiet(optuna):
+            one = optuna.samplers.NSGAIISampler(seed=seed, population_size=2 * LEARNING_BATCH, **told)
+        return OptunaSampler(lambda seed: one, directions, seed, domains, broken)
+    if constrained:
+        fix = 'Take sampler="tpe" or "nsga-ii"'
+        raise ValueError(message("search", "CMA-ES does not learn from constraints", {"sampler": sampler}, fix))
     if len(directions) > 1:
         fix = 'Take sampler="tpe" or "nsga-ii"'
         raise ValueError(message("search", "CMA-ES learns from one objective", {"objectives": len(directions)}, fix))

@@ -14,6 +14,7 @@ from typing import Any
 
 from kerata.base.checks import did_you_mean, message
 from kerata.search.connection import Connection
+from kerata.search.constraints import CONSTRAINTS, read_constraints
 from kerata.search.curves import thin_epochs
 from kerata.search.domain import Domain
 from kerata.search.fingerprint import check_card
@@ -59,6 +60,7 @@ class Row(Trial):
             "ended": self.ended,
             "model_files": self.model_files,
             **({"values": self.values} if self.values else {}),
+            "parameters": self.parameters,
             "rungs": {str(k): v for k, v in self.rungs.items()},
         }
 
@@ -366,6 +368,15 @@ class Database(Connection):
                     for key, value in ((RECORD, row.record()), (HISTORIES, row.histories))
                 ],
             )
+            self._insert(
+                connection,
+                t.trial_system_attributes,
+                [
+                    {"trial_id": row.id, "key": CONSTRAINTS, "value_json": json.dumps(row.constraints)}
+                    for row in rows
+                    if row.constraints
+                ],
+            )
         return rows
 
     def release(self) -> None:
@@ -420,6 +431,7 @@ class Database(Connection):
                 record["values"] = values
             rungs = {int(step): value for step, value in record.pop("rungs", {}).items()}
             own = notes.get(id, {})
+            record["constraints"] = read_constraints(own)
             own.pop(OWNER, None)
             state = WAITING if id in waiting else OF_OPTUNA[state]
             rows.append(
@@ -462,7 +474,7 @@ class Database(Connection):
         return found
 
     def best(self, count: int, direction: str) -> list[tuple[int, float]]:
-        """(number, score) of the best complete trials, the best first; of equals the first."""
+        """(number, score) of the best complete trials that keep their constraints, the best first; of equals the first."""
         t = self._tables
         value = t.trial_values.c.value
         what = (
@@ -472,12 +484,12 @@ class Database(Connection):
         )
         order = value.desc() if direction == "max" else value
         with self.transaction(reading=True) as connection:
-            return [
-                (number, score) for number, score in connection.execute(what.order_by(order, t.trials.c.number).limit(count))
-            ]
+            broken = self._infeasible(connection)
+            found = connection.execute(what.order_by(order, t.trials.c.number).limit(count + len(broken)))
+            return [(number, score) for number, score in found if number not in broken][:count]
 
     def values(self) -> dict[int, list[float]]:
-        """The value of each objective of all complete trials."""
+        """The value of each objective of all complete trials that keep their constraints."""
         t, found = self._tables, {}
         what = (
             self._sa.select(t.trials.c.number, t.trial_values.c.value)
@@ -486,9 +498,23 @@ class Database(Connection):
             .order_by(t.trials.c.number, t.trial_values.c.objective)
         )
         with self.transaction(reading=True) as connection:
+            broken = self._infeasible(connection)
             for number, value in connection.execute(what):
-                found.setdefault(number, []).append(value)
+                if number not in broken:
+                    found.setdefault(number, []).append(value)
         return found
+
+    def _infeasible(self, connection: Any) -> set[int]:
+        """The trials that break a constraint."""
+        t = self._tables
+        keys = t.trial_system_attributes.c.key
+        what = (
+            self._sa.select(t.trials.c.number, keys, t.trial_system_attributes.c.value_json)
+            .join(t.trial_system_attributes, t.trial_system_attributes.c.trial_id == t.trials.c.trial_id)
+            .where(t.trials.c.study_id == self.id, self._sa.or_(keys == CONSTRAINTS, keys.startswith(f"{CONSTRAINTS}:")))
+        )
+        found = connection.execute(what)
+        return {number for number, key, text in found if any(v > 0 for v in read_constraints({key: json.loads(text)}))}
 
     def finished(self, numbers: Iterable[int]) -> set[int]:
         """Which of some trials are finished."""

@@ -63,12 +63,17 @@ class Study:
 
     @property
     def best(self) -> Best:
-        """The complete trial with the best score; of equals the first. For several objectives see `best_trials`."""
+        """The complete trial with the best score that keeps its constraints; of equals the first. For several objectives see
+        `best_trials`."""
         if found := self.top(1):
             return found[0]
         trials = self.trials
         failed = [trial for trial in trials if trial.state == FAILED]
         fix = f"Trial {failed[0].number} failed: {failed[0].error}" if failed else ""
+        if any(trial.state == COMPLETE for trial in trials):
+            each = [max(trial.constraints) for trial in trials if trial.state == COMPLETE]
+            nearest = {"trials": len(each), "least broken by": min(each)}
+            raise ValueError(message("study.best", "no trial keeps the constraints", nearest, "Loosen them, or try more"))
         raise ValueError(message("study.best", "no trial is complete yet", dict(Counter(trial.state for trial in trials)), fix))
 
     def top(self, count: int) -> list[Best]:
@@ -103,18 +108,21 @@ class Study:
     def table(self) -> Any:
         """A pandas frame with a row a trial: state, score and its deviation over the folds, values, epochs, seconds, error.
 
-        With several objectives, whether it is on the front, and the other objectives.
+        With several objectives, whether it is on the front, and the other objectives. With constraints, whether it keeps them.
         """
         import pandas as pd
 
         trials = self.trials
         names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-        front = set(find_front({t.number: t.values for t in trials if t.state == COMPLETE}, self.objectives))
+        done = [trial for trial in trials if trial.state == COMPLETE and trial.is_feasible]
+        front = set(find_front({trial.number: trial.values for trial in done}, self.objectives))
+        constrained = any(trial.constraints for trial in trials)
         several = len(self.objectives) > 1
         rows = [
             {
                 "state": trial.state,
                 **({"front": trial.number in front} if several else {}),
+                **({"feasible": trial.is_feasible} if constrained else {}),
                 self.objective.name: trial.score,
                 "deviation": trial.deviation,
                 **{one.name: value for one, value in zip(self.objectives[1:], trial.values[1:] or [None] * 9, strict=False)},

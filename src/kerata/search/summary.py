@@ -109,7 +109,7 @@ def summarize(study: Any) -> Summary:
     summary = Summary(name, objective, trials, names, [p for p in parameters if p], best, worst, seconds)
     objectives: list[Objective] = list(getattr(study, "objectives", ()))
     if len(objectives) > 1:
-        by_number = {trial.number: trial for trial in trials if trial.state == COMPLETE}
+        by_number = {trial.number: trial for trial in trials if trial.state == COMPLETE and trial.is_feasible}
         front = find_front({number: trial.values for number, trial in by_number.items()}, objectives)
         summary.objectives, summary.front = objectives, [by_number[number] for number in front]
     return summary
@@ -165,11 +165,11 @@ def is_scored(trial: Trial) -> bool:
 
 
 def find_extremes(trials: Iterable[Trial], objective: Objective) -> tuple[Trial | None, Trial | None]:
-    """The best and the worst of the complete trials; the earlier one where they are equal."""
+    """The best and the worst of the complete trials that keep their constraints; the earlier one where they are equal."""
     best: Any = None
     worst: Any = None
     for trial in trials:
-        if trial.state == COMPLETE and is_finite(trial.score):
+        if trial.state == COMPLETE and is_finite(trial.score) and trial.is_feasible:
             best = trial if best is None or objective.better(trial.score, best.score) else best
             worst = trial if worst is None or objective.better(worst.score, trial.score) else worst
     return best, worst

@@ -140,7 +140,8 @@ class Writer:
 
     def _save_best(self, finished: list[Any]) -> None:
         """Models of those that are among the best so far, before anything says that they are finished."""
-        found = {row.number: (row, outcome) for _, row, outcome in finished if row.state == COMPLETE and outcome is not None}
+        done = [(row, outcome) for _, row, outcome in finished if row.state == COMPLETE and row.is_feasible]
+        found = {row.number: (row, outcome) for row, outcome in done if outcome is not None}
         if not found or self.keep < 1:
             return
         for number in self._best({number: row for number, (row, _) in found.items()}):
