@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -317,7 +318,7 @@ def test_ctrl_c_keeps_what_was_trained(ctrl_c):
     assert np.isfinite(model.predict(X, verbose=0)).all()
 
 
-@pytest.mark.parametrize("place", ["callback", "finalizer"])
+@pytest.mark.parametrize("place", ["callback", "finalizer", "weak reference"])
 def test_ctrl_c_where_python_cannot_raise_ends_fit_all_the_same(place, ctrl_c):
     pressed = []
 
@@ -333,9 +334,16 @@ def test_ctrl_c_where_python_cannot_raise_ends_fit_all_the_same(place, ctrl_c):
         def __del__(self):
             press()
 
+    class Held:
+        pass
+
     class Collect(kerata.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2 and place == "callback":
+            if epoch == 2 and place == "weak reference":
+                held = Held()
+                self.reference = weakref.ref(held, lambda reference: press())
+                del held
+            elif epoch == 2 and place == "callback":
                 gc.callbacks.append(collecting)
                 gc.collect()
                 gc.callbacks.remove(collecting)

@@ -47,6 +47,7 @@ NOT_DRAWN = {
     "initializers": {"Initializer", "STFT"},
     # Files and screens are tested where they stand.
     "callbacks": {
+        "BackupAndRestore",
         "Callback",
         "CallbackList",
         "CSVLogger",
@@ -54,6 +55,8 @@ NOT_DRAWN = {
         "LambdaCallback",
         "ModelCheckpoint",
         "ProgbarLogger",
+        "RemoteMonitor",
+        "SwapEMAWeights",
         "TensorBoard",
     },
 }

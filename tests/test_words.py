@@ -61,7 +61,7 @@ def test_text_is_told_what_there_is():
         ("layers", "RandAugment", "kerata.layers has no 'RandAugment', which Keras has and Kerata leaves out so far."),
         ("layers", "Hashing", "leaves out so far"),
         ("layers", "Dens", "kerata.layers has no 'Dens'. Did you mean 'Dense'?"),
-        ("callbacks", "BackupAndRestore", "Use ModelCheckpoint"),
+        ("callbacks", "OrbaxCheckpoint", "Use BackupAndRestore"),
         ("optimizers", "Adm", "Did you mean 'Adam'"),
         ("losses", "MeanSquareError", "Did you mean 'MeanSquaredError'"),
         ("metrics", "Acuracy", "Did you mean 'Accuracy'"),

@@ -24,7 +24,7 @@ LEFT_OUT = {
     "RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
     "RandomShear RandomTranslation RandomZoom ReversibleEmbedding STFTSpectrogram "
     "Solarization SpectralNormalization TFSMLayer TorchModuleWrapper",
-    "callbacks": "BackupAndRestore OrbaxCheckpoint RemoteMonitor SwapEMAWeights",
+    "callbacks": "OrbaxCheckpoint",
     "optimizers": "MultiOptimizer OptimizerMap legacy",
     "utils": "Config FeatureSpace Progbar audio_dataset_from_directory bounding_boxes "
     "image_dataset_from_directory model_to_dot split_dataset "
@@ -32,8 +32,7 @@ LEFT_OUT = {
     "saving": "KerasFileEditor",
 }
 INSTEAD = {
-    "BackupAndRestore": "Use ModelCheckpoint, and kerata.saving.load_model to go on",
-    "SwapEMAWeights": "Give the optimizer use_ema=True",
+    "OrbaxCheckpoint": "Use BackupAndRestore, or ModelCheckpoint",
     "Progbar": "`fit` shows its progress by itself",
     "tree": "Use jax.tree",
     "mixed_precision": "Use kerata.config.set_dtype_policy('mixed_bfloat16')",

@@ -1,8 +1,13 @@
 """Callbacks that do one thing: schedules, records, one's own functions, a stop at NaN."""
 
 import csv
+import http.client
 import inspect
+import json
 import os
+import urllib.parse
+import urllib.request
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +61,42 @@ def takes_two(function: Callable[..., Any]) -> bool:
     except ValueError:  # no signature to be had
         return True
     return True
+
+
+class RemoteMonitor(Callback):
+    """Sends the logs of each epoch to a server, with POST.
+
+    Args:
+        root: the server's address.
+        path: is put behind it.
+        field: the form's field that holds the logs as JSON.
+        headers: of the request, as a dict.
+        send_as_json: whether the request is the JSON itself, in place of a form.
+
+    >>> import kerata
+    >>> monitor = kerata.callbacks.RemoteMonitor("http://localhost:9000", send_as_json=True)
+    """
+
+    def __init__(
+        self, root="http://localhost:9000", path="/publish/epoch/end/", field="data", headers=None, send_as_json=False
+    ):
+        super().__init__()
+        if urllib.parse.urlsplit(root).scheme not in ("http", "https"):
+            raise ValueError(message("RemoteMonitor", "`root` must begin with http:// or https://", {"root": root}))
+        self.root, self.path, self.field = root, path, field
+        self.headers, self.send_as_json = headers, send_as_json
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        text = json.dumps({"epoch": epoch, **{name: np.asarray(value).tolist() for name, value in (logs or {}).items()}})
+        body = text if self.send_as_json else urllib.parse.urlencode({self.field: text})
+        kind = "application/json" if self.send_as_json else "application/x-www-form-urlencoded"
+        headers = {"Content-Type": kind, **(self.headers or {})}
+        try:
+            urllib.request.urlopen(urllib.request.Request(self.root + self.path, body.encode(), headers), timeout=10).close()
+        except (OSError, http.client.HTTPException) as error:
+            warnings.warn(
+                message("RemoteMonitor", "the server cannot be reached", {"root": self.root, "error": error}), stacklevel=2
+            )
 
 
 class CSVLogger(Callback):

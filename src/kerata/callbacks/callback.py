@@ -36,6 +36,9 @@ class Callback:
     # Names that it adds to the logs of an epoch; `None` where they are not known, as of a user's own callback.
     added_logs: tuple[str, ...] | None = ()
 
+    # How many epochs are done already, of a callback that has brought back where training was cut off.
+    epochs_done = 0
+
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
         self._model: Any = None
@@ -50,6 +53,9 @@ class Callback:
 
     def set_model(self, model: Any) -> None:
         self._model = model
+
+    def settle(self) -> None:
+        """Called after the last epoch, before the optimizer takes averages of weights over."""
 
     def on_progress(self, done: int, logs: dict[str, Any]) -> None:
         """Called now and then with the number of batches done, where `follows_progress` is true."""

@@ -531,9 +531,13 @@ class Optimizer(Stepwise):
         """Ends training: the weights become their averages, if averages are kept."""
         if self.use_ema:
             for variable in var_list:
-                average = self.optimizer_state.find(("average", variable))
+                average = self.average_of(variable)
                 if average is not None:
                     variable.assign(average.value)
+
+    def average_of(self, variable: Variable) -> Variable | None:
+        """The moving average of a weight, where there is one."""
+        return self.optimizer_state.find(("average", variable))
 
     # Config
 

@@ -29,8 +29,10 @@ def train(
     passive = all(is_passive(callback) for callback in callbacks)
     quiet = passive and validation is None and not callbacks.needs_progress
     callbacks.on_train_begin()
+    # A callback may have brought back what was trained before.
+    run.begin()
     try:
-        epoch = initial_epoch
+        epoch = initial_epoch = max([initial_epoch, *(callback.epochs_done for callback in callbacks)])
         while epoch < epochs:
             if quiet and (several := run.room(epochs - epoch)) > 1:
                 began = time.perf_counter()
@@ -59,6 +61,8 @@ def train(
             epoch += 1
             if model.stop_training or run.ended:
                 break
+        for callback in callbacks:
+            callback.settle()
         if model.optimizer is not None and epochs > initial_epoch:
             model.optimizer.finalize_variable_values(run.plan.trainable)
     finally:

@@ -51,12 +51,10 @@ class Run:
 
     def __init__(self, prepared: Prepared, feed: DeviceFeed | StreamFeed, key: Any, mode: str):
         self.prepared, self.feed, self.mode = prepared, feed, mode
-        plan, self.plan, self.step = prepared.plan, prepared.plan, prepared.step
+        self.plan, self.step = prepared.plan, prepared.step
         self.key = np.asarray(key)
-        start = int(plan.optimizer.steps.numpy()) if plan.training else 0
-        self.counters = np.array([start, -1], np.int32)
-        self.first_step = start
         self.warned = False
+        self.begin()
         self.logs: dict[str, Any] = {}
         # What a step has in its state beside the variables, from its first batch on.
         self.extra: dict[str, Any] | None = None
@@ -64,6 +62,11 @@ class Run:
         self.out: dict[str, Any] = {}
         # How long a batch takes is known of the first model of a structure on, so a fresh one starts at full length.
         self.pace_key = (mode, getattr(feed, "batch_size", None))
+
+    def begin(self) -> None:
+        """Counts steps on from those that the optimizer has made: random draws follow their numbers."""
+        self.first_step = int(self.plan.optimizer.steps.numpy()) if self.plan.training else 0
+        self.counters = np.array([self.first_step, -1], np.int32)
 
     def room(self, epochs: int) -> int:
         """How many whole epochs to run in one call, where nobody looks in between; 1 until the pace is known."""

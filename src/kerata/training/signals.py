@@ -6,7 +6,8 @@ weights. So every handler of Python's, whichever signal it is for, waits until t
 called as it is. Signals that are ignored, or that end the process at once, are left alone.
 
 What a handler raises is lost where Python cannot hand it on: JAX has a callback for the collection of garbage, and Ctrl-C
-within it would let a long training go on. There a handler is called a little later (`heard`).
+within it would let a long training go on. There a handler is called a little later (`heard`), and once more where its
+exception was lost all the same.
 """
 
 import _signal  # type: ignore[import-not-found] # the functions below without an enumeration for each number: 30 times faster
@@ -14,6 +15,7 @@ import _weakrefset
 import contextlib
 import gc
 import signal
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -100,9 +102,13 @@ class _Heard:
 
     def __init__(self) -> None:
         self.handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        # What a handler raised last, by which signal.
+        self.raised: tuple[BaseException, int] | None = None
+        self.hook = sys.unraisablehook
 
     def hold(self) -> None:
         _Heard.inside = True
+        sys.unraisablehook = self.lose
         for number in self.numbers:
             handler = _signal.getsignal(number)
             if callable(handler):
@@ -111,14 +117,31 @@ class _Heard:
 
     def receive(self, number: int, frame: FrameType | None) -> None:
         if cannot_raise(frame):
-            timer = threading.Timer(AGAIN_SECONDS, send, (number,))
-            timer.daemon = True
-            timer.start()
-        else:
+            self.again(number)
+            return
+        try:
             self.handlers[number](number, frame)
+        except BaseException as error:
+            self.raised = error, number
+            raise
+
+    def again(self, number: int) -> None:
+        timer = threading.Timer(AGAIN_SECONDS, send, (number,))
+        timer.daemon = True
+        timer.start()
+
+    def lose(self, unraisable: Any) -> None:
+        """What Python calls with an exception that it cannot hand on: that of a handler was raised where nobody sees it."""
+        if self.raised is not None and unraisable.exc_value is self.raised[0]:
+            self.again(self.raised[1])
+        else:
+            self.hook(unraisable)
 
     def release(self) -> None:
         _Heard.inside = False
+        self.raised = None
+        if sys.unraisablehook == self.lose:
+            sys.unraisablehook = self.hook
         for number, handler in self.handlers.items():
             if _signal.getsignal(number) == self.receive:
                 _signal.signal(number, handler)
