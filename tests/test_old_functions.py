@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerata.legacy import keras2
+from kerata.legacy import keras1, keras2
 
 K, layers = keras2.backend, keras2.layers
 X = np.float32([[1.0, 2.0]])
@@ -92,3 +92,8 @@ def test_functions_of_k_check_and_count_as_they_did():
     found = K.eval(K.bias_add(K.variable(pictures), K.variable(bias), data_format="channels_first"))
     np.testing.assert_array_equal(found[0], np.arange(12).reshape(3, 2, 2))
     assert K.placeholder(shape=(None, 4))._keras_shape == (None, 4)
+
+
+def test_the_deviation_of_normal_numbers_was_called_std():
+    numbers = keras1.backend.eval(keras1.backend.random_normal((400,), mean=5.0, std=0.1))
+    assert abs(numbers.mean() - 5) < 0.05 and 0.07 < numbers.std() < 0.13

@@ -248,6 +248,11 @@ def separable_conv1d(x, depthwise_kernel, pointwise_kernel, strides=1, padding="
     return ops.separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, data_format, dilation_rate)
 
 
+def random_normal_1(shape, mean=0.0, std=1.0, dtype=None, seed=None):
+    """Normal numbers; Keras 1 called their deviation `std`."""
+    return backend.random_normal(shape, mean, std, dtype, seed)
+
+
 def spatial_2d_padding_1(x, padding=(1, 1), dim_ordering="default"):
     return backend.spatial_2d_padding(x, tuple((n, n) for n in padding), FORMS[dim_ordering])
 
