@@ -1,6 +1,7 @@
 """Activations: functions that layers apply to their outputs, by name, as functions, or as layers."""
 
 import types
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ from kerata.base import registry
 from kerata.base.absent import explain
 from kerata.base.registry import builtin
 from kerata.base.serialization import resolve, serialize_keras_object, serialize_named
+from kerata.base.types import Plain
 from kerata.engine.symbolic import traceable
 from kerata.ops import activations as ops
 from kerata.ops.activations import celu as celu
@@ -109,7 +111,7 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     return jnp.where(x > threshold, above, negative_slope * (x - threshold)).astype(x.dtype)
 
 
-def _is(value: Any, number: float) -> bool:
+def _is(value: object, number: float) -> bool:
     """Whether a value is known to be this number; one that is traced is not."""
     return isinstance(value, (int, float)) and value == number
 
@@ -155,7 +157,7 @@ def legacy_hard_sigmoid(x):
     return jnp.clip(0.2 * jnp.asarray(x) + 0.5, 0.0, 1.0)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Callable[..., Any]:
     """The activation that a name, config, function or layer stands for; `None` stands for `linear`.
 
     >>> get("relu") is relu
@@ -164,7 +166,7 @@ def get(identifier: Any) -> Any:
     return linear if identifier is None else resolve("activations", identifier, "activations.get", "identifier")
 
 
-def serialize(activation: Any) -> Any:
+def serialize(activation: object) -> Plain:
     """The bare name of a built-in activation; everything else as plain data in Keras's form.
 
     >>> serialize(relu)
@@ -175,7 +177,7 @@ def serialize(activation: Any) -> Any:
     return serialize_keras_object(activation)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: object, custom_objects: dict[str, Any] | None = None) -> Callable[..., Any]:
     """The activation that `serialize` wrote, or that a name stands for."""
     with registry.CustomObjectScope(custom_objects or {}):
         return get(config)

@@ -1,5 +1,6 @@
 """Constraints: projections of a weight, applied after each update. Their bounds are values of the program."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,9 +12,12 @@ from kerata.base.checks import check_number, message
 from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.base.serialization import resolve, serialize_keras_object
+from kerata.base.types import Plain
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.mistakes import Blame
 from kerata.engine.module import Module
+from kerata.engine.types import Array, WeightFunction
+from kerata.engine.variable import Variable
 
 
 @builtin("constraints")
@@ -30,7 +34,7 @@ class Constraint(Module):
     1.0
     """
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Array:
         return w
 
 
@@ -125,16 +129,17 @@ class MinMaxNorm(Constraint):
         return w * (desired / (epsilon() + norms)).astype(w.dtype)
 
 
-def _norms(w: Any, axis: Any) -> Any:
+def _norms(w: Array, axis: int | Sequence[int]) -> Array:
     axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis
     return jnp.sqrt(jnp.sum(jnp.square(w), axis=axis, keepdims=True))
 
 
-def constrain(variable: Any, value: Any) -> Any:
+def constrain(variable: Variable, value: Array) -> Array:
     """The nearest allowed value of a variable with a constraint. An error in a user's function is said with its owner."""
     owner = f"constraint ({variable.path})"
+    rule: Any = variable.constraint
     with Blame(owner, weights=value):
-        found = variable.constraint(value)
+        found = rule(value)
     if np.shape(found) != value.shape or found is None:
         raise ValueError(
             message(
@@ -147,7 +152,7 @@ def constrain(variable: Any, value: Any) -> Any:
     return found
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> WeightFunction | None:
     """The constraint that a name, config, class or function stands for; `None` stays `None`.
 
     >>> get("max_norm").max_value
@@ -156,12 +161,12 @@ def get(identifier: Any) -> Any:
     return resolve("constraints", identifier, "constraints.get", "identifier")
 
 
-def serialize(constraint: Any) -> Any:
+def serialize(constraint: object) -> Plain:
     """The constraint as plain data, in Keras's form."""
     return serialize_keras_object(constraint)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: object, custom_objects: dict[str, Any] | None = None) -> WeightFunction | None:
     """The constraint that `serialize` wrote, or that a name stands for."""
     with registry.CustomObjectScope(custom_objects or {}):
         return get(config)

@@ -9,7 +9,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,8 +20,10 @@ from kerata.base.checks import check_choice, check_number, message
 from kerata.base.limits import check_bytes, take_work
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
+from kerata.base.types import DTypeLike, Plain, Shape
 from kerata.engine.module import Module
 from kerata.engine.random import SeedGenerator, host_stream, stream_of
+from kerata.engine.types import AnyArray
 from kerata.engine.variable import standardize_dtype, standardize_shape
 
 # The standard deviation of a standard normal distribution cut off at two.
@@ -41,10 +43,10 @@ class Initializer(Module):
     [[0.0, 1.0], [2.0, 3.0]]
     """
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> AnyArray:
         raise NotImplementedError(message(self, "an initializer must define `__call__(self, shape, dtype=None)`"))
 
-    def clone(self) -> Any:
+    def clone(self) -> Self:
         """A new initializer with the same arguments."""
         return type(self).from_config(self.get_config())
 
@@ -477,7 +479,7 @@ def compute_fans(
     return shape[-2] * window, shape[-1] * window
 
 
-def _numpy_dtype(dtype: Any) -> np.dtype:
+def _numpy_dtype(dtype: DTypeLike | None) -> np.dtype:
     return np.dtype(jnp.dtype(standardize_dtype(dtype)))
 
 
@@ -521,7 +523,7 @@ def _truncated(stream: np.random.Generator, values: np.ndarray) -> None:
         outside = outside[np.abs(again) > 2.0]
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Initializer:
     """The initializer that a name, config, class, function or array stands for; `None` stays `None`.
 
     >>> get("he_uniform").scale
@@ -532,8 +534,8 @@ def get(identifier: Any) -> Any:
     return _with_dtype(resolve("initializers", identifier, "initializers.get", "identifier"))
 
 
-def _from_array(array: np.ndarray) -> Callable[..., np.ndarray]:
-    def initial_value(shape: Any, dtype: Any = None) -> np.ndarray:
+def _from_array(array: np.ndarray) -> Any:
+    def initial_value(shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
         if standardize_shape(shape) != array.shape:
             raise ValueError(
                 message("initializer", f"the given array fits a weight of shape {array.shape} only", {"shape": shape})
@@ -543,7 +545,7 @@ def _from_array(array: np.ndarray) -> Callable[..., np.ndarray]:
     return initial_value
 
 
-def _with_dtype(initializer: Any) -> Any:
+def _with_dtype(initializer: Initializer) -> Initializer:
     """A user's function of the shape alone as a function of shape and dtype."""
     if initializer is None or isinstance(initializer, Initializer):
         return initializer
@@ -560,18 +562,18 @@ def _with_dtype(initializer: Any) -> Any:
         )
 
     @functools.wraps(initializer)
-    def with_dtype(shape: Any, dtype: Any = None) -> Any:
+    def with_dtype(shape: Shape, dtype: DTypeLike | None = None) -> AnyArray:
         return jnp.asarray(initializer(shape), dtype=standardize_dtype(dtype))
 
     return with_dtype
 
 
-def serialize(initializer: Any) -> Any:
+def serialize(initializer: object) -> Plain:
     """The initializer as plain data, in Keras's form."""
     return serialize_keras_object(initializer)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: object, custom_objects: dict[str, Any] | None = None) -> Initializer:
     """The initializer that `serialize` wrote, or that a name stands for."""
     with registry.CustomObjectScope(custom_objects or {}):
         return get(config)

@@ -1,7 +1,7 @@
 """Regularizers: penalties on weights or outputs, added to the loss. Their strengths are values of the program."""
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 from jax import lax
@@ -12,9 +12,13 @@ from kerata.base.checks import KindError, check_choice, check_number, message
 from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.base.serialization import resolve, serialize_keras_object
+from kerata.base.types import Owner, Plain
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.mistakes import Blame
 from kerata.engine.module import Module
+from kerata.engine.types import Array, WeightFunction
+
+T = TypeVar("T")
 
 
 @builtin("regularizers")
@@ -36,7 +40,7 @@ class Regularizer(Module):
     # Whether elements that are 0 add nothing to it, with slopes of 0 (that of |x| is 1 there).
     keeps_zeros = False
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array | float:
         return 0.0
 
 
@@ -147,7 +151,7 @@ class OrthogonalRegularizer(Regularizer):
         return jnp.asarray(self.factor, x.dtype) * 0.5 * jnp.sum(jnp.abs(cosines)) / (size * (size - 1.0) / 2.0)
 
 
-def check_strength(owner: Any, name: str, value: Any) -> Any:
+def check_strength(owner: Owner, name: str, value: T) -> T:
     """A finite number of at least 0."""
     value = check_number(owner, name, value, low=0.0)
     if isinstance(value, float) and math.isinf(value):
@@ -155,7 +159,7 @@ def check_strength(owner: Any, name: str, value: Any) -> Any:
     return value
 
 
-def penalize(regularizer: Any, values: Any, owner: str) -> Any:
+def penalize(regularizer: Any, values: Array, owner: str) -> Array:
     """The penalty on weights or an output. An error in a user's function is said with its owner."""
     with Blame(owner, values=values):
         penalty = regularizer(values)
@@ -165,7 +169,7 @@ def penalize(regularizer: Any, values: Any, owner: str) -> Any:
     return penalty
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> WeightFunction | None:
     """The regularizer that a name, config, class or function stands for; `None` stays `None`.
 
     >>> get("l2").l2
@@ -174,12 +178,12 @@ def get(identifier: Any) -> Any:
     return resolve("regularizers", identifier, "regularizers.get", "identifier")
 
 
-def serialize(regularizer: Any) -> Any:
+def serialize(regularizer: object) -> Plain:
     """The regularizer as plain data, in Keras's form."""
     return serialize_keras_object(regularizer)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: object, custom_objects: dict[str, Any] | None = None) -> WeightFunction | None:
     """The regularizer that `serialize` wrote, or that a name stands for."""
     with registry.CustomObjectScope(custom_objects or {}):
         return get(config)

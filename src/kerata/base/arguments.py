@@ -39,7 +39,7 @@ def binding(signature: inspect.Signature) -> Binding:
     return bind
 
 
-def with_defaults(init: F, **defaults: Any) -> F:
+def with_defaults(init: F, **defaults: object) -> F:
     """The same constructor with other defaults.
 
     >>> def window(self, size=2, strides=None): return size, strides
@@ -73,11 +73,11 @@ def sharing(shared: Sequence[inspect.Parameter]) -> Callable[[F], F]:
     return wrap
 
 
-def _called_by_name(init: Any, parameters: list[inspect.Parameter], defaults: dict[str, Any]) -> Any:
+def _called_by_name(init: Callable[..., None], parameters: list[inspect.Parameter], defaults: dict[str, Any]) -> Any:
     names = [p.name for p in parameters if p.kind is PLACED][1:]
 
     @functools.wraps(init)
-    def called(self: object, *args: Any, **kwargs: Any) -> Any:
+    def called(self: object, *args: object, **kwargs: object) -> None:
         given = dict(zip(names, args, strict=False)) | kwargs
         if len(given) < len(args) + len(kwargs):
             raise TypeError(f"{type(self).__name__}() takes at most {len(names)} arguments, each once")

@@ -29,7 +29,7 @@ class Within:
     False
     """
 
-    def __init__(self, local: threading.local, **values: Any):
+    def __init__(self, local: threading.local, **values: object):
         self.local = local
         self.values = values
         self.before: dict[str, Any] = {}

@@ -5,13 +5,14 @@ that is followed: a link is looked at before it is taken, only plain numbers and
 claims must be there, and compressed pieces are unpacked here, within their own size.
 """
 
-# h5py says no types, so nothing that comes from it has one.
+# h5py says no types.
 # pyright: basic
 
 import itertools
 import math
 import zlib
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol, Self
 
 import ml_dtypes
 import numpy as np
@@ -30,10 +31,67 @@ MOST_PIECES = 200_000
 MARK_BYTES = 16
 
 
-def find_group(file: Any, path: str, owner: str) -> Any:
+# h5py says no types. What is used of it:
+
+
+class Attributes(Protocol):
+    """The attributes of a group or of an array."""
+
+    def __contains__(self, name: str, /) -> bool: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __getitem__(self, name: str, /) -> Any: ...
+    def __setitem__(self, name: str, value: object, /) -> None: ...
+    def get_id(self, name: str, /) -> Any: ...
+    def create(self, name: str, data: object, *, dtype: object = None) -> None: ...
+
+
+class Dataset(Protocol):
+    """An array in a file, whose numbers are not read yet."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def chunks(self) -> tuple[int, ...] | None: ...
+    @property
+    def attrs(self) -> Attributes: ...
+    @property
+    def id(self) -> Any: ...
+    def __getitem__(self, index: object, /) -> Any: ...
+
+
+class Group(Protocol):
+    """A folder in a file, or the file itself."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def attrs(self) -> Attributes: ...
+    def __contains__(self, name: str, /) -> bool: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __getitem__(self, name: str, /) -> Any: ...
+    def __setitem__(self, name: str, value: object, /) -> None: ...
+    def get(self, name: str, *, getlink: bool = False) -> Any: ...
+    def create_group(self, name: str, /) -> "Group": ...
+    def create_dataset(self, name: str, *, data: object) -> Dataset: ...
+
+
+class File(Group, Protocol):
+    """An open file."""
+
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc_info: object) -> None: ...
+
+
+def find_group(file: Group, path: str, owner: str) -> Group | None:
     """The group at a path, or `None`. Each step is checked: HDF5 itself would follow links into other files."""
     import h5py
 
+    kind: type[Any] = h5py.Group
     group = file
     for part in path.split("/"):
         link = group.get(part, getlink=True)
@@ -41,12 +99,12 @@ def find_group(file: Any, path: str, owner: str) -> Any:
             return None
         check_link(group, part, link, owner)
         group = group[part]
-        if not isinstance(group, h5py.Group):
+        if not isinstance(group, kind):
             return None
     return group
 
 
-def check_link(group: Any, name: str, link: Any, owner: str) -> None:
+def check_link(group: Group, name: str, link: object, owner: str) -> None:
     """Refuses a link that leads to another place or another file."""
     import h5py
 
@@ -61,14 +119,15 @@ def check_link(group: Any, name: str, link: Any, owner: str) -> None:
         )
 
 
-def open_dataset(group: Any, name: str, owner: str) -> Any:
+def open_dataset(group: Group, name: str, owner: str) -> Dataset:
     """A data set of numbers, after looking at how it is kept; nothing of it is read."""
     import h5py
 
     check_link(group, name, group.get(name, getlink=True), owner)
+    kind: type[Any] = h5py.Dataset
     dataset = group[name]
     path = f"{group.name}/{name}"
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+    if not isinstance(dataset, kind) or dataset.shape is None:
         raise ValueError(message(owner, "an array was expected here", {"path": path, "kind": type(dataset).__name__}))
     if dataset.is_virtual or dataset.external:
         raise FileError(
@@ -93,13 +152,13 @@ def open_dataset(group: Any, name: str, owner: str) -> Any:
     return dataset
 
 
-def list_filters(dataset: Any) -> list[int]:
+def list_filters(dataset: Dataset) -> list[int]:
     """The numbers of the filters that were applied, in order."""
     plist = dataset.id.get_create_plist()
     return [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
 
 
-def is_bfloat16(dataset: Any) -> bool:
+def is_bfloat16(dataset: Dataset) -> bool:
     """Whether a data set holds the bytes of bfloat16 numbers."""
     if dataset.dtype.kind != "V" or dataset.dtype.itemsize != 2 or dataset.dtype.fields or "dtype" not in dataset.attrs:
         return False
@@ -111,7 +170,7 @@ def is_bfloat16(dataset: Any) -> bool:
     )
 
 
-def read_dataset(dataset: Any, owner: str) -> np.ndarray:
+def read_dataset(dataset: Dataset, owner: str) -> np.ndarray:
     """The array of an opened data set, once its size has been counted and all of it is known to be there."""
     path, size = dataset.name, math.prod(dataset.shape) * dataset.dtype.itemsize
     take_bytes(size, path=path, shape=dataset.shape)
@@ -129,7 +188,7 @@ def read_dataset(dataset: Any, owner: str) -> np.ndarray:
     return np.frombuffer(array.tobytes(), ml_dtypes.bfloat16).reshape(dataset.shape) if array.dtype.kind == "V" else array
 
 
-def refuse_size(dataset: Any, path: str, owner: str) -> None:
+def refuse_size(dataset: Dataset, path: str, owner: str) -> None:
     raise FileError(
         message(
             owner,
@@ -140,14 +199,19 @@ def refuse_size(dataset: Any, path: str, owner: str) -> None:
     )
 
 
-def piece_bytes(dataset: Any) -> int:
+def shape_of_pieces(dataset: Dataset) -> tuple[int, ...]:
+    """The shape of one piece of an array that is kept in such."""
+    return dataset.chunks or ()
+
+
+def piece_bytes(dataset: Dataset) -> int:
     """The bytes of one piece, unpacked."""
-    return math.prod(dataset.chunks) * dataset.dtype.itemsize
+    return math.prod(shape_of_pieces(dataset)) * dataset.dtype.itemsize
 
 
-def list_pieces(dataset: Any, path: str, owner: str) -> list[tuple[tuple[int, ...], int]]:
+def list_pieces(dataset: Dataset, path: str, owner: str) -> list[tuple[tuple[int, ...], int]]:
     """Where each piece of a data set begins, and how many bytes are stored of it. All must be there."""
-    starts = [range(0, dim, step) for dim, step in zip(dataset.shape, dataset.chunks, strict=True)]
+    starts = [range(0, dim, step) for dim, step in zip(dataset.shape, shape_of_pieces(dataset), strict=True)]
     count = math.prod(map(len, starts))
     if count > min(MOST_PIECES, dataset.id.get_num_chunks()):
         refuse_size(dataset, path, owner)
@@ -159,20 +223,20 @@ def list_pieces(dataset: Any, path: str, owner: str) -> list[tuple[tuple[int, ..
     return [(place, stored[place]) for place in places]
 
 
-def read_pieces(dataset: Any, path: str, owner: str) -> np.ndarray:
+def read_pieces(dataset: Dataset, path: str, owner: str) -> np.ndarray:
     """The array of a data set that is kept in pieces, each of which is unpacked within its own size."""
     pieces, filters, size = list_pieces(dataset, path, owner), list_filters(dataset), piece_bytes(dataset)
     # An array of few numbers may claim to be kept in pieces of many.
     check_bytes(3 * size, path=path, chunks=dataset.chunks)
-    array = np.empty(dataset.shape, dataset.dtype)
+    array, shape = np.empty(dataset.shape, dataset.dtype), shape_of_pieces(dataset)
     for place, stored in pieces:
         if stored > 2 * size + 2**10:
             refuse_size(dataset, path, owner)
         mask, packed = dataset.id.read_direct_chunk(place)
         used = [one for index, one in enumerate(filters) if not mask >> index & 1]
         block = np.frombuffer(unpack(packed, used, size, dataset.dtype.itemsize, path, owner), dataset.dtype)
-        target = array[tuple(slice(start, start + step) for start, step in zip(place, dataset.chunks, strict=True))]
-        target[...] = block.reshape(dataset.chunks)[tuple(map(slice, target.shape))]
+        target = array[tuple(slice(start, start + step) for start, step in zip(place, shape, strict=True))]
+        target[...] = block.reshape(shape)[tuple(map(slice, target.shape))]
     return array
 
 

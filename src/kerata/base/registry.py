@@ -34,7 +34,7 @@ def snake(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def builtin(kind: str, *aliases: str, name: str | None = None, **facts: Any) -> Callable[[T], T]:
+def builtin(kind: str, *aliases: str, name: str | None = None, **facts: object) -> Callable[[T], T]:
     """Enters a class or function under its own name and `aliases` in the table of `kind`, e.g. `"layers"`.
 
     Args:

@@ -269,7 +269,7 @@ def _deserialize(config: object) -> Any:
     return instance
 
 
-def _build_instance(cls: Any, config: dict[str, Any]) -> Any:
+def _build_instance(cls: type[Any], config: dict[str, Any]) -> Any:
     if not hasattr(cls, "from_config"):
         raise TypeError(
             message(cls, "Unable to reconstruct an instance: a class that is read from a config must have `from_config()`")
@@ -293,7 +293,7 @@ def _build_instance(cls: Any, config: dict[str, Any]) -> Any:
     return instance
 
 
-def _take_common(cls: Any, inner: dict[str, Any]) -> dict[str, Any]:
+def _take_common(cls: type[Any], inner: dict[str, Any]) -> dict[str, Any]:
     """What every layer's config holds and the constructor of a user's class does not take: set afterwards."""
     made = getattr(cls.from_config, "__module__", "") or ""
     if registry.home_of(cls) is not None or not made.startswith("kerata.") or not hasattr(cls, "add_weight"):
@@ -307,7 +307,7 @@ def _take_common(cls: Any, inner: dict[str, Any]) -> dict[str, Any]:
 
 
 # A config may carry small functions and classes that a file should not be able to do anything with: data only.
-def _deserialize_special(name: str, inner: dict[str, Any]) -> Any:
+def _deserialize_special(name: str, inner: dict[str, Any]) -> object:
     if name == "__reference__" and getattr(_local, "objects", None) is not None:
         return _local.objects[inner["index"]]
     if name == "__numpy__" or name == "__tensor__":

@@ -145,7 +145,7 @@ class CSVLogger(Callback):
             self.file = None
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: object) -> Any:
     if isinstance(value, np.ndarray) and value.ndim > 0:
         return f'"[{", ".join(map(str, value))}]"'
     return value

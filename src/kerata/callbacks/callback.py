@@ -2,8 +2,8 @@
 
 import inspect
 import weakref
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
 
 from kerata.base.checks import KindError, Said, message
 from kerata.engine.structure import is_ours
@@ -120,7 +120,7 @@ class CallbackList(Callback):
         params: `epochs`, `steps`, `verbose`.
     """
 
-    def __init__(self, callbacks: Any = None, model: Any = None, **params: Any):
+    def __init__(self, callbacks: object = None, model: Any = None, **params: object):
         super().__init__()
         given = list(flatten_callbacks(callbacks))
         for callback in given:
@@ -153,7 +153,7 @@ class CallbackList(Callback):
             if hasattr(callback, "epoch_seconds"):
                 callback.epoch_seconds = seconds
 
-    def append(self, callback: Any) -> None:
+    def append(self, callback: "Callback") -> None:
         check_hooks(callback)
         self.callbacks.append(callback)
 
@@ -180,7 +180,7 @@ class CallbackList(Callback):
         return any(getattr(callback, "follows_progress", False) for callback in self.callbacks)
 
 
-def read_verbose(verbose: Any) -> int:
+def read_verbose(verbose: "Verbose") -> int:
     """0 for silence, 1 for a progress bar, 2 for a line an epoch, from what a person may pass."""
     if isinstance(verbose, str) and verbose == "auto":
         return 1
@@ -190,7 +190,7 @@ def read_verbose(verbose: Any) -> int:
         raise ValueError(message("verbose", "`verbose` must be 0, 1, 2 or 'auto'", {"verbose": verbose})) from None
 
 
-def flatten_callbacks(callbacks: Any) -> Iterator[Any]:
+def flatten_callbacks(callbacks: object) -> Iterator[Any]:
     """The callbacks of lists in lists."""
     if isinstance(callbacks, (list, tuple, CallbackList)):
         for item in callbacks:
@@ -199,7 +199,7 @@ def flatten_callbacks(callbacks: Any) -> Iterator[Any]:
         yield callbacks
 
 
-def is_passive(callback: Any) -> bool:
+def is_passive(callback: object) -> bool:
     """Whether a callback only looks. A class derived from one that does may do more."""
     return vars(type(callback)).get("is_passive", False)
 
@@ -209,7 +209,7 @@ def added_logs(callback: Any) -> tuple[str, ...] | None:
     return callback.added_logs if is_ours(type(callback)) else None
 
 
-def defines(callback: Any, hooks: tuple[str, ...]) -> bool:
+def defines(callback: object, hooks: tuple[str, ...]) -> bool:
     """Whether a callback does something in one of these hooks."""
     for name in hooks:
         method = getattr(callback, name, None)
@@ -222,7 +222,7 @@ HOOKS = [name for name in vars(Callback) if name.startswith("on_") and name != "
 _checked: weakref.WeakSet[type] = weakref.WeakSet()
 
 
-def check_hooks(callback: Any) -> None:
+def check_hooks(callback: object) -> None:
     """Raises for a hook that cannot be called as hooks are; a class's own ones are looked at once."""
     own = getattr(callback, "__dict__", {})
     known = type(callback) in _checked
@@ -232,7 +232,7 @@ def check_hooks(callback: Any) -> None:
     _checked.add(type(callback))
 
 
-def _check_hook(callback: Any, name: str, hook: Any) -> None:
+def _check_hook(callback: object, name: str, hook: Callable[..., Any]) -> None:
     given = (0, {}) if _is_numbered(name) else ({},)
     try:
         signature = inspect.signature(hook)
@@ -253,7 +253,7 @@ def _is_numbered(name: str) -> bool:
     return "epoch" in name or "batch" in name
 
 
-def _forward(name: str) -> Any:
+def _forward(name: str) -> Callable[..., None]:
     plain = getattr(Callback, name)
     numbered = _is_numbered(name)
 
@@ -274,3 +274,8 @@ def _forward(name: str) -> Any:
 
 for _name in HOOKS:
     setattr(CallbackList, _name, _forward(_name))
+
+
+# What a person may give: one, several, or a list of them that is ready.
+Callbacks: TypeAlias = Callback | CallbackList | Iterable[Callback]
+Verbose: TypeAlias = int | str | bool

@@ -4,7 +4,7 @@ import os
 import re
 import string
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ class Monitor(Callback):
         return find_direction(self.monitor, self.model, type(self).__name__) == "max"
 
     @property
-    def monitor_op(self) -> Any:
+    def monitor_op(self) -> Callable[..., Any]:
         """`ops.greater` where more is better, else `ops.less`."""
         return ops.greater if self.rising else ops.less
 

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO
 
 from kerata.base.display import is_live as is_live
 from kerata.callbacks.callback import Callback
@@ -23,7 +23,7 @@ class ProgbarLogger(Callback):
 
     is_passive = True
 
-    def __init__(self, stream: Any = None):
+    def __init__(self, stream: TextIO | None = None):
         super().__init__()
         self.stream = stream
         self.began = self.drawn = 0.0
@@ -41,7 +41,7 @@ class ProgbarLogger(Callback):
         return int(self.params.get("verbose", 1))
 
     @property
-    def output(self) -> Any:
+    def output(self) -> TextIO:
         return self.stream or sys.stdout
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -161,7 +161,7 @@ def format_logs(logs: dict[str, Any]) -> str:
     return "  ".join(f"{name} {format_number(value)}" for name, value in ordered)
 
 
-def format_number(value: Any) -> str:
+def format_number(value: object) -> str:
     if isinstance(value, (int, float)):
         return f"{value:.4f}" if value == 0 or 1e-3 < abs(value) < 1e5 else f"{value:.4e}"
     return str(value)

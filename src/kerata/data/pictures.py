@@ -4,7 +4,8 @@ import io
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +23,7 @@ METHODS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 GRAYS = ("L", "I;16", "I")
 
 
-def pillow(owner: str) -> Any:
+def pillow(owner: str) -> ModuleType:
     """The library that reads pictures."""
     try:
         from PIL import Image
@@ -70,7 +71,7 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
         return picture if target_size is None else _resized(picture, target_size, interpolation, keep_aspect_ratio)
 
 
-def _resized(picture: Any, target_size: Any, interpolation: str, keep_aspect_ratio: bool) -> Any:
+def _resized(picture: "Image", target_size: tuple[int, int], interpolation: str, keep_aspect_ratio: bool) -> "Image":
     height, width = target_size
     if picture.size == (width, height):
         return picture

@@ -1,6 +1,7 @@
 """Data in memory: samples in arrays, alone or in lists and dicts."""
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypeAlias
 
 import jax
 import numpy as np
@@ -9,6 +10,20 @@ from kerata.base import config
 from kerata.base.checks import message
 from kerata.data.border import Border
 from kerata.engine.placement import HERE
+from kerata.engine.types import AnyArray, HasArray
+
+
+class HasBatches(Protocol):
+    """Batches by number: a `PyDataset`, a `DataLoader`'s data set."""
+
+    def __getitem__(self, index: int, /) -> Any: ...
+    def __len__(self) -> int: ...
+
+
+# What `fit` takes for data: arrays, frames, lists and dicts of these, and what gives batches.
+Data: TypeAlias = HasArray | Mapping[str, Any] | Iterable[Any] | HasBatches
+# Weights of classes: by number or by name, or such a dict for each output.
+ClassWeight: TypeAlias = Mapping[Any, Any]
 
 
 class Samples:
@@ -18,12 +33,12 @@ class Samples:
         x, y, sample_weight: trees of arrays; `None` where there is none.
     """
 
-    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None):
+    def __init__(self, x: Data, y: Data | None = None, sample_weight: Data | None = None):
         self.x, self.y, self.sample_weight = x, y, sample_weight
         self.size = check_lengths(x=x, y=y, sample_weight=sample_weight)
 
     @property
-    def tree(self) -> tuple[Any, Any, Any]:
+    def tree(self) -> Any:
         return self.x, self.y, self.sample_weight
 
     def slice(self, start: int, stop: int) -> "Samples":
@@ -35,7 +50,7 @@ class Samples:
         return sum(leaf.nbytes for leaf in jax.tree.leaves(self.tree))
 
 
-def check_lengths(**trees: Any) -> int:
+def check_lengths(**trees: object) -> int:
     """The common number of rows of all arrays, or a `ValueError` that lists them."""
     sizes = {}
     for name, tree in trees.items():
@@ -72,7 +87,7 @@ def check_lengths(**trees: Any) -> int:
     return next(iter(sizes.values()))
 
 
-def standardize_arrays(tree: Any, name: str) -> Any:
+def standardize_arrays(tree: object, name: str) -> Any:
     """A tree of arrays: frames and lists of numbers as arrays, floats as `floatx()`, 64-bit integers as 32-bit.
 
     Raises `TypeError` for objects, text where numbers are needed, and ragged lists.
@@ -88,7 +103,7 @@ def standardize_arrays(tree: Any, name: str) -> Any:
     return standardize_array(tree, name)
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     """Whether nested lists hold numbers only, so that they stand for one array."""
     while isinstance(value, (list, tuple)):
         # Nothing may be given for one output, and an array for the next.
@@ -99,7 +114,7 @@ def _is_plain(value: Any) -> bool:
     return not isinstance(value, dict) and getattr(value, "shape", ()) == ()
 
 
-def standardize_array(value: Any, name: str) -> Any:
+def standardize_array(value: Any, name: str) -> AnyArray:
     if hasattr(value, "iloc"):
         value = read_frame(value, name)
     elif hasattr(value, "to_numpy"):
@@ -151,7 +166,7 @@ def standardize_array(value: Any, name: str) -> Any:
     return value
 
 
-def _check_numbers(value: Any, name: str) -> None:
+def _check_numbers(value: AnyArray, name: str) -> None:
     """Refuses text, dates and records."""
     if value.dtype.kind in "US":
         fix = "Turn text into numbers first, e.g. with numpy.unique(values, return_inverse=True) or pandas.get_dummies"

@@ -10,8 +10,11 @@ import numpy as np
 
 from kerata.base.checks import message
 from kerata.data.pydataset import PyDataset
-from kerata.data.samples import Samples, standardize_arrays
+from kerata.data.samples import ClassWeight, Data, Samples, standardize_arrays
 from kerata.engine.random import stream_of
+from kerata.engine.types import HostArray
+
+KINDS_OF_NUMBERS: tuple[type[Any], ...] = (Real, np.number)
 
 
 class Order:
@@ -54,10 +57,10 @@ class Batches:
 
 
 def standardize_source(
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
-    class_weight: dict[int, float] | None = None,
+    x: Data | None,
+    y: Data | None = None,
+    sample_weight: Data | None = None,
+    class_weight: ClassWeight | None = None,
     batch_size: int | None = None,
     owner: str = "fit",
 ) -> Samples | Batches:
@@ -75,16 +78,21 @@ def standardize_source(
                 "Call it: a generator function gives batches only when it is called",
             )
         )
-    x, y = standardize_arrays(x, "x"), standardize_arrays(y, "y")
-    sample_weight = standardize_arrays(sample_weight, "sample_weight")
-    samples = Samples(x, y, sample_weight)
+    inputs, targets = standardize_arrays(x, "x"), standardize_arrays(y, "y")
+    weights = standardize_arrays(sample_weight, "sample_weight")
+    samples = Samples(inputs, targets, weights)
     if class_weight is not None:
-        samples = Samples(x, y, weigh_classes(y, class_weight, sample_weight, owner))
+        samples = Samples(inputs, targets, weigh_classes(targets, class_weight, weights, owner))
     return samples
 
 
 def standardize_training(
-    x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None, validation_split: float, owner: str = "fit"
+    x: Data,
+    y: Data | None,
+    sample_weight: Data | None,
+    class_weight: ClassWeight | None,
+    validation_split: float,
+    owner: str = "fit",
 ) -> tuple[Samples | Batches, Samples | None]:
     """The data to train on, and what is split off for validation. Weights of classes are for training alone."""
     if not validation_split:
@@ -98,7 +106,7 @@ def standardize_training(
     return train, held_out
 
 
-def is_batches(x: Any) -> bool:
+def is_batches(x: object) -> bool:
     """Whether data comes in batches rather than as arrays."""
     if hasattr(x, "shape") or isinstance(x, (list, tuple, dict, str, type)) or hasattr(x, "iloc"):
         return False
@@ -106,7 +114,9 @@ def is_batches(x: Any) -> bool:
     return numbered or hasattr(x, "__next__") or hasattr(x, "__iter__")
 
 
-def standardize_batches(x: Any, y: Any, sample_weight: Any, class_weight: Any, owner: str) -> Batches:
+def standardize_batches(
+    x: Any, y: Data | None, sample_weight: Data | None, class_weight: ClassWeight | None, owner: str
+) -> Batches:
     """Any source of batches: its items are x, (x, y) or (x, y, sample_weight)."""
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
@@ -173,13 +183,13 @@ def check_endless(source: Samples | Batches, steps: int | None, owner: str, argu
         raise ValueError(message(owner, f"`{argument}` is needed for data that never ends", {argument: None}))
 
 
-def is_torch_dataset(x: Any) -> bool:
+def is_torch_dataset(x: object) -> bool:
     """Whether x is torch's `Dataset`, which gives samples, and not its `DataLoader`."""
     kinds = [(cls.__module__.split(".")[0], cls.__name__) for cls in type(x).__mro__]
     return ("torch", "Dataset") in kinds
 
 
-def standardize_batch(item: Any, class_weight: Any = None, owner: str = "fit") -> tuple[Any, Any, Any]:
+def standardize_batch(item: Any, class_weight: ClassWeight | None = None, owner: str = "fit") -> tuple[Any, Any, Any]:
     """One batch as (x, y, sample_weight)."""
     if item is None or (isinstance(item, dict) and set(item) == {"x", "y"}):
         raise ValueError(
@@ -205,17 +215,17 @@ def standardize_batch(item: Any, class_weight: Any = None, owner: str = "fit") -
     return samples.tree
 
 
-def standardize_source_arrays(x: Any, y: Any, weight: Any) -> Samples:
+def standardize_source_arrays(x: object, y: object, weight: object) -> Samples:
     return Samples(standardize_arrays(x, "x"), standardize_arrays(y, "y"), standardize_arrays(weight, "sample_weight"))
 
 
-def weigh_classes(y: Any, class_weight: dict[int, float], sample_weight: Any, owner: str) -> Any:
+def weigh_classes(y: Any, class_weight: Any, sample_weight: Data | None, owner: str) -> HostArray | None:
     """One weight a sample from the weight of its class, 1 where the class has none: float32 of shape (samples,)."""
     if not isinstance(class_weight, dict) or not all(map(_is_class, class_weight)):
         raise TypeError(
             message(owner, "`class_weight` must be a dict of class number to weight", {"class_weight": class_weight})
         )
-    if not all(isinstance(weight, (Real, np.number)) and np.isfinite(weight) for weight in class_weight.values()):
+    if not all(isinstance(weight, KINDS_OF_NUMBERS) and np.isfinite(weight) for weight in class_weight.values()):
         raise ValueError(message(owner, "the weights of `class_weight` must be finite numbers", {"class_weight": class_weight}))
     if sample_weight is not None:
         raise ValueError(
@@ -237,7 +247,7 @@ def weigh_classes(y: Any, class_weight: dict[int, float], sample_weight: Any, ow
     return weights
 
 
-def _is_class(key: Any) -> bool:
+def _is_class(key: object) -> bool:
     """Whether something numbers a class: 1, `np.int64(1)`, 1.0."""
     if isinstance(key, (bool, np.bool_)):
         return True
@@ -260,7 +270,7 @@ def split_validation(samples: Samples, fraction: float, owner: str = "fit") -> t
     return samples.slice(0, border), samples.slice(border, samples.size)
 
 
-def repeat_samples(samples: Samples, batch_size: int, shuffle: bool, stream: Any) -> Batches:
+def repeat_samples(samples: Samples, batch_size: int, shuffle: bool, stream: np.random.Generator) -> Batches:
     """Samples in memory as batches that go on from epoch to epoch, for `steps_per_epoch`."""
 
     def go() -> Iterator[Any]:

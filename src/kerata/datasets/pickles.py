@@ -33,11 +33,11 @@ class ArrayClass:
 class StoredType:
     """Stands for `numpy.dtype`: its letters and its byte order."""
 
-    def __init__(self, code: Any = "", *flags: Any):
+    def __init__(self, code: str = "", *flags: object):
         self.code = code.decode("ascii") if isinstance(code, bytes) else code
         self.order = "|"
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         order = state[1]
         self.order = order.decode("ascii") if isinstance(order, bytes) else order
 
@@ -53,10 +53,10 @@ class StoredType:
 class StoredArray:
     """Stands for what `numpy`'s `_reconstruct` returns: shape, type and elements, put together by `read`."""
 
-    def __init__(self, *ignored: Any):
+    def __init__(self, *ignored: object):
         self.state: Any = None
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.state = state
 
     def read(self) -> np.ndarray:
@@ -98,7 +98,7 @@ STAND_INS = {
 class DataUnpickler(pickle.Unpickler):
     """Builds numbers, text, lists, dicts and the stand-ins; refuses every other name before it is looked up."""
 
-    def find_class(self, module_name: str, global_name: str) -> Any:
+    def find_class(self, module_name: str, global_name: str) -> type[Any]:
         try:
             return STAND_INS[module_name, global_name]
         except KeyError:
@@ -137,7 +137,7 @@ def check_places(data: bytes) -> None:
             raise pickle.UnpicklingError(f"an object of number {argument}")
 
 
-def standardize_key(key: Any) -> str:
+def standardize_key(key: object) -> str:
     """Python 2 wrote the keys as bytes."""
     return key.decode("utf-8") if isinstance(key, bytes) else str(key)
 

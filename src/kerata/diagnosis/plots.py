@@ -1,16 +1,22 @@
 """Pictures of training curves. The data is plain; the drawing is thin."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerata.base.display import count_whole, new_figure
+from kerata.base.types import PathLike
 from kerata.diagnosis.reading import read_curves
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 TRAIN, HELD, MARK = "#1f6fb4", "#d1495b", "#7a7a7a"
 SKIPPED = ("learning_rate", "lr")
 
 
-def plot_history(history: Any, path: Any = None, title: str | None = None) -> Any:
+def plot_history(history: Any, path: PathLike | None = None, title: str | None = None) -> "Figure":
     """Draws the loss and every measure over the epochs, training beside validation.
 
     Args:
@@ -41,7 +47,7 @@ def panel_names(curves: dict[str, Any]) -> list[str]:
     return sorted(names, key=lambda name: name != "loss")
 
 
-def draw_panel(axis: Any, curves: dict[str, Any], name: str, best_epoch: int) -> None:
+def draw_panel(axis: "Axes", curves: dict[str, Any], name: str, best_epoch: int) -> None:
     """One measure over the epochs."""
     for key, colour, label in ((name, TRAIN, "training"), (f"val_{name}", HELD, "validation")):
         if key in curves:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from kerata.engine.types import HostArray
+
 # An epoch's loss must move by this share of the whole fall to count as moving.
 SMALL = 0.02
 # A loss whose last epochs brought less than this share of its range has settled.
@@ -99,7 +101,7 @@ def tail_of(curve: np.ndarray) -> int:
     return max(2, len(curve) // 5)
 
 
-def _read_rising(train: np.ndarray, held: Any, best: int) -> Reading | None:
+def _read_rising(train: np.ndarray, held: HostArray | None, best: int) -> Reading | None:
     """A training loss that rises, or jumps up and down: the rate is too high."""
     steps = np.diff(train)
     span = train.max() - train.min()
@@ -138,7 +140,7 @@ def _read_overfitting(train: np.ndarray, held: Any, best: int) -> Reading | None
     return None
 
 
-def _read_flat(train: np.ndarray, held: Any, best: int) -> Reading | None:
+def _read_flat(train: np.ndarray, held: HostArray | None, best: int) -> Reading | None:
     """Neither loss falls."""
     if train[0] - train.min() < SMALL * abs(train[0]):
         return Reading(
@@ -150,7 +152,7 @@ def _read_flat(train: np.ndarray, held: Any, best: int) -> Reading | None:
     return None
 
 
-def _read_falling(train: np.ndarray, held: Any, best: int) -> Reading | None:
+def _read_falling(train: np.ndarray, held: HostArray | None, best: int) -> Reading | None:
     """The last epochs still bring something."""
     watched = train if held is None else held
     tail = tail_of(watched)

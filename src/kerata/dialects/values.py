@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from kerata.base.types import DTypeLike, Shape
+
 OLD = ("keras1", "keras2", "keras22", "tfkeras2")
 DATA_FORMATS = {"th": "channels_first", "tf": "channels_last", "default": None}
 
@@ -52,7 +54,7 @@ REGULARIZERS = {
 CONSTRAINT_NAMES = {"m": "max_value", "low": "min_value", "high": "max_value"}
 
 
-def today_of(era: str, old: str, new: str, value: Any) -> Any:
+def today_of(era: str, old: str, new: str, value: object) -> object:
     """The value of an argument in today's words; `old` and `new` are its names."""
     if new in ("activation", "recurrent_activation"):
         return ACTIVATIONS.get(era, {}).get(value, value) if isinstance(value, str) else value
@@ -69,7 +71,7 @@ def today_of(era: str, old: str, new: str, value: Any) -> Any:
     return value
 
 
-def initializer_of(era: str, value: Any) -> Any:
+def initializer_of(era: str, value: object) -> object:
     """A name or a function of the era as today's constructors take it."""
     if isinstance(value, str):
         return INITIALIZERS[era].get(value, value)
@@ -81,7 +83,7 @@ def initializer_of(era: str, value: Any) -> Any:
 def of_shape(function: Callable[..., Any]) -> Callable[..., Any]:
     """A user's `function(shape, name=None)` of Keras 1 as a function of (shape, dtype)."""
 
-    def initialize(shape: Any, dtype: Any = None) -> Any:
+    def initialize(shape: Shape, dtype: DTypeLike | None = None) -> object:
         made = function(shape, name=None) if "name" in inspect.signature(function).parameters else function(shape)
         return getattr(made, "value", made)
 
@@ -89,7 +91,7 @@ def of_shape(function: Callable[..., Any]) -> Callable[..., Any]:
     return initialize
 
 
-def regularizer_of(value: Any) -> Any:
+def regularizer_of(value: object) -> object:
     if isinstance(value, str):
         return REGULARIZERS.get(value, value)
     if isinstance(value, dict) and "name" in value and "class_name" not in value:
@@ -99,14 +101,14 @@ def regularizer_of(value: Any) -> Any:
     return value
 
 
-def constraint_of(value: Any) -> Any:
+def constraint_of(value: object) -> object:
     if isinstance(value, dict) and "name" in value and "class_name" not in value:
         numbers = {CONSTRAINT_NAMES.get(name, name): number for name, number in value.items() if name != "name"}
         return {"module": "keras.constraints", "class_name": value["name"], "config": numbers, "registered_name": None}
     return value
 
 
-def forget_bias_of(value: Any) -> bool:
+def forget_bias_of(value: object) -> bool:
     """`forget_bias_init` of Keras 1, by name, as `unit_forget_bias`."""
     if value in ("one", "ones", True, 1):
         return True

@@ -122,7 +122,7 @@ class Module:
     # Arguments of the constructor that a config leaves out.
     _unsaved: frozenset[str] = frozenset()
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "_bookkeeping" in cls.__dict__ or len(cls.__bases__) > 1:
             _collect_bookkeeping(cls)

@@ -195,7 +195,7 @@ class Caller(Protocol):
 class Node:
     """One call of an operation or a layer on symbolic tensors."""
 
-    def __init__(self, operation: Caller, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any):
+    def __init__(self, operation: Caller, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: object):
         self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
         self.input_tensors = symbolic_leaves((args, kwargs))
         self.output_tensors = flatten(outputs)
@@ -218,7 +218,7 @@ def flatten(tree: object) -> list[Any]:
     return jax.tree.leaves(tree, is_leaf=lambda x: x is None)
 
 
-def map_structure(fn: Callable[..., Any], tree: object, *rest: Any) -> Any:
+def map_structure(fn: Callable[..., Any], tree: object, *rest: object) -> Any:
     """`fn` of every leaf, `None` included."""
     return jax.tree.map(fn, tree, *rest, is_leaf=lambda x: x is None)
 
@@ -231,7 +231,7 @@ def has_symbolic(tree: object) -> bool:
     return any(isinstance(leaf, SymbolicTensor) for leaf in jax.tree.leaves(tree))
 
 
-def infer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def infer(function: Callable[..., Any], *args: object, **kwargs: object) -> Any:
     """Symbolic outputs of a function of symbolic tensors, by tracing it on shapes alone; with masks, where it notes some."""
     leaves, treedef = jax.tree.flatten((args, kwargs))
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)]
@@ -360,7 +360,7 @@ def _getitem(x: Array, index: Any) -> Array:
 
 
 def _traced(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*args: Any) -> Any:
+    def call(*args: Array | SymbolicTensor) -> Any:
         return function(*args)
 
     call.__name__ = name

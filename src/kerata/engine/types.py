@@ -19,6 +19,15 @@ class HasArray(Protocol):
     def __array__(self, *args: Any, **kwargs: Any) -> HostArray: ...
 
 
+class Described(Protocol):
+    """An array, or what is known of one before it is there: a symbolic tensor, or a shape and a type."""
+
+    @property
+    def shape(self) -> Any: ...
+    @property
+    def dtype(self) -> Any: ...
+
+
 # What Keras's functions take for an array: arrays, variables, symbolic tensors, numbers, and lists of such.
 TensorLike: TypeAlias = HasArray | complex | Sequence[Any]
 # A function of (shape, dtype) that gives the first value of a variable.

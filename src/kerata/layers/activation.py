@@ -1,6 +1,6 @@
 """Activations as layers."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -199,7 +199,7 @@ class Softmax(KeepsType):
     [[0.25, 0.25, 0.25, 0.25]]
     """
 
-    def __init__(self, axis: Any = -1, **kwargs):
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs):
         super().__init__(**kwargs)
         self.axis = axis
         self.mixes_samples = 0 in (axis if isinstance(axis, (list, tuple)) else [axis])

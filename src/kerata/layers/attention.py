@@ -11,10 +11,12 @@ from kerata import constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_choice, check_number, check_positive_int, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import serialize_keras_object
+from kerata.base.types import PartialShape
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import auto_name
 from kerata.engine.random import SeedGenerator
 from kerata.engine.symbolic import infer
+from kerata.engine.types import Array
 from kerata.kernels import random
 from kerata.kernels.attention import attention
 from kerata.layers.activation import Softmax
@@ -26,17 +28,17 @@ from kerata.layers.regularization import Dropout
 class DropRate(Hyperparameter):
     """A rate of dropout. A layer made with 0 has no dropout in its program, until the rate is set to something else."""
 
-    def __set__(self, obj: Any, value: Any) -> None:
+    def __set__(self, obj: object, value: object) -> None:
         super().__set__(obj, value)
         obj.__dict__["_drops"] = obj.__dict__.get("_drops", False) or value != 0
 
 
-def causal_mask(queries: int, keys: int) -> Any:
+def causal_mask(queries: int, keys: int) -> Array:
     """True where the key is not later than the query: (1, queries, keys)."""
     return (jnp.arange(queries)[:, None] >= jnp.arange(keys))[None]
 
 
-def conjunction(*masks: Any) -> Any:
+def conjunction(*masks: Array | None) -> Array | None:
     """Where all masks are true; those that are `None` do not count, and `None` if all are."""
     found = None
     for mask in masks:
@@ -84,8 +86,8 @@ class HeadAttention(Layer):
         self._drops = dropout != 0
         self.use_bias, self.use_gate, self.seed = bool(use_bias), bool(use_gate), seed
         self.sliding_window = check_positive_int(self, "sliding_window", sliding_window, optional=True)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_initializer: Any = initializers.get(kernel_initializer)
+        self.bias_initializer: Any = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self._activity_regularizer = regularizers.get(activity_regularizer)
@@ -93,12 +95,12 @@ class HeadAttention(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
 
     @property
-    def dropout(self) -> Any:
+    def dropout(self) -> Array:
         """The share of attention weights that is dropped in training."""
         return self._dropout_layer.rate
 
     @dropout.setter
-    def dropout(self, value: Any) -> None:
+    def dropout(self, value: Array) -> None:
         self._dropout_layer.rate = value
         self._drops = self._drops or value != 0
 
@@ -119,7 +121,7 @@ class HeadAttention(Layer):
         return self._output_dense
 
     def _project(
-        self, name: str, shape: Sequence[Any], bound: int, sizes: Sequence[int], activation: Any = None
+        self, name: str, shape: Sequence[Any], bound: int, sizes: Sequence[int], activation: object = None
     ) -> EinsumDense:
         """A dense layer from the last `bound` axes of a shape to axes of the given sizes."""
         free = len(shape) - bound
@@ -217,7 +219,7 @@ class HeadAttention(Layer):
         return {**super().get_config(), "activity_regularizer": serialize_keras_object(self._activity_regularizer)}
 
 
-def attention_equations(rank: int, axes: Sequence[int]) -> tuple[str, str]:
+def attention_equations(rank: int, axes: Any) -> tuple[str, str]:
     """Einsum equations for scores (query, key) and outputs (scores, value) of attention over some axes.
 
     >>> attention_equations(4, (1,))
@@ -302,7 +304,7 @@ class MultiHeadAttention(HeadAttention):
             )
         self._output_shape = tuple(sizes) if sizes else None
         axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
-        self.attention_axes = None if axes is None else tuple(axes)
+        self.attention_axes: Any = None if axes is None else tuple(axes)
         self._take_common(
             dropout,
             use_bias,
@@ -328,7 +330,7 @@ class MultiHeadAttention(HeadAttention):
         self._value_dense = self._project("value", value_shape, 1, (self.num_heads, self.value_dim))
         rank = len(value_shape) + 1
         axes = range(1, rank - 2) if self.attention_axes is None else self.attention_axes
-        self.attention_axes = tuple(axis if axis >= 0 else rank - 1 + axis for axis in axes)
+        self.attention_axes: Any = tuple(axis if axis >= 0 else rank - 1 + axis for axis in axes)
         self._make_softmax()
         heads = (*query_shape[:-1], self.num_heads, self.value_dim)
         self._output_dense = self._project("attention_output", heads, 2, self._output_shape or query_shape[-1:])
@@ -341,7 +343,7 @@ class MultiHeadAttention(HeadAttention):
         return {**super().get_config(), "output_shape": self._output_shape}
 
 
-def check_sequences(layer: Layer, query_shape: Any, value_shape: Any, key_shape: Any) -> None:
+def check_sequences(layer: Layer, query_shape: PartialShape, value_shape: PartialShape, key_shape: PartialShape) -> None:
     """Raises `ValueError` unless keys and values go together."""
     shapes = {"query_shape": tuple(query_shape), "value_shape": tuple(value_shape), "key_shape": tuple(key_shape)}
     if min(len(shape) for shape in shapes.values()) < 3:
@@ -525,7 +527,7 @@ class Attention(Layer):
         return infer(self._call_concrete_of, *args, **kwargs)
 
 
-def check_attention_masks(layer: Layer, mask: Any) -> None:
+def check_attention_masks(layer: Layer, mask: Array | None) -> None:
     """Raises unless there is a mask or `None` for each of query and value, and perhaps for the key, or no mask at all."""
     if mask is None:
         return
@@ -535,7 +537,7 @@ def check_attention_masks(layer: Layer, mask: Any) -> None:
         raise ValueError(message(layer, "the layer mask must be a list of length 2 or 3", {"mask": len(mask)}))
 
 
-def check_inputs(layer: Layer, inputs: Any) -> None:
+def check_inputs(layer: Layer, inputs: object) -> None:
     if not isinstance(inputs, (list, tuple)) or len(inputs) not in (2, 3) or isinstance(inputs[0], (int, type(None))):
         raise ValueError(
             message(

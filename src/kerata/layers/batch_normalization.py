@@ -11,6 +11,7 @@ from kerata.base.checks import KindError, check_number, message
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import valid_rows
+from kerata.engine.types import Array
 from kerata.kernels.normalization import batch_normalization
 from kerata.layers.layer import InputSpec, Layer
 
@@ -164,7 +165,7 @@ class BatchNormalization(Layer):
         y = y if last else jnp.moveaxis(y, -1, self.axis)
         return y.astype(self.compute_dtype)
 
-    def _normalize_by_batch(self, x: Any, gamma: Any, beta: Any, mask: Any) -> tuple[Any, Any, Any]:
+    def _normalize_by_batch(self, x: Array, gamma: Array, beta: Array, mask: Array | None) -> tuple[Any, Any, Any]:
         """Normalized by the batch's own moments, without what is masked: y (..., features), mean and variance
         (features,). The mask has the shape of x."""
         valid = valid_rows(x.shape[0])
@@ -183,7 +184,7 @@ class BatchNormalization(Layer):
         return tuple(input_shape)
 
 
-def normalize(x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+def normalize(x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, epsilon: float) -> Array:
     """gamma (x - mean) / sqrt(variance + epsilon) + beta for features on the last axis."""
     scale = gamma * lax.rsqrt(variance + epsilon)
     return x.astype(scale.dtype) * scale + (beta - mean * scale)

@@ -6,6 +6,7 @@ from kerata import activations, constraints, initializers, regularizers
 from kerata.base.arguments import with_defaults
 from kerata.base.checks import check_positive_int, message
 from kerata.base.registry import builtin
+from kerata.engine.types import Array
 from kerata.kernels.convolution import convolution
 from kerata.layers.core import mixes_samples
 from kerata.layers.spatial import PADDINGS, Spatial
@@ -80,7 +81,7 @@ class Convolution(Spatial):
                 constraint=self.bias_constraint,
             )
 
-    def convolve(self, x: Any) -> Any:
+    def convolve(self, x: Array) -> Array:
         """x convolved with the kernel, channels last."""
         padding: Any = self.padding.upper()
         if self.padding == "causal":

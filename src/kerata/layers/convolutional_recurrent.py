@@ -10,6 +10,7 @@ from kerata.base.checks import check_choice, check_positive_int, message, standa
 from kerata.base.config import standardize_data_format
 from kerata.base.registry import builtin
 from kerata.engine.hyper import is_absent
+from kerata.engine.types import Array, Scalar
 from kerata.kernels.random import dropout as drop
 from kerata.layers.layer import InputSpec
 from kerata.layers.recurrent import ClassicRNN
@@ -156,14 +157,14 @@ class ConvLSTMCell(Cell):
         shape = [self.filters if axis == channels else size for axis, size in enumerate(made)]
         return [jnp.zeros(shape, self.compute_dtype) for _ in range(2)]
 
-    def _convolve(self, x: Any, kernel: Any) -> Any:
+    def _convolve(self, x: Array, kernel: Array) -> Array:
         return conv(x, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
-    def _mask(self, rate: Any, inputs: Any, size: int) -> Any:
+    def _mask(self, rate: Scalar, inputs: Array, size: int) -> Array | None:
         """Pixels of their own, where the other cells drop features."""
         return None if is_absent(rate) else drop(self.seed_generator.next(), rate, jnp.ones(inputs.shape, inputs.dtype))
 
-    def recurrent_mask(self, inputs: Any, training: Any) -> Any:
+    def recurrent_mask(self, inputs: Array, training: bool) -> Array | None:
         return self._mask(self.recurrent_dropout, inputs, self.filters) if training else None
 
     def call(self, inputs, states, training=False):

@@ -11,6 +11,7 @@ from kerata import activations, constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_positive_int, message
 from kerata.base.registry import builtin, fact, home_of
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.base.types import Owner, PartialShape, Plain
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
 from kerata.kernels.products import product
 from kerata.layers.layer import InputSpec, Layer
@@ -31,7 +32,7 @@ class KeepsType(Layer):
         return SymbolicTensor(self.compute_output_shape(inputs.shape), dtype)
 
 
-def mixes_samples(activation: Any) -> bool:
+def mixes_samples(activation: object) -> bool:
     """Whether an activation may let samples influence each other: a user's own function may, a built-in one not."""
     if isinstance(activation, Layer):
         return activation.mixes_samples
@@ -49,7 +50,7 @@ def keeps_samples_first(equation: str) -> bool:
     return first[:1] == output[:1] != "" and (first[:1] == "." or first[:1] not in kernel)
 
 
-def check_unsupported(layer: Layer, **arguments: Any) -> None:
+def check_unsupported(layer: Layer, **arguments: object) -> None:
     """Raises `NotImplementedError` for an argument of Keras that is set and that Kerata does not have."""
     for name, value in arguments.items():
         if value is not None:
@@ -240,7 +241,7 @@ class MaxoutDense(Layer):
         return (input_shape[0], self.units)
 
 
-def check_features(layer: Layer, input_shape: Any) -> int:
+def check_features(layer: Layer, input_shape: PartialShape) -> int:
     """The size of the last axis, which weights depend on, so it must be known."""
     features = input_shape[-1] if input_shape else None
     if features is None:
@@ -367,7 +368,7 @@ class EinsumShapes:
         equation, bias_axes, output_shape: as in `EinsumDense`.
     """
 
-    def __init__(self, owner: Any, equation: str, bias_axes: str | None, output_shape: tuple[int | None, ...]):
+    def __init__(self, owner: Owner, equation: str, bias_axes: str | None, output_shape: tuple[int | None, ...]):
         found = re.fullmatch(
             r"(\.{3})?([a-zA-Z]+)(\.{3})?,([a-zA-Z]+)->(\.{3})?([a-zA-Z]+)(\.{3})?", str(equation).replace(" ", "")
         )
@@ -421,11 +422,11 @@ class EinsumShapes:
         letters = dict(enumerate(self.outputs, extra if self.left else 0))
         return tuple(known.get(letters.get(axis, "")) if size is None else size for axis, size in enumerate(shape))
 
-    def _letters(self, letters: str, shape: Any) -> dict[str, int | None]:
+    def _letters(self, letters: str, shape: PartialShape) -> dict[str, int | None]:
         """The sizes of the letters that stand for axes of a shape."""
         return dict(zip(letters, shape[len(shape) - len(letters) if self.left else 0 :], strict=False))
 
-    def sizes(self, input_shape: Any) -> tuple[dict[str, int | None], dict[str, int | None]]:
+    def sizes(self, input_shape: PartialShape) -> tuple[dict[str, int | None], dict[str, int | None]]:
         """The sizes of the letters of the input and of the output."""
         of_input = self._letters(self.inputs, input_shape)
         of_output = self._letters(self.outputs, self.output(input_shape))
@@ -440,7 +441,7 @@ class EinsumShapes:
                 )
         return of_input, of_output
 
-    def weights(self, input_shape: Any) -> tuple[tuple[int | None, ...], tuple[int | None, ...] | None]:
+    def weights(self, input_shape: PartialShape) -> tuple[tuple[int | None, ...], tuple[int | None, ...] | None]:
         """The shapes of kernel and bias."""
         of_input, of_output = self.sizes(input_shape)
         kernel = tuple(of_output[x] if x in of_output else of_input[x] for x in self.kernel)
@@ -547,7 +548,7 @@ class Lambda(Layer):
                 config[name] = self._serialize(value)
         return config
 
-    def _serialize(self, value: Any) -> Any:
+    def _serialize(self, value: object) -> Plain:
         if getattr(value, "__name__", "") == "<lambda>":
             raise ValueError(
                 message(

@@ -4,6 +4,7 @@ A loop is compiled as a whole, and JAX would do so anew in every call. So such a
 layer's structure as those of training are, and layers of one structure share it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,6 +16,7 @@ from kerata.engine import program
 from kerata.engine.hyper import Hypers
 from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
+from kerata.engine.types import Array
 
 
 def call_compiled(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -26,8 +28,8 @@ def call_compiled(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     fixed = [None if place in places else leaf for place, leaf in enumerate(leaves)]
     variables, hypers = layer.variables, Hypers(("", layer))
 
-    def make() -> Any:
-        def call(values: list[Any], vector: Any, arrays: list[Any]) -> Any:
+    def make() -> Callable[..., Any]:
+        def call(values: list[Any], vector: Array, arrays: list[Any]) -> Any:
             given = list(fixed)
             for place, array in zip(places, arrays, strict=True):
                 given[place] = array

@@ -1,7 +1,5 @@
 """Embedding: vectors for whole numbers."""
 
-from typing import Any
-
 import jax.numpy as jnp
 import numpy as np
 
@@ -9,6 +7,7 @@ from kerata import constraints, initializers, regularizers
 from kerata.base.checks import check_positive_int
 from kerata.base.registry import builtin
 from kerata.base.serialization import serialize_keras_object
+from kerata.engine.types import Array
 from kerata.layers.core import check_unsupported
 from kerata.layers.layer import Layer
 
@@ -92,7 +91,7 @@ class Embedding(Layer):
     def makes_mask(self) -> bool:  # type: ignore[override]
         return self.mask_zero
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
         return jnp.not_equal(inputs, 0) if self.mask_zero else None
 
     def compute_output_shape(self, input_shape):

@@ -5,6 +5,7 @@ from typing import Any
 
 from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
+from kerata.base.types import DTypeLike, Owner, PartialShapeLike
 from kerata.engine.module import Look, auto_name
 from kerata.engine.symbolic import Node, SymbolicTensor
 from kerata.engine.variable import standardize_dtype
@@ -100,7 +101,14 @@ class InputLayer(Layer):
         }
 
 
-def check_input_tensor(owner: Any, tensor: Any, shape: Any, batch_size: Any, batch_shape: Any, dtype: Any) -> None:
+def check_input_tensor(
+    owner: Owner,
+    tensor: object,
+    shape: PartialShapeLike | None,
+    batch_size: int | None,
+    batch_shape: Any,
+    dtype: DTypeLike | None,
+) -> None:
     """Raises where `input_tensor` is none, or does not fit what was said beside it."""
     if not isinstance(tensor, SymbolicTensor):
         raise ValueError(
@@ -125,7 +133,7 @@ def check_input_tensor(owner: Any, tensor: Any, shape: Any, batch_size: Any, bat
             )
 
 
-def check_sample_shape(owner: Any, shape: Any) -> tuple[int | None, ...]:
+def check_sample_shape(owner: Owner, shape: Any) -> tuple[int | None, ...]:
     """A sample's shape as a tuple of whole numbers and `None`; a single number is a shape of one dimension."""
     if isinstance(shape, int):
         shape = (shape,)

@@ -40,7 +40,7 @@ class InputSpec:
         self.allow_last_axis_squeeze, self.name, self.optional = allow_last_axis_squeeze, name, optional
 
 
-def check_input_spec(layer: Any, inputs: Any) -> None:
+def check_input_spec(layer: Any, inputs: object) -> None:
     """Raises `ValueError` if an input does not fit the layer's `input_spec`."""
     specs = layer.input_spec if isinstance(layer.input_spec, (list, tuple)) else [layer.input_spec]
     tensors = [x for x in jax.tree.leaves(inputs) if is_tensor(x) or isinstance(x, SymbolicTensor)]
@@ -77,7 +77,7 @@ def check_input_spec(layer: Any, inputs: Any) -> None:
                 )
 
 
-def _hint_kind(inputs: Any) -> str:
+def _hint_kind(inputs: object) -> str:
     if inputs is None:
         return "What was before it gave nothing: does its call() end with `return`?"
     if isinstance(inputs, dict):

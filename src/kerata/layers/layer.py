@@ -19,6 +19,7 @@ from kerata.engine.module import Look, auto_name, parts
 from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted, valid_rows
 from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
+from kerata.engine.types import Array
 from kerata.engine.variable import Variable, autocast, name_scope, open_name
 from kerata.layers.eager import call_compiled
 from kerata.layers.input_spec import InputSpec as InputSpec
@@ -133,7 +134,7 @@ class Layer(WeightHolder):
         self._built_shapes: dict[str, Any] | None = None
         self._batch_shape = None if batch_shape is None else tuple(batch_shape)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = _bookkeep_build(cls.__dict__["build"])  # type: ignore[method-assign]
@@ -219,7 +220,7 @@ class Layer(WeightHolder):
         """Numbers and arrays of NumPy as JAX arrays, floats in the compute type."""
         dtype = jnp.dtype(self.compute_dtype) if self.autocast else None
 
-        def convert(value: Any) -> Any:
+        def convert(value: Any) -> object:
             if isinstance(value, SymbolicTensor) or not is_tensor(value):
                 return value
             mask = noted(value, "mask")
@@ -251,7 +252,7 @@ class Layer(WeightHolder):
             return (convert(args[0]),), kwargs
         return jax.tree.map(convert, (args, kwargs))
 
-    def _read_list(self, values: Any) -> np.ndarray:
+    def _read_list(self, values: object) -> np.ndarray:
         try:
             return np.asarray(values)
         except ValueError:
@@ -281,7 +282,7 @@ class Layer(WeightHolder):
         Node(self, args, kwargs, outputs)
         return outputs
 
-    def _note_symbolic_masks(self, first: Any, outputs: Any) -> None:
+    def _note_symbolic_masks(self, first: object, outputs: object) -> None:
         """Notes the shapes of masks on symbolic outputs, where tracing has not, so that layers above know of them."""
         leaves, mask = jax.tree.leaves(outputs), noted_masks(first)
         is_default = type(self).compute_mask is Layer.compute_mask
@@ -348,7 +349,7 @@ class Layer(WeightHolder):
         self._note_masks(args, kwargs, outputs, mask)
         return outputs
 
-    def _penalize(self, output: Any) -> Any:
+    def _penalize(self, output: Array) -> Array:
         """The penalty on an output, as the mean over samples, so that its strength does not depend on the batch size."""
         owner = f"activity_regularizer of {describe_owner(self)}"
         if not output.ndim or not output.shape[0]:
@@ -375,7 +376,7 @@ class Layer(WeightHolder):
         default = names.default_training
         return False if default is None else default
 
-    def _note_masks(self, args: tuple, kwargs: dict[str, Any], outputs: Any, mask: Any) -> None:
+    def _note_masks(self, args: tuple, kwargs: dict[str, Any], outputs: object, mask: object) -> None:
         overrides = type(self).compute_mask is not Layer.compute_mask
         if mask is None and not overrides:
             return
@@ -391,7 +392,7 @@ class Layer(WeightHolder):
             if one is not None:
                 note(output, "mask", one)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: object, previous_mask: object = None) -> Any:
         """The mask of the output: the input's, for a layer that supports masks."""
         return previous_mask
 
@@ -452,7 +453,7 @@ class Layer(WeightHolder):
         """
         frozen = self.non_trainable_variables
         variables = [*self.trainable_variables, *frozen]
-        values = [_value_of(v) for v in (*trainable_variables, *non_trainable_variables)]
+        values: list[Any] = [_value_of(v) for v in (*trainable_variables, *non_trainable_variables)]
         if len(values) != len(variables):
             raise ValueError(
                 message(
@@ -527,7 +528,7 @@ def _bookkeep_build(build: Callable[..., None]) -> Callable[..., None]:
     names = list(inspect.signature(build).parameters)[1:]
 
     @functools.wraps(build)
-    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
+    def wrapped(self: Layer, *args: object, **kwargs: object) -> None:
         self._check_constructed()
         if getattr(self, "_building", False):
             build(self, *args, **kwargs)
@@ -586,5 +587,5 @@ def _explain_unknown(layer: Layer, kwargs: dict[str, Any]) -> TypeError:
     )
 
 
-def _value_of(value: Any) -> Any:
+def _value_of(value: object) -> object:
     return value.value if isinstance(value, Variable) else value

@@ -12,6 +12,7 @@ from kerata.base.checks import KindError, message
 from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import Array
 from kerata.layers.layer import Layer
 
 
@@ -42,7 +43,7 @@ class Merge(Layer):
         wide = [x.reshape(*x.shape[:1], *(1,) * (most - x.ndim), *x.shape[1:]) for x in inputs]
         return self.merge(wide, masks)
 
-    def merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Array:
         """One array of several with equally many axes, and with masks that broadcast to them, or `None`."""
         return functools.reduce(type(self).combine, inputs)
 
@@ -67,7 +68,7 @@ class Merge(Layer):
         return functools.reduce(jnp.logical_or, mask)
 
 
-def check_masks(layer: Layer, inputs: Any, mask: Any) -> None:
+def check_masks(layer: Layer, inputs: Any, mask: Array | None) -> None:
     """Raises unless there is a list of masks, one or `None` for each input, or none at all."""
     if mask is None:
         return
@@ -82,12 +83,12 @@ def check_masks(layer: Layer, inputs: Any, mask: Any) -> None:
         )
 
 
-def beside(mask: Any, x: Any) -> Any:
+def beside(mask: Array, x: Array) -> Array:
     """A mask of the first axes of x, with axes of size 1 for the others."""
     return jnp.asarray(mask, bool).reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim))
 
 
-def check_list(layer: Layer, inputs: Any) -> None:
+def check_list(layer: Layer, inputs: object) -> None:
     if not isinstance(inputs, (list, tuple)) or not inputs:
         raise ValueError(
             message(
@@ -374,7 +375,7 @@ class Dot(Merge):
         return None
 
 
-def _unit_length(x: Any, axis: int) -> Any:
+def _unit_length(x: Array, axis: int) -> Array:
     """x / |x| along an axis, and 0 stays 0 nearly."""
     square = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
     return x * lax.rsqrt(jnp.maximum(square, epsilon() ** 2))

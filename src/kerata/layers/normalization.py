@@ -1,5 +1,6 @@
 """Normalization of each sample by its own statistics."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -8,6 +9,9 @@ from jax import lax
 from kerata import constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_number, check_positive_int, message
 from kerata.base.registry import builtin
+from kerata.base.types import PartialShape
+from kerata.engine.types import Array
+from kerata.engine.variable import Variable
 from kerata.layers.layer import InputSpec, Layer
 
 
@@ -16,7 +20,7 @@ class SampleNormalization(Layer):
 
     mixes_samples = False
 
-    def _take_axis(self, axis: Any) -> None:
+    def _take_axis(self, axis: int | Sequence[int]) -> None:
         if not isinstance(axis, (int, list, tuple)):
             raise KindError(message(self, "Expected an int or a list/tuple of ints for the argument 'axis'", {"axis": axis}))
         self.axis = axis if isinstance(axis, int) else list(axis)
@@ -28,7 +32,7 @@ class SampleNormalization(Layer):
             raise ValueError(message(self, "`axis` must be axes of the input", {"axis": self.axis, "input_axes": rank}))
         return tuple(sorted(axis % rank for axis in axes))
 
-    def _weight_shape(self, input_shape: Any) -> tuple[int, ...]:
+    def _weight_shape(self, input_shape: PartialShape) -> Any:
         shape = tuple(input_shape[axis] for axis in self._axes(len(input_shape)))
         if None in shape:
             raise ValueError(
@@ -38,7 +42,7 @@ class SampleNormalization(Layer):
             )
         return shape
 
-    def _beside(self, weight: Any, x: Any) -> Any:
+    def _beside(self, weight: Variable, x: Array) -> Array:
         """A weight in the type and with the axes of what it is combined with."""
         axes = self._axes(x.ndim)
         return weight.value.astype(x.dtype).reshape([size if axis in axes else 1 for axis, size in enumerate(x.shape)])
@@ -48,7 +52,7 @@ class SampleNormalization(Layer):
         return tuple(input_shape)
 
 
-def in_float32(x: Any) -> Any:
+def in_float32(x: Array) -> Array:
     """At least float32: squares and sums of 16-bit numbers lose too much."""
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerata.base.blocks import ambient
+from kerata.engine.types import Array
 
 _calls = ambient()
 
 
-def training_now() -> Any:
+def training_now() -> bool | Array | None:
     """Whether the layer that is being called now is called in training; `None` where none is, or nobody has said."""
     said = contexts()
     return said[-1] if said else None

@@ -1,12 +1,11 @@
 """Pooling: the largest or mean value under a window, or of everything."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata.base.arguments import with_defaults
 from kerata.base.config import standardize_data_format
 from kerata.base.registry import builtin
+from kerata.engine.types import Array
 from kerata.kernels.pooling import average_pool, max_pool
 from kerata.layers.layer import InputSpec
 from kerata.layers.spatial import Spatial
@@ -251,7 +250,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
         total = jnp.sum(jnp.where(weights > 0, inputs, 0), steps, keepdims=self.keepdims)
         return total / jnp.sum(weights, steps, keepdims=self.keepdims)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: object, mask: Array | None = None) -> None:
         return None
 
 

@@ -10,11 +10,14 @@ from jax import lax
 from kerata.base.checks import message
 from kerata.base.registry import builtin, home_of
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.base.types import PartialShape
 from kerata.engine.module import Look
+from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 from kerata.kernels import recurrence
 from kerata.layers.layer import InputSpec, Layer, SkipOutputShape
 from kerata.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, initial_state_of, run_cell
+from kerata.layers.signatures import ShapeTree
 
 # Slopes of the piecewise linear sigmoid that the kernels know.
 HARD_SIGMOID_SLOPES = {"hard_sigmoid": 1.0 / 6.0, "legacy_hard_sigmoid": 0.2}
@@ -117,7 +120,7 @@ class RNN(Layer, SkipOutputShape):
         output = (outputs if self.return_sequences else last).astype(self.compute_dtype)
         return (output, *states) if self.return_state else output
 
-    def _first_states(self, sequences: Any, initial_state: Any) -> list[Any]:
+    def _first_states(self, sequences: Array, initial_state: list[Array] | None) -> list[Any]:
         if initial_state is None and self.stateful:
             initial_state = self.states
         if initial_state is None:
@@ -140,14 +143,14 @@ class RNN(Layer, SkipOutputShape):
             )
         return given
 
-    def run(self, sequences: Any, states: list[Any], mask: Any, training: Any) -> tuple[Any, Any, list[Any]]:
+    def run(self, sequences: Array, states: Any, mask: Array | None, training: bool) -> tuple[Any, Any, list[Any]]:
         """Outputs of all steps (batch, steps, units), the last output (batch, units), the last states."""
         steps = jnp.swapaxes(sequences, 0, 1)  # (steps, batch, ...)
         masks = None if mask is None else jnp.swapaxes(mask.astype(bool), 0, 1)
         first = jax.eval_shape(lambda s, x: run_cell(self.cell, x, s, training)[0], states, steps[0])
         before = jnp.zeros(first.shape, first.dtype)
 
-        def step(carry: Any, given: Any) -> Any:
+        def step(carry: tuple[Any, Array], given: tuple[Array, Array | None]) -> Any:
             states, before = carry
             x, keep = given
             output, new = run_cell(self.cell, x, states, training)
@@ -163,10 +166,10 @@ class RNN(Layer, SkipOutputShape):
             outputs = jnp.flip(outputs, 0)
         return jnp.swapaxes(outputs, 0, 1), last, states
 
-    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: PartialShape, initial_state_shape: ShapeTree | None = None) -> ShapeTree:
         return super().compute_output_shape(sequences_shape)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: object, mask: Array | None = None) -> object:
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         mask = mask if self.return_sequences else None
         return [mask, *[None] * len(self.state_size)] if self.return_state else mask
@@ -182,7 +185,7 @@ class RNN(Layer, SkipOutputShape):
         return cls(**config) if cell is None else cls(deserialize_keras_object(cell, custom_objects), **config)
 
 
-def _beside(mask: Any, value: Any) -> Any:
+def _beside(mask: Array, value: Array) -> Array:
     """A mask (batch,) as (batch, 1, ...) beside a value (batch, ...)."""
     return mask.reshape(mask.shape + (1,) * (value.ndim - 1))
 
@@ -222,13 +225,13 @@ class ClassicRNN(RNN):
             return getattr(self.cell, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name in ("dropout", "recurrent_dropout") and "cell" in self.__dict__:
             setattr(self.cell, name, value)
         else:
             super().__setattr__(name, value)
 
-    def run(self, sequences: Any, states: list[Any], mask: Any, training: Any) -> tuple[Any, Any, list[Any]]:
+    def run(self, sequences: Array, states: list[Any], mask: Array | None, training: bool) -> tuple[Any, Any, list[Any]]:
         """As in `RNN`, by the kernel where it knows the activations."""
         activation, slope = name_of(self.cell.activation), slope_of(getattr(self.cell, "recurrent_activation", None))
         if not self.kernel_knows(activation) or slope is False:
@@ -256,7 +259,7 @@ class ClassicRNN(RNN):
     def kernel_knows(self, activation: str) -> bool:
         return activation == "tanh"
 
-    def kernel(self, sequences: Any, states: list[Any], weights: tuple, options: dict[str, Any]) -> tuple:
+    def kernel(self, sequences: Array, states: list[Any], weights: tuple, options: dict[str, Any]) -> tuple:
         """(outputs, *last states) by the kernel of `kernels.recurrence`."""
         raise NotImplementedError
 
@@ -272,12 +275,12 @@ class ClassicRNN(RNN):
         return cls(**config)
 
 
-def name_of(activation: Any) -> str:
+def name_of(activation: object) -> str:
     home = home_of(activation)
     return home[1] if home else ""
 
 
-def slope_of(activation: Any) -> Any:
+def slope_of(activation: object) -> float | None:
     """The slope of a hard sigmoid, `None` for the sigmoid (and for a cell without gates), `False` for all others."""
     if activation is None or name_of(activation) == "sigmoid":
         return None

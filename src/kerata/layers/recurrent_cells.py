@@ -1,5 +1,6 @@
 """Cells: one step of a recurrent layer, `call(inputs, states) -> output, new states`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,8 +11,10 @@ from kerata.base.checks import check_positive_int, message
 from kerata.base.limits import CALL, take_work
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.base.types import DTypeLike
 from kerata.engine.hyper import Hyperparameter, is_absent
 from kerata.engine.random import SeedGenerator
+from kerata.engine.types import Array, HostArray, Initializer, Scalar
 from kerata.kernels.random import dropout as drop
 from kerata.layers.layer import Layer
 
@@ -68,7 +71,7 @@ class Cell(Layer):
     def bias_shape(self) -> tuple[int, ...]:
         return (self.gates * self.units,)
 
-    def first_bias(self) -> Any:
+    def first_bias(self) -> Initializer:
         return self.bias_initializer
 
     def build(self, input_shape):
@@ -102,20 +105,20 @@ class Cell(Layer):
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
         return [jnp.zeros((batch_size, size), self.compute_dtype) for size in sizes]
 
-    def input_mask(self, inputs: Any, training: Any) -> Any:
+    def input_mask(self, inputs: Array, training: bool) -> Array | None:
         """A mask for the features of the inputs, (batch, features), scaled so that the mean stays; or `None`."""
         return self._mask(self.dropout, inputs, inputs.shape[-1]) if training else None
 
-    def recurrent_mask(self, inputs: Any, training: Any) -> Any:
+    def recurrent_mask(self, inputs: Array, training: bool) -> Array | None:
         """A mask for the units of the state, (batch, units); or `None`."""
         return self._mask(self.recurrent_dropout, inputs, self.units) if training else None
 
-    def _mask(self, rate: Any, inputs: Any, size: int) -> Any:
+    def _mask(self, rate: Scalar, inputs: Array, size: int) -> Array | None:
         if is_absent(rate):
             return None
         return drop(self.seed_generator.next(), rate, jnp.ones((inputs.shape[0], size), inputs.dtype))
 
-    def project(self, inputs: Any, h: Any, training: Any) -> tuple[Any, Any]:
+    def project(self, inputs: Array, h: Array, training: bool) -> tuple[Any, Any]:
         """Inputs and state after their dropout."""
         mask, recurrent = self.input_mask(inputs, training), self.recurrent_mask(inputs, training)
         return inputs if mask is None else inputs * mask, h if recurrent is None else h * recurrent
@@ -254,12 +257,12 @@ class LSTMCell(Cell):
         self.unit_forget_bias = bool(unit_forget_bias)
         self.state_size = [self.units, self.units]
 
-    def first_bias(self) -> Any:
+    def first_bias(self) -> Initializer:
         if not self.unit_forget_bias:
             return self.bias_initializer
         start, units = self.bias_initializer, self.units
 
-        def forget_less(shape: Any, dtype: Any = None) -> Any:
+        def forget_less(shape: Any, dtype: DTypeLike | None = None) -> HostArray:
             values = np.array(start(shape, dtype=dtype))
             values[units : 2 * units] = 1.0
             return values
@@ -363,12 +366,12 @@ class GRUCell(Cell):
         return h, like_states(states, [h])
 
 
-def as_states(states: Any) -> list[Any]:
+def as_states(states: object) -> list[Any]:
     """States as a list; a single state may come alone."""
     return list(states) if isinstance(states, (list, tuple)) else [states]
 
 
-def like_states(given: Any, states: list[Any]) -> Any:
+def like_states(given: object, states: list[Any]) -> list[Any]:
     """States in the form in which they came."""
     return states if isinstance(given, (list, tuple)) else states[0]
 
@@ -435,7 +438,7 @@ class StackedRNNCells(Layer):
         return cls(cells, **config)
 
 
-def alone_or_list(states: list[Any]) -> Any:
+def alone_or_list(states: list[Any]) -> object:
     """A cell's states as a stack of cells shows them: a list, or the only one."""
     return states[0] if len(states) == 1 else states
 
@@ -448,7 +451,7 @@ def output_size_of(cell: Any) -> int:
     return size
 
 
-def initial_state_of(cell: Any, batch_size: Any, dtype: Any) -> Any:
+def initial_state_of(cell: Any, batch_size: int | None, dtype: DTypeLike) -> Any:
     """A cell's own initial state, or zeros of its `state_size`."""
     if hasattr(cell, "get_initial_state"):
         state = cell.get_initial_state(batch_size=batch_size)
@@ -457,12 +460,12 @@ def initial_state_of(cell: Any, batch_size: Any, dtype: Any) -> Any:
     return [jnp.zeros((batch_size, *((size,) if isinstance(size, int) else size)), dtype) for size in sizes]
 
 
-def run_cell(cell: Any, inputs: Any, states: Any, training: Any) -> tuple[Any, Any]:
+def run_cell(cell: Any, inputs: Array, states: list[Array], training: bool) -> tuple[Any, Any]:
     """One step of any cell, a person's own included: the output, and the new states as a list."""
     given = states
     if isinstance(cell, Layer):
         output, new = cell(inputs, given, training=training)
     else:
-        step: Any = cell if callable(cell) else cell.call
+        step: Callable[..., Any] = cell if callable(cell) else cell.call
         output, new = step(inputs, given)
     return output, list(new) if isinstance(new, (list, tuple)) else [new]

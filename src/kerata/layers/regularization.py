@@ -75,7 +75,7 @@ class Dropout(ActsInTraining):
         return fit_noise_shape(self, self.noise_shape, input_shape)
 
 
-def standardize_noise_shape(layer: Layer, noise_shape: Any) -> tuple[int | None, ...] | None:
+def standardize_noise_shape(layer: Layer, noise_shape: object) -> tuple[int | None, ...] | None:
     if noise_shape is None:
         return None
     sizes = tuple(noise_shape) if isinstance(noise_shape, (list, tuple)) else ()
@@ -331,11 +331,13 @@ class ActivityRegularization(KeepsType):
 
     @property
     def l1(self) -> float:
-        return self.activity_regularizer.l1
+        rule: Any = self.activity_regularizer
+        return rule.l1
 
     @property
     def l2(self) -> float:
-        return self.activity_regularizer.l2
+        rule: Any = self.activity_regularizer
+        return rule.l2
 
     def call(self, inputs):
         return inputs

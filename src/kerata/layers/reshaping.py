@@ -79,7 +79,7 @@ class Reshape(KeepsType):
     def compute_output_shape(self, input_shape):
         return (input_shape[0], *self._resolve(input_shape))
 
-    def _resolve(self, input_shape: tuple) -> tuple:
+    def _resolve(self, input_shape: Any) -> Any:
         """The target shape with -1 replaced by a size, or by `None` where the input's is unknown."""
         rest = input_shape[1:]
         if None in rest:
@@ -143,7 +143,7 @@ class RepeatVector(KeepsType):
 
     def __init__(self, n, **kwargs):
         super().__init__(**kwargs)
-        number: Any = n
+        number: int = n
         if isinstance(n, bool) or not isinstance(n, Real) or not float(number).is_integer():
             raise KindError(message(self, "Expected an integer value for `n`", {"n": n}))
         if n < 1:
@@ -164,11 +164,11 @@ class Spatial(KeepsType):
     rank = 1
     data_format = "channels_last"
 
-    def _for_axes(self, values: Any, other: Any) -> tuple:
+    def _for_axes(self, values: Any, other: object) -> tuple:
         """`values` for the spatial axes and `other` for batch and channels, in the order of the input's axes."""
         return (other, other, *values) if self.data_format == "channels_first" else (other, *values, other)
 
-    def _standardize_pairs(self, name: str, value: Any) -> tuple[tuple[int, int], ...]:
+    def _standardize_pairs(self, name: str, value: object) -> tuple[tuple[int, int], ...]:
         """An integer, one integer an axis, or one pair an axis, as pairs (before, after)."""
         if isinstance(value, int):
             value = (value,) * self.rank

@@ -1,5 +1,7 @@
 """Layers that Keras had and has no longer."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -64,7 +66,7 @@ class Highway(Layer):
 
     def build(self, input_shape):
         size = input_shape[-1]
-        penalized = {"regularizer": self.kernel_regularizer, "constraint": self.kernel_constraint}
+        penalized: dict[str, Any] = {"regularizer": self.kernel_regularizer, "constraint": self.kernel_constraint}
         self.kernel = self.add_weight((size, size), self.kernel_initializer, name="kernel", **penalized)
         self.carry_kernel = self.add_weight((size, size), self.kernel_initializer, name="carry_kernel")
         self.bias = self.carry_bias = None

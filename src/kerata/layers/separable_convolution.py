@@ -8,6 +8,7 @@ from kerata import activations, constraints, initializers, regularizers
 from kerata.base.arguments import with_defaults
 from kerata.base.checks import check_positive_int
 from kerata.base.registry import builtin
+from kerata.engine.types import Array
 from kerata.kernels.convolution import convolution
 from kerata.layers.core import mixes_samples
 from kerata.layers.spatial import Spatial
@@ -81,7 +82,7 @@ class Depthwise(Spatial):
         return self.shape_of(input_shape[0], picture, channels * self.depth_multiplier)
 
 
-def depthwise(x: Any, kernel: Any, layer: Spatial) -> Any:
+def depthwise(x: Array, kernel: Any, layer: Spatial) -> Array:
     """Each channel by its own kernel: (batch, *picture, channels) to (batch, *picture, channels * multiplier)."""
     channels, multiplier = kernel.shape[-2:]
     kernel = jnp.reshape(kernel, (*kernel.shape[:-2], 1, channels * multiplier))

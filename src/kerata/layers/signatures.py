@@ -3,12 +3,16 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from kerata.base.arguments import Binding, binding
+from kerata.base.types import DTypeLike, PartialShape
 from kerata.engine.symbolic import SymbolicTensor
+
+# A shape, or shapes in a list or a dict, as a layer of several inputs gets them.
+ShapeTree: TypeAlias = PartialShape | list[PartialShape] | dict[str, PartialShape]
 
 
 class Parameters:
@@ -74,12 +78,12 @@ def _names(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)[1:]
 
 
-def is_tensor(value: Any) -> bool:
+def is_tensor(value: object) -> bool:
     """Whether a value has a shape and a type, as arrays and symbolic tensors have."""
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def as_shape(value: Any) -> Any:
+def as_shape(value: object) -> Any:
     """Lists of a JSON config as the tuples that `build` takes."""
     if isinstance(value, dict):
         return {key: as_shape(item) for key, item in value.items()}
@@ -90,7 +94,7 @@ def as_shape(value: Any) -> Any:
     return value
 
 
-def symbolic_of_shape(shape: Any, dtype: Any) -> Any:
+def symbolic_of_shape(shape: Any, dtype: DTypeLike) -> Any:
     """Symbolic tensors for a shape, or for lists and dicts of shapes."""
     if isinstance(shape, dict):
         return {key: symbolic_of_shape(value, dtype) for key, value in shape.items()}

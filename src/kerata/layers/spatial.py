@@ -6,6 +6,8 @@ import jax.numpy as jnp
 
 from kerata.base.checks import check_choice, message, standardize_tuple
 from kerata.base.config import standardize_data_format
+from kerata.base.types import PartialShape, ShapeLike
+from kerata.engine.types import Array
 from kerata.layers.layer import InputSpec, Layer
 
 PADDINGS = ("valid", "same")
@@ -24,11 +26,11 @@ class Spatial(Layer):
 
     def take_window(
         self,
-        size: Any,
-        strides: Any,
-        padding: Any,
-        data_format: Any,
-        dilation_rate: Any = 1,
+        size: ShapeLike,
+        strides: ShapeLike,
+        padding: str,
+        data_format: str | None,
+        dilation_rate: ShapeLike = 1,
         size_name: str = "kernel_size",
         paddings: tuple[str, ...] = PADDINGS,
     ) -> None:
@@ -52,7 +54,7 @@ class Spatial(Layer):
     def channel_axis(self) -> int:
         return -1 if self.data_format == "channels_last" else 1
 
-    def check_channels(self, input_shape: Any) -> int:
+    def check_channels(self, input_shape: PartialShape) -> int:
         """The number of channels, which the weights depend on, so it must be known."""
         channels = input_shape[self.channel_axis]
         if channels is None:
@@ -67,22 +69,22 @@ class Spatial(Layer):
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self.channel_axis: channels})
         return int(channels)
 
-    def to_last(self, x: Any) -> Any:
+    def to_last(self, x: Array) -> Array:
         """(batch, *picture, channels)."""
         return x if self.data_format == "channels_last" else jnp.moveaxis(x, 1, -1)
 
-    def from_last(self, x: Any) -> Any:
+    def from_last(self, x: Array) -> Array:
         return x if self.data_format == "channels_last" else jnp.moveaxis(x, -1, 1)
 
     def spatial_of(self, shape: Any) -> tuple[int | None, ...]:
         return tuple(shape[1:-1] if self.data_format == "channels_last" else shape[2:])
 
-    def shape_of(self, batch: int | None, picture: Any, channels: int) -> tuple[int | None, ...]:
+    def shape_of(self, batch: Any, picture: Any, channels: Any) -> tuple[int | None, ...]:
         if self.data_format == "channels_last":
             return (batch, *picture, channels)
         return (batch, channels, *picture)
 
-    def window_lengths(self, picture: Any, size: Any) -> tuple[int | None, ...]:
+    def window_lengths(self, picture: PartialShape, size: tuple[int, ...]) -> tuple[int | None, ...]:
         """The output's size along each spatial axis, or an error where the window is larger than the picture."""
         lengths: list[int | None] = []
         for length, window, stride, dilation in zip(picture, size, self.strides, self.dilation_rate, strict=True):

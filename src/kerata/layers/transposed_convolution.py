@@ -1,13 +1,12 @@
 """Transposed convolutions: over sequences, pictures and volumes."""
 
-from typing import Any
-
 import jax.numpy as jnp
 from jax import lax
 
 from kerata.base.arguments import with_defaults
 from kerata.base.checks import message, standardize_tuple
 from kerata.base.registry import builtin
+from kerata.engine.types import Array
 from kerata.kernels.convolution import canonical
 from kerata.layers.convolution import Convolution
 
@@ -90,7 +89,7 @@ class Transposed(Convolution):
         before = min(total // 2 + total % 2, extent - 1)
         return before, total - before
 
-    def convolve(self, x: Any) -> Any:
+    def convolve(self, x: Array) -> Array:
         # Stretched by zeros between the pixels, then an ordinary convolution with the kernel turned around.
         kernel = jnp.flip(self.kernel.value, tuple(range(self.rank)))
         kernel = jnp.swapaxes(kernel, -1, -2)  # (*window, channels, filters)

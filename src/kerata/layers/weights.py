@@ -9,9 +9,9 @@ from kerata import constraints, initializers, regularizers
 from kerata.base.checks import KindError, message
 from kerata.base.registry import BadIdentifier
 from kerata.engine.module import Module, parts, shown
-from kerata.engine.policy import DTypePolicy, standardize_policy
+from kerata.engine.policy import DTypePolicy, PolicyLike, standardize_policy
 from kerata.engine.random import SeedGenerator
-from kerata.engine.variable import Variable, assign_all, open_name, standardize_dtype
+from kerata.engine.variable import Store, Variable, WritableStore, assign_all, open_name, standardize_dtype
 
 
 class Holding(NamedTuple):
@@ -126,7 +126,7 @@ class WeightHolder(Module):
         """The layers that this one holds itself."""
         return list(self._sublayers())
 
-    def _flatten_layers(self, include_self: bool = True) -> list[Any]:
+    def _flatten_layers(self, include_self: bool = True) -> Any:
         """This layer and all below it, each once, in order."""
         found: dict[int, WeightHolder] = {}
 
@@ -264,7 +264,7 @@ class WeightHolder(Module):
         return self._dtype_policy
 
     @dtype_policy.setter
-    def dtype_policy(self, value: Any) -> None:
+    def dtype_policy(self, value: PolicyLike) -> None:
         self._dtype_policy = standardize_policy(value)
 
     @property
@@ -281,12 +281,12 @@ class WeightHolder(Module):
 
     # In files
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: WritableStore) -> None:
         """Writes this layer's own weights into `store` under "0", "1", ..."""
         for index, variable in enumerate(self._own_variables()):
             store[str(index)] = variable.numpy()
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """Reads this layer's own weights from `store`."""
         own = self._own_variables()
         if len(store.keys()) != len(own):

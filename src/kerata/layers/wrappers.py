@@ -8,10 +8,12 @@ import jax.numpy as jnp
 from kerata.base.checks import KindError, check_choice, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object, sharing
+from kerata.base.types import PartialShape
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import FOLDED, TRIALS
+from kerata.engine.types import Array
 from kerata.layers.layer import Layer, SkipOutputShape
-from kerata.layers.signatures import call_parameters
+from kerata.layers.signatures import ShapeTree, call_parameters
 
 MERGES = ("concat", "sum", "ave", "mul", None)
 
@@ -95,7 +97,7 @@ class TimeDistributed(Wrapper, SkipOutputShape):
         flat = self._one(inputs.reshape(batch * steps, *inputs.shape[2:]), folded, training)
         return jax.tree.map(lambda y: y.reshape(batch, steps, *y.shape[1:]), flat)
 
-    def _one(self, x: Any, mask: Any, training: Any) -> Any:
+    def _one(self, x: Array, mask: Array | None, training: bool | None) -> Array:
         """The layer on one step of all samples, x (batch, ...), mask (batch, ...) or `None`."""
         if mask is None or "mask" not in call_parameters(type(self.layer)):
             return self.layer(x, training=training)
@@ -104,7 +106,7 @@ class TimeDistributed(Wrapper, SkipOutputShape):
             return self.layer(x, training=training)
         return self.layer(x, training=training, mask=mask)
 
-    def _goes_step_by_step(self, training: Any) -> bool:
+    def _goes_step_by_step(self, training: bool | None) -> bool:
         """Whether the layer sees the samples of a step together, or changes from step to step: so does Keras call it."""
         for layer in self.layer._flatten_layers():
             if layer.mixes_samples is True or not is_ours(type(layer)):
@@ -144,7 +146,7 @@ class Bidirectional(Layer, SkipOutputShape):
     (2, 5, 8)
     """
 
-    def __init__(self, layer: Any, merge_mode="concat", weights=None, backward_layer: Any = None, **kwargs):
+    def __init__(self, layer: Layer, merge_mode="concat", weights=None, backward_layer: Layer | None = None, **kwargs):
         if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
             raise KindError(message("Bidirectional", "`layer` must be a recurrent layer", {"layer": layer}))
         recurrent: Any = layer
@@ -210,7 +212,7 @@ class Bidirectional(Layer, SkipOutputShape):
             return (*output, *states) if self.merge_mode is None else (output, *states)
         return output
 
-    def _merge(self, y: Any, z: Any) -> Any:
+    def _merge(self, y: Array, z: Array) -> Array | tuple[Array, Array]:
         if self.merge_mode == "concat":
             return jnp.concatenate([y, z], -1)
         if self.merge_mode == "sum":
@@ -219,10 +221,10 @@ class Bidirectional(Layer, SkipOutputShape):
             return (y + z) / 2
         return y * z if self.merge_mode == "mul" else (y, z)
 
-    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: PartialShape, initial_state_shape: ShapeTree | None = None) -> ShapeTree:
         return super().compute_output_shape(sequences_shape)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: object, mask: Array | None = None) -> object:
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         mask = mask if self.return_sequences else None
         masks = [mask] if self.merge_mode is not None else [mask, mask]
@@ -245,7 +247,7 @@ class Bidirectional(Layer, SkipOutputShape):
         return config
 
     @property
-    def layer(self) -> Any:
+    def layer(self) -> Layer:
         return self.forward_layer
 
     @classmethod

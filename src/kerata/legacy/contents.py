@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -11,8 +11,9 @@ from kerata import activations, callbacks, constraints, initializers, layers, lo
 from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
-from kerata.dialects import canonical, find_row, translate_arguments
+from kerata.dialects import Row, canonical, find_row, translate_arguments
 from kerata.dialects.values import today_of
+from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
 from kerata.legacy.layers import OldLayer, Resetting, Symbolic
@@ -22,9 +23,11 @@ from kerata.legacy.once import once
 from kerata.legacy.optimizers import optimizer as optimizer
 from kerata.legacy.spelling import Spelled, name_of_era, spell
 
+T = TypeVar("T")
+
 
 @once
-def layer(era: str, name: str) -> Any:
+def layer(era: str, name: str) -> object:
     """A layer of an era, or a function of `keras.layers`."""
     if name == "Input":
         return make_input(era)
@@ -60,7 +63,7 @@ TOOLS = {
 }
 
 
-def make_input(era: str) -> Any:
+def make_input(era: str) -> Callable[..., SymbolicTensor]:
     def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, tensor=None, batch_size=None, **kwargs):
         """A symbolic input, called `input_1`, `input_2`, ... as in its era."""
         if shape is not None and not isinstance(shape, (tuple, list)):
@@ -79,7 +82,7 @@ def make_input(era: str) -> Any:
 
 
 @once
-def model(era: str, name: str) -> Any:
+def model(era: str, name: str) -> object:
     """`Model`, `Sequential` and the functions of `keras.models`."""
     if name == "Sequential":
         return spell(era, name, models.Sequential, None, OldSequential)
@@ -100,13 +103,13 @@ def model(era: str, name: str) -> Any:
     return getattr(models, name)
 
 
-def model_or_layer(era: str, name: str) -> Any:
+def model_or_layer(era: str, name: str) -> object:
     """What `keras.models` shows: its own names, and those that it imports."""
     own = ("Model", "Sequential", "load_model", "save_model", "model_from_json", "model_from_yaml", "clone_model")
     return model(era, name) if name in own else layer(era, name)
 
 
-def adopt(era: str, found: Any) -> Any:
+def adopt(era: str, found: T) -> T:
     """A model of today, and the models in it, as those of an era."""
     for part in (found, *getattr(found, "_flatten_layers", list)()):
         if type(part) is models.Sequential:
@@ -131,7 +134,7 @@ OLD_NAMES = {
 
 
 @once
-def loss(era: str, name: str) -> Any:
+def loss(era: str, name: str) -> object:
     """A loss of an era."""
     if name == "get":
         return lambda identifier: losses.get(loss_of(era, identifier))
@@ -142,7 +145,7 @@ def loss(era: str, name: str) -> Any:
 
 
 @once
-def metric(era: str, name: str) -> Any:
+def metric(era: str, name: str) -> object:
     """A metric of an era."""
     row = find_row(era, "metrics", name) or find_row(era, "losses", name)
     if row is None:
@@ -151,18 +154,18 @@ def metric(era: str, name: str) -> Any:
 
 
 @once
-def regularizer(era: str, name: str) -> Any:
+def regularizer(era: str, name: str) -> object:
     """A regularizer of an era: `l2(0.01)` makes one."""
     return by_row(era, "regularizers", regularizers, name)
 
 
 @once
-def constraint(era: str, name: str) -> Any:
+def constraint(era: str, name: str) -> object:
     """A constraint of an era."""
     return by_row(era, "constraints", constraints, name)
 
 
-def by_row(era: str, kind: str, room: types.ModuleType, name: str) -> Any:
+def by_row(era: str, kind: str, room: types.ModuleType, name: str) -> object:
     if (other := canonical(era, kind, name)) != name:
         return by_row(era, kind, room, other)
     row = find_row(era, kind, name)
@@ -171,19 +174,19 @@ def by_row(era: str, kind: str, room: types.ModuleType, name: str) -> Any:
     if not name[0].islower():
         return spell_plain(era, name, getattr(room, row.today), row)
 
-    def make(*args: Any, **kwargs: Any) -> Any:
+    def make(*args: object, **kwargs: object) -> object:
         return getattr(room, row.today)(**translate_arguments(row, args, kwargs)[1])
 
     make.__name__ = name
     return make
 
 
-def spell_plain(era: str, name: str, modern: Any, row: Any) -> Any:
+def spell_plain(era: str, name: str, modern: type, row: Row) -> type:
     return spell(era, name, modern, row, Spelled)
 
 
 @once
-def initializer(era: str, name: str) -> Any:
+def initializer(era: str, name: str) -> object:
     """An initializer of an era: a class, or in Keras 1 a function of a shape."""
     if era == "keras1":
         return getattr(initial, name)
@@ -193,7 +196,7 @@ def initializer(era: str, name: str) -> Any:
 
 
 @once
-def activation(era: str, name: str) -> Any:
+def activation(era: str, name: str) -> object:
     """An activation of an era."""
     if name == "hard_sigmoid":
         return activations.legacy_hard_sigmoid
@@ -203,7 +206,7 @@ def activation(era: str, name: str) -> Any:
 
 
 @once
-def callback(era: str, name: str) -> Any:
+def callback(era: str, name: str) -> object:
     """A callback of an era."""
     if (era, name) == ("keras1", "ModelCheckpoint"):
         return monitors.CheckpointOfKeras1
@@ -211,15 +214,15 @@ def callback(era: str, name: str) -> Any:
 
 
 @once
-def util(era: str, name: str) -> Any:
+def util(era: str, name: str) -> object:
     """A function of `keras.utils`."""
     return getattr(helpers, name, None) or getattr(utils, name)
 
 
-def of(*rooms: Any) -> Callable[[str, str], Any]:
+def of(*rooms: object) -> Callable[[str, str], Any]:
     """A maker that gives what the first of some modules or dicts has under the name."""
 
-    def find(era: str, name: str) -> Any:
+    def find(era: str, name: str) -> object:
         for room in rooms:
             if isinstance(room, Mapping):
                 if name in room:

@@ -1,14 +1,15 @@
 """`keras.initializations` of Keras 1: functions of a shape that gave a variable."""
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from kerata import backend
+from kerata.engine.variable import Variable
 
 
-def get_fans(shape: Any, dim_ordering: str = "th") -> tuple[float, float]:
+def get_fans(shape: tuple[int, ...], dim_ordering: str = "th") -> tuple[float, float]:
     """(numbers that come in, numbers that go out) of a kernel."""
     if len(shape) == 2:
         return shape[0], shape[1]
@@ -22,52 +23,52 @@ def get_fans(shape: Any, dim_ordering: str = "th") -> tuple[float, float]:
     return root, root
 
 
-def uniform(shape: Any, scale: float = 0.05, name: Any = None, dim_ordering: str = "th") -> Any:
+def uniform(shape: tuple[int, ...], scale: float = 0.05, name: str | None = None, dim_ordering: str = "th") -> Variable:
     return backend.random_uniform_variable(shape, -scale, scale, name=name)
 
 
-def normal(shape: Any, scale: float = 0.05, name: Any = None, dim_ordering: str = "th") -> Any:
+def normal(shape: tuple[int, ...], scale: float = 0.05, name: str | None = None, dim_ordering: str = "th") -> Variable:
     return backend.random_normal_variable(shape, 0.0, scale, name=name)
 
 
-def lecun_uniform(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+def lecun_uniform(shape: tuple[int, ...], name: str | None = None, dim_ordering: str = "th") -> Variable:
     return uniform(shape, math.sqrt(3.0 / get_fans(shape, dim_ordering)[0]), name)
 
 
-def glorot_normal(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+def glorot_normal(shape: tuple[int, ...], name: str | None = None, dim_ordering: str = "th") -> Variable:
     return normal(shape, math.sqrt(2.0 / sum(get_fans(shape, dim_ordering))), name)
 
 
-def glorot_uniform(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+def glorot_uniform(shape: tuple[int, ...], name: str | None = None, dim_ordering: str = "th") -> Variable:
     return uniform(shape, math.sqrt(6.0 / sum(get_fans(shape, dim_ordering))), name)
 
 
-def he_normal(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+def he_normal(shape: tuple[int, ...], name: str | None = None, dim_ordering: str = "th") -> Variable:
     return normal(shape, math.sqrt(2.0 / get_fans(shape, dim_ordering)[0]), name)
 
 
-def he_uniform(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+def he_uniform(shape: tuple[int, ...], name: str | None = None, dim_ordering: str = "th") -> Variable:
     return uniform(shape, math.sqrt(6.0 / get_fans(shape, dim_ordering)[0]), name)
 
 
-def orthogonal(shape: Any, scale: float = 1.1, name: Any = None, dim_ordering: str = "th") -> Any:
+def orthogonal(shape: tuple[int, ...], scale: float = 1.1, name: str | None = None, dim_ordering: str = "th") -> Variable:
     flat = (shape[0], math.prod(shape[1:]))
     u, _, v = np.linalg.svd(np.random.normal(0.0, 1.0, flat), full_matrices=False)
     matrix = u if u.shape == flat else v
     return backend.variable(scale * matrix.reshape(shape), name=name)
 
 
-def identity(shape: Any, scale: float = 1, name: Any = None, dim_ordering: str = "th") -> Any:
+def identity(shape: tuple[int, ...], scale: float = 1, name: str | None = None, dim_ordering: str = "th") -> Variable:
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ValueError("identity: only a square matrix can be an identity. Received: shape=" + str(tuple(shape)) + ".")
     return backend.variable(scale * np.identity(shape[0]), name=name)
 
 
-def zero(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+def zero(shape: tuple[int, ...], name: str | None = None, dim_ordering: str = "th") -> Variable:
     return backend.zeros(shape, name=name)
 
 
-def one(shape: Any, name: Any = None, dim_ordering: str = "th") -> Any:
+def one(shape: tuple[int, ...], name: str | None = None, dim_ordering: str = "th") -> Variable:
     return backend.ones(shape, name=name)
 
 
@@ -89,6 +90,6 @@ NAMES = {
 }
 
 
-def get(identifier: Any, **kwargs: Any) -> Any:
+def get(identifier: str | Callable[..., Variable], **kwargs: object) -> Callable[..., Variable]:
     """The function that a name stands for."""
     return identifier if callable(identifier) else NAMES[identifier]

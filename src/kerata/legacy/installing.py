@@ -46,21 +46,23 @@ class EraFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, era: str):
         self.era = era
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: Any = None) -> Any:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
         if fullname.partition(".")[0] not in ROOTS:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
-    def create_module(self, spec: Any) -> Any:
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         module = self._find(spec.name)
         if module is None:
             raise ModuleNotFoundError(self._explain(spec.name), name=spec.name)
         return module
 
-    def exec_module(self, module: Any) -> None:
+    def exec_module(self, module: types.ModuleType) -> None:
         """Nothing: what a module holds is made when it is asked for."""
 
-    def _find(self, name: str) -> Any:
+    def _find(self, name: str) -> types.ModuleType | None:
         if name == "tensorflow" or name in ("tensorflow.python", "tensorflow.contrib"):
             return tensorflow_module(name, self.era)
         path = path_of(name)
@@ -82,7 +84,7 @@ def tensorflow_module(name: str, era: str) -> types.ModuleType:
     module.__path__ = []
     module.__version__ = "2.15.0" if era in ("tfkeras2", "keras3") else "1.15.0"  # type: ignore[attr-defined]
 
-    def find(attribute: str) -> Any:
+    def find(attribute: str) -> object:
         if attribute in ("keras", "python", "contrib"):
             return importlib.import_module(f"{name}.{attribute}")
         raise AttributeError(
@@ -117,7 +119,7 @@ def load_ipython_extension(ipython: Any) -> None:
     The first cell that imports Keras decides.
     """
 
-    def choose(info: Any) -> None:
+    def choose(info: object) -> None:
         source = getattr(info, "raw_cell", "") or ""
         if not _installed and any(root in source for root in ROOTS):
             found = find_era(source)
@@ -137,6 +139,6 @@ def uninstall() -> None:
             del sys.modules[name]
 
 
-def is_ours(module: Any) -> bool:
+def is_ours(module: object) -> Any:
     loader = getattr(getattr(module, "__spec__", None), "loader", None)
     return isinstance(loader, EraFinder)

@@ -2,7 +2,6 @@
 
 import importlib
 import types
-from typing import Any
 
 MODULES = [
     "activations",
@@ -25,7 +24,7 @@ MODULES = [
 ]
 
 
-def find(path: str) -> Any:
+def find(path: str) -> types.ModuleType | None:
     """The module of Kerata under the name that Keras has for it."""
     name = path.partition(".")[2]
     if name.partition(".")[0] not in ("", *MODULES, "optimizers", "preprocessing", "applications"):

@@ -7,7 +7,7 @@ import numpy as np
 from kerata import metrics
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
-from kerata.engine.symbolic import has_symbolic, infer
+from kerata.engine.symbolic import Node, Tensors, has_symbolic, infer
 from kerata.engine.variable import Variable
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.spelling import Spelled, name_of_era
@@ -21,7 +21,7 @@ class OldLayer(Spelled):
 
     _bookkeeping = {"_initial_weights": Look.NOBODY}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         # Keras 1's name of the method.
         if "get_output_shape_for" in cls.__dict__ and "compute_output_shape" not in cls.__dict__:
@@ -137,32 +137,32 @@ class OldLayer(Spelled):
 
     # The graph
 
-    def get_output_at(self, node_index: int) -> Any:
+    def get_output_at(self, node_index: int) -> Tensors:
         """The symbolic output of a call, by its number."""
         return self.inbound_nodes[node_index].outputs  # type: ignore[attr-defined]
 
-    def get_input_at(self, node_index: int) -> Any:
+    def get_input_at(self, node_index: int) -> Tensors:
         """The symbolic input of a call, by its number."""
         node = self.inbound_nodes[node_index]  # type: ignore[attr-defined]
         return node.args[0] if node.args else next(iter(node.kwargs.values()))
 
-    def get_output_shape_at(self, node_index: int) -> Any:
+    def get_output_shape_at(self, node_index: int) -> object:
         return shape_of(self.get_output_at(node_index))
 
-    def get_input_shape_at(self, node_index: int) -> Any:
+    def get_input_shape_at(self, node_index: int) -> object:
         return shape_of(self.get_input_at(node_index))
 
     @property
-    def _inbound_nodes(self) -> Any:
+    def _inbound_nodes(self) -> list[Node]:
         return self.inbound_nodes  # type: ignore[attr-defined]
 
     @property
-    def input_shape(self) -> Any:
+    def input_shape(self) -> object:
         """The shape of the symbolic input of the first call."""
         return self.get_input_shape_at(0)
 
     @property
-    def output_shape(self) -> Any:
+    def output_shape(self) -> object:
         """The shape of the symbolic output of the first call."""
         return self.get_output_shape_at(0)
 
@@ -224,6 +224,6 @@ class Resetting:
             variable.assign(value)
 
 
-def shape_of(tensor: Any) -> Any:
+def shape_of(tensor: Any) -> object:
     """The shape of a symbolic tensor, or of those in a list."""
     return [shape_of(one) for one in tensor] if isinstance(tensor, (list, tuple)) else tuple(tensor.shape)

@@ -1,9 +1,12 @@
 """`merge` and `Merge` of Keras 1, and `add`, `concatenate` and the others of Keras 2."""
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from kerata import layers
 from kerata.base.checks import check_choice
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.layers.layer import Layer
 from kerata.legacy.spelling import name_of_era
 
 MODES = {
@@ -17,7 +20,14 @@ MODES = {
 }
 
 
-def merging_layer(mode: Any, concat_axis: int, dot_axes: Any, output_shape: Any, arguments: Any, name: str | None) -> Any:
+def merging_layer(
+    mode: str | Callable[..., Any],
+    concat_axis: int,
+    dot_axes: int | Sequence[int],
+    output_shape: Any,
+    arguments: dict[str, Any] | None,
+    name: str | None,
+) -> Layer:
     """The layer of today for a mode of `merge`."""
     name = name or name_of_era("keras1", type("Merge", (), {}))
     if callable(mode):
@@ -32,15 +42,15 @@ def merging_layer(mode: Any, concat_axis: int, dot_axes: Any, output_shape: Any,
 
 
 def merge(
-    inputs: Any,
-    mode: Any = "sum",
+    inputs: Iterable[SymbolicTensor],
+    mode: str | Callable[..., Any] = "sum",
     concat_axis: int = -1,
-    dot_axes: Any = -1,
-    output_shape: Any = None,
-    output_mask: Any = None,
-    arguments: Any = None,
+    dot_axes: int | Sequence[int] = -1,
+    output_shape: Any | None = None,
+    output_mask: object = None,
+    arguments: dict[str, Any] | None = None,
     name: str | None = None,
-) -> Any:
+) -> SymbolicTensor:
     """One tensor of several: their sum, product, average, maximum, concatenation, dot product, cosine, or a function of them.
 
     >>> import kerata
@@ -52,17 +62,17 @@ def merge(
 
 
 def Merge(
-    layers: Any = None,
-    mode: Any = "sum",
+    layers: Iterable[Any] | None = None,
+    mode: str | Callable[..., Any] = "sum",
     concat_axis: int = -1,
-    dot_axes: Any = -1,
-    output_shape: Any = None,
-    output_mask: Any = None,
-    arguments: Any = None,
-    node_indices: Any = None,
-    tensor_indices: Any = None,
+    dot_axes: int | Sequence[int] = -1,
+    output_shape: Any | None = None,
+    output_mask: object = None,
+    arguments: dict[str, Any] | None = None,
+    node_indices: object = None,
+    tensor_indices: object = None,
     name: str | None = None,
-) -> Any:
+) -> Layer:
     """A layer that merges the outputs of models or layers; the first of a Sequential model, or called on tensors."""
     layer = merging_layer(mode, concat_axis, dot_axes, output_shape, arguments, name)
     if layers is not None:

@@ -1,5 +1,6 @@
 """The modules of each era: which there are, and which names they hold."""
 
+import types
 from typing import Any
 
 from kerata import activations, callbacks, datasets, initializers, losses, metrics, utils
@@ -55,19 +56,19 @@ MISSING = {
 }
 
 
-def public(module: Any) -> list[str]:
+def public(module: types.ModuleType) -> list[str]:
     """The public names of a room of today."""
     return [name for name in vars(module) if not name.startswith("_")]
 
 
-def public_functions(module: Any) -> list[str]:
+def public_functions(module: types.ModuleType) -> list[str]:
     """Public names that are a module's own."""
     return [
         name for name, value in vars(module).items() if name[0] != "_" and getattr(value, "__module__", "") == module.__name__
     ] + (["Iterator", "DirectoryIterator", "NumpyArrayIterator", "DataFrameIterator"] if module is image else [])
 
 
-def picture(era: str, name: str) -> Any:
+def picture(era: str, name: str) -> object:
     """A thing of `keras.preprocessing.image`."""
     return image.GeneratorOfKeras1 if (era, name) == ("keras1", "ImageDataGenerator") else getattr(image, name)
 
@@ -154,7 +155,7 @@ def describe(era: str) -> tuple[Any, Any]:
     return paths(era), namespaces(era)
 
 
-def of_root(era: str, name: str) -> Any:
+def of_root(era: str, name: str) -> object:
     return VERSIONS[era] if name == "__version__" else contents.model_or_layer(era, name)
 
 

@@ -10,7 +10,7 @@ _made: dict[tuple[str, str, str], Any] = {}
 def once(make: Callable[[str, str], Any]) -> Callable[[str, str], Any]:
     """A maker that makes each thing of an era once."""
 
-    def get(era: str, name: str) -> Any:
+    def get(era: str, name: str) -> object:
         key = (era, make.__name__, name)
         if key not in _made:
             _made[key] = make(era, name)

@@ -27,7 +27,7 @@ class OldOptimizer(Spelled):
 
 
 @once
-def optimizer(era: str, name: str) -> Any:
+def optimizer(era: str, name: str) -> object:
     """An optimizer of an era, or a function of `keras.optimizers`."""
     if name == "get":
         return lambda identifier, kwargs=None: get_optimizer(era, identifier)
@@ -38,7 +38,7 @@ def optimizer(era: str, name: str) -> Any:
     return spell(era, name, modern, row, OldOptimizer) if isinstance(modern, type) else modern
 
 
-def get_optimizer(era: str, identifier: Any) -> Any:
+def get_optimizer(era: str, identifier: object) -> object:
     """An optimizer by the name that an era knows, with the era's defaults."""
     if isinstance(identifier, str):
         known = {name.lower(): name for name in NAMES}

@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from kerata import backend, layers
+from kerata.engine.types import Array
 from kerata.legacy.layers import OldLayer
 
 
@@ -45,11 +46,11 @@ class Recurrent(OldLayer, layers.Layer):
         self.supports_masking = True
         self.input_spec = layers.InputSpec(ndim=3)
 
-    def step(self, x: Any, states: Any) -> Any:
+    def step(self, x: Array, states: list[Array]) -> tuple[Array, list[Array]]:
         """(output, new states) of one step."""
         raise NotImplementedError(f"{type(self).__name__} must define step(x, states)")
 
-    def get_initial_states(self, inputs: Any) -> list[Any]:
+    def get_initial_states(self, inputs: Array) -> list[Any]:
         """Zeros (batch, output_dim), one for each state."""
         size = getattr(self, "output_dim", None) or self.units  # type: ignore[attr-defined]
         count = len(self.states) if isinstance(getattr(self, "states", None), list) else 1
@@ -57,15 +58,15 @@ class Recurrent(OldLayer, layers.Layer):
 
     get_initial_state = get_initial_states
 
-    def get_constants(self, inputs: Any, training: Any = None) -> list[Any]:
+    def get_constants(self, inputs: Array, training: bool | None = None) -> list[Any]:
         """Arrays that each step gets behind the states."""
         return []
 
-    def preprocess_input(self, inputs: Any, training: Any = None) -> Any:
+    def preprocess_input(self, inputs: Array, training: bool | None = None) -> Array:
         """What is done with all steps at once."""
         return inputs
 
-    def call(self, x: Any, mask: Any = None) -> Any:
+    def call(self, x: Array, mask: Array | None = None) -> Array:
         states = self.get_initial_states(x)
         last, outputs, _ = backend.rnn(
             self.step,
@@ -77,7 +78,7 @@ class Recurrent(OldLayer, layers.Layer):
         )
         return outputs if self.return_sequences else last
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
         return mask if self.return_sequences else None
 
 

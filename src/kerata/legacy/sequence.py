@@ -1,22 +1,24 @@
 """`keras.preprocessing.sequence`: sequences of one length, pairs of words, windows of a series."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kerata import utils
 from kerata.data.pydataset import PyDataset
+from kerata.engine.types import HostArray
 
 
 def pad_sequences(
-    sequences: Any,
+    sequences: Sequence[Any],
     maxlen: int | None = None,
     dtype: str = "int32",
     padding: str = "pre",
     truncating: str = "pre",
     value: float = 0.0,
-) -> Any:
+) -> HostArray:
     """Sequences as rows of one array: short ones are filled up, long ones cut.
 
     >>> pad_sequences([[1], [2, 3]]).tolist()
@@ -25,7 +27,7 @@ def pad_sequences(
     return utils.pad_sequences(sequences, None if maxlen is None else int(maxlen), dtype, padding, truncating, value)
 
 
-def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> Any:
+def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> HostArray:
     """The probability of keeping the word of each rank, by Zipf's law, so that frequent words do not drown the others."""
     gamma = 0.577
     rank = np.arange(size, dtype="float64")
@@ -36,13 +38,13 @@ def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> Any:
 
 
 def skipgrams(
-    sequence: Any,
+    sequence: Sequence[int],
     vocabulary_size: int,
     window_size: int = 4,
     negative_samples: float = 1.0,
     shuffle: bool = True,
     categorical: bool = False,
-    sampling_table: Any = None,
+    sampling_table: HostArray | None = None,
     seed: int | None = None,
 ) -> tuple[list[list[int]], list[Any]]:
     """Pairs of words with 1 where both stand near each other, and pairs drawn at random with 0."""
@@ -113,7 +115,7 @@ class TimeseriesGenerator(PyDataset):
     def __len__(self) -> int:
         return (self.end_index - self.start_index + self.batch_size * self.stride) // (self.batch_size * self.stride)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> tuple[HostArray, HostArray]:
         if self.shuffle:
             rows = np.random.randint(self.start_index, self.end_index + 1, size=self.batch_size)
         else:

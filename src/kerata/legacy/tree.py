@@ -53,7 +53,7 @@ class EraModule(types.ModuleType):
         return sorted({*self.__dict__, *self._names})
 
 
-def submodule(module: EraModule, name: str) -> Any:
+def submodule(module: EraModule, name: str) -> object:
     """A module below another one, if its tree has it."""
     tree: Tree = module.__dict__.get("_tree")  # type: ignore[assignment]
     return tree.find(f"{module.__name__}.{name}") if tree is not None else None

@@ -16,12 +16,13 @@ from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import traceable
+from kerata.engine.types import Array, Scalar, TensorLike
 from kerata.losses.loss import LossFunctionWrapper, as_array, convert, fit_ranks
 
 MEAN = "sum_over_batch_size"
 
 
-def _find_logits(owner: str, kind: str, y_pred: Any, from_logits: bool, axis: int = -1) -> Any:
+def _find_logits(owner: str, kind: str, y_pred: Array, from_logits: bool, axis: int = -1) -> Array | None:
     """The logits of predictions: themselves, those that the activation noted, or `None` where there are none."""
     found = noted(y_pred, "logits")
     if from_logits:
@@ -43,7 +44,7 @@ def _find_logits(owner: str, kind: str, y_pred: Any, from_logits: bool, axis: in
     return found[1].astype(y_pred.dtype)
 
 
-def _log_probabilities(owner: str, y_pred: Any, from_logits: bool, axis: int) -> Any:
+def _log_probabilities(owner: str, y_pred: Array, from_logits: bool, axis: int) -> Array:
     logits = _find_logits(owner, "softmax", y_pred, from_logits, axis)
     if logits is not None:
         return jax.nn.log_softmax(logits, axis=axis)
@@ -51,14 +52,14 @@ def _log_probabilities(owner: str, y_pred: Any, from_logits: bool, axis: int) ->
     return jnp.log(jnp.clip(y_pred, epsilon(), 1.0 - epsilon()))
 
 
-def _smooth(y_true: Any, label_smoothing: Any, rest: Any) -> Any:
+def _smooth(y_true: Array, label_smoothing: Scalar, rest: Scalar) -> Array:
     """y_true (1 - s) + s rest; a traced s counts even where it is 0."""
     if isinstance(label_smoothing, (int, float)) and label_smoothing == 0:
         return y_true
     return y_true * (1.0 - label_smoothing) + label_smoothing * rest
 
 
-def _check_categorical(owner: str, y_true: Any, y_pred: Any, axis: Any) -> None:
+def _check_categorical(owner: str, y_true: Array, y_pred: Array, axis: int) -> None:
     if isinstance(axis, bool):
         raise ValueError(message(owner, "`axis` must be an integer", {"axis": axis}))
     if y_true.shape != y_pred.shape:
@@ -140,7 +141,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     return values
 
 
-def _binary(owner: str, y_true: Any, y_pred: Any, from_logits: bool) -> tuple[Any, Any]:
+def _binary(owner: str, y_true: Array, y_pred: Array, from_logits: bool) -> tuple[Any, Any]:
     """(cross-entropy, probability) of each number."""
     y_true, y_pred = fit_ranks(y_true, y_pred)
     if y_true.shape != y_pred.shape:
@@ -195,7 +196,7 @@ def binary_focal_crossentropy(
     return jnp.mean(values, axis=axis)
 
 
-def _power(x: Any, exponent: Any) -> Any:
+def _power(x: Array, exponent: Scalar) -> Array:
     """x^exponent for x in [0, 1]; rounding may have put x a little below 0."""
     return jnp.power(jnp.maximum(x, 0.0), exponent)
 
@@ -366,7 +367,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     def counts_all(self) -> bool:  # type: ignore[override]
         return self.ignore_class is None
 
-    def _convert(self, y_true: Any) -> Any:
+    def _convert(self, y_true: TensorLike) -> Any:
         # Integers stay as they are: a small float type does not hold every label.
         array = as_array(y_true)
         return array if jnp.issubdtype(array.dtype, jnp.integer) else convert(array, self._dtype)

@@ -1,17 +1,16 @@
 """Losses with a margin."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.symbolic import traceable
+from kerata.engine.types import Array
 from kerata.losses.loss import LossFunctionWrapper, as_array, fit_ranks
 
 MEAN = "sum_over_batch_size"
 
 
-def _products(y_true: Any, y_pred: Any) -> Any:
+def _products(y_true: Array, y_pred: Array) -> Array:
     """y_true y_pred, with labels 0 and 1 as -1 and 1."""
     y_pred = as_array(y_pred)
     y_true, y_pred = fit_ranks(jnp.asarray(y_true, y_pred.dtype), y_pred)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +12,11 @@ from kerata.base import config, registry
 from kerata.base.checks import KindError, did_you_mean, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
+from kerata.base.types import DTypeLike, Owner
 from kerata.engine.module import Module, auto_name
 from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import note, noted
+from kerata.engine.types import Array, TensorLike, Tree
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 # Reductions of earlier versions: "auto" was the default, and meant the mean.
@@ -68,11 +70,11 @@ class Loss(Module):
     def dtype(self) -> str:
         return self._dtype
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Array, y_pred: Array) -> Array:
         """One value for each sample."""
         raise NotImplementedError(message(self, "a loss must define `call(y_true, y_pred)`"))
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: Tree, y_pred: Tree, sample_weight: TensorLike | None = None) -> Array:
         """The reduced loss.
 
         Args:
@@ -81,7 +83,9 @@ class Loss(Module):
         """
         return self.over_valid(y_true, y_pred, sample_weight)
 
-    def over_valid(self, y_true: Any, y_pred: Any, sample_weight: Any = None, valid: Any = None) -> Any:
+    def over_valid(
+        self, y_true: Any, y_pred: Any, sample_weight: TensorLike | None = None, valid: Array | None = None
+    ) -> Array:
         """The reduced loss of the samples whose `valid`, of shape (batch,), is not 0, as if there were no others.
 
         The other rows hold copies of one of those: a pair of prediction and target that is not there might have no gradient.
@@ -106,7 +110,7 @@ class Loss(Module):
         return common | own | ({"dtype": self.dtype} if self.dtype != config.floatx() else {})
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         if registry.home_of(cls) is None:
             known = inspect.signature(cls.__init__).parameters
             if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()):
@@ -147,7 +151,7 @@ class LossFunctionWrapper(Loss):
     def target_form(self) -> str | None:  # type: ignore[override]
         return registry.fact(self.fn, "target_form")
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Array, y_pred: Array) -> Array:
         if hasattr(y_true, "shape") and hasattr(y_pred, "shape"):
             y_true, y_pred = fit_ranks(y_true, y_pred)
         return self.fn(y_true, y_pred, **{name: getattr(self, name) for name in self._passed}, **self._fn_kwargs)
@@ -167,12 +171,12 @@ def function_mixes_samples(function: Callable[..., Any]) -> bool:
 # Arrays
 
 
-def as_array(value: Any) -> Any:
+def as_array(value: TensorLike) -> Array:
     """An array from an array, a variable or nested lists of numbers; the same object if it is one of JAX's."""
     return value if isinstance(value, jax.Array) else jnp.asarray(value)
 
 
-def as_values(values: Any, dtype: Any, owner: Any) -> Any:
+def as_values(values: object, dtype: DTypeLike, owner: Owner) -> Array:
     """What a function of (y_true, y_pred) gave, as an array; an error with its name where it is no array of numbers."""
     try:
         return jnp.asarray(values, dtype)
@@ -187,7 +191,7 @@ def as_values(values: Any, dtype: Any, owner: Any) -> Any:
         ) from error
 
 
-def convert(value: Any, dtype: Any) -> Any:
+def convert(value: Any, dtype: DTypeLike) -> Any:
     """The array, or a structure of arrays, in a dtype. The logits that it was computed from stay noted."""
     if isinstance(value, dict):
         return {key: convert(item, dtype) for key, item in value.items()}
@@ -199,14 +203,14 @@ def convert(value: Any, dtype: Any) -> Any:
     return array
 
 
-def carry_logits(source: Any, target: Any, change: Callable[[Any], Any]) -> None:
+def carry_logits(source: object, target: Array, change: Callable[[Any], Any]) -> None:
     """Notes on `target` the logits of `source`, changed alike."""
     found = noted(source, "logits")
     if found is not None:
         note(target, "logits", (found[0], change(found[1])))
 
 
-def fit_ranks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def fit_ranks(y_true: TensorLike, y_pred: TensorLike) -> tuple[Any, Any]:
     """Both with the same number of dimensions, where they differ by one axis of size 1 at the end."""
     true_shape, pred_shape = np.shape(y_true), np.shape(y_pred)
     if len(pred_shape) == len(true_shape) + 1 and pred_shape[-1] == 1:
@@ -226,12 +230,12 @@ def fit_ranks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
-def fit_rows(rows: Any, ndim: int) -> Any:
+def fit_rows(rows: Array, ndim: int) -> Array:
     """A vector of one number a sample, with axes of size 1 up to `ndim`."""
     return jnp.reshape(rows, (-1, *[1] * (ndim - 1)))
 
 
-def fit_weight(weight: Any, values: Any, owner: Any, name: str = "sample_weight") -> Any:
+def fit_weight(weight: Array, values: Array, owner: Owner, name: str = "sample_weight") -> Array:
     """Weights with as many dimensions as the values: (batch,) counts for everything in a sample."""
     if values.ndim and weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
@@ -245,22 +249,27 @@ def fit_weight(weight: Any, values: Any, owner: Any, name: str = "sample_weight"
     return weight
 
 
-def combine_masks(first: Any, second: Any) -> Any:
+def combine_masks(first: TensorLike, second: TensorLike) -> Array:
     """True where both are."""
     first, second = jnp.asarray(first, bool), jnp.asarray(second, bool)
     low, high = sorted((first, second), key=lambda mask: mask.ndim)
     return jnp.reshape(low, (*low.shape, *[1] * (high.ndim - low.ndim))) & high
 
 
-def divide_no_nan(x: Any, y: Any) -> Any:
+def divide_no_nan(x: Array, y: Array) -> Array:
     """x / y, and 0 where y is 0."""
     zero = y == 0
     return jnp.where(zero, 0, x / jnp.where(zero, 1, y))
 
 
 def reduce_values(
-    values: Any, reduction: str | None, sample_weight: Any = None, mask: Any = None, valid: Any = None, owner: Any = "loss"
-) -> Any:
+    values: Array,
+    reduction: str | None,
+    sample_weight: TensorLike | None = None,
+    mask: TensorLike | None = None,
+    valid: Array | None = None,
+    owner: Owner = "loss",
+) -> Array:
     """Values of shape (batch, ...) as one number.
 
     A mask takes values out of a mean altogether; a weight of 0 leaves them in the number that the sum is divided by.
@@ -301,7 +310,7 @@ def reduce_values(
 # By name
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> "Loss | Callable[..., Any] | None":
     """A loss or loss function from a name, a config, a class or an object.
 
     >>> get("mse").__name__, type(get("MeanSquaredError")).__name__
@@ -310,12 +319,12 @@ def get(identifier: Any) -> Any:
     return resolve("losses", identifier, "losses.get", "identifier")
 
 
-def serialize(loss: Any) -> Any:
+def serialize(loss: object) -> dict[str, Any] | str | None:
     """Plain data for a loss or loss function."""
     return serialize_keras_object(loss)
 
 
-def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(name: object, custom_objects: dict[str, Any] | None = None) -> Any:
     """The loss that a config or a name describes."""
     with registry.CustomObjectScope(custom_objects or {}):
         return get(name) if isinstance(name, (str, dict)) else deserialize_keras_object(name)

@@ -1,5 +1,6 @@
 """Losses of numbers: squared, absolute and relative differences, angles, counts and distributions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,12 +11,13 @@ from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.symbolic import traceable
+from kerata.engine.types import Array
 from kerata.losses.loss import LossFunctionWrapper, as_array, fit_ranks
 
 MEAN = "sum_over_batch_size"
 
 
-def _prepare(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def _prepare(y_true: Array, y_pred: Array) -> tuple[Any, Any]:
     """Arrays of one dtype and rank."""
     y_pred = as_array(y_pred)
     return fit_ranks(jnp.asarray(y_true, y_pred.dtype), y_pred)
@@ -58,7 +60,7 @@ def mean_squared_logarithmic_error(y_true, y_pred):
     return jnp.mean(jnp.square(difference), axis=-1)
 
 
-def unit_vectors(x: Any, axis: Any = -1) -> Any:
+def unit_vectors(x: Array, axis: int | Sequence[int] = -1) -> Array:
     """x / |x| along an axis; 0 stays 0, with a gradient."""
     return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=axis, keepdims=True), epsilon() ** 2))
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from kerata.base.config import floatx
 from kerata.base.registry import builtin
+from kerata.engine.types import Array, TensorLike
 from kerata.losses.loss import as_array, fit_ranks
 from kerata.metrics.metric import entered
 from kerata.metrics.reduction import MeanMetricWrapper, prepare
@@ -29,7 +30,7 @@ def binary_accuracy(y_true, y_pred, threshold=0.5):
     return (y_true == (y_pred > threshold).astype(y_true.dtype)).astype(floatx())
 
 
-def _labels(y_true: Any, y_pred: Any) -> Any:
+def _labels(y_true: Array, y_pred: Array) -> Array:
     """Integer labels without the axis of size 1 at the end that predictions do not have."""
     labels = as_array(y_true)
     return labels[..., 0] if labels.ndim == y_pred.ndim and labels.shape[-1] == 1 else labels
@@ -51,7 +52,7 @@ def sparse_categorical_accuracy(y_true, y_pred):
     return right.astype(floatx())
 
 
-def _in_top_k(labels: Any, y_pred: Any, k: int) -> Any:
+def _in_top_k(labels: Array, y_pred: TensorLike, k: int) -> Array:
     """Whether fewer than k predictions exceed that of the label; NaN is no large prediction."""
     y_pred = as_array(y_pred)
     chosen = jnp.take_along_axis(y_pred, jnp.expand_dims(labels, -1), axis=-1)

@@ -9,6 +9,8 @@ import numpy as np
 from kerata.base import config
 from kerata.base.checks import check_number, message
 from kerata.base.limits import NUMBER_BYTES, take_bytes
+from kerata.base.types import Shape
+from kerata.engine.types import Array, TensorLike
 from kerata.losses.loss import divide_no_nan
 from kerata.metrics.confusion import NAMES, check_count, count_confusion
 from kerata.metrics.metric import Metric, entered
@@ -82,7 +84,7 @@ class AUC(Metric):
     def thresholds(self) -> list[float]:
         return list(self._thresholds)
 
-    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+    def build(self, y_true_shape: Shape | None, y_pred_shape: Any) -> None:
         """Makes the counts."""
         if self.multi_label and len(y_pred_shape) != 2:
             raise ValueError(
@@ -96,7 +98,7 @@ class AUC(Metric):
         )
         self.built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: TensorLike | None = None) -> None:
         if not self.built:
             self.build(np.shape(y_true), np.shape(y_pred))
         if self.from_logits:
@@ -114,7 +116,7 @@ class AUC(Metric):
         for key, value in found.items():
             getattr(self, NAMES[key]).assign_add(value)
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         if not self.built:
             return jnp.zeros((), self.dtype)
         tp, fp, tn, fn = (getattr(self, NAMES[key]).value for key in ("tp", "fp", "tn", "fn"))
@@ -129,7 +131,7 @@ class AUC(Metric):
             heights = jnp.maximum(y[:-1], y[1:])
         return self._average((x[:-1] - x[1:]) * heights)
 
-    def _average(self, pieces: Any) -> Any:
+    def _average(self, pieces: Array) -> Array:
         if not self.multi_label:
             return jnp.sum(pieces)
         areas = jnp.sum(pieces, axis=0)
@@ -143,7 +145,7 @@ class AUC(Metric):
         return config if self.init_thresholds is None else {**config, "thresholds": self.init_thresholds}
 
 
-def _interpolated_pieces(tp: Any, fp: Any, fn: Any) -> Any:
+def _interpolated_pieces(tp: Array, fp: Array, fn: Array) -> Array:
     """Pieces of the area under precision over recall, where tp is a line of tp + fp between thresholds."""
     dtp = tp[:-1] - tp[1:]
     p = tp + fp
@@ -154,15 +156,15 @@ def _interpolated_pieces(tp: Any, fp: Any, fn: Any) -> Any:
     return divide_no_nan(slope * (dtp + start * jnp.log(ratio)), jnp.maximum(tp[1:] + fn[1:], 0))
 
 
-def _roc(tp: Any, fp: Any, tn: Any, fn: Any) -> tuple[Any, Any]:
+def _roc(tp: Array, fp: Array, tn: Array, fn: Array) -> tuple[Any, Any]:
     return divide_no_nan(fp, fp + tn), divide_no_nan(tp, tp + fn)
 
 
-def _pr(tp: Any, fp: Any, tn: Any, fn: Any) -> tuple[Any, Any]:
+def _pr(tp: Array, fp: Array, tn: Array, fn: Array) -> tuple[Any, Any]:
     return divide_no_nan(tp, tp + fn), divide_no_nan(tp, tp + fp)
 
 
-def _pr_gain(tp: Any, fp: Any, tn: Any, fn: Any) -> tuple[Any, Any]:
+def _pr_gain(tp: Array, fp: Array, tn: Array, fn: Array) -> tuple[Any, Any]:
     scale = divide_no_nan(tp + fn, tn + fp)
     recall = jnp.where(tp == 0, 0.0, 1.0 - scale * divide_no_nan(fn, tp))
     precision = jnp.where(tp == 0, 1.0, 1.0 - scale * divide_no_nan(fp, tp))

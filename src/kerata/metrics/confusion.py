@@ -1,6 +1,7 @@
 """Measures of two classes over thresholds: counts, precision, recall, and one of them at a given other."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,8 @@ import numpy as np
 from kerata.base import config
 from kerata.base.checks import KindError, check_positive_int, message
 from kerata.base.limits import NUMBER_BYTES, take_bytes
+from kerata.base.types import Owner
+from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import Variable
 from kerata.losses.loss import divide_no_nan, fit_ranks, fit_weight
 from kerata.metrics.metric import Metric, entered
@@ -17,8 +20,10 @@ from kerata.metrics.reduction import times_weight
 # What predictions that are not among the k largest become: below every threshold.
 FAR_BELOW = -1e10
 
+T = TypeVar("T")
 
-def standardize_thresholds(owner: Any, thresholds: Any, default: float) -> list[float]:
+
+def standardize_thresholds(owner: Owner, thresholds: float | Sequence[float] | None, default: float) -> Any:
     """Thresholds as a list of numbers between 0 and 1."""
     if thresholds is None:
         return [default]
@@ -28,37 +33,37 @@ def standardize_thresholds(owner: Any, thresholds: Any, default: float) -> list[
     return values
 
 
-def check_share(owner: Any, name: str, value: Any) -> Any:
+def check_share(owner: Owner, name: str, value: T) -> T:
     """A number between 0 and 1."""
     if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
         raise KindError(message(owner, f"`{name}` must be in the range [0, 1]", {name: value}))
     return value
 
 
-def check_count(owner: Any, value: Any, above: int = 0) -> int:
+def check_count(owner: Owner, value: object, above: int = 0) -> int:
     """A number of thresholds."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value <= above:
         raise KindError(message(owner, f"Argument `num_thresholds` must be an integer > {above}", {"num_thresholds": value}))
     return int(value)
 
 
-def are_even(thresholds: Any) -> bool:
+def are_even(thresholds: Sequence[float]) -> bool:
     """Whether thresholds are 0, 1/n, 2/n, ..., 1."""
     count = len(thresholds)
     return count >= 3 and np.allclose(thresholds, np.arange(count) / (count - 1), atol=config.epsilon())
 
 
 def count_confusion(
-    y_true: Any,
-    y_pred: Any,
-    thresholds: Any,
-    sample_weight: Any = None,
+    y_true: Array,
+    y_pred: Array,
+    thresholds: Sequence[float],
+    sample_weight: TensorLike | None = None,
     top_k: int | None = None,
     class_id: int | None = None,
     multi_label: bool = False,
-    label_weights: Any = None,
+    label_weights: TensorLike | None = None,
     dtype: Any = "float32",
-    owner: Any = "metric",
+    owner: Owner = "metric",
 ) -> dict[str, Any]:
     """Weights of true and false positives and negatives, each of shape (thresholds,) or (thresholds, labels).
 
@@ -108,13 +113,13 @@ def count_confusion(
     return {"tp": tp, "fp": fp, "fn": jnp.sum(true, axis=0) - tp, "tn": jnp.sum(false, axis=0) - fp}
 
 
-def _keep_top_k(x: Any, k: int) -> Any:
+def _keep_top_k(x: Array, k: int) -> Array:
     _, places = jax.lax.top_k(x, k)
     kept = jnp.any(places[..., None] == jnp.arange(x.shape[-1]), axis=-2)
     return jnp.where(kept, x, FAR_BELOW)
 
 
-def _above_even(y_pred: Any, amounts: Any, thresholds: Any) -> tuple[Any, Any]:
+def _above_even(y_pred: Array, amounts: Array, thresholds: Sequence[float]) -> tuple[Any, Any]:
     """Sums of the two amounts where predictions exceed each threshold: a histogram, added up from above."""
     count = len(thresholds)
     place = jnp.ceil(jnp.clip(y_pred, 0.0, 1.0) * (count - 1)).astype(jnp.int32)  # thresholds below the prediction
@@ -129,7 +134,7 @@ def _above_even(y_pred: Any, amounts: Any, thresholds: Any) -> tuple[Any, Any]:
     return sums[..., 0], sums[..., 1]
 
 
-def _above_each(y_pred: Any, amounts: Any, thresholds: Any) -> tuple[Any, Any]:
+def _above_each(y_pred: Array, amounts: Array, thresholds: Sequence[float]) -> tuple[Any, Any]:
     """Sums of the two amounts where predictions exceed each threshold: one comparison each."""
     limits = jnp.reshape(jnp.asarray(thresholds, y_pred.dtype), (-1, *[1] * y_pred.ndim))
     sums = jnp.sum(jnp.where((y_pred > limits)[..., None], amounts, 0), axis=1)
@@ -161,7 +166,7 @@ class _Confusion(Metric):
         for key in self._counts:
             setattr(self, NAMES[key], self._add_zeros(NAMES[key], (len(self.thresholds),), config.floatx()))
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: TensorLike | None = None) -> None:
         found = count_confusion(
             y_true, y_pred, self.thresholds, sample_weight, self.top_k, self.class_id, owner=self, dtype=config.floatx()
         )
@@ -169,10 +174,10 @@ class _Confusion(Metric):
             self._count(key).assign_add(found[key])
 
     @staticmethod
-    def _share(first: Variable, second: Variable) -> Any:
+    def _share(first: Variable, second: Variable) -> Array:
         return divide_no_nan(first.value, first.value + second.value)
 
-    def _one_or_all(self, result: Any) -> Any:
+    def _one_or_all(self, result: Array) -> Array:
         return result[0] if len(self.thresholds) == 1 else result
 
 
@@ -186,7 +191,7 @@ class _Count(_Confusion):
     def _count(self, key: str) -> Variable:
         return self.accumulator
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         return self._one_or_all(self.accumulator.value)
 
     def get_config(self) -> dict[str, Any]:
@@ -254,7 +259,7 @@ class _Share(_Confusion):
         self.thresholds = standardize_thresholds(self, thresholds, 0.5 if top_k is None else FAR_BELOW)
         self._make_counts()
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         first, second = (self._count(key) for key in self._counts)
         return self._one_or_all(self._share(first, second))
 
@@ -311,19 +316,19 @@ class _BestAt(_Confusion):
         self.thresholds = [0.5] if num_thresholds == 1 else [i / (num_thresholds - 1) for i in range(num_thresholds)]
         self._make_counts()
 
-    def _best(self, of: Any, where: Any) -> Any:
+    def _best(self, of: Array, where: Array) -> Array:
         return jnp.maximum(jnp.max(jnp.where(where >= self.value, of, 0)), 0)
 
     @property
-    def _sensitivity(self) -> Any:
+    def _sensitivity(self) -> Array:
         return self._share(self.true_positives, self.false_negatives)
 
     @property
-    def _specificity(self) -> Any:
+    def _specificity(self) -> Array:
         return self._share(self.true_negatives, self.false_positives)
 
     @property
-    def _precision(self) -> Any:
+    def _precision(self) -> Array:
         return self._share(self.true_positives, self.false_positives)
 
 
@@ -341,7 +346,7 @@ class SensitivityAtSpecificity(_BestAt):
         super().__init__("specificity", specificity, num_thresholds, class_id, name, dtype)
         self.specificity = specificity
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         return self._best(self._sensitivity, self._specificity)
 
 
@@ -359,7 +364,7 @@ class SpecificityAtSensitivity(_BestAt):
         super().__init__("sensitivity", sensitivity, num_thresholds, class_id, name, dtype)
         self.sensitivity = sensitivity
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         return self._best(self._specificity, self._sensitivity)
 
 
@@ -377,7 +382,7 @@ class PrecisionAtRecall(_BestAt):
         super().__init__("recall", recall, num_thresholds, class_id, name, dtype)
         self.recall = recall
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         return self._best(self._precision, self._sensitivity)
 
 
@@ -395,5 +400,5 @@ class RecallAtPrecision(_BestAt):
         super().__init__("precision", precision, num_thresholds, class_id, name, dtype)
         self.precision = precision
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         return self._best(self._sensitivity, self._precision)

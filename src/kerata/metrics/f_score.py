@@ -2,18 +2,22 @@
 
 import warnings
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 
 from kerata.base.checks import KindError, message
 from kerata.base.config import epsilon
+from kerata.base.types import Shape
+from kerata.engine.types import Array, TensorLike
 from kerata.losses.loss import fit_weight
 from kerata.metrics.metric import Metric, entered
 from kerata.metrics.reduction import times_weight
 
+T = TypeVar("T")
 
-def _check_float(owner: Metric, name: str, value: Any) -> Any:
+
+def _check_float(owner: Metric, name: str, value: T) -> T:
     if isinstance(value, bool) or not isinstance(value, (int, float, Real)):
         raise KindError(message(owner, f"Invalid `{name}` argument value. It should be a Python float", {name: value}))
     return value
@@ -58,7 +62,7 @@ class FBetaScore(Metric):
             )
         self.built = False
 
-    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+    def build(self, y_true_shape: Shape, y_pred_shape: Any) -> None:
         """Makes the counts for a number of classes."""
         if len(y_pred_shape) != 2 or tuple(y_pred_shape[1:]) != tuple(y_true_shape[1:]):
             fix = "Integer labels must be one-hot: kerata.utils.to_categorical"
@@ -88,7 +92,7 @@ class FBetaScore(Metric):
         )
         self.built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         y_true, y_pred = jnp.asarray(y_true, self.dtype), jnp.asarray(y_pred, self.dtype)
         if not self.built:
             self.build(y_true.shape, y_pred.shape)
@@ -110,7 +114,7 @@ class FBetaScore(Metric):
         ):
             variable.assign_add(jnp.sum(times_weight(count, weight), axis=axis))
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         if not self.built:
             return jnp.zeros((), self.dtype)
         tp = self.true_positives.value

@@ -1,7 +1,6 @@
 """Intersection over union, for segmentation: true positives / (true positives + false positives + false negatives)."""
 
 import warnings
-from typing import Any
 
 import jax.numpy as jnp
 
@@ -9,6 +8,7 @@ from kerata.base.checks import check_positive_int, message
 from kerata.base.config import epsilon
 from kerata.base.limits import NUMBER_BYTES, take_bytes
 from kerata.engine.policy import standardize_policy
+from kerata.engine.types import Array, TensorLike
 from kerata.losses.loss import as_array
 from kerata.metrics.metric import Metric, entered
 from kerata.metrics.reduction import are_weights
@@ -58,7 +58,7 @@ class IoU(Metric):
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
         self.total_cm = self._add_zeros("total_confusion_matrix", (num_classes, num_classes))
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         y_true, y_pred = as_array(y_true), as_array(y_pred)
         labels = y_true if self.sparse_y_true else jnp.argmax(y_true, axis=self.axis)
         predicted = y_pred if self.sparse_y_pred else jnp.argmax(y_pred, axis=self.axis)
@@ -86,7 +86,7 @@ class IoU(Metric):
         counts = jnp.zeros(self.total_cm.shape, self.dtype).at[place].add(jnp.where(inside, weight, 0))
         self.total_cm.assign_add(counts)
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         matrix = self.total_cm.value
         both = jnp.diag(matrix)
         either = jnp.sum(matrix, axis=0) + jnp.sum(matrix, axis=1) - both
@@ -110,7 +110,7 @@ class BinaryIoU(IoU):
         super().__init__(num_classes=2, target_class_ids=target_class_ids, name=name, dtype=dtype)
         self.threshold = threshold
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         above = jnp.asarray(y_pred, "float32") >= self.threshold
         super().update_state(y_true, above.astype(jnp.int32), sample_weight)
 

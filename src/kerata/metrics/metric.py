@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +12,7 @@ from kerata.base import config, registry
 from kerata.base.checks import KindError, describe_owner, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
+from kerata.base.types import DTypeLike, Plain
 from kerata.engine.mistakes import Blame
 from kerata.engine.module import Module, auto_name, parts
 from kerata.engine.policy import standardize_policy
@@ -84,7 +85,7 @@ class Metric(Module):
         """A new variable, 0 by default."""
         return self.add_variable(shape, "zeros" if initializer is None else initializer, dtype=dtype, name=name)
 
-    def _add_zeros(self, name: str, shape: Sequence[int] = (), dtype: Any = None) -> Variable:
+    def _add_zeros(self, name: str, shape: Sequence[int] = (), dtype: DTypeLike | None = None) -> Variable:
         return self.add_variable(tuple(shape), "zeros", dtype=dtype or self._dtype, name=name)
 
     def _check_constructed(self) -> None:
@@ -173,7 +174,7 @@ class Metric(Module):
         return common | {k: v for k, v in super().get_config().items() if k not in common}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         if registry.home_of(cls) is None:
             known = inspect.signature(cls.__init__).parameters
             if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()):
@@ -184,20 +185,20 @@ class Metric(Module):
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def read_result(metric: Any) -> Any:
+def read_result(metric: Metric) -> Any:
     """The result of a metric as arrays as they are now: one that returns its variable would change with it."""
     found = metric.result()
     return {name: plain_value(value) for name, value in found.items()} if isinstance(found, dict) else plain_value(found)
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: object) -> Any:
     """The array of a variable, or of a list with variables, in the scope that holds it; everything else as it is."""
     if isinstance(value, (list, tuple)):
         return jnp.asarray(value)
     return value.value if isinstance(value, Variable) else value
 
 
-def named_results(metric: Any, name: str | None = None) -> dict[str, Any]:
+def named_results(metric: Metric, name: str | None = None) -> dict[str, Any]:
     """The result of a metric by its name in logs; a metric that gives a dict has the names in it."""
     with Blame(f"result() of {describe_owner(metric)}"):
         found = read_result(metric)
@@ -218,7 +219,7 @@ def named_results(metric: Any, name: str | None = None) -> dict[str, Any]:
 # By name
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """A metric or metric function from a name, a config, a class or an object.
 
     >>> get("mse").name
@@ -227,12 +228,12 @@ def get(identifier: Any) -> Any:
     return resolve("metrics", identifier, "metrics.get", "identifier")
 
 
-def serialize(metric: Any) -> Any:
+def serialize(metric: object) -> Plain:
     """Plain data for a metric or metric function."""
     return serialize_keras_object(metric)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: object, custom_objects: dict[str, Any] | None = None) -> Any:
     """The metric that a config or a name describes."""
     with registry.CustomObjectScope(custom_objects or {}):
         return get(config) if isinstance(config, (str, dict)) else deserialize_keras_object(config)

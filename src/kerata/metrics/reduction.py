@@ -8,24 +8,26 @@ import jax.numpy as jnp
 from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.serialization import serialize_keras_object
+from kerata.base.types import DTypeLike
 from kerata.engine.scope import note, noted
+from kerata.engine.types import AnyArray, Array, TensorLike
 from kerata.losses import Loss
 from kerata.losses.loss import as_array, as_values, convert, divide_no_nan, fit_ranks, function_mixes_samples
 from kerata.metrics.metric import Metric, entered
 
 
-def mark_padding(valid: Any) -> Any:
+def mark_padding(valid: Array) -> Array:
     """Weights that only say which rows of a batch are there: a metric then counts as if it had no weights."""
     note(valid, "padding", True)
     return valid
 
 
-def are_weights(sample_weight: Any) -> bool:
+def are_weights(sample_weight: TensorLike | None) -> bool:
     """Whether a user gave weights, beside those that say which rows are there."""
     return sample_weight is not None and noted(sample_weight, "padding") is None
 
 
-def multiply_weights(first: Any, second: Any) -> Any:
+def multiply_weights(first: AnyArray, second: AnyArray) -> AnyArray:
     """The product of weights of shape (batch,), (batch, steps), ...: the shorter counts for everything in a row."""
     low, high = sorted((first, second), key=lambda weight: weight.ndim)
     if high.ndim == low.ndim + 1 and high.shape[-1] == 1:
@@ -33,12 +35,12 @@ def multiply_weights(first: Any, second: Any) -> Any:
     return jnp.reshape(low, (*low.shape, *[1] * (high.ndim - low.ndim))) * high
 
 
-def times_weight(values: Any, weight: Any) -> Any:
+def times_weight(values: Array, weight: Array) -> Array:
     """The product, and 0 where the weight is 0, whatever the value."""
     return jnp.where(weight == 0, 0, values * weight)
 
 
-def reduce_to_samples(values: Any, weight: Any, reduce: Callable[..., Any], dtype: Any) -> tuple[Any, Any]:
+def reduce_to_samples(values: Array, weight: Any, reduce: Callable[..., Any], dtype: DTypeLike) -> tuple[Any, Any]:
     """One weighted value and one weight for each sample; the weight is `None` where there is none."""
     values = jnp.asarray(values, dtype)
     if weight is not None:
@@ -75,11 +77,11 @@ class Sum(Metric):
         super().__init__(name=name, dtype=dtype)
         self.total = self._add_zeros("total")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: Array, sample_weight: Array | None = None) -> None:
         values, _ = reduce_to_samples(values, sample_weight, jnp.sum, self.dtype)
         self.total.assign_add(jnp.sum(values))
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         return self.total.value
 
 
@@ -91,18 +93,18 @@ class Mean(Metric):
     2.0
     """
 
-    def __init__(self, name: str | None = "mean", dtype: Any = None):
+    def __init__(self, name: str | None = "mean", dtype: DTypeLike | None = None):
         super().__init__(name=name, dtype=dtype)
         self.total = self._add_zeros("total")
         self.count = self._add_zeros("count")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: Array, sample_weight: Array | None = None) -> None:
         values, weight = reduce_to_samples(values, sample_weight, jnp.mean, self.dtype)
         samples = jnp.sum(weight) if weight is not None else values.shape[0] if values.ndim else 1
         self.total.assign_add(jnp.sum(values))
         self.count.assign_add(samples)
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         return divide_no_nan(self.total.value, self.count.value)
 
 
@@ -121,7 +123,7 @@ class MeanMetricWrapper(Mean):
     # In messages a function is called by its own name.
     _called = "metric"
 
-    def __init__(self, fn, name: str | None = None, dtype: Any = None, **kwargs: Any):
+    def __init__(self, fn, name: str | None = None, dtype: DTypeLike | None = None, **kwargs: Any):
         super().__init__(name=name, dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
@@ -129,11 +131,11 @@ class MeanMetricWrapper(Mean):
         if home is not None and home[0] == "losses" and type(self)._direction is None:
             self._direction = "down"
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         mask = noted(y_pred, "mask")
         weighted = are_weights(sample_weight) or mask is not None
         values = self.values(y_true, y_pred)
-        weight = None if sample_weight is None else jnp.asarray(sample_weight, self.dtype)
+        weight: Any = None if sample_weight is None else jnp.asarray(sample_weight, self.dtype)
         masks = [mask, noted(values, "mask") if weighted else None]
         for found in masks:
             if found is not None:
@@ -146,18 +148,18 @@ class MeanMetricWrapper(Mean):
         return self._fn.mixes_samples if isinstance(self._fn, Loss) else function_mixes_samples(self._fn)
 
     @property
-    def fn(self) -> Any:
+    def fn(self) -> Callable[..., Any]:
         """The function."""
         return self._fn
 
-    def values(self, y_true: Any, y_pred: Any) -> Any:
+    def values(self, y_true: TensorLike, y_pred: TensorLike) -> Array:
         """The function's value for each sample."""
         fn = self._fn
         if isinstance(fn, Loss) and type(fn).__call__ is Loss.__call__ and fn.reduction != "sum":
             return as_values(fn.call(fn._convert(y_true), convert(y_pred, fn.dtype)), self.dtype, self)
         return as_values(self._call(y_true, y_pred), self.dtype, self)
 
-    def _call(self, y_true: Any, y_pred: Any) -> Any:
+    def _call(self, y_true: TensorLike, y_pred: TensorLike) -> Array:
         return self._fn(y_true, y_pred, **{name: getattr(self, name) for name in self._passed}, **self._fn_kwargs)
 
     def get_config(self) -> dict[str, Any]:
@@ -168,7 +170,7 @@ class MeanMetricWrapper(Mean):
         return config
 
 
-def prepare(y_true: Any, y_pred: Any, dtype: Any = None) -> tuple[Any, Any]:
+def prepare(y_true: TensorLike, y_pred: TensorLike, dtype: DTypeLike | None = None) -> tuple[Any, Any]:
     """Arrays of one dtype, the predictions' unless said otherwise, and of one rank."""
     y_pred = as_array(y_pred) if dtype is None else jnp.asarray(y_pred, dtype)
     return fit_ranks(jnp.asarray(y_true, y_pred.dtype), y_pred)

@@ -6,6 +6,8 @@ import jax.numpy as jnp
 
 from kerata import losses
 from kerata.base.checks import check_positive_int, message
+from kerata.base.types import Shape
+from kerata.engine.types import Array, TensorLike
 from kerata.losses.loss import divide_no_nan, fit_weight
 from kerata.metrics.metric import Metric, entered
 from kerata.metrics.reduction import Mean, MeanMetricWrapper, prepare, times_weight
@@ -68,7 +70,7 @@ class RootMeanSquaredError(Mean):
         y_true, y_pred = prepare(y_true, y_pred, self.dtype)
         super().update_state(jnp.square(y_pred - y_true), sample_weight)
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         return jnp.sqrt(super().result())
 
 
@@ -132,7 +134,7 @@ class R2Score(Metric):
         self.num_samples = self._add_zeros("num_samples")
         self.built = False
 
-    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+    def build(self, y_true_shape: Shape, y_pred_shape: Any) -> None:
         """Makes the variables for a number of outputs."""
         if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
             raise ValueError(
@@ -147,7 +149,7 @@ class R2Score(Metric):
         )
         self.built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: TensorLike | None = None) -> None:
         y_true, y_pred = prepare(y_true, y_pred, self.dtype)
         if not self.built:
             self.build(y_true.shape, y_pred.shape)
@@ -159,7 +161,7 @@ class R2Score(Metric):
         self.count.assign_add(jnp.sum(weight, axis=0))
         self.num_samples.assign_add(jnp.sum(weight != 0, dtype=self.dtype))
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         if not self.built:
             return jnp.zeros((), self.dtype)
         total = self.squared_sum.value - jnp.square(self.sum.value) / self.count.value

@@ -8,8 +8,9 @@ import jax
 from kerata.base.checks import message
 from kerata.base.limits import trusted
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
-from kerata.engine.symbolic import Operation, SymbolicTensor, flatten, run_nodes
+from kerata.engine.symbolic import Operation, SymbolicTensor, Tensors, flatten, run_nodes
 from kerata.layers.input import Input
+from kerata.layers.layer import Layer
 from kerata.models.model import Functional, Model
 from kerata.models.sequential import Sequential
 
@@ -17,11 +18,11 @@ from kerata.models.sequential import Sequential
 @trusted()
 def clone_model(
     model: Model,
-    input_tensors: Any = None,
+    input_tensors: "Tensors | None" = None,
     clone_function: Callable[[Any], Any] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
-) -> Any:
+) -> Model:
     """A model of the same structure with new layers and new initial weights.
 
     Useful for a fresh start of every fold, or to change some layers on the way.
@@ -65,18 +66,18 @@ def clone_model(
 class _Cloner:
     """Makes each layer once, so that shared layers stay shared."""
 
-    def __init__(self, clone_function: Any, call_function: Any, recursive: bool):
+    def __init__(self, clone_function: Callable[..., Any] | None, call_function: Callable[..., Any] | None, recursive: bool):
         self.clone_function, self.call_function, self.recursive = clone_function, call_function, recursive
         self.made: dict[int, Any] = {}
 
-    def layer(self, layer: Any) -> Any:
+    def layer(self, layer: Layer) -> Any:
         if isinstance(layer, Operation):
             return layer.function
         if id(layer) not in self.made:
             self.made[id(layer)] = self._new(layer)
         return self.made[id(layer)]
 
-    def _new(self, layer: Any) -> Any:
+    def _new(self, layer: Any) -> Layer:
         if self.recursive and isinstance(layer, Sequential):
             return self.sequential(layer, None)
         if self.recursive and getattr(layer, "_graph_layers", None) is not None:
@@ -89,7 +90,7 @@ class _Cloner:
             twin.take_vocabulary(layer)
         return twin
 
-    def sequential(self, model: Sequential, input_tensors: Any) -> Sequential:
+    def sequential(self, model: Sequential, input_tensors: "Tensors | None") -> Sequential:
         layers: list[Any] = [self.layer(layer) for layer in model.layers]
         given = flatten(input_tensors) if input_tensors is not None else []
         if len(given) > 1:
@@ -99,7 +100,7 @@ class _Cloner:
             layers.insert(0, given[0] if given else new_input(tensor))
         return Sequential(layers, trainable=model.trainable, name=model.name)
 
-    def functional(self, model: Model, input_tensors: Any) -> Model:
+    def functional(self, model: Model, input_tensors: "Tensors | None") -> Model:
         graph = model._need_graph("input")
         if input_tensors is None:
             input_tensors = jax.tree.map(new_input, graph.inputs_tree)

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from kerata.base.limits import trusted
+from kerata.base.types import Owner
 from kerata.engine.module import PLAIN, Module, modules_of
 from kerata.engine.policy import DTypePolicy
 from kerata.engine.structure import structure_of
@@ -35,7 +36,7 @@ SHARED = (type, types.ModuleType, types.BuiltinFunctionType, jax.Array, np.dtype
 
 
 @trusted()
-def copy_model(model: Model) -> Any:
+def copy_model(model: Model) -> Model:
     """A model of the same parts, compiled in the same way: its weights are first ones, its optimizer has made no step.
 
     Weights are drawn anew in the order in which those of the model were made. What was made from an array keeps its value.
@@ -55,7 +56,7 @@ def copy_model(model: Model) -> Any:
     return twin
 
 
-def fresh_model(model: Model) -> Any:
+def fresh_model(model: Model) -> Model:
     """Another such model, with first weights of its own: by its config where everything in it is built-in, else as a copy."""
     made = compilation_of(model, "copy")
     built_in = structure_of(model, model.optimizer, made.objective, made.measures) is not None
@@ -88,7 +89,7 @@ class Copier:
         self.memo: dict[int, Any] = {}
         self.kept: list[Any] = []
 
-    def value(self, old: Any) -> Any:
+    def value(self, old: object) -> Any:
         """The copy of anything."""
         if type(old) in PLAIN or isinstance(old, SHARED):
             return old
@@ -110,7 +111,7 @@ class Copier:
             return self.memo.setdefault(id(old), made)
         return self._container(old) if type(old) in (list, tuple, dict, set) else self._other(old)
 
-    def _container(self, old: Any) -> Any:
+    def _container(self, old: Any) -> object:
         if type(old) is dict:
             self.memo[id(old)] = twin = {}
             twin.update({self.value(key): self.value(item) for key, item in old.items()})
@@ -119,9 +120,10 @@ class Copier:
             self.memo[id(old)] = made = []
             made.extend(self.value(item) for item in old)
             return made
-        return self.memo.setdefault(id(old), type(old)(self.value(item) for item in old))
+        kind: Any = type(old)
+        return self.memo.setdefault(id(old), kind(self.value(item) for item in old))
 
-    def _other(self, old: Any) -> Any:
+    def _other(self, old: object) -> object:
         """An object of any other kind; what cannot be copied (a lock, an open file) is shared."""
         with suppress(Exception):
             return copy.deepcopy(old, self.memo)
@@ -137,7 +139,7 @@ class Copier:
         self.variables.append(new)
         return new
 
-    def _function(self, old: Any) -> Any:
+    def _function(self, old: Any) -> object:
         """The function itself, unless it holds parts of the model: then one that holds their copies."""
         self.memo[id(old)] = old
         cells = old.__closure__ or ()
@@ -154,7 +156,7 @@ class Copier:
         self.memo[id(old)] = new
         return new
 
-    def _refers(self, value: Any, seen: frozenset[int] = frozenset()) -> bool:
+    def _refers(self, value: object, seen: frozenset[int] = frozenset()) -> bool:
         """Whether a value is a part of the model, or holds some."""
         if type(value) in PLAIN or id(value) in seen:
             return False
@@ -191,7 +193,7 @@ class Copier:
                 new.step_counter.assign(np.int32(0))
         return new
 
-    def _fill(self, old: Any, new: Any, instead: dict[str, Any]) -> None:
+    def _fill(self, old: object, new: Any, instead: dict[str, Any]) -> None:
         """Copies the attributes, in their order, but for those that are given."""
         fresh = {"inbound_nodes": [], "_losses": [], "optimizer_state": None, **instead}
         for name, item in old.__dict__.items():
@@ -221,11 +223,11 @@ class Copier:
         optional = getattr(tensor.history[0], "optional", False)
         return Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name, optional=optional)
 
-    def _graph(self, graph: Graph, owner: Any) -> Graph:
+    def _graph(self, graph: Graph, owner: Owner) -> Graph:
         inputs = jax.tree.map(self._input, graph.inputs_tree)
         values: dict[int, Any] = {id(old): new for old, new in zip(graph.inputs, flatten(inputs), strict=True)}
 
-        def swap(leaf: Any) -> Any:
+        def swap(leaf: object) -> object:
             # A weight that an operation takes is that of the copy.
             return values[id(leaf)] if isinstance(leaf, SymbolicTensor) else self.value(leaf)
 

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import did_you_mean, message
+from kerata.base.types import Owner
 from kerata.data.border import Border
 from kerata.engine.scope import current_scope, note, noted
-from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, run_nodes, sort_nodes
+from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, flatten, run_nodes, sort_nodes
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
 
@@ -25,7 +26,7 @@ class Graph:
         beside: tensors that are computed too, and not given back: what a term of the loss is made of.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, owner: Any, beside: Sequence[SymbolicTensor] = ()):
+    def __init__(self, inputs: Tensors, outputs: Tensors, owner: Owner, beside: Sequence[SymbolicTensor] = ()):
         for name, tree in (("inputs", inputs), ("outputs", outputs)):
             wrong = [leaf for leaf in flatten(tree) if not isinstance(leaf, SymbolicTensor)]
             if wrong or not flatten(tree):
@@ -62,7 +63,7 @@ class Graph:
             operations.setdefault(id(operation), operation)
         return sorted(operations.values(), key=lambda op: (-depth.get(id(op), 0), place.get(id(op), -1)))
 
-    def _check_names(self, owner: Any) -> None:
+    def _check_names(self, owner: Owner) -> None:
         """Refuses two operations of one name: a file could not tell them apart."""
         names = [operation.name for operation in self.operations]
         if len(set(names)) < len(names):
@@ -111,7 +112,7 @@ class Graph:
                 pending.extend(reversed(node.input_tensors))
         return place
 
-    def _cut(self, owner: Any) -> None:
+    def _cut(self, owner: Owner) -> None:
         """Parts what runs on the host from what the program runs; the tensors between them are the border."""
         self.on_host = [node for node in self.running if getattr(node.operation, "runs_on_host", False)]
         self.is_cut = bool(self.on_host)
@@ -129,11 +130,11 @@ class Graph:
             fix = "Let a StringLookup or TextVectorization of this model take them, and not one of a model within it"
             raise ValueError(message(owner, expected, {"tensors": texts}, fix))
 
-    def starts(self, inputs: Any) -> list[SymbolicTensor]:
+    def starts(self, inputs: object) -> list[SymbolicTensor]:
         """The tensors that given inputs stand for."""
         return self.border if isinstance(inputs, Border) else self.inputs
 
-    def compute_on_host(self, inputs: Any, owner: Any) -> Border:
+    def compute_on_host(self, inputs: object, owner: Owner) -> Border:
         """What the layers on the host make of inputs, at the border."""
         values = {id(tensor): value for tensor, value in zip(self.inputs, self._matched(inputs, owner, as_texts), strict=True)}
         run_nodes(self.on_host, values, lambda layer, args, kwargs: layer.call(*args, **kwargs))
@@ -178,13 +179,13 @@ class Graph:
             names.append(name)
         return names
 
-    def match_inputs(self, inputs: Any, owner: Any) -> list[Any]:
+    def match_inputs(self, inputs: object, owner: Owner) -> Any:
         """A flat list of arrays for what a caller passes: one array, a list, a tuple or a dict by names; or a border."""
         if isinstance(inputs, Border):
             return AtBorder(fit_input(value, tensor, owner) for value, tensor in zip(inputs.values, self.border, strict=True))
         return self._matched(inputs, owner, fit_input)
 
-    def _matched(self, inputs: Any, owner: Any, fit: Callable[[Any, SymbolicTensor, Any], Any]) -> list[Any]:
+    def _matched(self, inputs: object, owner: Owner, fit: Callable[[Any, SymbolicTensor, Any], Any]) -> list[Any]:
         if isinstance(inputs, dict):
             flat = self._match_by_name(inputs, owner)
         elif isinstance(inputs, (list, tuple)) and not (len(self.inputs) == 1 and _is_numbers(inputs)):
@@ -200,7 +201,7 @@ class Graph:
             )
         return [fit(value, tensor, owner) for value, tensor in zip(flat, self.inputs, strict=True)]
 
-    def _warn(self, owner: Any, received: Any, fix: str) -> None:
+    def _warn(self, owner: Owner, received: object, fix: str) -> None:
         """Says once for a model that inputs have another structure than it has."""
         if not self.warned:
             self.warned = True
@@ -208,9 +209,9 @@ class Graph:
             names = jax.tree.map(lambda tensor: tensor.name, self.inputs_tree)
             warnings.warn(f"{expected}: {message(owner, f'inputs are {names}', {'inputs': received}, fix)}", stacklevel=3)
 
-    def _check_order(self, inputs: Any, owner: Any) -> None:
+    def _check_order(self, inputs: Any, owner: Owner) -> None:
         """Refuses a list for a dict of inputs, unless the dict's own order is the one in which its parts are numbered."""
-        names = list(self.inputs_tree)
+        names: list[Any] = list(self.inputs_tree)
         if names != sorted(names):
             expected = (
                 "The structure of `inputs` doesn't match the expected structure. A list cannot say which input is "
@@ -220,7 +221,7 @@ class Graph:
             raise ValueError(message(owner, expected, {"inputs": given}, "Give a dict"))
         self._warn(owner, f"{type(inputs).__name__} of {len(inputs)}", "It is taken in the order of the names")
 
-    def _match_by_name(self, inputs: dict[str, Any], owner: Any) -> list[Any]:
+    def _match_by_name(self, inputs: dict[str, Any], owner: Owner) -> list[Any]:
         if isinstance(self.inputs_tree, dict) and all(key in inputs for key in self.inputs_tree):
             if unknown := [key for key in inputs if key not in self.inputs_tree]:
                 self._warn(owner, sorted(map(str, inputs)), f"{', '.join(map(str, unknown))} is left out")
@@ -240,7 +241,7 @@ class Graph:
             )
         )
 
-    def _match_tree(self, expected: Any, given: Any, owner: Any) -> list[Any]:
+    def _match_tree(self, expected: Any, given: Any, owner: Owner) -> list[Any]:
         """The leaves of what is given in the places of a nested structure of inputs."""
         if isinstance(expected, dict) and isinstance(given, dict) and set(expected) <= set(given):
             return [leaf for key in sorted(expected) for leaf in self._match_tree(expected[key], given[key], owner)]
@@ -253,16 +254,16 @@ class Graph:
         raise ValueError(message(owner, f"inputs must have the structure {names}", {"inputs": given}))
 
 
-def _is_numbers(value: Any) -> bool:
+def _is_numbers(value: object) -> bool:
     leaves = jax.tree.leaves(value)
     return bool(leaves) and all(isinstance(leaf, (int, float)) for leaf in leaves)
 
 
-class AtBorder(list):
+class AtBorder(list[Any]):
     """Values at the border of a graph, in its order."""
 
 
-def as_texts(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:
+def as_texts(value: object, tensor: SymbolicTensor, owner: Owner) -> Any:
     """An input for layers on the host: an array of NumPy with the axes that the graph expects."""
     value = np.asarray(value)
     rank = len(fit_rank(value.shape, tensor.shape))
@@ -272,7 +273,7 @@ def as_texts(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:
     return value
 
 
-def fit_input(value: Any, tensor: SymbolicTensor, owner: Any) -> Any:
+def fit_input(value: Any, tensor: SymbolicTensor, owner: Owner) -> Any:
     """An input in the shape and type that the graph expects, or a `ValueError` that says what differs.
 
     A missing or superfluous last axis of size 1 is added or removed, as in Keras.
@@ -320,7 +321,7 @@ def _in_order(values: Any, like: Any) -> Any:
     return values
 
 
-def note_given_masks(inputs: Any, mask: Any) -> None:
+def note_given_masks(inputs: object, mask: object) -> None:
     """Notes the masks that a caller gave beside the inputs, where the inputs have none."""
     if mask is None:
         return
@@ -337,7 +338,7 @@ def fit_rank(shape: tuple, expected: tuple) -> tuple:
     return (*shape, 1) if len(shape) == len(expected) - 1 and expected[-1] == 1 else shape
 
 
-def check_shape(shape: tuple, tensor: SymbolicTensor, owner: Any) -> None:
+def check_shape(shape: tuple, tensor: SymbolicTensor, owner: Owner) -> None:
     expected = tensor.shape
     fits = len(shape) == len(expected) and all(
         e is None or s is None or e == s for s, e in zip(shape[1:], expected[1:], strict=True)

@@ -11,10 +11,12 @@ from typing import Any
 from kerata.base.checks import message
 from kerata.base.registry import CustomObjectScope
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
+from kerata.base.types import Plain
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, has_symbolic, map_structure
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
 from kerata.saving.operations import is_operation, read_operation, write_operation
+from kerata.training.trained import TrainedModel
 
 OWNER = "functional model from a config"
 
@@ -22,7 +24,7 @@ OWNER = "functional model from a config"
 # Writing
 
 
-def graph_config(model: Any) -> dict[str, Any]:
+def graph_config(model: TrainedModel) -> dict[str, Any]:
     """A functional model as plain data."""
     graph = model._graph
     made = {id(node) for node in graph.nodes}
@@ -70,7 +72,7 @@ def _write_input(tensor: SymbolicTensor) -> dict[str, Any]:
     }
 
 
-def _write_operation(operation: Any, nodes: list[Node], places: dict[int, Any]) -> dict[str, Any]:
+def _write_operation(operation: Operation | Layer, nodes: list[Node], places: dict[int, Any]) -> dict[str, Any]:
     calls = [map_structure(lambda x: _refer(x, places), (node.args, node.kwargs)) for node in nodes if not node.is_input]
     if isinstance(operation, Operation):
         plain, inbound = write_operation(operation, calls)
@@ -95,11 +97,11 @@ class _Reference:
         return {"class_name": "__keras_tensor__", "config": config}
 
 
-def _refer(value: Any, places: dict[int, Any]) -> Any:
+def _refer(value: object, places: dict[int, Any]) -> Any:
     return _Reference(value, places[id(value)]) if isinstance(value, SymbolicTensor) else value
 
 
-def _write_ends(tree: Any, places: dict[int, Any]) -> Any:
+def _write_ends(tree: Any, places: dict[int, Any]) -> Plain:
     """Inputs or outputs in their structure, each as [layer, call, output]."""
     if isinstance(tree, dict):
         return {key: _write_ends(value, places) for key, value in tree.items()}
@@ -112,7 +114,7 @@ def _write_ends(tree: Any, places: dict[int, Any]) -> Any:
     return [name, index + offset, place]
 
 
-def _offset(operation: Any) -> int:
+def _offset(operation: Operation | Layer | None) -> int:
     return 1 if getattr(operation, "_graph_layers", None) is not None else 0
 
 
@@ -182,7 +184,7 @@ class _Reader:
         self.outputs[name].append(outputs)
         return True
 
-    def _is_ready(self, plain: Any) -> bool:
+    def _is_ready(self, plain: object) -> bool:
         if isinstance(plain, dict) and plain.get("class_name") == "__keras_tensor__":
             return self._find(*_check_place(plain["config"].get("keras_history"))) is not None
         if isinstance(plain, dict):
@@ -206,7 +208,7 @@ class _Reader:
             return {key: self._revive(item) for key, item in value.items()}
         return [self._revive(item) for item in value] if isinstance(value, list) else value
 
-    def ends(self, plain: Any) -> Any:
+    def ends(self, plain: Any) -> object:
         """Inputs or outputs in their structure."""
         if isinstance(plain, dict):
             return {key: self.ends(value) for key, value in plain.items()}
@@ -222,7 +224,7 @@ class _Reader:
         return tensor
 
 
-def _check_place(value: Any) -> tuple[str, int, int]:
+def _check_place(value: object) -> tuple[str, int, int]:
     if not (
         isinstance(value, (list, tuple))
         and len(value) == 3

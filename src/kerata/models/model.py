@@ -2,8 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import jax
 
@@ -12,8 +12,9 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object
 from kerata.engine.module import Look, auto_name, shown
 from kerata.engine.scope import note, noted
-from kerata.engine.symbolic import SymbolicTensor, flatten, has_symbolic
+from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten, has_symbolic
 from kerata.layers.layer import Layer
+from kerata.layers.signatures import ShapeTree
 from kerata.models.graph import Graph, note_given_masks
 from kerata.models.graph_config import graph_config, graph_of_config
 from kerata.models.saveable import Saveable
@@ -127,7 +128,7 @@ class Model(Saveable, Tries, Trainer, Layer):
         return list(self._sublayers())
 
     @layers.setter
-    def layers(self, value: Any) -> None:
+    def layers(self, value: object) -> None:
         raise AttributeError(
             message(
                 self,
@@ -152,7 +153,7 @@ class Model(Saveable, Tries, Trainer, Layer):
         names = [layer.name for layer in self.layers]
         raise ValueError(message(self, "there is no layer of that name", {"name": name}, did_you_mean(name, names)))
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: object = None) -> Any:
         """Runs the graph; a subclass defines its own."""
         if self._graph is None:
             raise NotImplementedError(message(self, "a subclass of Model must define `call(self, inputs)`"))
@@ -160,7 +161,7 @@ class Model(Saveable, Tries, Trainer, Layer):
         note_given_masks(given, mask)
         return self._graph.run(given)
 
-    def _match_inputs(self, inputs: Any) -> list[Any]:
+    def _match_inputs(self, inputs: Tensors) -> list[Any]:
         """A flat list of inputs as the graph wants them."""
         return self._need_graph("inputs").match_inputs(inputs, self)
 
@@ -174,7 +175,7 @@ class Model(Saveable, Tries, Trainer, Layer):
                 return jax.tree.map(_twin, self._graph.outputs_tree)
         return super().compute_output_spec(*args, **kwargs)
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: ShapeTree | None = None) -> None:
         """Creates the weights by tracing `call` on the shapes of a batch, `(None, 784)`, or a list or dict of such."""
         if self.built and self._graph is not None:
             return
@@ -182,7 +183,7 @@ class Model(Saveable, Tries, Trainer, Layer):
             raise ValueError(message(self, "`input_shape` is needed to build"))
         self._build_by_tracing(_symbolic_inputs(input_shape))
 
-    def _build_by_tracing(self, inputs: Any) -> Any:
+    def _build_by_tracing(self, inputs: Tensors) -> Tensors:
         """Traces the whole model once on shapes: that builds every layer. Returns the outputs' shapes."""
         if not has_symbolic(inputs):
             raise ValueError(message(self, "an input to build for is needed", {"inputs": inputs}))
@@ -224,11 +225,11 @@ class Model(Saveable, Tries, Trainer, Layer):
     def summary(
         self,
         line_length: int | None = None,
-        positions: Any = None,
+        positions: Sequence[float] | None = None,
         print_fn: Callable[..., Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
-        layer_range: Any = None,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Prints a table of the layers: name, output shape, parameters."""
         print_summary(self, line_length, print_fn, expand_nested, show_trainable, layer_range)
@@ -240,7 +241,7 @@ class Model(Saveable, Tries, Trainer, Layer):
         return super().get_config()
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         """A model from what `get_config` gave."""
         if {"layers", "input_layers", "output_layers"} <= set(config):
             return graph_of_config(Functional if cls is Model else cls, config, custom_objects)
@@ -269,7 +270,7 @@ def _twin(tensor: SymbolicTensor) -> SymbolicTensor:
     return twin
 
 
-def _symbolic_inputs(shape: Any) -> Any:
+def _symbolic_inputs(shape: Any) -> Tensors:
     if isinstance(shape, dict):
         return {key: _symbolic_inputs(value) for key, value in shape.items()}
     if isinstance(shape, (list, tuple)) and shape and isinstance(shape[0], (list, tuple, dict)):

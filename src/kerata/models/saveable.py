@@ -5,13 +5,14 @@ import json
 import os
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.limits import budget, is_description, size_of_json, take_bytes, trusted
 from kerata.base.refusals import refusing
 from kerata.base.serialization import by_reference, describing, deserialize_keras_object, refer, serialize_keras_object, sharing
+from kerata.base.types import PathLike
 from kerata.saving.archive import mark_shared, save_model
 from kerata.saving.building import build_model, check_config, parse_config
 from kerata.saving.legacy.descriptions import modern_description
@@ -23,7 +24,7 @@ from kerata.saving.weights import load_state, load_weights, save_state, save_wei
 class Saveable:
     """What a model can do beside being a layer: be saved, restored and copied."""
 
-    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+    def save(self, filepath: PathLike, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
         """Writes the model, its weights and its optimizer's state to a `.keras` file, which Keras 3 opens as well.
 
         Args:
@@ -117,7 +118,7 @@ class Saveable:
         with describing(f"{type(self).__name__}.compile_from_config", config):
             self._compile_from_config(config, inspect.signature(compile).parameters)
 
-    def _compile_from_config(self, config: dict[str, Any], known: Any) -> None:
+    def _compile_from_config(self, config: dict[str, Any], known: object) -> None:
         given = {name: value for name, value in deserialize_keras_object(config).items() if name in known}
         self.compile(**given)  # type: ignore[attr-defined]
         if self.built and self.optimizer is not None and not is_description():  # type: ignore[attr-defined]
@@ -126,7 +127,7 @@ class Saveable:
 
     # Copies
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         objects: list[Any] = []
         store = MemoryStore()
         with sharing(), by_reference(objects):
@@ -135,7 +136,7 @@ class Saveable:
             save_state(self, store)
         return restore_model, (plain, objects, store.arrays)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         restore, arguments = self.__reduce__()
         memo[id(self)] = twin = restore(*arguments)
         return twin

@@ -8,9 +8,10 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
 from kerata.data.border import Border
 from kerata.engine.module import Look
-from kerata.engine.symbolic import SymbolicTensor, flatten
+from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
+from kerata.layers.signatures import ShapeTree
 from kerata.models.graph import Graph, input_tensor_of, note_given_masks
 from kerata.models.model import Model
 from kerata.training.compilation import forget_plans
@@ -33,7 +34,7 @@ class Sequential(Model):
 
     def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None):
         self._layers: list[Layer] = []
-        self._input: SymbolicTensor | None = None
+        self._input: Any = None
         if isinstance(layers, Layer) or not isinstance(trainable, (bool, int)):
             raise KindError(
                 message(
@@ -62,10 +63,10 @@ class Sequential(Model):
     @_graph.setter
     def _graph(self, value: None) -> None:
         # What the layers give so far, and the graph that was made of it.
-        self._tail: SymbolicTensor | None = None
+        self._tail: Any = None
         self._whole: Graph | None = value
 
-    def add(self, layer: Any, rebuild: bool = True) -> None:
+    def add(self, layer: Layer, rebuild: bool = True) -> None:
         """Adds a layer at the end."""
         self._add(layer, {other.name for other in self._layers})
 
@@ -78,7 +79,7 @@ class Sequential(Model):
             else:
                 self.add(layer)
 
-    def _add(self, layer: Any, taken: set[str]) -> None:
+    def _add(self, layer: Layer, taken: set[str]) -> None:
         """Adds a layer, and its name to those of the layers so far."""
         if isinstance(layer, SymbolicTensor) and isinstance(layer.history[0], InputLayer):
             layer = layer.history[0]
@@ -124,7 +125,7 @@ class Sequential(Model):
         taken.add(layer.name)
         forget_plans(self)
 
-    def pop(self, rebuild: bool = True) -> Layer:
+    def pop(self, rebuild: bool = True) -> Any:
         """Takes the last layer away."""
         if not self._layers:
             raise ValueError(message(self, "there is no layer to take away"))
@@ -152,7 +153,7 @@ class Sequential(Model):
         self._tail, self._whole = tensor, None
         self.built = True
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: ShapeTree | None = None) -> None:
         """Creates all weights for a batch's shape, `(None, 784)`."""
         if self._graph is not None and self._input is not None and input_shape is not None:
             self._check_built_shape(input_shape, self._input.shape)
@@ -177,7 +178,7 @@ class Sequential(Model):
             self._input = self._graph = None
             self._run_without_graph()
 
-    def _match_inputs(self, inputs: Any) -> list[Any]:
+    def _match_inputs(self, inputs: Tensors) -> list[Any]:
         """The input as the graph wants it. Where its sizes differ and the layers do not mind, they are no longer known."""
         shape = getattr(inputs, "shape", None)
         known: tuple = () if self._input is None else self._input.shape
@@ -222,7 +223,7 @@ class Sequential(Model):
                 )
             )
 
-    def _build_by_tracing(self, inputs: Any) -> Any:
+    def _build_by_tracing(self, inputs: Tensors) -> Tensors:
         """Builds for symbolic inputs; returns the symbolic outputs."""
         leaves = flatten(inputs)
         if self._graphless or len(leaves) != 1:
@@ -238,7 +239,7 @@ class Sequential(Model):
         """The layers, without the input."""
         return list(self._layers)
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: object = None) -> Any:
         if self._graphless:
             value = inputs
         elif self._graph is None:

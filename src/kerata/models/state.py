@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import check_choice, did_you_mean, message
+from kerata.training.trained import TrainedModel
 
 GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 
 
-def read_state(model: Any, value_format: str = "backend_tensor") -> dict[str, Any]:
+def read_state(model: TrainedModel, value_format: str = "backend_tensor") -> dict[str, Any]:
     """`{"trainable_variables": {"dense": {"kernel": ..., ...}}, ...}`; paths must differ."""
     check_choice(model, "value_format", value_format, ("backend_tensor", "numpy_array"))
     groups = _groups(model)
@@ -19,7 +20,7 @@ def read_state(model: Any, value_format: str = "backend_tensor") -> dict[str, An
     return {name: _tree(model, variables, value_format == "numpy_array") for name, variables in groups.items()}
 
 
-def write_state(model: Any, state: dict[str, Any]) -> None:
+def write_state(model: TrainedModel, state: dict[str, Any]) -> None:
     """Sets the variables that a tree names. Nothing changes if one is not there, or has another shape."""
     found: list[tuple[Any, Any]] = []
     groups = _groups(model)
@@ -43,7 +44,7 @@ def write_state(model: Any, state: dict[str, Any]) -> None:
         variable.assign(value)
 
 
-def _groups(model: Any) -> dict[str, list[Any]]:
+def _groups(model: TrainedModel) -> dict[str, list[Any]]:
     optimizer = getattr(model, "optimizer", None)
     return {
         "trainable_variables": model.trainable_variables,
@@ -53,7 +54,7 @@ def _groups(model: Any) -> dict[str, list[Any]]:
     }
 
 
-def _tree(model: Any, variables: Iterable[Any], as_numpy: bool) -> dict[str, Any]:
+def _tree(model: TrainedModel, variables: Iterable[Any], as_numpy: bool) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for variable in variables:
         *above, last = variable.path.split("/")
@@ -73,7 +74,7 @@ def _tree(model: Any, variables: Iterable[Any], as_numpy: bool) -> dict[str, Any
     return tree
 
 
-def _leaves(tree: Any, path: str = "") -> Iterable[tuple[str, Any]]:
+def _leaves(tree: object, path: str = "") -> Iterable[tuple[str, Any]]:
     if not isinstance(tree, dict):
         yield path, tree
         return

@@ -12,6 +12,10 @@ import numpy as np
 
 from kerata.base.checks import message
 from kerata.engine.symbolic import TRIALS, Operation
+from kerata.engine.variable import Variable
+from kerata.layers.layer import Layer
+from kerata.models.graph import Graph
+from kerata.training.trained import TrainedModel
 
 WIDTH, WIDTH_OF_GRAPHS = 88, 108
 SHARES, SHARES_OF_GRAPHS = (0.45, 0.35, 0.20), (0.30, 0.26, 0.18, 0.26)
@@ -21,12 +25,12 @@ UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 def print_summary(
-    model: Any,
+    model: TrainedModel,
     line_length: int | None = None,
     print_fn: Callable[[str], Any] | None = None,
     expand_nested: bool = False,
     show_trainable: bool = False,
-    layer_range: Any = None,
+    layer_range: Sequence[str] | None = None,
 ) -> None:
     """Prints a table of the layers, and the numbers of weights.
 
@@ -43,11 +47,11 @@ def print_summary(
 
 
 def format_summary(
-    model: Any,
+    model: TrainedModel,
     line_length: int | None = None,
     expand_nested: bool = False,
     show_trainable: bool = False,
-    layer_range: Any = None,
+    layer_range: Sequence[str] | None = None,
 ) -> str:
     """The table as text."""
     graph = None if is_chain(model) else model._graph
@@ -66,7 +70,7 @@ def format_summary(
     return "\n".join([f'Model: "{model.name}"', *draw_table(header, rows, widths, align), *count_lines(model)])
 
 
-def is_chain(model: Any) -> bool:
+def is_chain(model: TrainedModel) -> bool:
     """Whether one layer simply follows the other, so that there are no connections to show."""
     graph = getattr(model, "_graph_layers", None) and model._graph
     if not graph:
@@ -77,7 +81,7 @@ def is_chain(model: Any) -> bool:
     return len(graph.inputs) == 1 and once and all(len(node.input_tensors) == 1 for node in graph.nodes)
 
 
-def list_operations(model: Any) -> list[Any]:
+def list_operations(model: TrainedModel) -> list[Any]:
     """The layers, and the functions of a graph, in order."""
     return model._graph.operations if getattr(model, "_graph_layers", None) else model.layers
 
@@ -108,7 +112,7 @@ def share_width(line_length: int, shares: Sequence[float]) -> list[int]:
     return widths
 
 
-def list_rows(layer: Any, graph: Any, expand: bool, show_trainable: bool, level: int) -> list[list[str]]:
+def list_rows(layer: Any, graph: Graph | None, expand: bool, show_trainable: bool, level: int) -> list[list[str]]:
     """A layer's row, and those of the layers inside."""
     mark = "   " * level + "└ " if level else ""
     row = [f"{mark}{layer.name} ({describe_kind(layer)})", format_shape(layer), format_count(layer)]
@@ -123,7 +127,7 @@ def list_rows(layer: Any, graph: Any, expand: bool, show_trainable: bool, level:
     return rows
 
 
-def describe_kind(layer: Any) -> str:
+def describe_kind(layer: Layer) -> Any:
     """The class, or for a function the name that Keras gives its class."""
     if isinstance(layer, Operation):
         name = getattr(layer.function, "__name__", "operation")
@@ -151,17 +155,17 @@ def format_shape(layer: Any) -> str:
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
-def is_shape(value: Any) -> bool:
+def is_shape(value: object) -> bool:
     return isinstance(value, tuple) and all(dim is None or isinstance(dim, (int, np.integer)) for dim in value)
 
 
-def format_count(layer: Any) -> str:
+def format_count(layer: Layer) -> str:
     if isinstance(layer, Operation):
         return "0"
     return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
 
 
-def format_connections(layer: Any, graph: Any) -> str:
+def format_connections(layer: Layer, graph: Any) -> str:
     """`dense[0][0], dense[1][0]`: layer, call and output that each input comes from."""
     used = {id(node) for node in graph.nodes}
     places = [t.history for node in layer.inbound_nodes if id(node) in used for t in node.input_tensors]
@@ -212,7 +216,7 @@ def count_lines(model: Any) -> list[str]:
     ]
 
 
-def count_bytes(variable: Any) -> int:
+def count_bytes(variable: Variable) -> int:
     return variable.size * jnp.dtype(variable.dtype).itemsize
 
 

@@ -1,11 +1,13 @@
 """What a model can try: methods whose work is done in `kerata.search`, which stands above the models."""
 
+from collections.abc import Callable
 from typing import Any
 
 from kerata.base.registry import find_builtin
+from kerata.data.samples import Data
 
 
-def service(name: str) -> Any:
+def service(name: str) -> Callable[..., Any]:
     """A function that a room above has entered."""
     found = find_builtin("services", name)
     assert found is not None
@@ -15,7 +17,7 @@ def service(name: str) -> Any:
 class Tries:
     """Methods of a compiled model that train copies of it; the model itself stays as it is."""
 
-    def cross_validate(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
+    def cross_validate(self, x: Data, y: Data | None = None, **kwargs: Any) -> Any:
         """Trains a fresh copy on each fold, all folds in one program; see `kerata.search.cross_validate` for the arguments.
 
         >>> import kerata, numpy as np
@@ -26,6 +28,6 @@ class Tries:
         """
         return service("cross_validate")(self, x, y, **kwargs)
 
-    def lr_find(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
+    def lr_find(self, x: Data, y: Data | None = None, **kwargs: Any) -> Any:
         """Trains copies with learning rates from low to high and suggests one; see `kerata.search.lr_find`."""
         return service("lr_find")(self, x, y, **kwargs)

@@ -1,13 +1,12 @@
 """Adadelta."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import complement, elementwise
+from kerata.optimizers.parts import One, Transformation, complement, elementwise
 
 
 @builtin("optimizers", "adadelta")
@@ -42,13 +41,13 @@ class Adadelta(Optimizer):
         self.rho = rho
         self.epsilon = epsilon
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         return elementwise(self._rule, accumulated_grad=0.0, accumulated_delta_var=0.0)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         rho, new, epsilon = self.rho, complement(self.rho), self.epsilon
 
-        def one(g: Any, p: Any, a: Any, s: Any) -> Any:
+        def one(g: Array, p: Array, a: Array, s: Array) -> tuple[Array, ...]:
             a = rho * a + new * jnp.square(g)
             d = -(jnp.sqrt(s + epsilon) * g) / jnp.sqrt(a + epsilon)
             return rate * d, a, rho * s + new * jnp.square(d)

@@ -1,15 +1,14 @@
 """Adafactor: adaptive steps with a small memory."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar, Tree
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import transformation, update_each
+from kerata.optimizers.parts import Kept, One, Transformation, transformation, update_each
 
 
 @builtin("optimizers", "adafactor")
@@ -64,30 +63,32 @@ class Adafactor(Optimizer):
         self.clip_threshold = clip_threshold
         self.relative_step = bool(relative_step)
 
-    def transform(self) -> Any:
-        def init(params: Any) -> Any:
+    def transform(self) -> Transformation:
+        def init(params: Tree) -> Kept:
             shapes = {"r": lambda s: s[:-1], "c": lambda s: (*s[:-2], s[-1]), "velocity": lambda s: s}
 
             # Vectors have no r and c; a number holds their place, as in Keras.
-            def empty(p: Any, name: str) -> np.ndarray:
+            def empty(p: Array, name: str) -> np.ndarray:
                 shape = shapes[name](p.shape) if len(p.shape) > 1 or name == "velocity" else ()
                 return np.broadcast_to(np.zeros((), p.dtype), shape)
 
             return {name: jax.tree.map(lambda p, name=name: empty(p, name), params) for name in shapes}
 
-        def update(grads: Any, state: Any, params: Any = None, *, step: Any, learning_rate: Any, **_: Any) -> Any:
+        def update(
+            grads: Tree, state: Kept, params: Tree = None, *, step: Array, learning_rate: Array, **_: object
+        ) -> tuple[Tree, Kept]:
             slots = {name: state[name] for name in ("r", "c", "velocity")}
             return update_each(self._rule(step, learning_rate), grads, slots, params)
 
         return transformation(init, update)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         epsilon_1, epsilon_2, threshold = self.epsilon_1, self.epsilon_2, self.clip_threshold
         rate = jnp.minimum(rate, 1.0 / jnp.sqrt(step))
         new = jnp.power(step, self.beta_2_decay)
         kept = 1.0 - new
 
-        def one(g: Any, p: Any, r: Any, c: Any, v: Any) -> Any:
+        def one(g: Array, p: Array, r: Array, c: Array, v: Array) -> tuple[Array, ...]:
             alpha = jnp.maximum(epsilon_2, _rms(p)) * rate
             squares = jnp.square(g) + epsilon_1
             if p.ndim >= 2:
@@ -105,5 +106,5 @@ class Adafactor(Optimizer):
         return one
 
 
-def _rms(x: Any) -> Any:
+def _rms(x: Array) -> Array:
     return jnp.sqrt(jnp.mean(jnp.square(x)))

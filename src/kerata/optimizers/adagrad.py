@@ -1,14 +1,13 @@
 """Adagrad."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata.base.checks import check_number
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import elementwise
+from kerata.optimizers.parts import One, Transformation, elementwise
 
 
 @builtin("optimizers", "adagrad")
@@ -42,13 +41,13 @@ class Adagrad(Optimizer):
         self.initial_accumulator_value = check_number(self, "initial_accumulator_value", initial_accumulator_value, low=0.0)
         self.epsilon = epsilon
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         return elementwise(self._rule, accumulator=self.initial_accumulator_value)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         epsilon = self.epsilon
 
-        def one(g: Any, p: Any, a: Any) -> Any:
+        def one(g: Array, p: Array, a: Array) -> tuple[Array, ...]:
             a = a + jnp.square(g)
             return -(rate * g) / jnp.sqrt(a + epsilon), a
 

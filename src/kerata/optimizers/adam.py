@@ -8,16 +8,17 @@ import jax.numpy as jnp
 from kerata.base.checks import message
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import complement, elementwise
+from kerata.optimizers.parts import One, Transformation, complement, elementwise
 
 
-def make_rule(beta_1: Any, beta_2: Any, epsilon: Any, step: Any, rate: Any) -> Callable[..., tuple[Any, ...]]:
+def make_rule(beta_1: Scalar, beta_2: Scalar, epsilon: Scalar, step: Array, rate: Scalar) -> Callable[..., tuple[Any, ...]]:
     """Adam's rule for one parameter, at one step."""
     new_1, new_2 = complement(beta_1), complement(beta_2)
     alpha = rate * jnp.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
 
-    def one(g: Any, p: Any, m: Any, v: Any, *largest: Any) -> Any:
+    def one(g: Array, p: Array, m: Array, v: Array, *largest: Array) -> tuple[Array, ...]:
         m = m + (g - m) * new_1
         v = v + (jnp.square(g) - v) * new_2
         largest = tuple(jnp.maximum(last, v) for last in largest)
@@ -65,10 +66,10 @@ class Adam(Optimizer):
         self.epsilon = epsilon
         self.amsgrad = bool(amsgrad)
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         return elementwise(self._rule, momentum=0.0, velocity=0.0, **({"velocity_hat": 0.0} if self.amsgrad else {}))
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         return make_rule(self.beta_1, self.beta_2, self.epsilon, step, rate)
 
 

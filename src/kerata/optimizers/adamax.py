@@ -1,13 +1,12 @@
 """Adamax: Adam with the largest gradient in place of the average of squares."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import complement, elementwise
+from kerata.optimizers.parts import One, Transformation, complement, elementwise
 
 
 @builtin("optimizers", "adamax")
@@ -45,14 +44,14 @@ class Adamax(Optimizer):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         return elementwise(self._rule, momentum=0.0, norm=0.0)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         new_1, beta_2, epsilon = complement(self.beta_1), self.beta_2, self.epsilon
         bias = 1.0 - self.beta_1**step
 
-        def one(g: Any, p: Any, m: Any, u: Any) -> Any:
+        def one(g: Array, p: Array, m: Array, u: Array) -> tuple[Array, ...]:
             m = m + (g - m) * new_1
             u = jnp.maximum(beta_2 * u, jnp.abs(g))
             return -(rate * m) / (bias * (u + epsilon)), m, u

@@ -1,14 +1,13 @@
 """Rules as Keras 1 and 2 had them, where today's differ."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar
 from kerata.optimizers.nadam import Nadam
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import complement, elementwise
+from kerata.optimizers.parts import One, Transformation, complement, elementwise
 
 
 @builtin("optimizers")
@@ -38,13 +37,13 @@ class ClassicRMSprop(Optimizer):
         self.rho = rho
         self.epsilon = epsilon
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         return elementwise(self._rule, velocity=0.0)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         rho, new, epsilon = self.rho, complement(self.rho), self.epsilon
 
-        def one(g: Any, p: Any, v: Any) -> Any:
+        def one(g: Array, p: Array, v: Array) -> tuple[Array, ...]:
             v = rho * v + new * jnp.square(g)
             return -rate * g / (jnp.sqrt(v) + epsilon), v
 
@@ -75,13 +74,13 @@ class ClassicAdagrad(Optimizer):
         super().__init__(learning_rate, weight_decay, **kwargs)
         self.epsilon = epsilon
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         return elementwise(self._rule, accumulator=0.0)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         epsilon = self.epsilon
 
-        def one(g: Any, p: Any, a: Any) -> Any:
+        def one(g: Array, p: Array, a: Array) -> tuple[Array, ...]:
             a = a + jnp.square(g)
             return -rate * g / (jnp.sqrt(a) + epsilon), a
 
@@ -113,5 +112,5 @@ class ClassicNadam(Nadam):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, **kwargs)
         self.schedule_decay = schedule_decay
 
-    def _momentum(self, step: Any) -> Any:
+    def _momentum(self, step: Array) -> Array:
         return self.beta_1 * (1.0 - 0.5 * jnp.power(0.96, step * self.schedule_decay))

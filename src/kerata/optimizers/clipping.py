@@ -5,6 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from kerata.engine.types import Array, Scalar
 from kerata.engine.variable import Variable
 
 
@@ -23,9 +24,9 @@ def clip_gradients(optimizer: Any, gradients: dict[Variable, Any]) -> dict[Varia
     return gradients
 
 
-def _norm(arrays: Iterable[Any]) -> Any:
+def _norm(arrays: Iterable[Any]) -> Array:
     return jnp.sqrt(sum(jnp.sum(jnp.square(a)) for a in arrays))
 
 
-def _clip_scale(norm: Any, limit: Any) -> Any:
+def _clip_scale(norm: Array, limit: Scalar) -> Array:
     return jnp.where(jnp.asarray(limit) > 0, limit / jnp.maximum(norm, limit), 1.0)

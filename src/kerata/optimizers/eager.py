@@ -1,7 +1,7 @@
 """One step at once: the compiled program of an update, for training loops written by hand."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -10,10 +10,21 @@ from kerata.engine.module import Module, modules_of
 from kerata.engine.program import obtain
 from kerata.engine.scope import Scope, in_scope
 from kerata.engine.structure import structure_of
+from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 
 
-def run_update(optimizer: Any, variables: Sequence[Variable], grads: Sequence[Any], slots: Sequence[Variable]) -> Any:
+class Updating(Protocol):
+    """An optimizer: what `update` makes of the values of variables, of their gradients and of its state."""
+
+    def update(
+        self, variables: Sequence[Variable], params: Sequence[Array], grads: Sequence[Array | None], state: Sequence[Array]
+    ) -> tuple[list[Array], list[Array]]: ...
+
+
+def run_update(
+    optimizer: Updating, variables: Sequence[Variable], grads: Sequence[Any], slots: Sequence[Variable]
+) -> tuple[list[Array], list[Array]]:
     """`optimizer.update` on the present values: traced in a program, compiled outside.
 
     Optimizers with a person's own code run as they are, operation by operation, because their code may depend on
@@ -27,7 +38,9 @@ def run_update(optimizer: Any, variables: Sequence[Variable], grads: Sequence[An
     hypers = np.array([module.__dict__[name] for module, name in owners], np.float32)
 
     def make() -> Callable[..., Any]:
-        def program(params: Any, grads: Any, state: Any, hypers: Any) -> Any:
+        def program(
+            params: list[Array], grads: list[Array | None], state: list[Array], hypers: Array
+        ) -> tuple[list[Array], list[Array]]:
             with Scope((), (), {(id(module), name): hypers[i] for i, (module, name) in enumerate(owners)}):
                 return optimizer.update(variables, params, grads, state)
 
@@ -37,7 +50,7 @@ def run_update(optimizer: Any, variables: Sequence[Variable], grads: Sequence[An
     return obtain("apply", structure, make, args, weak=(3,))(*args)
 
 
-def find_hyperparameters(optimizer: Any, variables: Sequence[Variable]) -> list[tuple[Module, str]]:
+def find_hyperparameters(optimizer: Updating, variables: Sequence[Variable]) -> list[tuple[Module, str]]:
     """(module, name) of the numbers that an update reads: the optimizer's, its schedule's and the constraints'."""
     modules: list[Module] = []
     seen: set[int] = set()

@@ -1,14 +1,13 @@
 """FTRL: follow the regularized leader."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata.base.checks import check_number
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import elementwise
+from kerata.optimizers.parts import One, Transformation, elementwise
 
 
 @builtin("optimizers", "ftrl")
@@ -66,15 +65,15 @@ class Ftrl(Optimizer):
         self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
         self.beta = beta
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         return elementwise(self._rule, accumulator=self.initial_accumulator_value, linear=0.0)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         power, l1 = -self.learning_rate_power, self.l1_regularization_strength
         l2 = self.l2_regularization_strength + self.beta / (2.0 * rate)
         shrinkage = 2.0 * self.l2_shrinkage_regularization_strength
 
-        def one(g: Any, p: Any, n: Any, z: Any) -> Any:
+        def one(g: Array, p: Array, n: Array, z: Array) -> tuple[Array, ...]:
             new = n + jnp.square(g)
             strength = jnp.power(new, power)
             z = z + g + shrinkage * p - (strength - jnp.power(n, power)) / rate * p

@@ -1,13 +1,12 @@
 """Lamb: Adam with steps in proportion to the weights, for large batches."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import complement, elementwise
+from kerata.optimizers.parts import One, Transformation, complement, elementwise
 
 
 @builtin("optimizers", "lamb")
@@ -45,14 +44,14 @@ class Lamb(Optimizer):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         return elementwise(self._rule, momentum=0.0, velocity=0.0)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         new_1, new_2, epsilon = complement(self.beta_1), complement(self.beta_2), self.epsilon
         bias_1, bias_2 = 1.0 - self.beta_1**step, 1.0 - self.beta_2**step
 
-        def one(g: Any, p: Any, m: Any, v: Any) -> Any:
+        def one(g: Array, p: Array, m: Array, v: Array) -> tuple[Array, ...]:
             m = m + (g - m) * new_1
             v = v + (jnp.square(g) - v) * new_2
             u = m / bias_1 / (jnp.sqrt(v / bias_2) + epsilon)

@@ -1,14 +1,13 @@
 """Lion: steps of one size, by the sign of the momentum."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata.base.checks import message
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import elementwise, rounded
+from kerata.optimizers.parts import One, Transformation, elementwise, rounded
 
 
 @builtin("optimizers", "lion")
@@ -53,13 +52,13 @@ class Lion(Optimizer):
                 )
             )
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         return elementwise(self._rule, momentum=0.0)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         beta_1, beta_2 = rounded(self.beta_1), rounded(self.beta_2)
 
-        def one(g: Any, p: Any, m: Any) -> Any:
+        def one(g: Array, p: Array, m: Array) -> tuple[Array, ...]:
             return -rate * jnp.sign(m * beta_1 + g * (1.0 - beta_1)), m * beta_2 + g * (1.0 - beta_2)
 
         return one

@@ -1,12 +1,13 @@
 """Optimizers by name, config or object."""
 
-from typing import Any
+from typing import Any, cast
 
 from kerata.base import registry
 from kerata.base.checks import did_you_mean, message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.optimizers.optax_optimizer import OptaxOptimizer, is_transformation
 from kerata.optimizers.optimizer import Optimizer
+from kerata.optimizers.parts import Transformation
 
 
 def get(identifier: Any) -> Any:
@@ -24,7 +25,7 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         return identifier()
     if is_transformation(identifier):
-        return OptaxOptimizer(identifier)
+        return OptaxOptimizer(cast(Transformation, identifier))
     if type(identifier).__module__.split(".")[0] == "keras" and hasattr(identifier, "get_config"):
         return deserialize({"class_name": type(identifier).__name__, "config": identifier.get_config()})
     raise TypeError(
@@ -36,7 +37,7 @@ def get(identifier: Any) -> Any:
     )
 
 
-def serialize(optimizer: Any) -> dict[str, Any]:
+def serialize(optimizer: object) -> dict[str, Any]:
     """An optimizer as plain data."""
     return serialize_keras_object(optimizer)
 

@@ -1,7 +1,7 @@
 """Scaling of the loss, so that gradients in float16 do not vanish."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +10,10 @@ import numpy as np
 from kerata.base.checks import KindError, check_positive_int, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.types import Array
 from kerata.engine.variable import Variable, name_scope
 from kerata.optimizers.optimizer import SHARED, Optimizer
+from kerata.optimizers.rates import Rate
 
 
 @builtin("optimizers", "lossscaleoptimizer", "loss_scale_optimizer")
@@ -76,7 +78,7 @@ class LossScaleOptimizer(Optimizer):
         return self.inner_optimizer.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: Rate) -> None:
         if "inner_optimizer" in self.__dict__:
             self.inner_optimizer.learning_rate = value
 
@@ -85,7 +87,7 @@ class LossScaleOptimizer(Optimizer):
         return self.inner_optimizer.steps
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> Variable | Array:
         """The number of good steps so far."""
         return self.inner_optimizer.iterations
 
@@ -132,7 +134,7 @@ class LossScaleOptimizer(Optimizer):
         good = jnp.where(finite & ~grows, good + 1, 0)
         return after, [own, good, scale, *inner]
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Array) -> Array:
         """The loss times the present scale."""
         return loss * self.dynamic_scale.value.astype(jnp.asarray(loss).dtype)
 
@@ -148,6 +150,6 @@ class LossScaleOptimizer(Optimizer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         inner = deserialize_keras_object(config["inner_optimizer"], custom_objects)
         return cls(inner, **{name: value for name, value in config.items() if name != "inner_optimizer"})

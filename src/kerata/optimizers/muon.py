@@ -1,7 +1,7 @@
 """Muon: orthogonal steps for matrices, Adam's for everything else."""
 
 import re
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 
@@ -9,10 +9,14 @@ from kerata.base.checks import check_positive_int
 from kerata.base.limits import check_pattern, take_work
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar
 from kerata.engine.variable import Variable
 from kerata.optimizers.adam import make_rule
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import fill, transformation, update_each
+from kerata.optimizers.parts import Kept, One, Transformation, fill, transformation, update_each
+
+# Arrays by the paths of weights.
+Leaves: TypeAlias = dict[str, Any]
 
 
 @builtin("optimizers", "muon")
@@ -103,22 +107,25 @@ class Muon(Optimizer):
     def _is_adams(self, shape: tuple[int, ...], path: str) -> bool:
         return len(shape) != 2 or any(pattern.search(path) for pattern in self._excluded)
 
-    def _weight_decay_of(self, variable: Variable) -> Any:
+    def _weight_decay_of(self, variable: Variable) -> Scalar | None:
         if not self._is_decayed(variable):
             return None
         return self.adam_weight_decay if self._is_adams(variable.shape, variable.path) else self.weight_decay
 
-    def transform(self) -> Any:
-        def split(tree: Any, params: Any, adams: bool) -> Any:
+    def transform(self) -> Transformation:
+        def split(tree: Leaves, params: Leaves, adams: bool) -> Leaves:
             """The part of a dict that Adam's rule, or Muon's, updates."""
             chosen = [path for path, p in params.items() if self._is_adams(p.shape, path) == adams]
             return {path: tree[path] for path in chosen}
 
-        def init(params: Any) -> Any:
+        def init(params: Leaves) -> Kept:
             return {**fill(params, momentum=0.0), **fill(split(params, params, True), velocity=0.0)}
 
-        def update(grads: Any, state: Any, params: Any = None, *, step: Any, learning_rate: Any, **_: Any) -> Any:
-            momentum, updates = {}, {}
+        def update(
+            grads: Leaves, state: Kept, params: Any = None, *, step: Array, learning_rate: Array, **_: object
+        ) -> tuple[Leaves, Kept]:
+            momentum: Leaves = {}
+            updates: Leaves = {}
             for adams in (False, True):
                 slots = {"momentum": split(state["momentum"], params, adams)}
                 rule = self._muon(learning_rate)
@@ -133,24 +140,24 @@ class Muon(Optimizer):
 
         return transformation(init, update)
 
-    def _adam(self, step: Any, rate: Any) -> Any:
+    def _adam(self, step: Array, rate: Scalar) -> One:
         return make_rule(self.adam_beta_1, self.adam_beta_2, self.epsilon, step, rate)
 
-    def _muon(self, rate: Any) -> Any:
+    def _muon(self, rate: Scalar) -> One:
         momentum = self.momentum
 
-        def one(g: Any, p: Any, m: Any) -> Any:
+        def one(g: Array, p: Array, m: Array) -> tuple[Array, ...]:
             m = m + (g + m * (momentum - 1.0))
             step = self.zeropower_via_newtonschulz5(g + momentum * m if self.nesterov else m, self.ns_steps)
             return -rate * self.lr_adjust(step), m
 
         return one
 
-    def lr_adjust(self, x: Any) -> Any:
+    def lr_adjust(self, x: Array) -> Array:
         """A step times `rms_rate * sqrt(max(rows, columns))`, or as it is."""
         return x if self.rms_rate is None else x * (max(x.shape) ** 0.5 * self.rms_rate)
 
-    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
+    def zeropower_via_newtonschulz5(self, x: Array, steps: int) -> Array:
         """A matrix near U @ V.T of x = U S V.T."""
         wide = x.shape[0] <= x.shape[1]
         x = x if wide else x.T

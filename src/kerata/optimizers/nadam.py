@@ -1,14 +1,13 @@
 """Nadam: Adam with Nesterov's momentum."""
 
-from typing import Any
-
 import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar, Tree
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import fill, rounded, transformation, update_each
+from kerata.optimizers.parts import Kept, One, Transformation, fill, rounded, transformation, update_each
 
 
 @builtin("optimizers", "nadam")
@@ -47,11 +46,13 @@ class Nadam(Optimizer):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def transform(self) -> Any:
-        def init(params: Any) -> Any:
+    def transform(self) -> Transformation:
+        def init(params: Tree) -> Kept:
             return {**fill(params, momentum=0.0, velocity=0.0), "product": np.float32(1.0)}
 
-        def update(grads: Any, state: Any, params: Any = None, *, step: Any, learning_rate: Any, **_: Any) -> Any:
+        def update(
+            grads: Tree, state: Kept, params: Tree = None, *, step: Array, learning_rate: Array, **_: object
+        ) -> tuple[Tree, Kept]:
             product = state["product"] * self._momentum(step)
             slots = {name: state[name] for name in ("momentum", "velocity")}
             updates, slots = update_each(self._rule(step, learning_rate, product), grads, slots, params)
@@ -59,16 +60,16 @@ class Nadam(Optimizer):
 
         return transformation(init, update)
 
-    def _momentum(self, step: Any) -> Any:
+    def _momentum(self, step: Array) -> Array:
         return self.beta_1 * (1.0 - 0.5 * jnp.power(0.96, step))
 
-    def _rule(self, step: Any, rate: Any, product: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar, product: Array) -> One:
         new_1, new_2, epsilon = 1.0 - rounded(self.beta_1), 1.0 - rounded(self.beta_2), self.epsilon
         now, ahead = self._momentum(step), self._momentum(step + 1.0)
         of_m, of_g = ahead / (1.0 - product * ahead), (1.0 - now) / (1.0 - product)
         bias_2 = 1.0 - self.beta_2**step
 
-        def one(g: Any, p: Any, m: Any, v: Any) -> Any:
+        def one(g: Array, p: Array, m: Array, v: Array) -> tuple[Array, ...]:
             m = m + (g - m) * new_1
             v = v + (jnp.square(g) - v) * new_2
             return -(of_m * m + of_g * g) * rate / (jnp.sqrt(v / bias_2) + epsilon), m, v

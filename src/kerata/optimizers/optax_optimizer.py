@@ -1,6 +1,6 @@
 """Any optax transformation as an optimizer."""
 
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +8,9 @@ import numpy as np
 
 from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
+from kerata.engine.types import Array, HostArray, Tree
 from kerata.optimizers.optimizer import Optimizer
-from kerata.optimizers.parts import transformation
+from kerata.optimizers.parts import Kept, Transformation, transformation
 
 
 @builtin("optimizers")
@@ -33,7 +34,7 @@ class OptaxOptimizer(Optimizer):
 
     tree = dict
 
-    def __init__(self, transformation: Any, learning_rate=1.0, name=None, **kwargs: Any):
+    def __init__(self, transformation: Transformation, learning_rate=1.0, name=None, **kwargs: Any):
         if not is_transformation(transformation):
             raise KindError(
                 message(
@@ -45,18 +46,20 @@ class OptaxOptimizer(Optimizer):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.transformation = transformation
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         import optax
 
-        inner = optax.with_extra_args_support(self.transformation)
+        inner: Any = optax.with_extra_args_support(cast(optax.GradientTransformation, self.transformation))
 
-        def update(grads: Any, state: Any, params: Any = None, *, step: Any, learning_rate: Any, **extra: Any) -> Any:
+        def update(
+            grads: Tree, state: Tree, params: Tree = None, *, step: Array, learning_rate: Array, **extra: object
+        ) -> tuple[Tree, Tree]:
             updates, state = inner.update(grads, state, params, **extra)
             return jax.tree.map(lambda u: u * learning_rate.astype(u.dtype), updates), state
 
         return transformation(inner.init, update)
 
-    def _init(self, params: Any) -> Any:
+    def _init(self, params: dict[str, Any]) -> Kept:
         """The first state, without a device where it is made of constants only."""
         # A function of its own each time: JAX would give another model's result, and variables, for equal paths.
         closed, out = jax.make_jaxpr(lambda p: self.transformation.init(p), return_shape=True)(params)
@@ -78,7 +81,7 @@ class OptaxOptimizer(Optimizer):
         )
 
 
-def is_transformation(value: Any) -> bool:
+def is_transformation(value: object) -> bool:
     """Whether something has the form of an optax transformation."""
     has_both = callable(getattr(value, "init", None)) and callable(getattr(value, "update", None))
     return has_both and not isinstance(value, type)
@@ -88,11 +91,11 @@ def read_constants(closed: Any) -> list[Any] | None:
     """The outputs of a traced function that depend on no input, computed by NumPy; `None` if there are others."""
     known: dict[Any, np.ndarray] = dict(zip(closed.jaxpr.constvars, map(np.asarray, closed.consts), strict=True))
 
-    def read(atom: Any) -> Any:
+    def read(atom: Any) -> HostArray | None:
         return np.asarray(atom.val) if hasattr(atom, "val") else known.get(atom)
 
     for equation in closed.jaxpr.eqns:
-        values = [read(atom) for atom in equation.invars]
+        values: list[Any] = [read(atom) for atom in equation.invars]
         if any(value is None for value in values):
             continue
         name, params = equation.primitive.name, equation.params

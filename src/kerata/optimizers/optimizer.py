@@ -5,7 +5,7 @@ import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -20,10 +20,12 @@ from kerata.dialects import hint
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import Look, auto_name
 from kerata.engine.scope import Scope, current_scope, in_scope
-from kerata.engine.variable import Variable, assign_all, name_scope
+from kerata.engine.types import Array, Scalar
+from kerata.engine.variable import Store, Variable, WritableStore, assign_all, name_scope
 from kerata.optimizers.clipping import clip_gradients
 from kerata.optimizers.eager import run_update
-from kerata.optimizers.rates import LearningRate, RateVariable
+from kerata.optimizers.parts import Kept, Transformation
+from kerata.optimizers.rates import LearningRate, Rate, RateVariable
 from kerata.optimizers.slots import Key, Slots, arrange, flatten, tree_of
 from kerata.optimizers.stepwise import Stepwise
 from kerata.optimizers.turns import either, in_turn, is_due
@@ -135,7 +137,7 @@ class Optimizer(Stepwise):
 
     # The update
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         """The rule: an `optax.GradientTransformationExtraArgs` that takes `step` and `learning_rate` by name."""
         raise NotImplementedError(message(self, "an optimizer must define `transform()` or `update_step()`"))
 
@@ -164,7 +166,7 @@ class Optimizer(Stepwise):
             values[ITERATIONS] = counter + 1
         return [weights[v] for v in variables], [values[key] for key in keys]
 
-    def _descend(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Any) -> None:
+    def _descend(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Array) -> None:
         """The update, its average and the constraints, in place."""
         changing = list(gradients)
         if self.loss_scale_factor is not None:
@@ -179,7 +181,7 @@ class Optimizer(Stepwise):
             if v.constraint is not None:
                 weights[v] = constrain(v, weights[v])
 
-    def _step(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Any) -> dict[Variable, Any]:
+    def _step(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Array) -> dict[Variable, Any]:
         """Clipping, weight decay, the rule."""
         variables = list(weights)
         rate = self._rate(counter)
@@ -202,7 +204,7 @@ class Optimizer(Stepwise):
         values.update(zip(keys, leaves, strict=True))
         return {v: (p + added[path]).astype(p.dtype) for v, (path, p) in zip(variables, tree.items(), strict=True)}
 
-    def _take_rule(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def _take_rule(self, gradient: Array, variable: Variable, learning_rate: Scalar) -> None:
         """The rule's step for one variable, assigned to it and to its slots: what `super().update_step(...)` does."""
         tree = tree_of([variable], [variable.value], self.tree)
         keys, leaves, treedef = flatten(self._init(tree))
@@ -223,19 +225,19 @@ class Optimizer(Stepwise):
         (change,) = added.values()
         variable.assign((variable.value + change).astype(variable.dtype))
 
-    def _rate(self, counter: Any) -> Any:
+    def _rate(self, counter: Array) -> Array:
         rate = jnp.asarray(self.learning_rate, jnp.float32)
         if self.decay is not None:
             rate = rate / (1.0 + self.decay * counter.astype(jnp.float32))
         return rate
 
-    def _updates(self, counter: Any) -> Any:
+    def _updates(self, counter: Array) -> Array:
         """How often the weights changed: the steps, less those that only accumulated."""
         return counter if self.gradient_accumulation_steps is None else counter // self.gradient_accumulation_steps
 
-    def _accumulate(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Any) -> None:
+    def _accumulate(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Array) -> None:
         """Gathers gradients, and updates with their mean in every n-th step."""
-        changing, steps = list(gradients), self.gradient_accumulation_steps
+        changing, steps = list(gradients), self.gradient_accumulation_steps or 1
         now = is_due(counter, steps)
         sums = {v: g + values["gradient_accumulator", v] for v, g in gradients.items()}
         before = {v: weights[v] for v in changing}
@@ -250,7 +252,7 @@ class Optimizer(Stepwise):
         for v in changing:
             values["gradient_accumulator", v] = jnp.where(now, jnp.zeros_like(sums[v]), sums[v])
 
-    def _average(self, weights: dict, values: dict[Key, Any], counter: Any) -> None:
+    def _average(self, weights: dict, values: dict[Key, Any], counter: Array) -> None:
         """Moves the averages on, and takes them over when they are due."""
         updates = self._updates(counter)
         momentum = jnp.where(updates != 0, self.ema_momentum, 0.0)
@@ -262,7 +264,7 @@ class Optimizer(Stepwise):
             if self.ema_overwrite_frequency is not None:
                 weights[v] = jnp.where(is_due(updates, self.ema_overwrite_frequency), average, weights[v])
 
-    def _overwrite(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Any) -> None:
+    def _overwrite(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Array) -> None:
         """Variables whose gradient is their new value, such as the scales of float8; accumulated by their maximum."""
         for v in [v for v in gradients if v.overwrite_with_gradient]:
             g = gradients.pop(v)
@@ -273,12 +275,12 @@ class Optimizer(Stepwise):
                 g = jnp.where(now, largest, weights[v])
             weights[v] = g
 
-    def _scope(self, counter: Any) -> Scope:
+    def _scope(self, counter: Array) -> Scope:
         """The present scope, in which the step's number is known too."""
         outer = current_scope()
         return Scope([self._iterations], [counter], outer.hypers if outer else None, outer.key if outer else None)
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Array) -> Array:
         """The loss whose gradients `update` expects."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
@@ -298,7 +300,7 @@ class Optimizer(Stepwise):
         named = self._undecayed_names is not None and self._undecayed_names.search(variable.name)
         return not named and not any(v is variable for v in self._undecayed)
 
-    def _weight_decay_of(self, variable: Variable) -> Any:
+    def _weight_decay_of(self, variable: Variable) -> Scalar | None:
         return self.weight_decay if self._is_decayed(variable) else None
 
     # State
@@ -309,7 +311,7 @@ class Optimizer(Stepwise):
         return self._iterations
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> Variable | Array:
         """The number of updates so far: of the steps, less those that only accumulated."""
         if self.gradient_accumulation_steps is None:
             return self._iterations
@@ -322,7 +324,7 @@ class Optimizer(Stepwise):
         return self.learning_rate
 
     @lr.setter
-    def lr(self, value: Any) -> None:
+    def lr(self, value: Rate) -> None:
         self.learning_rate = value
 
     @property
@@ -380,7 +382,7 @@ class Optimizer(Stepwise):
         keys, leaves, _ = flatten(self._init(tree_of(list(params), params.values(), self.tree)))
         return {**initial, **dict(zip(keys, leaves, strict=True))}
 
-    def _init(self, params: dict[str, Any]) -> Any:
+    def _init(self, params: dict[str, Any]) -> Kept:
         """The rule's first state, on the host, from the parameters' values or their shapes and types."""
         return self.transform().init(params)
 
@@ -409,12 +411,12 @@ class Optimizer(Stepwise):
         for variable, weight in zip(self.variables, weights, strict=True):
             variable.assign(weight)
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: WritableStore) -> None:
         """Writes `variables` by their numbers, as Keras does."""
         for index, variable in enumerate(self.variables):
             store[str(index)] = variable.numpy()
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """Reads what `save_own_variables`, here or in Keras, wrote."""
         variables: list[Any] = self.variables
         begun = [v for v in variables[:2] if v is self._iterations or isinstance(v, RateVariable)]
@@ -431,7 +433,7 @@ class Optimizer(Stepwise):
 
     # By hand
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
         """Updates variables from (gradient, variable) pairs; returns the number of the step."""
         grads, variables = zip(*grads_and_vars, strict=True)
         self.apply(grads, variables)
@@ -558,7 +560,7 @@ class Optimizer(Stepwise):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         """An optimizer from what `get_config` gave."""
         return cls(**{name: deserialize_keras_object(value, custom_objects) for name, value in config.items()})
 
@@ -585,7 +587,7 @@ shares_arguments = sharing(
 )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return float(value) if isinstance(value, float) else serialize_keras_object(value)
 
 
@@ -593,5 +595,5 @@ def _zeros(variable: Variable) -> np.ndarray:
     return np.broadcast_to(np.zeros((), jnp.dtype(variable.dtype)), variable.shape)
 
 
-def _shrink(param: Any, by: Any) -> Any:
+def _shrink(param: Array, by: Array) -> Array:
     return param - param * by.astype(param.dtype)

@@ -6,17 +6,32 @@ parameter.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-# rule(step, learning_rate) -> one(gradient, parameter, *slots) -> (update, *new slots)
-Rule = Callable[[Any, Any], Callable[..., tuple[Any, ...]]]
+from kerata.engine.types import Array, Scalar, Tree
+
+# one(gradient, parameter, *slots) -> (update, *new slots)
+One: TypeAlias = Callable[..., tuple[Array, ...]]
+# rule(step, learning_rate) -> one
+Rule: TypeAlias = Callable[[Array, Array], One]
+# What is kept of each parameter, by name.
+Kept: TypeAlias = dict[str, Any]
 
 
-def elementwise(rule: Rule, **slots: float) -> Any:
+class Transformation(Protocol):
+    """What turns gradients into what is added to the weights: an `optax.GradientTransformationExtraArgs`."""
+
+    @property
+    def init(self) -> Callable[[Tree], Any]: ...
+    @property
+    def update(self) -> Callable[..., tuple[Any, Any]]: ...
+
+
+def elementwise(rule: Rule, **slots: float) -> Transformation:
     """The optax transformation that updates each parameter by itself.
 
     Args:
@@ -29,32 +44,34 @@ def elementwise(rule: Rule, **slots: float) -> Any:
     [Array(-1., dtype=float32)]
     """
 
-    def init(params: Any) -> dict[str, Any]:
+    def init(params: Tree) -> dict[str, Any]:
         return fill(params, **slots)
 
-    def update(grads: Any, state: Any, params: Any = None, *, step: Any, learning_rate: Any, **_: Any) -> Any:
+    def update(
+        grads: Tree, state: Kept, params: Tree = None, *, step: Array, learning_rate: Array, **_: object
+    ) -> tuple[Tree, Kept]:
         return update_each(rule(step, learning_rate), grads, {name: state[name] for name in slots}, params)
 
     return transformation(init, update)
 
 
-def transformation(init: Callable[..., Any], update: Callable[..., Any]) -> Any:
+def transformation(init: Callable[[Any], Any], update: Callable[..., tuple[Any, Any]]) -> Transformation:
     """An `optax.GradientTransformationExtraArgs`."""
     import optax
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return cast(Transformation, optax.GradientTransformationExtraArgs(cast(Any, init), cast(Any, update)))
 
 
-def fill(params: Any, **slots: float) -> dict[str, Any]:
+def fill(params: Tree, **slots: float) -> dict[str, Any]:
     """For each slot an array like each parameter, on the host and without taking memory."""
 
-    def constant(value: float, p: Any) -> np.ndarray:
+    def constant(value: float, p: Array) -> np.ndarray:
         return np.broadcast_to(np.asarray(value, p.dtype), p.shape)
 
     return {name: jax.tree.map(lambda p, v=value: constant(v, p), params) for name, value in slots.items()}
 
 
-def update_each(one: Callable[..., tuple[Any, ...]], grads: Any, state: dict[str, Any], params: Any) -> Any:
+def update_each(one: One, grads: Tree, state: dict[str, Any], params: Tree) -> tuple[Any, Kept]:
     """(updates, state) by a function of one parameter, which takes the slots in the state's order."""
     treedef = jax.tree.structure(params)
     columns = [treedef.flatten_up_to(tree) for tree in (grads, params, *state.values())]
@@ -66,7 +83,7 @@ def update_each(one: Callable[..., tuple[Any, ...]], grads: Any, state: dict[str
     return updates, dict(zip(state, slots, strict=True))
 
 
-def complement(rate: Any) -> Any:
+def complement(rate: Scalar) -> Scalar:
     """1 - rate, as exact for a traced float32 as for a Python float.
 
     0.999 in float32 is 0.99900001, whose complement is wrong by 1e-5 of itself. Rates are given in decimals,
@@ -77,6 +94,6 @@ def complement(rate: Any) -> Any:
     return jnp.round((1.0 - rate) * 1e7) / 1e7
 
 
-def rounded(rate: Any) -> Any:
+def rounded(rate: Scalar) -> Array:
     """A rate as float32, for rules in which Keras rounds it before it takes its complement."""
     return jnp.asarray(rate, jnp.float32)

@@ -1,13 +1,12 @@
 """RAdam: Adam that trusts its step sizes only once they are known well enough."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import complement, elementwise
+from kerata.optimizers.parts import One, Transformation, complement, elementwise
 
 
 @builtin("optimizers", "radam", "RectifiedAdam", "rectified_adam")
@@ -54,10 +53,10 @@ class RAdam(Optimizer):
         self.epsilon = epsilon
         self.sma_threshold = sma_threshold
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         return elementwise(self._rule, momentum=0.0, velocity=0.0)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         new_1, new_2, epsilon = complement(self.beta_1), complement(self.beta_2), self.epsilon
         # 1 - beta**t without cancellation: rho is a small difference of large numbers.
         bias_1, bias_2 = -jnp.expm1(step * jnp.log1p(-new_1)), -jnp.expm1(step * jnp.log1p(-new_2))
@@ -67,7 +66,7 @@ class RAdam(Optimizer):
         known = jnp.where(trusted, rho, 5.0)
         r = jnp.sqrt((known - 4.0) / (last - 4.0) * (known - 2.0) / (last - 2.0) * last / known)
 
-        def one(g: Any, p: Any, m: Any, v: Any) -> Any:
+        def one(g: Array, p: Array, m: Array, v: Array) -> tuple[Array, ...]:
             m = m + (g - m) * new_1
             v = v + (jnp.square(g) - v) * new_2
             return -rate * (m / bias_1) * jnp.where(trusted, r / (jnp.sqrt(v / bias_2) + epsilon), 1.0), m, v

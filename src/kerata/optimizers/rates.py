@@ -2,17 +2,22 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import message
 from kerata.base.serialization import deserialize_keras_object
+from kerata.base.types import DTypeLike
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import in_scope
+from kerata.engine.types import Array, Scalar
 from kerata.engine.variable import Variable
 from kerata.optimizers.schedules import LearningRateSchedule
+
+# What a person may give as a learning rate.
+Rate: TypeAlias = float | LearningRateSchedule | Callable[..., Any]
 
 
 class LearningRate(Hyperparameter):
@@ -25,7 +30,7 @@ class LearningRate(Hyperparameter):
         rate = call_schedule(rate, obj._iterations.value)
         return rate if in_scope() else float(rate)
 
-    def __set__(self, obj: Any, value: Any) -> None:
+    def __set__(self, obj: object, value: Any) -> None:
         if isinstance(value, Variable):
             value = float(value)
         if isinstance(value, dict):
@@ -54,10 +59,17 @@ class LearningRate(Hyperparameter):
 class Switch(Hyperparameter):
     """A number whose absence is 0: `has_<name>` says whether its slot is there, and stays once it was."""
 
-    def __set__(self, obj: Any, value: Any) -> None:
+    def __set__(self, obj: object, value: object) -> None:
         super().__set__(obj, value)
         flag = f"has_{self.name}"
         obj.__dict__[flag] = obj.__dict__.get(flag, False) or bool(obj.__dict__[self.name])
+
+
+class HasRate(Protocol):
+    """An optimizer."""
+
+    name: str
+    learning_rate: Any
 
 
 class RateVariable:
@@ -65,28 +77,28 @@ class RateVariable:
 
     name, shape, dtype, trainable, ndim, size = "learning_rate", (), "float32", False, 0, 1
 
-    def __init__(self, optimizer: Any):
+    def __init__(self, optimizer: HasRate):
         self.optimizer = optimizer
         self.path = f"{optimizer.name}/learning_rate"
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Array:
         return jnp.asarray(self.optimizer.learning_rate, jnp.float32)
 
-    def numpy(self) -> np.ndarray:
+    def numpy(self) -> Any:
         return np.array(self.optimizer.learning_rate, np.float32)
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: float) -> None:
         # The shortest decimal with this float32 value: 0.001 comes back from a file as 0.001.
         self.optimizer.learning_rate = float(str(np.float32(value)))
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
 
     def __float__(self) -> float:
         return float(self.optimizer.learning_rate)
 
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self, other: object) -> Any:
         return self.value == other
 
     def __hash__(self) -> int:
@@ -96,7 +108,7 @@ class RateVariable:
         return f"<learning rate of {self.optimizer.name}: {float(self)}>"
 
 
-def call_schedule(schedule: Callable[..., Any], step: Any) -> Any:
+def call_schedule(schedule: Callable[..., Any], step: Array) -> Scalar:
     """The rate of a schedule at a step; a plain function may take the step or nothing."""
     if isinstance(schedule, LearningRateSchedule):
         return schedule(step)

@@ -1,13 +1,12 @@
 """RMSprop."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import complement, elementwise
+from kerata.optimizers.parts import One, Transformation, complement, elementwise
 from kerata.optimizers.rates import Switch
 
 
@@ -49,15 +48,15 @@ class RMSprop(Optimizer):
         self.epsilon = epsilon
         self.centered = bool(centered)
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         optional = {"momentum": self.has_momentum, "average_gradient": self.centered}  # type: ignore[attr-defined]
         return elementwise(self._rule, velocity=0.0, **{name: 0.0 for name, there in optional.items() if there})
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         rho, new = self.rho, complement(self.rho)
         momentum, epsilon, centered = self.momentum, self.epsilon, self.centered
 
-        def one(g: Any, p: Any, v: Any, *more: Any) -> Any:
+        def one(g: Array, p: Array, v: Array, *more: Array) -> tuple[Array, ...]:
             v = rho * v + new * jnp.square(g)
             variance, mean = v, ()
             if centered:

@@ -1,14 +1,13 @@
 """AdamW without a schedule: an average of the weights takes its place."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.types import Array, Scalar, Tree
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import fill, rounded, transformation, update_each
+from kerata.optimizers.parts import Kept, One, Transformation, fill, rounded, transformation, update_each
 
 
 @builtin("optimizers", "schedulefreeadamw", "schedule_free_adam_w")
@@ -51,23 +50,25 @@ class ScheduleFreeAdamW(Optimizer):
         self.epsilon = epsilon
         self.warmup_steps = warmup_steps
 
-    def transform(self) -> Any:
-        def init(params: Any) -> Any:
+    def transform(self) -> Transformation:
+        def init(params: Tree) -> Kept:
             return {"momentum": jax.tree.map(lambda p: p, params), **fill(params, velocity=0.0)}
 
-        def update(grads: Any, state: Any, params: Any = None, *, step: Any, learning_rate: Any, **_: Any) -> Any:
+        def update(
+            grads: Tree, state: Kept, params: Tree = None, *, step: Array, learning_rate: Array, **_: object
+        ) -> tuple[Tree, Kept]:
             slots = {name: state[name] for name in ("momentum", "velocity")}
             return update_each(self._rule(step, learning_rate), grads, slots, params)
 
         return transformation(init, update)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         beta_1, epsilon = rounded(self.beta_1), self.epsilon
         new_1, new_2 = 1.0 - beta_1, 1.0 - rounded(self.beta_2)
         rate = rate * jnp.minimum(step / jnp.maximum(self.warmup_steps, 1.0), 1.0)
         bias_2 = 1.0 - self.beta_2**step
 
-        def one(g: Any, p: Any, z: Any, v: Any) -> Any:
+        def one(g: Array, p: Array, z: Array, v: Array) -> tuple[Array, ...]:
             v = v + (jnp.square(g) - v) * new_2
             x = (p - new_1 * z) / beta_1
             z = z - rate * g / (jnp.sqrt(v / bias_2) + epsilon)

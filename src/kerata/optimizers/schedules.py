@@ -10,6 +10,7 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import Module
+from kerata.engine.types import Array, Scalar
 
 
 class LearningRateSchedule(Module):
@@ -25,10 +26,10 @@ class LearningRateSchedule(Module):
     >>> optimizer = kerata.optimizers.SGD(learning_rate=Halving())
     """
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         raise NotImplementedError(message(self, "a schedule must define `__call__(self, step)`"))
 
-    def _float(self, step: Any) -> Any:
+    def _float(self, step: Array) -> Array:
         return jnp.asarray(step).astype(jnp.float32)
 
 
@@ -38,7 +39,7 @@ class _Named(LearningRateSchedule):
     name: str | None
 
     def get_config(self) -> dict[str, Any]:
-        config = {name: _plain(value) for name, value in super().get_config().items()}
+        config: dict[str, Any] = {name: _plain(value) for name, value in super().get_config().items()}
         for name in config:
             if name.endswith("_steps") and float(config[name]).is_integer():
                 config[name] = int(config[name])
@@ -50,7 +51,7 @@ class _Named(LearningRateSchedule):
                 raise ValueError(message(self, f"`{name}` must be greater than 0", {name: getattr(self, name)}))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return float(value) if isinstance(value, float) else value
 
 
@@ -82,7 +83,7 @@ class ExponentialDecay(_Named):
         self.name = name
         self._check_steps("decay_steps")
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         part = self._float(step) / self.decay_steps
         if self.staircase:
             part = jnp.floor(part)
@@ -114,7 +115,7 @@ class PiecewiseConstantDecay(_Named):
                 )
             )
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         passed = jnp.sum(jnp.asarray(step) > jnp.asarray(self.boundaries))
         return jnp.asarray(self.values, jnp.float32)[passed]
 
@@ -152,7 +153,7 @@ class PolynomialDecay(_Named):
         self.name = name
         self._check_steps("decay_steps")
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         step, steps = self._float(step), self.decay_steps
         if self.cycle:
             steps = steps * jnp.where(step == 0, 1.0, jnp.ceil(step / steps))
@@ -190,7 +191,7 @@ class InverseTimeDecay(_Named):
         self.name = name
         self._check_steps("decay_steps")
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         part = self._float(step) / self.decay_steps
         if self.staircase:
             part = jnp.floor(part)
@@ -231,7 +232,7 @@ class CosineDecay(_Named):
         self.warmup_steps = warmup_steps
         self._check_steps("decay_steps")
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         step = self._float(step)
         if self.warmup_target is None:
             return self._fall(step, self.initial_learning_rate)
@@ -239,7 +240,7 @@ class CosineDecay(_Named):
         rise = (self.warmup_target - self.initial_learning_rate) * risen + self.initial_learning_rate
         return jnp.where(step < self.warmup_steps, rise, self._fall(step - self.warmup_steps, self.warmup_target))
 
-    def _fall(self, step: Any, peak: Any) -> Any:
+    def _fall(self, step: Array, peak: Scalar) -> Array:
         cosine = 0.5 * (1.0 + jnp.cos(math.pi * (jnp.minimum(step, self.decay_steps) / self.decay_steps)))
         return peak * ((1.0 - self.alpha) * cosine + self.alpha)
 
@@ -278,7 +279,7 @@ class CosineDecayRestarts(_Named):
         self.name = name
         self._check_steps("first_decay_steps")
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Array) -> Array:
         done = self._float(step) / self.first_decay_steps
         growth = jnp.asarray(self.t_mul, jnp.float32)
         constant = growth == 1.0
@@ -292,7 +293,7 @@ class CosineDecayRestarts(_Named):
         return self.initial_learning_rate * ((1.0 - self.alpha) * cosine + self.alpha)
 
 
-def serialize(learning_rate_schedule: Any) -> dict[str, Any]:
+def serialize(learning_rate_schedule: object) -> dict[str, Any]:
     """A schedule as plain data."""
     return serialize_keras_object(learning_rate_schedule)
 

@@ -1,10 +1,9 @@
 """Gradient descent."""
 
-from typing import Any
-
 from kerata.base.registry import builtin
+from kerata.engine.types import Array, Scalar
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import elementwise
+from kerata.optimizers.parts import One, Transformation, elementwise
 from kerata.optimizers.rates import Switch
 
 
@@ -41,15 +40,15 @@ class SGD(Optimizer):
         self.momentum = momentum
         self.nesterov = bool(nesterov)
 
-    def transform(self) -> Any:
+    def transform(self) -> Transformation:
         if not self.has_momentum:  # type: ignore[attr-defined]
             return elementwise(lambda step, rate: lambda g, p: (-rate * g,))
         return elementwise(self._rule, momentum=0.0)
 
-    def _rule(self, step: Any, rate: Any) -> Any:
+    def _rule(self, step: Array, rate: Scalar) -> One:
         momentum, nesterov = self.momentum, self.nesterov
 
-        def one(g: Any, p: Any, v: Any) -> Any:
+        def one(g: Array, p: Array, v: Array) -> tuple[Array, ...]:
             v = momentum * v - rate * g
             return (momentum * v - rate * g if nesterov else v), v
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 
+from kerata.engine.types import AnyArray, Tree
 from kerata.engine.variable import Variable
 
 # (name of the slot, the parameter that it belongs to or None)
@@ -39,7 +40,7 @@ def tree_of(variables: Sequence[Variable], values: Iterable[Any], kind: type[dic
     return tree
 
 
-def flatten(tree: Any) -> tuple[list[Key], list[Any], Any]:
+def flatten(tree: Tree) -> tuple[list[Key], list[Any], Any]:
     """Keys and values of a state's leaves, and its structure."""
     leaves, treedef = jax.tree_util.tree_flatten_with_path(tree)
     return [key_of(path) for path, _ in leaves], [leaf for _, leaf in leaves], treedef
@@ -83,7 +84,7 @@ class Slots:
         name, variable = key
         return self.table.get(variable, {}).get(name)
 
-    def add(self, key: Key, value: Any) -> Variable:
+    def add(self, key: Key, value: AnyArray) -> Variable:
         """A new variable that begins with a value."""
         name, variable = key
         label = name.replace("/", "_")

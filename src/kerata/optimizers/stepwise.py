@@ -1,14 +1,16 @@
 """Optimizers written as in Keras 3: `build` makes variables, `update_step` assigns to them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 
 from kerata import initializers
 from kerata.base.checks import message
+from kerata.base.types import DTypeLike, ShapeLike
 from kerata.engine.module import Module
 from kerata.engine.scope import Scope, current_scope
+from kerata.engine.types import Array, Initializer, Scalar, TensorLike
 from kerata.engine.variable import Variable, name_scope
 from kerata.optimizers.slots import Key, Slots
 
@@ -35,11 +37,11 @@ class Stepwise(Module):
     optimizer_state: Slots
     _iterations: Variable
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Array, variable: Variable, learning_rate: Scalar) -> None:
         """Assigns the new value to one variable, and to what `build` made for it: by default as `transform` says."""
         self._take_rule(gradient, variable, learning_rate)
 
-    def _take_rule(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def _take_rule(self, gradient: Array, variable: Variable, learning_rate: Scalar) -> None:
         raise NotImplementedError
 
     @property
@@ -58,11 +60,11 @@ class Stepwise(Module):
 
     def add_variable(
         self,
-        shape: Any,
-        initializer: Any = "zeros",
-        dtype: Any = None,
+        shape: ShapeLike,
+        initializer: Initializer | str = "zeros",
+        dtype: DTypeLike | None = None,
         aggregation: str = "none",
-        layout: Any = None,
+        layout: object = None,
         name: str | None = None,
     ) -> Variable:
         """A new variable of the optimizer's state."""
@@ -82,13 +84,15 @@ class Stepwise(Module):
         return variable
 
     def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+        self, reference_variable: Variable, name: str | None = None, initializer: Initializer | str = "zeros"
     ) -> Variable:
         """A new variable of the shape and type of a model's variable."""
         label = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
         return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=label)
 
-    def add_optimizer_variables(self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros") -> Any:
+    def add_optimizer_variables(
+        self, trainable_variables: Sequence[Variable], name: str | Sequence[str], initializer: Initializer | str = "zeros"
+    ) -> Variable | list[Variable]:
         """A new variable for each of a model's variables; for a list of names, a tuple of such lists."""
         names = [name] if isinstance(name, str) else list(name)
         starts = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
@@ -96,24 +100,24 @@ class Stepwise(Module):
             raise ValueError(
                 message(self, "there must be one initializer for each name", {"name": name, "initializer": initializer})
             )
-        made: tuple[list[Any], ...] = tuple([] for _ in names)
+        made: Any = tuple([] for _ in names)
         for variable in trainable_variables:
             for column, label, start in zip(made, names, starts, strict=True):
                 skipped = variable.overwrite_with_gradient
                 column.append(None if skipped else self.add_variable_from_reference(variable, label, start))
         return made[0] if isinstance(name, str) else made
 
-    def assign(self, variable: Variable, value: Any) -> None:
+    def assign(self, variable: Variable, value: TensorLike) -> None:
         """Gives a variable a new value."""
         variable.assign(jnp.asarray(value).astype(variable.dtype))
 
-    def assign_add(self, variable: Variable, value: Any) -> None:
+    def assign_add(self, variable: Variable, value: TensorLike) -> None:
         """Adds to a variable."""
-        self.assign(variable, variable.value + value)
+        self.assign(variable, variable.value + cast(Array, value))
 
-    def assign_sub(self, variable: Variable, value: Any) -> None:
+    def assign_sub(self, variable: Variable, value: TensorLike) -> None:
         """Subtracts from a variable."""
-        self.assign(variable, variable.value - value)
+        self.assign(variable, variable.value - cast(Array, value))
 
     def _build_steps(self, variables: list[Variable]) -> None:
         """Builds once; `build` of a person's own class does not know how to add to what it built."""
@@ -137,7 +141,7 @@ class Stepwise(Module):
         params: Sequence[Any],
         gradients: dict[Variable, Any],
         values: dict[Key, Any],
-        rate: Any,
+        rate: Scalar,
     ) -> dict[Variable, Any]:
         """Runs `update_step` for each variable, in a scope that gives all of them their values."""
         slots, outer = {key: self.optimizer_state.find(key) for key in values if key != ("iteration", None)}, current_scope()

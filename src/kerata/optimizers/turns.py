@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import after, prefers_fast_form
 
@@ -24,15 +25,17 @@ def in_turn(weights: dict[Variable, Any], gradients: dict[Variable, Any]) -> dic
     return {v: after(w, before[v]) if w.size >= LARGE and v in before and before[v].size else w for v, w in weights.items()}
 
 
-def is_due(count: Any, every: int | None) -> Any:
+def is_due(count: Array, every: int) -> Array:
     return (count + 1) % every == 0
 
 
-def either(now: Any, step: Callable[[], Any], stay: Callable[[], Any], variables: Sequence[Variable]) -> Any:
+def either(
+    now: Array, step: Callable[[], Any], stay: Callable[[], Any], variables: Sequence[Variable]
+) -> tuple[dict[Variable, Any], Any]:
     """`step()` or `stay()`, whose first results are by variable; `lax.cond` wants lists."""
 
     def listed(branch: Callable[[], Any]) -> Callable[[], Any]:
-        def run() -> Any:
+        def run() -> tuple[list[Any], Any]:
             weights, values = branch()
             return [weights[v] for v in variables], values
 

@@ -16,6 +16,7 @@ from kerata.base.registry import home_of
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import modules_of
 from kerata.engine.structure import is_ours
+from kerata.engine.types import Tree
 from kerata.layers.layer import Layer
 from kerata.models.chains import chain_of
 from kerata.models.cloning import clone_model
@@ -209,7 +210,7 @@ class Buckets:
             for member in own[id(group)]:
                 member.pad(bucket, self.paddings[place])
 
-    def _shape_of(self, group: Group) -> Shape | None:
+    def _shape_of(self, group: Any) -> Shape | None:
         """What is free in the model of a group; `None` where a bucket is not known to be exact."""
         key = structure_key(group.model)
         if key not in self.shapes:
@@ -217,7 +218,7 @@ class Buckets:
         return self.shapes[key]
 
 
-def find_shape(model: Model, key: Hashable, example: Any) -> Shape | None:
+def find_shape(model: Model, key: Hashable, example: Tree) -> Shape | None:
     """What is free in a prepared model of a known structure; `None` where a bucket is not known to be exact."""
     free = free_layers(model)
     if not free or not model.optimizer.keeps_zeros or not is_ours(type(model.optimizer)):
@@ -327,7 +328,7 @@ def products_of(model: Model, free: list[Layer]) -> list[tuple[tuple[int, int], 
     return products
 
 
-def with_widths(model: Model, widths: tuple[int, ...], example: Any, counting: bool = False) -> Any:
+def with_widths(model: Model, widths: tuple[int, ...], example: Any, counting: bool = False) -> Model:
     """A new prepared model like a given one, with other numbers of features in its free layers.
 
     Args:

@@ -5,15 +5,16 @@ population. Each such member is an ordinary model; rungs, scores and weights are
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
-from kerata.callbacks.callback import Callback, CallbackList, defines
+from kerata.callbacks.callback import Callback, CallbackList, Callbacks, defines
 from kerata.data.samples import Samples
 from kerata.engine.random import make_seed
 from kerata.engine.structure import is_ours
+from kerata.models.model import Model
 from kerata.populations.group import DeviceData, Group, plan_of
 from kerata.populations.initial import take_rows
 from kerata.populations.member import Member, watches_batches
@@ -25,7 +26,7 @@ ENDS = ("on_train_begin", "on_train_end")
 HOOKS = [name for name in vars(Callback) if name.startswith("on_") and name not in ENDS]
 
 
-def why_alone(model: Any, callbacks: Any = None) -> str | None:
+def why_alone(model: Model, callbacks: "Callbacks | Callable[..., Any] | None" = None) -> str | None:
     """Why members of a prepared model cannot be trained side by side; `None` where they can."""
     both = [prepare_built(model, training) for training in (True, False)]
     if any(prepared.step.is_own for prepared in both):
@@ -43,13 +44,13 @@ def why_alone(model: Any, callbacks: Any = None) -> str | None:
 
 
 def make_group(
-    model: Any,
+    model: Model,
     data: DeviceData,
     held_data: DeviceData | None,
     batch_size: int,
     shuffle: bool,
     make: Callable[[], Any] | None = None,
-    callbacks: Any = None,
+    callbacks: "Callbacks | Callable[..., Any] | None" = None,
 ) -> Group:
     """The group of a prepared model, of the kind that its members need.
 
@@ -64,7 +65,7 @@ def make_group(
     return FittedGroup(model, data.samples, held, batch_size, shuffle, make, why)
 
 
-def make_member(index: int, group: Group, *arguments: Any) -> Member:
+def make_member(index: int, group: Group, *arguments: object) -> Member:
     """A member of a group, of the group's kind."""
     return (FittedMember if isinstance(group, FittedGroup) else Member)(index, group, *arguments)  # type: ignore[arg-type]
 
@@ -80,7 +81,16 @@ class FittedGroup(Group):
         why: why they are trained so.
     """
 
-    def __init__(self, model: Any, source: Samples, held: Samples | None, batch_size: int, shuffle: bool, make: Any, why: str):
+    def __init__(
+        self,
+        model: Model,
+        source: Samples,
+        held: Samples | None,
+        batch_size: int,
+        shuffle: bool,
+        make: Callable[[], Any] | None,
+        why: str,
+    ):
         self._begin(model, batch_size, shuffle, make)
         self.why_alone, self.source, self.held, self.size = why, source, held, source.size
         self.notes = {"turns": True, "most": 1, "why": why}
@@ -88,7 +98,7 @@ class FittedGroup(Group):
     def settle(self, members: list[Any]) -> None:
         """Nothing: no program is shared."""
 
-    def size_key(self, member: Any) -> Any:
+    def size_key(self, member: Member) -> Hashable:
         return None
 
     @property
@@ -210,7 +220,7 @@ class Relay:
 
     follows_progress = is_passive = writes_files = False
 
-    def __init__(self, callback: Any):
+    def __init__(self, callback: Callable[..., Any]):
         self.added_logs = getattr(callback, "added_logs", None)
         for name in HOOKS:
             if defines(callback, (name,)):
@@ -218,13 +228,13 @@ class Relay:
                 name = name.replace("on_batch", "on_train_batch")
                 setattr(self, name, getattr(callback, name))
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Nothing, where the callback has no such hook."""
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: object) -> None:
         """Nothing: it was told before the first epoch."""
 
-    def set_params(self, params: Any) -> None:
+    def set_params(self, params: Mapping[str, Any]) -> None:
         """Nothing, as `set_model`."""
 
 

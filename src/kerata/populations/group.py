@@ -3,23 +3,26 @@
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Compiled
 
 from kerata.callbacks.history import History
 from kerata.data.samples import Samples
 from kerata.engine import program
 from kerata.engine.placement import Placement
 from kerata.engine.random import make_key, seeded, seeded_wholly
+from kerata.engine.types import Array, Tree
 from kerata.engine.variable import noting_draws
 from kerata.kernels.products import noting_shared_inputs
 from kerata.models.copying import fresh_model
-from kerata.populations.member import State
+from kerata.models.model import Model
+from kerata.populations.member import Member, State
 from kerata.populations.shard import Shard, make_many
 from kerata.training.feeds import PADDED_BYTES, bucket, pad_rows
 from kerata.training.padding import adds_up
@@ -36,7 +39,7 @@ def plan_of(model: Any) -> Plan:
     return last_prepared(model).plan
 
 
-def structure_key(model: Any) -> Any:
+def structure_key(model: Model) -> Hashable:
     """Equal for models, built for the same data, that can be members of one group."""
     prepared = prepare_built(model)
     structure = prepared.structure
@@ -80,7 +83,7 @@ class DeviceData:
         """
         self.rows = max(self.rows, rows if self.samples.nbytes <= PADDED_BYTES else least)
 
-    def at(self, placement: Placement) -> Any:
+    def at(self, placement: Placement) -> Tree:
         """The arrays at a place."""
         with self.lock:
             if (placement, self.rows) not in self.placed:
@@ -106,7 +109,7 @@ class Draws:
         under: gives the block within which a seed counts.
     """
 
-    def __init__(self, plan: Plan, draws: list[tuple[Any, Any]], state: State, under: Any = seeded):
+    def __init__(self, plan: Plan, draws: list[tuple[Any, Any]], state: State, under: Callable[..., Any] = seeded):
         self.under = under
         places = {id(v): (role, i) for role, variables in plan.variables.items() for i, v in enumerate(variables)}
         self.steps = [(initializer, v.shape, v.dtype, places.get(id(v))) for v, initializer in draws]
@@ -151,14 +154,15 @@ class Group:
 
     def __init__(
         self,
-        model: Any,
+        model: Model,
         data: DeviceData,
         held_data: DeviceData | None,
         batch_size: int,
         shuffle: bool,
         make: Callable[[], Any] | None = None,
     ):
-        self.data, self.held_data, self.size = data, held_data, data.size
+        self.data, self.size = data, data.size
+        self.held_data: Any = held_data
         self._begin(model, batch_size, shuffle, make)
         tested = prepare_built(model, training=False)
         self.test_plan: Plan = tested.plan
@@ -182,7 +186,7 @@ class Group:
         self._log_places: dict[bool, list[tuple[str, int]]] = {}
         self.findings = program.findings_of(self.structure, GroupFindings)
 
-    def _begin(self, model: Any, batch_size: int, shuffle: bool, make: Callable[[], Any] | None) -> None:
+    def _begin(self, model: Model, batch_size: int, shuffle: bool, make: Callable[[], Any] | None) -> None:
         """What a group knows of its model, however the members are trained."""
         self.model, self.batch_size, self.shuffle = model, batch_size, shuffle
         self.prepared = prepare_built(model)
@@ -237,7 +241,7 @@ class Group:
         if self.held_data is not None:
             self.held_data.pad(self.held_capacity, filled(largest, self.held_batch))
 
-    def size_key(self, member: Any) -> Any:
+    def size_key(self, member: Member) -> Hashable:
         """Equal for members whose sizes allow the same programs."""
         if self.masked and self.held_masked:
             return None
@@ -270,7 +274,7 @@ class Group:
     def _find_shared_axes(self, axes: dict[str, list[int]]) -> dict[str, list[int]]:
         plan, found = self.plan, []
 
-        def step(state: Any, numbers: Any, batch: Any) -> Any:
+        def step(state: Any, numbers: Array, batch: Any) -> Tree:
             with noting_shared_inputs() as kernels:
                 valid = jnp.ones(self.batch_size) if self.masked else None
                 out = jax.vmap(lambda s, n: plan.step(s, n, jnp.zeros(2, jnp.uint32), batch, valid))(state, numbers)
@@ -280,7 +284,7 @@ class Group:
         def many(a: Any) -> jax.ShapeDtypeStruct:
             return jax.ShapeDtypeStruct((2, *a.shape), jax.dtypes.canonicalize_dtype(a.dtype))
 
-        state: Any = {role: [many(v) for v in variables] for role, variables in plan.variables.items()}
+        state: dict[str, Any] = {role: [many(v) for v in variables] for role, variables in plan.variables.items()}
         state["counters"] = jax.ShapeDtypeStruct((2, 2), jnp.int32)
         batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((self.batch_size, *a.shape[1:]), a.dtype), self.example)
         jax.eval_shape(step, state, many(plan.hypers.vector()), batch)
@@ -294,7 +298,7 @@ class Group:
                         axes["slots"][place] = 1
         return axes
 
-    def program(self, mode: str, batch_size: int, shard: Shard, ragged: bool, args: tuple, own: bool | None = None) -> Any:
+    def program(self, mode: str, batch_size: int, shard: Shard, ragged: bool, args: tuple, own: bool | None = None) -> Compiled:
         """The compiled program for a shard."""
         own = shard.own if own is None else own
         kind = "shuffled" if "order" in args[3] else "ordered"
@@ -314,7 +318,7 @@ class Group:
             if key not in self.programs:
                 plan = self.plan if mode == "train" else self.test_plan
 
-                def make() -> Any:
+                def make() -> Callable[..., Any]:
                     return make_many(plan, batch_size, masked, kind, shard.width, own, ragged, uneven, shard.axes)
 
                 began = time.perf_counter()
@@ -328,14 +332,14 @@ class Group:
 
     # Members' states
 
-    def state_of(self, model: Any) -> State:
+    def state_of(self, model: Model | None) -> State:
         """The state of a prepared model, as host arrays."""
         plan = self.plan if model is self.model else plan_of(model)
         state = {role: [v.numpy() for v in variables] for role, variables in plan.variables.items()}
         state["counters"] = np.array([int(model.optimizer.steps.numpy()), -1], np.int32)  # type: ignore[assignment]
         return state
 
-    def fresh_state(self, seed: int | None, adapt: Any = None, key: Any = None) -> State:
+    def fresh_state(self, seed: Any, adapt: Callable[..., Any] | None = None, key: Any = None) -> State:
         """The state of a new model with initial weights drawn from a seed, as a copy built under that seed would have."""
         with self.lock:
             key = seed if adapt is None else key
@@ -359,11 +363,11 @@ class Group:
                 self.starts[key] = state
             return state
 
-    def numbers_of(self, model: Any) -> np.ndarray:
+    def numbers_of(self, model: Model) -> np.ndarray:
         """The hyperparameters of a prepared model of the structure."""
         return plan_of(model).hypers.vector()
 
-    def twin(self) -> Any:
+    def twin(self) -> Model:
         """A fresh model of the group's structure, built and prepared like the first."""
         twin = self.make()
         build_for(twin, self.example, "fit")
@@ -375,7 +379,7 @@ class Group:
         """The first samples, for their shapes."""
         return self.data.samples.slice(0, min(self.batch_size, self.size)).tree
 
-    def fill(self, model: Any, numbers: np.ndarray, state: State, history: History | None) -> Any:
+    def fill(self, model: Model, numbers: np.ndarray, state: State, history: History | None) -> Model:
         """Gives a prepared model of the structure a member's numbers, state and history."""
         plan = plan_of(model)
         for (owner, name), number in zip(plan.hypers.owners, numbers.tolist(), strict=True):
@@ -388,7 +392,7 @@ class Group:
             model.history = history
         return model
 
-    def make_model(self, numbers: np.ndarray, state: State, history: History | None) -> Any:
+    def make_model(self, numbers: np.ndarray, state: State, history: History | None) -> Model:
         """An ordinary model with a member's numbers and state; takes nothing from the process's random numbers."""
         with self.under(0):
             twin = self.twin()

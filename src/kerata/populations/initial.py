@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from kerata.base.checks import check_choice, message
+from kerata.data.samples import Data
 from kerata.engine.symbolic import flatten
 from kerata.layers.layer import Layer
 from kerata.layers.weights import layers_of
@@ -30,7 +31,7 @@ class InitialState:
         trained: whether the model was trained already: then "auto" cannot tell what was loaded from what was learned.
     """
 
-    def __init__(self, group: Group, model: Model, x: Any, initial_weights: str = "auto", trained: bool = False):
+    def __init__(self, group: Group, model: Model, x: Data, initial_weights: str = "auto", trained: bool = False):
         check_choice("initial_weights", "initial_weights", initial_weights, INITIAL)
         self.group, self.x = group, x
         plan = plan_of(model)
@@ -65,7 +66,7 @@ class InitialState:
         adapt_layers(twin, take_rows(self.x, rows))
 
 
-def adapted(model: Model, x: Any) -> Model:
+def adapted(model: Model, x: Data) -> Model:
     """A built model whose layers have adapted to all samples, so that it can stand for its folds; a copy, where there are such
     layers."""
     if not adapting(model):

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import did_you_mean, message
-from kerata.callbacks.callback import CallbackList, defines, flatten_callbacks
+from kerata.base.types import PathLike
+from kerata.callbacks.callback import CallbackList, Callbacks, defines, flatten_callbacks
 from kerata.callbacks.history import History
 from kerata.engine.random import make_key
+from kerata.models.model import Model
 from kerata.populations.objective import Objective
 
 State = dict[str, list[np.ndarray]]
@@ -109,7 +111,7 @@ class Member:
         """The group of models like its own."""
         return self.group if self.padding is None else self.padding.own
 
-    def make_model(self, state: State, history: History | None) -> Any:
+    def make_model(self, state: State, history: History | None) -> Model:
         """An ordinary model with a state of the member."""
         return self.own_group.make_model(self.own_numbers, self.shown(state), history)
 
@@ -182,7 +184,7 @@ class Member:
             return f"{type(self.fault).__name__}: {self.fault}"
         return f"the loss became NaN or infinite at step {self.bad_step + 1}" if self.bad_step >= 0 else None
 
-    def as_model(self, best: bool = False) -> Any:
+    def as_model(self, best: bool = False) -> Model:
         """The member as an ordinary model.
 
         Args:
@@ -229,20 +231,20 @@ class ModelView:
     def __init__(self, member: Member):
         self._member = member
         self.stop_training = False
-        self.history: Any = None
+        self.history: History | None = None
         self.optimizer = OptimizerView(member)
         # Set by the shard that the member is in: reads its state while it is on the device.
         self._read: Callable[[], State] | None = None
-        self._whole: Any = None
+        self._whole: Model | None = None
 
-    def _model(self) -> Any:
+    def _model(self) -> Model:
         """The member as an ordinary model, to be asked and not to be changed."""
         member = self._member
         if self._whole is None:
             self._whole = member.make_model(self._state(), None)
         return member.own_group.fill(self._whole, member.own_numbers, member.shown(self._state()), None)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         return self._model()(*args, **kwargs)
 
     @property
@@ -271,11 +273,11 @@ class ModelView:
             fresh[role][index] = np.asarray(value, fresh[role][index].dtype)
         member.state = fresh if member.padding is None else member.padding.widen(fresh)
 
-    def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+    def save(self, filepath: PathLike, overwrite: bool = True, **kwargs: object) -> None:
         """Writes the member as a model of its own."""
         self._member.make_model(self._state(), self._member.history).save(filepath, overwrite)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+    def save_weights(self, filepath: PathLike, overwrite: bool = True, **kwargs: object) -> None:
         model = self._member.make_model(self._state(), self._member.history)
         model.save_weights(filepath, overwrite)
 
@@ -307,7 +309,7 @@ class OptimizerView:
             return getattr(member.group.model.optimizer, name)
         return float(member.numbers[index])
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         member = self.__dict__["_member"]
         known = member.group.optimizer_numbers
         index = known.get(name)
@@ -348,6 +350,6 @@ def watches_batches(callbacks: Any) -> bool:
     return any(given.needs_batches(mode) for mode in ("train", "test"))
 
 
-def is_maker(callbacks: Any) -> bool:
+def is_maker(callbacks: "Callbacks | Callable[..., Any] | None") -> bool:
     """Whether callbacks are given as a function of the member's number."""
     return callable(callbacks) and not hasattr(callbacks, "on_epoch_end") and not isinstance(callbacks, Iterable)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass
@@ -16,7 +17,7 @@ class Objective:
     name: str
     direction: str
 
-    def better(self, a: float, b: float) -> bool:
+    def better(self, a: float, b: float) -> Any:
         """Whether a is better than b."""
         return a > b if self.direction == "max" else a < b
 

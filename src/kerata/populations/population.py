@@ -3,14 +3,15 @@
 import functools
 import itertools
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerata.base.checks import check_positive_int, did_you_mean, message
+from kerata.callbacks.callback import Callbacks, Verbose
 from kerata.callbacks.monitors import find_direction
-from kerata.data.samples import Samples
+from kerata.data.samples import Data, Samples
 from kerata.data.sources import split_validation, standardize_source, weigh_classes
 from kerata.engine.hyper import Hypers, declared_hyperparameters
 from kerata.engine.module import Module, parts
@@ -23,7 +24,11 @@ from kerata.populations.member import Member, copies_of
 from kerata.populations.scheduler import Scheduler
 from kerata.training.compilation import compilation_of, objective_of
 from kerata.training.host import through_host
+from kerata.training.objectives import CompiledLoss
 from kerata.training.prepare import build_for
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class Trained:
@@ -102,7 +107,7 @@ class Population(Sequence):
             )
         return self.members[int(np.nanargmax(values) if rising else np.nanargmin(values))]
 
-    def table(self) -> Any:
+    def table(self) -> "DataFrame":
         """A pandas frame with a row a member: its numbers, its last measures, epochs and seconds."""
         import pandas as pd
 
@@ -121,7 +126,7 @@ class Population(Sequence):
         return f"<Population of {len(self)}, {self.seconds:.2f} s>"
 
 
-def hyperparameters(model: Model, x: Any = None, y: Any = None) -> dict[str, float]:
+def hyperparameters(model: Model, x: Data | None = None, y: Data | None = None) -> dict[str, float]:
     """The numbers of a compiled model that `fit_many` can vary, by name.
 
     Names are the layer's and the attribute's, `"dropout/rate"`, `"dense/kernel/l2"`, and for the optimizer and the loss
@@ -167,7 +172,7 @@ def name_hypers(hypers: Hypers, model: Model) -> dict[str, tuple[Any, str]]:
     return found
 
 
-def term_names(objective: Any) -> list[tuple[int, str]]:
+def term_names(objective: CompiledLoss | None) -> list[tuple[int, str]]:
     """(identity, name) of the parts of a compiled loss: "loss", or "loss/a" for the output "a" of several."""
     terms = getattr(objective, "terms", ())
     names = [f"loss/{term.name}" if len(terms) > 1 else "loss" for term in terms]
@@ -207,25 +212,25 @@ def grid(**values: Sequence[float]) -> dict[str, list[float]]:
 
 def fit_many(
     model: Any,
-    x: Any,
-    y: Any = None,
+    x: Data,
+    y: Data | None = None,
     *,
     copies: int | None = None,
     vary: dict[str, Sequence[float]] | None = None,
-    seeds: Any = None,
-    rows: Any = None,
-    validation_rows: Any = None,
+    seeds: object = None,
+    rows: object = None,
+    validation_rows: object = None,
     epochs: int = 1,
     batch_size: int | None = None,
     validation_data: Any = None,
     validation_split: float = 0.0,
-    callbacks: Any = None,
-    class_weight: Any = None,
-    sample_weight: Any = None,
+    callbacks: "Callbacks | Callable[..., Any] | None" = None,
+    class_weight: object = None,
+    sample_weight: Data | None = None,
     shuffle: bool = True,
     initial_weights: str = "auto",
     turns: bool | None = None,
-    verbose: Any = 0,
+    verbose: Verbose = 0,
 ) -> Population:
     """Trains many models at once, side by side in one compiled program for each structure.
 
@@ -301,7 +306,7 @@ def fit_many(
     return population
 
 
-def check_models(model: Any, vary: Any) -> list[Model]:
+def check_models(model: object, vary: object) -> Any:
     """The models that `fit_many` was given, one or more."""
     models = list(model) if isinstance(model, (list, tuple)) else [model]
     for each in models:
@@ -316,7 +321,12 @@ def check_models(model: Any, vary: Any) -> list[Model]:
 
 
 def read_samples(
-    model: Model | None, x: Any, y: Any, sample_weight: Any, validation_data: Any, validation_split: float
+    model: Model | None,
+    x: Data | None,
+    y: Data | None,
+    sample_weight: Data | None,
+    validation_data: Any,
+    validation_split: float,
 ) -> tuple[Samples, Samples | None]:
     """The samples to train on, and those to validate on, where they are not rows of the same.
 
@@ -397,7 +407,12 @@ def count_members(models: list[Any] | None, copies: int | None, vary: Any, seeds
 
 
 def group_models(
-    models: list[Model], data: DeviceData, held_data: DeviceData | None, batch_size: int, shuffle: bool, callbacks: Any = None
+    models: list[Model],
+    data: DeviceData,
+    held_data: DeviceData | None,
+    batch_size: int,
+    shuffle: bool,
+    callbacks: "Callbacks | Callable[..., Any] | None" = None,
 ) -> list[Group]:
     """The group of each model; models of one structure share one."""
     found: dict[Any, Group] = {}
@@ -468,7 +483,7 @@ def share_equal(rows: list[np.ndarray | None]) -> list[np.ndarray | None]:
     return [each if each is None else seen.setdefault(each.tobytes(), each) for each in rows]
 
 
-def weigh_members(members: list[Member], source: Samples, class_weight: Any) -> None:
+def weigh_members(members: list[Member], source: Samples, class_weight: object) -> None:
     """Sample weights of each member's own, where the weights of classes are given."""
     if class_weight is None:
         return

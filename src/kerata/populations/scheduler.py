@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from kerata.engine.placement import HERE, Placement, local_placements
+from kerata.populations.group import Group
 from kerata.populations.member import Member
 from kerata.populations.objective import Objective
 from kerata.populations.shard import Shard
@@ -166,7 +167,7 @@ class Scheduler:
                     self.widths[key] = self._width_of(queue[0].group, len(key) == 2, len(queue))
             self.condition.notify_all()
 
-    def _width_of(self, group: Any, own: bool, count: int) -> int:
+    def _width_of(self, group: Group, own: bool, count: int) -> int:
         """How many members of a queue are trained side by side."""
         if group.notes["turns"]:
             return 1
@@ -201,12 +202,12 @@ class Scheduler:
                     continue
                 self.condition.wait(0.2)
 
-    def _urgency(self, key: Any) -> tuple[int, int]:
+    def _urgency(self, key: tuple[Any, ...]) -> tuple[int, int]:
         """Small for what is taken first: groups that nobody works on, whose programs may not be there; then the most work."""
         queue = self.queues[key]
         return self.at_work[key[0]], -len(queue) * queue[0].group.weights
 
-    def _refill(self, key: Any, room: int) -> list[Member]:
+    def _refill(self, key: tuple[Any, ...], room: int) -> list[Member]:
         with self.condition:
             queue = self.queues.get(key, deque())
             return [queue.popleft() for _ in range(min(len(queue), room))] if len(key) == 2 else []
@@ -360,16 +361,16 @@ class Scheduler:
                 with self._guarding(self._members_of(group)):
                     self._measure(group, watch)
 
-    def _look_safely(self, group: Any) -> "Stopwatch | None":
+    def _look_safely(self, group: Group) -> "Stopwatch | None":
         with self._guarding(self._members_of(group)):
             return self._look_at(group)
         group.notes = {"turns": True, "most": 1, "why": "failed"}
         return None
 
-    def _members_of(self, group: Any) -> list[Member]:
+    def _members_of(self, group: Group) -> list[Member]:
         return [member for member in self.members if member.group is group]
 
-    def _look_at(self, group: Any) -> "Stopwatch | None":
+    def _look_at(self, group: Group) -> "Stopwatch | None":
         """Finds how many members fit; returns what is to be timed, where that is needed."""
         if group.why_alone is not None:
             return None
@@ -406,7 +407,7 @@ class Scheduler:
         group.notes = {"turns": True, "most": 1, "why": why}
         return None
 
-    def _measure(self, group: Any, side: "Stopwatch") -> None:
+    def _measure(self, group: Group, side: "Stopwatch") -> None:
         """Times members side by side against one alone, where the answer could be worth its cost."""
         members, notes = self._members_of(group), group.notes
         race(side)
@@ -476,7 +477,7 @@ def fitting(room: float, state_bytes: int) -> int:
 class Stopwatch:
     """Times the steps of a shard, on states that nobody keeps."""
 
-    def __init__(self, group: Any, members: list[Member], width: int, placement: Placement, own: bool = True):
+    def __init__(self, group: Group, members: list[Member], width: int, placement: Placement, own: bool = True):
         self.shard, self.width = Shard(group, width, own, placement), width
         states = [member.state for member in members]
         self.shard.load(members)

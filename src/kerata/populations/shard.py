@@ -10,13 +10,15 @@ import numpy as np
 
 from kerata.engine.placement import Placement
 from kerata.engine.program import make_fed_step, make_loop
+from kerata.engine.types import Array, Tree
 from kerata.populations.batch_plan import BatchPlan
 from kerata.populations.member import Member, State
 from kerata.populations.objective import Objective
+from kerata.training.plan import Plan
 
 
 def make_many(
-    plan: Any, batch_size: int, masked: bool, kind: str, width: int, own: bool, ragged: bool, uneven: bool, axes: Any
+    plan: Plan, batch_size: int, masked: bool, kind: str, width: int, own: bool, ragged: bool, uneven: bool, axes: Any
 ) -> Callable[..., Any]:
     """`advance` for several members: their steps side by side, in one loop over batches.
 
@@ -37,7 +39,7 @@ def make_many(
     step = keep_where_empty(plan.step) if uneven else plan.step
     fed = make_fed_step(step, batch_size, masked, kind)
 
-    def one(state: Any, hypers: Any, key: Any, feed: Any, *rest: Any) -> Any:
+    def one(state: Tree, hypers: Array, key: Array, feed: dict[str, Any], *rest: Array) -> Any:
         if "weight" in feed:
             x, y, _ = feed["data"]
             feed = {**feed, "data": (x, y, feed["weight"])}
@@ -48,7 +50,7 @@ def make_many(
     of_state = {role: axes[role] for role in (*plan.variables, *(("counters",) if plan.training else ()))}
     of_key, of_samples = 0 if own else None, 0 if ragged else None
 
-    def many(state: Any, hypers: Any, keys: Any, feed: Any, samples: Any, cursor: Any) -> Any:
+    def many(state: Tree, hypers: Array, keys: Array, feed: dict[str, Any], samples: Array, cursor: Array) -> tuple[Tree, Any]:
         of_feed = {name: 0 if name == "weight" or (name == "order" and own) else None for name in feed}
         if width == 1:
             every, their = (state, hypers, keys, feed, samples), (0, 0, of_key, of_feed, of_samples)
@@ -62,7 +64,7 @@ def make_many(
     return many
 
 
-def first_of(tree: Any, axis: Any) -> Any:
+def first_of(tree: Any, axis: Any) -> Tree:
     """What the only member of a shard gets of an argument."""
     if isinstance(axis, dict):
         return {name: first_of(part, axis[name]) for name, part in tree.items()}
@@ -72,7 +74,7 @@ def first_of(tree: Any, axis: Any) -> Any:
 def keep_where_empty(step: Callable[..., Any]) -> Callable[..., Any]:
     """A step that changes nothing where no sample of the batch is valid."""
 
-    def careful(state: Any, hypers: Any, key: Any, batch: Any, valid: Any) -> Any:
+    def careful(state: dict[str, Any], hypers: Array, key: Array, batch: Tree, valid: Array) -> dict[str, Any]:
         fresh = step(state, hypers, key, batch, valid)
         return jax.tree.map(lambda new, old: jnp.where(valid[0] > 0, new, old), fresh, state)
 
@@ -144,7 +146,7 @@ class Shard:
                 jax.tree.map(lambda a, value, slot=slot: a.__setitem__(slot, value), self.best, member.best)
             member.view._read = lambda slot=slot: self.read(slot)
 
-    def _place(self, host: Any) -> None:
+    def _place(self, host: Tree) -> None:
         """Puts a state, members first, on the device."""
         own = jax.tree.map(lambda a, axis: np.ascontiguousarray(np.moveaxis(a, 0, axis)), host, self.axes)
         self.state, self.host = self.placement.put_state(own), None
@@ -195,7 +197,7 @@ class Shard:
             self._keep_best(self.watch, live)
         self._take_changes()
 
-    def _ask(self, member: Member, function: Callable[..., None], *arguments: Any) -> None:
+    def _ask(self, member: Member, function: Callable[..., None], *arguments: object) -> None:
         """Calls what calls a member's callbacks."""
         if member.fault is not None:
             return

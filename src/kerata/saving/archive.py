@@ -14,11 +14,13 @@ from kerata.base.limits import budget
 from kerata.base.refusals import MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.base.serialization import serialize_keras_object, sharing
+from kerata.base.types import ByteStream
 from kerata.engine.variable import drawing_late
 from kerata.saving.assets import read_assets, write_assets
 from kerata.saving.building import build_model, parse_config
 from kerata.saving.disk import explain_full_disk
 from kerata.saving.legacy.kinds import look_at, refuse_architecture, refuse_folder, refuse_unknown
+from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.zips import is_old_version, modernize, read_version, restore_old_optimizer
 from kerata.saving.members import CONFIG, METADATA, WEIGHTS, copy_member, need_members, open_model_file, open_scratch, read_text
 from kerata.saving.old_files import load_old_model, save_old_model
@@ -103,7 +105,7 @@ def check_model_path(filepath: str | os.PathLike, owner: str) -> Path:
     return path
 
 
-def write_archive(model: Any, stream: Any, folder: Path | None, include_optimizer: bool = True) -> None:
+def write_archive(model: SavedModel, stream: Any, folder: Path | None, include_optimizer: bool = True) -> None:
     """Writes the zip. The description comes first: if it cannot be made, nothing is written."""
     if not model.built:
         warnings.warn(
@@ -134,7 +136,7 @@ def write_archive(model: Any, stream: Any, folder: Path | None, include_optimize
                 member.write(block)
 
 
-def mark_shared(plain: Any) -> Any:
+def mark_shared(plain: object) -> object:
     """Keeps the numbers of objects that occur more than once, and takes those of all others away."""
     counts: dict[int, int] = {}
     pending, found = [plain], []
@@ -189,7 +191,14 @@ def load_model(
         return read_model_file(stream, path, str(filepath), custom_objects, compile, safe_mode)
 
 
-def read_model_file(stream: Any, source: Any, owner: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+def read_model_file(
+    stream: ByteStream,
+    source: Path | ByteStream,
+    owner: str,
+    custom_objects: dict[str, Any] | None,
+    compile: bool,
+    safe_mode: bool,
+) -> SavedModel:
     """The model of an open file of any kind; what it holds decides, whatever its name is.
 
     Args:
@@ -206,7 +215,7 @@ def read_model_file(stream: Any, source: Any, owner: str, custom_objects: Any, c
     return read_archive(stream, owner, custom_objects, compile, safe_mode)
 
 
-def read_archive(stream: Any, owner: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+def read_archive(stream: ByteStream, owner: str, custom_objects: Any, compile: bool, safe_mode: bool) -> SavedModel:
     """The model that a zip describes. Members are read one by one and never unpacked."""
     with refusing(owner), budget(owner, size_of_stream(stream)):
         archive, members = open_model_file(stream, owner)

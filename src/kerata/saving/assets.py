@@ -4,10 +4,10 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from kerata.base.checks import message
 from kerata.base.limits import take_bytes
+from kerata.saving.legacy.types import SavedModel
 from kerata.saving.walk import Place, walk
 
 FOLDER = "assets"
@@ -15,7 +15,7 @@ FOLDER = "assets"
 LINE_BYTES = 200
 
 
-def places_of(model: Any, method: str) -> Iterator[Place]:
+def places_of(model: SavedModel, method: str) -> Iterator[Place]:
     """The places of objects with a method, each object once."""
     seen: set[int] = set()
     for place in walk(model, lambda thing: id(thing) in seen):
@@ -24,7 +24,7 @@ def places_of(model: Any, method: str) -> Iterator[Place]:
             yield place
 
 
-def write_assets(model: Any, archive: zipfile.ZipFile) -> None:
+def write_assets(model: SavedModel, archive: zipfile.ZipFile) -> None:
     """Writes what `save_assets(folder)` of the parts of a model leaves in a folder."""
     for place in places_of(model, "save_assets"):
         with tempfile.TemporaryDirectory() as folder:
@@ -33,7 +33,7 @@ def write_assets(model: Any, archive: zipfile.ZipFile) -> None:
                 archive.write(file, f"{FOLDER}/{place.path}/{file.relative_to(folder).as_posix()}")
 
 
-def read_assets(model: Any, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], owner: str) -> None:
+def read_assets(model: SavedModel, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], owner: str) -> None:
     """Gives each part of a model, by `load_assets(folder)`, the files that are kept for it."""
     if not any(name.startswith(f"{FOLDER}/") for name in members):
         return

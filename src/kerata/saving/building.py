@@ -6,6 +6,7 @@ from typing import Any
 from kerata.base.checks import message
 from kerata.base.limits import check_levels
 from kerata.base.serialization import deserialize_keras_object
+from kerata.base.types import Plain
 
 
 def parse_config(text: str, owner: str) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def parse_config(text: str, owner: str) -> dict[str, Any]:
     return check_config(config, owner)
 
 
-def check_config(config: Any, owner: str) -> dict[str, Any]:
+def check_config(config: Plain, owner: str) -> dict[str, Any]:
     """The description, if it can be that of a model."""
     check_levels(config, owner)
     if not isinstance(config, dict) or "class_name" not in config:
@@ -28,7 +29,9 @@ def check_config(config: Any, owner: str) -> dict[str, Any]:
     return config
 
 
-def build_model(config: dict[str, Any], owner: str, custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
+def build_model(
+    config: dict[str, Any], owner: str, custom_objects: dict[str, Any] | None = None, safe_mode: bool | None = None
+) -> Any:
     """The model that a description builds; anything else is refused."""
     try:
         model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)

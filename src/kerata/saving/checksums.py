@@ -6,7 +6,7 @@ attribute. Files without either, such as Keras's own, are read as they are.
 
 import json
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
@@ -14,6 +14,10 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.base.hdf5 import open_dataset, read_dataset
 from kerata.base.refusals import FileError
+
+if TYPE_CHECKING:
+    from h5py import Group
+
 
 NAME = "kerata_checksums"
 
@@ -34,7 +38,7 @@ def checksum_of(array: np.ndarray) -> int:
     return zlib.crc32(array.reshape(-1).view(np.uint8).data, start)
 
 
-def write_checksums(file: Any, checksums: dict[str, int]) -> None:
+def write_checksums(file: "Group", checksums: dict[str, int]) -> None:
     """Writes the checksums of a file's variables by path."""
     text = np.frombuffer(json.dumps(checksums, separators=(",", ":")).encode(), np.uint8)
     file.create_dataset(NAME, data=text)

@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from kerata.base.checks import message
 
@@ -11,7 +11,7 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
-def explain_full_disk(owner: str, path: str | os.PathLike) -> Iterator[None]:
+def explain_full_disk(owner: str, path: str | os.PathLike) -> Generator[None]:
     """Turns "no space left on device" into a message that says which file, and that the old one is whole."""
     try:
         yield

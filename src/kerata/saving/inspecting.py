@@ -62,7 +62,7 @@ def inspect_file(path: str | os.PathLike) -> str:
     return "\n".join([f"{owner}, {size_text(path.stat().st_size)}", *lines])
 
 
-def said(what: str, version: str, plain: Any = None) -> str:
+def said(what: str, version: str, plain: object = None) -> str:
     era = era_of_version(version) if version or not isinstance(plain, dict) else guess_era(plain)
     return f"{what} of {SPOKEN[era]}{f' {version}' if version else ''}"
 
@@ -124,7 +124,7 @@ def describe_members(members: dict[str, zipfile.ZipInfo]) -> list[str]:
     return ["members: " + ", ".join(f"{name} ({size_text(info.file_size)})" for name, info in list(members.items())[:10])]
 
 
-def layers_of(plain: Any) -> list[dict[str, Any]]:
+def layers_of(plain: object) -> list[dict[str, Any]]:
     """All layers of a description, those within models and wrappers included."""
     found, pending = [], [plain]
     while pending:
@@ -140,7 +140,7 @@ def layers_of(plain: Any) -> list[dict[str, Any]]:
     return found
 
 
-def describe_model(plain: Any) -> list[str]:
+def describe_model(plain: dict[str, Any]) -> list[str]:
     """The layers of a description, what only its author has, and what code it carries."""
     layers = layers_of(plain)
     counts = Counter(layer["class_name"].rpartition(">")[2] for layer in layers[1:])

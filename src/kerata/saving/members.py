@@ -4,11 +4,11 @@ import io
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
 
 from kerata.base.archives import check_member_name, check_sizes, open_zip
 from kerata.base.checks import message
 from kerata.base.limits import check_bytes, size_of_json, take_bytes
+from kerata.base.types import ByteStream
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 # Above this, weights go through a nameless file instead of through memory.
@@ -17,12 +17,12 @@ MEMORY_BYTES = 64 * 2**20
 CONFIG_EXPANSION = 20
 
 
-def open_scratch(size: int, folder: Path | None) -> Any:
+def open_scratch(size: int, folder: Path | None) -> ByteStream:
     """A place for `size` bytes that is gone when it is closed: in memory, or a nameless file in `folder`."""
     return io.BytesIO() if size < MEMORY_BYTES else tempfile.TemporaryFile(dir=folder)
 
 
-def open_model_file(stream: Any, owner: str) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
+def open_model_file(stream: ByteStream, owner: str) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
     """The zip in a file object and its members by name, after looking at their names and sizes."""
     try:
         archive = open_zip(stream, owner)
@@ -58,7 +58,7 @@ def read_text(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
     return text
 
 
-def copy_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
+def copy_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ByteStream:
     """A member as a file that can be read in any order."""
     if info.file_size < MEMORY_BYTES:
         check_bytes(info.file_size, member=info.filename)

@@ -12,6 +12,7 @@ from kerata.base.refusals import FileError, refusing
 from kerata.base.registry import CustomObjectScope
 from kerata.base.replacing import replace_file
 from kerata.base.serialization import sharing
+from kerata.base.types import ByteStream, PathLike
 from kerata.engine.variable import drawing_late
 from kerata.saving.building import build_model
 from kerata.saving.disk import explain_full_disk
@@ -21,10 +22,11 @@ from kerata.saving.legacy.descriptions import read_model
 from kerata.saving.legacy.form import OldModel
 from kerata.saving.legacy.groups import is_old, read_weights
 from kerata.saving.legacy.optimizer_state import restore_optimizer
+from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.writing import write_model, write_weights
 
 
-def open_hdf5(source: Any, owner: str) -> Any:
+def open_hdf5(source: PathLike | ByteStream, owner: str) -> Any:
     """An HDF5 file, open for reading."""
     import h5py
 
@@ -37,8 +39,13 @@ def open_hdf5(source: Any, owner: str) -> Any:
 
 
 def load_old_model(
-    source: Any, owner: str, size: int, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True
-) -> Any:
+    source: PathLike | ByteStream,
+    owner: str,
+    size: int,
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> SavedModel:
     """The model of an HDF5 file of any era, with its weights and its optimizer's state.
 
     Args:
@@ -58,7 +65,7 @@ def load_old_model(
         return model
 
 
-def build_old_model(old: OldModel, owner: str, safe_mode: bool = True) -> Any:
+def build_old_model(old: OldModel, owner: str, safe_mode: bool = True) -> SavedModel:
     """The model that the one form describes: the one builder of all old files."""
     with sharing(), drawing_late():
         model = build_model(old.config, owner, safe_mode=safe_mode)
@@ -74,7 +81,12 @@ def build_old_model(old: OldModel, owner: str, safe_mode: bool = True) -> Any:
 
 
 def load_old_weights(
-    model: Any, path: Path, owner: str, by_name: bool = False, skip_mismatch: bool = False, skipped: Iterable[Any] | None = None
+    model: SavedModel,
+    path: Path,
+    owner: str,
+    by_name: bool = False,
+    skip_mismatch: bool = False,
+    skipped: Iterable[Any] | None = None,
 ) -> None:
     """Reads the weights of an old HDF5 file into a built model; the model stays as it was if they do not fit."""
     with contextlib.ExitStack() as stack:
@@ -91,7 +103,7 @@ def is_old_file(path: Path, owner: str) -> bool:
         return is_old(file)
 
 
-def save_old_model(model: Any, path: Path, include_optimizer: bool = True, for_then: bool = False) -> None:
+def save_old_model(model: SavedModel, path: Path, include_optimizer: bool = True, for_then: bool = False) -> None:
     """Writes a model to an `.h5` file that Keras 3, `tf.keras` and Kerata read; the old file is whole until the new one is.
 
     What Keras 3 does not read is refused, or, `for_then`, written for the others.

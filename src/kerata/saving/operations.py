@@ -140,6 +140,6 @@ def read_operation(plain: dict[str, Any], owner: str) -> Callable[..., Any]:
     return call
 
 
-def is_operation(plain: Any) -> bool:
+def is_operation(plain: object) -> bool:
     """Whether a description is that of a function."""
     return isinstance(plain, dict) and str(plain.get("module")).startswith("keras.src.ops.")

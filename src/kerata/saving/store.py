@@ -1,7 +1,5 @@
 """Weights by path, in Keras 3's layout: `layers/dense/vars/0`, in an HDF5 file or in memory."""
 
-import io
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +7,9 @@ import ml_dtypes
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.base.hdf5 import find_group, open_dataset, read_dataset
+from kerata.base.hdf5 import Dataset, find_group, open_dataset, read_dataset
 from kerata.base.refusals import FileError
+from kerata.base.types import ByteStream, PathLike
 from kerata.saving.checksums import checksum_of, is_plain, read_checksums, write_checksums
 
 
@@ -30,7 +29,7 @@ class Entry:
         """The shape of a variable, which is known before its numbers are read."""
         return np.shape(self[key])
 
-    def __contains__(self, key: Any) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self.keys()
 
     def __len__(self) -> int:
@@ -39,7 +38,7 @@ class Entry:
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 
-    def items(self) -> list[tuple[str, np.ndarray]]:
+    def items(self) -> Any:
         """(name, array) of all variables."""
         return [(key, self[key]) for key in self.keys()]
 
@@ -109,16 +108,16 @@ class FileEntry(Entry):
 class GroupEntry(Entry):
     """Variables in a group of a file that is being read."""
 
-    def __init__(self, store: "FileStore", path: str):
+    def __init__(self, store: Any, path: str):
         self.store, self.path = store, path_of_variables(path)
-        self.group = find_group(store.file, self.path, store.owner)
+        self.group: Any = find_group(store.file, self.path, store.owner)
         self.names = [] if self.group is None else list(self.group)
-        self.opened: dict[str, Any] = {}
+        self.opened: dict[str, Dataset] = {}
 
     def keys(self) -> list[str]:
         return list(self.names)
 
-    def _open(self, key: str) -> Any:
+    def _open(self, key: str) -> Dataset:
         if key not in self.names:
             raise KeyError(key)
         if key not in self.opened:
@@ -144,7 +143,7 @@ class FileStore:
         checksums: whether to write a checksum of each variable. A file that has them is always held against them.
     """
 
-    def __init__(self, file: str | os.PathLike | io.IOBase, mode: str = "r", owner: str | None = None, checksums: bool = True):
+    def __init__(self, file: PathLike | ByteStream, mode: str = "r", owner: str | None = None, checksums: bool = True):
         import h5py
 
         self.owner = owner or str(file)
@@ -164,7 +163,7 @@ class FileStore:
     def __enter__(self) -> "FileStore":
         return self
 
-    def __exit__(self, kind: Any, *exc_info: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
         try:
             if kind is None and self.mode == "w" and self.checksums is not None:
                 write_checksums(self.file, self.checksums)

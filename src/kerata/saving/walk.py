@@ -20,7 +20,7 @@ class Place(NamedTuple):
     above: tuple[int, ...]
 
 
-def walk(root: Any, skip: Callable[[Any], bool]) -> Iterator[Place]:
+def walk(root: object, skip: Callable[[Any], bool]) -> Iterator[Place]:
     """The places of everything that holds state, in the order in which Keras visits them.
 
     An object has several paths where several attributes lead to it: a file holds it under one of them, usually the
@@ -63,7 +63,7 @@ def _walk_container(place: Place, skip: Callable[[Any], bool]) -> Iterator[Place
         yield from _walk_value(Place(f"{place.path}/{name}", item, above), skip)
 
 
-def holds_state(value: Any) -> bool:
+def holds_state(value: object) -> bool:
     """Whether files may hold something for an object: layers, optimizers, and a user's own objects that say so."""
     return isinstance(value, Layer) or (hasattr(value, "save_own_variables") and not isinstance(value, type))
 
@@ -88,7 +88,7 @@ def layers_of_graph(model: Any) -> list[Layer]:
     return model.layers if held is None else [layer for layer in held if isinstance(layer, Layer)]
 
 
-def _attributes(thing: Any) -> Iterator[tuple[str, Any]]:
+def _attributes(thing: object) -> Iterator[tuple[str, Any]]:
     hidden = type(thing)._hidden[Look.FILES] if isinstance(thing, Module) else frozenset()
     spelled = thing.shown_as if isinstance(thing, Layer) else {}
     for name, value in vars(thing).items() if hasattr(thing, "__dict__") else ():
@@ -102,7 +102,7 @@ def _attributes(thing: Any) -> Iterator[tuple[str, Any]]:
                 yield name, _read_property(thing, name)
 
 
-def _read_property(thing: Any, name: str) -> Any:
+def _read_property(thing: object, name: str) -> Any:
     # A user's property may raise for reasons of its own; it holds nothing that a file needs then.
     try:
         return getattr(thing, name)
@@ -110,5 +110,5 @@ def _read_property(thing: Any, name: str) -> Any:
         return None
 
 
-def _is_model(thing: Any) -> bool:
+def _is_model(thing: object) -> bool:
     return isinstance(thing, Module) and hasattr(type(thing), "compile") and hasattr(thing, "_graph")

@@ -11,10 +11,12 @@ from kerata.base.checks import check_path, message
 from kerata.base.limits import budget
 from kerata.base.refusals import FileError, MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
+from kerata.base.types import ByteStream
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.disk import explain_full_disk
 from kerata.saving.legacy.kinds import kind_of_file, refuse_architecture, refuse_folder, refuse_unknown
+from kerata.saving.legacy.types import Numbers, SavedModel
 from kerata.saving.members import WEIGHTS, copy_member, need_members, open_model_file
 from kerata.saving.old_files import is_old_file, load_old_weights
 from kerata.saving.store import FileStore
@@ -89,12 +91,12 @@ def load_weights(
     with contextlib.ExitStack() as stack:
         stack.enter_context(refusing(owner))
         stack.enter_context(budget(owner, path.stat().st_size))
-        file: Any = stack.enter_context(open_weights_of(path, owner)) if kind == "zip" else path
+        file: Path | ByteStream = stack.enter_context(open_weights_of(path, owner)) if kind == "zip" else path
         store = stack.enter_context(FileStore(file, "r", owner))
         load_state(model, store, skip_mismatch, owner, skipped=objects_to_skip)
 
 
-def open_weights_of(path: Path, owner: str) -> Any:
+def open_weights_of(path: Path, owner: str) -> ByteStream:
     """The weights in a `.keras` file, as a file."""
     with open(path, "rb") as stream:
         archive, members = open_model_file(stream, owner)
@@ -130,7 +132,7 @@ def check_overwrite(owner: str, path: Path, overwrite: bool) -> None:
         )
 
 
-def check_built(model: Any, owner: str) -> None:
+def check_built(model: SavedModel, owner: str) -> None:
     """Raises `ValueError` for a model that has no weights yet."""
     if not model.built:
         raise ValueError(
@@ -142,7 +144,7 @@ def check_built(model: Any, owner: str) -> None:
         )
 
 
-def save_state(model: Any, store: Any, include_optimizer: bool = True, skipped: Iterable[Any] | None = None) -> None:
+def save_state(model: Any, store: Numbers, include_optimizer: bool = True, skipped: Iterable[Any] | None = None) -> None:
     """Writes the variables of a model and of everything in it, without its optimizer if that is not wanted."""
     seen: set[int] = {id(thing) for thing in skipped or ()}
     if not include_optimizer:
@@ -154,8 +156,8 @@ def save_state(model: Any, store: Any, include_optimizer: bool = True, skipped: 
 
 
 def load_state(
-    model: Any,
-    store: Any,
+    model: SavedModel,
+    store: Numbers,
     skip_mismatch: bool = False,
     owner: str = "load_weights",
     keep: bool = True,
@@ -171,14 +173,14 @@ def load_state(
     # Reasons as text: an error would keep all arrays alive that were read before it.
     failed: dict[int, tuple[Place, str]] = {}
 
-    def is_complete(thing: Any) -> bool:
+    def is_complete(thing: object) -> bool:
         return id(thing) in done and not any(id(thing) in place.above for place, _ in failed.values())
 
     try:
         for place in walk(model, is_complete):
             if id(place.thing) in done:
                 continue
-            entry = store.get(place.path)
+            entry: Any = store.get(place.path)
             if id(place.thing) in failed and not len(entry):
                 # Nothing under this path says nothing about what was found under another.
                 continue
@@ -225,7 +227,7 @@ def _reason(error: Exception) -> str:
 
 
 # An assignment puts another array into a variable and leaves the old one as it is, so keeping it costs no memory.
-def _values_of(model: Any) -> list[tuple[Variable, Any, bool]]:
+def _values_of(model: SavedModel) -> list[tuple[Variable, Any, bool]]:
     optimizer = getattr(model, "optimizer", None)
     variables = [*model.variables, *(optimizer.variables if optimizer is not None else ())]
     return [(v, v.peek(), v.exposed) for v in variables if isinstance(v, Variable)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from kerata.base.checks import message
 from kerata.callbacks.callback import flatten_callbacks
-from kerata.data.samples import Samples
+from kerata.data.samples import Data, Samples
 from kerata.data.sources import standardize_source
 from kerata.engine.random import seeded_wholly
 from kerata.models.model import Model
@@ -88,7 +88,7 @@ class Best:
             self._study._refitted[self.number] = self.refit()
         return self._study._refitted[self.number]
 
-    def refit(self, x: Any = None, y: Any = None, epochs: int | None = None, **fit: Any) -> Model:
+    def refit(self, x: Data | None = None, y: Data | None = None, epochs: int | None = None, **fit: Any) -> Model:
         """Builds the model of the best values and fits it to all samples.
 
         Args:

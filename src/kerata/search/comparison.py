@@ -4,15 +4,17 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.base.display import count_whole, new_figure
 from kerata.base.registry import names
+from kerata.base.types import PathLike
+from kerata.callbacks.callback import Callbacks, Verbose
 from kerata.callbacks.monitors import find_direction
-from kerata.data.samples import Samples
+from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import split_validation, standardize_source
 from kerata.diagnosis.reading import read_curves
 from kerata.models.copying import fresh_model
@@ -24,11 +26,16 @@ from kerata.populations.member import Member, copies_of
 from kerata.populations.objective import Objective
 from kerata.populations.population import way_of, weigh_members
 from kerata.populations.scheduler import Scheduler
-from kerata.search.cross_validation import make_folds
+from kerata.search.cross_validation import Folds, make_folds
 from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
 from kerata.training.prepare import build_for
 from kerata.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
 
 PLAIN = (
     "sgd",
@@ -82,7 +89,7 @@ class Comparison:
             raise ValueError(message("compare", "every variant failed", self.failed))
         return self.names[0]
 
-    def table(self) -> Any:
+    def table(self) -> "DataFrame":
         """A pandas frame with a row a variant: mean and deviation of the score, best epoch, a reading of the curves."""
         import pandas as pd
 
@@ -105,7 +112,7 @@ class Comparison:
         lines += [f"{name:<20} {reason}" for name, reason in self.failed.items()]
         return "\n".join([f"{self.objective.name} of {len(self._runs)} variants in {self.seconds:.2f} s", *lines])
 
-    def plot(self, path: Any = None) -> Any:
+    def plot(self, path: PathLike | None = None) -> "Figure":
         """Draws the scores and the mean curves; returns the matplotlib figure."""
         figure = new_figure(figsize=(10.4, 0.8 + max(3.2, 0.32 * len(self.names))), dpi=120, layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -153,11 +160,11 @@ def mean_curves(histories: list[dict[str, list[float]]]) -> dict[str, list[float
 
 
 def compare(
-    model: Any,
-    x: Any,
-    y: Any = None,
+    model: Model,
+    x: Data,
+    y: Data | None = None,
     *,
-    optimizers: Any = None,
+    optimizers: object = None,
     batch_sizes: Sequence[int] | None = None,
     variants: dict[str, Callable[[], Model]] | Sequence[Callable[[], Model]] | None = None,
     repeats: int = 3,
@@ -167,12 +174,12 @@ def compare(
     batch_size: int | None = None,
     validation_split: float = 0.2,
     validation_data: Any = None,
-    cv: Any = None,
-    callbacks: Any = None,
-    class_weight: Any = None,
-    sample_weight: Any = None,
+    cv: Folds | None = None,
+    callbacks: Callbacks | Callable[..., Any] | None = None,
+    class_weight: ClassWeight | None = None,
+    sample_weight: Data | None = None,
     seed: int = 0,
-    verbose: Any = 0,
+    verbose: Verbose = 0,
 ) -> Comparison:
     """Trains variants of a model side by side, each some times, and ranks them.
 
@@ -264,7 +271,7 @@ def compare(
 
 
 def make_variants(
-    model: Any, optimizers: Any, batch_sizes: Any, variants: Any, batch_size: int
+    model: Model, optimizers: Any, batch_sizes: Any, variants: Any, batch_size: int
 ) -> dict[str, tuple[Model, int, Callable[[], Model] | None]]:
     """(model, batch size, what builds another) of each variant by name."""
     given = {"optimizers": optimizers, "batch_sizes": batch_sizes, "variants": variants}
@@ -306,7 +313,7 @@ def make_variants(
     return found
 
 
-def recompiled(model: Model, optimizer: Any) -> Model:
+def recompiled(model: Model, optimizer: object) -> Model:
     """A copy of a model with the same weights and another optimizer."""
     twin = fresh_model(model)
     for old, new in zip(model.variables, twin.variables, strict=True):

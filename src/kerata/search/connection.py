@@ -14,10 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerata.base.checks import message
 from kerata.search.schema import import_sqlalchemy, tables
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Engine
+    from sqlalchemy.engine import Connection as DatabaseConnection
+
 
 NETWORK_FILES = (
     "nfs",
@@ -52,7 +57,7 @@ class Connection:
 
     def __init__(self, where: str | os.PathLike | None, create: bool = True):
         self._sa = import_sqlalchemy()
-        self.url = make_url(where)
+        self.url: Any = make_url(where)
         self.where = self.url.render_as_string(hide_password=True)
         self.path = Path(self.url.database).absolute() if self._is_file else None
         self._lock = threading.RLock()
@@ -73,7 +78,7 @@ class Connection:
     def _is_file(self) -> bool:
         return self._is_sqlite and self.url.database not in (None, "", ":memory:")
 
-    def _make_engine(self) -> Any:
+    def _make_engine(self) -> "Engine":
         sa = self._sa
         if not self._is_sqlite:
             try:
@@ -103,7 +108,7 @@ class Connection:
                 stacklevel=5,
             )
 
-        def on_connect(connection: Any, _: Any) -> None:
+        def on_connect(connection: Any, _: object) -> None:
             # The driver's own handling of transactions begins them too late: what was read may have changed by then.
             connection.isolation_level = None
             cursor = connection.cursor()
@@ -111,7 +116,7 @@ class Connection:
             cursor.execute(f"PRAGMA synchronous={'FULL' if remote else 'NORMAL'}")
             cursor.close()
 
-        def on_begin(connection: Any) -> None:
+        def on_begin(connection: "DatabaseConnection") -> None:
             reading = connection.get_execution_options().get("reading")
             connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
@@ -186,7 +191,7 @@ class Connection:
         self._engine.dispose()
 
 
-def make_url(where: str | os.PathLike | None) -> Any:
+def make_url(where: str | os.PathLike | None) -> "URL":
     """The URL for a path, a URL, or `None` for memory."""
     sa = import_sqlalchemy()
     if where is None:

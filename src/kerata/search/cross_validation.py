@@ -2,16 +2,18 @@
 
 import time
 import warnings
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import jax
 import numpy as np
 
 from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.registry import builtin
-from kerata.data.samples import Samples
+from kerata.callbacks.callback import Callbacks, Verbose
+from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import standardize_source
+from kerata.engine.types import HostArray, TensorLike, Tree
 from kerata.models.model import Model
 from kerata.populations.fitted import make_group, make_member
 from kerata.populations.group import DeviceData
@@ -23,7 +25,21 @@ from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
 from kerata.training.prepare import build_for
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
 KINDS = ("auto", "kfold", "stratified", "group", "time")
+
+
+class Splitter(Protocol):
+    """What says which samples are in which fold, as scikit-learn's splitters do."""
+
+    def split(self, X: object, y: object = None, groups: object = None) -> Iterable[tuple[Any, Any]]: ...
+
+
+# A number of folds, or what makes them.
+Folds: TypeAlias = int | Splitter | Iterable[tuple[Any, Any]]
 
 
 class CrossValidation:
@@ -49,7 +65,7 @@ class CrossValidation:
         scores = [self._score(member) for member in members]
         self.scores = {name: np.array([score[name] for score in scores]) for name in scores[0]}
 
-    def _score(self, member: Member) -> dict[str, float]:
+    def _score(self, member: Member) -> Any:
         """The measures of a fold with the weights that its training ended with."""
         if member.restored:
             assert member.held is not None
@@ -90,7 +106,7 @@ class CrossValidation:
         return self._cached["models"]
 
     @property
-    def predictions(self) -> Any:
+    def predictions(self) -> Tree:
         """What the models say of the samples that they were not trained on, in the order of the samples.
 
         With repeats, the mean of the repeats; NaN for samples that no fold held out, as at the beginning of a time series.
@@ -115,7 +131,7 @@ class CrossValidation:
             self._cached["predictions"] = tree(means)
         return self._cached["predictions"]
 
-    def table(self) -> Any:
+    def table(self) -> "DataFrame":
         """A pandas frame with a row a fold: its measures, the numbers of samples, epochs."""
         import pandas as pd
 
@@ -133,7 +149,7 @@ class CrossValidation:
         return f"<CrossValidation of {len(self.folds) // self.repeats} folds{repeats}: {each}>"
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> object:
     """A single number as Python has it; of several numbers, the array."""
     return value if np.ndim(value) else float(value)
 
@@ -141,23 +157,23 @@ def plain(value: Any) -> Any:
 @builtin("services")
 def cross_validate(
     model: Model,
-    x: Any,
-    y: Any = None,
+    x: Data,
+    y: Data | None = None,
     *,
-    cv: Any = 5,
+    cv: Folds = 5,
     repeats: int = 1,
     split: str = "auto",
-    groups: Any = None,
+    groups: TensorLike | None = None,
     epochs: int = 1,
     batch_size: int | None = None,
-    callbacks: Any = None,
-    class_weight: Any = None,
-    sample_weight: Any = None,
+    callbacks: Callbacks | Callable[..., Any] | None = None,
+    class_weight: ClassWeight | None = None,
+    sample_weight: Data | None = None,
     shuffle: bool = True,
     seed: int = 0,
     initial_weights: str = "auto",
     turns: bool | None = None,
-    verbose: Any = 0,
+    verbose: Verbose = 0,
 ) -> CrossValidation:
     """Trains a fresh copy of a model on each fold, all folds in one program, and measures it on what the fold held out.
 
@@ -233,7 +249,7 @@ def cross_validate(
 
 
 def make_folds(
-    samples: Samples, cv: Any, repeats: int = 1, split: str = "auto", groups: Any = None, seed: int = 0
+    samples: Samples, cv: Any, repeats: int = 1, split: str = "auto", groups: TensorLike | None = None, seed: int = 0
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """(training rows, held rows) of each fold of each repeat, int32.
 
@@ -282,7 +298,7 @@ def make_folds(
     return [check_fold(fold, number, samples.size, labels) for number, fold in enumerate(found)]
 
 
-def splitter(samples: Samples, count: int, split: str, labels: Any, groups: Any, seed: int, repeats: int) -> Any:
+def splitter(samples: Samples, count: int, split: str, labels: HostArray | None, groups: Any, seed: int, repeats: int) -> Any:
     """A scikit-learn splitter."""
     from sklearn import model_selection
 
@@ -337,7 +353,7 @@ def splitter(samples: Samples, count: int, split: str, labels: Any, groups: Any,
     return model_selection.KFold(count, shuffle=True, random_state=seed)
 
 
-def class_labels(y: Any) -> np.ndarray | None:
+def class_labels(y: Data | None) -> np.ndarray | None:
     """The class of each sample, int64 of shape (samples,); `None` where targets are not classes."""
     if y is None or isinstance(y, (list, tuple, dict)):
         return None
@@ -398,7 +414,7 @@ def check_fold(fold: Any, number: int, size: int, labels: np.ndarray | None) -> 
     return rows.astype(np.int32), held.astype(np.int32)
 
 
-def flatten_arrays(tree: Any) -> tuple[list[np.ndarray], Any]:
+def flatten_arrays(tree: Tree) -> tuple[list[np.ndarray], Any]:
     """The arrays of a tree, and a function that puts others in their places."""
     leaves, treedef = jax.tree.flatten(tree)
     return leaves, lambda values: jax.tree.unflatten(treedef, values)

@@ -55,12 +55,12 @@ def thin_epochs(length: int, points: int) -> list[int]:
     return sorted({round(i * (length - 1) / (points - 1)) for i in range(points)})
 
 
-def thin_curve(curve: list[float], points: int) -> list[float | None]:
+def thin_curve(curve: list[float], points: int) -> Any:
     """The curve at those places, with four digits; `None` where it is not finite."""
     return [round_digits(curve[i], 4) for i in thin_epochs(len(curve), points)]
 
 
-def round_digits(value: Any, digits: int) -> Any:
+def round_digits(value: Any, digits: int) -> object:
     """
     >>> round_digits(0.123456, 3), round_digits(float("nan"), 3), round_digits(None, 3)
     (0.123, None, None)

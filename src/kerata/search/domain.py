@@ -112,7 +112,7 @@ class Domain:
         value = min(max(round(value) if self.kind == "int" else value, self.low), self.high)
         return int(value) if self.kind == "int" else float(value)
 
-    def contains(self, value: Any) -> bool:
+    def contains(self, value: object) -> bool:
         """Whether a value is one of the domain's."""
         if self.choices is not None:
             return label_key(value) in {label_key(choice) for choice in self.choices}
@@ -149,17 +149,17 @@ class Domain:
         return float(self.index(value)) if self.choices is not None else float(value)
 
 
-def label_key(value: Any) -> str:
+def label_key(value: object) -> str:
     """A text that is different for values that a person would call different: 1, 1.0 and True."""
     return json.dumps(as_plain(value), sort_keys=True)
 
 
-def as_plain(value: Any) -> Any:
+def as_plain(value: object) -> object:
     """The value as JSON would give it back."""
     return [as_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
-def label_of(owner: str, value: Any) -> Any:
+def label_of(owner: str, value: Any) -> object:
     """How a choice is kept: plain data as it is, a class or a function by its name."""
     if isinstance(value, (type, FunctionType)) or (callable(value) and hasattr(value, "__name__")):
         return value.__name__

@@ -7,16 +7,21 @@ import json
 import sys
 import types
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.callbacks.callback import Callbacks
+from kerata.data.samples import ClassWeight
 from kerata.engine.module import PLAIN, Module
 from kerata.engine.structure import is_ours
+from kerata.engine.types import Tree
 from kerata.engine.variable import Variable
 from kerata.layers.weights import layers_of
+from kerata.models.model import Model
 from kerata.training.compilation import compilation_of
 
 # What is not said by a person, or differs from one process to the next.
@@ -42,7 +47,7 @@ SKIPPED = frozenset(
 LONGEST = 200
 
 
-def mark_arrays(tree: Any) -> dict[str, Any]:
+def mark_arrays(tree: Tree) -> dict[str, Any]:
     """What tells one data set from another: shapes, types, a hash of a thousand samples of each array, and one of all."""
     digest = hashlib.blake2b(digest_size=8)
     # 2 GB a second, where hashes that withstand an enemy take 0.4 to 0.7.
@@ -55,7 +60,7 @@ def mark_arrays(tree: Any) -> dict[str, Any]:
     return {"arrays": shapes if len(shapes) <= 8 else [*shapes[:8], "..."], "hash": digest.hexdigest(), "whole": f"{whole:08x}"}
 
 
-def bytes_of(array: np.ndarray) -> Any:
+def bytes_of(array: np.ndarray) -> bytes:
     """What an array holds, without a copy where that can be."""
     if array.dtype.hasobject:
         return repr(array.tolist()).encode()
@@ -63,7 +68,11 @@ def bytes_of(array: np.ndarray) -> Any:
 
 
 def describe_training(
-    model: Any, class_weight: Any, callbacks: Any, shuffle: bool, fitting: dict[str, Any] | None = None
+    model: Model,
+    class_weight: ClassWeight,
+    callbacks: Callbacks | Callable[..., Any],
+    shuffle: bool,
+    fitting: dict[str, Any] | None = None,
 ) -> dict[str, str]:
     """What is trained and how, part by part, in words that differ where a score might.
 
@@ -97,7 +106,7 @@ def shorten(text: str) -> str:
     return f"{text[: LONGEST - 20]}... {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def describe_callbacks(callbacks: Any) -> str:
+def describe_callbacks(callbacks: Callbacks | Callable[..., Any] | None) -> str:
     """Callbacks by what their constructors took: the rest is what they have seen."""
     if isinstance(callbacks, (list, tuple)):
         return f"[{', '.join(describe_callbacks(one) for one in callbacks)}]"
@@ -108,7 +117,7 @@ def describe_callbacks(callbacks: Any) -> str:
     return f"{type(callbacks).__name__}{code_of_class(type(callbacks))}({inside})"
 
 
-def describe(value: Any, inner: bool = True, seen: frozenset[int] = frozenset()) -> str:
+def describe(value: object, inner: bool = True, seen: frozenset[int] = frozenset()) -> str:
     """A text that is equal for things that would train alike.
 
     Args:
@@ -144,7 +153,7 @@ def describe(value: Any, inner: bool = True, seen: frozenset[int] = frozenset())
     return f"{name}({', '.join(attributes(value, inner, again))})"
 
 
-def attributes(value: Any, inner: bool, again: Any) -> list[str]:
+def attributes(value: object, inner: bool, again: Callable[[Any], Any]) -> list[str]:
     """What an object was told, attribute by attribute."""
     own = getattr(value, "__dict__", {})
     shown = {name: item for name, item in own.items() if not name.startswith("_") and name not in SKIPPED}
@@ -153,7 +162,7 @@ def attributes(value: Any, inner: bool, again: Any) -> list[str]:
     return [f"{name}={again(item)}" for name, item in shown.items()]
 
 
-def code_of(function: types.FunctionType, again: Any) -> str:
+def code_of(function: types.FunctionType, again: Callable[[Any], Any]) -> str:
     """A hash of what a function does, with the plain values that it holds."""
     held = [cell.cell_contents for cell in function.__closure__ or () if holds_plain(cell)]
     text = f"{read_code(function.__code__)}{again(function.__defaults__)}{again(held)}"

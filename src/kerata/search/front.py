@@ -7,6 +7,7 @@ import numpy as np
 
 from kerata.base.checks import message
 from kerata.callbacks.monitors import find_direction
+from kerata.models.model import Model
 from kerata.populations.objective import Objective
 
 # A measure that needs no training: how many numbers a model's weights have.
@@ -36,7 +37,7 @@ def make_objectives(objective: Any, direction: Any) -> list[Objective]:
     return found
 
 
-def settle_directions(objectives: list[Objective], model: Any) -> None:
+def settle_directions(objectives: list[Objective], model: Model) -> None:
     """Fills in what the measures or their names tell of directions."""
     for one in objectives:
         if not one.direction:

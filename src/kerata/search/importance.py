@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ def make_distribution(distributions: Any, parameter: Parameter) -> Any:
     return distributions.FloatDistribution(parameter.low, parameter.high, log=parameter.log)
 
 
-def make_frozen(optuna: Any, parameters: list[Parameter], spaces: dict[str, Any], trial: Trial, rank: float) -> Any:
+def make_frozen(optuna: ModuleType, parameters: list[Parameter], spaces: dict[str, Any], trial: Trial, rank: float) -> Any:
     """The trial in Optuna's terms, with the hyperparameters that it used."""
     places = {p.name: p.place(trial.params[p.name]) for p in parameters if p.name in trial.params}
     is_float = {p.name: isinstance(spaces[p.name], optuna.distributions.FloatDistribution) for p in parameters}

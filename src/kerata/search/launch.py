@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kerata.base.checks import check_positive_int, message
-from kerata.data.samples import Samples
+from kerata.base.types import PathLike
+from kerata.callbacks.callback import Callbacks, Verbose
+from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import split_validation, standardize_source
+from kerata.engine.types import TensorLike
 from kerata.populations.objective import Objective
 from kerata.search.constraints import Constraints
-from kerata.search.cross_validation import make_folds
+from kerata.search.cross_validation import Folds, make_folds
 from kerata.search.fingerprint import mark_arrays
 from kerata.search.front import make_objectives
 from kerata.search.loop import Search
@@ -21,35 +24,35 @@ from kerata.training.signals import heard
 @heard
 def run(
     build: Callable[[HyperParameters], Any],
-    x: Any,
-    y: Any = None,
+    x: Data,
+    y: Data | None = None,
     *,
     trials: int | None = None,
     objective: str | Objective | Sequence[str | Objective] = "val_loss",
     direction: str | Sequence[str] | None = None,
-    sampler: Any = "tpe",
-    pruner: Any = None,
-    cv: Any = None,
+    sampler: object = "tpe",
+    pruner: object = None,
+    cv: Folds | None = None,
     repeats: int = 1,
     split: str = "auto",
-    groups: Any = None,
+    groups: TensorLike | None = None,
     validation_data: Any = None,
     validation_split: float = 0.0,
     epochs: int = 1,
     batch_size: int | None = None,
     batch: int | None = None,
-    class_weight: Any = None,
-    sample_weight: Any = None,
+    class_weight: ClassWeight | None = None,
+    sample_weight: Data | None = None,
     shuffle: bool = True,
-    callbacks: Any = None,
-    storage: Any = "auto",
+    callbacks: Callbacks | Callable[..., Any] | None = None,
+    storage: PathLike = "auto",
     name: str | None = None,
-    folder: Any = None,
+    folder: PathLike | None = None,
     keep: int = 1,
     seed: int = 0,
     turns: bool | None = None,
-    verbose: Any = "auto",
-    halving: Any = None,
+    verbose: Verbose = "auto",
+    halving: object = None,
     timeout: float | None = None,
     start: Sequence[dict[str, Any]] = (),
     constraints: Constraints | None = None,
@@ -166,7 +169,14 @@ def mark_data(samples: Samples, folds: Any, held: Samples | None) -> dict[str, A
 
 
 def divide(
-    samples: Samples, cv: Any, repeats: int, split: str, groups: Any, seed: int, validation_data: Any, validation_split: float
+    samples: Samples,
+    cv: Any,
+    repeats: int,
+    split: str,
+    groups: TensorLike | None,
+    seed: int,
+    validation_data: Any,
+    validation_split: float,
 ) -> tuple[Samples, Any, Samples | None]:
     """What is trained on, the folds, and what is validated on where there are none.
 

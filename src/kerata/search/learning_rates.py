@@ -1,19 +1,24 @@
 """`lr_find`: which learning rate, from a population over rates."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerata.base.checks import check_number, check_positive_int, message
 from kerata.base.display import new_figure
 from kerata.base.registry import builtin
-from kerata.data.samples import Samples
+from kerata.base.types import PathLike
+from kerata.data.samples import Data, Samples
 from kerata.data.sources import standardize_source
 from kerata.models.model import Model
 from kerata.populations.population import Population, fit_many
 from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 # Steps that tell one rate from another; short data is gone over more than once.
 STEPS = 200
@@ -69,7 +74,7 @@ class LearningRates:
             return f"<{text}; all up to the highest learn>"
         return f"<{text}; it learns up to {self.highest:.2g}, and diverges or learns nothing from {self.limit:.2g} on>"
 
-    def plot(self, path: Any = None) -> Any:
+    def plot(self, path: PathLike | None = None) -> "Figure":
         """Draws the loss over the rates; returns the matplotlib figure.
 
         Args:
@@ -121,8 +126,8 @@ class LearningRates:
 @builtin("services")
 def lr_find(
     model: Model,
-    x: Any,
-    y: Any = None,
+    x: Data,
+    y: Data | None = None,
     *,
     low: float = 1e-6,
     high: float = 10.0,

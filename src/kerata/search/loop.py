@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from kerata.base.checks import check_positive_int, message
+from kerata.base.types import PathLike
+from kerata.callbacks.callback import Verbose
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
 from kerata.search.best import note_fit
@@ -21,7 +23,7 @@ from kerata.search.front import settle_directions
 from kerata.search.progress import Progress
 from kerata.search.pruners import make_pruner
 from kerata.search.records import COMPLETE, FAILED, PRUNED
-from kerata.search.runner import Job
+from kerata.search.runner import Job, Outcome
 from kerata.search.samplers import GridSampler, make_sampler
 from kerata.search.space import Defaults, HyperParameters, Infeasible, Recorded, Source
 from kerata.search.storage import Database, Row
@@ -60,14 +62,14 @@ class Search:
         card: dict[str, Any],
         *,
         trials: int | None,
-        sampler: Any = "tpe",
-        pruner: Any = None,
+        sampler: object = "tpe",
+        pruner: object = None,
         batch: int | None = None,
-        storage: Any = None,
+        storage: PathLike | None = None,
         name: str | None = None,
-        folder: Any = None,
+        folder: PathLike | None = None,
         keep: int = 1,
-        verbose: Any = 0,
+        verbose: Verbose = 0,
         data: Any = None,
         fit: dict[str, Any] | None = None,
         timeout: float | None = None,
@@ -265,7 +267,7 @@ class Search:
     def _maker(self, hp: HyperParameters) -> Callable[[], Any]:
         """What builds a trial's model again."""
 
-        def make() -> Any:
+        def make() -> Model:
             with self.building:
                 return check_model(self.build(HyperParameters(Recorded(hp.params))))
 
@@ -351,7 +353,7 @@ class Search:
             event = {**event, "rung": rung, "value": rungs.get(rung)}
         self.progress.event(event)
 
-    def _end(self, writer: Writer, row: Row, outcome: Any) -> None:
+    def _end(self, writer: Writer, row: Row, outcome: Outcome) -> None:
         """A trial has ended."""
         faults = [member.fault for member in getattr(outcome, "members", ()) if getattr(member, "fault", None) is not None]
         row.state, row.error, row.seconds, row.ended = outcome.state, outcome.error, float(outcome.seconds), time.time()
@@ -398,7 +400,7 @@ class Watched:
         return self.pruner.flush()
 
 
-def check_model(model: Any) -> Any:
+def check_model(model: object) -> Model:
     """What a builder returned, if it is a compiled model."""
     if not isinstance(model, Model) or not model.compiled:
         raise TypeError(
@@ -412,7 +414,7 @@ def check_model(model: Any) -> Any:
     return model
 
 
-def name_after(build: Any) -> str:
+def name_after(build: Callable[..., Any]) -> str:
     """The study's name after its builder."""
     name = getattr(build, "__name__", type(build).__name__)
     return "study" if name == "<lambda>" else name

@@ -9,6 +9,7 @@ from typing import Any
 
 from kerata.base.checks import message
 from kerata.base.refusals import UnknownInFile
+from kerata.models.model import Model
 from kerata.saving import load_model
 
 NAME = re.compile(r"trial-(\d+)(-[a-z0-9-]+)?\.(keras|weights\.h5)")
@@ -91,7 +92,7 @@ class ModelFiles:
                     entry.unlink()
 
 
-def write_model(model: Any, file: Path) -> Path:
+def write_model(model: Model, file: Any) -> Path:
     """Writes a model, or its weights alone where its description cannot be written; returns the file."""
     try:
         model.save(file)
@@ -105,7 +106,7 @@ def write_model(model: Any, file: Path) -> Path:
     return file
 
 
-def read_model(file: Path, make: Callable[[], Any] | None) -> Any:
+def read_model(file: Path, make: Callable[[], Any] | None) -> Model:
     """The model in a file; where the file does not tell all of it, one that is built anew, with the weights in the file."""
     unread: Exception | None = None
     if file.suffix == ".keras":

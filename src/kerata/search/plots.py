@@ -1,23 +1,29 @@
 """A picture of a search. The data is plain; the drawing is thin."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerata.base.display import count_whole, new_figure
+from kerata.base.types import PathLike
 from kerata.diagnosis.plots import HELD, MARK, TRAIN, wrap
 from kerata.search.curves import mean_curves
 from kerata.search.importance import measure_importance
 from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
 from kerata.search.summary import Summary, clean, is_finite, plural, say_best, say_tried, summarize
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
 FEW, MOST_BARS = 5, 12
 # Scores further than this many spans of the middle half from it would flatten all others.
 FAR = 3.0
 
 
-def plot_study(study: Any, path: Any = None, title: str | None = None) -> Any:
+def plot_study(study: Any, path: PathLike | None = None, title: str | None = None) -> "Figure":
     """Draws the scores in the order of the trials, the importance of each hyperparameter, and the curves of the best five.
 
     With several objectives, the front in place of the scores; the rest looks at the first objective.
@@ -56,7 +62,7 @@ def plot_study(study: Any, path: Any = None, title: str | None = None) -> Any:
     return figure
 
 
-def draw_scores(axis: Any, summary: Summary) -> None:
+def draw_scores(axis: "Axes", summary: Summary) -> None:
     """The score of each trial, and the best so far as a line."""
     frame(axis, "score by trial", "trial")
     axis.set_xlabel(wrap("trial" + "".join(f"; {text}" for text in say_left_out(summary)), 64), fontsize=9)
@@ -69,7 +75,8 @@ def draw_scores(axis: Any, summary: Summary) -> None:
     for trials, label, style in ((scored, "complete", {"color": TRAIN}), (pruned, "cut early", {"color": MARK, "mfc": "none"})):
         if trials:
             numbers, scores = [t.number for t in trials], [t.score for t in trials]
-            axis.plot(numbers, scores, "o", markersize=4, alpha=0.7, label=label, **style)
+            draw: Any = axis.plot
+            draw(numbers, scores, "o", markersize=4, alpha=0.7, label=label, **style)
     axis.step(*best_so_far(summary), where="post", color=HELD, linewidth=1.8, label="best so far")
     low, high = range_of_scores(summary)
     for edge, marker, trials in ((high, "^", beyond(summary, above=True)), (low, "v", beyond(summary, above=False))):
@@ -154,7 +161,7 @@ def robust_range(values: list[float], keep: float | None = None) -> tuple[float,
     return float(min(kept) - margin), float(max(kept) + margin)
 
 
-def draw_importance(axis: Any, summary: Summary) -> None:
+def draw_importance(axis: "Axes", summary: Summary) -> None:
     """Bars of importance, the most important on top."""
     axis.set_title("importance", fontsize=10)
     axis.spines[["top", "right"]].set_visible(False)
@@ -176,7 +183,7 @@ def draw_importance(axis: Any, summary: Summary) -> None:
     axis.spines["bottom"].set_visible(False)
 
 
-def draw_best_curves(axis: Any, summary: Summary) -> None:
+def draw_best_curves(axis: "Axes", summary: Summary) -> None:
     """The objective over the epochs for the best few, the very best strong and beside its training curve."""
     name = summary.objective.name
     frame(axis, f"{clean(name, 40)} of the best", "epoch")
@@ -202,7 +209,7 @@ def draw_best_curves(axis: Any, summary: Summary) -> None:
     axis.legend(handles[::-1], labels[::-1], frameon=False, fontsize=8)
 
 
-def frame(axis: Any, title: str, below: str) -> None:
+def frame(axis: "Axes", title: str, below: str) -> None:
     """What all panels share."""
     axis.set_title(title, fontsize=10)
     axis.set_xlabel(below)
@@ -210,7 +217,7 @@ def frame(axis: Any, title: str, below: str) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def say_nothing(axis: Any, text: str) -> None:
+def say_nothing(axis: "Axes", text: str) -> None:
     """Words in place of a picture."""
     axis.grid(False)
     axis.set_xticks([])

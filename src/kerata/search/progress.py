@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import unicodedata
-from typing import Any
+from typing import Any, TextIO
 
 from kerata.callbacks.progress import BAR_WIDTH, REDRAW_SECONDS, format_number, format_seconds, is_live
 from kerata.populations.objective import Objective
@@ -46,7 +46,7 @@ class Progress:
     trial 0  val_accuracy 0.9000  (1.5s, best so far)  lr 0.01
     """
 
-    def __init__(self, total: int | None, objective: Objective, stream: Any = None, verbose: int | str = "auto"):
+    def __init__(self, total: int | None, objective: Objective, stream: TextIO | None = None, verbose: int | str = "auto"):
         self.total = total
         self.objective = objective
         self.stream = stream
@@ -123,7 +123,7 @@ class Progress:
             self.live = False
 
     @property
-    def output(self) -> Any:
+    def output(self) -> TextIO:
         return self.stream or sys.stdout
 
     # -- the words
@@ -310,7 +310,7 @@ def format_count(number: float) -> str:
     return f"{number:.2g}" if number < 10 else f"{number:,.0f}"
 
 
-def can_write(stream: Any, text: str) -> bool:
+def can_write(stream: TextIO, text: str) -> bool:
     """Whether the stream's encoding has all of these letters."""
     encoding = getattr(stream, "encoding", None)
     if not encoding:

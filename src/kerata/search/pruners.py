@@ -290,7 +290,7 @@ class Median(Pruner):
         return self.decide(rung) or dict.fromkeys(self.waiting[rung], True)
 
 
-def make_pruner(pruner: Any) -> Any:
+def make_pruner(pruner: object) -> Any:
     """The pruner for a name, an object, or `None`."""
     if pruner is None or pruner is False:
         return None

@@ -11,6 +11,7 @@ from string import Template
 from typing import Any
 
 from kerata.base.replacing import replace_file
+from kerata.base.types import PathLike
 from kerata.callbacks.progress import format_number, format_seconds
 from kerata.diagnosis.reading import Reading, read_curves
 from kerata.search.curves import mean_curves, measure_names, round_digits, thin_curve, thin_epochs
@@ -36,7 +37,7 @@ KINDS = {
 STATE_WORDS = {COMPLETE: "complete", PRUNED: "cut early", FAILED: "failed", "running": "running", "waiting": "waiting"}
 
 
-def write_report(path: Any, study: Any) -> Path:
+def write_report(path: PathLike, study: Any) -> Path:
     """Writes a page with all that a study found: curves, parallel coordinates, importance, table, readings.
 
     The page holds its data, pictures and program, asks the network for nothing, and takes the old page's place at once.
@@ -98,7 +99,7 @@ def make_policy(style: str, script: str) -> str:
     return f"default-src 'none'; img-src data:; style-src 'sha256-{style_key}'; script-src 'sha256-{script_key}'"
 
 
-def escape(text: Any, limit: int = 400) -> str:
+def escape(text: object, limit: int = 400) -> str:
     """Text of a user as text of the page.
 
     >>> escape("</script><b>")
@@ -337,7 +338,7 @@ def describe_trial(trial: Trial, order: list[Parameter], names: list[str]) -> di
     }
 
 
-def sort_value(value: Any) -> Any:
+def sort_value(value: object) -> object:
     """The value to sort by: a number where it is one."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return round_digits(value, 6) if is_number else format_value(value)

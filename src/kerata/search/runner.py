@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import did_you_mean, message
-from kerata.data.samples import Samples
+from kerata.callbacks.callback import Callbacks
+from kerata.data.samples import ClassWeight, Samples
 from kerata.models.model import Model
 from kerata.populations.buckets import Buckets
 from kerata.populations.fitted import make_group, make_member
@@ -119,8 +120,8 @@ class Runner:
         batch_size: int = 32,
         shuffle: bool = True,
         seed: int = 0,
-        callbacks: Any = None,
-        class_weight: Any = None,
+        callbacks: Callbacks | Callable[..., Any] | None = None,
+        class_weight: ClassWeight | None = None,
         turns: bool | None = None,
     ):
         self.samples, self.validation = samples, validation
@@ -141,7 +142,7 @@ class Runner:
 
     # Before training
 
-    def check(self, model: Any, make: Callable[[], Model] | None = None, fit: dict[str, Any] | None = None) -> Group:
+    def check(self, model: Model, make: Callable[[], Model] | None = None, fit: dict[str, Any] | None = None) -> Group:
         """Refuses what cannot be trained, before anything is; returns the group of a model.
 
         Args:
@@ -379,7 +380,7 @@ class TrialPruning:
         return found
 
 
-def as_rows(rows: Any) -> np.ndarray:
+def as_rows(rows: object) -> np.ndarray:
     """Numbers of samples, int32."""
     rows = np.asarray(rows)
     return (np.flatnonzero(rows) if rows.dtype == bool else rows).astype(np.int32)

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -321,7 +322,7 @@ class OptunaSampler(Sampler):
         """The value of each objective."""
         return trial.values if self._several else [trial.score]
 
-    def _add(self, trial: Trial, state: Any) -> None:
+    def _add(self, trial: Trial, state: object) -> None:
         """A trial that the mirror has not seen yet."""
         optuna = self._optuna
         known = {name: self._domains[name] for name in trial.params}
@@ -357,13 +358,13 @@ class Asked:
         return self.trial.suggest_float(name, domain.low, domain.last(), step=domain.step, log=log)
 
 
-def to_optuna(domain: Domain, value: Any) -> Any:
+def to_optuna(domain: Domain, value: object) -> Any:
     """A plain value in the type that Optuna has for it."""
     return value if domain.choices is None else domain.optuna_choices()[domain.index(value)]
 
 
 @contextmanager
-def quiet(optuna: Any) -> Iterator[None]:
+def quiet(optuna: ModuleType) -> Iterator[None]:
     """Optuna's messages and its warnings of experimental features off."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -375,12 +376,12 @@ def quiet(optuna: Any) -> Iterator[None]:
         optuna.logging.set_verbosity(level)
 
 
-def takes_constraints(optuna: Any) -> bool:
+def takes_constraints(optuna: ModuleType) -> bool:
     """Whether this Optuna, from 5.0 on, keeps the constraints of trials; before, samplers ask a function."""
     return hasattr(optuna.trial.Trial, "set_constraint")
 
 
-def import_optuna() -> Any:
+def import_optuna() -> ModuleType:
     """Optuna, or how to get it."""
     try:
         import optuna
@@ -396,7 +397,7 @@ def import_optuna() -> Any:
 
 
 def make_sampler(
-    sampler: Any, directions: Sequence[str], seed: int, domains: dict[str, Domain], constrained: bool = False
+    sampler: object, directions: Sequence[str], seed: int, domains: dict[str, Domain], constrained: bool = False
 ) -> Sampler:
     """The sampler for a name or an object.
 

@@ -6,9 +6,15 @@ trials"; a test compares these tables with those that Optuna makes.
 """
 
 from functools import cache
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from kerata.base.checks import message
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+    from sqlalchemy.engine import Connection as DatabaseConnection
+
 
 # What Optuna's migrations call this form of the tables, and the older number that it keeps beside it.
 REVISION, SCHEMA_VERSION, MADE_FOR = "v3.2.0.a", 12, "5.0.0"
@@ -16,7 +22,7 @@ REVISION, SCHEMA_VERSION, MADE_FOR = "v3.2.0.a", 12, "5.0.0"
 STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
 
 
-def import_sqlalchemy() -> Any:
+def import_sqlalchemy() -> ModuleType:
     """SQLAlchemy, or how to get it."""
     try:
         import sqlalchemy
@@ -126,7 +132,7 @@ class Tables:
             "trial_heartbeats", "trial_heartbeat_id", "trials", False, (), sa.Column("heartbeat", sa.DateTime, nullable=False)
         )
 
-    def _table(self, name: str, key: str, parent: str, optional: bool, unique: tuple[str, ...], *columns: Any) -> Any:
+    def _table(self, name: str, key: str, parent: str, optional: bool, unique: tuple[str, ...], *columns: Any) -> "Table":
         """A table of things that belong to a study or a trial."""
         sa = self._sa
         owner = {"studies": "study_id", "trials": "trial_id"}[parent]
@@ -146,7 +152,7 @@ class Tables:
             f"{name}s", f"{name}_id", parent, True, ("key",), sa.Column("key", sa.String(512)), sa.Column("value_json", sa.Text)
         )
 
-    def create(self, connection: Any) -> None:
+    def create(self, connection: "DatabaseConnection") -> None:
         """Makes the tables that are not there, and says which form they have."""
         self.metadata.create_all(connection)
         connection.execute(self.alembic_version.insert().values(version_num=REVISION))
@@ -154,7 +160,7 @@ class Tables:
             self.version_info.insert().values(version_info_id=1, schema_version=SCHEMA_VERSION, library_version=MADE_FOR)
         )
 
-    def check(self, connection: Any, where: str) -> bool:
+    def check(self, connection: "DatabaseConnection", where: str) -> bool:
         """Whether the tables are there; an error where they have another form."""
         names = set(self._sa.inspect(connection).get_table_names())
         if not {"studies", "trials"} & names:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any, NoReturn, Protocol, TypeAlias
 
 from kerata.base.checks import check_choice, check_positive_int, did_you_mean, message
+from kerata.callbacks.callback import Callbacks
+from kerata.data.samples import ClassWeight
 from kerata.search.domain import SLACK, Domain, as_plain, describe, label_key, label_of
 
 # `HyperParameters` has methods called float and int, which hide the types from its annotations.
@@ -61,7 +63,7 @@ class HyperParameters:
 
     def float(
         self, name: str, low: Number, high: Number, log: Flag = False, step: Number | None = None, default: Number | None = None
-    ) -> Any:
+    ) -> Number:
         """A number between `low` and `high`, both included.
 
         Args:
@@ -85,7 +87,7 @@ class HyperParameters:
 
     def int(
         self, name: str, low: Whole, high: Whole, log: Flag = False, step: Whole | None = None, default: Whole | None = None
-    ) -> Any:
+    ) -> Whole:
         """A whole number between `low` and `high`, both included. The arguments are those of `float`.
 
         >>> HyperParameters().int("units", 16, 128, step=16)
@@ -106,7 +108,7 @@ class HyperParameters:
             step = round(self._check_step(owner, step, high - low))
         return self._take(name, Domain("int", low, high, bool(log), step, default=default))
 
-    def choice(self, name: str, values: Iterable[Any], default: Any = None) -> Any:
+    def choice(self, name: str, values: Iterable[Any], default: object = None) -> Any:
         """One of some values: plain data, classes or functions.
 
         >>> HyperParameters().choice("optimizer", ["adam", "sgd"])
@@ -132,7 +134,7 @@ class HyperParameters:
             name, Domain("choice", choices=tuple(labels), default=default), lambda plain: objects[label_key(plain)]
         )
 
-    def boolean(self, name: str, default: Flag = False) -> Any:
+    def boolean(self, name: str, default: Flag = False) -> bool:
         """`False` or `True`.
 
         >>> HyperParameters().boolean("normalize")
@@ -140,7 +142,7 @@ class HyperParameters:
         """
         return self._take(name, Domain("boolean", choices=(False, True), default=bool(default)))
 
-    def fixed(self, name: str, value: Any) -> Any:
+    def fixed(self, name: str, value: object) -> Any:
         """A value that is not searched, but shown with the others.
 
         >>> HyperParameters().fixed("batch_size", 32)
@@ -160,8 +162,8 @@ class HyperParameters:
         sampling: str = "linear",
         default: Number | None = None,
         parent_name: str | None = None,
-        parent_values: Any = None,
-    ) -> Any:
+        parent_values: object = None,
+    ) -> Number:
         """A number, as in KerasTuner; `sampling` is "linear", "log" or "reverse_log"."""
         with self._parent(parent_name, parent_values):
             if self._check_sampling("Float", name, sampling) != "reverse_log":
@@ -177,8 +179,8 @@ class HyperParameters:
         sampling: str = "linear",
         default: Whole | None = None,
         parent_name: str | None = None,
-        parent_values: Any = None,
-    ) -> Any:
+        parent_values: object = None,
+    ) -> Whole:
         """A whole number, as in KerasTuner."""
         with self._parent(parent_name, parent_values):
             if self._check_sampling("Int", name, sampling) != "reverse_log":
@@ -190,20 +192,20 @@ class HyperParameters:
         name: str,
         values: Iterable[Any],
         ordered: Flag | None = None,
-        default: Any = None,
+        default: object = None,
         parent_name: str | None = None,
-        parent_values: Any = None,
+        parent_values: object = None,
     ) -> Any:
         """One of some values, as in KerasTuner; that they are in an order makes no difference here."""
         with self._parent(parent_name, parent_values):
             return self.choice(name, values, default)
 
-    def Boolean(self, name: str, default: Flag = False, parent_name: str | None = None, parent_values: Any = None) -> Any:
+    def Boolean(self, name: str, default: Flag = False, parent_name: str | None = None, parent_values: object = None) -> bool:
         """`False` or `True`, as in KerasTuner."""
         with self._parent(parent_name, parent_values):
             return self.boolean(name, default)
 
-    def Fixed(self, name: str, value: Any, parent_name: str | None = None, parent_values: Any = None) -> Any:
+    def Fixed(self, name: str, value: object, parent_name: str | None = None, parent_values: object = None) -> Any:
         """A value that is not searched, as in KerasTuner."""
         with self._parent(parent_name, parent_values):
             return self.fixed(name, value)
@@ -225,7 +227,7 @@ class HyperParameters:
             self._scopes.pop()
 
     @contextmanager
-    def conditional_scope(self, parent_name: str, parent_values: Any) -> Iterator[None]:
+    def conditional_scope(self, parent_name: str, parent_values: object) -> Iterator[None]:
         """Within it, hyperparameters exist only where the parent has one of the values; elsewhere they are `None`.
 
         >>> hp = HyperParameters()
@@ -272,8 +274,8 @@ class HyperParameters:
         batch_size: Whole | None = None,
         epochs: Whole | None = None,
         shuffle: Flag | None = None,
-        class_weight: Any = None,
-        callbacks: Any = None,
+        class_weight: ClassWeight | None = None,
+        callbacks: Callbacks | Callable[..., Any] | None = None,
     ) -> None:
         """Says how this trial's model is fitted, where that is not as `search.run` says for all.
 
@@ -320,7 +322,7 @@ class HyperParameters:
         return "/".join([*self._scopes, name])
 
     @contextmanager
-    def _parent(self, name: str | None, values: Any) -> Iterator[None]:
+    def _parent(self, name: str | None, values: object) -> Iterator[None]:
         if name is None:
             yield
         else:
@@ -371,7 +373,7 @@ class HyperParameters:
         self.values[name] = restore(value) if restore else value
         return self.values[name]
 
-    def _take_reverse(self, kind: str, name: str, low: Any, high: Any, step: Any, default: Any) -> Any:
+    def _take_reverse(self, kind: str, name: str, low: Number, high: Number, step: Number | None, default: object) -> Any:
         owner = f"hp.{kind} ({name})"
         low, high = self._check_range(owner, low, high, True)
         if step is not None:
@@ -381,11 +383,11 @@ class HyperParameters:
         return self._take(name, Domain(kind, low, high, True, None, None, True, default))
 
     @staticmethod
-    def _check_sampling(method: str, name: str, sampling: Any) -> str:
+    def _check_sampling(method: str, name: str, sampling: object) -> str:
         return check_choice(f"hp.{method} ({name})", "sampling", "linear" if sampling is None else sampling, SAMPLINGS)
 
     @staticmethod
-    def _check_range(owner: str, low: Any, high: Any, log: Any) -> tuple[Any, Any]:
+    def _check_range(owner: str, low: Any, high: Any, log: object) -> tuple[Any, Any]:
         for argument, value in (("low", low), ("high", high)):
             if not is_number(value):
                 raise TypeError(message(owner, f"`{argument}` must be a finite number", {argument: value}))
@@ -435,7 +437,7 @@ class Recorded:
         return self.params[name] if name in self.params else self.otherwise.value(name, domain)
 
 
-def check_name(owner: str, name: Any) -> str:
+def check_name(owner: str, name: object) -> str:
     if not isinstance(name, str) or not name or len(name) > 500:
         raise TypeError(message(owner, "a hyperparameter needs a name, a text of at most 500 letters", {"name": name}))
     return name

@@ -4,9 +4,10 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerata.base.checks import message
+from kerata.base.types import PathLike
 from kerata.data.samples import Samples
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
@@ -19,6 +20,10 @@ from kerata.search.report import write_report
 from kerata.search.space import HyperParameters
 from kerata.search.storage import Database
 from kerata.search.summary import plural
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 class Study:
@@ -105,7 +110,7 @@ class Study:
     def seconds(self) -> float:
         return sum(trial.seconds for trial in self.trials)
 
-    def table(self) -> Any:
+    def table(self) -> "DataFrame":
         """A pandas frame with a row a trial: state, score and its deviation over the folds, values, epochs, seconds, error.
 
         With several objectives, whether it is on the front, and the other objectives. With constraints, whether it keeps them.
@@ -135,7 +140,7 @@ class Study:
         ]
         return pd.DataFrame(rows, index=pd.Index([trial.number for trial in trials], name="trial"))
 
-    def plot(self, *args: Any, **kwargs: Any) -> Any:
+    def plot(self, *args: Any, **kwargs: object) -> "Figure":
         """Draws the study; see `kerata.search.plots.plot_study`."""
         return plot_study(self, *args, **kwargs)
 
@@ -163,7 +168,7 @@ def load_study(
     storage: str | os.PathLike,
     name: str | None = None,
     build: Callable[[HyperParameters], Any] | None = None,
-    folder: Any = None,
+    folder: PathLike | None = None,
 ) -> Study:
     """Opens a study to look at, without training anything.
 
@@ -200,7 +205,7 @@ def file_name(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
 
 
-def make_model_files(database: Database, folder: Any) -> ModelFiles:
+def make_model_files(database: Database, folder: PathLike | None) -> ModelFiles:
     """Where the models of a study are kept."""
     if folder is not None:
         return ModelFiles(Path(folder), None)

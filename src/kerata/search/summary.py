@@ -36,7 +36,7 @@ class Parameter:
     choices: list[Any] = field(default_factory=list)
     whole: bool = False
 
-    def place(self, value: Any) -> float | None:
+    def place(self, value: object) -> float | None:
         """The value as a number: itself, or the place among the choices."""
         if self.kind == "number":
             return float(value) if is_finite(value) else None
@@ -136,11 +136,11 @@ def describe_parameter(name: str, spec: dict[str, Any], trials: list[Trial]) -> 
     return Parameter(name, "category", choices=choices) if len(used) > 1 else None
 
 
-def value_kind(value: Any) -> str:
+def value_kind(value: object) -> str:
     return "number" if isinstance(value, Real) and not isinstance(value, bool) else "category"
 
 
-def same(a: Any, b: Any) -> bool:
+def same(a: object, b: object) -> bool:
     """Equality that tells True from 1 and does not stumble over arrays."""
     return type(a) is type(b) and repr(a) == repr(b)
 
@@ -250,7 +250,7 @@ def format_params(params: dict[str, Any], limit: int = 32) -> str:
     return ", ".join(f"{clean(name, limit)} {format_value(value, limit)}" for name, value in params.items())
 
 
-def clean(text: Any, limit: int = 400) -> str:
+def clean(text: object, limit: int = 400) -> str:
     """Text in one line that draws nothing but letters: control codes and line breaks become spaces.
 
     >>> clean("a\\x1b[31m\\n b")

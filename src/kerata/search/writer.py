@@ -85,7 +85,7 @@ class Writer:
         if self.error is not None:
             raise self.error
 
-    def _put(self, item: Any) -> None:
+    def _put(self, item: object) -> None:
         self.check()
         self._queue.put(item)
 

@@ -1,11 +1,16 @@
 """What `compile` was given, and what has been made of it: losses, metrics, and the plans of steps."""
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 from typing import Any
 
 from kerata.base.checks import message
 from kerata.layers.layer import Layer
 from kerata.metrics import Mean
 from kerata.training.objectives import CompiledLoss, CompiledMetrics
+from kerata.training.trained import TrainedModel
 
 
 class Compilation:
@@ -41,7 +46,7 @@ class Compilation:
             self.trackers[1:] = [Mean(name=f"{name}_loss") for name in parts]
 
 
-def compilation_of(model: Any, method: str) -> Compilation:
+def compilation_of(model: TrainedModel, method: str) -> Compilation:
     """What a model was compiled with; an error where it was not.
 
     Args:
@@ -58,18 +63,18 @@ def compilation_of(model: Any, method: str) -> Compilation:
     return made
 
 
-def objective_of(model: Any) -> CompiledLoss | None:
+def objective_of(model: TrainedModel) -> CompiledLoss | None:
     """The losses of a model; `None` where it is not compiled."""
     made = model._compilation
     return None if made is None else made.objective
 
 
-def output_names_of(model: Any) -> list[str] | None:
+def output_names_of(model: TrainedModel) -> list[str] | None:
     """Names of the layers that make a model's outputs; `None` where there is no graph yet."""
     return model._graph.output_names if model._graph is not None else None
 
 
-def forget_plans(model: Any) -> None:
+def forget_plans(model: TrainedModel) -> None:
     """What was made for the layers that a model had before: others have come, or some have gone."""
     model._programs_of_predict = None
     if (made := model._compilation) is not None:
@@ -77,7 +82,7 @@ def forget_plans(model: Any) -> None:
         made.renew(output_names_of(model))
 
 
-def own_metrics(model: Any) -> list[Any]:
+def own_metrics(model: TrainedModel) -> list[Any]:
     """Metrics that a model or its layers hold as attributes."""
     made = model._compilation
     known = set() if made is None else {id(m) for m in (*made.trackers, *made.measures.metrics)}

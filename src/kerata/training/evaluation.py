@@ -1,20 +1,28 @@
 """Evaluation, by itself and after the epochs of a training."""
 
-from typing import Any
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from kerata.base.checks import check_positive_int, message
 from kerata.callbacks.callback import CallbackList
-from kerata.data.samples import Samples
+from kerata.data.samples import Data, Samples
 from kerata.data.sources import Batches, check_endless, standardize_source
 from kerata.training.feeds import first_batch, make_feed
 from kerata.training.host import through_host
 from kerata.training.prepare import prepare
 from kerata.training.runs import Run
+from kerata.training.trained import TrainedModel
 
 
-def evaluation(model: Any, source: Samples | Batches, batch_size: int, steps: int | None, watched: bool = False) -> Run:
+def evaluation(
+    model: TrainedModel, source: Samples | Batches, batch_size: int, steps: int | None, watched: bool = False
+) -> Run:
     """A run over some data that measures.
 
     Args:
@@ -39,14 +47,14 @@ class Validation:
         frequency: every how many epochs, or a list of epochs.
     """
 
-    def __init__(self, run: Run, frequency: Any = 1):
+    def __init__(self, run: Run, frequency: int | Sequence[int] = 1):
         self.run, self.frequency = run, frequency
 
     def is_due(self, epoch: int) -> bool:
         """Whether an epoch, counted from 0, is one to validate after."""
         if isinstance(self.frequency, (list, tuple, set)):
             return epoch + 1 in self.frequency
-        return (epoch + 1) % int(self.frequency) == 0
+        return (epoch + 1) % int(cast(int, self.frequency)) == 0
 
     def measure(self, callbacks: CallbackList) -> dict[str, Any]:
         """The measures of the present weights, with the names that they have in the logs of `fit`."""
@@ -68,7 +76,9 @@ class QuietProgress(CallbackList):
         return False
 
 
-def make_validation(model: Any, data: Any, batch_size: int, steps: int | None, frequency: Any) -> Validation | None:
+def make_validation(
+    model: TrainedModel, data: Data | Samples | None, batch_size: int, steps: int | None, frequency: int | Sequence[int]
+) -> Validation | None:
     """What `validation_data` means; `None` where none was given.
 
     Args:
@@ -79,7 +89,7 @@ def make_validation(model: Any, data: Any, batch_size: int, steps: int | None, f
         return None
     check_validation(data, model._graph is not None and len(model._graph.inputs) == 1)
     if isinstance(data, (tuple, list)) and (len(data) in (2, 3) or (len(data) == 1 and isinstance(data, tuple))):
-        source: Any = standardize_source(through_host(model, data[0]), *data[1:], owner="validation_data")
+        source: Samples | Batches | None = standardize_source(through_host(model, data[0]), *data[1:], owner="validation_data")
     elif isinstance(data, Samples):
         source = data
     elif hasattr(data, "shape") or hasattr(data, "iloc"):
@@ -96,7 +106,7 @@ def make_validation(model: Any, data: Any, batch_size: int, steps: int | None, f
     return Validation(evaluation(model, source, batch_size, steps), frequency)
 
 
-def check_validation(data: Any, one_input: bool) -> None:
+def check_validation(data: object, one_input: bool) -> None:
     """Raises for what is no data to validate on.
 
     Args:
@@ -123,7 +133,7 @@ def check_validation(data: Any, one_input: bool) -> None:
     )
 
 
-def check_frequency(freq: Any) -> None:
+def check_frequency(freq: int | Sequence[int]) -> None:
     """Raises where `validation_freq` is neither a number of epochs nor a list of such."""
     if isinstance(freq, (list, tuple, set)):
         for epoch in freq:

@@ -7,9 +7,9 @@ takes aborts the process. So the end of the process waits until each of them is 
 import atexit
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 # What hangs in a program or in a user's generator must not keep the process for ever.
 LONGEST_SECONDS = 10.0
@@ -20,9 +20,12 @@ _ending = threading.Event()
 _never = threading.Event()
 _inside = threading.local()
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 @contextlib.contextmanager
-def busy() -> Iterator[None]:
+def busy() -> Generator[None]:
     """Around what a daemon thread computes; at the end of the process it does not begin any more."""
     if not threading.current_thread().daemon or getattr(_inside, "busy", False):
         yield
@@ -35,7 +38,7 @@ def busy() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def idle() -> Iterator[None]:
+def idle() -> Generator[None]:
     """Around a daemon thread's waiting for another one, within `busy`."""
     waits = getattr(_inside, "busy", False)
     if waits:
@@ -57,11 +60,11 @@ def each(items: Iterator[Any]) -> Iterator[Any]:
         yield item
 
 
-def busily(method: Callable[..., Any]) -> Callable[..., Any]:
+def busily(method: Callable[P, R]) -> Callable[P, R]:
     """A method that is `busy` from its beginning to its end."""
 
     @wraps(method)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         if not threading.current_thread().daemon:
             return method(*args, **kwargs)
         with busy():

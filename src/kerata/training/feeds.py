@@ -1,9 +1,13 @@
 """How data reaches the programs: whole on the device, or in stacked chunks from a thread."""
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 import mmap
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,8 +18,10 @@ from kerata.data.samples import Samples
 from kerata.data.sources import Batches, repeat_samples
 from kerata.engine.placement import HERE, Placement
 from kerata.engine.random import epoch_orders, stream_of
+from kerata.engine.types import AnyArray, Tree
 from kerata.training import exits
 from kerata.training.findings import StepFindings
+from kerata.training.plan import Batch
 from kerata.training.prepare import Prepared
 
 # Room for data comes in a few sizes, so that any number of samples runs the same few programs: a small one and a large one,
@@ -51,13 +57,13 @@ class Chunk(NamedTuple):
     kind: str
     batch_size: int
     offset: int
-    count: int
+    count: int  # pyright: ignore[reportIncompatibleMethodOverride], nobody counts the fields
     samples: int
     masked: bool
     number: int = 0
     epochs: int = 1
 
-    def shapes(self) -> Any:
+    def shapes(self) -> Tree:
         """The shapes of one batch."""
         skipped = 2 if self.kind == "stacked" else 1
         return jax.tree.map(lambda a: jax.ShapeDtypeStruct((self.batch_size, *a.shape[skipped:]), a.dtype), self.feed["data"])
@@ -191,7 +197,7 @@ class DeviceFeed:
         return self.masked or self.size % self.batch_size == 0
 
 
-def pad_rows(array: Any, rows: int, written: int | None = None) -> Any:
+def pad_rows(array: AnyArray, rows: int, written: int | None = None) -> AnyArray:
     """The array with copies of its last row added; where it is large, in memory that a CPU's programs read as it is.
 
     Args:
@@ -261,10 +267,10 @@ class StreamFeed:
         """The parts of one epoch as they come."""
         source = self.batches.start(self.epoch)
         self.epoch += 1
-        ready: queue.Queue = queue.Queue(maxsize=2)
+        ready: queue.Queue[Any] = queue.Queue(maxsize=2)
         stopped = threading.Event()
 
-        def put(item: Any) -> bool:
+        def put(item: object) -> bool:
             while not stopped.is_set():
                 try:
                     ready.put(item, timeout=0.1)
@@ -309,7 +315,7 @@ class StreamFeed:
 
     def _stack(self, source: Iterator[Any]) -> Iterator[Chunk]:
         group: list[Any] = []
-        shape: Any = None
+        shape: object = None
         taken = 0
         while self.steps is None or taken < self.steps:
             try:
@@ -330,7 +336,7 @@ class StreamFeed:
         if self.steps is not None and taken < self.steps:
             yield Chunk({}, "ended", 0, 0, taken, 0, False)
 
-    def _room(self, batch: Any) -> int:
+    def _room(self, batch: Batch) -> int:
         if not self.stacking:
             return 1
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
@@ -349,7 +355,7 @@ class StreamFeed:
         return Chunk({"data": self.placement.put_samples(data)}, "stacked", size, 0, count, samples, masked)
 
 
-def _stack(room: int, leaves: Any) -> np.ndarray:
+def _stack(room: int, leaves: Sequence[AnyArray]) -> np.ndarray:
     """Arrays one behind the other in memory for `room` of them; what stands in the rest is not defined."""
     arrays = [np.asarray(leaf) for leaf in leaves]
     stacked = empty(room, arrays[0][None], len(arrays))
@@ -360,7 +366,7 @@ def _stack(room: int, leaves: Any) -> np.ndarray:
 def make_feed(
     prepared: Prepared,
     source: Samples | Batches,
-    batch: Any,
+    batch: Batch,
     batch_size: int,
     shuffle: bool = False,
     steps: int | None = None,

@@ -1,5 +1,8 @@
 """Findings: what is found out about steps while they run, and is known of other models of the same structure from the start."""
 
+# The makers of empty dicts know nothing of what will be in them.
+# pyright: reportUnknownVariableType=false
+
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 

@@ -3,11 +3,12 @@
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from kerata.base.checks import did_you_mean, message
 from kerata.dialects import hint
 
+F = TypeVar("F", bound=Callable[..., Any])
 RUN = "To run old code as it is: kerata run."
 # Methods that models had -> what to write today.
 GONE = {
@@ -30,7 +31,7 @@ def unknown_argument(method: Callable[..., Any], name: str, value: object) -> Ty
     )
 
 
-def hinting(method: Callable[..., Any]) -> Callable[..., Any]:
+def hinting(method: F) -> F:
     """A method that says of an argument that it does not take what it is called today."""
     names = inspect.signature(method).parameters
     own = inspect.unwrap(method).__code__  # type: ignore[attr-defined]
@@ -45,7 +46,7 @@ def hinting(method: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             raise unknown_argument(method, unknown, kwargs[unknown]) from None
 
-    return wrapped
+    return cast(F, wrapped)
 
 
 def has_run(code: object, error: BaseException) -> bool:

@@ -4,18 +4,25 @@ Layers of texts and lookups say `runs_on_host`. A graph is cut behind them (`mod
 stands in a `Border`: of data in memory once for all epochs, of batches in the thread that reads ahead.
 """
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from kerata.base.checks import message
 from kerata.data.border import Border
 from kerata.data.pydataset import PyDataset
+from kerata.data.samples import Data
 from kerata.data.sources import is_batches
+from kerata.engine.types import HostArray
+from kerata.training.trained import TrainedModel
 
 
-def through_host(model: Any, x: Any) -> Any:
+def through_host(model: TrainedModel | None, x: Data | None) -> Any:
     """Inputs as the model's program takes them: as they are, where no layer of the model runs on the host.
 
     Args:
@@ -29,23 +36,23 @@ def through_host(model: Any, x: Any) -> Any:
     return compute(model, x)
 
 
-def begins_on_host(model: Any) -> bool:
+def begins_on_host(model: TrainedModel) -> bool:
     """Whether the inputs of a model go into layers that run on the host."""
     if model._graph is not None:
         return model._graph.is_cut
     return bool(model.feeds_first_layer and model.layers and getattr(model.layers[0], "runs_on_host", False))
 
 
-def compute(model: Any, x: Any) -> Border:
+def compute(model: TrainedModel, x: Data) -> Border:
     """What the layers on the host make of inputs in memory."""
     x = np.asarray(x) if is_texts(x) else x
     if model._graph is None:
-        model.build((None, *np.shape(x)[1:]))
+        model.build((None, *np.shape(cast(HostArray, x))[1:]))
     graph: Any = model._graph
     return graph.compute_on_host(x, model)
 
 
-def is_texts(x: Any) -> bool:
+def is_texts(x: object) -> bool:
     """Whether nested lists hold texts, so that they stand for one array."""
     while isinstance(x, (list, tuple)) and x:
         x = x[0]

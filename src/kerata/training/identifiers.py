@@ -1,5 +1,9 @@
 """What a person may pass to `compile` for a loss or a metric: names, configs, objects, functions."""
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +14,7 @@ from kerata import losses
 from kerata import metrics as measures
 from kerata.base import registry
 from kerata.base.checks import did_you_mean, message
+from kerata.engine.types import Described
 from kerata.losses.loss import Loss, LossFunctionWrapper
 from kerata.metrics.reduction import MeanMetricWrapper
 
@@ -17,11 +22,11 @@ CROSSENTROPIES = ("crossentropy", "ce")
 ACCURACIES = ("accuracy", "acc")
 
 
-def is_config(value: Any) -> bool:
+def is_config(value: object) -> bool:
     return isinstance(value, dict) and "class_name" in value
 
 
-def is_loss(value: Any) -> bool:
+def is_loss(value: object) -> bool:
     return value is None or isinstance(value, str) or callable(value) or is_config(value)
 
 
@@ -29,20 +34,20 @@ def is_number(value: Any) -> bool:
     return value is None or (np.ndim(value) == 0 and not isinstance(value, (str, dict, list, tuple)))
 
 
-def is_metric(value: Any) -> bool:
+def is_metric(value: object) -> bool:
     return value is None or isinstance(value, (str, measures.Metric)) or callable(value) or is_config(value)
 
 
-def is_metric_group(value: Any) -> bool:
+def is_metric_group(value: object) -> bool:
     return is_metric(value) or isinstance(value, (list, tuple))
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> bool:
     return value is None or hasattr(value, "shape")
 
 
 def check_names(
-    value: Any,
+    value: object,
     argument: str,
     kind: str,
     also: Sequence[str],
@@ -83,7 +88,7 @@ def check_names(
         raise TypeError(message("compile", f"`{argument}` must hold names, objects or functions", {argument: value}))
 
 
-def kind_of_labels(y_true: Any, y_pred: Any) -> str:
+def kind_of_labels(y_true: Described, y_pred: Described) -> str:
     """What "accuracy" and "crossentropy" stand for: `"binary"`, `"sparse_categorical"` or `"categorical"`."""
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
     if pred[-1] == 1:
@@ -91,7 +96,7 @@ def kind_of_labels(y_true: Any, y_pred: Any) -> str:
     return "sparse_categorical" if len(true) < len(pred) or (true[-1] == 1 and pred[-1] > 1) else "categorical"
 
 
-def check_takes_two(function: Any, argument: str) -> None:
+def check_takes_two(function: Callable[..., Any], argument: str) -> None:
     """Raises for a function that cannot be called with targets and predictions."""
     try:
         inspect.signature(function).bind(0, 0)
@@ -107,7 +112,7 @@ def check_takes_two(function: Any, argument: str) -> None:
         ) from None
 
 
-def make_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
+def make_loss(identifier: object, y_true: Described, y_pred: Described) -> Loss:
     """A loss from what a person may pass for one."""
     found = identifier
     if isinstance(identifier, str) and identifier.lower() in CROSSENTROPIES:
@@ -121,14 +126,14 @@ def make_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
                 )
             )
         found = f"{kind_of_labels(y_true, y_pred)}_crossentropy"
-    found = losses.get(found)
+    found: Any = losses.get(found)
     if isinstance(found, Loss):
         return found
     check_takes_two(found, "loss")
     return LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else name_of(found))
 
 
-def make_metric(identifier: Any, y_true: Any, y_pred: Any) -> measures.Metric:
+def make_metric(identifier: object, y_true: Described, y_pred: Described) -> measures.Metric:
     """A metric from what a person may pass for one. A name stays its name: "acc" is reported as "acc"."""
     found = identifier
     if isinstance(identifier, str) and identifier.lower() in (*ACCURACIES, *CROSSENTROPIES):
@@ -143,12 +148,12 @@ def make_metric(identifier: Any, y_true: Any, y_pred: Any) -> measures.Metric:
     return found
 
 
-def check_constructed(found: Any) -> None:
+def check_constructed(found: object) -> None:
     """Raises for a loss or metric of a user's class whose constructor has not called the one below it."""
     if "_dtype" not in vars(found):
         raise RuntimeError(message(type(found).__name__, "its constructor must call `super().__init__()` before anything else"))
 
 
-def name_of(found: Any) -> str:
+def name_of(found: object) -> str:
     name = getattr(found, "name", None)
     return name if isinstance(name, str) else registry.snake(getattr(found, "__name__", type(found).__name__))

@@ -1,8 +1,12 @@
 """What `compile(loss=..., loss_weights=..., metrics=..., weighted_metrics=...)` means, output by output."""
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +21,7 @@ from kerata.engine.module import Look, Module
 from kerata.engine.rows import may_be_samples
 from kerata.engine.scope import Scope
 from kerata.engine.structure import is_ours
+from kerata.engine.types import AnyArray, Array, Described, Tree
 from kerata.engine.variable import Variable
 from kerata.losses.loss import Loss, as_values
 from kerata.metrics.metric import named_results
@@ -52,7 +57,7 @@ class Term(Module):
 
     weight = Hyperparameter()
 
-    def __init__(self, loss: Loss, weight: Any, place: int, name: str):
+    def __init__(self, loss: Loss, weight: float | None, place: int, name: str):
         self.loss, self.weight, self.place, self.name = loss, weight, place, name
         self.is_declared = False
 
@@ -77,7 +82,7 @@ class CompiledLoss(Module):
     # Whose argument a person gave that messages are about.
     _spoken_as = "compile"
 
-    def __init__(self, loss: Any = None, loss_weights: Any = None, output_names: Sequence[str] | None = None):
+    def __init__(self, loss: object = None, loss_weights: object = None, output_names: Sequence[str] | None = None):
         # Names change no program, so they are kept where the structure of a model is not looked for.
         self._compile_arguments = (loss, loss_weights, output_names)
         check_names(loss, "loss", "losses", CROSSENTROPIES, output_names, is_loss)
@@ -91,7 +96,7 @@ class CompiledLoss(Module):
         self.logged: list[Term] = []
         self.built = False
 
-    def check_outputs(self, y_pred: Any) -> None:
+    def check_outputs(self, y_pred: Tree) -> None:
         """Refuses losses and weights for outputs that are not there."""
         loss, loss_weights, names = self._compile_arguments
         outputs = Outputs(y_pred, names)
@@ -99,7 +104,7 @@ class CompiledLoss(Module):
         places = [place for place, value in enumerate(found) if value not in (None, MISSING)]
         outputs.spread(loss_weights, "loss_weights", is_number, everywhere=True, only=places)
 
-    def build(self, y_true: Any, y_pred: Any) -> None:
+    def build(self, y_true: Tree, y_pred: Tree) -> None:
         """Gives each output its loss, from arrays or shapes of targets and predictions."""
         if self.built:
             return
@@ -110,7 +115,7 @@ class CompiledLoss(Module):
         weights = outputs.spread(loss_weights, "loss_weights", is_number, everywhere=True, only=places)
         predictions = jax.tree.leaves(y_pred)
         targets = _spread_targets(outputs, y_true, places)
-        terms = []
+        terms: list[Term] = []
         for place in places:
             weight = None if weights[place] is MISSING else weights[place]
             loss_object = make_loss(found[place], targets[place], predictions[place])
@@ -120,7 +125,7 @@ class CompiledLoss(Module):
         name_by_loss(terms, outputs)
         # Where losses and outputs have names, logs have the order of the losses.
         ordered = isinstance(loss, dict) and isinstance(y_pred, dict)
-        ranks = {name: rank for rank, name in enumerate(loss)} if ordered else {}
+        ranks = {name: rank for rank, name in enumerate(cast(Iterable[Any], loss))} if ordered else {}
         self.logged = sorted(terms, key=lambda term: ranks.get(term.name, len(ranks)))
         self.terms, self.built = terms, True
 
@@ -144,7 +149,7 @@ class CompiledLoss(Module):
         """Whether it is known without a proof that padded rows of a batch are left out of all losses."""
         return all(term.is_declared for term in self.terms)
 
-    def targets(self, y_true: Any, y_pred: Any) -> list[Any]:
+    def targets(self, y_true: Tree, y_pred: Tree) -> list[Any]:
         """The target of each term."""
         outputs = Outputs(y_pred, self._compile_arguments[2])
         places = [term.place for term in self.terms]
@@ -162,12 +167,14 @@ class CompiledLoss(Module):
                 )
         return [found[place] for place in places]
 
-    def weights(self, sample_weight: Any, y_pred: Any) -> list[Any]:
+    def weights(self, sample_weight: Tree, y_pred: Tree) -> list[Any]:
         """The weights of each term."""
         found = _spread_weights(Outputs(y_pred, self._compile_arguments[2]), sample_weight)
         return [found[term.place] for term in self.terms]
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, valid: Any = None) -> Any:
+    def __call__(
+        self, y_true: Tree, y_pred: Tree, sample_weight: Tree = None, valid: Array | None = None
+    ) -> tuple[Array, dict[str, Array]]:
         """(total, losses by output) of one batch.
 
         Args:
@@ -242,7 +249,7 @@ class CompiledMetrics(measures.Metric):
     # Whose argument a person gave that messages are about.
     _spoken_as = "compile"
 
-    def __init__(self, metrics: Any = None, weighted_metrics: Any = None, output_names: Sequence[str] | None = None):
+    def __init__(self, metrics: object = None, weighted_metrics: object = None, output_names: Sequence[str] | None = None):
         super().__init__(name="compile_metrics")
         self._compile_arguments = (metrics, weighted_metrics, output_names)
         for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
@@ -252,7 +259,7 @@ class CompiledMetrics(measures.Metric):
         self.within: dict[str, str] = {}
         self.built = False
 
-    def build(self, y_true: Any, y_pred: Any, objective: CompiledLoss | None = None) -> None:
+    def build(self, y_true: Tree, y_pred: Tree, objective: CompiledLoss | None = None) -> None:
         """Gives each output its metrics.
 
         Args:
@@ -269,7 +276,7 @@ class CompiledMetrics(measures.Metric):
         predictions = jax.tree.leaves(y_pred)
         targets = self._targets(outputs, y_true) if found else []
         taken: dict[str, int] = {}
-        result = []
+        result: list[Measure] = []
         for place, identifier, is_weighted in found:
             target, prediction = targets[place], predictions[place]
             if target is MISSING or target is None:
@@ -293,7 +300,7 @@ class CompiledMetrics(measures.Metric):
         name = path[0] if len(path) == 1 and isinstance(path[0], str) else outputs.layer_names[place]
         return f"{name}_" if name else ""
 
-    def _targets(self, outputs: Outputs, y_true: Any) -> list[Any]:
+    def _targets(self, outputs: Outputs, y_true: Tree) -> list[Any]:
         return _spread_targets(outputs, y_true, self._places)
 
     @property
@@ -316,11 +323,11 @@ class CompiledMetrics(measures.Metric):
         """Whether it is known without a proof that padded rows of a batch are left out of all metrics."""
         return all(measure.is_declared for measure in self.measures)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Tree, y_pred: Tree, sample_weight: Tree = None) -> None:
         """Takes in one batch."""
         self.update(y_true, y_pred, sample_weight)
 
-    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None, valid: Any = None) -> None:
+    def update(self, y_true: Tree, y_pred: Tree, sample_weight: Tree = None, valid: Array | None = None) -> None:
         """Takes in one batch; `valid` is 0 where a row only fills the batch up."""
         self.build(y_true, y_pred)
         if not self.measures:
@@ -364,7 +371,7 @@ class CompiledMetrics(measures.Metric):
             metric.reset_state()
 
 
-def update_metric(metric: measures.Metric, y_true: Any, y_pred: Any, weight: Any) -> None:
+def update_metric(metric: measures.Metric, y_true: Array, y_pred: Array, weight: AnyArray | None) -> None:
     """Takes in one batch; says which metric it is that cannot."""
     weights = {} if weight is None else {"sample_weight": weight}
     ours = is_ours(_definer(type(metric), "update_state")) and is_ours(getattr(metric, "_fn", metric))
@@ -386,7 +393,7 @@ def update_metric(metric: measures.Metric, y_true: Any, y_pred: Any, weight: Any
 
 
 @contextlib.contextmanager
-def keeping_nothing(metric: measures.Metric) -> Iterator[None]:
+def keeping_nothing(metric: measures.Metric) -> Generator[None]:
     """Around a user's `update_state`: raises where a plain number has taken in what a batch gave, which ends with the batch."""
     plain = {name: value for name, value in vars(metric).items() if isinstance(value, (bool, int, float, list))}
     before = {name: list(value) if isinstance(value, list) else value for name, value in plain.items()}
@@ -414,11 +421,11 @@ def _free_name(prefix: str, name: str, weighted: bool, taken: dict[str, int]) ->
 # By output
 
 
-def _spread_targets(outputs: Outputs, y_true: Any, only: Sequence[int] | None) -> list[Any]:
+def _spread_targets(outputs: Outputs, y_true: Tree, only: Sequence[int] | None) -> list[Any]:
     return outputs.spread(y_true, "y", is_array, only=only)
 
 
-def _spread_weights(outputs: Outputs, sample_weight: Any) -> list[Any]:
+def _spread_weights(outputs: Outputs, sample_weight: Tree) -> list[Any]:
     found = outputs.spread(sample_weight, "sample_weight", is_array, everywhere=True)
     return [None if weight is MISSING else weight for weight in found]
 
@@ -441,10 +448,10 @@ def _spread_metrics(outputs: Outputs, metrics: Any, owner: str) -> list[tuple[in
 # What is known of a loss or metric before it runs
 
 
-def _specs(*arrays: Any) -> list[Any]:
+def _specs(*arrays: Described) -> list[jax.ShapeDtypeStruct]:
     """Shapes with a trial number of samples; other unknown sizes as in the first array, or 7."""
     known = arrays[0].shape
-    specs = []
+    specs: list[jax.ShapeDtypeStruct] = []
     for array in arrays:
         sizes = [
             s if s is not None else known[i] if i < len(known) and known[i] is not None else 7
@@ -454,12 +461,12 @@ def _specs(*arrays: Any) -> list[Any]:
     return specs
 
 
-def _trial(function: Callable[..., Any], y_true: Any, y_pred: Any) -> Any:
+def _trial(function: Callable[..., Any], y_true: Described, y_pred: Described) -> tuple[int, ...] | None:
     """The shape of what a function of (y_true, y_pred) gives; `None` where it cannot be traced."""
     if not getattr(y_true, "shape", ()) or not y_pred.shape:
         return None
 
-    def run(*arrays: Any) -> Any:
+    def run(*arrays: Array) -> Array:
         with Scope(key=jnp.zeros((2,), jnp.uint32)):
             value = function(*arrays)
         return jnp.zeros(()) if value is None else jnp.asarray(value)
@@ -481,7 +488,7 @@ def leaves_rows_out(loss: Loss) -> bool:
     return own.__call__ is Loss.__call__ and own.over_valid is Loss.over_valid
 
 
-def declares_rows(loss: Loss, y_pred: Any) -> bool:
+def declares_rows(loss: Loss, y_pred: Described) -> bool:
     """Whether a built-in loss is known to give each sample a value that depends on that sample alone."""
     if not leaves_rows_out(loss) or not is_ours(type(loss)) or loss.mixes_samples or len(y_pred.shape) < 2:
         return False
@@ -493,7 +500,7 @@ def takes_rows_by_weight(metric: measures.Metric) -> bool:
     return is_ours(_definer(type(metric), "update_state"))
 
 
-def metric_declares_rows(metric: measures.Metric, y_pred: Any) -> bool:
+def metric_declares_rows(metric: measures.Metric, y_pred: Described) -> bool:
     """Whether rows with weight 0 are known to have no influence on a built-in metric."""
     if metric.mixes_samples or not is_ours(type(metric)) or may_be_samples(getattr(metric, "axis", None)):
         return False
@@ -509,14 +516,14 @@ def _definer(cls: type, name: str) -> type:
     return next(base for base in cls.__mro__ if name in base.__dict__)
 
 
-def build_metric(metric: measures.Metric, y_true: Any, y_pred: Any) -> None:
+def build_metric(metric: measures.Metric, y_true: Described, y_pred: Described) -> None:
     """Makes the variables that a metric makes when it sees the first batch."""
     if is_ours(type(metric)):
         if getattr(metric, "built", True) is False:
             metric.build(tuple(y_true.shape), tuple(y_pred.shape))  # type: ignore[attr-defined]
         return
 
-    def update(*arrays: Any) -> None:
+    def update(*arrays: Array) -> None:
         with keeping_nothing(metric):
             metric.update_state(*arrays)
 

@@ -5,12 +5,20 @@ layer that makes it, or by its place in a list. A list for a dict of outputs is 
 that of `model.outputs`.
 """
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 
 from kerata.base.checks import did_you_mean, message
+from kerata.engine.types import Tree
+
+# Whether something is a value and not a structure of values, where there are several outputs and where there is one.
+Tests: TypeAlias = tuple[Callable[[Any], bool], Callable[[Any], bool]]
 
 
 class Missing:
@@ -35,7 +43,7 @@ class Outputs:
     [nothing, 'mse']
     """
 
-    def __init__(self, tree: Any, names: Sequence[str] | None = None):
+    def __init__(self, tree: Tree, names: Sequence[str] | None = None):
         found = jax.tree_util.tree_flatten_with_path(tree)[0]
         self.count = len(found)
         self.is_single = self.count == 1 and not found[0][0]
@@ -58,11 +66,11 @@ class Outputs:
         path = self.paths[index]
         return bool(path and isinstance(path[-1], str)) or self.layer_names[index] is not None
 
-    def find(self, name: Any) -> int | None:
+    def find(self, name: object) -> int | None:
         """The place of the output of a name."""
         for names in (self.names, self.layer_names):
             if name in names:
-                return names.index(name)
+                return list[object](names).index(name)
         return None
 
     def spread(
@@ -96,7 +104,7 @@ class Outputs:
         self._spread(value, self.places, found, owner, (is_leaf, at_output or is_leaf), everywhere)
         return found
 
-    def _spread(self, value: Any, places: Any, found: list[Any], owner: str, tests: Any, everywhere: bool) -> None:
+    def _spread(self, value: Any, places: Any, found: list[Any], owner: str, tests: Tests, everywhere: bool) -> None:
         is_leaf, at_output = tests
         if isinstance(places, int):
             found[places] = self._unwrap(value, places, owner, at_output)
@@ -126,7 +134,7 @@ class Outputs:
         else:
             raise self._error(owner, "expected a value for each output, or a list or dict of such", value)
 
-    def _unwrap(self, value: Any, place: int, owner: str, is_leaf: Any) -> Any:
+    def _unwrap(self, value: Any, place: int, owner: str, is_leaf: Callable[[Any], bool]) -> Any:
         """The one value for an output: alone, in a list of one, or under the output's name."""
         while not is_leaf(value):
             if isinstance(value, dict):
@@ -141,13 +149,13 @@ class Outputs:
                 raise self._error(owner, f"expected one value for the output {self.names[place]!r}", value)
         return value
 
-    def _unknown(self, owner: str, key: Any, value: Any) -> ValueError:
+    def _unknown(self, owner: str, key: object, value: object) -> ValueError:
         known = [*(name for name in self.layer_names if name), *self.names]
         return ValueError(
             message(owner, f"{key!r} names no output; {self.described}", {owner: value}, did_you_mean(key, known))
         )
 
-    def _error(self, owner: str, expected: str, value: Any) -> ValueError:
+    def _error(self, owner: str, expected: str, value: object) -> ValueError:
         return ValueError(message(owner, f"{expected}; {self.described}", {owner: value}))
 
     @property
@@ -156,12 +164,12 @@ class Outputs:
         return ("there is the output " if self.count == 1 else "there are the outputs ") + ", ".join(map(repr, self.names))
 
 
-def _plain_key(key: Any) -> Any:
+def _plain_key(key: object) -> object:
     for attribute in ("key", "idx", "name"):
         if hasattr(key, attribute):
             return getattr(key, attribute)
     return str(key)
 
 
-def _is_list(value: Any) -> bool:
+def _is_list(value: object) -> bool:
     return isinstance(value, (list, tuple))

@@ -1,5 +1,9 @@
 """Whether the last, smaller batch may be filled up with rows that are not there: declared by what is built in, else proved."""
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +14,13 @@ from kerata.base import registry
 from kerata.engine.rows import may_be_samples, why_rows_matter
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Operation
+from kerata.engine.types import AnyArray, Tree
 from kerata.layers.layer import Layer
+from kerata.training.plan import Batch, Plan
+from kerata.training.trained import TrainedModel
 
 
-def why_step_is_exact(plan: Any, batch: Any, batch_size: int, there: int | None) -> str | None:
+def why_step_is_exact(plan: Plan, batch: Batch, batch_size: int, there: int | None) -> str | None:
     """`None` where a step gives the same with a padded batch as without, else what stands against it.
 
     Args:
@@ -29,7 +36,7 @@ def why_step_is_exact(plan: Any, batch: Any, batch_size: int, there: int | None)
 
     def arguments(size: int) -> tuple[Any, ...]:
         state = jax.tree.map(spec_of, {role: [v.peek() for v in variables] for role, variables in plan.variables.items()})
-        hypers: Any = jax.ShapeDtypeStruct((len(plan.hypers.owners),), jnp.float32)
+        hypers: Tree = jax.ShapeDtypeStruct((len(plan.hypers.owners),), jnp.float32)
         if plan.training:
             state["counters"] = jax.ShapeDtypeStruct((2,), jnp.int32)
         else:
@@ -45,7 +52,13 @@ def why_step_is_exact(plan: Any, batch: Any, batch_size: int, there: int | None)
 
 
 def why_prediction_is_exact(
-    model: Layer, function: Callable[..., Any], values: Any, vector: Any, x: Any, batch_size: int, there: int
+    model: TrainedModel,
+    function: Callable[..., Any],
+    values: list[AnyArray],
+    vector: AnyArray,
+    x: Tree,
+    batch_size: int,
+    there: int,
 ) -> str | None:
     """`None` where each row of a prediction depends on its own row of the input alone, else what stands against it.
 
@@ -63,21 +76,21 @@ def why_prediction_is_exact(
     return why_rows_matter(function, lambda size: (*fixed, rows_of(x, size)), roles, batch_size, there)
 
 
-def spec_of(array: Any) -> jax.ShapeDtypeStruct:
+def spec_of(array: AnyArray) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(array.shape, jax.dtypes.canonicalize_dtype(array.dtype))
 
 
-def rows_of(tree: Any, size: int) -> Any:
+def rows_of(tree: Tree, size: int) -> Tree:
     """Shapes of a batch of another size."""
     return jax.tree.map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype)), tree)
 
 
-def is_declared(plan: Any) -> bool:
+def is_declared(plan: Plan) -> bool:
     """Whether all of a step is built in, and says that padded rows have no influence."""
     return plan.objective.is_declared and plan.measures.is_declared and not plan.own_metrics and declares_rows(plan.model)
 
 
-def adds_up(plan: Any) -> bool:
+def adds_up(plan: Plan) -> bool:
     """Whether the measures of some samples are known to be the same, whatever batches these come in.
 
     Steps that are masked are counted batch by batch, and so are losses that are no means over all samples.
@@ -87,21 +100,21 @@ def adds_up(plan: Any) -> bool:
     return plain and is_declared(plan) and not any(layer.makes_mask for layer in plan.model._flatten_layers())
 
 
-def declares_rows(model: Layer) -> bool:
+def declares_rows(model: TrainedModel) -> bool:
     """Whether a model holds only what is built in, and all of it says that padded rows have no influence."""
     return all(_is_declared(layer) for layer in model._flatten_layers())
 
 
-def _is_declared(layer: Any) -> bool:
+def _is_declared(layer: Layer) -> bool:
     home = registry.home_of(type(layer))
     if home is None or not is_ours(type(layer)):
         return False
-    penalty = layer.activity_regularizer
+    penalty: Any = layer.activity_regularizer
     if penalty is not None and not (is_ours(type(penalty)) and penalty.sums_elements):
         return False
     if home[0] == "models":
         # Operations between layers may do anything, and a tensor of one axis has no other than the samples'.
-        graph = layer._graph
+        graph: Any = getattr(layer, "_graph")  # noqa: B009, only models have one
         if graph is None:
             return True
         tensors = [*graph.inputs, *(tensor for node in graph.nodes for tensor in node.output_tensors)]

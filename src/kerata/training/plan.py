@@ -1,8 +1,12 @@
 """Plans: what the variables of a model are to a program, and the step that it repeats."""
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,9 +15,14 @@ from kerata.engine.hyper import Hypers
 from kerata.engine.placement import HERE, Placement
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope
+from kerata.engine.types import AnyArray, Array, Tree
 from kerata.engine.variable import Variable
 from kerata.training.compilation import compilation_of, own_metrics
 from kerata.training.findings import StepFindings
+from kerata.training.trained import TrainedModel
+
+# (x, y, sample_weight) of some samples, or their shapes.
+Batch: TypeAlias = tuple[Tree, Tree, Tree]
 
 
 class Plan:
@@ -37,7 +46,7 @@ class Plan:
 
     def __init__(
         self,
-        model: Any,
+        model: TrainedModel,
         training: bool,
         own: bool = False,
         findings: StepFindings | None = None,
@@ -123,7 +132,7 @@ class Step(ABC):
         self.is_number: list[bool] = []
 
     @abstractmethod
-    def __call__(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+    def __call__(self, state: dict[str, Any], hypers: Any, key: AnyArray, batch: Batch, valid: Array | None) -> dict[str, Any]:
         """The state after one more batch.
 
         Args:
@@ -139,6 +148,10 @@ class Step(ABC):
     def needs_whole_batches(self) -> bool:
         """Whether a batch must never be filled up."""
 
+    def look(self, state: dict[str, Any], hypers: Any, key: AnyArray, batch: Batch, valid: Array | None) -> Tree:
+        """What a step takes from a batch, for the proof that padded rows have no influence; not of a user's own."""
+        raise NotImplementedError
+
     @abstractmethod
     def result_names(self) -> list[str]:
         """The names of what `results` gives."""
@@ -147,7 +160,7 @@ class Step(ABC):
     def values(self, state: dict[str, Any]) -> list[Any]:
         """The measures so far, in the order of `result_names`."""
 
-    def extra_state(self, state: dict[str, Any], hypers: Any, key: Any, shapes: Callable[[], Any]) -> dict[str, Any]:
+    def extra_state(self, state: dict[str, Any], hypers: Any, key: AnyArray, shapes: Callable[[], Any]) -> dict[str, Any]:
         """What the state has beside the variables' values, before the first batch, whose shapes are asked for where needed."""
         return {}
 

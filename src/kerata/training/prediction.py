@@ -1,16 +1,22 @@
 """Prediction: one program, few calls, and as little Python as possible before it."""
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Compiled
 
 from kerata.base.checks import check_positive_int, describe_owner, message
-from kerata.callbacks.callback import CallbackList, flatten_callbacks, read_verbose
+from kerata.callbacks.callback import CallbackList, Callbacks, Verbose, flatten_callbacks, read_verbose
 from kerata.callbacks.progress import ProgbarLogger
-from kerata.data.samples import Samples
-from kerata.data.sources import standardize_source
+from kerata.data.samples import Data, Samples
+from kerata.data.sources import Batches, standardize_source
 from kerata.engine import program
 from kerata.engine.hyper import Hypers
 from kerata.engine.mistakes import Blame
@@ -19,6 +25,8 @@ from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import Array, Tree
+from kerata.engine.variable import Variable
 from kerata.training import exits
 from kerata.training.feeds import pad_rows
 from kerata.training.host import through_host
@@ -26,13 +34,14 @@ from kerata.training.padding import declares_rows, why_prediction_is_exact
 from kerata.training.prepare import keeps_batch_size, trace_outputs
 from kerata.training.signals import heard
 from kerata.training.step_methods import check_form, overrides, pack_x_y_sample_weight
+from kerata.training.trained import TrainedModel
 
 NOBODY = CallbackList()
 # Sizes of batches whose programs a model holds on to.
 MOST_PROGRAMS = 16
 
 
-def count_batches(source: Any, batch_size: int, steps: int | None) -> int | None:
+def count_batches(source: Samples | Batches, batch_size: int, steps: int | None) -> int | None:
     """The number of batches that a prediction takes; `None` where there is no saying."""
     length = -(-source.size // batch_size) if isinstance(source, Samples) else source.length
     return min((n for n in (length, steps) if n is not None), default=None)
@@ -45,13 +54,13 @@ class Predictor:
         model: the model; it is built from the first inputs if it is not yet.
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: TrainedModel):
         self.model = model
         self.placement = HERE
-        self.variables: Any = None
+        self.variables: list[Variable] | None = None
         self.programs: dict[Any, Any] = {}
 
-    def _start(self, x: Any) -> None:
+    def _start(self, x: Tree) -> None:
         model = self.model
         if model._graph is None and not (model.built and model.variables):
             trace_outputs(model, jax.tree.map(lambda a: SymbolicTensor((None, *a.shape[1:]), a.dtype), x))
@@ -67,7 +76,7 @@ class Predictor:
         self.structure = structure_of(model)
 
     @exits.busily
-    def predict(self, x: Any, batch_size: Any, verbose: Any, steps: int | None, callbacks: Any) -> Any:
+    def predict(self, x: Data, batch_size: int | None, verbose: Verbose, steps: int | None, callbacks: Callbacks | None) -> Any:
         """All outputs, batch by batch, joined."""
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
         steps = check_positive_int("predict", "steps", steps, optional=True)
@@ -87,7 +96,7 @@ class Predictor:
         every.on_predict_end()
         return joined
 
-    def _outputs(self, source: Any, batch_size: int, steps: int | None, callbacks: CallbackList) -> list[Any]:
+    def _outputs(self, source: Samples | Batches, batch_size: int, steps: int | None, callbacks: CallbackList) -> list[Any]:
         """The outputs of each batch."""
         watched, shown = callbacks.needs_batches("predict"), callbacks.needs_progress
         outputs: list[Any] = []
@@ -103,7 +112,7 @@ class Predictor:
                 callbacks.on_progress(index + 1, {})
         return outputs
 
-    def _callbacks(self, callbacks: Any, verbose: Any, steps: int | None) -> CallbackList:
+    def _callbacks(self, callbacks: Callbacks | None, verbose: Verbose, steps: int | None) -> CallbackList:
         verbose = read_verbose(verbose)
         given = list(flatten_callbacks(callbacks))
         if verbose and not any(isinstance(c, ProgbarLogger) for c in given):
@@ -111,7 +120,7 @@ class Predictor:
         # Without callbacks, nobody is there to be told.
         return CallbackList(given, self.model, epochs=1, steps=steps, verbose=verbose) if given else NOBODY
 
-    def _batches(self, source: Any, batch_size: int, steps: int | None) -> Any:
+    def _batches(self, source: Samples | Batches, batch_size: int, steps: int | None) -> Iterator[tuple[Any, int, int]]:
         if isinstance(source, Samples):
             for index, first in enumerate(range(0, source.size, batch_size)):
                 if steps is not None and index >= steps:
@@ -129,7 +138,7 @@ class Predictor:
             yield x, size, size
         source.finish()
 
-    def _run(self, batch: tuple[Any, int, int]) -> Any:
+    def _run(self, batch: tuple[Any, int, int]) -> Tree:
         exits.pause()
         x, size, batch_size = batch
         if self.variables is None:
@@ -153,7 +162,7 @@ class Predictor:
             outputs = jax.tree.map(lambda a: a[:size], outputs)
         return outputs
 
-    def _may_pad(self, x: Any, rows: int, size: int) -> bool:
+    def _may_pad(self, x: Tree, rows: int, size: int) -> bool:
         """Whether rows that are not there have no influence on the others."""
         if self.is_own or self.keeps_states:
             return False
@@ -170,12 +179,12 @@ class Predictor:
             self.padded[key] = why_prediction_is_exact(self.model, self._make(), values, vector, x, rows, size) is None
         return self.padded[key]
 
-    def _check_shapes(self, x: Any) -> None:
+    def _check_shapes(self, x: Tree) -> None:
         """Refuses wrong shapes before rows are added: a message should name the sizes that were given."""
         if self.model._graph is not None:
             self.model._match_inputs(jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), x))
 
-    def _program(self, args: tuple, x: Any, given: Any) -> Any:
+    def _program(self, args: tuple[Any, ...], x: Tree, given: Any) -> Compiled:
         leaves, treedef = jax.tree.flatten(x)
         key = (treedef, *[(leaf.shape, leaf.dtype) for leaf in leaves])
         found = self.programs.get(key)
@@ -187,11 +196,11 @@ class Predictor:
                 del self.programs[next(iter(self.programs))]
         return found
 
-    def _make(self) -> Any:
-        variables, hypers, model = self.variables, self.hypers, self.model
+    def _make(self) -> Callable[..., Any]:
+        variables, hypers, model = self.variables or [], self.hypers, self.model
         step = self._own_step if overrides(model, "predict_step") else None
 
-        def predict(values: list[Any], vector: Any, x: Any) -> Any:
+        def predict(values: list[Any], vector: Array, x: Tree) -> dict[str, Any]:
             with Scope(variables, values, hypers.table(vector)) as scope:
                 outputs = model(x, training=False) if step is None else step(scope, x)
                 outputs = jax.tree.map(jnp.asarray, outputs)
@@ -202,7 +211,7 @@ class Predictor:
 
         return predict
 
-    def _own_step(self, scope: Scope, x: Any) -> Any:
+    def _own_step(self, scope: Scope, x: Tree) -> Tree:
         """The outputs of the model's own `predict_step(state, data)`."""
         model = self.model
         frozen = model.non_trainable_variables

@@ -4,6 +4,10 @@
 methods and attributes belong to Keras and to whoever writes a subclass.
 """
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,15 +20,17 @@ from kerata.engine.hyper import Hypers
 from kerata.engine.placement import HERE, Placement
 from kerata.engine.program import findings_of
 from kerata.engine.structure import Structure, structure_of
-from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.symbolic import SymbolicTensor, Tensors
+from kerata.engine.types import Tree
 from kerata.training.compilation import Compilation, compilation_of, output_names_of
 from kerata.training.findings import StepFindings
 from kerata.training.objectives import CompiledLoss, CompiledMetrics
 from kerata.training.padding import why_step_is_exact
-from kerata.training.plan import Plan, Step
+from kerata.training.plan import Batch, Plan, Step
 from kerata.training.step_methods import check_form, has_own_step, overrides
 from kerata.training.steps import make_plan
 from kerata.training.targets import check_indices, check_numbers, check_targets, check_weights
+from kerata.training.trained import TrainedModel
 
 # Plans that a model holds on to: one for each set of weights that were made trainable in turn, say.
 MOST_PLANS = 8
@@ -42,7 +48,7 @@ class Prepared:
         placement: where its state, its data and its programs live.
     """
 
-    model: Any
+    model: TrainedModel
     plan: Plan
     structure: Structure | None
     programs: dict[Any, Any] = field(default_factory=dict)
@@ -86,7 +92,9 @@ class Prepared:
         return known[key] is None
 
 
-def prepare(model: Any, batch: Any, method: str, source: Samples | Batches | None = None, training: bool = True) -> Prepared:
+def prepare(
+    model: TrainedModel, batch: Batch, method: str, source: Samples | Batches | None = None, training: bool = True
+) -> Prepared:
     """A compiled model made ready for some data.
 
     Args:
@@ -100,7 +108,7 @@ def prepare(model: Any, batch: Any, method: str, source: Samples | Batches | Non
     return prepare_built(model, training)
 
 
-def prepare_built(model: Any, training: bool = True) -> Prepared:
+def prepare_built(model: TrainedModel, training: bool = True) -> Prepared:
     """A model that is built for its data, prepared: as it was before, or anew where it has changed since."""
     made = compilation_of(model, "fit")
     trainable = model.trainable_variables
@@ -122,7 +130,7 @@ def prepare_built(model: Any, training: bool = True) -> Prepared:
     return found
 
 
-def last_prepared(model: Any) -> Prepared:
+def last_prepared(model: TrainedModel) -> Prepared:
     """What training a model was prepared for last, without reading its structure again where that was just done."""
     known = [found for (training, *_), found in compilation_of(model, "fit").prepared.items() if training]
     return known[0] if len(known) == 1 else prepare_built(model)
@@ -136,7 +144,7 @@ def same(first: list[Any], second: list[Any]) -> bool:
 # Building
 
 
-def build_for(model: Any, batch: Any, method: str, source: Samples | Batches | None = None) -> None:
+def build_for(model: TrainedModel, batch: Any, method: str, source: Samples | Batches | None = None) -> None:
     """Builds what is not built yet from one batch: weights, losses, measures.
 
     What can be told of the data before anything is compiled is told here, of all samples where they are at hand.
@@ -163,7 +171,7 @@ def build_for(model: Any, batch: Any, method: str, source: Samples | Batches | N
     build_objective(model, made, given, y, outputs)
 
 
-def build_objective(model: Any, made: Compilation, given: Any, y: Any, outputs: Any) -> None:
+def build_objective(model: TrainedModel, made: Compilation, given: Any, y: Tree, outputs: Any) -> None:
     """Tells each output its loss and metrics.
 
     Args:
@@ -196,12 +204,12 @@ def build_objective(model: Any, made: Compilation, given: Any, y: Any, outputs: 
     made.track_parts()
 
 
-def keeps_batch_size(model: Any) -> bool:
+def keeps_batch_size(model: TrainedModel) -> bool:
     """Whether a model is built for batches of one size: a layer keeps a state for each of a batch's samples."""
     return any(getattr(layer, "stateful", False) for layer in model._flatten_layers())
 
 
-def trace_outputs(model: Any, inputs: Any) -> Any:
+def trace_outputs(model: TrainedModel, inputs: Tensors) -> Tensors:
     """Builds a model that has no graph by tracing it on symbolic inputs; returns symbolic outputs."""
     outputs = model._build_by_tracing(inputs)
     model.built = True

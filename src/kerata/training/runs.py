@@ -1,16 +1,23 @@
 """Runs: the host's side of the loop. It picks how many batches the program runs before it looks again."""
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Compiled
 
 from kerata.base.checks import message
 from kerata.callbacks.callback import CallbackList
 from kerata.engine import program
+from kerata.engine.types import AnyArray
 from kerata.training import exits
 from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed
 from kerata.training.prepare import Prepared
@@ -49,7 +56,7 @@ class Run:
         mode: `"train"` or `"test"`, for callbacks and messages.
     """
 
-    def __init__(self, prepared: Prepared, feed: DeviceFeed | StreamFeed, key: Any, mode: str):
+    def __init__(self, prepared: Prepared, feed: DeviceFeed | StreamFeed, key: AnyArray, mode: str):
         self.prepared, self.feed, self.mode = prepared, feed, mode
         self.plan, self.step = prepared.plan, prepared.step
         self.key = np.asarray(key)
@@ -158,7 +165,7 @@ class Run:
         """Whether a callback, a signal handler or another thread has asked for the end."""
         return self.mode == "train" and self.plan.model.stop_training
 
-    def advance(self, chunk: Chunk, start: int, stop: int, fresh: bool, epochs: int = 1) -> Any:
+    def advance(self, chunk: Chunk, start: int, stop: int, fresh: bool, epochs: int = 1) -> dict[str, Any]:
         """Runs some batches of a chunk, in one or more epochs; the variables hold the new state when it returns."""
         exits.pause()
         state, constants = self._arguments()
@@ -192,13 +199,13 @@ class Run:
                 variable.place(value)
         return state, (self.prepared.placement.put_state(trainable, soon=True), hypers)
 
-    def _program(self, chunk: Chunk, args: tuple) -> Any:
+    def _program(self, chunk: Chunk, args: tuple[Any, ...]) -> Compiled:
         key = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, program.signature_of(chunk.feed))
         found = self.prepared.programs.get(key)
         if found is None:
             plan, step = self.plan, self.step
 
-            def make() -> Any:
+            def make() -> Callable[..., Any]:
                 return program.make_advance(
                     step, plan.reset, step.results, chunk.batch_size, chunk.masked, chunk.kind, chunk.epochs
                 )
@@ -216,7 +223,7 @@ class Run:
             self.prepared.programs[key] = found
         return found
 
-    def read(self, out: Any) -> dict[str, Any]:
+    def read(self, out: dict[str, Any]) -> dict[str, Any]:
         """The measures that a program returned, as numbers by name."""
         names = self.step.result_names()
         numbers = np.asarray(out["numbers"])

@@ -10,6 +10,9 @@ within it would let a long training go on. There a handler is called a little la
 exception was lost all the same.
 """
 
+# Python says no types of `_signal`.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 import _signal  # type: ignore[import-not-found] # the functions below without an enumeration for each number: 30 times faster
 import _weakrefset
 import contextlib
@@ -21,7 +24,7 @@ import weakref
 from collections.abc import Callable
 from functools import wraps
 from types import FrameType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from kerata.base.blocks import Restoring
 
@@ -30,6 +33,9 @@ AGAIN_SECONDS = 0.05
 # Files with callbacks of weak references.
 LOST = frozenset(str(module.__file__) for module in (weakref, _weakrefset))
 NUMBERS = tuple(sorted(int(number) for number in signal.valid_signals()))
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Waiting:
@@ -89,7 +95,7 @@ class uninterrupted:
                 self.waiting.release()
                 raise
 
-    def __exit__(self, *exc_info: Any) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         if self.waiting is not None:
             self.waiting.release()
 
@@ -166,11 +172,11 @@ def send(number: int) -> None:
         signal.raise_signal(number)
 
 
-def heard(method: Callable[..., Any]) -> Callable[..., Any]:
+def heard(method: Callable[P, R]) -> Callable[P, R]:
     """A function within which Ctrl-C and SIGTERM reach their handlers whatever is going on when they come."""
 
     @wraps(method)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         if _Heard.inside or threading.current_thread() is not threading.main_thread():
             return method(*args, **kwargs)
         signals = _Heard()

@@ -4,30 +4,37 @@ A model of a user's own overrides one of them, and calls the rest by `super()`. 
 `training.steps.BuiltInStep`, which does the same and leaves padded rows out.
 """
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 import contextlib
 import inspect
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from kerata.base.checks import describe_owner, message
+from kerata.base.types import Owner
 from kerata.engine.mistakes import Blame
 from kerata.engine.scope import Scope, current_scope, note, noted, stack
 from kerata.engine.structure import is_ours
+from kerata.engine.types import Array, Tree
 from kerata.engine.variable import Variable
+from kerata.layers.layer import Layer
 from kerata.layers.signatures import call_parameters
 from kerata.losses.loss import as_values
-from kerata.metrics.metric import named_results
-from kerata.training.compilation import Compilation
+from kerata.metrics.metric import Metric, named_results
+from kerata.training.trained import TrainedModel
 
 # What a user's class may define so that a step is no longer the built-in one.
 HOOKS = ("compute_metrics", "get_metrics_result", "stateless_compute_loss", "compute_loss_and_updates", "metrics")
 
 
-def overrides(model: Any, name: str) -> bool:
+def overrides(model: object, name: str) -> bool:
     """Whether a user's class defines a method of the trainer itself."""
     for cls in type(model).__mro__:
         if name in cls.__dict__:
@@ -35,7 +42,7 @@ def overrides(model: Any, name: str) -> bool:
     return False
 
 
-def has_own_step(model: Any, training: bool) -> bool:
+def has_own_step(model: object, training: bool) -> bool:
     """Whether a step of training or evaluation goes through methods of a user's own."""
     if overrides(model, "train_step" if training else "test_step"):
         return True
@@ -44,12 +51,12 @@ def has_own_step(model: Any, training: bool) -> bool:
     return any(overrides(model, name) for name in hooks)
 
 
-def takes_training(model: Any) -> bool:
+def takes_training(model: object) -> bool:
     """Whether a model's `call` has an argument `training`: one without it is trained as it predicts, as in Keras 3."""
     return "training" in call_parameters(type(model))
 
 
-def warn_of_inference(model: Any) -> None:
+def warn_of_inference(model: TrainedModel) -> None:
     """Says which layers do not do in training what they are there for, as the model does not tell them."""
     idle = [] if takes_training(model) else [one for one in model._flatten_layers(include_self=False) if acts_in_training(one)]
     if idle:
@@ -62,7 +69,7 @@ def warn_of_inference(model: Any) -> None:
         warnings.warn(text, stacklevel=2)
 
 
-def acts_in_training(layer: Any) -> bool:
+def acts_in_training(layer: Layer) -> bool:
     """Whether a layer does something else in training: drops, adds noise, takes in what it sees."""
     if "training" not in call_parameters(type(layer)):
         return False
@@ -74,7 +81,7 @@ def acts_in_training(layer: Any) -> bool:
     )
 
 
-def check_form(model: Any, name: str) -> None:
+def check_form(model: object, name: str) -> None:
     """Raises for a step that takes data alone: such a step computes its gradients in TensorFlow's or torch's way."""
     if not overrides(model, name):
         return
@@ -92,7 +99,7 @@ def check_form(model: Any, name: str) -> None:
         ) from None
 
 
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+def unpack_x_y_sample_weight(data: Tree) -> tuple[Any, Any, Any]:
     """(x, y, sample_weight) of what a step gets: x alone, or a tuple of one to three parts.
 
     >>> unpack_x_y_sample_weight(("x", "y"))
@@ -107,7 +114,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return (*data, None, None)[:3]  # type: ignore[return-value]
 
 
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) -> Tree:
     """What a user's own step gets of a batch: x alone, or (x, y), or (x, y, sample_weight).
 
     >>> pack_x_y_sample_weight("x", "y")
@@ -118,22 +125,14 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
-class StepMethods:
+class StepMethods(TrainedModel):
     """What a step does, method by method."""
-
-    optimizer: Any
-    losses: list[Any]
-    metrics: list[Any]
-    trainable_variables: list[Variable]
-    non_trainable_variables: list[Variable]
-    metrics_variables: list[Variable]
-    _compilation: Compilation | None
 
     # The loss
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
+        self, x: Tree = None, y: Tree = None, y_pred: Tree = None, sample_weight: Tree = None, training: bool = True
+    ) -> Array:
         """The number that training lowers: what `compile` was given as loss, and what layers added.
 
         A model of your own may override it, and use or ignore what `super().compute_loss(...)` gives.
@@ -150,8 +149,8 @@ class StepMethods:
 
     # Keras's name, as all that begin with an underscore here: a user's own step may call it.
     def _compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
+        self, x: Tree = None, y: Tree = None, y_pred: Tree = None, sample_weight: Tree = None, training: bool = True
+    ) -> Array:
         """`compute_loss`, also where a user's own takes no `training`."""
         known = inspect.signature(self.compute_loss).parameters
         takes = "training" in known or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
@@ -163,15 +162,15 @@ class StepMethods:
 
     def stateless_compute_loss(
         self,
-        trainable_variables,
-        non_trainable_variables,
-        metrics_variables,
-        x=None,
-        y=None,
-        y_pred=None,
-        sample_weight=None,
-        training=True,
-    ) -> Any:
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        metrics_variables: Sequence[Any],
+        x: Tree = None,
+        y: Tree = None,
+        y_pred: Tree = None,
+        sample_weight: Tree = None,
+        training: bool = True,
+    ) -> tuple[Array, tuple[list[Array], list[Array], list[Array]]]:
         """`compute_loss` as a pure function: (loss, (trainable, non-trainable, metrics' values))."""
         frozen, measured = self.non_trainable_variables, self.metrics_variables
         scope = inner_scope(
@@ -184,15 +183,15 @@ class StepMethods:
 
     def compute_loss_and_updates(
         self,
-        trainable_variables,
-        non_trainable_variables,
-        metrics_variables,
-        x,
-        y,
-        sample_weight,
-        training=False,
-        optimizer_variables=None,
-    ) -> Any:
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        metrics_variables: Sequence[Any],
+        x: Tree,
+        y: Tree,
+        sample_weight: Tree,
+        training: bool = False,
+        optimizer_variables: Sequence[Any] | None = None,
+    ) -> tuple[Array, tuple[Any, ...]]:
         """A function to differentiate: (loss, (loss before it was scaled, predictions, non-trainable, metrics' values))."""
         y_pred, frozen, added = self.stateless_call(  # type: ignore[attr-defined]
             trainable_variables,
@@ -223,7 +222,7 @@ class StepMethods:
 
     # Measures
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+    def compute_metrics(self, x: Tree, y: Tree, y_pred: Tree, sample_weight: Tree = None) -> dict[str, Any]:
         """Takes a batch into the metrics of `compile`; gives all measures so far."""
         if self._compile_metrics is not None:
             self._compile_metrics.update_state(y, y_pred, sample_weight)
@@ -237,7 +236,7 @@ class StepMethods:
         return found
 
     @property
-    def _loss_tracker(self) -> Any:
+    def _loss_tracker(self) -> Metric | None:
         return self._compilation.trackers[0] if self._compilation is not None else None
 
     @property
@@ -251,20 +250,21 @@ class StepMethods:
         return made.measures if made is not None and made.measures.is_given else None
 
     def _update_metrics_variables(
-        self, metrics_variables: Sequence[Any], unscaled_loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any
+        self, metrics_variables: Sequence[Any], unscaled_loss: Array, x: Tree, y: Tree, y_pred: Tree, sample_weight: Tree
     ) -> tuple[dict[str, Any], list[Any]]:
         """The logs and the metrics' values after one more batch."""
         variables = self.metrics_variables
         scope = inner_scope(variables, metrics_variables)
         with scope:
             samples = next(leaf for leaf in jax.tree.leaves(x)).shape[0]
-            self._loss_tracker.update_state(jax.lax.stop_gradient(unscaled_loss), sample_weight=samples)
+            tracker: Any = self._loss_tracker
+            tracker.update_state(jax.lax.stop_gradient(unscaled_loss), sample_weight=samples)
             logs = self.compute_metrics(x, y, y_pred, sample_weight)
         return logs, scope.read(variables)
 
     # Steps
 
-    def train_step(self, state: Any, data: Any) -> tuple[dict[str, Any], Any]:
+    def train_step(self, state: Any, data: Tree) -> tuple[dict[str, Any], Any]:
         """One step of training as a pure function.
 
         Args:
@@ -278,7 +278,7 @@ class StepMethods:
         x, y, weight = unpack_x_y_sample_weight(data)
         kinds: list[Any] = []
 
-        def objective(trainable: Any) -> Any:
+        def objective(trainable: list[Array]) -> tuple[Array, Any]:
             loss, aux = self.compute_loss_and_updates(
                 trainable, frozen, measured, x, y, weight, training=True, optimizer_variables=slots
             )
@@ -292,7 +292,7 @@ class StepMethods:
         logs, measured = self._update_metrics_variables(measured, loss, x, y, y_pred, weight)
         return logs, (trainable, frozen, slots, measured)
 
-    def test_step(self, state: Any, data: Any) -> tuple[dict[str, Any], Any]:
+    def test_step(self, state: Any, data: Tree) -> tuple[dict[str, Any], Any]:
         """One step of evaluation as a pure function.
 
         Args:
@@ -309,7 +309,7 @@ class StepMethods:
         logs, measured = self._update_metrics_variables(measured, loss, x, y, y_pred, weight)
         return logs, (trainable, frozen, measured)
 
-    def predict_step(self, state: Any, data: Any) -> tuple[Any, Any]:
+    def predict_step(self, state: Any, data: Tree) -> tuple[Any, Any]:
         """One step of prediction as a pure function.
 
         Args:
@@ -346,7 +346,7 @@ def is_carried(variables: Sequence[Variable]) -> bool:
 
 
 @contextlib.contextmanager
-def handing_over(model: Any, losses: list[Any]) -> Iterator[None]:
+def handing_over(model: TrainedModel, losses: list[Any]) -> Generator[None]:
     """`model.losses` is a given list within the block: those of a call that has ended."""
     model.__dict__["_handed_losses"] = losses
     try:
@@ -355,7 +355,7 @@ def handing_over(model: Any, losses: list[Any]) -> Iterator[None]:
         del model.__dict__["_handed_losses"]
 
 
-def read_facts(outputs: Any) -> tuple[list[Any], list[Any]]:
+def read_facts(outputs: Tree) -> tuple[list[Any], list[Any]]:
     """What is noted of each output: (mask, logits) arrays, and the kind of function that the logits went through."""
     logits = [noted(leaf, "logits") for leaf in jax.tree.leaves(outputs)]
     masks = [noted(leaf, "mask") for leaf in jax.tree.leaves(outputs)]
@@ -363,7 +363,7 @@ def read_facts(outputs: Any) -> tuple[list[Any], list[Any]]:
     return arrays, [None if pair is None else pair[0] for pair in logits]
 
 
-def note_facts(outputs: Any, arrays: list[Any], kinds: list[Any]) -> None:
+def note_facts(outputs: Tree, arrays: list[Any], kinds: list[Any]) -> None:
     """Notes again what `read_facts` found, on the outputs as another scope sees them."""
     for leaf, (mask, logits), kind in zip(jax.tree.leaves(outputs), arrays, kinds, strict=True):
         if mask is not None:
@@ -372,7 +372,7 @@ def note_facts(outputs: Any, arrays: list[Any], kinds: list[Any]) -> None:
             note(leaf, "logits", (kind, logits))
 
 
-def flatten_logs(model: Any, logs: Any) -> dict[str, Any]:
+def flatten_logs(model: Owner, logs: object) -> dict[str, Any]:
     """The values of logs by name; a dict in the logs adds its own, as in Keras."""
     if not isinstance(logs, dict):
         raise TypeError(

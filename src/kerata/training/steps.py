@@ -1,5 +1,9 @@
 """Steps: what a program repeats, built in or a user's own."""
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +14,13 @@ import numpy as np
 from kerata.base.checks import describe_owner, message
 from kerata.engine.mistakes import Blame
 from kerata.engine.scope import Scope
+from kerata.engine.types import AnyArray, Array, HyperTable, Tree
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.kernels.random import fold
 from kerata.metrics.metric import named_results
 from kerata.training.findings import StepFindings
-from kerata.training.plan import Plan, Step
+from kerata.training.plan import Batch, Plan, Step
 from kerata.training.step_methods import (
     flatten_logs,
     has_own_step,
@@ -26,13 +31,14 @@ from kerata.training.step_methods import (
     takes_training,
     warn_of_inference,
 )
+from kerata.training.trained import TrainedModel
 
 # Numbers of a weight with a penalty, from which on a copy of it in each step is worth avoiding.
 LARGE = 2**10
 
 
 def make_plan(
-    model: Any, training: bool, findings: StepFindings | None = None, trainable: list[Variable] | None = None
+    model: TrainedModel, training: bool, findings: StepFindings | None = None, trainable: list[Variable] | None = None
 ) -> Plan:
     """The plan of a model with the step that it needs.
 
@@ -55,10 +61,10 @@ class BuiltInStep(Step):
         # A loss of a user's own is not told which rows are there.
         return overrides(self.model, "compute_loss")
 
-    def __call__(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+    def __call__(self, state: dict[str, Any], hypers: Any, key: AnyArray, batch: Batch, valid: Array | None) -> dict[str, Any]:
         return (self._train if self.plan.training else self._test)(state, hypers, key, batch, valid)
 
-    def _train(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+    def _train(self, state: dict[str, Any], hypers: Array, key: AnyArray, batch: Batch, valid: Array | None) -> dict[str, Any]:
         """Gradients, update, measures."""
         x, y, weight = batch
         step, bad = state["counters"]
@@ -66,7 +72,7 @@ class BuiltInStep(Step):
         key = fold(key, step)
         kinds: list[Any] = []
 
-        def objective(trainable: list[Any]) -> Any:
+        def objective(trainable: list[Any]) -> tuple[Array, Any]:
             total, (y_pred, (facts, kinds[:]), *rest) = self._forward(trainable, state, table, key, batch, valid)
             # The present scale is one of the optimizer's variables.
             with Scope(self.plan.slots, state["slots"], table):
@@ -89,7 +95,9 @@ class BuiltInStep(Step):
             "counters": jnp.stack([step + 1, bad]),
         }
 
-    def _forward(self, trainable: list[Any], state: dict[str, Any], table: Any, key: Any, batch: Any, valid: Any) -> Any:
+    def _forward(
+        self, trainable: list[Any], state: dict[str, Any], table: HyperTable, key: AnyArray, batch: Batch, valid: Array | None
+    ) -> tuple[Array, Any]:
         """The loss of a batch, and (predictions, facts about them, losses by output, states of layers, measures)."""
         x, y, weight = batch
         variables = [*self.plan.trainable, *self.plan.others, *self.plan.slots, *self.plan.metric_variables]
@@ -101,7 +109,7 @@ class BuiltInStep(Step):
             facts = read_facts(y_pred)
         return total, (y_pred, facts, parts, scope.read(self.plan.others), scope.read(self.plan.metric_variables))
 
-    def look(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> Any:
+    def look(self, state: dict[str, Any], hypers: Any, key: AnyArray, batch: Batch, valid: Array | None) -> Tree:
         """All that a step takes from a batch, before weights change: the loss, the states of layers, the measures."""
         if not self.plan.training:
             return self._test(state, hypers, key, batch, valid)
@@ -110,7 +118,7 @@ class BuiltInStep(Step):
         loss, (y_pred, facts, parts, others, metrics) = self._forward(state["trainable"], state, table, key, batch, valid)
         return loss, others, self._measure(metrics, table, x, y, y_pred, facts, weight, valid, loss, parts)
 
-    def _once_read(self, weights: list[Any], loss: Any) -> list[Any]:
+    def _once_read(self, weights: list[Any], loss: Array) -> list[Any]:
         """The weights, of which those with a penalty change after the loss is there: XLA for CPU would copy them otherwise."""
         if not prefers_fast_form():
             return weights
@@ -119,7 +127,9 @@ class BuiltInStep(Step):
             for v, w in zip(self.plan.trainable, weights, strict=True)
         ]
 
-    def _test(self, state: dict[str, Any], constants: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+    def _test(
+        self, state: dict[str, Any], constants: tuple[list[Array], Array], key: AnyArray, batch: Batch, valid: Array | None
+    ) -> dict[str, Any]:
         trainable, hypers = constants
         x, y, weight = batch
         table = self.plan.hypers.table(hypers)
@@ -137,7 +147,9 @@ class BuiltInStep(Step):
         kept = {"seeds": scope.read(self.plan.seeds)} if seeds else {}
         return {"others": scope.read(self.plan.others), "metrics": metrics, **kept}
 
-    def _loss(self, scope: Scope, x: Any, y: Any, y_pred: Any, weight: Any, valid: Any) -> tuple[Any, dict[str, Any]]:
+    def _loss(
+        self, scope: Scope, x: Tree, y: Tree, y_pred: Tree, weight: Tree, valid: Array | None
+    ) -> tuple[Any, dict[str, Any]]:
         if overrides(self.model, "compute_loss"):
             return self.model._compute_loss(x, y, y_pred, weight, training=self.plan.training), {}
         total, parts = self.plan.objective(y, y_pred, weight, valid)
@@ -155,7 +167,19 @@ class BuiltInStep(Step):
             total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
         return jnp.asarray(total, jnp.float32), parts
 
-    def _measure(self, metrics, table, x, y, y_pred, facts, weight, valid, loss, parts) -> list[Any]:
+    def _measure(
+        self,
+        metrics: list[Any],
+        table: HyperTable,
+        x: Tree,
+        y: Tree,
+        y_pred: Tree,
+        facts: tuple[list[Any], list[Any]],
+        weight: Tree,
+        valid: Array | None,
+        loss: Array,
+        parts: dict[str, Array],
+    ) -> list[Any]:
         """The measures after one more batch; losses count with the number of samples."""
         scope = Scope(self.plan.metric_variables, metrics, table)
         with scope:
@@ -163,7 +187,7 @@ class BuiltInStep(Step):
             leaves = jax.tree.leaves(y_pred if y_pred is not None else x)
             samples = jnp.sum(valid) if valid is not None else jnp.float32(leaves[0].shape[0])
             for tracker in self.plan.trackers:
-                value = loss if tracker.name == "loss" else parts.get(tracker.name.removesuffix("_loss"), None)
+                value = loss if tracker.name == "loss" else parts.get(tracker.name.removesuffix("_loss"))
                 if value is not None:
                     tracker.update_state(jax.lax.stop_gradient(value), sample_weight=samples)
             if y is not None:
@@ -217,10 +241,10 @@ class OwnStep(Step):
     def needs_whole_batches(self) -> bool:
         return True
 
-    def __call__(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any, valid: Any) -> dict[str, Any]:
+    def __call__(self, state: dict[str, Any], hypers: Any, key: AnyArray, batch: Batch, valid: Array | None) -> dict[str, Any]:
         return (self._train if self.plan.training else self._test)(state, hypers, key, batch)
 
-    def _train(self, state: dict[str, Any], hypers: Any, key: Any, batch: Any) -> dict[str, Any]:
+    def _train(self, state: dict[str, Any], hypers: Array, key: AnyArray, batch: Batch) -> dict[str, Any]:
         step, bad = state["counters"]
         roles = ("trainable", "others", "slots", "metrics")
         variables = [v for role in roles for v in self.plan.variables[role]]
@@ -233,12 +257,12 @@ class OwnStep(Step):
             values = self._note_logs(logs)
         slots = [s for s, v in zip(slots, self.plan.optimizer.variables, strict=True) if isinstance(v, Variable)]
         after = dict(zip(roles, (trainable, others, slots, metrics), strict=True))
-        loss: Any = values.get("loss", jnp.float32(0))
+        loss: AnyArray = values.get("loss", jnp.float32(0))
         bad = jnp.where((bad < 0) & ~jnp.all(jnp.isfinite(loss)), step, bad)
         after = {role: self._changed(scope, role, state[role], after[role]) for role in roles}
         return {**after, "logs": list(values.values()), "counters": jnp.stack([step + 1, bad])}
 
-    def _test(self, state: dict[str, Any], constants: Any, key: Any, batch: Any) -> dict[str, Any]:
+    def _test(self, state: dict[str, Any], constants: tuple[list[Array], Array], key: AnyArray, batch: Batch) -> dict[str, Any]:
         trainable, hypers = constants
         seeds = state["seeds"]
         variables = [*self.plan.trainable, *self.plan.others, *self.plan.metric_variables, *self.plan.seeds]
@@ -256,13 +280,13 @@ class OwnStep(Step):
         }
         return {**after, "logs": list(values.values()), "seeds": scope.read(self.plan.seeds)}
 
-    def _note_logs(self, logs: Any) -> dict[str, Any]:
+    def _note_logs(self, logs: Tree) -> dict[str, Any]:
         """The values of a step's logs by name; the names are the same in every trace."""
         values = flatten_logs(self.model, logs)
         self.names = list(values)
         return values
 
-    def _changed(self, scope: Scope, role: str, before: list[Any], after: Any) -> list[Any]:
+    def _changed(self, scope: Scope, role: str, before: list[Any], after: list[Array]) -> list[Any]:
         """What a step gave for the variables of a role; where it gave back what it got, what it assigned to them."""
         if len(before) != len(after):
             raise ValueError(
@@ -285,7 +309,7 @@ class OwnStep(Step):
 
     # Measures
 
-    def extra_state(self, state: dict[str, Any], hypers: Any, key: Any, shapes: Callable[[], Any]) -> dict[str, Any]:
+    def extra_state(self, state: dict[str, Any], hypers: Any, key: AnyArray, shapes: Callable[[], Any]) -> dict[str, Any]:
         """The logs before the first batch; they are part of the loop's state."""
         logs = jax.eval_shape(lambda s, h, k, batch: self(s, h, k, batch, None)["logs"], state, hypers, key, shapes())
         self.is_number = [len(spec.shape) == 0 for spec in logs]

@@ -1,5 +1,9 @@
 """Targets, looked at before anything is compiled: shapes, the range of labels, numbers that are none."""
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,11 +14,15 @@ from kerata.base import registry
 from kerata.base.checks import message
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Operation
+from kerata.engine.types import AnyArray, Tree
+from kerata.layers.layer import Layer
 from kerata.losses.loss import Loss
 from kerata.ops.forms import facts_of
+from kerata.training.objectives import CompiledLoss
+from kerata.training.trained import TrainedModel
 
 
-def check_targets(objective: Any, y_true: Any, y_pred: Any) -> None:
+def check_targets(objective: CompiledLoss, y_true: Tree, y_pred: Tree) -> None:
     """Raises for targets that a loss cannot take: wrong shapes, labels out of range, NaN where the loss is our own.
 
     Args:
@@ -37,7 +45,7 @@ def check_targets(objective: Any, y_true: Any, y_pred: Any) -> None:
             CHECKS[term.loss.target_form](where, term.loss, labels, tuple(predictions[term.place].shape))
 
 
-def check_weights(objective: Any, sample_weight: Any, y_pred: Any) -> None:
+def check_weights(objective: CompiledLoss, sample_weight: Tree, y_pred: Tree) -> None:
     """Raises for weights whose shape fits neither the samples nor the values of a loss, where that is known of the loss.
 
     Args:
@@ -60,14 +68,14 @@ def check_weights(objective: Any, sample_weight: Any, y_pred: Any) -> None:
             )
 
 
-def check_numbers(model: Any, x: Any, y: Any, sample_weight: Any, method: str) -> None:
+def check_numbers(model: TrainedModel, x: Tree, y: Tree, sample_weight: Tree, method: str) -> None:
     """Raises for inputs and weights that are NaN or infinite.
 
     Inputs pass where a layer of a user's own, or a function, may know what to do with them.
     """
     trees = {"sample_weight": sample_weight}
     layers = model._flatten_layers()
-    graphs = [layer._graph for layer in layers if getattr(layer, "_graph", None) is not None]
+    graphs: list[Any] = [graph for layer in layers if (graph := getattr(layer, "_graph", None)) is not None]
     operations = [node.operation for graph in graphs for node in graph.nodes if isinstance(node.operation, Operation)]
     if not any(handles_missing(each) for each in (*layers, *operations)):
         trees = {"x": x, **trees}
@@ -76,7 +84,7 @@ def check_numbers(model: Any, x: Any, y: Any, sample_weight: Any, method: str) -
             check_finite(method, f"`{name}{jax.tree_util.keystr(path)}`", leaf)
 
 
-def handles_missing(layer: Any) -> bool:
+def handles_missing(layer: Layer | Operation) -> bool:
     """Whether a layer, or an operation in a graph, may turn NaN into something else."""
     if isinstance(layer, Operation):
         facts = facts_of(layer.function)
@@ -86,7 +94,7 @@ def handles_missing(layer: Any) -> bool:
     return (callable(activation) and known is None) or registry.home_of(type(layer)) is None or layer.replaces_missing
 
 
-def check_indices(model: Any, x: Any, method: str) -> None:
+def check_indices(model: TrainedModel, x: Tree, method: str) -> None:
     """Raises for numbers that an embedding of an input has no row for: they would become NaN without a word."""
     for layer, values in embedded_inputs(model, x):
         values = on_host(values)
@@ -105,7 +113,7 @@ def check_indices(model: Any, x: Any, method: str) -> None:
             )
 
 
-def embedded_inputs(model: Any, x: Any) -> Iterator[tuple[Any, Any]]:
+def embedded_inputs(model: TrainedModel, x: Any) -> Iterator[tuple[Any, Any]]:
     """(embedding, array) for every input that goes straight into an embedding."""
     graph = model._graph
     if graph is None:
@@ -128,7 +136,7 @@ def is_embedding(layer: Any) -> bool:
     return getattr(layer, "takes_indices", False) and is_ours(type(layer).call)
 
 
-def check_finite(owner: str, what: str, values: Any) -> None:
+def check_finite(owner: str, what: str, values: AnyArray) -> None:
     """Raises where a float is NaN or infinite. One pass over finite numbers: their sum says enough."""
     if values.dtype.kind not in "fV":  # bfloat16 is of kind V
         return
@@ -151,7 +159,7 @@ def check_finite(owner: str, what: str, values: Any) -> None:
         )
 
 
-def on_host(values: Any) -> Any:
+def on_host(values: AnyArray) -> AnyArray:
     """An array of the host's memory as NumPy's; one on another device stays there."""
     if isinstance(values, jax.Array) and all(device.platform == "cpu" for device in values.devices()):
         return np.asarray(values)

@@ -1,14 +1,19 @@
 """`compile`, `fit`, `evaluate` and `predict`."""
 
+# JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+
+from collections.abc import Sequence
 from typing import Any
 
 from kerata import optimizers
 from kerata.base.checks import check_positive_int, message
-from kerata.callbacks.callback import CallbackList, read_verbose
+from kerata.callbacks.callback import CallbackList, Callbacks, Verbose, read_verbose
 from kerata.callbacks.history import History
 from kerata.callbacks.monitors import check_measures
 from kerata.callbacks.progress import ProgbarLogger
-from kerata.data.samples import Samples
+from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import Batches, check_endless, repeat_batches, standardize_source, standardize_training
 from kerata.engine.module import Look
 from kerata.engine.random import make_key
@@ -24,6 +29,7 @@ from kerata.training.prepare import build_for, prepare, prepare_built
 from kerata.training.runs import Run
 from kerata.training.signals import heard
 from kerata.training.step_methods import StepMethods
+from kerata.training.trained import TrainedModel
 
 
 class Trainer(StepMethods):
@@ -33,8 +39,7 @@ class Trainer(StepMethods):
     in common are functions that take the model.
     """
 
-    _graph: Any
-    output_names: Any
+    output_names: list[str] | None
     # Whether inputs go into the first of `layers` as they are, where there is no graph yet.
     feeds_first_layer = False
     # What each call of `fit` reads anew.
@@ -57,15 +62,15 @@ class Trainer(StepMethods):
     @hinting
     def compile(
         self,
-        optimizer="rmsprop",
-        loss=None,
-        loss_weights=None,
-        metrics=None,
-        weighted_metrics=None,
-        run_eagerly=False,
-        steps_per_execution=1,
-        jit_compile="auto",
-        auto_scale_loss=True,
+        optimizer: object = "rmsprop",
+        loss: object = None,
+        loss_weights: object = None,
+        metrics: object = None,
+        weighted_metrics: object = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Sets how the model is trained.
 
@@ -127,23 +132,23 @@ class Trainer(StepMethods):
     @heard
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose: Any = "auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        initial_epoch=0,
-        steps_per_epoch=None,
-        validation_steps=None,
-        validation_batch_size=None,
-        validation_freq=1,
-        seed=None,
+        x: Data | None = None,
+        y: Data | None = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Verbose = "auto",
+        callbacks: Callbacks | None = None,
+        validation_split: float = 0.0,
+        validation_data: Data | None = None,
+        shuffle: bool = True,
+        class_weight: ClassWeight | None = None,
+        sample_weight: Data | None = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        seed: int | None = None,
     ) -> History:
         """Trains the model.
 
@@ -180,14 +185,14 @@ class Trainer(StepMethods):
         check_frequency(validation_freq)
         fraction = validation_split if validation_data is None else 0.0
         source, held_out = standardize_training(through_host(self, x), y, sample_weight, class_weight, fraction)
-        validation_data = validation_data if held_out is None else held_out
         size = batch_size or 32
         check_endless(source, steps_per_epoch, "fit", "steps_per_epoch")
         if steps_per_epoch is not None and isinstance(source, Batches):
             source = repeat_batches(source)
         batch, source = first_batch(source, size)
         build_for(self, batch, "fit", source)
-        validation = make_validation(self, validation_data, validation_batch_size or size, validation_steps, validation_freq)
+        held_out = validation_data if held_out is None else held_out
+        validation = make_validation(self, held_out, validation_batch_size or size, validation_steps, validation_freq)
         key = make_key(seed)
         order_seed = int(key[0]) + (int(key[1]) << 32)
         if shuffle and isinstance(source, Batches) and source.order is not None:
@@ -203,15 +208,15 @@ class Trainer(StepMethods):
     @heard
     def evaluate(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        verbose: Any = "auto",
-        sample_weight=None,
-        steps=None,
-        callbacks=None,
-        return_dict=False,
-        **kwargs,
+        x: Data | None = None,
+        y: Data | None = None,
+        batch_size: int | None = None,
+        verbose: Verbose = "auto",
+        sample_weight: Data | None = None,
+        steps: int | None = None,
+        callbacks: Callbacks | None = None,
+        return_dict: bool = False,
+        **kwargs: object,
     ) -> Any:
         """The loss and all measures on some data.
 
@@ -235,7 +240,14 @@ class Trainer(StepMethods):
         return logs if return_dict else flat_logs(self, logs)
 
     @hinting
-    def predict(self, x, batch_size=None, verbose: Any = "auto", steps=None, callbacks=None) -> Any:
+    def predict(
+        self,
+        x: Data,
+        batch_size: int | None = None,
+        verbose: Verbose = "auto",
+        steps: int | None = None,
+        callbacks: Callbacks | None = None,
+    ) -> Any:
         """The outputs for some inputs, as NumPy arrays.
 
         Args:
@@ -251,7 +263,14 @@ class Trainer(StepMethods):
 
     @hinting
     @busily
-    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False) -> Any:
+    def train_on_batch(
+        self,
+        x: Data,
+        y: Data | None = None,
+        sample_weight: Data | None = None,
+        class_weight: ClassWeight | None = None,
+        return_dict: bool = False,
+    ) -> Any:
         """One step on one batch; returns the loss and measures of that batch."""
         samples = one_batch(self, x, y, sample_weight, class_weight, "train_on_batch")
         prepared = prepare(self, samples.tree, "train_on_batch")
@@ -262,18 +281,22 @@ class Trainer(StepMethods):
 
     @hinting
     @busily
-    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False) -> Any:
+    def test_on_batch(
+        self, x: Data, y: Data | None = None, sample_weight: Data | None = None, return_dict: bool = False
+    ) -> Any:
         """The loss and measures of one batch."""
         samples = one_batch(self, x, y, sample_weight, None, "test_on_batch")
         logs = evaluation(self, samples, samples.size, None).epoch(0, CallbackList(), 0)
         return logs if return_dict else flat_logs(self, logs)
 
-    def predict_on_batch(self, x) -> Any:
+    def predict_on_batch(self, x: Data) -> Any:
         """The outputs for one batch."""
         return self.predict(x, batch_size=2**30, verbose=0)
 
 
-def complete_callbacks(model: Any, given: CallbackList, verbose: Any, epochs: int, steps: int | None) -> CallbackList:
+def complete_callbacks(
+    model: TrainedModel, given: CallbackList, verbose: Verbose, epochs: int, steps: int | None
+) -> CallbackList:
     """The given callbacks between the progress bar and the history, in Keras's order."""
     verbose = read_verbose(verbose)
     callbacks = list(given.callbacks)
@@ -284,7 +307,9 @@ def complete_callbacks(model: Any, given: CallbackList, verbose: Any, epochs: in
     return CallbackList(callbacks, model, epochs=epochs, steps=steps, verbose=verbose)
 
 
-def one_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, method: str) -> Samples:
+def one_batch(
+    model: TrainedModel, x: Data, y: Data | None, sample_weight: Data | None, class_weight: ClassWeight | None, method: str
+) -> Samples:
     """The samples of a call for a single batch."""
     compilation_of(model, method)
     source = standardize_source(through_host(model, x), y, sample_weight, class_weight, None, method)
@@ -293,7 +318,7 @@ def one_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any,
     return source
 
 
-def flat_logs(model: Any, logs: dict[str, Any]) -> Any:
+def flat_logs(model: TrainedModel, logs: dict[str, Any]) -> Any:
     """The measures as a list in Keras's order: the loss, those of `compile`, the outputs' losses, the rest by name."""
     if len(logs) == 1:
         return next(iter(logs.values()))

@@ -6,6 +6,7 @@ import numpy as np
 
 from kerata import ops
 from kerata.base.checks import message
+from kerata.engine.types import TensorLike
 from kerata.ops import is_tensor
 
 
@@ -47,7 +48,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     return categorical
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+def normalize(x: TensorLike, axis: int = -1, order: int = 2) -> Any:
     """x / |x| along an axis; vectors of zeros stay as they are.
 
     Args:

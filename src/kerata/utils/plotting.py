@@ -5,6 +5,7 @@ from typing import Any
 
 from kerata.base.checks import check_choice, message
 from kerata.base.display import new_figure
+from kerata.base.types import PathLike
 from kerata.models.graph import graph_of
 from kerata.models.summary import describe_kind, format_shape, list_operations
 
@@ -22,8 +23,8 @@ def plot_model(
     dpi: int = 200,
     show_layer_activations: bool = False,
     show_trainable: bool = False,
-    **kwargs: Any,
-) -> Any:
+    **kwargs: object,
+) -> object:
     """Draws a model into a file. Matplotlib draws it, so Graphviz is not needed.
 
     Args:
@@ -90,7 +91,9 @@ def describe_box(op: Any, shapes: bool, dtype: bool, names: bool, activations: b
     return lines
 
 
-def draw(rows: list[list[Any]], edges: list[tuple[Any, Any]], texts: dict[int, list[str]], to_file: Any, dpi: int) -> Any:
+def draw(
+    rows: list[list[Any]], edges: list[tuple[Any, Any]], texts: dict[int, list[str]], to_file: PathLike, dpi: int
+) -> object:
     """Draws the boxes in rows, and an arrow for each connection; returns the figure."""
     from matplotlib.patches import FancyBboxPatch
 

@@ -1,7 +1,6 @@
 """Layers that turn numbers of categories, and numbers that fall into ranges, into features."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +8,15 @@ import numpy as np
 
 from kerata.base.checks import KindError, check_choice, check_positive_int, message
 from kerata.base.registry import builtin
+from kerata.base.types import DTypeLike
+from kerata.data.samples import Data
+from kerata.engine.types import TensorLike
 from kerata.layers.layer import Layer
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 
 
-def encode(indices: jax.Array, mode: str, depth: int, dtype: Any, weights: jax.Array | None = None) -> jax.Array:
+def encode(indices: jax.Array, mode: str, depth: int, dtype: DTypeLike, weights: jax.Array | None = None) -> jax.Array:
     """Numbers of categories in the form that `mode` says.
 
     Args:
@@ -127,13 +129,13 @@ class Discretization(Encoding):
         self.num_bins, self.epsilon, self.sparse = num_bins, epsilon, False
         self.output_mode = check_choice(self, "output_mode", output_mode, MODES)
 
-    def _take(self, boundaries: Any) -> list[float]:
+    def _take(self, boundaries: TensorLike) -> list[float]:
         bounds = np.asarray(boundaries)
         if bounds.ndim != 1 or bounds.dtype.kind not in "iuf" or np.isnan(bounds).any() or (np.diff(bounds) < 0).any():
             raise ValueError(message(self, "`bin_boundaries` must be ascending numbers", {"bin_boundaries": boundaries}))
         return bounds.tolist()
 
-    def adapt(self, data: Any, steps: int | None = None) -> None:
+    def adapt(self, data: Data, steps: int | None = None) -> None:
         """Sets the bounds to quantiles of some data, in place of what an earlier call saw.
 
         Args:

@@ -12,8 +12,10 @@ import numpy as np
 from jax.core import Tracer
 
 from kerata.base.checks import KindError, message
+from kerata.base.types import Owner
 from kerata.engine.symbolic import SymbolicTensor, flatten, has_symbolic
 from kerata.layers.layer import Layer
+from kerata.layers.signatures import ShapeTree
 
 
 class HostLayer(Layer):
@@ -42,18 +44,18 @@ class HostLayer(Layer):
         found = self.call(*args, **kwargs)
         return found if found.dtype.kind in "OUS" else jnp.asarray(found)
 
-    def take_vocabulary(self, other: Any) -> None:
+    def take_vocabulary(self, other: object) -> None:
         """Knows what another layer of this kind has read off data."""
         raise NotImplementedError
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: ShapeTree | None = None) -> None:
         """Nothing: what the layer knows, it was given or has read off data."""
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> SymbolicTensor:
         raise NotImplementedError
 
 
-def as_bytes(owner: Any, data: Any, encoding: str = "utf-8") -> np.ndarray:
+def as_bytes(owner: Owner, data: object, encoding: str = "utf-8") -> np.ndarray:
     """Texts as an array of bytes objects, of the shape that the data has."""
     array = np.asarray(data)
     if array.dtype.kind == "T":
@@ -73,6 +75,6 @@ def as_bytes(owner: Any, data: Any, encoding: str = "utf-8") -> np.ndarray:
     return found.reshape(array.shape)
 
 
-def needs_host(tree: Any) -> bool:
+def needs_host(tree: object) -> bool:
     """Whether a symbolic tensor is one of texts."""
     return any(isinstance(leaf, SymbolicTensor) and leaf.dtype == "string" for leaf in flatten(tree))

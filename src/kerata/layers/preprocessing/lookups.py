@@ -12,8 +12,11 @@ from kerata.base.checks import KindError, check_choice, message
 from kerata.base.config import floatx
 from kerata.base.refusals import MissingFile
 from kerata.base.registry import builtin
+from kerata.base.types import Owner, PartialShape, PathLike
+from kerata.data.samples import Data
 from kerata.engine.module import Look
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.variable import Store, WritableStore
 from kerata.layers.preprocessing.host import HostLayer, as_bytes
 
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
@@ -93,13 +96,13 @@ class IndexLookup(HostLayer):
 
     # Tokens, as the two layers keep them.
 
-    def as_tokens(self, data: Any) -> np.ndarray:
+    def as_tokens(self, data: object) -> np.ndarray:
         raise NotImplementedError
 
-    def as_token(self, value: Any) -> Any:
+    def as_token(self, value: object) -> str | int:
         raise NotImplementedError
 
-    def spoken(self, token: Any) -> Any:
+    def spoken(self, token: object) -> str | int:
         """A token as a user sees it."""
         raise NotImplementedError
 
@@ -124,7 +127,7 @@ class IndexLookup(HostLayer):
         """How many numbers there are, those for the mask and for unknown words included."""
         return self.first_token + len(self.tokens)
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+    def set_vocabulary(self, vocabulary: object, idf_weights: object = None) -> None:
         """Sets the words, in place of `adapt`.
 
         Args:
@@ -186,7 +189,7 @@ class IndexLookup(HostLayer):
 
     # Reading it off data
 
-    def adapt(self, data: Any, steps: int | None = None) -> None:
+    def adapt(self, data: Data, steps: int | None = None) -> None:
         """Takes the words of some data as the vocabulary, the most frequent ones first, in place of what an earlier call saw.
 
         Args:
@@ -199,7 +202,7 @@ class IndexLookup(HostLayer):
             self.update_state(tokens.reshape(-1, 1) if tokens.ndim < 2 and batch is data else tokens)
         self.finalize_state()
 
-    def update_state(self, data: Any) -> None:
+    def update_state(self, data: Data) -> None:
         """Counts the words of a batch; its first axis counts documents, and an array with one axis is one document."""
         if self.input_vocabulary is not None:
             raise ValueError(message(self, "a layer with a given `vocabulary` cannot be adapted", {"data": data}))
@@ -237,7 +240,7 @@ class IndexLookup(HostLayer):
 
     # Looking up
 
-    def call(self, inputs: Any) -> np.ndarray:
+    def call(self, inputs: object) -> np.ndarray:
         if self.invert:
             return self._words_of(np.asarray(inputs))
         tokens = self.as_tokens(inputs)
@@ -263,7 +266,7 @@ class IndexLookup(HostLayer):
             fix = f"Say {self.name}.adapt(data), or give `vocabulary`"
             raise ValueError(message(self, "there must be a vocabulary before the layer is called", fix=fix))
 
-    def _unknown(self, token: Any) -> int:
+    def _unknown(self, token: object) -> int:
         if self.mask_token is not None and token == self.as_token(self.mask_token):
             return 0
         if self.num_oov_indices == 0:
@@ -271,7 +274,7 @@ class IndexLookup(HostLayer):
             raise ValueError(message(self, expected, {"input": self.spoken(token)}, "Say num_oov_indices=1"))
         return self.first_oov + self.bucket(token)
 
-    def bucket(self, token: Any) -> int:
+    def bucket(self, token: object) -> int:
         """Which of the numbers for unknown tokens one gets."""
         raise NotImplementedError
 
@@ -310,7 +313,7 @@ class IndexLookup(HostLayer):
 
     # Shapes, configs, files
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: PartialShape) -> tuple[int | None, ...]:
         shape = tuple(input_shape)
         if self.output_mode == "int":
             return shape
@@ -318,7 +321,7 @@ class IndexLookup(HostLayer):
             return (*(shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape), self.depth)
         return (*shape[:-1], self.depth)
 
-    def compute_output_spec(self, inputs: Any) -> SymbolicTensor:
+    def compute_output_spec(self, inputs: SymbolicTensor) -> SymbolicTensor:
         kind = self.token_type if self.invert else "int32" if self.output_mode == "int" else floatx()
         return SymbolicTensor(self.compute_output_shape(inputs.shape), kind)
 
@@ -335,21 +338,21 @@ class IndexLookup(HostLayer):
             "vocabulary_size": self.fixed_size,
         }
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: WritableStore) -> None:
         if self.output_mode == "tf_idf" and self.idf is not None:
             store["idf_weights"] = self.idf
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         if self.output_mode == "tf_idf" and "idf_weights" in store:
             self.idf = np.asarray(store["idf_weights"])
 
-    def save_assets(self, dir_path: Any) -> None:
+    def save_assets(self, dir_path: PathLike) -> None:
         """Writes the vocabulary into a folder, where the config does not hold it."""
         if self.input_vocabulary is None:
             lines = "\n".join(str(word) for word in self.get_vocabulary())
             Path(dir_path, VOCABULARY_FILE).write_text(lines, encoding="utf-8")
 
-    def load_assets(self, dir_path: Any) -> None:
+    def load_assets(self, dir_path: PathLike) -> None:
         """Takes the vocabulary of a folder that `save_assets` has filled."""
         if self.input_vocabulary is not None:
             return
@@ -359,7 +362,7 @@ class IndexLookup(HostLayer):
         self._take_tokens(tokens)
 
 
-def read_lines(owner: Any, path: Any) -> list[str]:
+def read_lines(owner: Owner, path: PathLike) -> list[str]:
     """The lines of a text file, without empty ones at its end."""
     if not Path(path).is_file():
         raise MissingFile(message(owner, "there is no such file of a vocabulary", {"path": str(path)}))
@@ -436,10 +439,10 @@ class StringLookup(IndexLookup):
             size,
         )
 
-    def as_tokens(self, data: Any) -> np.ndarray:
+    def as_tokens(self, data: object) -> np.ndarray:
         return as_bytes(self, data, self.encoding)
 
-    def as_token(self, value: Any) -> bytes:
+    def as_token(self, value: object) -> bytes:
         if not isinstance(value, (str, bytes)):
             raise KindError(message(self, "a vocabulary holds texts", {"word": value}))
         return value.encode("utf-8") if isinstance(value, str) else value
@@ -503,7 +506,7 @@ class IntegerLookup(IndexLookup):
             size,
         )
 
-    def as_tokens(self, data: Any) -> np.ndarray:
+    def as_tokens(self, data: object) -> np.ndarray:
         array = np.asarray(data)
         if array.dtype.kind not in "iub" and not (array.dtype.kind == "f" and (array == np.floor(array)).all()):
             raise KindError(message(self, "it takes whole numbers", {"inputs": data}))

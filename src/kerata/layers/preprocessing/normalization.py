@@ -12,8 +12,9 @@ from kerata.base import config
 from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
 from kerata.data.pydataset import PyDataset
-from kerata.data.samples import standardize_array
+from kerata.data.samples import Data, standardize_array
 from kerata.data.sources import is_batches, standardize_batches
+from kerata.engine.types import Array
 from kerata.layers.layer import Layer
 
 # Numbers read at a time, so that float64 copies stay small beside the data: 8 MiB.
@@ -71,7 +72,7 @@ class Normalization(Layer):
         self.adapts_weights = mean is None
         # An object without a structure: while it is there, a program of another model is never taken for this one's, so
         # that a layer that was not adapted is always noticed.
-        self._unmeasured: Any = object() if mean is None else None
+        self._unmeasured: object = object() if mean is None else None
 
     def build(self, input_shape):
         rank = len(input_shape)
@@ -113,7 +114,7 @@ class Normalization(Layer):
             ) from None
 
     @property
-    def mean(self) -> Any:
+    def mean(self) -> Array | None:
         """The mean, with the axes of the inputs; `None` before `build`."""
         return self._statistic(0)
 
@@ -122,7 +123,7 @@ class Normalization(Layer):
         """The variance, with the axes of the inputs; `None` before `build`."""
         return self._statistic(1)
 
-    def _statistic(self, index: int) -> Any:
+    def _statistic(self, index: int) -> Array | None:
         if not self.built:
             return None
         if self.input_mean is not None:
@@ -130,7 +131,7 @@ class Normalization(Layer):
         variable = (self.adapt_mean, self.adapt_variance)[index]
         return variable.value.astype(self.compute_dtype).reshape(self.beside)
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: Data) -> None:
         """Sets mean and variance to those of some data, in place of what an earlier call saw.
 
         Args:
@@ -151,7 +152,7 @@ class Normalization(Layer):
         self.adapt_variance.assign(variance)
         self._unmeasured = None
 
-    def measure(self, data: Any) -> tuple[np.ndarray, np.ndarray]:
+    def measure(self, data: Data) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of some data, float64 and of the weights' shape. Builds the layer; sets nothing.
 
         Args:
@@ -194,7 +195,7 @@ class Normalization(Layer):
                 )
             )
 
-    def _batches(self, data: Any) -> Iterator[np.ndarray]:
+    def _batches(self, data: Data) -> Iterator[np.ndarray]:
         """The data as host arrays of numbers, one after the other."""
         if isinstance(data, (str, bytes, dict)) or data is None:
             raise KindError(message(self, "`adapt()` takes an array or batches", {"data": data}))

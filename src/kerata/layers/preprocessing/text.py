@@ -9,7 +9,10 @@ from kerata.base.checks import check_choice, message
 from kerata.base.config import floatx
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.base.types import PathLike
+from kerata.data.samples import Data
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.variable import Store, WritableStore
 from kerata.layers.preprocessing.host import HostLayer, as_bytes
 from kerata.layers.preprocessing.lookups import OLD_MODES, StringLookup, batches_of
 
@@ -121,7 +124,7 @@ class TextVectorization(HostLayer):
 
     # Words
 
-    def words_of(self, inputs: Any) -> list[list[bytes]]:
+    def words_of(self, inputs: object) -> list[list[bytes]]:
         """The words of each text, and its groups of words."""
         texts = self._standardized(inputs)
         if self.split is not None and texts.ndim > 1:
@@ -138,7 +141,7 @@ class TextVectorization(HostLayer):
             for row in words
         ]
 
-    def _standardized(self, inputs: Any) -> np.ndarray:
+    def _standardized(self, inputs: object) -> np.ndarray:
         texts = as_bytes(self, inputs, self.encoding)
         if self.standardize is None:
             return texts
@@ -163,7 +166,7 @@ class TextVectorization(HostLayer):
 
     # The vocabulary
 
-    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
+    def adapt(self, data: Data, batch_size: int | None = None, steps: int | None = None) -> None:
         """Takes the words of some texts as the vocabulary, the most frequent ones first.
 
         Args:
@@ -176,7 +179,7 @@ class TextVectorization(HostLayer):
             self.update_state(batch)
         self.finalize_state()
 
-    def update_state(self, data: Any) -> None:
+    def update_state(self, data: Data) -> None:
         """Counts the words of some texts."""
         if self._lookup_layer.input_vocabulary is not None:
             raise ValueError(message(self, "a layer with a given `vocabulary` cannot be adapted", {"data": data}))
@@ -198,7 +201,7 @@ class TextVectorization(HostLayer):
         """How many numbers there are."""
         return self._lookup_layer.vocabulary_size()
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+    def set_vocabulary(self, vocabulary: object, idf_weights: object = None) -> None:
         """Sets the words, in place of `adapt`; see `StringLookup`."""
         self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
@@ -225,7 +228,7 @@ class TextVectorization(HostLayer):
         words = (*input_shape, 1) if self.split is None and len(input_shape) <= 1 else tuple(input_shape)
         return self._lookup_layer.compute_output_shape(words if self.split is None else (input_shape[0], None))
 
-    def compute_output_spec(self, inputs: Any) -> SymbolicTensor:
+    def compute_output_spec(self, inputs: SymbolicTensor) -> SymbolicTensor:
         kind = "int32" if self.output_mode == "int" else floatx()
         return SymbolicTensor(self.compute_output_shape(inputs.shape), kind)
 
@@ -244,18 +247,18 @@ class TextVectorization(HostLayer):
         given = {name: deserialize_keras_object(value) for name, value in config.items()}
         return cls(**given)
 
-    def save_assets(self, dir_path: Any) -> None:
+    def save_assets(self, dir_path: PathLike) -> None:
         """Writes the vocabulary into a folder."""
         self._lookup_layer.save_assets(dir_path)
 
-    def load_assets(self, dir_path: Any) -> None:
+    def load_assets(self, dir_path: PathLike) -> None:
         """Takes the vocabulary of a folder that `save_assets` has filled."""
         self._lookup_layer.load_assets(dir_path)
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: WritableStore) -> None:
         self._lookup_layer.save_own_variables(store)
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         self._lookup_layer.load_own_variables(store)
 
 

@@ -37,7 +37,7 @@ class Architecture:
         self.missing: dict[str, str] = {}
         self.absent: dict[str, str] = {}
 
-    def read(self, plain: Any) -> dict[str, Any]:
+    def read(self, plain: dict[str, Any]) -> dict[str, Any]:
         """A model's description in Keras 3's form. Classes that are nowhere are named all at once."""
         found = self.layer(plain)
         found.pop("shared_object_id", None)
@@ -62,14 +62,14 @@ class Architecture:
             )
         return found
 
-    def layer(self, plain: Any) -> dict[str, Any]:
+    def layer(self, plain: dict[str, Any]) -> dict[str, Any]:
         """A layer's or a model's description in Keras 3's form."""
         made = self.make(plain)
         # What stands in two models is one layer.
         number = plain.get("shared_object_id")
         return {**made, "shared_object_id": number} if isinstance(number, int) else made
 
-    def make(self, plain: Any) -> dict[str, Any]:
+    def make(self, plain: dict[str, Any]) -> dict[str, Any]:
         take_work(1)
         name, config = self.check(plain)
         own = is_entered(name)
@@ -116,7 +116,7 @@ class Architecture:
         self.missing.setdefault(name, str(config.get("name")))
         return name
 
-    def check(self, plain: Any) -> tuple[str, dict[str, Any]]:
+    def check(self, plain: object) -> tuple[str, dict[str, Any]]:
         """The class and the config of a description."""
         name = plain.get("class_name") if isinstance(plain, dict) else None
         config = plain.get("config") if isinstance(plain, dict) else None
@@ -127,7 +127,7 @@ class Architecture:
         # Registered classes of tf.keras stand under `package>name`.
         return name if is_entered(name) else name.rpartition(">")[2], config
 
-    def value(self, key: str, value: Any) -> Any:
+    def value(self, key: str, value: object) -> object:
         """An entry of a layer's config, what it holds of layers and other objects included."""
         if key in HOLDERS and isinstance(value, dict) and "class_name" in value:
             return self.layer(value)
@@ -220,7 +220,7 @@ def is_entered(name: str) -> bool:
     return registry.get_registered_object(name) is not None
 
 
-def is_merged(plain: Any) -> bool:
+def is_merged(plain: object) -> bool:
     """Whether a description is that of Keras 1's layer that merges models of its own."""
     return isinstance(plain, dict) and plain.get("class_name") == "Merge" and bool((plain.get("config") or {}).get("layers"))
 
@@ -273,7 +273,7 @@ class Branches:
                 ends.append(self.begin(branch))
         return self.add({"class_name": "Merge", "config": inner}, ends)
 
-    def begin(self, plain: Any) -> str:
+    def begin(self, plain: object) -> str:
         """Adds an input and the layer that takes it."""
         config = plain.get("config") if isinstance(plain, dict) else None
         shape = input_shape_of(config) if isinstance(config, dict) else None

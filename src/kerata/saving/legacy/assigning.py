@@ -1,7 +1,7 @@
 """Gives the layers of a model the arrays of an old file: all of them, or none."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from kerata.base.checks import message
@@ -11,12 +11,18 @@ from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.legacy.form import LayerArrays, Source, Weights
 from kerata.saving.legacy.layouts import arrange, check_names, check_shapes, count_of
+from kerata.saving.legacy.types import SavedModel
 
 FIX = "Use the model that the file was written from, by_name=True, or skip_mismatch=True to take what fits"
 
 
 def assign(
-    model: Any, weights: Weights, owner: str, by_name: bool = False, skip_mismatch: bool = False, skipped: Iterable[Any] = ()
+    model: SavedModel,
+    weights: Weights,
+    owner: str,
+    by_name: bool = False,
+    skip_mismatch: bool = False,
+    skipped: Iterable[Any] = (),
 ) -> None:
     """Gives a model's layers their arrays.
 
@@ -65,7 +71,7 @@ def take(pairs: Sequence[tuple[Any, Source]]) -> None:
         raise
 
 
-def tell(model: Any) -> None:
+def tell(model: SavedModel) -> None:
     """Lets layers know that they have values which do more with them than keep them."""
     for holding in model._holdings().values():
         layer, own = holding.layer, holding.layer._own_variables()
@@ -73,13 +79,13 @@ def tell(model: Any) -> None:
             layer.load_own_variables({str(index): variable.numpy() for index, variable in enumerate(own)})
 
 
-def own_variables(model: Any) -> list[Any]:
+def own_variables(model: SavedModel) -> list[Any]:
     """The weights that a model holds itself, beside those of its layers."""
     below = {id(variable) for layer in model.layers for variable in layer.weights}
     return [variable for variable in model.weights if id(variable) not in below]
 
 
-def match(model: Any, weights: Weights, owner: str, by_name: bool) -> list[tuple[Any, list[Source]]]:
+def match(model: SavedModel, weights: Weights, owner: str, by_name: bool) -> list[tuple[Any, list[Source]]]:
     """The layers of a model with weights, each with its arrays."""
     layers = [layer for layer in model.layers if layer.weights]
     held = [entry for entry in weights.layers if entry.arrays]
@@ -103,7 +109,7 @@ def describe(held: Sequence[LayerArrays]) -> str:
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
 
 
-def pair(layer: Any, arrays: list[Source], weights: Weights, owner: str) -> list[tuple[Any, Source]]:
+def pair(layer: Layer, arrays: list[Source], weights: Weights, owner: str) -> list[tuple[Any, Source]]:
     """The weights of a layer, or of all within it, each with its array. Shapes are held against each other."""
     first: FileError | None = None
     for parts in orders(layer):
@@ -125,7 +131,7 @@ def pair(layer: Any, arrays: list[Source], weights: Weights, owner: str) -> list
 Part = tuple[Any, list[Any]]
 
 
-def orders(layer: Any) -> list[list[Part]]:
+def orders(layer: Layer) -> list[list[Part]]:
     """The orders in which a file may hold the weights of a layer: what is trained comes first, as it was then.
 
     A layer that is frozen in the model may have been trained when the file was written, or the other way round.
@@ -138,7 +144,7 @@ def orders(layer: Any) -> list[list[Part]]:
     return [gather(now), gather(made), gather(owners)]
 
 
-def split(owners: list[tuple[Any, Any]], is_first: Any) -> list[tuple[Any, Any]]:
+def split(owners: list[tuple[Any, Any]], is_first: Callable[[Variable], bool]) -> list[tuple[Any, Any]]:
     return [pair for pair in owners if is_first(pair[1])] + [pair for pair in owners if not is_first(pair[1])]
 
 

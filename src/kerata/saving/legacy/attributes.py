@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import message, shorten
+from kerata.base.hdf5 import Group
 from kerata.base.limits import check_bytes, take_bytes
 from kerata.base.refusals import FileError
 
@@ -43,7 +44,7 @@ class Texts:
                     self._longest = longest_heap(content)
         return self._longest
 
-    def read(self, group: Any, name: str) -> Any:
+    def read(self, group: Group, name: str) -> Any:
         """An attribute as a text or a list of texts; `None` if there is none."""
         import h5py
 
@@ -65,7 +66,7 @@ class Texts:
         take_bytes(2 * stored, attribute=name)
         return self._decode(group.attrs[name], name)
 
-    def _decode(self, value: Any, name: str) -> Any:
+    def _decode(self, value: object, name: str) -> Any:
         if isinstance(value, np.ndarray):
             return [self._decode(item, name) for item in value.tolist()]
         if isinstance(value, bytes):
@@ -76,14 +77,14 @@ class Texts:
             return str(value)
         raise FileError(message(self.owner, "a text was expected", {"attribute": name, "value": shorten(value)}))
 
-    def read_text(self, group: Any, name: str) -> str | None:
+    def read_text(self, group: Group, name: str) -> str | None:
         """An attribute that is one text; `None` if there is none."""
         value = self.read(group, name)
         if isinstance(value, list):
             raise FileError(message(self.owner, "one text was expected", {"attribute": name, "texts": len(value)}))
         return value
 
-    def read_list(self, group: Any, name: str) -> list[str] | None:
+    def read_list(self, group: Group, name: str) -> list[str] | None:
         """An attribute that is a list of texts, which Keras splits where it is too long for one; `None` if there is none."""
         if name in group.attrs:
             value = self.read(group, name)
@@ -99,7 +100,7 @@ class Texts:
         return found
 
 
-def longest_heap(content: Any) -> int:
+def longest_heap(content: bytes | mmap.mmap) -> int:
     """The size of the largest collection of texts in the bytes of a file."""
     longest, place, total = 0, content.find(HEAP), len(content)
     while place >= 0:

@@ -73,7 +73,7 @@ class NotListed(ValueError):
     """An instruction that is not on the list."""
 
 
-def read_formula(data: bytes) -> Any:
+def read_formula(data: bytes) -> object:
     """The formula of a marshalled function of one input; `None` if it is not on the list.
 
     `["subtract", ["divide", "x", 127.5], 1]` is x / 127.5 - 1.
@@ -157,7 +157,7 @@ class Follower:
         self.keywords: tuple = ()
         self.form = 0
 
-    def follow(self, steps: list[tuple[str, int]]) -> Any:
+    def follow(self, steps: list[tuple[str, int]]) -> object:
         """The formula that a function returns."""
         for index, (name, argument) in enumerate(steps):
             if name in ("return", "return_constant"):
@@ -309,7 +309,7 @@ class Follower:
         )
 
 
-def applied(function: Any, args: list[Any], named: dict[str, Any]) -> list[Any]:
+def applied(function: object, args: list[Any], named: dict[str, Any]) -> list[Any]:
     """The formula of a call."""
     if not isinstance(function, tuple) or function[0] != "name":
         raise NotListed("call")
@@ -326,7 +326,7 @@ def applied(function: Any, args: list[Any], named: dict[str, Any]) -> list[Any]:
     return [name, given["x"], settings] if settings else [name, given["x"]]
 
 
-def plain_of(value: Any) -> Any:
+def plain_of(value: object) -> object:
     """A setting as plain data."""
     if isinstance(value, tuple) and value[0] == "value":
         value = value[1]
@@ -339,11 +339,11 @@ def plain_of(value: Any) -> Any:
     raise NotListed("setting")
 
 
-def is_formula(value: Any) -> bool:
+def is_formula(value: object) -> bool:
     """Whether a thing on the stack stands for numbers."""
     return value == INPUT or isinstance(value, list) or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
-def depends(formula: Any) -> bool:
+def depends(formula: object) -> bool:
     """Whether a formula depends on the input."""
     return formula == INPUT or (isinstance(formula, list) and any(depends(part) for part in formula[1:]))

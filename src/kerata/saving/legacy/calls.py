@@ -18,7 +18,7 @@ RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM2D", "Bidirectional", "
 USELESS = ("training", "name")
 
 
-def is_place(value: Any) -> bool:
+def is_place(value: object) -> bool:
     """Whether a value names a tensor: `[layer, call, output]`, or with further arguments at its end."""
     return (
         isinstance(value, list)
@@ -71,7 +71,7 @@ class Calls:
             raise FileError(message(self.owner, "the calls of a layer must be a list", {"layer": plain.get("name")}))
         return [self._call(plain, node) for node in nodes]
 
-    def _call(self, plain: dict[str, Any], node: Any) -> dict[str, Any]:
+    def _call(self, plain: dict[str, Any], node: object) -> dict[str, Any]:
         take_work(1)
         others: dict[str, Any] = {}
         inputs = self._inputs(node, others)
@@ -103,7 +103,7 @@ class Calls:
             message(self.owner, "a call must name the tensors that it takes as [layer, call, output]", {"call": node})
         )
 
-    def _argument(self, value: Any) -> Any:
+    def _argument(self, value: Any) -> object:
         if is_place(value) and (value[0] == CONSTANT or value[0] in self.layers):
             return value[2] if value[0] == CONSTANT else self._tensor(value)
         if isinstance(value, list):
@@ -120,7 +120,7 @@ class Calls:
             raise FileError(message(self.owner, "a call names a layer that is not there", {"layer": name}))
         return name, call - self.offsets[name], output
 
-    def ends(self, plain: Any) -> Any:
+    def ends(self, plain: Any) -> list[Any] | dict[str, Any]:
         """The inputs or outputs of the graph, in their structure; one alone is no list."""
         if is_place(plain):
             name, call, output = self._place(plain)
@@ -149,6 +149,6 @@ def note_places(plain: Any, used: dict[str, set[int]]) -> None:
             pending.extend(value.values())
 
 
-def is_nothing(value: Any) -> bool:
+def is_nothing(value: object) -> bool:
     """Whether an argument says nothing: `None`, or a list of them."""
     return value is None or (isinstance(value, list) and bool(value) and all(item is None for item in value))

@@ -16,7 +16,7 @@ USELESS = ("dtype", "fn", "reduction")
 GONE = ("is_legacy_optimizer", "jit_compile")
 
 
-def read_compiling(plain: Any, era: str, owner: str) -> dict[str, Any] | None:
+def read_compiling(plain: object, era: str, owner: str) -> dict[str, Any] | None:
     """The description of a compiled model in Keras 3's form; `None` where it says nothing."""
     if not isinstance(plain, dict):
         raise FileError(message(owner, "what the model was compiled with must be a dict", {"training_config": plain}))
@@ -44,7 +44,7 @@ class Compiling:
     def __init__(self, era: str, owner: str):
         self.era, self.owner = era, owner
 
-    def optimizer(self, plain: Any) -> Any:
+    def optimizer(self, plain: object) -> Any:
         """An optimizer by its class and config."""
         name = plain.get("class_name") if isinstance(plain, dict) else None
         config = plain.get("config") if isinstance(plain, dict) else None
@@ -73,7 +73,7 @@ class Compiling:
             config.pop("decay", None)
         return {"module": "keras.optimizers", "class_name": today, "config": config, "registered_name": None}
 
-    def measures(self, kind: str, plain: Any) -> Any:
+    def measures(self, kind: str, plain: object) -> object:
         """Losses or measures, in whatever lists and dicts they stand."""
         if isinstance(plain, str):
             return self.named(kind, plain)
@@ -85,7 +85,7 @@ class Compiling:
             return {key: self.measures(kind, value) for key, value in plain.items()}
         return plain
 
-    def named(self, kind: str, name: str) -> Any:
+    def named(self, kind: str, name: str) -> object:
         """A loss or a measure by its name."""
         name = name.rpartition(">")[2] if registry.get_registered_object(name) is None else name
         known = name in ("accuracy", "acc", "crossentropy", "ce") or registry.find_builtin(kind, name) is not None
@@ -93,7 +93,7 @@ class Compiling:
             raise self.unknown(name)
         return name
 
-    def described(self, kind: str, plain: dict[str, Any]) -> Any:
+    def described(self, kind: str, plain: dict[str, Any]) -> object:
         """A loss or a measure by its class and config."""
         name, config = plain["class_name"], plain["config"]
         if not isinstance(name, str):
@@ -115,7 +115,7 @@ class Compiling:
             inner["reduction"] = REDUCTIONS.get(config["reduction"], config["reduction"])
         return {"module": f"keras.{kind}", "class_name": name, "config": inner, "registered_name": None}
 
-    def unknown(self, name: Any) -> UnknownInFile:
+    def unknown(self, name: object) -> UnknownInFile:
         return UnknownInFile(
             message(
                 self.owner,

@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 from kerata.base.checks import message
+from kerata.base.hdf5 import Group
 from kerata.base.limits import check_levels, size_of_json, take_bytes
 from kerata.base.refusals import FileError
 from kerata.saving.legacy.architecture import Architecture
@@ -18,7 +19,7 @@ from kerata.saving.legacy.lambdas import Lambdas
 KERAS1_WORDS = ("nb_filter", "output_dim", "border_mode", "dim_ordering", "W_regularizer", "inner_init", "nb_row", "p")
 
 
-def read_model(file: Any, texts: Texts, compile: bool = True) -> OldModel:
+def read_model(file: Group, texts: Texts, compile: bool = True) -> OldModel:
     """A whole model of an open file, in the one form; no array is read yet."""
     owner = texts.owner
     text = texts.read_text(file, "model_config")
@@ -54,7 +55,7 @@ def parse(text: str, owner: str) -> Any:
     return plain
 
 
-def modern_description(plain: dict[str, Any], owner: str) -> dict[str, Any]:
+def modern_description(plain: dict[str, Any], owner: str) -> Any:
     """A description of any era in Keras 3's form. Those of Keras 3 name the module of each class."""
     notes: list[str] = []
     if "module" in plain or "registered_name" in plain:
@@ -66,7 +67,7 @@ def modern_description(plain: dict[str, Any], owner: str) -> dict[str, Any]:
     return config
 
 
-def read_architecture(plain: Any, owner: str, version: str = "", notes: list[str] | None = None) -> tuple[str, dict[str, Any]]:
+def read_architecture(plain: object, owner: str, version: str = "", notes: list[str] | None = None) -> Any:
     """The era of a description, and the description in Keras 3's form."""
     if not isinstance(plain, dict) or "class_name" not in plain:
         raise FileError(message(owner, "the description of the model must be a dict with `class_name`", {"config": plain}))

@@ -36,7 +36,7 @@ SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "
 
 
 @register_keras_serializable("kerata", "formula")
-def formula(inputs: Any, steps: Any) -> Any:
+def formula(inputs: Any, steps: object) -> Any:
     """What a formula gives for an input: `["subtract", ["divide", "x", 127.5], 1]` is x / 127.5 - 1.
 
     >>> import numpy as np
@@ -46,7 +46,7 @@ def formula(inputs: Any, steps: Any) -> Any:
     return compute(steps, inputs, 0)
 
 
-def compute(steps: Any, inputs: Any, level: int) -> Any:
+def compute(steps: object, inputs: Any, level: int) -> Any:
     """The value of a formula, or of a part of one."""
     take_work(1)
     if steps == "x":
@@ -76,7 +76,7 @@ def compute(steps: Any, inputs: Any, level: int) -> Any:
     return UNARY[name](value, **settings)
 
 
-def spell(steps: Any) -> str:
+def spell(steps: object) -> str:
     """A formula as a person writes it.
 
     >>> spell(["subtract", ["divide", "x", 127.5], 1]), spell(["mean", "x", {"axis": 1}])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.base.hdf5 import check_link, find_group, open_dataset, read_dataset
+from kerata.base.hdf5 import Group, check_link, find_group, open_dataset, read_dataset
 from kerata.base.limits import take_work
 from kerata.base.refusals import FileError
 from kerata.saving.legacy.attributes import Texts
@@ -18,16 +18,16 @@ MODEL, TOP, OPTIMIZER = "model_weights", "top_level_model_weights", "optimizer_w
 MOST_LAYERS = 100_000
 
 
-def is_old(file: Any) -> bool:
+def is_old(file: Group) -> bool:
     """Whether an open HDF5 file is one of a whole model or of weights as Keras 1 and 2 wrote them, and Keras 3's `.h5`."""
     return any(has_names(group) for group in (file, inner_group(file)) if group is not None) or "model_config" in file.attrs
 
 
-def has_names(group: Any) -> bool:
+def has_names(group: Group) -> bool:
     return LAYERS in group.attrs or f"{LAYERS}0" in group.attrs or COUNT in group.attrs
 
 
-def inner_group(file: Any) -> Any:
+def inner_group(file: Group) -> Any:
     """The group of the weights in a file of a whole model, or `None`."""
     import h5py
 
@@ -37,7 +37,7 @@ def inner_group(file: Any) -> Any:
     return group if isinstance(group, h5py.Group) else None
 
 
-def read_weights(file: Any, texts: Texts) -> Weights:
+def read_weights(file: Group, texts: Texts) -> Weights:
     """The weights of a file, of which no numbers are read yet."""
     owner = texts.owner
     if MODEL in file:
@@ -76,7 +76,7 @@ def backend_of_names(layers: list[LayerArrays]) -> str:
     return "tensorflow" if known[0].rpartition(":")[2].isdigit() else "theano"
 
 
-def read_arrays(parent: Any, name: str, texts: Texts) -> list[Source]:
+def read_arrays(parent: Group, name: str, texts: Texts) -> list[Source]:
     """The arrays of a layer's group, or of the optimizer's."""
     group = find_group(parent, name, texts.owner)
     if group is None:
@@ -85,7 +85,7 @@ def read_arrays(parent: Any, name: str, texts: Texts) -> list[Source]:
     return [find_array(group, array, texts.owner) for array in names or []]
 
 
-def find_array(group: Any, name: str, owner: str) -> Source:
+def find_array(group: Group, name: str, owner: str) -> Source:
     """An array at a path in a group, opened and not read."""
     take_work(1)
     folder, _, last = name.rpartition("/")
@@ -98,7 +98,7 @@ def find_array(group: Any, name: str, owner: str) -> Source:
     return Source(name, dataset.shape, lambda: read_dataset(dataset, owner))
 
 
-def read_numbered(group: Any, owner: str) -> list[LayerArrays]:
+def read_numbered(group: Group, owner: str) -> list[LayerArrays]:
     """The layers of a file of the first Keras: `layer_0`, `layer_1`, ..., each with `param_0`, `param_1`, ..."""
     layers = []
     for number in range(read_count(group, COUNT, owner)):
@@ -111,7 +111,7 @@ def read_numbered(group: Any, owner: str) -> list[LayerArrays]:
     return layers
 
 
-def read_count(group: Any, name: str, owner: str) -> int:
+def read_count(group: Group, name: str, owner: str) -> int:
     """A whole number in an attribute."""
     if name not in group.attrs:
         raise FileError(message(owner, "a number was expected", {"attribute": name}))
@@ -124,7 +124,7 @@ def read_count(group: Any, name: str, owner: str) -> int:
     return value
 
 
-def read_optimizer(file: Any, texts: Texts) -> list[Source]:
+def read_optimizer(file: Group, texts: Texts) -> list[Source]:
     """The arrays of the optimizer's state, in the order of the file; none where there are none."""
     if OPTIMIZER not in file:
         return []

@@ -1,10 +1,10 @@
 """What kind of file one is: its first bytes decide, whatever its name says."""
 
 import os
-from typing import Any
 
 from kerata.base.checks import message
 from kerata.base.refusals import FileError, NotReadYet
+from kerata.base.types import ByteStream
 
 HDF5, ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
 # HDF5 files may begin with a block of the user's; the format says where to look next.
@@ -37,7 +37,7 @@ def kind_of(head: bytes) -> str:
     return "json" if text.startswith((b"{", b'"{')) else ""
 
 
-def look_at(stream: Any) -> tuple[str, bytes]:
+def look_at(stream: ByteStream) -> tuple[str, bytes]:
     """The kind of an open file, and its first bytes; the place in the file stays."""
     place = stream.tell()
     try:

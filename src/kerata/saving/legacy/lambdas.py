@@ -86,7 +86,7 @@ class Lambdas:
         )
         return reference(get_registered_name(formula)), {"steps": steps}
 
-    def revive(self, plain: Any) -> Any:
+    def revive(self, plain: object) -> object:
         """A description of Keras 3 whose Lambda layers with code have functions that are entered."""
         if isinstance(plain, list):
             return [self.revive(item) for item in plain]
@@ -107,7 +107,7 @@ def name_of(config: dict[str, Any]) -> str | None:
     return function if isinstance(function, str) and config.get("function_type") != "lambda" else None
 
 
-def is_code(function: Any) -> bool:
+def is_code(function: object) -> bool:
     """Whether Keras 3 wrote code for a function."""
     return isinstance(function, dict) and function.get("class_name") == MARK
 

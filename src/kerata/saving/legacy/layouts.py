@@ -4,15 +4,17 @@ Keras 1 kept a gate of a recurrent layer as three arrays of its own, convolution
 Theano turned kernels round; the layers for CuDNN had transposed kernels and two biases.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerata.base.checks import message
 from kerata.base.refusals import FileError
+from kerata.engine.variable import Variable
 from kerata.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution
 from kerata.layers.convolutional_recurrent import ConvLSTMCell
+from kerata.layers.layer import Layer
 from kerata.layers.recurrent_cells import GRUCell, LSTMCell
 from kerata.layers.separable_convolution import SeparableConv2D
 from kerata.layers.transposed_convolution import Conv2DTranspose
@@ -28,7 +30,7 @@ ALIKE = {"gamma": "gamma", "beta": "beta", "moving_mean": "mean", "moving_varian
 ALIKE |= {"running_mean": "mean", "running_std": "variance", "mean": "mean", "std": "variance", "variance": "variance"}
 
 
-def arrange(layer: Any, variables: Sequence[Any], arrays: list[Source], weights: Weights) -> list[Source]:
+def arrange(layer: Layer, variables: Sequence[Any], arrays: list[Source], weights: Weights) -> list[Source]:
     """The arrays of a layer in the order and the layouts of its variables.
 
     Args:
@@ -50,7 +52,7 @@ def arrange(layer: Any, variables: Sequence[Any], arrays: list[Source], weights:
     return arrays
 
 
-def count_of(layer: Any, variables: Sequence[Any], arrays: list[Source]) -> int:
+def count_of(layer: Layer, variables: Sequence[Any], arrays: list[Source]) -> int:
     """How many of the next arrays of a file are those of a layer."""
     gates = 4 if isinstance(layer, (LSTMCell, ConvLSTMCell)) else 3 if isinstance(layer, GRUCell) else 0
     units = getattr(layer, "filters", None) or getattr(layer, "units", None)
@@ -94,12 +96,12 @@ def of_cudnn(layer: Any, arrays: list[Source]) -> list[Source]:
     return [kernel, recurrent, bias.reshape(2, gates * units)]
 
 
-def turn(array: np.ndarray, gates: int, function: Any) -> np.ndarray:
+def turn(array: np.ndarray, gates: int, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """A function of the kernel of each gate."""
     return np.hstack([function(kernel) for kernel in np.hsplit(array, gates)])
 
 
-def of_convolution(layer: Any, variables: Sequence[Any], arrays: list[Source], weights: Weights) -> list[Source]:
+def of_convolution(layer: Layer, variables: Sequence[Any], arrays: list[Source], weights: Weights) -> list[Source]:
     """Kernels of convolutions in today's order of axes, the way round that XLA takes them."""
     kernels = 2 if isinstance(layer, SeparableConv2D) else 1
     rank = len(variables[0].shape) - 2
@@ -112,7 +114,7 @@ def of_convolution(layer: Any, variables: Sequence[Any], arrays: list[Source], w
     return arrays
 
 
-def kernel_of_keras1(layer: Any, variable: Any, array: Source) -> Source:
+def kernel_of_keras1(layer: Any, variable: Variable, array: Source) -> Source:
     """A kernel of Keras 1."""
     if isinstance(layer, Conv1D):
         steps, channels, filters = variable.shape

@@ -3,6 +3,7 @@
 A code object becomes a `Code`, which is a tuple. Python's own `marshal` would make a real one, and may crash on a hostile text.
 """
 
+import builtins
 import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -76,7 +77,7 @@ class Reader:
     def number(self, form: str = "<i") -> Any:
         return struct.unpack(form, self.take(struct.calcsize(form)))[0]
 
-    def object(self, level: int) -> Any:
+    def object(self, level: int) -> builtins.object:
         """The next object."""
         self.count += 1
         if level > MOST_LEVELS or self.count > MOST_OBJECTS:
@@ -92,7 +93,7 @@ class Reader:
             self.noted[number] = value
         return value
 
-    def value(self, kind: str, level: int) -> Any:
+    def value(self, kind: str, level: int) -> builtins.object:
         if kind in SIMPLE:
             return SIMPLE[kind](self)
         if kind in ")(":
@@ -122,7 +123,8 @@ class Reader:
     def code(self, level: int) -> Code:
         counts = [self.number() for _ in range(COUNTS[self.form])]
         instructions = self.object(level)
-        constants, names, variables = (self.object(level) for _ in range(3))
+        parts: list[Any] = [self.object(level) for _ in range(3)]
+        constants, names, variables = parts
         if self.form == "3.11":
             kinds = self.object(level)
             rest = [self.object(level) for _ in range(3)]
@@ -148,7 +150,7 @@ class Reader:
         return Code(self.form, counts[0], instructions, constants, names, variables, plain)
 
 
-def text_of(name: Any) -> str:
+def text_of(name: object) -> str:
     if isinstance(name, bytes):
         return name.decode("utf-8")
     if not isinstance(name, str):

@@ -9,6 +9,7 @@ from kerata.base.checks import message
 from kerata.base.refusals import FileError
 from kerata.saving.legacy.assigning import match, pair, take
 from kerata.saving.legacy.form import KERAS1, KERAS2, KERAS3, LayerArrays, OldModel, Source
+from kerata.saving.legacy.types import SavedModel
 
 # The names of slots in old files, and those of today: by the class of today, in the order of the files of Keras 1 and 2.
 ORDERED = {
@@ -47,7 +48,7 @@ NAMED = {
 }
 
 
-def restore_optimizer(model: Any, old: OldModel, owner: str) -> None:
+def restore_optimizer(model: SavedModel, old: OldModel, owner: str) -> None:
     """Gives a compiled model's optimizer the state of the file. Where it does not fit, a warning says that it begins anew."""
     try:
         pairs = pair_state(model, old, owner)
@@ -59,7 +60,7 @@ def restore_optimizer(model: Any, old: OldModel, owner: str) -> None:
     take(pairs)
 
 
-def pair_state(model: Any, old: OldModel, owner: str) -> list[tuple[Any, Source]]:
+def pair_state(model: SavedModel, old: OldModel, owner: str) -> list[tuple[Any, Source]]:
     """The variables of the optimizer, each with its array."""
     optimizer, arrays = model.optimizer, list(old.optimizer)
     if old.era == KERAS3:
@@ -106,7 +107,7 @@ def misfit(owner: str, optimizer: Any, arrays: list[Source]) -> FileError:
 Spot = tuple[int, int]
 
 
-def trained_places(model: Any, old: OldModel, owner: str) -> list[Spot]:
+def trained_places(model: SavedModel, old: OldModel, owner: str) -> list[Spot]:
     """Where in the file's weights those are that were trained, (layer, array), in the order of the optimizer."""
     assert old.weights is not None
     places: list[Spot] = []
@@ -155,7 +156,7 @@ def by_name(optimizer: Any, arrays: list[Source], count: int, owner: str) -> dic
     return slots
 
 
-def pair_slot(model: Any, old: OldModel, name: str, group: dict[Spot, Source], owner: str) -> list[tuple[Any, Source]]:
+def pair_slot(model: SavedModel, old: OldModel, name: str, group: dict[Spot, Source], owner: str) -> list[tuple[Any, Source]]:
     """The variables of one slot, each with its array: the arrays take the way that those of the weights took."""
     assert old.weights is not None
     layers = [

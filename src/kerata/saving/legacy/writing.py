@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.hdf5 import Group
 from kerata.base.registry import find_builtin
 from kerata.base.serialization import serialize_keras_object
+from kerata.engine.variable import Variable
+from kerata.layers.layer import Layer
 from kerata.saving.legacy.assigning import orders
+from kerata.saving.legacy.types import SavedModel
 
 # The version that the file names: the last of `tf.keras` under that name.
 VERSION = b"2.15.0"
@@ -73,7 +77,7 @@ UNKNOWN_THEN: dict[str, tuple[Any, ...]] = {
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
-def write_model(model: Any, file: Any, include_optimizer: bool = True, for_then: bool = False) -> None:
+def write_model(model: SavedModel, file: Any, include_optimizer: bool = True, for_then: bool = False) -> None:
     """Writes a model into an open HDF5 file. The description comes first: if it cannot be made, nothing is written.
 
     Args:
@@ -106,7 +110,7 @@ class Words:
         for_then: whether it is enough that `tf.keras` and Kerata understand them.
     """
 
-    def __init__(self, owner: Any, for_then: bool = False):
+    def __init__(self, owner: SavedModel, for_then: bool = False):
         self.owner, self.for_then = owner, for_then
         # Models within a model, whose calls `tf.keras` counts from 1: the first made the model.
         self.models: set[str] = set()
@@ -159,7 +163,7 @@ class Words:
             found[RENAMED.get(name, {}).get(key, key)] = self.within(value) if key in HOLDERS else self.plain(value)
         return found
 
-    def within(self, value: Any) -> Any:
+    def within(self, value: object) -> object:
         """A layer within a layer: Keras 3 finds its class by the module."""
         if isinstance(value, (list, tuple)):
             return [self.within(item) for item in value]
@@ -168,7 +172,7 @@ class Words:
             return {"module": "keras.layers", "registered_name": None, **made}
         return made
 
-    def plain(self, value: Any) -> Any:
+    def plain(self, value: object) -> Any:
         """A value of a config, what it holds included."""
         if isinstance(value, (list, tuple)):
             return [self.plain(item) for item in value]
@@ -224,7 +228,7 @@ class Words:
             raise self.refuse("calls with further arguments cannot be written to an '.h5' file", received)
         return [self.tensor(one) for one in first]
 
-    def tensor(self, value: Any) -> list[Any]:
+    def tensor(self, value: object) -> list[Any]:
         if not isinstance(value, dict) or value.get("class_name") != "__keras_tensor__":
             raise self.refuse("only tensors can be written as what a call takes in an '.h5' file", {"value": value})
         name, call, output = value["config"]["keras_history"]
@@ -246,7 +250,7 @@ class Words:
         found["optimizer_config"] = self.optimizer(config["optimizer"])
         return found
 
-    def optimizer(self, plain: Any) -> dict[str, Any] | None:
+    def optimizer(self, plain: dict[str, Any]) -> dict[str, Any] | None:
         """An optimizer in the words that all readers know; `None` for one that is left out."""
         name, config = plain["class_name"], plain["config"]
         if name in CLASSIC:
@@ -267,7 +271,7 @@ class Words:
         return {"class_name": name, "config": self.plain(kept)}
 
 
-def long_names(loss: Any) -> Any:
+def long_names(loss: object) -> object:
     """Losses by the names of their functions: Keras 3 does not find all short ones in an `.h5` file."""
     if isinstance(loss, list):
         return [long_names(one) for one in loss]
@@ -281,14 +285,14 @@ def is_operation(plain: dict[str, Any]) -> bool:
     return str(plain.get("module")).startswith("keras.src.ops.")
 
 
-def write_text(file: Any, name: str, text: str) -> None:
+def write_text(file: Group, name: str, text: str) -> None:
     """A text as an attribute, of any length."""
     import h5py
 
     file.attrs.create(name, text.encode(), dtype=h5py.string_dtype())
 
 
-def write_names(group: Any, name: str, names: list[str]) -> None:
+def write_names(group: Group, name: str, names: list[str]) -> None:
     """A list of names as an attribute, or as several."""
     encoded = [one.encode() for one in names]
     longest = max(map(len, encoded), default=1)
@@ -300,7 +304,7 @@ def write_names(group: Any, name: str, names: list[str]) -> None:
         group.attrs[f"{name}{number}"] = np.array(encoded[start : start + size], f"S{longest}")
 
 
-def write_weights(model: Any, group: Any) -> None:
+def write_weights(model: SavedModel, group: Group) -> None:
     """The weights of each layer, what is trained first."""
     group.attrs["keras_version"], group.attrs["backend"] = VERSION, b"tensorflow"
     layers = list(model.layers)
@@ -314,12 +318,12 @@ def write_weights(model: Any, group: Any) -> None:
     write_arrays(top, [(name_of(v, model), v) for v in model.weights if id(v) not in below])
 
 
-def name_of(variable: Any, layer: Any) -> str:
+def name_of(variable: Variable, layer: Layer | SavedModel) -> str:
     path = variable.path
     return f"{path if '/' in path else f'{layer.name}/{path}'}:0"
 
 
-def write_arrays(group: Any, arrays: list[tuple[str, Any]]) -> None:
+def write_arrays(group: Group, arrays: list[tuple[str, Any]]) -> None:
     """Arrays under names of their own, and the list of the names."""
     names: list[str] = []
     for name, variable in arrays:
@@ -334,7 +338,7 @@ def write_arrays(group: Any, arrays: list[tuple[str, Any]]) -> None:
     write_names(group, "weight_names", names)
 
 
-def write_optimizer(model: Any, file: Any) -> None:
+def write_optimizer(model: Any, file: Group) -> None:
     """The state of the optimizer: one slot of all weights after the other."""
     optimizer = model.optimizer
     kind = CLASSIC.get(type(optimizer).__name__, type(optimizer).__name__)

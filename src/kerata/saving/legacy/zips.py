@@ -27,7 +27,7 @@ def is_old_version(version: str) -> bool:
     return bool(version) and era_of_version(version) != KERAS3
 
 
-def modernize(plain: dict[str, Any], version: str, owner: str, custom_objects: Any = None) -> dict[str, Any]:
+def modernize(plain: dict[str, Any], version: str, owner: str, custom_objects: dict[str, Any] | None = None) -> dict[str, Any]:
     """The description of a `.keras` file in Keras 3's form."""
     notes: list[str] = []
     with CustomObjectScope(custom_objects or {}):
@@ -37,7 +37,7 @@ def modernize(plain: dict[str, Any], version: str, owner: str, custom_objects: A
     return config
 
 
-def modern_config(plain: dict[str, Any], version: str, owner: str, lambdas: Lambdas) -> dict[str, Any]:
+def modern_config(plain: dict[str, Any], version: str, owner: str, lambdas: Lambdas) -> Any:
     if not is_old_version(version):
         return lambdas.revive(plain)
     config = Architecture(TFKERAS2, owner, lambdas.read).read(plain)

@@ -1,0 +1,31 @@
+"""What saving asks of models, which stand above it, and of what it writes to and reads from."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from kerata.engine.variable import Store, Variable, WritableStore
+from kerata.layers.layer import Layer
+
+
+class SavedModel(Protocol):
+    """A model."""
+
+    name: str
+    built: bool
+    optimizer: Any
+
+    @property
+    def layers(self) -> Sequence[Layer]: ...
+    @property
+    def variables(self) -> list[Variable]: ...
+    @property
+    def weights(self) -> list[Variable]: ...
+    def compile_from_config(self, config: dict[str, Any]) -> None: ...
+    def _holdings(self) -> dict[int, Any]: ...
+
+
+class Numbers(Protocol):
+    """A file of weights, or weights in memory."""
+
+    def make(self, path: str, name: str | None = None) -> WritableStore: ...
+    def get(self, path: str) -> Store: ...
