@@ -22,6 +22,8 @@ from kerata.legacy.models import OldModel, OldSequential
 from kerata.legacy.once import once
 from kerata.legacy.optimizers import optimizer as optimizer
 from kerata.legacy.spelling import Spelled, name_of_era, spell
+from kerata.legacy.tensorflow.layers import followed
+from kerata.legacy.tensorflow.models import FlowingLoss, FlowingMetric
 
 T = TypeVar("T")
 
@@ -141,7 +143,7 @@ def loss(era: str, name: str) -> object:
     if name == "Reduction":
         return helpers.Reduction
     row = find_row(era, "losses", name)
-    return getattr(losses, name if row is None else row.today)
+    return among_tensors(era, name, getattr(losses, name if row is None else row.today))
 
 
 @once
@@ -149,8 +151,25 @@ def metric(era: str, name: str) -> object:
     """A metric of an era."""
     row = find_row(era, "metrics", name) or find_row(era, "losses", name)
     if row is None:
-        return getattr(metrics, name)
-    return getattr(metrics if row.kind == "metrics" else losses, row.today)
+        return among_tensors(era, name, getattr(metrics, name))
+    return among_tensors(era, name, getattr(metrics if row.kind == "metrics" else losses, row.today))
+
+
+class OldLoss(FlowingLoss, Spelled):
+    """A loss of `tf.keras`."""
+
+
+class OldMetric(FlowingMetric, Spelled):
+    """A metric of `tf.keras`."""
+
+
+def among_tensors(era: str, name: str, modern: Any) -> Any:
+    """A loss or metric of today as one that takes and gives tensors, in `tf.keras`."""
+    if era != "tfkeras2" or name in ("get", "serialize", "deserialize"):
+        return modern
+    if not isinstance(modern, type):
+        return followed(modern, modern) if callable(modern) else modern
+    return spell(era, name, modern, None, OldLoss if issubclass(modern, losses.Loss) else OldMetric)
 
 
 @once

@@ -12,6 +12,7 @@ from kerata.base.checks import check_choice, message
 from kerata.legacy import keras3
 from kerata.legacy.detection import find_era
 from kerata.legacy.namespaces import tree_of
+from kerata.legacy.tensorflow.layers import in_use
 
 ERAS = ("keras1", "keras2", "keras22", "tfkeras2", "keras3")
 # Names under which programs import Keras, longest first: prefix -> the path of the era's module.
@@ -63,11 +64,9 @@ class EraFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Nothing: what a module holds is made when it is asked for."""
 
     def _find(self, name: str) -> types.ModuleType | None:
-        if name == "tensorflow" or name in ("tensorflow.python", "tensorflow.contrib"):
-            return tensorflow_module(name, self.era)
         path = path_of(name)
         if path is None:
-            return None
+            return tensorflow_module(name, self.era) if name.partition(".")[0] == "tensorflow" else None
         return keras3.find(path) if self.era == "keras3" else tree_of(self.era).find(path)
 
     def _explain(self, name: str) -> str:
@@ -78,23 +77,27 @@ class EraFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         )
 
 
-def tensorflow_module(name: str, era: str) -> types.ModuleType:
-    """A module `tensorflow` that holds Keras."""
-    module = types.ModuleType(name)
-    module.__path__ = []
-    module.__version__ = "2.15.0" if era in ("tfkeras2", "keras3") else "1.15.0"  # type: ignore[attr-defined]
-
-    def find(attribute: str) -> object:
-        if attribute in ("keras", "python", "contrib"):
-            return importlib.import_module(f"{name}.{attribute}")
-        raise AttributeError(
-            f"{name} has no {attribute!r} here: Kerata brings tensorflow.keras, and not yet the rest of TensorFlow"
-        )
-
-    module.__getattr__ = find  # type: ignore[method-assign]
-    return module
+def tensorflow_module(name: str, era: str) -> types.ModuleType | None:
+    """A module of `tensorflow`: made, all together, when the first of them is asked for."""
+    in_use[0] = True
+    if era not in _tensorflow:
+        made = importlib.import_module("kerata.legacy.tensorflow.names").build(era)
+        _tensorflow[era] = made
+        for root in ("", "python", "contrib", "compat.v1", "compat.v2"):
+            # `tf.keras` is looked up when it is asked for: it is made of the era's own modules.
+            if root in made:
+                made[root].__dict__["_below"] = lambda attribute, root=root: below(root, attribute)
+    return _tensorflow[era].get(name.partition(".")[2])
 
 
+def below(root: str, attribute: str) -> types.ModuleType | None:
+    """What stands below a module of `tensorflow` and is none of its own: `tf.keras`."""
+    if attribute in ("keras", "python", "contrib"):
+        return importlib.import_module(f"tensorflow.{attribute}")
+    return None
+
+
+_tensorflow: dict[str, dict[str, types.ModuleType]] = {}
 _installed: list[EraFinder] = []
 
 
@@ -134,6 +137,7 @@ def uninstall() -> None:
     for finder in _installed:
         sys.meta_path.remove(finder)
     _installed.clear()
+    in_use[0] = False
     for name in [name for name in sys.modules if name.partition(".")[0] in ROOTS]:
         if is_ours(sys.modules[name]):
             del sys.modules[name]

@@ -11,12 +11,13 @@ from kerata.engine.symbolic import Node, Tensors, has_symbolic, infer
 from kerata.engine.variable import Variable
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.spelling import Spelled, name_of_era
+from kerata.legacy.tensorflow.layers import Flowing
 
 # Attributes of layers, by their names in Keras 1 where no row says them.
 ATTRIBUTES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "gamma_init": "gamma_initializer"}
 
 
-class OldLayer(Spelled):
+class OldLayer(Flowing, Spelled):
     """What a layer of Keras 1, Keras 2 and tf.keras could do."""
 
     _bookkeeping = {"_initial_weights": Look.NOBODY}

@@ -61,12 +61,14 @@ def spread(value: Any, function: Callable[[Any], Any]) -> Any:
 
 def loss_of(era: str, loss: Any) -> Any:
     """A loss by the era's name, if that means something else today."""
+    loss = getattr(loss, "__kerata__", loss)
     row = find_row(era, "losses", loss) if isinstance(loss, str) else None
     return losses.get(row.today) if row is not None and row.today != loss else loss
 
 
 def metric_of(era: str, metric: Any) -> Any:
     """A metric by the era's name, or a user's function, as the era measured and called it."""
+    metric = getattr(metric, "__kerata__", metric)
     if era != "keras1":
         if era in BATCHED and callable(metric) and not isinstance(metric, (type, str, metrics.Metric)):
             return of_batch(metric)

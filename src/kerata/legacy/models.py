@@ -21,13 +21,14 @@ from kerata.legacy.files import load_weights, save_model, save_weights
 from kerata.legacy.history import OldHistory
 from kerata.legacy.layers import OldLayer
 from kerata.legacy.measures import compile_arguments
+from kerata.legacy.tensorflow.models import FlowingModel
 from kerata.models.graph import Graph
 
 # What the methods of Keras 2 took that means nothing today: how many threads or processes read the data.
 IGNORED = ("workers", "use_multiprocessing", "max_queue_size", "max_q_size", "nb_worker", "pickle_safe")
 
 
-class OldModel(OldLayer):
+class OldModel(FlowingModel, OldLayer):
     """What a model of Keras 1, Keras 2 and tf.keras could do."""
 
     _bookkeeping = {"_other_shapes": Look.NOBODY}

@@ -6,11 +6,12 @@ from kerata import optimizers
 from kerata.dialects import canonical, find_row
 from kerata.legacy.once import once
 from kerata.legacy.spelling import Spelled, spell
+from kerata.legacy.tensorflow.models import FlowingOptimizer
 
 NAMES = ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")
 
 
-class OldOptimizer(Spelled):
+class OldOptimizer(FlowingOptimizer, Spelled):
     """What an optimizer of Keras 1 and 2 could do beside."""
 
     @property

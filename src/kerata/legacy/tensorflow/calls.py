@@ -1,0 +1,334 @@
+"""Functions of tensors: what all of them do around the one line that each computes."""
+
+import ast
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from kerata.base.checks import did_you_mean, message
+from kerata.engine.symbolic import SymbolicTensor, traceable
+from kerata.engine.variable import Variable
+from kerata.legacy.tensorflow.errors import InvalidArgumentError
+from kerata.legacy.tensorflow.tape import Call, make_call
+from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, is_array, narrow, tensors, texts
+from kerata.legacy.tensorflow.types import PYTHON, DType, as_dtype, float32, float64, int32, int64, string
+from kerata.ops.forms import facts_of
+
+# Names that arguments had in TensorFlow 1.
+FORMER = {
+    "keep_dims": "keepdims",
+    "reduction_indices": "axis",
+    "dim": "axis",
+    "squeeze_dims": "axis",
+    "dimension": "axis",
+    "concat_dim": "axis",
+    "split_dim": "axis",
+}
+MANY = 512
+_calls: OrderedDict[Hashable, Call] = OrderedDict()
+
+
+class Function:
+    """A function of TensorFlow's name and arguments.
+
+    Args:
+        name: as in `tf.name`.
+        signature: `"x, axis=None"`; each function takes `name=` beside.
+        compute: the same on arrays, with the arguments in that order.
+        like: "numbers" where the operands must be of one type, which Python's numbers take.
+        gives: the type of what comes out, where that is another one than that of what goes in.
+        host: whether it takes texts or more than a program can hold: it gets the tensors as they are, and no tape follows it.
+        on_texts: the same on NumPy's arrays, where a tensor of texts is among them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        signature: str,
+        compute: Callable[..., Any],
+        like: str | None = None,
+        gives: DType | Callable[..., Any] | None = None,
+        host: bool = False,
+        on_texts: Callable[..., Any] | None = None,
+    ):
+        self.__name__ = self.__qualname__ = name
+        self.__doc__ = compute.__doc__
+        self.compute, self.like, self.gives, self.host, self.on_texts = compute, like, gives, host, on_texts
+        self.names, self.defaults = read_signature(signature)
+        self._symbolic = compute if facts_of(compute) is not None else traceable(named(compute, name))
+
+    def __repr__(self) -> str:
+        return f"<function {self.__name__}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        values = self.bind(args, kwargs)
+        if self.host:
+            return self.compute(*values)
+        if self.like is not None:
+            values = alike(self.__name__, values, len(self.names) if self.like == "numbers" else int(self.like))
+        leaves, treedef = jax.tree.flatten(values, is_leaf=is_array)
+        places = [place for place, leaf in enumerate(leaves) if is_array(leaf)]
+        objects = [leaves[place] for place in places]
+        if any(isinstance(thing, SymbolicTensor) for thing in objects):
+            for place in places:
+                if not isinstance(leaves[place], (SymbolicTensor, Variable)):
+                    leaves[place] = narrow(leaves[place])
+            return self._symbolic(*jax.tree.unflatten(treedef, leaves))
+        if any(isinstance(thing, Tensor) and thing.dtype == string for thing in objects):
+            return self._call_on_texts(jax.tree.unflatten(treedef, [texts_of(leaf) for leaf in leaves]))
+        return self.call(leaves, treedef, places, objects, values)
+
+    def call(self, leaves: list[Any], treedef: Any, places: list[int], objects: list[Any], values: list[Any]) -> Any:
+        """The function of arrays, noted on the tapes that follow one of them."""
+        known = not any(isinstance(getattr(thing, "_array", thing), Tracer) for thing in objects) and not any(
+            isinstance(thing, Variable) and isinstance(thing.value, Tracer) for thing in objects
+        )
+        is_wide = known and any(dtype_of(thing).is_wide for thing in objects)
+        call = self._call_of(leaves, treedef, places, is_wide)
+        given = [(wide_of if is_wide else narrow)(thing) for thing in objects]
+        nominal = self.gives(values) if callable(self.gives) else self.gives
+
+        def wrap(found: Any) -> tuple[Any, list[Any]]:
+            flat, tree = jax.tree.flatten(found)
+            made = [Tensor(array, nominal or kept_type(array, objects)) for array in flat]
+            return jax.tree.unflatten(tree, made), made
+
+        if known:
+            with jax.ensure_compile_time_eval():
+                return make_call(call, objects, given, wrap)
+        return make_call(call, objects, given, wrap)
+
+    def _call_on_texts(self, values: list[Any]) -> Any:
+        if self.on_texts is None:
+            raise InvalidArgumentError(f"tf.{self.__name__} takes no texts. See tf.strings")
+        return tensors(self.on_texts(*values))
+
+    def _call_of(self, leaves: list[Any], treedef: Any, places: list[int], is_wide: bool) -> Call:
+        """The call for these arguments beside arrays; the same one where it was there before."""
+        fixed = list(leaves)
+        for place in places:
+            fixed[place] = None
+
+        def function(arrays: list[Any]) -> Any:
+            filled = list(fixed)
+            for place, array in zip(places, arrays, strict=True):
+                filled[place] = array
+            return self.compute(*jax.tree.unflatten(treedef, filled))
+
+        key = (id(self), treedef, tuple(places), tuple((type(one), one) for one in fixed), is_wide)
+        try:
+            call = _calls.get(key)
+        except TypeError:  # an argument that is no key, such as a user's function
+            return Call(function, wide=is_wide)
+        if call is None:
+            call = _calls[key] = Call(function, kept=True, wide=is_wide)
+            if len(_calls) > MANY:
+                _calls.popitem(last=False)
+        return call
+
+    def bind(self, args: tuple, kwargs: dict[str, Any]) -> list[Any]:
+        """The arguments in order."""
+        if len(args) > len(self.names):
+            args = (
+                args[: len(self.names)]
+                if len(args) == len(self.names) + 1 and isinstance(args[-1], (str, type(None)))
+                else args
+            )
+        if len(args) > len(self.names):
+            raise TypeError(f"tf {self.__name__}() takes {len(self.names)} arguments, and {len(args)} were given")
+        values = dict(zip(self.names, args, strict=False))
+        for key, value in kwargs.items():
+            if key == "name" and "name" not in self.names:
+                continue
+            key = key if key in self.names else FORMER.get(key, key)
+            if key not in self.names:
+                if key == "axis" and "dims" in self.names:
+                    key = "dims"
+                else:
+                    raise TypeError(
+                        message(f"tf.{self.__name__}", f"unknown argument `{key}`", {key: value}, did_you_mean(key, self.names))
+                    )
+            values[key] = value
+        missing = [one for one in self.names if one not in values and one not in self.defaults]
+        if missing:
+            raise TypeError(f"tf {self.__name__}() misses the argument {missing[0]!r}")
+        return [values[one] if one in values else self.defaults[one] for one in self.names]
+
+
+def named(compute: Any, name: str) -> Any:
+    def call(*args: Any) -> Any:
+        return compute(*args)
+
+    call.__name__ = name.rpartition(".")[2]
+    return call
+
+
+def texts_of(leaf: Any) -> Any:
+    """What functions on texts get: NumPy's arrays."""
+    return np.asarray(leaf._array) if isinstance(leaf, Tensor) else np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf
+
+
+def wide_of(thing: Any) -> Any:
+    """The array with all its bits, within `enable_x64`; made where the call is."""
+    return np.asarray(thing._array if isinstance(thing, Tensor) else thing.value if isinstance(thing, Variable) else thing)
+
+
+def kept_type(array: Any, objects: list[Any]) -> DType:
+    """The type of a result: its own, or the wide one that it stands for in a program."""
+    own = as_dtype(array.dtype)
+    for thing in objects:
+        found = dtype_of(thing)
+        if found.is_wide and {"float64": "float32", "int64": "int32", "uint64": "uint32"}.get(found.name) == own.name:
+            return found
+    return own
+
+
+def read_signature(text: str) -> tuple[list[str], dict[str, Any]]:
+    """(names of arguments, defaults) of `"x, axis=None"`."""
+    arguments = ast.parse(f"def f({text}): pass").body[0].args  # type: ignore[attr-defined]
+    names = [one.arg for one in arguments.args]
+    defaults = [ast.literal_eval(one) for one in arguments.defaults]
+    return names, dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+
+
+def alike(name: str, values: list[Any], count: int) -> list[Any]:
+    """Operands of one type: Python's numbers and NumPy's arrays take that of the tensors, tensors of two types raise.
+
+    Args:
+        name: of the function.
+        values: its arguments.
+        count: how many of them, from the first on, are operands.
+    """
+    operands = values[:count]
+    tensors = [one for one in operands if isinstance(one, (Tensor, Variable, jax.Array, SymbolicTensor))]
+    if not tensors:
+        arrays = [one for one in operands if isinstance(one, (np.ndarray, np.generic))]
+        if not arrays:
+            given = [convert(one) for one in operands]
+            floats = [one for one in given if one.dtype.is_floating]
+            return [*(convert(one, floats[0].dtype) if floats else one for one in given), *values[count:]]
+        tensors = arrays[:1]
+    first = tensors[0]
+    dtype = dtype_of(first)
+    found = []
+    for number, one in enumerate(operands):
+        if isinstance(one, (Tensor, Variable)) or (isinstance(one, jax.Array) and not one.weak_type):
+            if dtype_of(one) != dtype:
+                raise InvalidArgumentError(
+                    f"cannot compute {name} as input #{number}(zero-based) was expected to be a {dtype.name} tensor but is a "
+                    f"{dtype_of(one).name} tensor. Use tf.cast(x, tf.{dtype.name})"
+                )
+            found.append(one)
+        elif one is None or isinstance(one, (SymbolicTensor, jax.Array)):
+            found.append(one)
+        else:
+            found.append(convert(one, dtype))
+    return [*found, *values[count:]]
+
+
+def convert(value: Any, dtype: Any = None, owner: str = "tf.convert_to_tensor") -> Any:
+    """A tensor of numbers, lists, arrays, variables or tensors.
+
+    Args:
+        value: what.
+        dtype: its type. A tensor is not cast, and whole numbers are not made of others.
+        owner: for messages.
+    """
+    wanted = None if dtype is None else as_dtype(dtype)
+    if isinstance(value, SymbolicTensor):
+        return value
+    if isinstance(value, Variable):
+        value = read(value)
+    if isinstance(value, Tensor):
+        if wanted is not None and value.dtype != wanted:
+            raise ValueError(
+                f"Tensor conversion requested dtype {wanted.name} for Tensor with dtype {value.dtype.name}: {value!r}. "
+                f"Use tf.cast(x, tf.{wanted.name})"
+            )
+        return value
+    if isinstance(value, jax.Array):
+        return Tensor(value if wanted is None or value.dtype == wanted.dtype else value.astype(wanted.dtype))
+    if isinstance(value, (list, tuple)) and any(isinstance(one, (Tensor, Variable, jax.Array)) for one in flat(value)):
+        return stack_nested(value, wanted, owner)
+    return from_python(value, wanted, owner)
+
+
+def from_python(value: Any, wanted: DType | None, owner: str) -> Tensor:
+    """A tensor of Python's and NumPy's numbers and texts."""
+    if value is None:
+        raise ValueError("Attempt to convert a value (None) with an unsupported type (<class 'NoneType'>) to a Tensor.")
+    if hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError("Can't convert non-rectangular Python sequence to Tensor.") from None
+    if array.dtype.kind in "OSU":
+        if wanted is not None and wanted != string:
+            raise TypeError(f"Cannot convert {value!r} to EagerTensor of dtype {wanted.name}")
+        kinds = {type(one) for one in array.ravel().tolist()}
+        if not kinds <= {str, bytes}:
+            raise ValueError(f"Failed to convert a NumPy array to a Tensor (Unsupported object type {kinds.pop().__name__}).")
+        return Tensor(texts(array), string)
+    own = isinstance(value, (np.ndarray, np.generic))
+    if wanted is None:
+        wanted = as_dtype(array.dtype) if own else PYTHON.get(type(array.ravel()[0].item()) if array.size else float, float32)
+        if wanted == int32 and array.size and (array.max() > 2**31 - 1 or array.min() < -(2**31)):
+            raise ValueError(f"{owner}: a number does not fit into int32. Received: {value!r}. Give dtype=tf.int64")
+        if not own and has_numpy(value, np.float64):
+            wanted = float64
+    elif (
+        (wanted.is_integer and array.dtype.kind in "fc")
+        or (wanted.is_bool and array.dtype.kind != "b")
+        or (array.dtype.kind == "b" and not wanted.is_bool)
+    ):
+        raise TypeError(f"Cannot convert {value!r} to EagerTensor of dtype {wanted.name}")
+    # What may be changed afterwards is copied.
+    return Tensor(array.astype(wanted.dtype, copy=own), wanted)
+
+
+def has_numpy(value: Any, kind: Any) -> bool:
+    """Whether a list holds NumPy's own numbers of a kind."""
+    return isinstance(value, (list, tuple)) and any(getattr(one, "dtype", None) == kind for one in flat(value))
+
+
+def flat(value: Any) -> Iterable[Any]:
+    for one in value:
+        if isinstance(one, (list, tuple)):
+            yield from flat(one)
+        else:
+            yield one
+
+
+def stack_nested(value: Any, wanted: DType | None, owner: str) -> Tensor:
+    """A tensor of nested lists with tensors among them."""
+    first = next(one for one in flat(value) if isinstance(one, (Tensor, Variable, jax.Array)))
+    dtype = wanted or dtype_of(first)
+    return pack([convert(one, dtype, owner) for one in value])
+
+
+pack = Function("stack", "values, axis=0", lambda values, axis: jnp.stack(values, axis))
+read = Function("identity", "input", lambda x: jnp.asarray(x))
+
+
+def ints(value: Any) -> Any:
+    """Whole numbers of a tensor, or of a list with tensors: a shape, an axis."""
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, (list, tuple)):
+        return tuple(None if one is None else int(one) for one in value)
+    array = np.asarray(value)
+    return int(array) if array.ndim == 0 else tuple(array.tolist())
+
+
+def integer_type(values: list[Any]) -> DType:
+    return int64
+
+
+def cast_type(values: list[Any]) -> DType:
+    return as_dtype(values[1])

@@ -1,0 +1,384 @@
+"""What is neither numbers nor data: `tf.function`, branches and loops, devices, strategies, checks."""
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.legacy.tensorflow.calls import Function, convert
+from kerata.legacy.tensorflow.errors import InvalidArgumentError
+from kerata.legacy.tensorflow.functions import TABLE
+from kerata.legacy.tensorflow.layers import wrap_leaves
+from kerata.legacy.tensorflow.tape import Call, leaves_of, make_call, noting_nothing
+from kerata.legacy.tensorflow.tensor import Tensor, is_concrete, narrow, plain, tensors
+from kerata.legacy.tensorflow.types import TensorShape
+
+_said: set[str] = set()
+
+
+def say_once(name: str, text: str) -> None:
+    """Says once in the process what does nothing here."""
+    if name not in _said:
+        _said.add(name)
+        print(f"kerata: {text}")
+
+
+def function(
+    func: Any = None, input_signature: Any = None, autograph: Any = None, jit_compile: Any = None, **kwargs: Any
+) -> Any:
+    """`@tf.function`: the function runs as it is, each time."""
+    if func is None:
+        return functools.partial(function, input_signature=input_signature)
+    if isinstance(func, Ran):
+        return func
+    return Ran(func)
+
+
+class Ran:
+    """A function under `tf.function`.
+
+    Args:
+        function: it.
+    """
+
+    def __init__(self, function: Callable[..., Any]):
+        functools.update_wrapper(self, function)
+        self.python_function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        # Numbers and arrays become tensors, as they did.
+        given = [convert(one) if isinstance(one, np.ndarray) else one for one in args]
+        return self.python_function(*given, **kwargs)
+
+    def __get__(self, obj: Any, kind: Any = None) -> Any:
+        return self if obj is None else functools.partial(self.__call__, obj)
+
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> "Ran":
+        """The function itself."""
+        return self
+
+
+def cond(pred: Any, true_fn: Any = None, false_fn: Any = None, name: Any = None) -> Any:
+    """true_fn() or false_fn()."""
+    pred = convert(pred)
+    if is_concrete(pred):
+        return true_fn() if pred else false_fn()
+    first, second = true_fn(), false_fn()
+    return map_pairs(lambda a, b: TABLE["where"](pred, a, b), first, second)
+
+
+def map_pairs(join: Callable[..., Any], first: Any, second: Any) -> Any:
+    if isinstance(first, dict):
+        return {key: map_pairs(join, value, second[key]) for key, value in first.items()}
+    if isinstance(first, (list, tuple)):
+        return type(first)(map_pairs(join, a, b) for a, b in zip(first, second, strict=True))
+    return join(convert(first), convert(second))
+
+
+def case(pred_fn_pairs: Any, default: Any = None, exclusive: bool = False, strict: bool = False, name: Any = None) -> Any:
+    """The first function whose condition holds."""
+    for pred, branch in pred_fn_pairs.items() if isinstance(pred_fn_pairs, dict) else pred_fn_pairs:
+        if bool(pred):
+            return branch()
+    return default()
+
+
+def while_loop(cond: Any, body: Any, loop_vars: Any, *args: Any, maximum_iterations: Any = None, **kwargs: Any) -> Any:
+    """body(*loop_vars) while cond(*loop_vars)."""
+    state = tuple(convert(one) if isinstance(one, (int, float, np.ndarray)) else one for one in loop_vars)
+    if all(not isinstance(one, Tensor) or is_concrete(one) for one in state):
+        rounds = 0
+        while bool(cond(*state)) and (maximum_iterations is None or rounds < int(maximum_iterations)):
+            found = body(*state)
+            state = tuple(found) if isinstance(found, (list, tuple)) else (found,)
+            rounds += 1
+        return state if isinstance(loop_vars, tuple) else list(state)
+    arrays = [narrow(one) for one in state]
+
+    def test(carry: Any) -> Any:
+        holds = narrow(convert(cond(*tensors(carry[1]))))
+        return holds if maximum_iterations is None else holds & (carry[0] < maximum_iterations)
+
+    def step(carry: Any) -> Any:
+        found = body(*tensors(carry[1]))
+        return carry[0] + 1, tuple(narrow(convert(one)) for one in found)
+
+    with noting_nothing():
+        return list(tensors(jax.lax.while_loop(test, step, (0, tuple(arrays)))[1]))
+
+
+def map_fn(fn: Any, elems: Any, dtype: Any = None, fn_output_signature: Any = None, **kwargs: Any) -> Any:
+    """The function of each row, stacked."""
+    tree = elems if isinstance(elems, (tuple, list, dict)) else (elems,)
+    columns = [convert(one) for one in leaves_of(tree)]
+    rows = []
+    for number in range(len(columns[0])):
+        parts = iter([column[number] for column in columns])
+        rows.append(fn(next(parts) if not isinstance(elems, (tuple, list)) else type(elems)(parts)))
+    if isinstance(rows[0], (tuple, list)):
+        return type(rows[0])(TABLE["stack"]([row[n] for row in rows]) for n in range(len(rows[0])))
+    return TABLE["stack"](rows)
+
+
+def scan(fn: Any, elems: Any, initializer: Any = None, **kwargs: Any) -> Any:
+    """All the states of fn(state, row)."""
+    rows = list(convert(elems))
+    state = rows.pop(0) if initializer is None else initializer
+    states = [state] if initializer is None else []
+    for row in rows:
+        state = fn(state, row)
+        states.append(state)
+    if isinstance(state, (tuple, list)):
+        return type(state)(TABLE["stack"]([one[n] for one in states]) for n in range(len(state)))
+    return TABLE["stack"](states)
+
+
+def foldl(fn: Any, elems: Any, initializer: Any = None, **kwargs: Any) -> Any:
+    rows = list(convert(elems))
+    state = rows.pop(0) if initializer is None else initializer
+    for row in rows:
+        state = fn(state, row)
+    return state
+
+
+def vectorized_map(fn: Any, elems: Any, **kwargs: Any) -> Any:
+    return map_fn(fn, elems)
+
+
+def py_function(func: Any = None, inp: Any = None, Tout: Any = None, name: Any = None) -> Any:
+    """A function of Python on eager tensors."""
+    found = func(*[convert(one) for one in inp])
+    if isinstance(found, (list, tuple)):
+        kinds = Tout if isinstance(Tout, (list, tuple)) else [Tout] * len(found)
+        return [TABLE["cast"](convert(one), kind) for one, kind in zip(found, kinds, strict=True)]
+    kind = Tout[0] if isinstance(Tout, (list, tuple)) else Tout
+    made = TABLE["cast"](convert(found), kind)
+    return [made] if isinstance(Tout, (list, tuple)) else made
+
+
+def numpy_function(func: Any = None, inp: Any = None, Tout: Any = None, stateful: bool = True, name: Any = None) -> Any:
+    """A function of Python on NumPy's arrays."""
+    return py_function(lambda *args: func(*[one.numpy() for one in args]), inp, Tout)
+
+
+def custom_gradient(f: Any = None) -> Any:
+    """A function with its own derivative: it gives (result, function of the upstream gradient)."""
+
+    @functools.wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = [convert(one) for one in args]
+
+        @jax.custom_gradient
+        def compute(*values: Any) -> Any:
+            found, pull = f(*tensors(list(values)), **kwargs)
+
+            def back(upstream: Any) -> Any:
+                gradients = pull(Tensor(upstream))
+                parts = gradients if isinstance(gradients, (tuple, list)) else [gradients]
+                return tuple(narrow(convert(one)) for one in parts) if len(values) > 1 else narrow(convert(parts[0]))
+
+            return narrow(convert(found)), back
+
+        return make_call(Call(lambda values: compute(*values)), given, [narrow(one) for one in given], wrap_leaves)
+
+    return call
+
+
+def printing(*inputs: Any, **kwargs: Any) -> None:
+    """`tf.print`: in a program, each time that it runs."""
+    if all(not isinstance(one, Tensor) or is_concrete(one) for one in inputs):
+        shown = [str(np.asarray(plain(one))) if isinstance(one, Tensor) else str(one) for one in inputs]
+        print(
+            *[text[2:-1] if text.startswith("b'") else text for text in shown],
+            sep=kwargs.get("sep", " "),
+            end=kwargs.get("end", "\n"),
+        )
+        return
+    text = kwargs.get("sep", " ").join("{}" for _ in inputs)
+    jax.debug.print(text, *[narrow(one) if isinstance(one, Tensor) else one for one in inputs])
+
+
+def is_tensor(x: Any) -> bool:
+    return isinstance(x, Tensor) or hasattr(x, "is_symbolic") or (hasattr(x, "assign") and hasattr(x, "trainable"))
+
+
+# Checks
+
+
+def check(name: str, holds: Callable[..., Any]) -> Any:
+    def call(x: Any, y: Any = None, message: Any = None, summarize: Any = None, name: Any = None, **kwargs: Any) -> None:
+        given = [convert(x)] if y is None else [convert(x), convert(y, convert(x).dtype)]
+        if all(is_concrete(one) for one in given) and not bool(np.all(holds(*[one.numpy() for one in given]))):
+            raise InvalidArgumentError(message or f"{call.__name__}: the condition does not hold. x = {x}, y = {y}")
+
+    call.__name__ = name
+    return call
+
+
+ASSERTIONS = {
+    "assert_equal": np.equal,
+    "assert_greater": np.greater,
+    "assert_greater_equal": np.greater_equal,
+    "assert_less": np.less,
+    "assert_less_equal": np.less_equal,
+    "assert_none_equal": np.not_equal,
+    "assert_positive": lambda x: x > 0,
+    "assert_non_negative": lambda x: x >= 0,
+}
+CHECKS = {name: check(name, holds) for name, holds in ASSERTIONS.items()}
+
+
+def assert_that(condition: Any, data: Any = None, summarize: Any = None, name: Any = None) -> None:
+    """`tf.debugging.Assert`."""
+    condition = convert(condition)
+    if is_concrete(condition) and not bool(condition):
+        raise InvalidArgumentError(f"assertion failed: {data}")
+
+
+def assert_shape(tensor: Any, shape: Any, **kwargs: Any) -> None:
+    if not TensorShape(tensor.shape).is_compatible_with(shape):
+        raise ValueError(f"Shape {tensor.shape} is not {shape}")
+
+
+def ensure_shape(x: Any, shape: Any, name: Any = None) -> Any:
+    """x, or an error where its shape is another one."""
+    if not TensorShape(x.shape).is_compatible_with(shape):
+        raise InvalidArgumentError(f"Shape of tensor {list(x.shape)} is not compatible with expected shape {shape}")
+    return x
+
+
+_numerics = Function("check_numerics", "tensor, message=None", lambda x, _: jnp.asarray(x))
+
+
+def check_numerics(tensor: Any, message: Any = "", name: Any = None) -> Any:
+    """The tensor, or an error where numbers are not finite."""
+    tensor = convert(tensor)
+    if is_concrete(tensor) and not np.all(np.isfinite(np.asarray(tensor._array))):
+        raise InvalidArgumentError(f"{message} : Tensor had NaN or Inf values")
+    return _numerics(tensor)
+
+
+# Devices and strategies
+
+
+class Device:
+    """A device of `tf.config`."""
+
+    def __init__(self, kind: str, number: int):
+        self.device_type, self.name = kind, f"/physical_device:{kind}:{number}"
+
+    def __repr__(self) -> str:
+        return f"PhysicalDevice(name={self.name!r}, device_type={self.device_type!r})"
+
+
+def devices(kind: Any = None) -> list[Device]:
+    """The devices of a kind that JAX knows."""
+    names = {"cpu": "CPU", "gpu": "GPU", "cuda": "GPU", "tpu": "TPU"}
+    found: dict[str, int] = {}
+    made = []
+    for one in jax.devices():
+        name = names.get(one.platform, one.platform.upper())
+        found[name] = found.get(name, -1) + 1
+        made.append(Device(name, found[name]))
+    if "CPU" not in found:
+        made.insert(0, Device("CPU", 0))
+    return [one for one in made if kind is None or one.device_type == kind]
+
+
+@contextlib.contextmanager
+def device(name: Any) -> Any:
+    """`with tf.device(...)`: arrays stay where JAX has them."""
+    say_once("device", f"tf.device({str(name)!r}) does nothing: JAX says where arrays are")
+    yield
+
+
+class Strategy:
+    """A strategy of `tf.distribute`: there is one replica, and everything runs on it.
+
+    Args:
+        *args, **kwargs: devices and such, which are not used.
+    """
+
+    num_replicas_in_sync = 1
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        say_once("strategy", f"tf.distribute.{type(self).__name__} runs all on one device: programs are not spread")
+        self.extended = self
+        self.cluster_resolver = None
+
+    @contextlib.contextmanager
+    def scope(self) -> Any:
+        """A block that changes nothing."""
+        yield self
+
+    def run(self, fn: Any, args: tuple = (), kwargs: Any = None, options: Any = None) -> Any:
+        """The function of the arguments."""
+        return fn(*args, **(kwargs or {}))
+
+    def reduce(self, reduce_op: Any, value: Any, axis: Any = None) -> Any:
+        """The value of the one replica, reduced along an axis."""
+        if axis is None:
+            return convert(value)
+        kind = str(getattr(reduce_op, "value", reduce_op)).lower()
+        return TABLE["reduce_sum" if "sum" in kind else "reduce_mean"](value, axis)
+
+    def experimental_distribute_dataset(self, dataset: Any, options: Any = None) -> Any:
+        return dataset
+
+    def distribute_datasets_from_function(self, function: Any, options: Any = None) -> Any:
+        return function(InputContext())
+
+    def experimental_local_results(self, value: Any) -> tuple:
+        return (value,)
+
+    def gather(self, value: Any, axis: int) -> Any:
+        return value
+
+
+class InputContext:
+    num_input_pipelines, input_pipeline_id, num_replicas_in_sync = 1, 0, 1
+
+    def get_per_replica_batch_size(self, global_batch_size: int) -> int:
+        return global_batch_size
+
+
+STRATEGIES = [
+    "MirroredStrategy",
+    "TPUStrategy",
+    "MultiWorkerMirroredStrategy",
+    "OneDeviceStrategy",
+    "CentralStorageStrategy",
+    "ParameterServerStrategy",
+]
+STRATEGY = {name: type(name, (Strategy,), {"__doc__": Strategy.__doc__}) for name in STRATEGIES}
+
+
+def nothing(name: str, text: str, result: Any = None) -> Any:
+    """A function that does nothing, and says so once."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        say_once(name, f"{name}() does nothing: {text}")
+        return result
+
+    call.__name__ = name.rpartition(".")[2]
+    return call
+
+
+def timestamp(name: Any = None) -> Any:
+    return Tensor(np.asarray(time.time(), np.float64))
+
+
+def refuse(name: str, advice: str) -> Any:
+    """A function that is not there, and says what to do."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(message(name, "it is not there", None, advice))
+
+    call.__name__ = name.rpartition(".")[2]
+    return call

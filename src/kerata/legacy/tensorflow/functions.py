@@ -1,0 +1,542 @@
+"""Functions of tensors: `tf.reduce_mean`, `tf.math`, `tf.linalg`, one line each over `kerata.ops` and `jax.numpy`."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from kerata import ops
+from kerata.legacy.tensorflow.calls import Function, ints
+from kerata.legacy.tensorflow.errors import InvalidArgumentError
+from kerata.legacy.tensorflow.operators import FUNCTIONS, absolute, invert, negative
+from kerata.legacy.tensorflow.tensor import Tensor
+from kerata.legacy.tensorflow.types import as_dtype, float32, int32, int64
+
+# Of one tensor, by names of `ops`: TensorFlow's name, or that and the other.
+UNARY = """
+exp expm1 log log1p sqrt rsqrt square sign sin cos tan asin:arcsin acos:arccos atan:arctan sinh cosh tanh asinh:arcsinh
+acosh:arccosh atanh:arctanh floor ceil erf erfc reciprocal sigmoid softplus softsign relu relu6 silu
+is_nan:isnan is_inf:isinf is_finite:isfinite real imag conj angle erfinv logical_not
+"""
+# Of two tensors of one type.
+BINARY = """
+maximum minimum atan2:arctan2 divide_no_nan logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor
+left_shift right_shift
+"""
+# Along axes.
+REDUCTIONS = "reduce_sum:sum reduce_mean:mean reduce_max:max reduce_min:min reduce_prod:prod reduce_any:any reduce_all:all"
+
+
+def names_of(text: str) -> list[tuple[str, str]]:
+    """(TensorFlow's name, that of `ops`)."""
+    return [(one.partition(":")[0], one.partition(":")[2] or one) for one in text.split()]
+
+
+TABLE: dict[str, Function] = {
+    **{ours: Function(ours, "x", getattr(ops, theirs)) for ours, theirs in names_of(UNARY)},
+    **{ours: Function(ours, "x, y", getattr(ops, theirs), like="numbers") for ours, theirs in names_of(BINARY)},
+    **{
+        ours: Function(ours, "input_tensor, axis=None, keepdims=False", getattr(ops, theirs))
+        for ours, theirs in names_of(REDUCTIONS)
+    },
+    **{name: FUNCTIONS[name] for name in ("add", "subtract", "multiply", "less", "less_equal", "greater", "greater_equal")},
+    **{name: FUNCTIONS[name] for name in ("equal", "not_equal", "pow")},
+    "truediv": FUNCTIONS["truediv"],
+    "divide": FUNCTIONS["truediv"],
+    "floordiv": FUNCTIONS["floordiv"],
+    "math.mod": FUNCTIONS["floormod"],
+    "floormod": FUNCTIONS["floormod"],
+    "abs": absolute,
+    "negative": negative,
+    "bitwise.invert": invert,
+}
+
+
+def enter(name: str, signature: str, compute: Any, **facts: Any) -> None:
+    TABLE[name] = Function(name, signature, compute, **facts)
+
+
+def mean(x: Any, axis: Any, keepdims: Any) -> Any:
+    """The mean; of whole numbers a whole number."""
+    x = jnp.asarray(x)
+    found = ops.mean(x, axis=ints(axis), keepdims=bool(keepdims))
+    return jnp.trunc(found).astype(x.dtype) if jnp.issubdtype(x.dtype, jnp.integer) else found
+
+
+def total(x: Any, axis: Any, keepdims: Any) -> Any:
+    x = jnp.asarray(x)
+    return jnp.sum(x, axis=ints(axis), keepdims=bool(keepdims), dtype=x.dtype)
+
+
+def product(x: Any, axis: Any, keepdims: Any) -> Any:
+    x = jnp.asarray(x)
+    return jnp.prod(x, axis=ints(axis), keepdims=bool(keepdims), dtype=x.dtype)
+
+
+def along(function: Any) -> Any:
+    """A function of an array, axes and `keepdims` whose axes may be tensors."""
+    return lambda x, axis, keepdims: function(jnp.asarray(x), axis=ints(axis), keepdims=bool(keepdims))
+
+
+for _name, _compute in {
+    "reduce_sum": total,
+    "reduce_prod": product,
+    "reduce_mean": mean,
+    "reduce_max": along(jnp.max),
+    "reduce_min": along(jnp.min),
+    "reduce_any": along(jnp.any),
+    "reduce_all": along(jnp.all),
+    "reduce_std": along(jnp.std),
+    "reduce_variance": along(jnp.var),
+    "reduce_logsumexp": along(jax.nn.logsumexp),
+    "reduce_euclidean_norm": along(lambda x, axis, keepdims: jnp.sqrt(jnp.sum(jnp.square(x), axis=axis, keepdims=keepdims))),
+}.items():
+    enter(_name, "input_tensor, axis=None, keepdims=False", _compute)
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """x as another type; texts stay what they are."""
+    if dtype_name(dtype) == "string":
+        return x
+    kind = jax.dtypes.canonicalize_dtype(as_dtype(dtype).dtype)
+    x = jnp.asarray(x)
+    if jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(kind, jnp.integer):
+        x = jnp.trunc(x)
+    return x.astype(kind)
+
+
+def dtype_name(dtype: Any) -> str:
+    return as_dtype(dtype).name
+
+
+def reshape(x: Any, shape: Any) -> Any:
+    x, shape = jnp.asarray(x), ints(shape)
+    shape = (shape,) if isinstance(shape, int) else shape
+    sizes = [size for size in shape if size != -1]
+    if np.prod(sizes) != x.size and -1 not in shape:
+        raise InvalidArgumentError(
+            f"Input to reshape is a tensor with {x.size} values, but the requested shape has {int(np.prod(sizes))}"
+        )
+    return jnp.reshape(x, shape)
+
+
+def transpose(x: Any, perm: Any) -> Any:
+    return jnp.transpose(x, ints(perm))
+
+
+def split(value: Any, parts: Any, axis: Any) -> Any:
+    """As many equal parts, or parts of some sizes, of which one may be -1."""
+    value, parts = jnp.asarray(value), ints(parts)
+    if isinstance(parts, int):
+        return jnp.split(value, parts, ints(axis))
+    sizes = list(parts)
+    if -1 in sizes:
+        sizes[sizes.index(-1)] = value.shape[axis] - sum(sizes) - 1
+    return jnp.split(value, np.cumsum(sizes)[:-1].tolist(), ints(axis))
+
+
+def slice_of(x: Any, begin: Any, size: Any) -> Any:
+    x = jnp.asarray(x)
+    sizes = [
+        x.shape[axis] - ints(start) if n == -1 else n for axis, (start, n) in enumerate(zip(begin, ints(size), strict=True))
+    ]
+    return lax.dynamic_slice(x, [jnp.asarray(one, jnp.int32) for one in begin], sizes)
+
+
+def gather(params: Any, indices: Any, axis: Any, batch_dims: Any) -> Any:
+    params, indices = jnp.asarray(params), jnp.asarray(indices)
+    if batch_dims:
+        axis = batch_dims if axis is None or axis < batch_dims else axis
+        function = lambda p, i: jnp.take(p, i, axis=axis - batch_dims, mode="clip")  # noqa: E731
+        for _ in range(batch_dims):
+            function = jax.vmap(function)
+        return function(params, indices)
+    check_indices(indices, params.shape[axis or 0])
+    return jnp.take(params, indices, axis=axis or 0, mode="clip")
+
+
+def check_indices(indices: Any, size: int) -> None:
+    """Raises for places that are not there, where the numbers are known."""
+    if isinstance(indices, jax.core.Tracer) or not indices.size:
+        return
+    low, high = int(jnp.min(indices)), int(jnp.max(indices))
+    if low < 0 or high >= size:
+        raise InvalidArgumentError(f"indices = {low if low < 0 else high} is not in [0, {size})")
+
+
+def gather_nd(params: Any, indices: Any, batch_dims: Any) -> Any:
+    params, indices = jnp.asarray(params), jnp.asarray(indices)
+    function = lambda p, i: p[tuple(jnp.moveaxis(i, -1, 0))]  # noqa: E731
+    for _ in range(batch_dims or 0):
+        function = jax.vmap(function)
+    return function(params, indices)
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    if x is None and y is None:
+        return jnp.argwhere(jnp.asarray(condition))
+    return jnp.where(jnp.asarray(condition, bool), x, y)
+
+
+def where_values(values: list[Any]) -> Any:
+    return int64 if values[1] is None else None
+
+
+def clip(value: Any, low: Any, high: Any) -> Any:
+    value = jnp.asarray(value)
+    return jnp.minimum(jnp.maximum(value, jnp.asarray(low, value.dtype)), jnp.asarray(high, value.dtype))
+
+
+def pad(tensor: Any, paddings: Any, mode: Any, constant: Any) -> Any:
+    widths = np.asarray(paddings).tolist()
+    mode = str(mode).lower()
+    if mode == "constant":
+        return jnp.pad(jnp.asarray(tensor), widths, constant_values=constant)
+    return jnp.pad(jnp.asarray(tensor), widths, mode=mode)
+
+
+def one_hot(indices: Any, depth: Any, on: Any, off: Any, axis: Any, dtype: Any) -> Any:
+    kind = jax.dtypes.canonicalize_dtype((float32 if dtype is None else as_dtype(dtype)).dtype)
+    found = jax.nn.one_hot(jnp.asarray(indices), int(depth), axis=-1 if axis is None else axis)
+    on, off = (1 if on is None else on), (0 if off is None else off)
+    return jnp.where(found > 0, jnp.asarray(on, kind), jnp.asarray(off, kind))
+
+
+def fill_range(start: Any, limit: Any, delta: Any, dtype: Any) -> Any:
+    if limit is None:
+        start, limit = 0, start
+    given = [np.asarray(one) for one in (start, limit, delta)]
+    kind = np.result_type(*given) if any(one.dtype.kind == "f" for one in given) else np.dtype("int32")
+    kind = np.dtype("float32") if kind == np.float64 and not any(isinstance(o, np.generic) for o in (start, limit)) else kind
+    kind = kind if dtype is None else as_dtype(dtype).dtype
+    return np.arange(*[one[()] for one in given]).astype(kind)
+
+
+def matmul(a: Any, b: Any, transpose_a: Any, transpose_b: Any, adjoint_a: Any, adjoint_b: Any) -> Any:
+    a, b = jnp.asarray(a), jnp.asarray(b)
+    for name, one in (("a", a), ("b", b)):
+        if one.ndim < 2:
+            raise InvalidArgumentError(f"In[{'ab'.index(name)}] of tf.matmul must have at least 2 axes, and has {one.ndim}")
+    a = jnp.swapaxes(a, -1, -2) if transpose_a or adjoint_a else a
+    b = jnp.swapaxes(b, -1, -2) if transpose_b or adjoint_b else b
+    if a.shape[-1] != b.shape[-2]:
+        raise InvalidArgumentError(f"Matrix size-incompatible: In[0]: {list(a.shape)}, In[1]: {list(b.shape)}")
+    return ops.matmul(a, b)
+
+
+def top_k(x: Any, k: Any, ordered: Any) -> Any:
+    return tuple(ops.top_k(x, int(k)))
+
+
+def norm(tensor: Any, kind: Any, axis: Any, keepdims: Any) -> Any:
+    if axis is None:
+        found = jnp.linalg.norm(jnp.ravel(tensor), ord=norm_kind(kind))
+        return jnp.reshape(found, (1,) * jnp.ndim(tensor)) if keepdims else found
+    return jnp.linalg.norm(jnp.asarray(tensor), ord=norm_kind(kind, axis), axis=ints(axis), keepdims=bool(keepdims))
+
+
+def norm_kind(kind: Any, axis: Any = None) -> Any:
+    if kind == "euclidean":
+        return None if axis is None or isinstance(axis, int) else "fro"
+    return kind
+
+
+def cumulative(function: Any, unit: int) -> Any:
+    def compute(x: Any, axis: Any, exclusive: Any, reverse: Any) -> Any:
+        x = jnp.asarray(x)
+        x = jnp.flip(x, axis) if reverse else x
+        found = function(x, axis=axis, dtype=x.dtype)
+        if exclusive:
+            first = jnp.full_like(lax.slice_in_dim(x, 0, 1, axis=axis), unit)
+            found = jnp.concatenate([first, lax.slice_in_dim(found, 0, x.shape[axis] - 1, axis=axis)], axis)
+        return jnp.flip(found, axis) if reverse else found
+
+    return compute
+
+
+def boolean_mask(tensor: Any, mask: Any, axis: Any) -> Any:
+    tensor, mask = jnp.asarray(tensor), np.asarray(mask)
+    axis = axis or 0
+    places = np.nonzero(mask)
+    return jnp.moveaxis(jnp.moveaxis(tensor, range(axis, axis + mask.ndim), range(mask.ndim))[places], 0, axis)
+
+
+def scatter(reduction: str) -> Any:
+    def compute(tensor: Any, indices: Any, updates: Any) -> Any:
+        place = jnp.asarray(tensor).at[tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))]
+        return getattr(place, reduction)(jnp.asarray(updates))
+
+    return compute
+
+
+def segment(function: Any) -> Any:
+    def compute(data: Any, ids: Any, count: Any) -> Any:
+        number = int(np.max(np.asarray(ids))) + 1 if count is None else int(count)
+        return function(jnp.asarray(data), jnp.asarray(ids), number)
+
+    return compute
+
+
+def segment_mean(data: Any, ids: Any, number: int) -> Any:
+    sums = jax.ops.segment_sum(data, ids, number)
+    counts = jax.ops.segment_sum(jnp.ones(ids.shape, data.dtype), ids, number)
+    return sums / jnp.maximum(counts, 1).reshape((-1,) + (1,) * (data.ndim - 1))
+
+
+def band_part(x: Any, lower: Any, upper: Any) -> Any:
+    x = jnp.asarray(x)
+    rows, columns = jnp.arange(x.shape[-2])[:, None], jnp.arange(x.shape[-1])
+    keep = jnp.ones((x.shape[-2], x.shape[-1]), bool)
+    keep = keep & (rows - columns <= lower) if lower >= 0 else keep
+    keep = keep & (columns - rows <= upper) if upper >= 0 else keep
+    return jnp.where(keep, x, 0)
+
+
+def squeeze(x: Any, axis: Any) -> Any:
+    return jnp.squeeze(jnp.asarray(x), ints(axis if axis != [] else None))
+
+
+def broadcast(x: Any, shape: Any) -> Any:
+    return jnp.broadcast_to(jnp.asarray(x), ints(shape))
+
+
+def filled(value: Any) -> Any:
+    def compute(shape: Any, dtype: Any) -> Any:
+        return jnp.full(ints(shape), value, jax.dtypes.canonicalize_dtype(as_dtype(dtype or "float32").dtype))
+
+    return compute
+
+
+def filled_like(value: Any) -> Any:
+    return lambda x, dtype: jnp.full_like(x, value, dtype=None if dtype is None else as_dtype(dtype).dtype)
+
+
+def type_given(place: int, default: Any = None) -> Any:
+    """The type of a result, as an argument says."""
+    return lambda values: default if values[place] is None else as_dtype(values[place])
+
+
+def unstack(value: Any, num: Any, axis: Any) -> Any:
+    value = jnp.asarray(value)
+    return [jnp.squeeze(one, axis) for one in jnp.split(value, value.shape[axis], axis)]
+
+
+def meshgrid(arrays: Any, indexing: Any) -> Any:
+    return list(jnp.meshgrid(*arrays, indexing=indexing))
+
+
+def accumulate(inputs: Any) -> Any:
+    found = inputs[0]
+    for one in inputs[1:]:
+        found = jnp.add(found, one)
+    return found
+
+
+def confusion(labels: Any, predictions: Any, classes: Any, weights: Any, dtype: Any) -> Any:
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    size = int(max(labels.max(), predictions.max()) + 1) if classes is None else int(classes)
+    found = jnp.zeros((size, size), as_dtype(dtype).dtype)
+    return found.at[labels, predictions].add(1 if weights is None else jnp.asarray(weights, found.dtype))
+
+
+def bincount(x: Any, weights: Any, minlength: Any, maxlength: Any, dtype: Any) -> Any:
+    x = np.ravel(np.asarray(x))
+    size = max(int(x.max()) + 1 if x.size else 0, int(minlength or 0))
+    size = size if maxlength is None else min(size, int(maxlength))
+    found = np.bincount(x, None if weights is None else np.ravel(np.asarray(weights)), size)[:size]
+    return found.astype("int32" if weights is None else "float32")
+
+
+_ROWS: dict[str, tuple] = {
+    "cast": ("x, dtype", cast, {"gives": type_given(1), "on_texts": lambda x, dtype: x}),
+    "saturate_cast": ("value, dtype", lambda x, d: ops.saturate_cast(x, as_dtype(d).name), {"gives": type_given(1)}),
+    "identity": ("input", lambda x: jnp.asarray(x), {"on_texts": lambda x: x}),
+    "stop_gradient": ("input", lambda x: lax.stop_gradient(jnp.asarray(x)), {}),
+    "reshape": ("tensor, shape", reshape, {"on_texts": lambda x, shape: x.reshape(ints(shape))}),
+    "transpose": ("a, perm=None, conjugate=False", lambda x, perm, _: transpose(x, perm), {}),
+    "expand_dims": ("input, axis=None", lambda x, axis: jnp.expand_dims(x, axis), {"on_texts": np.expand_dims}),
+    "squeeze": ("input, axis=None", squeeze, {"on_texts": lambda x, axis: np.squeeze(x, ints(axis))}),
+    "concat": (
+        "values, axis",
+        lambda values, axis: jnp.concatenate([jnp.asarray(one) for one in values], ints(axis)),
+        {"on_texts": lambda values, axis: np.concatenate([np.asarray(one, object) for one in values], axis)},
+    ),
+    "stack": (
+        "values, axis=0",
+        lambda values, axis: jnp.stack([jnp.asarray(one) for one in values], axis),
+        {"on_texts": lambda values, axis: np.stack([np.asarray(one, object) for one in values], axis)},
+    ),
+    "unstack": ("value, num=None, axis=0", unstack, {}),
+    "split": ("value, num_or_size_splits, axis=0", split, {}),
+    "tile": ("input, multiples", lambda x, n: jnp.tile(jnp.asarray(x), ints(n)), {}),
+    "repeat": (
+        "input, repeats, axis=None",
+        lambda x, n, axis: jnp.repeat(jnp.asarray(x), ints(n), axis),
+        {"on_texts": np.repeat},
+    ),
+    "reverse": ("tensor, axis", lambda x, axis: jnp.flip(jnp.asarray(x), ints(axis)), {"on_texts": lambda x, a: np.flip(x, a)}),
+    "roll": ("input, shift, axis", lambda x, shift, axis: jnp.roll(jnp.asarray(x), ints(shift), ints(axis)), {}),
+    "slice": ("input_, begin, size", slice_of, {}),
+    "gather": (
+        "params, indices, validate_indices=None, axis=None, batch_dims=0",
+        lambda p, i, _, axis, batch: gather(p, i, axis, batch),
+        {"on_texts": lambda p, i, _, axis, batch: np.take(p, np.asarray(i), axis=axis or 0)},
+    ),
+    "gather_nd": ("params, indices, batch_dims=0", gather_nd, {}),
+    "boolean_mask": ("tensor, mask, axis=None", boolean_mask, {"on_texts": lambda x, m, axis: x[np.asarray(m)]}),
+    "where": ("condition, x=None, y=None", where, {"gives": where_values}),
+    "clip_by_value": ("t, clip_value_min, clip_value_max", clip, {}),
+    "pad": ("tensor, paddings, mode='CONSTANT', constant_values=0", pad, {}),
+    "one_hot": (
+        "indices, depth, on_value=None, off_value=None, axis=None, dtype=None",
+        one_hot,
+        {"gives": type_given(5, float32)},
+    ),
+    "range": ("start, limit=None, delta=1, dtype=None", fill_range, {"host": True}),
+    "linspace": (
+        "start, stop, num, axis=0",
+        lambda a, b, n, axis: jnp.linspace(a, b, int(n), axis=axis, dtype=jnp.result_type(a)),
+        {},
+    ),
+    "matmul": ("a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_b=False", matmul, {"like": "2"}),
+    "tensordot": ("a, b, axes", lambda a, b, axes: jnp.tensordot(a, b, axes if not hasattr(axes, "shape") else ints(axes)), {}),
+    "argmax": (
+        "input, axis=None, output_type='int64'",
+        lambda x, axis, _: jnp.argmax(jnp.asarray(x), axis or 0),
+        {"gives": type_given(2)},
+    ),
+    "argmin": (
+        "input, axis=None, output_type='int64'",
+        lambda x, axis, _: jnp.argmin(jnp.asarray(x), axis or 0),
+        {"gives": type_given(2)},
+    ),
+    "argsort": (
+        "values, axis=-1, direction='ASCENDING', stable=False",
+        lambda x, axis, way, _: jnp.argsort(jnp.asarray(x), axis=axis, descending=way == "DESCENDING"),
+        {"gives": int32},
+    ),
+    "sort": (
+        "values, axis=-1, direction='ASCENDING'",
+        lambda x, axis, way: jnp.sort(jnp.asarray(x), axis=axis, descending=way == "DESCENDING"),
+        {},
+    ),
+    "math.top_k": ("input, k=1, sorted=True", top_k, {}),
+    "math.in_top_k": ("targets, predictions, k", ops.in_top_k, {}),
+    "cumsum": ("x, axis=0, exclusive=False, reverse=False", cumulative(jnp.cumsum, 0), {}),
+    "math.cumprod": ("x, axis=0, exclusive=False, reverse=False", cumulative(jnp.cumprod, 1), {}),
+    "fill": ("dims, value", lambda dims, value: jnp.full(ints(dims), value), {}),
+    "zeros_like": ("input, dtype=None", filled_like(0), {"gives": type_given(1)}),
+    "ones_like": ("input, dtype=None", filled_like(1), {"gives": type_given(1)}),
+    "broadcast_to": ("input, shape", broadcast, {}),
+    "squared_difference": ("x, y", lambda x, y: jnp.square(jnp.subtract(x, y)), {"like": "numbers"}),
+    "add_n": ("inputs", accumulate, {}),
+    "round": ("x", lambda x: jnp.round(jnp.asarray(x)), {}),
+    "math.rint": ("x", lambda x: jnp.round(jnp.asarray(x)), {}),
+    "math.multiply_no_nan": ("x, y", lambda x, y: jnp.where(jnp.asarray(y) == 0, 0, jnp.multiply(x, y)), {"like": "numbers"}),
+    "math.xlogy": ("x, y", jax.scipy.special.xlogy, {"like": "numbers"}),
+    "math.lgamma": ("x", jax.scipy.special.gammaln, {}),
+    "math.digamma": ("x", jax.scipy.special.digamma, {}),
+    "math.log_sigmoid": ("x", jax.nn.log_sigmoid, {}),
+    "math.count_nonzero": (
+        "input, axis=None, keepdims=False, dtype='int64'",
+        lambda x, axis, keepdims, _: jnp.sum(jnp.asarray(x) != 0, axis=ints(axis), keepdims=bool(keepdims)),
+        {"gives": type_given(3)},
+    ),
+    "math.bincount": ("arr, weights=None, minlength=None, maxlength=None, dtype='int32'", bincount, {"host": True}),
+    "math.confusion_matrix": (
+        "labels, predictions, num_classes=None, weights=None, dtype='int32'",
+        confusion,
+        {"gives": type_given(4)},
+    ),
+    "math.l2_normalize": (
+        "x, axis=None, epsilon=1e-12",
+        lambda x, axis, eps: x * lax.rsqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=ints(axis), keepdims=True), eps)),
+        {},
+    ),
+    "math.segment_sum": ("data, segment_ids", lambda d, i: segment(jax.ops.segment_sum)(d, i, None), {}),
+    "math.segment_mean": ("data, segment_ids", lambda d, i: segment(segment_mean)(d, i, None), {}),
+    "math.segment_max": ("data, segment_ids", lambda d, i: segment(jax.ops.segment_max)(d, i, None), {}),
+    "math.unsorted_segment_sum": ("data, segment_ids, num_segments", segment(jax.ops.segment_sum), {}),
+    "math.unsorted_segment_mean": ("data, segment_ids, num_segments", segment(segment_mean), {}),
+    "math.unsorted_segment_max": ("data, segment_ids, num_segments", segment(jax.ops.segment_max), {}),
+    "math.polyval": ("coeffs, x", lambda coeffs, x: jnp.polyval(jnp.stack([jnp.asarray(c) for c in coeffs]), x), {}),
+    "tensor_scatter_nd_update": ("tensor, indices, updates", scatter("set"), {}),
+    "tensor_scatter_nd_add": ("tensor, indices, updates", scatter("add"), {}),
+    "scatter_nd": (
+        "indices, updates, shape",
+        lambda i, u, shape: scatter("add")(jnp.zeros(ints(shape), jnp.asarray(u).dtype), i, u),
+        {},
+    ),
+    "sequence_mask": (
+        "lengths, maxlen=None, dtype='bool'",
+        lambda n, top, d: (
+            jnp.arange(int(np.max(np.asarray(n))) if top is None else int(top)) < jnp.asarray(n)[..., None]
+        ).astype(jax.dtypes.canonicalize_dtype(as_dtype(d).dtype)),
+        {"gives": type_given(2)},
+    ),
+    "eye": (
+        "num_rows, num_columns=None, batch_shape=None, dtype='float32'",
+        lambda n, m, batch, d: jnp.broadcast_to(
+            jnp.eye(int(n), None if m is None else int(m), dtype=as_dtype(d).dtype),
+            (*(ints(batch) or ()), int(n), int(n if m is None else m)),
+        ),
+        {},
+    ),
+    "norm": ("tensor, ord='euclidean', axis=None, keepdims=False", norm, {}),
+    "linalg.diag": (
+        "diagonal",
+        lambda x: jnp.asarray(x)[..., None] * jnp.eye(jnp.shape(x)[-1], dtype=jnp.asarray(x).dtype),
+        {},
+    ),
+    "linalg.diag_part": ("input", lambda x: jnp.diagonal(jnp.asarray(x), axis1=-2, axis2=-1), {}),
+    "linalg.set_diag": (
+        "input, diagonal",
+        lambda x, d: jnp.where(jnp.eye(*jnp.shape(x)[-2:], dtype=bool), jnp.asarray(d)[..., None], x),
+        {},
+    ),
+    "linalg.band_part": ("input, num_lower, num_upper", band_part, {}),
+    "linalg.trace": ("x", lambda x: jnp.trace(jnp.asarray(x), axis1=-2, axis2=-1), {}),
+    "linalg.det": ("input", lambda x: jnp.linalg.det(x), {}),
+    "linalg.inv": ("input, adjoint=False", lambda x, _: jnp.linalg.inv(x), {}),
+    "linalg.pinv": ("a", lambda x: jnp.linalg.pinv(x), {}),
+    "linalg.cholesky": ("input", lambda x: jnp.linalg.cholesky(x), {}),
+    "linalg.solve": ("matrix, rhs, adjoint=False", lambda a, b, _: jnp.linalg.solve(a, b), {}),
+    "linalg.qr": ("input, full_matrices=False", lambda x, full: tuple(jnp.linalg.qr(x, "complete" if full else "reduced")), {}),
+    "linalg.eigh": ("tensor", lambda x: tuple(jnp.linalg.eigh(x)), {}),
+    "linalg.matvec": (
+        "a, b, transpose_a=False",
+        lambda a, b, t: jnp.einsum("...ji,...j->...i" if t else "...ij,...j->...i", a, b),
+        {},
+    ),
+    "linalg.matrix_transpose": ("a", lambda x: jnp.swapaxes(x, -1, -2), {}),
+    "linalg.cross": ("a, b", lambda a, b: jnp.cross(a, b), {}),
+    "clip_by_norm": ("t, clip_norm, axes=None", lambda t, n, axes: clip_norm(t, n, axes), {}),
+    "math.is_non_decreasing": ("x", lambda x: jnp.all(jnp.diff(jnp.ravel(x)) >= 0), {}),
+    "signal.fft": ("input", lambda x: jnp.fft.fft(x), {}),
+}
+for _name, (_signature, _compute, _facts) in _ROWS.items():
+    enter(_name, _signature, _compute, **_facts)
+TABLE["range"].compute = lambda *values: Tensor(
+    fill_range(*[one.numpy() if isinstance(one, Tensor) else one for one in values])
+)
+
+
+def svd(x: Any, full: Any, vectors: Any) -> Any:
+    """(singular values, left vectors, right vectors as columns), as TensorFlow gives them."""
+    if not vectors:
+        return jnp.linalg.svd(x, compute_uv=False)
+    u, s, v = jnp.linalg.svd(x, full_matrices=bool(full))
+    return s, u, jnp.swapaxes(v, -1, -2)
+
+
+enter("linalg.svd", "tensor, full_matrices=False, compute_uv=True", svd)
+
+
+def clip_norm(t: Any, limit: Any, axes: Any) -> Any:
+    size = jnp.sqrt(jnp.sum(jnp.square(t), axis=ints(axes), keepdims=True))
+    return t * jnp.asarray(limit, jnp.asarray(t).dtype) / jnp.maximum(size, limit)
+
+
+enter("linalg.global_norm", "t_list", lambda parts: jnp.sqrt(sum(jnp.sum(jnp.square(one)) for one in parts if one is not None)))

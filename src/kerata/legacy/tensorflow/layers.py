@@ -1,0 +1,403 @@
+"""Layers among tensors: what they take, what they give, and what a tape notes of them.
+
+A layer of Kerata's is one call, with all its weights, and outside of programs a compiled one. Code of a person's own (a layer's
+or a model's `call`) runs as Python, as TensorFlow ran it: what it does with tensors and layers is noted piece by piece.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from kerata.engine.hyper import Hypers
+from kerata.engine.module import Look
+from kerata.engine.random import global_seed_generator
+from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
+from kerata.engine.structure import is_ours, structure_of
+from kerata.engine.symbolic import Operation, has_symbolic, run_nodes
+from kerata.engine.variable import Variable, name_scope
+from kerata.kernels.compiler import compiler_options
+from kerata.layers.phase import training_now
+from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.tape import Call, inside, make_call, tapes
+from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, is_array, narrow, plain, tensors
+from kerata.legacy.tensorflow.types import TensorShape, string
+from kerata.legacy.tensorflow.variable import adopt
+
+# Whether this process uses TensorFlow's names: then layers of every era take and give tensors.
+in_use = [False]
+
+
+class Flowing:
+    """A layer that takes tensors, gives tensors, and is followed by tapes."""
+
+    _bookkeeping = {"_tape_calls": Look.NOBODY}
+    _era: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if in_scope() and not has_tensor(args) and not has_tensor(kwargs):
+            return super().__call__(*args, **kwargs)  # type: ignore[misc]
+        if has_symbolic((args, kwargs)):
+            return super().__call__(*plain(args), **plain(kwargs))  # type: ignore[misc]
+        if not gives_tensors(self) and not has_tensor(args) and not has_tensor(kwargs):
+            return super().__call__(*args, **kwargs)  # type: ignore[misc]
+        if getattr(self, "runs_on_host", False):
+            return tensors(super().__call__(*plain(args), **plain(kwargs)))  # type: ignore[misc]
+        args, kwargs = as_tensors(args), as_tensors(kwargs)
+        if runs_as_python(self):
+            return super().__call__(*args, **kwargs)  # type: ignore[misc]
+        return call_whole(self, super().__call__, args, kwargs)  # type: ignore[misc]
+
+    # What a layer of a person's own gets
+
+    def _convert_inputs(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        if not (has_tensor(args) or has_tensor(kwargs)):
+            return super()._convert_inputs(args, kwargs)  # type: ignore[misc]
+        wanted = self.compute_dtype if self.autocast else None  # type: ignore[attr-defined]
+
+        def take(one: Any) -> Any:
+            if not isinstance(one, Tensor) or wanted is None or not one.dtype.is_floating or one.dtype == wanted:
+                return one
+            mask = noted(one, "mask")
+            found = cast(one, wanted)
+            if mask is not None:
+                note(found, "mask", mask)
+            return found
+
+        return map_tensors(take, args), map_tensors(take, kwargs)
+
+    def _shapes_of_call(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+        found = super()._shapes_of_call(args, kwargs)  # type: ignore[misc]
+        return found if is_ours(type(self)) else {name: as_shapes(shape) for name, shape in found.items()}
+
+    def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        if is_ours(type(self)):
+            if runs_as_python(self):
+                return super()._run_call(args, kwargs)  # type: ignore[misc]
+            with inside(True):
+                return super()._run_call(args, kwargs)  # type: ignore[misc]
+        if not gives_tensors(self):
+            return super()._run_call(args, kwargs)  # type: ignore[misc]
+        given = has_tensor(args) or has_tensor(kwargs)
+        with inside(False):
+            found = super()._run_call(as_tensors(args), as_tensors(kwargs))  # type: ignore[misc]
+        return found if given or not in_scope() else narrowed(found)
+
+    def _penalize(self, output: Any) -> Any:
+        if not isinstance(output, Tensor):
+            return super()._penalize(output)  # type: ignore[misc]
+        base = super()._penalize  # type: ignore[misc]
+        return make_call(Call(lambda values: base(values[0])), [output], [narrow(output)], wrap_leaves)
+
+    def _regularization_losses(self) -> list[Any]:
+        base = super()._regularization_losses  # type: ignore[misc]
+        weights = [v for v in self.trainable_weights if v.regularizer is not None] if tapes() else []  # type: ignore[attr-defined]
+        if not weights:
+            return base()
+
+        def penalties(values: list[Any]) -> Any:
+            with Scope(weights, values):
+                return [jnp.asarray(one) for one in base()]
+
+        return make_call(Call(penalties), weights, [v.value for v in weights], wrap_leaves)
+
+    @property
+    def losses(self) -> list[Any]:
+        """Terms that layers added in the last call, and the penalties of regularized weights."""
+        found = super().losses  # type: ignore[misc]
+        return as_tensors(found) if gives_tensors(self) and not inside_program() else found
+
+    # Weights
+
+    def add_weight(self, *args: Any, **kwargs: Any) -> Variable:
+        """A new weight."""
+        found = super().add_weight(*args, **kwargs)  # type: ignore[misc]
+        return adopt(found) if gives_tensors(self) and not is_ours(type(self)) else found
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        found = super().trainable_weights  # type: ignore[misc]
+        return [adopt(v) for v in found] if gives_tensors(self) and not in_scope() else found
+
+    @property
+    def weights(self) -> list[Variable]:
+        found = super().weights  # type: ignore[misc]
+        return [adopt(v) for v in found] if gives_tensors(self) and not in_scope() else found
+
+
+def gives_tensors(layer: Any) -> bool:
+    """Whether a layer is one of `tf.keras`, or of a program that uses TensorFlow's names."""
+    return in_use[0] or layer._era == "tfkeras2"
+
+
+def inside_program() -> bool:
+    return in_scope() and not tapes()
+
+
+def runs_as_python(layer: Any) -> bool:
+    """Whether a person's own code is in a layer, at a place where Python runs it: its pieces are noted, and not the whole."""
+    if not is_ours(type(layer)):
+        return True
+    if isinstance(getattr(layer, "function", None), Callable) and not is_ours(layer.function):  # type: ignore[arg-type]
+        return True
+    return hasattr(layer, "_graph") and structure_of(layer) is None
+
+
+def as_tensors(tree: Any) -> Any:
+    """A structure with tensors for arrays, which keep the masks that are noted of them."""
+
+    def take(one: Any) -> Any:
+        if isinstance(one, Tensor) or not isinstance(one, (jax.Array, np.ndarray, np.generic)):
+            return one
+        made = Tensor(one) if isinstance(one, jax.Array) else convert(one)
+        mask = noted(one, "mask")
+        if mask is not None:
+            note(made, "mask", mask)
+        return made
+
+    return map_tensors(take, tree)
+
+
+def map_tensors(function: Callable[[Any], Any], tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: map_tensors(function, value) for key, value in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(map_tensors(function, value) for value in tree)
+    return function(tree)
+
+
+def narrowed(tree: Any) -> Any:
+    """A structure with the arrays of programs for tensors, with their masks."""
+
+    def take(one: Any) -> Any:
+        if not isinstance(one, Tensor):
+            return one
+        array, mask = narrow(one), noted(one, "mask")
+        if mask is not None and noted(array, "mask") is None:
+            note(array, "mask", mask)
+        return array
+
+    return map_tensors(take, tree)
+
+
+def as_shapes(shape: Any) -> Any:
+    """Shapes as `build` of a layer of `tf.keras` gets them."""
+    if isinstance(shape, dict):
+        return {key: as_shapes(value) for key, value in shape.items()}
+    if isinstance(shape, (list, tuple)) and all(size is None or isinstance(size, int) for size in shape):
+        return TensorShape(shape)
+    return [as_shapes(one) for one in shape] if isinstance(shape, (list, tuple)) else shape
+
+
+def wrap_leaves(found: Any) -> tuple[Any, list[Any]]:
+    """A structure of tensors for one of arrays, and all of them."""
+    flat, tree = jax.tree.flatten(found)
+    made = [Tensor(array) for array in flat]
+    return jax.tree.unflatten(tree, made), made
+
+
+def cast(tensor: Tensor, dtype: Any) -> Tensor:
+    call = Call(lambda values: values[0].astype(dtype))
+    return make_call(call, [tensor], [narrow(tensor)], wrap_leaves)
+
+
+# A layer as one call
+
+
+class Whole:
+    """A layer's call on some arrays, as a pure function of them, of its variables and of what is drawn.
+
+    Args:
+        layer: which.
+        run: its call on arrays.
+        args, kwargs: what it is called with, tensors among it.
+    """
+
+    def __init__(self, layer: Any, run: Callable[..., Any], args: tuple, kwargs: dict[str, Any]):
+        self.layer, self.run = layer, run
+        leaves, self.treedef = jax.tree.flatten((args, kwargs), is_leaf=is_array)
+        self.places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, (Tensor, Variable))]
+        self.fixed = [None if n in self.places else leaf for n, leaf in enumerate(leaves)]
+        self.given = [leaves[n] for n in self.places]
+        masks = [noted(one, "mask") for one in self.given]
+        self.masked = tuple(mask is not None for mask in masks)
+        self.masks = [mask for mask in masks if mask is not None]
+        self.trainable = list(layer.trainable_variables)
+        held = {id(v) for v in self.trainable}
+        self.others = [v for v in layer.variables if id(v) not in held]
+        self.outer = current_scope()
+        if self.outer is None:
+            self.others.append(global_seed_generator().state)
+        self.hypers = Hypers(("", layer))
+        self.start = self.outer.draws if self.outer else 0
+        self.training = training_now()
+
+    @property
+    def objects(self) -> list[Any]:
+        return [*self.trainable, *self.given, *self.others, *self.masks, None]
+
+    def values(self) -> list[Any]:
+        arrays = [v.value for v in self.trainable], [narrow(one) for one in self.given], [v.value for v in self.others]
+        return [*arrays[0], *arrays[1], *arrays[2], *[narrow(mask) for mask in self.masks], jnp.asarray(self.hypers.vector())]
+
+    def key(self) -> Any:
+        """What tells calls apart whose programs are not the same; `None` where they cannot be told."""
+        structure = None if self.outer is not None else structure_of(self.layer)
+        return None if structure is None else (structure, self.treedef, str(self.fixed), self.masked, self.training)
+
+    def function(self, values: list[Any]) -> Any:
+        """(outputs, losses that were added, new values of variables by their place, masks of the outputs)."""
+        rest = iter(values)
+        trainable = [next(rest) for _ in self.trainable]
+        given = [next(rest) for _ in self.given]
+        others = [next(rest) for _ in self.others]
+        masks = [next(rest) if there else None for there in self.masked]
+        table, outer = self.hypers.table(next(rest)), self.outer
+        scope = Scope(
+            [*self.trainable, *self.others],
+            [*trainable, *others],
+            {**(outer.hypers if outer else {}), **({} if outer else table)},
+            outer.key if outer else None,
+            outer.valid if outer else None,
+        )
+        scope.draws = self.start
+        filled = list(self.fixed)
+        for place, array in zip(self.places, given, strict=True):
+            filled[place] = array
+        args, kwargs = jax.tree.unflatten(self.treedef, filled)
+        with scope:
+            for array, mask in zip(given, masks, strict=True):
+                if mask is not None:
+                    note(array, "mask", mask)
+            found = self.run(*args, **kwargs)
+            outputs = jax.tree.map(jnp.asarray, narrowed(found))
+            losses = [jnp.asarray(one) for one in scope.losses]
+            found_masks = [noted(leaf, "mask") for leaf in jax.tree.leaves(found)]
+            after = scope.read(self.others)
+        if outer is not None:
+            outer.draws = scope.draws
+        changed = {n: new for n, (old, new) in enumerate(zip(others, after, strict=True)) if new is not old}
+        return outputs, losses, changed, found_masks
+
+    def wrap(self, found: Any) -> tuple[Any, list[Any]]:
+        """The outputs as tensors; what else the call has done is done here."""
+        outputs, losses, changed, masks = found
+        flat, tree = jax.tree.flatten(outputs)
+        made, added = [Tensor(array) for array in flat], [Tensor(array) for array in losses]
+        for tensor, mask in zip(made, masks, strict=False):
+            if mask is not None:
+                note(tensor, "mask", mask)
+        for place, value in changed.items():
+            self.others[place].assign(value)
+        if added:
+            self.layer.add_loss(added)
+        return jax.tree.unflatten(tree, made), [*made, *added]
+
+
+def call_whole(layer: Any, run: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    """Calls a layer of Kerata's on tensors."""
+    with name_scope(layer.name):
+        layer._maybe_build(args, kwargs)
+    if not in_scope():
+        layer._forget_losses()
+    whole = Whole(layer, run, args, kwargs)
+    known = not in_scope() and not any(isinstance(one, Tensor) and isinstance(one._array, Tracer) for one in whole.given)
+    if not known:
+        return make_call(Call(whole.function), whole.objects, whole.values(), whole.wrap)
+    key = whole.key()
+    calls = layer.__dict__.setdefault("_tape_calls", {})
+    if key is None:
+        call = Call(whole.function)
+    elif (call := calls.get(key)) is None:
+        brief = not hasattr(layer, "_graph")
+        fast = jax.jit(whole.function, compiler_options=compiler_options(brief=brief)) if tapes() or not brief else None
+        call = calls[key] = Call(whole.function, fast, kept=True, brief=brief)
+        found = make_call(call, whole.objects, whole.values(), whole.wrap)
+        # The call is kept, and must hold no batch.
+        whole.given, whole.masks = [None] * len(whole.given), [None] * len(whole.masks)
+        return found
+    return make_call(call, whole.objects, whole.values(), whole.wrap)
+
+
+# Functions of Kerata's on tensors: losses, K, activations
+
+
+def followed(function: Callable[..., Any], key: Any = None) -> Callable[..., Any]:
+    """A function of arrays that takes tensors as well, gives tensors then, and is followed by tapes.
+
+    Args:
+        function: it.
+        key: equal for functions that compute the same, so that their derivative is worth a program; `None` where that is not
+            known.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not has_tensor(args) and not has_tensor(kwargs):
+            return function(*args, **kwargs)
+        leaves, treedef = jax.tree.flatten((args, kwargs), is_leaf=is_array)
+        places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, (Tensor, Variable)) and not holds_texts(leaf)]
+        objects = [leaves[n] for n in places]
+        others = [np.asarray(leaf._array) if holds_texts(leaf) else leaf for leaf in without(leaves, places)]
+
+        def pure(values: list[Any]) -> Any:
+            filled = list(others)
+            for place, value in zip(places, values, strict=True):
+                filled[place] = value
+            args, kwargs = jax.tree.unflatten(treedef, filled)
+            return jax.tree.map(jnp.asarray, narrowed(function(*args, **kwargs)))
+
+        if has_symbolic((args, kwargs)):
+            return function(*plain(args), **plain(kwargs))
+        call = Call(pure) if key is None else kept_call(pure, (key, treedef, tuple(places), str(without(leaves, places))))
+        return make_call(call, objects, [narrow(one) for one in objects], wrap_leaves)
+
+    call.__kerata__ = function  # type: ignore[attr-defined]
+    return call
+
+
+def without(leaves: list[Any], places: list[int]) -> list[Any]:
+    return [None if n in places else leaf for n, leaf in enumerate(leaves)]
+
+
+def kept_call(pure: Callable[..., Any], key: Any) -> Call:
+    """The call of a function, the same one where its key was there before: then it is a program."""
+    call = _kept.get(key)
+    if call is None:
+        call = _kept[key] = Call(pure, jax.jit(pure, compiler_options=compiler_options(brief=True)), kept=True)
+        while len(_kept) > MANY:
+            _kept.pop(next(iter(_kept)))
+    return call
+
+
+MANY = 256
+_kept: dict[Any, Call] = {}
+
+
+def holds_texts(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor) and leaf.dtype == string
+
+
+def fit_tensor(value: Any, wanted: Any, owner: Any) -> Any:
+    """An input in the type that a graph expects."""
+    if not isinstance(value, Tensor) or value.dtype == wanted.dtype or wanted.dtype == "string":
+        return value
+    return cast(value, wanted.dtype)
+
+
+def run_graph(model: Any, inputs: Any) -> Any:
+    """A functional model with code of a person's own, layer by layer."""
+    graph = model._graph
+    given = graph._matched(inputs, model, fit_tensor)
+    values = {id(tensor): value for tensor, value in zip(graph.inputs, given, strict=True)}
+
+    def call(operation: Any, args: Any, kwargs: Any) -> Any:
+        return followed(operation)(*args, **kwargs) if isinstance(operation, Operation) else operation(*args, **kwargs)
+
+    run_nodes(graph.nodes, values, call)
+    leaves = [values[id(tensor)] for tensor in graph.outputs]
+    return jax.tree.unflatten(jax.tree.structure(graph.outputs_tree), leaves)

@@ -1,0 +1,128 @@
+"""Functions whose arguments are no table's: `tf.constant`, `tf.zeros`, `tf.shape`, `tf.einsum`."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.legacy.tensorflow.calls import Function, convert, ints
+from kerata.legacy.tensorflow.functions import TABLE, meshgrid
+from kerata.legacy.tensorflow.tensor import Tensor, dtype_of
+from kerata.legacy.tensorflow.types import as_dtype, boolean, float32, int32
+
+
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Any:
+    """A tensor of numbers or texts."""
+    if isinstance(value, Tensor):
+        tensor = value if dtype is None or value.dtype == as_dtype(dtype) else TABLE["cast"](value, dtype)
+    elif isinstance(value, np.ndarray) and dtype is not None:
+        tensor = convert(value.astype(as_dtype(dtype).dtype), dtype)
+    else:
+        tensor = convert(value, dtype, "tf.constant")
+    if shape is None:
+        return tensor
+    return TABLE["broadcast_to"](tensor, shape) if int(np.prod(tensor.shape)) == 1 else TABLE["reshape"](tensor, shape)
+
+
+def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, name: Any = None, **kwargs: Any) -> Any:
+    """A tensor of numbers, texts, lists, arrays and variables."""
+    if isinstance(value, np.ndarray) and dtype is not None and value.dtype.kind != "O":
+        value = value.astype(as_dtype(dtype).dtype) if as_dtype(dtype).dtype.kind != "O" else value
+    return convert(value, dtype)
+
+
+def make_filled(value: Any, name: str) -> Any:
+    def call(shape: Any, dtype: Any = float32, name: Any = None, **kwargs: Any) -> Any:
+        kind = as_dtype(dtype)
+        sizes = ints(shape)
+        sizes = (sizes,) if isinstance(sizes, int) else sizes
+        if kind.name == "string":
+            found = np.empty(sizes, object)
+            found.fill(b"")
+            return Tensor(found, kind)
+        return Tensor(np.full(sizes, value, kind.dtype), kind)
+
+    call.__name__ = name
+    return call
+
+
+def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Any:
+    """A sum of products, as the equation says."""
+    return _einsum(equation, list(inputs))
+
+
+_einsum = Function("einsum", "equation, inputs", lambda equation, inputs: jnp.einsum(equation, *inputs))
+
+
+def call_meshgrid(*args: Any, **kwargs: Any) -> Any:
+    return _meshgrid(list(args), kwargs.get("indexing", "xy"))
+
+
+_meshgrid = Function("meshgrid", "arrays, indexing='xy'", meshgrid)
+
+
+def shape(input: Any, out_type: Any = int32, name: Any = None) -> Any:
+    """The sizes of the axes as a tensor."""
+    if getattr(input, "is_symbolic", False):
+        return _shape(input)
+    input = input if hasattr(input, "shape") else convert(input)
+    return Tensor(np.array(tuple(input.shape), as_dtype(out_type).dtype))
+
+
+_shape = Function("shape", "input", lambda x: jnp.asarray(x.shape, jnp.int32))
+
+
+def rank(input: Any, name: Any = None) -> Any:
+    return Tensor(np.int32(len(shape_of(input))))
+
+
+def size(input: Any, out_type: Any = int32, name: Any = None) -> Any:
+    return Tensor(np.array(int(np.prod(shape_of(input))), as_dtype(out_type).dtype))
+
+
+def shape_of(value: Any) -> Any:
+    return value.shape if hasattr(value, "shape") else convert(value).shape
+
+
+def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name: Any = None) -> Any:
+    """(tensors scaled down together to a norm, the norm that they had)."""
+    known = [one for one in t_list if one is not None]
+    whole = TABLE["linalg.global_norm"](known) if use_norm is None else use_norm
+    scale = clip_norm / TABLE["maximum"](whole, convert(clip_norm, dtype_of(whole)))
+    return [None if one is None else one * scale for one in t_list], whole
+
+
+def unique(x: Any, out_idx: Any = int32, name: Any = None) -> Any:
+    """(values in the order in which they first come, the place of each element among them)."""
+    array = convert(x).numpy()
+    values, first, places = np.unique(array, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order))
+    return Unique(Tensor(values[order]), Tensor(ranks[places].astype(as_dtype(out_idx).dtype)))
+
+
+class Unique(tuple):
+    """What `tf.unique` gives."""
+
+    def __new__(cls, y: Any, idx: Any) -> Any:
+        return super().__new__(cls, (y, idx))
+
+    y = property(lambda self: self[0])
+    idx = property(lambda self: self[1])
+
+
+OTHERS: dict[str, Any] = {
+    "constant": constant,
+    "convert_to_tensor": convert_to_tensor,
+    "zeros": make_filled(0, "zeros"),
+    "ones": make_filled(1, "ones"),
+    "einsum": einsum,
+    "meshgrid": call_meshgrid,
+    "shape": shape,
+    "rank": rank,
+    "size": size,
+    "clip_by_global_norm": clip_by_global_norm,
+    "unique": unique,
+    "bool": boolean,
+}

@@ -1,0 +1,279 @@
+"""Models among tensors: steps of training in TensorFlow's form, and data of tensors."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kerata.base.checks import message
+from kerata.engine.module import Look
+from kerata.engine.scope import current_scope, in_scope
+from kerata.engine.structure import is_ours, structure_of
+from kerata.engine.variable import Variable
+from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, run_graph, runs_as_python
+from kerata.legacy.tensorflow.tape import GradientTape
+from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, tensors
+from kerata.losses.loss import reduce_values
+from kerata.models import Sequential as Chain
+from kerata.optimizers import Optimizer
+
+STEPS = ("train_step", "test_step", "predict_step")
+
+
+class FlowingModel(Flowing):
+    """A model that takes tensors, and whose steps may be written as in TensorFlow: `train_step(self, data)`."""
+
+    _bookkeeping = {"_compiled_loss": Look.NOBODY}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in STEPS:
+            if name in cls.__dict__ and not is_ours(cls) and takes_data_alone(cls.__dict__[name]):
+                setattr(cls, name, adapted(cls.__dict__[name], name))
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Runs the graph; a subclass defines its own."""
+        if has_tensor(inputs) and self._graph is not None and runs_as_python(self):  # type: ignore[attr-defined]
+            return run_graph(self, inputs)
+        return super().call(inputs, training, mask)  # type: ignore[misc]
+
+    def _build_by_tracing(self, inputs: Any) -> Any:
+        # A model whose step does all, such as a pair of networks, may have no call.
+        caller = next(cls for cls in type(self).__mro__ if "call" in cls.__dict__)
+        if self._graph is None and is_ours(caller) and not is_ours(type(self)) and not isinstance(self, Chain):  # type: ignore[attr-defined]
+            return inputs
+        return super()._build_by_tracing(inputs)  # type: ignore[misc]
+
+    # Steps
+
+    def train_step(self, *given: Any) -> Any:
+        """One step of training: of a state and data as in Keras 3, of data alone as in TensorFlow."""
+        return self._step("train_step", given, [self.trainable_variables, self.optimizer.variables, self.metrics_variables])  # type: ignore[attr-defined]
+
+    def test_step(self, *given: Any) -> Any:
+        """One step of evaluation, in either form."""
+        return self._step("test_step", given, [self.trainable_variables, self.metrics_variables])  # type: ignore[attr-defined]
+
+    def predict_step(self, *given: Any) -> Any:
+        """One step of prediction, in either form."""
+        if len(given) == 2:
+            return super().predict_step(*given)  # type: ignore[misc]
+        data = given[0]
+        return self(data[0] if isinstance(data, tuple) else data, training=False)  # type: ignore[operator]
+
+    def _step(self, name: str, given: tuple, lists: list[Any]) -> Any:
+        base = getattr(super(), name)
+        if len(given) == 2:
+            return base(*given)
+        lists.insert(1, self.non_trainable_variables)  # type: ignore[attr-defined]
+        state = [[v.value for v in variables] for variables in lists]
+        logs, after = base(state, narrowed(given[0]))
+        for variables, old, new in zip(lists, state, after, strict=True):
+            for variable, before, value in zip(variables, old, new, strict=True):
+                if isinstance(variable, Variable) and value is not before:
+                    variable.assign(value)
+        return as_tensors(logs)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables; with what optimizers keep that a model holds beside its own."""
+        found = super().variables  # type: ignore[misc]
+        others = other_optimizers(self)
+        if others:
+            weights = [v for v in self.weights if v.made_trainable]
+            for optimizer in others:
+                if weights and not in_scope():
+                    optimizer.state_variables(weights)
+                found = [*found, *[v for v in optimizer.variables if isinstance(v, Variable)]]
+        return found
+
+    @property
+    def compiled_loss(self) -> Callable[..., Any]:
+        """The loss of `compile`, as steps of the time called it: `compiled_loss(y, y_pred)`."""
+        return functools.partial(total_loss, self)
+
+    @property
+    def compiled_metrics(self) -> Any:
+        """The metrics of `compile`, for `compiled_metrics.update_state(y, y_pred)`."""
+        return CompiledMeasures(self)
+
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True):
+        """What `compile` was given as loss, and what layers added."""
+        if not has_tensor((y, y_pred)):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)  # type: ignore[misc]
+        return total_loss(self, y, y_pred, sample_weight, self.losses)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Takes a batch into the metrics of `compile`; gives all measures so far."""
+        return super().compute_metrics(narrowed(x), narrowed(y), narrowed(y_pred), narrowed(sample_weight))  # type: ignore[misc]
+
+
+def takes_data_alone(step: Any) -> bool:
+    """Whether a step is written as in TensorFlow."""
+    try:
+        inspect.signature(step).bind(None, None)
+    except TypeError:
+        return False
+    return True
+
+
+def adapted(step: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A step of TensorFlow's form in that of a program: what it assigns to variables is what it changes."""
+
+    @functools.wraps(step)
+    def call(self: Any, *given: Any) -> Any:
+        if len(given) == 1:
+            return step(self, given[0])
+        state, data = given
+        scope = current_scope()
+        made = len(scope.created) if scope is not None else 0
+        found = step(self, tensors(data))
+        if scope is not None and len(scope.created) > made:
+            raise RuntimeError(
+                message(
+                    self,
+                    f"{name}() makes variables, which would be gone after the step",
+                    {"variables": [v.path for v in scope.created[made:]]},
+                    "Make variables, layers and optimizers in __init__(), build() or compile()",
+                )
+            )
+        return narrowed(found), (state[1] if name == "predict_step" else state)
+
+    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY),
+            inspect.Parameter("given", inspect.Parameter.VAR_POSITIONAL),
+        ]
+    )
+    return call
+
+
+def other_optimizers(model: Any) -> list[Optimizer]:
+    """Optimizers that a model holds as attributes, beside that of `compile`."""
+    own = model.__dict__.get("optimizer")
+    return [
+        one for one in model.__dict__.values() if isinstance(one, Optimizer) and one is not own and one is not model.optimizer
+    ]
+
+
+def total_loss(model: Any, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None) -> Any:
+    """The loss of `compile` and those that are added, noted as the model's loss."""
+    made = model._compilation
+
+    def compute(y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        if not made.objective.built:
+            made.objective.build(y, y_pred)
+        return jnp.asarray(made.objective(y, y_pred, sample_weight)[0], jnp.float32)
+
+    found = followed(compute)(as_tensors(y), as_tensors(y_pred), as_tensors(sample_weight))
+    for loss in regularization_losses or ():
+        found = found + loss
+    tracker = made.trackers[0]
+    tracker.update_state(
+        narrowed(jax.lax.stop_gradient(narrowed(found))), sample_weight=jax.tree.leaves(narrowed(y_pred))[0].shape[0]
+    )
+    return found
+
+
+class CompiledMeasures:
+    """The metrics of `compile`."""
+
+    def __init__(self, model: Any):
+        self.model = model
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Takes in one batch."""
+        made = self.model._compilation
+        if made is not None and made.measures.is_given:
+            made.measures.update_state(narrowed(y_true), narrowed(y_pred), narrowed(sample_weight))
+
+    @property
+    def metrics(self) -> list[Any]:
+        made = self.model._compilation
+        return [] if made is None else list(made.measures.metrics)
+
+
+class FlowingOptimizer:
+    """An optimizer that takes tensors."""
+
+    def apply_gradients(self, grads_and_vars: Any, *args: Any, **kwargs: Any) -> Any:
+        """Updates variables from (gradient, variable) pairs; those without a gradient stay."""
+        pairs = [(narrowed(gradient), variable) for gradient, variable in grads_and_vars]
+        return super().apply_gradients(pairs)  # type: ignore[misc]
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Updates variables by their gradients."""
+        super().apply(narrowed(list(grads)), trainable_variables)  # type: ignore[misc]
+
+    def minimize(self, loss: Any, var_list: Any, grad_loss: Any = None, name: Any = None, tape: Any = None) -> Any:
+        """One step down a loss: a function without arguments, or a tensor with the tape that recorded it."""
+        if callable(loss) and not isinstance(loss, Tensor):
+            with GradientTape() as tape:
+                value = loss()
+            value = convert(value)
+        elif tape is None:
+            raise ValueError("`tape` is required when a `Tensor` loss is passed.")
+        else:
+            value = loss
+        variables = list(var_list() if callable(var_list) else var_list)
+        gradients = tape.gradient(value, variables, grad_loss)
+        return self.apply_gradients(zip(gradients, variables, strict=True))
+
+
+class FlowingLoss:
+    """A loss that takes tensors, gives tensors then, and is followed by tapes."""
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if in_scope() and not has_tensor((y_true, y_pred)):
+            return super().__call__(y_true, y_pred, sample_weight)  # type: ignore[misc]
+        given = as_tensors((read(y_true), read(y_pred), read(sample_weight)))
+        if is_ours(type(self)):
+            return followed(super().__call__, structure_of(self))(*given)  # type: ignore[misc]
+        return self._call_own(*given)
+
+    def _call_own(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        values = convert(self.call(y_true, y_pred))  # type: ignore[attr-defined]
+        reduce = functools.partial(reduce_values, reduction=self.reduction, owner=self)  # type: ignore[attr-defined]
+        return followed(lambda values, weight: reduce(values, sample_weight=weight))(values, sample_weight)
+
+
+class FlowingMetric:
+    """A metric that takes tensors, and gives tensors outside of programs."""
+
+    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+        """Takes in one batch."""
+        return super().update_state(*narrowed(args), **narrowed(kwargs))  # type: ignore[misc]
+
+    def result(self) -> Any:
+        """The measure so far."""
+        found = super().result()  # type: ignore[misc]
+        return found if in_scope() else as_tensors(found)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().__call__(*args, **kwargs)  # type: ignore[misc]
+        return found if in_scope() else as_tensors(found)
+
+    def add_weight(
+        self,
+        name: Any = None,
+        shape: Any = (),
+        aggregation: Any = None,
+        synchronization: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+    ) -> Variable:
+        """A new variable, 0 by default: the name first, as in TensorFlow, or the shape."""
+        if name is not None and not isinstance(name, str):
+            name, shape = (shape if isinstance(shape, str) else None), name
+        return super().add_weight(shape=shape, initializer=initializer, dtype=dtype, name=name)  # type: ignore[misc]
+
+
+def read(value: Any) -> Any:
+    """Numbers and lists of numbers as tensors; structures of arrays as they are."""
+    if isinstance(value, (list, tuple)) and any(hasattr(one, "shape") for one in value):
+        return value
+    return convert(value) if isinstance(value, (list, tuple, int, float)) else value

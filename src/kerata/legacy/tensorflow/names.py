@@ -1,0 +1,314 @@
+"""The modules of `tensorflow`: which there are, and what they hold."""
+
+import logging
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any
+
+from kerata.base.absent import is_imported
+from kerata.base.checks import did_you_mean
+from kerata.legacy.tensorflow import data, draws, elements, errors, flow, making, records
+from kerata.legacy.tensorflow import types as kinds
+from kerata.legacy.tensorflow.functions import TABLE
+from kerata.legacy.tensorflow.tape import GradientTape
+from kerata.legacy.tensorflow.tensor import Tensor
+from kerata.legacy.tensorflow.variable import Variable
+
+VERSIONS = {"tfkeras2": "2.15.0", "keras3": "2.16.1", "keras2": "1.15.0", "keras1": "1.15.0"}
+PREFIXES = ("math.", "nn.", "linalg.", "bitwise.", "signal.")
+
+
+class Group(dict):
+    """Names of a module."""
+
+
+def of_table(*prefixes: str) -> Group:
+    """The functions of the table under some prefixes, and those without one."""
+    found = Group()
+    for name, function in TABLE.items():
+        prefix, dot, short = name.rpartition(".")
+        if not dot or f"{prefix}." in prefixes:
+            found[short] = function
+    return found
+
+
+class Unconnected:
+    """`tf.UnconnectedGradients`."""
+
+    NONE, ZERO = "none", "zero"
+
+
+class Module(types.ModuleType):
+    """A module of `tensorflow`.
+
+    Args:
+        path: its name.
+        names: what it holds.
+        missing: what it had and Kerata has not, with what to do.
+    """
+
+    def __init__(self, path: str, names: Mapping[str, Any], missing: Mapping[str, str] | None = None):
+        super().__init__(path)
+        self.__dict__.update(names)
+        self.__dict__["_missing"] = dict(missing or {})
+        self.__dict__["__path__"] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if (find := self.__dict__.get("_below")) is not None and (found := find(name)) is not None:
+            return found
+        text = f"{self.__name__} has no {name!r} here"
+        if name in self._missing:
+            text += f": {self._missing[name]}"
+        else:
+            near = did_you_mean(name, [one for one in self.__dict__ if not one.startswith("_")])
+            text += f". {near} " if near.startswith("Did") else ". "
+            text += "Kerata brings the part of TensorFlow that programs beside tf.keras used: see docs/old-code.md"
+        raise (ImportError if is_imported(sys._getframe(1)) else AttributeError)(text)
+
+
+MISSING = {
+    "Session": "there are no sessions: tensors have numbers at once. Leave out session.run(x), and use x",
+    "placeholder": "there are no placeholders: use tf.keras.Input, or call functions on tensors",
+    "gradients": "use tf.GradientTape, or K.gradients of a model's tensors",
+    "estimator": "write a tf.keras model, and fit it",
+    "feature_column": "use the preprocessing layers of tf.keras (Normalization, CategoryEncoding, ...)",
+    "raw_ops": "use the functions of tf",
+    "SparseTensor": "there are no sparse tensors: use dense ones",
+    "sparse": "there are no sparse tensors: use dense ones",
+    "contrib": "tf.contrib ended with TensorFlow 1; tf.contrib.keras is tf.keras",
+    "lite": "models become TensorFlow Lite files in TensorFlow: save model.h5, and load it there",
+    "tpu": "JAX finds TPUs itself",
+}
+
+
+def dtypes() -> dict[str, Any]:
+    return dict(kinds.DTYPES)
+
+
+def modules(era: str) -> dict[str, dict[str, Any]]:
+    """Path of a module below `tensorflow` -> the names that it holds beside its modules."""
+    random = {**draws.NAMES}
+    root = {
+        **of_table("math."),
+        **making.OTHERS,
+        **dtypes(),
+        **flow_names(),
+        "Tensor": Tensor,
+        "Variable": Variable,
+        "GradientTape": GradientTape,
+        "TensorSpec": elements.TensorSpec,
+        "TensorShape": kinds.TensorShape,
+        "DType": kinds.DType,
+        "as_dtype": kinds.as_dtype,
+        "newaxis": None,
+        "UnconnectedGradients": Unconnected,
+        "random_normal": draws.normal,
+        "random_uniform": draws.uniform,
+        "truncated_normal": draws.truncated_normal,
+        "set_random_seed": draws.set_seed,
+        "svd": TABLE["linalg.svd"],
+        "band_part": TABLE["linalg.band_part"],
+        "diag_part": TABLE["linalg.diag_part"],
+        "bitcast": flow.refuse("tf.bitcast", "use tf.cast"),
+        "__version__": VERSIONS[era],
+    }
+    return {
+        "": root,
+        **system_modules(era),
+        "math": of_table("math."),
+        "nn": {**of_table("nn.", "math."), "dropout": draws.dropout, "moments": TABLE["nn.moments"]},
+        "linalg": {**of_table("linalg.", "math."), "einsum": making.einsum},
+        "bitwise": of_table("bitwise."),
+        "signal": of_table("signal."),
+        "random": random,
+        "random.experimental": {
+            "Generator": draws.Generator,
+            "set_global_generator": flow.nothing("set_global_generator", "draws"),
+        },
+        "data": {**data_names()},
+        "data.experimental": experimental_data(),
+        "errors": {name: value for name, value in vars(errors).items() if isinstance(value, type)},
+        "dtypes": {**dtypes(), "as_dtype": kinds.as_dtype, "cast": TABLE["cast"]},
+    }
+
+
+def system_modules(era: str) -> dict[str, dict[str, Any]]:
+    """Those of them that are not about numbers and data."""
+    config = config_names()
+    compat = {"as_str": as_text, "as_text": as_text, "as_bytes": as_bytes}
+    return {
+        "config": config,
+        "config.experimental": config,
+        "config.optimizer": {"set_jit": flow.nothing("tf.config.optimizer.set_jit", "everything is compiled by XLA")},
+        "config.threading": {
+            "set_inter_op_parallelism_threads": flow.nothing("set_inter_op_parallelism_threads", "XLA counts threads itself"),
+            "set_intra_op_parallelism_threads": flow.nothing("set_intra_op_parallelism_threads", "XLA counts threads itself"),
+        },
+        "distribute": {**flow.STRATEGY, "Strategy": flow.Strategy, "get_strategy": flow.Strategy, "ReduceOp": ReduceOp},
+        "distribute.experimental": dict(flow.STRATEGY),
+        "distribute.cluster_resolver": {
+            "TPUClusterResolver": flow.refuse("TPUClusterResolver", "JAX finds TPUs itself: leave the resolver out")
+        },
+        "debugging": {
+            **flow.CHECKS,
+            "Assert": flow.assert_that,
+            "assert_shapes": flow.assert_shape,
+            "check_numerics": flow.check_numerics,
+            "set_log_device_placement": flow.nothing("tf.debugging.set_log_device_placement", "there is nothing to log"),
+            "enable_check_numerics": flow.nothing(
+                "tf.debugging.enable_check_numerics", "fit() says where a loss is not finite"
+            ),
+        },
+        "autograph": {"set_verbosity": flow.nothing("tf.autograph.set_verbosity", "there is no AutoGraph")},
+        "autograph.experimental": {"do_not_convert": lambda func=None, **kwargs: func if func else (lambda f: f)},
+        "experimental": {},
+        "compat": compat,
+        "version": {"VERSION": VERSIONS[era], "GIT_VERSION": "kerata"},
+        "test": {
+            "is_gpu_available": lambda *args, **kwargs: bool(flow.devices("GPU")),
+            "is_built_with_cuda": lambda: bool(flow.devices("GPU")),
+            "gpu_device_name": lambda: "/device:GPU:0" if flow.devices("GPU") else "",
+        },
+        "logging": log_names(),
+        "python": {},
+        "contrib": {},
+    }
+
+
+def flow_names() -> dict[str, Any]:
+    """Functions of the root that are no table's."""
+    return {
+        "function": flow.function,
+        "cond": flow.cond,
+        "case": flow.case,
+        "while_loop": flow.while_loop,
+        "map_fn": flow.map_fn,
+        "scan": flow.scan,
+        "foldl": flow.foldl,
+        "vectorized_map": flow.vectorized_map,
+        "py_function": flow.py_function,
+        "py_func": flow.py_function,
+        "numpy_function": flow.numpy_function,
+        "custom_gradient": flow.custom_gradient,
+        "print": flow.printing,
+        "is_tensor": flow.is_tensor,
+        "device": flow.device,
+        "ensure_shape": flow.ensure_shape,
+        "timestamp": flow.timestamp,
+        "executing_eagerly": lambda: True,
+        "enable_eager_execution": lambda *args, **kwargs: None,
+        "group": lambda *args, **kwargs: None,
+        "no_op": lambda *args, **kwargs: None,
+        "name_scope": NameScope,
+        "control_dependencies": lambda inputs: NameScope(""),
+        "global_variables_initializer": lambda: None,
+        "recompute_grad": lambda f: f,
+        "no_gradient": lambda name: None,
+        "init_scope": lambda: NameScope(""),
+        "Assert": flow.assert_that,
+        "assert_equal": flow.CHECKS["assert_equal"],
+    }
+
+
+class NameScope:
+    """A block that changes nothing."""
+
+    def __init__(self, name: Any = "", *args: Any, **kwargs: Any):
+        self.name = name
+
+    def __enter__(self) -> Any:
+        return self.name
+
+    def __exit__(self, *exc: Any) -> None:
+        pass
+
+
+class ReduceOp:
+    """`tf.distribute.ReduceOp`."""
+
+    SUM, MEAN = "SUM", "MEAN"
+
+
+def as_text(text: Any, encoding: str = "utf-8") -> str:
+    return text.decode(encoding) if isinstance(text, bytes) else text
+
+
+def as_bytes(text: Any) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+def data_names() -> dict[str, Any]:
+    return {
+        "Dataset": data.Dataset,
+        "TextLineDataset": records.TextLineDataset,
+        "Options": data.Options,
+        "AUTOTUNE": data.AUTOTUNE,
+        "INFINITE_CARDINALITY": data.INFINITE,
+        "UNKNOWN_CARDINALITY": data.UNKNOWN,
+    }
+
+
+def experimental_data() -> dict[str, Any]:
+    """`tf.data.experimental`: what later became methods, as functions that `apply` takes."""
+
+    def through(name: str) -> Any:
+        return lambda *args, **kwargs: lambda dataset: getattr(dataset, name)(*args, **kwargs)
+
+    return {
+        "AUTOTUNE": data.AUTOTUNE,
+        "INFINITE_CARDINALITY": data.INFINITE,
+        "UNKNOWN_CARDINALITY": data.UNKNOWN,
+        "cardinality": lambda dataset: dataset.cardinality(),
+        "assert_cardinality": lambda size: lambda dataset: data.Dataset(dataset._start, int(size), dataset._spec),
+        "sample_from_datasets": data.Dataset.sample_from_datasets,
+        "choose_from_datasets": data.Dataset.choose_from_datasets,
+        "bucket_by_sequence_length": through("bucket_by_sequence_length"),
+        "unbatch": through("unbatch"),
+        "ignore_errors": lambda *args, **kwargs: lambda dataset: dataset,
+        "prefetch_to_device": lambda *args, **kwargs: lambda dataset: dataset,
+        "get_single_element": lambda dataset: dataset.get_single_element(),
+    }
+
+
+def config_names() -> dict[str, Any]:
+    says = "JAX says where arrays are and how much memory it takes"
+    return {
+        "list_physical_devices": flow.devices,
+        "list_logical_devices": flow.devices,
+        "get_visible_devices": flow.devices,
+        "set_visible_devices": flow.nothing("tf.config.set_visible_devices", says),
+        "set_memory_growth": flow.nothing("tf.config.experimental.set_memory_growth", says),
+        "set_virtual_device_configuration": flow.nothing("tf.config.set_virtual_device_configuration", says),
+        "set_logical_device_configuration": flow.nothing("tf.config.set_logical_device_configuration", says),
+        "VirtualDeviceConfiguration": dict,
+        "LogicalDeviceConfiguration": dict,
+        "get_memory_growth": lambda device: False,
+        "experimental_connect_to_cluster": flow.nothing("tf.config.experimental_connect_to_cluster", "there is one machine"),
+        "run_functions_eagerly": lambda run_eagerly: None,
+        "experimental_run_functions_eagerly": lambda run_eagerly: None,
+        "functions_run_eagerly": lambda: True,
+        "enable_op_determinism": lambda: None,
+        "set_soft_device_placement": lambda enabled: None,
+    }
+
+
+def log_names() -> dict[str, Any]:
+    """`tf.compat.v1.logging`."""
+    logger = logging.getLogger("tensorflow")
+    names: dict[str, Any] = {name: getattr(logging, name) for name in ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")}
+    names |= {name: getattr(logger, name) for name in ("debug", "info", "warning", "error", "fatal", "log")}
+    return {**names, "warn": logger.warning, "set_verbosity": logger.setLevel, "get_logger": lambda: logger}
+
+
+def build(era: str) -> dict[str, Module]:
+    """The modules of `tensorflow` for an era, by their paths."""
+    described = modules(era)
+    made = {path: Module(f"tensorflow.{path}" if path else "tensorflow", names, MISSING) for path, names in described.items()}
+    for path in sorted(made):
+        if path:
+            above, _, name = path.rpartition(".")
+            setattr(made[above], name, made[path])
+    return made

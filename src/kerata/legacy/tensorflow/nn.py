@@ -1,0 +1,205 @@
+"""`tf.nn`: activations, losses from logits, convolutions and pools, normalizations."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from kerata import ops, random
+from kerata.legacy.tensorflow.calls import Function, ints
+from kerata.legacy.tensorflow.functions import TABLE, check_indices
+
+FORMS = {"NHWC": "channels_last", "NCHW": "channels_first", "NWC": "channels_last", "NCW": "channels_first"}
+FORMS |= {"NDHWC": "channels_last", "NCDHW": "channels_first"}
+
+
+def softmax(x: Any, axis: Any) -> Any:
+    return jax.nn.softmax(jnp.asarray(x), -1 if axis is None else axis)
+
+
+def log_softmax(x: Any, axis: Any) -> Any:
+    return jax.nn.log_softmax(jnp.asarray(x), -1 if axis is None else axis)
+
+
+def softmax_loss(labels: Any, logits: Any, axis: Any) -> Any:
+    """The cross-entropy of logits against probabilities, one value a row."""
+    logits = jnp.asarray(logits)
+    labels = jnp.asarray(labels, logits.dtype)
+    return -jnp.sum(labels * jax.nn.log_softmax(logits, axis), axis)
+
+
+def sparse_loss(labels: Any, logits: Any) -> Any:
+    """The cross-entropy of logits against classes, one value a row."""
+    logits, labels = jnp.asarray(logits), jnp.asarray(labels)
+    check_indices(labels, logits.shape[-1])
+    return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[..., None].astype(jnp.int32), -1)[..., 0]
+
+
+def sigmoid_loss(labels: Any, logits: Any) -> Any:
+    """The cross-entropy of logits of two classes: max(x, 0) - x z + log(1 + exp(-|x|))."""
+    logits = jnp.asarray(logits)
+    labels = jnp.asarray(labels, logits.dtype)
+    return jnp.maximum(logits, 0) - logits * labels + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+
+
+def weighted_loss(labels: Any, logits: Any, weight: Any) -> Any:
+    """`sigmoid_loss` whose positive part counts `weight` times."""
+    logits, labels = jnp.asarray(logits), jnp.asarray(labels)
+    factor = 1 + (jnp.asarray(weight) - 1) * labels
+    return (1 - labels) * logits + factor * (jnp.log1p(jnp.exp(-jnp.abs(logits))) + jnp.maximum(-logits, 0))
+
+
+def sizes_of(value: Any, form: Any, count: int) -> Any:
+    """Strides or windows as many as there are places: 2, [2, 2] and [1, 2, 2, 1] are the same."""
+    value = ints(value)
+    if isinstance(value, int) or len(value) == count:
+        return value
+    if len(value) == 1:
+        return value * count
+    return tuple(value[2:]) if str(form).startswith("NC") else tuple(value[1:-1])
+
+
+def conv(x: Any, filters: Any, strides: Any, padding: Any, form: Any, dilations: Any) -> Any:
+    """A convolution of any number of places."""
+    x, places = jnp.asarray(x), jnp.ndim(filters) - 2
+    if not isinstance(padding, str):
+        widths = np.asarray(padding).tolist()
+        x, padding = jnp.pad(x, widths), "VALID"
+    strides = sizes_of(1 if strides is None else strides, form, places)
+    dilations = sizes_of(1 if dilations is None else dilations, form, places)
+    return ops.conv(x, filters, strides, padding.lower(), FORMS[form or "NHWC"], dilations)
+
+
+def conv_transpose(x: Any, filters: Any, output_shape: Any, strides: Any, padding: Any, form: Any) -> Any:
+    """The derivative of a convolution, with the shape that is said."""
+    places = jnp.ndim(filters) - 2
+    strides = sizes_of(strides, form, places)
+    strides = (strides,) * places if isinstance(strides, int) else strides
+    dimensions = ("NHWC", "HWIO", "NHWC") if places == 2 else ("NWC", "WIO", "NWC")
+    shape = ints(output_shape)
+
+    def forward(y: Any) -> Any:
+        return lax.conv_general_dilated(y, filters, strides, padding, dimension_numbers=dimensions)
+
+    return jax.vjp(forward, jnp.zeros(shape, jnp.asarray(x).dtype))[1](jnp.asarray(x))[0]
+
+
+def depthwise(x: Any, filters: Any, strides: Any, padding: Any, form: Any, dilations: Any) -> Any:
+    dilations = 1 if dilations is None else sizes_of(dilations, form, 2)
+    return ops.depthwise_conv(x, filters, sizes_of(strides, form, 2), padding.lower(), FORMS[form or "NHWC"], dilations)
+
+
+def separable(x: Any, deep: Any, across: Any, strides: Any, padding: Any, form: Any, dilations: Any) -> Any:
+    return conv(depthwise(x, deep, strides, padding, form, dilations), across, 1, "VALID", form, None)
+
+
+def pool(kind: str, places: int) -> Any:
+    def compute(x: Any, window: Any, strides: Any, padding: Any, form: Any) -> Any:
+        function = ops.max_pool if kind == "max" else ops.average_pool
+        form = form or ("NHWC" if places == 2 else "NWC")
+        strides = sizes_of(window if strides is None else strides, form, places)
+        return function(x, sizes_of(window, form, places), strides, padding.lower(), FORMS[form])
+
+    return compute
+
+
+def dropout(x: Any, rate: Any, noise_shape: Any, key: Any) -> Any:
+    """x with a share of its numbers 0, and the others larger in turn."""
+    x = jnp.asarray(x)
+    kept = random.uniform(x.shape if noise_shape is None else ints(noise_shape), seed=key) >= rate
+    return jnp.where(kept, x / (1 - rate), jnp.zeros((), x.dtype))
+
+
+def moments(x: Any, axes: Any, keepdims: Any) -> Any:
+    x, axes = jnp.asarray(x), ints(axes)
+    return jnp.mean(x, axes, keepdims=bool(keepdims)), jnp.var(x, axes, keepdims=bool(keepdims))
+
+
+def batch_norm(x: Any, mean: Any, variance: Any, offset: Any, scale: Any, epsilon: Any) -> Any:
+    factor = lax.rsqrt(jnp.asarray(variance) + epsilon)
+    factor = factor if scale is None else factor * scale
+    return x * factor + ((0 if offset is None else offset) - mean * factor)
+
+
+def lookup(params: Any, ids: Any, max_norm: Any) -> Any:
+    params, ids = jnp.asarray(params), jnp.asarray(ids)
+    check_indices(ids, params.shape[0])
+    return jnp.take(params, ids, axis=0, mode="clip")
+
+
+_ROWS: dict[str, tuple] = {
+    "softmax": ("logits, axis=None", softmax),
+    "nn.log_softmax": ("logits, axis=None", log_softmax),
+    "nn.leaky_relu": ("features, alpha=0.2", lambda x, a: jax.nn.leaky_relu(jnp.asarray(x), a)),
+    "nn.elu": ("features", lambda x: jax.nn.elu(x)),
+    "nn.selu": ("features", lambda x: jax.nn.selu(x)),
+    "nn.gelu": ("features, approximate=False", lambda x, approximate: jax.nn.gelu(jnp.asarray(x), bool(approximate))),
+    "nn.swish": ("features, beta=1.0", lambda x, beta: x * jax.nn.sigmoid(beta * x)),
+    "nn.silu": ("features, beta=1.0", lambda x, beta: x * jax.nn.sigmoid(beta * x)),
+    "nn.relu": ("features", lambda x: jax.nn.relu(jnp.asarray(x))),
+    "nn.relu6": ("features", lambda x: jax.nn.relu6(jnp.asarray(x))),
+    "nn.softmax_cross_entropy_with_logits": ("labels, logits, axis=-1", softmax_loss),
+    "nn.softmax_cross_entropy_with_logits_v2": ("labels, logits, axis=-1", softmax_loss),
+    "nn.sparse_softmax_cross_entropy_with_logits": ("labels, logits", sparse_loss),
+    "nn.sigmoid_cross_entropy_with_logits": ("labels, logits", sigmoid_loss),
+    "nn.weighted_cross_entropy_with_logits": ("labels, logits, pos_weight", weighted_loss),
+    "nn.l2_loss": ("t", lambda t: jnp.sum(jnp.square(t)) / 2),
+    "nn.conv2d": ("input, filters, strides, padding, data_format='NHWC', dilations=None", conv),
+    "nn.conv1d": ("input, filters, stride, padding, data_format='NWC', dilations=None", conv),
+    "nn.conv3d": ("input, filters, strides, padding, data_format='NDHWC', dilations=None", conv),
+    "nn.convolution": (
+        "input, filters, strides=None, padding='VALID', data_format=None, dilations=None",
+        lambda x, w, s, p, form, d: conv(x, w, s, p, form or ("NWC" if jnp.ndim(w) == 3 else "NHWC"), d),
+    ),
+    "nn.conv2d_transpose": ("input, filters, output_shape, strides, padding='SAME', data_format='NHWC'", conv_transpose),
+    "nn.depthwise_conv2d": ("input, filter, strides, padding, data_format=None, dilations=None", depthwise),
+    "nn.separable_conv2d": (
+        "input, depthwise_filter, pointwise_filter, strides, padding, data_format=None, dilations=None",
+        separable,
+    ),
+    "nn.max_pool": ("input, ksize, strides, padding, data_format=None", pool("max", 2)),
+    "nn.max_pool2d": ("input, ksize, strides, padding, data_format='NHWC'", pool("max", 2)),
+    "nn.max_pool1d": ("input, ksize, strides, padding, data_format='NWC'", pool("max", 1)),
+    "nn.avg_pool": ("input, ksize, strides, padding, data_format=None", pool("average", 2)),
+    "nn.avg_pool2d": ("input, ksize, strides, padding, data_format='NHWC'", pool("average", 2)),
+    "nn.avg_pool1d": ("input, ksize, strides, padding, data_format='NWC'", pool("average", 1)),
+    "nn.moments": ("x, axes, shift=None, keepdims=False", lambda x, axes, _, keep: moments(x, axes, keep)),
+    "nn.batch_normalization": ("x, mean, variance, offset, scale, variance_epsilon", batch_norm),
+    "nn.embedding_lookup": ("params, ids, max_norm=None", lookup),
+    "nn.bias_add": (
+        "value, bias, data_format=None",
+        lambda x, b, form: (
+            ops.add(x, b) if not str(form).startswith("NC") else x + jnp.reshape(b, (-1, *[1] * (jnp.ndim(x) - 2)))
+        ),
+    ),
+    "nn.crelu": ("features, axis=-1", lambda x, axis: jax.nn.relu(jnp.concatenate([x, -jnp.asarray(x)], axis))),
+    "nn.zero_fraction": ("value", lambda x: jnp.mean((jnp.asarray(x) == 0).astype(jnp.float32))),
+    "nn.depth_to_space": (
+        "input, block_size, data_format='NHWC'",
+        lambda x, n, form: ops.depth_to_space(x, n, data_format=FORMS[form]),
+    ),
+    "nn.space_to_depth": (
+        "input, block_size, data_format='NHWC'",
+        lambda x, n, form: ops.space_to_depth(x, n, data_format=FORMS[form]),
+    ),
+    "nn.local_response_normalization": (
+        "input, depth_radius=5, bias=1, alpha=1, beta=0.5",
+        lambda x, radius, bias, alpha, beta: local_response(x, radius, bias, alpha, beta),
+    ),
+}
+
+
+def local_response(x: Any, radius: Any, bias: Any, alpha: Any, beta: Any) -> Any:
+    """x / (bias + alpha * the sum of the squares of the nearest channels) ** beta."""
+    x = jnp.asarray(x)
+    square = jnp.pad(jnp.square(x), [(0, 0)] * (x.ndim - 1) + [(radius, radius)])
+    total = sum(lax.slice_in_dim(square, n, n + x.shape[-1], axis=-1) for n in range(2 * radius + 1))
+    return x / (bias + alpha * total) ** beta
+
+
+for _name, (_signature, _compute) in _ROWS.items():
+    TABLE[_name] = Function(_name, _signature, _compute)
+TABLE["nn.in_top_k"] = TABLE["math.in_top_k"]
+drop = Function("dropout", "x, rate, noise_shape, key", dropout)

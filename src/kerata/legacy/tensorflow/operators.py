@@ -1,0 +1,177 @@
+"""What Python's operators do with tensors and variables."""
+
+import builtins
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.legacy.tensorflow.calls import Function, convert
+from kerata.legacy.tensorflow.errors import InvalidArgumentError
+from kerata.legacy.tensorflow.tensor import Tensor, dtype_of
+from kerata.legacy.tensorflow.types import boolean, float32, float64, string
+
+
+def divide(x: Any, y: Any) -> Any:
+    """x / y as in Python: whole numbers become floats."""
+    return jnp.true_divide(x, y)
+
+
+def quotient_type(values: list[Any]) -> Any:
+    kind = dtype_of(next(one for one in values if hasattr(one, "dtype")))
+    if kind.is_integer:
+        return float32 if kind.size < 4 else float64
+    return None
+
+
+def join(bits: Any, truth: Any) -> Any:
+    """A function of whole numbers or of truth values."""
+    return lambda x, y: truth(x, y) if jnp.asarray(x).dtype == bool else bits(x, y)
+
+
+def text_add(x: Any, y: Any) -> Any:
+    x, y = (np.asarray(one, object) for one in (x, y))
+    return np.asarray(x + y, object)
+
+
+ROWS = {
+    "add": (jnp.add, None, text_add),
+    "subtract": (jnp.subtract, None, None),
+    "multiply": (jnp.multiply, None, None),
+    "truediv": (divide, quotient_type, None),
+    "floordiv": (jnp.floor_divide, None, None),
+    "floormod": (jnp.mod, None, None),
+    "pow": (jnp.power, None, None),
+    "matmul": (jnp.matmul, None, None),
+    "less": (jnp.less, boolean, None),
+    "less_equal": (jnp.less_equal, boolean, None),
+    "greater": (jnp.greater, boolean, None),
+    "greater_equal": (jnp.greater_equal, boolean, None),
+    "equal": (jnp.equal, boolean, lambda x, y: np.asarray(x == y, bool)),
+    "not_equal": (jnp.not_equal, boolean, lambda x, y: np.asarray(x != y, bool)),
+    "and": (join(jnp.bitwise_and, jnp.logical_and), None, None),
+    "or": (join(jnp.bitwise_or, jnp.logical_or), None, None),
+    "xor": (join(jnp.bitwise_xor, jnp.logical_xor), None, None),
+}
+FUNCTIONS = {
+    name: Function(name, "x, y", compute, like="numbers", gives=gives, on_texts=on_texts)
+    for name, (compute, gives, on_texts) in ROWS.items()
+}
+negative = Function("negative", "x", lambda x: jnp.negative(x))
+absolute = Function("abs", "x", lambda x: jnp.abs(x))
+invert = Function("invert", "x", lambda x: jnp.logical_not(x) if jnp.asarray(x).dtype == bool else jnp.invert(x))
+
+
+def take(x: Any, index: Any) -> Any:
+    return jnp.asarray(x)[read_index(index)]
+
+
+def read_index(index: Any) -> Any:
+    """An index with numbers for what is known."""
+    if isinstance(index, tuple):
+        return tuple(read_index(one) for one in index)
+    if isinstance(index, builtins.slice):
+        return builtins.slice(*(None if one is None else int(one) for one in (index.start, index.stop, index.step)))
+    return index
+
+
+getitem = Function("strided_slice", "x, index", take, on_texts=lambda x, index: x[read_index(index)])
+
+
+def item(self: Any, index: Any) -> Any:
+    """x[index], by numbers, slices, `None`, `...` and tensors of one number."""
+    parts = index if isinstance(index, tuple) else (index,)
+    known = []
+    for part in parts:
+        if isinstance(part, (list, np.ndarray)) or (isinstance(part, Tensor) and part.ndim):
+            raise TypeError(
+                "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors are "
+                f"valid indices, got {part!r}. Use tf.gather or tf.boolean_mask"
+            )
+        if isinstance(part, builtins.slice):
+            known.append(builtins.slice(*(known_number(one) for one in (part.start, part.stop, part.step))))
+        else:
+            known.append(known_number(part))
+    check_bounds(self.shape, known)
+    return getitem(self, tuple(known))
+
+
+def known_number(part: Any) -> Any:
+    """A whole number for a tensor whose number is known."""
+    if isinstance(part, Tensor) and not isinstance(part._array, Tracer):
+        return int(part)
+    return int(part) if isinstance(part, np.integer) else part
+
+
+def check_bounds(shape: Any, parts: list[Any]) -> None:
+    axes = sum(part is not None and part is not Ellipsis for part in parts)
+    if axes > len(shape):
+        raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
+    axis = 0
+    for part in parts:
+        if part is Ellipsis:
+            axis = len(shape) - (axes - axis)
+            continue
+        if part is None:
+            continue
+        if isinstance(part, int) and not -shape[axis] <= part < shape[axis]:
+            raise InvalidArgumentError(f"slice index {part} of dimension {axis} out of bounds.")
+        axis += 1
+
+
+def equals(self: Any, other: Any) -> Any:
+    if other is None or (isinstance(other, str) and dtype_of(self) != string):
+        return False
+    try:
+        return FUNCTIONS["equal"](self, other)
+    except TypeError as error:
+        if "broadcast" in str(error) or "shapes" in str(error):
+            return False
+        raise
+
+
+def differs(self: Any, other: Any) -> Any:
+    if other is None or (isinstance(other, str) and dtype_of(self) != string):
+        return True
+    return FUNCTIONS["not_equal"](self, other)
+
+
+NAMES = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "truediv",
+    "div": "truediv",
+    "floordiv": "floordiv",
+    "mod": "floormod",
+    "pow": "pow",
+    "matmul": "matmul",
+    "and": "and",
+    "or": "or",
+    "xor": "xor",
+}
+COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
+
+
+def method(function: Function, swapped: bool = False) -> Any:
+    def call(self: Any, other: Any) -> Any:
+        if isinstance(other, SymbolicTensor):
+            return NotImplemented
+        if isinstance(other, (list, tuple)) and isinstance(self, Tensor):
+            other = convert(other, self.dtype)
+        return function(other, self) if swapped else function(self, other)
+
+    return call
+
+
+METHODS: dict[str, Any] = {f"__{name}__": method(FUNCTIONS[of]) for name, of in {**NAMES, **COMPARISONS}.items()}
+METHODS |= {f"__r{name}__": method(FUNCTIONS[of], swapped=True) for name, of in NAMES.items()}
+METHODS |= {"__neg__": lambda self: negative(self), "__abs__": lambda self: absolute(self)}
+METHODS |= {"__invert__": lambda self: invert(self), "__getitem__": item, "__pos__": lambda self: self}
+
+for _name, _method in METHODS.items():
+    setattr(Tensor, _name, _method)
+Tensor.__eq__ = equals  # type: ignore[method-assign,assignment]
+Tensor.__ne__ = differs  # type: ignore[method-assign,assignment]

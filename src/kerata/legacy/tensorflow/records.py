@@ -1,0 +1,48 @@
+"""Data sets of files: lines of text."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.data import UNKNOWN, Dataset
+from kerata.legacy.tensorflow.elements import TensorSpec
+from kerata.legacy.tensorflow.errors import NotFoundError
+from kerata.legacy.tensorflow.types import string
+
+
+class TextLineDataset(Dataset):
+    """The lines of text files, without their ends.
+
+    Args:
+        filenames: a path, or several.
+    """
+
+    def __init__(
+        self,
+        filenames: Any,
+        compression_type: Any = None,
+        buffer_size: Any = None,
+        num_parallel_reads: Any = None,
+        name: Any = None,
+    ):
+        if compression_type:
+            raise NotImplementedError(
+                message("TextLineDataset", "compressed files are not read", {"compression_type": compression_type})
+            )
+        paths = [one.decode() for one in np.ravel(convert(filenames).numpy())] if not isinstance(filenames, Dataset) else None
+
+        def start() -> Iterator[Any]:
+            for path in paths if paths is not None else (one[()].decode() for one in filenames._start()):
+                if not os.path.exists(path):
+                    raise NotFoundError(f"{path}; No such file or directory")
+                with open(path, "rb") as file:
+                    for line in file:
+                        made = np.empty((), object)
+                        made[()] = line.rstrip(b"\n").rstrip(b"\r")
+                        yield made
+
+        super().__init__(start, UNKNOWN, TensorSpec((), string))

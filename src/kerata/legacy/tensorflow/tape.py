@@ -1,0 +1,418 @@
+"""`tf.GradientTape`: what is computed from what is watched is noted, and walked back.
+
+A note is a call: a pure function of arrays, with the tensors and variables that they came from. Outside of programs the walk
+back runs each call's derivative as a program of its own, found again for the next step; inside a program (`fit` of a model with
+a `train_step`) the derivative is traced with the call. Under a second tape the walk itself is made of calls that are noted.
+"""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from kerata.base.blocks import ambient
+from kerata.base.checks import message
+from kerata.engine.variable import Variable
+from kerata.kernels.compiler import compiler_options
+from kerata.legacy.tensorflow import tensor as tensor_module
+from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, narrow
+
+_local = ambient()
+# Wide numbers: within the block arrays may have 64 bits.
+enable_x64: Any = jax.enable_x64 if callable(getattr(jax, "enable_x64", None)) else jax.experimental.enable_x64  # type: ignore
+
+
+def tapes() -> list["GradientTape"]:
+    """The tapes that are recording in this thread, none within a call that is noted as a whole."""
+    return getattr(_local, "tapes", None) or []
+
+
+@contextlib.contextmanager
+def noting_nothing() -> Iterator[None]:
+    """Within the block no tape records, and variables give plain arrays."""
+    before, inside = getattr(_local, "tapes", None), getattr(_local, "inside", False)
+    _local.tapes, _local.inside = [], True
+    try:
+        yield
+    finally:
+        _local.tapes, _local.inside = before, inside
+
+
+@contextlib.contextmanager
+def inside(own: bool) -> Iterator[None]:
+    """Within the block it is Kerata's code that computes, or a person's."""
+    before = getattr(_local, "inside", False)
+    _local.inside = own
+    try:
+        yield
+    finally:
+        _local.inside = before
+
+
+def inside_call() -> bool:
+    """Whether Kerata's own code computes now, as one call."""
+    return getattr(_local, "inside", False)
+
+
+def is_followed(thing: Any) -> bool:
+    return any(tape.follows(thing) for tape in tapes())
+
+
+tensor_module.is_followed[0] = is_followed
+
+
+class Call:
+    """A pure function of a list of arrays.
+
+    Args:
+        function: it; to any structure of arrays.
+        run: the same for arrays whose numbers are known, where that is done otherwise.
+        kept: whether the call comes again, so that its derivative is worth a program.
+        wide: whether arrays have 64 bits.
+        brief: whether it is little work, so that compiling counts most.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        run: Callable[..., Any] | None = None,
+        kept: bool = False,
+        wide: bool = False,
+        brief: bool = True,
+    ):
+        self.function, self.run, self.kept, self.wide, self.brief = function, run or function, kept, wide, brief
+        self._pulls: dict[Any, Call] = {}
+
+    def __call__(self, values: list[Any]) -> Any:
+        with noting_nothing():
+            if self.wide:
+                with enable_x64(True):
+                    return jax.tree.map(np.asarray, self.run(values))
+            return self.run(values)
+
+    def linearize(self, values: list[Any], places: Sequence[int]) -> tuple[Any, Callable[..., Any]]:
+        """(what the function gives, its derivative at the values to some of them), traced at once."""
+
+        def part(*chosen: Any) -> Any:
+            full = list(values)
+            for place, value in zip(places, chosen, strict=True):
+                full[place] = value
+            found = self.function(full)
+            return [leaf for leaf in jax.tree.leaves(found) if is_inexact(leaf)], found
+
+        with noting_nothing():
+            outputs, pull, found = jax.vjp(part, *[values[place] for place in places], has_aux=True)
+
+        def backward(cotangents: list[Any]) -> Any:
+            wanted = iter(outputs)
+            given = []
+            for leaf, cotangent in zip(jax.tree.leaves(found), [*cotangents, *[None] * 999], strict=False):
+                if is_inexact(leaf):
+                    out = next(wanted)
+                    given.append(jnp.zeros_like(out) if cotangent is None else jnp.asarray(cotangent, out.dtype))
+            return pull(given)
+
+        return found, backward
+
+    def pulled(self, places: tuple[int, ...], given: tuple[int, ...], count: int) -> "Call":
+        """The derivative as a call of (values, cotangents of the outputs `given`), to the values at `places`."""
+        key = (places, given, count)
+        if key not in self._pulls:
+
+            def function(values: list[Any]) -> list[Any]:
+                known, cotangents = values[:count], values[count:]
+
+                def part(*chosen: Any) -> Any:
+                    full = list(known)
+                    for place, value in zip(places, chosen, strict=True):
+                        full[place] = value
+                    leaves = jax.tree.leaves(self.function(full))
+                    return [leaves[number] for number in given]
+
+                outputs, pull = jax.vjp(part, *[known[place] for place in places])
+                return list(pull([jnp.asarray(c, out.dtype) for c, out in zip(cotangents, outputs, strict=True)]))
+
+            run = jax.jit(function, compiler_options=compiler_options(brief=self.brief)) if self.kept else None
+            self._pulls[key] = Call(function, run, self.kept, self.wide, self.brief)
+        return self._pulls[key]
+
+
+def is_inexact(array: Any) -> bool:
+    return jnp.issubdtype(array.dtype, jnp.inexact)
+
+
+class Note:
+    """A call that was made while a tape recorded."""
+
+    __slots__ = ("backward", "call", "objects", "outputs", "places", "values")
+
+    def __init__(self, call: Call, objects: list[Any], values: list[Any], places: tuple[int, ...], outputs: list[Any]):
+        self.call, self.objects, self.values, self.places, self.outputs = call, objects, values, places, outputs
+        self.backward: Any = None
+
+
+def make_call(call: Call, objects: list[Any], values: list[Any], wrap: Callable[[Any], tuple[Any, list[Any]]]) -> Any:
+    """Makes a call, and notes it on the tapes that follow something of what it takes.
+
+    Args:
+        call: what to do.
+        objects: the tensors and variables that the values came from.
+        values: arrays.
+        wrap: gives (the result, its tensors in the order of the arrays) of what the function gave.
+    """
+    following = [tape for tape in tapes() if any(tape.follows(thing) for thing in objects)] if tapes() else []
+    if not following:
+        return wrap(call(values))[0]
+    places = tuple(n for n, thing in enumerate(objects) if any(tape.follows(thing) for tape in following))
+    backward = None
+    if any(isinstance(value, Tracer) for value in values):
+        found, backward = call.linearize(values, places)
+    else:
+        found = call(values)
+    result, outputs = wrap(found)
+    note = Note(call, list(objects), list(values), places, outputs)
+    note.backward = backward
+    for tape in following:
+        tape.take(note)
+    return result
+
+
+class GradientTape:
+    """Records what is computed within its block, and gives gradients.
+
+    Args:
+        persistent: whether gradients may be asked for more than once.
+        watch_accessed_variables: whether trainable variables are followed without being watched.
+    """
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True):
+        self._persistent, self._watches = persistent, watch_accessed_variables
+        self._recording = self._used = False
+        self._start()
+
+    def _start(self) -> None:
+        self._notes: list[Note] = []
+        self._followed: dict[int, Any] = {}
+        self._variables: dict[int, Variable] = {}
+
+    def __enter__(self) -> "GradientTape":
+        if self._recording:
+            raise ValueError("Tape is still recording, This can happen if you try to re-enter an already-active tape.")
+        self._begin()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        if self._recording:
+            self._end()
+
+    def _begin(self) -> None:
+        if not self._persistent:
+            self._start()
+            self._used = False
+        self._recording = True
+        _local.tapes = [*tapes(), self]
+
+    def _end(self) -> None:
+        self._recording = False
+        _local.tapes = [tape for tape in tapes() if tape is not self]
+
+    def watch(self, tensor: Any) -> None:
+        """Follows a tensor, or several."""
+        for one in leaves_of(tensor):
+            if not isinstance(one, (Tensor, Variable)):
+                raise ValueError(f"Passed in object {one} of type {type(one).__name__!r}, not tf.Tensor or tf.Variable.")
+            if not (dtype_of(one).is_floating or dtype_of(one).is_complex):
+                text = message("GradientTape", "The dtype of the watched tensor must be floating", {"dtype": dtype_of(one)})
+                warnings.warn(text, stacklevel=2)
+            self._followed[id(one)] = one
+
+    @contextlib.contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        """Within the block nothing is recorded."""
+        if not self._recording:
+            raise ValueError("Tape is not recording.")
+        before = tapes()
+        _local.tapes = [tape for tape in before if tape is not self]
+        try:
+            yield
+        finally:
+            _local.tapes = before
+
+    def reset(self) -> None:
+        """Forgets what was recorded."""
+        self._start()
+
+    def watched_variables(self) -> tuple[Variable, ...]:
+        """The variables that were used, in order."""
+        return tuple(self._variables.values())
+
+    def follows(self, thing: Any) -> bool:
+        """Whether a tensor or variable leads to something that is watched."""
+        if id(thing) in self._followed:
+            return True
+        return self._watches and isinstance(thing, Variable) and thing.trainable and "float" in thing.dtype
+
+    def take(self, note: Note) -> None:
+        """Enters a call."""
+        self._notes.append(note)
+        for thing in note.objects:
+            if isinstance(thing, Variable) and self.follows(thing):
+                self._variables[id(thing)] = thing
+        for output in note.outputs:
+            if output is not None and is_inexact(output._array):
+                self._followed[id(output)] = output
+
+    # Gradients
+
+    def gradient(self, target: Any, sources: Any, output_gradients: Any = None, unconnected_gradients: Any = "none") -> Any:
+        """Derivatives of the sum of a target to sources, in the sources' structure; `None` where there is no way."""
+        self._check_use()
+        targets = leaves_of(target)
+        given = [None] * len(targets) if output_gradients is None else leaves_of(output_gradients)
+        zeros = str(getattr(unconnected_gradients, "value", unconnected_gradients)) == "zero"
+        found: dict[int, Any] = {}
+        with self._paused():
+            for one, cotangent in zip(targets, given, strict=True):
+                if not isinstance(one, (Tensor, Variable)):
+                    raise TypeError(message("GradientTape.gradient", "the target must be a tensor", {"target": one}))
+                if not dtype_of(one).is_floating and not dtype_of(one).is_complex:
+                    text = f"The dtype of the target tensor must be floating (e.g. tf.float32), and it is {dtype_of(one)!r}"
+                    warnings.warn(message("GradientTape", text), stacklevel=2)
+                    continue
+                start = as_tensor(jnp.ones(one.shape, narrow(one).dtype) if cotangent is None else cotangent)
+                add_to(found, one, start)
+            self._walk(found)
+            result = map_leaves(lambda source: found.get(id(source), as_tensor(zeros_like(source)) if zeros else None), sources)
+        self._finish()
+        return result
+
+    def _check_use(self) -> None:
+        if self._used:
+            raise RuntimeError("A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians)")
+
+    def _finish(self) -> None:
+        if not self._persistent:
+            self._used = True
+            self._notes, self._followed = [], {}
+
+    @contextlib.contextmanager
+    def _paused(self) -> Iterator[None]:
+        """The walk back is not recorded by the tape itself, unless it is a persistent one that still records."""
+        if self._recording and not self._persistent:
+            self._end()
+        yield
+
+    def _walk(self, found: dict[int, Any]) -> None:
+        """Adds the derivatives to all that leads to those that are there."""
+        for note in reversed(list(self._notes)):
+            given = tuple(n for n, output in enumerate(note.outputs) if output is not None and id(output) in found)
+            if given:
+                for place, gradient in zip(note.places, self._pull(note, given, found), strict=True):
+                    if self.follows(note.objects[place]):
+                        add_to(found, note.objects[place], gradient)
+
+    def _pull(self, note: Note, given: tuple[int, ...], found: dict[int, Any]) -> list[Any]:
+        cotangents = [found[id(note.outputs[number])] for number in given]
+        if note.backward is not None and not any(is_followed(thing) for thing in (*note.objects, *cotangents)):
+            by_place: list[Any] = [None] * len(note.outputs)
+            for number, cotangent in zip(given, cotangents, strict=True):
+                by_place[number] = cotangent._array
+            with noting_nothing():
+                return [Tensor(array) for array in note.backward(by_place)]
+        call = note.call.pulled(note.places, given, len(note.values))
+        values = [*note.values, *[c._array if note.call.wide else narrow_quietly(c) for c in cotangents]]
+        return make_call(call, [*note.objects, *cotangents], values, wrap_list)
+
+    def jacobian(self, target: Any, sources: Any, unconnected_gradients: Any = "none", **kwargs: Any) -> Any:
+        """Derivatives of each element of a target: the target's shape, then the source's."""
+        self._check_use()
+        if kwargs.get("parallel_iterations") or kwargs.get("experimental_use_pfor") is False:
+            pass
+        size = int(np.prod(target.shape))
+        rows = []
+        keep, self._persistent = self._persistent, True
+        for number in range(size):
+            start = np.zeros(size, np.float32)
+            start[number] = 1
+            rows.append(self.gradient(target, sources, Tensor(jnp.asarray(start.reshape(target.shape))), unconnected_gradients))
+        self._persistent = keep
+        self._finish()
+        if isinstance(sources, (list, tuple)):
+            return [self._stack(target, [row[n] for row in rows]) for n in range(len(sources))]
+        return self._stack(target, rows)
+
+    def _stack(self, target: Any, rows: list[Any]) -> Any:
+        if any(row is None for row in rows):
+            return None
+        call = Call(lambda values: jnp.stack(values).reshape((*target.shape, *values[0].shape)))
+        return make_call(call, rows, [narrow_quietly(row) for row in rows], wrap_one)
+
+    def batch_jacobian(self, target: Any, source: Any, unconnected_gradients: Any = "none", **kwargs: Any) -> Any:
+        """Derivatives of each sample's target to the same sample's source: (batch, ...target, ...source)."""
+        whole = self.jacobian(target, source, unconnected_gradients)
+        if whole is None:
+            return None
+        ndim = len(target.shape)
+
+        def diagonal(values: list[Any]) -> Any:
+            return jnp.moveaxis(jnp.diagonal(values[0], axis1=0, axis2=ndim), -1, 0)
+
+        return make_call(Call(diagonal), [whole], [narrow_quietly(whole)], wrap_one)
+
+
+def wrap_one(found: Any) -> tuple[Any, list[Any]]:
+    tensor = Tensor(found)
+    return tensor, [tensor]
+
+
+def wrap_list(found: list[Any]) -> tuple[Any, list[Any]]:
+    made = [Tensor(array) for array in found]
+    return made, made
+
+
+def as_tensor(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else Tensor(value if isinstance(value, jax.Array) else np.asarray(value))
+
+
+def narrow_quietly(tensor: Tensor) -> Any:
+    return tensor._array if isinstance(tensor._array, jax.Array) else narrow(tensor)
+
+
+def zeros_like(thing: Any) -> Any:
+    return np.zeros(thing.shape, dtype_of(thing).dtype)
+
+
+def add_to(found: dict[int, Any], thing: Any, gradient: Tensor) -> None:
+    """Adds a derivative to what is there already."""
+    before = found.get(id(thing))
+    if before is None:
+        found[id(thing)] = gradient
+        return
+    wide = gradient.dtype.is_wide and not isinstance(gradient._array, Tracer)
+    call = Call(lambda values: jnp.add(*values), wide=wide)
+    values = [one._array if wide else narrow_quietly(one) for one in (before, gradient)]
+    found[id(thing)] = make_call(call, [before, gradient], values, wrap_one)
+
+
+def leaves_of(tree: Any) -> list[Any]:
+    """The tensors and variables of a structure, in order."""
+    if isinstance(tree, dict):
+        return [leaf for key in sorted(tree) for leaf in leaves_of(tree[key])]
+    if isinstance(tree, (list, tuple)):
+        return [leaf for value in tree for leaf in leaves_of(value)]
+    return [tree]
+
+
+def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
+    """A structure of what a function gives for each leaf; lists and tuples as lists, as a tape gives them."""
+    if isinstance(tree, dict):
+        return {key: map_leaves(function, value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        made = [map_leaves(function, value) for value in tree]
+        return tuple(made) if isinstance(tree, tuple) else made
+    return function(tree)

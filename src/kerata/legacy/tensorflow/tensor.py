@@ -1,0 +1,261 @@
+"""Eager tensors: arrays that behave in Python as TensorFlow's do."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from kerata.base.checks import message
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.variable import Variable
+from kerata.legacy.tensorflow.types import DType, TensorShape, as_dtype, string
+
+# Asked before an array leaves a tensor by the back door: whether a tape follows the tensor.
+is_followed: list[Any] = [lambda tensor: False]
+
+
+class Tensor:
+    """An array of a type, as `tf.constant` makes it.
+
+    Args:
+        array: a NumPy array, of JAX's or a traced one; texts as an array of `bytes`.
+        dtype: its type; the array's own by default. In a program, arrays of 64 bits are held in 32.
+    """
+
+    __slots__ = ("__weakref__", "_array", "_dtype")
+    __array_priority__ = 100
+    is_tensor_like = True
+
+    def __init__(self, array: Any, dtype: DType | None = None):
+        self._array = array
+        self._dtype = as_dtype(array.dtype) if dtype is None else dtype
+
+    @property
+    def dtype(self) -> DType:
+        return self._dtype
+
+    @property
+    def shape(self) -> TensorShape:
+        return TensorShape(self._array.shape)
+
+    def get_shape(self) -> TensorShape:
+        return self.shape
+
+    def set_shape(self, shape: Any) -> None:
+        """Raises where the shape is another one."""
+        self.shape.assert_is_compatible_with(shape)
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    @property
+    def device(self) -> str:
+        return "/job:localhost/replica:0/task:0/device:CPU:0"
+
+    def numpy(self) -> Any:
+        """The numbers as a NumPy array, or as one of its scalars."""
+        if isinstance(self._array, Tracer):
+            raise NotImplementedError(
+                message(
+                    "numpy()",
+                    "inside a program (fit(), a compiled function) a tensor has no numbers yet",
+                    None,
+                    "Leave the numbers to tf functions, or compile(run_eagerly=...) and loop by hand",
+                )
+            )
+        array = np.array(self._array) if self._dtype == string else np.array(self._array, self._dtype.dtype)
+        return array[()] if array.ndim == 0 else array
+
+    def ref(self) -> "Reference":
+        """What can be a key of a dict."""
+        return Reference(self)
+
+    experimental_ref = ref
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        array = np.asarray(self.numpy())
+        return array if dtype is None else array.astype(dtype)
+
+    def __jax_array__(self) -> Any:
+        if is_followed[0](self):
+            raise TypeError(
+                message(
+                    "tf.GradientTape",
+                    "a tensor that a tape follows was given to a function that no tape can follow",
+                    {"tensor": self},
+                    "Use a function of tf or tf.keras; or tf.stop_gradient(x) where no gradient is wanted",
+                )
+            )
+        return narrow(self)
+
+    def __len__(self) -> int:
+        if not self._array.ndim:
+            raise TypeError("Scalar tensor has no `len()`")
+        return self._array.shape[0]
+
+    def __iter__(self) -> Any:
+        if not self._array.ndim:
+            raise TypeError("Cannot iterate over a scalar tensor.")
+        return (self[index] for index in range(len(self)))
+
+    def __bool__(self) -> bool:
+        self._check_known("truth value")
+        if self._array.ndim:
+            raise ValueError("The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()")
+        return bool(np.asarray(self._array)[()])
+
+    def __int__(self) -> int:
+        self._check_known("number")
+        return int(np.asarray(self._array)[()])
+
+    def __index__(self) -> int:
+        self._check_known("number")
+        if not self._dtype.is_integer or self._array.ndim:
+            raise TypeError(f"only integer scalar tensors can be an index, and this one is {self!r}")
+        return int(np.asarray(self._array)[()])
+
+    def __float__(self) -> float:
+        self._check_known("number")
+        return float(np.asarray(self._array)[()])
+
+    def __complex__(self) -> complex:
+        return complex(np.asarray(self._array)[()])
+
+    def _check_known(self, what: str) -> None:
+        if isinstance(self._array, Tracer):
+            raise TypeError(
+                message(
+                    "tensor",
+                    f"inside a program (fit(), a compiled function) a tensor has no {what} yet",
+                    {"shape": self._array.shape, "dtype": self._dtype},
+                    "Write tf.where or tf.cond for `if`, tf.while_loop for `while`",
+                )
+            )
+
+    def __hash__(self) -> int:
+        raise TypeError("Tensor is unhashable. Instead, use tensor.ref() as the key.")
+
+    def __format__(self, spec: str) -> str:
+        return str(self) if not spec or isinstance(self._array, Tracer) else format(self.numpy(), spec)
+
+    def __str__(self) -> str:
+        shown = f"shape={self.shape}, dtype={self._dtype.name}"
+        return f"Tensor({shown})" if isinstance(self._array, Tracer) else f"tf.Tensor({self.numpy()}, {shown})"
+
+    def __repr__(self) -> str:
+        shown = f"shape={self.shape}, dtype={self._dtype.name}"
+        if isinstance(self._array, Tracer):
+            return f"<tf.Tensor: {shown}>"
+        value = self.numpy()
+        text = repr(value) if isinstance(value, (np.ndarray, bytes)) else str(value)
+        return f"<tf.Tensor: {shown}, numpy={text}>"
+
+    def __copy__(self) -> "Tensor":
+        return self
+
+    def __deepcopy__(self, memo: dict) -> "Tensor":
+        return Tensor(np.array(self._array) if not isinstance(self._array, Tracer) else self._array, self._dtype)
+
+    def __reduce__(self) -> Any:
+        return Tensor, (np.asarray(self._array), self._dtype)
+
+
+class Reference:
+    """A tensor or variable as a key."""
+
+    def __init__(self, thing: Any):
+        self._thing = thing
+
+    def deref(self) -> Any:
+        return self._thing
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, Reference) and self._thing is other._thing
+
+    def __hash__(self) -> int:
+        return id(self._thing)
+
+
+ARRAYS = (Tensor, Variable, np.ndarray, np.generic, jax.Array, SymbolicTensor)
+
+
+def is_array(value: Any) -> bool:
+    return isinstance(value, ARRAYS)
+
+
+def is_concrete(value: Any) -> bool:
+    """Whether the numbers of a tensor are known now."""
+    return not isinstance(value._array if isinstance(value, Tensor) else value, Tracer)
+
+
+def dtype_of(value: Any) -> DType:
+    if isinstance(value, Variable) and (nominal := value.__dict__.get("_nominal")) is not None:
+        return nominal
+    return value._dtype if isinstance(value, Tensor) else as_dtype(value.dtype)
+
+
+def narrow(value: Any) -> Any:
+    """The array of a tensor, variable or array as JAX's programs hold it: in 32 bits."""
+    array = value._array if isinstance(value, Tensor) else value.value if isinstance(value, Variable) else value
+    if isinstance(array, jax.Array):
+        return array
+    kind = array.dtype.kind
+    if kind in "OSU":
+        raise TypeError(message("tensor", "texts cannot be computed with", {"tensor": value}, "See tf.strings"))
+    if kind in "iu" and array.dtype.itemsize == 8:
+        limits = np.iinfo(np.int32 if kind == "i" else np.uint32)
+        if array.size and (array.max() > limits.max or array.min() < limits.min):
+            raise OverflowError(
+                message("tensor", "a whole number does not fit into the 32 bits that programs compute with", {"tensor": array})
+            )
+    with jax.ensure_compile_time_eval():
+        return jnp.asarray(array, jax.dtypes.canonicalize_dtype(array.dtype))
+
+
+def plain(tree: Any) -> Any:
+    """A structure with arrays for tensors: NumPy's where the numbers are known, traced ones elsewhere."""
+    if isinstance(tree, Tensor):
+        return tree._array if isinstance(tree._array, Tracer) else np.asarray(tree._array)
+    if isinstance(tree, dict):
+        return {key: plain(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return rebuild(tree, [plain(value) for value in tree])
+    return tree
+
+
+def rebuild(like: Any, values: list[Any]) -> Any:
+    """A list, tuple or named tuple of other values."""
+    return type(like)(*values) if hasattr(like, "_fields") else type(like)(values)
+
+
+def tensors(tree: Any) -> Any:
+    """A structure with tensors for arrays."""
+    if isinstance(tree, (jax.Array, np.ndarray, np.generic)):
+        return Tensor(tree if isinstance(tree, jax.Array) else texts(np.asarray(tree)))
+    if isinstance(tree, dict):
+        return {key: tensors(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return rebuild(tree, [tensors(value) for value in tree])
+    return tree
+
+
+def texts(array: np.ndarray) -> np.ndarray:
+    """Texts as arrays of `bytes`, all else as it is."""
+    if array.dtype.kind not in "OSU":
+        return array
+    flat = [one.encode() if isinstance(one, str) else one for one in array.ravel().tolist()]
+    found = np.empty(len(flat), object)
+    found[:] = flat
+    return found.reshape(array.shape)
+
+
+def has_tensor(tree: Any) -> bool:
+    """Whether a structure holds a tensor."""
+    if isinstance(tree, Tensor):
+        return True
+    if isinstance(tree, dict):
+        return any(has_tensor(value) for value in tree.values())
+    return isinstance(tree, (list, tuple)) and any(has_tensor(value) for value in tree)

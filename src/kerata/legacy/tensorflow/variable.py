@@ -1,0 +1,146 @@
+"""`tf.Variable`: Kerata's variables, which give tensors where a program of TensorFlow looks at them."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.engine.scope import in_scope
+from kerata.engine.variable import Variable as Plain
+from kerata.legacy.tensorflow import operators
+from kerata.legacy.tensorflow.calls import convert, read
+from kerata.legacy.tensorflow.tape import inside_call
+from kerata.legacy.tensorflow.tensor import Reference, Tensor, dtype_of, narrow
+from kerata.legacy.tensorflow.types import TensorShape
+
+
+class Variable(Plain):
+    """A tensor that can be given new values.
+
+    Args:
+        initial_value: its first value, or a function that gives it.
+        trainable: whether tapes follow it and optimizers change it.
+        name: a name.
+        dtype: its type; that of the value by default.
+        shape: not used: a variable has the shape of its value.
+    """
+
+    def __init__(
+        self,
+        initial_value: Any = None,
+        trainable: Any = None,
+        validate_shape: bool = True,
+        caching_device: Any = None,
+        name: Any = None,
+        variable_def: Any = None,
+        dtype: Any = None,
+        import_scope: Any = None,
+        constraint: Any = None,
+        synchronization: Any = None,
+        aggregation: Any = None,
+        shape: Any = None,
+        **kwargs: Any,
+    ):
+        value = initial_value() if callable(initial_value) and not hasattr(initial_value, "dtype") else initial_value
+        if value is None:
+            raise ValueError("Either initial_value or a function that gives it must be given to tf.Variable")
+        tensor = convert(value, dtype)
+        array = narrow(tensor)
+        if isinstance(array, jax.core.Tracer):
+            raise ValueError("tf.Variable: a variable cannot be made inside a program. Make it in __init__() or build()")
+        trainable = tensor.dtype.is_floating if trainable is None else trainable
+        super().__init__(np.asarray(array), dtype=array.dtype.name, trainable=trainable, name=name, constraint=constraint)
+        if tensor.dtype.is_wide:
+            self._nominal = tensor.dtype
+
+    # As a tensor
+
+    def read_value(self) -> Any:
+        """The value as a tensor."""
+        return read(self)
+
+    value_of = read_value
+
+    def numpy(self) -> Any:
+        found = super().numpy()
+        found = found.astype(dtype_of(self).dtype) if "_nominal" in self.__dict__ else found
+        return found[()] if found.ndim == 0 and not inside_call() and not in_scope() else found
+
+    def get_shape(self) -> TensorShape:
+        return TensorShape(self._shape)
+
+    def initialized_value(self) -> Any:
+        return self.read_value()
+
+    def ref(self) -> Reference:
+        return Reference(self)
+
+    experimental_ref = ref
+
+    @property
+    def shape(self) -> Any:  # type: ignore[override]
+        return self._shape if inside_call() else TensorShape(self._shape)
+
+    # New values
+
+    def assign(self, value: Any, use_locking: Any = None, name: Any = None, read_value: bool = True) -> Any:
+        """Gives it a new value; the variable itself comes back."""
+        super().assign(self._narrowed(value))
+        return self
+
+    def assign_add(self, delta: Any, use_locking: Any = None, name: Any = None, read_value: bool = True) -> Any:
+        """Adds to the value."""
+        super().assign(self.value + self._narrowed(delta))
+        return self
+
+    def assign_sub(self, delta: Any, use_locking: Any = None, name: Any = None, read_value: bool = True) -> Any:
+        """Subtracts from the value."""
+        super().assign(self.value - self._narrowed(delta))
+        return self
+
+    def _narrowed(self, value: Any) -> Any:
+        if isinstance(value, Plain):
+            value = value.value
+        if isinstance(value, jax.Array):
+            return jnp.asarray(value, self._dtype)
+        return jnp.asarray(narrow(convert(value, None if isinstance(value, np.ndarray) else dtype_of(self))), self._dtype)
+
+    def scatter_update(self, sparse_delta: Any) -> Any:
+        raise NotImplementedError("Variable.scatter_update: write v.assign(tf.tensor_scatter_nd_update(v, indices, updates))")
+
+    def __repr__(self) -> str:
+        if in_scope():
+            return super().__repr__()
+        shown = f"shape={TensorShape(self._shape)}, dtype={dtype_of(self).name}"
+        value = self.numpy()
+        return f"<tf.Variable '{self.path}:0' {shown}, numpy={repr(value) if isinstance(value, np.ndarray) else value}>"
+
+    def __iter__(self) -> Any:
+        return iter(read(self))
+
+    __hash__ = Plain.__hash__
+
+
+def _method(name: str) -> Any:
+    """A method of tensors, or that of a plain variable in Kerata's own code."""
+    of_tensor = getattr(Tensor, name)
+    of_plain = getattr(Plain, name, None)
+
+    def call(self: Variable, *args: Any) -> Any:
+        return of_plain(self, *args) if of_plain is not None and inside_call() else of_tensor(self, *args)
+
+    return call
+
+
+for _name in (*operators.METHODS, "__eq__", "__ne__"):
+    setattr(Variable, _name, _method(_name))
+
+jax.tree_util.register_pytree_node(Variable, lambda variable: ((variable.value,), None), lambda _, children: children[0])
+
+
+def adopt(variable: Plain) -> Plain:
+    """A plain variable as one that gives tensors."""
+    if type(variable) is Plain:
+        variable.__class__ = Variable
+    return variable

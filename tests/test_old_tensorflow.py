@@ -1,0 +1,106 @@
+"""`import tensorflow as tf` of old programs: tensors, tapes, data sets, without TensorFlow.
+
+Expected numbers are those of TensorFlow 2.21 and `tf_keras`; `tools/` has the script that compares.
+"""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import tfkeras2 as keras
+from kerata.legacy.tensorflow.names import build
+
+
+@pytest.fixture(scope="module")
+def tf():
+    return build("tfkeras2")[""]
+
+
+def test_a_tensor_behaves_as_tensorflows(tf):
+    x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    assert repr(x[0]) == "<tf.Tensor: shape=(2,), dtype=float32, numpy=array([1., 2.], dtype=float32)>"
+    assert str(x[0, 0]) == "tf.Tensor(1.0, shape=(), dtype=float32)"
+    assert x.shape == (2, 2) and x.shape.as_list() == [2, 2] and x.dtype == tf.float32 and x.dtype == np.float32
+    assert isinstance(x.numpy(), np.ndarray) and float(x[1, 1]) == 4.0 and f"{x[0, 1]:.2f}" == "2.00"
+    assert [row.numpy().tolist() for row in x] == [[1.0, 2.0], [3.0, 4.0]]
+    np.testing.assert_allclose((2 * x - 1) / x @ x, [[5.5, 8.0], [83 / 12, 31 / 3]], rtol=1e-6)
+    assert (np.ones((2, 2), "float32") + x).dtype == tf.float32 and bool(x[0, 0] < 2)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(x)
+    with pytest.raises(ValueError, match="ambiguous"):
+        bool(x)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="out of bounds"):
+        x[5]
+
+
+def test_types_are_not_mixed(tf):
+    whole, real = tf.constant([1, 2]), tf.constant([1.0, 2.0])
+    assert whole.dtype == tf.int32 and (whole + 1).dtype == tf.int32 and (whole / 2).dtype == tf.float64
+    with pytest.raises(tf.errors.InvalidArgumentError, match="int32 tensor but is a float32"):
+        _ = whole + real
+    with pytest.raises(TypeError, match="int32"):
+        _ = whole + 1.5
+    wide = tf.constant(np.array([0.1, 0.2]))
+    assert wide.dtype == tf.float64 and (wide * 3).numpy()[0] == 0.1 * 3
+    assert tf.argmax(real).dtype == tf.int64 and tf.cast(1.7, tf.int32).numpy() == 1
+
+
+def test_gradients_to_tensors_and_variables(tf):
+    x, v = tf.constant([1.0, 2.0, 3.0]), tf.Variable([1.0, 2.0, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(x * x * v)
+    gradients = tape.gradient(y, [x, v])
+    np.testing.assert_allclose(gradients[0], [2.0, 8.0, 18.0])
+    np.testing.assert_allclose(gradients[1], [1.0, 4.0, 9.0])
+    with pytest.raises(RuntimeError, match="non-persistent"):
+        tape.gradient(y, x)
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            cube = x**3
+        slope = inner.gradient(cube, x)
+    np.testing.assert_allclose(outer.gradient(slope, x), [6.0, 12.0, 18.0])
+    with tf.GradientTape(persistent=True) as tape:
+        y, z = v[0] ** 2, tf.exp(v[1])
+    assert float(tape.gradient(y, v)[0]) == 2.0 and tape.gradient(z, x) is None
+
+
+def test_a_tensor_that_a_tape_follows_is_not_lost_in_silence(tf):
+    import jax.numpy as jnp
+
+    x = tf.constant([1.0, 2.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        with pytest.raises(TypeError, match="no tape can follow"):
+            jnp.sum(jnp.asarray(x * x))
+
+
+def test_a_loop_by_hand_is_that_of_fit(tf):
+    draws = np.random.RandomState(0)
+    x, y = draws.rand(32, 4).astype("float32"), draws.randint(0, 3, 32)
+    models = [keras.Sequential([keras.Input((4,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(3)]) for _ in range(2)]
+    models[1].set_weights(models[0].get_weights())
+    loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    models[0].compile(keras.optimizers.SGD(0.1, momentum=0.9), loss_of)
+    models[0].fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(16), epochs=2, verbose=0)
+    optimizer, model = keras.optimizers.SGD(0.1, momentum=0.9), models[1]
+    for _ in range(2):
+        for a, b in tf.data.Dataset.from_tensor_slices((x, y)).batch(16):
+            with tf.GradientTape() as tape:
+                loss = loss_of(b, model(a, training=True))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_data_sets(tf):
+    numbers = tf.data.Dataset.range(10).map(lambda n: n * 2).filter(lambda n: n > 4)
+    assert [int(n) for n in numbers] == [6, 8, 10, 12, 14, 16, 18]
+    batches = tf.data.Dataset.from_tensor_slices({"a": np.arange(5), "b": np.ones((5, 2), "float32")}).batch(2)
+    assert batches.element_spec["b"] == tf.TensorSpec((None, 2), tf.float32) and len(batches) == 3
+    assert [len(batch["a"]) for batch in batches.as_numpy_iterator()] == [2, 2, 1]
+    shuffled = tf.data.Dataset.range(100).shuffle(10, seed=1)
+    first, second = ([int(n) for n in shuffled] for _ in range(2))
+    assert sorted(first) == list(range(100)) and first != second and max(n - i for i, n in enumerate(first)) < 10
