@@ -3,9 +3,13 @@
 Expected numbers are those of TensorFlow 2.21 and `tf_keras`; `tools/` has the script that compares.
 """
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import tensorflow_cases as cases
 from kerata.legacy import tfkeras2 as keras
 from kerata.legacy.tensorflow.names import build
 
@@ -13,6 +17,31 @@ from kerata.legacy.tensorflow.names import build
 @pytest.fixture(scope="module")
 def tf():
     return build("tfkeras2")[""]
+
+
+NUMBERS = json.loads((Path(__file__).parent / "tensorflow_numbers.json").read_text())
+
+
+def close(ours, theirs):
+    """Whether two cases have the same types, shapes and numbers."""
+    if isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(close(*pair) for pair in zip(ours, theirs, strict=True))
+    if (ours["dtype"], ours["shape"]) != (theirs["dtype"], theirs["shape"]):
+        return False
+    if any(isinstance(one, str) for one in theirs["values"]):
+        return ours["values"] == theirs["values"]
+    return np.allclose(ours["values"], theirs["values"], rtol=2e-5, atol=2e-5, equal_nan=True)
+
+
+@pytest.fixture(scope="module")
+def known(tf):
+    return cases.names(tf, np)
+
+
+@pytest.mark.parametrize("case", cases.CASES.strip().splitlines())
+def test_functions_give_what_tensorflow_gave(case, known):
+    ours = cases.plain(eval(case, known), np)
+    assert close(ours, NUMBERS[case]), f"ours {ours}, TensorFlow {NUMBERS[case]}"
 
 
 def test_a_tensor_behaves_as_tensorflows(tf):

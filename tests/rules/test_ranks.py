@@ -56,6 +56,7 @@ HEAVY = {
     "PIL",
     "h5py",
     "torch",
+    "tensorboardX",
     "tensorflow",
     "sklearn",
     "rich",

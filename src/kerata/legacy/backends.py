@@ -16,6 +16,7 @@ from kerata.legacy.functions import function, gradients
 from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, learning_phase, set_learning_phase
 from kerata.legacy.shapes import shape as shape_of
 from kerata.legacy.shapes import taking_sizes
+from kerata.legacy.tensorflow.layers import followed
 
 FORMS = {"th": "channels_first", "tf": "channels_last", "default": None}
 
@@ -365,6 +366,11 @@ for _taken in (function, gradients, in_test_phase, in_train_phase, learning_phas
 OWN |= {name: taking_sizes(OWN.get(name) or getattr(backend, name)) for name in SIZED if hasattr(backend, name)}
 
 
+# Functions that look at tensors, and give none.
+LOOKING = frozenset({"get_value", "eval", "int_shape", "shape", "ndim", "dtype", "is_tensor", "is_keras_tensor", "is_variable"})
+LOOKING |= {"function", "gradients", "update", "set_value", "batch_set_value", "batch_get_value", "count_params", "backend"}
+
+
 def maker(era: str, name: str) -> Any:
     """A function of K in an era."""
     if era == "keras1" and f"{name}_1" in OWN:
@@ -373,7 +379,8 @@ def maker(era: str, name: str) -> Any:
         return backend_name
     if name == "image_dim_ordering" and era == "tfkeras2":
         raise AttributeError(message("K", "image_dim_ordering() is of Keras 1", None, "Use K.image_data_format()"))
-    return OWN[name] if name in OWN else getattr(backend, name)
+    found = OWN[name] if name in OWN else getattr(backend, name)
+    return followed(found) if era == "tfkeras2" and name not in LOOKING and not isinstance(found, type) else found
 
 
 def names(era: str) -> list[str]:

@@ -94,6 +94,8 @@ def below(root: str, attribute: str) -> types.ModuleType | None:
     """What stands below a module of `tensorflow` and is none of its own: `tf.keras`."""
     if attribute in ("keras", "python", "contrib"):
         return importlib.import_module(f"tensorflow.{attribute}")
+    if attribute in ("initializers", "optimizers", "losses", "metrics"):
+        return importlib.import_module(f"tensorflow.keras.{attribute}")
     return None
 
 

@@ -147,6 +147,9 @@ def paths(era: str) -> dict[str, str]:
     found |= {"keras.backend": "backend", "keras.backend.tensorflow_backend": "backend", "keras.backend.common": "backend"}
     found |= {"keras.preprocessing": "nothing", "keras.preprocessing.text": "text", "keras.preprocessing.sequence": "sequence"}
     found |= {"keras.datasets": "datasets", **{f"keras.datasets.{name}": f"dataset {name}" for name in DATASETS}}
+    if era == "tfkeras2":
+        found |= {"keras.layers.experimental": "layers", "keras.layers.experimental.preprocessing": "layers"}
+        found |= {"keras.optimizers.legacy": "optimizers"}
     found |= {"keras.wrappers": "nothing", "keras.wrappers.scikit_learn": "scikit_learn", "keras.preprocessing.image": "image"}
     return found
 

@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 
 from kerata import ops
-from kerata.legacy.tensorflow.calls import Function, ints
+from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.operators import FUNCTIONS, absolute, invert, negative
 from kerata.legacy.tensorflow.tensor import Tensor
@@ -198,10 +198,18 @@ def pad(tensor: Any, paddings: Any, mode: Any, constant: Any) -> Any:
 
 
 def one_hot(indices: Any, depth: Any, on: Any, off: Any, axis: Any, dtype: Any) -> Any:
-    kind = jax.dtypes.canonicalize_dtype((float32 if dtype is None else as_dtype(dtype)).dtype)
+    kind = jax.dtypes.canonicalize_dtype(one_hot_type([0, 0, on, off, axis, dtype]).dtype)
     found = jax.nn.one_hot(jnp.asarray(indices), int(depth), axis=-1 if axis is None else axis)
     on, off = (1 if on is None else on), (0 if off is None else off)
     return jnp.where(found > 0, jnp.asarray(on, kind), jnp.asarray(off, kind))
+
+
+def one_hot_type(values: list[Any]) -> Any:
+    """The type that is said, else that of the values, else float32."""
+    given = values[5] if values[5] is not None else next((one for one in values[2:4] if one is not None), None)
+    if given is None:
+        return float32
+    return as_dtype(given) if values[5] is not None else convert(given).dtype
 
 
 def fill_range(start: Any, limit: Any, delta: Any, dtype: Any) -> Any:
@@ -324,7 +332,7 @@ def unstack(value: Any, num: Any, axis: Any) -> Any:
 
 
 def meshgrid(arrays: Any, indexing: Any) -> Any:
-    return list(jnp.meshgrid(*arrays, indexing=indexing))
+    return list(jnp.meshgrid(*[jnp.asarray(one) for one in arrays], indexing=indexing))
 
 
 def accumulate(inputs: Any) -> Any:
@@ -389,11 +397,7 @@ _ROWS: dict[str, tuple] = {
     "where": ("condition, x=None, y=None", where, {"gives": where_values}),
     "clip_by_value": ("t, clip_value_min, clip_value_max", clip, {}),
     "pad": ("tensor, paddings, mode='CONSTANT', constant_values=0", pad, {}),
-    "one_hot": (
-        "indices, depth, on_value=None, off_value=None, axis=None, dtype=None",
-        one_hot,
-        {"gives": type_given(5, float32)},
-    ),
+    "one_hot": ("indices, depth, on_value=None, off_value=None, axis=None, dtype=None", one_hot, {"gives": one_hot_type}),
     "range": ("start, limit=None, delta=1, dtype=None", fill_range, {"host": True}),
     "linspace": (
         "start, stop, num, axis=0",
@@ -502,12 +506,12 @@ _ROWS: dict[str, tuple] = {
     "linalg.inv": ("input, adjoint=False", lambda x, _: jnp.linalg.inv(x), {}),
     "linalg.pinv": ("a", lambda x: jnp.linalg.pinv(x), {}),
     "linalg.cholesky": ("input", lambda x: jnp.linalg.cholesky(x), {}),
-    "linalg.solve": ("matrix, rhs, adjoint=False", lambda a, b, _: jnp.linalg.solve(a, b), {}),
+    "linalg.solve": ("matrix, rhs, adjoint=False", lambda a, b, _: jnp.linalg.solve(jnp.asarray(a), jnp.asarray(b)), {}),
     "linalg.qr": ("input, full_matrices=False", lambda x, full: tuple(jnp.linalg.qr(x, "complete" if full else "reduced")), {}),
     "linalg.eigh": ("tensor", lambda x: tuple(jnp.linalg.eigh(x)), {}),
     "linalg.matvec": (
         "a, b, transpose_a=False",
-        lambda a, b, t: jnp.einsum("...ji,...j->...i" if t else "...ij,...j->...i", a, b),
+        lambda a, b, t: jnp.einsum("...ji,...j->...i" if t else "...ij,...j->...i", jnp.asarray(a), jnp.asarray(b)),
         {},
     ),
     "linalg.matrix_transpose": ("a", lambda x: jnp.swapaxes(x, -1, -2), {}),

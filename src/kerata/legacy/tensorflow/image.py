@@ -14,14 +14,16 @@ from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.types import as_dtype, float32
 
-METHODS = {"bilinear": "linear", "nearest": "nearest", "bicubic": "cubic", "lanczos3": "lanczos3", "lanczos5": "lanczos5", "area": "area"}
+METHODS = {name: name for name in ("nearest", "lanczos3", "lanczos5", "area")}
+METHODS |= {"bilinear": "linear", "bicubic": "cubic"}
 METHODS |= {"0": "linear", "1": "nearest", "2": "cubic", "3": "area"}
 
 
 class ResizeMethod:
     """`tf.image.ResizeMethod`."""
 
-    BILINEAR, NEAREST_NEIGHBOR, BICUBIC, AREA, LANCZOS3, LANCZOS5 = "bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5"
+    BILINEAR, NEAREST_NEIGHBOR, BICUBIC = "bilinear", "nearest", "bicubic"
+    AREA, LANCZOS3, LANCZOS5 = "area", "lanczos3", "lanczos5"
 
 
 def resize(images: Any, size: Any, method: Any, keeps_ratio: Any, antialias: Any) -> Any:
@@ -113,8 +115,8 @@ def as_type(image: Any, dtype: Any, saturate: Any) -> Any:
         return (jnp.clip(scaled, float(kind.min), float(kind.max)) if saturate else scaled).astype(kind.dtype)
     if kind.is_floating:
         return image.astype(kind.dtype) * (1.0 / float(jnp.iinfo(image.dtype).max))
-    high, low = jnp.iinfo(image.dtype).max, jnp.iinfo(kind.dtype).max
-    return (image // ((high + 1) // (low + 1)) if high > low else image.astype(kind.dtype) * ((low + 1) // (high + 1))).astype(kind.dtype)
+    own, wanted = (int(jnp.iinfo(one).max) + 1 for one in (image.dtype, kind.dtype))
+    return (image // (own // wanted)).astype(kind.dtype) if own > wanted else image.astype(kind.dtype) * (wanted // own)
 
 
 def in_floats(compute: Any) -> Any:
@@ -145,7 +147,9 @@ def to_hsv(image: Any) -> Any:
     value, low = jnp.max(image, -1), jnp.min(image, -1)
     span = value - low
     safe = jnp.where(span > 0, span, 1)
-    hue = jnp.where(value == red, (green - blue) / safe, jnp.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe))
+    hue = jnp.where(
+        value == red, (green - blue) / safe, jnp.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe)
+    )
     hue = jnp.where(span > 0, (hue / 6) % 1.0, 0)
     return jnp.stack([hue, jnp.where(value > 0, span / jnp.where(value > 0, value, 1), 0), value], -1)
 
@@ -275,7 +279,9 @@ def between(name: str) -> Any:
 def random_crop(value: Any, size: Any, seed: Any = None, name: Any = None) -> Any:
     """A part of some size, at a random place."""
     value, size = convert(value), ints(size)
-    starts = [random.randint((), 0, int(n) - int(part) + 1, seed=key_of(None)) for n, part in zip(value.shape, size, strict=True)]
+    starts = [
+        random.randint((), 0, int(n) - int(part) + 1, seed=key_of(None)) for n, part in zip(value.shape, size, strict=True)
+    ]
     return TABLE["slice"](value, [Tensor(one) for one in starts], list(size))
 
 

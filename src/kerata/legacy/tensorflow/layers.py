@@ -21,7 +21,7 @@ from kerata.engine.structure import is_ours, structure_of
 from kerata.engine.symbolic import Operation, has_symbolic, run_nodes
 from kerata.engine.variable import Variable, name_scope
 from kerata.kernels.compiler import compiler_options
-from kerata.layers.phase import training_now
+from kerata.layers.phase import contexts, training_now
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.tape import Call, inside, make_call, tapes
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, is_array, narrow, plain, tensors
@@ -48,6 +48,9 @@ class Flowing:
         if getattr(self, "runs_on_host", False):
             return tensors(super().__call__(*plain(args), **plain(kwargs)))  # type: ignore[misc]
         args, kwargs = as_tensors(args), as_tensors(kwargs)
+        if in_scope() and not contexts():
+            # Of each call of a model by hand, the losses are its own.
+            current_scope().losses.clear()
         if runs_as_python(self):
             return super().__call__(*args, **kwargs)  # type: ignore[misc]
         return call_whole(self, super().__call__, args, kwargs)  # type: ignore[misc]
@@ -75,8 +78,9 @@ class Flowing:
         return found if is_ours(type(self)) else {name: as_shapes(shape) for name, shape in found.items()}
 
     def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        if is_ours(type(self)):
-            if runs_as_python(self):
+        own = holds_function(self)
+        if is_ours(type(self)) and not own:
+            if hasattr(self, "_graph"):
                 return super()._run_call(args, kwargs)  # type: ignore[misc]
             with inside(True):
                 return super()._run_call(args, kwargs)  # type: ignore[misc]
@@ -140,11 +144,15 @@ def inside_program() -> bool:
 
 def runs_as_python(layer: Any) -> bool:
     """Whether a person's own code is in a layer, at a place where Python runs it: its pieces are noted, and not the whole."""
-    if not is_ours(type(layer)):
-        return True
-    if isinstance(getattr(layer, "function", None), Callable) and not is_ours(layer.function):  # type: ignore[arg-type]
+    if not is_ours(type(layer)) or holds_function(layer):
         return True
     return hasattr(layer, "_graph") and structure_of(layer) is None
+
+
+def holds_function(layer: Any) -> bool:
+    """Whether a layer, such as a Lambda, does what a function of a person's own says."""
+    function = layer.__dict__.get("function")
+    return callable(function) and not is_ours(function)
 
 
 def as_tensors(tree: Any) -> Any:
@@ -353,7 +361,11 @@ def followed(function: Callable[..., Any], key: Any = None) -> Callable[..., Any
 
         if has_symbolic((args, kwargs)):
             return function(*plain(args), **plain(kwargs))
-        call = Call(pure) if key is None else kept_call(pure, (key, treedef, tuple(places), str(without(leaves, places))))
+        call = (
+            Call(pure, once=True)
+            if key is None
+            else kept_call(pure, (key, treedef, tuple(places), str(without(leaves, places))))
+        )
         return make_call(call, objects, [narrow(one) for one in objects], wrap_leaves)
 
     call.__kerata__ = function  # type: ignore[attr-defined]

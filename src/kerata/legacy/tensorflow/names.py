@@ -6,9 +6,24 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
+from kerata import initializers
 from kerata.base.absent import is_imported
 from kerata.base.checks import did_you_mean
-from kerata.legacy.tensorflow import data, draws, elements, errors, flow, making, records
+from kerata.legacy.tensorflow import (
+    checkpoints,
+    data,
+    draws,
+    elements,
+    errors,
+    flow,
+    image,
+    io,
+    making,
+    records,
+    sessions,
+    strings,
+    summary,
+)
 from kerata.legacy.tensorflow import types as kinds
 from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.tape import GradientTape
@@ -16,7 +31,8 @@ from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.variable import Variable
 
 VERSIONS = {"tfkeras2": "2.15.0", "keras3": "2.16.1", "keras2": "1.15.0", "keras1": "1.15.0"}
-PREFIXES = ("math.", "nn.", "linalg.", "bitwise.", "signal.")
+INITIAL = {"zeros": "Zeros", "ones": "Ones", "constant": "Constant", "random_normal": "RandomNormal"}
+INITIAL |= {"random_uniform": "RandomUniform", "truncated_normal": "TruncatedNormal", "glorot_uniform": "GlorotUniform"}
 
 
 class Group(dict):
@@ -70,7 +86,6 @@ class Module(types.ModuleType):
 
 
 MISSING = {
-    "Session": "there are no sessions: tensors have numbers at once. Leave out session.run(x), and use x",
     "placeholder": "there are no placeholders: use tf.keras.Input, or call functions on tensors",
     "gradients": "use tf.GradientTape, or K.gradients of a model's tensors",
     "estimator": "write a tf.keras model, and fit it",
@@ -105,6 +120,10 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "as_dtype": kinds.as_dtype,
         "newaxis": None,
         "UnconnectedGradients": Unconnected,
+        **sessions.NAMES,
+        **{f"{name}_initializer": getattr(initializers, kind) for name, kind in INITIAL.items()},
+        "RaggedTensor": strings.Ragged,
+        "read_file": io.read_file,
         "random_normal": draws.normal,
         "random_uniform": draws.uniform,
         "truncated_normal": draws.truncated_normal,
@@ -117,6 +136,11 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
     }
     return {
         "": root,
+        "compat.v1": {**root, "set_random_seed": draws.set_seed},
+        "compat.v1.random": {"set_random_seed": draws.set_seed},
+        "compat.v1.logging": log_names(),
+        "compat.v2": root,
+        "nest": {"map_structure": lambda f, tree, *rest: elements.map_leaves(f, tree, *rest), "flatten": elements.leaves},
         **system_modules(era),
         "math": of_table("math."),
         "nn": {**of_table("nn.", "math."), "dropout": draws.dropout, "moments": TABLE["nn.moments"]},
@@ -131,6 +155,18 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "data": {**data_names()},
         "data.experimental": experimental_data(),
         "errors": {name: value for name, value in vars(errors).items() if isinstance(value, type)},
+        "train": {
+            "Checkpoint": checkpoints.Checkpoint,
+            "CheckpointManager": checkpoints.CheckpointManager,
+            "latest_checkpoint": checkpoints.latest_checkpoint,
+        },
+        "image": {**image.PICTURES, **{name: io.PARTS[name] for name in io.PARTS if "code" in name or name == "is_jpeg"}},
+        "io": dict(io.PARTS),
+        "io.gfile": dict(io.FILES),
+        "gfile": dict(io.FILES),
+        "strings": dict(strings.TEXTS),
+        "ragged": {"constant": strings.ragged_constant},
+        "summary": dict(summary.NAMES),
         "dtypes": {**dtypes(), "as_dtype": kinds.as_dtype, "cast": TABLE["cast"]},
     }
 
@@ -244,6 +280,7 @@ def data_names() -> dict[str, Any]:
     return {
         "Dataset": data.Dataset,
         "TextLineDataset": records.TextLineDataset,
+        "TFRecordDataset": records.TFRecordDataset,
         "Options": data.Options,
         "AUTOTUNE": data.AUTOTUNE,
         "INFINITE_CARDINALITY": data.INFINITE,

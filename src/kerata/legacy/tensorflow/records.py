@@ -1,4 +1,4 @@
-"""Data sets of files: lines of text."""
+"""Data sets of files: lines of text, records."""
 
 import os
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.data import UNKNOWN, Dataset
 from kerata.legacy.tensorflow.elements import TensorSpec
 from kerata.legacy.tensorflow.errors import NotFoundError
+from kerata.legacy.tensorflow.io import records_of
 from kerata.legacy.tensorflow.types import string
 
 
@@ -44,5 +45,31 @@ class TextLineDataset(Dataset):
                         made = np.empty((), object)
                         made[()] = line.rstrip(b"\n").rstrip(b"\r")
                         yield made
+
+        super().__init__(start, UNKNOWN, TensorSpec((), string))
+
+
+class TFRecordDataset(Dataset):
+    """The records of TFRecord files, as texts.
+
+    Args:
+        filenames: a path, or several.
+    """
+
+    def __init__(self, filenames: Any, compression_type: Any = None, buffer_size: Any = None, num_parallel_reads: Any = None):
+        if compression_type:
+            raise NotImplementedError(
+                message("TFRecordDataset", "compressed files are not read", {"compression_type": compression_type})
+            )
+        paths = [one.decode() for one in np.ravel(convert(filenames).numpy())]
+
+        def start() -> Iterator[Any]:
+            for path in paths:
+                if not os.path.exists(path):
+                    raise NotFoundError(f"{path}; No such file or directory")
+                for record in records_of(path):
+                    made = np.empty((), object)
+                    made[()] = record
+                    yield made
 
         super().__init__(start, UNKNOWN, TensorSpec((), string))

@@ -88,7 +88,11 @@ class Ragged:
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, tuple):
             rest = index[1:] if len(index) > 2 else index[1]
-            return Ragged([row[rest] for row in self._rows[index[0]]]) if isinstance(index[0], slice) else self._rows[index[0]][rest]
+            return (
+                Ragged([row[rest] for row in self._rows[index[0]]])
+                if isinstance(index[0], slice)
+                else self._rows[index[0]][rest]
+            )
         return Ragged(self._rows[index]) if isinstance(index, slice) else self._rows[index]
 
     @property
@@ -130,7 +134,8 @@ class Ragged:
 def ragged_constant(pylist: Any, dtype: Any = None, **kwargs: Any) -> Ragged:
     """A ragged tensor of nested lists, of two levels."""
     kind = dtype if dtype is not None else convert([one for row in pylist for one in row]).dtype
-    return Ragged([convert(np.asarray(row) if not row else row, None) if row else Tensor(np.zeros(0, as_dtype(kind).dtype)) for row in pylist])
+    empty = Tensor(np.zeros(0, as_dtype(kind).dtype), as_dtype(kind))
+    return Ragged([convert(row, kind) if row else empty for row in pylist])
 
 
 def join(inputs: Any, separator: Any = "", name: Any = None) -> Tensor:

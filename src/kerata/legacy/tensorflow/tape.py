@@ -75,6 +75,7 @@ class Call:
         kept: whether the call comes again, so that its derivative is worth a program.
         wide: whether arrays have 64 bits.
         brief: whether it is little work, so that compiling counts most.
+        once: whether it may do something else when it is done again, such as draw: its derivative is taken with it.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class Call:
         kept: bool = False,
         wide: bool = False,
         brief: bool = True,
+        once: bool = False,
     ):
         self.function, self.run, self.kept, self.wide, self.brief = function, run or function, kept, wide, brief
+        self.once = once
         self._pulls: dict[Any, Call] = {}
 
     def __call__(self, values: list[Any]) -> Any:
@@ -170,7 +173,7 @@ def make_call(call: Call, objects: list[Any], values: list[Any], wrap: Callable[
         return wrap(call(values))[0]
     places = tuple(n for n, thing in enumerate(objects) if any(tape.follows(thing) for tape in following))
     backward = None
-    if any(isinstance(value, Tracer) for value in values):
+    if call.once or any(isinstance(value, Tracer) for value in values):
         found, backward = call.linearize(values, places)
     else:
         found = call(values)

@@ -12,6 +12,8 @@ from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.types import DType, TensorShape, as_dtype, string
 
+# How often functions took values of variables: what a function of a data set may not do if it is to be compiled.
+variable_reads = [0]
 # Asked before an array leaves a tensor by the back door: whether a tape follows the tensor.
 is_followed: list[Any] = [lambda tensor: False]
 
@@ -199,6 +201,8 @@ def dtype_of(value: Any) -> DType:
 
 def narrow(value: Any) -> Any:
     """The array of a tensor, variable or array as JAX's programs hold it: in 32 bits."""
+    if isinstance(value, Variable):
+        variable_reads[0] += 1
     array = value._array if isinstance(value, Tensor) else value.value if isinstance(value, Variable) else value
     if isinstance(array, jax.Array):
         return array

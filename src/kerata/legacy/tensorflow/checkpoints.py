@@ -1,0 +1,144 @@
+"""`tf.train.Checkpoint`: the numbers of models, optimizers and variables in a file, by the names under which they are held.
+
+The file is NumPy's `.npz`, not TensorFlow's: what one program here wrote, another one here reads.
+"""
+
+import glob as globbing
+import os
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.engine.variable import Variable
+from kerata.legacy.tensorflow.io import path_of
+
+
+def variables_of(thing: Any, name: str) -> dict[str, Variable]:
+    """The variables of a model, layer, optimizer, list or dict, by name and number."""
+    if isinstance(thing, Variable):
+        return {name: thing}
+    if isinstance(thing, (list, tuple, dict)):
+        pairs = thing.items() if isinstance(thing, dict) else enumerate(thing)
+        return {path: one for key, value in pairs for path, one in variables_of(value, f"{name}/{key}").items()}
+    held = getattr(thing, "weights", None)
+    held = getattr(thing, "variables", ()) if held is None else held
+    return {f"{name}/{number}": one for number, one in enumerate(held) if isinstance(one, Variable)}
+
+
+class Checkpoint:
+    """Writes and reads what it was given.
+
+    Args:
+        root: an object whose variables are kept.
+        **kwargs: others, by name.
+    """
+
+    def __init__(self, root: Any = None, **kwargs: Any):
+        self._held = {**({} if root is None else {"root": root}), **kwargs}
+        self.__dict__.update(kwargs)
+        self._count = 0
+
+    @property
+    def _variables(self) -> dict[str, Variable]:
+        return {path: one for name, thing in self._held.items() for path, one in variables_of(thing, name).items()}
+
+    def save(self, file_prefix: Any, options: Any = None) -> str:
+        """Writes `prefix-1`, `prefix-2`, ...; gives the path."""
+        self._count += 1
+        return self.write(f"{path_of(file_prefix)}-{self._count}")
+
+    def write(self, file_prefix: Any, options: Any = None) -> str:
+        """Writes under this very name; gives it."""
+        path = path_of(file_prefix)
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        np.savez(f"{path}.npz", **{name: one.numpy() for name, one in self._variables.items()})
+        return path
+
+    def restore(self, save_path: Any, options: Any = None) -> "Checkpoint":
+        """Reads what `save` wrote; nothing, where the path is `None`."""
+        if save_path is None:
+            return self
+        path = path_of(save_path)
+        if not os.path.exists(f"{path}.npz"):
+            fix = "Checkpoints of TensorFlow are read in TensorFlow: write model.save_weights('weights.h5') there"
+            raise FileNotFoundError(
+                message("tf.train.Checkpoint", "there is no such checkpoint of Kerata's", {"path": path}, fix)
+            )
+        with np.load(f"{path}.npz", allow_pickle=False) as found:
+            held = self._variables
+            for name, variable in held.items():
+                if name in found and found[name].shape != tuple(variable.shape):
+                    wrong = {"in the file": found[name].shape, "here": tuple(variable.shape)}
+                    raise ValueError(message("tf.train.Checkpoint", f"{name} has another shape in the file", wrong))
+            for name, variable in held.items():
+                if name in found:
+                    variable.assign(found[name])
+            self._missing = [name for name in held if name not in found]
+        number = path.rpartition("-")[2]
+        self._count = int(number) if number.isdigit() else self._count
+        return self
+
+    read = restore
+
+    def expect_partial(self) -> "Checkpoint":
+        return self
+
+    def assert_consumed(self) -> "Checkpoint":
+        """Raises where the file held no value for something."""
+        if self._missing:
+            raise AssertionError(f"the checkpoint has no value for {', '.join(self._missing)}")
+        return self
+
+    assert_existing_objects_matched = assert_consumed
+
+
+def checkpoints_in(folder: str) -> list[str]:
+    """The checkpoints of a folder, the oldest first."""
+    found = globbing.glob(os.path.join(globbing.escape(folder), "*.npz"))
+    return [path.removesuffix(".npz") for path in sorted(found, key=lambda path: (os.path.getmtime(path), path))]
+
+
+def latest_checkpoint(checkpoint_dir: Any, latest_filename: Any = None) -> str | None:
+    """The newest checkpoint of a folder, or `None`."""
+    found = checkpoints_in(path_of(checkpoint_dir))
+    return found[-1] if found else None
+
+
+class CheckpointManager:
+    """Keeps the newest checkpoints of a folder.
+
+    Args:
+        checkpoint: what is written.
+        directory: where.
+        max_to_keep: how many.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, directory: Any, max_to_keep: Any = 5, checkpoint_name: str = "ckpt", **kwargs: Any
+    ):
+        self.checkpoint, self.directory = checkpoint, path_of(directory)
+        self._most, self._name = max_to_keep, checkpoint_name
+        self._paths = checkpoints_in(self.directory)
+
+    @property
+    def latest_checkpoint(self) -> str | None:
+        return self._paths[-1] if self._paths else None
+
+    @property
+    def checkpoints(self) -> list[str]:
+        return list(self._paths)
+
+    def save(self, checkpoint_number: Any = None, **kwargs: Any) -> str:
+        """Writes a checkpoint, and takes the oldest away."""
+        prefix = os.path.join(self.directory, self._name)
+        number = None if checkpoint_number is None else int(checkpoint_number)
+        path = self.checkpoint.save(prefix) if number is None else self.checkpoint.write(f"{prefix}-{number}")
+        self._paths.append(path)
+        while self._most is not None and len(self._paths) > self._most:
+            os.remove(f"{self._paths.pop(0)}.npz")
+        return path
+
+    def restore_or_initialize(self) -> str | None:
+        self.checkpoint.restore(self.latest_checkpoint)
+        return self.latest_checkpoint

@@ -1,0 +1,204 @@
+"""`tf.io`: files, pictures in files, records."""
+
+import glob as globbing
+import io
+import os
+import shutil
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.errors import InvalidArgumentError, NotFoundError
+from kerata.legacy.tensorflow.image import PICTURES
+from kerata.legacy.tensorflow.tensor import Tensor
+from kerata.legacy.tensorflow.types import as_dtype, string
+
+
+def path_of(value: Any) -> str:
+    """A path of a text, a tensor or a path object."""
+    value = value.numpy() if isinstance(value, Tensor) else value
+    return value.decode() if isinstance(value, bytes) else os.fspath(value)
+
+
+def text(value: bytes) -> Tensor:
+    made = np.empty((), object)
+    made[()] = value
+    return Tensor(made, string)
+
+
+def read_file(filename: Any, name: Any = None) -> Tensor:
+    """The bytes of a file."""
+    path = path_of(filename)
+    if not os.path.exists(path):
+        raise NotFoundError(f"{path}; No such file or directory")
+    with open(path, "rb") as file:
+        return text(file.read())
+
+
+def write_file(filename: Any, contents: Any, name: Any = None) -> None:
+    """Writes bytes into a file."""
+    path = path_of(filename)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(convert(contents).numpy())
+
+
+# Pictures
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def decode(contents: Any, channels: Any = 0, dtype: Any = "uint8", name: Any = None, **kwargs: Any) -> Any:
+    """A picture in a file's bytes: uint8 (height, width, channels)."""
+    from PIL import Image, UnidentifiedImageError
+
+    data = convert(contents).numpy()
+    try:
+        picture = Image.open(io.BytesIO(data))
+        picture.load()
+    except (UnidentifiedImageError, OSError) as error:
+        raise InvalidArgumentError(f"the bytes are no picture that can be read: {error}") from None
+    channels = int(channels or 0)
+    if channels not in (0, 1, 3, 4):
+        raise ValueError(message("tf.io.decode_image", "`channels` must be 0, 1, 3 or 4", {"channels": channels}))
+    if channels:
+        picture = picture.convert(MODES[channels])
+    elif picture.mode not in ("L", "RGB", "RGBA"):
+        picture = picture.convert("L" if picture.mode == "1" else "RGB")
+    array = np.array(picture)
+    tensor = Tensor(array[..., None] if array.ndim == 2 else array)
+    return tensor if as_dtype(dtype).name == "uint8" else PICTURES["convert_image_dtype"](tensor, dtype)
+
+
+def encode(kind: str) -> Any:
+    def call(image: Any, *args: Any, quality: int = 95, **kwargs: Any) -> Tensor:
+        from PIL import Image
+
+        array = convert(image).numpy()
+        buffer = io.BytesIO()
+        options = {"quality": quality} if kind == "JPEG" else {}
+        Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(buffer, kind, **options)
+        return text(buffer.getvalue())
+
+    return call
+
+
+def decode_raw(input_bytes: Any, out_type: Any, little_endian: bool = True, name: Any = None) -> Tensor:
+    """The numbers whose bytes a text is."""
+    kind = as_dtype(out_type).dtype
+    return Tensor(np.frombuffer(convert(input_bytes).numpy(), kind.newbyteorder("<" if little_endian else ">")).astype(kind))
+
+
+def decode_csv(records: Any, record_defaults: Any, field_delim: str = ",", **kwargs: Any) -> list[Tensor]:
+    """The fields of a line, each of the type of its default."""
+    fields = convert(records).numpy().decode().split(field_delim)
+    found = []
+    for field, default in zip(fields, record_defaults, strict=True):
+        default = convert(default)
+        value = field if field != "" else np.ravel(default.numpy())[0]
+        found.append(text(value.encode()) if default.dtype == string else Tensor(np.asarray(value, default.dtype.dtype)))
+    return found
+
+
+# Files and folders
+
+
+class GFile:
+    """A file, as Python's `open` gives one.
+
+    Args:
+        name: its path.
+        mode: as of `open`.
+    """
+
+    def __init__(self, name: Any, mode: str = "r"):
+        path = path_of(name)
+        if "r" in mode and not os.path.exists(path):
+            raise NotFoundError(f"{path}; No such file or directory")
+        self._file = open(path, mode)  # noqa: SIM115
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> Any:
+        return self._file
+
+    def __exit__(self, *exc: Any) -> None:
+        self._file.close()
+
+    def __iter__(self) -> Any:
+        return iter(self._file)
+
+    def size(self) -> int:
+        return os.path.getsize(self._file.name)
+
+
+def remove(path: Any) -> None:
+    os.remove(path_of(path))
+
+
+def rename(src: Any, dst: Any, overwrite: bool = False) -> None:
+    if os.path.exists(path_of(dst)) and not overwrite:
+        raise InvalidArgumentError(f"{path_of(dst)}: file already exists")
+    os.replace(path_of(src), path_of(dst))
+
+
+FILES: dict[str, Any] = {
+    "GFile": GFile,
+    "Open": GFile,
+    "FastGFile": GFile,
+    "exists": lambda path: os.path.exists(path_of(path)),
+    "isdir": lambda path: os.path.isdir(path_of(path)),
+    "listdir": lambda path: os.listdir(path_of(path)),
+    "glob": lambda pattern: sorted(globbing.glob(path_of(pattern))),
+    "mkdir": lambda path: os.mkdir(path_of(path)),
+    "makedirs": lambda path: os.makedirs(path_of(path), exist_ok=True),
+    "remove": remove,
+    "rmtree": lambda path: shutil.rmtree(path_of(path)),
+    "copy": lambda src, dst, overwrite=False: shutil.copyfile(path_of(src), path_of(dst)),
+    "rename": rename,
+    "join": lambda path, *paths: os.path.join(path_of(path), *map(path_of, paths)),
+    "walk": lambda path: os.walk(path_of(path)),
+}
+FILES |= {"Exists": FILES["exists"], "IsDirectory": FILES["isdir"], "ListDirectory": FILES["listdir"], "Glob": FILES["glob"]}
+FILES |= {"MakeDirs": FILES["makedirs"], "Remove": remove, "DeleteRecursively": FILES["rmtree"]}
+
+
+# Records
+
+
+def records_of(path: str) -> Iterator[bytes]:
+    """The records of a TFRecord file: the length in eight bytes, four for its check, the record, four for its check."""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        while head := file.read(12):
+            length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else size
+            if length > size:
+                raise InvalidArgumentError(f"{path}: truncated, or no TFRecord file")
+            record = file.read(length)
+            if len(record) < length or len(file.read(4)) < 4:
+                raise InvalidArgumentError(f"{path}: truncated, or no TFRecord file")
+            yield record
+
+
+PARTS: dict[str, Any] = {
+    "read_file": read_file,
+    "write_file": write_file,
+    "decode_image": decode,
+    "decode_jpeg": decode,
+    "decode_png": decode,
+    "decode_bmp": decode,
+    "decode_and_crop_jpeg": lambda contents, crop_window, channels=0, **kwargs: PICTURES["crop_to_bounding_box"](
+        decode(contents, channels), *convert(crop_window).numpy().tolist()
+    ),
+    "is_jpeg": lambda contents, name=None: Tensor(np.asarray(convert(contents).numpy()[:3] == b"\xff\xd8\xff")),
+    "encode_jpeg": encode("JPEG"),
+    "encode_png": encode("PNG"),
+    "decode_raw": decode_raw,
+    "decode_csv": decode_csv,
+    "matching_files": lambda pattern, name=None: convert(sorted(globbing.glob(path_of(pattern)))),
+}
