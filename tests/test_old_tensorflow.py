@@ -1,6 +1,6 @@
 """`import tensorflow as tf` of old programs: tensors, tapes, data sets, without TensorFlow.
 
-Expected numbers are those of TensorFlow 2.21 and `tf_keras`; `tools/` has the script that compares.
+Expected numbers are those of TensorFlow 2.21 and `tf_keras`, recorded by `tools/tensorflow_numbers.py`.
 """
 
 import json
@@ -133,3 +133,42 @@ def test_data_sets(tf):
     shuffled = tf.data.Dataset.range(100).shuffle(10, seed=1)
     first, second = ([int(n) for n in shuffled] for _ in range(2))
     assert sorted(first) == list(range(100)) and first != second and max(n - i for i, n in enumerate(first)) < 10
+
+
+def test_the_derivative_of_one_output_to_another(tf):
+    inputs = keras.Input((6, 6, 1))
+    maps = keras.layers.Conv2D(3, 3, activation="relu")(inputs)
+    model = keras.Model(inputs, [maps, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(maps))])
+    model.set_weights([np.sin(np.arange(w.size)).reshape(w.shape) * 0.5 for w in model.get_weights()])
+    with tf.GradientTape() as tape:
+        found, scores = model(np.random.RandomState(0).rand(2, 6, 6, 1).astype("float32"))
+        score = scores[:, 1]
+    slope = tape.gradient(score, found)
+    np.testing.assert_allclose(slope, np.broadcast_to(model.get_weights()[2][:, 1] / 16, slope.shape), rtol=1e-5)
+
+
+def test_a_step_with_a_tape_is_part_of_fit(tf):
+    class Pair(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.first = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+            self.second = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4)])
+            self.other = keras.optimizers.SGD(0.1, momentum=0.9)
+
+        def train_step(self, data):
+            with tf.GradientTape(persistent=True) as tape:
+                loss = tf.reduce_mean((self.second(self.first(data)) - data) ** 2)
+            for optimizer, part in ((self.optimizer, self.first), (self.other, self.second)):
+                gradients = tape.gradient(loss, part.trainable_weights)
+                optimizer.apply_gradients(zip(gradients, part.trainable_weights, strict=True))
+            return {"loss": loss}
+
+    x = np.random.RandomState(0).rand(8, 4).astype("float32")
+    models = [Pair(), Pair()]
+    for model in models:
+        model.compile(keras.optimizers.SGD(0.1, momentum=0.9))
+        model.set_weights([np.sin(np.arange(w.size)).reshape(w.shape) * 0.3 for w in model.get_weights()])
+    history = models[0].fit(x, epochs=4, batch_size=8, verbose=0).history["loss"]
+    by_hand = [float(models[1].train_step(tf.constant(x))["loss"]) for _ in range(4)]
+    np.testing.assert_allclose(history, by_hand, rtol=1e-5)
+    assert int(models[0].other.iterations.numpy()) == 4 and history[3] < history[0]

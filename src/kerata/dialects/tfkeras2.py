@@ -15,6 +15,8 @@ LAYERS = Table(
     .replace("dilation_rate=(1, 1), WEIGHTS", "dilation_rate=(1, 1), groups=1, WEIGHTS")
     .replace("dilation_rate=(1, 1, 1), WEIGHTS", "dilation_rate=(1, 1, 1), groups=1, WEIGHTS")
     + """
+    Conv2DTranspose: filters, kernel_size, strides=(1, 1), padding='valid', output_padding=None, data_format=None,
+        dilation_rate=(1, 1), WEIGHTS
     SimpleRNN: units, activation='tanh', INITIAL, LOOP, STEPS
     GRUCell: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, CELL, reset_after=True
     GRU: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, LOOP, TIMES, reset_after=True

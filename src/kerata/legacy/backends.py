@@ -368,7 +368,17 @@ OWN |= {name: taking_sizes(OWN.get(name) or getattr(backend, name)) for name in 
 
 # Functions that look at tensors, and give none.
 LOOKING = frozenset({"get_value", "eval", "int_shape", "shape", "ndim", "dtype", "is_tensor", "is_keras_tensor", "is_variable"})
-LOOKING |= {"function", "gradients", "update", "set_value", "batch_set_value", "batch_get_value", "count_params", "backend"}
+LOOKING |= {
+    "function",
+    "gradients",
+    "update",
+    "set_value",
+    "batch_set_value",
+    "batch_get_value",
+    "count_params",
+    "backend",
+    "cast_to_floatx",
+}
 
 
 def maker(era: str, name: str) -> Any:

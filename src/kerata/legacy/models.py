@@ -437,7 +437,7 @@ def begin_before_reading(model: object, callbacks: list[Any]) -> None:
 
 
 def is_source_only(x: Any) -> bool:
-    return hasattr(x, "__next__") or not hasattr(x, "__len__")
+    return hasattr(x, "__next__") or hasattr(x, "as_numpy_iterator") or not hasattr(x, "__len__")
 
 
 def as_list(value: Any) -> list[Any]:

@@ -68,7 +68,7 @@ def shuffle(value: Any, seed: Any = None, name: Any = None) -> Any:
 _shuffle = Function(
     "random_shuffle",
     "value, key",
-    lambda value, key: jnp.take(value, jnp.argsort(random.uniform((jnp.shape(value)[0],), seed=key)), axis=0),
+    lambda value, key: jnp.take(value, jnp.argsort(random.uniform((np.shape(value)[0],), seed=key)), axis=0),
     on_texts=lambda value, key: value[np.argsort(np.asarray(random.uniform((len(value),), seed=key)))],
 )
 

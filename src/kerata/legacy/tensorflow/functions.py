@@ -241,7 +241,7 @@ def top_k(x: Any, k: Any, ordered: Any) -> Any:
 def norm(tensor: Any, kind: Any, axis: Any, keepdims: Any) -> Any:
     if axis is None:
         found = jnp.linalg.norm(jnp.ravel(tensor), ord=norm_kind(kind))
-        return jnp.reshape(found, (1,) * jnp.ndim(tensor)) if keepdims else found
+        return jnp.reshape(found, (1,) * np.ndim(tensor)) if keepdims else found
     return jnp.linalg.norm(jnp.asarray(tensor), ord=norm_kind(kind, axis), axis=ints(axis), keepdims=bool(keepdims))
 
 
@@ -489,15 +489,11 @@ _ROWS: dict[str, tuple] = {
         {},
     ),
     "norm": ("tensor, ord='euclidean', axis=None, keepdims=False", norm, {}),
-    "linalg.diag": (
-        "diagonal",
-        lambda x: jnp.asarray(x)[..., None] * jnp.eye(jnp.shape(x)[-1], dtype=jnp.asarray(x).dtype),
-        {},
-    ),
+    "linalg.diag": ("diagonal", lambda x: jnp.asarray(x)[..., None] * jnp.eye(np.shape(x)[-1], dtype=jnp.asarray(x).dtype), {}),
     "linalg.diag_part": ("input", lambda x: jnp.diagonal(jnp.asarray(x), axis1=-2, axis2=-1), {}),
     "linalg.set_diag": (
         "input, diagonal",
-        lambda x, d: jnp.where(jnp.eye(*jnp.shape(x)[-2:], dtype=bool), jnp.asarray(d)[..., None], x),
+        lambda x, d: jnp.where(jnp.eye(*np.shape(x)[-2:], dtype=bool), jnp.asarray(d)[..., None], x),
         {},
     ),
     "linalg.band_part": ("input, num_lower, num_upper", band_part, {}),

@@ -206,7 +206,7 @@ def patches(images: Any, sizes: Any, strides: Any, rates: Any, padding: Any) -> 
         jnp.moveaxis(jnp.asarray(images), -1, 1), (height, width), ints(strides)[1:3], padding, rhs_dilation=ints(rates)[1:3]
     )
     batch, _, rows, columns = found.shape
-    channels = jnp.shape(images)[-1]
+    channels = np.shape(images)[-1]
     found = found.reshape(batch, channels, height * width, rows, columns)
     return jnp.transpose(found, (0, 3, 4, 2, 1)).reshape(batch, rows, columns, -1)
 

@@ -23,7 +23,7 @@ from kerata.engine.variable import Variable, name_scope
 from kerata.kernels.compiler import compiler_options
 from kerata.layers.phase import contexts, training_now
 from kerata.legacy.tensorflow.calls import convert
-from kerata.legacy.tensorflow.tape import Call, inside, make_call, tapes
+from kerata.legacy.tensorflow.tape import Call, inside, inside_call, make_call, tapes
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, is_array, narrow, plain, tensors
 from kerata.legacy.tensorflow.types import TensorShape, string
 from kerata.legacy.tensorflow.variable import adopt
@@ -146,7 +146,18 @@ def runs_as_python(layer: Any) -> bool:
     """Whether a person's own code is in a layer, at a place where Python runs it: its pieces are noted, and not the whole."""
     if not is_ours(type(layer)) or holds_function(layer):
         return True
-    return hasattr(layer, "_graph") and structure_of(layer) is None
+    if not hasattr(layer, "_graph"):
+        return False
+    return structure_of(layer) is None or (bool(tapes()) and shows_inside(layer))
+
+
+def shows_inside(model: Any) -> bool:
+    """Whether an output of a model leads to another one: a tape may be asked for the derivative of this one to that one."""
+    graph = model._graph
+    if graph is None or len(graph.outputs) < 2:
+        return False
+    used = {id(tensor) for node in graph.nodes for tensor in node.input_tensors}
+    return any(id(tensor) in used for tensor in graph.outputs)
 
 
 def holds_function(layer: Any) -> bool:
@@ -335,7 +346,7 @@ def call_whole(layer: Any, run: Callable[..., Any], args: tuple, kwargs: dict[st
 
 
 def followed(function: Callable[..., Any], key: Any = None) -> Callable[..., Any]:
-    """A function of arrays that takes tensors as well, gives tensors then, and is followed by tapes.
+    """A function of arrays that takes tensors as well, gives tensors outside of programs, and is followed by tapes.
 
     Args:
         function: it.
@@ -346,7 +357,8 @@ def followed(function: Callable[..., Any], key: Any = None) -> Callable[..., Any
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if not has_tensor(args) and not has_tensor(kwargs):
-            return function(*args, **kwargs)
+            found = function(*args, **kwargs)
+            return found if in_scope() or inside_call() else as_tensors(found)
         leaves, treedef = jax.tree.flatten((args, kwargs), is_leaf=is_array)
         places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, (Tensor, Variable)) and not holds_texts(leaf)]
         objects = [leaves[n] for n in places]

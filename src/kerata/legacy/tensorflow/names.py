@@ -30,7 +30,7 @@ from kerata.legacy.tensorflow.tape import GradientTape
 from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.variable import Variable
 
-VERSIONS = {"tfkeras2": "2.15.0", "keras3": "2.16.1", "keras2": "1.15.0", "keras1": "1.15.0"}
+VERSIONS = {"tfkeras2": "2.15.0", "keras3": "2.16.1", **dict.fromkeys(("keras1", "keras2", "keras22"), "1.15.0")}
 INITIAL = {"zeros": "Zeros", "ones": "Ones", "constant": "Constant", "random_normal": "RandomNormal"}
 INITIAL |= {"random_uniform": "RandomUniform", "truncated_normal": "TruncatedNormal", "glorot_uniform": "GlorotUniform"}
 

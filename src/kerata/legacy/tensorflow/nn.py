@@ -63,7 +63,7 @@ def sizes_of(value: Any, form: Any, count: int) -> Any:
 
 def conv(x: Any, filters: Any, strides: Any, padding: Any, form: Any, dilations: Any) -> Any:
     """A convolution of any number of places."""
-    x, places = jnp.asarray(x), jnp.ndim(filters) - 2
+    x, places = jnp.asarray(x), np.ndim(filters) - 2
     if not isinstance(padding, str):
         widths = np.asarray(padding).tolist()
         x, padding = jnp.pad(x, widths), "VALID"
@@ -74,7 +74,7 @@ def conv(x: Any, filters: Any, strides: Any, padding: Any, form: Any, dilations:
 
 def conv_transpose(x: Any, filters: Any, output_shape: Any, strides: Any, padding: Any, form: Any) -> Any:
     """The derivative of a convolution, with the shape that is said."""
-    places = jnp.ndim(filters) - 2
+    places = np.ndim(filters) - 2
     strides = sizes_of(strides, form, places)
     strides = (strides,) * places if isinstance(strides, int) else strides
     dimensions = ("NHWC", "HWIO", "NHWC") if places == 2 else ("NWC", "WIO", "NWC")
@@ -151,7 +151,7 @@ _ROWS: dict[str, tuple] = {
     "nn.conv3d": ("input, filters, strides, padding, data_format='NDHWC', dilations=None", conv),
     "nn.convolution": (
         "input, filters, strides=None, padding='VALID', data_format=None, dilations=None",
-        lambda x, w, s, p, form, d: conv(x, w, s, p, form or ("NWC" if jnp.ndim(w) == 3 else "NHWC"), d),
+        lambda x, w, s, p, form, d: conv(x, w, s, p, form or ("NWC" if np.ndim(w) == 3 else "NHWC"), d),
     ),
     "nn.conv2d_transpose": ("input, filters, output_shape, strides, padding='SAME', data_format='NHWC'", conv_transpose),
     "nn.depthwise_conv2d": ("input, filter, strides, padding, data_format=None, dilations=None", depthwise),
@@ -171,7 +171,7 @@ _ROWS: dict[str, tuple] = {
     "nn.bias_add": (
         "value, bias, data_format=None",
         lambda x, b, form: (
-            ops.add(x, b) if not str(form).startswith("NC") else x + jnp.reshape(b, (-1, *[1] * (jnp.ndim(x) - 2)))
+            ops.add(x, b) if not str(form).startswith("NC") else x + jnp.reshape(b, (-1, *[1] * (np.ndim(x) - 2)))
         ),
     ),
     "nn.crelu": ("features, axis=-1", lambda x, axis: jax.nn.relu(jnp.concatenate([x, -jnp.asarray(x)], axis))),
