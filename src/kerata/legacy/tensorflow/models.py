@@ -27,7 +27,7 @@ STEPS = ("train_step", "test_step", "predict_step")
 class FlowingModel(Flowing):
     """A model that takes tensors, and whose steps may be written as in TensorFlow: `train_step(self, data)`."""
 
-    _bookkeeping = {"_compiled_loss": Look.NOBODY}
+    _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss"), Look.NOBODY)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -69,6 +69,7 @@ class FlowingModel(Flowing):
         base = getattr(super(), name)
         if len(given) == 2:
             return base(*given)
+        self.__dict__["_takes_loss"] = True
         lists.insert(1, self.non_trainable_variables)  # type: ignore[attr-defined]
         state = [[v.value for v in variables] for variables in lists]
         logs, after = base(state, narrowed(given[0]))
@@ -89,6 +90,13 @@ class FlowingModel(Flowing):
                 if weights and not in_scope():
                     optimizer.state_variables(weights)
                 found = [*found, *[v for v in optimizer.variables if isinstance(v, Variable)]]
+        return found
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The measures so far; the loss is among them where a step asked for that of `compile`."""
+        found = super().get_metrics_result()  # type: ignore[misc]
+        if self.__dict__.get("_steps_alone") and not self.__dict__.get("_takes_loss"):
+            found.pop("loss", None)
         return found
 
     @property
@@ -129,6 +137,7 @@ def adapted(step: Callable[..., Any], name: str) -> Callable[..., Any]:
         if len(given) == 1:
             return step(self, given[0])
         state, data = given
+        self.__dict__["_steps_alone"] = True
         scope = current_scope()
         made = len(scope.created) if scope is not None else 0
         found = step(self, tensors(data))
@@ -163,6 +172,7 @@ def other_optimizers(model: Any) -> list[Optimizer]:
 def total_loss(model: Any, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None) -> Any:
     """The loss of `compile` and those that are added, noted as the model's loss."""
     made = model._compilation
+    model.__dict__["_takes_loss"] = True
 
     def compute(y: Any, y_pred: Any, sample_weight: Any) -> Any:
         if not made.objective.built:
