@@ -103,10 +103,9 @@ def dtypes() -> dict[str, Any]:
     return dict(kinds.DTYPES)
 
 
-def modules(era: str) -> dict[str, dict[str, Any]]:
-    """Path of a module below `tensorflow` -> the names that it holds beside its modules."""
-    random = {**draws.NAMES}
-    root = {
+def root_names(era: str) -> dict[str, Any]:
+    """What `tf` itself holds."""
+    return {
         **of_table("math."),
         **making.OTHERS,
         **dtypes(),
@@ -134,6 +133,11 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "bitcast": flow.refuse("tf.bitcast", "use tf.cast"),
         "__version__": VERSIONS[era],
     }
+
+
+def modules(era: str) -> dict[str, dict[str, Any]]:
+    """Path of a module below `tensorflow` -> the names that it holds beside its modules."""
+    root = root_names(era)
     return {
         "": root,
         "compat.v1": {**root, "set_random_seed": draws.set_seed},
@@ -147,7 +151,7 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "linalg": {**of_table("linalg.", "math."), "einsum": making.einsum},
         "bitwise": of_table("bitwise."),
         "signal": of_table("signal."),
-        "random": random,
+        "random": dict(draws.NAMES),
         "random.experimental": {
             "Generator": draws.Generator,
             "set_global_generator": flow.nothing("set_global_generator", "draws"),
