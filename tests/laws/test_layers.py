@@ -16,10 +16,13 @@ from kerata.engine.rows import why_rows_matter
 from kerata.engine.scope import Scope
 from kerata.engine.symbolic import SymbolicTensor
 
-SEQUENCE, PICTURE, VOLUME = (2, 5, 4), (2, 6, 6, 4), (2, 4, 4, 4, 2)
+SEQUENCE, PICTURE, VOLUME, COLOURS = (2, 5, 4), (2, 6, 6, 4), (2, 4, 4, 4, 2), (2, 6, 6, 3)
 # Entered as layers, and not called by users with arrays: inputs, cells within `RNN`, what wraps another layer. What runs on the
 # host has tests of its own.
 OTHERS = {"InputLayer", "StackedRNNCells", "Wrapper", "IntegerLookup", "StringLookup", "TextVectorization"}
+
+# What works on a batch as a whole, as in Keras: smaller batches have programs of their own.
+MIXING = {"CutMix", "Equalization", "MixUp", "RandAugment"}
 
 
 def row(name, *shapes, whole_numbers=False, **arguments):
@@ -101,6 +104,30 @@ ROWS = [
     row("Normalization", SEQUENCE),
     row("Permute", SEQUENCE, dims=(2, 1)),
     row("PReLU", SEQUENCE),
+    row("RandomBrightness", PICTURE, factor=0.3, value_range=(-9, 9)),
+    row("RandomContrast", PICTURE, factor=0.4, value_range=(-9, 9)),
+    row("RandomCrop", PICTURE, height=3, width=2),
+    row("RandomFlip", PICTURE),
+    row("RandomRotation", PICTURE, factor=0.2),
+    row("RandomShear", PICTURE, x_factor=0.3),
+    row("RandomTranslation", PICTURE, height_factor=0.3, width_factor=0.2),
+    row("RandomZoom", PICTURE, height_factor=0.3),
+    row("AutoContrast", PICTURE, value_range=(-9, 9)),
+    row("RandomGaussianBlur", PICTURE, value_range=(-9, 9)),
+    row("RandomInvert", PICTURE, factor=0.5),
+    row("RandomPosterization", PICTURE, factor=4, value_range=(-9, 9)),
+    row("RandomSharpness", PICTURE, factor=0.5, value_range=(-9, 9)),
+    row("Solarization", PICTURE, addition_factor=0.3, threshold_factor=0.8, value_range=(-9, 9)),
+    row("Equalization", PICTURE, value_range=(-9, 9)),
+    row("RandomColorDegeneration", COLOURS, factor=0.5, value_range=(-9, 9)),
+    row("RandomGrayscale", COLOURS, factor=0.5),
+    row("RandomHue", COLOURS, factor=0.5, value_range=(-9, 9)),
+    row("RandomSaturation", COLOURS, factor=0.5, value_range=(-9, 9)),
+    row("CutMix", PICTURE),
+    row("MixUp", PICTURE, alpha=0.5),
+    row("RandomErasing", PICTURE, value_range=(-9, 9)),
+    row("RandomColorJitter", COLOURS, value_range=(-9, 9), brightness_factor=0.3, contrast_factor=0.3),
+    row("RandAugment", COLOURS, value_range=(-9, 9)),
     row("ReLU", SEQUENCE, negative_slope=0.1, max_value=1.0),
     row("RepeatVector", (2, 5), n=3),
     row("Rescaling", SEQUENCE, scale=[1.0, 2.0, 3.0, 4.0], offset=0.5),
@@ -220,7 +247,7 @@ def test_jit_and_vmap_equal_eager(name, shapes, arguments, whole_numbers):
     """The same numbers one by one, compiled, and with an axis of three copies of everything."""
     layer, values = make(name, shapes, arguments, whole_numbers)
     weights = weights_of(layer)
-    eager = layer(*values)
+    eager = layer(*values, training=False)
     assert_close(jax.jit(pure(layer))(weights, values), eager)
     stack = jax.tree.map(lambda a: jnp.stack([a, a[::-1] if a.ndim and whole_numbers else a * 2, a]), (weights, values))
     found = jax.jit(jax.vmap(pure(layer)))(*stack)
@@ -266,7 +293,9 @@ def test_mixed_precision(name, shapes, arguments, whole_numbers):
 def test_what_a_layer_declares_of_rows_is_proved(name, shapes, arguments, whole_numbers, training):
     """Rows that only fill a batch up change nothing: not the other rows, not what the layer keeps, not the losses it adds."""
     layer, values = make(name, shapes, arguments, whole_numbers)
-    assert layer.mixes_samples is False
+    assert layer.mixes_samples is (name in MIXING)
+    if layer.mixes_samples:
+        return
 
     def call(weights, key, values, valid):
         with Scope(layer.variables, weights, key=key, valid=valid) as scope:

@@ -44,7 +44,14 @@ RANKS = {
     "__main__": 16,
 }
 # Within a room: the files that stand in it have rank 0, a folder the rank that is said here, below 0 where they import it.
-FOLDER_RANKS = {"engine/rows": 1, "layers/preprocessing": 1, "saving/legacy": -1, "cli/upgrading": -1, "legacy/tensorflow": -1}
+FOLDER_RANKS = {
+    "engine/rows": 1,
+    "layers/augmentation": 1,
+    "layers/preprocessing": 1,
+    "saving/legacy": -1,
+    "cli/upgrading": -1,
+    "legacy/tensorflow": -1,
+}
 HEAVY = {
     "pandas",
     "matplotlib",

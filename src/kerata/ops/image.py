@@ -14,6 +14,7 @@ from kerata.base.types import ShapeLike
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.convolution import convolution
+from kerata.kernels.sampling import affine
 from kerata.kernels.typed import finfo
 from kerata.ops.forms import as_float
 
@@ -46,7 +47,7 @@ def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Array:
     hue = jnp.where(value == green, turn * (blue - red) + 2 / 6, turn * (red - green) + 4 / 6)
     hue = jnp.where(value == red, turn * (green - blue), hue)
     hue = jnp.where(spread > 0, hue, 0)
-    return _back(jnp.stack([hue + (hue < 0), saturation, value], -1).astype(x.dtype), data_format)
+    return _back(_beside([hue + (hue < 0), saturation, value]).astype(x.dtype), data_format)
 
 
 @traceable
@@ -57,7 +58,12 @@ def hsv_to_rgb(images: TensorLike, data_format: str | None = None) -> Array:
     hue, saturation, value = x[..., 0] % 1 * 6, x[..., 1], x[..., 2]
     shares = (jnp.abs(hue - 3) - 1, 2 - jnp.abs(hue - 2), 2 - jnp.abs(hue - 4))
     colours = [value * (1 - saturation + saturation * jnp.clip(share, 0, 1)) for share in shares]
-    return _back(jnp.stack(colours, -1), data_format)
+    return _back(_beside(colours), data_format)
+
+
+def _beside(parts: list[Array]) -> Array:
+    """Arrays as the channels of one."""
+    return jnp.concatenate([part[..., None] for part in parts], -1)
 
 
 @traceable
@@ -272,17 +278,7 @@ def affine_transform(
     if t.ndim != 2 or t.shape[-1] != 8:
         raise ValueError(message("affine_transform", "`transform` must have shape (8,) or (batch, 8)", {"transform": t.shape}))
     t = jnp.broadcast_to(t, (x.shape[0], 8))
-    rows, columns = jnp.meshgrid(jnp.arange(x.shape[1]), jnp.arange(x.shape[2]), indexing="ij")
-
-    def move(picture: Array, t: Array) -> Array:
-        places = (t[3] * columns + t[4] * rows + t[5], t[0] * columns + t[1] * rows + t[2])
-
-        def sample(plane: Array) -> Array:
-            return jax.scipy.ndimage.map_coordinates(plane, places, order, fill_mode, fill_value)
-
-        return jax.vmap(sample, in_axes=-1, out_axes=-1)(picture)
-
-    y = jax.vmap(move)(x, t)
+    y = affine(x, [t[:, number] for number in range(6)], order, fill_mode, fill_value)
     return _back(y[0] if single else y, data_format)
 
 

@@ -1,0 +1,163 @@
+"""Several augmentations after each other: fixed, or drawn from many."""
+
+import jax
+import jax.numpy as jnp
+
+from kerata import random
+from kerata.base.checks import check_positive_int
+from kerata.base.registry import builtin
+from kerata.layers.augmentation.base import INTERPOLATIONS, Augmentation, as_tuple, check_ends, check_mode, check_range
+from kerata.layers.augmentation.colours import (
+    RandomBrightness,
+    RandomColorDegeneration,
+    RandomContrast,
+    RandomHue,
+    RandomSaturation,
+)
+from kerata.layers.augmentation.geometry import RandomRotation, RandomShear, RandomTranslation
+from kerata.layers.augmentation.tones import AutoContrast, Equalization, RandomPosterization, RandomSharpness, Solarization
+
+
+@builtin("layers")
+class RandomColorJitter(Augmentation):
+    """Changes brightness, contrast, saturation and hue, in this order; those of which a factor is given.
+
+    Args:
+        value_range: what the pixels lie between.
+        brightness_factor: of `RandomBrightness`.
+        contrast_factor: of `RandomContrast`.
+        saturation_factor: of `RandomSaturation`.
+        hue_factor: of `RandomHue`.
+        seed: an integer for a stream of its own.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Shapes: (batch, height, width, 3), or one picture, unchanged; likewise channels first.
+
+    >>> import kerata, numpy as np
+    >>> layer = kerata.layers.RandomColorJitter(brightness_factor=0.3, hue_factor=0.1)
+    >>> layer(np.ones((2, 4, 4, 3), "float32"), training=True).shape
+    (2, 4, 4, 3)
+    """
+
+    def __init__(
+        self,
+        value_range=(0, 255),
+        brightness_factor=None,
+        contrast_factor=None,
+        saturation_factor=None,
+        hue_factor=None,
+        seed=None,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(seed, data_format, **kwargs)
+        self.value_range = check_ends(self, value_range)
+        self.brightness_factor, self.contrast_factor = as_tuple(brightness_factor), as_tuple(contrast_factor)
+        self.saturation_factor, self.hue_factor = as_tuple(saturation_factor), as_tuple(hue_factor)
+        common = {"value_range": value_range, "seed": seed, "data_format": self.data_format, "dtype": self.dtype_policy}
+        kinds = (
+            (RandomBrightness, brightness_factor),
+            (RandomContrast, contrast_factor),
+            (RandomSaturation, saturation_factor),
+            (RandomHue, hue_factor),
+        )
+        self.steps = [kind(factor, **common) for kind, factor in kinds if factor is not None]
+
+    def transform_images(self, images, transformation=None, training=True):
+        images = self.cast(images)
+        for step in self.steps if training else ():
+            drawn = step.get_random_transformation(images, seed=self.generator)
+            images = step.transform_images(images, drawn)
+        return images
+
+
+@builtin("layers")
+class RandAugment(Augmentation):
+    """Some changes, drawn anew for each batch from eleven: of place, of colour and of tone.
+
+    Args:
+        value_range: what the pixels lie between.
+        num_ops: how many changes come after each other.
+        factor: how strong they are: [lower, upper] between 0 and 1, or one number for [0, factor].
+        interpolation: `"bilinear"` or `"nearest"`.
+        seed: an integer for a stream of its own.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Shapes: (batch, height, width, 3), or one picture, unchanged; likewise channels first.
+
+    Source: Cubuk et al., "RandAugment: Practical automated data augmentation with a reduced search space", 2019.
+
+    >>> import kerata, numpy as np
+    >>> kerata.layers.RandAugment(num_ops=1)(np.ones((2, 4, 4, 3), "float32"), training=True).shape
+    (2, 4, 4, 3)
+    """
+
+    # One of the eleven equalizes a batch as a whole.
+    mixes_samples = True
+    keeps_places = False
+
+    def __init__(
+        self, value_range=(0, 255), num_ops=2, factor=0.5, interpolation="bilinear", seed=None, data_format=None, **kwargs
+    ):
+        super().__init__(seed, data_format, **kwargs)
+        self.value_range = check_ends(self, value_range)
+        self.num_ops = check_positive_int(self, "num_ops", num_ops)
+        self.factor = check_range(self, "factor", factor, 0, 1)
+        self.interpolation = check_mode(self, "interpolation", interpolation, INTERPOLATIONS)
+        common = {"data_format": self.data_format, "dtype": self.dtype_policy}
+        drawing = {"seed": seed, **common}
+        places = {"interpolation": interpolation, **drawing}
+        colours = {"value_range": value_range, **drawing}
+        factor = self.factor
+        self.random_shear = RandomShear(factor, factor, **places)
+        self.random_translation = RandomTranslation(factor, factor, **places)
+        self.random_rotation = RandomRotation(factor, **places)
+        self.random_brightness = RandomBrightness(factor, **colours)
+        self.random_color_degeneration = RandomColorDegeneration(factor, **colours)
+        self.random_contrast = RandomContrast(factor, **colours)
+        self.random_sharpness = RandomSharpness(factor, **colours)
+        self.random_posterization = RandomPosterization(max(1, int(8 * factor[1])), **colours)
+        self.solarization = Solarization(factor, factor, **colours)
+        self.auto_contrast = AutoContrast(value_range, **common)
+        self.equalization = Equalization(value_range, **common)
+
+    # In Keras's order, by which they are numbered.
+    CHANGES = (
+        "random_shear",
+        "random_translation",
+        "random_rotation",
+        "random_brightness",
+        "random_color_degeneration",
+        "random_contrast",
+        "random_sharpness",
+        "random_posterization",
+        "solarization",
+        "auto_contrast",
+        "equalization",
+    )
+
+    def get_random_transformation(self, data, training=True, seed=None):
+        if not training:
+            return None
+        seed = self.generator if seed is None else seed
+        numbers = random.randint((self.num_ops,), 0, len(self.CHANGES), seed=seed)
+        transforms = {
+            name: getattr(self, name).get_random_transformation(data, training=training, seed=seed) for name in self.CHANGES
+        }
+        return {"transforms": transforms, "layer_idxes": numbers}
+
+    def change(self, images, transformation):
+        return self._apply(images, transformation, "transform_images")
+
+    def move(self, images, transformation, interpolation):
+        return self._apply(images, transformation, "transform_segmentation_masks")
+
+    def _apply(self, images, transformation, method):
+        def branch(name):
+            drawn = transformation["transforms"][name]
+            return lambda x: getattr(getattr(self, name), method)(x, drawn).astype(x.dtype)
+
+        branches = [branch(name) for name in self.CHANGES]
+        for number in range(self.num_ops):
+            images = jax.lax.switch(jnp.asarray(transformation["layer_idxes"])[number], branches, images)
+        return images
