@@ -138,7 +138,7 @@ class RandomSharpness(Augmentation):
     >>> import kerata, numpy as np
     >>> x = np.array([[[13.0], [26.0]]], "float32")[None]
     >>> layer = kerata.layers.RandomSharpness(0.5)
-    >>> layer.transform_images(x, {"factor": np.array([0.0])}).ravel().tolist()
+    >>> layer.transform_images(x, {"factor": np.array([0.0])}).round().ravel().tolist()
     [7.0, 11.0]
     """
 
