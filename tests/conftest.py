@@ -27,8 +27,9 @@ def pytest_collection_modifyitems(items):
 # Long tables with a row for each class and each combination of arguments: `make test` takes every third of their rows,
 # always the same ones, and `make test-all` takes all.
 LONG = re.compile(
-    r"tests/(laws/test_(layers|losses|metrics|optimizers)|parity/test_(functions|layers_\w+|losses|metrics|optimizers|saved_models)"
-    r"|test_buckets|test_kernels_\w+)\.py::\w+\["
+    r"tests/(laws/test_(layers|losses|metrics|optimizers)"
+    r"|parity/test_(augmentation|functions|layers_\w+|losses|metrics|optimizers|saved_models)"
+    r"|test_buckets|test_own_parts_in_searches|test_kernels_\w+)\.py::\w+\["
 )
 EVERY = 3
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import kerata
 from kerata import search
-from random_comparison import coarseness, quick_weights
+from random_comparison import coarseness, quick_weights, random_weights
 from random_data import make_data
 from random_drawing import draw
 from random_models import realize
@@ -66,6 +66,9 @@ class Case:
         options = {name: realize(kerata, copy.deepcopy(value)) for name, value in self.description["compile"].items()}
         with policy_of(kerata, self.description):
             model.compile(**options)
+        if "'Bidirectional'" in repr(self.description):
+            # The layer that it is made from has drawn a seed and is gone: no copy of the model can draw that again.
+            model.set_weights(random_weights(model, self.description["seed"]))
         rates = repr(self.description["compile"]["optimizer"])
         if rate is not None and "schedule" not in rates and "Steps" not in rates:
             model.optimizer.learning_rate = rate
@@ -139,14 +142,6 @@ def outputs_in_order(outputs: Any, description: dict[str, Any]) -> list[Any]:
     return list(range(len(outputs))) if isinstance(outputs, list) else [...]
 
 
-def check_classes(case: Case) -> None:
-    """A search refuses folds that hold out classes of which the training part has none."""
-    for target in jax.tree.leaves(case.y):
-        for rows, held in case.folds:
-            if target.dtype.kind == "i" and not set(np.unique(target[held])) <= set(np.unique(target[rows])):
-                raise Impossible("a fold holds out classes that it cannot train on")
-
-
 def part(value: Any, rows: Any) -> Any:
     return None if value is None else jax.tree.map(lambda leaf: leaf[rows], value)
 
@@ -183,13 +178,16 @@ def check(keras: Any, seed: int, turns: bool | None = None) -> dict[str, Any]:
                 raise Impossible("not finite")
             noise = max(1e-7, coarseness(case.description) / 4)
             noisy = {rate: case.loop(7, rate, noise=noise) for rate in rates}
-            check_classes(case)
         except Exception as error:
             reason = error
             continue
         found = []
         try:
             found += compare(case.cross_validate(7), right[None], noisy[None], "cross_validate")
+        except ValueError as error:
+            if "holds out classes that it cannot train on" in str(error):
+                continue
+            found.append(f"cross_validate: {traceback.format_exc(limit=-6)}")
         except Exception:
             found.append(f"cross_validate: {traceback.format_exc(limit=-6)}")
         try:

@@ -174,3 +174,22 @@ def test_folds_that_cannot_be(case):
     y = arguments.pop("y") if "y" in arguments else Y
     with pytest.raises((ValueError, TypeError), match=words):
         cross_validate(make(), X, y, epochs=1, **arguments)
+
+
+def test_folds_begin_with_the_weights_of_a_model_that_is_put_together_anew():
+    """Whatever the order of its layers in the graph is."""
+
+    def build():
+        inputs = kerata.Input((3,))
+        skip = kerata.layers.Dense(4)(inputs)
+        first = kerata.layers.Dense(4)(inputs)
+        outputs = kerata.layers.Add()([kerata.layers.Dense(4)(first), skip])
+        model = kerata.Model(inputs, outputs)
+        model.compile(kerata.optimizers.SGD(0.0), "mse")
+        return model
+
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    folds = build().cross_validate(x, np.ones((8, 4)), cv=[(np.r_[:6], np.r_[6:8])], seed=5)
+    kerata.utils.set_random_seed(5)
+    for a, b in zip(folds.models[0].get_weights(), build().get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

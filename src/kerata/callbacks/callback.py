@@ -175,6 +175,17 @@ class CallbackList(Callback):
         return any(defines(callback, BATCH_HOOKS[mode]) for callback in self.callbacks)
 
     @property
+    def epochs_done(self) -> int:
+        """How many epochs are done already, where callbacks have brought back what was trained before."""
+        return max((getattr(callback, "epochs_done", 0) for callback in self.callbacks), default=0)
+
+    def settle(self) -> None:
+        """Before the optimizer takes averages of weights over."""
+        for callback in self.callbacks:
+            if hasattr(callback, "settle"):
+                callback.settle()
+
+    @property
     def needs_progress(self) -> bool:
         """Whether any callback shows the progress within an epoch."""
         return any(getattr(callback, "follows_progress", False) for callback in self.callbacks)

@@ -65,8 +65,11 @@ def autocast(dtype: DTypeLike | None) -> Within:
 def noting_draws() -> Generator[list[tuple["Variable", Initializer]]]:
     """A list of the variables that this thread makes inside the block, each with the initializer that gave its value."""
     draws: list[tuple[Variable, Initializer]] = []
+    outer = getattr(_local, "draws", None)
     with Within(_local, draws=draws):
         yield draws
+    if outer is not None:
+        outer.extend(draws)
 
 
 def drawing_late() -> Within:

@@ -18,9 +18,10 @@ from kerata.base.limits import trusted
 from kerata.base.types import Owner
 from kerata.engine.module import PLAIN, Module, modules_of
 from kerata.engine.policy import DTypePolicy
+from kerata.engine.random import host_stream
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten
-from kerata.engine.variable import Variable
+from kerata.engine.variable import Variable, noting_draws
 from kerata.layers.input import Input, InputLayer
 from kerata.models.cloning import clone_model
 from kerata.models.graph import Graph
@@ -60,7 +61,34 @@ def fresh_model(model: Model) -> Model:
     """Another such model, with first weights of its own: by its config where everything in it is built-in, else as a copy."""
     made = compilation_of(model, "copy")
     built_in = structure_of(model, model.optimizer, made.objective, made.measures) is not None
-    return clone_model(model) if built_in and not _says_too_little(model) else copy_model(model)
+    if not built_in or _says_too_little(model):
+        return copy_model(model)
+    stream = host_stream()
+    begin = stream.bit_generator.state
+    with noting_draws() as draws:
+        twin = clone_model(model)
+        order = _order_of_draws(model, twin, [variable for variable, _ in draws])
+        if order != sorted(order):
+            # The model was put together in another order than its graph has, and drew its weights in that.
+            again = [variable for _, (variable, _) in sorted(zip(order, draws, strict=True), key=lambda pair: pair[0])]
+            draws.clear()
+            stream.bit_generator.state = begin
+            for variable in again:
+                variable.draw()
+    return twin
+
+
+def _order_of_draws(model: Model, twin: Model, drawn: list[Variable]) -> list[tuple[int, int]]:
+    """When the model drew what its clone has drawn. What belongs to no layer of it was drawn for the next that does."""
+    own, copies = model.variables, twin.variables
+    # One that is not built yet draws in the order of its layers.
+    numbers = {id(copy): v.number for v, copy in zip(own, copies, strict=True)} if len(own) == len(copies) else {}
+    found: list[tuple[int, int]] = []
+    number = max(numbers.values(), default=0)
+    for place in reversed(range(len(drawn))):
+        number = numbers.get(id(drawn[place]), number)
+        found.append((number, place))
+    return found[::-1]
 
 
 def _says_too_little(model: Model) -> bool:

@@ -32,7 +32,7 @@ def train(
     # A callback may have brought back what was trained before.
     run.begin()
     try:
-        epoch = initial_epoch = max([initial_epoch, *(callback.epochs_done for callback in callbacks)])
+        epoch = initial_epoch = max(initial_epoch, callbacks.epochs_done)
         while epoch < epochs:
             if quiet and (several := run.room(epochs - epoch)) > 1:
                 began = time.perf_counter()
@@ -61,8 +61,7 @@ def train(
             epoch += 1
             if model.stop_training or run.ended:
                 break
-        for callback in callbacks:
-            callback.settle()
+        callbacks.settle()
         if model.optimizer is not None and epochs > initial_epoch:
             model.optimizer.finalize_variable_values(run.plan.trainable)
     finally:
