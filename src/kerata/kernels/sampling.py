@@ -1,11 +1,18 @@
 """Pictures read at places between their pixels: the one loop behind rotations, shifts, shears, zooms and warps."""
 
+# JAX leaves the types of some functions out.
+# pyright: reportUnknownMemberType=false
+
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+# The number of a pixel, whether it is there, and its weight; `None` where all are, and where one alone counts.
+Neighbour: TypeAlias = tuple[jax.Array, jax.Array | None, jax.Array | None]
 
 
 def sample(
@@ -31,30 +38,32 @@ def sample(
     batch, height, width, channels = images.shape
     pixels = jnp.reshape(images, (batch, height * width, channels))
     # One picture at a time, so that it can be seen that none has a part in another.
-    read = jax.vmap(lambda picture, number: picture.at[number].get(mode="promise_in_bounds"))
-    total = None
-    along = (neighbours(rows, order, height, fill_mode), neighbours(columns, order, width, fill_mode))
-    for (row, inside_row, row_weight), (column, inside_column, column_weight) in itertools.product(*map(list, along)):
+    read = jax.vmap(_read)
+    total: jax.Array | float = 0.0
+    along_rows = list(neighbours(rows, order, height, fill_mode))
+    along_columns = list(neighbours(columns, order, width, fill_mode))
+    for (row, inside_row, row_weight), (column, inside_column, column_weight) in itertools.product(along_rows, along_columns):
         value = read(pixels, row * width + column)
-        if inside_row is not None:
+        if inside_row is not None and inside_column is not None:
             value = jnp.where((inside_row & inside_column)[..., None], value, jnp.asarray(fill_value, value.dtype))
-        if order == 0:
+        if row_weight is None or column_weight is None:
             return value
-        weighted = value * (row_weight * column_weight)[..., None]
-        total = weighted if total is None else total + weighted
-    if jnp.issubdtype(images.dtype, jnp.integer):
-        total = lax.round(total)
-    return total.astype(images.dtype)
+        total = total + value * (row_weight * column_weight)[..., None]
+    found = jnp.asarray(total)
+    return (lax.round(found) if jnp.issubdtype(images.dtype, jnp.integer) else found).astype(images.dtype)
 
 
-def neighbours(places: jax.Array, order: int, size: int, fill_mode: str) -> Iterator[tuple]:
+def _read(picture: jax.Array, numbers: jax.Array) -> jax.Array:
+    return picture.at[numbers].get(mode="promise_in_bounds")
+
+
+def neighbours(places: jax.Array, order: int, size: int, fill_mode: str) -> Iterator[Neighbour]:
     """(number of a pixel, whether it is there, its weight) of each pixel along one axis that has a part in a place."""
+    lower = jnp.floor(places)
+    share = places - lower
+    found: list[tuple[jax.Array, jax.Array | None]] = [(lower, 1 - share), (lower + 1, share)]
     if order == 0:
-        found = ((lax.round(places), None),)
-    else:
-        lower = jnp.floor(places)
-        share = places - lower
-        found = ((lower, 1 - share), (lower + 1, share))
+        found = [(lax.round(places), None)]
     for place, weight in found:
         number = place.astype(jnp.int32)
         if fill_mode == "constant":

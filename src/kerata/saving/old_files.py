@@ -129,4 +129,5 @@ def save_old_weights(model: Any, path: Path) -> None:
     if not model.built:
         raise ValueError(message(model, "the model has no weights yet", None, "Call it on data, or build it, before saving"))
     with explain_full_disk("save_weights", path), replace_file(path) as part, h5py.File(part, "w") as file:
-        write_weights(model, file)
+        root: Any = file
+        write_weights(model, root)

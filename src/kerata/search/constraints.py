@@ -1,7 +1,7 @@
 """Constraints: what a trial must keep to be taken as the best, known only once it is trained."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ CONSTRAINTS = "constraints"
 def check_constraints(constraints: Any) -> Constraints | None:
     """What `run` was given as `constraints`, if it can be called."""
     if constraints is None or callable(constraints):
-        return constraints
+        return cast("Constraints | None", constraints)
     raise TypeError(
         message(
             "search",

@@ -1,5 +1,7 @@
 """Several augmentations after each other: fixed, or drawn from many."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -108,16 +110,16 @@ class RandAugment(Augmentation):
         drawing = {"seed": seed, **common}
         places = {"interpolation": interpolation, **drawing}
         colours = {"value_range": value_range, **drawing}
-        factor = self.factor
-        self.random_shear = RandomShear(factor, factor, **places)
-        self.random_translation = RandomTranslation(factor, factor, **places)
-        self.random_rotation = RandomRotation(factor, **places)
-        self.random_brightness = RandomBrightness(factor, **colours)
-        self.random_color_degeneration = RandomColorDegeneration(factor, **colours)
-        self.random_contrast = RandomContrast(factor, **colours)
-        self.random_sharpness = RandomSharpness(factor, **colours)
-        self.random_posterization = RandomPosterization(max(1, int(8 * factor[1])), **colours)
-        self.solarization = Solarization(factor, factor, **colours)
+        span: Any = self.factor
+        self.random_shear = RandomShear(span, span, **places)
+        self.random_translation = RandomTranslation(span, span, **places)
+        self.random_rotation = RandomRotation(span, **places)
+        self.random_brightness = RandomBrightness(span, **colours)
+        self.random_color_degeneration = RandomColorDegeneration(span, **colours)
+        self.random_contrast = RandomContrast(span, **colours)
+        self.random_sharpness = RandomSharpness(span, **colours)
+        self.random_posterization = RandomPosterization(max(1, int(8 * span[1])), **colours)
+        self.solarization = Solarization(span, span, **colours)
         self.auto_contrast = AutoContrast(value_range, **common)
         self.equalization = Equalization(value_range, **common)
 

@@ -52,7 +52,8 @@ class Checkpoint:
         """Writes under this very name; gives it."""
         path = path_of(file_prefix)
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        np.savez(f"{path}.npz", **{name: one.numpy() for name, one in self._variables.items()})
+        arrays: dict[str, Any] = {name: one.numpy() for name, one in self._variables.items()}
+        np.savez(f"{path}.npz", **arrays)
         return path
 
     def restore(self, save_path: Any, options: Any = None) -> "Checkpoint":

@@ -244,7 +244,9 @@ class Dataset:
     def enumerate(self, start: int = 0, name: Any = None) -> "Dataset":
         """(number, element)."""
         first = int(start)
-        return Dataset(lambda: ((np.int64(n)[...], one) for n, one in builtins.enumerate(self._start(), first)), self._size)
+        return Dataset(
+            lambda: ((np.asarray(n, np.int64), one) for n, one in builtins.enumerate(self._start(), first)), self._size
+        )
 
     def scan(self, initial_state: Any, scan_func: Callable[..., Any], name: Any = None) -> "Dataset":
         """What a function (state, element) -> (state, output) gives."""

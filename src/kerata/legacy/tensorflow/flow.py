@@ -283,7 +283,8 @@ def devices(kind: Any = None) -> list[Device]:
     found: dict[str, int] = {}
     made = []
     for one in jax.devices():
-        name = names.get(one.platform, one.platform.upper())
+        platform = str(one.platform)
+        name = names.get(platform, platform.upper())
         found[name] = found.get(name, -1) + 1
         made.append(Device(name, found[name]))
     if "CPU" not in found:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from kerata import ops
 from kerata.legacy.tensorflow.calls import Function, convert, ints
@@ -159,7 +160,7 @@ def gather(params: Any, indices: Any, axis: Any, batch_dims: Any) -> Any:
 
 def check_indices(indices: Any, size: int) -> None:
     """Raises for places that are not there, where the numbers are known."""
-    if isinstance(indices, jax.core.Tracer) or not indices.size:
+    if isinstance(indices, Tracer) or not indices.size:
         return
     low, high = int(jnp.min(indices)), int(jnp.max(indices))
     if low < 0 or high >= size:
@@ -177,7 +178,8 @@ def gather_nd(params: Any, indices: Any, batch_dims: Any) -> Any:
 def where(condition: Any, x: Any, y: Any) -> Any:
     if x is None and y is None:
         return jnp.argwhere(jnp.asarray(condition))
-    return jnp.where(jnp.asarray(condition, bool), x, y)
+    both: Any = (x, y)
+    return jnp.where(jnp.asarray(condition, bool), *both)
 
 
 def where_values(values: list[Any]) -> Any:
@@ -219,7 +221,8 @@ def fill_range(start: Any, limit: Any, delta: Any, dtype: Any) -> Any:
     kind = np.result_type(*given) if any(one.dtype.kind == "f" for one in given) else np.dtype("int32")
     kind = np.dtype("float32") if kind == np.float64 and not any(isinstance(o, np.generic) for o in (start, limit)) else kind
     kind = kind if dtype is None else as_dtype(dtype).dtype
-    return np.arange(*[one[()] for one in given]).astype(kind)
+    numbers: Any = [one[()] for one in given]
+    return np.arange(*numbers).astype(kind)
 
 
 def matmul(a: Any, b: Any, transpose_a: Any, transpose_b: Any, adjoint_a: Any, adjoint_b: Any) -> Any:

@@ -48,9 +48,9 @@ class Flowing:
         if getattr(self, "runs_on_host", False):
             return tensors(super().__call__(*plain(args), **plain(kwargs)))  # type: ignore[misc]
         args, kwargs = as_tensors(args), as_tensors(kwargs)
-        if in_scope() and not contexts():
+        if in_scope() and not contexts() and (scope := current_scope()) is not None:
             # Of each call of a model by hand, the losses are its own.
-            current_scope().losses.clear()
+            scope.losses.clear()
         if runs_as_python(self):
             return super().__call__(*args, **kwargs)  # type: ignore[misc]
         return call_whole(self, super().__call__, args, kwargs)  # type: ignore[misc]

@@ -229,7 +229,8 @@ class FlowingOptimizer:
             raise ValueError("`tape` is required when a `Tensor` loss is passed.")
         else:
             value = loss
-        variables = list(var_list() if callable(var_list) else var_list)
+        given: Any = var_list() if callable(var_list) else var_list
+        variables = list(given)
         gradients = tape.gradient(value, variables, grad_loss)
         return self.apply_gradients(zip(gradients, variables, strict=True))
 

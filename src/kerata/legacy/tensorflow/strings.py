@@ -57,7 +57,8 @@ def split(input: Any, sep: Any = None, maxsplit: int = -1, name: Any = None) -> 
     sep = None if sep is None or convert(sep).numpy() == b"" else convert(sep).numpy()
     array = array_of(input)
     if array.ndim == 0:
-        return Tensor(objects(array[()].split(sep, maxsplit)), string)
+        text: Any = array[()]
+        return Tensor(objects(text.split(sep, maxsplit)), string)
     return Ragged([Tensor(objects(one.split(sep, maxsplit)), string) for one in array.ravel().tolist()])
 
 
@@ -87,12 +88,11 @@ class Ragged:
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, tuple):
-            rest = index[1:] if len(index) > 2 else index[1]
-            return (
-                Ragged([row[rest] for row in self._rows[index[0]]])
-                if isinstance(index[0], slice)
-                else self._rows[index[0]][rest]
-            )
+            first: Any
+            first, *others = index
+            rest: Any = tuple(others) if len(others) > 1 else others[0]
+            rows: Any = self._rows[first]
+            return Ragged([row[rest] for row in rows]) if isinstance(first, slice) else rows[rest]
         return Ragged(self._rows[index]) if isinstance(index, slice) else self._rows[index]
 
     @property
@@ -192,7 +192,8 @@ def unicode_split(input: Any, input_encoding: Any = "UTF-8", name: Any = None, *
     """The letters of a text."""
     array = array_of(input)
     if array.ndim == 0:
-        return Tensor(objects([letter.encode() for letter in array[()].decode()]), string)
+        text: Any = array[()]
+        return Tensor(objects([letter.encode() for letter in text.decode()]), string)
     return Ragged([Tensor(objects([letter.encode() for letter in one.decode()]), string) for one in array.ravel().tolist()])
 
 

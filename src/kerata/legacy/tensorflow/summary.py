@@ -22,7 +22,7 @@ class Writer:
 
     def __init__(self, logdir: Any):
         try:
-            import tensorboardX
+            import tensorboardX  # type: ignore[import-not-found]
         except ImportError:
             raise ImportError(
                 message(

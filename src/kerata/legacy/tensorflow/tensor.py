@@ -101,7 +101,8 @@ class Tensor:
     def __iter__(self) -> Any:
         if not self._array.ndim:
             raise TypeError("Cannot iterate over a scalar tensor.")
-        return (self[index] for index in range(len(self)))
+        here: Any = self
+        return (here[index] for index in range(len(self)))
 
     def __bool__(self) -> bool:
         self._check_known("truth value")

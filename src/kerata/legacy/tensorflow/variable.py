@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from kerata.engine.scope import in_scope
 from kerata.engine.variable import Variable as Plain
@@ -47,7 +48,7 @@ class Variable(Plain):
             raise ValueError("Either initial_value or a function that gives it must be given to tf.Variable")
         tensor = convert(value, dtype)
         array = narrow(tensor)
-        if isinstance(array, jax.core.Tracer):
+        if isinstance(array, Tracer):
             raise ValueError("tf.Variable: a variable cannot be made inside a program. Make it in __init__() or build()")
         trainable = tensor.dtype.is_floating if trainable is None else trainable
         super().__init__(np.asarray(array), dtype=array.dtype.name, trainable=trainable, name=name, constraint=constraint)
@@ -136,7 +137,11 @@ def _method(name: str) -> Any:
 for _name in (*operators.METHODS, "__eq__", "__ne__"):
     setattr(Variable, _name, _method(_name))
 
-jax.tree_util.register_pytree_node(Variable, lambda variable: ((variable.value,), None), lambda _, children: children[0])
+jax.tree_util.register_pytree_node(
+    Variable,
+    lambda variable: ((variable.value,), None),
+    lambda _, children: children[0],  # type: ignore[arg-type], it comes back as an array
+)
 
 
 def adopt(variable: Plain) -> Plain:
