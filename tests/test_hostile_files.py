@@ -15,6 +15,7 @@ import zlib
 from pathlib import Path
 
 import h5py
+import jax
 import numpy as np
 import pytest
 
@@ -626,3 +627,26 @@ def test_a_large_honest_description_builds_without_its_memory():
     assert 4 * drawn < 200 * 2**20
     with pytest.raises(FileError, match="asks for much more"):
         kerata.models.model_from_json(text.replace("12000", "120000"))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "old", "new"),
+    [
+        (lambda: layers.LSTM(4), (3, 2), '"units": 4', '"units": 1000'),
+        (
+            lambda: layers.ConvLSTM2D(2, (3, 3), padding="same"),
+            (3, 6, 6, 2),
+            '"kernel_size": [3, 3]',
+            '"kernel_size": [3, 90000]',
+        ),
+        (lambda: layers.Bidirectional(layers.GRU(4)), (3, 2), '"units": 4', '"units": 1000'),
+    ],
+    ids=["LSTM", "ConvLSTM2D", "Bidirectional"],
+)
+def test_layers_that_are_traced_for_their_shape_copy_no_weights(layer, shape, old, new):
+    """A description promises weights; they take memory on a device once they are computed with."""
+    text = kerata.Sequential([kerata.Input(shape), layer()]).to_json().replace(old, new)
+    model = kerata.models.model_from_json(text)
+    large = [weight for weight in model.weights if weight.size > 10**6]
+    assert large and not any(isinstance(vars(weight).get("_value"), jax.Array) for weight in large)
+    assert np.isfinite(model(np.ones((1, *shape), "float32"))).all()

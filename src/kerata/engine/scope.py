@@ -51,6 +51,8 @@ class Scope:
         self.key = key
         self.valid = valid
         self.draws = 0
+        # Whether nothing but shapes comes of it.
+        self.shapes_alone = False
         # Numbers of keys taken from generators' states that the scope carries, by the id of the state.
         self.taken: dict[int, int] = {}
         self.losses: list[Array] = []

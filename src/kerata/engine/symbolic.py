@@ -242,7 +242,8 @@ def infer(function: Callable[..., Any], *args: object, **kwargs: object) -> Any:
         for place, value in zip(places, values, strict=True):
             filled[place] = value
         full_args, full_kwargs = jax.tree.unflatten(treedef, filled)
-        with Scope(key=jnp.zeros((2,), jnp.uint32)):
+        with Scope(key=jnp.zeros((2,), jnp.uint32)) as scope:
+            scope.shapes_alone = True
             for value, mask in zip(values, masks, strict=True):
                 if mask is not None:
                     note(value, "mask", mask)

@@ -98,6 +98,8 @@ def _name_of(dtype: DTypeLike | None) -> str | None:
     return str(jnp.dtype(dtype if name is None else name).name)
 
 
+# Numbers of a variable that are too many to be made for a shape's sake.
+LARGE = 2**16
 # Every variable of the process, by identity.
 _living: "dict[int, weakref.ref[Variable]]" = {}
 
@@ -281,11 +283,16 @@ class Variable:
             if value is not None:
                 break
         else:
-            if isinstance(self._value, np.ndarray):
-                with jax.ensure_compile_time_eval():
-                    self._value = jnp.asarray(self._value)
-            self.exposed = True
-            value = self._value
+            late = "_late" in self.__dict__ or isinstance(self._value, np.ndarray)
+            if late and self.size > LARGE and any(scope.shapes_alone for scope in stack()):
+                # It need not be drawn, nor copied to a device.
+                value = jnp.zeros(self._shape, self._dtype)
+            else:
+                if isinstance(self._value, np.ndarray):
+                    with jax.ensure_compile_time_eval():
+                        self._value = jnp.asarray(self._value)
+                self.exposed = True
+                value = self._value
         dtype = getattr(_local, "autocast", None)
         if dtype is not None and self.autocast and jnp.issubdtype(value.dtype, jnp.floating):
             return value.astype(dtype)
@@ -386,9 +393,10 @@ class Variable:
     def __getattr__(self, name: str) -> Any:
         # Everything that an array has (`.T`, `.sum()`, `.astype()`), a variable has.
         if name == "_value" and "_late" in self.__dict__:
-            self._value = self._initial(self.__dict__.pop("_late"))
+            self._value = self._initial(self._late)
+            del self._late
             return self._value
-        if name.startswith("_"):
+        if name.startswith("_") or name == "value":
             raise AttributeError(name)
         return getattr(self.value, name)
 
