@@ -58,7 +58,7 @@ def test_text_is_told_what_there_is():
 @pytest.mark.parametrize(
     ("room", "name", "text"),
     [
-        ("layers", "RandAugment", "kerata.layers has no 'RandAugment', which Keras has and Kerata leaves out so far."),
+        ("layers", "AugMix", "kerata.layers has no 'AugMix', which Keras has and Kerata leaves out so far."),
         ("layers", "Hashing", "leaves out so far"),
         ("layers", "Dens", "kerata.layers has no 'Dens'. Did you mean 'Dense'?"),
         ("callbacks", "OrbaxCheckpoint", "Use BackupAndRestore"),
