@@ -97,7 +97,7 @@ DESCRIPTIONS = {
     "thresholds": lambda: described(with_measure(kerata.metrics.AUC()), "num_thresholds", 10**9),
     "other thresholds": lambda: described(with_measure(kerata.metrics.PrecisionAtRecall(0.5)), "num_thresholds", 10**9),
     "classes": lambda: described(with_measure(kerata.metrics.MeanIoU(3)), "num_classes", 10**6),
-    "a recurrent kernel": lambda: in_sequence(part("LSTM", units=4000)),
+    "a recurrent kernel": lambda: in_sequence(part("LSTM", units=40000)),
     "cells": lambda: in_sequence(part("RNN", cell=part("StackedRNNCells", cells=[part("GRUCell", units=1)] * 3000))),
     "calls": lambda: many_calls(8000),
     "layers": lambda: in_sequence(*[part("Activation", activation="relu")] * 5000),
