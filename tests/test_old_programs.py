@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import kerata as modern
 from kerata.legacy import keras1, keras2, tfkeras2
 
 X = np.random.RandomState(0).randn(50, 3).astype("float32")
@@ -339,3 +340,22 @@ def test_weights_go_by_order_and_by_name(keras, tmp_path):
         first.fit(np.ones((4, 5, 2)), np.ones((4, 2)), epochs=1, verbose=0, callbacks=[checkpoint])
         again.load_weights(str(tmp_path / "best.hdf5"), by_name=True)
         np.testing.assert_array_equal(again.get_layer("old").get_weights()[0], first.get_layer("old").get_weights()[0])
+
+
+@pytest.mark.parametrize("keras", [keras1, keras2, tfkeras2], ids=["keras1", "keras2", "tfkeras2"])
+def test_a_compiled_model_is_cloned(keras):
+    model = keras.models.Sequential([keras.layers.Dense(2, input_shape=(3,))])
+    model.compile("sgd", "mse", metrics=["accuracy"])
+    clone = modern.models.clone_model(model)
+    assert type(clone) is type(model)
+    arguments = {"nb_epoch" if keras is keras1 else "epochs": 1, "verbose": 0}
+    assert list(clone.fit(X, X[:, :2], **arguments).history) == list(model.fit(X, X[:, :2], **arguments).history)
+
+
+def test_terms_of_the_loss_are_known_after_a_call_and_are_no_layers():
+    model, _, code = autoencoder(keras2)
+    model.add_loss(keras2.backend.mean(keras2.backend.square(code)))
+    model(X)
+    expected = np.mean((X @ model.layers[1].get_weights()[0]) ** 2)
+    np.testing.assert_allclose([float(one) for one in model.losses], [expected], rtol=1e-5)
+    assert len(model.layers) == 3

@@ -172,3 +172,35 @@ def test_a_step_with_a_tape_is_part_of_fit(tf):
     by_hand = [float(models[1].train_step(tf.constant(x))["loss"]) for _ in range(4)]
     np.testing.assert_allclose(history, by_hand, rtol=1e-5)
     assert int(models[0].other.iterations.numpy()) == 4 and history[3] < history[0]
+
+
+def test_arrays_beside_tensors_are_those_of_the_call(tf):
+    predictions = tf.constant(np.linspace(0, 1, 12000, dtype="float32").reshape(3000, 4))
+    for middle in (0.25, 40.0):
+        targets = np.zeros((3000, 4), "float32")
+        targets[1500] = middle
+        expected = ((targets - predictions.numpy()) ** 2).mean(axis=-1)
+        np.testing.assert_allclose(keras.losses.mse(targets, predictions).numpy(), expected, rtol=1e-6)
+        np.testing.assert_allclose(keras.losses.MeanSquaredError()(targets, predictions).numpy(), expected.mean(), rtol=1e-5)
+
+
+def test_terms_of_the_loss_beside_the_outputs_are_there_under_a_tape(tf):
+    class Own(keras.layers.Layer):
+        def build(self, shape):
+            self.w = self.add_weight(shape=(3, 2), initializer="ones", name="w")
+
+        def call(self, x):
+            return tf.matmul(x, self.w)
+
+    inputs = keras.layers.Input((3,))
+    hidden = Own()(inputs)
+    model = keras.models.Model(inputs, {"z": keras.layers.Dense(1)(hidden), "a": hidden})
+    model.add_loss(tf.reduce_mean(tf.square(hidden)))
+    x = np.arange(6, dtype="float32").reshape(2, 3)
+    with tf.GradientTape() as tape:
+        outputs = model(tf.constant(x))
+        loss = sum(model.losses)
+    assert list(outputs) == ["z", "a"]
+    made = x @ np.ones((3, 2))
+    np.testing.assert_allclose(loss.numpy(), (made**2).mean(), rtol=1e-6)
+    np.testing.assert_allclose(tape.gradient(loss, model.trainable_weights[0]).numpy(), 2 * x.T @ made / made.size, rtol=1e-6)

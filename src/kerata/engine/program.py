@@ -10,7 +10,6 @@ model is traced and its program is found by the text of what was traced: that co
 
 import hashlib
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias, TypeVar
 
@@ -19,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.stages import Compiled, Lowered
 
+from kerata.base.recent import Recent
 from kerata.engine.disk import use_program_cache
 from kerata.engine.placement import HERE, Placement
 from kerata.engine.types import AnyArray, Array, Tree
@@ -36,24 +36,9 @@ Step: TypeAlias = Callable[..., Tree]
 CAPACITY = 128
 
 
-class _Recent(OrderedDict[Hashable, T]):
-    """A table that forgets what was not used for longest."""
-
-    def find(self, key: Hashable) -> T | None:
-        found = self.get(key)
-        if found is not None:
-            self.move_to_end(key)
-        return found
-
-    def keep(self, key: Hashable, value: T) -> None:
-        self[key] = value
-        while len(self) > CAPACITY:
-            self.popitem(last=False)
-
-
-_by_structure: _Recent[Compiled] = _Recent()
-_by_text: _Recent[Compiled] = _Recent()
-_findings: _Recent[Any] = _Recent()
+_by_structure: Recent[Compiled] = Recent(CAPACITY)
+_by_text: Recent[Compiled] = Recent(CAPACITY)
+_findings: Recent[Any] = Recent(CAPACITY)
 _lock = threading.RLock()
 _compiling: dict[bytes, threading.Lock] = {}
 counts = {"traced": 0, "compiled": 0}

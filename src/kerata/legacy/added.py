@@ -39,14 +39,15 @@ def add_symbolic_losses(model: Any, losses: list[Any]) -> None:
     if graph is None or "_graph_layers" not in model.__dict__:
         expected = "add_loss() of a symbolic tensor needs a model made of Input() and layers"
         raise ValueError(message(model, expected, None, "Make it with Model(inputs, outputs), or call add_loss() in a layer"))
-    beside = list(graph.beside)
+    beside, terms = list(graph.beside), []
     for loss in losses:
         layer = AddLoss() if isinstance(loss, SymbolicTensor) else AddLoss(loss)
         beside.append(layer(loss if isinstance(loss, SymbolicTensor) else graph.inputs[0]))
+        terms.append(layer)
     made = Graph(graph.inputs_tree, graph.outputs_tree, model, beside)
     known = {id(part) for part in model._flatten_layers()}
     for node in made.running:
         if id(node.operation) not in known and getattr(node.operation, "weights", None):
             expected = f"the loss that is added goes through {node.operation.name!r}, whose weights are not the model's"
             raise ValueError(message(model, expected, None, "Let an output of the model depend on that layer"))
-    model._graph = made
+    model._graph, model._terms = made, [*getattr(model, "_terms", ()), *terms]

@@ -11,12 +11,12 @@ import numpy as np
 from kerata import models as modern
 from kerata.base.checks import message
 from kerata.dialects import find_row, translate_arguments
-from kerata.engine.module import Look
+from kerata.engine.module import Look, shown
 from kerata.engine.scope import in_scope
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.layers import Layer
 from kerata.layers.phase import contexts
-from kerata.legacy.added import add_symbolic_losses
+from kerata.legacy.added import AddLoss, add_symbolic_losses
 from kerata.legacy.files import load_weights, save_model, save_weights
 from kerata.legacy.history import OldHistory
 from kerata.legacy.layers import OldLayer
@@ -31,10 +31,16 @@ IGNORED = ("workers", "use_multiprocessing", "max_queue_size", "max_q_size", "nb
 class OldModel(FlowingModel, OldLayer):
     """What a model of Keras 1, Keras 2 and tf.keras could do."""
 
-    _bookkeeping = {"_other_shapes": Look.NOBODY}
+    # Terms of the loss are computed beside the outputs: they are no part of what files hold, and the graph has them already.
+    _bookkeeping = {"_other_shapes": Look.NOBODY, "_terms": Look.PARTS}
 
     input_shape = modern.Model.input_shape
     output_shape = modern.Model.output_shape
+
+    @shown
+    def layers(self) -> list[Any]:
+        """The layers of the model."""
+        return [layer for layer in super().layers if not isinstance(layer, AddLoss)]  # type: ignore[misc]
 
     # As a layer of another model, on tensors of another shape than its input's: the layers decide what they take
 
@@ -57,6 +63,13 @@ class OldModel(FlowingModel, OldLayer):
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Sets how the model is trained; the measures have the names that they had then."""
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles the model with what `get_compile_config` gave, which is in today's words."""
+        if type(self).compile is OldModel.compile:
+            self._compile_from_config(config, super().compile)  # type: ignore[misc]
+        else:
+            super().compile_from_config(config)  # type: ignore[misc]
 
     def _translated(self, method: str, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         row = find_row(self._era, "models", method)

@@ -8,6 +8,7 @@ import jax
 from kerata.base.checks import message
 from kerata.base.limits import trusted
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Operation, SymbolicTensor, Tensors, flatten, run_nodes
 from kerata.layers.input import Input
 from kerata.layers.layer import Layer
@@ -45,7 +46,7 @@ def clone_model(
         if call_function is not None:
             raise ValueError(message("clone_model", "`call_function` is for functional models", {"model": model}))
         twin = clone.sequential(model, input_tensors)
-    elif model._graph is not None and (type(model) is Functional or clone_function or input_tensors is not None):
+    elif model._graph is not None and (is_ours(type(model)) or clone_function or input_tensors is not None):
         twin = clone.functional(model, input_tensors)
     elif clone_function or call_function or input_tensors is not None:
         raise ValueError(
@@ -98,7 +99,9 @@ class _Cloner:
         tensor = given[0] if given else model._input
         if tensor is not None:
             layers.insert(0, given[0] if given else new_input(tensor))
-        return Sequential(layers, trainable=model.trainable, name=model.name)
+        twin = ours(model, Sequential)(layers, name=model.name)
+        twin._trainable = model.trainable
+        return twin
 
     def functional(self, model: Model, input_tensors: "Tensors | None") -> Model:
         graph = model._need_graph("input")
@@ -125,7 +128,7 @@ class _Cloner:
         run_nodes(graph.nodes, values, self._call)
         leaves = [values[id(tensor)] for tensor in graph.outputs]
         outputs = graph.pack(leaves)
-        twin = Functional(input_tensors, outputs, name=model.name)
+        twin = ours(model, Functional)(input_tensors, outputs, name=model.name)
         twin._trainable = model.trainable
         return twin
 
@@ -134,6 +137,11 @@ class _Cloner:
         if self.call_function is not None and not isinstance(operation, Operation):
             return self.call_function(layer, *args, **kwargs)
         return layer(*args, **kwargs)
+
+
+def ours(model: Model, usual: type[Any]) -> type[Any]:
+    """The class of a clone: that of the model where it is one of Kerata's, which may be of an older Keras."""
+    return type(model) if is_ours(type(model)) else usual
 
 
 def new_input(tensor: SymbolicTensor) -> SymbolicTensor:

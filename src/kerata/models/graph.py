@@ -136,7 +136,7 @@ class Graph:
 
     def compute_on_host(self, inputs: object, owner: Owner) -> Border:
         """What the layers on the host make of inputs, at the border."""
-        values = {id(tensor): value for tensor, value in zip(self.inputs, self._matched(inputs, owner, as_texts), strict=True)}
+        values = {id(tensor): value for tensor, value in zip(self.inputs, self.matched(inputs, owner, as_texts), strict=True)}
         run_nodes(self.on_host, values, lambda layer, args, kwargs: layer.call(*args, **kwargs))
         return Border([values[id(tensor)] for tensor in self.border])
 
@@ -144,12 +144,12 @@ class Graph:
     def layers(self) -> list[Any]:
         return [op for op in self.operations if isinstance(op, (Layer, Operation))]
 
-    def run(self, inputs: list[Any]) -> Any:
-        """Outputs in their structure for a flat list of inputs, or of what stands at the border."""
+    def run(self, inputs: list[Any], call: Callable[..., Any] | None = None) -> Any:
+        """Outputs in their structure for a flat list of inputs, or of what stands at the border; `call` as in `run_nodes`."""
         at_border = self.is_cut and len(inputs) == len(self.border) and isinstance(inputs, AtBorder)
         starts, nodes = (self.border, self.in_program) if at_border else (self.inputs, self.running)
         values = {id(tensor): value for tensor, value in zip(starts, inputs, strict=True)}
-        run_nodes(nodes, values)
+        run_nodes(nodes, values, call)
         if self.beside and (scope := current_scope()) is not None:
             scope.beside.update((id(tensor), values[id(tensor)]) for tensor in self.beside)
         leaves = [values[id(tensor)] for tensor in self.outputs]
@@ -183,9 +183,10 @@ class Graph:
         """A flat list of arrays for what a caller passes: one array, a list, a tuple or a dict by names; or a border."""
         if isinstance(inputs, Border):
             return AtBorder(fit_input(value, tensor, owner) for value, tensor in zip(inputs.values, self.border, strict=True))
-        return self._matched(inputs, owner, fit_input)
+        return self.matched(inputs, owner, fit_input)
 
-    def _matched(self, inputs: object, owner: Owner, fit: Callable[[Any, SymbolicTensor, Any], Any]) -> list[Any]:
+    def matched(self, inputs: object, owner: Owner, fit: Callable[[Any, SymbolicTensor, Any], Any]) -> list[Any]:
+        """A flat list of what `fit(value, tensor, owner)` makes of what a caller passes."""
         if isinstance(inputs, dict):
             flat = self._match_by_name(inputs, owner)
         elif isinstance(inputs, (list, tuple)) and not (len(self.inputs) == 1 and _is_numbers(inputs)):

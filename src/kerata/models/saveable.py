@@ -4,7 +4,7 @@ import inspect
 import json
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from kerata.base import registry
@@ -115,15 +115,15 @@ class Saveable:
                 stacklevel=3,
             )
             return
-        with describing(f"{type(self).__name__}.compile_from_config", config):
-            self._compile_from_config(config, inspect.signature(compile).parameters)
+        self._compile_from_config(config, self.compile)  # type: ignore[attr-defined]
 
-    def _compile_from_config(self, config: dict[str, Any], known: object) -> None:
-        given = {name: value for name, value in deserialize_keras_object(config).items() if name in known}
-        self.compile(**given)  # type: ignore[attr-defined]
-        if self.built and self.optimizer is not None and not is_description():  # type: ignore[attr-defined]
-            # The optimizer's variables must be there before their values come.
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+    def _compile_from_config(self, config: dict[str, Any], compile: Callable[..., None]) -> None:
+        known = inspect.signature(compile).parameters
+        with describing(f"{type(self).__name__}.compile_from_config", config):
+            compile(**{name: value for name, value in deserialize_keras_object(config).items() if name in known})
+            if self.built and self.optimizer is not None and not is_description():  # type: ignore[attr-defined]
+                # The optimizer's variables must be there before their values come.
+                self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
     # Copies
 

@@ -1,8 +1,7 @@
 """Functions of tensors: what all of them do around the one line that each computes."""
 
 import ast
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 from kerata.base.checks import did_you_mean, message
+from kerata.base.recent import Recent
 from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
@@ -29,8 +29,7 @@ FORMER = {
     "concat_dim": "axis",
     "split_dim": "axis",
 }
-MANY = 512
-_calls: OrderedDict[Hashable, Call] = OrderedDict()
+_calls: Recent[Call] = Recent(512)
 
 
 class Function:
@@ -122,13 +121,12 @@ class Function:
 
         key = (id(self), treedef, tuple(places), tuple((type(one), one) for one in fixed), is_wide)
         try:
-            call = _calls.get(key)
+            call = _calls.find(key)
         except TypeError:  # an argument that is no key, such as a user's function
             return Call(function, wide=is_wide)
         if call is None:
-            call = _calls[key] = Call(function, kept=True, wide=is_wide)
-            if len(_calls) > MANY:
-                _calls.popitem(last=False)
+            call = Call(function, kept=True, wide=is_wide)
+            _calls.keep(key, call)
         return call
 
     def bind(self, args: tuple, kwargs: dict[str, Any]) -> list[Any]:

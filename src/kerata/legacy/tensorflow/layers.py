@@ -5,7 +5,7 @@ or a model's `call`) runs as Python, as TensorFlow ran it: what it does with ten
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -13,12 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from kerata.base.recent import Recent
 from kerata.engine.hyper import Hypers
 from kerata.engine.module import Look
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
 from kerata.engine.structure import is_ours, structure_of
-from kerata.engine.symbolic import Operation, has_symbolic, run_nodes
+from kerata.engine.symbolic import Operation, has_symbolic
 from kerata.engine.variable import Variable, name_scope
 from kerata.kernels.compiler import compiler_options
 from kerata.layers.phase import contexts, training_now
@@ -266,7 +267,8 @@ class Whole:
     def key(self) -> Any:
         """What tells calls apart whose programs are not the same; `None` where they cannot be told."""
         structure = None if self.outer is not None else structure_of(self.layer)
-        return None if structure is None else (structure, self.treedef, str(self.fixed), self.masked, self.training)
+        fixed = key_of(self.fixed)
+        return None if structure is None or fixed is None else (structure, self.treedef, fixed, self.masked, self.training)
 
     def function(self, values: list[Any]) -> Any:
         """(outputs, losses that were added, new values of variables by their place, masks of the outputs)."""
@@ -328,13 +330,14 @@ def call_whole(layer: Any, run: Callable[..., Any], args: tuple, kwargs: dict[st
     if not known:
         return make_call(Call(whole.function), whole.objects, whole.values(), whole.wrap)
     key = whole.key()
-    calls = layer.__dict__.setdefault("_tape_calls", {})
+    calls: Recent[Call] = layer.__dict__.setdefault("_tape_calls", Recent(CALLS_OF_A_LAYER))
     if key is None:
         call = Call(whole.function)
-    elif (call := calls.get(key)) is None:
+    elif (call := calls.find(key)) is None:
         brief = not hasattr(layer, "_graph")
         fast = jax.jit(whole.function, compiler_options=compiler_options(brief=brief)) if tapes() or not brief else None
-        call = calls[key] = Call(whole.function, fast, kept=True, brief=brief)
+        call = Call(whole.function, fast, kept=True, brief=brief)
+        calls.keep(key, call)
         found = make_call(call, whole.objects, whole.values(), whole.wrap)
         # The call is kept, and must hold no batch.
         whole.given, whole.masks = [None] * len(whole.given), [None] * len(whole.masks)
@@ -360,9 +363,9 @@ def followed(function: Callable[..., Any], key: Any = None) -> Callable[..., Any
             found = function(*args, **kwargs)
             return found if in_scope() or inside_call() else as_tensors(found)
         leaves, treedef = jax.tree.flatten((args, kwargs), is_leaf=is_array)
-        places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, (Tensor, Variable)) and not holds_texts(leaf)]
+        places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, GIVEN) and not holds_texts(leaf)]
         objects = [leaves[n] for n in places]
-        others = [np.asarray(leaf._array) if holds_texts(leaf) else leaf for leaf in without(leaves, places)]
+        others = [np.asarray(leaf._array) if isinstance(leaf, Tensor) else leaf for leaf in without(leaves, places)]
 
         def pure(values: list[Any]) -> Any:
             filled = list(others)
@@ -373,15 +376,26 @@ def followed(function: Callable[..., Any], key: Any = None) -> Callable[..., Any
 
         if has_symbolic((args, kwargs)):
             return function(*plain(args), **plain(kwargs))
-        call = (
-            Call(pure, once=True)
-            if key is None
-            else kept_call(pure, (key, treedef, tuple(places), str(without(leaves, places))))
-        )
+        fixed = key_of(without(leaves, places))
+        call = Call(pure, once=True) if key is None or fixed is None else kept_call(pure, (key, treedef, tuple(places), fixed))
         return make_call(call, objects, [narrow(one) for one in objects], wrap_leaves)
 
     call.__kerata__ = function  # type: ignore[attr-defined]
     return call
+
+
+# What a program is given anew in each call.
+GIVEN = (Tensor, Variable, np.ndarray, jax.Array)
+
+
+def key_of(fixed: list[Any]) -> Hashable:
+    """What a program is bound to beside its arrays, equal only where it is the same; `None` where that cannot be told."""
+    key = tuple((type(one), one) for one in fixed)
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
 
 
 def without(leaves: list[Any], places: list[int]) -> list[Any]:
@@ -390,20 +404,20 @@ def without(leaves: list[Any], places: list[int]) -> list[Any]:
 
 def kept_call(pure: Callable[..., Any], key: Any) -> Call:
     """The call of a function, the same one where its key was there before: then it is a program."""
-    call = _kept.get(key)
+    call = _kept.find(key)
     if call is None:
-        call = _kept[key] = Call(pure, jax.jit(pure, compiler_options=compiler_options(brief=True)), kept=True)
-        while len(_kept) > MANY:
-            _kept.pop(next(iter(_kept)))
+        call = Call(pure, jax.jit(pure, compiler_options=compiler_options(brief=True)), kept=True)
+        _kept.keep(key, call)
     return call
 
 
-MANY = 256
-_kept: dict[Any, Call] = {}
+_kept: Recent[Call] = Recent(256)
+# Of one layer: for kinds of arguments beside tensors.
+CALLS_OF_A_LAYER = 16
 
 
 def holds_texts(leaf: Any) -> bool:
-    return isinstance(leaf, Tensor) and leaf.dtype == string
+    return leaf.dtype == string if isinstance(leaf, Tensor) else isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSU"
 
 
 def fit_tensor(value: Any, wanted: Any, owner: Any) -> Any:
@@ -415,13 +429,8 @@ def fit_tensor(value: Any, wanted: Any, owner: Any) -> Any:
 
 def run_graph(model: Any, inputs: Any) -> Any:
     """A functional model with code of a person's own, layer by layer."""
-    graph = model._graph
-    given = graph._matched(inputs, model, fit_tensor)
-    values = {id(tensor): value for tensor, value in zip(graph.inputs, given, strict=True)}
 
     def call(operation: Any, args: Any, kwargs: Any) -> Any:
         return followed(operation)(*args, **kwargs) if isinstance(operation, Operation) else operation(*args, **kwargs)
 
-    run_nodes(graph.nodes, values, call)
-    leaves = [values[id(tensor)] for tensor in graph.outputs]
-    return jax.tree.unflatten(jax.tree.structure(graph.outputs_tree), leaves)
+    return model._graph.run(model._graph.matched(inputs, model, fit_tensor), call)

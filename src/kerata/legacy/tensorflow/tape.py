@@ -6,6 +6,7 @@ a `train_step`) the derivative is traced with the call. Under a second tape the 
 """
 
 import contextlib
+import itertools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -114,7 +115,9 @@ class Call:
         def backward(cotangents: list[Any]) -> Any:
             wanted = iter(outputs)
             given = []
-            for leaf, cotangent in zip(jax.tree.leaves(found), [*cotangents, *[None] * 999], strict=False):
+            for leaf, cotangent in zip(
+                jax.tree.leaves(found), itertools.chain(cotangents, itertools.repeat(None)), strict=False
+            ):
                 if is_inexact(leaf):
                     out = next(wanted)
                     given.append(jnp.zeros_like(out) if cotangent is None else jnp.asarray(cotangent, out.dtype))
@@ -334,8 +337,6 @@ class GradientTape:
     def jacobian(self, target: Any, sources: Any, unconnected_gradients: Any = "none", **kwargs: Any) -> Any:
         """Derivatives of each element of a target: the target's shape, then the source's."""
         self._check_use()
-        if kwargs.get("parallel_iterations") or kwargs.get("experimental_use_pfor") is False:
-            pass
         size = int(np.prod(target.shape))
         rows = []
         keep, self._persistent = self._persistent, True
