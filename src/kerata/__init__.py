@@ -5,16 +5,22 @@
 >>> model.compile("adam", "mse")
 """
 
+import typing as _typing
+
 from kerata.base.importing import pause as _pause
+
+if _typing.TYPE_CHECKING:
+    # Imported when they are first named: `kerata.base.absent.LATE`.
+    from kerata import backend as backend
+    from kerata import datasets as datasets
+    from kerata import diagnosis as diagnosis
+    from kerata import search as search
 
 # isort: split
 from kerata import activations as activations
-from kerata import backend as backend
 from kerata import callbacks as callbacks
 from kerata import config as config
 from kerata import constraints as constraints
-from kerata import datasets as datasets
-from kerata import diagnosis as diagnosis
 from kerata import initializers as initializers
 from kerata import layers as layers
 from kerata import losses as losses
@@ -26,8 +32,8 @@ from kerata import preprocessing as preprocessing
 from kerata import random as random
 from kerata import regularizers as regularizers
 from kerata import saving as saving
-from kerata import search as search
 from kerata import utils as utils
+from kerata.base.absent import LATE as _LATE
 from kerata.base.absent import of_kerata as __getattr__
 from kerata.engine.policy import DTypePolicy as DTypePolicy
 from kerata.engine.symbolic import Operation as Operation
@@ -46,3 +52,7 @@ from kerata.regularizers import Regularizer as Regularizer
 from kerata.version import __version__ as __version__
 
 del _pause
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

@@ -35,8 +35,9 @@ INSTEAD = {
 }
 
 
-# Names of the package that nobody pays for who does not ask: what old programs need.
-LATE = frozenset({"legacy", "install_as_keras", "load_ipython_extension"})
+# Names of the package that nobody pays for who does not ask, and the rooms that are imported for them then.
+LATE = dict.fromkeys(("legacy", "install_as_keras", "load_ipython_extension"), "legacy")
+LATE |= {room: room for room in ("backend", "datasets", "diagnosis", "search")}
 
 
 def explain(module: str) -> Callable[[str], Any]:
@@ -50,8 +51,8 @@ def explain(module: str) -> Callable[[str], Any]:
 
     def getattr_of_module(name: str) -> Any:
         if module == "kerata" and name in LATE:
-            late = importlib.import_module("kerata.legacy")
-            return late if name == "legacy" else getattr(late, name)
+            late = importlib.import_module(f"kerata.{LATE[name]}")
+            return late if name == LATE[name] else getattr(late, name)
         text = f"{module} has no {name!r}"
         if name in LEFT_OUT.get(room, "").split():
             advice = INSTEAD.get(name)

@@ -1,5 +1,6 @@
 """What a model can try: methods whose work is done in `kerata.search`, which stands above the models."""
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,8 @@ from kerata.data.samples import Data
 
 
 def service(name: str) -> Callable[..., Any]:
-    """A function that a room above has entered."""
+    """A function that a room above enters when it is imported, which is when it is first needed."""
+    importlib.import_module("kerata.search")
     found = find_builtin("services", name)
     assert found is not None
     return found

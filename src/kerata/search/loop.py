@@ -181,7 +181,7 @@ class Search:
     def _work(self, database: Database, writer: Writer) -> None:
         waited, began = False, time.monotonic()
         while self.timeout is None or time.monotonic() - began < self.timeout:
-            rows = self._claim(database)
+            rows = self._claim(database, self._at_once)
             if not rows:
                 left = database.pending()
                 if not left:
@@ -193,6 +193,10 @@ class Search:
                 time.sleep(WAIT_SECONDS)
                 continue
             jobs = self._make_jobs(rows, database, writer)
+            # How many points there are shows as they are asked for: a first batch may have room for more.
+            while self.follows and (more := self._claim(database, self._at_once - len(rows))):
+                rows += more
+                jobs += self._make_jobs(more, database, writer)
             if jobs:
                 by_number = {row.number: row for row in rows}
                 pruner = None if self.pruner is None else Watched(self.pruner, self.rungs)
@@ -218,11 +222,18 @@ class Search:
         if self.verbose and self.follows and not self.tried.left and sum(database.counts().values()) < (self.total or 0):
             print(f"All {self.tried.points} combinations of values have been tried: the search ends.", flush=True)
 
-    def _claim(self, database: Database) -> list[Row]:
-        """The next trials for this process."""
+    @property
+    def _at_once(self) -> int:
+        """How many trials are trained together."""
         count = self.batch or self.sampler.batch
         if self.batch is None and self.pruner is not None and getattr(self.pruner, "all_at_once", False):
             count = max(count, 27)
+        return count
+
+    def _claim(self, database: Database, count: int) -> list[Row]:
+        """The next trials for this process, so many at most."""
+        if count <= 0:
+            return []
         grid = isinstance(self.sampler, GridSampler)
         if self.sampler.learns or self.pruner is not None or grid or self.follows:
             self._learn(database)
