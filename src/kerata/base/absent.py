@@ -36,8 +36,8 @@ INSTEAD = {
 
 
 # Names of the package that nobody pays for who does not ask, and the rooms that are imported for them then.
-LATE = dict.fromkeys(("legacy", "install_as_keras", "load_ipython_extension"), "legacy")
-LATE |= {room: room for room in ("backend", "datasets", "diagnosis", "search")}
+LATE: dict[str, str] = {name: name for name in ("backend", "datasets", "diagnosis", "legacy", "search")}
+LATE |= {"install_as_keras": "legacy", "load_ipython_extension": "legacy"}
 
 
 def explain(module: str) -> Callable[[str], Any]:
