@@ -36,8 +36,11 @@ INSTEAD = {
 
 
 # Names of the package that nobody pays for who does not ask, and the rooms that are imported for them then.
-LATE: dict[str, str] = {name: name for name in ("backend", "datasets", "diagnosis", "legacy", "search")}
-LATE |= {"install_as_keras": "legacy", "load_ipython_extension": "legacy"}
+LATE = {
+    **{name: name for name in ("backend", "datasets", "diagnosis", "legacy", "search")},
+    "install_as_keras": "legacy",
+    "load_ipython_extension": "legacy",
+}
 
 
 def explain(module: str) -> Callable[[str], Any]:
