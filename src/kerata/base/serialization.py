@@ -91,6 +91,23 @@ def by_reference(objects: list[Any]) -> Within:
     return Within(_local, objects=objects)
 
 
+def keeping_functions() -> contextlib.AbstractContextManager[Any]:
+    """Within the block functions without a name in the registry stay what they are, in a config that is no file's.
+
+    It has no effect within the writing of another object, which may be for a file.
+    """
+    return contextlib.nullcontext() if is_writing() else Within(_local, kept=True)
+
+
+def is_writing() -> bool:
+    """Whether a config is asked for as a part of another one."""
+    return bool(getattr(_local, "writing", False))
+
+
+def keeps_functions() -> bool:
+    return bool(getattr(_local, "kept", False))
+
+
 def refer(obj: object) -> dict[str, Any] | None:
     """The place of an object in the table of `by_reference`, if there is one."""
     objects = getattr(_local, "objects", None)
@@ -150,6 +167,8 @@ def _serialize_function(fn: object) -> dict[str, Any]:
     home = registry.home_of(fn)
     if home is None and (reference := refer(fn)) is not None:
         return reference
+    if home is None and keeps_functions():
+        return fn  # type: ignore[return-value]
     if getattr(fn, "__name__", "") == "<lambda>":
         raise ValueError(
             message(
@@ -169,7 +188,8 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         if (reference := refer(obj)) is not None:
             return reference
         raise TypeError(message("serialize", "only objects with `get_config()` can be written to a file", {"object": obj}))
-    plain: dict[str, Any] = {**_place_of(cls), "config": serialize_keras_object(obj.get_config())}
+    with Within(_local, writing=True):
+        plain: dict[str, Any] = {**_place_of(cls), "config": serialize_keras_object(obj.get_config())}
     for part in ("build_config", "compile_config"):
         value = getattr(obj, f"get_{part}", lambda: None)()
         if value is not None:
@@ -270,7 +290,7 @@ def _deserialize(config: object) -> Any:
 
 
 def _build_instance(cls: type[Any], config: dict[str, Any]) -> Any:
-    if not hasattr(cls, "from_config"):
+    if not hasattr(cls, "from_config") and not isinstance(cls, type):
         raise TypeError(
             message(cls, "Unable to reconstruct an instance: a class that is read from a config must have `from_config()`")
         )
@@ -280,6 +300,9 @@ def _build_instance(cls: type[Any], config: dict[str, Any]) -> Any:
     # A layer will be traced, which is as much work as a call.
     take_work(CALL if hasattr(cls, "add_weight") else 1)
     inner: dict[str, Any] = dict(given or {})
+    if not hasattr(cls, "from_config"):
+        # A user's class that takes what its `get_config()` gives.
+        return cls(**_deserialize(inner))
     apart = _take_common(cls, inner)
     instance = cls.from_config(inner)
     for name, value in apart.items():

@@ -48,6 +48,10 @@ class Callback:
     def model(self) -> Any:
         return getattr(self, "_model", None)
 
+    @model.setter
+    def model(self, model: Any) -> None:
+        self._model = model
+
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
 

@@ -287,6 +287,8 @@ LOSSES = Table(
     """,
 )
 
+METRICS = Table("keras2", "metrics", "Metric: name=None, dtype=None", takes_any=False)
+
 
 def tables_of(era: str, gate: str = "sigmoid") -> dict[str, Table]:
     """The tables of an era that is Keras 2.
@@ -297,7 +299,7 @@ def tables_of(era: str, gate: str = "sigmoid") -> dict[str, Table]:
     """
     later = LATER_ROWS.replace("recurrent_activation='sigmoid'", f"recurrent_activation='{gate}'")
     layers = Table(era, "layers", LAYER_ROWS + later, groups=GROUPS, older=RENAMED)
-    tables = [layers, *(table.of_era(era) for table in (OPTIMIZERS, REGULARIZERS, CONSTRAINTS, METHODS, LOSSES))]
+    tables = [layers, *(table.of_era(era) for table in (OPTIMIZERS, REGULARIZERS, CONSTRAINTS, METHODS, LOSSES, METRICS))]
     return {table.kind: table for table in tables}
 
 

@@ -12,12 +12,79 @@ PREPARES: dict[tuple[str, str, str], Callable[[Row, tuple, dict[str, Any]], tupl
 FINISHES: dict[tuple[str, str, str], Callable[[dict[str, Any], dict[str, Any]], str | None]] = {}
 
 
+# The sizes of a kernel by the names of Keras 1.
+SIDES = {2: ("nb_row", "nb_col"), 3: ("kernel_dim1", "kernel_dim2", "kernel_dim3")}
+
+
 def gather_kernel(row: Row, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-    """Keras 2 took `Convolution2D(20, 4, 4)` as Keras 1 meant it: a kernel of 4 by 4."""
-    rank = int(row.today[4])
-    if len(args) == rank + 1 and rank > 1 and all(isinstance(size, int) for size in args):
-        args = (args[0], tuple(args[1:]))
+    """Keras 2 took `Convolution2D(20, 4, 4)` as Keras 1 meant it, with or without names: a kernel of 4 by 4."""
+    if row.argument("nb_row") is not None:
+        return args, kwargs
+    rank = 3 if "3D" in row.today else 2
+    if row.today == "Conv2DTranspose":
+        # The shape of the output is found from that of the input.
+        kwargs.pop("output_shape", None)
+        args = args[:3] if len(args) == 4 and isinstance(args[3], tuple) else args
+    if row.today == "SeparableConv2D" and "init" in kwargs:
+        kwargs["depthwise_initializer"] = kwargs["pointwise_initializer"] = kwargs.pop("init")
+    named = [name for name in SIDES[rank] if name in kwargs]
+    sizes = (*args[1:], *(kwargs[name] for name in named))
+    if args and len(sizes) == rank and all(isinstance(size, int) for size in sizes):
+        args = (args[0], sizes)
+        for name in named:
+            del kwargs[name]
     return args, kwargs
+
+
+# Arguments of Keras 1 that only some layers called so.
+RENAMED_ALONE = {
+    "Embedding": {
+        "init": "embeddings_initializer",
+        "W_regularizer": "embeddings_regularizer",
+        "W_constraint": "embeddings_constraint",
+        "dropout": "",
+    },
+    "PReLU": {"init": "alpha_initializer"},
+}
+
+
+def rename(row: Row, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Names of Keras 1 that Keras 2 took; `dropout` of Embedding meant nothing any more."""
+    for old, new in RENAMED_ALONE[row.today].items():
+        if old in kwargs:
+            value = kwargs.pop(old)
+            if new:
+                kwargs[new] = value
+    return args, kwargs
+
+
+def no_mode(row: Row, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Keras 2 took `mode=0` of batch normalization, and no other."""
+    if (mode := kwargs.pop("mode", 0)) != 0:
+        raise TypeError(message(row.name, "`mode` no longer exists in Keras 2", {"mode": mode}, "Run it as Keras 1"))
+    return args, kwargs
+
+
+def gather_sides(row: Row, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Padding by the names of its sides."""
+    sides = kwargs.get("padding", args[0] if args else None)
+    if isinstance(sides, dict):
+        known = [sides.get(f"{side}_pad", 0) for side in ("top", "bottom", "left", "right")]
+        args, kwargs["padding"] = args[1:], ((known[0], known[1]), (known[2], known[3]))
+    return args, kwargs
+
+
+def ignore_forget_bias(row: Row, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Keras 2 took no other `forget_bias_init` than "one", and passed over it."""
+    kwargs.pop("forget_bias_init", None)
+    return gather_steps(row, args, kwargs) if row.today == "LSTM" else gather_kernel(row, args, kwargs)
+
+
+def bound_rate(arguments: dict[str, Any], given: dict[str, Any]) -> None:
+    """A rate of 1 or more left nothing out, nor did one below 0."""
+    rate = arguments.get("rate")
+    if isinstance(rate, (int, float)) and not 0 < rate < 1:
+        arguments["rate"] = 0.0
 
 
 def gather_steps(row: Row, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
@@ -31,8 +98,16 @@ for _era in ("keras2", "keras22", "tfkeras2"):
     for _name in ("LSTM", "GRU", "SimpleRNN", "RNN", "Conv1D", "SeparableConv1D", "LocallyConnected1D"):
         PREPARES[_era, "layers", _name] = gather_steps
 for _era in ("keras2", "keras22"):
-    for _name in ("Conv2D", "Conv3D"):
+    for _name in ("Conv2D", "Conv3D", "Conv2DTranspose", "SeparableConv2D"):
         PREPARES[_era, "layers", _name] = gather_kernel
+    for _name in ("LSTM", "ConvLSTM2D"):
+        PREPARES[_era, "layers", _name] = ignore_forget_bias
+    for _name in RENAMED_ALONE:
+        PREPARES[_era, "layers", _name] = rename
+    PREPARES[_era, "layers", "BatchNormalization"] = no_mode
+    PREPARES[_era, "layers", "ZeroPadding2D"] = gather_sides
+    for _name in ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianDropout", "AlphaDropout"):
+        FINISHES[_era, "layers", _name] = bound_rate
 
 
 def normalize_by_mode(arguments: dict[str, Any], given: dict[str, Any]) -> str | None:

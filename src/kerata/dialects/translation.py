@@ -43,8 +43,10 @@ def translate_arguments(
     given, today = bind(row, args, kwargs, fill)
     arguments: dict[str, Any] = {}
     places: dict[str, dict[int, Any]] = {}
-    in_older_words = {argument.new for argument in row.older if argument.old in given}
-    for argument in (*row.arguments, *row.older):
+    own = {argument.old for argument in row.arguments}
+    older = [argument for argument in row.older if argument.old not in own]
+    in_older_words = {argument.new for argument in older if argument.old in given}
+    for argument in (*row.arguments, *older):
         value = given.get(argument.old, NOT_GIVEN)
         if value is NOT_GIVEN or not argument.new or argument.new in today:
             continue
@@ -86,7 +88,7 @@ def bind(row: Row, args: tuple, kwargs: dict[str, Any], fill: bool) -> tuple[dic
     for argument in row.older:
         if argument.old in kwargs and argument.old not in names:
             given[argument.old] = kwargs.pop(argument.old)
-    older = {argument.new for argument in row.older if argument.old in given}
+    older = {argument.new for argument in row.older if argument.old in given and argument.old not in names}
     new = {argument.new for argument in row.arguments} - set(names)
     if unknown := [name for name in kwargs if not row.takes_any and name not in new]:
         name = unknown[0]

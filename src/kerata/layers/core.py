@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from kerata import activations, constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_positive_int, message
 from kerata.base.registry import builtin, fact, home_of
-from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.base.serialization import deserialize_keras_object, keeps_functions, serialize_keras_object
 from kerata.base.types import Owner, PartialShape, Plain
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
 from kerata.kernels.products import product
@@ -549,7 +549,7 @@ class Lambda(Layer):
         return config
 
     def _serialize(self, value: object) -> Plain:
-        if getattr(value, "__name__", "") == "<lambda>":
+        if getattr(value, "__name__", "") == "<lambda>" and not keeps_functions():
             raise ValueError(
                 message(
                     self,

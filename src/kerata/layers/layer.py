@@ -81,6 +81,9 @@ class Layer(WeightHolder):
     # Whether one sample's output may depend on the others of its batch. A built-in layer that says no, or asks `valid_rows`
     # which samples are there, needs no proof that a last, smaller batch may be filled up; see `engine.rows`.
     mixes_samples: bool = True
+    # Whether it looks at the samples of a batch together outside of training too. It asks `valid_rows`, but predictions do not
+    # say which rows are there.
+    sees_batch: bool = False
     # Whether it takes what no program holds, such as texts, and is computed before a batch goes to the program.
     runs_on_host: bool = False
     # Whether `adapt`, if there is one, reads weights off data, and nothing that a program is compiled for.

@@ -382,6 +382,7 @@ class BatchStatistics(OldNormalization):
     """
 
     mixes_samples = False
+    sees_batch = True
 
     def call(self, inputs):
         x = jnp.moveaxis(inputs, self.axis, -1)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from kerata import layers
 from kerata.base.checks import message
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.models import Sequential
 from kerata.models.graph import Graph
 
 
@@ -36,7 +37,8 @@ def add_symbolic_losses(model: Any, losses: list[Any]) -> None:
         losses: symbolic tensors that its inputs lead to, or functions without arguments.
     """
     graph = model._graph
-    if graph is None or "_graph_layers" not in model.__dict__:
+    is_chain = isinstance(model, Sequential)
+    if graph is None or not (is_chain or "_graph_layers" in model.__dict__):
         expected = "add_loss() of a symbolic tensor needs a model made of Input() and layers"
         raise ValueError(message(model, expected, None, "Make it with Model(inputs, outputs), or call add_loss() in a layer"))
     beside, terms = list(graph.beside), []
@@ -50,4 +52,8 @@ def add_symbolic_losses(model: Any, losses: list[Any]) -> None:
         if id(node.operation) not in known and getattr(node.operation, "weights", None):
             expected = f"the loss that is added goes through {node.operation.name!r}, whose weights are not the model's"
             raise ValueError(message(model, expected, None, "Let an output of the model depend on that layer"))
-    model._graph, model._terms = made, [*getattr(model, "_terms", ()), *terms]
+    model._terms = [*getattr(model, "_terms", ()), *terms]
+    if is_chain:
+        model._whole = made
+    else:
+        model._graph = made

@@ -16,12 +16,15 @@ from kerata.dialects.values import today_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
-from kerata.legacy.layers import OldLayer, Resetting, Symbolic
+from kerata.legacy.layers import OldLayer, Symbolic
 from kerata.legacy.measures import loss_of
+from kerata.legacy.metrics import FUNCTIONS, MetricOfKeras2, deserializing, serialize
 from kerata.legacy.models import OldModel, OldSequential
+from kerata.legacy.objects import LOOKUPS, Reseeded, looking
 from kerata.legacy.once import once
 from kerata.legacy.optimizers import optimizer as optimizer
 from kerata.legacy.spelling import Spelled, name_of_era, spell
+from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting
 from kerata.legacy.tensorflow.layers import followed
 from kerata.legacy.tensorflow.models import FlowingLoss, FlowingMetric
 
@@ -50,11 +53,12 @@ def layer(era: str, name: str) -> object:
     if not isinstance(modern, type):
         return modern
     mixins = (Resetting, OldLayer) if hasattr(modern, "reset_state") else (OldLayer,)
-    if modern is layers.Lambda:
-        mixins = (Symbolic, OldLayer)
+    if modern in MIXINS:
+        mixins = (MIXINS[modern], OldLayer)
     return spell(era, name, modern, row if row is not None and row.arguments is not None else None, *mixins)
 
 
+MIXINS: dict[Any, type] = {layers.Lambda: Symbolic, layers.RNN: ConstantRNN, layers.Bidirectional: ConstantBidirectional}
 TOOLS = {
     "serialize": serialize_keras_object,
     "deserialize": lambda config, custom_objects=None: deserialize_keras_object(config, custom_objects),
@@ -98,6 +102,8 @@ def model(era: str, name: str) -> object:
         return lambda filepath, custom_objects=None, compile=True, **kwargs: adopt(
             era, files.load_model(filepath, custom_objects, compile)
         )
+    if name == "clone_model":
+        return lambda *args, **kwargs: adopt(era, models.clone_model(*args, **kwargs))
     if name == "save_model":
         return files.save_model
     if name in ("model_from_json", "model_from_yaml"):
@@ -142,6 +148,8 @@ def loss(era: str, name: str) -> object:
         return lambda identifier: losses.get(loss_of(era, identifier))
     if name == "Reduction":
         return helpers.Reduction
+    if era.startswith("keras2") and name in ("serialize", "deserialize"):
+        return serialize if name == "serialize" else deserializing(losses)
     row = find_row(era, "losses", name)
     return among_tensors(era, name, getattr(losses, name if row is None else row.today))
 
@@ -149,7 +157,13 @@ def loss(era: str, name: str) -> object:
 @once
 def metric(era: str, name: str) -> object:
     """A metric of an era."""
+    if era.startswith("keras2") and name in ("serialize", "deserialize"):
+        return serialize if name == "serialize" else deserializing(metrics)
+    if era.startswith("keras2") and name in FUNCTIONS:
+        return FUNCTIONS[name]
     row = find_row(era, "metrics", name) or find_row(era, "losses", name)
+    if era.startswith("keras2") and isinstance(modern := getattr(metrics, name, None), type):
+        return spell(era, name, modern, row if row is not None and row.kind == "metrics" else None, MetricOfKeras2)
     if row is None:
         return among_tensors(era, name, getattr(metrics, name))
     return among_tensors(era, name, getattr(metrics if row.kind == "metrics" else losses, row.today))
@@ -185,8 +199,11 @@ def constraint(era: str, name: str) -> object:
 
 
 def by_row(era: str, kind: str, room: types.ModuleType, name: str) -> object:
+    again = {"constraints": constraint, "regularizers": regularizer}[kind]
+    if name in LOOKUPS:
+        return looking(era, kind, room, name, again)
     if (other := canonical(era, kind, name)) != name:
-        return by_row(era, kind, room, other)
+        return again(era, other)
     row = find_row(era, kind, name)
     if row is None or row.arguments is None:
         return getattr(room, name)
@@ -209,9 +226,14 @@ def initializer(era: str, name: str) -> object:
     """An initializer of an era: a class, or in Keras 1 a function of a shape."""
     if era == "keras1":
         return getattr(initial, name)
-    return getattr(
-        initializers, {"zero": "Zeros", "one": "Ones", "uniform": "RandomUniform", "normal": "RandomNormal"}.get(name, name)
-    )
+    if name in LOOKUPS:
+        return looking(era, "initializers", initializers, name, initializer)
+    modern = getattr(initializers, name.lstrip("_"))
+    if era != "keras2" or not isinstance(modern, type) or not issubclass(modern, initializers.RandomInitializer):
+        return modern
+    if modern.__name__ != name:
+        return initializer(era, modern.__name__)
+    return spell(era, name, modern, None, Reseeded)
 
 
 @once

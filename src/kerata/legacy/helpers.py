@@ -11,7 +11,7 @@ import numpy as np
 
 from kerata import utils
 from kerata.base.archives import extract_archive
-from kerata.base.checks import check_choice, standardize_tuple
+from kerata.base.checks import check_choice, message, standardize_tuple
 from kerata.base.files import standardize_formats
 from kerata.data.pydataset import PyDataset
 from kerata.legacy.enqueuers import GeneratorEnqueuer as GeneratorEnqueuer
@@ -82,15 +82,27 @@ def convert_kernel(kernel: Any, dim_ordering: Any = None) -> Any:
     [3, 2, 1, 0]
     """
     kernel = np.asarray(kernel)
+    if not 3 <= kernel.ndim <= 5:
+        raise ValueError(message("convert_kernel", "the kernel must have 3, 4 or 5 axes", {"kernel": kernel}))
     if dim_ordering in ("th", "channels_first"):
         return np.flip(kernel, tuple(range(2, kernel.ndim))).copy()
     return np.flip(kernel, tuple(range(kernel.ndim - 2))).copy()
+
+
+class NoSuchPadding(ValueError, AssertionError):
+    """A padding that is none: it was an assertion once."""
+
+
+def check_padding(owner: str, padding: object, known: tuple[str, ...]) -> None:
+    if padding not in known:
+        raise NoSuchPadding(message(owner, f"the padding must be one of {', '.join(known)}", {"padding": padding}))
 
 
 def conv_output_length(input_length: Any, filter_size: int, border_mode: str, stride: int, dilation: int = 1) -> Any:
     """Steps that come out of a convolution."""
     if input_length is None:
         return None
+    check_padding("conv_output_length", border_mode, ("same", "valid", "full", "causal"))
     size = filter_size + (filter_size - 1) * (dilation - 1)
     length = (
         input_length
@@ -106,6 +118,7 @@ def conv_input_length(output_length: Any, filter_size: int, border_mode: str, st
     """Steps that went into a convolution."""
     if output_length is None:
         return None
+    check_padding("conv_input_length", border_mode, ("same", "valid", "full"))
     pad = {"same": filter_size // 2, "valid": 0, "full": filter_size - 1}[border_mode]
     return (output_length - 1) * stride - 2 * pad + filter_size
 
@@ -205,6 +218,23 @@ def convert_all_kernels_in_model(model: Any) -> None:
     for layer in model.layers:
         if type(layer).__name__.startswith(kinds) and hasattr(layer, "kernel"):
             layer.kernel.assign(convert_kernel(layer.kernel.numpy()))
+
+
+def convert_dense_weights_data_format(dense: Any, previous_feature_map_shape: Any, target_data_format: str) -> None:
+    """Puts the rows of the kernel of a Dense layer behind Flatten in the order of pictures of the other form.
+
+    Args:
+        dense: the layer.
+        previous_feature_map_shape: the shape that was flattened, without the samples, in the order of now.
+        target_data_format: the order of axes that pictures will have.
+    """
+    check_choice(
+        "convert_dense_weights_data_format", "target_data_format", target_data_format, ("channels_first", "channels_last")
+    )
+    places = np.arange(int(np.prod(previous_feature_map_shape))).reshape(previous_feature_map_shape)
+    order = np.moveaxis(places, -1, 0) if target_data_format == "channels_first" else np.moveaxis(places, 0, -1)
+    kernel, *rest = dense.get_weights()
+    dense.set_weights([kernel[order.ravel()], *rest])
 
 
 def get_source_inputs(tensor: Any, layer: Any = None, node_index: Any = None) -> list[Any]:
@@ -318,8 +348,10 @@ def deconv_length(dim_size, stride_size, kernel_size, padding, output_padding, d
     if dim_size is None:
         return None
     kernel_size = kernel_size + (kernel_size - 1) * (dilation - 1)
+    check_padding("deconv_length", padding, ("same", "valid", "full"))
     if output_padding is None:
-        return dim_size * stride_size + (max(kernel_size - stride_size, 0) if padding == "valid" else 0)
+        more = {"same": 0, "valid": max(kernel_size - stride_size, 0), "full": 2 - stride_size - kernel_size}[padding]
+        return dim_size * stride_size + more
     pad = {"same": kernel_size // 2, "valid": 0, "full": kernel_size - 1}[padding]
     return (dim_size - 1) * stride_size + kernel_size - 2 * pad + output_padding
 
@@ -344,6 +376,11 @@ class HDF5Matrix:
         return self.end - self.start
 
     def __getitem__(self, key: Any) -> Any:
+        if key is None:
+            raise TypeError(message(self, "rows are asked for by a number, a slice or a list of numbers", {"key": key}))
+        wanted = range(*key.indices(max(len(self), key.stop or 0))) if isinstance(key, slice) else np.atleast_1d(key)
+        if any(row >= len(self) for row in (wanted[:1] if isinstance(key, slice) else wanted)):
+            raise IndexError(message(self, "there is no such row", {"key": key, "rows": len(self)}))
         if isinstance(key, slice):
             rows = range(*key.indices(len(self)))
             found = self.data[self.start + rows.start : self.start + rows.stop : rows.step] if len(rows) else self.data[:0]

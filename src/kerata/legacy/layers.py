@@ -5,11 +5,15 @@ from typing import Any
 import numpy as np
 
 from kerata import metrics
+from kerata.base.checks import message
+from kerata.base.serialization import keeping_functions
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
-from kerata.engine.symbolic import Node, Tensors, has_symbolic, infer
+from kerata.engine.symbolic import Node, SymbolicTensor, Tensors, has_symbolic, infer
 from kerata.engine.variable import Variable
 from kerata.legacy.functions import NeedsGraph
+from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
+from kerata.legacy.phases import fixed_phase
 from kerata.legacy.spelling import Spelled, name_of_era
 from kerata.legacy.tensorflow.layers import Flowing
 
@@ -20,7 +24,7 @@ ATTRIBUTES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "gamma_init":
 class OldLayer(Flowing, Spelled):
     """What a layer of Keras 1, Keras 2 and tf.keras could do."""
 
-    _bookkeeping = {"_initial_weights": Look.NOBODY}
+    _bookkeeping = dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling"), Look.NOBODY)
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -49,6 +53,29 @@ class OldLayer(Flowing, Spelled):
         initial = self.__dict__.pop("_initial_weights", None)
         if initial is not None:
             self.set_weights(initial if isinstance(initial, (list, tuple)) else [initial])  # type: ignore[attr-defined]
+
+    def _call_symbolic(self, args: tuple, kwargs: dict[str, Any]):
+        # A phase that is fixed while a graph is made stays fixed in it.
+        if self._era != "tfkeras2" and (phase := fixed_phase()) != self.__dict__.get("_fixed_phase"):
+            self._fixed_phase, self.sees_batch = phase, bool(phase)
+        return super()._call_symbolic(args, kwargs)  # type: ignore[misc]
+
+    def _call_concrete(self, args: tuple, kwargs: dict[str, Any]):
+        # What is added to the loss now is of this call.
+        before = self.__dict__.get("_calling")
+        self.__dict__["_calling"] = True
+        try:
+            return super()._call_concrete(args, kwargs)  # type: ignore[misc]
+        finally:
+            if before is None:
+                del self.__dict__["_calling"]
+
+    def _resolve_training(self, names, args: tuple, kwargs: dict[str, Any]):
+        phase = self.__dict__.get("_fixed_phase")
+        found = super()._resolve_training(names, args, kwargs)  # type: ignore[misc]
+        if phase is None or kwargs.get("training") is not None or hasattr(self, "_graph"):
+            return found
+        return phase
 
     def __getattr__(self, name: str) -> Any:
         """Attributes by the era's names."""
@@ -93,8 +120,11 @@ class OldLayer(Flowing, Spelled):
         return super().add_weight(**arguments)  # type: ignore[misc]
 
     def add_loss(self, losses: Any, inputs: object = None, **kwargs: object) -> None:
-        """A term of the loss, from within `call`; `inputs` said then what it depends on."""
+        """A term of the loss: from within `call`, or one that `inputs` lead to, or a function of weights."""
         terms = losses if isinstance(losses, (list, tuple)) else [losses]
+        if "_building" in self.__dict__ or (outside() and "_calling" not in self.__dict__):
+            self._added_losses = [*self.__dict__.get("_added_losses", ()), *((inputs, self._check_term(one)) for one in terms)]
+            return
         super().add_loss([term() if callable(term) and not hasattr(term, "shape") else term for term in terms])  # type: ignore[misc]
 
     def add_metric(self, value: Any, name: str | None = None, aggregation: str = "mean", **kwargs: object) -> None:
@@ -105,8 +135,45 @@ class OldLayer(Flowing, Spelled):
             self._added_metrics = {**held, known: metrics.Mean(name=known)}
         self._added_metrics[known].update_state(value)
 
+    def _check_term(self, term):
+        if isinstance(term, (int, float, SymbolicTensor)) or (callable(term) and not hasattr(term, "shape")):
+            return term
+        expected = "add_loss() outside of call() takes symbolic tensors, and functions without arguments"
+        raise TypeError(message(self, expected, {"losses": term}, "Of weights: add_loss(lambda: ...)"))
+
+    @property
+    def losses(self) -> list[Any]:
+        """Terms of the loss: penalties of weights, what programs added, and what each call on symbolic tensors adds."""
+        found = super().losses  # type: ignore[misc]
+        if self._era == "tfkeras2" or not outside() or any(layer._losses for layer in self._flatten_layers()):  # type: ignore[attr-defined]
+            return found
+        return [*found, *losses_of(self), *(term for _, term in self._entries("_added_losses"))]
+
+    def get_losses_for(self, inputs) -> list[Any]:
+        """The terms of the loss that depend on some inputs, or on none of them."""
+        entries = self._entries("_added_losses")
+        added = {id(term) for _, term in entries}
+        return relevant([term for term in self.losses if id(term) not in added], entries, inputs)
+
+    @property
+    def updates(self) -> list[Any]:
+        """Pairs of a variable and its new value for each call on symbolic tensors, and what programs added."""
+        return [*updates_of(self), *(update for _, update in self._entries("_added_updates"))]
+
+    def get_updates_for(self, inputs) -> list[Any]:
+        """The updates that depend on some inputs, or on none of them."""
+        return relevant(updates_of(self), self._entries("_added_updates"), inputs)
+
+    def _entries(self, name: str) -> list[Entry]:
+        """What was added from outside, to this layer or one below it."""
+        return [entry for layer in self._flatten_layers() for entry in layer.__dict__.get(name, ())]  # type: ignore[attr-defined]
+
     def add_update(self, updates: object, inputs: object = None) -> None:
         """New values of variables: `K.update` and its kin have given them already; pairs give them here."""
+        if outside():
+            given = updates if isinstance(updates, list) else [updates]
+            self._added_updates = [*self.__dict__.get("_added_updates", ()), *((inputs, one) for one in given)]
+            return
         for update in updates if isinstance(updates, list) else [updates]:
             if isinstance(update, tuple) and len(update) == 2 and isinstance(update[0], Variable):
                 update[0].assign(update[1])
@@ -171,10 +238,19 @@ class OldLayer(Flowing, Spelled):
 class Symbolic:
     """What a Lambda could do: take gradients of symbolic tensors, in a graph that its own call is no part of."""
 
+    def _finish_spelled(self, arguments: dict[str, Any]) -> None:
+        # Its function got numbers in the type that they had.
+        self.autocast = False
+
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if has_symbolic(inputs) and self._takes_gradients(inputs):
             return unpacked(self.function(inputs, **self.arguments))  # type: ignore[attr-defined]
         return unpacked(super().__call__(inputs, *args, **kwargs))  # type: ignore[misc]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; a function of Python's stays one, where no file is written."""
+        with keeping_functions():
+            return super().get_config()  # type: ignore[misc]
 
     def _takes_gradients(self, inputs: Any) -> bool:
         """Whether the function asks for gradients; what else may be wrong with it, the call will say."""
@@ -202,27 +278,6 @@ def says(code: object, name: str) -> bool:
     """
     inner = getattr(code, "co_consts", ())
     return name in getattr(code, "co_names", ()) or any(says(part, name) for part in inner if hasattr(part, "co_names"))
-
-
-class Resetting:
-    """What a recurrent layer could do."""
-
-    def __call__(self, inputs: Any, initial_state: Any = None, **kwargs: Any) -> Any:
-        """Its output; states to begin with may stand behind the input, in one list."""
-        if isinstance(inputs, (list, tuple)) and len(inputs) > 1 and initial_state is None:
-            inputs, initial_state = inputs[0], list(inputs[1:])
-        if initial_state is not None:
-            kwargs["initial_state"] = initial_state
-        return super().__call__(inputs, **kwargs)  # type: ignore[misc]
-
-    def reset_states(self, states: Any = None) -> None:
-        """Sets the kept states to zero, or to arrays."""
-        if states is None:
-            super().reset_state()  # type: ignore[misc]
-            return
-        given = states if isinstance(states, (list, tuple)) else [states]
-        for variable, value in zip(self._kept_state(), given, strict=True):  # type: ignore[attr-defined]
-            variable.assign(value)
 
 
 def shape_of(tensor: Any) -> object:

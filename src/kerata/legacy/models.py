@@ -10,6 +10,7 @@ import numpy as np
 
 from kerata import models as modern
 from kerata.base.checks import message
+from kerata.base.serialization import keeping_functions
 from kerata.dialects import find_row, translate_arguments
 from kerata.engine.module import Look, shown
 from kerata.engine.scope import in_scope
@@ -18,6 +19,7 @@ from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, add_symbolic_losses
 from kerata.legacy.files import load_weights, save_model, save_weights
+from kerata.legacy.functions import roots_of
 from kerata.legacy.history import OldHistory
 from kerata.legacy.layers import OldLayer
 from kerata.legacy.measures import compile_arguments
@@ -62,6 +64,7 @@ class OldModel(FlowingModel, OldLayer):
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Sets how the model is trained; the measures have the names that they had then."""
+        self._take_added_losses()
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -70,6 +73,23 @@ class OldModel(FlowingModel, OldLayer):
             self._compile_from_config(config, super().compile)  # type: ignore[misc]
         else:
             super().compile_from_config(config)  # type: ignore[misc]
+
+    def _take_added_losses(self) -> None:
+        """Terms that programs added to layers of the model, from outside of any call, become terms of its own."""
+        graph = self._graph  # type: ignore[attr-defined]
+        if graph is None:
+            return
+        known = {id(tensor) for tensor in graph.inputs}
+        for layer in self._flatten_layers():  # type: ignore[attr-defined]
+            entries = layer.__dict__.get("_added_losses") or []
+            taken = [
+                (inputs, term)
+                for inputs, term in entries
+                if not isinstance(term, SymbolicTensor) or all(id(root) in known for root in roots_of(term))
+            ]
+            if taken:
+                add_symbolic_losses(self, [plain(term) for _, term in taken])
+                layer._added_losses = [entry for entry in entries if not any(entry is one for one in taken)]
 
     def _translated(self, method: str, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         row = find_row(self._era, "models", method)
@@ -229,6 +249,11 @@ class OldModel(FlowingModel, OldLayer):
             if layer is not self and getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
                 layer.reset_state()
 
+    def get_config(self) -> dict[str, Any]:
+        """What the model is made of, as plain data but for functions that have no name; they stay what they are."""
+        with keeping_functions():
+            return super().get_config()  # type: ignore[misc]
+
     # Files
 
     def to_yaml(self, **kwargs: object) -> str:
@@ -307,7 +332,8 @@ class OldSequential(OldModel):
         return super().get_config()  # type: ignore[misc]
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        if isinstance(self.__dict__.get("_input"), Several):
+        whole = self.__dict__.get("_whole")
+        if isinstance(self.__dict__.get("_input"), Several) or (whole is not None and whole.beside):
             return self._graph.run(self._graph.match_inputs(inputs, self))
         return super().call(inputs, training, mask)  # type: ignore[misc]
 

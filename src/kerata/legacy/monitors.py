@@ -1,6 +1,7 @@
 """Callbacks with the arguments and hooks of their eras."""
 
 import inspect
+import warnings
 from typing import Any
 
 from kerata import callbacks
@@ -104,6 +105,7 @@ class ReduceLROnPlateau(Monitoring, callbacks.ReduceLROnPlateau):
 
     def __init__(self, *args: Any, epsilon: float | None = None, **kwargs: Any):
         if epsilon is not None:
+            warnings.warn("`epsilon` argument is deprecated: it is `min_delta` now.", stacklevel=2)
             kwargs["min_delta"] = epsilon
         super().__init__(*args, **kwargs)
 

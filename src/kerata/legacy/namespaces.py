@@ -48,6 +48,8 @@ UTIL_MODULES = [
 ]
 DATASETS = ("mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing", "fashion_mnist")
 
+OTHER_INITIALIZERS = ("zero", "one", "uniform", "normal", "_compute_fans")
+
 MISSING = {
     "layers": {},
     "models": {"model_from_config": "use Model.from_config or Sequential.from_config"},
@@ -98,7 +100,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
     optimizer_names = list(dict.fromkeys([*names(era, "optimizers"), "Optimizer", "get", "serialize", "deserialize"]))
     if era == "tfkeras2":
         optimizer_names += [n for n in ("schedules", "AdamW", "Ftrl", "Lion") if n not in optimizer_names]
-    initial_names = public(initial) if era == "keras1" else [*public(initializers), "zero", "one", "uniform", "normal"]
+    initial_names = public(initial) if era == "keras1" else [*public(initializers), *OTHER_INITIALIZERS]
     callback_names = list(dict.fromkeys([*public(callbacks), *public(monitors)]))
     found = {
         "old layers": ([*layers, "Recurrent"], contents.layer, {}),
@@ -144,7 +146,8 @@ def paths(era: str) -> dict[str, str]:
     found |= {"keras.initializations" if era == "keras1" else "keras.initializers": "initializers"}
     found |= {"keras.callbacks": "callbacks", "keras.callbacks.callbacks": "callbacks", "keras.utils": "utils"}
     found |= {f"keras.utils.{name}": "utils" for name in UTIL_MODULES}
-    found |= {"keras.backend": "backend", "keras.backend.tensorflow_backend": "backend", "keras.backend.common": "backend"}
+    found |= {"keras.backend": "backend"}
+    found |= {f"keras.backend.{name}": "backend" for name in ("tensorflow_backend", "common", "load_backend")}
     found |= {"keras.preprocessing": "nothing", "keras.preprocessing.text": "text", "keras.preprocessing.sequence": "sequence"}
     found |= {"keras.datasets": "datasets", **{f"keras.datasets.{name}": f"dataset {name}" for name in DATASETS}}
     if era == "tfkeras2":

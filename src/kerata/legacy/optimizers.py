@@ -4,6 +4,7 @@ from typing import Any
 
 from kerata import optimizers
 from kerata.dialects import canonical, find_row
+from kerata.legacy.objects import deserializing_optimizer, serialize_optimizer
 from kerata.legacy.once import once
 from kerata.legacy.spelling import Spelled, spell
 from kerata.legacy.tensorflow.models import FlowingOptimizer
@@ -19,6 +20,16 @@ class OldOptimizer(FlowingOptimizer, Spelled):
         """The number of updates and what is kept of each weight."""
         return self.variables  # type: ignore[attr-defined]
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """An optimizer from a config in the era's words or in those of today."""
+        row = cls.__dict__.get("_row")
+        if row is None or all(row.argument(name) is not None for name in config):
+            return cls(**config)
+        made = cls.__dict__["_stands_for"].from_config(config, custom_objects)
+        made.__class__ = cls
+        return made
+
     def get_weights(self) -> list[Any]:
         return [variable.numpy() for variable in self.variables]  # type: ignore[attr-defined]
 
@@ -32,6 +43,8 @@ def optimizer(era: str, name: str) -> object:
     """An optimizer of an era, or a function of `keras.optimizers`."""
     if name == "get":
         return lambda identifier, kwargs=None: get_optimizer(era, identifier)
+    if era != "tfkeras2" and name in ("serialize", "deserialize"):
+        return serialize_optimizer if name == "serialize" else deserializing_optimizer(era, optimizer)
     if (other := canonical(era, "optimizers", name)) != name:
         return optimizer(era, other)
     row = find_row(era, "optimizers", name)

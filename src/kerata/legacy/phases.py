@@ -49,6 +49,11 @@ def set_learning_phase(value: int) -> None:
     _phase["set"] = value
 
 
+def fixed_phase() -> bool | None:
+    """Whether layers are called in training, where `set_learning_phase` has said so; `None` where it has not."""
+    return None if _phase["set"] is None else bool(_phase["set"])
+
+
 def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
     """x in training, alt otherwise; values or functions without arguments."""
     if training is None or isinstance(training, Phase):

@@ -75,6 +75,7 @@ def make_constructor(row: Row | None, modern: Any) -> Any:
         modern.__init__(self, *(args if row is None else ()), **arguments)
         if rest:
             self._end_spelled(rest)
+        self._finish_spelled(arguments if row is not None or not args else {})
 
     __init__.__signature__ = inspect.signature(modern.__init__)  # type: ignore[attr-defined]
     # For those who ask whether a class has the constructor of a class of today.
@@ -90,6 +91,9 @@ class Spelled:
 
     def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
         """Completes and changes what the class of today is about to be given."""
+
+    def _finish_spelled(self, arguments: dict[str, Any]) -> None:
+        """Changes what the class of today has made of its arguments."""
 
     def _end_spelled(self, rest: dict[str, Any]) -> None:
         """Takes what the class of today is not given."""

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from kerata.base.checks import message
-from kerata.base.config import epsilon
+from kerata.base.config import epsilon, floatx
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.symbolic import traceable
@@ -92,6 +92,8 @@ def log_cosh(y_true, y_pred):
     """mean(log(cosh(y_pred - y_true))) over the last axis: squared near 0, absolute far away."""
     y_true, y_pred = _prepare(y_true, y_pred)
     error = y_pred - y_true
+    if not jnp.issubdtype(error.dtype, jnp.floating):
+        error = error.astype(floatx())
     return jnp.mean(error + jax.nn.softplus(-2.0 * error) - jnp.log(2.0).astype(error.dtype), axis=-1)
 
 

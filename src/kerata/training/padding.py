@@ -69,7 +69,7 @@ def why_prediction_is_exact(
         x: inputs, or their shapes.
         batch_size, there: rows of the padded batch, and how many of them are there.
     """
-    if declares_rows(model):
+    if declares_predicted_rows(model):
         return None
     fixed = jax.tree.map(spec_of, (values, vector))
     roles = (*jax.tree.map(lambda _: "fixed", fixed), jax.tree.map(lambda _: "rows", x))
@@ -103,6 +103,19 @@ def adds_up(plan: Plan) -> bool:
 def declares_rows(model: TrainedModel) -> bool:
     """Whether a model holds only what is built in, and all of it says that padded rows have no influence."""
     return all(_is_declared(layer) for layer in model._flatten_layers())
+
+
+def declares_predicted_rows(model: TrainedModel) -> bool:
+    """Whether that holds in predictions too, which do not say which rows are padded."""
+    layers = model._flatten_layers()
+    return declares_rows(model) and not any(layer.sees_batch or _trains(layer) for layer in layers)
+
+
+def _trains(layer: Layer) -> bool:
+    """Whether a model calls some of its layers in training, whatever it is called in itself."""
+    graph: Any = getattr(layer, "_graph", None)
+    calls = [] if graph is None else graph.nodes
+    return any(node.kwargs.get("training") or any(value is True for value in node.args[1:]) for node in calls)
 
 
 def _is_declared(layer: Layer) -> bool:

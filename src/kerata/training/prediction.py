@@ -30,7 +30,7 @@ from kerata.engine.variable import Variable
 from kerata.training import exits
 from kerata.training.feeds import pad_rows
 from kerata.training.host import through_host
-from kerata.training.padding import declares_rows, why_prediction_is_exact
+from kerata.training.padding import declares_predicted_rows, why_prediction_is_exact
 from kerata.training.prepare import keeps_batch_size, trace_outputs
 from kerata.training.signals import heard
 from kerata.training.step_methods import check_form, overrides, pack_x_y_sample_weight
@@ -168,7 +168,7 @@ class Predictor:
             return False
         if self.is_declared is None:
             self._check_shapes(x)
-            self.is_declared = declares_rows(self.model)
+            self.is_declared = declares_predicted_rows(self.model)
         if self.is_declared:
             return True
         leaves, treedef = jax.tree.flatten(x)

@@ -1,0 +1,79 @@
+"""Metrics and losses of Keras 2 that a program calls by hand: what they keep, and the shapes that they gave then."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata import metrics
+from kerata.base import registry
+from kerata.base.config import floatx
+from kerata.base.serialization import serialize_keras_object
+from kerata.engine.variable import Variable
+from kerata.legacy.spelling import Spelled
+from kerata.losses.loss import as_array
+
+
+class MetricOfKeras2(Spelled):
+    """A metric that was a layer: it has weights, and says that it is stateful."""
+
+    stateful = True
+
+    @property
+    def weights(self) -> list[Variable]:
+        """What is kept from batch to batch."""
+        return self.variables  # type: ignore[attr-defined]
+
+    non_trainable_weights = weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return []
+
+    def add_weight(self, name=None, shape=(), initializer=None, dtype=None, **kwargs: object) -> Variable:
+        """A new variable, 0 by default: the name first, or the shape."""
+        if name is not None and not isinstance(name, str):
+            name, shape = (shape if isinstance(shape, str) else None), name
+        return super().add_weight(shape=shape, initializer=initializer, dtype=dtype, name=name)  # type: ignore[misc]
+
+
+def binary_accuracy(y_true, y_pred, threshold: float = 0.5):
+    """The share of the outputs of each sample that say, rounded, what the labels say."""
+    return jnp.mean(metrics.binary_accuracy(y_true, y_pred, threshold), axis=-1)
+
+
+def sparse_categorical_accuracy(y_true, y_pred):
+    """1 where the largest prediction is at the label; labels of the rank of the predictions end in an axis of size 1."""
+    labels, y_pred = as_array(y_true), as_array(y_pred)
+    labels = jnp.squeeze(labels, -1) if labels.ndim == y_pred.ndim else labels
+    return (labels.astype(jnp.int32) == jnp.argmax(y_pred, axis=-1)).astype(floatx())
+
+
+# In `compile` they are those of today, which count the same.
+for _function in (binary_accuracy, sparse_categorical_accuracy):
+    _function.__kerata__ = getattr(metrics, _function.__name__)  # type: ignore[attr-defined]
+FUNCTIONS = {function.__name__: function for function in (binary_accuracy, sparse_categorical_accuracy)}
+
+
+def serialize(obj):
+    """A metric or a loss as plain data: a function by its name alone."""
+    if obj is None or hasattr(obj, "get_config"):
+        if registry.home_of(type(obj)) is not None or obj is None:
+            return serialize_keras_object(obj)
+        return {"class_name": type(obj).__name__, "config": obj.get_config()}
+    return obj.__name__
+
+
+def deserializing(room) -> Callable[..., Any]:
+    """`deserialize` of losses or metrics: a user's class needs no `from_config`, and a name may stand for anything."""
+
+    def deserialize(config, custom_objects: dict[str, Any] | None = None):
+        name = config.get("class_name") if isinstance(config, dict) else config
+        own = registry.get_registered_object(name, custom_objects) if isinstance(name, str) else None
+        if own is not None and isinstance(config, str):
+            return own() if isinstance(own, type) else own
+        if isinstance(own, type) and not hasattr(own, "from_config"):
+            return own(**config["config"])
+        return room.deserialize(config, custom_objects)
+
+    return deserialize

@@ -1,0 +1,210 @@
+"""What recurrent layers of the eras could do: states beside the input, in one list, and constants for each step."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+
+from kerata import layers
+from kerata.base.checks import message
+from kerata.base.serialization import is_writing
+from kerata.engine.module import Look
+from kerata.engine.symbolic import symbolic_leaves, traceable
+from kerata.legacy.helpers import has_arg
+from kerata.legacy.spelling import Spelled
+
+
+class Resetting:
+    """What a recurrent layer could do."""
+
+    def __call__(self, inputs, initial_state=None, **kwargs):
+        """Its output, in a list with the states where they are asked for; states to begin with may stand behind the input."""
+        if isinstance(inputs, (list, tuple)) and len(inputs) > 1 and initial_state is None:
+            inputs, initial_state = inputs[0], list(inputs[1:])
+        if initial_state is not None:
+            kwargs["initial_state"] = initial_state
+        found = super().__call__(inputs, **kwargs)  # type: ignore[misc]
+        return jax.tree.leaves(found) if isinstance(found, (list, tuple)) else found
+
+    @property
+    def states(self):
+        """The kept states; of a layer that keeps none, `None` for each."""
+        held = self.__dict__.get("states")
+        return [None] * len(self.state_size) if held is None and not self.stateful else held  # type: ignore[attr-defined]
+
+    @states.setter
+    def states(self, states) -> None:
+        self.__dict__["states"] = states
+
+    def compute_output_shape(self, *args, **kwargs):
+        """The shape of the output, in a list with those of the states where they are asked for."""
+        found = super().compute_output_shape(*args, **kwargs)  # type: ignore[misc]
+        return flat_shapes(found) if found and not isinstance(found[0], (int, type(None))) else found
+
+    def get_initial_state(self, inputs=None, batch_size: int | None = None) -> list[Any]:
+        """The states with which sequences begin: for so many of them, or for those that are given."""
+        if inputs is None or isinstance(inputs, int):
+            return super().get_initial_state(batch_size if inputs is None else inputs)  # type: ignore[misc]
+        base = super().get_initial_state  # type: ignore[misc]
+        found = traceable(lambda given: base(given.shape[0]))(inputs)
+        return list(found)
+
+    @property
+    def input(self):
+        """The symbolic input of the only call; with states or constants, all of them in a list."""
+        node = self._only_node()  # type: ignore[attr-defined]
+        found = symbolic_leaves((node.args, node.kwargs))
+        return found[0] if len(found) == 1 else found
+
+    def reset_states(self, states=None) -> None:
+        """Sets the kept states to zero, or to arrays."""
+        if states is None:
+            super().reset_state()  # type: ignore[misc]
+            return
+        given = states if isinstance(states, (list, tuple)) else [states]
+        for variable, value in zip(self._kept_state(), given, strict=True):  # type: ignore[attr-defined]
+            variable.assign(value)
+
+
+def flat_shapes(shapes) -> list[Any]:
+    """Shapes in nested lists and tuples as one list.
+
+    >>> flat_shapes(((None, 2), [(None, 3), (None, 4)]))
+    [(None, 2), (None, 3), (None, 4)]
+    """
+    if all(size is None or isinstance(size, int) for size in shapes):
+        return [tuple(shapes)]
+    return [one for shape in shapes for one in flat_shapes(shape)]
+
+
+# Constants
+
+
+class Constant(Resetting):
+    """A recurrent layer of a cell of a program's own, which may take constants: `call(inputs, states, constants)`."""
+
+    _bookkeeping = dict.fromkeys(("_constants", "_count_of_constants"), Look.NOBODY)
+
+    def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
+        self.__dict__["_count_of_constants"] = arguments.pop("num_constants", None) or 0
+        super()._begin_spelled(arguments, given)  # type: ignore[misc]
+
+    def __call__(self, inputs, initial_state=None, constants=None, **kwargs):
+        """Its output; states to begin with and constants may stand behind the input, in one list."""
+        count = self.__dict__.get("_count_of_constants", 0)
+        if isinstance(inputs, (list, tuple)) and len(inputs) > 1 and constants is None and count:
+            inputs, constants = list(inputs[:-count]), list(inputs[-count:])
+            inputs = inputs[0] if len(inputs) == 1 else inputs
+        if constants is not None:
+            kwargs["constants"] = list(constants) if isinstance(constants, (list, tuple)) else [constants]
+            self.__dict__["_count_of_constants"] = len(kwargs["constants"])
+        return super().__call__(inputs, initial_state, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()  # type: ignore[misc]
+        count = self.__dict__.get("_count_of_constants", 0)
+        return {**config, "num_constants": count} if count and not is_writing() else config
+
+
+class ConstantRNN(Constant):
+    """`RNN`."""
+
+    def build(self, sequences_shape, initial_state_shape=None, constants_shape=None) -> None:
+        if constants_shape and not getattr(self.cell, "built", True):  # type: ignore[has-type]
+            build_cell(self.cell, (sequences_shape[0], *sequences_shape[2:]), list(constants_shape))  # type: ignore[has-type]
+        super().build(sequences_shape, initial_state_shape)  # type: ignore[misc]
+
+    def call(self, sequences, initial_state=None, constants=None, mask=None, training=False):
+        with giving(self, constants):
+            return super().call(sequences, initial_state, mask, training)  # type: ignore[misc]
+
+    def run(self, sequences, states, mask, training):
+        """The loop; within it the cell gets the constants of this call."""
+        constants = self.__dict__.get("_constants")
+        if not constants:
+            return super().run(sequences, states, mask, training)  # type: ignore[misc]
+        cell = self.__dict__["cell"]
+        self.__dict__["cell"] = Bound(cell, constants, training)
+        try:
+            return super().run(sequences, states, mask, training)  # type: ignore[misc]
+        finally:
+            self.__dict__["cell"] = cell
+
+
+class ConstantBidirectional(Constant):
+    """`Bidirectional`, whose layers are of the era too."""
+
+    def _finish_spelled(self, arguments: dict[str, Any]) -> None:
+        kind = type(arguments.get("layer"))
+        if issubclass(kind, Spelled):
+            for one in (self.forward_layer, self.backward_layer):  # type: ignore[has-type]
+                one.__class__ = kind
+
+    def __call__(self, inputs, initial_state=None, constants=None, **kwargs):
+        """Its output; the states of both directions stand in one list."""
+        if initial_state is not None and not isinstance(initial_state, (list, tuple)):
+            expected = "`initial_state` must be a list of the states of both directions"
+            raise ValueError(message(self, expected, {"initial_state": initial_state}))
+        return super().__call__(inputs, initial_state, constants, **kwargs)
+
+    def build(self, sequences_shape, initial_state_shape=None, constants_shape=None) -> None:
+        for one in (self.forward_layer, self.backward_layer):  # type: ignore[has-type]
+            if constants_shape and not one.built:
+                one.build(sequences_shape, None, constants_shape)
+        super().build(sequences_shape, initial_state_shape)  # type: ignore[misc]
+
+    def call(self, sequences, initial_state=None, constants=None, mask=None, training=None):
+        with giving(self.forward_layer, constants), giving(self.backward_layer, constants):  # type: ignore[has-type]
+            return super().call(sequences, initial_state, mask, training)  # type: ignore[misc]
+
+
+@contextlib.contextmanager
+def giving(layer, constants) -> Iterator[None]:
+    """Within the block a layer's cell gets some constants."""
+    before = layer.__dict__.get("_constants")
+    layer.__dict__["_constants"] = before if constants is None else constants
+    try:
+        yield
+    finally:
+        layer.__dict__["_constants"] = before
+
+
+def takes_constants(cell) -> bool:
+    return has_arg(cell.call, "constants")
+
+
+def build_cell(cell, shape: tuple, constants: list[Any]) -> None:
+    """Builds a cell, or those that are stacked in it, for the shapes of inputs and constants."""
+    for one in getattr(cell, "cells", None) or [cell]:
+        if isinstance(one, layers.Layer) and not one.built:
+            one.build([shape, *constants] if takes_constants(one) else shape)
+        size = getattr(one, "output_size", None) or one.state_size
+        shape = (shape[0], size if isinstance(size, int) else size[0])
+    if cell is not one:
+        cell.built = True
+
+
+class Bound:
+    """A cell with the constants of a call."""
+
+    def __init__(self, cell, constants, training):
+        self.cell, self.constants, self.training = cell, constants, training
+        self.state_size = cell.state_size
+
+    def call(self, inputs, states) -> tuple[Any, list[Any]]:
+        """One step: the output and the new states."""
+        if not hasattr(self.cell, "cells"):
+            return self._step(self.cell, inputs, states)
+        found = []
+        for cell, state in zip(self.cell.cells, states, strict=True):
+            inputs, new = self._step(cell, inputs, list(state) if isinstance(state, (list, tuple)) else [state])
+            found.append(list(new) if isinstance(state, (list, tuple)) else new[0])
+        return inputs, found
+
+    def _step(self, cell, inputs, states) -> tuple[Any, list[Any]]:
+        given: dict[str, Any] = {"constants": list(self.constants)} if takes_constants(cell) else {}
+        if isinstance(cell, layers.Layer):
+            given["training"] = self.training
+        output, new = (cell if callable(cell) else cell.call)(inputs, states, **given)
+        return output, list(new) if isinstance(new, (list, tuple)) else [new]

@@ -1,0 +1,145 @@
+"""What layers of Keras 1 and 2 say of their calls: losses, updates, the learning phase, states, constants, functions."""
+
+import numpy as np
+import pytest
+
+from kerata import layers as modern
+from kerata.legacy import keras1, keras2
+from kerata.models import Model as Functional
+
+L, K, Model, Sequential = keras2.layers, keras2.backend, keras2.models.Model, keras2.models.Sequential
+DATA = np.random.default_rng(0).normal(5.0, 10.0, (20, 3)).astype("float32")
+NORMED = (DATA - DATA.mean(0)) / np.sqrt(DATA.var(0) + 1e-3)
+
+
+@pytest.fixture(autouse=True)
+def no_phase():
+    yield
+    K.clear_session()
+
+
+def test_losses_of_calls_are_symbolic_and_count():
+    shared = L.Dense(2, kernel_regularizer="l1", activity_regularizer="l1")
+    a, b = L.Input((3,)), L.Input((3,))
+    model = Model([a, b], L.average([shared(a), shared(b)]))
+    model.add_loss(K.mean(model.output))
+    assert len(model.losses) == 4
+    assert len(model.get_losses_for(None)) == 1
+    assert len(model.get_losses_for([a])) == 2
+    found = K.function([a, b], model.losses[1:3])([DATA, 2 * DATA])
+    expected = [0.01 * np.abs(x @ shared.get_weights()[0]).sum() / 20 for x in (DATA, 2 * DATA)]
+    assert np.allclose(found, expected, rtol=1e-4)
+
+
+def test_losses_added_to_a_layer_from_outside_are_trained_on():
+    dense = L.Dense(1, use_bias=False, input_dim=3, kernel_initializer="ones")
+    dense.add_loss(lambda: K.sum(K.square(dense.kernel)))
+    dense.add_loss(5)
+    model = Sequential([dense])
+    model.compile("sgd", "mse")
+    assert model.evaluate(np.zeros((2, 3)), np.zeros((2, 1)), verbose=0) == pytest.approx(8.0)
+    assert model.evaluate(np.zeros((2, 3)), np.zeros((2, 1)), verbose=0) == pytest.approx(8.0)
+    with pytest.raises(TypeError, match=r"add_loss\(lambda: ...\)"):
+        dense.add_loss(K.sum(dense.kernel))
+
+
+def test_updates_are_pairs_that_a_function_takes():
+    norm = L.BatchNormalization(input_shape=(3,), momentum=0.5)
+    model = Sequential([norm])
+    assert [variable.name for variable, _ in model.updates] == ["moving_mean", "moving_variance"]
+    K.function([model.input], [model.output], updates=model.updates)([DATA])
+    assert np.allclose(norm.get_weights()[2], 0.5 * DATA.mean(0), rtol=1e-4)
+    norm.trainable = False
+    assert not model.updates
+    dense = L.Dense(1)
+    dense.add_update(0, inputs=model.input)
+    dense.add_update(1)
+    assert dense.get_updates_for(model.input) == [0]
+    assert dense.get_updates_for(None) == [1]
+
+
+@pytest.mark.parametrize("phase", [0, 1])
+def test_a_phase_that_is_fixed_stays_in_the_models_made_then(phase):
+    K.set_learning_phase(phase)
+    fixed = Sequential([L.BatchNormalization(input_shape=(3,))])
+    K.clear_session()
+    free = Sequential([L.BatchNormalization(input_shape=(3,))])
+    expected = NORMED if phase else DATA / np.sqrt(1.001)
+    assert np.allclose(fixed.predict(DATA), expected, atol=1e-4)
+    assert np.allclose(free.predict(DATA), DATA / np.sqrt(1.001), atol=1e-4)
+    fixed.compile("sgd", "mse")
+    fixed.train_on_batch(DATA, DATA)
+    moved = not np.allclose(fixed.get_weights()[2], 0)
+    assert moved == bool(phase)
+
+
+def test_statistics_of_a_batch_that_is_not_full():
+    x = modern.Input((3,))
+    inner = Functional(x, modern.BatchNormalization()(x, training=True))
+    y = modern.Input((3,))
+    for model in (inner, Functional(y, inner(y))):
+        assert np.allclose(model.predict(DATA, verbose=0), NORMED, atol=1e-4)
+    old = keras1.models.Sequential([keras1.layers.BatchNormalization(mode=2, input_shape=(3,), epsilon=1e-3)])
+    assert np.allclose(old.predict(DATA), NORMED, atol=1e-4)
+
+
+def test_functions_stay_in_configs_but_not_in_files(tmp_path):
+    model = Sequential([L.Lambda(lambda x: x * 2 + 1, input_shape=(3,))])
+    for twin in (Sequential.from_config(model.get_config()), keras2.models.clone_model(model)):
+        assert isinstance(twin, Sequential)
+        assert np.allclose(twin.predict(DATA), 2 * DATA + 1)
+    outer = Model(model.inputs, model(model.inputs))
+    assert np.allclose(Model.from_config(outer.get_config()).predict(DATA), 2 * DATA + 1)
+    for write in (model.to_json, outer.to_json, lambda: model.save(tmp_path / "m.h5")):
+        with pytest.raises(ValueError, match="lambda cannot be written"):
+            write()
+
+
+class CellWithConstants(L.Layer):
+    """h' = x + h + constant."""
+
+    def __init__(self, units, **kwargs):
+        self.units = self.state_size = units
+        super().__init__(**kwargs)
+
+    def build(self, input_shape):
+        assert isinstance(input_shape, list)
+        self.kernel = self.add_weight(shape=(input_shape[1][-1], self.units), initializer="ones", name="kernel")
+        self.built = True
+
+    def call(self, inputs, states, constants):
+        output = inputs + states[0] + K.dot(constants[0], self.kernel)
+        return output, [output]
+
+    def get_config(self):
+        return {"units": self.units, **super().get_config()}
+
+
+def test_constants_go_to_each_step():
+    x, c, s = L.Input((4, 2)), L.Input((3,)), L.Input((2,))
+    data = [np.resize(DATA, (2, 4, 2)), DATA[:2], DATA[:2, :2]]
+    expected = data[0].sum(1) + 4 * data[1].sum(1, keepdims=True) + data[2]
+    rnn = L.RNN(CellWithConstants(2))
+    assert np.allclose(
+        Model([x, c, s], rnn(x, initial_state=s, constants=c)).predict([data[0], *data[1:]]), expected, rtol=1e-4
+    )
+    with keras2.utils.CustomObjectScope({"CellWithConstants": CellWithConstants}):
+        twin = L.RNN.from_config(rnn.get_config())
+        both = L.Bidirectional(L.RNN(CellWithConstants(2)))
+    assert np.allclose(Model([x, s, c], twin([x, s, c])).predict([data[0], data[2], data[1]]), expected, rtol=1e-4)
+    found = Model([x, c], both(x, constants=c)).predict(data[:2])
+    assert np.allclose(found, np.tile(expected - data[2], 2), rtol=1e-4)
+
+
+def test_states_of_stacked_cells_are_one_list():
+    rnn = L.RNN([L.LSTMCell(3), L.GRUCell(2)], return_state=True)
+    x = L.Input((5, 4))
+    shapes = [(None, 2), (None, 3), (None, 3), (None, 2)]
+    assert rnn.compute_output_shape((None, 5, 4)) == shapes
+    outputs = rnn(x)
+    assert isinstance(outputs, list)
+    assert [K.int_shape(one) for one in outputs] == shapes
+    assert [K.int_shape(one) for one in L.LSTM(3).get_initial_state(x)] == [(None, 3)] * 2
+    lstm = L.LSTM(2)
+    lstm(x, initial_state=[L.Input((2,)), L.Input((2,))])
+    assert len(lstm.input) == 3

@@ -1,0 +1,106 @@
+"""Objects of the eras beside layers: optimizers, constraints, initializers, metrics and losses as plain data and back."""
+
+import h5py
+import numpy as np
+import pytest
+
+from kerata import losses as modern_losses
+from kerata.legacy import keras2
+
+
+def test_optimizers_as_plain_data_are_called_as_they_were():
+    optimizers = keras2.optimizers
+    config = optimizers.serialize(optimizers.RMSprop(lr=0.1, clipnorm=1.0))
+    assert config["class_name"] == "RMSprop"
+    again = optimizers.deserialize(config)
+    assert type(again) is optimizers.RMSprop
+    assert again.get_config() == config["config"]
+    assert type(optimizers.deserialize({"class_name": "sgd", "config": {"lr": 0.5}})) is optimizers.SGD
+
+
+@pytest.mark.parametrize("name", ["max_norm", "non_neg", "unit_norm", "min_max_norm"])
+def test_constraints_come_back_as_those_of_the_era(name):
+    constraints = keras2.constraints
+    kind = type(getattr(constraints, name)())
+    assert type(constraints.get(name)) is kind
+    assert type(constraints.deserialize(constraints.serialize(constraints.get(name)))) is kind
+
+
+def test_an_initializer_with_a_seed_draws_anew():
+    first, second = (keras2.initializers.normal(seed=7) for _ in range(2))
+    one, two = first((4,)), first((4,))
+    assert np.abs(one - two).min() > 0
+    assert np.array_equal(one, second((4,)))
+    assert keras2.initializers.normal is keras2.initializers.RandomNormal
+
+
+def test_metrics_have_weights_and_shapes_of_then():
+    metrics = keras2.metrics
+    mean = metrics.Mean("a")
+    assert mean.stateful
+    assert len(mean.weights) == 2
+
+    class Largest(metrics.Metric):
+        def __init__(self):
+            super().__init__("largest")
+            self.found = self.add_weight("found", initializer="zeros")
+
+    assert Largest().found.name == "found"
+    y = np.float32([[1, 0, 1, 1]])
+    assert np.asarray(metrics.binary_accuracy(y, y * 0.9)).shape == (1,)
+    labels = np.zeros((2, 3, 1))
+    assert metrics.sparse_categorical_accuracy(labels, np.ones((2, 3, 1, 5))).shape == (2, 3, 1)
+
+
+class Mixed:
+    """A loss that has a config, and nothing to read it with."""
+
+    def __init__(self, share):
+        self.share = share
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return self.share * modern_losses.mse(y_true, y_pred)
+
+    def get_config(self):
+        return {"share": self.share}
+
+
+def test_a_loss_of_a_class_without_from_config(tmp_path):
+    losses, models, layers = keras2.losses, keras2.models, keras2.layers
+    with keras2.utils.CustomObjectScope({"Mixed": Mixed}):
+        again = losses.deserialize(losses.serialize(Mixed(0.3)))
+        assert again.share == 0.3
+        model = models.Sequential([layers.Dense(1, input_dim=2)])
+        model.compile("sgd", Mixed(0.3))
+        model.train_on_batch(np.ones((2, 2)), np.ones((2, 1)))
+        model.save(tmp_path / "m.h5")
+        found = models.load_model(tmp_path / "m.h5")
+    assert found.loss.share == 0.3
+    assert losses.serialize(losses.mean_squared_error) == "mean_squared_error"
+
+
+def test_log_cosh_of_whole_numbers():
+    error = np.array([[-3, 1, 4]])
+    assert np.allclose(modern_losses.log_cosh(np.zeros_like(error), error), np.log(np.cosh(error)).mean(), rtol=1e-5)
+
+
+def test_utilities_of_shapes_and_files(tmp_path):
+    utils = keras2.utils
+    assert utils.conv_utils.deconv_length(32, 1, 5, "full", None) == 28
+    with pytest.raises(AssertionError, match="padding"):
+        utils.conv_utils.conv_output_length(32, 5, "diagonal", 2)
+    with pytest.raises(ValueError, match="axes"):
+        utils.conv_utils.convert_kernel(np.zeros((2, 3)))
+    dense = keras2.layers.Dense(1, input_dim=8)
+    keras2.models.Sequential([dense])
+    kernel = dense.get_weights()[0]
+    utils.layer_utils.convert_dense_weights_data_format(dense, (2, 2, 2), "channels_first")
+    assert np.array_equal(dense.get_weights()[0], kernel.reshape(2, 2, 2).transpose(2, 0, 1).reshape(8, 1))
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["x"] = np.arange(5)
+    rows = utils.io_utils.HDF5Matrix(path, "x", 0, 3)
+    for key, kind in ((3, IndexError), ([2, 3], IndexError), (slice(3, 4), IndexError), (None, TypeError)):
+        with pytest.raises(kind):
+            rows[key]
+    assert rows[[2, 0]].tolist() == [2, 0]
