@@ -86,7 +86,8 @@ def test_statistics_of_a_batch_that_is_not_full():
 def test_functions_stay_in_configs_but_not_in_files(tmp_path):
     model = Sequential([L.Lambda(lambda x: x * 2 + 1, input_shape=(3,))])
     for twin in (Sequential.from_config(model.get_config()), keras2.models.clone_model(model)):
-        assert isinstance(twin, Sequential)
+        assert type(twin) is Sequential
+        assert type(twin.layers[0]) is L.Lambda
         assert np.allclose(twin.predict(DATA), 2 * DATA + 1)
     outer = Model(model.inputs, model(model.inputs))
     assert np.allclose(Model.from_config(outer.get_config()).predict(DATA), 2 * DATA + 1)
@@ -125,7 +126,8 @@ def test_constants_go_to_each_step():
     )
     with keras2.utils.CustomObjectScope({"CellWithConstants": CellWithConstants}):
         twin = L.RNN.from_config(rnn.get_config())
-        both = L.Bidirectional(L.RNN(CellWithConstants(2)))
+        both = L.Bidirectional.from_config(L.Bidirectional(L.RNN(CellWithConstants(2))).get_config())
+    assert type(both.backward_layer) is L.RNN
     assert np.allclose(Model([x, s, c], twin([x, s, c])).predict([data[0], data[2], data[1]]), expected, rtol=1e-4)
     found = Model([x, c], both(x, constants=c)).predict(data[:2])
     assert np.allclose(found, np.tile(expected - data[2], 2), rtol=1e-4)

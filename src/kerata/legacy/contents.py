@@ -132,6 +132,7 @@ def adopt(era: str, found: T) -> T:
     return found
 
 
+OldLayer._adopt = staticmethod(adopt)
 OLD_NAMES = {
     ("keras1", "Conv1D"): ("Convolution1D",),
     ("keras1", "Conv2D"): ("Convolution2D",),

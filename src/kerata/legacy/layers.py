@@ -1,5 +1,6 @@
 """Layers of the eras: what they and a user's own layers could do beside what layers of today can."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,15 @@ class OldLayer(Flowing, Spelled):
     """What a layer of Keras 1, Keras 2 and tf.keras could do."""
 
     _bookkeeping = dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling"), Look.NOBODY)
+
+    # Makes layers of today those of an era; the modules of the eras say how.
+    _adopt: Callable[..., Any] = staticmethod(lambda era, layer: layer)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None):
+        """A layer of a config; what is in it is of the era as well."""
+        given = () if custom_objects is None else (custom_objects,)
+        return cls._adopt(cls._era, super().from_config(config, *given))  # type: ignore[misc]
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
