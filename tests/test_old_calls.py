@@ -145,3 +145,25 @@ def test_states_of_stacked_cells_are_one_list():
     lstm = L.LSTM(2)
     lstm(x, initial_state=[L.Input((2,)), L.Input((2,))])
     assert len(lstm.input) == 3
+
+
+def test_weights_of_classes_for_each_output():
+    x = L.Input((2,))
+    ones = {"kernel_initializer": "ones", "use_bias": False}
+    model = Model(x, [L.Dense(1, name="a", **ones)(x), L.Dense(1, name="b", **ones)(x)])
+    model.compile("sgd", "mse")
+    data, y = np.ones((4, 2)), np.array([0, 1, 1, 0])
+    weights = {"a": {0: 2.0, 1: 3.0}, "b": {0: 0.5, 1: 1.0}}
+    expected = [np.mean([w[c] * (2 - c) ** 2 for c in y]) for w in (weights["a"], weights["b"])]
+    assert np.allclose(model.train_on_batch(data, [y, y], class_weight=weights)[1:], expected)
+    model.set_weights([np.ones((2, 1))] * 2)
+    batches = iter([(data, [y, y])] * 2)
+    history = model.fit_generator(batches, steps_per_epoch=1, class_weight=weights, verbose=0).history
+    assert np.allclose([history["a_loss"], history["b_loss"]], np.array(expected)[:, None])
+    with pytest.raises(ValueError, match="each class that is there"):
+        model.train_on_batch(data, [y, y], class_weight={"a": {0: 1.0}, "b": {0: 1.0, 1: 1.0}})
+
+
+def test_a_model_that_is_not_compiled():
+    with pytest.raises(RuntimeError, match="must be compiled"):
+        Sequential([L.Dense(1, input_dim=1)]).fit(np.ones((2, 1)), np.ones((2, 1)))

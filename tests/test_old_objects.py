@@ -46,7 +46,7 @@ def test_metrics_have_weights_and_shapes_of_then():
             self.found = self.add_weight("found", initializer="zeros")
 
     assert Largest().found.name == "found"
-    y = np.float32([[1, 0, 1, 1]])
+    y = np.array([[1, 0, 1, 1]], "float32")
     assert np.asarray(metrics.binary_accuracy(y, y * 0.9)).shape == (1,)
     labels = np.zeros((2, 3, 1))
     assert metrics.sparse_categorical_accuracy(labels, np.ones((2, 3, 1, 5))).shape == (2, 3, 1)

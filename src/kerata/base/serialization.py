@@ -290,10 +290,6 @@ def _deserialize(config: object) -> Any:
 
 
 def _build_instance(cls: type[Any], config: dict[str, Any]) -> Any:
-    if not hasattr(cls, "from_config") and not isinstance(cls, type):
-        raise TypeError(
-            message(cls, "Unable to reconstruct an instance: a class that is read from a config must have `from_config()`")
-        )
     given = config["config"]
     if given is not None and not is_dict(given):
         raise TypeError(message(cls, "Expected 'config' to be a dict", {"config": given}))

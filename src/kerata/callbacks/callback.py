@@ -144,7 +144,8 @@ class CallbackList(Callback):
         self.callbacks: list[Any] = given
         if model is not None:
             self.set_model(model)
-        self.set_params(params)
+        if params:
+            self.set_params(params)
 
     def on_progress(self, done: int, logs: dict[str, Any]) -> None:
         for callback in self.callbacks:

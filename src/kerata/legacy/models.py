@@ -24,6 +24,7 @@ from kerata.legacy.history import OldHistory
 from kerata.legacy.layers import OldLayer
 from kerata.legacy.measures import compile_arguments
 from kerata.legacy.tensorflow.models import FlowingModel
+from kerata.legacy.weights import spread_class_weights
 from kerata.models.graph import Graph
 
 # What the methods of Keras 2 took that means nothing today: how many threads or processes read the data.
@@ -99,7 +100,7 @@ class OldModel(FlowingModel, OldLayer):
             arguments.pop(name, None)
         for name in {"x", "validation_data"} & set(arguments):
             arguments[name] = only_inputs(self, arguments[name])
-        return arguments
+        return spread_class_weights(self, arguments)
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         """Trains the model."""

@@ -176,12 +176,13 @@ def takes_constants(cell) -> bool:
 
 def build_cell(cell, shape: tuple, constants: list[Any]) -> None:
     """Builds a cell, or those that are stacked in it, for the shapes of inputs and constants."""
-    for one in getattr(cell, "cells", None) or [cell]:
+    cells: list[Any] = getattr(cell, "cells", None) or [cell]
+    for one in cells:
         if isinstance(one, layers.Layer) and not one.built:
             one.build([shape, *constants] if takes_constants(one) else shape)
-        size = getattr(one, "output_size", None) or one.state_size
+        size = getattr(one, "output_size", None) or getattr(one, "state_size")  # noqa: B009, no type has it
         shape = (shape[0], size if isinstance(size, int) else size[0])
-    if cell is not one:
+    if cells != [cell]:
         cell.built = True
 
 
@@ -206,5 +207,6 @@ class Bound:
         given: dict[str, Any] = {"constants": list(self.constants)} if takes_constants(cell) else {}
         if isinstance(cell, layers.Layer):
             given["training"] = self.training
-        output, new = (cell if callable(cell) else cell.call)(inputs, states, **given)
+        step: Any = cell if callable(cell) else cell.call
+        output, new = step(inputs, states, **given)
         return output, list(new) if isinstance(new, (list, tuple)) else [new]

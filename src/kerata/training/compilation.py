@@ -46,6 +46,10 @@ class Compilation:
             self.trackers[1:] = [Mean(name=f"{name}_loss") for name in parts]
 
 
+class NotCompiled(ValueError, RuntimeError):
+    """A model that was never compiled is to be trained. It was a `RuntimeError` once, so programs may catch either."""
+
+
 def compilation_of(model: TrainedModel, method: str) -> Compilation:
     """What a model was compiled with; an error where it was not.
 
@@ -55,7 +59,7 @@ def compilation_of(model: TrainedModel, method: str) -> Compilation:
     """
     made = model._compilation
     if not model.compiled or made is None:
-        raise ValueError(
+        raise NotCompiled(
             message(
                 model, f"the model must be compiled before {method}()", fix="Call model.compile(optimizer=..., loss=...) first"
             )

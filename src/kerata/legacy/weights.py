@@ -1,0 +1,69 @@
+"""Weights of classes for each output of a model, as weights of samples."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kerata.base.checks import message
+
+
+def spread_class_weights(model, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `fit` and its kin with weights of classes for each output turned into weights of samples."""
+    given = arguments.get("class_weight")
+    if not given:
+        return arguments
+    if isinstance(given, dict) and not any(isinstance(one, dict) for one in given.values()):
+        if hasattr(arguments.get("y"), "shape"):
+            weights_of_classes(arguments["y"], given)
+        return arguments
+    names = list(model.output_names)
+    tables = {name: given.get(name) for name in names} if isinstance(given, dict) else dict(zip(names, given, strict=True))
+    changed = {name: value for name, value in arguments.items() if name != "class_weight"}
+    x = changed.get("x")
+    if changed.get("y") is not None:
+        changed["sample_weight"] = weights_of_outputs(names, tables, changed["y"], changed.get("sample_weight"))
+    elif hasattr(x, "__next__"):
+        changed["x"] = weighted(x, names, tables)
+    else:
+        fix = "Give the weights of samples with each batch"
+        raise NotImplementedError(message(model, "weights of classes for each output need arrays, or a generator", None, fix))
+    return changed
+
+
+def weighted(batches, names: list[str], tables: dict[str, Any]) -> Iterator[Any]:
+    """Batches of a generator with weights of their samples."""
+    for x, y, *rest in batches:
+        yield x, y, weights_of_outputs(names, tables, y, rest[0] if rest else None)
+
+
+def weights_of_outputs(names: list[str], tables: dict[str, Any], y, sample_weight) -> list[Any]:
+    """The weights of samples for each output."""
+    found = []
+    for name, target, weight in zip(names, by_output(names, y), by_output(names, sample_weight), strict=True):
+        weight = np.ones(len(target), "float32") if weight is None else np.asarray(weight)
+        found.append(weight if not tables.get(name) else weight * weights_of_classes(target, tables[name]))
+    return found
+
+
+def by_output(names: list[str], values) -> list[Any]:
+    """What is given for the outputs, in their order."""
+    if values is None or (len(names) == 1 and not isinstance(values, (dict, list, tuple))):
+        return [values] * len(names)
+    return [values.get(name) for name in names] if isinstance(values, dict) else list(values)
+
+
+def weights_of_classes(y, table: dict[int, float]) -> np.ndarray:
+    """The weight of each sample's class; each class that is there must have one.
+
+    >>> weights_of_classes(np.array([[0, 1], [1, 0]]), {0: 1.0, 1: 3.0}).tolist()
+    [3.0, 1.0]
+    """
+    labels = np.asarray(y)
+    if labels.ndim > 2:
+        raise ValueError(message("class_weight", "it is for targets of one or two axes", {"y.shape": labels.shape}))
+    classes = np.argmax(labels, axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels.reshape(len(labels))
+    missing = sorted({one for one in np.unique(classes).tolist() if one not in table})
+    if missing:
+        raise ValueError(message("class_weight", "it must have a weight for each class that is there", {"missing": missing}))
+    return np.asarray([table[one] for one in classes.tolist()], "float32")
