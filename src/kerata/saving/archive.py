@@ -20,10 +20,11 @@ from kerata.saving.assets import read_assets, write_assets
 from kerata.saving.building import build_model, parse_config
 from kerata.saving.disk import explain_full_disk
 from kerata.saving.legacy.kinds import look_at, refuse_architecture, refuse_folder, refuse_unknown
+from kerata.saving.legacy.saved_models import is_saved_model
 from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.zips import is_old_version, modernize, read_version, restore_old_optimizer
 from kerata.saving.members import CONFIG, METADATA, WEIGHTS, copy_member, need_members, open_model_file, open_scratch, read_text
-from kerata.saving.old_files import load_old_model, save_old_model
+from kerata.saving.old_files import load_old_model, load_saved_model, save_old_model
 from kerata.saving.store import FileStore
 from kerata.saving.weights import check_overwrite, load_state, save_state
 from kerata.version import __version__
@@ -160,12 +161,13 @@ def load_model(
 ) -> Any:
     """The model of a file of Kerata or of any Keras, with its weights and its optimizer's state.
 
-    What the file holds decides, not its name: `.keras` of Keras 3 and of `tf.keras`, `.h5` of Keras 1, 2, 3 and of `tf.keras`.
+    What the file holds decides, not its name: `.keras` of Keras 3 and of `tf.keras`, `.h5` of Keras 1, 2, 3 and of `tf.keras`,
+    and SavedModel folders of `tf.keras`.
     Files of strangers are safe to load: they can only name built-in classes and what a program has registered, and
     nothing that they carry is run.
 
     Args:
-        filepath: a file, or a binary file object.
+        filepath: a file, a SavedModel folder, or a binary file object.
         custom_objects: a user's own classes and functions by name, where they are not registered; the function of a
             Lambda layer also by the layer's name.
         compile: whether to compile the model as it was when it was saved.
@@ -185,7 +187,9 @@ def load_model(
             )
         )
     if path.is_dir():
-        raise refuse_folder(str(filepath), os.listdir(path))
+        if is_saved_model(names := os.listdir(path)):
+            return load_saved_model(path, str(filepath), custom_objects, compile, safe_mode)
+        raise refuse_folder(str(filepath), names)
     remove_leftovers(path.parent)
     with open(path, "rb") as stream:
         return read_model_file(stream, path, str(filepath), custom_objects, compile, safe_mode)

@@ -1,4 +1,4 @@
-"""Whole models and weights of old HDF5 files: read into the one form, built, and given their numbers."""
+"""Whole models and weights of old files and folders: read into the one form, built, and given their numbers."""
 
 import contextlib
 import warnings
@@ -8,7 +8,7 @@ from typing import Any
 
 from kerata.base.checks import message
 from kerata.base.limits import budget
-from kerata.base.refusals import FileError, refusing
+from kerata.base.refusals import FileError, NotReadYet, refusing
 from kerata.base.registry import CustomObjectScope
 from kerata.base.replacing import replace_file
 from kerata.base.serialization import sharing
@@ -18,10 +18,13 @@ from kerata.saving.building import build_model
 from kerata.saving.disk import explain_full_disk
 from kerata.saving.legacy.assigning import assign
 from kerata.saving.legacy.attributes import Texts
+from kerata.saving.legacy.checkpoints import Checkpoint, files_of, is_checkpoint, size_of_files
 from kerata.saving.legacy.descriptions import read_model
-from kerata.saving.legacy.form import OldModel
+from kerata.saving.legacy.form import OldModel, Tree
 from kerata.saving.legacy.groups import is_old, read_weights
 from kerata.saving.legacy.optimizer_state import restore_optimizer
+from kerata.saving.legacy.saved_models import VARIABLES, find_root, read_folder, read_objects, size_of_folder
+from kerata.saving.legacy.trees import assign_tree, restore_tree
 from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.writing import write_model, write_weights
 
@@ -69,15 +72,52 @@ def build_old_model(old: OldModel, owner: str, safe_mode: bool = True) -> SavedM
     """The model that the one form describes: the one builder of all old files."""
     with sharing(), drawing_late():
         model = build_model(old.config, owner, safe_mode=safe_mode)
+    if (old.weights is not None or old.tree is not None) and not model.built:
+        raise FileError(message(owner, "the file must say the shape of the model's input", {"class": type(model).__name__}))
     if old.weights is not None:
-        if not model.built:
-            raise FileError(message(owner, "the file must say the shape of the model's input", {"class": type(model).__name__}))
         assign(model, old.weights, owner)
+    pairing = assign_tree(model, old.tree, owner) if old.tree is not None else None
     if old.compiling is not None:
         model.compile_from_config(old.compiling)
         if old.optimizer and old.weights is not None:
             restore_optimizer(model, old, owner)
+        if pairing is not None and model.optimizer is not None:
+            restore_tree(model.optimizer, pairing, owner)
     return model
+
+
+def load_saved_model(
+    folder: Path, owner: str, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> SavedModel:
+    """The model of a SavedModel folder of `tf.keras`, with its weights and its optimizer's state."""
+    with refusing(owner), budget(owner, size_of_folder(folder)), CustomObjectScope(custom_objects or {}):
+        if not is_checkpoint(folder / VARIABLES):
+            find_root(folder, read_objects(folder, owner), owner)
+            raise FileError(message(owner, "the folder must hold the arrays of the model", {"missing": f"{VARIABLES}.index"}))
+        with Checkpoint(folder / VARIABLES, owner) as checkpoint:
+            old = read_folder(folder, checkpoint, owner, compile)
+            model = build_old_model(old, owner, safe_mode)
+        for note in old.notes:
+            warnings.warn(f"{owner}: {note}", stacklevel=3)
+        return model
+
+
+def load_checkpoint(
+    model: SavedModel, prefix: Path, owner: str, skip_mismatch: bool = False, skipped: Iterable[Any] | None = None
+) -> None:
+    """Reads the weights of a checkpoint of `tf.keras` into a built model, and the optimizer's state into a compiled one."""
+    with refusing(owner), budget(owner, size_of_files(files_of(prefix))), Checkpoint(prefix, owner) as checkpoint:
+        nodes = checkpoint.graph()
+        if not nodes:
+            names = [name for name, _ in checkpoint.describe()]
+            text = "the checkpoint says which arrays it holds, and not which layers: it is not one of tf.keras"
+            raise NotReadYet(message(owner, text, {"arrays": names[:6], "of": len(names)}))
+        pairing = assign_tree(model, Tree(nodes, {}, checkpoint.source), owner, skip_mismatch, list(skipped or ()))
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is not None and "optimizer" in nodes[0].children:
+            if not optimizer.built:
+                optimizer.build(model.trainable_weights)
+            restore_tree(optimizer, pairing, owner, with_rate=True)
 
 
 def load_old_weights(

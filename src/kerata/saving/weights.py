@@ -15,10 +15,12 @@ from kerata.base.types import ByteStream
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.disk import explain_full_disk
+from kerata.saving.legacy.checkpoints import prefix_of
 from kerata.saving.legacy.kinds import kind_of_file, refuse_architecture, refuse_folder, refuse_unknown
+from kerata.saving.legacy.saved_models import VARIABLES, is_saved_model
 from kerata.saving.legacy.types import Numbers, SavedModel
 from kerata.saving.members import WEIGHTS, copy_member, need_members, open_model_file
-from kerata.saving.old_files import is_old_file, load_old_weights
+from kerata.saving.old_files import is_old_file, load_checkpoint, load_old_weights
 from kerata.saving.store import FileStore
 from kerata.saving.walk import Place, walk
 
@@ -60,6 +62,7 @@ def load_weights(
 ) -> None:
     """Reads all weights from a file of Kerata or of any Keras: `.weights.h5`, `.keras`, or `.h5` of Keras 1, 2 and `tf.keras`.
 
+    A checkpoint of `tf.keras` has the name that it was saved under, `ckpt` for `ckpt.index` and `ckpt.data-00000-of-00001`.
     What the file holds decides, not its name. The model stays as it was if anything does not fit.
 
     Args:
@@ -71,6 +74,12 @@ def load_weights(
     """
     check_built(model, "load_weights")
     path, owner = check_path("load_weights", filepath), str(filepath)
+    folder = path.is_dir() and is_saved_model(os.listdir(path))
+    if (prefix := prefix_of(path / VARIABLES if folder else path)) is not None:
+        if by_name:
+            raise NotImplementedError(message("load_weights", "checkpoints are read by structure", {"by_name": by_name}))
+        load_checkpoint(model, prefix, owner, skip_mismatch, objects_to_skip)
+        return
     if not path.exists():
         if path.suffix not in (".keras", ".h5", ".hdf5"):
             check_weights_path(filepath, "load_weights")

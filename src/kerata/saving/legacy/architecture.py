@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kerata.base import registry
+from kerata.base.absent import LEFT_OUT
 from kerata.base.checks import message
 from kerata.base.limits import take_work
 from kerata.base.refusals import FileError, NotReadYet, UnknownInFile
@@ -20,6 +21,8 @@ HOLDERS, MANY_HOLDERS = ("layer", "backward_layer", "forward_layer", "cell"), ("
 # What descriptions of layers say of their input, which stands in a layer of its own today.
 INPUT_KEYS = ("batch_input_shape", "input_shape", "input_dtype", "batch_shape")
 MERGES = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "concat": "Concatenate", "dot": "Dot"}
+# Layers of Keras without a row.
+NOT_THERE = frozenset({*LEFT_OUT["layers"].split(), "RandomHeight", "RandomWidth"})
 KINDS = {"_initializer": "initializers", "_regularizer": "regularizers", "_constraint": "constraints"}
 
 
@@ -89,7 +92,7 @@ class Architecture:
         config = settle(self.era, name, config)
         module, today, config = translate_config(self.era, "layers", name, config)
         if registry.find_builtin("layers", today) is None:
-            known = find_row(self.era, "layers", name) is not None
+            known = find_row(self.era, "layers", name) is not None or name in NOT_THERE
             (self.absent if known else self.missing).setdefault(name, str(config.get("name")))
         for key in INPUT_KEYS:
             if name != "InputLayer":

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kerata.saving.legacy.object_graph import Node
+
 # The eras, as the tables of `kerata.dialects` call them.
 KERAS1, KERAS2, TFKERAS2, KERAS3 = "keras1", "keras2", "tfkeras2", "keras3"
 
@@ -77,6 +79,24 @@ class Weights(NamedTuple):
     own: list[Source]
 
 
+class Tree(NamedTuple):
+    """The arrays of a file by the objects that hold them.
+
+    Args:
+        nodes: the objects; the first one is the model.
+        names: what layers are called, by their numbers, where the file says it.
+        source: gives an array by its key and its name.
+    """
+
+    nodes: list[Node]
+    names: dict[int, str]
+    source: Callable[[str, str], Source]
+
+    def array(self, number: int) -> Source:
+        node = self.nodes[number]
+        return self.source(node.key, node.name or node.key)
+
+
 class OldModel(NamedTuple):
     """A whole model of an old file.
 
@@ -87,6 +107,7 @@ class OldModel(NamedTuple):
         compiling: what `compile` was given, in Keras 3's form, or `None`.
         optimizer: the state of the optimizer, in the order of the file.
         notes: what a reader should be told.
+        tree: the arrays of files that keep them by paths of attributes; `weights` and `optimizer` are empty then.
     """
 
     era: str
@@ -96,6 +117,7 @@ class OldModel(NamedTuple):
     compiling: dict[str, Any] | None
     optimizer: list[Source]
     notes: list[str]
+    tree: Tree | None = None
 
 
 def era_of_version(version: str, backend: str = "") -> str:

@@ -7,6 +7,18 @@ from kerata.base.checks import message
 from kerata.base.refusals import FileError, NotReadYet
 from kerata.saving.legacy.form import KERAS1, TFKERAS2
 
+# What configs of tf.keras say of what was built, or of how it drew random numbers.
+SAID_BESIDE = ("rng_type", "query_shape", "key_shape", "value_shape", "has_input_vocabulary")
+# (beginning or ending of a class's name, argument): what it takes from a base and makes nothing of, and the value that it has.
+UNUSED: dict[tuple[str, str], tuple[object, ...]] = {
+    ("Transpose", "groups"): (1,),
+    ("DepthwiseConv", "groups"): (1,),
+    ("SeparableConv", "groups"): (1,),
+    ("SpatialDropout", "noise_shape"): (None,),
+    ("ConvLSTM", "time_major"): (False,),
+    ("MultiHeadAttention", "softmax_robust_masking"): (False,),
+}
+
 
 def input_shape_of(config: dict[str, Any]) -> list[Any] | None:
     """The shape of a batch that a layer's config names."""
@@ -31,6 +43,7 @@ def settle(era: str, name: str, config: dict[str, Any]) -> dict[str, Any]:
     if era == TFKERAS2:
         if config.get("time_major"):
             raise NotReadYet(message(owner, "`time_major=True` is not there"))
+        leave_out(name, config, owner)
         if isinstance(config.get("axis"), list) and len(config["axis"]) == 1:
             config["axis"] = config["axis"][0]
     if isinstance(policy := config.get("dtype"), dict) and policy.get("class_name") in ("Policy", "PolicyV1"):
@@ -41,6 +54,19 @@ def settle(era: str, name: str, config: dict[str, Any]) -> dict[str, Any]:
             "registered_name": None,
         }
     return config
+
+
+def leave_out(name: str, config: dict[str, Any], owner: str) -> None:
+    """Takes out what `tf.keras` wrote of a layer and today's does not take; what would mean something is refused."""
+    for argument in SAID_BESIDE:
+        config.pop(argument, None)
+    for (part, argument), neutral in UNUSED.items():
+        if part in name.replace("Convolution", "Conv") and argument in config and config.pop(argument) not in neutral:
+            raise NotReadYet(message(owner, f"`{argument}` is not there"))
+    if name.startswith(("DepthwiseConv", "SeparableConv")):
+        # The kernel of the base; these have kernels of their own names.
+        for argument in ("kernel_initializer", "kernel_regularizer", "kernel_constraint"):
+            config.pop(argument, None)
 
 
 def settle_keras1(name: str, config: dict[str, Any], owner: str) -> None:
