@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kerata import layers as modern
-from kerata.legacy import keras1, keras2
+from kerata.legacy import keras1, keras2, tfkeras2
 from kerata.models import Model as Functional
 
 L, K, Model, Sequential = keras2.layers, keras2.backend, keras2.models.Model, keras2.models.Sequential
@@ -167,3 +167,73 @@ def test_weights_of_classes_for_each_output():
 def test_a_model_that_is_not_compiled():
     with pytest.raises(RuntimeError, match="must be compiled"):
         Sequential([L.Dense(1, input_dim=1)]).fit(np.ones((2, 1)), np.ones((2, 1)))
+
+
+@pytest.mark.parametrize("era", [keras1, keras2, tfkeras2], ids=["keras1", "keras2", "tfkeras2"])
+def test_a_list_of_one_output_is_one_output(era):
+    x = era.layers.Input(shape=(3,))
+    model = era.models.Model([x], [era.layers.Dense(2)(x)])
+    assert model.predict(DATA).shape == (20, 2)
+    assert tuple(model(era.layers.Input(shape=(3,))).shape) == (None, 2)
+    assert model.output is model.outputs[0]
+    assert len(era.models.Sequential([era.layers.Dense(1, input_shape=(3,))]).layers) == 1
+
+
+def test_measures_added_from_outside():
+    x = L.Input((3,))
+    model = Model(x, L.Dense(1, kernel_initializer="ones", use_bias=False)(x))
+    model.add_metric(K.sum(model.output), name="total")
+    model.compile("sgd", "mse", metrics=["mae"])
+    data, y = np.ones((4, 3)), np.full((4, 1), 2.0)
+    assert model.metrics_names == ["loss", "mae", "total"]
+    assert np.allclose(model.evaluate(data, y, batch_size=2, verbose=0), [1.0, 1.0, 6.0])
+    assert len(model.layers) == 2
+
+
+def test_masks_of_symbolic_tensors():
+    x = L.Input((3, 2))
+    masking = L.Masking(0.5)
+    mask = masking.compute_mask(x)
+    values = np.array([[[0.5, 0.5], [0.5, 1.0], [0.0, 0.0]]])
+    assert K.function([x], [mask])([values])[0].tolist() == [[False, True, True]]
+    assert L.LSTM(2).compute_mask(x, mask) is None
+
+    class OfPictures(L.Masking):
+        def compute_mask(self, inputs, mask=None):
+            return K.any(K.not_equal(inputs, self.mask_value), axis=[2, 3])
+
+    assert np.allclose(Sequential([OfPictures(input_shape=(2, 2, 1))]).predict(np.ones((1, 2, 2, 1))), 1)
+
+
+class Watched:
+    """A model of which only the weights are known."""
+
+    stop_training, weights = False, 0
+
+    def get_weights(self):
+        return self.weights
+
+    def set_weights(self, weights):
+        self.weights = weights
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "epochs", "weights"),
+    [
+        ({"monitor": "val_acc", "baseline": 0.75}, [0.55, 0.74, 0.81, 0.81], 2, 1),
+        ({"monitor": "val_acc", "baseline": 0.75}, [0.55, 0.76, 0.81, 0.81], 4, 3),
+        ({"monitor": "val_loss", "restore_best_weights": True}, [0.3, 0.1, 0.2, 0.4, 0.5], 4, 1),
+        ({"monitor": "val_loss", "restore_best_weights": True}, [0.3, 0.1, 0.2], 3, 2),
+    ],
+)
+def test_early_stopping_as_it_was(options, values, epochs, weights):
+    stopper, model = keras2.callbacks.EarlyStopping(patience=2, **options), Watched()
+    stopper.model = model
+    stopper.on_train_begin()
+    for epoch, value in enumerate(values):
+        model.weights = epoch
+        stopper.on_epoch_end(epoch, {options["monitor"]: value})
+        if model.stop_training:
+            break
+    stopper.on_train_end()
+    assert (epoch + 1, model.weights) == (epochs, weights)

@@ -1,5 +1,7 @@
 """Objects of the eras beside layers: optimizers, constraints, initializers, metrics and losses as plain data and back."""
 
+import io
+
 import h5py
 import numpy as np
 import pytest
@@ -104,3 +106,20 @@ def test_utilities_of_shapes_and_files(tmp_path):
         with pytest.raises(kind):
             rows[key]
     assert rows[[2, 0]].tolist() == [2, 0]
+
+
+def test_models_in_files_that_are_open(tmp_path):
+    models, layers = keras2.models, keras2.layers
+    values = np.arange(6.0).reshape(3, 2)
+    start = keras2.initializers.Constant(values)
+    model = models.Sequential([layers.Dense(2, kernel_initializer=start, input_dim=3)])
+    stream = io.BytesIO()
+    model.save(stream)
+    stream.seek(0)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        models.save_model(model, file.create_group("model"))
+        models.save_model(model, file["model"])
+        found = [models.load_model(stream), models.load_model(file["model"])]
+    for twin in found:
+        assert np.array_equal(twin.get_weights()[0], values)
+        assert np.array_equal(models.clone_model(twin).get_weights()[0], values)

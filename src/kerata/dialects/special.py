@@ -50,6 +50,12 @@ RENAMED_ALONE = {
 
 def rename(row: Row, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
     """Names of Keras 1 that Keras 2 took; `dropout` of Embedding meant nothing any more."""
+    length, shape = kwargs.get("input_length"), kwargs.get("input_shape")
+    if length is not None and shape is not None:
+        known = tuple(length) if isinstance(length, (list, tuple)) else (length,)
+        if len(known) != len(shape) or any(None not in (a, b) and a != b for a, b in zip(known, shape, strict=True)):
+            given = {"input_length": length, "input_shape": shape}
+            raise ValueError(message(row.name, "`input_length` must fit `input_shape`", given))
     for old, new in RENAMED_ALONE[row.today].items():
         if old in kwargs:
             value = kwargs.pop(old)

@@ -597,4 +597,5 @@ class Masking(KeepsType):
         return jnp.any(jnp.not_equal(inputs, self.mask_value), axis=-1)
 
     def call(self, inputs):
-        return jnp.where(self.compute_mask(inputs)[..., None], inputs, 0)
+        # Not by `compute_mask`, which what is derived from it may define for other axes.
+        return jnp.where(jnp.any(jnp.not_equal(inputs, self.mask_value), axis=-1, keepdims=True), inputs, 0)

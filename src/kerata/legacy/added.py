@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kerata import layers
+from kerata import layers, metrics
 from kerata.base.checks import message
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.models import Sequential
@@ -29,6 +29,23 @@ class AddLoss(layers.Layer):
         return inputs
 
 
+class AddMetric(AddLoss):
+    """Measures the mean of what it is called on, and gives it back.
+
+    Args:
+        measured: the name under which it is reported.
+    """
+
+    def __init__(self, measured: str, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._added_metrics = {measured: metrics.Mean(name=measured)}
+
+    def call(self, inputs: jax.Array) -> jax.Array:
+        for metric in self._added_metrics.values():
+            metric.update_state(inputs)
+        return inputs
+
+
 def add_symbolic_losses(model: Any, losses: list[Any]) -> None:
     """Lets a functional model compute terms of its loss beside its outputs.
 
@@ -37,20 +54,23 @@ def add_symbolic_losses(model: Any, losses: list[Any]) -> None:
         losses: symbolic tensors that its inputs lead to, or functions without arguments.
     """
     graph = model._graph
+    terms = [AddLoss() if isinstance(loss, SymbolicTensor) else AddLoss(loss) for loss in losses]
+    compute_beside(model, terms, [loss if isinstance(loss, SymbolicTensor) else graph and graph.inputs[0] for loss in losses])
+
+
+def compute_beside(model: Any, terms: list[AddLoss], tensors: list[Any]) -> None:
+    """Lets a model call some layers on symbolic tensors beside its outputs."""
+    graph = model._graph
     is_chain = isinstance(model, Sequential)
     if graph is None or not (is_chain or "_graph_layers" in model.__dict__):
-        expected = "add_loss() of a symbolic tensor needs a model made of Input() and layers"
-        raise ValueError(message(model, expected, None, "Make it with Model(inputs, outputs), or call add_loss() in a layer"))
-    beside, terms = list(graph.beside), []
-    for loss in losses:
-        layer = AddLoss() if isinstance(loss, SymbolicTensor) else AddLoss(loss)
-        beside.append(layer(loss if isinstance(loss, SymbolicTensor) else graph.inputs[0]))
-        terms.append(layer)
+        expected = "add_loss() and add_metric() of a symbolic tensor need a model made of Input() and layers"
+        raise ValueError(message(model, expected, None, "Make it with Model(inputs, outputs), or call them in a layer"))
+    beside = [*graph.beside, *(term(tensor) for term, tensor in zip(terms, tensors, strict=True))]
     made = Graph(graph.inputs_tree, graph.outputs_tree, model, beside)
     known = {id(part) for part in model._flatten_layers()}
     for node in made.running:
         if id(node.operation) not in known and getattr(node.operation, "weights", None):
-            expected = f"the loss that is added goes through {node.operation.name!r}, whose weights are not the model's"
+            expected = f"what is added goes through {node.operation.name!r}, whose weights are not the model's"
             raise ValueError(message(model, expected, None, "Let an output of the model depend on that layer"))
     model._terms = [*getattr(model, "_terms", ()), *terms]
     if is_chain:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from kerata import backend, ops
 from kerata.base.checks import check_choice, message
@@ -303,7 +304,22 @@ def ctc_decode(y_pred, input_length, greedy=True, beam_width=100, top_paths=1, m
         merge_repeated=True if greedy else merge_repeated,
         mask_index=y_pred.shape[-1] - 1,
     )
-    return list(labels), scores
+    return [without_filling(one) for one in labels], scores
+
+
+def without_filling(labels):
+    """Decoded labels without the columns at the end in which there is none; where they are numbers already."""
+    if isinstance(labels, Tracer):
+        return labels
+    used = np.flatnonzero((np.asarray(labels) >= 0).any(axis=0))
+    return labels[:, : used[-1] + 1 if len(used) else 0]
+
+
+def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    """The loss of labels; where they have as many axes as the predictions, the one of the classes has size 1."""
+    if target.ndim == output.ndim and target.shape[axis] == 1:
+        target = ops.squeeze(target, axis)
+    return backend.sparse_categorical_crossentropy(target, ops.moveaxis(output, axis, -1), from_logits)
 
 
 def size(x: Any, name: Any = None) -> Any:

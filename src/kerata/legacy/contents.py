@@ -1,6 +1,7 @@
 """What the modules of the eras hold: the thing of today where it means the same, else one made from a row of a table."""
 
 import types
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from kerata.dialects.values import today_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
-from kerata.legacy.layers import OldLayer, Symbolic
+from kerata.legacy.layers import Masked, OldLayer, Symbolic
 from kerata.legacy.measures import loss_of
 from kerata.legacy.metrics import FUNCTIONS, MetricOfKeras2, deserializing, serialize
 from kerata.legacy.models import OldModel, OldSequential
@@ -55,6 +56,8 @@ def layer(era: str, name: str) -> object:
     mixins = (Resetting, OldLayer) if hasattr(modern, "reset_state") else (OldLayer,)
     if modern in MIXINS:
         mixins = (MIXINS[modern], OldLayer)
+    if modern.compute_mask is not layers.Layer.compute_mask:
+        mixins = (Masked, *mixins)
     return spell(era, name, modern, row if row is not None and row.arguments is not None else None, *mixins)
 
 
@@ -243,8 +246,16 @@ def activation(era: str, name: str) -> object:
     if name == "hard_sigmoid":
         return activations.legacy_hard_sigmoid
     if name == "get":
-        return lambda identifier: activations.get(today_of(era, "activation", "activation", identifier))
+        return lambda identifier: get_activation(era, identifier)
     return getattr(activations, name)
+
+
+def get_activation(era: str, identifier: object) -> object:
+    """An activation by the name that an era knows."""
+    if isinstance(identifier, layers.Layer):
+        said = "a layer stands where an activation is wanted: advanced activations are layers of their own"
+        warnings.warn(message("activations.get", said, {"identifier": identifier}), stacklevel=3)
+    return activations.get(today_of(era, "activation", "activation", identifier))
 
 
 @once
@@ -252,6 +263,8 @@ def callback(era: str, name: str) -> object:
     """A callback of an era."""
     if (era, name) == ("keras1", "ModelCheckpoint"):
         return monitors.CheckpointOfKeras1
+    if name == "EarlyStopping" and era != "tfkeras2":
+        return monitors.EarlyStoppingOfKeras2
     return getattr(monitors, name, None) or getattr(callbacks, name)
 
 

@@ -50,7 +50,60 @@ def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch
     saving.load_weights(model, filepath, skip_mismatch, by_name=by_name)
 
 
+# Files that are open already: of HDF5, or of bytes.
+
+
+def is_open(target: object) -> bool:
+    return hasattr(target, "create_group") or hasattr(target, "read") or hasattr(target, "write")
+
+
+@contextmanager
+def beside(target: object, reads: bool) -> Iterator[str]:
+    """A file on the disk that holds what an open one holds, or whose content goes there after the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.h5")
+        if reads:
+            copy_in(target, path)
+        yield path
+        if not reads:
+            copy_out(path, target)
+
+
+def copy_in(source: Any, path: str) -> None:
+    import h5py
+
+    if hasattr(source, "create_group"):
+        with h5py.File(path, "w") as file:
+            copy_group(source, file)
+    else:
+        Path(path).write_bytes(source.read())
+
+
+def copy_out(path: str, target: Any) -> None:
+    import h5py
+
+    if hasattr(target, "create_group"):
+        with h5py.File(path, "r") as file:
+            copy_group(file, target)
+    else:
+        target.write(Path(path).read_bytes())
+
+
+def copy_group(source: Any, target: Any) -> None:
+    """Copies what a group of HDF5 holds; links stay links, which no reader of models follows."""
+    for name, value in source.attrs.items():
+        target.attrs[name] = value
+    for name in source:
+        if name in target:
+            del target[name]
+        source.copy(name, target)
+
+
 def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+    if is_open(filepath):
+        with beside(filepath, reads=False) as path:
+            save_old_model(model, Path(path), include_optimizer, for_then=True)
+        return
     path = Path(os.fspath(filepath))
     if path.suffix in HDF5_ENDINGS:
         check_overwrite("save_model", path, overwrite)
@@ -64,4 +117,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
 
 
 def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True, **kwargs: Any) -> Any:
+    if is_open(filepath):
+        with beside(filepath, reads=True) as path:
+            return saving.load_model(path, custom_objects=custom_objects, compile=compile)
     return saving.load_model(filepath, custom_objects=custom_objects, compile=compile)

@@ -396,11 +396,11 @@ class HDF5Matrix:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (len(self), *np.shape(self[0]))
+        return (len(self), *np.shape(self[:1])[1:])
 
     @property
     def dtype(self) -> Any:
-        return np.asarray(self[0]).dtype
+        return np.asarray(self[:1]).dtype
 
     @property
     def ndim(self) -> int:

@@ -10,7 +10,7 @@ from kerata.base.checks import message
 from kerata.base.serialization import keeping_functions
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
-from kerata.engine.symbolic import Node, SymbolicTensor, Tensors, has_symbolic, infer
+from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has_symbolic, infer, symbolic_leaves
 from kerata.engine.variable import Variable
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
@@ -161,6 +161,9 @@ class OldLayer(Flowing, Spelled):
 
     def get_losses_for(self, inputs) -> list[Any]:
         """The terms of the loss that depend on some inputs, or on none of them."""
+        if inputs is not None and not has_symbolic(inputs):
+            # Of a call on numbers, what it has added.
+            return [loss for layer in self._flatten_layers() for loss in layer._losses]  # type: ignore[attr-defined]
         entries = self._entries("_added_losses")
         added = {id(term) for _, term in entries}
         return relevant([term for term in self.losses if id(term) not in added], entries, inputs)
@@ -273,6 +276,20 @@ class Symbolic:
         except Exception:
             return False
         return False
+
+
+class Masked:
+    """A layer that makes masks of its own, also of symbolic tensors."""
+
+    def compute_mask(self, inputs: Any, mask: Any = None):
+        """The mask of the output: of symbolic tensors a symbolic one, or `None`."""
+        base = super().compute_mask  # type: ignore[misc]
+        if not has_symbolic((inputs, mask)):
+            return base(inputs, mask)
+        found = infer(base, inputs, mask)
+        if symbolic_leaves(found):
+            Node(Operation(base, name=None), (inputs, mask), {}, found)
+        return found
 
 
 def unpacked(outputs: Any) -> Any:

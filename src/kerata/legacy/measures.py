@@ -42,12 +42,32 @@ def compile_arguments(era: str, model: Any, args: tuple, kwargs: dict[str, Any],
         given["metrics"] = accuracies(
             given["metrics"], given.get("loss"), model, accuracy or ("acc" if era in BATCHED else None)
         )
+    for name in {"metrics", "weighted_metrics"} & set(given):
+        given[name] = where_losses_are(given[name], given.get("loss"), model)
     if "loss" in given:
         given["loss"] = bind_losses(model, spread(given["loss"], lambda one: loss_of(era, one)))
     for name in ("metrics", "weighted_metrics"):
         if name in given:
             given[name] = spread(given[name], lambda one: metric_of(era, one))
     return given
+
+
+def where_losses_are(measures, loss, model):
+    """Of measures, those of outputs that have a loss: the others got no targets."""
+    if getattr(model, "_graph", None) is None:
+        return measures
+    outputs = list(model.output_names)
+    if loss is None:
+        return []
+    if not isinstance(loss, (dict, list, tuple)) or len(outputs) < 2:
+        return measures
+    losses = [loss.get(name) for name in outputs] if isinstance(loss, dict) else list(loss)
+    if len(losses) != len(outputs) or None not in losses:
+        return measures
+    nested = isinstance(measures, (list, tuple)) and measures and all(isinstance(one, (list, tuple)) for one in measures)
+    of_output = dict(zip(outputs, measures, strict=True)) if nested else measures
+    of_output = of_output if isinstance(of_output, dict) else dict.fromkeys(outputs, of_output)
+    return {name: of_output[name] for name, one in zip(outputs, losses, strict=True) if one is not None and name in of_output}
 
 
 def spread(value: Any, function: Callable[[Any], Any]) -> Any:

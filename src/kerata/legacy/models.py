@@ -17,7 +17,7 @@ from kerata.engine.scope import in_scope
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.layers import Layer
 from kerata.layers.phase import contexts
-from kerata.legacy.added import AddLoss, add_symbolic_losses
+from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
 from kerata.legacy.files import load_weights, save_model, save_weights
 from kerata.legacy.functions import roots_of
 from kerata.legacy.history import OldHistory
@@ -25,6 +25,7 @@ from kerata.legacy.layers import OldLayer
 from kerata.legacy.measures import compile_arguments
 from kerata.legacy.tensorflow.models import FlowingModel
 from kerata.legacy.weights import spread_class_weights
+from kerata.metrics import Metric
 from kerata.models.graph import Graph
 
 # What the methods of Keras 2 took that means nothing today: how many threads or processes read the data.
@@ -44,6 +45,18 @@ class OldModel(FlowingModel, OldLayer):
     def layers(self) -> list[Any]:
         """The layers of the model."""
         return [layer for layer in super().layers if not isinstance(layer, AddLoss)]  # type: ignore[misc]
+
+    def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
+        super()._begin_spelled(arguments, given)
+        for name in {"inputs", "outputs"} & set(arguments):
+            arguments[name] = self._alone(arguments[name])
+
+    def _take_positional(self, args: tuple) -> tuple:
+        return (*(self._alone(one) for one in args[:2]), *args[2:])
+
+    def _alone(self, tensors):
+        """The only one of a list: a model of one output gave an array, and no list of one."""
+        return tensors[0] if isinstance(tensors, (list, tuple)) and len(tensors) == 1 else tensors
 
     # As a layer of another model, on tensors of another shape than its input's: the layers decide what they take
 
@@ -165,6 +178,8 @@ class OldModel(FlowingModel, OldLayer):
         arguments = self._translated("predict", args, kwargs)
         if self._era != "tfkeras2":
             arguments["x"] = as_long_as_first(arguments["x"])
+            if getattr(arguments["x"], "shape", (1,))[:1] == (0,) and isinstance(self.output_shape, tuple):
+                return np.zeros((0, *self.output_shape[1:]), "float32")
         return super().predict(**drop_none(arguments))  # type: ignore[misc]
 
     def predict_generator(self, *args: Any, **kwargs: Any) -> Any:
@@ -206,6 +221,15 @@ class OldModel(FlowingModel, OldLayer):
         if rest:
             super().add_loss(rest)
 
+    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean", **kwargs: object) -> None:
+        """A measure: of a symbolic tensor that the inputs lead to, or, from within `call`, of a number."""
+        if not isinstance(value, SymbolicTensor):
+            super().add_metric(value, name, aggregation or "mean")
+            return
+        if name is None:
+            raise ValueError(message(self, "a measure that is added needs a name", {"value": value}, "add_metric(x, name='x')"))
+        compute_beside(self, [AddMetric(name)], [value])
+
     # Batches and measures
 
     @property
@@ -214,9 +238,12 @@ class OldModel(FlowingModel, OldLayer):
         made = self._compilation  # type: ignore[attr-defined]
         if made is None:
             return []
-        if not made.measures.built:
-            return expected_names(self, made.arguments)
         added = [name for layer in self._flatten_layers() for name in layer.__dict__.get("_added_metrics", ())]  # type: ignore[attr-defined]
+        # First those of metrics that the model holds, in their order.
+        held = [part.name for part in vars(self).values() if isinstance(part, Metric)]
+        added = [*(name for name in held if name in added), *(name for name in added if name not in held)]
+        if not made.measures.built:
+            return [*expected_names(self, made.arguments), *added]
         return [*(measure.name for measure in (*made.trackers, *made.measures.metrics)), *added]
 
     def _in_order(self, logs: dict[str, Any]) -> Any:
@@ -294,6 +321,9 @@ def expected_names(model: Any, arguments: dict[str, Any]) -> list[str]:
 
 class OldSequential(OldModel):
     """`Sequential` of Keras 1, Keras 2 and tf.keras."""
+
+    def _alone(self, tensors):
+        return tensors
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Adds a layer at the end; `Merge([first, second])` as the first one makes a model of several inputs."""

@@ -1,5 +1,6 @@
 """Callbacks with the arguments and hooks of their eras."""
 
+import functools
 import inspect
 import warnings
 from typing import Any
@@ -89,15 +90,65 @@ class CheckpointOfKeras1(ModelCheckpoint):
 class Monitoring(Callback):
     """A callback of today that watches a measure by either of its names."""
 
+    # Measures of which more is better, where `mode` does not say it: those with such a part in their name.
+    rises: tuple[str, ...] = ("acc",)
+
+    @functools.cached_property
+    def rising(self) -> bool:
+        """Whether more is better."""
+        mode = getattr(self, "mode", "auto")
+        return mode == "max" if mode != "auto" else any(part in str(getattr(self, "monitor", "")) for part in self.rises)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.take_twin(logs)
+        super().on_epoch_end(epoch, logs)
+
+    def take_twin(self, logs: dict[str, Any] | None) -> None:
+        """Watches the measure under the name that it has in the logs."""
         monitor = getattr(self, "monitor", None)
         if isinstance(monitor, str) and logs is not None and monitor not in logs and monitor in AliasDict(logs):
             self.monitor = twin_of(monitor)
-        super().on_epoch_end(epoch, logs)
 
 
 class EarlyStopping(Monitoring, callbacks.EarlyStopping):
-    """Stops training when a measure no longer gets better."""
+    """Stops training when a measure no longer gets better. The best weights come back where it has stopped, and not else."""
+
+    rises = ("acc", "auc")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        if self.stopped_epoch and self.restore_best_weights and self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self.stopped_epoch and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
+
+
+class EarlyStoppingOfKeras2(EarlyStopping):
+    """`EarlyStopping` of Keras 1 and 2: the baseline is what the first epochs must beat."""
+
+    rises = ("acc", "fmeasure")
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        super().on_train_begin(logs)
+        self.best = self.baseline
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.take_twin(logs)
+        value = self.get_monitor_value(logs)
+        if value is None:
+            return
+        if self.is_better(value, self.best):
+            self.best, self.best_epoch, self.wait = value, epoch, 0
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            return
+        self.wait += 1
+        if self.wait >= self.patience:
+            self.stopped_epoch, self.model.stop_training = epoch, True
+            if self.restore_best_weights and self.best_weights is not None:
+                self.model.set_weights(self.best_weights)
 
 
 class ReduceLROnPlateau(Monitoring, callbacks.ReduceLROnPlateau):

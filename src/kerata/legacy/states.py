@@ -18,6 +18,11 @@ from kerata.legacy.spelling import Spelled
 class Resetting:
     """What a recurrent layer could do."""
 
+    def _finish_spelled(self, arguments: dict[str, Any]) -> None:
+        cell = self.__dict__.get("cell")
+        if isinstance(cell, layers.Layer):
+            self._adopt(self._era, cell)  # type: ignore[attr-defined]
+
     def __call__(self, inputs, initial_state=None, **kwargs):
         """Its output, in a list with the states where they are asked for; states to begin with may stand behind the input."""
         if isinstance(inputs, (list, tuple)) and len(inputs) > 1 and initial_state is None:

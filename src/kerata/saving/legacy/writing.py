@@ -183,6 +183,9 @@ class Words:
             return policy if not policy.startswith("mixed") else {"class_name": "Policy", "config": {"name": policy}}
         if value.get("class_name") == "function" and isinstance(value.get("config"), str):
             return value["config"]
+        if value.get("class_name") == "__numpy__":
+            # As lists of numbers, which old readers make arrays of again where they are asked to.
+            return value["config"]["value"]
         if str(value.get("class_name")).startswith("__"):
             raise self.refuse("only plain values can be written to an '.h5' file", {"value": value["class_name"]})
         if "class_name" in value and "config" in value:
