@@ -597,5 +597,4 @@ class Masking(KeepsType):
         return jnp.any(jnp.not_equal(inputs, self.mask_value), axis=-1)
 
     def call(self, inputs):
-        # Not by `compute_mask`, which what is derived from it may define for other axes.
         return jnp.where(jnp.any(jnp.not_equal(inputs, self.mask_value), axis=-1, keepdims=True), inputs, 0)

@@ -69,7 +69,7 @@ def beside(target: object, reads: bool) -> Iterator[str]:
             copy_out(path, target)
 
 
-def copy_in(source: Any, path: str) -> None:
+def copy_in(source, path: str) -> None:
     import h5py
 
     if hasattr(source, "create_group"):
@@ -79,7 +79,7 @@ def copy_in(source: Any, path: str) -> None:
         Path(path).write_bytes(source.read())
 
 
-def copy_out(path: str, target: Any) -> None:
+def copy_out(path: str, target) -> None:
     import h5py
 
     if hasattr(target, "create_group"):
@@ -89,7 +89,7 @@ def copy_out(path: str, target: Any) -> None:
         target.write(Path(path).read_bytes())
 
 
-def copy_group(source: Any, target: Any) -> None:
+def copy_group(source, target) -> None:
     """Copies what a group of HDF5 holds; links stay links, which no reader of models follows."""
     for name, value in source.attrs.items():
         target.attrs[name] = value

@@ -10,6 +10,7 @@ from kerata import config, preprocessing
 from kerata.base.checks import check_choice, message
 from kerata.data.pydataset import PyDataset
 
+CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".gif")
 FORMS = {"th": "channels_first", "tf": "channels_last", "default": None}
 
@@ -22,6 +23,8 @@ def load_img(
     path: Any, grayscale: bool = False, color_mode: str = "rgb", target_size: Any = None, interpolation="nearest"
 ) -> Any:
     """A picture of Pillow."""
+    # How it is scaled matters where it is.
+    interpolation = "nearest" if target_size is None else interpolation
     return preprocessing.image.load_img(path, "grayscale" if grayscale else color_mode, target_size, interpolation)
 
 
@@ -191,6 +194,10 @@ class ImageDataGenerator:
         self.channel_shift_range, self.fill_mode, self.cval = channel_shift_range, fill_mode, cval
         self.horizontal_flip, self.vertical_flip, self.rescale = horizontal_flip, vertical_flip, rescale
         self.preprocessing_function, self.validation_split = preprocessing_function, validation_split
+        if validation_split and not 0 < validation_split < 1:
+            raise ValueError(
+                message(self, "`validation_split` must be between 0 and 1", {"validation_split": validation_split})
+            )
         self.interpolation_order, self.dtype = interpolation_order, dtype
         self.data_format = check_choice(
             self, "data_format", form_of(dim_ordering or data_format), ("channels_first", "channels_last")
@@ -218,18 +225,19 @@ class ImageDataGenerator:
             moved = np.random.uniform(-span, span) if isinstance(span, float) else np.random.randint(-span, span + 1)
             return float(moved * size if span < 1 else moved)
 
+        zx, zy = (1, 1) if self.zoom_range == [1, 1] else np.random.uniform(self.zoom_range[0], self.zoom_range[1], 2)
         return {
             "theta": np.random.uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0,
             "tx": shift(self.height_shift_range, img_shape[row]) if self.height_shift_range else 0,
             "ty": shift(self.width_shift_range, img_shape[column]) if self.width_shift_range else 0,
             "shear": np.random.uniform(-self.shear_range, self.shear_range) if self.shear_range else 0,
-            "zoom": (1, 1)
-            if self.zoom_range == [1, 1]
-            else tuple(np.random.uniform(self.zoom_range[0], self.zoom_range[1], 2)),
+            "zx": zx,
+            "zy": zy,
             "flip_horizontal": bool(np.random.random() < 0.5) and self.horizontal_flip,
             "flip_vertical": bool(np.random.random() < 0.5) and self.vertical_flip,
-            "channel_shift_intensity": self.channel_shift_range
-            and np.random.uniform(-self.channel_shift_range, self.channel_shift_range),
+            "channel_shift_intensity": np.random.uniform(-self.channel_shift_range, self.channel_shift_range)
+            if self.channel_shift_range
+            else None,
             "brightness": None if self.brightness_range is None else np.random.uniform(*self.brightness_range),
         }
 
@@ -237,7 +245,7 @@ class ImageDataGenerator:
         """A picture under the change that `get_random_transform` gave."""
         given = transform_parameters
         row, column, channel = self.axes
-        zx, zy = given.get("zoom", (given.get("zx", 1), given.get("zy", 1)))
+        zx, zy = given.get("zx", 1), given.get("zy", 1)
         theta, tx, ty, shear = (given.get(name, 0) for name in ("theta", "tx", "ty", "shear"))
         how = (row, column, channel, self.fill_mode, self.cval, self.interpolation_order)
         x = apply_affine_transform(x, theta, tx, ty, shear, zx, zy, *how)
@@ -273,12 +281,14 @@ class ImageDataGenerator:
         if self.featurewise_std_normalization:
             x = x / (self.std + 1e-6)
         if self.zca_whitening:
-            x = (x.reshape(1, -1) @ self.zca_whitening_matrix).reshape(x.shape)
+            x = (x.reshape(-1, int(np.prod(x.shape[-3:]))) @ self.zca_whitening_matrix).reshape(x.shape)
         return x
 
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None, **kwargs: Any) -> None:
         """Takes the statistics of some pictures."""
         x = np.asarray(x, self.dtype)
+        if x.ndim != 4:
+            raise ValueError(message(self, "pictures must have four axes", {"x": x}))
         if seed is not None:
             np.random.seed(seed)
         if augment:
@@ -316,6 +326,13 @@ class ImageDataGenerator:
         pictures, rest = np.asarray(pictures), [np.asarray(one) for one in (rest if isinstance(rest, list) else [rest])]
         if pictures.ndim != 4:
             raise ValueError(message(self, "pictures must have four axes", {"x": pictures}))
+        if any(len(one) != len(pictures) for one in rest):
+            raise ValueError(message(self, "All of the arrays in `x` should have the same length", {"x": [pictures, *rest]}))
+        for name, one in (("`y` (labels)", y), ("`sample_weight`", sample_weight)):
+            if one is not None and len(one) != len(pictures):
+                expected = f"`x` (images tensor) and {name} should have the same length"
+                raise ValueError(message(self, expected, {"x": len(pictures), name: len(one)}))
+        check_choice(self, "subset", subset, ("training", "validation", None))
         split = int(len(pictures) * self.validation_split)
         rows = {"validation": slice(0, split), "training": slice(split, None), None: slice(None)}[subset]
         columns = [part[rows] for part in rest]
@@ -345,6 +362,8 @@ class ImageDataGenerator:
         **kwargs,
     ) -> "PictureBatches":
         """Batches of pictures of a folder, in which each class has a folder of its own."""
+        check_choice(self, "subset", subset, ("training", "validation", None))
+        check_choice(self, "color_mode", color_mode, tuple(CHANNELS))
         names = list(classes or sorted(one.name for one in os.scandir(directory) if one.is_dir()))
         paths: list[str] = []
         labels: list[int] = []
@@ -420,7 +439,7 @@ class ImageDataGenerator:
         batches.classes, batches.filepaths = labels, paths
         batches.class_indices = {name: number for number, name in enumerate(names)}
         batches.num_classes = batches.nb_class = len(names)
-        channels = {"grayscale": 1, "rgb": 3, "rgba": 4}[color_mode]
+        channels = CHANNELS[color_mode]
         batches.image_shape = (*size, channels) if self.data_format == "channels_last" else (channels, *size)
         return batches
 
@@ -430,6 +449,10 @@ class GeneratorOfKeras1(ImageDataGenerator):
 
     def __init__(self, *args: Any, shear_range: float = 0.0, **kwargs: Any):
         super().__init__(*args, shear_range=float(np.rad2deg(shear_range)), **{"interpolation_order": 0, **kwargs})
+
+
+class NoSuchBatch(IndexError, ValueError):
+    """A batch is asked for that is not there. It was a `ValueError`, so programs may catch either."""
 
 
 class PictureBatches(PyDataset):
@@ -486,7 +509,7 @@ class PictureBatches(PyDataset):
 
     def __getitem__(self, index: int) -> Any:
         if not 0 <= index < len(self):
-            raise IndexError(message("ImageDataGenerator", f"there are {len(self)} batches", {"index": index}))
+            raise NoSuchBatch(message("ImageDataGenerator", f"there are {len(self)} batches", {"index": index}))
         rows = self.order()[index * self.batch_size : (index + 1) * self.batch_size]
         self.total_batches_seen += 1
         made = [self.generator.standardize(self.generator.random_transform(np.asarray(self.read(r), "float32"))) for r in rows]
@@ -495,7 +518,7 @@ class PictureBatches(PyDataset):
         inputs: Any = [pictures, *(column[rows] for column in self.columns)] if self.columns else pictures
         if self.targets is None:
             return inputs
-        targets = pictures if isinstance(self.targets, str) else self.targets[rows]
+        targets = pictures.copy() if isinstance(self.targets, str) else self.targets[rows]
         return (inputs, targets) if self.weights is None else (inputs, targets, self.weights[rows])
 
     def _save(self, pictures: Any, rows: Any) -> None:

@@ -281,7 +281,7 @@ class Symbolic:
 class Masked:
     """A layer that makes masks of its own, also of symbolic tensors."""
 
-    def compute_mask(self, inputs: Any, mask: Any = None):
+    def compute_mask(self, inputs, mask=None):
         """The mask of the output: of symbolic tensors a symbolic one, or `None`."""
         base = super().compute_mask  # type: ignore[misc]
         if not has_symbolic((inputs, mask)):

@@ -221,7 +221,7 @@ class OldModel(FlowingModel, OldLayer):
         if rest:
             super().add_loss(rest)
 
-    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean", **kwargs: object) -> None:
+    def add_metric(self, value, name: str | None = None, aggregation: str | None = "mean", **kwargs: object) -> None:
         """A measure: of a symbolic tensor that the inputs lead to, or, from within `call`, of a number."""
         if not isinstance(value, SymbolicTensor):
             super().add_metric(value, name, aggregation or "mean")
