@@ -183,10 +183,11 @@ def test_measures_added_from_outside():
     x = L.Input((3,))
     model = Model(x, L.Dense(1, kernel_initializer="ones", use_bias=False)(x))
     model.add_metric(K.sum(model.output), name="total")
+    model.add_metric(keras2.metrics.Mean(name="middle")(model.output))
     model.compile("sgd", "mse", metrics=["mae"])
     data, y = np.ones((4, 3)), np.full((4, 1), 2.0)
-    assert model.metrics_names == ["loss", "mae", "total"]
-    assert np.allclose(model.evaluate(data, y, batch_size=2, verbose=0), [1.0, 1.0, 6.0])
+    assert model.metrics_names == ["loss", "mae", "total", "middle"]
+    assert np.allclose(model.evaluate(data, y, batch_size=2, verbose=0), [1.0, 1.0, 6.0, 3.0])
     assert len(model.layers) == 2
 
 
@@ -237,3 +238,46 @@ def test_early_stopping_as_it_was(options, values, epochs, weights):
             break
     stopper.on_train_end()
     assert (epoch + 1, model.weights) == (epochs, weights)
+
+
+@pytest.mark.parametrize("era", [keras1, keras2, tfkeras2], ids=["keras1", "keras2", "tfkeras2"])
+def test_what_is_trained_is_settled_by_compile(era):
+    ones = {"input_shape": (2,)}
+    judge = era.models.Sequential([era.layers.Dense(1, **ones)])
+    judge.compile("sgd", "mse")
+    judge.trainable = False
+    noise = era.layers.Input(shape=(3,))
+    both = era.models.Model(noise, judge(era.layers.Dense(2)(noise)))
+    both.compile("sgd", "mse")
+
+    def moves(model, size):
+        before = judge.get_weights()[0].copy()
+        model.train_on_batch(np.ones((4, size)), np.full((4, 1), 9.0))
+        return not np.array_equal(before, judge.get_weights()[0])
+
+    assert not moves(both, 3)
+    said = "Discrepancy between trainable weights"
+    with pytest.warns(UserWarning, match=said):
+        assert moves(judge, 2)
+    assert not judge.trainable
+    assert not judge.layers[0].trainable
+    with pytest.warns(UserWarning, match=said):
+        judge.fit(np.ones((4, 2)), np.full((4, 1), 9.0), verbose=0)
+    judge.compile("sgd", "mse")
+    assert not moves(judge, 2)
+
+
+def test_inputs_that_hold_their_numbers():
+    x = L.Input((3,))
+    model = Model(x, L.Dense(1, use_bias=False)(x))
+    twin = keras2.models.clone_model(model, K.variable(DATA))
+    twin.set_weights(model.get_weights())
+    twin.compile("sgd", "mse")
+    model.compile("sgd", "mse")
+    y = DATA[:, :1]
+    assert twin.train_on_batch(None, y) == pytest.approx(model.train_on_batch(DATA, y))
+    assert np.allclose(twin.get_weights()[0], model.get_weights()[0])
+
+
+def test_square_roots_of_what_is_below_zero():
+    assert K.get_value(K.sqrt(K.variable([-1e-9, 4.0]))).tolist() == [0.0, 2.0]

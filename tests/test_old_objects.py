@@ -93,11 +93,13 @@ def test_utilities_of_shapes_and_files(tmp_path):
         utils.conv_utils.conv_output_length(32, 5, "diagonal", 2)
     with pytest.raises(ValueError, match="axes"):
         utils.conv_utils.convert_kernel(np.zeros((2, 3)))
-    dense = keras2.layers.Dense(1, input_dim=8)
+    dense = keras2.layers.Dense(1, input_dim=12)
     keras2.models.Sequential([dense])
     kernel = dense.get_weights()[0]
-    utils.layer_utils.convert_dense_weights_data_format(dense, (2, 2, 2), "channels_first")
-    assert np.array_equal(dense.get_weights()[0], kernel.reshape(2, 2, 2).transpose(2, 0, 1).reshape(8, 1))
+    utils.layer_utils.convert_dense_weights_data_format(dense, (2, 1, 6), "channels_first")
+    assert np.array_equal(dense.get_weights()[0], kernel.reshape(1, 6, 2).transpose(2, 0, 1).reshape(12, 1))
+    utils.layer_utils.convert_dense_weights_data_format(dense, (1, 6, 2), "channels_last")
+    assert np.array_equal(dense.get_weights()[0], kernel)
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["x"] = np.arange(5)
@@ -142,3 +144,18 @@ def test_pictures_are_checked_as_they_were():
             wrong()
     with pytest.raises(ValueError, match="there are 2 batches"):
         batches[2]
+
+
+def test_pictures_for_networks_of_imagenet():
+    prepare = keras2.applications.imagenet_utils.preprocess_input
+    pictures = np.random.default_rng(0).uniform(0, 255, (2, 3, 4, 3))
+    blue_first = prepare(pictures.copy())
+    assert np.allclose(blue_first[..., 0], pictures[..., 2] - 103.939)
+    turned = prepare(pictures.transpose(0, 3, 1, 2).copy(), "channels_first")
+    assert np.allclose(turned.transpose(0, 2, 3, 1), blue_first)
+    changed = pictures.copy()
+    assert np.array_equal(prepare(changed, mode="torch"), changed)
+    model = keras2.models.Sequential([keras2.layers.Lambda(prepare, input_shape=(3, 4, 3))])
+    assert np.allclose(model.predict(pictures), blue_first, atol=1e-3)
+    with pytest.raises(AttributeError, match=r"VGG16.*load the \.h5 file"):
+        _ = keras2.applications.VGG16

@@ -34,11 +34,12 @@ class AddMetric(AddLoss):
 
     Args:
         measured: the name under which it is reported.
+        metric: by which; the mean where none is given.
     """
 
-    def __init__(self, measured: str, **kwargs: Any):
+    def __init__(self, measured: str, metric: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self._added_metrics = {measured: metrics.Mean(name=measured)}
+        self._added_metrics = {measured: metric or metrics.Mean(name=measured)}
 
     def call(self, inputs: jax.Array) -> jax.Array:
         for metric in self._added_metrics.values():

@@ -60,6 +60,15 @@ def is_variable(x: Any) -> bool:
     return isinstance(x, Variable)
 
 
+def sqrt(x):
+    """The square root; 0 of what is below 0, as rounding may make it.
+
+    >>> sqrt(np.array([-1.0, 4.0], "float32")).tolist()
+    [0.0, 2.0]
+    """
+    return ops.sqrt(ops.maximum(x, 0.0))
+
+
 def batch_flatten(x: Any) -> Any:
     return backend.batch_flatten(x)
 

@@ -90,6 +90,13 @@ def make_input(era: str) -> Callable[..., SymbolicTensor]:
     return Input
 
 
+def symbolic_inputs(era: str, tensors):
+    """Inputs to build a model on; arrays and variables become inputs that hold them."""
+    if isinstance(tensors, (list, tuple)):
+        return [symbolic_inputs(era, one) for one in tensors]
+    return make_input(era)(tensor=tensors) if isinstance(tensors, (Variable, jax.Array, np.ndarray)) else tensors
+
+
 @once
 def model(era: str, name: str) -> object:
     """`Model`, `Sequential` and the functions of `keras.models`."""
@@ -106,7 +113,9 @@ def model(era: str, name: str) -> object:
             era, files.load_model(filepath, custom_objects, compile)
         )
     if name == "clone_model":
-        return lambda *args, **kwargs: adopt(era, models.clone_model(*args, **kwargs))
+        return lambda model, input_tensors=None, *args, **kwargs: adopt(
+            era, models.clone_model(model, symbolic_inputs(era, input_tensors), *args, **kwargs)
+        )
     if name == "save_model":
         return files.save_model
     if name in ("model_from_json", "model_from_yaml"):

@@ -225,14 +225,16 @@ def convert_dense_weights_data_format(dense: Any, previous_feature_map_shape: An
 
     Args:
         dense: the layer.
-        previous_feature_map_shape: the shape that was flattened, without the samples, in the order of now.
+        previous_feature_map_shape: the shape that is flattened, without the samples, in the order that pictures will have.
         target_data_format: the order of axes that pictures will have.
     """
     check_choice(
         "convert_dense_weights_data_format", "target_data_format", target_data_format, ("channels_first", "channels_last")
     )
-    places = np.arange(int(np.prod(previous_feature_map_shape))).reshape(previous_feature_map_shape)
-    order = np.moveaxis(places, -1, 0) if target_data_format == "channels_first" else np.moveaxis(places, 0, -1)
+    first = target_data_format == "channels_first"
+    a, b, c = previous_feature_map_shape
+    places = np.arange(a * b * c).reshape((b, c, a) if first else (c, a, b))
+    order = np.moveaxis(places, -1, 0) if first else np.moveaxis(places, 0, -1)
     kernel, *rest = dense.get_weights()
     dense.set_weights([kernel[order.ravel()], *rest])
 

@@ -284,7 +284,9 @@ class Masked:
     def compute_mask(self, inputs, mask=None):
         """The mask of the output: of symbolic tensors a symbolic one, or `None`."""
         base = super().compute_mask  # type: ignore[misc]
-        if not has_symbolic((inputs, mask)):
+        known = all(one is not None for one in mask) if isinstance(mask, (list, tuple)) else mask is not None
+        # Masks that are numbers give numbers, whatever the inputs are.
+        if not has_symbolic((inputs, mask)) or (known and not has_symbolic(mask)):
             return base(inputs, mask)
         found = infer(base, inputs, mask)
         if symbolic_leaves(found):

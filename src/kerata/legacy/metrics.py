@@ -9,9 +9,17 @@ from kerata import metrics
 from kerata.base import registry
 from kerata.base.config import floatx
 from kerata.base.serialization import serialize_keras_object
+from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy.spelling import Spelled
 from kerata.losses.loss import as_array
+
+
+class Measured:
+    """A metric that a model is to take of a symbolic tensor."""
+
+    def __init__(self, metric: Any, tensor: SymbolicTensor):
+        self.metric, self.tensor = metric, tensor
 
 
 class MetricOfKeras2(Spelled):
@@ -29,6 +37,12 @@ class MetricOfKeras2(Spelled):
     @property
     def trainable_weights(self) -> list[Variable]:
         return []
+
+    def __call__(self, *args: Any, **kwargs: Any):
+        """Takes in one batch, and gives the measure; of a symbolic tensor, what `model.add_metric` takes."""
+        if args and isinstance(args[0], SymbolicTensor):
+            return Measured(self, args[0])
+        return super().__call__(*args, **kwargs)  # type: ignore[misc]
 
     def add_weight(self, name=None, shape=(), initializer=None, dtype=None, **kwargs: object) -> Variable:
         """A new variable, 0 by default: the name first, or the shape."""

@@ -19,10 +19,12 @@ from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
 from kerata.legacy.files import load_weights, save_model, save_weights
+from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
 from kerata.legacy.history import OldHistory
 from kerata.legacy.layers import OldLayer
 from kerata.legacy.measures import compile_arguments
+from kerata.legacy.metrics import Measured
 from kerata.legacy.tensorflow.models import FlowingModel
 from kerata.legacy.weights import spread_class_weights
 from kerata.metrics import Metric
@@ -36,7 +38,7 @@ class OldModel(FlowingModel, OldLayer):
     """What a model of Keras 1, Keras 2 and tf.keras could do."""
 
     # Terms of the loss are computed beside the outputs: they are no part of what files hold, and the graph has them already.
-    _bookkeeping = {"_other_shapes": Look.NOBODY, "_terms": Look.PARTS}
+    _bookkeeping = {"_other_shapes": Look.NOBODY, "_trained_at_compile": Look.NOBODY, "_terms": Look.PARTS}
 
     input_shape = modern.Model.input_shape
     output_shape = modern.Model.output_shape
@@ -80,6 +82,7 @@ class OldModel(FlowingModel, OldLayer):
         """Sets how the model is trained; the measures have the names that they had then."""
         self._take_added_losses()
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
+        self._trained_at_compile = Trained(self._flatten_layers())  # type: ignore[attr-defined]
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model with what `get_compile_config` gave, which is in today's words."""
@@ -87,6 +90,14 @@ class OldModel(FlowingModel, OldLayer):
             self._compile_from_config(config, super().compile)  # type: ignore[misc]
         else:
             super().compile_from_config(config)  # type: ignore[misc]
+        self._trained_at_compile = Trained(self._flatten_layers())  # type: ignore[attr-defined]
+
+    def summary(self, *args: Any, **kwargs: Any) -> None:
+        """Prints the layers, their shapes and how many numbers they hold."""
+        state: Trained | None = self.__dict__.get("_trained_at_compile")
+        if state is not None:
+            state.warn(self)
+        super().summary(*args, **kwargs)  # type: ignore[misc]
 
     def _take_added_losses(self) -> None:
         """Terms that programs added to layers of the model, from outside of any call, become terms of its own."""
@@ -113,7 +124,7 @@ class OldModel(FlowingModel, OldLayer):
             arguments.pop(name, None)
         for name in {"x", "validation_data"} & set(arguments):
             arguments[name] = only_inputs(self, arguments[name])
-        return spread_class_weights(self, arguments)
+        return spread_class_weights(self, with_held_inputs(self, arguments))
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         """Trains the model."""
@@ -131,7 +142,8 @@ class OldModel(FlowingModel, OldLayer):
             begin_before_reading(self, callbacks)
         if not any(isinstance(callback, OldHistory) for callback in callbacks):
             callbacks.append(OldHistory())
-        return super().fit(callbacks=callbacks, **arguments)  # type: ignore[misc]
+        with as_compiled(self):
+            return super().fit(callbacks=callbacks, **arguments)  # type: ignore[misc]
 
     def _show_accuracy(self) -> None:
         """`show_accuracy=True` of the first versions was what `metrics=["accuracy"]` is."""
@@ -223,6 +235,9 @@ class OldModel(FlowingModel, OldLayer):
 
     def add_metric(self, value, name: str | None = None, aggregation: str | None = "mean", **kwargs: object) -> None:
         """A measure: of a symbolic tensor that the inputs lead to, or, from within `call`, of a number."""
+        if isinstance(value, Measured):
+            compute_beside(self, [AddMetric(value.metric.name, value.metric)], [value.tensor])
+            return
         if not isinstance(value, SymbolicTensor):
             super().add_metric(value, name, aggregation or "mean")
             return
@@ -256,7 +271,8 @@ class OldModel(FlowingModel, OldLayer):
         """One step on one batch; the loss and measures of that batch."""
         arguments = self._translated("train_on_batch", args, kwargs)
         asked = arguments.pop("return_dict", False)
-        logs = super().train_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
+        with as_compiled(self):
+            logs = super().train_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
         return logs if asked else self._in_order(logs)
 
     def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
@@ -301,6 +317,23 @@ class OldModel(FlowingModel, OldLayer):
     def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, **kwargs: Any) -> None:
         """Writes the whole model, whatever the name of the file ends in."""
         save_model(self, filepath, overwrite, include_optimizer)
+
+
+def with_held_inputs(model, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `fit` and its kin with what inputs hold themselves: `Input(tensor=array)` is given nothing."""
+    graph = getattr(model, "_graph", None)
+    if graph is None or not any(hasattr(tensor, "fixed") for tensor in graph.inputs):
+        return arguments
+    x = arguments.get("x")
+    given = iter([] if x is None else x if isinstance(x, (list, tuple)) else [x])
+    named = x if isinstance(x, dict) else {}
+    found = []
+    for tensor, name in zip(graph.inputs, graph.input_names, strict=True):
+        held = getattr(tensor, "fixed", None)
+        found.append(named.get(name) if name in named else next(given) if held is None else np.asarray(held))
+    held_rows = len(next(np.asarray(tensor.fixed) for tensor in graph.inputs if hasattr(tensor, "fixed")))
+    sized = {"batch_size": arguments.get("batch_size") or held_rows} if "batch_size" in arguments else {}
+    return {**arguments, "x": found if len(found) > 1 else found[0], **sized}
 
 
 def expected_names(model: Any, arguments: dict[str, Any]) -> list[str]:
