@@ -22,7 +22,7 @@ from jax.core import Tracer
 
 from kerata.base import config
 from kerata.base.blocks import Within, ambient
-from kerata.base.checks import message
+from kerata.base.checks import KindError, message
 from kerata.base.limits import take_weight
 from kerata.base.registry import home_of
 from kerata.base.serialization import resolve
@@ -82,7 +82,7 @@ def standardize_dtype(dtype: DTypeLike | None) -> str:
     try:
         return _name_of(dtype) or config.floatx()
     except TypeError:
-        raise ValueError(message("dtype", "unknown type", {"dtype": dtype})) from None
+        raise KindError(message("dtype", "unknown type", {"dtype": dtype})) from None
 
 
 @functools.lru_cache(maxsize=256)

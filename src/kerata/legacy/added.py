@@ -37,7 +37,7 @@ class AddMetric(AddLoss):
         metric: by which; the mean where none is given.
     """
 
-    def __init__(self, measured: str, metric: Any = None, **kwargs: Any):
+    def __init__(self, measured: str, metric=None, **kwargs: Any):
         super().__init__(**kwargs)
         self._added_metrics = {measured: metric or metrics.Mean(name=measured)}
 
@@ -47,7 +47,7 @@ class AddMetric(AddLoss):
         return inputs
 
 
-def add_symbolic_losses(model: Any, losses: list[Any]) -> None:
+def add_symbolic_losses(model, losses: list[Any]) -> None:
     """Lets a functional model compute terms of its loss beside its outputs.
 
     Args:
@@ -59,7 +59,7 @@ def add_symbolic_losses(model: Any, losses: list[Any]) -> None:
     compute_beside(model, terms, [loss if isinstance(loss, SymbolicTensor) else graph and graph.inputs[0] for loss in losses])
 
 
-def compute_beside(model: Any, terms: list[AddLoss], tensors: list[Any]) -> None:
+def compute_beside(model, terms: list[AddLoss], tensors: list[Any]) -> None:
     """Lets a model call some layers on symbolic tensors beside its outputs."""
     graph = model._graph
     is_chain = isinstance(model, Sequential)

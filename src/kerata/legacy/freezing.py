@@ -32,7 +32,7 @@ class Trained:
                 for variable in layer._own_variables():
                     variable.trainable = self.variables.get(id(variable), trained and variable.made_trainable)
 
-    def warn(self, model: Any) -> list[Any]:
+    def warn(self, model) -> list[Any]:
         """The layers that were frozen or freed since; a warning where there are some."""
         found = self.changed()
         if found and not self.text:
@@ -46,7 +46,7 @@ class Trained:
 
 
 @contextlib.contextmanager
-def as_compiled(model: Any) -> Iterator[None]:
+def as_compiled(model) -> Iterator[None]:
     """Within the block the layers of a model are trained, or not, as they were when it was compiled."""
     state: Trained | None = model.__dict__.get("_trained_at_compile")
     changed = [] if state is None else state.warn(model)

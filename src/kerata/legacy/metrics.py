@@ -18,7 +18,7 @@ from kerata.losses.loss import as_array
 class Measured:
     """A metric that a model is to take of a symbolic tensor."""
 
-    def __init__(self, metric: Any, tensor: SymbolicTensor):
+    def __init__(self, metric, tensor: SymbolicTensor):
         self.metric, self.tensor = metric, tensor
 
 
@@ -38,7 +38,7 @@ class MetricOfKeras2(Spelled):
     def trainable_weights(self) -> list[Variable]:
         return []
 
-    def __call__(self, *args: Any, **kwargs: Any):
+    def __call__(self, *args, **kwargs):
         """Takes in one batch, and gives the measure; of a symbolic tensor, what `model.add_metric` takes."""
         if args and isinstance(args[0], SymbolicTensor):
             return Measured(self, args[0])

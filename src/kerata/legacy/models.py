@@ -92,7 +92,7 @@ class OldModel(FlowingModel, OldLayer):
             super().compile_from_config(config)  # type: ignore[misc]
         self._trained_at_compile = Trained(self._flatten_layers())  # type: ignore[attr-defined]
 
-    def summary(self, *args: Any, **kwargs: Any) -> None:
+    def summary(self, *args, **kwargs) -> None:
         """Prints the layers, their shapes and how many numbers they hold."""
         state: Trained | None = self.__dict__.get("_trained_at_compile")
         if state is not None:
