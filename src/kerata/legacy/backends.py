@@ -150,14 +150,7 @@ def is_keras_tensor(x: Any) -> bool:
     """Whether x is a symbolic tensor; what is no tensor at all is refused."""
     if not is_tensor(x):
         raise ValueError(message("K.is_keras_tensor", "a tensor or a variable is needed", {"x": x}))
-    return is_symbolic(x) and not hasattr(x, "placeholder")
-
-
-def placeholder(shape=None, ndim=None, dtype=None, sparse=False, name=None):
-    """A symbolic input of a function, and of no layer."""
-    found = backend.placeholder(shape, ndim, dtype, sparse, name)
-    found.placeholder = True
-    return found
+    return is_symbolic(x)
 
 
 def dropout(x, level, noise_shape=None, seed=None):
