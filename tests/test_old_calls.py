@@ -142,6 +142,10 @@ def test_states_of_stacked_cells_are_one_list():
     assert isinstance(outputs, list)
     assert [K.int_shape(one) for one in outputs] == shapes
     assert [K.int_shape(one) for one in L.LSTM(3).get_initial_state(x)] == [(None, 3)] * 2
+    gru = L.GRU(2, recurrent_initializer="identity")
+    gru.build((None, 5, 4))
+    assert np.array_equal(gru.get_weights()[1], np.tile(np.eye(2), 3))
+    assert gru.get_config()["recurrent_initializer"]["class_name"] == "Identity"
     lstm = L.LSTM(2)
     lstm(x, initial_state=[L.Input((2,)), L.Input((2,))])
     assert len(lstm.input) == 3
@@ -281,3 +285,19 @@ def test_inputs_that_hold_their_numbers():
 
 def test_square_roots_of_what_is_below_zero():
     assert K.get_value(K.sqrt(K.variable([-1e-9, 4.0]))).tolist() == [0.0, 2.0]
+
+
+def test_masks_of_layers_within_time_distributed():
+    words = np.array([[[1, 2, 0], [3, 0, 0]]])
+    embedding, inner = L.Embedding(5, 2, mask_zero=True), L.SimpleRNN(2)
+    model = Sequential([L.TimeDistributed(embedding, input_shape=(2, 3)), L.TimeDistributed(inner)])
+    found = model.predict(words)
+    one = Sequential([L.Embedding(5, 2, mask_zero=True, input_shape=(None,)), L.SimpleRNN(2)])
+    one.set_weights(model.get_weights())
+    expected = [one.predict(words[:, 0, :2]), one.predict(words[:, 1, :1])]
+    assert np.allclose(found, np.stack(expected, 1), atol=1e-6)
+    twin = Sequential.from_config(model.get_config())
+    twin.set_weights(model.get_weights())
+    assert np.allclose(twin.predict(words), found)
+    mask = model.layers[0].compute_mask(model.input)
+    assert K.function([model.input], [mask])([words])[0].tolist() == (words > 0).tolist()

@@ -17,7 +17,7 @@ from kerata.dialects.values import today_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
-from kerata.legacy.layers import Masked, OldLayer, Symbolic
+from kerata.legacy.layers import Masked, OldLayer, Passing, Symbolic
 from kerata.legacy.measures import loss_of
 from kerata.legacy.metrics import FUNCTIONS, MetricOfKeras2, deserializing, serialize
 from kerata.legacy.models import OldModel, OldSequential
@@ -56,12 +56,13 @@ def layer(era: str, name: str) -> object:
     mixins = (Resetting, OldLayer) if hasattr(modern, "reset_state") else (OldLayer,)
     if modern in MIXINS:
         mixins = (MIXINS[modern], OldLayer)
-    if modern.compute_mask is not layers.Layer.compute_mask:
+    if modern.compute_mask is not layers.Layer.compute_mask and not issubclass(mixins[0], Masked):
         mixins = (Masked, *mixins)
     return spell(era, name, modern, row if row is not None and row.arguments is not None else None, *mixins)
 
 
 MIXINS: dict[Any, type] = {layers.Lambda: Symbolic, layers.RNN: ConstantRNN, layers.Bidirectional: ConstantBidirectional}
+MIXINS[layers.TimeDistributed] = Passing
 TOOLS = {
     "serialize": serialize_keras_object,
     "deserialize": lambda config, custom_objects=None: deserialize_keras_object(config, custom_objects),
@@ -141,6 +142,7 @@ def adopt(era: str, found: T) -> T:
             spelled = next((old for old in OLD_NAMES.get((era, name), (name,)) if find_row(era, "layers", old)), None)
             if spelled is not None:
                 part.__class__ = layer(era, spelled)
+                getattr(part, "_adopted", list)()
     return found
 
 

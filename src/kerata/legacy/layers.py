@@ -10,7 +10,7 @@ from kerata.base.checks import message
 from kerata.base.serialization import keeping_functions
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
-from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has_symbolic, infer, symbolic_leaves
+from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has_symbolic, infer, symbolic_leaves, traceable
 from kerata.engine.variable import Variable
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
@@ -292,6 +292,31 @@ class Masked:
         if symbolic_leaves(found):
             Node(Operation(base, name=None), (inputs, mask), {}, found)
         return found
+
+
+class Passing(Masked):
+    """A TimeDistributed that passes on what its layer makes of masks, which today's does not."""
+
+    def _finish_spelled(self, arguments: dict[str, Any]) -> None:
+        self._adopted()
+
+    def _adopted(self) -> None:
+        """Sees whether the layer within makes masks. That is an attribute, so that no program of today's layer is taken."""
+        if getattr(self.layer, "makes_mask", False) and not hasattr(self.layer, "_graph"):  # type: ignore[has-type]
+            self.passes_masks = self.makes_mask = True
+
+    def compute_mask(self, inputs, mask=None):
+        """The mask of the output: where the layer within makes masks, those of all steps."""
+        if not self.__dict__.get("passes_masks"):
+            return super().compute_mask(inputs, mask)
+
+        def compute(x, given=None):
+            steps = x.shape[:2]
+            flat = None if given is None else given.reshape(-1, *given.shape[2:])
+            found = self.layer.compute_mask(x.reshape(-1, *x.shape[2:]), flat if flat is not None and flat.ndim > 1 else None)
+            return given if found is None else found.reshape(*steps, *found.shape[1:])
+
+        return traceable(compute)(inputs, mask)
 
 
 def unpacked(outputs: Any) -> Any:

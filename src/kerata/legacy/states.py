@@ -5,14 +5,26 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+import numpy as np
 
-from kerata import layers
+from kerata import initializers, layers
+from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.serialization import is_writing
 from kerata.engine.module import Look
 from kerata.engine.symbolic import symbolic_leaves, traceable
 from kerata.legacy.helpers import has_arg
 from kerata.legacy.spelling import Spelled
+
+
+class InEachGate(initializers.Identity):
+    """The identity for each gate, side by side: what an identity was for the recurrent kernel of LSTM and GRU."""
+
+    def __call__(self, shape, dtype=None):
+        return np.tile(super().__call__((shape[0], shape[0]), dtype), (1, shape[1] // shape[0]))
+
+
+registry.enter_alias(InEachGate, initializers.Identity)
 
 
 class Resetting:
@@ -22,6 +34,8 @@ class Resetting:
         cell = self.__dict__.get("cell")
         if isinstance(cell, layers.Layer):
             self._adopt(self._era, cell)  # type: ignore[attr-defined]
+        if isinstance(cell, (layers.LSTMCell, layers.GRUCell)) and type(cell.recurrent_initializer) is initializers.Identity:
+            cell.recurrent_initializer = InEachGate()
 
     def __call__(self, inputs, initial_state=None, **kwargs):
         """Its output, in a list with the states where they are asked for; states to begin with may stand behind the input."""
