@@ -159,3 +159,14 @@ def test_pictures_for_networks_of_imagenet():
     assert np.allclose(model.predict(pictures), blue_first, atol=1e-3)
     with pytest.raises(AttributeError, match=r"VGG16.*load the \.h5 file"):
         _ = keras2.applications.VGG16
+
+
+def test_beams_of_ctc():
+    K = keras2.backend
+    # The likeliest single path is no label twice, 0.36; label 0 is likelier over all its paths, 0.64.
+    chances = np.array([[[0.4, 0.0, 0.6], [0.4, 0.0, 0.6], [1.0, 0.0, 0.0]]])
+    labels, scores = K.ctc_decode(chances, [2], greedy=False, beam_width=4, top_paths=2)
+    assert [one.tolist() for one in labels] == [[[0]], [[]]]
+    assert np.allclose(np.exp(scores), [[0.64, 0.36]], atol=1e-4)
+    greedy, _ = K.ctc_decode(chances, [2])
+    assert np.asarray(greedy[0]).tolist() == [[]]

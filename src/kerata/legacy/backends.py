@@ -13,6 +13,7 @@ from kerata import backend, ops
 from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
+from kerata.legacy.decoding import search
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, learning_phase, set_learning_phase
 from kerata.legacy.shapes import shape as shape_of
@@ -301,18 +302,16 @@ def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
 
 
 def ctc_decode(y_pred, input_length, greedy=True, beam_width=100, top_paths=1, merge_repeated=False):
-    """(list of labels, filled up with -1; minus the logarithm of their probabilities)."""
+    """(list of labels, filled up with -1; minus the logarithm of their probabilities, or with beams that logarithm)."""
+    if not greedy:
+        if is_symbolic(y_pred) or isinstance(y_pred, Tracer):
+            fix = "Decode what predict() gave"
+            raise NotImplementedError(message("K.ctc_decode", "beams are searched in numbers alone", {"y_pred": y_pred}, fix))
+        logits = np.log(np.asarray(y_pred, "float32") + backend.epsilon())
+        return search(logits, np.asarray(input_length, int).ravel(), beam_width, top_paths, merge_repeated)
     y_pred = jnp.log(jnp.asarray(y_pred) + backend.epsilon())
-    strategy = "greedy" if greedy else "beam_search"
-    labels, scores = ops.ctc_decode(
-        y_pred,
-        jnp.asarray(input_length),
-        strategy=strategy,
-        beam_width=beam_width,
-        top_paths=top_paths,
-        merge_repeated=True if greedy else merge_repeated,
-        mask_index=y_pred.shape[-1] - 1,
-    )
+    mask = y_pred.shape[-1] - 1
+    labels, scores = ops.ctc_decode(y_pred, jnp.asarray(input_length), strategy="greedy", merge_repeated=True, mask_index=mask)
     return [without_filling(one) for one in labels], scores
 
 

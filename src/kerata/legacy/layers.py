@@ -300,9 +300,11 @@ class Passing(Masked):
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
         self._adopted()
 
+    layer: Any
+
     def _adopted(self) -> None:
         """Sees whether the layer within makes masks. That is an attribute, so that no program of today's layer is taken."""
-        if getattr(self.layer, "makes_mask", False) and not hasattr(self.layer, "_graph"):  # type: ignore[has-type]
+        if getattr(self.layer, "makes_mask", False) and not hasattr(self.layer, "_graph"):
             self.passes_masks = self.makes_mask = True
 
     def compute_mask(self, inputs, mask=None):
