@@ -50,7 +50,6 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
     >>> kerata.utils.load_img(file, target_size=(2, 3)).size
     (3, 2)
     """
-    library = pillow("load_img")
     check_choice("load_img", "color_mode", color_mode, tuple(MODES))
     check_choice("load_img", "interpolation", interpolation, METHODS)
     if isinstance(path, io.BytesIO):
@@ -63,12 +62,27 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
     else:
         raise KindError(message("load_img", "`path` must be a path or io.BytesIO", {"path": path}))
     with refusing(f"load_img ({name})"):
-        picture = library.open(data)
-        wanted = MODES[color_mode]
-        if picture.mode != wanted and not (wanted == "L" and picture.mode in GRAYS):
-            picture = picture.convert(wanted)
-        picture.load()
+        picture = opened(data, color_mode)
         return picture if target_size is None else _resized(picture, target_size, interpolation, keep_aspect_ratio)
+
+
+def opened(data: io.BytesIO, color_mode: str, at_least: tuple[int, int] | None = None) -> "Image":
+    """A picture of some bytes.
+
+    Args:
+        data: what the file holds.
+        color_mode: as in `load_img`.
+        at_least: (height, width): a JPEG may come at half, a quarter or an eighth of its size, which is decoded sooner, but
+            not smaller than this.
+    """
+    picture = pillow("load_img").open(data)
+    wanted = MODES[color_mode]
+    if at_least is not None:
+        picture.draft("L" if wanted == "L" else "RGB", (at_least[1], at_least[0]))
+    if picture.mode != wanted and not (wanted == "L" and picture.mode in GRAYS):
+        picture = picture.convert(wanted)
+    picture.load()
+    return picture
 
 
 def _resized(picture: "Image", target_size: tuple[int, int], interpolation: str, keep_aspect_ratio: bool) -> "Image":

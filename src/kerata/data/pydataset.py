@@ -53,6 +53,10 @@ class PyDataset:
             raise NotImplementedError("PyDataset: `__len__` or `num_batches` must be defined. Received: neither.")
         return length()
 
+    def _peek(self) -> Any:
+        """A batch to look at before training."""
+        return self[0]
+
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""
 

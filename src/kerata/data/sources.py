@@ -142,7 +142,7 @@ def standardize_batches(
         for item in items:
             yield standardize_batch(item, class_weight, owner)
 
-    if hasattr(x, "__next__"):
+    if hasattr(x, "__next__") and not isinstance(x, PyDataset):
         shared = tidy(x)
         return Batches(lambda epoch: shared, None, endless=True)
     length = length_of(x)
@@ -161,7 +161,7 @@ def standardize_batches(
             length,
             finish=getattr(x, "on_epoch_end", None),
             order=order,
-            peek=lambda: standardize_batch(x[0], class_weight, owner),
+            peek=lambda: standardize_batch(x._peek() if isinstance(x, PyDataset) else x[0], class_weight, owner),
         )
     return Batches(lambda epoch: tidy(x), length)
 

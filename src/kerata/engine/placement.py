@@ -91,3 +91,8 @@ def local_placements() -> list[Placement]:
     """One for each device of this process; the default one where there is one device."""
     found: list[Any] = jax.local_devices()
     return [Placement(device) for device in found] if len(found) > 1 else [HERE]
+
+
+def processor() -> Placement:
+    """The processor: of what is made ready on the host, whatever the device that trains on it."""
+    return Placement(jax.local_devices(backend="cpu")[0])

@@ -38,7 +38,7 @@ def sample(
     batch, height, width, channels = images.shape
     pixels = jnp.reshape(images, (batch, height * width, channels))
     # One picture at a time, so that it can be seen that none has a part in another.
-    read = jax.vmap(_read)
+    read = jax.vmap(read_pixels)
     total: jax.Array | float = 0.0
     along_rows = list(neighbours(rows, order, height, fill_mode))
     along_columns = list(neighbours(columns, order, width, fill_mode))
@@ -53,7 +53,8 @@ def sample(
     return (lax.round(found) if jnp.issubdtype(images.dtype, jnp.integer) else found).astype(images.dtype)
 
 
-def _read(picture: jax.Array, numbers: jax.Array) -> jax.Array:
+def read_pixels(picture: jax.Array, numbers: jax.Array) -> jax.Array:
+    """The pixels of some numbers, (pixels, channels) to (..., channels)."""
     return picture.at[numbers].get(mode="promise_in_bounds")
 
 

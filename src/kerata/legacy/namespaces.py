@@ -65,18 +65,6 @@ def public(module: types.ModuleType) -> list[str]:
     return [name for name in vars(module) if not name.startswith("_")]
 
 
-def public_functions(module: types.ModuleType) -> list[str]:
-    """Public names that are a module's own."""
-    return [
-        name for name, value in vars(module).items() if name[0] != "_" and getattr(value, "__module__", "") == module.__name__
-    ] + (["Iterator", "DirectoryIterator", "NumpyArrayIterator", "DataFrameIterator"] if module is image else [])
-
-
-def picture(era: str, name: str) -> object:
-    """A thing of `keras.preprocessing.image`."""
-    return image.GeneratorOfKeras1 if (era, name) == ("keras1", "ImageDataGenerator") else getattr(image, name)
-
-
 def layer_names(era: str) -> list[str]:
     old = names(era, "layers")
     merging = ["merge", "Merge", "Recurrent"] if era == "keras1" else [*MERGING, "Recurrent", "serialize", "deserialize"]
@@ -121,7 +109,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "backend": (backends.names(era), backends.maker, {}),
         "text": (public(text), of(text), {}),
         "sequence": (public(sequence), of(sequence), {}),
-        "image": (public_functions(image), picture, {}),
+        "image": (image.NAMES, image.of_era, {}),
         "scikit_learn": (["BaseWrapper", "KerasClassifier", "KerasRegressor"], of(scikit_learn), {}),
         "nothing": ([], of(), {}),
         "imagenet": (["preprocess_input", "decode_predictions"], of(imagenet), {}),

@@ -1,0 +1,241 @@
+"""Pictures from files: read in threads, kept where they fit, and files that cannot be read named."""
+
+import functools
+import io
+import math
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from kerata.base.checks import check_choice, message
+from kerata.base.refusals import FileError, MissingFile, refusing
+from kerata.data.pictures import METHODS, MODES, _resized, opened, pillow
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# What `cache="auto"` takes at most, and which part of the memory that is free.
+KEPT_BYTES, KEPT_PART = 2**30, 4
+# Less than this is not worth a word.
+SAID_BYTES = 10**7
+# How the files of the usual formats begin.
+BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"P5", b"P6", b"RIFF")
+NAMED = 5
+CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
+
+
+@functools.cache
+def pool() -> ThreadPoolExecutor:
+    """The threads that read: Pillow decodes, and compiled programs run, without holding up the others."""
+    return ThreadPoolExecutor(cores(), "kerata-pictures")
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """The function of each item, in order."""
+    if len(items) < 2 or threading.current_thread().name.startswith("kerata-pictures"):
+        return [function(item) for item in items]
+    return list(pool().map(function, items))
+
+
+def read_array(
+    path: str,
+    color_mode: str,
+    size: tuple[int, int] | None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+    fast: bool = False,
+) -> np.ndarray:
+    """The numbers of a picture, (height, width, channels); bytes but for gray in more than 8 bits.
+
+    Args:
+        path: of the file.
+        color_mode, size, interpolation, keep_aspect_ratio: as in `load_img`.
+        fast: whether a JPEG may be decoded at a part of its size, if that is not below `size`.
+    """
+    with refusing(f"picture ({path})"):
+        picture = opened(read_bytes(path), color_mode, size if fast and size else None)
+        array = np.asarray(picture if size is None else _resized(picture, size, interpolation, keep_aspect_ratio))
+    return array[..., None] if array.ndim == 2 else array
+
+
+def read_bytes(path: str) -> io.BytesIO:
+    try:
+        return io.BytesIO(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise MissingFile(message("pictures", "there is no such file (any more)", {"path": path})) from None
+
+
+class Kept:
+    """Arrays that were made once, by number.
+
+    Args:
+        count: how many there may be.
+        sample: one of them, for its shape and type.
+        where: `"auto"` for memory where they take at most a quarter of what is free, and 1 GiB; `True` for memory; `False`
+            for nowhere; or the path of a file.
+        name: who says so.
+    """
+
+    def __init__(self, count: int, shape: tuple[int, ...], dtype: Any, where: bool | str, name: str):
+        size = count * math.prod(shape) * np.dtype(dtype).itemsize
+        self.rows: np.ndarray | None = None
+        self.there = np.zeros(count, bool)
+        if where is False or not count:
+            return
+        if where == "auto":
+            limit = min(KEPT_BYTES, free_memory() // KEPT_PART)
+            if size > limit:
+                print(f"kerata: {name}: {count} pictures would take {_in_mb(size)} of memory, so each epoch reads the files.")
+                return
+            if size > SAID_BYTES:
+                print(f"kerata: {name}: {count} pictures, once read, are kept in memory ({_in_mb(size)}; cache=False: not).")
+        # Memory that nobody writes to is not taken.
+        if isinstance(where, str) and where != "auto":
+            self.rows = np.lib.format.open_memmap(where, "w+", np.dtype(dtype), (count, *shape))
+        else:
+            self.rows = np.empty((count, *shape), dtype)
+
+    def get(self, number: int) -> np.ndarray | None:
+        """An array, if it is there."""
+        return self.rows[number] if self.rows is not None and self.there[number] else None
+
+    def put(self, number: int, array: np.ndarray) -> None:
+        """Keeps an array; one of another shape or type is not kept."""
+        rows = self.rows
+        if rows is not None and array.shape == rows.shape[1:] and array.dtype == rows.dtype:
+            rows[number] = array
+            self.there[number] = True
+
+
+def _in_mb(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB" if size < 1e8 else f"{size / 1e6:,.0f} MB"
+
+
+def free_memory() -> int:
+    """Bytes of memory that can still be taken."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return KEPT_BYTES * KEPT_PART
+
+
+class PictureReader:
+    """The pictures of some files, by number.
+
+    Args:
+        paths: of the files.
+        make: the array of a path.
+        shape, dtype: of an array.
+        cache: where arrays are kept: `"auto"`, `True`, `False` or the path of a file, as `Kept` takes it.
+        skips: whether files that cannot be read are left out, with a warning; else they are an error.
+        name: who reads.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        make: Callable[[str], np.ndarray],
+        shape: tuple[int, ...],
+        dtype: Any,
+        cache: bool | str,
+        skips: bool,
+        name: str,
+    ):
+        if not (isinstance(cache, (bool, str)) or hasattr(cache, "__fspath__")):
+            raise ValueError(message(name, '`cache` must be "auto", True, False or a path', {"cache": cache}))
+        self.paths, self.make, self.skips, self.name = paths, make, skips, name
+        self.kept = Kept(len(paths), shape, dtype, cache if isinstance(cache, bool) else os.fspath(cache), name)
+        self.unreadable: dict[str, str] = {}
+
+    def read(self, number: int) -> np.ndarray | None:
+        """The array of a picture; `None` for a file that cannot be read and is left out."""
+        if (kept := self.kept.get(number)) is not None:
+            return kept
+        try:
+            made = self.make(self.paths[number])
+        except (FileError, OSError) as error:
+            if not self.skips:
+                error.add_note('With bad_files="skip" such files are left out, and counted.')
+                raise
+            self._leave_out(self.paths[number], error)
+            return None
+        self.kept.put(number, made)
+        return made
+
+    def _leave_out(self, path: str, error: Exception) -> None:
+        if path in self.unreadable:
+            return
+        self.unreadable[path] = str(error)
+        count = len(self.unreadable)
+        if count <= NAMED or count % 100 == 0:
+            text = f"{self.name}: a file that cannot be read is left out, the {count}. so far: {path} ({error})"
+            warnings.warn(text, stacklevel=2)
+
+
+def without_strangers(paths: Sequence[str], owner: str) -> list[bool]:
+    """Which files are pictures, by how they begin; a warning names those that are not."""
+    good = in_threads(lambda part: [is_picture(path) for path in part], [paths[k : k + 256] for k in range(0, len(paths), 256)])
+    found = [one for part in good for one in part]
+    strangers = [path for path, one in zip(paths, found, strict=True) if not one]
+    if strangers:
+        named = ", ".join(strangers[:NAMED]) + (", ..." if len(strangers) > NAMED else "")
+        warnings.warn(
+            f"{owner}: {len(strangers)} of {len(paths)} files are no pictures, whatever their names say, and are left out: "
+            + named,
+            stacklevel=3,
+        )
+    return found
+
+
+def is_picture(path: str) -> bool:
+    """Whether a file begins as a picture does."""
+    try:
+        with open(path, "rb") as file:
+            if file.read(16).startswith(BEGINNINGS):
+                return True
+        with pillow("pictures").open(path):
+            return True
+    except OSError:
+        return False
+
+
+def reader_of_files(
+    owner: str,
+    paths: Sequence[str],
+    color_mode: str,
+    size: tuple[int, int],
+    interpolation: str,
+    keep_aspect_ratio: bool,
+    decode: str,
+    cache: bool | str,
+    skips: bool,
+) -> PictureReader:
+    """A reader of pictures as `load_img` gives them."""
+    check_choice(owner, "color_mode", color_mode, tuple(MODES))
+    check_choice(owner, "interpolation", interpolation, METHODS)
+    check_choice(owner, "decode", decode, ("exact", "fast"))
+
+    def make(path: str) -> np.ndarray:
+        return read_array(path, color_mode, size, interpolation, keep_aspect_ratio, decode == "fast")
+
+    return PictureReader(paths, make, (*size, CHANNELS[color_mode]), np.uint8, cache, skips, owner)
+
+
+def files_below(folder: str, endings: tuple[str, ...], follow_links: bool = False) -> Iterable[tuple[str, str]]:
+    """(folder, name) of the files with some endings, in the order of their paths."""
+    for root, _, names in sorted(os.walk(folder, followlinks=follow_links), key=lambda found: found[0]):
+        for name in sorted(names):
+            if name.lower().endswith(endings):
+                yield root, name
