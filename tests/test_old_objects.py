@@ -131,13 +131,14 @@ def test_pictures_are_checked_as_they_were():
     image = keras2.preprocessing.image
     with pytest.raises(ValueError, match="validation_split"):
         image.ImageDataGenerator(validation_split=5)
-    generator = image.ImageDataGenerator(rotation_range=9, zoom_range=0.2, zca_whitening=True)
+    with pytest.warns(UserWarning, match="featurewise_center"):
+        generator = image.ImageDataGenerator(rotation_range=9, zoom_range=0.2, zca_whitening=True)
     pictures = np.random.default_rng(0).random((4, 3, 3, 1))
     change = generator.get_random_transform((3, 3, 1), 1)
     assert change["zx"] != 1
     assert change["channel_shift_intensity"] is None
     generator.fit(pictures)
-    assert np.allclose(generator.standardize(pictures)[1], generator.standardize(pictures[1]))
+    assert np.allclose(generator.standardize(pictures.copy())[1], generator.standardize(pictures[1].copy()))
     batches = generator.flow(pictures, np.arange(4), batch_size=2)
     for wrong in (lambda: generator.flow(pictures, np.arange(5)), lambda: generator.flow((pictures, np.arange(3)))):
         with pytest.raises(ValueError, match="same length"):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerata import preprocessing
-from kerata.base.config import standardize_data_format
+from kerata.base.config import floatx, standardize_data_format
 from kerata.preprocessing import affine, generator, iterators, tables
 
 FORMS = {"th": "channels_first", "tf": "channels_last", "default": None}
@@ -210,7 +210,7 @@ class GeneratorOfKeras1(ImageDataGenerator):
             preprocessing_function=preprocessing_function,
             data_format=form_of(dim_ordering),
             interpolation_order=0,
-            dtype=None,
+            dtype=floatx(),
             shear_range=float(np.rad2deg(shear_range)),
             zca_epsilon=10e-7,
         )
