@@ -279,6 +279,7 @@ def test_inputs_that_hold_their_numbers():
     twin.compile("sgd", "mse")
     model.compile("sgd", "mse")
     y = DATA[:, :1]
+    assert twin.predict(None, steps=2).shape == (40, 1)
     assert twin.train_on_batch(None, y) == pytest.approx(model.train_on_batch(DATA, y))
     assert np.allclose(twin.get_weights()[0], model.get_weights()[0])
 

@@ -82,6 +82,12 @@ class OrderedEnqueuer(SequenceEnqueuer):
     def __init__(self, sequence: Any, use_multiprocessing: bool = False, shuffle: bool = False):
         super().__init__(sequence, use_multiprocessing)
         self.shuffle = shuffle
+        self._ended = threading.Event()
+
+    def join_end_of_epoch(self) -> None:
+        """Waits, 30 seconds at most, until the next epoch is about to be read."""
+        self._ended.wait(timeout=30)
+        self._ended.clear()
 
     def _read(self, workers: int) -> None:
         with ThreadPoolExecutor(workers) as pool:
@@ -98,6 +104,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
                 for batch in batches:
                     batch.exception()
                 self.sequence.on_epoch_end()
+                self._ended.set()
 
 
 class GeneratorEnqueuer(SequenceEnqueuer):

@@ -141,6 +141,8 @@ class OldLayer(Flowing, Spelled):
         """A measure of what is computed in `call`: its mean over the batches."""
         held = self.__dict__.setdefault("_added_metrics", {})
         known = name or f"{self.name}_metric"  # type: ignore[attr-defined]
+        if sum(isinstance(part, metrics.Metric) and part.name == known for part in vars(self).values()) > 1:
+            raise ValueError(message(self, "the metrics that are added need names of their own", {"name": known}))
         if known not in held:
             self._added_metrics = {**held, known: metrics.Mean(name=known)}
         self._added_metrics[known].update_state(value)

@@ -331,6 +331,10 @@ def with_held_inputs(model, arguments: dict[str, Any]) -> dict[str, Any]:
     for tensor, name in zip(graph.inputs, graph.input_names, strict=True):
         held = getattr(tensor, "fixed", None)
         found.append(named.get(name) if name in named else next(given) if held is None else np.asarray(held))
+    steps = arguments.get("steps")
+    if x is None and steps and "y" not in arguments:
+        # Each step is on all that is held.
+        arguments, found = {**arguments, "steps": None}, [np.concatenate([one] * steps) for one in found]
     held_rows = len(next(np.asarray(tensor.fixed) for tensor in graph.inputs if hasattr(tensor, "fixed")))
     sized = {"batch_size": arguments.get("batch_size") or held_rows} if "batch_size" in arguments else {}
     return {**arguments, "x": found if len(found) > 1 else found[0], **sized}

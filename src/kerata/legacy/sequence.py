@@ -110,7 +110,8 @@ class TimeseriesGenerator(PyDataset):
         self.start_index, self.end_index = start_index + length, len(data) - 1 if end_index is None else end_index
         self.shuffle, self.reverse = shuffle, reverse
         if self.start_index > self.end_index:
-            raise ValueError("TimeseriesGenerator: the windows are longer than the series.")
+            said = f"`start_index+length={self.start_index} > end_index={self.end_index}` is disallowed"
+            raise ValueError(f"TimeseriesGenerator: {said}: the windows are longer than the series.")
 
     def __len__(self) -> int:
         return (self.end_index - self.start_index + self.batch_size * self.stride) // (self.batch_size * self.stride)
