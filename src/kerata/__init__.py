@@ -11,6 +11,7 @@ from kerata.base.importing import pause as _pause
 
 if _typing.TYPE_CHECKING:
     # Imported when they are first named: `kerata.base.absent.LATE`.
+    from kerata import applications as applications
     from kerata import backend as backend
     from kerata import datasets as datasets
     from kerata import diagnosis as diagnosis

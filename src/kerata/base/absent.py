@@ -11,7 +11,7 @@ from kerata.base.checks import did_you_mean
 
 # Names of Keras that are left out so far, by room; and what to do instead, where there is something.
 LEFT_OUT = {
-    "": "FloatDTypePolicy Function Quantizer RematScope StatelessScope SymbolicScope applications device "
+    "": "FloatDTypePolicy Function Quantizer RematScope StatelessScope SymbolicScope device "
     "distillation distribution dtype_policies export mixed_precision name_scope "
     "quantizers remat tree visualization wrappers",
     "layers": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
@@ -37,7 +37,7 @@ INSTEAD = {
 
 # Names of the package that nobody pays for who does not ask, and the rooms that are imported for them then.
 LATE = {
-    **{name: name for name in ("backend", "datasets", "diagnosis", "legacy", "search")},
+    **{name: name for name in ("applications", "backend", "datasets", "diagnosis", "legacy", "search")},
     "install_as_keras": "legacy",
     "load_ipython_extension": "legacy",
 }

@@ -7,6 +7,9 @@ from kerata.layers.activation import LeakyReLU as LeakyReLU
 from kerata.layers.activation import PReLU as PReLU
 from kerata.layers.activation import ReLU as ReLU
 from kerata.layers.activation import Softmax as Softmax
+from kerata.layers.applied import CustomScaleLayer as CustomScaleLayer
+from kerata.layers.applied import LayerScale as LayerScale
+from kerata.layers.applied import StochasticDepth as StochasticDepth
 from kerata.layers.attention import AdditiveAttention as AdditiveAttention
 from kerata.layers.attention import Attention as Attention
 from kerata.layers.attention import GroupedQueryAttention as GroupQueryAttention

@@ -1,0 +1,53 @@
+"""Networks for pictures against Keras's: the same layers, names and weights, the same predictions."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+import kerata
+
+NAMES = sorted(name for name in dir(keras.applications) if name[0].isupper())
+FEW = ["VGG16", "ResNet50", "ResNet50V2", "DenseNet121", "InceptionV3", "MobileNet", "MobileNetV2", "MobileNetV3Small"]
+FEW += ["EfficientNetB0", "EfficientNetV2B0"]
+
+
+def test_all_are_there_with_keras_arguments():
+    for name in NAMES:
+        ours, theirs = (inspect.signature(getattr(k.applications, name)).parameters.values() for k in (kerata, keras))
+        assert [(p.name, p.default) for p in ours] == [(p.name, p.default) for p in theirs], name
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_layers_and_weights_are_those_of_keras(name):
+    keras.backend.clear_session()
+    kerata.utils.clear_session()
+    asked = {"weights": None, "include_top": False, "pooling": "avg", "input_shape": (96, 96, 3)}
+    ours, theirs = (getattr(k.applications, name)(**asked) for k in (kerata, keras))
+    assert [(type(one).__name__, one.name) for one in ours.layers] == [(type(one).__name__, one.name) for one in theirs.layers]
+    assert [weight.shape for weight in ours.weights] == [weight.shape for weight in theirs.weights]
+
+
+def test_predictions_are_those_of_keras():
+    asked = {"weights": None, "include_top": False, "pooling": "avg", "input_shape": (32, 32, 3), "alpha": 0.25}
+    ours, theirs = (k.applications.MobileNet(**asked) for k in (kerata, keras))
+    ours.set_weights(theirs.get_weights())
+    x = np.random.RandomState(0).rand(2, 32, 32, 3).astype("float32")
+    np.testing.assert_allclose(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["caffe", "tf", "torch"])
+def test_pictures_are_prepared_as_keras_does(mode):
+    x = np.random.RandomState(0).rand(2, 4, 4, 3).astype("float32") * 255
+    ours, theirs = (k.applications.imagenet_utils.preprocess_input(x.copy(), mode=mode) for k in (kerata, keras))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_what_cannot_be_had_is_refused():
+    with pytest.raises(ValueError, match="`classes` must be 1000"):
+        kerata.applications.VGG16(classes=10)
+    with pytest.raises(ValueError, match="at least 75x75"):
+        kerata.applications.InceptionV3(weights=None, include_top=False, input_shape=(32, 32, 3))
+    with pytest.raises(ValueError, match="path of a file"):
+        kerata.applications.ResNet50(weights="nowhere.h5")
