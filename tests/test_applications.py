@@ -51,3 +51,12 @@ def test_what_cannot_be_had_is_refused():
         kerata.applications.InceptionV3(weights=None, include_top=False, input_shape=(32, 32, 3))
     with pytest.raises(ValueError, match="path of a file"):
         kerata.applications.ResNet50(weights="nowhere.h5")
+
+
+def test_stochastic_depth_leaves_samples_out_and_scales_the_others():
+    x = np.ones((400, 3), "float32")
+    layer = kerata.layers.StochasticDepth(0.25, seed=1)
+    found = np.asarray(layer(x, training=True))
+    assert np.array_equal(layer(x), x) and (found == found[:, :1]).all()
+    assert set(np.unique(found).round(5)) == {0.0, np.float32(1 / 0.75).round(5)}
+    assert 0.65 < (found[:, 0] > 0).mean() < 0.85

@@ -218,7 +218,7 @@ def input_of(asked: Asked, shape: PictureShape) -> SymbolicTensor:
     return tensor
 
 
-def sources(tensor: SymbolicTensor) -> Any:
+def sources(tensor: SymbolicTensor) -> SymbolicTensor | list[SymbolicTensor]:
     """The inputs that a tensor comes from: one, or a list."""
     found: dict[int, SymbolicTensor] = {}
     pending = [tensor]
@@ -231,6 +231,14 @@ def sources(tensor: SymbolicTensor) -> Any:
             pending.extend(reversed(operation.inbound_nodes[index].input_tensors))
     inputs = list(found.values())
     return inputs[0] if len(inputs) == 1 else inputs
+
+
+def channels_of(x: SymbolicTensor) -> int:
+    """How many channels the pictures of a batch have."""
+    found = x.shape[channel_axis()]
+    if found is None:
+        raise ValueError(message("applications", "the number of channels must be known", {"shape": x.shape}))
+    return found
 
 
 def padding_before(x: SymbolicTensor, kernel: int | tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -3,7 +3,17 @@
 from typing import Any
 
 from kerata import layers
-from kerata.applications.assembling import Asked, PictureShape, Pretrained, assemble, channel_axis, is_first, kernels, named
+from kerata.applications.assembling import (
+    Asked,
+    PictureShape,
+    Pretrained,
+    assemble,
+    channel_axis,
+    channels_of,
+    is_first,
+    kernels,
+    named,
+)
 from kerata.applications.imagenet_utils import decode_predictions as decode_predictions
 from kerata.applications.imagenet_utils import preprocessing
 from kerata.applications.resnet import POOLED, normalize
@@ -48,7 +58,7 @@ def densenet(
         return layers.Concatenate(axis=channel_axis(), name=f"{name}_concat")([x, new])
 
     def between(x: SymbolicTensor, name: str) -> SymbolicTensor:
-        channels = x.shape[channel_axis()] // 2
+        channels = channels_of(x) // 2
         x = normalize(x, name)
         x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv")(x)
         return layers.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)

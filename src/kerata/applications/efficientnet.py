@@ -48,11 +48,11 @@ FORMS = {
 }
 
 
-def convolution_kernels() -> VarianceScaling:
+def convolution_kernels() -> Any:
     return VarianceScaling(2.0, "fan_out", "truncated_normal")
 
 
-def dense_kernels() -> VarianceScaling:
+def dense_kernels() -> Any:
     return VarianceScaling(1.0 / 3.0, "fan_out", "uniform")
 
 

@@ -10,6 +10,7 @@ from kerata.applications.assembling import (
     Pretrained,
     assemble,
     channel_axis,
+    channels_of,
     divisible,
     padding_before,
     split,
@@ -33,7 +34,7 @@ def normalize(x: SymbolicTensor, name: str) -> SymbolicTensor:
 
 def block(x: SymbolicTensor, filters: int, strides: int, n: int) -> SymbolicTensor:
     """A wider copy, a depthwise convolution, a narrower one; added to what the block got, where that fits."""
-    start, channels = x, x.shape[channel_axis()]
+    start, channels = x, channels_of(x)
     prefix = f"block_{n}_" if n else "expanded_conv_"
     if n:
         x = layers.Conv2D(6 * channels, 1, padding="same", use_bias=False, name=f"{prefix}expand")(x)

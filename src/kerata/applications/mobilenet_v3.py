@@ -11,7 +11,7 @@ from kerata.applications.assembling import (
     PictureShape,
     Pretrained,
     assemble,
-    channel_axis,
+    channels_of,
     divisible,
     named,
     ordered,
@@ -89,7 +89,7 @@ def block(
     x: SymbolicTensor, expansion: float, filters: int, kernel: int, strides: int, excited: bool, activation: Activation, n: int
 ) -> SymbolicTensor:
     """A wider copy, a depthwise convolution, a narrower one; added to what the block got, where that fits."""
-    start, channels = x, x.shape[channel_axis()]
+    start, channels = x, channels_of(x)
     wide = divisible(channels * expansion)
     prefix = f"expanded_conv_{n}_" if n else "expanded_conv_"
     if n:
@@ -138,7 +138,7 @@ def mobilenet_v3(
             kernel = 5 if large and not minimalistic else 3
             activation = swish if swished else relu
             x = block(x, expansion, divisible(filters * alpha), kernel, strides, excited and not minimalistic, activation, n)
-        x = layers.Conv2D(divisible(x.shape[channel_axis()] * 6), 1, padding="same", use_bias=False, name="conv_1")(x)
+        x = layers.Conv2D(divisible(channels_of(x) * 6), 1, padding="same", use_bias=False, name="conv_1")(x)
         return swish(normalize(x, "conv_1_bn"))
 
     def top(x: SymbolicTensor, asked: Asked) -> SymbolicTensor:

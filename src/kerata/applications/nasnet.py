@@ -50,18 +50,17 @@ def adjust(before: SymbolicTensor | None, x: SymbolicTensor, filters: int, place
     if before is None:
         return x
     if before.shape[2] != x.shape[2]:
-        before = layers.Activation("relu", name=f"adjust_relu_1_{place}")(before)
-        even = layers.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_1_{place}")(before)
+        start: SymbolicTensor = layers.Activation("relu", name=f"adjust_relu_1_{place}")(before)
+        even = layers.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_1_{place}")(start)
         even = convolve(even, filters // 2, f"adjust_conv_1_{place}")
-        odd = layers.ZeroPadding2D(((0, 1), (0, 1)))(before)
+        odd = layers.ZeroPadding2D(((0, 1), (0, 1)))(start)
         odd = layers.Cropping2D(((1, 0), (1, 0)))(odd)
         odd = layers.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_2_{place}")(odd)
         odd = convolve(odd, filters // 2, f"adjust_conv_2_{place}")
         return normalize(layers.concatenate([even, odd], axis=channel_axis()), f"adjust_bn_{place}")
     if before.shape[channel_axis()] != filters:
-        before = layers.Activation("relu")(before)
-        before = convolve(before, filters, f"adjust_conv_projection_{place}")
-        return normalize(before, f"adjust_bn_{place}")
+        projected = convolve(layers.Activation("relu")(before), filters, f"adjust_conv_projection_{place}")
+        return normalize(projected, f"adjust_bn_{place}")
     return before
 
 
