@@ -33,6 +33,9 @@ ROWS = [
     # What Keras has no longer.
     row("BatchStatistics", PICTURE),
     row("Cosine", [(2, 5), (2, 5)]),
+    row("CustomScaleLayer", [(2, 5), (2, 5)], scale=0.5),
+    row("LayerScale", (2, 5), init_values=0.5, projection_dim=5),
+    row("StochasticDepth", (2, 5), drop_path_rate=0.5),
     row("Highway", (2, 5)),
     row("LocallyConnected1D", SEQUENCE, filters=3, kernel_size=2),
     row("LocallyConnected2D", PICTURE, filters=3, kernel_size=(2, 3), strides=(1, 2)),

@@ -85,6 +85,7 @@ class StochasticDepth(Layer):
     def __init__(self, drop_path_rate: float, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.drop_path_rate = drop_path_rate
+        self.seed = seed
         self.seed_generator = SeedGenerator(seed)
 
     def call(self, inputs: jax.Array, training: bool | None = None) -> jax.Array:
