@@ -59,6 +59,41 @@ def test_training_goes_on_as_if_nothing_had_been(tmp_path, often):
     assert not (tmp_path / "b").exists()
 
 
+class Numbered(kerata.utils.PyDataset):
+    """The samples in batches of 8, and the numbers of those that were asked for in training."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def __len__(self):
+        return 3
+
+    def _peek(self):
+        return X[:8], Y[:8]
+
+    def __getitem__(self, number):
+        self.asked.append(number)
+        return X[8 * number : 8 * number + 8], Y[8 * number : 8 * number + 8]
+
+
+@pytest.mark.parametrize("steps", [None, 2, 4])
+@pytest.mark.parametrize("numbered", [False, True], ids=["arrays", "PyDataset"])
+def test_batches_go_on_in_the_orders_of_their_epochs(tmp_path, numbered, steps):
+    fitting = {"epochs": 5, "seed": 3, "verbose": 0, "steps_per_epoch": steps, **({} if numbered else {"batch_size": 8})}
+    data = (lambda: (Numbered(),)) if numbered else (lambda: (X, Y))
+    whole, given = make(), data()
+    right = whole.fit(*given, **fitting).history["loss"]
+    with pytest.raises(RuntimeError, match="cut"):
+        make().fit(*data(), callbacks=[callbacks.BackupAndRestore(tmp_path), Cut(3)], **fitting)
+    model, again = make(), data()
+    assert model.fit(*again, callbacks=callbacks.BackupAndRestore(tmp_path), **fitting).history["loss"] == right[3:]
+    for a, b in zip(model.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    if numbered and steps is None:
+        assert again[0].asked == given[0].asked[9:]
+
+
 def test_the_rate_comes_back_and_backups_stay_when_asked(tmp_path):
     backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False, double_checkpoint=True)
     halve = callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)

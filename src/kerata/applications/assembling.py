@@ -14,12 +14,12 @@ from kerata.base.checks import message
 from kerata.base.config import image_data_format
 from kerata.base.files import get_file
 from kerata.base.types import PathLike
+from kerata.data.imagenet import CLASSES
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.layers.input import InputLayer
 from kerata.models.model import Functional, Model
 
 STORE = "https://storage.googleapis.com/tensorflow/keras-applications"
-CLASSES = 1000
 # (height, width, channels), or channels first; `None` where a size is open.
 PictureShape = tuple[int | None, ...]
 ARGUMENTS = {

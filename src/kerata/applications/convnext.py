@@ -5,9 +5,10 @@ from typing import Any
 from kerata import layers
 from kerata.applications.assembling import STORE, Asked, PictureShape, Pretrained, assemble, named, split
 from kerata.applications.densenet import last_only
-from kerata.applications.imagenet_utils import DEVIATION, MEAN, preprocessing
 from kerata.applications.imagenet_utils import decode_predictions as decode_predictions
+from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.types import PathLike
+from kerata.data.imagenet import DEVIATION, MEAN
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.models.model import Model
 from kerata.models.sequential import Sequential

@@ -15,9 +15,10 @@ from kerata.applications.assembling import (
     named,
     padding_before,
 )
-from kerata.applications.imagenet_utils import DEVIATION, preprocessing
 from kerata.applications.imagenet_utils import decode_predictions as decode_predictions
+from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.types import PathLike
+from kerata.data.imagenet import DEVIATION
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.initializers import VarianceScaling
 from kerata.models.model import Model

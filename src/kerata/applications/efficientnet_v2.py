@@ -6,9 +6,10 @@ from typing import Any
 from kerata import layers
 from kerata.applications.assembling import STORE, Asked, PictureShape, Pretrained, assemble, channel_axis, named, split
 from kerata.applications.efficientnet import DROPPED, convolution_kernels, convolve, dropping, excite, finish, past
-from kerata.applications.imagenet_utils import DEVIATION, MEAN, preprocessing
 from kerata.applications.imagenet_utils import decode_predictions as decode_predictions
+from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.types import PathLike
+from kerata.data.imagenet import DEVIATION, MEAN
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.models.model import Model
 

@@ -270,34 +270,48 @@ def split_validation(samples: Samples, fraction: float, owner: str = "fit") -> t
     return samples.slice(0, border), samples.slice(border, samples.size)
 
 
-def repeat_samples(samples: Samples, batch_size: int, shuffle: bool, stream: np.random.Generator) -> Batches:
-    """Samples in memory as batches that go on from epoch to epoch, for `steps_per_epoch`."""
+def going_on(go: Callable[[int], Iterator[Any]], steps: int) -> Callable[[int], Iterator[Any]]:
+    """`start` of batches that go on from epoch to epoch: `go(number)` begins with that batch, where the first epoch begins."""
+    shared: list[Iterator[Any]] = []
 
-    def go() -> Iterator[Any]:
-        for _ in itertools.count():
+    def start(epoch: int) -> Iterator[Any]:
+        if not shared:
+            shared.append(go(epoch * steps))
+        return shared[0]
+
+    return start
+
+
+def repeat_samples(samples: Samples, batch_size: int, shuffle: bool, stream: np.random.Generator, steps: int) -> Batches:
+    """Samples in memory as batches that go on from epoch to epoch, for `steps_per_epoch`."""
+    length = -(-samples.size // batch_size)
+
+    def go(number: int) -> Iterator[Any]:
+        for turn in itertools.count():
             order = stream.permutation(samples.size) if shuffle else np.arange(samples.size)
-            for first in range(0, samples.size, batch_size):
-                rows = order[first : first + batch_size]
+            for place in range(max(number - turn * length, 0), length):
+                rows = order[place * batch_size : (place + 1) * batch_size]
                 yield jax.tree.map(lambda a, rows=rows: np.asarray(a)[rows], samples.tree)
 
-    shared = go()
-    return Batches(lambda epoch: shared, None, endless=True)
+    return Batches(going_on(go, steps), None, endless=True)
 
 
-def repeat_batches(source: Batches) -> Batches:
+def repeat_batches(source: Batches, steps: int) -> Batches:
     """Batches that begin again when they end, and go on from epoch to epoch, for `steps_per_epoch`."""
     if source.endless:
         return source
 
-    def go() -> Iterator[Any]:
-        for number in itertools.count():
+    def go(number: int) -> Iterator[Any]:
+        # Only of numbered batches is it known what came before.
+        first, skipped = divmod(number, source.length) if source.order is not None and source.length else (0, 0)
+        for turn in itertools.count(first):
             given = 0
-            for batch in source.start(number):
+            for batch in itertools.islice(source.start(turn), skipped, None):
                 given += 1
                 yield batch
             source.finish()
+            skipped = 0
             if not given:
                 return
 
-    shared = go()
-    return Batches(lambda epoch: shared, None, endless=True, peek=source.peek, order=source.order)
+    return Batches(going_on(go, steps), None, endless=True, peek=source.peek, order=source.order)

@@ -3,6 +3,7 @@
 import functools
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,45 +63,26 @@ def transform_matrix_offset_center(matrix, x: int, y: int) -> np.ndarray:
     return affine.transform_matrix_offset_center(matrix, x, y, affine.BEFORE)
 
 
+def before(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """A function of today's that takes the point for the middle of a picture which was taken for it then."""
+
+    @functools.wraps(function)
+    def call(*args, **kwargs) -> np.ndarray:
+        return function(*args, **{"convention": affine.BEFORE, **kwargs})
+
+    return call
+
+
+random_rotation, random_shift = before(affine.random_rotation), before(affine.random_shift)
+random_shear, random_zoom = before(affine.random_shear), before(affine.random_zoom)
+
+
 def apply_affine_transform(
     x, theta=0, tx=0, ty=0, shear=0, zx=1, zy=1, row_axis=0, col_axis=1, channel_axis=2, fill_mode="nearest", cval=0.0, order=1
 ) -> np.ndarray:
     """A picture turned by `theta` degrees, moved, sheared by `shear` degrees and scaled."""
     how = (row_axis, col_axis, channel_axis, fill_mode, cval, order, affine.BEFORE)
     return affine.apply_affine_transform(x, theta, tx, ty, shear, zx, zy, *how)
-
-
-def random_rotation(
-    x, rg, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1
-) -> np.ndarray:
-    """A picture turned by up to `rg` degrees."""
-    axes = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
-    return apply_affine_transform(x, np.random.uniform(-rg, rg), 0, 0, 0, 1, 1, *axes)
-
-
-def random_shift(
-    x, wrg, hrg, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1
-) -> np.ndarray:
-    """A picture moved by up to a share of its width and height."""
-    tx, ty = np.random.uniform(-hrg, hrg) * x.shape[row_axis], np.random.uniform(-wrg, wrg) * x.shape[col_axis]
-    return apply_affine_transform(x, 0, tx, ty, 0, 1, 1, row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
-
-
-def random_shear(
-    x, intensity, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1
-) -> np.ndarray:
-    """A picture sheared by up to `intensity` degrees."""
-    axes = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
-    return apply_affine_transform(x, 0, 0, 0, np.random.uniform(-intensity, intensity), 1, 1, *axes)
-
-
-def random_zoom(
-    x, zoom_range, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1
-) -> np.ndarray:
-    """A picture scaled by two factors."""
-    low, high = affine.check_span("random_zoom", "zoom_range", zoom_range)
-    zx, zy = (1, 1) if low == high == 1 else np.random.uniform(low, high, 2)
-    return apply_affine_transform(x, 0, 0, 0, 0, zx, zy, row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
 
 
 def apply_brightness_shift(x, brightness: float, data_format=None) -> np.ndarray:
@@ -116,12 +98,8 @@ def random_brightness(x, brightness_range) -> np.ndarray:
     return apply_brightness_shift(x, np.random.uniform(low, high))
 
 
-apply_channel_shift, flip_axis = affine.apply_channel_shift, affine.flip_axis
-
-
-def random_channel_shift(x, intensity_range: float, channel_axis: int = 0) -> np.ndarray:
-    """A picture with a number added to all channels."""
-    return affine.random_channel_shift(x, intensity_range, channel_axis)
+apply_channel_shift, random_channel_shift = affine.apply_channel_shift, affine.random_channel_shift
+flip_axis = affine.flip_axis
 
 
 def shear_by_radians(x, intensity: float, *args, **kwargs) -> np.ndarray:

@@ -159,37 +159,45 @@ def check_span(owner: Owner, name: str, span: Any) -> tuple[float, float]:
 
 
 def random_rotation(
-    x, rg, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1
+    x, rg, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1, convention=TODAY
 ) -> np.ndarray:
     """A picture turned by up to `rg` degrees."""
-    axes = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
+    axes = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order, convention)
     return apply_affine_transform(x, np.random.uniform(-rg, rg), 0, 0, 0, 1, 1, *axes)
 
 
 def random_shift(
-    x, wrg, hrg, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1
+    x, wrg, hrg, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1, convention=TODAY
 ) -> np.ndarray:
     """A picture moved by up to a share `wrg` of its width and `hrg` of its height."""
     tx, ty = np.random.uniform(-hrg, hrg) * x.shape[row_axis], np.random.uniform(-wrg, wrg) * x.shape[col_axis]
-    axes = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
+    axes = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order, convention)
     return apply_affine_transform(x, 0, tx, ty, 0, 1, 1, *axes)
 
 
 def random_shear(
-    x, intensity, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1
+    x, intensity, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1, convention=TODAY
 ) -> np.ndarray:
     """A picture sheared by up to `intensity` degrees."""
-    axes = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
+    axes = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order, convention)
     return apply_affine_transform(x, 0, 0, 0, np.random.uniform(-intensity, intensity), 1, 1, *axes)
 
 
 def random_zoom(
-    x, zoom_range, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1
+    x,
+    zoom_range,
+    row_axis=1,
+    col_axis=2,
+    channel_axis=0,
+    fill_mode="nearest",
+    cval=0.0,
+    interpolation_order=1,
+    convention=TODAY,
 ) -> np.ndarray:
     """A picture scaled by factors between the two of `zoom_range`, one for each direction."""
     low, high = check_span("random_zoom", "zoom_range", zoom_range)
     zx, zy = (1, 1) if low == high == 1 else np.random.uniform(low, high, 2)
-    axes = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
+    axes = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order, convention)
     return apply_affine_transform(x, 0, 0, 0, 0, zx, zy, *axes)
 
 

@@ -257,7 +257,6 @@ class StreamFeed:
     def __init__(self, batches: Batches, limit: int | None, masked: bool, stacking: bool = True, placement: Placement = HERE):
         self.batches, self.masked, self.stacking, self.placement = batches, masked, stacking, placement
         self.steps = limit if limit is not None else batches.length
-        self.epoch = 0
         self.usual: int | None = None
 
     is_whole = False
@@ -265,8 +264,7 @@ class StreamFeed:
 
     def chunks(self, seed: int, epoch: int, last: int) -> Iterator[Chunk]:
         """The parts of one epoch as they come."""
-        source = self.batches.start(self.epoch)
-        self.epoch += 1
+        source = self.batches.start(epoch)
         ready: queue.Queue[Any] = queue.Queue(maxsize=2)
         stopped = threading.Event()
 
@@ -395,7 +393,7 @@ def make_feed(
     if isinstance(source, Samples):
         if whole:
             return DeviceFeed(source, batch_size, masked, shuffle, plan.findings, prepared.placement)
-        source = repeat_samples(source, batch_size, shuffle, stream_of(seed, 1))
+        source = repeat_samples(source, batch_size, shuffle, stream_of(seed, 1), steps)
     return StreamFeed(source, steps, masked, stacking, prepared.placement)
 
 

@@ -188,7 +188,7 @@ class Trainer(StepMethods):
         size = batch_size or 32
         check_endless(source, steps_per_epoch, "fit", "steps_per_epoch")
         if steps_per_epoch is not None and isinstance(source, Batches):
-            source = repeat_batches(source)
+            source = repeat_batches(source, steps_per_epoch)
         batch, source = first_batch(source, size)
         build_for(self, batch, "fit", source)
         held_out = validation_data if held_out is None else held_out
