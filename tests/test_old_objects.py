@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerata import losses as modern_losses
-from kerata.legacy import keras2
+from kerata.legacy import keras1, keras2, tfkeras2
 
 
 def test_optimizers_as_plain_data_are_called_as_they_were():
@@ -158,8 +158,25 @@ def test_pictures_for_networks_of_imagenet():
     assert np.array_equal(prepare(changed, mode="torch"), changed)
     model = keras2.models.Sequential([keras2.layers.Lambda(prepare, input_shape=(3, 4, 3))])
     assert np.allclose(model.predict(pictures), blue_first, atol=1e-3)
-    with pytest.raises(AttributeError, match=r"VGG16.*load the \.h5 file"):
-        _ = keras2.applications.VGG16
+
+
+@pytest.mark.parametrize("keras", [keras1, keras2, tfkeras2], ids=["keras1", "keras2", "tfkeras2"])
+def test_networks_of_imagenet_are_of_the_era(keras):
+    base = keras.applications.vgg16.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
+    kinds = {type(layer).__module__ for layer in base.layers[1:]} | {type(base).__module__}
+    assert kinds == {type(keras.layers.Dense(1)).__module__}
+    for layer in base.layers:
+        layer.trainable = False
+    model = keras.models.Sequential([base, keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")])
+    model.compile("sgd", "categorical_crossentropy")
+    before = base.get_weights()
+    epochs = {"nb_epoch" if keras is keras1 else "epochs": 1, "verbose": 0}
+    model.fit(np.random.default_rng(0).uniform(0, 255, (6, 32, 32, 3)), np.eye(2)[[0, 1] * 3], batch_size=4, **epochs)
+    assert len(model.trainable_weights) == 2
+    assert all(np.array_equal(*pair) for pair in zip(before, base.get_weights(), strict=True))
+    assert model.layers[-1].output_shape == (None, 2)
+    assert hasattr(keras.applications, "EfficientNetB0") == (keras is tfkeras2)
+    assert keras.applications.xception.preprocess_input(np.full((1, 2, 2, 3), 255.0)).max() == 1
 
 
 def test_beams_of_ctc():

@@ -5,7 +5,19 @@ from typing import Any
 
 from kerata import activations, callbacks, datasets, initializers, losses, metrics, utils
 from kerata.dialects import ERAS, names
-from kerata.legacy import backends, contents, helpers, image, imagenet, initial, monitors, scikit_learn, sequence, text
+from kerata.legacy import (
+    backends,
+    contents,
+    helpers,
+    image,
+    imagenet,
+    initial,
+    monitors,
+    networks,
+    scikit_learn,
+    sequence,
+    text,
+)
 from kerata.legacy.contents import of
 from kerata.legacy.tree import Maker, Tree
 
@@ -48,15 +60,12 @@ UTIL_MODULES = [
 ]
 DATASETS = ("mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing", "fashion_mnist")
 
-NETWORKS = ("VGG16", "VGG19", "ResNet50", "InceptionV3", "InceptionResNetV2", "Xception", "MobileNet", "MobileNetV2")
-NETWORKS += ("DenseNet121", "DenseNet169", "DenseNet201", "NASNetLarge", "NASNetMobile")
 OTHER_INITIALIZERS = ("zero", "one", "uniform", "normal", "_compute_fans")
 
 MISSING = {
     "layers": {},
     "models": {"model_from_config": "use Model.from_config or Sequential.from_config"},
     "utils": {"HDF5Matrix": "give fit() the arrays of h5py, h5py.File(path)[name][:]"},
-    "applications": dict.fromkeys(NETWORKS, "load the .h5 file of the weights into a model of your own"),
 }
 
 
@@ -113,9 +122,11 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "scikit_learn": (["BaseWrapper", "KerasClassifier", "KerasRegressor"], of(scikit_learn), {}),
         "nothing": ([], of(), {}),
         "imagenet": (["preprocess_input", "decode_predictions"], of(imagenet), {}),
-        "applications": ([], of(), MISSING["applications"]),
+        "applications": (networks.network_names(era), networks.network, {}),
         "datasets": ([], of(), {}),
     }
+    for name in networks.families(era):
+        found[f"networks {name}"] = ([*networks.FAMILIES[name][1], *networks.TOOLS], networks.member(name), {})
     for name in DATASETS:
         found[f"dataset {name}"] = (["load_data", "get_word_index"], of(getattr(datasets, name)), {})
     return found
@@ -146,6 +157,7 @@ def paths(era: str) -> dict[str, str]:
         found |= {"keras.layers.experimental": "layers", "keras.layers.experimental.preprocessing": "layers"}
         found |= {"keras.optimizers.legacy": "optimizers"}
     found |= {"keras.applications": "applications", "keras.applications.imagenet_utils": "imagenet"}
+    found |= {f"keras.applications.{name}": f"networks {name}" for name in networks.families(era)}
     found |= {"keras.wrappers": "nothing", "keras.wrappers.scikit_learn": "scikit_learn", "keras.preprocessing.image": "image"}
     return found
 

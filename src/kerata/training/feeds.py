@@ -393,6 +393,7 @@ def make_feed(
     if isinstance(source, Samples):
         if whole:
             return DeviceFeed(source, batch_size, masked, shuffle, plan.findings, prepared.placement)
+        assert steps is not None
         source = repeat_samples(source, batch_size, shuffle, stream_of(seed, 1), steps)
     return StreamFeed(source, steps, masked, stacking, prepared.placement)
 
