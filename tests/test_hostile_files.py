@@ -650,3 +650,26 @@ def test_layers_that_are_traced_for_their_shape_copy_no_weights(layer, shape, ol
     large = [weight for weight in model.weights if weight.size > 10**6]
     assert large and not any(isinstance(vars(weight).get("_value"), jax.Array) for weight in large)
     assert np.isfinite(model(np.ones((1, *shape), "float32"))).all()
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (("input_layers", 0), ["a", 0], r"a tensor must be given as \[layer, call, output\]"),
+        (("output_layers",), "x", r"a tensor must be given as \[layer, call, output\]"),
+        (("layers", 1, "build_config", "input_shape"), 0.5, "a shape must be a list of sizes"),
+        (("layers", 1, "build_config", "input_shape"), [None, "bfloat16"], "a shape must be a list of sizes"),
+        (("layers", 1, "build_config"), 7, "`build_config` must be a dict"),
+        (("layers", 1, "inbound_nodes", 0, "kwargs"), "ab", "a dict of those with names"),
+        (("layers", 0, "config", "batch_shape"), [None, "string"], "string"),
+    ],
+)
+def test_a_wrong_value_of_a_description_is_named(place, value, words):
+    inputs = kerata.Input((4,))
+    description = json.loads(kerata.Model(inputs, layers.Dense(2)(inputs)).to_json())
+    part = description["config"]
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    with pytest.raises(FileError, match=words):
+        kerata.models.model_from_json(json.dumps(description))

@@ -204,3 +204,20 @@ def test_terms_of_the_loss_beside_the_outputs_are_there_under_a_tape(tf):
     made = x @ np.ones((3, 2))
     np.testing.assert_allclose(loss.numpy(), (made**2).mean(), rtol=1e-6)
     np.testing.assert_allclose(tape.gradient(loss, model.trainable_weights[0]).numpy(), 2 * x.T @ made / made.size, rtol=1e-6)
+
+
+def test_what_tutorials_of_the_time_ask_for(tf):
+    batches = tf.data.Dataset.from_tensor_slices((np.arange(6).reshape(3, 2), np.arange(3.0))).padded_batch(2)
+    assert [tuple(part.shape.as_list() for part in batch) for batch in batches] == [([2, 2], [2]), ([1, 2], [1])]
+    assert isinstance(keras.layers.experimental.preprocessing.RandomFlip("horizontal"), keras.layers.RandomFlip)
+    assert keras.Input((1,), dtype=tf.string).dtype == "string"
+    windows = keras.preprocessing.timeseries_dataset_from_array(np.arange(20.0).reshape(10, 2), None, 3, batch_size=4)
+    pairs = list(windows.map(lambda window: (window[:, :2, :], window[:, 2:, 0])))
+    assert [tuple(pair[1].shape) for pair in pairs] == [(4, 1), (4, 1)] and pairs[0][1].numpy().ravel().tolist() == [
+        4,
+        6,
+        8,
+        10,
+    ]
+    mask = keras.layers.Embedding(5, 2, mask_zero=True).compute_mask(tf.constant([[1, 0]]))
+    assert mask.numpy().tolist() == [[True, False]]

@@ -304,6 +304,8 @@ def _build_instance(cls: type[Any], config: dict[str, Any]) -> Any:
     for name, value in apart.items():
         setattr(instance, name, value)
     build_config = config.get("build_config")
+    if build_config and not is_dict(build_config):
+        raise ValueError(message(cls, "`build_config` must be a dict", {"build_config": build_config}))
     if build_config and not getattr(instance, "built", True):
         instance.build_from_config(build_config)
     compile_config = config.get("compile_config")

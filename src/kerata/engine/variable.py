@@ -90,6 +90,8 @@ def _name_of(dtype: DTypeLike | None) -> str | None:
     """The name of a type, `None` for the one that is set."""
     if dtype is None or dtype in (float, "float"):
         return None
+    if getattr(dtype, "name", None) == "string":  # that of TensorFlow's names
+        return "string"
     if dtype in (int, "int"):
         return "int32"
     if isinstance(dtype, str) and dtype == "string":

@@ -67,7 +67,7 @@ class InputLayer(Layer):
                     message(self, "pass a `shape` argument", fix="Input(shape=(784,)) takes samples of 784 numbers")
                 )
             batch_shape = (batch_size, *check_sample_shape(self, shape))
-        self._batch_shape = tuple(batch_shape)
+        self._batch_shape = check_sample_shape(self, batch_shape)
         self.optional = optional
         self.input_dtype = SymbolicTensor((), dtype).dtype
         self.built = True

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from kerata.base.arguments import Binding, binding
+from kerata.base.checks import message
 from kerata.base.types import DTypeLike, PartialShape
 from kerata.engine.symbolic import SymbolicTensor
 
@@ -91,7 +92,9 @@ def as_shape(value: object) -> Any:
         if all(item is None or isinstance(item, int) for item in value):
             return tuple(value)
         return [as_shape(item) for item in value]
-    return value
+    if value is None:
+        return None
+    raise ValueError(message("build", "a shape must be a list of sizes, whole numbers or None", {"shape": value}))
 
 
 def symbolic_of_shape(shape: Any, dtype: DTypeLike) -> Any:

@@ -1,5 +1,6 @@
 """What the modules of the eras hold: the thing of today where it means the same, else one made from a row of a table."""
 
+import functools
 import types
 import warnings
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from kerata.legacy.once import once
 from kerata.legacy.optimizers import optimizer as optimizer
 from kerata.legacy.spelling import Spelled, name_of_era, spell
 from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting
+from kerata.legacy.tensorflow.data import Dataset
 from kerata.legacy.tensorflow.layers import followed
 from kerata.legacy.tensorflow.models import FlowingLoss, FlowingMetric
 
@@ -282,7 +284,15 @@ def callback(era: str, name: str) -> object:
 @once
 def util(era: str, name: str) -> object:
     """A function of `keras.utils`."""
+    if era == "tfkeras2" and name == "timeseries_dataset_from_array":
+        return windows_of_series
     return getattr(helpers, name, None) or getattr(utils, name)
+
+
+@functools.wraps(utils.timeseries_dataset_from_array)
+def windows_of_series(*args, **kwargs) -> Dataset:
+    found = utils.timeseries_dataset_from_array(*args, **kwargs)
+    return Dataset(lambda: (found[number] for number in range(len(found))), len(found))
 
 
 def of(*rooms: object) -> Callable[[str, str], Any]:

@@ -16,7 +16,8 @@ from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
 from kerata.legacy.phases import fixed_phase
 from kerata.legacy.spelling import Spelled, name_of_era
-from kerata.legacy.tensorflow.layers import Flowing
+from kerata.legacy.tensorflow.layers import Flowing, as_tensors
+from kerata.legacy.tensorflow.tensor import has_tensor, plain
 
 # Attributes of layers, by their names in Keras 1 where no row says them.
 ATTRIBUTES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "gamma_init": "gamma_initializer"}
@@ -286,6 +287,8 @@ class Masked:
     def compute_mask(self, inputs, mask=None):
         """The mask of the output: of symbolic tensors a symbolic one, or `None`."""
         base = super().compute_mask  # type: ignore[misc]
+        if has_tensor((inputs, mask)):
+            return as_tensors(base(plain(inputs), plain(mask)))
         known = all(one is not None for one in mask) if isinstance(mask, (list, tuple)) else mask is not None
         # Masks that are numbers give numbers, whatever the inputs are.
         if not has_symbolic((inputs, mask)) or (known and not has_symbolic(mask)):

@@ -63,10 +63,17 @@ def sparse_categorical_accuracy(y_true, y_pred):
     return (labels.astype(jnp.int32) == jnp.argmax(y_pred, axis=-1)).astype(floatx())
 
 
+def accuracy(y_true, y_pred):
+    """1 where a prediction is the label."""
+    labels, y_pred = as_array(y_true), as_array(y_pred)
+    labels = jnp.squeeze(labels, -1) if labels.ndim == y_pred.ndim + 1 else labels
+    return (labels == y_pred).astype(floatx())
+
+
 # In `compile` they are those of today, which count the same.
 for _function in (binary_accuracy, sparse_categorical_accuracy):
     _function.__kerata__ = getattr(metrics, _function.__name__)  # type: ignore[attr-defined]
-FUNCTIONS = {function.__name__: function for function in (binary_accuracy, sparse_categorical_accuracy)}
+FUNCTIONS = {function.__name__: function for function in (accuracy, binary_accuracy, sparse_categorical_accuracy)}
 
 
 def serialize(obj):

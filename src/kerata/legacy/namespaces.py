@@ -70,8 +70,8 @@ MISSING = {
 
 
 def public(module: types.ModuleType) -> list[str]:
-    """The public names of a room of today."""
-    return [name for name in vars(module) if not name.startswith("_")]
+    """The public names of a room of today; not the files in it."""
+    return [n for n, value in vars(module).items() if not n.startswith("_") and not isinstance(value, types.ModuleType)]
 
 
 def layer_names(era: str) -> list[str]:
@@ -89,7 +89,8 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
     loss_names = list(
         dict.fromkeys([*names(era, "losses"), *([*public(losses), "Reduction"] if era != "keras1" else []), "get"])
     )
-    metric_names = names(era, "metrics") + names(era, "losses") + (public(metrics) if era != "keras1" else ["get"])
+    metric_names = [*names(era, "metrics"), *names(era, "losses"), *(public(metrics) if era != "keras1" else ["get"])]
+    metric_names += ["accuracy"] if era.startswith("keras2") else []
     regularizers = list(dict.fromkeys([*names(era, "regularizers"), "get", "serialize", "deserialize", "Regularizer", "L1L2"]))
     if era == "tfkeras2":
         regularizers = [*public(contents.regularizers)]
@@ -121,6 +122,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "image": (image.NAMES, image.of_era, {}),
         "scikit_learn": (["BaseWrapper", "KerasClassifier", "KerasRegressor"], of(scikit_learn), {}),
         "nothing": ([], of(), {}),
+        "preprocessing": (["timeseries_dataset_from_array"] if era == "tfkeras2" else [], contents.util, {}),
         "imagenet": (["preprocess_input", "decode_predictions"], of(imagenet), {}),
         "applications": (networks.network_names(era), networks.network, {}),
         "datasets": ([], of(), {}),
@@ -151,7 +153,11 @@ def paths(era: str) -> dict[str, str]:
     found |= {f"keras.utils.{name}": "utils" for name in UTIL_MODULES}
     found |= {"keras.backend": "backend"}
     found |= {f"keras.backend.{name}": "backend" for name in ("tensorflow_backend", "common", "load_backend")}
-    found |= {"keras.preprocessing": "nothing", "keras.preprocessing.text": "text", "keras.preprocessing.sequence": "sequence"}
+    found |= {
+        "keras.preprocessing": "preprocessing",
+        "keras.preprocessing.text": "text",
+        "keras.preprocessing.sequence": "sequence",
+    }
     found |= {"keras.datasets": "datasets", **{f"keras.datasets.{name}": f"dataset {name}" for name in DATASETS}}
     if era == "tfkeras2":
         found |= {"keras.layers.experimental": "layers", "keras.layers.experimental.preprocessing": "layers"}

@@ -174,6 +174,9 @@ class _Reader:
         args, kwargs = (
             self._revive(deserialize_keras_object(node.get(part, empty))) for part, empty in (("args", []), ("kwargs", {}))
         )
+        if not isinstance(args, (list, tuple)) or not isinstance(kwargs, dict):
+            expected = "a call must have a list of arguments, and a dict of those with names"
+            raise ValueError(message(OWNER, expected, {"layer": name, "args": args, "kwargs": kwargs}))
         if not has_symbolic((args, kwargs)):
             # It would be computed here and now, on whatever numbers the file gives.
             raise ValueError(message(OWNER, "a call must take the output of another layer", {"layer": name}))
@@ -212,7 +215,7 @@ class _Reader:
         """Inputs or outputs in their structure."""
         if isinstance(plain, dict):
             return {key: self.ends(value) for key, value in plain.items()}
-        if not (len(plain) == 3 and isinstance(plain[0], str)):
+        if isinstance(plain, (list, tuple)) and not (plain and isinstance(plain[0], str)):
             ends = [self.ends(value) for value in plain]
             return tuple(ends) if isinstance(plain, tuple) else ends
         name, index, place = _check_place(plain)

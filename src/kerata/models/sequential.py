@@ -272,6 +272,8 @@ class Sequential(Model):
 
     @classmethod
     def _of_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None) -> "Sequential":
+        if not isinstance(config["layers"], list):
+            raise ValueError(message("Sequential.from_config", "`layers` must be a list", {"layers": config["layers"]}))
         model = cls(name=config.get("name"))
         model._add_all(deserialize_keras_object(layer, custom_objects=custom_objects) for layer in config["layers"])
         shape = config.get("build_input_shape")

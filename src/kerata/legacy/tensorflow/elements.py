@@ -208,12 +208,12 @@ def pad(group: list[Any], shapes: Any, values: Any) -> Any:
         default = b"" if texts else 0
         value = default if value is None else plain(convert(value)) if texts else np.asarray(plain(value))
         made = np.full((len(parts), *sizes), value, parts[0].dtype)
-        for row, part in zip(made, parts, strict=True):
+        for row, part in enumerate(parts):
             if any(n > size for n, size in zip(part.shape, sizes, strict=True)):
                 raise InvalidArgumentError(
                     f"Attempted to pad to a smaller size than the input element: {part.shape} to {sizes}"
                 )
-            row[tuple(slice(n) for n in part.shape)] = part
+            made[(row, *(slice(n) for n in part.shape))] = part
         return made
 
     return map_leaves(join, *group)
