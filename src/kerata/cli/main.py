@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from kerata.cli.convert import run_convert
 from kerata.cli.demo import run_demo
 from kerata.cli.run import run_program
 from kerata.cli.upgrade import run_upgrade
@@ -22,7 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo.add_argument("--epochs", type=int, default=10, help="how often to go through the pictures (default: 10)")
     demo.add_argument("--output", default="kerata-demo.png", help="where to save the curves (default: kerata-demo.png)")
     inspect = commands.add_parser("inspect", help="say what a file of a model holds, without loading it")
-    inspect.add_argument("file", help="a .keras, .h5 or .json file")
+    inspect.add_argument("file", help="a .keras, .h5 or .json file, a SavedModel folder, or a checkpoint")
+    convert = commands.add_parser("convert", help="write a model that loads in another form")
+    convert.add_argument("--force", action="store_true", help="replace NEW where it is there")
+    convert.add_argument("old", metavar="OLD", help="a file or a SavedModel folder of any Keras")
+    convert.add_argument("new", metavar="NEW", help="a name that ends in .keras, .h5 or .weights.h5")
     run = commands.add_parser("run", help="run an old program as it is, with the Keras of its time")
     run.add_argument("--dialect", choices=ERAS, help="which Keras; what the source says by default")
     run.add_argument("--quiet", action="store_true", help="do not say which Keras it is")
@@ -38,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = parser.parse_args(argv)
     if words.command == "upgrade":
         return run_upgrade(words.paths, words.write, words.check, words.dialect)
+    if words.command == "convert":
+        return run_convert(words.old, words.new, words.force)
     if words.command == "inspect":
         return run_inspect(words.file)
     if words.command == "run":

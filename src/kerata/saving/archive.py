@@ -11,7 +11,7 @@ from typing import Any
 from kerata.base.archives import size_of_stream
 from kerata.base.checks import check_path, message
 from kerata.base.limits import budget
-from kerata.base.refusals import MissingFile, refusing
+from kerata.base.refusals import FileError, MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.base.serialization import serialize_keras_object, sharing
 from kerata.base.types import ByteStream
@@ -19,6 +19,7 @@ from kerata.engine.variable import drawing_late
 from kerata.saving.assets import read_assets, write_assets
 from kerata.saving.building import build_model, parse_config
 from kerata.saving.disk import explain_full_disk
+from kerata.saving.legacy.checkpoints import prefix_of
 from kerata.saving.legacy.kinds import look_at, refuse_architecture, refuse_folder, refuse_unknown
 from kerata.saving.legacy.saved_models import is_saved_model
 from kerata.saving.legacy.types import SavedModel
@@ -177,6 +178,14 @@ def load_model(
         return read_model_file(filepath, filepath, "load_model", custom_objects, compile, safe_mode)
     path = check_path("load_model", filepath)
     if not path.exists():
+        if prefix_of(path) is not None:
+            raise FileError(
+                message(
+                    str(filepath),
+                    "this is a checkpoint of TensorFlow, which holds weights alone",
+                    fix="Build the model, and call model.load_weights(...)",
+                )
+            )
         check_model_path(path, "load_model")
         raise MissingFile(
             message(

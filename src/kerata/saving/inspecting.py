@@ -16,12 +16,23 @@ from kerata.dialects import find_row
 from kerata.saving.building import parse_config
 from kerata.saving.legacy.attributes import Texts
 from kerata.saving.legacy.bytecode import read_formula
+from kerata.saving.legacy.checkpoints import Checkpoint, files_of, is_checkpoint, prefix_of, size_of_files
 from kerata.saving.legacy.descriptions import guess_era
 from kerata.saving.legacy.form import KERAS3, Weights, era_of_version
 from kerata.saving.legacy.formulas import spell
 from kerata.saving.legacy.groups import is_old, read_optimizer, read_weights
 from kerata.saving.legacy.kinds import kind_of_file, refuse_folder, refuse_unknown
 from kerata.saving.legacy.lambdas import code_of
+from kerata.saving.legacy.saved_models import (
+    MODELS,
+    VARIABLES,
+    find_root,
+    is_saved_model,
+    model_config,
+    read_objects,
+    signatures_of,
+    size_of_folder,
+)
 from kerata.saving.legacy.zips import read_version
 from kerata.saving.members import CONFIG, METADATA, open_model_file, read_text
 from kerata.saving.old_files import open_hdf5
@@ -31,7 +42,7 @@ MOST_ROWS = 200
 
 
 def inspect_file(path: str | os.PathLike) -> str:
-    """What a `.keras`, `.h5` or `.json` file of a model or of weights holds, as a text of some lines.
+    """What a file of a model or of weights holds, a SavedModel folder or a checkpoint, as a text of some lines.
 
     >>> import kerata, pathlib, tempfile
     >>> place = pathlib.Path(tempfile.mkdtemp()) / "m.keras"
@@ -40,10 +51,16 @@ def inspect_file(path: str | os.PathLike) -> str:
     a model of Keras 3 3.15.1
     """
     path, owner = check_path("inspect", path, "path"), str(path)
+    if path.is_dir():
+        if not is_saved_model(names := os.listdir(path)):
+            raise refuse_folder(owner, names)
+        with refusing(owner), budget(owner, size := size_of_folder(path)):
+            return "\n".join([f"{owner}, {size_text(size)}", *inspect_folder(path, owner)])
+    if (prefix := prefix_of(path)) is not None:
+        with refusing(owner), budget(owner, size := size_of_files(files_of(prefix))), Checkpoint(prefix, owner) as checkpoint:
+            return "\n".join([f"{owner}, {size_text(size)}", *inspect_checkpoint(checkpoint)])
     if not path.exists():
         raise MissingFile(message("inspect", "there is no such file", {"path": owner}))
-    if path.is_dir():
-        raise refuse_folder(owner, os.listdir(path))
     kind, head = kind_of_file(path)
     with refusing(owner), budget(owner, path.stat().st_size):
         if kind == "hdf5":
@@ -120,6 +137,48 @@ def inspect_zip(path: Path, owner: str) -> list[str]:
             ]
 
 
+def inspect_folder(folder: Path, owner: str) -> list[str]:
+    """Of a SavedModel folder."""
+    objects = read_objects(folder, owner)
+    lines: list[str] = []
+    if any(one.number == 0 and one.kind in MODELS for one in objects):
+        plain = find_root(folder, objects, owner)
+        lines = [said("a SavedModel", str(plain.get("keras_version") or "2-tf")), *describe_model(model_config(plain))]
+        lines += describe_training(plain.get("training_config"), 0)
+    else:
+        names = ", ".join(signatures_of(folder, owner)) or "none"
+        lines = [f"a SavedModel of TensorFlow that holds a program and no layers, which is not run; its functions: {names}"]
+    if is_checkpoint(folder / VARIABLES):
+        with Checkpoint(folder / VARIABLES, owner) as checkpoint:
+            lines += describe_arrays(checkpoint)
+    return lines
+
+
+def inspect_checkpoint(checkpoint: Checkpoint) -> list[str]:
+    """Of a checkpoint."""
+    kind = "of tf.keras" if checkpoint.graph() else "of TensorFlow that says no layers"
+    return [f"weights alone, a checkpoint {kind}: model.load_weights(...)", *describe_arrays(checkpoint)]
+
+
+def describe_arrays(checkpoint: Checkpoint) -> list[str]:
+    """The arrays of a checkpoint by their paths; first those of the model."""
+    nodes = {node.key: node.name for node in checkpoint.graph() if node.key}
+    rows = sorted((is_state(key), nodes.get(key, key), shape) for key, shape in checkpoint.describe())
+    own = [(name, shape) for state, name, shape in rows if not state]
+    lines = [f"{sum(math.prod(shape) for _, shape in own):,} weights in {len(own)} arrays:"]
+    lines += [
+        f"  {name.partition('/.ATTRIBUTES')[0]} {'x'.join(map(str, shape)) or 'a number'}" for name, shape in own[:MOST_ROWS]
+    ]
+    lines += [f"  and {len(own) - MOST_ROWS} more"] if len(own) > MOST_ROWS else []
+    left = len(rows) - len(own)
+    return lines + ([f"{left} arrays of the optimizer and of measures"] if left else [])
+
+
+def is_state(key: str) -> bool:
+    """Whether an array is one of the optimizer or of a measure."""
+    return key.startswith(("optimizer/", "keras_api/", "save_counter/")) or "/.OPTIMIZER_SLOT/" in key
+
+
 def describe_members(members: dict[str, zipfile.ZipInfo]) -> list[str]:
     return ["members: " + ", ".join(f"{name} ({size_text(info.file_size)})" for name, info in list(members.items())[:10])]
 
@@ -148,7 +207,9 @@ def describe_model(plain: dict[str, Any]) -> list[str]:
         f"{plain['class_name']} of {sum(counts.values())} layers: "
         + ", ".join(f"{n} {name}" for name, n in counts.most_common(30))
     ]
-    own = sorted(name for name in counts if not is_known(name))
+    if not counts:
+        lines = [f"{plain['class_name']}, whose layers the program made that saved it"]
+    own = sorted(name for name in {*counts, plain["class_name"].rpartition(">")[2]} if not is_known(name))
     if own:
         lines.append(f"classes that only its author has: {', '.join(own)}; load_model(..., custom_objects={{{own[0]!r}: ...}})")
     for layer in layers:
