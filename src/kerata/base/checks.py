@@ -12,6 +12,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, SupportsInt, TypeVar, cast, overload
 
+from kerata.base.interrupts import hand_on
 from kerata.base.types import Owner, ShapeLike, is_dict, is_list_or_tuple
 
 T = TypeVar("T")
@@ -45,7 +46,8 @@ def shorten(value: Any, limit: int = 120) -> str:
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         try:
             value = value.item()
-        except Exception:  # inside a program there is no number to be seen
+        except Exception as error:  # inside a program there is no number to be seen
+            hand_on(error)
             return f"a traced number of type {value.dtype}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"array of shape {tuple(value.shape)} and dtype {value.dtype}"

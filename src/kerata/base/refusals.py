@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Generator
 
 from kerata.base.checks import message
+from kerata.base.interrupts import hand_on
 
 # What is the matter with the disk or the path, and not with the file's content.
 NOT_OF_CONTENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -41,6 +42,7 @@ def refusing(owner: str) -> Generator[None]:
     except NOT_OF_CONTENT:
         raise
     except Exception as error:
+        hand_on(error)
         if isinstance(error, Warning) or (isinstance(error, OSError) and error.errno not in OF_CONTENT):
             raise
         if isinstance(error, FileError):

@@ -19,6 +19,7 @@ import numpy as np
 from kerata.base import registry
 from kerata.base.blocks import Within, ambient
 from kerata.base.checks import did_you_mean, message, shorten
+from kerata.base.interrupts import hand_on
 from kerata.base.limits import CALL, budget, is_counting, take_work
 from kerata.base.refusals import FileError, refusal
 from kerata.base.types import Owner, is_dict, is_list_or_tuple
@@ -257,6 +258,7 @@ def describing(owner: str, config: Any) -> Generator[None]:
         except (ValueError, TypeError, NotImplementedError, OSError, Warning):
             raise
         except Exception as error:
+            hand_on(error)
             raise refusal(owner, error, "the description lacks something, or holds what cannot be read") from error
 
 

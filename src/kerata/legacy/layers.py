@@ -7,6 +7,7 @@ import numpy as np
 
 from kerata import metrics
 from kerata.base.checks import message
+from kerata.base.interrupts import hand_on
 from kerata.base.serialization import keeping_functions
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
@@ -276,8 +277,8 @@ class Symbolic:
             infer(lambda values: self.function(values, **self.arguments), inputs)  # type: ignore[attr-defined]
         except NeedsGraph:
             return True
-        except Exception:
-            return False
+        except Exception as error:
+            hand_on(error)
         return False
 
 

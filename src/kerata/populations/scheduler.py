@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from kerata.base.interrupts import hand_on
 from kerata.engine.placement import HERE, Placement, local_placements
 from kerata.populations.group import Group
 from kerata.populations.member import Member
@@ -240,6 +241,7 @@ class Scheduler:
         try:
             yield
         except Exception as error:
+            hand_on(error)
             if not self.guarded:
                 raise
             for member in members:

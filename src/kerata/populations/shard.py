@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kerata.base.interrupts import hand_on
 from kerata.engine.placement import Placement
 from kerata.engine.program import make_fed_step, make_loop
 from kerata.engine.types import Array, Tree
@@ -204,6 +205,7 @@ class Shard:
         try:
             function(*arguments)
         except Exception as error:
+            hand_on(error)
             if not self.guarded:
                 raise
             member.fault, member.done = error, True

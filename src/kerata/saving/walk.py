@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from kerata.base import registry
+from kerata.base.interrupts import hand_on
 from kerata.engine.module import Look, Module
 from kerata.layers.layer import Layer
 
@@ -106,7 +107,8 @@ def _read_property(thing: object, name: str) -> Any:
     # A user's property may raise for reasons of its own; it holds nothing that a file needs then.
     try:
         return getattr(thing, name)
-    except Exception:
+    except Exception as error:
+        hand_on(error)
         return None
 
 

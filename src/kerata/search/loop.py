@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from kerata.base.checks import check_positive_int, message
+from kerata.base.interrupts import hand_on
 from kerata.base.types import PathLike
 from kerata.callbacks.callback import Verbose
 from kerata.models.model import Model
@@ -292,6 +293,7 @@ class Search:
             self.runner.check(model, self._maker(hp), hp.fitting)
             return model, hp, None
         except Exception as error:
+            hand_on(error)
             return None, hp, error
 
     def _make_jobs(self, rows: list[Row], database: Database, writer: Writer) -> list[Job]:
@@ -388,6 +390,7 @@ class Search:
             try:
                 row.constraints = judge(self.constraints, row)
             except Exception as error:
+                hand_on(error)
                 faults = [error]
                 row.state, row.error = FAILED, f"{type(error).__name__}: {error}"
                 row.score, row.scores, row.values = None, [], []

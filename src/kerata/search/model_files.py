@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kerata.base.checks import message
+from kerata.base.interrupts import hand_on
 from kerata.base.refusals import UnknownInFile
 from kerata.models.model import Model
 from kerata.saving import load_model
@@ -98,7 +99,8 @@ def write_model(model: Model, file: Any) -> Path:
         model.save(file)
     except OSError:
         raise
-    except Exception:
+    except Exception as error:
+        hand_on(error)
         if not hasattr(model, "save_weights"):
             raise
         file = file.with_suffix(".weights.h5")

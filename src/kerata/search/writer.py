@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kerata.base.checks import message
+from kerata.base.interrupts import hand_on
 from kerata.populations.objective import Objective
 from kerata.search.domain import Domain
 from kerata.search.front import find_front
@@ -153,6 +154,7 @@ class Writer:
                 except OSError:
                     raise
                 except Exception as error:
+                    hand_on(error)
                     # A model that cannot be written is still a result: its values and its score are kept.
                     warnings.warn(
                         message(

@@ -15,6 +15,7 @@ from jax.core import Tracer
 
 from kerata import metrics as measures
 from kerata.base.checks import describe_owner, message
+from kerata.base.interrupts import hand_on
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.mistakes import Blame
 from kerata.engine.module import Look, Module
@@ -473,7 +474,8 @@ def _trial(function: Callable[..., Any], y_true: Described, y_pred: Described) -
 
     try:
         return jax.eval_shape(run, *_specs(y_true, y_pred)).shape
-    except Exception:
+    except Exception as error:
+        hand_on(error)
         # A user's function that cannot be traced says why when it is trained; it need not be told apart here.
         return None
 

@@ -7,7 +7,9 @@ called as it is. Signals that are ignored, or that end the process at once, are 
 
 What a handler raises is lost where Python cannot hand it on: JAX has a callback for the collection of garbage, and Ctrl-C
 within it would let a long training go on. There a handler is called a little later (`heard`), and once more where its
-exception was lost all the same.
+exception was lost all the same. It waits too while JAX itself is at work: its compiled parts call Python (to compare, to
+hash, to take apart), and an exception that they do not expect there ends the process (docs/findings.md). In a user's own
+code within a trace, which may never end, a handler is called as ever.
 """
 
 # Python says no types of `_signal`.
@@ -27,11 +29,17 @@ from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 from kerata.base.blocks import Restoring
+from kerata.base.interrupts import note
 
 # Seconds after which a handler that could not raise is called again.
-AGAIN_SECONDS = 0.05
+AGAIN_SECONDS = 0.02
 # Files with callbacks of weak references.
 LOST = frozenset(str(module.__file__) for module in (weakref, _weakrefset))
+# The first parts of names of modules in which JAX is at work.
+AT_WORK = frozenset({"jax", "jaxlib"})
+# Modules of which the caller says at what they work; a named tuple's constructor stands in one of its own.
+BETWEEN = sys.stdlib_module_names
+NAMED_TUPLE = "namedtuple_"
 NUMBERS = tuple(sorted(int(number) for number in signal.valid_signals()))
 
 P = ParamSpec("P")
@@ -111,6 +119,8 @@ class _Heard:
         # What a handler raised last, by which signal.
         self.raised: tuple[BaseException, int] | None = None
         self.hook = sys.unraisablehook
+        # What is to be called again.
+        self.waiting: list[int] = []
 
     def hold(self) -> None:
         _Heard.inside = True
@@ -129,12 +139,18 @@ class _Heard:
             self.handlers[number](number, frame)
         except BaseException as error:
             self.raised = error, number
+            note(error)
             raise
 
     def again(self, number: int) -> None:
-        timer = threading.Timer(AGAIN_SECONDS, send, (number,))
+        self.waiting.append(number)
+        timer = threading.Timer(AGAIN_SECONDS, self.send)
         timer.daemon = True
         timer.start()
+
+    def send(self) -> None:
+        with contextlib.suppress(IndexError):
+            send(self.waiting.pop())
 
     def lose(self, unraisable: Any) -> None:
         """What Python calls with an exception that it cannot hand on: that of a handler was raised where nobody sees it."""
@@ -144,21 +160,43 @@ class _Heard:
             self.hook(unraisable)
 
     def release(self) -> None:
+        """Puts the handlers back, and calls those that have waited."""
         _Heard.inside = False
         self.raised = None
+        note(None)
         if sys.unraisablehook == self.lose:
             sys.unraisablehook = self.hook
         for number, handler in self.handlers.items():
             if _signal.getsignal(number) == self.receive:
                 _signal.signal(number, handler)
+        while self.waiting:
+            with contextlib.suppress(IndexError):
+                signal.raise_signal(self.waiting.pop())
 
 
 def cannot_raise(frame: FrameType | None) -> bool:
-    """Whether an exception would be lost: in a callback of the garbage collector or a weak reference, or in a `__del__`."""
+    """Whether an exception would be lost, or do harm.
+
+    It is lost in a callback of the garbage collector or a weak reference, and in a `__del__`.
+    """
+    if in_jax(frame):
+        return True
     callbacks = {code for each in gc.callbacks if (code := getattr(each, "__code__", None)) is not None}
     while frame is not None:
         if frame.f_code in callbacks or frame.f_code.co_name == "__del__" or frame.f_code.co_filename in LOST:
             return True
+        frame = frame.f_back
+    return False
+
+
+def in_jax(frame: FrameType | None) -> bool:
+    """Whether JAX is at work, rather than somebody's code that it calls."""
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if name in AT_WORK:
+            return True
+        if name not in BETWEEN and not name.startswith(NAMED_TUPLE):
+            return False
         frame = frame.f_back
     return False
 

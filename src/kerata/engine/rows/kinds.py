@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 import jax
 import numpy as np
 
+from kerata.base.interrupts import hand_on
 from kerata.engine.types import AnyArray
 
 # Not compared between two traces: they are told from the arrays' own shapes.
@@ -151,6 +152,7 @@ def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
         try:
             if not bool(value == other) and str(value) != str(other):
                 return False
-        except Exception:
+        except Exception as error:
+            hand_on(error)
             return False
     return True

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jax.extend.core import Literal
 
+from kerata.base.interrupts import hand_on
 from kerata.base.types import is_list_or_tuple
 from kerata.engine.rows.calls import CALLS
 from kerata.engine.rows.elementwise import ELEMENTWISE, KEEP_FILL, MIXING, fill_after
@@ -62,6 +63,7 @@ def why_rows_matter(
     try:
         return _prove(function, arguments, roles, Sizes(batch_size, there))
     except Exception as error:
+        hand_on(error)
         # A function that does not trace at another size needs its own.
         return f"{type(error).__name__}: {error}".splitlines()[0]
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from kerata.base.interrupts import hand_on
 from kerata.engine.random import global_seed_generator
 from kerata.legacy.tensorflow import tensor as tensor_module
 from kerata.legacy.tensorflow.tape import enable_x64
@@ -100,7 +101,8 @@ def attempt(function: Callable[..., Any], args: tuple, result: Any) -> Program |
         if program.depends_on_more(args):
             return None
         found = program(args)
-    except Exception:  # what cannot be traced says so in many ways, and has run as Python already
+    except Exception as error:  # what cannot be traced says so in many ways, and has run as Python already
+        hand_on(error)
         return None
     pairs = zip(leaves_of(found), leaves_of(result), strict=True)
     return program if all(same(*pair) for pair in pairs) else None
