@@ -15,13 +15,14 @@ from kerata.data.samples import Data, Samples
 from kerata.data.sources import Batches, check_endless, standardize_source
 from kerata.training.feeds import first_batch, make_feed
 from kerata.training.host import through_host
+from kerata.training.once import compute_once
 from kerata.training.prepare import prepare
 from kerata.training.runs import Run
 from kerata.training.trained import TrainedModel
 
 
 def evaluation(
-    model: TrainedModel, source: Samples | Batches, batch_size: int, steps: int | None, watched: bool = False
+    model: TrainedModel, source: Samples | Batches, batch_size: int, steps: int | None, watched: bool = False, times: int = 1
 ) -> Run:
     """A run over some data that measures.
 
@@ -31,10 +32,14 @@ def evaluation(
         batch_size: samples a step.
         steps: the number of batches, where the data never ends.
         watched: whether callbacks want each batch as it comes.
+        times: how often it will run.
     """
     check_endless(source, steps, "evaluate", "steps")
     batch, source = first_batch(source, batch_size)
     prepared = prepare(model, batch, "evaluate", source, training=False)
+    once = compute_once(prepared, source, batch, batch_size, times) if steps is None else None
+    if once is not None:
+        return Run(*once, np.zeros(2, np.uint32), "test")
     feed = make_feed(prepared, source, batch, batch_size, steps=steps, stacking=not watched)
     return Run(prepared, feed, np.zeros(2, np.uint32), "test")
 
@@ -77,13 +82,19 @@ class QuietProgress(CallbackList):
 
 
 def make_validation(
-    model: TrainedModel, data: Data | Samples | None, batch_size: int, steps: int | None, frequency: int | Sequence[int]
+    model: TrainedModel,
+    data: Data | Samples | None,
+    batch_size: int,
+    steps: int | None,
+    frequency: int | Sequence[int],
+    times: int = 1,
 ) -> Validation | None:
     """What `validation_data` means; `None` where none was given.
 
     Args:
         model: a compiled model, prepared for its training.
         data, batch_size, steps, frequency: as in `fit`.
+        times: how many epochs there are at most.
     """
     if data is None:
         return None
@@ -103,7 +114,7 @@ def make_validation(
         )
     else:
         source = standardize_source(through_host(model, data), owner="validation_data")
-    return Validation(evaluation(model, source, batch_size, steps), frequency)
+    return Validation(evaluation(model, source, batch_size, steps, times=times), frequency)
 
 
 def check_validation(data: object, one_input: bool) -> None:

@@ -122,9 +122,11 @@ class Step(ABC):
     Attributes:
         is_own: whether it is one of a user's own, so that its measures are known only when it has run.
         is_number: of each measure, whether it is a single number; known once its names are.
+        tag: what tells its programs from those of other steps of the model.
     """
 
     is_own = False
+    tag = ""
 
     def __init__(self, plan: Plan):
         self.plan, self.model = plan, plan.model

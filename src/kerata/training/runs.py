@@ -210,7 +210,7 @@ class Run:
                     step, plan.reset, step.results, chunk.batch_size, chunk.masked, chunk.kind, chunk.epochs
                 )
 
-            name = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, chunk.epochs)
+            name = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, chunk.epochs, *([step.tag] if step.tag else []))
             found = program.obtain(
                 str(name),
                 self.prepared.structure,

@@ -73,7 +73,7 @@ class BuiltInStep(Step):
         kinds: list[Any] = []
 
         def objective(trainable: list[Any]) -> tuple[Array, Any]:
-            total, (y_pred, (facts, kinds[:]), *rest) = self._forward(trainable, state, table, key, batch, valid)
+            total, (y_pred, (facts, kinds[:]), *rest) = self._forward(trainable, state, hypers, key, batch, valid)
             # The present scale is one of the optimizer's variables.
             with Scope(self.plan.slots, state["slots"], table):
                 scaled = self.plan.optimizer.scale_loss(total)
@@ -96,10 +96,11 @@ class BuiltInStep(Step):
         }
 
     def _forward(
-        self, trainable: list[Any], state: dict[str, Any], table: HyperTable, key: AnyArray, batch: Batch, valid: Array | None
+        self, trainable: list[Any], state: dict[str, Any], hypers: Array, key: AnyArray, batch: Batch, valid: Array | None
     ) -> tuple[Array, Any]:
         """The loss of a batch, and (predictions, facts about them, losses by output, states of layers, measures)."""
         x, y, weight = batch
+        table = self.plan.hypers.table(hypers)
         variables = [*self.plan.trainable, *self.plan.others, *self.plan.slots, *self.plan.metric_variables]
         values = [*trainable, *state["others"], *state["slots"], *state["metrics"]]
         scope = Scope(variables, values, table, key, valid)
@@ -115,7 +116,7 @@ class BuiltInStep(Step):
             return self._test(state, hypers, key, batch, valid)
         x, y, weight = batch
         table = self.plan.hypers.table(hypers)
-        loss, (y_pred, facts, parts, others, metrics) = self._forward(state["trainable"], state, table, key, batch, valid)
+        loss, (y_pred, facts, parts, others, metrics) = self._forward(state["trainable"], state, hypers, key, batch, valid)
         return loss, others, self._measure(metrics, table, x, y, y_pred, facts, weight, valid, loss, parts)
 
     def _once_read(self, weights: list[Any], loss: Array) -> list[Any]:
@@ -133,9 +134,21 @@ class BuiltInStep(Step):
         trainable, hypers = constants
         x, y, weight = batch
         table = self.plan.hypers.table(hypers)
+        loss, (y_pred, facts, parts, others, metrics, seeds) = self._look(trainable, state, hypers, key, batch, valid)
+        metrics = self._measure(metrics, table, x, y, y_pred, facts, weight, valid, loss, parts)
+        kept = {"seeds": seeds} if state.get("seeds") else {}
+        return {"others": others, "metrics": metrics, **kept}
+
+    def _look(
+        self, trainable: list[Any], state: dict[str, Any], hypers: Array, key: AnyArray, batch: Batch, valid: Array | None
+    ) -> tuple[Array, Any]:
+        """What `_forward` gives, of a model that is not trained, and the states of generators."""
+        x, y, weight = batch
+        table = self.plan.hypers.table(hypers)
         variables = [*self.plan.trainable, *self.plan.others, *self.plan.metric_variables]
         values = [*trainable, *state["others"], *state["metrics"]]
-        if seeds := state.get("seeds"):
+        seeds = state.get("seeds") or []
+        if seeds:
             scope = Scope([*variables, *self.plan.seeds], [*values, *seeds], table, valid=valid)
         else:
             scope = Scope(variables, values, table, key, valid)
@@ -143,9 +156,9 @@ class BuiltInStep(Step):
             y_pred = self.model(x, training=False)
             loss, parts = self._loss(scope, x, y, y_pred, weight, valid)
             facts = read_facts(y_pred)
-        metrics = self._measure(scope.read(self.plan.metric_variables), table, x, y, y_pred, facts, weight, valid, loss, parts)
-        kept = {"seeds": scope.read(self.plan.seeds)} if seeds else {}
-        return {"others": scope.read(self.plan.others), "metrics": metrics, **kept}
+        kept = scope.read(self.plan.seeds) if seeds else []
+        others, metrics = scope.read(self.plan.others), scope.read(self.plan.metric_variables)
+        return loss, (y_pred, facts, parts, others, metrics, kept)
 
     def _loss(
         self, scope: Scope, x: Tree, y: Tree, y_pred: Tree, weight: Tree, valid: Array | None

@@ -24,6 +24,7 @@ from kerata.training.feeds import DeviceFeed, first_batch, make_feed
 from kerata.training.hints import hinting, missing_method, unknown_argument
 from kerata.training.host import through_host
 from kerata.training.loop import train
+from kerata.training.once import compute_once
 from kerata.training.prediction import Predictor
 from kerata.training.prepare import build_for, prepare, prepare_built
 from kerata.training.runs import Run
@@ -149,6 +150,7 @@ class Trainer(StepMethods):
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
         seed: int | None = None,
+        cache_frozen: bool = True,
     ) -> History:
         """Trains the model.
 
@@ -170,6 +172,8 @@ class Trainer(StepMethods):
             validation_steps, validation_batch_size, validation_freq: likewise for validation; `validation_freq` is
                 every how many epochs, or a list of epochs.
             seed: makes this run's shuffling and dropout reproducible by itself.
+            cache_frozen: whether what a frozen part of the model makes of each sample is computed once and kept, not in
+                each epoch. It is where all is in arrays, the same is known to come out, and it saves more than it costs.
 
         Returns:
             The `History`, whose `.history` holds one list a measure.
@@ -192,13 +196,23 @@ class Trainer(StepMethods):
         batch, source = first_batch(source, size)
         build_for(self, batch, "fit", source)
         held_out = validation_data if held_out is None else held_out
-        validation = make_validation(self, held_out, validation_batch_size or size, validation_steps, validation_freq)
+        times = max(epochs - initial_epoch, 0) if cache_frozen else 1
+        validation = make_validation(self, held_out, validation_batch_size or size, validation_steps, validation_freq, times)
         key = make_key(seed)
         order_seed = int(key[0]) + (int(key[1]) << 32)
         if shuffle and isinstance(source, Batches) and source.order is not None:
             source.order.seed = order_seed
         prepared, watched = prepare_built(self), given.needs_batches("train")
-        feed = make_feed(prepared, source, batch, size, bool(shuffle), steps_per_epoch, not watched, order_seed)
+        once = None
+        if not watched and steps_per_epoch is None:
+            # Whoever is called at each batch may change weights there.
+            once = compute_once(prepared, source, batch, size, times, bool(shuffle))
+        if once is None:
+            feed = make_feed(prepared, source, batch, size, bool(shuffle), steps_per_epoch, not watched, order_seed)
+        else:
+            prepared, feed = once
+            if read_verbose(verbose):
+                print(f"fit: {feed.once.sentence} (cache_frozen=False: in each epoch).")
         run = Run(prepared, feed, key, "train")
         every = complete_callbacks(self, given, verbose, epochs, feed.steps)
         check_measures(every, prepared.step.result_names(), validation is not None)

@@ -13,5 +13,11 @@ not there, if nothing that is kept depends on them. Whether that is so is follow
 An operation that no rule here knows proves nothing. That costs a program of the last batch's own size, and no wrong number.
 """
 
+from kerata.engine.rows.cut import CHANGES as CHANGES
+from kerata.engine.rows.cut import KEPT as KEPT
+from kerata.engine.rows.cut import SAMPLES as SAMPLES
+from kerata.engine.rows.cut import STAYS as STAYS
+from kerata.engine.rows.cut import Cut as Cut
+from kerata.engine.rows.cut import cut as cut
 from kerata.engine.rows.proof import may_be_samples as may_be_samples
 from kerata.engine.rows.proof import why_rows_matter as why_rows_matter

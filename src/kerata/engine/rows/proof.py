@@ -108,23 +108,23 @@ class Proof:
         if len(first.eqns) != len(second.eqns):
             raise Unsound("other operations at another size of the batch")
         known: dict[Term, Kind] = {}
-        constants = [self._constant(a, b) for a, b in zip(first_consts, second_consts, strict=True)]
+        constants = [self.constant(a, b) for a, b in zip(first_consts, second_consts, strict=True)]
         for var, kind in zip((*first.constvars, *first.invars), (*constants, *inputs), strict=True):
             known[var] = kind
         for m, n in zip(first.eqns, second.eqns, strict=True):
             if m.primitive is not n.primitive:
                 raise Unsound("other operations at another size of the batch")
             kinds = [self._read(a, b, known) for a, b in zip(m.invars, n.invars, strict=True)]
-            for var, kind in zip(m.outvars, self._apply(m, n, kinds), strict=True):
+            for var, kind in zip(m.outvars, self.apply(m, n, kinds), strict=True):
                 known[var] = kind
         return [self._read(a, b, known) for a, b in zip(first.outvars, second.outvars, strict=True)]
 
     def _read(self, first: Term | Literal, second: Term | Literal, known: dict[Term, Kind]) -> Kind:
         if not isinstance(first, Literal):
             return known[first]
-        return self._constant(first.val, second.val) if isinstance(second, Literal) else UNSOUND
+        return self.constant(first.val, second.val) if isinstance(second, Literal) else UNSOUND
 
-    def _constant(self, first: AnyArray | float, second: AnyArray | float) -> Kind:
+    def constant(self, first: AnyArray | float, second: AnyArray | float) -> Kind:
         """A constant is sound where both traces have it, or where the smaller batch has the larger one's first rows."""
         shapes = self.sizes.axis(np.shape(first), np.shape(second))
         if shapes is None:
@@ -143,7 +143,7 @@ class Proof:
             self.reason = self.reason or "a number depends on the size of the batch"
         return Kind(same, axis, times, single(a) if same else None)
 
-    def _apply(self, first: Operation, second: Operation, kinds: list[Kind]) -> list[Kind]:
+    def apply(self, first: Operation, second: Operation, kinds: list[Kind]) -> list[Kind]:
         name = first.primitive.name
         outs = [self.sizes.axis(m.aval.shape, n.aval.shape) for m, n in zip(first.outvars, second.outvars, strict=True)]
         call = CALLS.get(name)
