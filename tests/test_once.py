@@ -236,3 +236,69 @@ def test_a_second_fit_and_a_thawed_base():
         return model.fit(X, Y, epochs=2, verbose=0, seed=1, cache_frozen=cache).history["loss"]
 
     np.testing.assert_allclose(run(True), run(False), rtol=1e-5)
+
+
+# Numbered batches of pictures
+
+
+def generated(cache, *, steps=None, augment=None, batch_size=8, **arguments):
+    """Trains on pictures of a generator, whose orders NumPy draws."""
+    kerata.utils.set_random_seed(2)
+    np.random.seed(3)
+    generator = kerata.preprocessing.image.ImageDataGenerator(rescale=0.5, **(augment or {}))
+    pictures, held_out = generator.flow(X, Y, batch_size=batch_size, shuffle=True), generator.flow(V, W, batch_size=batch_size)
+    model = plain()[0]
+    model.compile(kerata.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        history = model.fit(
+            pictures,
+            epochs=4,
+            steps_per_epoch=steps,
+            validation_data=held_out,
+            seed=5,
+            verbose=2,
+            cache_frozen=cache,
+            **arguments,
+        )
+    return history.history, model.get_weights(), "computed once" in said.getvalue(), np.random.random()
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"steps": 3}, {"steps": 7}, {"shuffle": False}, {"batch_size": 64}, {"class_weight": {0: 3.0}}], ids=str
+)
+def test_pictures_of_a_generator(arguments):
+    history, weights, said, drawn = generated(True, **arguments)
+    expected, others, never, also = generated(False, **arguments)
+    # NumPy was asked for the same draws.
+    assert said and not never and drawn == also
+    for name, values in expected.items():
+        np.testing.assert_allclose(history[name], values, rtol=2e-5, atol=2e-6, err_msg=name)
+    for a, b in zip(weights, others, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("augment", [{"horizontal_flip": True}, {"preprocessing_function": lambda x: x}, {"zoom_range": 0.1}])
+def test_not_of_pictures_that_may_change(augment):
+    assert not generated(True, augment=augment)[2]
+
+
+def test_files_that_cannot_be_read_are_left_out_as_ever(tmp_path):
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for number in range(6):
+            kerata.utils.save_img(tmp_path / label / f"{number}.png", X[number] * 20 + 100, scale=False)
+    whole = (tmp_path / "a" / "3.png").read_bytes()
+    (tmp_path / "a" / "3.png").write_bytes(whole[: len(whole) // 2])
+
+    def run(cache):
+        kerata.utils.set_random_seed(2)
+        np.random.seed(3)
+        generator = kerata.preprocessing.image.ImageDataGenerator(rescale=1 / 255)
+        pictures = generator.flow_from_directory(tmp_path, (12, 12), batch_size=4, class_mode="sparse")
+        model = plain()[0]
+        model.compile("adam", "sparse_categorical_crossentropy")
+        with pytest.warns(UserWarning, match="3.png"):
+            return model.fit(pictures, epochs=3, verbose=0, seed=1, cache_frozen=cache).history["loss"]
+
+    np.testing.assert_allclose(run(True), run(False), rtol=1e-5)

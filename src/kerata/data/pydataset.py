@@ -1,9 +1,26 @@
 """Data sets that give batch by batch by number."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from kerata.base.checks import message
+from kerata.engine.types import HostArray
+
+
+@dataclass(frozen=True)
+class FixedRows:
+    """The samples behind numbered batches, where a sample is the same whenever it is read.
+
+    Attributes:
+        size: the number of samples.
+        of_batch: number of a batch -> numbers of its samples; what else asking for the batch would do is done.
+        read: numbers of samples -> their batch, and nothing else: no draw is taken.
+    """
+
+    size: int
+    of_batch: Callable[[int], HostArray]
+    read: Callable[[HostArray], Any]
 
 
 class PyDataset:
@@ -56,6 +73,10 @@ class PyDataset:
     def _peek(self) -> Any:
         """A batch to look at before training."""
         return self[0]
+
+    def _fixed_rows(self) -> FixedRows | None:
+        """The samples, where they are known to be the same in every epoch."""
+        return None
 
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""

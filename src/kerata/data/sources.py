@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -40,6 +41,7 @@ class Batches:
         finish: called after each epoch.
         peek: gives a batch to look at, where that takes nothing away from the first epoch.
         order: the order of the batches, where they are numbered.
+        rows: the samples behind them, where these are the same in every epoch.
     """
 
     def __init__(
@@ -50,10 +52,26 @@ class Batches:
         finish: Callable[[], None] | None = None,
         peek: Callable[[], Any] | None = None,
         order: Order | None = None,
+        rows: "Rows | None" = None,
     ):
         self.start, self.length, self.endless = start, length, endless
         self.finish = finish or (lambda: None)
-        self.peek, self.order = peek, order
+        self.peek, self.order, self.rows = peek, order, rows
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The samples behind batches.
+
+    Attributes:
+        size: how many there are.
+        numbers: batches of their numbers, in place of the samples and in the same order.
+        read: numbers -> (x, y, sample_weight).
+    """
+
+    size: int
+    numbers: Batches
+    read: Callable[[HostArray], Any]
 
 
 def standardize_source(
@@ -149,18 +167,27 @@ def standardize_batches(
     if length == 0:
         raise ValueError(message(owner, "the data must give at least one batch", {"batches": 0}))
     if isinstance(x, PyDataset) or not hasattr(x, "__iter__"):
-        order, begin = Order(), getattr(x, "on_epoch_begin", None)
+        order, begin, finish = Order(), getattr(x, "on_epoch_begin", None), getattr(x, "on_epoch_end", None)
 
-        def start(epoch: int) -> Iterator[Any]:
-            if begin is not None:
-                begin()
-            return tidy(x[number] for number in order.numbers(epoch, length))
+        def begun(batch: Callable[[int], Any]) -> Callable[[int], Iterator[Any]]:
+            def start(epoch: int) -> Iterator[Any]:
+                if begin is not None:
+                    begin()
+                return (batch(number) for number in order.numbers(epoch, length))
 
+            return start
+
+        fixed, rows = x._fixed_rows() if isinstance(x, PyDataset) else None, None
+        if fixed is not None:
+            read = fixed.read
+            numbers = Batches(begun(fixed.of_batch), length, finish=finish, order=order)
+            rows = Rows(fixed.size, numbers, lambda chosen: standardize_batch(read(chosen), class_weight, owner))
         return Batches(
-            start,
+            begun(lambda number: standardize_batch(x[number], class_weight, owner)),
             length,
-            finish=getattr(x, "on_epoch_end", None),
+            finish=finish,
             order=order,
+            rows=rows,
             peek=lambda: standardize_batch(x._peek() if isinstance(x, PyDataset) else x[0], class_weight, owner),
         )
     return Batches(lambda epoch: tidy(x), length)
@@ -314,4 +341,6 @@ def repeat_batches(source: Batches, steps: int) -> Batches:
             if not given:
                 return
 
-    return Batches(going_on(go, steps), None, endless=True, peek=source.peek, order=source.order)
+    rows = source.rows
+    rows = None if rows is None else replace(rows, numbers=repeat_batches(rows.numbers, steps))
+    return Batches(going_on(go, steps), None, endless=True, peek=source.peek, order=source.order, rows=rows)

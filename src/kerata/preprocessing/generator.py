@@ -239,6 +239,22 @@ class ImageDataGenerator:
         own = any(getattr(getattr(self, name), "__module__", "") not in BUILT_IN for name in METHODS)
         return self.preprocessing_function is None and not own
 
+    @property
+    def _repeats(self) -> bool:
+        """Whether a picture is the same whenever it is asked for: nothing is drawn that would change it."""
+        methods = [getattr(getattr(self, name), "__module__", "") for name in (*METHODS, "get_random_transform")]
+        mine = getattr(self.preprocessing_function, "__module__", "kerata") or ""
+        moved = (
+            self.rotation_range,
+            self.width_shift_range,
+            self.height_shift_range,
+            self.shear_range,
+            self.channel_shift_range,
+        )
+        still = not any(np.any(span) for span in moved) and list(self.zoom_range) == [1, 1] and self.brightness_range is None
+        own = any(module not in BUILT_IN for module in methods) or mine.partition(".")[0] != "kerata"
+        return still and not (own or self.horizontal_flip or self.vertical_flip)
+
     def _finished(self, pictures: np.ndarray, changes: Sequence[dict[str, Any]]) -> np.ndarray:
         """Pictures changed and standardized, where `_is_plain`."""
         per_sample = self.samplewise_center or self.samplewise_std_normalization

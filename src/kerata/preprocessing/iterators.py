@@ -12,7 +12,7 @@ from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.config import floatx, standardize_data_format
 from kerata.base.types import Owner
 from kerata.data.pictures import array_to_img
-from kerata.data.pydataset import PyDataset
+from kerata.data.pydataset import FixedRows, PyDataset
 from kerata.data.reading import CHANNELS, PictureReader, files_below, in_threads, reader_of_files, without_strangers
 
 # Pictures that are moved by one call of the compiled program: so many that the call costs nothing, so few that all threads
@@ -57,6 +57,10 @@ class Iterator(PyDataset):
             np.random.seed(self.seed + self.total_batches_seen)
 
     def __getitem__(self, idx):
+        return self._get_batches_of_transformed_samples(self._numbers_of(idx))
+
+    def _numbers_of(self, idx: int) -> np.ndarray:
+        """The numbers of the samples of a batch that is asked for."""
         if idx >= len(self):
             raise NoSuchBatch(message(type(self).__name__, f"there are {len(self)} batches", {"index": idx}))
         self._sow()
@@ -64,7 +68,7 @@ class Iterator(PyDataset):
         if self.index_array is None:
             self._set_index_array()
         assert self.index_array is not None
-        return self._get_batches_of_transformed_samples(self.index_array[self.batch_size * idx : self.batch_size * (idx + 1)])
+        return self.index_array[self.batch_size * idx : self.batch_size * (idx + 1)]
 
     def __len__(self) -> int:
         return -(-self.n // self.batch_size)
@@ -132,6 +136,34 @@ class Pictures(Iterator):
     save_format: str
     # Numbers in the names of saved pictures are drawn below it.
     most_names = 10**7
+
+    def _fixed_rows(self) -> FixedRows | None:
+        generator = self.image_data_generator
+        mine = type(self).__module__.startswith("kerata.") and not self.save_to_dir
+        if not mine or (generator is not None and not generator._repeats):
+            return None
+
+        def of_batch(number: int) -> np.ndarray:
+            chosen = self._numbers_of(number)
+            if generator is not None:
+                # NumPy is asked for as many draws as ever.
+                for _ in chosen:
+                    generator.get_random_transform(self._shape)
+            return chosen
+
+        def read(chosen: np.ndarray) -> Any:
+            drawn = np.random.get_state()
+            try:
+                return self._get_batches_of_transformed_samples(chosen)
+            finally:
+                np.random.set_state(drawn)
+
+        return FixedRows(self.n, of_batch, read)
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        """The shape of a picture."""
+        raise NotImplementedError
 
     def _make(self, numbers: np.ndarray, read: Callable[[int], np.ndarray | None], shape: tuple[int, ...]) -> tuple[Any, Any]:
         """(pictures, which are there) of some numbers.
@@ -275,8 +307,12 @@ class NumpyArrayIterator(Pictures):
             )
         return slice(0, border) if subset == "validation" else slice(border, None)
 
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return self.x.shape[1:]
+
     def _get_batches_of_transformed_samples(self, index_array):
-        pictures, there = self._make(index_array, self.x.__getitem__, self.x.shape[1:])
+        pictures, there = self._make(index_array, self.x.__getitem__, self._shape)
         self._save(pictures, index_array, there)
         inputs = [pictures, *(column[index_array] for column in self.x_misc)] if self.x_misc else pictures
         if self.y is None:
@@ -335,6 +371,10 @@ class BatchFromFilesMixin(Pictures):
         skips = bad_files == "skip" or (bad_files is None and bool(shuffle))
         how = (self.color_mode, self.target_size, self.interpolation, self.keep_aspect_ratio, decode, cache, skips)
         self.reader = reader_of_files(owner, self._filepaths, *how)
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return self.image_shape
 
     def _get_batches_of_transformed_samples(self, index_array):
         first = self.data_format == "channels_first"

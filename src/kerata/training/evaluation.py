@@ -37,9 +37,9 @@ def evaluation(
     check_endless(source, steps, "evaluate", "steps")
     batch, source = first_batch(source, batch_size)
     prepared = prepare(model, batch, "evaluate", source, training=False)
-    once = compute_once(prepared, source, batch, batch_size, times) if steps is None else None
+    once = compute_once(prepared, source, batch, batch_size, times, steps=steps)
     if once is not None:
-        return Run(*once, np.zeros(2, np.uint32), "test")
+        return Run(*once[:2], np.zeros(2, np.uint32), "test")
     feed = make_feed(prepared, source, batch, batch_size, steps=steps, stacking=not watched)
     return Run(prepared, feed, np.zeros(2, np.uint32), "test")
 

@@ -20,13 +20,13 @@ import numpy as np
 from jax.stages import Compiled
 
 from kerata.data.samples import Samples
-from kerata.data.sources import Batches
+from kerata.data.sources import Batches, Rows
 from kerata.engine import program
 from kerata.engine.program import findings_of
 from kerata.engine.rows import CHANGES, KEPT, SAMPLES, STAYS, Cut, cut
 from kerata.engine.types import AnyArray, Array, HostArray, Tree
 from kerata.training import exits
-from kerata.training.feeds import Chunk, DeviceFeed, pad_rows, padded_batch
+from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed, pad_rows, padded_batch
 from kerata.training.findings import StepFindings
 from kerata.training.padding import rows_of, spec_of
 from kerata.training.plan import Batch, Plan
@@ -131,12 +131,12 @@ class Once:
         whole: the model, prepared.
         step: the rest of its step.
         found: where the step is cut, for the batches of this feed.
-        samples: the data.
+        source: the data.
         rows: samples that are computed at a time.
     """
 
-    def __init__(self, whole: Prepared, step: RestOfStep, found: Cut, samples: Samples, rows: int):
-        self.whole, self.step, self.found, self.samples, self.rows = whole, step, found, samples, rows
+    def __init__(self, whole: Prepared, step: RestOfStep, found: Cut, source: Samples | Rows, rows: int):
+        self.whole, self.step, self.found, self.source, self.rows = whole, step, found, source, rows
         count = len(whole.plan.others)
         self.variables = [whole.plan.others[place] for place in found.used if place < count]
         owners = whole.plan.hypers.owners
@@ -162,23 +162,30 @@ class Once:
     @property
     def sentence(self) -> str:
         """What is done, for a person."""
-        return f"what the frozen layers make of the {self.samples.size:,} samples is computed once and kept"
+        return f"what the frozen layers make of the {self.source.size:,} samples is computed once and kept"
 
     def compute(self) -> Samples:
-        """What the rest of the model takes, for all samples."""
+        """What the rest of the model takes, for all samples.
+
+        Raises:
+            Missing: where some of the samples cannot be read.
+        """
         self.arrays = [v.peek() for v in self.variables]
         self.seen = [*(np.array(a) for a in self.arrays), self._numbers()]
         placement = self.whole.placement
-        inputs, size = jax.tree.leaves(self.samples.x), self.samples.size
-        count = len(self.whole.plan.others)
+        count, size = len(self.whole.plan.others), self.source.size
         hypers = [self.whole.plan.hypers.vector()] if count in self.found.used else []
         leaves = [number - count - 1 for number in self.found.used if number > count]
         made = [np.empty((size, *shape.shape[1:]), shape.dtype) for shape in self.found.shapes]
         compiled: Compiled | None = None
+        rest: list[Any] = []
         for start in range(0, size, self.rows):
             exits.pause()
             stop = min(start + self.rows, size)
-            batch = [pad_rows(np.asarray(inputs[number][start:stop]), self.rows) for number in leaves]
+            x, *targets = self._read(start, stop)
+            rest.append(targets)
+            inputs = jax.tree.leaves(x)
+            batch = [pad_rows(np.asarray(inputs[number]), self.rows) for number in leaves]
             args = (placement.put_state(self.arrays, soon=True), hypers, placement.put_samples(batch, soon=True))
             if compiled is None:
                 weak = (1,) if self.whole.plan.training else ()
@@ -186,11 +193,25 @@ class Once:
                 compiled = program.obtain("once", structure, self._make, args, weak=weak, placement=placement)
             for whole, part in zip(made, compiled(*args), strict=True):
                 whole[start:stop] = np.asarray(part)[: stop - start]
-        return Samples(made, self.samples.y, self.samples.sample_weight)
+        if isinstance(self.source, Samples):
+            return Samples(made, self.source.y, self.source.sample_weight)
+        return Samples(made, *jax.tree.map(lambda *parts: np.concatenate(parts), *rest))
+
+    def _read(self, start: int, stop: int) -> Batch:
+        if isinstance(self.source, Samples):
+            return self.source.slice(start, stop).tree
+        batch: Batch = self.source.read(np.arange(start, stop, dtype=np.int64))
+        if jax.tree.leaves(batch)[0].shape[0] != stop - start:
+            raise Missing
+        return batch
 
     def _make(self) -> Callable[..., Any]:
         first = self.found.first
         return lambda values, hypers, x: first(*values, *hypers, *x)
+
+
+class Missing(Exception):
+    """Some samples cannot be read, so that batches are smaller than their numbers say."""
 
 
 class OnceFeed(DeviceFeed):
@@ -209,10 +230,32 @@ class OnceFeed(DeviceFeed):
         yield from super().chunks(seed, epoch, last)
 
 
+def numbered_batches(once: Once, source: Batches, rows: Rows) -> Batches:
+    """What the frozen part of a model makes of batches, in place of these."""
+    samples = once.compute()
+
+    def start(epoch: int) -> Iterator[Batch]:
+        nonlocal samples
+        if once.is_stale():
+            samples = once.compute()
+        for chosen in rows.numbers.start(epoch):
+            yield jax.tree.map(lambda a, chosen=chosen: a[chosen], samples.tree)
+
+    return Batches(start, source.length, source.endless, rows.numbers.finish)
+
+
 def compute_once(
-    prepared: Prepared, source: Samples | Batches, batch: Batch, batch_size: int, epochs: int, shuffle: bool = False
-) -> tuple[Prepared, OnceFeed] | None:
-    """The rest of a model with the feed that it takes, or `None` where it is not worth it, or not known to be exact.
+    prepared: Prepared,
+    source: Samples | Batches,
+    batch: Batch,
+    batch_size: int,
+    epochs: int,
+    shuffle: bool = False,
+    steps: int | None = None,
+) -> tuple[Prepared, OnceFeed | StreamFeed, str] | None:
+    """The rest of a model with the feed that it takes, and what is done, for a person.
+
+    `None` where it is not worth it, or not known to be exact.
 
     Args:
         prepared: the model.
@@ -221,37 +264,50 @@ def compute_once(
         batch_size: samples a step.
         epochs: how often it will be gone through.
         shuffle: whether each epoch has an order of its own.
+        steps: batches an epoch, where a person said it.
     """
     plan, whole = prepared.plan, prepared.step
-    if (
-        epochs < 2
-        or not isinstance(source, Samples)
-        or type(whole) is not BuiltInStep
-        or not any(v.made_trainable for v in plan.others)
-    ):
+    data = source if isinstance(source, Samples) else source.rows
+    if epochs < 2 or data is None or type(whole) is not BuiltInStep or (steps is not None and data is source):
         return None
-    if whole.needs_whole_batches or keeps_batch_size(prepared.model):
+    if whole.needs_whole_batches or keeps_batch_size(prepared.model) or not any(v.made_trainable for v in plan.others):
         return None
-    rows, there = padded_batch(source.size, batch_size)
-    masked = prepared.may_pad(batch, rows, there)
-    rows = rows if masked else min(batch_size, source.size)
+    if isinstance(source, Samples):
+        rows, there = padded_batch(source.size, batch_size)
+        masked = prepared.may_pad(batch, rows, there)
+        rows = rows if masked else min(batch_size, source.size)
+        sizes = {rows} if masked else {rows, source.size % rows}
+        seen = epochs * source.size
+    else:
+        masked = prepared.may_pad(batch, batch_size, None)
+        rows = jax.tree.leaves(batch)[0].shape[0]
+        # The smaller batch may be the first one, and then is not filled up.
+        sizes = {rows, data.size % rows}
+        seen = epochs * (data.size if steps is None else steps * rows)
     rest = copy.copy(plan)
     step = rest.step = RestOfStep(rest, whole, batch)
     found = step.cut(rows, masked)
-    if found is None or not is_worth_it(found, source, rows, epochs):
+    if found is None or not is_worth_it(found, data.size, seen, rows, batch):
         return None
-    if not masked and source.size % rows:
-        last = step.cut(source.size % rows, False)
-        if last is None or last.border != found.border or last.used != found.used:
+    for size in sizes - {0, rows}:
+        other = step.cut(size, masked)
+        if other is None or (other.border, other.used) != (found.border, found.used):
             return None
     frozen = set(found.used)
     rest.others = [v for place, v in enumerate(plan.others) if place not in frozen]
     shapes = [(leaf.shape[1:], leaf.dtype.name) for leaf in jax.tree.leaves(step.batch[0])]
     step.tag = f"after what is computed once: {found.border} of {shapes} at {rows}"
     rest.findings = findings_of(prepared.structure, StepFindings, plan.training, step.tag)
-    once = Once(prepared, step, found, source, rows)
-    feed = OnceFeed(once, batch_size, masked, shuffle, rest.findings)
-    return dataclasses.replace(prepared, plan=rest, programs={}), feed
+    once = Once(prepared, step, found, data, rows)
+    try:
+        if isinstance(source, Samples):
+            feed = OnceFeed(once, batch_size, masked, shuffle, rest.findings)
+        else:
+            assert isinstance(data, Rows)
+            feed = StreamFeed(numbered_batches(once, source, data), steps, masked, True, prepared.placement)
+    except Missing:
+        return None
+    return dataclasses.replace(prepared, plan=rest, programs={}), feed, once.sentence
 
 
 def frozen_variables(plan: Plan) -> set[int]:
@@ -260,9 +316,17 @@ def frozen_variables(plan: Plan) -> set[int]:
     return {id(v) for v in plan.others if v.made_trainable or id(v) in frozen}
 
 
-def is_worth_it(found: Cut, source: Samples, rows: int, epochs: int) -> bool:
-    """Whether enough work is spared for what it costs in memory."""
-    spared = found.flops / rows * source.size * (epochs - 1)
-    kept = sum(int(np.prod(shape.shape[1:])) * shape.dtype.itemsize for shape in found.shapes) * source.size
-    inputs = sum(leaf.nbytes for leaf in jax.tree.leaves(source.x))
+def is_worth_it(found: Cut, size: int, seen: int, rows: int, batch: Batch) -> bool:
+    """Whether enough work is spared for what it costs in memory.
+
+    Args:
+        found: the cut.
+        size: how many samples there are.
+        seen: how many are trained on in all epochs.
+        rows: samples of a batch.
+        batch: a batch, for the size of its inputs.
+    """
+    spared = found.flops / rows * (seen - size)
+    kept = sum(int(np.prod(shape.shape[1:])) * shape.dtype.itemsize for shape in found.shapes) * size
+    inputs = sum(leaf.nbytes // max(leaf.shape[0], 1) for leaf in jax.tree.leaves(batch[0])) * size
     return spared >= LEAST_FLOPS and kept <= max(MOST_BYTES, 2 * inputs)

@@ -173,7 +173,8 @@ class Trainer(StepMethods):
                 every how many epochs, or a list of epochs.
             seed: makes this run's shuffling and dropout reproducible by itself.
             cache_frozen: whether what a frozen part of the model makes of each sample is computed once and kept, not in
-                each epoch. It is where all is in arrays, the same is known to come out, and it saves more than it costs.
+                each epoch. It is where the data is in arrays, or numbered pictures that are not augmented, the same is known
+                to come out, and it saves more than it costs.
 
         Returns:
             The `History`, whose `.history` holds one list a measure.
@@ -204,15 +205,15 @@ class Trainer(StepMethods):
             source.order.seed = order_seed
         prepared, watched = prepare_built(self), given.needs_batches("train")
         once = None
-        if not watched and steps_per_epoch is None:
+        if not watched:
             # Whoever is called at each batch may change weights there.
-            once = compute_once(prepared, source, batch, size, times, bool(shuffle))
+            once = compute_once(prepared, source, batch, size, times, bool(shuffle), steps_per_epoch)
         if once is None:
             feed = make_feed(prepared, source, batch, size, bool(shuffle), steps_per_epoch, not watched, order_seed)
         else:
-            prepared, feed = once
+            prepared, feed, sentence = once
             if read_verbose(verbose):
-                print(f"fit: {feed.once.sentence} (cache_frozen=False: in each epoch).")
+                print(f"fit: {sentence} (cache_frozen=False: in each epoch).")
         run = Run(prepared, feed, key, "train")
         every = complete_callbacks(self, given, verbose, epochs, feed.steps)
         check_measures(every, prepared.step.result_names(), validation is not None)
