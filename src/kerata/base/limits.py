@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from kerata.base.blocks import Within, ambient
 from kerata.base.checks import message
 from kerata.base.refusals import FileError
-from kerata.base.types import Plain
+from kerata.base.types import Owner, Plain
 
 # What may be allocated whatever is read, and how many times the bytes that were read: weights and what an optimizer keeps
 # for each, read into memory beside their first values, from a smaller type or a packed form.
@@ -166,6 +166,14 @@ def take_work(count: int, **received: object) -> None:
     counted = current()
     if counted is not None:
         counted.take_work(count, **received)
+
+
+def check_path_is_given(owner: Owner, argument: str, path: object) -> None:
+    """Raises where a path comes from a description: what is read from elsewhere names no files to open."""
+    if current() is not None:
+        expected = f"`{argument}` names a file, and a description that is read opens no other files"
+        fix = "Make the layer in Python, or let the description hold the words themselves"
+        raise FileError(message(owner, expected, {argument: path}, fix))
 
 
 def take_weight(shape: Sequence[int], item_bytes: int, path: str, held: Callable[[], int], late: bool = False) -> bool:

@@ -1,5 +1,7 @@
 """`kerata convert OLD NEW`: a model of any file that loads, in the form that the new name says; the two are compared before."""
 
+import contextlib
+import math
 import os
 import sys
 import tempfile
@@ -12,6 +14,7 @@ import jax
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.limits import budget, check_bytes
 from kerata.base.refusals import FileError
 from kerata.engine.module import modules_of
 from kerata.layers import Layer
@@ -105,6 +108,10 @@ def compare(model: Model, again: Model) -> Compared:
     if not same:
         return Compared("its weights are not those of the old file", False)
     reason = ""
+    try:
+        check_memory(model)
+    except FileError as error:
+        return Compared(f"weights are equal; predictions were not compared: {error}", True)
     for inputs in draw(model):
         try:
             first = predict(model, inputs)
@@ -118,6 +125,19 @@ def compare(model: Model, again: Model) -> Compared:
         text = f"predictions of {SAMPLES} random samples are {'equal' if equal else 'not those of the old file'}"
         return Compared(text, equal)
     return Compared(f"weights are equal; predictions were not compared: {reason or 'the model has no inputs'}", True)
+
+
+def check_memory(model: Model) -> None:
+    """Raises where a prediction would take much more memory than the weights explain: a description can ask for any."""
+    count = 0
+    for _, part in modules_of(model):
+        if isinstance(part, Layer):
+            # What a layer of a wrapper gives is not known.
+            with contextlib.suppress(AttributeError, ValueError):
+                shapes = [tensor.shape for tensor in jax.tree.leaves(part.output)]
+                count += sum(SAMPLES * 4 * math.prod(length or 1 for length in shape[1:]) for shape in shapes)
+    with budget("a prediction", 4 * model.count_params()):
+        check_bytes(count, model=model.name)
 
 
 def predict(model: Model, inputs: np.ndarray | list[np.ndarray]) -> list[np.ndarray]:

@@ -41,6 +41,10 @@ def run_upgrade(paths: list[str], write: bool = False, check: bool = False, dial
                 print(f"kerata upgrade: {line}", file=sys.stderr)
             failed += 1
             continue
+        except (RecursionError, MemoryError):
+            print(f"kerata upgrade: {path} cannot be read: its brackets or sums are nested too deeply", file=sys.stderr)
+            failed += 1
+            continue
         except (ValueError, KeyError, TypeError) as error:
             print(f"kerata upgrade: {path} cannot be read: {error}", file=sys.stderr)
             failed += 1

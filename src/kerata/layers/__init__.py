@@ -79,6 +79,8 @@ from kerata.layers.normalization import GroupNormalization as GroupNormalization
 from kerata.layers.normalization import LayerNormalization as LayerNormalization
 from kerata.layers.normalization import RMSNormalization as RMSNormalization
 from kerata.layers.normalization import UnitNormalization as UnitNormalization
+from kerata.layers.plain import deserialize as deserialize
+from kerata.layers.plain import serialize as serialize
 from kerata.layers.pooling import AveragePooling1D as AveragePooling1D
 from kerata.layers.pooling import AveragePooling1D as AvgPool1D
 from kerata.layers.pooling import AveragePooling2D as AveragePooling2D

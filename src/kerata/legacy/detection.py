@@ -153,7 +153,8 @@ def words_of(source: str) -> dict[str, int]:
     """Names of modules, attributes, functions and arguments in a source -> the line in which each first stands."""
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+    except (SyntaxError, RecursionError, MemoryError):
+        # Python says one of the others where brackets, or sums, are nested too deeply.
         return words_of_text(source)
     found: dict[str, int] = {}
 

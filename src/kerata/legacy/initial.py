@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kerata import backend
+from kerata.base.checks import check_choice
 from kerata.engine.variable import Variable
 
 
@@ -92,4 +93,4 @@ NAMES = {
 
 def get(identifier: str | Callable[..., Variable], **kwargs: object) -> Callable[..., Variable]:
     """The function that a name stands for."""
-    return identifier if callable(identifier) else NAMES[identifier]
+    return identifier if callable(identifier) else NAMES[check_choice("initializations.get", "identifier", identifier, NAMES)]

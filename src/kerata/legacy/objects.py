@@ -54,7 +54,7 @@ def deserializing_optimizer(era: str, make: Maker) -> Callable[..., Any]:
     known = {name.lower(): name for name in names(era, "optimizers") if not name.islower()}
 
     def deserialize(config, custom_objects=None):
-        name = str(config.get("class_name", ""))
+        name = str(config.get("class_name", "")) if isinstance(config, dict) else ""
         if name.lower() not in known or config.get("module") is not None:
             return optimizers.deserialize(config, custom_objects)
         # It wrote the name back as it had understood it.

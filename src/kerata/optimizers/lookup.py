@@ -44,7 +44,7 @@ def serialize(optimizer: object) -> dict[str, Any]:
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """An optimizer from plain data, as Keras 1, 2 or 3 wrote it."""
-    if not isinstance(config.get("class_name"), str):
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise ValueError(
             message("optimizers.get", "an optimizer as a dict must have `class_name` and `config`", {"optimizer": config})
         )

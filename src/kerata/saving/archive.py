@@ -20,7 +20,7 @@ from kerata.saving.assets import read_assets, write_assets
 from kerata.saving.building import build_model, parse_config
 from kerata.saving.disk import explain_full_disk
 from kerata.saving.legacy.checkpoints import prefix_of
-from kerata.saving.legacy.kinds import look_at, refuse_architecture, refuse_folder, refuse_unknown
+from kerata.saving.legacy.kinds import look_at, need_hdf5, refuse_architecture, refuse_folder, refuse_unknown
 from kerata.saving.legacy.saved_models import is_saved_model
 from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.zips import is_old_version, modernize, read_version, restore_old_optimizer
@@ -241,7 +241,9 @@ def read_archive(stream: ByteStream, owner: str, custom_objects: Any, compile: b
             config = modernize(config, version, owner, custom_objects)
             with sharing(), drawing_late():
                 model = build_model(config, owner, custom_objects, safe_mode)
-            with copy_member(archive, members[WEIGHTS]) as weights, FileStore(weights, "r", owner) as store:
+            weights = copy_member(archive, members[WEIGHTS])
+            need_hdf5(weights, owner)
+            with weights, FileStore(weights, "r", owner) as store:
                 # A model that does not fit is given to nobody, so what it was filled with needs no way back.
                 old = [model.optimizer] if is_old_version(version) and model.optimizer is not None else []
                 load_state(model, store, owner=owner, keep=False, skipped=old)

@@ -26,6 +26,7 @@ from kerata.saving.legacy.lambdas import code_of
 from kerata.saving.legacy.saved_models import (
     MODELS,
     VARIABLES,
+    check_folder,
     find_root,
     is_saved_model,
     model_config,
@@ -54,6 +55,7 @@ def inspect_file(path: str | os.PathLike) -> str:
     if path.is_dir():
         if not is_saved_model(names := os.listdir(path)):
             raise refuse_folder(owner, names)
+        check_folder(path, owner)
         with refusing(owner), budget(owner, size := size_of_folder(path)):
             return "\n".join([f"{owner}, {size_text(size)}", *inspect_folder(path, owner)])
     if (prefix := prefix_of(path)) is not None:

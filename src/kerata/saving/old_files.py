@@ -23,7 +23,7 @@ from kerata.saving.legacy.descriptions import read_model
 from kerata.saving.legacy.form import OldModel, Tree
 from kerata.saving.legacy.groups import is_old, read_weights
 from kerata.saving.legacy.optimizer_state import restore_optimizer
-from kerata.saving.legacy.saved_models import VARIABLES, find_root, read_folder, read_objects, size_of_folder
+from kerata.saving.legacy.saved_models import VARIABLES, check_folder, find_root, read_folder, read_objects, size_of_folder
 from kerata.saving.legacy.trees import assign_tree, restore_tree
 from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.writing import write_model, write_weights
@@ -90,6 +90,7 @@ def load_saved_model(
     folder: Path, owner: str, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> SavedModel:
     """The model of a SavedModel folder of `tf.keras`, with its weights and its optimizer's state."""
+    check_folder(folder, owner)
     with refusing(owner), budget(owner, size_of_folder(folder)), CustomObjectScope(custom_objects or {}):
         if not is_checkpoint(folder / VARIABLES):
             find_root(folder, read_objects(folder, owner), owner)

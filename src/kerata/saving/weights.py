@@ -16,8 +16,8 @@ from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.disk import explain_full_disk
 from kerata.saving.legacy.checkpoints import prefix_of
-from kerata.saving.legacy.kinds import kind_of_file, refuse_architecture, refuse_folder, refuse_unknown
-from kerata.saving.legacy.saved_models import VARIABLES, is_saved_model
+from kerata.saving.legacy.kinds import kind_of_file, need_hdf5, refuse_architecture, refuse_folder, refuse_unknown
+from kerata.saving.legacy.saved_models import VARIABLES, check_folder, is_saved_model
 from kerata.saving.legacy.types import Numbers, SavedModel
 from kerata.saving.members import WEIGHTS, copy_member, need_members, open_model_file
 from kerata.saving.old_files import is_old_file, load_checkpoint, load_old_weights
@@ -75,6 +75,8 @@ def load_weights(
     check_built(model, "load_weights")
     path, owner = check_path("load_weights", filepath), str(filepath)
     folder = path.is_dir() and is_saved_model(os.listdir(path))
+    if folder:
+        check_folder(path, owner)
     if (prefix := prefix_of(path / VARIABLES if folder else path)) is not None:
         if by_name:
             raise NotImplementedError(message("load_weights", "checkpoints are read by structure", {"by_name": by_name}))
@@ -111,7 +113,9 @@ def open_weights_of(path: Path, owner: str) -> ByteStream:
         archive, members = open_model_file(stream, owner)
         with archive:
             need_members(members, (WEIGHTS,), owner)
-            return copy_member(archive, members[WEIGHTS])
+            weights = copy_member(archive, members[WEIGHTS])
+            need_hdf5(weights, owner)
+            return weights
 
 
 def check_weights_path(filepath: str | os.PathLike, owner: str) -> Path:

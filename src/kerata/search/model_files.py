@@ -1,6 +1,7 @@
 """The models of the best trials: written before a trial counts as finished, removed when better ones have come."""
 
 import contextlib
+import os
 import re
 import socket
 from collections.abc import Callable
@@ -44,9 +45,14 @@ class ModelFiles:
         return str(file)
 
     def find(self, kept: str) -> Path:
-        """The path of a name that was kept; a file that was moved is looked for in the folder."""
-        file = Path(kept) if self.base is None else self.base / kept
-        return file if file.exists() else self.folder / file.name
+        """The path of a name that was kept; a file that was moved is looked for in the folder.
+
+        A storage may be another's: it can name files of models beside it, and no others.
+        """
+        file = Path(kept) if self.base is None else Path(os.path.abspath(self.base / kept))
+        inside = self.base is None or file.is_relative_to(os.path.abspath(self.base))
+        known = NAME.fullmatch(file.name) is not None
+        return file if known and inside and file.exists() else self.folder / file.name
 
     def load(self, number: int, kept: list[str], make: Callable[[], Any] | None = None) -> list[Any]:
         """The models of a trial.

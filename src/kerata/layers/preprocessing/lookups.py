@@ -10,6 +10,7 @@ import numpy as np
 
 from kerata.base.checks import KindError, check_choice, message
 from kerata.base.config import floatx
+from kerata.base.limits import check_path_is_given
 from kerata.base.refusals import MissingFile
 from kerata.base.registry import builtin
 from kerata.base.types import Owner, PartialShape, PathLike
@@ -139,6 +140,7 @@ class IndexLookup(HostLayer):
             expected = "`idf_weights` must be set if and only if `output_mode` is 'tf_idf'"
             raise ValueError(message(self, expected, {"output_mode": self.output_mode, "idf_weights": idf_weights}))
         if isinstance(vocabulary, (str, os.PathLike)):
+            check_path_is_given(self, "vocabulary", vocabulary)
             vocabulary = read_lines(self, vocabulary)
         given = [self.as_token(word) for word in np.asarray(vocabulary, object).reshape(-1).tolist()]
         if not given:

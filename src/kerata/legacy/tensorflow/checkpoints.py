@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.datasets.pickles import load_npz
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.io import path_of
 
@@ -66,16 +67,15 @@ class Checkpoint:
             raise FileNotFoundError(
                 message("tf.train.Checkpoint", "there is no such checkpoint of Kerata's", {"path": path}, fix)
             )
-        with np.load(f"{path}.npz", allow_pickle=False) as found:
-            held = self._variables
-            for name, variable in held.items():
-                if name in found and found[name].shape != tuple(variable.shape):
-                    wrong = {"in the file": found[name].shape, "here": tuple(variable.shape)}
-                    raise ValueError(message("tf.train.Checkpoint", f"{name} has another shape in the file", wrong))
-            for name, variable in held.items():
-                if name in found:
-                    variable.assign(found[name])
-            self._missing = [name for name in held if name not in found]
+        found, held = load_npz(f"{path}.npz"), self._variables
+        for name, variable in held.items():
+            if name in found and found[name].shape != tuple(variable.shape):
+                wrong = {"in the file": found[name].shape, "here": tuple(variable.shape)}
+                raise ValueError(message("tf.train.Checkpoint", f"{name} has another shape in the file", wrong))
+        for name, variable in held.items():
+            if name in found:
+                variable.assign(found[name])
+        self._missing = [name for name in held if name not in found]
         number = path.rpartition("-")[2]
         self._count = int(number) if number.isdigit() else self._count
         return self

@@ -58,6 +58,12 @@ def kind_of_file(path: str | os.PathLike) -> tuple[str, bytes]:
         return look_at(stream)
 
 
+def need_hdf5(stream: ByteStream, owner: str) -> None:
+    """Raises where the weights in a zip are no HDF5: its library would ask its plugins what they make of them."""
+    if look_at(stream)[0] != "hdf5":
+        raise FileError(message(owner, "the weights in the file are no HDF5, or they are damaged"))
+
+
 def refuse_unknown(owner: str, head: bytes, wanted: str) -> FileError:
     """The error for a file that is none of those that are read."""
     if not head:

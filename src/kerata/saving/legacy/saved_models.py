@@ -51,6 +51,13 @@ def size_of_folder(folder: Path) -> int:
     return size_of_files(files + (files_of(prefix) if is_checkpoint(prefix) else []))
 
 
+def check_folder(folder: Path, owner: str) -> None:
+    """Raises where the folder of the arrays is a link, which may lead anywhere."""
+    if (folder / VARIABLES.parent).is_symlink():
+        text = f"{VARIABLES.parent} is a link, which may lead anywhere"
+        raise FileError(message(owner, text, None, "Copy what it stands for: cp -rL OLD NEW"))
+
+
 def read_file(folder: Path, name: str, owner: str) -> bytes:
     with open_plain(folder / name, owner) as stream:
         size = size_of_stream(stream)
