@@ -9,6 +9,7 @@ from typing import Any
 from kerata import initializers
 from kerata.base.absent import is_imported
 from kerata.base.checks import did_you_mean
+from kerata.data.elements import leaves, map_leaves
 from kerata.legacy.tensorflow import (
     checkpoints,
     data,
@@ -144,7 +145,7 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "compat.v1.random": {"set_random_seed": draws.set_seed},
         "compat.v1.logging": log_names(),
         "compat.v2": root,
-        "nest": {"map_structure": lambda f, tree, *rest: elements.map_leaves(f, tree, *rest), "flatten": elements.leaves},
+        "nest": {"map_structure": lambda f, tree, *rest: map_leaves(f, tree, *rest), "flatten": leaves},
         **system_modules(era),
         "math": of_table("math."),
         "nn": {**of_table("nn.", "math."), "dropout": draws.dropout, "moments": TABLE["nn.moments"]},

@@ -3,7 +3,7 @@
 from typing import Any
 
 from kerata.base.checks import message
-from kerata.legacy.tensorflow.elements import map_leaves
+from kerata.data.elements import map_leaves
 from kerata.legacy.tensorflow.tensor import Tensor
 
 

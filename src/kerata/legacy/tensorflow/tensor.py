@@ -8,6 +8,7 @@ import numpy as np
 from jax.core import Tracer
 
 from kerata.base.checks import message
+from kerata.data.elements import rebuild
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.types import DType, TensorShape, as_dtype, string
@@ -229,11 +230,6 @@ def plain(tree: Any) -> Any:
     if isinstance(tree, (list, tuple)):
         return rebuild(tree, [plain(value) for value in tree])
     return tree
-
-
-def rebuild(like: Any, values: list[Any]) -> Any:
-    """A list, tuple or named tuple of other values."""
-    return type(like)(*values) if hasattr(like, "_fields") else type(like)(values)
 
 
 def tensors(tree: Any) -> Any:

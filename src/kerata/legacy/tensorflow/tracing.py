@@ -8,10 +8,11 @@ import jax
 import numpy as np
 
 from kerata.base.interrupts import hand_on
+from kerata.data.elements import rebuild
 from kerata.engine.random import global_seed_generator
 from kerata.legacy.tensorflow import tensor as tensor_module
 from kerata.legacy.tensorflow.tape import enable_x64
-from kerata.legacy.tensorflow.tensor import Tensor, rebuild
+from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.types import string
 
 # Elements of one kind that run as Python before their program is tried: compiling costs as much as some dozens.

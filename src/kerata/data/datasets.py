@@ -1,0 +1,445 @@
+"""Data sets in the form of `tf.data`: elements that come one after the other, made anew in each pass.
+
+An element is a structure of NumPy's arrays. What stands beside `tf.keras` is a subclass, whose elements are shown as tensors.
+"""
+
+import builtins
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.data.elements import ArraySpec, as_arrays, as_given, as_row, batches, groups, leaves, map_leaves, pad, stack
+from kerata.data.shuffling import shuffled
+from kerata.engine.random import host_stream
+
+INFINITE, UNKNOWN = -1, -2
+
+
+class Dataset:
+    """Elements one after the other.
+
+    Args:
+        start: gives an iterator over structures of arrays.
+        size: how many; `INFINITE`, or `UNKNOWN`.
+        spec: what the elements are, where that is not read off the first one.
+
+    >>> data = Dataset(lambda: iter([np.array([n, n + 1]) for n in range(4)]), 4)
+    >>> for pair in data.map(lambda x: 10 * x).batch(3):
+    ...     print(pair.tolist())
+    [[0, 10], [10, 20], [20, 30]]
+    [[30, 40]]
+    """
+
+    refusal: type[Exception] = ValueError
+    class_names: Any
+    file_paths: Any
+
+    def __init__(self, start: Callable[[], Iterator[Any]], size: int = UNKNOWN, spec: Any = None):
+        self._start, self._size, self._spec = start, size, spec
+        self._describe: Callable[[], Any] | None = None
+
+    # What programs see of elements, and what is made of what they give
+
+    def _like(self, start: Callable[[], Iterator[Any]], size: int = UNKNOWN, spec: Any = None) -> Self:
+        """A data set of the same class."""
+        return type(self)(start, size, spec)
+
+    def _given(self, element: Any) -> Any:
+        return as_given(element)
+
+    def _taken(self, value: Any) -> Any:
+        return as_arrays(value)
+
+    def _function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return function
+
+    def _spec_of(self, element: Any) -> Any:
+        return map_leaves(lambda one: ArraySpec(one.shape, one.dtype), element)
+
+    def _pad(self, group: list[Any], shapes: Any, values: Any) -> Any:
+        return pad(group, shapes, values, self.refusal)
+
+    def _spread(self, element: Any) -> tuple[Any, ...]:
+        """The arguments of a function of an element: a tuple's parts, else the element."""
+        found = self._given(element)
+        return found if isinstance(found, tuple) else (found,)
+
+    def _nested(self, elements: list[Any]) -> Any:
+        """A window: for each part of the elements a data set."""
+        spec = self._spec_of(elements[0])
+
+        def part(number: int) -> Self:
+            column = [leaves(one)[number] for one in elements]
+            return self._like(lambda: iter(column), len(column), leaves(spec)[number])
+
+        numbers = itertools.count()
+        return map_leaves(lambda _: part(next(numbers)), elements[0])
+
+    # Element by element
+
+    def map(
+        self, map_func: Callable[..., Any], num_parallel_calls: Any = None, deterministic: Any = None, name: Any = None
+    ) -> Self:
+        """A function of each element."""
+        traced = self._function(map_func)
+
+        def start() -> Iterator[Any]:
+            for element in self._start():
+                yield self._taken(traced(*self._spread(element)))
+
+        return self._like(start, self._size)
+
+    def filter(self, predicate: Callable[..., Any], name: Any = None) -> Self:
+        """The elements of which a function holds."""
+        traced = self._function(predicate)
+
+        def start() -> Iterator[Any]:
+            return (element for element in self._start() if bool(traced(*self._spread(element))))
+
+        return self._like(start, UNKNOWN if self._size != INFINITE else INFINITE, self._spec)
+
+    def flat_map(self, map_func: Callable[..., Any], name: Any = None) -> Self:
+        """The elements of the data sets that a function gives, one data set after the other."""
+
+        def start() -> Iterator[Any]:
+            for element in self._start():
+                yield from as_dataset(map_func(*self._spread(element)))._start()
+
+        return self._like(start, UNKNOWN)
+
+    def interleave(
+        self,
+        map_func: Callable[..., Any],
+        cycle_length: Any = None,
+        block_length: Any = None,
+        num_parallel_calls: Any = None,
+        deterministic: Any = None,
+        name: Any = None,
+    ) -> Self:
+        """The elements of the data sets that a function gives, in turns."""
+        cycle, block = (cycle_length if cycle_length and cycle_length > 0 else 8), block_length or 1
+
+        def start() -> Iterator[Any]:
+            source = self._start()
+            running: deque = deque()
+            for element in itertools.islice(source, cycle):
+                running.append(as_dataset(map_func(*self._spread(element)))._start())
+            while running:
+                one = running.popleft()
+                given = list(itertools.islice(one, block))
+                yield from given
+                if len(given) == block:
+                    running.append(one)
+                else:
+                    for element in itertools.islice(source, 1):
+                        running.append(as_dataset(map_func(*self._spread(element)))._start())
+
+        return self._like(start, UNKNOWN)
+
+    def enumerate(self, start: int = 0, name: Any = None) -> Self:
+        """(number, element)."""
+        first = int(start)
+        return self._like(
+            lambda: ((np.asarray(n, np.int64), one) for n, one in builtins.enumerate(self._start(), first)), self._size
+        )
+
+    def scan(self, initial_state: Any, scan_func: Callable[..., Any], name: Any = None) -> Self:
+        """What a function (state, element) -> (state, output) gives."""
+
+        def start() -> Iterator[Any]:
+            state = self._taken(initial_state)
+            for element in self._start():
+                state, output = scan_func(self._given(state), self._given(element))
+                state = self._taken(state)
+                yield self._taken(output)
+
+        return self._like(start, self._size)
+
+    def take_while(self, predicate: Callable[..., Any], name: Any = None) -> Self:
+        """The elements before the first of which a function does not hold."""
+        return self._like(
+            lambda: itertools.takewhile(lambda one: bool(predicate(*self._spread(one))), self._start()), UNKNOWN, self._spec
+        )
+
+    def reduce(self, initial_state: Any, reduce_func: Callable[..., Any], name: Any = None) -> Any:
+        """The last state of (state, element) -> state."""
+        state = self._given(self._taken(initial_state))
+        for element in self._start():
+            state = self._given(self._taken(reduce_func(state, self._given(element))))
+        return state
+
+    def apply(self, transformation_func: Callable[["Dataset"], Any]) -> Any:
+        """A function of the data set."""
+        return transformation_func(self)
+
+    # Batches
+
+    def batch(
+        self,
+        batch_size: Any,
+        drop_remainder: bool = False,
+        num_parallel_calls: Any = None,
+        deterministic: Any = None,
+        name: Any = None,
+    ) -> Self:
+        """Elements in groups, stacked."""
+        count, size = int(batch_size), batches(self._size, int(batch_size), drop_remainder)
+        made = self._like(lambda: (stack(group, self.refusal) for group in groups(self._start(), count, drop_remainder)), size)
+        made._describe = lambda: map_leaves(lambda one: one.batched(count if drop_remainder else None), self.element_spec)
+        return made
+
+    def padded_batch(
+        self,
+        batch_size: Any,
+        padded_shapes: Any = None,
+        padding_values: Any = None,
+        drop_remainder: bool = False,
+        name: Any = None,
+    ) -> Self:
+        """Elements in groups, filled up to the longest of each, or to given shapes, and stacked."""
+        count = int(batch_size)
+
+        def start() -> Iterator[Any]:
+            for group in groups(self._start(), count, drop_remainder):
+                yield self._pad(group, padded_shapes, padding_values)
+
+        return self._like(start, batches(self._size, count, drop_remainder))
+
+    def ragged_batch(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(message("Dataset.ragged_batch", "there are no ragged tensors", None, "Use padded_batch"))
+
+    def unbatch(self, name: Any = None) -> Self:
+        """An element for each row of the elements."""
+
+        def start() -> Iterator[Any]:
+            for element in self._start():
+                for row in builtins.range(len(leaves(element)[0])):
+                    yield map_leaves(lambda one, row=row: as_row(one, row), element)
+
+        return self._like(start, UNKNOWN if self._size != INFINITE else INFINITE)
+
+    def window(self, size: Any, shift: Any = None, stride: Any = 1, drop_remainder: bool = False, name: Any = None) -> Self:
+        """Data sets of elements that follow each other, one every `shift` elements."""
+        size, stride = int(size), int(stride)
+        shift = size if shift is None else int(shift)
+        span = (size - 1) * stride + 1
+
+        def start() -> Iterator[Any]:
+            held: list[Any] = []
+            source, skip = self._start(), 0
+            for element in source:
+                if skip:
+                    skip -= 1
+                    continue
+                held.append(element)
+                if len(held) == span:
+                    yield self._nested(held[::stride])
+                    skip = max(shift - span, 0)
+                    held = held[shift:]
+            while held and not drop_remainder:
+                yield self._nested(held[::stride])
+                held = held[shift:]
+
+        return self._like(start, UNKNOWN)
+
+    def bucket_by_sequence_length(
+        self,
+        element_length_func: Callable[..., Any],
+        bucket_boundaries: Any,
+        bucket_batch_sizes: Any,
+        padded_shapes: Any = None,
+        padding_values: Any = None,
+        pad_to_bucket_boundary: bool = False,
+        no_padding: bool = False,
+        drop_remainder: bool = False,
+        name: Any = None,
+    ) -> Self:
+        """Batches of elements of about one length."""
+
+        def start() -> Iterator[Any]:
+            held: list[list[Any]] = [[] for _ in bucket_batch_sizes]
+            for element in self._start():
+                place = int(np.searchsorted(bucket_boundaries, int(element_length_func(*self._spread(element))), side="right"))
+                held[place].append(element)
+                if len(held[place]) == bucket_batch_sizes[place]:
+                    yield self._pad(held[place], padded_shapes, padding_values)
+                    held[place] = []
+            for group in held:
+                if group and not drop_remainder:
+                    yield self._pad(group, padded_shapes, padding_values)
+
+        return self._like(start, UNKNOWN)
+
+    # The whole
+
+    def shuffle(self, buffer_size: Any, seed: Any = None, reshuffle_each_iteration: Any = None, name: Any = None) -> Self:
+        """Elements in a random order: each is drawn from as many as the buffer holds. With a seed, TensorFlow's orders."""
+        count = max(int(buffer_size), 1)
+        fixed = int(host_stream().integers(2**31)) if seed is None else int(seed)
+        passes = itertools.count()
+
+        def start() -> Iterator[Any]:
+            number = next(passes) if reshuffle_each_iteration is not False else None
+            return shuffled(self._start(), count, fixed, number)
+
+        return self._like(start, self._size, self._spec)
+
+    def repeat(self, count: Any = None, name: Any = None) -> Self:
+        """The elements several times over, or without end."""
+        times = -1 if count is None else int(count)
+
+        def start() -> Iterator[Any]:
+            for _ in itertools.count() if times < 0 else builtins.range(times):
+                given = 0
+                for element in self._start():
+                    given += 1
+                    yield element
+                if not given:
+                    return
+
+        size = self._size * times if self._size >= 0 and times >= 0 else INFINITE if times < 0 else self._size
+        return self._like(start, 0 if self._size == 0 else size, self._spec)
+
+    def take(self, count: Any, name: Any = None) -> Self:
+        """The first elements."""
+        count = int(count)
+        if count < 0:
+            return self._like(self._start, self._size, self._spec)
+        size = count if self._size == INFINITE else min(self._size, count) if self._size >= 0 else UNKNOWN
+        return self._like(lambda: itertools.islice(self._start(), count), size, self._spec)
+
+    def skip(self, count: Any, name: Any = None) -> Self:
+        """All but the first elements."""
+        count = int(count)
+        size = max(self._size - count, 0) if self._size >= 0 else self._size
+        return self._like(lambda: itertools.islice(self._start(), count, None), size, self._spec)
+
+    def shard(self, num_shards: Any, index: Any, name: Any = None) -> Self:
+        """Every n-th element."""
+        count, first = int(num_shards), int(index)
+        size = len(builtins.range(first, self._size, count)) if self._size >= 0 else self._size
+        return self._like(lambda: itertools.islice(self._start(), first, None, count), size, self._spec)
+
+    def concatenate(self, dataset: "Dataset", name: Any = None) -> Self:
+        """The elements, and then those of another data set."""
+        sizes = (self._size, dataset._size)
+        size = INFINITE if INFINITE in sizes else UNKNOWN if UNKNOWN in sizes else sum(sizes)
+        return self._like(lambda: itertools.chain(self._start(), dataset._start()), size, self._spec)
+
+    def cache(self, filename: Any = "", name: Any = None) -> Self:
+        """Keeps the elements of the first whole pass in memory."""
+        held: list[Any] = []
+        whole = [False]
+
+        def start() -> Iterator[Any]:
+            if whole[0]:
+                yield from held
+                return
+            found = []
+            for element in self._start():
+                found.append(element)
+                yield element
+            held[:], whole[0] = found, True
+
+        return self._like(start, self._size, self._spec)
+
+    def prefetch(self, buffer_size: Any, name: Any = None) -> Self:
+        """The data set as it is: `fit` reads ahead in any case."""
+        return self._like(self._start, self._size, self._spec)
+
+    def with_options(self, options: Any, name: Any = None) -> Self:
+        """The data set as it is."""
+        return self._like(self._start, self._size, self._spec)
+
+    def options(self) -> Any:
+        return Options()
+
+    def rejection_resample(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(message("Dataset", "there is no rejection_resample", None, "Use sample_from_datasets"))
+
+    # Reading
+
+    @property
+    def element_spec(self) -> Any:
+        """The shapes and types of the elements; of batches, as those of the first one."""
+        if self._spec is None and self._describe is not None:
+            self._spec = self._describe()
+        if self._spec is None:
+            first = next(self._start(), None)
+            if first is None:
+                raise ValueError("element_spec: the data set is empty")
+            self._spec = self._spec_of(first)
+        return self._spec
+
+    def cardinality(self, name: Any = None) -> Any:
+        """The number of elements; -1 without end, -2 where it is not known."""
+        return self._given(np.asarray(self._size, np.int64))
+
+    def __len__(self) -> int:
+        if self._size == INFINITE:
+            raise TypeError("The dataset is infinite.")
+        if self._size == UNKNOWN:
+            raise TypeError("The dataset length is unknown.")
+        return self._size
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        return DatasetIterator(self._start(), self._given)
+
+    def as_numpy_iterator(self) -> Iterator[Any]:
+        """The elements as NumPy's arrays."""
+        return (
+            map_leaves(lambda one: one[()] if isinstance(one, np.ndarray) and not one.ndim else one, e) for e in self._start()
+        )
+
+    def get_single_element(self, name: Any = None) -> Any:
+        """The only element."""
+        found = list(itertools.islice(self, 2))
+        if len(found) != 1:
+            raise self.refusal(f"Dataset had {'no' if not found else 'more than one'} element.")
+        return found[0]
+
+    def make_one_shot_iterator(self) -> Any:
+        return iter(self)
+
+    def __repr__(self) -> str:
+        shown = "" if self._spec is None else f" element_spec={self._spec!r}"
+        return f"<Dataset{shown}>"
+
+
+class DatasetIterator:
+    """An iterator over the elements, as a program sees them."""
+
+    def __init__(self, source: Iterator[Any], given: Callable[[Any], Any]):
+        self._source, self._given = source, given
+
+    def __iter__(self) -> "DatasetIterator":
+        return self
+
+    def __next__(self) -> Any:
+        return self._given(next(self._source))
+
+    next = __next__
+
+
+def as_dataset(value: Any) -> Dataset:
+    if not isinstance(value, Dataset):
+        raise TypeError(f"`map_func` must return a `Dataset` object. Got {type(value)}")
+    return value
+
+
+class Options:
+    """Settings of TensorFlow's reading, which mean nothing here."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = Options()
+        self.__dict__[name] = found
+        return found

@@ -1,0 +1,178 @@
+"""Elements of data sets: structures of arrays, and how they are stacked."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+class ArraySpec(NamedTuple):
+    """The shape and type of an array; `None` for sizes that are not known."""
+
+    shape: tuple[int | None, ...]
+    dtype: Any
+
+    def batched(self, count: int | None) -> "ArraySpec":
+        """What a batch of such arrays is."""
+        return ArraySpec((count, *self.shape), self.dtype)
+
+
+class Given(np.ndarray):
+    """An array that a data set gives: NumPy's, with the method `numpy()` that programs for `tf.data` call."""
+
+    def numpy(self) -> Any:
+        """The array as NumPy's own; a number or a text alone as such."""
+        array = self.view(np.ndarray)
+        return array if array.ndim else array[()]
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return found if isinstance(found, np.ndarray) else alone(found, self.dtype).view(Given)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[row] for row in range(len(self)))
+
+
+def alone(value: Any, dtype: Any) -> np.ndarray:
+    """An array of no axes."""
+    made = np.empty((), dtype)
+    made[()] = value
+    return made
+
+
+def rebuild(like: Any, values: Iterable[Any]) -> Any:
+    """A list, tuple or named tuple of other values."""
+    return type(like)(*values) if hasattr(like, "_fields") else type(like)(values)
+
+
+def leaves(tree: Any) -> list[Any]:
+    if isinstance(tree, dict):
+        return [leaf for key in tree for leaf in leaves(tree[key])]
+    if isinstance(tree, tuple):
+        return [leaf for one in tree for leaf in leaves(one)]
+    return [tree]
+
+
+def map_leaves(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
+    """A function of the leaves of structures of dicts and tuples."""
+    if isinstance(tree, dict):
+        return {key: map_leaves(function, value, *[one[key] for one in rest]) for key, value in tree.items()}
+    if isinstance(tree, tuple):
+        return rebuild(tree, [map_leaves(function, value, *[one[n] for one in rest]) for n, value in enumerate(tree)])
+    return function(tree, *rest)
+
+
+def arrange(tree: Any, row: Iterable[Any]) -> Any:
+    """Values in the structure of a tree."""
+    values = iter(row)
+    return map_leaves(lambda _: next(values), tree)
+
+
+def as_given(value: Any) -> Any:
+    """What a program gets of an element."""
+    return map_leaves(lambda one: one.view(Given) if isinstance(one, np.ndarray) else one, value)
+
+
+def as_arrays(value: Any) -> Any:
+    """A structure of arrays for what a program gives as an element: lists are arrays, tuples and dicts are structures."""
+    if isinstance(value, dict):
+        return {key: as_arrays(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return rebuild(value, [as_arrays(one) for one in value])
+    if value is None or is_dataset(value):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind == "U":
+        texts = np.empty(array.shape, object)
+        texts[...] = np.char.encode(array, "utf-8").astype(object)
+        return texts
+    # Numbers of Python are of 32 bits, as in TensorFlow.
+    if not hasattr(value, "dtype") and array.dtype in (np.float64, np.int64):
+        return array.astype(np.float32 if array.dtype == np.float64 else np.int32)
+    return array
+
+
+def as_row(column: Any, row: int) -> Any:
+    found = column[row]
+    return found if isinstance(found, np.ndarray) or hasattr(found, "is_ragged") else alone(found, column.dtype)
+
+
+def groups(source: Iterable[T], count: int, drop_remainder: bool = False) -> Iterator[list[T]]:
+    source = iter(source)
+    while group := list(itertools.islice(source, count)):
+        if len(group) == count or not drop_remainder:
+            yield group
+
+
+def batches(size: int, count: int, drop_remainder: bool) -> int:
+    return size if size < 0 else size // count if drop_remainder else -(-size // count)
+
+
+def stack(group: Sequence[Any], refusal: type[Exception] = ValueError) -> Any:
+    """Elements of one shape as one, with an axis that counts them.
+
+    Args:
+        group: the elements.
+        refusal: the kind of error for others.
+    """
+
+    def join(*parts: Any) -> Any:
+        shapes = {part.shape for part in parts}
+        if len(shapes) > 1:
+            first, second = sorted(shapes, key=str)[:2]
+            raise refusal(
+                f"Cannot batch tensors with different shapes in component 0. First element had shape {list(first)} and another "
+                f"{list(second)}. Use padded_batch"
+            )
+        return np.stack(parts)
+
+    return map_leaves(join, *group)
+
+
+def pad(group: Sequence[Any], shapes: Any = None, values: Any = None, refusal: type[Exception] = ValueError) -> Any:
+    """A group stacked, filled up at the ends.
+
+    Args:
+        group: the elements.
+        shapes: what they are filled up to; `None` for the longest.
+        values: what they are filled up with; 0, or nothing in texts.
+        refusal: the kind of error for elements that are too long.
+    """
+    given = iter(shape_leaves(shapes)) if shapes is not None else None
+    fill = None if values is None else iter(leaves(values) if isinstance(values, (tuple, dict)) else itertools.repeat(values))
+
+    def join(*parts: Any) -> Any:
+        wanted = [None] * parts[0].ndim if given is None else next(given)
+        value = None if fill is None else next(fill)
+        sizes = [max(p.shape[axis] for p in parts) if n is None or n == -1 else int(n) for axis, n in enumerate(wanted)]
+        texts = parts[0].dtype == object
+        default = b"" if texts else 0
+        value = default if value is None else as_arrays(value)[()] if texts else np.asarray(value)
+        made = np.full((len(parts), *sizes), value, parts[0].dtype)
+        for row, part in enumerate(parts):
+            if any(n > size for n, size in zip(part.shape, sizes, strict=True)):
+                raise refusal(f"Attempted to pad to a smaller size than the input element: {part.shape} to {sizes}")
+            made[(row, *(slice(n) for n in part.shape))] = part
+        return made
+
+    return map_leaves(join, *group)
+
+
+def shape_leaves(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, dict):
+        for value in tree.values():
+            yield from shape_leaves(value)
+    elif isinstance(tree, (list, tuple)) and any(isinstance(one, (list, tuple, dict)) or np.ndim(one) for one in tree):
+        for value in tree:
+            yield from shape_leaves(value)
+    elif tree is None:
+        yield None
+    else:
+        yield list(tree)
+
+
+def is_dataset(value: Any) -> bool:
+    return hasattr(value, "as_numpy_iterator")

@@ -1,0 +1,76 @@
+"""The orders in which TensorFlow's `Dataset.shuffle(buffer, seed)` gives elements."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+# The seed of TensorFlow's operations where none was set for all of them, and what other seeds are taken modulo.
+OF_GRAPHS, LIMIT = 87654321, 2**31 - 1
+LOW = np.uint64(0xFFFFFFFF)
+# So many numbers are drawn at once.
+DRAWN = 1024
+
+
+def philox(key: int, counter: int, count: int, first: int = 0) -> np.ndarray:
+    """Numbers of 32 bits of Philox 4x32 in ten rounds.
+
+    Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (2011).
+
+    Args:
+        key: 64 bits.
+        counter: the upper 64 of its 128 bits.
+        count: how many numbers.
+        first: the number to begin with; a multiple of 4.
+    """
+    blocks = np.arange(first // 4, first // 4 - (-count // 4), dtype=np.uint64)
+    a, b = blocks & LOW, blocks >> np.uint64(32)
+    c, d = (np.full_like(blocks, part) for part in (counter & 0xFFFFFFFF, counter >> 32 & 0xFFFFFFFF))
+    one, two = key & 0xFFFFFFFF, key >> 32 & 0xFFFFFFFF
+    for _ in range(10):
+        left, right = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
+        a, b, c, d = (
+            (right >> np.uint64(32)) ^ b ^ np.uint64(one),
+            right & LOW,
+            (left >> np.uint64(32)) ^ d ^ np.uint64(two),
+            left & LOW,
+        )
+        one, two = (one + 0x9E3779B9) & 0xFFFFFFFF, (two + 0xBB67AE85) & 0xFFFFFFFF
+    return np.stack([a, b, c, d], 1).ravel()[:count]
+
+
+def draws_of(seed: int, epoch: int | None) -> Iterator[int]:
+    """Numbers of 32 bits: those of an epoch, or without one those of a data set that gives the same order in each."""
+    key, counter = OF_GRAPHS, seed % LIMIT
+    if epoch is not None:
+        key, counter = (int(one) for one in philox(key, counter, 4, (2 * epoch) // 4 * 4)[2 * epoch % 4 :][:2])
+    for first in itertools.count(0, DRAWN):
+        yield from philox(key, counter, DRAWN, first).tolist()
+
+
+def shuffled(elements: Iterable[T], buffer: int, seed: int, epoch: int | None) -> Iterator[T]:
+    """Elements as they leave a buffer that is filled in order and emptied at random.
+
+    Args:
+        elements: in their order.
+        buffer: how many are in the buffer at once.
+        seed: of all epochs.
+        epoch: which, from 0; `None` for an order that does not change.
+
+    >>> list(shuffled(range(10), 4, 7, 0))
+    [0, 4, 2, 3, 5, 6, 1, 8, 7, 9]
+    """
+    source, draws = iter(elements), draws_of(seed, epoch)
+    waiting = list(itertools.islice(source, buffer))
+    first, filled, room = 0, len(waiting), len(waiting)
+    while filled > first:
+        chosen, start = (first + next(draws) % (filled - first)) % room, first % room
+        yield waiting[chosen]
+        waiting[chosen] = waiting[start]
+        first += 1
+        for element in itertools.islice(source, 1):
+            waiting[filled % room] = element
+            filled += 1
