@@ -68,7 +68,7 @@ def test_text_is_told_what_there_is():
         ("activations", "rely", "Did you mean 'relu'"),
         ("initializers", "HeNormals", "Did you mean 'HeNormal'"),
         ("models", "Secuential", "Did you mean 'Sequential'"),
-        ("utils", "image_dataset_from_directory", "leaves out so far."),
+        ("utils", "FeatureSpace", "leaves out so far."),
     ],
 )
 def test_names_that_are_not_there(room, name, text):

@@ -21,9 +21,7 @@ LEFT_OUT = {
     "TFSMLayer TorchModuleWrapper",
     "callbacks": "OrbaxCheckpoint",
     "optimizers": "MultiOptimizer OptimizerMap legacy",
-    "utils": "Config FeatureSpace Progbar audio_dataset_from_directory bounding_boxes "
-    "image_dataset_from_directory model_to_dot split_dataset "
-    "text_dataset_from_directory",
+    "utils": "Config FeatureSpace Progbar bounding_boxes model_to_dot split_dataset",
     "saving": "KerasFileEditor",
 }
 INSTEAD = {

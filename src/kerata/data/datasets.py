@@ -6,8 +6,8 @@ An element is a structure of NumPy's arrays. What stands beside `tf.keras` is a 
 import builtins
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self, SupportsInt
 
 import numpy as np
 
@@ -35,40 +35,40 @@ class Dataset:
     """
 
     refusal: type[Exception] = ValueError
-    class_names: Any
-    file_paths: Any
+    class_names: list[str] | None
+    file_paths: list[str]
 
-    def __init__(self, start: Callable[[], Iterator[Any]], size: int = UNKNOWN, spec: Any = None):
+    def __init__(self, start: Callable[[], Iterator[Any]], size: int = UNKNOWN, spec: object = None):
         self._start, self._size, self._spec = start, size, spec
         self._describe: Callable[[], Any] | None = None
 
     # What programs see of elements, and what is made of what they give
 
-    def _like(self, start: Callable[[], Iterator[Any]], size: int = UNKNOWN, spec: Any = None) -> Self:
+    def _like(self, start: Callable[[], Iterator[Any]], size: int = UNKNOWN, spec: object = None) -> Self:
         """A data set of the same class."""
         return type(self)(start, size, spec)
 
-    def _given(self, element: Any) -> Any:
+    def _given(self, element: object) -> object:
         return as_given(element)
 
-    def _taken(self, value: Any) -> Any:
+    def _taken(self, value: object) -> object:
         return as_arrays(value)
 
     def _function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return function
 
-    def _spec_of(self, element: Any) -> Any:
+    def _spec_of(self, element: object) -> object:
         return map_leaves(lambda one: ArraySpec(one.shape, one.dtype), element)
 
-    def _pad(self, group: list[Any], shapes: Any, values: Any) -> Any:
+    def _pad(self, group: list[Any], shapes: object, values: object) -> object:
         return pad(group, shapes, values, self.refusal)
 
-    def _spread(self, element: Any) -> tuple[Any, ...]:
+    def _spread(self, element: object) -> tuple[Any, ...]:
         """The arguments of a function of an element: a tuple's parts, else the element."""
         found = self._given(element)
         return found if isinstance(found, tuple) else (found,)
 
-    def _nested(self, elements: list[Any]) -> Any:
+    def _nested(self, elements: list[Any]) -> object:
         """A window: for each part of the elements a data set."""
         spec = self._spec_of(elements[0])
 
@@ -82,7 +82,7 @@ class Dataset:
     # Element by element
 
     def map(
-        self, map_func: Callable[..., Any], num_parallel_calls: Any = None, deterministic: Any = None, name: Any = None
+        self, map_func: Callable[..., Any], num_parallel_calls: object = None, deterministic: object = None, name: object = None
     ) -> Self:
         """A function of each element."""
         traced = self._function(map_func)
@@ -93,7 +93,7 @@ class Dataset:
 
         return self._like(start, self._size)
 
-    def filter(self, predicate: Callable[..., Any], name: Any = None) -> Self:
+    def filter(self, predicate: Callable[..., Any], name: object = None) -> Self:
         """The elements of which a function holds."""
         traced = self._function(predicate)
 
@@ -102,7 +102,7 @@ class Dataset:
 
         return self._like(start, UNKNOWN if self._size != INFINITE else INFINITE, self._spec)
 
-    def flat_map(self, map_func: Callable[..., Any], name: Any = None) -> Self:
+    def flat_map(self, map_func: Callable[..., Any], name: object = None) -> Self:
         """The elements of the data sets that a function gives, one data set after the other."""
 
         def start() -> Iterator[Any]:
@@ -114,11 +114,11 @@ class Dataset:
     def interleave(
         self,
         map_func: Callable[..., Any],
-        cycle_length: Any = None,
-        block_length: Any = None,
-        num_parallel_calls: Any = None,
-        deterministic: Any = None,
-        name: Any = None,
+        cycle_length: int | None = None,
+        block_length: int | None = None,
+        num_parallel_calls: object = None,
+        deterministic: object = None,
+        name: object = None,
     ) -> Self:
         """The elements of the data sets that a function gives, in turns."""
         cycle, block = (cycle_length if cycle_length and cycle_length > 0 else 8), block_length or 1
@@ -140,14 +140,14 @@ class Dataset:
 
         return self._like(start, UNKNOWN)
 
-    def enumerate(self, start: int = 0, name: Any = None) -> Self:
+    def enumerate(self, start: int = 0, name: object = None) -> Self:
         """(number, element)."""
         first = int(start)
         return self._like(
             lambda: ((np.asarray(n, np.int64), one) for n, one in builtins.enumerate(self._start(), first)), self._size
         )
 
-    def scan(self, initial_state: Any, scan_func: Callable[..., Any], name: Any = None) -> Self:
+    def scan(self, initial_state: object, scan_func: Callable[..., Any], name: object = None) -> Self:
         """What a function (state, element) -> (state, output) gives."""
 
         def start() -> Iterator[Any]:
@@ -159,20 +159,20 @@ class Dataset:
 
         return self._like(start, self._size)
 
-    def take_while(self, predicate: Callable[..., Any], name: Any = None) -> Self:
+    def take_while(self, predicate: Callable[..., Any], name: object = None) -> Self:
         """The elements before the first of which a function does not hold."""
         return self._like(
             lambda: itertools.takewhile(lambda one: bool(predicate(*self._spread(one))), self._start()), UNKNOWN, self._spec
         )
 
-    def reduce(self, initial_state: Any, reduce_func: Callable[..., Any], name: Any = None) -> Any:
+    def reduce(self, initial_state: object, reduce_func: Callable[..., Any], name: object = None) -> object:
         """The last state of (state, element) -> state."""
         state = self._given(self._taken(initial_state))
         for element in self._start():
             state = self._given(self._taken(reduce_func(state, self._given(element))))
         return state
 
-    def apply(self, transformation_func: Callable[["Dataset"], Any]) -> Any:
+    def apply(self, transformation_func: Callable[["Dataset"], Any]) -> object:
         """A function of the data set."""
         return transformation_func(self)
 
@@ -180,11 +180,11 @@ class Dataset:
 
     def batch(
         self,
-        batch_size: Any,
+        batch_size: SupportsInt,
         drop_remainder: bool = False,
-        num_parallel_calls: Any = None,
-        deterministic: Any = None,
-        name: Any = None,
+        num_parallel_calls: object = None,
+        deterministic: object = None,
+        name: object = None,
     ) -> Self:
         """Elements in groups, stacked."""
         count, size = int(batch_size), batches(self._size, int(batch_size), drop_remainder)
@@ -194,11 +194,11 @@ class Dataset:
 
     def padded_batch(
         self,
-        batch_size: Any,
-        padded_shapes: Any = None,
-        padding_values: Any = None,
+        batch_size: SupportsInt,
+        padded_shapes: object = None,
+        padding_values: object = None,
         drop_remainder: bool = False,
-        name: Any = None,
+        name: object = None,
     ) -> Self:
         """Elements in groups, filled up to the longest of each, or to given shapes, and stacked."""
         count = int(batch_size)
@@ -209,10 +209,10 @@ class Dataset:
 
         return self._like(start, batches(self._size, count, drop_remainder))
 
-    def ragged_batch(self, *args: Any, **kwargs: Any) -> Any:
+    def ragged_batch(self, *args: object, **kwargs: object) -> object:
         raise NotImplementedError(message("Dataset.ragged_batch", "there are no ragged tensors", None, "Use padded_batch"))
 
-    def unbatch(self, name: Any = None) -> Self:
+    def unbatch(self, name: object = None) -> Self:
         """An element for each row of the elements."""
 
         def start() -> Iterator[Any]:
@@ -222,7 +222,14 @@ class Dataset:
 
         return self._like(start, UNKNOWN if self._size != INFINITE else INFINITE)
 
-    def window(self, size: Any, shift: Any = None, stride: Any = 1, drop_remainder: bool = False, name: Any = None) -> Self:
+    def window(
+        self,
+        size: SupportsInt,
+        shift: SupportsInt | None = None,
+        stride: SupportsInt = 1,
+        drop_remainder: bool = False,
+        name: object = None,
+    ) -> Self:
         """Data sets of elements that follow each other, one every `shift` elements."""
         size, stride = int(size), int(stride)
         shift = size if shift is None else int(shift)
@@ -249,14 +256,14 @@ class Dataset:
     def bucket_by_sequence_length(
         self,
         element_length_func: Callable[..., Any],
-        bucket_boundaries: Any,
-        bucket_batch_sizes: Any,
-        padded_shapes: Any = None,
-        padding_values: Any = None,
+        bucket_boundaries: Sequence[int],
+        bucket_batch_sizes: Sequence[int],
+        padded_shapes: object = None,
+        padding_values: object = None,
         pad_to_bucket_boundary: bool = False,
         no_padding: bool = False,
         drop_remainder: bool = False,
-        name: Any = None,
+        name: object = None,
     ) -> Self:
         """Batches of elements of about one length."""
 
@@ -276,7 +283,13 @@ class Dataset:
 
     # The whole
 
-    def shuffle(self, buffer_size: Any, seed: Any = None, reshuffle_each_iteration: Any = None, name: Any = None) -> Self:
+    def shuffle(
+        self,
+        buffer_size: SupportsInt,
+        seed: SupportsInt | None = None,
+        reshuffle_each_iteration: bool | None = None,
+        name: object = None,
+    ) -> Self:
         """Elements in a random order: each is drawn from as many as the buffer holds. With a seed, TensorFlow's orders."""
         count = max(int(buffer_size), 1)
         fixed = int(host_stream().integers(2**31)) if seed is None else int(seed)
@@ -288,7 +301,7 @@ class Dataset:
 
         return self._like(start, self._size, self._spec)
 
-    def repeat(self, count: Any = None, name: Any = None) -> Self:
+    def repeat(self, count: SupportsInt | None = None, name: object = None) -> Self:
         """The elements several times over, or without end."""
         times = -1 if count is None else int(count)
 
@@ -304,7 +317,7 @@ class Dataset:
         size = self._size * times if self._size >= 0 and times >= 0 else INFINITE if times < 0 else self._size
         return self._like(start, 0 if self._size == 0 else size, self._spec)
 
-    def take(self, count: Any, name: Any = None) -> Self:
+    def take(self, count: SupportsInt, name: object = None) -> Self:
         """The first elements."""
         count = int(count)
         if count < 0:
@@ -312,25 +325,25 @@ class Dataset:
         size = count if self._size == INFINITE else min(self._size, count) if self._size >= 0 else UNKNOWN
         return self._like(lambda: itertools.islice(self._start(), count), size, self._spec)
 
-    def skip(self, count: Any, name: Any = None) -> Self:
+    def skip(self, count: SupportsInt, name: object = None) -> Self:
         """All but the first elements."""
         count = int(count)
         size = max(self._size - count, 0) if self._size >= 0 else self._size
         return self._like(lambda: itertools.islice(self._start(), count, None), size, self._spec)
 
-    def shard(self, num_shards: Any, index: Any, name: Any = None) -> Self:
+    def shard(self, num_shards: SupportsInt, index: SupportsInt, name: object = None) -> Self:
         """Every n-th element."""
         count, first = int(num_shards), int(index)
         size = len(builtins.range(first, self._size, count)) if self._size >= 0 else self._size
         return self._like(lambda: itertools.islice(self._start(), first, None, count), size, self._spec)
 
-    def concatenate(self, dataset: "Dataset", name: Any = None) -> Self:
+    def concatenate(self, dataset: "Dataset", name: object = None) -> Self:
         """The elements, and then those of another data set."""
         sizes = (self._size, dataset._size)
         size = INFINITE if INFINITE in sizes else UNKNOWN if UNKNOWN in sizes else sum(sizes)
         return self._like(lambda: itertools.chain(self._start(), dataset._start()), size, self._spec)
 
-    def cache(self, filename: Any = "", name: Any = None) -> Self:
+    def cache(self, filename: object = "", name: object = None) -> Self:
         """Keeps the elements of the first whole pass in memory."""
         held: list[Any] = []
         whole = [False]
@@ -347,24 +360,24 @@ class Dataset:
 
         return self._like(start, self._size, self._spec)
 
-    def prefetch(self, buffer_size: Any, name: Any = None) -> Self:
+    def prefetch(self, buffer_size: SupportsInt, name: object = None) -> Self:
         """The data set as it is: `fit` reads ahead in any case."""
         return self._like(self._start, self._size, self._spec)
 
-    def with_options(self, options: Any, name: Any = None) -> Self:
+    def with_options(self, options: object, name: object = None) -> Self:
         """The data set as it is."""
         return self._like(self._start, self._size, self._spec)
 
-    def options(self) -> Any:
+    def options(self) -> object:
         return Options()
 
-    def rejection_resample(self, *args: Any, **kwargs: Any) -> Any:
+    def rejection_resample(self, *args: object, **kwargs: object) -> object:
         raise NotImplementedError(message("Dataset", "there is no rejection_resample", None, "Use sample_from_datasets"))
 
     # Reading
 
     @property
-    def element_spec(self) -> Any:
+    def element_spec(self) -> object:
         """The shapes and types of the elements; of batches, as those of the first one."""
         if self._spec is None and self._describe is not None:
             self._spec = self._describe()
@@ -375,9 +388,10 @@ class Dataset:
             self._spec = self._spec_of(first)
         return self._spec
 
-    def cardinality(self, name: Any = None) -> Any:
+    def cardinality(self, name: object = None) -> SupportsInt:
         """The number of elements; -1 without end, -2 where it is not known."""
-        return self._given(np.asarray(self._size, np.int64))
+        found: Any = self._given(np.asarray(self._size, np.int64))
+        return found
 
     def __len__(self) -> int:
         if self._size == INFINITE:
@@ -398,14 +412,14 @@ class Dataset:
             map_leaves(lambda one: one[()] if isinstance(one, np.ndarray) and not one.ndim else one, e) for e in self._start()
         )
 
-    def get_single_element(self, name: Any = None) -> Any:
+    def get_single_element(self, name: object = None) -> object:
         """The only element."""
         found = list(itertools.islice(self, 2))
         if len(found) != 1:
             raise self.refusal(f"Dataset had {'no' if not found else 'more than one'} element.")
         return found[0]
 
-    def make_one_shot_iterator(self) -> Any:
+    def make_one_shot_iterator(self) -> object:
         return iter(self)
 
     def __repr__(self) -> str:
@@ -422,13 +436,13 @@ class DatasetIterator:
     def __iter__(self) -> "DatasetIterator":
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> object:
         return self._given(next(self._source))
 
     next = __next__
 
 
-def as_dataset(value: Any) -> Dataset:
+def as_dataset(value: object) -> Dataset:
     if not isinstance(value, Dataset):
         raise TypeError(f"`map_func` must return a `Dataset` object. Got {type(value)}")
     return value
@@ -437,7 +451,7 @@ def as_dataset(value: Any) -> Dataset:
 class Options:
     """Settings of TensorFlow's reading, which mean nothing here."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
         found = Options()

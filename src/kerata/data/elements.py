@@ -1,19 +1,31 @@
 """Elements of data sets: structures of arrays, and how they are stacked."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
+
+from kerata.base.types import DTypeLike
 
 T = TypeVar("T")
 
 
-class ArraySpec(NamedTuple):
+class HasRows(Protocol):
+    """An array, or what holds one for each row."""
+
+    dtype: np.dtype[Any]
+
+    def __getitem__(self, row: int, /) -> object: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class ArraySpec:
     """The shape and type of an array; `None` for sizes that are not known."""
 
     shape: tuple[int | None, ...]
-    dtype: Any
+    dtype: DTypeLike
 
     def batched(self, count: int | None) -> "ArraySpec":
         """What a batch of such arrays is."""
@@ -23,32 +35,33 @@ class ArraySpec(NamedTuple):
 class Given(np.ndarray):
     """An array that a data set gives: NumPy's, with the method `numpy()` that programs for `tf.data` call."""
 
-    def numpy(self) -> Any:
+    def numpy(self) -> object:
         """The array as NumPy's own; a number or a text alone as such."""
         array = self.view(np.ndarray)
         return array if array.ndim else array[()]
 
-    def __getitem__(self, key: Any) -> Any:
-        found = super().__getitem__(key)
+    def __getitem__(self, key: object, /) -> object:  # type: ignore[override]
+        found: object = super().__getitem__(key)  # type: ignore[call-overload]
         return found if isinstance(found, np.ndarray) else alone(found, self.dtype).view(Given)
 
     def __iter__(self) -> Iterator[Any]:
         return (self[row] for row in range(len(self)))
 
 
-def alone(value: Any, dtype: Any) -> np.ndarray:
+def alone(value: object, dtype: np.dtype[Any] | type) -> np.ndarray:
     """An array of no axes."""
     made = np.empty((), dtype)
-    made[()] = value
+    made[()] = value  # type: ignore[call-overload]
     return made
 
 
-def rebuild(like: Any, values: Iterable[Any]) -> Any:
+def rebuild(like: Sequence[Any], values: Iterable[Any]) -> object:
     """A list, tuple or named tuple of other values."""
-    return type(like)(*values) if hasattr(like, "_fields") else type(like)(values)
+    kind: Any = type(like)
+    return kind(*values) if hasattr(like, "_fields") else kind(values)
 
 
-def leaves(tree: Any) -> list[Any]:
+def leaves(tree: object) -> list[Any]:
     if isinstance(tree, dict):
         return [leaf for key in tree for leaf in leaves(tree[key])]
     if isinstance(tree, tuple):
@@ -56,7 +69,7 @@ def leaves(tree: Any) -> list[Any]:
     return [tree]
 
 
-def map_leaves(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
+def map_leaves(function: Callable[..., Any], tree: object, *rest: Any) -> object:
     """A function of the leaves of structures of dicts and tuples."""
     if isinstance(tree, dict):
         return {key: map_leaves(function, value, *[one[key] for one in rest]) for key, value in tree.items()}
@@ -65,18 +78,18 @@ def map_leaves(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     return function(tree, *rest)
 
 
-def arrange(tree: Any, row: Iterable[Any]) -> Any:
+def arrange(tree: object, row: Iterable[Any]) -> object:
     """Values in the structure of a tree."""
     values = iter(row)
     return map_leaves(lambda _: next(values), tree)
 
 
-def as_given(value: Any) -> Any:
+def as_given(value: object) -> object:
     """What a program gets of an element."""
     return map_leaves(lambda one: one.view(Given) if isinstance(one, np.ndarray) else one, value)
 
 
-def as_arrays(value: Any) -> Any:
+def as_arrays(value: object) -> object:
     """A structure of arrays for what a program gives as an element: lists are arrays, tuples and dicts are structures."""
     if isinstance(value, dict):
         return {key: as_arrays(one) for key, one in value.items()}
@@ -95,7 +108,7 @@ def as_arrays(value: Any) -> Any:
     return array
 
 
-def as_row(column: Any, row: int) -> Any:
+def as_row(column: HasRows, row: int) -> object:
     found = column[row]
     return found if isinstance(found, np.ndarray) or hasattr(found, "is_ragged") else alone(found, column.dtype)
 
@@ -111,7 +124,7 @@ def batches(size: int, count: int, drop_remainder: bool) -> int:
     return size if size < 0 else size // count if drop_remainder else -(-size // count)
 
 
-def stack(group: Sequence[Any], refusal: type[Exception] = ValueError) -> Any:
+def stack(group: Sequence[Any], refusal: type[Exception] = ValueError) -> object:
     """Elements of one shape as one, with an axis that counts them.
 
     Args:
@@ -119,7 +132,7 @@ def stack(group: Sequence[Any], refusal: type[Exception] = ValueError) -> Any:
         refusal: the kind of error for others.
     """
 
-    def join(*parts: Any) -> Any:
+    def join(*parts: Any) -> object:
         shapes = {part.shape for part in parts}
         if len(shapes) > 1:
             first, second = sorted(shapes, key=str)[:2]
@@ -132,7 +145,7 @@ def stack(group: Sequence[Any], refusal: type[Exception] = ValueError) -> Any:
     return map_leaves(join, *group)
 
 
-def pad(group: Sequence[Any], shapes: Any = None, values: Any = None, refusal: type[Exception] = ValueError) -> Any:
+def pad(group: Sequence[Any], shapes: object = None, values: object = None, refusal: type[Exception] = ValueError) -> object:
     """A group stacked, filled up at the ends.
 
     Args:
@@ -144,13 +157,19 @@ def pad(group: Sequence[Any], shapes: Any = None, values: Any = None, refusal: t
     given = iter(shape_leaves(shapes)) if shapes is not None else None
     fill = None if values is None else iter(leaves(values) if isinstance(values, (tuple, dict)) else itertools.repeat(values))
 
-    def join(*parts: Any) -> Any:
+    def join(*parts: Any) -> object:
         wanted = [None] * parts[0].ndim if given is None else next(given)
         value = None if fill is None else next(fill)
         sizes = [max(p.shape[axis] for p in parts) if n is None or n == -1 else int(n) for axis, n in enumerate(wanted)]
         texts = parts[0].dtype == object
         default = b"" if texts else 0
-        value = default if value is None else as_arrays(value)[()] if texts else np.asarray(value)
+        value = (
+            default
+            if value is None
+            else alone(value.encode() if isinstance(value, str) else value, object)[()]
+            if texts
+            else np.asarray(value)
+        )
         made = np.full((len(parts), *sizes), value, parts[0].dtype)
         for row, part in enumerate(parts):
             if any(n > size for n, size in zip(part.shape, sizes, strict=True)):
@@ -161,7 +180,7 @@ def pad(group: Sequence[Any], shapes: Any = None, values: Any = None, refusal: t
     return map_leaves(join, *group)
 
 
-def shape_leaves(tree: Any) -> Iterator[Any]:
+def shape_leaves(tree: object) -> Iterator[Any]:
     if isinstance(tree, dict):
         for value in tree.values():
             yield from shape_leaves(value)
@@ -171,8 +190,9 @@ def shape_leaves(tree: Any) -> Iterator[Any]:
     elif tree is None:
         yield None
     else:
-        yield list(tree)
+        shape: Any = tree
+        yield list(shape)
 
 
-def is_dataset(value: Any) -> bool:
+def is_dataset(value: object) -> bool:
     return hasattr(value, "as_numpy_iterator")

@@ -2,12 +2,14 @@
 
 import functools
 import io
+import itertools
 import math
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +17,7 @@ import numpy as np
 
 from kerata.base.checks import check_choice, message
 from kerata.base.refusals import FileError, MissingFile, refusing
+from kerata.base.types import DTypeLike, PathLike
 from kerata.data.pictures import METHODS, MODES, _resized, opened, pillow
 
 T = TypeVar("T")
@@ -48,6 +51,31 @@ def in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
     return list(pool().map(function, items))
 
 
+def ahead(function: Callable[[T], list[Future[Any]]], items: Iterable[T], count: int) -> Iterator[T]:
+    """Items whose work is done, in order.
+
+    Args:
+        function: begins the work of an item, in threads.
+        items: what is worked on.
+        count: of how many items the work is begun before the first is given.
+    """
+    source, begun = iter(items), deque[tuple[T, list[Future[Any]]]]()
+    try:
+        while True:
+            begun.extend((item, function(item)) for item in itertools.islice(source, count - len(begun)))
+            if not begun:
+                return
+            item, work = begun[0]
+            for one in work:
+                one.result()
+            begun.popleft()
+            yield item
+    finally:
+        for _, work in begun:
+            for one in work:
+                one.cancel()
+
+
 def read_array(
     path: str,
     color_mode: str,
@@ -69,11 +97,11 @@ def read_array(
     return array[..., None] if array.ndim == 2 else array
 
 
-def read_bytes(path: str) -> io.BytesIO:
+def read_bytes(path: str, owner: str = "pictures") -> io.BytesIO:
     try:
         return io.BytesIO(Path(path).read_bytes())
     except FileNotFoundError:
-        raise MissingFile(message("pictures", "there is no such file (any more)", {"path": path})) from None
+        raise MissingFile(message(owner, "there is no such file (any more)", {"path": path})) from None
 
 
 class Kept:
@@ -87,7 +115,7 @@ class Kept:
         name: who says so.
     """
 
-    def __init__(self, count: int, shape: tuple[int, ...], dtype: Any, where: bool | str, name: str):
+    def __init__(self, count: int, shape: tuple[int, ...], dtype: DTypeLike, where: bool | str, name: str):
         size = count * math.prod(shape) * np.dtype(dtype).itemsize
         self.rows: np.ndarray | None = None
         self.there = np.zeros(count, bool)
@@ -148,8 +176,8 @@ class PictureReader:
         paths: Sequence[str],
         make: Callable[[str], np.ndarray],
         shape: tuple[int, ...],
-        dtype: Any,
-        cache: bool | str,
+        dtype: DTypeLike,
+        cache: bool | PathLike,
         skips: bool,
         name: str,
     ):

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 METHODS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
+BETWEEN = 1024
 RADII = {"bilinear": 1.0, "bicubic": 2.0, "lanczos3": 3.0, "lanczos5": 5.0, "gaussian": 1.5, "mitchellcubic": 2.0}
 
 
@@ -37,6 +38,10 @@ def taps(size: int, wanted: int, method: str) -> tuple[np.ndarray, np.ndarray]:
         weights = np.clip(np.minimum(ends[:, None], numbers + 1) - np.maximum(starts[:, None], numbers), 0, None)
     else:
         places = (np.arange(wanted) + 0.5) * scale
+        if method == "bicubic":
+            # TensorFlow looks the weights up in a table of so many places between two pixels.
+            first = np.floor(places - 0.5)
+            places = first + np.rint((places - 0.5 - first) * BETWEEN) / BETWEEN + 0.5
         if method == "nearest":
             numbers, weights = np.floor(places)[:, None], np.ones((wanted, 1))
         else:

@@ -286,7 +286,25 @@ def util(era: str, name: str) -> object:
     """A function of `keras.utils`."""
     if era == "tfkeras2" and name == "timeseries_dataset_from_array":
         return windows_of_series
+    if era == "tfkeras2" and name in FOLDERS:
+        return showing(getattr(utils, name))
     return getattr(helpers, name, None) or getattr(utils, name)
+
+
+FOLDERS = ("image_dataset_from_directory", "text_dataset_from_directory", "audio_dataset_from_directory")
+
+
+def showing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of today that gives data sets, or a list of two, as one whose data sets show tensors."""
+
+    @functools.wraps(function)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.pop("smart_resize", False):
+            kwargs["crop_to_aspect_ratio"] = True
+        found = function(*args, **kwargs)
+        return [Dataset.showing(one) for one in found] if isinstance(found, list) else Dataset.showing(found)
+
+    return make
 
 
 @functools.wraps(utils.timeseries_dataset_from_array)

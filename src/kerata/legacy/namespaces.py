@@ -60,6 +60,7 @@ UTIL_MODULES = [
 ]
 DATASETS = ("mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing", "fashion_mnist")
 
+OF_PREPROCESSING = ["timeseries_dataset_from_array", "image_dataset_from_directory", "text_dataset_from_directory"]
 OTHER_INITIALIZERS = ("zero", "one", "uniform", "normal", "_compute_fans")
 
 MISSING = {
@@ -122,7 +123,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "image": (image.NAMES, image.of_era, {}),
         "scikit_learn": (["BaseWrapper", "KerasClassifier", "KerasRegressor"], of(scikit_learn), {}),
         "nothing": ([], of(), {}),
-        "preprocessing": (["timeseries_dataset_from_array"] if era == "tfkeras2" else [], contents.util, {}),
+        "preprocessing": (OF_PREPROCESSING if era == "tfkeras2" else [], contents.util, {}),
         "imagenet": (["preprocess_input", "decode_predictions"], of(imagenet), {}),
         "applications": (networks.network_names(era), networks.network, {}),
         "datasets": ([], of(), {}),

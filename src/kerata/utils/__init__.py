@@ -10,6 +10,7 @@ from kerata.base.registry import get_registered_object as get_registered_object
 from kerata.base.registry import register_keras_serializable as register_keras_serializable
 from kerata.base.serialization import deserialize_keras_object as deserialize_keras_object
 from kerata.base.serialization import serialize_keras_object as serialize_keras_object
+from kerata.data.picture_folders import image_dataset_from_directory as image_dataset_from_directory
 from kerata.data.pictures import array_to_img as array_to_img
 from kerata.data.pictures import img_to_array as img_to_array
 from kerata.data.pictures import load_img as load_img
@@ -17,6 +18,8 @@ from kerata.data.pictures import save_img as save_img
 from kerata.data.pydataset import PyDataset as PyDataset
 from kerata.data.pydataset import Sequence as Sequence
 from kerata.data.series import timeseries_dataset_from_array as timeseries_dataset_from_array
+from kerata.data.text_folders import audio_dataset_from_directory as audio_dataset_from_directory
+from kerata.data.text_folders import text_dataset_from_directory as text_dataset_from_directory
 from kerata.engine.policy import standardize_dtype as standardize_dtype
 from kerata.engine.random import set_random_seed as set_random_seed
 from kerata.engine.session import clear_session as clear_session

@@ -57,7 +57,7 @@ class Session(Block):
                 message("Session.run", "there are no placeholders to feed", None, "Call a function or a model on the values")
             )
         tree = tuple(fetches) if isinstance(fetches, list) else fetches
-        found = map_leaves(lambda one: one.numpy() if isinstance(one, Tensor) or hasattr(one, "assign") else one, tree)
+        found: Any = map_leaves(lambda one: one.numpy() if isinstance(one, Tensor) or hasattr(one, "assign") else one, tree)
         return list(found) if isinstance(fetches, list) else found
 
     def close(self) -> None:
