@@ -7,7 +7,7 @@ import builtins
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self, SupportsInt
+from typing import Any, Self, SupportsInt, cast
 
 import numpy as np
 
@@ -390,8 +390,7 @@ class Dataset:
 
     def cardinality(self, name: object = None) -> SupportsInt:
         """The number of elements; -1 without end, -2 where it is not known."""
-        found: Any = self._given(np.asarray(self._size, np.int64))
-        return found
+        return cast(SupportsInt, self._given(np.asarray(self._size, np.int64)))
 
     def __len__(self) -> int:
         if self._size == INFINITE:

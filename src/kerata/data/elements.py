@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def alone(value: object, dtype: np.dtype[Any] | type) -> np.ndarray:
 
 def rebuild(like: Sequence[Any], values: Iterable[Any]) -> object:
     """A list, tuple or named tuple of other values."""
-    kind: Any = type(like)
+    kind = cast(Callable[..., object], type(like))
     return kind(*values) if hasattr(like, "_fields") else kind(values)
 
 
@@ -132,7 +132,7 @@ def stack(group: Sequence[Any], refusal: type[Exception] = ValueError) -> object
         refusal: the kind of error for others.
     """
 
-    def join(*parts: Any) -> object:
+    def join(*parts: np.ndarray) -> np.ndarray:
         shapes = {part.shape for part in parts}
         if len(shapes) > 1:
             first, second = sorted(shapes, key=str)[:2]
@@ -157,7 +157,7 @@ def pad(group: Sequence[Any], shapes: object = None, values: object = None, refu
     given = iter(shape_leaves(shapes)) if shapes is not None else None
     fill = None if values is None else iter(leaves(values) if isinstance(values, (tuple, dict)) else itertools.repeat(values))
 
-    def join(*parts: Any) -> object:
+    def join(*parts: np.ndarray) -> np.ndarray:
         wanted = [None] * parts[0].ndim if given is None else next(given)
         value = None if fill is None else next(fill)
         sizes = [max(p.shape[axis] for p in parts) if n is None or n == -1 else int(n) for axis, n in enumerate(wanted)]
@@ -190,8 +190,7 @@ def shape_leaves(tree: object) -> Iterator[Any]:
     elif tree is None:
         yield None
     else:
-        shape: Any = tree
-        yield list(shape)
+        yield list(cast(Iterable[int | None], tree))
 
 
 def is_dataset(value: object) -> bool:

@@ -298,7 +298,7 @@ def showing(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of today that gives data sets, or a list of two, as one whose data sets show tensors."""
 
     @functools.wraps(function)
-    def make(*args: Any, **kwargs: Any) -> Any:
+    def make(*args: object, **kwargs: object) -> object:
         if kwargs.pop("smart_resize", False):
             kwargs["crop_to_aspect_ratio"] = True
         found = function(*args, **kwargs)
