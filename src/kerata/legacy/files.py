@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from kerata import saving
+from kerata.base.checks import check_path, message
+from kerata.base.refusals import MissingFile
 from kerata.saving.archive import HDF5_ENDINGS
+from kerata.saving.legacy.checkpoints import prefix_of
 from kerata.saving.old_files import save_old_model, save_old_weights
 from kerata.saving.weights import check_overwrite
 
@@ -48,6 +51,40 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
 
 def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch: bool = False) -> None:
     saving.load_weights(model, filepath, skip_mismatch, by_name=by_name)
+
+
+class LoadStatus:
+    """What `load_weights` gave in TensorFlow: everything was found, or will be held against the model when it has weights.
+
+    Args:
+        model: that has been given the weights, or is to be.
+    """
+
+    def __init__(self, model: Any):
+        self._model = model
+
+    def expect_partial(self) -> "LoadStatus":
+        return self
+
+    def assert_nontrivial_match(self) -> "LoadStatus":
+        """Raises where the model has no weights yet."""
+        if "_awaited" in self._model.__dict__:
+            raise AssertionError(message(self._model, "the weights are read once the model is called, which it was not yet"))
+        return self
+
+    assert_consumed = assert_existing_objects_matched = assert_nontrivial_match
+
+    def initialize_or_restore(self, session: Any = None) -> None:
+        """Nothing: it is done."""
+
+    run_restore_ops = initialize_or_restore
+
+
+def check_there(filepath: Any) -> None:
+    """Raises where there is no such file or checkpoint."""
+    path = check_path("load_weights", filepath)
+    if not path.exists() and prefix_of(path) is None:
+        raise MissingFile(message("load_weights", "File not found: there is no such file", {"filepath": str(filepath)}))
 
 
 # Files that are open already: of HDF5, or of bytes.

@@ -1,5 +1,6 @@
 """Models of the eras: `fit` and its kin with their arguments of then, generators, classes and probabilities."""
 
+import functools
 import json
 import math
 import warnings
@@ -18,7 +19,7 @@ from kerata.engine.symbolic import SymbolicTensor
 from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
-from kerata.legacy.files import load_weights, save_model, save_weights
+from kerata.legacy.files import LoadStatus, check_there, load_weights, save_model, save_weights
 from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
 from kerata.legacy.history import OldHistory
@@ -310,9 +311,15 @@ class OldModel(FlowingModel, OldLayer):
         """Writes the weights, whatever the name of the file ends in."""
         save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Reads the weights of a file."""
-        load_weights(self, filepath, by_name, skip_mismatch)
+    def load_weights(self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, **kwargs: Any) -> LoadStatus:
+        """Reads the weights of a file; a model that has none yet gets them before it is first used, as in `tf.keras`."""
+        self.__dict__.pop("_awaited", None)
+        if self.built or by_name:  # type: ignore[has-type]
+            load_weights(self, filepath, by_name, skip_mismatch)
+        else:
+            check_there(filepath)
+            self.__dict__["_awaited"] = functools.partial(load_weights, self, filepath, by_name, skip_mismatch)
+        return LoadStatus(self)
 
     def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, **kwargs: Any) -> None:
         """Writes the whole model, whatever the name of the file ends in."""

@@ -1,7 +1,6 @@
 """`keras.applications` of the eras: the networks of `kerata.applications`, made of layers and models of the era."""
 
 import functools
-import importlib
 from collections.abc import Callable
 
 import kerata
@@ -48,8 +47,7 @@ def network(era: str, name: str) -> object:
     """A network by its name, made when it is called: the architectures are not imported before."""
 
     def build(*args: object, **kwargs: object) -> object:
-        old = importlib.import_module("kerata.legacy.resnet50").FORMS if name == "ResNet50" else {}
-        return adopt(era, (old.get(era) or getattr(kerata.applications, name))(*args, **kwargs))
+        return adopt(era, getattr(kerata.applications, name)(*args, **kwargs))
 
     build.__name__ = build.__qualname__ = name
     return build

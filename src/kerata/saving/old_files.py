@@ -1,6 +1,7 @@
 """Whole models and weights of old files and folders: read into the one form, built, and given their numbers."""
 
 import contextlib
+import itertools
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -110,9 +111,9 @@ def load_checkpoint(
     with refusing(owner), budget(owner, size_of_files(files_of(prefix))), Checkpoint(prefix, owner) as checkpoint:
         nodes = checkpoint.graph()
         if not nodes:
-            names = [name for name, _ in checkpoint.describe()]
+            names = [name for name, _ in itertools.islice(checkpoint.describe(), 6)]
             text = "the checkpoint says which arrays it holds, and not which layers: it is not one of tf.keras"
-            raise NotReadYet(message(owner, text, {"arrays": names[:6], "of": len(names)}))
+            raise NotReadYet(message(owner, text, {"arrays": names, "of": len(checkpoint.table)}))
         pairing = assign_tree(model, Tree(nodes, {}, checkpoint.source), owner, skip_mismatch, list(skipped or ()))
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None and "optimizer" in nodes[0].children:

@@ -7,17 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.legacy.tensorflow.calls import Function, convert
-from kerata.legacy.tensorflow.errors import InvalidArgumentError
+from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.layers import wrap_leaves
 from kerata.legacy.tensorflow.tape import Call, leaves_of, make_call, noting_nothing
 from kerata.legacy.tensorflow.tensor import Tensor, is_concrete, narrow, plain, tensors
-from kerata.legacy.tensorflow.types import TensorShape
 
 _said: set[str] = set()
 
@@ -206,62 +203,6 @@ def printing(*inputs: Any, **kwargs: Any) -> None:
 
 def is_tensor(x: Any) -> bool:
     return isinstance(x, Tensor) or hasattr(x, "is_symbolic") or (hasattr(x, "assign") and hasattr(x, "trainable"))
-
-
-# Checks
-
-
-def check(name: str, holds: Callable[..., Any]) -> Any:
-    def call(x: Any, y: Any = None, message: Any = None, summarize: Any = None, name: Any = None, **kwargs: Any) -> None:
-        given = [convert(x)] if y is None else [convert(x), convert(y, convert(x).dtype)]
-        if all(is_concrete(one) for one in given) and not bool(np.all(holds(*[one.numpy() for one in given]))):
-            raise InvalidArgumentError(message or f"{call.__name__}: the condition does not hold. x = {x}, y = {y}")
-
-    call.__name__ = name
-    return call
-
-
-ASSERTIONS = {
-    "assert_equal": np.equal,
-    "assert_greater": np.greater,
-    "assert_greater_equal": np.greater_equal,
-    "assert_less": np.less,
-    "assert_less_equal": np.less_equal,
-    "assert_none_equal": np.not_equal,
-    "assert_positive": lambda x: x > 0,
-    "assert_non_negative": lambda x: x >= 0,
-}
-CHECKS = {name: check(name, holds) for name, holds in ASSERTIONS.items()}
-
-
-def assert_that(condition: Any, data: Any = None, summarize: Any = None, name: Any = None) -> None:
-    """`tf.debugging.Assert`."""
-    condition = convert(condition)
-    if is_concrete(condition) and not bool(condition):
-        raise InvalidArgumentError(f"assertion failed: {data}")
-
-
-def assert_shape(tensor: Any, shape: Any, **kwargs: Any) -> None:
-    if not TensorShape(tensor.shape).is_compatible_with(shape):
-        raise ValueError(f"Shape {tensor.shape} is not {shape}")
-
-
-def ensure_shape(x: Any, shape: Any, name: Any = None) -> Any:
-    """x, or an error where its shape is another one."""
-    if not TensorShape(x.shape).is_compatible_with(shape):
-        raise InvalidArgumentError(f"Shape of tensor {list(x.shape)} is not compatible with expected shape {shape}")
-    return x
-
-
-_numerics = Function("check_numerics", "tensor, message=None", lambda x, _: jnp.asarray(x))
-
-
-def check_numerics(tensor: Any, message: Any = "", name: Any = None) -> Any:
-    """The tensor, or an error where numbers are not finite."""
-    tensor = convert(tensor)
-    if is_concrete(tensor) and not np.all(np.isfinite(np.asarray(tensor._array))):
-        raise InvalidArgumentError(f"{message} : Tensor had NaN or Inf values")
-    return _numerics(tensor)
 
 
 # Devices and strategies

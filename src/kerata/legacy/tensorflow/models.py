@@ -12,6 +12,7 @@ from kerata.base.checks import message
 from kerata.engine.module import Look
 from kerata.engine.scope import current_scope, in_scope
 from kerata.engine.structure import is_ours, structure_of
+from kerata.engine.symbolic import SymbolicTensor, has_symbolic
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, run_graph, runs_as_python
@@ -27,7 +28,7 @@ STEPS = ("train_step", "test_step", "predict_step")
 class FlowingModel(Flowing):
     """A model that takes tensors, and whose steps may be written as in TensorFlow: `train_step(self, data)`."""
 
-    _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss"), Look.NOBODY)
+    _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited"), Look.NOBODY)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -46,7 +47,24 @@ class FlowingModel(Flowing):
         caller = next(cls for cls in type(self).__mro__ if "call" in cls.__dict__)
         if self._graph is None and is_ours(caller) and not is_ours(type(self)) and not isinstance(self, Chain):  # type: ignore[attr-defined]
             return inputs
-        return super()._build_by_tracing(inputs)  # type: ignore[misc]
+        outputs = super()._build_by_tracing(inputs)  # type: ignore[misc]
+        self._take_awaited()
+        return outputs
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if "_awaited" in self.__dict__ and args and not in_scope() and not has_symbolic((args, kwargs)):
+            # What a file holds must be there before the first numbers come out.
+            self._build_by_tracing(
+                jax.tree.map(lambda one: SymbolicTensor((None, *one.shape[1:]), one.dtype), narrowed(args[0]))
+            )
+        return super().__call__(*args, **kwargs)
+
+    def _take_awaited(self) -> None:
+        """Reads the weights of a file that was named before the model had any."""
+        read = self.__dict__.pop("_awaited", None)
+        if read is not None:
+            self.built = True
+            read()
 
     # Steps
 

@@ -12,6 +12,7 @@ from kerata.base.checks import did_you_mean
 from kerata.data.elements import leaves, map_leaves
 from kerata.legacy.tensorflow import (
     checkpoints,
+    checks,
     data,
     draws,
     elements,
@@ -194,10 +195,7 @@ def system_modules(era: str) -> dict[str, dict[str, Any]]:
             "TPUClusterResolver": flow.refuse("TPUClusterResolver", "JAX finds TPUs itself: leave the resolver out")
         },
         "debugging": {
-            **flow.CHECKS,
-            "Assert": flow.assert_that,
-            "assert_shapes": flow.assert_shape,
-            "check_numerics": flow.check_numerics,
+            **checks.DEBUGGING,
             "set_log_device_placement": flow.nothing("tf.debugging.set_log_device_placement", "there is nothing to log"),
             "enable_check_numerics": flow.nothing(
                 "tf.debugging.enable_check_numerics", "fit() says where a loss is not finite"
@@ -237,7 +235,7 @@ def flow_names() -> dict[str, Any]:
         "print": flow.printing,
         "is_tensor": flow.is_tensor,
         "device": flow.device,
-        "ensure_shape": flow.ensure_shape,
+        "ensure_shape": checks.ensure_shape,
         "timestamp": flow.timestamp,
         "executing_eagerly": lambda: True,
         "enable_eager_execution": lambda *args, **kwargs: None,
@@ -249,8 +247,8 @@ def flow_names() -> dict[str, Any]:
         "recompute_grad": lambda f: f,
         "no_gradient": lambda name: None,
         "init_scope": lambda: NameScope(""),
-        "Assert": flow.assert_that,
-        "assert_equal": flow.CHECKS["assert_equal"],
+        "Assert": checks.assert_that,
+        **{name: checks.DEBUGGING[name] for name in ("assert_equal", "assert_greater", "assert_less", "assert_rank")},
     }
 
 

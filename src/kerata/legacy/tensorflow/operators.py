@@ -8,9 +8,10 @@ import numpy as np
 from jax.core import Tracer
 
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.calls import Function, convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
-from kerata.legacy.tensorflow.tensor import Tensor, dtype_of
+from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, narrow
 from kerata.legacy.tensorflow.types import boolean, float32, float64, string
 
 
@@ -82,6 +83,13 @@ getitem = Function("strided_slice", "x, index", take, on_texts=lambda x, index: 
 
 def item(self: Any, index: Any) -> Any:
     """x[index], by numbers, slices, `None`, `...` and tensors of one number."""
+    known = known_parts(index)
+    check_bounds(self.shape, known)
+    return getitem(self, tuple(known))
+
+
+def known_parts(index: Any) -> list[Any]:
+    """The parts of an index, with numbers for what is known."""
     parts = index if isinstance(index, tuple) else (index,)
     known = []
     for part in parts:
@@ -94,8 +102,13 @@ def item(self: Any, index: Any) -> Any:
             known.append(builtins.slice(*(known_number(one) for one in (part.start, part.stop, part.step))))
         else:
             known.append(known_number(part))
-    check_bounds(self.shape, known)
-    return getitem(self, tuple(known))
+    return known
+
+
+def known_index(index: Any) -> tuple:
+    """An index as JAX takes it."""
+    parts = [part.value if isinstance(part, Variable) else part for part in known_parts(index)]
+    return read_index(tuple(narrow(part) if isinstance(part, Tensor) else part for part in parts))
 
 
 def known_number(part: Any) -> Any:

@@ -27,7 +27,8 @@ class Tensor:
         dtype: its type; the array's own by default. In a program, arrays of 64 bits are held in 32.
     """
 
-    __slots__ = ("__weakref__", "_array", "_dtype")
+    # `_place` is where a slice of a variable was taken from; other tensors have none.
+    __slots__ = ("__weakref__", "_array", "_dtype", "_place")
     __array_priority__ = 100
     is_tensor_like = True
 

@@ -120,6 +120,14 @@ class Variable(Plain):
     def __iter__(self) -> Any:
         return iter(read(self))
 
+    def __getitem__(self, index: Any) -> Any:
+        if inside_call():
+            return super().__getitem__(index)
+        found = operators.item(self, index)
+        if isinstance(found, Tensor):
+            found._place = (self, index)
+        return found
+
     __hash__ = Plain.__hash__
 
 
@@ -134,8 +142,34 @@ def _method(name: str) -> Any:
     return call
 
 
-for _name in (*operators.METHODS, "__eq__", "__ne__"):
+for _name in (*(name for name in operators.METHODS if name != "__getitem__"), "__eq__", "__ne__"):
     setattr(Variable, _name, _method(_name))
+
+
+def _assigning(name: str) -> Any:
+    """`v[0, 1].assign(x)`: changes a part of a variable. Other tensors have no such method."""
+
+    def find(self: Tensor) -> Any:
+        place = getattr(self, "_place", None)
+        if place is None:
+            raise AttributeError(
+                f"'Tensor' object has no attribute {name!r}: variables and their slices have it, v[0].{name}(x)"
+            )
+        variable, index = place
+
+        def change(value: Any, *args: Any, **kwargs: Any) -> Any:
+            part = variable.value.at[operators.known_index(index)]
+            value = variable._narrowed(value)
+            Plain.assign(variable, {"assign": part.set, "assign_add": part.add, "assign_sub": part.subtract}[name](value))
+            return variable
+
+        return change
+
+    return property(find)
+
+
+for _name in ("assign", "assign_add", "assign_sub"):
+    setattr(Tensor, _name, _assigning(_name))
 
 jax.tree_util.register_pytree_node(
     Variable,

@@ -109,9 +109,9 @@ class Checkpoint:
         with open_plain(Path(f"{prefix}{INDEX}"), owner) as stream:
             size = size_of_stream(stream)
             take_bytes(size)
-            table = read_table(stream.read(size), owner)
-        self.shards = self.read_header(table.pop(b"", b""))
-        self.entries = {key: self.read_entry(value) for key, value in table.items()}
+            # What the index says of each array, read when it is asked for.
+            self.table = read_table(stream.read(size), owner)
+        self.shards = self.read_header(self.table.pop(b"", b""))
 
     def __enter__(self) -> "Checkpoint":
         return self
@@ -160,13 +160,13 @@ class Checkpoint:
 
     def graph(self) -> list[Node]:
         """The objects that were kept, and which of them hold which; none where the checkpoint knows names alone."""
-        if GRAPH not in self.entries:
+        if GRAPH not in self.table:
             return []
         data = self.read_text(GRAPH)
         return read_graph(data, self.owner)
 
     def has(self, key: str) -> bool:
-        return key.encode() in self.entries
+        return key.encode() in self.table
 
     def source(self, key: str, name: str) -> Source:
         """An array of numbers, of which nothing is read yet.
@@ -175,9 +175,9 @@ class Checkpoint:
             key: its name in the index.
             name: how it is called in messages.
         """
-        entry = self.entries.get(key.encode())
-        if entry is None:
+        if not self.has(key):
             raise FileError(message(self.owner, "the file is damaged: an array that it names is not there", {"array": key}))
+        entry = self.read_entry(self.table[key.encode()])
         kind = TYPES.get(entry.dtype)
         if kind is None:
             raise FileError(message(self.owner, "an array of numbers was expected", {"array": name, "type": entry.dtype}))
@@ -222,7 +222,7 @@ class Checkpoint:
 
     def read_text(self, key: bytes) -> memoryview:
         """A single text: its length, a checksum of that, and its bytes."""
-        entry = self.entries[key]
+        entry = self.read_entry(self.table[key])
         if entry.dtype != STRING or entry.shape != ():
             raise FileError(message(self.owner, "a single text was expected", {"array": key.decode(errors="replace")}))
         take_bytes(entry.size)
@@ -237,6 +237,7 @@ class Checkpoint:
 
     def describe(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """(name, shape) of the arrays of numbers."""
-        for key, entry in self.entries.items():
+        for key, value in self.table.items():
+            entry = self.read_entry(value)
             if entry.dtype in TYPES:
                 yield key.decode(errors="replace"), entry.shape

@@ -1,0 +1,168 @@
+"""Parts of TensorFlow beside layers: slices of variables, checks, weights that are read before a model is called."""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import tfkeras2
+from kerata.legacy.tensorflow import names
+from kerata.saving import FileError
+
+MODULES = names.build("tfkeras2")
+tf, debugging, keras = MODULES[""], MODULES["debugging"], tfkeras2
+
+
+# Slices of variables
+
+
+def test_parts_of_a_variable_are_assigned():
+    v = tf.Variable([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert v[0, 1].assign(9.0) is v
+    v[1].assign([7.0, 8.0, 9.0])
+    v[:, 0].assign_add([10.0, 20.0])
+    v[..., -1].assign_sub(tf.constant([1.0, 2.0]))
+    np.testing.assert_array_equal(v.numpy(), [[11.0, 9.0, 2.0], [27.0, 8.0, 7.0]])
+    v[tf.constant(0)].assign(tf.zeros(3))
+    v[::-1][0].numpy()
+    v[1, ::2].assign(0)
+    np.testing.assert_array_equal(v.numpy(), [[0, 0, 0], [0, 8, 0]])
+    whole = tf.Variable([1, 2, 3])
+    whole[1].assign(whole[0] + 9)
+    np.testing.assert_array_equal(whole.numpy(), [1, 10, 3])
+
+
+def test_only_slices_of_variables_are_assigned():
+    v = tf.Variable([1.0, 2.0])
+    for tensor in (tf.constant([1.0]), v[0] + 1.0, v[0:2][0]):
+        assert not hasattr(tensor, "assign")
+        with pytest.raises(AttributeError, match=r"no attribute 'assign': variables and their slices have it, v\[0\]"):
+            tensor.assign(1.0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="out of bounds"):
+        v[5].assign(1.0)
+
+
+def test_a_slice_is_assigned_inside_a_program():
+    class Rows(keras.layers.Layer):
+        def build(self, shape):
+            self.kept = self.add_weight(name="kept", shape=(3, 2), initializer="zeros", trainable=False)
+
+        def call(self, x):
+            self.kept[1].assign(tf.reduce_sum(x, axis=0))
+            return x * 1.0
+
+    model = keras.Sequential([Rows(input_shape=(2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 2), "float32"), np.ones((4, 1)), batch_size=4, verbose=0)
+    np.testing.assert_array_equal(model.layers[0].kept.numpy(), [[0, 0], [4, 4], [0, 0]])
+
+
+def test_a_gradient_goes_through_a_slice():
+    v = tf.Variable([1.0, 2.0, 3.0])
+    with tf.GradientTape() as tape:
+        loss = v[1] * v[1]
+    np.testing.assert_array_equal(tape.gradient(loss, v).numpy(), [0.0, 4.0, 0.0])
+
+
+# Checks
+
+# (name, arguments that pass, arguments that do not)
+ASSERTIONS = [
+    ("assert_near", (1.0, 1.0 + 1e-7), (1.0, 1.1)),
+    ("assert_equal", ([1, 2], [1, 2]), ([1, 2], [1, 3])),
+    ("assert_negative", (-1.0,), (0.0,)),
+    ("assert_non_positive", (0.0,), (1.0,)),
+    ("assert_greater", (2, 1), (1, 1)),
+    ("assert_rank", (np.ones((2, 3)), 2), (np.ones(2), 2)),
+    ("assert_rank_in", (np.ones(2), (1, 2)), (np.ones(2), (2, 3))),
+    ("assert_rank_at_least", (np.ones((2, 3)), 1), (np.ones(2), 2)),
+    ("assert_scalar", (np.float32(2),), (np.ones(2, "float32"),)),
+    ("assert_type", (1.0, "float32"), (1, "float32")),
+    ("assert_integer", (1,), (1.0,)),
+    ("assert_all_finite", (1.0, "x"), (np.inf, "x")),
+    ("Assert", ([True, True], ["x"]), ([True, False], ["x"])),
+    ("assert_shapes", ([(np.ones((2, 3)), ("n", "d")), (np.ones(2), ("n",))],), ([(np.ones((2, 3)), ("n", "n"))],)),
+    ("assert_shapes", ([(np.ones((2, 3, 4)), (2, ..., 4))],), ([(np.ones(2), (2, 3))],)),
+]
+
+
+@pytest.mark.parametrize(("name", "right", "wrong"), ASSERTIONS)
+def test_checks_raise_where_they_should(name, right, wrong):
+    function = getattr(debugging, name)
+    function(*right)
+    with pytest.raises((tf.errors.InvalidArgumentError, ValueError, TypeError)):
+        function(*wrong)
+
+
+def test_assert_near_has_room_as_it_is_told():
+    debugging.assert_near([1.0, 100.0], [1.05, 101.0], rtol=0.0, atol=1.0)
+    debugging.assert_near([100.0], [101.0], rtol=0.01, atol=0.0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="mine"):
+        debugging.assert_near([100.0], [102.0], rtol=0.01, atol=0.0, message="mine")
+    assert debugging.is_numeric_tensor(tf.constant(1)) and not debugging.is_numeric_tensor([1])
+
+
+# Weights before the first call
+
+
+class Own(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.words = keras.layers.Embedding(9, 3)
+        self.last = keras.layers.Dense(2)
+
+    def call(self, x):
+        return self.last(tf.reduce_mean(self.words(x), axis=1))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A model, its input and output, and files of its weights."""
+    folder = tmp_path_factory.mktemp("weights")
+    model, x = Own(), np.arange(12).reshape(3, 4) % 9
+    y = model(x).numpy()
+    for name in ("ckpt", "w.h5"):
+        model.save_weights(str(folder / name))
+    return folder, x, y
+
+
+# The file was written before the model was compiled.
+@pytest.mark.filterwarnings("ignore:.*the state was not read")
+@pytest.mark.parametrize("name", ["ckpt", "w.h5"])
+@pytest.mark.parametrize("way", ["call", "predict", "fit"])
+def test_weights_are_there_once_a_model_is_used(saved, name, way):
+    folder, x, y = saved
+    model = Own()
+    status = model.load_weights(str(folder / name))
+    assert status.expect_partial() is status
+    with pytest.raises(AssertionError, match="once the model is called"):
+        status.assert_consumed()
+    if way == "fit":
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        model.fit(x, y, verbose=0)
+    found = model(x).numpy() if way == "call" else model.predict(x, verbose=0)
+    np.testing.assert_allclose(found, y, rtol=1e-6)
+    status.assert_consumed()
+    np.testing.assert_allclose(model(x).numpy(), y, rtol=1e-6)
+
+
+def test_what_is_awaited_must_be_there_and_fit(saved):
+    folder, x, _ = saved
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        Own().load_weights(str(folder / "other"))
+
+    class Other(Own):
+        def __init__(self):
+            super().__init__()
+            self.last = keras.layers.Dense(5)
+
+    model = Other()
+    model.load_weights(str(folder / "ckpt"))
+    with pytest.raises((FileError, ValueError), match="ckpt"):
+        model(x)
+
+
+def test_a_built_model_has_its_weights_at_once(saved):
+    folder, x, y = saved
+    model = Own()
+    model(x)
+    model.load_weights(str(folder / "ckpt")).assert_consumed().expect_partial()
+    np.testing.assert_allclose(model(x).numpy(), y, rtol=1e-6)
