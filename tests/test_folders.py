@@ -337,3 +337,34 @@ def test_folders_without_files_or_classes(tmp_path):
     assert next(iter(read(tmp_path)))[1].tolist() == [0]
     with pytest.raises(NotImplementedError, match="there are no ragged tensors"):
         utils.audio_dataset_from_directory(tmp_path, ragged=True)
+
+
+def frozen_network():
+    kerata.utils.set_random_seed(3)
+    base = kerata.Sequential([kerata.Input((20, 20, 3)), kerata.layers.Conv2D(4, 3), kerata.layers.Flatten()], name="base")
+    base.trainable = False
+    model = kerata.Sequential([kerata.Input((20, 20, 3)), kerata.layers.Rescaling(1 / 255), base, kerata.layers.Dense(2)])
+    model.compile("sgd", kerata.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def test_what_a_frozen_part_makes_of_pictures_is_computed_once(photos, capsys, monkeypatch):
+    monkeypatch.setattr("kerata.training.once.LEAST_FLOPS", 1.0)
+    found = []
+    for once in (False, True):
+        model = frozen_network()
+        data = read(photos, image_size=(20, 20), seed=4, batch_size=3).prefetch(2)
+        history = model.fit(data, validation_data=data, epochs=3, verbose=2, cache_frozen=once).history
+        assert ("computed once" in capsys.readouterr().out) is once
+        found.append((history["loss"], history["val_loss"], model.get_weights()[-1]))
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_frozen_part_goes_on_where_files_are_skipped(photos, capsys, monkeypatch):
+    monkeypatch.setattr("kerata.training.once.LEAST_FLOPS", 1.0)
+    damage(photos)
+    data = read(photos, image_size=(20, 20), seed=4, batch_size=3)
+    with pytest.warns(UserWarning, match="is left out"):
+        history = frozen_network().fit(data, epochs=2, verbose=2).history
+    assert "computed once" not in capsys.readouterr().out and len(history["loss"]) == 2

@@ -4,6 +4,7 @@ An element is a structure of NumPy's arrays. What stands beside `tf.keras` is a 
 """
 
 import builtins
+import dataclasses
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,23 @@ from kerata.data.shuffling import shuffled
 from kerata.engine.random import host_stream
 
 INFINITE, UNKNOWN = -1, -2
+
+
+@dataclasses.dataclass(frozen=True)
+class PassedRows:
+    """The samples behind the batches of a data set, where a sample is the same whenever it is read.
+
+    Attributes:
+        size: how many there are.
+        first: the numbers of some samples, as many as in a batch.
+        passes: the numbers of the samples of each batch, in the order of the next pass.
+        read: numbers of samples -> their batch.
+    """
+
+    size: int
+    first: np.ndarray
+    passes: Callable[[], Iterator[np.ndarray]]
+    read: Callable[[np.ndarray], object]
 
 
 class Dataset:
@@ -37,6 +55,7 @@ class Dataset:
     refusal: type[Exception] = ValueError
     class_names: list[str] | None
     file_paths: list[str]
+    _rows: PassedRows | None = None
 
     def __init__(self, start: Callable[[], Iterator[Any]], size: int = UNKNOWN, spec: object = None):
         self._start, self._size, self._spec = start, size, spec
@@ -362,11 +381,16 @@ class Dataset:
 
     def prefetch(self, buffer_size: SupportsInt, name: object = None) -> Self:
         """The data set as it is: `fit` reads ahead in any case."""
-        return self._like(self._start, self._size, self._spec)
+        return self._same()
 
     def with_options(self, options: object, name: object = None) -> Self:
         """The data set as it is."""
-        return self._like(self._start, self._size, self._spec)
+        return self._same()
+
+    def _same(self) -> Self:
+        made = self._like(self._start, self._size, self._spec)
+        made._describe, made._rows = self._describe, self._rows
+        return made
 
     def options(self) -> object:
         return Options()

@@ -11,7 +11,7 @@ import numpy as np
 from kerata.base.checks import KindError, check_choice, check_positive_int, message, standardize_tuple
 from kerata.base.config import standardize_data_format
 from kerata.base.types import PathLike, ShapeLike
-from kerata.data.datasets import Dataset
+from kerata.data.datasets import Dataset, PassedRows
 from kerata.data.elements import ArraySpec, groups
 from kerata.data.folders import FORMATS, Listing, Wanted, buffer_of, order_of
 from kerata.data.pictures import pillow
@@ -199,23 +199,36 @@ class PictureFiles:
         skips: bool,
     ):
         self.listing, self.how, self.label_mode, self.batch_size = listing, how, label_mode, batch_size
-        self.seed, self.is_fixed, self.passes = seed, is_fixed, itertools.count()
+        self.seed, self.is_fixed, self.count = seed, is_fixed, itertools.count()
         paths = listing.paths
         self.reader = PictureReader(paths, how.read, how.shape, how.kept_as(paths), cache, skips, NAME)
 
     def order(self) -> Iterable[int]:
         """The numbers of the files, in the order of the next pass."""
         buffer = buffer_of(self.batch_size)
-        return order_of(len(self.listing.paths), self.seed, buffer, self.is_fixed, self.passes)
+        return order_of(len(self.listing.paths), self.seed, buffer, self.is_fixed, self.count)
+
+    def passes(self) -> Iterator[np.ndarray]:
+        """The numbers of the files of each batch, in the order of the next pass."""
+        return (np.array(numbers) for numbers in groups(self.order(), self.batch_size or GROUP))
 
     def batches(self) -> Iterator[Any]:
         """The batches of a pass."""
-        size = self.batch_size or GROUP
-        jobs = (Job(np.array(numbers), self.how) for numbers in groups(self.order(), size))
+        jobs = (Job(numbers, self.how) for numbers in self.passes())
         for job in ahead(functools.partial(Job.begin, reader=self.reader), jobs, AHEAD):
-            pictures, numbers = job.result()
-            if len(numbers):
-                yield pictures if self.label_mode is None else (pictures, self.listing.targets(self.label_mode, numbers))
+            if job.there.any():
+                yield self._batch_of(job)
+
+    def read(self, numbers: np.ndarray) -> object:
+        """The batch of some files."""
+        job = Job(numbers, self.how)
+        for work in job.begin(self.reader):
+            work.result()
+        return self._batch_of(job)
+
+    def _batch_of(self, job: "Job") -> object:
+        pictures, numbers = job.result()
+        return pictures if self.label_mode is None else (pictures, self.listing.targets(self.label_mode, numbers))
 
     def pictures(self) -> Iterator[Any]:
         """The pictures of a pass, one by one."""
@@ -278,5 +291,6 @@ def as_dataset(files: PictureFiles) -> Dataset:
         data = Dataset(files.pictures, count, files.spec)
     else:
         data = Dataset(files.batches, -(-count // files.batch_size), files.spec)
+        data._rows = PassedRows(count, np.arange(min(count, files.batch_size)), files.passes, files.read)
     data.class_names, data.file_paths = files.listing.class_names, files.listing.paths
     return data

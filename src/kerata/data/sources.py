@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.data.datasets import Dataset
 from kerata.data.pydataset import PyDataset
 from kerata.data.samples import ClassWeight, Data, Samples, standardize_arrays
 from kerata.engine.random import stream_of
@@ -190,7 +191,15 @@ def standardize_batches(
             rows=rows,
             peek=lambda: standardize_batch(x._peek() if isinstance(x, PyDataset) else x[0], class_weight, owner),
         )
-    return Batches(lambda epoch: tidy(x), length)
+    found = x._rows if isinstance(x, Dataset) else None
+    if found is None:
+        return Batches(lambda epoch: tidy(x), length)
+
+    def rows_of(chosen: HostArray) -> tuple[Any, Any, Any]:
+        return standardize_batch(found.read(chosen), class_weight, owner)
+
+    rows = Rows(found.size, Batches(lambda epoch: found.passes(), length), rows_of)
+    return Batches(lambda epoch: tidy(x), length, rows=rows, peek=lambda: rows_of(found.first))
 
 
 def length_of(x: Any) -> int | None:

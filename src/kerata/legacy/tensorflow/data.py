@@ -40,6 +40,7 @@ class Dataset(datasets.Dataset):
     def showing(data: datasets.Dataset) -> "Dataset":
         """A data set whose elements are shown as tensors."""
         made = Dataset(data._start, data._size)
+        made._rows = data._rows
         made._describe = lambda: map_leaves(lambda one: TensorSpec(one.shape, one.dtype), data.element_spec)
         for name in ("class_names", "file_paths"):
             if hasattr(data, name):
