@@ -157,6 +157,14 @@ WORKS = (
         measures=(("peak", "MiB"), ("peak beyond imports and data", "MiB")),
     ),
     Work(
+        "reading", "2,000 JPEG files of 500x375 in class folders, `image_dataset_from_directory`, 150x150, batch 32, one pass",
+        "reading", "photos", samples=2_000, batch=32, own_process=True, max_rounds=3, module="pictures",
+        implementations=("kerata", "keras-tf"),
+        measures=(("first epoch", "s"), ("later epoch", "s"), ("first epoch, decoded fast", "s"), ("first batch", "s")),
+        bars=(Bar("first epoch", "keras-tf", 1), Bar("first epoch, decoded fast", "keras-tf", 1.5),
+              Bar("later epoch", "keras-tf", 5)),
+    ),
+    Work(
         "search", "search: 64 trials x 5 folds x 50 epochs of 34-34-1 on ionosphere, batch 28", "search", "tabular",
         samples=351, batch=28, epochs=50, repeats=64, module="searches",
         implementations=("kerata", "keras-jax"),

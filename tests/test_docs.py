@@ -14,17 +14,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLES = ROOT.parent / "shared" / "data" / "tabular"
+DATA = ROOT.parent / "shared" / "data"
 PAGES = {
-    "README.md": ("ionosphere.csv",),
+    "README.md": ("tabular/ionosphere.csv",),
     "docs/guide.md": (),
-    "docs/search.md": ("ionosphere.csv", "pima-indians-diabetes.csv"),
+    "docs/search.md": ("tabular/ionosphere.csv", "tabular/pima-indians-diabetes.csv"),
+    "docs/pictures.md": ("cifar10-jpg.tar.gz",),
 }
 # What is put in place of what, so that a page takes seconds.
 SMALL = (
     (r"\bepochs=\d+", "epochs=3"),
     (r"\btrials=\d+", "trials=6"),
     (r"\brepeats=10\b", "repeats=2"),
+    (r"\bcount=\d+", "count=20"),
     (r"\bcv=(5|10)\b", "cv=3"),
     (r'optimizers="all"', 'optimizers=["sgd", "adam"]'),
     (r"batch_sizes=\[.*?\]", "batch_sizes=[32, 64]"),
@@ -54,9 +56,9 @@ def shrink(code):
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     for name in PAGES[page]:
-        if not (TABLES / name).is_file():
-            pytest.skip(f"the page's data is not there: {TABLES / name}")
-        (tmp_path / name).symlink_to(TABLES / name)
+        if not (DATA / name).is_file():
+            pytest.skip(f"the page's data is not there: {DATA / name}")
+        (tmp_path / Path(name).name).symlink_to(DATA / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     namespace = {"__name__": "__main__"}
@@ -100,3 +102,17 @@ def test_outputs_costs_and_pictures_are_written_into_a_page(tmp_path):
     text = page.read_text()
     assert "```text\n2\n```" in text and re.search(r"\| two \| 0\.\d\d s \| 0\.\d\d s \|", text)
     assert (tmp_path / "images" / "short_dot.png").read_bytes() == b"x"
+
+
+def test_the_example_of_pictures_runs_and_says_where_its_pictures_are_not(tmp_path):
+    command = [sys.executable, str(ROOT / "examples" / "pictures" / "fine_tuning.py")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    how = {"capture_output": True, "text": True, "check": False, "env": environment}
+    absent = subprocess.run([*command, str(tmp_path / "absent.tar.gz")], **how)
+    assert absent.returncode == 1 and "The pictures are not there" in absent.stderr
+    archive = DATA / "cifar10-jpg.tar.gz"
+    if not archive.is_file():
+        pytest.skip(f"the example's data is not there: {archive}")
+    done = subprocess.run([*command, str(archive), "--pictures", "12", "--epochs", "2"], **how)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("of unseen pictures") == 3

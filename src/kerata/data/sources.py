@@ -191,15 +191,20 @@ def standardize_batches(
             rows=rows,
             peek=lambda: standardize_batch(x._peek() if isinstance(x, PyDataset) else x[0], class_weight, owner),
         )
-    found = x._rows if isinstance(x, Dataset) else None
-    if found is None:
-        return Batches(lambda epoch: tidy(x), length)
+    return Batches(lambda epoch: tidy(x), length, **(rows_behind(x, class_weight, owner) if isinstance(x, Dataset) else {}))
 
-    def rows_of(chosen: HostArray) -> tuple[Any, Any, Any]:
+
+def rows_behind(x: Dataset, class_weight: ClassWeight | None, owner: str) -> dict[str, Any]:
+    """What `Batches` are told of the samples behind a data set, where it knows them."""
+    found = x._rows
+    if found is None:
+        return {}
+
+    def read(chosen: HostArray) -> tuple[Any, Any, Any]:
         return standardize_batch(found.read(chosen), class_weight, owner)
 
-    rows = Rows(found.size, Batches(lambda epoch: found.passes(), length), rows_of)
-    return Batches(lambda epoch: tidy(x), length, rows=rows, peek=lambda: rows_of(found.first))
+    rows = Rows(found.size, Batches(lambda epoch: found.passes(), length_of(x)), read)
+    return {"rows": rows, "peek": lambda: read(found.first)}
 
 
 def length_of(x: Any) -> int | None:
