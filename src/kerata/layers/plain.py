@@ -17,7 +17,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return serialize_keras_object(layer)
 
 
-def deserialize(config: object, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: object, custom_objects: dict[str, Any] | None = None) -> Layer:
     """The layer that plain data describes; nothing is imported to find its class.
 
     >>> import kerata

@@ -14,6 +14,7 @@ from typing import Any
 from kerata import saving
 from kerata.base.checks import check_path, message
 from kerata.base.refusals import MissingFile
+from kerata.base.types import PathLike
 from kerata.saving.archive import HDF5_ENDINGS
 from kerata.saving.legacy.checkpoints import prefix_of
 from kerata.saving.old_files import save_old_model, save_old_weights
@@ -60,7 +61,7 @@ class LoadStatus:
         model: that has been given the weights, or is to be.
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: object):
         self._model = model
 
     def expect_partial(self) -> "LoadStatus":
@@ -74,13 +75,13 @@ class LoadStatus:
 
     assert_consumed = assert_existing_objects_matched = assert_nontrivial_match
 
-    def initialize_or_restore(self, session: Any = None) -> None:
+    def initialize_or_restore(self, session: object = None) -> None:
         """Nothing: it is done."""
 
     run_restore_ops = initialize_or_restore
 
 
-def check_there(filepath: Any) -> None:
+def check_there(filepath: PathLike) -> None:
     """Raises where there is no such file or checkpoint."""
     path = check_path("load_weights", filepath)
     if not path.exists() and prefix_of(path) is None:

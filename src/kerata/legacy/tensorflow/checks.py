@@ -3,7 +3,7 @@
 In a program, where a tensor has no numbers yet, only shapes and types are looked at.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -18,8 +18,15 @@ from kerata.legacy.tensorflow.types import TensorShape, as_dtype
 TOLERANCE = 1e-6
 
 
-def check(name: str, holds: Callable[..., Any]) -> Any:
-    def call(x: Any, y: Any = None, message: Any = None, summarize: Any = None, name: Any = None, **kwargs: Any) -> None:
+def check(name: str, holds: Callable[..., Any]) -> Callable[..., None]:
+    def call(
+        x: object,
+        y: object = None,
+        message: str | None = None,
+        summarize: object = None,
+        name: str | None = None,
+        **kwargs: object,
+    ) -> None:
         given = [convert(x)] if y is None else [convert(x), convert(y, convert(x).dtype)]
         if all(is_concrete(one) for one in given) and not bool(np.all(holds(*[one.numpy() for one in given]))):
             raise InvalidArgumentError(message or f"{call.__name__}: the condition does not hold. x = {x}, y = {y}")
@@ -44,36 +51,48 @@ CHECKS = {name: check(name, holds) for name, holds in ASSERTIONS.items()}
 
 
 def assert_near(
-    x: Any, y: Any, rtol: Any = None, atol: Any = None, message: Any = None, summarize: Any = None, name: Any = None
+    x: object,
+    y: object,
+    rtol: float | None = None,
+    atol: float | None = None,
+    message: str | None = None,
+    summarize: object = None,
+    name: str | None = None,
 ) -> None:
     """|x - y| <= atol + rtol |y|, for all numbers."""
-    x = convert(x)
-    y = convert(y, x.dtype)
-    room = 10 * float(jnp.finfo(x.dtype.dtype).eps) if x.dtype.is_floating else TOLERANCE
-    if is_concrete(x) and is_concrete(y):
-        given, wanted = np.asarray(x.numpy(), "float64"), np.asarray(y.numpy(), "float64")
+    one = convert(x)
+    other = convert(y, one.dtype)
+    room = 10 * float(jnp.finfo(one.dtype.dtype).eps) if one.dtype.is_floating else TOLERANCE
+    if is_concrete(one) and is_concrete(other):
+        given, wanted = np.asarray(one.numpy(), "float64"), np.asarray(other.numpy(), "float64")
         if not np.all(
             np.abs(given - wanted) <= (room if atol is None else atol) + (room if rtol is None else rtol) * np.abs(wanted)
         ):
             raise InvalidArgumentError(message or f"assert_near: x and y are not near. x = {x}, y = {y}")
 
 
-def assert_that(condition: Any, data: Any = None, summarize: Any = None, name: Any = None) -> None:
+def assert_that(condition: object, data: object = None, summarize: object = None, name: str | None = None) -> None:
     """`tf.debugging.Assert`."""
-    condition = convert(condition)
-    if is_concrete(condition) and not bool(np.all(condition.numpy())):
+    found = convert(condition)
+    if is_concrete(found) and not bool(np.all(found.numpy())):
         raise InvalidArgumentError(f"assertion failed: {data}")
 
 
 # Shapes and types
 
 
-def assert_shapes(shapes: Any, data: Any = None, summarize: Any = None, message: Any = None, name: Any = None) -> None:
+def assert_shapes(
+    shapes: Mapping[Any, Any] | Iterable[tuple[Any, Any]],
+    data: object = None,
+    summarize: object = None,
+    message: str | None = None,
+    name: str | None = None,
+) -> None:
     """That tensors have shapes, given as a dict or as pairs; a letter stands for one size, `None` for any.
 
     >>> assert_shapes([(np.zeros((2, 3)), ("batch", 3)), (np.zeros(2), ("batch",))])
     """
-    pairs = shapes.items() if hasattr(shapes, "items") else shapes
+    pairs = shapes.items() if isinstance(shapes, Mapping) else shapes
     known: dict[Any, int] = {}
     for given, wanted in pairs:
         tensor = given.deref() if hasattr(given, "deref") else given
@@ -91,49 +110,49 @@ def assert_shapes(shapes: Any, data: Any = None, summarize: Any = None, message:
             raise ValueError(message or f"assert_shapes: {found} is not {wanted}, with {known}")
 
 
-def assert_rank(x: Any, rank: Any, message: Any = None, name: Any = None) -> None:
+def assert_rank(x: object, rank: int, message: str | None = None, name: str | None = None) -> None:
     """That x has so many axes."""
     assert_rank_in(x, (rank,), message)
 
 
-def assert_rank_in(x: Any, ranks: Any, message: Any = None, name: Any = None) -> None:
+def assert_rank_in(x: object, ranks: Iterable[int], message: str | None = None, name: str | None = None) -> None:
     """That x has one of some numbers of axes."""
     found, wanted = rank_of(x), [int(rank) for rank in ranks]
     if found not in wanted:
         raise ValueError(message or f"assert_rank: the rank must be one of {wanted} and is {found}")
 
 
-def assert_rank_at_least(x: Any, rank: Any, message: Any = None, name: Any = None) -> None:
+def assert_rank_at_least(x: object, rank: int, message: str | None = None, name: str | None = None) -> None:
     """That x has so many axes or more."""
     if rank_of(x) < int(rank):
         raise ValueError(message or f"assert_rank_at_least: the rank must be at least {int(rank)} and is {rank_of(x)}")
 
 
-def assert_scalar(tensor: Any, message: Any = None, name: Any = None) -> Any:
+def assert_scalar(tensor: object, message: str | None = None, name: str | None = None) -> Any:
     """The tensor, if it is one number."""
     if rank_of(tensor):
-        raise ValueError(message or f"assert_scalar: one number was expected, and the shape is {tuple(tensor.shape)}")
+        raise ValueError(message or f"assert_scalar: one number was expected, and there are {rank_of(tensor)} axes")
     return tensor
 
 
-def rank_of(x: Any) -> int:
-    return len(x.shape) if hasattr(x, "shape") else len(convert(x).shape)
+def rank_of(x: object) -> int:
+    return len(getattr(x, "shape", None) or convert(x).shape)
 
 
-def assert_type(tensor: Any, tf_type: Any, message: Any = None, name: Any = None) -> None:
+def assert_type(tensor: object, tf_type: object, message: str | None = None, name: str | None = None) -> None:
     """That a tensor has a type."""
     found, wanted = dtype_of(convert(tensor)), as_dtype(tf_type)
     if found != wanted:
         raise TypeError(message or f"assert_type: {wanted.name} was expected, and it is {found.name}")
 
 
-def assert_integer(x: Any, message: Any = None, name: Any = None) -> None:
+def assert_integer(x: object, message: str | None = None, name: str | None = None) -> None:
     """That a tensor holds whole numbers."""
     if not dtype_of(convert(x)).is_integer:
         raise TypeError(message or f"assert_integer: whole numbers were expected, and the type is {dtype_of(convert(x)).name}")
 
 
-def is_numeric_tensor(tensor: Any) -> bool:
+def is_numeric_tensor(tensor: object) -> bool:
     """Whether it is a tensor of numbers."""
     if not (isinstance(tensor, Tensor) or (hasattr(tensor, "assign") and hasattr(tensor, "trainable"))):
         return False
@@ -141,10 +160,11 @@ def is_numeric_tensor(tensor: Any) -> bool:
     return dtype.is_floating or dtype.is_integer or dtype.is_complex
 
 
-def ensure_shape(x: Any, shape: Any, name: Any = None) -> Any:
+def ensure_shape(x: object, shape: object, name: str | None = None) -> Any:
     """x, or an error where its shape is another one."""
-    if not TensorShape(x.shape).is_compatible_with(shape):
-        raise InvalidArgumentError(f"Shape of tensor {list(x.shape)} is not compatible with expected shape {shape}")
+    found = getattr(x, "shape", None)
+    if not TensorShape(found).is_compatible_with(shape):
+        raise InvalidArgumentError(f"Shape of tensor {found} is not compatible with expected shape {shape}")
     return x
 
 
@@ -153,15 +173,15 @@ def ensure_shape(x: Any, shape: Any, name: Any = None) -> Any:
 _numerics = Function("check_numerics", "tensor, message=None", lambda x, _: jnp.asarray(x))
 
 
-def check_numerics(tensor: Any, message: Any = "", name: Any = None) -> Any:
+def check_numerics(tensor: object, message: str = "", name: str | None = None) -> Any:
     """The tensor, or an error where numbers are not finite."""
-    tensor = convert(tensor)
-    if is_concrete(tensor) and not np.all(np.isfinite(np.asarray(tensor._array))):
+    found = convert(tensor)
+    if is_concrete(found) and not np.all(np.isfinite(np.asarray(found._array))):
         raise InvalidArgumentError(f"{message} : Tensor had NaN or Inf values")
-    return _numerics(tensor)
+    return _numerics(found)
 
 
-def assert_all_finite(x: Any, message: Any = "", name: Any = None) -> Any:
+def assert_all_finite(x: object, message: str = "", name: str | None = None) -> Any:
     """The tensor, or an error where numbers are not finite."""
     return check_numerics(x, message)
 

@@ -88,7 +88,7 @@ def item(self: Any, index: Any) -> Any:
     return getitem(self, tuple(known))
 
 
-def known_parts(index: Any) -> list[Any]:
+def known_parts(index: object) -> list[Any]:
     """The parts of an index, with numbers for what is known."""
     parts = index if isinstance(index, tuple) else (index,)
     known = []
@@ -105,7 +105,7 @@ def known_parts(index: Any) -> list[Any]:
     return known
 
 
-def known_index(index: Any) -> tuple:
+def known_index(index: object) -> tuple:
     """An index as JAX takes it."""
     parts = [part.value if isinstance(part, Variable) else part for part in known_parts(index)]
     return read_index(tuple(narrow(part) if isinstance(part, Tensor) else part for part in parts))

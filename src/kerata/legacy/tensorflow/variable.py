@@ -1,5 +1,6 @@
 """`tf.Variable`: Kerata's variables, which give tensors where a program of TensorFlow looks at them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -120,7 +121,7 @@ class Variable(Plain):
     def __iter__(self) -> Any:
         return iter(read(self))
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: object) -> Any:
         if inside_call():
             return super().__getitem__(index)
         found = operators.item(self, index)
@@ -146,10 +147,10 @@ for _name in (*(name for name in operators.METHODS if name != "__getitem__"), "_
     setattr(Variable, _name, _method(_name))
 
 
-def _assigning(name: str) -> Any:
+def _assigning(name: str) -> property:
     """`v[0, 1].assign(x)`: changes a part of a variable. Other tensors have no such method."""
 
-    def find(self: Tensor) -> Any:
+    def find(self: Tensor) -> Callable[..., Variable]:
         place = getattr(self, "_place", None)
         if place is None:
             raise AttributeError(
@@ -157,7 +158,7 @@ def _assigning(name: str) -> Any:
             )
         variable, index = place
 
-        def change(value: Any, *args: Any, **kwargs: Any) -> Any:
+        def change(value: object, *args: object, **kwargs: object) -> Variable:
             part = variable.value.at[operators.known_index(index)]
             value = variable._narrowed(value)
             Plain.assign(variable, {"assign": part.set, "assign_add": part.add, "assign_sub": part.subtract}[name](value))
