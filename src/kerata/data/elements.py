@@ -69,12 +69,14 @@ def leaves(tree: object) -> list[Any]:
     return [tree]
 
 
-def map_leaves(function: Callable[..., Any], tree: object, *rest: Any) -> object:
+def map_leaves(function: Callable[..., Any], tree: object, *rest: object) -> object:
     """A function of the leaves of structures of dicts and tuples."""
     if isinstance(tree, dict):
-        return {key: map_leaves(function, value, *[one[key] for one in rest]) for key, value in tree.items()}
+        dicts = cast(tuple[dict[Any, Any], ...], rest)
+        return {key: map_leaves(function, value, *[one[key] for one in dicts]) for key, value in tree.items()}
     if isinstance(tree, tuple):
-        return rebuild(tree, [map_leaves(function, value, *[one[n] for one in rest]) for n, value in enumerate(tree)])
+        tuples = cast(tuple[tuple[Any, ...], ...], rest)
+        return rebuild(tree, [map_leaves(function, value, *[one[n] for one in tuples]) for n, value in enumerate(tree)])
     return function(tree, *rest)
 
 

@@ -70,7 +70,7 @@ class PyDataset:
             raise NotImplementedError("PyDataset: `__len__` or `num_batches` must be defined. Received: neither.")
         return length()
 
-    def _peek(self) -> Any:
+    def _peek(self) -> object:
         """A batch to look at before training."""
         return self[0]
 

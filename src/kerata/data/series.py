@@ -1,7 +1,5 @@
 """Windows of a series, batch by batch."""
 
-from typing import Any
-
 import numpy as np
 
 from kerata.base.checks import check_positive_int, message
@@ -28,7 +26,7 @@ class Windows(PyDataset):
     def __len__(self) -> int:
         return -(-len(self.starts) // (self.batch_size or 1))
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> object:
         size = self.batch_size or 1
         if not 0 <= index < len(self):
             raise IndexError(message("Windows", f"there are {len(self)} batches", {"index": index}))

@@ -230,7 +230,7 @@ def is_torch_dataset(x: object) -> bool:
     return ("torch", "Dataset") in kinds
 
 
-def standardize_batch(item: Any, class_weight: ClassWeight | None = None, owner: str = "fit") -> tuple[Any, Any, Any]:
+def standardize_batch(item: object, class_weight: ClassWeight | None = None, owner: str = "fit") -> tuple[Any, Any, Any]:
     """One batch as (x, y, sample_weight)."""
     if item is None or (isinstance(item, dict) and set(item) == {"x", "y"}):
         raise ValueError(

@@ -73,7 +73,7 @@ class Iterator(PyDataset):
     def __len__(self) -> int:
         return -(-self.n // self.batch_size)
 
-    def _peek(self) -> Any:
+    def _peek(self) -> object:
         """A batch to look at, after which all is as before: no draw is taken from those that follow."""
         drawn, before = np.random.get_state(), (self.total_batches_seen, self.index_array)
         try:
