@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import kerata
@@ -245,6 +246,16 @@ ERAS = [
 @pytest.mark.parametrize(("source", "era"), ERAS)
 def test_the_era_is_found(source, era):
     assert find_era(source).era == era
+
+
+def test_numpy_has_the_names_of_then_while_a_program_runs(tmp_path, capsys):
+    program = tmp_path / "old.py"
+    program.write_text("import keras\nimport numpy as np\nprint(np.zeros(2, np.float).dtype, np.int(3.5), np.int32(2))\n")
+    assert run_program(str(program), []) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("float64 3 2")
+    assert "`np.float` is gone from NumPy, and is float again in this run: write float." in said.err
+    assert not hasattr(np, "int") and not hasattr(np, "float")
 
 
 def test_what_today_no_longer_takes_is_said():

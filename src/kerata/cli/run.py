@@ -1,12 +1,18 @@
 """`kerata run`: an old program as it is, with the Keras of its time."""
 
+import contextlib
 import json
 import os
+import re
 import runpy
 import sys
 import traceback
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from kerata.legacy.detection import find_era, old_idioms
 from kerata.legacy.installing import install_as_keras
@@ -45,7 +51,13 @@ def run_program(program: str, arguments: list[str], dialect: str | None = None, 
     sys.argv = [str(path), *arguments]
     sys.path.insert(0, str(path.resolve().parent))
     try:
-        run_code(code, path)
+        with numpy_as_it_was(source) as names:
+            for name in names:
+                print(
+                    f"kerata run: `np.{name}` is gone from NumPy, and is {name} again in this run: write {name}.",
+                    file=sys.stderr,
+                )
+            run_code(code, path)
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 0 if error.code is None else fail(str(error.code))
     except KeyboardInterrupt:
@@ -54,6 +66,24 @@ def run_program(program: str, arguments: list[str], dialect: str | None = None, 
         show_error(advice)
         return 1
     return 0
+
+
+@contextlib.contextmanager
+def numpy_as_it_was(source: str) -> Iterator[list[str]]:
+    """Within the block NumPy has the names of Python's types that a program asks it for and that it has no longer."""
+    known = {kind.__name__: kind for kind in (int, float, bool, object, str, complex)}
+    asked = set(re.findall(rf"\b(?:np|numpy)\.({'|'.join(known)})\b", source))
+    with warnings.catch_warnings():
+        # NumPy says of some that they will come back as something else.
+        warnings.simplefilter("ignore")
+        names = sorted(name for name in asked if not hasattr(np, name))
+    for name in names:
+        setattr(np, name, known[name])
+    try:
+        yield names
+    finally:
+        for name in names:
+            delattr(np, name)
 
 
 def run_code(code: Any, path: Path) -> None:

@@ -95,8 +95,8 @@ def assert_shapes(
     pairs = shapes.items() if isinstance(shapes, Mapping) else shapes
     known: dict[Any, int] = {}
     for given, wanted in pairs:
-        tensor = given.deref() if hasattr(given, "deref") else given
-        found = tuple(tensor.shape) if hasattr(tensor, "shape") else tuple(convert(tensor).shape)
+        tensor = getattr(given, "deref", lambda given=given: given)()
+        found = tuple(getattr(tensor, "shape", None) or convert(tensor).shape)
         wanted = (wanted,) if isinstance(wanted, (str, int)) else tuple(wanted)
         if Ellipsis in wanted:
             place = wanted.index(Ellipsis)
