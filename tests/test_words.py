@@ -59,7 +59,7 @@ def test_text_is_told_what_there_is():
     ("room", "name", "text"),
     [
         ("layers", "AugMix", "kerata.layers has no 'AugMix', which Keras has and Kerata leaves out so far."),
-        ("layers", "Hashing", "leaves out so far"),
+        ("layers", "RandomPerspective", "leaves out so far"),
         ("layers", "Dens", "kerata.layers has no 'Dens'. Did you mean 'Dense'?"),
         ("callbacks", "OrbaxCheckpoint", "Use BackupAndRestore"),
         ("optimizers", "Adm", "Did you mean 'Adam'"),

@@ -183,7 +183,7 @@ def refused_arguments(function: Any) -> set[str]:
         if isinstance(node, ast.Raise) and node.exc is not None and "NotImplementedError" in ast.unparse(node.exc):
             keys = [key for d in ast.walk(node) if isinstance(d, ast.Dict) for key in d.keys]
             found |= {str(key.value) for key in keys if isinstance(key, ast.Constant)}
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("refuse"):
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("check_unsupported"):
             found |= {word.arg for word in node.keywords if word.arg}
     return found
 

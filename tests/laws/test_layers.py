@@ -18,11 +18,21 @@ from kerata.engine.symbolic import SymbolicTensor
 
 SEQUENCE, PICTURE, VOLUME, COLOURS = (2, 5, 4), (2, 6, 6, 4), (2, 4, 4, 4, 2), (2, 6, 6, 3)
 # Entered as layers, and not called by users with arrays: inputs, cells within `RNN`, what wraps another layer. What runs on the
-# host has tests of its own.
-OTHERS = {"InputLayer", "StackedRNNCells", "Wrapper", "IntegerLookup", "StringLookup", "TextVectorization"}
+# host, and `Pipeline`, which has no type of its own, have tests of their own.
+OTHERS = {
+    "HashedCrossing",
+    "Hashing",
+    "InputLayer",
+    "IntegerLookup",
+    "Pipeline",
+    "StackedRNNCells",
+    "StringLookup",
+    "TextVectorization",
+    "Wrapper",
+}
 
 # What works on a batch as a whole, as in Keras: smaller batches have programs of their own.
-MIXING = {"CutMix", "Equalization", "MixUp", "RandAugment"}
+MIXING = {"CutMix", "Equalization", "MelSpectrogram", "MixUp", "RandAugment"}
 
 
 def row(name, *shapes, whole_numbers=False, **arguments):
@@ -45,6 +55,12 @@ ROWS = [
     row("WordDropoutEmbedding", (2, 5), input_dim=7, output_dim=3, dropout=0.4, whole_numbers=True),
     row("Activation", SEQUENCE, activation="tanh"),
     row("ActivityRegularization", SEQUENCE, l2=0.1),
+    row("AdaptiveAveragePooling1D", SEQUENCE, output_size=2),
+    row("AdaptiveAveragePooling2D", PICTURE, output_size=(2, 4)),
+    row("AdaptiveAveragePooling3D", VOLUME, output_size=3),
+    row("AdaptiveMaxPooling1D", SEQUENCE, output_size=2),
+    row("AdaptiveMaxPooling2D", PICTURE, output_size=(2, 4)),
+    row("AdaptiveMaxPooling3D", VOLUME, output_size=3),
     row("Add", [SEQUENCE, (2, 1, 4)]),
     row("AdditiveAttention", [SEQUENCE, SEQUENCE]),
     row("AlphaDropout", SEQUENCE, rate=0.4),
@@ -102,6 +118,7 @@ ROWS = [
     row("MaxPooling2D", PICTURE),
     row("MaxPooling3D", VOLUME),
     row("Minimum", [SEQUENCE, SEQUENCE]),
+    row("MelSpectrogram", (2, 96), fft_length=32, sequence_stride=16, num_mel_bins=4),
     row("MultiHeadAttention", SEQUENCE, (2, 3, 6), num_heads=2, key_dim=3, value_dim=2, dropout=0.2),
     row("Multiply", [SEQUENCE, SEQUENCE]),
     row("Normalization", SEQUENCE),
@@ -136,6 +153,7 @@ ROWS = [
     row("Rescaling", SEQUENCE, scale=[1.0, 2.0, 3.0, 4.0], offset=0.5),
     row("Reshape", SEQUENCE, target_shape=(-1, 2)),
     row("Resizing", PICTURE, height=3, width=8),
+    row("ReversibleEmbedding", (2, 5), input_dim=7, output_dim=3, tie_weights=False, whole_numbers=True),
     row("RMSNormalization", SEQUENCE),
     row("RNN", SEQUENCE, cell=layers.SimpleRNNCell(2)),
     row("SeparableConv1D", SEQUENCE, filters=3, kernel_size=2),
@@ -145,6 +163,8 @@ ROWS = [
     row("SpatialDropout1D", SEQUENCE, rate=0.4),
     row("SpatialDropout2D", PICTURE, rate=0.4),
     row("SpatialDropout3D", VOLUME, rate=0.4),
+    row("SpectralNormalization", SEQUENCE, layer=layers.Dense(3)),
+    row("STFTSpectrogram", (2, 40, 2), mode="psd", frame_length=16, expand_dims=True),
     row("Subtract", [SEQUENCE, SEQUENCE]),
     row("TimeDistributed", SEQUENCE, layer=layers.Dense(3)),
     row("UnitNormalization", SEQUENCE),

@@ -11,6 +11,7 @@ TABLE = RNG.normal(0.0, 2.0, (6, 4)).astype("float32")
 COLOURS = RNG.random((2, 7, 8, 3), np.float32)
 BYTES = RNG.integers(0, 256, (2, 6, 9, 3)).astype("uint8")
 WORDS = np.array([[0, 3, 3], [4, 1, 0]])
+SOUND = np.sin(np.cumsum(np.random.default_rng(1).random((2, 320)), 1)).astype("float32")
 CASES = [
     ("Rescaling", {"scale": 1 / 127.5, "offset": -1}, BYTES),
     ("Rescaling", {"scale": [1.0, 2.0, 3.0], "offset": (0.5, 0.0, 1.0)}, COLOURS),
@@ -39,6 +40,9 @@ CASES = [
     ("Discretization", {"bin_boundaries": [-1, 0], "output_mode": "one_hot"}, TABLE),
     ("Discretization", {"bin_boundaries": [-1, 0], "output_mode": "multi_hot"}, TABLE),
     ("Discretization", {"bin_boundaries": [-1, 0], "output_mode": "count", "dtype": "float16"}, TABLE),
+    ("MelSpectrogram", {"fft_length": 64, "sequence_stride": 32, "num_mel_bins": 6}, SOUND),
+    ("MelSpectrogram", {"fft_length": 64, "sequence_stride": 20, "sequence_length": 48, "power_to_db": False}, SOUND[0]),
+    ("MelSpectrogram", {"fft_length": 128, "window": "hamming", "mag_exp": 1.0, "top_db": 20.0, "max_freq": 3000}, SOUND),
 ]
 every_case = pytest.mark.parametrize(("name", "arguments", "data"), CASES)
 
@@ -128,3 +132,21 @@ def test_a_network_from_bytes_and_numbers_to_a_file(tmp_path):
 def test_what_is_wrong_is_said(make, words):
     with pytest.raises((ValueError, TypeError), match=words):
         make()
+
+
+def test_pipelines_equal_keras():
+    mine, theirs = (
+        library.layers.Pipeline(
+            [library.layers.CenterCrop(4, 5, name="cut"), library.layers.Rescaling(0.5, name="half")], name="both"
+        )
+        for library in (kerata, keras)
+    )
+    np.testing.assert_allclose(mine(COLOURS, training=False), theirs(COLOURS, training=False), rtol=1e-6)
+    again = kerata.layers.Pipeline.from_config(mine.get_config())
+    assert [layer.name for layer in again.layers][:2] == [layer.name for layer in theirs.layers][:2] == ["cut", "half"]
+    assert set(mine.get_config()) == set(theirs.get_config())
+    inputs = kerata.Input((7, 8, 3))
+    model = kerata.Model(inputs, mine(inputs))
+    np.testing.assert_allclose(model.predict(COLOURS, verbose=0), mine(COLOURS, training=False), rtol=1e-6)
+    with pytest.raises(TypeError, match="`layers` must be layers"):
+        kerata.layers.Pipeline([kerata.layers.CenterCrop(4, 5), "half"])

@@ -14,11 +14,8 @@ LEFT_OUT = {
     "": "FloatDTypePolicy Function Quantizer RematScope StatelessScope SymbolicScope device "
     "distillation distribution dtype_policies export mixed_precision name_scope "
     "quantizers remat tree visualization wrappers",
-    "layers": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
-    "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix ContrastLimitedAdaptiveHistogramEqualization "
-    "FlaxLayer HashedCrossing Hashing JaxLayer MaxNumBoundingBoxes MelSpectrogram Pipeline "
-    "RandomElasticTransform RandomPerspective ReversibleEmbedding STFTSpectrogram SpectralNormalization "
-    "TFSMLayer TorchModuleWrapper",
+    "layers": "AugMix ContrastLimitedAdaptiveHistogramEqualization FlaxLayer JaxLayer MaxNumBoundingBoxes "
+    "RandomElasticTransform RandomPerspective TFSMLayer TorchModuleWrapper",
     "callbacks": "OrbaxCheckpoint",
     "optimizers": "MultiOptimizer OptimizerMap legacy",
     "utils": "Config FeatureSpace Progbar bounding_boxes model_to_dot split_dataset",

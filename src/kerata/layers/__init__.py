@@ -7,6 +7,12 @@ from kerata.layers.activation import LeakyReLU as LeakyReLU
 from kerata.layers.activation import PReLU as PReLU
 from kerata.layers.activation import ReLU as ReLU
 from kerata.layers.activation import Softmax as Softmax
+from kerata.layers.adaptive_pooling import AdaptiveAveragePooling1D as AdaptiveAveragePooling1D
+from kerata.layers.adaptive_pooling import AdaptiveAveragePooling2D as AdaptiveAveragePooling2D
+from kerata.layers.adaptive_pooling import AdaptiveAveragePooling3D as AdaptiveAveragePooling3D
+from kerata.layers.adaptive_pooling import AdaptiveMaxPooling1D as AdaptiveMaxPooling1D
+from kerata.layers.adaptive_pooling import AdaptiveMaxPooling2D as AdaptiveMaxPooling2D
+from kerata.layers.adaptive_pooling import AdaptiveMaxPooling3D as AdaptiveMaxPooling3D
 from kerata.layers.applied import CustomScaleLayer as CustomScaleLayer
 from kerata.layers.applied import LayerScale as LayerScale
 from kerata.layers.applied import StochasticDepth as StochasticDepth
@@ -55,6 +61,7 @@ from kerata.layers.core import Lambda as Lambda
 from kerata.layers.core import Masking as Masking
 from kerata.layers.core import MaxoutDense as MaxoutDense
 from kerata.layers.embedding import Embedding as Embedding
+from kerata.layers.embedding import ReversibleEmbedding as ReversibleEmbedding
 from kerata.layers.input import Input as Input
 from kerata.layers.input import InputLayer as InputLayer
 from kerata.layers.layer import InputSpec as InputSpec
@@ -108,10 +115,15 @@ from kerata.layers.pooling import MaxPooling3D as MaxPooling3D
 from kerata.layers.preprocessing import CategoryEncoding as CategoryEncoding
 from kerata.layers.preprocessing import CenterCrop as CenterCrop
 from kerata.layers.preprocessing import Discretization as Discretization
+from kerata.layers.preprocessing import HashedCrossing as HashedCrossing
+from kerata.layers.preprocessing import Hashing as Hashing
 from kerata.layers.preprocessing import IntegerLookup as IntegerLookup
+from kerata.layers.preprocessing import MelSpectrogram as MelSpectrogram
 from kerata.layers.preprocessing import Normalization as Normalization
+from kerata.layers.preprocessing import Pipeline as Pipeline
 from kerata.layers.preprocessing import Rescaling as Rescaling
 from kerata.layers.preprocessing import Resizing as Resizing
+from kerata.layers.preprocessing import STFTSpectrogram as STFTSpectrogram
 from kerata.layers.preprocessing import StringLookup as StringLookup
 from kerata.layers.preprocessing import TextVectorization as TextVectorization
 from kerata.layers.recurrent import GRU as GRU
@@ -158,6 +170,7 @@ from kerata.layers.separable_convolution import SeparableConv1D as SeparableConv
 from kerata.layers.separable_convolution import SeparableConv1D as SeparableConvolution1D
 from kerata.layers.separable_convolution import SeparableConv2D as SeparableConv2D
 from kerata.layers.separable_convolution import SeparableConv2D as SeparableConvolution2D
+from kerata.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
 from kerata.layers.transposed_convolution import Conv1DTranspose as Conv1DTranspose
 from kerata.layers.transposed_convolution import Conv1DTranspose as Convolution1DTranspose
 from kerata.layers.transposed_convolution import Conv2DTranspose as Conv2DTranspose

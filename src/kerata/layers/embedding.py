@@ -10,6 +10,7 @@ from kerata.base.serialization import serialize_keras_object
 from kerata.engine.types import Array
 from kerata.layers.core import check_unsupported
 from kerata.layers.layer import Layer
+from kerata.layers.signatures import symbolic_of_shape
 
 
 @builtin("layers")
@@ -103,3 +104,78 @@ class Embedding(Layer):
             if config.get(name, "") is None:
                 del config[name]
         return {**config, "activity_regularizer": serialize_keras_object(self.activity_regularizer)}
+
+
+@builtin("layers")
+class ReversibleEmbedding(Embedding):
+    """outputs[b, t] = embeddings[inputs[b, t]]; with `reverse=True`, logits = inputs @ embeddings^T.
+
+    The first and the last layer of a language model with one table for both.
+
+    Args:
+        input_dim, output_dim, embeddings_initializer, embeddings_regularizer, embeddings_constraint, mask_zero: as in
+            `Embedding`.
+        tie_weights: whether one table serves both ways; else the way back has its own, of shape (output_dim, input_dim).
+        reverse_dtype: the type in which logits are computed.
+        logit_soft_cap: c, for logits of c * tanh(logits / c).
+
+    Shapes: whole numbers (batch, ...) to (batch, ..., output_dim); back, (batch, ..., output_dim) to (batch, ..., input_dim).
+
+    >>> import kerata, numpy as np
+    >>> layer = kerata.layers.ReversibleEmbedding(100, 8)
+    >>> layer(layer(np.array([[1, 2, 3]])), reverse=True).shape
+    (1, 3, 100)
+    """
+
+    def __init__(
+        self,
+        input_dim,
+        output_dim,
+        tie_weights=True,
+        embeddings_initializer="uniform",
+        embeddings_regularizer=None,
+        embeddings_constraint=None,
+        mask_zero=False,
+        reverse_dtype=None,
+        logit_soft_cap=None,
+        **kwargs,
+    ):
+        super().__init__(
+            input_dim,
+            output_dim,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+            mask_zero=mask_zero,
+            **kwargs,
+        )
+        self.tie_weights, self.reverse_dtype, self.logit_soft_cap = tie_weights, reverse_dtype, logit_soft_cap
+
+    def build(self, input_shape=None):
+        if self.built:
+            return
+        super().build(input_shape)
+        if not self.tie_weights:
+            shape = (self.output_dim, self.input_dim)
+            self.reverse_embeddings = self.add_weight(shape, self.embeddings_initializer, name="reverse_embeddings")
+
+    def call(self, inputs, reverse=False):
+        if not reverse:
+            return super().call(inputs)
+        kernel = self.embeddings.value.T if self.tie_weights else self.reverse_embeddings.value
+        dtype = self.reverse_dtype or jnp.promote_types(inputs.dtype, kernel.dtype)
+        logits = jnp.matmul(inputs.astype(dtype), kernel.astype(dtype))
+        return logits if self.logit_soft_cap is None else jnp.tanh(logits / self.logit_soft_cap) * self.logit_soft_cap
+
+    def compute_mask(self, inputs, mask=None):
+        # The way back takes vectors, of which none stands for padding.
+        return super().compute_mask(inputs) if jnp.issubdtype(inputs.dtype, jnp.integer) else None
+
+    def compute_output_shape(self, input_shape, reverse=False):
+        return (*input_shape[:-1], self.input_dim) if reverse else (*input_shape, self.output_dim)
+
+    def compute_output_spec(self, inputs, reverse=False):
+        return symbolic_of_shape(self.compute_output_shape(inputs.shape, reverse), self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "quantization_config": self.quantization_config}

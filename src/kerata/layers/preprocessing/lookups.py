@@ -18,6 +18,7 @@ from kerata.data.samples import Data
 from kerata.engine.module import Look
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Store, WritableStore
+from kerata.layers.preprocessing.hashing import bin_of, take_salt
 from kerata.layers.preprocessing.host import HostLayer, as_bytes
 
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
@@ -380,7 +381,7 @@ class StringLookup(IndexLookup):
 
     Args:
         max_tokens: how many numbers there are at most; the most frequent words get them.
-        num_oov_indices: how many numbers unknown words share: 0 refuses them; more than one is not there yet.
+        num_oov_indices: how many numbers unknown words share, by their hash; 0 refuses them.
         mask_token: a word that stands for nothing: number 0, or left out of counts.
         oov_token: what stands for unknown words in `get_vocabulary()` and with `invert`.
         vocabulary: the words, or the path of a text file with one a line, in place of `adapt`.
@@ -391,7 +392,7 @@ class StringLookup(IndexLookup):
         pad_to_max_tokens: whether counts have `max_tokens` numbers, however many words there are.
         sparse: must be False.
         encoding: of texts that come as bytes.
-        salt: not there yet.
+        salt: a whole number, or two, for another hash of unknown words.
 
     Shapes: the input's; (batch, words) to (batch, numbers) where it counts.
 
@@ -423,10 +424,7 @@ class StringLookup(IndexLookup):
         size = kwargs.pop("vocabulary_size", None)
         self.oov_method = kwargs.pop("oov_method", "floormod")
         super().__init__(name=name, **kwargs)
-        if salt is not None or (isinstance(num_oov_indices, int) and num_oov_indices > 1):
-            expected = "words are not spread over several numbers of unknown ones yet"
-            raise NotImplementedError(message(self, expected, {"num_oov_indices": num_oov_indices, "salt": salt}, "Use 1"))
-        self.salt, self.encoding = None, encoding
+        self.salt, self.encoding = take_salt(self, salt), encoding
         self.take_arguments(
             max_tokens,
             num_oov_indices,
@@ -452,13 +450,16 @@ class StringLookup(IndexLookup):
     def spoken(self, token: bytes) -> str:
         return token.decode("utf-8", "replace")
 
+    def bucket(self, token: bytes) -> int:
+        return bin_of(token, self.num_oov_indices, self.salt)
+
 
 @builtin("layers")
 class IntegerLookup(IndexLookup):
     """The place of each whole number in a vocabulary, e.g. of identifiers.
 
     Args: as in `StringLookup`; `oov_token` is a number, several `num_oov_indices` share unknown numbers by their remainder.
-        `oov_method` and `salt` other than the defaults are not there yet.
+        With `oov_method="farmhash"` they share them by the hash of their digits, which `salt` changes.
 
     Shapes: as in `StringLookup`.
 
@@ -490,10 +491,11 @@ class IntegerLookup(IndexLookup):
         size = kwargs.pop("vocabulary_size", None)
         super().__init__(name=name, **kwargs)
         self.vocabulary_dtype = check_choice(self, "vocabulary_dtype", vocabulary_dtype, ("int64",))
-        if oov_method != "floormod" or salt is not None:
+        self.oov_method = check_choice(self, "oov_method", oov_method, ("floormod", "farmhash"))
+        if salt is not None and oov_method == "floormod":
             received = {"oov_method": oov_method, "salt": salt}
-            raise NotImplementedError(message(self, "unknown numbers are spread by their remainder alone so far", received))
-        self.oov_method, self.salt = oov_method, None
+            raise ValueError(message(self, "`salt` goes with `oov_method='farmhash'`", received))
+        self.salt = take_salt(self, salt)
         self.take_arguments(
             max_tokens,
             num_oov_indices,
@@ -523,4 +525,6 @@ class IntegerLookup(IndexLookup):
         return token
 
     def bucket(self, token: int) -> int:
+        if self.oov_method == "farmhash":
+            return bin_of(str(token).encode(), self.num_oov_indices, self.salt)
         return token % self.num_oov_indices
