@@ -114,7 +114,9 @@ def measure_class(coverage: Coverage, module: str, theirs: type, ours: Any, clas
         if any(inspect.getattr_static(base, name, None) is value for base in above):
             continue
         mine = None if ours is None else inspect.getattr_static(ours, name, None)
-        there = (hasattr(ours, name) if ours is not None else False) or _is_set_by_instances(ours, name)
+        # `_of_cell` names what a recurrent layer hands on to its cell.
+        there = ours is not None and (hasattr(ours, name) or name in getattr(ours, "_of_cell", ()))
+        there = there or _is_set_by_instances(ours, name)
         there = there and not _only_refuses(mine, value)
         coverage.count("members", module, f"{theirs.__name__}.{name}", there)
         function = _function_of(value)

@@ -15,7 +15,10 @@ if _typing.TYPE_CHECKING:
     from kerata import backend as backend
     from kerata import datasets as datasets
     from kerata import diagnosis as diagnosis
+    from kerata import dtype_policies as dtype_policies
+    from kerata import mixed_precision as mixed_precision
     from kerata import search as search
+    from kerata import tree as tree
 
 # isort: split
 from kerata import activations as activations
@@ -37,9 +40,14 @@ from kerata import utils as utils
 from kerata.base.absent import LATE as _LATE
 from kerata.base.absent import of_kerata as __getattr__
 from kerata.engine.policy import DTypePolicy as DTypePolicy
+from kerata.engine.policy import FloatDTypePolicy as FloatDTypePolicy
+from kerata.engine.stateless import StatelessScope as StatelessScope
+from kerata.engine.stateless import device as device
+from kerata.engine.stateless import remat as remat
 from kerata.engine.symbolic import Operation as Operation
 from kerata.engine.symbolic import SymbolicTensor as KerasTensor
 from kerata.engine.variable import Variable as Variable
+from kerata.engine.variable import name_scope as name_scope
 from kerata.initializers import Initializer as Initializer
 from kerata.layers import Input as Input
 from kerata.layers import InputSpec as InputSpec

@@ -118,6 +118,7 @@ ROWS = [
     row("MaxPooling2D", PICTURE),
     row("MaxPooling3D", VOLUME),
     row("Minimum", [SEQUENCE, SEQUENCE]),
+    row("MaxNumBoundingBoxes", PICTURE, max_number=3),
     row("MelSpectrogram", (2, 96), fft_length=32, sequence_stride=16, num_mel_bins=4),
     row("MultiHeadAttention", SEQUENCE, (2, 3, 6), num_heads=2, key_dim=3, value_dim=2, dropout=0.2),
     row("Multiply", [SEQUENCE, SEQUENCE]),

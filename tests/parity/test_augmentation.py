@@ -182,8 +182,12 @@ WRONG = [
     (lambda: layers.RandomContrast(1.5), "`factor` must be a number"),
     (lambda: layers.RandomBrightness(0.1, value_range=3), "`value_range` must be a list of two numbers"),
     (lambda: layers.RandomCrop(0, 3), "`height` must be a positive integer"),
-    (lambda: layers.RandomFlip(bounding_box_format="xyxy"), "bounding boxes are not augmented"),
-    (lambda: layers.RandomFlip()({"images": PICTURES, "bounding_boxes": PICTURES}), "bounding boxes are not augmented"),
+    (lambda: layers.RandomFlip(bounding_box_format="xyzw"), "bounding_box_format"),
+    (lambda: layers.RandomFlip()({"images": PICTURES, "bounding_boxes": PICTURES}), "boxes need a `bounding_box_format`"),
+    (
+        lambda: layers.RandomFlip(bounding_box_format="xyxy")({"images": PICTURES, "bounding_boxes": PICTURES}),
+        "must be a dict with 'boxes' and 'labels'",
+    ),
     (lambda: layers.RandomFlip()(np.ones((3, 4), "float32")), "a picture must have three axes"),
 ]
 

@@ -11,28 +11,21 @@ from kerata.base.checks import did_you_mean
 
 # Names of Keras that are left out so far, by room; and what to do instead, where there is something.
 LEFT_OUT = {
-    "": "FloatDTypePolicy Function Quantizer RematScope StatelessScope SymbolicScope device "
-    "distillation distribution dtype_policies export mixed_precision name_scope "
-    "quantizers remat tree visualization wrappers",
-    "layers": "AugMix ContrastLimitedAdaptiveHistogramEqualization FlaxLayer JaxLayer MaxNumBoundingBoxes "
+    "": "Function Quantizer RematScope SymbolicScope distillation distribution export quantizers visualization wrappers",
+    "layers": "AugMix ContrastLimitedAdaptiveHistogramEqualization FlaxLayer JaxLayer "
     "RandomElasticTransform RandomPerspective TFSMLayer TorchModuleWrapper",
     "callbacks": "OrbaxCheckpoint",
     "optimizers": "MultiOptimizer OptimizerMap legacy",
-    "utils": "Config FeatureSpace Progbar bounding_boxes model_to_dot split_dataset",
+    "utils": "FeatureSpace model_to_dot split_dataset",
     "saving": "KerasFileEditor",
 }
-INSTEAD = {
-    "OrbaxCheckpoint": "Use BackupAndRestore, or ModelCheckpoint",
-    "Progbar": "`fit` shows its progress by itself",
-    "tree": "Use jax.tree",
-    "mixed_precision": "Use kerata.config.set_dtype_policy('mixed_bfloat16')",
-    "StatelessScope": "Use layer.stateless_call, optimizer.stateless_apply and metric.stateless_update_state",
-}
+INSTEAD = {"OrbaxCheckpoint": "Use BackupAndRestore, or ModelCheckpoint", "RematScope": "Use kerata.remat(function)"}
 
 
 # Names of the package that nobody pays for who does not ask, and the rooms that are imported for them then.
+ROOMS_NAMED_LATE = "applications backend datasets diagnosis dtype_policies legacy mixed_precision search tree"
 LATE = {
-    **{name: name for name in ("applications", "backend", "datasets", "diagnosis", "legacy", "search")},
+    **{name: name for name in (*ROOMS_NAMED_LATE.split(),)},
     "install_as_keras": "legacy",
     "load_ipython_extension": "legacy",
 }

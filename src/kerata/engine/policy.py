@@ -1,10 +1,13 @@
 """Dtype policies: the type of the weights and the type of the computation."""
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
+
+import jax.numpy as jnp
 
 from kerata.base.checks import message
 from kerata.base.registry import builtin
 from kerata.base.types import DTypeLike
+from kerata.engine.types import TensorLike
 from kerata.engine.variable import standardize_dtype
 
 
@@ -29,6 +32,19 @@ class DTypePolicy:
     def is_mixed(self) -> bool:
         return self.compute_dtype != self.variable_dtype
 
+    @property
+    def quantization_mode(self) -> None:
+        """`None`: what is computed is floats."""
+
+    def convert_input(self, x: object, autocast: bool, dtype: DTypeLike) -> object:
+        """An input of a layer as an array, floats in a type if `autocast` says so."""
+        if not (hasattr(x, "shape") and hasattr(x, "dtype")) and not hasattr(x, "__array__"):
+            return x
+        if getattr(x, "is_symbolic", False):
+            return x
+        array = jnp.asarray(cast(TensorLike, x))
+        return array.astype(dtype) if autocast and jnp.issubdtype(array.dtype, jnp.floating) else array
+
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}
 
@@ -48,6 +64,13 @@ class DTypePolicy:
 
     def __repr__(self) -> str:
         return f'<DTypePolicy "{self.name}">'
+
+
+class FloatDTypePolicy(DTypePolicy):
+    """An older name of `DTypePolicy`."""
+
+    def to_plain(self) -> dict[str, Any]:
+        return {**super().to_plain(), "class_name": "FloatDTypePolicy"}
 
 
 # A policy, a type, a name, or the config of a policy.

@@ -118,6 +118,7 @@ from kerata.layers.preprocessing import Discretization as Discretization
 from kerata.layers.preprocessing import HashedCrossing as HashedCrossing
 from kerata.layers.preprocessing import Hashing as Hashing
 from kerata.layers.preprocessing import IntegerLookup as IntegerLookup
+from kerata.layers.preprocessing import MaxNumBoundingBoxes as MaxNumBoundingBoxes
 from kerata.layers.preprocessing import MelSpectrogram as MelSpectrogram
 from kerata.layers.preprocessing import Normalization as Normalization
 from kerata.layers.preprocessing import Pipeline as Pipeline

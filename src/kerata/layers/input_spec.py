@@ -39,6 +39,15 @@ class InputSpec:
         self.axes = {int(k): v for k, v in (axes or {}).items()}
         self.allow_last_axis_squeeze, self.name, self.optional = allow_last_axis_squeeze, name, optional
 
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to make it again."""
+        kept = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes", "optional")
+        return {name: getattr(self, name) for name in kept}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "InputSpec":
+        return cls(**config)
+
 
 def check_input_spec(layer: Any, inputs: object) -> None:
     """Raises `ValueError` if an input does not fit the layer's `input_spec`."""

@@ -7,9 +7,8 @@ import jax.numpy as jnp
 
 from kerata import random
 from kerata.base.checks import KindError, check_choice, message
-from kerata.base.config import standardize_data_format
 from kerata.engine.random import SeedGenerator
-from kerata.layers.layer import Layer
+from kerata.layers.pictures import PictureLayer
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 INTERPOLATIONS = ("nearest", "bilinear")
@@ -19,18 +18,16 @@ class ModeError(ValueError, NotImplementedError):
     """A mode that there is not. Keras raises `NotImplementedError`."""
 
 
-class Augmentation(Layer):
+class Augmentation(PictureLayer):
     """Changes pictures at random in training, and hands them on in the compute type otherwise. The base of the public classes.
 
     A class says how a change is drawn, `get_random_transformation`, and what it does to pictures, `transform_images`. Both may
     be overridden, and called by themselves: with one transformation, several arrays are changed alike.
 
-    The input is an array of pictures, one picture, or a dict with `"images"` and what belongs to them: `"labels"`,
-    `"segmentation_masks"`.
+    The input is one of `PictureLayer`.
     """
 
-    mixes_samples = False
-    # Whether masks of segments keep their place: true of what changes colours.
+    # Whether masks of segments and boxes keep their place: true of what changes colours.
     keeps_places = True
     # Whether it draws at random.
     draws = True
@@ -38,19 +35,12 @@ class Augmentation(Layer):
     factor = (0.0, 1.0)
 
     def __init__(self, seed=None, data_format=None, bounding_box_format=None, **kwargs):
-        if bounding_box_format is not None:
-            raise _no_boxes(type(self), {"bounding_box_format": bounding_box_format})
-        super().__init__(**kwargs)
-        self.data_format = standardize_data_format(data_format)
+        super().__init__(data_format, bounding_box_format, **kwargs)
         if self.draws:
             self.seed = seed
             self.generator = SeedGenerator(seed)
 
     # What a class defines
-
-    def get_random_transformation(self, data, training=True, seed=None):
-        """What is drawn for some pictures: arrays by name, `None` where nothing is to change."""
-        return None
 
     def transform_images(self, images, transformation, training=True):
         """A batch of pictures, changed."""
@@ -61,63 +51,27 @@ class Augmentation(Layer):
         """A batch of pictures in the compute type, changed."""
         raise NotImplementedError
 
-    def transform_labels(self, labels, transformation, training=True):
-        """The labels that go with changed pictures."""
-        return labels
-
     def transform_segmentation_masks(self, segmentation_masks, transformation, training=True):
         """The masks that go with changed pictures."""
         if self.keeps_places or not training or transformation is None:
             return segmentation_masks
         return self.move(jnp.asarray(segmentation_masks), transformation, "nearest")
 
+    def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
+        """The boxes that go with changed pictures."""
+        if self.keeps_places or not training or transformation is None:
+            return bounding_boxes
+        return self.move_boxes(bounding_boxes, transformation)
+
     def move(self, images: jax.Array, transformation, interpolation: str) -> jax.Array:
         """A batch of pictures or masks, moved: what a class that moves pixels defines."""
         raise NotImplementedError
 
-    # How it is called
-
-    def call(self, data, training=True):
-        transformation = self.get_random_transformation(data, training=training)
-        batch = self.is_batch(self.images_of(data))
-        if not isinstance(data, dict):
-            return (self.transform_images if batch else self.transform_single_image)(data, transformation, training=training)
-        if "bounding_boxes" in data:
-            raise _no_boxes(self, {"data": sorted(data)})
-        kinds = {"images": "image", "labels": "label", "segmentation_masks": "segmentation_mask"}
-        changed = dict(data)
-        for key in [key for key in kinds if key in data]:
-            change = getattr(self, f"transform_{key}" if batch else f"transform_single_{kinds[key]}")
-            changed[key] = change(data[key], transformation, training=training)
-        return changed
-
-    def transform_single_image(self, image, transformation, training=True):
-        """One picture, changed."""
-        return self.transform_images(jnp.asarray(image)[None], transformation, training=training)[0]
-
-    def transform_single_label(self, label, transformation, training=True):
-        """The label of one picture."""
-        return self.transform_labels(jnp.asarray(label)[None], transformation, training=training)[0]
-
-    def transform_single_segmentation_mask(self, segmentation_mask, transformation, training=True):
-        """The mask of one picture."""
-        mask = jnp.asarray(segmentation_mask)[None]
-        return self.transform_segmentation_masks(mask, transformation, training=training)[0]
+    def move_boxes(self, bounding_boxes: dict[str, Any], transformation) -> dict[str, Any]:
+        """The boxes of a batch, moved: what a class that moves pixels defines."""
+        raise ValueError(message(self, "what becomes of boxes cannot be told", {"bounding_boxes": sorted(bounding_boxes)}))
 
     # What classes draw with
-
-    def cast(self, images) -> jax.Array:
-        return jnp.asarray(images, self.compute_dtype)
-
-    def is_batch(self, images) -> bool:
-        if len(images.shape) not in (3, 4):
-            raise ValueError(
-                message(self, "a picture must have three axes, a batch of them four", {"images.shape": tuple(images.shape)})
-            )
-        return len(images.shape) == 4
-
-    def images_of(self, data):
-        return data["images"] if isinstance(data, dict) else data
 
     def count(self, data) -> int:
         """The number of pictures."""
@@ -137,27 +91,6 @@ class Augmentation(Layer):
         """Which pictures are changed, each with a probability drawn from `factor`: bool of shape (count,)."""
         probability = self.draw((count,), *self.factor, seed)
         return self.draw((count,), seed=seed) < probability
-
-    @property
-    def height_axis(self) -> int:
-        return -3 if self.data_format == "channels_last" else -2
-
-    @property
-    def width_axis(self) -> int:
-        return self.height_axis + 1
-
-    @property
-    def channel_axis(self) -> int:
-        return -1 if self.data_format == "channels_last" else -3
-
-    def get_config(self):
-        return {**super().get_config(), "data_format": self.data_format}
-
-
-def _no_boxes(owner, received: dict[str, Any]) -> ValueError:
-    return ValueError(
-        message(owner, "bounding boxes are not augmented so far, only images, labels and segmentation masks", received)
-    )
 
 
 def check_range(

@@ -11,6 +11,7 @@ from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.registry import builtin
 from kerata.kernels.sampling import affine
 from kerata.layers.augmentation.base import FILL_MODES, INTERPOLATIONS, Augmentation, as_tuple, check_mode, check_range
+from kerata.ops.boxes import affine_transform, pad
 from kerata.ops.image import resize
 
 FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
@@ -53,6 +54,19 @@ class RandomFlip(Augmentation):
         axes = [axis for axis, word in ((self.width_axis, "horizontal"), (self.height_axis, "vertical")) if word in self.mode]
         return jnp.where(transformation["flips"], jnp.flip(images, axes), images)
 
+    def move_boxes(self, bounding_boxes, transformation):
+        shape = transformation["input_shape"]
+        size = shape[self.height_axis], shape[self.width_axis]
+        boxes = self.as_corners(bounding_boxes, *size, form="rel_xyxy")
+        x1, y1, x2, y2 = (boxes["boxes"][..., number] for number in range(4))
+        if "horizontal" in self.mode:
+            x1, x2 = 1 - x2, 1 - x1
+        if "vertical" in self.mode:
+            y1, y2 = 1 - y2, 1 - y1
+        flips = jnp.reshape(jnp.asarray(transformation["flips"]), (-1, 1, 1))
+        boxes["boxes"] = jnp.where(flips, jnp.stack([x1, y1, x2, y2], -1), boxes["boxes"])
+        return self.as_given(boxes, *size, form="rel_xyxy")
+
 
 class AffineAugmentation(Augmentation):
     """What one affine map does to each picture: a class says `numbers`. The base of four public classes."""
@@ -78,11 +92,6 @@ class AffineAugmentation(Augmentation):
         numbers = self.numbers(transformation, *images.shape[1:3])
         moved = affine(images, numbers, INTERPOLATIONS.index(interpolation), self.fill_mode, self.fill_value)
         return jnp.moveaxis(moved, -1, 1) if self.data_format == "channels_first" else moved
-
-    def size_of(self, data) -> tuple[int, int]:
-        """The height and width of the pictures."""
-        shape = self.images_of(data).shape
-        return shape[self.height_axis], shape[self.width_axis]
 
 
 @builtin("layers")
@@ -131,6 +140,13 @@ class RandomRotation(AffineAugmentation):
     def numbers(self, transformation, height, width):
         matrix = jnp.atleast_2d(jnp.asarray(transformation["rotation_matrix"]))
         return [matrix[:, number] for number in range(6)]
+
+    def move_boxes(self, bounding_boxes, transformation):
+        size, angle = (transformation["image_height"], transformation["image_width"]), jnp.asarray(transformation["angle"])
+        boxes = self.as_corners(bounding_boxes, *size)
+        none = jnp.zeros_like(angle)
+        boxes["boxes"] = affine_transform(boxes["boxes"], angle, none, none, none + 1, none, none, *size)
+        return self.as_given(boxes, *size)
 
 
 @builtin("layers")
@@ -190,6 +206,32 @@ class RandomZoom(AffineAugmentation):
         x, y = transformation["width_zoom"][:, 0], transformation["height_zoom"][:, 0]
         return x, 0, (width - 1) / 2 * (1 - x), 0, y, (height - 1) / 2 * (1 - y)
 
+    def get_transformed_x_y(self, x, y, transform):
+        """Where pixel (x, y) of the result is read, by the eight numbers of a projective map."""
+        return transformed_x_y(x, y, transform)
+
+    def get_clipped_bbox(self, bounding_boxes, h_end, h_start, w_end, w_start):
+        """Boxes within a part of the picture, counted from its corner."""
+        boxes = jnp.asarray(bounding_boxes["boxes"])
+        ends = [jnp.asarray(end) for end in (h_end, h_start, w_end, w_start)]
+        # One number a picture, for all of its boxes.
+        bottom, top, right, left = ends if boxes.ndim < 3 else (jnp.reshape(end, (-1, 1)) for end in ends)
+        x1, y1, x2, y2 = (boxes[..., number] for number in range(4))
+        xs, ys = ([jnp.clip(x, left, right) - left for x in (x1, x2)], [jnp.clip(y, top, bottom) - top for y in (y1, y2)])
+        return {**bounding_boxes, "boxes": jnp.stack([xs[0], ys[0], xs[1], ys[1]], -1)}
+
+    def move_boxes(self, bounding_boxes, transformation):
+        shape = transformation["input_shape"]
+        height, width = shape[self.height_axis], shape[self.width_axis]
+        columns, rows = transformation["width_zoom"], transformation["height_zoom"]  # (batch, 1)
+        boxes = self.as_corners(bounding_boxes, height, width)
+        left, top = (width - 1) / 2 * (1 - columns), (height - 1) / 2 * (1 - rows)
+        right, bottom = width * columns + left, height * rows + top
+        boxes = self.get_clipped_bbox(boxes, bottom, top, right, left)
+        sizes = (right - left, bottom - top, right - left, bottom - top)
+        boxes["boxes"] = boxes["boxes"] / jnp.stack(jnp.broadcast_arrays(*sizes), -1)
+        return self.as_given(boxes, height, width, form="rel_xyxy")
+
 
 @builtin("layers")
 class RandomTranslation(AffineAugmentation):
@@ -242,6 +284,20 @@ class RandomTranslation(AffineAugmentation):
     def numbers(self, transformation, height, width):
         shifts = transformation["translations"]
         return 1, 0, -shifts[:, 0], 0, 1, -shifts[:, 1]
+
+    def get_transformed_x_y(self, x, y, transform):
+        """Where pixel (x, y) of the result is read, by the eight numbers of a projective map."""
+        return transformed_x_y(x, y, transform)
+
+    def get_shifted_bbox(self, bounding_boxes, w_shift_factor, h_shift_factor):
+        """Boxes, moved to the left and up."""
+        return shifted_boxes(bounding_boxes, w_shift_factor, h_shift_factor)
+
+    def move_boxes(self, bounding_boxes, transformation):
+        shape, shifts = transformation["input_shape"], jnp.asarray(transformation["translations"])
+        size = shape[self.height_axis], shape[self.width_axis]
+        boxes = self.as_corners(bounding_boxes, *size)
+        return self.as_given(self.get_shifted_bbox(boxes, -shifts[:, :1], -shifts[:, 1:]), *size)
 
 
 @builtin("layers")
@@ -301,6 +357,44 @@ class RandomShear(AffineAugmentation):
         factor = transformation["shear_factor"]
         return 1, factor[:, 0], 0, factor[:, 1], 1, 0
 
+    def get_transformed_x_y(self, x, y, transform):
+        """Where pixel (x, y) of the result is read, by the eight numbers of a projective map."""
+        return transformed_x_y(x, y, transform)
+
+    def get_shifted_bbox(self, bounding_boxes, w_shift_factor, h_shift_factor):
+        """Boxes, moved to the left and up."""
+        return shifted_boxes(bounding_boxes, w_shift_factor, h_shift_factor)
+
+    def move_boxes(self, bounding_boxes, transformation):
+        shape, factor = transformation["input_shape"], self.cast(transformation["shear_factor"])
+        size = shape[self.height_axis], shape[self.width_axis]
+        boxes = self.as_corners(bounding_boxes, *size, form="rel_xyxy")
+        x1, y1, x2, y2 = (boxes["boxes"][..., number] for number in range(4))
+        across, down = factor[:, :1], factor[:, 1:]
+        left, right = across < 0, down > 0
+        x1, x2 = x1 - across * jnp.where(left, y1, y2), x2 - across * jnp.where(left, y2, y1)
+        # From the sides that have moved already, as in Keras.
+        y1, y2 = y1 - down * jnp.where(right, x2, x1), y2 - down * jnp.where(right, x1, x2)
+        boxes["boxes"] = jnp.stack([x1, y1, x2, y2], -1)
+        return self.as_given(boxes, *size, form="rel_xyxy")
+
+
+def transformed_x_y(x, y, transform) -> tuple[jax.Array, jax.Array]:
+    """Where a projective map, eight numbers in a last axis, takes (x, y)."""
+    a0, a1, a2, b0, b1, b2, c0, c1 = jnp.split(jnp.asarray(transform), 8, axis=-1)
+    scale = c0 * x + c1 * y + 1
+    return (a0 * x + a1 * y + a2) / scale, (b0 * x + b1 * y + b2) / scale
+
+
+def shifted_boxes(bounding_boxes, left, up):
+    """Boxes, moved to the left and up: one number a picture, for all of its boxes."""
+    boxes = jnp.asarray(bounding_boxes["boxes"])
+    left, up = (jnp.asarray(number, boxes.dtype) for number in (left, up))
+    if boxes.ndim == 3:
+        left, up = left[..., None], up[..., None]
+    by = jnp.concatenate([left, up, left, up], axis=-1) if left.ndim else jnp.stack([left, up, left, up])
+    return {**bounding_boxes, "boxes": boxes - by}
+
 
 @builtin("layers")
 class RandomCrop(Augmentation):
@@ -331,10 +425,11 @@ class RandomCrop(Augmentation):
         rows, columns = shape[self.height_axis], shape[self.width_axis]
         if training and rows > self.height and columns > self.width:
             top = self.draw((), 0, float(rows - self.height + 1), seed)
-            return top.astype(jnp.int32), self.draw((), 0, float(columns - self.width + 1), seed).astype(jnp.int32)
+            left = self.draw((), 0, float(columns - self.width + 1), seed)
+            return Place((top.astype(jnp.int32), left.astype(jnp.int32)), (self.height, self.width), (rows, columns))
         height = max(min(rows, int(columns * self.height / self.width)), 1)
         width = max(min(columns, int(rows * self.width / self.height)), 1)
-        return (rows - height) // 2, (columns - width) // 2
+        return Place(((rows - height) // 2, (columns - width) // 2), (height, width), (rows, columns))
 
     def transform_images(self, images, transformation, training=True):
         images = self.cast(images)
@@ -358,3 +453,26 @@ class RandomCrop(Augmentation):
             size = min(size, there if isinstance(start, jax.Array) else there - start)
             images = lax.dynamic_slice_in_dim(images, start, size, images.ndim + axis)
         return images
+
+    def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
+        if not isinstance(transformation, Place):
+            received = {"transformation": transformation}
+            raise ValueError(message(self, "boxes need what `get_random_transformation` gives", received))
+        (top, left), (height, width) = transformation, transformation.part
+        boxes = self.as_corners(bounding_boxes, *transformation.whole)
+        # What is cut out is resized.
+        by = jnp.asarray([self.width / width, self.height / height] * 2, boxes["boxes"].dtype)
+        boxes["boxes"] = pad(boxes["boxes"], -top, -left) * by
+        return self.as_given(boxes, self.height, self.width)
+
+
+class Place(tuple):
+    """Where a part is cut out: (top, left), with its size and that of the picture."""
+
+    part: tuple[int, int]
+    whole: tuple[int, int]
+
+    def __new__(cls, corner, part, whole):
+        place = super().__new__(cls, corner)
+        place.part, place.whole = part, whole
+        return place

@@ -145,6 +145,11 @@ class MixUp(Mixing):
         weight = self.cast(jnp.reshape(transformation["mix_weight"], (-1, 1, 1, 1)))
         return weight * images + (1 - weight) * images[transformation["permutation_order"]]
 
+    def move_boxes(self, bounding_boxes, transformation):
+        order = jnp.asarray(transformation["permutation_order"])
+        both = {key: jnp.asarray(bounding_boxes[key]) for key in ("boxes", "labels")}
+        return {**bounding_boxes, **{key: jnp.concatenate([of, of[order]], axis=1) for key, of in both.items()}}
+
     def move(self, images, transformation, interpolation):
         weight = jnp.reshape(transformation["mix_weight"], (-1, 1, 1, 1))
         return weight * images + (1 - weight) * images[transformation["permutation_order"]]

@@ -106,7 +106,7 @@ class RandAugment(Augmentation):
         self.num_ops = check_positive_int(self, "num_ops", num_ops)
         self.factor = check_range(self, "factor", factor, 0, 1)
         self.interpolation = check_mode(self, "interpolation", interpolation, INTERPOLATIONS)
-        common = {"data_format": self.data_format, "dtype": self.dtype_policy}
+        common = {"data_format": self.data_format, "dtype": self.dtype_policy, "bounding_box_format": self.bounding_box_format}
         drawing = {"seed": seed, **common}
         places = {"interpolation": interpolation, **drawing}
         colours = {"value_range": value_range, **drawing}
@@ -154,10 +154,15 @@ class RandAugment(Augmentation):
     def move(self, images, transformation, interpolation):
         return self._apply(images, transformation, "transform_segmentation_masks")
 
+    def move_boxes(self, bounding_boxes, transformation):
+        given = {key: jnp.asarray(bounding_boxes[key]) for key in ("boxes", "labels")}
+        return {**bounding_boxes, **self._apply(given, transformation, "transform_bounding_boxes")}
+
     def _apply(self, images, transformation, method):
         def branch(name):
             drawn = transformation["transforms"][name]
-            return lambda x: getattr(getattr(self, name), method)(x, drawn).astype(x.dtype)
+            change = getattr(getattr(self, name), method)
+            return lambda x: jax.tree.map(lambda new, old: new.astype(old.dtype), change(x, drawn), x)
 
         branches = [branch(name) for name in self.CHANGES]
         for number in range(self.num_ops):

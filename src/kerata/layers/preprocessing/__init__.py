@@ -2,6 +2,7 @@
 
 from kerata.layers.preprocessing.audio import MelSpectrogram as MelSpectrogram
 from kerata.layers.preprocessing.audio import STFTSpectrogram as STFTSpectrogram
+from kerata.layers.preprocessing.boxes import MaxNumBoundingBoxes as MaxNumBoundingBoxes
 from kerata.layers.preprocessing.categories import CategoryEncoding as CategoryEncoding
 from kerata.layers.preprocessing.categories import Discretization as Discretization
 from kerata.layers.preprocessing.hashing import HashedCrossing as HashedCrossing

@@ -13,6 +13,7 @@ from kerata.base.types import DTypeLike
 from kerata.engine.types import Array, TensorLike
 from kerata.initializers import STFT
 from kerata.layers.layer import InputSpec, Layer, SkipOutputShape
+from kerata.layers.pictures import DataLayer
 from kerata.ops.math import stft
 from kerata.ops.windows import conv
 
@@ -20,7 +21,7 @@ MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 
 
 @builtin("layers")
-class MelSpectrogram(Layer, SkipOutputShape):
+class MelSpectrogram(DataLayer, SkipOutputShape):
     """How loud each pitch is over time: |STFT|^e, summed under triangles that are even in mel, in decibels.
 
     mel(f) = 1127 log(1 + f / 700) follows what ears tell apart.

@@ -11,7 +11,7 @@ from kerata.base.registry import builtin
 from kerata.base.types import DTypeLike
 from kerata.data.samples import Data
 from kerata.engine.types import TensorLike
-from kerata.layers.layer import Layer
+from kerata.layers.pictures import DataLayer
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 
@@ -39,7 +39,7 @@ def encode(indices: jax.Array, mode: str, depth: int, dtype: DTypeLike, weights:
     return jnp.sum(hot if weights is None else hot * weights[..., None], axis=along)
 
 
-class Encoding(Layer):
+class Encoding(DataLayer):
     """What layers that give categories have in common."""
 
     mixes_samples = adapts_weights = False

@@ -4,14 +4,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import KindError, check_choice, check_positive_int, message
-from kerata.base.config import image_data_format, standardize_data_format
+from kerata.base.config import image_data_format
 from kerata.base.registry import builtin
-from kerata.layers.layer import Layer
+from kerata.engine.symbolic import infer
+from kerata.layers.pictures import DataLayer, PictureLayer
+from kerata.ops.boxes import clip_to_image_size, convert_format, crop
 from kerata.ops.image import INTERPOLATIONS, resize
 
 
 @builtin("layers")
-class Rescaling(Layer):
+class Rescaling(DataLayer):
     """outputs = x * scale + offset.
 
     The first layer of a network that takes bytes: `Rescaling(1 / 255)` brings pixels between 0 and 1,
@@ -51,18 +53,27 @@ class Rescaling(Layer):
         return tuple(input_shape)
 
 
-class Sized(Layer):
+class Sized(PictureLayer):
     """What layers that give pictures a height and a width have in common."""
 
-    mixes_samples = False
-
     def __init__(self, height, width, data_format=None, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(data_format, **kwargs)
         self.height, self.width = check_positive_int(self, "height", height), check_positive_int(self, "width", width)
-        self.data_format = standardize_data_format(data_format)
+
+    def get_random_transformation(self, data, training=True, seed=None):
+        return {"input_shape": tuple(self.images_of(data).shape)}
+
+    def transform_segmentation_masks(self, segmentation_masks, transformation=None, training=True):
+        return self.transform_images(segmentation_masks, transformation, training)
+
+    def compute_output_spec(self, data, *args, **kwargs):
+        if isinstance(data, dict):
+            return infer(self._call_concrete_of, data, *args, **kwargs)
+        return super().compute_output_spec(data, *args, **kwargs)
 
     def build(self, input_shape):
-        self.compute_output_shape(input_shape)
+        if not isinstance(input_shape, dict):
+            self.compute_output_shape(input_shape)
 
     def compute_output_shape(self, input_shape):
         shape = list(input_shape)
@@ -119,11 +130,20 @@ class Resizing(Sized):
         self.fill_mode = check_choice(self, "fill_mode", fill_mode, ("constant",))
         self.fill_value, self.antialias = fill_value, bool(antialias)
 
-    def call(self, inputs):
+    def get_random_transformation(self, data, training=True, seed=None):
+        return self.size_of(data)
+
+    def transform_images(self, images, transformation=None, training=True):
+        return self._resize(images, self.interpolation)
+
+    def transform_segmentation_masks(self, segmentation_masks, transformation=None, training=True):
+        return self._resize(segmentation_masks, "nearest")
+
+    def _resize(self, images, interpolation):
         return resize(
-            inputs,
+            images,
             (self.height, self.width),
-            interpolation=self.interpolation,
+            interpolation=interpolation,
             antialias=self.antialias,
             crop_to_aspect_ratio=self.crop_to_aspect_ratio,
             pad_to_aspect_ratio=self.pad_to_aspect_ratio,
@@ -131,6 +151,29 @@ class Resizing(Sized):
             fill_value=self.fill_value,
             data_format=self.data_format,
         )
+
+    def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
+        height, width = transformation
+        given = jnp.asarray(bounding_boxes["boxes"])
+        # Boxes that are not there, and only fill up.
+        missing = jnp.all(given == -1, axis=-1) | jnp.all(given == 0, axis=-1)
+        boxes = self.as_corners(bounding_boxes, height, width)
+        (down, up), (right, left) = self._scales(height, width)
+        scale, shift = jnp.array([right, down] * 2), jnp.array([left, up] * 2)
+        kept = clip_to_image_size({**boxes, "boxes": boxes["boxes"] * scale + shift}, self.height, self.width)
+        kept["boxes"] = jnp.where(missing[..., None], 0, kept["boxes"])
+        return convert_format(kept, "xyxy", self.bounding_box_format or "xyxy", self.height, self.width)
+
+    def _scales(self, height: int, width: int) -> tuple[tuple[float, float], tuple[float, float]]:
+        """(scale, shift) of rows and of columns."""
+        rows, columns = self.height / height, self.width / width
+        if self.pad_to_aspect_ratio:
+            rows = columns = min(rows, columns)
+            return (rows, (self.height - height * rows) // 2), (columns, (self.width - width * columns) // 2)
+        if self.crop_to_aspect_ratio:
+            rows = columns = max(rows, columns)
+            return (rows, -((height * rows - self.height) // 2)), (columns, -((width * columns - self.width) // 2))
+        return (rows, 0.0), (columns, 0.0)
 
 
 @builtin("layers")
@@ -150,8 +193,8 @@ class CenterCrop(Sized):
     [[[[5.0], [6.0]]]]
     """
 
-    def call(self, inputs):
-        x = inputs.astype(self.compute_dtype)
+    def transform_images(self, images, transformation=None, training=True):
+        x = self.cast(images)
         rows = x.ndim - (3 if self.data_format == "channels_last" else 2)
         top, left = x.shape[rows] - self.height, x.shape[rows + 1] - self.width
         if min(top, left) < 0:
@@ -159,3 +202,16 @@ class CenterCrop(Sized):
         cut = [slice(None)] * x.ndim
         cut[rows], cut[rows + 1] = slice(top // 2, top // 2 + self.height), slice(left // 2, left // 2 + self.width)
         return x[tuple(cut)]
+
+    def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
+        shape = transformation["input_shape"]
+        height, width = shape[self.height_axis], shape[self.width_axis]
+        rows, columns = self.height, self.width
+        if height < rows or width < columns:
+            # The largest part with the proportions of the output.
+            rows = max(min(height, int(width * self.height / self.width)), 1)
+            columns = max(min(width, int(height * self.width / self.height)), 1)
+        boxes = self.as_corners(bounding_boxes, height, width)
+        inside = crop(boxes["boxes"], (height - rows) // 2, (width - columns) // 2, rows, columns)
+        boxes["boxes"] = inside * jnp.array([self.width / columns, self.height / rows] * 2)
+        return self.as_given(boxes, self.height, self.width)

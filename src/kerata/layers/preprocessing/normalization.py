@@ -15,14 +15,14 @@ from kerata.data.pydataset import PyDataset
 from kerata.data.samples import Data, standardize_array
 from kerata.data.sources import is_batches, standardize_batches
 from kerata.engine.types import Array
-from kerata.layers.layer import Layer
+from kerata.layers.pictures import DataLayer
 
 # Numbers read at a time, so that float64 copies stay small beside the data: 8 MiB.
 BLOCK = 1 << 20
 
 
 @builtin("layers")
-class Normalization(Layer):
+class Normalization(DataLayer):
     """outputs = (x - mean) / sqrt(variance), mean and variance of each feature of the data that `adapt` saw.
 
     For tables whose columns have units of their own: every column comes to the network centred and of spread 1. The
