@@ -339,6 +339,20 @@ def test_folders_without_files_or_classes(tmp_path):
         utils.audio_dataset_from_directory(tmp_path, ragged=True)
 
 
+def test_a_training_that_goes_on_has_the_orders_of_its_epochs(photos):
+    def trained(parts):
+        kerata.utils.set_random_seed(5)
+        model = kerata.Sequential([kerata.Input((20, 20, 3)), kerata.layers.Flatten(), kerata.layers.Dense(2)])
+        model.compile(kerata.optimizers.SGD(1e-7), kerata.losses.SparseCategoricalCrossentropy(from_logits=True))
+        for first, last in parts:
+            # As after a restart.
+            data = read(photos, image_size=(20, 20), seed=4, batch_size=3)
+            model.fit(data, epochs=last, initial_epoch=first, verbose=0)
+        return model.get_weights()[0]
+
+    np.testing.assert_array_equal(trained([(0, 1), (1, 3)]), trained([(0, 3)]))
+
+
 def frozen_network():
     kerata.utils.set_random_seed(3)
     base = kerata.Sequential([kerata.Input((20, 20, 3)), kerata.layers.Conv2D(4, 3), kerata.layers.Flatten()], name="base")

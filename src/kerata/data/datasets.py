@@ -29,12 +29,14 @@ class PassedRows:
         first: the numbers of some samples, as many as in a batch.
         passes: the numbers of the samples of each batch, in the order of the next pass.
         read: numbers of samples -> their batch.
+        reach: says that the next pass is at least this one.
     """
 
     size: int
     first: np.ndarray
     passes: Callable[[], Iterator[np.ndarray]]
     read: Callable[[np.ndarray], object]
+    reach: Callable[[int], None]
 
 
 class Dataset:

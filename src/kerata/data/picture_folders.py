@@ -1,7 +1,6 @@
 """`image_dataset_from_directory`: the pictures of a folder, read in threads, kept where they fit."""
 
 import functools
-import itertools
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from kerata.data.pictures import pillow
 from kerata.data.pixels import read_pixels
 from kerata.data.reading import CHANNELS, PictureReader, ahead, pool
 from kerata.data.resizing import METHODS
+from kerata.data.shuffling import Turns
 
 NAME = "image_dataset_from_directory"
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
@@ -199,7 +199,7 @@ class PictureFiles:
         skips: bool,
     ):
         self.listing, self.how, self.label_mode, self.batch_size = listing, how, label_mode, batch_size
-        self.seed, self.is_fixed, self.count = seed, is_fixed, itertools.count()
+        self.seed, self.is_fixed, self.count = seed, is_fixed, Turns()
         paths = listing.paths
         self.reader = PictureReader(paths, how.read, how.shape, how.kept_as(paths), cache, skips, NAME)
 
@@ -291,6 +291,6 @@ def as_dataset(files: PictureFiles) -> Dataset:
         data = Dataset(files.pictures, count, files.spec)
     else:
         data = Dataset(files.batches, -(-count // files.batch_size), files.spec)
-        data._rows = PassedRows(count, np.arange(min(count, files.batch_size)), files.passes, files.read)
+        data._rows = PassedRows(count, np.arange(min(count, files.batch_size)), files.passes, files.read, files.count.reach)
     data.class_names, data.file_paths = files.listing.class_names, files.listing.paths
     return data

@@ -51,6 +51,24 @@ def draws_of(seed: int, epoch: int | None) -> Iterator[int]:
         yield from philox(key, counter, DRAWN, first).tolist()
 
 
+class Turns:
+    """Counts the passes through a data set."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __iter__(self) -> "Turns":
+        return self
+
+    def __next__(self) -> int:
+        self.number += 1
+        return self.number - 1
+
+    def reach(self, number: int) -> None:
+        """The next pass is this one, unless more have been: a training that was resumed has the orders of its epochs."""
+        self.number = max(self.number, number)
+
+
 def shuffled(elements: Iterable[T], buffer: int, seed: int, epoch: int | None) -> Iterator[T]:
     """Elements as they leave a buffer that is filled in order and emptied at random.
 

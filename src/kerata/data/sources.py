@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.data.datasets import Dataset
+from kerata.data.datasets import Dataset, PassedRows
 from kerata.data.pydataset import PyDataset
 from kerata.data.samples import ClassWeight, Data, Samples, standardize_arrays
 from kerata.engine.random import stream_of
@@ -191,20 +191,28 @@ def standardize_batches(
             rows=rows,
             peek=lambda: standardize_batch(x._peek() if isinstance(x, PyDataset) else x[0], class_weight, owner),
         )
-    return Batches(lambda epoch: tidy(x), length, **(rows_behind(x, class_weight, owner) if isinstance(x, Dataset) else {}))
+    if isinstance(x, Dataset) and x._rows is not None:
+        return passed_batches(x._rows, lambda: tidy(x), length, class_weight, owner)
+    return Batches(lambda epoch: tidy(x), length)
 
 
-def rows_behind(x: Dataset, class_weight: ClassWeight | None, owner: str) -> dict[str, Any]:
-    """What `Batches` are told of the samples behind a data set, where it knows them."""
-    found = x._rows
-    if found is None:
-        return {}
+def passed_batches(
+    found: PassedRows, begin: Callable[[], Iterator[Any]], length: int | None, class_weight: ClassWeight | None, owner: str
+) -> Batches:
+    """The batches of a data set that knows the samples behind them; each epoch has the order of the pass of its number."""
+
+    def of_pass(start: Callable[[], Iterator[Any]]) -> Callable[[int], Iterator[Any]]:
+        def reached(epoch: int) -> Iterator[Any]:
+            found.reach(epoch)
+            return start()
+
+        return reached
 
     def read(chosen: HostArray) -> tuple[Any, Any, Any]:
         return standardize_batch(found.read(chosen), class_weight, owner)
 
-    rows = Rows(found.size, Batches(lambda epoch: found.passes(), length_of(x)), read)
-    return {"rows": rows, "peek": lambda: read(found.first)}
+    rows = Rows(found.size, Batches(of_pass(found.passes), length), read)
+    return Batches(of_pass(begin), length, rows=rows, peek=lambda: read(found.first))
 
 
 def length_of(x: Any) -> int | None:
