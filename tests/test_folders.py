@@ -13,7 +13,7 @@ from PIL import Image
 import folder_cases as cases
 import kerata
 import picture_cases
-from kerata.data.pixels import decoded, pixels
+from kerata.data.pixels import decoded, finished, pixels
 from kerata.data.resizing import resized
 from kerata.data.shuffling import shuffled
 from kerata.legacy import tfkeras2
@@ -107,7 +107,8 @@ def test_orders_of_a_buffer_are_tensorflow_s(size, buffer):
 @pytest.mark.parametrize("picture", [(40, 60), (41, 33), (30, 91), (20, 20)])
 def test_the_quick_way_to_smaller_sizes_is_the_exact_one(picture):
     array = np.random.RandomState(3).randint(0, 256, (*picture, 3)).astype("uint8")
-    made = pixels(Image.fromarray(array), (20, 20))
+    corners = pixels(Image.fromarray(array), (20, 20))
+    made = np.asarray(corners) if picture == (20, 20) else finished([corners], 2)[0].reshape(20, 20, 3)
     np.testing.assert_allclose(made, resized(array, 20, 20), atol=1e-3)
 
 

@@ -14,7 +14,7 @@ from kerata.data.datasets import Dataset, PassedRows
 from kerata.data.elements import ArraySpec, groups
 from kerata.data.folders import FORMATS, Listing, Wanted, buffer_of, order_of
 from kerata.data.pictures import pillow
-from kerata.data.pixels import read_pixels
+from kerata.data.pixels import Corners, finished, read_pixels
 from kerata.data.reading import CHANNELS, PictureReader, ahead, pool
 from kerata.data.resizing import METHODS
 from kerata.data.shuffling import Turns
@@ -200,6 +200,7 @@ class PictureFiles:
     ):
         self.listing, self.how, self.label_mode, self.batch_size = listing, how, label_mode, batch_size
         self.seed, self.is_fixed, self.count = seed, is_fixed, Turns()
+        self.group = min(batch_size or GROUP, GROUP)
         paths = listing.paths
         self.reader = PictureReader(paths, how.read, how.shape, how.kept_as(paths), cache, skips, NAME)
 
@@ -214,14 +215,14 @@ class PictureFiles:
 
     def batches(self) -> Iterator[Any]:
         """The batches of a pass."""
-        jobs = (Job(numbers, self.how) for numbers in self.passes())
+        jobs = (Job(numbers, self.how, self.group) for numbers in self.passes())
         for job in ahead(functools.partial(Job.begin, reader=self.reader), jobs, AHEAD):
             if job.there.any():
                 yield self._batch_of(job)
 
     def read(self, numbers: np.ndarray) -> object:
         """The batch of some files."""
-        job = Job(numbers, self.how)
+        job = Job(numbers, self.how, self.group)
         for work in job.begin(self.reader):
             work.result()
         return self._batch_of(job)
@@ -255,10 +256,11 @@ class Job:
     Args:
         numbers: of the files.
         how: they become pictures.
+        group: how many pictures at most are computed at once.
     """
 
-    def __init__(self, numbers: np.ndarray, how: Reading):
-        self.numbers = numbers
+    def __init__(self, numbers: np.ndarray, how: Reading, group: int):
+        self.numbers, self.how, self.group = numbers, how, group
         height, width, channels = how.shape
         shape = (channels, height, width) if how.is_first else how.shape
         self.made, self.there = np.empty((len(numbers), *shape), how.dtype), np.ones(len(numbers), bool)
@@ -270,12 +272,20 @@ class Job:
         return [pool().submit(self._read, reader, first) for first in range(0, len(self.numbers), GROUP)]
 
     def _read(self, reader: PictureReader, first: int) -> None:
+        waiting: list[tuple[int, int, Corners]] = []
         for row, number in enumerate(self.numbers[first : first + GROUP].tolist(), first):
             picture = reader.read(number)
             if picture is None:
                 self.there[row] = False
+            elif isinstance(picture, Corners):
+                waiting.append((row, number, picture))
             else:
                 self.rows[row] = picture
+        if waiting:
+            made = finished([corners for _, _, corners in waiting], self.group, self.how.is_fast)
+            for (row, number, _), picture in zip(waiting, made, strict=False):
+                self.rows[row] = picture.reshape(self.how.shape)
+                reader.kept.put(number, picture.reshape(self.how.shape))
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
         """(pictures, numbers of their files), without those that could not be read."""

@@ -2,7 +2,7 @@
 
 import functools
 import io
-import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,8 @@ from kerata.base.refusals import refusing
 from kerata.data.pictures import pillow
 from kerata.data.reading import read_bytes
 from kerata.data.resizing import fitted
+from kerata.engine.placement import processor
+from kerata.kernels.mapping import between
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -20,7 +22,6 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 NUDGE = 1e-6
 # The weights of red, green and blue in the gray of libpng, of 2 ** 15.
 GRAY = np.array([9797, 19234, 3737], np.int32)
-ROOM = threading.local()
 
 
 def decoded(data: io.BytesIO, channels: int, at_least: tuple[int, int] | None = None) -> "Image":
@@ -57,48 +58,58 @@ def shares(size: int, wanted: int, channels: int) -> np.ndarray:
     return np.repeat(np.clip(exact - np.floor(exact + NUDGE), 0, 1).astype(np.float32), channels)
 
 
-def room(shape: tuple[int, ...]) -> list[np.ndarray]:
-    """Three arrays to compute in, of this thread."""
-    kept: dict[tuple[int, ...], list[np.ndarray]] = vars(ROOM).setdefault("arrays", {})
-    if shape not in kept:
-        kept.clear()
-        kept[shape] = [np.empty(shape, np.float32) for _ in range(3)]
-    return kept[shape]
+class Corners(np.ndarray):
+    """The four pixels around each pixel of a picture in a smaller size, (4, height, width * channels), bytes.
 
-
-def smaller(picture: "Image", height: int, width: int) -> np.ndarray:
-    """A picture in a smaller size, linearly interpolated, float32 of (height, width, channels), until the next one.
-
-    The four neighbours of each pixel are taken by Pillow, which never makes the whole picture an array.
+    Attributes:
+        right, down: how far from the first to the second, (width * channels,) and (height,).
     """
+
+    right: np.ndarray
+    down: np.ndarray
+
+
+def corners_of(picture: "Image", height: int, width: int) -> Corners:
+    """What a smaller picture is computed of. Pillow takes the pixels, so that the whole picture never is an array."""
     library = pillow("image_dataset_from_directory")
     x, y = picture.width / width, picture.height / height
-    corners = []
+    taken = []
     for down in (0, 1):
         for right in (0, 1):
-            taken = (x, 0, right - 0.5 + NUDGE, 0, y, down - 0.5 + NUDGE)
-            one = picture.transform((width, height), library.Transform.AFFINE, taken, library.Resampling.NEAREST)
-            corners.append(np.frombuffer(one.tobytes(), np.uint8).reshape(height, -1))
-    channels = corners[0].shape[1] // width
-    right, down = shares(picture.width, width, channels), shares(picture.height, height, 1)[:, None]
-    above, below, part = room(corners[0].shape)
-    for row, (one, other) in ((above, corners[:2]), (below, corners[2:])):
-        row[...], part[...] = one, other
-        part -= row
-        part *= right
-        row += part
-    below -= above
-    below *= down
-    above += below
-    return above.reshape(height, width, channels)
+            places = (x, 0, right - 0.5 + NUDGE, 0, y, down - 0.5 + NUDGE)
+            one = picture.transform((width, height), library.Transform.AFFINE, places, library.Resampling.NEAREST)
+            taken.append(np.frombuffer(one.tobytes(), np.uint8).reshape(height, -1))
+    made = np.stack(taken).view(Corners)
+    made.right = shares(picture.width, width, made.shape[2] // width)
+    made.down = shares(picture.height, height, 1)
+    return made
 
 
-def pixels(picture: "Image", size: tuple[int, int], method: str = "bilinear", crop: bool = False, pad: bool = False):
-    """The numbers of a picture in another size, (height, width, channels): bytes where nothing is computed, else float32."""
+def finished(found: Sequence[Corners], count: int, whole: bool = False) -> np.ndarray:
+    """Smaller pictures, linearly interpolated: (count, height, width * channels), of which the first are there.
+
+    Args:
+        found: what they are computed of.
+        count: how many there are room for, so that one program does for all.
+        whole: whether to round to bytes; else float32.
+    """
+    filled = [*found, *[found[-1]] * (count - len(found))]
+    parts = (np.stack(filled), np.stack([one.right for one in filled]), np.stack([one.down for one in filled]))
+    with processor().compiling():
+        return np.asarray(between(*parts, whole=whole))
+
+
+def pixels(
+    picture: "Image", size: tuple[int, int], method: str = "bilinear", crop: bool = False, pad: bool = False
+) -> np.ndarray:
+    """The numbers of a picture in another size, (height, width, channels): bytes where nothing is computed, else float32.
+
+    Most smaller pictures come as `Corners`, which `finished` computes many at once of.
+    """
     height, width = size
     is_shrunk = picture.height >= height and picture.width >= width
     if picture.size != (width, height) and method == "bilinear" and is_shrunk and not (crop or pad):
-        return smaller(picture, height, width)
+        return corners_of(picture, height, width)
     array = np.asarray(picture)
     array = array[..., None] if array.ndim == 2 else array
     return array if array.shape[:2] == size else fitted(array, height, width, method, crop, pad)
@@ -117,6 +128,6 @@ def read_pixels(
     """
     with refusing(f"picture ({path})"):
         found = pixels(decoded(read_bytes(path), channels, size if fast else None), size, method, crop, pad)
-    if fast or method == "nearest":
+    if not isinstance(found, Corners) and (fast or method == "nearest"):
         return found if found.dtype == np.uint8 else np.rint(found).clip(0, 255).astype(np.uint8)
     return found

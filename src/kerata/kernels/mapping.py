@@ -114,3 +114,22 @@ def _neighbours(parts: tuple[Split, Split], size: int, order: int, fill_mode: st
     if order == 0:
         before = jnp.where(share >= 0.5, after, before)
     return before, after, share, outside
+
+
+@functools.partial(jax.jit, static_argnames="whole")
+def between(corners: jax.Array, right: jax.Array, down: jax.Array, whole: bool = False) -> jax.Array:
+    """What lies between four pixels each, linearly interpolated.
+
+    Args:
+        corners: the upper left, upper right, lower left and lower right pixels, (batch, 4, rows, columns), bytes.
+        right, down: how far from the first to the second, (batch, columns) and (batch, rows).
+        whole: whether to round to bytes.
+
+    >>> between(np.array([[[[0]], [[4]], [[8]], [[12]]]], "uint8"), np.array([[0.5]], "f"), np.array([[0.25]], "f")).tolist()
+    [[[4.0]]]
+    """
+    a, b, c, d = (corners[:, place].astype(jnp.float32) for place in range(4))
+    right, down = right[:, None, :], down[:, :, None]
+    above, below = a + (b - a) * right, c + (d - c) * right
+    found = above + (below - above) * down
+    return jnp.rint(found).astype(jnp.uint8) if whole else found
