@@ -66,8 +66,10 @@ class Dataset:
     # What programs see of elements, and what is made of what they give
 
     def _like(self, start: Callable[[], Iterator[Any]], size: int = UNKNOWN, spec: object = None) -> Self:
-        """A data set of the same class."""
-        return type(self)(start, size, spec)
+        """A data set of the same class, whatever its constructor takes."""
+        made = type(self).__new__(type(self))
+        Dataset.__init__(made, start, size, spec)
+        return made
 
     def _given(self, element: object) -> object:
         return as_given(element)

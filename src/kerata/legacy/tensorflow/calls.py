@@ -266,6 +266,9 @@ def from_python(value: Any, wanted: DType | None, owner: str) -> Tensor:
         array = np.asarray(value)
     except ValueError:
         raise ValueError("Can't convert non-rectangular Python sequence to Tensor.") from None
+    if array.dtype.kind == "S" and not isinstance(value, (np.ndarray, np.generic)):
+        # NumPy's own type of texts takes the zeros away at their ends.
+        array = np.array(value, object)
     if array.dtype.kind in "OSU":
         if wanted is not None and wanted != string:
             raise TypeError(f"Cannot convert {value!r} to EagerTensor of dtype {wanted.name}")
