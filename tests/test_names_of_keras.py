@@ -236,6 +236,28 @@ def test_bars_of_loops_of_ones_own(monkeypatch):
         kerata.utils.Progbar(3, stateful_metrics=["a"], stateless_metrics=["b"])
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_a_convolution_with_another_kernel(data_format):
+    """`convolution_op` is Keras's, and a subclass that overrides it changes what the layer computes."""
+    x = np.random.default_rng(0).normal(size=(2, 4, 6, 5)).astype("float32")
+    found = []
+    for library in (kerata, keras):
+
+        class Standardized(library.layers.Conv2D):
+            def convolution_op(self, inputs, kernel, ops=library.ops):
+                return super().convolution_op(inputs, kernel - ops.mean(kernel))
+
+        layer = Standardized(3, 2, strides=2, padding="same", activation="relu", data_format=data_format)
+        layer.build(x.shape)
+        rng = np.random.default_rng(1)
+        layer.set_weights([rng.normal(size=w.shape).astype("float32") for w in layer.get_weights()])
+        plain = library.layers.Conv2D(3, 2, padding="same", data_format=data_format)
+        kernel = rng.normal(size=layer.get_weights()[0].shape).astype("float32")
+        found.append([np.asarray(layer(x)), np.asarray(plain.convolution_op(x, kernel))])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
 def test_specifications_of_inputs():
     for library in (kerata, keras):
         spec = library.InputSpec(shape=(None, 3), axes={-1: 3}, dtype="float32")

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import jax.numpy as jnp
+
 from kerata import activations, constraints, initializers, regularizers
 from kerata.base.arguments import with_defaults
 from kerata.base.checks import check_positive_int, message
 from kerata.base.registry import builtin
-from kerata.engine.types import Array
+from kerata.engine.types import Array, TensorLike
 from kerata.kernels.convolution import convolution
 from kerata.layers.core import mixes_samples
 from kerata.layers.spatial import PADDINGS, Spatial
@@ -83,10 +85,14 @@ class Convolution(Spatial):
 
     def convolve(self, x: Array) -> Array:
         """x convolved with the kernel, channels last."""
+        return self.convolve_with(x, self.kernel.value)
+
+    def convolve_with(self, x: Array, kernel: Array) -> Array:
+        """x convolved with any kernel, channels last."""
         padding: Any = self.padding.upper()
         if self.padding == "causal":
             padding = (((self.kernel_size[0] - 1) * self.dilation_rate[0], 0),)
-        return convolution(x, self.kernel.value, self.strides, padding, self.dilation_rate, self.groups)
+        return convolution(x, kernel, self.strides, padding, self.dilation_rate, self.groups)
 
     def call(self, inputs):
         self.compute_output_shape(inputs.shape)  # raises where no window fits
@@ -101,8 +107,21 @@ class Convolution(Spatial):
         return self.shape_of(input_shape[0], picture, self.filters)
 
 
+class PlainConvolution(Convolution):
+    """A convolution whose kernel a subclass may change for each call. The base of three public classes."""
+
+    def convolution_op(self, inputs: TensorLike, kernel: TensorLike) -> Array:
+        """The convolution of inputs with a kernel. A subclass that overrides it changes what the layer computes."""
+        return self.from_last(self.convolve_with(self.to_last(jnp.asarray(inputs)), jnp.asarray(kernel)))
+
+    def convolve(self, x: Array) -> Array:
+        if type(self).convolution_op is PlainConvolution.convolution_op:
+            return super().convolve(x)
+        return self.to_last(self.convolution_op(self.from_last(x), self.kernel.value))
+
+
 @builtin("layers", "Convolution1D")
-class Conv1D(Convolution):
+class Conv1D(PlainConvolution):
     """y[t] = activation(sum over taps s of x[t + s] @ kernel[s] + bias): a window that slides over a sequence.
 
     Args:
@@ -127,7 +146,7 @@ class Conv1D(Convolution):
 
 
 @builtin("layers", "Convolution2D")
-class Conv2D(Convolution):
+class Conv2D(PlainConvolution):
     """y[p] = activation(sum over taps s of x[p + s] @ kernel[s] + bias): a window that slides over a picture.
 
     Args:
@@ -153,7 +172,7 @@ class Conv2D(Convolution):
 
 
 @builtin("layers", "Convolution3D")
-class Conv3D(Convolution):
+class Conv3D(PlainConvolution):
     """y[p] = activation(sum over taps s of x[p + s] @ kernel[s] + bias): a window that slides over a volume.
 
     Args: as in `Conv2D`, with three spatial axes.
