@@ -174,7 +174,6 @@ def test_augmented_pictures_of_layers_and_generators():
 
 
 def test_pictures_are_drawn(tmp_path):
-    pytest.importorskip("matplotlib")
     model = linear()
     y = np.arange(6) % 3
     diagnosis.confusion_matrix(model, PICTURES, y).plot(tmp_path / "a.png")
