@@ -29,6 +29,7 @@ OF_NET = {
     "mlp-dropout": "mnist",
     "cnn": "mnist",
     "cnn-bn": "cifar",
+    "frozen": "cifar",
     "lstm": "reviews",
     "transformer": "reviews",
     "photos": "photos",
@@ -66,6 +67,8 @@ def load(net: str, samples: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     if net in ("tabular", "pima", "phoneme"):
         return x, y  # (samples, 34), (samples, 8) or (samples, 5)
     x = x.astype(np.float32) / 255
+    if net == "frozen":
+        x = x.repeat(5, 1).repeat(5, 2)
     if net.startswith("mlp"):
         return x.reshape(len(x), 784), y
     return (x[..., None] if net == "cnn" else x), y  # (samples, height, width, channels)

@@ -53,6 +53,16 @@ def build(keras, net: str):
             if filters != 128:
                 stack.append(layers.MaxPooling2D(2))
         return keras.Sequential([*stack, layers.GlobalAveragePooling2D(), layers.Dense(10, activation="softmax")])
+    if net == "frozen":
+        base = keras.applications.VGG16(include_top=False, weights=None, input_shape=(160, 160, 3))
+        base.trainable = False
+        head = [
+            layers.Flatten(),
+            layers.Dense(256, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+        return keras.Sequential([keras.Input((160, 160, 3)), base, *head])
     if net == "lstm":
         return keras.Sequential(
             [

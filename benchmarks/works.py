@@ -106,6 +106,11 @@ WORKS = (
         samples=1_600, batch=32, epochs=2, bars=(Bar("fit", "keras-jax", 1), Bar("fit", "torch", 1)),
     ),
     Work(
+        "frozen", "a head on a frozen VGG16, 64 pictures of 160x160, batch 32, 10 epochs", "fit", "frozen",
+        samples=64, batch=32, epochs=10, implementations=KERAS_API, max_rounds=3,
+        bars=(Bar("fit", "keras-jax", 5), Bar("fit", "keras-tf", 5)),
+    ),
+    Work(
         "predict-mlp", "`predict` of one sample, 784-512-10", "predict", "mlp", repeats=100,
         measures=(("call", "ms"),), bars=(Bar("call", limit=0.2), Bar("call", "keras-jax", 4)),
     ),

@@ -179,6 +179,22 @@ def test_networks_of_imagenet_are_of_the_era(keras):
     assert keras.applications.xception.preprocess_input(np.full((1, 2, 2, 3), 255.0)).max() == 1
 
 
+@pytest.mark.parametrize("keras", [keras1, keras2], ids=["keras1", "keras2"])
+def test_resnet50_of_then(keras):
+    size = 197 if keras is keras1 else 64
+    model = keras.applications.resnet50.ResNet50(weights=None, include_top=False, input_shape=(size, size, 3))
+    names = [layer.name for layer in model.layers]
+    assert len([n for n in names if n.startswith("res")]) == 52 and "bn5c_branch2c" in names
+    # The layers with weights stand in the order in which files hold them.
+    weighted = [layer.name for layer in model.layers if layer.weights]
+    assert weighted[:4] == ["conv1", "bn_conv1", "res2a_branch2a", "bn2a_branch2a"]
+    assert model.get_layer("bn4f_branch2b").epsilon == 1e-3
+    assert model.output_shape == ((None, 1, 1, 2048) if keras is keras1 else (None, 2, 2, 2048))
+    assert ("pool1_pad" in names) == (keras is not keras1)
+    top = keras.applications.ResNet50(weights=None, classes=3)
+    assert top.layers[-1].name == "fc1000" and top.output_shape == (None, 3)
+
+
 def test_beams_of_ctc():
     K = keras2.backend
     # The likeliest single path is no label twice, 0.36; label 0 is likelier over all its paths, 0.64.

@@ -1,6 +1,7 @@
 """`keras.applications` of the eras: the networks of `kerata.applications`, made of layers and models of the era."""
 
 import functools
+import importlib
 from collections.abc import Callable
 
 import kerata
@@ -47,7 +48,8 @@ def network(era: str, name: str) -> object:
     """A network by its name, made when it is called: the architectures are not imported before."""
 
     def build(*args: object, **kwargs: object) -> object:
-        return adopt(era, getattr(kerata.applications, name)(*args, **kwargs))
+        old = importlib.import_module("kerata.legacy.resnet50").FORMS if name == "ResNet50" else {}
+        return adopt(era, (old.get(era) or getattr(kerata.applications, name))(*args, **kwargs))
 
     build.__name__ = build.__qualname__ = name
     return build
