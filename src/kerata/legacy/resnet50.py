@@ -1,5 +1,6 @@
 """`ResNet50` as Keras had it until 2.3: other names, another epsilon and another way to the top than that of today."""
 
+from collections.abc import Callable
 from typing import Any
 
 from kerata import layers
@@ -58,7 +59,7 @@ def resnet50(
     input_shape: PictureShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: str | Callable[..., Any] | None = "softmax",
     name: str | None = None,
 ) -> Model:
     """Four stages of residual blocks; a stage halves height and width at its first block."""
