@@ -448,25 +448,3 @@ def test_predict_needs_no_compile_and_follows_changes_of_the_model():
 def test_predictions_do_not_depend_on_how_many_are_asked_for(size):
     model = small()
     np.testing.assert_allclose(model.predict(X[:size], verbose=0), model.predict(X, verbose=0)[:size], rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("words", [[7, 0, 0], [6, 1, 0], [1, 1, 1]])
-def test_the_gradient_of_a_maximum_is_not_lost_where_numbers_are_equal(words):
-    """XLA may compute numbers anew for the comparison with their maximum, with another rounding."""
-    inputs = kerata.Input((3,), dtype="int32")
-    h = kerata.layers.Embedding(8, 3)(inputs)
-    h = kerata.ops.repeat(kerata.ops.expand_dims(h, 2), 3, axis=2)
-    model = kerata.Model(inputs, kerata.layers.GlobalMaxPooling2D()(kerata.layers.GroupNormalization(groups=-1)(h)))
-    table = np.random.default_rng(3).normal(size=(8, 3)).astype("float32")
-    model.layers[1].set_weights([table])
-    x, y = np.array([words]), np.array([[1.0, 2.0, 3.0]], "float32")
-
-    def loss(weights):
-        frozen = [v.value for v in model.non_trainable_variables]
-        outputs, _ = model.stateless_call(weights, frozen, jax.numpy.asarray(x), training=True)
-        return jax.numpy.mean((outputs - y) ** 2)
-
-    slopes = jax.grad(loss)([v.value for v in model.trainable_variables])[0]
-    model.compile(kerata.optimizers.SGD(1.0), kerata.losses.MeanSquaredError())
-    model.fit(x, y, batch_size=1, verbose=0)
-    np.testing.assert_allclose(table - model.layers[1].get_weights()[0], slopes, atol=1e-5)

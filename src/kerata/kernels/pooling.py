@@ -166,32 +166,3 @@ def gather_windows(window: Sizes, strides: Sizes, winner: jax.Array, g: jax.Arra
 
 
 largest.defvjp(largest_forward, largest_backward)
-
-
-def global_max(x: jax.Array, axes: Sequence[int], keepdims: bool = False) -> jax.Array:
-    """The largest number over axes that lie beside each other.
-
-    The gradient goes to the first of equal maxima, by its number. The gradient of `jnp.max` goes to what is equal to the
-    maximum, and where XLA computes that anew for the comparison, with another rounding, some of it or all is lost.
-    """
-    return _global_max(x, tuple(axes), keepdims)
-
-
-@own_gradient(1, 2)
-def _global_max(x: jax.Array, axes: Sizes, keepdims: bool) -> jax.Array:
-    return jnp.max(x, axes, keepdims=keepdims)
-
-
-def _global_max_forward(x: jax.Array, axes: Sizes, keepdims: bool) -> tuple[jax.Array, jax.Array]:
-    flat = x.reshape(*x.shape[: axes[0]], -1, *x.shape[axes[-1] + 1 :])
-    place = jnp.argmax(flat, axes[0], keepdims=True)
-    numbers = lax.broadcasted_iota(place.dtype, flat.shape, axes[0])
-    return jnp.max(x, axes, keepdims=keepdims), (numbers == place).reshape(x.shape)
-
-
-def _global_max_backward(axes: Sizes, keepdims: bool, chosen: jax.Array, slope: jax.Array) -> tuple[jax.Array]:
-    slope = slope if keepdims else jnp.expand_dims(slope, axes)
-    return (jnp.where(chosen, slope, jnp.zeros((), slope.dtype)),)
-
-
-_global_max.defvjp(_global_max_forward, _global_max_backward)

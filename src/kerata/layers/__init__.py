@@ -59,7 +59,6 @@ from kerata.layers.core import EinsumDense as EinsumDense
 from kerata.layers.core import Identity as Identity
 from kerata.layers.core import Lambda as Lambda
 from kerata.layers.core import Masking as Masking
-from kerata.layers.core import MaxoutDense as MaxoutDense
 from kerata.layers.embedding import Embedding as Embedding
 from kerata.layers.embedding import ReversibleEmbedding as ReversibleEmbedding
 from kerata.layers.input import Input as Input
@@ -161,6 +160,7 @@ from kerata.layers.retired import Cosine as Cosine
 from kerata.layers.retired import Highway as Highway
 from kerata.layers.retired import LocallyConnected1D as LocallyConnected1D
 from kerata.layers.retired import LocallyConnected2D as LocallyConnected2D
+from kerata.layers.retired import MaxoutDense as MaxoutDense
 from kerata.layers.retired import ParametricSoftplus as ParametricSoftplus
 from kerata.layers.retired import SampleNormalization as SampleNormalization
 from kerata.layers.retired import SReLU as SReLU

@@ -6,7 +6,8 @@ from kerata.base.arguments import with_defaults
 from kerata.base.config import standardize_data_format
 from kerata.base.registry import builtin
 from kerata.engine.types import Array
-from kerata.kernels.pooling import average_pool, global_max, max_pool
+from kerata.kernels.maxima import largest
+from kerata.kernels.pooling import average_pool, max_pool
 from kerata.layers.layer import InputSpec
 from kerata.layers.spatial import Spatial
 
@@ -163,7 +164,7 @@ class GlobalMaxPooling(GlobalPooling):
     """y = the largest number of each channel."""
 
     def call(self, inputs):
-        return global_max(inputs, self.axes, self.keepdims)
+        return largest(inputs, self.axes, self.keepdims)
 
 
 class GlobalAveragePooling(GlobalPooling):

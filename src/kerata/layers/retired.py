@@ -13,7 +13,9 @@ from kerata.engine.hyper import Hyperparameter
 from kerata.engine.random import SeedGenerator
 from kerata.engine.scope import valid_rows
 from kerata.kernels import random
+from kerata.kernels.maxima import largest
 from kerata.kernels.normalization import batch_normalization
+from kerata.layers.core import check_features, orient
 from kerata.layers.embedding import Embedding
 from kerata.layers.layer import InputSpec, Layer
 
@@ -81,6 +83,86 @@ class Highway(Layer):
             gate, value = gate + self.carry_bias, value + self.bias
         gate = activations.sigmoid(gate)
         return gate * self.activation(value) + (1 - gate) * inputs
+
+
+@builtin("layers")
+class MaxoutDense(Layer):
+    """outputs[b, u] = max over k of (inputs[b] @ kernel[k] + bias[k])[u].
+
+    The activation itself is learned: the largest of `nb_feature` linear functions is a convex function of the input.
+    It was made for networks with dropout. Keras had it up to 1.2.
+
+    Args:
+        units: number of output features.
+        nb_feature: number of linear functions for each.
+        use_bias: whether to add a bias.
+        kernel_initializer, bias_initializer: how the weights begin.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties on weights and output.
+        kernel_constraint, bias_constraint: what the weights are projected onto after an update.
+
+    Shapes: (batch, features) to (batch, units).
+
+    Source: Goodfellow et al., "Maxout Networks", 2013.
+
+    >>> import kerata, numpy as np
+    >>> kerata.layers.MaxoutDense(3)(np.ones((2, 5), "float32")).shape
+    (2, 3)
+    """
+
+    mixes_samples = False
+
+    def __init__(
+        self,
+        units,
+        nb_feature=4,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = check_positive_int(self, "units", units)
+        self.nb_feature = check_positive_int(self, "nb_feature", nb_feature)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(ndim=2)
+
+    def build(self, input_shape):
+        features = check_features(self, input_shape)
+        self.kernel = self.add_weight(
+            (self.nb_feature, features, self.units),
+            orient(self.kernel_initializer, [1], [2]),
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.nb_feature, self.units),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.input_spec = InputSpec(ndim=2, axes={-1: features})
+
+    def call(self, inputs):
+        x = jnp.einsum("bf,kfu->bku", inputs, self.kernel.value)
+        return largest(x if self.bias is None else x + self.bias.value, 1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.units)
 
 
 class LocallyConnected(Layer):

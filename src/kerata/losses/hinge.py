@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from kerata.base.registry import builtin
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array
+from kerata.kernels.maxima import largest
 from kerata.losses.loss import LossFunctionWrapper, as_array, fit_ranks
 
 MEAN = "sum_over_batch_size"
@@ -43,7 +44,7 @@ def categorical_hinge(y_true, y_pred):
     y_pred = as_array(y_pred)
     y_true = jnp.asarray(y_true, y_pred.dtype)
     right = jnp.sum(y_true * y_pred, axis=-1)
-    wrong = jnp.max((1.0 - y_true) * y_pred, axis=-1)
+    wrong = largest((1.0 - y_true) * y_pred, -1)
     return jnp.maximum(wrong - right + 1.0, 0.0)
 
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kerata.base.types import DTypeLike
 from kerata.engine.symbolic import OPERATORS, traceable
 from kerata.engine.types import Array, TensorLike
+from kerata.kernels.maxima import largest, smallest
 from kerata.ops.activations import tanh as tanh
 from kerata.ops.arrays import append as append
 from kerata.ops.arrays import arange as arange
@@ -182,10 +183,15 @@ bitwise_xor = bitwise("bitwise_xor", jnp.bitwise_xor, "The bits that exactly one
 left_shift = bitwise("left_shift", jnp.left_shift, "x * 2^y.")
 right_shift = bitwise("right_shift", jnp.right_shift, "x / 2^y, rounded down.")
 
+
 # Along axes.
+def _span(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
+    return largest(x, axis, keepdims) - smallest(x, axis, keepdims)
+
+
 all = reduction("all", jnp.all, "Whether all are true.")
-amax = reduction("amax", jnp.max, "The largest.")
-amin = reduction("amin", jnp.min, "The smallest.")
+amax = reduction("amax", largest, "The largest.")
+amin = reduction("amin", smallest, "The smallest.")
 any = reduction("any", jnp.any, "Whether any is true.")
 argmax = reduction("argmax", jnp.argmax, "The index of the first of the largest.")
 argmin = reduction("argmin", jnp.argmin, "The index of the first of the smallest.")
@@ -201,7 +207,7 @@ nanprod = reduction("nanprod", jnp.nanprod, "The product, ignoring NaN.")
 nanstd = reduction("nanstd", jnp.nanstd, "The standard deviation, ignoring NaN.")
 nansum = reduction("nansum", jnp.nansum, "The sum, ignoring NaN.")
 nanvar = reduction("nanvar", jnp.nanvar, "The variance, ignoring NaN.")
-ptp = reduction("ptp", jnp.ptp, "The largest minus the smallest.")
+ptp = reduction("ptp", _span, "The largest minus the smallest.")
 std = reduction("std", jnp.std, "The standard deviation, sqrt(mean((x - mean(x))^2)).")
 sum = reduction("sum", jnp.sum, "The sum.", keeps_nan=True)
 var = reduction("var", jnp.var, "The variance, mean((x - mean(x))^2).")
@@ -210,13 +216,21 @@ var = reduction("var", jnp.var, "The variance, mean((x - mean(x))^2).")
 @op(keeps_nan=True)
 def max(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, initial: float | None = None) -> Array:
     """The largest along `axis`, at least `initial`."""
-    return jnp.max(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims, initial=initial)
+    found = jnp.asarray(x)
+    if not found.size:
+        return jnp.max(found, as_axes(axis), keepdims=keepdims, initial=initial)
+    found = largest(found, as_axes(axis), keepdims)
+    return found if initial is None else jnp.maximum(found, jnp.asarray(initial, found.dtype))
 
 
 @op(keeps_nan=True)
 def min(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, initial: float | None = None) -> Array:
     """The smallest along `axis`, at most `initial`."""
-    return jnp.min(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims, initial=initial)
+    found = jnp.asarray(x)
+    if not found.size:
+        return jnp.min(found, as_axes(axis), keepdims=keepdims, initial=initial)
+    found = smallest(found, as_axes(axis), keepdims)
+    return found if initial is None else jnp.minimum(found, jnp.asarray(initial, found.dtype))
 
 
 @op()

@@ -22,6 +22,7 @@ from kerata.engine.types import Array, TensorLike
 from kerata.kernels import pooling
 from kerata.kernels.compiler import prefers_fast_form
 from kerata.kernels.convolution import Geometry, canonical, convolution, spread
+from kerata.kernels.maxima import largest
 from kerata.ops.forms import op
 
 Pooling = Callable[[Array, Sequence[int], Sequence[int], str], Array]
@@ -201,7 +202,7 @@ def adaptive_max_pool(inputs: TensorLike, output_size: ShapeLike, data_format: s
     for axis, size in enumerate(standardize_tuple("adaptive_max_pool", "output_size", output_size, x.ndim - 2), 1):
         index, inside = _parts(x.shape[axis], size)
         # Outside of its window each part looks at the window's first pixel again.
-        x = jnp.max(jnp.take(x, jnp.where(inside, index, index[:, :1]), axis=axis), axis=axis + 1)
+        x = largest(jnp.take(x, jnp.where(inside, index, index[:, :1]), axis=axis), axis + 1)
     return channels_back(x, data_format)
 
 

@@ -1,0 +1,88 @@
+"""Maxima have JAX's values and slopes, and keep them in programs that compute what is compared anew."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import kerata
+from kerata.kernels.maxima import largest, smallest
+
+X = np.random.default_rng(0).integers(-2, 3, (3, 4, 5)).astype("float32")
+PAIRS = [(largest, jnp.max), (smallest, jnp.min)]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+@pytest.mark.parametrize("axis", [None, 1, -1, (0, 2), (1, 2)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_values_and_slopes(ours, theirs, axis, keepdims):
+    np.testing.assert_array_equal(ours(X, axis, keepdims), theirs(X, axis, keepdims=keepdims))
+    weights = np.random.default_rng(1).normal(size=np.shape(theirs(X, axis, keepdims=keepdims))).astype("float32")
+
+    def slope(function):
+        return jax.grad(lambda x: jnp.sum(jnp.sin(function(x)) * weights))
+
+    mine, right = (slope(lambda x, f=f: f(x, axis, keepdims=keepdims)) for f in (ours, theirs))
+    np.testing.assert_allclose(mine(X), right(X), atol=1e-6)
+    np.testing.assert_allclose(jax.jit(mine)(X), right(X), atol=1e-6)
+    # Forward, of a slope, and of many at once.
+    change = np.cos(np.arange(60, dtype="float32")).reshape(X.shape)
+    for f, g in (
+        (lambda h: jax.jvp(lambda x: h(x, axis, keepdims=keepdims), (X,), (change,))[1],) * 2,
+        (lambda h: jax.grad(lambda x: jnp.sum(slope(lambda z: h(z, axis, keepdims=keepdims))(x) * change))(X),) * 2,
+    ):
+        np.testing.assert_allclose(f(ours), g(theirs), atol=1e-5)
+    if axis != (0, 2):
+        stacked = np.stack([X, -X])
+        np.testing.assert_allclose(jax.vmap(mine)(stacked), jax.vmap(right)(stacked), atol=1e-6)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_numbers_that_are_no_numbers_and_other_types(ours, theirs):
+    for x in (np.array([1.0, np.nan], "float32"), np.array([np.inf, -np.inf]), np.arange(3), np.array([True, False])):
+        np.testing.assert_array_equal(ours(jnp.asarray(x)), theirs(jnp.asarray(x)))
+    half = jnp.asarray(X, "bfloat16")
+    assert ours(half).dtype == jnp.bfloat16 and jax.grad(lambda x: ours(x))(half).dtype == jnp.bfloat16
+    assert ours(jnp.arange(3)).dtype == theirs(jnp.arange(3)).dtype
+
+
+@pytest.mark.parametrize("initial", [None, 0.5, 9.0])
+def test_ops_take_an_initial_value(initial):
+    given = {} if initial is None else {"initial": initial}
+    np.testing.assert_array_equal(kerata.ops.max(X, axis=1, initial=initial), jnp.max(X, axis=1, **given))
+    np.testing.assert_array_equal(kerata.ops.min(X, axis=1, initial=initial), jnp.min(X, axis=1, **given))
+    mine, right = (jax.grad(lambda x, f=f: jnp.sum(f(x, axis=1, **given)))(X) for f in (kerata.ops.max, jnp.max))
+    np.testing.assert_allclose(mine, right)
+
+
+WAYS = {
+    "GlobalMaxPooling2D": lambda h: kerata.layers.GlobalMaxPooling2D()(h),
+    "AdaptiveMaxPooling2D": lambda h: kerata.layers.Flatten()(kerata.layers.AdaptiveMaxPooling2D(1)(h)),
+    "max": lambda h: kerata.ops.max(h, axis=(1, 2)),
+    "amax": lambda h: kerata.ops.amax(h, axis=(1, 2)),
+    "min": lambda h: kerata.ops.min(h, axis=(1, 2)),
+    "ptp": lambda h: kerata.ops.ptp(h, axis=(1, 2)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("words", [[7, 0, 0], [1, 1, 1]])
+def test_slopes_are_not_lost_where_numbers_are_equal(way, words):
+    """XLA may compute numbers anew for the comparison with their maximum, with another rounding."""
+    inputs = kerata.Input((3,), dtype="int32")
+    h = kerata.layers.Embedding(8, 3)(inputs)
+    h = kerata.ops.repeat(kerata.ops.expand_dims(h, 2), 3, axis=2)
+    model = kerata.Model(inputs, WAYS[way](kerata.layers.GroupNormalization(groups=-1)(h)))
+    table = np.random.default_rng(3).normal(size=(8, 3)).astype("float32")
+    model.layers[1].set_weights([table])
+    x, y = np.array([words]), np.array([[1.0, 2.0, 3.0]], "float32")
+
+    def loss(weights):
+        frozen = [v.value for v in model.non_trainable_variables]
+        outputs, _ = model.stateless_call(weights, frozen, jnp.asarray(x), training=True)
+        return jnp.mean((outputs - y) ** 2)
+
+    slopes = jax.grad(loss)([v.value for v in model.trainable_variables])[0]
+    model.compile(kerata.optimizers.SGD(1.0), kerata.losses.MeanSquaredError())
+    model.fit(x, y, batch_size=1, verbose=0)
+    np.testing.assert_allclose(table - model.layers[1].get_weights()[0], slopes, atol=2e-5)
