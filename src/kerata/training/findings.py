@@ -19,6 +19,7 @@ class StepFindings:
         is_number: of each measure, whether it is a single number.
         paces: seconds a batch, by the kind of run and its batch size.
         whole: why a batch cannot be filled up, or `None`, by sizes and shapes.
+        once: what a frozen part that is computed once would spare and keep of each sample, by sizes and shapes.
     """
 
     structure: Structure | None = None
@@ -26,3 +27,4 @@ class StepFindings:
     is_number: list[bool] | None = None
     paces: dict[Hashable, float] = field(default_factory=dict)
     whole: dict[Hashable, str | None] = field(default_factory=dict)
+    once: dict[Hashable, tuple[float, int]] = field(default_factory=dict)

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.stages import Compiled
 
+from kerata.base.checks import message
 from kerata.data.samples import Samples
 from kerata.data.sources import Batches, Rows
 from kerata.engine import program
@@ -37,8 +38,6 @@ from kerata.training.steps import BuiltInStep
 LEAST_FLOPS = 5e10
 # What is kept may take so much memory, or twice what the inputs take.
 MOST_BYTES = 2**31
-# The form of a step's arguments: (weights, state, hyperparameters, key, batch, valid).
-Arguments = tuple[list[Any], dict[str, Any], Any, Any, Batch, Any]
 
 
 class RestOfStep(BuiltInStep):
@@ -139,7 +138,7 @@ class Once:
         self.whole, self.step, self.found, self.source, self.rows = whole, step, found, source, rows
         count = len(whole.plan.others)
         self.variables = [whole.plan.others[place] for place in found.used if place < count]
-        owners = whole.plan.hypers.owners
+        owners = whole.plan.hypers.owners if count in found.used else []
         self.lasting = [number for number, (part, _) in enumerate(owners) if part is not whole.model.optimizer]
         # Arrays of the weights, which a training may give away, and what stood in them.
         self.arrays: list[AnyArray] = []
@@ -191,8 +190,8 @@ class Once:
                 weak = (1,) if self.whole.plan.training else ()
                 structure = None if self.whole.structure is None else (self.whole.structure, self.step.tag)
                 compiled = program.obtain("once", structure, self._make, args, weak=weak, placement=placement)
-            for whole, part in zip(made, compiled(*args), strict=True):
-                whole[start:stop] = np.asarray(part)[: stop - start]
+            for array, part in zip(made, compiled(*args), strict=True):
+                array[start:stop] = np.asarray(part)[: stop - start]
         if isinstance(self.source, Samples):
             return Samples(made, self.source.y, self.source.sample_weight)
         return Samples(made, *jax.tree.map(lambda *parts: np.concatenate(parts), *rest))
@@ -202,7 +201,7 @@ class Once:
             return self.source.slice(start, stop).tree
         batch: Batch = self.source.read(np.arange(start, stop, dtype=np.int64))
         if jax.tree.leaves(batch)[0].shape[0] != stop - start:
-            raise Missing
+            raise Missing(message("fit", "some of the samples cannot be read", {"samples": f"{start} to {stop - 1}"}))
         return batch
 
     def _make(self) -> Callable[..., Any]:
@@ -286,8 +285,13 @@ def compute_once(
         seen = epochs * (data.size if steps is None else steps * rows)
     rest = copy.copy(plan)
     step = rest.step = RestOfStep(rest, whole, batch)
+    key = (rows, masked, *[(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(step.batch)])
+    if key in plan.findings.once and not is_worth_it(plan.findings.once[key], data.size, seen, batch):
+        # Known from another fit, without tracing the model again.
+        return None
     found = step.cut(rows, masked)
-    if found is None or not is_worth_it(found, data.size, seen, rows, batch):
+    spared = plan.findings.once[key] = (0.0, 0) if found is None else (found.flops / rows, bytes_of(found))
+    if found is None or not is_worth_it(spared, data.size, seen, batch):
         return None
     for size in sizes - {0, rows}:
         other = step.cut(size, masked)
@@ -316,17 +320,20 @@ def frozen_variables(plan: Plan) -> set[int]:
     return {id(v) for v in plan.others if v.made_trainable or id(v) in frozen}
 
 
-def is_worth_it(found: Cut, size: int, seen: int, rows: int, batch: Batch) -> bool:
+def bytes_of(found: Cut) -> int:
+    """What is kept of each sample."""
+    return sum(int(np.prod(shape.shape[1:])) * shape.dtype.itemsize for shape in found.shapes)
+
+
+def is_worth_it(spared: tuple[float, int], size: int, seen: int, batch: Batch) -> bool:
     """Whether enough work is spared for what it costs in memory.
 
     Args:
-        found: the cut.
+        spared: (multiplications and additions that are spared, bytes that are kept) of each sample.
         size: how many samples there are.
         seen: how many are trained on in all epochs.
-        rows: samples of a batch.
         batch: a batch, for the size of its inputs.
     """
-    spared = found.flops / rows * (seen - size)
-    kept = sum(int(np.prod(shape.shape[1:])) * shape.dtype.itemsize for shape in found.shapes) * size
-    inputs = sum(leaf.nbytes // max(leaf.shape[0], 1) for leaf in jax.tree.leaves(batch[0])) * size
-    return spared >= LEAST_FLOPS and kept <= max(MOST_BYTES, 2 * inputs)
+    flops, kept = spared
+    inputs = sum(leaf.nbytes // max(leaf.shape[0], 1) for leaf in jax.tree.leaves(batch[0]))
+    return flops * (seen - size) >= LEAST_FLOPS and kept * size <= max(MOST_BYTES, 2 * inputs * size)
