@@ -166,3 +166,31 @@ def test_a_built_model_has_its_weights_at_once(saved):
     model(x)
     model.load_weights(str(folder / "ckpt")).assert_consumed().expect_partial()
     np.testing.assert_allclose(model(x).numpy(), y, rtol=1e-6)
+
+
+# What is asked of functions
+
+
+def test_numbers_do_not_become_texts():
+    """A cast gave floats that said they were texts."""
+    with pytest.raises(tf.errors.UnimplementedError, match=r"numbers do not become texts.*tf\.strings\.as_string"):
+        tf.cast(tf.constant([1.0]), tf.string)
+    assert tf.cast(tf.constant("a"), tf.string).numpy() == b"a"
+
+
+def test_a_case_without_default_says_that_none_holds():
+    assert tf.case([(tf.constant(False), lambda: 1), (tf.constant(True), lambda: 2)]) == 2
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no condition holds, and there is no default"):
+        tf.case([(tf.constant(False), lambda: 1)])
+
+
+def test_a_derivative_of_ones_own_may_be_said_with_brackets():
+    @tf.custom_gradient()
+    def twice(x):
+        return x * 2.0, lambda upstream: upstream * 7.0
+
+    x = tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = twice(x)
+    assert y.numpy() == 6.0 and tape.gradient(y, x).numpy() == 7.0

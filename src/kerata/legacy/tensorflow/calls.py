@@ -1,7 +1,7 @@
 """Functions of tensors: what all of them do around the one line that each computes."""
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -12,11 +12,12 @@ from jax.core import Tracer
 from kerata.base.checks import did_you_mean, message
 from kerata.base.recent import Recent
 from kerata.engine.symbolic import SymbolicTensor, traceable
+from kerata.engine.types import AnyArray, HostArray
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.tape import Call, make_call
-from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, is_array, narrow, tensors, texts
-from kerata.legacy.tensorflow.types import PYTHON, DType, as_dtype, float32, float64, int32, int64, string
+from kerata.legacy.tensorflow.tensor import Operand, Tensor, dtype_of, is_array, narrow, tensors, texts
+from kerata.legacy.tensorflow.types import PYTHON, DType, Ints, as_dtype, float32, float64, int32, int64, string
 from kerata.ops.forms import facts_of
 
 # Names that arguments had in TensorFlow 1.
@@ -64,7 +65,7 @@ class Function:
     def __repr__(self) -> str:
         return f"<function {self.__name__}>"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         values = self.bind(args, kwargs)
         if self.host:
             return self.compute(*values)
@@ -82,7 +83,9 @@ class Function:
             return self._call_on_texts(jax.tree.unflatten(treedef, [texts_of(leaf) for leaf in leaves]))
         return self.call(leaves, treedef, places, objects, values)
 
-    def call(self, leaves: list[Any], treedef: Any, places: list[int], objects: list[Any], values: list[Any]) -> Any:
+    def call(
+        self, leaves: list[Any], treedef: jax.tree_util.PyTreeDef, places: list[int], objects: list[Any], values: list[Any]
+    ) -> Any:
         """The function of arrays, noted on the tapes that follow one of them."""
         known = not any(isinstance(getattr(thing, "_array", thing), Tracer) for thing in objects) and not any(
             isinstance(thing, Variable) and isinstance(thing.value, Tracer) for thing in objects
@@ -92,7 +95,7 @@ class Function:
         given = [(wide_of if is_wide else narrow)(thing) for thing in objects]
         nominal = self.gives(values) if callable(self.gives) else self.gives
 
-        def wrap(found: Any) -> tuple[Any, list[Any]]:
+        def wrap(found: object) -> tuple[Any, list[Any]]:
             flat, tree = jax.tree.flatten(found)
             made = [Tensor(array, nominal or kept_type(array, objects)) for array in flat]
             return jax.tree.unflatten(tree, made), made
@@ -102,18 +105,18 @@ class Function:
                 return make_call(call, objects, given, wrap)
         return make_call(call, objects, given, wrap)
 
-    def _call_on_texts(self, values: list[Any]) -> Any:
+    def _call_on_texts(self, values: list[Any]) -> object:
         if self.on_texts is None:
             raise InvalidArgumentError(f"tf.{self.__name__} takes no texts. See tf.strings")
         return tensors(self.on_texts(*values))
 
-    def _call_of(self, leaves: list[Any], treedef: Any, places: list[int], is_wide: bool) -> Call:
+    def _call_of(self, leaves: list[Any], treedef: jax.tree_util.PyTreeDef, places: list[int], is_wide: bool) -> Call:
         """The call for these arguments beside arrays; the same one where it was there before."""
         fixed = list(leaves)
         for place in places:
             fixed[place] = None
 
-        def function(arrays: list[Any]) -> Any:
+        def function(arrays: list[Any]) -> object:
             filled = list(fixed)
             for place, array in zip(places, arrays, strict=True):
                 filled[place] = array
@@ -158,25 +161,25 @@ class Function:
         return [values[one] if one in values else self.defaults[one] for one in self.names]
 
 
-def named(compute: Any, name: str) -> Any:
-    def call(*args: Any) -> Any:
+def named(compute: Callable[..., object], name: str) -> Callable[..., object]:
+    def call(*args: object) -> object:
         return compute(*args)
 
     call.__name__ = name.rpartition(".")[2]
     return call
 
 
-def texts_of(leaf: Any) -> Any:
+def texts_of(leaf: object) -> object:
     """What functions on texts get: NumPy's arrays."""
     return np.asarray(leaf._array) if isinstance(leaf, Tensor) else np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf
 
 
-def wide_of(thing: Any) -> Any:
+def wide_of(thing: Operand) -> HostArray:
     """The array with all its bits, within `enable_x64`; made where the call is."""
     return np.asarray(thing._array if isinstance(thing, Tensor) else thing.value if isinstance(thing, Variable) else thing)
 
 
-def kept_type(array: Any, objects: list[Any]) -> DType:
+def kept_type(array: AnyArray, objects: list[Any]) -> DType:
     """The type of a result: its own, or the wide one that it stands for in a program."""
     own = as_dtype(array.dtype)
     for thing in objects:
@@ -229,7 +232,7 @@ def alike(name: str, values: list[Any], count: int) -> list[Any]:
     return [*found, *values[count:]]
 
 
-def convert(value: Any, dtype: Any = None, owner: str = "tf.convert_to_tensor") -> Any:
+def convert(value: object, dtype: object = None, owner: str = "tf.convert_to_tensor") -> Any:
     """A tensor of numbers, lists, arrays, variables or tensors.
 
     Args:
@@ -293,12 +296,12 @@ def from_python(value: Any, wanted: DType | None, owner: str) -> Tensor:
     return Tensor(array.astype(wanted.dtype, copy=own), wanted)
 
 
-def has_numpy(value: Any, kind: Any) -> bool:
+def has_numpy(value: object, kind: type) -> bool:
     """Whether a list holds NumPy's own numbers of a kind."""
     return isinstance(value, (list, tuple)) and any(getattr(one, "dtype", None) == kind for one in flat(value))
 
 
-def flat(value: Any) -> Iterable[Any]:
+def flat(value: Iterable[Any]) -> Iterable[Any]:
     for one in value:
         if isinstance(one, (list, tuple)):
             yield from flat(one)
@@ -306,7 +309,7 @@ def flat(value: Any) -> Iterable[Any]:
             yield one
 
 
-def stack_nested(value: Any, wanted: DType | None, owner: str) -> Tensor:
+def stack_nested(value: Sequence[Any], wanted: DType | None, owner: str) -> Tensor:
     """A tensor of nested lists with tensors among them."""
     first = next(one for one in flat(value) if isinstance(one, (Tensor, Variable, jax.Array)))
     dtype = wanted or dtype_of(first)
@@ -317,7 +320,7 @@ pack = Function("stack", "values, axis=0", lambda values, axis: jnp.stack(values
 read = Function("identity", "input", lambda x: jnp.asarray(x))
 
 
-def ints(value: Any) -> Any:
+def ints(value: Ints) -> Any:
     """Whole numbers of a tensor, or of a list with tensors: a shape, an axis."""
     if value is None or isinstance(value, int):
         return value

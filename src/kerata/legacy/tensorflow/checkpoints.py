@@ -5,17 +5,17 @@ The file is NumPy's `.npz`, not TensorFlow's: what one program here wrote, anoth
 
 import glob as globbing
 import os
-from typing import Any
+from typing import Any, SupportsInt
 
 import numpy as np
 
 from kerata.base.checks import message
 from kerata.datasets.pickles import load_npz
 from kerata.engine.variable import Variable
-from kerata.legacy.tensorflow.io import path_of
+from kerata.legacy.tensorflow.io import PathText, path_of
 
 
-def variables_of(thing: Any, name: str) -> dict[str, Variable]:
+def variables_of(thing: object, name: str) -> dict[str, Variable]:
     """The variables of a model, layer, optimizer, list or dict, by name and number."""
     if isinstance(thing, Variable):
         return {name: thing}
@@ -35,7 +35,7 @@ class Checkpoint:
         **kwargs: others, by name.
     """
 
-    def __init__(self, root: Any = None, **kwargs: Any):
+    def __init__(self, root: object = None, **kwargs: object):
         self._held = {**({} if root is None else {"root": root}), **kwargs}
         self.__dict__.update(kwargs)
         self._count = 0
@@ -44,12 +44,12 @@ class Checkpoint:
     def _variables(self) -> dict[str, Variable]:
         return {path: one for name, thing in self._held.items() for path, one in variables_of(thing, name).items()}
 
-    def save(self, file_prefix: Any, options: Any = None) -> str:
+    def save(self, file_prefix: PathText, options: object = None) -> str:
         """Writes `prefix-1`, `prefix-2`, ...; gives the path."""
         self._count += 1
         return self.write(f"{path_of(file_prefix)}-{self._count}")
 
-    def write(self, file_prefix: Any, options: Any = None) -> str:
+    def write(self, file_prefix: PathText, options: object = None) -> str:
         """Writes under this very name; gives it."""
         path = path_of(file_prefix)
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
@@ -57,7 +57,7 @@ class Checkpoint:
         np.savez(f"{path}.npz", **arrays)
         return path
 
-    def restore(self, save_path: Any, options: Any = None) -> "Checkpoint":
+    def restore(self, save_path: PathText | None, options: object = None) -> "Checkpoint":
         """Reads what `save` wrote; nothing, where the path is `None`."""
         if save_path is None:
             return self
@@ -100,7 +100,7 @@ def checkpoints_in(folder: str) -> list[str]:
     return [path.removesuffix(".npz") for path in sorted(found, key=lambda path: (os.path.getmtime(path), path))]
 
 
-def latest_checkpoint(checkpoint_dir: Any, latest_filename: Any = None) -> str | None:
+def latest_checkpoint(checkpoint_dir: PathText, latest_filename: object = None) -> str | None:
     """The newest checkpoint of a folder, or `None`."""
     found = checkpoints_in(path_of(checkpoint_dir))
     return found[-1] if found else None
@@ -116,7 +116,12 @@ class CheckpointManager:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, directory: Any, max_to_keep: Any = 5, checkpoint_name: str = "ckpt", **kwargs: Any
+        self,
+        checkpoint: Checkpoint,
+        directory: PathText,
+        max_to_keep: int | None = 5,
+        checkpoint_name: str = "ckpt",
+        **kwargs: object,
     ):
         self.checkpoint, self.directory = checkpoint, path_of(directory)
         self._most, self._name = max_to_keep, checkpoint_name
@@ -130,7 +135,7 @@ class CheckpointManager:
     def checkpoints(self) -> list[str]:
         return list(self._paths)
 
-    def save(self, checkpoint_number: Any = None, **kwargs: Any) -> str:
+    def save(self, checkpoint_number: SupportsInt | None = None, **kwargs: object) -> str:
         """Writes a checkpoint, and takes the oldest away."""
         prefix = os.path.join(self.directory, self._name)
         number = None if checkpoint_number is None else int(checkpoint_number)

@@ -11,8 +11,8 @@ import numpy as np
 
 from kerata.legacy.tensorflow.calls import Function, convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
-from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, is_concrete
-from kerata.legacy.tensorflow.types import TensorShape, as_dtype
+from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, dtype_of, is_concrete
+from kerata.legacy.tensorflow.types import Ints, TensorShape, as_dtype
 
 # As NumPy's, for 32 bits.
 TOLERANCE = 1e-6
@@ -128,7 +128,7 @@ def assert_rank_at_least(x: object, rank: int, message: str | None = None, name:
         raise ValueError(message or f"assert_rank_at_least: the rank must be at least {int(rank)} and is {rank_of(x)}")
 
 
-def assert_scalar(tensor: object, message: str | None = None, name: str | None = None) -> Any:
+def assert_scalar(tensor: object, message: str | None = None, name: str | None = None) -> object:
     """The tensor, if it is one number."""
     if rank_of(tensor):
         raise ValueError(message or f"assert_scalar: one number was expected, and there are {rank_of(tensor)} axes")
@@ -160,7 +160,7 @@ def is_numeric_tensor(tensor: object) -> bool:
     return dtype.is_floating or dtype.is_integer or dtype.is_complex
 
 
-def ensure_shape(x: object, shape: object, name: str | None = None) -> Any:
+def ensure_shape(x: object, shape: Ints, name: str | None = None) -> object:
     """x, or an error where its shape is another one."""
     found = getattr(x, "shape", None)
     if not TensorShape(found).is_compatible_with(shape):
@@ -173,7 +173,7 @@ def ensure_shape(x: object, shape: object, name: str | None = None) -> Any:
 _numerics = Function("check_numerics", "tensor, message=None", lambda x, _: jnp.asarray(x))
 
 
-def check_numerics(tensor: object, message: str = "", name: str | None = None) -> Any:
+def check_numerics(tensor: object, message: str = "", name: str | None = None) -> AnyTensor:
     """The tensor, or an error where numbers are not finite."""
     found = convert(tensor)
     if is_concrete(found) and not np.all(np.isfinite(np.asarray(found._array))):
@@ -181,7 +181,7 @@ def check_numerics(tensor: object, message: str = "", name: str | None = None) -
     return _numerics(found)
 
 
-def assert_all_finite(x: object, message: str = "", name: str | None = None) -> Any:
+def assert_all_finite(x: object, message: str = "", name: str | None = None) -> AnyTensor:
     """The tensor, or an error where numbers are not finite."""
     return check_numerics(x, message)
 

@@ -5,8 +5,8 @@ What data sets do stands in `kerata.data.datasets`; here are the sources of `tf.
 
 import builtins
 import glob as globbing
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, SupportsInt
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from kerata.engine.random import host_stream
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.elements import TensorSpec, as_columns, as_element, as_tensors, fit_to_spec, listed, spec_of
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, OutOfRangeError
+from kerata.legacy.tensorflow.strings import Texts
 from kerata.legacy.tensorflow.tensor import plain
 from kerata.legacy.tensorflow.tracing import Traced
 from kerata.legacy.tensorflow.types import as_dtype, int64
@@ -47,19 +48,19 @@ class Dataset(datasets.Dataset):
                 setattr(made, name, getattr(data, name))
         return made
 
-    def _given(self, element: Any) -> Any:
+    def _given(self, element: object) -> object:
         return as_tensors(element)
 
-    def _taken(self, value: Any) -> Any:
+    def _taken(self, value: object) -> object:
         return as_element(value)
 
     def _function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return Traced(function)
 
-    def _spec_of(self, element: Any) -> Any:
+    def _spec_of(self, element: object) -> object:
         return spec_of(element)
 
-    def _pad(self, group: list[Any], shapes: Any, values: Any) -> Any:
+    def _pad(self, group: list[Any], shapes: object, values: object) -> object:
         return super()._pad(group, plain(shapes), plain(values))
 
     def __iter__(self) -> Iterator[Any]:
@@ -68,7 +69,7 @@ class Dataset(datasets.Dataset):
     # Sources
 
     @staticmethod
-    def from_tensor_slices(tensors: Any, name: Any = None) -> "Dataset":
+    def from_tensor_slices(tensors: object, name: str | None = None) -> "Dataset":
         """An element for each row of some arrays."""
         columns = as_columns(tensors)
         found = leaves(columns)
@@ -87,7 +88,7 @@ class Dataset(datasets.Dataset):
         return Dataset(start, size, spec)
 
     @staticmethod
-    def from_tensors(tensors: Any, name: Any = None) -> "Dataset":
+    def from_tensors(tensors: object, name: str | None = None) -> "Dataset":
         """One element."""
         element = as_columns(tensors)
         return Dataset(lambda: iter([element]), 1, spec_of(element))
@@ -95,11 +96,11 @@ class Dataset(datasets.Dataset):
     @staticmethod
     def from_generator(
         generator: Callable[..., Any],
-        output_types: Any = None,
-        output_shapes: Any = None,
-        args: Any = None,
-        output_signature: Any = None,
-        name: Any = None,
+        output_types: object = None,
+        output_shapes: object = None,
+        args: Iterable[object] | None = None,
+        output_signature: object = None,
+        name: str | None = None,
     ) -> "Dataset":
         """The elements of a generator, which is begun anew in each pass."""
         if not callable(generator):
@@ -122,14 +123,16 @@ class Dataset(datasets.Dataset):
         return Dataset(start, UNKNOWN, spec)
 
     @staticmethod
-    def range(*args: Any, **kwargs: Any) -> "Dataset":
+    def range(*args: SupportsInt, **kwargs: object) -> "Dataset":
         """Whole numbers, as Python's `range` gives them."""
         kind = as_dtype(kwargs.get("output_type") or int64).dtype
         numbers = builtins.range(*[int(one) for one in args])
         return Dataset(lambda: (np.asarray(n, kind) for n in numbers), len(numbers), TensorSpec((), kind))
 
     @staticmethod
-    def list_files(file_pattern: Any, shuffle: Any = None, seed: Any = None, name: Any = None) -> "Dataset":
+    def list_files(
+        file_pattern: Texts, shuffle: bool | None = None, seed: int | None = None, name: str | None = None
+    ) -> "Dataset":
         """The paths that match a pattern, or several; in another order in each pass, unless `shuffle=False`."""
         patterns = convert(file_pattern).numpy()
         patterns = [patterns] if isinstance(patterns, bytes) else list(np.ravel(patterns))
@@ -140,7 +143,7 @@ class Dataset(datasets.Dataset):
         return made if shuffle is False else made.shuffle(len(found), seed)
 
     @staticmethod
-    def zip(*args: Any, datasets: Any = None, name: Any = None) -> "Dataset":
+    def zip(*args: object, datasets: object = None, name: str | None = None) -> "Dataset":
         """Tuples of the elements of several data sets, as long as the shortest."""
         tree = datasets if datasets is not None else args[0] if len(args) == 1 else args
         tree = tuple(tree) if isinstance(tree, list) else tree
@@ -155,7 +158,9 @@ class Dataset(datasets.Dataset):
         return Dataset(start, size)
 
     @staticmethod
-    def choose_from_datasets(datasets: Any, choice_dataset: Any, stop_on_empty_dataset: bool = True) -> "Dataset":
+    def choose_from_datasets(
+        datasets: Sequence["Dataset"], choice_dataset: "Dataset", stop_on_empty_dataset: bool = True
+    ) -> "Dataset":
         """Elements of several data sets, in the order that another one says."""
 
         def start() -> Iterator[Any]:
@@ -171,7 +176,7 @@ class Dataset(datasets.Dataset):
 
     @staticmethod
     def sample_from_datasets(
-        datasets: Any, weights: Any = None, seed: Any = None, stop_on_empty_dataset: bool = False
+        datasets: Sequence["Dataset"], weights: object = None, seed: int | None = None, stop_on_empty_dataset: bool = False
     ) -> "Dataset":
         """Elements of several data sets, drawn at random."""
         shares = np.ones(len(datasets)) if weights is None else np.asarray(plain(weights), float)
@@ -194,7 +199,7 @@ class Dataset(datasets.Dataset):
 class DatasetIterator(datasets.DatasetIterator):
     """An iterator over the elements, as tensors."""
 
-    def get_next(self) -> Any:
+    def get_next(self) -> object:
         """The next element."""
         try:
             return next(self)

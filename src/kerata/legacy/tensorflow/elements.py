@@ -1,5 +1,6 @@
 """Elements of data sets among tensors: what they are, and how they come to be."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from kerata.data.elements import is_dataset, map_leaves, rebuild
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.tensor import Tensor
-from kerata.legacy.tensorflow.types import TensorShape, as_dtype, string
+from kerata.legacy.tensorflow.types import Ints, TensorShape, as_dtype, string
 
 
 class TensorSpec:
@@ -19,18 +20,18 @@ class TensorSpec:
         name: a name.
     """
 
-    def __init__(self, shape: Any, dtype: Any = "float32", name: Any = None):
+    def __init__(self, shape: Ints, dtype: object = "float32", name: str | None = None):
         self.shape, self.dtype, self.name = TensorShape(shape), as_dtype(dtype), name
 
     @classmethod
-    def from_tensor(cls, tensor: Any, name: Any = None) -> "TensorSpec":
+    def from_tensor(cls, tensor: Tensor, name: str | None = None) -> "TensorSpec":
         return cls(tensor.shape, tensor.dtype, name)
 
-    def batched(self, count: Any) -> "TensorSpec":
+    def batched(self, count: int | None) -> "TensorSpec":
         """What a batch of such tensors is."""
         return TensorSpec(self.shape if self.shape.rank is None else (count, *self.shape), self.dtype)
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, TensorSpec) and (self.shape, self.dtype) == (other.shape, other.dtype)
 
     def __hash__(self) -> int:
@@ -43,14 +44,14 @@ class TensorSpec:
 class DatasetSpec:
     """What the elements of a data set within a data set are."""
 
-    def __init__(self, element_spec: Any):
+    def __init__(self, element_spec: object):
         self.element_spec = element_spec
 
     def __repr__(self) -> str:
         return f"DatasetSpec({self.element_spec!r}, TensorShape([]))"
 
 
-def as_element(value: Any) -> Any:
+def as_element(value: object) -> object:
     """A structure of arrays for what a program gives as an element: lists are tensors, tuples and dicts are structures."""
     if is_dataset(value) or isinstance(value, (str, bytes)) or value is None:
         return value if is_dataset(value) or value is None else convert(value)._array
@@ -69,7 +70,7 @@ def typed_array(tensor: Tensor) -> np.ndarray:
     return array if tensor.dtype == string else array.astype(tensor.dtype.dtype, copy=False)
 
 
-def as_columns(value: Any) -> Any:
+def as_columns(value: Any) -> object:
     """A structure of arrays whose first axis counts the elements."""
     if isinstance(value, dict):
         return {key: as_columns(one) for key, one in value.items()}
@@ -82,13 +83,13 @@ def as_columns(value: Any) -> Any:
     return as_element(value)
 
 
-def as_tensors(element: Any) -> Any:
+def as_tensors(element: object) -> object:
     """What a program gets of an element."""
     return map_leaves(lambda one: Tensor(one) if isinstance(one, np.ndarray) else one, element)
 
 
-def spec_of(element: Any) -> Any:
-    def spec(one: Any) -> Any:
+def spec_of(element: object) -> object:
+    def spec(one: Any) -> object:
         if is_dataset(one):
             return DatasetSpec(one.element_spec)
         return TensorSpec(one.shape, getattr(one, "dtype", None))
@@ -96,7 +97,7 @@ def spec_of(element: Any) -> Any:
     return map_leaves(spec, element)
 
 
-def listed(tree: Any, shapes: bool = False) -> Any:
+def listed(tree: Any, shapes: bool = False) -> object:
     """Lists as tuples; of shapes, those that hold numbers stay shapes."""
     if isinstance(tree, dict):
         return {key: listed(value, shapes) for key, value in tree.items()}
@@ -110,12 +111,12 @@ def listed(tree: Any, shapes: bool = False) -> Any:
 class Leaf(list):
     """A shape, as a leaf of a structure."""
 
-    def __init__(self, shape: Any):
+    def __init__(self, shape: Iterable[int | None] | None):
         super().__init__(() if shape is None else shape)
         self.known = shape is not None
 
 
-def fit_to_spec(spec: TensorSpec, value: Any) -> np.ndarray:
+def fit_to_spec(spec: TensorSpec, value: object) -> np.ndarray:
     """A value of a generator as an array of the type that was said."""
     array = typed_array(value) if isinstance(value, Tensor) else np.asarray(value)
     array = convert(array)._array if spec.dtype == string else array.astype(spec.dtype.dtype)

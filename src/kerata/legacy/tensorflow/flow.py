@@ -3,19 +3,23 @@
 import contextlib
 import functools
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn, SupportsInt, TypeVar
 
 import jax
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.engine.types import Array, TensorLike
 from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.layers import wrap_leaves
 from kerata.legacy.tensorflow.tape import Call, leaves_of, make_call, noting_nothing
-from kerata.legacy.tensorflow.tensor import Tensor, is_concrete, narrow, plain, tensors
+from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, is_concrete, narrow, plain, tensors
+from kerata.legacy.tensorflow.types import Ints
 
+T = TypeVar("T")
 _said: set[str] = set()
 
 
@@ -27,8 +31,12 @@ def say_once(name: str, text: str) -> None:
 
 
 def function(
-    func: Any = None, input_signature: Any = None, autograph: Any = None, jit_compile: Any = None, **kwargs: Any
-) -> Any:
+    func: Callable[..., Any] | None = None,
+    input_signature: object = None,
+    autograph: object = None,
+    jit_compile: object = None,
+    **kwargs: object,
+) -> object:
     """`@tf.function`: the function runs as it is, each time."""
     if func is None:
         return functools.partial(function, input_signature=input_signature)
@@ -48,20 +56,20 @@ class Ran:
         functools.update_wrapper(self, function)
         self.python_function = function
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         # Numbers and arrays become tensors, as they did.
         given = [convert(one) if isinstance(one, np.ndarray) else one for one in args]
         return self.python_function(*given, **kwargs)
 
-    def __get__(self, obj: Any, kind: Any = None) -> Any:
+    def __get__(self, obj: object, kind: type | None = None) -> Callable[..., Any]:
         return self if obj is None else functools.partial(self.__call__, obj)
 
-    def get_concrete_function(self, *args: Any, **kwargs: Any) -> "Ran":
+    def get_concrete_function(self, *args: object, **kwargs: object) -> "Ran":
         """The function itself."""
         return self
 
 
-def cond(pred: Any, true_fn: Any = None, false_fn: Any = None, name: Any = None) -> Any:
+def cond(pred: TensorLike, true_fn: Callable[..., Any], false_fn: Callable[..., Any], name: object = None) -> Any:
     """true_fn() or false_fn()."""
     pred = convert(pred)
     if is_concrete(pred):
@@ -70,7 +78,7 @@ def cond(pred: Any, true_fn: Any = None, false_fn: Any = None, name: Any = None)
     return map_pairs(lambda a, b: TABLE["where"](pred, a, b), first, second)
 
 
-def map_pairs(join: Callable[..., Any], first: Any, second: Any) -> Any:
+def map_pairs(join: Callable[..., Any], first: Any, second: Any) -> object:
     if isinstance(first, dict):
         return {key: map_pairs(join, value, second[key]) for key, value in first.items()}
     if isinstance(first, (list, tuple)):
@@ -78,15 +86,30 @@ def map_pairs(join: Callable[..., Any], first: Any, second: Any) -> Any:
     return join(convert(first), convert(second))
 
 
-def case(pred_fn_pairs: Any, default: Any = None, exclusive: bool = False, strict: bool = False, name: Any = None) -> Any:
+def case(
+    pred_fn_pairs: Mapping[Any, Callable[[], Any]] | Iterable[tuple[object, Callable[[], Any]]],
+    default: Callable[[], Any] | None = None,
+    exclusive: bool = False,
+    strict: bool = False,
+    name: object = None,
+) -> Any:
     """The first function whose condition holds."""
     for pred, branch in pred_fn_pairs.items() if isinstance(pred_fn_pairs, dict) else pred_fn_pairs:
         if bool(pred):
             return branch()
+    if default is None:
+        raise InvalidArgumentError("tf.case: no condition holds, and there is no default")
     return default()
 
 
-def while_loop(cond: Any, body: Any, loop_vars: Any, *args: Any, maximum_iterations: Any = None, **kwargs: Any) -> Any:
+def while_loop(
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Sequence[object],
+    *args: object,
+    maximum_iterations: SupportsInt | None = None,
+    **kwargs: object,
+) -> Sequence[object]:
     """body(*loop_vars) while cond(*loop_vars)."""
     state = tuple(convert(one) if isinstance(one, (int, float, np.ndarray)) else one for one in loop_vars)
     if all(not isinstance(one, Tensor) or is_concrete(one) for one in state):
@@ -98,11 +121,11 @@ def while_loop(cond: Any, body: Any, loop_vars: Any, *args: Any, maximum_iterati
         return state if isinstance(loop_vars, tuple) else list(state)
     arrays = [narrow(one) for one in state]
 
-    def test(carry: Any) -> Any:
+    def test(carry: tuple[Any, tuple[Array, ...]]) -> Array:
         holds = narrow(convert(cond(*tensors(carry[1]))))
         return holds if maximum_iterations is None else holds & (carry[0] < maximum_iterations)
 
-    def step(carry: Any) -> Any:
+    def step(carry: tuple[Any, tuple[Array, ...]]) -> tuple[Any, tuple[Array, ...]]:
         found = body(*tensors(carry[1]))
         return carry[0] + 1, tuple(narrow(convert(one)) for one in found)
 
@@ -110,7 +133,9 @@ def while_loop(cond: Any, body: Any, loop_vars: Any, *args: Any, maximum_iterati
         return list(tensors(jax.lax.while_loop(test, step, (0, tuple(arrays)))[1]))
 
 
-def map_fn(fn: Any, elems: Any, dtype: Any = None, fn_output_signature: Any = None, **kwargs: Any) -> Any:
+def map_fn(
+    fn: Callable[..., Any], elems: object, dtype: object = None, fn_output_signature: object = None, **kwargs: object
+) -> object:
     """The function of each row, stacked."""
     tree = elems if isinstance(elems, (tuple, list, dict)) else (elems,)
     columns = [convert(one) for one in leaves_of(tree)]
@@ -123,10 +148,10 @@ def map_fn(fn: Any, elems: Any, dtype: Any = None, fn_output_signature: Any = No
     return TABLE["stack"](rows)
 
 
-def scan(fn: Any, elems: Any, initializer: Any = None, **kwargs: Any) -> Any:
+def scan(fn: Callable[..., Any], elems: object, initializer: object = None, **kwargs: object) -> object:
     """All the states of fn(state, row)."""
     rows = list(convert(elems))
-    state = rows.pop(0) if initializer is None else initializer
+    state: Any = rows.pop(0) if initializer is None else initializer
     states = [state] if initializer is None else []
     for row in rows:
         state = fn(state, row)
@@ -136,7 +161,7 @@ def scan(fn: Any, elems: Any, initializer: Any = None, **kwargs: Any) -> Any:
     return TABLE["stack"](states)
 
 
-def foldl(fn: Any, elems: Any, initializer: Any = None, **kwargs: Any) -> Any:
+def foldl(fn: Callable[..., Any], elems: object, initializer: object = None, **kwargs: object) -> object:
     rows = list(convert(elems))
     state = rows.pop(0) if initializer is None else initializer
     for row in rows:
@@ -144,11 +169,13 @@ def foldl(fn: Any, elems: Any, initializer: Any = None, **kwargs: Any) -> Any:
     return state
 
 
-def vectorized_map(fn: Any, elems: Any, **kwargs: Any) -> Any:
+def vectorized_map(fn: Callable[..., Any], elems: object, **kwargs: object) -> object:
     return map_fn(fn, elems)
 
 
-def py_function(func: Any = None, inp: Any = None, Tout: Any = None, name: Any = None) -> Any:
+def py_function(
+    func: Callable[..., Any], inp: Sequence[object], Tout: object, name: object = None
+) -> AnyTensor | list[AnyTensor]:
     """A function of Python on eager tensors."""
     found = func(*[convert(one) for one in inp])
     if isinstance(found, (list, tuple)):
@@ -159,23 +186,27 @@ def py_function(func: Any = None, inp: Any = None, Tout: Any = None, name: Any =
     return [made] if isinstance(Tout, (list, tuple)) else made
 
 
-def numpy_function(func: Any = None, inp: Any = None, Tout: Any = None, stateful: bool = True, name: Any = None) -> Any:
+def numpy_function(
+    func: Callable[..., Any], inp: Sequence[object], Tout: object, stateful: bool = True, name: object = None
+) -> AnyTensor | list[AnyTensor]:
     """A function of Python on NumPy's arrays."""
     return py_function(lambda *args: func(*[one.numpy() for one in args]), inp, Tout)
 
 
-def custom_gradient(f: Any = None) -> Any:
+def custom_gradient(f: Callable[..., Any] | None = None) -> Callable[..., object]:
     """A function with its own derivative: it gives (result, function of the upstream gradient)."""
+    if f is None:
+        return custom_gradient
 
     @functools.wraps(f)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         given = [convert(one) for one in args]
 
         @jax.custom_gradient
-        def compute(*values: Any) -> Any:
+        def compute(*values: Array) -> tuple[Array, Callable[[Array], Array | tuple[Array, ...]]]:
             found, pull = f(*tensors(list(values)), **kwargs)
 
-            def back(upstream: Any) -> Any:
+            def back(upstream: Array) -> Array | tuple[Array, ...]:
                 gradients = pull(Tensor(upstream))
                 parts = gradients if isinstance(gradients, (tuple, list)) else [gradients]
                 return tuple(narrow(convert(one)) for one in parts) if len(values) > 1 else narrow(convert(parts[0]))
@@ -187,7 +218,7 @@ def custom_gradient(f: Any = None) -> Any:
     return call
 
 
-def printing(*inputs: Any, **kwargs: Any) -> None:
+def printing(*inputs: object, **kwargs: str) -> None:
     """`tf.print`: in a program, each time that it runs."""
     if all(not isinstance(one, Tensor) or is_concrete(one) for one in inputs):
         shown = [str(np.asarray(plain(one))) if isinstance(one, Tensor) else str(one) for one in inputs]
@@ -201,7 +232,7 @@ def printing(*inputs: Any, **kwargs: Any) -> None:
     jax.debug.print(text, *[narrow(one) if isinstance(one, Tensor) else one for one in inputs])
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: object) -> bool:
     return isinstance(x, Tensor) or hasattr(x, "is_symbolic") or (hasattr(x, "assign") and hasattr(x, "trainable"))
 
 
@@ -218,7 +249,7 @@ class Device:
         return f"PhysicalDevice(name={self.name!r}, device_type={self.device_type!r})"
 
 
-def devices(kind: Any = None) -> list[Device]:
+def devices(kind: str | None = None) -> list[Device]:
     """The devices of a kind that JAX knows."""
     names = {"cpu": "CPU", "gpu": "GPU", "cuda": "GPU", "tpu": "TPU"}
     found: dict[str, int] = {}
@@ -234,7 +265,7 @@ def devices(kind: Any = None) -> list[Device]:
 
 
 @contextlib.contextmanager
-def device(name: Any) -> Any:
+def device(name: object) -> Iterator[None]:
     """`with tf.device(...)`: arrays stay where JAX has them."""
     say_once("device", f"tf.device({str(name)!r}) does nothing: JAX says where arrays are")
     yield
@@ -249,37 +280,39 @@ class Strategy:
 
     num_replicas_in_sync = 1
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: object, **kwargs: object):
         say_once("strategy", f"tf.distribute.{type(self).__name__} runs all on one device: programs are not spread")
         self.extended = self
         self.cluster_resolver = None
 
     @contextlib.contextmanager
-    def scope(self) -> Any:
+    def scope(self) -> Iterator["Strategy"]:
         """A block that changes nothing."""
         yield self
 
-    def run(self, fn: Any, args: tuple = (), kwargs: Any = None, options: Any = None) -> Any:
+    def run(
+        self, fn: Callable[..., Any], args: tuple = (), kwargs: Mapping[str, Any] | None = None, options: object = None
+    ) -> Any:
         """The function of the arguments."""
         return fn(*args, **(kwargs or {}))
 
-    def reduce(self, reduce_op: Any, value: Any, axis: Any = None) -> Any:
+    def reduce(self, reduce_op: object, value: object, axis: Ints = None) -> AnyTensor:
         """The value of the one replica, reduced along an axis."""
         if axis is None:
             return convert(value)
         kind = str(getattr(reduce_op, "value", reduce_op)).lower()
         return TABLE["reduce_sum" if "sum" in kind else "reduce_mean"](value, axis)
 
-    def experimental_distribute_dataset(self, dataset: Any, options: Any = None) -> Any:
+    def experimental_distribute_dataset(self, dataset: T, options: object = None) -> T:
         return dataset
 
-    def distribute_datasets_from_function(self, function: Any, options: Any = None) -> Any:
+    def distribute_datasets_from_function(self, function: Callable[["InputContext"], T], options: object = None) -> T:
         return function(InputContext())
 
-    def experimental_local_results(self, value: Any) -> tuple:
+    def experimental_local_results(self, value: object) -> tuple:
         return (value,)
 
-    def gather(self, value: Any, axis: int) -> Any:
+    def gather(self, value: T, axis: int) -> T:
         return value
 
 
@@ -301,10 +334,10 @@ STRATEGIES = [
 STRATEGY = {name: type(name, (Strategy,), {"__doc__": Strategy.__doc__}) for name in STRATEGIES}
 
 
-def nothing(name: str, text: str, result: Any = None) -> Any:
+def nothing(name: str, text: str, result: object = None) -> Callable[..., object]:
     """A function that does nothing, and says so once."""
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         say_once(name, f"{name}() does nothing: {text}")
         return result
 
@@ -312,14 +345,14 @@ def nothing(name: str, text: str, result: Any = None) -> Any:
     return call
 
 
-def timestamp(name: Any = None) -> Any:
+def timestamp(name: object = None) -> Tensor:
     return Tensor(np.asarray(time.time(), np.float64))
 
 
-def refuse(name: str, advice: str) -> Any:
+def refuse(name: str, advice: str) -> Callable[..., NoReturn]:
     """A function that is not there, and says what to do."""
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> NoReturn:
         raise NotImplementedError(message(name, "it is not there", None, advice))
 
     call.__name__ = name.rpartition(".")[2]

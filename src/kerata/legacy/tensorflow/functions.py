@@ -1,20 +1,26 @@
 """Functions of tensors: `tf.reduce_mean`, `tf.math`, `tf.linalg`, one line each over `kerata.ops` and `jax.numpy`."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, SupportsInt, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.core import Tracer
+from jax.typing import ArrayLike
 
 from kerata import ops
+from kerata.base.types import DTypeLike
+from kerata.engine.types import Array, HasArray, HostArray, TensorLike
 from kerata.legacy.tensorflow.calls import Function, convert, ints
-from kerata.legacy.tensorflow.errors import InvalidArgumentError
+from kerata.legacy.tensorflow.errors import InvalidArgumentError, UnimplementedError
 from kerata.legacy.tensorflow.operators import FUNCTIONS, absolute, invert, negative
 from kerata.legacy.tensorflow.tensor import Tensor
-from kerata.legacy.tensorflow.types import as_dtype, float32, int32, int64
+from kerata.legacy.tensorflow.types import DType, Ints, as_dtype, float32, int32, int64
 
+# Of a norm: `"euclidean"`, `"fro"`, 1, 2, `np.inf`.
+NormKind: TypeAlias = str | float
 # Of one tensor, by names of `ops`: TensorFlow's name, or that and the other.
 UNARY = """
 exp expm1 log log1p sqrt rsqrt square sign sin cos tan asin:arcsin acos:arccos atan:arctan sinh cosh tanh asinh:arcsinh
@@ -55,28 +61,28 @@ TABLE: dict[str, Function] = {
 }
 
 
-def enter(name: str, signature: str, compute: Any, **facts: Any) -> None:
+def enter(name: str, signature: str, compute: Callable[..., object], **facts: Any) -> None:
     TABLE[name] = Function(name, signature, compute, **facts)
 
 
-def mean(x: Any, axis: Any, keepdims: Any) -> Any:
+def mean(x: ArrayLike, axis: Ints, keepdims: bool) -> Array:
     """The mean; of whole numbers a whole number."""
     x = jnp.asarray(x)
     found = ops.mean(x, axis=ints(axis), keepdims=bool(keepdims))
     return jnp.trunc(found).astype(x.dtype) if jnp.issubdtype(x.dtype, jnp.integer) else found
 
 
-def total(x: Any, axis: Any, keepdims: Any) -> Any:
+def total(x: ArrayLike, axis: Ints, keepdims: bool) -> Array:
     x = jnp.asarray(x)
     return jnp.sum(x, axis=ints(axis), keepdims=bool(keepdims), dtype=x.dtype)
 
 
-def product(x: Any, axis: Any, keepdims: Any) -> Any:
+def product(x: ArrayLike, axis: Ints, keepdims: bool) -> Array:
     x = jnp.asarray(x)
     return jnp.prod(x, axis=ints(axis), keepdims=bool(keepdims), dtype=x.dtype)
 
 
-def along(function: Any) -> Any:
+def along(function: Callable[..., Array]) -> Callable[..., Array]:
     """A function of an array, axes and `keepdims` whose axes may be tensors."""
     return lambda x, axis, keepdims: function(jnp.asarray(x), axis=ints(axis), keepdims=bool(keepdims))
 
@@ -97,10 +103,10 @@ for _name, _compute in {
     enter(_name, "input_tensor, axis=None, keepdims=False", _compute)
 
 
-def cast(x: Any, dtype: Any) -> Any:
-    """x as another type; texts stay what they are."""
+def cast(x: ArrayLike, dtype: DTypeLike) -> Array:
+    """x as another type; texts stay what they are, and numbers do not become texts."""
     if dtype_name(dtype) == "string":
-        return x
+        raise UnimplementedError(f"tf.cast: numbers do not become texts. x = {x}. Use tf.strings.as_string(x)")
     kind = jax.dtypes.canonicalize_dtype(as_dtype(dtype).dtype)
     x = jnp.asarray(x)
     if jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(kind, jnp.integer):
@@ -108,37 +114,37 @@ def cast(x: Any, dtype: Any) -> Any:
     return x.astype(kind)
 
 
-def dtype_name(dtype: Any) -> str:
+def dtype_name(dtype: DTypeLike) -> str:
     return as_dtype(dtype).name
 
 
-def reshape(x: Any, shape: Any) -> Any:
-    x, shape = jnp.asarray(x), ints(shape)
-    shape = (shape,) if isinstance(shape, int) else shape
-    sizes = [size for size in shape if size != -1]
-    if np.prod(sizes) != x.size and -1 not in shape:
+def reshape(x: ArrayLike, shape: Ints) -> Array:
+    x, wanted = jnp.asarray(x), ints(shape)
+    wanted = (wanted,) if isinstance(wanted, int) else wanted
+    sizes = [size for size in wanted if size != -1]
+    if np.prod(sizes) != x.size and -1 not in wanted:
         raise InvalidArgumentError(
             f"Input to reshape is a tensor with {x.size} values, but the requested shape has {int(np.prod(sizes))}"
         )
-    return jnp.reshape(x, shape)
+    return jnp.reshape(x, wanted)
 
 
-def transpose(x: Any, perm: Any) -> Any:
+def transpose(x: ArrayLike, perm: Ints) -> Array:
     return jnp.transpose(x, ints(perm))
 
 
-def split(value: Any, parts: Any, axis: Any) -> Any:
+def split(value: ArrayLike, parts: Ints, axis: int) -> list[Array]:
     """As many equal parts, or parts of some sizes, of which one may be -1."""
-    value, parts = jnp.asarray(value), ints(parts)
-    if isinstance(parts, int):
-        return jnp.split(value, parts, ints(axis))
-    sizes = list(parts)
+    value, known = jnp.asarray(value), ints(parts)
+    if isinstance(known, int):
+        return jnp.split(value, known, ints(axis))
+    sizes = list(known)
     if -1 in sizes:
         sizes[sizes.index(-1)] = value.shape[axis] - sum(sizes) - 1
     return jnp.split(value, np.cumsum(sizes)[:-1].tolist(), ints(axis))
 
 
-def slice_of(x: Any, begin: Any, size: Any) -> Any:
+def slice_of(x: ArrayLike, begin: Sequence[HasArray], size: Ints) -> Array:
     x = jnp.asarray(x)
     sizes = [
         x.shape[axis] - ints(start) if n == -1 else n for axis, (start, n) in enumerate(zip(begin, ints(size), strict=True))
@@ -146,7 +152,7 @@ def slice_of(x: Any, begin: Any, size: Any) -> Any:
     return lax.dynamic_slice(x, [jnp.asarray(one, jnp.int32) for one in begin], sizes)
 
 
-def gather(params: Any, indices: Any, axis: Any, batch_dims: Any) -> Any:
+def gather(params: ArrayLike, indices: ArrayLike, axis: int | None, batch_dims: int) -> Array:
     params, indices = jnp.asarray(params), jnp.asarray(indices)
     if batch_dims:
         axis = batch_dims if axis is None or axis < batch_dims else axis
@@ -158,7 +164,7 @@ def gather(params: Any, indices: Any, axis: Any, batch_dims: Any) -> Any:
     return jnp.take(params, indices, axis=axis or 0, mode="clip")
 
 
-def check_indices(indices: Any, size: int) -> None:
+def check_indices(indices: Array, size: int) -> None:
     """Raises for places that are not there, where the numbers are known."""
     if isinstance(indices, Tracer) or not indices.size:
         return
@@ -167,7 +173,7 @@ def check_indices(indices: Any, size: int) -> None:
         raise InvalidArgumentError(f"indices = {low if low < 0 else high} is not in [0, {size})")
 
 
-def gather_nd(params: Any, indices: Any, batch_dims: Any) -> Any:
+def gather_nd(params: ArrayLike, indices: ArrayLike, batch_dims: int | None) -> Array:
     params, indices = jnp.asarray(params), jnp.asarray(indices)
     function = lambda p, i: p[tuple(jnp.moveaxis(i, -1, 0))]  # noqa: E731
     for _ in range(batch_dims or 0):
@@ -175,23 +181,23 @@ def gather_nd(params: Any, indices: Any, batch_dims: Any) -> Any:
     return function(params, indices)
 
 
-def where(condition: Any, x: Any, y: Any) -> Any:
+def where(condition: ArrayLike, x: ArrayLike | None, y: ArrayLike | None) -> Array:
     if x is None and y is None:
         return jnp.argwhere(jnp.asarray(condition))
-    both: Any = (x, y)
+    both: tuple[Any, Any] = (x, y)
     return jnp.where(jnp.asarray(condition, bool), *both)
 
 
-def where_values(values: list[Any]) -> Any:
+def where_values(values: list[Any]) -> DType | None:
     return int64 if values[1] is None else None
 
 
-def clip(value: Any, low: Any, high: Any) -> Any:
+def clip(value: ArrayLike, low: ArrayLike, high: ArrayLike) -> Array:
     value = jnp.asarray(value)
     return jnp.minimum(jnp.maximum(value, jnp.asarray(low, value.dtype)), jnp.asarray(high, value.dtype))
 
 
-def pad(tensor: Any, paddings: Any, mode: Any, constant: Any) -> Any:
+def pad(tensor: ArrayLike, paddings: TensorLike, mode: str, constant: ArrayLike) -> Array:
     widths = np.asarray(paddings).tolist()
     mode = str(mode).lower()
     if mode == "constant":
@@ -199,14 +205,21 @@ def pad(tensor: Any, paddings: Any, mode: Any, constant: Any) -> Any:
     return jnp.pad(jnp.asarray(tensor), widths, mode=mode)
 
 
-def one_hot(indices: Any, depth: Any, on: Any, off: Any, axis: Any, dtype: Any) -> Any:
+def one_hot(
+    indices: ArrayLike,
+    depth: SupportsInt,
+    on: ArrayLike | None,
+    off: ArrayLike | None,
+    axis: int | None,
+    dtype: DTypeLike | None,
+) -> Array:
     kind = jax.dtypes.canonicalize_dtype(one_hot_type([0, 0, on, off, axis, dtype]).dtype)
     found = jax.nn.one_hot(jnp.asarray(indices), int(depth), axis=-1 if axis is None else axis)
     on, off = (1 if on is None else on), (0 if off is None else off)
     return jnp.where(found > 0, jnp.asarray(on, kind), jnp.asarray(off, kind))
 
 
-def one_hot_type(values: list[Any]) -> Any:
+def one_hot_type(values: list[Any]) -> DType:
     """The type that is said, else that of the values, else float32."""
     given = values[5] if values[5] is not None else next((one for one in values[2:4] if one is not None), None)
     if given is None:
@@ -214,18 +227,18 @@ def one_hot_type(values: list[Any]) -> Any:
     return as_dtype(given) if values[5] is not None else convert(given).dtype
 
 
-def fill_range(start: Any, limit: Any, delta: Any, dtype: Any) -> Any:
+def fill_range(start: ArrayLike, limit: ArrayLike | None, delta: ArrayLike, dtype: DTypeLike | None) -> HostArray:
     if limit is None:
         start, limit = 0, start
     given = [np.asarray(one) for one in (start, limit, delta)]
     kind = np.result_type(*given) if any(one.dtype.kind == "f" for one in given) else np.dtype("int32")
     kind = np.dtype("float32") if kind == np.float64 and not any(isinstance(o, np.generic) for o in (start, limit)) else kind
     kind = kind if dtype is None else as_dtype(dtype).dtype
-    numbers: Any = [one[()] for one in given]
+    numbers: list[Any] = [one[()] for one in given]
     return np.arange(*numbers).astype(kind)
 
 
-def matmul(a: Any, b: Any, transpose_a: Any, transpose_b: Any, adjoint_a: Any, adjoint_b: Any) -> Any:
+def matmul(a: ArrayLike, b: ArrayLike, transpose_a: bool, transpose_b: bool, adjoint_a: bool, adjoint_b: bool) -> Array:
     a, b = jnp.asarray(a), jnp.asarray(b)
     for name, one in (("a", a), ("b", b)):
         if one.ndim < 2:
@@ -237,25 +250,25 @@ def matmul(a: Any, b: Any, transpose_a: Any, transpose_b: Any, adjoint_a: Any, a
     return ops.matmul(a, b)
 
 
-def top_k(x: Any, k: Any, ordered: Any) -> Any:
+def top_k(x: ArrayLike, k: SupportsInt, ordered: bool) -> tuple[Array, ...]:
     return tuple(ops.top_k(x, int(k)))
 
 
-def norm(tensor: Any, kind: Any, axis: Any, keepdims: Any) -> Any:
+def norm(tensor: ArrayLike, kind: NormKind, axis: Ints, keepdims: bool) -> Array:
     if axis is None:
         found = jnp.linalg.norm(jnp.ravel(tensor), ord=norm_kind(kind))
         return jnp.reshape(found, (1,) * np.ndim(tensor)) if keepdims else found
     return jnp.linalg.norm(jnp.asarray(tensor), ord=norm_kind(kind, axis), axis=ints(axis), keepdims=bool(keepdims))
 
 
-def norm_kind(kind: Any, axis: Any = None) -> Any:
+def norm_kind(kind: NormKind, axis: Ints = None) -> NormKind | None:
     if kind == "euclidean":
         return None if axis is None or isinstance(axis, int) else "fro"
     return kind
 
 
-def cumulative(function: Any, unit: int) -> Any:
-    def compute(x: Any, axis: Any, exclusive: Any, reverse: Any) -> Any:
+def cumulative(function: Callable[..., Array], unit: int) -> Callable[..., Array]:
+    def compute(x: ArrayLike, axis: int, exclusive: bool, reverse: bool) -> Array:
         x = jnp.asarray(x)
         x = jnp.flip(x, axis) if reverse else x
         found = function(x, axis=axis, dtype=x.dtype)
@@ -267,36 +280,36 @@ def cumulative(function: Any, unit: int) -> Any:
     return compute
 
 
-def boolean_mask(tensor: Any, mask: Any, axis: Any) -> Any:
+def boolean_mask(tensor: ArrayLike, mask: ArrayLike, axis: int | None) -> Array:
     tensor, mask = jnp.asarray(tensor), np.asarray(mask)
     axis = axis or 0
     places = np.nonzero(mask)
     return jnp.moveaxis(jnp.moveaxis(tensor, range(axis, axis + mask.ndim), range(mask.ndim))[places], 0, axis)
 
 
-def scatter(reduction: str) -> Any:
-    def compute(tensor: Any, indices: Any, updates: Any) -> Any:
+def scatter(reduction: str) -> Callable[..., Array]:
+    def compute(tensor: ArrayLike, indices: ArrayLike, updates: ArrayLike) -> Array:
         place = jnp.asarray(tensor).at[tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))]
         return getattr(place, reduction)(jnp.asarray(updates))
 
     return compute
 
 
-def segment(function: Any) -> Any:
-    def compute(data: Any, ids: Any, count: Any) -> Any:
+def segment(function: Callable[..., Array]) -> Callable[..., Array]:
+    def compute(data: ArrayLike, ids: ArrayLike, count: SupportsInt | None) -> Array:
         number = int(np.max(np.asarray(ids))) + 1 if count is None else int(count)
         return function(jnp.asarray(data), jnp.asarray(ids), number)
 
     return compute
 
 
-def segment_mean(data: Any, ids: Any, number: int) -> Any:
+def segment_mean(data: Array, ids: Array, number: int) -> Array:
     sums = jax.ops.segment_sum(data, ids, number)
     counts = jax.ops.segment_sum(jnp.ones(ids.shape, data.dtype), ids, number)
     return sums / jnp.maximum(counts, 1).reshape((-1,) + (1,) * (data.ndim - 1))
 
 
-def band_part(x: Any, lower: Any, upper: Any) -> Any:
+def band_part(x: ArrayLike, lower: int, upper: int) -> Array:
     x = jnp.asarray(x)
     rows, columns = jnp.arange(x.shape[-2])[:, None], jnp.arange(x.shape[-1])
     keep = jnp.ones((x.shape[-2], x.shape[-1]), bool)
@@ -305,54 +318,62 @@ def band_part(x: Any, lower: Any, upper: Any) -> Any:
     return jnp.where(keep, x, 0)
 
 
-def squeeze(x: Any, axis: Any) -> Any:
+def squeeze(x: ArrayLike, axis: Ints) -> Array:
     return jnp.squeeze(jnp.asarray(x), ints(axis if axis != [] else None))
 
 
-def broadcast(x: Any, shape: Any) -> Any:
+def broadcast(x: ArrayLike, shape: Ints) -> Array:
     return jnp.broadcast_to(jnp.asarray(x), ints(shape))
 
 
-def filled(value: Any) -> Any:
-    def compute(shape: Any, dtype: Any) -> Any:
+def filled(value: float) -> Callable[..., Array]:
+    def compute(shape: Ints, dtype: DTypeLike | None) -> Array:
         return jnp.full(ints(shape), value, jax.dtypes.canonicalize_dtype(as_dtype(dtype or "float32").dtype))
 
     return compute
 
 
-def filled_like(value: Any) -> Any:
+def filled_like(value: float) -> Callable[..., Array]:
     return lambda x, dtype: jnp.full_like(x, value, dtype=None if dtype is None else as_dtype(dtype).dtype)
 
 
-def type_given(place: int, default: Any = None) -> Any:
+def type_given(place: int, default: DType | None = None) -> Callable[[list[Any]], DType | None]:
     """The type of a result, as an argument says."""
     return lambda values: default if values[place] is None else as_dtype(values[place])
 
 
-def unstack(value: Any, num: Any, axis: Any) -> Any:
+def unstack(value: ArrayLike, num: int | None, axis: int) -> list[Array]:
     value = jnp.asarray(value)
     return [jnp.squeeze(one, axis) for one in jnp.split(value, value.shape[axis], axis)]
 
 
-def meshgrid(arrays: Any, indexing: Any) -> Any:
+def meshgrid(arrays: Sequence[ArrayLike], indexing: str) -> list[Array]:
     return list(jnp.meshgrid(*[jnp.asarray(one) for one in arrays], indexing=indexing))
 
 
-def accumulate(inputs: Any) -> Any:
+def accumulate(inputs: Sequence[ArrayLike]) -> ArrayLike:
     found = inputs[0]
     for one in inputs[1:]:
         found = jnp.add(found, one)
     return found
 
 
-def confusion(labels: Any, predictions: Any, classes: Any, weights: Any, dtype: Any) -> Any:
+def confusion(
+    labels: ArrayLike, predictions: ArrayLike, classes: SupportsInt | None, weights: ArrayLike | None, dtype: DTypeLike
+) -> Array:
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     size = int(max(labels.max(), predictions.max()) + 1) if classes is None else int(classes)
     found = jnp.zeros((size, size), as_dtype(dtype).dtype)
     return found.at[labels, predictions].add(1 if weights is None else jnp.asarray(weights, found.dtype))
 
 
-def bincount(x: Any, weights: Any, minlength: Any, maxlength: Any, dtype: Any) -> Any:
+def bincount(
+    x: ArrayLike,
+    weights: ArrayLike | None,
+    minlength: SupportsInt | None,
+    maxlength: SupportsInt | None,
+    dtype: DTypeLike | None,
+) -> HostArray:
     x = np.ravel(np.asarray(x))
     size = max(int(x.max()) + 1 if x.size else 0, int(minlength or 0))
     size = size if maxlength is None else min(size, int(maxlength))
@@ -526,7 +547,7 @@ TABLE["range"].compute = lambda *values: Tensor(
 )
 
 
-def svd(x: Any, full: Any, vectors: Any) -> Any:
+def svd(x: ArrayLike, full: bool, vectors: bool) -> Array | tuple[Array, ...]:
     """(singular values, left vectors, right vectors as columns), as TensorFlow gives them."""
     if not vectors:
         return jnp.linalg.svd(x, compute_uv=False)
@@ -537,9 +558,10 @@ def svd(x: Any, full: Any, vectors: Any) -> Any:
 enter("linalg.svd", "tensor, full_matrices=False, compute_uv=True", svd)
 
 
-def clip_norm(t: Any, limit: Any, axes: Any) -> Any:
+def clip_norm(t: ArrayLike, limit: ArrayLike, axes: Ints) -> Array:
+    t = jnp.asarray(t)
     size = jnp.sqrt(jnp.sum(jnp.square(t), axis=ints(axes), keepdims=True))
-    return t * jnp.asarray(limit, jnp.asarray(t).dtype) / jnp.maximum(size, limit)
+    return t * jnp.asarray(limit, t.dtype) / jnp.maximum(size, limit)
 
 
 enter("linalg.global_norm", "t_list", lambda parts: jnp.sqrt(sum(jnp.sum(jnp.square(one)) for one in parts if one is not None)))

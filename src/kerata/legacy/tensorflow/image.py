@@ -1,18 +1,22 @@
 """`tf.image`: pictures (height, width, channels), or batches of them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from kerata import random
 from kerata.base.checks import check_choice
+from kerata.base.types import DTypeLike
+from kerata.engine.types import Array, TensorLike
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.draws import key_of
 from kerata.legacy.tensorflow.functions import TABLE
-from kerata.legacy.tensorflow.tensor import Tensor
-from kerata.legacy.tensorflow.types import as_dtype, float32
+from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor
+from kerata.legacy.tensorflow.types import Ints, as_dtype, float32
 
 METHODS = {name: name for name in ("nearest", "lanczos3", "lanczos5", "area")}
 METHODS |= {"bilinear": "linear", "bicubic": "cubic"}
@@ -26,7 +30,7 @@ class ResizeMethod:
     AREA, LANCZOS3, LANCZOS5 = "area", "lanczos3", "lanczos5"
 
 
-def resize(images: Any, size: Any, method: Any, keeps_ratio: Any, antialias: Any) -> Any:
+def resize(images: ArrayLike, size: Ints, method: str, keeps_ratio: bool, antialias: bool) -> Array:
     """Pictures of another size; floats, but for the nearest neighbour."""
     images, (height, width) = jnp.asarray(images), ints(size)
     method = str(method).lower()
@@ -47,14 +51,14 @@ def resize(images: Any, size: Any, method: Any, keeps_ratio: Any, antialias: Any
     return jax.image.resize(images, shape, kind, antialias=bool(antialias))
 
 
-def area(images: Any, height: int, width: int) -> Any:
+def area(images: Array, height: int, width: int) -> Array:
     """Each new pixel is the mean of the pixels under it."""
     for axis, size in ((-3, height), (-2, width)):
         images = jnp.moveaxis(jnp.tensordot(images, shares(images.shape[axis], size), axes=(axis, 0)), -1, axis)
     return images
 
 
-def shares(old: int, new: int) -> Any:
+def shares(old: int, new: int) -> Array:
     """How much of each old pixel a new one takes: (old, new)."""
     edges = np.arange(new + 1) * old / new
     low = np.maximum(np.arange(old)[:, None], edges[None, :-1])
@@ -62,7 +66,7 @@ def shares(old: int, new: int) -> Any:
     return jnp.asarray(np.maximum(high - low, 0) * new / old, jnp.float32)
 
 
-def fit_with_pad(images: Any, height: Any, width: Any, method: Any, antialias: Any) -> Any:
+def fit_with_pad(images: ArrayLike, height: int, width: int, method: str, antialias: bool) -> Array:
     """As large as fits without another shape, in the middle of zeros."""
     images = jnp.asarray(images)
     scale = max(images.shape[-3] / height, images.shape[-2] / width)
@@ -71,7 +75,7 @@ def fit_with_pad(images: Any, height: Any, width: Any, method: Any, antialias: A
     return pad_box(found, (height - inner[0]) // 2, (width - inner[1]) // 2, height, width)
 
 
-def pad_box(images: Any, top: Any, left: Any, height: Any, width: Any) -> Any:
+def pad_box(images: ArrayLike, top: int, left: int, height: int, width: int) -> Array:
     images = jnp.asarray(images)
     top, left, height, width = (int(one) for one in (top, left, height, width))
     below, right = height - top - images.shape[-3], width - left - images.shape[-2]
@@ -80,7 +84,7 @@ def pad_box(images: Any, top: Any, left: Any, height: Any, width: Any) -> Any:
     return jnp.pad(images, [(0, 0)] * (images.ndim - 3) + [(top, below), (left, right), (0, 0)])
 
 
-def crop_box(images: Any, top: Any, left: Any, height: Any, width: Any) -> Any:
+def crop_box(images: ArrayLike, top: int, left: int, height: int, width: int) -> Array:
     images = jnp.asarray(images)
     top, left, height, width = (int(one) for one in (top, left, height, width))
     if top < 0 or left < 0 or top + height > images.shape[-3] or left + width > images.shape[-2]:
@@ -88,7 +92,7 @@ def crop_box(images: Any, top: Any, left: Any, height: Any, width: Any) -> Any:
     return images[..., top : top + height, left : left + width, :]
 
 
-def crop_or_pad(images: Any, height: Any, width: Any) -> Any:
+def crop_or_pad(images: ArrayLike, height: int, width: int) -> Array:
     """The middle, or the picture in the middle of zeros."""
     images = jnp.asarray(images)
     own = images.shape[-3:-1]
@@ -96,13 +100,13 @@ def crop_or_pad(images: Any, height: Any, width: Any) -> Any:
     return pad_box(cut, max(height - own[0], 0) // 2, max(width - own[1], 0) // 2, height, width)
 
 
-def central(images: Any, fraction: Any) -> Any:
+def central(images: ArrayLike, fraction: float) -> Array:
     images = jnp.asarray(images)
     top, left = (int((size - size * fraction) / 2) for size in images.shape[-3:-1])
     return images[..., top : images.shape[-3] - top, left : images.shape[-2] - left, :]
 
 
-def as_type(image: Any, dtype: Any, saturate: Any) -> Any:
+def as_type(image: ArrayLike, dtype: DTypeLike, saturate: bool) -> Array:
     """Whole numbers of all their range as floats of [0, 1], and the other way round."""
     image, kind = jnp.asarray(image), as_dtype(dtype)
     if image.dtype == kind.dtype:
@@ -119,10 +123,10 @@ def as_type(image: Any, dtype: Any, saturate: Any) -> Any:
     return (image // (own // wanted)).astype(kind.dtype) if own > wanted else image.astype(kind.dtype) * (wanted // own)
 
 
-def in_floats(compute: Any) -> Any:
+def in_floats(compute: Callable[..., Array]) -> Callable[..., Array]:
     """A function of floats for pictures of whole numbers too, which come out as such."""
 
-    def call(image: Any, *args: Any) -> Any:
+    def call(image: ArrayLike, *args: object) -> Array:
         image = jnp.asarray(image)
         if jnp.issubdtype(image.dtype, jnp.floating):
             return compute(image, *args)
@@ -131,16 +135,16 @@ def in_floats(compute: Any) -> Any:
     return call
 
 
-def brightness(image: Any, delta: Any) -> Any:
+def brightness(image: Array, delta: float | Array) -> Array:
     return image + delta
 
 
-def contrast(image: Any, factor: Any) -> Any:
+def contrast(image: Array, factor: float | Array) -> Array:
     mean = jnp.mean(image, axis=(-3, -2), keepdims=True)
     return (image - mean) * factor + mean
 
 
-def to_hsv(image: Any) -> Any:
+def to_hsv(image: ArrayLike) -> Array:
     """Red, green, blue of [0, 1] as hue, saturation, value."""
     image = jnp.asarray(image)
     red, green, blue = (image[..., n] for n in range(3))
@@ -154,28 +158,28 @@ def to_hsv(image: Any) -> Any:
     return jnp.stack([hue, jnp.where(value > 0, span / jnp.where(value > 0, value, 1), 0), value], -1)
 
 
-def to_rgb(image: Any) -> Any:
+def to_rgb(image: ArrayLike) -> Array:
     image = jnp.asarray(image)
     hue, saturation, value = (image[..., n] for n in range(3))
     turns = [jnp.clip(jnp.abs((hue * 6 + shift) % 6 - 3) - 1, 0, 1) for shift in (0, 4, 2)]
     return jnp.stack([value * (1 - saturation + saturation * turn) for turn in turns], -1)
 
 
-def saturation(image: Any, factor: Any) -> Any:
+def saturation(image: ArrayLike, factor: float | Array) -> Array:
     hsv = to_hsv(image)
     return to_rgb(jnp.stack([hsv[..., 0], jnp.clip(hsv[..., 1] * factor, 0, 1), hsv[..., 2]], -1))
 
 
-def hue(image: Any, delta: Any) -> Any:
+def hue(image: ArrayLike, delta: float | Array) -> Array:
     hsv = to_hsv(image)
     return to_rgb(jnp.stack([(hsv[..., 0] + delta) % 1.0, hsv[..., 1], hsv[..., 2]], -1))
 
 
-def grayscale(image: Any) -> Any:
+def grayscale(image: Array) -> Array:
     return jnp.tensordot(image, jnp.asarray([0.2989, 0.587, 0.114], image.dtype), axes=(-1, 0))[..., None]
 
 
-def standardize(image: Any) -> Any:
+def standardize(image: ArrayLike) -> Array:
     """(x - mean) / max(standard deviation, 1 / sqrt(pixels)) of each picture."""
     image = jnp.asarray(image, jnp.float32)
     axes, count = (-3, -2, -1), float(np.prod(image.shape[-3:]))
@@ -183,24 +187,24 @@ def standardize(image: Any) -> Any:
     return (image - jnp.mean(image, axes, keepdims=True)) / spread
 
 
-def variation(images: Any) -> Any:
+def variation(images: ArrayLike) -> Array:
     images = jnp.asarray(images)
     down, right = jnp.diff(images, axis=-3), jnp.diff(images, axis=-2)
     return jnp.sum(jnp.abs(down), (-3, -2, -1)) + jnp.sum(jnp.abs(right), (-3, -2, -1))
 
 
-def gradients(image: Any) -> Any:
+def gradients(image: ArrayLike) -> tuple[Array, Array]:
     down = jnp.pad(jnp.diff(image, axis=1), [(0, 0), (0, 1), (0, 0), (0, 0)])
     right = jnp.pad(jnp.diff(image, axis=2), [(0, 0), (0, 0), (0, 1), (0, 0)])
     return down, right
 
 
-def psnr(a: Any, b: Any, max_val: Any) -> Any:
+def psnr(a: ArrayLike, b: ArrayLike, max_val: ArrayLike) -> Array:
     a, b = (as_type(one, float32, False) for one in (a, b))
     return 20 * jnp.log10(jnp.asarray(max_val, jnp.float32)) - 10 * jnp.log10(jnp.mean(jnp.square(a - b), (-3, -2, -1)))
 
 
-def patches(images: Any, sizes: Any, strides: Any, rates: Any, padding: Any) -> Any:
+def patches(images: ArrayLike, sizes: Ints, strides: Ints, rates: Ints, padding: str) -> Array:
     _, height, width, _ = ints(sizes)
     found = jax.lax.conv_general_dilated_patches(
         jnp.moveaxis(jnp.asarray(images), -1, 1), (height, width), ints(strides)[1:3], padding, rhs_dilation=ints(rates)[1:3]
@@ -249,14 +253,14 @@ PICTURES |= {
 }
 
 
-def draw(low: float, high: float) -> Any:
+def draw(low: float, high: float) -> Tensor:
     return Tensor(random.uniform((), low, high, seed=key_of(None)))
 
 
-def maybe(name: str) -> Any:
+def maybe(name: str) -> Callable[..., AnyTensor]:
     """A change of every other picture, at random."""
 
-    def call(image: Any, seed: Any = None) -> Any:
+    def call(image: TensorLike, seed: object = None) -> AnyTensor:
         image = convert(image)
         keep = TABLE["greater"](draw(0, 1), 0.5)
         return TABLE["where"](keep, PICTURES[name](image), image)
@@ -265,10 +269,10 @@ def maybe(name: str) -> Any:
     return call
 
 
-def between(name: str) -> Any:
+def between(name: str) -> Callable[..., AnyTensor]:
     """A change by a number drawn from a range."""
 
-    def call(image: Any, lower: Any, upper: Any = None, seed: Any = None) -> Any:
+    def call(image: TensorLike, lower: float, upper: float | None = None, seed: object = None) -> AnyTensor:
         low, high = (-lower, lower) if upper is None else (lower, upper)
         return PICTURES[name](image, draw(low, high))
 
@@ -276,13 +280,13 @@ def between(name: str) -> Any:
     return call
 
 
-def random_crop(value: Any, size: Any, seed: Any = None, name: Any = None) -> Any:
+def random_crop(value: TensorLike, size: Ints, seed: object = None, name: str | None = None) -> AnyTensor:
     """A part of some size, at a random place."""
-    value, size = convert(value), ints(size)
+    given, sizes = convert(value), ints(size)
     starts = [
-        random.randint((), 0, int(n) - int(part) + 1, seed=key_of(None)) for n, part in zip(value.shape, size, strict=True)
+        random.randint((), 0, int(n) - int(part) + 1, seed=key_of(None)) for n, part in zip(given.shape, sizes, strict=True)
     ]
-    return TABLE["slice"](value, [Tensor(one) for one in starts], list(size))
+    return TABLE["slice"](given, [Tensor(one) for one in starts], list(sizes))
 
 
 PICTURES |= {

@@ -5,23 +5,29 @@ import io
 import os
 import shutil
 import struct
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any, SupportsInt, TypeAlias
 
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.types import DTypeLike, PathLike
+from kerata.engine.types import TensorLike
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, NotFoundError
 from kerata.legacy.tensorflow.image import PICTURES
+from kerata.legacy.tensorflow.strings import Texts
 from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.types import as_dtype, string
 
+# A path of a file, or a tensor of one.
+PathText: TypeAlias = PathLike | bytes | Tensor
 
-def path_of(value: Any) -> str:
+
+def path_of(value: PathText) -> str:
     """A path of a text, a tensor or a path object."""
-    value = value.numpy() if isinstance(value, Tensor) else value
-    return value.decode() if isinstance(value, bytes) else os.fspath(value)
+    path: PathLike | bytes = value.numpy() if isinstance(value, Tensor) else value
+    return path.decode() if isinstance(path, bytes) else os.fspath(path)
 
 
 def text(value: bytes) -> Tensor:
@@ -30,7 +36,7 @@ def text(value: bytes) -> Tensor:
     return Tensor(made, string)
 
 
-def read_file(filename: Any, name: Any = None) -> Tensor:
+def read_file(filename: PathText, name: str | None = None) -> Tensor:
     """The bytes of a file."""
     path = path_of(filename)
     if not os.path.exists(path):
@@ -39,7 +45,7 @@ def read_file(filename: Any, name: Any = None) -> Tensor:
         return text(file.read())
 
 
-def write_file(filename: Any, contents: Any, name: Any = None) -> None:
+def write_file(filename: PathText, contents: Texts, name: str | None = None) -> None:
     """Writes bytes into a file."""
     path = path_of(filename)
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
@@ -52,7 +58,9 @@ def write_file(filename: Any, contents: Any, name: Any = None) -> None:
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def decode(contents: Any, channels: Any = 0, dtype: Any = "uint8", name: Any = None, **kwargs: Any) -> Any:
+def decode(
+    contents: Texts, channels: SupportsInt | None = 0, dtype: DTypeLike = "uint8", name: str | None = None, **kwargs: object
+) -> Tensor:
     """A picture in a file's bytes: uint8 (height, width, channels)."""
     from PIL import Image, UnidentifiedImageError
 
@@ -74,8 +82,8 @@ def decode(contents: Any, channels: Any = 0, dtype: Any = "uint8", name: Any = N
     return tensor if as_dtype(dtype).name == "uint8" else PICTURES["convert_image_dtype"](tensor, dtype)
 
 
-def encode(kind: str) -> Any:
-    def call(image: Any, *args: Any, quality: int = 95, **kwargs: Any) -> Tensor:
+def encode(kind: str) -> Callable[..., Tensor]:
+    def call(image: TensorLike, *args: object, quality: int = 95, **kwargs: object) -> Tensor:
         from PIL import Image
 
         array = convert(image).numpy()
@@ -87,13 +95,13 @@ def encode(kind: str) -> Any:
     return call
 
 
-def decode_raw(input_bytes: Any, out_type: Any, little_endian: bool = True, name: Any = None) -> Tensor:
+def decode_raw(input_bytes: Texts, out_type: DTypeLike, little_endian: bool = True, name: str | None = None) -> Tensor:
     """The numbers whose bytes a text is."""
     kind = as_dtype(out_type).dtype
     return Tensor(np.frombuffer(convert(input_bytes).numpy(), kind.newbyteorder("<" if little_endian else ">")).astype(kind))
 
 
-def decode_csv(records: Any, record_defaults: Any, field_delim: str = ",", **kwargs: Any) -> list[Tensor]:
+def decode_csv(records: Texts, record_defaults: Sequence[object], field_delim: str = ",", **kwargs: object) -> list[Tensor]:
     """The fields of a line, each of the type of its default."""
     fields = convert(records).numpy().decode().split(field_delim)
     found = []
@@ -115,7 +123,7 @@ class GFile:
         mode: as of `open`.
     """
 
-    def __init__(self, name: Any, mode: str = "r"):
+    def __init__(self, name: PathText, mode: str = "r"):
         path = path_of(name)
         if "r" in mode and not os.path.exists(path):
             raise NotFoundError(f"{path}; No such file or directory")
@@ -124,24 +132,24 @@ class GFile:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> IO[Any]:
         return self._file
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         self._file.close()
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str | bytes]:
         return iter(self._file)
 
     def size(self) -> int:
         return os.path.getsize(self._file.name)
 
 
-def remove(path: Any) -> None:
+def remove(path: PathText) -> None:
     os.remove(path_of(path))
 
 
-def rename(src: Any, dst: Any, overwrite: bool = False) -> None:
+def rename(src: PathText, dst: PathText, overwrite: bool = False) -> None:
     if os.path.exists(path_of(dst)) and not overwrite:
         raise InvalidArgumentError(f"{path_of(dst)}: file already exists")
     os.replace(path_of(src), path_of(dst))

@@ -6,7 +6,7 @@ or a model's `call`) runs as Python, as TensorFlow ran it: what it does with ten
 
 import functools
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +14,17 @@ import numpy as np
 from jax.core import Tracer
 
 from kerata.base.recent import Recent
+from kerata.base.types import DTypeLike, Owner
 from kerata.engine.hyper import Hypers
 from kerata.engine.module import Look
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
 from kerata.engine.structure import is_ours, structure_of
 from kerata.engine.symbolic import Operation, has_symbolic
+from kerata.engine.types import Array, Described
 from kerata.engine.variable import Variable, name_scope
 from kerata.kernels.compiler import compiler_options
+from kerata.layers.layer import Layer
 from kerata.layers.phase import contexts, training_now
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.tape import Call, inside, inside_call, make_call, tapes
@@ -38,8 +41,11 @@ class Flowing:
 
     _bookkeeping = {"_tape_calls": Look.NOBODY}
     _era: str
+    if TYPE_CHECKING:
+        # Of models with a graph.
+        _graph: Any
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         if in_scope() and not has_tensor(args) and not has_tensor(kwargs):
             return super().__call__(*args, **kwargs)  # type: ignore[misc]
         if has_symbolic((args, kwargs)):
@@ -63,7 +69,7 @@ class Flowing:
             return super()._convert_inputs(args, kwargs)  # type: ignore[misc]
         wanted = self.compute_dtype if self.autocast else None  # type: ignore[attr-defined]
 
-        def take(one: Any) -> Any:
+        def take(one: object) -> object:
             if not isinstance(one, Tensor) or wanted is None or not one.dtype.is_floating or one.dtype == wanted:
                 return one
             mask = noted(one, "mask")
@@ -92,7 +98,7 @@ class Flowing:
             found = super()._run_call(as_tensors(args), as_tensors(kwargs))  # type: ignore[misc]
         return found if given or not in_scope() else narrowed(found)
 
-    def _penalize(self, output: Any) -> Any:
+    def _penalize(self, output: object) -> Any:
         if not isinstance(output, Tensor):
             return super()._penalize(output)  # type: ignore[misc]
         base = super()._penalize  # type: ignore[misc]
@@ -104,7 +110,7 @@ class Flowing:
         if not weights:
             return base()
 
-        def penalties(values: list[Any]) -> Any:
+        def penalties(values: list[Any]) -> list[Array]:
             with Scope(weights, values):
                 return [jnp.asarray(one) for one in base()]
 
@@ -134,7 +140,7 @@ class Flowing:
         return [adopt(v) for v in found] if gives_tensors(self) and not in_scope() else found
 
 
-def gives_tensors(layer: Any) -> bool:
+def gives_tensors(layer: Flowing) -> bool:
     """Whether a layer is one of `tf.keras`, or of a program that uses TensorFlow's names."""
     return in_use[0] or layer._era == "tfkeras2"
 
@@ -143,7 +149,7 @@ def inside_program() -> bool:
     return in_scope() and not tapes()
 
 
-def runs_as_python(layer: Any) -> bool:
+def runs_as_python(layer: Flowing) -> bool:
     """Whether a person's own code is in a layer, at a place where Python runs it: its pieces are noted, and not the whole."""
     if not is_ours(type(layer)) or holds_function(layer):
         return True
@@ -152,7 +158,7 @@ def runs_as_python(layer: Any) -> bool:
     return structure_of(layer) is None or (bool(tapes()) and shows_inside(layer))
 
 
-def shows_inside(model: Any) -> bool:
+def shows_inside(model: Flowing) -> bool:
     """Whether an output of a model leads to another one: a tape may be asked for the derivative of this one to that one."""
     graph = model._graph
     if graph is None or len(graph.outputs) < 2:
@@ -161,16 +167,16 @@ def shows_inside(model: Any) -> bool:
     return any(id(tensor) in used for tensor in graph.outputs)
 
 
-def holds_function(layer: Any) -> bool:
+def holds_function(layer: Flowing) -> bool:
     """Whether a layer, such as a Lambda, does what a function of a person's own says."""
     function = layer.__dict__.get("function")
     return callable(function) and not is_ours(function)
 
 
-def as_tensors(tree: Any) -> Any:
+def as_tensors(tree: object) -> Any:
     """A structure with tensors for arrays, which keep the masks that are noted of them."""
 
-    def take(one: Any) -> Any:
+    def take(one: object) -> object:
         if isinstance(one, Tensor) or not isinstance(one, (jax.Array, np.ndarray, np.generic)):
             return one
         made = Tensor(one) if isinstance(one, jax.Array) else convert(one)
@@ -182,18 +188,18 @@ def as_tensors(tree: Any) -> Any:
     return map_tensors(take, tree)
 
 
-def map_tensors(function: Callable[[Any], Any], tree: Any) -> Any:
+def map_tensors(function: Callable[[Any], Any], tree: object) -> Any:
     if isinstance(tree, dict):
         return {key: map_tensors(function, value) for key, value in tree.items()}
-    if type(tree) in (list, tuple):
+    if isinstance(tree, (list, tuple)) and type(tree) in (list, tuple):
         return type(tree)(map_tensors(function, value) for value in tree)
     return function(tree)
 
 
-def narrowed(tree: Any) -> Any:
+def narrowed(tree: object) -> Any:
     """A structure with the arrays of programs for tensors, with their masks."""
 
-    def take(one: Any) -> Any:
+    def take(one: object) -> object:
         if not isinstance(one, Tensor):
             return one
         array, mask = narrow(one), noted(one, "mask")
@@ -204,7 +210,7 @@ def narrowed(tree: Any) -> Any:
     return map_tensors(take, tree)
 
 
-def as_shapes(shape: Any) -> Any:
+def as_shapes(shape: object) -> object:
     """Shapes as `build` of a layer of `tf.keras` gets them."""
     if isinstance(shape, dict):
         return {key: as_shapes(value) for key, value in shape.items()}
@@ -213,14 +219,14 @@ def as_shapes(shape: Any) -> Any:
     return [as_shapes(one) for one in shape] if isinstance(shape, (list, tuple)) else shape
 
 
-def wrap_leaves(found: Any) -> tuple[Any, list[Any]]:
+def wrap_leaves(found: object) -> tuple[Any, list[Any]]:
     """A structure of tensors for one of arrays, and all of them."""
     flat, tree = jax.tree.flatten(found)
     made = [Tensor(array) for array in flat]
     return jax.tree.unflatten(tree, made), made
 
 
-def cast(tensor: Tensor, dtype: Any) -> Tensor:
+def cast(tensor: Tensor, dtype: DTypeLike) -> Tensor:
     call = Call(lambda values: values[0].astype(dtype))
     return make_call(call, [tensor], [narrow(tensor)], wrap_leaves)
 
@@ -237,7 +243,7 @@ class Whole:
         args, kwargs: what it is called with, tensors among it.
     """
 
-    def __init__(self, layer: Any, run: Callable[..., Any], args: tuple, kwargs: dict[str, Any]):
+    def __init__(self, layer: Layer, run: Callable[..., Any], args: tuple, kwargs: dict[str, Any]):
         self.layer, self.run = layer, run
         leaves, self.treedef = jax.tree.flatten((args, kwargs), is_leaf=is_array)
         self.places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, (Tensor, Variable))]
@@ -264,13 +270,13 @@ class Whole:
         arrays = [v.value for v in self.trainable], [narrow(one) for one in self.given], [v.value for v in self.others]
         return [*arrays[0], *arrays[1], *arrays[2], *[narrow(mask) for mask in self.masks], jnp.asarray(self.hypers.vector())]
 
-    def key(self) -> Any:
+    def key(self) -> Hashable:
         """What tells calls apart whose programs are not the same; `None` where they cannot be told."""
         structure = None if self.outer is not None else structure_of(self.layer)
         fixed = key_of(self.fixed)
         return None if structure is None or fixed is None else (structure, self.treedef, fixed, self.masked, self.training)
 
-    def function(self, values: list[Any]) -> Any:
+    def function(self, values: list[Any]) -> tuple[object, list[Array], dict[int, Array], list[object]]:
         """(outputs, losses that were added, new values of variables by their place, masks of the outputs)."""
         rest = iter(values)
         trainable = [next(rest) for _ in self.trainable]
@@ -304,7 +310,7 @@ class Whole:
         changed = {n: new for n, (old, new) in enumerate(zip(others, after, strict=True)) if new is not old}
         return outputs, losses, changed, found_masks
 
-    def wrap(self, found: Any) -> tuple[Any, list[Any]]:
+    def wrap(self, found: tuple[object, list[Array], dict[int, Array], list[object]]) -> tuple[Any, list[Any]]:
         """The outputs as tensors; what else the call has done is done here."""
         outputs, losses, changed, masks = found
         flat, tree = jax.tree.flatten(outputs)
@@ -319,7 +325,7 @@ class Whole:
         return jax.tree.unflatten(tree, made), [*made, *added]
 
 
-def call_whole(layer: Any, run: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+def call_whole(layer: Layer, run: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> object:
     """Calls a layer of Kerata's on tensors."""
     with name_scope(layer.name):
         layer._maybe_build(args, kwargs)
@@ -348,7 +354,7 @@ def call_whole(layer: Any, run: Callable[..., Any], args: tuple, kwargs: dict[st
 # Functions of Kerata's on tensors: losses, K, activations
 
 
-def followed(function: Callable[..., Any], key: Any = None) -> Callable[..., Any]:
+def followed(function: Callable[..., Any], key: Hashable = None) -> Callable[..., Any]:
     """A function of arrays that takes tensors as well, gives tensors outside of programs, and is followed by tapes.
 
     Args:
@@ -358,7 +364,7 @@ def followed(function: Callable[..., Any], key: Any = None) -> Callable[..., Any
     """
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         if not has_tensor(args) and not has_tensor(kwargs):
             found = function(*args, **kwargs)
             return found if in_scope() or inside_call() else as_tensors(found)
@@ -367,7 +373,7 @@ def followed(function: Callable[..., Any], key: Any = None) -> Callable[..., Any
         objects = [leaves[n] for n in places]
         others = [np.asarray(leaf._array) if isinstance(leaf, Tensor) else leaf for leaf in without(leaves, places)]
 
-        def pure(values: list[Any]) -> Any:
+        def pure(values: list[Any]) -> object:
             filled = list(others)
             for place, value in zip(places, values, strict=True):
                 filled[place] = value
@@ -402,7 +408,7 @@ def without(leaves: list[Any], places: list[int]) -> list[Any]:
     return [None if n in places else leaf for n, leaf in enumerate(leaves)]
 
 
-def kept_call(pure: Callable[..., Any], key: Any) -> Call:
+def kept_call(pure: Callable[..., Any], key: Hashable) -> Call:
     """The call of a function, the same one where its key was there before: then it is a program."""
     call = _kept.find(key)
     if call is None:
@@ -416,21 +422,21 @@ _kept: Recent[Call] = Recent(256)
 CALLS_OF_A_LAYER = 16
 
 
-def holds_texts(leaf: Any) -> bool:
+def holds_texts(leaf: object) -> bool:
     return leaf.dtype == string if isinstance(leaf, Tensor) else isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSU"
 
 
-def fit_tensor(value: Any, wanted: Any, owner: Any) -> Any:
+def fit_tensor(value: object, wanted: Described, owner: Owner) -> object:
     """An input in the type that a graph expects."""
     if not isinstance(value, Tensor) or value.dtype == wanted.dtype or wanted.dtype == "string":
         return value
     return cast(value, wanted.dtype)
 
 
-def run_graph(model: Any, inputs: Any) -> Any:
+def run_graph(model: Flowing, inputs: object) -> object:
     """A functional model with code of a person's own, layer by layer."""
 
-    def call(operation: Any, args: Any, kwargs: Any) -> Any:
+    def call(operation: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> object:
         return followed(operation)(*args, **kwargs) if isinstance(operation, Operation) else operation(*args, **kwargs)
 
     return model._graph.run(model._graph.matched(inputs, model, fit_tensor), call)

@@ -1,17 +1,19 @@
 """Functions whose arguments are no table's: `tf.constant`, `tf.zeros`, `tf.shape`, `tf.einsum`."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from kerata.base.types import DTypeLike, Shape
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.functions import TABLE, meshgrid
-from kerata.legacy.tensorflow.tensor import Tensor, dtype_of
-from kerata.legacy.tensorflow.types import as_dtype, boolean, float32, int32
+from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, dtype_of
+from kerata.legacy.tensorflow.types import Ints, as_dtype, boolean, float32, int32
 
 
-def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Any:
+def constant(value: object, dtype: DTypeLike | None = None, shape: Ints = None, name: str | None = None) -> AnyTensor:
     """A tensor of numbers or texts."""
     if isinstance(value, Tensor):
         tensor = value if dtype is None or value.dtype == as_dtype(dtype) else TABLE["cast"](value, dtype)
@@ -24,15 +26,17 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None)
     return TABLE["broadcast_to"](tensor, shape) if int(np.prod(tensor.shape)) == 1 else TABLE["reshape"](tensor, shape)
 
 
-def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, name: Any = None, **kwargs: Any) -> Any:
+def convert_to_tensor(
+    value: object, dtype: DTypeLike | None = None, dtype_hint: object = None, name: str | None = None, **kwargs: object
+) -> AnyTensor:
     """A tensor of numbers, texts, lists, arrays and variables."""
     if isinstance(value, np.ndarray) and dtype is not None and value.dtype.kind != "O":
         value = value.astype(as_dtype(dtype).dtype) if as_dtype(dtype).dtype.kind != "O" else value
     return convert(value, dtype)
 
 
-def make_filled(value: Any, name: str) -> Any:
-    def call(shape: Any, dtype: Any = float32, name: Any = None, **kwargs: Any) -> Any:
+def make_filled(value: float, name: str) -> Callable[..., Tensor]:
+    def call(shape: Ints, dtype: DTypeLike = float32, name: str | None = None, **kwargs: object) -> Tensor:
         kind = as_dtype(dtype)
         sizes = ints(shape)
         sizes = (sizes,) if isinstance(sizes, int) else sizes
@@ -46,7 +50,7 @@ def make_filled(value: Any, name: str) -> Any:
     return call
 
 
-def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Any:
+def einsum(equation: str, *inputs: object, **kwargs: object) -> AnyTensor:
     """A sum of products, as the equation says."""
     return _einsum(equation, list(inputs))
 
@@ -54,14 +58,14 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Any:
 _einsum = Function("einsum", "equation, inputs", lambda equation, inputs: jnp.einsum(equation, *inputs))
 
 
-def call_meshgrid(*args: Any, **kwargs: Any) -> Any:
+def call_meshgrid(*args: object, **kwargs: object) -> list[AnyTensor]:
     return _meshgrid(list(args), kwargs.get("indexing", "xy"))
 
 
 _meshgrid = Function("meshgrid", "arrays, indexing='xy'", meshgrid)
 
 
-def shape(input: Any, out_type: Any = int32, name: Any = None) -> Any:
+def shape(input: Any, out_type: DTypeLike = int32, name: str | None = None) -> AnyTensor:
     """The sizes of the axes as a tensor."""
     if getattr(input, "is_symbolic", False):
         return _shape(input)
@@ -72,19 +76,22 @@ def shape(input: Any, out_type: Any = int32, name: Any = None) -> Any:
 _shape = Function("shape", "input", lambda x: jnp.asarray(x.shape, jnp.int32))
 
 
-def rank(input: Any, name: Any = None) -> Any:
-    return Tensor(np.int32(len(shape_of(input))))
+def rank(input: object, name: str | None = None) -> Tensor:
+    return Tensor(np.array(len(shape_of(input)), np.int32))
 
 
-def size(input: Any, out_type: Any = int32, name: Any = None) -> Any:
+def size(input: object, out_type: DTypeLike = int32, name: str | None = None) -> Tensor:
     return Tensor(np.array(int(np.prod(shape_of(input))), as_dtype(out_type).dtype))
 
 
-def shape_of(value: Any) -> Any:
-    return value.shape if hasattr(value, "shape") else convert(value).shape
+def shape_of(value: object) -> Shape:
+    found = getattr(value, "shape", None)
+    return convert(value).shape if found is None else found
 
 
-def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name: Any = None) -> Any:
+def clip_by_global_norm(
+    t_list: Sequence[Tensor | None], clip_norm: float | Tensor, use_norm: Tensor | None = None, name: str | None = None
+) -> tuple[list[Tensor | None], Tensor]:
     """(tensors scaled down together to a norm, the norm that they had)."""
     known = [one for one in t_list if one is not None]
     whole = TABLE["linalg.global_norm"](known) if use_norm is None else use_norm
@@ -92,7 +99,7 @@ def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name:
     return [None if one is None else one * scale for one in t_list], whole
 
 
-def unique(x: Any, out_idx: Any = int32, name: Any = None) -> Any:
+def unique(x: object, out_idx: DTypeLike = int32, name: str | None = None) -> "Unique":
     """(values in the order in which they first come, the place of each element among them)."""
     array = convert(x).numpy()
     values, first, places = np.unique(array, return_index=True, return_inverse=True)
@@ -105,7 +112,7 @@ def unique(x: Any, out_idx: Any = int32, name: Any = None) -> Any:
 class Unique(tuple):
     """What `tf.unique` gives."""
 
-    def __new__(cls, y: Any, idx: Any) -> Any:
+    def __new__(cls, y: Tensor, idx: Tensor) -> "Unique":
         return super().__new__(cls, (y, idx))
 
     y = property(lambda self: self[0])

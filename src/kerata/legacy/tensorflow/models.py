@@ -2,17 +2,19 @@
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 
 from kerata.base.checks import message
+from kerata.base.types import DTypeLike
 from kerata.engine.module import Look
 from kerata.engine.scope import current_scope, in_scope
 from kerata.engine.structure import is_ours, structure_of
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic
+from kerata.engine.types import Array, Initializer
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, run_graph, runs_as_python
@@ -29,20 +31,24 @@ class FlowingModel(Flowing):
     """A model that takes tensors, and whose steps may be written as in TensorFlow: `train_step(self, data)`."""
 
     _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited"), Look.NOBODY)
+    if TYPE_CHECKING:
+        # Of models, beside which this class stands.
+        _compilation: Any
+        optimizer: Optimizer
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         for name in STEPS:
             if name in cls.__dict__ and not is_ours(cls) and takes_data_alone(cls.__dict__[name]):
                 setattr(cls, name, adapted(cls.__dict__[name], name))
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: object, training: bool | None = None, mask: object = None) -> object:
         """Runs the graph; a subclass defines its own."""
         if has_tensor(inputs) and self._graph is not None and runs_as_python(self):  # type: ignore[attr-defined]
             return run_graph(self, inputs)
         return super().call(inputs, training, mask)  # type: ignore[misc]
 
-    def _build_by_tracing(self, inputs: Any) -> Any:
+    def _build_by_tracing(self, inputs: object) -> object:
         # A model whose step does all, such as a pair of networks, may have no call.
         caller = next(cls for cls in type(self).__mro__ if "call" in cls.__dict__)
         if self._graph is None and is_ours(caller) and not is_ours(type(self)) and not isinstance(self, Chain):  # type: ignore[attr-defined]
@@ -51,7 +57,7 @@ class FlowingModel(Flowing):
         self._take_awaited()
         return outputs
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         if "_awaited" in self.__dict__ and args and not in_scope() and not has_symbolic((args, kwargs)):
             # What a file holds must be there before the first numbers come out.
             self._build_by_tracing(
@@ -68,22 +74,22 @@ class FlowingModel(Flowing):
 
     # Steps
 
-    def train_step(self, *given: Any) -> Any:
+    def train_step(self, *given: Any) -> object:
         """One step of training: of a state and data as in Keras 3, of data alone as in TensorFlow."""
         return self._step("train_step", given, [self.trainable_variables, self.optimizer.variables, self.metrics_variables])  # type: ignore[attr-defined]
 
-    def test_step(self, *given: Any) -> Any:
+    def test_step(self, *given: Any) -> object:
         """One step of evaluation, in either form."""
         return self._step("test_step", given, [self.trainable_variables, self.metrics_variables])  # type: ignore[attr-defined]
 
-    def predict_step(self, *given: Any) -> Any:
+    def predict_step(self, *given: Any) -> object:
         """One step of prediction, in either form."""
         if len(given) == 2:
             return super().predict_step(*given)  # type: ignore[misc]
         data = given[0]
         return self(data[0] if isinstance(data, tuple) else data, training=False)  # type: ignore[operator]
 
-    def _step(self, name: str, given: tuple, lists: list[Any]) -> Any:
+    def _step(self, name: str, given: tuple, lists: list[Any]) -> object:
         base = getattr(super(), name)
         if len(given) == 2:
             return base(*given)
@@ -123,22 +129,24 @@ class FlowingModel(Flowing):
         return functools.partial(total_loss, self)
 
     @property
-    def compiled_metrics(self) -> Any:
+    def compiled_metrics(self) -> "CompiledMeasures":
         """The metrics of `compile`, for `compiled_metrics.update_state(y, y_pred)`."""
         return CompiledMeasures(self)
 
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True):
+    def compute_loss(
+        self, x: object = None, y: object = None, y_pred: object = None, sample_weight: object = None, training: bool = True
+    ):
         """What `compile` was given as loss, and what layers added."""
         if not has_tensor((y, y_pred)):
             return super().compute_loss(x, y, y_pred, sample_weight, training)  # type: ignore[misc]
         return total_loss(self, y, y_pred, sample_weight, self.losses)
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+    def compute_metrics(self, x: object, y: object, y_pred: object, sample_weight: object = None) -> dict[str, Any]:
         """Takes a batch into the metrics of `compile`; gives all measures so far."""
         return super().compute_metrics(narrowed(x), narrowed(y), narrowed(y_pred), narrowed(sample_weight))  # type: ignore[misc]
 
 
-def takes_data_alone(step: Any) -> bool:
+def takes_data_alone(step: Callable[..., object]) -> bool:
     """Whether a step is written as in TensorFlow."""
     try:
         inspect.signature(step).bind(None, None)
@@ -151,7 +159,7 @@ def adapted(step: Callable[..., Any], name: str) -> Callable[..., Any]:
     """A step of TensorFlow's form in that of a program: what it assigns to variables is what it changes."""
 
     @functools.wraps(step)
-    def call(self: Any, *given: Any) -> Any:
+    def call(self: FlowingModel, *given: Any) -> object:
         if len(given) == 1:
             return step(self, given[0])
         state, data = given
@@ -179,7 +187,7 @@ def adapted(step: Callable[..., Any], name: str) -> Callable[..., Any]:
     return call
 
 
-def other_optimizers(model: Any) -> list[Optimizer]:
+def other_optimizers(model: FlowingModel) -> list[Optimizer]:
     """Optimizers that a model holds as attributes, beside that of `compile`."""
     own = model.__dict__.get("optimizer")
     return [
@@ -187,12 +195,18 @@ def other_optimizers(model: Any) -> list[Optimizer]:
     ]
 
 
-def total_loss(model: Any, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None) -> Any:
+def total_loss(
+    model: FlowingModel,
+    y: object,
+    y_pred: object,
+    sample_weight: object = None,
+    regularization_losses: Iterable[Any] | None = None,
+) -> Any:
     """The loss of `compile` and those that are added, noted as the model's loss."""
     made = model._compilation
     model.__dict__["_takes_loss"] = True
 
-    def compute(y: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def compute(y: object, y_pred: object, sample_weight: object) -> Array:
         if not made.objective.built:
             made.objective.build(y, y_pred)
         return jnp.asarray(made.objective(y, y_pred, sample_weight)[0], jnp.float32)
@@ -210,10 +224,10 @@ def total_loss(model: Any, y: Any, y_pred: Any, sample_weight: Any = None, regul
 class CompiledMeasures:
     """The metrics of `compile`."""
 
-    def __init__(self, model: Any):
+    def __init__(self, model: FlowingModel):
         self.model = model
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: object, y_pred: object, sample_weight: object = None) -> None:
         """Takes in one batch."""
         made = self.model._compilation
         if made is not None and made.measures.is_given:
@@ -228,16 +242,23 @@ class CompiledMeasures:
 class FlowingOptimizer:
     """An optimizer that takes tensors."""
 
-    def apply_gradients(self, grads_and_vars: Any, *args: Any, **kwargs: Any) -> Any:
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[object, Variable]], *args: object, **kwargs: object) -> object:
         """Updates variables from (gradient, variable) pairs; those without a gradient stay."""
         pairs = [(narrowed(gradient), variable) for gradient, variable in grads_and_vars]
         return super().apply_gradients(pairs)  # type: ignore[misc]
 
-    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+    def apply(self, grads: Iterable[object], trainable_variables: Sequence[Variable] | None = None) -> None:
         """Updates variables by their gradients."""
         super().apply(narrowed(list(grads)), trainable_variables)  # type: ignore[misc]
 
-    def minimize(self, loss: Any, var_list: Any, grad_loss: Any = None, name: Any = None, tape: Any = None) -> Any:
+    def minimize(
+        self,
+        loss: object,
+        var_list: Iterable[Variable] | Callable[[], Iterable[Variable]],
+        grad_loss: object = None,
+        name: str | None = None,
+        tape: GradientTape | None = None,
+    ) -> object:
         """One step down a loss: a function without arguments, or a tensor with the tape that recorded it."""
         if callable(loss) and not isinstance(loss, Tensor):
             with GradientTape() as tape:
@@ -247,7 +268,7 @@ class FlowingOptimizer:
             raise ValueError("`tape` is required when a `Tensor` loss is passed.")
         else:
             value = loss
-        given: Any = var_list() if callable(var_list) else var_list
+        given: Iterable[Variable] = var_list() if callable(var_list) else var_list
         variables = list(given)
         gradients = tape.gradient(value, variables, grad_loss)
         return self.apply_gradients(zip(gradients, variables, strict=True))
@@ -256,7 +277,7 @@ class FlowingOptimizer:
 class FlowingLoss:
     """A loss that takes tensors, gives tensors then, and is followed by tapes."""
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: object, y_pred: object, sample_weight: object = None) -> Any:
         if in_scope() and not has_tensor((y_true, y_pred)):
             return super().__call__(y_true, y_pred, sample_weight)  # type: ignore[misc]
         given = as_tensors((read(y_true), read(y_pred), read(sample_weight)))
@@ -264,7 +285,7 @@ class FlowingLoss:
             return followed(super().__call__, structure_of(self))(*given)  # type: ignore[misc]
         return self._call_own(*given)
 
-    def _call_own(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def _call_own(self, y_true: object, y_pred: object, sample_weight: object) -> Tensor:
         values = convert(self.call(y_true, y_pred))  # type: ignore[attr-defined]
         reduce = functools.partial(reduce_values, reduction=self.reduction, owner=self)  # type: ignore[attr-defined]
         return followed(lambda values, weight: reduce(values, sample_weight=weight))(values, sample_weight)
@@ -273,27 +294,27 @@ class FlowingLoss:
 class FlowingMetric:
     """A metric that takes tensors, and gives tensors outside of programs."""
 
-    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+    def update_state(self, *args: object, **kwargs: object) -> object:
         """Takes in one batch."""
         return super().update_state(*narrowed(args), **narrowed(kwargs))  # type: ignore[misc]
 
-    def result(self) -> Any:
+    def result(self) -> object:
         """The measure so far."""
         found = super().result()  # type: ignore[misc]
         return found if in_scope() else as_tensors(found)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> object:
         found = super().__call__(*args, **kwargs)  # type: ignore[misc]
         return found if in_scope() else as_tensors(found)
 
     def add_weight(
         self,
-        name: Any = None,
-        shape: Any = (),
-        aggregation: Any = None,
-        synchronization: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
+        name: object = None,
+        shape: object = (),
+        aggregation: object = None,
+        synchronization: object = None,
+        initializer: str | Initializer | None = None,
+        dtype: DTypeLike | None = None,
     ) -> Variable:
         """A new variable, 0 by default: the name first, as in TensorFlow, or the shape."""
         if name is not None and not isinstance(name, str):
@@ -301,7 +322,7 @@ class FlowingMetric:
         return super().add_weight(shape=shape, initializer=initializer, dtype=dtype, name=name)  # type: ignore[misc]
 
 
-def read(value: Any) -> Any:
+def read(value: object) -> object:
     """Numbers and lists of numbers as tensors; structures of arrays as they are."""
     if isinstance(value, (list, tuple)) and any(hasattr(one, "shape") for one in value):
         return value

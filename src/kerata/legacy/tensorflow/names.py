@@ -3,7 +3,7 @@
 import logging
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kerata import initializers
@@ -257,13 +257,13 @@ def flow_names() -> dict[str, Any]:
 class NameScope:
     """A block that changes nothing."""
 
-    def __init__(self, name: Any = "", *args: Any, **kwargs: Any):
+    def __init__(self, name: object = "", *args: object, **kwargs: object):
         self.name = name
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> object:
         return self.name
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         pass
 
 
@@ -273,11 +273,11 @@ class ReduceOp:
     SUM, MEAN = "SUM", "MEAN"
 
 
-def as_text(text: Any, encoding: str = "utf-8") -> str:
+def as_text(text: str | bytes, encoding: str = "utf-8") -> str:
     return text.decode(encoding) if isinstance(text, bytes) else text
 
 
-def as_bytes(text: Any) -> bytes:
+def as_bytes(text: str | bytes) -> bytes:
     return text.encode() if isinstance(text, str) else text
 
 
@@ -296,7 +296,7 @@ def data_names() -> dict[str, Any]:
 def experimental_data() -> dict[str, Any]:
     """`tf.data.experimental`: what later became methods, as functions that `apply` takes."""
 
-    def through(name: str) -> Any:
+    def through(name: str) -> Callable[..., Callable[[Any], object]]:
         return lambda *args, **kwargs: lambda dataset: getattr(dataset, name)(*args, **kwargs)
 
     return {

@@ -1,67 +1,72 @@
 """`tf.nn`: activations, losses from logits, convolutions and pools, normalizations."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 
 from kerata import ops, random
+from kerata.engine.types import Array
 from kerata.legacy.tensorflow.calls import Function, ints
 from kerata.legacy.tensorflow.functions import TABLE, check_indices
+from kerata.legacy.tensorflow.types import Ints
 
 FORMS = {"NHWC": "channels_last", "NCHW": "channels_first", "NWC": "channels_last", "NCW": "channels_first"}
 FORMS |= {"NDHWC": "channels_last", "NCDHW": "channels_first"}
 
 
-def softmax(x: Any, axis: Any) -> Any:
+def softmax(x: ArrayLike, axis: int | None) -> Array:
     return jax.nn.softmax(jnp.asarray(x), -1 if axis is None else axis)
 
 
-def log_softmax(x: Any, axis: Any) -> Any:
+def log_softmax(x: ArrayLike, axis: int | None) -> Array:
     return jax.nn.log_softmax(jnp.asarray(x), -1 if axis is None else axis)
 
 
-def softmax_loss(labels: Any, logits: Any, axis: Any) -> Any:
+def softmax_loss(labels: ArrayLike, logits: ArrayLike, axis: int) -> Array:
     """The cross-entropy of logits against probabilities, one value a row."""
     logits = jnp.asarray(logits)
     labels = jnp.asarray(labels, logits.dtype)
     return -jnp.sum(labels * jax.nn.log_softmax(logits, axis), axis)
 
 
-def sparse_loss(labels: Any, logits: Any) -> Any:
+def sparse_loss(labels: ArrayLike, logits: ArrayLike) -> Array:
     """The cross-entropy of logits against classes, one value a row."""
     logits, labels = jnp.asarray(logits), jnp.asarray(labels)
     check_indices(labels, logits.shape[-1])
     return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[..., None].astype(jnp.int32), -1)[..., 0]
 
 
-def sigmoid_loss(labels: Any, logits: Any) -> Any:
+def sigmoid_loss(labels: ArrayLike, logits: ArrayLike) -> Array:
     """The cross-entropy of logits of two classes: max(x, 0) - x z + log(1 + exp(-|x|))."""
     logits = jnp.asarray(logits)
     labels = jnp.asarray(labels, logits.dtype)
     return jnp.maximum(logits, 0) - logits * labels + jnp.log1p(jnp.exp(-jnp.abs(logits)))
 
 
-def weighted_loss(labels: Any, logits: Any, weight: Any) -> Any:
+def weighted_loss(labels: ArrayLike, logits: ArrayLike, weight: ArrayLike) -> Array:
     """`sigmoid_loss` whose positive part counts `weight` times."""
     logits, labels = jnp.asarray(logits), jnp.asarray(labels)
     factor = 1 + (jnp.asarray(weight) - 1) * labels
     return (1 - labels) * logits + factor * (jnp.log1p(jnp.exp(-jnp.abs(logits))) + jnp.maximum(-logits, 0))
 
 
-def sizes_of(value: Any, form: Any, count: int) -> Any:
+def sizes_of(value: Ints, form: str | None, count: int) -> int | tuple[int, ...]:
     """Strides or windows as many as there are places: 2, [2, 2] and [1, 2, 2, 1] are the same."""
-    value = ints(value)
-    if isinstance(value, int) or len(value) == count:
-        return value
-    if len(value) == 1:
-        return value * count
-    return tuple(value[2:]) if str(form).startswith("NC") else tuple(value[1:-1])
+    found: int | tuple[int, ...] = ints(value)
+    if isinstance(found, int) or len(found) == count:
+        return found
+    if len(found) == 1:
+        return found * count
+    return found[2:] if str(form).startswith("NC") else found[1:-1]
 
 
-def conv(x: Any, filters: Any, strides: Any, padding: Any, form: Any, dilations: Any) -> Any:
+def conv(
+    x: ArrayLike, filters: ArrayLike, strides: Ints, padding: str | Sequence[Sequence[int]], form: str | None, dilations: Ints
+) -> Array:
     """A convolution of any number of places."""
     x, places = jnp.asarray(x), np.ndim(filters) - 2
     if not isinstance(padding, str):
@@ -72,31 +77,35 @@ def conv(x: Any, filters: Any, strides: Any, padding: Any, form: Any, dilations:
     return ops.conv(x, filters, strides, padding.lower(), FORMS[form or "NHWC"], dilations)
 
 
-def conv_transpose(x: Any, filters: Any, output_shape: Any, strides: Any, padding: Any, form: Any) -> Any:
+def conv_transpose(
+    x: ArrayLike, filters: ArrayLike, output_shape: Ints, strides: Ints, padding: str, form: str | None
+) -> Array:
     """The derivative of a convolution, with the shape that is said."""
     places = np.ndim(filters) - 2
-    strides = sizes_of(strides, form, places)
-    strides = (strides,) * places if isinstance(strides, int) else strides
+    steps = sizes_of(strides, form, places)
+    steps = (steps,) * places if isinstance(steps, int) else steps
     dimensions = ("NHWC", "HWIO", "NHWC") if places == 2 else ("NWC", "WIO", "NWC")
     shape = ints(output_shape)
 
-    def forward(y: Any) -> Any:
-        return lax.conv_general_dilated(y, filters, strides, padding, dimension_numbers=dimensions)
+    def forward(y: Array) -> Array:
+        return lax.conv_general_dilated(y, jnp.asarray(filters), steps, padding, dimension_numbers=dimensions)
 
     return jax.vjp(forward, jnp.zeros(shape, jnp.asarray(x).dtype))[1](jnp.asarray(x))[0]
 
 
-def depthwise(x: Any, filters: Any, strides: Any, padding: Any, form: Any, dilations: Any) -> Any:
+def depthwise(x: ArrayLike, filters: ArrayLike, strides: Ints, padding: str, form: str | None, dilations: Ints) -> Array:
     dilations = 1 if dilations is None else sizes_of(dilations, form, 2)
     return ops.depthwise_conv(x, filters, sizes_of(strides, form, 2), padding.lower(), FORMS[form or "NHWC"], dilations)
 
 
-def separable(x: Any, deep: Any, across: Any, strides: Any, padding: Any, form: Any, dilations: Any) -> Any:
+def separable(
+    x: ArrayLike, deep: ArrayLike, across: ArrayLike, strides: Ints, padding: str, form: str | None, dilations: Ints
+) -> Array:
     return conv(depthwise(x, deep, strides, padding, form, dilations), across, 1, "VALID", form, None)
 
 
-def pool(kind: str, places: int) -> Any:
-    def compute(x: Any, window: Any, strides: Any, padding: Any, form: Any) -> Any:
+def pool(kind: str, places: int) -> Callable[..., Array]:
+    def compute(x: ArrayLike, window: Ints, strides: Ints, padding: str, form: str | None) -> Array:
         function = ops.max_pool if kind == "max" else ops.average_pool
         form = form or ("NHWC" if places == 2 else "NWC")
         strides = sizes_of(window if strides is None else strides, form, places)
@@ -105,25 +114,27 @@ def pool(kind: str, places: int) -> Any:
     return compute
 
 
-def dropout(x: Any, rate: Any, noise_shape: Any, key: Any) -> Any:
+def dropout(x: ArrayLike, rate: float | Array, noise_shape: Ints, key: Array) -> Array:
     """x with a share of its numbers 0, and the others larger in turn."""
     x = jnp.asarray(x)
     kept = random.uniform(x.shape if noise_shape is None else ints(noise_shape), seed=key) >= rate
     return jnp.where(kept, x / (1 - rate), jnp.zeros((), x.dtype))
 
 
-def moments(x: Any, axes: Any, keepdims: Any) -> Any:
-    x, axes = jnp.asarray(x), ints(axes)
-    return jnp.mean(x, axes, keepdims=bool(keepdims)), jnp.var(x, axes, keepdims=bool(keepdims))
+def moments(x: ArrayLike, axes: Ints, keepdims: bool) -> tuple[Array, Array]:
+    x, along = jnp.asarray(x), ints(axes)
+    return jnp.mean(x, along, keepdims=bool(keepdims)), jnp.var(x, along, keepdims=bool(keepdims))
 
 
-def batch_norm(x: Any, mean: Any, variance: Any, offset: Any, scale: Any, epsilon: Any) -> Any:
+def batch_norm(
+    x: ArrayLike, mean: ArrayLike, variance: ArrayLike, offset: ArrayLike | None, scale: ArrayLike | None, epsilon: float
+) -> Array:
     factor = lax.rsqrt(jnp.asarray(variance) + epsilon)
     factor = factor if scale is None else factor * scale
-    return x * factor + ((0 if offset is None else offset) - mean * factor)
+    return jnp.asarray(x) * factor + ((0 if offset is None else offset) - jnp.asarray(mean) * factor)
 
 
-def lookup(params: Any, ids: Any, max_norm: Any) -> Any:
+def lookup(params: ArrayLike, ids: ArrayLike, max_norm: float | None) -> Array:
     params, ids = jnp.asarray(params), jnp.asarray(ids)
     check_indices(ids, params.shape[0])
     return jnp.take(params, ids, axis=0, mode="clip")
@@ -191,7 +202,7 @@ _ROWS: dict[str, tuple] = {
 }
 
 
-def local_response(x: Any, radius: Any, bias: Any, alpha: Any, beta: Any) -> Any:
+def local_response(x: ArrayLike, radius: int, bias: float, alpha: float, beta: float) -> Array:
     """x / (bias + alpha * the sum of the squares of the nearest channels) ** beta."""
     x = jnp.asarray(x)
     square = jnp.pad(jnp.square(x), [(0, 0)] * (x.ndim - 1) + [(radius, radius)])

@@ -1,38 +1,42 @@
 """What Python's operators do with tensors and variables."""
 
 import builtins
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import ArrayLike
 
+from kerata.base.types import PartialShape
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import Array, HostArray
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.calls import Function, convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
-from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, narrow
-from kerata.legacy.tensorflow.types import boolean, float32, float64, string
+from kerata.legacy.tensorflow.tensor import AnyTensor, Operand, Tensor, dtype_of, narrow
+from kerata.legacy.tensorflow.types import DType, boolean, float32, float64, string
 
 
-def divide(x: Any, y: Any) -> Any:
+def divide(x: ArrayLike, y: ArrayLike) -> Array:
     """x / y as in Python: whole numbers become floats."""
     return jnp.true_divide(x, y)
 
 
-def quotient_type(values: list[Any]) -> Any:
+def quotient_type(values: list[Any]) -> DType | None:
     kind = dtype_of(next(one for one in values if hasattr(one, "dtype")))
     if kind.is_integer:
         return float32 if kind.size < 4 else float64
     return None
 
 
-def join(bits: Any, truth: Any) -> Any:
+def join(bits: Callable[..., Array], truth: Callable[..., Array]) -> Callable[..., Array]:
     """A function of whole numbers or of truth values."""
     return lambda x, y: truth(x, y) if jnp.asarray(x).dtype == bool else bits(x, y)
 
 
-def text_add(x: Any, y: Any) -> Any:
+def text_add(x: object, y: object) -> HostArray:
     x, y = (np.asarray(one, object) for one in (x, y))
     return np.asarray(x + y, object)
 
@@ -65,11 +69,11 @@ absolute = Function("abs", "x", lambda x: jnp.abs(x))
 invert = Function("invert", "x", lambda x: jnp.logical_not(x) if jnp.asarray(x).dtype == bool else jnp.invert(x))
 
 
-def take(x: Any, index: Any) -> Any:
+def take(x: ArrayLike, index: object) -> Array:
     return jnp.asarray(x)[read_index(index)]
 
 
-def read_index(index: Any) -> Any:
+def read_index(index: object) -> Any:
     """An index with numbers for what is known."""
     if isinstance(index, tuple):
         return tuple(read_index(one) for one in index)
@@ -81,10 +85,10 @@ def read_index(index: Any) -> Any:
 getitem = Function("strided_slice", "x, index", take, on_texts=lambda x, index: x[read_index(index)])
 
 
-def item(self: Any, index: Any) -> Any:
+def item(self: Operand, index: object) -> AnyTensor:
     """x[index], by numbers, slices, `None`, `...` and tensors of one number."""
     known = known_parts(index)
-    check_bounds(self.shape, known)
+    check_bounds(tuple(self.shape), known)
     return getitem(self, tuple(known))
 
 
@@ -111,14 +115,14 @@ def known_index(index: object) -> tuple:
     return read_index(tuple(narrow(part) if isinstance(part, Tensor) else part for part in parts))
 
 
-def known_number(part: Any) -> Any:
+def known_number(part: object) -> object:
     """A whole number for a tensor whose number is known."""
     if isinstance(part, Tensor) and not isinstance(part._array, Tracer):
         return int(part)
     return int(part) if isinstance(part, np.integer) else part
 
 
-def check_bounds(shape: Any, parts: list[Any]) -> None:
+def check_bounds(shape: PartialShape, parts: list[Any]) -> None:
     axes = sum(part is not None and part is not Ellipsis for part in parts)
     if axes > len(shape):
         raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
@@ -129,12 +133,13 @@ def check_bounds(shape: Any, parts: list[Any]) -> None:
             continue
         if part is None:
             continue
-        if isinstance(part, int) and not -shape[axis] <= part < shape[axis]:
+        size = shape[axis]
+        if isinstance(part, int) and size is not None and not -size <= part < size:
             raise InvalidArgumentError(f"slice index {part} of dimension {axis} out of bounds.")
         axis += 1
 
 
-def equals(self: Any, other: Any) -> Any:
+def equals(self: Operand, other: object) -> object:
     if other is None or (isinstance(other, str) and dtype_of(self) != string):
         return False
     try:
@@ -145,7 +150,7 @@ def equals(self: Any, other: Any) -> Any:
         raise
 
 
-def differs(self: Any, other: Any) -> Any:
+def differs(self: Operand, other: object) -> object:
     if other is None or (isinstance(other, str) and dtype_of(self) != string):
         return True
     return FUNCTIONS["not_equal"](self, other)
@@ -168,8 +173,8 @@ NAMES = {
 COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
 
 
-def method(function: Function, swapped: bool = False) -> Any:
-    def call(self: Any, other: Any) -> Any:
+def method(function: Function, swapped: bool = False) -> Callable[..., object]:
+    def call(self: object, other: object) -> object:
         if isinstance(other, SymbolicTensor):
             return NotImplemented
         if isinstance(other, (list, tuple)) and isinstance(self, Tensor):

@@ -12,6 +12,7 @@ from kerata.legacy.tensorflow.data import UNKNOWN, Dataset
 from kerata.legacy.tensorflow.elements import TensorSpec
 from kerata.legacy.tensorflow.errors import NotFoundError
 from kerata.legacy.tensorflow.io import records_of
+from kerata.legacy.tensorflow.strings import Texts
 from kerata.legacy.tensorflow.types import string
 
 
@@ -24,20 +25,21 @@ class TextLineDataset(Dataset):
 
     def __init__(
         self,
-        filenames: Any,
-        compression_type: Any = None,
-        buffer_size: Any = None,
-        num_parallel_reads: Any = None,
-        name: Any = None,
+        filenames: Texts | Dataset,
+        compression_type: str | None = None,
+        buffer_size: object = None,
+        num_parallel_reads: object = None,
+        name: str | None = None,
     ):
         if compression_type:
             raise NotImplementedError(
                 message("TextLineDataset", "compressed files are not read", {"compression_type": compression_type})
             )
-        paths = [one.decode() for one in np.ravel(convert(filenames).numpy())] if not isinstance(filenames, Dataset) else None
+        names = filenames if isinstance(filenames, Dataset) else convert(filenames).numpy()
 
         def start() -> Iterator[Any]:
-            for path in paths if paths is not None else (one[()].decode() for one in filenames._start()):
+            for one in names._start() if isinstance(names, Dataset) else np.ravel(names):
+                path = (one.item() if isinstance(one, np.ndarray) else one).decode()
                 if not os.path.exists(path):
                     raise NotFoundError(f"{path}; No such file or directory")
                 with open(path, "rb") as file:
@@ -56,7 +58,13 @@ class TFRecordDataset(Dataset):
         filenames: a path, or several.
     """
 
-    def __init__(self, filenames: Any, compression_type: Any = None, buffer_size: Any = None, num_parallel_reads: Any = None):
+    def __init__(
+        self,
+        filenames: Texts,
+        compression_type: str | None = None,
+        buffer_size: object = None,
+        num_parallel_reads: object = None,
+    ):
         if compression_type:
             raise NotImplementedError(
                 message("TFRecordDataset", "compressed files are not read", {"compression_type": compression_type})

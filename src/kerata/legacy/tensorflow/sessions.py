@@ -1,6 +1,7 @@
 """What programs of TensorFlow 1 said before they came to Keras, and means nothing here: sessions, graphs, their settings."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from kerata.base.checks import message
 from kerata.data.elements import map_leaves
@@ -14,10 +15,10 @@ class Settings:
         **kwargs: the same.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: object, **kwargs: object):
         self.__dict__.update(kwargs)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> "Settings":
         if name.startswith("__"):
             raise AttributeError(name)
         found = self.__dict__[name] = Settings()
@@ -27,10 +28,10 @@ class Settings:
 class Block:
     """A block that changes nothing."""
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         pass
 
     def as_default(self) -> "Block":
@@ -47,10 +48,10 @@ class Graph(Block):
 class Session(Block):
     """A session of TensorFlow 1: tensors have their numbers already."""
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: object, **kwargs: object):
         self.graph = Graph()
 
-    def run(self, fetches: Any, feed_dict: Any = None, **kwargs: Any) -> Any:
+    def run(self, fetches: object, feed_dict: Mapping[Any, object] | None = None, **kwargs: object) -> object:
         """The numbers of tensors; there are no placeholders to feed."""
         if feed_dict:
             raise NotImplementedError(

@@ -1,13 +1,14 @@
 """`tf.summary`: numbers for TensorBoard, written by tensorboardX."""
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, SupportsInt
 
 import numpy as np
 
 from kerata.base.blocks import ambient
 from kerata.base.checks import message
+from kerata.base.types import PathLike
 from kerata.legacy.tensorflow.calls import convert
 
 _local = ambient()
@@ -20,7 +21,7 @@ class Writer:
         logdir: the folder.
     """
 
-    def __init__(self, logdir: Any):
+    def __init__(self, logdir: PathLike):
         try:
             import tensorboardX  # type: ignore[import-not-found]
         except ImportError:
@@ -35,7 +36,7 @@ class Writer:
         self.events = tensorboardX.SummaryWriter(str(logdir))
 
     @contextlib.contextmanager
-    def as_default(self, step: Any = None) -> Iterator["Writer"]:
+    def as_default(self, step: object = None) -> Iterator["Writer"]:
         """Within the block numbers go to this writer."""
         before = getattr(_local, "writer", None)
         _local.writer = self
@@ -51,10 +52,10 @@ class Writer:
         self.events.close()
 
 
-def to_writer(method: str) -> Any:
+def to_writer(method: str) -> Callable[..., bool]:
     """A function that gives a number, picture or text to the writer of the block, if there is one."""
 
-    def call(name: str, data: Any, step: Any = None, **kwargs: Any) -> bool:
+    def call(name: str, data: object, step: SupportsInt | None = None, **kwargs: object) -> bool:
         writer = getattr(_local, "writer", None)
         if writer is None:
             return False

@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -18,6 +19,7 @@ from jax.core import Tracer
 
 from kerata.base.blocks import ambient
 from kerata.base.checks import message
+from kerata.engine.types import AnyArray, Array, HostArray
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import compiler_options
 from kerata.legacy.tensorflow import tensor as tensor_module
@@ -25,7 +27,9 @@ from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, narrow
 
 _local = ambient()
 # Wide numbers: within the block arrays may have 64 bits.
-enable_x64: Any = jax.enable_x64 if callable(getattr(jax, "enable_x64", None)) else jax.experimental.enable_x64  # type: ignore
+enable_x64: Callable[[bool], AbstractContextManager[object]] = (
+    jax.enable_x64 if callable(getattr(jax, "enable_x64", None)) else jax.experimental.enable_x64  # type: ignore
+)
 
 
 def tapes() -> list["GradientTape"]:
@@ -60,7 +64,7 @@ def inside_call() -> bool:
     return getattr(_local, "inside", False)
 
 
-def is_followed(thing: Any) -> bool:
+def is_followed(thing: object) -> bool:
     return any(tape.follows(thing) for tape in tapes())
 
 
@@ -102,7 +106,7 @@ class Call:
     def linearize(self, values: list[Any], places: Sequence[int]) -> tuple[Any, Callable[..., Any]]:
         """(what the function gives, its derivative at the values to some of them), traced at once."""
 
-        def part(*chosen: Any) -> Any:
+        def part(*chosen: Array) -> Any:
             full = list(values)
             for place, value in zip(places, chosen, strict=True):
                 full[place] = value
@@ -112,7 +116,7 @@ class Call:
         with noting_nothing():
             outputs, pull, found = jax.vjp(part, *[values[place] for place in places], has_aux=True)
 
-        def backward(cotangents: list[Any]) -> Any:
+        def backward(cotangents: list[Any]) -> Sequence[Array]:
             wanted = iter(outputs)
             given = []
             for leaf, cotangent in zip(
@@ -133,7 +137,7 @@ class Call:
             def function(values: list[Any]) -> list[Any]:
                 known, cotangents = values[:count], values[count:]
 
-                def part(*chosen: Any) -> Any:
+                def part(*chosen: Array) -> Any:
                     full = list(known)
                     for place, value in zip(places, chosen, strict=True):
                         full[place] = value
@@ -148,7 +152,7 @@ class Call:
         return self._pulls[key]
 
 
-def is_inexact(array: Any) -> bool:
+def is_inexact(array: AnyArray) -> bool:
     return jnp.issubdtype(array.dtype, jnp.inexact)
 
 
@@ -159,7 +163,7 @@ class Note:
 
     def __init__(self, call: Call, objects: list[Any], values: list[Any], places: tuple[int, ...], outputs: list[Any]):
         self.call, self.objects, self.values, self.places, self.outputs = call, objects, values, places, outputs
-        self.backward: Any = None
+        self.backward: Callable[..., Sequence[Array]] | None = None
 
 
 def make_call(call: Call, objects: list[Any], values: list[Any], wrap: Callable[[Any], tuple[Any, list[Any]]]) -> Any:
@@ -212,7 +216,7 @@ class GradientTape:
         self._begin()
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         if self._recording:
             self._end()
 
@@ -227,7 +231,7 @@ class GradientTape:
         self._recording = False
         _local.tapes = [tape for tape in tapes() if tape is not self]
 
-    def watch(self, tensor: Any) -> None:
+    def watch(self, tensor: object) -> None:
         """Follows a tensor, or several."""
         for one in leaves_of(tensor):
             if not isinstance(one, (Tensor, Variable)):
@@ -257,7 +261,7 @@ class GradientTape:
         """The variables that were used, in order."""
         return tuple(self._variables.values())
 
-    def follows(self, thing: Any) -> bool:
+    def follows(self, thing: object) -> bool:
         """Whether a tensor or variable leads to something that is watched."""
         if id(thing) in self._followed:
             return True
@@ -275,7 +279,9 @@ class GradientTape:
 
     # Gradients
 
-    def gradient(self, target: Any, sources: Any, output_gradients: Any = None, unconnected_gradients: Any = "none") -> Any:
+    def gradient(
+        self, target: object, sources: object, output_gradients: object = None, unconnected_gradients: object = "none"
+    ) -> Any:
         """Derivatives of the sum of a target to sources, in the sources' structure; `None` where there is no way."""
         self._check_use()
         targets = leaves_of(target)
@@ -334,7 +340,7 @@ class GradientTape:
         values = [*note.values, *[c._array if note.call.wide else narrow_quietly(c) for c in cotangents]]
         return make_call(call, [*note.objects, *cotangents], values, wrap_list)
 
-    def jacobian(self, target: Any, sources: Any, unconnected_gradients: Any = "none", **kwargs: Any) -> Any:
+    def jacobian(self, target: Tensor, sources: object, unconnected_gradients: object = "none", **kwargs: object) -> Any:
         """Derivatives of each element of a target: the target's shape, then the source's."""
         self._check_use()
         size = int(np.prod(target.shape))
@@ -350,26 +356,28 @@ class GradientTape:
             return [self._stack(target, [row[n] for row in rows]) for n in range(len(sources))]
         return self._stack(target, rows)
 
-    def _stack(self, target: Any, rows: list[Any]) -> Any:
+    def _stack(self, target: Tensor, rows: list[Any]) -> Tensor | None:
         if any(row is None for row in rows):
             return None
         call = Call(lambda values: jnp.stack(values).reshape((*target.shape, *values[0].shape)))
         return make_call(call, rows, [narrow_quietly(row) for row in rows], wrap_one)
 
-    def batch_jacobian(self, target: Any, source: Any, unconnected_gradients: Any = "none", **kwargs: Any) -> Any:
+    def batch_jacobian(
+        self, target: Tensor, source: Tensor, unconnected_gradients: object = "none", **kwargs: object
+    ) -> Tensor | None:
         """Derivatives of each sample's target to the same sample's source: (batch, ...target, ...source)."""
         whole = self.jacobian(target, source, unconnected_gradients)
         if whole is None:
             return None
         ndim = len(target.shape)
 
-        def diagonal(values: list[Any]) -> Any:
+        def diagonal(values: list[Any]) -> Array:
             return jnp.moveaxis(jnp.diagonal(values[0], axis1=0, axis2=ndim), -1, 0)
 
         return make_call(Call(diagonal), [whole], [narrow_quietly(whole)], wrap_one)
 
 
-def wrap_one(found: Any) -> tuple[Any, list[Any]]:
+def wrap_one(found: AnyArray) -> tuple[Any, list[Any]]:
     tensor = Tensor(found)
     return tensor, [tensor]
 
@@ -379,19 +387,19 @@ def wrap_list(found: list[Any]) -> tuple[Any, list[Any]]:
     return made, made
 
 
-def as_tensor(value: Any) -> Tensor:
+def as_tensor(value: object) -> Tensor:
     return value if isinstance(value, Tensor) else Tensor(value if isinstance(value, jax.Array) else np.asarray(value))
 
 
-def narrow_quietly(tensor: Tensor) -> Any:
+def narrow_quietly(tensor: Tensor) -> Array:
     return tensor._array if isinstance(tensor._array, jax.Array) else narrow(tensor)
 
 
-def zeros_like(thing: Any) -> Any:
+def zeros_like(thing: Tensor | Variable) -> HostArray:
     return np.zeros(thing.shape, dtype_of(thing).dtype)
 
 
-def add_to(found: dict[int, Any], thing: Any, gradient: Tensor) -> None:
+def add_to(found: dict[int, Any], thing: object, gradient: Tensor) -> None:
     """Adds a derivative to what is there already."""
     before = found.get(id(thing))
     if before is None:
@@ -403,7 +411,7 @@ def add_to(found: dict[int, Any], thing: Any, gradient: Tensor) -> None:
     found[id(thing)] = make_call(call, [before, gradient], values, wrap_one)
 
 
-def leaves_of(tree: Any) -> list[Any]:
+def leaves_of(tree: object) -> list[Any]:
     """The tensors and variables of a structure, in order."""
     if isinstance(tree, dict):
         return [leaf for key in sorted(tree) for leaf in leaves_of(tree[key])]
@@ -412,7 +420,7 @@ def leaves_of(tree: Any) -> list[Any]:
     return [tree]
 
 
-def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
+def map_leaves(function: Callable[[Any], Any], tree: object) -> object:
     """A structure of what a function gives for each leaf; lists and tuples as lists, as a tape gives them."""
     if isinstance(tree, dict):
         return {key: map_leaves(function, value) for key, value in tree.items()}

@@ -1,6 +1,7 @@
 """Eager tensors: arrays that behave in Python as TensorFlow's do."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -8,10 +9,12 @@ import numpy as np
 from jax.core import Tracer
 
 from kerata.base.checks import message
+from kerata.base.types import DTypeLike
 from kerata.data.elements import rebuild
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import AnyArray, Array
 from kerata.engine.variable import Variable
-from kerata.legacy.tensorflow.types import DType, TensorShape, as_dtype, string
+from kerata.legacy.tensorflow.types import DType, Ints, TensorShape, as_dtype, string
 
 # How often functions took values of variables: what a function of a data set may not do if it is to be compiled.
 variable_reads = [0]
@@ -32,7 +35,7 @@ class Tensor:
     __array_priority__ = 100
     is_tensor_like = True
 
-    def __init__(self, array: Any, dtype: DType | None = None):
+    def __init__(self, array: AnyArray, dtype: DType | None = None):
         self._array = array
         self._dtype = as_dtype(array.dtype) if dtype is None else dtype
 
@@ -47,7 +50,7 @@ class Tensor:
     def get_shape(self) -> TensorShape:
         return self.shape
 
-    def set_shape(self, shape: Any) -> None:
+    def set_shape(self, shape: Ints) -> None:
         """Raises where the shape is another one."""
         self.shape.assert_is_compatible_with(shape)
 
@@ -79,11 +82,11 @@ class Tensor:
 
     experimental_ref = ref
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         array = np.asarray(self.numpy())
         return array if dtype is None else array.astype(dtype)
 
-    def __jax_array__(self) -> Any:
+    def __jax_array__(self) -> Array:
         if is_followed[0](self):
             raise TypeError(
                 message(
@@ -100,7 +103,7 @@ class Tensor:
             raise TypeError("Scalar tensor has no `len()`")
         return self._array.shape[0]
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator["Tensor"]:
         if not self._array.ndim:
             raise TypeError("Cannot iterate over a scalar tensor.")
         here: Any = self
@@ -140,6 +143,16 @@ class Tensor:
                 )
             )
 
+    if TYPE_CHECKING:
+        # Made in operators.py, one like the other.
+        def _with(self, other: object, /) -> "Tensor": ...
+        def _alone(self) -> "Tensor": ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _with
+        __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _with
+        __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __lt__ = __le__ = __gt__ = __ge__ = __getitem__ = _with
+        __neg__ = __pos__ = __abs__ = __invert__ = _alone
+
     def __hash__(self) -> int:
         raise TypeError("Tensor is unhashable. Instead, use tensor.ref() as the key.")
 
@@ -164,34 +177,38 @@ class Tensor:
     def __deepcopy__(self, memo: dict) -> "Tensor":
         return Tensor(np.array(self._array) if not isinstance(self._array, Tracer) else self._array, self._dtype)
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return Tensor, (np.asarray(self._array), self._dtype)
 
 
 class Reference:
     """A tensor or variable as a key."""
 
-    def __init__(self, thing: Any):
+    def __init__(self, thing: Tensor | Variable):
         self._thing = thing
 
-    def deref(self) -> Any:
+    def deref(self) -> Tensor | Variable:
         return self._thing
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Reference) and self._thing is other._thing
 
     def __hash__(self) -> int:
         return id(self._thing)
 
 
+# What the functions of tensors give: with a symbolic tensor among what they take, another one.
+AnyTensor: TypeAlias = Tensor | SymbolicTensor
+# What an operator or a function works on once it is no number of Python's.
+Operand: TypeAlias = Tensor | Variable | AnyArray | SymbolicTensor
 ARRAYS = (Tensor, Variable, np.ndarray, np.generic, jax.Array, SymbolicTensor)
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> bool:
     return isinstance(value, ARRAYS)
 
 
-def is_concrete(value: Any) -> bool:
+def is_concrete(value: object) -> bool:
     """Whether the numbers of a tensor are known now."""
     return not isinstance(value._array if isinstance(value, Tensor) else value, Tracer)
 
@@ -202,7 +219,7 @@ def dtype_of(value: Any) -> DType:
     return value._dtype if isinstance(value, Tensor) else as_dtype(value.dtype)
 
 
-def narrow(value: Any) -> Any:
+def narrow(value: Any) -> Array:
     """The array of a tensor, variable or array as JAX's programs hold it: in 32 bits."""
     if isinstance(value, Variable):
         variable_reads[0] += 1
@@ -222,7 +239,7 @@ def narrow(value: Any) -> Any:
         return jnp.asarray(array, jax.dtypes.canonicalize_dtype(array.dtype))
 
 
-def plain(tree: Any) -> Any:
+def plain(tree: object) -> Any:
     """A structure with arrays for tensors: NumPy's where the numbers are known, traced ones elsewhere."""
     if isinstance(tree, Tensor):
         return tree._array if isinstance(tree._array, Tracer) else np.asarray(tree._array)
@@ -233,7 +250,7 @@ def plain(tree: Any) -> Any:
     return tree
 
 
-def tensors(tree: Any) -> Any:
+def tensors(tree: object) -> Any:
     """A structure with tensors for arrays."""
     if isinstance(tree, (jax.Array, np.ndarray, np.generic)):
         return Tensor(tree if isinstance(tree, jax.Array) else texts(np.asarray(tree)))
@@ -254,7 +271,7 @@ def texts(array: np.ndarray) -> np.ndarray:
     return found.reshape(array.shape)
 
 
-def has_tensor(tree: Any) -> bool:
+def has_tensor(tree: object) -> bool:
     """Whether a structure holds a tensor."""
     if isinstance(tree, Tensor):
         return True

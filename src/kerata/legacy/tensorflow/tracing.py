@@ -1,7 +1,7 @@
 """The functions of data sets: as Python, or compiled where that changes nothing."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -35,7 +35,7 @@ class Traced:
         self._counts: dict[Any, int] = {}
         self._programs: dict[Any, Program | None] = {}
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: object) -> object:
         kind = kind_of(args)
         if kind is None or self._programs.get(kind, False) is None:
             return self.function(*args)
@@ -63,7 +63,7 @@ class Program:
     def __init__(self, function: Callable[..., Any], args: tuple):
         self.wide = any(one.dtype.is_wide for one in leaves_of(args))
         self.types: list[Any] = []
-        self.shape: Any = None
+        self.shape: object = None
 
         def compute(arrays: list[Any]) -> list[Any]:
             given = iter(arrays)
@@ -76,7 +76,7 @@ class Program:
         self.compute = compute
         self.run = jax.jit(compute)
 
-    def __call__(self, args: tuple) -> Any:
+    def __call__(self, args: tuple) -> object:
         with enable_x64(True) if self.wide else contextlib.nullcontext():
             arrays = self.run([np.asarray(one._array) for one in leaves_of(args)])
             found = [
@@ -93,7 +93,7 @@ class Program:
         return bool(traced.consts) or tensor_module.variable_reads[0] != before
 
 
-def attempt(function: Callable[..., Any], args: tuple, result: Any) -> Program | None:
+def attempt(function: Callable[..., Any], args: tuple, result: object) -> Program | None:
     """The program of a function, if it gives what Python gave."""
     if not all(isinstance(one, Tensor) and one.dtype != string for one in leaves_of(result)):
         return None
@@ -116,7 +116,7 @@ def same(one: Tensor, other: Tensor) -> bool:
     return bool(np.allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-6, equal_nan=True))
 
 
-def kind_of(args: tuple) -> Any:
+def kind_of(args: tuple) -> Hashable:
     """Shapes and types of tensors; `None` where there are texts or other things among them."""
     found = leaves_of(args)
     if not found or not all(isinstance(one, Tensor) and one.dtype != string for one in found):
@@ -124,7 +124,7 @@ def kind_of(args: tuple) -> Any:
     return str(map_tensors(lambda one: None, args)), tuple((tuple(one._array.shape), one.dtype.name) for one in found)
 
 
-def leaves_of(tree: Any) -> list[Any]:
+def leaves_of(tree: object) -> list[Any]:
     if isinstance(tree, dict):
         return [leaf for key in tree for leaf in leaves_of(tree[key])]
     if isinstance(tree, (list, tuple)):
@@ -132,7 +132,7 @@ def leaves_of(tree: Any) -> list[Any]:
     return [tree]
 
 
-def map_tensors(function: Callable[[Any], Any], tree: Any) -> Any:
+def map_tensors(function: Callable[[Any], Any], tree: object) -> Any:
     if isinstance(tree, dict):
         return {key: map_tensors(function, value) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):

@@ -1,11 +1,18 @@
 """Types and shapes as TensorFlow has them: `tf.float32`, `tf.TensorShape`."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn, Protocol, SupportsIndex, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.types import DTypeLike
+from kerata.engine.types import HasArray
+
+# Whole numbers as programs give them, of axes, sizes and shapes: one, several (`None` for a size that is not known), a tensor
+# of them, or none.
+Ints: TypeAlias = SupportsIndex | Sequence[SupportsIndex | None] | HasArray | None
 
 
 class DType:
@@ -19,11 +26,11 @@ class DType:
     (True, True, True)
     """
 
-    def __init__(self, name: str, numpy: Any):
+    def __init__(self, name: str, numpy: DTypeLike):
         self.name, self.dtype = name, np.dtype(numpy)
 
     @property
-    def as_numpy_dtype(self) -> Any:
+    def as_numpy_dtype(self) -> type[np.generic]:
         return self.dtype.type
 
     @property
@@ -63,11 +70,11 @@ class DType:
         return {"complex64": float32, "complex128": float64}.get(self.name, self)
 
     @property
-    def min(self) -> Any:
+    def min(self) -> float:
         return _limits(self).min
 
     @property
-    def max(self) -> Any:
+    def max(self) -> float:
         return _limits(self).max
 
     @property
@@ -79,7 +86,7 @@ class DType:
         """Whether programs of JAX hold it in fewer bits."""
         return self.name in ("float64", "int64", "uint64", "complex128")
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         if other is None:
             return False
         if isinstance(other, DType):
@@ -98,11 +105,18 @@ class DType:
     def __repr__(self) -> str:
         return f"tf.{self.name}"
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return as_dtype, (self.name,)
 
 
-def _limits(dtype: DType) -> Any:
+class Limits(Protocol):
+    """What `finfo` and `iinfo` say of a type."""
+
+    min: Any
+    max: Any
+
+
+def _limits(dtype: DType) -> Limits:
     return jnp.finfo(dtype.dtype) if dtype.is_floating else jnp.iinfo(dtype.dtype)
 
 
@@ -142,7 +156,7 @@ class TensorShape(tuple):
     [None, 3]
     """
 
-    def __new__(cls, dims: Any = ()) -> Any:
+    def __new__(cls, dims: Any = ()) -> "TensorShape":
         if dims is None:
             return Unknown()
         dims = (dims,) if isinstance(dims, (int, np.integer)) else dims
@@ -152,7 +166,7 @@ class TensorShape(tuple):
         return list(self)
 
     @property
-    def rank(self) -> Any:
+    def rank(self) -> int | None:
         return len(self)
 
     ndims = rank
@@ -167,18 +181,18 @@ class TensorShape(tuple):
     def is_fully_defined(self) -> bool:
         return None not in self
 
-    def is_compatible_with(self, other: Any) -> bool:
+    def is_compatible_with(self, other: Ints) -> bool:
         other = TensorShape(other)
         if self.rank is None or other.rank is None:
             return True
         pairs = zip(self, other, strict=False)
         return len(self) == len(other) and all(a is None or b is None or a == b for a, b in pairs)
 
-    def assert_is_compatible_with(self, other: Any) -> None:
+    def assert_is_compatible_with(self, other: Ints) -> None:
         if not self.is_compatible_with(other):
             raise ValueError(f"Shapes {self} and {TensorShape(other)} are incompatible")
 
-    def concatenate(self, other: Any) -> "TensorShape":
+    def concatenate(self, other: Ints) -> "TensorShape":
         return TensorShape((*self, *TensorShape(other)))
 
     def with_rank(self, rank: int) -> "TensorShape":
@@ -186,20 +200,20 @@ class TensorShape(tuple):
             raise ValueError(f"Shape {self} must have rank {rank}")
         return self
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: SupportsIndex | slice) -> Any:
         found = super().__getitem__(index)
         return TensorShape(found) if isinstance(index, slice) else found
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Sequence[int | None]) -> "TensorShape":
         return TensorShape((*self, *other))
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Sequence[int | None]) -> "TensorShape":
         return TensorShape((*other, *self))
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         return tuple.__eq__(self, tuple(other)) if isinstance(other, (list, tuple)) else False
 
-    def __ne__(self, other: Any) -> bool:
+    def __ne__(self, other: object) -> bool:
         return not self == other
 
     __hash__ = tuple.__hash__
@@ -214,12 +228,12 @@ class TensorShape(tuple):
 class Unknown(TensorShape):
     """A shape of which not even the number of axes is known."""
 
-    def __new__(cls, dims: Any = None) -> Any:
+    def __new__(cls, dims: Ints = None) -> "Unknown":
         return tuple.__new__(cls)
 
     rank = ndims = dims = None  # type: ignore[assignment]
 
-    def as_list(self) -> Any:
+    def as_list(self) -> NoReturn:
         raise ValueError("as_list() is not defined on an unknown TensorShape.")
 
     def is_fully_defined(self) -> bool:

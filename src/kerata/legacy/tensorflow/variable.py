@@ -1,19 +1,21 @@
 """`tf.Variable`: Kerata's variables, which give tensors where a program of TensorFlow looks at them."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from kerata.base.types import DTypeLike, Shape
 from kerata.engine.scope import in_scope
+from kerata.engine.types import Array, WeightFunction
 from kerata.engine.variable import Variable as Plain
 from kerata.legacy.tensorflow import operators
 from kerata.legacy.tensorflow.calls import convert, read
 from kerata.legacy.tensorflow.tape import inside_call
-from kerata.legacy.tensorflow.tensor import Reference, Tensor, dtype_of, narrow
+from kerata.legacy.tensorflow.tensor import AnyTensor, Reference, Tensor, dtype_of, narrow
 from kerata.legacy.tensorflow.types import TensorShape
 
 
@@ -30,19 +32,19 @@ class Variable(Plain):
 
     def __init__(
         self,
-        initial_value: Any = None,
-        trainable: Any = None,
+        initial_value: object = None,
+        trainable: bool | None = None,
         validate_shape: bool = True,
-        caching_device: Any = None,
-        name: Any = None,
-        variable_def: Any = None,
-        dtype: Any = None,
-        import_scope: Any = None,
-        constraint: Any = None,
-        synchronization: Any = None,
-        aggregation: Any = None,
-        shape: Any = None,
-        **kwargs: Any,
+        caching_device: object = None,
+        name: str | None = None,
+        variable_def: object = None,
+        dtype: DTypeLike | None = None,
+        import_scope: object = None,
+        constraint: WeightFunction | None = None,
+        synchronization: object = None,
+        aggregation: object = None,
+        shape: object = None,
+        **kwargs: object,
     ):
         value = initial_value() if callable(initial_value) and not hasattr(initial_value, "dtype") else initial_value
         if value is None:
@@ -51,14 +53,14 @@ class Variable(Plain):
         array = narrow(tensor)
         if isinstance(array, Tracer):
             raise ValueError("tf.Variable: a variable cannot be made inside a program. Make it in __init__() or build()")
-        trainable = tensor.dtype.is_floating if trainable is None else trainable
-        super().__init__(np.asarray(array), dtype=array.dtype.name, trainable=trainable, name=name, constraint=constraint)
+        trained: bool = tensor.dtype.is_floating if trainable is None else trainable
+        super().__init__(np.asarray(array), dtype=array.dtype.name, trainable=trained, name=name, constraint=constraint)
         if tensor.dtype.is_wide:
             self._nominal = tensor.dtype
 
     # As a tensor
 
-    def read_value(self) -> Any:
+    def read_value(self) -> Tensor:
         """The value as a tensor."""
         return read(self)
 
@@ -72,7 +74,7 @@ class Variable(Plain):
     def get_shape(self) -> TensorShape:
         return TensorShape(self._shape)
 
-    def initialized_value(self) -> Any:
+    def initialized_value(self) -> Tensor:
         return self.read_value()
 
     def ref(self) -> Reference:
@@ -81,34 +83,38 @@ class Variable(Plain):
     experimental_ref = ref
 
     @property
-    def shape(self) -> Any:  # type: ignore[override]
+    def shape(self) -> Shape:  # type: ignore[override]
         return self._shape if inside_call() else TensorShape(self._shape)
 
     # New values
 
-    def assign(self, value: Any, use_locking: Any = None, name: Any = None, read_value: bool = True) -> Any:
+    def assign(self, value: object, use_locking: object = None, name: str | None = None, read_value: bool = True) -> "Variable":
         """Gives it a new value; the variable itself comes back."""
         super().assign(self._narrowed(value))
         return self
 
-    def assign_add(self, delta: Any, use_locking: Any = None, name: Any = None, read_value: bool = True) -> Any:
+    def assign_add(
+        self, delta: object, use_locking: object = None, name: str | None = None, read_value: bool = True
+    ) -> "Variable":
         """Adds to the value."""
         super().assign(self.value + self._narrowed(delta))
         return self
 
-    def assign_sub(self, delta: Any, use_locking: Any = None, name: Any = None, read_value: bool = True) -> Any:
+    def assign_sub(
+        self, delta: object, use_locking: object = None, name: str | None = None, read_value: bool = True
+    ) -> "Variable":
         """Subtracts from the value."""
         super().assign(self.value - self._narrowed(delta))
         return self
 
-    def _narrowed(self, value: Any) -> Any:
+    def _narrowed(self, value: object) -> Array:
         if isinstance(value, Plain):
             value = value.value
         if isinstance(value, jax.Array):
             return jnp.asarray(value, self._dtype)
         return jnp.asarray(narrow(convert(value, None if isinstance(value, np.ndarray) else dtype_of(self))), self._dtype)
 
-    def scatter_update(self, sparse_delta: Any) -> Any:
+    def scatter_update(self, sparse_delta: object) -> NoReturn:
         raise NotImplementedError("Variable.scatter_update: write v.assign(tf.tensor_scatter_nd_update(v, indices, updates))")
 
     def __repr__(self) -> str:
@@ -118,10 +124,10 @@ class Variable(Plain):
         value = self.numpy()
         return f"<tf.Variable '{self.path}:0' {shown}, numpy={repr(value) if isinstance(value, np.ndarray) else value}>"
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Tensor]:
         return iter(read(self))
 
-    def __getitem__(self, index: object) -> Any:
+    def __getitem__(self, index: object) -> AnyTensor | Array:
         if inside_call():
             return super().__getitem__(index)
         found = operators.item(self, index)
@@ -132,12 +138,12 @@ class Variable(Plain):
     __hash__ = Plain.__hash__
 
 
-def _method(name: str) -> Any:
+def _method(name: str) -> Callable[..., object]:
     """A method of tensors, or that of a plain variable in Kerata's own code."""
     of_tensor = getattr(Tensor, name)
     of_plain = getattr(Plain, name, None)
 
-    def call(self: Variable, *args: Any) -> Any:
+    def call(self: Variable, *args: object) -> object:
         return of_plain(self, *args) if of_plain is not None and inside_call() else of_tensor(self, *args)
 
     return call
