@@ -11,8 +11,8 @@ claims must be there, and compressed pieces are unpacked here, within their own 
 import itertools
 import math
 import zlib
-from collections.abc import Iterator
-from typing import Any, Protocol, Self
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, Self, cast
 
 import ml_dtypes
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.base.limits import check_bytes, take_bytes
 from kerata.base.refusals import FileError
+from kerata.base.types import ByteStream, PathLike
 
 GZIP, SHUFFLE, FLETCHER32, LZF = 1, 2, 3, 32000
 # Every other filter is a plug-in looked for on the disk, or one that allocates what a file says.
@@ -85,6 +86,13 @@ class File(Group, Protocol):
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc_info: object) -> None: ...
+
+
+def open_file(source: PathLike | ByteStream, mode: str) -> File:
+    """An HDF5 file, open for reading ("r") or writing ("w")."""
+    import h5py
+
+    return cast(Callable[..., File], h5py.File)(source, mode)
 
 
 def find_group(file: Group, path: str, owner: str) -> Group | None:

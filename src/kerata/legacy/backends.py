@@ -2,7 +2,8 @@
 
 import builtins
 import contextlib
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import NoReturn, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,9 @@ from jax.core import Tracer
 
 from kerata import backend, ops
 from kerata.base.checks import check_choice, message
+from kerata.base.types import DTypeLike, PartialShape, ShapeLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import Array, Described, HasArray, HostArray, TensorLike
 from kerata.engine.variable import Variable
 from kerata.legacy.decoding import search
 from kerata.legacy.functions import function, gradients
@@ -20,6 +23,7 @@ from kerata.legacy.shapes import shape as shape_of
 from kerata.legacy.shapes import taking_sizes
 from kerata.legacy.tensorflow.layers import followed
 
+T = TypeVar("T")
 FORMS = {"th": "channels_first", "tf": "channels_last", "default": None}
 
 
@@ -28,36 +32,36 @@ def clear_session() -> None:
     backend.clear_session()
 
 
-def update(x: Variable, new_x: Any) -> Any:
+def update(x: Variable, new_x: TensorLike) -> Variable | tuple[Variable, SymbolicTensor]:
     """Gives a variable a new value; of a symbolic one, the pair for the `updates` of a function."""
     return (x, new_x) if isinstance(new_x, SymbolicTensor) else backend.update(x, new_x)
 
 
-def update_add(x: Variable, increment: Any) -> Any:
+def update_add(x: Variable, increment: TensorLike) -> Variable | tuple[Variable, Array | SymbolicTensor]:
     return (x, ops.add(x, increment)) if isinstance(increment, SymbolicTensor) else backend.update_add(x, increment)
 
 
-def update_sub(x: Variable, decrement: Any) -> Any:
+def update_sub(x: Variable, decrement: TensorLike) -> Variable | tuple[Variable, Array | SymbolicTensor]:
     return (x, ops.subtract(x, decrement)) if isinstance(decrement, SymbolicTensor) else backend.update_sub(x, decrement)
 
 
-def softmax(x: Any, axis: int = -1) -> Any:
+def softmax(x: TensorLike, axis: int = -1) -> Array | SymbolicTensor:
     return backend.softmax(x, axis)
 
 
-def is_symbolic(x: Any) -> bool:
+def is_symbolic(x: object) -> bool:
     return isinstance(x, SymbolicTensor)
 
 
-def is_placeholder(x: Any) -> bool:
+def is_placeholder(x: object) -> bool:
     return is_symbolic(x)
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: object) -> bool:
     return isinstance(x, (SymbolicTensor, Variable, jax.Array))
 
 
-def is_variable(x: Any) -> bool:
+def is_variable(x: object) -> bool:
     return isinstance(x, Variable)
 
 
@@ -70,7 +74,7 @@ def sqrt(x):
     return ops.sqrt(ops.maximum(x, 0.0))
 
 
-def batch_flatten(x: Any) -> Any:
+def batch_flatten(x: TensorLike) -> Array | SymbolicTensor:
     return backend.batch_flatten(x)
 
 
@@ -91,16 +95,18 @@ def reshape(x, shape):
     return backend.reshape(x, shape)
 
 
-def categorical_crossentropy_1(output: Any, target: Any, from_logits: bool = False) -> Any:
+def categorical_crossentropy_1(output: TensorLike, target: TensorLike, from_logits: bool = False) -> Array | SymbolicTensor:
     """Keras 1 took the prediction first."""
     return backend.categorical_crossentropy(target, output, from_logits)
 
 
-def sparse_categorical_crossentropy_1(output: Any, target: Any, from_logits: bool = False) -> Any:
+def sparse_categorical_crossentropy_1(
+    output: TensorLike, target: TensorLike, from_logits: bool = False
+) -> Array | SymbolicTensor:
     return backend.sparse_categorical_crossentropy(target, output, from_logits)
 
 
-def binary_crossentropy_1(output: Any, target: Any, from_logits: bool = False) -> Any:
+def binary_crossentropy_1(output: TensorLike, target: TensorLike, from_logits: bool = False) -> Array | SymbolicTensor:
     return backend.binary_crossentropy(target, output, from_logits)
 
 
@@ -112,10 +118,10 @@ def backend_name() -> str:
 class Session:
     """What stands for a session: there is none, and programs that only configure one go on."""
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: object, **kwargs: object):
         self.graph = None
 
-    def run(self, fetches: Any, feed_dict: Any = None) -> Any:
+    def run(self, fetches: object, feed_dict: object = None) -> object:
         if feed_dict is None and not isinstance(fetches, (SymbolicTensor,)):
             return jax.tree.map(lambda x: x.numpy() if hasattr(x, "numpy") else x, fetches)
         raise NotImplementedError(
@@ -128,7 +134,7 @@ class Session:
     def __enter__(self) -> "Session":
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         pass
 
     def close(self) -> None:
@@ -139,7 +145,7 @@ def get_session() -> Session:
     return Session()
 
 
-def set_session(session: Any) -> None:
+def set_session(session: object) -> None:
     """Nothing: there are no sessions."""
 
 
@@ -147,7 +153,7 @@ def manual_variable_initialization(value: bool) -> None:
     """Nothing: variables have values from the start."""
 
 
-def is_keras_tensor(x: Any) -> bool:
+def is_keras_tensor(x: object) -> bool:
     """Whether x is a symbolic tensor; what is no tensor at all is refused."""
     if not is_tensor(x):
         raise ValueError(message("K.is_keras_tensor", "a tensor or a variable is needed", {"x": x}))
@@ -171,21 +177,23 @@ def bias_add(x, bias, data_format=None):
     return backend.bias_add(x, bias, form)
 
 
-def get_variable_shape(x: Any) -> Any:
+def get_variable_shape(x: Described) -> PartialShape:
     return tuple(x.shape)
 
 
-def print_tensor(x: Any, message: str = "") -> Any:
+def print_tensor(x: T, message: str = "") -> T:
     """x, which is printed each time that it is computed."""
     jax.debug.print(message + "{x}", x=x)
     return x
 
 
-def identity(x: Any, name: Any = None) -> Any:
+def identity(x: T, name: str | None = None) -> T:
     return x
 
 
-def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Any:
+def constant(
+    value: TensorLike, dtype: DTypeLike | None = None, shape: ShapeLike | None = None, name: str | None = None
+) -> Array:
     """An array of a value; with a `shape`, of so many copies of one number, or of the numbers of a list in that shape.
 
     >>> constant([1, 2, 3, 4], shape=(2, 2)).tolist()
@@ -197,17 +205,23 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None)
     return jnp.reshape(array, shape) if array.size == np.prod(shape) else jnp.broadcast_to(array, shape)
 
 
-def arange(start: Any, stop: Any = None, step: int = 1, dtype: str = "int32") -> Any:
+def arange(start: int, stop: int | None = None, step: int = 1, dtype: str = "int32") -> Array | SymbolicTensor:
     return backend.arange(start, stop, step, dtype)
 
 
-def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> Any:
+def ctc_label_dense_to_sparse(labels: TensorLike, label_lengths: TensorLike) -> NoReturn:
     raise NotImplementedError(
         message("K.ctc_label_dense_to_sparse", "there are no sparse tensors", None, "Use K.ctc_batch_cost")
     )
 
 
-def local_conv1d(inputs: Any, kernel: Any, kernel_size: Any, strides: Any, data_format: Any = None) -> Any:
+def local_conv1d(
+    inputs: HasArray,
+    kernel: HostArray | Array,
+    kernel_size: Sequence[int],
+    strides: Sequence[int],
+    data_format: str | None = None,
+) -> Array:
     """A convolution whose kernel (places, window x channels, filters) is another one at each step."""
     stride, size = strides[0], kernel_size[0]
     steps = jnp.arange(kernel.shape[0])[:, None] * stride + jnp.arange(size)
@@ -330,21 +344,21 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     return backend.sparse_categorical_crossentropy(target, ops.moveaxis(output, axis, -1), from_logits)
 
 
-def size(x: Any, name: Any = None) -> Any:
+def size(x: Described, name: str | None = None) -> int:
     return int(np.prod(x.shape))
 
 
-def slice(x: Any, start: Any, size: Any) -> Any:
+def slice(x: Array, start: Sequence[int], size: Sequence[int]) -> Array:
     """A part of an array: from `start` on, `size` long along each axis; -1 means to the end."""
     ends = [None if n == -1 else a + n for a, n in zip(start, size, strict=True)]
     return x[tuple(builtins.slice(a, b) for a, b in zip(start, ends, strict=True))]
 
 
-def control_dependencies(control_inputs: Any) -> Any:
+def control_dependencies(control_inputs: object) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def eager(function: Any) -> Any:
+def eager(function: T) -> T:
     return function
 
 
@@ -369,7 +383,7 @@ def reset_uids() -> None:
     _uids.clear()
 
 
-def normalize_data_format(value: Any) -> str:
+def normalize_data_format(value: str | None) -> str:
     form = backend.image_data_format() if value is None else str(value).lower()
     return check_choice("normalize_data_format", "data_format", form, ("channels_first", "channels_last"))
 
@@ -405,7 +419,7 @@ LOOKING |= {
 }
 
 
-def maker(era: str, name: str) -> Any:
+def maker(era: str, name: str) -> Callable[..., object]:
     """A function of K in an era."""
     if era == "keras1" and f"{name}_1" in OWN:
         return OWN[f"{name}_1"]

@@ -2,14 +2,16 @@
 
 import functools
 import types
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import cast
 
 from kerata import layers
 from kerata.base.checks import message
 from kerata.engine.scope import stack
 from kerata.engine.symbolic import SymbolicTensor, run_nodes, sort_nodes, symbolic_leaves
+from kerata.engine.types import Array
 from kerata.models.graph import Graph
+from kerata.training.trained import TrainedModel
 
 
 def looks_at_tensors(function: object) -> bool:
@@ -55,11 +57,12 @@ def names_in(code: types.CodeType) -> set[str]:
     return found
 
 
-def bind_losses(model: Any, losses: Any) -> Any:
+def bind_losses(given: object, losses: object) -> object:
     """The losses that `compile` was given; those that look at tensors within the model get their values when it runs."""
-    graph = getattr(model, "_graph", None)
+    graph = getattr(given, "_graph", None)
     if graph is None:
         return losses
+    model = cast(TrainedModel, given)
     outputs, names = graph.outputs, graph.output_names
     if isinstance(losses, dict):
         return {name: bound(model, one, outputs[names.index(name)]) if name in names else one for name, one in losses.items()}
@@ -71,7 +74,7 @@ def bind_losses(model: Any, losses: Any) -> Any:
     return bounds[0] if len(bounds) == 1 else bounds
 
 
-def bound(model: Any, function: Any, output: SymbolicTensor) -> Any:
+def bound(model: TrainedModel, function: object, output: SymbolicTensor) -> object:
     """A loss of one output, whose tensors are computed beside the outputs of the model."""
     if not callable(function) or not looks_at_tensors(function):
         return function
@@ -80,7 +83,7 @@ def bound(model: Any, function: Any, output: SymbolicTensor) -> Any:
         expected = "a loss that looks at tensors within the model needs one made of Input() and layers"
         raise ValueError(message(model, expected, {"loss": function}, "Make it with Model(inputs, outputs)"))
     target = layers.Input(batch_shape=output.shape, dtype=output.dtype)
-    value: Any = function(target, output)
+    value: SymbolicTensor = cast(Callable[..., SymbolicTensor], function)(target, output)
     within = {id(tensor): tensor for node in graph.running for tensor in node.output_tensors}
     within |= {id(tensor): tensor for tensor in graph.inputs}
     nodes = sort_nodes([target, *within.values()], [value], f"loss {getattr(function, '__name__', '')}")
@@ -88,14 +91,14 @@ def bound(model: Any, function: Any, output: SymbolicTensor) -> Any:
     beside = {id(tensor): tensor for tensor in graph.beside} | taken
     model._graph = Graph(graph.inputs_tree, graph.outputs_tree, model, list(beside.values()))
 
-    def loss(y_true: Any, y_pred: Any) -> Any:
+    def loss(y_true: Array, y_pred: Array) -> object:
         values = {id(target): y_true, **{place: beside_value(place, model) for place in taken}, id(output): y_pred}
         return run_nodes(nodes, values)[id(value)]
 
     return functools.wraps(function, updated=())(loss) if hasattr(function, "__name__") else loss
 
 
-def beside_value(place: int, model: object) -> Any:
+def beside_value(place: int, model: object) -> object:
     """What a tensor beside the outputs was worth when the model ran."""
     for scope in reversed(stack()):
         if place in scope.beside:

@@ -194,7 +194,7 @@ class OldMetric(FlowingMetric, Spelled):
     """A metric of `tf.keras`."""
 
 
-def among_tensors(era: str, name: str, modern: Any) -> Any:
+def among_tensors(era: str, name: str, modern: object) -> object:
     """A loss or metric of today as one that takes and gives tensors, in `tf.keras`."""
     if era != "tfkeras2" or name in ("get", "serialize", "deserialize"):
         return modern

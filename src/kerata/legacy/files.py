@@ -15,6 +15,7 @@ from kerata import saving
 from kerata.base.checks import check_path, message
 from kerata.base.refusals import MissingFile
 from kerata.base.types import PathLike
+from kerata.models.model import Model
 from kerata.saving.archive import HDF5_ENDINGS
 from kerata.saving.legacy.checkpoints import prefix_of
 from kerata.saving.old_files import save_old_model, save_old_weights
@@ -22,7 +23,7 @@ from kerata.saving.weights import check_overwrite
 
 
 @contextmanager
-def written_as(filepath: Any, ending: str, overwrite: bool) -> Iterator[str]:
+def written_as(filepath: PathLike, ending: str, overwrite: bool) -> Iterator[str]:
     """A name with the ending that today's writer wants; what is written there takes the place of `filepath`."""
     path = Path(os.fspath(filepath))
     if str(path).endswith(ending):
@@ -40,7 +41,7 @@ def written_as(filepath: Any, ending: str, overwrite: bool) -> Iterator[str]:
         Path(temporary).unlink(missing_ok=True)
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+def save_weights(model: Any, filepath: PathLike, overwrite: bool = True) -> None:
     path = Path(os.fspath(filepath))
     if path.suffix in HDF5_ENDINGS and not str(path).endswith(".weights.h5"):
         check_overwrite("save_weights", path, overwrite)
@@ -50,7 +51,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
         saving.save_weights(model, path, overwrite=True)
 
 
-def load_weights(model: Any, filepath: Any, by_name: bool = False, skip_mismatch: bool = False) -> None:
+def load_weights(model: Any, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False) -> None:
     saving.load_weights(model, filepath, skip_mismatch, by_name=by_name)
 
 
@@ -137,7 +138,7 @@ def copy_group(source, target) -> None:
         source.copy(name, target)
 
 
-def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+def save_model(model: Any, filepath: PathLike, overwrite: bool = True, include_optimizer: bool = True) -> None:
     if is_open(filepath):
         with beside(filepath, reads=False) as path:
             save_old_model(model, Path(path), include_optimizer, for_then=True)
@@ -154,7 +155,9 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
         saving.save_model(model, path, True, include_optimizer=include_optimizer)
 
 
-def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True, **kwargs: Any) -> Any:
+def load_model(
+    filepath: PathLike, custom_objects: dict[str, object] | None = None, compile: bool = True, **kwargs: object
+) -> Model:
     if is_open(filepath):
         with beside(filepath, reads=True) as path:
             return saving.load_model(path, custom_objects=custom_objects, compile=compile)

@@ -1,8 +1,8 @@
 """`K.function` and `K.gradients`: programs from symbolic inputs to symbolic outputs, made of parts of models."""
 
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -24,22 +24,31 @@ class NeedsGraph(TypeError):
     """Gradients are asked for of numbers, from which it cannot be seen what they were computed from."""
 
 
-def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: object) -> Callable[[Any], Any]:
+Wanted: TypeAlias = SymbolicTensor | Variable
+Tensors: TypeAlias = SymbolicTensor | Sequence[SymbolicTensor]
+
+
+def function(
+    inputs: SymbolicTensor | Sequence[Any],
+    outputs: SymbolicTensor | Sequence[Any],
+    updates: Iterable[object] | None = None,
+    **kwargs: object,
+) -> Callable[[Any], Any]:
     """A function from symbolic inputs, the learning phase among them, to symbolic outputs, on arrays."""
     given: list[Any] = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     phases = [place for place, one in enumerate(given) if isinstance(one, (Phase, int))]
     tensors = [one for place, one in enumerate(given) if place not in phases]
     run = compiled(tensors, outputs, pairs_of(updates))
 
-    def call(values: Any) -> Any:
-        values = list(values) if isinstance(values, (list, tuple)) else [values]
-        training = any(bool(np.all(values[place])) for place in phases if place < len(values))
-        return run([value for place, value in enumerate(values) if place not in phases], training)
+    def call(values: object) -> object:
+        arrays: list[Any] = list(values) if isinstance(values, (list, tuple)) else [values]
+        training = any(bool(np.all(arrays[place])) for place in phases if place < len(arrays))
+        return run([array for place, array in enumerate(arrays) if place not in phases], training)
 
     return call
 
 
-def pairs_of(updates: Any) -> list[tuple[Variable, Any]]:
+def pairs_of(updates: Iterable[object] | None) -> list[tuple[Variable, Any]]:
     """(variable, symbolic new value) of each update."""
     pairs: list[Any] = list(updates or ())
     if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
@@ -57,7 +66,9 @@ def warn_of_numbers(values: list[Any], what: str) -> None:
         warnings.warn(message("K.function", expected, None, fix), stacklevel=4)
 
 
-def compiled(inputs: list[Any], outputs: Any, updates: list[tuple[Variable, Any]]) -> Callable[[list[Any], bool], Any]:
+def compiled(
+    inputs: list[Any], outputs: SymbolicTensor | Sequence[Any], updates: list[tuple[Variable, Any]]
+) -> Callable[[list[Any], bool], Any]:
     """The function of arrays from symbolic inputs to symbolic outputs, as one program for each kind of inputs."""
     single = not isinstance(outputs, (list, tuple))
     wanted: list[Any] = [*outputs] if isinstance(outputs, (list, tuple)) else [outputs]
@@ -74,7 +85,7 @@ def compiled(inputs: list[Any], outputs: Any, updates: list[tuple[Variable, Any]
 
     program = jax.jit(run, static_argnums=3)
 
-    def call(arrays: list[Any], training: bool) -> Any:
+    def call(arrays: list[Any], training: bool) -> object:
         arrays = [jnp.asarray(array, tensor.dtype) for array, tensor in zip(arrays, inputs, strict=True)]
         values = [variable.value for variable in variables]
         found, after = program(values, make_key(), [*arrays, *(vars(one)["fixed"] for one in fixed)], training)
@@ -102,11 +113,11 @@ def read_by(nodes: list[Node]) -> list[Variable]:
     return list(found.values())
 
 
-def roots_of(tensors: Any, ends: Any = ()) -> list[SymbolicTensor]:
+def roots_of(tensors: Tensors, ends: Iterable[object] = ()) -> list[SymbolicTensor]:
     """The inputs that symbolic tensors are computed from; nothing is looked for behind `ends`."""
     found: dict[int, SymbolicTensor] = {}
     seen = {id(one) for one in ends}
-    pending = list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
+    pending = [tensors] if isinstance(tensors, SymbolicTensor) else list(tensors)
     while pending:
         one = pending.pop()
         if id(one) in seen:
@@ -120,17 +131,17 @@ def roots_of(tensors: Any, ends: Any = ()) -> list[SymbolicTensor]:
     return list(found.values())
 
 
-def gradients(loss: Any, variables: Any) -> list[Any]:
+def gradients(loss: Tensors, variables: Wanted | Sequence[Wanted]) -> list[Any]:
     """Symbolic gradients of the sum of symbolic losses to symbolic tensors or weights, for use in `K.function`."""
-    wanted = list(variables) if isinstance(variables, (list, tuple)) else [variables]
-    losses = list(loss) if isinstance(loss, (list, tuple)) else [loss]
+    wanted = [variables] if isinstance(variables, (SymbolicTensor, Variable)) else list(variables)
+    losses = list(loss) if isinstance(loss, Sequence) else [loss]
     for one in losses:
         if not isinstance(one, SymbolicTensor):
             raise NeedsGraph(message("K.gradients", "the loss must be computed from a model's inputs", {"loss": one}))
     return [gradient(losses, one) for one in wanted]
 
 
-def gradient(losses: list[SymbolicTensor], wanted: Any) -> SymbolicTensor:
+def gradient(losses: list[SymbolicTensor], wanted: Wanted) -> SymbolicTensor:
     """The symbolic gradient of the sum of all numbers of some tensors."""
     roots = roots_of(losses)
 

@@ -4,20 +4,29 @@ import hashlib
 import inspect
 import sys
 import time
+from collections import abc
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
+from jax.typing import ArrayLike
 
 from kerata import utils
 from kerata.base.archives import extract_archive
 from kerata.base.checks import check_choice, message, standardize_tuple
 from kerata.base.files import standardize_formats
+from kerata.base.types import DTypeLike, PartialShape, PathLike
 from kerata.data.pydataset import PyDataset
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import Described, HostArray
+from kerata.engine.variable import Variable
+from kerata.layers.layer import Layer
 from kerata.legacy.enqueuers import GeneratorEnqueuer as GeneratorEnqueuer
 from kerata.legacy.enqueuers import OrderedEnqueuer as OrderedEnqueuer
 from kerata.legacy.enqueuers import SequenceEnqueuer as SequenceEnqueuer
 from kerata.legacy.functions import roots_of
+from kerata.models.model import Model
 
 Sequence = PyDataset
 
@@ -36,7 +45,9 @@ class Reduction:
         check_choice("Reduction", "key", key, cls.all())
 
 
-def to_categorical(y: Any, nb_classes: int | None = None, num_classes: int | None = None, dtype: str = "float32") -> Any:
+def to_categorical(
+    y: ArrayLike, nb_classes: int | None = None, num_classes: int | None = None, dtype: str = "float32"
+) -> HostArray:
     """Labels as rows of zeros with a one; the number of classes may come by either name, and be a float.
 
     >>> to_categorical([1, 0], nb_classes=2).tolist()
@@ -46,11 +57,14 @@ def to_categorical(y: Any, nb_classes: int | None = None, num_classes: int | Non
     return utils.to_categorical(np.asarray(y, "int64"), None if classes is None else int(classes)).astype(dtype)
 
 
-def normalize(a: Any = None, axis: int = -1, order: int = 2, x: Any = None) -> Any:
-    return utils.normalize(a if x is None else x, axis, order)
+def normalize(a: ArrayLike | None = None, axis: int = -1, order: int = 2, x: ArrayLike | None = None) -> HostArray:
+    given = a if x is None else x
+    if given is None:
+        raise TypeError(message("normalize", "an array is needed", {"a": a}))
+    return utils.normalize(given, axis, order)
 
 
-def probas_to_classes(y_pred: Any) -> Any:
+def probas_to_classes(y_pred: ArrayLike) -> HostArray:
     """The number of the most probable class; of one number, whether it is above a half."""
     y_pred = np.asarray(y_pred)
     if y_pred.ndim > 1 and y_pred.shape[1] > 1:
@@ -58,24 +72,24 @@ def probas_to_classes(y_pred: Any) -> Any:
     return np.array([1 if p > 0.5 else 0 for p in y_pred])
 
 
-def categorical_probas_to_classes(p: Any) -> Any:
+def categorical_probas_to_classes(p: HostArray) -> HostArray:
     return np.argmax(p, axis=1)
 
 
-def binary_logloss(p: Any, y: Any) -> float:
+def binary_logloss(p: HostArray, y: HostArray) -> float:
     p = np.clip(np.asarray(p), 1e-15, 1 - 1e-15)
     return float(-np.sum(y * np.log(p) + (1 - np.asarray(y)) * np.log(1 - p)) / len(y))
 
 
-def multiclass_logloss(P: Any, Y: Any) -> float:
+def multiclass_logloss(P: HostArray, Y: HostArray) -> float:
     return float(sum(-np.log(np.clip(p, 1e-15, 1)) @ y for p, y in zip(np.asarray(P), np.asarray(Y), strict=True)) / len(Y))
 
 
-def accuracy(p: Any, y: Any) -> float:
+def accuracy(p: Iterable[object], y: Iterable[object]) -> float:
     return float(np.mean([a == b for a, b in zip(p, y, strict=True)]))
 
 
-def convert_kernel(kernel: Any, dim_ordering: Any = None) -> Any:
+def convert_kernel(kernel: ArrayLike, dim_ordering: str | None = None) -> HostArray:
     """A kernel turned over, as Theano's convolution wants it. In Theano's order the axes of the picture come last.
 
     >>> convert_kernel(np.arange(4).reshape(2, 2, 1, 1)).ravel().tolist()
@@ -98,7 +112,9 @@ def check_padding(owner: str, padding: object, known: tuple[str, ...]) -> None:
         raise NoSuchPadding(message(owner, f"the padding must be one of {', '.join(known)}", {"padding": padding}))
 
 
-def conv_output_length(input_length: Any, filter_size: int, border_mode: str, stride: int, dilation: int = 1) -> Any:
+def conv_output_length(
+    input_length: int | None, filter_size: int, border_mode: str, stride: int, dilation: int = 1
+) -> int | None:
     """Steps that come out of a convolution."""
     if input_length is None:
         return None
@@ -114,7 +130,7 @@ def conv_output_length(input_length: Any, filter_size: int, border_mode: str, st
     return (length + stride - 1) // stride
 
 
-def conv_input_length(output_length: Any, filter_size: int, border_mode: str, stride: int) -> Any:
+def conv_input_length(output_length: int | None, filter_size: int, border_mode: str, stride: int) -> int | None:
     """Steps that went into a convolution."""
     if output_length is None:
         return None
@@ -126,14 +142,14 @@ def conv_input_length(output_length: Any, filter_size: int, border_mode: str, st
 def get_test_data(
     nb_train: int = 1000,
     nb_test: int = 500,
-    input_shape: Any = (10,),
-    output_shape: Any = (2,),
+    input_shape: tuple[int, ...] = (10,),
+    output_shape: tuple[int, ...] = (2,),
     classification: bool = True,
     nb_class: int = 2,
     num_train: int | None = None,
     num_test: int | None = None,
     num_classes: int | None = None,
-) -> Any:
+) -> tuple[tuple[HostArray, HostArray], tuple[HostArray, HostArray]]:
     """Random data that a small network can learn."""
     train, test, classes = num_train or nb_train, num_test or nb_test, num_classes or nb_class
     count = train + test
@@ -164,7 +180,13 @@ class Progbar:
         self.sums: dict[str, list[float]] = {}
         self.seen_so_far, self.start, self.shown = 0, time.time(), 0.0
 
-    def update(self, current: int, values: Any = (), force: bool = False, finalize: bool | None = None) -> None:
+    def update(
+        self,
+        current: int,
+        values: Iterable[tuple[str, SupportsFloat]] | None = (),
+        force: bool = False,
+        finalize: bool | None = None,
+    ) -> None:
         """Shows that `current` steps are done; values are pairs of name and number."""
         steps = current - self.seen_so_far
         for name, value in values or ():
@@ -185,12 +207,12 @@ class Progbar:
         sys.stdout.write("\r" + bar + means + ("\n" if done else ""))
         sys.stdout.flush()
 
-    def add(self, n: int, values: Any = ()) -> None:
+    def add(self, n: int, values: Iterable[tuple[str, SupportsFloat]] | None = ()) -> None:
         """Shows that `n` more steps are done."""
         self.update(self.seen_so_far + n, values)
 
 
-def multi_gpu_model(model: Any, gpus: Any = None, cpu_merge: bool = True, cpu_relocation: bool = False) -> Any:
+def multi_gpu_model(model: Model, gpus: object = None, cpu_merge: bool = True, cpu_relocation: bool = False) -> Model:
     """The model: one program runs on the devices that there are."""
     return model
 
@@ -198,29 +220,34 @@ def multi_gpu_model(model: Any, gpus: Any = None, cpu_merge: bool = True, cpu_re
 # Of `keras.utils.layer_utils`, `.generic_utils`, `.io_utils`, `.data_utils`, `.vis_utils`
 
 
-def plot(model: Any, to_file: str = "model.png", show_shapes: bool = False, show_layer_names: bool = True) -> Any:
+def plot(model: Model, to_file: str = "model.png", show_shapes: bool = False, show_layer_names: bool = True) -> object:
     """Keras 1's name of `plot_model`."""
     return utils.plot_model(model, to_file, show_shapes=show_shapes, show_layer_names=show_layer_names)
 
 
-def print_summary(model: Any, line_length: Any = None, positions: Any = None, print_fn: Any = None) -> None:
+def print_summary(
+    model: Model, line_length: int | None = None, positions: object = None, print_fn: Callable[[str], object] | None = None
+) -> None:
     model.summary(line_length=line_length, print_fn=print_fn)
 
 
-def count_params(weights: Any) -> int:
+def count_params(weights: Iterable[Described]) -> int:
     """How many numbers some weights hold."""
     return int(sum(np.prod(weight.shape) for weight in {id(weight): weight for weight in weights}.values()))
 
 
-def convert_all_kernels_in_model(model: Any) -> None:
+def convert_all_kernels_in_model(model: Model) -> None:
     """Turns the kernels of all convolutions over, as weights from Theano need it."""
     kinds = ("Conv", "SeparableConv", "DepthwiseConv")
     for layer in model.layers:
         if type(layer).__name__.startswith(kinds) and hasattr(layer, "kernel"):
-            layer.kernel.assign(convert_kernel(layer.kernel.numpy()))
+            kernel: Variable = getattr(layer, "kernel")  # noqa: B009, no type has it
+            kernel.assign(convert_kernel(kernel.numpy()))
 
 
-def convert_dense_weights_data_format(dense: Any, previous_feature_map_shape: Any, target_data_format: str) -> None:
+def convert_dense_weights_data_format(
+    dense: Layer, previous_feature_map_shape: tuple[int, int, int], target_data_format: str
+) -> None:
     """Puts the rows of the kernel of a Dense layer behind Flatten in the order of pictures of the other form.
 
     Args:
@@ -239,30 +266,36 @@ def convert_dense_weights_data_format(dense: Any, previous_feature_map_shape: An
     dense.set_weights([kernel[order.ravel()], *rest])
 
 
-def get_source_inputs(tensor: Any, layer: Any = None, node_index: Any = None) -> list[Any]:
+def get_source_inputs(
+    tensor: SymbolicTensor | abc.Sequence[SymbolicTensor], layer: object = None, node_index: object = None
+) -> list[Any]:
     """The inputs that a symbolic tensor is computed from."""
     return roots_of(tensor)
 
 
-def to_list(x: Any, allow_tuple: bool = False) -> list[Any]:
+def to_list(x: object, allow_tuple: bool = False) -> list[Any]:
     if isinstance(x, list) or (allow_tuple and isinstance(x, tuple)):
         return list(x)
     return [x]
 
 
-def unpack_singleton(x: Any) -> Any:
+def unpack_singleton(x: abc.Sequence[Any]) -> Any:
     return x[0] if len(x) == 1 else x
 
 
-def object_list_uid(object_list: Any) -> str:
+def object_list_uid(object_list: object) -> str:
     return ", ".join(str(abs(id(one))) for one in to_list(object_list))
 
 
-def is_all_none(iterable_or_element: Any) -> bool:
+def is_all_none(iterable_or_element: object) -> bool:
     return all(one is None for one in to_list(iterable_or_element, True))
 
 
-def slice_arrays(arrays: Any, start: Any = None, stop: Any = None) -> Any:
+def slice_arrays(
+    arrays: HostArray | list[HostArray | None] | None,
+    start: int | abc.Sequence[int] | HostArray | None = None,
+    stop: int | None = None,
+) -> HostArray | list[HostArray | None]:
     """The rows from `start` to `stop`, or those of a list of numbers, of each array."""
     if arrays is None:
         return [None]
@@ -273,7 +306,7 @@ def slice_arrays(arrays: Any, start: Any = None, stop: Any = None) -> Any:
 slice_X = slice_arrays
 
 
-def transpose_shape(shape: Any, target_format: str, spatial_axes: Any) -> Any:
+def transpose_shape(shape: PartialShape, target_format: str, spatial_axes: abc.Sequence[int]) -> PartialShape:
     """A shape that ends in its channels, in another order of axes.
 
     >>> transpose_shape((16, 128, 64, 3), "channels_first", spatial_axes=(1, 2))
@@ -311,30 +344,30 @@ def make_batches(size: int, batch_size: int) -> list[tuple[int, int]]:
     return [(begin, min(size, begin + batch_size)) for begin in range(0, size, batch_size)]
 
 
-def has_arg(fn: Any, name: str, accept_all: bool = False) -> bool:
+def has_arg(fn: Callable[..., object], name: str, accept_all: bool = False) -> bool:
     """Whether a function takes an argument of that name."""
     parameters = inspect.signature(fn).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     return name in parameters or (accept_all and takes_any)
 
 
-def make_tuple(*args: Any) -> tuple:
+def make_tuple(*args: object) -> tuple:
     return args
 
 
-def ask_to_proceed_with_overwrite(filepath: Any) -> bool:
+def ask_to_proceed_with_overwrite(filepath: object) -> bool:
     """Asks whether a file may be replaced."""
     return input(f"[WARNING] {filepath} already exists - overwrite? [y/n] ").strip().lower() in ("y", "yes")
 
 
-def validate_file(fpath: Any, file_hash: str, algorithm: str = "auto", chunk_size: int = 65535) -> bool:
+def validate_file(fpath: PathLike, file_hash: str, algorithm: str = "auto", chunk_size: int = 65535) -> bool:
     """Whether a file has a checksum, SHA-256 or MD5."""
     kind = "sha256" if algorithm == "sha256" or (algorithm == "auto" and len(file_hash) == 64) else "md5"
     with open(fpath, "rb") as file:
         return hashlib.file_digest(file, kind).hexdigest() == str(file_hash)
 
 
-def conv_pair(value: Any, n: int, name: str) -> tuple[int, ...]:
+def conv_pair(value: int | abc.Sequence[int], n: int, name: str) -> tuple[int, ...]:
     return standardize_tuple("normalize_tuple", name, value, n)
 
 
@@ -377,7 +410,7 @@ class HDF5Matrix:
     def __len__(self) -> int:
         return self.end - self.start
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: int | slice | abc.Sequence[int] | HostArray) -> HostArray:
         if key is None:
             raise TypeError(message(self, "rows are asked for by a number, a slice or a list of numbers", {"key": key}))
         wanted = range(*key.indices(max(len(self), key.stop or 0))) if isinstance(key, slice) else np.atleast_1d(key)
@@ -386,14 +419,14 @@ class HDF5Matrix:
         if isinstance(key, slice):
             rows = range(*key.indices(len(self)))
             found = self.data[self.start + rows.start : self.start + rows.stop : rows.step] if len(rows) else self.data[:0]
-        elif np.ndim(key):
+        elif np.ndim(key) or isinstance(key, abc.Sequence):
             numbers, back = np.unique(np.asarray(key) + self.start, return_inverse=True)
             found = self.data[numbers][back]
         else:
             found = self.data[self.start + int(key)]
         return found if self.normalizer is None else self.normalizer(found)
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> HostArray:
         return np.asarray(self[:], dtype)
 
     @property
@@ -401,7 +434,7 @@ class HDF5Matrix:
         return (len(self), *np.shape(self[:1])[1:])
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype[Any]:
         return np.asarray(self[:1]).dtype
 
     @property

@@ -1,7 +1,5 @@
 """The record of a training run, whose measures answer to the names of every version."""
 
-from typing import Any
-
 from kerata.callbacks import History
 
 TWINS = {"acc": "accuracy", "accuracy": "acc"}
@@ -14,7 +12,7 @@ class AliasDict(dict):
     (1, True)
     """
 
-    def __missing__(self, name: str) -> Any:
+    def __missing__(self, name: str) -> object:
         twin = twin_of(name)
         if twin is not None and dict.__contains__(self, twin):
             return dict.__getitem__(self, twin)
@@ -23,7 +21,7 @@ class AliasDict(dict):
     def __contains__(self, name: object) -> bool:
         return dict.__contains__(self, name) or (isinstance(name, str) and dict.__contains__(self, twin_of(name)))
 
-    def get(self, name: str, default: object = None) -> Any:
+    def get(self, name: str, default: object = None) -> object:
         try:
             return self[name]
         except KeyError:

@@ -11,6 +11,7 @@ import numpy as np
 
 from kerata import preprocessing
 from kerata.base.config import floatx, standardize_data_format
+from kerata.engine.types import HostArray
 from kerata.preprocessing import affine, generator, iterators, tables
 
 FORMS = {"th": "channels_first", "tf": "channels_last", "default": None}
@@ -22,7 +23,7 @@ def form_of(data_format) -> str:
 
 def load_img(
     path, grayscale: bool = False, color_mode: str = "rgb", target_size=None, interpolation="nearest", **kwargs
-) -> Any:
+) -> object:
     """A picture of Pillow."""
     mode = "grayscale" if grayscale else color_mode
     # How it is scaled matters where it is.
@@ -30,12 +31,12 @@ def load_img(
     return preprocessing.image.load_img(path, mode, target_size, interpolation, **kwargs)
 
 
-def img_to_array(img, data_format=None, dtype=None, dim_ordering=None) -> Any:
+def img_to_array(img, data_format=None, dtype=None, dim_ordering=None) -> HostArray:
     """A picture as an array."""
     return preprocessing.image.img_to_array(img, form_of(dim_ordering or data_format), dtype)
 
 
-def array_to_img(x, data_format=None, scale: bool = True, dtype=None, dim_ordering=None) -> Any:
+def array_to_img(x, data_format=None, scale: bool = True, dtype=None, dim_ordering=None) -> object:
     """An array as a picture of Pillow."""
     return preprocessing.image.array_to_img(x, form_of(dim_ordering or data_format), scale, dtype)
 
@@ -126,7 +127,7 @@ class ImageDataGenerator(generator.ImageDataGenerator):
         super().__init__(*args, data_format=data_format, dtype=dtype, **kwargs)
 
     @property
-    def principal_components(self) -> Any:
+    def principal_components(self) -> HostArray | None:
         """What ZCA multiplies pictures by."""
         return self.zca_whitening_matrix
 

@@ -5,8 +5,8 @@ import importlib.machinery
 import importlib.util
 import sys
 import types
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from kerata.base.checks import check_choice, message
 from kerata.legacy import keras3
@@ -118,7 +118,20 @@ def install_as_keras(era: str = "keras2") -> None:
     sys.meta_path.insert(0, finder)
 
 
-def load_ipython_extension(ipython: Any) -> None:
+class Events(Protocol):
+    """What a notebook tells of."""
+
+    def register(self, event: str, function: Callable[[object], None], /) -> object: ...
+
+
+class Shell(Protocol):
+    """What IPython gives to an extension."""
+
+    @property
+    def events(self) -> Events: ...
+
+
+def load_ipython_extension(ipython: Shell) -> None:
     """`%load_ext kerata`: the imports of the next cells find the Keras that their source was written for.
 
     The first cell that imports Keras decides.
@@ -145,6 +158,6 @@ def uninstall() -> None:
             del sys.modules[name]
 
 
-def is_ours(module: object) -> Any:
+def is_ours(module: object) -> bool:
     loader = getattr(getattr(module, "__spec__", None), "loader", None)
     return isinstance(loader, EraFinder)

@@ -13,6 +13,7 @@ from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has_symbolic, infer, symbolic_leaves, traceable
 from kerata.engine.variable import Variable
+from kerata.layers.layer import Layer
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
 from kerata.legacy.phases import fixed_phase
@@ -131,7 +132,7 @@ class OldLayer(Flowing, Spelled):
             arguments["name"] = name.replace("/", "_")
         return super().add_weight(**arguments)  # type: ignore[misc]
 
-    def add_loss(self, losses: Any, inputs: object = None, **kwargs: object) -> None:
+    def add_loss(self, losses: object, inputs: object = None, **kwargs: object) -> None:
         """A term of the loss: from within `call`, or one that `inputs` lead to, or a function of weights."""
         terms = losses if isinstance(losses, (list, tuple)) else [losses]
         if "_building" in self.__dict__ or (outside() and "_calling" not in self.__dict__):
@@ -139,7 +140,7 @@ class OldLayer(Flowing, Spelled):
             return
         super().add_loss([term() if callable(term) and not hasattr(term, "shape") else term for term in terms])  # type: ignore[misc]
 
-    def add_metric(self, value: Any, name: str | None = None, aggregation: str = "mean", **kwargs: object) -> None:
+    def add_metric(self, value: object, name: str | None = None, aggregation: str = "mean", **kwargs: object) -> None:
         """A measure of what is computed in `call`: its mean over the batches."""
         held = self.__dict__.setdefault("_added_metrics", {})
         known = name or f"{self.name}_metric"  # type: ignore[attr-defined]
@@ -259,7 +260,7 @@ class Symbolic:
         # Its function got numbers in the type that they had.
         self.autocast = False
 
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, inputs: object, *args: object, **kwargs: object) -> object:
         if has_symbolic(inputs) and self._takes_gradients(inputs):
             return unpacked(self.function(inputs, **self.arguments))  # type: ignore[attr-defined]
         return unpacked(super().__call__(inputs, *args, **kwargs))  # type: ignore[misc]
@@ -269,7 +270,7 @@ class Symbolic:
         with keeping_functions():
             return super().get_config()  # type: ignore[misc]
 
-    def _takes_gradients(self, inputs: Any) -> bool:
+    def _takes_gradients(self, inputs: object) -> bool:
         """Whether the function asks for gradients; what else may be wrong with it, the call will say."""
         if not says(getattr(self.function, "__code__", None), "gradients"):  # type: ignore[attr-defined]
             return False
@@ -306,7 +307,7 @@ class Passing(Masked):
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
         self._adopted()
 
-    layer: Any
+    layer: Layer
 
     def _adopted(self) -> None:
         """Sees whether the layer within makes masks. That is an attribute, so that no program of today's layer is taken."""
@@ -327,7 +328,7 @@ class Passing(Masked):
         return traceable(compute)(inputs, mask)
 
 
-def unpacked(outputs: Any) -> Any:
+def unpacked(outputs: object) -> object:
     """The only one of a list of outputs, as layers gave it."""
     return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from kerata import losses, metrics
 from kerata.dialects import find_row, translate_arguments
+from kerata.engine.types import Array
 from kerata.legacy.closures import bind_losses
 from kerata.legacy.history import TWINS
 from kerata.legacy.optimizers import get_optimizer
@@ -24,7 +25,9 @@ SPELLED_OUT = {
 }
 
 
-def compile_arguments(era: str, model: Any, args: tuple, kwargs: dict[str, Any], accuracy: str | None = None) -> dict[str, Any]:
+def compile_arguments(
+    era: str, model: object, args: tuple, kwargs: dict[str, Any], accuracy: str | None = None
+) -> dict[str, Any]:
     """The arguments of today's `compile`.
 
     Args:
@@ -70,7 +73,7 @@ def where_losses_are(measures, loss, model):
     return {name: of_output[name] for name, one in zip(outputs, losses, strict=True) if one is not None and name in of_output}
 
 
-def spread(value: Any, function: Callable[[Any], Any]) -> Any:
+def spread(value: object, function: Callable[[Any], Any]) -> object:
     """A function of each thing in lists and dicts."""
     if isinstance(value, (list, tuple)):
         return [spread(item, function) for item in value]
@@ -79,14 +82,14 @@ def spread(value: Any, function: Callable[[Any], Any]) -> Any:
     return function(value)
 
 
-def loss_of(era: str, loss: Any) -> Any:
+def loss_of(era: str, loss: object) -> object:
     """A loss by the era's name, if that means something else today."""
     loss = getattr(loss, "__kerata__", loss)
     row = find_row(era, "losses", loss) if isinstance(loss, str) else None
     return losses.get(row.today) if row is not None and row.today != loss else loss
 
 
-def metric_of(era: str, metric: Any) -> Any:
+def metric_of(era: str, metric: object) -> object:
     """A metric by the era's name, or a user's function, as the era measured and called it."""
     metric = getattr(metric, "__kerata__", metric)
     if era != "keras1":
@@ -106,14 +109,15 @@ def metric_of(era: str, metric: Any) -> Any:
     return metric
 
 
-def named(function: Any, name: str) -> metrics.Metric:
+def named(function: object, name: str) -> metrics.Metric:
+    assert callable(function)
     return metrics.MeanMetricWrapper(function, name=name)
 
 
-def of_batch(function: Any) -> Any:
+def of_batch(function: Callable[..., object]) -> Callable[..., Array]:
     """A user's metric of a whole batch as one of each sample, so that batches count by their size."""
 
-    def measure(y_true: Any, y_pred: Any) -> Any:
+    def measure(y_true: Array, y_pred: Array) -> Array:
         value = jnp.asarray(function(y_true, y_pred))
         return jnp.broadcast_to(value, jnp.shape(y_pred)[:1]) if value.ndim == 0 else value
 
@@ -121,7 +125,7 @@ def of_batch(function: Any) -> Any:
     return measure
 
 
-def accuracies(given: Any, loss: Any, model: Any, name: str | None) -> Any:
+def accuracies(given: object, loss: object, model: object, name: str | None) -> object:
     """What "accuracy" stood for: that of two classes wherever the loss is `binary_crossentropy`, of however many outputs.
 
     Args:
@@ -143,8 +147,8 @@ def accuracies(given: Any, loss: Any, model: Any, name: str | None) -> Any:
     return spread(given, lambda metric: accuracy(metric, loss, name))
 
 
-def accuracy(metric: Any, loss: Any, name: str | None) -> Any:
-    if metric not in tuple(TWINS) if isinstance(metric, str) else True:
+def accuracy(metric: object, loss: object, name: str | None) -> object:
+    if not isinstance(metric, str) or metric not in TWINS:
         return metric
     called = name or metric
     if loss == "binary_crossentropy" or getattr(loss, "__name__", "") == "binary_crossentropy":

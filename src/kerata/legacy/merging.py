@@ -1,7 +1,7 @@
 """`merge` and `Merge` of Keras 1, and `add`, `concatenate` and the others of Keras 2."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from kerata import layers
 from kerata.base.checks import check_choice
@@ -18,13 +18,15 @@ MODES = {
     "dot": "Dot",
     "cos": "Cosine",
 }
+# Of what a function gives: its shape without the batch, or a function of the shapes that go in.
+OutputShape: TypeAlias = Sequence[int | None] | Callable[..., object] | None
 
 
 def merging_layer(
     mode: str | Callable[..., Any],
     concat_axis: int,
     dot_axes: int | Sequence[int],
-    output_shape: Any,
+    output_shape: OutputShape,
     arguments: dict[str, Any] | None,
     name: str | None,
 ) -> Layer:
@@ -46,7 +48,7 @@ def merge(
     mode: str | Callable[..., Any] = "sum",
     concat_axis: int = -1,
     dot_axes: int | Sequence[int] = -1,
-    output_shape: Any | None = None,
+    output_shape: OutputShape = None,
     output_mask: object = None,
     arguments: dict[str, Any] | None = None,
     name: str | None = None,
@@ -66,7 +68,7 @@ def Merge(
     mode: str | Callable[..., Any] = "sum",
     concat_axis: int = -1,
     dot_axes: int | Sequence[int] = -1,
-    output_shape: Any | None = None,
+    output_shape: OutputShape = None,
     output_mask: object = None,
     arguments: dict[str, Any] | None = None,
     node_indices: object = None,

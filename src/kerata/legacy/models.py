@@ -4,18 +4,21 @@ import functools
 import json
 import math
 import warnings
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from kerata import models as modern
 from kerata.base.checks import message
 from kerata.base.serialization import keeping_functions
+from kerata.base.types import PathLike
+from kerata.callbacks import History
 from kerata.dialects import find_row, translate_arguments
 from kerata.engine.module import Look, shown
 from kerata.engine.scope import in_scope
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import HostArray
 from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
@@ -33,6 +36,8 @@ from kerata.models.graph import Graph
 
 # What the methods of Keras 2 took that means nothing today: how many threads or processes read the data.
 IGNORED = ("workers", "use_multiprocessing", "max_queue_size", "max_q_size", "nb_worker", "pickle_safe")
+# What training and evaluating gave: the loss, or a list of it and the measures.
+Scores: TypeAlias = float | list[float]
 
 
 class OldModel(FlowingModel, OldLayer):
@@ -63,7 +68,7 @@ class OldModel(FlowingModel, OldLayer):
 
     # As a layer of another model, on tensors of another shape than its input's: the layers decide what they take
 
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, *args: object, **kwargs: object) -> object:
         graph = self._graph  # type: ignore[attr-defined]
         one = args[0] if len(args) == 1 and isinstance(args[0], SymbolicTensor) else None
         if one is None or graph is None or len(graph.inputs) != 1 or fits(one.shape, graph.inputs[0].shape):
@@ -71,7 +76,7 @@ class OldModel(FlowingModel, OldLayer):
         self.__dict__.setdefault("_other_shapes", []).append(tuple(one.shape))
         return Layer.compute_output_spec(self, *args, **kwargs)  # type: ignore[arg-type]
 
-    def _match_inputs(self, inputs: Any) -> list[Any]:
+    def _match_inputs(self, inputs: object) -> list[Any]:
         shape = getattr(inputs, "shape", None)
         if shape is not None and any(fits(shape, other) for other in self.__dict__.get("_other_shapes", ())):
             return [inputs]
@@ -79,7 +84,7 @@ class OldModel(FlowingModel, OldLayer):
 
     # Training
 
-    def compile(self, *args: Any, **kwargs: Any) -> None:
+    def compile(self, *args: object, **kwargs: object) -> None:
         """Sets how the model is trained; the measures have the names that they had then."""
         self._take_added_losses()
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
@@ -127,7 +132,7 @@ class OldModel(FlowingModel, OldLayer):
             arguments[name] = only_inputs(self, arguments[name])
         return spread_class_weights(self, with_held_inputs(self, arguments))
 
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, *args: object, **kwargs: object) -> History:
         """Trains the model."""
         if kwargs.pop("show_accuracy", False):
             self._show_accuracy()
@@ -136,7 +141,7 @@ class OldModel(FlowingModel, OldLayer):
         arguments = self._translated("fit", args, kwargs)
         return self._fit(arguments)
 
-    def _fit(self, arguments: dict[str, Any], per_epoch: int | None = None) -> Any:
+    def _fit(self, arguments: dict[str, Any], per_epoch: int | None = None) -> History:
         callbacks = list(arguments.pop("callbacks", None) or [])
         tell(self, callbacks, arguments, per_epoch)
         if hasattr(arguments.get("x"), "__next__"):
@@ -153,7 +158,7 @@ class OldModel(FlowingModel, OldLayer):
         if not known.get("metrics"):
             self.compile(known.get("optimizer"), known.get("loss"), metrics=["accuracy"])
 
-    def fit_generator(self, *args: Any, **kwargs: Any) -> Any:
+    def fit_generator(self, *args: object, **kwargs: object) -> History:
         """Trains the model on batches of a generator."""
         arguments = self._translated("fit_generator", args, kwargs)
         samples = None
@@ -173,12 +178,12 @@ class OldModel(FlowingModel, OldLayer):
             arguments.pop("validation_steps", None)
         return self._fit(drop_none(arguments), samples)
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+    def evaluate(self, *args: object, **kwargs: object) -> Scores:
         """The loss and all measures on some data."""
         kwargs.pop("show_accuracy", None)
         return self._evaluate(self._translated("evaluate", args, kwargs))
 
-    def evaluate_generator(self, *args: Any, **kwargs: Any) -> Any:
+    def evaluate_generator(self, *args: object, **kwargs: object) -> Scores:
         """The loss and all measures on batches of a generator."""
         arguments = self._translated("evaluate_generator", args, kwargs)
         if self._era == "keras1":
@@ -186,7 +191,7 @@ class OldModel(FlowingModel, OldLayer):
             arguments["steps"] = math.ceil(arguments["steps"] / size)
         return self._evaluate({"verbose": 0, **arguments})
 
-    def predict(self, *args: Any, **kwargs: Any) -> Any:
+    def predict(self, *args: object, **kwargs: object) -> Any:
         """The outputs for some inputs."""
         arguments = self._translated("predict", args, kwargs)
         if self._era != "tfkeras2":
@@ -195,7 +200,7 @@ class OldModel(FlowingModel, OldLayer):
                 return np.zeros((0, *self.output_shape[1:]), "float32")
         return super().predict(**drop_none(arguments))  # type: ignore[misc]
 
-    def predict_generator(self, *args: Any, **kwargs: Any) -> Any:
+    def predict_generator(self, *args: object, **kwargs: object) -> Any:
         """The outputs for batches of a generator."""
         arguments = self._translated("predict_generator", args, kwargs)
         if self._era == "keras1":
@@ -203,7 +208,7 @@ class OldModel(FlowingModel, OldLayer):
             arguments["steps"] = math.ceil(arguments["steps"] / size)
         return super().predict(**{"verbose": 0, **drop_none(arguments)})  # type: ignore[misc]
 
-    def predict_proba(self, x: Any, batch_size: Any = None, verbose: Any = 0) -> Any:
+    def predict_proba(self, x: object, batch_size: int | None = None, verbose: int = 0) -> HostArray:
         """Probabilities of classes: what `predict` gives."""
         probabilities = self.predict(x, batch_size=batch_size, verbose=verbose)
         if probabilities.min() < 0.0 or probabilities.max() > 1.0:
@@ -213,14 +218,14 @@ class OldModel(FlowingModel, OldLayer):
             )
         return probabilities
 
-    def predict_classes(self, x: Any, batch_size: Any = None, verbose: Any = 0) -> Any:
+    def predict_classes(self, x: object, batch_size: int | None = None, verbose: int = 0) -> HostArray:
         """The number of the most probable class; of one output, whether it is above a half."""
         probabilities = self.predict(x, batch_size=batch_size, verbose=verbose)
         if probabilities.shape[-1] > 1:
             return probabilities.argmax(axis=-1)
         return (probabilities > 0.5).astype("int32")
 
-    def add_loss(self, losses: Any, inputs: object = None, **kwargs: object) -> None:
+    def add_loss(self, losses: object, inputs: object = None, **kwargs: object) -> None:
         """A term of the loss: a symbolic tensor that the inputs lead to, or, from within `call`, a number."""
         terms = [plain(one) for one in (losses if isinstance(losses, (list, tuple)) else [losses])]
         outside = not contexts() and not in_scope()
@@ -262,13 +267,13 @@ class OldModel(FlowingModel, OldLayer):
             return [*expected_names(self, made.arguments), *added]
         return [*(measure.name for measure in (*made.trackers, *made.measures.metrics)), *added]
 
-    def _in_order(self, logs: dict[str, Any]) -> Any:
+    def _in_order(self, logs: dict[str, Any]) -> Scores:
         """The loss, the losses of several outputs, the measures: alone or in a list."""
         known = [name for name in self.metrics_names if name in logs]
         values = [logs[name] for name in (*known, *(name for name in logs if name not in known))]
         return values[0] if len(values) == 1 else values
 
-    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+    def train_on_batch(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
         """One step on one batch; the loss and measures of that batch."""
         arguments = self._translated("train_on_batch", args, kwargs)
         asked = arguments.pop("return_dict", False)
@@ -276,14 +281,14 @@ class OldModel(FlowingModel, OldLayer):
             logs = super().train_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
         return logs if asked else self._in_order(logs)
 
-    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+    def test_on_batch(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
         """The loss and measures of one batch."""
         arguments = self._translated("test_on_batch", args, kwargs)
         asked = arguments.pop("return_dict", False)
         logs = super().test_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
         return logs if asked else self._in_order(logs)
 
-    def _evaluate(self, arguments: dict[str, Any]) -> Any:
+    def _evaluate(self, arguments: dict[str, Any]) -> Scores:
         asked = arguments.pop("return_dict", False)
         logs = super().evaluate(**drop_none(arguments), return_dict=True)  # type: ignore[misc]
         return logs if asked else self._in_order(logs)
@@ -307,11 +312,15 @@ class OldModel(FlowingModel, OldLayer):
 
         return yaml.safe_dump(json.loads(self.to_json()), sort_keys=False)  # type: ignore[attr-defined]
 
-    def save_weights(self, filepath: Any, overwrite: bool = True, save_format: Any = None, options: Any = None) -> None:
+    def save_weights(
+        self, filepath: PathLike, overwrite: bool = True, save_format: str | None = None, options: object = None
+    ) -> None:
         """Writes the weights, whatever the name of the file ends in."""
         save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, **kwargs: Any) -> LoadStatus:
+    def load_weights(
+        self, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False, **kwargs: object
+    ) -> LoadStatus:
         """Reads the weights of a file; a model that has none yet gets them before it is first used, as in `tf.keras`."""
         self.__dict__.pop("_awaited", None)
         if self.built or by_name:  # type: ignore[has-type]
@@ -321,7 +330,7 @@ class OldModel(FlowingModel, OldLayer):
             self.__dict__["_awaited"] = functools.partial(load_weights, self, filepath, by_name, skip_mismatch)
         return LoadStatus(self)
 
-    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, **kwargs: Any) -> None:
+    def save(self, filepath: PathLike, overwrite: bool = True, include_optimizer: bool = True, **kwargs: object) -> None:
         """Writes the whole model, whatever the name of the file ends in."""
         save_model(self, filepath, overwrite, include_optimizer)
 
@@ -347,7 +356,7 @@ def with_held_inputs(model, arguments: dict[str, Any]) -> dict[str, Any]:
     return {**arguments, "x": found if len(found) > 1 else found[0], **sized}
 
 
-def expected_names(model: Any, arguments: dict[str, Any]) -> list[str]:
+def expected_names(model: OldModel, arguments: dict[str, Any]) -> list[str]:
     """The names of the measures that `compile` was given, before any data are seen."""
     given = arguments.get("metrics") or []
     outputs = list(model.output_names) if getattr(model, "_graph", None) is not None else ["output"]
@@ -369,7 +378,7 @@ class OldSequential(OldModel):
     def _alone(self, tensors):
         return tensors
 
-    def add(self, layer: Any, rebuild: bool = True) -> None:
+    def add(self, layer: Layer, rebuild: bool = True) -> None:
         """Adds a layer at the end; `Merge([first, second])` as the first one makes a model of several inputs."""
         branches = getattr(layer, "_branches", None)
         if branches is not None and not self._layers:  # type: ignore[attr-defined]
@@ -377,7 +386,7 @@ class OldSequential(OldModel):
             return
         super().add(layer)  # type: ignore[misc]
 
-    def _begin_with(self, layer: Any, branches: list[Any]) -> None:
+    def _begin_with(self, layer: Layer, branches: list[Any]) -> None:
         # A branch that several models share has its input once.
         inputs = list({id(tensor): tensor for branch in branches for tensor in inputs_of(branch)}.values())
         outputs = layer.output
@@ -406,7 +415,7 @@ class OldSequential(OldModel):
             )
         return super().get_config()  # type: ignore[misc]
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: object, training: bool | None = None, mask: object = None) -> object:
         whole = self.__dict__.get("_whole")
         if isinstance(self.__dict__.get("_input"), Several) or (whole is not None and whole.beside):
             return self._graph.run(self._graph.match_inputs(inputs, self))
@@ -424,7 +433,7 @@ class Several:
         self.history = (self, 0, 0)
 
 
-def inputs_of(branch: Any) -> list[Any]:
+def inputs_of(branch: Layer) -> list[Any]:
     graph = getattr(branch, "_graph", None)
     if graph is not None:
         return list(graph.inputs)
@@ -436,7 +445,7 @@ def drop_none(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def plain(loss: Any) -> Any:
+def plain(loss: object) -> object:
     """A term of the loss; a number of Python's own as a function that gives it."""
     return (lambda: loss) if isinstance(loss, (int, float)) else loss
 
@@ -455,23 +464,24 @@ def fits(shape: Iterable[int | None], expected: Iterable[int | None]) -> bool:
     return len(sizes) == len(known) and all(None in (a, b) or a == b for a, b in zip(sizes, known, strict=True))
 
 
-def only_inputs(model: Any, data: Any) -> Any:
+def only_inputs(model: object, data: Any) -> object:
     """Data without what no input of the model is called: then a dict could hold more."""
     graph = getattr(model, "_graph", None)
     if graph is None:
         return data
     names = set(graph.input_names)
 
-    def known(inputs: Any) -> Any:
-        fits = isinstance(inputs, dict) and names < set(inputs)
-        return {name: value for name, value in inputs.items() if name in names} if fits else inputs
+    def known(inputs: object) -> object:
+        if isinstance(inputs, dict) and names < set(inputs):
+            return {name: value for name, value in inputs.items() if name in names}
+        return inputs
 
     if hasattr(data, "__next__"):
         return ((known(batch[0]), *batch[1:]) if isinstance(batch, tuple) and batch else known(batch) for batch in data)
     return (known(data[0]), *data[1:]) if isinstance(data, tuple) and data else known(data)
 
 
-def as_long_as_first(x: Any) -> Any:
+def as_long_as_first(x: object) -> object:
     """Several inputs as Keras 1 and 2 predicted on them: so many samples as the first one has.
 
     >>> [len(one) for one in as_long_as_first([np.zeros((2, 1)), np.zeros((5, 1))])]
@@ -482,7 +492,7 @@ def as_long_as_first(x: Any) -> Any:
     return [one[: len(x[0])] for one in x]
 
 
-def is_source(data: Any) -> bool:
+def is_source(data: object) -> bool:
     """Whether data come in batches."""
     return (
         data is not None and not isinstance(data, (tuple, list)) and (hasattr(data, "__next__") or hasattr(data, "__getitem__"))
@@ -497,22 +507,22 @@ def measured(generator: Any) -> tuple[Any, int]:
         generator = iter(generator)
     first = next(generator)
 
-    def batches() -> Any:
+    def batches() -> Iterator[Any]:
         yield first
         yield from generator
 
     return batches(), rows_of(first)
 
 
-def rows_of(batch: Any) -> int:
+def rows_of(batch: object) -> int:
     """Samples of a batch: of its inputs, or of the first of several."""
-    x = batch[0] if isinstance(batch, tuple) else batch
+    x: Any = batch[0] if isinstance(batch, tuple) else batch
     while isinstance(x, (list, tuple, dict)):
         x = next(iter(x.values())) if isinstance(x, dict) else x[0]
     return len(x)
 
 
-def tell(model: Any, callbacks: list[Any], arguments: dict[str, Any], per_epoch: int | None) -> None:
+def tell(model: OldModel, callbacks: list[Any], arguments: dict[str, Any], per_epoch: int | None) -> None:
     """Hands callbacks what `params` and `validation_data` held then."""
     epochs, x = arguments.get("epochs", 1), arguments.get("x")
     samples = per_epoch if per_epoch is not None else (None if x is None or is_source_only(x) else rows_of((x,)))
@@ -550,9 +560,9 @@ def begin_before_reading(model: object, callbacks: list[Any]) -> None:
             callback.on_train_begin = lambda logs=None, callback=callback: callback.__dict__.pop("on_train_begin", None)
 
 
-def is_source_only(x: Any) -> bool:
+def is_source_only(x: object) -> bool:
     return hasattr(x, "__next__") or hasattr(x, "as_numpy_iterator") or not hasattr(x, "__len__")
 
 
-def as_list(value: Any) -> list[Any]:
+def as_list(value: object) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -15,7 +15,7 @@ History = OldHistory
 class Callback(callbacks.Callback):
     """A callback whose `params` hold what they held then: `nb_epoch`, `nb_sample`, `batch_size`, `metrics`, ..."""
 
-    _old_params: Any = None
+    _old_params: dict[str, Any] | None = None
 
     def set_params(self, params: dict[str, Any]) -> None:
         super().set_params({**params, **(self._old_params or {})})

@@ -21,7 +21,7 @@ class OldOptimizer(FlowingOptimizer, Spelled):
         return self.variables  # type: ignore[attr-defined]
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "OldOptimizer":
         """An optimizer from a config in the era's words or in those of today."""
         row = cls.__dict__.get("_row")
         if row is None or all(row.argument(name) is not None for name in config):

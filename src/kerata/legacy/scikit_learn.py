@@ -2,12 +2,17 @@
 
 import copy
 import inspect
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
+from jax.typing import ArrayLike
 
 from kerata.base.checks import message
+from kerata.callbacks import History
+from kerata.engine.types import HostArray, Tree
 from kerata.legacy.helpers import to_categorical
+from kerata.models.model import Model
 
 METHODS = ("fit", "predict", "predict_classes", "evaluate")
 # What the methods of models took; other arguments of a wrapper are those of the function that builds.
@@ -18,6 +23,9 @@ KNOWN = {
     "predict_classes": "batch_size verbose",
     "evaluate": "batch_size verbose sample_weight steps",
 }
+
+# The inputs of a model: an array, or several by place or name.
+Features: TypeAlias = Tree
 
 
 class BaseWrapper:
@@ -30,12 +38,12 @@ class BaseWrapper:
 
     kind = ""
 
-    def __init__(self, build_fn: Any = None, **sk_params: Any):
+    def __init__(self, build_fn: Callable[..., Model] | None = None, **sk_params: object):
         self.build_fn = build_fn
         self.sk_params = sk_params
         self.check_params(sk_params)
 
-    def _builder(self) -> Any:
+    def _builder(self) -> Callable[..., Any]:
         return self.__call__ if self.build_fn is None else self.build_fn  # type: ignore[attr-defined]
 
     def check_params(self, params: dict[str, Any]) -> None:
@@ -45,10 +53,10 @@ class BaseWrapper:
             if name not in taken and "kwargs" not in taken:
                 raise ValueError(message(type(self).__name__, f"`{name}` is not taken", {name: params[name]}))
 
-    def get_params(self, deep: bool = True, **params: Any) -> dict[str, Any]:
+    def get_params(self, deep: bool = True, **params: object) -> dict[str, Any]:
         return {**copy.deepcopy(self.sk_params), "build_fn": self.build_fn}
 
-    def set_params(self, **params: Any) -> "BaseWrapper":
+    def set_params(self, **params: object) -> "BaseWrapper":
         if "build_fn" in params:
             self.build_fn = params.pop("build_fn")
         self.check_params(params)
@@ -60,7 +68,7 @@ class BaseWrapper:
         known = KNOWN[method].split()
         return {**{name: value for name, value in self.sk_params.items() if name in known}, **(override or {})}
 
-    def fit(self, x: Any, y: Any, **kwargs: Any) -> Any:
+    def fit(self, x: Features, y: ArrayLike, **kwargs: object) -> History:
         """Builds the model and trains it."""
         builder = self._builder()
         wanted = {name: value for name, value in self.sk_params.items() if name in arguments_of(builder)}
@@ -69,7 +77,7 @@ class BaseWrapper:
             y = to_categorical(y)
         return self.model.fit(x, y, **self.filter_sk_params("fit", kwargs))
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> object:
         from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
 
         return Tags(
@@ -87,7 +95,7 @@ class KerasClassifier(BaseWrapper):
 
     kind = _estimator_type = "classifier"
 
-    def fit(self, x: Any, y: Any, sample_weight: Any = None, **kwargs: Any) -> Any:
+    def fit(self, x: Features, y: ArrayLike, sample_weight: ArrayLike | None = None, **kwargs: object) -> History:
         """Builds the model and trains it on labels, or on rows with a one."""
         y = np.asarray(y)
         if y.ndim == 2 and y.shape[1] > 1:
@@ -99,16 +107,16 @@ class KerasClassifier(BaseWrapper):
             kwargs["sample_weight"] = sample_weight
         return super().fit(x, y, **kwargs)
 
-    def predict(self, x: Any, **kwargs: Any) -> Any:
+    def predict(self, x: Features, **kwargs: object) -> HostArray:
         """The labels."""
         return self.classes_[np.ravel(self.model.predict_classes(x, **self.filter_sk_params("predict_classes", kwargs)))]
 
-    def predict_proba(self, x: Any, **kwargs: Any) -> Any:
+    def predict_proba(self, x: Features, **kwargs: object) -> HostArray:
         """The probability of each class."""
         found = self.model.predict(x, **self.filter_sk_params("predict", kwargs))
         return np.hstack([1 - found, found]) if found.shape[1] == 1 else found
 
-    def score(self, x: Any, y: Any, **kwargs: Any) -> float:
+    def score(self, x: Features, y: ArrayLike, **kwargs: object) -> float:
         """The accuracy, which the model must measure."""
         y = np.asarray(y)
         y = np.searchsorted(self.classes_, y) if y.ndim < 2 else y
@@ -128,19 +136,19 @@ class KerasRegressor(BaseWrapper):
 
     kind = _estimator_type = "regressor"
 
-    def predict(self, x: Any, **kwargs: Any) -> Any:
+    def predict(self, x: Features, **kwargs: object) -> HostArray:
         return np.squeeze(self.model.predict(x, **self.filter_sk_params("predict", kwargs)), axis=-1)
 
-    def score(self, x: Any, y: Any, **kwargs: Any) -> float:
+    def score(self, x: Features, y: ArrayLike, **kwargs: object) -> float:
         """Minus the loss."""
         values = self.model.evaluate(x, y, **self.filter_sk_params("evaluate", kwargs))
         return -float(values[0] if isinstance(values, list) else values)
 
 
-def arguments_of(function: Any) -> list[str]:
+def arguments_of(function: Callable[..., object]) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
-def loss_name(model: Any) -> str:
+def loss_name(model: Model) -> str:
     loss = model.loss
     return loss if isinstance(loss, str) else getattr(loss, "__name__", "")

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kerata import backend
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, traceable
+from kerata.engine.types import TensorLike
 
 
 class SymbolicShape(SymbolicTensor):
@@ -50,7 +51,7 @@ class SymbolicSize(SymbolicTensor):
         return value.shape[self.axis]
 
 
-def shape(x: Any) -> Any:
+def shape(x: TensorLike) -> object:
     """The sizes of an array; of a symbolic tensor, symbolic ones."""
     return SymbolicShape(x) if isinstance(x, SymbolicTensor) else backend.shape(x)
 
@@ -59,14 +60,14 @@ def taking_sizes(function: Callable[..., Any]) -> Callable[..., Any]:
     """Lets a function be given symbolic sizes where it needs numbers: it is called when the model runs, and they are known."""
 
     @functools.wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: object, **kwargs: object) -> object:
         leaves, form = jax.tree.flatten((args, kwargs))
         places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, (SymbolicShape, SymbolicSize))]
         if not places:
             return function(*args, **kwargs)
         rest = [place for place, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor) and place not in places]
 
-        def run(sources: list[Any], others: list[Any]) -> Any:
+        def run(sources: list[Any], others: list[Any]) -> object:
             filled = list(leaves)
             for place, source in zip(places, sources, strict=True):
                 filled[place] = leaves[place].of(source)

@@ -5,6 +5,7 @@ program and the config of one of today's layers.
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -27,14 +28,14 @@ class Spelling(type):
                 return spell(row.era, row.name, other, replace(row, today=name), *cls.__bases__[:-1])(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
-    def __instancecheck__(cls, instance: Any) -> bool:
+    def __instancecheck__(cls, instance: object) -> bool:
         return type.__instancecheck__(cls, instance) or isinstance(instance, cls.__dict__.get("_stands_for", ()))
 
     def __subclasscheck__(cls, subclass: type) -> bool:
         return type.__subclasscheck__(cls, subclass) or issubclass(subclass, cls.__dict__.get("_stands_for", ()))
 
 
-def spell(era: str, name: str, modern: type, row: Row | None, *mixins: type) -> Any:
+def spell(era: str, name: str, modern: type, row: Row | None, *mixins: type) -> type:
     """The thin class of an era.
 
     Args:
@@ -54,7 +55,7 @@ def spell(era: str, name: str, modern: type, row: Row | None, *mixins: type) -> 
     # What a class says of itself only, and not of what is derived from it.
     if "is_passive" in vars(modern):
         namespace["is_passive"] = vars(modern)["is_passive"]
-    thin: Any = Spelling(name, (*mixins, modern), namespace)
+    thin: type = Spelling(name, (*mixins, modern), namespace)
     # Behind the back of `__init_subclass__`: what is remembered for the config are the arguments of today.
     thin.__init__ = make_constructor(row, modern)
     registry.enter_alias(thin, modern)
@@ -65,7 +66,7 @@ def spell(era: str, name: str, modern: type, row: Row | None, *mixins: type) -> 
 COMMON = ("batch_input_shape", "input_shape", "trainable")
 
 
-def make_constructor(row: Row | None, modern: Any) -> Any:
+def make_constructor(row: Row | None, modern: type) -> Callable[..., None]:
     takes_any = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(modern.__init__).parameters.values())
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:

@@ -1,7 +1,7 @@
 """What recurrent layers of the eras could do: states beside the input, in one list, and constants for each step."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -226,6 +226,6 @@ class Bound:
         given: dict[str, Any] = {"constants": list(self.constants)} if takes_constants(cell) else {}
         if isinstance(cell, layers.Layer):
             given["training"] = self.training
-        step: Any = cell if callable(cell) else cell.call
+        step: Callable[..., Any] = cell if callable(cell) else cell.call
         output, new = step(inputs, states, **given)
         return output, list(new) if isinstance(new, (list, tuple)) else [new]

@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal
 
 import numpy as np
+
+from kerata.engine.types import HostArray
 
 FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 
@@ -24,7 +26,12 @@ def text_to_word_sequence(text: str, filters: str = FILTERS, lower: bool = True,
 
 
 def hashing_trick(
-    text: str, n: int, hash_function: Any = None, filters: str = FILTERS, lower: bool = True, split: str = " "
+    text: str,
+    n: int,
+    hash_function: Callable[[str], int] | Literal["md5"] | None = None,
+    filters: str = FILTERS,
+    lower: bool = True,
+    split: str = " ",
 ) -> list[int]:
     """The words of a text as numbers from 1 below n, by hashing; several words may get one number."""
     number = hash if hash_function is None else md5 if hash_function == "md5" else hash_function
@@ -65,11 +72,11 @@ class Tokenizer:
         lower: bool = True,
         split: str = " ",
         char_level: bool = False,
-        oov_token: Any = None,
+        oov_token: str | None = None,
         document_count: int = 0,
         analyzer: Callable[[str], list[str]] | None = None,
         nb_words: int | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ):
         self.num_words = num_words if nb_words is None else nb_words
         self.filters, self.split, self.lower = filters, split, lower
@@ -85,7 +92,7 @@ class Tokenizer:
     def nb_words(self) -> int | None:
         return self.num_words
 
-    def _words(self, text: Any) -> Any:
+    def _words(self, text: str | list[str]) -> Sequence[str]:
         if self.char_level or isinstance(text, list):
             lowered = [t.lower() for t in text] if isinstance(text, list) else text.lower()
             return lowered if self.lower else text
@@ -121,7 +128,7 @@ class Tokenizer:
         """Texts as lists of numbers; unknown and too rare words are left out, or are `oov_token`."""
         return list(self.texts_to_sequences_generator(texts))
 
-    def texts_to_sequences_generator(self, texts: Iterable[Any]) -> Any:
+    def texts_to_sequences_generator(self, texts: Iterable[Any]) -> Iterator[list[int]]:
         unknown = self.word_index.get(self.oov_token) if self.oov_token is not None else None
         for text in texts:
             numbers = []
@@ -147,11 +154,11 @@ class Tokenizer:
             texts.append(" ".join(words))
         return texts
 
-    def texts_to_matrix(self, texts: Iterable[Any], mode: str = "binary") -> Any:
+    def texts_to_matrix(self, texts: Iterable[Any], mode: str = "binary") -> HostArray:
         """A row a text; see `sequences_to_matrix`."""
         return self.sequences_to_matrix(self.texts_to_sequences(texts), mode)
 
-    def sequences_to_matrix(self, sequences: list[Any], mode: str = "binary") -> Any:
+    def sequences_to_matrix(self, sequences: list[Any], mode: str = "binary") -> HostArray:
         """A row a sequence, a column a word: whether it is there, its count, its share, or its tf-idf."""
         if not self.num_words and not self.word_index:
             raise ValueError("Tokenizer: give `num_words`, or call fit_on_texts() before.")

@@ -6,7 +6,7 @@ import os
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from kerata.base.archives import size_of_stream
 from kerata.base.checks import check_path, message
@@ -14,7 +14,7 @@ from kerata.base.limits import budget
 from kerata.base.refusals import FileError, MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.base.serialization import serialize_keras_object, sharing
-from kerata.base.types import ByteStream
+from kerata.base.types import ByteStream, PathLike
 from kerata.engine.variable import drawing_late
 from kerata.saving.assets import read_assets, write_assets
 from kerata.saving.building import build_model, parse_config
@@ -35,7 +35,9 @@ KERAS_VERSION = "3.15.1"
 HDF5_ENDINGS = (".h5", ".hdf5")
 
 
-def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+def save_model(
+    model: SavedModel, filepath: PathLike | ByteStream, overwrite: bool = True, zipped: bool | None = None, **kwargs: object
+) -> None:
     """Writes a model, its weights and its optimizer's state to a `.keras` file that Keras 3 opens as well.
 
     A name that ends in `.h5` makes a file in the older form, which `tf.keras` opens too. A kill or a full disk leaves the old
@@ -77,9 +79,9 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
             )
         )
     if hasattr(filepath, "write"):
-        write_archive(model, filepath, None, include_optimizer)
+        write_archive(model, cast(ByteStream, filepath), None, include_optimizer)
         return
-    path = check_model_path(filepath, "save_model")
+    path = check_model_path(cast(PathLike, filepath), "save_model")
     if path.suffix in HDF5_ENDINGS:
         check_overwrite("save_model", path, overwrite)
         save_old_model(model, path, include_optimizer)
@@ -107,7 +109,7 @@ def check_model_path(filepath: str | os.PathLike, owner: str) -> Path:
     return path
 
 
-def write_archive(model: SavedModel, stream: Any, folder: Path | None, include_optimizer: bool = True) -> None:
+def write_archive(model: SavedModel, stream: ByteStream, folder: Path | None, include_optimizer: bool = True) -> None:
     """Writes the zip. The description comes first: if it cannot be made, nothing is written."""
     if not model.built:
         warnings.warn(
@@ -125,7 +127,7 @@ def write_archive(model: SavedModel, stream: Any, folder: Path | None, include_o
     metadata = {"keras_version": KERAS_VERSION, "date_saved": now, "kerata_version": __version__}
     size = sum(v.size * 4 for v in model.variables)
     scratch = open_scratch(size if folder is not None else 0, folder)
-    with zipfile.ZipFile(stream, "w") as archive, scratch:
+    with zipfile.ZipFile(cast(IO[bytes], stream), "w") as archive, scratch:
         archive.writestr(METADATA, json.dumps(metadata))
         archive.writestr(CONFIG, config)
         write_assets(model, archive)
@@ -158,7 +160,7 @@ def mark_shared(plain: object) -> object:
 
 
 def load_model(
-    filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+    filepath: PathLike | ByteStream, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Any:
     """The model of a file of Kerata or of any Keras, with its weights and its optimizer's state.
 
@@ -175,7 +177,8 @@ def load_model(
         safe_mode: kept for Keras's sake. Code in files is never run, whatever it says.
     """
     if hasattr(filepath, "read"):
-        return read_model_file(filepath, filepath, "load_model", custom_objects, compile, safe_mode)
+        stream = cast(ByteStream, filepath)
+        return read_model_file(stream, stream, "load_model", custom_objects, compile, safe_mode)
     path = check_path("load_model", filepath)
     if not path.exists():
         if prefix_of(path) is not None:
@@ -228,7 +231,9 @@ def read_model_file(
     return read_archive(stream, owner, custom_objects, compile, safe_mode)
 
 
-def read_archive(stream: ByteStream, owner: str, custom_objects: Any, compile: bool, safe_mode: bool) -> SavedModel:
+def read_archive(
+    stream: ByteStream, owner: str, custom_objects: dict[str, Any] | None, compile: bool, safe_mode: bool
+) -> SavedModel:
     """The model that a zip describes. Members are read one by one and never unpacked."""
     with refusing(owner), budget(owner, size_of_stream(stream)):
         archive, members = open_model_file(stream, owner)
@@ -247,7 +252,7 @@ def read_archive(stream: ByteStream, owner: str, custom_objects: Any, compile: b
                 # A model that does not fit is given to nobody, so what it was filled with needs no way back.
                 old = [model.optimizer] if is_old_version(version) and model.optimizer is not None else []
                 load_state(model, store, owner=owner, keep=False, skipped=old)
-                if old:
+                if old and model.optimizer is not None:
                     restore_old_optimizer(model.optimizer, store.get("optimizer"), owner)
             read_assets(model, archive, members, owner)
         return model

@@ -6,18 +6,13 @@ attribute. Files without either, such as Keras's own, are read as they are.
 
 import json
 import zlib
-from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.base.hdf5 import open_dataset, read_dataset
+from kerata.base.hdf5 import Group, open_dataset, read_dataset
 from kerata.base.refusals import FileError
-
-if TYPE_CHECKING:
-    from h5py import Group
-
 
 NAME = "kerata_checksums"
 
@@ -38,14 +33,14 @@ def checksum_of(array: np.ndarray) -> int:
     return zlib.crc32(array.reshape(-1).view(np.uint8).data, start)
 
 
-def write_checksums(file: "Group", checksums: dict[str, int]) -> None:
+def write_checksums(file: Group, checksums: dict[str, int]) -> None:
     """Writes the checksums of a file's variables by path."""
     text = np.frombuffer(json.dumps(checksums, separators=(",", ":")).encode(), np.uint8)
     file.create_dataset(NAME, data=text)
     file.attrs[NAME] = checksum_of(text)
 
 
-def read_checksums(file: Any, owner: str) -> dict[str, int] | None:
+def read_checksums(file: Group, owner: str) -> dict[str, int] | None:
     """The checksums of a file's variables by path; `None` for a file that has none."""
     marked, kept = NAME in file.attrs, NAME in file
     if not marked and not kept:

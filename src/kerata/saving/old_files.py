@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kerata.base.checks import message
+from kerata.base.hdf5 import File, open_file
 from kerata.base.limits import budget
 from kerata.base.refusals import FileError, NotReadYet, refusing
 from kerata.base.registry import CustomObjectScope
@@ -30,12 +31,10 @@ from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.writing import write_model, write_weights
 
 
-def open_hdf5(source: PathLike | ByteStream, owner: str) -> Any:
+def open_hdf5(source: PathLike | ByteStream, owner: str) -> File:
     """An HDF5 file, open for reading."""
-    import h5py
-
     try:
-        return h5py.File(source, "r")
+        return open_file(source, "r")
     except (OSError, RuntimeError, KeyError) as error:
         if isinstance(error, (FileNotFoundError, PermissionError)):
             raise
@@ -150,8 +149,6 @@ def save_old_model(model: SavedModel, path: Path, include_optimizer: bool = True
 
     What Keras 3 does not read is refused, or, `for_then`, written for the others.
     """
-    import h5py
-
     if not model.built:
         raise ValueError(
             message(
@@ -160,16 +157,13 @@ def save_old_model(model: SavedModel, path: Path, include_optimizer: bool = True
                 fix="Call it on data, or build it, before saving",
             )
         )
-    with explain_full_disk("save_model", path), replace_file(path) as part, h5py.File(part, "w") as file:
+    with explain_full_disk("save_model", path), replace_file(path) as part, open_file(part, "w") as file:
         write_model(model, file, include_optimizer, for_then)
 
 
-def save_old_weights(model: Any, path: Path) -> None:
+def save_old_weights(model: SavedModel, path: Path) -> None:
     """Writes the weights of a model to an HDF5 file as `tf.keras` wrote them; the old file is whole until the new one is."""
-    import h5py
-
     if not model.built:
         raise ValueError(message(model, "the model has no weights yet", None, "Call it on data, or build it, before saving"))
-    with explain_full_disk("save_weights", path), replace_file(path) as part, h5py.File(part, "w") as file:
-        root: Any = file
-        write_weights(model, root)
+    with explain_full_disk("save_weights", path), replace_file(path) as part, open_file(part, "w") as file:
+        write_weights(model, file)

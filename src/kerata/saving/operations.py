@@ -15,6 +15,7 @@ from kerata import ops
 from kerata.base.checks import did_you_mean, message
 from kerata.base.limits import take_work
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.symbolic import Operation
 from kerata.ops import core, math
 from kerata.ops.forms import OPERANDS, Facts, facts_of
 
@@ -56,7 +57,7 @@ FORMS = _read_forms()
 CLASSES = {form.class_name: form for form in FORMS.values()}
 
 
-def find_form(operation: Any) -> Form:
+def find_form(operation: Operation) -> Form:
     """How the function of a node is written; `ValueError` where a file has no name for it."""
     function = operation.function
     name = getattr(function, "__name__", "")
@@ -72,7 +73,7 @@ def find_form(operation: Any) -> Form:
     return FORMS[name]
 
 
-def write_operation(operation: Any, calls: list[tuple[tuple, dict]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def write_operation(operation: Operation, calls: list[tuple[tuple, dict]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A function's description and those of its calls, given as (args, kwargs)."""
     form = find_form(operation)
     config: dict[str, Any] = {"name": operation.name}
@@ -128,7 +129,7 @@ def read_operation(plain: dict[str, Any], owner: str) -> Callable[..., Any]:
     if isinstance(rounds, int):
         take_work(rounds, **{str(form.rounds): rounds})
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         if form.called is None:
             return form.function(settings["subscripts"], *args)
         given = {**dict(zip(form.called, args, strict=False)), **kwargs, **settings}

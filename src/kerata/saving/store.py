@@ -1,15 +1,15 @@
 """Weights by path, in Keras 3's layout: `layers/dense/vars/0`, in an HDF5 file or in memory."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import ml_dtypes
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.base.hdf5 import Dataset, find_group, open_dataset, read_dataset
+from kerata.base.hdf5 import Dataset, Group, find_group, open_dataset, open_file, read_dataset
 from kerata.base.refusals import FileError
 from kerata.base.types import ByteStream, PathLike
+from kerata.engine.types import TensorLike
 from kerata.saving.checksums import checksum_of, is_plain, read_checksums, write_checksums
 
 
@@ -22,7 +22,7 @@ class Entry:
     def __getitem__(self, key: str) -> np.ndarray:
         raise NotImplementedError
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: TensorLike) -> None:
         raise NotImplementedError
 
     def shape_of(self, key: str) -> tuple[int, ...]:
@@ -38,7 +38,7 @@ class Entry:
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 
-    def items(self) -> Any:
+    def items(self) -> list[tuple[str, np.ndarray]]:
         """(name, array) of all variables."""
         return [(key, self[key]) for key in self.keys()]
 
@@ -55,7 +55,7 @@ class MemoryEntry(Entry):
     def __getitem__(self, key: str) -> np.ndarray:
         return self.arrays[key]
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: TensorLike) -> None:
         self.arrays[str(key)] = np.array(value)
 
 
@@ -79,11 +79,11 @@ class FileEntry(Entry):
 
     def __init__(self, store: "FileStore", path: str, name: str | None):
         self.store, self.path = store, path_of_variables(path)
-        self.group: Any = None
+        self.group: Group | None = None
         if name is not None:
             self._open().attrs["name"] = name
 
-    def _open(self) -> Any:
+    def _open(self) -> Group:
         # Objects without a name and without variables leave no group behind.
         if self.group is None:
             self.group = self.store.file.create_group(self.path)
@@ -95,7 +95,7 @@ class FileEntry(Entry):
     def __getitem__(self, key: str) -> np.ndarray:
         return np.array(self._open()[key])
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: TensorLike) -> None:
         array = np.asarray(value)
         dataset = self._open().create_dataset(str(key), data=array)
         if array.dtype == ml_dtypes.bfloat16:
@@ -108,9 +108,9 @@ class FileEntry(Entry):
 class GroupEntry(Entry):
     """Variables in a group of a file that is being read."""
 
-    def __init__(self, store: Any, path: str):
+    def __init__(self, store: "FileStore", path: str):
         self.store, self.path = store, path_of_variables(path)
-        self.group: Any = find_group(store.file, self.path, store.owner)
+        self.group: Group | None = find_group(store.file, self.path, store.owner)
         self.names = [] if self.group is None else list(self.group)
         self.opened: dict[str, Dataset] = {}
 
@@ -121,6 +121,7 @@ class GroupEntry(Entry):
         if key not in self.names:
             raise KeyError(key)
         if key not in self.opened:
+            assert self.group is not None
             self.opened[key] = open_dataset(self.group, key, self.store.owner)
         return self.opened[key]
 
@@ -144,12 +145,10 @@ class FileStore:
     """
 
     def __init__(self, file: PathLike | ByteStream, mode: str = "r", owner: str | None = None, checksums: bool = True):
-        import h5py
-
         self.owner = owner or str(file)
         self.mode = mode
         try:
-            self.file = h5py.File(file, mode)
+            self.file = open_file(file, mode)
         except (OSError, RuntimeError, KeyError) as error:
             if mode == "w" or isinstance(error, (FileNotFoundError, PermissionError)):
                 raise

@@ -103,7 +103,7 @@ def _attributes(thing: object) -> Iterator[tuple[str, Any]]:
                 yield name, _read_property(thing, name)
 
 
-def _read_property(thing: object, name: str) -> Any:
+def _read_property(thing: object, name: str) -> object:
     # A user's property may raise for reasons of its own; it holds nothing that a file needs then.
     try:
         return getattr(thing, name)

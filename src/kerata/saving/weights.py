@@ -26,7 +26,7 @@ from kerata.saving.walk import Place, walk
 
 
 def save_weights(
-    model: Any,
+    model: SavedModel,
     filepath: str | os.PathLike,
     overwrite: bool = True,
     max_shard_size: float | None = None,
@@ -54,7 +54,7 @@ def save_weights(
 
 
 def load_weights(
-    model: Any,
+    model: SavedModel,
     filepath: str | os.PathLike,
     skip_mismatch: bool = False,
     objects_to_skip: Iterable[Any] | None = None,
@@ -157,7 +157,7 @@ def check_built(model: SavedModel, owner: str) -> None:
         )
 
 
-def save_state(model: Any, store: Numbers, include_optimizer: bool = True, skipped: Iterable[Any] | None = None) -> None:
+def save_state(model: SavedModel, store: Numbers, include_optimizer: bool = True, skipped: Iterable[Any] | None = None) -> None:
     """Writes the variables of a model and of everything in it, without its optimizer if that is not wanted."""
     seen: set[int] = {id(thing) for thing in skipped or ()}
     if not include_optimizer:
@@ -193,8 +193,8 @@ def load_state(
         for place in walk(model, is_complete):
             if id(place.thing) in done:
                 continue
-            entry: Any = store.get(place.path)
-            if id(place.thing) in failed and not len(entry):
+            entry = store.get(place.path)
+            if id(place.thing) in failed and not entry.keys():
                 # Nothing under this path says nothing about what was found under another.
                 continue
             try:

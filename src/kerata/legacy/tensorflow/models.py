@@ -35,6 +35,9 @@ class FlowingModel(Flowing):
         # Of models, beside which this class stands.
         _compilation: Any
         optimizer: Optimizer
+        name: str
+        built: bool
+        _holdings: Callable[[], dict[int, Any]]
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

@@ -1,5 +1,6 @@
 """Descriptions of models of Keras 1, Keras 2 and `tf.keras`, in the form of Keras 3."""
 
+import builtins
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -170,7 +171,7 @@ class Architecture:
             inner["trainable"] = config["trainable"]
         return {"module": "keras", "class_name": "Sequential", "config": inner, "registered_name": None}
 
-    def input_of(self, plain: Any) -> dict[str, Any] | None:
+    def input_of(self, plain: builtins.object) -> dict[str, Any] | None:
         """The input layer for what the first layer of a sequential model says of its input."""
         name, config = self.check(plain)
         if name in ("InputLayer", "Sequential", *FUNCTIONAL):
@@ -288,9 +289,9 @@ class Branches:
         self.inputs.append([name, 0, 0])
         return self.add(plain, [name])
 
-    def add(self, plain: Any, inputs: list[str]) -> str:
+    def add(self, plain: builtins.object, inputs: list[str]) -> str:
         config = plain.get("config") if isinstance(plain, dict) else None
-        if not isinstance(config, dict):
+        if not isinstance(plain, dict) or not isinstance(config, dict):
             raise FileError(message(self.owner, "a layer must be described by `class_name` and `config`", {"layer": plain}))
         base = name = str(config.get("name") or plain["class_name"].lower())
         while name in self.layers:

@@ -5,7 +5,7 @@ megabyte. So what reading may cost is known before it is done: no text is longer
 """
 
 import mmap
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from kerata.base.checks import message, shorten
 from kerata.base.hdf5 import Group
 from kerata.base.limits import check_bytes, take_bytes
 from kerata.base.refusals import FileError
+from kerata.base.types import ByteStream, PathLike
 
 # Texts stand in collections that begin so: a mark, the version, three bytes, the size in eight bytes.
 HEAP, VERSION, MARKED = b"GCOL", 1, 16
@@ -27,7 +28,7 @@ class Texts:
         owner: how the file is called in messages.
     """
 
-    def __init__(self, source: Any, owner: str):
+    def __init__(self, source: PathLike | ByteStream, owner: str):
         self.source, self.owner = source, owner
         self._longest: int | None = None
 
@@ -35,16 +36,20 @@ class Texts:
         """The size of the largest collection of texts in the file."""
         if self._longest is None:
             if hasattr(self.source, "read"):
-                place = self.source.tell()
-                self.source.seek(0)
-                self._longest = longest_heap(self.source.read())
-                self.source.seek(place)
+                stream = cast(ByteStream, self.source)
+                place = stream.tell()
+                stream.seek(0)
+                self._longest = longest_heap(stream.read())
+                stream.seek(place)
             else:
-                with open(self.source, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                with (
+                    open(cast(PathLike, self.source), "rb") as stream,
+                    mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+                ):
                     self._longest = longest_heap(content)
         return self._longest
 
-    def read(self, group: Group, name: str) -> Any:
+    def read(self, group: Group, name: str) -> str | list[Any] | None:
         """An attribute as a text or a list of texts; `None` if there is none."""
         import h5py
 
@@ -66,7 +71,7 @@ class Texts:
         take_bytes(2 * stored, attribute=name)
         return self._decode(group.attrs[name], name)
 
-    def _decode(self, value: object, name: str) -> Any:
+    def _decode(self, value: object, name: str) -> str | list[Any]:
         if isinstance(value, np.ndarray):
             return [self._decode(item, name) for item in value.tolist()]
         if isinstance(value, bytes):
@@ -88,14 +93,14 @@ class Texts:
         """An attribute that is a list of texts, which Keras splits where it is too long for one; `None` if there is none."""
         if name in group.attrs:
             value = self.read(group, name)
-            return value if isinstance(value, list) else [value]
+            return value if isinstance(value, list) else [str(value)]
         if f"{name}0" not in group.attrs:
             return None
         found: list[str] = []
         number = 0
         while f"{name}{number}" in group.attrs:
             part = self.read(group, f"{name}{number}")
-            found.extend(part if isinstance(part, list) else [part])
+            found.extend(part if isinstance(part, list) else [str(part)])
             number += 1
         return found
 

@@ -3,7 +3,7 @@
 Keras 1 and 2 list for each layer its calls, and for each call the tensors that it takes as `[layer, call, output, {others}]`.
 """
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from kerata.base.checks import message
 from kerata.base.limits import take_work
@@ -18,7 +18,7 @@ RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM2D", "Bidirectional", "
 USELESS = ("training", "name")
 
 
-def is_place(value: object) -> bool:
+def is_place(value: object) -> TypeGuard[list[Any]]:
     """Whether a value names a tensor: `[layer, call, output]`, or with further arguments at its end."""
     return (
         isinstance(value, list)
@@ -89,7 +89,7 @@ class Calls:
                 kwargs["initial_state"] = states
         return {"args": args, "kwargs": kwargs}
 
-    def _inputs(self, node: Any, others: dict[str, Any]) -> Any:
+    def _inputs(self, node: object, others: dict[str, Any]) -> object:
         """The first argument of a call, in its structure; what else the call takes goes into `others`."""
         if is_place(node):
             if len(node) == 4:
@@ -103,7 +103,7 @@ class Calls:
             message(self.owner, "a call must name the tensors that it takes as [layer, call, output]", {"call": node})
         )
 
-    def _argument(self, value: Any) -> object:
+    def _argument(self, value: object) -> object:
         if is_place(value) and (value[0] == CONSTANT or value[0] in self.layers):
             return value[2] if value[0] == CONSTANT else self._tensor(value)
         if isinstance(value, list):
@@ -120,7 +120,7 @@ class Calls:
             raise FileError(message(self.owner, "a call names a layer that is not there", {"layer": name}))
         return name, call - self.offsets[name], output
 
-    def ends(self, plain: Any) -> list[Any] | dict[str, Any]:
+    def ends(self, plain: object) -> list[Any] | dict[str, Any]:
         """The inputs or outputs of the graph, in their structure; one alone is no list."""
         if is_place(plain):
             name, call, output = self._place(plain)
@@ -135,7 +135,7 @@ class Calls:
         return ends[0] if len(ends) == 1 else ends
 
 
-def note_places(plain: Any, used: dict[str, set[int]]) -> None:
+def note_places(plain: object, used: dict[str, set[int]]) -> None:
     """Notes which calls of which layers are named anywhere."""
     pending = [plain]
     while pending:

@@ -24,7 +24,7 @@ def read_compiling(plain: object, era: str, owner: str) -> dict[str, Any] | None
     if optimizer is None:
         return None
     reader = Compiling(era, owner)
-    found = {"optimizer": reader.optimizer(optimizer)}
+    found: dict[str, Any] = {"optimizer": reader.optimizer(optimizer)}
     for key, kind in (("loss", "losses"), ("metrics", "metrics"), ("weighted_metrics", "metrics")):
         if plain.get(key) not in (None, [], {}):
             found[key] = reader.measures(kind, plain[key])
@@ -44,7 +44,7 @@ class Compiling:
     def __init__(self, era: str, owner: str):
         self.era, self.owner = era, owner
 
-    def optimizer(self, plain: object) -> Any:
+    def optimizer(self, plain: object) -> object:
         """An optimizer by its class and config."""
         name = plain.get("class_name") if isinstance(plain, dict) else None
         config = plain.get("config") if isinstance(plain, dict) else None

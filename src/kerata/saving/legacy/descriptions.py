@@ -67,7 +67,7 @@ def modern_description(plain: dict[str, Any], owner: str) -> Any:
     return config
 
 
-def read_architecture(plain: object, owner: str, version: str = "", notes: list[str] | None = None) -> Any:
+def read_architecture(plain: object, owner: str, version: str = "", notes: list[str] | None = None) -> tuple[str, Any]:
     """The era of a description, and the description in Keras 3's form."""
     if not isinstance(plain, dict) or "class_name" not in plain:
         raise FileError(message(owner, "the description of the model must be a dict with `class_name`", {"config": plain}))

@@ -33,7 +33,7 @@ class Source:
     def read(self) -> np.ndarray:
         return self._read()
 
-    def change(self, shape: Sequence[int], function: Callable[[np.ndarray], np.ndarray]) -> Any:
+    def change(self, shape: Sequence[int], function: Callable[[np.ndarray], np.ndarray]) -> "Source":
         """The array that a function makes of this one, which has the shape that is said."""
         return Source(self.name, shape, lambda: function(self.read()))
 
@@ -41,7 +41,7 @@ class Source:
         """The array with its axes in another order."""
         return self.change([self.shape[axis] for axis in axes], lambda array: array.transpose(axes))
 
-    def reshape(self, *shape: int) -> Any:
+    def reshape(self, *shape: int) -> "Source":
         """The same numbers in another shape, if there are as many."""
         return self.change(shape, lambda array: array.reshape(shape)) if math.prod(shape) == math.prod(self.shape) else self
 
@@ -50,7 +50,7 @@ class Source:
         return self.change(self.shape, lambda array: np.flip(array, tuple(range(count))))
 
 
-def join(parts: Sequence[Source]) -> Any:
+def join(parts: Sequence[Source]) -> Source:
     """Arrays side by side along their last axis."""
     shape = (*parts[0].shape[:-1], sum(part.shape[-1] for part in parts)) if all(part.shape for part in parts) else ()
     return Source(parts[0].name, shape, lambda: np.concatenate([part.read() for part in parts], axis=-1))

@@ -7,6 +7,7 @@ from kerata import ops
 from kerata.base.checks import message
 from kerata.base.limits import take_work
 from kerata.base.registry import register_keras_serializable
+from kerata.engine.types import TensorLike
 
 MOST_LEVELS = 20
 BINARY: dict[str, Callable[..., Any]] = {
@@ -36,7 +37,7 @@ SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "
 
 
 @register_keras_serializable("kerata", "formula")
-def formula(inputs: Any, steps: object) -> Any:
+def formula(inputs: TensorLike, steps: object) -> Any:
     """What a formula gives for an input: `["subtract", ["divide", "x", 127.5], 1]` is x / 127.5 - 1.
 
     >>> import numpy as np
@@ -46,7 +47,7 @@ def formula(inputs: Any, steps: object) -> Any:
     return compute(steps, inputs, 0)
 
 
-def compute(steps: object, inputs: Any, level: int) -> Any:
+def compute(steps: object, inputs: TensorLike, level: int) -> Any:
     """The value of a formula, or of a part of one."""
     take_work(1)
     if steps == "x":

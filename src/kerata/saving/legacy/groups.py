@@ -1,7 +1,6 @@
 """Weights in the groups of an old HDF5 file: a group a layer, its arrays in the order that an attribute says."""
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -27,14 +26,15 @@ def has_names(group: Group) -> bool:
     return LAYERS in group.attrs or f"{LAYERS}0" in group.attrs or COUNT in group.attrs
 
 
-def inner_group(file: Group) -> Any:
+def inner_group(file: Group) -> Group | None:
     """The group of the weights in a file of a whole model, or `None`."""
     import h5py
 
     if type(file.get(MODEL, getlink=True)) is not h5py.HardLink:
         return None
-    group = file[MODEL]
-    return group if isinstance(group, h5py.Group) else None
+    group: Group = file[MODEL]
+    kind: type = h5py.Group
+    return group if isinstance(group, kind) else None
 
 
 def read_weights(file: Group, texts: Texts) -> Weights:

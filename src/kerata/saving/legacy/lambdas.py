@@ -112,9 +112,9 @@ def is_code(function: object) -> bool:
     return isinstance(function, dict) and function.get("class_name") == MARK
 
 
-def code_of(function: Any) -> bytes:
+def code_of(function: object) -> bytes:
     """The marshalled bytes of a function without default arguments; empty where there are none, or too many."""
-    if is_code(function):
+    if isinstance(function, dict) and is_code(function):
         inner = function.get("config")
         function = [inner.get(key) for key in ("code", "defaults", "closure")] if isinstance(inner, dict) else None
     if not isinstance(function, list) or not function or not isinstance(function[0], str) or any(function[1:]):

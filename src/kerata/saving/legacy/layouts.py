@@ -69,7 +69,7 @@ def join_gates(arrays: list[Source], gates: int, order: tuple[int, ...]) -> list
     return [join([arrays[3 * gate + part] for gate in order]) for part in range(3)]
 
 
-def of_pictures(layer: Any, arrays: list[Source], weights: Weights) -> list[Source]:
+def of_pictures(layer: ConvLSTMCell, arrays: list[Source], weights: Weights) -> list[Source]:
     """The arrays of a recurrent layer whose kernels are those of convolutions."""
     rank = layer.rank
     kernels = [array for array in arrays if len(array.shape) == rank + 2]
@@ -81,7 +81,7 @@ def of_pictures(layer: Any, arrays: list[Source], weights: Weights) -> list[Sour
     return join_gates(arrays, 4, LSTM_GATES)
 
 
-def of_cudnn(layer: Any, arrays: list[Source]) -> list[Source]:
+def of_cudnn(layer: LSTMCell | GRUCell, arrays: list[Source]) -> list[Source]:
     """The arrays of `CuDNNLSTM` or `CuDNNGRU` as those of the plain layer; others come back as they are."""
     if len(arrays) != 3 or len(arrays[2].shape) != 1 or len(arrays[0].shape) != 2:
         return arrays

@@ -74,7 +74,7 @@ class Reader:
         self.place += size
         return self.data[self.place - size : self.place]
 
-    def number(self, form: str = "<i") -> Any:
+    def number(self, form: str = "<i") -> int:
         return struct.unpack(form, self.take(struct.calcsize(form)))[0]
 
     def object(self, level: int) -> builtins.object:
@@ -114,7 +114,7 @@ class Reader:
             return self.code(level + 1)
         raise Unreadable(kind)
 
-    def look(self, table: list[Any]) -> Any:
+    def look(self, table: list[Any]) -> builtins.object:
         number = self.number()
         if not 0 <= number < len(table) or table[number] is None:
             raise Unreadable("a reference to nothing")

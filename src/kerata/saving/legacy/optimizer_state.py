@@ -7,6 +7,7 @@ import numpy as np
 
 from kerata.base.checks import message
 from kerata.base.refusals import FileError
+from kerata.optimizers import Optimizer
 from kerata.saving.legacy.assigning import match, pair, take
 from kerata.saving.legacy.form import KERAS1, KERAS2, KERAS3, LayerArrays, OldModel, Source
 from kerata.saving.legacy.types import SavedModel
@@ -100,7 +101,7 @@ def check(pairs: list[tuple[Any, Source]], owner: str) -> list[tuple[Any, Source
     return pairs
 
 
-def misfit(owner: str, optimizer: Any, arrays: list[Source]) -> FileError:
+def misfit(owner: str, optimizer: Optimizer, arrays: list[Source]) -> FileError:
     return FileError(message(owner, f"the file must hold the state of {type(optimizer).__name__}", {"arrays": len(arrays)}))
 
 
@@ -125,7 +126,7 @@ def trained_places(model: SavedModel, old: OldModel, owner: str) -> list[Spot]:
     return places
 
 
-def by_order(optimizer: Any, arrays: list[Source], count: int, owner: str) -> dict[str, list[Source]]:
+def by_order(optimizer: Optimizer, arrays: list[Source], count: int, owner: str) -> dict[str, list[Source]]:
     """Slot -> its arrays, for files that keep one slot of all weights after the other."""
     names = ORDERED.get(type(optimizer).__name__)
     # Adam without its variant kept an array of one number for each weight.
@@ -138,7 +139,7 @@ def by_order(optimizer: Any, arrays: list[Source], count: int, owner: str) -> di
     return slots
 
 
-def by_name(optimizer: Any, arrays: list[Source], count: int, owner: str) -> dict[str, list[Source]]:
+def by_name(optimizer: Optimizer, arrays: list[Source], count: int, owner: str) -> dict[str, list[Source]]:
     """Slot -> its arrays, for files whose arrays are called `Adam/dense/kernel/m:0` or `Adam/m/dense/kernel:0`."""
     known = NAMED.get(type(optimizer).__name__)
     if known is None:

@@ -77,7 +77,7 @@ UNKNOWN_THEN: dict[str, tuple[Any, ...]] = {
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
-def write_model(model: SavedModel, file: Any, include_optimizer: bool = True, for_then: bool = False) -> None:
+def write_model(model: SavedModel, file: Group, include_optimizer: bool = True, for_then: bool = False) -> None:
     """Writes a model into an open HDF5 file. The description comes first: if it cannot be made, nothing is written.
 
     Args:
@@ -341,7 +341,7 @@ def write_arrays(group: Group, arrays: list[tuple[str, Any]]) -> None:
     write_names(group, "weight_names", names)
 
 
-def write_optimizer(model: Any, file: Group) -> None:
+def write_optimizer(model: SavedModel, file: Group) -> None:
     """The state of the optimizer: one slot of all weights after the other."""
     optimizer = model.optimizer
     kind = CLASSIC.get(type(optimizer).__name__, type(optimizer).__name__)

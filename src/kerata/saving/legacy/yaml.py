@@ -4,6 +4,8 @@ Old Keras read them in a way that let a file call anything. Here a tag is never 
 times over counts each time.
 """
 
+import functools
+from types import ModuleType
 from typing import Any
 
 from kerata.base.checks import message
@@ -16,7 +18,7 @@ MOST_LEVELS = 60
 NODE_BYTES = 100
 
 
-def read_yaml(text: str, owner: str) -> Any:
+def read_yaml(text: str, owner: str) -> object:
     """The plain data of a YAML text: dicts, lists, texts, numbers; `PyYAML` must be installed."""
     try:
         import yaml
@@ -34,14 +36,15 @@ def read_yaml(text: str, owner: str) -> Any:
         loader.dispose()
 
 
-def plain_of(node: Any, loader: Any, yaml: Any, owner: str, level: int) -> Any:
+def plain_of(node: Any, loader: Any, yaml: ModuleType, owner: str, level: int) -> object:
     """A node as plain data; a node that occurs many times counts many times."""
     take_work(1)
     take_bytes(NODE_BYTES)
     if level > MOST_LEVELS:
         raise FileError(message(owner, "the description is nested too deeply", {"levels": f"more than {MOST_LEVELS}"}))
     if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
-        pairs = [tuple(plain_of(part, loader, yaml, owner, level + 1) for part in pair) for pair in node.value]
+        read = functools.partial(plain_of, loader=loader, yaml=yaml, owner=owner, level=level + 1)
+        pairs = [(read(key), read(value)) for key, value in node.value]
         if any(not isinstance(key, (str, int)) for key, _ in pairs):
             raise FileError(message(owner, "keys must be texts", {"keys": [str(key) for key, _ in pairs][:5]}))
         return dict(pairs)

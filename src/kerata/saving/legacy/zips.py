@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from kerata.base.registry import CustomObjectScope
+from kerata.optimizers import Optimizer
 from kerata.saving.legacy.architecture import Architecture
 from kerata.saving.legacy.compiling import Compiling
 from kerata.saving.legacy.form import KERAS3, TFKERAS2, era_of_version
 from kerata.saving.legacy.lambdas import Lambdas
+from kerata.saving.legacy.types import StoredArrays
 
 
 def read_version(text: str) -> str:
@@ -45,7 +47,7 @@ def modern_config(plain: dict[str, Any], version: str, owner: str, lambdas: Lamb
     if isinstance(compiling, dict) and compiling.get("optimizer") is not None:
         reader = Compiling(TFKERAS2, owner)
         optimizer = compiling["optimizer"]
-        found = {"optimizer": optimizer if isinstance(optimizer, str) else reader.optimizer(optimizer)}
+        found: dict[str, Any] = {"optimizer": optimizer if isinstance(optimizer, str) else reader.optimizer(optimizer)}
         for key, kind in (("loss", "losses"), ("metrics", "metrics"), ("weighted_metrics", "metrics")):
             if compiling.get(key) not in (None, [], {}):
                 found[key] = reader.measures(kind, compiling[key])
@@ -55,7 +57,7 @@ def modern_config(plain: dict[str, Any], version: str, owner: str, lambdas: Lamb
     return config
 
 
-def restore_old_optimizer(optimizer: Any, entry: Any, owner: str) -> None:
+def restore_old_optimizer(optimizer: Optimizer, entry: StoredArrays, owner: str) -> None:
     """Gives an optimizer the state that `tf.keras` kept: that of today, without the learning rate."""
     if not len(entry):
         return
