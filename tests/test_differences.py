@@ -258,3 +258,9 @@ def test_complex_numbers_are_taken_where_they_are_expected():
             use(x)
     inputs = kerata.Input((3,), dtype="complex64")
     assert (kerata.Model(inputs, kerata.ops.imag(inputs)).predict(x, verbose=0) == 2).all()
+
+
+def test_the_strength_of_an_adapter_holds():
+    layer = kerata.layers.Dense(2, lora_rank=2, lora_alpha=8)
+    layer.build((None, 3))
+    assert layer.lora_alpha == 8 and layer.get_config()["lora_alpha"] == 8

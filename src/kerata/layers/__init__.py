@@ -55,10 +55,10 @@ from kerata.layers.convolutional_recurrent import ConvLSTM1D as ConvLSTM1D
 from kerata.layers.convolutional_recurrent import ConvLSTM2D as ConvLSTM2D
 from kerata.layers.convolutional_recurrent import ConvLSTM3D as ConvLSTM3D
 from kerata.layers.core import Dense as Dense
-from kerata.layers.core import EinsumDense as EinsumDense
 from kerata.layers.core import Identity as Identity
 from kerata.layers.core import Lambda as Lambda
 from kerata.layers.core import Masking as Masking
+from kerata.layers.einsum_dense import EinsumDense as EinsumDense
 from kerata.layers.embedding import Embedding as Embedding
 from kerata.layers.embedding import ReversibleEmbedding as ReversibleEmbedding
 from kerata.layers.input import Input as Input

@@ -20,7 +20,7 @@ from kerata.engine.types import Array
 from kerata.kernels import random
 from kerata.kernels.attention import attention
 from kerata.layers.activation import Softmax
-from kerata.layers.core import EinsumDense
+from kerata.layers.einsum_dense import EinsumDense
 from kerata.layers.layer import Layer
 from kerata.layers.regularization import Dropout
 

@@ -8,8 +8,10 @@ from kerata import activations, constraints, initializers, regularizers
 from kerata.base.arguments import with_defaults
 from kerata.base.checks import check_positive_int, message
 from kerata.base.registry import builtin
+from kerata.engine.module import shown
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.convolution import convolution
+from kerata.layers.adapters import Adaptable, weight_in_use
 from kerata.layers.core import mixes_samples
 from kerata.layers.spatial import PADDINGS, Spatial
 
@@ -107,17 +109,30 @@ class Convolution(Spatial):
         return self.shape_of(input_shape[0], picture, self.filters)
 
 
-class PlainConvolution(Convolution):
+class PlainConvolution(Convolution, Adaptable):
     """A convolution whose kernel a subclass may change for each call. The base of three public classes."""
+
+    kernel = shown(weight_in_use)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.make_adapters()
 
     def convolution_op(self, inputs: TensorLike, kernel: TensorLike) -> Array:
         """The convolution of inputs with a kernel. A subclass that overrides it changes what the layer computes."""
         return self.from_last(self.convolve_with(self.to_last(jnp.asarray(inputs)), jnp.asarray(kernel)))
 
-    def convolve(self, x: Array) -> Array:
+    def apply_weight(self, inputs, weight):
         if type(self).convolution_op is PlainConvolution.convolution_op:
-            return super().convolve(x)
-        return self.to_last(self.convolution_op(self.from_last(x), self.kernel.value))
+            return self.convolve_with(inputs, weight)
+        return self.to_last(self.convolution_op(self.from_last(inputs), weight))
+
+    @property
+    def adds_on_last_axis(self) -> bool:
+        return self.groups == 1 and type(self).convolution_op is PlainConvolution.convolution_op
+
+    def convolve(self, x: Array) -> Array:
+        return self.weigh(x)
 
 
 @builtin("layers", "Convolution1D")

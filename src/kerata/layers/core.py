@@ -1,7 +1,6 @@
 """Dense layers, and the layers that pass their input on: Identity, Lambda, Masking."""
 
 import inspect
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +10,11 @@ from kerata import activations, constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_positive_int, message
 from kerata.base.registry import builtin, fact, home_of
 from kerata.base.serialization import deserialize_keras_object, keeps_functions, serialize_keras_object
-from kerata.base.types import Owner, PartialShape, Plain
+from kerata.base.types import PartialShape, Plain
+from kerata.engine.module import shown
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
 from kerata.kernels.products import product
+from kerata.layers.adapters import Adaptable, weight_in_use
 from kerata.layers.layer import InputSpec, Layer
 
 
@@ -39,26 +40,8 @@ def mixes_samples(activation: object) -> bool:
     return home_of(activation) is None
 
 
-def keeps_samples_first(equation: str) -> bool:
-    """Whether the axis of samples comes first in an equation's inputs and output, and in the kernel not at all.
-
-    >>> keeps_samples_first("abc,cd->abd"), keeps_samples_first("abc,cd->bad"), keeps_samples_first("...x,xy->...y")
-    (True, False, True)
-    """
-    inputs, _, output = equation.replace(" ", "").partition("->")
-    first, _, kernel = inputs.partition(",")
-    return first[:1] == output[:1] != "" and (first[:1] == "." or first[:1] not in kernel)
-
-
-def check_unsupported(layer: Layer, **arguments: object) -> None:
-    """Raises `NotImplementedError` for an argument of Keras that is set and that Kerata does not have."""
-    for name, value in arguments.items():
-        if value is not None:
-            raise NotImplementedError(message(layer, f"`{name}` is not there yet", {name: value}, "Leave it out"))
-
-
 @builtin("layers")
-class Dense(Layer):
+class Dense(Adaptable):
     """outputs = activation(inputs @ kernel + bias).
 
     Every output unit sees every input feature. For sequences and pictures it acts on the last axis alone, with the same
@@ -71,7 +54,7 @@ class Dense(Layer):
         kernel_initializer, bias_initializer: how the weights begin.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties on weights and output.
         kernel_constraint, bias_constraint: what the weights are projected onto after an update.
-        lora_rank, lora_alpha: rank and scale of a low-rank update that is trained in place of the kernel.
+        lora_rank, lora_alpha: rank and strength of an adapter that is trained in place of the kernel, see `enable_lora`.
         quantization_config: not supported; `None`.
 
     Shapes: (batch, ..., features) to (batch, ..., units).
@@ -83,6 +66,7 @@ class Dense(Layer):
 
     mixes_samples = False
     features_argument = "units"
+    kernel = shown(weight_in_use)
 
     def __init__(
         self,
@@ -101,7 +85,13 @@ class Dense(Layer):
         quantization_config=None,
         **kwargs,
     ):
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        super().__init__(
+            activity_regularizer=activity_regularizer,
+            lora_rank=lora_rank,
+            lora_alpha=lora_alpha,
+            quantization_config=quantization_config,
+            **kwargs,
+        )
         self.units = check_positive_int(self, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
@@ -111,25 +101,17 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        check_unsupported(self, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
-        self.lora_rank, self.lora_alpha, self.quantization_config = lora_rank, lora_alpha, quantization_config
         self.mixes_samples = mixes_samples(self.activation)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
     @property
     def keeps_zeros(self) -> bool:  # type: ignore[override]
-        return fact(self.activation, "keeps_zeros", False)
+        return self.lora_rank is None and fact(self.activation, "keeps_zeros", False)
 
     def build(self, input_shape):
         features = check_features(self, input_shape)
-        self.kernel = self.add_weight(
-            (features, self.units),
-            self.kernel_initializer,
-            name="kernel",
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.make_adapted((features, self.units), self.kernel_initializer)
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
@@ -140,11 +122,15 @@ class Dense(Layer):
                 constraint=self.bias_constraint,
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self.make_adapters()
+
+    def apply_weight(self, inputs, weight):
+        return product(inputs, weight)
 
     def call(self, inputs):
         # As one matrix: inside a loop, XLA runs the kernel's gradient of a product with more axes slowly on a CPU.
         flat = jnp.reshape(inputs, (-1, inputs.shape[-1])) if inputs.ndim > 2 else inputs
-        x = product(flat, self.kernel.value)  # (batch * ..., units)
+        x = self.weigh(flat)  # (batch * ..., units)
         x = jnp.reshape(x, (*inputs.shape[:-1], self.units)) if inputs.ndim > 2 else x
         if self.bias is not None:
             x = x + self.bias.value
@@ -155,9 +141,8 @@ class Dense(Layer):
 
     def get_config(self):
         config = super().get_config()
-        for name in ("activity_regularizer", "lora_rank", "lora_alpha"):
-            if config.get(name, "") is None:
-                del config[name]
+        if config.get("activity_regularizer", "") is None:
+            del config["activity_regularizer"]
         return config
 
 
@@ -174,215 +159,6 @@ def check_features(layer: Layer, input_shape: PartialShape) -> int:
             )
         )
     return int(features)
-
-
-@builtin("layers")
-class EinsumDense(Layer):
-    """outputs = activation(einsum(equation, inputs, kernel) + bias).
-
-    A dense layer over any axes: `"ab,bc->ac"` is `Dense`, `"abc,cd->abd"` is `Dense` on a sequence. An ellipsis stands
-    for axes that the kernel does not touch.
-
-    Args:
-        equation: what to sum over, the inputs first, e.g. `"...x,xy->...y"`.
-        output_shape: the sizes of the output's axes without the batch axis and those of the ellipsis; `None` for an
-            unknown one.
-        activation: a name, a function or a layer; none by default.
-        bias_axes: the letters of the output that the bias runs over; no bias by default.
-        kernel_initializer, bias_initializer: how the weights begin.
-        kernel_regularizer, bias_regularizer: penalties on the weights.
-        kernel_constraint, bias_constraint: what the weights are projected onto after an update.
-        lora_rank, lora_alpha, gptq_unpacked_column_size, quantization_config: not supported; `None`.
-
-    Shapes: as the equation says.
-
-    >>> import kerata, numpy as np
-    >>> layer = kerata.layers.EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d")
-    >>> layer(np.ones((2, 5, 3), "float32")).shape
-    (2, 5, 64)
-    """
-
-    mixes_samples = False
-    _unsaved = frozenset({"output_shape", "lora_rank", "lora_alpha", "gptq_unpacked_column_size"})
-
-    def __init__(
-        self,
-        equation,
-        output_shape,
-        activation=None,
-        bias_axes=None,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        lora_rank=None,
-        lora_alpha=None,
-        gptq_unpacked_column_size=None,
-        quantization_config=None,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.equation = equation
-        self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
-        self.activation = activations.get(activation)
-        self.bias_axes = bias_axes
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        check_unsupported(self, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
-        self.quantization_config = quantization_config
-        self.mixes_samples = mixes_samples(self.activation) or not keeps_samples_first(equation)
-        self._shapes = EinsumShapes(self, equation, bias_axes, self.partial_output_shape)
-
-    def build(self, input_shape):
-        kernel_shape, bias_shape = self._shapes.weights(input_shape)
-        self.kernel = self.add_weight(
-            kernel_shape,
-            orient(self.kernel_initializer, *self._shapes.kernel_axes()),
-            name="kernel",
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = None
-        if bias_shape is not None:
-            self.bias = self.add_weight(
-                bias_shape,
-                self.bias_initializer,
-                name="bias",
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-        self.input_spec = InputSpec(ndim=len(input_shape))
-
-    def call(self, inputs):
-        x = jnp.einsum(self.equation, inputs, self.kernel.value)
-        if self.bias is not None:
-            x = x + self.bias.value
-        return x if self.activation is None else self.activation(x)
-
-    def compute_output_shape(self, input_shape):
-        return self._shapes.output(input_shape)
-
-    def get_config(self):
-        config = {**super().get_config(), "output_shape": self.partial_output_shape}
-        return {**config, "activity_regularizer": serialize_keras_object(self.activity_regularizer)}
-
-
-def orient(initializer: Any, inputs: list[int], outputs: list[int]) -> Any:
-    """An initializer that counts fan-in and fan-out over these axes of the weight, if it counts them and has no own."""
-    if getattr(initializer, "input_axes", 0) is not None or initializer.output_axes is not None:
-        return initializer
-    return type(initializer).from_config({**initializer.get_config(), "input_axes": inputs, "output_axes": outputs})
-
-
-class EinsumShapes:
-    """The shapes of kernel, bias and output that an equation and an input's shape imply.
-
-    Args:
-        owner: the layer, for messages.
-        equation, bias_axes, output_shape: as in `EinsumDense`.
-    """
-
-    def __init__(self, owner: Owner, equation: str, bias_axes: str | None, output_shape: tuple[int | None, ...]):
-        found = re.fullmatch(
-            r"(\.{3})?([a-zA-Z]+)(\.{3})?,([a-zA-Z]+)->(\.{3})?([a-zA-Z]+)(\.{3})?", str(equation).replace(" ", "")
-        )
-        if found is None or (found[1], found[3]) != (found[5], found[7]) or (found[1] and found[3]):
-            raise ValueError(
-                message(
-                    owner, "`equation` must have the form 'X,Y->Z', '...X,Y->...Z' or 'X...,Y->Z...'", {"equation": equation}
-                )
-            )
-        self.owner, self.equation, self.bias_axes, self.output_shape = owner, equation, bias_axes, output_shape
-        self.inputs, self.kernel, self.outputs = found[2], found[4], found[6]
-        self.left, self.right = bool(found[1]), bool(found[3])
-        for letters, where, known in (
-            (self.outputs, "input or kernel", self.inputs + self.kernel),
-            (self.kernel, "input or output", self.inputs + self.outputs),
-            (bias_axes or "", "output", self.outputs),
-        ):
-            for letter in letters:
-                if letter not in known:
-                    raise ValueError(
-                        message(
-                            owner,
-                            f"the axis {letter!r} has no counterpart in the {where}",
-                            {"equation": equation, "bias_axes": bias_axes},
-                        )
-                    )
-
-    def output(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The shape of the output, with the batch axis."""
-        extra = len(input_shape) - len(self.inputs)
-        if extra < 0 or (extra > 0 and not (self.left or self.right)):
-            raise ValueError(
-                message(
-                    self.owner,
-                    f"the input must have the {len(self.inputs)} axes of the equation",
-                    {"equation": self.equation, "input_shape": tuple(input_shape)},
-                )
-            )
-        middle = tuple(input_shape[1:extra]) if self.left else ()
-        end = tuple(input_shape[len(self.inputs) :]) if self.right else ()
-        shape = (input_shape[0], *middle, *self.output_shape, *end)
-        if len(shape) != len(self.outputs) + extra:
-            raise ValueError(
-                message(
-                    self.owner,
-                    "`output_shape` must have a size for each axis but the batch's",
-                    {"equation": self.equation, "output_shape": self.output_shape},
-                )
-            )
-        known = self._letters(self.inputs, input_shape)
-        letters = dict(enumerate(self.outputs, extra if self.left else 0))
-        return tuple(known.get(letters.get(axis, "")) if size is None else size for axis, size in enumerate(shape))
-
-    def _letters(self, letters: str, shape: PartialShape) -> dict[str, int | None]:
-        """The sizes of the letters that stand for axes of a shape."""
-        return dict(zip(letters, shape[len(shape) - len(letters) if self.left else 0 :], strict=False))
-
-    def sizes(self, input_shape: PartialShape) -> tuple[dict[str, int | None], dict[str, int | None]]:
-        """The sizes of the letters of the input and of the output."""
-        of_input = self._letters(self.inputs, input_shape)
-        of_output = self._letters(self.outputs, self.output(input_shape))
-        for letter, size in of_input.items():
-            if of_output.get(letter) not in (None, size):
-                raise ValueError(
-                    message(
-                        self.owner,
-                        f"the axis {letter!r} must have one size in input and output",
-                        {"input_shape": tuple(input_shape), "output_shape": self.output_shape},
-                    )
-                )
-        return of_input, of_output
-
-    def weights(self, input_shape: PartialShape) -> tuple[tuple[int | None, ...], tuple[int | None, ...] | None]:
-        """The shapes of kernel and bias."""
-        of_input, of_output = self.sizes(input_shape)
-        kernel = tuple(of_output[x] if x in of_output else of_input[x] for x in self.kernel)
-        if None in kernel:
-            raise ValueError(
-                message(
-                    self.owner,
-                    "the axes of the kernel must have known sizes",
-                    {"equation": self.equation, "kernel": kernel, "input_shape": tuple(input_shape)},
-                )
-            )
-        if self.bias_axes is None:
-            return kernel, None
-        first = min(self.outputs.index(letter) for letter in self.bias_axes)
-        bias = tuple(of_output[x] if x in self.bias_axes else 1 for x in self.outputs[first:])
-        return kernel, bias + (1,) * (len(input_shape) - len(self.inputs) if self.right else 0)
-
-    def kernel_axes(self) -> tuple[list[int], list[int]]:
-        """The kernel's axes that are summed over, and those that the output keeps."""
-        outputs = [axis for axis, letter in enumerate(self.kernel) if letter in self.outputs]
-        return [axis for axis in range(len(self.kernel)) if axis not in outputs], outputs
 
 
 @builtin("layers")

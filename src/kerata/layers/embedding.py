@@ -7,14 +7,14 @@ from kerata import constraints, initializers, regularizers
 from kerata.base.checks import check_positive_int
 from kerata.base.registry import builtin
 from kerata.base.serialization import serialize_keras_object
+from kerata.engine.module import shown
 from kerata.engine.types import Array
-from kerata.layers.core import check_unsupported
-from kerata.layers.layer import Layer
+from kerata.layers.adapters import Adaptable, weight_in_use
 from kerata.layers.signatures import symbolic_of_shape
 
 
 @builtin("layers")
-class Embedding(Layer):
+class Embedding(Adaptable):
     """outputs[b, t] = embeddings[inputs[b, t]].
 
     The first layer of a text model: each word's number becomes a vector that is learned. An index outside of the table
@@ -26,7 +26,7 @@ class Embedding(Layer):
         embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
         mask_zero: whether index 0 stands for padding, which later layers then leave out.
         weights: the table to begin with, an array of shape (input_dim, output_dim).
-        lora_rank, lora_alpha: rank and scale of a low-rank update that is trained in place of the table.
+        lora_rank, lora_alpha: rank and strength of an adapter that is trained in place of the table, see `enable_lora`.
         quantization_config: not supported; `None`.
 
     Shapes: whole numbers (batch, ...) to (batch, ..., output_dim).
@@ -38,6 +38,8 @@ class Embedding(Layer):
 
     mixes_samples = False
     takes_indices = True
+    adapted = "embeddings"
+    embeddings = shown(weight_in_use)
     _unsaved = frozenset({"weights"})
 
     def __init__(
@@ -57,14 +59,12 @@ class Embedding(Layer):
         length = kwargs.pop("input_length", None)
         if length is not None and not {"input_shape", "batch_shape", "batch_input_shape"} & set(kwargs):
             kwargs["input_shape"] = (length,)
-        super().__init__(**kwargs)
+        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config, **kwargs)
         self.input_dim = check_positive_int(self, "input_dim", input_dim)
         self.output_dim = check_positive_int(self, "output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
-        check_unsupported(self, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
-        self.lora_rank, self.lora_alpha, self.quantization_config = lora_rank, lora_alpha, quantization_config
         self.mask_zero = self.supports_masking = bool(mask_zero)
         # Indices above 256 do not survive a conversion to bfloat16.
         self.autocast = False
@@ -75,18 +75,16 @@ class Embedding(Layer):
     def build(self, input_shape=None):
         if self.built:
             return
-        self.embeddings = self.add_weight(
-            (self.input_dim, self.output_dim),
-            self.embeddings_initializer,
-            name="embeddings",
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        self.make_adapted((self.input_dim, self.output_dim), self.embeddings_initializer)
+        self.make_adapters()
+
+    def apply_weight(self, inputs, weight):
+        return jnp.take(weight, inputs, axis=0)
 
     def call(self, inputs):
         if not jnp.issubdtype(inputs.dtype, jnp.integer):
             inputs = inputs.astype("int32")
-        return jnp.take(self.embeddings.value, inputs, axis=0).astype(self.compute_dtype)
+        return self.weigh(inputs).astype(self.compute_dtype)
 
     @property
     def makes_mask(self) -> bool:  # type: ignore[override]
@@ -100,9 +98,6 @@ class Embedding(Layer):
 
     def get_config(self):
         config = super().get_config()
-        for name in ("lora_rank", "lora_alpha"):
-            if config.get(name, "") is None:
-                del config[name]
         return {**config, "activity_regularizer": serialize_keras_object(self.activity_regularizer)}
 
 
@@ -162,7 +157,7 @@ class ReversibleEmbedding(Embedding):
     def call(self, inputs, reverse=False):
         if not reverse:
             return super().call(inputs)
-        kernel = self.embeddings.value.T if self.tie_weights else self.reverse_embeddings.value
+        kernel = self.merged_weight().T if self.tie_weights else self.reverse_embeddings.value
         dtype = self.reverse_dtype or jnp.promote_types(inputs.dtype, kernel.dtype)
         logits = jnp.matmul(inputs.astype(dtype), kernel.astype(dtype))
         return logits if self.logit_soft_cap is None else jnp.tanh(logits / self.logit_soft_cap) * self.logit_soft_cap

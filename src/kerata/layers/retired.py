@@ -15,7 +15,8 @@ from kerata.engine.scope import valid_rows
 from kerata.kernels import random
 from kerata.kernels.maxima import largest
 from kerata.kernels.normalization import batch_normalization
-from kerata.layers.core import check_features, orient
+from kerata.layers.core import check_features
+from kerata.layers.einsum_dense import orient
 from kerata.layers.embedding import Embedding
 from kerata.layers.layer import InputSpec, Layer
 

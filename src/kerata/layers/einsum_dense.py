@@ -1,0 +1,239 @@
+"""EinsumDense: a dense layer over any axes, as an equation says."""
+
+import re
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata import activations, constraints, initializers, regularizers
+from kerata.base.checks import message
+from kerata.base.registry import builtin
+from kerata.base.serialization import serialize_keras_object
+from kerata.base.types import Owner, PartialShape, Shape
+from kerata.engine.module import shown
+from kerata.layers.adapters import Adaptable, weight_in_use
+from kerata.layers.core import mixes_samples
+from kerata.layers.layer import InputSpec
+
+
+def keeps_samples_first(equation: str) -> bool:
+    """Whether the axis of samples comes first in an equation's inputs and output, and in the kernel not at all.
+
+    >>> keeps_samples_first("abc,cd->abd"), keeps_samples_first("abc,cd->bad"), keeps_samples_first("...x,xy->...y")
+    (True, False, True)
+    """
+    inputs, _, output = equation.replace(" ", "").partition("->")
+    first, _, kernel = inputs.partition(",")
+    return first[:1] == output[:1] != "" and (first[:1] == "." or first[:1] not in kernel)
+
+
+@builtin("layers")
+class EinsumDense(Adaptable):
+    """outputs = activation(einsum(equation, inputs, kernel) + bias).
+
+    A dense layer over any axes: `"ab,bc->ac"` is `Dense`, `"abc,cd->abd"` is `Dense` on a sequence. An ellipsis stands
+    for axes that the kernel does not touch.
+
+    Args:
+        equation: what to sum over, the inputs first, e.g. `"...x,xy->...y"`.
+        output_shape: the sizes of the output's axes without the batch axis and those of the ellipsis; `None` for an
+            unknown one.
+        activation: a name, a function or a layer; none by default.
+        bias_axes: the letters of the output that the bias runs over; no bias by default.
+        kernel_initializer, bias_initializer: how the weights begin.
+        kernel_regularizer, bias_regularizer: penalties on the weights.
+        kernel_constraint, bias_constraint: what the weights are projected onto after an update.
+        lora_rank, lora_alpha: rank and strength of an adapter that is trained in place of the kernel, see `enable_lora`.
+        gptq_unpacked_column_size, quantization_config: not supported; `None`.
+
+    Shapes: as the equation says.
+
+    >>> import kerata, numpy as np
+    >>> layer = kerata.layers.EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d")
+    >>> layer(np.ones((2, 5, 3), "float32")).shape
+    (2, 5, 64)
+    """
+
+    mixes_samples = False
+    kernel = shown(weight_in_use)
+    _unsaved = frozenset({"output_shape", "gptq_unpacked_column_size"})
+
+    def __init__(
+        self,
+        equation,
+        output_shape,
+        activation=None,
+        bias_axes=None,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
+        gptq_unpacked_column_size=None,
+        quantization_config=None,
+        **kwargs,
+    ):
+        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config, **kwargs)
+        self.equation = equation
+        self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.activation = activations.get(activation)
+        self.bias_axes = bias_axes
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.mixes_samples = mixes_samples(self.activation) or not keeps_samples_first(equation)
+        self._shapes = EinsumShapes(self, equation, bias_axes, self.partial_output_shape)
+
+    def build(self, input_shape):
+        kernel_shape, bias_shape = self._shapes.weights(input_shape)
+        self.make_adapted(kernel_shape, orient(self.kernel_initializer, *self._shapes.kernel_axes()))
+        self.bias = None
+        if bias_shape is not None:
+            self.bias = self.add_weight(
+                bias_shape,
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.input_spec = InputSpec(ndim=len(input_shape))
+        self.make_adapters()
+
+    def apply_weight(self, inputs, weight):
+        return jnp.einsum(self.equation, inputs, weight)
+
+    @property
+    def adds_on_last_axis(self) -> bool:
+        return not self._shapes.right and self._shapes.kernel[-1] == self._shapes.outputs[-1] not in self._shapes.inputs
+
+    def call(self, inputs):
+        x = self.weigh(inputs)
+        if self.bias is not None:
+            x = x + self.bias.value
+        return x if self.activation is None else self.activation(x)
+
+    def compute_output_shape(self, input_shape):
+        return self._shapes.output(input_shape)
+
+    def get_config(self):
+        config = {**super().get_config(), "output_shape": self.partial_output_shape}
+        return {**config, "activity_regularizer": serialize_keras_object(self.activity_regularizer)}
+
+
+def orient(initializer: Any, inputs: list[int], outputs: list[int]) -> Any:
+    """An initializer that counts fan-in and fan-out over these axes of the weight, if it counts them and has no own."""
+    if getattr(initializer, "input_axes", 0) is not None or initializer.output_axes is not None:
+        return initializer
+    return type(initializer).from_config({**initializer.get_config(), "input_axes": inputs, "output_axes": outputs})
+
+
+class EinsumShapes:
+    """The shapes of kernel, bias and output that an equation and an input's shape imply.
+
+    Args:
+        owner: the layer, for messages.
+        equation, bias_axes, output_shape: as in `EinsumDense`.
+    """
+
+    def __init__(self, owner: Owner, equation: str, bias_axes: str | None, output_shape: tuple[int | None, ...]):
+        found = re.fullmatch(
+            r"(\.{3})?([a-zA-Z]+)(\.{3})?,([a-zA-Z]+)->(\.{3})?([a-zA-Z]+)(\.{3})?", str(equation).replace(" ", "")
+        )
+        if found is None or (found[1], found[3]) != (found[5], found[7]) or (found[1] and found[3]):
+            raise ValueError(
+                message(
+                    owner, "`equation` must have the form 'X,Y->Z', '...X,Y->...Z' or 'X...,Y->Z...'", {"equation": equation}
+                )
+            )
+        self.owner, self.equation, self.bias_axes, self.output_shape = owner, equation, bias_axes, output_shape
+        self.inputs, self.kernel, self.outputs = found[2], found[4], found[6]
+        self.left, self.right = bool(found[1]), bool(found[3])
+        for letters, where, known in (
+            (self.outputs, "input or kernel", self.inputs + self.kernel),
+            (self.kernel, "input or output", self.inputs + self.outputs),
+            (bias_axes or "", "output", self.outputs),
+        ):
+            for letter in letters:
+                if letter not in known:
+                    raise ValueError(
+                        message(
+                            owner,
+                            f"the axis {letter!r} has no counterpart in the {where}",
+                            {"equation": equation, "bias_axes": bias_axes},
+                        )
+                    )
+
+    def output(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The shape of the output, with the batch axis."""
+        extra = len(input_shape) - len(self.inputs)
+        if extra < 0 or (extra > 0 and not (self.left or self.right)):
+            raise ValueError(
+                message(
+                    self.owner,
+                    f"the input must have the {len(self.inputs)} axes of the equation",
+                    {"equation": self.equation, "input_shape": tuple(input_shape)},
+                )
+            )
+        middle = tuple(input_shape[1:extra]) if self.left else ()
+        end = tuple(input_shape[len(self.inputs) :]) if self.right else ()
+        shape = (input_shape[0], *middle, *self.output_shape, *end)
+        if len(shape) != len(self.outputs) + extra:
+            raise ValueError(
+                message(
+                    self.owner,
+                    "`output_shape` must have a size for each axis but the batch's",
+                    {"equation": self.equation, "output_shape": self.output_shape},
+                )
+            )
+        known = self._letters(self.inputs, input_shape)
+        letters = dict(enumerate(self.outputs, extra if self.left else 0))
+        return tuple(known.get(letters.get(axis, "")) if size is None else size for axis, size in enumerate(shape))
+
+    def _letters(self, letters: str, shape: PartialShape) -> dict[str, int | None]:
+        """The sizes of the letters that stand for axes of a shape."""
+        return dict(zip(letters, shape[len(shape) - len(letters) if self.left else 0 :], strict=False))
+
+    def sizes(self, input_shape: PartialShape) -> tuple[dict[str, int | None], dict[str, int | None]]:
+        """The sizes of the letters of the input and of the output."""
+        of_input = self._letters(self.inputs, input_shape)
+        of_output = self._letters(self.outputs, self.output(input_shape))
+        for letter, size in of_input.items():
+            if of_output.get(letter) not in (None, size):
+                raise ValueError(
+                    message(
+                        self.owner,
+                        f"the axis {letter!r} must have one size in input and output",
+                        {"input_shape": tuple(input_shape), "output_shape": self.output_shape},
+                    )
+                )
+        return of_input, of_output
+
+    def weights(self, input_shape: PartialShape) -> tuple[Shape, PartialShape | None]:
+        """The shapes of kernel and bias."""
+        of_input, of_output = self.sizes(input_shape)
+        sizes = tuple(of_output[x] if x in of_output else of_input[x] for x in self.kernel)
+        kernel = tuple(size for size in sizes if size is not None)
+        if kernel != sizes:
+            raise ValueError(
+                message(
+                    self.owner,
+                    "the axes of the kernel must have known sizes",
+                    {"equation": self.equation, "kernel": sizes, "input_shape": tuple(input_shape)},
+                )
+            )
+        if self.bias_axes is None:
+            return kernel, None
+        first = min(self.outputs.index(letter) for letter in self.bias_axes)
+        bias = tuple(of_output[x] if x in self.bias_axes else 1 for x in self.outputs[first:])
+        return kernel, bias + (1,) * (len(input_shape) - len(self.inputs) if self.right else 0)
+
+    def kernel_axes(self) -> tuple[list[int], list[int]]:
+        """The kernel's axes that are summed over, and those that the output keeps."""
+        outputs = [axis for axis, letter in enumerate(self.kernel) if letter in self.outputs]
+        return [axis for axis in range(len(self.kernel)) if axis not in outputs], outputs
