@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kerata.base.crc32c import crc32c, mask
 from kerata.saving.legacy.checkpoints import GRAPH, TYPES
-from kerata.saving.legacy.crc32c import crc32c, mask
 from kerata.saving.legacy.sorted_tables import FOOTER_BYTES, HANDLES_BYTES, MAGIC
 
 TEXT = 7

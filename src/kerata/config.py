@@ -2,14 +2,26 @@
 
 from typing import Any
 
+import jax
+
 from kerata.base import config
 from kerata.base.checks import did_you_mean, message
+from kerata.base.config import disable_flash_attention as disable_flash_attention
+from kerata.base.config import disable_interactive_logging as disable_interactive_logging
+from kerata.base.config import enable_flash_attention as enable_flash_attention
+from kerata.base.config import enable_interactive_logging as enable_interactive_logging
 from kerata.base.config import epsilon as epsilon
 from kerata.base.config import floatx as floatx
 from kerata.base.config import image_data_format as image_data_format
+from kerata.base.config import is_flash_attention_enabled as is_flash_attention_enabled
+from kerata.base.config import is_interactive_logging_enabled as is_interactive_logging_enabled
+from kerata.base.config import max_epochs as max_epochs
+from kerata.base.config import max_steps_per_epoch as max_steps_per_epoch
 from kerata.base.config import set_epsilon as set_epsilon
 from kerata.base.config import set_floatx as set_floatx
 from kerata.base.config import set_image_data_format as set_image_data_format
+from kerata.base.config import set_max_epochs as set_max_epochs
+from kerata.base.config import set_max_steps_per_epoch as set_max_steps_per_epoch
 from kerata.engine.policy import DTypePolicy, standardize_policy
 
 
@@ -39,25 +51,32 @@ def set_backend(backend: str) -> None:
         raise ValueError(message("set_backend", "Kerata computes with JAX only", {"backend": backend}))
 
 
+def enable_traceback_filtering() -> None:
+    """Has JAX leave its own frames out of tracebacks, as from the start; those of Kerata are always shown."""
+    _filtering("auto")
+
+
 def disable_traceback_filtering() -> None:
-    """Does nothing: tracebacks are never shortened."""
+    """Has tracebacks show JAX's own frames too."""
+    _filtering("off")
+
+
+def _filtering(mode: str) -> None:
+    jax.config.update("jax_traceback_filtering", mode)  # pyright: ignore[reportUnknownMemberType]
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """Always `False`: tracebacks are never shortened."""
+    """Whether JAX's own frames are left out of tracebacks."""
+    return jax.config.jax_traceback_filtering != "off"  # type: ignore[attr-defined]
+
+
+def is_nnx_enabled() -> bool:
+    """Always `False`: variables are Kerata's own, not those of Flax NNX."""
     return False
 
 
 # What cannot be set, and what to do instead.
-INSTEAD = {
-    "enable_unsafe_deserialization": "Files never run code: build the model in Python and use load_weights()",
-    "disable_interactive_logging": "Give fit(), evaluate() and predict() verbose=0 or 2",
-    "enable_interactive_logging": "Give fit(), evaluate() and predict() verbose=1",
-    "enable_flash_attention": "Give dot_product_attention() or the layer flash_attention=True",
-    "disable_flash_attention": "Give dot_product_attention() or the layer flash_attention=False",
-    "set_max_epochs": "Give fit() fewer epochs",
-    "set_max_steps_per_epoch": "Give fit() steps_per_epoch",
-}
+INSTEAD = {"enable_unsafe_deserialization": "Files never run code: build the model in Python and use load_weights()"}
 
 
 def __getattr__(name: str) -> Any:

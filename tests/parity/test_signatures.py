@@ -20,9 +20,7 @@ BASES = {
 DIFFERENT = {
     "layers.Layer": "Keras takes any arguments, and refuses those by place",
     "optimizers.Optimizer": "the rate has a default",
-    "callbacks.CallbackList": "the trainer adds what Keras's list adds",
     "callbacks.ProgbarLogger": "takes a stream",
-    "callbacks.TensorBoard": "not there",
     "Model.__init__": "Keras takes any arguments",
     "Model.build": "input_shape has a default, for models that know it",
     "Model.call": "Keras takes any arguments",

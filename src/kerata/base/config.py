@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kerata.base.checks import check_choice, check_number
+from kerata.base.checks import check_choice, check_number, check_positive_int
 from kerata.base.types import is_dict
 
 FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
@@ -69,10 +69,10 @@ def image_data_format() -> str:
     return _read("image_data_format")
 
 
-def set_image_data_format(value: str) -> None:
+def set_image_data_format(data_format: str) -> None:
     """Sets the default layout of pictures."""
     _read("image_data_format")
-    _settings["image_data_format"] = check_choice("set_image_data_format", "data_format", value, IMAGE_DATA_FORMATS)
+    _settings["image_data_format"] = check_choice("set_image_data_format", "data_format", data_format, IMAGE_DATA_FORMATS)
 
 
 def standardize_data_format(value: str | None) -> str:
@@ -91,3 +91,69 @@ def set_dtype_policy(policy: object) -> None:
     """Sets the policy that new layers take."""
     _read("floatx")
     _settings["dtype_policy"] = getattr(policy, "name", policy)
+
+
+def max_epochs() -> int | None:
+    """The most epochs that a `fit` runs, where a limit is set, by `set_max_epochs` or the variable `KERAS_MAX_EPOCHS`."""
+    return _limit("max_epochs", "KERAS_MAX_EPOCHS")
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Limits the epochs of every `fit`, so that a whole program can be tried quickly as it is; `None` for no limit."""
+    _read("floatx")
+    _settings["max_epochs"] = check_positive_int("set_max_epochs", "max_epochs", max_epochs, optional=True)
+
+
+def max_steps_per_epoch() -> int | None:
+    """The most batches an epoch, where a limit is set, by `set_max_steps_per_epoch` or `KERAS_MAX_STEPS_PER_EPOCH`."""
+    return _limit("max_steps_per_epoch", "KERAS_MAX_STEPS_PER_EPOCH")
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Limits the batches of every epoch of `fit`, and of `evaluate` and `predict`; `None` for no limit."""
+    _read("floatx")
+    steps = check_positive_int("set_max_steps_per_epoch", "max_steps_per_epoch", max_steps_per_epoch, optional=True)
+    _settings["max_steps_per_epoch"] = steps
+
+
+def _limit(name: str, variable: str) -> int | None:
+    _read("floatx")
+    if name not in _settings:
+        said = os.environ.get(variable)
+        _settings[name] = int(said) if said and said.isdigit() and int(said) else None
+    return _settings[name]
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether what a person should see is printed; else it goes to the logger `kerata`."""
+    return _settings.get("interactive_logging", True)
+
+
+def enable_interactive_logging() -> None:
+    """Has progress and messages printed, as they are from the start."""
+    _read("floatx")
+    _settings["interactive_logging"] = True
+
+
+def disable_interactive_logging() -> None:
+    """Has progress and messages sent to the logger `kerata` of Python's `logging`, at its level `INFO`: for programs without a
+    person who looks on."""
+    _read("floatx")
+    _settings["interactive_logging"] = False
+
+
+def is_flash_attention_enabled() -> bool | None:
+    """`False` where `disable_flash_attention` was called, else `None`: each call says what it wants."""
+    return _settings.get("flash_attention")
+
+
+def enable_flash_attention() -> None:
+    """Lets attention take a GPU's fused kernel where it asks for it, as from the start."""
+    _read("floatx")
+    _settings["flash_attention"] = None
+
+
+def disable_flash_attention() -> None:
+    """Keeps attention from the fused kernel of a GPU, unless a call says `flash_attention=True`."""
+    _read("floatx")
+    _settings["flash_attention"] = False

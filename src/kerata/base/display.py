@@ -2,7 +2,10 @@
 
 import functools
 import io
+import logging
 from typing import Any
+
+from kerata.base.config import is_interactive_logging_enabled
 
 
 @functools.cache
@@ -21,9 +24,23 @@ def _class_of_figures() -> type:
 
 
 def is_live(stream: object) -> bool:
-    """Whether a line can be written over: on a terminal, and in a notebook."""
+    """Whether a line can be written over: on a terminal, and in a notebook; never where lines go to a logger."""
+    if not is_interactive_logging_enabled():
+        return False
     isatty = getattr(stream, "isatty", None)
     return bool(isatty and isatty()) or type(stream).__module__.startswith("ipykernel")
+
+
+def say(text: str) -> None:
+    """Prints a line for a person, or sends it to the logger `kerata` where `disable_interactive_logging()` was called.
+
+    >>> say("Found 3 files.")
+    Found 3 files.
+    """
+    if is_interactive_logging_enabled():
+        print(text, flush=True)
+    else:
+        logging.getLogger("kerata").info(text.strip())
 
 
 def count_whole(axis: Any) -> None:

@@ -5,7 +5,6 @@ from kerata.callbacks.actions import CSVLogger as CSVLogger
 from kerata.callbacks.actions import LambdaCallback as LambdaCallback
 from kerata.callbacks.actions import LearningRateScheduler as LearningRateScheduler
 from kerata.callbacks.actions import RemoteMonitor as RemoteMonitor
-from kerata.callbacks.actions import TensorBoard as TensorBoard
 from kerata.callbacks.actions import TerminateOnNaN as TerminateOnNaN
 from kerata.callbacks.callback import Callback as Callback
 from kerata.callbacks.callback import CallbackList as CallbackList
@@ -16,3 +15,4 @@ from kerata.callbacks.monitors import ReduceLROnPlateau as ReduceLROnPlateau
 from kerata.callbacks.progress import ProgbarLogger as ProgbarLogger
 from kerata.callbacks.resuming import BackupAndRestore as BackupAndRestore
 from kerata.callbacks.resuming import SwapEMAWeights as SwapEMAWeights
+from kerata.callbacks.tensorboard import TensorBoard as TensorBoard

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import KindError, check_path, did_you_mean, message
+from kerata.base.display import say
 from kerata.callbacks.callback import Callback
 
 
@@ -45,7 +46,7 @@ class LearningRateScheduler(Callback):
             raise ValueError(message("LearningRateScheduler", "`schedule` must give a number", {"rate": new}))
         self.model.optimizer.learning_rate = float(new)
         if self.verbose:
-            print(f"\nEpoch {epoch + 1}: the learning rate is {float(new):.6g}.")
+            say(f"\nEpoch {epoch + 1}: the learning rate is {float(new):.6g}.")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
@@ -226,18 +227,5 @@ class TerminateOnNaN(Callback):
                     "Lower the learning rate, or clip gradients with clipnorm=1.0",
                 )
             )
-        print(f"Epoch {epoch + 1}: the loss is {loss}, terminating training")
+        say(f"Epoch {epoch + 1}: the loss is {loss}, terminating training")
         self.model.stop_training = True
-
-
-class TensorBoard(Callback):
-    """Not there: `CSVLogger` writes the measures, `kerata.diagnosis.plot_history` draws them."""
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        raise NotImplementedError(
-            message(
-                "TensorBoard",
-                "logs for TensorBoard are not there",
-                fix="Use CSVLogger, or kerata.diagnosis.plot_history(history)",
-            )
-        )

@@ -3,7 +3,7 @@
 import inspect
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from kerata.base.checks import KindError, Said, message
 from kerata.engine.structure import is_ours
@@ -122,9 +122,20 @@ class CallbackList(Callback):
         callbacks: callbacks, alone or in a list, or a `CallbackList`.
         model: the model that they are told of.
         params: `epochs`, `steps`, `verbose`.
+        add_history, add_progbar: whether a `History`, a `ProgbarLogger` is added where there is none.
     """
 
-    def __init__(self, callbacks: object = None, model: Any = None, **params: object):
+    # What `add_history` and `add_progbar` add; the files of these classes set them.
+    standard: ClassVar[dict[str, type[Callback]]] = {}
+
+    def __init__(
+        self,
+        callbacks: object = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: object,
+    ):
         super().__init__()
         given = list(flatten_callbacks(callbacks))
         for callback in given:
@@ -141,6 +152,9 @@ class CallbackList(Callback):
                     )
                 )
             check_hooks(callback)
+        for name, wanted in (("history", add_history), ("progbar", add_progbar)):
+            if wanted and not any(isinstance(callback, self.standard[name]) for callback in given):
+                given.append(self.standard[name]())
         self.callbacks: list[Any] = given
         if model is not None:
             self.set_model(model)
@@ -269,22 +283,27 @@ def _is_numbered(name: str) -> bool:
     return "epoch" in name or "batch" in name
 
 
+def _tell(callbacks: CallbackList, name: str, *number: int, logs: dict[str, Any] | None) -> None:
+    """Calls a hook of each; logs are a dict for every one."""
+    logs = {} if logs is None else logs
+    for callback in callbacks.callbacks:
+        method = getattr(callback, name, None)
+        if method is not None:
+            method(*number, logs)
+
+
 def _forward(name: str) -> Callable[..., None]:
-    plain = getattr(Callback, name)
-    numbered = _is_numbered(name)
+    def epochwise(self: CallbackList, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        _tell(self, name, epoch, logs=logs)
 
-    def call(self: CallbackList, *args: Any, logs: dict[str, Any] | None = None) -> None:
-        # Logs may come by place or by name, and are a dict for every callback.
-        given = list(args)
-        if len(given) > numbered:
-            logs = given.pop()
-        logs = {} if logs is None else logs
-        for callback in self.callbacks:
-            method = getattr(callback, name, None)
-            if method is not None:
-                method(*given, logs)
+    def batchwise(self: CallbackList, batch: int, logs: dict[str, Any] | None = None) -> None:
+        _tell(self, name, batch, logs=logs)
 
-    call.__name__, call.__doc__ = name, plain.__doc__
+    def plain(self: CallbackList, logs: dict[str, Any] | None = None) -> None:
+        _tell(self, name, logs=logs)
+
+    call = epochwise if "epoch" in name else batchwise if "batch" in name else plain
+    call.__name__, call.__doc__ = name, getattr(Callback, name).__doc__
     return call
 
 

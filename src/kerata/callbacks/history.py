@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kerata.callbacks.callback import Callback
+from kerata.callbacks.callback import Callback, CallbackList
 
 
 class History(Callback):
@@ -33,3 +33,6 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
         self.model.history = self
+
+
+CallbackList.standard["history"] = History

@@ -13,6 +13,7 @@ import numpy as np
 
 from kerata import ops
 from kerata.base.checks import check_choice, check_path, did_you_mean, message
+from kerata.base.display import say
 from kerata.callbacks.callback import Callback, added_logs
 
 # Measures of a user's own are told by their names: those that are better when larger, and when smaller.
@@ -175,10 +176,10 @@ class EarlyStopping(Monitor):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self.stopped_epoch and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+            say(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose:
-                print(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
+                say(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)
 
 
@@ -251,7 +252,7 @@ class ReduceLROnPlateau(Monitor):
                 lower = float(str(np.float32(max(rate * self.factor, self.min_lr))))
                 self.model.optimizer.learning_rate = lower
                 if self.verbose:
-                    print(f"\nEpoch {epoch + 1}: the learning rate is now {lower:.6g}.")
+                    say(f"\nEpoch {epoch + 1}: the learning rate is now {lower:.6g}.")
                 self.cooldown_counter, self.wait = self.cooldown, 0
 
 
@@ -339,7 +340,7 @@ class ModelCheckpoint(Monitor):
         before = "nothing" if self.best is None else f"{self.best:.5f}"
         if value is not None and not self.is_better(value, self.best):
             if self.verbose:
-                print(f"\nEpoch {self.epoch + 1}: {self.monitor} did not improve from {before}")
+                say(f"\nEpoch {self.epoch + 1}: {self.monitor} did not improve from {before}")
             return
         path = self._path(logs, batch)
         if os.path.isdir(path):
@@ -347,7 +348,7 @@ class ModelCheckpoint(Monitor):
         if self.verbose:
             gain = "" if value is None else f"{self.monitor} improved from {before} to {value:.5f}, "
             what = "weights" if self.save_weights_only else "model"
-            print(f"\nEpoch {self.epoch + 1}: {gain}saving {what} to {path}")
+            say(f"\nEpoch {self.epoch + 1}: {gain}saving {what} to {path}")
         # Where the measure is not to be had, it is better to save too often than not at all.
         self.best = self.best if value is None else value
         Path(path).parent.mkdir(parents=True, exist_ok=True)

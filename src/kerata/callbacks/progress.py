@@ -6,7 +6,8 @@ import time
 from typing import Any, TextIO
 
 from kerata.base.display import is_live as is_live
-from kerata.callbacks.callback import Callback
+from kerata.base.display import say
+from kerata.callbacks.callback import Callback, CallbackList
 
 BAR_WIDTH = 20
 REDRAW_SECONDS = 0.1
@@ -117,9 +118,11 @@ class ProgbarLogger(Callback):
         line = f"{self.title}  {format_seconds(spent):>6} {pace}  {format_logs(logs)}".rstrip()
         if self.live:
             self._write(line, end="\n")
+        elif self.stream is None:
+            say(line)
         else:
-            self.output.write(line + "\n")
-            self.output.flush()
+            self.stream.write(line + "\n")
+            self.stream.flush()
         self.width = 0
 
     def _write(self, line: str, end: str = "") -> None:
@@ -131,6 +134,9 @@ class ProgbarLogger(Callback):
         self.output.write(f"\r{line}{padding}{end}")
         self.output.flush()
         self.width = 0 if end else len(line)
+
+
+CallbackList.standard["progbar"] = ProgbarLogger
 
 
 def format_seconds(seconds: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from kerata.base.checks import KindError, check_choice, message
+from kerata.base.display import say
 from kerata.base.refusals import MissingFile
 from kerata.base.types import PathLike
 from kerata.data.elements import ArraySpec
@@ -141,7 +142,7 @@ class Wanted:
             received = {"validation_split": self.validation_split, "files": count}
             raise ValueError(message(self.owner, f"there must be a file for {subset}", received))
         if self.verbose:
-            print(f"Using {number} files for {subset}.")
+            say(f"Using {number} files for {subset}.")
         return found.rows(slice(count - held_out, None) if subset == "validation" else slice(0, count - held_out))
 
     def _listing(self) -> Listing:
@@ -163,7 +164,7 @@ class Wanted:
             received = {"directory": self.directory, "endings": self.endings}
             raise ValueError(message(self.owner, f"there must be {self.kind} in the folder", received))
         if self.verbose:
-            print(f"Found {len(found.paths)} files" + (f" belonging to {len(class_names)} classes." if class_names else "."))
+            say(f"Found {len(found.paths)} files" + (f" belonging to {len(class_names)} classes." if class_names else "."))
         return found
 
     def _folders(self) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from kerata.base.checks import check_choice, message
+from kerata.base.display import say
 from kerata.base.refusals import FileError, MissingFile, refusing
 from kerata.base.types import DTypeLike, PathLike
 from kerata.data.pictures import METHODS, MODES, _resized, opened, pillow
@@ -124,10 +125,10 @@ class Kept:
         if where == "auto":
             limit = min(KEPT_BYTES, free_memory() // KEPT_PART)
             if size > limit:
-                print(f"kerata: {name}: {count} pictures would take {_in_mb(size)} of memory, so each epoch reads the files.")
+                say(f"kerata: {name}: {count} pictures would take {_in_mb(size)} of memory, so each epoch reads the files.")
                 return
             if size > SAID_BYTES:
-                print(f"kerata: {name}: {count} pictures, once read, are kept in memory ({_in_mb(size)}; cache=False: not).")
+                say(f"kerata: {name}: {count} pictures, once read, are kept in memory ({_in_mb(size)}; cache=False: not).")
         # Memory that nobody writes to is not taken.
         if isinstance(where, str) and where != "auto":
             self.rows = np.lib.format.open_memmap(where, "w+", np.dtype(dtype), (count, *shape))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from kerata import constraints, initializers, regularizers
@@ -12,6 +13,7 @@ from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import valid_rows
 from kerata.engine.types import Array
+from kerata.engine.variable import Variable
 from kerata.kernels.normalization import batch_normalization
 from kerata.layers.layer import InputSpec, Layer
 
@@ -31,7 +33,12 @@ class BatchNormalization(Layer):
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: how they begin.
         beta_regularizer, gamma_regularizer: penalties.
         beta_constraint, gamma_constraint: what they are projected onto after an update.
-        renorm, synchronized: not there yet; `False`.
+        renorm: whether the batch's moments are corrected towards moving ones, so that training and inference do the same:
+            x is normalized as (x - mean) / deviation * r + d, where r = deviation / moving deviation and
+            d = (mean - moving mean) / moving deviation are constants. For small batches; Ioffe, 2017.
+        renorm_clipping: a dict of the bounds "rmin", "rmax" of r and "dmax" of |d|.
+        renorm_momentum: of those moving moments.
+        synchronized: whether moments are those of the batch on all devices; they are in any case, as a program sees it whole.
 
     Shapes: the output has the shape of the input. A mask (batch, ...) of one axis less keeps masked steps out of the
         statistics.
@@ -75,15 +82,6 @@ class BatchNormalization(Layer):
             axis = axis[0]
         if not isinstance(axis, int):
             raise KindError(message(self, "`axis` must be an integer", {"axis": axis}))
-        if renorm or synchronized:
-            raise NotImplementedError(
-                message(
-                    self,
-                    "`renorm` and `synchronized` are not there yet",
-                    {"renorm": renorm, "synchronized": synchronized},
-                    "Leave them out",
-                )
-            )
         self.axis = axis
         self.momentum = momentum
         self.epsilon = float(check_number(self, "epsilon", epsilon, low=0.0))
@@ -96,8 +94,9 @@ class BatchNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
-        self.renorm, self.renorm_clipping, self.renorm_momentum = renorm, renorm_clipping, renorm_momentum
-        self.synchronized = synchronized
+        self.renorm, self.synchronized = bool(renorm), bool(synchronized)
+        self.renorm_clipping = _check_clipping(self, renorm_clipping) if renorm else renorm_clipping
+        self.renorm_momentum = renorm_momentum
         self.supports_masking = True
 
     @property
@@ -140,6 +139,15 @@ class BatchNormalization(Layer):
         self.moving_variance = self.add_weight(
             (size,), self.moving_variance_initializer, name="moving_variance", trainable=False, autocast=False
         )
+        if self.renorm:
+            self.moving_stddev = self.add_weight((size,), "ones", name="moving_stddev", trainable=False, autocast=False)
+            self.renorm_mean = self.add_weight(
+                (size,), self.moving_mean_initializer, name="renorm_mean", trainable=False, autocast=False
+            )
+            self.renorm_stddev = self.add_weight((size,), "ones", name="renorm_stddev", trainable=False, autocast=False)
+            if not isinstance(self.moving_variance_initializer, initializers.Ones):
+                for deviation in (self.moving_stddev, self.renorm_stddev):
+                    deviation.assign(np.sqrt(self.moving_variance.numpy()))
 
     def call(self, inputs, training=None, mask=None):
         if mask is not None and mask.ndim != inputs.ndim - 1:
@@ -156,10 +164,12 @@ class BatchNormalization(Layer):
             mask = jnp.broadcast_to(jnp.asarray(mask, bool)[..., None], inputs.shape)
             mask = mask if last else jnp.moveaxis(mask, self.axis, -1)
         if training and self.trainable:
-            y, mean, variance = self._normalize_by_batch(x, gamma, beta, mask)
-            keep = self.momentum
-            self.moving_mean.assign(self.moving_mean.value * keep + lax.stop_gradient(mean) * (1.0 - keep))
-            self.moving_variance.assign(self.moving_variance.value * keep + lax.stop_gradient(variance) * (1.0 - keep))
+            if self.renorm:
+                y = self._renormalize(x, gamma, beta, mask)
+            else:
+                y, mean, variance = self._normalize_by_batch(x, gamma, beta, mask)
+                move_on(self.moving_mean, mean, self.momentum)
+                move_on(self.moving_variance, variance, self.momentum)
         else:
             y = normalize(x, self.moving_mean.value, self.moving_variance.value, gamma, beta, self.epsilon)
         y = y if last else jnp.moveaxis(y, -1, self.axis)
@@ -180,8 +190,45 @@ class BatchNormalization(Layer):
         variance = jnp.sum(jnp.square(jnp.where(mask, wide - mean, 0)), axes) / count
         return normalize(x, mean, variance, gamma, beta, self.epsilon), mean, variance
 
+    def _renormalize(self, x: Array, gamma: Array, beta: Array, mask: Array | None) -> Array:
+        """Normalized by the batch's moments, corrected towards the moving ones, which are moved on."""
+        plain, mean, variance = self._normalize_by_batch(x, jnp.ones_like(gamma), jnp.zeros_like(beta), mask)
+        deviation = jnp.sqrt(variance + self.epsilon)
+        known = jnp.maximum(self.renorm_stddev.value, self.epsilon**0.5)
+        r, d = deviation / known, (mean - self.renorm_mean.value) / known
+        bounds = self.renorm_clipping or {}
+        r = jnp.clip(r, bounds.get("rmin"), bounds.get("rmax"))
+        if (dmax := bounds.get("dmax")) is not None:
+            d = jnp.clip(d, -dmax, dmax)
+        r, d = lax.stop_gradient(r), lax.stop_gradient(d)
+        move_on(self.renorm_mean, mean, self.renorm_momentum)
+        move_on(self.renorm_stddev, deviation, self.renorm_momentum)
+        move_on(self.moving_mean, mean, self.momentum)
+        move_on(self.moving_stddev, deviation, self.momentum)
+        # Of the moving deviation, and not of the batch's variance.
+        squared = jnp.square(self.moving_stddev.value) - self.epsilon
+        self.moving_variance.assign(jnp.maximum(squared, 0.0))
+        return (plain * r + d) * gamma + beta
+
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
+
+
+def _check_clipping(layer: BatchNormalization, given: dict[str, float] | None) -> dict[str, float]:
+    """The bounds of the corrections."""
+    bounds = dict(given or {})
+    if set(bounds) - {"rmin", "rmax", "dmax"}:
+        text = "`renorm_clipping` may hold the keys 'rmax', 'rmin' and 'dmax'"
+        raise ValueError(message(layer, text, {"renorm_clipping": given}))
+    if bounds.get("rmin", 0.0) > bounds.get("rmax", float("inf")) or bounds.get("dmax", 0.0) < 0:
+        text = "in `renorm_clipping`, rmax must be at least rmin, and dmax at least 0"
+        raise ValueError(message(layer, text, {"renorm_clipping": given}))
+    return bounds
+
+
+def move_on(moving: Variable, value: Array, keep: Any) -> None:
+    """Lets a moving average take a new value in."""
+    moving.assign(moving.value * keep + lax.stop_gradient(value) * (1.0 - keep))
 
 
 def normalize(x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, epsilon: float) -> Array:

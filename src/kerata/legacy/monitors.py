@@ -166,9 +166,7 @@ class TensorBoard(Callback, callbacks.TensorBoard):
 
     def __init__(self, log_dir="./logs", *args: Any, **kwargs: Any):
         known = inspect.signature(callbacks.TensorBoard.__init__).parameters
-        super().__init__(
-            log_dir, **{name: value for name, value in kwargs.items() if name in known and name != "histogram_freq"}
-        )
+        super().__init__(log_dir, **{name: value for name, value in kwargs.items() if name in known})
 
 
 class BaseLogger(Callback):

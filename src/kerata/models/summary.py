@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.display import say
 from kerata.engine.symbolic import TRIALS, Operation
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
@@ -42,7 +43,7 @@ def print_summary(
         show_trainable: whether to say which layers are trained.
         layer_range: the names of the first and the last layer to list; regular expressions are allowed.
     """
-    print_fn = print if print_fn is None else print_fn
+    print_fn = say if print_fn is None else print_fn
     print_fn(format_summary(model, line_length, expand_nested, show_trainable, layer_range))
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kerata.base.checks import check_choice, check_positive_int, message
+from kerata.base.checks import check_choice, check_number, check_positive_int, message
 from kerata.base.config import epsilon as fuzz
 from kerata.base.types import DTypeLike, is_list_or_tuple
 from kerata.engine.symbolic import traceable
@@ -63,11 +63,13 @@ from kerata.ops.windows import unfold as unfold
 
 @op()
 def moments(x: TensorLike, axes: Axes, keepdims: bool = False, synchronized: bool = False) -> tuple[Array, Array]:
-    """(mean, variance) along axes."""
-    if synchronized:
-        raise NotImplementedError(
-            message("moments", "moments over devices come from sharded arrays", {"synchronized": synchronized})
-        )
+    """(mean, variance) along axes.
+
+    Args:
+        x: an array; of one that is spread over devices, the moments are those of the whole, so `synchronized` changes nothing.
+        axes: along which to take them.
+        keepdims: whether these axes stay, with one element.
+    """
     x, axes = jnp.asarray(x), as_axes(axes)
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     mean, variance = (f(wide, axis=axes, keepdims=keepdims) for f in (jnp.mean, jnp.var))
@@ -276,6 +278,7 @@ def dot_product_attention(
         scale: 1 / sqrt(size) by default.
         is_causal: whether a query sees only the keys up to its own time.
         flash_attention: `True` for the fused kernel of a GPU.
+        attn_logits_soft_cap: keeps what goes into the softmax within this size, as cap * tanh(x / cap).
 
     Source: Vaswani et al., "Attention is all you need", 2017.
     """
@@ -288,11 +291,10 @@ def dot_product_attention(
                 {"query": query.shape, "key": key.shape, "value": value.shape},
             )
         )
-    if attn_logits_soft_cap is not None:
-        raise NotImplementedError(
-            message("dot_product_attention", "a soft cap is not supported", {"attn_logits_soft_cap": attn_logits_soft_cap})
-        )
     dtype = jnp.result_type(query, key, value)
+    if attn_logits_soft_cap is not None:
+        cap = float(check_number("dot_product_attention", "attn_logits_soft_cap", attn_logits_soft_cap, low=0.0))
+        return _capped_attention(query.astype(dtype), key.astype(dtype), value.astype(dtype), bias, mask, scale, is_causal, cap)
     return jax.nn.dot_product_attention(
         query.astype(dtype),
         key.astype(dtype),
@@ -303,6 +305,33 @@ def dot_product_attention(
         is_causal=is_causal,
         implementation="cudnn" if flash_attention else "xla",
     )
+
+
+def _capped_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: TensorLike | None,
+    mask: TensorLike | None,
+    scale: float | None,
+    is_causal: bool,
+    cap: float,
+) -> Array:
+    """Attention whose logits are capped before bias and mask."""
+    groups = query.shape[2] // key.shape[2]
+    key, value = (jnp.repeat(a, groups, axis=2) for a in (key, value))
+    wide = jnp.promote_types(query.dtype, jnp.float32)
+    logits = jnp.einsum("btnh,bsnh->bnts", query, key, preferred_element_type=wide)
+    logits = logits * (query.shape[-1] ** -0.5 if scale is None else scale)
+    logits = cap * jnp.tanh(logits / cap)
+    if bias is not None:
+        logits = logits + jnp.asarray(bias, wide)
+    allowed = jnp.tril(jnp.ones(logits.shape[-2:], bool)) if is_causal else jnp.ones((), bool)
+    if mask is not None:
+        allowed = allowed & jnp.asarray(mask, bool)
+    logits = jnp.where(allowed, logits, -0.7 * float(jnp.finfo(wide).max))
+    weights = jax.nn.softmax(logits, axis=-1).astype(value.dtype)
+    return jnp.einsum("bnts,bsnh->btnh", weights, value)
 
 
 # Sequences of labels (CTC).

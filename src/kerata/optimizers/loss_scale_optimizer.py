@@ -95,7 +95,8 @@ class LossScaleOptimizer(Optimizer):
     def built(self) -> bool:
         return self.inner_optimizer.built
 
-    def build(self, variables: Sequence[Variable]) -> None:
+    def build(self, variables: Sequence[Variable] = (), var_list: Sequence[Variable] = ()) -> None:
+        variables = variables or var_list
         self.inner_optimizer.build(variables)
         self.optimizer_state.parameters = list(variables)
         self.optimizer_state.built_by_user = True
@@ -119,8 +120,7 @@ class LossScaleOptimizer(Optimizer):
     ) -> tuple[list[Any], list[Any]]:
         """The inner optimizer's step where all gradients are finite, and the next scale."""
         own, good, scale, *inner = state
-        known = [g for g in grads if g is not None]
-        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(g)) for g in known])) if known else jnp.bool_(True)
+        finite = self.check_finite(grads)
         unscaled = [
             g if g is None or v.overwrite_with_gradient else g / scale.astype(g.dtype)
             for v, g in zip(variables, grads, strict=True)
@@ -133,6 +133,11 @@ class LossScaleOptimizer(Optimizer):
         scale = jnp.where(finite, jnp.where(grows, scale * 2.0, scale), scale * 0.5)
         good = jnp.where(finite & ~grows, good + 1, 0)
         return after, [own, good, scale, *inner]
+
+    def check_finite(self, grads: Sequence[Any]) -> Array:
+        """Whether all gradients are finite; those that are `None` are."""
+        known = [jnp.all(jnp.isfinite(g)) for g in grads if g is not None]
+        return jnp.all(jnp.stack(known)) if known else jnp.bool_(True)
 
     def scale_loss(self, loss: Array) -> Array:
         """The loss times the present scale."""

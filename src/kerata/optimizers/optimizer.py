@@ -332,9 +332,10 @@ class Optimizer(Stepwise):
         """Whether it is known which variables are trained."""
         return self.optimizer_state.built
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Makes room for the state of these variables; what other variables had, and these already have, is kept."""
-        variables = list(variables)
+    def build(self, variables: Sequence[Variable] = (), var_list: Sequence[Variable] = ()) -> None:
+        """Makes room for the state of these variables, under either name; what other variables had, and these already have,
+        is kept."""
+        variables = list(variables or var_list)
         self.optimizer_state.slots = self._slots_for(variables)
         self.optimizer_state.parameters = variables
         self.optimizer_state.built = self.optimizer_state.built_by_user = True

@@ -72,7 +72,7 @@ class Member:
 
     def _take_callbacks(self, callbacks: list[Any]) -> None:
         self.view = ModelView(self)
-        self.callbacks = CallbackList([*callbacks, self.history], self.view, epochs=self.epochs, steps=None, verbose=0)
+        self.callbacks = CallbackList([*callbacks, self.history], model=self.view, epochs=self.epochs, steps=None, verbose=0)
         # There are many members and short epochs: those that do nothing in a hook are not asked each time.
         self.begins = [c for c in self.callbacks if defines(c, ("on_epoch_begin",))]
         self.ends = [c for c in self.callbacks if defines(c, ("on_epoch_end",))]

@@ -10,6 +10,7 @@ import numpy as np
 
 from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.config import floatx, standardize_data_format
+from kerata.base.display import say
 from kerata.base.types import Owner
 from kerata.data.pictures import array_to_img
 from kerata.data.pydataset import FixedRows, PyDataset
@@ -496,7 +497,7 @@ class DirectoryIterator(BatchFromFilesMixin):
         self.class_indices = {name: number for number, name in enumerate(names)}
         self.filenames, self.classes = self._list_files(names, follow_links)
         self.samples = len(self.filenames)
-        print(f"Found {self.samples} images belonging to {self.num_classes} classes.")
+        say(f"Found {self.samples} images belonging to {self.num_classes} classes.")
         if not self.samples:
             received = {"directory": self.directory, "subset": subset, "endings": self.white_list_formats}
             raise ValueError(message("flow_from_directory", "there must be a picture in the folders of the classes", received))

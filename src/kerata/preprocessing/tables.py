@@ -8,6 +8,7 @@ import numpy as np
 
 from kerata.base.checks import KindError, check_choice, message
 from kerata.base.config import floatx
+from kerata.base.display import say
 from kerata.preprocessing.iterators import BatchFromFilesMixin
 
 WITHOUT_CLASSES = ("input", "multi_output", "raw", None)
@@ -87,7 +88,7 @@ class DataFrameIterator(BatchFromFilesMixin):
         self.samples = len(self.filenames)
         kind = "validated" if validate_filenames else "non-validated"
         ending = "" if class_mode in WITHOUT_CLASSES else f" belonging to {len(self.class_indices)} classes"
-        print(f"Found {self.samples} {kind} image filenames{ending}.")
+        say(f"Found {self.samples} {kind} image filenames{ending}.")
         self._filepaths = [os.path.join(self.directory, name) for name in self.filenames]
         self._set_reader(shuffle, cache, decode, bad_files)
         super().__init__(self.samples, batch_size, shuffle, seed, **kwargs)

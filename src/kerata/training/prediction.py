@@ -30,6 +30,7 @@ from kerata.engine.variable import Variable
 from kerata.training import exits
 from kerata.training.feeds import pad_rows
 from kerata.training.host import through_host
+from kerata.training.limits import limit_steps
 from kerata.training.padding import declares_predicted_rows, why_prediction_is_exact
 from kerata.training.prepare import keeps_batch_size, trace_outputs
 from kerata.training.signals import heard
@@ -81,6 +82,7 @@ class Predictor:
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
         steps = check_positive_int("predict", "steps", steps, optional=True)
         source = standardize_source(through_host(self.model, x), owner="predict")
+        steps = limit_steps(steps, source, batch_size)
         every = self._callbacks(callbacks, verbose, count_batches(source, batch_size, steps))
         every.on_predict_begin()
         # One batch is over before anybody could press Ctrl-C.
@@ -118,7 +120,7 @@ class Predictor:
         if verbose and not any(isinstance(c, ProgbarLogger) for c in given):
             given.append(ProgbarLogger())
         # Without callbacks, nobody is there to be told.
-        return CallbackList(given, self.model, epochs=1, steps=steps, verbose=verbose) if given else NOBODY
+        return CallbackList(given, model=self.model, epochs=1, steps=steps, verbose=verbose) if given else NOBODY
 
     def _batches(self, source: Samples | Batches, batch_size: int, steps: int | None) -> Iterator[tuple[Any, int, int]]:
         if isinstance(source, Samples):

@@ -9,6 +9,7 @@ from typing import Any
 
 from kerata import optimizers
 from kerata.base.checks import check_positive_int, message
+from kerata.base.display import say
 from kerata.callbacks.callback import CallbackList, Callbacks, Verbose, read_verbose
 from kerata.callbacks.history import History
 from kerata.callbacks.monitors import check_measures
@@ -23,6 +24,7 @@ from kerata.training.exits import busily
 from kerata.training.feeds import DeviceFeed, first_batch, make_feed
 from kerata.training.hints import hinting, missing_method, unknown_argument
 from kerata.training.host import through_host
+from kerata.training.limits import limit_epochs, limit_steps
 from kerata.training.loop import train
 from kerata.training.once import compute_once
 from kerata.training.prediction import Predictor
@@ -182,7 +184,7 @@ class Trainer(StepMethods):
         compilation_of(self, "fit")
         given = CallbackList(callbacks)
         batch_size = check_positive_int("fit", "batch_size", batch_size, optional=True)
-        epochs = check_positive_int("fit", "epochs", epochs, minimum=0)
+        epochs = limit_epochs(check_positive_int("fit", "epochs", epochs, minimum=0))
         steps_per_epoch = check_positive_int("fit", "steps_per_epoch", steps_per_epoch, optional=True)
         initial_epoch = check_positive_int("fit", "initial_epoch", initial_epoch, minimum=0)
         validation_steps = check_positive_int("fit", "validation_steps", validation_steps, optional=True)
@@ -191,6 +193,7 @@ class Trainer(StepMethods):
         fraction = validation_split if validation_data is None else 0.0
         source, held_out = standardize_training(through_host(self, x), y, sample_weight, class_weight, fraction)
         size = batch_size or 32
+        steps_per_epoch = limit_steps(steps_per_epoch, source, size)
         check_endless(source, steps_per_epoch, "fit", "steps_per_epoch")
         if steps_per_epoch is not None and isinstance(source, Batches):
             source = repeat_batches(source, steps_per_epoch)
@@ -204,16 +207,14 @@ class Trainer(StepMethods):
         if shuffle and isinstance(source, Batches) and source.order is not None:
             source.order.seed = order_seed
         prepared, watched = prepare_built(self), given.needs_batches("train")
-        once = None
-        if not watched:
-            # Whoever is called at each batch may change weights there.
-            once = compute_once(prepared, source, batch, size, times, bool(shuffle), steps_per_epoch)
+        # Whoever is called at each batch may change weights there.
+        once = None if watched else compute_once(prepared, source, batch, size, times, bool(shuffle), steps_per_epoch)
         if once is None:
             feed = make_feed(prepared, source, batch, size, bool(shuffle), steps_per_epoch, not watched, order_seed)
         else:
             prepared, feed, sentence = once
             if read_verbose(verbose):
-                print(f"fit: {sentence} (cache_frozen=False: in each epoch).")
+                say(f"fit: {sentence} (cache_frozen=False: in each epoch).")
         run = Run(prepared, feed, key, "train")
         every = complete_callbacks(self, given, verbose, epochs, feed.steps)
         check_measures(every, prepared.step.result_names(), validation is not None)
@@ -247,6 +248,7 @@ class Trainer(StepMethods):
         steps = check_positive_int("evaluate", "steps", steps, optional=True)
         source = standardize_source(through_host(self, x), y, sample_weight, None, batch_size, "evaluate")
         given = CallbackList(callbacks)
+        steps = limit_steps(steps, source, batch_size or 32)
         run = evaluation(self, source, batch_size or 32, steps, given.needs_batches("test"))
         every = complete_callbacks(self, given, verbose, 1, run.feed.steps)
         every.on_test_begin()
@@ -319,7 +321,7 @@ def complete_callbacks(
         callbacks.append(ProgbarLogger())
     if not any(isinstance(c, History) for c in callbacks):
         callbacks.append(History())
-    return CallbackList(callbacks, model, epochs=epochs, steps=steps, verbose=verbose)
+    return CallbackList(callbacks, model=model, epochs=epochs, steps=steps, verbose=verbose)
 
 
 def one_batch(

@@ -1,6 +1,9 @@
 """Utilities, under Keras's names."""
 
 from kerata.base.absent import of_utils as __getattr__
+from kerata.base.config import disable_interactive_logging as disable_interactive_logging
+from kerata.base.config import enable_interactive_logging as enable_interactive_logging
+from kerata.base.config import is_interactive_logging_enabled as is_interactive_logging_enabled
 from kerata.base.files import get_file as get_file
 from kerata.base.registry import CustomObjectScope as CustomObjectScope
 from kerata.base.registry import custom_object_scope as custom_object_scope

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.base.display import is_live
+from kerata.base.display import is_live, say
 from kerata.callbacks.progress import format_logs, format_seconds
 
 
@@ -82,7 +82,7 @@ class Progbar:
             self._draw(sys.stdout, self._line(now, finalize), finalize)
             self._drawn = now
         elif self.verbose == 2 and finalize:
-            sys.stdout.write(self._line(now, finalize) + "\n")
+            say(self._line(now, finalize))
 
     def _is_averaged(self, name: str) -> bool:
         if self.stateful_metrics is not None:
@@ -108,5 +108,5 @@ class Progbar:
             stream.write("\n" if finalize else "")
             self._length = 0 if finalize else len(line)
         elif finalize:
-            stream.write(line + "\n")
+            say(line)
         stream.flush()

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.crc32c import crc32c, mask
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.io import path_of
 from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.types import DType, as_dtype, float32, int64, string
-from kerata.saving.legacy.crc32c import crc32c, mask
 from kerata.saving.legacy.wire import Field, bytes_of, number_of, read_fields, read_varint, signed, text_of
 
 OWNER = "tf.train.Example"

@@ -16,10 +16,10 @@ import numpy as np
 
 from kerata.base.archives import size_of_stream
 from kerata.base.checks import message
+from kerata.base.crc32c import crc32c, mask
 from kerata.base.limits import check_bytes, take_bytes, take_work
 from kerata.base.refusals import FileError, MissingFile, NotReadYet
 from kerata.base.types import ByteStream
-from kerata.saving.legacy.crc32c import crc32c, mask
 from kerata.saving.legacy.form import Source
 from kerata.saving.legacy.object_graph import Node, read_graph
 from kerata.saving.legacy.sorted_tables import read_table

@@ -5,9 +5,9 @@ what it shares with the one before. Every block has a checksum.
 """
 
 from kerata.base.checks import message
+from kerata.base.crc32c import crc32c, mask
 from kerata.base.limits import take_bytes
 from kerata.base.refusals import FileError, NotReadYet
-from kerata.saving.legacy.crc32c import crc32c, mask
 from kerata.saving.legacy.wire import damaged, read_varint
 
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
