@@ -1,6 +1,7 @@
 """The best trials of a study: their models as they were trained, or one that is fitted to all samples."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from kerata.engine.random import seeded_wholly
 from kerata.models.model import Model
 from kerata.populations.initial import adapt_layers
 from kerata.populations.member import copies_of, is_maker
+from kerata.populations.objective import Objective
+from kerata.search.model_files import ModelFiles
 from kerata.search.records import Trial
 from kerata.search.space import HyperParameters, Recorded
 from kerata.training.prepare import build_for
@@ -46,6 +49,18 @@ def read_fit(noted: dict[str, Any]) -> dict[str, Any]:
     return found | ({"shuffle": noted["shuffle"]} if "shuffle" in noted else {})
 
 
+class Searching(Protocol):
+    """What a study gives its best trial to build models with."""
+
+    _build: Callable[[HyperParameters], Any] | None
+    _data: Samples | None
+    _fit: dict[str, Any]
+    _card: dict[str, Any]
+    _model_files: ModelFiles
+    _refitted: dict[int, Model]
+    objectives: list[Objective]
+
+
 class Best:
     """The best trial of a study.
 
@@ -54,7 +69,7 @@ class Best:
         number, params, score, values: of the trial.
     """
 
-    def __init__(self, study: Any, trial: Trial):
+    def __init__(self, study: Searching, trial: Trial):
         self._study, self.trial = study, trial
         self.number, self.params, self.score, self.values = trial.number, trial.params, trial.score, trial.values
 

@@ -4,7 +4,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-
+# Functions that build compiled models, by name or one after the other.
+Variants: TypeAlias = dict[str, Callable[[], Model]] | Sequence[Callable[[], Model]]
 PLAIN = (
     "sgd",
     "rmsprop",
@@ -166,14 +167,14 @@ def compare(
     *,
     optimizers: object = None,
     batch_sizes: Sequence[int] | None = None,
-    variants: dict[str, Callable[[], Model]] | Sequence[Callable[[], Model]] | None = None,
+    variants: Variants | None = None,
     repeats: int = 3,
     objective: str | None = None,
     direction: str | None = None,
     epochs: int = 10,
     batch_size: int | None = None,
     validation_split: float = 0.2,
-    validation_data: Any = None,
+    validation_data: Sequence[Any] | None = None,
     cv: Folds | None = None,
     callbacks: Callbacks | Callable[..., Any] | None = None,
     class_weight: ClassWeight | None = None,
@@ -271,7 +272,7 @@ def compare(
 
 
 def make_variants(
-    model: Model, optimizers: Any, batch_sizes: Any, variants: Any, batch_size: int
+    model: Model, optimizers: Any, batch_sizes: Sequence[int] | None, variants: Variants | None, batch_size: int
 ) -> dict[str, tuple[Model, int, Callable[[], Model] | None]]:
     """(model, batch size, what builds another) of each variant by name."""
     given = {"optimizers": optimizers, "batch_sizes": batch_sizes, "variants": variants}

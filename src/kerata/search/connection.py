@@ -10,11 +10,11 @@ import os
 import shutil
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kerata.base.checks import message
 from kerata.search.schema import import_sqlalchemy, tables
@@ -43,6 +43,12 @@ NETWORK_FILES = (
 LOCK_SECONDS = 60.0
 
 
+class Transaction(Protocol):
+    """What runs statements of SQL, and gives their rows."""
+
+    def execute(self, statement: Any, rows: Sequence[Any] | None = None, /) -> Any: ...
+
+
 class Connection:
     """A database, opened, with a study in it.
 
@@ -57,9 +63,9 @@ class Connection:
 
     def __init__(self, where: str | os.PathLike | None, create: bool = True):
         self._sa = import_sqlalchemy()
-        self.url: Any = make_url(where)
+        self.url: URL = make_url(where)
         self.where = self.url.render_as_string(hide_password=True)
-        self.path = Path(self.url.database).absolute() if self._is_file else None
+        self.path = Path(self.url.database or "").absolute() if self._is_file else None
         self._lock = threading.RLock()
         self._tables = tables()
         if self.path is not None and not create and not self.path.exists():

@@ -14,7 +14,7 @@ Constraints: TypeAlias = Callable[[Trial], float | Sequence[float]]
 CONSTRAINTS = "constraints"
 
 
-def check_constraints(constraints: Any) -> Constraints | None:
+def check_constraints(constraints: object) -> Constraints | None:
     """What `run` was given as `constraints`, if it can be called."""
     if constraints is None or callable(constraints):
         return cast("Constraints | None", constraints)

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import jax
 import numpy as np
@@ -61,11 +61,11 @@ class CrossValidation:
         self.seconds = 0.0
         self.way = way_of(members[0].group.notes)
         self._cached: dict[str, Any] = {}
-        self._worker: Any = None
+        self._worker: Model | None = None
         scores = [self._score(member) for member in members]
         self.scores = {name: np.array([score[name] for score in scores]) for name in scores[0]}
 
-    def _score(self, member: Member) -> Any:
+    def _score(self, member: Member) -> dict[str, Any]:
         """The measures of a fold with the weights that its training ended with."""
         if member.restored:
             assert member.held is not None
@@ -149,7 +149,7 @@ class CrossValidation:
         return f"<CrossValidation of {len(self.folds) // self.repeats} folds{repeats}: {each}>"
 
 
-def plain(value: Any) -> object:
+def plain(value: np.ndarray) -> object:
     """A single number as Python has it; of several numbers, the array."""
     return value if np.ndim(value) else float(value)
 
@@ -249,7 +249,7 @@ def cross_validate(
 
 
 def make_folds(
-    samples: Samples, cv: Any, repeats: int = 1, split: str = "auto", groups: TensorLike | None = None, seed: int = 0
+    samples: Samples, cv: Folds, repeats: int = 1, split: str = "auto", groups: TensorLike | None = None, seed: int = 0
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """(training rows, held rows) of each fold of each repeat, int32.
 
@@ -282,7 +282,7 @@ def make_folds(
                 )
             )
         for _ in range(repeats):
-            found += list(cv.split(index, targets, groups))
+            found += list(cast(Splitter, cv).split(index, targets, groups))
     elif isinstance(cv, Iterable) and not isinstance(cv, (str, dict)):
         if repeats > 1:
             raise ValueError(message("cross_validate", "`repeats` needs a number of folds", {"cv": cv, "repeats": repeats}))
@@ -371,7 +371,7 @@ def class_labels(y: Data | None) -> np.ndarray | None:
     return labels if len(np.unique(labels)) <= max(2, min(1000, len(labels) // 2)) else None
 
 
-def check_fold(fold: Any, number: int, size: int, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def check_fold(fold: Iterable[Any], number: int, size: int, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of samples, int32; errors for folds that cannot be trained or measured."""
     try:
         rows, held = (np.flatnonzero(part) if np.asarray(part).dtype == bool else np.asarray(part) for part in fold)

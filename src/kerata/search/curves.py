@@ -1,7 +1,6 @@
 """The curves of a trial over its folds, thinned for drawing."""
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -55,12 +54,12 @@ def thin_epochs(length: int, points: int) -> list[int]:
     return sorted({round(i * (length - 1) / (points - 1)) for i in range(points)})
 
 
-def thin_curve(curve: list[float], points: int) -> Any:
+def thin_curve(curve: list[float], points: int) -> list[object]:
     """The curve at those places, with four digits; `None` where it is not finite."""
     return [round_digits(curve[i], 4) for i in thin_epochs(len(curve), points)]
 
 
-def round_digits(value: Any, digits: int) -> object:
+def round_digits(value: float | None, digits: int) -> object:
     """
     >>> round_digits(0.123456, 3), round_digits(float("nan"), 3), round_digits(None, 3)
     (0.123, None, None)

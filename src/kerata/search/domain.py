@@ -33,7 +33,7 @@ class Domain:
     step: float | None = None
     choices: tuple[Any, ...] | None = None
     reverse: bool = False
-    default: Any = None
+    default: object = None
 
     def as_dict(self) -> dict[str, Any]:
         """The domain as plain data, for files and reports."""
@@ -78,7 +78,7 @@ class Domain:
         # 0.1 + 2 * 0.1 is 0.3 to a person.
         return min(float(f"{self.low + index * (self.step or 1):.12g}"), self.high)
 
-    def last(self) -> Any:
+    def last(self) -> float | None:
         """The highest value, which a step may not reach."""
         count = self.count()
         return self.high if count is None else self.at(count - 1)
@@ -90,7 +90,7 @@ class Domain:
         assert self.low is not None
         return round((value - self.low) / (self.step or 1))
 
-    def first(self) -> Any:
+    def first(self) -> object:
         """The default, else the first value."""
         return self.default if self.default is not None else self.choices[0] if self.choices is not None else self.low
 

@@ -169,7 +169,7 @@ def code_of(function: types.FunctionType, again: Callable[[Any], Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def holds_plain(cell: Any) -> bool:
+def holds_plain(cell: types.CellType) -> bool:
     try:
         return type(cell.cell_contents) in PLAIN or isinstance(cell.cell_contents, types.FunctionType)
     except ValueError:

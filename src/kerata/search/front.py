@@ -1,7 +1,6 @@
 """Several objectives: which trials are on the front, where nothing gets better without something getting worse."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from kerata.populations.objective import Objective
 PARAMETERS = "parameters"
 
 
-def make_objectives(objective: Any, direction: Any) -> list[Objective]:
+def make_objectives(objective: object, direction: object) -> list[Objective]:
     """The objectives of a search, from what `run` was given.
 
     >>> make_objectives(["val_loss", "parameters"], None)
@@ -30,7 +29,7 @@ def make_objectives(objective: Any, direction: Any) -> list[Objective]:
         raise ValueError(message("search", "several objectives need a direction each, or none at all", given))
     if len(set(map(str, names))) < len(names):
         raise ValueError(message("search", "each objective must be there once", {"objective": objective}))
-    found = [n if isinstance(n, Objective) else Objective(n, w or "") for n, w in zip(names, ways, strict=True)]
+    found = [n if isinstance(n, Objective) else Objective(str(n), str(w or "")) for n, w in zip(names, ways, strict=True)]
     for one in found:
         if several and one.name == PARAMETERS:
             one.direction = one.direction or "min"

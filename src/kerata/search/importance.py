@@ -10,7 +10,7 @@ import numpy as np
 
 from kerata.populations.objective import Objective
 from kerata.search.records import PRUNED, Trial
-from kerata.search.summary import Parameter, Summary, is_finite, is_scored, summarize
+from kerata.search.summary import Parameter, Searched, Summary, is_finite, is_scored, summarize
 
 # With fewer trials any estimate is noise.
 FEWEST = 8
@@ -31,7 +31,7 @@ class Importance:
     method: str = ""
 
 
-def importance(study: Any) -> dict[str, float]:
+def importance(study: Searched) -> dict[str, float]:
     """How much of what makes a trial good lies in each hyperparameter: name to share, the largest first.
 
     Hyperparameters that took one value only are left out, and the result is empty with fewer than 8 trials or where all
@@ -128,7 +128,7 @@ def ask_optuna(parameters: list[Parameter], trials: list[Trial], ranks: np.ndarr
     return {name: max(0.0, float(value)) for name, value in found.items()}
 
 
-def make_distribution(distributions: Any, parameter: Parameter) -> Any:
+def make_distribution(distributions: ModuleType, parameter: Parameter) -> object:
     """The hyperparameter in Optuna's terms. Choices go in by their place, so they may be of any kind."""
     if parameter.kind == "category":
         return distributions.CategoricalDistribution(tuple(range(len(parameter.choices))))

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from kerata.base.checks import check_positive_int, message
 from kerata.base.types import PathLike
 from kerata.callbacks.callback import Callbacks, Verbose
@@ -36,7 +38,7 @@ def run(
     repeats: int = 1,
     split: str = "auto",
     groups: TensorLike | None = None,
-    validation_data: Any = None,
+    validation_data: Sequence[Any] | None = None,
     validation_split: float = 0.0,
     epochs: int = 1,
     batch_size: int | None = None,
@@ -160,7 +162,7 @@ def run(
     return search.run()
 
 
-def mark_data(samples: Samples, folds: Any, held: Samples | None) -> dict[str, Any]:
+def mark_data(samples: Samples, folds: list[tuple[np.ndarray, np.ndarray]] | None, held: Samples | None) -> dict[str, Any]:
     """What tells the data of a study from that of another; the arguments are what `divide` gives."""
     return {
         "data": {"samples": mark_arrays(samples.tree), "validation": None if held is None else mark_arrays(held.tree)},
@@ -170,12 +172,12 @@ def mark_data(samples: Samples, folds: Any, held: Samples | None) -> dict[str, A
 
 def divide(
     samples: Samples,
-    cv: Any,
+    cv: Folds | None,
     repeats: int,
     split: str,
     groups: TensorLike | None,
     seed: int,
-    validation_data: Any,
+    validation_data: Sequence[Any] | None,
     validation_split: float,
 ) -> tuple[Samples, Any, Samples | None]:
     """What is trained on, the folds, and what is validated on where there are none.

@@ -13,6 +13,7 @@ from kerata.base.checks import check_positive_int, message
 from kerata.base.interrupts import hand_on
 from kerata.base.types import PathLike
 from kerata.callbacks.callback import Verbose
+from kerata.data.samples import Samples
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
 from kerata.search.best import note_fit
@@ -22,9 +23,9 @@ from kerata.search.domain import Domain
 from kerata.search.fingerprint import describe, describe_training, shorten
 from kerata.search.front import settle_directions
 from kerata.search.progress import Progress
-from kerata.search.pruners import make_pruner
+from kerata.search.pruners import Prunes, make_pruner
 from kerata.search.records import COMPLETE, FAILED, PRUNED
-from kerata.search.runner import Job, Outcome
+from kerata.search.runner import Job, Outcome, Runner
 from kerata.search.samplers import GridSampler, make_sampler
 from kerata.search.space import Defaults, HyperParameters, Infeasible, Recorded, Source
 from kerata.search.storage import Database, Row
@@ -58,7 +59,7 @@ class Search:
     def __init__(
         self,
         build: Callable[[HyperParameters], Any],
-        runner: Any,
+        runner: Runner,
         objective: Objective | list[Objective],
         card: dict[str, Any],
         *,
@@ -71,7 +72,7 @@ class Search:
         folder: PathLike | None = None,
         keep: int = 1,
         verbose: Verbose = 0,
-        data: Any = None,
+        data: Samples | None = None,
         fit: dict[str, Any] | None = None,
         timeout: float | None = None,
         start: Sequence[dict[str, Any]] = (),
@@ -241,8 +242,8 @@ class Search:
         total = self.total
         if grid:
             there = sum(database.counts().values())
-            room: Any = self.sampler.room(min(there + count, total or there + count), self._look_ahead, self.params)
-            total = room if total is None else min(total, room)
+            room = self.sampler.room(min(there + count, total or there + count), self._look_ahead, self.params)
+            total = room if total is None or room is None else min(total, room)
         elif self.follows and math.isfinite(self.tried.left):
             # Trials of others whose values are not known yet take one of the points that are left each.
             total = min(total or 0, len(self.known) + int(self.tried.left))
@@ -267,7 +268,7 @@ class Search:
                 self.tried.add(row.params, self.domains, broken)
             if row.state in (COMPLETE, PRUNED, FAILED):
                 self.seen.add(row.number)
-                if row.rungs and hasattr(self.pruner, "remember"):
+                if row.rungs and self.pruner is not None and hasattr(self.pruner, "remember"):
                     self.pruner.remember(row.number, row.rungs)
 
     # Building
@@ -402,7 +403,7 @@ class Search:
 class Watched:
     """A pruner whose cases are noted: the values at the rungs are kept with the trials."""
 
-    def __init__(self, pruner: Any, notes: dict[int, dict[int, float]]):
+    def __init__(self, pruner: Prunes, notes: dict[int, dict[int, float]]):
         self.pruner, self.notes = pruner, notes
         self.rungs = tuple(pruner.rungs)
 

@@ -99,7 +99,7 @@ class ModelFiles:
                     entry.unlink()
 
 
-def write_model(model: Model, file: Any) -> Path:
+def write_model(model: Model, file: Path) -> Path:
     """Writes a model, or its weights alone where its description cannot be written; returns the file."""
     try:
         model.save(file)

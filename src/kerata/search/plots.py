@@ -1,7 +1,8 @@
 """A picture of a search. The data is plain; the drawing is thin."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from kerata.diagnosis.plots import HELD, MARK, TRAIN, wrap
 from kerata.search.curves import mean_curves
 from kerata.search.importance import measure_importance
 from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
-from kerata.search.summary import Summary, clean, is_finite, plural, say_best, say_tried, summarize
+from kerata.search.summary import Searched, Summary, clean, is_finite, plural, say_best, say_tried, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ FEW, MOST_BARS = 5, 12
 FAR = 3.0
 
 
-def plot_study(study: Any, path: PathLike | None = None, title: str | None = None) -> "Figure":
+def plot_study(study: Searched, path: PathLike | None = None, title: str | None = None) -> "Figure":
     """Draws the scores in the order of the trials, the importance of each hyperparameter, and the curves of the best five.
 
     With several objectives, the front in place of the scores; the rest looks at the first objective.
@@ -75,7 +76,7 @@ def draw_scores(axis: "Axes", summary: Summary) -> None:
     for trials, label, style in ((scored, "complete", {"color": TRAIN}), (pruned, "cut early", {"color": MARK, "mfc": "none"})):
         if trials:
             numbers, scores = [t.number for t in trials], [t.score for t in trials]
-            draw: Any = axis.plot
+            draw = cast(Callable[..., object], axis.plot)
             draw(numbers, scores, "o", markersize=4, alpha=0.7, label=label, **style)
     axis.step(*best_so_far(summary), where="post", color=HELD, linewidth=1.8, label="best so far")
     low, high = range_of_scores(summary)
@@ -93,7 +94,7 @@ def draw_scores(axis: "Axes", summary: Summary) -> None:
     axis.legend(handles.values(), handles, frameon=False, fontsize=8)
 
 
-def draw_front(axis: Any, summary: Summary) -> None:
+def draw_front(axis: "Axes", summary: Summary) -> None:
     """All trials by the first two objectives, and those that no other beats as a line."""
     count, (first, second) = len(summary.objectives), summary.objectives[:2]
     frame(axis, f"front of {count} objectives", clean(first.name, 40))

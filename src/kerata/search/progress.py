@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import unicodedata
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 from kerata.callbacks.progress import BAR_WIDTH, REDRAW_SECONDS, format_number, format_seconds, is_live
@@ -63,15 +64,15 @@ class Progress:
 
     # -- what a study calls
 
-    def begin(self, trials_done: Any = 0) -> None:
+    def begin(self, trials_done: Iterable[Trial] | int = 0) -> None:
         """The search begins.
 
         Args:
             trials_done: the trials that a resumed study has already, or how many they are.
         """
         with self.lock:
-            known = list(trials_done) if hasattr(trials_done, "__iter__") else []
-            self.before = len(known) or (0 if hasattr(trials_done, "__iter__") else int(trials_done))
+            known = list(trials_done) if isinstance(trials_done, Iterable) else []
+            self.before = len(known) if isinstance(trials_done, Iterable) else int(trials_done)
             self.best = find_extremes(known, self.objective)[0]
             self.began = self.spoke = self.work.began = time.monotonic()
             self.live = self.verbose == 1 and is_live(self.output) and os.environ.get("TERM") != "dumb"

@@ -6,7 +6,8 @@ at the same moment in different processes do not see each other.
 """
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -16,6 +17,15 @@ from kerata.populations.objective import Objective
 NAMES = ("asha", "successive", "hyperband", "median")
 # Trials go to the brackets of Hyperband in turns that look like chance and fill them evenly.
 GOLDEN = 0.6180339887498949
+
+
+class Prunes(Protocol):
+    """What trials are brought before at its rungs, which are epochs: verdicts are (number, whether it goes on)."""
+
+    rungs: tuple[int, ...]
+
+    def arrive(self, number: int, rung: int, value: float) -> list[tuple[int, bool]]: ...
+    def flush(self) -> list[tuple[int, bool]]: ...
 
 
 class Pruner:
@@ -242,7 +252,7 @@ class Hyperband(ASHA):
     def decide_last(self, rung: int) -> dict[int, bool]:
         return self._among_own(super().decide_last, rung)
 
-    def _among_own(self, decide: Any, rung: int) -> dict[int, bool]:
+    def _among_own(self, decide: Callable[[int], dict[int, bool]], rung: int) -> dict[int, bool]:
         """Verdicts of each bracket by itself."""
         found, waiting, verdicts = self.found[rung], self.waiting[rung], {}
         for bracket in range(self.rungs.index(rung) + 1):
@@ -290,7 +300,7 @@ class Median(Pruner):
         return self.decide(rung) or dict.fromkeys(self.waiting[rung], True)
 
 
-def make_pruner(pruner: object) -> Any:
+def make_pruner(pruner: object) -> Pruner | None:
     """The pruner for a name, an object, or `None`."""
     if pruner is None or pruner is False:
         return None
@@ -301,4 +311,4 @@ def make_pruner(pruner: object) -> Any:
         raise TypeError(
             message("search", "`pruner` must be a name or a pruner", {"pruner": pruner}, "Known names: " + ", ".join(NAMES))
         )
-    return pruner
+    return cast(Pruner, pruner)

@@ -17,7 +17,17 @@ from kerata.diagnosis.reading import Reading, read_curves
 from kerata.search.curves import mean_curves, measure_names, round_digits, thin_curve, thin_epochs
 from kerata.search.importance import Importance, measure_importance
 from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
-from kerata.search.summary import Parameter, Summary, clean, format_params, format_result, format_value, plural, summarize
+from kerata.search.summary import (
+    Parameter,
+    Searched,
+    Summary,
+    clean,
+    format_params,
+    format_result,
+    format_value,
+    plural,
+    summarize,
+)
 
 # Numbers of all curves on the page, about 7 bytes each, and how many of them may be means over folds: the page stays below
 # 2 MB with a thousand trials.
@@ -37,7 +47,7 @@ KINDS = {
 STATE_WORDS = {COMPLETE: "complete", PRUNED: "cut early", FAILED: "failed", "running": "running", "waiting": "waiting"}
 
 
-def write_report(path: PathLike, study: Any) -> Path:
+def write_report(path: PathLike, study: Searched) -> Path:
     """Writes a page with all that a study found: curves, parallel coordinates, importance, table, readings.
 
     The page holds its data, pictures and program, asks the network for nothing, and takes the old page's place at once.
@@ -340,5 +350,6 @@ def describe_trial(trial: Trial, order: list[Parameter], names: list[str]) -> di
 
 def sort_value(value: object) -> object:
     """The value to sort by: a number where it is one."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return round_digits(value, 6) if is_number else format_value(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return round_digits(value, 6)
+    return format_value(value)

@@ -22,7 +22,7 @@ from kerata.populations.objective import Objective
 from kerata.populations.population import weigh_members
 from kerata.populations.scheduler import Scheduler
 from kerata.search.front import PARAMETERS
-from kerata.search.pruners import Pruner
+from kerata.search.pruners import Prunes
 from kerata.search.records import COMPLETE, FAILED, PRUNED
 from kerata.training.compilation import compilation_of
 from kerata.training.prepare import build_for
@@ -194,7 +194,7 @@ class Runner:
     def run(
         self,
         jobs: list[Job],
-        pruner: Pruner | None = None,
+        pruner: Prunes | None = None,
         on_outcome: Callable[[Outcome], None] | None = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
     ) -> list[Outcome]:
@@ -333,7 +333,7 @@ class TrialPruning:
 
     def __init__(
         self,
-        pruner: Pruner | None,
+        pruner: Prunes | None,
         members: dict[int, list[Member]],
         numbers: dict[int, int],
         objective: Objective | None,

@@ -87,7 +87,7 @@ class Drawn:
     def __init__(self, seed: int, number: int):
         self.seed, self.number = seed, number
 
-    def value(self, name: str, domain: Domain) -> Any:
+    def value(self, name: str, domain: Domain) -> object:
         words = (self.seed & 0xFFFFFFFF, self.seed >> 32 & 0xFFFFFFFF, self.number, zlib.crc32(name.encode()))
         return domain.from_unit(np.random.default_rng(words).random())
 
@@ -135,7 +135,7 @@ class Shifted:
     def __init__(self, sampler: QuasiRandomSampler, number: int):
         self.sampler, self.number = sampler, number
 
-    def value(self, name: str, domain: Domain) -> Any:
+    def value(self, name: str, domain: Domain) -> object:
         if name not in self.sampler.names:
             return Drawn(self.sampler.seed, self.number).value(name, domain)
         return domain.from_unit(float(self.sampler.point(self.number)[self.sampler.names.index(name)]))
@@ -203,7 +203,7 @@ class Walk:
         self.prefix, self.sampler = prefix, sampler
         self.trail: list[tuple[int, int]] = []
 
-    def value(self, name: str, domain: Domain) -> Any:
+    def value(self, name: str, domain: Domain) -> object:
         size = self.sampler.size(name, domain)
         self.sampler._domains[name] = domain
         index = self.prefix[len(self.trail)] if len(self.trail) < len(self.prefix) else 0
@@ -348,7 +348,7 @@ class Asked:
     def __init__(self, trial: Any, sampler: OptunaSampler):
         self.trial, self.sampler = trial, sampler
 
-    def value(self, name: str, domain: Domain) -> Any:
+    def value(self, name: str, domain: Domain) -> object:
         if domain.choices is not None:
             choices = domain.optuna_choices()
             return domain.choices[choices.index(self.trial.suggest_categorical(name, choices))]
@@ -358,7 +358,7 @@ class Asked:
         return self.trial.suggest_float(name, domain.low, domain.last(), step=domain.step, log=log)
 
 
-def to_optuna(domain: Domain, value: object) -> Any:
+def to_optuna(domain: Domain, value: object) -> object:
     """A plain value in the type that Optuna has for it."""
     return value if domain.choices is None else domain.optuna_choices()[domain.index(value)]
 
@@ -445,7 +445,7 @@ def make_learning_sampler(
         told["constraints_func"] = lambda trial: broken.get(trial.number, [])
     if sampler == "tpe":
 
-        def tpe(seed: int) -> Any:
+        def tpe(seed: int) -> object:
             return optuna.samplers.TPESampler(seed=seed, constant_liar=True, multivariate=True, group=True, **told)
 
         return OptunaSampler(tpe, directions, seed, domains, broken)

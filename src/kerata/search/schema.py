@@ -7,13 +7,14 @@ trials"; a test compares these tables with those that Optuna makes.
 
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerata.base.checks import message
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.engine import Connection as DatabaseConnection
+    from sqlalchemy.schema import SchemaItem
 
 
 # What Optuna's migrations call this form of the tables, and the older number that it keeps beside it.
@@ -132,7 +133,9 @@ class Tables:
             "trial_heartbeats", "trial_heartbeat_id", "trials", False, (), sa.Column("heartbeat", sa.DateTime, nullable=False)
         )
 
-    def _table(self, name: str, key: str, parent: str, optional: bool, unique: tuple[str, ...], *columns: Any) -> "Table":
+    def _table(
+        self, name: str, key: str, parent: str, optional: bool, unique: tuple[str, ...], *columns: "SchemaItem"
+    ) -> "Table":
         """A table of things that belong to a study or a trial."""
         sa = self._sa
         owner = {"studies": "study_id", "trials": "trial_id"}[parent]
@@ -146,7 +149,7 @@ class Tables:
             sa.UniqueConstraint(owner, *unique),
         )
 
-    def _attributes(self, name: str, parent: str) -> Any:
+    def _attributes(self, name: str, parent: str) -> "Table":
         sa = self._sa
         return self._table(
             f"{name}s", f"{name}_id", parent, True, ("key",), sa.Column("key", sa.String(512)), sa.Column("value_json", sa.Text)

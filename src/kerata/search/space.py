@@ -25,7 +25,7 @@ SAMPLINGS = ("linear", "log", "reverse_log")
 class Source(Protocol):
     """Where values come from: a sampler, a trial that was recorded, the defaults."""
 
-    def value(self, name: str, domain: "Domain") -> Any:
+    def value(self, name: str, domain: "Domain") -> object:
         """The plain value of a hyperparameter."""
         ...
 
@@ -418,7 +418,7 @@ class HyperParameters:
 class Defaults:
     """The values that a builder is tried with before a search: defaults, else the first ones."""
 
-    def value(self, name: str, domain: Domain) -> Any:
+    def value(self, name: str, domain: Domain) -> object:
         return domain.first()
 
 
@@ -433,7 +433,7 @@ class Recorded:
     def __init__(self, params: dict[str, Any], otherwise: Source | None = None):
         self.params, self.otherwise = params, otherwise or Defaults()
 
-    def value(self, name: str, domain: Domain) -> Any:
+    def value(self, name: str, domain: Domain) -> object:
         return self.params[name] if name in self.params else self.otherwise.value(name, domain)
 
 

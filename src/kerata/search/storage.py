@@ -10,16 +10,19 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerata.base.checks import did_you_mean, message
-from kerata.search.connection import Connection
+from kerata.search.connection import Connection, Transaction
 from kerata.search.constraints import CONSTRAINTS, read_constraints
 from kerata.search.curves import thin_epochs
 from kerata.search.domain import Domain
 from kerata.search.fingerprint import check_card
 from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Trial
 from kerata.search.workers import forget, is_gone, new_worker
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
 
 TO_OPTUNA = {COMPLETE: "COMPLETE", PRUNED: "PRUNED", FAILED: "FAIL", RUNNING: "RUNNING", WAITING: "WAITING"}
 OF_OPTUNA = {state: ours for ours, state in TO_OPTUNA.items()}
@@ -145,19 +148,19 @@ class Database(Connection):
             )
         return card
 
-    def _find(self, connection: Any) -> int:
+    def _find(self, connection: Transaction) -> int:
         studies = self._tables.studies
         found = connection.execute(self._sa.select(studies.c.study_id).where(studies.c.study_name == self.name)).scalar()
         return -1 if found is None else found
 
-    def _attribute(self, connection: Any, key: str) -> Any:
+    def _attribute(self, connection: Transaction, key: str) -> Any:
         table = self._tables.study_user_attributes
         text = connection.execute(
             self._sa.select(table.c.value_json).where(table.c.study_id == self.id, table.c.key == key)
         ).scalar()
         return None if text is None else json.loads(text)
 
-    def _set_attribute(self, connection: Any, key: str, value: Any) -> None:
+    def _set_attribute(self, connection: Transaction, key: str, value: object) -> None:
         table = self._tables.study_user_attributes
         connection.execute(table.delete().where(table.c.study_id == self.id, table.c.key == key))
         connection.execute(table.insert().values(study_id=self.id, key=key, value_json=json.dumps(value)))
@@ -215,7 +218,7 @@ class Database(Connection):
             row.state, row.started = RUNNING, time.time()
         return sorted(taken, key=lambda row: row.number)
 
-    def _abandoned(self, connection: Any) -> list[Row]:
+    def _abandoned(self, connection: Transaction) -> list[Row]:
         """Trials that wait, or whose process is gone, in order."""
         sa, t = self._sa, self._tables
         what = sa.select(t.trials.c.trial_id, t.trials.c.number, t.trials.c.state).where(
@@ -299,7 +302,7 @@ class Database(Connection):
                 )
         return list(met.values())
 
-    def _met(self, connection: Any, rows: list[Row]) -> dict[int, Row]:
+    def _met(self, connection: Transaction, rows: list[Row]) -> dict[int, Row]:
         """Those of some trials, by key, whose values another trial of the study has."""
         table, trials = self._tables.trial_user_attributes, self._tables.trials
         wanted = {row.id: json.dumps(row.params) for row in rows}
@@ -448,7 +451,7 @@ class Database(Connection):
             )
         return rows
 
-    def _read_optunas(self, connection: Any, ids: list[int]) -> dict[int, tuple[dict[str, Any], list[float]]]:
+    def _read_optunas(self, connection: Transaction, ids: list[int]) -> dict[int, tuple[dict[str, Any], list[float]]]:
         """Hyperparameters, and the value of each objective, of trials that Optuna itself has finished, by key."""
         t = self._tables
         found: dict[int, tuple[dict[str, Any], list[float]]] = {}
@@ -504,7 +507,7 @@ class Database(Connection):
                     found.setdefault(number, []).append(value)
         return found
 
-    def _infeasible(self, connection: Any) -> set[int]:
+    def _infeasible(self, connection: Transaction) -> set[int]:
         """The trials that break a constraint."""
         t = self._tables
         keys = t.trial_system_attributes.c.key
@@ -550,12 +553,14 @@ class Database(Connection):
         going = counts.pop(RUNNING, 0) + counts.pop(WAITING, 0) - waiting
         return {**counts, **{state: count for state, count in ((RUNNING, going), (WAITING, waiting)) if count}}
 
-    def _clock(self, connection: Any) -> datetime:
+    def _clock(self, connection: Transaction) -> datetime:
         """The database's time, in UTC: the clocks of several machines differ."""
         now = connection.execute(self._sa.select(self._sa.func.now())).scalar()
         return now.astimezone(UTC).replace(tzinfo=None) if now.tzinfo else now
 
-    def _read_attributes(self, connection: Any, table: Any, ids: list[int], keys: tuple[str, ...] = ()) -> dict[int, dict]:
+    def _read_attributes(
+        self, connection: Transaction, table: "Table", ids: list[int], keys: tuple[str, ...] = ()
+    ) -> dict[int, dict]:
         """Attributes by trial and key."""
         found: dict[int, dict[str, Any]] = {}
         for start in range(0, len(ids), 500):  # databases limit how many values a statement has
@@ -569,7 +574,7 @@ class Database(Connection):
         return found
 
     @staticmethod
-    def _insert(connection: Any, table: Any, rows: list[dict[str, Any]]) -> None:
+    def _insert(connection: Transaction, table: "Table", rows: list[dict[str, Any]]) -> None:
         if rows:
             connection.execute(table.insert(), rows)
 
@@ -587,7 +592,7 @@ def intermediate(value: float) -> dict[str, Any]:
     return {"intermediate_value": None, "intermediate_value_type": kind}
 
 
-def of_optuna(value: float, distribution: dict[str, Any]) -> Any:
+def of_optuna(value: float, distribution: dict[str, Any]) -> object:
     """The value that a number in Optuna's tables stands for."""
     kind, bounds = distribution["name"], distribution["attributes"]
     if kind == "CategoricalDistribution":

@@ -1,10 +1,10 @@
 """A study in plain words: what was tried, what came out best, how long it took. Tables, pages and progress share these."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 from kerata.base.checks import message
 from kerata.callbacks.progress import format_number, format_seconds
@@ -89,7 +89,16 @@ class Summary:
         return [sentence for sentence in (say_tried(self), say_best(self), say_rest(self)) if sentence]
 
 
-def summarize(study: Any) -> Summary:
+class Searched(Protocol):
+    """A study, or what looks like one to those who only read: `name`, `space` and `seconds` may be there too."""
+
+    @property
+    def trials(self) -> Sequence[Trial]: ...
+    @property
+    def objective(self) -> Objective: ...
+
+
+def summarize(study: Searched) -> Summary:
     """Reads a study.
 
     Args:
@@ -166,13 +175,13 @@ def is_scored(trial: Trial) -> bool:
 
 def find_extremes(trials: Iterable[Trial], objective: Objective) -> tuple[Trial | None, Trial | None]:
     """The best and the worst of the complete trials that keep their constraints; the earlier one where they are equal."""
-    best: Any = None
-    worst: Any = None
+    best: tuple[float, Trial] | None = None
+    worst: tuple[float, Trial] | None = None
     for trial in trials:
-        if trial.state == COMPLETE and is_finite(trial.score) and trial.is_feasible:
-            best = trial if best is None or objective.better(trial.score, best.score) else best
-            worst = trial if worst is None or objective.better(worst.score, trial.score) else worst
-    return best, worst
+        if trial.state == COMPLETE and is_finite(score := trial.score) and trial.is_feasible:
+            best = (score, trial) if best is None or objective.better(score, best[0]) else best
+            worst = (score, trial) if worst is None or objective.better(worst[0], score) else worst
+    return None if best is None else best[1], None if worst is None else worst[1]
 
 
 # -- sentences

@@ -158,7 +158,7 @@ class Untried:
         self.node: Node | None = tried.root
         self.changed = False
 
-    def value(self, name: str, domain: Domain) -> Any:
+    def value(self, name: str, domain: Domain) -> object:
         is_given = name in self.given
         value = self.given[name] if is_given else self.source.value(name, domain)
         node = self.node

@@ -16,6 +16,7 @@ from kerata.search.domain import Domain
 from kerata.search.front import find_front
 from kerata.search.model_files import ModelFiles
 from kerata.search.records import COMPLETE
+from kerata.search.runner import Outcome
 from kerata.search.storage import Database, Row
 from kerata.search.workers import BEAT_SECONDS
 
@@ -62,7 +63,7 @@ class Writer:
         if not noted:
             self._put(("begin", rows, (domains, new)))
 
-    def finish(self, row: Row, outcome: Any = None) -> None:
+    def finish(self, row: Row, outcome: Outcome | None = None) -> None:
         """A trial has ended."""
         self._put(("finish", row, hold(outcome)))
 
@@ -186,7 +187,8 @@ class Writer:
             self.model_files.drop(finished - set(self._best({})))
 
 
-def hold(outcome: Any) -> Any:
+def hold(outcome: Outcome | None) -> Outcome | None:
     """The outcome with weights of its own, since the runner drops them when it goes on."""
-    members = getattr(outcome, "members", None)
-    return dataclasses.replace(outcome, members=[copy.copy(member) for member in members]) if members else outcome
+    if outcome is None or not outcome.members:
+        return outcome
+    return dataclasses.replace(outcome, members=[copy.copy(member) for member in outcome.members])
