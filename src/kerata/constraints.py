@@ -137,9 +137,9 @@ def _norms(w: Array, axis: int | Sequence[int]) -> Array:
 def constrain(variable: Variable, value: Array) -> Array:
     """The nearest allowed value of a variable with a constraint. An error in a user's function is said with its owner."""
     owner = f"constraint ({variable.path})"
-    rule: Any = variable.constraint
+    assert variable.constraint is not None
     with Blame(owner, weights=value):
-        found = rule(value)
+        found = variable.constraint(value)
     if np.shape(found) != value.shape or found is None:
         raise ValueError(
             message(

@@ -159,7 +159,7 @@ def check_strength(owner: Owner, name: str, value: T) -> T:
     return value
 
 
-def penalize(regularizer: Any, values: Array, owner: str) -> Array:
+def penalize(regularizer: WeightFunction, values: Array, owner: str) -> Array:
     """The penalty on weights or an output. An error in a user's function is said with its owner."""
     with Blame(owner, values=values):
         penalty = regularizer(values)

@@ -16,6 +16,7 @@ from kerata.base.files import get_file
 from kerata.base.types import PathLike
 from kerata.data.imagenet import CLASSES
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.layers.input import InputLayer
 from kerata.models.model import Functional, Model
 
@@ -52,7 +53,7 @@ class Asked(NamedTuple):
     input_shape: PictureShape | None
     pooling: str | None
     classes: int
-    classifier_activation: Any
+    classifier_activation: ActivationLike
     name: str | None
 
 
@@ -275,7 +276,7 @@ def named(title: str, build: Callable[..., Model], source: str, **fixed: Any) ->
     public = signature.replace(parameters=open_ones)
 
     @functools.wraps(build)
-    def application(*args: Any, **kwargs: Any) -> Model:
+    def application(*args: object, **kwargs: object) -> Model:
         bound = public.bind(*args, **kwargs)
         bound.apply_defaults()
         return build(**fixed, **bound.arguments)

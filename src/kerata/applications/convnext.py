@@ -1,7 +1,5 @@
 """ConvNeXt: convolutional networks made like transformers."""
 
-from typing import Any
-
 from kerata import layers
 from kerata.applications.assembling import STORE, Asked, PictureShape, Pretrained, assemble, named, split
 from kerata.applications.densenet import last_only
@@ -10,6 +8,7 @@ from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.types import PathLike
 from kerata.data.imagenet import DEVIATION, MEAN
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 from kerata.models.sequential import Sequential
 
@@ -81,7 +80,7 @@ def convnext(
     input_shape: PictureShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Four stages of blocks; height and width are divided by four, and by two before each other stage."""

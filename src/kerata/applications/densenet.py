@@ -1,7 +1,5 @@
 """Dense networks: a block's layers get what all layers before them gave."""
 
-from typing import Any
-
 from kerata import layers
 from kerata.applications.assembling import (
     Asked,
@@ -20,6 +18,7 @@ from kerata.applications.resnet import POOLED, normalize
 from kerata.base.checks import message
 from kerata.base.types import PathLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SOURCE = "Huang et al., Densely Connected Convolutional Networks, 2016 (arXiv 1608.06993)"
@@ -44,7 +43,7 @@ def densenet(
     input_shape: PictureShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Four blocks whose layers add 32 channels each; between them, channels, height and width are halved."""

@@ -20,6 +20,7 @@ from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.types import PathLike
 from kerata.data.imagenet import DEVIATION
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.initializers import VarianceScaling
 from kerata.models.model import Model
 
@@ -123,7 +124,7 @@ def efficientnet(
     input_shape: PictureShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Stages of blocks that weigh their channels; the model scales pictures of 0 to 255 by itself."""

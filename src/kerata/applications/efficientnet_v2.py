@@ -1,7 +1,6 @@
 """EfficientNetV2: fused blocks first, pictures of a size that training can begin with."""
 
 import math
-from typing import Any
 
 from kerata import layers
 from kerata.applications.assembling import STORE, Asked, PictureShape, Pretrained, assemble, channel_axis, named, split
@@ -11,6 +10,7 @@ from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.types import PathLike
 from kerata.data.imagenet import DEVIATION, MEAN
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SOURCE = "Tan and Le, EfficientNetV2: Smaller Models and Faster Training, 2021 (arXiv 2104.00298)"
@@ -112,7 +112,7 @@ def efficientnet_v2(
     input_shape: PictureShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     include_preprocessing: bool = True,
     name: str | None = None,
 ) -> Model:

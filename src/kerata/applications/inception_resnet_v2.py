@@ -8,6 +8,7 @@ from kerata.applications.imagenet_utils import decode_predictions as decode_pred
 from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.types import PathLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SOURCE = (
@@ -22,7 +23,12 @@ BRANCHES: dict[str, tuple[tuple[tuple[int, Any], ...], ...]] = {
 
 
 def convolve(
-    x: SymbolicTensor, filters: int, kernel: Any, strides: int = 1, padding: str = "same", name: str | None = None
+    x: SymbolicTensor,
+    filters: int,
+    kernel: int | tuple[int, int],
+    strides: int = 1,
+    padding: str = "same",
+    name: str | None = None,
 ) -> SymbolicTensor:
     """A convolution, normalized, and what is above zero of it."""
     x = layers.Conv2D(filters, kernel, strides=strides, padding=padding, use_bias=False, name=name)(x)
@@ -89,7 +95,7 @@ def inception_resnet_v2(
     input_shape: PictureShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Forty blocks of three kinds, whose branches are added to what they got."""

@@ -8,6 +8,7 @@ from kerata.applications.imagenet_utils import decode_predictions as decode_pred
 from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.types import PathLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SOURCE = "Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2015 (arXiv 1512.00567)"
@@ -87,7 +88,7 @@ def inception_v3(
     input_shape: PictureShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Eleven blocks of three or four branches each."""

@@ -1,7 +1,6 @@
 """MobileNet: depthwise convolutions, then convolutions of 1 x 1."""
 
 import warnings
-from typing import Any
 
 from kerata import layers
 from kerata.applications.assembling import STORE, Asked, PictureShape, Pretrained, assemble, channel_axis, ordered, split
@@ -10,6 +9,7 @@ from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.checks import message
 from kerata.base.types import PathLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SOURCE = (
@@ -58,7 +58,7 @@ def MobileNet(
     input_tensor: SymbolicTensor | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Thirteen blocks of a depthwise convolution and one of 1 x 1.

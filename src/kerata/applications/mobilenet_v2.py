@@ -1,7 +1,5 @@
 """MobileNetV2: narrow residual ways, wide depthwise convolutions between them."""
 
-from typing import Any
-
 from kerata import layers
 from kerata.applications.assembling import (
     STORE,
@@ -20,6 +18,7 @@ from kerata.applications.imagenet_utils import preprocessing
 from kerata.applications.mobilenet import check_alpha, size_of_weights, usual_size
 from kerata.base.types import PathLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SIZES = (96, 128, 160, 192, 224)
@@ -59,7 +58,7 @@ def MobileNetV2(
     input_tensor: SymbolicTensor | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Seventeen blocks of a wide depthwise convolution between two narrow ends.

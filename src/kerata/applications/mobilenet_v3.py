@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 from kerata import layers
 from kerata.applications.assembling import (
@@ -24,6 +23,7 @@ from kerata.applications.mobilenet_v2 import normalize
 from kerata.base.checks import message
 from kerata.base.types import PathLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SOURCE = "Howard et al., Searching for MobileNetV3, 2019 (arXiv 1905.02244)"
@@ -119,7 +119,7 @@ def mobilenet_v3(
     classes: int = 1000,
     pooling: str | None = None,
     dropout_rate: float = 0.2,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     include_preprocessing: bool = True,
     name: str | None = None,
 ) -> Model:

@@ -1,7 +1,5 @@
 """NASNet: two kinds of cell that were found by search, each of which gets what the two cells before it gave."""
 
-from typing import Any
-
 from kerata import layers
 from kerata.applications.assembling import STORE, Asked, PictureShape, Pretrained, assemble, channel_axis, named, padding_before
 from kerata.applications.densenet import last_only
@@ -10,6 +8,7 @@ from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.checks import message
 from kerata.base.types import PathLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SOURCE = "Zoph et al., Learning Transferable Architectures for Scalable Image Recognition, 2017 (arXiv 1707.07012)"
@@ -124,7 +123,7 @@ def nasnet(
     input_tensor: SymbolicTensor | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Three rows of normal cells with reduction cells before and between them."""

@@ -1,13 +1,12 @@
 """Residual networks: what a block computes is added to what it got."""
 
-from typing import Any
-
 from kerata import layers
 from kerata.applications.assembling import Asked, PictureShape, Pretrained, assemble, channel_axis, kernels, named
 from kerata.applications.imagenet_utils import decode_predictions as decode_predictions
 from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.types import PathLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SOURCE = "He et al., Deep Residual Learning for Image Recognition, 2015 (arXiv 1512.03385)"
@@ -54,7 +53,7 @@ def resnet(
     input_shape: PictureShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Four stages of residual blocks; a stage halves height and width at its first block."""

@@ -1,7 +1,5 @@
 """Residual networks whose blocks normalize before they convolve."""
 
-from typing import Any
-
 from kerata import layers
 from kerata.applications.assembling import Asked, PictureShape, Pretrained, assemble, kernels, named
 from kerata.applications.imagenet_utils import decode_predictions as decode_predictions
@@ -9,6 +7,7 @@ from kerata.applications.imagenet_utils import preprocessing
 from kerata.applications.resnet import BLOCKS, POOLED, begin, normalize
 from kerata.base.types import PathLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SOURCE = "He et al., Identity Mappings in Deep Residual Networks, 2016 (arXiv 1603.05027)"
@@ -39,7 +38,7 @@ def resnet_v2(
     input_shape: PictureShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Four stages of residual blocks; a stage but the last halves height and width at its last block."""

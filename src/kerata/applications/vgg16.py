@@ -1,13 +1,12 @@
 """VGG: convolutions of 3 x 3 and halvings, and three dense layers."""
 
-from typing import Any
-
 from kerata import layers
 from kerata.applications.assembling import Asked, PictureShape, Pretrained, assemble, kernels, named
 from kerata.applications.imagenet_utils import decode_predictions as decode_predictions
 from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.types import PathLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SOURCE = "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, 2014 (arXiv 1409.1556)"
@@ -22,7 +21,7 @@ def vgg(
     input_shape: PictureShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Blocks of convolutions of 3 x 3 with 64 to 512 channels, each followed by a halving of height and width."""

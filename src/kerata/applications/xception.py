@@ -1,13 +1,12 @@
 """Xception: depthwise separable convolutions beside residual ways."""
 
-from typing import Any
-
 from kerata import layers
 from kerata.applications.assembling import Asked, PictureShape, Pretrained, assemble, channel_axis, kernels, named
 from kerata.applications.imagenet_utils import decode_predictions as decode_predictions
 from kerata.applications.imagenet_utils import preprocessing
 from kerata.base.types import PathLike
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import ActivationLike
 from kerata.models.model import Model
 
 SOURCE = "Chollet, Xception: Deep Learning with Depthwise Separable Convolutions, 2016 (arXiv 1610.02357)"
@@ -54,7 +53,7 @@ def xception(
     input_shape: PictureShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
     """Four halvings, eight blocks of one size, and two wide separable convolutions."""

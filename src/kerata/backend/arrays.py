@@ -1,6 +1,6 @@
 """Functions of arrays where K's names, arguments or defaults differ from those of `ops`."""
 
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from kerata import activations, ops
 from kerata import random as draws
 from kerata.base.checks import message
 from kerata.base.config import standardize_data_format
+from kerata.base.types import Shape
 from kerata.config import floatx
 from kerata.engine.symbolic import traceable
 from kerata.ops.core import shape
@@ -133,7 +134,7 @@ def flatten(x):
 
 def batch_flatten(x):
     """Each sample as one row."""
-    sizes: Any = shape(x)
+    sizes = cast(Shape, shape(x))
     return ops.reshape(x, (-1, int(np.prod(sizes[1:]))))
 
 

@@ -10,7 +10,7 @@ from jax import lax
 from kerata import ops
 from kerata.base.checks import message
 from kerata.config import epsilon
-from kerata.engine.types import Array
+from kerata.engine.types import Array, TensorLike
 from kerata.ops.numpy import ndim
 
 
@@ -63,7 +63,7 @@ def foldr(fn, elems, initializer=None, name=None):
 
 def rnn(
     step_function: Callable[..., Any],
-    inputs: Any,
+    inputs: TensorLike,
     initial_states: Sequence[Any],
     go_backwards=False,
     mask=None,

@@ -1,7 +1,7 @@
 """What is said of names that cannot be had, and what to take instead."""
 
 import sys
-from typing import Any
+from typing import NoReturn
 
 from kerata.base.checks import did_you_mean
 
@@ -15,6 +15,6 @@ INSTEAD = {
 }
 
 
-def of_backend(name: str) -> Any:
+def of_backend(name: str) -> NoReturn:
     known = [n for n in vars(sys.modules["kerata.backend"]) if not n.startswith("_")]
     raise AttributeError(f"kerata.backend has no {name!r}. {INSTEAD.get(name) or did_you_mean(name, known)}".strip())

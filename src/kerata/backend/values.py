@@ -51,7 +51,7 @@ def function(inputs, outputs, updates=None, name=None):
     inputs, single = list(inputs), isinstance(outputs, SymbolicTensor)
     model = Model(inputs, [outputs] if single else list(outputs))
 
-    def call(values: Any) -> Any:
+    def call(values: object) -> object:
         values = values if isinstance(values, (list, tuple)) else [values]
         found = model([jnp.asarray(v, t.dtype) for v, t in zip(values, inputs, strict=True)])
         arrays = [np.asarray(array) for array in jax.tree.leaves(found)]

@@ -1,17 +1,18 @@
 """Convolutions, pooling, padding and resizing."""
 
-from typing import Any
+from typing import cast
 
 from kerata import ops
 from kerata.base.checks import check_choice
 from kerata.base.config import standardize_data_format
+from kerata.base.types import Shape
 from kerata.ops.core import shape
 
 
 def conv1d(x, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """A convolution of sequences; `"causal"` padding looks back only."""
     if padding == "causal":
-        sizes: Any = shape(kernel)
+        sizes = cast(Shape, shape(kernel))
         before = (sizes[0] - 1) * dilation_rate
         last = standardize_data_format(data_format) == "channels_last"
         x, padding = ops.pad(x, ((0, 0), (before, 0), (0, 0)) if last else ((0, 0), (0, 0), (before, 0))), "valid"

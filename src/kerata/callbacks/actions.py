@@ -146,7 +146,7 @@ class CSVLogger(Callback):
             self.file = None
 
 
-def plain_value(value: object) -> Any:
+def plain_value(value: object) -> object:
     if isinstance(value, np.ndarray) and value.ndim > 0:
         return f'"[{", ".join(map(str, value))}]"'
     return value

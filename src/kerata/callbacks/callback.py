@@ -42,20 +42,20 @@ class Callback:
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
         self._model: Any = None
-        self.validation_data: Any = None
+        self.validation_data: object = None
 
     @property
     def model(self) -> Any:
         return getattr(self, "_model", None)
 
     @model.setter
-    def model(self, model: Any) -> None:
+    def model(self, model: object) -> None:
         self._model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: object) -> None:
         self._model = model
 
     def settle(self) -> None:
@@ -133,7 +133,7 @@ class CallbackList(Callback):
         callbacks: object = None,
         add_history: bool = False,
         add_progbar: bool = False,
-        model: Any = None,
+        model: object = None,
         **params: object,
     ):
         super().__init__()
@@ -184,7 +184,7 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_params(params)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: object) -> None:
         self._model = model
         for callback in self.callbacks:
             callback.set_model(model)
@@ -234,7 +234,7 @@ def is_passive(callback: object) -> bool:
     return vars(type(callback)).get("is_passive", False)
 
 
-def added_logs(callback: Any) -> tuple[str, ...] | None:
+def added_logs(callback: Callback) -> tuple[str, ...] | None:
     """Names that a callback adds to the logs of an epoch; `None` where a user's own may add any."""
     return callback.added_logs if is_ours(type(callback)) else None
 

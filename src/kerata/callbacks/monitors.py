@@ -26,7 +26,7 @@ FALLING = re.compile(r"(?:^|_)(loss|error|entropy|crossentropy|distance|perplexi
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def find_direction(name: str, model: Any, owner: str, argument: str = "monitor", option: str = "mode") -> str:
+def find_direction(name: str, model: object, owner: str, argument: str = "monitor", option: str = "mode") -> str:
     """ "max" or "min": whether more or less of a measure is better, as the model's metric says, else as its name tells.
 
     Args:
@@ -297,7 +297,7 @@ class ModelCheckpoint(Monitor):
             raise ValueError(
                 message("ModelCheckpoint", "`save_freq` must be 'epoch' or a number of batches", {"save_freq": save_freq})
             )
-        self.save_freq: Any = save_freq
+        self.save_freq: int | str = save_freq
         self.batches, self.epoch = 0, 0
         ending = ".weights.h5" if save_weights_only else ".keras"
         if not self.filepath.endswith(ending):
@@ -328,7 +328,7 @@ class ModelCheckpoint(Monitor):
 
     def _count_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.batches += 1
-        if self.batches % self.save_freq == 0:
+        if isinstance(self.save_freq, int) and self.batches % self.save_freq == 0:
             self._save(logs, batch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

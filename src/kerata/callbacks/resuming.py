@@ -43,7 +43,7 @@ class BackupAndRestore(Callback):
                 )
             )
         self.backup_dir = check_path(self, backup_dir, "backup_dir")
-        self.save_freq: Any = save_freq
+        self.save_freq: int | str = save_freq
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
         self.epoch, self.batches = 0, 0
         if save_freq != "epoch":
@@ -76,7 +76,7 @@ class BackupAndRestore(Callback):
 
     def _count_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.batches += 1
-        if self.batches % self.save_freq == 0:
+        if isinstance(self.save_freq, int) and self.batches % self.save_freq == 0:
             self._save()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

@@ -10,7 +10,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import CodeType
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def numpy_as_it_was(source: str) -> Iterator[list[str]]:
             delattr(np, name)
 
 
-def run_code(code: Any, path: Path) -> None:
+def run_code(code: CodeType, path: Path) -> None:
     """Runs compiled code as the main program."""
     if path.suffix == ".py":
         # As Python itself does it: `__main__` is the program's own module.

@@ -11,6 +11,7 @@ from kerata.base.checks import check_choice, message
 from kerata.base.config import floatx, standardize_data_format
 from kerata.base.files import get_file
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import AnyArray, TensorLike
 
 CLASSES = 1000
 NAMES = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
@@ -50,7 +51,7 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
     return turned - _along(MEAN_OF_255, x, axis)
 
 
-def _along(numbers: tuple[float, ...], x: np.ndarray | SymbolicTensor, axis: int) -> Any:
+def _along(numbers: tuple[float, ...], x: np.ndarray | SymbolicTensor, axis: int) -> AnyArray:
     """A number for each channel, of the type of the pictures."""
     shape = (3, 1, 1) if axis == -3 else (3,)
     made = np.asarray(numbers, "float64" if str(x.dtype) == "float64" else "float32").reshape(shape)
@@ -66,7 +67,7 @@ def class_names() -> list[tuple[str, str]]:
     return [(str(found[str(n)][0]), str(found[str(n)][1])) for n in range(CLASSES)]
 
 
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, Any]]]:
+def decode_predictions(preds: TensorLike, top: int = 5) -> list[list[tuple[str, str, Any]]]:
     """The most probable classes of ImageNet.
 
     Args:

@@ -13,10 +13,19 @@ from kerata.engine.placement import HERE
 from kerata.engine.types import AnyArray, HasArray
 
 
+class Column(Protocol):
+    """A column of a frame of pandas."""
+
+    name: Any
+    dtype: Any
+
+    def to_numpy(self, dtype: object = ..., *, na_value: object = ...) -> np.ndarray: ...
+
+
 class HasBatches(Protocol):
     """Batches by number: a `PyDataset`, a `DataLoader`'s data set."""
 
-    def __getitem__(self, index: int, /) -> Any: ...
+    def __getitem__(self, index: int, /) -> object: ...
     def __len__(self) -> int: ...
 
 
@@ -195,7 +204,7 @@ def read_frame(frame: Any, name: str) -> np.ndarray:
     return values if values.dtype != object else frame.to_numpy(dtype=config.floatx(), na_value=np.nan)
 
 
-def _is_numeric(column: Any) -> bool:
+def _is_numeric(column: Column) -> bool:
     values = column.to_numpy()
     if values.dtype != object:
         return values.dtype.kind in "biufc"
@@ -206,7 +215,7 @@ def _is_numeric(column: Any) -> bool:
     return True
 
 
-def _from_objects(value: Any, name: str) -> np.ndarray:
+def _from_objects(value: np.ndarray, name: str) -> np.ndarray:
     """Frames with mixed columns give arrays of Python numbers; everything else is not numeric."""
     try:
         return value.astype(config.floatx())

@@ -268,7 +268,7 @@ def standardize_source_arrays(x: object, y: object, weight: object) -> Samples:
     return Samples(standardize_arrays(x, "x"), standardize_arrays(y, "y"), standardize_arrays(weight, "sample_weight"))
 
 
-def weigh_classes(y: Any, class_weight: Any, sample_weight: Data | None, owner: str) -> HostArray | None:
+def weigh_classes(y: object, class_weight: object, sample_weight: Data | None, owner: str) -> HostArray | None:
     """One weight a sample from the weight of its class, 1 where the class has none: float32 of shape (samples,)."""
     if not isinstance(class_weight, dict) or not all(map(_is_class, class_weight)):
         raise TypeError(

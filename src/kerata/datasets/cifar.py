@@ -28,7 +28,7 @@ def load_batch(path: Path, label_key: str) -> tuple[np.ndarray, list[int]]:
         return standardize_batch(read_pickle(path.read_bytes(), path.name), path, label_key)
 
 
-def standardize_batch(batch: HostArray, path: Path, label_key: str) -> Any:
+def standardize_batch(batch: Any, path: Path, label_key: str) -> tuple[HostArray, list[int]]:
     """A batch, if it is one."""
     if not isinstance(batch, dict) or not {"data", label_key} <= set(batch):
         expected = f"the batch must be a dict with 'data' and {label_key!r}"

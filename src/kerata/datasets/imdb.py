@@ -1,7 +1,6 @@
 """IMDB: 50,000 film reviews as lists of word ranks, half of them positive."""
 
 import inspect
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ def load_data(
     start_char: int | None = 1,
     oov_char: int | None = 2,
     index_from: int | None = 3,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> tuple[Pair, Pair]:
     """IMDB as `(x_train, y_train), (x_test, y_test)`, downloaded once (17 MB), checked, and read without unpickling.
 

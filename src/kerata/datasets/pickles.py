@@ -54,7 +54,7 @@ class StoredArray:
     """Stands for what `numpy`'s `_reconstruct` returns: shape, type and elements, put together by `read`."""
 
     def __init__(self, *ignored: object):
-        self.state: Any = None
+        self.state: tuple[Any, ...] = ()
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.state = state

@@ -1,11 +1,11 @@
 """Pictures of training curves. The data is plain; the drawing is thin."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerata.base.display import count_whole, new_figure
 from kerata.base.types import PathLike
-from kerata.diagnosis.reading import read_curves
+from kerata.diagnosis.reading import Curves, HasHistory, curves_of, read_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +16,7 @@ TRAIN, HELD, MARK = "#1f6fb4", "#d1495b", "#7a7a7a"
 SKIPPED = ("learning_rate", "lr")
 
 
-def plot_history(history: Any, path: PathLike | None = None, title: str | None = None) -> "Figure":
+def plot_history(history: Curves | HasHistory, path: PathLike | None = None, title: str | None = None) -> "Figure":
     """Draws the loss and every measure over the epochs, training beside validation.
 
     Args:
@@ -27,7 +27,7 @@ def plot_history(history: Any, path: PathLike | None = None, title: str | None =
     Returns:
         The matplotlib figure.
     """
-    curves = getattr(history, "history", history)
+    curves = curves_of(history)
     names = panel_names(curves)
     figure = new_figure(figsize=(4.8 * len(names), 3.9), dpi=120, layout="constrained")
     axes = figure.subplots(1, len(names), squeeze=False)[0]
@@ -41,13 +41,13 @@ def plot_history(history: Any, path: PathLike | None = None, title: str | None =
     return figure
 
 
-def panel_names(curves: dict[str, Any]) -> list[str]:
+def panel_names(curves: Curves) -> list[str]:
     """The measures to draw, the loss first; a validation curve shares its measure's panel."""
     names = [name for name in curves if not name.startswith("val_") and name not in SKIPPED and len(curves[name])]
     return sorted(names, key=lambda name: name != "loss")
 
 
-def draw_panel(axis: "Axes", curves: dict[str, Any], name: str, best_epoch: int) -> None:
+def draw_panel(axis: "Axes", curves: Curves, name: str, best_epoch: int) -> None:
     """One measure over the epochs."""
     for key, colour, label in ((name, TRAIN, "training"), (f"val_{name}", HELD, "validation")):
         if key in curves:

@@ -1,7 +1,8 @@
 """A plain reading of training curves: what they say, and what to try."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -30,7 +31,23 @@ class Reading:
     turned_at: int | None = None
 
 
-def read_curves(history: Any) -> Reading:
+# The values of each measure, epoch by epoch.
+Curves: TypeAlias = Mapping[str, Sequence[float]]
+
+
+class HasHistory(Protocol):
+    """What `fit` returns."""
+
+    @property
+    def history(self) -> Curves: ...
+
+
+def curves_of(history: Curves | HasHistory) -> Curves:
+    """The values that what `fit` returns holds, or that are given themselves."""
+    return history if isinstance(history, Mapping) else history.history
+
+
+def read_curves(history: Curves | HasHistory) -> Reading:
     """Reads the curves of a training run.
 
     Args:
@@ -40,7 +57,7 @@ def read_curves(history: Any) -> Reading:
     >>> read_curves({"loss": [1.0, 0.5, 0.2, 0.1, 0.05], "val_loss": [1.0, 0.6, 0.5, 0.7, 0.9]}).kind
     'overfitting'
     """
-    curves = getattr(history, "history", history)
+    curves = curves_of(history)
     if not len(curves.get("loss", ())):
         return Reading("too_short", "There is no loss to read yet: train for some epochs first.", 0)
     train = np.asarray(curves["loss"], float)
@@ -122,7 +139,7 @@ def _read_rising(train: np.ndarray, held: HostArray | None, best: int) -> Readin
     return None
 
 
-def _read_overfitting(train: np.ndarray, held: Any, best: int) -> Reading | None:
+def _read_overfitting(train: np.ndarray, held: np.ndarray | None, best: int) -> Reading | None:
     """The validation loss turns while the training loss goes on falling."""
     if held is None or best == len(held):
         return None

@@ -18,10 +18,9 @@ import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 CAPITALS = re.compile(r"\b[A-Z_]{3,}\b")
-NOT_GIVEN: Any = type("NotGiven", (), {"__repr__": lambda self: "no default"})()
+NOT_GIVEN: object = type("NotGiven", (), {"__repr__": lambda self: "no default"})()
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Argument:
     old: str
     new: str
     place: int | None
-    default: Any
+    default: object
 
 
 @dataclass(frozen=True)

@@ -367,7 +367,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     def counts_all(self) -> bool:  # type: ignore[override]
         return self.ignore_class is None
 
-    def _convert(self, y_true: TensorLike) -> Any:
+    def _convert(self, y_true: TensorLike) -> Array:
         # Integers stay as they are: a small float type does not hold every label.
         array = as_array(y_true)
         return array if jnp.issubdtype(array.dtype, jnp.integer) else convert(array, self._dtype)

@@ -84,21 +84,24 @@ class Loss(Module):
         return self.over_valid(y_true, y_pred, sample_weight)
 
     def over_valid(
-        self, y_true: Any, y_pred: Any, sample_weight: TensorLike | None = None, valid: Array | None = None
+        self,
+        y_true: "Tree | TensorLike",
+        y_pred: "Tree | TensorLike",
+        sample_weight: TensorLike | None = None,
+        valid: Array | None = None,
     ) -> Array:
         """The reduced loss of the samples whose `valid`, of shape (batch,), is not 0, as if there were no others.
 
         The other rows hold copies of one of those: a pair of prediction and target that is not there might have no gradient.
         """
         mask = noted(y_pred, "mask")
-        y_true, y_pred = self._convert(y_true), convert(y_pred, self._dtype)
-        values = self.call(y_true, y_pred)
+        values = self.call(self._convert(y_true), convert(y_pred, self._dtype))
         found = noted(values, "mask")
         mask = found if mask is None else mask if found is None else combine_masks(mask, found)
         values = as_values(values, self._dtype, self)
         return reduce_values(values, self.reduction, sample_weight, mask, valid, owner=self)
 
-    def _convert(self, y_true: Any) -> Any:
+    def _convert(self, y_true: object) -> Any:
         return convert(y_true, self._dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -324,7 +327,7 @@ def serialize(loss: object) -> dict[str, Any] | str | None:
     return serialize_keras_object(loss)
 
 
-def deserialize(name: object, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(name: object, custom_objects: dict[str, Any] | None = None) -> "Loss | Callable[..., Any] | None":
     """The loss that a config or a name describes."""
     with registry.CustomObjectScope(custom_objects or {}):
         return get(name) if isinstance(name, (str, dict)) else deserialize_keras_object(name)

@@ -9,17 +9,19 @@ from kerata.engine.types import Array, Scalar
 from kerata.engine.variable import Variable
 
 
-def clip_gradients(optimizer: Any, gradients: dict[Variable, Any]) -> dict[Variable, Any]:
+def clip_gradients(
+    gradients: dict[Variable, Any], clipnorm: Scalar | None, clipvalue: Scalar | None, global_clipnorm: Scalar | None
+) -> dict[Variable, Any]:
     """Gradients of bounded size; a bound of 0 is none, as in Keras."""
-    if optimizer.clipnorm is not None:
-        return {v: g * _clip_scale(_norm([g]), optimizer.clipnorm).astype(g.dtype) for v, g in gradients.items()}
-    if optimizer.global_clipnorm is not None:
+    if clipnorm is not None:
+        return {v: g * _clip_scale(_norm([g]), clipnorm).astype(g.dtype) for v, g in gradients.items()}
+    if global_clipnorm is not None:
         norm = _norm(gradients.values())
         # Keras lets an infinite norm make everything NaN, rather than zero.
-        scale = _clip_scale(norm, optimizer.global_clipnorm) + (norm - norm)
+        scale = _clip_scale(norm, global_clipnorm) + (norm - norm)
         return {v: g * scale.astype(g.dtype) for v, g in gradients.items()}
-    if optimizer.clipvalue is not None:
-        bound = jnp.where(jnp.asarray(optimizer.clipvalue) > 0, optimizer.clipvalue, jnp.inf)
+    if clipvalue is not None:
+        bound = jnp.where(jnp.asarray(clipvalue) > 0, clipvalue, jnp.inf)
         return {v: jnp.clip(g, -bound.astype(g.dtype), bound.astype(g.dtype)) for v, g in gradients.items()}
     return gradients
 

@@ -42,7 +42,7 @@ def serialize(optimizer: object) -> dict[str, Any]:
     return serialize_keras_object(optimizer)
 
 
-def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
     """An optimizer from plain data, as Keras 1, 2 or 3 wrote it."""
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise ValueError(

@@ -74,7 +74,7 @@ class LossScaleOptimizer(Optimizer):
             self.dynamic_scale = Variable(np.float32(self.initial_scale), trainable=False, name="dynamic_scale")
 
     @property
-    def learning_rate(self) -> Any:  # type: ignore[override]
+    def learning_rate(self) -> Rate:  # type: ignore[override]
         return self.inner_optimizer.learning_rate
 
     @learning_rate.setter

@@ -5,6 +5,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import ClosedJaxpr, Literal
 
 from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
@@ -87,12 +88,12 @@ def is_transformation(value: object) -> bool:
     return has_both and not isinstance(value, type)
 
 
-def read_constants(closed: Any) -> list[Any] | None:
+def read_constants(closed: ClosedJaxpr) -> list[Any] | None:
     """The outputs of a traced function that depend on no input, computed by NumPy; `None` if there are others."""
     known: dict[Any, np.ndarray] = dict(zip(closed.jaxpr.constvars, map(np.asarray, closed.consts), strict=True))
 
-    def read(atom: Any) -> HostArray | None:
-        return np.asarray(atom.val) if hasattr(atom, "val") else known.get(atom)
+    def read(atom: object) -> HostArray | None:
+        return np.asarray(atom.val) if isinstance(atom, Literal) else known.get(atom)
 
     for equation in closed.jaxpr.eqns:
         values: list[Any] = [read(atom) for atom in equation.invars]

@@ -185,7 +185,7 @@ class Optimizer(Stepwise):
         """Clipping, weight decay, the rule."""
         variables = list(weights)
         rate = self._rate(counter)
-        gradients = clip_gradients(self, gradients)
+        gradients = clip_gradients(gradients, self.clipnorm, self.clipvalue, self.global_clipnorm)
         weights = in_turn(weights, gradients)
         params = []
         for v in variables:
@@ -242,7 +242,7 @@ class Optimizer(Stepwise):
         sums = {v: g + values["gradient_accumulator", v] for v, g in gradients.items()}
         before = {v: weights[v] for v in changing}
 
-        def step() -> Any:
+        def step() -> tuple[dict[Variable, Array], list[Any]]:
             changed = dict(values)
             return self._step(before, {v: g / steps for v, g in sums.items()}, changed, counter), list(changed.values())
 
@@ -319,7 +319,7 @@ class Optimizer(Stepwise):
         return updates if in_scope() else Variable(updates, trainable=False, name="iterations")
 
     @property
-    def lr(self) -> Any:
+    def lr(self) -> Rate:
         """The learning rate, by its older name."""
         return self.learning_rate
 

@@ -12,7 +12,7 @@ from kerata.base.serialization import deserialize_keras_object
 from kerata.base.types import DTypeLike
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import in_scope
-from kerata.engine.types import Array, Scalar
+from kerata.engine.types import Array, HostArray, Scalar
 from kerata.engine.variable import Variable
 from kerata.optimizers.schedules import LearningRateSchedule
 
@@ -85,7 +85,7 @@ class RateVariable:
     def value(self) -> Array:
         return jnp.asarray(self.optimizer.learning_rate, jnp.float32)
 
-    def numpy(self) -> Any:
+    def numpy(self) -> HostArray:
         return np.array(self.optimizer.learning_rate, np.float32)
 
     def assign(self, value: float) -> None:

@@ -298,6 +298,6 @@ def serialize(learning_rate_schedule: object) -> dict[str, Any]:
     return serialize_keras_object(learning_rate_schedule)
 
 
-def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> LearningRateSchedule:
     """A schedule from plain data."""
     return deserialize_keras_object({"module": "keras.optimizers.schedules", **config}, custom_objects)

@@ -144,7 +144,7 @@ def apply_affine_transform(
     return back.astype(x.dtype) if np.issubdtype(x.dtype, np.floating) else np.floor(back + 0.5).astype(x.dtype)
 
 
-def check_picture(owner: Owner, x: Any) -> np.ndarray:
+def check_picture(owner: Owner, x: object) -> np.ndarray:
     x = np.asarray(x)
     if x.ndim != 3:
         raise ValueError(message(owner, "a picture must have three axes", {"x": x.shape}))

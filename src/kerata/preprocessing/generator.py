@@ -8,6 +8,7 @@ import numpy as np
 
 from kerata.base.checks import check_choice, message
 from kerata.base.config import floatx, standardize_data_format
+from kerata.engine.types import HostArray
 from kerata.kernels.mapping import FILL_MODES
 from kerata.preprocessing import iterators, tables
 from kerata.preprocessing.affine import (
@@ -108,9 +109,9 @@ class ImageDataGenerator:
         self.brightness_range = brightness_range
         if brightness_range is not None:
             check_span(self, "brightness_range", brightness_range)
-        self.mean: Any = None
-        self.std: Any = None
-        self.zca_whitening_matrix: Any = None
+        self.mean: HostArray | None = None
+        self.std: HostArray | None = None
+        self.zca_whitening_matrix: HostArray | None = None
         self._settle()
 
     def _settle(self) -> None:
@@ -230,7 +231,7 @@ class ImageDataGenerator:
     def _lit(self, x: np.ndarray, brightness: float) -> np.ndarray:
         return apply_brightness_shift(x, brightness, False, "channels_last")
 
-    def _shifted(self, x: np.ndarray, intensity: Any) -> np.ndarray:
+    def _shifted(self, x: np.ndarray, intensity: float) -> np.ndarray:
         return apply_channel_shift(x, intensity)
 
     @property
@@ -288,8 +289,9 @@ class ImageDataGenerator:
             self.mean = np.mean(x, axis=(0, self.row_axis, self.col_axis)).reshape(shape)
             x -= self.mean
         if self.featurewise_std_normalization:
-            self.std = np.std(x, axis=(0, self.row_axis, self.col_axis)).reshape(shape)
-            x /= self.std + self.smallest
+            std = np.std(x, axis=(0, self.row_axis, self.col_axis)).reshape(shape)
+            self.std = std
+            x /= std + self.smallest
         if self.zca_whitening:
             self.zca_whitening_matrix = self._whitening(x.reshape(len(x), -1))
 
@@ -447,7 +449,7 @@ def is_nothing(change: dict[str, Any]) -> bool:
     return not moves(change) and all(change.get(name) is None for name in TONES)
 
 
-def in_type(x: np.ndarray, dtype: Any) -> np.ndarray:
+def in_type(x: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """A copy in another type, rounded where that holds whole numbers."""
     if np.issubdtype(dtype, np.integer):
         limits = np.iinfo(dtype)

@@ -11,10 +11,11 @@ import numpy as np
 from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.config import floatx, standardize_data_format
 from kerata.base.display import say
-from kerata.base.types import Owner
+from kerata.base.types import DTypeLike, Owner, PathLike
 from kerata.data.pictures import array_to_img
 from kerata.data.pydataset import FixedRows, PyDataset
 from kerata.data.reading import CHANNELS, PictureReader, files_below, in_threads, reader_of_files, without_strangers
+from kerata.engine.types import HostArray
 
 # Pictures that are moved by one call of the compiled program: so many that the call costs nothing, so few that all threads
 # have work and what they write stays near.
@@ -131,8 +132,8 @@ class Pictures(Iterator):
 
     image_data_generator: Any
     data_format: str
-    dtype: Any
-    save_to_dir: Any
+    dtype: DTypeLike
+    save_to_dir: PathLike | None
     save_prefix: str
     save_format: str
     # Numbers in the names of saved pictures are drawn below it.
@@ -152,7 +153,7 @@ class Pictures(Iterator):
                     generator.get_random_transform(self._shape)
             return chosen
 
-        def read(chosen: np.ndarray) -> Any:
+        def read(chosen: np.ndarray) -> object:
             drawn = np.random.get_state()
             try:
                 return self._get_batches_of_transformed_samples(chosen)
@@ -200,7 +201,14 @@ class Pictures(Iterator):
         in_threads(work, range(0, len(numbers), size))
         return made, there
 
-    def _make_one_by_one(self, numbers: np.ndarray, read: Any, shape: tuple[int, ...], made: np.ndarray, there: np.ndarray):
+    def _make_one_by_one(
+        self,
+        numbers: np.ndarray,
+        read: Callable[[int], np.ndarray | None],
+        shape: tuple[int, ...],
+        made: np.ndarray,
+        there: np.ndarray,
+    ):
         """Each picture after the last: a person's own code may draw from NumPy as well."""
         generator = self.image_data_generator
         for row, picture in enumerate(in_threads(read, list(numbers))):
@@ -212,7 +220,9 @@ class Pictures(Iterator):
             made[row] = generator.standardize(x)
 
     def _save(self, pictures: np.ndarray, numbers: np.ndarray, there: np.ndarray) -> None:
-        for row, number in enumerate(numbers if self.save_to_dir else ()):
+        if not self.save_to_dir:
+            return
+        for row, number in enumerate(numbers):
             name = f"{self.save_prefix}_{number}_{np.random.randint(self.most_names)}.{self.save_format}"
             path = os.path.join(os.fspath(self.save_to_dir), name)
             if not there[row]:
@@ -224,7 +234,7 @@ class Pictures(Iterator):
                 raise
 
 
-def as_whole(x: np.ndarray, dtype: Any) -> np.ndarray:
+def as_whole(x: np.ndarray, dtype: DTypeLike) -> np.ndarray:
     """Numbers as they are, or rounded for a type of whole numbers."""
     return np.rint(x) if np.issubdtype(dtype, np.integer) and np.issubdtype(x.dtype, np.floating) else x
 
@@ -331,7 +341,7 @@ class BatchFromFilesMixin(Pictures):
     classes: Any
     allowed_class_modes: frozenset[str | None]
     _filepaths: list[str]
-    _sample_weight: Any = None
+    _sample_weight: HostArray | None = None
     reader: PictureReader
 
     def set_processing_attrs(
@@ -395,7 +405,7 @@ class BatchFromFilesMixin(Pictures):
         output = (pictures, self._targets_of(index_array, pictures))
         return output if self.sample_weight is None else (*output, self.sample_weight[index_array])
 
-    def _targets_of(self, numbers: np.ndarray, pictures: np.ndarray) -> Any:
+    def _targets_of(self, numbers: np.ndarray, pictures: np.ndarray) -> object:
         if self.class_mode == "input":
             return pictures.copy()
         if self.class_mode == "multi_output":
@@ -421,7 +431,7 @@ class BatchFromFilesMixin(Pictures):
         return self.classes
 
     @property
-    def sample_weight(self) -> Any:
+    def sample_weight(self) -> HostArray | None:
         """A weight for each picture, or `None`."""
         return self._sample_weight
 

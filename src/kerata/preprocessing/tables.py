@@ -122,7 +122,7 @@ class DataFrameIterator(BatchFromFilesMixin):
             warnings.warn(text, stacklevel=4)
         return table[good]
 
-    def _number_of(self, label) -> Any:
+    def _number_of(self, label) -> int | list[int]:
         return [self.class_indices[one] for one in label] if isinstance(label, (list, tuple)) else self.class_indices[label]
 
     @property
@@ -140,7 +140,7 @@ def filter_classes(table, y_col, classes) -> tuple[Any, list[str]]:
         return table, sorted(found)
     names = list(dict.fromkeys(classes))
 
-    def kept(label) -> Any:
+    def kept(label) -> object:
         if isinstance(label, (list, tuple)):
             return [one for one in label if one in names] or None
         return label if label in names else None

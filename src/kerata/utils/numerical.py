@@ -1,16 +1,16 @@
 """Numbers of a data set: classes as rows of zeros and a one, vectors of length one."""
 
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from kerata import ops
 from kerata.base.checks import message
-from kerata.engine.types import TensorLike
+from kerata.engine.types import AnyArray, Array, TensorLike
 from kerata.ops import is_tensor
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> Any:
+def to_categorical(x: TensorLike, num_classes: int | None = None) -> AnyArray:
     """Class numbers as rows with a 1 at the class and 0 elsewhere, for `categorical_crossentropy`.
 
     Args:
@@ -25,6 +25,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
            [0., 0., 1.]])
     """
     if is_tensor(x):
+        x = cast(Array, x)
         x = ops.squeeze(x, -1) if len(x.shape) > 1 and x.shape[-1] == 1 else x
         return ops.one_hot(x, int(ops.max(x)) + 1 if num_classes is None else num_classes)
     classes = np.array(x, dtype="int64")
@@ -48,7 +49,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     return categorical
 
 
-def normalize(x: TensorLike, axis: int = -1, order: int = 2) -> Any:
+def normalize(x: TensorLike, axis: int = -1, order: int = 2) -> AnyArray:
     """x / |x| along an axis; vectors of zeros stay as they are.
 
     Args:

@@ -7,13 +7,14 @@ from kerata.base.checks import check_choice, message
 from kerata.base.display import new_figure
 from kerata.base.types import PathLike
 from kerata.models.graph import graph_of
+from kerata.models.model import Model
 from kerata.models.summary import describe_kind, format_shape, list_operations
 
 BOX_WIDTH, BOX_HEIGHT, GAP = 2.6, 0.62, 0.45
 
 
 def plot_model(
-    model: Any,
+    model: Model,
     to_file: str | os.PathLike = "model.png",
     show_shapes: bool = False,
     show_dtype: bool = False,
@@ -55,7 +56,7 @@ def plot_model(
     return draw(rows, edges, {id(op): describe_box(op, *options) for row in rows for op in row}, to_file, dpi)
 
 
-def lay_out(model: Any) -> tuple[list[list[Any]], list[tuple[Any, Any]]]:
+def lay_out(model: Model) -> tuple[list[list[Any]], list[tuple[Any, Any]]]:
     """Rows of layers, each below all that lead to it, and the connections between them."""
     operations = list_operations(model)
     graph = graph_of(model)

@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from typing import Any
+from collections.abc import Callable
 
 import kerata
 from kerata.cli.upgrading.edits import Source
@@ -24,7 +24,7 @@ class Call:
         today: the function of today; `None` where its arguments need no defaults.
     """
 
-    def __init__(self, source: Source, node: ast.Call, row: Row, today: Any = None):
+    def __init__(self, source: Source, node: ast.Call, row: Row, today: Callable[..., object] | None = None):
         self.source, self.node, self.row, self.today = source, node, row, today
         self.notes: list[str] = []
 
@@ -148,7 +148,7 @@ def quoted(value: object) -> str:
     return '"' + value.replace('"', '\\"') + '"' if isinstance(value, str) else repr(value)
 
 
-def today_of_row(row: Row) -> Any:
+def today_of_row(row: Row) -> Callable[..., object] | None:
     """The class or function of today that a row leads to."""
     room = getattr(kerata, row.kind, None)
     return getattr(room, row.today, None) if room is not None and row.today else None
