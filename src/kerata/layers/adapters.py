@@ -1,6 +1,6 @@
 """Adapters: layers whose largest weight may be frozen, while a product of two thin matrices beside it is trained (LoRA)."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
@@ -10,6 +10,7 @@ from kerata.engine.types import Array, Initializer, TensorLike, WeightFunction
 from kerata.engine.variable import Store, Variable, WritableStore, assign_all
 from kerata.kernels.products import product
 from kerata.layers.layer import Layer
+from kerata.layers.signatures import LayerOptions
 
 
 def weight_in_use(layer: "Adaptable") -> Array:
@@ -45,7 +46,7 @@ class Adaptable(Layer):
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: object = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         if quantization_config is not None:

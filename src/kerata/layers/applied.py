@@ -1,16 +1,18 @@
 """Layers that only some architectures of `kerata.applications` need; files know them by these names."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
 
 from kerata.base.registry import builtin
+from kerata.base.types import PartialShape
 from kerata.engine.random import SeedGenerator
 from kerata.initializers import Constant
 from kerata.kernels import random
 from kerata.layers.layer import Layer
+from kerata.layers.signatures import LayerOptions
 
 
 @builtin("layers")
@@ -29,7 +31,7 @@ class CustomScaleLayer(Layer):
 
     mixes_samples = False
 
-    def __init__(self, scale: float, **kwargs: Any):
+    def __init__(self, scale: float, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.scale = scale
 
@@ -54,11 +56,11 @@ class LayerScale(Layer):
 
     mixes_samples = False
 
-    def __init__(self, init_values: float, projection_dim: int, **kwargs: Any):
+    def __init__(self, init_values: float, projection_dim: int, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.init_values, self.projection_dim = init_values, projection_dim
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         self.gamma = self.add_weight((self.projection_dim,), Constant(self.init_values), name="gamma")
 
     def call(self, inputs: jax.Array) -> jax.Array:
@@ -82,7 +84,7 @@ class StochasticDepth(Layer):
 
     mixes_samples = False
 
-    def __init__(self, drop_path_rate: float, seed: int | None = None, **kwargs: Any):
+    def __init__(self, drop_path_rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.drop_path_rate = drop_path_rate
         self.seed = seed

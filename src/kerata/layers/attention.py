@@ -17,6 +17,7 @@ from kerata.engine.module import auto_name
 from kerata.engine.random import SeedGenerator
 from kerata.engine.symbolic import infer
 from kerata.engine.types import Array
+from kerata.engine.variable import Variable
 from kerata.kernels import random
 from kerata.kernels.attention import attention
 from kerata.layers.activation import Softmax
@@ -59,6 +60,8 @@ class HeadAttention(Layer):
     _unsaved = frozenset({"output_shape", "flash_attention", "activity_regularizer"})
     repeats = 1
     attention_axes: Any = (1,)
+    kernel_initializer: Any
+    bias_initializer: Any
     _query_dense: EinsumDense
     _key_dense: EinsumDense
     _value_dense: EinsumDense
@@ -86,8 +89,8 @@ class HeadAttention(Layer):
         self._drops = dropout != 0
         self.use_bias, self.use_gate, self.seed = bool(use_bias), bool(use_gate), seed
         self.sliding_window = check_positive_int(self, "sliding_window", sliding_window, optional=True)
-        self.kernel_initializer: Any = initializers.get(kernel_initializer)
-        self.bias_initializer: Any = initializers.get(bias_initializer)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self._activity_regularizer = regularizers.get(activity_regularizer)
@@ -219,7 +222,7 @@ class HeadAttention(Layer):
         return {**super().get_config(), "activity_regularizer": serialize_keras_object(self._activity_regularizer)}
 
 
-def attention_equations(rank: int, axes: Any) -> tuple[str, str]:
+def attention_equations(rank: int, axes: Sequence[int]) -> tuple[str, str]:
     """Einsum equations for scores (query, key) and outputs (scores, value) of attention over some axes.
 
     >>> attention_equations(4, (1,))
@@ -304,7 +307,7 @@ class MultiHeadAttention(HeadAttention):
             )
         self._output_shape = tuple(sizes) if sizes else None
         axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
-        self.attention_axes: Any = None if axes is None else tuple(axes)
+        self.attention_axes = None if axes is None else tuple(axes)
         self._take_common(
             dropout,
             use_bias,
@@ -330,7 +333,7 @@ class MultiHeadAttention(HeadAttention):
         self._value_dense = self._project("value", value_shape, 1, (self.num_heads, self.value_dim))
         rank = len(value_shape) + 1
         axes = range(1, rank - 2) if self.attention_axes is None else self.attention_axes
-        self.attention_axes: Any = tuple(axis if axis >= 0 else rank - 1 + axis for axis in axes)
+        self.attention_axes = tuple(axis if axis >= 0 else rank - 1 + axis for axis in axes)
         self._make_softmax()
         heads = (*query_shape[:-1], self.num_heads, self.value_dim)
         self._output_dense = self._project("attention_output", heads, 2, self._output_shape or query_shape[-1:])
@@ -479,8 +482,8 @@ class Attention(Layer):
 
     def build(self, input_shape):
         check_inputs(self, input_shape)
-        self.scale: Any = None
-        self.concat_score_weight: Any = None
+        self.scale: Variable | None = None
+        self.concat_score_weight: Variable | None = None
         if self.use_scale:
             self.scale = self.add_weight((), "ones", name="scale")
         if self.score_mode == "concat":
@@ -513,6 +516,7 @@ class Attention(Layer):
         together = query[..., :, None, :] + key[..., None, :, :]  # (batch, t, s, features)
         if self.scale is not None:
             together = self.scale.value * together
+        assert self.concat_score_weight is not None
         return self.concat_score_weight.value * jnp.sum(jnp.tanh(together), axis=-1)
 
     def compute_mask(self, inputs, mask=None):

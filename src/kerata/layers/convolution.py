@@ -1,7 +1,5 @@
 """Convolutions: over sequences, pictures and volumes."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata import activations, constraints, initializers, regularizers
@@ -91,7 +89,7 @@ class Convolution(Spatial):
 
     def convolve_with(self, x: Array, kernel: Array) -> Array:
         """x convolved with any kernel, channels last."""
-        padding: Any = self.padding.upper()
+        padding: str | tuple[tuple[int, int], ...] = self.padding.upper()
         if self.padding == "causal":
             padding = (((self.kernel_size[0] - 1) * self.dilation_rate[0], 0),)
         return convolution(x, kernel, self.strides, padding, self.dilation_rate, self.groups)

@@ -23,10 +23,10 @@ class KeepsType(Layer):
 
     mixes_samples = False
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: PartialShape) -> PartialShape:
         return input_shape
 
-    def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, inputs: object, *args: object, **kwargs: object) -> object:
         if not isinstance(inputs, SymbolicTensor):
             return super().compute_output_spec(inputs, *args, **kwargs)
         dtype = self.compute_dtype if self.autocast and "float" in inputs.dtype else inputs.dtype

@@ -5,7 +5,7 @@ layer's structure as those of training are, and layers of one structure share it
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -16,10 +16,21 @@ from kerata.engine import program
 from kerata.engine.hyper import Hypers
 from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
-from kerata.engine.types import Array
+from kerata.engine.types import Array, Tree
+from kerata.engine.variable import Variable
 
 
-def call_compiled(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+class Called(Protocol):
+    """A layer, as far as it is called."""
+
+    call: Callable[..., Any]
+    add_loss: Callable[[object], None]
+
+    @property
+    def variables(self) -> list[Variable]: ...
+
+
+def call_compiled(layer: Called, args: tuple, kwargs: dict[str, Any]) -> Any:
     """`layer.call(*args, **kwargs)` by a compiled program; within a transformation of JAX, which compiles itself, as it is."""
     leaves, treedef = jax.tree.flatten((args, kwargs))
     if any(isinstance(leaf, Tracer) for leaf in leaves):
@@ -29,7 +40,7 @@ def call_compiled(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     variables, hypers = layer.variables, Hypers(("", layer))
 
     def make() -> Callable[..., Any]:
-        def call(values: list[Any], vector: Array, arrays: list[Any]) -> Any:
+        def call(values: list[Any], vector: Array, arrays: list[Any]) -> tuple[Tree, dict[int, Array], list[Any]]:
             given = list(fixed)
             for place, array in zip(places, arrays, strict=True):
                 given[place] = array

@@ -169,7 +169,7 @@ class EinsumShapes:
                         )
                     )
 
-    def output(self, input_shape: Any) -> tuple[int | None, ...]:
+    def output(self, input_shape: PartialShape) -> tuple[int | None, ...]:
         """The shape of the output, with the batch axis."""
         extra = len(input_shape) - len(self.inputs)
         if extra < 0 or (extra > 0 and not (self.left or self.right)):

@@ -106,7 +106,7 @@ def check_input_tensor(
     tensor: object,
     shape: PartialShapeLike | None,
     batch_size: int | None,
-    batch_shape: Any,
+    batch_shape: Sequence[int | None] | None,
     dtype: DTypeLike | None,
 ) -> None:
     """Raises where `input_tensor` is none, or does not fit what was said beside it."""

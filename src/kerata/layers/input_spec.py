@@ -1,6 +1,7 @@
 """What a layer expects of its input."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import jax
 
@@ -49,9 +50,16 @@ class InputSpec:
         return cls(**config)
 
 
-def check_input_spec(layer: Any, inputs: object) -> None:
+class HasSpec(Protocol):
+    """A layer that says what inputs it takes."""
+
+    input_spec: InputSpec | Sequence[InputSpec | None] | None
+
+
+def check_input_spec(layer: HasSpec, inputs: object) -> None:
     """Raises `ValueError` if an input does not fit the layer's `input_spec`."""
-    specs = layer.input_spec if isinstance(layer.input_spec, (list, tuple)) else [layer.input_spec]
+    given = layer.input_spec
+    specs = [given] if given is None or isinstance(given, InputSpec) else list(given)
     tensors = [x for x in jax.tree.leaves(inputs) if is_tensor(x) or isinstance(x, SymbolicTensor)]
     if not tensors or (isinstance(inputs, dict) and home_of(type(layer)) is not None):
         raise KindError(message(layer, "its input must be an array or a tensor", {"inputs": inputs}, _hint_kind(inputs)))

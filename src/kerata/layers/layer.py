@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -128,7 +128,7 @@ class Layer(WeightHolder):
         self.autocast = autocast
         self.supports_masking = False
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.input_spec: Any = None
+        self.input_spec: InputSpec | Sequence[InputSpec | None] | None = None
         self.inbound_nodes: list[Node] = []
         self._dtype_policy = standardize_policy(dtype_policy() if dtype is None else dtype)
         self._trainable = bool(trainable)
@@ -208,7 +208,7 @@ class Layer(WeightHolder):
         """The layer's function of arrays."""
         raise NotImplementedError(message(self, "it does not have a `call` method implemented"))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         self._check_constructed()
         args, kwargs = self._convert_inputs(args, kwargs)
         if has_symbolic((args, kwargs)):
@@ -268,7 +268,7 @@ class Layer(WeightHolder):
                 )
             ) from None
 
-    def _call_symbolic(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _call_symbolic(self, args: tuple, kwargs: dict[str, Any]) -> object:
         first = args[0] if args else next(iter(kwargs.values()))
         if self.input_spec is not None:
             check_input_spec(self, first)
@@ -299,7 +299,7 @@ class Layer(WeightHolder):
             if one is not None:
                 note(leaf, "mask", one)
 
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, *args: object, **kwargs: object) -> Any:
         """Symbolic outputs of symbolic inputs: from `compute_output_shape` if there is one, else by tracing `call`."""
         shape_of = type(self).compute_output_shape
         if shape_of is not Layer.compute_output_shape and not isinstance(self, SkipOutputShape):
@@ -320,10 +320,10 @@ class Layer(WeightHolder):
             self._maybe_build((inputs,), {})
             return jax.tree.map(lambda t: t.shape, infer(self._call_concrete_of, inputs))
 
-    def _call_concrete_of(self, *args: Any, **kwargs: Any) -> Any:
+    def _call_concrete_of(self, *args: object, **kwargs: object) -> object:
         return self._call_concrete(*self._convert_inputs(args, kwargs))
 
-    def _call_concrete(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _call_concrete(self, args: tuple, kwargs: dict[str, Any]) -> object:
         names = call_parameters(type(self))
         outermost = not contexts()
         training = self._resolve_training(names, args, kwargs)
@@ -354,19 +354,20 @@ class Layer(WeightHolder):
 
     def _penalize(self, output: Array) -> Array:
         """The penalty on an output, as the mean over samples, so that its strength does not depend on the batch size."""
-        owner = f"activity_regularizer of {describe_owner(self)}"
+        owner, rule = f"activity_regularizer of {describe_owner(self)}", self.activity_regularizer
+        assert rule is not None
         if not output.ndim or not output.shape[0]:
-            return regularizers.penalize(self.activity_regularizer, output, owner)
+            return regularizers.penalize(rule, output, owner)
         samples, valid = output.shape[0], valid_rows(output.shape[0])
         if valid is not None:
             output = jnp.where(jnp.reshape(valid, (-1, *[1] * (output.ndim - 1))) > 0, output, 0)
             samples = jnp.maximum(jnp.sum(valid), 1)
-        return regularizers.penalize(self.activity_regularizer, output, owner) / samples
+        return regularizers.penalize(rule, output, owner) / samples
 
-    def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> object:
         return call_compiled(self, args, kwargs) if self.loops and not in_scope() else self.call(*args, **kwargs)
 
-    def _resolve_training(self, names: Parameters, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _resolve_training(self, names: Parameters, args: tuple, kwargs: dict[str, Any]) -> object:
         """What the caller says, else what the layer around says, else the default of `call`, else inference."""
         given = kwargs.get("training")
         if given is None and "training" in names and names.index_of("training") < len(args):
@@ -401,9 +402,9 @@ class Layer(WeightHolder):
 
     # Losses
 
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: object) -> None:
         """Adds a term to the training objective, from within `call`."""
-        values = loss if isinstance(loss, (list, tuple)) else [loss]
+        values: Sequence[Any] = loss if isinstance(loss, (list, tuple)) else [loss]
         for value in values:
             if value is None or isinstance(value, (str, dict)) or (callable(value) and not hasattr(value, "shape")):
                 raise KindError(message(self, "add_loss() takes numbers, as an array", {"loss": value}))
@@ -427,8 +428,8 @@ class Layer(WeightHolder):
         return added + self._regularization_losses()
 
     def _regularization_losses(self) -> list[Any]:
-        weights = [v for v in self.trainable_weights if v.regularizer is not None]
-        return [regularizers.penalize(v.regularizer, v.value, f"regularizer ({v.path})") for v in weights]
+        rules = [(v, rule) for v in self.trainable_weights if (rule := v.regularizer) is not None]
+        return [regularizers.penalize(rule, v.value, f"regularizer ({v.path})") for v, rule in rules]
 
     @property
     def metrics(self) -> list[Any]:

@@ -6,7 +6,7 @@ from kerata.engine.scope import noted
 from kerata.layers.signatures import Parameters
 
 
-def noted_masks(value: object) -> Any:
+def noted_masks(value: object) -> object:
     if isinstance(value, (list, tuple)):
         masks = [noted_masks(item) for item in value]
         if all(mask is None for mask in masks):

@@ -68,7 +68,7 @@ class Merge(Layer):
         return functools.reduce(jnp.logical_or, mask)
 
 
-def check_masks(layer: Layer, inputs: Any, mask: Array | None) -> None:
+def check_masks(layer: Layer, inputs: Sequence[object], mask: Sequence[object] | None) -> None:
     """Raises unless there is a list of masks, one or `None` for each input, or none at all."""
     if mask is None:
         return
@@ -100,7 +100,7 @@ def check_list(layer: Layer, inputs: object) -> None:
         )
 
 
-def check_shapes(layer: Layer, shapes: Any) -> None:
+def check_shapes(layer: Layer, shapes: Sequence[object]) -> None:
     if not shapes or not all(isinstance(shape, (list, tuple)) for shape in shapes):
         raise ValueError(
             message(

@@ -1,7 +1,6 @@
 """Normalization of each sample by its own statistics."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
@@ -9,7 +8,7 @@ from jax import lax
 from kerata import constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_number, check_positive_int, message
 from kerata.base.registry import builtin
-from kerata.base.types import PartialShape
+from kerata.base.types import PartialShape, Shape
 from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 from kerata.layers.layer import InputSpec, Layer
@@ -32,9 +31,10 @@ class SampleNormalization(Layer):
             raise ValueError(message(self, "`axis` must be axes of the input", {"axis": self.axis, "input_axes": rank}))
         return tuple(sorted(axis % rank for axis in axes))
 
-    def _weight_shape(self, input_shape: PartialShape) -> Any:
-        shape = tuple(input_shape[axis] for axis in self._axes(len(input_shape)))
-        if None in shape:
+    def _weight_shape(self, input_shape: PartialShape) -> Shape:
+        sizes = tuple(input_shape[axis] for axis in self._axes(len(input_shape)))
+        shape = tuple(size for size in sizes if size is not None)
+        if len(shape) < len(sizes):
             raise ValueError(
                 message(
                     self, "the normalized axes must have a known size", {"axis": self.axis, "input_shape": tuple(input_shape)}

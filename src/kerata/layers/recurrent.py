@@ -16,7 +16,7 @@ from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 from kerata.kernels import recurrence
 from kerata.layers.layer import InputSpec, Layer, SkipOutputShape
-from kerata.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, initial_state_of, run_cell
+from kerata.layers.recurrent_cells import Cell, GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, initial_state_of, run_cell
 from kerata.layers.signatures import ShapeTree
 
 # Slopes of the piecewise linear sigmoid that the kernels know.
@@ -143,14 +143,14 @@ class RNN(Layer, SkipOutputShape):
             )
         return given
 
-    def run(self, sequences: Array, states: Any, mask: Array | None, training: bool) -> tuple[Any, Any, list[Any]]:
+    def run(self, sequences: Array, states: list[Any], mask: Array | None, training: bool) -> tuple[Any, Any, list[Any]]:
         """Outputs of all steps (batch, steps, units), the last output (batch, units), the last states."""
         steps = jnp.swapaxes(sequences, 0, 1)  # (steps, batch, ...)
         masks = None if mask is None else jnp.swapaxes(mask.astype(bool), 0, 1)
         first = jax.eval_shape(lambda s, x: run_cell(self.cell, x, s, training)[0], states, steps[0])
         before = jnp.zeros(first.shape, first.dtype)
 
-        def step(carry: tuple[Any, Array], given: tuple[Array, Array | None]) -> Any:
+        def step(carry: tuple[Any, Array], given: tuple[Array, Array | None]) -> tuple[tuple[Any, Array], Array]:
             states, before = carry
             x, keep = given
             output, new = run_cell(self.cell, x, states, training)
@@ -212,7 +212,7 @@ class ClassicRNN(RNN):
     )
 
     def __init__(
-        self, cell: Any, return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False, **kwargs
+        self, cell: Cell, return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False, **kwargs
     ):
         # Keras's two implementations differ in the order of operations only.
         kwargs.pop("implementation", None)

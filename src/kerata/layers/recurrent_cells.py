@@ -11,7 +11,7 @@ from kerata.base.checks import check_positive_int, message
 from kerata.base.limits import CALL, take_work
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
-from kerata.base.types import DTypeLike
+from kerata.base.types import DTypeLike, Shape
 from kerata.engine.hyper import Hyperparameter, is_absent
 from kerata.engine.random import SeedGenerator
 from kerata.engine.types import Array, HostArray, Initializer, Scalar
@@ -65,7 +65,7 @@ class Cell(Layer):
         self.recurrent_dropout = recurrent_dropout
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
-        self.state_size: Any = self.units
+        self.state_size: int | list[int] = self.units
         self.output_size = self.units
 
     def bias_shape(self) -> tuple[int, ...]:
@@ -262,7 +262,7 @@ class LSTMCell(Cell):
             return self.bias_initializer
         start, units = self.bias_initializer, self.units
 
-        def forget_less(shape: Any, dtype: DTypeLike | None = None) -> HostArray:
+        def forget_less(shape: Shape, dtype: DTypeLike | None = None) -> HostArray:
             values = np.array(start(shape, dtype=dtype))
             values[units : 2 * units] = 1.0
             return values
@@ -451,7 +451,7 @@ def output_size_of(cell: Any) -> int:
     return size
 
 
-def initial_state_of(cell: Any, batch_size: int | None, dtype: DTypeLike) -> Any:
+def initial_state_of(cell: Any, batch_size: int | None, dtype: DTypeLike) -> list[Any]:
     """A cell's own initial state, or zeros of its `state_size`."""
     if hasattr(cell, "get_initial_state"):
         state = cell.get_initial_state(batch_size=batch_size)

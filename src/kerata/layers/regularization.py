@@ -1,6 +1,6 @@
 """Noise and penalties that act in training only."""
 
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -331,13 +331,11 @@ class ActivityRegularization(KeepsType):
 
     @property
     def l1(self) -> float:
-        rule: Any = self.activity_regularizer
-        return rule.l1
+        return cast(regularizers.L1L2, self.activity_regularizer).l1
 
     @property
     def l2(self) -> float:
-        rule: Any = self.activity_regularizer
-        return rule.l2
+        return cast(regularizers.L1L2, self.activity_regularizer).l2
 
     def call(self, inputs):
         return inputs

@@ -1,6 +1,7 @@
 """Layers that move numbers about, repeat them or leave some out, without weights."""
 
 import math
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 from kerata.base.checks import KindError, check_choice, message, standardize_tuple
 from kerata.base.config import standardize_data_format
 from kerata.base.registry import builtin
+from kerata.base.types import PartialShape
 from kerata.layers.core import KeepsType
 from kerata.layers.layer import InputSpec
 
@@ -40,7 +42,7 @@ class Flatten(KeepsType):
 
     def compute_output_shape(self, input_shape):
         rest = input_shape[1:]
-        return (input_shape[0], None if None in rest else math.prod(rest))
+        return (input_shape[0], None if None in rest else math.prod(size or 0 for size in rest))
 
 
 @builtin("layers")
@@ -79,12 +81,12 @@ class Reshape(KeepsType):
     def compute_output_shape(self, input_shape):
         return (input_shape[0], *self._resolve(input_shape))
 
-    def _resolve(self, input_shape: Any) -> Any:
+    def _resolve(self, input_shape: PartialShape) -> PartialShape:
         """The target shape with -1 replaced by a size, or by `None` where the input's is unknown."""
         rest = input_shape[1:]
         if None in rest:
             return tuple(None if size == -1 else size for size in self.target_shape)
-        total, known = math.prod(rest), math.prod(size for size in self.target_shape if size != -1)
+        total, known = math.prod(size or 0 for size in rest), math.prod(size for size in self.target_shape if size != -1)
         fits = total == known if -1 not in self.target_shape else known > 0 and total % known == 0
         if not fits:
             raise ValueError(
@@ -164,7 +166,7 @@ class Spatial(KeepsType):
     rank = 1
     data_format = "channels_last"
 
-    def _for_axes(self, values: Any, other: object) -> tuple:
+    def _for_axes(self, values: Iterable[Any], other: object) -> tuple:
         """`values` for the spatial axes and `other` for batch and channels, in the order of the input's axes."""
         return (other, other, *values) if self.data_format == "channels_first" else (other, *values, other)
 

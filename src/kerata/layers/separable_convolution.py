@@ -1,7 +1,5 @@
 """Depthwise and separable convolutions: over sequences and pictures."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata import activations, constraints, initializers, regularizers
@@ -82,7 +80,7 @@ class Depthwise(Spatial):
         return self.shape_of(input_shape[0], picture, channels * self.depth_multiplier)
 
 
-def depthwise(x: Array, kernel: Any, layer: Spatial) -> Array:
+def depthwise(x: Array, kernel: Array, layer: Spatial) -> Array:
     """Each channel by its own kernel: (batch, *picture, channels) to (batch, *picture, channels * multiplier)."""
     channels, multiplier = kernel.shape[-2:]
     kernel = jnp.reshape(kernel, (*kernel.shape[:-2], 1, channels * multiplier))

@@ -2,14 +2,15 @@
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias, TypedDict
 
 import numpy as np
 
 from kerata.base.arguments import Binding, binding
 from kerata.base.checks import message
-from kerata.base.types import DTypeLike, PartialShape
+from kerata.base.types import DTypeLike, PartialShape, PartialShapeLike
+from kerata.engine.policy import PolicyLike
 from kerata.engine.symbolic import SymbolicTensor
 
 # A shape, or shapes in a list or a dict, as a layer of several inputs gets them.
@@ -64,7 +65,25 @@ def _binding(function: Callable[..., Any]) -> Binding:
     return binding(_signature(function))
 
 
-def bind_call(layer: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+class LayerOptions(TypedDict, total=False):
+    """What every layer's constructor takes beside its own arguments."""
+
+    name: str | None
+    dtype: PolicyLike
+    trainable: bool
+    autocast: bool
+    activity_regularizer: object
+    input_shape: PartialShapeLike
+    batch_shape: Sequence[int | None]
+
+
+class Callee(Protocol):
+    """What has a `call`, as layers have."""
+
+    call: Callable[..., Any]
+
+
+def bind_call(layer: Callee, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a layer's `call` by name, with `training` and `mask` allowed as every layer's `__call__` allows them."""
     return _binding(type(layer).call)(layer, args, kwargs)
 

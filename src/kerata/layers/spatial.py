@@ -1,6 +1,6 @@
 """What layers with a window over a sequence, a picture or a volume have in common."""
 
-from typing import Any
+from collections.abc import Iterable
 
 import jax.numpy as jnp
 
@@ -76,10 +76,10 @@ class Spatial(Layer):
     def from_last(self, x: Array) -> Array:
         return x if self.data_format == "channels_last" else jnp.moveaxis(x, -1, 1)
 
-    def spatial_of(self, shape: Any) -> tuple[int | None, ...]:
+    def spatial_of(self, shape: PartialShape) -> tuple[int | None, ...]:
         return tuple(shape[1:-1] if self.data_format == "channels_last" else shape[2:])
 
-    def shape_of(self, batch: Any, picture: Any, channels: Any) -> tuple[int | None, ...]:
+    def shape_of(self, batch: int | None, picture: Iterable[int | None], channels: int | None) -> tuple[int | None, ...]:
         if self.data_format == "channels_last":
             return (batch, *picture, channels)
         return (batch, channels, *picture)

@@ -17,7 +17,7 @@ from kerata.engine.variable import Store, Variable, WritableStore, assign_all, o
 class Holding(NamedTuple):
     """What a layer holds itself: its variables, trainable ones first; states that are no weights; layers."""
 
-    layer: Any
+    layer: "WeightHolder"
     variables: list[Variable]
     states: list[Variable]
     below: list[Any]
@@ -126,7 +126,7 @@ class WeightHolder(Module):
         """The layers that this one holds itself."""
         return list(self._sublayers())
 
-    def _flatten_layers(self, include_self: bool = True) -> Any:
+    def _flatten_layers(self, include_self: bool = True) -> list[Any]:
         """This layer and all below it, each once, in order."""
         found: dict[int, WeightHolder] = {}
 
@@ -301,7 +301,7 @@ class WeightHolder(Module):
         assign_all(own, store)
 
 
-def layers_of(layer: Any) -> list[Any]:
+def layers_of(layer: "WeightHolder") -> list[Any]:
     """A layer or model and all layers below it, each once, in order.
 
     >>> import kerata

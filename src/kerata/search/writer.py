@@ -189,6 +189,7 @@ class Writer:
 
 def hold(outcome: Outcome | None) -> Outcome | None:
     """The outcome with weights of its own, since the runner drops them when it goes on."""
-    if outcome is None or not outcome.members:
+    members = getattr(outcome, "members", None)
+    if outcome is None or not members:
         return outcome
-    return dataclasses.replace(outcome, members=[copy.copy(member) for member in outcome.members])
+    return dataclasses.replace(outcome, members=[copy.copy(member) for member in members])

@@ -4,8 +4,6 @@ A model's graph is cut where their outputs are. What lies before the cut is comp
 by the reading thread for batches; what lies behind it is one program, as ever.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +27,7 @@ class HostLayer(Layer):
     host_type = "string"
     mixes_samples = adapts_weights = False
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> object:
         if has_symbolic((args, kwargs)):
             return super().__call__(*args, **kwargs)
         if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((args, kwargs))):
@@ -51,7 +49,7 @@ class HostLayer(Layer):
     def build(self, input_shape: ShapeTree | None = None) -> None:
         """Nothing: what the layer knows, it was given or has read off data."""
 
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> SymbolicTensor:
+    def compute_output_spec(self, *args: object, **kwargs: object) -> SymbolicTensor:
         raise NotImplementedError
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ from kerata.base.registry import builtin
 from kerata.data.pydataset import PyDataset
 from kerata.data.samples import Data, standardize_array
 from kerata.data.sources import is_batches, standardize_batches
-from kerata.engine.types import Array
+from kerata.engine.types import Array, TensorLike
 from kerata.layers.pictures import DataLayer
 
 # Numbers read at a time, so that float64 copies stay small beside the data: 8 MiB.
@@ -104,13 +103,15 @@ class Normalization(DataLayer):
         # Nothing reads it. Files of Keras hold it.
         self.count = self.add_weight((), "zeros", dtype="int32", trainable=False, name="count")
 
-    def _spread(self, given: Any, shape: tuple[int, ...]) -> np.ndarray:
+    def _spread(self, given: TensorLike | None, shape: tuple[int, ...]) -> np.ndarray:
         """A given mean or variance with the axes of the inputs."""
         try:
             return np.broadcast_to(np.asarray(given, jnp.dtype(self.compute_dtype)), shape).reshape(self.beside)
         except ValueError:
             raise ValueError(
-                message(self, f"`mean` and `variance` must broadcast to the features, {shape}", {"mean": np.shape(given)})
+                message(
+                    self, f"`mean` and `variance` must broadcast to the features, {shape}", {"mean": np.asarray(given).shape}
+                )
             ) from None
 
     @property
@@ -119,7 +120,7 @@ class Normalization(DataLayer):
         return self._statistic(0)
 
     @property
-    def variance(self) -> Any:
+    def variance(self) -> Array | None:
         """The variance, with the axes of the inputs; `None` before `build`."""
         return self._statistic(1)
 
@@ -242,7 +243,7 @@ class Normalization(DataLayer):
     def call(self, inputs):
         self._check_measured()
         x = inputs.astype(self.compute_dtype)
-        deviation = jnp.maximum(jnp.sqrt(self.variance), config.epsilon())
+        deviation = jnp.maximum(jnp.sqrt(jnp.asarray(self.variance)), config.epsilon())
         return self.mean + x * deviation if self.invert else (x - self.mean) / deviation
 
     def compute_output_shape(self, input_shape):

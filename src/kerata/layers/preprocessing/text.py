@@ -9,9 +9,10 @@ from kerata.base.checks import check_choice, message
 from kerata.base.config import floatx
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
-from kerata.base.types import PathLike
+from kerata.base.types import PartialShape, PathLike
 from kerata.data.samples import Data
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import TensorLike
 from kerata.engine.variable import Store, WritableStore
 from kerata.layers.preprocessing.host import HostLayer, as_bytes
 from kerata.layers.preprocessing.lookups import OLD_MODES, StringLookup, batches_of
@@ -210,7 +211,7 @@ class TextVectorization(HostLayer):
 
     # Numbers
 
-    def call(self, inputs: Any) -> np.ndarray:
+    def call(self, inputs: TensorLike) -> np.ndarray:
         lookup = self._lookup_layer
         if self.split is None and self.ngrams is None and self.output_mode == "int" and np.ndim(inputs) < 2:
             return lookup.call(self._standardized(inputs))
@@ -221,12 +222,12 @@ class TextVectorization(HostLayer):
             return lookup.encode(rows, (len(rows), max(map(len, rows), default=0)))
         return lookup.encode(rows, (len(rows), 1))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: PartialShape) -> tuple[int | None, ...]:
         if self.output_mode == "int":
             alone = self.split is None and self.ngrams is None and len(input_shape) < 2
-            return tuple(input_shape) if alone else (input_shape[0], self.output_sequence_length)
+            return tuple(input_shape) if alone else (*input_shape[:1], self.output_sequence_length)
         words = (*input_shape, 1) if self.split is None and len(input_shape) <= 1 else tuple(input_shape)
-        return self._lookup_layer.compute_output_shape(words if self.split is None else (input_shape[0], None))
+        return self._lookup_layer.compute_output_shape(words if self.split is None else (*input_shape[:1], None))
 
     def compute_output_spec(self, inputs: SymbolicTensor) -> SymbolicTensor:
         kind = "int32" if self.output_mode == "int" else floatx()
