@@ -1,7 +1,7 @@
 """New models from old ones: the same layers with weights of their own."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 
@@ -12,6 +12,7 @@ from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Operation, SymbolicTensor, Tensors, flatten, run_nodes
 from kerata.layers.input import Input
 from kerata.layers.layer import Layer
+from kerata.layers.preprocessing.host import HostLayer
 from kerata.models.model import Functional, Model
 from kerata.models.sequential import Sequential
 
@@ -78,17 +79,17 @@ class _Cloner:
             self.made[id(layer)] = self._new(layer)
         return self.made[id(layer)]
 
-    def _new(self, layer: Any) -> Layer:
+    def _new(self, layer: Layer) -> Layer:
         if self.recursive and isinstance(layer, Sequential):
             return self.sequential(layer, None)
         if self.recursive and getattr(layer, "_graph_layers", None) is not None:
-            return self.functional(layer, None)
+            return self.functional(cast(Model, layer), None)
         if self.clone_function is not None:
             return self.clone_function(layer)
         twin = type(layer).from_config(layer.get_config())
         if layer.runs_on_host:
             # What it has read off data is no weight.
-            twin.take_vocabulary(layer)
+            cast(HostLayer, twin).take_vocabulary(layer)
         return twin
 
     def sequential(self, model: Sequential, input_tensors: "Tensors | None") -> Sequential:
@@ -132,7 +133,7 @@ class _Cloner:
         twin._trainable = model.trainable
         return twin
 
-    def _call(self, operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _call(self, operation: Layer, args: tuple, kwargs: dict[str, Any]) -> object:
         layer = self.layer(operation)
         if self.call_function is not None and not isinstance(operation, Operation):
             return self.call_function(layer, *args, **kwargs)

@@ -8,8 +8,9 @@ import copy
 import functools
 import inspect
 import types
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -148,7 +149,7 @@ class Copier:
             self.memo[id(old)] = made = []
             made.extend(self.value(item) for item in old)
             return made
-        kind: Any = type(old)
+        kind = cast(Callable[[Iterable[object]], object], type(old))
         return self.memo.setdefault(id(old), kind(self.value(item) for item in old))
 
     def _other(self, old: object) -> object:
@@ -167,7 +168,7 @@ class Copier:
         self.variables.append(new)
         return new
 
-    def _function(self, old: Any) -> object:
+    def _function(self, old: types.FunctionType) -> object:
         """The function itself, unless it holds parts of the model: then one that holds their copies."""
         self.memo[id(old)] = old
         cells = old.__closure__ or ()
@@ -203,7 +204,7 @@ class Copier:
 
     # Modules
 
-    def _module(self, old: Module) -> Any:
+    def _module(self, old: Module) -> object:
         new: Any = object.__new__(type(old))
         self.memo[id(old)] = new
         if isinstance(old, Model):
@@ -221,7 +222,7 @@ class Copier:
                 new.step_counter.assign(np.int32(0))
         return new
 
-    def _fill(self, old: object, new: Any, instead: dict[str, Any]) -> None:
+    def _fill(self, old: object, new: object, instead: dict[str, Any]) -> None:
         """Copies the attributes, in their order, but for those that are given."""
         fresh = {"inbound_nodes": [], "_losses": [], "optimizer_state": None, **instead}
         for name, item in old.__dict__.items():
@@ -266,14 +267,14 @@ class Copier:
         leaves = [values[id(tensor)] for tensor in graph.outputs]
         return Graph(inputs, graph.pack(leaves), owner, [values[id(tensor)] for tensor in graph.beside])
 
-    def _compile(self, old: Any, new: Any) -> None:
+    def _compile(self, old: Model, new: Model) -> None:
         """Compiles as the model was, by the method of all models: what a user's own would set is copied already."""
         made = compilation_of(old, "copy")
         given = {**made.arguments, "optimizer": old.optimizer.inner_optimizer if made.scales_loss else old.optimizer}
         Trainer.compile(new, **self.value(given), auto_scale_loss=made.scales_loss)
 
 
-def _is_full(cell: Any) -> bool:
+def _is_full(cell: types.CellType) -> bool:
     """Whether a name of a closure has a value yet."""
     try:
         cell.cell_contents  # noqa: B018

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,8 @@ from kerata.base.checks import did_you_mean, message
 from kerata.base.types import Owner
 from kerata.data.border import Border
 from kerata.engine.scope import current_scope, note, noted
-from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, flatten, run_nodes, sort_nodes
+from kerata.engine.symbolic import Caller, Node, Operation, SymbolicTensor, Tensors, flatten, run_nodes, sort_nodes
+from kerata.engine.types import HostArray
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
 
@@ -74,7 +75,7 @@ class Graph:
                 message(owner, expected, {"used more than once": twice}, "Give each a name of its own, e.g. Dense(2, name=...)")
             )
 
-    def _source(self, tensor: SymbolicTensor) -> Any:
+    def _source(self, tensor: SymbolicTensor) -> Caller:
         """The input of the model at which a tensor stands."""
         return self.cuts.get(id(tensor), tensor.history[0])
 
@@ -179,7 +180,7 @@ class Graph:
             names.append(name)
         return names
 
-    def match_inputs(self, inputs: object, owner: Owner) -> Any:
+    def match_inputs(self, inputs: object, owner: Owner) -> list[Any]:
         """A flat list of arrays for what a caller passes: one array, a list, a tuple or a dict by names; or a border."""
         if isinstance(inputs, Border):
             return AtBorder(fit_input(value, tensor, owner) for value, tensor in zip(inputs.values, self.border, strict=True))
@@ -210,7 +211,7 @@ class Graph:
             names = jax.tree.map(lambda tensor: tensor.name, self.inputs_tree)
             warnings.warn(f"{expected}: {message(owner, f'inputs are {names}', {'inputs': received}, fix)}", stacklevel=3)
 
-    def _check_order(self, inputs: Any, owner: Owner) -> None:
+    def _check_order(self, inputs: Sequence[object], owner: Owner) -> None:
         """Refuses a list for a dict of inputs, unless the dict's own order is the one in which its parts are numbered."""
         names: list[Any] = list(self.inputs_tree)
         if names != sorted(names):
@@ -264,7 +265,7 @@ class AtBorder(list[Any]):
     """Values at the border of a graph, in its order."""
 
 
-def as_texts(value: object, tensor: SymbolicTensor, owner: Owner) -> Any:
+def as_texts(value: object, tensor: SymbolicTensor, owner: Owner) -> HostArray:
     """An input for layers on the host: an array of NumPy with the axes that the graph expects."""
     value = np.asarray(value)
     rank = len(fit_rank(value.shape, tensor.shape))
@@ -274,7 +275,7 @@ def as_texts(value: object, tensor: SymbolicTensor, owner: Owner) -> Any:
     return value
 
 
-def fit_input(value: Any, tensor: SymbolicTensor, owner: Owner) -> Any:
+def fit_input(value: Any, tensor: SymbolicTensor, owner: Owner) -> object:
     """An input in the shape and type that the graph expects, or a `ValueError` that says what differs.
 
     A missing or superfluous last axis of size 1 is added or removed, as in Keras.
@@ -358,7 +359,14 @@ def check_shape(shape: tuple, tensor: SymbolicTensor, owner: Owner) -> None:
         )
 
 
-def graph_of(model: Any) -> Graph | None:
+class HasGraph(Protocol):
+    """A model."""
+
+    @property
+    def _graph(self) -> Graph | None: ...
+
+
+def graph_of(model: HasGraph) -> Graph | None:
     """The graph of a model; `None` where it has none, or none yet."""
     return model._graph
 

@@ -97,7 +97,7 @@ class _Reference:
         return {"class_name": "__keras_tensor__", "config": config}
 
 
-def _refer(value: object, places: dict[int, Any]) -> Any:
+def _refer(value: object, places: dict[int, Any]) -> object:
     return _Reference(value, places[id(value)]) if isinstance(value, SymbolicTensor) else value
 
 
@@ -194,7 +194,7 @@ class _Reader:
             return all(self._is_ready(value) for value in plain.values())
         return not isinstance(plain, list) or all(self._is_ready(value) for value in plain)
 
-    def _find(self, name: str, index: int, place: int) -> Any:
+    def _find(self, name: str, index: int, place: int) -> SymbolicTensor | None:
         if name not in self.layers:
             raise ValueError(message(OWNER, "a call names a layer that is not there", {"layer": name}))
         calls = self.outputs[name]
@@ -204,14 +204,14 @@ class _Reader:
             raise ValueError(message(OWNER, "a call names an output that is not there", {"layer": name, "output": place}))
         return calls[index][place]
 
-    def _revive(self, value: Any) -> Any:
+    def _revive(self, value: object) -> object:
         if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
             return self._find(*value["config"]["keras_history"])
         if isinstance(value, dict):
             return {key: self._revive(item) for key, item in value.items()}
         return [self._revive(item) for item in value] if isinstance(value, list) else value
 
-    def ends(self, plain: Any) -> object:
+    def ends(self, plain: object) -> object:
         """Inputs or outputs in their structure."""
         if isinstance(plain, dict):
             return {key: self.ends(value) for key, value in plain.items()}

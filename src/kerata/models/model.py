@@ -10,6 +10,7 @@ import jax
 from kerata.base.checks import did_you_mean, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object
+from kerata.base.types import PartialShape
 from kerata.engine.module import Look, auto_name, shown
 from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten, has_symbolic
@@ -45,7 +46,14 @@ class Model(Saveable, Tries, Trainer, Layer):
     _bookkeeping = {"_graph": Look.PROGRAM, "_graph_layers": Look.PARTS | Look.PROGRAM, "_layers": Look.PARTS | Look.PROGRAM}
     _unsaved = frozenset({"inputs", "outputs"})
 
-    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs: Any):
+    def __init__(
+        self,
+        inputs: "Tensors | None" = None,
+        outputs: "Tensors | None" = None,
+        name: str | None = None,
+        trainable: bool = True,
+        **kwargs: Any,
+    ):
         if (inputs is None) != (outputs is None):
             raise ValueError(
                 message(
@@ -59,7 +67,7 @@ class Model(Saveable, Tries, Trainer, Layer):
         super().__init__(name=name, trainable=trainable, **kwargs)
         self._start_trainer()
         self._graph: Graph | None = None
-        if inputs is not None:
+        if inputs is not None and outputs is not None:
             self._graph = Graph(inputs, outputs, self)
             self._graph_layers = self._graph.layers
             self.built = True
@@ -165,7 +173,7 @@ class Model(Saveable, Tries, Trainer, Layer):
         """A flat list of inputs as the graph wants them."""
         return self._need_graph("inputs").match_inputs(inputs, self)
 
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, *args: object, **kwargs: object) -> Any:
         """Symbolic outputs; a graph called on its own shapes knows them already."""
         if self._graph is not None and args:
             given = self._graph.match_inputs(args[0], self)
@@ -278,5 +286,5 @@ def _symbolic_inputs(shape: Any) -> Tensors:
     return SymbolicTensor((None, *shape[1:]))
 
 
-def one_or_all(shapes: list[Any]) -> Any:
+def one_or_all(shapes: list[PartialShape]) -> PartialShape | list[PartialShape]:
     return shapes[0] if len(shapes) == 1 else shapes

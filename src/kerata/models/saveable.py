@@ -5,17 +5,18 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.limits import budget, is_description, size_of_json, take_bytes, trusted
 from kerata.base.refusals import refusing
 from kerata.base.serialization import by_reference, describing, deserialize_keras_object, refer, serialize_keras_object, sharing
-from kerata.base.types import PathLike
+from kerata.base.types import PathLike, Plain
 from kerata.saving.archive import mark_shared, save_model
 from kerata.saving.building import build_model, check_config, parse_config
 from kerata.saving.legacy.descriptions import modern_description
+from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.yaml import read_yaml
 from kerata.saving.store import MemoryStore
 from kerata.saving.weights import load_state, load_weights, save_state, save_weights
@@ -24,7 +25,7 @@ from kerata.saving.weights import load_state, load_weights, save_state, save_wei
 class Saveable:
     """What a model can do beside being a layer: be saved, restored and copied."""
 
-    def save(self, filepath: PathLike, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+    def save(self, filepath: PathLike, overwrite: bool = True, zipped: bool | None = None, **kwargs: object) -> None:
         """Writes the model, its weights and its optimizer's state to a `.keras` file, which Keras 3 opens as well.
 
         Args:
@@ -32,7 +33,7 @@ class Saveable:
             overwrite: whether an existing file may be replaced.
             include_optimizer: False leaves out what `compile` was given and the optimizer's state.
         """
-        save_model(self, filepath, overwrite, zipped, **kwargs)
+        save_model(cast(SavedModel, self), filepath, overwrite, zipped, **kwargs)
 
     def save_weights(
         self,
@@ -42,14 +43,14 @@ class Saveable:
         objects_to_skip: Iterable[Any] | None = None,
     ) -> None:
         """Writes the weights and the optimizer's state to a `.weights.h5` file, those of `objects_to_skip` excepted."""
-        save_weights(self, filepath, overwrite, max_shard_size, objects_to_skip)
+        save_weights(cast(SavedModel, self), filepath, overwrite, max_shard_size, objects_to_skip)
 
     def load_weights(
         self,
         filepath: str | os.PathLike,
         skip_mismatch: bool = False,
         objects_to_skip: Iterable[Any] | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Reads weights from a file of Kerata or of any Keras; the model stays as it was if they do not fit.
 
@@ -62,7 +63,7 @@ class Saveable:
         by_name = bool(kwargs.pop("by_name", False))
         if kwargs:
             raise ValueError(message("load_weights", "unknown argument(s)", kwargs))
-        load_weights(self, filepath, skip_mismatch, objects_to_skip, by_name)
+        load_weights(cast(SavedModel, self), filepath, skip_mismatch, objects_to_skip, by_name)
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON, without weights."""
@@ -133,7 +134,7 @@ class Saveable:
         with sharing(), by_reference(objects):
             plain = mark_shared(serialize_keras_object(self))
         if self.built:  # type: ignore[attr-defined]
-            save_state(self, store)
+            save_state(cast(SavedModel, self), store)
         return restore_model, (plain, objects, store.arrays)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -179,6 +180,6 @@ def model_from_yaml(yaml_string: str, custom_objects: dict[str, Any] | None = No
     if not isinstance(yaml_string, str):
         raise TypeError(message(owner, "the description must be a text", {"yaml_string": yaml_string}))
     with refusing(owner), budget(owner, len(yaml_string), describes=True):
-        config = check_config(read_yaml(yaml_string, owner), owner)
+        config = check_config(cast(Plain, read_yaml(yaml_string, owner)), owner)
         with sharing(), registry.CustomObjectScope(custom_objects or {}):
             return build_model(modern_description(config, owner), owner, custom_objects)

@@ -34,7 +34,7 @@ class Sequential(Model):
 
     def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None):
         self._layers: list[Layer] = []
-        self._input: Any = None
+        self._input: SymbolicTensor | None = None
         if isinstance(layers, Layer) or not isinstance(trainable, (bool, int)):
             raise KindError(
                 message(
@@ -57,6 +57,7 @@ class Sequential(Model):
     def _graph(self) -> Graph | None:  # type: ignore[override]
         """The layers as a graph; made when it is asked for, since a long model is built layer by layer."""
         if self._whole is None and self._tail is not None:
+            assert self._input is not None
             self._whole = Graph(self._input, self._tail, self)
         return self._whole
 
@@ -125,7 +126,7 @@ class Sequential(Model):
         taken.add(layer.name)
         forget_plans(self)
 
-    def pop(self, rebuild: bool = True) -> Any:
+    def pop(self, rebuild: bool = True) -> Layer:
         """Takes the last layer away."""
         if not self._layers:
             raise ValueError(message(self, "there is no layer to take away"))
@@ -239,7 +240,7 @@ class Sequential(Model):
         """The layers, without the input."""
         return list(self._layers)
 
-    def call(self, inputs: Any, training: bool | None = None, mask: object = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: object = None) -> object:
         if self._graphless:
             value = inputs
         elif self._graph is None:

@@ -128,7 +128,7 @@ def list_rows(layer: Any, graph: Graph | None, expand: bool, show_trainable: boo
     return rows
 
 
-def describe_kind(layer: Layer) -> Any:
+def describe_kind(layer: Layer) -> str:
     """The class, or for a function the name that Keras gives its class."""
     if isinstance(layer, Operation):
         name = getattr(layer.function, "__name__", "operation")
@@ -166,7 +166,7 @@ def format_count(layer: Layer) -> str:
     return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
 
 
-def format_connections(layer: Layer, graph: Any) -> str:
+def format_connections(layer: Layer, graph: Graph) -> str:
     """`dense[0][0], dense[1][0]`: layer, call and output that each input comes from."""
     used = {id(node) for node in graph.nodes}
     places = [t.history for node in layer.inbound_nodes if id(node) in used for t in node.input_tensors]

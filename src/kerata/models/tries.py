@@ -19,7 +19,7 @@ def service(name: str) -> Callable[..., Any]:
 class Tries:
     """Methods of a compiled model that train copies of it; the model itself stays as it is."""
 
-    def cross_validate(self, x: Data, y: Data | None = None, **kwargs: Any) -> Any:
+    def cross_validate(self, x: Data, y: Data | None = None, **kwargs: object) -> Any:
         """Trains a fresh copy on each fold, all folds in one program; see `kerata.search.cross_validate` for the arguments.
 
         >>> import kerata, numpy as np
@@ -30,6 +30,6 @@ class Tries:
         """
         return service("cross_validate")(self, x, y, **kwargs)
 
-    def lr_find(self, x: Data, y: Data | None = None, **kwargs: Any) -> Any:
+    def lr_find(self, x: Data, y: Data | None = None, **kwargs: object) -> Any:
         """Trains copies with learning rates from low to high and suggests one; see `kerata.search.lr_find`."""
         return service("lr_find")(self, x, y, **kwargs)

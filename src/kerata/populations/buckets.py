@@ -210,7 +210,7 @@ class Buckets:
             for member in own[id(group)]:
                 member.pad(bucket, self.paddings[place])
 
-    def _shape_of(self, group: Any) -> Shape | None:
+    def _shape_of(self, group: Group) -> Shape | None:
         """What is free in the model of a group; `None` where a bucket is not known to be exact."""
         key = structure_key(group.model)
         if key not in self.shapes:
@@ -339,7 +339,7 @@ def with_widths(model: Model, widths: tuple[int, ...], example: Any, counting: b
     """
     wanted = dict(zip(map(id, free_layers(model)), widths, strict=True))
 
-    def new(layer: Any) -> Any:
+    def new(layer: Any) -> Layer:
         config = layer.get_config()
         if id(layer) in wanted:
             config[layer.features_argument] = wanted[id(layer)]

@@ -14,6 +14,7 @@ from kerata.callbacks.callback import Callback, CallbackList, Callbacks, defines
 from kerata.data.samples import Samples
 from kerata.engine.random import make_seed
 from kerata.engine.structure import is_ours
+from kerata.engine.types import Tree
 from kerata.models.model import Model
 from kerata.populations.group import DeviceData, Group, plan_of
 from kerata.populations.initial import take_rows
@@ -110,7 +111,7 @@ class FittedGroup(Group):
         return [f"val_{name}" for name in self.train_names]
 
     @property
-    def example(self) -> Any:
+    def example(self) -> Tree:
         return self.source.slice(0, min(self.batch_size, self.size)).tree
 
     def arguments(self, member: "FittedMember") -> dict[str, Any]:
@@ -139,7 +140,7 @@ class FittedMember(Member):
         index: int,
         group: FittedGroup,
         numbers: np.ndarray,
-        start: Any,
+        start: Callable[[], Any],
         seed: int | None,
         rows: np.ndarray | None,
         held: np.ndarray | None,
@@ -154,7 +155,7 @@ class FittedMember(Member):
     def _take_callbacks(self, callbacks: list[Any]) -> None:
         self.callbacks = CallbackList([*callbacks, self.history])
 
-    def _begin(self) -> Any:
+    def _begin(self) -> Model:
         """Its model, as it is before training."""
         if self.model is None:
             self.model = self.group.make_model(self.numbers, self.start(), None)
@@ -179,7 +180,7 @@ class FittedMember(Member):
                 variable.assign(value)
             self.paused_weights = None
         follower = Follower(self, watch, stops, drop_bad, is_over, on_epochs)
-        relays = [Relay(callback) for callback in self.callbacks]
+        relays: list[Any] = [Relay(callback) for callback in self.callbacks]
         model.fit(
             **self.group.arguments(self),
             epochs=self.epochs,
@@ -207,7 +208,7 @@ class FittedMember(Member):
             return f"the loss became NaN or infinite in epoch {self.bad_step + 1}"
         return super().trouble
 
-    def as_model(self, best: bool = False) -> Any:
+    def as_model(self, best: bool = False) -> Model:
         if best and self.best is not None:
             for role, values in self.best.items():
                 for variable, value in zip(plan_of(self.model).variables[role], values, strict=True):

@@ -17,7 +17,7 @@ from kerata.data.samples import Samples
 from kerata.engine import program
 from kerata.engine.placement import Placement
 from kerata.engine.random import make_key, seeded, seeded_wholly
-from kerata.engine.types import Array, Tree
+from kerata.engine.types import Array, Described, Tree
 from kerata.engine.variable import noting_draws
 from kerata.kernels.products import noting_shared_inputs
 from kerata.models.copying import fresh_model
@@ -26,15 +26,16 @@ from kerata.populations.member import Member, State
 from kerata.populations.shard import Shard, make_many
 from kerata.training.feeds import PADDED_BYTES, bucket, pad_rows
 from kerata.training.padding import adds_up
-from kerata.training.plan import Plan
+from kerata.training.plan import Batch, Plan
 from kerata.training.prepare import Prepared, build_for, last_prepared, prepare_built
+from kerata.training.trained import TrainedModel
 
 # Validation goes over samples in larger batches than training, where they are small.
 HELD_BATCH = 256
 SMALL_SAMPLE = 4096
 
 
-def plan_of(model: Any) -> Plan:
+def plan_of(model: TrainedModel) -> Plan:
     """The plan of training a prepared model."""
     return last_prepared(model).plan
 
@@ -162,7 +163,7 @@ class Group:
         make: Callable[[], Any] | None = None,
     ):
         self.data, self.size = data, data.size
-        self.held_data: Any = held_data
+        self.held_data = held_data
         self._begin(model, batch_size, shuffle, make)
         tested = prepare_built(model, training=False)
         self.test_plan: Plan = tested.plan
@@ -274,14 +275,14 @@ class Group:
     def _find_shared_axes(self, axes: dict[str, list[int]]) -> dict[str, list[int]]:
         plan, found = self.plan, []
 
-        def step(state: Any, numbers: Array, batch: Any) -> Tree:
+        def step(state: dict[str, Any], numbers: Array, batch: Batch) -> Tree:
             with noting_shared_inputs() as kernels:
                 valid = jnp.ones(self.batch_size) if self.masked else None
                 out = jax.vmap(lambda s, n: plan.step(s, n, jnp.zeros(2, jnp.uint32), batch, valid))(state, numbers)
             found.extend(any(leaf is kernel for kernel in kernels) for leaf in state["trainable"])
             return out
 
-        def many(a: Any) -> jax.ShapeDtypeStruct:
+        def many(a: Described) -> jax.ShapeDtypeStruct:
             return jax.ShapeDtypeStruct((2, *a.shape), jax.dtypes.canonicalize_dtype(a.dtype))
 
         state: dict[str, Any] = {role: [many(v) for v in variables] for role, variables in plan.variables.items()}
@@ -334,17 +335,19 @@ class Group:
 
     def state_of(self, model: Model | None) -> State:
         """The state of a prepared model, as host arrays."""
-        plan = self.plan if model is self.model else plan_of(model)
+        plan = self.plan if model is self.model or model is None else plan_of(model)
         state = {role: [v.numpy() for v in variables] for role, variables in plan.variables.items()}
         state["counters"] = np.array([int(model.optimizer.steps.numpy()), -1], np.int32)  # type: ignore[assignment]
         return state
 
-    def fresh_state(self, seed: Any, adapt: Callable[..., Any] | None = None, key: Any = None) -> State:
+    def fresh_state(
+        self, seed: int | None, adapt: Callable[..., Any] | None = None, key: tuple[int, int] | None = None
+    ) -> State:
         """The state of a new model with initial weights drawn from a seed, as a copy built under that seed would have."""
         with self.lock:
-            key = seed if adapt is None else key
-            if key is not None and key in self.starts:
-                return self.starts[key]
+            known = seed if adapt is None else key
+            if known is not None and known in self.starts:
+                return self.starts[known]
             number = int(make_key()[0]) if seed is None else seed
             if adapt is None and self.draws is not None and self.draws.proven:
                 state = self.draws.state(number)
@@ -359,8 +362,8 @@ class Group:
                         self.draws = Draws(plan_of(twin), draws, state, self.under)
                     elif self.draws.proven is None:
                         self.draws.compare(number, state)
-            if key is not None:
-                self.starts[key] = state
+            if known is not None:
+                self.starts[known] = state
             return state
 
     def numbers_of(self, model: Model) -> np.ndarray:
@@ -375,7 +378,7 @@ class Group:
         return twin
 
     @property
-    def example(self) -> Any:
+    def example(self) -> Tree:
         """The first samples, for their shapes."""
         return self.data.samples.slice(0, min(self.batch_size, self.size)).tree
 

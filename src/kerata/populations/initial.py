@@ -99,7 +99,7 @@ def weights_of(plan: Plan, without: set[int], everything: bool = False) -> dict[
     }
 
 
-def adapt_layers(model: Model, x: Any) -> None:
+def adapt_layers(model: Model, x: Data) -> None:
     """Layers that learn from data before training do so from some samples."""
     for layer in adapting(model):
         given = layer.input

@@ -244,7 +244,7 @@ class ModelView:
             self._whole = member.make_model(self._state(), None)
         return member.own_group.fill(self._whole, member.own_numbers, member.shown(self._state()), None)
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> object:
         return self._model()(*args, **kwargs)
 
     @property

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass
@@ -17,7 +16,7 @@ class Objective:
     name: str
     direction: str
 
-    def better(self, a: float, b: float) -> Any:
+    def better(self, a: float, b: float) -> bool:
         """Whether a is better than b."""
         return a > b if self.direction == "max" else a < b
 

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,7 +73,7 @@ class Population(Sequence):
     def __init__(self, members: list[Trained], seconds: float, notes: list[dict[str, Any]]):
         self.members, self.seconds, self.notes = members, seconds, notes
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         return self.members[index]
 
     def __len__(self) -> int:
@@ -211,7 +211,7 @@ def grid(**values: Sequence[float]) -> dict[str, list[float]]:
 
 
 def fit_many(
-    model: Any,
+    model: Model | Sequence[Model],
     x: Data,
     y: Data | None = None,
     *,
@@ -222,7 +222,7 @@ def fit_many(
     validation_rows: object = None,
     epochs: int = 1,
     batch_size: int | None = None,
-    validation_data: Any = None,
+    validation_data: Sequence[Any] | None = None,
     validation_split: float = 0.0,
     callbacks: "Callbacks | Callable[..., Any] | None" = None,
     class_weight: object = None,
@@ -306,9 +306,9 @@ def fit_many(
     return population
 
 
-def check_models(model: object, vary: object) -> Any:
+def check_models(model: object, vary: object) -> list[Model]:
     """The models that `fit_many` was given, one or more."""
-    models = list(model) if isinstance(model, (list, tuple)) else [model]
+    models: list[Any] = list(model) if isinstance(model, (list, tuple)) else [model]
     for each in models:
         if not isinstance(each, Model):
             raise TypeError(message("fit_many", "a compiled model, or a list of such, is needed", {"model": each}))
@@ -325,7 +325,7 @@ def read_samples(
     x: Data | None,
     y: Data | None,
     sample_weight: Data | None,
-    validation_data: Any,
+    validation_data: Sequence[Any] | None,
     validation_split: float,
 ) -> tuple[Samples, Samples | None]:
     """The samples to train on, and those to validate on, where they are not rows of the same.
@@ -387,7 +387,14 @@ def way_of(notes: dict[str, Any]) -> str:
     return f"{way} ({notes['why']}{': ' if figures else ''}{'; '.join(figures)})"
 
 
-def count_members(models: list[Any] | None, copies: int | None, vary: Any, seeds: Any, rows: Any, class_weight: Any) -> int:
+def count_members(
+    models: list[Any] | None,
+    copies: int | None,
+    vary: Mapping[str, Sequence[float]] | None,
+    seeds: Any,
+    rows: Any,
+    class_weight: Any,
+) -> int:
     """The number of members that all arguments agree on."""
     said: dict[str, int] = {}
     if models is not None:
@@ -431,7 +438,7 @@ def group_models(
     return groups
 
 
-def vary_numbers(group: Group, vary: Any, count: int) -> list[np.ndarray]:
+def vary_numbers(group: Group, vary: Mapping[str, Sequence[float]] | None, count: int) -> list[np.ndarray]:
     """Each member's hyperparameters."""
     base = group.plan.hypers.vector()
     vectors = np.repeat(base[None], count, 0)
@@ -449,7 +456,7 @@ def vary_numbers(group: Group, vary: Any, count: int) -> list[np.ndarray]:
     return list(vectors)
 
 
-def spread(value: Any, count: int, name: str) -> list[Any]:
+def spread(value: int | Iterable[int] | None, count: int, name: str) -> list[Any]:
     """One value a member."""
     if value is None or isinstance(value, (int, np.integer)):
         return [value] * count

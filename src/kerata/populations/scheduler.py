@@ -268,7 +268,7 @@ class Scheduler:
                 self.fault, self.stopping = self.fault or error, True
                 self.condition.notify_all()
 
-    def _train(self, key: Any, members: list[Member], placement: Placement) -> None:
+    def _train(self, key: tuple[Any, ...], members: list[Member], placement: Placement) -> None:
         shard = Shard(members[0].group, self.widths[key], len(key) == 2, placement, self.watch, self.guarded)
         self._load(shard, members)
         while shard.live:

@@ -19,7 +19,15 @@ from kerata.training.plan import Plan
 
 
 def make_many(
-    plan: Plan, batch_size: int, masked: bool, kind: str, width: int, own: bool, ragged: bool, uneven: bool, axes: Any
+    plan: Plan,
+    batch_size: int,
+    masked: bool,
+    kind: str,
+    width: int,
+    own: bool,
+    ragged: bool,
+    uneven: bool,
+    axes: dict[str, Any],
 ) -> Callable[..., Any]:
     """`advance` for several members: their steps side by side, in one loop over batches.
 
@@ -40,7 +48,7 @@ def make_many(
     step = keep_where_empty(plan.step) if uneven else plan.step
     fed = make_fed_step(step, batch_size, masked, kind)
 
-    def one(state: Tree, hypers: Array, key: Array, feed: dict[str, Any], *rest: Array) -> Any:
+    def one(state: dict[str, Any], hypers: Array, key: Array, feed: dict[str, Any], *rest: Array) -> Tree:
         if "weight" in feed:
             x, y, _ = feed["data"]
             feed = {**feed, "data": (x, y, feed["weight"])}
@@ -152,7 +160,7 @@ class Shard:
         own = jax.tree.map(lambda a, axis: np.ascontiguousarray(np.moveaxis(a, 0, axis)), host, self.axes)
         self.state, self.host = self.placement.put_state(own), None
 
-    def _members_first(self) -> Any:
+    def _members_first(self) -> dict[str, Any]:
         """A copy of the state with the members first."""
         return jax.tree.map(lambda a, axis: np.array(np.moveaxis(np.asarray(a), axis, 0)), self.state, self.axes)
 
@@ -243,8 +251,8 @@ class Shard:
         analysis = compiled.memory_analysis()
         return 0 if analysis is None else int(analysis.temp_size_in_bytes)
 
-    def _train(self, batches: int | None = None) -> Any:
-        out = None
+    def _train(self, batches: int | None = None) -> dict[str, Array]:
+        out: dict[str, Array] = {}
         for offset, batch_size, count, fresh in self.group.parts(self.batch_plan.largest):
             args, ragged = self._arguments(offset, count if batches is None else min(count, batches), fresh)
             compiled = self.group.program("train", batch_size, self, ragged, args)
@@ -270,7 +278,7 @@ class Shard:
     def _own_or_first(self, array: np.ndarray) -> np.ndarray:
         return array if self.own else array[0]
 
-    def _validate(self) -> Any:
+    def _validate(self) -> dict[str, Array]:
         group, batch_plan = self.group, self.batch_plan
         own = self.own and batch_plan.held is not None
         if batch_plan.held is not None:
@@ -282,7 +290,8 @@ class Shard:
         keys = np.zeros_like(batch_plan.keys) if own else np.zeros(2, np.uint32)
         ragged = own and group.held_ragged
         constants = (self.state["trainable"], batch_plan.numbers()[:, : group.test_numbers])
-        state, out = {"others": self.state["others"], "metrics": self.state["metrics"]}, None
+        state = {"others": self.state["others"], "metrics": self.state["metrics"]}
+        out: dict[str, Array] = {}
         for offset, batch_size, count, fresh in group.held_parts(int(sizes.max())):
             cursor = np.array([offset, 0, count, 0, fresh, 0, 1], np.int32)
             args = (state, constants, keys, feed, sizes if ragged else sizes.max(), cursor)
