@@ -3,7 +3,7 @@
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -456,7 +456,7 @@ def vary_numbers(group: Group, vary: Mapping[str, Sequence[float]] | None, count
     return list(vectors)
 
 
-def spread(value: int | Iterable[int] | None, count: int, name: str) -> list[Any]:
+def spread(value: Any, count: int, name: str) -> list[Any]:
     """One value a member."""
     if value is None or isinstance(value, (int, np.integer)):
         return [value] * count
