@@ -52,7 +52,9 @@ NOT_DRAWN = {
         "STFTSpectrogram",
         "SpectralNormalization",
         # In training what they draw is not what Keras draws, and else they change nothing.
+        "AugMix",
         "AutoContrast",
+        "ContrastLimitedAdaptiveHistogramEqualization",
         "CutMix",
         "Equalization",
         "MixUp",
@@ -60,6 +62,8 @@ NOT_DRAWN = {
         "RandomBrightness",
         "RandomColorDegeneration",
         "RandomColorJitter",
+        "RandomElasticTransform",
+        "RandomPerspective",
         "RandomContrast",
         "RandomCrop",
         "RandomErasing",

@@ -33,6 +33,7 @@ ELSEWHERE = {
     "keras.layers.TFSMLayer": "runs TensorFlow's programs",
     "keras.layers.TorchModuleWrapper": "holds a module of torch",
     "keras.utils.TorchModuleWrapper": "holds a module of torch",
+    "keras.config.enable_unsafe_deserialization": "files never run code",
     "keras.config.set_backend": "there is one backend",
     "keras.utils.set_tf_device": "TensorFlow's devices",
 }
@@ -121,13 +122,19 @@ def measure_class(coverage: Coverage, module: str, theirs: type, ours: Any, clas
         coverage.count("members", module, f"{theirs.__name__}.{name}", there)
         function = _function_of(value)
         if function is not None:
-            measure_arguments(coverage, module, f"{theirs.__name__}.{name}", function, mine if there else None)
+            call = getattr(ours, "call", None) if name == "compute_output_spec" else None
+            measure_arguments(coverage, module, f"{theirs.__name__}.{name}", function, mine if there else None, call)
 
 
-def measure_arguments(coverage: Coverage, module: str, name: str, theirs: Callable[..., Any], ours: Any) -> None:
-    """Each named argument of a callable: there is one of that name, and it is not refused."""
+def measure_arguments(
+    coverage: Coverage, module: str, name: str, theirs: Callable[..., Any], ours: Any, call: Callable[..., Any] | None = None
+) -> None:
+    """Each named argument of a callable: there is one of that name, and it is not refused. `call` is what ours hands on to."""
     mine = _function_of(ours) if not inspect.isclass(ours) else ours
     taken = set(_parameters(mine)) if mine is not None else set()
+    if mine is not None and call is not None and _takes_any(mine):
+        # `compute_output_spec(*args, **kwargs)` takes what `call` takes.
+        taken |= set(_parameters(call))
     if mine is not None:
         taken -= refused_arguments(mine)
     for argument in _parameters(theirs):
@@ -141,6 +148,10 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
         return []
     varied = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [p.name for p in found if p.kind not in varied and p.name not in ("self", "cls")]
+
+
+def _takes_any(function: Callable[..., Any]) -> bool:
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
 
 
 def _function_of(value: Any) -> Callable[..., Any] | None:

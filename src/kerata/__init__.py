@@ -41,6 +41,7 @@ from kerata.base.absent import LATE as _LATE
 from kerata.base.absent import of_kerata as __getattr__
 from kerata.engine.policy import DTypePolicy as DTypePolicy
 from kerata.engine.policy import FloatDTypePolicy as FloatDTypePolicy
+from kerata.engine.rematerializing import RematScope as RematScope
 from kerata.engine.stateless import StatelessScope as StatelessScope
 from kerata.engine.stateless import device as device
 from kerata.engine.stateless import remat as remat
@@ -56,6 +57,7 @@ from kerata.losses import Loss as Loss
 from kerata.metrics import Metric as Metric
 from kerata.models import Model as Model
 from kerata.models import Sequential as Sequential
+from kerata.models.function import Function as Function
 from kerata.optimizers import Optimizer as Optimizer
 from kerata.regularizers import Regularizer as Regularizer
 from kerata.version import __version__ as __version__

@@ -32,7 +32,16 @@ OTHERS = {
 }
 
 # What works on a batch as a whole, as in Keras: smaller batches have programs of their own.
-MIXING = {"CutMix", "Equalization", "MelSpectrogram", "MixUp", "RandAugment"}
+MIXING = {
+    "AugMix",
+    "ContrastLimitedAdaptiveHistogramEqualization",
+    "CutMix",
+    "Equalization",
+    "MelSpectrogram",
+    "MixUp",
+    "RandAugment",
+    "RandomPerspective",
+}
 
 
 def row(name, *shapes, whole_numbers=False, **arguments):
@@ -149,6 +158,10 @@ ROWS = [
     row("RandomErasing", PICTURE, value_range=(-9, 9)),
     row("RandomColorJitter", COLOURS, value_range=(-9, 9), brightness_factor=0.3, contrast_factor=0.3),
     row("RandAugment", COLOURS, value_range=(-9, 9)),
+    row("AugMix", COLOURS, value_range=(-9, 9), num_chains=1, chain_depth=1),
+    row("ContrastLimitedAdaptiveHistogramEqualization", PICTURE, value_range=(-9, 9), tile_grid_size=(2, 2)),
+    row("RandomElasticTransform", PICTURE, value_range=(-9, 9)),
+    row("RandomPerspective", PICTURE, scale=0.5),
     row("ReLU", SEQUENCE, negative_slope=0.1, max_value=1.0),
     row("RepeatVector", (2, 5), n=3),
     row("Rescaling", SEQUENCE, scale=[1.0, 2.0, 3.0, 4.0], offset=0.5),

@@ -54,6 +54,11 @@ CASES = {
     "CutMix": [{"factor": (0.8, 1.0)}],
     "AutoContrast": [{}, {"value_range": (0, 300)}],
     "Equalization": [{}, {"bins": 20, "value_range": (0, 300)}],
+    "ContrastLimitedAdaptiveHistogramEqualization": [
+        {"tile_grid_size": (2, 3)},
+        {"tile_grid_size": (2, 2), "clip_limit": 1.5, "value_range": (0, 300)},
+    ],
+    "RandomPerspective": [{}, {"factor": (0.4, 0.6), "scale": 0.3, "interpolation": "nearest", "fill_value": 9.0}],
     "RandomBrightness": [{"factor": 0.4}, {"factor": (-0.9, -0.1), "value_range": (0, 300)}],
 }
 ROWS = [
@@ -64,7 +69,7 @@ every_layer = pytest.mark.parametrize(("name", "arguments"), [(name, rows[0]) fo
 
 
 # Those that draw nothing.
-ALWAYS = {"AutoContrast", "Equalization"}
+ALWAYS = {"AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization"}
 
 
 def pair(name, arguments):

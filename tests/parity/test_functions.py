@@ -37,6 +37,7 @@ PICTURES, VOLUME, STEPS = floats(2, 6, 5, 4), floats(2, 4, 5, 3, 2), floats(2, 7
 FIRST = np.moveaxis(PICTURES, -1, 1)
 COLOURS = floats(2, 5, 6, 3, low=0.0, high=1.0)
 BYTES = (255 * COLOURS).astype("uint8")
+CORNERS = [np.array(c, "float32") for c in ([[0, 0], [5, 0], [0, 4], [5, 4]], [[0.5, 0.2], [4.4, 0], [0, 4], [5.2, 3.7]])]
 Q, K, V = floats(2, 5, 4, 8), floats(2, 6, 2, 8), floats(2, 6, 2, 8)
 
 
@@ -434,6 +435,8 @@ ROWS = [
     row("ctc_loss", np.array([[1, 1, 2], [3, 3, 3]]), floats(2, 9, 4), np.array([3, 3]), np.array([9, 7]), tolerance=1e-4),
     row("ctc_decode", floats(3, 8, 4), np.array([8, 5, 3])),
     row("ctc_decode", floats(2, 8, 4), np.array([8, 5]), merge_repeated=False, mask_index=2),
+    row("ctc_decode", floats(3, 6, 4), np.array([6, 4, 2]), strategy="beam_search", beam_width=10, top_paths=4),
+    row("ctc_decode", floats(2, 5, 3), np.array([5, 1]), strategy="beam_search", beam_width=3, top_paths=2, mask_index=2),
     # Pictures.
     row("image.rgb_to_grayscale", COLOURS),
     row("image.rgb_to_grayscale", (COLOURS * 255).astype("uint8")),
@@ -471,6 +474,14 @@ ROWS = [
     row("image.scale_and_translate", X, (5, 6), [1.5, 1.5], [0.5, -0.5], (0, 1), "linear"),
     row("image.gaussian_blur", COLOURS, (3, 5), (0.8, 1.5), data_format="channels_last"),
     row("image.sobel_edges", COLOURS),
+    *(
+        row("image.perspective_transform", COLOURS, *CORNERS, interpolation=i, fill_value=0.3, tolerance=1e-4)
+        for i in ("bilinear", "nearest")
+    ),
+    row("image.perspective_transform", np.moveaxis(COLOURS, -1, 1)[0], *CORNERS, data_format="channels_first", tolerance=1e-4),
+    row("image.elastic_transform", COLOURS, alpha=0.0, sigma=1.0, tolerance=1e-5),
+    row("image.ssim", COLOURS, COLOURS[::-1], filter_size=3, tolerance=1e-4),
+    row("image.ssim", COLOURS[0], COLOURS[1], max_val=2.0, filter_size=5, filter_sigma=0.8, k1=0.1, tolerance=1e-4),
 ]
 
 

@@ -30,21 +30,10 @@ DIFFERENT = {
     "fit": "takes the seed of the run",
     "load_weights": "Keras has objects_to_skip in its **kwargs",
     "save_weights": "may leave objects out, as Keras's saving library",
-    "add_variable": "an older name: what follows is that of add_weight",
     "add_weight": "Keras takes any arguments by place, and refuses them",
     "compute_mask": "previous_mask has a default",
 }
-MISSING = {
-    "add_metric",
-    "export",
-    "get_quantization_layer_structure",
-    "jax_state_sync",
-    "quantize",
-    "quantized_build",
-    "quantized_call",
-    "rematerialized_call",
-    "symbolic_call",
-}
+MISSING = {"export", "get_quantization_layer_structure", "quantize", "quantized_build", "quantized_call"}
 CLASSES = [
     (f"{room}.{name}", getattr(getattr(kerata, room), name), getattr(getattr(keras, room), name))
     for room, base in BASES.items()

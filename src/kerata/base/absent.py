@@ -11,15 +11,13 @@ from kerata.base.checks import did_you_mean
 
 # Names of Keras that are left out so far, by room; and what to do instead, where there is something.
 LEFT_OUT = {
-    "": "Function Quantizer RematScope SymbolicScope distillation distribution export quantizers visualization wrappers",
-    "layers": "AugMix ContrastLimitedAdaptiveHistogramEqualization FlaxLayer JaxLayer "
-    "RandomElasticTransform RandomPerspective TFSMLayer TorchModuleWrapper",
+    "": "Quantizer SymbolicScope distillation distribution export quantizers visualization wrappers",
+    "layers": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
     "callbacks": "OrbaxCheckpoint",
-    "optimizers": "MultiOptimizer OptimizerMap legacy",
-    "utils": "FeatureSpace model_to_dot split_dataset",
+    "utils": "FeatureSpace",
     "saving": "KerasFileEditor",
 }
-INSTEAD = {"OrbaxCheckpoint": "Use BackupAndRestore, or ModelCheckpoint", "RematScope": "Use kerata.remat(function)"}
+INSTEAD = {"OrbaxCheckpoint": "Use BackupAndRestore, or ModelCheckpoint"}
 
 
 # Names of the package that nobody pays for who does not ask, and the rooms that are imported for them then.

@@ -144,8 +144,8 @@ def _scopes() -> list[dict[str, Any]]:
 class CustomObjectScope:
     """Names known while a block runs: `with custom_object_scope({"MyLayer": MyLayer}): ...`"""
 
-    def __init__(self, *custom_objects: dict[str, Any]):
-        self.custom_objects = {k: v for table in custom_objects for k, v in (table or {}).items()}
+    def __init__(self, custom_objects: dict[str, Any] | None = None, *more: dict[str, Any] | None):
+        self.custom_objects = {k: v for table in (custom_objects, *more) for k, v in (table or {}).items()}
 
     def __enter__(self) -> "CustomObjectScope":
         _scopes().append(self.custom_objects)

@@ -20,6 +20,7 @@ import numpy as np
 
 from kerata.base.checks import Said, message
 from kerata.base.limits import CALL, take_work
+from kerata.base.registry import snake
 from kerata.base.types import DTypeLike, Owner, PartialShape
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Module, auto_name
@@ -48,13 +49,29 @@ class SymbolicTensor:
         shape: dimensions, `None` where they are unknown.
         dtype: the type, `floatx()` by default.
         name: a name for messages and for models that take a dict of inputs.
+        sparse, ragged: `False`; there are no such arrays.
+        record_history: taken for Keras's sake; where a tensor comes from is always known.
+        ragged_rank, row_splits_dtype: `None`.
     """
 
     is_symbolic = True
     sparse = ragged = False
+    ragged_rank = row_splits_dtype = None
     history: "tuple[Caller, int, int]"
 
-    def __init__(self, shape: Sequence[int | None], dtype: DTypeLike | None = None, name: str | None = None, **kwargs: object):
+    def __init__(
+        self,
+        shape: Sequence[int | None],
+        dtype: DTypeLike | None = None,
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+        ragged_rank: int | None = None,
+        row_splits_dtype: DTypeLike | None = None,
+    ):
+        if sparse or ragged:
+            raise ValueError(message("KerasTensor", "arrays are dense", {"sparse": sparse, "ragged": ragged}))
         self.shape = tuple(None if dim is None else int(dim) for dim in shape)
         self.dtype = standardize_dtype(dtype)
         self.name = name or auto_name("keras_tensor")
@@ -134,6 +151,10 @@ class SymbolicTensor:
     __hash__ = object.__hash__
 
     if TYPE_CHECKING:
+        # Set where the operations are.
+        def reshape(self, newshape: Sequence[int]) -> "SymbolicTensor": ...
+        def squeeze(self, axis: int | Sequence[int] | None = None) -> "SymbolicTensor": ...
+
         # Made below, one like the other.
         def __add__(self, other: object, /) -> "SymbolicTensor": ...
         def __radd__(self, other: object, /) -> "SymbolicTensor": ...
@@ -166,20 +187,73 @@ Tensors: TypeAlias = "SymbolicTensor | Sequence[Tensors] | Mapping[str, Tensors]
 
 
 class Operation(Module):
-    """A function as a node of a graph.
+    """A function as a node of a graph. One of your own derives from it and defines `call`.
 
     Args:
-        function: a function of arrays.
+        function: a function of arrays; of a class with a `call` of its own, its name.
         name: its name in the graph.
+
+    >>> class Double(Operation):
+    ...     def call(self, x):
+    ...         return 2 * x
+    >>> Double()(SymbolicTensor((None, 3))).shape, Double()(4)
+    ((None, 3), 8)
     """
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None):
+    def __init__(self, function: Callable[..., Any] | str | None = None, name: str | None = None):
+        if not callable(function):
+            function, name = None, name or function
         self.function = function
-        self.name = name or auto_name(getattr(function, "__name__", "operation").lstrip("_") or "operation")
+        said = type(self).__name__ if function is None else getattr(function, "__name__", "operation")
+        self.name = name or auto_name(snake(said).lstrip("_") if function is None else said.lstrip("_") or "operation")
         self.inbound_nodes: list[Node] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.function is None and has_symbolic((args, kwargs)):
+            return self.symbolic_call(*args, **kwargs)
+        return self.call(*args, **kwargs)
+
+    def call(self, *args: object, **kwargs: object) -> object:
+        """The function."""
+        if self.function is None:
+            raise NotImplementedError(message(type(self).__name__, "it does not have a `call` method implemented"))
         return self.function(*args, **kwargs)
+
+    def compute_output_spec(self, *args: object, **kwargs: object) -> object:
+        """Symbolic outputs of symbolic inputs, by tracing `call` on shapes alone."""
+        return infer(self.call, *args, **kwargs)
+
+    def symbolic_call(self, *args: object, **kwargs: object) -> object:
+        """Symbolic outputs of symbolic inputs, as a node of the graph."""
+        outputs = self.compute_output_spec(*args, **kwargs)
+        Node(self, args, kwargs, outputs)
+        return outputs
+
+    def rematerialized_call(self, fn: Callable[..., Any], *args: object, **kwargs: object) -> object:
+        """What `fn(*args, **kwargs)` gives, computed again for its gradient in place of being kept."""
+        checkpoint: Callable[..., Callable[..., Any]] = jax.checkpoint  # pyright: ignore
+        return checkpoint(fn)(*args, **kwargs)
+
+    @property
+    def input(self) -> object:
+        """What it was called on first: a symbolic tensor, or a list of such."""
+        return (
+            self._first_node().input_tensors[0]
+            if len(self._first_node().input_tensors) == 1
+            else self._first_node().input_tensors
+        )
+
+    @property
+    def output(self) -> object:
+        """What its first call gave."""
+        return self._first_node().outputs
+
+    def _first_node(self) -> "Node":
+        if not self.inbound_nodes:
+            raise AttributeError(
+                message(self.name, "it has not been called on symbolic tensors, so it has no input and output")
+            )
+        return self.inbound_nodes[0]
 
 
 class Caller(Protocol):

@@ -165,7 +165,7 @@ class Variable:
         self.made_trainable = self._trainable = bool(trainable)
         self.overwrite_with_gradient = False
         self.autocast = autocast
-        self.aggregation = aggregation
+        self.aggregation, self.synchronization = aggregation, synchronization
         self.regularizer = regularizer
         self.constraint = constraint
         self.layout = layout

@@ -1,7 +1,7 @@
 """Pictures read at places between their pixels: the one loop behind rotations, shifts, shears, zooms and warps."""
 
 # JAX leaves the types of some functions out.
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -107,3 +107,14 @@ def affine(
     x = jnp.arange(images.shape[2], dtype=jnp.float32)
     rows, columns = (jnp.broadcast_to(place, images.shape[:3]) for place in (b0 * x + b1 * y + b2, a0 * x + a1 * y + a2))
     return sample(images, rows, columns, order, fill_mode, fill_value)
+
+
+def homography(start: jax.Array, end: jax.Array) -> jax.Array:
+    """The eight numbers of the map from the end points to the start points. Shapes: (..., 4, 2) to (..., 8)."""
+    (a, b), (x, y) = ((points[..., 0], points[..., 1]) for points in (start, end))
+    one, none = jnp.ones_like(x), jnp.zeros_like(x)
+    across = jnp.stack([x, y, one, none, none, none, -a * x, -a * y], -1)
+    down = jnp.stack([none, none, none, x, y, one, -b * x, -b * y], -1)
+    wanted = jnp.concatenate([a, b], -1)[..., None]
+    found: jax.Array = jnp.linalg.solve(jnp.concatenate([across, down], -2), wanted)
+    return found[..., 0]

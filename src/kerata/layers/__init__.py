@@ -20,7 +20,11 @@ from kerata.layers.attention import AdditiveAttention as AdditiveAttention
 from kerata.layers.attention import Attention as Attention
 from kerata.layers.attention import GroupedQueryAttention as GroupQueryAttention
 from kerata.layers.attention import MultiHeadAttention as MultiHeadAttention
+from kerata.layers.augmentation import AugMix as AugMix
 from kerata.layers.augmentation import AutoContrast as AutoContrast
+from kerata.layers.augmentation import (
+    ContrastLimitedAdaptiveHistogramEqualization as ContrastLimitedAdaptiveHistogramEqualization,
+)
 from kerata.layers.augmentation import CutMix as CutMix
 from kerata.layers.augmentation import Equalization as Equalization
 from kerata.layers.augmentation import MixUp as MixUp
@@ -30,12 +34,14 @@ from kerata.layers.augmentation import RandomColorDegeneration as RandomColorDeg
 from kerata.layers.augmentation import RandomColorJitter as RandomColorJitter
 from kerata.layers.augmentation import RandomContrast as RandomContrast
 from kerata.layers.augmentation import RandomCrop as RandomCrop
+from kerata.layers.augmentation import RandomElasticTransform as RandomElasticTransform
 from kerata.layers.augmentation import RandomErasing as RandomErasing
 from kerata.layers.augmentation import RandomFlip as RandomFlip
 from kerata.layers.augmentation import RandomGaussianBlur as RandomGaussianBlur
 from kerata.layers.augmentation import RandomGrayscale as RandomGrayscale
 from kerata.layers.augmentation import RandomHue as RandomHue
 from kerata.layers.augmentation import RandomInvert as RandomInvert
+from kerata.layers.augmentation import RandomPerspective as RandomPerspective
 from kerata.layers.augmentation import RandomPosterization as RandomPosterization
 from kerata.layers.augmentation import RandomRotation as RandomRotation
 from kerata.layers.augmentation import RandomSaturation as RandomSaturation

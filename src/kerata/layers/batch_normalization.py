@@ -12,7 +12,7 @@ from kerata.base.checks import KindError, check_number, message
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import valid_rows
-from kerata.engine.types import Array
+from kerata.engine.types import Array, Scalar
 from kerata.engine.variable import Variable
 from kerata.kernels.normalization import batch_normalization
 from kerata.layers.layer import InputSpec, Layer
@@ -226,7 +226,7 @@ def _check_clipping(layer: BatchNormalization, given: dict[str, float] | None) -
     return bounds
 
 
-def move_on(moving: Variable, value: Array, keep: Any) -> None:
+def move_on(moving: Variable, value: Array, keep: Scalar) -> None:
     """Lets a moving average take a new value in."""
     moving.assign(moving.value * keep + lax.stop_gradient(value) * (1.0 - keep))
 

@@ -14,7 +14,8 @@ from jax.core import Tracer
 
 from kerata.engine import program
 from kerata.engine.hyper import Hypers
-from kerata.engine.scope import Scope
+from kerata.engine.rematerializing import Remat, rematerialized
+from kerata.engine.scope import Scope, in_scope
 from kerata.engine.structure import structure_of
 from kerata.engine.types import Array, Tree
 from kerata.engine.variable import Variable
@@ -24,10 +25,38 @@ class Called(Protocol):
     """A layer, as far as it is called."""
 
     call: Callable[..., Any]
+    loops: bool
     add_loss: Callable[[object], None]
 
     @property
+    def _remat(self) -> Remat | None: ...
+    @property
     def variables(self) -> list[Variable]: ...
+
+
+def run_call(layer: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+    """What the layer's `call` gives: compiled, where it loops outside of programs; rematerialized, where its scope said so."""
+    if not in_scope():
+        return call_compiled(layer, args, kwargs) if layer.loops else layer.call(*args, **kwargs)
+    remat: Remat | None = layer._remat
+    if remat is None:
+        return layer.call(*args, **kwargs)
+    if remat.mode == "activations":
+        return _with_activation_again(layer, args, kwargs)
+    above = remat.output_size_threshold if remat.mode == "larger_than" else None
+    return rematerialized(layer.variables, layer.call, args, kwargs, above)
+
+
+def _with_activation_again(layer: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+    """`call`, within which the layer's activation is computed again for the gradient."""
+    activation = getattr(layer, "activation", None)
+    if activation is None:
+        return layer.call(*args, **kwargs)
+    vars(layer)["activation"] = lambda *given: rematerialized((), activation, given, {})
+    try:
+        return layer.call(*args, **kwargs)
+    finally:
+        vars(layer)["activation"] = activation
 
 
 def call_compiled(layer: Called, args: tuple, kwargs: dict[str, Any]) -> Any:

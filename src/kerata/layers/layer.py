@@ -17,11 +17,12 @@ from kerata.dialects import hint
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Look, auto_name, parts
 from kerata.engine.policy import standardize_policy
+from kerata.engine.rematerializing import remat_of
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted, valid_rows
 from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
 from kerata.engine.types import Array
 from kerata.engine.variable import Variable, autocast, name_scope, open_name
-from kerata.layers.eager import call_compiled
+from kerata.layers.eager import run_call
 from kerata.layers.input_spec import InputSpec as InputSpec
 from kerata.layers.input_spec import check_input_spec
 from kerata.layers.masks import fill_masks, noted_masks
@@ -130,6 +131,8 @@ class Layer(WeightHolder):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.input_spec: InputSpec | Sequence[InputSpec | None] | None = None
         self.inbound_nodes: list[Node] = []
+        if (remat := remat_of(self.name)) is not None:
+            self._remat = remat
         self._dtype_policy = standardize_policy(dtype_policy() if dtype is None else dtype)
         self._trainable = bool(trainable)
         self._weights: list[Variable] = []
@@ -365,7 +368,7 @@ class Layer(WeightHolder):
         return regularizers.penalize(rule, output, owner) / samples
 
     def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> object:
-        return call_compiled(self, args, kwargs) if self.loops and not in_scope() else self.call(*args, **kwargs)
+        return run_call(self, args, kwargs)
 
     def _resolve_training(self, names: Parameters, args: tuple, kwargs: dict[str, Any]) -> object:
         """What the caller says, else what the layer around says, else the default of `call`, else inference."""

@@ -113,7 +113,7 @@ class RNN(Layer, SkipOutputShape):
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
         states = self._first_states(sequences, initial_state)
-        outputs, last, states = self.run(sequences, states, mask, training)
+        last, outputs, states = self.inner_loop(sequences, states, mask, training)
         if self.stateful:
             for variable, value in zip(self._kept_state(), jax.tree.leaves(states), strict=True):
                 variable.assign(lax.stop_gradient(value))
@@ -142,6 +142,13 @@ class RNN(Layer, SkipOutputShape):
                 )
             )
         return given
+
+    def inner_loop(
+        self, sequences: Array, initial_state: list[Any], mask: Array | None, training: bool = False
+    ) -> tuple[Any, Any, list[Any]]:
+        """The last output (batch, units), outputs of all steps (batch, steps, units), the last states."""
+        outputs, last, states = self.run(sequences, initial_state, mask, training)
+        return last, outputs, states
 
     def run(self, sequences: Array, states: list[Any], mask: Array | None, training: bool) -> tuple[Any, Any, list[Any]]:
         """Outputs of all steps (batch, steps, units), the last output (batch, units), the last states."""

@@ -13,7 +13,9 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.base.types import DTypeLike, Shape
 from kerata.engine.hyper import Hyperparameter, is_absent
+from kerata.engine.module import Look
 from kerata.engine.random import SeedGenerator
+from kerata.engine.scope import in_scope
 from kerata.engine.types import Array, HostArray, Initializer, Scalar
 from kerata.kernels.random import dropout as drop
 from kerata.layers.layer import Layer
@@ -25,6 +27,7 @@ class Cell(Layer):
     The rates of dropout are hyperparameters: masks are constant over the steps of a sequence.
     """
 
+    _bookkeeping = {"_masks": Look.NOBODY}
     gates = 1
     mixes_samples = False
     dropout = Hyperparameter(low=0.0, high=1.0, zero_is_absent=True)
@@ -105,6 +108,34 @@ class Cell(Layer):
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
         return [jnp.zeros((batch_size, size), self.compute_dtype) for size in sizes]
 
+    def get_dropout_mask(self, step_input: Array) -> Array | None:
+        """The mask for the features of the inputs of a loop of one's own: the same until `reset_dropout_mask`; or `None`."""
+        return self._keep("input", lambda: self.input_mask(step_input, True))
+
+    def get_recurrent_dropout_mask(self, step_input: Array) -> Array | None:
+        """The mask for the units of the state: the same until `reset_recurrent_dropout_mask`; or `None`."""
+        return self._keep("state", lambda: self.recurrent_mask(step_input, True))
+
+    def reset_dropout_mask(self) -> None:
+        """Has the next `get_dropout_mask` draw anew."""
+        self._kept_masks.pop("input", None)
+
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Has the next `get_recurrent_dropout_mask` draw anew."""
+        self._kept_masks.pop("state", None)
+
+    @property
+    def _kept_masks(self) -> dict[str, Array | None]:
+        return self.__dict__.setdefault("_masks", {})
+
+    def _keep(self, what: str, draw: Callable[[], Array | None]) -> Array | None:
+        # What is drawn in a program is worth nothing after it.
+        if in_scope():
+            return draw()
+        if self._kept_masks.get(what) is None:
+            self._kept_masks[what] = draw()
+        return self._kept_masks[what]
+
     def input_mask(self, inputs: Array, training: bool) -> Array | None:
         """A mask for the features of the inputs, (batch, features), scaled so that the mean stays; or `None`."""
         return self._mask(self.dropout, inputs, inputs.shape[-1]) if training else None
@@ -184,9 +215,9 @@ class SimpleRNNCell(Cell):
             seed,
         )
 
-    def call(self, inputs, states, training=False):
+    def call(self, sequence, states, training=False):
         (h,) = as_states(states)
-        inputs, dropped = self.project(inputs, h, training)
+        inputs, dropped = self.project(sequence, h, training)
         z = inputs @ self.kernel.value + dropped @ self.recurrent_kernel.value
         z = z if self.bias is None else z + self.bias.value
         h = z if self.activation is None else self.activation(z)

@@ -1,7 +1,7 @@
 """What holds weights: making them, finding those of everything below, freezing, types, and reading and setting them."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from kerata.base.registry import BadIdentifier
 from kerata.engine.module import Module, parts, shown
 from kerata.engine.policy import DTypePolicy, PolicyLike, standardize_policy
 from kerata.engine.random import SeedGenerator
+from kerata.engine.rematerializing import Remat, rematerialized
+from kerata.engine.scope import in_scope
 from kerata.engine.variable import Store, Variable, WritableStore, assign_all, open_name, standardize_dtype
 
 
@@ -41,6 +43,29 @@ class WeightHolder(Module):
     _weights: list[Variable]
     _trainable: bool
     _dtype_policy: DTypePolicy
+    # How it is rematerialized; set where it is made within a `RematScope`.
+    _remat: Remat | None = None
+
+    @shown
+    def input_dtype(self) -> str:
+        """The type that inputs are converted to: the compute type."""
+        return self._dtype_policy.compute_dtype
+
+    def rematerialized_call(self, layer_call: Callable[..., Any], *args: object, **kwargs: object) -> object:
+        """What `layer_call(*args, **kwargs)` gives, computed again for its gradient; outside of programs just what it gives."""
+        if not in_scope():
+            return layer_call(*args, **kwargs)
+        return rematerialized(self.variables, layer_call, args, kwargs)
+
+    def symbolic_call(self, *args: object, **kwargs: object) -> object:
+        """The symbolic outputs of symbolic inputs, as a node of the graph."""
+        return cast(Callable[..., Any], self)(*args, **kwargs)
+
+    def add_metric(self, *args: object, **kwargs: object) -> None:
+        """Refused, as in Keras 3."""
+        raise NotImplementedError(
+            message(self, "add_metric() is gone", fix="Hold a metric as an attribute, and update it in call()")
+        )
 
     def add_weight(
         self,
@@ -101,9 +126,11 @@ class WeightHolder(Module):
         self._weights.append(variable)
         return variable
 
-    def add_variable(self, shape, initializer, dtype=None, trainable=True, **kwargs) -> Variable:
+    def add_variable(
+        self, shape, initializer, dtype=None, trainable=True, autocast=True, regularizer=None, constraint=None, name=None
+    ) -> Variable:
         """A new weight; the shape first."""
-        return self.add_weight(shape=shape, initializer=initializer, dtype=dtype, trainable=trainable, **kwargs)
+        return self.add_weight(shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name)
 
     def _check_constructed(self) -> None:
         if "_weights" not in self.__dict__:

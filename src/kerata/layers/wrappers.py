@@ -232,6 +232,12 @@ class Bidirectional(Layer, SkipOutputShape):
             return masks + [None] * (2 * len(self.forward_layer.state_size))
         return masks if self.merge_mode is None else mask
 
+    @property
+    def states(self) -> tuple[Any, ...] | None:
+        """The kept states of both layers, of stateful ones; else `None`."""
+        kept = [getattr(layer, "states", None) for layer in (self.forward_layer, self.backward_layer)]
+        return tuple(state for states in kept for state in states or ()) if all(kept) else None
+
     def reset_state(self) -> None:
         """Sets the kept states of both layers to zero."""
         self.forward_layer.reset_state()

@@ -3,6 +3,7 @@
 from kerata.base.importing import pause as _pause
 
 # isort: split
+from kerata.legacy import saving as saving
 from kerata.legacy.detection import find_era as find_era
 from kerata.legacy.installing import install_as_keras as install_as_keras
 from kerata.legacy.installing import load_ipython_extension as load_ipython_extension

@@ -121,7 +121,7 @@ class AUC(Metric):
             return jnp.zeros((), self.dtype)
         tp, fp, tn, fn = (getattr(self, NAMES[key]).value for key in ("tp", "fp", "tn", "fn"))
         if self.curve == "PR" and self.summation_method == "interpolation":
-            return self._average(_interpolated_pieces(tp, fp, fn))
+            return self.interpolate_pr_auc()
         x, y = CURVES[self.curve](tp, fp, tn, fn)
         if self.summation_method == "interpolation":
             heights = (y[:-1] + y[1:]) / 2.0
@@ -130,6 +130,14 @@ class AUC(Metric):
         else:
             heights = jnp.maximum(y[:-1], y[1:])
         return self._average((x[:-1] - x[1:]) * heights)
+
+    def interpolate_pr_auc(self) -> Array:
+        """The area under precision over recall, where true positives are a line of all positives between thresholds.
+
+        Source: Davis and Goadrich, 2006.
+        """
+        tp, fp, fn = (getattr(self, NAMES[key]).value for key in ("tp", "fp", "fn"))
+        return self._average(_interpolated_pieces(tp, fp, fn))
 
     def _average(self, pieces: Array) -> Array:
         if not self.multi_label:

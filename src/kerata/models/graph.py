@@ -292,7 +292,7 @@ def fit_input(value: Any, tensor: SymbolicTensor, owner: Owner) -> object:
             )
         return value
     if isinstance(value, SymbolicTensor):
-        fitting = SymbolicTensor(fit_rank(value.shape, tensor.shape), value.dtype, value.name)
+        fitting = SymbolicTensor(fit_rank(value.shape, tensor.shape), value.dtype, name=value.name)
         check_shape(fitting.shape, tensor, owner)
         return fitting
     if not hasattr(value, "dtype"):

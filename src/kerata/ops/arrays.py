@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from kerata.base.checks import check_choice, message
 from kerata.base.config import floatx
 from kerata.base.types import DTypeLike, ShapeLike
-from kerata.engine.symbolic import getitem, is_symbolic, traceable
+from kerata.engine.symbolic import SymbolicTensor, getitem, is_symbolic, traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import standardize_dtype
 from kerata.ops.forms import Axes, Function, Unary, binary, named, op, tell, unary
@@ -492,3 +492,17 @@ def vectorize(
 ) -> Callable[..., Any]:
     """A function of numbers as a function of arrays."""
     return jnp.vectorize(pyfunc, excluded=frozenset(excluded or ()), signature=signature)
+
+
+def _reshaped(self: SymbolicTensor, newshape: Sequence[int]) -> object:
+    """The tensor with other dimensions, -1 for one that follows from the others."""
+    return reshape(self, newshape)
+
+
+def _squeezed(self: SymbolicTensor, axis: Axes | None = None) -> object:
+    """The tensor without axes of one element."""
+    return squeeze(self, axis)
+
+
+SymbolicTensor.reshape = _reshaped  # type: ignore[assignment, method-assign]
+SymbolicTensor.squeeze = _squeezed  # type: ignore[assignment, method-assign]

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from kerata.base.checks import check_choice, message, standardize_tuple
+from kerata.base.checks import check_choice, check_positive_int, message, standardize_tuple
 from kerata.base.config import standardize_data_format
 from kerata.base.types import ShapeLike
+from kerata.engine.random import Seed, draw_key
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.convolution import convolution
-from kerata.kernels.sampling import affine
+from kerata.kernels.random import normal
+from kerata.kernels.sampling import affine, homography, sample
 from kerata.kernels.typed import finfo
 from kerata.ops.forms import as_float
 
@@ -323,6 +325,144 @@ def sobel_edges(images: TensorLike, data_format: str | None = None) -> Array:
     x = _last("sobel_edges", images, data_format)
     across = jnp.asarray([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], x.dtype)
     return jnp.stack([_back(_filter(x, kernel), data_format) for kernel in (across.T, across)], -1)
+
+
+@traceable
+def perspective_transform(
+    images: TensorLike,
+    start_points: TensorLike,
+    end_points: TensorLike,
+    interpolation: str = "bilinear",
+    fill_value: float = 0,
+    data_format: str | None = None,
+) -> Array:
+    """Pictures seen from elsewhere: what lies at four points comes to lie at four others.
+
+    Each pixel (x, y) of the result is the picture's at (h0 x + h1 y + h2, h3 x + h4 y + h5) / (h6 x + h7 y + 1).
+
+    Args:
+        images: (height, width, channels), or a batch of such; with the channels first as `data_format` says.
+        start_points, end_points: (4, 2) or (batch, 4, 2), the corners as (x, y).
+        interpolation: `"bilinear"` or `"nearest"`.
+        fill_value: what lies outside.
+    """
+    order = ORDERS[check_choice("perspective_transform", "interpolation", interpolation, ORDERS)]
+    x, single = _batch("perspective_transform", images, data_format)
+    start, end = (jnp.asarray(points, "float32") for points in (start_points, end_points))
+    if start.shape != end.shape or start.shape[-2:] != (4, 2) or start.ndim not in (2, 3):
+        text = "`start_points` and `end_points` must both have the shape (4, 2) or (batch, 4, 2)"
+        raise ValueError(message("perspective_transform", text, {"start_points": start.shape, "end_points": end.shape}))
+    h = jnp.broadcast_to(jnp.atleast_2d(homography(start, end)), (x.shape[0], 8))[:, :, None, None]
+    down, across = jnp.meshgrid(jnp.arange(x.shape[1]), jnp.arange(x.shape[2]), indexing="ij")
+    depth = h[:, 6] * across + h[:, 7] * down + 1.0
+    columns = (h[:, 0] * across + h[:, 1] * down + h[:, 2]) / depth
+    rows = (h[:, 3] * across + h[:, 4] * down + h[:, 5]) / depth
+    return _unbatch(sample(x, rows, columns, order, "constant", fill_value), single, data_format)
+
+
+@traceable
+def elastic_transform(
+    images: TensorLike,
+    alpha: float = 20.0,
+    sigma: float = 5.0,
+    interpolation: str = "bilinear",
+    fill_mode: str = "reflect",
+    fill_value: float = 0.0,
+    seed: Seed = None,
+    data_format: str | None = None,
+) -> Array:
+    """Pictures whose pixels are moved by smooth random fields, as a rubber sheet would be.
+
+    Args:
+        images: (height, width, channels), or a batch of such; with the channels first as `data_format` says.
+        alpha: how far pixels are moved.
+        sigma: the deviation of the draws, and of the window that smooths them, in pixels.
+        interpolation: `"bilinear"` or `"nearest"`.
+        fill_mode, fill_value: what lies outside: `"constant"`, `"nearest"`, `"wrap"`, `"mirror"` or `"reflect"`.
+        seed: an integer, a `SeedGenerator`, or `None`.
+
+    Source: Simard et al., "Best practices for convolutional neural networks applied to visual document analysis", 2003.
+    """
+    order = ORDERS[check_choice("elastic_transform", "interpolation", interpolation, ORDERS)]
+    check_choice("elastic_transform", "fill_mode", fill_mode, FILL_MODES)
+    x, single = _batch("elastic_transform", images, data_format)
+    size = int(6 * float(sigma)) | 1
+    y = stretch(x, alpha, jnp.asarray(sigma, jnp.float32), size, order, fill_mode, fill_value, draw_key(seed))
+    return _unbatch(y, single, data_format)
+
+
+def stretch(
+    x: Array, alpha: float | Array, sigma: Array, size: int, order: int, fill_mode: str, fill_value: float, key: Array
+) -> Array:
+    """Pictures (batch, height, width, channels) moved by fields of deviation `sigma`, smoothed by a window of `size`."""
+    batch, height, width, _ = x.shape
+    fields = sigma * normal(key, (batch, height, width, 2), jnp.float32)
+    moved = alpha * gaussian_blur(fields, (size, size), jnp.stack([sigma, sigma]), "channels_last")
+    rows = jnp.arange(height)[:, None] + moved[..., 1]
+    columns = jnp.arange(width) + moved[..., 0]
+    return sample(x, rows, columns, order, fill_mode, fill_value)
+
+
+@traceable
+def ssim(
+    image1: TensorLike,
+    image2: TensorLike,
+    max_val: float = 1.0,
+    filter_size: int = 11,
+    filter_sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+    data_format: str | None = None,
+) -> Array:
+    """How alike two pictures are in structure, between -1 and 1: for each window (2 m1 m2 + c1) (2 s12 + c2) /
+    ((m1^2 + m2^2 + c1) (s1^2 + s2^2 + c2)), and the mean of all, with c1 = (k1 max_val)^2 and c2 = (k2 max_val)^2.
+
+    Args:
+        image1, image2: (height, width, channels), or batches of such; with the channels first as `data_format` says.
+        max_val: the largest value that a pixel may have.
+        filter_size, filter_sigma: width and deviation of the window, in pixels.
+        k1, k2: keep the quotient finite.
+
+    Shapes: one number, or (batch,).
+
+    Source: Wang et al., "Image quality assessment: from error visibility to structural similarity", 2004.
+    """
+    x, single = _batch("ssim", image1, data_format)
+    y, _ = _batch("ssim", image2, data_format)
+    if x.shape != y.shape:
+        raise ValueError(message("ssim", "both pictures must have the same shape", {"image1": x.shape, "image2": y.shape}))
+    size = check_positive_int("ssim", "filter_size", filter_size)
+    if min(x.shape[1:3]) < size:
+        text = f"a picture must be at least as wide and high as the window, {size}"
+        raise ValueError(message("ssim", text, {"image1": x.shape}, "Give a smaller filter_size"))
+    kind = x.dtype
+    x, y = as_float(x), as_float(y)
+    weights = jax.nn.softmax(-jnp.square(jnp.arange(size) - (size - 1) / 2.0) / (2.0 * filter_sigma**2)).astype(x.dtype)
+    kernel = jnp.tile(jnp.outer(weights, weights)[..., None, None], (1, 1, 1, x.shape[-1]))
+
+    def mean(z: Array) -> Array:
+        return convolution(z, kernel, (1, 1), "VALID", groups=z.shape[-1])
+
+    m1, m2 = mean(x), mean(y)
+    c1, c2 = (k1 * max_val) ** 2, (k2 * max_val) ** 2
+    alike = (2.0 * m1 * m2 + c1) * (2.0 * (mean(x * y) - m1 * m2) + c2)
+    apart = (m1 * m1 + m2 * m2 + c1) * (mean(x * x) - m1 * m1 + mean(y * y) - m2 * m2 + c2)
+    found = jnp.mean(alike / apart, axis=(1, 2, 3)).astype(kind)
+    return found[0] if single else found
+
+
+def _batch(owner: str, images: TensorLike, data_format: str | None) -> tuple[Array, bool]:
+    """Pictures (batch, height, width, channels), and whether there is just one, without a batch."""
+    x = jnp.asarray(images)
+    if x.ndim not in (3, 4):
+        raise ValueError(message(owner, "a picture must have three axes, a batch of them four", {"images": x.shape}))
+    x = x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, -3, -1)
+    return (x[None], True) if x.ndim == 3 else (x, False)
+
+
+def _unbatch(x: Array, single: bool, data_format: str | None) -> Array:
+    x = x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, -1, -3)
+    return x[0] if single else x
 
 
 def _filter(x: Array, kernel: Array) -> Array:

@@ -44,6 +44,7 @@ from kerata.ops.activations import squareplus as squareplus
 from kerata.ops.activations import swish as swish
 from kerata.ops.activations import tanh_shrink as tanh_shrink
 from kerata.ops.activations import threshold as threshold
+from kerata.ops.beams import beam_search
 from kerata.ops.forms import Axes, as_axes, as_float, op
 from kerata.ops.windows import adaptive_average_pool as adaptive_average_pool
 from kerata.ops.windows import adaptive_max_pool as adaptive_max_pool
@@ -393,15 +394,27 @@ def ctc_decode(
 ) -> tuple[Array, Array]:
     """(labels, scores): the likeliest class at each time, repetitions merged and blanks left out; -1 fills the rest.
 
-    Shapes: inputs (batch, time, classes) to labels (1, batch, time) and scores (batch, 1).
+    Args:
+        inputs: logits (batch, time, classes).
+        sequence_lengths: (batch,), how many steps count.
+        strategy: `"greedy"`, or `"beam_search"` for the likeliest sequences, each over all the ways to place it in time.
+        beam_width: how many sequences a beam search follows.
+        top_paths: how many of them it gives.
+        merge_repeated: of `"greedy"`, whether repetitions are merged.
+        mask_index: the class that stands for no label.
+
+    Shapes: labels (1, batch, time) and scores (batch, 1); of a beam search (top_paths, batch, time) and (batch, top_paths).
     """
     check_choice("ctc_decode", "strategy", strategy, ("greedy", "beam_search"))
-    if strategy == "beam_search":
-        raise NotImplementedError(
-            message("ctc_decode", "beam search is not supported", {"strategy": strategy}, "Use strategy='greedy'")
-        )
     inputs = jnp.asarray(inputs)
     inputs = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
+    if strategy == "beam_search":
+        width = check_positive_int("ctc_decode", "beam_width", beam_width)
+        top = check_positive_int("ctc_decode", "top_paths", top_paths)
+        if top > width:
+            received = {"top_paths": top, "beam_width": width}
+            raise ValueError(message("ctc_decode", "`top_paths` must be at most `beam_width`", received))
+        return beam_search(inputs, jnp.asarray(sequence_lengths), width, top, mask_index)
     time = inputs.shape[1]
     best, score = jnp.argmax(inputs, axis=-1), jnp.max(inputs, axis=-1)  # (batch, time)
     inside = jnp.arange(time) < jnp.asarray(sequence_lengths)[:, None]

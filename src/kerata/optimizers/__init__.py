@@ -1,6 +1,7 @@
 """Optimizers: how gradients change weights."""
 
 from kerata.base.absent import of_optimizers as __getattr__
+from kerata.optimizers import legacy as legacy
 from kerata.optimizers import schedules as schedules
 from kerata.optimizers.adadelta import Adadelta as Adadelta
 from kerata.optimizers.adafactor import Adafactor as Adafactor
@@ -18,6 +19,8 @@ from kerata.optimizers.lookup import deserialize as deserialize
 from kerata.optimizers.lookup import get as get
 from kerata.optimizers.lookup import serialize as serialize
 from kerata.optimizers.loss_scale_optimizer import LossScaleOptimizer as LossScaleOptimizer
+from kerata.optimizers.multi_optimizer import MultiOptimizer as MultiOptimizer
+from kerata.optimizers.multi_optimizer import OptimizerMap as OptimizerMap
 from kerata.optimizers.muon import Muon as Muon
 from kerata.optimizers.nadam import Nadam as Nadam
 from kerata.optimizers.optax_optimizer import OptaxOptimizer as OptaxOptimizer

@@ -166,3 +166,7 @@ class Muon(Optimizer):
             square = x @ x.T
             x = self.muon_a * x + (self.muon_b * square + self.muon_c * square @ square) @ x
         return x if wide else x.T
+
+    def transpose_last_axis(self, X: Array) -> Array:
+        """Matrices on the last two axes, transposed."""
+        return jnp.swapaxes(X, -1, -2)

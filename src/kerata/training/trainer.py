@@ -47,13 +47,25 @@ class Trainer(StepMethods):
     feeds_first_layer = False
     # What each call of `fit` reads anew.
     _bookkeeping = dict.fromkeys(
-        ("optimizer", "loss", "compiled", "history", "stop_training", "_compilation", "_programs_of_predict"), Look.NOBODY
+        (
+            "optimizer",
+            "loss",
+            "compiled",
+            "run_eagerly",
+            "jit_compile",
+            "history",
+            "stop_training",
+            "_compilation",
+            "_programs_of_predict",
+        ),
+        Look.NOBODY,
     )
 
     def _start_trainer(self) -> None:
         self.optimizer: Any = None
         self.loss: Any = None
-        self.compiled = False
+        self.compiled = self.run_eagerly = False
+        self.jit_compile: bool | str = True
         self.stop_training = False
         self.history: Any = None
         self._compilation: Compilation | None = None
@@ -108,6 +120,7 @@ class Trainer(StepMethods):
         self.optimizer, self.loss = fresh, loss
         self._compilation, self._programs_of_predict = made, None
         self.stop_training = False
+        self.run_eagerly, self.jit_compile = bool(run_eagerly), jit_compile if jit_compile != "auto" else True
         self.compiled = True
 
     @property
@@ -275,6 +288,9 @@ class Trainer(StepMethods):
         if self._programs_of_predict is None:
             self._programs_of_predict = Predictor(self)
         return self._programs_of_predict.predict(x, batch_size, verbose, steps, callbacks)
+
+    def jax_state_sync(self) -> None:
+        """Does nothing: in each hook of a callback the variables hold what has been trained so far."""
 
     # One batch
 

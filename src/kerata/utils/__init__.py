@@ -30,9 +30,13 @@ from kerata.engine.symbolic import is_symbolic as is_keras_tensor
 from kerata.training.step_methods import pack_x_y_sample_weight as pack_x_y_sample_weight
 from kerata.training.step_methods import unpack_x_y_sample_weight as unpack_x_y_sample_weight
 from kerata.utils import bounding_boxes as bounding_boxes
+from kerata.utils import legacy as legacy
 from kerata.utils.configuration import Config as Config
+from kerata.utils.graphs import get_source_inputs as get_source_inputs
+from kerata.utils.graphs import model_to_dot as model_to_dot
 from kerata.utils.numerical import normalize as normalize
 from kerata.utils.numerical import to_categorical as to_categorical
 from kerata.utils.plotting import plot_model as plot_model
 from kerata.utils.progress import Progbar as Progbar
 from kerata.utils.sequences import pad_sequences as pad_sequences
+from kerata.utils.splitting import split_dataset as split_dataset

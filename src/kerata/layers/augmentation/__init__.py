@@ -15,12 +15,18 @@ from kerata.layers.augmentation.geometry import RandomZoom as RandomZoom
 from kerata.layers.augmentation.mixing import CutMix as CutMix
 from kerata.layers.augmentation.mixing import MixUp as MixUp
 from kerata.layers.augmentation.mixing import RandomErasing as RandomErasing
+from kerata.layers.augmentation.policies import AugMix as AugMix
 from kerata.layers.augmentation.policies import RandAugment as RandAugment
 from kerata.layers.augmentation.policies import RandomColorJitter as RandomColorJitter
 from kerata.layers.augmentation.tones import AutoContrast as AutoContrast
+from kerata.layers.augmentation.tones import (
+    ContrastLimitedAdaptiveHistogramEqualization as ContrastLimitedAdaptiveHistogramEqualization,
+)
 from kerata.layers.augmentation.tones import Equalization as Equalization
 from kerata.layers.augmentation.tones import RandomGaussianBlur as RandomGaussianBlur
 from kerata.layers.augmentation.tones import RandomInvert as RandomInvert
 from kerata.layers.augmentation.tones import RandomPosterization as RandomPosterization
 from kerata.layers.augmentation.tones import RandomSharpness as RandomSharpness
 from kerata.layers.augmentation.tones import Solarization as Solarization
+from kerata.layers.augmentation.warps import RandomElasticTransform as RandomElasticTransform
+from kerata.layers.augmentation.warps import RandomPerspective as RandomPerspective

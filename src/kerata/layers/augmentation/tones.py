@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from kerata import random
-from kerata.base.checks import KindError, check_positive_int, message
+from kerata.base.checks import KindError, check_positive_int, message, standardize_tuple
 from kerata.base.registry import builtin
 from kerata.layers.augmentation.base import Augmentation, check_ends, check_range, check_value_range, rescale
 from kerata.ops.image import gaussian_blur
@@ -238,6 +238,87 @@ class AutoContrast(Augmentation):
         flat = high <= low
         share = (images - low) / jnp.where(flat, 1, high - low)
         return jnp.where(flat, images, rescale(share, (0, 1), self.value_range))
+
+
+@builtin("layers")
+class ContrastLimitedAdaptiveHistogramEqualization(Augmentation):
+    """Makes tones about as frequent within each tile of a grid, but no tone more so than a limit; between the middles of tiles,
+    by linear interpolation. It does so in inference as well.
+
+    Args:
+        value_range: what the pixels lie between.
+        clip_limit: how many times as frequent as on average a tone may be; what is above goes to all tones alike.
+        tile_grid_size: the number of tiles downwards and across.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Shapes: (batch, height, width, channels), or one picture, unchanged; likewise channels first.
+
+    Source: Pizer et al., "Adaptive histogram equalization and its variations", 1987.
+
+    >>> import kerata, numpy as np
+    >>> layer = kerata.layers.ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(2, 2))
+    >>> layer(np.ones((2, 4, 4, 1), "float32")).shape
+    (2, 4, 4, 1)
+    """
+
+    # Each picture is by itself, but reading many tables at once proves nothing of it.
+    mixes_samples = True
+    draws = False
+
+    def __init__(self, value_range=(0, 255), clip_limit=4.0, tile_grid_size=(8, 8), data_format=None, **kwargs):
+        super().__init__(data_format=data_format, **kwargs)
+        self.value_range = check_ends(self, value_range)
+        self.clip_limit = clip_limit
+        self.tile_grid_size = standardize_tuple(self, "tile_grid_size", tile_grid_size, 2)
+
+    def transform_images(self, images, transformation=None, training=True):
+        images = jnp.asarray(images)
+        x = images if self.data_format == "channels_last" else jnp.moveaxis(images, -3, -1)
+        x = rescale(x.astype(jnp.float32), self.value_range, BYTES)
+        equal = self._equalize(x) if x.ndim == 4 else self._equalize(x[None])[0]
+        equal = rescale(equal, BYTES, self.value_range).astype(images.dtype)
+        return equal if self.data_format == "channels_last" else jnp.moveaxis(equal, -1, -3)
+
+    def _equalize(self, x: jax.Array) -> jax.Array:
+        """Pictures (batch, height, width, channels) in bytes."""
+        (batch, height, width, channels), (down, across) = x.shape, self.tile_grid_size
+        tall, wide = -(-height // down), -(-width // across)
+        padding = ((0, 0), (0, tall * down - height), (0, wide * across - width), (0, 0))
+        tones = jnp.clip(jnp.pad(x, padding, "symmetric"), *BYTES).astype(jnp.int32)
+        tiles = jnp.reshape(tones, (batch, down, tall, across, wide, channels))
+        tiles = jnp.reshape(jnp.transpose(tiles, (0, 1, 3, 5, 2, 4)), (-1, tall * wide))
+        table = jnp.reshape(jax.vmap(self._table)(tiles), (batch, down, across, channels, 256))
+        # The outermost tiles stand for what would lie beyond them.
+        table = jnp.pad(table, ((0, 0), (1, 1), (1, 1), (0, 0), (0, 0)), "edge")
+        (top, bottom, low), (left, right, far) = _between(tall, down), _between(wide, across)
+        pictures, layers = jnp.arange(batch)[:, None, None, None], jnp.arange(channels)
+
+        def read(rows: jax.Array, columns: jax.Array) -> jax.Array:
+            return table[pictures, rows[:, None, None], columns[:, None], layers, tones]
+
+        low, far = low[:, None, None], far[:, None]
+        above = read(top, left) * (1.0 - far) + read(top, right) * far
+        below = read(bottom, left) * (1.0 - far) + read(bottom, right) * far
+        return (above * (1.0 - low) + below * low)[:, :height, :width]
+
+    def _table(self, tones: jax.Array) -> jax.Array:
+        """What each of the 256 tones of a tile becomes."""
+        counts = jnp.zeros(256, jnp.float32).at[tones].add(1.0)
+        if self.clip_limit > 0:
+            kept = jnp.minimum(counts, self.clip_limit * tones.size / 256.0)
+            counts = kept + jnp.sum(counts - kept) / 256.0
+        ranks = jnp.cumsum(counts)
+        lowest = jnp.min(ranks)
+        rest = tones.size - lowest
+        return jnp.clip((ranks - lowest) * 255.0 / jnp.where(rest == 0, 1.0, rest), *BYTES)
+
+
+def _between(size: int, tiles: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Of each pixel of a row of tiles: the tile whose middle lies before it, that behind it, and the weight of the latter."""
+    place = (jnp.arange(size * tiles) - size / 2.0) / size + 1.0
+    first = jnp.floor(place)
+    before, behind = (jnp.clip(tile, 0, tiles + 1).astype(jnp.int32) for tile in (first, first + 1.0))
+    return before, behind, place - first
 
 
 @builtin("layers")

@@ -10,6 +10,7 @@ from kerata.base.checks import KindError, check_choice, check_positive_int, mess
 from kerata.base.registry import builtin
 from kerata.base.types import DTypeLike
 from kerata.data.samples import Data
+from kerata.engine.module import Look
 from kerata.engine.types import TensorLike
 from kerata.layers.pictures import DataLayer
 
@@ -128,6 +129,10 @@ class Discretization(Encoding):
         self.bin_boundaries = None if bin_boundaries is None else self._take(bin_boundaries)
         self.num_bins, self.epsilon, self.sparse = num_bins, epsilon, False
         self.output_mode = check_choice(self, "output_mode", output_mode, MODES)
+        self.reset_state()
+
+    # What `adapt` has seen of the data so far: no part of the layer's program, nor of its files.
+    _bookkeeping = {"summary": Look.NOBODY}
 
     def _take(self, boundaries: TensorLike) -> list[float]:
         bounds = np.asarray(boundaries)
@@ -145,27 +150,44 @@ class Discretization(Encoding):
         if self.num_bins is None:
             raise ValueError(message(self, "`adapt()` is for a layer with `num_bins`", {"bin_boundaries": self.bin_boundaries}))
         batches = data if isinstance(data, Iterable) and not hasattr(data, "shape") else [data]
-        known = np.zeros((2, 0), "float32")
+        self.reset_state()
         for index, batch in enumerate(batches):
             if steps is not None and index >= steps:
                 break
-            numbers = np.asarray(batch[0] if isinstance(batch, tuple) else batch)
-            if numbers.dtype.kind not in "biuf" or not np.isfinite(numbers).all():
-                raise KindError(message(self, "the data of `adapt()` must be finite numbers", {"data": data}))
-            if numbers.size:
-                both = np.concatenate([summarize(numbers.astype("float32"), self.epsilon), known], axis=1)
-                known = compress(both[:, np.argsort(both[0])], self.epsilon)
-        if not known.size:
+            self.update_state(batch[0] if isinstance(batch, tuple) else batch)
+        if not self.summary.size:
             raise ValueError(message(self, "`adapt()` got an empty iterable, and needs at least one sample", {"data": data}))
-        self.bin_boundaries = compress(known, 1 / self.num_bins)[0, :-1].tolist() if self.num_bins else []
+        self.finalize_state()
+
+    def reset_state(self) -> None:
+        """Forgets what `update_state` saw."""
+        self.summary = np.zeros((2, 0), "float32")
+
+    def update_state(self, data: TensorLike) -> None:
+        """Takes some more data in: `adapt`, step by step."""
+        numbers = np.asarray(data)
+        if numbers.dtype.kind not in "biuf" or not np.isfinite(numbers).all():
+            raise KindError(message(self, "the data of `adapt()` must be finite numbers", {"data": data}))
+        if numbers.size:
+            both = np.concatenate([summarize(numbers.astype("float32"), self.epsilon), self.summary], axis=1)
+            self.summary = compress(both[:, np.argsort(both[0])], self.epsilon)
+
+    def finalize_state(self) -> None:
+        """Sets the bounds to quantiles of what `update_state` saw."""
+        if self.num_bins is not None:
+            self.bin_boundaries = compress(self.summary, 1 / self.num_bins)[0, :-1].tolist() if self.num_bins else []
+
+    @property
+    def output_dtype(self) -> str:
+        """The type of the outputs."""
+        return "int32" if self.output_mode == "int" else self.compute_dtype
 
     def call(self, inputs):
         if self.bin_boundaries is None:
             fix = f"Say {self.name}.adapt(x_train), or give `bin_boundaries`"
             raise ValueError(message(self, "`adapt()` must be called before the layer is used", fix=fix))
         indices = jnp.digitize(inputs, jnp.asarray(self.bin_boundaries, inputs.dtype))
-        dtype = "int32" if self.output_mode == "int" else self.compute_dtype
-        return encode(indices, self.output_mode, len(self.bin_boundaries) + 1, dtype)
+        return encode(indices, self.output_mode, len(self.bin_boundaries) + 1, self.output_dtype)
 
     def get_config(self):
         config = super().get_config()
@@ -173,7 +195,7 @@ class Discretization(Encoding):
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config, custom_objects=None):
         if config.get("bin_boundaries") is None or config.get("num_bins") is None:
             return cls(**config)
         layer = cls(**{**config, "bin_boundaries": None})
