@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items):
 # always the same ones, and `make test-all` takes all.
 LONG = re.compile(
     r"tests/(laws/test_(layers|losses|metrics|optimizers)"
-    r"|parity/test_(augmentation|functions|layers_\w+|losses|metrics|optimizers|saved_models)"
+    r"|parity/test_(adapters|augmentation|functions|layers_\w+|losses|metrics|optimizers|quantization|saved_models)"
     r"|test_buckets|test_own_parts_in_searches|test_kernels_\w+)\.py::\w+\["
 )
 EVERY = 3

@@ -17,6 +17,7 @@ OF_LAYERS = {
     **OF_ALL,
     "inbound_nodes": N,
     "_built_shapes": N,
+    "_path": N,
     "_losses": N,
     "built": P,
     "autocast": P,

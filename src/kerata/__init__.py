@@ -33,6 +33,7 @@ from kerata import models as models
 from kerata import ops as ops
 from kerata import optimizers as optimizers
 from kerata import preprocessing as preprocessing
+from kerata import quantizers as quantizers
 from kerata import random as random
 from kerata import regularizers as regularizers
 from kerata import saving as saving
@@ -59,6 +60,7 @@ from kerata.models import Model as Model
 from kerata.models import Sequential as Sequential
 from kerata.models.function import Function as Function
 from kerata.optimizers import Optimizer as Optimizer
+from kerata.quantizers import Quantizer as Quantizer
 from kerata.regularizers import Regularizer as Regularizer
 from kerata.version import __version__ as __version__
 

@@ -5,8 +5,14 @@ from typing import Any
 from kerata.base import config
 from kerata.base.checks import KindError, message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.policy import AWQDTypePolicy as AWQDTypePolicy
 from kerata.engine.policy import DTypePolicy as DTypePolicy
+from kerata.engine.policy import DTypePolicyMap as DTypePolicyMap
 from kerata.engine.policy import FloatDTypePolicy as FloatDTypePolicy
+from kerata.engine.policy import GPTQDTypePolicy as GPTQDTypePolicy
+from kerata.engine.policy import Int4DTypePolicy as Int4DTypePolicy
+from kerata.engine.policy import QuantizedDTypePolicy as QuantizedDTypePolicy
+from kerata.engine.policy import QuantizedFloat8DTypePolicy as QuantizedFloat8DTypePolicy
 from kerata.engine.policy import standardize_policy
 
 

@@ -475,7 +475,6 @@ MESSAGES = [
     (lambda: layers.Dense(3, kernal_initializer="zeros"), TypeError, "Did you mean 'kernel_initializer'"),
     (lambda: layers.Dense(3)(ones(4)), ValueError, "at least 2 dimensions"),
     (lambda: layers.Dense(3)(SymbolicTensor((None, None))), ValueError, "known size"),
-    (lambda: layers.Dense(3, quantization_config={}), NotImplementedError, "`quantization_config` is not there"),
     (lambda: layers.EinsumDense("ab,bc", 3), ValueError, "must have the form"),
     (lambda: layers.EinsumDense("ab,bc->ad", 3), ValueError, "axis 'd' has no counterpart"),
     (lambda: layers.EinsumDense("ab,bc->ac", 3, bias_axes="x"), ValueError, "axis 'x' has no counterpart"),

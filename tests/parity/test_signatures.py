@@ -33,7 +33,7 @@ DIFFERENT = {
     "add_weight": "Keras takes any arguments by place, and refuses them",
     "compute_mask": "previous_mask has a default",
 }
-MISSING = {"export", "get_quantization_layer_structure", "quantize", "quantized_build", "quantized_call"}
+MISSING = {"export"}
 CLASSES = [
     (f"{room}.{name}", getattr(getattr(kerata, room), name), getattr(getattr(keras, room), name))
     for room, base in BASES.items()

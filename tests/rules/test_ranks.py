@@ -22,6 +22,7 @@ RANKS = {
     "constraints": 4,
     "data": 4,
     "random": 4,
+    "quantizers": 4,
     "optimizers": 5,
     "losses": 6,
     "layers": 6,

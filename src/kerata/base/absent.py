@@ -11,11 +11,12 @@ from kerata.base.checks import did_you_mean
 
 # Names of Keras that are left out so far, by room; and what to do instead, where there is something.
 LEFT_OUT = {
-    "": "Quantizer SymbolicScope distillation distribution export quantizers visualization wrappers",
+    "": "SymbolicScope distillation distribution export visualization wrappers",
     "layers": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
     "callbacks": "OrbaxCheckpoint",
     "utils": "FeatureSpace",
     "saving": "KerasFileEditor",
+    "quantizers": "AWQConfig GPTQConfig",
 }
 INSTEAD = {"OrbaxCheckpoint": "Use BackupAndRestore, or ModelCheckpoint"}
 
@@ -78,4 +79,4 @@ def is_imported(frame: types.FrameType) -> bool:
 of_kerata = explain("kerata")
 of_callbacks, of_layers, of_losses = explain("kerata.callbacks"), explain("kerata.layers"), explain("kerata.losses")
 of_metrics, of_models, of_optimizers = explain("kerata.metrics"), explain("kerata.models"), explain("kerata.optimizers")
-of_saving, of_utils = explain("kerata.saving"), explain("kerata.utils")
+of_quantizers, of_saving, of_utils = explain("kerata.quantizers"), explain("kerata.saving"), explain("kerata.utils")

@@ -37,8 +37,14 @@ def describe_owner(owner: Owner) -> str:
     if isinstance(owner, str):
         return owner
     kind = owner.__name__ if isinstance(owner, type) else vars(type(owner)).get("_called", type(owner).__name__)
-    name = None if isinstance(owner, type) else getattr(owner, "path", None) or getattr(owner, "name", None)
+    name = None if isinstance(owner, type) else _name_of(owner)
     return f"{kind} ({name})" if name else kind
+
+
+def _name_of(owner: Owner) -> object:
+    """The path of a variable, the name of a layer."""
+    path = None if hasattr(type(owner), "add_weight") else getattr(owner, "path", None)
+    return path or getattr(owner, "name", None)
 
 
 def shorten(value: Any, limit: int = 120) -> str:

@@ -90,7 +90,8 @@ def dtype_policy() -> str:
 def set_dtype_policy(policy: object) -> None:
     """Sets the policy that new layers take."""
     _read("floatx")
-    _settings["dtype_policy"] = getattr(policy, "name", policy)
+    # A table of policies has no name that says it.
+    _settings["dtype_policy"] = policy if getattr(policy, "by_path", False) else getattr(policy, "name", policy)
 
 
 def max_epochs() -> int | None:

@@ -47,6 +47,7 @@ MODULES = {
     "schedules": "keras.optimizers.schedules",
     "random": "keras.random",
     "policies": "keras",
+    "quantizers": "keras.quantizers",
 }
 # Classes that Keras does not show in public, by the names that it writes: module and registered name.
 PRIVATE = {"Functional": ("keras.src.models.functional", "Functional")}

@@ -34,6 +34,21 @@ AS_TEXT: tuple[type[Any], ...] = (DTypePolicy, slice)
 PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
+# How often a layer of the process was changed within.
+_changes = 0
+
+
+def note_change() -> None:
+    """Says that a layer computes something else from now on, with other variables: who holds programs looks anew."""
+    global _changes
+    _changes += 1
+
+
+def count_changes() -> int:
+    """How often that was said. Who holds programs of a model compares it with what it was when they were made."""
+    return _changes
+
+
 class Opaque(Exception):
     """The structure holds a user's own code."""
 

@@ -52,6 +52,11 @@ def open_name(name: str) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext() if _names()[-1:] == [name] else name_scope(name)
 
 
+def current_path() -> str:
+    """The names around, as the path of a variable that is made here begins."""
+    return "/".join(_names())
+
+
 def _names() -> list[str]:
     return _local.__dict__.setdefault("names", [])
 

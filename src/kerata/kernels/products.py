@@ -51,6 +51,11 @@ class _Noted(threading.local):
 _noted = _Noted()
 
 
+def type_of_sums(x: jax.Array, w: jax.Array) -> str | None:
+    """The type in which products of small whole numbers are summed; `None` of everything else, which has its own."""
+    return "int32" if x.dtype == w.dtype == jnp.int8 else None
+
+
 def product(x: jax.Array, w: jax.Array) -> jax.Array:
     """x @ w.
 
@@ -65,7 +70,7 @@ def product(x: jax.Array, w: jax.Array) -> jax.Array:
     (2, 4)
     """
     if not prefers_fast_form() or jnp.result_type(x, w) != jnp.float32:
-        return jnp.matmul(x, w)
+        return jnp.matmul(x, w, preferred_element_type=type_of_sums(x, w))
     return bind(_product, jnp.asarray(x, jnp.float32), jnp.asarray(w, jnp.float32))
 
 

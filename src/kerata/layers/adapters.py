@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from kerata import initializers
 from kerata.base.checks import check_positive_int, message
+from kerata.engine.structure import note_change
 from kerata.engine.types import Array, Initializer, TensorLike, WeightFunction
 from kerata.engine.variable import Store, Variable, WritableStore, assign_all
 from kerata.kernels.products import product
@@ -21,6 +22,13 @@ def weight_in_use(layer: "Adaptable") -> Array:
     if not layer.built:
         raise AttributeError(message(layer, f"it has no `{layer.adapted}` before it is built", None, "Call it on data first"))
     return layer.merged_weight()
+
+
+class AdapterOptions(LayerOptions, total=False):
+    """What the constructor of a layer with an adapter takes beside its own arguments."""
+
+    lora_rank: int | None
+    lora_alpha: float | None
 
 
 class Adaptable(Layer):
@@ -40,19 +48,8 @@ class Adaptable(Layer):
     adapted = "kernel"
     lora_enabled = False
 
-    def __init__(
-        self,
-        *,
-        lora_rank: int | None = None,
-        lora_alpha: float | None = None,
-        quantization_config: object = None,
-        **kwargs: Unpack[LayerOptions],
-    ):
+    def __init__(self, *, lora_rank: int | None = None, lora_alpha: float | None = None, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
-        if quantization_config is not None:
-            given = {"quantization_config": quantization_config}
-            raise NotImplementedError(message(self, "`quantization_config` is not there yet", given, "Leave it out"))
-        self.quantization_config = None
         self.lora_rank = check_positive_int(self, "lora_rank", lora_rank, optional=True)
         self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
 
@@ -143,6 +140,7 @@ class Adaptable(Layer):
         self.stored_weight.trainable = False
         self.lora_enabled, self.lora_rank = True, rank
         self.lora_alpha = rank if alpha is None else alpha
+        note_change()
 
     def full_shape(self) -> tuple[int, ...]:
         """The shape of the weight, however it is stored."""
@@ -173,17 +171,17 @@ class Adaptable(Layer):
 
     def weigh(self, inputs: Array) -> Array:
         """`apply_weight` of the weight, with what the adapter adds."""
-        if not self.lora_enabled:
-            return self.apply_weight(inputs, self.stored_weight.value)
-        if not self.adds_on_last_axis:
-            return self.apply_weight(inputs, self.merged_weight())
-        return self.with_adapter(self.apply_weight(inputs, self.stored_weight.value), inputs)
+        output = self.apply_weight(inputs, self.stored_weight.value)
+        return self.with_adapter(output, inputs) if self.lora_enabled else output
 
     def with_adapter(self, output: Array, inputs: Array) -> Array:
         """The output of the weight, and that of the adapter added."""
         a, b = self._adapters()
-        thin = self.apply_weight(inputs, a)  # (..., rank)
-        added = product(jnp.reshape(thin, (-1, thin.shape[-1])), b)
+        if self.adds_on_last_axis:
+            thin = self.apply_weight(inputs, a)  # (..., rank)
+            added = product(jnp.reshape(thin, (-1, thin.shape[-1])), b)
+        else:
+            added = self.apply_weight(inputs, jnp.matmul(a, b))
         return (output + self._strength() * jnp.reshape(added, output.shape)).astype(self.compute_dtype)
 
     # In files, which hold one weight, adapters merged into it

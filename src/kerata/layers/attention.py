@@ -1,5 +1,6 @@
 """Attention: every place of a sequence looks at the places that matter to it."""
 
+import re
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from kerata.base.serialization import serialize_keras_object
 from kerata.base.types import PartialShape
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import auto_name
+from kerata.engine.policy import DTypePolicyMap
 from kerata.engine.random import SeedGenerator
 from kerata.engine.symbolic import infer
 from kerata.engine.types import Array
@@ -218,8 +220,18 @@ class HeadAttention(Layer):
     def compute_output_spec(self, *args, **kwargs):
         return infer(self._call_concrete_of, *args, **kwargs)
 
-    def get_config(self):
-        return {**super().get_config(), "activity_regularizer": serialize_keras_object(self._activity_regularizer)}
+    def get_config(self) -> dict[str, Any]:
+        regularizer = serialize_keras_object(self._activity_regularizer)
+        config = {**super().get_config(), "activity_regularizer": regularizer}
+        parts = ("query", "key", "gate", "value", "attention_output")
+        dense = [layer for layer in self._sublayers() if isinstance(layer, EinsumDense) and layer.name in parts]
+        if not any(layer.is_quantized for layer in dense):
+            return config
+        # What they were built with: a layer that is built from a config may stand under other names.
+        policies = DTypePolicyMap(self.dtype_policy if not self.dtype_policy.by_path else None)
+        for layer in dense:
+            policies[f"(.*/)?{re.escape(self.name)}/{layer.name}"] = layer.policy_here()
+        return {**config, "dtype": policies.to_plain()}
 
 
 def attention_equations(rank: int, axes: Sequence[int]) -> tuple[str, str]:

@@ -14,8 +14,9 @@ from kerata.base.types import PartialShape, Plain
 from kerata.engine.module import shown
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
 from kerata.kernels.products import product
-from kerata.layers.adapters import Adaptable, weight_in_use
+from kerata.layers.adapters import weight_in_use
 from kerata.layers.layer import InputSpec, Layer
+from kerata.layers.quantizing import Quantizable
 
 
 class KeepsType(Layer):
@@ -41,7 +42,7 @@ def mixes_samples(activation: object) -> bool:
 
 
 @builtin("layers")
-class Dense(Adaptable):
+class Dense(Quantizable):
     """outputs = activation(inputs @ kernel + bias).
 
     Every output unit sees every input feature. For sequences and pictures it acts on the last axis alone, with the same
@@ -55,7 +56,7 @@ class Dense(Adaptable):
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties on weights and output.
         kernel_constraint, bias_constraint: what the weights are projected onto after an update.
         lora_rank, lora_alpha: rank and strength of an adapter that is trained in place of the kernel, see `enable_lora`.
-        quantization_config: not supported; `None`.
+        quantization_config: how it is quantized, where `dtype` says that it is.
 
     Shapes: (batch, ..., features) to (batch, ..., units).
 
@@ -107,7 +108,7 @@ class Dense(Adaptable):
 
     @property
     def keeps_zeros(self) -> bool:  # type: ignore[override]
-        return self.lora_rank is None and fact(self.activation, "keeps_zeros", False)
+        return self.lora_rank is None and not self.is_quantized and fact(self.activation, "keeps_zeros", False)
 
     def build(self, input_shape):
         features = check_features(self, input_shape)
@@ -133,7 +134,7 @@ class Dense(Adaptable):
         x = self.weigh(flat)  # (batch * ..., units)
         x = jnp.reshape(x, (*inputs.shape[:-1], self.units)) if inputs.ndim > 2 else x
         if self.bias is not None:
-            x = x + self.bias.value
+            x = x + self.bias_in_use(self.bias)
         return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape):

@@ -25,9 +25,12 @@ class Called(Protocol):
     """A layer, as far as it is called."""
 
     call: Callable[..., Any]
+    quantized_call: Callable[..., Any]
     loops: bool
     add_loss: Callable[[object], None]
 
+    @property
+    def quantization_mode(self) -> str | None: ...
     @property
     def _remat(self) -> Remat | None: ...
     @property
@@ -36,15 +39,16 @@ class Called(Protocol):
 
 def run_call(layer: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
     """What the layer's `call` gives: compiled, where it loops outside of programs; rematerialized, where its scope said so."""
+    call = layer.call if layer.quantization_mode is None else layer.quantized_call
     if not in_scope():
-        return call_compiled(layer, args, kwargs) if layer.loops else layer.call(*args, **kwargs)
+        return call_compiled(layer, args, kwargs) if layer.loops else call(*args, **kwargs)
     remat: Remat | None = layer._remat
     if remat is None:
-        return layer.call(*args, **kwargs)
+        return call(*args, **kwargs)
     if remat.mode == "activations":
         return _with_activation_again(layer, args, kwargs)
     above = remat.output_size_threshold if remat.mode == "larger_than" else None
-    return rematerialized(layer.variables, layer.call, args, kwargs, above)
+    return rematerialized(layer.variables, call, args, kwargs, above)
 
 
 def _with_activation_again(layer: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:

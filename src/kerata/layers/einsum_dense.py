@@ -1,6 +1,8 @@
 """EinsumDense: a dense layer over any axes, as an equation says."""
 
+import math
 import re
+import string
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,9 +13,12 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import serialize_keras_object
 from kerata.base.types import Owner, PartialShape, Shape
 from kerata.engine.module import shown
-from kerata.layers.adapters import Adaptable, weight_in_use
+from kerata.engine.types import Array
+from kerata.kernels.products import type_of_sums
+from kerata.layers.adapters import weight_in_use
 from kerata.layers.core import mixes_samples
 from kerata.layers.layer import InputSpec
+from kerata.layers.quantizing import Packing, Quantizable
 
 
 def keeps_samples_first(equation: str) -> bool:
@@ -28,7 +33,7 @@ def keeps_samples_first(equation: str) -> bool:
 
 
 @builtin("layers")
-class EinsumDense(Adaptable):
+class EinsumDense(Quantizable):
     """outputs = activation(einsum(equation, inputs, kernel) + bias).
 
     A dense layer over any axes: `"ab,bc->ac"` is `Dense`, `"abc,cd->abd"` is `Dense` on a sequence. An ellipsis stands
@@ -44,7 +49,8 @@ class EinsumDense(Adaptable):
         kernel_regularizer, bias_regularizer: penalties on the weights.
         kernel_constraint, bias_constraint: what the weights are projected onto after an update.
         lora_rank, lora_alpha: rank and strength of an adapter that is trained in place of the kernel, see `enable_lora`.
-        gptq_unpacked_column_size, quantization_config: not supported; `None`.
+        gptq_unpacked_column_size: what Keras keeps in files of such layers.
+        quantization_config: how it is quantized, where `dtype` says that it is.
 
     Shapes: as the equation says.
 
@@ -92,6 +98,8 @@ class EinsumDense(Adaptable):
 
     def build(self, input_shape):
         kernel_shape, bias_shape = self._shapes.weights(input_shape)
+        self.input_spec = InputSpec(ndim=len(input_shape))
+        self._input_rank = len(input_shape)
         self.make_adapted(kernel_shape, orient(self.kernel_initializer, *self._shapes.kernel_axes()))
         self.bias = None
         if bias_shape is not None:
@@ -102,11 +110,48 @@ class EinsumDense(Adaptable):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
-        self.input_spec = InputSpec(ndim=len(input_shape))
         self.make_adapters()
 
     def apply_weight(self, inputs, weight):
-        return jnp.einsum(self.equation, inputs, weight)
+        return jnp.einsum(self.equation, inputs, weight, preferred_element_type=type_of_sums(inputs, weight))
+
+    def _letters(self) -> tuple[str, str, str]:
+        """Those of inputs, kernel and output, with some for what an ellipsis stands for."""
+        shapes = self._shapes
+        free = [letter for letter in string.ascii_letters if letter not in shapes.inputs + shapes.kernel + shapes.outputs]
+        more = "".join(free[: self._input_rank - len(shapes.inputs)])
+        left, right = (more, "") if shapes.left else ("", more)
+        return left + shapes.inputs + right, shapes.kernel, left + shapes.outputs + right
+
+    def summed_axes(self, packing: Packing) -> tuple[int, ...]:
+        return tuple(self._shapes.kernel_axes()[0])
+
+    def input_axes(self, inputs: Array) -> tuple[int, ...]:
+        letters, _, outputs = self._letters()
+        return tuple(axis for axis, letter in enumerate(letters) if letter not in outputs)
+
+    def align(self, scale: Array, of_inputs: bool) -> Array:
+        inputs, kernel, outputs = self._letters()
+        letters = inputs if of_inputs else kernel
+        kept = [letter for letter in letters if letter in outputs]
+        sizes = dict(zip(letters, scale.shape, strict=True))
+        turned = jnp.einsum(
+            f"{''.join(kept)}->{''.join(sorted(kept, key=outputs.index))}", scale.reshape([sizes[x] for x in kept])
+        )
+        return turned.reshape([sizes[x] if x in kept else 1 for x in outputs])
+
+    def spread(self, scale: Array) -> Array:
+        _, kernel, outputs = self._letters()
+        there = [letter for letter in outputs if letter in kernel]
+        kept = [letter for letter in kernel if letter in outputs]
+        sizes = dict(zip(outputs, scale.shape, strict=True))
+        turned = jnp.einsum(f"{''.join(there)}->{''.join(kept)}", scale.reshape([sizes[x] for x in there]))
+        return turned.reshape([sizes[x] if x in kept else 1 for x in kernel])
+
+    def matrix_shape(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """The sizes that are summed over, multiplied, and the others; numbers keep their order, as in Keras's files."""
+        rows = math.prod(shape[axis] for axis in self._shapes.kernel_axes()[0])
+        return rows, math.prod(shape) // rows
 
     @property
     def adds_on_last_axis(self) -> bool:
@@ -115,7 +160,7 @@ class EinsumDense(Adaptable):
     def call(self, inputs):
         x = self.weigh(inputs)
         if self.bias is not None:
-            x = x + self.bias.value
+            x = x + self.bias_in_use(self.bias)
         return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape):

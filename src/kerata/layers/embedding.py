@@ -9,12 +9,16 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import serialize_keras_object
 from kerata.engine.module import shown
 from kerata.engine.types import Array
-from kerata.layers.adapters import Adaptable, weight_in_use
+from kerata.kernels.products import type_of_sums
+from kerata.layers.adapters import weight_in_use
+from kerata.layers.quantizing import Packing, Quantizable
 from kerata.layers.signatures import symbolic_of_shape
+from kerata.quantizers.configs import QuantizationConfig
+from kerata.quantizers.products import product_of_levels, product_of_rounded_inputs
 
 
 @builtin("layers")
-class Embedding(Adaptable):
+class Embedding(Quantizable):
     """outputs[b, t] = embeddings[inputs[b, t]].
 
     The first layer of a text model: each word's number becomes a vector that is learned. An index outside of the table
@@ -27,7 +31,7 @@ class Embedding(Adaptable):
         mask_zero: whether index 0 stands for padding, which later layers then leave out.
         weights: the table to begin with, an array of shape (input_dim, output_dim).
         lora_rank, lora_alpha: rank and strength of an adapter that is trained in place of the table, see `enable_lora`.
-        quantization_config: not supported; `None`.
+        quantization_config: how it is quantized, where `dtype` says that it is.
 
     Shapes: whole numbers (batch, ...) to (batch, ..., output_dim).
 
@@ -39,6 +43,8 @@ class Embedding(Adaptable):
     mixes_samples = False
     takes_indices = True
     adapted = "embeddings"
+    packings = (Packing("embeddings", -1),)
+    quantization_modes = ("int8", "int4")
     embeddings = shown(weight_in_use)
     _unsaved = frozenset({"weights"})
 
@@ -81,6 +87,22 @@ class Embedding(Adaptable):
     def apply_weight(self, inputs, weight):
         return jnp.take(weight, inputs, axis=0)
 
+    def _weigh_int8(self, inputs: Array) -> Array:
+        rows = {suffix: jnp.take(part, inputs, axis=0) for suffix, part in self.parts_of(self.packings[0]).items()}
+        return self.restore(self.packings[0], rows)
+
+    _weigh_int4 = _weigh_int8
+
+    def quantized_build(self, embeddings_shape: tuple[int, ...], mode: str, config: QuantizationConfig | None = None) -> None:
+        """Makes the variables of a mode.
+
+        Args:
+            embeddings_shape: of the table.
+            mode: `"int8"`, `"int4"`.
+            config: how it is to be quantized.
+        """
+        super().quantized_build(embeddings_shape, mode, config)
+
     def call(self, inputs):
         if not jnp.issubdtype(inputs.dtype, jnp.integer):
             inputs = inputs.astype("int32")
@@ -122,6 +144,8 @@ class ReversibleEmbedding(Embedding):
     (1, 3, 100)
     """
 
+    rounds_inputs = ("int8", "int4")
+
     def __init__(
         self,
         input_dim,
@@ -145,22 +169,62 @@ class ReversibleEmbedding(Embedding):
             **kwargs,
         )
         self.tie_weights, self.reverse_dtype, self.logit_soft_cap = tie_weights, reverse_dtype, logit_soft_cap
+        if not tie_weights:
+            self.packings = (*self.packings, Packing("reverse_embeddings", 0, 0, None))
 
     def build(self, input_shape=None):
         if self.built:
             return
         super().build(input_shape)
-        if not self.tie_weights:
+        if not self.tie_weights and not self.is_quantized:
             shape = (self.output_dim, self.input_dim)
             self.reverse_embeddings = self.add_weight(shape, self.embeddings_initializer, name="reverse_embeddings")
+
+    def _full_shape_of(self, packing: Packing, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape if packing is self.packings[0] else shape[::-1]
+
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
+        """The names of what files hold, in their order, for each mode; what a layer has not is left out."""
+        more = {None: ("",), "int8": ("", "_scale"), "int4": ("", "_scale", "_zero")}
+        known = super().variable_serialization_spec
+        if self.tie_weights:
+            return known
+        return {mode: [*names, *(f"reverse_embeddings{suffix}" for suffix in more[mode])] for mode, names in known.items()}
 
     def call(self, inputs, reverse=False):
         if not reverse:
             return super().call(inputs)
-        kernel = self.merged_weight().T if self.tie_weights else self.reverse_embeddings.value
-        dtype = self.reverse_dtype or jnp.promote_types(inputs.dtype, kernel.dtype)
-        logits = jnp.matmul(inputs.astype(dtype), kernel.astype(dtype))
+        if self.is_quantized:
+            logits = self._reverse_packed(inputs)
+        else:
+            kernel = self.merged_weight().T if self.tie_weights else self.reverse_embeddings.value
+            dtype = self.reverse_dtype or jnp.promote_types(inputs.dtype, kernel.dtype)
+            logits = jnp.matmul(inputs.astype(dtype), kernel.astype(dtype))
         return logits if self.logit_soft_cap is None else jnp.tanh(logits / self.logit_soft_cap) * self.logit_soft_cap
+
+    def _reverse_packed(self, inputs: Array) -> Array:
+        """Logits from tables of few bits."""
+        x = inputs.astype(self.reverse_dtype or self.compute_dtype)
+        packing = self.packings[-1]
+        stored, tied = self.parts_of(packing), self.tie_weights
+
+        def table(parts: dict[str, Array]) -> Array:
+            weight = self.restore(packing, parts)
+            return weight.T if tied else weight  # (output_dim, input_dim)
+
+        def weight(levels: Array, scale: Array) -> Array:
+            return table({"": levels.T if tied else levels, "_scale": scale})
+
+        given = (_multiply, self.inputs_quantizer, _as_it_is, -1, x)
+        if self.quantization_mode == "int8":
+            logits = product_of_levels(*given, stored[""].T if tied else stored[""], stored["_scale"], weight)
+        else:
+            logits = product_of_rounded_inputs(*given, table(stored))
+        if self.lora_enabled and tied:
+            a, b = self._adapters()
+            logits = logits + self._strength() * jnp.matmul(jnp.matmul(x, b.T), a.T)
+        return logits.astype(x.dtype)
 
     def compute_mask(self, inputs, mask=None):
         # The way back takes vectors, of which none stands for padding.
@@ -173,4 +237,13 @@ class ReversibleEmbedding(Embedding):
         return symbolic_of_shape(self.compute_output_shape(inputs.shape, reverse), self.compute_dtype)
 
     def get_config(self):
-        return {**super().get_config(), "quantization_config": self.quantization_config}
+        config = super().get_config()
+        return {**config, "quantization_config": serialize_keras_object(self.quantization_config)}
+
+
+def _multiply(inputs: Array, weight: Array) -> Array:
+    return jnp.matmul(inputs, weight, preferred_element_type=type_of_sums(inputs, weight))
+
+
+def _as_it_is(scale: Array) -> Array:
+    return scale

@@ -21,7 +21,7 @@ from kerata.engine.rematerializing import remat_of
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted, valid_rows
 from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
 from kerata.engine.types import Array
-from kerata.engine.variable import Variable, autocast, name_scope, open_name
+from kerata.engine.variable import Variable, autocast, current_path, name_scope, open_name
 from kerata.layers.eager import run_call
 from kerata.layers.input_spec import InputSpec as InputSpec
 from kerata.layers.input_spec import check_input_spec
@@ -62,7 +62,7 @@ class Layer(WeightHolder):
     """
 
     _bookkeeping = {
-        **dict.fromkeys(("inbound_nodes", "_built_shapes", "_losses"), Look.NOBODY),
+        **dict.fromkeys(("inbound_nodes", "_built_shapes", "_losses", "_path"), Look.NOBODY),
         # What files say elsewhere, or not at all.
         **dict.fromkeys(
             (
@@ -136,6 +136,7 @@ class Layer(WeightHolder):
         self._dtype_policy = standardize_policy(dtype_policy() if dtype is None else dtype)
         self._trainable = bool(trainable)
         self._weights: list[Variable] = []
+        self._path: str | None = None
         self._losses: list[Any] = []
         self._built_shapes: dict[str, Any] | None = None
         self._batch_shape = None if batch_shape is None else tuple(batch_shape)
@@ -506,10 +507,6 @@ class Layer(WeightHolder):
             )
         return self.inbound_nodes[0]
 
-    @property
-    def path(self) -> str:
-        return self.name
-
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data, Keras's common ones first."""
         common: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self._dtype_policy.to_plain()}
@@ -543,6 +540,7 @@ def _bookkeep_build(build: Callable[..., None]) -> Callable[..., None]:
         self.__dict__["_building"] = True
         try:
             with open_name(self.name):
+                self.__dict__["_path"] = current_path()
                 build(self, *args, **kwargs)
         except Exception as error:
             _name_build(self, (*args, *kwargs.values()), error)

@@ -9,7 +9,7 @@ from kerata import constraints, initializers, regularizers
 from kerata.base.checks import KindError, message
 from kerata.base.registry import BadIdentifier
 from kerata.engine.module import Module, parts, shown
-from kerata.engine.policy import DTypePolicy, PolicyLike, standardize_policy
+from kerata.engine.policy import DTypePolicy, DTypePolicyMap, PolicyLike, standardize_policy
 from kerata.engine.random import SeedGenerator
 from kerata.engine.rematerializing import Remat, rematerialized
 from kerata.engine.scope import in_scope
@@ -49,7 +49,7 @@ class WeightHolder(Module):
     @shown
     def input_dtype(self) -> str:
         """The type that inputs are converted to: the compute type."""
-        return self._dtype_policy.compute_dtype
+        return self.compute_dtype
 
     def rematerialized_call(self, layer_call: Callable[..., Any], *args: object, **kwargs: object) -> object:
         """What `layer_call(*args, **kwargs)` gives, computed again for its gradient; outside of programs just what it gives."""
@@ -288,23 +288,61 @@ class WeightHolder(Module):
 
     @property
     def dtype_policy(self) -> DTypePolicy:
+        """The types of weights and computation; set to a quantized one, it quantizes what is built."""
         return self._dtype_policy
 
     @dtype_policy.setter
     def dtype_policy(self, value: PolicyLike) -> None:
-        self._dtype_policy = standardize_policy(value)
+        self._dtype_policy = policy = standardize_policy(value)
+        mode = policy.quantization_mode
+        if mode is not None and self.__dict__.get("built") and not getattr(self, "is_quantized", False):
+            self.quantize(mode)
+
+    def policy_here(self) -> DTypePolicy:
+        """The policy of this layer, where it was given one for each path too."""
+        policy = self._dtype_policy
+        return policy[self.path] if isinstance(policy, DTypePolicyMap) else policy
+
+    @property
+    def path(self) -> str:
+        """The names of the layers around it and its own, as its weights have them, from where it is built; its name before."""
+        return self.__dict__.get("_path") or self.name
 
     @property
     def dtype(self) -> str:
         """The type of the weights."""
-        return self._dtype_policy.variable_dtype
+        policy = self._dtype_policy
+        return self.policy_here().variable_dtype if policy.by_path else policy.variable_dtype
 
     variable_dtype = dtype
 
     @property
     def compute_dtype(self) -> str:
         """The type of the computation."""
-        return self._dtype_policy.compute_dtype
+        policy = self._dtype_policy
+        return self.policy_here().compute_dtype if policy.by_path else policy.compute_dtype
+
+    # In few bits
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """How weights are kept in few bits; `None` where they are not."""
+        return self.policy_here().quantization_mode
+
+    def quantize(self, mode: str | None = None, type_check: bool = True, config: object = None) -> None:
+        """Keeps the weights in few bits. A layer of your own may define it; this one cannot be quantized."""
+        raise NotImplementedError(message(self, "it cannot be quantized: it does not implement quantize()", {"mode": mode}))
+
+    def quantized_build(self, input_shape: tuple[int, ...], mode: str) -> None:
+        """Makes the variables of a mode."""
+        raise NotImplementedError(message(self, "it does not implement quantized_build()", {"mode": mode}))
+
+    def quantized_call(self, *args: object, **kwargs: object) -> object:
+        """What is computed in place of `call` where a policy says that weights are quantized."""
+        call = getattr(self, f"_{self.quantization_mode}_call", None)
+        if call is None:
+            raise NotImplementedError(message(self, "it cannot be quantized", {"quantization_mode": self.quantization_mode}))
+        return call(*args, **kwargs)
 
     # In files
 

@@ -18,6 +18,7 @@ from kerata.layers.layer import Layer
 from kerata.layers.signatures import ShapeTree
 from kerata.models.graph import Graph, note_given_masks
 from kerata.models.graph_config import graph_config, graph_of_config
+from kerata.models.quantized import Quantized
 from kerata.models.saveable import Saveable
 from kerata.models.state import read_state, write_state
 from kerata.models.summary import print_summary
@@ -26,7 +27,7 @@ from kerata.training.trainer import Trainer
 
 
 @builtin("models")
-class Model(Saveable, Tries, Trainer, Layer):
+class Model(Saveable, Tries, Quantized, Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate`, `predict` and `save`.
 
     Made from a graph, `Model(inputs, outputs)`, or by subclassing with a `call` of your own.

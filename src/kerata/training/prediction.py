@@ -23,7 +23,7 @@ from kerata.engine.mistakes import Blame
 from kerata.engine.placement import HERE
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope
-from kerata.engine.structure import structure_of
+from kerata.engine.structure import count_changes, structure_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Array, Tree
 from kerata.engine.variable import Variable
@@ -60,6 +60,7 @@ class Predictor:
         self.placement = HERE
         self.variables: list[Variable] | None = None
         self.programs: dict[Any, Any] = {}
+        self.changes = count_changes()
 
     def _start(self, x: Tree) -> None:
         model = self.model
@@ -75,6 +76,8 @@ class Predictor:
         self.is_declared: bool | None = None
         self.keeps_states = keeps_batch_size(model)
         self.structure = structure_of(model)
+        self.programs.clear()
+        self.changes = count_changes()
 
     @exits.busily
     def predict(self, x: Data, batch_size: int | None, verbose: Verbose, steps: int | None, callbacks: Callbacks | None) -> Any:
@@ -143,7 +146,7 @@ class Predictor:
     def _run(self, batch: tuple[Any, int, int]) -> Tree:
         exits.pause()
         x, size, batch_size = batch
-        if self.variables is None:
+        if self.variables is None or self.changes != count_changes():
             self._start(x)
         rows, given = size, x
         # Few sizes, so few programs: powers of two up to the batch size.

@@ -19,7 +19,7 @@ from kerata.data.sources import Batches
 from kerata.engine.hyper import Hypers
 from kerata.engine.placement import HERE, Placement
 from kerata.engine.program import findings_of
-from kerata.engine.structure import Structure, structure_of
+from kerata.engine.structure import Structure, count_changes, structure_of
 from kerata.engine.symbolic import SymbolicTensor, Tensors
 from kerata.engine.types import Tree
 from kerata.training.compilation import Compilation, compilation_of, output_names_of
@@ -115,7 +115,7 @@ def prepare_built(model: TrainedModel, training: bool = True) -> Prepared:
     parts = (model, model.optimizer) if training else (model,)
     structure = structure_of(*parts, made.objective, made.measures)
     # Which variables are trained is part of the structure.
-    key = (training, structure, tuple(map(id, trainable)))
+    key = (training, structure or count_changes(), tuple(map(id, trainable)))
     found = made.prepared.get(key)
     if found is None:
         if len(made.prepared) > MOST_PLANS:

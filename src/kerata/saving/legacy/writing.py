@@ -136,6 +136,8 @@ class Words:
             return {"class_name": name, "config": inner}
         if name == "Lambda":
             raise self.refuse("Lambda layers cannot be written to an '.h5' file", {"layer": config.get("name")})
+        if isinstance(policy := config.get("dtype"), dict) and policy.get("module") == "keras.dtype_policies":
+            raise self.refuse("weights of few bits cannot be written to an '.h5' file", {"layer": config.get("name")})
         return {"class_name": RENAMED_CLASSES.get(name, name), "config": self.config(name, config)}
 
     def refuse(self, expected: str, received: dict[str, Any]) -> ValueError:
