@@ -258,8 +258,16 @@ def compare_shapes(ours: Any, theirs: Any) -> list[str]:
     except Exception:  # a user's own model has none
         return []
     mine = ours.output_shape
-    same = repr(mine).replace("[", "(").replace("]", ")") == repr(wanted).replace("[", "(").replace("]", ")")
-    return [] if same else [f"output_shape: {mine} and Keras's {wanted}"]
+    return [] if _fits(mine, wanted) else [f"output_shape: {mine} and Keras's {wanted}"]
+
+
+def _fits(mine: Any, wanted: Any) -> bool:
+    """Whether a shape, or a list or dict of shapes, is the wanted one; a size that Keras does not know may be known."""
+    if isinstance(wanted, (tuple, list)):
+        return len(mine) == len(wanted) and all(map(_fits, mine, wanted))
+    if isinstance(wanted, dict):
+        return mine.keys() == wanted.keys() and all(_fits(mine[name], wanted[name]) for name in wanted)
+    return wanted is None or mine == wanted
 
 
 def coarseness(description: dict[str, Any]) -> float:

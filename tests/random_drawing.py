@@ -49,6 +49,9 @@ def draw_input(d: Draw) -> dict[str, Any]:
     return {"kind": kind, "shape": (d.randint(3, 5), d.randint(3, 5), d.randint(3, 4), d.randint(1, 2)), "dtype": "float32"}
 
 
+WORDS = ("Embedding", "ReversibleEmbedding", "CategoryEncoding")
+
+
 def penalizes(what: Any) -> bool:
     """Whether a layer adds a loss of what it gives: of several calls, Keras counts that of the last one."""
     return "ActivityRegularization" in repr(what) or "activity_regularizer" in repr(what)
@@ -123,7 +126,8 @@ class Builder:
                     more["embeddings_regularizer"] = "l2"
                 if d.some(0.1):
                     more["embeddings_constraint"] = "unit_norm"
-                assert self.add(("layer", "Embedding", more), [index])
+                kind = "ReversibleEmbedding" if d.some(0.1) else "Embedding"
+                assert self.add(("layer", kind, more), [index])
             elif given.get("empty"):
                 assert self.add(("layer", "Masking", {"mask_value": 0.0}), [index])
 
@@ -202,7 +206,11 @@ class Builder:
         fitting = [
             i
             for i, node in enumerate(self.nodes)
-            if node["do"][0] in ("layer", "own") and len(node["take"]) == 1 and not penalizes(node["do"])
+            if node["do"][0] in ("layer", "own")
+            and len(node["take"]) == 1
+            and not penalizes(node["do"])
+            # Kerata refuses what is no word's number.
+            and not (node["do"][1] in WORDS and not self._is_words(take))
         ]
         if fitting:
             self.add(("again", self.d.choice(fitting)), [take])

@@ -243,6 +243,7 @@ def any_rank(d: Draw, shape: tuple) -> Any:
             ("own", "Follower", {}),
             ("own", "Halved", {}),
             ("own", "Around", {"layer": dense(d)}),
+            ("layer", "SpectralNormalization", {"layer": dense(d), "power_iterations": d.randint(1, 2)}),
             *([("own", "MaskedMean", {}), ("own", "Marker", {})] if len(shape) == 2 else []),
         )
     if choice == 12:
@@ -254,6 +255,10 @@ def vector_layer(d: Draw, shape: tuple) -> Any:
     n = shape[0]
     if d.some(0.12):
         return ("layer", "RepeatVector", {"n": d.randint(2, 4)})
+    if d.some(0.04):
+        mode = d.pick("log", "magnitude", "psd", "real", "imag")
+        more = {"mode": mode, "frame_length": 3, "frame_step": 2, "fft_length": 4, "padding": padding(d)}
+        return ("layer", "STFTSpectrogram", more)
     if n and n % 2 == 0 and d.some(0.12):
         return ("layer", "Reshape", {"target_shape": d.pick((2, n // 2), (-1, 2), (n // 2, 2), (2, -1, 1))})
     return any_rank(d, shape)
@@ -307,6 +312,9 @@ def conv(d: Draw, rank: int) -> Any:
 def pool(d: Draw, rank: int) -> Any:
     if d.some(0.35):
         return ("layer", f"Global{d.pick('Max', 'Average')}Pooling{rank}D", {"keepdims": d.some(0.4)})
+    if d.some(0.25):
+        size = d.pick(1, 2, tuple(d.randint(1, 3) for _ in range(rank)))
+        return ("layer", f"Adaptive{d.pick('Max', 'Average')}Pooling{rank}D", {"output_size": size})
     more: dict[str, Any] = {"pool_size": d.pick(2, 3, tuple(d.randint(1, 3) for _ in range(rank))), "padding": padding(d)}
     if d.some(0.5):
         more["strides"] = d.pick(1, 2, 3)

@@ -20,6 +20,7 @@ MERGES = (
     "Concatenate",
     "Dot",
     "Embedding",
+    "ReversibleEmbedding",
     "Masking",
     "CategoryEncoding",
 )

@@ -40,3 +40,20 @@ def test_loss_scaling_and_accumulation_equal_keras(steps):
         model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
         runs.append(model.get_weights()[0])
     np.testing.assert_allclose(*runs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_a_reversible_embedding_masks_words_and_no_vectors_on_their_way_back(dtype):
+    """What tells them apart is the way, not whether the numbers of words stand as floats."""
+    words = np.array([[1, 4, 0], [2, 0, 3], [3, 2, 1]], dtype)
+    results = []
+    for k in (kerata, keras):
+        table = k.layers.ReversibleEmbedding(5, 3, mask_zero=True)
+        inputs = k.Input((3,), dtype=dtype)
+        vectors = table(inputs)
+        back = table(k.layers.Dense(3)(vectors), reverse=True)
+        model = k.Model(inputs, [k.layers.LSTM(2)(vectors), k.layers.LSTM(2)(back)])
+        model.set_weights([np.cos(np.arange(w.size)).reshape(w.shape) for w in model.get_weights()])
+        results.append(model.predict(words, verbose=0))
+    for mine, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)

@@ -479,3 +479,13 @@ def test_update_step_by_hand_is_one_step():
         optimizer.update_step(gradient, by_hand, 0.5)
         twin.apply([gradient], [applied])
         np.testing.assert_allclose(by_hand.numpy(), applied.numpy(), rtol=1e-5)
+
+
+def test_ftrl_gives_small_weights_in_place_of_large_ones_without_rounding_them_away():
+    """The first step forgets what weights were: w + (new - w) had an error of half the new weight."""
+    grads = 1e-5 * GRADS[0]
+    new = descend(optimizers.Ftrl(0.003), [grads])
+    np.testing.assert_allclose(new, -grads / (np.sqrt(0.1) / 0.003), rtol=1e-5)
+    other = keras.Variable(START)
+    keras.optimizers.Ftrl(0.003).apply([grads], [other])
+    np.testing.assert_allclose(new, other, rtol=1e-6)

@@ -37,7 +37,7 @@ SHARED = {
     "gradient_accumulation_steps",
 }
 # What stands around another optimizer, or around a rule of optax.
-OTHERS = {"LossScaleOptimizer", "OptaxOptimizer"}
+OTHERS = {"LossScaleOptimizer", "MultiOptimizer", "OptaxOptimizer", "OptimizerMap"}
 ROWS = [
     "Adadelta",
     "Adafactor",

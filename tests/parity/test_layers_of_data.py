@@ -10,6 +10,8 @@ RNG = np.random.default_rng(0)
 TABLE = RNG.normal(0.0, 2.0, (6, 4)).astype("float32")
 COLOURS = RNG.random((2, 7, 8, 3), np.float32)
 BYTES = RNG.integers(0, 256, (2, 6, 9, 3)).astype("uint8")
+# What is no whole number is no category; only where categories are put together Keras leaves out what stands after the point.
+PARTS = np.array([[-1.5, -0.3, 0.2, 1.0], [0.0, 2.0, 2.7, 3.0]], "float32")
 WORDS = np.array([[0, 3, 3], [4, 1, 0]])
 SOUND = np.sin(np.cumsum(np.random.default_rng(1).random((2, 320)), 1)).astype("float32")
 CASES = [
@@ -36,6 +38,7 @@ CASES = [
     ("CategoryEncoding", {"num_tokens": 5, "output_mode": "one_hot"}, WORDS[:, :1]),
     ("CategoryEncoding", {"num_tokens": 5, "output_mode": "one_hot"}, WORDS[0]),
     ("CategoryEncoding", {"num_tokens": 5}, WORDS[0]),
+    ("CategoryEncoding", {"num_tokens": 3}, PARTS),
     ("Discretization", {"bin_boundaries": [-1.0, 0.0, 1.5]}, TABLE),
     ("Discretization", {"bin_boundaries": [-1, 0], "output_mode": "one_hot"}, TABLE),
     ("Discretization", {"bin_boundaries": [-1, 0], "output_mode": "multi_hot"}, TABLE),

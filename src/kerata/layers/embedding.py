@@ -8,6 +8,8 @@ from kerata.base.checks import check_positive_int
 from kerata.base.registry import builtin
 from kerata.base.serialization import serialize_keras_object
 from kerata.engine.module import shown
+from kerata.engine.scope import note
+from kerata.engine.symbolic import infer
 from kerata.engine.types import Array
 from kerata.kernels.products import type_of_sums
 from kerata.layers.adapters import weight_in_use
@@ -194,7 +196,9 @@ class ReversibleEmbedding(Embedding):
 
     def call(self, inputs, reverse=False):
         if not reverse:
-            return super().call(inputs)
+            outputs = super().call(inputs)
+            self._note_mask(inputs, outputs)
+            return outputs
         if self.is_quantized:
             logits = self._reverse_packed(inputs)
         else:
@@ -226,15 +230,23 @@ class ReversibleEmbedding(Embedding):
             logits = logits + self._strength() * jnp.matmul(jnp.matmul(x, b.T), a.T)
         return logits.astype(x.dtype)
 
-    def compute_mask(self, inputs, mask=None):
-        # The way back takes vectors, of which none stands for padding.
-        return super().compute_mask(inputs) if jnp.issubdtype(inputs.dtype, jnp.integer) else None
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
+        # Only `call` knows the way: vectors on their way back may look like the numbers of words that stand as floats.
+        return None
+
+    def _note_mask(self, inputs: Array, outputs: Array) -> None:
+        mask = super().compute_mask(inputs)
+        if mask is not None:
+            note(outputs, "mask", mask)
 
     def compute_output_shape(self, input_shape, reverse=False):
         return (*input_shape[:-1], self.input_dim) if reverse else (*input_shape, self.output_dim)
 
     def compute_output_spec(self, inputs, reverse=False):
-        return symbolic_of_shape(self.compute_output_shape(inputs.shape, reverse), self.compute_dtype)
+        outputs = symbolic_of_shape(self.compute_output_shape(inputs.shape, reverse), self.compute_dtype)
+        if self.mask_zero and not reverse:
+            note(outputs, "mask", infer(super().compute_mask, inputs))
+        return outputs
 
     def get_config(self):
         config = super().get_config()

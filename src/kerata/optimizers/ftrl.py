@@ -37,7 +37,7 @@ class Ftrl(Optimizer):
     """
 
     slots = (("accumulator", "linear"),)
-    keeps_zeros = True
+    keeps_zeros = replaces_weights = True
     learning_rate_power = Hyperparameter(high=0.0)
     l1_regularization_strength = Hyperparameter(low=0.0)
     l2_regularization_strength = Hyperparameter(low=0.0)
@@ -78,6 +78,6 @@ class Ftrl(Optimizer):
             strength = jnp.power(new, power)
             z = z + g + shrinkage * p - (strength - jnp.power(n, power)) / rate * p
             weight = (jnp.clip(z, -l1, l1) - z) / (strength / rate + 2.0 * l2)
-            return weight - p, new, z
+            return weight, new, z
 
         return one

@@ -66,6 +66,8 @@ class Optimizer(Stepwise):
     # Whether weights that are 0, and whose gradients are, stay 0 and change nothing about the others: then weights may be
     # filled up with zeros.
     keeps_zeros: bool = False
+    # Whether the rule gives new weights, not what is added: a sum rounds away what is much smaller than the weights before.
+    replaces_weights: bool = False
     # The type of the dicts from paths to arrays that the rule gets.
     tree: type[dict] = OrderedDict
 
@@ -202,7 +204,8 @@ class Optimizer(Stepwise):
         )
         keys, leaves, _ = flatten(state)
         values.update(zip(keys, leaves, strict=True))
-        return {v: (p + added[path]).astype(p.dtype) for v, (path, p) in zip(variables, tree.items(), strict=True)}
+        new = added if self.replaces_weights else {path: p + added[path] for path, p in tree.items()}
+        return {v: new[path].astype(p.dtype) for v, (path, p) in zip(variables, tree.items(), strict=True)}
 
     def _take_rule(self, gradient: Array, variable: Variable, learning_rate: Scalar) -> None:
         """The rule's step for one variable, assigned to it and to its slots: what `super().update_step(...)` does."""
@@ -223,7 +226,7 @@ class Optimizer(Stepwise):
         for slot, leaf in zip(slots, flatten(state)[1], strict=True):
             slot.assign(leaf)
         (change,) = added.values()
-        variable.assign((variable.value + change).astype(variable.dtype))
+        variable.assign((change if self.replaces_weights else variable.value + change).astype(variable.dtype))
 
     def _rate(self, counter: Array) -> Array:
         rate = jnp.asarray(self.learning_rate, jnp.float32)
@@ -568,15 +571,8 @@ class Optimizer(Stepwise):
 
 ITERATIONS: Key = ("iteration", None)
 SHARED = (
-    "weight_decay",
-    "clipnorm",
-    "global_clipnorm",
-    "clipvalue",
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
+    *("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum", "ema_overwrite_frequency"),
+    *("loss_scale_factor", "gradient_accumulation_steps"),
 )
 # The constructor of an optimizer names what is its own, up to `weight_decay`; what follows is declared above, once.
 shares_arguments = sharing(

@@ -21,7 +21,8 @@ def encode(indices: jax.Array, mode: str, depth: int, dtype: DTypeLike, weights:
     """Numbers of categories in the form that `mode` says.
 
     Args:
-        indices: whole numbers from 0 to depth - 1; others are no category.
+        indices: whole numbers from 0 to depth - 1; others are no category, but "multi_hot" leaves out what stands after
+            the point.
         mode: "int" as they are; "one_hot" an axis more, or in place of one of size 1; "multi_hot" which occur along the
             second axis; "count" how often.
         depth: how many categories there are.
@@ -29,6 +30,8 @@ def encode(indices: jax.Array, mode: str, depth: int, dtype: DTypeLike, weights:
     """
     if mode == "int":
         return indices.astype(dtype)
+    if mode != "multi_hot" and jnp.issubdtype(indices.dtype, jnp.floating):
+        indices = jnp.where(indices == jnp.floor(indices), indices, -1)
     x = indices.astype("int32")
     x = x[None] if x.ndim == 0 else x
     if mode == "one_hot":
