@@ -63,7 +63,7 @@ def test_samples_by_number():
         ((X, Y[:3]), (2,), ValueError, "the same number of samples"),
         (iter(X), (2,), TypeError, "give samples by number"),
     ],
-    ids=str,
+    ids=["no size", "share above 1", "more than all", "a word", "sizes that differ", "iterator"],
 )
 def test_messages(data, sizes, error, text):
     with pytest.raises(error, match=text):

@@ -109,6 +109,9 @@ def test_an_operation_of_ones_own():
     model = kerata.Model(x, scale(x))
     np.testing.assert_allclose(model.predict(X, verbose=0), 3 * X, rtol=1e-6)
     assert scale.input is x and scale.output.shape == (None, 4) and scale.compute_output_spec(x).shape == (None, 4)
+    trained = kerata.Model(x, kerata.layers.Dense(1)(Scale(2.0)(x)))
+    trained.compile("sgd", "mse")
+    assert np.isfinite(trained.cross_validate(X, X[:, :1], cv=2, epochs=1).scores["loss"]).all()
     assert kerata.Operation("named").name == "named"
     with pytest.raises(NotImplementedError, match="`call`"):
         kerata.Operation("named")(X)

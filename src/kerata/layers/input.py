@@ -69,10 +69,11 @@ class InputLayer(Layer):
             batch_shape = (batch_size, *check_sample_shape(self, shape))
         self._batch_shape = check_sample_shape(self, batch_shape)
         self.optional = optional
-        self.input_dtype = SymbolicTensor((), dtype).dtype
+        given = SymbolicTensor((), dtype).dtype
+        self.input_dtype = given  # type: ignore[assignment]
         self.built = True
         if input_tensor is None:
-            input_tensor = SymbolicTensor(self._batch_shape, self.input_dtype, name=self.name)
+            input_tensor = SymbolicTensor(self._batch_shape, given, name=self.name)
         self.tensor: SymbolicTensor = input_tensor
         Node(self, (), {}, self.tensor)
 

@@ -54,14 +54,14 @@ def to_categorical(
     [[0.0, 1.0], [1.0, 0.0]]
     """
     classes = num_classes if nb_classes is None else nb_classes
-    return utils.to_categorical(np.asarray(y, "int64"), None if classes is None else int(classes)).astype(dtype)
+    return np.asarray(utils.to_categorical(np.asarray(y, "int64"), None if classes is None else int(classes)), dtype)
 
 
 def normalize(a: ArrayLike | None = None, axis: int = -1, order: int = 2, x: ArrayLike | None = None) -> HostArray:
     given = a if x is None else x
     if given is None:
         raise TypeError(message("normalize", "an array is needed", {"a": a}))
-    return utils.normalize(given, axis, order)
+    return np.asarray(utils.normalize(given, axis, order))
 
 
 def probas_to_classes(y_pred: ArrayLike) -> HostArray:

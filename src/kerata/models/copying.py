@@ -262,7 +262,9 @@ class Copier:
 
         for node in graph.running:
             args, kwargs = jax.tree.map(swap, (node.args, node.kwargs), is_leaf=lambda leaf: isinstance(leaf, Variable))
-            function = node.operation.function if isinstance(node.operation, Operation) else self.value(node.operation)
+            # An operation of a user's own is what it defines, and holds no function.
+            operation = node.operation
+            function = (operation.function or operation) if isinstance(operation, Operation) else self.value(operation)
             values.update(zip(map(id, node.output_tensors), flatten(function(*args, **kwargs)), strict=True))
         leaves = [values[id(tensor)] for tensor in graph.outputs]
         return Graph(inputs, graph.pack(leaves), owner, [values[id(tensor)] for tensor in graph.beside])
