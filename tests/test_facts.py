@@ -251,6 +251,7 @@ def test_what_is_known_of_callbacks():
         callbacks.BackupAndRestore,
         callbacks.CSVLogger,
         callbacks.ModelCheckpoint,
+        callbacks.TensorBoard,
     }
     adding = {callbacks.LearningRateScheduler, callbacks.ReduceLROnPlateau}
     assert {cls for cls in every if cls.added_logs} == adding and callbacks.LambdaCallback.added_logs is None
