@@ -58,8 +58,8 @@ def test_text_is_told_what_there_is():
 @pytest.mark.parametrize(
     ("room", "name", "text"),
     [
-        ("layers", "AugMix", "kerata.layers has no 'AugMix', which Keras has and Kerata leaves out so far."),
-        ("layers", "RandomPerspective", "leaves out so far"),
+        ("layers", "FlaxLayer", "kerata.layers has no 'FlaxLayer', which Keras has and Kerata leaves out so far."),
+        ("layers", "JaxLayer", "leaves out so far"),
         ("layers", "Dens", "kerata.layers has no 'Dens'. Did you mean 'Dense'?"),
         ("callbacks", "OrbaxCheckpoint", "Use BackupAndRestore"),
         ("optimizers", "Adm", "Did you mean 'Adam'"),
