@@ -92,6 +92,18 @@ def test_only_adapters_train_and_a_model_begins_as_it_was():
     assert len(result.models) == 2 and result.models[0].layers[0].lora_enabled
 
 
+def test_adapters_that_come_from_a_file_go_on_learning(tmp_path):
+    x, y = np.ones((8, 4), "float32"), np.full((8, 1), 3.0, "float32")
+    model = kerata.Sequential([kerata.Input((4,)), kerata.layers.Dense(1, use_bias=False, lora_rank=2)])
+    model.compile("sgd", "mse")
+    model.fit(x, y, epochs=2, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = kerata.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5)
+    losses = again.fit(x, y, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < 0.5 * losses[0]
+
+
 def test_one_program_trains_adapters(tmp_path):
     def make_model(rank):
         kerata.utils.set_random_seed(1)

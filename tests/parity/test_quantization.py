@@ -184,3 +184,12 @@ def test_layers_are_built_from_policies(policy):
         ours.variable_serialization_spec[ours.quantization_mode] == theirs.variable_serialization_spec[ours.quantization_mode]
     )
     assert ours.get_config()["dtype"] == theirs.get_config()["dtype"]
+
+
+def test_a_layer_in_time_distributed_is_near_its_floats():
+    """Keras's comes out in another scale."""
+    model = kerata.Sequential([kerata.Input((3, 4)), kerata.layers.TimeDistributed(kerata.layers.Dense(5))])
+    x = np.random.default_rng(0).standard_normal((6, 3, 4)).astype("float32")
+    before = model.predict(x, verbose=0)
+    model.quantize("int8")
+    np.testing.assert_allclose(model.predict(x, verbose=0), before, atol=0.05)

@@ -217,9 +217,11 @@ class Adaptable(Layer):
             expected = f"the file must hold {len(variables)} weights for this layer"
             raise ValueError(message(self, expected, {"weights": len(store.keys())}))
         assign_all(variables, store)
-        for side in "ab" if self.lora_enabled else "":
-            adapter = getattr(self, f"lora_{self.adapted}_{side}")
-            adapter.assign(jnp.zeros(adapter.shape, adapter.dtype))
+        if self.lora_enabled:
+            a, b = (getattr(self, f"lora_{self.adapted}_{side}") for side in "ab")
+            # Of two matrices of zeros neither would ever get a gradient.
+            if a.numpy().any():
+                b.assign(jnp.zeros(b.shape, b.dtype))
         return None
 
     def get_config(self) -> dict[str, Any]:
