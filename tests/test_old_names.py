@@ -25,7 +25,7 @@ MISSING = {
     "save_to_binary_h5py pickle_model unpickle_model load_array save_array load_batch tf_file_io_proxy",
     "it runs code that a file holds": "func_dump func_load",
     "Keras's own tests called it": "keras_test layer_test",
-    "it drew by pydot": "model_to_dot add_edge is_model is_wrapped_model",
+    "it drew by pydot": "add_edge is_model is_wrapped_model",
     "not there yet": "ConvLSTM2DCell ConvRNN2D ConvRecurrent2D EigenvalueRegularizer TFOptimizer "
     "layer_from_config model_from_config optimizer_from_config time_distributed_dense",
 }
