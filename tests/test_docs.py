@@ -19,6 +19,7 @@ PAGES = {
     "README.md": ("tabular/ionosphere.csv",),
     "docs/guide.md": (),
     "docs/search.md": ("tabular/ionosphere.csv", "tabular/pima-indians-diabetes.csv"),
+    "docs/scikit-learn.md": (),
     "docs/pictures.md": ("cifar10-jpg.tar.gz",),
 }
 # What is put in place of what, so that a page takes seconds.

@@ -1,5 +1,6 @@
 """Models by the forms in which programs address them: parts of graphs, structures, states as trees."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -166,3 +167,22 @@ def test_a_sequential_model_with_a_layer_that_says_no_shape():
     model = kerata.Sequential([Shapeless(), layers.Dense(1, kernel_initializer="ones")])
     np.testing.assert_allclose(model(A), np.full((4, 1), 4.0))
     assert len(model.weights) == 2
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_list_of_one_output_is_one_output(kind, tmp_path):
+    def make(k):
+        x = k.Input((2,), name="x")
+        return k.Model(x, kind([k.layers.Dense(1, kernel_initializer="ones", name="d")(x)]))
+
+    ours, theirs = make(kerata), make(keras)
+    ours.compile("sgd", "mse", metrics=[["mae"]])
+    losses = [ours.fit(A, y, verbose=0).history["loss"] for y in (np.zeros((4, 1)), [np.zeros((4, 1))])]
+    assert losses[1] < losses[0]
+    ours.save(tmp_path / "m.keras")
+    for model in (ours, kerata.models.load_model(tmp_path / "m.keras"), kerata.models.clone_model(ours)):
+        assert model.predict(A, verbose=0).shape == model(A).shape == theirs(A).shape == (4, 1)
+    x = kerata.Input((2,))
+    assert type(ours(x)) is type(ours.output) is kind
+    assert kerata.Model(x, ours(x))(A).shape == (4, 1)
+    assert ours.compute_output_shape((3, 2)) == theirs.compute_output_shape((3, 2)) == kind([(3, 1)])

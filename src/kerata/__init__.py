@@ -19,6 +19,7 @@ if _typing.TYPE_CHECKING:
     from kerata import mixed_precision as mixed_precision
     from kerata import search as search
     from kerata import tree as tree
+    from kerata import wrappers as wrappers
 
 # isort: split
 from kerata import activations as activations

@@ -35,6 +35,7 @@ RANKS = {
     "applications": 10,
     "diagnosis": 10,
     "utils": 10,
+    "wrappers": 10,
     "config": 10,
     "dtype_policies": 10,
     "mixed_precision": 11,

@@ -168,7 +168,7 @@ class Model(Saveable, Tries, Quantized, Trainer, Layer):
             raise NotImplementedError(message(self, "a subclass of Model must define `call(self, inputs)`"))
         given = self._match_inputs(inputs)
         note_given_masks(given, mask)
-        return self._graph.run(given)
+        return only_one(self._graph.run(given))
 
     def _match_inputs(self, inputs: Tensors) -> list[Any]:
         """A flat list of inputs as the graph wants them."""
@@ -182,7 +182,15 @@ class Model(Saveable, Tries, Quantized, Trainer, Layer):
             known = all(g.shape == t.shape for g, t in zip(given, starts, strict=True) if g is not None)
             if known and all(noted(leaf, "mask") is None for leaf in flatten(args[0])):
                 return jax.tree.map(_twin, self._graph.outputs_tree)
+            made = super().compute_output_spec(*args, **kwargs)
+            return self._graph.pack(flatten(made)) if type(self).call is Model.call else made
         return super().compute_output_spec(*args, **kwargs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs, in the form in which they were given, for shapes of inputs."""
+        found = super().compute_output_shape(input_shape)
+        form = self._graph.outputs_tree if self._graph is not None and type(self).call is Model.call else None
+        return type(form)([found]) if isinstance(form, (list, tuple)) and len(form) == 1 else found
 
     def build(self, input_shape: ShapeTree | None = None) -> None:
         """Creates the weights by tracing `call` on the shapes of a batch, `(None, 784)`, or a list or dict of such."""
@@ -285,6 +293,12 @@ def _symbolic_inputs(shape: Any) -> Tensors:
     if isinstance(shape, (list, tuple)) and shape and isinstance(shape[0], (list, tuple, dict)):
         return [_symbolic_inputs(item) for item in shape]
     return SymbolicTensor((None, *shape[1:]))
+
+
+def only_one(outputs: Any) -> Any:
+    """The only one of a list: on arrays, a model that was made with a list of one output gives an array, as in Keras."""
+    alone = isinstance(outputs, (list, tuple)) and len(outputs) == 1 and not isinstance(outputs[0], SymbolicTensor)
+    return outputs[0] if alone else outputs
 
 
 def one_or_all(shapes: list[PartialShape]) -> PartialShape | list[PartialShape]:
