@@ -28,6 +28,10 @@ except ImportError as error:
 ModelLike: TypeAlias = Model | Callable[..., Model]
 
 
+# scikit-learn says nothing of the types that it takes and gives.
+checked: Callable[..., Any] = validate_data
+
+
 class SKLBase(BaseEstimator):
     """What the three estimators share: parameters, fitting, and the outputs of the fitted model.
 
@@ -102,7 +106,7 @@ class SKLBase(BaseEstimator):
         Returns:
             The estimator.
         """
-        X, y = self._check(X, y)
+        X, y = self._checked(X, y)
         targets = self._read_targets(y)
         model = self._model_for(X, targets)
         if not model.compiled or not model.loss or not model.optimizer:
@@ -119,8 +123,8 @@ class SKLBase(BaseEstimator):
         self.model_ = model
         return self
 
-    def _check(self, X: ArrayLike, y: ArrayLike) -> tuple[HostArray, HostArray]:
-        return validate_data(self, X, y)
+    def _checked(self, X: ArrayLike, y: ArrayLike) -> tuple[HostArray, HostArray]:
+        return checked(self, X, y)
 
     def _model_for(self, X: HostArray, targets: HostArray) -> Model:
         """The model that `fit` trains."""
@@ -148,8 +152,7 @@ class SKLBase(BaseEstimator):
     def _outputs(self, X: ArrayLike) -> HostArray:
         """The fitted model's outputs."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False)
-        return self.model_.predict(X, verbose=0)
+        return self.model_.predict(checked(self, X, reset=False), verbose=0)
 
     def predict(self, X: ArrayLike) -> HostArray:
         """The model's outputs, in the form that the targets had.
@@ -233,8 +236,8 @@ class SKLearnClassifier(ClassifierMixin, SKLBase):
 class _ManyOutputs(SKLBase):
     """An estimator whose targets may have several columns."""
 
-    def _check(self, X: ArrayLike, y: ArrayLike) -> tuple[HostArray, HostArray]:
-        return validate_data(self, X, y, multi_output=True, y_numeric=True)
+    def _checked(self, X: ArrayLike, y: ArrayLike) -> tuple[HostArray, HostArray]:
+        return checked(self, X, y, multi_output=True, y_numeric=True)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
