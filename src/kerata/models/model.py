@@ -3,14 +3,14 @@
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import jax
 
 from kerata.base.checks import did_you_mean, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object
-from kerata.base.types import PartialShape
+from kerata.base.types import PartialShape, is_list_or_tuple
 from kerata.engine.module import Look, auto_name, shown
 from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten, has_symbolic
@@ -186,11 +186,11 @@ class Model(Saveable, Tries, Quantized, Trainer, Layer):
             return self._graph.pack(flatten(made)) if type(self).call is Model.call else made
         return super().compute_output_spec(*args, **kwargs)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeTree) -> ShapeTree:
         """The shapes of the outputs, in the form in which they were given, for shapes of inputs."""
         found = super().compute_output_shape(input_shape)
         form = self._graph.outputs_tree if self._graph is not None and type(self).call is Model.call else None
-        return type(form)([found]) if isinstance(form, (list, tuple)) and len(form) == 1 else found
+        return cast(ShapeTree, type(form)([found])) if isinstance(form, (list, tuple)) and len(form) == 1 else found
 
     def build(self, input_shape: ShapeTree | None = None) -> None:
         """Creates the weights by tracing `call` on the shapes of a batch, `(None, 784)`, or a list or dict of such."""
@@ -295,10 +295,11 @@ def _symbolic_inputs(shape: Any) -> Tensors:
     return SymbolicTensor((None, *shape[1:]))
 
 
-def only_one(outputs: Any) -> Any:
+def only_one(outputs: object) -> object:
     """The only one of a list: on arrays, a model that was made with a list of one output gives an array, as in Keras."""
-    alone = isinstance(outputs, (list, tuple)) and len(outputs) == 1 and not isinstance(outputs[0], SymbolicTensor)
-    return outputs[0] if alone else outputs
+    if is_list_or_tuple(outputs) and len(outputs) == 1 and not isinstance(outputs[0], SymbolicTensor):
+        return outputs[0]
+    return outputs
 
 
 def one_or_all(shapes: list[PartialShape]) -> PartialShape | list[PartialShape]:
