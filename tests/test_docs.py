@@ -20,6 +20,7 @@ PAGES = {
     "docs/guide.md": (),
     "docs/search.md": ("tabular/ionosphere.csv", "tabular/pima-indians-diabetes.csv"),
     "docs/scikit-learn.md": (),
+    "docs/export.md": (),
     "docs/pictures.md": ("cifar10-jpg.tar.gz",),
 }
 # What is put in place of what, so that a page takes seconds.

@@ -29,6 +29,11 @@ def test_numbers_of_every_kind_are_shown_as_numbers(value):
     assert message("here", "a whole number is needed", {"n": value}) == "here: a whole number is needed. Received: n=2.5."
 
 
+def test_what_may_have_no_shape_is_shown():
+    text = message("here", "a shape is needed", {"input": kerata.InputSpec(ndim=2), "others": [kerata.InputSpec(ndim=3)]})
+    assert "ndim=2" in text and "ndim=3" in text
+
+
 @pytest.mark.parametrize("count", [1, 3, 5])
 def test_predictions_name_the_shape_that_was_given(count):
     model = model_of()

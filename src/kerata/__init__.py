@@ -16,6 +16,7 @@ if _typing.TYPE_CHECKING:
     from kerata import datasets as datasets
     from kerata import diagnosis as diagnosis
     from kerata import dtype_policies as dtype_policies
+    from kerata import export as export
     from kerata import mixed_precision as mixed_precision
     from kerata import search as search
     from kerata import tree as tree

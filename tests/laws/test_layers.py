@@ -6,6 +6,7 @@ A new layer gets a row. `ROWS` has (name, shape of each input, arguments, what d
 import jax
 import jax.numpy as jnp
 import numpy as np
+import onnxruntime
 import pytest
 
 import kerata
@@ -15,6 +16,9 @@ from kerata.base.serialization import deserialize_keras_object, serialize_keras_
 from kerata.engine.rows import why_rows_matter
 from kerata.engine.scope import Scope
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.export.exporting import translate
+from kerata.export.to_onnx import make_model
+from kerata.export.tracing import prepare
 
 SEQUENCE, PICTURE, VOLUME, COLOURS = (2, 5, 4), (2, 6, 6, 4), (2, 4, 4, 4, 2), (2, 6, 6, 3)
 # Entered as layers, and not called by users with arrays: inputs, cells within `RNN`, what wraps another layer. What runs on the
@@ -291,6 +295,26 @@ def test_jit_and_vmap_equal_eager(name, shapes, arguments, whole_numbers):
     single = jax.jit(pure(layer))(*jax.tree.map(lambda a: a[1], stack))
     assert_close(jax.tree.map(lambda a: a[0], found), eager)
     assert_close(jax.tree.map(lambda a: a[1], found), single, 1e-4)
+
+
+# What asks for the number of samples as a number of Python's.
+FIXED = {"LocallyConnected1D", "LocallyConnected2D"}
+
+
+@every_layer
+def test_onnxruntime_gives_the_same(name, shapes, arguments, whole_numbers):
+    """Traced for any number of samples, written as ONNX, and run with one and with two."""
+    layer, values = make(name, shapes, arguments, whole_numbers)
+    if name in FIXED:
+        return
+    inputs = jax.tree.map(lambda a: kerata.Input(a.shape[1:], dtype=a.dtype.name), values)
+    model = kerata.Model(inputs if len(inputs) > 1 else inputs[0], layer(*inputs))
+    session = onnxruntime.InferenceSession(make_model(translate(prepare(model), 18), 18, name).SerializeToString())
+    for size in (2, 1):
+        part = jax.tree.map(lambda a, size=size: a[:size], values)
+        given = dict(zip([port.name for port in session.get_inputs()], jax.tree.leaves(part), strict=True))
+        for ours, theirs in zip(session.run(None, given), jax.tree.leaves(layer(*part)), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 @every_layer

@@ -11,7 +11,7 @@ from kerata.base.checks import did_you_mean
 
 # Names of Keras that are left out so far, by room; and what to do instead, where there is something.
 LEFT_OUT = {
-    "": "SymbolicScope distillation distribution export visualization",
+    "": "SymbolicScope distillation distribution visualization",
     "layers": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
     "callbacks": "OrbaxCheckpoint",
     "utils": "FeatureSpace",
@@ -22,7 +22,7 @@ INSTEAD = {"OrbaxCheckpoint": "Use BackupAndRestore, or ModelCheckpoint"}
 
 
 # Names of the package that nobody pays for who does not ask, and the rooms that are imported for them then.
-ROOMS_NAMED_LATE = "applications backend datasets diagnosis dtype_policies legacy mixed_precision search tree wrappers"
+ROOMS_NAMED_LATE = "applications backend datasets diagnosis dtype_policies export legacy mixed_precision search tree wrappers"
 LATE = {
     **{name: name for name in (*ROOMS_NAMED_LATE.split(),)},
     "install_as_keras": "legacy",

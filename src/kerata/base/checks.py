@@ -55,7 +55,7 @@ def shorten(value: Any, limit: int = 120) -> str:
         except Exception as error:  # inside a program there is no number to be seen
             hand_on(error)
             return f"a traced number of type {value.dtype}"
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
+    if _has_shape(value):
         return f"array of shape {tuple(value.shape)} and dtype {value.dtype}"
     text = _repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
@@ -102,7 +102,12 @@ def _without_arrays(value: object, depth: int = 0) -> object:
         return {key: _without_arrays(item, depth + 1) for key, item in value.items()}
     if is_list_or_tuple(value) and kind in (list, tuple):
         return type(value)([_without_arrays(item, depth + 1) for item in value])
-    return Said(shorten(value)) if hasattr(value, "shape") and hasattr(value, "dtype") else value
+    return Said(shorten(value)) if _has_shape(value) else value
+
+
+def _has_shape(value: object) -> bool:
+    """Whether it is shown by shape and type; what says what an input must be may have none."""
+    return getattr(value, "shape", None) is not None and hasattr(value, "dtype")
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

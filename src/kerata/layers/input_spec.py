@@ -40,6 +40,10 @@ class InputSpec:
         self.axes = {int(k): v for k, v in (axes or {}).items()}
         self.allow_last_axis_squeeze, self.name, self.optional = allow_last_axis_squeeze, name, optional
 
+    def __repr__(self) -> str:
+        said = {name: getattr(self, name) for name in ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes")}
+        return f"InputSpec({', '.join(f'{name}={value}' for name, value in said.items() if value)})"
+
     def get_config(self) -> dict[str, Any]:
         """What it takes to make it again."""
         kept = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes", "optional")

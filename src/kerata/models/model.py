@@ -16,6 +16,7 @@ from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten, has_symbolic
 from kerata.layers.layer import Layer
 from kerata.layers.signatures import ShapeTree
+from kerata.models.exported import Exported
 from kerata.models.graph import Graph, note_given_masks
 from kerata.models.graph_config import graph_config, graph_of_config
 from kerata.models.quantized import Quantized
@@ -27,7 +28,7 @@ from kerata.training.trainer import Trainer
 
 
 @builtin("models")
-class Model(Saveable, Tries, Quantized, Trainer, Layer):
+class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate`, `predict` and `save`.
 
     Made from a graph, `Model(inputs, outputs)`, or by subclassing with a `call` of your own.

@@ -1,0 +1,5 @@
+"""Models as files that programs without Kerata run: ONNX and StableHLO. See `Model.export`."""
+
+from kerata.export.exporting import export_model as export_model
+from kerata.export.programs import Program as Program
+from kerata.export.programs import load as load
