@@ -251,6 +251,7 @@ def test_what_is_known_of_callbacks():
         callbacks.BackupAndRestore,
         callbacks.CSVLogger,
         callbacks.ModelCheckpoint,
+        callbacks.OrbaxCheckpoint,
         callbacks.TensorBoard,
     }
     adding = {callbacks.LearningRateScheduler, callbacks.ReduceLROnPlateau}

@@ -212,7 +212,7 @@ def test_other_kinds_of_files_are_named(tmp_path, content, text):
 def test_folders_are_named(tmp_path):
     calls = (kerata.models.load_model, kerata.Sequential([kerata.Input((4,)), layers.Dense(3)]).load_weights)
     for call in calls:
-        with pytest.raises(FileError, match="kept as folders"):
+        with pytest.raises(FileError, match="the folder holds no model"):
             call(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"")
     for call in calls:

@@ -142,5 +142,29 @@ def test_a_picture_shows_each_layer_below_what_leads_to_it(tmp_path):
         assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="only a model that is built"):
         kerata.utils.plot_model(unbuilt(kerata), tmp_path / "m.png")
-    with pytest.raises(NotImplementedError, match="as one box"):
-        kerata.utils.plot_model(model, tmp_path / "m.png", expand_nested=True)
+    with pytest.raises(ValueError, match="'ortho', 'curved'"):
+        kerata.utils.plot_model(model, tmp_path / "m.png", splines="round")
+
+
+def test_a_picture_of_models_within_models(tmp_path):
+    from kerata.utils.plotting import expand, lay_out
+
+    x = kerata.Input((8,), name="x")
+    deepest = kerata.Sequential([kerata.Input((6,)), kerata.layers.Dense(6, name="deepest")], name="within")
+    first = kerata.Input((8,), name="first")
+    inner = kerata.Model(first, deepest(kerata.layers.Dense(6, name="middle")(first)), name="inner")
+    beside = kerata.layers.Dense(6, name="beside")(x)
+    model = kerata.Model(x, kerata.layers.Add(name="sum")([inner(x), beside]))
+    rows, edges, frames = expand(*lay_out(model))
+    place = {op.name: line for line, row in enumerate(rows) for op in row}
+    names = {(start.name, end.name) for start, end in edges}
+    assert {("x", "first"), ("first", "middle"), ("deepest", "sum"), ("beside", "sum"), ("x", "beside")} <= names
+    assert all(place[start] < place[end] for start, end in names)
+    assert [name for name, _ in frames] == ["inner", "within"]
+    assert {"first", "middle", "deepest"} <= {op.name for op in frames[0][1]} and "sum" not in {op.name for op in frames[0][1]}
+    pictures = []
+    for rankdir, splines in (("TB", "ortho"), ("LR", "curved"), ("LR", "line")):
+        path = tmp_path / "m.png"
+        kerata.utils.plot_model(model, path, expand_nested=True, rankdir=rankdir, splines=splines, dpi=40)
+        pictures.append(path.read_bytes())
+    assert len(set(pictures)) == 3

@@ -46,6 +46,7 @@ from kerata.engine.policy import DTypePolicy as DTypePolicy
 from kerata.engine.policy import FloatDTypePolicy as FloatDTypePolicy
 from kerata.engine.rematerializing import RematScope as RematScope
 from kerata.engine.stateless import StatelessScope as StatelessScope
+from kerata.engine.stateless import SymbolicScope as SymbolicScope
 from kerata.engine.stateless import device as device
 from kerata.engine.stateless import remat as remat
 from kerata.engine.symbolic import Operation as Operation

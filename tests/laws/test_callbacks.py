@@ -16,8 +16,8 @@ X = RNG.normal(size=(27, 3)).astype("float32")
 # Of noise: the loss of validation turns early.
 Y = RNG.normal(size=(27, 1)).astype("float32")
 FITTING = {"epochs": 5, "batch_size": 8, "validation_data": (X[:9], -Y[:9]), "verbose": 0}
-# The base of all others, and the list of a run; what needs a server, and an optimizer that keeps averages.
-OTHERS = {"Callback", "CallbackList", "RemoteMonitor", "SwapEMAWeights"}
+# The base of all others, and the list of a run; what needs Orbax, a server, and an optimizer that keeps averages.
+OTHERS = {"Callback", "CallbackList", "OrbaxCheckpoint", "RemoteMonitor", "SwapEMAWeights"}
 ROWS = {
     "BackupAndRestore": lambda folder: callbacks.BackupAndRestore(folder / "backup"),
     "CSVLogger": lambda folder: callbacks.CSVLogger(folder / "log.csv"),

@@ -76,6 +76,7 @@ HEAVY = {
     "optax",
     "sqlalchemy",
     "yaml",
+    "orbax",
 }
 FILES = sorted(ROOT.rglob("*.py"))
 

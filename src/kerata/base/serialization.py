@@ -33,6 +33,8 @@ class HasPlainForm(Protocol):
 
 PLAIN = (str, int, float, bool, type(None))
 
+# Where Keras keeps what a `FeatureSpace` is made of.
+FEATURES = "keras.src.layers.preprocessing.feature_space"
 # Kind of the registry -> the module that Keras writes for it.
 MODULES = {
     "layers": "keras.layers",
@@ -48,9 +50,14 @@ MODULES = {
     "random": "keras.random",
     "policies": "keras",
     "quantizers": "keras.quantizers",
+    "utils": "keras.utils",
+    "features": FEATURES,
 }
 # Classes that Keras does not show in public, by the names that it writes: module and registered name.
-PRIVATE = {"Functional": ("keras.src.models.functional", "Functional")}
+PRIVATE = {
+    "Functional": ("keras.src.models.functional", "Functional"),
+    **{name: (FEATURES, name) for name in ("Feature", "Cross", "TFDIdentity")},
+}
 # Types of arrays in a config; NumPy's language for types could ask for any size.
 ARRAY_TYPES = frozenset(
     {

@@ -12,6 +12,7 @@ from kerata.callbacks.history import History as History
 from kerata.callbacks.monitors import EarlyStopping as EarlyStopping
 from kerata.callbacks.monitors import ModelCheckpoint as ModelCheckpoint
 from kerata.callbacks.monitors import ReduceLROnPlateau as ReduceLROnPlateau
+from kerata.callbacks.orbax import OrbaxCheckpoint as OrbaxCheckpoint
 from kerata.callbacks.progress import ProgbarLogger as ProgbarLogger
 from kerata.callbacks.resuming import BackupAndRestore as BackupAndRestore
 from kerata.callbacks.resuming import SwapEMAWeights as SwapEMAWeights

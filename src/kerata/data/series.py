@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerata.base.checks import check_positive_int, message
+from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.data.pydataset import PyDataset
 
 
@@ -49,6 +49,7 @@ def timeseries_dataset_from_array(
     seed=None,
     start_index=None,
     end_index=None,
+    format="tf",
 ) -> Windows:
     """Windows of a series, and the target of each: what stands in `targets` at a window's first step.
 
@@ -62,6 +63,7 @@ def timeseries_dataset_from_array(
         shuffle: whether the windows come in random order, the same in each epoch; `fit` draws an order of the batches itself.
         seed: of that order.
         start_index, end_index: steps before and from which nothing is taken.
+        format: `"tf"` or `"grain"`, of which Keras makes one or the other; here both are the same windows.
 
     Shapes: batches of (batch, sequence_length, ...) and targets (batch, ...), as a `PyDataset`.
 
@@ -72,6 +74,7 @@ def timeseries_dataset_from_array(
     [[0, 1, 2], [1, 2, 3], [2, 3, 4]] [3, 4, 5]
     """
     owner = "timeseries_dataset_from_array"
+    check_choice(owner, "format", format, ("tf", "grain"))
     length = check_positive_int(owner, "sequence_length", sequence_length)
     stride = check_positive_int(owner, "sequence_stride", sequence_stride)
     rate = check_positive_int(owner, "sampling_rate", sampling_rate)

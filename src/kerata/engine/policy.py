@@ -308,6 +308,11 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
         default = None if self._given is None else standardize_policy(self._given).to_plain()
         return {"default_policy": default, "policy_map": {path: policy.to_plain() for path, policy in self._policies.items()}}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "DTypePolicyMap":
+        """The policies of what `get_config` gave; `custom_objects` is kept for Keras's sake: all policies are built in."""
+        return cls(**config)
+
     def to_plain(self) -> dict[str, Any]:
         """The policies as Keras 3 writes them into a layer's config."""
         place = {"module": "keras.dtype_policies", "class_name": "DTypePolicyMap"}

@@ -84,6 +84,26 @@ class StatelessScope:
         return self._scope.values.get(id(variable))
 
 
+class SymbolicScope:
+    """A block in which shapes are what counts, for code that says so as in Keras.
+
+    It changes nothing: whether only shapes come of a computation is seen from its inputs.
+
+    >>> import kerata
+    >>> layer = kerata.layers.Dense(1, kernel_initializer="ones", kernel_regularizer="l2")
+    >>> layer.build((None, 2))
+    >>> with StatelessScope([(layer.kernel, jnp.full((2, 1), 3.0))]), SymbolicScope():
+    ...     round(float(layer.losses[0]), 2)
+    0.18
+    """
+
+    def __enter__(self) -> "SymbolicScope":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
+
+
 def device(device_name: object) -> contextlib.AbstractContextManager[None]:
     """The block within which arrays are made on a device: `with device("cpu:0"): ...`
 

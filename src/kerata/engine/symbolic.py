@@ -223,6 +223,10 @@ class Operation(Module):
         """Symbolic outputs of symbolic inputs, by tracing `call` on shapes alone."""
         return infer(self.call, *args, **kwargs)
 
+    def quantized_call(self, *args: object, **kwargs: object) -> object:
+        """What is computed in place of `call` where weights are quantized; an operation without weights has none."""
+        raise NotImplementedError(message(self.name, "it does not implement quantized_call()"))
+
     def symbolic_call(self, *args: object, **kwargs: object) -> object:
         """Symbolic outputs of symbolic inputs, as a node of the graph."""
         outputs = self.compute_output_spec(*args, **kwargs)

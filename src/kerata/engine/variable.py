@@ -13,7 +13,7 @@ import operator
 import weakref
 from collections.abc import Callable, Collection, Generator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -36,18 +36,44 @@ _local = ambient()
 _numbers = itertools.count()
 
 
-@contextlib.contextmanager
-def name_scope(name: str) -> Generator[None]:
-    """Prefixes the paths of the variables created inside, `encoder/dense/kernel`."""
-    names = _names()
-    names.append(name)
-    try:
-        yield
-    finally:
-        names.pop()
+class name_scope:
+    """Prefixes the paths of the variables created inside, `encoder/dense/kernel`.
+
+    Args:
+        name: the next part of the paths, without `/`.
+        caller: who opens it. Within a scope of the same caller and name it adds nothing, unless `deduplicate` is False.
+        override_parent: the path that stands before the name, in place of the scopes around.
+
+    >>> with name_scope("encoder"), name_scope("dense"):
+    ...     Variable(0.0, name="bias").path
+    'encoder/dense/bias'
+    """
+
+    def __init__(self, name: str, caller: object = None, deduplicate: bool = True, override_parent: str | None = None):
+        if not isinstance(cast(object, name), str) or "/" in name:
+            raise ValueError(message("name_scope", "`name` must be a text without '/'", {"name": name}))
+        self.name, self.caller, self.deduplicate, self.override_parent = name, caller, deduplicate, override_parent
+
+    def __enter__(self) -> Self:
+        names = _names()
+        is_same = self.caller is not None and _local.__dict__.get("caller") is self.caller and names[-1:] == [self.name]
+        if self.deduplicate and is_same:
+            self.before = None
+            return self
+        # What stands there now; the list itself stays, since others hold it.
+        self.before = (list(names), _local.__dict__.get("caller"))
+        if self.override_parent is not None:
+            names[:] = [part for part in self.override_parent.split("/") if part]
+        names.append(self.name)
+        _local.caller = self.caller
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.before is not None:
+            _names()[:], _local.caller = self.before
 
 
-def open_name(name: str) -> contextlib.AbstractContextManager[None]:
+def open_name(name: str) -> contextlib.AbstractContextManager[object]:
     """`name_scope(name)`, unless it is the innermost one already: `build` may be called within a call or alone."""
     return contextlib.nullcontext() if _names()[-1:] == [name] else name_scope(name)
 

@@ -8,15 +8,15 @@ import jax.numpy as jnp
 
 from kerata import activations, constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_positive_int, message
-from kerata.base.registry import builtin, fact, home_of
-from kerata.base.serialization import deserialize_keras_object, keeps_functions, serialize_keras_object
+from kerata.base.registry import CustomObjectScope, builtin, fact, home_of
+from kerata.base.serialization import describing, deserialize_keras_object, keeps_functions, serialize_keras_object
 from kerata.base.types import PartialShape, Plain
 from kerata.engine.module import shown
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
 from kerata.kernels.products import product
 from kerata.layers.adapters import weight_in_use
+from kerata.layers.calibrated import Calibrated
 from kerata.layers.layer import InputSpec, Layer
-from kerata.layers.quantizing import Quantizable
 
 
 class KeepsType(Layer):
@@ -42,7 +42,7 @@ def mixes_samples(activation: object) -> bool:
 
 
 @builtin("layers")
-class Dense(Quantizable):
+class Dense(Calibrated):
     """outputs = activation(inputs @ kernel + bias).
 
     Every output unit sees every input feature. For sequences and pictures it acts on the last axis alone, with the same
@@ -128,7 +128,7 @@ class Dense(Quantizable):
     def apply_weight(self, inputs, weight):
         return product(inputs, weight)
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         # As one matrix: inside a loop, XLA runs the kernel's gradient of a product with more axes slowly on a CPU.
         flat = jnp.reshape(inputs, (-1, inputs.shape[-1])) if inputs.ndim > 2 else inputs
         x = self.weigh(flat)  # (batch * ..., units)
@@ -237,6 +237,18 @@ class Lambda(Layer):
         if self._output_shape is None:
             return infer(self._call_concrete_of, *args, **kwargs)
         return super().compute_output_spec(*args, **kwargs)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None, safe_mode=None):
+        """A layer from what `get_config` gave.
+
+        Args:
+            config: of the layer.
+            custom_objects: functions by name that are not registered.
+            safe_mode: kept for Keras's sake. Code in a config is never run, whatever it says.
+        """
+        with describing("Lambda.from_config", config), CustomObjectScope(custom_objects or {}):
+            return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
 
     def get_config(self):
         config = {**super().get_config(), "function": self._serialize(self.function)}

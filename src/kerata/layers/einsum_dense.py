@@ -16,9 +16,10 @@ from kerata.engine.module import shown
 from kerata.engine.types import Array
 from kerata.kernels.products import type_of_sums
 from kerata.layers.adapters import weight_in_use
+from kerata.layers.calibrated import Calibrated
 from kerata.layers.core import mixes_samples
 from kerata.layers.layer import InputSpec
-from kerata.layers.quantizing import Packing, Quantizable
+from kerata.layers.quantizing import Packing
 
 
 def keeps_samples_first(equation: str) -> bool:
@@ -33,7 +34,7 @@ def keeps_samples_first(equation: str) -> bool:
 
 
 @builtin("layers")
-class EinsumDense(Quantizable):
+class EinsumDense(Calibrated):
     """outputs = activation(einsum(equation, inputs, kernel) + bias).
 
     A dense layer over any axes: `"ab,bc->ac"` is `Dense`, `"abc,cd->abd"` is `Dense` on a sequence. An ellipsis stands
@@ -154,10 +155,17 @@ class EinsumDense(Quantizable):
         return rows, math.prod(shape) // rows
 
     @property
+    def is_plain_matrix(self) -> bool:
+        summed, kept = self._shapes.kernel_axes()
+        inputs, kernel, _ = self._letters()
+        letters = [kernel[axis] for axis in summed]
+        return summed == list(range(len(summed))) and bool(kept) and list(inputs[-len(letters) :]) == letters
+
+    @property
     def adds_on_last_axis(self) -> bool:
         return not self._shapes.right and self._shapes.kernel[-1] == self._shapes.outputs[-1] not in self._shapes.inputs
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         x = self.weigh(inputs)
         if self.bias is not None:
             x = x + self.bias_in_use(self.bias)

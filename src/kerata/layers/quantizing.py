@@ -8,7 +8,7 @@ import numpy as np
 
 from kerata.base import registry
 from kerata.base.checks import check_choice, message
-from kerata.engine.policy import QUANTIZATION_MODES, Int4DTypePolicy, QuantizedFloat8DTypePolicy, standardize_policy
+from kerata.engine.policy import Int4DTypePolicy, QuantizedFloat8DTypePolicy, standardize_policy
 from kerata.engine.structure import note_change
 from kerata.engine.types import Array, HostArray, Initializer, TensorLike
 from kerata.engine.variable import Variable
@@ -52,7 +52,7 @@ class Quantizable(Adaptable):
     """
 
     packings: tuple[Packing, ...] = (Packing("kernel", 0),)
-    quantization_modes: tuple[str, ...] = QUANTIZATION_MODES
+    quantization_modes: tuple[str, ...] = ("int8", "float8", "int4")
     # The modes in which inputs are rounded too, unless a config says otherwise.
     rounds_inputs: tuple[str, ...] = ("int8",)
     is_quantized = False

@@ -176,7 +176,7 @@ class RNN(Layer, SkipOutputShape):
     def compute_output_shape(self, sequences_shape: PartialShape, initial_state_shape: ShapeTree | None = None) -> ShapeTree:
         return super().compute_output_shape(sequences_shape)
 
-    def compute_mask(self, inputs: object, mask: Array | None = None) -> object:
+    def compute_mask(self, _: object, mask: Array | None = None) -> object:
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         mask = mask if self.return_sequences else None
         return [mask, *[None] * len(self.state_size)] if self.return_state else mask

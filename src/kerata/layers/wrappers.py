@@ -224,7 +224,7 @@ class Bidirectional(Layer, SkipOutputShape):
     def compute_output_shape(self, sequences_shape: PartialShape, initial_state_shape: ShapeTree | None = None) -> ShapeTree:
         return super().compute_output_shape(sequences_shape)
 
-    def compute_mask(self, inputs: object, mask: Array | None = None) -> object:
+    def compute_mask(self, _: object, mask: Array | None = None) -> object:
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         mask = mask if self.return_sequences else None
         masks = [mask] if self.merge_mode is not None else [mask, mask]

@@ -115,9 +115,10 @@ class Graph:
 
     def _cut(self, owner: Owner) -> None:
         """Parts what runs on the host from what the program runs; the tensors between them are the border."""
-        self.on_host = [node for node in self.running if getattr(node.operation, "runs_on_host", False)]
+        self.on_host = self._host_nodes()
         self.is_cut = bool(self.on_host)
-        self.in_program = [node for node in self.running if not getattr(node.operation, "runs_on_host", False)]
+        known = {id(node) for node in self.on_host}
+        self.in_program = [node for node in self.running if id(node) not in known]
         made = {id(tensor) for node in self.in_program for tensor in node.output_tensors}
         for node in self.on_host:
             if any(id(tensor) in made for tensor in node.input_tensors):
@@ -131,6 +132,18 @@ class Graph:
             fix = "Let a StringLookup or TextVectorization of this model take them, and not one of a model within it"
             raise ValueError(message(owner, expected, {"tensors": texts}, fix))
 
+    def _host_nodes(self) -> list[Node]:
+        """What runs on the host: the layers that say so, and those before them that change nothing but each sample."""
+        makers = {id(tensor): node for node in self.running for tensor in node.output_tensors}
+        found: dict[int, Node] = {}
+        pending = [node for node in self.running if getattr(node.operation, "runs_on_host", False)]
+        while pending:
+            node = pending.pop()
+            found[id(node)] = node
+            before = [makers[id(tensor)] for tensor in node.input_tensors if id(tensor) in makers]
+            pending += [one for one in before if id(one) not in found and _goes_along(one.operation)]
+        return [node for node in self.running if id(node) in found]
+
     def starts(self, inputs: object) -> list[SymbolicTensor]:
         """The tensors that given inputs stand for."""
         return self.border if isinstance(inputs, Border) else self.inputs
@@ -138,7 +151,7 @@ class Graph:
     def compute_on_host(self, inputs: object, owner: Owner) -> Border:
         """What the layers on the host make of inputs, at the border."""
         values = {id(tensor): value for tensor, value in zip(self.inputs, self.matched(inputs, owner, as_texts), strict=True)}
-        run_nodes(self.on_host, values, lambda layer, args, kwargs: layer.call(*args, **kwargs))
+        run_nodes(self.on_host, values, _call_on_host)
         return Border([values[id(tensor)] for tensor in self.border])
 
     @property
@@ -254,6 +267,17 @@ class Graph:
             return [given]
         names = jax.tree.map(lambda tensor: tensor.name, self.inputs_tree)
         raise ValueError(message(owner, f"inputs must have the structure {names}", {"inputs": given}))
+
+
+def _goes_along(operation: Caller) -> bool:
+    """Whether a layer may run on the host for one behind it: nothing in it is trained, and no sample sees another."""
+    return isinstance(operation, Layer) and not operation.mixes_samples and not operation.trainable_weights
+
+
+def _call_on_host(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+    if layer.runs_on_host:
+        return layer.call(*args, **kwargs)
+    return jax.tree.map(np.asarray, layer(*args, **kwargs))
 
 
 def _is_numbers(value: object) -> bool:

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias, cast
 from kerata.base.checks import message
 from kerata.layers.layer import Layer
 from kerata.layers.quantizing import Quantizable
-from kerata.quantizers.configs import QuantizationConfig, resolve_config
+from kerata.models.calibrating import calibrate
+from kerata.quantizers.configs import CalibratedConfig, QuantizationConfig, resolve_config
 
 # Which layers: by a pattern that is searched for in their names, by several, or by a function of the layer.
 Filters: TypeAlias = str | list[str] | tuple[str, ...] | Callable[[Layer], bool] | None
@@ -23,7 +24,8 @@ class Quantized:
         """Keeps the weights of all layers that can be quantized in few bits. A warning names those with weights that cannot.
 
         Args:
-            mode: `"int8"`, `"int4"`, `"float8"`; that of `config` if it is not given.
+            mode: `"int8"`, `"int4"`, `"float8"`, `"gptq"`, `"awq"`; that of `config` if it is not given. The last two need
+                a config, look at its data, and round the dense layers of the model's blocks alone.
             config: e.g. a `kerata.quantizers.Int4QuantizationConfig`.
             filters: which layers: a pattern that is searched for in their names, several, or a function of a layer.
             kwargs: `type_check=False` quantizes layers of subclasses too.
@@ -38,6 +40,10 @@ class Quantized:
         if kwargs:
             raise ValueError(message(self, "Unrecognized keyword arguments passed to quantize()", kwargs))
         resolved = resolve_config(self, mode, config)
+        if isinstance(resolved, CalibratedConfig):
+            structure = self.get_quantization_layer_structure(resolved.mode)
+            calibrate(self, resolved, structure, _wanted(self, filters), type_check)
+            return
         chosen = _chosen(cast(Layer, self), filters)
         for layer in chosen:
             if isinstance(layer, Quantizable) and layer.is_quantized:
@@ -61,8 +67,8 @@ class Quantized:
         return None
 
 
-def _chosen(model: Layer, filters: Filters) -> list[Layer]:
-    """The layers that hold no others, of those that the filters let through."""
+def _wanted(model: object, filters: Filters) -> Callable[[Layer], bool]:
+    """Whether the filters let a layer through."""
     if not (filters is None or callable(filters) or isinstance(filters, (str, list, tuple))):
         raise ValueError(
             message(model, "The `filters` argument must be a pattern, a list of patterns, or a function", {"filters": filters})
@@ -76,5 +82,11 @@ def _chosen(model: Layer, filters: Filters) -> list[Layer]:
             return any(re.search(pattern, layer.name) for pattern in patterns)
         return bool(filters(layer))
 
+    return wanted
+
+
+def _chosen(model: Layer, filters: Filters) -> list[Layer]:
+    """The layers that hold no others, of those that the filters let through."""
+    wanted = _wanted(model, filters)
     layers = [layer for layer in model._flatten_layers() if len(layer._flatten_layers()) == 1]
     return [layer for layer in layers if layer is not model and wanted(layer)]

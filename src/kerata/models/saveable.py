@@ -18,6 +18,7 @@ from kerata.saving.building import build_model, check_config, parse_config
 from kerata.saving.legacy.descriptions import modern_description
 from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.yaml import read_yaml
+from kerata.saving.orbax import assets_of
 from kerata.saving.store import MemoryStore
 from kerata.saving.weights import load_state, load_weights, save_state, save_weights
 
@@ -64,6 +65,15 @@ class Saveable:
         if kwargs:
             raise ValueError(message("load_weights", "unknown argument(s)", kwargs))
         load_weights(cast(SavedModel, self), filepath, skip_mismatch, objects_to_skip, by_name)
+
+    def _parts_of_checkpoint(self, weights_only: bool) -> dict[str, Any]:
+        """What `OrbaxCheckpoint` keeps of the model: the values of its variables; its description; files of its layers."""
+        state: dict[str, Any] = self.get_state_tree()  # type: ignore[attr-defined]
+        if weights_only:
+            return {"pytree": {name: state[name] for name in ("trainable_variables", "non_trainable_variables")}}
+        parts: dict[str, Any] = {"pytree": state, "model_config": {"config": self.to_json()}}
+        assets = assets_of(cast(SavedModel, self))
+        return {**parts, "assets": assets} if assets else parts
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON, without weights."""

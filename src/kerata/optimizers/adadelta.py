@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.types import Array, Scalar
+from kerata.engine.variable import Variable
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
 from kerata.optimizers.parts import One, Transformation, complement, elementwise
 
@@ -40,6 +41,10 @@ class Adadelta(Optimizer):
         super().__init__(learning_rate, weight_decay, **kwargs)
         self.rho = rho
         self.epsilon = epsilon
+
+    def update_step(self, grad: Array, variable: Variable, learning_rate: Scalar) -> None:
+        # Under the name that Keras's rule has for the gradient.
+        self._take_rule(grad, variable, learning_rate)
 
     def transform(self) -> Transformation:
         return elementwise(self._rule, accumulated_grad=0.0, accumulated_delta_var=0.0)

@@ -6,6 +6,7 @@ from typing import Any, cast
 import jax.numpy as jnp
 
 from kerata import initializers
+from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.types import DTypeLike, ShapeLike
 from kerata.engine.module import Module
@@ -46,7 +47,9 @@ class Stepwise(Module):
 
     @property
     def _is_stepwise(self) -> bool:
-        return type(self).update_step is not Stepwise.update_step
+        owner = next(cls for cls in type(self).__mro__ if "update_step" in vars(cls))
+        # A built-in rule's own says the same under another name.
+        return owner is not Stepwise and registry.home_of(owner) is None
 
     @property
     def _trainable_variables(self) -> list[Variable]:

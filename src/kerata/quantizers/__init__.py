@@ -1,7 +1,9 @@
 """Quantizers: weights and inputs in few bits."""
 
 from kerata.base.absent import of_quantizers as __getattr__
+from kerata.quantizers.configs import AWQConfig as AWQConfig
 from kerata.quantizers.configs import Float8QuantizationConfig as Float8QuantizationConfig
+from kerata.quantizers.configs import GPTQConfig as GPTQConfig
 from kerata.quantizers.configs import Int4QuantizationConfig as Int4QuantizationConfig
 from kerata.quantizers.configs import Int8QuantizationConfig as Int8QuantizationConfig
 from kerata.quantizers.configs import QuantizationConfig as QuantizationConfig

@@ -1,8 +1,9 @@
 """How a layer or a model is to be quantized."""
 
+from collections.abc import Iterable
 from typing import Any, Self
 
-from kerata.base.checks import KindError, check_choice, message
+from kerata.base.checks import KindError, check_choice, check_number, check_positive_int, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.policy import QUANTIZATION_MODES
@@ -148,6 +149,161 @@ class Float8QuantizationConfig(QuantizationConfig):
 
     def get_config(self) -> dict[str, Any]:
         return {}
+
+
+class CalibratedConfig(QuantizationConfig):
+    """What GPTQ and AWQ have in common: they look at inputs of the layers.
+
+    Args:
+        dataset: texts, or arrays of whole numbers, e.g. of words.
+        tokenizer: what makes such an array of a text, by its `tokenize`; a function will do.
+        weight_bits: of a level.
+        num_samples: how many pieces of the data are looked at.
+        sequence_length: numbers in a piece.
+        group_size: inputs of an output that share a scale; -1 for all.
+        quantization_layer_structure: a dict with `"pre_block_layers"`, through which the data goes first, and
+            `"sequential_blocks"`, which are quantized one after the other; what the model says by
+            `get_quantization_layer_structure` by default.
+    """
+
+    _numbers: tuple[str, ...] = ("weight_bits", "num_samples", "sequence_length", "group_size")
+    _bits: tuple[int, ...] = (4,)
+
+    def __init__(
+        self,
+        dataset: Iterable[Any] | None,
+        tokenizer: object,
+        weight_bits: int,
+        num_samples: int,
+        sequence_length: int,
+        group_size: int,
+        quantization_layer_structure: dict[str, Any] | None,
+    ):
+        super().__init__()
+        owner = type(self).__name__
+        self.dataset, self.tokenizer = dataset, tokenizer
+        self.weight_bits: int = check_choice(owner, "weight_bits", weight_bits, self._bits)
+        self.num_samples = check_positive_int(owner, "num_samples", num_samples)
+        self.sequence_length = check_positive_int(owner, "sequence_length", sequence_length)
+        if group_size != -1:
+            check_positive_int(owner, "group_size", group_size)
+        self.group_size = group_size
+        self.quantization_layer_structure = quantization_layer_structure
+
+    def dtype_policy_string(self) -> str:
+        """The mode with its numbers, as policies are called."""
+        return f"{self.mode}/{self.weight_bits}/{self.group_size}"
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data, without the data, which is looked at once."""
+        numbers = {name: getattr(self, name) for name in self._numbers}
+        return {
+            "dataset": None,
+            "tokenizer": None,
+            **numbers,
+            "quantization_layer_structure": self.quantization_layer_structure,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        return cls(**config)
+
+    def without_data(self) -> Self:
+        """The same config without what it was made to look at."""
+        return type(self).from_config({**self.get_config(), "quantization_layer_structure": None})
+
+
+@builtin("quantizers", "gptq_config")
+class GPTQConfig(CalibratedConfig):
+    """Weights of few bits, each rounded so that those that follow make up for its error, as far as the inputs allow.
+
+    Args:
+        dataset, tokenizer, num_samples, sequence_length, group_size, quantization_layer_structure: as of `AWQConfig`.
+        weight_bits: 2, 3, 4 or 8.
+        per_channel: whether each output has scales of its own.
+        hessian_damping: added to the diagonal of the inputs' second moments, as a share of its mean.
+        symmetric: whether the levels reach as far on both sides of 0.
+        activation_order: whether the inputs that matter most are rounded first.
+
+    Source: Frantar et al., "GPTQ", 2022, https://arxiv.org/abs/2210.17323.
+
+    >>> GPTQConfig([], None, weight_bits=3, group_size=-1).dtype_policy_string()
+    'gptq/3/-1'
+    """
+
+    _numbers = (*CalibratedConfig._numbers, "per_channel", "hessian_damping", "symmetric", "activation_order")
+    _bits = (2, 3, 4, 8)
+
+    @property
+    def mode(self) -> str:
+        """The mode that it is for."""
+        return "gptq"
+
+    def __init__(
+        self,
+        dataset: Iterable[Any] | None,
+        tokenizer: object,
+        *,
+        weight_bits: int = 4,
+        num_samples: int = 128,
+        per_channel: bool = True,
+        sequence_length: int = 512,
+        hessian_damping: float = 0.01,
+        group_size: int = 128,
+        symmetric: bool = False,
+        activation_order: bool = False,
+        quantization_layer_structure: dict[str, Any] | None = None,
+    ):
+        structure = quantization_layer_structure
+        super().__init__(dataset, tokenizer, weight_bits, num_samples, sequence_length, group_size, structure)
+        self.per_channel, self.symmetric, self.activation_order = per_channel, symmetric, activation_order
+        self.hessian_damping = check_number("GPTQConfig", "hessian_damping", hessian_damping, 0, 1)
+
+
+@builtin("quantizers", "awq_config")
+class AWQConfig(CalibratedConfig):
+    """Weights of 4 bits, where those of large inputs are stretched before they are rounded.
+
+    Args:
+        dataset: texts, or arrays of whole numbers, e.g. of words.
+        tokenizer: what makes such an array of a text, by its `tokenize`; a function will do.
+        weight_bits: 4.
+        num_samples: how many pieces of the data are looked at.
+        sequence_length: numbers in a piece.
+        group_size: inputs of an output that share a scale; -1 for all.
+        num_grid_points: how many powers of the inputs' sizes are tried.
+        quantization_layer_structure: a dict with `"pre_block_layers"`, through which the data goes first, and
+            `"sequential_blocks"`, which are quantized one after the other; what the model says by
+            `get_quantization_layer_structure` by default.
+
+    Source: Lin et al., "AWQ", 2023, https://arxiv.org/abs/2306.00978.
+
+    >>> AWQConfig([], None).dtype_policy_string()
+    'awq/4/128'
+    """
+
+    _numbers = (*CalibratedConfig._numbers, "num_grid_points")
+
+    @property
+    def mode(self) -> str:
+        """The mode that it is for."""
+        return "awq"
+
+    def __init__(
+        self,
+        dataset: Iterable[Any] | None,
+        tokenizer: object,
+        *,
+        weight_bits: int = 4,
+        num_samples: int = 128,
+        sequence_length: int = 512,
+        group_size: int = 128,
+        num_grid_points: int = 20,
+        quantization_layer_structure: dict[str, Any] | None = None,
+    ):
+        structure = quantization_layer_structure
+        super().__init__(dataset, tokenizer, weight_bits, num_samples, sequence_length, group_size, structure)
+        self.num_grid_points = check_positive_int("AWQConfig", "num_grid_points", num_grid_points)
 
 
 DEFAULTS: dict[str, type[Any]] = {

@@ -13,5 +13,6 @@ from kerata.base.serialization import deserialize_keras_object as deserialize_ke
 from kerata.base.serialization import serialize_keras_object as serialize_keras_object
 from kerata.saving.archive import load_model as load_model
 from kerata.saving.archive import save_model as save_model
+from kerata.saving.editing import KerasFileEditor as KerasFileEditor
 from kerata.saving.weights import load_weights as load_weights
 from kerata.saving.weights import save_weights as save_weights

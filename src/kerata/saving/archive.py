@@ -19,6 +19,7 @@ from kerata.engine.variable import drawing_late
 from kerata.saving.assets import read_assets, write_assets
 from kerata.saving.building import build_model, parse_config
 from kerata.saving.disk import explain_full_disk
+from kerata.saving.folders import Folder, is_model_folder, size_of_folder, unpack
 from kerata.saving.legacy.checkpoints import prefix_of
 from kerata.saving.legacy.kinds import look_at, need_hdf5, refuse_architecture, refuse_folder, refuse_unknown
 from kerata.saving.legacy.saved_models import is_saved_model
@@ -26,6 +27,7 @@ from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.zips import is_old_version, modernize, read_version, restore_old_optimizer
 from kerata.saving.members import CONFIG, METADATA, WEIGHTS, copy_member, need_members, open_model_file, open_scratch, read_text
 from kerata.saving.old_files import load_old_model, load_saved_model, save_old_model
+from kerata.saving.orbax import is_orbax_checkpoint, load_checkpoint_model
 from kerata.saving.store import FileStore
 from kerata.saving.weights import check_overwrite, load_state, save_state
 from kerata.version import __version__
@@ -47,7 +49,7 @@ def save_model(
         model: the model.
         filepath: a name that ends in `.keras` or `.h5`, or a binary file object.
         overwrite: whether an existing file may be replaced.
-        zipped: True, or None; folders are not written.
+        zipped: False writes a folder with the same files in it, and the name has no ending.
         include_optimizer: False leaves out what `compile` was given and the optimizer's state.
 
     >>> import kerata, pathlib, tempfile
@@ -81,16 +83,31 @@ def save_model(
     if hasattr(filepath, "write"):
         write_archive(model, cast(ByteStream, filepath), None, include_optimizer)
         return
+    if zipped is False:
+        save_folder(model, check_path("save_model", cast(PathLike, filepath)), overwrite, include_optimizer)
+        return
     path = check_model_path(cast(PathLike, filepath), "save_model")
     if path.suffix in HDF5_ENDINGS:
         check_overwrite("save_model", path, overwrite)
         save_old_model(model, path, include_optimizer)
         return
-    if zipped is False:
-        raise NotImplementedError(message("save_model", "models are written as one file", {"zipped": zipped}))
     check_overwrite("save_model", path, overwrite)
     with explain_full_disk("save_model", path), replace_file(path) as part, open(part, "wb") as stream:
         write_archive(model, stream, part.parent, include_optimizer)
+
+
+def save_folder(model: SavedModel, path: Path, overwrite: bool, include_optimizer: bool) -> None:
+    """Writes a model as a folder."""
+    if path.suffix in (".keras", *HDF5_ENDINGS):
+        expected = "with `zipped=False` a folder is written, and its name has no ending of a file"
+        raise ValueError(message("save_model", expected, {"filepath": str(path), "zipped": False}))
+    check_overwrite("save_model", path, overwrite)
+    size = sum(v.size * 4 for v in model.variables)
+    with explain_full_disk("save_model", path), open_scratch(size, path.parent) as scratch:
+        write_archive(model, scratch, path.parent, include_optimizer)
+        scratch.seek(0)
+        with zipfile.ZipFile(cast(IO[bytes], scratch)) as archive:
+            unpack(archive, path)
 
 
 def check_model_path(filepath: str | os.PathLike, owner: str) -> Path:
@@ -201,6 +218,10 @@ def load_model(
     if path.is_dir():
         if is_saved_model(names := os.listdir(path)):
             return load_saved_model(path, str(filepath), custom_objects, compile, safe_mode)
+        if is_model_folder(names):
+            return load_folder(path, str(filepath), custom_objects, compile, safe_mode)
+        if is_orbax_checkpoint(path):
+            return load_checkpoint_model(path, str(filepath), custom_objects, compile)
         raise refuse_folder(str(filepath), names)
     remove_leftovers(path.parent)
     with open(path, "rb") as stream:
@@ -238,21 +259,41 @@ def read_archive(
     with refusing(owner), budget(owner, size_of_stream(stream)):
         archive, members = open_model_file(stream, owner)
         with archive:
-            need_members(members, (CONFIG, WEIGHTS), owner)
-            config = parse_config(read_text(archive, members[CONFIG]), owner)
-            version = read_version(read_text(archive, members[METADATA])) if METADATA in members else ""
-            if not compile:
-                config.pop("compile_config", None)
-            config = modernize(config, version, owner, custom_objects)
-            with sharing(), drawing_late():
-                model = build_model(config, owner, custom_objects, safe_mode)
-            weights = copy_member(archive, members[WEIGHTS])
-            need_hdf5(weights, owner)
-            with weights, FileStore(weights, "r", owner) as store:
-                # A model that does not fit is given to nobody, so what it was filled with needs no way back.
-                old = [model.optimizer] if is_old_version(version) and model.optimizer is not None else []
-                load_state(model, store, owner=owner, keep=False, skipped=old)
-                if old and model.optimizer is not None:
-                    restore_old_optimizer(model.optimizer, store.get("optimizer"), owner)
-            read_assets(model, archive, members, owner)
-        return model
+            return read_members(archive, members, owner, custom_objects, compile, safe_mode)
+
+
+def load_folder(path: Path, owner: str, custom_objects: dict[str, Any] | None, compile: bool, safe_mode: bool) -> SavedModel:
+    """The model of a folder that `save_model(..., zipped=False)` has written."""
+    with refusing(owner), budget(owner, size_of_folder(path)):
+        folder = Folder(path, owner)
+        members = cast(dict[str, zipfile.ZipInfo], folder.members)
+        return read_members(cast(zipfile.ZipFile, folder), members, owner, custom_objects, compile, safe_mode)
+
+
+def read_members(
+    archive: zipfile.ZipFile,
+    members: dict[str, zipfile.ZipInfo],
+    owner: str,
+    custom_objects: dict[str, Any] | None,
+    compile: bool,
+    safe_mode: bool,
+) -> SavedModel:
+    """The model that the members of a zip, or the files of a folder, describe."""
+    need_members(members, (CONFIG, WEIGHTS), owner)
+    config = parse_config(read_text(archive, members[CONFIG]), owner)
+    version = read_version(read_text(archive, members[METADATA])) if METADATA in members else ""
+    if not compile:
+        config.pop("compile_config", None)
+    config = modernize(config, version, owner, custom_objects)
+    with sharing(), drawing_late():
+        model = build_model(config, owner, custom_objects, safe_mode)
+    weights = copy_member(archive, members[WEIGHTS])
+    need_hdf5(weights, owner)
+    with weights, FileStore(weights, "r", owner) as store:
+        # A model that does not fit is given to nobody, so what it was filled with needs no way back.
+        old = [model.optimizer] if is_old_version(version) and getattr(model, "optimizer", None) is not None else []
+        load_state(model, store, owner=owner, keep=False, skipped=old)
+        if old and model.optimizer is not None:
+            restore_old_optimizer(model.optimizer, store.get("optimizer"), owner)
+    read_assets(model, archive, members, owner)
+    return model

@@ -37,6 +37,7 @@ def build_model(
         model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
     except RecursionError:
         raise ValueError(message(owner, "the description of the model is nested too deeply")) from None
-    if not (hasattr(model, "call_pure") or hasattr(model, "variables")) or not hasattr(model, "compile"):
+    is_model = hasattr(model, "compile") and (hasattr(model, "call_pure") or hasattr(model, "variables"))
+    if not is_model and not getattr(type(model), "is_whole", False):
         raise ValueError(message(owner, "the description must be that of a model", {"class": type(model).__name__}))
     return model

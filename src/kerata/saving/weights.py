@@ -5,7 +5,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kerata.base.checks import check_path, message
 from kerata.base.limits import budget
@@ -18,9 +18,11 @@ from kerata.saving.disk import explain_full_disk
 from kerata.saving.legacy.checkpoints import prefix_of
 from kerata.saving.legacy.kinds import kind_of_file, need_hdf5, refuse_architecture, refuse_folder, refuse_unknown
 from kerata.saving.legacy.saved_models import VARIABLES, check_folder, is_saved_model
-from kerata.saving.legacy.types import Numbers, SavedModel
+from kerata.saving.legacy.types import Numbers, SavedModel, Sink
 from kerata.saving.members import WEIGHTS, copy_member, need_members, open_model_file
 from kerata.saving.old_files import is_old_file, load_checkpoint, load_old_weights
+from kerata.saving.orbax import WithState, is_orbax_checkpoint, load_checkpoint_weights
+from kerata.saving.shards import ShardReader, ShardWriter, is_map, path_of_map, size_of_shards
 from kerata.saving.store import FileStore
 from kerata.saving.walk import Place, walk
 
@@ -38,16 +40,20 @@ def save_weights(
 
     Args:
         model: a built model.
-        filepath: a name that ends in `.weights.h5`.
+        filepath: a name that ends in `.weights.h5`; with `max_shard_size` in `.weights.json`.
         overwrite: whether an existing file may be replaced.
+        max_shard_size: how many gigabytes a file holds at most. The weights then go into several files, and the one that is
+            named says which are where.
         objects_to_skip: layers and other parts that are left out, with what is below them.
     """
-    path = check_weights_path(filepath, "save_weights")
-    if max_shard_size is not None:
-        raise NotImplementedError(
-            message("save_weights", "weights in several files are not there yet", {"max_shard_size": max_shard_size})
-        )
+    path = check_weights_path(filepath, "save_weights", max_shard_size is not None)
     check_built(model, "save_weights")
+    if max_shard_size is not None:
+        path = path_of_map(path)
+        check_overwrite("save_weights", path, overwrite)
+        with explain_full_disk("save_weights", path), ShardWriter(path, max_shard_size) as shards:
+            save_state(model, shards, skipped=objects_to_skip)
+        return
     check_overwrite("save_weights", path, overwrite)
     with explain_full_disk("save_weights", path), replace_file(path) as part, FileStore(part, "w") as store:
         save_state(model, store, skipped=objects_to_skip)
@@ -62,7 +68,8 @@ def load_weights(
 ) -> None:
     """Reads all weights from a file of Kerata or of any Keras: `.weights.h5`, `.keras`, or `.h5` of Keras 1, 2 and `tf.keras`.
 
-    A checkpoint of `tf.keras` has the name that it was saved under, `ckpt` for `ckpt.index` and `ckpt.data-00000-of-00001`.
+    Weights in several files are read by the name of their map, `.weights.json`. A checkpoint of `tf.keras` has the name that
+    it was saved under, `ckpt` for `ckpt.index` and `ckpt.data-00000-of-00001`.
     What the file holds decides, not its name. The model stays as it was if anything does not fit.
 
     Args:
@@ -86,12 +93,19 @@ def load_weights(
         if path.suffix not in (".keras", ".h5", ".hdf5"):
             check_weights_path(filepath, "load_weights")
         raise MissingFile(message("load_weights", "File not found: there is no such file", {"filepath": owner}))
+    if is_orbax_checkpoint(path):
+        load_checkpoint_weights(cast(WithState, model), path, owner)
+        return
     if path.is_dir():
         raise refuse_folder(owner, os.listdir(path))
     remove_leftovers(path.parent)
     kind, head = kind_of_file(path)
     if kind == "json":
-        raise refuse_architecture(owner)
+        if not is_map(path) or by_name:
+            raise refuse_architecture(owner)
+        with refusing(owner), budget(owner, size_of_shards(path)), ShardReader(path, owner) as shards:
+            load_state(model, shards, skip_mismatch, owner, skipped=objects_to_skip)
+        return
     if kind not in ("hdf5", "zip"):
         raise refuse_unknown(owner, head, "file of weights, '.weights.h5', '.h5' or '.keras'")
     if kind == "hdf5" and is_old_file(path, owner):
@@ -118,11 +132,14 @@ def open_weights_of(path: Path, owner: str) -> ByteStream:
             return weights
 
 
-def check_weights_path(filepath: str | os.PathLike, owner: str) -> Path:
+def check_weights_path(filepath: str | os.PathLike, owner: str, sharded: bool = False) -> Path:
     """The path, if it ends as files of weights end."""
     path = check_path(owner, filepath)
-    if str(path).endswith(".weights.h5"):
+    if str(path).endswith(".weights.h5") or (sharded and is_map(path)):
         return path
+    if sharded:
+        expected = "with `max_shard_size` the file's name must end in '.weights.json'"
+        raise ValueError(message(owner, expected, {"filepath": str(filepath)}))
     if path.suffix in (".h5", ".hdf5"):
         raise ValueError(
             message(
@@ -157,7 +174,7 @@ def check_built(model: SavedModel, owner: str) -> None:
         )
 
 
-def save_state(model: SavedModel, store: Numbers, include_optimizer: bool = True, skipped: Iterable[Any] | None = None) -> None:
+def save_state(model: SavedModel, store: Sink, include_optimizer: bool = True, skipped: Iterable[Any] | None = None) -> None:
     """Writes the variables of a model and of everything in it, without its optimizer if that is not wanted."""
     seen: set[int] = {id(thing) for thing in skipped or ()}
     if not include_optimizer:

@@ -32,6 +32,7 @@ from kerata.training.step_methods import unpack_x_y_sample_weight as unpack_x_y_
 from kerata.utils import bounding_boxes as bounding_boxes
 from kerata.utils import legacy as legacy
 from kerata.utils.configuration import Config as Config
+from kerata.utils.feature_space import FeatureSpace as FeatureSpace
 from kerata.utils.graphs import get_source_inputs as get_source_inputs
 from kerata.utils.graphs import model_to_dot as model_to_dot
 from kerata.utils.numerical import normalize as normalize

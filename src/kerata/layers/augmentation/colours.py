@@ -188,10 +188,21 @@ class RandomGrayscale(Augmentation):
         super().__init__(seed, data_format, **kwargs)
         self.factor = check_number(self, "factor", factor, 0, 1)
 
-    def get_random_transformation(self, data, training=True, seed=None):
+    def get_random_transformation(self, images, training=True, seed=None):
         if not training:
             return None
-        return self.draw((self.count(data), 1, 1, 1), seed=seed) < self.factor
+        return self.draw((self.count(images), 1, 1, 1), seed=seed) < self.factor
+
+    # Under the names that Keras's class has for what it takes.
+
+    def transform_labels(self, labels, transformations=None, training=True):
+        return labels
+
+    def transform_segmentation_masks(self, segmentation_masks, transformations=None, training=True):
+        return segmentation_masks
+
+    def compute_output_spec(self, inputs, **kwargs):
+        return super().compute_output_spec(inputs, **kwargs)
 
     def change(self, images, transformation):
         return jnp.where(transformation, rgb_to_grayscale(images, self.data_format), images)

@@ -353,6 +353,9 @@ class Equalization(Augmentation):
         equal = jax.vmap(self._equalize, in_axes=self.channel_axis, out_axes=self.channel_axis)(tones)
         return self.cast(rescale(equal, BYTES, self.value_range))
 
+    def compute_output_spec(self, inputs, **kwargs):
+        return super().compute_output_spec(inputs, **kwargs)
+
     def _equalize(self, tones: jax.Array) -> jax.Array:
         """One channel of a batch, in bytes."""
         last = self.bins - 1

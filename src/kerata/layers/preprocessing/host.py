@@ -43,8 +43,7 @@ class HostLayer(Layer):
         return found if found.dtype.kind in "OUS" else jnp.asarray(found)
 
     def take_vocabulary(self, other: object) -> None:
-        """Knows what another layer of this kind has read off data."""
-        raise NotImplementedError
+        """Knows what another layer of this kind has read off data: nothing, unless a class says more."""
 
     def build(self, input_shape: ShapeTree | None = None) -> None:
         """Nothing: what the layer knows, it was given or has read off data."""

@@ -6,6 +6,7 @@ import numpy as np
 from kerata.base.checks import KindError, check_choice, check_positive_int, message
 from kerata.base.config import image_data_format
 from kerata.base.registry import builtin
+from kerata.base.serialization import deserialize_keras_object
 from kerata.engine.symbolic import infer
 from kerata.layers.pictures import DataLayer, PictureLayer
 from kerata.ops.boxes import clip_to_image_size, convert_format, crop
@@ -48,6 +49,12 @@ class Rescaling(DataLayer):
         if scale.ndim and image_data_format() == "channels_first":
             scale = scale.reshape(scale.shape + (1,) * (3 - scale.ndim))
         return inputs.astype(self.compute_dtype) * scale + offset
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        given = ("scale", "offset")
+        plain = {**config, **{name: deserialize_keras_object(config[name], custom_objects) for name in given if name in config}}
+        return super().from_config(plain)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

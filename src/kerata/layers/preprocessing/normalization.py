@@ -153,6 +153,11 @@ class Normalization(DataLayer):
         self.adapt_variance.assign(variance)
         self._unmeasured = None
 
+    def finalize_state(self) -> None:
+        """Takes mean and variance as they are now for those of data, whoever has set them."""
+        if self.input_mean is None and self.built:
+            self._unmeasured = None
+
     def measure(self, data: Data) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of some data, float64 and of the weights' shape. Builds the layer; sets nothing.
 

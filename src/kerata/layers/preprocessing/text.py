@@ -116,6 +116,11 @@ class TextVectorization(HostLayer):
         return self._lookup_layer.output_mode
 
     @property
+    def input_vocabulary(self) -> object:
+        """The words that the constructor was given; `None` if it was given none, or a file."""
+        return self._lookup_layer.input_vocabulary
+
+    @property
     def max_tokens(self) -> int | None:
         return self._lookup_layer.max_tokens
 

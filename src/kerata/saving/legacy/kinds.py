@@ -93,4 +93,5 @@ def refuse_folder(owner: str, names: list[str]) -> Exception:
                 owner, "this is a SavedModel of TensorFlow, which is not read yet", fix="Save it as .h5 or .keras in TensorFlow"
             )
         )
-    return NotReadYet(message(owner, "models kept as folders are not read", fix="Save it as one '.keras' file"))
+    wanted = "the folder holds no model, which has config.json and model.weights.h5, nor a SavedModel"
+    return NotReadYet(message(owner, wanted, {"files": sorted(names)[:8]}))

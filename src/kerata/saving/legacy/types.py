@@ -30,10 +30,15 @@ class SavedModel(Protocol):
     def _holdings(self) -> dict[int, Any]: ...
 
 
-class Numbers(Protocol):
-    """A file of weights, or weights in memory."""
+class Sink(Protocol):
+    """What numbers are written to: a file, several files, or memory."""
 
     def make(self, path: str, name: str | None = None) -> WritableStore: ...
+
+
+class Numbers(Protocol):
+    """What numbers are read from."""
+
     def get(self, path: str) -> Store: ...
 
 
