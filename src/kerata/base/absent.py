@@ -10,10 +10,7 @@ from typing import Any
 from kerata.base.checks import did_you_mean
 
 # Names of Keras that are left out so far, by room.
-LEFT_OUT = {
-    "": "distillation distribution visualization",
-    "layers": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
-}
+LEFT_OUT = {"": "distillation distribution visualization", "layers": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"}
 
 
 # Names of the package that nobody pays for who does not ask, and the rooms that are imported for them then.
