@@ -91,6 +91,7 @@ NOT_DRAWN = {
         "LambdaCallback",
         "ModelCheckpoint",
         "ProgbarLogger",
+        "OrbaxCheckpoint",
         "RemoteMonitor",
         "SwapEMAWeights",
         "TensorBoard",
