@@ -67,6 +67,12 @@ def uncompiled():
     return kerata.Sequential([kerata.Input((6,)), L.Dense(1)])
 
 
+def without_optimizer():
+    model = uncompiled()
+    model.compile(None, "mse")
+    return model
+
+
 def put(array, place, value):
     array = np.array(array, "float32")
     array[place] = value
@@ -225,6 +231,7 @@ FIT = {
     "nan in a frame": (classifier, (pd.DataFrame(put(X, (7, 4), NAN)), LABELS), {}, ValueError, ["row 7, column 4", "fillna"]),
     # Arguments of fit
     "uncompiled": (uncompiled, (X, NUMBERS), {}, ValueError, ["must be compiled before fit()", "model.compile("]),
+    "no optimizer": (without_optimizer, (X, NUMBERS), {}, ValueError, ["training needs an optimizer", "optimizer=None"]),
     "batch size 0": (classifier, (X, LABELS), {"batch_size": 0}, ValueError, ["`batch_size`", "batch_size=0"]),
     "batch size text": (classifier, (X, LABELS), {"batch_size": "32"}, TypeError, ["`batch_size`"]),
     "epochs": (classifier, (X, LABELS), {"epochs": -1}, ValueError, ["`epochs`"]),

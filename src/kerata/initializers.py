@@ -137,7 +137,7 @@ class STFT(Initializer):
     [1.0, -1.0, 1.0, -1.0]
     """
 
-    def __init__(self, side="real", window="hann", scaling="density", periodic=False):
+    def __init__(self, side="real", window="hann", scaling: str | None = "density", periodic=False):
         self.side = check_choice(self, "side", side, ("real", "imag"))
         self.window = window
         self.scaling = check_choice(self, "scaling", scaling, (None, "density", "spectrum"))

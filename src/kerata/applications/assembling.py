@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kerata import activations, layers
 from kerata.base.checks import message
@@ -257,7 +257,7 @@ def divisible(value: float, divisor: int = 8) -> int:
     return found + divisor if found < 0.9 * value else found
 
 
-def named(title: str, build: Callable[..., Model], source: str, **fixed: Any) -> Callable[..., Model]:
+def named(title: str, build: Callable[..., Model], source: str, **fixed: object) -> Callable[..., Model]:
     """An architecture of a family, as a function with the arguments that are left open.
 
     Args:

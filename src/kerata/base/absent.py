@@ -31,7 +31,7 @@ def explain(module: str) -> Callable[[str], Any]:
     """
     room = module.partition(".")[2]
 
-    def getattr_of_module(name: str) -> Any:
+    def getattr_of_module(name: str) -> object:
         if module == "kerata" and name in LATE:
             late = importlib.import_module(f"kerata.{LATE[name]}")
             return late if name == LATE[name] else getattr(late, name)

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 Binding = Callable[[Any, tuple[Any, ...], dict[str, Any]], dict[str, Any]]
@@ -73,7 +73,7 @@ def sharing(shared: Sequence[inspect.Parameter]) -> Callable[[F], F]:
     return wrap
 
 
-def _called_by_name(init: Callable[..., None], parameters: list[inspect.Parameter], defaults: dict[str, Any]) -> Any:
+def _called_by_name(init: F, parameters: list[inspect.Parameter], defaults: dict[str, Any]) -> F:
     names = [p.name for p in parameters if p.kind is PLACED][1:]
 
     @functools.wraps(init)
@@ -84,4 +84,4 @@ def _called_by_name(init: Callable[..., None], parameters: list[inspect.Paramete
         return init(self, **(defaults | given if defaults else given))
 
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return called
+    return cast(F, called)

@@ -183,14 +183,14 @@ def check_path(owner: Owner, value: object, name: str = "filepath") -> Path:
     return Path(os.fsdecode(named))
 
 
-def check_choice(owner: Owner, name: str, value: object, choices: Iterable[object]) -> Any:
+def check_choice(owner: Owner, name: str, value: object, choices: Iterable[T]) -> T:
     """One of a few values."""
     choices = list(choices)
     if value not in choices:
         listed = ", ".join(repr(c) for c in choices)
         fix = did_you_mean(value, [c for c in choices if isinstance(c, str)]) if isinstance(value, str) else ""
         raise ValueError(message(owner, f"`{name}` must be one of {listed}", {name: value}, fix))
-    return value
+    return cast(T, value)  # it equals a choice
 
 
 def standardize_tuple(owner: Owner, name: str, value: ShapeLike, length: int, minimum: int = 1) -> tuple[int, ...]:

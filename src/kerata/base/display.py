@@ -3,13 +3,17 @@
 import functools
 import io
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from kerata.base.config import is_interactive_logging_enabled
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 @functools.cache
-def _class_of_figures() -> type:
+def _class_of_figures() -> "Callable[..., Figure]":
     from matplotlib.figure import Figure
 
     class Picture(Figure):
@@ -50,7 +54,7 @@ def count_whole(axis: Any) -> None:
     axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
-def new_figure(**kwargs: Any) -> Any:
+def new_figure(**kwargs: object) -> "Figure":
     """A figure of matplotlib's, without a window.
 
     Args:

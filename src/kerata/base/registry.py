@@ -69,7 +69,7 @@ def home_of(obj: object) -> tuple[str, str] | None:
         return None
 
 
-def fact(function: object, name: str, default: Any = None) -> Any:
+def fact(function: object, name: str, default: object = None) -> Any:
     """What a built-in function was entered with. It holds for that very function: what wraps it may do something else.
 
     >>> from kerata import losses
@@ -79,12 +79,12 @@ def fact(function: object, name: str, default: Any = None) -> Any:
     return _facts.get(function, {}).get(name, default) if home_of(function) is not None else default
 
 
-def find_builtin(kind: str, name: str) -> Any | None:
+def find_builtin(kind: str, name: str) -> Callable[..., Any] | None:
     """The built-in of that kind and name, or `None`."""
     return _builtins.get(kind, {}).get(name)
 
 
-def find_registered(name: str) -> Any | None:
+def find_registered(name: str) -> Callable[..., Any] | None:
     """A registered object by its name without the package, as files of Keras 3.6 and older name functions."""
     return next((obj for full, obj in _registered.items() if full.split(">")[-1] == name), None)
 
@@ -158,7 +158,7 @@ class CustomObjectScope:
 custom_object_scope = CustomObjectScope
 
 
-def find(kind: str, name: str, owner: Owner = None, argument: str = "identifier") -> Any:
+def find(kind: str, name: str, owner: Owner = None, argument: str = "identifier") -> Callable[..., Any]:
     """The object that a name stands for: a user's own first, then the built-ins of `kind`.
 
     Raises `ValueError` with the nearest known spellings if there is none.

@@ -31,6 +31,12 @@ class HasPlainForm(Protocol):
     def to_plain(self) -> dict[str, Any]: ...
 
 
+class HasConfig(Protocol):
+    """What a config can describe."""
+
+    def get_config(self) -> dict[str, Any]: ...
+
+
 PLAIN = (str, int, float, bool, type(None))
 
 # Where Keras keeps what a `FeatureSpace` is made of.
@@ -161,6 +167,10 @@ def serialize_keras_object(obj: object) -> Any:
     return _serialize_instance(obj)
 
 
+def _has_config(obj: object) -> TypeGuard[HasConfig]:
+    return hasattr(obj, "get_config")
+
+
 def _has_plain_form(obj: object) -> TypeGuard[HasPlainForm]:
     return hasattr(obj, "to_plain")
 
@@ -191,9 +201,9 @@ def _serialize_function(fn: object) -> dict[str, Any]:
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
 
 
-def _serialize_instance(obj: Any) -> dict[str, Any]:
+def _serialize_instance(obj: object) -> dict[str, Any]:
     cls: type[object] = obj.__class__
-    if not hasattr(obj, "get_config"):
+    if not _has_config(obj):
         if (reference := refer(obj)) is not None:
             return reference
         raise TypeError(message("serialize", "only objects with `get_config()` can be written to a file", {"object": obj}))

@@ -47,7 +47,7 @@ class PyDataset:
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10):
         self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> object:
         """Batch number `index`: (inputs, targets) or (inputs, targets, weights)."""
         raise NotImplementedError(message(type(self).__name__, "`__getitem__(index)` must give batch number `index`"))
 

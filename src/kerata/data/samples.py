@@ -16,8 +16,8 @@ from kerata.engine.types import AnyArray, HasArray
 class Column(Protocol):
     """A column of a frame of pandas."""
 
-    name: Any
-    dtype: Any
+    name: object
+    dtype: object
 
     def to_numpy(self, dtype: object = ..., *, na_value: object = ...) -> np.ndarray: ...
 
@@ -47,7 +47,7 @@ class Samples:
         self.size = check_lengths(x=x, y=y, sample_weight=sample_weight)
 
     @property
-    def tree(self) -> Any:
+    def tree(self) -> tuple[Any, Any, Any]:
         return self.x, self.y, self.sample_weight
 
     def slice(self, start: int, stop: int) -> "Samples":

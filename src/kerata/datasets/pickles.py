@@ -105,7 +105,7 @@ class DataUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"the name {module_name}.{global_name}") from None
 
 
-def read_pickle(data: bytes, name: str, known: bool = False) -> Any:
+def read_pickle(data: bytes, name: str, known: bool = False) -> object:
     """What the pickle holds; a `StoredArray` at its top or in a dict as the array that it describes.
 
     Args:

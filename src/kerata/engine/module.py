@@ -67,7 +67,7 @@ def _remember_arguments(init: Callable[..., None]) -> Callable[..., None]:
     bind = binding(signature)
 
     @functools.wraps(init)
-    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+    def wrapped(self: object, *args: object, **kwargs: object) -> None:
         if "_arguments" not in self.__dict__:
             try:
                 arguments = bind(self, args, kwargs)

@@ -69,7 +69,7 @@ class Placement:
     # What is known of it
 
     @property
-    def home(self) -> Any:
+    def home(self) -> object:
         """The device."""
         return self.device or getattr(jax.config, "jax_default_device", None) or jax.local_devices()[0]
 

@@ -341,7 +341,9 @@ def standardize_policy(value: PolicyLike) -> DTypePolicy:
     if isinstance(value, dict):
         plain = value.get("config", value)
         cls = find_builtin("policies", str(value.get("class_name")))
-        return DTypePolicy(plain.get("name")) if cls is None else cls.from_config(plain)
+        return (
+            cls.from_config(plain) if isinstance(cls, type) and issubclass(cls, DTypePolicy) else DTypePolicy(plain.get("name"))
+        )
     if isinstance(value, str) and "_from_" in value:
         return _policy_of_name(value)
     if isinstance(value, str) and value.startswith("mixed_"):

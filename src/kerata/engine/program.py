@@ -80,7 +80,7 @@ def signature_of(tree: Tree) -> Hashable:
     return treedef, tuple((np.shape(leaf), leaf.dtype) for leaf in leaves)
 
 
-def spec_of(tree: Tree, weak: bool = False) -> Any:
+def spec_of(tree: Tree, weak: bool = False) -> Tree:
     """Shapes and dtypes in place of arrays. `weak` numbers take the type of what they are combined with, as Python's."""
 
     def spec(a: AnyArray) -> jax.ShapeDtypeStruct:

@@ -21,7 +21,7 @@ class HasWeights(Protocol):
 class CallableLayer(HasWeights, Protocol):
     """A layer or a model that can be called."""
 
-    def __call__(self, inputs: object, /, *, training: bool) -> Any: ...
+    def __call__(self, inputs: object, /, *, training: bool) -> object: ...
 
 
 def state_of(layer: HasWeights) -> State:

@@ -167,7 +167,7 @@ def _read_function(value: Any, seen: dict[int, int]) -> Hashable:
     raise Opaque
 
 
-def _is_named(value: Any) -> bool:
+def _is_named(value: object) -> bool:
     """Whether a function is what stands under its own name in its own module."""
     found = sys.modules.get(value.__module__)
     for part in (getattr(value, "__qualname__", None) or "?").split("."):

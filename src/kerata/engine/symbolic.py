@@ -25,7 +25,7 @@ from kerata.base.types import DTypeLike, Owner, PartialShape
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Module, auto_name
 from kerata.engine.scope import Scope, note, noted
-from kerata.engine.types import Array
+from kerata.engine.types import Array, TensorLike, Tree
 from kerata.engine.variable import Variable, standardize_dtype
 
 # Unknown dimensions are tried with two sizes: what differs in the result is unknown too. Far apart, so that halving an
@@ -184,6 +184,8 @@ class SymbolicTensor:
 
 # Symbolic tensors in lists, tuples and dicts, as a model takes and gives them.
 Tensors: TypeAlias = "SymbolicTensor | Sequence[Tensors] | Mapping[str, Tensors]"
+# What is computed or will be.
+AnyTree: TypeAlias = "Tree | Tensors"
 
 
 class Operation(Module):
@@ -208,7 +210,7 @@ class Operation(Module):
         self.name = name or auto_name(snake(said).lstrip("_") if function is None else said.lstrip("_") or "operation")
         self.inbound_nodes: list[Node] = []
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         if self.function is None and has_symbolic((args, kwargs)):
             return self.symbolic_call(*args, **kwargs)
         return self.call(*args, **kwargs)
@@ -267,7 +269,7 @@ class Caller(Protocol):
 
     @property
     def name(self) -> str: ...
-    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __call__(self, *args: object, **kwargs: object) -> Any: ...
 
 
 class Node:
@@ -407,7 +409,7 @@ def _without_trials(error: Exception) -> Exception:
     return error
 
 
-def _as_array(value: Any) -> Array:
+def _as_array(value: TensorLike) -> Array:
     return value.value if isinstance(value, Variable) else jnp.asarray(value)
 
 
@@ -434,12 +436,12 @@ def traceable(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def _getitem(x: Array, index: Any) -> Array:
+def _getitem(x: Array, index: object) -> Array:
     return x[index]
 
 
 def _traced(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*args: Array | SymbolicTensor) -> Any:
+    def call(*args: Array | SymbolicTensor) -> object:
         return function(*args)
 
     call.__name__ = name
@@ -466,7 +468,7 @@ _COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greate
 
 
 def _method(function: Callable[..., Any], swapped: bool) -> Callable[..., Any]:
-    def method(self: object, other: object) -> Any:
+    def method(self: object, other: object) -> object:
         return function(other, self) if swapped else function(self, other)
 
     return method

@@ -433,7 +433,7 @@ class Variable:
             raise AttributeError(name)
         return getattr(self.value, name)
 
-    def __getitem__(self, index: Any) -> Array:
+    def __getitem__(self, index: object) -> Array:
         return self.value[index]
 
     def __len__(self) -> int:

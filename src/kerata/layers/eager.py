@@ -63,7 +63,7 @@ def _with_activation_again(layer: Called, args: tuple[Any, ...], kwargs: dict[st
         vars(layer)["activation"] = activation
 
 
-def call_compiled(layer: Called, args: tuple, kwargs: dict[str, Any]) -> Any:
+def call_compiled(layer: Called, args: tuple, kwargs: dict[str, Any]) -> object:
     """`layer.call(*args, **kwargs)` by a compiled program; within a transformation of JAX, which compiles itself, as it is."""
     leaves, treedef = jax.tree.flatten((args, kwargs))
     if any(isinstance(leaf, Tracer) for leaf in leaves):

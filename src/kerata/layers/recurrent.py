@@ -69,7 +69,7 @@ class RNN(Layer, SkipOutputShape):
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
         self.unroll, self.zero_output_for_mask = bool(unroll), bool(zero_output_for_mask)
         self.supports_masking = True
-        self.states: Any = None
+        self.states: list[Any] | None = None
         self.mixes_samples = home_of(type(cell)) is None
 
     _bookkeeping = {"states": Look.PROGRAM}
@@ -173,7 +173,7 @@ class RNN(Layer, SkipOutputShape):
             outputs = jnp.flip(outputs, 0)
         return jnp.swapaxes(outputs, 0, 1), last, states
 
-    def compute_output_shape(self, sequences_shape: PartialShape, initial_state_shape: ShapeTree | None = None) -> ShapeTree:
+    def compute_output_shape(self, sequences_shape: PartialShape, initial_state_shape: "ShapeTree | None" = None) -> ShapeTree:
         return super().compute_output_shape(sequences_shape)
 
     def compute_mask(self, _: object, mask: Array | None = None) -> object:

@@ -190,7 +190,7 @@ class Cropping(Spatial):
     def __init__(self, cropping, data_format=None, **kwargs):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
-        self.cropping: Any = self._standardize_pairs("cropping", cropping)
+        self.cropping = self._standardize_pairs("cropping", cropping)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _pairs(self) -> tuple:
@@ -283,7 +283,7 @@ class ZeroPadding(Spatial):
     def __init__(self, padding, data_format=None, **kwargs):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
-        self.padding: Any = self._standardize_pairs("padding", padding)
+        self.padding = self._standardize_pairs("padding", padding)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _pairs(self) -> tuple:

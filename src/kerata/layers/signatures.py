@@ -11,10 +11,10 @@ from kerata.base.arguments import Binding, binding
 from kerata.base.checks import message
 from kerata.base.types import DTypeLike, PartialShape, PartialShapeLike
 from kerata.engine.policy import PolicyLike
-from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.symbolic import SymbolicTensor, Tensors
 
 # A shape, or shapes in a list or a dict, as a layer of several inputs gets them.
-ShapeTree: TypeAlias = PartialShape | list[PartialShape] | dict[str, PartialShape]
+ShapeTree: TypeAlias = "PartialShape | list[ShapeTree] | dict[str, ShapeTree]"
 
 
 class Parameters:
@@ -103,7 +103,7 @@ def is_tensor(value: object) -> bool:
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def as_shape(value: object) -> Any:
+def as_shape(value: object) -> object:
     """Lists of a JSON config as the tuples that `build` takes."""
     if isinstance(value, dict):
         return {key: as_shape(item) for key, item in value.items()}
@@ -116,7 +116,7 @@ def as_shape(value: object) -> Any:
     raise ValueError(message("build", "a shape must be a list of sizes, whole numbers or None", {"shape": value}))
 
 
-def symbolic_of_shape(shape: Any, dtype: DTypeLike) -> Any:
+def symbolic_of_shape(shape: Any, dtype: DTypeLike) -> Tensors:
     """Symbolic tensors for a shape, or for lists and dicts of shapes."""
     if isinstance(shape, dict):
         return {key: symbolic_of_shape(value, dtype) for key, value in shape.items()}

@@ -221,7 +221,7 @@ class Bidirectional(Layer, SkipOutputShape):
             return (y + z) / 2
         return y * z if self.merge_mode == "mul" else (y, z)
 
-    def compute_output_shape(self, sequences_shape: PartialShape, initial_state_shape: ShapeTree | None = None) -> ShapeTree:
+    def compute_output_shape(self, sequences_shape: PartialShape, initial_state_shape: "ShapeTree | None" = None) -> ShapeTree:
         return super().compute_output_shape(sequences_shape)
 
     def compute_mask(self, _: object, mask: Array | None = None) -> object:

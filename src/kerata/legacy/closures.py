@@ -78,8 +78,8 @@ def bound(model: TrainedModel, function: object, output: SymbolicTensor) -> obje
     """A loss of one output, whose tensors are computed beside the outputs of the model."""
     if not callable(function) or not looks_at_tensors(function):
         return function
-    graph: Graph = model._graph
-    if "_graph_layers" not in model.__dict__:
+    graph = model._graph
+    if graph is None or "_graph_layers" not in model.__dict__:
         expected = "a loss that looks at tensors within the model needs one made of Input() and layers"
         raise ValueError(message(model, expected, {"loss": function}, "Make it with Model(inputs, outputs)"))
     target = layers.Input(batch_shape=output.shape, dtype=output.dtype)

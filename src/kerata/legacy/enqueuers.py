@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from kerata.data.samples import HasBatches
+
 
 class SequenceEnqueuer:
     """Reads batches in threads, from `start()` to `stop()`, and gives them by `get()`.
@@ -79,7 +81,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
         shuffle: whether each epoch has an order of its own.
     """
 
-    def __init__(self, sequence: Any, use_multiprocessing: bool = False, shuffle: bool = False):
+    def __init__(self, sequence: HasBatches, use_multiprocessing: bool = False, shuffle: bool = False):
         super().__init__(sequence, use_multiprocessing)
         self.shuffle = shuffle
         self._ended = threading.Event()
@@ -117,7 +119,7 @@ class GeneratorEnqueuer(SequenceEnqueuer):
 
     def __init__(
         self,
-        sequence: Any,
+        sequence: Iterator[object],
         use_multiprocessing: bool = False,
         wait_time: object = None,
         random_seed: object = None,

@@ -7,7 +7,7 @@ import time
 from collections import abc
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, SupportsFloat
+from typing import Any, SupportsFloat, TypeVar
 
 import numpy as np
 from jax.typing import ArrayLike
@@ -29,6 +29,8 @@ from kerata.legacy.functions import roots_of
 from kerata.models.model import Model
 
 Sequence = PyDataset
+
+T = TypeVar("T")
 
 
 class Reduction:
@@ -279,7 +281,7 @@ def to_list(x: object, allow_tuple: bool = False) -> list[Any]:
     return [x]
 
 
-def unpack_singleton(x: abc.Sequence[Any]) -> Any:
+def unpack_singleton(x: abc.Sequence[T]) -> T | abc.Sequence[T]:
     return x[0] if len(x) == 1 else x
 
 

@@ -200,7 +200,7 @@ class OldModel(FlowingModel, OldLayer):
                 return np.zeros((0, *self.output_shape[1:]), "float32")
         return super().predict(**drop_none(arguments))  # type: ignore[misc]
 
-    def predict_generator(self, *args: object, **kwargs: object) -> Any:
+    def predict_generator(self, *args: object, **kwargs: object) -> object:
         """The outputs for batches of a generator."""
         arguments = self._translated("predict_generator", args, kwargs)
         if self._era == "keras1":

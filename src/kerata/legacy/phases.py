@@ -54,7 +54,7 @@ def fixed_phase() -> bool | None:
     return None if _phase["set"] is None else bool(_phase["set"])
 
 
-def in_train_phase(x: object, alt: object, training: object = None) -> Any:
+def in_train_phase(x: object, alt: object, training: object = None) -> object:
     """x in training, alt otherwise; values or functions without arguments."""
     if training is None or isinstance(training, Phase):
         training = bool(learning_phase())
@@ -64,7 +64,7 @@ def in_train_phase(x: object, alt: object, training: object = None) -> Any:
     return chosen() if callable(chosen) else chosen
 
 
-def in_test_phase(x: object, alt: object, training: object = None) -> Any:
+def in_test_phase(x: object, alt: object, training: object = None) -> object:
     """x outside of training, alt in training."""
     return in_train_phase(alt, x, training)
 

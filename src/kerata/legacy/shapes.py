@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +30,11 @@ class SymbolicShape(SymbolicTensor):
     def __iter__(self) -> Iterator[Any]:
         return (self[axis] for axis in range(len(self)))
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> "int | SymbolicSize": ...
+    @overload
+    def __getitem__(self, index: slice) -> "tuple[int | SymbolicSize, ...]": ...
+    def __getitem__(self, index: int | slice) -> "int | SymbolicSize | tuple[int | SymbolicSize, ...]":
         """A number where it is known, a symbolic one where it is not; of a slice, a tuple of such."""
         if isinstance(index, slice):
             return tuple(self[axis] for axis in range(len(self))[index])

@@ -18,7 +18,7 @@ from kerata.engine.module import count_name
 class Spelling(type):
     """The type of thin classes: an object of the class that one stands for is one of its own."""
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __call__(cls, *args: object, **kwargs: object) -> Any:
         # A row may lead to another class, as `BatchNormalization(mode=1)` does.
         row = cls.__dict__.get("_row")
         if row is not None and (row.era, row.kind, row.name) in FINISHES:
@@ -69,7 +69,7 @@ COMMON = ("batch_input_shape", "input_shape", "trainable")
 def make_constructor(row: Row | None, modern: type) -> Callable[..., None]:
     takes_any = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(modern.__init__).parameters.values())
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self: Any, *args: object, **kwargs: object) -> None:
         arguments = kwargs if row is None else translate_arguments(row, args, kwargs)[1]
         self._begin_spelled(arguments, kwargs)
         rest = {} if takes_any or row is None else {name: arguments.pop(name) for name in COMMON if name in arguments}

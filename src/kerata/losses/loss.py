@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,9 @@ from kerata.engine.types import Array, TensorLike, Tree
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 # Reductions of earlier versions: "auto" was the default, and meant the mean.
 FORMER_REDUCTIONS = {"auto": "sum_over_batch_size"}
+
+A = TypeVar("A", bound=TensorLike)
+B = TypeVar("B", bound=TensorLike)
 
 
 @builtin("losses")
@@ -194,7 +197,7 @@ def as_values(values: object, dtype: DTypeLike, owner: Owner) -> Array:
         ) from error
 
 
-def convert(value: Any, dtype: DTypeLike) -> Any:
+def convert(value: object, dtype: DTypeLike) -> Any:
     """The array, or a structure of arrays, in a dtype. The logits that it was computed from stay noted."""
     if isinstance(value, dict):
         return {key: convert(item, dtype) for key, item in value.items()}
@@ -213,7 +216,7 @@ def carry_logits(source: object, target: Array, change: Callable[[Any], Any]) ->
         note(target, "logits", (found[0], change(found[1])))
 
 
-def fit_ranks(y_true: TensorLike, y_pred: TensorLike) -> tuple[Any, Any]:
+def fit_ranks(y_true: A, y_pred: B) -> tuple[A | Array, B | Array]:
     """Both with the same number of dimensions, where they differ by one axis of size 1 at the end."""
     true_shape, pred_shape = np.shape(y_true), np.shape(y_pred)
     if len(pred_shape) == len(true_shape) + 1 and pred_shape[-1] == 1:

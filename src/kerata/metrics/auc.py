@@ -78,13 +78,13 @@ class AUC(Metric):
         self.from_logits = from_logits
         self.built = False
         if not multi_label or num_labels:
-            self.build(None, (None, num_labels))
+            self.build(None, (0, num_labels or 0))
 
     @property
     def thresholds(self) -> list[float]:
         return list(self._thresholds)
 
-    def build(self, y_true_shape: Shape | None, y_pred_shape: Any) -> None:
+    def build(self, y_true_shape: Shape | None, y_pred_shape: Shape) -> None:
         """Makes the counts."""
         if self.multi_label and len(y_pred_shape) != 2:
             raise ValueError(
@@ -98,7 +98,7 @@ class AUC(Metric):
         )
         self.built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: TensorLike | None = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         if not self.built:
             self.build(np.shape(y_true), np.shape(y_pred))
         if self.from_logits:

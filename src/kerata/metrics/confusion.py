@@ -10,7 +10,7 @@ import numpy as np
 from kerata.base import config
 from kerata.base.checks import KindError, check_positive_int, message
 from kerata.base.limits import NUMBER_BYTES, take_bytes
-from kerata.base.types import Owner
+from kerata.base.types import DTypeLike, Owner
 from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import Variable
 from kerata.losses.loss import divide_no_nan, fit_ranks, fit_weight
@@ -23,11 +23,11 @@ FAR_BELOW = -1e10
 T = TypeVar("T")
 
 
-def standardize_thresholds(owner: Owner, thresholds: float | Sequence[float] | None, default: float) -> Any:
+def standardize_thresholds(owner: Owner, thresholds: float | Sequence[float] | None, default: float) -> list[float]:
     """Thresholds as a list of numbers between 0 and 1."""
     if thresholds is None:
         return [default]
-    values = list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds]
+    values: list[Any] = list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds]
     if wrong := [value for value in values if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1]:
         raise KindError(message(owner, f"Threshold values must be in [0, 1]. Received: {wrong}"))
     return values
@@ -54,15 +54,15 @@ def are_even(thresholds: Sequence[float]) -> bool:
 
 
 def count_confusion(
-    y_true: Array,
-    y_pred: Array,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     thresholds: Sequence[float],
     sample_weight: TensorLike | None = None,
     top_k: int | None = None,
     class_id: int | None = None,
     multi_label: bool = False,
     label_weights: TensorLike | None = None,
-    dtype: Any = "float32",
+    dtype: DTypeLike = "float32",
     owner: Owner = "metric",
 ) -> dict[str, Any]:
     """Weights of true and false positives and negatives, each of shape (thresholds,) or (thresholds, labels).
@@ -166,7 +166,7 @@ class _Confusion(Metric):
         for key in self._counts:
             setattr(self, NAMES[key], self._add_zeros(NAMES[key], (len(self.thresholds),), config.floatx()))
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: TensorLike | None = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         found = count_confusion(
             y_true, y_pred, self.thresholds, sample_weight, self.top_k, self.class_id, owner=self, dtype=config.floatx()
         )

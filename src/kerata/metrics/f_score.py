@@ -2,7 +2,7 @@
 
 import warnings
 from numbers import Real
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax.numpy as jnp
 
@@ -62,7 +62,7 @@ class FBetaScore(Metric):
             )
         self.built = False
 
-    def build(self, y_true_shape: Shape, y_pred_shape: Any) -> None:
+    def build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
         """Makes the counts for a number of classes."""
         if len(y_pred_shape) != 2 or tuple(y_pred_shape[1:]) != tuple(y_true_shape[1:]):
             fix = "Integer labels must be one-hot: kerata.utils.to_categorical"

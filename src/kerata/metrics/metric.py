@@ -120,7 +120,7 @@ class Metric(Module):
 
     # Measuring
 
-    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+    def update_state(self, *args: Any, **kwargs: Any) -> object:
         """Takes in one batch."""
         raise NotImplementedError(message(self, "a metric must define `update_state(...)`"))
 
@@ -128,14 +128,14 @@ class Metric(Module):
         """The measure over the batches so far."""
         raise NotImplementedError(message(self, "a metric must define `result()`"))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         self._check_constructed()
         self.update_state(*args, **kwargs)
         return read_result(self)
 
     # As pure functions
 
-    def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
+    def stateless_update_state(self, metric_variables: Sequence[Any], *args: object, **kwargs: object) -> list[Any]:
         """`update_state` as a pure function of the variables' values, to their new values."""
         scope = self._scope(metric_variables)
         with scope:
@@ -185,13 +185,13 @@ class Metric(Module):
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def read_result(metric: Metric) -> Any:
+def read_result(metric: Metric) -> object:
     """The result of a metric as arrays as they are now: one that returns its variable would change with it."""
     found = metric.result()
     return {name: plain_value(value) for name, value in found.items()} if isinstance(found, dict) else plain_value(found)
 
 
-def plain_value(value: object) -> Any:
+def plain_value(value: object) -> object:
     """The array of a variable, or of a list with variables, in the scope that holds it; everything else as it is."""
     if isinstance(value, (list, tuple)):
         return jnp.asarray(value)

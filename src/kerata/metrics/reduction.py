@@ -40,12 +40,13 @@ def times_weight(values: Array, weight: Array) -> Array:
     return jnp.where(weight == 0, 0, values * weight)
 
 
-def reduce_to_samples(values: Array, weight: Any, reduce: Callable[..., Any], dtype: DTypeLike) -> tuple[Any, Any]:
+def reduce_to_samples(
+    values: TensorLike, sample_weight: TensorLike | None, reduce: Callable[..., Array], dtype: DTypeLike
+) -> tuple[Array, Array | None]:
     """One weighted value and one weight for each sample; the weight is `None` where there is none."""
-    values = jnp.asarray(values, dtype)
-    if weight is not None:
-        weight = jnp.asarray(weight, dtype)
-        values, weight = fit_ranks(values, weight)
+    values, weight = jnp.asarray(values, dtype), None
+    if sample_weight is not None:
+        values, weight = fit_ranks(values, jnp.asarray(sample_weight, dtype))
         if values.ndim > weight.ndim:
             values = reduce(values, axis=tuple(range(weight.ndim, values.ndim)))
         if weight.ndim > values.ndim or any(m not in (1, n) for m, n in zip(weight.shape, values.shape, strict=True)):
@@ -77,9 +78,9 @@ class Sum(Metric):
         super().__init__(name=name, dtype=dtype)
         self.total = self._add_zeros("total")
 
-    def update_state(self, values: Array, sample_weight: Array | None = None) -> None:
-        values, _ = reduce_to_samples(values, sample_weight, jnp.sum, self.dtype)
-        self.total.assign_add(jnp.sum(values))
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
+        reduced, _ = reduce_to_samples(values, sample_weight, jnp.sum, self.dtype)
+        self.total.assign_add(jnp.sum(reduced))
 
     def result(self) -> Array:
         return self.total.value
@@ -98,10 +99,10 @@ class Mean(Metric):
         self.total = self._add_zeros("total")
         self.count = self._add_zeros("count")
 
-    def update_state(self, values: Array, sample_weight: Array | None = None) -> None:
-        values, weight = reduce_to_samples(values, sample_weight, jnp.mean, self.dtype)
-        samples = jnp.sum(weight) if weight is not None else values.shape[0] if values.ndim else 1
-        self.total.assign_add(jnp.sum(values))
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
+        reduced, weight = reduce_to_samples(values, sample_weight, jnp.mean, self.dtype)
+        samples = jnp.sum(weight) if weight is not None else reduced.shape[0] if reduced.ndim else 1
+        self.total.assign_add(jnp.sum(reduced))
         self.count.assign_add(samples)
 
     def result(self) -> Array:
@@ -123,7 +124,7 @@ class MeanMetricWrapper(Mean):
     # In messages a function is called by its own name.
     _called = "metric"
 
-    def __init__(self, fn, name: str | None = None, dtype: DTypeLike | None = None, **kwargs: Any):
+    def __init__(self, fn, name: str | None = None, dtype: DTypeLike | None = None, **kwargs: object):
         super().__init__(name=name, dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
@@ -135,7 +136,7 @@ class MeanMetricWrapper(Mean):
         mask = noted(y_pred, "mask")
         weighted = are_weights(sample_weight) or mask is not None
         values = self.values(y_true, y_pred)
-        weight: Any = None if sample_weight is None else jnp.asarray(sample_weight, self.dtype)
+        weight = None if sample_weight is None else jnp.asarray(sample_weight, self.dtype)
         masks = [mask, noted(values, "mask") if weighted else None]
         for found in masks:
             if found is not None:

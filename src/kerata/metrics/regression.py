@@ -1,7 +1,5 @@
 """Measures of numbers: errors, angles, explained variance."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata import losses
@@ -66,9 +64,9 @@ class RootMeanSquaredError(Mean):
     def __init__(self, name="root_mean_squared_error", dtype=None):
         super().__init__(name, dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        y_true, y_pred = prepare(y_true, y_pred, self.dtype)
-        super().update_state(jnp.square(y_pred - y_true), sample_weight)
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:  # type: ignore[override]
+        true, predicted = prepare(y_true, y_pred, self.dtype)
+        super().update_state(jnp.square(predicted - true), sample_weight)
 
     def result(self) -> Array:
         return jnp.sqrt(super().result())
@@ -134,7 +132,7 @@ class R2Score(Metric):
         self.num_samples = self._add_zeros("num_samples")
         self.built = False
 
-    def build(self, y_true_shape: Shape, y_pred_shape: Any) -> None:
+    def build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
         """Makes the variables for a number of outputs."""
         if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
             raise ValueError(

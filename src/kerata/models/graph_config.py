@@ -6,7 +6,7 @@ from.
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from kerata.base.checks import message
 from kerata.base.registry import CustomObjectScope
@@ -18,6 +18,7 @@ from kerata.layers.layer import Layer
 from kerata.saving.operations import is_operation, read_operation, write_operation
 from kerata.training.trained import TrainedModel
 
+L = TypeVar("L", bound=Layer)
 OWNER = "functional model from a config"
 
 
@@ -27,6 +28,7 @@ OWNER = "functional model from a config"
 def graph_config(model: TrainedModel) -> dict[str, Any]:
     """A functional model as plain data."""
     graph = model._graph
+    assert graph is not None, "only a model with a graph has such a config"
     made = {id(node) for node in graph.nodes}
     ends = {id(t) for t in graph.inputs}
     calls: dict[int, list[Node]] = {
@@ -244,13 +246,13 @@ def _check_list(config: dict[str, Any], key: str) -> list[Any]:
     return config[key]
 
 
-def graph_of_config(cls: Callable[..., Any], config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+def graph_of_config(cls: Callable[..., L], config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> L:
     """A model of class `cls` from what `graph_config` gave, or what Keras 3 wrote."""
     with CustomObjectScope(custom_objects or {}), describing(OWNER, config):
         return _read_graph(cls, config)
 
 
-def _read_graph(cls: Callable[..., Any], config: dict[str, Any]) -> Any:
+def _read_graph(cls: Callable[..., L], config: dict[str, Any]) -> L:
     reader = _Reader(copy.copy(config))
     reader.run()
     inputs, outputs = reader.ends(config["input_layers"]), reader.ends(config["output_layers"])

@@ -99,12 +99,12 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
         return self._need_graph("output").outputs_tree
 
     @shown
-    def input_shape(self) -> Any:
+    def input_shape(self) -> PartialShape | list[PartialShape]:
         """Shapes of the inputs, the batch first: one, or a flat list of several, whatever form the inputs have."""
         return one_or_all([tensor.shape for tensor in self.inputs])
 
     @shown
-    def output_shape(self) -> Any:
+    def output_shape(self) -> PartialShape | list[PartialShape]:
         """Shapes of the outputs, the batch first: one, or a flat list of several, whatever form the outputs have."""
         return one_or_all([tensor.shape for tensor in self.outputs])
 
@@ -193,7 +193,7 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
         form = self._graph.outputs_tree if self._graph is not None and type(self).call is Model.call else None
         return cast(ShapeTree, type(form)([found])) if isinstance(form, (list, tuple)) and len(form) == 1 else found
 
-    def build(self, input_shape: ShapeTree | None = None) -> None:
+    def build(self, input_shape: "ShapeTree | None" = None) -> None:
         """Creates the weights by tracing `call` on the shapes of a batch, `(None, 784)`, or a list or dict of such."""
         if self.built and self._graph is not None:
             return

@@ -153,7 +153,7 @@ class Saveable:
         return twin
 
 
-def restore_model(plain: dict[str, Any], objects: list[Any], arrays: dict[str, dict[str, Any]]) -> Any:
+def restore_model(plain: dict[str, Any], objects: list[Any], arrays: dict[str, dict[str, Any]]) -> object:
     """The model of a pickle: pickles run code anyway, so they may name classes that are not registered."""
     with sharing(), by_reference(objects), trusted():
         model = deserialize_keras_object(plain)

@@ -154,7 +154,7 @@ class Sequential(Model):
         self._tail, self._whole = tensor, None
         self.built = True
 
-    def build(self, input_shape: ShapeTree | None = None) -> None:
+    def build(self, input_shape: "ShapeTree | None" = None) -> None:
         """Creates all weights for a batch's shape, `(None, 784)`."""
         if self._graph is not None and self._input is not None and input_shape is not None:
             self._check_built_shape(input_shape, self._input.shape)

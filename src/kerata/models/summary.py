@@ -15,8 +15,7 @@ from kerata.base.display import say
 from kerata.engine.symbolic import TRIALS, Operation
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
-from kerata.models.graph import Graph
-from kerata.training.trained import TrainedModel
+from kerata.training.trained import TrainedGraph, TrainedModel
 
 WIDTH, WIDTH_OF_GRAPHS = 88, 108
 SHARES, SHARES_OF_GRAPHS = (0.45, 0.35, 0.20), (0.30, 0.26, 0.18, 0.26)
@@ -84,7 +83,8 @@ def is_chain(model: TrainedModel) -> bool:
 
 def list_operations(model: TrainedModel) -> list[Any]:
     """The layers, and the functions of a graph, in order."""
-    return model._graph.operations if getattr(model, "_graph_layers", None) else model.layers
+    graph = model._graph if getattr(model, "_graph_layers", None) else None
+    return model.layers if graph is None else graph.operations
 
 
 def select_layers(layers: list[Any], layer_range: Sequence[str] | None) -> list[Any]:
@@ -113,7 +113,7 @@ def share_width(line_length: int, shares: Sequence[float]) -> list[int]:
     return widths
 
 
-def list_rows(layer: Any, graph: Graph | None, expand: bool, show_trainable: bool, level: int) -> list[list[str]]:
+def list_rows(layer: Any, graph: TrainedGraph | None, expand: bool, show_trainable: bool, level: int) -> list[list[str]]:
     """A layer's row, and those of the layers inside."""
     mark = "   " * level + "└ " if level else ""
     row = [f"{mark}{layer.name} ({describe_kind(layer)})", format_shape(layer), format_count(layer)]
@@ -136,12 +136,12 @@ def describe_kind(layer: Layer) -> str:
     return type(layer).__name__
 
 
-def format_shape(layer: Any) -> str:
+def format_shape(layer: Layer) -> str:
     """`(None, 26, 26, 32)`, several in brackets, `?` where nobody knows."""
     if layer.inbound_nodes:
         shapes = [t.shape for t in layer.inbound_nodes[-1].output_tensors]
-    elif getattr(layer, "_graph", None) is not None:
-        shapes = [t.shape for t in layer._graph.outputs]
+    elif (inner := getattr(layer, "_graph", None)) is not None:
+        shapes = [t.shape for t in inner.outputs]
     else:
         try:
             known = list((layer._built_shapes or {}).values())
@@ -166,7 +166,7 @@ def format_count(layer: Layer) -> str:
     return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
 
 
-def format_connections(layer: Layer, graph: Graph) -> str:
+def format_connections(layer: Layer, graph: TrainedGraph) -> str:
     """`dense[0][0], dense[1][0]`: layer, call and output that each input comes from."""
     used = {id(node) for node in graph.nodes}
     places = [t.history for node in layer.inbound_nodes if id(node) in used for t in node.input_tensors]

@@ -403,7 +403,7 @@ def dsplit(x: TensorLike, indices_or_sections: int | Array) -> list[Array]:
 # Indexing.
 
 
-def get_item(x: TensorLike, key: Any) -> Array:
+def get_item(x: TensorLike, key: object) -> Array:
     """x[key]."""
     return getitem(x, key) if is_symbolic(x) else jnp.asarray(x)[key]
 

@@ -45,7 +45,7 @@ def _split(boxes: Array) -> Corners:
 
 
 def convert_format(
-    boxes: Any,
+    boxes: object,
     source: str,
     target: str,
     height: TensorLike | None = None,
@@ -256,8 +256,8 @@ def encode_box_to_deltas(
 
 
 def decode_deltas_to_boxes(
-    anchors: Any,
-    boxes_delta: Any,
+    anchors: object,
+    boxes_delta: object,
     anchor_format: str,
     box_format: str,
     encoded_format: str = "center_yxhw",

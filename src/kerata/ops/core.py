@@ -20,6 +20,7 @@ from kerata.kernels import typed
 from kerata.kernels.typed import finfo
 from kerata.ops.forms import op
 
+C = TypeVar("C")
 R = TypeVar("R")
 
 # Conversion.
@@ -110,7 +111,7 @@ def cond(pred: TensorLike, true_fn: Callable[[], R], false_fn: Callable[[], R]) 
 
 
 @traceable
-def switch(index: TensorLike, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: TensorLike, branches: Sequence[Callable[..., R]], *operands: object) -> R:
     """branches[index](*operands)."""
     return lax.switch(jnp.asarray(index), branches, *operands)
 
@@ -123,7 +124,7 @@ def fori_loop(lower: int | Array, upper: int | Array, body_fun: Callable[[Array,
 
 @traceable
 def while_loop(
-    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: object, maximum_iterations: int | None = None
 ) -> Any:
     """body(*loop_vars) while cond(*loop_vars) holds, at most so many times.
 
@@ -134,7 +135,7 @@ def while_loop(
     several = isinstance(loop_vars, (tuple, list))
     start: tuple[Any, ...] = tuple(loop_vars) if several else (loop_vars,)
 
-    def goes_on(state: tuple[Any, tuple[Any, ...]]) -> Any:
+    def goes_on(state: tuple[Any, tuple[Any, ...]]) -> Array | bool:
         count, values = state
         return cond(*values) if maximum_iterations is None else cond(*values) & (count < maximum_iterations)
 
@@ -143,14 +144,19 @@ def while_loop(
         found = body(*values)
         return count + 1, tuple(found) if several else (found,)
 
-    values: tuple[Any, ...] = lax.while_loop(goes_on, step, (0, start))[1]
+    values = lax.while_loop(goes_on, step, (0, start))[1]
     return values if several else values[0]
 
 
 @traceable
 def scan(
-    f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int | bool = 1
-) -> tuple[Any, Any]:
+    f: Callable[[C, Any], tuple[C, R]],
+    init: C,
+    xs: object = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[C, R]:
     """(carry, ys) of f(carry, x) -> (carry, y) run along the first axis of xs."""
     given: Any = unroll
     if not isinstance(given, bool) and (not isinstance(given, int) or given < 1):
@@ -159,19 +165,19 @@ def scan(
 
 
 @traceable
-def associative_scan(f: Callable[..., Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
+def associative_scan(f: Callable[[R, R], R], elems: R, reverse: bool = False, axis: int = 0) -> R:
     """f(f(x0, x1), x2), ... along an axis for an associative function, in a logarithmic number of steps."""
     return lax.associative_scan(f, elems, reverse=reverse, axis=axis)
 
 
 @traceable
-def map(f: Callable[..., Any], xs: Any) -> Any:
+def map(f: Callable[[Any], R], xs: object) -> R:
     """f of each slice along the first axis, one after the other."""
     return lax.map(f, xs)
 
 
 @traceable
-def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
+def vectorized_map(function: Callable[[Any], R], elements: object) -> R:
     """f of each slice along the first axis, all at once."""
     return jax.vmap(function)(elements)
 
@@ -180,7 +186,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function with its own derivative: `f` gives (output, function of the upstream gradient)."""
     inner: Callable[..., Any] = jax.custom_gradient(f)
 
-    def with_gradient(*args: object) -> Any:
+    def with_gradient(*args: object) -> object:
         return inner(*[x.value if isinstance(x, Variable) else x for x in args])
 
     return traceable(with_gradient)

@@ -174,7 +174,7 @@ def multi_hot(
     axis: int = -1,
     dtype: DTypeLike | None = None,
     sparse: bool = False,
-    **kwargs: Any,
+    **kwargs: int,
 ) -> Array:
     """1 at every index that a row of x says, 0 elsewhere."""
     num_classes = kwargs.pop("num_tokens", num_classes) if num_classes is None else num_classes

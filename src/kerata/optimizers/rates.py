@@ -98,7 +98,7 @@ class RateVariable:
     def __float__(self) -> float:
         return float(self.optimizer.learning_rate)
 
-    def __eq__(self, other: object) -> Any:
+    def __eq__(self, other: object) -> object:
         return self.value == other
 
     def __hash__(self) -> int:

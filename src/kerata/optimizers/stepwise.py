@@ -95,7 +95,7 @@ class Stepwise(Module):
 
     def add_optimizer_variables(
         self, trainable_variables: Sequence[Variable], name: str | Sequence[str], initializer: Initializer | str = "zeros"
-    ) -> Variable | list[Variable]:
+    ) -> list[Variable] | tuple[list[Variable], ...]:
         """A new variable for each of a model's variables; for a list of names, a tuple of such lists."""
         names = [name] if isinstance(name, str) else list(name)
         starts = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
@@ -103,7 +103,7 @@ class Stepwise(Module):
             raise ValueError(
                 message(self, "there must be one initializer for each name", {"name": name, "initializer": initializer})
             )
-        made: Any = tuple([] for _ in names)
+        made: tuple[list[Any], ...] = tuple([] for _ in names)
         for variable in trainable_variables:
             for column, label, start in zip(made, names, starts, strict=True):
                 skipped = variable.overwrite_with_gradient

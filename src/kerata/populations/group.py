@@ -378,7 +378,7 @@ class Group:
         return twin
 
     @property
-    def example(self) -> Tree:
+    def example(self) -> Batch:
         """The first samples, for their shapes."""
         return self.data.samples.slice(0, min(self.batch_size, self.size)).tree
 

@@ -1,6 +1,6 @@
 """Where members begin: fresh weights from a seed, weights that were loaded, and layers that adapt to their samples."""
 
-from typing import Any
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -16,6 +16,7 @@ from kerata.populations.group import Group, plan_of
 from kerata.populations.member import State
 from kerata.training.plan import Plan
 
+T = TypeVar("T")
 INITIAL = ("auto", "fresh", "keep")
 
 
@@ -108,6 +109,6 @@ def adapt_layers(model: Model, x: Data) -> None:
         layer.adapt(data)  # type: ignore[attr-defined]
 
 
-def take_rows(tree: Any, rows: np.ndarray | None) -> Any:
+def take_rows(tree: T, rows: np.ndarray | None) -> T:
     """Some samples of a tree of arrays."""
     return tree if rows is None else jax.tree.map(lambda a: np.asarray(a)[rows], tree)

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -325,7 +325,7 @@ class OptimizerView:
         member.numbers[index] = float(np.asarray(value))
 
 
-def copies_of(callbacks: Any, index: int) -> list[Any]:
+def copies_of(callbacks: "Callbacks | Callable[..., Any] | None", index: int) -> list[Any]:
     """A member's own callbacks: copies of those given, or what a function of the member's number gives."""
     found = list(flatten_callbacks(callbacks(index) if is_maker(callbacks) else callbacks))
     if not is_maker(callbacks):
@@ -344,12 +344,12 @@ def copies_of(callbacks: Any, index: int) -> list[Any]:
     return found
 
 
-def watches_batches(callbacks: Any) -> bool:
+def watches_batches(callbacks: "Callbacks | Callable[..., Any] | None") -> bool:
     """Whether some of a member's callbacks have hooks for batches."""
     given = CallbackList(callbacks(0) if is_maker(callbacks) else callbacks)
     return any(given.needs_batches(mode) for mode in ("train", "test"))
 
 
-def is_maker(callbacks: "Callbacks | Callable[..., Any] | None") -> bool:
+def is_maker(callbacks: "Callbacks | Callable[..., Any] | None") -> TypeGuard[Callable[..., Any]]:
     """Whether callbacks are given as a function of the member's number."""
     return callable(callbacks) and not hasattr(callbacks, "on_epoch_end") and not isinstance(callbacks, Iterable)

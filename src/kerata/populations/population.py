@@ -3,8 +3,8 @@
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -73,7 +73,11 @@ class Population(Sequence):
     def __init__(self, members: list[Trained], seconds: float, notes: list[dict[str, Any]]):
         self.members, self.seconds, self.notes = members, seconds, notes
 
-    def __getitem__(self, index: int | slice) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Trained: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Trained]: ...
+    def __getitem__(self, index: int | slice) -> Trained | list[Trained]:
         return self.members[index]
 
     def __len__(self) -> int:
@@ -217,9 +221,9 @@ def fit_many(
     *,
     copies: int | None = None,
     vary: dict[str, Sequence[float]] | None = None,
-    seeds: object = None,
-    rows: object = None,
-    validation_rows: object = None,
+    seeds: int | Collection[int] | None = None,
+    rows: Sequence[Any] | None = None,
+    validation_rows: Sequence[Any] | None = None,
     epochs: int = 1,
     batch_size: int | None = None,
     validation_data: Sequence[Any] | None = None,
@@ -391,8 +395,8 @@ def count_members(
     models: list[Any] | None,
     copies: int | None,
     vary: Mapping[str, Sequence[float]] | None,
-    seeds: Any,
-    rows: Any,
+    seeds: int | Collection[int] | None,
+    rows: Sequence[Any] | None,
     class_weight: Any,
 ) -> int:
     """The number of members that all arguments agree on."""
@@ -456,14 +460,14 @@ def vary_numbers(group: Group, vary: Mapping[str, Sequence[float]] | None, count
     return list(vectors)
 
 
-def spread(value: Any, count: int, name: str) -> list[Any]:
+def spread(value: int | Iterable[int] | None, count: int, name: str) -> list[Any]:
     """One value a member."""
     if value is None or isinstance(value, (int, np.integer)):
         return [value] * count
     return [int(v) for v in value]
 
 
-def check_rows(rows: Any, count: int, size: int, name: str) -> list[np.ndarray | None]:
+def check_rows(rows: Sequence[Any] | None, count: int, size: int, name: str) -> list[np.ndarray | None]:
     """Each member's samples, int32."""
     if rows is None:
         return [None] * count

@@ -151,7 +151,7 @@ def check_picture(owner: Owner, x: object) -> np.ndarray:
     return x
 
 
-def check_span(owner: Owner, name: str, span: Any) -> tuple[float, float]:
+def check_span(owner: Owner, name: str, span: object) -> tuple[float, float]:
     """The two numbers of a range."""
     if not isinstance(span, (tuple, list)) or len(span) != 2:
         raise ValueError(message(owner, f"`{name}` must be two numbers", {name: span}))

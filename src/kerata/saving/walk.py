@@ -83,7 +83,7 @@ def _children(thing: Any) -> Iterator[tuple[str, Any]]:
         yield name, found[name]
 
 
-def layers_of_graph(model: Any) -> list[Layer]:
+def layers_of_graph(model: Layer) -> list[Layer]:
     """The layers of a graph in Keras's order; a sequential model's without its input."""
     held = model.__dict__.get("_graph_layers")
     return model.layers if held is None else [layer for layer in held if isinstance(layer, Layer)]

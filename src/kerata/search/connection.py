@@ -46,7 +46,7 @@ LOCK_SECONDS = 60.0
 class Transaction(Protocol):
     """What runs statements of SQL, and gives their rows."""
 
-    def execute(self, statement: Any, rows: Sequence[Any] | None = None, /) -> Any: ...
+    def execute(self, statement: object, rows: Sequence[Any] | None = None, /) -> Any: ...
 
 
 class Connection:

@@ -94,7 +94,7 @@ class Domain:
         """The default, else the first value."""
         return self.default if self.default is not None else self.choices[0] if self.choices is not None else self.low
 
-    def from_unit(self, unit: float) -> Any:
+    def from_unit(self, unit: float) -> object:
         """The value at a place between 0 and 1, so that even numbers there are even on the domain's scale."""
         count = self.count()
         if count is not None and not self.log:

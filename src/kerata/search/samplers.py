@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -342,10 +342,18 @@ class OptunaSampler(Sampler):
         self._places[trial.number] = len(self._study.get_trials(deepcopy=False)) - 1
 
 
+class Suggests(Protocol):
+    """A trial of Optuna."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any: ...
+    def suggest_int(self, name: str, low: float | None, high: float | None, /, *, step: int, log: bool) -> int: ...
+    def suggest_float(self, name: str, low: float | None, high: float | None, /, *, step: float | None, log: bool) -> float: ...
+
+
 class Asked:
     """The values of one trial that Optuna suggests."""
 
-    def __init__(self, trial: Any, sampler: OptunaSampler):
+    def __init__(self, trial: Suggests, sampler: OptunaSampler):
         self.trial, self.sampler = trial, sampler
 
     def value(self, name: str, domain: Domain) -> object:

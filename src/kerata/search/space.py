@@ -7,13 +7,14 @@ trials only (the width of a third layer where there is a third layer).
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeGuard, TypeVar, cast
 
 from kerata.base.checks import check_choice, check_positive_int, did_you_mean, message
 from kerata.callbacks.callback import Callbacks
 from kerata.data.samples import ClassWeight
 from kerata.search.domain import SLACK, Domain, as_plain, describe, label_key, label_of
 
+T = TypeVar("T")
 # `HyperParameters` has methods called float and int, which hide the types from its annotations.
 Number: TypeAlias = float
 Whole: TypeAlias = int
@@ -108,7 +109,7 @@ class HyperParameters:
             step = round(self._check_step(owner, step, high - low))
         return self._take(name, Domain("int", low, high, bool(log), step, default=default))
 
-    def choice(self, name: str, values: Iterable[Any], default: object = None) -> Any:
+    def choice(self, name: str, values: Iterable[T], default: object = None) -> T:
         """One of some values: plain data, classes or functions.
 
         >>> HyperParameters().choice("optimizer", ["adam", "sgd"])
@@ -142,7 +143,7 @@ class HyperParameters:
         """
         return self._take(name, Domain("boolean", choices=(False, True), default=bool(default)))
 
-    def fixed(self, name: str, value: object) -> Any:
+    def fixed(self, name: str, value: T) -> T:
         """A value that is not searched, but shown with the others.
 
         >>> HyperParameters().fixed("batch_size", 32)
@@ -190,12 +191,12 @@ class HyperParameters:
     def Choice(
         self,
         name: str,
-        values: Iterable[Any],
+        values: Iterable[T],
         ordered: Flag | None = None,
         default: object = None,
         parent_name: str | None = None,
         parent_values: object = None,
-    ) -> Any:
+    ) -> T:
         """One of some values, as in KerasTuner; that they are in an order makes no difference here."""
         with self._parent(parent_name, parent_values):
             return self.choice(name, values, default)
@@ -205,7 +206,7 @@ class HyperParameters:
         with self._parent(parent_name, parent_values):
             return self.boolean(name, default)
 
-    def Fixed(self, name: str, value: object, parent_name: str | None = None, parent_values: object = None) -> Any:
+    def Fixed(self, name: str, value: T, parent_name: str | None = None, parent_values: object = None) -> T:
         """A value that is not searched, as in KerasTuner."""
         with self._parent(parent_name, parent_values):
             return self.fixed(name, value)
@@ -443,7 +444,7 @@ def check_name(owner: str, name: object) -> str:
     return name
 
 
-def check_factor(owner: str, low: Number, high: Number, factor: Any) -> list[Number]:
+def check_factor(owner: str, low: Number, high: Number, factor: Number) -> list[Number]:
     """The values low, low * factor, ... up to high."""
     if not is_number(factor) or factor <= 1:
         raise ValueError(
@@ -461,14 +462,14 @@ def check_factor(owner: str, low: Number, high: Number, factor: Any) -> list[Num
     return values
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[Number]:
     if isinstance(value, bool) or not (isinstance(value, (int, float)) or getattr(value, "shape", None) == ()):
         return False
     try:
-        return math.isfinite(value)
+        return math.isfinite(cast(Number, value))
     except TypeError:
         return False
 
 
-def is_whole(value: Any) -> bool:
+def is_whole(value: object) -> bool:
     return is_number(value) and float(value).is_integer()

@@ -279,7 +279,7 @@ class StreamFeed:
 
         patience: float | None = None
 
-        def take() -> Any:
+        def take() -> Chunk | BaseException | None:
             nonlocal patience
             try:
                 with exits.idle():

@@ -37,7 +37,7 @@ def hinting(method: F) -> F:
     own = inspect.unwrap(method).__code__  # type: ignore[attr-defined]
 
     @wraps(method)
-    def wrapped(self: object, *args: object, **kwargs: object) -> Any:
+    def wrapped(self: object, *args: object, **kwargs: object) -> object:
         try:
             return method(self, *args, **kwargs)
         except TypeError as error:

@@ -19,7 +19,7 @@ from kerata.data.pydataset import PyDataset
 from kerata.data.samples import Data
 from kerata.data.sources import is_batches
 from kerata.engine.types import HostArray
-from kerata.training.trained import TrainedModel
+from kerata.training.trained import TrainedModel, graph_of
 
 
 def through_host(model: TrainedModel | None, x: Data | None) -> Any:
@@ -46,9 +46,10 @@ def begins_on_host(model: TrainedModel) -> bool:
 def compute(model: TrainedModel, x: Data) -> Border:
     """What the layers on the host make of inputs in memory."""
     x = np.asarray(x) if is_texts(x) else x
-    if model._graph is None:
+    if graph_of(model) is None:
         model.build((None, *np.shape(cast(HostArray, x))[1:]))
-    graph: Any = model._graph
+    graph = graph_of(model)
+    assert graph is not None, "a model that begins on the host is one of layers in a row"
     return graph.compute_on_host(x, model)
 
 
@@ -67,11 +68,11 @@ class MappedDataset(PyDataset):
         change: makes new inputs of a batch's inputs.
     """
 
-    def __init__(self, source: Any, change: Callable[[Any], Any]):
+    def __init__(self, source: PyDataset, change: Callable[[Any], Any]):
         super().__init__(source.workers, source.use_multiprocessing, source.max_queue_size)
         self.source, self.change = source, change
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> object:
         return map_item(self.source[index], self.change)
 
     @property
@@ -98,19 +99,19 @@ class MappedBatches:
         return len(self.source)  # type: ignore[arg-type]
 
 
-def map_batches(source: Any, change: Callable[[Any], Any]) -> Any:
+def map_batches(source: Data, change: Callable[[Any], Any]) -> Data:
     """The same batches with other inputs."""
-    if hasattr(source, "__next__"):
+    if isinstance(source, Iterator):
         return (map_item(item, change) for item in source)
     if isinstance(source, PyDataset):
         return MappedDataset(source, change)
-    if not hasattr(source, "__iter__"):
+    if not isinstance(source, Iterable):
         expected = "batches for layers that run on the host must come from a PyDataset, a generator or an iterable"
         raise TypeError(message("fit", expected, {"x": type(source).__name__}))
     return MappedBatches(source, change)
 
 
-def map_item(item: Any, change: Callable[[Any], Any]) -> Any:
+def map_item(item: object, change: Callable[[Any], Any]) -> object:
     """A batch, x or (x, y) or (x, y, sample_weight), with other inputs."""
     if isinstance(item, (tuple, list)) and 0 < len(item) <= 3:
         return (change(item[0]), *item[1:])

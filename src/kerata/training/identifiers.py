@@ -126,11 +126,12 @@ def make_loss(identifier: object, y_true: Described, y_pred: Described) -> Loss:
                 )
             )
         found = f"{kind_of_labels(y_true, y_pred)}_crossentropy"
-    found: Any = losses.get(found)
-    if isinstance(found, Loss):
-        return found
-    check_takes_two(found, "loss")
-    return LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else name_of(found))
+    made = losses.get(found)
+    if isinstance(made, Loss):
+        return made
+    assert made is not None, "what is no loss was left out"
+    check_takes_two(made, "loss")
+    return LossFunctionWrapper(made, name=identifier if isinstance(identifier, str) else name_of(made))
 
 
 def make_metric(identifier: object, y_true: Described, y_pred: Described) -> measures.Metric:

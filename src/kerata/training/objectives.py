@@ -22,6 +22,7 @@ from kerata.engine.module import Look, Module
 from kerata.engine.rows import may_be_samples
 from kerata.engine.scope import Scope
 from kerata.engine.structure import is_ours
+from kerata.engine.symbolic import AnyTree
 from kerata.engine.types import AnyArray, Array, Described, Tree
 from kerata.engine.variable import Variable
 from kerata.losses.loss import Loss, as_values
@@ -97,7 +98,7 @@ class CompiledLoss(Module):
         self.logged: list[Term] = []
         self.built = False
 
-    def check_outputs(self, y_pred: Tree) -> None:
+    def check_outputs(self, y_pred: AnyTree) -> None:
         """Refuses losses and weights for outputs that are not there."""
         loss, loss_weights, names = self._compile_arguments
         outputs = Outputs(y_pred, names)
@@ -105,7 +106,7 @@ class CompiledLoss(Module):
         places = [place for place, value in enumerate(found) if value not in (None, MISSING)]
         outputs.spread(loss_weights, "loss_weights", is_number, everywhere=True, only=places)
 
-    def build(self, y_true: Tree, y_pred: Tree) -> None:
+    def build(self, y_true: Tree, y_pred: AnyTree) -> None:
         """Gives each output its loss, from arrays or shapes of targets and predictions."""
         if self.built:
             return
@@ -150,7 +151,7 @@ class CompiledLoss(Module):
         """Whether it is known without a proof that padded rows of a batch are left out of all losses."""
         return all(term.is_declared for term in self.terms)
 
-    def targets(self, y_true: Tree, y_pred: Tree) -> list[Any]:
+    def targets(self, y_true: Tree, y_pred: AnyTree) -> list[Any]:
         """The target of each term."""
         outputs = Outputs(y_pred, self._compile_arguments[2])
         places = [term.place for term in self.terms]
@@ -168,7 +169,7 @@ class CompiledLoss(Module):
                 )
         return [found[place] for place in places]
 
-    def weights(self, sample_weight: Tree, y_pred: Tree) -> list[Any]:
+    def weights(self, sample_weight: Tree, y_pred: AnyTree) -> list[Any]:
         """The weights of each term."""
         found = _spread_weights(Outputs(y_pred, self._compile_arguments[2]), sample_weight)
         return [found[term.place] for term in self.terms]
@@ -260,7 +261,7 @@ class CompiledMetrics(measures.Metric):
         self.within: dict[str, str] = {}
         self.built = False
 
-    def build(self, y_true: Tree, y_pred: Tree, objective: CompiledLoss | None = None) -> None:
+    def build(self, y_true: Tree, y_pred: AnyTree, objective: CompiledLoss | None = None) -> None:
         """Gives each output its metrics.
 
         Args:

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 import jax
 
 from kerata.base.checks import did_you_mean, message
-from kerata.engine.types import Tree
+from kerata.base.types import is_list_or_tuple
+from kerata.engine.symbolic import AnyTree
 
 # Whether something is a value and not a structure of values, where there are several outputs and where there is one.
 Tests: TypeAlias = tuple[Callable[[Any], bool], Callable[[Any], bool]]
@@ -43,7 +44,7 @@ class Outputs:
     [nothing, 'mse']
     """
 
-    def __init__(self, tree: Tree, names: Sequence[str] | None = None):
+    def __init__(self, tree: AnyTree, names: Sequence[str] | None = None):
         found = jax.tree_util.tree_flatten_with_path(tree)[0]
         self.count = len(found)
         self.is_single = self.count == 1 and not found[0][0]
@@ -75,7 +76,7 @@ class Outputs:
 
     def spread(
         self,
-        value: Any,
+        value: object,
         owner: str,
         is_leaf: Callable[[Any], bool],
         everywhere: bool = False,
@@ -97,14 +98,14 @@ class Outputs:
             if is_leaf(value) and len(only) == 1:
                 found[only[0]] = value
                 return found
-            if _is_list(value) and len(value) == len(only) != len(self.places) and all(map(is_leaf, value)):
+            if is_list_or_tuple(value) and len(value) == len(only) != len(self.places) and all(map(is_leaf, value)):
                 for place, item in zip(only, value, strict=True):
                     found[place] = item
                 return found
         self._spread(value, self.places, found, owner, (is_leaf, at_output or is_leaf), everywhere)
         return found
 
-    def _spread(self, value: Any, places: Any, found: list[Any], owner: str, tests: Tests, everywhere: bool) -> None:
+    def _spread(self, value: object, places: object, found: list[Any], owner: str, tests: Tests, everywhere: bool) -> None:
         is_leaf, at_output = tests
         if isinstance(places, int):
             found[places] = self._unwrap(value, places, owner, at_output)
@@ -123,8 +124,8 @@ class Outputs:
                     if inner is None or inner not in below:
                         raise self._unknown(owner, key, value)
                 self._spread(item, inner, found, owner, tests, everywhere)
-        elif _is_list(value):
-            inside = list(places) if _is_list(places) else below
+        elif is_list_or_tuple(value):
+            inside = list(places) if is_list_or_tuple(places) else below
             if len(value) != len(inside):
                 inside = below
             if len(value) != len(inside):
@@ -134,7 +135,7 @@ class Outputs:
         else:
             raise self._error(owner, "expected a value for each output, or a list or dict of such", value)
 
-    def _unwrap(self, value: Any, place: int, owner: str, is_leaf: Callable[[Any], bool]) -> Any:
+    def _unwrap(self, value: object, place: int, owner: str, is_leaf: Callable[[Any], bool]) -> object:
         """The one value for an output: alone, in a list of one, or under the output's name."""
         while not is_leaf(value):
             if isinstance(value, dict):
@@ -143,7 +144,7 @@ class Outputs:
                 if len(value) != 1 or (wrong and self.layer_names[place] is not None):
                     raise self._unknown(owner, wrong[0] if wrong else None, value)
                 value = next(iter(value.values()))
-            elif _is_list(value) and len(value) == 1:
+            elif is_list_or_tuple(value) and len(value) == 1:
                 value = value[0]
             else:
                 raise self._error(owner, f"expected one value for the output {self.names[place]!r}", value)
@@ -169,7 +170,3 @@ def _plain_key(key: object) -> object:
         if hasattr(key, attribute):
             return getattr(key, attribute)
     return str(key)
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, (list, tuple))

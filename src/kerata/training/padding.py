@@ -17,7 +17,7 @@ from kerata.engine.symbolic import Operation
 from kerata.engine.types import AnyArray, Tree
 from kerata.layers.layer import Layer
 from kerata.training.plan import Batch, Plan
-from kerata.training.trained import TrainedModel
+from kerata.training.trained import TrainedGraph, TrainedModel
 
 
 def why_step_is_exact(plan: Plan, batch: Batch, batch_size: int, there: int | None) -> str | None:
@@ -113,7 +113,7 @@ def declares_predicted_rows(model: TrainedModel) -> bool:
 
 def _trains(layer: Layer) -> bool:
     """Whether a model calls some of its layers in training, whatever it is called in itself."""
-    graph: Any = getattr(layer, "_graph", None)
+    graph: TrainedGraph | None = getattr(layer, "_graph", None)
     calls = [] if graph is None else graph.nodes
     return any(node.kwargs.get("training") or any(value is True for value in node.args[1:]) for node in calls)
 
@@ -127,7 +127,7 @@ def _is_declared(layer: Layer) -> bool:
         return False
     if home[0] == "models":
         # Operations between layers may do anything, and a tensor of one axis has no other than the samples'.
-        graph: Any = getattr(layer, "_graph")  # noqa: B009, only models have one
+        graph: TrainedGraph | None = getattr(layer, "_graph")  # noqa: B009, only models have one
         if graph is None:
             return True
         tensors = [*graph.inputs, *(tensor for node in graph.nodes for tensor in node.output_tensors)]

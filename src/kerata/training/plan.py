@@ -23,6 +23,8 @@ from kerata.training.trained import TrainedModel
 
 # (x, y, sample_weight) of some samples, or their shapes.
 Batch: TypeAlias = tuple[Tree, Tree, Tree]
+# What a step reads and never changes: the vector of hyperparameters; in evaluation the values of the weights, and that vector.
+Constants: TypeAlias = Array | tuple[list[Array], Array]
 
 
 class Plan:
@@ -134,7 +136,9 @@ class Step(ABC):
         self.is_number: list[bool] = []
 
     @abstractmethod
-    def __call__(self, state: dict[str, Any], hypers: Any, key: AnyArray, batch: Batch, valid: Array | None) -> dict[str, Any]:
+    def __call__(
+        self, state: dict[str, Any], hypers: Constants, key: AnyArray, batch: Batch, valid: Array | None
+    ) -> dict[str, Any]:
         """The state after one more batch.
 
         Args:
@@ -150,7 +154,7 @@ class Step(ABC):
     def needs_whole_batches(self) -> bool:
         """Whether a batch must never be filled up."""
 
-    def look(self, state: dict[str, Any], hypers: Any, key: AnyArray, batch: Batch, valid: Array | None) -> Tree:
+    def look(self, state: dict[str, Any], hypers: Constants, key: AnyArray, batch: Batch, valid: Array | None) -> Tree:
         """What a step takes from a batch, for the proof that padded rows have no influence; not of a user's own."""
         raise NotImplementedError
 
@@ -162,7 +166,7 @@ class Step(ABC):
     def values(self, state: dict[str, Any]) -> list[Any]:
         """The measures so far, in the order of `result_names`."""
 
-    def extra_state(self, state: dict[str, Any], hypers: Any, key: AnyArray, shapes: Callable[[], Any]) -> dict[str, Any]:
+    def extra_state(self, state: dict[str, Any], hypers: Constants, key: AnyArray, shapes: Callable[[], Any]) -> dict[str, Any]:
         """What the state has beside the variables' values, before the first batch, whose shapes are asked for where needed."""
         return {}
 

@@ -189,7 +189,7 @@ class Predictor:
         if self.model._graph is not None:
             self.model._match_inputs(jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), x))
 
-    def _program(self, args: tuple[Any, ...], x: Tree, given: Any) -> Compiled:
+    def _program(self, args: tuple[Any, ...], x: Tree, given: Tree) -> Compiled:
         leaves, treedef = jax.tree.flatten(x)
         key = (treedef, *[(leaf.shape, leaf.dtype) for leaf in leaves])
         found = self.programs.get(key)

@@ -74,7 +74,7 @@ class Prepared:
         """The metrics, each with its output."""
         return self.plan.measures
 
-    def may_pad(self, batch: Any, batch_size: int, there: int | None) -> bool:
+    def may_pad(self, batch: Batch, batch_size: int, there: int | None) -> bool:
         """Whether the last, smaller batch may be filled up; otherwise it needs a program of its own size.
 
         Args:
@@ -111,6 +111,9 @@ def prepare(
 def prepare_built(model: TrainedModel, training: bool = True) -> Prepared:
     """A model that is built for its data, prepared: as it was before, or anew where it has changed since."""
     made = compilation_of(model, "fit")
+    if training and model.optimizer is None:
+        fix = 'Call model.compile(optimizer="adam", ...), or assign model.optimizer'
+        raise ValueError(message(model, "training needs an optimizer", {"optimizer": None}, fix))
     trainable = model.trainable_variables
     parts = (model, model.optimizer) if training else (model,)
     structure = structure_of(*parts, made.objective, made.measures)
@@ -144,7 +147,7 @@ def same(first: list[Any], second: list[Any]) -> bool:
 # Building
 
 
-def build_for(model: TrainedModel, batch: Any, method: str, source: Samples | Batches | None = None) -> None:
+def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | Batches | None = None) -> None:
     """Builds what is not built yet from one batch: weights, losses, measures.
 
     What can be told of the data before anything is compiled is told here, of all samples where they are at hand.
@@ -171,7 +174,7 @@ def build_for(model: TrainedModel, batch: Any, method: str, source: Samples | Ba
     build_objective(model, made, given, y, outputs)
 
 
-def build_objective(model: TrainedModel, made: Compilation, given: Any, y: Tree, outputs: Any) -> None:
+def build_objective(model: TrainedModel, made: Compilation, given: Batch, y: Tree, outputs: Tensors) -> None:
     """Tells each output its loss and metrics.
 
     Args:

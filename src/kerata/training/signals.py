@@ -152,7 +152,7 @@ class _Heard:
         with contextlib.suppress(IndexError):
             send(self.waiting.pop())
 
-    def lose(self, unraisable: Any) -> None:
+    def lose(self, unraisable: "sys.UnraisableHookArgs") -> None:
         """What Python calls with an exception that it cannot hand on: that of a handler was raised where nobody sees it."""
         if self.raised is not None and unraisable.exc_value is self.raised[0]:
             self.again(self.raised[1])

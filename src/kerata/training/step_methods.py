@@ -28,6 +28,7 @@ from kerata.layers.layer import Layer
 from kerata.layers.signatures import call_parameters
 from kerata.losses.loss import as_values
 from kerata.metrics.metric import Metric, named_results
+from kerata.training.objectives import CompiledLoss, CompiledMetrics
 from kerata.training.trained import TrainedModel
 
 # What a user's class may define so that a step is no longer the built-in one.
@@ -240,12 +241,12 @@ class StepMethods(TrainedModel):
         return self._compilation.trackers[0] if self._compilation is not None else None
 
     @property
-    def _compile_loss(self) -> Any:
+    def _compile_loss(self) -> CompiledLoss | None:
         made = self._compilation
         return made.objective if made is not None and made.objective.is_given else None
 
     @property
-    def _compile_metrics(self) -> Any:
+    def _compile_metrics(self) -> CompiledMetrics | None:
         made = self._compilation
         return made.measures if made is not None and made.measures.is_given else None
 
@@ -257,14 +258,15 @@ class StepMethods(TrainedModel):
         scope = inner_scope(variables, metrics_variables)
         with scope:
             samples = next(leaf for leaf in jax.tree.leaves(x)).shape[0]
-            tracker: Any = self._loss_tracker
+            tracker = self._loss_tracker
+            assert tracker is not None, "only a compiled model has steps"
             tracker.update_state(jax.lax.stop_gradient(unscaled_loss), sample_weight=samples)
             logs = self.compute_metrics(x, y, y_pred, sample_weight)
         return logs, scope.read(variables)
 
     # Steps
 
-    def train_step(self, state: Any, data: Tree) -> tuple[dict[str, Any], Any]:
+    def train_step(self, state: tuple[Any, ...], data: Tree) -> tuple[dict[str, Any], Any]:
         """One step of training as a pure function.
 
         Args:
@@ -292,7 +294,7 @@ class StepMethods(TrainedModel):
         logs, measured = self._update_metrics_variables(measured, loss, x, y, y_pred, weight)
         return logs, (trainable, frozen, slots, measured)
 
-    def test_step(self, state: Any, data: Tree) -> tuple[dict[str, Any], Any]:
+    def test_step(self, state: tuple[Any, ...], data: Tree) -> tuple[dict[str, Any], Any]:
         """One step of evaluation as a pure function.
 
         Args:
@@ -309,7 +311,7 @@ class StepMethods(TrainedModel):
         logs, measured = self._update_metrics_variables(measured, loss, x, y, y_pred, weight)
         return logs, (trainable, frozen, measured)
 
-    def predict_step(self, state: Any, data: Tree) -> tuple[Any, Any]:
+    def predict_step(self, state: tuple[Any, ...], data: Tree) -> tuple[Any, Any]:
         """One step of prediction as a pure function.
 
         Args:

@@ -20,7 +20,7 @@ from kerata.kernels.compiler import after, prefers_fast_form
 from kerata.kernels.random import fold
 from kerata.metrics.metric import named_results
 from kerata.training.findings import StepFindings
-from kerata.training.plan import Batch, Plan, Step
+from kerata.training.plan import Batch, Constants, Plan, Step
 from kerata.training.step_methods import (
     flatten_logs,
     has_own_step,
@@ -61,8 +61,12 @@ class BuiltInStep(Step):
         # A loss of a user's own is not told which rows are there.
         return overrides(self.model, "compute_loss")
 
-    def __call__(self, state: dict[str, Any], hypers: Any, key: AnyArray, batch: Batch, valid: Array | None) -> dict[str, Any]:
-        return (self._train if self.plan.training else self._test)(state, hypers, key, batch, valid)
+    def __call__(
+        self, state: dict[str, Any], hypers: Constants, key: AnyArray, batch: Batch, valid: Array | None
+    ) -> dict[str, Any]:
+        if isinstance(hypers, tuple):
+            return self._test(state, hypers, key, batch, valid)
+        return self._train(state, hypers, key, batch, valid)
 
     def _train(self, state: dict[str, Any], hypers: Array, key: AnyArray, batch: Batch, valid: Array | None) -> dict[str, Any]:
         """Gradients, update, measures."""
@@ -110,9 +114,9 @@ class BuiltInStep(Step):
             facts = read_facts(y_pred)
         return total, (y_pred, facts, parts, scope.read(self.plan.others), scope.read(self.plan.metric_variables))
 
-    def look(self, state: dict[str, Any], hypers: Any, key: AnyArray, batch: Batch, valid: Array | None) -> Tree:
+    def look(self, state: dict[str, Any], hypers: Constants, key: AnyArray, batch: Batch, valid: Array | None) -> Tree:
         """All that a step takes from a batch, before weights change: the loss, the states of layers, the measures."""
-        if not self.plan.training:
+        if isinstance(hypers, tuple):
             return self._test(state, hypers, key, batch, valid)
         x, y, weight = batch
         table = self.plan.hypers.table(hypers)
@@ -254,8 +258,10 @@ class OwnStep(Step):
     def needs_whole_batches(self) -> bool:
         return True
 
-    def __call__(self, state: dict[str, Any], hypers: Any, key: AnyArray, batch: Batch, valid: Array | None) -> dict[str, Any]:
-        return (self._train if self.plan.training else self._test)(state, hypers, key, batch)
+    def __call__(
+        self, state: dict[str, Any], hypers: Constants, key: AnyArray, batch: Batch, valid: Array | None
+    ) -> dict[str, Any]:
+        return self._test(state, hypers, key, batch) if isinstance(hypers, tuple) else self._train(state, hypers, key, batch)
 
     def _train(self, state: dict[str, Any], hypers: Array, key: AnyArray, batch: Batch) -> dict[str, Any]:
         step, bad = state["counters"]
@@ -322,7 +328,7 @@ class OwnStep(Step):
 
     # Measures
 
-    def extra_state(self, state: dict[str, Any], hypers: Any, key: AnyArray, shapes: Callable[[], Any]) -> dict[str, Any]:
+    def extra_state(self, state: dict[str, Any], hypers: Constants, key: AnyArray, shapes: Callable[[], Any]) -> dict[str, Any]:
         """The logs before the first batch; they are part of the loop's state."""
         logs = jax.eval_shape(lambda s, h, k, batch: self(s, h, k, batch, None)["logs"], state, hypers, key, shapes())
         self.is_number = [len(spec.shape) == 0 for spec in logs]

@@ -13,16 +13,16 @@ import numpy as np
 from kerata.base import registry
 from kerata.base.checks import message
 from kerata.engine.structure import is_ours
-from kerata.engine.symbolic import Operation
+from kerata.engine.symbolic import AnyTree, Operation
 from kerata.engine.types import AnyArray, Tree
 from kerata.layers.layer import Layer
 from kerata.losses.loss import Loss
 from kerata.ops.forms import facts_of
 from kerata.training.objectives import CompiledLoss
-from kerata.training.trained import TrainedModel
+from kerata.training.trained import TrainedGraph, TrainedModel
 
 
-def check_targets(objective: CompiledLoss, y_true: Tree, y_pred: Tree) -> None:
+def check_targets(objective: CompiledLoss, y_true: Tree, y_pred: AnyTree) -> None:
     """Raises for targets that a loss cannot take: wrong shapes, labels out of range, NaN where the loss is our own.
 
     Args:
@@ -45,7 +45,7 @@ def check_targets(objective: CompiledLoss, y_true: Tree, y_pred: Tree) -> None:
             CHECKS[term.loss.target_form](where, term.loss, labels, tuple(predictions[term.place].shape))
 
 
-def check_weights(objective: CompiledLoss, sample_weight: Tree, y_pred: Tree) -> None:
+def check_weights(objective: CompiledLoss, sample_weight: Tree, y_pred: AnyTree) -> None:
     """Raises for weights whose shape fits neither the samples nor the values of a loss, where that is known of the loss.
 
     Args:
@@ -75,7 +75,7 @@ def check_numbers(model: TrainedModel, x: Tree, y: Tree, sample_weight: Tree, me
     """
     trees = {"sample_weight": sample_weight}
     layers = model._flatten_layers()
-    graphs: list[Any] = [graph for layer in layers if (graph := getattr(layer, "_graph", None)) is not None]
+    graphs: list[TrainedGraph] = [graph for layer in layers if (graph := getattr(layer, "_graph", None)) is not None]
     operations = [node.operation for graph in graphs for node in graph.nodes if isinstance(node.operation, Operation)]
     if not any(handles_missing(each) for each in (*layers, *operations)):
         trees = {"x": x, **trees}

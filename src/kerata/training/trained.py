@@ -1,10 +1,34 @@
 """A model as training sees it: what it knows of a class that stands above it."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
+from kerata.base.types import Owner
+from kerata.callbacks.history import History
+from kerata.data.border import Border
+from kerata.engine.symbolic import Node, SymbolicTensor, Tensors
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
+
+
+class TrainedGraph(Protocol):
+    """What training asks of the graph of a model."""
+
+    inputs: list[SymbolicTensor]
+    beside: list[SymbolicTensor]
+    nodes: list[Node]
+    running: list[Node]
+    operations: list[Any]
+    inputs_tree: Tensors
+    outputs_tree: Tensors
+    is_cut: bool
+
+    @property
+    def input_names(self) -> list[str]: ...
+    @property
+    def output_names(self) -> list[str]: ...
+    def starts(self, inputs: object) -> Sequence[SymbolicTensor]: ...
+    def compute_on_host(self, inputs: object, owner: Owner) -> Border: ...
 
 
 class TrainedModel:
@@ -20,7 +44,7 @@ class TrainedModel:
         stop_training: bool
         trainable: bool
         feeds_first_layer: bool
-        history: Any
+        history: History | None
         optimizer: Any
         layers: list[Layer]
         losses: list[Any]
@@ -32,8 +56,8 @@ class TrainedModel:
         @property
         def metrics(self) -> list[Any]: ...
 
-        # Of other rooms, and of the classes below: a graph, a `Compilation`, a `Predictor`.
-        _graph: Any
+        _graph: TrainedGraph | None
+        # Of the classes below: a `Compilation`, a `Predictor`.
         _compilation: Any
         _programs_of_predict: Any
         # Methods of layers and of models.
@@ -51,4 +75,9 @@ class TrainedModel:
         _match_inputs: Callable[[Any], list[Any]]
         _build_by_tracing: Callable[[Any], Any]
 
-        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+        def __call__(self, *args: object, **kwargs: object) -> Any: ...
+
+
+def graph_of(model: TrainedModel) -> TrainedGraph | None:
+    """The graph of a model; `None` where it has none, or none yet."""
+    return model._graph  # pyright: ignore[reportPrivateUsage] of this room

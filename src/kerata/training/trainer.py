@@ -62,12 +62,12 @@ class Trainer(StepMethods):
     )
 
     def _start_trainer(self) -> None:
-        self.optimizer: Any = None
-        self.loss: Any = None
+        self.optimizer = None
+        self.loss: object = None
         self.compiled = self.run_eagerly = False
         self.jit_compile: bool | str = True
         self.stop_training = False
-        self.history: Any = None
+        self.history = None
         self._compilation: Compilation | None = None
         self._programs_of_predict: Predictor | None = None
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from kerata.engine.homes import is_users
-from kerata.engine.rows.kinds import UNSOUND, Kind, Operation, Traced, Unsound, alike
+from kerata.engine.rows.kinds import UNSOUND, Closed, Kind, Operation, Traced, Unsound, alike
 
 # Rounds after which the state of a loop must have settled.
 ROUNDS = 12
@@ -20,18 +20,21 @@ class Walk(Protocol):
     ) -> list[Kind]: ...
 
 
-def _inner(params: dict[str, Any]) -> Any:
+def _inner(params: dict[str, Any]) -> Traced | Closed:
     for name in ("jaxpr", "call_jaxpr", "fun_jaxpr", "call"):
         if name in params:
             return params[name]
     raise Unsound("a call of which nothing is known")
 
 
-def _run(proof: Walk, first: Any, second: Any, kinds: Sequence[Kind]) -> list[Kind]:
+def _run(proof: Walk, first: Traced | Closed, second: Traced | Closed, kinds: Sequence[Kind]) -> list[Kind]:
     """An inner function, closed over its constants or not."""
-    if hasattr(first, "consts"):
-        return proof.run(first.jaxpr, second.jaxpr, first.consts, second.consts, kinds)
-    return proof.run(first, second, (), (), kinds)
+    (m, m_consts), (n, n_consts) = _opened(first), _opened(second)
+    return proof.run(m, n, m_consts, n_consts, kinds)
+
+
+def _opened(function: Any) -> tuple[Traced, Sequence[Any]]:
+    return (function.jaxpr, function.consts) if hasattr(function, "consts") else (function, ())
 
 
 def _call(proof: Walk, m: Operation, n: Operation, kinds: list[Kind]) -> list[Kind]:

@@ -68,6 +68,15 @@ class Traced(Protocol):
     def outvars(self) -> Sequence[Term]: ...
 
 
+class Closed(Protocol):
+    """A traced function with its constants, as JAX has it (`ClosedJaxpr`)."""
+
+    @property
+    def jaxpr(self) -> Traced: ...
+    @property
+    def consts(self) -> Sequence[Any]: ...
+
+
 class Kind(NamedTuple):
     """What is known of an array.
 

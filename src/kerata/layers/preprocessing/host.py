@@ -45,7 +45,7 @@ class HostLayer(Layer):
     def take_vocabulary(self, other: object) -> None:
         """Knows what another layer of this kind has read off data: nothing, unless a class says more."""
 
-    def build(self, input_shape: ShapeTree | None = None) -> None:
+    def build(self, input_shape: "ShapeTree | None" = None) -> None:
         """Nothing: what the layer knows, it was given or has read off data."""
 
     def compute_output_spec(self, *args: object, **kwargs: object) -> SymbolicTensor:

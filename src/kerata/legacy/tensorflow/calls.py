@@ -85,7 +85,7 @@ class Function:
 
     def call(
         self, leaves: list[Any], treedef: jax.tree_util.PyTreeDef, places: list[int], objects: list[Any], values: list[Any]
-    ) -> Any:
+    ) -> object:
         """The function of arrays, noted on the tapes that follow one of them."""
         known = not any(isinstance(getattr(thing, "_array", thing), Tracer) for thing in objects) and not any(
             isinstance(thing, Variable) and isinstance(thing.value, Tracer) for thing in objects

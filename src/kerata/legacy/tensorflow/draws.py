@@ -145,7 +145,7 @@ def dropout(
 def stateless(function: str) -> Callable[..., Tensor]:
     """A function whose draws follow from a seed of two numbers."""
 
-    def call(shape: Ints, seed: TensorLike, *args: Any, **kwargs: Any) -> Tensor:
+    def call(shape: Ints, seed: TensorLike, *args: object, **kwargs: object) -> Tensor:
         words = np.asarray(convert(seed)._array).astype(np.uint32)
         with_key = {"normal": random.normal, "uniform": random.uniform, "truncated_normal": random.truncated_normal}[function]
         return Tensor(with_key(sizes(shape), *args, seed=jnp.asarray(words), **kwargs))

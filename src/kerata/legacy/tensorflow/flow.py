@@ -56,7 +56,7 @@ class Ran:
         functools.update_wrapper(self, function)
         self.python_function = function
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> object:
         # Numbers and arrays become tensors, as they did.
         given = [convert(one) if isinstance(one, np.ndarray) else one for one in args]
         return self.python_function(*given, **kwargs)
@@ -69,7 +69,7 @@ class Ran:
         return self
 
 
-def cond(pred: TensorLike, true_fn: Callable[..., Any], false_fn: Callable[..., Any], name: object = None) -> Any:
+def cond(pred: TensorLike, true_fn: Callable[..., Any], false_fn: Callable[..., Any], name: object = None) -> object:
     """true_fn() or false_fn()."""
     pred = convert(pred)
     if is_concrete(pred):
@@ -78,7 +78,7 @@ def cond(pred: TensorLike, true_fn: Callable[..., Any], false_fn: Callable[..., 
     return map_pairs(lambda a, b: TABLE["where"](pred, a, b), first, second)
 
 
-def map_pairs(join: Callable[..., Any], first: Any, second: Any) -> object:
+def map_pairs(join: Callable[..., Any], first: object, second: Any) -> object:
     if isinstance(first, dict):
         return {key: map_pairs(join, value, second[key]) for key, value in first.items()}
     if isinstance(first, (list, tuple)):
@@ -92,7 +92,7 @@ def case(
     exclusive: bool = False,
     strict: bool = False,
     name: object = None,
-) -> Any:
+) -> object:
     """The first function whose condition holds."""
     for pred, branch in pred_fn_pairs.items() if isinstance(pred_fn_pairs, dict) else pred_fn_pairs:
         if bool(pred):
@@ -290,9 +290,7 @@ class Strategy:
         """A block that changes nothing."""
         yield self
 
-    def run(
-        self, fn: Callable[..., Any], args: tuple = (), kwargs: Mapping[str, Any] | None = None, options: object = None
-    ) -> Any:
+    def run(self, fn: Callable[..., T], args: tuple = (), kwargs: Mapping[str, Any] | None = None, options: object = None) -> T:
         """The function of the arguments."""
         return fn(*args, **(kwargs or {}))
 

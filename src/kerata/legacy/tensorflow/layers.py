@@ -84,7 +84,7 @@ class Flowing:
         found = super()._shapes_of_call(args, kwargs)  # type: ignore[misc]
         return found if is_ours(type(self)) else {name: as_shapes(shape) for name, shape in found.items()}
 
-    def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> object:
         own = holds_function(self)
         if is_ours(type(self)) and not own:
             if hasattr(self, "_graph"):
@@ -98,7 +98,7 @@ class Flowing:
             found = super()._run_call(as_tensors(args), as_tensors(kwargs))  # type: ignore[misc]
         return found if given or not in_scope() else narrowed(found)
 
-    def _penalize(self, output: object) -> Any:
+    def _penalize(self, output: object) -> object:
         if not isinstance(output, Tensor):
             return super()._penalize(output)  # type: ignore[misc]
         base = super()._penalize  # type: ignore[misc]
@@ -124,7 +124,7 @@ class Flowing:
 
     # Weights
 
-    def add_weight(self, *args: Any, **kwargs: Any) -> Variable:
+    def add_weight(self, *args: object, **kwargs: object) -> Variable:
         """A new weight."""
         found = super().add_weight(*args, **kwargs)  # type: ignore[misc]
         return adopt(found) if gives_tensors(self) and not is_ours(type(self)) else found
@@ -364,7 +364,7 @@ def followed(function: Callable[..., Any], key: Hashable = None) -> Callable[...
     """
 
     @functools.wraps(function)
-    def call(*args: object, **kwargs: object) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         if not has_tensor(args) and not has_tensor(kwargs):
             found = function(*args, **kwargs)
             return found if in_scope() or inside_call() else as_tensors(found)

@@ -77,15 +77,15 @@ class FlowingModel(Flowing):
 
     # Steps
 
-    def train_step(self, *given: Any) -> object:
+    def train_step(self, *given: object) -> object:
         """One step of training: of a state and data as in Keras 3, of data alone as in TensorFlow."""
         return self._step("train_step", given, [self.trainable_variables, self.optimizer.variables, self.metrics_variables])  # type: ignore[attr-defined]
 
-    def test_step(self, *given: Any) -> object:
+    def test_step(self, *given: object) -> object:
         """One step of evaluation, in either form."""
         return self._step("test_step", given, [self.trainable_variables, self.metrics_variables])  # type: ignore[attr-defined]
 
-    def predict_step(self, *given: Any) -> object:
+    def predict_step(self, *given: object) -> object:
         """One step of prediction, in either form."""
         if len(given) == 2:
             return super().predict_step(*given)  # type: ignore[misc]
@@ -204,7 +204,7 @@ def total_loss(
     y_pred: object,
     sample_weight: object = None,
     regularization_losses: Iterable[Any] | None = None,
-) -> Any:
+) -> object:
     """The loss of `compile` and those that are added, noted as the model's loss."""
     made = model._compilation
     model.__dict__["_takes_loss"] = True

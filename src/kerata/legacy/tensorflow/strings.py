@@ -93,10 +93,9 @@ class Ragged:
 
     def __getitem__(self, index: Any) -> "Tensor | Ragged":
         if isinstance(index, tuple):
-            first: Any
             first, *others = index
-            rest: Any = tuple(others) if len(others) > 1 else others[0]
-            rows: Any = self._rows[first]
+            rest = tuple(others) if len(others) > 1 else others[0]
+            rows = self._rows[first]
             return Ragged([row[rest] for row in rows]) if isinstance(first, slice) else rows[rest]
         return Ragged(self._rows[index]) if isinstance(index, slice) else self._rows[index]
 

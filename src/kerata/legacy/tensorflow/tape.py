@@ -96,7 +96,7 @@ class Call:
         self.once = once
         self._pulls: dict[Any, Call] = {}
 
-    def __call__(self, values: list[Any]) -> Any:
+    def __call__(self, values: list[Any]) -> object:
         with noting_nothing():
             if self.wide:
                 with enable_x64(True):
@@ -106,7 +106,7 @@ class Call:
     def linearize(self, values: list[Any], places: Sequence[int]) -> tuple[Any, Callable[..., Any]]:
         """(what the function gives, its derivative at the values to some of them), traced at once."""
 
-        def part(*chosen: Array) -> Any:
+        def part(*chosen: Array) -> tuple[list[Any], object]:
             full = list(values)
             for place, value in zip(places, chosen, strict=True):
                 full[place] = value
@@ -137,7 +137,7 @@ class Call:
             def function(values: list[Any]) -> list[Any]:
                 known, cotangents = values[:count], values[count:]
 
-                def part(*chosen: Array) -> Any:
+                def part(*chosen: Array) -> list[Any]:
                     full = list(known)
                     for place, value in zip(places, chosen, strict=True):
                         full[place] = value

@@ -106,7 +106,7 @@ class Tensor:
     def __iter__(self) -> Iterator["Tensor"]:
         if not self._array.ndim:
             raise TypeError("Cannot iterate over a scalar tensor.")
-        here: Any = self
+        here = self
         return (here[index] for index in range(len(self)))
 
     def __bool__(self) -> bool:

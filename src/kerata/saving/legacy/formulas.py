@@ -37,7 +37,7 @@ SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "
 
 
 @register_keras_serializable("kerata", "formula")
-def formula(inputs: TensorLike, steps: object) -> Any:
+def formula(inputs: TensorLike, steps: object) -> object:
     """What a formula gives for an input: `["subtract", ["divide", "x", 127.5], 1]` is x / 127.5 - 1.
 
     >>> import numpy as np
