@@ -19,7 +19,7 @@ import pytest
 
 from kerata import datasets
 from kerata.base import config
-from kerata.datasets import pickles
+from kerata.datasets import cifar, pickles
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
@@ -233,6 +233,13 @@ def test_cifar10(monkeypatch, mirror):
     data = batches["data_batch_2"][b"data"]
     assert x_train[5, 7, 9, 2] == data[1, 2 * 1024 + 7 * 32 + 9]
     assert y_train[4:8, 0].tolist() == batches["data_batch_2"][b"labels"]
+
+
+def test_a_batch_that_is_no_dict_is_said(tmp_path):
+    with pytest.raises(ValueError, match="the batch must be a dict with 'data' and 'labels'.*keys='int'"):
+        cifar.standardize_batch(5, tmp_path / "data_batch_1", "labels")
+    with pytest.raises(ValueError, match="keys=.'data'."):
+        cifar.standardize_batch({"data": []}, tmp_path / "data_batch_1", "labels")
 
 
 @pytest.mark.parametrize("label_mode", ["fine", "coarse"])

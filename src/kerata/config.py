@@ -1,7 +1,5 @@
 """Settings of the library: `keras.config`."""
 
-from typing import Any
-
 import jax
 
 from kerata.base import config
@@ -79,6 +77,6 @@ def is_nnx_enabled() -> bool:
 INSTEAD = {"enable_unsafe_deserialization": "Files never run code: build the model in Python and use load_weights()"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     known = [n for n in globals() if not n.startswith("_")]
     raise AttributeError(f"kerata.config has no {name!r}. {INSTEAD.get(name) or did_you_mean(name, known)}".strip())

@@ -22,7 +22,7 @@ from kerata.base.checks import did_you_mean, message, shorten
 from kerata.base.interrupts import hand_on
 from kerata.base.limits import CALL, budget, is_counting, take_work
 from kerata.base.refusals import FileError, refusal
-from kerata.base.types import Owner, is_dict, is_list_or_tuple
+from kerata.base.types import Owner, Plain, is_dict, is_list_or_tuple
 
 
 class HasPlainForm(Protocol):
@@ -309,7 +309,7 @@ def _deserialize(config: object) -> Any:
     return instance
 
 
-def _build_instance(cls: type[Any], config: dict[str, Any]) -> Any:
+def _build_instance(cls: type[Any], config: dict[str, Any]) -> object:
     given = config["config"]
     if given is not None and not is_dict(given):
         raise TypeError(message(cls, "Expected 'config' to be a dict", {"config": given}))
@@ -443,7 +443,7 @@ def resolve(kind: str, identifier: object, owner: Owner = None, argument: str | 
     return found
 
 
-def serialize_named(kind: str, obj: object) -> Any:
+def serialize_named(kind: str, obj: object) -> Plain:
     """A built-in function of `kind` by its bare name, as Keras writes activations; everything else in full."""
     home = registry.home_of(obj)
     if home is not None and isinstance(obj, types.FunctionType):

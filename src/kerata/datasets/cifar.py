@@ -1,7 +1,6 @@
 """What CIFAR-10 and CIFAR-100 share: batches of 32x32 pictures in one pickle each."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -28,11 +27,15 @@ def load_batch(path: Path, label_key: str) -> tuple[np.ndarray, list[int]]:
         return standardize_batch(read_pickle(path.read_bytes(), path.name), path, label_key)
 
 
-def standardize_batch(batch: Any, path: Path, label_key: str) -> tuple[HostArray, list[int]]:
+def standardize_batch(batch: object, path: Path, label_key: str) -> tuple[HostArray, list[int]]:
     """A batch, if it is one."""
     if not isinstance(batch, dict) or not {"data", label_key} <= set(batch):
         expected = f"the batch must be a dict with 'data' and {label_key!r}"
-        raise ValueError(message(f"load_data ({path.name})", expected, {"keys": list(batch)}))
+        raise ValueError(
+            message(
+                f"load_data ({path.name})", expected, {"keys": list(batch) if isinstance(batch, dict) else type(batch).__name__}
+            )
+        )
     return np.asarray(batch["data"], np.uint8).reshape(-1, 3, 32, 32), batch[label_key]
 
 

@@ -330,7 +330,7 @@ def infer(function: Callable[..., Any], *args: object, **kwargs: object) -> Any:
             found = jax.tree.map(_as_array, function(*full_args, **full_kwargs))
             return found, [noted(leaf, "mask") for leaf in jax.tree.leaves(found)]
 
-    def trace(trial: int, sizes: Sizes) -> Any:
+    def trace(trial: int, sizes: Sizes) -> tuple[Any, Any]:
         """(outputs, a mask or `None` for each of them) as shapes, where unknown sizes are `trial` or those of a guess."""
 
         def spec(place: int, tensor: SymbolicTensor) -> jax.ShapeDtypeStruct:

@@ -3,7 +3,6 @@
 import math
 import re
 import string
-from typing import Any
 
 import jax.numpy as jnp
 
@@ -14,6 +13,7 @@ from kerata.base.serialization import serialize_keras_object
 from kerata.base.types import Owner, PartialShape, Shape
 from kerata.engine.module import shown
 from kerata.engine.types import Array
+from kerata.initializers import Initializer
 from kerata.kernels.products import type_of_sums
 from kerata.layers.adapters import weight_in_use
 from kerata.layers.calibrated import Calibrated
@@ -179,9 +179,9 @@ class EinsumDense(Calibrated):
         return {**config, "activity_regularizer": serialize_keras_object(self.activity_regularizer)}
 
 
-def orient(initializer: Any, inputs: list[int], outputs: list[int]) -> Any:
+def orient(initializer: Initializer, inputs: list[int], outputs: list[int]) -> Initializer:
     """An initializer that counts fan-in and fan-out over these axes of the weight, if it counts them and has no own."""
-    if getattr(initializer, "input_axes", 0) is not None or initializer.output_axes is not None:
+    if getattr(initializer, "input_axes", 0) is not None or getattr(initializer, "output_axes", 0) is not None:
         return initializer
     return type(initializer).from_config({**initializer.get_config(), "input_axes": inputs, "output_axes": outputs})
 

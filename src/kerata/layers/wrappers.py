@@ -1,6 +1,6 @@
 """Layers around other layers: `Bidirectional`, `TimeDistributed`."""
 
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import FOLDED, TRIALS
 from kerata.engine.types import Array
 from kerata.layers.layer import Layer, SkipOutputShape
+from kerata.layers.recurrent import RNN
 from kerata.layers.signatures import ShapeTree, call_parameters
 
 MERGES = ("concat", "sum", "ave", "mul", None)
@@ -149,16 +150,15 @@ class Bidirectional(Layer, SkipOutputShape):
     def __init__(self, layer: Layer, merge_mode="concat", weights=None, backward_layer: Layer | None = None, **kwargs):
         if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
             raise KindError(message("Bidirectional", "`layer` must be a recurrent layer", {"layer": layer}))
-        recurrent: Any = layer
+        recurrent = cast(RNN, layer)
         super().__init__(**kwargs)
-        self.backward_layer: Any
         if weights is not None:
             raise NotImplementedError(message(self, "`weights` is not there", fix="Call set_weights() on the built layer"))
         self.merge_mode = check_choice(self, "merge_mode", merge_mode, MERGES)
         self.forward_layer = _copy(layer, "forward_", go_backwards=recurrent.go_backwards)
-        self.backward_layer = backward_layer
         if backward_layer is None:
-            self.backward_layer = _copy(layer, "backward_", go_backwards=not recurrent.go_backwards)
+            backward_layer = _copy(layer, "backward_", go_backwards=not recurrent.go_backwards)
+        self.backward_layer = cast(RNN, backward_layer)
         self._check_pair()
         self.stateful, self.return_state = recurrent.stateful, recurrent.return_state
         self.return_sequences = recurrent.return_sequences
@@ -266,7 +266,7 @@ class Bidirectional(Layer, SkipOutputShape):
         return cls(layer, backward_layer=backward, **config)
 
 
-def _copy(layer: Layer, prefix: str, go_backwards: bool) -> Any:
+def _copy(layer: Layer, prefix: str, go_backwards: bool) -> RNN:
     """A layer of the same configuration, with weights of its own."""
     # A copy is another object, also where a file is read in which an object that occurs twice has a number.
     with sharing():

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from kerata import saving
 from kerata.base.checks import check_path, message
@@ -41,7 +40,7 @@ def written_as(filepath: PathLike, ending: str, overwrite: bool) -> Iterator[str
         Path(temporary).unlink(missing_ok=True)
 
 
-def save_weights(model: Any, filepath: PathLike, overwrite: bool = True) -> None:
+def save_weights(model: Model, filepath: PathLike, overwrite: bool = True) -> None:
     path = Path(os.fspath(filepath))
     if path.suffix in HDF5_ENDINGS and not str(path).endswith(".weights.h5"):
         check_overwrite("save_weights", path, overwrite)
@@ -51,7 +50,7 @@ def save_weights(model: Any, filepath: PathLike, overwrite: bool = True) -> None
         saving.save_weights(model, path, overwrite=True)
 
 
-def load_weights(model: Any, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False) -> None:
+def load_weights(model: Model, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False) -> None:
     saving.load_weights(model, filepath, skip_mismatch, by_name=by_name)
 
 
@@ -138,7 +137,7 @@ def copy_group(source, target) -> None:
         source.copy(name, target)
 
 
-def save_model(model: Any, filepath: PathLike, overwrite: bool = True, include_optimizer: bool = True) -> None:
+def save_model(model: Model, filepath: PathLike, overwrite: bool = True, include_optimizer: bool = True) -> None:
     if is_open(filepath):
         with beside(filepath, reads=False) as path:
             save_old_model(model, Path(path), include_optimizer, for_then=True)

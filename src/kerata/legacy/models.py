@@ -5,7 +5,7 @@ import json
 import math
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -316,7 +316,7 @@ class OldModel(FlowingModel, OldLayer):
         self, filepath: PathLike, overwrite: bool = True, save_format: str | None = None, options: object = None
     ) -> None:
         """Writes the weights, whatever the name of the file ends in."""
-        save_weights(self, filepath, overwrite)
+        save_weights(cast(modern.Model, self), filepath, overwrite)
 
     def load_weights(
         self, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False, **kwargs: object
@@ -324,15 +324,17 @@ class OldModel(FlowingModel, OldLayer):
         """Reads the weights of a file; a model that has none yet gets them before it is first used, as in `tf.keras`."""
         self.__dict__.pop("_awaited", None)
         if self.built or by_name:  # type: ignore[has-type]
-            load_weights(self, filepath, by_name, skip_mismatch)
+            load_weights(cast(modern.Model, self), filepath, by_name, skip_mismatch)
         else:
             check_there(filepath)
-            self.__dict__["_awaited"] = functools.partial(load_weights, self, filepath, by_name, skip_mismatch)
+            self.__dict__["_awaited"] = functools.partial(
+                load_weights, cast(modern.Model, self), filepath, by_name, skip_mismatch
+            )
         return LoadStatus(self)
 
     def save(self, filepath: PathLike, overwrite: bool = True, include_optimizer: bool = True, **kwargs: object) -> None:
         """Writes the whole model, whatever the name of the file ends in."""
-        save_model(self, filepath, overwrite, include_optimizer)
+        save_model(cast(modern.Model, self), filepath, overwrite, include_optimizer)
 
 
 def with_held_inputs(model, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -396,7 +398,7 @@ class OldSequential(OldModel):
         self.built = True
 
     @property
-    def _graph(self) -> Any:
+    def _graph(self) -> Graph | None:
         several = self.__dict__.get("_input")
         if isinstance(several, Several):
             if self._whole is None and self._tail is not None:
@@ -418,7 +420,9 @@ class OldSequential(OldModel):
     def call(self, inputs: object, training: bool | None = None, mask: object = None) -> object:
         whole = self.__dict__.get("_whole")
         if isinstance(self.__dict__.get("_input"), Several) or (whole is not None and whole.beside):
-            return self._graph.run(self._graph.match_inputs(inputs, self))
+            graph = self._graph
+            assert graph is not None
+            return graph.run(graph.match_inputs(inputs, self))
         return super().call(inputs, training, mask)  # type: ignore[misc]
 
 

@@ -164,7 +164,7 @@ class ReduceLROnPlateau(Monitoring, callbacks.ReduceLROnPlateau):
 class TensorBoard(Callback, callbacks.TensorBoard):
     """Writes what TensorBoard shows. Arguments that it has no longer are taken, and mean nothing."""
 
-    def __init__(self, log_dir="./logs", *args: Any, **kwargs: Any):
+    def __init__(self, log_dir="./logs", *args: object, **kwargs: Any):
         known = inspect.signature(callbacks.TensorBoard.__init__).parameters
         super().__init__(log_dir, **{name: value for name, value in kwargs.items() if name in known})
 

@@ -24,7 +24,8 @@ class Spelling(type):
         if row is not None and (row.era, row.kind, row.name) in FINISHES:
             name = translate_arguments(row, args, kwargs)[0].partition(".")[2]
             if name != row.today:
-                other: Any = registry.find_builtin(row.kind, name)
+                other = registry.find_builtin(row.kind, name)
+                assert isinstance(other, type), "a row leads to a class of today"
                 return spell(row.era, row.name, other, replace(row, today=name), *cls.__bases__[:-1])(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 

@@ -31,7 +31,7 @@ class EraModule(types.ModuleType):
         own["__path__"] = []
         own["__package__"] = path
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name in self._names:
             value = self._make(self._era, name)
             setattr(self, name, value)

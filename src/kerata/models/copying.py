@@ -228,7 +228,7 @@ class Copier:
         for name, item in old.__dict__.items():
             new.__dict__[name] = fresh[name] if name in fresh else self.value(item)
 
-    def _fill_model(self, old: Any, new: Any) -> None:
+    def _fill_model(self, old: Model, new: Any) -> None:
         blank: Any = types.SimpleNamespace()
         Trainer._start_trainer(blank)
         instead = vars(blank)

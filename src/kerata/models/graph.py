@@ -256,12 +256,11 @@ class Graph:
             )
         )
 
-    def _match_tree(self, expected: Any, given: Any, owner: Owner) -> list[Any]:
+    def _match_tree(self, expected: Tensors, given: object, owner: Owner) -> list[Any]:
         """The leaves of what is given in the places of a nested structure of inputs."""
         if isinstance(expected, dict) and isinstance(given, dict) and set(expected) <= set(given):
             return [leaf for key in sorted(expected) for leaf in self._match_tree(expected[key], given[key], owner)]
-        lists = isinstance(expected, (list, tuple)) and isinstance(given, (list, tuple))
-        if lists and len(expected) == len(given):
+        if isinstance(expected, (list, tuple)) and isinstance(given, (list, tuple)) and len(expected) == len(given):
             return [leaf for e, g in zip(expected, given, strict=True) for leaf in self._match_tree(e, g, owner)]
         if isinstance(expected, SymbolicTensor) and not isinstance(given, dict):
             return [given]
@@ -338,11 +337,11 @@ def fit_input(value: Any, tensor: SymbolicTensor, owner: Owner) -> object:
     return value
 
 
-def _in_order(values: Any, like: Any) -> Any:
+def _in_order(values: Any, like: object) -> Any:
     """The values, with the dicts' keys as another tree has them: JAX sorts them."""
     if isinstance(like, dict):
         return {key: _in_order(values[key], part) for key, part in like.items()}
-    if type(like) in (list, tuple):
+    if isinstance(like, (list, tuple)) and type(like) in (list, tuple):
         return type(like)(_in_order(value, part) for value, part in zip(values, like, strict=True))
     return values
 

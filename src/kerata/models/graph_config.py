@@ -12,7 +12,7 @@ from kerata.base.checks import message
 from kerata.base.registry import CustomObjectScope
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
 from kerata.base.types import Plain
-from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, has_symbolic, map_structure
+from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, flatten, has_symbolic, map_structure
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
 from kerata.saving.operations import is_operation, read_operation, write_operation
@@ -103,13 +103,14 @@ def _refer(value: object, places: dict[int, Any]) -> object:
     return _Reference(value, places[id(value)]) if isinstance(value, SymbolicTensor) else value
 
 
-def _write_ends(tree: Any, places: dict[int, Any]) -> Plain:
+def _write_ends(tree: Tensors, places: dict[int, Any]) -> Plain:
     """Inputs or outputs in their structure, each as [layer, call, output]."""
     if isinstance(tree, dict):
         return {key: _write_ends(value, places) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
         ends = [_write_ends(value, places) for value in tree]
         return tuple(ends) if isinstance(tree, tuple) else ends
+    assert isinstance(tree, SymbolicTensor)
     name, index, place = places[id(tree)]
     # Keras counts a call of a functional model on its own inputs first, here and only here.
     offset = _offset(tree.history[0]) if tree.history[0].name == name else 0
@@ -137,8 +138,9 @@ class _Reader:
         for plain in _check_list(config, "layers"):
             self._add(plain)
 
-    def _add(self, plain: Any) -> None:
-        name = plain.get("name") if isinstance(plain, dict) else None
+    def _add(self, given: object) -> None:
+        plain = given if isinstance(given, dict) else {}
+        name = plain.get("name")
         if not isinstance(name, str) or name in self.layers:
             raise ValueError(message(OWNER, "each layer must have a name of its own", {"name": name}))
         nodes = plain.get("inbound_nodes", [])

@@ -122,8 +122,9 @@ class Muon(Optimizer):
             return {**fill(params, momentum=0.0), **fill(split(params, params, True), velocity=0.0)}
 
         def update(
-            grads: Leaves, state: Kept, params: Any = None, *, step: Array, learning_rate: Array, **_: object
+            grads: Leaves, state: Kept, params: Leaves | None = None, *, step: Array, learning_rate: Array, **_: object
         ) -> tuple[Leaves, Kept]:
+            assert params is not None, "weights are always given"
             momentum: Leaves = {}
             updates: Leaves = {}
             for adams in (False, True):

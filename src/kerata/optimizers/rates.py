@@ -69,7 +69,7 @@ class HasRate(Protocol):
     """An optimizer."""
 
     name: str
-    learning_rate: Any
+    learning_rate: float
 
 
 class RateVariable:

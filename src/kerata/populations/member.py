@@ -281,7 +281,7 @@ class ModelView:
         model = self._member.make_model(self._state(), self._member.history)
         model.save_weights(filepath, overwrite)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
         if name in ASKED:

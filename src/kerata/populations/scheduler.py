@@ -17,6 +17,7 @@ import numpy as np
 
 from kerata.base.interrupts import hand_on
 from kerata.engine.placement import HERE, Placement, local_placements
+from kerata.populations.fitted import FittedMember
 from kerata.populations.group import Group
 from kerata.populations.member import Member
 from kerata.populations.objective import Objective
@@ -257,7 +258,9 @@ class Scheduler:
                     if members[0].group.why_alone is None:
                         self._train(key, members, placement)
                     else:
-                        self._fit(members[0])
+                        alone = members[0]
+                        assert isinstance(alone, FittedMember), "what has to be trained alone is a member of such a group"
+                        self._fit(alone)
                 finally:
                     with self.condition:
                         self.busy -= 1
@@ -312,7 +315,7 @@ class Scheduler:
         if good:
             shard.load(good)
 
-    def _fit(self, member: Any) -> None:
+    def _fit(self, member: FittedMember) -> None:
         """Trains a member by `fit`, up to the next rung or to its end."""
         with self.turn:
             if self.stopping:

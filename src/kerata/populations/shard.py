@@ -73,7 +73,7 @@ def make_many(
     return many
 
 
-def first_of(tree: Any, axis: Any) -> Tree:
+def first_of(tree: Any, axis: dict[str, Any] | int | None) -> Tree:
     """What the only member of a shard gets of an argument."""
     if isinstance(axis, dict):
         return {name: first_of(part, axis[name]) for name, part in tree.items()}

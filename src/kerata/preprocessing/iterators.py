@@ -426,7 +426,7 @@ class BatchFromFilesMixin(Pictures):
         return self._filepaths
 
     @property
-    def labels(self) -> Any:
+    def labels(self) -> HostArray | list[Any]:
         """What is known of each picture: numbers of classes, or columns of a table."""
         return self.classes
 

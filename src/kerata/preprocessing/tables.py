@@ -9,6 +9,7 @@ import numpy as np
 from kerata.base.checks import KindError, check_choice, message
 from kerata.base.config import floatx
 from kerata.base.display import say
+from kerata.engine.types import HostArray
 from kerata.preprocessing.iterators import BatchFromFilesMixin
 
 WITHOUT_CLASSES = ("input", "multi_output", "raw", None)
@@ -126,7 +127,7 @@ class DataFrameIterator(BatchFromFilesMixin):
         return [self.class_indices[one] for one in label] if isinstance(label, (list, tuple)) else self.class_indices[label]
 
     @property
-    def labels(self) -> Any:
+    def labels(self) -> HostArray | list[Any]:
         """The targets: numbers of classes, or columns of the table."""
         return self._targets if self.class_mode in ("multi_output", "raw") else self.classes
 

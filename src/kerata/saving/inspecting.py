@@ -241,8 +241,9 @@ def describe_lambda(config: dict[str, Any]) -> str:
     return f"Lambda {name}: {len(code)} bytes of code, never run, which {read}"
 
 
-def describe_training(plain: Any, states: int) -> list[str]:
-    optimizer = (plain.get("optimizer_config") or plain.get("optimizer")) if isinstance(plain, dict) else None
+def describe_training(given: object, states: int) -> list[str]:
+    plain = given if isinstance(given, dict) else {}
+    optimizer = plain.get("optimizer_config") or plain.get("optimizer")
     if optimizer is None:
         return ["not compiled"]
     name = optimizer.get("class_name") if isinstance(optimizer, dict) else optimizer

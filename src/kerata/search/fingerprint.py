@@ -212,12 +212,17 @@ CARD_NAMES = {
 }
 
 
-def as_known(key: str, old: Any, new: Any) -> tuple[Any, Any]:
+def python_of(entry: object) -> object:
+    """The Python that an entry was made with, where it says that."""
+    return entry.get("python") if isinstance(entry, dict) else None
+
+
+def as_known(key: str, old: object, new: object) -> tuple[Any, Any]:
     """Two entries without what an older study did not note, and what another Python says in other instructions."""
     if key == "data" and isinstance(old, dict) and isinstance(new, dict):
         older = [name for name, mark in new.items() if isinstance(mark, dict) and "whole" not in (old.get(name) or ())]
         return old, {**new, **{name: {k: v for k, v in new[name].items() if k != "whole"} for name in older}}
-    if key == "training" and (not old or not new or old.get("python") != new.get("python")):
+    if key == "training" and not (old and new and python_of(old) == python_of(new)):
         return None, None
     return old, new
 

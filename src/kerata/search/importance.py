@@ -4,13 +4,16 @@ import math
 import warnings
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerata.populations.objective import Objective
 from kerata.search.records import PRUNED, Trial
 from kerata.search.summary import Parameter, Searched, Summary, is_finite, is_scored, summarize
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 # With fewer trials any estimate is noise.
 FEWEST = 8
@@ -137,7 +140,9 @@ def make_distribution(distributions: ModuleType, parameter: Parameter) -> object
     return distributions.FloatDistribution(parameter.low, parameter.high, log=parameter.log)
 
 
-def make_frozen(optuna: ModuleType, parameters: list[Parameter], spaces: dict[str, Any], trial: Trial, rank: float) -> Any:
+def make_frozen(
+    optuna: ModuleType, parameters: list[Parameter], spaces: dict[str, Any], trial: Trial, rank: float
+) -> "FrozenTrial":
     """The trial in Optuna's terms, with the hyperparameters that it used."""
     places = {p.name: p.place(trial.params[p.name]) for p in parameters if p.name in trial.params}
     is_float = {p.name: isinstance(spaces[p.name], optuna.distributions.FloatDistribution) for p in parameters}

@@ -374,7 +374,7 @@ class HyperParameters:
         self.values[name] = restore(value) if restore else value
         return self.values[name]
 
-    def _take_reverse(self, kind: str, name: str, low: Number, high: Number, step: Number | None, default: object) -> Any:
+    def _take_reverse(self, kind: str, name: str, low: Number, high: Number, step: Number | None, default: object) -> Number:
         owner = f"hp.{kind} ({name})"
         low, high = self._check_range(owner, low, high, True)
         if step is not None:
@@ -388,11 +388,11 @@ class HyperParameters:
         return check_choice(f"hp.{method} ({name})", "sampling", "linear" if sampling is None else sampling, SAMPLINGS)
 
     @staticmethod
-    def _check_range(owner: str, low: Any, high: Any, log: object) -> tuple[Any, Any]:
+    def _check_range(owner: str, low: Number, high: Number, log: object) -> tuple[Number, Number]:
         for argument, value in (("low", low), ("high", high)):
             if not is_number(value):
                 raise TypeError(message(owner, f"`{argument}` must be a finite number", {argument: value}))
-        low, high = (v.item() if hasattr(v, "item") else v for v in (low, high))
+        low, high = unboxed(low), unboxed(high)
         if low > high:
             raise ValueError(message(owner, "`low` must not be above `high`", {"low": low, "high": high}, "Swap them"))
         if log and low <= 0:
@@ -408,12 +408,12 @@ class HyperParameters:
         return (low, high) if is_int else (float(low), float(high))
 
     @staticmethod
-    def _check_step(owner: str, step: Any, width: Number) -> Number:
+    def _check_step(owner: str, step: Number, width: Number) -> Number:
         if not is_number(step) or step <= 0 or (width > 0 and step > width * (1 + SLACK)):
             raise ValueError(
                 message(owner, "`step` must be above 0 and not wider than the range", {"step": step, "high - low": width})
             )
-        return step.item() if hasattr(step, "item") else step
+        return unboxed(step)
 
 
 class Defaults:
@@ -460,6 +460,11 @@ def check_factor(owner: str, low: Number, high: Number, factor: Number) -> list[
         # Multiplied from the start, and rounded, so that 0.001 times 10 is 0.01.
         values.append(float(f"{low * factor ** len(values):.12g}"))
     return values
+
+
+def unboxed(number: Any) -> Number:
+    """A number of NumPy's as one of Python's."""
+    return number.item() if hasattr(number, "item") else number
 
 
 def is_number(value: object) -> TypeGuard[Number]:

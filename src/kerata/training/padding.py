@@ -122,8 +122,8 @@ def _is_declared(layer: Layer) -> bool:
     home = registry.home_of(type(layer))
     if home is None or not is_ours(type(layer)):
         return False
-    penalty: Any = layer.activity_regularizer
-    if penalty is not None and not (is_ours(type(penalty)) and penalty.sums_elements):
+    penalty = layer.activity_regularizer
+    if penalty is not None and not (is_ours(type(penalty)) and getattr(penalty, "sums_elements", False)):
         return False
     if home[0] == "models":
         # Operations between layers may do anything, and a tensor of one axis has no other than the samples'.

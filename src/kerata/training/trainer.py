@@ -351,7 +351,7 @@ def one_batch(
     return source
 
 
-def flat_logs(model: TrainedModel, logs: dict[str, Any]) -> Any:
+def flat_logs(model: TrainedModel, logs: dict[str, Any]) -> float | list[Any]:
     """The measures as a list in Keras's order: the loss, those of `compile`, the outputs' losses, the rest by name."""
     if len(logs) == 1:
         return next(iter(logs.values()))

@@ -129,7 +129,7 @@ class GFile:
             raise NotFoundError(f"{path}; No such file or directory")
         self._file = open(path, mode)  # noqa: SIM115
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._file, name)
 
     def __enter__(self) -> IO[Any]:

@@ -31,6 +31,7 @@ from kerata.legacy.tensorflow.tape import Call, inside, inside_call, make_call, 
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, is_array, narrow, plain, tensors
 from kerata.legacy.tensorflow.types import TensorShape, string
 from kerata.legacy.tensorflow.variable import adopt
+from kerata.models.graph import Graph
 
 # Whether this process uses TensorFlow's names: then layers of every era take and give tensors.
 in_use = [False]
@@ -43,7 +44,7 @@ class Flowing:
     _era: str
     if TYPE_CHECKING:
         # Of models with a graph.
-        _graph: Any
+        _graph: Graph | None
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
         if in_scope() and not has_tensor(args) and not has_tensor(kwargs):
@@ -439,4 +440,6 @@ def run_graph(model: Flowing, inputs: object) -> object:
     def call(operation: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> object:
         return followed(operation)(*args, **kwargs) if isinstance(operation, Operation) else operation(*args, **kwargs)
 
-    return model._graph.run(model._graph.matched(inputs, model, fit_tensor), call)
+    graph = model._graph
+    assert graph is not None, "only a model with a graph is run so"
+    return graph.run(graph.matched(inputs, model, fit_tensor), call)

@@ -73,7 +73,7 @@ class Module(types.ModuleType):
         self.__dict__["_missing"] = dict(missing or {})
         self.__dict__["__path__"] = []
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
         if (find := self.__dict__.get("_below")) is not None and (found := find(name)) is not None:

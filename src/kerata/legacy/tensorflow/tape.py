@@ -10,7 +10,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from kerata.kernels.compiler import compiler_options
 from kerata.legacy.tensorflow import tensor as tensor_module
 from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, narrow
 
+T = TypeVar("T")
 _local = ambient()
 # Wide numbers: within the block arrays may have 64 bits.
 enable_x64: Callable[[bool], AbstractContextManager[object]] = (
@@ -166,7 +167,7 @@ class Note:
         self.backward: Callable[..., Sequence[Array]] | None = None
 
 
-def make_call(call: Call, objects: list[Any], values: list[Any], wrap: Callable[[Any], tuple[Any, list[Any]]]) -> Any:
+def make_call(call: Call, objects: list[Any], values: list[Any], wrap: Callable[[Any], tuple[T, list[Any]]]) -> T:
     """Makes a call, and notes it on the tapes that follow something of what it takes.
 
     Args:

@@ -114,14 +114,14 @@ def of_convolution(layer: Layer, variables: Sequence[Any], arrays: list[Source],
     return arrays
 
 
-def kernel_of_keras1(layer: Any, variable: Variable, array: Source) -> Source:
+def kernel_of_keras1(layer: Layer, variable: Variable, array: Source) -> Source:
     """A kernel of Keras 1."""
     if isinstance(layer, Conv1D):
         steps, channels, filters = variable.shape
         if array.shape == (filters, channels, steps, 1):
             array = array.transpose(2, 3, 1, 0)
         return array.reshape(steps, channels, filters) if array.shape == (steps, 1, channels, filters) else array
-    table = FIRST if layer.data_format == "channels_first" else LAST
+    table = FIRST if getattr(layer, "data_format", None) == "channels_first" else LAST
     axes = next((axes for kind, axes in table.items() if type(layer) is kind), None)
     return array.transpose(*axes) if axes is not None and len(axes) == len(array.shape) else array
 

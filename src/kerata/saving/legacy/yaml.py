@@ -6,7 +6,7 @@ times over counts each time.
 
 import functools
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from kerata.base.checks import message
 from kerata.base.limits import take_bytes, take_work
@@ -36,7 +36,14 @@ def read_yaml(text: str, owner: str) -> object:
         loader.dispose()
 
 
-def plain_of(node: Any, loader: Any, yaml: ModuleType, owner: str, level: int) -> object:
+class YamlNode(Protocol):
+    """A node of a text in YAML, as PyYAML reads it."""
+
+    tag: str
+    value: Any
+
+
+def plain_of(node: YamlNode, loader: object, yaml: ModuleType, owner: str, level: int) -> object:
     """A node as plain data; a node that occurs many times counts many times."""
     take_work(1)
     take_bytes(NODE_BYTES)
