@@ -22,6 +22,12 @@ class Column(Protocol):
     def to_numpy(self, dtype: object = ..., *, na_value: object = ...) -> np.ndarray: ...
 
 
+class Frame(Column, Protocol):
+    """A frame of pandas, or a column alone."""
+
+    def items(self) -> Iterable[tuple[object, Column]]: ...
+
+
 class HasBatches(Protocol):
     """Batches by number: a `PyDataset`, a `DataLoader`'s data set."""
 
@@ -187,7 +193,7 @@ def _check_numbers(value: AnyArray, name: str) -> None:
         raise TypeError(message("data", f"`{name}` must hold numbers, not records", {name: value}, fix))
 
 
-def read_frame(frame: Any, name: str) -> np.ndarray:
+def read_frame(frame: Frame, name: str) -> np.ndarray:
     """A pandas frame or series as an array of numbers; a `TypeError` that names the columns that hold something else."""
     columns = frame.items() if hasattr(frame, "columns") else [(frame.name, frame)]
     if wrong := {str(label): str(column.dtype) for label, column in columns if not _is_numeric(column)}:

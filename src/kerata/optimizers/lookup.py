@@ -10,7 +10,7 @@ from kerata.optimizers.optimizer import Optimizer
 from kerata.optimizers.parts import Transformation
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """An optimizer from a name in any case, a config, a class, an optimizer or an optax transformation.
 
     >>> get("rmsprop").learning_rate
@@ -26,8 +26,9 @@ def get(identifier: Any) -> Any:
         return identifier()
     if is_transformation(identifier):
         return OptaxOptimizer(cast(Transformation, identifier))
-    if type(identifier).__module__.split(".")[0] == "keras" and hasattr(identifier, "get_config"):
-        return deserialize({"class_name": type(identifier).__name__, "config": identifier.get_config()})
+    say = getattr(identifier, "get_config", None)
+    if type(identifier).__module__.split(".")[0] == "keras" and say is not None:
+        return deserialize({"class_name": type(identifier).__name__, "config": say()})
     raise TypeError(
         message(
             "optimizers.get",

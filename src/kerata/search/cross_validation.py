@@ -114,7 +114,7 @@ class CrossValidation:
         if "predictions" not in self._cached:
             total: list[Any] = []
             count = np.zeros(self._samples.size, np.int64)
-            tree: Any = None
+            tree: Callable[[list[Any]], Any] = list
             for member in self._members:
                 assert member.held is not None
                 # In batches as those that it was measured in: some models mix the samples of a batch.

@@ -432,12 +432,12 @@ def _spread_weights(outputs: Outputs, sample_weight: Tree) -> list[Any]:
     return [None if weight is MISSING else weight for weight in found]
 
 
-def _spread_metrics(outputs: Outputs, metrics: Any, owner: str) -> list[tuple[int, Any]]:
+def _spread_metrics(outputs: Outputs, metrics: object, owner: str) -> list[tuple[int, Any]]:
     """(output, identifier) of every metric."""
     if metrics is None or (isinstance(metrics, (list, tuple, dict)) and not metrics):
         return []
-    flat_list = isinstance(metrics, (list, tuple)) and all(is_metric(item) for item in metrics)
-    if flat_list and not outputs.is_single and len(metrics) not in (outputs.count, len(outputs.places)):
+    flat = metrics if isinstance(metrics, (list, tuple)) and all(is_metric(item) for item in metrics) else None
+    if flat is not None and not outputs.is_single and len(flat) not in (outputs.count, len(outputs.places)):
         found: list[Any] = [metrics] * outputs.count
     elif outputs.is_single and not isinstance(metrics, dict):
         found = [metrics]

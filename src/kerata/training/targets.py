@@ -113,7 +113,7 @@ def check_indices(model: TrainedModel, x: Tree, method: str) -> None:
             )
 
 
-def embedded_inputs(model: TrainedModel, x: Any) -> Iterator[tuple[Any, Any]]:
+def embedded_inputs(model: TrainedModel, x: object) -> Iterator[tuple[Any, Any]]:
     """(embedding, array) for every input that goes straight into an embedding."""
     graph = model._graph
     if graph is None:
@@ -121,8 +121,10 @@ def embedded_inputs(model: TrainedModel, x: Any) -> Iterator[tuple[Any, Any]]:
         if is_embedding(first) and hasattr(x, "shape"):
             yield first, x
         return
-    by_name = isinstance(x, dict) and set(graph.input_names) <= set(x)
-    leaves = [x[name] for name in graph.input_names] if by_name else jax.tree.leaves(x)
+    if isinstance(x, dict) and set(graph.input_names) <= set(x):
+        leaves = [x[name] for name in graph.input_names]
+    else:
+        leaves = jax.tree.leaves(x)
     places = {id(tensor): place for place, tensor in enumerate(graph.starts(x))}
     for node in graph.nodes:
         if is_embedding(node.operation) and len(leaves) == len(places):
@@ -131,9 +133,9 @@ def embedded_inputs(model: TrainedModel, x: Any) -> Iterator[tuple[Any, Any]]:
                 yield node.operation, leaves[place]
 
 
-def is_embedding(layer: Any) -> bool:
+def is_embedding(layer: object) -> bool:
     """Whether a layer looks its inputs up in a table; one of a user's own may do something with them before."""
-    return getattr(layer, "takes_indices", False) and is_ours(type(layer).call)
+    return isinstance(layer, Layer) and layer.takes_indices and is_ours(type(layer).call)
 
 
 def check_finite(owner: str, what: str, values: AnyArray) -> None:

@@ -26,7 +26,7 @@ OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 VOCABULARY_FILE = "vocabulary.txt"
 
 
-def batches_of(data: Any, steps: int | None) -> Iterable[Any]:
+def batches_of(data: Iterable[Any], steps: int | None) -> Iterable[Any]:
     """What `adapt` is given, batch by batch: an array, a list, or something that gives batches."""
     if isinstance(data, (list, tuple, np.ndarray)) or hasattr(data, "__array__"):
         yield data
@@ -516,7 +516,7 @@ class IntegerLookup(IndexLookup):
             raise KindError(message(self, "it takes whole numbers", {"inputs": data}))
         return array.astype("int64")
 
-    def as_token(self, value: Any) -> int:
+    def as_token(self, value: str | float) -> int:
         if isinstance(value, bool) or int(value) != (float(value) if isinstance(value, str) else value):
             raise KindError(message(self, "a vocabulary holds whole numbers", {"word": value}))
         return int(value)
