@@ -23,6 +23,11 @@ class EraModule(types.ModuleType):
         missing: names that the era had and Kerata has not, with the reason.
     """
 
+    _era: str
+    _names: tuple[str, ...]
+    _make: "Maker"
+    _missing: Mapping[str, str]
+
     def __init__(self, path: str, era: str, names: Iterable[str], make: Maker, missing: Mapping[str, str]):
         super().__init__(path)
         own = self.__dict__

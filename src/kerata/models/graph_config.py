@@ -117,7 +117,7 @@ def _write_ends(tree: Tensors, places: dict[int, Any]) -> Plain:
     return [name, index + offset, place]
 
 
-def _offset(operation: Operation | Layer | None) -> int:
+def _offset(operation: object) -> int:
     return 1 if getattr(operation, "_graph_layers", None) is not None else 0
 
 

@@ -215,7 +215,7 @@ class Sequential(Model):
         """For inputs in lists or dicts, and layers without shapes: the layers run one after the other on what there is."""
         self._graphless = self.built = True
 
-    def _check_built_shape(self, given: Sequence[int | None], built: tuple) -> None:
+    def _check_built_shape(self, given: Any, built: tuple) -> None:
         fits = len(given) == len(built) and all(None in (m, n) or m == n for m, n in zip(given[1:], built[1:], strict=True))
         if isinstance(given, (list, tuple)) and not fits:
             raise ValueError(

@@ -69,7 +69,7 @@ class HasRate(Protocol):
     """An optimizer."""
 
     name: str
-    learning_rate: float
+    learning_rate: Any
 
 
 class RateVariable:

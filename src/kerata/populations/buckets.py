@@ -24,7 +24,6 @@ from kerata.models.model import Model
 from kerata.populations.group import Group, structure_key
 from kerata.populations.initial import adapt_layers, adapting
 from kerata.populations.member import Member, State
-from kerata.training.plan import Batch
 from kerata.training.prepare import build_for
 
 # What one more bucket costs, its two programs compiled and traced, in seconds of a processor.
@@ -329,7 +328,7 @@ def products_of(model: Model, free: list[Layer]) -> list[tuple[tuple[int, int], 
     return products
 
 
-def with_widths(model: Model, widths: tuple[int, ...], example: Batch, counting: bool = False) -> Model:
+def with_widths(model: Model, widths: tuple[int, ...], example: Any, counting: bool = False) -> Model:
     """A new prepared model like a given one, with other numbers of features in its free layers.
 
     Args:

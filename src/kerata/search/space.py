@@ -374,7 +374,7 @@ class HyperParameters:
         self.values[name] = restore(value) if restore else value
         return self.values[name]
 
-    def _take_reverse(self, kind: str, name: str, low: Number, high: Number, step: Number | None, default: object) -> Number:
+    def _take_reverse(self, kind: str, name: str, low: Number, high: Number, step: Number | None, default: object) -> Any:
         owner = f"hp.{kind} ({name})"
         low, high = self._check_range(owner, low, high, True)
         if step is not None:
@@ -388,7 +388,7 @@ class HyperParameters:
         return check_choice(f"hp.{method} ({name})", "sampling", "linear" if sampling is None else sampling, SAMPLINGS)
 
     @staticmethod
-    def _check_range(owner: str, low: Number, high: Number, log: object) -> tuple[Number, Number]:
+    def _check_range(owner: str, low: Number, high: Number, log: object) -> tuple[Any, Any]:
         for argument, value in (("low", low), ("high", high)):
             if not is_number(value):
                 raise TypeError(message(owner, f"`{argument}` must be a finite number", {argument: value}))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, Protocol, SupportsFloat, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 from kerata.base.checks import message
 from kerata.callbacks.progress import format_number, format_seconds
@@ -235,7 +235,7 @@ def format_result(trial: Trial) -> str:
     return f"{score} ± {format_number(trial.deviation)}" if len(trial.scores) > 1 and is_finite(trial.deviation) else score
 
 
-def format_value(value: SupportsFloat | str | None, limit: int = 32) -> str:
+def format_value(value: Any, limit: int = 32) -> str:
     """A hyperparameter's value, short.
 
     >>> format_value(0.00123456), format_value(64), format_value(True), format_value("re\\nlu"), format_value(None)

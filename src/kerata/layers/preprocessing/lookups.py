@@ -26,7 +26,7 @@ OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 VOCABULARY_FILE = "vocabulary.txt"
 
 
-def batches_of(data: Iterable[Any], steps: int | None) -> Iterable[Any]:
+def batches_of(data: Any, steps: int | None) -> Iterable[Any]:
     """What `adapt` is given, batch by batch: an array, a list, or something that gives batches."""
     if isinstance(data, (list, tuple, np.ndarray)) or hasattr(data, "__array__"):
         yield data

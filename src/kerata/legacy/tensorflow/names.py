@@ -67,6 +67,8 @@ class Module(types.ModuleType):
         missing: what it had and Kerata has not, with what to do.
     """
 
+    _missing: dict[str, str]
+
     def __init__(self, path: str, names: Mapping[str, Any], missing: Mapping[str, str] | None = None):
         super().__init__(path)
         self.__dict__.update(names)
