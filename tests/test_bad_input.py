@@ -310,7 +310,7 @@ FIT = {
 
 
 def state_of(model):
-    optimizer = map(np.array, model.optimizer.variables) if model.compiled else []
+    optimizer = map(np.array, model.optimizer.variables) if model.compiled and model.optimizer is not None else []
     return [np.array(weight) for weight in model.get_weights()], list(optimizer)
 
 
