@@ -236,9 +236,9 @@ def test_cifar10(monkeypatch, mirror):
 
 
 def test_a_batch_that_is_no_dict_is_said(tmp_path):
-    with pytest.raises(ValueError, match="the batch must be a dict with 'data' and 'labels'.*keys='int'"):
+    with pytest.raises(ValueError, match=r"the batch must be a dict with 'data' and 'labels'.*keys='int'"):
         cifar.standardize_batch(5, tmp_path / "data_batch_1", "labels")
-    with pytest.raises(ValueError, match="keys=.'data'."):
+    with pytest.raises(ValueError, match=r"keys=.'data'."):
         cifar.standardize_batch({"data": []}, tmp_path / "data_batch_1", "labels")
 
 
