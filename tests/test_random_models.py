@@ -32,6 +32,8 @@ NOT_DRAWN = {
         "Wrapper",
         "InputLayer",
         "InputSpec",
+        "JaxLayer",
+        "FlaxLayer",
         "ConvLSTM3D",
         "IntegerLookup",
         "StringLookup",

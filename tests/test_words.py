@@ -63,9 +63,10 @@ def test_text_is_told_what_there_is():
 @pytest.mark.parametrize(
     ("room", "name", "text"),
     [
-        ("layers", "FlaxLayer", "kerata.layers has no 'FlaxLayer', which Keras has and Kerata leaves out so far."),
-        ("layers", "JaxLayer", "leaves out so far"),
+        ("layers", "TFSMLayer", "kerata.layers has no 'TFSMLayer', which Keras has and Kerata leaves out so far."),
+        ("layers", "TorchModuleWrapper", "leaves out so far"),
         ("layers", "Dens", "kerata.layers has no 'Dens'. Did you mean 'Dense'?"),
+        ("export", "ExportArchive", "Use model.export(path, format='stablehlo')"),
         ("optimizers", "Adm", "Did you mean 'Adam'"),
         ("losses", "MeanSquareError", "Did you mean 'MeanSquaredError'"),
         ("metrics", "Acuracy", "Did you mean 'Accuracy'"),
@@ -86,8 +87,8 @@ def test_names_that_are_not_there(room, name, text):
 
 
 def test_the_top_room():
-    with pytest.raises(AttributeError, match="kerata has no 'distillation', which Keras has and Kerata leaves out so far"):
-        _ = kerata.distillation
+    with pytest.raises(AttributeError, match="kerata has no 'distribution', which Keras has and Kerata leaves out so far"):
+        _ = kerata.distribution
     with pytest.raises(AttributeError, match="Did you mean 'Sequential'"):
         _ = kerata.Sequental
 

@@ -20,6 +20,7 @@ if _typing.TYPE_CHECKING:
     from kerata import mixed_precision as mixed_precision
     from kerata import search as search
     from kerata import tree as tree
+    from kerata import visualization as visualization
     from kerata import wrappers as wrappers
 
 # isort: split
@@ -27,6 +28,7 @@ from kerata import activations as activations
 from kerata import callbacks as callbacks
 from kerata import config as config
 from kerata import constraints as constraints
+from kerata import distillation as distillation
 from kerata import initializers as initializers
 from kerata import layers as layers
 from kerata import losses as losses

@@ -21,12 +21,14 @@ from kerata.export.to_onnx import make_model
 from kerata.export.tracing import prepare
 
 SEQUENCE, PICTURE, VOLUME, COLOURS = (2, 5, 4), (2, 6, 6, 4), (2, 4, 4, 4, 2), (2, 6, 6, 3)
-# Entered as layers, and not called by users with arrays: inputs, cells within `RNN`, what wraps another layer. What runs on the
-# host, and `Pipeline`, which has no type of its own, have tests of their own.
+# Entered as layers, and not called by users with arrays: inputs, cells within `RNN`, what wraps a layer or a function. What
+# runs on the host, and `Pipeline`, which has no type of its own, have tests of their own.
 OTHERS = {
+    "FlaxLayer",
     "HashedCrossing",
     "Hashing",
     "InputLayer",
+    "JaxLayer",
     "IntegerLookup",
     "Pipeline",
     "StackedRNNCells",

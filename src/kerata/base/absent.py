@@ -9,12 +9,15 @@ from typing import Any
 
 from kerata.base.checks import did_you_mean
 
-# Names of Keras that are left out so far, by room.
-LEFT_OUT = {"": "distillation distribution visualization", "layers": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"}
+# Names of Keras that are left out so far, by room; and what to do instead, where there is something.
+LEFT_OUT = {"": "distribution", "layers": "TFSMLayer TorchModuleWrapper", "export": "ExportArchive TFSMLayer"}
+INSTEAD = {"ExportArchive": "Use model.export(path, format='stablehlo'), a file for each model"}
 
 
 # Names of the package that nobody pays for who does not ask, and the rooms that are imported for them then.
-ROOMS_NAMED_LATE = "applications backend datasets diagnosis dtype_policies export legacy mixed_precision search tree wrappers"
+ROOMS_NAMED_LATE = (
+    "applications backend datasets diagnosis dtype_policies export legacy mixed_precision search tree visualization wrappers"
+)
 LATE = {
     **{name: name for name in (*ROOMS_NAMED_LATE.split(),)},
     "install_as_keras": "legacy",
@@ -37,7 +40,8 @@ def explain(module: str) -> Callable[[str], Any]:
             return late if name == LATE[name] else getattr(late, name)
         text = f"{module} has no {name!r}"
         if name in LEFT_OUT.get(room, "").split():
-            text += ", which Keras has and Kerata leaves out so far."
+            advice = INSTEAD.get(name)
+            text += ", which Keras has and Kerata leaves out so far." + (f" {advice}." if advice else "")
         else:
             near = did_you_mean(name, public_names(sys.modules[module]))
             text += f". {near}" if near.startswith("Did") else "."
@@ -67,7 +71,7 @@ def is_imported(frame: types.FrameType) -> bool:
     return frame.f_lasti >= 0 and code[frame.f_lasti] == opcode.opmap["IMPORT_FROM"]
 
 
-of_kerata = explain("kerata")
+of_kerata, of_export = explain("kerata"), explain("kerata.export")
 of_callbacks, of_layers, of_losses = explain("kerata.callbacks"), explain("kerata.layers"), explain("kerata.losses")
 of_metrics, of_models, of_optimizers = explain("kerata.metrics"), explain("kerata.models"), explain("kerata.optimizers")
 of_quantizers, of_saving, of_utils = explain("kerata.quantizers"), explain("kerata.saving"), explain("kerata.utils")

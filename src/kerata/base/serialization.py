@@ -58,6 +58,7 @@ MODULES = {
     "quantizers": "keras.quantizers",
     "utils": "keras.utils",
     "features": FEATURES,
+    "distillation": "keras.distillation",
 }
 # Classes that Keras does not show in public, by the names that it writes: module and registered name.
 PRIVATE = {

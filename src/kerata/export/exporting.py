@@ -5,6 +5,7 @@ import os
 import jax
 
 from kerata.base.checks import check_path, check_positive_int, did_you_mean, message
+from kerata.base.display import say
 from kerata.base.registry import builtin
 from kerata.base.types import PathLike
 from kerata.export import elementwise, indexing, loops, products, shapes  # noqa: F401, they enter their rows
@@ -62,7 +63,7 @@ def export_model(
     else:
         write_program(prepare(model, input_signature), path)
     if verbose is None or verbose:
-        print(f"Saved artifact at '{os.fspath(filepath)}'.")
+        say(f"Saved artifact at '{os.fspath(filepath)}'.")
 
 
 def translate(traced: Traced, opset: int) -> Graph:

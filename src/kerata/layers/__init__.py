@@ -69,6 +69,8 @@ from kerata.layers.embedding import Embedding as Embedding
 from kerata.layers.embedding import ReversibleEmbedding as ReversibleEmbedding
 from kerata.layers.input import Input as Input
 from kerata.layers.input import InputLayer as InputLayer
+from kerata.layers.jax_layer import FlaxLayer as FlaxLayer
+from kerata.layers.jax_layer import JaxLayer as JaxLayer
 from kerata.layers.layer import InputSpec as InputSpec
 from kerata.layers.layer import Layer as Layer
 from kerata.layers.merging import Add as Add

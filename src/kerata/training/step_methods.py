@@ -36,10 +36,10 @@ HOOKS = ("compute_metrics", "get_metrics_result", "stateless_compute_loss", "com
 
 
 def overrides(model: object, name: str) -> bool:
-    """Whether a user's class defines a method of the trainer itself."""
+    """Whether a user's class, or one of ours that says so by `own_steps`, defines a method of the trainer itself."""
     for cls in type(model).__mro__:
         if name in cls.__dict__:
-            return not is_ours(cls)
+            return not is_ours(cls) or name in cls.__dict__.get("own_steps", ())
     return False
 
 
