@@ -18,6 +18,7 @@ if _typing.TYPE_CHECKING:
     from kerata import dtype_policies as dtype_policies
     from kerata import export as export
     from kerata import mixed_precision as mixed_precision
+    from kerata import preprocessing as preprocessing
     from kerata import search as search
     from kerata import tree as tree
     from kerata import visualization as visualization
@@ -36,7 +37,6 @@ from kerata import metrics as metrics
 from kerata import models as models
 from kerata import ops as ops
 from kerata import optimizers as optimizers
-from kerata import preprocessing as preprocessing
 from kerata import quantizers as quantizers
 from kerata import random as random
 from kerata import regularizers as regularizers

@@ -1,10 +1,11 @@
 """What makes the import of the package fast.
 
 Its modules make objects that stay, of which there are so many that Python looks for garbage among them and finds none: an
-eighth of the time. So the collection of garbage pauses for as long as the first name below is held.
+eighth of the time. So the collection of garbage pauses for as long as the first name below is held, and some rooms come late.
 """
 
 import gc
+import importlib
 
 
 class Pause:
@@ -17,6 +18,25 @@ class Pause:
     def __del__(self) -> None:
         if self.was_on:
             gc.enable()
+
+
+class Late:
+    """A module of the package that is imported when something of it is first asked for.
+
+    It stands for rooms that most programs do not touch. Type checkers see the module itself, imported where `TYPE_CHECKING`.
+
+    Example:
+
+    >>> fractions = Late("fractions")
+    >>> fractions.Fraction(2, 4)
+    Fraction(1, 2)
+    """
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(importlib.import_module(self._module), name)
 
 
 def __getattr__(name: str) -> Pause:

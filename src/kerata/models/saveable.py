@@ -5,22 +5,26 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from kerata.base import registry
 from kerata.base.checks import message
+from kerata.base.importing import Late
 from kerata.base.limits import budget, is_description, size_of_json, take_bytes, trusted
 from kerata.base.refusals import refusing
 from kerata.base.serialization import by_reference, describing, deserialize_keras_object, refer, serialize_keras_object, sharing
 from kerata.base.types import PathLike, Plain
 from kerata.saving.archive import mark_shared, save_model
 from kerata.saving.building import build_model, check_config, parse_config
-from kerata.saving.legacy.descriptions import modern_description
 from kerata.saving.legacy.types import SavedModel
-from kerata.saving.legacy.yaml import read_yaml
 from kerata.saving.orbax import assets_of
 from kerata.saving.store import MemoryStore
 from kerata.saving.weights import load_state, load_weights, save_state, save_weights
+
+if TYPE_CHECKING:
+    from kerata.saving.legacy import descriptions, yaml
+else:
+    descriptions, yaml = Late("kerata.saving.legacy.descriptions"), Late("kerata.saving.legacy.yaml")
 
 
 class Saveable:
@@ -178,7 +182,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         take_bytes(size_of_json(text))
         config = parse_config(text, owner)
         with sharing(), registry.CustomObjectScope(custom_objects or {}):
-            return build_model(modern_description(config, owner), owner, custom_objects)
+            return build_model(descriptions.modern_description(config, owner), owner, custom_objects)
 
 
 def model_from_yaml(yaml_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -190,6 +194,6 @@ def model_from_yaml(yaml_string: str, custom_objects: dict[str, Any] | None = No
     if not isinstance(yaml_string, str):
         raise TypeError(message(owner, "the description must be a text", {"yaml_string": yaml_string}))
     with refusing(owner), budget(owner, len(yaml_string), describes=True):
-        config = check_config(cast(Plain, read_yaml(yaml_string, owner)), owner)
+        config = check_config(cast(Plain, yaml.read_yaml(yaml_string, owner)), owner)
         with sharing(), registry.CustomObjectScope(custom_objects or {}):
-            return build_model(modern_description(config, owner), owner, custom_objects)
+            return build_model(descriptions.modern_description(config, owner), owner, custom_objects)

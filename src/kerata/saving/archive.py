@@ -6,10 +6,11 @@ import os
 import warnings
 import zipfile
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from kerata.base.archives import size_of_stream
 from kerata.base.checks import check_path, message
+from kerata.base.importing import Late
 from kerata.base.limits import budget
 from kerata.base.refusals import FileError, MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
@@ -20,17 +21,21 @@ from kerata.saving.assets import read_assets, write_assets
 from kerata.saving.building import build_model, parse_config
 from kerata.saving.disk import explain_full_disk
 from kerata.saving.folders import Folder, is_model_folder, size_of_folder, unpack
-from kerata.saving.legacy.checkpoints import prefix_of
-from kerata.saving.legacy.kinds import look_at, need_hdf5, refuse_architecture, refuse_folder, refuse_unknown
-from kerata.saving.legacy.saved_models import is_saved_model
 from kerata.saving.legacy.types import SavedModel
-from kerata.saving.legacy.zips import is_old_version, modernize, read_version, restore_old_optimizer
 from kerata.saving.members import CONFIG, METADATA, WEIGHTS, copy_member, need_members, open_model_file, open_scratch, read_text
-from kerata.saving.old_files import load_old_model, load_saved_model, save_old_model
 from kerata.saving.orbax import is_orbax_checkpoint, load_checkpoint_model
 from kerata.saving.store import FileStore
 from kerata.saving.weights import check_overwrite, load_state, save_state
 from kerata.version import __version__
+
+if TYPE_CHECKING:
+    from kerata.saving import old_files
+    from kerata.saving.legacy import checkpoints, kinds, saved_models, zips
+else:
+    old_files = Late("kerata.saving.old_files")
+    checkpoints, kinds, saved_models, zips = (
+        Late(f"kerata.saving.legacy.{name}") for name in ("checkpoints", "kinds", "saved_models", "zips")
+    )
 
 # The version of Keras whose format this is. Keras reads it; nothing in Kerata depends on it.
 KERAS_VERSION = "3.15.1"
@@ -89,7 +94,7 @@ def save_model(
     path = check_model_path(cast(PathLike, filepath), "save_model")
     if path.suffix in HDF5_ENDINGS:
         check_overwrite("save_model", path, overwrite)
-        save_old_model(model, path, include_optimizer)
+        old_files.save_old_model(model, path, include_optimizer)
         return
     check_overwrite("save_model", path, overwrite)
     with explain_full_disk("save_model", path), replace_file(path) as part, open(part, "wb") as stream:
@@ -198,7 +203,7 @@ def load_model(
         return read_model_file(stream, stream, "load_model", custom_objects, compile, safe_mode)
     path = check_path("load_model", filepath)
     if not path.exists():
-        if prefix_of(path) is not None:
+        if checkpoints.prefix_of(path) is not None:
             raise FileError(
                 message(
                     str(filepath),
@@ -216,13 +221,13 @@ def load_model(
             )
         )
     if path.is_dir():
-        if is_saved_model(names := os.listdir(path)):
-            return load_saved_model(path, str(filepath), custom_objects, compile, safe_mode)
+        if saved_models.is_saved_model(names := os.listdir(path)):
+            return old_files.load_saved_model(path, str(filepath), custom_objects, compile, safe_mode)
         if is_model_folder(names):
             return load_folder(path, str(filepath), custom_objects, compile, safe_mode)
         if is_orbax_checkpoint(path):
             return load_checkpoint_model(path, str(filepath), custom_objects, compile)
-        raise refuse_folder(str(filepath), names)
+        raise kinds.refuse_folder(str(filepath), names)
     remove_leftovers(path.parent)
     with open(path, "rb") as stream:
         return read_model_file(stream, path, str(filepath), custom_objects, compile, safe_mode)
@@ -242,13 +247,13 @@ def read_model_file(
         stream: the open file.
         source: what HDF5 is to open: the path, or the file object that was given.
     """
-    kind, head = look_at(stream)
+    kind, head = kinds.look_at(stream)
     if kind == "hdf5":
-        return load_old_model(source, owner, size_of_stream(stream), custom_objects, compile, safe_mode)
+        return old_files.load_old_model(source, owner, size_of_stream(stream), custom_objects, compile, safe_mode)
     if kind == "json":
-        raise refuse_architecture(owner)
+        raise kinds.refuse_architecture(owner)
     if kind != "zip":
-        raise refuse_unknown(owner, head, "'.keras' file and no '.h5' file")
+        raise kinds.refuse_unknown(owner, head, "'.keras' file and no '.h5' file")
     return read_archive(stream, owner, custom_objects, compile, safe_mode)
 
 
@@ -281,19 +286,19 @@ def read_members(
     """The model that the members of a zip, or the files of a folder, describe."""
     need_members(members, (CONFIG, WEIGHTS), owner)
     config = parse_config(read_text(archive, members[CONFIG]), owner)
-    version = read_version(read_text(archive, members[METADATA])) if METADATA in members else ""
+    version = zips.read_version(read_text(archive, members[METADATA])) if METADATA in members else ""
     if not compile:
         config.pop("compile_config", None)
-    config = modernize(config, version, owner, custom_objects)
+    config = zips.modernize(config, version, owner, custom_objects)
     with sharing(), drawing_late():
         model = build_model(config, owner, custom_objects, safe_mode)
     weights = copy_member(archive, members[WEIGHTS])
-    need_hdf5(weights, owner)
+    kinds.need_hdf5(weights, owner)
     with weights, FileStore(weights, "r", owner) as store:
         # A model that does not fit is given to nobody, so what it was filled with needs no way back.
-        old = [model.optimizer] if is_old_version(version) and getattr(model, "optimizer", None) is not None else []
+        old = [model.optimizer] if zips.is_old_version(version) and getattr(model, "optimizer", None) is not None else []
         load_state(model, store, owner=owner, keep=False, skipped=old)
         if old and model.optimizer is not None:
-            restore_old_optimizer(model.optimizer, store.get("optimizer"), owner)
+            zips.restore_old_optimizer(model.optimizer, store.get("optimizer"), owner)
     read_assets(model, archive, members, owner)
     return model

@@ -5,9 +5,10 @@ import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from kerata.base.checks import check_path, message
+from kerata.base.importing import Late
 from kerata.base.limits import budget
 from kerata.base.refusals import FileError, MissingFile, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
@@ -15,16 +16,21 @@ from kerata.base.types import ByteStream
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.disk import explain_full_disk
-from kerata.saving.legacy.checkpoints import prefix_of
-from kerata.saving.legacy.kinds import kind_of_file, need_hdf5, refuse_architecture, refuse_folder, refuse_unknown
-from kerata.saving.legacy.saved_models import VARIABLES, check_folder, is_saved_model
 from kerata.saving.legacy.types import Numbers, SavedModel, Sink
 from kerata.saving.members import WEIGHTS, copy_member, need_members, open_model_file
-from kerata.saving.old_files import is_old_file, load_checkpoint, load_old_weights
 from kerata.saving.orbax import WithState, is_orbax_checkpoint, load_checkpoint_weights
 from kerata.saving.shards import ShardReader, ShardWriter, is_map, path_of_map, size_of_shards
 from kerata.saving.store import FileStore
 from kerata.saving.walk import Place, walk
+
+if TYPE_CHECKING:
+    from kerata.saving import old_files
+    from kerata.saving.legacy import checkpoints, kinds, saved_models
+else:
+    old_files = Late("kerata.saving.old_files")
+    checkpoints, kinds, saved_models = (
+        Late(f"kerata.saving.legacy.{name}") for name in ("checkpoints", "kinds", "saved_models")
+    )
 
 
 def save_weights(
@@ -81,13 +87,13 @@ def load_weights(
     """
     check_built(model, "load_weights")
     path, owner = check_path("load_weights", filepath), str(filepath)
-    folder = path.is_dir() and is_saved_model(os.listdir(path))
+    folder = path.is_dir() and saved_models.is_saved_model(os.listdir(path))
     if folder:
-        check_folder(path, owner)
-    if (prefix := prefix_of(path / VARIABLES if folder else path)) is not None:
+        saved_models.check_folder(path, owner)
+    if (prefix := checkpoints.prefix_of(path / saved_models.VARIABLES if folder else path)) is not None:
         if by_name:
             raise NotImplementedError(message("load_weights", "checkpoints are read by structure", {"by_name": by_name}))
-        load_checkpoint(model, prefix, owner, skip_mismatch, objects_to_skip)
+        old_files.load_checkpoint(model, prefix, owner, skip_mismatch, objects_to_skip)
         return
     if not path.exists():
         if path.suffix not in (".keras", ".h5", ".hdf5"):
@@ -97,19 +103,19 @@ def load_weights(
         load_checkpoint_weights(cast(WithState, model), path, owner)
         return
     if path.is_dir():
-        raise refuse_folder(owner, os.listdir(path))
+        raise kinds.refuse_folder(owner, os.listdir(path))
     remove_leftovers(path.parent)
-    kind, head = kind_of_file(path)
+    kind, head = kinds.kind_of_file(path)
     if kind == "json":
         if not is_map(path) or by_name:
-            raise refuse_architecture(owner)
+            raise kinds.refuse_architecture(owner)
         with refusing(owner), budget(owner, size_of_shards(path)), ShardReader(path, owner) as shards:
             load_state(model, shards, skip_mismatch, owner, skipped=objects_to_skip)
         return
     if kind not in ("hdf5", "zip"):
-        raise refuse_unknown(owner, head, "file of weights, '.weights.h5', '.h5' or '.keras'")
-    if kind == "hdf5" and is_old_file(path, owner):
-        load_old_weights(model, path, owner, by_name, skip_mismatch, objects_to_skip)
+        raise kinds.refuse_unknown(owner, head, "file of weights, '.weights.h5', '.h5' or '.keras'")
+    if kind == "hdf5" and old_files.is_old_file(path, owner):
+        old_files.load_old_weights(model, path, owner, by_name, skip_mismatch, objects_to_skip)
         return
     if by_name:
         raise NotImplementedError(message("load_weights", "files of Keras 3 are read by structure", {"by_name": by_name}))
@@ -128,7 +134,7 @@ def open_weights_of(path: Path, owner: str) -> ByteStream:
         with archive:
             need_members(members, (WEIGHTS,), owner)
             weights = copy_member(archive, members[WEIGHTS])
-            need_hdf5(weights, owner)
+            kinds.need_hdf5(weights, owner)
             return weights
 
 
