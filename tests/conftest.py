@@ -1,5 +1,6 @@
 """What all tests share: real Keras on JAX as the oracle, one cache of compiled programs, and the data beside the project."""
 
+import gc
 import os
 import re
 import zlib
@@ -15,6 +16,16 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest  # noqa: E402
+
+
+def pytest_collectstart():
+    """Ten thousand tests are a million objects that stay: no garbage is looked for among them, neither now nor later."""
+    gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
