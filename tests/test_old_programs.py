@@ -1,5 +1,6 @@
 """What programs of Keras 1 and 2 did with models from outside: terms of the loss, inputs of unequal length."""
 
+import functools
 import tarfile
 from pathlib import Path
 
@@ -247,6 +248,29 @@ def test_a_callback_may_prepare_what_a_generator_gives(keras):
             source.rows = X
         model.fit_generator(source.batches(), callbacks=[source], verbose=0, **told)
         assert source.begun == times
+
+
+@pytest.mark.parametrize("keras", [keras2, tfkeras2], ids=["keras2", "tfkeras2"])
+def test_what_gives_pictures_says_how_many_batches_an_epoch_has(keras):
+    """It is an iterator as well, and as such would never end."""
+
+    class Counted(keras.callbacks.Callback):
+        batches, steps = (), None
+
+        def on_train_begin(self, logs=None):
+            self.steps = self.params["steps"]
+
+        def on_batch_end(self, batch, logs=None):
+            self.batches += (batch,)
+
+    flow = functools.partial(keras.preprocessing.image.ImageDataGenerator(horizontal_flip=True).flow, np.ones((10, 4, 4, 1)))
+    model, counted = keras.models.Sequential([keras.layers.Flatten(input_shape=(4, 4, 1)), keras.layers.Dense(1)]), Counted()
+    model.compile("sgd", "mse")
+    validation = flow(np.ones((10, 1)), batch_size=3)
+    history = model.fit_generator(
+        flow(np.ones((10, 1)), batch_size=4), epochs=2, validation_data=validation, callbacks=[counted], verbose=0, workers=4
+    )
+    assert counted.batches == (0, 1, 2) * 2 and counted.steps == 3 and len(history.history["val_loss"]) == 2
 
 
 def test_states_to_begin_with_may_stand_behind_the_input():

@@ -133,6 +133,11 @@ def is_batches(x: object) -> bool:
     return numbered or hasattr(x, "__next__") or hasattr(x, "__iter__")
 
 
+def is_generator(x: object) -> bool:
+    """Whether batches come one after the other from what does not say how many there are; a `PyDataset` always does."""
+    return hasattr(x, "__next__") and not isinstance(x, PyDataset)
+
+
 def standardize_batches(
     x: Any, y: Data | None, sample_weight: Data | None, class_weight: ClassWeight | None, owner: str
 ) -> Batches:
@@ -161,7 +166,7 @@ def standardize_batches(
         for item in items:
             yield standardize_batch(item, class_weight, owner)
 
-    if hasattr(x, "__next__") and not isinstance(x, PyDataset):
+    if is_generator(x):
         shared = tidy(x)
         return Batches(lambda epoch: shared, None, endless=True)
     length = length_of(x)

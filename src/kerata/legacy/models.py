@@ -14,6 +14,8 @@ from kerata.base.checks import message
 from kerata.base.serialization import keeping_functions
 from kerata.base.types import PathLike
 from kerata.callbacks import History
+from kerata.data.pydataset import PyDataset
+from kerata.data.sources import is_generator
 from kerata.dialects import find_row, translate_arguments
 from kerata.engine.module import Look, shown
 from kerata.engine.scope import in_scope
@@ -144,7 +146,7 @@ class OldModel(FlowingModel, OldLayer):
     def _fit(self, arguments: dict[str, Any], per_epoch: int | None = None) -> History:
         callbacks = list(arguments.pop("callbacks", None) or [])
         tell(self, callbacks, arguments, per_epoch)
-        if hasattr(arguments.get("x"), "__next__"):
+        if is_generator(arguments.get("x")):
             begin_before_reading(self, callbacks)
         if not any(isinstance(callback, OldHistory) for callback in callbacks):
             callbacks.append(OldHistory())
@@ -480,7 +482,7 @@ def only_inputs(model: object, data: Any) -> object:
             return {name: value for name, value in inputs.items() if name in names}
         return inputs
 
-    if hasattr(data, "__next__"):
+    if is_generator(data):
         return ((known(batch[0]), *batch[1:]) if isinstance(batch, tuple) and batch else known(batch) for batch in data)
     return (known(data[0]), *data[1:]) if isinstance(data, tuple) and data else known(data)
 
@@ -529,7 +531,9 @@ def rows_of(batch: object) -> int:
 def tell(model: OldModel, callbacks: list[Any], arguments: dict[str, Any], per_epoch: int | None) -> None:
     """Hands callbacks what `params` and `validation_data` held then."""
     epochs, x = arguments.get("epochs", 1), arguments.get("x")
-    samples = per_epoch if per_epoch is not None else (None if x is None or is_source_only(x) else rows_of((x,)))
+    batches = len(x) if isinstance(x, PyDataset) else None
+    unknown = x is None or batches is not None or is_source_only(x)
+    samples = per_epoch if per_epoch is not None else (None if unknown else rows_of((x,)))
     names = list(getattr(model, "metrics_names", []))
     validates = arguments.get("validation_data") is not None or bool(arguments.get("validation_split"))
     params = {
@@ -537,6 +541,7 @@ def tell(model: OldModel, callbacks: list[Any], arguments: dict[str, Any], per_e
         "nb_epoch": epochs,
         "batch_size": arguments.get("batch_size"),
         "steps": arguments.get("steps_per_epoch")
+        or batches
         or (None if samples is None else -(-samples // (arguments.get("batch_size") or 32))),
         "samples": samples,
         "nb_sample": samples,
@@ -565,7 +570,7 @@ def begin_before_reading(model: object, callbacks: list[Any]) -> None:
 
 
 def is_source_only(x: object) -> bool:
-    return hasattr(x, "__next__") or hasattr(x, "as_numpy_iterator") or not hasattr(x, "__len__")
+    return is_generator(x) or hasattr(x, "as_numpy_iterator") or not hasattr(x, "__len__")
 
 
 def as_list(value: object) -> list[Any]:

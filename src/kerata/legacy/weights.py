@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.data.sources import is_generator
 
 
 def spread_class_weights(model, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def spread_class_weights(model, arguments: dict[str, Any]) -> dict[str, Any]:
     x = changed.get("x")
     if changed.get("y") is not None:
         changed["sample_weight"] = weights_of_outputs(names, tables, changed["y"], changed.get("sample_weight"))
-    elif hasattr(x, "__next__"):
+    elif is_generator(x):
         changed["x"] = weighted(x, names, tables)
     else:
         fix = "Give the weights of samples with each batch"

@@ -101,10 +101,10 @@ class MappedBatches:
 
 def map_batches(source: Data, change: Callable[[Any], Any]) -> Data:
     """The same batches with other inputs."""
-    if isinstance(source, Iterator):
-        return (map_item(item, change) for item in source)
     if isinstance(source, PyDataset):
         return MappedDataset(source, change)
+    if isinstance(source, Iterator):
+        return (map_item(item, change) for item in source)
     if not isinstance(source, Iterable):
         expected = "batches for layers that run on the host must come from a PyDataset, a generator or an iterable"
         raise TypeError(message("fit", expected, {"x": type(source).__name__}))
