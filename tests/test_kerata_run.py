@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -256,6 +257,15 @@ def test_numpy_has_the_names_of_then_while_a_program_runs(tmp_path, capsys):
     assert said.out.startswith("float64 3 2")
     assert "`np.float` is gone from NumPy, and is float again in this run: write float." in said.err
     assert not hasattr(np, "int") and not hasattr(np, "float")
+
+
+def test_a_program_that_splits_by_what_may_be_empty_splits_as_then(tmp_path, capsys):
+    program = "import re\nimport keras\nprint([x.strip() for x in re.split('(\\\\W+)?', 'in the hall.') if x.strip()])\n"
+    (tmp_path / "old.py").write_text(program)
+    before = re.split
+    assert run_program(str(tmp_path / "old.py"), []) == 0 and re.split is before
+    said = capsys.readouterr()
+    assert said.out == "['in', 'the', 'hall', '.']\n" and "`re.split` by what may be empty" in said.err
 
 
 def test_what_today_no_longer_takes_is_said():

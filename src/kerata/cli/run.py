@@ -14,7 +14,7 @@ from types import CodeType
 
 import numpy as np
 
-from kerata.legacy.detection import find_era, old_idioms
+from kerata.legacy.detection import EMPTY_SPLIT, find_era, old_idioms
 from kerata.legacy.installing import install_as_keras
 
 
@@ -51,12 +51,15 @@ def run_program(program: str, arguments: list[str], dialect: str | None = None, 
     sys.argv = [str(path), *arguments]
     sys.path.insert(0, str(path.resolve().parent))
     try:
-        with numpy_as_it_was(source) as names:
+        with numpy_as_it_was(source) as names, splitting_as_it_was(source) as split:
             for name in names:
                 print(
                     f"kerata run: `np.{name}` is gone from NumPy, and is {name} again in this run: write {name}.",
                     file=sys.stderr,
                 )
+            if split:
+                said = "splits between all letters since Python 3.7, and does not in this run"
+                print(f"kerata run: `re.split` by what may be empty {said}: write r'(\\W+)'.", file=sys.stderr)
             run_code(code, path)
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 0 if error.code is None else fail(str(error.code))
@@ -84,6 +87,34 @@ def numpy_as_it_was(source: str) -> Iterator[list[str]]:
     finally:
         for name in names:
             delattr(np, name)
+
+
+@contextlib.contextmanager
+def splitting_as_it_was(source: str) -> Iterator[bool]:
+    """Within the block `re.split` passes over empty matches, as before Python 3.7, where a program splits by such a pattern."""
+    asked = EMPTY_SPLIT.search(source) is not None
+    before = re.split
+    if asked:
+        re.split = split_at_something
+    try:
+        yield asked
+    finally:
+        re.split = before
+
+
+def split_at_something(pattern: str | re.Pattern[str], string: str, maxsplit: int = 0, flags: int = 0) -> list[str | None]:
+    r"""`re.split` that never splits at nothing.
+
+    >>> split_at_something(r"(\W+)?", "to the hall.")
+    ['to', ' ', 'the', ' ', 'hall', '.', '']
+    """
+    parts: list[str | None] = []
+    matches = [match for match in re.compile(pattern, flags).finditer(string) if match.end() > match.start()]
+    end = 0
+    for match in matches[: maxsplit or None]:
+        parts += [string[end : match.start()], *match.groups()]
+        end = match.end()
+    return [*parts, string[end:]]
 
 
 def run_code(code: CodeType, path: Path) -> None:

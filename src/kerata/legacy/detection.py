@@ -205,6 +205,8 @@ def words_of_text(source: str) -> dict[str, int]:
     return found
 
 
+# Splits at nothing too, since Python 3.7.
+EMPTY_SPLIT = re.compile(r"re\.split\(\s*r?['\"]\(\\+W\+\)\?['\"]")
 # Idioms of old Python and NumPy: pattern, what to write instead.
 OLD_IDIOMS = (
     (re.compile(r"^\s*print\s+[^(=\s]", re.M), "`print x` is Python 2: write print(x)"),
@@ -217,10 +219,7 @@ OLD_IDIOMS = (
         re.compile(r"\bnp\.(int|float|bool|object|str)\b(?!_|\d)"),
         "`np.int` and its kin are gone from NumPy: write int, float, bool",
     ),
-    (
-        re.compile(r"re\.split\(\s*r?['\"]\(\\+W\+\)\?['\"]"),
-        r"`re.split('(\W+)?', text)` splits between all letters since Python 3.7: write re.split(r'(\W+)', text)",
-    ),
+    (EMPTY_SPLIT, r"`re.split('(\W+)?', text)` splits between all letters since Python 3.7: write re.split(r'(\W+)', text)"),
     (re.compile(r"\bscipy\.misc\b"), "`scipy.misc` has lost imread, imresize and imsave: use PIL or imageio"),
     (re.compile(r"\bfrom\s+sklearn\.cross_validation\b"), "`sklearn.cross_validation` is `sklearn.model_selection` now"),
 )
