@@ -531,7 +531,7 @@ def rows_of(batch: object) -> int:
 def tell(model: OldModel, callbacks: list[Any], arguments: dict[str, Any], per_epoch: int | None) -> None:
     """Hands callbacks what `params` and `validation_data` held then."""
     epochs, x = arguments.get("epochs", 1), arguments.get("x")
-    batches = len(x) if isinstance(x, PyDataset) else None
+    batches = x.num_batches if isinstance(x, PyDataset) else None
     unknown = x is None or batches is not None or is_source_only(x)
     samples = per_epoch if per_epoch is not None else (None if unknown else rows_of((x,)))
     names = list(getattr(model, "metrics_names", []))
