@@ -5,7 +5,7 @@ eighth of the time. So the collection of garbage pauses for as long as the first
 """
 
 import gc
-import importlib
+from importlib import import_module
 
 
 class Pause:
@@ -36,7 +36,7 @@ class Late:
         self._module = module
 
     def __getattr__(self, name: str) -> object:
-        return getattr(importlib.import_module(self._module), name)
+        return getattr(import_module(self._module), name)
 
 
 def __getattr__(name: str) -> Pause:
