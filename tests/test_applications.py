@@ -9,8 +9,8 @@ import pytest
 import kerata
 
 NAMES = sorted(name for name in dir(keras.applications) if name[0].isupper())
-FEW = ["VGG16", "ResNet50", "ResNet50V2", "DenseNet121", "InceptionV3", "MobileNet", "MobileNetV2", "MobileNetV3Small"]
-FEW += ["EfficientNetB0", "EfficientNetV2B0"]
+QUICK = ["VGG16", "MobileNet", "MobileNetV2"]
+FEW = [*QUICK, "ResNet50", "ResNet50V2", "DenseNet121", "InceptionV3", "MobileNetV3Small", "EfficientNetB0", "EfficientNetV2B0"]
 
 
 def test_all_are_there_with_keras_arguments():
@@ -19,7 +19,7 @@ def test_all_are_there_with_keras_arguments():
         assert [(p.name, p.default) for p in ours] == [(p.name, p.default) for p in theirs], name
 
 
-@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FEW])
 def test_layers_and_weights_are_those_of_keras(name):
     keras.backend.clear_session()
     kerata.utils.clear_session()

@@ -55,7 +55,11 @@ def shrink(code):
     return code
 
 
-@pytest.mark.parametrize("page", PAGES)
+# Its searches take a minute.
+SLOW = {"docs/search.md"}
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.slow) if page in SLOW else page for page in PAGES])
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     for name in PAGES[page]:
         if not (DATA / name).is_file():
