@@ -191,6 +191,9 @@ def test_resnet50_of_then(keras):
     assert model.get_layer("bn4f_branch2b").epsilon == 1e-3
     assert model.output_shape == ((None, 1, 1, 2048) if keras is keras1 else (None, 2, 2, 2048))
     assert ("pool1_pad" in names) == (keras is not keras1)
+    # Layers without a name of their own count from 1.
+    assert [n for n in names if n.startswith("activation")] == [f"activation_{n}" for n in range(1, 50)]
+    assert names[0] == "input_1"
     top = keras.applications.ResNet50(weights=None, classes=3)
     assert top.layers[-1].name == "fc1000" and top.output_shape == (None, 3)
 

@@ -5,9 +5,11 @@ import importlib
 from collections.abc import Callable
 
 import kerata
+from kerata.engine.module import naming
 from kerata.legacy import imagenet
 from kerata.legacy.contents import adopt
 from kerata.legacy.once import once
+from kerata.legacy.spelling import numbered
 
 # Module -> (how its networks take pictures, its networks).
 FAMILIES: dict[str, tuple[str | None, tuple[str, ...]]] = {
@@ -49,10 +51,20 @@ def network(era: str, name: str) -> object:
 
     def build(*args: object, **kwargs: object) -> object:
         old = importlib.import_module("kerata.legacy.resnet50").FORMS if name == "ResNet50" else {}
-        return adopt(era, (old.get(era) or getattr(kerata.applications, name))(*args, **kwargs))
+        with naming(functools.partial(name_without_one, era)):
+            made = (old.get(era) or getattr(kerata.applications, name))(*args, **kwargs)
+        return adopt(era, made)
 
     build.__name__ = build.__qualname__ = name
     return build
+
+
+def name_without_one(era: str, base: str) -> str:
+    """The name of a layer that an architecture gives none: `activation_1`, and not `activation` as today."""
+    base = "input" if base == "input_layer" else base
+    if era == "keras1":
+        base = base.replace("_", "").replace("conv2d", "convolution2d")
+    return numbered(era, base)
 
 
 def member(family: str) -> Callable[[str, str], object]:

@@ -111,6 +111,14 @@ def name_of_era(era: str, cls: type) -> str:
     >>> name_of_era("keras1", type("MaxPooling2D", (), {}))
     'maxpooling2d_1'
     """
-    base = cls.__name__.lower() if era == "keras1" else registry.snake(cls.__name__)
+    return numbered(era, cls.__name__.lower() if era == "keras1" else registry.snake(cls.__name__))
+
+
+def numbered(era: str, base: str) -> str:
+    """The next name that begins so: `dense_1`, or `dense` in tf.keras.
+
+    >>> numbered("keras2", "global_max_pooling2d")
+    'global_max_pooling2d_1'
+    """
     count = count_name(f"{era}/{base}") + (era != "tfkeras2")
     return f"{base}_{count}" if count else base
