@@ -16,8 +16,8 @@ INSTEAD = {"ExportArchive": "Use model.export(path, format='stablehlo'), a file 
 
 # Names of the package that nobody pays for who does not ask, and the rooms that are imported for them then.
 ROOMS_NAMED_LATE = (
-    "applications backend datasets diagnosis dtype_policies export legacy mixed_precision preprocessing search tree visualization"
-    " wrappers"
+    "applications backend datasets diagnosis dtype_policies export legacy mixed_precision preprocessing "
+    "search tree visualization wrappers"
 )
 LATE = {
     **{name: name for name in (*ROOMS_NAMED_LATE.split(),)},
