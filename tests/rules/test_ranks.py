@@ -54,6 +54,7 @@ RANKS = {
 # Within a room: the files that stand in it have rank 0, a folder the rank that is said here, below 0 where they import it.
 FOLDER_RANKS = {
     "engine/rows": 1,
+    "diagnosis/judgement": 1,
     "layers/augmentation": 1,
     "layers/preprocessing": 1,
     "saving/legacy": -1,

@@ -1,8 +1,16 @@
 """The record of a training run."""
 
+import importlib
 from typing import Any
 
+import jax
+
+from kerata.base.checks import message
+from kerata.base.registry import find_builtin
 from kerata.callbacks.callback import Callback, CallbackList
+
+# Data of so many bytes is kept with the record of a run, for `examine`; more is let go of.
+KEPT_BYTES = 2**28
 
 
 class History(Callback):
@@ -24,6 +32,8 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        # What `fit` was given: how, and the data where it is in arrays and not large.
+        self.given: dict[str, Any] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.epoch = []
@@ -33,6 +43,30 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
         self.model.history = self
+
+    def note_given(self, given: dict[str, Any]) -> None:
+        """Keeps what `fit` was given, for `examine`; data only where it is in arrays and not large."""
+        names = ("x", "y", "validation_data")
+        sizes = [getattr(leaf, "nbytes", None) for name in names for leaf in jax.tree.leaves(given.get(name))]
+        kept = all(size is not None for size in sizes) and sum(size or 0 for size in sizes) <= KEPT_BYTES
+        self.given = {name: value for name, value in given.items() if kept or name not in names}
+
+    def examine(self, **options: object) -> Any:
+        """What is wrong with this run, and what to do; see `kerata.diagnosis.examine` for the options.
+
+        The data is that of `fit`, where it was given as arrays.
+
+        Raises:
+            ValueError: where the data is not at hand: it was not in arrays, or is large.
+        """
+        if self.given.get("x") is None:
+            fix = "Write kerata.diagnosis.examine(model, history, x, y)"
+            raise ValueError(message("history.examine", "the data of fit is not at hand", {"kept": sorted(self.given)}, fix))
+        importlib.import_module("kerata.diagnosis")
+        examine = find_builtin("services", "examine")
+        assert examine is not None
+        given = self.given
+        return examine(self.model, self, given["x"], given.get("y"), validation=given.get("validation_data"), **options)
 
 
 CallbackList.standard["history"] = History

@@ -231,7 +231,19 @@ class Trainer(StepMethods):
         run = Run(prepared, feed, key, "train")
         every = complete_callbacks(self, given, verbose, epochs, feed.steps)
         check_measures(every, prepared.step.result_names(), validation is not None)
-        return train(run, every, validation, epochs, initial_epoch, order_seed)
+        history = train(run, every, validation, epochs, initial_epoch, order_seed)
+        history.note_given(
+            {
+                "x": x,
+                "y": y,
+                "validation_data": validation_data,
+                "validation_split": fraction,
+                "batch_size": getattr(source, "batch_size", None) or size,
+                "shuffle": bool(shuffle),
+                "weighted": class_weight is not None or sample_weight is not None,
+            }
+        )
+        return history
 
     @busily
     @heard

@@ -1,0 +1,1 @@
+"""Known cases: trainings with one thing wrong, with two, or with nothing, on real data."""

@@ -1,0 +1,262 @@
+"""`examine`: looks at data, model, curves and weights, runs small experiments, and says what it found."""
+
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+
+import jax
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.base.registry import builtin
+from kerata.data.samples import Data, Samples, standardize_arrays
+from kerata.data.sources import is_batches, split_validation
+from kerata.diagnosis.judgement.case import Case, Part
+from kerata.diagnosis.judgement.curves import check_curves, penalty_now, run_of
+from kerata.diagnosis.judgement.data import check_data, say_unbalanced
+from kerata.diagnosis.judgement.experiments import Clock, Laboratory, Tried, fresh
+from kerata.diagnosis.judgement.finding import Examination, Finding
+from kerata.diagnosis.judgement.measures import Scores, base_loss, compare, score
+from kerata.diagnosis.judgement.pairs import check_pairs
+from kerata.diagnosis.judgement.parts import check_parts
+from kerata.diagnosis.judgement.pictures import Panel
+from kerata.diagnosis.judgement.ranking import rank
+from kerata.diagnosis.judgement.signals import SAMPLES, Look, Signals, check_signals
+from kerata.diagnosis.judgement.structure import check_structure
+from kerata.diagnosis.reading import Curves, HasHistory, curves_of
+from kerata.engine.random import seeded_wholly
+from kerata.engine.types import HostArray
+from kerata.models.model import Model
+from kerata.training.compilation import compilation_of
+from kerata.training.host import through_host
+from kerata.training.prepare import build_for
+
+
+@builtin("services")
+def examine(
+    model: Model,
+    history: Curves | HasHistory | None,
+    x: Data,
+    y: Data | None = None,
+    validation: Sequence[Data] | None = None,
+    experiments: bool = True,
+    seconds: float = 8.0,
+    groups: Data | None = None,
+) -> Examination:
+    """Says what is wrong with a training, and what to do: from data, model, weights, curves and small experiments.
+
+    The model stays as it is, bit for bit: its weights, optimizer, history and all random states.
+
+    Args:
+        model: a compiled model.
+        history: what `fit` returned, or its `.history`; `None` or an empty dict before training.
+        x, y: what it was trained on, as in `fit`; with `validation_split`, all of it.
+        validation: (x, y) that it was validated on.
+        experiments: whether copies of the model are trained for some steps, to try other rates and widths.
+        seconds: no experiment begins after so many seconds.
+        groups: a label a sample of x for what belongs together, such as patients; or (labels of x, labels of validation).
+
+    Returns:
+        An `Examination`: findings, the most urgent first. `print` shows it, `.plot(path)` draws it, `.to_frame()` is a table.
+
+    Raises:
+        ValueError: where the model is not compiled.
+        TypeError: where x is no array, but gives batches.
+
+    >>> import kerata, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    >>> model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1, activation="softmax")])
+    >>> model.compile("adam", "binary_crossentropy")
+    >>> history = model.fit(x, x[:, 0] > 0, epochs=2, verbose=0)
+    >>> kerata.diagnosis.examine(model, history, x, x[:, 0] > 0, experiments=False)[0].kind
+    'softmax_of_one'
+    """
+    clock = Clock(seconds)
+    began = time.perf_counter()
+    compilation_of(model, "examine")
+    with seeded_wholly(0), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        case = make_case(model, history, x, y, validation, groups)
+        examined = look_at(case, clock, experiments)
+    examined.seconds = time.perf_counter() - began
+    return examined
+
+
+def make_case(
+    model: Model,
+    history: Curves | HasHistory | None,
+    x: Data,
+    y: Data | None,
+    validation: Sequence[Data] | None,
+    groups: Data | None,
+) -> Case:
+    """All that is looked at, in one form."""
+    if is_batches(x):
+        raise TypeError(
+            message(
+                "examine",
+                "the data must be arrays",
+                {"x": type(x).__name__},
+                "Give some batches as arrays: x, y = next(iter(data))",
+            )
+        )
+    given: dict[str, object] = dict(getattr(history, "given", None) or {})
+    params: dict[str, object] = dict(getattr(history, "params", None) or {})
+    samples = Samples(standardize_arrays(through_host(model, x), "x"), standardize_arrays(y, "y"))
+    held: Part | None = None
+    split = float(given.get("validation_split") or 0.0) if validation is None else 0.0  # type: ignore[arg-type]
+    ours, theirs = group_labels(groups)
+    if validation is not None:
+        other = Samples(standardize_arrays(through_host(model, validation[0]), "x"), standardize_arrays(validation[1], "y"))
+        held = Part(other.x, other.y, theirs)
+    elif split:
+        whole = samples
+        samples, rest = split_validation(whole, split, "examine")
+        theirs, ours = (None, None) if ours is None else (ours[samples.size :], ours[: samples.size])
+        held = Part(rest.x, rest.y, theirs)
+    train = Part(samples.x, samples.y, ours)
+    if not model.built:
+        build_for(model, samples.slice(0, min(32, samples.size)).tree, "examine")
+    steps = params.get("steps")
+    size = given.get("batch_size") or (-(-train.size // int(steps)) if steps else 32)  # type: ignore[call-overload]
+    case = Case(model, curves_of(history) if history is not None else {}, train, held, batch_size=int(size))  # type: ignore[call-overload]
+    case.split, case.epochs = split, int(params.get("epochs") or 0)  # type: ignore[call-overload]
+    case.shuffled = bool(given.get("shuffle", True))
+    case.weighted = bool(given.get("weighted", False))
+    return case
+
+
+def group_labels(groups: Data | None) -> tuple[HostArray | None, HostArray | None]:
+    """Labels of the training samples, and of the validation samples where these are apart."""
+    if groups is None:
+        return None, None
+    if isinstance(groups, tuple) and len(groups) == 2:
+        return np.asarray(groups[0]), np.asarray(groups[1])
+    return np.asarray(groups), None
+
+
+def look_at(case: Case, clock: Clock, experiments: bool) -> Examination:
+    """Everything in order: what costs nothing first."""
+    findings: list[Finding] = [*check_pairs(case), *check_data(case), *check_parts(case), *check_structure(case)]
+    scores, tried = Scores("accuracy" if case.is_classes else "R2", base=base_loss(case)), Tried()
+    now = first = None
+    hopeless = any(finding.kind in ("missing_values",) for finding in findings)
+    if case.train is not None and not hopeless:
+        now, first = look_inside(case)
+        if now is not None and first is not None:
+            findings += check_signals(case, now, first)
+        measure(case, scores)
+        findings += say_rare(case)
+    certain = any(finding.severity == "certain" and finding.weight >= 8 for finding in findings)
+    if experiments and not hopeless and not certain and case.train is not None and case.train.y is not None:
+        tried = try_out(case, scores, clock)
+    findings += check_curves(case, scores, tried)
+    ranked = rank(case, findings, scores, tried)
+    notes = [*case.notes, *tried.notes]
+    return Examination(ranked, notes, 0.0, panels_of(case, scores, tried, now, first))
+
+
+def look_inside(case: Case) -> tuple[Signals | None, Signals | None]:
+    """Signals with the weights as they are, and with first weights."""
+    assert case.train is not None
+    twin = fresh(case.model)
+    if not twin.built:
+        return None, None
+    look = Look(twin, case.train.sample(SAMPLES))
+    values = [np.asarray(variable.numpy()) for variable in case.model.variables]
+    return look(values), look([np.asarray(variable.numpy()) for variable in twin.variables])
+
+
+def measure(case: Case, scores: Scores) -> None:
+    """The scores of the network as it is, and of simple models."""
+    assert case.train is not None
+    twin = fresh(case.model)
+    for old, new in zip(case.model.variables, twin.variables, strict=True):
+        new.assign(old.numpy())
+    for name, part in (
+        ("train", case.train.sample(1000)),
+        ("held", case.held.sample(1000, 1) if case.held is not None else None),
+    ):
+        if part is None or part.target is None:
+            continue
+        outputs = twin.predict(part.x, batch_size=256, verbose=0)
+        leaves = jax.tree.leaves(outputs)
+        if len(leaves) == 1:
+            one = np.asarray(leaves[0])
+            setattr(scores, name, score(case, part, one))
+            try:
+                value = float(compilation_of(twin, "examine").objective(part.y, outputs)[0])
+            except (ValueError, TypeError):
+                value = np.nan
+            if name == "train":
+                scores.loss = value
+            else:
+                scores.held_loss = value + penalty_now(case)
+            case.predictions[name] = (part, one)
+    compare(case, scores)
+
+
+def say_rare(case: Case) -> Iterable[Finding]:
+    """A rare class, on validation samples where there are such of it, else on training samples."""
+    for name, words in (("held", "validation"), ("train", "training")):
+        if name in case.predictions and case.is_classes:
+            part, outputs = case.predictions[name]
+            said = list(say_unbalanced(case, part, outputs, words))
+            if said:
+                return said
+    return []
+
+
+def try_out(case: Case, scores: Scores, clock: Clock) -> Tried:
+    """The experiments that may settle a question of this case."""
+    laboratory = Laboratory(case, clock)
+    loss = case.curve("loss")
+    run = run_of(case, scores)
+    if not len(loss):
+        return laboratory.tried
+    wrong = not np.isfinite(loss).all()
+    laboratory.rates((1.0, 0.1, 10.0))
+    stuck = not wrong and run.known and run.progress < 0.1
+    if stuck and not min((laboratory.tried.end(f) for f in (0.1, 10.0)), default=np.inf) < 0.9 * abs(run.base):
+        laboratory.rates((0.01, 100.0))
+    restrained = any(float(layer.rate or 0) > 0 for layer in case.dropouts) or penalty_now(case) > 0
+    if not wrong and restrained and run.progress < 0.7:
+        laboratory.attempt("without dropout and penalties", laboratory.free)
+    behind = np.isfinite(scores.train) and np.isfinite(scores.reference) and scores.train < scores.reference
+    if not wrong and behind:
+        laboratory.attempt("twice the units", laboratory.wide)
+    return laboratory.tried
+
+
+def panels_of(case: Case, scores: Scores, tried: Tried, now: Signals | None, first: Signals | None) -> list[Panel]:
+    """The evidence as pictures."""
+    panels: list[Panel] = []
+    loss, held = case.curve("loss"), case.curve("val_loss")
+    if len(loss):
+        panels.append(
+            Panel("loss", "lines", {"training": loss.tolist(), **({"validation": held.tolist()} if len(held) else {})})
+        )
+    accuracy, held = case.curve("accuracy"), case.curve("val_accuracy")
+    if len(accuracy):
+        series = {"training": accuracy.tolist(), **({"validation": held.tolist()} if len(held) else {})}
+        panels.append(Panel("accuracy", "lines", series))
+    known = {"network": scores.own, "constant": scores.constant, "linear": scores.linear, "neighbours": scores.near}
+    known = {name: value for name, value in known.items() if np.isfinite(value)}
+    if len(known) > 1:
+        values = [max(value, -0.2) for value in known.values()]
+        panels.append(Panel(f"{scores.name} on new samples", "bars", {scores.name: values}, list(known)))
+    if tried.rates:
+        curves = {f"{factor:g} times the rate": curve.tolist() for factor, curve in sorted(tried.rates.items())}
+        panels.append(Panel("trials: training loss", "lines", curves, log=all(np.min(c) > 0 for c in tried.rates.values())))
+    if now is not None and first is not None and len(now.gradients) > 1:
+        names = list(now.gradients)[:8]
+        series = {"now": [now.gradients[n] for n in names], "at the start": [first.gradients[n] for n in names]}
+        panels.append(Panel("gradients by layer", "bars", series, names, log=True))
+    ours, theirs = case.train_labels, case.held_labels
+    if ours is not None and len(np.unique(ours)) <= 10:
+        values = np.unique(ours if theirs is None else np.concatenate([ours, theirs]))
+        series = {"training": [float((ours == v).mean()) for v in values]}
+        if theirs is not None:
+            series["validation"] = [float((theirs == v).mean()) for v in values]
+        panels.append(Panel("share of each class", "bars", series, [str(v) for v in values]))
+    return panels

@@ -1,0 +1,208 @@
+"""Small experiments on copies of the model: other rates, ten samples, no dropout, double width. Each is short, and counted."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import jax
+import numpy as np
+
+from kerata.diagnosis.judgement.case import Case, Part
+from kerata.engine.types import HostArray
+from kerata.layers import Dropout
+from kerata.models.cloning import clone_model
+from kerata.models.copying import fresh_model
+from kerata.models.model import Model
+
+# Steps and samples of an experiment.
+STEPS, SAMPLES = 600, 4000
+SEED = 1
+
+
+@dataclass
+class Tried:
+    """What the experiments gave: curves of the training loss, by epoch.
+
+    Attributes:
+        rates: by the factor that the learning rate was multiplied with.
+        few: of the ten samples.
+        free: without dropout and penalties.
+        wide: with twice the units in hidden layers.
+        scaled: with inputs of spread 1.
+        epochs: how many epochs `rates` went on for.
+        whole: whether they went through the same samples and epochs as the run itself.
+    """
+
+    rates: dict[float, HostArray] = field(default_factory=dict)
+    few: HostArray | None = None
+    free: HostArray | None = None
+    wide: HostArray | None = None
+    scaled: HostArray | None = None
+    epochs: int = 0
+    whole: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def end(self, factor: float) -> float:
+        """The loss at the end with a rate, infinite where it diverged, NaN where it was not tried."""
+        curve = self.rates.get(factor)
+        return np.nan if curve is None else end_of(curve)
+
+
+def end_of(curve: HostArray | None) -> float:
+    """Where a curve ended: the mean of its last tenth, infinite where it is not finite."""
+    if curve is None or not len(curve):
+        return np.nan
+    tail = curve[-max(1, len(curve) // 10) :]
+    return float(tail.mean()) if np.isfinite(tail).all() else np.inf
+
+
+class Clock:
+    """Seconds that are left."""
+
+    def __init__(self, seconds: float):
+        self.begun, self.seconds = time.perf_counter(), seconds
+
+    @property
+    def left(self) -> float:
+        return self.seconds - (time.perf_counter() - self.begun)
+
+
+class Laboratory:
+    """Runs experiments while there is time.
+
+    Args:
+        case: the case.
+        clock: the seconds that are left.
+    """
+
+    def __init__(self, case: Case, clock: Clock):
+        self.case, self.clock, self.tried = case, clock, Tried()
+        self.dearest = 0.0
+
+    def attempt(self, name: str, experiment: Callable[[], None]) -> None:
+        """An experiment, where there is time left for one that takes as long as the dearest so far."""
+        if self.clock.left < 1.3 * self.dearest or self.clock.left <= 0:
+            self.tried.notes.append(f"left out for want of time: {name}")
+            return
+        began = time.perf_counter()
+        experiment()
+        self.dearest = max(self.dearest, time.perf_counter() - began)
+
+    def data(self) -> Part:
+        """The samples of the experiments."""
+        assert self.case.train is not None
+        steps = max(1, self.case.train.size // self.case.batch_size)
+        most = SAMPLES if steps > STEPS or self.case.train.size > 2 * SAMPLES else 2 * SAMPLES
+        return self.case.train.sample(most)
+
+    def curve(self, model: Model, part: Part, epochs: int, batch_size: int | None = None) -> HostArray:
+        """The losses of a training."""
+        size = batch_size or self.case.batch_size
+        history = model.fit(part.x, part.y, epochs=epochs, batch_size=size, verbose=0, seed=SEED, shuffle=True)
+        return np.asarray(history.history["loss"], float)
+
+    def rates(self, factors: tuple[float, ...]) -> None:
+        """Trains with other learning rates from first weights."""
+        rate = self.case.rate
+        if rate is None or rate <= 0:
+            return
+        part = self.data()
+        steps = max(1, -(-part.size // self.case.batch_size))
+        wanted = len(self.case.curve("loss")) or 1
+        epochs = int(max(1, min(wanted, STEPS // steps)))
+        self.tried.epochs = epochs
+        self.tried.whole = epochs == wanted and self.case.train is not None and part.size == self.case.train.size
+        for factor in factors:
+
+            def one(factor: float = factor) -> None:
+                twin = fresh(self.case.model)
+                twin.optimizer.learning_rate = rate * factor
+                self.tried.rates[factor] = self.curve(twin, part, epochs)
+
+            self.attempt(f"{factor:g} times the rate", one)
+
+    def few(self) -> None:
+        """Can ten samples be learned by heart?"""
+        assert self.case.train is not None
+        part = self.case.train.sample(10)
+        epochs = 200
+        twin = without_restraint(self.case.model)
+        self.tried.few = self.curve(twin, part, epochs, part.size)
+
+    def free(self) -> None:
+        """Without dropout and penalties."""
+        self.tried.free = self.curve(without_restraint(self.case.model), self.data(), self.tried.epochs or 1)
+
+    def wide(self) -> None:
+        """With twice the units."""
+        twin = doubled(self.case.model)
+        if twin is not None:
+            self.tried.wide = self.curve(twin, self.data(), self.tried.epochs or 1)
+
+    def scaled(self) -> None:
+        """With inputs of spread 1."""
+        part = self.data()
+        x = jax.tree.map(scale, part.x)
+        self.tried.scaled = self.curve(fresh(self.case.model), Part(x, part.y), self.tried.epochs or 1)
+
+
+def scale(array: HostArray) -> HostArray:
+    """Columns with mean 0 and spread 1; pictures as a whole."""
+    values = np.asarray(array, np.float32)
+    axes = 0 if values.ndim <= 2 else None
+    return ((values - values.mean(axes)) / np.maximum(values.std(axes), 1e-6)).astype(np.float32)
+
+
+def fresh(model: Model) -> Model:
+    """A copy with first weights. What was frozen keeps the weights that it has."""
+    twin = fresh_model(model)
+    for old, new in zip(model.variables, twin.variables, strict=True):
+        if not old.trainable:
+            new.assign(old.numpy())
+    return twin
+
+
+def without_restraint(model: Model) -> Model:
+    """A copy with first weights, without dropout and penalties."""
+    twin = fresh(model)
+    for layer in flat_layers(twin):
+        if isinstance(layer, Dropout):
+            layer.rate = 0.0
+        for name in ("kernel_regularizer", "bias_regularizer"):
+            penalty = getattr(layer, name, None)
+            for part in ("l1", "l2"):
+                if getattr(penalty, part, None) is not None:
+                    setattr(penalty, part, 0.0)
+    return twin
+
+
+def flat_layers(model: object) -> list[object]:
+    """All layers of a model and of models within it."""
+    return [each for layer in getattr(model, "layers", ()) for each in (*flat_layers(layer), layer)]
+
+
+def doubled(model: Model) -> Model | None:
+    """A model with twice the units in hidden layers; `None` where that cannot be done by configs."""
+    layers = [layer for layer in model.layers if "units" in getattr(layer, "get_config", dict)()]
+    if len(layers) < 2:
+        return None
+    last = layers[-1]
+
+    def wider(layer: object) -> object:
+        config = layer.get_config()  # type: ignore[attr-defined]
+        if layer is not last and "units" in config:
+            config["units"] = 2 * config["units"]
+        return type(layer).from_config(config)  # type: ignore[attr-defined]
+
+    try:
+        twin = clone_model(model, clone_function=wider)
+    except (ValueError, TypeError):
+        return None
+    twin.compile(**model_arguments(model))
+    return twin
+
+
+def model_arguments(model: Model) -> dict[str, object]:
+    """What a copy is compiled with."""
+    twin = fresh_model(model)
+    return {"optimizer": twin.optimizer, "loss": model.loss}

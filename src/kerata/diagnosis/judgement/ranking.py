@@ -1,0 +1,128 @@
+"""What to say first: causes before what follows from them, and of a healthy run that it is one."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from kerata.diagnosis.judgement.case import Case
+from kerata.diagnosis.judgement.curves import NOTES, run_of
+from kerata.diagnosis.judgement.experiments import Tried
+from kerata.diagnosis.judgement.finding import SEVERITIES, Finding, found
+from kerata.diagnosis.judgement.measures import Scores
+
+RATES = {"rate_too_high", "rate_too_low", "diverged"}
+LENGTH = {"too_few_epochs", "stopped_too_early"}
+UNDER = {"underfitting_capacity", "underfitting_optimization", "baseline_not_beaten", "labels_unrelated"}
+INSIDE = {"dead_units", "saturated_units", "vanishing_gradients", "exploding_gradients", "layer_never_changes"}
+POOR = RATES | LENGTH | UNDER | INSIDE | {"bad_first_weights", "norm_statistics"}
+# What follows from a cause, and is not said beside it.
+FOLLOWS: dict[str, set[str]] = {
+    "missing_values": {*POOR, "overfitting", "unbalanced_classes"},
+    "softmax_of_one": {*POOR, "overfitting", "squared_loss_on_classes", "unbalanced_classes"},
+    "double_activation": {*POOR},
+    "no_probabilities": {*POOR, "overfitting"},
+    "softmax_with_binary": {"baseline_not_beaten"},
+    "sigmoid_with_categorical": {"baseline_not_beaten"},
+    "targets_out_of_reach": {*POOR, "overfitting", "target_outliers"},
+    "all_frozen": {*POOR, "overfitting", "too_much_dropout", "too_much_l2"},
+    "head_frozen": {*POOR},
+    "sorted_split": {
+        *POOR,
+        "overfitting",
+        "validation_differs",
+        "category_missing",
+        "unbalanced_classes",
+        "class_missing",
+        "validation_too_small",
+    },
+    "class_missing": {*POOR, "overfitting", "validation_differs", "category_missing"},
+    "validation_differs": {"overfitting", "baseline_not_beaten", "labels_unrelated", "norm_statistics", "category_missing"},
+    "category_missing": {"overfitting", "baseline_not_beaten", "validation_differs"},
+    "inputs_not_scaled": {*RATES, *LENGTH, *UNDER, *INSIDE, "norm_statistics"},
+    "bad_first_weights": {*POOR} - {"bad_first_weights"},
+    "diverged": {*UNDER, *INSIDE, *LENGTH, "overfitting", "unbalanced_classes", "norm_statistics"},
+    "rate_too_high": {*UNDER, *INSIDE, *LENGTH, "overfitting", "norm_statistics"},
+    "rate_too_low": {*UNDER, *INSIDE, *LENGTH, "norm_statistics"},
+    "dead_units": {*UNDER, *LENGTH, "layer_never_changes", "vanishing_gradients"},
+    "saturated_units": {"vanishing_gradients", "baseline_not_beaten", "underfitting_optimization"},
+    "vanishing_gradients": {*UNDER, *LENGTH, "saturated_units"},
+    "exploding_gradients": {*UNDER, *RATES, *LENGTH},
+    "too_few_epochs": {*UNDER},
+    "stopped_too_early": {*UNDER},
+    "too_much_l2": {*UNDER, *LENGTH},
+    "too_much_dropout": {*UNDER, *LENGTH},
+    "underfitting_capacity": {"baseline_not_beaten", "labels_unrelated"},
+    "underfitting_optimization": {"baseline_not_beaten"},
+    "labels_unrelated": {
+        "overfitting",
+        "baseline_not_beaten",
+        "underfitting_capacity",
+        "underfitting_optimization",
+        "saturated_units",
+    },
+    "overfitting": {"baseline_not_beaten"},
+    "target_outliers": {"baseline_not_beaten", "underfitting_optimization", "validation_differs"},
+    "unbalanced_classes": {"baseline_not_beaten", "underfitting_capacity", "underfitting_optimization"},
+    "tiny_batches_of_norm": {"norm_statistics", "baseline_not_beaten"},
+    "padding_not_masked": {*UNDER, *LENGTH, "rate_too_low", "vanishing_gradients"},
+    "leak_of_target": {"leak_of_samples"},
+    "leak_of_samples": {"duplicated_samples"},
+    "squared_loss_on_classes": {*LENGTH, *UNDER, "rate_too_low"},
+}
+
+
+def rank(case: Case, findings: list[Finding], scores: Scores, tried: Tried) -> list[Finding]:
+    """The findings in the order in which one should look at them."""
+    best: dict[str, Finding] = {}
+    for finding in sorted(findings, key=place):
+        best.setdefault(finding.kind, finding)
+    kept: list[Finding] = []
+    for finding in best.values():
+        cause = next((f for f in kept if f.is_illness and finding.kind in FOLLOWS.get(f.kind, ())), None)
+        if cause is None:
+            kept.append(finding)
+    # A cause may stand behind what follows from it, where that is the more severe.
+    named = [
+        finding
+        for finding in kept
+        if not any(
+            o is not finding and o.is_illness and finding.kind in FOLLOWS.get(o.kind, ()) and place(o) < place(finding)
+            for o in kept
+        )
+    ]
+    if not any(finding.is_illness for finding in named):
+        named.append(say_healthy(case, scores, tried))
+    return sorted(named, key=place)
+
+
+def place(finding: Finding) -> tuple[int, float]:
+    """What findings are sorted by."""
+    return SEVERITIES.index(finding.severity), -finding.weight
+
+
+def say_healthy(case: Case, scores: Scores, tried: Tried) -> Finding:
+    """A run with which nothing is wrong."""
+    loss = case.curve("loss")
+    if not len(loss):
+        return found(
+            "nothing_found",
+            "fine",
+            "Nothing wrong was found before training: data, output and loss fit.",
+            "model.fit(x, y)",
+            NOTES,
+        )
+    run = run_of(case, scores)
+    parts = ["This run is healthy: the training loss came from {begin:.3g} to {end:.3g} in {epochs} epochs"]
+    evidence: dict[str, float | int | str] = {"begin": float(loss[0]), "end": float(loss[-1]), "epochs": len(loss)}
+    if len(run.held):
+        parts.append("the validation loss is {held:.3g}")
+        evidence["held"] = float(run.held[-1])
+    if np.isfinite(scores.own) and np.isfinite(scores.reference):
+        parts.append("it scores {own:.2f} in {name}, simple models {reference:.2f}")
+        evidence |= {"own": scores.own, "name": scores.name, "reference": scores.reference}
+    rates = {factor: tried.end(factor) for factor in (0.1, 10.0) if factor in tried.rates}
+    text = ", ".join(parts) + "."
+    if len(rates) == 2 and all(np.isfinite(value) for value in rates.values()):
+        text += " The rate is well chosen: a tenth of it gave {tenth:.3g}, ten times {tenfold:.3g}, itself {one:.3g}."
+        evidence |= {"tenth": rates[0.1], "tenfold": rates[10.0], "one": tried.end(1.0)}
+    return replace(found("healthy", "fine", text, "model.save('model.keras')", NOTES, **evidence))
