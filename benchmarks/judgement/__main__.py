@@ -39,7 +39,8 @@ def main() -> None:
         good = judged.finds_all if kind_of(case) == "two" else judged.is_right
         wanted = " + ".join("|".join(sorted(kinds)) for kinds in case.right) or "healthy"
         print(
-            f"{'ok  ' if good else 'MISS'} {case.name:<28} {time.perf_counter() - began:5.1f} s (examined {judged.seconds:4.1f}) "
+            f"{'ok  ' if good else 'MISS'} {case.name:<28} {time.perf_counter() - began:5.1f} s "
+            f"(examined {judged.seconds:4.1f}) "
             f"wanted {wanted}: {judged.examination.kinds[:4]}",
             flush=True,
         )

@@ -56,7 +56,7 @@ def housing_regression():
     )
 
 
-@known(look=True)
+@known()
 def housing_raw_price():
     x, _ = numbers("housing")
     _, y = numbers("housing", scaled=False)
@@ -71,6 +71,7 @@ def housing_raw_price():
         x,
         y,
         80,
+        callbacks=STOP(10),
     )
 
 
@@ -142,14 +143,14 @@ def digits_dense():
     return fit(model, x, y, 12)
 
 
-@known(look=True)
+@known()
 def digits_sgd():
     x, y = flat(3000)
     model = network(
         (784,),
         [layers.Dense(64, activation="relu"), layers.Dense(10, activation="softmax")],
         "sparse_categorical_crossentropy",
-        optimizers.SGD(0.1, momentum=0.9),
+        optimizers.SGD(0.1),
     )
     return fit(model, x, y, 8)
 
@@ -173,7 +174,7 @@ def digits_convolution():
     return fit(model, x, y, 10)
 
 
-@known(look=True)
+@known()
 def digits_normalized():
     x, y = digits(1500)
     model = network(
@@ -186,11 +187,11 @@ def digits_normalized():
             layers.Conv2D(16, 3, strides=2),
             layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
-            layers.GlobalAveragePooling2D(),
+            layers.Flatten(),
             layers.Dense(10, activation="softmax"),
         ],
         "sparse_categorical_crossentropy",
-        optimizers.Adam(0.01),
+        optimizers.Adam(0.002),
     )
     return fit(model, x, y, 15)
 
@@ -227,7 +228,7 @@ def census():
 
 @known()
 def reviews_averaged():
-    x, y = reviews(2000, 100, 2000)
+    x, y = reviews(3000, 100, 2000)
     model = network(
         (100,),
         [layers.Embedding(2000, 16), layers.GlobalAveragePooling1D(), layers.Dense(1, activation="sigmoid")],
@@ -237,12 +238,12 @@ def reviews_averaged():
     return fit(model, x, y, 15, callbacks=STOP(2))
 
 
-@known(look=True)
+@known()
 def reviews_recurrent():
-    x, y = reviews(2000, 80, 2000)
+    x, y = reviews(3000, 80, 1000)
     model = network(
         (80,),
-        [layers.Embedding(2000, 16, mask_zero=True), layers.GRU(16), layers.Dense(1, activation="sigmoid")],
+        [layers.Embedding(1000, 16, mask_zero=True), layers.GRU(16), layers.Dense(1, activation="sigmoid")],
         "binary_crossentropy",
         optimizers.Adam(0.005),
     )

@@ -147,15 +147,15 @@ def rare_mammography():
 @known("unbalanced_classes", look=True)
 def rare_pima():
     x, y = classes("pima-indians-diabetes")
-    keep = (y == 0) | (np.cumsum(y) <= 30)
-    return fit(binary(8, 8, rate=0.002), x[keep], y[keep], 20)
+    some = RNG(3).permutation(np.flatnonzero((y == 0) | (np.cumsum(y) <= 30)))
+    return fit(binary(8, 8, rate=0.002), x[some], y[some], 20)
 
 
 @known("unbalanced_classes")
 def rare_census():
     x, y = adult()
-    keep = (y == 0) | (np.cumsum(y) <= 120)
-    return fit(binary(x.shape[1], 16, rate=0.001), x[keep], y[keep], 8)
+    some = RNG(3).permutation(np.flatnonzero((y == 0) | (np.cumsum(y) <= 120)))
+    return fit(binary(x.shape[1], 16, rate=0.001), x[some], y[some], 8)
 
 
 @known("sorted_split")

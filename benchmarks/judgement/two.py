@@ -100,8 +100,8 @@ def outliers_few_held():
 @known("unbalanced_classes", "leak_of_samples", look=True)
 def rare_copies():
     x, y = adult()
-    keep = (y == 0) | (np.cumsum(y) <= 120)
-    x, y = x[keep], y[keep]
+    some = RNG(3).permutation(np.flatnonzero((y == 0) | (np.cumsum(y) <= 120)))
+    x, y = x[some], y[some]
     return fit(binary(x.shape[1], 16, optimizer=optimizers.Adam(0.001)), x[:1800], y[:1800], 8, (x[1400:], y[1400:]))
 
 

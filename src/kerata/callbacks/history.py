@@ -51,7 +51,7 @@ class History(Callback):
         kept = all(size is not None for size in sizes) and sum(size or 0 for size in sizes) <= KEPT_BYTES
         self.given = {name: value for name, value in given.items() if kept or name not in names}
 
-    def examine(self, **options: object) -> Any:
+    def examine(self, **options: object) -> object:
         """What is wrong with this run, and what to do; see `kerata.diagnosis.examine` for the options.
 
         The data is that of `fit`, where it was given as arrays.

@@ -4,7 +4,9 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 from kerata import optimizers
@@ -33,6 +35,22 @@ from kerata.training.runs import Run
 from kerata.training.signals import heard
 from kerata.training.step_methods import StepMethods
 from kerata.training.trained import TrainedModel
+
+
+def remembering(fit: Callable[..., History]) -> Callable[..., History]:
+    """`fit` whose record knows what it was given, so that `history.examine()` can look at it."""
+    names = inspect.signature(fit)
+
+    @wraps(fit)
+    def wrapped(self: object, *args: object, **kwargs: object) -> History:
+        history = fit(self, *args, **kwargs)
+        given = names.bind(self, *args, **kwargs).arguments
+        weighted = given.get("class_weight") is not None or given.get("sample_weight") is not None
+        kept = ("x", "y", "validation_data", "validation_split", "batch_size", "shuffle")
+        history.note_given({**{name: given[name] for name in kept if name in given}, "weighted": weighted})
+        return history
+
+    return wrapped
 
 
 class Trainer(StepMethods):
@@ -146,6 +164,7 @@ class Trainer(StepMethods):
     @hinting
     @busily
     @heard
+    @remembering
     def fit(
         self,
         x: Data | None = None,
@@ -231,19 +250,7 @@ class Trainer(StepMethods):
         run = Run(prepared, feed, key, "train")
         every = complete_callbacks(self, given, verbose, epochs, feed.steps)
         check_measures(every, prepared.step.result_names(), validation is not None)
-        history = train(run, every, validation, epochs, initial_epoch, order_seed)
-        history.note_given(
-            {
-                "x": x,
-                "y": y,
-                "validation_data": validation_data,
-                "validation_split": fraction,
-                "batch_size": getattr(source, "batch_size", None) or size,
-                "shuffle": bool(shuffle),
-                "weighted": class_weight is not None or sample_weight is not None,
-            }
-        )
-        return history
+        return train(run, every, validation, epochs, initial_epoch, order_seed)
 
     @busily
     @heard

@@ -174,7 +174,7 @@ def check_rate(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[F
         yield say_too_high(case, run, tried, None, one, "stuck")
     elif (
         case.rate is not None and case.rate < low / 3 and run.progress < 0.9 and (helped or not tried.rates) and not rising
-    ) or (helped and run.progress < 0.5 and run.epochs >= 15 and not run.noise > 0.05 and tried.whole):
+    ) or (helped and run.progress < 0.5 and run.epochs >= 15 and case.rate is not None and case.rate <= 2 * low):
         yield say_too_low(case, run, tried, higher, one)
 
 
@@ -197,7 +197,7 @@ def say_too_high(case: Case, run: Run, tried: Tried, lower: float | None, one: f
         what + ": the learning rate is too high, {rate}." + tested + " Try a tenth of it.",
         f"kerata.optimizers.{type(case.model.optimizer).__name__}({(case.rate or 0.1) * (lower or 0.1):g})",
         BENGIO,
-        6.5 if how in ("rising", "stuck") else 6.0,
+        5.8 if how in ("rising", "stuck") else 5.6,
         lowest=float(run.loss.min()),
         end=float(run.loss[-1]) if how == "rising" else run.end,
         jump=run.noise * abs(run.base),
@@ -224,7 +224,7 @@ def say_too_low(case: Case, run: Run, tried: Tried, higher: float | None, one: f
         + " Try ten times as much.",
         f"kerata.optimizers.{type(case.model.optimizer).__name__}({(case.rate or 1e-4) * (higher or 10):g})",
         BENGIO,
-        6.0,
+        5.5,
         begin=float(run.loss[0]),
         end=float(run.loss[-1]),
         run=run.epochs,
@@ -264,7 +264,7 @@ def check_length(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator
             asked=case.epochs,
             fall=run.fall,
         )
-    elif still and quick and (behind or run.tail > 0.06):
+    elif still and quick and (behind or (run.tail > 0.1 and run.progress < 0.8)):
         yield found(
             "too_few_epochs",
             "serious" if behind else "mild",
@@ -273,7 +273,7 @@ def check_length(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator
             "anything else.",
             f"model.fit(x, y, epochs={max(10, 3 * run.epochs)})",
             NOTES,
-            4.5,
+            3.5,
             fall=run.fall,
             end=float(run.loss[-1]),
             run=run.epochs,
@@ -317,12 +317,16 @@ def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Fi
         and np.isfinite(scores.reference)
         and scores.train < scores.reference - max(scores.noise, 0.04)
     )
-    if not short:
-        return
+    if short:
+        yield say_underfitting(case, run, scores, tried)
+
+
+def say_underfitting(case: Case, run: Run, scores: Scores, tried: Tried) -> Finding:
+    """A network that does not fit its own training data: for want of units, or because the steps do not work."""
     linear = is_linear(case)
     wider = end_of(tried.wide) < tried.end(1.0) - 0.08 * abs(run.base) if tried.wide is not None else False
     if linear and scores.near > scores.linear + 0.05:
-        yield found(
+        return found(
             "underfitting_capacity",
             "serious",
             "The model has no hidden layer with an activation, so it is linear: it scores {train:.2f} in {name} on its own "
@@ -335,9 +339,9 @@ def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Fi
             name=scores.name,
             near=scores.near,
         )
-    elif wider or units_of(case) <= 4:
+    if wider or units_of(case) <= 4:
         more = ", with twice the units a trial ended at a loss of {wide:.3g} instead of {one:.3g}" if wider else ""
-        yield found(
+        return found(
             "underfitting_capacity",
             "serious",
             "The network is too small: it scores {train:.2f} in {name} on its own training data, simple models "
@@ -351,21 +355,20 @@ def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Fi
             wide=end_of(tried.wide) if wider else 0.0,
             one=tried.end(1.0) if wider else 0.0,
         )
-    else:
-        yield found(
-            "underfitting_optimization",
-            "serious",
-            "The network does not fit its own training data: it scores {train:.2f} in {name} there, simple models "
-            "{reference:.2f} on new "
-            "samples. It has {units} units, so it is the training: change the rate, the optimizer or the first weights.",
-            "model.lr_find(x, y).plot('rates.png')",
-            GOODFELLOW,
-            4.8,
-            train=scores.train,
-            name=scores.name,
-            reference=scores.reference,
-            units=units_of(case),
-        )
+    return found(
+        "underfitting_optimization",
+        "serious",
+        "The network does not fit its own training data: it scores {train:.2f} in {name} there, simple models "
+        "{reference:.2f} on new "
+        "samples. It has {units} units, so it is the training: change the rate, the optimizer or the first weights.",
+        "model.lr_find(x, y).plot('rates.png')",
+        GOODFELLOW,
+        4.8,
+        train=scores.train,
+        name=scores.name,
+        reference=scores.reference,
+        units=units_of(case),
+    )
 
 
 def check_restraint(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Finding]:
@@ -409,7 +412,7 @@ def check_labels(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator
     """Targets that nothing can be learned of."""
     if not np.isfinite(scores.reference) or not np.isfinite(scores.held) or scores.size < 40:
         return
-    slack = scores.noise * 0.75
+    slack = scores.noise
     hopeless = max(scores.linear, scores.near, scores.held) < scores.constant + slack
     balanced = scores.name == "R2" or scores.constant < 0.75
     if hopeless and balanced:

@@ -62,12 +62,13 @@ def check_scale(case: Case, values: HostArray, is_table: bool) -> Iterator[Findi
     """Inputs whose numbers are large, or of very different sizes."""
     if case.scales_itself:
         return
-    sizes = np.sqrt((values**2).mean(0))
-    spread = values.std(0)
+    # A few numbers far from all others are another finding.
+    usual = np.clip(values, *np.percentile(values, [0.5, 99.5], axis=0)) if is_table else values
+    sizes, spread = np.sqrt((usual**2).mean(0)), usual.std(0)
     varied = spread > 1e-9
     if not varied.any():
         return
-    largest, total = float(sizes.max()), float(np.sqrt((values**2).mean()))
+    largest, total = float(sizes.max()), float(np.sqrt((usual**2).mean()))
     smallest = float(np.median(spread[varied]))
     if largest > LARGE and (not is_table or largest > LARGE):
         yield found(
@@ -78,7 +79,7 @@ def check_scale(case: Case, values: HostArray, is_table: bool) -> Iterator[Findi
             "start well with numbers around {zero} of size {one}; large ones make the steps jump or units die. Scale them.",
             "x = (x - x.mean(0)) / x.std(0)" if is_table else "x = x / 255.0",
             LECUN,
-            5.0,
+            7.0,
             top=float(np.abs(values).max()),
             largest=largest,
             zero=0,
@@ -93,7 +94,7 @@ def check_scale(case: Case, values: HostArray, is_table: bool) -> Iterator[Findi
             "{one}.",
             "x = (x - x.mean(0)) / x.std(0)",
             LECUN,
-            5.0,
+            7.0,
             total=total,
             one=1,
         )
@@ -106,7 +107,7 @@ def check_scale(case: Case, values: HostArray, is_table: bool) -> Iterator[Findi
             "drowns the others; scale each column to a spread of {one}.",
             "x = (x - x.mean(0)) / x.std(0)",
             LECUN,
-            5.0,
+            7.0,
             most=float(spread.max()),
             typical=smallest,
             one=1,
@@ -127,7 +128,7 @@ def check_columns(values: HostArray) -> Iterator[Finding]:
             "tell the network nothing. Look where they come from, or drop them.",
             "x = x[:, x.std(0) > 0]",
             NOTES,
-            3.0,
+            6.0,
             constant=int(constant.sum()),
             count=count,
             first=int(np.argmax(constant)),
@@ -161,13 +162,13 @@ def check_input_outliers(values: HostArray) -> Iterator[Finding]:
         column = int(far.argmax())
         yield found(
             "input_outliers",
-            "mild",
+            "serious" if far.max() > 100 else "mild",
             "Input column {column} (counted from {zero}) has a value of {value:.3g}, {far:.0f} times as far from the "
             "middle as "
             "{share}% of its values: a mistake in the data, or a number to clip or to take the logarithm of.",
             "x = np.clip(x, *np.percentile(x, [1, 99], axis=0))",
             NOTES,
-            3.0,
+            5.5,
             column=column,
             zero=0,
             value=float(values[np.abs(values[:, column] - middle[column]).argmax(), column]),
@@ -190,16 +191,16 @@ def check_copies(case: Case) -> Iterator[Finding]:
         return
     unique = len(np.unique(hashes(part)))
     share = 1 - unique / part.size
-    if share > 0.3:
+    if share > 0.4:
         yield found(
             "duplicated_samples",
-            "mild",
+            "serious" if share > 0.5 else "mild",
             "{share:.0%} of the {size} training samples are exact copies of others: there is less data than it seems, and "
             "copies that "
             "end up in the validation data make it look too good.",
             "x, first = np.unique(x, axis=0, return_index=True); y = y[first]",
             NOTES,
-            3.5,
+            6.0,
             share=share,
             size=part.size,
         )
@@ -229,7 +230,7 @@ def check_target_numbers(case: Case, part: Part) -> Iterator[Finding]:
             "squared loss: the network learns them and not the rest. Check them, clip them, or use the Huber loss.",
             "model.compile(optimizer, kerata.losses.Huber())",
             "Huber, Robust Estimation of a Location Parameter, 1964",
-            4.0,
+            6.6,
             few=few,
             size=len(values),
             top=float(values.ravel()[np.abs(values - middle).argmax()]),
@@ -277,7 +278,8 @@ def say_unbalanced(case: Case, part: Part, outputs: HostArray, where: str) -> It
     values, counts = np.unique(everything, return_counts=True)
     shares = counts / counts.sum()
     rare, share = int(values[shares.argmin()]), float(shares.min())
-    if len(values) < 2 or share > (RARE if len(values) == 2 else 0.25 / len(values)):
+    # A class of a handful of samples is a matter of more data, one of very many classes is rare by necessity.
+    if not 2 <= len(values) <= 20 or counts.min() < 8 or share > (RARE if len(values) == 2 else 0.25 / len(values)):
         return
     predicted = predicted_labels(outputs, case)
     true, said = labels == rare, predicted == rare
@@ -296,7 +298,7 @@ def say_unbalanced(case: Case, part: Part, outputs: HostArray, where: str) -> It
         "class {recall:.0%} are found (precision {precision:.0%}, F1 {f1:.2f}). Use class_weight, and judge by F1.",
         f"model.fit(x, y, class_weight={{{rare}: {0.5 / share:.1f}, ...}})",
         "He and Garcia, Learning from Imbalanced Data, 2009",
-        4.2,
+        6.0,
         rare=rare,
         share=share,
         accuracy=accuracy,

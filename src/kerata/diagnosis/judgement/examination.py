@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import jax
 import numpy as np
@@ -25,7 +26,7 @@ from kerata.diagnosis.judgement.signals import SAMPLES, Look, Signals, check_sig
 from kerata.diagnosis.judgement.structure import check_structure
 from kerata.diagnosis.reading import Curves, HasHistory, curves_of
 from kerata.engine.random import seeded_wholly
-from kerata.engine.types import HostArray
+from kerata.engine.types import HostArray, Tree
 from kerata.models.model import Model
 from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
@@ -108,13 +109,13 @@ def make_case(
     ours, theirs = group_labels(groups)
     if validation is not None:
         other = Samples(standardize_arrays(through_host(model, validation[0]), "x"), standardize_arrays(validation[1], "y"))
-        held = Part(other.x, other.y, theirs)
+        held = part_of(other, theirs)
     elif split:
         whole = samples
         samples, rest = split_validation(whole, split, "examine")
         theirs, ours = (None, None) if ours is None else (ours[samples.size :], ours[: samples.size])
-        held = Part(rest.x, rest.y, theirs)
-    train = Part(samples.x, samples.y, ours)
+        held = part_of(rest, theirs)
+    train = part_of(samples, ours)
     if not model.built:
         build_for(model, samples.slice(0, min(32, samples.size)).tree, "examine")
     steps = params.get("steps")
@@ -124,6 +125,11 @@ def make_case(
     case.shuffled = bool(given.get("shuffle", True))
     case.weighted = bool(given.get("weighted", False))
     return case
+
+
+def part_of(samples: Samples, groups: HostArray | None) -> Part:
+    """Samples as a part of the data."""
+    return Part(cast("Tree", samples.x), cast("Tree", samples.y), groups)
 
 
 def group_labels(groups: Data | None) -> tuple[HostArray | None, HostArray | None]:
@@ -179,7 +185,7 @@ def measure(case: Case, scores: Scores) -> None:
     ):
         if part is None or part.target is None:
             continue
-        outputs = twin.predict(part.x, batch_size=256, verbose=0)
+        outputs = twin.predict(cast("Data", part.x), batch_size=256, verbose=0)
         leaves = jax.tree.leaves(outputs)
         if len(leaves) == 1:
             one = np.asarray(leaves[0])

@@ -198,11 +198,5 @@ def doubled(model: Model) -> Model | None:
         twin = clone_model(model, clone_function=wider)
     except (ValueError, TypeError):
         return None
-    twin.compile(**model_arguments(model))
+    twin.compile(fresh_model(model).optimizer, model.loss)
     return twin
-
-
-def model_arguments(model: Model) -> dict[str, object]:
-    """What a copy is compiled with."""
-    twin = fresh_model(model)
-    return {"optimizer": twin.optimizer, "loss": model.loss}

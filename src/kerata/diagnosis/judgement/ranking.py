@@ -1,7 +1,5 @@
 """What to say first: causes before what follows from them, and of a healthy run that it is one."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from kerata.diagnosis.judgement.case import Case
@@ -76,23 +74,19 @@ def rank(case: Case, findings: list[Finding], scores: Scores, tried: Tried) -> l
     best: dict[str, Finding] = {}
     for finding in sorted(findings, key=place):
         best.setdefault(finding.kind, finding)
-    kept: list[Finding] = []
-    for finding in best.values():
-        cause = next((f for f in kept if f.is_illness and finding.kind in FOLLOWS.get(f.kind, ())), None)
-        if cause is None:
-            kept.append(finding)
-    # A cause may stand behind what follows from it, where that is the more severe.
-    named = [
-        finding
-        for finding in kept
-        if not any(
-            o is not finding and o.is_illness and finding.kind in FOLLOWS.get(o.kind, ()) and place(o) < place(finding)
-            for o in kept
-        )
-    ]
+    every = list(best.values())
+    named = [finding for finding in every if not any(is_cause(other, finding) for other in every)]
     if not any(finding.is_illness for finding in named):
         named.append(say_healthy(case, scores, tried))
     return sorted(named, key=place)
+
+
+def is_cause(cause: Finding, finding: Finding) -> bool:
+    """Whether a finding follows from another, and needs no words of its own."""
+    if cause is finding or not cause.is_illness or finding.kind not in FOLLOWS.get(cause.kind, ()):
+        return False
+    mutual = cause.kind in FOLLOWS.get(finding.kind, ()) and finding.is_illness
+    return not mutual or place(cause) < place(finding)
 
 
 def place(finding: Finding) -> tuple[int, float]:
@@ -125,4 +119,4 @@ def say_healthy(case: Case, scores: Scores, tried: Tried) -> Finding:
     if len(rates) == 2 and all(np.isfinite(value) for value in rates.values()):
         text += " The rate is well chosen: a tenth of it gave {tenth:.3g}, ten times {tenfold:.3g}, itself {one:.3g}."
         evidence |= {"tenth": rates[0.1], "tenfold": rates[10.0], "one": tried.end(1.0)}
-    return replace(found("healthy", "fine", text, "model.save('model.keras')", NOTES, **evidence))
+    return found("healthy", "fine", text, "model.save('model.keras')", NOTES, 0.0, **evidence)

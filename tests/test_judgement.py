@@ -1,0 +1,107 @@
+"""Judgement: the first finding of known cases, its words and numbers, and a model that nothing was done to."""
+
+import importlib
+import re
+
+import numpy as np
+import pytest
+from benchmarks.judgement.data import FOLDER, classes
+from benchmarks.judgement.running import CASES, fit, judge, network
+
+import kerata
+from kerata import layers, optimizers
+from kerata.diagnosis import Finding, examine
+from kerata.diagnosis.judgement.finding import found as make_finding
+from kerata.engine.random import global_seed_generator, host_stream
+
+for part in ("curves", "healthy", "inputs", "layered", "pairs", "two"):
+    importlib.import_module(f"benchmarks.judgement.{part}")
+BY_NAME = {case.name: case for case in CASES}
+# What a few seconds allow; the others are run by `make test-all`, and counted by `python -m benchmarks.judgement`.
+SAMPLE = ("one_softmax_pima", "raw_pima", "low_pima", "giveaway_pima", "frozen_pima", "holes_pima")
+has_data = pytest.mark.skipif(not FOLDER.exists(), reason="needs ../shared/data")
+
+
+def check_words(finding: Finding) -> None:
+    """A sentence is short, and each number in it stands in the evidence."""
+    assert len(finding.sentence) <= 300 and finding.sentence[0].isupper() and finding.sentence.rstrip()[-1] in ".?"
+    known = [value for value in finding.evidence.values() if not isinstance(value, str)]
+    texts = " ".join(value for value in finding.evidence.values() if isinstance(value, str))
+    bare = re.sub(r"[A-Za-z_]\w*", " ", finding.sentence.replace("L2", ""))
+    for text in re.findall(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?%?", bare):
+        number = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
+        digits = len(text.rstrip("%").partition(".")[2].partition("e")[0])
+        slack = 0.51 * 10.0**-digits / (100 if text.endswith("%") else 1)
+        near = any(abs(value - number) <= max(slack, 0.051 * abs(number)) or abs(value - 100 * number) <= 1 for value in known)
+        assert near or text in texts, f"{text} in {finding.sentence!r} is not in {finding.evidence}"
+
+
+@has_data
+@pytest.mark.parametrize("name", SAMPLE)
+def test_the_first_finding_of_a_known_case(name):
+    judged = judge(BY_NAME[name], experiments=name == "low_pima")
+    assert judged.is_right, judged.examination
+    for finding in judged.examination:
+        check_words(finding)
+
+
+@has_data
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_words_of_every_known_case(name):
+    judged = judge(BY_NAME[name])
+    for finding in judged.examination:
+        check_words(finding)
+
+
+def test_there_are_enough_known_cases():
+    assert len(CASES) >= 110
+    assert sum(case.is_healthy for case in CASES) >= 20
+    assert sum(len(case.right) == 2 for case in CASES) >= 10
+
+
+@has_data
+def test_a_healthy_run_is_said_to_be_one_and_the_model_stays_as_it_is(tmp_path):
+    x, y = classes("pima-indians-diabetes")
+    kerata.utils.set_random_seed(0)
+    hidden = [layers.Dense(12, activation="relu"), layers.Dropout(0.1)]
+    trained = fit(
+        network((8,), [*hidden, layers.Dense(1, activation="sigmoid")], "binary_crossentropy", optimizers.Adam(0.003)), x, y, 30
+    )
+    model, history = trained.model, trained.history
+    model.predict(x[:8], verbose=0)
+    before = [v.numpy().tobytes() for v in (*model.variables, *model.optimizer.variables)]
+    curves = {name: list(values) for name, values in history.history.items()}
+    states = [np.random.get_state()[1].tobytes(), str(host_stream().bit_generator.state), global_seed_generator().state.numpy()]
+    found = history.examine()
+    assert found.is_healthy and found[0].kind == "healthy", found
+    assert [v.numpy().tobytes() for v in (*model.variables, *model.optimizer.variables)] == before
+    assert model.history is history and history.history == curves
+    assert [np.random.get_state()[1].tobytes(), str(host_stream().bit_generator.state)] == states[:2]
+    assert (global_seed_generator().state.numpy() == states[2]).all()
+    assert list(found.to_frame().columns) == ["kind", "severity", "sentence", "evidence", "try_", "source"]
+    found.plot(tmp_path / "examination.png")
+    assert (tmp_path / "examination.png").stat().st_size > 10_000
+    assert "1. This run is healthy" in str(found) and "<table>" in found._repr_html_()
+
+
+def test_data_must_be_arrays_and_the_model_compiled():
+    model = kerata.Sequential([kerata.Input((2,)), layers.Dense(1)])
+    with pytest.raises(ValueError, match="compiled"):
+        examine(model, {}, np.zeros((4, 2)), np.zeros(4))
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="arrays"):
+        examine(model, {}, (batch for batch in [(np.zeros((4, 2)), np.zeros(4))]))
+
+
+def test_the_record_of_generated_data_says_that_it_has_none():
+    model = kerata.Sequential([kerata.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    history = model.fit(((np.ones((4, 2)), np.ones(4)) for _ in range(2)), steps_per_epoch=2, verbose=0)
+    with pytest.raises(ValueError, match="not at hand"):
+        history.examine()
+
+
+def test_a_sentence_that_is_too_long_is_no_finding():
+    with pytest.raises(ValueError, match="letters"):
+        make_finding("kind", "serious", "word " * 80, "", "")
