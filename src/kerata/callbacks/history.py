@@ -1,9 +1,8 @@
 """The record of a training run."""
 
 import importlib
+import math
 from typing import Any
-
-import jax
 
 from kerata.base.checks import message
 from kerata.base.registry import find_builtin
@@ -47,7 +46,7 @@ class History(Callback):
     def note_given(self, given: dict[str, Any]) -> None:
         """Keeps what `fit` was given, for `examine`; data only where it is in arrays and not large."""
         names = ("x", "y", "validation_data")
-        sizes = [getattr(leaf, "nbytes", None) for name in names for leaf in jax.tree.leaves(given.get(name))]
+        sizes = [bytes_of(given.get(name)) for name in names]
         kept = all(size is not None for size in sizes) and sum(size or 0 for size in sizes) <= KEPT_BYTES
         self.given = {name: value for name, value in given.items() if kept or name not in names}
 
@@ -67,6 +66,23 @@ class History(Callback):
         assert examine is not None
         given = self.given
         return examine(self.model, self, given["x"], given.get("y"), validation=given.get("validation_data"), **options)
+
+
+def bytes_of(data: object) -> int | None:
+    """The size of arrays, frames, and lists and dicts of such; `None` of what gives batches."""
+    if data is None:
+        return 0
+    shape = getattr(data, "shape", None)
+    if isinstance(shape, tuple) and all(isinstance(size, int) for size in shape):
+        return 8 * math.prod(shape)
+    if isinstance(data, dict):
+        data = list(data.values())
+    if isinstance(data, (list, tuple)):
+        if not data or isinstance(data[0], (int, float, str)):
+            return 8 * len(data)
+        sizes = [bytes_of(part) for part in data]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+    return None
 
 
 CallbackList.standard["history"] = History

@@ -27,6 +27,7 @@ from kerata.populations.objective import Objective
 from kerata.populations.population import way_of, weigh_members
 from kerata.populations.scheduler import Scheduler
 from kerata.search.cross_validation import Folds, make_folds
+from kerata.search.luck import Difference, paired_difference, say_difference
 from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
 from kerata.training.prepare import build_for
@@ -81,6 +82,10 @@ class Comparison:
         sign = -1 if objective.direction == "max" else 1
         self.names = sorted(self.scores, key=lambda name: sign * self.scores[name].mean())
         self.histories = {name: [m.history.history for m in members] for name, members in runs.items()}
+        # What a fold holds out for each sample that it trains on; runs on one split have no overlap to correct for.
+        held = [(m.rows, m.held) for m in next(iter(runs.values()))]
+        apart = [(len(rows), len(out)) for rows, out in held if rows is not None and out is not None]
+        self._ratio = float(np.mean([out / rows for rows, out in apart])) if apart else 0.0
         self.ways = {name: way_of(members[0].group.notes) for name, members in runs.items()}
 
     @property
@@ -111,7 +116,20 @@ class Comparison:
     def __repr__(self) -> str:
         lines = [f"{name:<20} {self.scores[name].mean():.4f} ± {self.scores[name].std():.4f}" for name in self.names]
         lines += [f"{name:<20} {reason}" for name, reason in self.failed.items()]
+        lines += [self.luck] if self.luck else []
         return "\n".join([f"{self.objective.name} of {len(self._runs)} variants in {self.seconds:.2f} s", *lines])
+
+    def difference(self, first: str | None = None, second: str | None = None) -> Difference:
+        """How two variants differ over the same runs, and how often chance gives as much; the best two by default."""
+        first, second = first or self.best, second or self.names[1]
+        return paired_difference(self.scores[first], self.scores[second], self._ratio)
+
+    @property
+    def luck(self) -> str:
+        """Whether the best variant is ahead by more than luck, in one sentence; nothing of a single run or variant."""
+        if len(self.names) < 2 or len(self.scores[self.best]) < 2:
+            return ""
+        return say_difference(self.names, self.difference(), self.objective)
 
     def plot(self, path: PathLike | None = None) -> "Figure":
         """Draws the scores and the mean curves; returns the matplotlib figure."""

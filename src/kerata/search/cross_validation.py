@@ -13,6 +13,8 @@ from kerata.base.registry import builtin
 from kerata.callbacks.callback import Callbacks, Verbose
 from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import standardize_source
+from kerata.diagnosis.judgement.examination import examine
+from kerata.diagnosis.judgement.finding import Examination
 from kerata.engine.types import HostArray, TensorLike, Tree
 from kerata.models.model import Model
 from kerata.populations.fitted import make_group, make_member
@@ -21,6 +23,7 @@ from kerata.populations.initial import InitialState, adapted, take_rows, was_tra
 from kerata.populations.member import Member, copies_of
 from kerata.populations.population import Trained, way_of, weigh_members
 from kerata.populations.scheduler import Scheduler
+from kerata.search.examining import say_folds
 from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
 from kerata.training.prepare import build_for
@@ -130,6 +133,28 @@ class CrossValidation:
                 means = [(sums / count.reshape(-1, *[1] * (sums.ndim - 1))).astype(np.float32) for sums in total]
             self._cached["predictions"] = tree(means)
         return self._cached["predictions"]
+
+    def examine(self, **options: object) -> Examination:
+        """Examines the fold in the middle of the losses, and says how far the folds are apart.
+
+        Args:
+            options: as of `kerata.diagnosis.examine`, e.g. `experiments=False`.
+        """
+        place = int(np.argsort(self.scores["loss"])[len(self.folds) // 2])
+        rows, held = self.folds[place]
+        x, y = self._samples.tree[:2]
+        ours, theirs = take_rows((x, y), rows), take_rows((x, y), held)
+        found = examine(self.models[place], self.histories[place], *ours, validation=theirs, **options)
+        found.findings.append(say_folds(self.scores, len(rows), len(held)))
+        return found
+
+    @property
+    def luck(self) -> str:
+        """How far the folds are apart, and within what the mean is known, in one sentence."""
+        return say_folds(self.scores, *map(len, self.folds[0])).sentence
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{self.luck}" if len(self.folds) > 1 else repr(self)
 
     def table(self) -> "DataFrame":
         """A pandas frame with a row a fold: its measures, the numbers of samples, epochs."""

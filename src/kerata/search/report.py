@@ -86,7 +86,9 @@ def render_page(summary: Summary) -> str:
         "style": style,
         "script": script,
         "heading": escape(summary.name or "Search"),
-        "lead": "".join(f"<p>{escape(sentence, 4000)}</p>" for sentence in summary.headline()[:2]),
+        "lead": "".join(
+            f"<p>{escape(sentence, 4000)}</p>" for sentence in (*summary.headline()[:2], summary.luck()) if sentence
+        ),
         "tiles": render_tiles(summary),
         "front": render_front(summary),
         "importance": render_importance(shares),

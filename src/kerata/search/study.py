@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from kerata.base.checks import message
 from kerata.base.types import PathLike
 from kerata.data.samples import Samples
+from kerata.diagnosis.judgement.finding import Examination
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
 from kerata.search.best import Best, read_fit
+from kerata.search.examining import examine_study
 from kerata.search.front import find_front, make_objectives
 from kerata.search.model_files import MemoryModels, ModelFiles
 from kerata.search.plots import plot_study
@@ -19,7 +21,7 @@ from kerata.search.records import COMPLETE, FAILED, PRUNED, Trial
 from kerata.search.report import write_report
 from kerata.search.space import HyperParameters
 from kerata.search.storage import Database
-from kerata.search.summary import plural
+from kerata.search.summary import plural, summarize
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -147,6 +149,22 @@ class Study:
     def report(self, path: str | os.PathLike = "report.html") -> Path:
         """Writes a page with all that the study found; see `kerata.search.report.write_report`."""
         return write_report(path, self)
+
+    @property
+    def luck(self) -> str:
+        """How optimistic the best trial's score is, in one sentence; nothing without folds, or of few trials."""
+        return summarize(self).luck()
+
+    def examine(self) -> Examination:
+        """What the study says of itself: how far its best is luck, what the curves of the best show, whether rates were off.
+
+        Returns:
+            An `Examination`, as `kerata.diagnosis.examine` gives.
+        """
+        return examine_study(self.trials, self.objective)
+
+    def __str__(self) -> str:
+        return "\n".join(filter(None, (repr(self), self.luck)))
 
     def close(self) -> None:
         """Closes the storage; a file can be moved then."""

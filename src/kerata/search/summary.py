@@ -10,6 +10,7 @@ from kerata.base.checks import message
 from kerata.callbacks.progress import format_number, format_seconds
 from kerata.populations.objective import Objective
 from kerata.search.front import find_front
+from kerata.search.luck import say_optimism
 from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Trial
 
 STATES = (COMPLETE, PRUNED, FAILED, RUNNING, WAITING)
@@ -86,7 +87,11 @@ class Summary:
 
     def headline(self) -> list[str]:
         """The study in a few sentences."""
-        return [sentence for sentence in (say_tried(self), say_best(self), say_rest(self)) if sentence]
+        return [sentence for sentence in (say_tried(self), say_best(self), self.luck(), say_rest(self)) if sentence]
+
+    def luck(self) -> str:
+        """How optimistic the best trial's score is, in one sentence; nothing where that cannot be told."""
+        return "" if len(self.objectives) > 1 else say_optimism(self.trials, self.objective)
 
 
 class Searched(Protocol):
