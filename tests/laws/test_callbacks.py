@@ -21,6 +21,7 @@ OTHERS = {"Callback", "CallbackList", "OrbaxCheckpoint", "RemoteMonitor", "SwapE
 ROWS = {
     "BackupAndRestore": lambda folder: callbacks.BackupAndRestore(folder / "backup"),
     "CSVLogger": lambda folder: callbacks.CSVLogger(folder / "log.csv"),
+    "Doctor": lambda folder: callbacks.Doctor(),
     "EarlyStopping": lambda folder: callbacks.EarlyStopping(patience=1, restore_best_weights=True),
     "History": lambda folder: callbacks.History(),
     "LambdaCallback": lambda folder: callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None),

@@ -8,6 +8,7 @@ from kerata.callbacks.actions import RemoteMonitor as RemoteMonitor
 from kerata.callbacks.actions import TerminateOnNaN as TerminateOnNaN
 from kerata.callbacks.callback import Callback as Callback
 from kerata.callbacks.callback import CallbackList as CallbackList
+from kerata.callbacks.doctor import Doctor as Doctor
 from kerata.callbacks.history import History as History
 from kerata.callbacks.monitors import EarlyStopping as EarlyStopping
 from kerata.callbacks.monitors import ModelCheckpoint as ModelCheckpoint

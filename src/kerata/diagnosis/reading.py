@@ -12,6 +12,10 @@ from kerata.engine.types import HostArray
 SMALL = 0.02
 # A loss whose last epochs brought less than this share of its range has settled.
 SETTLED = 0.03
+# A loss that falls by this share of itself an epoch has not levelled off, however small it is by now.
+QUICK = 0.07
+# A loss jumps where it typically does by this share of its middle, and of where it began.
+JUMP, JUMP_OF_FIRST = 0.08, 0.02
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,9 @@ def read_curves(history: Curves | HasHistory) -> Reading:
     if len(train) < 3:
         few = "One epoch is" if len(train) == 1 else f"{len(train)} epochs are"
         return Reading("too_short", f"{few} too few to read: train for more.", best)
+    guessing = _read_guessing(train, curves, best)
+    if guessing is not None:
+        return guessing
     for rule in (_read_rising, _read_overfitting, _read_flat, _read_falling):
         reading = rule(train, held, best)
         if reading is not None:
@@ -120,23 +127,53 @@ def tail_of(curve: np.ndarray) -> int:
 
 def _read_rising(train: np.ndarray, held: HostArray | None, best: int) -> Reading | None:
     """A training loss that rises, or jumps up and down: the rate is too high."""
-    steps = np.diff(train)
     span = train.max() - train.min()
-    ups = steps[steps > 0].sum()
     if train[-1] > train[0] and span > SMALL * abs(train[0]):
         return Reading(
             "rate_too_high",
             f"The training loss rose from {train[0]:.3g} to {train[-1]:.3g}: the learning rate is too high, try a tenth of it.",
             best,
         )
-    if span > 0.1 * abs(train[0]) and ups > 0.5 * span:
+    jump = typical_jump(train)
+    if jump > JUMP * abs(float(np.median(train))) and jump > JUMP_OF_FIRST * abs(train[0]):
         return Reading(
             "rate_too_high",
-            "The training loss jumps up and down: the learning rate is too high for a steady fall, "
+            f"The training loss jumps up and down, by {jump:.2g} an epoch: the learning rate is too high for a steady fall, "
             "try a tenth of it or a larger batch.",
             best,
         )
     return None
+
+
+def typical_jump(curve: np.ndarray) -> float:
+    """How far a curve goes up and down again, on average in the later half of its epochs; 0 of one that only falls.
+
+    >>> typical_jump(np.array([4.0, 2.0, 1.0, 0.9])), typical_jump(np.array([1.0, 2.0, 1.0, 2.0]))
+    (0.0, 1.0)
+    """
+    later = curve[max(0, min(len(curve) // 2, len(curve) - 3)) :]
+    steps = np.diff(later)
+    if len(steps) < 2:
+        return 0.0
+    turns = np.where(steps[1:] * steps[:-1] < 0, np.minimum(np.abs(steps[1:]), np.abs(steps[:-1])), 0.0)
+    return float(turns.mean())
+
+
+def _read_guessing(train: np.ndarray, curves: Curves, best: int) -> Reading | None:
+    """A cross-entropy that stands where guessing among classes leaves it, with an accuracy that says so too."""
+    accuracy = next((curves[name] for name in ("accuracy", "acc", "categorical_accuracy") if len(curves.get(name, ()))), None)
+    end = float(train[-tail_of(train) :].mean())
+    count = round(float(np.exp(end))) if 0 < end < 7 else 0
+    if accuracy is None or count < 2 or abs(end - np.log(count)) > SMALL * end or float(accuracy[-1]) > 1.25 / count:
+        return None
+    guess = f"The loss stands at {end:.3g}, what guessing among {count} classes gives, with an accuracy of {accuracy[-1]:.2f}"
+    if train[0] > 1.5 * end:
+        text = f"{guess}, after {train[0]:.3g} in the first epoch: the learning rate is too high, try a tenth of it."
+        return Reading("rate_too_high", text, best)
+    text = (
+        f"{guess}: underfitting, or a learning rate that is far off; change the rate ten-fold either way, then try more units."
+    )
+    return Reading("underfitting", text, best)
 
 
 def _read_overfitting(train: np.ndarray, held: np.ndarray | None, best: int) -> Reading | None:
@@ -174,7 +211,8 @@ def _read_falling(train: np.ndarray, held: HostArray | None, best: int) -> Readi
     watched = train if held is None else held
     tail = tail_of(watched)
     gained = watched[-tail - 1] - watched[-1]
-    if best >= len(watched) - 1 and gained > 0.05 * (watched.max() - watched.min()):
+    quick = watched[-1] > 0 and watched[-1] < (1 - QUICK) ** tail * watched[-tail - 1]
+    if best >= len(watched) - 1 and (quick or gained > 0.05 * (watched.max() - watched.min())):
         name = "loss" if held is None else "validation loss"
         slow = "; a higher learning rate may get there sooner" if len(watched) >= 10 else ""
         return Reading(

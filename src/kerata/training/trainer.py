@@ -7,12 +7,13 @@
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from kerata import optimizers
 from kerata.base.checks import check_positive_int, message
 from kerata.base.display import say
 from kerata.callbacks.callback import CallbackList, Callbacks, Verbose, read_verbose
+from kerata.callbacks.doctor import Doctor
 from kerata.callbacks.history import History
 from kerata.callbacks.monitors import check_measures
 from kerata.callbacks.progress import ProgbarLogger
@@ -20,6 +21,7 @@ from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import Batches, check_endless, repeat_batches, standardize_source, standardize_training
 from kerata.engine.module import Look
 from kerata.engine.random import make_key
+from kerata.training.certain import certain_faults
 from kerata.training.compilation import Compilation, compilation_of, output_names_of, own_metrics
 from kerata.training.evaluation import check_frequency, evaluation, make_validation
 from kerata.training.exits import busily
@@ -43,14 +45,22 @@ def remembering(fit: Callable[..., History]) -> Callable[..., History]:
 
     @wraps(fit)
     def wrapped(self: object, *args: object, **kwargs: object) -> History:
-        history = fit(self, *args, **kwargs)
         given = names.bind(self, *args, **kwargs).arguments
+        for sentence in certain_faults(cast(TrainedModel, self), given.get("y")):
+            tell(given.get("verbose", "auto"), f"fit: {sentence}")
+        history = fit(self, *args, **kwargs)
         weighted = given.get("class_weight") is not None or given.get("sample_weight") is not None
         kept = ("x", "y", "validation_data", "validation_split", "batch_size", "shuffle")
         history.note_given({**{name: given[name] for name in kept if name in given}, "weighted": weighted})
         return history
 
     return wrapped
+
+
+def tell(verbose: Verbose, sentence: str) -> None:
+    """Says a sentence, unless `fit` is to be silent."""
+    if read_verbose(verbose):
+        say(sentence)
 
 
 class Trainer(StepMethods):
@@ -185,6 +195,7 @@ class Trainer(StepMethods):
         validation_freq: int | Sequence[int] = 1,
         seed: int | None = None,
         cache_frozen: bool = True,
+        watch: bool = False,
     ) -> History:
         """Trains the model.
 
@@ -209,12 +220,13 @@ class Trainer(StepMethods):
             cache_frozen: whether what a frozen part of the model makes of each sample is computed once and kept, not in
                 each epoch. It is where the data is in arrays, or numbered pictures that are not augmented, the same is known
                 to come out, and it saves more than it costs.
+            watch: whether a `kerata.callbacks.Doctor` says what is urgent while it happens.
 
         Returns:
             The `History`, whose `.history` holds one list a measure.
         """
         compilation_of(self, "fit")
-        given = CallbackList(callbacks)
+        given = CallbackList([callbacks, Doctor(y)] if watch else callbacks)
         batch_size = check_positive_int("fit", "batch_size", batch_size, optional=True)
         epochs = limit_epochs(check_positive_int("fit", "epochs", epochs, minimum=0))
         steps_per_epoch = check_positive_int("fit", "steps_per_epoch", steps_per_epoch, optional=True)
@@ -245,12 +257,10 @@ class Trainer(StepMethods):
             feed = make_feed(prepared, source, batch, size, bool(shuffle), steps_per_epoch, not watched, order_seed)
         else:
             prepared, feed, sentence = once
-            if read_verbose(verbose):
-                say(f"fit: {sentence} (cache_frozen=False: in each epoch).")
-        run = Run(prepared, feed, key, "train")
+            tell(verbose, f"fit: {sentence} (cache_frozen=False: in each epoch).")
         every = complete_callbacks(self, given, verbose, epochs, feed.steps)
         check_measures(every, prepared.step.result_names(), validation is not None)
-        return train(run, every, validation, epochs, initial_epoch, order_seed)
+        return train(Run(prepared, feed, key, "train"), every, validation, epochs, initial_epoch, order_seed)
 
     @busily
     @heard

@@ -10,6 +10,7 @@ from kerata.diagnosis.judgement.experiments import Tried, end_of
 from kerata.diagnosis.judgement.finding import Finding, found
 from kerata.diagnosis.judgement.measures import Scores
 from kerata.diagnosis.judgement.structure import penalty_of, rate_of
+from kerata.diagnosis.reading import typical_jump
 from kerata.engine.types import HostArray
 
 BENGIO = "Bengio, Practical Recommendations for Gradient-Based Training, 2012"
@@ -62,11 +63,7 @@ class Run:
 
     @property
     def noise(self) -> float:
-        later = self.loss[self.epochs // 2 :]
-        if len(later) < 3:
-            return 0.0
-        bends = np.abs(np.diff(later, 2)) / 2 if len(later) > 3 else np.abs(np.diff(later))
-        return float(bends.mean() / max(abs(self.base), 1e-12))
+        return typical_jump(self.loss) / max(abs(self.base), 1e-12)
 
     @property
     def tail(self) -> float:

@@ -6,21 +6,10 @@ import numpy as np
 
 from kerata.diagnosis.judgement.case import Case
 from kerata.diagnosis.judgement.finding import Finding, found
+from kerata.training.certain import REACH
 
 NOTES = "Keras documentation: which last layer goes with which loss"
 BISHOP = "Bishop, Pattern Recognition and Machine Learning, 4.3: the loss belongs to the output's activation"
-# What an output can reach, by its activation.
-REACH = {
-    "sigmoid": (0.0, 1.0),
-    "hard_sigmoid": (0.0, 1.0),
-    "softmax": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "softsign": (-1.0, 1.0),
-    "relu": (0.0, np.inf),
-    "softplus": (0.0, np.inf),
-    "exponential": (0.0, np.inf),
-    "relu6": (0.0, 6.0),
-}
 PROBABILITIES = ("sigmoid", "softmax", "hard_sigmoid", "log_softmax")
 ENTROPIES = ("binary", "one-hot", "classes")
 
