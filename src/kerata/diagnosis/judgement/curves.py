@@ -1,110 +1,19 @@
 """What curves, scores and experiments say together: the rate, the length, fitting too little or too much."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from kerata.diagnosis.judgement.case import Case
-from kerata.diagnosis.judgement.experiments import Tried, end_of
+from kerata.diagnosis.judgement.experiments import Tried
 from kerata.diagnosis.judgement.finding import Finding, found
+from kerata.diagnosis.judgement.fitting import GOODFELLOW, check_fit
 from kerata.diagnosis.judgement.measures import Scores
-from kerata.diagnosis.judgement.structure import penalty_of, rate_of
-from kerata.diagnosis.reading import typical_jump
-from kerata.engine.types import HostArray
+from kerata.diagnosis.judgement.runs import Run, rate_words, run_of, usual_rates
 
 BENGIO = "Bengio, Practical Recommendations for Gradient-Based Training, 2012"
-GOODFELLOW = "Goodfellow, Bengio, Courville, Deep Learning, 11.4: choosing hyperparameters"
 NOTES = "Chollet, Deep Learning with Python, 5.3: fitting first, then generalizing"
 PRECHELT = "Prechelt, Early Stopping, But When?, 1998"
-ZHANG = "Zhang et al., Understanding Deep Learning Requires Rethinking Generalization, 2017"
-# Rates that are usual for an optimizer.
-USUAL = {
-    "SGD": (0.003, 0.3),
-    "Adadelta": (0.1, 1.0),
-    "Adagrad": (0.003, 0.1),
-    "Lion": (3e-5, 1e-3),
-    "Ftrl": (0.001, 0.1),
-    "Adafactor": (0.001, 0.1),
-    "Lamb": (5e-4, 0.02),
-}
-ADAPTIVE = (2e-4, 0.01)
-
-
-@dataclass
-class Run:
-    """Curves with what follows from them.
-
-    Attributes:
-        loss, held: the losses by epoch; `held` is empty without validation.
-        base: the loss of the best constant prediction, else the first loss.
-        end: where the training loss ended.
-        progress: the share of `base` that is gone at the end.
-        noise: the typical jump between epochs in the later half, as a share of `base`.
-        tail: the share of `base` that the last fifth of the epochs brought.
-    """
-
-    loss: HostArray
-    held: HostArray
-    base: float
-    known: bool
-
-    @property
-    def epochs(self) -> int:
-        return len(self.loss)
-
-    @property
-    def end(self) -> float:
-        return float(self.loss[-max(1, self.epochs // 10) :].mean())
-
-    @property
-    def progress(self) -> float:
-        return (self.base - self.end) / max(abs(self.base), 1e-12)
-
-    @property
-    def noise(self) -> float:
-        return typical_jump(self.loss) / max(abs(self.base), 1e-12)
-
-    @property
-    def tail(self) -> float:
-        count = max(1, self.epochs // 5)
-        before = self.loss[-2 * count : -count] if self.epochs >= 2 * count + 1 else self.loss[:1]
-        return float((before.mean() - self.loss[-count:].mean()) / max(abs(self.base), 1e-12))
-
-    @property
-    def fall(self) -> float:
-        """By which share of itself the loss fell an epoch, of late."""
-        count = max(2, self.epochs // 5)
-        late = np.maximum(self.loss[-count - 1 :], 1e-12)
-        return float(1 - (late[-1] / late[0]) ** (1 / max(len(late) - 1, 1)))
-
-
-def run_of(case: Case, scores: Scores) -> Run:
-    """The curves of a case."""
-    loss, held = case.curve("loss"), case.curve("val_loss")
-    penalty = penalty_now(case)
-    known = bool(np.isfinite(scores.base))
-    base = scores.base if known else float(loss[0]) if len(loss) else np.nan
-    fits = len(held) == len(loss)
-    return Run(
-        loss - penalty if known and len(loss) and (loss > penalty).all() else loss, held if fits else np.zeros(0), base, known
-    )
-
-
-def penalty_now(case: Case) -> float:
-    """What L1 and L2 add to the loss."""
-    return float(sum(float(np.sum(np.asarray(each))) for each in case.model.losses)) if case.model.built else 0.0
-
-
-def rate_words(case: Case) -> str:
-    """The learning rate with its optimizer."""
-    name = type(case.model.optimizer).__name__
-    return name if case.rate is None else f"{name}({case.rate:g})"
-
-
-def usual_rates(case: Case) -> tuple[float, float]:
-    """The range of rates that is usual for the optimizer."""
-    return USUAL.get(type(case.model.optimizer).__name__, ADAPTIVE)
 
 
 def check_curves(case: Case, scores: Scores, tried: Tried) -> Iterator[Finding]:
@@ -183,13 +92,15 @@ def say_too_high(case: Case, run: Run, tried: Tried, lower: float | None, one: f
         "stuck": "The training loss is stuck at {end:.3g}, what a constant prediction gives",
         "high": "The training loss ended at {end:.3g}",
     }[how]
+    tiny = how == "bouncing" and case.batch_size <= 2 and (case.rate or 0) <= usual_rates(case)[1]
+    what = "With batches of {batch} each step follows a sample or two. " + what if tiny else what
     tested = ""
     if lower is not None:
         tested = " A trial of {epochs} epochs ended at {lower:.3g} with {factor:g} times the rate" + (
             ", at {one:.3g} with the rate itself." if np.isfinite(one) else "."
         )
     return found(
-        "rate_too_high",
+        "batch_too_small" if tiny else "rate_too_high",
         "serious",
         what + ": the learning rate is too high, {rate}." + tested + " Try a tenth of it.",
         f"kerata.optimizers.{type(case.model.optimizer).__name__}({(case.rate or 0.1) * (lower or 0.1):g})",
@@ -198,6 +109,7 @@ def say_too_high(case: Case, run: Run, tried: Tried, lower: float | None, one: f
         lowest=float(run.loss.min()),
         end=float(run.loss[-1]) if how == "rising" else run.end,
         jump=run.noise * abs(run.base),
+        batch=case.batch_size,
         rate=rate_words(case),
         epochs=tried.epochs,
         lower=tried.end(lower) if lower is not None else 0.0,
@@ -261,6 +173,8 @@ def check_length(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator
             asked=case.epochs,
             fall=run.fall,
         )
+    elif still and quick and few_steps(case, run):
+        yield say_too_large(case, run)
     elif still and quick and (behind or (run.tail > 0.1 and run.progress < 0.8)):
         yield found(
             "too_few_epochs",
@@ -293,182 +207,38 @@ def check_length(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator
         )
 
 
+def few_steps(case: Case, run: Run) -> bool:
+    """Whether an epoch is a step or two because the batches are large, not because the data is small."""
+    size = case.train.size if case.train is not None else 0
+    return size >= 4 * 64 and case.batch_size >= 0.4 * size and run.epochs >= 5
+
+
+def say_too_large(case: Case, run: Run) -> Finding:
+    """Batches so large that there are hardly any steps."""
+    size = case.train.size if case.train is not None else 0
+    each = -(-size // case.batch_size)
+    return found(
+        "batch_too_large",
+        "serious",
+        "The batches are too large: {batch} of {size} samples, so an epoch has {each} steps and the whole run {steps}, and "
+        "the loss "
+        "still falls by {fall:.0%} an epoch. Use batches of {right}; a larger rate helps as well.",
+        "model.fit(x, y, batch_size=32)",
+        BENGIO,
+        4.0,
+        batch=case.batch_size,
+        size=size,
+        each=each,
+        steps=each * run.epochs,
+        fall=run.fall,
+        right=32,
+    )
+
+
 def stopped_at_once(case: Case, run: Run, scores: Scores) -> bool:
     """Whether a run ended after few of its epochs with little learned."""
     worse = np.isfinite(scores.own) and np.isfinite(scores.reference) and scores.own < scores.reference - scores.noise
     return run.epochs <= 0.3 * case.epochs and bool(worse) and run.progress < 0.6
-
-
-def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Finding]:
-    """A training loss that does not come down: for want of units, of steps that work, or of anything to learn."""
-    length = run.fall > 0.02 and run.tail > 0.02
-    if length:
-        return
-    restrained = list(check_restraint(case, run, scores, tried))
-    yield from restrained
-    if restrained:
-        return
-    yield from check_labels(case, run, scores, tried)
-    short = (
-        np.isfinite(scores.train)
-        and np.isfinite(scores.reference)
-        and scores.train < scores.reference - max(scores.noise, 0.04)
-    )
-    if short:
-        yield say_underfitting(case, run, scores, tried)
-
-
-def say_underfitting(case: Case, run: Run, scores: Scores, tried: Tried) -> Finding:
-    """A network that does not fit its own training data: for want of units, or because the steps do not work."""
-    linear = is_linear(case)
-    wider = end_of(tried.wide) < tried.end(1.0) - 0.08 * abs(run.base) if tried.wide is not None else False
-    if linear and scores.near > scores.linear + 0.05:
-        return found(
-            "underfitting_capacity",
-            "serious",
-            "The model has no hidden layer with an activation, so it is linear: it scores {train:.2f} in {name} on its own "
-            "training data, "
-            "while the nearest neighbours reach {near:.2f} on new samples. Add a hidden layer.",
-            "layers.Dense(32, activation='relu')  # before the last layer",
-            GOODFELLOW,
-            5.0,
-            train=scores.train,
-            name=scores.name,
-            near=scores.near,
-        )
-    if wider or units_of(case) <= 4:
-        more = ", with twice the units a trial ended at a loss of {wide:.3g} instead of {one:.3g}" if wider else ""
-        return found(
-            "underfitting_capacity",
-            "serious",
-            "The network is too small: it scores {train:.2f} in {name} on its own training data, simple models "
-            "{reference:.2f} on new samples" + more + ". Use more units or layers.",
-            "layers.Dense(64, activation='relu')  # twice the units, or one layer more",
-            GOODFELLOW,
-            5.0,
-            train=scores.train,
-            name=scores.name,
-            reference=scores.reference,
-            wide=end_of(tried.wide) if wider else 0.0,
-            one=tried.end(1.0) if wider else 0.0,
-        )
-    return found(
-        "underfitting_optimization",
-        "serious",
-        "The network does not fit its own training data: it scores {train:.2f} in {name} there, simple models "
-        "{reference:.2f} on new "
-        "samples. It has {units} units, so it is the training: change the rate, the optimizer or the first weights.",
-        "model.lr_find(x, y).plot('rates.png')",
-        GOODFELLOW,
-        4.8,
-        train=scores.train,
-        name=scores.name,
-        reference=scores.reference,
-        units=units_of(case),
-    )
-
-
-def check_restraint(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Finding]:
-    """Dropout or a penalty that keeps the network from fitting."""
-    penalties = [penalty_of(layer) for layer in case.layers if penalty_of(layer) > 0]
-    rates = [rate_of(layer) for layer in case.dropouts if rate_of(layer) > 0]
-    poor = run.progress < 0.5 or (np.isfinite(scores.reference) and scores.train < scores.reference)
-    if not (penalties or rates) or not poor:
-        return
-    free, one = end_of(tried.free), tried.end(1.0)
-    helped = np.isfinite(free) and np.isfinite(one) and free < one - 0.2 * abs(run.base)
-    strong = max(penalties, default=0.0) >= 0.05
-    if not (helped or (strong and tried.free is None)):
-        return
-    if max(penalties, default=0.0) >= 0.005 and (not rates or max(penalties) >= 0.03):
-        text, kind, line = "an L2 penalty of {strength:g}", "too_much_l2", f"kerata.regularizers.L2({max(penalties) / 100:g})"
-        strength = max(penalties)
-    elif rates:
-        text, kind, line = "dropout of {strength:g}", "too_much_dropout", "layers.Dropout(0.2)"
-        strength = max(rates)
-    else:
-        return
-    tested = ": a trial without it ended at a loss of {free:.3g}, one with it at {one:.3g}" if helped else ""
-    yield found(
-        kind,
-        "serious",
-        "The network is held back by "
-        + text
-        + tested
-        + ". Underfitting needs less restraint, not more: use a tenth of it, or none.",
-        line,
-        GOODFELLOW,
-        5.2,
-        strength=strength,
-        free=free if helped else 0.0,
-        one=one if helped else 0.0,
-    )
-
-
-def check_labels(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Finding]:
-    """Targets that nothing can be learned of."""
-    if not np.isfinite(scores.reference) or not np.isfinite(scores.held) or scores.size < 40:
-        return
-    slack = scores.noise
-    hopeless = max(scores.linear, scores.near, scores.held) < scores.constant + slack
-    balanced = scores.name == "R2" or scores.constant < 0.75
-    if hopeless and balanced:
-        yield found(
-            "labels_unrelated",
-            "serious",
-            "Nothing predicts new samples better than a constant ({constant:.2f} in {name}): the network {held:.2f}, a "
-            "linear model "
-            "{linear:.2f}, nearest neighbours {near:.2f}. Inputs and targets may not belong together: are they shuffled "
-            "alike?",
-            "print(x[:5], y[:5])  # do rows and labels belong together?",
-            ZHANG,
-            5.6,
-            constant=scores.constant,
-            name=scores.name,
-            held=scores.held,
-            linear=scores.linear,
-            near=scores.near,
-        )
-
-
-def is_linear(case: Case) -> bool:
-    """Whether no layer bends what goes through it before the last."""
-    bends = (
-        "relu",
-        "tanh",
-        "sigmoid",
-        "elu",
-        "selu",
-        "gelu",
-        "silu",
-        "swish",
-        "softplus",
-        "leaky_relu",
-        "softmax",
-        "hard_sigmoid",
-        "mish",
-        "softsign",
-        "exponential",
-    )
-    for layer in case.layers:
-        if layer is case.last:
-            continue
-        activation = getattr(layer, "activation", None)
-        if type(layer).__name__ in ("ReLU", "LeakyReLU", "ELU", "PReLU", "LSTM", "GRU", "SimpleRNN") or (
-            "Pooling" in type(layer).__name__ and "Max" in type(layer).__name__
-        ):
-            return False
-        if activation is not None and getattr(activation, "__name__", "") in bends:
-            return False
-    return all("kernel" in vars(layer) or not layer.weights for layer in case.layers)
-
-
-def units_of(case: Case) -> int:
-    """The units of the widest hidden layer."""
-    found_units = [
-        int(getattr(layer, "units", 0) or getattr(layer, "filters", 0) or 0) for layer in case.layers if layer is not case.last
-    ]
-    return max(found_units, default=0)
 
 
 def check_overfitting(case: Case, run: Run, scores: Scores) -> Iterator[Finding]:

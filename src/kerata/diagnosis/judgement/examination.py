@@ -13,7 +13,7 @@ from kerata.base.registry import builtin
 from kerata.data.samples import Data, Samples, standardize_arrays
 from kerata.data.sources import is_batches, split_validation
 from kerata.diagnosis.judgement.case import Case, Part
-from kerata.diagnosis.judgement.curves import check_curves, penalty_now, run_of
+from kerata.diagnosis.judgement.curves import check_curves
 from kerata.diagnosis.judgement.data import check_data, say_unbalanced
 from kerata.diagnosis.judgement.experiments import Clock, Laboratory, Tried, fresh
 from kerata.diagnosis.judgement.finding import Examination, Finding
@@ -22,6 +22,7 @@ from kerata.diagnosis.judgement.pairs import check_pairs
 from kerata.diagnosis.judgement.parts import check_parts
 from kerata.diagnosis.judgement.pictures import Panel
 from kerata.diagnosis.judgement.ranking import rank
+from kerata.diagnosis.judgement.runs import penalty_now, run_of
 from kerata.diagnosis.judgement.signals import SAMPLES, Look, Signals, check_signals
 from kerata.diagnosis.judgement.structure import check_structure
 from kerata.diagnosis.reading import Curves, HasHistory, curves_of

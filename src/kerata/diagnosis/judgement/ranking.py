@@ -3,13 +3,14 @@
 import numpy as np
 
 from kerata.diagnosis.judgement.case import Case
-from kerata.diagnosis.judgement.curves import NOTES, run_of
+from kerata.diagnosis.judgement.curves import NOTES
 from kerata.diagnosis.judgement.experiments import Tried
 from kerata.diagnosis.judgement.finding import SEVERITIES, Finding, found
 from kerata.diagnosis.judgement.measures import Scores
+from kerata.diagnosis.judgement.runs import run_of
 
-RATES = {"rate_too_high", "rate_too_low", "diverged"}
-LENGTH = {"too_few_epochs", "stopped_too_early"}
+RATES = {"rate_too_high", "rate_too_low", "diverged", "batch_too_small"}
+LENGTH = {"too_few_epochs", "stopped_too_early", "batch_too_large"}
 UNDER = {"underfitting_capacity", "underfitting_optimization", "baseline_not_beaten", "labels_unrelated"}
 INSIDE = {"dead_units", "saturated_units", "vanishing_gradients", "exploding_gradients", "layer_never_changes"}
 POOR = RATES | LENGTH | UNDER | INSIDE | {"bad_first_weights", "norm_statistics"}
@@ -40,6 +41,9 @@ FOLLOWS: dict[str, set[str]] = {
     "bad_first_weights": {*POOR} - {"bad_first_weights"},
     "diverged": {*UNDER, *INSIDE, *LENGTH, "overfitting", "unbalanced_classes", "norm_statistics"},
     "rate_too_high": {*UNDER, *INSIDE, *LENGTH, "overfitting", "norm_statistics"},
+    "batch_too_small": {*UNDER, *INSIDE, *LENGTH, "overfitting", "norm_statistics"},
+    "batch_too_large": {*UNDER, "rate_too_low"},
+    "preprocessing_differs": {"inputs_not_scaled", *RATES, *LENGTH, *UNDER, "norm_statistics"},
     "rate_too_low": {*UNDER, *INSIDE, *LENGTH, "norm_statistics"},
     "dead_units": {*UNDER, *LENGTH, "layer_never_changes", "vanishing_gradients"},
     "saturated_units": {"vanishing_gradients", "baseline_not_beaten", "underfitting_optimization"},

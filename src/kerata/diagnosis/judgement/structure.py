@@ -14,6 +14,38 @@ VARIANCE = "Li et al., Understanding the Disharmony between Dropout and Batch No
 DROPOUT = "Srivastava et al., Dropout, 2014"
 IOFFE = "Ioffe and Szegedy, Batch Normalization, 2015"
 NOTES = "Chollet, Deep Learning with Python, 8.3: freezing and fine-tuning"
+TRANSFER = "Keras documentation: preprocess_input of each application"
+# What the pictures of a base must be like, by how its name begins; longer names first.
+PREPARED = {
+    "resnet50v2": "signed",
+    "resnet101v2": "signed",
+    "resnet152v2": "signed",
+    "mobilenetv3": "bytes",
+    "mobilenet": "signed",
+    "xception": "signed",
+    "inception": "signed",
+    "nasnet": "signed",
+    "efficientnet": "bytes",
+    "convnext": "bytes",
+    "vgg": "centred",
+    "resnet": "centred",
+}
+# Layers before a base that leave the numbers of a picture as they are.
+PASSING = (
+    "InputLayer",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomZoom",
+    "RandomTranslation",
+    "RandomCrop",
+    "Resizing",
+    "CenterCrop",
+)
+WANTED = {
+    "signed": ("from -1 to 1", "x / 127.5 - 1"),
+    "bytes": ("from 0 to 255", "x * 255"),
+    "centred": ("from 0 to 255 less the mean colour", "kerata.applications.vgg16.preprocess_input(x)"),
+}
 MASKS = "Keras documentation: masking and padding"
 
 
@@ -24,6 +56,7 @@ def check_structure(case: Case) -> Iterator[Finding]:
     yield from check_dropout(case)
     yield from check_padding(case)
     yield from check_states(case)
+    yield from check_preparation(case)
 
 
 def has_weights(layer: Layer) -> bool:
@@ -204,3 +237,39 @@ def check_states(case: Case) -> Iterator[Finding]:
             2.5,
             name=kept[0].name,
         )
+
+
+def check_preparation(case: Case) -> Iterator[Finding]:
+    """Pictures that are not what a base was trained on."""
+    if case.train is None or len(case.train.inputs) != 1 or case.train.inputs[0].ndim != 4:
+        return
+    for layer in case.model.layers:
+        if getattr(layer, "layers", None):
+            name = layer.name.lower().replace("_", "").replace("-", "")
+            kind = next((kind for begin, kind in PREPARED.items() if name.startswith(begin)), None)
+            pictures = case.train.inputs[0][:500].astype(float)
+            low, high = float(pictures.min()), float(pictures.max())
+            fits = {
+                "signed": -1.5 <= low < -0.3 and high <= 1.5,
+                "bytes": low >= 0 and high > 20,
+                "centred": low < -20 and high > 20,
+            }
+            if kind is not None and not fits[kind]:
+                text, line = WANTED[kind]
+                yield found(
+                    "preprocessing_differs",
+                    "serious",
+                    f"The base {{name}} was trained on pictures {text}, and is given numbers from {{low:.3g}} to "
+                    f"{{high:.3g}}: what it "
+                    "learned does not fit them. Use the preprocess_input of its family.",
+                    f"x = {line}",
+                    TRANSFER,
+                    7.5,
+                    name=layer.name,
+                    low=low,
+                    high=high,
+                    evidence_range=text,
+                )
+            return
+        if layer.weights or type(layer).__name__ not in PASSING:
+            return

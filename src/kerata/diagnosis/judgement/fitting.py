@@ -1,0 +1,187 @@
+"""Underfitting, and why: for want of units, of steps that work, for too much restraint, or for want of anything to learn."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kerata.diagnosis.judgement.case import Case
+from kerata.diagnosis.judgement.experiments import Tried, end_of
+from kerata.diagnosis.judgement.finding import Finding, found
+from kerata.diagnosis.judgement.measures import Scores
+from kerata.diagnosis.judgement.runs import Run
+from kerata.diagnosis.judgement.structure import penalty_of, rate_of
+
+GOODFELLOW = "Goodfellow, Bengio, Courville, Deep Learning, 11.4: choosing hyperparameters"
+ZHANG = "Zhang et al., Understanding Deep Learning Requires Rethinking Generalization, 2017"
+
+
+def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Finding]:
+    """A training loss that does not come down: for want of units, of steps that work, or of anything to learn."""
+    length = run.fall > 0.02 and run.tail > 0.02
+    if length:
+        return
+    restrained = list(check_restraint(case, run, scores, tried))
+    yield from restrained
+    if restrained:
+        return
+    yield from check_labels(case, run, scores, tried)
+    short = (
+        np.isfinite(scores.train)
+        and np.isfinite(scores.reference)
+        and scores.train < scores.reference - max(scores.noise, 0.04)
+    )
+    if short:
+        yield say_underfitting(case, run, scores, tried)
+
+
+def say_underfitting(case: Case, run: Run, scores: Scores, tried: Tried) -> Finding:
+    """A network that does not fit its own training data: for want of units, or because the steps do not work."""
+    linear = is_linear(case)
+    wider = end_of(tried.wide) < tried.end(1.0) - 0.08 * abs(run.base) if tried.wide is not None else False
+    if linear and scores.near > scores.linear + 0.05:
+        return found(
+            "underfitting_capacity",
+            "serious",
+            "The model has no hidden layer with an activation, so it is linear: it scores {train:.2f} in {name} on its own "
+            "training data, "
+            "while the nearest neighbours reach {near:.2f} on new samples. Add a hidden layer.",
+            "layers.Dense(32, activation='relu')  # before the last layer",
+            GOODFELLOW,
+            5.0,
+            train=scores.train,
+            name=scores.name,
+            near=scores.near,
+        )
+    if wider or units_of(case) <= 4:
+        more = ", with twice the units a trial ended at a loss of {wide:.3g} instead of {one:.3g}" if wider else ""
+        return found(
+            "underfitting_capacity",
+            "serious",
+            "The network is too small: it scores {train:.2f} in {name} on its own training data, simple models "
+            "{reference:.2f} on new samples" + more + ". Use more units or layers.",
+            "layers.Dense(64, activation='relu')  # twice the units, or one layer more",
+            GOODFELLOW,
+            5.0,
+            train=scores.train,
+            name=scores.name,
+            reference=scores.reference,
+            wide=end_of(tried.wide) if wider else 0.0,
+            one=tried.end(1.0) if wider else 0.0,
+        )
+    return found(
+        "underfitting_optimization",
+        "serious",
+        "The network does not fit its own training data: it scores {train:.2f} in {name} there, simple models "
+        "{reference:.2f} on new "
+        "samples. It has {units} units, so it is the training: change the rate, the optimizer or the first weights.",
+        "model.lr_find(x, y).plot('rates.png')",
+        GOODFELLOW,
+        4.8,
+        train=scores.train,
+        name=scores.name,
+        reference=scores.reference,
+        units=units_of(case),
+    )
+
+
+def check_restraint(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Finding]:
+    """Dropout or a penalty that keeps the network from fitting."""
+    penalties = [penalty_of(layer) for layer in case.layers if penalty_of(layer) > 0]
+    rates = [rate_of(layer) for layer in case.dropouts if rate_of(layer) > 0]
+    poor = run.progress < 0.5 or (np.isfinite(scores.reference) and scores.train < scores.reference)
+    if not (penalties or rates) or not poor:
+        return
+    free, one = end_of(tried.free), tried.end(1.0)
+    helped = np.isfinite(free) and np.isfinite(one) and free < one - 0.2 * abs(run.base)
+    strong = max(penalties, default=0.0) >= 0.05
+    if not (helped or (strong and tried.free is None)):
+        return
+    if max(penalties, default=0.0) >= 0.005 and (not rates or max(penalties) >= 0.03):
+        text, kind, line = "an L2 penalty of {strength:g}", "too_much_l2", f"kerata.regularizers.L2({max(penalties) / 100:g})"
+        strength = max(penalties)
+    elif rates:
+        text, kind, line = "dropout of {strength:g}", "too_much_dropout", "layers.Dropout(0.2)"
+        strength = max(rates)
+    else:
+        return
+    tested = ": a trial without it ended at a loss of {free:.3g}, one with it at {one:.3g}" if helped else ""
+    yield found(
+        kind,
+        "serious",
+        "The network is held back by "
+        + text
+        + tested
+        + ". Underfitting needs less restraint, not more: use a tenth of it, or none.",
+        line,
+        GOODFELLOW,
+        5.2,
+        strength=strength,
+        free=free if helped else 0.0,
+        one=one if helped else 0.0,
+    )
+
+
+def check_labels(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Finding]:
+    """Targets that nothing can be learned of."""
+    if not np.isfinite(scores.reference) or not np.isfinite(scores.held) or scores.size < 40:
+        return
+    slack = scores.noise
+    hopeless = max(scores.linear, scores.near, scores.held) < scores.constant + slack
+    balanced = scores.name == "R2" or scores.constant < 0.75
+    if hopeless and balanced:
+        yield found(
+            "labels_unrelated",
+            "serious",
+            "Nothing predicts new samples better than a constant ({constant:.2f} in {name}): the network {held:.2f}, a "
+            "linear model "
+            "{linear:.2f}, nearest neighbours {near:.2f}. Inputs and targets may not belong together: are they shuffled "
+            "alike?",
+            "print(x[:5], y[:5])  # do rows and labels belong together?",
+            ZHANG,
+            5.6,
+            constant=scores.constant,
+            name=scores.name,
+            held=scores.held,
+            linear=scores.linear,
+            near=scores.near,
+        )
+
+
+def is_linear(case: Case) -> bool:
+    """Whether no layer bends what goes through it before the last."""
+    bends = (
+        "relu",
+        "tanh",
+        "sigmoid",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "swish",
+        "softplus",
+        "leaky_relu",
+        "softmax",
+        "hard_sigmoid",
+        "mish",
+        "softsign",
+        "exponential",
+    )
+    for layer in case.layers:
+        if layer is case.last:
+            continue
+        activation = getattr(layer, "activation", None)
+        if type(layer).__name__ in ("ReLU", "LeakyReLU", "ELU", "PReLU", "LSTM", "GRU", "SimpleRNN") or (
+            "Pooling" in type(layer).__name__ and "Max" in type(layer).__name__
+        ):
+            return False
+        if activation is not None and getattr(activation, "__name__", "") in bends:
+            return False
+    return all("kernel" in vars(layer) or not layer.weights for layer in case.layers)
+
+
+def units_of(case: Case) -> int:
+    """The units of the widest hidden layer."""
+    found_units = [
+        int(getattr(layer, "units", 0) or getattr(layer, "filters", 0) or 0) for layer in case.layers if layer is not case.last
+    ]
+    return max(found_units, default=0)
