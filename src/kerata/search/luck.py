@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.engine.types import HostArray
 from kerata.populations.objective import Objective
 from kerata.search.records import COMPLETE, Trial
 
@@ -36,7 +37,9 @@ class Difference:
         return not self.chance < LEVEL
 
 
-def paired_difference(first: Sequence[float], second: Sequence[float], ratio: float = 0.0) -> Difference:
+def paired_difference(
+    first: Sequence[float] | HostArray, second: Sequence[float] | HostArray, ratio: float = 0.0
+) -> Difference:
     """A t test of paired scores whose training samples overlap, by Nadeau's and Bengio's corrected variance.
 
     t = mean / sqrt((1 / k + ratio) var) with k - 1 degrees of freedom, over the k differences.

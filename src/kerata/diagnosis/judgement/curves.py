@@ -130,7 +130,7 @@ def say_too_low(case: Case, run: Run, tried: Tried, higher: float | None, one: f
         "serious",
         "The training loss only went from {begin:.3g} to {end:.3g} in {run} epochs: the learning rate is too low, {rate}."
         + tested
-        + " Try ten times as much.",
+        + " Try {factor:g} times as much.",
         f"kerata.optimizers.{type(case.model.optimizer).__name__}({(case.rate or 1e-4) * (higher or 10):g})",
         BENGIO,
         5.5,
@@ -140,7 +140,7 @@ def say_too_low(case: Case, run: Run, tried: Tried, higher: float | None, one: f
         rate=rate_words(case),
         epochs=tried.epochs,
         higher=tried.end(higher) if higher is not None else 0.0,
-        factor=higher or 0.0,
+        factor=higher or 10.0,
         one=one if np.isfinite(one) else -1.0,
     )
 
