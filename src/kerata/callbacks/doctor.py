@@ -9,7 +9,6 @@ import numpy as np
 from kerata.base.checks import check_positive_int
 from kerata.base.display import say
 from kerata.callbacks.callback import Callback
-from kerata.engine.types import TensorLike
 
 # A loss that is this many times its lowest, and above its first, goes the wrong way.
 GROWN = 1.5
@@ -41,7 +40,7 @@ class Doctor(Callback):
 
     is_passive = True
 
-    def __init__(self, y: TensorLike | None = None, patience: int = 5):
+    def __init__(self, y: object = None, patience: int = 5):
         super().__init__()
         self.patience = int(check_positive_int(self, "patience", patience) or 1)
         self.largest = None if y is None else share_of_largest(y)
@@ -92,9 +91,12 @@ class Doctor(Callback):
             yield "baseline_not_beaten", f"{has}: nothing is learned yet; try other rates with model.lr_find(x, y)."
 
 
-def share_of_largest(y: TensorLike) -> float | None:
+def share_of_largest(y: object) -> float | None:
     """The share of the largest class; `None` where targets are no classes."""
-    targets = np.asarray(y)
+    try:
+        targets = np.asarray(y)
+    except ValueError:  # of several outputs
+        return None
     if targets.ndim == 2 and targets.shape[1] > 1:
         targets = targets.argmax(1) if ((targets == 0) | (targets == 1)).all() else targets
     if (

@@ -9,7 +9,7 @@ from kerata.base.registry import find_builtin
 from kerata.callbacks.callback import Callback, CallbackList
 
 # Data of so many bytes is kept with the record of a run, for `examine`; more is let go of.
-KEPT_BYTES = 2**28
+KEPT_BYTES = 2**30
 
 
 class History(Callback):
@@ -74,7 +74,7 @@ def bytes_of(data: object) -> int | None:
         return 0
     shape = getattr(data, "shape", None)
     if isinstance(shape, tuple) and all(isinstance(size, int) for size in shape):
-        return 8 * math.prod(shape)
+        return math.prod(shape) * getattr(getattr(data, "dtype", None), "itemsize", 8)
     if isinstance(data, dict):
         data = list(data.values())
     if isinstance(data, (list, tuple)):
