@@ -1,6 +1,7 @@
 """What is examined: a model, its curves and its data, and what follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
@@ -214,6 +215,27 @@ class Case:
             return float(np.asarray(rate))
         except (TypeError, ValueError):
             return None
+
+    @cached_property
+    def fixed(self) -> int | None:
+        """The number of samples that every batch must have, where the model is built for one."""
+        shape = getattr(self.model, "input_shape", None) if self.model.built else None
+        first = shape[0] if isinstance(shape, tuple) and shape else None
+        return first if isinstance(first, int) else None
+
+    def some(self, part: Part, most: int) -> Part:
+        """Some samples that the model can be called with at once, or in batches."""
+        if self.fixed is None:
+            return part.sample(most)
+        return part.rows(np.arange(max(1, min(most, part.size) // self.fixed) * self.fixed if most > 500 else self.fixed))
+
+    @contextmanager
+    def leaving_out(self, what: str) -> Iterator[None]:
+        """Within the block, what the model cannot do is left out, and noted with the reason."""
+        try:
+            yield
+        except (ValueError, TypeError, NotImplementedError, RuntimeError, AttributeError) as error:
+            self.notes.append(f"left out: {what} ({type(error).__name__}: {str(error).splitlines()[0][:120]})")
 
     def curve(self, name: str) -> HostArray:
         """A measure by epoch; empty where there is none."""

@@ -149,10 +149,12 @@ def look_at(case: Case, clock: Clock, experiments: bool) -> Examination:
     now = first = None
     hopeless = any(finding.kind in ("missing_values",) for finding in findings)
     if case.train is not None and not hopeless:
-        now, first = look_inside(case)
+        with case.leaving_out("the look into the layers"):
+            now, first = look_inside(case)
         if now is not None and first is not None:
             findings += check_signals(case, now, first)
-        measure(case, scores)
+        with case.leaving_out("the scores"):
+            measure(case, scores)
         findings += say_rare(case)
     certain = any(finding.severity == "certain" and finding.weight >= 8 for finding in findings)
     if experiments and not hopeless and not certain and case.train is not None and case.train.y is not None:
@@ -169,7 +171,7 @@ def look_inside(case: Case) -> tuple[Signals | None, Signals | None]:
     twin = fresh(case.model)
     if not twin.built:
         return None, None
-    look = Look(twin, case.train.sample(SAMPLES))
+    look = Look(twin, case.some(case.train, SAMPLES))
     values = [np.asarray(variable.numpy()) for variable in case.model.variables]
     return look(values), look([np.asarray(variable.numpy()) for variable in twin.variables])
 
@@ -186,7 +188,7 @@ def measure(case: Case, scores: Scores) -> None:
     ):
         if part is None or part.target is None:
             continue
-        outputs = twin.predict(cast("Data", part.x), batch_size=256, verbose=0)
+        outputs = twin.predict(cast("Data", part.x), batch_size=case.fixed or 256, verbose=0)
         leaves = jax.tree.leaves(outputs)
         if len(leaves) == 1:
             one = np.asarray(leaves[0])

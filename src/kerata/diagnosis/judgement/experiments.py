@@ -85,7 +85,8 @@ class Laboratory:
             self.tried.notes.append(f"left out for want of time: {name}")
             return
         began = time.perf_counter()
-        experiment()
+        with self.case.leaving_out(name):
+            experiment()
         self.dearest = max(self.dearest, time.perf_counter() - began)
 
     def data(self) -> Part:
@@ -93,7 +94,7 @@ class Laboratory:
         assert self.case.train is not None
         steps = max(1, self.case.train.size // self.case.batch_size)
         most = SAMPLES if steps > STEPS or self.case.train.size > 2 * SAMPLES else 2 * SAMPLES
-        return self.case.train.sample(most)
+        return self.case.some(self.case.train, most) if self.case.fixed else self.case.train.sample(most)
 
     def curve(self, model: Model, part: Part, epochs: int, batch_size: int | None = None) -> HostArray:
         """The losses of a training."""
