@@ -109,7 +109,7 @@ def share_of_largest(y: object) -> float | None:
     return float(np.unique(targets, return_counts=True)[1].max() / targets.size)
 
 
-def first_bad_layer(model: Any) -> str | None:
+def first_bad_layer(model: object) -> str | None:
     """The first layer with a weight that is not finite."""
     for layer in getattr(model, "layers", ()):
         if any(not np.isfinite(np.asarray(weight)).all() for weight in layer.weights):

@@ -12,7 +12,7 @@ from kerata.base.checks import message
 from kerata.base.registry import builtin
 from kerata.data.samples import Data, Samples, standardize_arrays
 from kerata.data.sources import is_batches, split_validation
-from kerata.diagnosis.judgement.case import Case, Part
+from kerata.diagnosis.judgement.case import Case, Part, labels_of
 from kerata.diagnosis.judgement.curves import check_curves
 from kerata.diagnosis.judgement.data import check_data, say_unbalanced
 from kerata.diagnosis.judgement.experiments import Clock, Laboratory, Tried, fresh
@@ -33,6 +33,9 @@ from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
 from kerata.training.prepare import build_for
 
+# What is taken for `validation_split` where a run was validated on nobody knows what.
+USUAL_SPLIT = 0.2
+
 
 @builtin("services")
 def examine(
@@ -42,7 +45,7 @@ def examine(
     y: Data | None = None,
     validation: Sequence[Data] | None = None,
     experiments: bool = True,
-    seconds: float = 8.0,
+    seconds: float = 6.0,
     groups: Data | None = None,
 ) -> Examination:
     """Says what is wrong with a training, and what to do: from data, model, weights, curves and small experiments.
@@ -55,7 +58,7 @@ def examine(
         x, y: what it was trained on, as in `fit`; with `validation_split`, all of it.
         validation: (x, y) that it was validated on.
         experiments: whether copies of the model are trained for some steps, to try other rates and widths.
-        seconds: no experiment begins after so many seconds.
+        seconds: no experiment begins after experiments of so many seconds.
         groups: a label a sample of x for what belongs together, such as patients; or (labels of x, labels of validation).
 
     Returns:
@@ -73,13 +76,12 @@ def examine(
     >>> kerata.diagnosis.examine(model, history, x, x[:, 0] > 0, experiments=False)[0].kind
     'softmax_of_one'
     """
-    clock = Clock(seconds)
     began = time.perf_counter()
     compilation_of(model, "examine")
     with seeded_wholly(0), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         case = make_case(model, history, x, y, validation, groups)
-        examined = look_at(case, clock, experiments)
+        examined = look_at(case, seconds if experiments else 0.0)
     examined.seconds = time.perf_counter() - began
     return examined
 
@@ -111,7 +113,8 @@ def make_case(
     if validation is not None:
         other = Samples(standardize_arrays(through_host(model, validation[0]), "x"), standardize_arrays(validation[1], "y"))
         held = part_of(other, theirs)
-    elif split:
+    elif split or is_sorted(samples, history):
+        split = split or USUAL_SPLIT
         whole = samples
         samples, rest = split_validation(whole, split, "examine")
         theirs, ours = (None, None) if ours is None else (ours[samples.size :], ours[: samples.size])
@@ -128,6 +131,20 @@ def make_case(
     return case
 
 
+def is_sorted(samples: Samples, history: Curves | HasHistory | None) -> bool:
+    """Whether there was validation on an unknown part of data whose classes are sorted, so that it was one class at the "
+    "end."""
+    if history is None or "val_loss" not in curves_of(history) or getattr(history, "given", None):
+        return False
+    target = Part(cast("Tree", samples.x), cast("Tree", samples.y)).target
+    labels = None if target is None else labels_of(target)
+    return (
+        labels is not None
+        and 1 < len(np.unique(labels)) <= 100
+        and bool((np.diff(labels) >= 0).all() or (np.diff(labels) <= 0).all())
+    )
+
+
 def part_of(samples: Samples, groups: HostArray | None) -> Part:
     """Samples as a part of the data."""
     return Part(cast("Tree", samples.x), cast("Tree", samples.y), groups)
@@ -142,7 +159,7 @@ def group_labels(groups: Data | None) -> tuple[HostArray | None, HostArray | Non
     return np.asarray(groups), None
 
 
-def look_at(case: Case, clock: Clock, experiments: bool) -> Examination:
+def look_at(case: Case, seconds: float) -> Examination:
     """Everything in order: what costs nothing first."""
     findings: list[Finding] = [*check_pairs(case), *check_data(case), *check_parts(case), *check_structure(case)]
     scores, tried = Scores("accuracy" if case.is_classes else "R2", base=base_loss(case)), Tried()
@@ -157,8 +174,8 @@ def look_at(case: Case, clock: Clock, experiments: bool) -> Examination:
             measure(case, scores)
         findings += say_rare(case)
     certain = any(finding.severity == "certain" and finding.weight >= 8 for finding in findings)
-    if experiments and not hopeless and not certain and case.train is not None and case.train.y is not None:
-        tried = try_out(case, scores, clock)
+    if seconds > 0 and not hopeless and not certain and case.train is not None and case.train.y is not None:
+        tried = try_out(case, scores, Clock(seconds))
     findings += check_curves(case, scores, tried)
     ranked = rank(case, findings, scores, tried)
     notes = [*case.notes, *tried.notes]

@@ -44,7 +44,7 @@ def say_underfitting(case: Case, run: Run, scores: Scores, tried: Tried) -> Find
             "serious",
             "The model has no hidden layer with an activation, so it is linear: it scores {train:.2f} in {name} on its own "
             "training data, "
-            "while the nearest neighbours reach {near:.2f} on new samples. Add a hidden layer.",
+            "while the nearest neighbours reach {near:.2f}. Add a hidden layer.",
             "layers.Dense(32, activation='relu')  # before the last layer",
             GOODFELLOW,
             5.0,
