@@ -448,7 +448,7 @@ def unused_rows():
         ),
         x,
         y,
-        10,
+        30,
     )
 
 

@@ -72,7 +72,11 @@ class Doctor(Callback):
                 f"the loss became NaN or infinite in epoch {number}.{began} Lower the rate, or use clipnorm=1.0.",
             )
             return
-        if len(losses) > 1 and losses[-1] > GROWN * abs(min(losses)) and losses[-1] > losses[0]:
+        # One rise of a low loss is no more than noise.
+        sure = (len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]) or (
+            len(losses) > 1 and losses[-1] > 10 * abs(losses[0])
+        )
+        if sure and losses[-1] > GROWN * abs(min(losses)) and losses[-1] > losses[0]:
             grown = f"the loss has grown to {losses[-1]:.3g} in epoch {number}, from {min(losses):.3g}"
             yield "diverging", f"{grown}: the learning rate is too high, try a tenth of it."
         late = losses[-4:]

@@ -72,16 +72,18 @@ def check_rate(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[F
     high_rate = case.rate is not None and case.rate > high
     confirmed = gain > 0.15 or (gain > 0.05 and high_rate)
     helped = higher is not None and np.isfinite(one) and tried.end(higher) < one - 0.1 * base and tried.end(higher) < 0.85 * one
+    # So far below all that is usual that a trial of a few steps shows nothing yet.
+    hopeless = not tried.rates or (case.rate is not None and case.rate < low / 30 and run.progress < 0.1)
     if (rising or bouncing or above) and (confirmed or not tried.rates or (high_rate and gain > 0)):
         yield say_too_high(case, run, tried, lower, one, "rising" if rising or above else "bouncing")
     elif confirmed and run.progress < 0.9 and (stuck or run.progress < 0.6 or gain > 0.3) and run.end > one - 0.5 * gain * base:
         yield say_too_high(case, run, tried, lower, one, "stuck" if stuck else "high")
     elif stuck and high_rate and case.rate is not None and case.rate > 5 * high and not tried.rates:
         yield say_too_high(case, run, tried, None, one, "stuck")
-    elif (
-        case.rate is not None and case.rate < low / 3 and run.progress < 0.9 and (helped or not tried.rates) and not rising
-    ) or (helped and run.progress < 0.5 and run.epochs >= 15 and case.rate is not None and case.rate <= 2 * low):
-        yield say_too_low(case, run, tried, higher, one)
+    elif (case.rate is not None and case.rate < low / 3 and run.progress < 0.9 and (helped or hopeless) and not rising) or (
+        helped and run.progress < 0.5 and run.epochs >= 15 and case.rate is not None and case.rate <= 2 * low
+    ):
+        yield say_too_low(case, run, tried, higher if helped else None, one)
 
 
 def say_too_high(case: Case, run: Run, tried: Tried, lower: float | None, one: float, how: str) -> Finding:
