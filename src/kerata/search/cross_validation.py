@@ -134,17 +134,19 @@ class CrossValidation:
             self._cached["predictions"] = tree(means)
         return self._cached["predictions"]
 
-    def examine(self, **options: object) -> Examination:
+    def examine(self, experiments: bool = True, seconds: float = 6.0) -> Examination:
         """Examines the fold in the middle of the losses, and says how far the folds are apart.
 
         Args:
-            options: as of `kerata.diagnosis.examine`, e.g. `experiments=False`.
+            experiments, seconds: as of `kerata.diagnosis.examine`.
         """
         place = int(np.argsort(self.scores["loss"])[len(self.folds) // 2])
         rows, held = self.folds[place]
         x, y = self._samples.tree[:2]
         ours, theirs = take_rows((x, y), rows), take_rows((x, y), held)
-        found = examine(self.models[place], self.histories[place], *ours, validation=theirs, **options)
+        found = examine(
+            self.models[place], self.histories[place], *ours, validation=theirs, experiments=experiments, seconds=seconds
+        )
         found.findings.append(say_folds(self.scores, len(rows), len(held)))
         return found
 
