@@ -246,7 +246,11 @@ def test_a_function_around_an_operation_is_not_written_under_its_name():
 
 def test_what_is_known_of_callbacks():
     every = [cls for cls in vars(callbacks).values() if isinstance(cls, type) and issubclass(cls, callbacks.Callback)]
-    assert {cls for cls in every if vars(cls).get("is_passive")} == {callbacks.History, callbacks.ProgbarLogger}
+    assert {cls for cls in every if vars(cls).get("is_passive")} == {
+        callbacks.Doctor,
+        callbacks.History,
+        callbacks.ProgbarLogger,
+    }
     assert {cls for cls in every if cls.writes_files} == {
         callbacks.BackupAndRestore,
         callbacks.CSVLogger,
