@@ -1,6 +1,7 @@
 """Judgement: the first finding of known cases, its words and numbers, and a model that nothing was done to."""
 
 import importlib
+import pickle
 import re
 
 import numpy as np
@@ -98,6 +99,20 @@ def test_the_record_of_generated_data_says_that_it_has_none():
     model = kerata.Sequential([kerata.Input((2,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     history = model.fit(((np.ones((4, 2)), np.ones(4)) for _ in range(2)), steps_per_epoch=2, verbose=0)
+    with pytest.raises(ValueError, match="not at hand"):
+        history.examine()
+
+
+def test_a_record_holds_large_data_only_while_others_do(monkeypatch):
+    monkeypatch.setattr("kerata.callbacks.history.KEPT_BYTES", 100)
+    model = kerata.Sequential([kerata.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    rows, targets = np.random.default_rng(0).normal(size=(40, 2)), np.ones((40, 1))
+    history = model.fit(rows, targets, validation_data=(rows, targets), verbose=0)
+    assert history.examine(experiments=False)
+    again = pickle.loads(pickle.dumps(history))
+    assert again.history == history.history and not again.given
+    del rows
     with pytest.raises(ValueError, match="not at hand"):
         history.examine()
 

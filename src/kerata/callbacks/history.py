@@ -2,14 +2,19 @@
 
 import importlib
 import math
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 from kerata.base.checks import message
 from kerata.base.registry import find_builtin
 from kerata.callbacks.callback import Callback, CallbackList
 
-# Data of so many bytes is kept with the record of a run, for `examine`; more is let go of.
-KEPT_BYTES = 2**30
+# Data of so many bytes is kept with the record of a run, for `examine`; of more it is only known where it is, while somebody
+# else keeps it.
+KEPT_BYTES = 2**25
+DATA = ("x", "y", "validation_data")
+GONE = object()
 
 
 class History(Callback):
@@ -31,8 +36,12 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
-        # What `fit` was given: how, and the data where it is in arrays and not large.
+        # What `fit` was given: how, and what finds the data, where it is in arrays.
         self.given: dict[str, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A record goes to other processes and into files without the data."""
+        return {**self.__dict__, "given": {}}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.epoch = []
@@ -44,28 +53,46 @@ class History(Callback):
         self.model.history = self
 
     def note_given(self, given: dict[str, Any]) -> None:
-        """Keeps what `fit` was given, for `examine`; data only where it is in arrays and not large."""
-        names = ("x", "y", "validation_data")
-        sizes = [bytes_of(given.get(name)) for name in names]
-        kept = all(size is not None for size in sizes) and sum(size or 0 for size in sizes) <= KEPT_BYTES
-        self.given = {name: value for name, value in given.items() if kept or name not in names}
+        """Keeps what `fit` was given, for `examine`: of data, arrays alone, and large ones only while others keep them."""
+        sizes = [bytes_of(given.get(name)) for name in DATA]
+        total = sum(size or 0 for size in sizes)
+        kept = {name: finder(given.get(name), total <= KEPT_BYTES) for name in DATA} if None not in sizes else {}
+        self.given = {**{name: value for name, value in given.items() if name not in DATA}, **kept}
 
     def examine(self, **options: object) -> object:
         """What is wrong with this run, and what to do; see `kerata.diagnosis.examine` for the options.
 
-        The data is that of `fit`, where it was given as arrays.
+        The data is that of `fit`, where it was given as arrays. More than 32 MB of it is found only while somebody else holds it.
 
         Raises:
-            ValueError: where the data is not at hand: it was not in arrays, or is large.
+            ValueError: where the data is not at hand: it was not in arrays, or is large and nobody holds it any more.
         """
-        if self.given.get("x") is None:
+        x, y, validation = (self.given[name]() if name in self.given else GONE for name in DATA)
+        if x is None or any(part is GONE for part in (x, y, validation)):
             fix = "Write kerata.diagnosis.examine(model, history, x, y)"
-            raise ValueError(message("history.examine", "the data of fit is not at hand", {"kept": sorted(self.given)}, fix))
+            expected = "the data of fit is not at hand: it was not in arrays, or is large and nobody holds it any more"
+            raise ValueError(message("history.examine", expected, {"data": None}, fix))
         importlib.import_module("kerata.diagnosis")
         examine = find_builtin("services", "examine")
         assert examine is not None
-        given = self.given
-        return examine(self.model, self, given["x"], given.get("y"), validation=given.get("validation_data"), **options)
+        return examine(self.model, self, x, y, validation=validation, **options)
+
+
+def finder(data: Any, keep: bool) -> Callable[[], Any]:
+    """What gives the data again: always, or only while somebody else keeps its arrays, and `GONE` then."""
+    if keep or data is None:
+        return lambda: data
+    if isinstance(data, (list, tuple)):
+        parts, made = [finder(part, False) for part in data], type(data)
+        return lambda: GONE if any(part() is GONE for part in parts) else made(part() for part in parts)
+    if isinstance(data, dict):
+        named = {name: finder(part, False) for name, part in data.items()}
+        return lambda: GONE if any(p() is GONE for p in named.values()) else {name: p() for name, p in named.items()}
+    try:
+        held = weakref.ref(data)
+    except TypeError:  # numbers, texts
+        return lambda: data
+    return lambda: GONE if held() is None else held()
 
 
 def bytes_of(data: object) -> int | None:

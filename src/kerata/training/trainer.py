@@ -46,8 +46,9 @@ def remembering(fit: Callable[..., History]) -> Callable[..., History]:
     @wraps(fit)
     def wrapped(self: object, *args: object, **kwargs: object) -> History:
         given = names.bind(self, *args, **kwargs).arguments
-        for sentence in certain_faults(cast(TrainedModel, self), given.get("y")):
-            tell(given.get("verbose", "auto"), f"fit: {sentence}")
+        if read_verbose(given.get("verbose", "auto")):
+            for sentence in certain_faults(cast(TrainedModel, self), given.get("y")):
+                say(f"fit: {sentence}")
         history = fit(self, *args, **kwargs)
         weighted = given.get("class_weight") is not None or given.get("sample_weight") is not None
         kept = ("x", "y", "validation_data", "validation_split", "batch_size", "shuffle")
