@@ -62,7 +62,7 @@ class History(Callback):
     def examine(self, **options: object) -> object:
         """What is wrong with this run, and what to do; see `kerata.diagnosis.examine` for the options.
 
-        The data is that of `fit`, where it was given as arrays. More than 32 MB of it is found only while somebody else holds it.
+        The data is that of `fit`, where it was given as arrays. More than 32 MB is found only while others hold it.
 
         Raises:
             ValueError: where the data is not at hand: it was not in arrays, or is large and nobody holds it any more.
