@@ -103,6 +103,16 @@ def test_the_record_of_generated_data_says_that_it_has_none():
         history.examine()
 
 
+def test_what_a_linear_model_can_do_is_no_want_of_units():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 8))
+    y = (x[:, :1] + x[:, 1:2] > 0) * 1.0
+    model = kerata.Sequential([kerata.Input((8,)), layers.Dense(1, activation="sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    found = model.fit(x, y, epochs=3, verbose=0).examine(experiments=False)
+    assert found[0].kind in ("too_few_epochs", "underfitting_optimization") and "more epochs" in found[0].sentence
+
+
 def test_a_record_holds_large_data_only_while_others_do(monkeypatch):
     monkeypatch.setattr("kerata.callbacks.history.KEPT_BYTES", 100)
     model = kerata.Sequential([kerata.Input((2,)), layers.Dense(1)])

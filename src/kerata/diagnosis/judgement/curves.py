@@ -60,7 +60,8 @@ def check_rate(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[F
     one = tried.end(1.0)
     rising = run.epochs >= 2 and run.end > 1.1 * float(run.loss.min()) + 0.05 * base and run.end > 0.5 * base
     bouncing = run.noise > 0.06 and run.end > 0.05 * base
-    above = run.known and run.end > 1.15 * base and run.epochs >= 3
+    # What still falls may have begun there.
+    above = run.known and run.end > 1.15 * base and run.epochs >= 3 and run.fall < 0.01
     stuck = run.known and abs(run.progress) < 0.03
     gain = (
         (one - tried.end(lower)) / max(base, 1e-12)
@@ -75,7 +76,7 @@ def check_rate(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[F
     # So far below all that is usual that a trial of a few steps shows nothing yet.
     hopeless = not tried.rates or (case.rate is not None and case.rate < low / 30 and run.progress < 0.1)
     if (rising or bouncing or above) and (confirmed or not tried.rates or (high_rate and gain > 0)):
-        yield say_too_high(case, run, tried, lower, one, "rising" if rising or above else "bouncing")
+        yield say_too_high(case, run, tried, lower, one, "rising" if rising else "above" if above else "bouncing")
     elif confirmed and run.progress < 0.9 and (stuck or run.progress < 0.6 or gain > 0.3) and run.end > one - 0.5 * gain * base:
         yield say_too_high(case, run, tried, lower, one, "stuck" if stuck else "high")
     elif stuck and high_rate and case.rate is not None and case.rate > 5 * high and not tried.rates:
@@ -90,6 +91,7 @@ def say_too_high(case: Case, run: Run, tried: Tried, lower: float | None, one: f
     """A rate that is too high."""
     what = {
         "rising": "The training loss rose from its lowest, {lowest:.3g}, to {end:.3g}",
+        "above": "The training loss ended at {end:.3g}, above what a constant prediction gives ({base:.3g})",
         "bouncing": "The training loss jumps up and down, by {jump:.3g} an epoch of late",
         "stuck": "The training loss is stuck at {end:.3g}, what a constant prediction gives",
         "high": "The training loss ended at {end:.3g}",
@@ -107,8 +109,9 @@ def say_too_high(case: Case, run: Run, tried: Tried, lower: float | None, one: f
         what + ": the learning rate is too high, {rate}." + tested + " Try a tenth of it.",
         f"kerata.optimizers.{type(case.model.optimizer).__name__}({(case.rate or 0.1) * (lower or 0.1):g})",
         BENGIO,
-        5.8 if how in ("rising", "stuck") else 5.6,
+        5.8 if how in ("rising", "above", "stuck") else 5.6,
         lowest=float(run.loss.min()),
+        base=run.base if how == "above" else 0.0,
         end=float(run.loss[-1]) if how == "rising" else run.end,
         jump=run.noise * abs(run.base),
         batch=case.batch_size,

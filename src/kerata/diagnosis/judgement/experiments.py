@@ -78,6 +78,16 @@ class Laboratory:
     def __init__(self, case: Case, clock: Clock):
         self.case, self.clock, self.tried = case, clock, Tried()
         self.dearest = 0.0
+        self.first: list[HostArray] | None = None
+
+    def fresh(self) -> Model:
+        """A copy with first weights, the same at each call: what differs then is not the luck of a draw."""
+        twin = fresh(self.case.model)
+        if self.first is None:
+            self.first = [variable.numpy() for variable in twin.variables]
+        for variable, value in zip(twin.variables, self.first, strict=True):
+            variable.assign(value)
+        return twin
 
     def attempt(self, name: str, experiment: Callable[[], None]) -> None:
         """An experiment, where there is time left for one that takes as long as the dearest so far."""
@@ -116,7 +126,7 @@ class Laboratory:
         for factor in factors:
 
             def one(factor: float = factor) -> None:
-                twin = fresh(self.case.model)
+                twin = self.fresh()
                 twin.optimizer.learning_rate = rate * factor
                 self.tried.rates[factor] = self.curve(twin, part, epochs)
 
@@ -127,12 +137,12 @@ class Laboratory:
         assert self.case.train is not None
         part = self.case.train.sample(10)
         epochs = 200
-        twin = without_restraint(self.case.model)
+        twin = without_restraint(self.fresh())
         self.tried.few = self.curve(twin, part, epochs, part.size)
 
     def free(self) -> None:
         """Without dropout and penalties."""
-        self.tried.free = self.curve(without_restraint(self.case.model), self.data(), self.tried.epochs or 1)
+        self.tried.free = self.curve(without_restraint(self.fresh()), self.data(), self.tried.epochs or 1)
 
     def wide(self) -> None:
         """With twice the units."""
@@ -144,7 +154,7 @@ class Laboratory:
         """With inputs of spread 1."""
         part = self.data()
         x = jax.tree.map(scale, part.x)
-        self.tried.scaled = self.curve(fresh(self.case.model), Part(x, part.y), self.tried.epochs or 1)
+        self.tried.scaled = self.curve(self.fresh(), Part(x, part.y), self.tried.epochs or 1)
 
 
 def scale(array: HostArray) -> HostArray:
@@ -163,9 +173,8 @@ def fresh(model: Model) -> Model:
     return twin
 
 
-def without_restraint(model: Model) -> Model:
-    """A copy with first weights, without dropout and penalties."""
-    twin = fresh(model)
+def without_restraint(twin: Model) -> Model:
+    """The model itself, without dropout and penalties from now on."""
     for layer in flat_layers(twin):
         if isinstance(layer, Dropout):
             layer.rate = 0.0

@@ -52,6 +52,20 @@ def say_underfitting(case: Case, run: Run, scores: Scores, tried: Tried) -> Find
             name=scores.name,
             near=scores.near,
         )
+    if linear and scores.linear > scores.train:
+        # What has the same form can do it.
+        return found(
+            "underfitting_optimization",
+            "serious",
+            "The network is linear, and scores {train:.2f} in {name} on its own training data where another linear model has "
+            "{linear:.2f} on new samples: so it is the training. Train for more epochs, or with a higher rate.",
+            f"model.fit(x, y, epochs={max(10, 3 * run.epochs)})",
+            GOODFELLOW,
+            4.8,
+            train=scores.train,
+            name=scores.name,
+            linear=scores.linear,
+        )
     if wider or units_of(case) <= 4:
         more = ", with twice the units a trial ended at a loss of {wide:.3g} instead of {one:.3g}" if wider else ""
         return found(
