@@ -34,11 +34,9 @@ def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Fi
         yield say_underfitting(case, run, scores, tried)
 
 
-def say_underfitting(case: Case, run: Run, scores: Scores, tried: Tried) -> Finding:
-    """A network that does not fit its own training data: for want of units, or because the steps do not work."""
-    linear = is_linear(case)
-    wider = end_of(tried.wide) < tried.end(1.0) - 0.08 * abs(run.base) if tried.wide is not None else False
-    if linear and scores.near > scores.linear + 0.05:
+def say_linear(run: Run, scores: Scores) -> Finding:
+    """A network without a hidden layer: that is too little, or what has the same form can do it."""
+    if scores.near > scores.linear + 0.05:
         return found(
             "underfitting_capacity",
             "serious",
@@ -52,20 +50,26 @@ def say_underfitting(case: Case, run: Run, scores: Scores, tried: Tried) -> Find
             name=scores.name,
             near=scores.near,
         )
-    if linear and scores.linear > scores.train:
-        # What has the same form can do it.
-        return found(
-            "underfitting_optimization",
-            "serious",
-            "The network is linear, and scores {train:.2f} in {name} on its own training data where another linear model has "
-            "{linear:.2f} on new samples: so it is the training. Train for more epochs, or with a higher rate.",
-            f"model.fit(x, y, epochs={max(10, 3 * run.epochs)})",
-            GOODFELLOW,
-            4.8,
-            train=scores.train,
-            name=scores.name,
-            linear=scores.linear,
-        )
+    return found(
+        "underfitting_optimization",
+        "serious",
+        "The network is linear, and scores {train:.2f} in {name} on its own training data where another linear model has "
+        "{linear:.2f} on new samples: so it is the training. Train for more epochs, or with a higher rate.",
+        f"model.fit(x, y, epochs={max(10, 3 * run.epochs)})",
+        GOODFELLOW,
+        4.8,
+        train=scores.train,
+        name=scores.name,
+        linear=scores.linear,
+    )
+
+
+def say_underfitting(case: Case, run: Run, scores: Scores, tried: Tried) -> Finding:
+    """A network that does not fit its own training data: for want of units, or because the steps do not work."""
+    linear = is_linear(case)
+    wider = end_of(tried.wide) < tried.end(1.0) - 0.08 * abs(run.base) if tried.wide is not None else False
+    if linear and (scores.near > scores.linear + 0.05 or scores.linear > scores.train):
+        return say_linear(run, scores)
     if wider or units_of(case) <= 4:
         more = ", with twice the units a trial ended at a loss of {wide:.3g} instead of {one:.3g}" if wider else ""
         return found(
