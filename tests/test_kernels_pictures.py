@@ -1,11 +1,15 @@
 """Every kernel for pictures equals its plain form: values and all gradients, in a loop, under vmap, twice derived."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
 
+from kerata import layers
+from kerata.engine.scope import Scope
 from kerata.kernels.compiler import apart, compiler_options, compiles_with, kernel_form
 from kerata.kernels.convolution import convolution
 from kerata.kernels.normalization import batch_normalization
@@ -129,6 +133,52 @@ def test_convolution_in_half_precision(case):
     x, kernel, operation = make_convolution(case)
     x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
     assert_same(*both_forms(operation, x, kernel), 4e-2)
+
+
+TRANSPOSED = {
+    "twice as large": (2, (4, 5), {"kernel_size": 3, "strides": 2, "padding": "same"}),
+    "without padding": (2, (3, 3), {"kernel_size": 5}),
+    "gaps": (2, (3, 4), {"kernel_size": 2, "strides": 3, "output_padding": 1}),
+    "dilated": (2, (4, 3), {"kernel_size": 3, "dilation_rate": 2, "padding": "same"}),
+    "sequence": (1, (6,), {"kernel_size": 4, "strides": 2, "padding": "same"}),
+    "volume": (3, (2, 3, 2), {"kernel_size": 2, "strides": 2}),
+}
+
+
+@pytest.mark.parametrize("case", TRANSPOSED)
+def test_transposed_layer_equals_its_plain_form(case):
+    rank, picture, arguments = TRANSPOSED[case]
+    layer = getattr(layers, f"Conv{rank}DTranspose")(6, **arguments)
+    x = numbers(0, 2, *picture, 5)
+    layer.build(x.shape)
+    kernel = numbers(1, *layer.kernel.shape)
+
+    def operation(x, kernel):
+        with Scope([layer.kernel], [kernel]):
+            return layer.convolve(x)
+
+    assert_same(*both_forms(operation, x, kernel))
+
+
+@pytest.mark.parametrize("name", ["Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"])
+def test_layers_leave_no_gradient_of_a_convolution_to_xla(name):
+    """In the loop of a training XLA computes one whose dimensions come in another order number by number."""
+    layer = getattr(layers, name)(*([] if name.startswith("Depth") else [6]), 3, strides=2, padding="same")
+    x = numbers(0, 2, 8, 8, 5)
+    layer.build(x.shape)
+    weights = list(layer.trainable_variables)
+
+    def loss(values):
+        with Scope(weights, values):
+            return weighted(layer(x))
+
+    orders = {}
+    for form in ("fast", "plain"):
+        with kernel_form(form):
+            text = jax.jit(jax.grad(lambda values: loss(values))).lower([w.value for w in weights]).as_text()
+        orders[form] = set(re.findall(r"dim_numbers = (\[[^\]]*\]x\[[^\]]*\]->\[[^\]]*\])", text))
+    usual = {"[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]"}
+    assert orders["fast"] <= usual and not orders["plain"] <= usual, orders
 
 
 def test_convolution_wastes_no_gradient_of_the_pictures():

@@ -88,6 +88,38 @@ def convolution(
     return convolve(geometry, x, kernel)
 
 
+def transposed_convolution(
+    x: jax.Array, kernel: jax.Array, strides: Sequence[int], pads: Sequence[tuple[int, int]], dilation: Sequence[int]
+) -> jax.Array:
+    """The gradient of a convolution with respect to its input, as an operation: it enlarges a picture.
+
+    Args:
+        x: (batch, *picture, channels).
+        kernel: (*window, filters, channels).
+        strides, dilation: of the convolution, one number a spatial dimension.
+        pads: zeros before and after `x`, whose pixels lie `strides` apart, under the window turned round.
+
+    >>> import jax.numpy as jnp
+    >>> transposed_convolution(jnp.ones((1, 4, 2)), jnp.ones((3, 5, 2)), (2,), [(2, 2)], (1,)).shape
+    (1, 9, 5)
+    """
+    rank = len(strides)
+    if not prefers_fast_form():
+        # The kernel is turned round: a sum over places in the output becomes one over places in the input.
+        turned = jnp.swapaxes(jnp.flip(kernel, tuple(range(rank))), -1, -2)
+        return lax.conv_general_dilated(
+            x, turned, (1,) * rank, pads, lhs_dilation=strides, rhs_dilation=dilation, dimension_numbers=canonical(rank)
+        )
+    sizes: list[int] = []
+    forward_pads: list[tuple[int, int]] = []
+    for n, k, s, d, (before, after) in zip(x.shape[1:-1], kernel.shape, strides, dilation, pads):
+        reach = (k - 1) * d
+        sizes.append((n - 1) * s + 1 + before + after - reach)
+        forward_pads.append((reach - before, reach - after))
+    geometry = Geometry(tuple(sizes), tuple(kernel.shape[:-2]), tuple(strides), tuple(forward_pads), tuple(dilation), 1)
+    return spread(geometry, x, kernel)
+
+
 def standardize_padding(
     padding: str | Sequence[tuple[int, int]],
     picture: Sequence[int],

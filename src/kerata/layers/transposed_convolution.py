@@ -1,13 +1,10 @@
 """Transposed convolutions: over sequences, pictures and volumes."""
 
-import jax.numpy as jnp
-from jax import lax
-
 from kerata.base.arguments import with_defaults
 from kerata.base.checks import message, standardize_tuple
 from kerata.base.registry import builtin
 from kerata.engine.types import Array
-from kerata.kernels.convolution import canonical
+from kerata.kernels.convolution import transposed_convolution
 from kerata.layers.convolution import Convolution
 
 
@@ -90,18 +87,8 @@ class Transposed(Convolution):
         return before, total - before
 
     def convolve(self, x: Array) -> Array:
-        # Stretched by zeros between the pixels, then an ordinary convolution with the kernel turned around.
-        kernel = jnp.flip(self.kernel.value, tuple(range(self.rank)))
-        kernel = jnp.swapaxes(kernel, -1, -2)  # (*window, channels, filters)
-        return lax.conv_general_dilated(
-            x,
-            kernel,
-            (1,) * self.rank,
-            [self.pads(axis) for axis in range(self.rank)],
-            lhs_dilation=self.strides,
-            rhs_dilation=self.dilation_rate,
-            dimension_numbers=canonical(self.rank),
-        )
+        pads = [self.pads(axis) for axis in range(self.rank)]
+        return transposed_convolution(x, self.kernel.value, self.strides, pads, self.dilation_rate)
 
     def compute_output_shape(self, input_shape):
         picture = [self.transposed_length(axis, n) for axis, n in enumerate(self.spatial_of(input_shape))]

@@ -12,7 +12,6 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from kerata.base.checks import check_choice, message, standardize_tuple
 from kerata.base.config import standardize_data_format
@@ -20,8 +19,7 @@ from kerata.base.limits import NUMBER_BYTES, take_bytes
 from kerata.base.types import ShapeLike
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels import pooling
-from kerata.kernels.compiler import prefers_fast_form
-from kerata.kernels.convolution import Geometry, canonical, convolution, spread
+from kerata.kernels.convolution import convolution, transposed_convolution
 from kerata.kernels.maxima import largest
 from kerata.ops.forms import op
 
@@ -118,20 +116,7 @@ def conv_transpose(
     same = check_padding("conv_transpose", padding) == "SAME"
     extents = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilation, strict=False)]
     pads = [_pads_around_stretched(*of_axis, same) for of_axis in zip(extents, strides, extra, strict=True)]
-    if not prefers_fast_form():
-        # The kernel is turned over: a sum over places in the output becomes one over places in the input.
-        turned = jnp.swapaxes(jnp.flip(kernel, range(rank)), -1, -2)
-        y = lax.conv_general_dilated(
-            x, turned, (1,) * rank, pads, lhs_dilation=strides, rhs_dilation=dilation, dimension_numbers=canonical(rank)
-        )
-        return channels_back(y, data_format)
-    sizes: list[int] = []
-    forward_pads: list[tuple[int, int]] = []
-    for n, s, extent, (before, after) in zip(x.shape[1:-1], strides, extents, pads, strict=True):
-        sizes.append((n - 1) * s + 1 + before + after - (extent - 1))
-        forward_pads.append((extent - 1 - before, extent - 1 - after))
-    geometry = Geometry(tuple(sizes), tuple(kernel.shape[:-2]), strides, tuple(forward_pads), dilation, 1)
-    return channels_back(spread(geometry, x, kernel), data_format)
+    return channels_back(transposed_convolution(x, kernel, strides, pads, dilation), data_format)
 
 
 def _pads_around_stretched(extent: int, stride: int, extra: int | None, same: bool) -> tuple[int, int]:
