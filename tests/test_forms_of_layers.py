@@ -1,5 +1,7 @@
 """Layers by the forms in which programs address them: arguments by name, attributes, states, types of errors."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -53,7 +55,9 @@ MASK = np.array([[True, True, False], [True, False, False]])
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_compute_mask_takes_its_arguments_by_name(layer, inputs, mask, expected):
-    found = layer.compute_mask(inputs=inputs, mask=mask)
+    # As in Keras, where that of recurrent layers is called `_`.
+    first = next(name for name in inspect.signature(layer.compute_mask).parameters)
+    found = layer.compute_mask(**{first: inputs}, mask=mask)
     assert found is None if expected is None else np.array_equal(found, expected)
 
 

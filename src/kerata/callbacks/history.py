@@ -78,12 +78,12 @@ class History(Callback):
         return examine(self.model, self, x, y, validation=validation, **options)
 
 
-def finder(data: Any, keep: bool) -> Callable[[], Any]:
+def finder(data: object, keep: bool) -> Callable[[], object]:
     """What gives the data again: always, or only while somebody else keeps its arrays, and `GONE` then."""
     if keep or data is None:
         return lambda: data
     if isinstance(data, (list, tuple)):
-        parts, made = [finder(part, False) for part in data], type(data)
+        parts, made = [finder(part, False) for part in data], list if isinstance(data, list) else tuple
         return lambda: GONE if any(part() is GONE for part in parts) else made(part() for part in parts)
     if isinstance(data, dict):
         named = {name: finder(part, False) for name, part in data.items()}

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import jax
 
@@ -187,11 +187,12 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
             return self._graph.pack(flatten(made)) if type(self).call is Model.call else made
         return super().compute_output_spec(*args, **kwargs)
 
-    def compute_output_shape(self, input_shape: ShapeTree) -> ShapeTree:
-        """The shapes of the outputs, in the form in which they were given, for shapes of inputs."""
-        found = super().compute_output_shape(input_shape)
+    def _shapes_as_given(self, shapes: object) -> object:
+        """The shapes of the outputs in the form in which the outputs were given."""
         form = self._graph.outputs_tree if self._graph is not None and type(self).call is Model.call else None
-        return cast(ShapeTree, type(form)([found])) if isinstance(form, (list, tuple)) and len(form) == 1 else found
+        if not isinstance(form, (list, tuple)) or len(form) != 1:
+            return shapes
+        return [shapes] if isinstance(form, list) else (shapes,)
 
     def build(self, input_shape: "ShapeTree | None" = None) -> None:
         """Creates the weights by tracing `call` on the shapes of a batch, `(None, 784)`, or a list or dict of such."""

@@ -35,7 +35,7 @@ class KerasFileEditor:
 
     >>> import kerata, pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "m.weights.h5"
-    >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(3)])
+    >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(3, name="dense")])
     >>> model.save_weights(path)
     >>> editor = KerasFileEditor(path)  # doctest: +ELLIPSIS
     Weights of '...m.weights.h5'
