@@ -36,6 +36,17 @@ def test_a_frozen_model_stands_still_and_beats_no_baseline(capsys):
     assert "after 5 epochs the accuracy is" in said and "largest class gives 1" in said
 
 
+def test_a_loss_that_is_nothing_may_grow():
+    doctor = Doctor()
+    doctor.model = network("sigmoid", "sgd")
+    for epoch, loss in enumerate((8e-9, 3e-9, 6e-9, 9e-9, 3e-8)):
+        doctor.on_epoch_end(epoch, {"loss": loss})
+    assert doctor.said == []
+    for epoch, loss in enumerate((0.8, 0.3, 0.6, 0.9, 3.0)):
+        doctor.on_epoch_end(epoch, {"loss": loss})
+    assert doctor.said == ["diverging"]
+
+
 def test_nothing_is_said_of_a_good_run(capsys):
     network("sigmoid", optimizers.SGD(1.0)).fit(X, Y, epochs=8, batch_size=8, verbose=0, watch=True)
     assert capsys.readouterr().out == ""

@@ -12,6 +12,8 @@ from kerata.callbacks.callback import Callback
 
 # A loss that is this many times its lowest, and above its first, goes the wrong way.
 GROWN = 1.5
+# A loss below this is none, wherever it goes from there.
+NOTHING = 1e-4
 # Changes of the loss below this share of itself are none.
 STILL = 1e-4
 
@@ -76,11 +78,15 @@ class Doctor(Callback):
         sure = (len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]) or (
             len(losses) > 1 and losses[-1] > 10 * abs(losses[0])
         )
-        if sure and losses[-1] > GROWN * abs(min(losses)) and losses[-1] > losses[0]:
+        if sure and losses[-1] > max(GROWN * abs(min(losses)), losses[0], NOTHING):
             grown = f"the loss has grown to {losses[-1]:.3g} in epoch {number}, from {min(losses):.3g}"
             yield "diverging", f"{grown}: the learning rate is too high, try a tenth of it."
         late = losses[-4:]
-        if len(late) == 4 and max(late) - min(late) < STILL * abs(late[-1]) and abs(late[-1]) > 1e-3 * abs(losses[0]):
+        if (
+            len(late) == 4
+            and max(late) - min(late) < STILL * abs(late[-1])
+            and abs(late[-1]) > max(1e-3 * abs(losses[0]), NOTHING)
+        ):
             still = f"the loss has stood still at {late[-1]:.3g} for {len(late)} epochs"
             yield (
                 "standing_still",
