@@ -28,7 +28,7 @@ def check_words(finding: Finding) -> None:
     assert len(finding.sentence) <= 300 and finding.sentence.rstrip()[-1] in ".?"
     known = [value for value in finding.evidence.values() if not isinstance(value, str)]
     texts = " ".join(value for value in finding.evidence.values() if isinstance(value, str))
-    bare = re.sub(r"[A-Za-z_]\w*", " ", finding.sentence.replace("L2", ""))
+    bare = re.sub(r"(?<![\d.])[A-Za-z_]\w*", " ", finding.sentence.replace("L2", ""))
     for text in re.findall(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?%?", bare):
         number = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
         digits = len(text.rstrip("%").partition(".")[2].partition("e")[0])
