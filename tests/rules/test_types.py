@@ -12,9 +12,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2] / "src" / "kerata"
 # What was reached. Where there is a type, write it and lower the number.
-MOST_BARE = 204
+MOST_BARE = 160
 # Of `legacy/tensorflow`, whose functions take what old programs hand over: numbers, lists, arrays, tensors.
-MOST_BARE_OF_TENSORFLOW = 36
+MOST_BARE_OF_TENSORFLOW = 34
 FILES = {path: ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
 
 

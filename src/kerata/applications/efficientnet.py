@@ -1,7 +1,6 @@
 """EfficientNet: width, depth and size of pictures grow together."""
 
 import math
-from typing import Any
 
 from kerata import layers
 from kerata.applications.assembling import (
@@ -50,11 +49,11 @@ FORMS = {
 }
 
 
-def convolution_kernels() -> Any:
+def convolution_kernels() -> VarianceScaling:
     return VarianceScaling(2.0, "fan_out", "truncated_normal")
 
 
-def dense_kernels() -> Any:
+def dense_kernels() -> VarianceScaling:
     return VarianceScaling(1.0 / 3.0, "fan_out", "uniform")
 
 

@@ -4,11 +4,12 @@ import functools
 import io
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerata.base.config import is_interactive_logging_enabled
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 
@@ -47,7 +48,7 @@ def say(text: str) -> None:
         logging.getLogger("kerata").info(text.strip())
 
 
-def count_whole(axis: Any) -> None:
+def count_whole(axis: "Axis") -> None:
     """Lets one of a picture's axes (`axis.xaxis`) count in whole numbers, however short it is: epochs, trials."""
     from matplotlib.ticker import MaxNLocator
 

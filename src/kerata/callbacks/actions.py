@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -119,7 +119,7 @@ class CSVLogger(Callback):
         check_path(self, filename, "filename")
         self.filename, self.separator, self.append = os.fspath(filename), separator, append
         self.columns: list[str] | None = None
-        self.file: Any = None
+        self.file: TextIO | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         has_head = self.append and os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
@@ -127,18 +127,19 @@ class CSVLogger(Callback):
         self.writer, self.needs_head = None, not has_head
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        logs = logs or {}
+        logs, file = logs or {}, self.file
+        assert file is not None
         if self.writer is None:
             self.columns = sorted(logs)
             # Measures that come later, as those of a validation every second epoch, have columns from the start.
             if not any(name.startswith("val_") for name in self.columns):
                 self.columns += [f"val_{name}" for name in self.columns]
-            self.writer = csv.DictWriter(self.file, ["epoch", *self.columns], delimiter=self.separator, extrasaction="ignore")
+            self.writer = csv.DictWriter(file, ["epoch", *self.columns], delimiter=self.separator, extrasaction="ignore")
             if self.needs_head:
                 self.writer.writeheader()
         row = {name: plain_value(logs.get(name, "NA")) for name in self.columns or ()}
         self.writer.writerow({"epoch": epoch, **row})
-        self.file.flush()
+        file.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self.file is not None:

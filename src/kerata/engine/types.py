@@ -32,6 +32,8 @@ class Described(Protocol):
 TensorLike: TypeAlias = HasArray | complex | Sequence[Any]
 # A function of (shape, dtype) that gives the first value of a variable.
 Initializer: TypeAlias = Callable[..., TensorLike]
+# What stands for an initializer: its name, its config, a class or function, or the weights themselves.
+InitializerLike: TypeAlias = str | dict[str, Any] | Initializer | HasArray | None
 # What stands for an activation: its name, its config, a function or a layer; `None` for none.
 ActivationLike: TypeAlias = str | dict[str, Any] | Callable[..., Any] | None
 # What follows from the weights: a regularizer's loss, a constraint's other weights.

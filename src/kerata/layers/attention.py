@@ -18,7 +18,7 @@ from kerata.engine.module import auto_name
 from kerata.engine.policy import DTypePolicyMap
 from kerata.engine.random import SeedGenerator
 from kerata.engine.symbolic import infer
-from kerata.engine.types import Array
+from kerata.engine.types import Array, Initializer
 from kerata.engine.variable import Variable
 from kerata.kernels import random
 from kerata.kernels.attention import attention
@@ -61,9 +61,9 @@ class HeadAttention(Layer):
     shown_as = {f"_{part}_dense": f"{part}_dense" for part in ("query", "key", "value", "output")}
     _unsaved = frozenset({"output_shape", "flash_attention", "activity_regularizer"})
     repeats = 1
-    attention_axes: Any = (1,)
-    kernel_initializer: Any
-    bias_initializer: Any
+    attention_axes: tuple[int, ...] | None = (1,)
+    kernel_initializer: Initializer
+    bias_initializer: Initializer
     _query_dense: EinsumDense
     _key_dense: EinsumDense
     _value_dense: EinsumDense
@@ -151,6 +151,7 @@ class HeadAttention(Layer):
         return dense
 
     def _make_softmax(self) -> None:
+        assert self.attention_axes is not None
         self._softmax = Softmax(axis=tuple(range(-len(self.attention_axes), 0)), dtype=self.dtype_policy)
 
     def call(
@@ -197,12 +198,14 @@ class HeadAttention(Layer):
 
     def _compute_attention(self, query, key, value, attention_mask=None, training=None, return_attention_scores=False):
         """softmax(query key' / sqrt(d)) value, and the softmax; a layer of your own may override it."""
+        axes = self.attention_axes
+        assert axes is not None
         if attention_mask is not None:
-            for _ in range(query.ndim - 1 + len(self.attention_axes) - attention_mask.ndim):
-                attention_mask = jnp.expand_dims(attention_mask, -len(self.attention_axes) * 2 - 1)
+            for _ in range(query.ndim - 1 + len(axes) - attention_mask.ndim):
+                attention_mask = jnp.expand_dims(attention_mask, -len(axes) * 2 - 1)
         if query.ndim == 4 and not return_attention_scores:
             return self._attend(query, key, value, attention_mask, training), None
-        of_scores, of_output = attention_equations(query.ndim, self.attention_axes)
+        of_scores, of_output = attention_equations(query.ndim, axes)
         scores = jnp.einsum(of_scores, query * jnp.asarray(query.shape[-1] ** -0.5, query.dtype), key)  # (b, n, t, s)
         scores = self._softmax(scores, mask=attention_mask)
         dropped = self._dropout_layer(scores, training=training) if self._drops else scores

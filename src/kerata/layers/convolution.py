@@ -7,7 +7,7 @@ from kerata.base.arguments import with_defaults
 from kerata.base.checks import check_positive_int, message
 from kerata.base.registry import builtin
 from kerata.engine.module import shown
-from kerata.engine.types import Array, TensorLike
+from kerata.engine.types import Array, InitializerLike, TensorLike
 from kerata.kernels.convolution import convolution
 from kerata.layers.adapters import Adaptable, weight_in_use
 from kerata.layers.core import mixes_samples
@@ -28,7 +28,7 @@ class Convolution(Spatial):
         groups=1,
         activation=None,
         use_bias=True,
-        kernel_initializer="glorot_uniform",
+        kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer="zeros",
         kernel_regularizer=None,
         bias_regularizer=None,

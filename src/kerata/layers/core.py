@@ -13,6 +13,7 @@ from kerata.base.serialization import describing, deserialize_keras_object, keep
 from kerata.base.types import PartialShape, Plain
 from kerata.engine.module import shown
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
+from kerata.engine.types import InitializerLike
 from kerata.kernels.products import product
 from kerata.layers.adapters import weight_in_use
 from kerata.layers.calibrated import Calibrated
@@ -74,7 +75,7 @@ class Dense(Calibrated):
         units,
         activation=None,
         use_bias=True,
-        kernel_initializer="glorot_uniform",
+        kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer="zeros",
         kernel_regularizer=None,
         bias_regularizer=None,

@@ -12,7 +12,7 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import serialize_keras_object
 from kerata.base.types import Owner, PartialShape, Shape
 from kerata.engine.module import shown
-from kerata.engine.types import Array
+from kerata.engine.types import Array, InitializerLike
 from kerata.initializers import Initializer
 from kerata.kernels.products import type_of_sums
 from kerata.layers.adapters import weight_in_use
@@ -71,8 +71,8 @@ class EinsumDense(Calibrated):
         output_shape,
         activation=None,
         bias_axes=None,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
         kernel_regularizer=None,
         bias_regularizer=None,
         kernel_constraint=None,

@@ -16,7 +16,16 @@ from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 from kerata.kernels import recurrence
 from kerata.layers.layer import InputSpec, Layer, SkipOutputShape
-from kerata.layers.recurrent_cells import Cell, GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, initial_state_of, run_cell
+from kerata.layers.recurrent_cells import (
+    AnyCell,
+    Cell,
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+    initial_state_of,
+    run_cell,
+)
 from kerata.layers.signatures import ShapeTree
 
 # Slopes of the piecewise linear sigmoid that the kernels know.
@@ -64,7 +73,7 @@ class RNN(Layer, SkipOutputShape):
         if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
             raise ValueError(message("RNN", "`cell` must have `call(inputs, states)` and `state_size`", {"cell": cell}))
         super().__init__(**kwargs)
-        self.cell: Any = cell
+        self.cell: AnyCell = cell
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
         self.unroll, self.zero_output_for_mask = bool(unroll), bool(zero_output_for_mask)
@@ -200,6 +209,7 @@ def _beside(mask: Array, value: Array) -> Array:
 class ClassicRNN(RNN):
     """What `SimpleRNN`, `LSTM` and `GRU` have in common: the cell's arguments are their own, and a fast kernel."""
 
+    cell: Cell
     _of_cell: tuple[str, ...] = (
         "units",
         "activation",
@@ -486,6 +496,8 @@ class GRU(ClassicRNN):
     """
 
     _of_cell = (*ClassicRNN._of_cell, "recurrent_activation", "reset_after")
+
+    cell: GRUCell
 
     def __init__(
         self,

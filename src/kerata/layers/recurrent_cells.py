@@ -1,7 +1,7 @@
 """Cells: one step of a recurrent layer, `call(inputs, states) -> output, new states`."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +19,18 @@ from kerata.engine.scope import in_scope
 from kerata.engine.types import Array, HostArray, Initializer, Scalar
 from kerata.kernels.random import dropout as drop
 from kerata.layers.layer import Layer
+
+# Of a state, without the batch: one number of units, or several axes.
+Size: TypeAlias = int | Shape
+
+
+class AnyCell(Protocol):
+    """What a recurrent layer asks of any cell; it may have `output_size` and `get_initial_state` as well."""
+
+    call: Callable[..., Any]
+
+    @property
+    def state_size(self) -> "Size | list[Size] | tuple[Size, ...]": ...
 
 
 class Cell(Layer):
@@ -431,14 +443,14 @@ class StackedRNNCells(Layer):
         for cell in cells:
             if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
                 raise ValueError(message(self, "each cell must have `call` and `state_size`", {"cell": cell}))
-        self.cells = list(cells)
+        self.cells: list[AnyCell] = list(cells)
 
     @property
     def state_size(self) -> list[Any]:
         return [cell.state_size for cell in self.cells]
 
     @property
-    def output_size(self) -> int:
+    def output_size(self) -> Size:
         return output_size_of(self.cells[-1])
 
     def build(self, input_shape):
@@ -474,24 +486,26 @@ def alone_or_list(states: list[Any]) -> object:
     return states[0] if len(states) == 1 else states
 
 
-def output_size_of(cell: Any) -> int:
+def output_size_of(cell: AnyCell) -> Size:
     """The size of a cell's output: its `output_size`, else that of its first state."""
-    size = getattr(cell, "output_size", None)
+    size: Size | None = getattr(cell, "output_size", None)
     if size is None:
-        size = cell.state_size[0] if isinstance(cell.state_size, (list, tuple)) else cell.state_size
+        sizes = cell.state_size
+        size = sizes[0] if isinstance(sizes, (list, tuple)) else sizes
     return size
 
 
-def initial_state_of(cell: Any, batch_size: int | None, dtype: DTypeLike) -> list[Any]:
+def initial_state_of(cell: AnyCell, batch_size: int | None, dtype: DTypeLike) -> list[Any]:
     """A cell's own initial state, or zeros of its `state_size`."""
-    if hasattr(cell, "get_initial_state"):
-        state = cell.get_initial_state(batch_size=batch_size)
+    begin: Callable[..., Any] | None = getattr(cell, "get_initial_state", None)
+    if begin is not None:
+        state = begin(batch_size=batch_size)
         return list(state) if isinstance(state, (list, tuple)) else [state]
     sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
     return [jnp.zeros((batch_size, *((size,) if isinstance(size, int) else size)), dtype) for size in sizes]
 
 
-def run_cell(cell: Any, inputs: Array, states: list[Array], training: bool) -> tuple[Any, Any]:
+def run_cell(cell: AnyCell, inputs: Array, states: list[Array], training: bool) -> tuple[Any, Any]:
     """One step of any cell, a person's own included: the output, and the new states as a list."""
     given = states
     if isinstance(cell, Layer):

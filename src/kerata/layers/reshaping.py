@@ -367,11 +367,12 @@ class UpSampling(Spatial):
     def __init__(self, size, data_format=None, **kwargs):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
-        self.size: Any = standardize_tuple(self, "size", size, self.rank)
+        sizes = standardize_tuple(self, "size", size, self.rank)
+        self.size = sizes[0] if self.rank == 1 else sizes
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _factors(self) -> tuple[int, ...]:
-        return self._for_axes(self.size, 1)
+        return self._for_axes((self.size,) if isinstance(self.size, int) else self.size, 1)
 
     def call(self, inputs):
         for axis, factor in enumerate(self._factors()):
@@ -399,10 +400,6 @@ class UpSampling1D(UpSampling):
 
     def __init__(self, size=2, **kwargs):
         super().__init__(size, "channels_last", **kwargs)
-        self.size = self.size[0]
-
-    def _factors(self):
-        return self._for_axes([self.size], 1)
 
 
 @builtin("layers")

@@ -6,7 +6,7 @@ from kerata import activations, constraints, initializers, regularizers
 from kerata.base.arguments import with_defaults
 from kerata.base.checks import check_positive_int
 from kerata.base.registry import builtin
-from kerata.engine.types import Array
+from kerata.engine.types import Array, InitializerLike
 from kerata.kernels.convolution import convolution
 from kerata.layers.core import mixes_samples
 from kerata.layers.spatial import Spatial
@@ -25,7 +25,7 @@ class Depthwise(Spatial):
         dilation_rate=1,
         activation=None,
         use_bias=True,
-        depthwise_initializer="glorot_uniform",
+        depthwise_initializer: InitializerLike = "glorot_uniform",
         bias_initializer="zeros",
         depthwise_regularizer=None,
         bias_regularizer=None,
@@ -134,7 +134,7 @@ class Separable(Spatial):
         depth_multiplier=1,
         activation=None,
         use_bias=True,
-        depthwise_initializer="glorot_uniform",
+        depthwise_initializer: InitializerLike = "glorot_uniform",
         pointwise_initializer="glorot_uniform",
         bias_initializer="zeros",
         depthwise_regularizer=None,

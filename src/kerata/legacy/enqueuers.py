@@ -5,9 +5,15 @@ import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 from kerata.data.samples import HasBatches
+
+
+class HasEpochs(HasBatches, Protocol):
+    """A `Sequence`: batches by number, which may change after an epoch."""
+
+    def on_epoch_end(self) -> None: ...
 
 
 class SequenceEnqueuer:
@@ -18,7 +24,7 @@ class SequenceEnqueuer:
         use_multiprocessing: taken as then; threads read in any case.
     """
 
-    def __init__(self, sequence: Any, use_multiprocessing: bool = False):
+    def __init__(self, sequence: HasBatches | Iterator[Any], use_multiprocessing: bool = False):
         self.sequence, self.use_multiprocessing = sequence, use_multiprocessing
         self.queue: queue.Queue[Any] = queue.Queue()
         self._thread: threading.Thread | None = None
@@ -81,7 +87,9 @@ class OrderedEnqueuer(SequenceEnqueuer):
         shuffle: whether each epoch has an order of its own.
     """
 
-    def __init__(self, sequence: HasBatches, use_multiprocessing: bool = False, shuffle: bool = False):
+    sequence: HasEpochs
+
+    def __init__(self, sequence: HasEpochs, use_multiprocessing: bool = False, shuffle: bool = False):
         super().__init__(sequence, use_multiprocessing)
         self.shuffle = shuffle
         self._ended = threading.Event()
@@ -116,6 +124,8 @@ class GeneratorEnqueuer(SequenceEnqueuer):
         sequence: the generator.
         use_multiprocessing, wait_time, random_seed, max_q_size, pickle_safe: taken as then; one thread reads.
     """
+
+    sequence: Iterator[object]
 
     def __init__(
         self,

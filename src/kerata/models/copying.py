@@ -138,9 +138,11 @@ class Copier:
         if isinstance(old, functools.partial):
             made = functools.partial(self.value(old.func), *self.value(old.args), **self.value(old.keywords))
             return self.memo.setdefault(id(old), made)
-        return self._container(old) if type(old) in (list, tuple, dict, set) else self._other(old)
+        if isinstance(old, (list, tuple, dict, set)) and type(old) in (list, tuple, dict, set):
+            return self._container(old)
+        return self._other(old)
 
-    def _container(self, old: Any) -> object:
+    def _container(self, old: list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any]) -> object:
         if type(old) is dict:
             self.memo[id(old)] = twin = {}
             twin.update({self.value(key): self.value(item) for key, item in old.items()})

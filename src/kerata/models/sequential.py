@@ -1,11 +1,12 @@
 """Sequential models: one layer after the other."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
+from kerata.base.types import PartialShape
 from kerata.data.border import Border
 from kerata.engine.module import Look
 from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten
@@ -64,7 +65,7 @@ class Sequential(Model):
     @_graph.setter
     def _graph(self, value: None) -> None:
         # What the layers give so far, and the graph that was made of it.
-        self._tail: Any = None
+        self._tail: Tensors | None = None
         self._whole: Graph | None = value
 
     def add(self, layer: Layer, rebuild: bool = True) -> None:
@@ -136,7 +137,7 @@ class Sequential(Model):
             layer.inbound_nodes.pop()
             self._graph = None
             if self._layers:
-                self._tail = self._layers[-1].inbound_nodes[-1].outputs
+                self._tail = cast(Tensors, self._layers[-1].inbound_nodes[-1].outputs)
             else:
                 self.built = False
         return layer
@@ -215,9 +216,11 @@ class Sequential(Model):
         """For inputs in lists or dicts, and layers without shapes: the layers run one after the other on what there is."""
         self._graphless = self.built = True
 
-    def _check_built_shape(self, given: Any, built: tuple) -> None:
+    def _check_built_shape(self, given: ShapeTree, built: PartialShape) -> None:
+        if not isinstance(given, (list, tuple)):
+            return
         fits = len(given) == len(built) and all(None in (m, n) or m == n for m, n in zip(given[1:], built[1:], strict=True))
-        if isinstance(given, (list, tuple)) and not fits:
+        if not fits:
             raise ValueError(
                 message(
                     self, f"the model has already been configured for inputs of shape {built}", {"input_shape": tuple(given)}

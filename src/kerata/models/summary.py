@@ -113,7 +113,7 @@ def share_width(line_length: int, shares: Sequence[float]) -> list[int]:
     return widths
 
 
-def list_rows(layer: Any, graph: TrainedGraph | None, expand: bool, show_trainable: bool, level: int) -> list[list[str]]:
+def list_rows(layer: Layer, graph: TrainedGraph | None, expand: bool, show_trainable: bool, level: int) -> list[list[str]]:
     """A layer's row, and those of the layers inside."""
     mark = "   " * level + "└ " if level else ""
     row = [f"{mark}{layer.name} ({describe_kind(layer)})", format_shape(layer), format_count(layer)]
@@ -122,7 +122,7 @@ def list_rows(layer: Any, graph: TrainedGraph | None, expand: bool, show_trainab
     if show_trainable:
         row.append(("Y" if layer.trainable else "N") if getattr(layer, "weights", []) else "-")
     rows = [row]
-    if expand and hasattr(layer, "compile"):
+    if expand and isinstance(layer, TrainedModel):
         for below in list_operations(layer):
             rows += list_rows(below, graph, expand, show_trainable, level + 1)
     return rows
@@ -204,7 +204,7 @@ def _wrap(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent=hang, break_on_hyphens=False) or [""]
 
 
-def count_lines(model: Any) -> list[str]:
+def count_lines(model: TrainedModel) -> list[str]:
     """Numbers of weights and the memory that they take."""
     groups = {"Trainable": model.trainable_weights, "Non-trainable": model.non_trainable_weights}
     optimizer = getattr(model, "optimizer", None)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,21 +20,27 @@ from kerata.optimizers.schedules import LearningRateSchedule
 Rate: TypeAlias = float | LearningRateSchedule | Callable[..., Any]
 
 
+class HasSteps(Protocol):
+    """An optimizer, which counts its steps."""
+
+    _iterations: Variable
+
+
 class LearningRate(Hyperparameter):
     """A learning rate: a number, or a schedule, which reads as its value at the present step."""
 
-    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+    def __get__(self, obj: HasSteps | None, owner: type | None = None) -> Any:
         rate = super().__get__(obj, owner)
         if obj is None or not callable(rate):
             return rate
         rate = call_schedule(rate, obj._iterations.value)
         return rate if in_scope() else float(rate)
 
-    def __set__(self, obj: object, value: Any) -> None:
+    def __set__(self, obj: object, value: Rate | Variable | dict[str, Any]) -> None:
         if isinstance(value, Variable):
             value = float(value)
         if isinstance(value, dict):
-            value = deserialize_keras_object(value)
+            value = cast(Rate, deserialize_keras_object(value))
         before = obj.__dict__.get(self.name)
         if not callable(value):
             if callable(before):

@@ -1,10 +1,9 @@
 """Batch plans: what the programs of a shard take beside its state, as long as the same members are in it."""
 
-from typing import Any
-
 import numpy as np
 
 from kerata.engine.random import epoch_orders
+from kerata.populations.group import Group
 from kerata.populations.member import Member
 
 # Epochs that are shuffled ahead, and their samples in all: a call of NumPy costs as much as shuffling twenty members.
@@ -21,7 +20,7 @@ class BatchPlan:
         own: whether each has an order and a key of its own.
     """
 
-    def __init__(self, group: Any, members: list[Member], own: bool):
+    def __init__(self, group: Group, members: list[Member], own: bool):
         self.group, self.members = group, members
         self.who = members if own else members[:1]
         self.keys = np.stack([member.key for member in self.who])

@@ -8,22 +8,22 @@ leave zeros alone, they say themselves (`keeps_zeros`). What is not known to be 
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
+from typing import Any, cast
 
 from kerata.base.registry import home_of
+from kerata.data.samples import Data
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import modules_of
 from kerata.engine.structure import is_ours
-from kerata.engine.types import Tree
 from kerata.layers.layer import Layer
 from kerata.models.chains import chain_of
 from kerata.models.cloning import clone_model
 from kerata.models.model import Model
 from kerata.populations.group import Group, structure_key
 from kerata.populations.initial import adapt_layers, adapting
-from kerata.populations.member import Member, State
+from kerata.populations.member import Member
+from kerata.populations.padding import Padding
+from kerata.training.plan import Batch
 from kerata.training.prepare import build_for
 
 # What one more bucket costs, its two programs compiled and traced, in seconds of a processor.
@@ -104,65 +104,6 @@ class Cluster:
         return Cluster(self.shape, widths, self.parts + other.parts, self.steps + other.steps, made)
 
 
-class Padding:
-    """How the states of a narrow model lie in those of a wide one.
-
-    Args:
-        own: the group of the narrow model.
-        wide: of the wide one.
-    """
-
-    def __init__(self, own: Group, wide: Group):
-        self.own = own
-        # Where the narrow model's numbers stand among the wide one's; the others say how many features are there.
-        every, mine = wide.plan.hypers.paths, own.plan.hypers.paths
-        self.places = [every.index(path) for path in mine]
-        self.numbers = wide.plan.hypers.vector()
-        there = counted(own.model)
-        for place, path in enumerate(every):
-            if path.endswith("/counted_features"):
-                self.numbers[place] = there[path.rpartition("/")[0]]
-        self.shapes = {role: [tuple(v.shape) for v in variables] for role, variables in own.plan.variables.items()}
-        # Of the wide model's first state the slots stay, where nothing is put over them: some do not begin with 0.
-        self.base = wide.state_of(wide.model)
-
-    def widen_numbers(self, numbers: np.ndarray) -> np.ndarray:
-        """The narrow model's hyperparameters among those of the wide one."""
-        wide = self.numbers.copy()
-        wide[self.places] = numbers
-        return wide
-
-    def narrow_numbers(self, numbers: np.ndarray) -> np.ndarray:
-        return numbers[self.places]
-
-    def widen(self, state: State) -> State:
-        """A state of the narrow model, filled up."""
-        return {role: self._widen(role, arrays) for role, arrays in state.items()}
-
-    def _widen(self, role: str, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        if role not in self.shapes:
-            return arrays
-        filled = []
-        for array, base in zip(arrays, self.base[role], strict=True):
-            if array.shape != base.shape:
-                whole = np.array(base) if role == "slots" else np.zeros(base.shape, base.dtype)
-                whole[corner(array.shape)] = array
-                array = whole
-            filled.append(array)
-        return filled
-
-    def narrow(self, state: State) -> State:
-        """What of a state is the narrow model's."""
-        return {
-            role: [a[corner(s)] for a, s in zip(arrays, self.shapes[role], strict=True)] if role in self.shapes else arrays
-            for role, arrays in state.items()
-        }
-
-
-def corner(shape: tuple[int, ...]) -> tuple[slice, ...]:
-    return tuple(slice(size) for size in shape)
-
-
 class Buckets:
     """Puts members of several structures into buckets, those of earlier calls among them."""
 
@@ -206,7 +147,7 @@ class Buckets:
         for group in cluster.parts:
             place = (id(group), id(bucket))
             if place not in self.paddings:
-                self.paddings[place] = Padding(group, bucket)
+                self.paddings[place] = Padding(group, bucket, counted(group.model))
             for member in own[id(group)]:
                 member.pad(bucket, self.paddings[place])
 
@@ -218,7 +159,7 @@ class Buckets:
         return self.shapes[key]
 
 
-def find_shape(model: Model, key: Hashable, example: Tree) -> Shape | None:
+def find_shape(model: Model, key: Hashable, example: Batch) -> Shape | None:
     """What is free in a prepared model of a known structure; `None` where a bucket is not known to be exact."""
     free = free_layers(model)
     if not free or not model.optimizer.keeps_zeros or not is_ours(type(model.optimizer)):
@@ -328,7 +269,7 @@ def products_of(model: Model, free: list[Layer]) -> list[tuple[tuple[int, int], 
     return products
 
 
-def with_widths(model: Model, widths: tuple[int, ...], example: Any, counting: bool = False) -> Model:
+def with_widths(model: Model, widths: tuple[int, ...], example: Batch, counting: bool = False) -> Model:
     """A new prepared model like a given one, with other numbers of features in its free layers.
 
     Args:
@@ -339,10 +280,10 @@ def with_widths(model: Model, widths: tuple[int, ...], example: Any, counting: b
     """
     wanted = dict(zip(map(id, free_layers(model)), widths, strict=True))
 
-    def new(layer: Any) -> Layer:
+    def new(layer: Layer) -> Layer:
         config = layer.get_config()
         if id(layer) in wanted:
-            config[layer.features_argument] = wanted[id(layer)]
+            config[str(layer.features_argument)] = wanted[id(layer)]
         return type(layer).from_config(config)
 
     twin = clone_model(model, clone_function=new)
@@ -351,6 +292,6 @@ def with_widths(model: Model, widths: tuple[int, ...], example: Any, counting: b
             if isinstance(vars(type(layer)).get("counted_features"), Hyperparameter):
                 layer.counted_features = features_of(stretch[0])
     build_for(twin, example, "fit")
-    adapt_layers(twin, example[0])
+    adapt_layers(twin, cast(Data, example[0]))
     twin.optimizer.build(twin.trainable_variables)
     return twin

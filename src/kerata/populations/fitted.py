@@ -155,6 +155,12 @@ class FittedMember(Member):
     def _take_callbacks(self, callbacks: list[Any]) -> None:
         self.callbacks = CallbackList([*callbacks, self.history])
 
+    @property
+    def _made(self) -> Model:
+        """Its model, which it has from the first epoch on."""
+        assert self.model is not None
+        return self.model
+
     def _begin(self) -> Model:
         """Its model, as it is before training."""
         if self.model is None:
@@ -174,7 +180,7 @@ class FittedMember(Member):
     ) -> None:
         """Trains to the next of the epochs `stops`, or to the end."""
         began = time.perf_counter()
-        model = self._begin() if self.epoch == 0 else self.model
+        model = self._begin() if self.epoch == 0 else self._made
         if self.paused_weights is not None:
             for variable, value in zip(plan_of(model).trainable, self.paused_weights, strict=True):
                 variable.assign(value)
@@ -195,12 +201,12 @@ class FittedMember(Member):
 
     def finish(self) -> None:
         self.done = True
-        before = [v.peek() for v in self.model.variables]
+        before = [v.peek() for v in self._made.variables]
         self.callbacks.on_train_end(dict(self.logs))
-        changed = any(a is not v.peek() for a, v in zip(before, self.model.variables, strict=True))
-        self.restored = changed or bool(getattr(self.model.optimizer, "use_ema", True))
+        changed = any(a is not v.peek() for a, v in zip(before, self._made.variables, strict=True))
+        self.restored = changed or bool(getattr(self._made.optimizer, "use_ema", True))
         self.state = self.group.state_of(self.model)
-        self.model.history = self.history
+        self._made.history = self.history
 
     @property
     def trouble(self) -> str | None:
@@ -211,9 +217,9 @@ class FittedMember(Member):
     def as_model(self, best: bool = False) -> Model:
         if best and self.best is not None:
             for role, values in self.best.items():
-                for variable, value in zip(plan_of(self.model).variables[role], values, strict=True):
+                for variable, value in zip(plan_of(self._made).variables[role], values, strict=True):
                     variable.assign(value)
-        return self.model
+        return self._made
 
 
 class Relay:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -22,14 +22,15 @@ from kerata.engine.variable import noting_draws
 from kerata.kernels.products import noting_shared_inputs
 from kerata.models.copying import fresh_model
 from kerata.models.model import Model
-from kerata.populations.member import Member, State
-from kerata.populations.shard import Shard, make_many
+from kerata.populations.side_by_side import make_many
 from kerata.training.feeds import PADDED_BYTES, bucket, pad_rows
 from kerata.training.padding import adds_up
 from kerata.training.plan import Batch, Plan
 from kerata.training.prepare import Prepared, build_for, last_prepared, prepare_built
 from kerata.training.trained import TrainedModel
 
+# Arrays by role: lists for "trainable", "others", "slots" and "metrics", and the "counters".
+State = dict[str, list[np.ndarray]]
 # Validation goes over samples in larger batches than training, where they are small.
 HELD_BATCH = 256
 SMALL_SAMPLE = 4096
@@ -56,6 +57,22 @@ class GroupFindings:
     """
 
     axes: dict[str, Any] | None = None
+
+
+class Sized(Protocol):
+    """What a group's programs depend on of a member: the number of its samples, and those that it is validated on."""
+
+    size: int
+    held: np.ndarray | None
+
+
+class Seats(Protocol):
+    """What a program is compiled for of a shard: how many members, whether each has an order of its own, and where."""
+
+    width: int
+    own: bool
+    placement: Placement
+    axes: dict[str, Any]
 
 
 class DeviceData:
@@ -242,7 +259,7 @@ class Group:
         if self.held_data is not None:
             self.held_data.pad(self.held_capacity, filled(largest, self.held_batch))
 
-    def size_key(self, member: Member) -> Hashable:
+    def size_key(self, member: Sized) -> Hashable:
         """Equal for members whose sizes allow the same programs."""
         if self.masked and self.held_masked:
             return None
@@ -299,7 +316,7 @@ class Group:
                         axes["slots"][place] = 1
         return axes
 
-    def program(self, mode: str, batch_size: int, shard: Shard, ragged: bool, args: tuple, own: bool | None = None) -> Compiled:
+    def program(self, mode: str, batch_size: int, shard: Seats, ragged: bool, args: tuple, own: bool | None = None) -> Compiled:
         """The compiled program for a shard."""
         own = shard.own if own is None else own
         kind = "shuffled" if "order" in args[3] else "ordered"

@@ -12,8 +12,7 @@ from kerata.layers.layer import Layer
 from kerata.layers.weights import layers_of
 from kerata.models.copying import fresh_model
 from kerata.models.model import Model
-from kerata.populations.group import Group, plan_of
-from kerata.populations.member import State
+from kerata.populations.group import Group, State, plan_of
 from kerata.training.plan import Plan
 
 T = TypeVar("T")

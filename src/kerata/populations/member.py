@@ -13,9 +13,9 @@ from kerata.callbacks.callback import CallbackList, Callbacks, defines, flatten_
 from kerata.callbacks.history import History
 from kerata.engine.random import make_key
 from kerata.models.model import Model
+from kerata.populations.group import Group, State
 from kerata.populations.objective import Objective
-
-State = dict[str, list[np.ndarray]]
+from kerata.populations.padding import Padding
 
 
 class Member:
@@ -35,7 +35,7 @@ class Member:
     def __init__(
         self,
         index: int,
-        group: Any,
+        group: Group,
         numbers: np.ndarray,
         start: Callable[[], State],
         seed: int | None,
@@ -65,9 +65,9 @@ class Member:
         # An error that met this member, and what it was.
         self.fault: Exception | None = None
         # Its model, where `fit` has trained it.
-        self.model: Any = None
+        self.model: Model | None = None
         # How its states lie in those of its group, where that is one of wider models.
-        self.padding: Any = None
+        self.padding: Padding | None = None
         self._take_callbacks(callbacks)
 
     def _take_callbacks(self, callbacks: list[Any]) -> None:
@@ -91,7 +91,7 @@ class Member:
         """Equal for members that see the same samples in the same order with the same random draws."""
         return (self.order_seed, id(self.rows), id(self.held))
 
-    def pad(self, group: Any, padding: Any) -> None:
+    def pad(self, group: Group, padding: Padding) -> None:
         """From here on it is trained as a member of a group of wider models."""
         self.group, self.padding, start = group, padding, self.start
         self.numbers = padding.widen_numbers(self.numbers)
@@ -107,7 +107,7 @@ class Member:
         return self.numbers if self.padding is None else self.padding.narrow_numbers(self.numbers)
 
     @property
-    def own_group(self) -> Any:
+    def own_group(self) -> Group:
         """The group of models like its own."""
         return self.group if self.padding is None else self.padding.own
 

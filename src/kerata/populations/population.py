@@ -11,7 +11,7 @@ import numpy as np
 from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.callbacks.callback import Callbacks, Verbose
 from kerata.callbacks.monitors import find_direction
-from kerata.data.samples import Data, Samples
+from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import split_validation, standardize_source, weigh_classes
 from kerata.engine.hyper import Hypers, declared_hyperparameters
 from kerata.engine.module import Module, parts
@@ -229,7 +229,7 @@ def fit_many(
     validation_data: Sequence[Any] | None = None,
     validation_split: float = 0.0,
     callbacks: "Callbacks | Callable[..., Any] | None" = None,
-    class_weight: object = None,
+    class_weight: ClassWeight | Sequence[ClassWeight | None] | None = None,
     sample_weight: Data | None = None,
     shuffle: bool = True,
     initial_weights: str = "auto",
@@ -397,7 +397,7 @@ def count_members(
     vary: Mapping[str, Sequence[float]] | None,
     seeds: int | Collection[int] | None,
     rows: Sequence[Any] | None,
-    class_weight: Any,
+    class_weight: ClassWeight | Sequence[ClassWeight | None] | None,
 ) -> int:
     """The number of members that all arguments agree on."""
     said: dict[str, int] = {}
@@ -494,7 +494,9 @@ def share_equal(rows: list[np.ndarray | None]) -> list[np.ndarray | None]:
     return [each if each is None else seen.setdefault(each.tobytes(), each) for each in rows]
 
 
-def weigh_members(members: list[Member], source: Samples, class_weight: object) -> None:
+def weigh_members(
+    members: list[Member], source: Samples, class_weight: ClassWeight | Sequence[ClassWeight | None] | None
+) -> None:
     """Sample weights of each member's own, where the weights of classes are given."""
     if class_weight is None:
         return

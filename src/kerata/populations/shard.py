@@ -5,89 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.interrupts import hand_on
 from kerata.engine.placement import Placement
-from kerata.engine.program import make_fed_step, make_loop
 from kerata.engine.types import Array, Tree
 from kerata.populations.batch_plan import BatchPlan
-from kerata.populations.member import Member, State
+from kerata.populations.group import Group, State
+from kerata.populations.member import Member
 from kerata.populations.objective import Objective
-from kerata.training.plan import Plan
-
-
-def make_many(
-    plan: Plan,
-    batch_size: int,
-    masked: bool,
-    kind: str,
-    width: int,
-    own: bool,
-    ragged: bool,
-    uneven: bool,
-    axes: dict[str, Any],
-) -> Callable[..., Any]:
-    """`advance` for several members: their steps side by side, in one loop over batches.
-
-    Args:
-        plan: the functions of one member.
-        batch_size, masked, kind: as in `make_advance`.
-        width: members; for one, the program is that of `fit`.
-        own: whether each member has an order and a key of its own.
-        ragged: whether members differ in the number of samples.
-        uneven: whether they differ in the number of batches, so that there are steps in which some have none.
-        axes: which axis of each array of a state counts the members.
-
-    Returns:
-        advance(state, hypers, keys, feed, samples, cursor) -> (state, results): every leaf of `hypers` has the members first,
-        and so have `keys`, the feed's "order" and `samples` where they are their own, and the feed's "weight". The results'
-        numbers are float32 of shape (1, members, numbers).
-    """
-    step = keep_where_empty(plan.step) if uneven else plan.step
-    fed = make_fed_step(step, batch_size, masked, kind)
-
-    def one(state: dict[str, Any], hypers: Array, key: Array, feed: dict[str, Any], *rest: Array) -> Tree:
-        if "weight" in feed:
-            x, y, _ = feed["data"]
-            feed = {**feed, "data": (x, y, feed["weight"])}
-        return fed(state, hypers, key, feed, *rest)
-
-    alone = make_loop(one, plan.reset, plan.step.results, batch_size, 1)
-    of_hypers = 0 if plan.training else (axes["trainable"], 0)
-    of_state = {role: axes[role] for role in (*plan.variables, *(("counters",) if plan.training else ()))}
-    of_key, of_samples = 0 if own else None, 0 if ragged else None
-
-    def many(state: Tree, hypers: Array, keys: Array, feed: dict[str, Any], samples: Array, cursor: Array) -> tuple[Tree, Any]:
-        of_feed = {name: 0 if name == "weight" or (name == "order" and own) else None for name in feed}
-        if width == 1:
-            every, their = (state, hypers, keys, feed, samples), (0, 0, of_key, of_feed, of_samples)
-            state, out = alone(*(first_of(tree, axis) for tree, axis in zip(every, their, strict=True)), cursor)
-            return jax.tree.map(lambda a: a[None], state), {**out, "numbers": out["numbers"][:, None]}
-        side_by_side = jax.vmap(one, (of_state, of_hypers, of_key, of_feed, of_samples, None, None, None), of_state)
-        reset = jax.vmap(plan.reset, (of_state,), of_state)
-        results = jax.vmap(plan.step.results, (of_state,))
-        return make_loop(side_by_side, reset, results, batch_size, 1)(state, hypers, keys, feed, samples, cursor)
-
-    return many
-
-
-def first_of(tree: Any, axis: dict[str, Any] | int | None) -> Tree:
-    """What the only member of a shard gets of an argument."""
-    if isinstance(axis, dict):
-        return {name: first_of(part, axis[name]) for name, part in tree.items()}
-    return tree if axis is None else jax.tree.map(lambda a: a[0], tree)
-
-
-def keep_where_empty(step: Callable[..., Any]) -> Callable[..., Any]:
-    """A step that changes nothing where no sample of the batch is valid."""
-
-    def careful(state: dict[str, Any], hypers: Array, key: Array, batch: Tree, valid: Array) -> dict[str, Any]:
-        fresh = step(state, hypers, key, batch, valid)
-        return jax.tree.map(lambda new, old: jnp.where(valid[0] > 0, new, old), fresh, state)
-
-    return careful
 
 
 class Shard:
@@ -103,15 +29,15 @@ class Shard:
     """
 
     def __init__(
-        self, group: Any, width: int, own: bool, placement: Placement, watch: Objective | None = None, guarded: bool = False
+        self, group: Group, width: int, own: bool, placement: Placement, watch: Objective | None = None, guarded: bool = False
     ):
         self.group, self.width, self.own, self.placement, self.watch = group, width, own, placement, watch
         self.guarded = guarded
         self.members: list[Member | None] = [None] * width
         self.axes = group.axes(shared=width > 1 and not own)
         # On the device, and members first on the host, where somebody asked for it since the last epoch.
-        self.state: Any = None
-        self.host: Any = None
+        self.state: dict[str, Any] = {}
+        self.host: dict[str, Any] | None = None
         self.best: State | None = None
         # (slot, member) of those that are in training, and what their programs take.
         self.live: list[tuple[int, Member]] = []
@@ -134,7 +60,7 @@ class Shard:
     def load(self, members: list[Member]) -> None:
         """Puts members into empty slots."""
         empty = [slot for slot, member in enumerate(self.members) if member is None]
-        old = None if self.state is None else self._members_first()
+        old = self._members_first() if self.state else None
         given = dict(zip(empty, members, strict=False))
         states = []
         for slot in range(self.width):
@@ -285,6 +211,7 @@ class Shard:
             orders, sizes = batch_plan.held
             feed = {"data": group.data.at(self.placement), "order": self._own_or_first(orders)}
         else:
+            assert group.held_data is not None
             sizes = np.array([group.held_data.size], np.int32)
             feed = {"data": group.held_data.at(self.placement)}
         keys = np.zeros_like(batch_plan.keys) if own else np.zeros(2, np.uint32)

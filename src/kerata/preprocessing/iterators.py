@@ -4,7 +4,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -127,10 +127,25 @@ class Iterator(PyDataset):
         )
 
 
+class ChangesPictures(Protocol):
+    """What changes pictures: an `ImageDataGenerator`."""
+
+    @property
+    def validation_split(self) -> float: ...
+    @property
+    def _is_plain(self) -> bool: ...
+    @property
+    def _repeats(self) -> bool: ...
+    def get_random_transform(self, img_shape: tuple[int, ...], seed: int | None = None) -> dict[str, Any]: ...
+    def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray: ...
+    def standardize(self, x: np.ndarray) -> np.ndarray: ...
+    def _finished(self, pictures: np.ndarray, changes: Sequence[dict[str, Any]]) -> np.ndarray: ...
+
+
 class Pictures(Iterator):
     """Batches of pictures that a generator changes. The base of the public classes."""
 
-    image_data_generator: Any
+    image_data_generator: ChangesPictures | None
     data_format: str
     dtype: DTypeLike
     save_to_dir: PathLike | None
@@ -211,6 +226,7 @@ class Pictures(Iterator):
     ):
         """Each picture after the last: a person's own code may draw from NumPy as well."""
         generator = self.image_data_generator
+        assert generator is not None
         for row, picture in enumerate(in_threads(read, list(numbers))):
             change = generator.get_random_transform(shape)
             if picture is None:
@@ -338,7 +354,7 @@ class BatchFromFilesMixin(Pictures):
     filenames: list[str]
     class_indices: dict[str, int]
     class_mode: str | None
-    classes: Any
+    classes: HostArray | list[Any]
     allowed_class_modes: frozenset[str | None]
     _filepaths: list[str]
     _sample_weight: HostArray | None = None

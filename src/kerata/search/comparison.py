@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
+# Names of optimizers, or optimizers, also by names for the report; one name, or "all".
+Optimizers: TypeAlias = "str | Mapping[str, object] | Collection[object] | None"
 # Functions that build compiled models, by name or one after the other.
 Variants: TypeAlias = dict[str, Callable[[], Model]] | Sequence[Callable[[], Model]]
 PLAIN = (
@@ -183,7 +185,7 @@ def compare(
     x: Data,
     y: Data | None = None,
     *,
-    optimizers: object = None,
+    optimizers: Optimizers = None,
     batch_sizes: Sequence[int] | None = None,
     variants: Variants | None = None,
     repeats: int = 3,
@@ -290,7 +292,7 @@ def compare(
 
 
 def make_variants(
-    model: Model, optimizers: Any, batch_sizes: Sequence[int] | None, variants: Variants | None, batch_size: int
+    model: Model, optimizers: Optimizers, batch_sizes: Sequence[int] | None, variants: Variants | None, batch_size: int
 ) -> dict[str, tuple[Model, int, Callable[[], Model] | None]]:
     """(model, batch size, what builds another) of each variant by name."""
     given = {"optimizers": optimizers, "batch_sizes": batch_sizes, "variants": variants}
@@ -317,6 +319,7 @@ def make_variants(
     if batch_sizes is not None:
         sizes = [int(check_positive_int("compare", "batch_sizes", size) or 1) for size in batch_sizes]
         return {str(size): (model if not i else recompiled(model, model.optimizer), size, None) for i, size in enumerate(sizes)}
+    assert optimizers is not None
     if isinstance(optimizers, str):
         optimizers = list(PLAIN) if optimizers == "all" else [optimizers]
     if not isinstance(optimizers, dict):

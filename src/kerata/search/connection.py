@@ -20,6 +20,8 @@ from kerata.base.checks import message
 from kerata.search.schema import import_sqlalchemy, tables
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from sqlalchemy.engine import URL, Engine
     from sqlalchemy.engine import Connection as DatabaseConnection
 
@@ -114,7 +116,7 @@ class Connection:
                 stacklevel=5,
             )
 
-        def on_connect(connection: Any, _: object) -> None:
+        def on_connect(connection: "sqlite3.Connection", _: object) -> None:
             # The driver's own handling of transactions begins them too late: what was read may have changed by then.
             connection.isolation_level = None
             cursor = connection.cursor()

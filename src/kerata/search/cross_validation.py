@@ -38,7 +38,7 @@ KINDS = ("auto", "kfold", "stratified", "group", "time")
 class Splitter(Protocol):
     """What says which samples are in which fold, as scikit-learn's splitters do."""
 
-    def split(self, X: object, y: object = None, groups: object = None) -> Iterable[tuple[Any, Any]]: ...
+    def split(self, X: object, y: object, groups: object, /) -> Iterable[tuple[Any, Any]]: ...
 
 
 # A number of folds, or what makes them.
@@ -325,7 +325,9 @@ def make_folds(
     return [check_fold(fold, number, samples.size, labels) for number, fold in enumerate(found)]
 
 
-def splitter(samples: Samples, count: int, split: str, labels: HostArray | None, groups: Any, seed: int, repeats: int) -> Any:
+def splitter(
+    samples: Samples, count: int, split: str, labels: HostArray | None, groups: TensorLike | None, seed: int, repeats: int
+) -> Splitter:
     """A scikit-learn splitter."""
     from sklearn import model_selection
 
@@ -354,21 +356,19 @@ def splitter(samples: Samples, count: int, split: str, labels: HostArray | None,
             )
         return model_selection.StratifiedKFold(count, shuffle=True, random_state=seed)
     if split == "group":
-        if groups is None or len(groups) != samples.size:
+        known = None if groups is None else np.asarray(groups)
+        if known is None or len(known) != samples.size:
             raise ValueError(
                 message(
                     "cross_validate",
                     "folds of groups need one label a sample in `groups`",
-                    {"groups": None if groups is None else len(groups), "samples": samples.size},
+                    {"groups": None if known is None else len(known), "samples": samples.size},
                 )
             )
-        if len(np.unique(groups)) < count:
+        kinds = len(np.unique(known))
+        if kinds < count:
             raise ValueError(
-                message(
-                    "cross_validate",
-                    "there must be at least as many groups as folds",
-                    {"groups": len(np.unique(groups)), "cv": count},
-                )
+                message("cross_validate", "there must be at least as many groups as folds", {"groups": kinds, "cv": count})
             )
         return model_selection.GroupKFold(count, shuffle=True, random_state=seed)
     if split == "time":

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from kerata.base.checks import check_choice, message
+from kerata.base.types import Plain
 from kerata.search.domain import Domain
 from kerata.search.records import COMPLETE, FAILED, PRUNED, RUNNING, Trial
 from kerata.search.space import Recorded, Source
@@ -345,7 +346,7 @@ class OptunaSampler(Sampler):
 class Suggests(Protocol):
     """A trial of Optuna."""
 
-    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any: ...
+    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Plain: ...
     def suggest_int(self, name: str, low: float | None, high: float | None, /, *, step: int, log: bool) -> int: ...
     def suggest_float(self, name: str, low: float | None, high: float | None, /, *, step: float | None, log: bool) -> float: ...
 

@@ -50,7 +50,9 @@ class TrainedModel:
         losses: list[Any]
         variables: list[Variable]
         trainable_variables: list[Variable]
+        trainable_weights: list[Variable]
         non_trainable_variables: list[Variable]
+        non_trainable_weights: list[Variable]
         metrics_variables: list[Variable]
 
         @property

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from kerata.base.checks import check_choice, message
 from kerata.base.display import new_figure
 from kerata.base.types import PathLike
+from kerata.layers.layer import Layer
 from kerata.models.graph import graph_of
 from kerata.models.model import Model
 from kerata.models.summary import describe_kind, format_shape, list_operations
@@ -133,7 +134,7 @@ def outer_layers(rows: list[list[Any]], edges: list[tuple[Any, Any]]) -> tuple[l
     return [op for op in layers if id(op) not in ends], [op for op in layers if id(op) not in starts]
 
 
-def describe_box(op: Any, shapes: bool, dtype: bool, names: bool, activations: bool, trainable: bool) -> list[str]:
+def describe_box(op: Layer, shapes: bool, dtype: bool, names: bool, activations: bool, trainable: bool) -> list[str]:
     """The lines of text in a layer's box."""
     first = f"{op.name} ({describe_kind(op)})" if names else describe_kind(op)
     activation = getattr(getattr(op, "activation", None), "__name__", None)

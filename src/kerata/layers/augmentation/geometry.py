@@ -321,8 +321,8 @@ class RandomShear(AffineAugmentation):
 
     def __init__(
         self,
-        x_factor=0.0,
-        y_factor=0.0,
+        x_factor: float | Sequence[float] = 0.0,
+        y_factor: float | Sequence[float] = 0.0,
         interpolation="bilinear",
         fill_mode="reflect",
         fill_value=0.0,

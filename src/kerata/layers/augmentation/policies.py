@@ -1,7 +1,5 @@
 """Several augmentations after each other: fixed, or drawn from many."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -115,7 +113,7 @@ class RandAugment(Augmentation):
         drawing = {"seed": self.seed, **common}
         places = {"interpolation": self.interpolation, **drawing}
         colours = {"value_range": self.value_range, **drawing}
-        span: Any = self.factor
+        span = self.factor
         self.random_shear = RandomShear(span, span, **places)
         self.random_translation = RandomTranslation(span, span, **places)
         self.random_rotation = RandomRotation(span, **places)

@@ -1,5 +1,7 @@
 """What is done to the tones of pictures: solarized, posterized, inverted, sharpened, blurred, stretched, equalized."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
@@ -31,7 +33,14 @@ class Solarization(Augmentation):
     [10.0, 55.0]
     """
 
-    def __init__(self, addition_factor=0.0, threshold_factor=0.0, value_range=(0, 255), seed=None, **kwargs):
+    def __init__(
+        self,
+        addition_factor: float | Sequence[float] = 0.0,
+        threshold_factor: float | Sequence[float] = 0.0,
+        value_range=(0, 255),
+        seed=None,
+        **kwargs,
+    ):
         super().__init__(seed, **kwargs)
         self.addition_factor = check_range(self, "addition_factor", addition_factor, 0, 1, 0, strict=True)
         self.threshold_factor = check_range(self, "threshold_factor", threshold_factor, 0, 1, 0, strict=True)

@@ -14,7 +14,7 @@ from kerata.engine.module import Look
 from kerata.engine.scope import current_scope, in_scope
 from kerata.engine.structure import is_ours, structure_of
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic
-from kerata.engine.types import Array, Initializer
+from kerata.engine.types import Array, Initializer, Tree
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, run_graph, runs_as_python
@@ -23,6 +23,7 @@ from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, tensors
 from kerata.losses.loss import reduce_values
 from kerata.models import Sequential as Chain
 from kerata.optimizers import Optimizer
+from kerata.training.compilation import Compilation
 
 STEPS = ("train_step", "test_step", "predict_step")
 
@@ -33,7 +34,7 @@ class FlowingModel(Flowing):
     _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited"), Look.NOBODY)
     if TYPE_CHECKING:
         # Of models, beside which this class stands.
-        _compilation: Any
+        _compilation: Compilation
         optimizer: Optimizer
         name: str
         built: bool
@@ -209,7 +210,7 @@ def total_loss(
     made = model._compilation
     model.__dict__["_takes_loss"] = True
 
-    def compute(y: object, y_pred: object, sample_weight: object) -> Array:
+    def compute(y: Tree, y_pred: Tree, sample_weight: Tree) -> Array:
         if not made.objective.built:
             made.objective.build(y, y_pred)
         return jnp.asarray(made.objective(y, y_pred, sample_weight)[0], jnp.float32)

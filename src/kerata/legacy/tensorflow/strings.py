@@ -91,7 +91,7 @@ class Ragged:
     def __iter__(self) -> Iterator[Tensor]:
         return iter(self._rows)
 
-    def __getitem__(self, index: Any) -> "Tensor | Ragged":
+    def __getitem__(self, index: int | slice | tuple[Any, ...]) -> "Tensor | Ragged":
         if isinstance(index, tuple):
             first, *others = index
             rest = tuple(others) if len(others) > 1 else others[0]

@@ -7,6 +7,7 @@ import numpy as np
 
 from kerata.engine.variable import Store, Variable, WritableStore
 from kerata.layers.layer import Layer
+from kerata.optimizers.optimizer import Optimizer
 
 
 class SavedModel(Protocol):
@@ -14,8 +15,9 @@ class SavedModel(Protocol):
 
     name: str
     built: bool
-    optimizer: Any
 
+    @property
+    def optimizer(self) -> Optimizer: ...
     @property
     def layers(self) -> Sequence[Layer]: ...
     @property

@@ -239,7 +239,7 @@ class Words:
         name, call, output = value["config"]["keras_history"]
         return [name, call + int(name in self.models), output, {}]
 
-    def ends(self, plain: Any) -> dict[str, Any] | list[Any]:
+    def ends(self, plain: dict[str, Any] | list[Any]) -> dict[str, Any] | list[Any]:
         if isinstance(plain, dict):
             return {key: self.ends(value) for key, value in plain.items()}
         if len(plain) == 3 and isinstance(plain[0], str):
