@@ -9,6 +9,7 @@ from kerata.export.onnx_graph import Graph, Port
 from kerata.export.shapes import count
 from kerata.export.translator import Translator, aval_of, row
 from kerata.export.values import Value, known, plain_dtype
+from kerata.kernels.typed import parts_of_scan
 
 
 def give(t: Translator, graph: Graph, values: Sequence[Value]) -> None:
@@ -32,8 +33,7 @@ def scan(t: Translator, eqn: JaxprEqn, *values: Value) -> list[Value]:
     """ONNX's `Scan`, whose body sees what is outside, so that constants of the loop are no part of it."""
     p = eqn.params
     body: ClosedJaxpr = p["jaxpr"]
-    consts, carry = int(p["num_consts"]), int(p["num_carry"])
-    fixed, states, rows = values[:consts], values[consts : consts + carry], list(values[consts + carry :])
+    fixed, states, rows = parts_of_scan(p, values)
     if not rows:
         return run_scan(
             t, eqn, body, fixed, states, [Value((p["length"],), np.dtype("int64"), tensor=count(t, p["length"]))], 0

@@ -73,6 +73,13 @@ def split(t: Translator, eqn: JaxprEqn, a: Value) -> list[Value]:
     return [t.made(eqn, tensor, place=place) for place, tensor in enumerate(made)]
 
 
+@row("unstack")
+def unstack(t: Translator, eqn: JaxprEqn, a: Value) -> list[Value]:
+    axis = int(eqn.params["axis"])
+    made = t.nodes("Split", len(eqn.outvars), t.name(a), t.ints(*[1] * len(eqn.outvars)), axis=axis)
+    return [t.made(eqn, t.node("Squeeze", part, t.ints(axis)), place=place) for place, part in enumerate(made)]
+
+
 def cut(
     t: Translator, tensor: str, starts: Sequence[Size], ends: Sequence[Size], steps: Sequence[int], axes: Sequence[int]
 ) -> str:

@@ -5,6 +5,7 @@
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Generator
 from typing import Any, ParamSpec, TypeVar
 
@@ -32,6 +33,14 @@ MANY_OPTIONS: dict[str, Any] = {"xla_cpu_prefer_vector_width": 512}
 # a maximum and what it is compared with in its gradient may be rounded differently.
 BRIEF_OPTIONS: dict[str, Any] = {"xla_cpu_parallel_codegen_split_count": 1, "xla_cpu_use_fusion_emitters": False}
 
+# Loops are recorded as CUDA graphs, which the device runs by itself: the host is not asked after each round whether there is
+# another. The first of these lists that a jaxlib knows; what comes before the loops is XLA's own default.
+RECORDED = (
+    "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION,DYNAMIC_SLICE_COPY_FUSION,CONDITIONAL,WHILE",
+    "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION,CONDITIONAL,WHILE",
+)
+RECORDING = "xla_gpu_enable_command_buffer"
+
 forced_form: str | None = None
 
 
@@ -47,7 +56,10 @@ def compiler_options(platform: str | None = None, many: bool = False, brief: boo
     True
     """
     platform = platform or jax.default_backend()
-    return dict(known_options(platform, many, brief)) if platform == "cpu" else {}
+    if platform == "cpu":
+        return dict(known_options(platform, many, brief))
+    recorded = recorded_parts(platform) if platform == "gpu" and RECORDING not in os.environ.get("XLA_FLAGS", "") else None
+    return {RECORDING: recorded} if recorded else {}
 
 
 @functools.cache
@@ -57,6 +69,12 @@ def known_options(platform: str, many: bool = False, brief: bool = False) -> tup
     if compiles_with(wanted, platform):
         return tuple(wanted.items())
     return tuple((name, value) for name, value in wanted.items() if compiles_with({name: value}, platform))
+
+
+@functools.cache
+def recorded_parts(platform: str) -> str | None:
+    """What a program for a GPU of NVIDIA is recorded of; nothing where a jaxlib knows none of the lists."""
+    return next((parts for parts in RECORDED if compiles_with({RECORDING: parts}, platform)), None)
 
 
 def _add_one(x: jax.Array) -> jax.Array:

@@ -5,7 +5,7 @@ The checks of types know everything from here on; this file alone takes JAX's wo
 # pyright: basic
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
 
@@ -115,3 +115,16 @@ def scan(
 ) -> tuple[C, Y]:
     """`jax.lax.scan`."""
     return lax.scan(step, init, xs, length, reverse, unroll)
+
+
+def parts_of_scan(params: Mapping[str, Any], operands: Sequence[X]) -> tuple[list[X], list[X], list[X]]:
+    """The operands of a traced `jax.lax.scan`, or what stands for each: what is constant, what is carried, what is sliced.
+
+    JAX counted them in two numbers, and from 0.11 on keeps their structure.
+    """
+    if "num_consts" in params:
+        first = params["num_consts"]
+        second = first + params["num_carry"]
+        return list(operands[:first]), list(operands[first:second]), list(operands[second:])
+    constants, carried, sliced = params["ft_in"].update(list(operands)).unpack()
+    return list(constants), list(carried), list(sliced)

@@ -4,6 +4,7 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
+import functools
 import mmap
 import queue
 import threading
@@ -18,14 +19,14 @@ from kerata.data.samples import Samples
 from kerata.data.sources import Batches, repeat_samples
 from kerata.engine.placement import HERE, Placement
 from kerata.engine.random import epoch_orders, stream_of
-from kerata.engine.types import AnyArray, Tree
+from kerata.engine.types import AnyArray, Array, Tree
 from kerata.training import exits
 from kerata.training.findings import StepFindings
 from kerata.training.plan import Batch
 from kerata.training.prepare import Prepared
 
 # Room for data comes in a few sizes, so that any number of samples runs the same few programs: a small one and a large one,
-# then eighths of powers of two. Memory that is never written costs nothing on a CPU; elsewhere it is sent to the device.
+# then eighths of powers of two. Memory that is never written costs nothing on a CPU, and is not sent to another device.
 PADDED_BYTES = 64 * 2**20
 # Seconds for a thread that reads to end, once nobody wants what it reads.
 SOON = 0.5
@@ -45,6 +46,8 @@ ALIGNMENT = 64
 COPIED_BYTES = 4 * 2**20
 # Memory of which little is written is asked for page by page from here on.
 SPARSE_BYTES = 2**20
+# To a device with memory of its own, arrays with room for more go in pieces of at most this size.
+PIECE_BYTES = 16 * 2**20
 
 
 class Chunk(NamedTuple):
@@ -149,7 +152,7 @@ class DeviceFeed:
         if shuffled:
             findings.room = max(self.capacity, findings.room)
         written = self.size if shuffled else self.filled
-        self.data = placement.put_samples(jax.tree.map(lambda a: pad_rows(a, self.capacity, written), samples.tree))
+        self.data = put_rows(samples.tree, self.capacity, written, placement)
         # All epochs' orders in one row of numbers: its length is the same for any number of samples.
         self.numbers = max(ORDER_NUMBERS, self.filled)
         self.room = MOST_EPOCHS
@@ -184,12 +187,15 @@ class DeviceFeed:
         if not self.shuffled:
             return {"data": self.data}
         count = min(self.ahead, last - epoch)
-        numbers = empty(self.numbers, np.empty(0, np.int32), count * self.filled)
-        orders = numbers[: count * self.filled].reshape(count, self.filled)
+        written = count * self.filled
+        sends = self.placement.platform != "cpu"
+        numbers = empty(written if sends else self.numbers, np.empty(0, np.int32), written)
+        orders = numbers[:written].reshape(count, self.filled)
         orders[:, : self.size] = epoch_orders(seed, range(epoch, epoch + count), self.size)
         # What fills the last batch up are copies of one of its own samples: as harmless as that, whatever a layer makes of it.
         orders[:, self.size :] = orders[:, self.size - 1 : self.size]
-        return {"data": self.data, "order": self.placement.put_whole(numbers), "stride": np.int32(self.filled)}
+        order = send_rows(numbers, self.numbers, written, self.placement) if sends else self.placement.put_whole(numbers)
+        return {"data": self.data, "order": order, "stride": np.int32(self.filled)}
 
     @property
     def is_whole(self) -> bool:
@@ -220,6 +226,52 @@ def pad_rows(array: AnyArray, rows: int, written: int | None = None) -> AnyArray
     padded[:size] = array
     padded[size:written] = array[-1:]
     return padded
+
+
+def put_rows(tree: Tree, rows: int, written: int, placement: Placement) -> Tree:
+    """Samples on their device, with room for more.
+
+    Args:
+        tree: arrays of at least one sample.
+        rows: samples there is room for.
+        written: how many of them are written, beyond those that are there with copies of the last one.
+        placement: where they go.
+    """
+    if placement.platform == "cpu":
+        return placement.put_samples(jax.tree.map(lambda a: pad_rows(a, rows, written), tree))
+    return jax.tree.map(lambda a: send_rows(a, rows, written, placement), tree)
+
+
+def send_rows(array: AnyArray, rows: int, written: int, placement: Placement) -> AnyArray:
+    """As `pad_rows`, on a device with memory of its own: what is not written is not sent either.
+
+    It goes there in pieces of few sizes, so that any number of samples runs the same few small programs.
+
+    >>> send_rows(np.array([[1], [2], [3]]), 8, 3, HERE).shape
+    (8, 1)
+    """
+    size = array.shape[0]
+    if isinstance(array, jax.Array) or rows <= size:
+        return placement.put_samples(pad_rows(array, rows, written))
+    most = _power_of_two(max(1, PIECE_BYTES * size // max(1, array.nbytes)))
+    room: AnyArray | None = None
+    for start in range(0, written, most):
+        length = min(most, 1 << (written - start - 1).bit_length(), rows - start)
+        part = array[min(start, size - 1) : start + length]
+        piece = placement.put_samples(part if len(part) == length else pad_rows(part, length))
+        room = _make_room(piece, rows) if room is None else _fill_room(room, piece, start)
+    assert room is not None, "at least one row is written"
+    return room
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _make_room(piece: Array, rows: int) -> Array:
+    return jnp.pad(piece, [(0, rows - piece.shape[0])] + [(0, 0)] * (piece.ndim - 1))
+
+
+@functools.partial(jax.jit, donate_argnums=0)
+def _fill_room(room: Array, piece: Array, start: Array) -> Array:
+    return jax.lax.dynamic_update_slice_in_dim(room, piece, start, 0)
 
 
 def empty(rows: int, like: np.ndarray, written: int) -> np.ndarray:
@@ -349,8 +401,10 @@ class StreamFeed:
             samples, size = size, usual
         room = self._room(group[0])
         # Always room for the same number of batches, so that the same program runs however many there are.
-        data = jax.tree.map(lambda *leaves: _stack(room, leaves), *group)
-        return Chunk({"data": self.placement.put_samples(data)}, "stacked", size, 0, count, samples, masked)
+        here = room if self.placement.platform == "cpu" else count
+        data = jax.tree.map(lambda *leaves: _stack(here, leaves), *group)
+        data = put_rows(data, room, count, self.placement)
+        return Chunk({"data": data}, "stacked", size, 0, count, samples, masked)
 
 
 def _stack(room: int, leaves: Sequence[AnyArray]) -> np.ndarray:

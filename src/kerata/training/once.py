@@ -27,7 +27,7 @@ from kerata.engine.program import findings_of
 from kerata.engine.rows import CHANGES, KEPT, SAMPLES, STAYS, Cut, cut
 from kerata.engine.types import AnyArray, Array, HostArray, Tree
 from kerata.training import exits
-from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed, pad_rows, padded_batch
+from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed, pad_rows, padded_batch, put_rows
 from kerata.training.findings import StepFindings
 from kerata.training.padding import rows_of, spec_of
 from kerata.training.plan import Batch, Plan
@@ -224,7 +224,7 @@ class OnceFeed(DeviceFeed):
         if self.once.is_stale():
             written = self.size if self.shuffled else self.filled
             tree = self.once.compute().tree
-            self.data = self.placement.put_samples(jax.tree.map(lambda a: pad_rows(a, self.capacity, written), tree))
+            self.data = put_rows(tree, self.capacity, written, self.placement)
             self.first = None
         yield from super().chunks(seed, epoch, last)
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from kerata.engine.homes import is_users
 from kerata.engine.rows.kinds import UNSOUND, Closed, Kind, Operation, Traced, Unsound, alike
+from kerata.kernels.typed import parts_of_scan
 
 # Rounds after which the state of a loop must have settled.
 ROUNDS = 12
@@ -79,11 +80,11 @@ def _settle(step: Callable[[list[Kind]], list[Kind]], state: list[Kind]) -> list
 
 
 def _scan(proof: Walk, m: Operation, n: Operation, kinds: list[Kind]) -> list[Kind]:
-    fixed, carried = m.params["num_consts"], m.params["num_carry"]
+    constants, state, items = parts_of_scan(m.params, kinds)
     if m.params["length"] != n.params["length"]:
         proof.reason = proof.reason or "a loop over samples"
         return [UNSOUND] * len(m.outvars)
-    constants, state, items = kinds[:fixed], kinds[fixed : fixed + carried], kinds[fixed + carried :]
+    carried = len(state)
     # An item is a slice along the first axis, which is not the batch's, for it has one length in both traces.
     items = [kind._replace(axis=None if kind.axis is None else kind.axis - 1) for kind in items]
     bodies = m.params["jaxpr"], n.params["jaxpr"]

@@ -25,6 +25,7 @@ NUMBERS: dict[str, Callable[..., Any]] = {
     "sign": np.sign,
     "sqrt": np.sqrt,
     "square": np.square,
+    "one_minus_square": lambda x: 1 - np.square(x),
     "exp": np.exp,
     "log": np.log,
     "floor": np.floor,
@@ -50,6 +51,7 @@ KEEP_FILL = frozenset(
         "rev",
         "expand_dims",
         "split",
+        "unstack",
         "sharding_constraint",
     }
 )

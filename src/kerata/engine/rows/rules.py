@@ -167,6 +167,12 @@ def _concatenate(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any])
     )
 
 
+def _stack(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
+    kind, fills = alike(kinds), {kind.fill for kind in kinds}
+    sound = kind.sound and all(k.axis is not None for k in kinds) and len(m.invars) == len(n.invars)
+    return kind._replace(sound=sound and same(m.params, n.params), fill=fills.pop() if len(fills) == 1 else None)
+
+
 def _pad(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     kind, config = kinds[0], m.params["padding_config"]
     sound = kind.axis is not None and tuple(config[kind.axis]) == (0, 0, 0) and config == n.params["padding_config"]
@@ -272,6 +278,8 @@ RULES: dict[str, Rule] = {
     "cumlogsumexp": _along("axis"),
     "sort": _along("dimension"),
     "split": _along("axis", keeps_fill=True),
+    "unstack": _along("axis", keeps_fill=True),
+    "stack": _stack,
     "approx_top_k": _along("reduction_dimension"),
     "top_k": _last,
     "reduce_sum": _reduce(lambda dtype: 0),
