@@ -23,7 +23,7 @@ from kerata.engine.disk import use_program_cache
 from kerata.engine.placement import HERE, Placement
 from kerata.engine.types import AnyArray, Array, Tree
 from kerata.kernels.compiler import compiler_options
-from kerata.kernels.typed import cond, dynamic_index_in_dim, dynamic_update_index_in_dim, eval_shape, fori_loop
+from kerata.kernels.typed import cond, dynamic_update_index_in_dim, eval_shape, fori_loop
 
 T = TypeVar("T")
 # What a program is fed with: `data`, and of shuffled data `order`, with `stride` where orders of epochs are one row.
@@ -169,7 +169,7 @@ def make_advance(
         results: state -> {"numbers": vector, "arrays": list} of the epoch's measures so far.
         batch_size: samples a step.
         masked: whether the last batch may be padded; `step` then gets `valid`, float32 of shape (batch,).
-        kind: "shuffled" and "ordered" feeds hold all samples on the device, "stacked" ones hold a chunk of batches.
+        kind: "shuffled" or "ordered", whether a feed comes with an order of its samples, or holds them as they are taken.
         epochs: the number of epochs that a call may run.
 
     Returns:
@@ -185,15 +185,13 @@ def make_advance(
 
 
 def make_fed_step(step: Step, batch_size: int, masked: bool, kind: str) -> Step:
-    """(state, hypers, key, feed, samples, number, index, first) -> state: a step that takes its batch from a feed.
+    """(state, hypers, key, feed, samples, number, first) -> state: a step that takes its batch from a feed.
 
-    It is batch `index` of an epoch, and begins with sample `first` of `samples`.
+    It is a batch of epoch `number`, and begins with sample `first` of `samples`.
     """
 
-    def fed(
-        state: Tree, hypers: Array, key: Array, feed: Feed, samples: Array, number: Array, index: Array, first: Array
-    ) -> Tree:
-        batch = take_batch(feed, kind, number, index, first, batch_size)
+    def fed(state: Tree, hypers: Array, key: Array, feed: Feed, samples: Array, number: Array, first: Array) -> Tree:
+        batch = take_batch(feed, kind, number, first, batch_size)
         valid = None
         if masked:
             valid = (first + jnp.arange(batch_size, dtype=jnp.int32) < samples).astype(jnp.float32)
@@ -228,7 +226,7 @@ def make_loop(
             state = cond(begins, reset, _same, state)
 
             def body(index: Array, state: Tree) -> Tree:
-                return step(state, hypers, key, feed, samples, number, index, offset + index * batch_size)
+                return step(state, hypers, key, feed, samples, number, offset + index * batch_size)
 
             state = fori_loop(jnp.where(number == first_epoch, start, 0), stop, body, state)
             rows = dynamic_update_index_in_dim(rows, results(state)["numbers"], number, 0)
@@ -245,16 +243,14 @@ def _same(state: Tree) -> Tree:
     return state
 
 
-def take_batch(feed: Feed, kind: str, number: Array, index: Array, first: Array, batch_size: int) -> Tree:
+def take_batch(feed: Feed, kind: str, number: Array, first: Array, batch_size: int) -> Tree:
     """One batch of a feed, inside the program."""
     data: Tree = feed["data"]
 
     def take(a: Array) -> Array:
-        if kind == "stacked":
-            return dynamic_index_in_dim(a, index, keepdims=False)
         return jax.lax.dynamic_slice_in_dim(a, first, batch_size)
 
-    if kind in ("stacked", "ordered"):
+    if kind == "ordered":
         return jax.tree.map(take, data)
     if "stride" in feed:
         # The orders of several epochs, one after the other.

@@ -58,7 +58,7 @@ def make_many(
             every, their = (state, hypers, keys, feed, samples), (0, 0, of_key, of_feed, of_samples)
             state, out = alone(*(first_of(tree, axis) for tree, axis in zip(every, their, strict=True)), cursor)
             return jax.tree.map(lambda a: a[None], state), {**out, "numbers": out["numbers"][:, None]}
-        side_by_side = jax.vmap(one, (of_state, of_hypers, of_key, of_feed, of_samples, None, None, None), of_state)
+        side_by_side = jax.vmap(one, (of_state, of_hypers, of_key, of_feed, of_samples, None, None), of_state)
         reset = jax.vmap(plan.reset, (of_state,), of_state)
         results = jax.vmap(plan.step.results, (of_state,))
         return make_loop(side_by_side, reset, results, batch_size, 1)(state, hypers, keys, feed, samples, cursor)

@@ -1,4 +1,4 @@
-"""How data reaches the programs: whole on the device, or in stacked chunks from a thread."""
+"""How data reaches the programs: whole on the device, or in chunks of some batches from a thread."""
 
 # JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
@@ -68,8 +68,7 @@ class Chunk(NamedTuple):
 
     def shapes(self) -> Tree:
         """The shapes of one batch."""
-        skipped = 2 if self.kind == "stacked" else 1
-        return jax.tree.map(lambda a: jax.ShapeDtypeStruct((self.batch_size, *a.shape[skipped:]), a.dtype), self.feed["data"])
+        return jax.tree.map(lambda a: jax.ShapeDtypeStruct((self.batch_size, *a.shape[1:]), a.dtype), self.feed["data"])
 
 
 def bucket(size: int, multiple: int) -> int:
@@ -95,18 +94,18 @@ def padded_batch(size: int, batch_size: int) -> tuple[int, int]:
     return rows, size % rows or max(rows - 1, 1)
 
 
-def room_for(rows: int, samples: Samples, gathered: bool, known: int = 0, platform: str = "cpu") -> int:
+def room_for(rows: int, tree: Tree, gathered: bool, known: int = 0, platform: str = "cpu") -> int:
     """Rows of memory for a number of samples, of which there are few: 2,048 and 262,144 for tables of 34 columns, say.
 
     Args:
         rows: the number of samples, and what fills the last batch up.
-        samples: the data, for the size of a sample.
+        tree: at least one of them, for its size.
         gathered: whether batches are gathered in an order; slices of the data are as cheap whatever its size.
         known: what this gave before, where a program was compiled for it.
         platform: of the device.
     """
-    sample = max(1, samples.nbytes // samples.size)
-    array = max(1, *(leaf.nbytes // samples.size for leaf in jax.tree.leaves(samples.tree)))
+    sizes = [leaf.nbytes // leaf.shape[0] for leaf in jax.tree.leaves(tree)]
+    sample, array = max(1, sum(sizes)), max(1, *sizes)
     small = _power_of_two(SMALL_BYTES.get(platform, SENT_BYTES) // array)
     large = _power_of_two(PADDED_BYTES // sample)
     for room in (small, large) if gathered and known != large else (large,):
@@ -148,7 +147,7 @@ class DeviceFeed:
         self.batch_size = padded_batch(self.size, batch_size)[0] if masked else min(batch_size, self.size)
         self.filled = self.steps * self.batch_size
         findings = StepFindings() if findings is None else findings
-        self.capacity = room_for(self.filled, samples, shuffled, findings.room, placement.platform)
+        self.capacity = room_for(self.filled, samples.tree, shuffled, findings.room, placement.platform)
         if shuffled:
             findings.room = max(self.capacity, findings.room)
         written = self.size if shuffled else self.filled
@@ -296,7 +295,7 @@ def empty(rows: int, like: np.ndarray, written: int) -> np.ndarray:
 
 
 class StreamFeed:
-    """Batches from an iterator, stacked into chunks by a thread that runs ahead.
+    """Batches from an iterator, joined to chunks by a thread that runs ahead.
 
     Args:
         batches: the source.
@@ -399,20 +398,21 @@ class StreamFeed:
         if self.masked and size < usual and count == 1:
             group = [jax.tree.map(lambda a: pad_rows(a, usual), group[0])]
             samples, size = size, usual
-        room = self._room(group[0])
-        # Always room for the same number of batches, so that the same program runs however many there are.
-        here = room if self.placement.platform == "cpu" else count
-        data = jax.tree.map(lambda *leaves: _stack(here, leaves), *group)
-        data = put_rows(data, room, count, self.placement)
-        return Chunk({"data": data}, "stacked", size, 0, count, samples, masked)
+        # Always room for the same number of samples, and as much as where all of them are there: so the same program runs.
+        rows = room_for(self._room(group[0]) * size, group[0], gathered=False)
+        here = rows if self.placement.platform == "cpu" else count * size
+        data = jax.tree.map(lambda *leaves: _join(here, leaves), *group)
+        data = put_rows(data, rows, count * size, self.placement)
+        return Chunk({"data": data}, "ordered", size, 0, count, samples, masked, 0, MOST_EPOCHS)
 
 
-def _stack(room: int, leaves: Sequence[AnyArray]) -> np.ndarray:
-    """Arrays one behind the other in memory for `room` of them; what stands in the rest is not defined."""
+def _join(rows: int, leaves: Sequence[AnyArray]) -> np.ndarray:
+    """Arrays one behind the other in memory for a number of rows; what stands in the rest is not defined."""
     arrays = [np.asarray(leaf) for leaf in leaves]
-    stacked = empty(room, arrays[0][None], len(arrays))
-    np.stack(arrays, out=stacked[: len(arrays)])
-    return stacked
+    written = sum(map(len, arrays))
+    joined = empty(rows, arrays[0], written)
+    np.concatenate(arrays, out=joined[:written])
+    return joined
 
 
 def make_feed(

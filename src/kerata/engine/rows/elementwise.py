@@ -7,6 +7,11 @@ import numpy as np
 
 from kerata.engine.rows.kinds import Fill, Kind
 
+
+def _one_minus_square(x: np.ndarray) -> np.ndarray:
+    return 1 - np.square(x)
+
+
 NUMBERS: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "sub": np.subtract,
@@ -25,7 +30,7 @@ NUMBERS: dict[str, Callable[..., Any]] = {
     "sign": np.sign,
     "sqrt": np.sqrt,
     "square": np.square,
-    "one_minus_square": lambda x: 1 - np.square(x),
+    "one_minus_square": _one_minus_square,
     "exp": np.exp,
     "log": np.log,
     "floor": np.floor,
