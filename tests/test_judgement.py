@@ -15,7 +15,7 @@ from kerata.diagnosis import Finding, examine
 from kerata.diagnosis.judgement.finding import found as make_finding
 from kerata.engine.random import global_seed_generator, host_stream
 
-for part in ("curves", "healthy", "inputs", "layered", "pairs", "two"):
+for part in ("curves", "healthy", "inputs", "layered", "more", "pairs", "two"):
     importlib.import_module(f"benchmarks.judgement.{part}")
 BY_NAME = {case.name: case for case in CASES}
 # What a few seconds allow; the others are run by `make test-all`, and counted by `python -m benchmarks.judgement`.
@@ -48,6 +48,7 @@ def test_the_first_finding_of_a_known_case(name):
 
 @has_data
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*(NaN|from_logits).*:UserWarning")
 @pytest.mark.parametrize("name", sorted(BY_NAME))
 def test_words_of_every_known_case(name):
     judged = judge(BY_NAME[name])

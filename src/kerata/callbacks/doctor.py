@@ -45,7 +45,7 @@ class Doctor(Callback):
     def __init__(self, y: object = None, patience: int = 5):
         super().__init__()
         self.patience = int(check_positive_int(self, "patience", patience) or 1)
-        self.largest = None if y is None else share_of_largest(y)
+        self.targets = y
         self.said: list[str] = []
         self.losses: list[float] = []
 
@@ -57,7 +57,11 @@ class Doctor(Callback):
         loss = logs.get("loss")
         if loss is None or np.ndim(loss):
             return
-        self.losses.append(float(loss))
+        losses = self.losses
+        losses.append(float(loss))
+        # A loss that falls is neither NaN, nor grown, nor still; most epochs end here.
+        if len(losses) > 1 and losses[-1] < losses[-2] - STILL * abs(losses[-2]) and len(losses) != self.patience:
+            return
         for kind, sentence in self.look(epoch, logs):
             if kind not in self.said:
                 self.said.append(kind)
@@ -69,9 +73,11 @@ class Doctor(Callback):
         if not math.isfinite(losses[-1]):
             where = first_bad_layer(self.model)
             began = f" The first layer with such weights is {where}." if where else ""
+            step = getattr(self.model.history, "bad_step", None)
+            at = f", at step {step} of this run" if step else ""
             yield (
                 "not_finite",
-                f"the loss became NaN or infinite in epoch {number}.{began} Lower the rate, or use clipnorm=1.0.",
+                f"the loss became NaN or infinite in epoch {number}{at}.{began} Lower the rate, or use clipnorm=1.0.",
             )
             return
         # One rise of a low loss is no more than noise.
@@ -92,9 +98,12 @@ class Doctor(Callback):
                 "standing_still",
                 f"{still}: dead units, a frozen model, or a rate that is far off; history.examine() says more.",
             )
+        if len(losses) != self.patience or self.targets is None:
+            return
         accuracy = next((logs[n] for n in ("val_accuracy", "val_acc", "accuracy", "acc") if n in logs), None)
-        largest = self.largest
-        if len(losses) == self.patience and largest is not None and accuracy is not None and float(accuracy) <= largest + 0.005:
+        # The targets are looked at only now, and only where there is something to compare with.
+        largest = None if accuracy is None else share_of_largest(self.targets)
+        if largest is not None and float(accuracy) <= largest + 0.005:
             has = (
                 f"after {number} epochs the accuracy is {accuracy:.3g}, and always saying the largest class gives {largest:.3g}"
             )
@@ -116,7 +125,12 @@ def share_of_largest(y: object) -> float | None:
         or (targets != np.round(targets)).any()
     ):
         return None
-    return float(np.unique(targets, return_counts=True)[1].max() / targets.size)
+    # As many as tell a share to a per cent, from everywhere.
+    flat = targets.ravel()[:: max(1, targets.size // 20_000)]
+    low, high = int(flat.min()), int(flat.max())
+    if 0 <= low and high < 10_000:
+        return float(np.bincount(flat.astype(np.int64)).max() / flat.size)
+    return float(np.unique(flat, return_counts=True)[1].max() / flat.size)
 
 
 def first_bad_layer(model: object) -> str | None:

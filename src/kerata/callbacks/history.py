@@ -20,7 +20,8 @@ GONE = object()
 class History(Callback):
     """What `fit` returns: `history.history["val_loss"]` holds one number an epoch, `history.epoch` the epochs.
 
-    `params` holds `epochs`, `steps` and `verbose`.
+    `params` holds `epochs`, `steps` and `verbose`. `bad_step` is the first step, counted from 1, whose loss was not finite, or
+    `None`.
 
     >>> import kerata, numpy as np
     >>> model = kerata.Sequential([kerata.Input((1,)), kerata.layers.Dense(1)])
@@ -36,6 +37,7 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        self.bad_step: int | None = None
         # What `fit` was given: how, and what finds the data, where it is in arrays.
         self.given: dict[str, Any] = {}
 

@@ -38,6 +38,7 @@ def train(
                 began = time.perf_counter()
                 rows, interrupted = run.several(epoch, several, seed, epochs)
                 seconds = (time.perf_counter() - began) / len(rows)
+                history.bad_step = run.bad_step
                 for row in rows:
                     logs = measures.in_order(row)
                     callbacks.on_epoch_begin(epoch)
@@ -51,6 +52,7 @@ def train(
                 continue
             callbacks.on_epoch_begin(epoch)
             latest = run.epoch(epoch, callbacks, seed, epochs)
+            history.bad_step = run.bad_step
             if run.ended and not run.done:
                 break
             logs = latest

@@ -60,7 +60,8 @@ class Run:
         self.prepared, self.feed, self.mode = prepared, feed, mode
         self.plan, self.step = prepared.plan, prepared.step
         self.key = np.asarray(key)
-        self.warned = False
+        # The first step of this run, counted from 1, whose loss was not finite.
+        self.bad_step: int | None = None
         self.begin()
         self.logs: dict[str, Any] = {}
         # What a step has in its state beside the variables, from its first batch on.
@@ -238,11 +239,11 @@ class Run:
 
     def _warn(self, bad: float) -> None:
         """Says once at which step the loss went bad."""
-        if bad < 0 or self.warned:
+        if bad < 0 or self.bad_step is not None:
             return
-        self.warned = True
+        self.bad_step = int(bad) - self.first_step + 1
         warnings.warn(
-            f"fit: the loss became NaN or infinite at step {int(bad) - self.first_step + 1} of this run. Lower the "
+            f"fit: the loss became NaN or infinite at step {self.bad_step} of this run. Lower the "
             "learning rate, clip gradients (clipnorm=1.0), or look for bad values in the data.",
             stacklevel=6,
         )

@@ -96,6 +96,10 @@ class Case:
     shuffled: bool = True
     weighted: bool = False
     notes: list[str] = field(default_factory=list)
+    # The first step whose loss was not finite, where that is known; 0 elsewhere.
+    bad_step: int = 0
+    # How long the look into the layers took: large models are asked less.
+    seconds_of_look: float = 0.0
     # What the model says of samples of its training ("train") and of its validation ("held").
     predictions: dict[str, tuple[Part, HostArray]] = field(default_factory=dict)
 

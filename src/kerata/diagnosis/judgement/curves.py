@@ -7,9 +7,9 @@ import numpy as np
 from kerata.diagnosis.judgement.case import Case
 from kerata.diagnosis.judgement.experiments import Tried
 from kerata.diagnosis.judgement.finding import Finding, found
-from kerata.diagnosis.judgement.fitting import GOODFELLOW, check_fit
+from kerata.diagnosis.judgement.fitting import GOODFELLOW, check_few, check_fit
 from kerata.diagnosis.judgement.measures import Scores
-from kerata.diagnosis.judgement.runs import Run, rate_words, run_of, usual_rates
+from kerata.diagnosis.judgement.runs import Run, rate_words, rates_for_batch, run_of, usual_rates
 
 BENGIO = "Bengio, Practical Recommendations for Gradient-Based Training, 2012"
 NOTES = "Chollet, Deep Learning with Python, 5.3: fitting first, then generalizing"
@@ -26,6 +26,7 @@ def check_curves(case: Case, scores: Scores, tried: Tried) -> Iterator[Finding]:
         yield say_not_finite(case, int(bad[0]) + 1)
         return
     run = run_of(case, scores)
+    yield from check_few(case, run, tried)
     rates = list(check_rate(case, run, scores, tried))
     yield from rates
     if not rates:
@@ -40,20 +41,23 @@ def say_not_finite(case: Case, epoch: int) -> Finding:
     return found(
         "diverged",
         "certain",
-        "The loss became NaN or infinite in epoch {epoch}, with {rate}: the steps were too large. Lower the learning rate "
+        "The loss became NaN or infinite in epoch {epoch}"
+        + (" (step {step} of the run)" if case.bad_step else "")
+        + ", with {rate}: the steps were too large. Lower the learning rate "
         "ten-fold, scale "
         "the inputs, or clip gradients with clipnorm.",
         f"kerata.optimizers.{type(case.model.optimizer).__name__}({(case.rate or 0.01) / 10:g}, clipnorm=1.0)",
         BENGIO,
         7.0,
         epoch=epoch,
+        step=case.bad_step,
         rate=rate_words(case),
     )
 
 
 def check_rate(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Finding]:
     """A rate that is too high or too low, from the curve and from what a tenth and ten times of it did."""
-    low, high = usual_rates(case)
+    low, high = rates_for_batch(case)
     base = abs(run.base)
     lower = min((f for f in tried.rates if f < 1), key=tried.end, default=None)
     higher = min((f for f in tried.rates if f > 1), key=tried.end, default=None)
@@ -73,18 +77,26 @@ def check_rate(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[F
     high_rate = case.rate is not None and case.rate > high
     confirmed = gain > 0.15 or (gain > 0.05 and high_rate)
     helped = higher is not None and np.isfinite(one) and tried.end(higher) < one - 0.1 * base and tried.end(higher) < 0.85 * one
+    # Hardly anything moves, and it moves as much more as the rate is higher.
+    begin = max((float(curve[0]) for curve in tried.rates.values() if len(curve)), default=np.nan)
+    crept = higher is not None and begin - one < 0.01 * base and begin - tried.end(higher) > 3 * max(begin - one, 1e-4 * base)
     # So far below all that is usual that a trial of a few steps shows nothing yet.
     hopeless = not tried.rates or (case.rate is not None and case.rate < low / 30 and run.progress < 0.1)
     if (rising or bouncing or above) and (confirmed or not tried.rates or (high_rate and gain > 0)):
         yield say_too_high(case, run, tried, lower, one, "rising" if rising else "above" if above else "bouncing")
-    elif confirmed and run.progress < 0.9 and (stuck or run.progress < 0.6 or gain > 0.3) and run.end > one - 0.5 * gain * base:
+    elif (
+        confirmed
+        and run.progress < 0.9
+        and (stuck or run.progress < 0.6 or gain > 0.3)
+        and (run.end > one - 0.5 * gain * base or (lower is not None and tried.end(lower) < run.end))
+    ):
         yield say_too_high(case, run, tried, lower, one, "stuck" if stuck else "high")
     elif stuck and high_rate and case.rate is not None and case.rate > 5 * high and not tried.rates:
         yield say_too_high(case, run, tried, None, one, "stuck")
-    elif (case.rate is not None and case.rate < low / 3 and run.progress < 0.9 and (helped or hopeless) and not rising) or (
-        helped and run.progress < 0.5 and run.epochs >= 15 and case.rate is not None and case.rate <= 2 * low
-    ):
-        yield say_too_low(case, run, tried, higher if helped else None, one)
+    elif (
+        case.rate is not None and case.rate < low / 3 and run.progress < 0.9 and (helped or crept or hopeless) and not rising
+    ) or (helped and run.progress < 0.5 and run.epochs >= 15 and case.rate is not None and case.rate <= 2 * low):
+        yield say_too_low(case, run, tried, higher if helped or crept else None, one)
 
 
 def say_too_high(case: Case, run: Run, tried: Tried, lower: float | None, one: float, how: str) -> Finding:
@@ -96,7 +108,7 @@ def say_too_high(case: Case, run: Run, tried: Tried, lower: float | None, one: f
         "stuck": "The training loss is stuck at {end:.3g}, what a constant prediction gives",
         "high": "The training loss ended at {end:.3g}",
     }[how]
-    tiny = how == "bouncing" and case.batch_size <= 2 and (case.rate or 0) <= usual_rates(case)[1]
+    tiny = case.batch_size <= 2 and (case.rate or 0) <= usual_rates(case)[1]
     what = "With batches of {batch} each step follows a sample or two. " + what if tiny else what
     tested = ""
     if lower is not None:
@@ -154,11 +166,11 @@ def check_length(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator
     """Too few epochs, or stopped before the end."""
     watched = run.held if len(run.held) else run.loss
     count = max(1, run.epochs // 5)
-    if run.epochs < 2:
-        still = True
-    else:
-        still = float(watched[-count:].mean()) < float(watched[: -count or None][-count:].mean()) and run.tail > 0.02
-        still = still and float(watched[-count:].min()) <= float(watched.min()) + 1e-12
+    falls = run.epochs < 2 or (
+        float(watched[-count:].mean()) < float(watched[: -count or None][-count:].mean())
+        and float(watched[-count:].min()) <= float(watched.min()) + 1e-12
+    )
+    still = run.epochs < 2 or (falls and run.tail > 0.02)
     behind = run.progress < 0.5 or (
         np.isfinite(scores.own) and np.isfinite(scores.reference) and scores.own < scores.reference - 0.5 * scores.noise
     )
@@ -178,7 +190,7 @@ def check_length(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator
             asked=case.epochs,
             fall=run.fall,
         )
-    elif still and quick and few_steps(case, run):
+    elif falls and few_steps(case, run) and ((still and quick) or behind):
         yield say_too_large(case, run)
     elif still and quick and (behind or (run.tail > 0.1 and run.progress < 0.8)):
         yield found(
@@ -215,7 +227,8 @@ def check_length(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator
 def few_steps(case: Case, run: Run) -> bool:
     """Whether an epoch is a step or two because the batches are large, not because the data is small."""
     size = case.train.size if case.train is not None else 0
-    return size >= 4 * 64 and case.batch_size >= 0.4 * size and run.epochs >= 5
+    steps = -(-size // case.batch_size) * run.epochs
+    return size >= 4 * 64 and case.batch_size >= 0.4 * size and run.epochs >= 5 and steps <= 500
 
 
 def say_too_large(case: Case, run: Run) -> Finding:
@@ -299,7 +312,10 @@ def check_overfitting(case: Case, run: Run, scores: Scores) -> Iterator[Finding]
 
 def check_baseline(case: Case, run: Run, scores: Scores) -> Iterator[Finding]:
     """A network that does no better than a simple model."""
-    if not np.isfinite(scores.own) or not np.isfinite(scores.constant) or scores.size < 20:
+    if not np.isfinite(scores.own) or not np.isfinite(scores.constant):
+        return
+    nothing = run.known and run.progress < 0.02
+    if scores.size < 20 and not nothing:
         return
     better = (
         max(
@@ -310,13 +326,15 @@ def check_baseline(case: Case, run: Run, scores: Scores) -> Iterator[Finding]:
         if np.isfinite(scores.linear)
         else (np.nan, "")
     )
-    if scores.own <= scores.constant + 0.01 and (better[0] > scores.constant + 0.25 * scores.noise or scores.name == "R2"):
+    if scores.own <= scores.constant + 0.01 and (
+        nothing or better[0] > scores.constant + 0.25 * scores.noise or scores.name == "R2"
+    ):
         what = "always saying the largest class" if scores.name == "accuracy" else "always saying the mean"
         yield found(
             "baseline_not_beaten",
             "serious",
             "The network is not better than {what}: {own:.2f} in {name} against {constant:.2f}"
-            + (", and a {simple} reaches {best:.2f}" if better[1] else "")
+            + (", and a {simple} reaches {best:.2f}" if better[0] > scores.constant else "")
             + ". It has learned nothing of use yet.",
             "model.lr_find(x, y)  # then scale the inputs, and train longer",
             NOTES,

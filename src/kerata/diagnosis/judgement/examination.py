@@ -17,13 +17,14 @@ from kerata.diagnosis.judgement.curves import check_curves
 from kerata.diagnosis.judgement.data import check_data, say_unbalanced
 from kerata.diagnosis.judgement.experiments import Clock, Laboratory, Tried, fresh
 from kerata.diagnosis.judgement.finding import Examination, Finding
+from kerata.diagnosis.judgement.labels import check_noise
 from kerata.diagnosis.judgement.measures import Scores, base_loss, compare, score
 from kerata.diagnosis.judgement.pairs import check_pairs
 from kerata.diagnosis.judgement.parts import check_parts
 from kerata.diagnosis.judgement.pictures import Panel
 from kerata.diagnosis.judgement.ranking import rank
 from kerata.diagnosis.judgement.runs import penalty_now, run_of
-from kerata.diagnosis.judgement.signals import SAMPLES, Look, Signals, check_signals
+from kerata.diagnosis.judgement.signals import SAMPLES, Look, Signals, check_sequences, check_signals
 from kerata.diagnosis.judgement.structure import check_structure
 from kerata.diagnosis.reading import Curves, HasHistory, curves_of
 from kerata.engine.random import seeded_wholly
@@ -126,6 +127,7 @@ def make_case(
     size = given.get("batch_size") or (-(-train.size // int(steps)) if steps else 32)  # type: ignore[call-overload]
     case = Case(model, curves_of(history) if history is not None else {}, train, held, batch_size=int(size))  # type: ignore[call-overload]
     case.split, case.epochs = split, int(params.get("epochs") or 0)  # type: ignore[call-overload]
+    case.bad_step = int(getattr(history, "bad_step", None) or 0)
     case.shuffled = bool(given.get("shuffle", True))
     case.weighted = bool(given.get("weighted", False))
     return case
@@ -166,13 +168,17 @@ def look_at(case: Case, seconds: float) -> Examination:
     now = first = None
     hopeless = any(finding.kind in ("missing_values",) for finding in findings)
     if case.train is not None and not hopeless:
+        began = time.perf_counter()
         with case.leaving_out("the look into the layers"):
             now, first = look_inside(case)
+        case.seconds_of_look = time.perf_counter() - began
         if now is not None and first is not None:
             findings += check_signals(case, now, first)
         with case.leaving_out("the scores"):
             measure(case, scores)
-        findings += say_rare(case)
+        if now is not None and first is not None:
+            findings += check_sequences(case, now, first, scores)
+        findings += [*say_rare(case), *check_noise(case)]
     certain = any(finding.severity == "certain" and finding.weight >= 8 for finding in findings)
     if seconds > 0 and not hopeless and not certain and case.train is not None and case.train.y is not None:
         tried = try_out(case, scores, Clock(seconds))
@@ -251,6 +257,8 @@ def try_out(case: Case, scores: Scores, clock: Clock) -> Tried:
     behind = np.isfinite(scores.train) and np.isfinite(scores.reference) and scores.train < scores.reference
     if not wrong and behind:
         laboratory.attempt("twice the units", laboratory.wide)
+    if not wrong and run.progress < 0.3 and not laboratory.case.fixed:
+        laboratory.attempt("ten samples by heart", laboratory.few)
     return laboratory.tried
 
 

@@ -12,6 +12,7 @@ from kerata.diagnosis.judgement.runs import Run
 from kerata.diagnosis.judgement.structure import penalty_of, rate_of
 
 GOODFELLOW = "Goodfellow, Bengio, Courville, Deep Learning, 11.4: choosing hyperparameters"
+KARPATHY = "Karpathy, A Recipe for Training Neural Networks, 2019: overfit one batch"
 ZHANG = "Zhang et al., Understanding Deep Learning Requires Rethinking Generalization, 2017"
 
 
@@ -19,6 +20,9 @@ def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Fi
     """A training loss that does not come down: for want of units, of steps that work, or of anything to learn."""
     length = run.fall > 0.02 and run.tail > 0.02
     if length:
+        # What is learned by heart goes on falling.
+        if scores.train > max(scores.constant, scores.held) + 2 * scores.noise:
+            yield from check_labels(case, run, scores, tried)
         return
     restrained = list(check_restraint(case, run, scores, tried))
     yield from restrained
@@ -32,6 +36,29 @@ def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Fi
     )
     if short:
         yield say_underfitting(case, run, scores, tried)
+
+
+def check_few(case: Case, run: Run, tried: Tried) -> Iterator[Finding]:
+    """Ten samples that cannot be learned by heart, with rates that are usual: then something is wired wrongly."""
+    if tried.few is None or is_linear(case) or units_of(case) <= 4:
+        return
+    begin, end = tried.few_base, end_of(tried.few)
+    if not end > 0.7 * begin:
+        return
+    yield found(
+        "ten_samples_not_learned",
+        "serious",
+        "A trial could not learn {few} samples by heart: in {epochs} steps the loss came to {end:.3g}, where one answer for "
+        "all gives {begin:.3g}. So neither data nor size is to blame but the wiring: does the input reach the output, does "
+        "a layer mix samples, does a constraint hold weights?",
+        "model.fit(x[:10], y[:10], batch_size=10, epochs=300)  # must come close to 0",
+        KARPATHY,
+        6.0,
+        few=tried.few_count,
+        epochs=len(tried.few),
+        begin=begin,
+        end=end if np.isfinite(end) else -1.0,
+    )
 
 
 def say_linear(run: Run, scores: Scores) -> Finding:

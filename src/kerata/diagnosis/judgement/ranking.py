@@ -11,14 +11,31 @@ from kerata.diagnosis.judgement.runs import run_of
 
 RATES = {"rate_too_high", "rate_too_low", "diverged", "batch_too_small"}
 LENGTH = {"too_few_epochs", "stopped_too_early", "batch_too_large"}
-UNDER = {"underfitting_capacity", "underfitting_optimization", "baseline_not_beaten", "labels_unrelated"}
-INSIDE = {"dead_units", "saturated_units", "vanishing_gradients", "exploding_gradients", "layer_never_changes"}
+UNDER = {
+    "underfitting_capacity",
+    "underfitting_optimization",
+    "baseline_not_beaten",
+    "labels_unrelated",
+    "ten_samples_not_learned",
+}
+INSIDE = {
+    "dead_units",
+    "saturated_units",
+    "vanishing_gradients",
+    "exploding_gradients",
+    "layer_never_changes",
+    "sequence_too_long",
+}
 POOR = RATES | LENGTH | UNDER | INSIDE | {"bad_first_weights", "norm_statistics"}
 # What follows from a cause, and is not said beside it.
 FOLLOWS: dict[str, set[str]] = {
     "missing_values": {*POOR, "overfitting", "unbalanced_classes"},
     "softmax_of_one": {*POOR, "overfitting", "squared_loss_on_classes", "unbalanced_classes"},
     "double_activation": {*POOR},
+    "layer_gives_nan": {*POOR, "overfitting", "unbalanced_classes"},
+    "sequence_too_long": {*UNDER, *LENGTH, "vanishing_gradients"},
+    "ten_samples_not_learned": {*UNDER, *LENGTH, *RATES, "overfitting"},
+    "labels_noisy": {*UNDER, "overfitting", "dropout_with_l2"},
     "no_probabilities": {*POOR, "overfitting"},
     "softmax_with_binary": {"baseline_not_beaten"},
     "sigmoid_with_categorical": {"baseline_not_beaten"},
@@ -56,6 +73,7 @@ FOLLOWS: dict[str, set[str]] = {
     "underfitting_capacity": {"baseline_not_beaten", "labels_unrelated"},
     "underfitting_optimization": {"baseline_not_beaten"},
     "labels_unrelated": {
+        *LENGTH,
         "overfitting",
         "baseline_not_beaten",
         "underfitting_capacity",

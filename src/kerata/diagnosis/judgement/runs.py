@@ -8,6 +8,7 @@ from kerata.diagnosis.judgement.case import Case
 from kerata.diagnosis.judgement.measures import Scores
 from kerata.diagnosis.reading import typical_jump
 from kerata.engine.types import HostArray
+from kerata.optimizers import SGD
 
 # Rates that are usual for an optimizer.
 USUAL = {
@@ -94,5 +95,14 @@ def rate_words(case: Case) -> str:
 
 
 def usual_rates(case: Case) -> tuple[float, float]:
-    """The range of rates that is usual for the optimizer."""
+    """The range of rates that is usual for the optimizer, with batches of 32 and more."""
     return USUAL.get(type(case.model.optimizer).__name__, ADAPTIVE)
+
+
+def rates_for_batch(case: Case) -> tuple[float, float]:
+    """The range of rates that is usual with batches as small as these: plain steps must shrink with the batch, adaptive ones
+    with its root."""
+    low, high = usual_rates(case)
+    share = min(1.0, case.batch_size / 32)
+    factor = share if isinstance(case.model.optimizer, SGD) else share**0.5
+    return low * factor, high * factor

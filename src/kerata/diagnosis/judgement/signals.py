@@ -12,6 +12,7 @@ import numpy as np
 from kerata.diagnosis.inside import watched
 from kerata.diagnosis.judgement.case import Case, Part, activation_of
 from kerata.diagnosis.judgement.finding import Finding, found
+from kerata.diagnosis.judgement.measures import Scores
 from kerata.engine.scope import Scope
 from kerata.engine.types import Array, HostArray
 from kerata.engine.variable import Variable
@@ -25,7 +26,11 @@ GLOROT = "Glorot and Bengio, Understanding the Difficulty of Training Deep Netwo
 LU = "Lu et al., Dying ReLU and Initialization, 2019"
 HE = "He et al., Delving Deep into Rectifiers, 2015"
 NOTES = "Chollet, Deep Learning with Python, 8.3: batch normalization in frozen layers"
+PASCANU = "Pascanu et al., On the Difficulty of Training Recurrent Networks, 2013"
+GOODFELLOW_NUMBERS = "Goodfellow, Bengio, Courville, Deep Learning, 4.1: overflow and underflow"
 SAMPLES = 128
+# Fewer time steps are not long. A gradient is lost where it is this share of another.
+LONG, FADED = 40, 1e-3
 RELUS = ("relu", "relu6")
 SQUASHING = {"tanh": (-0.98, 0.98), "sigmoid": (0.02, 0.98), "softsign": (-0.98, 0.98), "hard_sigmoid": (0.0, 1.0)}
 
@@ -41,6 +46,7 @@ class Signals:
         gradients: by the name of a layer: the size of the gradient of its kernel, root mean square.
         weights: likewise of the kernel itself.
         noisy: whether a second look in prediction gives something else.
+        times: by the name of a recurrent layer: the size of the gradient of its inputs at each time step.
     """
 
     outputs: HostArray
@@ -49,6 +55,7 @@ class Signals:
     gradients: dict[str, float]
     weights: dict[str, float] = field(default_factory=dict)
     noisy: bool = False
+    times: dict[str, HostArray] = field(default_factory=dict)
 
 
 class Look:
@@ -61,13 +68,17 @@ class Look:
 
     def __init__(self, twin: Model, part: Part):
         self.twin, self.part = twin, part
-        self.watched = [layer for layer in layers_called(twin) if not getattr(layer, "layers", None)]
+        every = layers_called(twin)
+        self.watched = without_base([layer for layer in every if not getattr(layer, "layers", None)])
+        self.recurrent = [layer for layer in every if isinstance(layer, RNN)]
         self.kernels: list[tuple[str, int]] = [
             (layer.name, index)
             for layer in self.watched
             for index, variable in enumerate(twin.variables)
-            if variable is main_weight(layer)
+            if variable is main_weight(layer) and variable.trainable
         ]
+        # What stands in for nothing in front of recurrent layers, so that there is a gradient at each time step.
+        self.nothing: dict[str, jax.ShapeDtypeStruct] = {}
         self._program: Callable[..., object] | None = None
 
     def __call__(self, values: list[HostArray]) -> Signals:
@@ -76,32 +87,34 @@ class Look:
         given = [jnp.asarray(value) for value in values]
         key = jnp.zeros((2,), jnp.uint32)
         if self._program is None:
+            if self.recurrent:
+                # A function of its own: JAX keeps what it traced of the other.
+                jax.eval_shape(lambda *args: self._look(*args), given, x, y, key)
             lowered = jax.jit(self._look).lower(given, x, y, key)
             self._program = cast("Callable[..., object]", lowered.compile(compiler_options=compiler_options()))
         first, second = self._program(given, x, y, key), self._program(given, x, y, key + 1)
-        outputs, loss, seen, gradients = jax.tree.map(np.asarray, cast("tuple[Array, ...]", first))
+        outputs, loss, seen, gradients, times = jax.tree.map(np.asarray, cast("tuple[Array, ...]", first))
         again = np.asarray(jax.tree.leaves(cast("tuple[Array, ...]", second)[0])[0])
         one = jax.tree.leaves(outputs)[0]
+        noted = cast("dict[str, dict[str, float]]", seen)
         return Signals(
             one,
             float(loss),
-            {
-                name: {k: float(v) for k, v in numbers.items()}
-                for name, numbers in cast("dict[str, dict[str, float]]", seen).items()
-            },
+            {layer.name: {k: float(v) for k, v in noted[layer.name].items()} for layer in self.watched if layer.name in noted},
             {name: float(size) for (name, _), size in zip(self.kernels, gradients, strict=True)},
             {name: float(np.sqrt((np.asarray(values[i], np.float64) ** 2).mean())) for name, i in self.kernels},
             bool(np.abs(one - again).max() > 1e-6 * max(1e-12, float(np.abs(one).max())))
             if one.size and np.isfinite(one).all()
             else False,
+            cast("dict[str, HostArray]", times),
         )
 
     def _look(self, values: list[Array], x: object, y: object, key: Array) -> tuple[object, ...]:
         places = [index for _, index in self.kernels]
 
-        def objective(chosen: list[Array]) -> tuple[Array, tuple[object, dict[str, dict[str, Array]]]]:
-            full = list(values)
-            for index, value in zip(places, chosen, strict=True):
+        def objective(chosen: tuple[list[Array], dict[str, Array]]) -> tuple[Array, tuple[object, dict[str, dict[str, Array]]]]:
+            full, (kernels, nothing) = list(values), chosen
+            for index, value in zip(places, kernels, strict=True):
                 full[index] = value
             seen: dict[str, dict[str, Array]] = {}
             variables: list[Variable] = self.twin.variables
@@ -109,15 +122,32 @@ class Look:
                 for layer in self.watched:
                     stack.enter_context(watched(layer, note_output(layer, seen)))
                     if isinstance(layer, BatchNormalization):
-                        stack.enter_context(watched_inputs(layer, seen))
+                        stack.enter_context(watched_inputs(layer, note_statistics(layer, seen)))
+                for layer in self.recurrent:
+                    stack.enter_context(watched_inputs(layer, self._add_nothing(layer.name, nothing)))
                 with Scope(variables, full, None, key):
                     outputs = self.twin(x, training=False)
                     made = compilation_of(self.twin, "examine")
                     total = made.objective(y, outputs)[0] if y is not None else jnp.zeros(())  # type: ignore[arg-type]
             return jnp.asarray(total, jnp.float32), (outputs, seen)
 
-        (loss, (outputs, seen)), gradients = jax.value_and_grad(objective, has_aux=True)([values[i] for i in places])
-        return outputs, loss, seen, [jnp.sqrt(jnp.mean(jnp.square(g))) for g in gradients]
+        chosen = ([values[i] for i in places], {name: jnp.zeros(a.shape, a.dtype) for name, a in self.nothing.items()})
+        (loss, (outputs, seen)), (gradients, along) = jax.value_and_grad(objective, has_aux=True)(chosen)
+        # (samples, time, features) -> (time,)
+        times = {name: jnp.sqrt(jnp.mean(jnp.square(g), axis=(0, *range(2, g.ndim)))) for name, g in along.items()}
+        return outputs, loss, seen, [jnp.sqrt(jnp.mean(jnp.square(g))) for g in gradients], times
+
+    def _add_nothing(self, name: str, nothing: dict[str, Array]) -> Callable[[Array], Array]:
+        """Adds zeros to what a recurrent layer is given, or notes their shape where they are not made yet."""
+
+        def change(inputs: Array) -> Array:
+            if name in nothing:
+                return inputs + nothing[name]
+            if isinstance(inputs, jax.Array) and jnp.issubdtype(inputs.dtype, jnp.floating):
+                self.nothing[name] = jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
+            return inputs
+
+        return change
 
 
 def layers_called(model: Layer) -> list[Layer]:
@@ -127,6 +157,14 @@ def layers_called(model: Layer) -> list[Layer]:
         for each in (*layers_called(layer), layer):
             found.setdefault(id(each), each)
     return list(found.values())
+
+
+def without_base(layers: list[Layer]) -> list[Layer]:
+    """The layers without those of a frozen base in front, of which a few normalizations say whether its inputs fit."""
+    begin = next((place for place, layer in enumerate(layers) if layer.trainable_weights), len(layers))
+    base = layers[:begin] if any(layer.weights for layer in layers[:begin]) else []
+    norms = [layer for layer in base if isinstance(layer, BatchNormalization)]
+    return [*norms[:4], *layers[len(base) :]] if len(base) > 8 else layers
 
 
 def main_weight(layer: Layer) -> Variable | None:
@@ -164,32 +202,41 @@ def measure_output(output: Array, activation: str | None) -> dict[str, Array]:
 
 
 class watched_inputs:
-    """Within the block, it is noted how the inputs of a batch normalization fit its statistics."""
+    """Within the block, what a layer is given goes through a function first."""
 
-    def __init__(self, layer: BatchNormalization, seen: dict[str, dict[str, Array]]):
-        self.layer, self.seen = layer, seen
+    def __init__(self, layer: Layer, change: Callable[[Array], Array]):
+        self.layer, self.change = layer, change
 
     def __enter__(self) -> None:
-        layer, seen, call = self.layer, self.seen, self.layer.call
+        change, call = self.change, self.layer.call
 
         def changed(inputs: Array, *args: object, **kwargs: object) -> Array:
-            axes = [axis for axis in range(inputs.ndim) if axis != inputs.ndim - 1]
-            given = jax.lax.stop_gradient(inputs)
-            mean, variance = jnp.mean(given, axis=axes), jnp.var(given, axis=axes)
-            kept = jax.lax.stop_gradient(jnp.asarray(layer.moving_variance)) + 1e-3
-            off = jnp.abs(mean - jax.lax.stop_gradient(jnp.asarray(layer.moving_mean))) / jnp.sqrt(kept)
-            ratio = jnp.median((variance + 1e-3) / kept)
-            seen[layer.name] = {**seen.get(layer.name, {}), "off": jnp.median(off), "ratio": ratio}
-            return call(inputs, *args, **kwargs)
+            return cast("Array", call(change(inputs), *args, **kwargs))
 
-        self.before = layer.__dict__.get("call")
-        layer.__dict__["call"] = changed
+        self.before = self.layer.__dict__.get("call")
+        self.layer.__dict__["call"] = changed
 
     def __exit__(self, *exc_info: object) -> None:
         if self.before is None:
             del self.layer.__dict__["call"]
         else:
             self.layer.__dict__["call"] = self.before
+
+
+def note_statistics(layer: BatchNormalization, seen: dict[str, dict[str, Array]]) -> Callable[[Array], Array]:
+    """Notes how the inputs of a batch normalization fit its statistics, and hands them on."""
+
+    def change(inputs: Array) -> Array:
+        axes = [axis for axis in range(inputs.ndim) if axis != inputs.ndim - 1]
+        given = jax.lax.stop_gradient(inputs)
+        mean, variance = jnp.mean(given, axis=axes), jnp.var(given, axis=axes)
+        kept = jax.lax.stop_gradient(jnp.asarray(layer.moving_variance)) + 1e-3
+        off = jnp.abs(mean - jax.lax.stop_gradient(jnp.asarray(layer.moving_mean))) / jnp.sqrt(kept)
+        ratio = jnp.median((variance + 1e-3) / kept)
+        seen[layer.name] = {**seen.get(layer.name, {}), "off": jnp.median(off), "ratio": ratio}
+        return inputs
+
+    return change
 
 
 # What the looks say
@@ -203,6 +250,10 @@ def check_signals(case: Case, now: Signals, first: Signals) -> Iterator[Finding]
         now: what was seen with the weights as they are.
         first: what was seen with first weights of the same initializers.
     """
+    broken = list(check_finite(first))
+    yield from broken
+    if broken:
+        return
     yield from check_dead(case, now, first)
     yield from check_saturated(case, now, first)
     yield from check_gradients(case, now, first)
@@ -222,6 +273,60 @@ def check_signals(case: Case, now: Signals, first: Signals) -> Iterator[Finding]
 def hidden(case: Case, name: str) -> bool:
     """Whether a layer is not the one that gives the output."""
     return case.last is None or case.last.name != name
+
+
+def check_finite(first: Signals) -> Iterator[Finding]:
+    """Layers that give NaN, or have an infinite slope, with first weights and data that is in order."""
+    broken = next((name for name, numbers in first.layers.items() if not np.isfinite(numbers["size"])), None)
+    endless = [name for name, size in first.gradients.items() if not np.isfinite(size)]
+    if broken is not None:
+        text = "{name} gives NaN or infinite numbers with first weights already, so the learning rate is not to blame."
+        name = broken
+    elif endless:
+        text = "What follows {name} has an infinite slope: the first gradients are NaN, though all outputs are numbers."
+        name = endless[-1]
+    else:
+        return
+    yield found(
+        "layer_gives_nan",
+        "certain",
+        text + " Look for a logarithm, root or quotient of what may be {zero} or negative; add a small number, or clip there.",
+        "ops.log(ops.maximum(x, 1e-6)); ops.sqrt(x + 1e-6); a / (b + 1e-6)",
+        GOODFELLOW_NUMBERS,
+        9.8,
+        name=name,
+        zero=0,
+    )
+
+
+def check_sequences(case: Case, now: Signals, first: Signals, scores: Scores) -> Iterator[Finding]:
+    """Sequences whose beginning a recurrent layer does not hear of, where the network does not learn."""
+    layer = next((each for each in case.layers if isinstance(each, RNN) and each.name in first.times), None)
+    poor = np.isfinite(scores.own) and scores.own < max(scores.reference, scores.constant + scores.noise)
+    if layer is None or not poor:
+        return
+    begun, after = first.times[layer.name], now.times[layer.name]
+    if layer.go_backwards:
+        begun, after = begun[::-1], after[::-1]
+    part = len(begun) // 5
+    if len(begun) < LONG or not (np.isfinite(begun).all() and np.isfinite(after).all()):
+        return
+    early, late = float(begun[:part].mean()), float(begun[-part:].mean())
+    if late > 0 and early < FADED * late and after[:part].mean() < 10 * FADED * after[-part:].mean():
+        yield found(
+            "sequence_too_long",
+            "serious",
+            "{steps} time steps are too many for {name}: the gradient of the first fifth is {early:.1e}, of the last "
+            "{late:.1e}, so it learns from the end alone. Shorten the sequences, or put pooling or a strided convolution "
+            "in front; of a simple layer, use an LSTM.",
+            "layers.Conv1D(16, 5, strides=4, activation='relu')  # before the recurrent layer",
+            PASCANU,
+            5.4,
+            steps=len(begun),
+            name=layer.name,
+            early=early,
+            late=late,
+        )
 
 
 def check_dead(case: Case, now: Signals, first: Signals) -> Iterator[Finding]:
@@ -333,7 +438,7 @@ def check_gradients(case: Case, now: Signals, first: Signals) -> Iterator[Findin
             "clipnorm, smaller "
             "first weights or normalization.",
             "kerata.optimizers.Adam(clipnorm=1.0)",
-            "Pascanu et al., On the Difficulty of Training Recurrent Networks, 2013",
+            PASCANU,
             6.4,
             name=names[int(np.argmax(sizes))],
             large=max(sizes),
