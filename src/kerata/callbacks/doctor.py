@@ -100,10 +100,10 @@ class Doctor(Callback):
             )
         if len(losses) != self.patience or self.targets is None:
             return
-        accuracy = next((logs[n] for n in ("val_accuracy", "val_acc", "accuracy", "acc") if n in logs), None)
+        accuracy = next((float(logs[n]) for n in ("val_accuracy", "val_acc", "accuracy", "acc") if n in logs), np.inf)
         # The targets are looked at only now, and only where there is something to compare with.
-        largest = None if accuracy is None else share_of_largest(self.targets)
-        if largest is not None and float(accuracy) <= largest + 0.005:
+        largest = share_of_largest(self.targets) if accuracy < 1 else None
+        if largest is not None and accuracy <= largest + 0.005:
             has = (
                 f"after {number} epochs the accuracy is {accuracy:.3g}, and always saying the largest class gives {largest:.3g}"
             )
@@ -128,7 +128,7 @@ def share_of_largest(y: object) -> float | None:
     # As many as tell a share to a per cent, from everywhere.
     flat = targets.ravel()[:: max(1, targets.size // 20_000)]
     low, high = int(flat.min()), int(flat.max())
-    if 0 <= low and high < 10_000:
+    if low >= 0 and high < 10_000:
         return float(np.bincount(flat.astype(np.int64)).max() / flat.size)
     return float(np.unique(flat, return_counts=True)[1].max() / flat.size)
 
