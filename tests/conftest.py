@@ -1,5 +1,6 @@
 """What all tests share: real Keras on JAX as the oracle, one cache of compiled programs, and the data beside the project."""
 
+import collections
 import gc
 import os
 import re
@@ -30,19 +31,34 @@ def pytest_collection_finish():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    tables = collections.defaultdict(list)
     for item in items:
-        if LONG.match(item.nodeid) and zlib.crc32(item.nodeid.encode()) % EVERY:
-            item.add_marker(pytest.mark.slow)
+        if "[" in item.nodeid:
+            tables[item.nodeid.partition("[")[0]].append(item)
+    for name, rows in tables.items():
+        every = next((every for pattern, every in LONG.items() if re.fullmatch(pattern, name)), 1)
+        for row in left_out(rows, every):
+            row.add_marker(pytest.mark.slow)
 
 
-# Long tables with a row for each class and each combination of arguments: `make test` takes every third of their rows,
-# always the same ones, and `make test-all` takes all.
-LONG = re.compile(
-    r"tests/(laws/test_(layers|losses|metrics|optimizers)"
+def left_out(rows, every):
+    """The rows of a table that `make test` does not take; of each table it takes one at least."""
+    number = {id(row): zlib.crc32(row.nodeid.encode()) for row in rows}
+    taken = {key for key, value in number.items() if value % every == 0} or {min(number, key=number.get)}
+    return [row for row in rows if id(row) not in taken]
+
+
+# Long tables: `make test` takes one in so many of their rows, always the same ones, and `make test-all` takes all. Of a row for
+# each class and each combination of arguments, few; of a row for each way in which something is done, half.
+LONG = {
+    r"tests/(laws/test_(callbacks|functions|layers|losses|metrics|optimizers)"
     r"|parity/test_(adapters|augmentation|functions|layers_\w+|losses|metrics|optimizers|quantization|saved_models)"
-    r"|test_buckets|test_own_parts_in_searches|test_kernels_\w+)\.py::\w+\["
-)
-EVERY = 3
+    r"|test_(backend|boxes_of_layers|buckets|kernels_\w+|layer_masks|objectives|once|order_of_outputs|own_parts_in_searches"
+    r"|own_steps|summary))\.py::\w+": 4,
+    r"tests/(parity/test_(fits|preprocessing)"
+    r"|test_(calibrating|data|distillation|eager_layers|examples_of_eras|export|feature_space|populations|rows|saved_models"
+    r"|upgrade|validation_batches))\.py::\w+": 2,
+}
 
 DATA = ROOT.parent / "shared" / "data"
 
