@@ -1,6 +1,7 @@
 """The results file, and the page that is rendered from it. No figure is written by hand."""
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -82,7 +83,13 @@ def make_row(records: dict, rounds: int, missing: dict[str, str]) -> dict:
     }
 
 
-def render(results: dict) -> str:
+def render(results: dict, others: Sequence[dict] = ()) -> str:
+    """The page.
+
+    Args:
+        results: of the machine whose page it is.
+        others: results of other machines, of which the page shows times and ratios.
+    """
     rows = [work for work in WORKS if work.name in results["works"]]
     parts = [INTRODUCTION, render_machine(results["machine"])]
     parts.append("## Times and ratios\n\n" + render_times(rows, results["works"]))
@@ -93,6 +100,10 @@ def render(results: dict) -> str:
     )
     if any(work.module == "searches" for work in rows):
         parts.append(SEARCHES)
+    for other in others:
+        theirs = [work for work in WORKS if work.name in other["works"]]
+        parts.append(f"## {other['machine']['device']}\n\n" + render_machine(other["machine"]))
+        parts.append(render_times(theirs, other["works"]))
     failures = render_failures(rows, results["works"])
     if failures:
         parts.append("## Left out\n\n" + failures)
@@ -233,10 +244,15 @@ def read(path: Path) -> dict:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
+def read_others(folder: Path) -> list[dict]:
+    """Results of other machines: files that `--output` wrote there, each under a name of its own."""
+    return [read(path) for path in sorted(folder.glob("*.json"))]
+
+
 def write(results: dict, results_path: Path, page_path: Path) -> None:
     unknown = set(results["works"]) - set(BY_NAME)
     results = results | {"works": {k: v for k, v in results["works"].items() if k not in unknown}}
     for path in (results_path, page_path):
         path.parent.mkdir(parents=True, exist_ok=True)
     results_path.write_text(json.dumps(results, indent=1) + "\n")
-    page_path.write_text(render(results))
+    page_path.write_text(render(results, read_others(results_path.parent / "machines")))

@@ -96,3 +96,11 @@ def test_a_tensor_taken_apart(axis, sound):
     operation = SimpleNamespace(params={"axis": axis}, invars=[None])
     kind = RULES["unstack"](operation, operation, [Kind(True, axis=0)], [])
     assert kind.sound is sound
+
+
+def test_memory_that_nothing_was_written_to():
+    from kerata.engine.rows.rules import RULES
+
+    operation = SimpleNamespace(params={}, invars=[])
+    assert RULES["empty"](operation, operation, [], [(0, 1)]).sound
+    assert RULES["empty"](operation, operation, [], [(0, 3)]).outer is None

@@ -26,6 +26,12 @@ def _broadcast(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -
     return Kind(sound, fill=kinds[0].fill, outer=kinds[0].outer if axis is not None else None if times > 1 else 1)
 
 
+def _empty(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
+    """Memory that nothing was written to yet: what stands there is the same for no row, and is said of none."""
+    _, times = outs[0] or (None, 1)
+    return Kind(True, outer=None if times > 1 else 1)
+
+
 def _reshape(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
     kind = kinds[0]
     if kind.axis is None or outs[0] is None or outs[0][0] is None or m.params.get("dimensions") is not None:
@@ -265,6 +271,8 @@ def _count(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Ki
 
 RULES: dict[str, Rule] = {
     "broadcast_in_dim": _broadcast,
+    "empty": _empty,
+    "empty2": _empty,
     "reshape": _reshape,
     "squeeze": _squeeze,
     "expand_dims": _squeeze,
