@@ -1,0 +1,161 @@
+"""Runs Keras 2.3.1's own tests against Kerata: `python tools/own_tests_of_keras.py KERAS [arguments of pytest]`.
+
+KERAS is the folder of its unpacked source archive. The tests need `pytest`, `six` and `flaky`, and no Keras or TensorFlow: `import keras`
+gives Kerata's names of that time. Two files of the archive are part of the tests and are read from there: the array functions that
+K is held against, and `layer_test`. The share of what passes is printed, with the failures by cause.
+"""
+
+import argparse
+import collections
+import importlib
+import importlib.util
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import kerata
+
+PARTS = {"keras.utils.test_utils": "keras/utils/test_utils.py", "keras.backend.numpy_backend": "keras/backend/numpy_backend.py"}
+
+# Functions of Keras's inside that tests import: module -> names. A test that calls one does not count.
+PRIVATE = {
+    "keras.preprocessing.sequence": ["_remove_long_seq"],
+    "keras.utils.data_utils": ["_hash_file"],
+    "keras.utils.io_utils": ["H5Dict", "save_to_binary_h5py", "load_from_binary_h5py"],
+    "keras.utils.generic_utils": ["func_dump", "func_load"],
+    "keras.engine.training_utils": ["weighted_masked_objective"],
+    "keras.engine.saving": ["preprocess_weights_for_loading"],
+}
+
+# What tests ask of the machine: module -> function -> what it says.
+SAID: dict[str, dict[str, object]] = {
+    "keras.backend.tensorflow_backend": {"_is_tf_1": False, "_get_available_gpus": []},
+    "keras.utils.multi_gpu_utils": {"_get_available_devices": []},
+}
+
+# What is no public API, with the reason: a pattern of the test's id -> why it does not count.
+OUT: dict[str, str] = {
+    r"^docs/|/docs/": "tests of the documentation's text",
+    r"test_api\.py": "compares with a file that is not in the archive",
+}
+
+
+class Private(Exception):
+    """A test has called a function of Keras's inside."""
+
+
+def stand_in(module: str, name: str) -> Callable[..., object]:
+    def call(*args: object, **kwargs: object) -> object:
+        raise Private(f"{module}.{name}")
+
+    return call
+
+
+class Report:
+    """Leaves out what does not count, and keeps how the other tests ended."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.left_out: collections.Counter[str] = collections.Counter()
+        self.passed: set[str] = set()
+        self.failed: dict[str, str] = {}
+        self.skipped: dict[str, str] = {}
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        kept, gone = [], []
+        for item in items:
+            reason = next((why for pattern, why in OUT.items() if re.search(pattern, item.nodeid)), None)
+            (kept if reason is None else gone).append(item)
+            if reason is not None:
+                self.left_out[reason] += 1
+        items[:] = kept
+        config.hook.pytest_deselected(items=gone)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.failed[report.nodeid] = last_line(report.longreprtext)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and re.search(r"^E\s.*\bPrivate: ", report.longreprtext, re.MULTILINE):
+            self.left_out["calls a function of Keras's inside"] += 1
+        elif report.failed:
+            self.failed.setdefault(report.nodeid, last_line(report.longreprtext))
+        elif report.skipped and not hasattr(report, "wasxfail"):
+            self.skipped[report.nodeid] = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        elif report.when == "call":
+            self.passed.add(report.nodeid)
+
+    def show(self) -> None:
+        good, bad = self.passed - set(self.failed), self.failed
+        causes: dict[str, list[str]] = collections.defaultdict(list)
+        for test, line in sorted(bad.items()):
+            causes[line].append(test)
+        print("\nFailures by cause")
+        for line, tests in sorted(causes.items(), key=lambda pair: -len(pair[1])):
+            print(f"{len(tests):4d}  {line}")
+            for test in tests:
+                print(f"        {test}")
+        print("\nLeft out")
+        for reason, count in self.left_out.most_common():
+            print(f"{count:4d}  {reason}")
+        print("\nSkipped by the tests themselves")
+        for reason, count in collections.Counter(self.skipped.values()).most_common():
+            print(f"{count:4d}  {reason}")
+        count = len(good) + len(bad)
+        print(f"\n{len(good)} of {count} pass: {100 * len(good) / max(count, 1):.1f} %")
+
+
+def last_line(text: str) -> str:
+    """The error of a traceback, without what differs from test to test."""
+    errors = [line[1:].strip() for line in text.splitlines() if re.match(r"E\s{3}\S", line)]
+    return (errors[0] if errors else text.strip().splitlines()[-1] if text.strip() else "?")[:230]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("keras", type=Path, help="the folder of the unpacked source archive of Keras 2.3.1")
+    parser.add_argument("--all", action="store_true", help="count what is left out, too")
+    given, rest = parser.parse_known_args()
+    root = given.keras.resolve()
+    if not (root / "tests" / "keras").is_dir():
+        parser.error(f"{root} has no tests/keras: unpack the source archive of Keras 2.3.1")
+    if given.all:
+        OUT.clear()
+    kerata.install_as_keras("keras2")
+    for name, path in PARTS.items():
+        spec = importlib.util.spec_from_file_location(name, root / path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        parent, _, child = name.rpartition(".")
+        setattr(importlib.import_module(parent), child, module)
+    for name, members in PRIVATE.items():
+        module = importlib.import_module(name)
+        for member in members:
+            if not hasattr(module, member):
+                setattr(module, member, stand_in(name, member))
+    for name, said in SAID.items():
+        for member, value in said.items():
+            setattr(importlib.import_module(name), member, lambda value=value: value)
+    tests = root / "tests"
+    files = [one for one in rest if not one.startswith("-") and (tests / one.partition("::")[0]).exists()]
+    options = [one for one in rest if one not in files]
+    report = Report(tests)
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chdir(scratch)
+        wanted = [str(tests / one) for one in files] or [str(tests)]
+        options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={tests}", "-W", "ignore", *options]
+        code = pytest.main([*options, *wanted], plugins=[report])
+        os.chdir("/")
+    report.show()
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
