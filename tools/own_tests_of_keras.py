@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import kerata
@@ -26,9 +27,13 @@ PARTS = {"keras.utils.test_utils": "keras/utils/test_utils.py", "keras.backend.n
 PRIVATE = {
     "keras.preprocessing.sequence": ["_remove_long_seq"],
     "keras.utils.data_utils": ["_hash_file"],
-    "keras.utils.io_utils": ["H5Dict", "save_to_binary_h5py", "load_from_binary_h5py"],
     "keras.utils.generic_utils": ["func_dump", "func_load"],
-    "keras.engine.training_utils": ["weighted_masked_objective"],
+    "keras.engine.training_utils": [
+        "check_array_length_consistency",
+        "check_loss_and_target_compatibility",
+        "standardize_weights",
+        "weighted_masked_objective",
+    ],
     "keras.engine.saving": ["preprocess_weights_for_loading"],
 }
 
@@ -40,8 +45,14 @@ SAID: dict[str, dict[str, object]] = {
 
 # What is no public API, with the reason: a pattern of the test's id -> why it does not count.
 OUT: dict[str, str] = {
-    r"^docs/|/docs/": "tests of the documentation's text",
-    r"test_api\.py": "compares with a file that is not in the archive",
+    r"^docs/": "tests of the documentation's text",
+    r"^test_api\.py": "compares with a file that is not in the archive",
+    r"backend_test.*::test_(print_tensor|gradient|function|resize_images_bilinear\[.*)$": "needs Theano or CNTK",
+    r"datasets_test\.py|test_datasets\.py": "downloads, or puts a file in place of a download within a module",
+    r"::test_ask_to_proceed_with_overwrite$": "puts a function in place of `six.moves.input`",
+    r"::test_trainable_weights_count_consistency$": "pytest no longer takes `warns(None)`",
+    r"text_test.*::test_tokenizer$": "NumPy no longer makes an array of rows of different lengths",
+    r"::test_model_saving_to_pre_created_h5py_file$": "opens an empty file for reading, which HDF5 refuses",
 }
 
 
@@ -63,6 +74,7 @@ class Report:
         self.root = root
         self.left_out: collections.Counter[str] = collections.Counter()
         self.passed: set[str] = set()
+        self.private: set[str] = set()
         self.failed: dict[str, str] = {}
         self.skipped: dict[str, str] = {}
 
@@ -81,8 +93,9 @@ class Report:
             self.failed[report.nodeid] = last_line(report.longreprtext)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed and re.search(r"^E\s.*\bPrivate: ", report.longreprtext, re.MULTILINE):
-            self.left_out["calls a function of Keras's inside"] += 1
+        if report.failed and (name := private_name(report)) is not None:
+            self.left_out[f"asks for {name}, which is private"] += 1
+            self.private.add(report.nodeid)
         elif report.failed:
             self.failed.setdefault(report.nodeid, last_line(report.longreprtext))
         elif report.skipped and not hasattr(report, "wasxfail"):
@@ -91,7 +104,8 @@ class Report:
             self.passed.add(report.nodeid)
 
     def show(self) -> None:
-        good, bad = self.passed - set(self.failed), self.failed
+        bad = {test: line for test, line in self.failed.items() if test not in self.private}
+        good = self.passed - set(bad) - self.private
         causes: dict[str, list[str]] = collections.defaultdict(list)
         for test, line in sorted(bad.items()):
             causes[line].append(test)
@@ -110,9 +124,48 @@ class Report:
         print(f"\n{len(good)} of {count} pass: {100 * len(good) / max(count, 1):.1f} %")
 
 
+def private_name(report: pytest.TestReport) -> str | None:
+    """What a test has failed by, where that is a name of Keras's inside; all that it has said before held then."""
+    text = report.longreprtext
+    if found := re.search(r"^E\s.*\bPrivate: (\S+)", text, re.MULTILINE):
+        return found[1]
+    found = re.search(r"^E\s+AttributeError: .* has no attribute '(_[^_']\w*)'", text, re.MULTILINE)
+    place = text.strip().splitlines()[-1]
+    return found[1] if found and re.match(r"\S*tests/\S+_?tests?\S*\.py:\d+: AttributeError", place) else None
+
+
+class GoogleFolder:
+    """A folder in place of Google's storage, for the tests that write there too."""
+
+    def __init__(self, file_io_module: str | None = None, bucket_name: str | None = None):
+        self.folder = tempfile.TemporaryDirectory()
+
+    def get_filepath(self, filename: str) -> str:
+        return str(Path(self.folder.name) / filename)
+
+    def assert_exists(self, filepath: str) -> None:
+        assert Path(filepath).exists()
+
+    def delete_file(self, filepath: str) -> None:
+        Path(filepath).unlink()
+
+    def __enter__(self) -> "GoogleFolder":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.folder.cleanup()
+
+
+def old_numpy() -> None:
+    """Gives NumPy what tests take of it, and it has no longer: two names, and the order in which equal numbers were sorted."""
+    np.int, np.alltrue = int, np.all  # type: ignore[attr-defined]
+    sort = np.argsort
+    np.argsort = lambda a, axis=-1, kind="stable", **rest: sort(a, axis=axis, kind=kind, **rest)
+
+
 def last_line(text: str) -> str:
     """The error of a traceback, without what differs from test to test."""
-    errors = [line[1:].strip() for line in text.splitlines() if re.match(r"E\s{3}\S", line)]
+    errors = [line[1:].strip() for line in text.splitlines() if re.match(r"E\s+\S", line)]
     return (errors[0] if errors else text.strip().splitlines()[-1] if text.strip() else "?")[:230]
 
 
@@ -127,6 +180,7 @@ def main() -> int:
     if given.all:
         OUT.clear()
     kerata.install_as_keras("keras2")
+    old_numpy()
     for name, path in PARTS.items():
         spec = importlib.util.spec_from_file_location(name, root / path)
         assert spec is not None and spec.loader is not None
@@ -135,6 +189,7 @@ def main() -> int:
         spec.loader.exec_module(module)
         parent, _, child = name.rpartition(".")
         setattr(importlib.import_module(parent), child, module)
+    sys.modules["keras.utils.test_utils"].tf_file_io_proxy = GoogleFolder  # type: ignore[attr-defined]
     for name, members in PRIVATE.items():
         module = importlib.import_module(name)
         for member in members:
@@ -150,7 +205,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         wanted = [str(tests / one) for one in files] or [str(tests)]
-        options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={tests}", "-W", "ignore", *options]
+        options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={tests}", "-p", "no:warnings", *options]
         code = pytest.main([*options, *wanted], plugins=[report])
         os.chdir("/")
     report.show()

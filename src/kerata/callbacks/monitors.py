@@ -226,6 +226,14 @@ class ReduceLROnPlateau(Monitor):
         self.best: float | None = None
         self.wait = self.cooldown_counter = 0
 
+    def get_rate(self) -> float:
+        """The learning rate of the model's optimizer."""
+        return float(self.model.optimizer.learning_rate)
+
+    def set_rate(self, rate: float) -> None:
+        """Gives the model's optimizer a learning rate."""
+        self.model.optimizer.learning_rate = rate
+
     def in_cooldown(self) -> bool:
         """Whether the rate was lowered so lately that nothing is counted yet."""
         return self.cooldown_counter > 0
@@ -234,7 +242,7 @@ class ReduceLROnPlateau(Monitor):
         self._start()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        rate = float(self.model.optimizer.learning_rate)
+        rate = self.get_rate()
         if logs is not None:
             logs["learning_rate"] = rate
         value = self.get_monitor_value(logs)
@@ -250,7 +258,7 @@ class ReduceLROnPlateau(Monitor):
             if self.wait >= self.patience and np.float32(rate) > np.float32(self.min_lr):
                 # The shortest decimal with this float32 value: 0.1 of 0.1 is 0.01.
                 lower = float(str(np.float32(max(rate * self.factor, self.min_lr))))
-                self.model.optimizer.learning_rate = lower
+                self.set_rate(lower)
                 if self.verbose:
                     say(f"\nEpoch {epoch + 1}: the learning rate is now {lower:.6g}.")
                 self.cooldown_counter, self.wait = self.cooldown, 0

@@ -14,7 +14,7 @@ from kerata import backend, ops
 from kerata.base.checks import check_choice, message
 from kerata.base.types import DTypeLike, PartialShape, ShapeLike
 from kerata.engine.symbolic import SymbolicTensor
-from kerata.engine.types import Array, Described, HasArray, HostArray, TensorLike
+from kerata.engine.types import Array, Described, HasArray, HostArray, TensorLike, WeightFunction
 from kerata.engine.variable import Variable
 from kerata.legacy.decoding import search
 from kerata.legacy.functions import function, gradients
@@ -24,6 +24,64 @@ from kerata.legacy.shapes import taking_sizes
 from kerata.legacy.tensorflow.layers import followed
 
 T = TypeVar("T")
+
+
+class TypeName(str):
+    """The name of a type of elements, with what programs ask of TensorFlow's types.
+
+    >>> TypeName("float32").name, TypeName("float32").base_dtype == "float32"
+    ('float32', True)
+    """
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        return str(self)
+
+    @property
+    def base_dtype(self) -> "TypeName":
+        return self
+
+    @property
+    def as_numpy_dtype(self) -> type[np.generic]:
+        return jnp.dtype(str(self)).type
+
+
+class OldVariable(Variable):
+    """What `K.variable` gave: its type has a name."""
+
+    @property
+    def dtype(self) -> TypeName:
+        return TypeName(super().dtype)
+
+
+# As any variable, it comes back as an array.
+jax.tree_util.register_pytree_node(OldVariable, lambda variable: ((variable.value,), None), lambda _, children: children[0])  # type: ignore[arg-type]
+
+
+def variable(
+    value: TensorLike, dtype: DTypeLike | None = None, name: str | None = None, constraint: WeightFunction | None = None
+) -> Variable:
+    """A variable that holds a value."""
+    found = backend.variable(value, dtype, name, constraint)
+    found.__class__ = OldVariable
+    return found
+
+
+def placeholder(
+    shape: ShapeLike | None = None,
+    ndim: int | None = None,
+    dtype: DTypeLike | None = None,
+    sparse: bool = False,
+    name: str | None = None,
+) -> SymbolicTensor:
+    """What a function of `K.function` is given; no layer has made it, but a model may begin there."""
+    found = backend.placeholder(shape, ndim, dtype, sparse, name)
+    found.is_placeholder = True
+    return found
+
+
 FORMS = {"th": "channels_first", "tf": "channels_last", "default": None}
 
 
@@ -54,7 +112,7 @@ def is_symbolic(x: object) -> bool:
 
 
 def is_placeholder(x: object) -> bool:
-    return is_symbolic(x)
+    return is_symbolic(x) and hasattr(x, "is_placeholder")
 
 
 def is_tensor(x: object) -> bool:
@@ -154,10 +212,10 @@ def manual_variable_initialization(value: bool) -> None:
 
 
 def is_keras_tensor(x: object) -> bool:
-    """Whether x is a symbolic tensor; what is no tensor at all is refused."""
+    """Whether a layer, or an Input, has made a symbolic tensor; what is no tensor at all is refused."""
     if not is_tensor(x):
         raise ValueError(message("K.is_keras_tensor", "a tensor or a variable is needed", {"x": x}))
-    return is_symbolic(x)
+    return is_symbolic(x) and not hasattr(x, "is_placeholder")
 
 
 def dropout(x, level, noise_shape=None, seed=None):
@@ -421,6 +479,8 @@ LOOKING |= {
 
 def maker(era: str, name: str) -> Callable[..., object]:
     """A function of K in an era."""
+    if era == "tfkeras2" and name in ("variable", "placeholder"):
+        return followed(getattr(backend, name))
     if era == "keras1" and f"{name}_1" in OWN:
         return OWN[f"{name}_1"]
     if name == "backend":

@@ -1,13 +1,15 @@
 """What layers of Keras 1 and 2 showed of their calls: the losses and updates of each, as symbolic tensors."""
 
 import contextlib
+import re
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from kerata.engine.scope import Scope, current_scope, in_scope
-from kerata.engine.symbolic import Node, Operation, SymbolicTensor, infer
+from kerata.engine.symbolic import TRIALS, Node, Operation, SymbolicTensor, infer, sort_nodes
 from kerata.engine.variable import Variable
 from kerata.layers.phase import contexts, in_phase
 from kerata.legacy.functions import roots_of
@@ -100,3 +102,44 @@ def tensor_of(term):
 
 def reaches(tensor: SymbolicTensor, roots: set[int]) -> bool:
     return any(id(one) in roots for one in roots_of(tensor))
+
+
+# The learning phase
+
+
+def uses_phase(tensor: SymbolicTensor) -> bool:
+    """Whether a symbolic tensor is another one in training: what `_uses_learning_phase` of a tensor said."""
+    return any(depends_on_phase(node) for node in sort_nodes(roots_of(tensor), [tensor], "_uses_learning_phase"))
+
+
+def depends_on_phase(node: Node) -> bool:
+    """Whether a call computes something else in training: a model's if one of its layers does, a layer's as its traces say."""
+    graph = getattr(node.operation, "_graph", None)
+    if graph is not None:
+        return any(depends_on_phase(inner) for inner in graph.running)
+    return hasattr(node.operation, "variables") and trace_of_call(node, True) != trace_of_call(node, False)
+
+
+def trace_of_call(node: Node, training: bool) -> str:
+    """What a call computes in a phase, as the text of its trace."""
+    variables = list(node.operation.variables)  # type: ignore[attr-defined]
+    leaves, tree = jax.tree.flatten((node.args, node.kwargs))
+    places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)]
+    given = [
+        jax.ShapeDtypeStruct(tuple(TRIALS[0] if size is None else size for size in leaves[n].shape), leaves[n].dtype)
+        for n in places
+    ]
+
+    def run(arrays: list[Any]) -> Any:
+        filled = list(leaves)
+        for place, array in zip(places, arrays, strict=True):
+            filled[place] = array
+        args, kwargs = jax.tree.unflatten(tree, filled)
+        with Scope(variables, [v.value for v in variables]), in_phase(training):
+            return node.operation(*args, **kwargs)
+
+    return re.sub("0x[0-9a-f]+", "", str(jax.make_jaxpr(run)(given)))
+
+
+# Old programs ask tensors themselves, and the engine knows no phase that a graph was made in.
+setattr(SymbolicTensor, "_uses_learning_phase", property(uses_phase))  # noqa: B010

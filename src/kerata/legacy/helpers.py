@@ -1,5 +1,6 @@
 """Functions of `keras.utils` that are no longer there."""
 
+import enum
 import hashlib
 import inspect
 import sys
@@ -22,6 +23,9 @@ from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Described, HostArray
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
+from kerata.legacy.hdf5 import H5Dict as H5Dict
+from kerata.legacy.hdf5 import load_from_binary_h5py as load_from_binary_h5py
+from kerata.legacy.hdf5 import save_to_binary_h5py as save_to_binary_h5py
 from kerata.legacy.enqueuers import GeneratorEnqueuer as GeneratorEnqueuer
 from kerata.legacy.enqueuers import OrderedEnqueuer as OrderedEnqueuer
 from kerata.legacy.enqueuers import SequenceEnqueuer as SequenceEnqueuer
@@ -367,6 +371,21 @@ def validate_file(fpath: PathLike, file_hash: str, algorithm: str = "auto", chun
     kind = "sha256" if algorithm == "sha256" or (algorithm == "auto" and len(file_hash) == 64) else "md5"
     with open(fpath, "rb") as file:
         return hashlib.file_digest(file, kind).hexdigest() == str(file_hash)
+
+
+class AUCCurve(enum.StrEnum):
+    """The curves of `AUC`."""
+
+    ROC = "ROC"
+    PR = "PR"
+
+
+class AUCSummationMethod(enum.StrEnum):
+    """How `AUC` sums the pieces under a curve."""
+
+    INTERPOLATION = "interpolation"
+    MAJORING = "majoring"
+    MINORING = "minoring"
 
 
 def conv_pair(value: int | abc.Sequence[int], n: int, name: str) -> tuple[int, ...]:

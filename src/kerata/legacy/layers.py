@@ -294,11 +294,23 @@ class Masked:
         known = all(one is not None for one in mask) if isinstance(mask, (list, tuple)) else mask is not None
         # Masks that are numbers give numbers, whatever the inputs are.
         if not has_symbolic((inputs, mask)) or (known and not has_symbolic(mask)):
-            return base(inputs, mask)
+            return base(numbers_for(inputs, mask), mask)
         found = infer(base, inputs, mask)
         if symbolic_leaves(found):
             Node(Operation(base, name=None), (inputs, mask), {}, found)
         return found
+
+
+def numbers_for(inputs, mask):
+    """Numbers in place of symbolic inputs, of whose shapes alone masks depend; of unknown sizes, those of the masks."""
+    if isinstance(inputs, (list, tuple)):
+        masks = mask if isinstance(mask, (list, tuple)) else [mask] * len(inputs)
+        return [numbers_for(one, own) for one, own in zip(inputs, masks, strict=False)]
+    if not isinstance(inputs, SymbolicTensor) or mask is None:
+        return inputs
+    known = [*np.shape(mask), *[1] * inputs.ndim]
+    shape = [known[axis] if size is None else size for axis, size in enumerate(inputs.shape)]
+    return np.broadcast_to(np.zeros((), inputs.dtype), shape)
 
 
 class Passing(Masked):

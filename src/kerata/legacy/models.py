@@ -27,6 +27,7 @@ from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute
 from kerata.legacy.files import LoadStatus, check_there, load_weights, save_model, save_weights
 from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
+from kerata.legacy.graph import depends_on_phase
 from kerata.legacy.history import OldHistory
 from kerata.legacy.layers import OldLayer
 from kerata.legacy.measures import compile_arguments
@@ -132,6 +133,10 @@ class OldModel(FlowingModel, OldLayer):
             arguments.pop(name, None)
         for name in {"x", "validation_data"} & set(arguments):
             arguments[name] = only_inputs(self, arguments[name])
+        if self._era != "tfkeras2" and isinstance(weight := arguments.get("sample_weight"), tuple):
+            raise TypeError(
+                message(self, "sample_weight must be an array, or a list or dict of them", {"sample_weight": weight})
+            )
         return spread_class_weights(self, with_held_inputs(self, arguments))
 
     def fit(self, *args: object, **kwargs: object) -> History:
@@ -294,6 +299,17 @@ class OldModel(FlowingModel, OldLayer):
         asked = arguments.pop("return_dict", False)
         logs = super().evaluate(**drop_none(arguments), return_dict=True)  # type: ignore[misc]
         return logs if asked else self._in_order(logs)
+
+    @property
+    def uses_learning_phase(self) -> bool:
+        """Whether the model computes something else in training."""
+        graph = self._graph  # type: ignore[attr-defined]
+        return graph is not None and any(depends_on_phase(node) for node in graph.running)
+
+    def _make_train_function(self) -> None:
+        """Nothing: programs are made when they are first needed. Old ones asked for them, before threads used a model."""
+
+    _make_test_function = _make_predict_function = _make_train_function
 
     def reset_states(self) -> None:
         """Sets the kept states of all layers to zero."""

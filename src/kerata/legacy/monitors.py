@@ -6,6 +6,8 @@ import warnings
 from typing import Any
 
 from kerata import callbacks
+from kerata.backend import get_value, set_value
+from kerata.engine.variable import Variable
 from kerata.legacy.files import save_model, save_weights
 from kerata.legacy.history import AliasDict, OldHistory, twin_of
 
@@ -159,6 +161,23 @@ class ReduceLROnPlateau(Monitoring, callbacks.ReduceLROnPlateau):
             warnings.warn("`epsilon` argument is deprecated: it is `min_delta` now.", stacklevel=2)
             kwargs["min_delta"] = epsilon
         super().__init__(*args, **kwargs)
+
+    # An optimizer of a program's own may have a `lr` alone.
+
+    def get_rate(self) -> float:
+        return float(get_value(rate)) if (rate := lone_rate(self.model.optimizer)) is not None else super().get_rate()
+
+    def set_rate(self, rate: float) -> None:
+        if (held := lone_rate(self.model.optimizer)) is None:
+            super().set_rate(rate)
+        else:
+            set_value(held, rate)
+
+
+def lone_rate(optimizer: object) -> Variable | None:
+    """The variable `lr` of what has no `learning_rate`."""
+    found = None if hasattr(optimizer, "learning_rate") else getattr(optimizer, "lr", None)
+    return found if isinstance(found, Variable) else None
 
 
 class TensorBoard(Callback, callbacks.TensorBoard):

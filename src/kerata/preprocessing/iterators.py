@@ -308,7 +308,8 @@ class NumpyArrayIterator(Pictures):
         for name, part in (("x[1]", columns), ("y", [targets]), ("sample_weight", [weights])):
             if any(one is not None and len(one) != len(x) for one in part):
                 received = {"x": len(x), name: [len(one) for one in part if one is not None]}
-                raise ValueError(message("ImageDataGenerator.flow", f"`x` and `{name}` should have the same length", received))
+                whole = "All of the arrays in `x`" if name == "x[1]" else f"`x` and `{name}`"
+                raise ValueError(message("ImageDataGenerator.flow", f"{whole} should have the same length", received))
         if subset is not None:
             rows = self._rows_of(subset, len(x), image_data_generator.validation_split, targets, ignore_class_split)
             x, columns = x[rows], [one[rows] for one in columns]

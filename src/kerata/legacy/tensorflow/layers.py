@@ -322,7 +322,8 @@ class Whole:
         for place, value in changed.items():
             self.others[place].assign(value)
         if added:
-            self.layer.add_loss(added)
+            # What a layer's call has added is of that call, wherever it stands.
+            Layer.add_loss(self.layer, added)
         return jax.tree.unflatten(tree, made), [*made, *added]
 
 
