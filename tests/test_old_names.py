@@ -19,10 +19,10 @@ MISSING = {
     "assert_thresholds_range filter_top_k parse_init_thresholds result_wrapper update_confusion_matrix_variables "
     "update_state_wrapper weighted_assign_add clone_metric clone_metrics broadcast_weights compute_weighted_loss "
     "reduce_weighted_loss squeeze_or_expand_dimensions",
-    "it read and wrote Keras's files; load_model and save_model do": "allow_read_from_gcs allow_write_to_gcs H5Dict h5dict "
+    "it read and wrote Keras's files; load_model and save_model do": "allow_read_from_gcs allow_write_to_gcs "
     "load_attributes_from_hdf5_group save_attributes_to_hdf5_group load_weights_from_hdf5_group "
-    "load_weights_from_hdf5_group_by_name save_weights_to_hdf5_group preprocess_weights_for_loading load_from_binary_h5py "
-    "save_to_binary_h5py pickle_model unpickle_model load_array save_array load_batch tf_file_io_proxy",
+    "load_weights_from_hdf5_group_by_name save_weights_to_hdf5_group preprocess_weights_for_loading "
+    "pickle_model unpickle_model load_array save_array load_batch tf_file_io_proxy",
     "it runs code that a file holds": "func_dump func_load",
     "Keras's own tests called it": "keras_test layer_test",
     "it drew by pydot": "add_edge is_model is_wrapped_model",

@@ -1,8 +1,9 @@
 """Runs Keras 2.3.1's own tests against Kerata: `python tools/own_tests_of_keras.py KERAS [arguments of pytest]`.
 
-KERAS is the folder of its unpacked source archive. The tests need `pytest`, `six` and `flaky`, and no Keras or TensorFlow: `import keras`
-gives Kerata's names of that time. Two files of the archive are part of the tests and are read from there: the array functions that
-K is held against, and `layer_test`. The share of what passes is printed, with the failures by cause.
+KERAS is the folder of its unpacked source archive. The tests need `pytest`, `six`, `flaky` and `requests`, and no Keras or
+TensorFlow: `import keras` gives Kerata's names of that time. Two files of the archive are part of the tests and are read from
+there: the array functions that K is held against, and `layer_test`. The share of what passes is printed, with the failures by
+cause. Tests of the inside of Keras are left out, each with the name that it asks for.
 """
 
 import argparse

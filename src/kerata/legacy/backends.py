@@ -78,7 +78,7 @@ def placeholder(
 ) -> SymbolicTensor:
     """What a function of `K.function` is given; no layer has made it, but a model may begin there."""
     found = backend.placeholder(shape, ndim, dtype, sparse, name)
-    found.is_placeholder = True
+    found.is_placeholder = True  # type: ignore[attr-defined]
     return found
 
 

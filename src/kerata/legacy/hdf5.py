@@ -127,7 +127,9 @@ class H5Dict:
 
     def get(self, key: str, default: object = None) -> Any:
         """What stands under a name, or a default."""
-        return self[key] if key in self else default
+        if key not in self:
+            return default
+        return self[key]
 
     def keys(self) -> list[str]:
         """The names of groups and arrays."""
@@ -145,6 +147,9 @@ class H5Dict:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+h5dict = H5Dict
 
 
 def text(name: str | bytes) -> str:

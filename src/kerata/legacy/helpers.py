@@ -23,13 +23,14 @@ from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Described, HostArray
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
-from kerata.legacy.hdf5 import H5Dict as H5Dict
-from kerata.legacy.hdf5 import load_from_binary_h5py as load_from_binary_h5py
-from kerata.legacy.hdf5 import save_to_binary_h5py as save_to_binary_h5py
 from kerata.legacy.enqueuers import GeneratorEnqueuer as GeneratorEnqueuer
 from kerata.legacy.enqueuers import OrderedEnqueuer as OrderedEnqueuer
 from kerata.legacy.enqueuers import SequenceEnqueuer as SequenceEnqueuer
 from kerata.legacy.functions import roots_of
+from kerata.legacy.hdf5 import H5Dict as H5Dict
+from kerata.legacy.hdf5 import h5dict as h5dict
+from kerata.legacy.hdf5 import load_from_binary_h5py as load_from_binary_h5py
+from kerata.legacy.hdf5 import save_to_binary_h5py as save_to_binary_h5py
 from kerata.models.model import Model
 
 Sequence = PyDataset

@@ -1,0 +1,180 @@
+"""What Keras 2.3.1's own tests ask of names that programs seldom use: phases of tensors, types, groups of HDF5, callbacks."""
+
+import io
+
+import h5py
+import numpy as np
+import pytest
+
+from kerata.engine.variable import Variable
+from kerata.legacy import keras2
+from kerata.legacy.tensorflow.layers import in_use
+
+L, K, U, Model, Sequential = keras2.layers, keras2.backend, keras2.utils, keras2.models.Model, keras2.models.Sequential
+
+
+@pytest.fixture(autouse=True)
+def no_phase():
+    yield
+    K.clear_session()
+
+
+def layer_of(x, make):
+    return make()(x)
+
+
+@pytest.mark.parametrize(
+    ("make", "uses"),
+    [
+        (lambda: L.Dense(2), False),
+        (lambda: L.Dropout(0.5), True),
+        (lambda: L.BatchNormalization(), True),
+        (lambda: L.LSTM(2), False),
+        (lambda: L.LSTM(2, dropout=0.2), True),
+        (lambda: L.Bidirectional(L.LSTM(2, recurrent_dropout=0.2)), True),
+        (lambda: L.Lambda(lambda x: K.in_train_phase(x + 1.0, x)), True),
+    ],
+    ids=["dense", "dropout", "norm", "lstm", "lstm-dropout", "both-ways", "lambda"],
+)
+def test_tensors_say_whether_they_are_others_in_training(make, uses):
+    x = L.Input((3, 4))
+    y = layer_of(x, make)
+    assert y._uses_learning_phase is uses
+    assert L.Flatten()(y)._uses_learning_phase is uses
+    model = Model(x, y)
+    assert model.uses_learning_phase is uses
+    assert model(L.Input((3, 4)))._uses_learning_phase is uses
+
+
+def test_a_phase_that_is_given_is_no_phase_to_ask_for():
+    x = L.Input((3,))
+    model = Model(x, L.Dropout(0.5)(x, training=True))
+    assert not model.uses_learning_phase
+    assert not Model.from_config(model.get_config()).uses_learning_phase
+
+
+def test_old_names_of_programs_are_asked_for_and_do_nothing():
+    model = Sequential([L.Dense(1, input_shape=(2,), kernel_initializer="ones")])
+    model.compile("sgd", "mse")
+    for name in ("train", "test", "predict"):
+        assert getattr(model, f"_make_{name}_function")() is None
+    assert model.predict(np.ones((1, 2))).tolist() == [[2.0]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_types_have_names(dtype):
+    variable = K.variable([[1.0, 2.0]], dtype=dtype)
+    assert (variable.dtype, variable.dtype.name, variable.dtype.base_dtype) == (dtype, dtype, dtype)
+    assert variable.dtype.as_numpy_dtype is np.dtype(dtype).type
+    assert isinstance(variable, Variable)
+    assert K.eval(K.map_fn(lambda row: row * 2, variable)).tolist() == [[2.0, 4.0]]
+    assert K.eval(K.square(variable)).dtype == dtype
+
+
+def test_a_placeholder_is_no_tensor_of_a_layer():
+    given = K.placeholder((2, 3))
+    assert not K.is_keras_tensor(given)
+    assert K.is_placeholder(given)
+    assert K.is_keras_tensor(L.Input((3,)))
+    assert not K.is_placeholder(L.Input((3,)))
+    assert K.function([given], [given * 2])([np.ones((2, 3))])[0].sum() == 12.0
+
+
+@pytest.mark.parametrize("tensors", [False, True], ids=["arrays", "tensors"])
+def test_a_layer_that_is_called_on_numbers_has_the_losses_of_that_call(tensors):
+    before, in_use[0] = in_use[0], tensors
+    try:
+        layer = L.Dense(2, kernel_initializer="ones", activity_regularizer="l2")
+        x = K.variable(np.ones((4, 3)))
+        for _ in range(2):
+            layer(x)
+            # 0.01 times the sum of 3 squared over 4 rows of 2, a sample.
+            assert [float(one) for one in layer.get_losses_for(x)] == pytest.approx([0.01 * 8 * 9 / 4])
+    finally:
+        in_use[0] = before
+
+
+def test_masks_of_numbers_for_symbolic_inputs():
+    layer = L.Concatenate(axis=1)
+    inputs = [L.Input((4, 5)), L.Input((2, 5))]
+    masks = [np.ones((3, 4), bool), np.zeros((3, 2), bool)]
+    found = np.asarray(layer.compute_mask(inputs, masks))
+    assert found.tolist() == [[True] * 4 + [False] * 2] * 3
+    assert layer.compute_mask(inputs, [None, None]) is None
+
+
+def test_weights_of_samples_in_a_tuple_are_refused():
+    model = Sequential([L.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="sample_weight must be an array, or a list or dict"):
+        model.train_on_batch(np.ones((2, 2)), np.ones((2, 1)), sample_weight=(1.0, 2.0))
+
+
+def test_a_rate_under_its_old_name_alone_is_lowered():
+    class Optimizer:
+        lr = K.variable(1.0)
+
+    class Holder:
+        optimizer = Optimizer()
+
+    callback = keras2.callbacks.ReduceLROnPlateau(patience=2)
+    callback.set_model(Holder())
+    rates = []
+    for epoch, loss in enumerate([0.086, 0.1096, 0.104]):
+        callback.on_epoch_end(epoch, {"val_loss": loss})
+        rates.append(float(K.get_value(Holder.optimizer.lr)))
+    assert rates == pytest.approx([1.0, 1.0, 0.1])
+    with pytest.warns(UserWarning, match="`epsilon` argument is deprecated"):
+        assert keras2.callbacks.ReduceLROnPlateau(epsilon=1e-13).min_delta == 1e-13
+
+
+def test_curves_of_auc_have_names():
+    curve, way = U.metrics_utils.AUCCurve, U.metrics_utils.AUCSummationMethod
+    metric = keras2.metrics.AUC(num_thresholds=3, curve=curve.PR, summation_method=way.MAJORING)
+    again = keras2.metrics.AUC.from_config(metric.get_config())
+    assert (again.curve, again.summation_method) == (curve.PR, way.MAJORING) == ("PR", "majoring")
+
+
+# HDF5 as a dict
+
+
+@pytest.mark.parametrize("kind", ["file", "dict"])
+def test_groups_and_arrays_of_a_dict(tmp_path, kind):
+    place = tmp_path / "model.h5" if kind == "file" else {}
+    array = np.arange(24.0).reshape(2, 3, 4)
+    with U.H5Dict(place, mode="w") as made:
+        made["x"] = "text"
+        made["names"] = [b"kernel", b"bias"]
+        made["outer"]["inner"]["array"] = array
+        assert made.get("nothing", 3) == 3
+    read = U.H5Dict(place, mode="r")
+    assert (read["x"], read["names"], "outer" in read) == ("text", [b"kernel", b"bias"], True)
+    assert np.array_equal(read["outer"]["inner"]["array"], array)
+    assert list(read["outer"]) == ["inner"]
+    with pytest.raises(ValueError, match="read alone"):
+        read["other"]
+    with pytest.raises(ValueError, match="opened for reading"):
+        read["x"] = 1
+    read.close()
+    with pytest.raises(TypeError, match="a file, an HDF5 group or a dict"):
+        U.H5Dict(3)
+
+
+def test_long_lists_are_cut_into_pieces(tmp_path):
+    names = [f"layer_{number:05d}" for number in range(9000)]
+    with U.H5Dict(str(tmp_path / "model.h5"), mode="w") as made:
+        made["names"] = names
+        with pytest.raises(KeyError, match="already"):
+            made["group"], made["group"] = made["group"], np.ones(2)
+    with U.H5Dict(tmp_path / "model.h5", mode="r") as read:
+        assert read["names"] == names
+        assert "names0" in read.data.attrs
+
+
+def test_hdf5_in_a_stream_of_bytes():
+    stream = io.BytesIO()
+    U.io_utils.save_to_binary_h5py(lambda file: file.create_dataset("data", data=np.arange(3)), stream)
+    stream.seek(0)
+    assert U.io_utils.load_from_binary_h5py(lambda file: file["data"][:].tolist(), stream) == [0, 1, 2]
+    with h5py.File(io.BytesIO(stream.getvalue()), "r") as file:
+        assert list(file) == ["data"]
