@@ -178,3 +178,21 @@ def test_hdf5_in_a_stream_of_bytes():
     assert U.io_utils.load_from_binary_h5py(lambda file: file["data"][:].tolist(), stream) == [0, 1, 2]
     with h5py.File(io.BytesIO(stream.getvalue()), "r") as file:
         assert list(file) == ["data"]
+
+
+def test_a_masking_of_a_programs_own_among_tensors():
+    class Own(L.Masking):
+        def compute_mask(self, inputs, mask=None):
+            return K.any(K.not_equal(inputs, 0.0), axis=[2, 3])
+
+    before, in_use[0] = in_use[0], True
+    try:
+        data = np.ones((1, 3, 2, 2), "float32")
+        data[0, 1] = 0.0
+        assert Own()(K.variable(data)).shape.as_list() == [1, 3, 2, 2]
+        x = L.Input((3, 2, 2))
+        y = L.TimeDistributed(L.Flatten())(Own()(x))
+        total = L.SimpleRNN(1, kernel_initializer="ones", recurrent_initializer="ones", activation="linear")(y)
+        assert Model(x, total).predict(data).tolist() == [[8.0]]
+    finally:
+        in_use[0] = before

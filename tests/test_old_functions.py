@@ -79,7 +79,8 @@ def test_functions_of_k_check_and_count_as_they_did():
     assert (K.get_uid("a"), K.get_uid("a"), K.get_uid("b")) == (1, 2, 1)
     K.reset_uids()
     assert K.get_uid("a") == 1
-    assert K.is_keras_tensor(K.placeholder(shape=(2,))) and not K.is_keras_tensor(K.variable(1.0))
+    assert K.is_keras_tensor(keras2.layers.Input((2,))) and not K.is_keras_tensor(K.placeholder(shape=(2,)))
+    assert not K.is_keras_tensor(K.variable(1.0))
     for wrong in (
         lambda: K.is_keras_tensor(np.ones(2)),
         lambda: K.dropout(K.variable(X), level=1.0),

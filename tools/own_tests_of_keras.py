@@ -131,8 +131,9 @@ def private_name(report: pytest.TestReport) -> str | None:
     if found := re.search(r"^E\s.*\bPrivate: (\S+)", text, re.MULTILINE):
         return found[1]
     found = re.search(r"^E\s+AttributeError: .* has no attribute '(_[^_']\w*)'", text, re.MULTILINE)
-    place = text.strip().splitlines()[-1]
-    return found[1] if found and re.match(r"\S*tests/\S+_?tests?\S*\.py:\d+: AttributeError", place) else None
+    # The test itself asks for it, in the line that its traceback shows.
+    asked = found and re.search(rf"^>\s.*\b{found[1]}\b", text, re.MULTILINE)
+    return found[1] if found and asked else None
 
 
 class GoogleFolder:

@@ -87,7 +87,7 @@ class Flowing:
 
     def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> object:
         own = holds_function(self)
-        if is_ours(type(self)) and not own:
+        if runs_ours(self) and not own:
             if hasattr(self, "_graph"):
                 return super()._run_call(args, kwargs)  # type: ignore[misc]
             with inside(True):
@@ -152,11 +152,16 @@ def inside_program() -> bool:
 
 def runs_as_python(layer: Flowing) -> bool:
     """Whether a person's own code is in a layer, at a place where Python runs it: its pieces are noted, and not the whole."""
-    if not is_ours(type(layer)) or holds_function(layer):
+    if not runs_ours(layer) or holds_function(layer):
         return True
     if not hasattr(layer, "_graph"):
         return False
     return structure_of(layer) is None or (bool(tapes()) and shows_inside(layer))
+
+
+def runs_ours(layer: Flowing) -> bool:
+    """Whether what a layer computes is written here: its class is, or its `call`, which takes arrays."""
+    return is_ours(type(layer)) or (not hasattr(layer, "_graph") and is_ours(type(layer).call))  # type: ignore[attr-defined]
 
 
 def shows_inside(model: Flowing) -> bool:
