@@ -82,7 +82,7 @@ class Report:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         kept, gone = [], []
         for item in items:
-            reason = next((why for pattern, why in OUT.items() if re.search(pattern, item.nodeid)), None)
+            reason = reason_out(item.nodeid)
             (kept if reason is None else gone).append(item)
             if reason is not None:
                 self.left_out[reason] += 1
@@ -91,7 +91,10 @@ class Report:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.failed[report.nodeid] = last_line(report.longreprtext)
+            if (reason := reason_out(report.nodeid)) is None:
+                self.failed[report.nodeid] = last_line(report.longreprtext)
+            else:
+                self.left_out[reason] += 1
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and (name := private_name(report)) is not None:
@@ -123,6 +126,11 @@ class Report:
             print(f"{count:4d}  {reason}")
         count = len(good) + len(bad)
         print(f"\n{len(good)} of {count} pass: {100 * len(good) / max(count, 1):.1f} %")
+
+
+def reason_out(test: str) -> str | None:
+    """Why a test, or a file of tests, does not count."""
+    return next((why for pattern, why in OUT.items() if re.search(pattern, test)), None)
 
 
 def private_name(report: pytest.TestReport) -> str | None:
@@ -207,7 +215,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         wanted = [str(tests / one) for one in files] or [str(tests)]
-        options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={tests}", "-p", "no:warnings", *options]
+        options = [
+            "-q",
+            "--continue-on-collection-errors",
+            "-p",
+            "no:cacheprovider",
+            "-c",
+            os.devnull,
+            f"--rootdir={tests}",
+            "-p",
+            "no:warnings",
+            *options,
+        ]
         code = pytest.main([*options, *wanted], plugins=[report])
         os.chdir("/")
     report.show()

@@ -130,7 +130,7 @@ def trace_of_call(node: Node, training: bool) -> str:
         for n in places
     ]
 
-    def run(arrays: list[Any]) -> Any:
+    def run(arrays: list[Any]) -> object:
         filled = list(leaves)
         for place, array in zip(places, arrays, strict=True):
             filled[place] = array

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -48,7 +48,7 @@ class H5Dict:
         self.read_only, self._is_file = mode == "r", isinstance(path, (str, Path))
         if not self.is_supported_type(path):
             raise TypeError(message(self, "a file, an HDF5 group or a dict is needed", {"path": path}))
-        self.data: Any = h5py.File(path, mode) if isinstance(path, (str, Path)) else path
+        self.data = cast("Any", h5py.File(path, mode) if isinstance(path, (str, Path)) else path)
         if isinstance(path, dict) and mode == "w":
             path.clear()
 
@@ -59,7 +59,7 @@ class H5Dict:
 
         return isinstance(path, (h5py.Group, dict, str, Path))
 
-    def __setitem__(self, attr: str | bytes, val: Any) -> None:
+    def __setitem__(self, attr: str | bytes, val) -> None:
         if self.read_only:
             raise ValueError(message(self, "it was opened for reading", {"attr": attr}))
         name = text(attr)
@@ -85,7 +85,7 @@ class H5Dict:
         for number, begin in enumerate(range(0, len(values), rows)):
             self.data.attrs[f"{name}{number}"] = values[begin : begin + rows]
 
-    def __getitem__(self, attr: str | bytes) -> Any:
+    def __getitem__(self, attr: str | bytes):
         name = text(attr)
         if isinstance(self.data, dict):
             if name not in self.data:
@@ -125,7 +125,7 @@ class H5Dict:
     def __contains__(self, key: str) -> bool:
         return key in self.data or (not isinstance(self.data, dict) and key in self.data.attrs)
 
-    def get(self, key: str, default: object = None) -> Any:
+    def get(self, key: str, default: object = None):
         """What stands under a name, or a default."""
         if key not in self:
             return default
