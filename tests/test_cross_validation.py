@@ -193,3 +193,16 @@ def test_folds_begin_with_the_weights_of_a_model_that_is_put_together_anew():
     kerata.utils.set_random_seed(5)
     for a, b in zip(folds.models[0].get_weights(), build().get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_model_of_mixed_precision_after_the_policy_was_set_back():
+    kerata.config.set_dtype_policy("mixed_float16")
+    try:
+        model = kerata.Sequential([kerata.Input((4,)), kerata.layers.Dense(2)])
+        model.compile("sgd", "mse")
+    finally:
+        kerata.config.set_dtype_policy("float32")
+    x = np.random.default_rng(0).normal(size=(24, 4)).astype("float32")
+    found = model.cross_validate(x, x[:, :2], cv=3, epochs=2)
+    assert np.isfinite(found.mean["loss"])
+    assert all(isinstance(one.optimizer, kerata.optimizers.LossScaleOptimizer) for one in found.models)

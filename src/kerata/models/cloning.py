@@ -61,6 +61,8 @@ def clone_model(
         config = serialize_keras_object(model)
         return deserialize_keras_object(config, {config["class_name"]: type(model)})
     if model.compiled and (config := model.get_compile_config()):
+        # By its policy `compile` says whether the loss is scaled, whatever the present one is.
+        twin.dtype_policy = model.dtype_policy
         twin.compile_from_config(serialize_keras_object(config))
     return twin
 
