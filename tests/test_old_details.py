@@ -196,3 +196,29 @@ def test_a_masking_of_a_programs_own_among_tensors():
         assert Model(x, total).predict(data).tolist() == [[8.0]]
     finally:
         in_use[0] = before
+
+
+def test_compile_refuses_what_does_not_fit_the_outputs():
+    x = L.Input((2,))
+    model = Model(x, [L.Dense(1, name="a")(x), L.Dense(1, name="b")(x)])
+    for arguments in (
+        {"loss": ["mse", "mae", "mape"]},
+        {"loss": []},
+        {"loss": "mse", "loss_weights": {"c": 0.5}},
+        {"loss": "mse", "loss_weights": [0.5]},
+        {"loss": "mse", "sample_weight_mode": {"c": "temporal"}},
+        {"loss": "mse", "sample_weight_mode": ["temporal"]},
+        {"loss": "mse", "sample_weight_mode": {"a": "temporal"}},
+    ):
+        with pytest.raises(ValueError, match=r"`\w+` must (have an entry for each of|name) .*outputs"):
+            model.compile("sgd", **arguments)
+    with pytest.raises(TypeError, match="`loss_weights` must be a list or a dict"):
+        model.compile("sgd", "mse", loss_weights=(0.5, 0.5))
+    model.compile("sgd", ["mse", "mae"], loss_weights=[1.0, 0.5])
+
+
+def test_one_input_is_not_merged():
+    with pytest.raises(ValueError, match="at least 2 inputs"):
+        L.Concatenate(axis=1)([L.Input((4, 5))])
+    with pytest.raises(ValueError, match="at least 2 inputs"):
+        L.Add()([L.Input((4, 5))])

@@ -17,8 +17,9 @@ from kerata.dialects import Row, canonical, find_row, translate_arguments
 from kerata.dialects.values import today_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
+from kerata.layers.merging import Merge
 from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
-from kerata.legacy.layers import Masked, OldLayer, Passing, Symbolic
+from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic
 from kerata.legacy.measures import loss_of
 from kerata.legacy.metrics import FUNCTIONS, MetricOfKeras2, deserializing, serialize
 from kerata.legacy.models import OldModel, OldSequential
@@ -58,7 +59,9 @@ def layer(era: str, name: str) -> object:
     mixins = (Resetting, OldLayer) if hasattr(modern, "reset_state") else (OldLayer,)
     if modern in MIXINS:
         mixins = (MIXINS[modern], OldLayer)
-    if modern.compute_mask is not layers.Layer.compute_mask and not issubclass(mixins[0], Masked):
+    if issubclass(modern, Merge):
+        mixins = (Several, *mixins)
+    elif modern.compute_mask is not layers.Layer.compute_mask and not issubclass(mixins[0], Masked):
         mixins = (Masked, *mixins)
     return spell(era, name, modern, row if row is not None and row.arguments is not None else None, *mixins)
 

@@ -301,6 +301,15 @@ class Masked:
         return found
 
 
+class Several(Masked):
+    """A layer that merges at least two inputs: Keras 1 and 2 refused to merge one."""
+
+    def __call__(self, inputs, *args: object, **kwargs: object) -> object:
+        if self._era != "tfkeras2" and isinstance(inputs, (list, tuple)) and len(inputs) < 2:  # type: ignore[attr-defined]
+            raise ValueError(message(self, "it must be called on a list of at least 2 inputs", {"inputs": inputs}))
+        return super().__call__(inputs, *args, **kwargs)  # type: ignore[misc]
+
+
 def numbers_for(inputs, mask):
     """Numbers in place of symbolic inputs, of whose shapes alone masks depend; of unknown sizes, those of the masks."""
     if isinstance(inputs, (list, tuple)):

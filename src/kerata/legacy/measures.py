@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from kerata import losses, metrics
+from kerata.base.checks import message
 from kerata.dialects import find_row, translate_arguments
 from kerata.engine.types import Array
 from kerata.legacy.closures import bind_losses
@@ -39,6 +40,8 @@ def compile_arguments(
     assert row is not None
     given = translate_arguments(row, args, kwargs)[1]
     given = {name: value for name, value in given.items() if value is not None}
+    if era != "tfkeras2" and getattr(model, "_graph", None) is not None:
+        check_for_outputs(model, {**given, "sample_weight_mode": kwargs.get("sample_weight_mode")})
     if "optimizer" in given:
         given["optimizer"] = get_optimizer(era, given["optimizer"])
     if era != "tfkeras2" and "metrics" in given:
@@ -53,6 +56,21 @@ def compile_arguments(
         if name in given:
             given[name] = spread(given[name], lambda one: metric_of(era, one))
     return given
+
+
+def check_for_outputs(model, given: dict[str, Any]) -> None:
+    """Raises where lists and dicts for the outputs do not fit them: then `compile` said so, and not the first batch."""
+    outputs = list(model.output_names)
+    for name in ("loss", "loss_weights", "sample_weight_mode"):
+        value = given.get(name)
+        if isinstance(value, list) and len(value) != len(outputs):
+            raise ValueError(message(model, f"`{name}` must have an entry for each of the outputs {outputs}", {name: value}))
+        if isinstance(value, dict) and name != "loss" and not set(value) <= set(outputs):
+            raise ValueError(message(model, f"`{name}` must name outputs, which are {outputs}", {name: value}))
+        if name == "loss_weights" and isinstance(value, tuple):
+            raise TypeError(message(model, "`loss_weights` must be a list or a dict", {name: value}))
+        if name == "sample_weight_mode" and isinstance(value, dict) and set(value) < set(outputs):
+            raise ValueError(message(model, f"`{name}` must have an entry for each of the outputs {outputs}", {name: value}))
 
 
 def where_losses_are(measures, loss, model):
