@@ -15,7 +15,7 @@ from kerata.diagnosis import Finding, examine
 from kerata.diagnosis.judgement.finding import found as make_finding
 from kerata.engine.random import global_seed_generator, host_stream
 
-for part in ("curves", "healthy", "inputs", "layered", "more", "pairs", "two"):
+for part in ("curves", "healthy", "inputs", "layered", "more", "more_healthy", "pairs", "two"):
     importlib.import_module(f"benchmarks.judgement.{part}")
 BY_NAME = {case.name: case for case in CASES}
 # What a few seconds allow; the others are run by `make test-all`, and counted by `python -m benchmarks.judgement`.

@@ -30,6 +30,14 @@ DISTANCES = (
     "Huber",
     "huber",
 )
+# Losses that expect probabilities, as `compile` is given them by name, and the activation that gives these.
+EXPECTED = {
+    "binary_crossentropy": "sigmoid",
+    "categorical_crossentropy": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+}
+# Activations whose numbers are no probabilities.
+UNBOUNDED = ("linear", "relu", "tanh", "elu", "selu", "gelu", "silu", "leaky_relu", "softplus")
 # Targets outside of what can be reached by less than this share are rounding, or noise.
 SHARE = 0.01
 
@@ -48,10 +56,12 @@ def certain_faults(model: TrainedModel, y: Data | None) -> Iterator[str]:
     """
     layers = model.layers if model.built else []
     last = layers[-1] if layers else None
-    activation = getattr(getattr(last, "activation", None), "__name__", "")
+    function = getattr(last, "activation", None)
     units = getattr(last, "units", None)
+    activation = "linear" if function is None and units is not None else getattr(function, "__name__", "")
     if activation == "softmax" and units == 1:
         yield 'the output is a softmax of 1 unit, which is always 1, so nothing can be learned. Use activation="sigmoid".'
+    yield from unfit_pairs(model, last, activation, units)
     if activation not in REACH or y is None or not is_distance(getattr(model, "loss", None)):
         return
     targets = np.asarray(y) if hasattr(y, "__array__") else np.zeros(0)
@@ -64,6 +74,33 @@ def certain_faults(model: TrainedModel, y: Data | None) -> Iterator[str]:
         yield (
             f"the output's {activation} gives {text}, and {outside:.0%} of the targets (from {targets.min():.3g} to "
             f"{targets.max():.3g}) lie outside. Use no activation in the last layer, or scale the targets."
+        )
+
+
+def unfit_pairs(model: TrainedModel, last: object, activation: str, units: int | None) -> Iterator[str]:
+    """Sentences about a loss, given by its name, that does not go with the one output's activation.
+
+    >>> import kerata
+    >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(3)])
+    >>> model.compile("adam", "categorical_crossentropy")
+    >>> next(certain_faults(model, None)).partition(".")[0]
+    "the loss categorical_crossentropy expects probabilities, but the output's activation is linear"
+    """
+    loss = getattr(model, "loss", None)
+    if not isinstance(loss, str) or loss not in EXPECTED or units is None:
+        return
+    if getattr(model, "output_names", None) != [getattr(last, "name", "")]:
+        return
+    if activation in UNBOUNDED:
+        right = EXPECTED[loss]
+        yield (
+            f"the loss {loss} expects probabilities, but the output's activation is {activation}. "
+            f'Use activation="{right}" in the last layer, or a loss with from_logits=True.'
+        )
+    elif activation == "softmax" and loss == "binary_crossentropy" and units > 1:
+        yield (
+            f"the output is a softmax over {units} classes, but binary_crossentropy judges each class alone. "
+            'Use loss="categorical_crossentropy".'
         )
 
 

@@ -15,6 +15,7 @@ from kerata.models.cloning import clone_model
 from kerata.models.copying import fresh_model
 from kerata.models.model import Model
 from kerata.optimizers import Adam
+from kerata.training.compilation import compilation_of
 
 # Steps and samples of an experiment.
 STEPS, SAMPLES = 600, 4000
@@ -112,6 +113,8 @@ class Laboratory:
         assert self.case.train is not None
         steps = max(1, self.case.train.size // self.case.batch_size)
         most = SAMPLES if steps > STEPS or self.case.train.size > 2 * SAMPLES else 2 * SAMPLES
+        if (allowed := self.most_steps()) < min(STEPS, steps):
+            most = max(200, allowed * self.case.batch_size)
         return self.case.some(self.case.train, most) if self.case.fixed else self.case.train.sample(most)
 
     def curve(self, model: Model, part: Part, epochs: int, batch_size: int | None = None) -> HostArray:
@@ -119,6 +122,13 @@ class Laboratory:
         size = batch_size or self.case.batch_size
         history = model.fit(part.x, part.y, epochs=epochs, batch_size=size, verbose=0, seed=SEED, shuffle=True)
         return np.asarray(history.history["loss"], float)
+
+    def most_steps(self) -> int:
+        """How many steps an experiment may have: a fifth of the time, where it is known what a step takes."""
+        made = compilation_of(self.case.model, "examine")
+        paces = [one.plan.findings.paces.get(("train", self.case.batch_size)) for one in made.prepared.values()]
+        pace = max((float(each) for each in paces if each is not None), default=0.0)
+        return STEPS if pace <= 0 else int(max(20, min(STEPS, self.clock.seconds / 5 / pace)))
 
     def rates(self, factors: tuple[float, ...]) -> None:
         """Trains with other learning rates from first weights."""
@@ -128,7 +138,7 @@ class Laboratory:
         part = self.data()
         steps = max(1, -(-part.size // self.case.batch_size))
         wanted = len(self.case.curve("loss")) or 1
-        epochs = int(max(1, min(wanted, STEPS // steps)))
+        epochs = int(max(1, min(wanted, self.most_steps() // steps)))
         self.tried.epochs = epochs
         self.tried.whole = epochs == wanted and self.case.train is not None and part.size == self.case.train.size
         for factor in factors:

@@ -84,7 +84,7 @@ FOLLOWS: dict[str, set[str]] = {
     "target_outliers": {"baseline_not_beaten", "underfitting_optimization", "validation_differs"},
     "unbalanced_classes": {"baseline_not_beaten", "underfitting_capacity", "underfitting_optimization"},
     "tiny_batches_of_norm": {"norm_statistics", "baseline_not_beaten"},
-    "padding_not_masked": {*UNDER, *LENGTH, "rate_too_low", "vanishing_gradients"},
+    "padding_not_masked": {*UNDER, *LENGTH, "rate_too_low", "vanishing_gradients", "sequence_too_long"},
     "leak_of_target": {"leak_of_samples"},
     "leak_of_samples": {"duplicated_samples"},
     "squared_loss_on_classes": {*LENGTH, *UNDER, "rate_too_low"},
