@@ -325,3 +325,60 @@ def spare_outputs_digits():
         optimizers.Adam(0.001),
     )
     return fit(model, x, y, 12)
+
+
+@known("targets_not_scaled")
+def large_targets_housing():
+    x, _ = numbers("housing")
+    _, y = numbers("housing", scaled=False)
+    return fit(network((13,), [*dense(32), layers.Dense(1)], "mse", accuracy=False), x, y * 1000, 20)
+
+
+@known("targets_not_scaled", look=True)
+def large_targets_abalone():
+    """Days of age in place of years."""
+    x, _ = numbers("abalone", 1500)
+    _, y = numbers("abalone", 1500, scaled=False)
+    return fit(network((8,), [*dense(16), layers.Dense(1)], "mae", optimizers.Adam(0.001), False), x, (y + 1.5) * 365, 20)
+
+
+@known("words_as_numbers")
+def words_as_amounts():
+    x, y = reviews(1500, 60, 500)
+    return fit(binary(60, 32, optimizer=optimizers.Adam(0.001)), x, y, 10)
+
+
+@known("words_as_numbers", look=True)
+def words_as_amounts_in_floats():
+    x, y = reviews(1000, 40, 400, "post")
+    return fit(binary(40, 16, 16, optimizer=optimizers.Adam(0.001)), x.astype("float32"), y, 12)
+
+
+@known("double_activation")
+def relu_before_sigmoid():
+    x, y = classes("pima-indians-diabetes")
+    model = network((8,), [*dense(16), layers.Dense(1, activation="relu"), layers.Activation("sigmoid")], "binary_crossentropy")
+    return fit(model, x, y, 25)
+
+
+@known("double_activation", look=True)
+def tanh_before_softmax():
+    x, y = digits(800)
+    model = network(
+        (28, 28, 1),
+        [
+            layers.Conv2D(8, 5, strides=2, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(10, activation="tanh"),
+            layers.Softmax(),
+        ],
+        SPARSE,
+    )
+    return fit(model, x, y, 8)
+
+
+@known("underfitting_capacity")
+def no_activations_phoneme():
+    x, y = classes("phoneme", 2000)
+    model = network((5,), [*dense(32, 32, activation=None), layers.Dense(1, activation="sigmoid")], "binary_crossentropy")
+    return fit(model, x, y, 25)

@@ -7,7 +7,7 @@ import numpy as np
 from kerata.diagnosis.judgement.case import Case
 from kerata.diagnosis.judgement.experiments import Tried
 from kerata.diagnosis.judgement.finding import Finding, found
-from kerata.diagnosis.judgement.fitting import GOODFELLOW, check_few, check_fit
+from kerata.diagnosis.judgement.fitting import GOODFELLOW, check_few, check_fit, check_targets
 from kerata.diagnosis.judgement.measures import Scores
 from kerata.diagnosis.judgement.runs import Run, rate_words, rates_for_batch, run_of, usual_rates
 
@@ -26,6 +26,7 @@ def check_curves(case: Case, scores: Scores, tried: Tried) -> Iterator[Finding]:
         yield say_not_finite(case, int(bad[0]) + 1)
         return
     run = run_of(case, scores)
+    yield from check_targets(case, run)
     yield from check_few(case, run, tried)
     rates = list(check_rate(case, run, scores, tried))
     yield from rates

@@ -31,6 +31,7 @@ def check_data(case: Case) -> Iterator[Finding]:
             if is_table:
                 yield from check_columns(values)
                 yield from check_input_outliers(values)
+    yield from check_numbers_of_words(case, part)
     yield from check_copies(case)
     yield from check_target_numbers(case, part)
     yield from check_embeddings(case)
@@ -77,7 +78,7 @@ def check_scale(case: Case, values: HostArray, is_table: bool) -> Iterator[Findi
             "The inputs are not scaled: numbers go up to {top:.4g}, and a typical one of the largest column is "
             "{largest:.3g}. Networks "
             "start well with numbers around {zero} of size {one}; large ones make the steps jump or units die. Scale them.",
-            "x = (x - x.mean(0)) / x.std(0)" if is_table else "x = x / 255.0",
+            "x = x / 255.0" if 100 < np.abs(values).max() <= 255 and not is_table else "x = (x - x.mean(0)) / x.std(0)",
             LECUN,
             7.0,
             top=float(np.abs(values).max()),
@@ -112,6 +113,31 @@ def check_scale(case: Case, values: HostArray, is_table: bool) -> Iterator[Findi
             typical=smallest,
             one=1,
         )
+
+
+def check_numbers_of_words(case: Case, part: Part) -> Iterator[Finding]:
+    """Numbers that stand for words, taken for amounts."""
+    if case.embeddings or len(part.inputs) != 1 or part.inputs[0].ndim != 2 or part.inputs[0].shape[1] < 10:
+        return
+    values = part.inputs[0]
+    if values.dtype.kind not in "iu" and (not np.isfinite(values).all() or (values != np.round(values)).any()):
+        return
+    tops = values.max(0)
+    # Bytes are pixels; columns of a table have sizes of their own.
+    if values.min() < 0 or tops.max() <= 255 or np.median(tops) < 0.5 * tops.max() or case.scales_itself:
+        return
+    yield found(
+        "words_as_numbers",
+        "serious",
+        "The inputs are whole numbers from {low} to {high}, alike in all {columns} columns: if they stand for words or "
+        "categories, their size means nothing, and no scaling helps. Put an Embedding in front.",
+        f"layers.Embedding({int(tops.max()) + 1}, 16), layers.GlobalAveragePooling1D()",
+        NOTES,
+        7.2,
+        low=int(values.min()),
+        high=int(tops.max()),
+        columns=values.shape[1],
+    )
 
 
 def check_columns(values: HostArray) -> Iterator[Finding]:

@@ -13,6 +13,9 @@ from kerata.diagnosis.judgement.structure import penalty_of, rate_of
 
 GOODFELLOW = "Goodfellow, Bengio, Courville, Deep Learning, 11.4: choosing hyperparameters"
 KARPATHY = "Karpathy, A Recipe for Training Neural Networks, 2019: overfit one batch"
+LECUN = "LeCun et al., Efficient BackProp, 1998, 4.3: normalizing"
+# Targets of such a size are far from what first weights give.
+LARGE_TARGET = 50.0
 ZHANG = "Zhang et al., Understanding Deep Learning Requires Rethinking Generalization, 2017"
 
 
@@ -61,16 +64,41 @@ def check_few(case: Case, run: Run, tried: Tried) -> Iterator[Finding]:
     )
 
 
-def say_linear(run: Run, scores: Scores) -> Finding:
+def check_targets(case: Case, run: Run) -> Iterator[Finding]:
+    """Targets so large that the steps do not get there."""
+    target = case.train.target if case.train is not None else None
+    if target is None or case.form != "numbers" or not run.known or run.progress > 0.5 or target.dtype.kind not in "fiu":
+        return
+    typical = float(np.sqrt((target.astype(float) ** 2).mean()))
+    if not np.isfinite(typical) or typical < LARGE_TARGET or case.output_activation not in ("linear", None):
+        return
+    yield found(
+        "targets_not_scaled",
+        "serious",
+        "The targets are large, a typical one is {typical:.3g}, and a new network gives numbers around {zero}: small steps "
+        "take very long to get there, and the loss is still {end:.3g} where the mean alone gives {base:.3g}. Scale the "
+        "targets, and scale predictions back.",
+        "mean, spread = y.mean(0), y.std(0); y = (y - mean) / spread  # predict: p * spread + mean",
+        LECUN,
+        6.1,
+        typical=typical,
+        zero=0,
+        end=run.end,
+        base=run.base,
+    )
+
+
+def say_linear(run: Run, scores: Scores, units: int) -> Finding:
     """A network without a hidden layer: that is too little, or what has the same form can do it."""
     if scores.near > scores.linear + 0.05:
+        bare = "no hidden layer, so it" if not units else "hidden layers without activation, so all of it"
+        cure = "Add a hidden layer" if not units else "Give them activation='relu'"
         return found(
             "underfitting_capacity",
             "serious",
-            "The model has no hidden layer with an activation, so it is linear: it scores {train:.2f} in {name} on its own "
-            "training data, "
-            "while the nearest neighbours reach {near:.2f}. Add a hidden layer.",
-            "layers.Dense(32, activation='relu')  # before the last layer",
+            f"The model has {bare} is linear: it scores {{train:.2f}} in {{name}} on its own training data, while the nearest "
+            f"neighbours reach {{near:.2f}}. {cure}.",
+            f"layers.Dense({units or 32}, activation='relu')  # before the last layer",
             GOODFELLOW,
             5.0,
             train=scores.train,
@@ -96,7 +124,7 @@ def say_underfitting(case: Case, run: Run, scores: Scores, tried: Tried) -> Find
     linear = is_linear(case)
     wider = end_of(tried.wide) < tried.end(1.0) - 0.08 * abs(run.base) if tried.wide is not None else False
     if linear and (scores.near > scores.linear + 0.05 or scores.linear > scores.train):
-        return say_linear(run, scores)
+        return say_linear(run, scores, units_of(case))
     if wider or units_of(case) <= 4:
         more = ", with twice the units a trial ended at a loss of {wide:.3g} instead of {one:.3g}" if wider else ""
         return found(

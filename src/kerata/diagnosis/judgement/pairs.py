@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kerata.diagnosis.judgement.case import Case
+from kerata.diagnosis.judgement.case import Case, activation_of
 from kerata.diagnosis.judgement.finding import Finding, found
 from kerata.training.certain import REACH
 
@@ -19,6 +19,7 @@ def check_pairs(case: Case) -> Iterator[Finding]:
     activation, units = case.output_activation, case.units
     if activation is None or case.loss is None:
         return
+    yield from check_two(case, activation)
     entropy = case.form in ENTROPIES and "entropy" in case.loss_name
     if units == 1 and (activation == "softmax" or (case.form == "one-hot" and entropy)):
         yield say_one_unit(activation, case)
@@ -52,6 +53,30 @@ def check_pairs(case: Case) -> Iterator[Finding]:
     yield from check_kinds(case, activation, units or 0)
     yield from check_reach(case, activation)
     yield from check_numbering(case, units or 0)
+
+
+def check_two(case: Case, activation: str) -> Iterator[Finding]:
+    """An activation of its own behind a layer that has one already."""
+    layers = list(case.model.layers)
+    before = layers[-2] if len(layers) > 1 and layers[-1] is case.last else None
+    last = case.last
+    if before is None or last is None or last.weights or activation not in ("sigmoid", "softmax"):
+        return
+    inner = activation_of(before) if getattr(before, "units", None) is not None else None
+    if inner not in ("relu", "sigmoid", "softmax", "tanh"):
+        return
+    yield found(
+        "double_activation",
+        "certain",
+        "The output goes through two activations, {inner} of {name} and then {outer}: what comes out of the first is bounded, "
+        "so the second cannot give all probabilities. Give {name} no activation.",
+        f"layers.Dense({case.units}), layers.Activation({activation!r})",
+        NOTES,
+        9.0,
+        inner=inner,
+        outer=activation,
+        name=before.name,
+    )
 
 
 def say_one_unit(activation: str, case: Case) -> Finding:

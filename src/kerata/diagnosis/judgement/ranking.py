@@ -54,6 +54,8 @@ FOLLOWS: dict[str, set[str]] = {
     "class_missing": {*POOR, "overfitting", "validation_differs", "category_missing"},
     "validation_differs": {"overfitting", "baseline_not_beaten", "labels_unrelated", "norm_statistics", "category_missing"},
     "category_missing": {"overfitting", "baseline_not_beaten", "validation_differs"},
+    "words_as_numbers": {*POOR, "inputs_not_scaled", "overfitting"},
+    "targets_not_scaled": {*UNDER, *LENGTH, *RATES, "exploding_gradients", "overfitting"},
     "inputs_not_scaled": {*RATES, *LENGTH, *UNDER, *INSIDE, "norm_statistics"},
     "bad_first_weights": {*POOR} - {"bad_first_weights"},
     "diverged": {*UNDER, *INSIDE, *LENGTH, "overfitting", "unbalanced_classes", "norm_statistics"},
