@@ -14,6 +14,7 @@ from kerata import layers, optimizers
 from kerata.diagnosis import Finding, examine
 from kerata.diagnosis.judgement.finding import found as make_finding
 from kerata.engine.random import global_seed_generator, host_stream
+from kerata.training.certain import certain_faults
 
 for part in ("curves", "healthy", "inputs", "layered", "more", "more_healthy", "pairs", "two"):
     importlib.import_module(f"benchmarks.judgement.{part}")
@@ -126,6 +127,49 @@ def test_a_record_holds_large_data_only_while_others_do(monkeypatch):
     del rows
     with pytest.raises(ValueError, match="not at hand"):
         history.examine()
+
+
+def test_the_step_of_a_nan_is_known():
+    model = kerata.Sequential([kerata.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.ones((40, 2), "float32")
+    x[25] = np.nan
+    with pytest.warns(UserWarning, match="step 4 of this run"):
+        history = model.fit(x, x[:, :1], batch_size=8, epochs=2, shuffle=False, verbose=0)
+    assert history.bad_step == 4
+    history.given["x"] = lambda: np.ones((40, 2), "float32")
+    history.given["y"] = lambda: np.ones((40, 1), "float32")
+    found = history.examine(experiments=False)
+    assert found[0].kind == "diverged" and "epoch 1 (step 4 of the run)" in found[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "loss", "said"),
+    [
+        (1, None, "binary_crossentropy", "expects probabilities, but the output's activation is linear"),
+        (2, "softmax", "binary_crossentropy", "a softmax over 2 classes"),
+        (1, "sigmoid", "binary_crossentropy", ""),
+        (1, None, "mse", ""),
+    ],
+)
+def test_what_is_certain_before_the_first_step(units, activation, loss, said):
+    model = kerata.Sequential([kerata.Input((2,)), layers.Dense(units, activation=activation)])
+    model.compile("sgd", loss)
+    text = " ".join(certain_faults(model, np.zeros((4, units))))
+    assert said in text and bool(said) == bool(text)
+
+
+def test_labels_are_noisy_where_the_surest_are_wrong_as_often_as_all():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 4))
+    clean, overlapping = x[:, 0] > 0, x[:, 0] + rng.normal(size=600) > 0
+    wrong = clean ^ (rng.random(600) < 0.25)
+    kinds = []
+    for y in (clean, overlapping, wrong):
+        model = kerata.Sequential([kerata.Input((4,)), layers.Dense(1, activation="sigmoid")])
+        model.compile("sgd", "binary_crossentropy")
+        kinds.append("labels_noisy" in examine(model, None, x, y.astype("int32"), experiments=False).kinds)
+    assert kinds == [False, False, True]
 
 
 def test_a_sentence_that_is_too_long_is_no_finding():
