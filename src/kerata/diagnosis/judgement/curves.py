@@ -163,6 +163,14 @@ def say_too_low(case: Case, run: Run, tried: Tried, higher: float | None, one: f
     )
 
 
+def is_behind(run: Run, scores: Scores) -> bool:
+    """Whether much is left to learn. Of a hard task much of the loss stays; better than simple models is not behind there."""
+    known = bool(np.isfinite(scores.own) and np.isfinite(scores.reference))
+    if run.progress < (0.3 if known and scores.own > scores.reference else 0.5):
+        return True
+    return known and bool(scores.own < scores.reference - 0.5 * scores.noise)
+
+
 def check_length(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Finding]:
     """Too few epochs, or stopped before the end."""
     watched = run.held if len(run.held) else run.loss
@@ -172,10 +180,7 @@ def check_length(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator
         and float(watched[-count:].min()) <= float(watched.min()) + 1e-12
     )
     still = run.epochs < 2 or (falls and run.tail > 0.02)
-    known = np.isfinite(scores.own) and np.isfinite(scores.reference)
-    # Hard tasks leave much of the loss: there, who is better than simple models is not behind.
-    behind = run.progress < 0.3 if known and scores.own > scores.reference else run.progress < 0.5
-    behind = behind or bool(known and scores.own < scores.reference - 0.5 * scores.noise)
+    behind = is_behind(run, scores)
     stopped = 0 < run.epochs < case.epochs
     quick = run.fall > 0.02 and run.tail > 0.02
     if still and quick and stopped and (behind or run.tail > 0.05):
