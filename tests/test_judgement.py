@@ -159,6 +159,20 @@ def test_what_is_certain_before_the_first_step(units, activation, loss, said):
     assert said in text and bool(said) == bool(text)
 
 
+def test_labels_are_noisy_where_the_surest_are_wrong_as_often_as_all():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 4)).astype("float32")
+    clean, overlapping = x[:, 0] > 0, x[:, 0] + rng.normal(size=600) > 0
+    wrong = clean ^ (rng.random(600) < 0.25)
+    kinds = []
+    for y in (clean, overlapping, wrong):
+        model = kerata.Sequential([kerata.Input((4,)), layers.Dense(1, activation="sigmoid")])
+        model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+        history = model.fit(x, y.astype("int32"), epochs=20, validation_split=0.2, verbose=0)
+        kinds.append("labels_noisy" in history.examine(experiments=False).kinds)
+    assert kinds == [False, False, True]
+
+
 def test_a_sentence_that_is_too_long_is_no_finding():
     with pytest.raises(ValueError, match="letters"):
         make_finding("kind", "serious", "word " * 80, "", "")

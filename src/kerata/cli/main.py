@@ -3,14 +3,22 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from kerata.cli.convert import run_convert
-from kerata.cli.demo import run_demo
+from kerata.base.importing import Late
 from kerata.cli.run import run_program
-from kerata.cli.upgrade import run_upgrade
 from kerata.legacy.installing import ERAS
-from kerata.saving.inspecting import inspect_file
 from kerata.version import __version__
+
+# An old program should not wait for what it does not ask for.
+if TYPE_CHECKING:
+    from kerata.cli import convert as converting
+    from kerata.cli import demo as demonstrating
+    from kerata.cli import upgrade as upgrading
+    from kerata.saving import inspecting
+else:
+    converting, demonstrating = Late("kerata.cli.convert"), Late("kerata.cli.demo")
+    upgrading, inspecting = Late("kerata.cli.upgrade"), Late("kerata.saving.inspecting")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,23 +50,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     up.add_argument("paths", nargs="+", metavar="PATH", help="a .py or .ipynb file, or a folder")
     words = parser.parse_args(argv)
     if words.command == "upgrade":
-        return run_upgrade(words.paths, words.write, words.check, words.dialect)
+        return upgrading.run_upgrade(words.paths, words.write, words.check, words.dialect)
     if words.command == "convert":
-        return run_convert(words.old, words.new, words.force)
+        return converting.run_convert(words.old, words.new, words.force)
     if words.command == "inspect":
         return run_inspect(words.file)
     if words.command == "run":
         return run_program(words.program, words.arguments, words.dialect, words.quiet)
     if words.epochs < 1:
         parser.error("--epochs must be at least 1")
-    run_demo(full=words.full, epochs=words.epochs, output=words.output)
+    demonstrating.run_demo(full=words.full, epochs=words.epochs, output=words.output)
     return 0
 
 
 def run_inspect(path: str) -> int:
     """Prints what a file holds, or why it cannot be said."""
     try:
-        print(inspect_file(path))
+        print(inspecting.inspect_file(path))
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
