@@ -1,5 +1,6 @@
 """What Keras 2.3.1's own tests ask of names that programs seldom use: phases of tensors, types, groups of HDF5, callbacks."""
 
+import importlib
 import io
 
 import h5py
@@ -222,3 +223,49 @@ def test_one_input_is_not_merged():
         L.Concatenate(axis=1)([L.Input((4, 5))])
     with pytest.raises(ValueError, match="at least 2 inputs"):
         L.Add()([L.Input((4, 5))])
+
+
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+def test_own_measures_get_targets_as_columns_also_from_files(era, tmp_path):
+    lib = getattr(importlib.import_module("kerata.legacy"), era)
+    seen = []
+
+    def overlap(y_true, y_pred):
+        seen.append((tuple(y_true.shape), str(y_true.dtype)))
+        return lib.backend.sum(y_true * y_pred)
+
+    model = lib.models.Sequential([lib.layers.Dense(1, input_dim=3)])
+    model.compile("sgd", "mse", metrics=[overlap])
+    rng = np.random.default_rng(0)
+    x, y = rng.random((20, 3)), rng.integers(0, 2, 20)
+    expected = (y[:, None] * model.predict(x)).sum()
+    np.testing.assert_allclose(model.evaluate(x, y, batch_size=20, verbose=0)[1], expected, rtol=1e-5)
+    assert seen[0] == ((20, 1), "float32")
+    model.save(str(tmp_path / "model.h5"))
+    read = lib.models.load_model(str(tmp_path / "model.h5"), custom_objects={"overlap": overlap})
+    np.testing.assert_allclose(read.evaluate(x, y, batch_size=20, verbose=0)[1], expected, rtol=1e-5)
+
+
+def test_a_file_knows_a_programs_own_loss_after_it_was_read(tmp_path):
+    from kerata.legacy import keras2
+
+    def own_loss(y_true, y_pred):
+        return keras2.backend.mean(keras2.backend.square(y_true - y_pred), axis=-1)
+
+    model = keras2.models.Sequential([keras2.layers.Dense(1, input_dim=3)])
+    model.compile("sgd", own_loss)
+    x, y = np.ones((8, 3)), np.arange(8.0)
+    before = model.evaluate(x, y, verbose=0)
+    model.save(str(tmp_path / "model.h5"))
+    read = keras2.models.load_model(str(tmp_path / "model.h5"), custom_objects={"own_loss": own_loss})
+    np.testing.assert_allclose(read.evaluate(x, y, verbose=0), before, rtol=1e-6)
+
+
+def test_all_names_of_a_module_and_the_input_of_an_input_layer():
+    from kerata.legacy import keras2
+
+    for module in (keras2.layers, keras2.models, keras2.callbacks, keras2.optimizers):
+        assert all(name.isidentifier() for name in module.__all__)
+    x = keras2.layers.Input((3,))
+    model = keras2.models.Model(x, keras2.layers.Dense(2)(x))
+    assert model.layers[0].input is model.layers[0].output

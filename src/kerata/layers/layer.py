@@ -491,8 +491,8 @@ class Layer(WeightHolder):
     def input(self) -> Any:
         """The symbolic input of the only call on symbolic tensors."""
         node = self._only_node()
-        first = node.args[0] if node.args else next(iter(node.kwargs.values()))
-        return first
+        # An input layer is called on nothing.
+        return node.args[0] if node.args else next(iter(node.kwargs.values()), node.outputs)
 
     @property
     def output(self) -> Any:

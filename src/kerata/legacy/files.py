@@ -14,6 +14,7 @@ from kerata import saving
 from kerata.base.checks import check_path, message
 from kerata.base.refusals import MissingFile
 from kerata.base.types import PathLike
+from kerata.legacy.measures import of_columns
 from kerata.models.model import Model
 from kerata.saving.archive import HDF5_ENDINGS
 from kerata.saving.legacy.checkpoints import prefix_of
@@ -157,6 +158,7 @@ def save_model(model: Model, filepath: PathLike, overwrite: bool = True, include
 def load_model(
     filepath: PathLike, custom_objects: dict[str, object] | None = None, compile: bool = True, **kwargs: object
 ) -> Model:
+    custom_objects = {name: of_columns(thing) for name, thing in (custom_objects or {}).items()}
     if is_open(filepath):
         with beside(filepath, reads=True) as path:
             return saving.load_model(path, custom_objects=custom_objects, compile=compile)

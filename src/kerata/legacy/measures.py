@@ -1,13 +1,18 @@
 """What `compile` was given in an era, as `compile` of today takes it."""
 
+import functools
+import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
+import jax
 import jax.numpy as jnp
 
 from kerata import losses, metrics
 from kerata.base.checks import message
+from kerata.base.config import floatx
 from kerata.dialects import find_row, translate_arguments
+from kerata.engine.homes import is_users
 from kerata.engine.types import Array
 from kerata.legacy.closures import bind_losses
 from kerata.legacy.history import TWINS
@@ -54,7 +59,7 @@ def compile_arguments(
         given["loss"] = bind_losses(model, spread(given["loss"], lambda one: loss_of(era, one)))
     for name in ("metrics", "weighted_metrics"):
         if name in given:
-            given[name] = spread(given[name], lambda one: metric_of(era, one))
+            given[name] = spread(given[name], lambda one: metric_of(era, of_columns(one)))
     return given
 
 
@@ -140,6 +145,28 @@ def of_batch(function: Callable[..., object]) -> Callable[..., Array]:
         return jnp.broadcast_to(value, jnp.shape(y_pred)[:1]) if value.ndim == 0 else value
 
     measure.__name__ = getattr(function, "__name__", type(function).__name__)
+    return measure
+
+
+def is_own(metric: object) -> TypeGuard[Callable[..., object]]:
+    """Whether a measure is a function of the program."""
+    return isinstance(metric, types.FunctionType) and is_users(metric.__code__.co_filename)
+
+
+def of_columns(metric: object) -> object:
+    """A program's own function as a measure, which gets targets as they were: a column where there is one number a sample."""
+    if not is_own(metric):
+        return metric
+
+    @functools.wraps(metric)
+    def measure(*args: object, **named: object) -> object:
+        y_true, y_pred, *rest = args if len(args) > 1 else (*args, None)
+        if not isinstance(y_true, jax.Array) or not isinstance(y_pred, jax.Array):
+            return metric(*args, **named)
+        y_true = y_true[..., None] if y_true.ndim == 1 else y_true
+        y_true = y_true if jnp.issubdtype(y_true.dtype, jnp.inexact) else y_true.astype(floatx())
+        return metric(y_true, y_pred, *rest, **named)
+
     return measure
 
 

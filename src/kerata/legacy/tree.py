@@ -31,7 +31,7 @@ class EraModule(types.ModuleType):
     def __init__(self, path: str, era: str, names: Iterable[str], make: Maker, missing: Mapping[str, str]):
         super().__init__(path)
         own = self.__dict__
-        own["_era"], own["_names"], own["_make"], own["_missing"] = era, tuple(names), make, missing
+        own["_era"], own["_names"], own["_make"], own["_missing"] = era, tuple(filter(None, names)), make, missing
         own["__all__"] = [name for name in own["_names"] if not name.startswith("_")]
         own["__path__"] = []
         own["__package__"] = path

@@ -27,6 +27,17 @@ else:
     descriptions, yaml = Late("kerata.saving.legacy.descriptions"), Late("kerata.saving.legacy.yaml")
 
 
+def find_own(value: object) -> object:
+    """What is registered, or given as `custom_objects`, in place of its name, in lists and dicts too."""
+    if isinstance(value, str):
+        return value if (own := registry.get_registered_object(value)) is None else own
+    if isinstance(value, (list, tuple)):
+        return [find_own(item) for item in value]
+    if isinstance(value, dict):
+        return {name: find_own(item) for name, item in value.items()}
+    return value
+
+
 class Saveable:
     """What a model can do beside being a layer: be saved, restored and copied."""
 
@@ -135,7 +146,11 @@ class Saveable:
     def _compile_from_config(self, config: dict[str, Any], compile: Callable[..., None]) -> None:
         known = inspect.signature(compile).parameters
         with describing(f"{type(self).__name__}.compile_from_config", config):
-            compile(**{name: value for name, value in deserialize_keras_object(config).items() if name in known})
+            given = {name: value for name, value in deserialize_keras_object(config).items() if name in known}
+            # Names of a program's own functions mean something only for as long as its file is read.
+            for name in {"loss", "metrics", "weighted_metrics"} & set(given):
+                given[name] = find_own(given[name])
+            compile(**given)
             if self.built and self.optimizer is not None and not is_description():  # type: ignore[attr-defined]
                 # The optimizer's variables must be there before their values come.
                 self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
