@@ -269,3 +269,14 @@ def test_all_names_of_a_module_and_the_input_of_an_input_layer():
     x = keras2.layers.Input((3,))
     model = keras2.models.Model(x, keras2.layers.Dense(2)(x))
     assert model.layers[0].input is model.layers[0].output
+
+
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+def test_a_record_tells_the_rate_by_its_old_name(era):
+    lib = getattr(importlib.import_module("kerata.legacy"), era)
+    model = lib.models.Sequential([lib.layers.Dense(1, input_dim=3)])
+    model.compile("sgd", "mse")
+    scheduler = lib.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))
+    record = model.fit(np.ones((8, 3)), np.ones(8), epochs=2, verbose=0, callbacks=[scheduler]).history
+    np.testing.assert_allclose(record["lr"], [0.1, 0.05], rtol=1e-6)
+    assert "lr" in record

@@ -3,6 +3,8 @@
 from kerata.callbacks import History
 
 TWINS = {"acc": "accuracy", "accuracy": "acc"}
+# What callbacks that change the rate write it under.
+RATES = {"lr": "learning_rate", "learning_rate": "lr"}
 
 
 class AliasDict(dict):
@@ -29,7 +31,9 @@ class AliasDict(dict):
 
 
 def twin_of(name: str) -> str | None:
-    """`val_acc` for `val_accuracy`, and the other way round; `None` for all other measures."""
+    """`val_acc` for `val_accuracy`, `lr` for `learning_rate`, and the other way round; `None` for all other measures."""
+    if name in RATES:
+        return RATES[name]
     head, _, last = name.rpartition("_")
     twin = TWINS.get(last)
     return None if twin is None else f"{head}_{twin}" if head else twin
