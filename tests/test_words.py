@@ -172,6 +172,25 @@ def test_a_log_gets_a_line_an_epoch():
     assert stream.getvalue().count("\n") == 3 and "\r" not in stream.getvalue()
 
 
+def test_the_import_leaves_nothing_for_the_search_for_garbage():
+    code = """
+import gc
+import jax.numpy
+before = len(gc.get_objects(generation=2))
+import kerata
+young = len(gc.get_objects(generation=0)) + len(gc.get_objects(generation=1))
+print(young < 3000, len(gc.get_objects(generation=2)) - before > 30_000, gc.isenabled(), gc.get_freeze_count() > 0)
+"""
+    cases = [
+        ("", "True True True False"),
+        ("import gc; gc.disable()", "False False False False"),
+        ("import gc; gc.freeze()", "False False True True"),
+    ]
+    for head, expected in cases:
+        result = subprocess.run([sys.executable, "-c", head + code], capture_output=True, text=True, timeout=120)
+        assert result.stdout.strip() == expected, result.stderr
+
+
 def test_no_figure_is_imported_before_it_is_drawn():
     code = "import kerata, sys; print('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120).stdout.strip() == "False"
