@@ -6,6 +6,7 @@ import pytest
 import kerata
 from kerata import layers, optimizers
 from kerata.callbacks import Doctor
+from kerata.callbacks.doctor import loss_of_one_answer
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 3)).astype("float32")
@@ -73,3 +74,59 @@ def test_what_is_certain_is_said_before_the_first_step(activation, loss, y, word
 def test_nothing_is_said_of_targets_that_can_be_reached(capsys):
     network("sigmoid", "sgd", "mse").fit(X, Y, epochs=1, verbose=2)
     assert "fit:" not in capsys.readouterr().out
+
+
+def told(losses, y, loss="binary_crossentropy", **curves):
+    """What a `Doctor` has said after these epochs."""
+    doctor = Doctor(y)
+    doctor.model = network("sigmoid", "sgd", loss)
+    for epoch, value in enumerate(losses):
+        doctor.on_epoch_end(epoch, {"loss": value, **{name: values[epoch] for name, values in curves.items()}})
+    return doctor.said
+
+
+HALVES = np.array([0, 1] * 32)
+RARE = np.array([0] * 60 + [1] * 4)
+
+
+@pytest.mark.parametrize(
+    ("said", "losses", "y", "loss", "curves"),
+    [
+        # Training goes on with trained weights: the noise of a small loss goes no wrong way.
+        ([], [0.009, 0.011, 0.015, 0.025], HALVES, "binary_crossentropy", {}),
+        (["diverging"], [0.5, 0.6, 0.9, 1.4], HALVES, "binary_crossentropy", {}),
+        # What has been learned stands still, in the end.
+        ([], [0.9, 0.4, 0.25, 0.25, 0.25, 0.25], np.arange(64) / 18.5, "mse", {}),
+        (["standing_still"], [1.4, 1.0, 1.0, 1.0, 1.0], np.arange(64) / 18.5, "mse", {}),
+        # A loss on its way down learns, whatever the accuracy says yet.
+        ([], [0.74, 0.73, 0.72, 0.71, 0.70], HALVES, "binary_crossentropy", {"accuracy": [0.5] * 5}),
+        (["baseline_not_beaten"], [0.74, 0.7, 0.697, 0.696, 0.695], HALVES, "binary_crossentropy", {"accuracy": [0.5] * 5}),
+        # A rare class: probabilities have been learned before accuracy shows it.
+        ([], [0.3, 0.2, 0.1501, 0.1503, 0.15], RARE, "binary_crossentropy", {"accuracy": [0.9375] * 5}),
+    ],
+    ids=["goes-on", "diverges", "settled", "dead", "falls", "stuck", "rare"],
+)
+def test_what_is_urgent_and_what_is_not(said, losses, y, loss, curves, capsys):
+    assert told(losses, y, loss, **curves) == said
+
+
+def test_what_one_answer_gives():
+    shares = np.array([0.25, 0.75])
+    entropy = -(shares * np.log(shares)).sum()
+    for y in ([0, 1, 1, 1], [[1, 0], [0, 1], [0, 1], [0, 1]], [2.0, 7.0, 7.0, 7.0], [-1, 20_000, 20_000, 20_000]):
+        assert loss_of_one_answer("sparse_categorical_crossentropy", np.array(y)) == pytest.approx(entropy)
+    assert loss_of_one_answer("mse", [1.0, 3.0, 5.0]) == pytest.approx(8 / 3)
+    for loss, y in (("poisson", [0, 1]), ("binary_crossentropy", [0.5, 0.7]), ("mse", ["a"]), ("mse", [[1], [2, 3]])):
+        assert loss_of_one_answer(loss, y) is None
+
+
+def test_the_targets_are_looked_at_only_where_something_is_to_be_said():
+    class Targets:
+        def __array__(self, *_):
+            raise AssertionError
+
+    doctor = Doctor(Targets())
+    doctor.model = network("sigmoid", "sgd")
+    for epoch, loss in enumerate((0.9, 0.7, 0.75, 0.6, 0.5, 0.4)):
+        doctor.on_epoch_end(epoch, {"loss": loss, "accuracy": 0.5})
+    assert doctor.said == []

@@ -156,6 +156,8 @@ class CallbackList(Callback):
             if wanted and not any(isinstance(callback, self.standard[name]) for callback in given):
                 given.append(self.standard[name]())
         self.callbacks: list[Any] = given
+        # What `needs_batches` has found: it is asked in each epoch.
+        self._batchwise: dict[str, bool] = {}
         if model is not None:
             self.set_model(model)
         if params:
@@ -175,6 +177,7 @@ class CallbackList(Callback):
     def append(self, callback: "Callback") -> None:
         check_hooks(callback)
         self.callbacks.append(callback)
+        self._batchwise.clear()
 
     def __iter__(self):
         return iter(self.callbacks)
@@ -191,7 +194,10 @@ class CallbackList(Callback):
 
     def needs_batches(self, mode: str) -> bool:
         """Whether any callback has a hook for every batch of `"train"`, `"test"` or `"predict"`."""
-        return any(defines(callback, BATCH_HOOKS[mode]) for callback in self.callbacks)
+        found = self._batchwise.get(mode)
+        if found is None:
+            found = self._batchwise[mode] = any(defines(callback, BATCH_HOOKS[mode]) for callback in self.callbacks)
+        return found
 
     @property
     def epochs_done(self) -> int:

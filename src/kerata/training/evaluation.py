@@ -73,7 +73,7 @@ class QuietProgress(CallbackList):
     """The callbacks of `fit` during validation: hooks for its batches, no progress bar."""
 
     def __init__(self, callbacks: CallbackList):
-        self.callbacks = callbacks.callbacks
+        self.callbacks, self._batchwise = callbacks.callbacks, callbacks._batchwise
         self._model, self.params = callbacks.model, callbacks.params
 
     @property
