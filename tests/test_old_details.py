@@ -89,8 +89,8 @@ def test_a_layer_that_is_called_on_numbers_has_the_losses_of_that_call(tensors):
         x = K.variable(np.ones((4, 3)))
         for _ in range(2):
             layer(x)
-            # 0.01 times the sum of 3 squared over 4 rows of 2, a sample.
-            assert [float(one) for one in layer.get_losses_for(x)] == pytest.approx([0.01 * 8 * 9 / 4])
+            # 0.01 times the sum of 3 squared over 4 rows of 2.
+            assert [float(one) for one in layer.get_losses_for(x)] == pytest.approx([0.01 * 8 * 9])
     finally:
         in_use[0] = before
 

@@ -16,6 +16,7 @@ from kerata.base.types import Owner, Plain
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.mistakes import Blame
 from kerata.engine.module import Module
+from kerata.engine.scope import valid_rows
 from kerata.engine.types import Array, WeightFunction
 
 T = TypeVar("T")
@@ -167,6 +168,25 @@ def penalize(regularizer: WeightFunction, values: Array, owner: str) -> Array:
         fix = "End it with `return ...`" if penalty is None else ""
         raise KindError(message(owner, "a regularizer must give a number", {"penalty": penalty}, fix))
     return penalty
+
+
+def penalize_samples(regularizer: WeightFunction, output: Array, owner: str, summed: bool) -> Array:
+    """The penalty on an output.
+
+    Args:
+        regularizer: the penalty.
+        output: of shape (batch, ...).
+        owner: whose it is, for messages.
+        summed: whether it is the sum over samples. The mean does not depend on the size of the batch.
+    """
+    if not output.ndim or not output.shape[0]:
+        return penalize(regularizer, output, owner)
+    samples, valid = output.shape[0], valid_rows(output.shape[0])
+    if valid is not None:
+        output = jnp.where(jnp.reshape(valid, (-1, *[1] * (output.ndim - 1))) > 0, output, 0)
+        samples = jnp.maximum(jnp.sum(valid), 1)
+    penalty = penalize(regularizer, output, owner)
+    return penalty if summed else penalty / samples
 
 
 def get(identifier: object) -> WeightFunction | None:

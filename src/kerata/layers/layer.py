@@ -18,7 +18,7 @@ from kerata.engine.mistakes import explain
 from kerata.engine.module import Look, auto_name, parts
 from kerata.engine.policy import standardize_policy
 from kerata.engine.rematerializing import remat_of
-from kerata.engine.scope import Scope, current_scope, in_scope, note, noted, valid_rows
+from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
 from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
 from kerata.engine.types import Array
 from kerata.engine.variable import Variable, autocast, current_path, name_scope, open_name
@@ -91,6 +91,8 @@ class Layer(WeightHolder):
     adapts_weights: bool = True
     # Whether `call` loops over steps: outside of programs it is compiled once, and not in every call.
     loops: bool = False
+    # Whether a penalty on the output is counted as the sum over the samples of a batch, and not as their mean.
+    sums_penalties: bool = False
     # Whether the output has a mask where the input has none.
     makes_mask: bool = False
     # Whether inputs are row numbers below `input_dim`: they are checked before training, and never converted to small floats.
@@ -360,16 +362,10 @@ class Layer(WeightHolder):
         return outputs
 
     def _penalize(self, output: Array) -> Array:
-        """The penalty on an output, as the mean over samples, so that its strength does not depend on the batch size."""
+        """The penalty on an output."""
         owner, rule = f"activity_regularizer of {describe_owner(self)}", self.activity_regularizer
         assert rule is not None
-        if not output.ndim or not output.shape[0]:
-            return regularizers.penalize(rule, output, owner)
-        samples, valid = output.shape[0], valid_rows(output.shape[0])
-        if valid is not None:
-            output = jnp.where(jnp.reshape(valid, (-1, *[1] * (output.ndim - 1))) > 0, output, 0)
-            samples = jnp.maximum(jnp.sum(valid), 1)
-        return regularizers.penalize(rule, output, owner) / samples
+        return regularizers.penalize_samples(rule, output, owner, self.sums_penalties)
 
     def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> object:
         return run_call(self, args, kwargs)

@@ -28,7 +28,11 @@ ATTRIBUTES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "gamma_init":
 class OldLayer(Flowing, Spelled):
     """What a layer of Keras 1, Keras 2 and tf.keras could do."""
 
-    _bookkeeping = dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling"), Look.NOBODY)
+    _bookkeeping = {
+        **dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling"), Look.NOBODY),
+        # Layers of another era make another program.
+        "sums_penalties": Look.PROGRAM,
+    }
 
     # Makes layers of today those of an era; the modules of the eras say how.
     _adopt: Callable[..., Any] = staticmethod(lambda era, layer: layer)
@@ -60,6 +64,21 @@ class OldLayer(Flowing, Spelled):
         if batch_shape is not None or shape is not None:
             self._batch_shape = tuple(batch_shape) if batch_shape is not None else (None, *shape)  # type: ignore[misc]
         self.trainable = rest.get("trainable", True)
+
+    @property
+    def activity_regularizer(self):
+        """The penalty on the output. Standalone Keras summed it over the samples of a batch; `tf.keras` divided by their number."""
+        return self.__dict__.get("activity_regularizer")
+
+    @activity_regularizer.setter
+    def activity_regularizer(self, rule) -> None:
+        self.__dict__["activity_regularizer"] = rule
+        if rule is not None and self._era != "tfkeras2":
+            self.__dict__["sums_penalties"] = True
+
+    def _adopted(self) -> None:
+        """Takes what a layer of today holds as what it was in the era."""
+        self.activity_regularizer = self.activity_regularizer
 
     def _maybe_build(self, args: tuple, kwargs: dict[str, Any]) -> None:
         super()._maybe_build(args, kwargs)  # type: ignore[misc]
@@ -332,6 +351,7 @@ class Passing(Masked):
 
     def _adopted(self) -> None:
         """Sees whether the layer within makes masks. That is an attribute, so that no program of today's layer is taken."""
+        super()._adopted()  # type: ignore[misc]
         if getattr(self.layer, "makes_mask", False) and not hasattr(self.layer, "_graph"):
             self.passes_masks = self.makes_mask = True
 

@@ -159,6 +159,34 @@ class ConstantBidirectional(Constant):
         if issubclass(kind, Spelled):
             for one in (self.forward_layer, self.backward_layer):  # type: ignore[has-type]
                 one.__class__ = kind
+                getattr(one, "_adopted", list)()
+        self._adopted()
+
+    def _adopted(self) -> None:
+        if self._penalizes:
+            self.__dict__["sums_penalties"] = True
+
+    @property
+    def _penalizes(self) -> bool:
+        """Whether the penalty is one on what is merged, and not on the outputs of both directions: so did standalone Keras."""
+        layer = self.__dict__.get("forward_layer")
+        return self._era != "tfkeras2" and layer is not None and layer.activity_regularizer is not None  # type: ignore[attr-defined]
+
+    @property
+    def activity_regularizer(self):
+        """That of the layer within, where the penalty is one on what is merged."""
+        held = self.__dict__.get("activity_regularizer")
+        return self.forward_layer.activity_regularizer if self._penalizes else held  # type: ignore[has-type]
+
+    @activity_regularizer.setter
+    def activity_regularizer(self, rule) -> None:
+        self.__dict__["activity_regularizer"] = rule
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if self._penalizes:
+            config.pop("activity_regularizer", None)
+        return config
 
     def __call__(self, inputs, initial_state=None, constants=None, **kwargs):
         """Its output; the states of both directions stand in one list."""
@@ -174,7 +202,8 @@ class ConstantBidirectional(Constant):
         super().build(sequences_shape, initial_state_shape)  # type: ignore[misc]
 
     def call(self, sequences, initial_state=None, constants=None, mask=None, training=None):
-        with giving(self.forward_layer, constants), giving(self.backward_layer, constants):  # type: ignore[has-type]
+        both = (self.forward_layer, self.backward_layer)  # type: ignore[has-type]
+        with giving(both[0], constants), giving(both[1], constants), without_penalties(both if self._penalizes else ()):
             return super().call(sequences, initial_state, mask, training)  # type: ignore[misc]
 
 
@@ -187,6 +216,19 @@ def giving(layer, constants) -> Iterator[None]:
         yield
     finally:
         layer.__dict__["_constants"] = before
+
+
+@contextlib.contextmanager
+def without_penalties(layers) -> Iterator[None]:
+    """Within the block no penalties on the outputs of some layers are counted."""
+    before = [layer.__dict__.get("activity_regularizer") for layer in layers]
+    for layer in layers:
+        layer.__dict__["activity_regularizer"] = None
+    try:
+        yield
+    finally:
+        for layer, rule in zip(layers, before, strict=True):
+            layer.__dict__["activity_regularizer"] = rule
 
 
 def takes_constants(cell) -> bool:

@@ -1,0 +1,113 @@
+"""Numbers of Keras 1.2.2 and 2.3.1 that are others than those of today, by formulas from their source in NumPy."""
+
+import numpy as np
+import pytest
+
+import kerata
+from kerata.legacy import keras1, keras2, tfkeras2
+
+X = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+Y = np.random.default_rng(1).normal(size=(5, 2)).astype("float32")
+STEPS = np.random.default_rng(2).normal(size=(5, 3, 4)).astype("float32")
+ERAS = {"keras1": keras1, "keras2": keras2, "tfkeras2": tfkeras2}
+
+
+def dense(era, width=2, **kwargs):
+    init = {"init": "one"} if era == "keras1" else {"kernel_initializer": "ones"}
+    return ERAS[era].layers.Dense(width, activity_regularizer=ERAS[era].regularizers.l2(0.1), **init, **kwargs)
+
+
+def penalty(outputs, era, batch_size=2, rate=0.1):
+    """The mean over samples of what each batch adds: its sum in standalone Keras, its mean in tf.keras; of squares."""
+    batches = [outputs[i : i + batch_size] for i in range(0, len(outputs), batch_size)]
+    sums = [rate * np.sum(np.square(batch)) for batch in batches]
+    sizes = [1 if era != "tfkeras2" else len(batch) for batch in batches]
+    return sum(total / size * len(batch) for total, size, batch in zip(sums, sizes, batches, strict=True)) / len(outputs)
+
+
+def linear(x):
+    """Two equal columns: what a layer of ones makes of x."""
+    return np.repeat(x.sum(-1, keepdims=True), 2, -1)
+
+
+def within_model(era, layer):
+    """The layer in a model that is a layer of another model."""
+    models, layers = ERAS[era].models, ERAS[era].layers
+    return models.Sequential([models.Sequential([layer]), layers.Activation("linear")])
+
+
+@pytest.mark.parametrize("era", list(ERAS))
+@pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
+def test_penalties_of_outputs_are_summed_over_each_batch(era, nested):
+    layer = dense(era, input_dim=4)
+    model = within_model(era, layer) if nested else ERAS[era].models.Sequential([layer])
+    model.compile(ERAS[era].optimizers.SGD(lr=0.0), "mse")
+    error = np.square(linear(X) - Y).mean()
+    expected = error + penalty(linear(X), era)
+    epochs = {"nb_epoch" if era == "keras1" else "epochs": 1}
+    history = model.fit(X, Y, batch_size=2, verbose=0, shuffle=False, validation_data=(X, Y), **epochs).history
+    np.testing.assert_allclose(history["loss"], [expected], rtol=1e-5)
+    np.testing.assert_allclose(history["val_loss"], [expected], rtol=1e-5)
+    np.testing.assert_allclose(model.evaluate(X, Y, batch_size=2, verbose=0), expected, rtol=1e-5)
+    whole = error + penalty(linear(X), era, 5)
+    np.testing.assert_allclose(model.test_on_batch(X, Y), whole, rtol=1e-5)
+    np.testing.assert_allclose(model.train_on_batch(X, Y), whole, rtol=1e-5)
+
+
+def test_gradients_are_those_of_the_sum():
+    model = keras2.models.Sequential([dense("keras2", input_dim=4, use_bias=False)])
+    model.compile(keras2.optimizers.SGD(lr=0.01), "mse")
+    model.train_on_batch(X, Y)
+    y = linear(X)
+    slope = X.T @ (2 * (y - Y) / Y.size + 0.1 * 2 * y)
+    np.testing.assert_allclose(model.get_weights()[0], 1 - 0.01 * slope, rtol=1e-4)
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras2"])
+def test_wrappers_and_layers_of_ones_own_sum_as_well(era):
+    layers, models = ERAS[era].layers, ERAS[era].models
+
+    class Doubled(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.activity_regularizer = ERAS[era].regularizers.l2(0.1)
+
+        def call(self, x, mask=None):
+            return 2 * x
+
+    cases = [
+        (layers.TimeDistributed(dense(era), input_shape=(3, 4)), linear(STEPS)),
+        (Doubled(input_shape=(3, 4)), 2 * STEPS),
+        (layers.ActivityRegularization(l2=0.1, input_shape=(3, 4)), STEPS),
+    ]
+    for layer, outputs in cases:
+        model = models.Sequential([layer])
+        model.compile("sgd", "mse")
+        np.testing.assert_allclose(
+            model.evaluate(STEPS, outputs, batch_size=2, verbose=0), penalty(outputs, era), rtol=1e-5, err_msg=layer.name
+        )
+
+
+@pytest.mark.parametrize("mode", ["concat", "sum"])
+def test_both_directions_are_penalized_once_they_are_merged(mode, tmp_path):
+    inner = keras2.layers.SimpleRNN(2, activity_regularizer=keras2.regularizers.l2(0.1))
+    model = keras2.models.Sequential([keras2.layers.Bidirectional(inner, merge_mode=mode, input_shape=(3, 4))])
+    model.compile("sgd", "mse")
+    outputs = model.predict(STEPS)
+    expected = penalty(outputs, "keras2")
+    np.testing.assert_allclose(model.evaluate(STEPS, outputs, batch_size=2, verbose=0), expected, rtol=1e-5)
+    model.save(tmp_path / "model.h5")
+    again = keras2.models.load_model(tmp_path / "model.h5")
+    np.testing.assert_allclose(again.evaluate(STEPS, outputs, batch_size=2, verbose=0), expected, rtol=1e-5)
+
+
+def test_a_file_is_counted_as_who_loads_it_counts(tmp_path):
+    model = keras2.models.Sequential([keras2.layers.TimeDistributed(dense("keras2"), input_shape=(3, 4))])
+    model.compile("sgd", "mse")
+    model.save(tmp_path / "model.h5")
+    for era, load in {**{era: ERAS[era].models.load_model for era in ERAS}, "today": kerata.models.load_model}.items():
+        found = load(tmp_path / "model.h5").evaluate(STEPS, linear(STEPS), batch_size=2, verbose=0)
+        then = "tfkeras2" if era == "today" else era
+        expected = penalty(linear(STEPS), then, rate=0.1)
+        # Today all steps of all samples are one batch to the layer within.
+        np.testing.assert_allclose(found, expected / 3 if then == "tfkeras2" else expected, rtol=1e-5, err_msg=era)
