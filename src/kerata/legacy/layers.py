@@ -67,7 +67,7 @@ class OldLayer(Flowing, Spelled):
 
     @property
     def activity_regularizer(self):
-        """The penalty on the output. Standalone Keras summed it over the samples of a batch; `tf.keras` divided by their number."""
+        """The penalty on the output; standalone Keras summed it over the samples of a batch, `tf.keras` took their mean."""
         return self.__dict__.get("activity_regularizer")
 
     @activity_regularizer.setter
