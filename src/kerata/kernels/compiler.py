@@ -33,6 +33,10 @@ MANY_OPTIONS: dict[str, Any] = {"xla_cpu_prefer_vector_width": 512}
 # a maximum and what it is compared with in its gradient may be rounded differently.
 BRIEF_OPTIONS: dict[str, Any] = {"xla_cpu_parallel_codegen_split_count": 1, "xla_cpu_use_fusion_emitters": False}
 
+# Beside those, for programs that run a few times: a tenth of the time of a compiling, for which what goes element by element
+# takes some times as long. Single dots and convolutions are the libraries' and run as fast.
+ONCE_OPTIONS: dict[str, Any] = {**BRIEF_OPTIONS, "xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
 # Loops are recorded as CUDA graphs, which the device runs by itself: the host is not asked after each round whether there is
 # another. The first of these lists that a jaxlib knows; what comes before the loops is XLA's own default.
 RECORDED = (
@@ -44,28 +48,32 @@ RECORDING = "xla_gpu_enable_command_buffer"
 forced_form: str | None = None
 
 
-def compiler_options(platform: str | None = None, many: bool = False, brief: bool = False) -> dict[str, Any]:
+def compiler_options(
+    platform: str | None = None, many: bool = False, brief: bool = False, once: bool = False
+) -> dict[str, Any]:
     """Options for `jax.jit(...).lower(...).compile(compiler_options=...)`; those that this jaxlib knows.
 
     Args:
         platform: as `jax.default_backend()` names it, which is also the default.
         many: whether the program trains many small models.
         brief: whether it holds dense layers and what works element by element only, and runs for some seconds.
+        once: whether it runs a few times only.
 
     >>> isinstance(compiler_options("cpu"), dict)
     True
     """
     platform = platform or jax.default_backend()
     if platform == "cpu":
-        return dict(known_options(platform, many, brief))
+        return dict(known_options(platform, many, brief, once))
     recorded = recorded_parts(platform) if platform == "gpu" and RECORDING not in os.environ.get("XLA_FLAGS", "") else None
     return {RECORDING: recorded} if recorded else {}
 
 
 @functools.cache
-def known_options(platform: str, many: bool = False, brief: bool = False) -> tuple[tuple[str, Any], ...]:
+def known_options(platform: str, many: bool = False, brief: bool = False, once: bool = False) -> tuple[tuple[str, Any], ...]:
     """A jaxlib that does not know an option fails to compile: a program of one addition is tried first."""
-    wanted = {**CPU_OPTIONS, **(MANY_OPTIONS if many else {}), **(BRIEF_OPTIONS if brief else {})}
+    more = {**(MANY_OPTIONS if many else {}), **(BRIEF_OPTIONS if brief else {}), **(ONCE_OPTIONS if once else {})}
+    wanted = {**CPU_OPTIONS, **more}
     if compiles_with(wanted, platform):
         return tuple(wanted.items())
     return tuple((name, value) for name, value in wanted.items() if compiles_with({name: value}, platform))

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from kerata.diagnosis.inside import layers_within
+from kerata.diagnosis.judgement.budget import work_of
 from kerata.diagnosis.reading import Curves
 from kerata.engine.types import HostArray, Tree
 from kerata.layers import ELU, Activation, BatchNormalization, Dropout, Embedding, Layer, LeakyReLU, ReLU, Rescaling, Softmax
@@ -107,6 +108,11 @@ class Case:
     def layers(self) -> list[Layer]:
         """All layers, those of models within the model in their place."""
         return list(layers_within(self.model))
+
+    @cached_property
+    def work(self) -> float:
+        """About how many multiplications a sample takes."""
+        return work_of(self.layers)
 
     @cached_property
     def last(self) -> Layer | None:

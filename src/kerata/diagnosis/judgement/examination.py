@@ -1,8 +1,9 @@
 """`examine`: looks at data, model, curves and weights, runs small experiments, and says what it found."""
 
+import functools
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import jax
@@ -12,23 +13,27 @@ from kerata.base.checks import message
 from kerata.base.registry import builtin
 from kerata.data.samples import Data, Samples, standardize_arrays
 from kerata.data.sources import is_batches, split_validation
+from kerata.diagnosis.judgement.budget import LEAST_LOOKED, LEAST_SCORED, LOOK, MOST_LOOKED, MOST_SCORED, SCORES, affordable
 from kerata.diagnosis.judgement.case import Case, Part, labels_of
 from kerata.diagnosis.judgement.curves import check_curves
 from kerata.diagnosis.judgement.data import check_data, say_unbalanced
 from kerata.diagnosis.judgement.experiments import Clock, Laboratory, Tried, fresh
 from kerata.diagnosis.judgement.finding import Examination, Finding
+from kerata.diagnosis.judgement.fitting import nothing_predicts
 from kerata.diagnosis.judgement.labels import check_noise
 from kerata.diagnosis.judgement.measures import Scores, base_loss, compare, score
 from kerata.diagnosis.judgement.pairs import check_pairs
 from kerata.diagnosis.judgement.parts import check_parts
 from kerata.diagnosis.judgement.pictures import Panel
+from kerata.diagnosis.judgement.predicting import CHUNK, Predictions
 from kerata.diagnosis.judgement.ranking import rank
 from kerata.diagnosis.judgement.runs import penalty_now, run_of
-from kerata.diagnosis.judgement.signals import SAMPLES, Look, Signals, check_sequences, check_signals
+from kerata.diagnosis.judgement.signals import Look, Signals, check_sequences, check_signals
 from kerata.diagnosis.judgement.structure import check_structure
 from kerata.diagnosis.reading import Curves, HasHistory, curves_of
 from kerata.engine.random import seeded_wholly
 from kerata.engine.types import HostArray, Tree
+from kerata.layers import BatchNormalization
 from kerata.models.model import Model
 from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
@@ -168,14 +173,15 @@ def look_at(case: Case, seconds: float) -> Examination:
     now = first = None
     hopeless = any(finding.kind in ("missing_values",) for finding in findings)
     if case.train is not None and not hopeless:
+        twin = functools.cache(lambda: fresh(case.model))
         began = time.perf_counter()
         with case.leaving_out("the look into the layers"):
-            now, first = look_inside(case)
+            now, first = look_inside(case, twin)
         case.seconds_of_look = time.perf_counter() - began
         if now is not None and first is not None:
             findings += check_signals(case, now, first)
         with case.leaving_out("the scores"):
-            measure(case, scores)
+            measure(case, scores, twin)
         if now is not None and first is not None:
             findings += check_sequences(case, now, first, scores)
         findings += [*say_rare(case), *check_noise(case)]
@@ -188,44 +194,62 @@ def look_at(case: Case, seconds: float) -> Examination:
     return Examination(ranked, notes, 0.0, panels_of(case, scores, tried, now, first))
 
 
-def look_inside(case: Case) -> tuple[Signals | None, Signals | None]:
+def look_inside(case: Case, twin: Callable[[], Model]) -> tuple[Signals | None, Signals | None]:
     """Signals with the weights as they are, and with first weights."""
     assert case.train is not None
-    twin = fresh(case.model)
-    if not twin.built:
+    count = affordable(3 * case.work, LOOK, MOST_LOOKED)
+    if not fits(case, count, LEAST_LOOKED, "the look into the layers") or not twin().built:
         return None, None
-    look = Look(twin, case.some(case.train, SAMPLES))
+    look = Look(twin(), case.some(case.train, count))
     values = [np.asarray(variable.numpy()) for variable in case.model.variables]
-    return look(values), look([np.asarray(variable.numpy()) for variable in twin.variables])
+    return look(values), look([np.asarray(variable.numpy()) for variable in twin().variables], twice=False)
 
 
-def measure(case: Case, scores: Scores) -> None:
+def fits(case: Case, count: int, least: int, what: str) -> bool:
+    """Whether there is time for enough samples; notes what is left out."""
+    if count < least:
+        case.notes.append(f"left out for want of time: {what} (a sample takes {case.work:.1g} multiplications)")
+    return count >= least
+
+
+def measure(case: Case, scores: Scores, twin: Callable[[], Model]) -> None:
     """The scores of the network as it is, and of simple models."""
     assert case.train is not None
-    twin = fresh(case.model)
-    for old, new in zip(case.model.variables, twin.variables, strict=True):
-        new.assign(old.numpy())
-    for name, part in (
-        ("train", case.train.sample(1000)),
-        ("held", case.held.sample(1000, 1) if case.held is not None else None),
-    ):
-        if part is None or part.target is None:
-            continue
-        outputs = twin.predict(cast("Data", part.x), batch_size=case.fixed or 256, verbose=0)
-        leaves = jax.tree.leaves(outputs)
-        if len(leaves) == 1:
-            one = np.asarray(leaves[0])
-            setattr(scores, name, score(case, part, one))
-            try:
-                value = float(compilation_of(twin, "examine").objective(part.y, outputs)[0])
-            except (ValueError, TypeError):
-                value = np.nan
-            if name == "train":
-                scores.loss = value
-            else:
-                scores.held_loss = value + penalty_now(case)
-            case.predictions[name] = (part, one)
+    count = affordable(case.work, SCORES / 2, MOST_SCORED)
+    if fits(case, count, LEAST_SCORED, "predictions, so scores are those of the curves"):
+        scores.asked = min(count, *(part.size for part in (case.train, case.held) if part is not None))
+        predictions = Predictions(twin(), [v.numpy() for v in case.model.variables], case.fixed or min(CHUNK, count))
+        for name, part in (("train", case.train), ("held", case.held)):
+            if part is not None and part.target is not None:
+                note_score(case, scores, predictions, name, part.sample(count, int(name == "held")))
+    else:
+        scores.train, scores.held = (last_of(case, prefix) for prefix in ("", "val_"))
     compare(case, scores)
+
+
+def last_of(case: Case, prefix: str) -> float:
+    """The accuracy of the last epoch."""
+    curves = [case.curve(f"{prefix}{name}") for name in ("accuracy", "acc", "binary_accuracy")]
+    return next((float(curve[-1]) for curve in curves if len(curve)), np.nan) if case.is_classes else np.nan
+
+
+def note_score(case: Case, scores: Scores, predictions: Predictions, name: str, part: Part) -> None:
+    """The score and the loss of one part."""
+    outputs = predictions.outputs(part)
+    leaves = jax.tree.leaves(outputs)
+    if len(leaves) != 1:
+        return
+    one = np.asarray(leaves[0])
+    setattr(scores, name, score(case, part, one))
+    try:
+        value = predictions.loss(part.y, outputs)
+    except (ValueError, TypeError):
+        value = np.nan
+    if name == "train":
+        scores.loss = value
+    else:
+        scores.held_loss = value + penalty_now(case)
+    case.predictions[name] = (part, one)
 
 
 def say_rare(case: Case) -> Iterable[Finding]:
@@ -257,6 +281,11 @@ def try_out(case: Case, scores: Scores, clock: Clock) -> Tried:
     behind = np.isfinite(scores.train) and np.isfinite(scores.reference) and scores.train < scores.reference
     if not wrong and behind:
         laboratory.attempt("twice the units", laboratory.wide)
+    norms = any(isinstance(layer, BatchNormalization) and layer.trainable for layer in case.model.layers)
+    if not wrong and norms and (behind or run.progress < 0.5):
+        laboratory.attempt("without a normalization", laboratory.bare)
+    if not wrong and nothing_predicts(scores):
+        laboratory.attempt("targets in another order", laboratory.shuffled)
     if not wrong and run.progress < 0.3 and not laboratory.case.fixed:
         laboratory.attempt("ten samples by heart", laboratory.few)
     return laboratory.tried

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 import jax
 import numpy as np
 
+from kerata.diagnosis.judgement.budget import work_of
 from kerata.diagnosis.judgement.case import Case, Part, labels_of
 from kerata.diagnosis.judgement.measures import base_loss
 from kerata.engine.types import HostArray
-from kerata.layers import Dropout
+from kerata.layers import Activation, BatchNormalization, Dropout, Layer
 from kerata.models.cloning import clone_model
 from kerata.models.copying import fresh_model
 from kerata.models.model import Model
@@ -19,6 +20,10 @@ from kerata.training.compilation import compilation_of
 
 # Steps and samples of an experiment.
 STEPS, SAMPLES = 600, 4000
+# Fewer steps show nothing.
+LEAST_STEPS = 20
+# Multiplications a second, where nothing better is known.
+SPEED = 2e10
 # Samples that are to be learned by heart, in how many steps, with which rates of Adam.
 FEW, FEW_STEPS, FEW_RATES = 10, 150, (0.01, 0.001)
 SEED = 1
@@ -34,7 +39,8 @@ class Tried:
         few_count, few_base: how many they are, and the loss of one answer for all.
         free: without dropout and penalties.
         wide: with twice the units in hidden layers.
-        scaled: with inputs of spread 1.
+        bare: without the normalization named `taken_out`.
+        shuffled: with the targets in another order.
         epochs: how many epochs `rates` went on for.
         whole: whether they went through the same samples and epochs as the run itself.
     """
@@ -45,7 +51,9 @@ class Tried:
     few_base: float = np.nan
     free: HostArray | None = None
     wide: HostArray | None = None
-    scaled: HostArray | None = None
+    bare: HostArray | None = None
+    taken_out: str = ""
+    shuffled: HostArray | None = None
     epochs: int = 0
     whole: bool = False
     notes: list[str] = field(default_factory=list)
@@ -85,8 +93,9 @@ class Laboratory:
 
     def __init__(self, case: Case, clock: Clock):
         self.case, self.clock, self.tried = case, clock, Tried()
-        # An experiment compiles at least what the look into the layers did.
-        self.dearest = case.seconds_of_look
+        # An experiment compiles more than the look into the layers did, and with more care.
+        self.dearest = 2 * case.seconds_of_look
+        self.too_dear = False
         self.first: list[HostArray] | None = None
 
     def fresh(self) -> Model:
@@ -100,6 +109,8 @@ class Laboratory:
 
     def attempt(self, name: str, experiment: Callable[[], None]) -> None:
         """An experiment, where there is time left for one that takes as long as the dearest so far."""
+        if self.too_dear:
+            return
         if self.clock.left < 1.3 * self.dearest or self.clock.left <= 0:
             self.tried.notes.append(f"left out for want of time: {name}")
             return
@@ -114,7 +125,7 @@ class Laboratory:
         steps = max(1, self.case.train.size // self.case.batch_size)
         most = SAMPLES if steps > STEPS or self.case.train.size > 2 * SAMPLES else 2 * SAMPLES
         if (allowed := self.most_steps()) < min(STEPS, steps):
-            most = max(200, allowed * self.case.batch_size)
+            most = max(LEAST_STEPS, allowed) * self.case.batch_size
         return self.case.some(self.case.train, most) if self.case.fixed else self.case.train.sample(most)
 
     def curve(self, model: Model, part: Part, epochs: int, batch_size: int | None = None) -> HostArray:
@@ -123,17 +134,34 @@ class Laboratory:
         history = model.fit(part.x, part.y, epochs=epochs, batch_size=size, verbose=0, seed=SEED, shuffle=True)
         return np.asarray(history.history["loss"], float)
 
-    def most_steps(self) -> int:
-        """How many steps an experiment may have: a fifth of the time, where it is known what a step takes."""
+    @property
+    def pace(self) -> float:
+        """The seconds of a step: as `fit` has found, or from the multiplications that it takes."""
         made = compilation_of(self.case.model, "examine")
         paces = [one.plan.findings.paces.get(("train", self.case.batch_size)) for one in made.prepared.values()]
-        pace = max((float(each) for each in paces if each is not None), default=0.0)
-        return STEPS if pace <= 0 else int(max(20, min(STEPS, self.clock.seconds / 5 / pace)))
+        known = max((float(each) for each in paces if each is not None), default=0.0)
+        return known or 3 * self.case.work * self.case.batch_size / SPEED
+
+    @property
+    def base_pace(self) -> float:
+        """The seconds that a frozen base takes of a sample, which is not in the pace of a step."""
+        frozen = [layer for layer in self.case.layers if layer.weights and not layer.trainable_weights]
+        return work_of(frozen) / SPEED
+
+    def most_steps(self) -> int:
+        """How many steps an experiment may have: a sixth of the time."""
+        each = self.pace + self.base_pace * self.case.batch_size
+        return int(min(STEPS, self.clock.seconds / 6 / max(each, 1e-9)))
 
     def rates(self, factors: tuple[float, ...]) -> None:
         """Trains with other learning rates from first weights."""
         rate = self.case.rate
         if rate is None or rate <= 0:
+            return
+        if self.most_steps() < LEAST_STEPS:
+            self.too_dear = True
+            pace = self.pace + self.base_pace * self.case.batch_size
+            self.tried.notes.append(f"left out for want of time: all experiments, since a step takes {pace:.1g} s")
             return
         part = self.data()
         steps = max(1, -(-part.size // self.case.batch_size))
@@ -179,11 +207,19 @@ class Laboratory:
         if twin is not None:
             self.tried.wide = self.curve(twin, self.data(), self.tried.epochs or 1)
 
-    def scaled(self) -> None:
-        """With inputs of spread 1."""
+    def bare(self) -> None:
+        """Without the first normalization."""
+        norm = next(layer for layer in self.case.layers if isinstance(layer, BatchNormalization) and layer.trainable)
+        twin = without(self.case.model, norm)
+        if twin is not None:
+            self.tried.bare, self.tried.taken_out = self.curve(twin, self.data(), self.tried.epochs or 1), norm.name
+
+    def shuffled(self) -> None:
+        """With targets that belong to other samples."""
         part = self.data()
-        x = jax.tree.map(scale, part.x)
-        self.tried.scaled = self.curve(self.fresh(), Part(x, part.y), self.tried.epochs or 1)
+        order = np.random.default_rng(SEED).permutation(part.size)
+        mixed = Part(part.x, jax.tree.map(lambda a: np.asarray(a)[order], part.y))
+        self.tried.shuffled = self.curve(self.fresh(), mixed, self.tried.epochs or 1)
 
 
 def few_of(part: Part) -> Part:
@@ -202,13 +238,6 @@ def few_of(part: Part) -> Part:
             seen[key] = rank[place] + 1
         order = np.argsort(rank, kind="stable")
     return some.rows(order[:FEW])
-
-
-def scale(array: HostArray) -> HostArray:
-    """Columns with mean 0 and spread 1; pictures as a whole."""
-    values = np.asarray(array, np.float32)
-    axes = 0 if values.ndim <= 2 else None
-    return ((values - values.mean(axes)) / np.maximum(values.std(axes), 1e-6)).astype(np.float32)
 
 
 def fresh(model: Model) -> Model:
@@ -240,20 +269,40 @@ def flat_layers(model: object) -> list[object]:
 
 def doubled(model: Model) -> Model | None:
     """A model with twice the units in hidden layers; `None` where that cannot be done by configs."""
-    layers = [layer for layer in model.layers if "units" in getattr(layer, "get_config", dict)()]
+    layers = [layer for layer in model.layers if width_of(layer) is not None]
     if len(layers) < 2:
         return None
     last = layers[-1]
 
-    def wider(layer: object) -> object:
-        config = layer.get_config()  # type: ignore[attr-defined]
-        if layer is not last and "units" in config:
-            config["units"] = 2 * config["units"]
-        return type(layer).from_config(config)  # type: ignore[attr-defined]
+    def wider(layer: Layer) -> Layer:
+        config, name = layer.get_config(), width_of(layer)
+        if layer is not last and name is not None:
+            config[name] = 2 * config[name]
+        return type(layer).from_config(config)
 
+    return cloned(model, wider)
+
+
+def width_of(layer: Layer) -> str | None:
+    """The argument that says how many features a layer gives, where it can be changed."""
+    config = getattr(layer, "get_config", dict)()
+    name = next((name for name in ("units", "filters") if name in config), None)
+    return name if config.get("groups", 1) == 1 else None
+
+
+def without(model: Model, norm: Layer) -> Model | None:
+    """A model with nothing in the place of a layer; `None` where that cannot be done by configs."""
+    return cloned(
+        model,
+        lambda layer: Activation("linear", name=layer.name) if layer is norm else type(layer).from_config(layer.get_config()),
+    )
+
+
+def cloned(model: Model, change: Callable[[Layer], Layer]) -> Model | None:
+    """A clone with changed layers, compiled likewise; `None` where that cannot be done by configs."""
     try:
-        twin = clone_model(model, clone_function=wider)
-    except (ValueError, TypeError):
+        twin = clone_model(model, clone_function=change)
+    except (ValueError, TypeError, NotImplementedError):
         return None
     twin.compile(fresh_model(model).optimizer, model.loss)
     return twin

@@ -9,13 +9,15 @@ from kerata.diagnosis.judgement.experiments import Tried, end_of
 from kerata.diagnosis.judgement.finding import Finding, found
 from kerata.diagnosis.judgement.measures import Scores
 from kerata.diagnosis.judgement.runs import Run
-from kerata.diagnosis.judgement.structure import penalty_of, rate_of
+from kerata.diagnosis.judgement.structure import IOFFE, penalty_of, rate_of
 
 GOODFELLOW = "Goodfellow, Bengio, Courville, Deep Learning, 11.4: choosing hyperparameters"
 KARPATHY = "Karpathy, A Recipe for Training Neural Networks, 2019: overfit one batch"
 LECUN = "LeCun et al., Efficient BackProp, 1998, 4.3: normalizing"
 # Targets of such a size are far from what first weights give.
 LARGE_TARGET = 50.0
+# A trial with the right targets that is further by this share of the loss learns something of them.
+SOONER = 0.03
 ZHANG = "Zhang et al., Understanding Deep Learning Requires Rethinking Generalization, 2017"
 
 
@@ -25,13 +27,13 @@ def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Fi
     if length:
         # What is learned by heart goes on falling.
         if scores.train > max(scores.constant, scores.held) + 2 * scores.noise:
-            yield from check_labels(case, run, scores, tried)
+            yield from check_labels(run, scores, tried)
         return
-    restrained = list(check_restraint(case, run, scores, tried))
+    restrained = [*check_restraint(case, run, scores, tried), *check_bare(case, run, tried)]
     yield from restrained
     if restrained:
         return
-    yield from check_labels(case, run, scores, tried)
+    yield from check_labels(run, scores, tried)
     short = (
         np.isfinite(scores.train)
         and np.isfinite(scores.reference)
@@ -194,30 +196,61 @@ def check_restraint(case: Case, run: Run, scores: Scores, tried: Tried) -> Itera
     )
 
 
-def check_labels(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Finding]:
-    """Targets that nothing can be learned of."""
+def nothing_predicts(scores: Scores) -> bool:
+    """Whether neither the network nor simple models are better than a constant, where chance alone would not hide it."""
     if not np.isfinite(scores.reference) or not np.isfinite(scores.held) or scores.size < 40:
+        return False
+    hopeless = max(scores.linear, scores.near, scores.held) < scores.constant + scores.noise
+    return bool(hopeless and (scores.name == "R2" or scores.constant < 0.75))
+
+
+def check_labels(run: Run, scores: Scores, tried: Tried) -> Iterator[Finding]:
+    """Targets that nothing can be learned of."""
+    if not nothing_predicts(scores):
         return
-    slack = scores.noise
-    hopeless = max(scores.linear, scores.near, scores.held) < scores.constant + slack
-    balanced = scores.name == "R2" or scores.constant < 0.75
-    if hopeless and balanced:
-        yield found(
-            "labels_unrelated",
-            "serious",
-            "Nothing predicts new samples better than a constant ({constant:.2f} in {name}): the network {held:.2f}, a "
-            "linear model "
-            "{linear:.2f}, nearest neighbours {near:.2f}. Inputs and targets may not belong together: are they shuffled "
-            "alike?",
-            "print(x[:5], y[:5])  # do rows and labels belong together?",
-            ZHANG,
-            5.6,
-            constant=scores.constant,
-            name=scores.name,
-            held=scores.held,
-            linear=scores.linear,
-            near=scores.near,
-        )
+    one, mixed = tried.end(1.0), end_of(tried.shuffled)
+    known = np.isfinite(one) and np.isfinite(mixed)
+    # What is learned sooner than targets of other samples belongs to its samples.
+    if known and mixed - one > SOONER * abs(run.base):
+        return
+    tested = "; with the targets of other samples a trial came as far ({mixed:.3g}, {one:.3g})" if known else ""
+    yield found(
+        "labels_unrelated",
+        "serious",
+        "Nothing predicts new samples better than a constant ({constant:.2f} in {name}): network {held:.2f}, linear model "
+        "{linear:.2f}, nearest neighbours {near:.2f}" + tested + ". Do inputs and targets belong together, and are they "
+        "shuffled alike?",
+        "print(x[:5], y[:5])  # do rows and labels belong together?",
+        ZHANG,
+        5.6,
+        constant=scores.constant,
+        name=scores.name,
+        held=scores.held,
+        linear=scores.linear,
+        near=scores.near,
+        mixed=mixed if known else 0.0,
+        one=one if known else 0.0,
+    )
+
+
+def check_bare(case: Case, run: Run, tried: Tried) -> Iterator[Finding]:
+    """A normalization without which a trial came much further."""
+    one, bare = tried.end(1.0), end_of(tried.bare)
+    if not (np.isfinite(one) and np.isfinite(bare) and bare < one - 0.2 * abs(run.base) and bare < 0.7 * one):
+        return
+    yield found(
+        "normalization_hurts",
+        "serious",
+        "Without the batch normalization {name} a trial ended at a loss of {bare:.3g}, with it at {one:.3g}: it holds the "
+        "network back here, with batches of {size}. Take it out, put it elsewhere, or use layer normalization.",
+        "layers.LayerNormalization()  # or none",
+        IOFFE,
+        5.1,
+        name=tried.taken_out,
+        bare=bare,
+        one=one,
+        size=case.batch_size,
+    )
 
 
 def is_linear(case: Case) -> bool:

@@ -80,8 +80,8 @@ def predicted_by_others(rows: HostArray, which: HostArray, count: int) -> tuple[
     """
     spread = rows.std(0)
     kept = spread > 1e-9
-    rows = np.clip((rows[:, kept] - rows.mean(0)[kept]) / spread[kept], -10, 10)
-    wanted = np.eye(count)[which]
+    rows = np.clip((rows[:, kept] - rows.mean(0)[kept]) / spread[kept], -10, 10).astype(np.float32)
+    wanted = np.eye(count, dtype=np.float32)[which]
     place = np.random.default_rng(0).permutation(len(rows)) % PARTS
     models = {"linear": np.zeros_like(wanted), "near": np.zeros_like(wanted)}
     for part in range(PARTS):

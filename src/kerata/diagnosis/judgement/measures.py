@@ -14,6 +14,8 @@ LEARNED, MEASURED = 1500, 600
 FEW = 20
 # Targets of more numbers than this are pictures or the inputs themselves, which no simple model is to be held against.
 MOST_TARGETS = 20
+# Numbers that a picture or a series is compared by.
+MOST_NUMBERS = 1000
 # Words that a text is counted by.
 WORDS = 2000
 
@@ -28,7 +30,8 @@ class Scores:
         constant: of always saying the largest class, or the mean.
         linear: of a linear model with a ridge, on samples that it has not seen.
         near: of the five nearest neighbours, likewise.
-        size: how many samples it was measured on.
+        size: how many samples simple models were measured on.
+        asked: how many samples the network was measured on; 0 where that is not known.
         base: the loss of the best constant prediction; NaN where that is not known.
         by_heart: whether the simple models were measured on what they had learned, because there are few samples.
         loss, held_loss: the network's loss as it is now, on training and validation samples; NaN where that is not known.
@@ -41,6 +44,7 @@ class Scores:
     linear: float = np.nan
     near: float = np.nan
     size: int = 0
+    asked: int = 0
     base: float = np.nan
     by_heart: bool = False
     loss: float = np.nan
@@ -62,7 +66,8 @@ class Scores:
         """Half of the interval of a score, 95 %."""
         if self.by_heart:
             return 0.0
-        return 2 * float(np.sqrt(0.25 / max(self.size, 1))) if self.name == "accuracy" else 0.1
+        size = min(self.size, self.asked or self.size)
+        return 2 * float(np.sqrt(0.25 / max(size, 1))) if self.name == "accuracy" else 0.1
 
 
 def base_loss(case: Case) -> float:
@@ -109,7 +114,7 @@ def features(case: Case, part: Part) -> HostArray:
     columns: list[HostArray] = []
     for place, array in enumerate(part.inputs):
         if place in case.tables:
-            columns.append(matrix_of(array))
+            columns.append(matrix_of(thinned(array)))
         elif array.ndim <= 2:
             flat = array.reshape(len(array), -1).astype(np.int64)
             counts = np.zeros((len(flat), WORDS))
@@ -117,6 +122,19 @@ def features(case: Case, part: Part) -> HostArray:
             np.add.at(counts, (rows, flat[rows, places]), 1)
             columns.append(np.sqrt(counts))
     return np.concatenate(columns, axis=1) if columns else np.zeros((part.size, 0))
+
+
+def thinned(array: HostArray) -> HostArray:
+    """Pictures with every second, third, ... row and column, and series with as few steps, so that few numbers are left.
+
+    >>> thinned(np.zeros((5, 32, 32, 3))).shape, thinned(np.zeros((5, 28, 28, 1))).shape
+    ((5, 16, 16, 3), (5, 28, 28, 1))
+    """
+    numbers = int(np.prod(array.shape[1:]))
+    if array.ndim == 4:
+        step = int(np.ceil(np.sqrt(numbers / MOST_NUMBERS)))
+        return array[:, ::step, ::step]
+    return array[:, :: -(-numbers // MOST_NUMBERS)] if array.ndim == 3 else array
 
 
 def compare(case: Case, scores: Scores) -> None:
