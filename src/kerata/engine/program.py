@@ -10,7 +10,7 @@ model is traced and its program is found by the text of what was traced: that co
 
 import hashlib
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import jax
@@ -18,10 +18,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.stages import Compiled, Lowered
 
+from kerata.base.interrupts import hand_on
 from kerata.base.recent import Recent
 from kerata.engine.disk import use_program_cache
+from kerata.engine.outside import Following, Renewed, following
 from kerata.engine.placement import HERE, Placement
 from kerata.engine.types import AnyArray, Array, Tree
+from kerata.engine.variable import Variable, noting_reads
 from kerata.kernels.compiler import compiler_options
 from kerata.kernels.typed import cond, dynamic_update_index_in_dim, eval_shape, fori_loop
 
@@ -31,6 +34,8 @@ Feed: TypeAlias = dict[str, Any]
 # The measures of epochs: `numbers`, with a row for each, and `arrays` of the last one.
 Results: TypeAlias = dict[str, Any]
 Step: TypeAlias = Callable[..., Tree]
+# What runs: a program, or one that reads variables which its arguments do not hold.
+Runnable: TypeAlias = Compiled | Following | Renewed
 
 # An executable of a small model holds one to five megabytes.
 CAPACITY = 128
@@ -99,7 +104,7 @@ def obtain(
     many: bool = False,
     placement: Placement = HERE,
     brief: bool = False,
-) -> Compiled:
+) -> Runnable:
     """The compiled program for a structure and the shapes of its arguments.
 
     Args:
@@ -118,15 +123,60 @@ def obtain(
         if structure is not None and (program := _by_structure.find(key)) is not None:
             return program
         specs = [spec_of(arg, weak=position in weak) for position, arg in enumerate(args)]
-        counts["traced"] += 1
-        with placement.compiling():
-            lowered = jax.jit(make(), donate_argnums=donate, keep_unused=True).lower(*specs)
-    # Others may trace and look up while this one is compiled.
-    program = _find_by_text(name, lowered, many, placement, brief)
+        with noting_reads() as reads:
+            lowered = _lower(make, specs, donate, placement)
+
+    def compile(lowered: Lowered) -> Compiled:
+        # Others may trace and look up while this one is compiled.
+        return _find_by_text(name, lowered, many, placement, brief)
+
+    if reads.variables:
+        return _follow(make, specs, donate, placement, reads.variables, lowered, compile)
+    program = compile(lowered)
     with _lock:
         if structure is not None:
             _by_structure.keep(key, program)
     return program
+
+
+def _lower(make: Callable[[], Callable[..., Any]], specs: Sequence[Tree], donate: tuple[int, ...], at: Placement) -> Lowered:
+    counts["traced"] += 1
+    with at.compiling():
+        return jax.jit(make(), donate_argnums=donate, keep_unused=True).lower(*specs)
+
+
+def _follow(
+    make: Callable[[], Callable[..., Any]],
+    specs: Sequence[Tree],
+    donate: tuple[int, ...],
+    placement: Placement,
+    variables: Sequence[Variable],
+    lowered: Lowered,
+    compile: Callable[[Lowered], Compiled],
+) -> Runnable:
+    """A program that follows variables which it read while it was traced, and does not carry; it is one model's own.
+
+    Args:
+        make, specs, donate, placement: as of `obtain`.
+        variables: what was read.
+        lowered: what was traced, with their numbers in it.
+        compile: makes a program of such.
+    """
+
+    def again() -> Compiled:
+        with _lock:
+            lowered = _lower(make, specs, donate, placement)
+        return compile(lowered)
+
+    values = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables]
+    try:
+        with _lock:
+            follows = _lower(following(make, variables), [*specs, values], donate, placement)
+    except Exception as error:
+        hand_on(error)
+        # It was traced with their numbers, and they must be numbers.
+        return Renewed(compile(lowered), variables, again)
+    return Following(compile(follows), variables, placement)
 
 
 def _find_by_text(name: str, lowered: Lowered, many: bool, placement: Placement, brief: bool) -> Compiled:

@@ -103,6 +103,27 @@ def noting_draws() -> Generator[list[tuple["Variable", Initializer]]]:
         outer.extend(draws)
 
 
+class Reads:
+    """Variables that are read within programs while these are traced, and that they do not carry."""
+
+    def __init__(self) -> None:
+        self.read: dict[int, Variable] = {}
+        self.given: dict[int, Variable] = {}
+
+    @property
+    def variables(self) -> "list[Variable]":
+        """Those that are only read. What a program gives a variable that it does not carry ends with the trace."""
+        return [variable for name, variable in self.read.items() if name not in self.given]
+
+
+@contextlib.contextmanager
+def noting_reads() -> Generator[Reads]:
+    """What is read within programs that are traced inside the block."""
+    reads = Reads()
+    with Within(_local, reads=reads):
+        yield reads
+
+
 def drawing_late() -> Within:
     """Variables made inside the block get their first values when these are asked for: most will be read from a file."""
     return Within(_local, late=True)
@@ -316,6 +337,8 @@ class Variable:
             if value is not None:
                 break
         else:
+            if (reads := getattr(_local, "reads", None)) is not None and stack():
+                reads.read[id(self)] = self
             late = "_late" in self.__dict__ or isinstance(self._value, np.ndarray)
             if late and self.size > LARGE and any(scope.shapes_alone for scope in stack()):
                 # It need not be drawn, nor copied to a device.
@@ -370,6 +393,8 @@ class Variable:
                 return
         if scopes:
             # A variable that the program does not carry: kept for the length of the trace only.
+            if (reads := getattr(_local, "reads", None)) is not None:
+                reads.given[id(self)] = self
             scopes[-1].values[id(self)] = jnp.asarray(value, dtype=self._dtype)
             return
         self._value = self._take(value)

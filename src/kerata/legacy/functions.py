@@ -13,7 +13,7 @@ from kerata.base.checks import message
 from kerata.engine.random import make_key
 from kerata.engine.scope import Scope, current_scope
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, run_nodes, sort_nodes
-from kerata.engine.variable import Variable
+from kerata.engine.variable import Variable, noting_reads
 from kerata.layers import InputLayer
 from kerata.layers.phase import in_phase
 from kerata.legacy.phases import Phase
@@ -87,8 +87,15 @@ def compiled(
 
     def call(arrays: list[Any], training: bool) -> object:
         arrays = [jnp.asarray(array, tensor.dtype) for array, tensor in zip(arrays, inputs, strict=True)]
-        values = [variable.value for variable in variables]
-        found, after = program(values, make_key(), [*arrays, *(vars(one)["fixed"] for one in fixed)], training)
+        given = [*arrays, *(vars(one)["fixed"] for one in fixed)]
+        values, key = [variable.value for variable in variables], make_key()
+        with noting_reads() as reads:
+            found, after = program(values, key, given, training)
+        if reads.variables:
+            # Functions of the program's own have read variables that no layer has: from now on they are followed.
+            variables.extend(reads.variables)
+            values = [variable.value for variable in variables]
+            found, after = program(values, key, given, training)
         for variable, old, new in zip(variables, values, after, strict=True):
             if training and new is not old:
                 variable.assign(new)

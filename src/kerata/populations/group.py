@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.stages import Compiled
 
 from kerata.callbacks.history import History
 from kerata.data.samples import Samples
@@ -316,7 +315,9 @@ class Group:
                         axes["slots"][place] = 1
         return axes
 
-    def program(self, mode: str, batch_size: int, shard: Seats, ragged: bool, args: tuple, own: bool | None = None) -> Compiled:
+    def program(
+        self, mode: str, batch_size: int, shard: Seats, ragged: bool, args: tuple, own: bool | None = None
+    ) -> program.Runnable:
         """The compiled program for a shard."""
         own = shard.own if own is None else own
         kind = "shuffled" if "order" in args[3] else "ordered"

@@ -17,7 +17,6 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.stages import Compiled
 
 from kerata.base.checks import message
 from kerata.data.samples import Samples
@@ -26,6 +25,7 @@ from kerata.engine import program
 from kerata.engine.program import findings_of
 from kerata.engine.rows import CHANGES, KEPT, SAMPLES, STAYS, Cut, cut
 from kerata.engine.types import AnyArray, Array, HostArray, Tree
+from kerata.engine.variable import noting_reads
 from kerata.training import exits
 from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed, pad_rows, padded_batch, put_rows
 from kerata.training.findings import StepFindings
@@ -83,7 +83,10 @@ class RestOfStep(BuiltInStep):
             frozen = frozen_variables(plan)
             kept = [KEPT if id(v) in frozen else CHANGES for v in plan.others]
             roles = (kept, STAYS, jax.tree.map(lambda _: SAMPLES, roles[2]), *roles[3:])
-            self.cuts[key] = cut(self._function, arguments, roles, rows)
+            with noting_reads() as reads:
+                found = cut(self._function, arguments, roles, rows)
+            # What the model does not hold may change, and nobody would notice.
+            self.cuts[key] = None if reads.variables else found
         return self.cuts[key]
 
     def _function(
@@ -176,7 +179,7 @@ class Once:
         hypers = [self.whole.plan.hypers.vector()] if count in self.found.used else []
         leaves = [number - count - 1 for number in self.found.used if number > count]
         made = [np.empty((size, *shape.shape[1:]), shape.dtype) for shape in self.found.shapes]
-        compiled: Compiled | None = None
+        compiled: program.Runnable | None = None
         rest: list[Any] = []
         for start in range(0, size, self.rows):
             exits.pause()

@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.stages import Compiled
 
 from kerata.base.checks import check_positive_int, describe_owner, message
 from kerata.callbacks.callback import CallbackList, Callbacks, Verbose, flatten_callbacks, read_verbose
@@ -189,7 +188,7 @@ class Predictor:
         if self.model._graph is not None:
             self.model._match_inputs(jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), x))
 
-    def _program(self, args: tuple[Any, ...], x: Tree, given: Tree) -> Compiled:
+    def _program(self, args: tuple[Any, ...], x: Tree, given: Tree) -> program.Runnable:
         leaves, treedef = jax.tree.flatten(x)
         key = (treedef, *[(leaf.shape, leaf.dtype) for leaf in leaves])
         found = self.programs.get(key)

@@ -12,7 +12,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.stages import Compiled
 
 from kerata.base.checks import message
 from kerata.callbacks.callback import CallbackList
@@ -200,7 +199,7 @@ class Run:
                 variable.place(value)
         return state, (self.prepared.placement.put_state(trainable, soon=True), hypers)
 
-    def _program(self, chunk: Chunk, args: tuple[Any, ...]) -> Compiled:
+    def _program(self, chunk: Chunk, args: tuple[Any, ...]) -> program.Runnable:
         key = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, program.signature_of(chunk.feed))
         found = self.prepared.programs.get(key)
         if found is None:

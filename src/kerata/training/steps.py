@@ -89,7 +89,8 @@ class BuiltInStep(Step):
             weights = self._once_read(state["trainable"], loss)
             with Blame(describe_owner(self.plan.optimizer)):
                 trainable, slots = self.plan.optimizer.update(self.plan.trainable, weights, grads, state["slots"])
-        metrics = self._measure(metrics, table, x, y, y_pred, (facts, kinds), weight, valid, loss, parts)
+        held = [*trainable, *others, *slots]
+        metrics = self._measure(metrics, held, table, x, y, y_pred, (facts, kinds), weight, valid, loss, parts)
         bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), step, bad)
         return {
             "trainable": trainable,
@@ -121,7 +122,8 @@ class BuiltInStep(Step):
         x, y, weight = batch
         table = self.plan.hypers.table(hypers)
         loss, (y_pred, facts, parts, others, metrics) = self._forward(state["trainable"], state, hypers, key, batch, valid)
-        return loss, others, self._measure(metrics, table, x, y, y_pred, facts, weight, valid, loss, parts)
+        held = [*state["trainable"], *others, *state["slots"]]
+        return loss, others, self._measure(metrics, held, table, x, y, y_pred, facts, weight, valid, loss, parts)
 
     def _once_read(self, weights: list[Any], loss: Array) -> list[Any]:
         """The weights, of which those with a penalty change after the loss is there: XLA for CPU would copy them otherwise."""
@@ -139,7 +141,8 @@ class BuiltInStep(Step):
         x, y, weight = batch
         table = self.plan.hypers.table(hypers)
         loss, (y_pred, facts, parts, others, metrics, seeds) = self._look(trainable, state, hypers, key, batch, valid)
-        metrics = self._measure(metrics, table, x, y, y_pred, facts, weight, valid, loss, parts)
+        held = [*trainable, *others]
+        metrics = self._measure(metrics, held, table, x, y, y_pred, facts, weight, valid, loss, parts)
         kept = {"seeds": seeds} if state.get("seeds") else {}
         return {"others": others, "metrics": metrics, **kept}
 
@@ -187,6 +190,7 @@ class BuiltInStep(Step):
     def _measure(
         self,
         metrics: list[Any],
+        held: list[Any],
         table: HyperTable,
         x: Tree,
         y: Tree,
@@ -197,8 +201,9 @@ class BuiltInStep(Step):
         loss: Array,
         parts: dict[str, Array],
     ) -> list[Any]:
-        """The measures after one more batch; losses count with the number of samples."""
-        scope = Scope(self.plan.metric_variables, metrics, table)
+        """The measures after one more batch; losses count with the number of samples. A person's own may read weights."""
+        variables = [*self.plan.metric_variables, *self.plan.trainable, *self.plan.others, *self.plan.slots]
+        scope = Scope(variables, [*metrics, *held], table)
         with scope:
             note_facts(y_pred, *facts)
             leaves = jax.tree.leaves(y_pred if y_pred is not None else x)

@@ -12,11 +12,13 @@ from jax.extend.core import Literal
 
 from kerata.base.interrupts import hand_on
 from kerata.base.types import is_list_or_tuple
+from kerata.engine.outside import following
 from kerata.engine.rows.calls import CALLS
 from kerata.engine.rows.elementwise import ELEMENTWISE, KEEP_FILL, MIXING, fill_after
 from kerata.engine.rows.kinds import UNSOUND, Kind, Operation, Place, Sizes, Term, Traced, Unsound, alike, same, single
 from kerata.engine.rows.rules import RULES
 from kerata.engine.types import AnyArray, Tree
+from kerata.engine.variable import noting_reads
 
 # What each argument is: "fixed", "rows" or "valid", in the form of the arguments.
 Roles: TypeAlias = "str | Sequence[Roles] | Mapping[str, Roles]"
@@ -71,8 +73,15 @@ def why_rows_matter(
 def _prove(
     function: Callable[..., dict[str, Tree]], arguments: Callable[[int], tuple[Tree, ...]], roles: Roles, sizes: Sizes
 ) -> str | None:
-    trace: Callable[..., tuple[Any, dict[str, Tree]]] = jax.make_jaxpr(function, return_shape=True)
-    (first, shapes), (second, _) = (trace(*arguments(size)) for size in sizes)
+    with noting_reads() as reads:
+        traces = [_trace(function, arguments(size)) for size in sizes]
+    if variables := reads.variables:
+        # What they hold may change: it is an argument as well.
+        held = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables]
+        given, follows = arguments, following(lambda: function, variables)()
+        arguments, roles = lambda size: (*given(size), held), (*roles, ["fixed"] * len(held))
+        traces = [_trace(follows, arguments(size)) for size in sizes]
+    (first, shapes), (second, _) = traces
     places = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(arguments(sizes.first))]  # pyright: ignore
     names = jax.tree.leaves(roles)
     proof = Proof(sizes)
@@ -88,6 +97,11 @@ def _prove(
     if all((*kind[:3], kind.outer or 1) == end for kind, end in zip(results, ends, strict=True)):
         return None
     return proof.reason or "a result has no row for each sample"
+
+
+def _trace(function: Callable[..., dict[str, Tree]], arguments: tuple[Tree, ...]) -> tuple[Any, dict[str, Tree]]:
+    """(what was traced, the shapes of the results)."""
+    return jax.make_jaxpr(function, return_shape=True)(*arguments)  # type: ignore[return-value]
 
 
 class Proof:
