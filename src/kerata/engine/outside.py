@@ -9,13 +9,13 @@ Python (`float(variable)`) cannot be traced so; its program is compiled anew whe
 # pyright: reportUnknownMemberType=false
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from kerata.engine.placement import Placement
 from kerata.engine.scope import Scope
-from kerata.engine.types import HostArray
+from kerata.engine.types import Array, HostArray, Tree
 from kerata.engine.variable import Variable
 
 
@@ -31,7 +31,7 @@ class Following:
     def __init__(self, compiled: Callable[..., Any], variables: Sequence[Variable], placement: Placement):
         self.compiled, self.variables, self.placement = compiled, variables, placement
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: object) -> object:
         return self.compiled(*args, self.placement.put_state([v.value for v in self.variables], soon=True))
 
 
@@ -51,7 +51,7 @@ class Renewed:
     def _numbers(self) -> list[HostArray]:
         return [np.array(v.peek()) for v in self.variables]
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: object) -> object:
         now = self._numbers()
         if not all(np.array_equal(a, b) for a, b in zip(now, self.seen, strict=True)):
             self.compiled, self.seen = self.again(), now
@@ -64,8 +64,8 @@ def following(make: Callable[[], Callable[..., Any]], variables: Sequence[Variab
     def make_following() -> Callable[..., Any]:
         function = make()
 
-        def follow(*args: Any) -> Any:
-            with Scope(variables, args[-1]):
+        def follow(*args: Tree) -> Tree:
+            with Scope(variables, cast("list[Array]", args[-1])):
                 return function(*args[:-1])
 
         return follow

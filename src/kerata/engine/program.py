@@ -34,8 +34,8 @@ Feed: TypeAlias = dict[str, Any]
 # The measures of epochs: `numbers`, with a row for each, and `arrays` of the last one.
 Results: TypeAlias = dict[str, Any]
 Step: TypeAlias = Callable[..., Tree]
-# What runs: a program, or one that reads variables which its arguments do not hold.
-Runnable: TypeAlias = Compiled | Following | Renewed
+# What runs: a compiled program, or one that reads variables which its arguments do not hold.
+Runnable: TypeAlias = Callable[..., Any]
 
 # An executable of a small model holds one to five megabytes.
 CAPACITY = 128

@@ -14,7 +14,6 @@ from kerata.base.checks import message
 from kerata.base.serialization import keeping_functions
 from kerata.base.types import PathLike
 from kerata.callbacks import History
-from kerata.data.pydataset import PyDataset
 from kerata.data.sources import is_generator
 from kerata.dialects import find_row, translate_arguments
 from kerata.engine.module import Look, shown
@@ -32,6 +31,7 @@ from kerata.legacy.history import OldHistory
 from kerata.legacy.layers import OldLayer
 from kerata.legacy.measures import compile_arguments
 from kerata.legacy.metrics import Measured
+from kerata.legacy.telling import begin_before_reading, rows_of, tell, with_batch_logs
 from kerata.legacy.tensorflow.models import FlowingModel
 from kerata.legacy.weights import spread_class_weights
 from kerata.metrics import Metric
@@ -47,7 +47,7 @@ class OldModel(FlowingModel, OldLayer):
     """What a model of Keras 1, Keras 2 and tf.keras could do."""
 
     # Terms of the loss are computed beside the outputs: they are no part of what files hold, and the graph has them already.
-    _bookkeeping = {"_other_shapes": Look.NOBODY, "_trained_at_compile": Look.NOBODY, "_terms": Look.PARTS}
+    _bookkeeping = {**dict.fromkeys(("_other_shapes", "_trained_at_compile", "_held_out"), Look.NOBODY), "_terms": Look.PARTS}
 
     input_shape = modern.Model.input_shape
     output_shape = modern.Model.output_shape
@@ -139,6 +139,12 @@ class OldModel(FlowingModel, OldLayer):
             )
         return spread_class_weights(self, with_held_inputs(self, arguments))
 
+    @shown
+    def validation_data(self) -> list[Any] | None:
+        """What the last run validated on; callbacks of Keras 1 looked for it here."""
+        held = self.__dict__.get("_held_out")
+        return None if held is None else held()
+
     def fit(self, *args: object, **kwargs: object) -> History:
         """Trains the model."""
         if kwargs.pop("show_accuracy", False):
@@ -151,6 +157,7 @@ class OldModel(FlowingModel, OldLayer):
     def _fit(self, arguments: dict[str, Any], per_epoch: int | None = None) -> History:
         callbacks = list(arguments.pop("callbacks", None) or [])
         tell(self, callbacks, arguments, per_epoch)
+        callbacks = with_batch_logs(self, callbacks, arguments)
         if is_generator(arguments.get("x")):
             begin_before_reading(self, callbacks)
         if not any(isinstance(callback, OldHistory) for callback in callbacks):
@@ -534,60 +541,3 @@ def measured(generator: Any) -> tuple[Any, int]:
         yield from generator
 
     return batches(), rows_of(first)
-
-
-def rows_of(batch: object) -> int:
-    """Samples of a batch: of its inputs, or of the first of several."""
-    x: Any = batch[0] if isinstance(batch, tuple) else batch
-    while isinstance(x, (list, tuple, dict)):
-        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
-    return len(x)
-
-
-def tell(model: OldModel, callbacks: list[Any], arguments: dict[str, Any], per_epoch: int | None) -> None:
-    """Hands callbacks what `params` and `validation_data` held then."""
-    epochs, x = arguments.get("epochs", 1), arguments.get("x")
-    batches = x.num_batches if isinstance(x, PyDataset) else None
-    unknown = x is None or batches is not None or is_source_only(x)
-    samples = per_epoch if per_epoch is not None else (None if unknown else rows_of((x,)))
-    names = list(getattr(model, "metrics_names", []))
-    validates = arguments.get("validation_data") is not None or bool(arguments.get("validation_split"))
-    params = {
-        "epochs": epochs,
-        "nb_epoch": epochs,
-        "batch_size": arguments.get("batch_size"),
-        "steps": arguments.get("steps_per_epoch")
-        or batches
-        or (None if samples is None else -(-samples // (arguments.get("batch_size") or 32))),
-        "samples": samples,
-        "nb_sample": samples,
-        "verbose": arguments.get("verbose"),
-        "do_validation": validates,
-        "metrics": names + ([f"val_{name}" for name in names] if validates else []),
-    }
-    held_out = arguments.get("validation_data")
-    for callback in callbacks:
-        callback._old_params = params
-        if isinstance(held_out, (tuple, list)):
-            data = [*as_list(held_out[0]), *as_list(held_out[1])]
-            callback.validation_data = [*data, np.ones(len(data[0]), "float32")]
-
-
-def begin_before_reading(model: object, callbacks: list[Any]) -> None:
-    """Tells a program's own callbacks that training begins before a generator is read, which may give what they prepare."""
-    for callback in callbacks:
-        own = type(callback).on_train_begin
-        if own.__module__.partition(".")[0] != "kerata":
-            callback.set_params(dict(callback._old_params or {}))
-            callback.set_model(model)
-            callback.on_train_begin({})
-            # Once is enough; the next call is that of `fit`.
-            callback.on_train_begin = lambda logs=None, callback=callback: callback.__dict__.pop("on_train_begin", None)
-
-
-def is_source_only(x: object) -> bool:
-    return is_generator(x) or hasattr(x, "as_numpy_iterator") or not hasattr(x, "__len__")
-
-
-def as_list(value: object) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -19,6 +19,16 @@ class Callback(callbacks.Callback):
 
     _old_params: dict[str, Any] | None = None
 
+    @property
+    def validation_data(self):
+        """What is validated on: inputs, targets, weights. It is put together when a callback asks for it."""
+        held = self.__dict__.get("validation_data")
+        return held() if callable(held) else held
+
+    @validation_data.setter
+    def validation_data(self, held) -> None:
+        self.__dict__["validation_data"] = held
+
     def set_params(self, params: dict[str, Any]) -> None:
         super().set_params({**params, **(self._old_params or {})})
 
@@ -186,6 +196,10 @@ class TensorBoard(Callback, callbacks.TensorBoard):
     def __init__(self, log_dir="./logs", *args: object, **kwargs: Any):
         known = inspect.signature(callbacks.TensorBoard.__init__).parameters
         super().__init__(log_dir, **{name: value for name, value in kwargs.items() if name in known})
+
+    def _end_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        # The number of a batch and its size are no measures.
+        super()._end_batch(batch, {name: value for name, value in (logs or {}).items() if name not in ("batch", "size")})
 
 
 class BaseLogger(Callback):

@@ -1,0 +1,76 @@
+"""What callbacks were told: `params`, `validation_data` and the logs of batches, by the source of Keras 1.2.2 and 2.3.1."""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import keras1, keras2, tfkeras2
+
+X = np.random.default_rng(0).normal(size=(10, 2)).astype("float32")
+Y = np.arange(10.0)
+EPOCHS = {"keras1": "nb_epoch", "keras2": "epochs", "tfkeras2": "epochs"}
+ERAS = {"keras1": keras1, "keras2": keras2, "tfkeras2": tfkeras2}
+
+
+def told(era, *more, **fit):
+    """What a callback of an era is told in one epoch."""
+    tree, found = ERAS[era], {"begin": [], "end": []}
+
+    class Noting(tree.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            found["params"] = dict(self.params)
+
+        def on_batch_begin(self, batch, logs=None):
+            found["begin"].append(dict(logs))
+
+        def on_batch_end(self, batch, logs=None):
+            found["end"].append(dict(logs))
+
+        def on_epoch_end(self, epoch, logs=None):
+            found["held"], found["model"] = self.validation_data, getattr(self.model, "validation_data", None)
+
+    start = {"init": "one"} if era == "keras1" else {"kernel_initializer": "ones"}
+    model = tree.models.Sequential([tree.layers.Dense(1, input_dim=2, **start), *more])
+    model.compile(tree.optimizers.SGD(lr=0.0), "mse")
+    data = (X, Y) if "generator" not in fit else ()
+    method = model.fit_generator if "generator" in fit else model.fit
+    method(*data, verbose=0, callbacks=[Noting()], **{EPOCHS[era]: 1}, **fit)
+    return found
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras2"])
+def test_what_a_split_holds_out_is_there(era):
+    found = told(era, ERAS[era].layers.Dropout(0.5), batch_size=4, validation_split=0.2, sample_weight=Y + 1)
+    x, y, weights, phase = found["held"]
+    assert np.array_equal(x, X[8:]) and np.array_equal(y, Y[8:, None]) and np.array_equal(weights, Y[8:] + 1) and phase == 0.0
+    assert found["model"] is found["held"]
+    params = found["params"]
+    known = {"batch_size": 4, "samples": 8, "nb_sample": 8, "nb_epoch": 1, "epochs": 1, "steps": None, "do_validation": True}
+    assert {name: params[name] for name in known} == known and params["metrics"] == ["loss", "val_loss"]
+
+
+def test_arrays_to_validate_on_are_there_without_a_phase():
+    x, y, weights = told("keras2", validation_data=(X, Y))["held"]
+    assert np.array_equal(x, X) and y.shape == (10, 1) and weights.tolist() == [1.0] * 10 and weights.dtype == "float32"
+    assert told("keras2")["held"] == [] and told("keras2")["params"]["do_validation"] is False
+    assert told("tfkeras2")["params"]["steps"] == 1 and told("keras2")["params"]["batch_size"] == 32
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras2"])
+def test_batches_have_their_number_size_and_own_loss(era):
+    found = told(era, batch_size=4, shuffle=False)
+    errors = [float(np.mean(np.square(X[i : i + 4].sum(1) - Y[i : i + 4]))) for i in (0, 4, 8)]
+    assert found["begin"] == [{"batch": i, "size": size} for i, size in enumerate((4, 4, 2))]
+    assert [(logs["batch"], logs["size"]) for logs in found["end"]] == [(0, 4), (1, 4), (2, 2)]
+    assert [logs["loss"] for logs in found["end"]] == pytest.approx(errors, rel=1e-5)
+    assert "batch" not in told("tfkeras2", batch_size=4)["end"][0]
+
+
+def test_batches_of_a_generator_say_their_sizes():
+    def batches():
+        while True:
+            yield X[:4], Y[:4]
+            yield X[4:7], Y[4:7]
+
+    found = told("keras2", generator=batches(), steps_per_epoch=3, validation_data=(X, Y))
+    assert [logs["size"] for logs in found["begin"]] == [logs["size"] for logs in found["end"]] == [4, 3, 4]
+    assert found["params"]["steps"] == 3 and found["params"]["samples"] is None and len(found["held"]) == 3
