@@ -111,3 +111,112 @@ def test_a_file_is_counted_as_who_loads_it_counts(tmp_path):
         expected = penalty(linear(STEPS), then, rate=0.1)
         # Today all steps of all samples are one batch to the layer within.
         np.testing.assert_allclose(found, expected / 3 if then == "tfkeras2" else expected, rtol=1e-5, err_msg=era)
+
+
+# Class weights
+
+
+def test_a_held_out_part_is_weighted_by_classes_as_the_rest():
+    y = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
+    errors = np.square(X.sum(1) - y)
+    for era, weight in (("keras1", 3.0), ("keras2", 3.0), ("tfkeras2", 1.0)):
+        start = {"init": "one"} if era == "keras1" else {"kernel_initializer": "ones"}
+        model = ERAS[era].models.Sequential([ERAS[era].layers.Dense(1, input_dim=4, **start)])
+        model.compile(ERAS[era].optimizers.SGD(lr=0.0), "mse")
+        epochs = {"nb_epoch" if era == "keras1" else "epochs": 1}
+        history = model.fit(X, y, verbose=0, class_weight={0: 1.0, 1: 3.0}, validation_split=0.2, **epochs).history
+        np.testing.assert_allclose(history["loss"], [(errors[:4] * [1, 3, 3, 1]).mean()], rtol=1e-5)
+        np.testing.assert_allclose(history["val_loss"], [weight * errors[4]], rtol=1e-5)
+
+
+def test_class_weights_that_are_no_dict_count_nothing_and_say_so():
+    model = keras1.models.Sequential([keras1.layers.Dense(1, input_dim=4, init="one")])
+    model.compile(keras1.optimizers.SGD(lr=0.0), "mse")
+    y = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
+    with pytest.warns(UserWarning, match="class_weight counts nothing"):
+        history = model.fit(X, y, nb_epoch=1, verbose=0, class_weight="auto").history
+    np.testing.assert_allclose(history["loss"], [np.square(X.sum(1) - y).mean()], rtol=1e-5)
+
+
+# Measures and tables
+
+
+def test_names_of_measures_keep_the_outputs_after_a_fit():
+    x = keras2.layers.Input((4,))
+    first, second = keras2.layers.Dense(1, name="first")(x), keras2.layers.Dense(1, name="second")(x)
+    model = keras2.models.Model(x, [first, second])
+    model.compile("sgd", "mse", metrics=["mae"])
+    names = ["loss", "first_loss", "second_loss", "first_mae", "second_mae"]
+    assert model.metrics_names == names
+    found = model.fit(X, [Y[:, :1], Y[:, 1:]], verbose=0).history
+    assert model.metrics_names == names and set(found) == set(names)
+    p, q = model.predict(X)
+    a, b = np.mean(np.abs(p - Y[:, :1])), np.mean(np.abs(q - Y[:, 1:]))
+    np.testing.assert_allclose(model.evaluate(X, [Y[:, :1], Y[:, 1:]], verbose=0)[3:], [a, b], rtol=1e-5)
+    # As many measures as outputs are for each of these, all the same.
+    model.compile("sgd", "mse", metrics=["mae", "mape"])
+    model.fit(X, [Y[:, :1], Y[:, 1:]], verbose=0)
+    assert model.metrics_names[3:] == ["first_mae", "first_mape", "second_mae", "second_mape"]
+
+
+def test_a_summary_counts_the_weights_alone():
+    model = keras2.models.Sequential([keras2.layers.Dense(2, input_dim=4)])
+    model.compile("adam", "mse")
+    model.train_on_batch(X, Y)
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert "Total params: 10 " in "\n".join(lines) and "Optimizer" not in "\n".join(lines)
+
+
+def test_rates_are_those_at_the_first_of_the_nearest_thresholds():
+    labels, scores = np.array([0.0, 0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.2, 0.6, 0.3, 0.9])
+    thresholds = np.linspace(0, 1, 200)
+    true, false = [[np.mean(scores[labels == one] > t) for t in thresholds] for one in (1.0, 0.0)]
+    sensitivity, specificity = np.array(true), 1 - np.array(false)
+    for make, of, where, value in (
+        (keras2.metrics.SpecificityAtSensitivity, specificity, sensitivity, 0.4),
+        (keras2.metrics.SensitivityAtSpecificity, sensitivity, specificity, 0.7),
+    ):
+        metric = make(value)
+        metric.update_state(labels, scores)
+        np.testing.assert_allclose(float(metric.result()), of[np.argmin(np.abs(where - value))], rtol=1e-6)
+
+
+# Sources and files
+
+
+class Counting(keras2.utils.Sequence):
+    ended = 0
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return X[:4], Y[:4]
+
+    def on_epoch_end(self):
+        self.ended += 1
+
+
+@pytest.mark.parametrize("steps", [None, 2])
+def test_a_sequence_is_told_the_end_of_each_epoch(steps):
+    model = keras2.models.Sequential([keras2.layers.Dense(2, input_dim=4)])
+    model.compile("sgd", "mse")
+    data = Counting()
+    model.fit_generator(data, steps_per_epoch=steps, epochs=2, verbose=0)
+    assert data.ended == 2
+
+
+def halved(x):
+    return x / 2
+
+
+def test_a_lambda_is_written_by_the_name_of_its_function(tmp_path):
+    model = keras2.models.Sequential([keras2.layers.Dense(2, input_dim=4), keras2.layers.Lambda(halved)])
+    with pytest.warns(UserWarning, match="Keras 3 does not read Lambda layers"):
+        model.save(tmp_path / "model.h5")
+    again = keras2.models.load_model(tmp_path / "model.h5", custom_objects={"halved": halved})
+    np.testing.assert_allclose(again.predict(X), model.predict(X), rtol=1e-6)
+    nameless = keras2.models.Sequential([keras2.layers.Dense(2, input_dim=4), keras2.layers.Lambda(lambda x: x / 2)])
+    with pytest.raises(ValueError, match="a Python lambda cannot be written"):
+        nameless.save(tmp_path / "nameless.h5")

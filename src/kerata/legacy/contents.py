@@ -21,7 +21,7 @@ from kerata.layers.merging import Merge
 from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
 from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic
 from kerata.legacy.measures import loss_of
-from kerata.legacy.metrics import FUNCTIONS, MetricOfKeras2, deserializing, serialize
+from kerata.legacy.metrics import FUNCTIONS, FirstNearest, MetricOfKeras2, deserializing, serialize
 from kerata.legacy.models import OldModel, OldSequential
 from kerata.legacy.objects import LOOKUPS, Reseeded, looking
 from kerata.legacy.once import once
@@ -183,7 +183,8 @@ def metric(era: str, name: str) -> object:
         return FUNCTIONS[name]
     row = find_row(era, "metrics", name) or find_row(era, "losses", name)
     if era.startswith("keras2") and isinstance(modern := getattr(metrics, name, None), type):
-        return spell(era, name, modern, row if row is not None and row.kind == "metrics" else None, MetricOfKeras2)
+        mixin = FirstNearest if name in ("SensitivityAtSpecificity", "SpecificityAtSensitivity") else MetricOfKeras2
+        return spell(era, name, modern, row if row is not None and row.kind == "metrics" else None, mixin)
     if row is None:
         return among_tensors(era, name, getattr(metrics, name))
     return among_tensors(era, name, getattr(metrics if row.kind == "metrics" else losses, row.today))

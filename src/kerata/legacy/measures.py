@@ -55,12 +55,33 @@ def compile_arguments(
         )
     for name in {"metrics", "weighted_metrics"} & set(given):
         given[name] = where_losses_are(given[name], given.get("loss"), model)
+    outputs = list(getattr(model, "output_names", ())) if getattr(model, "_graph", None) is not None else []
+    for name in {"metrics", "weighted_metrics"} & set(given):
+        given[name] = of_each_output(given[name], len(outputs))
     if "loss" in given:
         given["loss"] = bind_losses(model, spread(given["loss"], lambda one: loss_of(era, one)))
     for name in ("metrics", "weighted_metrics"):
         if name in given:
             given[name] = spread(given[name], lambda one: metric_of(era, of_columns(one)))
     return given
+
+
+def of_each_output(measures: object, count: int) -> object:
+    """Measures that are given for all outputs of several, for each of these: metrics keep what they have seen.
+
+    >>> of_each_output(["mae"], 2), of_each_output([["mae"], []], 2), of_each_output(["mae"], 1)
+    ([['mae'], ['mae']], [['mae'], []], ['mae'])
+    """
+    single = measures if isinstance(measures, (list, tuple)) else [measures]
+    if count < 2 or isinstance(measures, dict) or any(isinstance(one, (list, tuple)) for one in single) or not single:
+        return measures
+    copies = [[copied(one) for one in single] for _ in range(count - 1)]
+    return [list(single), *copies]
+
+
+def copied(measure: object) -> object:
+    """Another metric of the same config; what is no metric stays itself."""
+    return type(measure).from_config(measure.get_config()) if isinstance(measure, metrics.Metric) else measure
 
 
 def check_for_outputs(model, given: dict[str, Any]) -> None:

@@ -51,6 +51,15 @@ class MetricOfKeras2(Spelled):
         return super().add_weight(shape=shape, initializer=initializer, dtype=dtype, name=name)  # type: ignore[misc]
 
 
+class FirstNearest(MetricOfKeras2):
+    """A rate at the first of the thresholds at which another one is nearest to what is wanted."""
+
+    value: float
+
+    def _best(self, of, where):
+        return of[jnp.argmin(jnp.abs(where - self.value))]
+
+
 def binary_accuracy(y_true, y_pred, threshold: float = 0.5):
     """The share of the outputs of each sample that say, rounded, what the labels say."""
     return jnp.mean(metrics.binary_accuracy(y_true, y_pred, threshold), axis=-1)

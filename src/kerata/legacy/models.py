@@ -49,6 +49,8 @@ class OldModel(FlowingModel, OldLayer):
     # Terms of the loss are computed beside the outputs: they are no part of what files hold, and the graph has them already.
     _bookkeeping = {**dict.fromkeys(("_other_shapes", "_trained_at_compile", "_held_out"), Look.NOBODY), "_terms": Look.PARTS}
 
+    # Whether a summary counts what the optimizer keeps.
+    counts_optimizer = False
     input_shape = modern.Model.input_shape
     output_shape = modern.Model.output_shape
 
@@ -279,7 +281,7 @@ class OldModel(FlowingModel, OldLayer):
         added = [*(name for name in held if name in added), *(name for name in added if name not in held)]
         if not made.measures.built:
             return [*expected_names(self, made.arguments), *added]
-        return [*(measure.name for measure in (*made.trackers, *made.measures.metrics)), *added]
+        return [*(tracker.name for tracker in made.trackers), *made.measures.names, *added]
 
     def _in_order(self, logs: dict[str, Any]) -> Scores:
         """The loss, the losses of several outputs, the measures: alone or in a list."""

@@ -1,5 +1,6 @@
 """Weights of classes for each output of a model, as weights of samples."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,9 +15,16 @@ def spread_class_weights(model, arguments: dict[str, Any]) -> dict[str, Any]:
     given = arguments.get("class_weight")
     if not given:
         return arguments
+    if isinstance(given, str) and model._era != "tfkeras2":
+        said = "class_weight counts nothing where it is no dict, as in standalone Keras"
+        warnings.warn(message("fit", said, {"class_weight": given}, "Give the weight of each class"), stacklevel=4)
+        return {**arguments, "class_weight": None}
     if isinstance(given, dict) and not any(isinstance(one, dict) for one in given.values()):
         if hasattr(arguments.get("y"), "shape"):
-            weights_of_classes(arguments["y"], given)
+            found = weights_of_classes(arguments["y"], given)
+            if model._era != "tfkeras2" and arguments.get("validation_split"):
+                # Samples were weighted before a part of them was held out.
+                return {**arguments, "class_weight": None, "sample_weight": times(found, arguments.get("sample_weight"), model)}
         return arguments
     names = list(model.output_names)
     tables = {name: given.get(name) for name in names} if isinstance(given, dict) else dict(zip(names, given, strict=True))
@@ -30,6 +38,13 @@ def spread_class_weights(model, arguments: dict[str, Any]) -> dict[str, Any]:
         fix = "Give the weights of samples with each batch"
         raise NotImplementedError(message(model, "weights of classes for each output need arrays, or a generator", None, fix))
     return changed
+
+
+def times(weights: np.ndarray, sample_weight, model) -> np.ndarray:
+    """Weights of samples by their classes and by themselves; Keras 1 took those of the samples alone."""
+    if sample_weight is None:
+        return weights
+    return np.asarray(sample_weight) if model._era == "keras1" else weights * np.asarray(sample_weight)
 
 
 def weighted(batches, names: list[str], tables: dict[str, Any]) -> Iterator[Any]:

@@ -240,7 +240,7 @@ class Trainer(StepMethods):
         size = batch_size or 32
         steps_per_epoch = limit_steps(steps_per_epoch, source, size)
         check_endless(source, steps_per_epoch, "fit", "steps_per_epoch")
-        if steps_per_epoch is not None and isinstance(source, Batches):
+        if steps_per_epoch is not None and isinstance(source, Batches) and steps_per_epoch != source.length:
             source = repeat_batches(source, steps_per_epoch)
         batch, source = first_batch(source, size)
         build_for(self, batch, "fit", source)

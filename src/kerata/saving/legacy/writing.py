@@ -102,6 +102,10 @@ def write_model(model: SavedModel, file: Group, include_optimizer: bool = True, 
         write_optimizer(model, file)
 
 
+# What a Lambda may be given as a function.
+FUNCTIONS = ("function", "output_shape", "mask")
+
+
 class Words:
     """Descriptions of Keras 3 in the words of `tf.keras`.
 
@@ -135,10 +139,27 @@ class Words:
             inner = {key: self.plain(value) for key, value in config.items() if key in ("name", "layers", "build_input_shape")}
             return {"class_name": name, "config": inner}
         if name == "Lambda":
-            raise self.refuse("Lambda layers cannot be written to an '.h5' file", {"layer": config.get("name")})
+            return {"class_name": name, "config": self.by_name(config)}
         if isinstance(policy := config.get("dtype"), dict) and policy.get("module") == "keras.dtype_policies":
             raise self.refuse("weights of few bits cannot be written to an '.h5' file", {"layer": config.get("name")})
         return {"class_name": RENAMED_CLASSES.get(name, name), "config": self.config(name, config)}
+
+    def by_name(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The config of a Lambda whose function has a name, by which it is found when the file is read; never its code."""
+        received, found = (
+            {"layer": config.get("name")},
+            {key: self.plain(v) for key, v in config.items() if key not in FUNCTIONS},
+        )
+        if not self.for_then or config.get("mask") is not None:
+            raise self.refuse("Lambda layers cannot be written to an '.h5' file", received)
+        for key in ("function", "output_shape"):
+            value: Any = config.get(key)
+            named = isinstance(value, dict) and value.get("class_name") == "function" and isinstance(value.get("config"), str)
+            if isinstance(value, dict) and not named:
+                raise self.refuse("a Lambda can be written to an '.h5' file by its function's name alone", received)
+            found |= {key: self.plain(value), f"{key}_type": "function" if named else "raw"}
+        self.warn("Keras 3 does not read Lambda layers from an '.h5' file", received)
+        return found
 
     def refuse(self, expected: str, received: dict[str, Any]) -> ValueError:
         return ValueError(message(self.owner, expected, received, "Save the model as '.keras'"))
