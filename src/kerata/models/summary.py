@@ -208,8 +208,8 @@ def count_lines(model: TrainedModel) -> list[str]:
     """Numbers of weights and the memory that they take."""
     groups = {"Trainable": model.trainable_weights, "Non-trainable": model.non_trainable_weights}
     optimizer = getattr(model, "optimizer", None)
-    counted = optimizer is not None and getattr(model, "counts_optimizer", True)
-    if counted and model.compiled and getattr(optimizer, "built", False):
+    counted = getattr(model, "counts_optimizer", True) and model.compiled
+    if optimizer is not None and counted and getattr(optimizer, "built", False):
         groups["Optimizer"] = optimizer.variables
     every = [variable for variables in groups.values() for variable in variables]
     return [
