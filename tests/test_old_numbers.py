@@ -220,3 +220,50 @@ def test_a_lambda_is_written_by_the_name_of_its_function(tmp_path):
     nameless = keras2.models.Sequential([keras2.layers.Dense(2, input_dim=4), keras2.layers.Lambda(lambda x: x / 2)])
     with pytest.raises(ValueError, match="a Python lambda cannot be written"):
         nameless.save(tmp_path / "nameless.h5")
+
+
+# Kernels and gates of Keras 1
+
+
+@pytest.mark.parametrize("way", ["weights", "set_weights", "model"])
+def test_kernels_with_the_order_of_theano_are_filters_first(way):
+    rng = np.random.default_rng(3)
+    kernel, bias = rng.normal(size=(4, 2, 3, 3)).astype("float32"), rng.normal(size=4).astype("float32")
+    x = rng.normal(size=(2, 2, 5, 5)).astype("float32")
+    given = {"weights": [kernel, bias]} if way == "weights" else {}
+    layer = keras1.layers.Convolution2D(4, 3, 3, dim_ordering="th", input_shape=(2, 5, 5), **given)
+    model = keras1.models.Sequential([layer])
+    if way != "weights":
+        (layer if way == "set_weights" else model).set_weights([kernel, bias])
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (2, 3))
+    expected = np.einsum("ncijab,ocab->noij", windows, kernel) + bias[:, None, None]
+    np.testing.assert_allclose(model.predict(x), expected, rtol=1e-4, atol=1e-5)
+    for found in (layer.get_weights(), model.get_weights()):
+        np.testing.assert_array_equal(found[0], kernel)
+
+
+def test_kernels_of_one_dimension_have_an_axis_more():
+    layer = keras1.layers.Convolution1D(4, 3, input_shape=(5, 2))
+    keras1.models.Sequential([layer])
+    assert [w.shape for w in layer.get_weights()] == [(3, 1, 2, 4), (4,)]
+    assert keras2.layers.Conv1D(4, 3, input_shape=(5, 2)).get_weights() == []
+
+
+def test_layers_of_keras_1_show_their_weights_and_gates():
+    lstm, gru = keras1.layers.LSTM(3, input_shape=(4, 2)), keras1.layers.GRU(3, input_shape=(4, 2))
+    word, dense = keras1.layers.Embedding(5, 3, input_length=2), keras1.layers.Dense(3, input_dim=2)
+    for layer in (lstm, gru, word, dense):
+        keras1.models.Sequential([layer])
+    assert lstm.W.shape == (2, 12) and word.W.shape == (5, 3) and dense.W.shape == (2, 3) and dense.b.shape == (3,)
+    # The bias of the forget gate alone begins with 1.
+    assert np.array(lstm.b_f).tolist() == [1.0] * 3 and np.array(lstm.b_i).tolist() == [0.0] * 3
+    np.testing.assert_array_equal(np.concatenate([lstm.U_i, lstm.U_f, lstm.U_c, lstm.U_o], 1), lstm.U)
+    np.testing.assert_array_equal(np.concatenate([gru.W_z, gru.W_r, gru.W_h], 1), gru.W)
+    with pytest.raises(AttributeError, match="W_x"):
+        lstm.W_x  # noqa: B018
+
+
+def test_configs_of_optimizers_know_the_rate_by_its_old_name():
+    config = keras1.optimizers.Adam(lr=0.25).get_config()
+    assert config["lr"] == 0.25 and config["decay"] == 0.0
+    assert float(keras1.optimizers.Adam.from_config(config).lr) == 0.25

@@ -1,6 +1,6 @@
 """Layers of the eras: what they and a user's own layers could do beside what layers of today can."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from kerata.base.serialization import keeping_functions
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has_symbolic, infer, symbolic_leaves, traceable
+from kerata.engine.types import HostArray
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
+from kerata.legacy.kernels import then, today, turns_of
 from kerata.legacy.phases import fixed_phase
 from kerata.legacy.spelling import Spelled, name_of_era
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors
@@ -23,6 +25,21 @@ from kerata.legacy.tensorflow.tensor import has_tensor, plain
 
 # Attributes of layers, by their names in Keras 1 where no row says them.
 ATTRIBUTES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "gamma_init": "gamma_initializer"}
+
+
+# The letters of gates in Keras 1, in the order in which cells hold them.
+GATES = {"LSTMCell": "ifco", "GRUCell": "zrh"}
+
+
+def gate_of(cell: object, name: str) -> object:
+    """What a cell holds for one gate, `W_i`, `U_f`, `b_c`; `None` where it has no such gate."""
+    kind, _, gate = name.partition("_")
+    gates = GATES.get(type(cell).__name__, "")
+    if kind not in ("W", "U", "b") or len(gate) != 1 or gate not in gates:
+        return None
+    whole = getattr(cell, ATTRIBUTES[kind]).value
+    width = whole.shape[-1] // len(gates)
+    return whole[..., gates.index(gate) * width :][..., :width]
 
 
 class OldLayer(Flowing, Spelled):
@@ -114,16 +131,33 @@ class OldLayer(Flowing, Spelled):
         if not name.startswith("_"):
             argument = None if self._row is None else self._row.argument(name)
             today = argument.new if argument is not None else ATTRIBUTES.get(name, "")
+            if name == "W" and self._row is not None and self._row.today == "Embedding":
+                today = "embeddings"
+            cell = self.__dict__.get("cell")
             if today and today != name and (argument is None or argument.place is None):
-                holder = self if hasattr(self, today) else self.__dict__.get("cell", self)
+                # A recurrent layer's own `kernel` is what computes it.
+                holder = cell if cell is not None and today in vars(cell) else self
                 return getattr(holder, today)
             if argument is not None and argument.place is not None and today:
                 return getattr(self, today)[argument.place]
-            # Recurrent layers showed what their cells hold.
-            cell = self.__dict__.get("cell")
+            # Recurrent layers showed what their cells hold; those of Keras 1 had an array for each gate.
             if cell is not None and name in vars(cell):
                 return getattr(cell, name)
+            if self._era == "keras1" and (found := gate_of(cell, name)) is not None:
+                return found
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def get_weights(self) -> list[HostArray]:
+        """Copies of all weights; kernels of Keras 1 have the shape that they had there."""
+        turns = turns_of(self._flatten_layers()) if self._era == "keras1" else {}  # type: ignore[attr-defined]
+        return then(self.weights, turns) if turns else super().get_weights()  # type: ignore[misc, attr-defined]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets all weights from arrays in the form of `get_weights`."""
+        turns = turns_of(self._flatten_layers()) if self._era == "keras1" else {}  # type: ignore[attr-defined]
+        if turns and len(weights) == len(self.weights):  # type: ignore[attr-defined]
+            weights = today(self.weights, weights, turns)  # type: ignore[attr-defined]
+        super().set_weights(weights)  # type: ignore[misc]
 
     # Weights of a user's own layer
 

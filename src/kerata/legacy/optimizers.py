@@ -4,12 +4,24 @@ from typing import Any
 
 from kerata import optimizers
 from kerata.dialects import canonical, find_row
+from kerata.legacy.history import AliasDict
 from kerata.legacy.objects import deserializing_optimizer, serialize_optimizer
 from kerata.legacy.once import once
 from kerata.legacy.spelling import Spelled, spell
 from kerata.legacy.tensorflow.models import FlowingOptimizer
 
 NAMES = ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")
+
+
+class ConfigOfThen(AliasDict):
+    """A config in which `lr` is the rate, and a decay that was not given is 0.
+
+    >>> ConfigOfThen({"learning_rate": 0.1})["lr"], ConfigOfThen({})["decay"]
+    (0.1, 0.0)
+    """
+
+    def __missing__(self, name: str) -> object:
+        return 0.0 if name == "decay" else super().__missing__(name)
 
 
 class OldOptimizer(FlowingOptimizer, Spelled):
@@ -19,6 +31,10 @@ class OldOptimizer(FlowingOptimizer, Spelled):
     def weights(self) -> list[Any]:
         """The number of updates and what is kept of each weight."""
         return self.variables  # type: ignore[attr-defined]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments in today's words; `config["lr"]` finds the rate as well."""
+        return ConfigOfThen(super().get_config())  # type: ignore[misc]
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "OldOptimizer":
