@@ -13,6 +13,7 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import resolve, serialize_keras_object, serialize_named
 from kerata.base.types import Plain
 from kerata.engine.symbolic import traceable
+from kerata.kernels.maxima import within
 from kerata.ops import activations as ops
 from kerata.ops.activations import celu as celu
 from kerata.ops.activations import elu as elu
@@ -107,7 +108,7 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
         return jax.nn.relu(x) if _is(negative_slope, 0) else jax.nn.leaky_relu(x, negative_slope)
     if _is(threshold, 0) and _is(negative_slope, 0) and _is(max_value, 6):
         return jax.nn.relu6(x)
-    above = x if max_value is None else jnp.clip(x, 0, max_value)
+    above = x if max_value is None else within(x, 0, max_value)
     return jnp.where(x > threshold, above, negative_slope * (x - threshold)).astype(x.dtype)
 
 
@@ -154,7 +155,7 @@ def legacy_hard_sigmoid(x):
     >>> round(float(kerata.activations.legacy_hard_sigmoid(1.0)), 4)
     0.7
     """
-    return jnp.clip(0.2 * jnp.asarray(x) + 0.5, 0.0, 1.0)
+    return within(0.2 * jnp.asarray(x) + 0.5, 0.0, 1.0)
 
 
 def get(identifier: object) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ from kerata.engine.mistakes import Blame
 from kerata.engine.module import Module
 from kerata.engine.scope import valid_rows
 from kerata.engine.types import Array, WeightFunction
+from kerata.kernels.maxima import larger
 
 T = TypeVar("T")
 
@@ -145,7 +146,7 @@ class OrthogonalRegularizer(Regularizer):
             raise ValueError(message(self, "the input must be a matrix", {"shape": x.shape}))
         x = x if self.mode == "rows" else x.T  # (vectors, length)
         # Bounded below, so that a row of zeros has a gradient.
-        x = x * lax.rsqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=1, keepdims=True), epsilon() ** 2))
+        x = x * lax.rsqrt(larger(jnp.sum(jnp.square(x), axis=1, keepdims=True), epsilon() ** 2))
         size = x.shape[0]
         cosines = (x @ x.T) * (1.0 - jnp.eye(size, dtype=x.dtype))
         # Each pair is twice in the sum.

@@ -10,8 +10,9 @@ model is traced and its program is found by the text of what was traced: that co
 
 import hashlib
 import threading
+import weakref
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +22,10 @@ from jax.stages import Compiled, Lowered
 from kerata.base.interrupts import hand_on
 from kerata.base.recent import Recent
 from kerata.engine.disk import use_program_cache
+from kerata.engine.effort import gains
 from kerata.engine.outside import Following, Renewed, following
 from kerata.engine.placement import HERE, Placement
+from kerata.engine.rows.kinds import Traced as Jaxpr
 from kerata.engine.types import AnyArray, Array, Tree
 from kerata.engine.variable import Variable, noting_reads
 from kerata.kernels.compiler import compiler_options
@@ -37,12 +40,22 @@ Step: TypeAlias = Callable[..., Tree]
 # What runs: a compiled program, or one that reads variables which its arguments do not hold.
 Runnable: TypeAlias = Callable[..., Any]
 
+
+class Traced(NamedTuple):
+    """A program before it is compiled: what was traced, and what that was lowered to."""
+
+    jaxpr: Jaxpr
+    lowered: Lowered
+
+
 # An executable of a small model holds one to five megabytes.
 CAPACITY = 128
 
 
 _by_structure: Recent[Compiled] = Recent(CAPACITY)
 _by_text: Recent[Compiled] = Recent(CAPACITY)
+# Those of which there is another, for few steps or for more.
+_split: weakref.WeakSet[Compiled] = weakref.WeakSet()
 _findings: Recent[Any] = Recent(CAPACITY)
 _lock = threading.RLock()
 _compiling: dict[bytes, threading.Lock] = {}
@@ -104,6 +117,7 @@ def obtain(
     many: bool = False,
     placement: Placement = HERE,
     brief: bool = False,
+    few: bool = False,
 ) -> Runnable:
     """The compiled program for a structure and the shapes of its arguments.
 
@@ -117,32 +131,39 @@ def obtain(
         many: whether the program trains many small models.
         placement: where it runs.
         brief: whether compiling counts more than running; see `compiler_options`.
+        few: whether it makes few steps (`is_few`), and is brief where it is large and has little to do in each.
     """
-    key = (name, structure, signature_of(args), placement)
+    key: tuple[Hashable, ...] = (name, structure, signature_of(args), placement)
     with _lock:
-        if structure is not None and (program := _by_structure.find(key)) is not None:
+        if structure is not None and (program := _by_structure.find(key) or _by_structure.find((*key, few))) is not None:
             return program
         specs = [spec_of(arg, weak=position in weak) for position, arg in enumerate(args)]
         with noting_reads() as reads:
             lowered = _lower(make, specs, donate, placement)
 
-    def compile(lowered: Lowered) -> Compiled:
+    def compile(lowered: Traced) -> Compiled:
         # Others may trace and look up while this one is compiled.
-        return _find_by_text(name, lowered, many, placement, brief)
+        return _find_by_text(name, lowered, many, placement, brief, few)
 
     if reads.variables:
         return _follow(make, specs, donate, placement, reads.variables, lowered, compile)
     program = compile(lowered)
     with _lock:
         if structure is not None:
-            _by_structure.keep(key, program)
+            _by_structure.keep((*key, few) if is_split(program) else key, program)
     return program
 
 
-def _lower(make: Callable[[], Callable[..., Any]], specs: Sequence[Tree], donate: tuple[int, ...], at: Placement) -> Lowered:
+def is_split(program: Runnable) -> bool:
+    """Whether there is another program for `few` steps, or for more."""
+    return getattr(program, "compiled", program) in _split
+
+
+def _lower(make: Callable[[], Callable[..., Any]], specs: Sequence[Tree], donate: tuple[int, ...], at: Placement) -> Traced:
     counts["traced"] += 1
     with at.compiling():
-        return jax.jit(make(), donate_argnums=donate, keep_unused=True).lower(*specs)
+        traced = jax.jit(make(), donate_argnums=donate, keep_unused=True).trace(*specs)
+        return Traced(traced.jaxpr.jaxpr, traced.lower())
 
 
 def _follow(
@@ -151,8 +172,8 @@ def _follow(
     donate: tuple[int, ...],
     placement: Placement,
     variables: Sequence[Variable],
-    lowered: Lowered,
-    compile: Callable[[Lowered], Compiled],
+    lowered: Traced,
+    compile: Callable[[Traced], Compiled],
 ) -> Runnable:
     """A program that follows variables which it read while it was traced, and does not carry; it is one model's own.
 
@@ -179,9 +200,13 @@ def _follow(
     return Following(compile(follows), variables, placement)
 
 
-def _find_by_text(name: str, lowered: Lowered, many: bool, placement: Placement, brief: bool) -> Compiled:
+def _find_by_text(name: str, what: Traced, many: bool, placement: Placement, brief: bool, few: bool) -> Compiled:
+    lowered, text = what.lowered, what.lowered.as_text()
+    # Which of two programs a model gets may not depend on what ran before: where there are two, both are asked for by name.
+    split = not many and placement.platform == "cpu" and gains(what.jaxpr, text)
+    brief = brief or (few and split)
     shapes = f"{name}|{many}|{brief}|{placement}|{lowered.in_tree}|{lowered.out_tree}|"
-    digest = hashlib.sha256((shapes + lowered.as_text()).encode()).digest()
+    digest = hashlib.sha256((shapes + text).encode()).digest()
     with _lock:
         program = _by_text.find(digest)
         if program is not None:
@@ -199,6 +224,8 @@ def _find_by_text(name: str, lowered: Lowered, many: bool, placement: Placement,
             counts["compiled"] += digest not in _by_text
             _by_text.keep(digest, program)
             _compiling.pop(digest, None)
+            if split:
+                _split.add(program)
         return program
 
 

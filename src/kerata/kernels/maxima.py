@@ -1,8 +1,9 @@
-"""Maxima along axes, whose slope is shared by all that are equal, whatever XLA makes of the comparison.
+"""Maxima whose slope is shared by all that are equal, whatever XLA makes of the comparison.
 
 JAX gives the slope of a maximum to what is equal to it. XLA for CPU computes a cheap operand anew for every reader, with
 another rounding at times: then what is compared with the maximum is not what the maximum was taken of, and the slope is lost
-or lands elsewhere. Here both stand in memory when they are compared.
+or lands elsewhere. Here, along axes, both stand in memory when they are compared; of two arrays, those are compared with
+each other and not with their maximum.
 """
 
 # JAX leaves some arguments of functions without a type.
@@ -13,12 +14,14 @@ from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from kerata.kernels.compiler import apart
 
 # An axis, several, or `None` for all.
 Along: TypeAlias = int | tuple[int, ...] | None
+Number: TypeAlias = jax.Array | np.ndarray | float
 
 
 def largest(x: jax.Array, axis: Along = None, keepdims: bool = False) -> jax.Array:
@@ -55,3 +58,67 @@ def _shares(x: jax.Array, axis: Along) -> jax.Array:
     """What each number has of the slope of the maximum."""
     equal = (x == jnp.max(x, axis, keepdims=True)).astype(x.dtype)
     return equal / jnp.sum(equal, axis, keepdims=True)
+
+
+# Of two arrays
+
+
+def larger(x: Number, y: Number) -> jax.Array:
+    """`jnp.maximum`.
+
+    >>> jax.grad(larger)(3.0, 3.0).tolist(), jax.grad(larger)(3.0, 2.0).tolist()
+    (0.5, 1.0)
+    """
+    dtype = jnp.result_type(x, y)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return jnp.maximum(x, y)
+    return _larger(jnp.asarray(x, dtype), jnp.asarray(y, dtype))
+
+
+def smaller(x: Number, y: Number) -> jax.Array:
+    """`jnp.minimum`.
+
+    >>> jax.grad(smaller)(3.0, 3.0).tolist(), jax.grad(smaller)(3.0, 2.0).tolist()
+    (0.5, 0.0)
+    """
+    dtype = jnp.result_type(x, y)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return jnp.minimum(x, y)
+    return _smaller(jnp.asarray(x, dtype), jnp.asarray(y, dtype))
+
+
+def within(x: Number, low: Number | None, high: Number | None) -> jax.Array:
+    """`jnp.clip`.
+
+    >>> jax.grad(within)(3.0, 0.0, 2.0).tolist(), jax.grad(within)(1.0, 0.0, 2.0).tolist()
+    (0.0, 1.0)
+    """
+    above = jnp.asarray(x) if low is None else larger(x, low)
+    return above if high is None else smaller(above, high)
+
+
+@jax.custom_jvp
+def _larger(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.maximum(x, y)
+
+
+@_larger.defjvp
+def _slope_of_larger(at: tuple[jax.Array, jax.Array], along: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    (x, y), (dx, dy) = at, along
+    return _larger(x, y), _part(x, y) * dx + _part(y, x) * dy
+
+
+@jax.custom_jvp
+def _smaller(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.minimum(x, y)
+
+
+@_smaller.defjvp
+def _slope_of_smaller(at: tuple[jax.Array, jax.Array], along: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    (x, y), (dx, dy) = at, along
+    return _smaller(x, y), _part(y, x) * dx + _part(x, y) * dy
+
+
+def _part(x: jax.Array, y: jax.Array) -> jax.Array:
+    """1 where x > y, 0.5 where they are equal, else 0."""
+    return 0.5 * ((x > y).astype(x.dtype) + (x >= y).astype(x.dtype))

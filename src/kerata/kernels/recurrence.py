@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from kerata.kernels.compiler import prefers_fast_form
+from kerata.kernels.maxima import within
 from kerata.kernels.typed import dynamic_index_in_dim, dynamic_update_index_in_dim, eval_shape, fori_loop, own_gradient, scan
 
 # What may be left out.
@@ -228,7 +229,7 @@ def _plain(
 
 
 def _plain_gate(form: Form, z: Array) -> Array:
-    return jax.nn.sigmoid(z) if form.slope is None else jnp.clip(form.slope * z + 0.5, 0, 1)
+    return jax.nn.sigmoid(z) if form.slope is None else within(form.slope * z + 0.5, 0, 1)
 
 
 def _make_recur(recurrent: Array, scale: Maybe) -> Product:
@@ -280,7 +281,7 @@ class Cell(Protocol):
 
 
 def _squash(form: Form, z: Array) -> Array:
-    return jnp.tanh(z) if form.slope is None else jnp.clip(z, -1, 1)
+    return jnp.tanh(z) if form.slope is None else within(z, -1, 1)
 
 
 def _squash_slope(form: Form, a: Array) -> Array:
@@ -318,7 +319,7 @@ class Lstm:
             slopes = half - half * a * a
         else:
             candidate = jnp.repeat(jnp.array([False, False, True, False]), units)
-            a = jnp.where(candidate, jnp.tanh(z), jnp.clip(z, -1, 1))
+            a = jnp.where(candidate, jnp.tanh(z), within(z, -1, 1))
             slopes = jnp.where(candidate, 1 - a * a, jnp.where(jnp.abs(a) < 1, 0.5, 0.0)).astype(z.dtype)
         i, f, g, o = _split(a, 4)
         i, f, o = 0.5 + 0.5 * i, 0.5 + 0.5 * f, 0.5 + 0.5 * o

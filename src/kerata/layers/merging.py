@@ -13,6 +13,7 @@ from kerata.base.config import epsilon
 from kerata.base.registry import builtin
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Array
+from kerata.kernels.maxima import larger, smaller
 from kerata.layers.layer import Layer
 
 
@@ -223,7 +224,7 @@ class Maximum(Extreme):
     [[2.0, 5.0]]
     """
 
-    combine = staticmethod(jnp.maximum)
+    combine = staticmethod(larger)
 
 
 @builtin("layers")
@@ -235,7 +236,7 @@ class Minimum(Extreme):
     [[1.0, 4.0]]
     """
 
-    combine = staticmethod(jnp.minimum)
+    combine = staticmethod(smaller)
 
 
 @builtin("layers")
@@ -378,7 +379,7 @@ class Dot(Merge):
 def _unit_length(x: Array, axis: int) -> Array:
     """x / |x| along an axis, and 0 stays 0 nearly."""
     square = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
-    return x * lax.rsqrt(jnp.maximum(square, epsilon() ** 2))
+    return x * lax.rsqrt(larger(square, epsilon() ** 2))
 
 
 def add(inputs, **kwargs):

@@ -11,6 +11,7 @@ from kerata.base.registry import builtin
 from kerata.base.types import PartialShape, Shape
 from kerata.engine.types import Array
 from kerata.engine.variable import Variable
+from kerata.kernels.maxima import larger
 from kerata.layers.layer import InputSpec, Layer
 
 
@@ -309,4 +310,4 @@ class UnitNormalization(SampleNormalization):
 
     def call(self, inputs):
         square = jnp.sum(jnp.square(inputs), axis=self._axes(inputs.ndim), keepdims=True)
-        return inputs * lax.rsqrt(jnp.maximum(square, max(1e-24, float(jnp.finfo(inputs.dtype).tiny))))
+        return inputs * lax.rsqrt(larger(square, max(1e-24, float(jnp.finfo(inputs.dtype).tiny))))

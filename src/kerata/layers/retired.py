@@ -13,7 +13,7 @@ from kerata.engine.hyper import Hyperparameter
 from kerata.engine.random import SeedGenerator
 from kerata.engine.scope import valid_rows
 from kerata.kernels import random
-from kerata.kernels.maxima import largest
+from kerata.kernels.maxima import larger, largest
 from kerata.kernels.normalization import batch_normalization
 from kerata.layers.core import check_features
 from kerata.layers.einsum_dense import orient
@@ -397,7 +397,7 @@ class Cosine(Layer):
         a, b = (jnp.asarray(x) for x in inputs)
         axes = (self.axes, self.axes) if isinstance(self.axes, int) else tuple(self.axes)
         i, j = (axis % x.ndim - 1 for axis, x in zip(axes, (a, b), strict=True))
-        squared = jnp.maximum(_products(a, a, i, i) * _products(b, b, j, j), epsilon() ** 2)
+        squared = larger(_products(a, a, i, i) * _products(b, b, j, j), epsilon() ** 2)
         return jnp.expand_dims(_products(a, b, i, j) / jnp.sqrt(squared), 1)
 
 

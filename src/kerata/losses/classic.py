@@ -4,6 +4,7 @@ import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.symbolic import traceable
+from kerata.kernels.maxima import larger
 from kerata.losses.loss import as_array, fit_ranks
 from kerata.losses.regression import unit_vectors
 
@@ -22,7 +23,7 @@ def classic_hinge(y_true, y_pred):
     0.75
     """
     y_true, y_pred = _pair(y_true, y_pred)
-    return jnp.mean(jnp.maximum(1.0 - y_true * y_pred, 0.0), axis=-1)
+    return jnp.mean(larger(1.0 - y_true * y_pred, 0.0), axis=-1)
 
 
 @builtin("losses", target_form="numbers")
@@ -30,7 +31,7 @@ def classic_hinge(y_true, y_pred):
 def classic_squared_hinge(y_true, y_pred):
     """mean(max(0, 1 - y_true y_pred)²) over the last axis; labels are -1 and 1, and 0 is none of them."""
     y_true, y_pred = _pair(y_true, y_pred)
-    return jnp.mean(jnp.square(jnp.maximum(1.0 - y_true * y_pred, 0.0)), axis=-1)
+    return jnp.mean(jnp.square(larger(1.0 - y_true * y_pred, 0.0)), axis=-1)
 
 
 @builtin("losses", target_form="numbers")

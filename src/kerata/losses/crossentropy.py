@@ -17,6 +17,7 @@ from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, Scalar, TensorLike
+from kerata.kernels.maxima import larger, within
 from kerata.losses.loss import LossFunctionWrapper, as_array, convert, fit_ranks
 
 MEAN = "sum_over_batch_size"
@@ -49,7 +50,7 @@ def _log_probabilities(owner: str, y_pred: Array, from_logits: bool, axis: int) 
     if logits is not None:
         return jax.nn.log_softmax(logits, axis=axis)
     y_pred = y_pred / jnp.sum(y_pred, axis=axis, keepdims=True)
-    return jnp.log(jnp.clip(y_pred, epsilon(), 1.0 - epsilon()))
+    return jnp.log(within(y_pred, epsilon(), 1.0 - epsilon()))
 
 
 def _smooth(y_true: Array, label_smoothing: Scalar, rest: Scalar) -> Array:
@@ -155,7 +156,7 @@ def _binary(owner: str, y_true: Array, y_pred: Array, from_logits: bool) -> tupl
     logits = _find_logits(owner, "sigmoid", y_pred, from_logits)
     if logits is not None:
         return jax.nn.softplus(logits) - y_true * logits, jax.nn.sigmoid(logits) if from_logits else y_pred
-    p = jnp.clip(y_pred, epsilon(), 1.0 - epsilon())
+    p = within(y_pred, epsilon(), 1.0 - epsilon())
     return -(y_true * jnp.log(p) + (1.0 - y_true) * jnp.log(1.0 - p)), y_pred
 
 
@@ -198,7 +199,7 @@ def binary_focal_crossentropy(
 
 def _power(x: Array, exponent: Scalar) -> Array:
     """x^exponent for x in [0, 1]; rounding may have put x a little below 0."""
-    return jnp.power(jnp.maximum(x, 0.0), exponent)
+    return jnp.power(larger(x, 0.0), exponent)
 
 
 @builtin("losses", target_form="one-hot")
@@ -233,7 +234,7 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     one_hot = jax.nn.one_hot(jnp.asarray(y_true, jnp.int32), y_pred.shape[-1], dtype=y_pred.dtype)
     p = jnp.sum(y_pred * one_hot, axis=-1)
     # A class that a softmax gives no probability at all would have an infinite gradient, and the softmax none: NaN.
-    return (1.0 - jnp.power(jnp.maximum(p, jnp.finfo(p.dtype).tiny), q)) / q
+    return (1.0 - jnp.power(larger(p, jnp.finfo(p.dtype).tiny), q)) / q
 
 
 @builtin("losses")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from kerata.base.registry import builtin
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array
-from kerata.kernels.maxima import largest
+from kerata.kernels.maxima import larger, largest
 from kerata.losses.loss import LossFunctionWrapper, as_array, fit_ranks
 
 MEAN = "sum_over_batch_size"
@@ -27,14 +27,14 @@ def hinge(y_true, y_pred):
     >>> float(hinge([0.0, 1.0], [-2.0, 0.5]))
     0.25
     """
-    return jnp.mean(jnp.maximum(1.0 - _products(y_true, y_pred), 0.0), axis=-1)
+    return jnp.mean(larger(1.0 - _products(y_true, y_pred), 0.0), axis=-1)
 
 
 @builtin("losses", target_form="numbers")
 @traceable
 def squared_hinge(y_true, y_pred):
     """mean(max(0, 1 - y_true y_pred)²) over the last axis; labels are -1 and 1, or 0 and 1."""
-    return jnp.mean(jnp.square(jnp.maximum(1.0 - _products(y_true, y_pred), 0.0)), axis=-1)
+    return jnp.mean(jnp.square(larger(1.0 - _products(y_true, y_pred), 0.0)), axis=-1)
 
 
 @builtin("losses", target_form="one-hot")
@@ -45,7 +45,7 @@ def categorical_hinge(y_true, y_pred):
     y_true = jnp.asarray(y_true, y_pred.dtype)
     right = jnp.sum(y_true * y_pred, axis=-1)
     wrong = largest((1.0 - y_true) * y_pred, -1)
-    return jnp.maximum(wrong - right + 1.0, 0.0)
+    return larger(wrong - right + 1.0, 0.0)
 
 
 @builtin("losses")

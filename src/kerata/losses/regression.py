@@ -12,6 +12,7 @@ from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array
+from kerata.kernels.maxima import larger, within
 from kerata.losses.loss import LossFunctionWrapper, as_array, fit_ranks
 
 MEAN = "sum_over_batch_size"
@@ -48,7 +49,7 @@ def mean_absolute_error(y_true, y_pred):
 def mean_absolute_percentage_error(y_true, y_pred):
     """100 mean(|y_true - y_pred| / |y_true|) over the last axis; the denominator is at least epsilon."""
     y_true, y_pred = _prepare(y_true, y_pred)
-    return 100.0 * jnp.mean(jnp.abs((y_true - y_pred) / jnp.maximum(jnp.abs(y_true), epsilon())), axis=-1)
+    return 100.0 * jnp.mean(jnp.abs((y_true - y_pred) / larger(jnp.abs(y_true), epsilon())), axis=-1)
 
 
 @builtin("losses", "msle", "MSLE", target_form="numbers")
@@ -56,13 +57,13 @@ def mean_absolute_percentage_error(y_true, y_pred):
 def mean_squared_logarithmic_error(y_true, y_pred):
     """mean((log(1 + y_true) - log(1 + y_pred))²) over the last axis; values below epsilon count as epsilon."""
     y_true, y_pred = _prepare(y_true, y_pred)
-    difference = jnp.log(jnp.maximum(y_pred, epsilon()) + 1.0) - jnp.log(jnp.maximum(y_true, epsilon()) + 1.0)
+    difference = jnp.log(larger(y_pred, epsilon()) + 1.0) - jnp.log(larger(y_true, epsilon()) + 1.0)
     return jnp.mean(jnp.square(difference), axis=-1)
 
 
 def unit_vectors(x: Array, axis: int | Sequence[int] = -1) -> Array:
     """x / |x| along an axis; 0 stays 0, with a gradient."""
-    return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=axis, keepdims=True), epsilon() ** 2))
+    return x * jax.lax.rsqrt(larger(jnp.sum(jnp.square(x), axis=axis, keepdims=True), epsilon() ** 2))
 
 
 @builtin("losses", "cosine_proximity", "cosine", target_form="numbers")
@@ -102,8 +103,8 @@ def log_cosh(y_true, y_pred):
 def kl_divergence(y_true, y_pred):
     """sum(y_true log(y_true / y_pred)) over the last axis, for distributions; both clipped to [epsilon, 1]."""
     y_pred = as_array(y_pred)
-    y_true = jnp.clip(jnp.asarray(y_true, y_pred.dtype), epsilon(), 1)
-    return jnp.sum(y_true * jnp.log(y_true / jnp.clip(y_pred, epsilon(), 1)), axis=-1)
+    y_true = within(jnp.asarray(y_true, y_pred.dtype), epsilon(), 1)
+    return jnp.sum(y_true * jnp.log(y_true / within(y_pred, epsilon(), 1)), axis=-1)
 
 
 @builtin("losses", target_form="numbers")

@@ -7,6 +7,7 @@ from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.scope import note
 from kerata.engine.symbolic import traceable
+from kerata.kernels.maxima import larger
 from kerata.losses.loss import LossFunctionWrapper, as_array
 
 
@@ -27,13 +28,13 @@ def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal
     labels = jnp.reshape(jnp.asarray(y_true, jnp.int32), (-1, 1))
     others = y_pred if ref_embeddings is None else as_array(ref_embeddings)
     other_labels = labels if ref_labels is None else jnp.reshape(jnp.asarray(ref_labels, jnp.int32), (-1, 1))
-    distance = jnp.maximum(1 - y_pred @ others.T, 0.0)  # (batch, others)
+    distance = larger(1 - y_pred @ others.T, 0.0)  # (batch, others)
     same = labels == other_labels.T
     differs = ~same
     if remove_diagonal:
         same &= ~jnp.eye(*same.shape, dtype=bool)
     far = -gamma * (margin + distance) * (margin - distance)
-    near = gamma * jnp.maximum(1 + margin - distance, 0.0) * (1 - margin - distance)
+    near = gamma * larger(1 + margin - distance, 0.0) * (1 - margin - distance)
     values = jax.nn.softplus(_logsumexp(far, same) + _logsumexp(near, differs))
     note(values, "mask", values > 0)
     return values

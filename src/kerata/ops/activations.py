@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from kerata.engine.scope import note
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
+from kerata.kernels.maxima import larger, smaller, within
 from kerata.ops.forms import Axes, as_axes, as_float, op
 
 
@@ -53,7 +54,8 @@ def selu(x: TensorLike) -> Array:
 @op()
 def celu(x: TensorLike, alpha: float = 1.0) -> Array:
     """max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0). Source: Barron, 2017."""
-    return jax.nn.celu(jnp.asarray(x), alpha)
+    x = jnp.asarray(x)
+    return larger(x, 0.0) + alpha * jnp.expm1(smaller(x, 0.0) / alpha)
 
 
 @op()
@@ -115,7 +117,7 @@ def log_sigmoid(x: TensorLike) -> Array:
 @op()
 def sparse_sigmoid(x: TensorLike) -> Array:
     """clip((x + 1) / 2, 0, 1). Source: Blondel et al., 2019."""
-    return jax.nn.sparse_sigmoid(jnp.asarray(x))
+    return 0.5 * within(jnp.asarray(x) + 1.0, 0.0, 2.0)
 
 
 @op()
@@ -216,7 +218,7 @@ def sparsemax(x: TensorLike, axis: int = -1) -> Array:
     count = jnp.arange(1, x.shape[axis] + 1).reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
     inside = 1 + count * down > total
     size = jnp.sum(inside, axis=axis, keepdims=True)
-    return jnp.maximum(x - (jnp.sum(jnp.where(inside, down, 0), axis=axis, keepdims=True) - 1) / size, 0)
+    return larger(x - (jnp.sum(jnp.where(inside, down, 0), axis=axis, keepdims=True) - 1) / size, 0)
 
 
 swish, hard_swish = silu, hard_silu

@@ -18,6 +18,7 @@ from kerata.base.checks import check_choice, message
 from kerata.base.config import epsilon
 from kerata.base.types import DTypeLike
 from kerata.engine.types import Array, TensorLike
+from kerata.kernels.maxima import larger, smaller
 
 Corners = tuple[Array, Array, Array, Array]
 Change = Callable[[Array, Array, Array, Array], Corners]
@@ -250,7 +251,7 @@ def encode_box_to_deltas(
     size = _size_of(image_shape)
     anchor = convert_format(anchors, anchor_format, encoding_format, *size)
     box = convert_format(boxes, box_format, encoding_format, *size)
-    of_anchor, of_box = (jnp.maximum(x[..., 2:], epsilon()) for x in (anchor, box))
+    of_anchor, of_box = (larger(x[..., 2:], epsilon()) for x in (anchor, box))
     deltas = [(box[..., :2] - anchor[..., :2]) / of_anchor, jnp.log(of_box / of_anchor)]
     return jnp.concatenate(deltas, axis=-1) / _variance(variance)
 
@@ -317,9 +318,7 @@ def compute_iou(
         if boxes.ndim not in (2, 3):
             raise ValueError(message("compute_iou", "boxes must have two axes, or three with a batch", {"shape": boxes.shape}))
     a, b = _split(first[..., :, None, :]), _split(second[..., None, :, :])
-    shared = _positive(jnp.minimum(a[2], b[2]) - jnp.maximum(a[0], b[0])) * _positive(
-        jnp.minimum(a[3], b[3]) - jnp.maximum(a[1], b[1])
-    )
+    shared = _positive(smaller(a[2], b[2]) - larger(a[0], b[0])) * _positive(smaller(a[3], b[3]) - larger(a[1], b[1]))
     areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (a, b)]
     found = shared / (areas[0] + areas[1] - shared + epsilon())
     if not use_masking:
@@ -341,12 +340,10 @@ def compute_ciou(
     a, b = (_split(convert_format(boxes, bounding_box_format, "xyxy", *size)) for boxes in (boxes1, boxes2))
     small = epsilon()
     (w1, h1), (w2, h2) = ((x2 - x1, y2 - y1 + small) for x1, y1, x2, y2 in (a, b))
-    shared = _positive(jnp.minimum(a[2], b[2]) - jnp.maximum(a[0], b[0])) * _positive(
-        jnp.minimum(a[3], b[3]) - jnp.maximum(a[1], b[1])
-    )
+    shared = _positive(smaller(a[2], b[2]) - larger(a[0], b[0])) * _positive(smaller(a[3], b[3]) - larger(a[1], b[1]))
     iou = shared / (w1 * h1 + w2 * h2 - shared + 2 * small)
-    across = jnp.maximum(a[2], b[2]) - jnp.minimum(a[0], b[0])
-    down = jnp.maximum(a[3], b[3]) - jnp.minimum(a[1], b[1])
+    across = larger(a[2], b[2]) - smaller(a[0], b[0])
+    down = larger(a[3], b[3]) - smaller(a[1], b[1])
     apart = ((a[0] + a[2]) / 2 - (b[0] + b[2]) / 2) ** 2 + ((a[1] + a[3]) / 2 - (b[1] + b[3]) / 2) ** 2
     other = 4 / math.pi**2 * (jnp.arctan(w2 / h2) - jnp.arctan(w1 / h1)) ** 2
     weight = other / (other - iou + (1 + small))
@@ -354,4 +351,4 @@ def compute_ciou(
 
 
 def _positive(x: Array) -> Array:
-    return jnp.maximum(x, 0)
+    return larger(x, 0)

@@ -15,6 +15,7 @@ from kerata.base.types import DTypeLike, is_list_or_tuple
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import standardize_dtype
+from kerata.kernels.maxima import larger, within
 from kerata.kernels.typed import finfo
 from kerata.ops.activations import celu as celu
 from kerata.ops.activations import elu as elu
@@ -148,8 +149,8 @@ def normalize(x: TensorLike, axis: Axes = -1, order: int = 2, epsilon: float | N
     if order == 2:
         # The bound is put on the square, so that a vector of zeros has a gradient.
         square = jnp.sum(jnp.square(x), axis=as_axes(axis), keepdims=True)
-        return x * lax.rsqrt(jnp.maximum(square, least**2))
-    return x / jnp.maximum(jnp.linalg.norm(x, ord=order, axis=as_axes(axis), keepdims=True), least)
+        return x * lax.rsqrt(larger(square, least**2))
+    return x / larger(jnp.linalg.norm(x, ord=order, axis=as_axes(axis), keepdims=True), least)
 
 
 # Encodings.
@@ -216,7 +217,7 @@ def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: boo
     _check_same_shape("binary_crossentropy", target=target, output=output)
     if from_logits:
         return -target * jax.nn.log_sigmoid(output) - (1.0 - target) * jax.nn.log_sigmoid(-output)
-    output = jnp.clip(output, fuzz(), 1.0 - fuzz())
+    output = within(output, fuzz(), 1.0 - fuzz())
     return -(target * jnp.log(output) + (1.0 - target) * jnp.log(1.0 - output))
 
 
@@ -250,7 +251,7 @@ def _log_probabilities(output: Array, from_logits: bool, axis: int) -> Array:
     if from_logits:
         return jax.nn.log_softmax(output, axis=axis)
     output = output / jnp.sum(output, axis, keepdims=True)
-    return jnp.log(jnp.clip(output, fuzz(), 1.0 - fuzz()))
+    return jnp.log(within(output, fuzz(), 1.0 - fuzz()))
 
 
 def _check_same_shape(owner: str, **arrays: Array) -> None:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from kerata.base.types import DTypeLike
 from kerata.engine.symbolic import OPERATORS, traceable
 from kerata.engine.types import Array, TensorLike
-from kerata.kernels.maxima import largest, smallest
+from kerata.kernels.maxima import larger, largest, smaller, smallest, within
 from kerata.ops.activations import tanh as tanh
 from kerata.ops.arrays import append as append
 from kerata.ops.arrays import arange as arange
@@ -166,8 +166,8 @@ logaddexp2 = binary("logaddexp2", jnp.logaddexp2, "log2(2^x1 + 2^x2).", floating
 logical_and = binary("logical_and", jnp.logical_and, "Whether both are true.")
 logical_or = binary("logical_or", jnp.logical_or, "Whether at least one is true.")
 logical_xor = binary("logical_xor", jnp.logical_xor, "Whether exactly one is true.")
-maximum = binary("maximum", jnp.maximum, "The larger one.")
-minimum = binary("minimum", jnp.minimum, "The smaller one.")
+maximum = binary("maximum", larger, "The larger one.")
+minimum = binary("minimum", smaller, "The smaller one.")
 mod = binary("mod", jnp.mod, "The remainder of x1 / x2, with the sign of x2.")
 multiply = binary("multiply", jnp.multiply, "x1 * x2.", keeps_nan=True)
 nextafter = binary("nextafter", jnp.nextafter, "The next float after x1 in the direction of x2.", floating=True)
@@ -324,7 +324,7 @@ def clip(x: TensorLike, x_min: TensorLike | None, x_max: TensorLike | None) -> A
     """min(max(x, x_min), x_max)."""
     x = jnp.asarray(x)
     x_min, x_max = (None if bound is None else jnp.asarray(bound) for bound in (x_min, x_max))
-    return jnp.clip(x.astype("int32") if x.dtype == bool else x, x_min, x_max)
+    return within(x.astype("int32") if x.dtype == bool else x, x_min, x_max)
 
 
 @op("x1 x2")

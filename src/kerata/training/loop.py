@@ -24,6 +24,7 @@ def train(
     model, measures = run.plan.model, run.plan.measures
     history = next(c for c in callbacks if isinstance(c, History))
     model.stop_training, model.history = False, history
+    run.times = epochs
     logs: dict[str, Any] = {}
     # Nothing happens between two epochs that could change the next: then one call may run several.
     passive = all(is_passive(callback) for callback in callbacks)

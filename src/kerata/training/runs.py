@@ -16,6 +16,7 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.callbacks.callback import CallbackList
 from kerata.engine import program
+from kerata.engine.effort import is_few
 from kerata.engine.types import AnyArray
 from kerata.training import exits
 from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed
@@ -61,6 +62,8 @@ class Run:
         self.key = np.asarray(key)
         # The first step of this run, counted from 1, whose loss was not finite.
         self.bad_step: int | None = None
+        # How often the feed is run through at most, where that is known.
+        self.times: int | None = None
         self.begin()
         self.logs: dict[str, Any] = {}
         # What a step has in its state beside the variables, from its first batch on.
@@ -200,8 +203,10 @@ class Run:
         return state, (self.prepared.placement.put_state(trainable, soon=True), hypers)
 
     def _program(self, chunk: Chunk, args: tuple[Any, ...]) -> program.Runnable:
+        few = is_few(self.times, self.feed.steps)
         key = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, program.signature_of(chunk.feed))
-        found = self.prepared.programs.get(key)
+        known = self.prepared.programs
+        found = known.get(key) or known.get((*key, few))
         if found is None:
             plan, step = self.plan, self.step
 
@@ -219,8 +224,9 @@ class Run:
                 donate=(0,),
                 weak=(1,) if plan.training else (),
                 placement=self.prepared.placement,
+                few=few,
             )
-            self.prepared.programs[key] = found
+            known[(*key, few) if program.is_split(found) else key] = found
         return found
 
     def read(self, out: dict[str, Any]) -> dict[str, Any]:

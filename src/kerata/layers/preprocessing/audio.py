@@ -12,6 +12,7 @@ from kerata.base.registry import builtin
 from kerata.base.types import DTypeLike
 from kerata.engine.types import Array, TensorLike
 from kerata.initializers import STFT
+from kerata.kernels.maxima import larger
 from kerata.layers.layer import InputSpec, Layer, SkipOutputShape
 from kerata.layers.pictures import DataLayer
 from kerata.ops.math import stft
@@ -94,8 +95,8 @@ class MelSpectrogram(DataLayer, SkipOutputShape):
 
     def _decibels(self, power: jax.Array) -> jax.Array:
         reference = 10 * math.log10(max(abs(self.ref_power), self.min_power))
-        found = 10 * jnp.log10(jnp.maximum(power, self.min_power)) - reference
-        return jnp.maximum(found, jnp.max(found) - self.top_db)
+        found = 10 * jnp.log10(larger(power, self.min_power)) - reference
+        return larger(found, jnp.max(found) - self.top_db)
 
     def linear_to_mel_weight_matrix(
         self,
@@ -225,8 +226,8 @@ class STFTSpectrogram(Layer):
         if self.mode == "psd":
             # All frequencies but the first and the last stand for two, of which one is negative.
             return power + jnp.pad(power[:, :, 1:-1], ((0, 0), (0, 0), (1, 1), (0, 0)))
-        length = jnp.sqrt(jnp.maximum(power, epsilon()))
-        return length if self.mode == "magnitude" else jnp.log(jnp.maximum(length, epsilon()))
+        length = jnp.sqrt(larger(power, epsilon()))
+        return length if self.mode == "magnitude" else jnp.log(larger(length, epsilon()))
 
     def _arrange(self, x: jax.Array) -> jax.Array:
         """(batch, channels, frequencies, windows) in the layout of the output."""

@@ -1,0 +1,90 @@
+"""How thoroughly XLA compiles a program: one that is large and has little to do is compiled briefly.
+
+A model of many small operations takes seconds to compile, and a fit of a few steps on little data then runs for
+milliseconds. Compiled briefly it is there in half the time, and a step takes up to a third longer
+(`kerata.kernels.compiler.BRIEF_OPTIONS`).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jax.extend.core import Literal
+
+from kerata.engine.rows.cut import flops_of, needed
+from kerata.engine.rows.kinds import Operation, Traced
+
+# Steps that a program makes, at most.
+FEW = 256
+# Lines of its text, at least: their compiling takes more than a second.
+LARGE = 1000
+# Operations on numbers, and numbers written, in each step, at most: some milliseconds.
+LITTLE = 2e7
+
+
+def is_few(times: int | None, steps: int | None) -> bool:
+    """Whether the steps of a run are few: those of one pass over the data, and how often that is made; `None` is unknown.
+
+    >>> is_few(3, 10), is_few(3, None), is_few(300, 10)
+    (True, False, False)
+    """
+    return times is not None and steps is not None and times * steps <= FEW
+
+
+def gains(jaxpr: Traced, text: str) -> bool:
+    """Whether a program that makes few steps may be compiled briefly, and gains by it.
+
+    What compares two arrays for equality may not: without XLA's fusion emitters, one operand may be computed anew with another
+    rounding, and the gradient of a maximum is then lost. Our own maxima compare what stands in memory.
+
+    Args:
+        jaxpr: what was traced.
+        text: what it was lowered to.
+
+    >>> import jax
+    >>> gains(jax.make_jaxpr(lambda x: x + 1)(1.0).jaxpr, "one line")
+    False
+    """
+    return text.count("\n") >= LARGE and not compares(jaxpr) and work_of(jaxpr) <= LITTLE
+
+
+def compares(jaxpr: Traced) -> bool:
+    """Whether two arrays of numbers with a point are compared for equality, other than in a call that is kept apart."""
+    for operation in needed(jaxpr.eqns, jaxpr.outvars):
+        if _is_apart(operation):
+            continue
+        if operation.primitive.name in ("eq", "ne"):
+            x, y = operation.invars
+            if not isinstance(x, Literal) and not isinstance(y, Literal) and x is not y and _is_float(x.aval.dtype):
+                return True
+        elif any(map(compares, inner_of(operation))):
+            return True
+    return False
+
+
+def work_of(jaxpr: Traced) -> float:
+    """Operations on numbers, and numbers written; of a loop whose number of turns is not known, those of one turn."""
+    total = 0.0
+    for operation in jaxpr.eqns:
+        inner = list(inner_of(operation))
+        if inner:
+            total += operation.params.get("length", 1) * sum(map(work_of, inner))
+        else:
+            total += flops_of(operation) + sum(float(np.prod(term.aval.shape)) for term in operation.outvars)
+    return total
+
+
+def inner_of(operation: Operation) -> Iterator[Traced]:
+    """The functions that an operation holds."""
+    for value in operation.params.values():
+        for part in value if isinstance(value, (tuple, list)) else (value,):
+            part = getattr(part, "jaxpr", part)
+            if hasattr(part, "eqns"):
+                yield part
+
+
+def _is_apart(operation: Operation) -> bool:
+    return (getattr(operation.ctx, "xla_metadata", None) or {}).get("inlineable") == "false"
+
+
+def _is_float(dtype: np.dtype) -> bool:
+    return dtype.kind not in "biu"

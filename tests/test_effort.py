@@ -1,0 +1,125 @@
+"""Large programs that make few small steps are compiled briefly, and nothing else is."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import kerata
+from kerata.engine import effort, program
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(20, 6)).astype("float32"), RNG.normal(size=(20, 1)).astype("float32")
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Whether each program was compiled briefly; programs from a hundred lines on are large."""
+    found = []
+    options = program.compiler_options
+
+    def noted(platform, many, brief):
+        found.append(brief)
+        return options(platform, many, brief)
+
+    monkeypatch.setattr(effort, "LARGE", 100)
+    monkeypatch.setattr(program, "compiler_options", noted)
+    program.forget_programs()
+    return found
+
+
+def model_of(*more, units=5):
+    kerata.utils.set_random_seed(1)
+    stack = [kerata.Input((6,)), kerata.layers.Dense(units, "tanh"), *more, kerata.layers.Dense(1)]
+    model = kerata.Sequential(stack)
+    model.compile("adam", "mse")
+    return model
+
+
+def fit(model, epochs, batch_size=10):
+    return model.fit(X, Y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0).history["loss"]
+
+
+def test_few_steps_and_many(asked):
+    few = fit(model_of(), 3)
+    assert asked == [True]
+    many = fit(model_of(), 300)
+    assert asked == [True, False]
+    np.testing.assert_allclose(few, many[:3], rtol=1e-5)
+    # Of both there is a program now, for the same model and for others.
+    model = model_of()
+    assert fit(model, 3) == few and fit(model_of(), 300) == many
+    fit(model, 300)
+    assert asked == [True, False]
+
+
+def test_which_program_it_is_does_not_depend_on_what_ran_before(asked):
+    fit(model_of(), 300)
+    fit(model_of(), 3)
+    assert asked == [False, True]
+    model = model_of()
+    model.evaluate(X, Y, verbose=0)
+    model.train_on_batch(X, Y)
+    assert asked == [False, True, False, False]
+
+
+def test_small_programs_are_traced_and_compiled_once(asked, monkeypatch):
+    monkeypatch.setattr(effort, "LARGE", 100_000)
+    before = dict(program.counts)
+    model = model_of()
+    fit(model, 3), fit(model, 300), fit(model_of(), 300), fit(model_of(), 3)
+    assert asked == [False] and program.counts["traced"] == before["traced"] + 1
+
+
+class Compared(kerata.layers.Layer):
+    def call(self, x):
+        return jnp.maximum(x, 0.0)
+
+
+class Chosen(kerata.layers.Layer):
+    def call(self, x):
+        return kerata.ops.maximum(x, 0.0)
+
+
+def test_own_code_that_compares_with_a_maximum_is_compiled_thoroughly(asked):
+    fit(model_of(Compared()), 3)
+    assert asked == [False]
+    fit(model_of(Chosen(), kerata.layers.GaussianNoise(0.0)), 3)
+    assert asked == [False, True]
+
+
+def test_much_work_is_compiled_thoroughly(asked):
+    fit(model_of(kerata.layers.Dense(3000), kerata.layers.Dense(300), units=300), 3)
+    assert asked == [False]
+
+
+def test_what_a_step_costs():
+    def traced(function, *shapes):
+        return jax.make_jaxpr(function)(*[jnp.zeros(shape) for shape in shapes]).jaxpr
+
+    product = 2 * 3 * 4 * 5
+    assert effort.work_of(traced(lambda a, b: a @ b, (3, 4), (4, 5))) == product + 15
+
+    def repeated(a, b):
+        return jax.lax.scan(lambda c, _: (c @ b, None), a, length=7)[0]
+
+    assert effort.work_of(traced(repeated, (3, 4), (4, 4))) == 7 * (2 * 3 * 4 * 4 + 12)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda x: jnp.sum(jnp.maximum(x, 0.5)), True),
+        (lambda x: jnp.sum(jnp.max(x, axis=0)), True),
+        (lambda x: jnp.sum(jnp.clip(x, 0, 1) * x), True),
+        (lambda x: jnp.sum(kerata.ops.maximum(x, 0.5)), False),
+        (lambda x: jnp.sum(kerata.ops.max(x, axis=0)), False),
+        (lambda x: jnp.sum(kerata.ops.clip(x, 0, 1) * x), False),
+        (lambda x: jnp.sum(jnp.where(x == 0.0, 1.0, x)), False),
+        (lambda x: jnp.sum(jnp.where(jnp.isnan(x), 1.0, x)), False),
+        (lambda x: jax.nn.logsumexp(x), False),
+        (lambda x: jnp.sum(jax.lax.scan(lambda c, r: (jnp.maximum(c, r), None), x[0], x)[0]), True),
+    ],
+)
+def test_what_compares(function, expected):
+    assert effort.compares(jax.make_jaxpr(jax.grad(function))(jnp.ones((2, 3))).jaxpr) is expected
