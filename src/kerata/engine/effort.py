@@ -5,7 +5,8 @@ milliseconds. Compiled briefly it is there in half the time, and a step takes up
 (`kerata.kernels.compiler.BRIEF_OPTIONS`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 from jax.extend.core import Literal
@@ -76,15 +77,17 @@ def work_of(jaxpr: Traced) -> float:
 def inner_of(operation: Operation) -> Iterator[Traced]:
     """The functions that an operation holds."""
     for value in operation.params.values():
-        for part in value if isinstance(value, (tuple, list)) else (value,):
+        parts = cast("Sequence[object]", value) if isinstance(value, (tuple, list)) else (value,)
+        for part in parts:
             part = getattr(part, "jaxpr", part)
             if hasattr(part, "eqns"):
-                yield part
+                yield cast(Traced, part)
 
 
 def _is_apart(operation: Operation) -> bool:
-    return (getattr(operation.ctx, "xla_metadata", None) or {}).get("inlineable") == "false"
+    told: Mapping[str, object] | None = getattr(getattr(operation, "ctx", None), "xla_metadata", None)
+    return told is not None and told.get("inlineable") == "false"
 
 
-def _is_float(dtype: np.dtype) -> bool:
+def _is_float(dtype: np.dtype[Any]) -> bool:
     return dtype.kind not in "biu"
