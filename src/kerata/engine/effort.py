@@ -16,8 +16,8 @@ from kerata.engine.rows.kinds import Operation, Traced
 
 # Steps that a program makes, at most.
 FEW = 256
-# Lines of its text, at least: their compiling takes more than a second.
-LARGE = 1000
+# Lines of its text, at least: their compiling takes half a second and more.
+LARGE = 500
 # Operations on numbers, and numbers written, in each step, at most: some milliseconds.
 LITTLE = 2e7
 

@@ -234,7 +234,7 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     one_hot = jax.nn.one_hot(jnp.asarray(y_true, jnp.int32), y_pred.shape[-1], dtype=y_pred.dtype)
     p = jnp.sum(y_pred * one_hot, axis=-1)
     # A class that a softmax gives no probability at all would have an infinite gradient, and the softmax none: NaN.
-    return (1.0 - jnp.power(larger(p, jnp.finfo(p.dtype).tiny), q)) / q
+    return (1.0 - jnp.power(larger(p, float(jnp.finfo(p.dtype).tiny)), q)) / q
 
 
 @builtin("losses")
