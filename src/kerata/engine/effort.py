@@ -5,14 +5,13 @@ milliseconds. Compiled briefly it is there in half the time, and a step takes up
 (`kerata.kernels.compiler.BRIEF_OPTIONS`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jax.extend.core import Literal
 
-from kerata.engine.rows.cut import flops_of, needed
-from kerata.engine.rows.kinds import Operation, Traced
+from kerata.engine.traces import Operation, Traced, flops_of_product, inner_of, needed
 
 # Steps that a program makes, at most.
 FEW = 256
@@ -70,18 +69,9 @@ def work_of(jaxpr: Traced) -> float:
         if inner:
             total += operation.params.get("length", 1) * sum(map(work_of, inner))
         else:
-            total += flops_of(operation) + sum(float(np.prod(term.aval.shape)) for term in operation.outvars)
+            total += flops_of_product(operation) or 0.0
+            total += sum(float(np.prod(term.aval.shape)) for term in operation.outvars)
     return total
-
-
-def inner_of(operation: Operation) -> Iterator[Traced]:
-    """The functions that an operation holds."""
-    for value in operation.params.values():
-        parts = cast("Sequence[object]", value) if isinstance(value, (tuple, list)) else (value,)
-        for part in parts:
-            part = getattr(part, "jaxpr", part)
-            if hasattr(part, "eqns"):
-                yield cast(Traced, part)
 
 
 def _is_apart(operation: Operation) -> bool:

@@ -25,7 +25,7 @@ from kerata.engine.disk import use_program_cache
 from kerata.engine.effort import gains
 from kerata.engine.outside import Following, Renewed, following
 from kerata.engine.placement import HERE, Placement
-from kerata.engine.rows.kinds import Traced as Jaxpr
+from kerata.engine.traces import Traced as Jaxpr
 from kerata.engine.types import AnyArray, Array, Tree
 from kerata.engine.variable import Variable, noting_reads
 from kerata.kernels.compiler import compiler_options

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from kerata.engine.homes import is_users
-from kerata.engine.rows.kinds import UNSOUND, Closed, Kind, Operation, Traced, Unsound, alike
+from kerata.engine.rows.kinds import UNSOUND, Kind, Unsound, alike
+from kerata.engine.traces import Closed, Operation, Traced
 from kerata.kernels.typed import parts_of_scan
 
 # Rounds after which the state of a loop must have settled.

@@ -22,8 +22,9 @@ from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
 from kerata.base.interrupts import hand_on
 from kerata.engine.rows.elementwise import ELEMENTWISE
-from kerata.engine.rows.kinds import Kind, Operation, Sizes, Term, Traced
+from kerata.engine.rows.kinds import Kind, Sizes
 from kerata.engine.rows.proof import Proof
+from kerata.engine.traces import Operation, Term, Traced, flops_of_product, inner_of, needed
 from kerata.engine.types import Array
 
 STAYS, SAMPLES, CHANGES, KEPT = "stays", "samples", "changes", "kept"
@@ -222,17 +223,6 @@ class First:
         return sorted(taken)
 
 
-def needed(operations: Sequence[Any], results: Sequence[Any]) -> list[Any]:
-    """Those of some operations that make some arrays, or do more than that, in order."""
-    wanted = {term for term in results if not isinstance(term, Literal)}
-    found: list[Any] = []
-    for eqn in reversed(operations):
-        if getattr(eqn, "effects", None) or any(var in wanted for var in eqn.outvars):
-            found.append(eqn)
-            wanted |= {term for term in eqn.invars if not isinstance(term, Literal)}
-    return found[::-1]
-
-
 def _arguments_of(operations: Sequence[Any], jaxpr: Traced, more: Sequence[Any]) -> tuple[int, ...]:
     """Numbers of the arguments that some operations take, or that are among some more arrays."""
     taken = {term for eqn in operations for term in eqn.invars if not isinstance(term, Literal)}
@@ -242,21 +232,9 @@ def _arguments_of(operations: Sequence[Any], jaxpr: Traced, more: Sequence[Any])
 
 def flops_of(operation: Operation) -> float:
     """Multiplications and additions, or what costs about as much, in an operation; of loops, those of one turn."""
-    name, params = operation.primitive.name, operation.params
-    if name == "dot_general":
-        (contracted, _), _ = params["dimension_numbers"]
-        shape = operation.invars[0].aval.shape
-        return 2.0 * float(np.prod(operation.outvars[0].aval.shape)) * float(np.prod([shape[axis] for axis in contracted]))
-    if name == "product":
-        rows, columns = (term.aval.shape for term in operation.invars)
-        return 2.0 * float(np.prod(rows)) * columns[1]
-    if name == "conv_general_dilated":
-        kernel = operation.invars[1].aval.shape
-        filters = kernel[params["dimension_numbers"].rhs_spec[0]]
-        return 2.0 * float(np.prod(operation.outvars[0].aval.shape)) * float(np.prod(kernel)) / max(filters, 1)
-    total = sum(float(np.prod(var.aval.shape)) for var in operation.outvars) if name in ELEMENTWISE else 0.0
-    for value in params.values():
-        for part in value if isinstance(value, (tuple, list)) else [value]:
-            inner = getattr(part, "jaxpr", part)
-            total += sum(map(flops_of, getattr(inner, "eqns", ())))
-    return total
+    products = flops_of_product(operation)
+    if products is not None:
+        return products
+    outs = operation.outvars if operation.primitive.name in ELEMENTWISE else ()
+    total = sum(float(np.prod(var.aval.shape)) for var in outs)
+    return total + sum(sum(map(flops_of, inner.eqns)) for inner in inner_of(operation))

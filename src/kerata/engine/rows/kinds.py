@@ -1,7 +1,7 @@
 """What is known of an array on the way through a traced function."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import jax
 import numpy as np
@@ -17,64 +17,6 @@ SHAPES = frozenset({"shape", "new_sizes", "dimensions", "sharding", "out_shardin
 Fill: TypeAlias = bool | int | float | None
 # (batch axis, entries for each sample) of a shape; `None` for a shape that is neither with nor without a batch.
 Place: TypeAlias = tuple[int | None, int] | None
-
-
-class Described(Protocol):
-    """Shape and dtype of an array that is traced."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    @property
-    def dtype(self) -> np.dtype[Any]: ...
-
-
-class Term(Protocol):
-    """An argument or a result of an operation."""
-
-    @property
-    def aval(self) -> Described: ...
-
-
-class Named(Protocol):
-    """What an operation does."""
-
-    @property
-    def name(self) -> str: ...
-
-
-class Operation(Protocol):
-    """One operation of a traced function, as JAX has it (`JaxprEqn`)."""
-
-    @property
-    def primitive(self) -> Named: ...
-    @property
-    def params(self) -> dict[str, Any]: ...
-    @property
-    def invars(self) -> Sequence[Term]: ...
-    @property
-    def outvars(self) -> Sequence[Term]: ...
-
-
-class Traced(Protocol):
-    """A traced function, as JAX has it (`Jaxpr`)."""
-
-    @property
-    def eqns(self) -> Sequence[Operation]: ...
-    @property
-    def constvars(self) -> Sequence[Term]: ...
-    @property
-    def invars(self) -> Sequence[Term]: ...
-    @property
-    def outvars(self) -> Sequence[Term]: ...
-
-
-class Closed(Protocol):
-    """A traced function with its constants, as JAX has it (`ClosedJaxpr`)."""
-
-    @property
-    def jaxpr(self) -> Traced: ...
-    @property
-    def consts(self) -> Sequence[Any]: ...
 
 
 class Kind(NamedTuple):

@@ -15,8 +15,9 @@ from kerata.base.types import is_list_or_tuple
 from kerata.engine.outside import following
 from kerata.engine.rows.calls import CALLS
 from kerata.engine.rows.elementwise import ELEMENTWISE, KEEP_FILL, MIXING, fill_after
-from kerata.engine.rows.kinds import UNSOUND, Kind, Operation, Place, Sizes, Term, Traced, Unsound, alike, same, single
+from kerata.engine.rows.kinds import UNSOUND, Kind, Place, Sizes, Unsound, alike, same, single
 from kerata.engine.rows.rules import RULES
+from kerata.engine.traces import Operation, Term, Traced
 from kerata.engine.types import AnyArray, Tree
 from kerata.engine.variable import noting_reads
 

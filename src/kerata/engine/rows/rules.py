@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from kerata.engine.rows.elementwise import is_zero
-from kerata.engine.rows.kinds import UNSOUND, Fill, Kind, Operation, Place, alike, same
+from kerata.engine.rows.kinds import UNSOUND, Fill, Kind, Place, alike, same
+from kerata.engine.traces import Operation
 
 Rule = Callable[[Operation, Operation, list[Kind], list[Place]], Kind]
 # ((summed axes of the left, of the right), (batch axes of the left, of the right)) of a product.
