@@ -12,11 +12,16 @@ from benchmarks.judgement.running import CASES, fit, judge, network
 import kerata
 from kerata import layers, optimizers
 from kerata.diagnosis import Finding, examine
+from kerata.diagnosis.judgement.examination import look_at, make_case
+from kerata.diagnosis.judgement.experiments import Tried, doubled, without
 from kerata.diagnosis.judgement.finding import found as make_finding
+from kerata.diagnosis.judgement.fitting import check_bare
+from kerata.diagnosis.judgement.measures import Scores
+from kerata.diagnosis.judgement.runs import run_of
 from kerata.engine.random import global_seed_generator, host_stream
 from kerata.training.certain import certain_faults
 
-for part in ("curves", "healthy", "inputs", "layered", "more", "more_healthy", "pairs", "two"):
+for part in ("curves", "healthy", "inputs", "latest", "layered", "more", "more_healthy", "pairs", "two"):
     importlib.import_module(f"benchmarks.judgement.{part}")
 BY_NAME = {case.name: case for case in CASES}
 # What a few seconds allow; the others are run by `make test-all`, and counted by `python -m benchmarks.judgement`.
@@ -58,8 +63,8 @@ def test_words_of_every_known_case(name):
 
 
 def test_there_are_enough_known_cases():
-    assert len(CASES) >= 110
-    assert sum(case.is_healthy for case in CASES) >= 20
+    assert len(CASES) >= 220
+    assert sum(case.is_healthy for case in CASES) >= 40
     assert sum(len(case.right) == 2 for case in CASES) >= 10
 
 
@@ -171,6 +176,70 @@ def test_labels_are_noisy_where_the_surest_are_wrong_as_often_as_all():
         history = model.fit(x, y.astype("int32"), epochs=20, validation_split=0.2, verbose=0)
         kinds.append("labels_noisy" in history.examine(experiments=False).kinds)
     assert kinds == [False, False, True]
+
+
+LINE = np.linspace(-1, 1, 200, dtype="float32")[:, None]
+
+
+def on_a_line(optimizer):
+    model = kerata.Sequential([kerata.Input((1,)), layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    return model
+
+
+@pytest.mark.parametrize("how", ["callback", "schedule", "second fit"])
+def test_the_rate_of_a_run_is_the_one_that_it_began_with(how):
+    """A rate that has fallen to nothing by the end is none that was too low."""
+    rate = optimizers.schedules.PolynomialDecay(0.1, 210, 1e-7) if how == "schedule" else 0.1
+    model = on_a_line(optimizers.SGD(rate))
+    falling = kerata.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)
+    history = model.fit(LINE, 3 * LINE, epochs=30, verbose=0, seed=0, callbacks=falling if how == "callback" else None)
+    if how == "second fit":
+        model.optimizer.learning_rate = 1e-6
+        history = model.fit(LINE, 3 * LINE, epochs=5, verbose=0, seed=0)
+    assert "rate_too_low" not in history.examine(seconds=60).kinds
+    slow = on_a_line(optimizers.SGD(1e-6)).fit(LINE, 3 * LINE, epochs=30, verbose=0, seed=0)
+    assert slow.examine(seconds=60).kinds[0] == "rate_too_low"
+
+
+def test_labels_are_unrelated_where_those_of_other_samples_are_learned_as_fast():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(400, 4)).astype("float32"), rng.integers(0, 2, 400)
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(16, activation="relu"), layers.Dense(1, activation="sigmoid")])
+    model.compile(optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
+    found = model.fit(x, y, epochs=20, validation_split=0.25, verbose=0, seed=0).examine(seconds=60)
+    assert found[0].kind == "labels_unrelated" and "targets of other samples" in found[0].sentence
+    check_words(found[0])
+
+
+def test_a_normalization_that_hurts_is_named():
+    """Batches of one class each: their mean is what tells them, and normalization takes it out."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(40) % 2, 10)
+    x = (rng.normal(size=(400, 3)) * 0.1 + (2.0 * y - 1)[:, None]).astype("float32")
+    stack = [layers.BatchNormalization(name="first"), layers.Dense(8, activation="relu"), layers.Dense(1, activation="sigmoid")]
+    model = kerata.Sequential([kerata.Input((3,)), *stack])
+    model.compile(optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y, batch_size=10, epochs=10, shuffle=False, verbose=0, seed=0)
+    tried = Tried(rates={1.0: np.array([0.69, 0.69])}, bare=np.array([0.3, 0.01]), taken_out="first")
+    case = make_case(model, history, x, y, None, None)
+    found = list(check_bare(case, run_of(case, Scores("accuracy", base=0.693)), tried))
+    assert [finding.kind for finding in found] == ["normalization_hurts"] and "normalization first a trial" in found[0].sentence
+    assert not list(check_bare(case, run_of(case, Scores("accuracy", base=0.693)), Tried(bare=np.array([0.01]))))
+    twin = without(model, model.layers[0])
+    assert [type(layer).__name__ for layer in twin.layers] == ["Activation", "Dense", "Dense"]
+    assert doubled(model).count_params() == 4 * 3 + (3 * 16 + 16) + (16 + 1)
+
+
+def test_an_examination_that_would_take_long_says_what_it_leaves_out():
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    history = model.fit(np.ones((40, 4)), np.ones(40), verbose=0)
+    case = make_case(model, history, np.ones((40, 4)), np.ones(40), None, None)
+    vars(case)["work"] = 1e9
+    found = look_at(case, 6.0)
+    assert "the look into the layers (a sample takes 1e+09 multiplications)" in " ".join(found.notes)
+    assert "predictions, so scores are those of the curves" in " ".join(found.notes)
 
 
 def test_a_sentence_that_is_too_long_is_no_finding():

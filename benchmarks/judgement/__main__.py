@@ -4,7 +4,8 @@ import argparse
 import time
 from collections import defaultdict
 
-from benchmarks.judgement import curves, healthy, inputs, layered, more, more_healthy, pairs, two  # noqa: F401, they enter their cases
+# They enter their cases.
+from benchmarks.judgement import curves, healthy, inputs, latest, layered, more, more_healthy, pairs, two  # noqa: F401
 from benchmarks.judgement.running import CASES, Judged, judge
 
 

@@ -219,12 +219,26 @@ class Case:
 
     @cached_property
     def rate(self) -> float | None:
-        """The learning rate, where it is one number."""
+        """The learning rate that the run began with, where it is one number: callbacks may have lowered it since."""
+        begun = next((curve for name in ("learning_rate", "lr") if len(curve := self.curve(name))), None)
+        if begun is not None:
+            return float(begun[0])
+        if callable(vars(self.model.optimizer).get("learning_rate")):
+            # A schedule: what it has come to by now says nothing of the run.
+            return None
         rate = getattr(self.model.optimizer, "learning_rate", None)
         try:
             return float(np.asarray(rate))
         except (TypeError, ValueError):
             return None
+
+    @cached_property
+    def went_on(self) -> bool:
+        """Whether the optimizer has made many more steps than the run: then it began with weights that were trained."""
+        size = self.train.size if self.train is not None else 0
+        steps = -(-size // self.batch_size) * len(self.curve("loss"))
+        made = getattr(self.model.optimizer, "iterations", None)
+        return steps > 0 and made is not None and int(np.asarray(made)) > 1.3 * steps
 
     @cached_property
     def fixed(self) -> int | None:

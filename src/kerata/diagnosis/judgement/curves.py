@@ -85,6 +85,9 @@ def check_rate(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[F
     hopeless = not tried.rates or (case.rate is not None and case.rate < low / 30 and run.progress < 0.1)
     if (rising or bouncing or above) and (confirmed or not tried.rates or (high_rate and gain > 0)):
         yield say_too_high(case, run, tried, lower, one, "rising" if rising else "above" if above else "bouncing")
+    elif case.went_on or began_trained(case, run, tried):
+        # Trials begin with first weights, and say nothing of a run that went on from trained ones.
+        return
     elif (
         confirmed
         and run.progress < 0.9
@@ -98,6 +101,15 @@ def check_rate(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[F
         case.rate is not None and case.rate < low / 3 and run.progress < 0.9 and (helped or crept or hopeless) and not rising
     ) or (helped and run.progress < 0.5 and run.epochs >= 15 and case.rate is not None and case.rate <= 2 * low):
         yield say_too_low(case, run, tried, higher if helped or crept else None, one)
+
+
+def began_trained(case: Case, run: Run, tried: Tried) -> bool:
+    """Whether a run was far ahead from its first epoch on of a trial with the same rate, samples and steps."""
+    one, size = tried.rates.get(1.0), case.train.size if case.train is not None else 0
+    alike = one is not None and len(one) > 0 and tried.size == size
+    return bool(
+        alike and one is not None and np.isfinite(one[0]) and run.loss[0] < 0.6 * one[0] and run.loss[0] < 0.8 * run.base
+    )
 
 
 def say_too_high(case: Case, run: Run, tried: Tried, lower: float | None, one: float, how: str) -> Finding:

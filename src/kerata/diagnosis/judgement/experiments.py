@@ -42,6 +42,7 @@ class Tried:
         bare: without the normalization named `taken_out`.
         shuffled: with the targets in another order.
         epochs: how many epochs `rates` went on for.
+        size: how many samples they had.
         whole: whether they went through the same samples and epochs as the run itself.
     """
 
@@ -55,6 +56,7 @@ class Tried:
     taken_out: str = ""
     shuffled: HostArray | None = None
     epochs: int = 0
+    size: int = 0
     whole: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -157,6 +159,7 @@ class Laboratory:
         """Trains with other learning rates from first weights."""
         rate = self.case.rate
         if rate is None or rate <= 0:
+            self.tried.notes.append("left out: other rates, since the rate is no number, or 0")
             return
         if self.most_steps() < LEAST_STEPS:
             self.too_dear = True
@@ -167,7 +170,7 @@ class Laboratory:
         steps = max(1, -(-part.size // self.case.batch_size))
         wanted = len(self.case.curve("loss")) or 1
         epochs = int(max(1, min(wanted, self.most_steps() // steps)))
-        self.tried.epochs = epochs
+        self.tried.epochs, self.tried.size = epochs, part.size
         self.tried.whole = epochs == wanted and self.case.train is not None and part.size == self.case.train.size
         for factor in factors:
 

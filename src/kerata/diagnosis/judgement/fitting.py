@@ -17,7 +17,7 @@ LECUN = "LeCun et al., Efficient BackProp, 1998, 4.3: normalizing"
 # Targets of such a size are far from what first weights give.
 LARGE_TARGET = 50.0
 # A trial with the right targets that is further by this share of the loss learns something of them.
-SOONER = 0.03
+SOONER = 0.1
 ZHANG = "Zhang et al., Understanding Deep Learning Requires Rethinking Generalization, 2017"
 
 
@@ -200,7 +200,7 @@ def nothing_predicts(scores: Scores) -> bool:
     """Whether neither the network nor simple models are better than a constant, where chance alone would not hide it."""
     if not np.isfinite(scores.reference) or not np.isfinite(scores.held) or scores.size < 40:
         return False
-    hopeless = max(scores.linear, scores.near, scores.held) < scores.constant + scores.noise
+    hopeless = max(scores.linear, scores.near, scores.held) < np.fmax(scores.constant, scores.largest) + scores.noise
     return bool(hopeless and (scores.name == "R2" or scores.constant < 0.75))
 
 

@@ -28,6 +28,7 @@ class Scores:
         name: "accuracy" or "R2".
         train, held: of the network; NaN where it is not known.
         constant: of always saying the largest class, or the mean.
+        largest: the share of the largest class among what was measured; of small samples it is above `constant` by chance.
         linear: of a linear model with a ridge, on samples that it has not seen.
         near: of the five nearest neighbours, likewise.
         size: how many samples simple models were measured on.
@@ -41,6 +42,7 @@ class Scores:
     train: float = np.nan
     held: float = np.nan
     constant: float = np.nan
+    largest: float = np.nan
     linear: float = np.nan
     near: float = np.nan
     size: int = 0
@@ -168,6 +170,7 @@ def compare(case: Case, scores: Scores) -> None:
         values = np.unique(ours)
         wanted = (ours[:, None] == values).astype(float)
         judge = lambda said: float((values[said.argmax(1)] == theirs).mean())  # noqa: E731
+        scores.largest = float(np.unique(theirs, return_counts=True)[1].max() / len(theirs))
         scores.constant = float((theirs == values[wanted.sum(0).argmax()]).mean())
     elif case.form == "numbers":
         wanted = learn.target.reshape(learn.size, -1).astype(float)
