@@ -7,7 +7,7 @@ from scipy import stats
 import kerata
 from kerata import layers, search
 from kerata.populations.objective import Objective
-from kerata.search.luck import Difference, optimism_of, paired_difference, say_difference, say_optimism
+from kerata.search.luck import Difference, as_good_as_best, optimism_of, paired_difference, say_difference, say_optimism
 from kerata.search.records import COMPLETE, Trial
 
 RNG = np.random.default_rng(0)
@@ -26,6 +26,32 @@ def test_overlap_widens_the_interval_as_nadeau_and_bengio_have_it():
     widths = [found.high - found.low for found in (plain, corrected)]
     np.testing.assert_allclose(widths[1] / widths[0], np.sqrt((1 / 10 + 1 / 9) / (1 / 10)), rtol=1e-9)
     assert corrected.chance > plain.chance and corrected.mean == plain.mean
+
+
+def test_numbers_worked_out_by_hand():
+    """Differences 0.01 to 0.05 over 5 folds: the mean is 0.03, the variance 0.00025, t = 0.03 / sqrt((1 / 5 + 1 / 4) 0.00025) =
+    sqrt(8). With 4 degrees of freedom P(|T| > t) = 1 - 2 (3 / 8) (t / sqrt(1 + t^2 / 4)) (1 - t^2 / (12 (1 + t^2 / 4)))."""
+    found = paired_difference([0.83, 0.86, 0.85, 0.87, 0.81], [0.81, 0.82, 0.82, 0.82, 0.80], ratio=0.25)
+    chance = 1 - 0.75 * np.sqrt(8 / 3) * (1 - 8 / 36)
+    np.testing.assert_allclose([found.mean, found.chance], [0.03, chance], rtol=1e-9)
+    half = 2.776445105 * np.sqrt(0.45 * 0.00025)
+    np.testing.assert_allclose([found.low, found.high], [0.03 - half, 0.03 + half], rtol=1e-8)
+    assert chance == pytest.approx(0.0474, abs=1e-4) and not found.is_luck
+    # Without the correction t = 0.03 / sqrt(0.00025 / 5) = sqrt(18), which would call it surer than it is.
+    plain = paired_difference([0.83, 0.86, 0.85, 0.87, 0.81], [0.81, 0.82, 0.82, 0.82, 0.80])
+    assert plain.chance == pytest.approx(1 - 0.75 * np.sqrt(18 / 5.5) * (1 - 18 / 66), rel=1e-9)
+
+
+def test_trials_as_good_as_the_best_by_hand():
+    """Differences to the best of 0.02, 0.04, 0.03 over 3 folds: t = 0.03 / sqrt((1 / 3 + 1 / 2) 0.0001) = 3.286, with 2 degrees
+    of freedom P(|T| > t) = 1 - t / sqrt(2 + t^2) = 0.0814; ten times as much leaves no doubt."""
+    best = np.array([0.80, 0.84, 0.82])
+    near, far = best - [0.02, 0.04, 0.03], best - [0.29, 0.31, 0.30]
+    t = 0.03 / np.sqrt((1 / 3 + 1 / 2) * 0.0001)
+    assert paired_difference(best, near, 0.5).chance == pytest.approx(1 - t / np.sqrt(2 + t * t), rel=1e-9)
+    assert as_good_as_best([far, best, near], HIGH) == 2
+    assert as_good_as_best([1 - far, 1 - best, 1 - near], Objective("val_loss", "min")) == 2
+    assert as_good_as_best([best, far], HIGH) == 1
 
 
 def test_chance_is_kept_to_for_variants_that_are_the_same():
@@ -102,4 +128,5 @@ def test_folds_comparisons_and_studies_say_it(tmp_path, monkeypatch):
         verbose=0,
     )
     assert str(study).splitlines()[1] == study.luck and study.luck.startswith("The best of 3 trials looks better than it is")
-    assert "optimism" in study.examine().kinds
+    found = study.examine()
+    assert "optimism" in found.kinds and all(len(finding.sentence) <= 300 for finding in found)

@@ -1,5 +1,7 @@
 """What is said while a model is trained: by a `Doctor`, and by `fit` before the first step."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -62,13 +64,31 @@ def test_nothing_is_said_of_a_good_run(capsys):
     ],
     ids=["softmax", "sigmoid", "relu"],
 )
-def test_what_is_certain_is_said_before_the_first_step(activation, loss, y, words, capsys):
-    model = network(activation, "sgd", loss)
-    model.fit(X, y, epochs=1, verbose=2)
-    first = capsys.readouterr().out.splitlines()[0]
-    assert first.startswith("fit: the output") and words in first
+def test_what_is_certain_is_warned_of_before_the_first_step(activation, loss, y, words, capsys):
+    begun = pytest.warns(UserWarning, match=f"compile: .*{words}") if activation == "softmax" else nullcontext([])
+    with begun as said:
+        model = network(activation, "sgd", loss)
+    assert {each.filename for each in said} <= {__file__}
     model.fit(X, y, epochs=1, verbose=0)
-    assert capsys.readouterr().out == ""
+    if activation != "softmax":
+        with pytest.warns(UserWarning, match=f"fit: the output.*{words}") as said:
+            model.fit(X, y, epochs=1, verbose=2)
+        assert [each.filename for each in said] == [__file__]
+    # Of each thing once.
+    model.fit(X, y, epochs=1, verbose=2)
+    assert "the output" not in capsys.readouterr().out
+
+
+def test_nothing_is_warned_of_where_it_is_not_certain():
+    """Several outputs, a softmax over time, a layer behind the softmax."""
+    inputs = kerata.Input((3,))
+    two = [layers.Dense(1, activation="softmax", name=name)(inputs) for name in ("a", "b")]
+    kerata.Model(inputs, two).compile("sgd", "mse")
+    along = kerata.Sequential([kerata.Input((4, 3)), layers.Dense(1), layers.Softmax(axis=1)])
+    along.compile("sgd", "mse")
+    behind = kerata.Sequential([kerata.Input((3,)), layers.Dense(1, activation="softmax"), layers.Rescaling(2.0)])
+    behind.compile("sgd", "mse")
+    along.fit(np.zeros((8, 4, 3)), np.zeros((8, 4, 1)) + 0.25, verbose=2)
 
 
 def test_nothing_is_said_of_targets_that_can_be_reached(capsys):

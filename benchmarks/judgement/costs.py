@@ -156,12 +156,14 @@ def time_examination(make: Callable[[], tuple[Any, ...]], experiments: bool, sho
     began = time.perf_counter()
     history = model.fit(x, y, verbose=0, validation_split=0.25 if "shuffle" not in given else 0.2, **given)
     fitted = time.perf_counter() - began
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     found = kerata.diagnosis.examine(model, history, x, y, experiments=experiments)
-    took, bound = time.perf_counter() - began, BOUNDS[experiments]
+    took, busy, bound = time.perf_counter() - began, time.process_time() - busy, BOUNDS[experiments]
     how = "with experiments" if experiments else "without experiments"
     over = "   OVER" if took > bound else ""
-    print(f"{make.__name__:12} fit {fitted:6.1f} s   examined {took:5.2f} s {how}{over}", flush=True)
+    print(
+        f"{make.__name__:12} fit {fitted:6.1f} s   examined {took:5.2f} s ({busy:5.2f} s of processors) {how}{over}", flush=True
+    )
     if show:
         for note in found.notes:
             print("   ", note)

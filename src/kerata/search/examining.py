@@ -11,7 +11,7 @@ from kerata.diagnosis.reading import read_curves
 from kerata.engine.types import HostArray
 from kerata.populations.objective import Objective
 from kerata.search.curves import mean_curves
-from kerata.search.luck import optimism_of
+from kerata.search.luck import as_good_as_best, mean_interval, optimism_of
 from kerata.search.records import COMPLETE, FAILED, Trial
 
 NADEAU = "Nadeau and Bengio, Inference for the Generalization Error, 2003"
@@ -27,13 +27,12 @@ def say_folds(scores: Mapping[str, HostArray], trained: int, held: int) -> Findi
     """
     name = next((name for name in scores if "accuracy" in name or name == "acc"), "loss")
     values = np.asarray(scores[name], float)
-    error = float(np.sqrt((1 / len(values) + held / trained) * values.var(ddof=1))) if len(values) > 1 else 0.0
+    half = mean_interval(values, held / trained)
     return found(
         "spread_of_folds",
         "hint",
         "Over {folds} folds {name} goes from {low:.3g} to {high:.3g}; its mean, {mean:.3g}, is known to about {half:.2g} "
-        "either way. "
-        "Differences between variants below that are luck as likely as not.",
+        "either way. A variant that differs by less may do so by luck: compare both on the same folds.",
         "kerata.search.compare(None, x, y, variants=[...], cv=5)",
         NADEAU,
         1.0,
@@ -42,7 +41,7 @@ def say_folds(scores: Mapping[str, HostArray], trained: int, held: int) -> Findi
         low=float(values.min()),
         high=float(values.max()),
         mean=float(values.mean()),
-        half=2 * error,
+        half=half,
     )
 
 
@@ -109,9 +108,24 @@ def say_best(done: Sequence[Trial], objective: Objective) -> list[Finding]:
     folded = [trial for trial in done if len(trial.scores) > 1 and np.isfinite(trial.scores).all()]
     if len(folded) < 3 or len({len(trial.scores) for trial in folded}) != 1:
         return []
-    gained = optimism_of([trial.scores for trial in folded], objective)
+    scores = [trial.scores for trial in folded]
+    gained, good = optimism_of(scores, objective), as_good_as_best(scores, objective)
     best = float(folded[0].score or 0.0)
-    return [
+    equal = [
+        found(
+            "as_good_as_best",
+            "hint",
+            "{good} of {trials} trials are not behind the best by more than luck, over {folds} folds: among them, take the "
+            "simplest or the fastest.",
+            "study.table().head()",
+            NADEAU,
+            2.5,
+            good=good,
+            trials=len(folded),
+            folds=len(folded[0].scores),
+        )
+    ]
+    return (equal if good > 1 else []) + [
         found(
             "optimism",
             "hint",

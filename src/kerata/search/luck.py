@@ -103,6 +103,42 @@ def optimism_of(scores: Sequence[Sequence[float]], objective: Objective) -> floa
     return float((values.max(0) - chosen).mean())
 
 
+def as_good_as_best(scores: Sequence[Sequence[float]], objective: Objective) -> int:
+    """How many trials, the best among them, are not behind the best by more than luck, over the same equal folds.
+
+    Args:
+        scores: for each trial one score a fold, of two folds or more that share their training samples.
+        objective: what was chosen by.
+
+    >>> as_good_as_best([[0.80, 0.84, 0.82], [0.79, 0.84, 0.81], [0.50, 0.52, 0.51]], Objective("val_accuracy", "max"))
+    2
+    """
+    values = np.asarray(scores, float) * (1 if objective.direction == "max" else -1)
+    best = values[values.mean(1).argmax()]
+    # Of k equal folds each trains on k - 1 times what it holds out.
+    ratio = 1 / (values.shape[1] - 1)
+    return sum(paired_difference(best, each, ratio).is_luck for each in values)
+
+
+def mean_interval(scores: Sequence[float] | HostArray, ratio: float) -> float:
+    """Half of the interval that holds the mean over folds with 95 % confidence, corrected for their overlap; 0 of one fold.
+
+    Args:
+        scores: one a fold.
+        ratio: held samples over training samples of a fold.
+
+    >>> round(mean_interval([0.80, 0.82, 0.84], 0.5), 4)  # 4.303 * sqrt((1 / 3 + 0.5) * 0.0004)
+    0.0786
+    """
+    from scipy import special
+
+    values = np.asarray(scores, float)
+    if len(values) < 2:
+        return 0.0
+    error = float(np.sqrt((1 / len(values) + ratio) * values.var(ddof=1)))
+    return float(special.stdtrit(len(values) - 1, 0.975)) * error
+
+
 def say_optimism(trials: Sequence[Trial], objective: Objective) -> str:
     """How optimistic the best trial's score is, in one sentence; nothing where there are no folds, or few trials."""
     done = [t for t in trials if t.state == COMPLETE and t.is_feasible and t.score is not None and len(t.scores) > 1]

@@ -48,19 +48,9 @@ def certain_faults(model: TrainedModel, y: Data | None) -> Iterator[str]:
     Args:
         model: a compiled model; nothing is said of one that is not built yet, or has several outputs.
         y: targets as `fit` takes them.
-
-    >>> import kerata
-    >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1, activation="softmax")])
-    >>> next(certain_faults(model, None))
-    'the output is a softmax of 1 unit, which is always 1, so nothing can be learned. Use activation="sigmoid".'
     """
-    layers = model.layers if model.built else []
-    last = layers[-1] if layers else None
-    function = getattr(last, "activation", None)
-    units = getattr(last, "units", None)
-    activation = "linear" if function is None and units is not None else getattr(function, "__name__", "")
-    if activation == "softmax" and units == 1:
-        yield 'the output is a softmax of 1 unit, which is always 1, so nothing can be learned. Use activation="sigmoid".'
+    yield from one_unit_faults(model)
+    last, activation, units = output_of(model)
     yield from unfit_pairs(model, last, activation, units)
     if activation not in REACH or y is None or not is_distance(getattr(model, "loss", None)):
         return
@@ -77,6 +67,31 @@ def certain_faults(model: TrainedModel, y: Data | None) -> Iterator[str]:
         )
 
 
+def output_of(model: TrainedModel) -> tuple[object, str, int | None]:
+    """The layer of the one output, the name of its activation and its units; nothing where these are not known."""
+    layers = list(model.layers) if model.built else []
+    last = layers[-1] if layers else None
+    # In a subclassed model the last layer need not give the output.
+    if last is None or getattr(model, "output_names", None) != [last.name]:
+        return None, "", None
+    function = getattr(last, "activation", None)
+    units = getattr(last, "units", None)
+    return last, "linear" if function is None and units is not None else getattr(function, "__name__", ""), units
+
+
+def one_unit_faults(model: TrainedModel) -> Iterator[str]:
+    """A sentence about a softmax of one unit.
+
+    >>> import kerata
+    >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1, activation="softmax")])
+    >>> next(one_unit_faults(model))
+    'the output is a softmax of 1 unit, which is always 1, so nothing can be learned. Use activation="sigmoid".'
+    """
+    _, activation, units = output_of(model)
+    if activation == "softmax" and units == 1:
+        yield 'the output is a softmax of 1 unit, which is always 1, so nothing can be learned. Use activation="sigmoid".'
+
+
 def unfit_pairs(model: TrainedModel, last: object, activation: str, units: int | None) -> Iterator[str]:
     """Sentences about a loss, given by its name, that does not go with the one output's activation.
 
@@ -88,8 +103,6 @@ def unfit_pairs(model: TrainedModel, last: object, activation: str, units: int |
     """
     loss = getattr(model, "loss", None)
     if not isinstance(loss, str) or loss not in EXPECTED or units is None:
-        return
-    if getattr(model, "output_names", None) != [getattr(last, "name", "")]:
         return
     if activation in UNBOUNDED:
         right = EXPECTED[loss]

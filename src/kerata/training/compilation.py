@@ -25,11 +25,13 @@ class Compilation:
         objective, measures: the losses and the metrics. They know nothing of the data until a model is prepared for some.
         trackers: means of the loss, and of the losses of several outputs.
         prepared: what the model was prepared for so far; see `training.prepare`.
+        warned: what it was warned of.
     """
 
     def __init__(self, arguments: dict[str, Any], scales_loss: bool, output_names: list[str] | None):
         self.arguments, self.scales_loss = arguments, scales_loss
         self.prepared: dict[Any, Any] = {}
+        self.warned: set[str] = set()
         self.renew(output_names)
 
     def renew(self, output_names: list[str] | None) -> None:

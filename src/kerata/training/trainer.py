@@ -5,7 +5,8 @@
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
 import inspect
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import Batches, check_endless, repeat_batches, standardize_source, standardize_training
 from kerata.engine.module import Look
 from kerata.engine.random import make_key
-from kerata.training.certain import certain_faults
+from kerata.training.certain import certain_faults, one_unit_faults
 from kerata.training.compilation import Compilation, compilation_of, output_names_of, own_metrics
 from kerata.training.evaluation import check_frequency, evaluation, make_validation
 from kerata.training.exits import busily
@@ -47,8 +48,8 @@ def remembering(fit: Callable[..., History]) -> Callable[..., History]:
     def wrapped(self: object, *args: object, **kwargs: object) -> History:
         given = names.bind(self, *args, **kwargs).arguments
         if read_verbose(given.get("verbose", "auto")):
-            for sentence in certain_faults(cast(TrainedModel, self), given.get("y")):
-                say(f"fit: {sentence}")
+            # The call of whoever fits stands above four wrappers.
+            warn_once(cast(TrainedModel, self), "fit", certain_faults(cast(TrainedModel, self), given.get("y")), 6)
         history = fit(self, *args, **kwargs)
         weighted = given.get("class_weight") is not None or given.get("sample_weight") is not None
         kept = ("x", "y", "validation_data", "validation_split", "batch_size", "shuffle")
@@ -56,6 +57,15 @@ def remembering(fit: Callable[..., History]) -> Callable[..., History]:
         return history
 
     return wrapped
+
+
+def warn_once(model: TrainedModel, method: str, sentences: Iterable[str], stacklevel: int) -> None:
+    """Warns of what is certain, of each thing once for a compiled model."""
+    made = compilation_of(model, method)
+    for sentence in sentences:
+        if sentence not in made.warned:
+            made.warned.add(sentence)
+            warnings.warn(f"{method}: {sentence}", UserWarning, stacklevel=stacklevel)
 
 
 def tell(verbose: Verbose, sentence: str) -> None:
@@ -151,6 +161,7 @@ class Trainer(StepMethods):
         self.stop_training = False
         self.run_eagerly, self.jit_compile = bool(run_eagerly), jit_compile if jit_compile != "auto" else True
         self.compiled = True
+        warn_once(cast(TrainedModel, self), "compile", one_unit_faults(cast(TrainedModel, self)), 4)
 
     @property
     def metrics(self) -> list[Any]:

@@ -76,6 +76,8 @@ def check_rate(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[F
         else 0.0
     )
     high_rate = case.rate is not None and case.rate > high
+    # So far above all that is usual that a longer run settles by averaging over its jumps, above where it could be.
+    extreme, settled = case.rate is not None and case.rate > 10 * high, run.fall < 0.005
     confirmed = gain > 0.15 or (gain > 0.05 and high_rate)
     helped = higher is not None and np.isfinite(one) and tried.end(higher) < one - 0.1 * base and tried.end(higher) < 0.85 * one
     # Hardly anything moves, and it moves as much more as the rate is higher.
@@ -92,7 +94,7 @@ def check_rate(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[F
         confirmed
         and run.progress < 0.9
         and (stuck or run.progress < 0.6 or gain > 0.3)
-        and (run.end > one - 0.5 * gain * base or (lower is not None and tried.end(lower) < run.end))
+        and (run.end > one - 0.5 * gain * base or (lower is not None and tried.end(lower) < run.end) or (extreme and settled))
     ):
         yield say_too_high(case, run, tried, lower, one, "stuck" if stuck else "high")
     elif stuck and high_rate and case.rate is not None and case.rate > 5 * high and not tried.rates:

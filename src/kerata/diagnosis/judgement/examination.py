@@ -27,7 +27,7 @@ from kerata.diagnosis.judgement.parts import check_parts
 from kerata.diagnosis.judgement.pictures import Panel
 from kerata.diagnosis.judgement.predicting import CHUNK, Predictions
 from kerata.diagnosis.judgement.ranking import rank
-from kerata.diagnosis.judgement.runs import penalty_now, run_of
+from kerata.diagnosis.judgement.runs import penalty_now, run_of, usual_rates
 from kerata.diagnosis.judgement.signals import Look, Signals, check_sequences, check_signals
 from kerata.diagnosis.judgement.structure import check_structure
 from kerata.diagnosis.reading import Curves, HasHistory, curves_of
@@ -76,11 +76,11 @@ def examine(
 
     >>> import kerata, numpy as np
     >>> x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
-    >>> model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1, activation="softmax")])
+    >>> model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1)])
     >>> model.compile("adam", "binary_crossentropy")
     >>> history = model.fit(x, x[:, 0] > 0, epochs=2, verbose=0)
     >>> kerata.diagnosis.examine(model, history, x, x[:, 0] > 0, experiments=False)[0].kind
-    'softmax_of_one'
+    'no_probabilities'
     """
     began = time.perf_counter()
     compilation_of(model, "examine")
@@ -271,7 +271,12 @@ def try_out(case: Case, scores: Scores, clock: Clock) -> Tried:
     if not len(loss):
         return laboratory.tried
     wrong = not np.isfinite(loss).all()
-    laboratory.rates((1.0, 0.1, 10.0))
+    low = case.rate is not None and case.rate < usual_rates(case)[0]
+    # What is likelier goes first: time may not reach for all.
+    laboratory.rates((1.0, 10.0, 0.1) if low and not wrong else (1.0, 0.1, 10.0))
+    heart = not wrong and run.progress < 0.3 and not laboratory.case.fixed
+    if heart and run.progress < 0.05:
+        laboratory.attempt("ten samples by heart", laboratory.few)
     stuck = not wrong and run.known and run.progress < 0.1
     if stuck and not min((laboratory.tried.end(f) for f in (0.1, 10.0)), default=np.inf) < 0.9 * abs(run.base):
         laboratory.rates((0.01, 100.0))
@@ -286,7 +291,7 @@ def try_out(case: Case, scores: Scores, clock: Clock) -> Tried:
         laboratory.attempt("without a normalization", laboratory.bare)
     if not wrong and nothing_predicts(scores):
         laboratory.attempt("targets in another order", laboratory.shuffled)
-    if not wrong and run.progress < 0.3 and not laboratory.case.fixed:
+    if heart and run.progress >= 0.05:
         laboratory.attempt("ten samples by heart", laboratory.few)
     return laboratory.tried
 
