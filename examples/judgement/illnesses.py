@@ -1,6 +1,6 @@
 """One network an illness, on digits that ship with the package: what is said of it, and the picture of its examination.
 
-python examples/judgement/illnesses.py [folder]
+python examples/judgement/illnesses.py [folder [illness ...]]
 """
 
 import sys
@@ -35,6 +35,48 @@ def sorted_by_class():
     return train(network(dense()), X[order], Y[order])
 
 
+def wrong_labels():
+    """Four in ten labels are drawn anew."""
+    rng = np.random.default_rng(0)
+    return np.where(rng.random(len(Y)) < 0.4, rng.integers(0, 10, len(Y)), Y)
+
+
+def compiled(*stack, loss="sparse_categorical_crossentropy", rate=0.003):
+    """A network of these layers, whose first one is an input."""
+    model = kerata.Sequential(list(stack))
+    model.compile(optimizers.Adam(rate), loss, metrics=["accuracy"] if "entropy" in loss else None)
+    return model
+
+
+def ink_in_thousands():
+    """How much ink a digit has, as a number between 20,000 and 200,000."""
+    x = X.reshape(-1, 28, 28).sum(1) / 10
+    model = compiled(kerata.Input((28,)), dense(), layers.Dense(1), loss="mse", rate=0.001)
+    return train(model, x, X.sum(1) * 1000, epochs=15)
+
+
+def places_of_ink():
+    """The places of 40 points of ink as whole numbers up to 783: a place is no amount."""
+    rng = np.random.default_rng(0)
+    x = np.stack([np.sort(rng.choice(np.flatnonzero(each > 0), 40)) for each in X])
+    return train(compiled(kerata.Input((40,)), dense(), layers.Dense(10, activation="softmax")), x)
+
+
+def hidden_logarithm():
+    """A layer takes the logarithm of pixels, most of which are 0."""
+    first = layers.Lambda(lambda t: kerata.ops.log(t), name="logarithm")
+    return train(compiled(kerata.Input((784,)), first, dense(), layers.Dense(10, activation="softmax")), epochs=2)
+
+
+def unconnected():
+    """What stands in the middle gives the same for every picture."""
+    lost = layers.Lambda(lambda t: 0 * t + kerata.ops.mean(t, axis=0), name="mean_of_batch")
+    return train(
+        compiled(kerata.Input((784,)), layers.Dense(32, activation="tanh"), lost, layers.Dense(10, activation="softmax")),
+        epochs=8,
+    )
+
+
 ILLNESSES = {
     "healthy": lambda: train(network(dense(), layers.Dropout(0.2))),
     "rate_too_high": lambda: train(network(dense(), rate=0.5)),
@@ -47,6 +89,11 @@ ILLNESSES = {
     "shuffled_labels": lambda: train(network(dense()), y=np.random.default_rng(0).permutation(Y)),
     "no_probabilities": lambda: train(network(dense(), output=None)),
     "dead_units": lambda: train(network(dense(bias_initializer=kerata.initializers.Constant(-30.0)))),
+    "labels_noisy": lambda: train(network(dense()), y=wrong_labels()),
+    "targets_not_scaled": ink_in_thousands,
+    "words_as_numbers": places_of_ink,
+    "layer_gives_nan": hidden_logarithm,
+    "ten_samples_not_learned": unconnected,
     "dropout": lambda: train(network(dense(), layers.Dropout(0.9))),
 }
 
@@ -54,6 +101,8 @@ ILLNESSES = {
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "illnesses")
     for name, make in ILLNESSES.items():
+        if len(sys.argv) > 2 and name not in sys.argv[2:]:
+            continue
         kerata.utils.set_random_seed(0)
         found = make().examine()
         print(f"\n{name}\n{found}")

@@ -132,6 +132,19 @@ def say_healthy(case: Case, scores: Scores, tried: Tried) -> Finding:
             NOTES,
         )
     run = run_of(case, scores)
+    if np.isfinite(scores.own) and scores.own <= scores.constant and run.known and run.progress < 0.05:
+        return found(
+            "nothing_found",
+            "fine",
+            "Nothing wrong was found, but little was learned of use: the network scores {own:.2f} in {name}, a constant "
+            "{constant:.2f}, simple models {reference:.2f}.",
+            "model.lr_find(x, y)",
+            NOTES,
+            own=scores.own,
+            name=scores.name,
+            constant=scores.constant,
+            reference=scores.reference,
+        )
     parts = ["This run is healthy: the training loss came from {begin:.3g} to {end:.3g} in {epochs} epochs"]
     evidence: dict[str, float | int | str] = {"begin": float(loss[0]), "end": float(loss[-1]), "epochs": len(loss)}
     if len(run.held):
