@@ -20,11 +20,14 @@ from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
 from kerata.legacy.kernels import then, today, turns_of
 from kerata.legacy.phases import fixed_phase
 from kerata.legacy.spelling import Spelled, name_of_era
-from kerata.legacy.tensorflow.layers import Flowing, as_tensors
+from kerata.legacy.tensorflow.layers import Flowing, as_tensors, callable_by_own
 from kerata.legacy.tensorflow.tensor import has_tensor, plain
 
 # Attributes of layers, by their names in Keras 1 where no row says them.
 ATTRIBUTES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "gamma_init": "gamma_initializer"}
+
+# Methods on tensors that a subclass of a person's own may call by `super()`.
+BY_OWN = ("call", "compute_mask")
 
 
 # The letters of gates in Keras 1, in the order in which cells hold them.
@@ -62,6 +65,12 @@ class OldLayer(Flowing, Spelled):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
+        modern = cls.__dict__.get("_stands_for")
+        if modern is not None and not hasattr(modern, "fit"):
+            for name in BY_OWN:
+                method = getattr(modern, name)
+                if name not in cls.__dict__ and method is not getattr(Layer, name):
+                    setattr(cls, name, callable_by_own(method))
         # Keras 1's name of the method.
         if "get_output_shape_for" in cls.__dict__ and "compute_output_shape" not in cls.__dict__:
             cls.compute_output_shape = cls.__dict__["get_output_shape_for"]  # type: ignore[attr-defined]

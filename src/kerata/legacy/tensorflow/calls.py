@@ -30,6 +30,11 @@ FORMER = {
     "concat_dim": "axis",
     "split_dim": "axis",
 }
+# Arguments that TensorFlow makes tensors of, as far as functions are not of a list of them.
+TENSORS = frozenset(
+    """x y input input_ input_tensor tensor value a b condition params indices t features logits labels data updates matrix rhs
+    diagonal predictions targets filters filter mean variance offset scale bias""".split()
+)
 _calls: Recent[Call] = Recent(512)
 
 
@@ -69,6 +74,8 @@ class Function:
         values = self.bind(args, kwargs)
         if self.host:
             return self.compute(*values)
+        if any(isinstance(one, (list, tuple)) for one in values):
+            values = [self._of_list(name, one) for name, one in zip(self.names, values, strict=True)]
         if self.like is not None:
             values = alike(self.__name__, values, len(self.names) if self.like == "numbers" else int(self.like))
         leaves, treedef = jax.tree.flatten(values, is_leaf=is_array)
@@ -82,6 +89,16 @@ class Function:
         if any(isinstance(thing, Tensor) and thing.dtype == string for thing in objects):
             return self._call_on_texts(jax.tree.unflatten(treedef, [texts_of(leaf) for leaf in leaves]))
         return self.call(leaves, treedef, places, objects, values)
+
+    def _of_list(self, name: str, value: Any) -> Any:
+        """The tensor that TensorFlow makes of a list for an argument."""
+        if (
+            name not in TENSORS
+            or not isinstance(value, (list, tuple))
+            or any(isinstance(x, SymbolicTensor) for x in flat(value))
+        ):
+            return value
+        return convert(value, None, f"tf.{self.__name__}")
 
     def call(
         self, leaves: list[Any], treedef: jax.tree_util.PyTreeDef, places: list[int], objects: list[Any], values: list[Any]

@@ -351,10 +351,10 @@ def meshgrid(arrays: Sequence[ArrayLike], indexing: str) -> list[Array]:
     return list(jnp.meshgrid(*[jnp.asarray(one) for one in arrays], indexing=indexing))
 
 
-def accumulate(inputs: Sequence[ArrayLike]) -> ArrayLike:
-    found = inputs[0]
+def accumulate(inputs: Sequence[ArrayLike]) -> Array:
+    found = jnp.asarray(inputs[0])
     for one in inputs[1:]:
-        found = jnp.add(found, one)
+        found = jnp.add(found, jnp.asarray(one))
     return found
 
 

@@ -5,6 +5,7 @@ or a model's `call`) runs as Python, as TensorFlow ran it: what it does with ten
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,10 @@ class Flowing:
             return super()._run_call(args, kwargs)  # type: ignore[misc]
         given = has_tensor(args) or has_tensor(kwargs)
         with inside(False):
-            found = super()._run_call(as_tensors(args), as_tensors(kwargs))  # type: ignore[misc]
+            args, kwargs = as_tensors(args), as_tensors(kwargs)
+            # Code of a person's own is no program of the layer's, even where the layer loops over steps.
+            alone = self.loops and not own and not in_scope()  # type: ignore[attr-defined]
+            found = self.call(*args, **kwargs) if alone else super()._run_call(args, kwargs)  # type: ignore[attr-defined,misc]
         return found if given or not in_scope() else narrowed(found)
 
     def _penalize(self, output: object) -> object:
@@ -247,10 +251,11 @@ class Whole:
         layer: which.
         run: its call on arrays.
         args, kwargs: what it is called with, tensors among it.
+        part: the method that `run` is, if it is not the whole call.
     """
 
-    def __init__(self, layer: Layer, run: Callable[..., Any], args: tuple, kwargs: dict[str, Any]):
-        self.layer, self.run = layer, run
+    def __init__(self, layer: Layer, run: Callable[..., Any], args: tuple, kwargs: dict[str, Any], part: str = ""):
+        self.layer, self.run, self.part = layer, run, part
         leaves, self.treedef = jax.tree.flatten((args, kwargs), is_leaf=is_array)
         self.places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, (Tensor, Variable))]
         self.fixed = [None if n in self.places else leaf for n, leaf in enumerate(leaves)]
@@ -280,7 +285,9 @@ class Whole:
         """What tells calls apart whose programs are not the same; `None` where they cannot be told."""
         structure = None if self.outer is not None else structure_of(self.layer)
         fixed = key_of(self.fixed)
-        return None if structure is None or fixed is None else (structure, self.treedef, fixed, self.masked, self.training)
+        if structure is None or fixed is None:
+            return None
+        return (structure, self.treedef, fixed, self.masked, self.training, self.part)
 
     def function(self, values: list[Any]) -> tuple[object, list[Array], dict[int, Array], list[object]]:
         """(outputs, losses that were added, new values of variables by their place, masks of the outputs)."""
@@ -332,13 +339,21 @@ class Whole:
         return jax.tree.unflatten(tree, made), [*made, *added]
 
 
-def call_whole(layer: Layer, run: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> object:
-    """Calls a layer of Kerata's on tensors."""
-    with name_scope(layer.name):
-        layer._maybe_build(args, kwargs)
-    if not in_scope():
-        layer._forget_losses()
-    whole = Whole(layer, run, args, kwargs)
+def call_whole(layer: Layer, run: Callable[..., Any], args: tuple, kwargs: dict[str, Any], part: str = "") -> object:
+    """Calls a layer of Kerata's on tensors.
+
+    Args:
+        layer: which.
+        run: what is called, on arrays.
+        args, kwargs: with what.
+        part: the method that `run` is, where a person's own code called that within a call of the layer.
+    """
+    if not part:
+        with name_scope(layer.name):
+            layer._maybe_build(args, kwargs)
+        if not in_scope():
+            layer._forget_losses()
+    whole = Whole(layer, run, args, kwargs, part)
     known = not in_scope() and not any(isinstance(one, Tensor) and isinstance(one._array, Tracer) for one in whole.given)
     if not known:
         return make_call(Call(whole.function), whole.objects, whole.values(), whole.wrap)
@@ -356,6 +371,30 @@ def call_whole(layer: Layer, run: Callable[..., Any], args: tuple, kwargs: dict[
         whole.given, whole.masks = [None] * len(whole.given), [None] * len(whole.masks)
         return found
     return make_call(call, whole.objects, whole.values(), whole.wrap)
+
+
+def callable_by_own(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A layer's method on arrays that a person's own code may call on tensors: `super().call(x)` within a `call` of its own.
+
+    Where `training=` is not given, it is that of the call around it.
+    """
+    names = list(inspect.signature(method).parameters)[1:]
+    place = names.index("training") if "training" in names else -1
+
+    @functools.wraps(method)
+    def run(self: Any, *args: object, **kwargs: object) -> object:
+        if place >= len(args) and kwargs.get("training") is None and (training := training_now()) is not None:
+            kwargs["training"] = training
+        if not (has_tensor(args) or has_tensor(kwargs)) or holds_function(self):
+            return method(self, *args, **kwargs)
+
+        def on_arrays(*args: object, **kwargs: object) -> object:
+            with inside(True):
+                return method(self, *args, **kwargs)
+
+        return call_whole(self, on_arrays, as_tensors(args), as_tensors(kwargs), method.__name__)
+
+    return run
 
 
 # Functions of Kerata's on tensors: losses, K, activations

@@ -157,11 +157,16 @@ class Tensor:
         raise TypeError("Tensor is unhashable. Instead, use tensor.ref() as the key.")
 
     def __format__(self, spec: str) -> str:
-        return str(self) if not spec or isinstance(self._array, Tracer) else format(self.numpy(), spec)
+        # As NumPy writes them: the numbers alone.
+        return str(self) if isinstance(self._array, Tracer) else format(self.numpy(), spec)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        self._check_known("number")
+        return round(self.numpy(), digits)
 
     def __str__(self) -> str:
         shown = f"shape={self.shape}, dtype={self._dtype.name}"
-        return f"Tensor({shown})" if isinstance(self._array, Tracer) else f"tf.Tensor({self.numpy()}, {shown})"
+        return f"Tensor({shown})" if isinstance(self._array, Tracer) else f"tf.Tensor({own_lines(str(self.numpy()))}, {shown})"
 
     def __repr__(self) -> str:
         shown = f"shape={self.shape}, dtype={self._dtype.name}"
@@ -169,7 +174,7 @@ class Tensor:
             return f"<tf.Tensor: {shown}>"
         value = self.numpy()
         text = repr(value) if isinstance(value, (np.ndarray, bytes)) else str(value)
-        return f"<tf.Tensor: {shown}, numpy={text}>"
+        return f"<tf.Tensor: {shown}, numpy={own_lines(text)}>"
 
     def __copy__(self) -> "Tensor":
         return self
@@ -179,6 +184,11 @@ class Tensor:
 
     def __reduce__(self) -> tuple[object, ...]:
         return Tensor, (np.asarray(self._array), self._dtype)
+
+
+def own_lines(text: str) -> str:
+    """A text of several lines, beginning with a line of its own."""
+    return f"\n{text}" if "\n" in text else text
 
 
 class Reference:

@@ -1,0 +1,96 @@
+"""Layers of a person's own over those of TensorFlow's time, lists in place of tensors, and tensors as texts."""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import tfkeras2 as keras
+from kerata.legacy.tensorflow import names
+
+tf = names.build("tfkeras2")[""]
+RNG = np.random.default_rng(3)
+X2, X3, X4 = (RNG.normal(size=shape).astype("float32") for shape in ((2, 3), (2, 5, 3), (2, 4, 4, 3)))
+LAYERS = {
+    "LSTM": ((4,), X3),
+    "GRU": ((4,), X3),
+    "Conv1D": ((4, 2), X3),
+    "Embedding": ((10, 4), np.array([[1, 2], [3, 4]], "int32")),
+    "BatchNormalization": ((), X2),
+    "MaxPooling2D": ((), X4),
+    "Flatten": ((), X3),
+    "Dense": ((4,), X2),
+}
+
+
+def own(base):
+    class Own(base):
+        def call(self, inputs):
+            assert isinstance(inputs, tf.Tensor)
+            return super().call(tf.identity(inputs)) * 2
+
+    return Own
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_call_of_the_base_takes_tensors(name):
+    arguments, x = LAYERS[name]
+    base = getattr(keras.layers, name)
+    layer, plain = own(base)(*arguments), base(*arguments)
+    wanted = plain(tf.constant(x))
+    layer(tf.constant(x))
+    if layer.weights:
+        layer.set_weights(plain.get_weights())
+    with tf.GradientTape() as tape:
+        found = layer(tf.constant(x))
+        loss = tf.reduce_sum(found)
+    assert isinstance(found, tf.Tensor)
+    np.testing.assert_allclose(found.numpy(), 2 * wanted.numpy(), rtol=1e-5)
+    assert all(gradient is not None for gradient in tape.gradient(loss, layer.trainable_variables))
+
+
+def test_training_of_the_call_around_is_that_of_the_base():
+    layer = own(keras.layers.Dropout)(0.5)
+    assert not (layer(tf.ones((20, 20))).numpy() == 0).any()
+    assert (layer(tf.ones((20, 20)), training=True).numpy() == 0).any()
+
+
+def test_a_model_of_such_layers_trains():
+    model = keras.Sequential([own(keras.layers.LSTM)(4), own(keras.layers.Dense)(1)])
+    model.compile("sgd", "mse")
+    history = model.fit(X3, np.ones((2, 1), "float32"), epochs=3, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+
+
+# Where TensorFlow 2.21 gives what stands here.
+OF_LISTS = {
+    "expand_dims": (([1, 2], -1), [[1], [2]], "int32"),
+    "transpose": (([[1, 2], [3, 4]],), [[1, 3], [2, 4]], "int32"),
+    "zeros_like": (([1.0, 2.0],), [0, 0], "float32"),
+    "where": (([True, False], [1, 2], [3, 4]), [1, 4], "int32"),
+    "abs": (([-1, 2],), [1, 2], "int32"),
+    "norm": (([3.0, 4.0],), 5, "float32"),
+    "tensordot": (([1.0, 2.0], [3.0, 4.0], 1), 11, "float32"),
+    "add_n": (([[1, 2], [3, 4]],), [4, 6], "int32"),
+    "reduce_mean": (([[1, 2], [3, 5]],), 2, "int32"),
+}
+
+
+@pytest.mark.parametrize("name", OF_LISTS)
+def test_functions_take_lists(name):
+    arguments, wanted, dtype = OF_LISTS[name]
+    found = getattr(tf, name)(*arguments)
+    np.testing.assert_array_equal(found.numpy(), wanted)
+    assert found.dtype.name == dtype
+
+
+def test_arrays_of_64_bits_stay_so():
+    assert tf.transpose(np.ones((2, 3))).dtype == tf.float64
+
+
+def test_tensors_as_texts():
+    number = tf.constant(0.5)
+    assert f"{number}" == "0.5"
+    assert f"{number:.2f} {'%.1f' % number}" == "0.50 0.5"
+    assert f"{tf.constant([1.0, 2.0])}" == "[1. 2.]"
+    assert str(tf.constant(0.1)) == "tf.Tensor(0.1, shape=(), dtype=float32)"
+    assert str(tf.constant([[1, 2], [3, 4]])) == "tf.Tensor(\n[[1 2]\n [3 4]], shape=(2, 2), dtype=int32)"
+    assert round(tf.constant(3.14159), 3) == np.float32(3.142)
