@@ -89,7 +89,7 @@ def test_arrays_of_64_bits_stay_so():
 def test_tensors_as_texts():
     number = tf.constant(0.5)
     assert f"{number}" == "0.5"
-    assert f"{number:.2f} {'%.1f' % number}" == "0.50 0.5"
+    assert f"{number:.2f} {float(number):.1f}" == "0.50 0.5"
     assert f"{tf.constant([1.0, 2.0])}" == "[1. 2.]"
     assert str(tf.constant(0.1)) == "tf.Tensor(0.1, shape=(), dtype=float32)"
     assert str(tf.constant([[1, 2], [3, 4]])) == "tf.Tensor(\n[[1 2]\n [3 4]], shape=(2, 2), dtype=int32)"

@@ -31,10 +31,9 @@ FORMER = {
     "split_dim": "axis",
 }
 # Arguments that TensorFlow makes tensors of, as far as functions are not of a list of them.
-TENSORS = frozenset(
-    """x y input input_ input_tensor tensor value a b condition params indices t features logits labels data updates matrix rhs
-    diagonal predictions targets filters filter mean variance offset scale bias""".split()
-)
+_TENSORS = """x y input input_ input_tensor tensor value a b condition params indices t features logits labels data updates matrix rhs
+    diagonal predictions targets filters filter mean variance offset scale bias"""
+TENSORS = frozenset(_TENSORS.split())
 _calls: Recent[Call] = Recent(512)
 
 
