@@ -31,8 +31,10 @@ FORMER = {
     "split_dim": "axis",
 }
 # Arguments that TensorFlow makes tensors of, as far as functions are not of a list of them.
-_TENSORS = """x y input input_ input_tensor tensor value a b condition params indices t features logits labels data updates matrix rhs
-    diagonal predictions targets filters filter mean variance offset scale bias"""
+_TENSORS = """
+    x y input input_ input_tensor tensor value a b condition params indices t features logits labels data updates matrix rhs
+    diagonal predictions targets filters filter mean variance offset scale bias
+"""
 TENSORS = frozenset(_TENSORS.split())
 _calls: Recent[Call] = Recent(512)
 
