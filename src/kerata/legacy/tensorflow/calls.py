@@ -91,7 +91,7 @@ class Function:
             return self._call_on_texts(jax.tree.unflatten(treedef, [texts_of(leaf) for leaf in leaves]))
         return self.call(leaves, treedef, places, objects, values)
 
-    def _of_list(self, name: str, value: Any) -> Any:
+    def _of_list(self, name: str, value: object) -> object:
         """The tensor that TensorFlow makes of a list for an argument."""
         if (
             name not in TENSORS

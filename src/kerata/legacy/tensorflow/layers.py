@@ -373,7 +373,7 @@ def call_whole(layer: Layer, run: Callable[..., Any], args: tuple, kwargs: dict[
     return make_call(call, whole.objects, whole.values(), whole.wrap)
 
 
-def callable_by_own(method: Callable[..., Any]) -> Callable[..., Any]:
+def callable_by_own(method: Callable[..., object]) -> Callable[..., object]:
     """A layer's method on arrays that a person's own code may call on tensors: `super().call(x)` within a `call` of its own.
 
     Where `training=` is not given, it is that of the call around it.
@@ -382,10 +382,10 @@ def callable_by_own(method: Callable[..., Any]) -> Callable[..., Any]:
     place = names.index("training") if "training" in names else -1
 
     @functools.wraps(method)
-    def run(self: Any, *args: object, **kwargs: object) -> object:
+    def run(self: Layer, *args: object, **kwargs: object) -> object:
         if place >= len(args) and kwargs.get("training") is None and (training := training_now()) is not None:
             kwargs["training"] = training
-        if not (has_tensor(args) or has_tensor(kwargs)) or holds_function(self):
+        if not (has_tensor(args) or has_tensor(kwargs)) or holds_function(self):  # type: ignore[arg-type]
             return method(self, *args, **kwargs)
 
         def on_arrays(*args: object, **kwargs: object) -> object:

@@ -160,7 +160,7 @@ class Tensor:
         # As NumPy writes them: the numbers alone.
         return str(self) if isinstance(self._array, Tracer) else format(self.numpy(), spec)
 
-    def __round__(self, digits: int | None = None) -> Any:
+    def __round__(self, digits: int | None = None) -> float:
         self._check_known("number")
         return round(self.numpy(), digits)
 
