@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jax.extend.core import Literal
 
 from kerata.engine.traces import Operation, Traced, flops_of_product, inner_of, needed
+from kerata.kernels.typed import Literal
 
 # Steps that a program makes, at most.
 FEW = 256

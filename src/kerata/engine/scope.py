@@ -18,11 +18,7 @@ import numpy as np
 
 from kerata.base.blocks import ambient
 from kerata.engine.types import AnyArray, Array, HyperTable
-
-try:
-    from jax.extend.core import get_opaque_trace_state  # pyright: ignore[reportUnknownVariableType], of one argument
-except ImportError:  # it stood elsewhere in JAX 0.7
-    from jax.core import get_opaque_trace_state  # type: ignore[attr-defined, no-redef]
+from kerata.kernels.typed import state_of_trace
 
 _local = ambient()
 
@@ -62,7 +58,7 @@ class Scope:
         self.beside: dict[int, Any] = {}
 
     def __enter__(self) -> "Scope":
-        self.trace: object = get_opaque_trace_state(convention="nnx")
+        self.trace: object = state_of_trace()
         stack().append(self)
         return self
 
@@ -72,7 +68,7 @@ class Scope:
     @property
     def is_here(self) -> bool:
         """Whether the function that this scope stands around is being traced now, and not a function within it."""
-        now: object = get_opaque_trace_state(convention="nnx")
+        now: object = state_of_trace()
         return self.trace == now
 
     def read(self, variables: Iterable[object]) -> list[Array]:

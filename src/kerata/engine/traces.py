@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
-from jax.extend.core import Literal
+
+from kerata.kernels.typed import Literal
 
 
 class Described(Protocol):

@@ -23,11 +23,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.core import ShapedArray
-from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from kerata.kernels.compiler import apart, prefers_fast_form
-from kerata.kernels.typed import bind
+from kerata.kernels.typed import Primitive, bind
 
 # Multiplications, below which a call costs what it saves.
 SMALL = 2**16

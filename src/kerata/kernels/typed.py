@@ -14,7 +14,20 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
 from jax.experimental.xla_metadata import set_xla_metadata
-from jax.extend.core import Primitive
+
+# `jax.extend` imports Pallas too, which nothing here needs and which takes an eighth as long as this whole package.
+try:
+    from jax._src.core import ClosedJaxpr as ClosedJaxpr
+    from jax._src.core import Literal as Literal
+    from jax._src.core import Primitive as Primitive
+    from jax._src.core import get_opaque_trace_state
+    from jax._src.core import jaxpr_as_fun as jaxpr_as_fun
+except ImportError:
+    from jax.extend.core import ClosedJaxpr as ClosedJaxpr
+    from jax.extend.core import Literal as Literal
+    from jax.extend.core import Primitive as Primitive
+    from jax.extend.core import get_opaque_trace_state
+    from jax.extend.core import jaxpr_as_fun as jaxpr_as_fun
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -128,3 +141,8 @@ def parts_of_scan(params: Mapping[str, Any], operands: Sequence[X]) -> tuple[lis
         return list(operands[:first]), list(operands[first:second]), list(operands[second:])
     constants, carried, sliced = params["ft_in"].update(list(operands)).unpack()
     return list(constants), list(carried), list(sliced)
+
+
+def state_of_trace() -> object:
+    """What tells one trace from another."""
+    return get_opaque_trace_state(convention="nnx")

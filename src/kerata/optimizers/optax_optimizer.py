@@ -5,11 +5,11 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Literal
 
 from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
 from kerata.engine.types import Array, HostArray, Tree
+from kerata.kernels.typed import ClosedJaxpr, Literal
 from kerata.optimizers.optimizer import Optimizer
 from kerata.optimizers.parts import Kept, Transformation, transformation
 

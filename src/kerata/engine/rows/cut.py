@@ -18,7 +18,6 @@ from typing import Any, TypeAlias, cast
 
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
 from kerata.base.interrupts import hand_on
 from kerata.engine.rows.elementwise import ELEMENTWISE
@@ -26,6 +25,7 @@ from kerata.engine.rows.kinds import Kind, Sizes
 from kerata.engine.rows.proof import Proof
 from kerata.engine.traces import Operation, Term, Traced, flops_of_product, inner_of, needed
 from kerata.engine.types import Array
+from kerata.kernels.typed import ClosedJaxpr, Literal, jaxpr_as_fun
 
 STAYS, SAMPLES, CHANGES, KEPT = "stays", "samples", "changes", "kept"
 # An array of the trace: (number of the operation, of its result), or (-1, number of the argument).

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 import jax
 import numpy as np
-from jax.extend.core import Literal
 
 from kerata.base.interrupts import hand_on
 from kerata.base.types import is_list_or_tuple
@@ -20,6 +19,7 @@ from kerata.engine.rows.rules import RULES
 from kerata.engine.traces import Operation, Term, Traced
 from kerata.engine.types import AnyArray, Tree
 from kerata.engine.variable import noting_reads
+from kerata.kernels.typed import Literal
 
 # What each argument is: "fixed", "rows" or "valid", in the form of the arguments.
 Roles: TypeAlias = "str | Sequence[Roles] | Mapping[str, Roles]"
