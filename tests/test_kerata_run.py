@@ -241,6 +241,62 @@ ERAS = [
     ("import keras\nfrom keras import ops", "keras3"),
     ("print 'Python 2'\nfrom keras.models import Sequential\nmodel.fit(x, y, nb_epoch = 2)", "keras1"),
     ("import keras", "keras2"),
+    # Names of the program's own say nothing of the era.
+    (
+        "from keras import initializers\nfrom keras.layers import Layer\nclass Attention(Layer):\n"
+        "    def __init__(self, W_regularizer=None, **kwargs):\n        self.init = initializers.get('glorot_uniform')\n"
+        "        self.W_regularizer = W_regularizer\n        super(Attention, self).__init__(**kwargs)\n"
+        "x = Attention(W_regularizer='l2')(x)",
+        "keras2",
+    ),
+    (
+        "import keras\ndef train(nb_epoch, border_mode='same'):\n    model.fit(x, y, epochs=nb_epoch)\ntrain(nb_epoch=3)",
+        "keras2",
+    ),
+    ("import keras\nnb_epoch = 3\ninit = 'he'\nsubsample = (2, 2)\nmodel.fit(x, y, epochs=nb_epoch)", "keras2"),
+    ("from keras.models import Model\nfrom mine import conv\nconv(x, nb_filter=3)\nModel(inputs=a, outputs=b)", "keras2"),
+    ("import keras, sacred\nsacred.config(nb_epoch=3)\nmodel.fit(x, y, 32, 10)", "keras2"),
+    (
+        "import keras\nclass A:\n    def cut(self):\n        self.crop(border_mode=1)\n    def crop(self, border_mode): pass",
+        "keras2",
+    ),
+    # Keras 2 took the arguments of Keras 1.
+    (
+        "from keras.layers import Dense\nDense(3, init='he_normal', kernel_regularizer='l2')\nmodel.fit(x, y, nb_epoch=3)",
+        "keras2",
+    ),
+    ("from keras.layers import Dense, concatenate\nmodel.fit(x, y, nb_epoch=3)", "keras2"),
+    ("from keras.models import Model\nModel(input=a, output=b)\nmodel.fit(x, y, nb_epoch=3)", "keras1"),
+    # What is passed on to Keras says it, whoever passes it.
+    ("import keras\nclass Net:\n    def fit(self, x, y):\n        self.model.fit(x, y, nb_epoch=3)", "keras1"),
+    (
+        "import keras\ndef model():\n    return keras.models.Sequential()\nmodel = model()\nmodel.fit(x, y, **{'nb_epoch': 3})",
+        "keras1",
+    ),
+    (
+        "from keras.layers import Dense\nclass My(Dense):\n    def __init__(self): super().__init__(3, W_regularizer='l2')",
+        "keras1",
+    ),
+    (
+        "from keras.engine.topology import Layer\nclass My(Layer):\n    def get_output_shape_for(self, s):\n        return s",
+        "keras1",
+    ),
+    (
+        "import keras\nclass Bar(keras.callbacks.Callback):\n    def on_train_begin(self, logs): self.params['nb_epoch']",
+        "keras1",
+    ),
+    ("from keras.layers import LSTM\nLSTM(8, dropout_W=0.2, dropout_U=0.2)", "keras1"),
+    ("from keras.layers import Dense\nDense(output_dim=8, init='uniform')", "keras1"),
+    ("from keras.layers import ZeroPadding2D\nZeroPadding2D(padding=(1, 1))\nmodel.fit(x, y, nb_epoch=3)", "keras1"),
+    ("from keras import backend as K\nK.set_image_dim_ordering('th')", "keras1"),
+    ("from keras import backend as K\nK.set_image_dim_ordering('th')\nmodel.fit(x, y, epochs=3)", "keras2"),
+    # TensorFlow 1 beside Keras 2, and tf.keras by other names.
+    ("import tensorflow as tf\nfrom keras import backend as K\nK.set_session(tf.Session())\nmodel.fit(x, epochs=2)", "keras2"),
+    ("import tensorflow.keras as keras\nmodel.fit(x, y, epochs=3)", "tfkeras2"),
+    ("import tensorflow as tf\nfrom tensorflow import keras\nkeras.layers.Dense(3)", "tfkeras2"),
+    ("import tensorflow as tf\nkeras = tf.keras\nkeras.layers.Dense(3)", "tfkeras2"),
+    ("import keras\nimport numpy as np\nx = keras.ops.zeros(3)\nmodel.fit(x, epochs=3)", "keras3"),
+    ("import os\nos.environ['KERAS_BACKEND'] = 'jax'\nimport keras", "keras3"),
 ]
 
 

@@ -26,6 +26,13 @@ class Finding(NamedTuple):
         return f"{SPOKEN[self.era]}, by " + ", ".join(self.evidence[:4])
 
 
+class Own(NamedTuple):
+    """Names of a program's own."""
+
+    defined: frozenset[str]
+    elsewhere: frozenset[str]
+
+
 # Layers whose size only Keras 1 called `output_dim`; that of an Embedding is called so to this day.
 SIZED_BY_OUTPUT = ("Dense", "LSTM", "GRU", "SimpleRNN", "MaxoutDense", "TimeDistributedDense")
 # Words that only one era had, as names of arguments, functions and modules; the first era that has some wins.
@@ -96,6 +103,60 @@ WORDS = {
         "add_weight",
     ],
 }
+# Of those, names of arguments: they say something as such in a call of what is not the program's own, and nowhere else.
+ARGUMENTS = frozenset(
+    [
+        "nb_epoch",
+        "border_mode",
+        "nb_filter",
+        "nb_row",
+        "nb_col",
+        "filter_length",
+        "subsample",
+        "subsample_length",
+        "dim_ordering",
+        "init",
+        "inner_init",
+        "forget_bias_init",
+        "inner_activation",
+        "W_regularizer",
+        "b_regularizer",
+        "U_regularizer",
+        "W_constraint",
+        "b_constraint",
+        "dropout_W",
+        "dropout_U",
+        "samples_per_epoch",
+        "nb_val_samples",
+        "nb_worker",
+        "pool_length",
+        "show_accuracy",
+        "output_dim",
+        "class_mode",
+    ]
+)
+# What Keras 1 had not, in calls and imports. Keras 2 took the arguments of Keras 1 too, so this decides between the two.
+SINCE_2 = [
+    "epochs=",
+    "steps_per_epoch=",
+    "validation_steps=",
+    "kernel_initializer=",
+    "bias_initializer=",
+    "recurrent_initializer=",
+    "kernel_regularizer=",
+    "bias_regularizer=",
+    "kernel_constraint=",
+    "recurrent_activation=",
+    "recurrent_dropout=",
+    "data_format=",
+    "filters=",
+    "kernel_size=",
+    "units=",
+    "Model(inputs=)",
+    "Model(outputs=)",
+    "keras.initializers",
+    "keras.utils.plot_model",
+] + [f"keras.layers.{name}" for name in ("add", "concatenate", "Concatenate", "Add", "multiply", "Average", "CuDNNLSTM")]
 # Words that a program of another era may use for something of its own.
 WEAK = frozenset(
     {"init", "output_dim", "nb_classes", "Convolution2D", "Convolution1D", "Convolution3D", "class_mode", "lr", "padding"}
@@ -121,8 +182,12 @@ def find_era(source: str) -> Finding:
         evidence = [word for word in words if word in found]
         if era == "keras1" and not any(word not in WEAK for word in evidence) and not _positional(source):
             continue
+        since = [word for word in SINCE_2 if word in found] if era in ("keras1", "keras2") else []
+        if era == "keras1" and since:
+            continue
         if era == "keras2" and not through_tf and (before := before_2_3(source, found)):
             return Finding("keras22", (before,))
+        evidence += [word for word in since if word.strip("=") not in evidence]
         if evidence:
             strong = sorted(evidence, key=lambda word: (word in WEAK, found[word]))
             return Finding(era, tuple(f"`{word}` in line {found[word]}" for word in strong))
@@ -150,16 +215,21 @@ def _positional(source: str) -> bool:
 
 
 def words_of(source: str) -> dict[str, int]:
-    """Names of modules, attributes, functions and arguments in a source -> the line in which each first stands."""
+    """Names of modules, attributes, functions and arguments in a source -> the line in which each first stands.
+
+    An argument of a call stands there as `name=` too, unless what is called is the program's own.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, RecursionError, MemoryError):
         # Python says one of the others where brackets, or sums, are nested too deeply.
         return words_of_text(source)
     found: dict[str, int] = {}
+    own = names_of_its_own(tree)
 
     def note(word: str, line: int) -> None:
-        found.setdefault(word, line)
+        if word not in ARGUMENTS:
+            found.setdefault(word, line)
 
     for node in ast.walk(tree):
         line = getattr(node, "lineno", 0)
@@ -172,15 +242,15 @@ def words_of(source: str) -> dict[str, int]:
                 note(alias.name, line)
                 note_module(found, f"{node.module}.{alias.name}", line)
         elif isinstance(node, ast.Call):
-            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            if name in SIZED_BY_OUTPUT and any(keyword.arg == "output_dim" for keyword in node.keywords):
-                note(f"{name}(output_dim=)", line)
-        elif isinstance(node, ast.keyword) and node.arg:
-            note(node.arg, node.value.lineno)
+            note_arguments(found, node, own)
         elif isinstance(node, ast.Attribute):
             note(node.attr, line)
             if isinstance(node.value, ast.Name):
                 note_module(found, f"{node.value.id}.{node.attr}", line)
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            # `self.params["nb_epoch"]` of a callback.
+            if isinstance(node.value, ast.Attribute) and node.value.attr == "params":
+                found.setdefault(node.slice.value, line)
         elif isinstance(node, ast.Name):
             note(node.id, line)
         elif isinstance(node, ast.FunctionDef):
@@ -188,6 +258,45 @@ def words_of(source: str) -> dict[str, int]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 40:
             note(node.value, line)
     return found
+
+
+def note_arguments(found: dict[str, int], call: ast.Call, own: Own) -> None:
+    """Notes the names of a call's arguments, where it is not of something of the program's own."""
+    name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    owner = getattr(getattr(call.func, "value", None), "id", "")
+    if owner in own.elsewhere or (isinstance(call.func, ast.Name) and name in own.elsewhere):
+        return
+    if name in own.defined and (isinstance(call.func, ast.Name) or owner in ("self", "cls")):
+        return
+    for keyword in call.keywords:
+        names = [keyword.arg]
+        if keyword.arg is None and isinstance(keyword.value, ast.Dict):
+            # `fit(x, y, **{"nb_epoch": 3})`
+            names = [key.value for key in keyword.value.keys if isinstance(key, ast.Constant)]
+        for word in names:
+            if isinstance(word, str):
+                found.setdefault(word, keyword.value.lineno)
+                found.setdefault(f"{word}=", keyword.value.lineno)
+                found.setdefault(f"{name}({word}=)", keyword.value.lineno)
+
+
+def names_of_its_own(tree: ast.AST) -> Own:
+    """What a program defines, and what it imports from elsewhere than Keras and TensorFlow.
+
+    >>> names_of_its_own(ast.parse("import numpy as np, keras")).elsewhere
+    frozenset({'np'})
+    """
+    defined: set[str] = set()
+    elsewhere: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            defined.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            module = getattr(node, "module", None)
+            for alias in node.names:
+                if not re.match(r"(tensorflow|tf_keras|keras)", module or alias.name):
+                    elsewhere.add((alias.asname or alias.name).partition(".")[0])
+    return Own(frozenset(defined), frozenset(elsewhere))
 
 
 def note_module(found: dict[str, int], name: str, line: int) -> None:
