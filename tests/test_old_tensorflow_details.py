@@ -1,5 +1,7 @@
 """Parts of TensorFlow beside layers: slices of variables, checks, weights that are read before a model is called."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -194,3 +196,36 @@ def test_a_derivative_of_ones_own_may_be_said_with_brackets():
         tape.watch(x)
         y = twice(x)
     assert y.numpy() == 6.0 and tape.gradient(y, x).numpy() == 7.0
+
+
+def test_the_latest_checkpoint_is_what_was_written_last(tmp_path):
+    x, y = np.random.default_rng(0).random((20, 3)), np.ones((20, 1))
+
+    def make():
+        layers = [tfkeras2.layers.Dense(4, input_shape=(3,)), tfkeras2.layers.Dense(1)]
+        model = tfkeras2.Sequential(layers)
+        model.compile("adam", "mse")
+        return model
+
+    path, model = str(tmp_path / "cp-{epoch:04d}.ckpt"), make()
+    assert tf.train.latest_checkpoint(str(tmp_path)) is None
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[tfkeras2.callbacks.ModelCheckpoint(path, save_weights_only=True)])
+    # TensorFlow never called these checkpoints.
+    model.save(str(tmp_path / "later.h5"))
+    (tmp_path / "notes.ckpt").write_text("no weights")
+    latest = tf.train.latest_checkpoint(str(tmp_path))
+    assert latest == path.format(epoch=2)
+    other = make()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        other.load_weights(latest)
+    np.testing.assert_array_equal(other.predict(x), model.predict(x))
+    # The optimizer goes on where it was.
+    assert other.fit(x, y, verbose=0, shuffle=False).history == model.fit(x, y, verbose=0, shuffle=False).history
+    checkpoint = tf.train.Checkpoint(model=model)
+    assert checkpoint.save(str(tmp_path / "last")) == tf.train.latest_checkpoint(str(tmp_path))
+
+
+def test_a_variable_is_shown_as_tensorflow_does():
+    assert repr(tf.Variable(1.0)) == "<tf.Variable 'Variable:0' shape=() dtype=float32, numpy=1.0>"
+    assert repr(tf.Variable([1, 2], name="v")) == "<tf.Variable 'v:0' shape=(2,) dtype=int32, numpy=array([1, 2], dtype=int32)>"

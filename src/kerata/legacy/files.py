@@ -52,6 +52,10 @@ def save_weights(model: Model, filepath: PathLike, overwrite: bool = True) -> No
 
 
 def load_weights(model: Model, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False) -> None:
+    optimizer = getattr(model, "optimizer", None)
+    if Path(os.fspath(filepath)).suffix not in HDF5_ENDINGS and model.built and optimizer is not None and not optimizer.built:
+        # What TensorFlow's form holds of the optimizer was given to it when it was first used.
+        optimizer.build(model.trainable_variables)
     saving.load_weights(model, filepath, skip_mismatch, by_name=by_name)
 
 

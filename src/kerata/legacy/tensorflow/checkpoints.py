@@ -94,16 +94,35 @@ class Checkpoint:
     assert_existing_objects_matched = assert_consumed
 
 
+# How a file of weights begins, whatever it is called. Names like these were never those of TensorFlow's checkpoints.
+HDF5 = b"\x89HDF\r\n\x1a\n"
+NO_CHECKPOINTS = (".h5", ".hdf5", ".keras")
+
+
 def checkpoints_in(folder: str) -> list[str]:
-    """The checkpoints of a folder, the oldest first."""
+    """The checkpoints of a folder that `Checkpoint` wrote, the oldest first."""
     found = globbing.glob(os.path.join(globbing.escape(folder), "*.npz"))
-    return [path.removesuffix(".npz") for path in sorted(found, key=lambda path: (os.path.getmtime(path), path))]
+    return [path.removesuffix(".npz") for path in sorted(found, key=age_of)]
+
+
+def age_of(path: str) -> tuple[float, str]:
+    return os.path.getmtime(path), path
 
 
 def latest_checkpoint(checkpoint_dir: PathText, latest_filename: object = None) -> str | None:
-    """The newest checkpoint of a folder, or `None`."""
-    found = checkpoints_in(path_of(checkpoint_dir))
-    return found[-1] if found else None
+    """The newest checkpoint of a folder, or `None`: of `Checkpoint`, or a model's weights as `ModelCheckpoint` and
+    `save_weights` write them under any name that is not one of HDF5 or Keras files."""
+    found = globbing.glob(os.path.join(globbing.escape(path_of(checkpoint_dir)), "*"))
+    found = [path for path in found if path.endswith(".npz") or is_weights(path)]
+    return max(found, key=age_of).removesuffix(".npz") if found else None
+
+
+def is_weights(path: str) -> bool:
+    """Whether a file holds weights and is not called by what it is."""
+    if path.endswith(NO_CHECKPOINTS) or not os.path.isfile(path):
+        return False
+    with open(path, "rb") as stream:
+        return stream.read(len(HDF5)) == HDF5
 
 
 class CheckpointManager:

@@ -54,7 +54,9 @@ class Variable(Plain):
         if isinstance(array, Tracer):
             raise ValueError("tf.Variable: a variable cannot be made inside a program. Make it in __init__() or build()")
         trained: bool = tensor.dtype.is_floating if trainable is None else trainable
-        super().__init__(np.asarray(array), dtype=array.dtype.name, trainable=trained, name=name, constraint=constraint)
+        super().__init__(
+            np.asarray(array), dtype=array.dtype.name, trainable=trained, name=name or "Variable", constraint=constraint
+        )
         if tensor.dtype.is_wide:
             self._nominal = tensor.dtype
 
@@ -120,7 +122,7 @@ class Variable(Plain):
     def __repr__(self) -> str:
         if in_scope():
             return super().__repr__()
-        shown = f"shape={TensorShape(self._shape)}, dtype={dtype_of(self).name}"
+        shown = f"shape={TensorShape(self._shape)} dtype={dtype_of(self).name}"
         value = self.numpy()
         return f"<tf.Variable '{self.path}:0' {shown}, numpy={repr(value) if isinstance(value, np.ndarray) else value}>"
 
