@@ -133,3 +133,20 @@ def test_folders_and_checkpoints_are_explained(folder, capsys):
     assert "weights alone, a checkpoint of tf.keras" in said and "conv2d/kernel 2x2x2x3" in said
     assert main(["inspect", str(folder / "checkpoints")]) == 1
     assert "the folder holds no model" in capsys.readouterr().err
+
+
+def test_a_clone_shares_the_losses_of_the_program():
+    def own(y_true, y_pred):
+        return (y_pred - y_true) ** 2
+
+    class Doubled(kerata.losses.Loss):
+        def call(self, y_true, y_pred):
+            return 2 * own(y_true, y_pred)
+
+    x, y = np.ones((2, 3), "float32"), np.zeros((2, 2), "float32")
+    for loss, factor in ((own, 1.0), (lambda y_true, y_pred: 3 * own(y_true, y_pred), 3.0), (Doubled(), 2.0)):
+        model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(2, kernel_initializer="ones")])
+        model.compile("sgd", loss, metrics=[own])
+        twin = kerata.models.clone_model(model)
+        assert twin.optimizer is not model.optimizer
+        np.testing.assert_allclose(twin.evaluate(x, y, verbose=0), [9 * factor, 9.0], rtol=1e-6)

@@ -143,3 +143,12 @@ def test_no_activation_and_no_loss_compares_with_a_maximum():
             known += 1
             assert not compares(traced.jaxpr), name
     assert known > 60
+
+
+@pytest.mark.parametrize("ours", [larger, smaller, lambda x, y: within(x, 0.0, y)], ids=["larger", "smaller", "within"])
+def test_two_numbers_give_way_to_the_type_of_others(ours):
+    half = jnp.ones(3, "float16")
+    assert (ours(0.5, 1.0) * half).dtype == "float16"
+    assert jax.jit(lambda x: ours(x, 1) * half)(0.5).dtype == "float16"
+    assert (ours(jnp.float32(0.5), 1.0) * half).dtype == "float32"
+    assert str(ours(-0.0, -0.0)) == str(jnp.maximum(-0.0, -0.0)) or ours not in (larger, smaller)

@@ -1,5 +1,6 @@
 """Variables that a program reads and no model holds: whoever sets them, the compiled program follows."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -175,3 +176,67 @@ def test_it_costs_one_more_trace_and_no_more_programs():
     plain.compile("sgd", lambda t, p: K.mean(K.square(p - t), -1) * 1.5)
     plain.train_on_batch(X, Y)
     assert counts["traced"] == before["traced"] + 1
+
+
+def test_what_code_takes_as_numbers_is_followed_too():
+    variable = kerata.Variable([1.0, 2.0, 3.0])
+    other = summing(kerata)
+    model = summing(kerata)
+    losses = {
+        "numpy": lambda t, p: jnp.mean(jnp.square(p - t), -1) * variable.numpy().sum(),
+        "get_weights": lambda t, p: jnp.mean(jnp.square(p - t), -1) * other.get_weights()[0].sum(),
+    }
+    for name, loss in losses.items():
+        model.compile("sgd", loss)
+        for value, numbers in ((6.0, [1.0, 2.0, 3.0]), (1.0, [0.5, 0.5, 0.0])):
+            variable.assign(numbers)
+            other.set_weights([np.full((2, 1), value / 2)])
+            np.testing.assert_allclose(model.evaluate(X, Y, verbose=0), value * ERROR, rtol=1e-6, err_msg=name)
+
+
+def test_only_what_is_wanted_as_a_number_makes_the_program_anew():
+    number, factor = kerata.Variable(np.ones((2, 2))), kerata.Variable(0.0)
+    model = summing(kerata)
+    model.compile(
+        kerata.optimizers.SGD(0.0), lambda t, p: jnp.mean(jnp.square(p - t), -1) * (factor + float(number.numpy().sum()))
+    )
+    setting = kerata.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: factor.assign(float(epoch)))
+    model.fit(X, Y, batch_size=3, verbose=0, callbacks=[setting])
+    before = counts["traced"]
+    history = model.fit(X, Y, epochs=4, batch_size=3, verbose=0, callbacks=[setting]).history
+    np.testing.assert_allclose(history["loss"], [ERROR * (4 + epoch) for epoch in range(4)], rtol=1e-6)
+    assert counts["traced"] == before
+
+
+def test_what_a_loss_gives_a_variable_ends_with_the_batch_and_others_may_set_it():
+    variable = kerata.Variable(1.0)
+
+    def halving(t, p):
+        variable.assign(variable * 0.5)
+        return jnp.mean(jnp.square(p - t), -1) * variable
+
+    model = summing(kerata)
+    model.compile(kerata.optimizers.SGD(0.0), halving)
+    for value in (1.0, 8.0):
+        variable.assign(value)
+        history = model.fit(X, Y, epochs=2, batch_size=3, verbose=0).history
+        np.testing.assert_allclose(history["loss"], [ERROR * value / 2] * 2, rtol=1e-6)
+        assert float(variable) == value
+
+
+def test_many_models_side_by_side_follow():
+    variable = kerata.Variable(1.0)
+    model = summing(kerata)
+    model.compile(kerata.optimizers.SGD(0.1), lambda t, p: jnp.mean(jnp.square(p - t), -1) * variable)
+    first = model.lr_find(X, Y).suggestion
+    variable.assign(4.0)
+    np.testing.assert_allclose(model.lr_find(X, Y).suggestion, first / 4, rtol=0.5)
+
+
+def test_a_function_that_jax_keeps_says_so():
+    variable = kerata.Variable(1.0)
+    kept = jax.jit(lambda t, p: jnp.mean(jnp.square(p - t), -1) * variable.value)
+    model = summing(kerata)
+    model.compile("sgd", kept)
+    with pytest.warns(UserWarning, match="it stays what it is now"):
+        model.evaluate(X, Y, batch_size=2, verbose=0)

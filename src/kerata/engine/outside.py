@@ -8,15 +8,17 @@ Python (`float(variable)`) cannot be traced so; its program is compiled anew whe
 # JAX leaves the types of some functions out.
 # pyright: reportUnknownMemberType=false
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 
+from kerata.base.checks import message
 from kerata.engine.placement import Placement
 from kerata.engine.scope import Scope
 from kerata.engine.types import Array, HostArray, Tree
-from kerata.engine.variable import Variable
+from kerata.engine.variable import Reads, Variable
 
 
 class Following:
@@ -33,6 +35,10 @@ class Following:
 
     def __call__(self, *args: object) -> object:
         return self.compiled(*args, self.placement.put_state([v.value for v in self.variables], soon=True))
+
+    def memory_analysis(self) -> object:
+        """What the program needs beside its arguments, as JAX says it of what is compiled."""
+        return self.compiled.memory_analysis()  # type: ignore[attr-defined]
 
 
 class Renewed:
@@ -57,15 +63,52 @@ class Renewed:
             self.compiled, self.seen = self.again(), now
         return self.compiled(*args)
 
+    def memory_analysis(self) -> object:
+        """What the program needs beside its arguments, as JAX says it of what is compiled."""
+        return self.compiled.memory_analysis()  # type: ignore[attr-defined]
 
-def following(make: Callable[[], Callable[..., Any]], variables: Sequence[Variable]) -> Callable[[], Callable[..., Any]]:
-    """Makes a function with one more argument: what some variables hold while it is traced."""
+
+class Given(dict[int, Array]):
+    """What variables hold while a function is traced, and the identities of those that were asked for, the last one last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    def get(self, key: int, default: Any = None) -> Any:  # type: ignore[override]
+        if key in self:
+            self.asked.append(key)
+        return super().get(key, default)
+
+
+def warn_of_kept(variables: Sequence[Variable], reads: Reads, given: Given) -> None:
+    """Warns of variables that were read within a function whose trace JAX keeps: it is not asked for what they hold now."""
+    kept = [v for v in variables if id(v) in reads.inside and id(v) not in given.asked]
+    if kept:
+        expected = "a function that JAX traces once (jax.jit, jax.checkpoint) reads it: it stays what it is now"
+        fix = "Hand it to the function as an argument, e.g. f(x, variable.value)"
+        warnings.warn(message(f"Variable ({kept[0].path})", expected, fix=fix), stacklevel=2)
+
+
+def following(
+    make: Callable[[], Callable[..., Any]], variables: Sequence[Variable], given: Given | None = None
+) -> Callable[[], Callable[..., Any]]:
+    """Makes a function with one more argument: what some variables hold while it is traced.
+
+    Args:
+        make: makes the function.
+        variables: which ones.
+        given: takes what they hold.
+    """
+    held = Given() if given is None else given
 
     def make_following() -> Callable[..., Any]:
         function = make()
 
         def follow(*args: Tree) -> Tree:
-            with Scope(variables, cast("list[Array]", args[-1])):
+            with Scope(variables, cast("list[Array]", args[-1])) as scope:
+                held.update(scope.values)
+                scope.values, scope.outside = held, True
                 return function(*args[:-1])
 
         return follow

@@ -23,11 +23,11 @@ from kerata.base.interrupts import hand_on
 from kerata.base.recent import Recent
 from kerata.engine.disk import use_program_cache
 from kerata.engine.effort import gains
-from kerata.engine.outside import Following, Renewed, following
+from kerata.engine.outside import Following, Given, Renewed, following, warn_of_kept
 from kerata.engine.placement import HERE, Placement
 from kerata.engine.traces import Traced as Jaxpr
 from kerata.engine.types import AnyArray, Array, Tree
-from kerata.engine.variable import Variable, noting_reads
+from kerata.engine.variable import Reads, Variable, noting_reads
 from kerata.kernels.compiler import compiler_options
 from kerata.kernels.typed import cond, dynamic_update_index_in_dim, eval_shape, fori_loop
 
@@ -50,6 +50,8 @@ class Traced(NamedTuple):
 
 # An executable of a small model holds one to five megabytes.
 CAPACITY = 128
+# How many variables of which code wants numbers are found one by one; with more, all that it reads count as such.
+TRIES = 3
 
 
 _by_structure: Recent[Compiled] = Recent(CAPACITY)
@@ -146,7 +148,7 @@ def obtain(
         return _find_by_text(name, lowered, many, placement, brief, few)
 
     if reads.variables:
-        return _follow(make, specs, donate, placement, reads.variables, lowered, compile)
+        return _follow(make, specs, donate, placement, reads, lowered, compile)
     program = compile(lowered)
     with _lock:
         if structure is not None:
@@ -156,7 +158,9 @@ def obtain(
 
 def is_split(program: Runnable) -> bool:
     """Whether there is another program for `few` steps, or for more."""
-    return getattr(program, "compiled", program) in _split
+    while isinstance(program, Following | Renewed):
+        program = program.compiled
+    return program in _split
 
 
 def _lower(make: Callable[[], Callable[..., Any]], specs: Sequence[Tree], donate: tuple[int, ...], at: Placement) -> Traced:
@@ -171,7 +175,7 @@ def _follow(
     specs: Sequence[Tree],
     donate: tuple[int, ...],
     placement: Placement,
-    variables: Sequence[Variable],
+    reads: Reads,
     lowered: Traced,
     compile: Callable[[Traced], Compiled],
 ) -> Runnable:
@@ -179,25 +183,51 @@ def _follow(
 
     Args:
         make, specs, donate, placement: as of `obtain`.
-        variables: what was read.
+        reads: what was read.
         lowered: what was traced, with their numbers in it.
         compile: makes a program of such.
     """
 
-    def again() -> Compiled:
-        with _lock:
-            lowered = _lower(make, specs, donate, placement)
-        return compile(lowered)
+    follows, numbers = reads.variables, list[Variable]()
+    while follows:
+        given = Given()
+        try:
+            lowered = _lower_following(make, specs, donate, placement, follows, given)
+            warn_of_kept(follows, reads, given)
+            break
+        except Exception as error:
+            hand_on(error)
+            # It was traced with what they hold, and of the one that was asked for last it wants numbers.
+            culprit = next((v for v in follows if [id(v)] == given.asked[-1:]), None)
+            if culprit is None or len(numbers) == TRIES:
+                follows, numbers = [], reads.variables
+            else:
+                follows = [v for v in follows if v is not culprit]
+                numbers.append(culprit)
 
+    def again() -> Runnable:
+        made = _lower_following(make, specs, donate, placement, follows)
+        return Following(compile(made), follows, placement) if follows else compile(made)
+
+    program = compile(lowered)
+    first = Following(program, follows, placement) if follows else program
+    return Renewed(first, numbers, again) if numbers else first
+
+
+def _lower_following(
+    make: Callable[[], Callable[..., Any]],
+    specs: Sequence[Tree],
+    donate: tuple[int, ...],
+    placement: Placement,
+    variables: Sequence[Variable],
+    given: Given | None = None,
+) -> Traced:
+    """What a program is lowered to that takes what some variables hold as its last argument; with none it takes no more."""
     values = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables]
-    try:
-        with _lock:
-            follows = _lower(following(make, variables), [*specs, values], donate, placement)
-    except Exception as error:
-        hand_on(error)
-        # It was traced with their numbers, and they must be numbers.
-        return Renewed(compile(lowered), variables, again)
-    return Following(compile(follows), variables, placement)
+    with _lock:
+        if not variables:
+            return _lower(make, specs, donate, placement)
+        return _lower(following(make, variables, given), [*specs, values], donate, placement)
 
 
 def _find_by_text(name: str, what: Traced, many: bool, placement: Placement, brief: bool, few: bool) -> Compiled:

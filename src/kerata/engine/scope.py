@@ -49,6 +49,8 @@ class Scope:
         self.draws = 0
         # Whether nothing but shapes comes of it.
         self.shapes_alone = False
+        # Whether its variables are read and not carried: what they are given in the trace ends with it.
+        self.outside = False
         # Numbers of keys taken from generators' states that the scope carries, by the id of the state.
         self.taken: dict[int, int] = {}
         self.losses: list[Array] = []

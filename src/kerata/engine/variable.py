@@ -109,11 +109,13 @@ class Reads:
     def __init__(self) -> None:
         self.read: dict[int, Variable] = {}
         self.given: dict[int, Variable] = {}
+        # Those of them that a function read which JAX traces by itself.
+        self.inside: set[int] = set()
 
     @property
     def variables(self) -> "list[Variable]":
-        """Those that are only read. What a program gives a variable that it does not carry ends with the trace."""
-        return [variable for name, variable in self.read.items() if name not in self.given]
+        """Those that are read. What a program gives a variable that it does not carry ends with the trace."""
+        return list(self.read.values())
 
 
 @contextlib.contextmanager
@@ -339,6 +341,8 @@ class Variable:
         else:
             if (reads := getattr(_local, "reads", None)) is not None and stack():
                 reads.read[id(self)] = self
+                if not stack()[-1].is_here:
+                    reads.inside.add(id(self))
             late = "_late" in self.__dict__ or isinstance(self._value, np.ndarray)
             if late and self.size > LARGE and any(scope.shapes_alone for scope in stack()):
                 # It need not be drawn, nor copied to a device.
@@ -364,6 +368,8 @@ class Variable:
                     fix="Hand the variable itself to jax.numpy or kerata.ops",
                 )
             )
+        if (reads := getattr(_local, "reads", None)) is not None and stack():
+            reads.read[id(self)] = self
         return np.array(self.peek())
 
     def peek(self) -> AnyArray:
@@ -379,7 +385,7 @@ class Variable:
             raise ValueError(message(f"Variable ({self.path})", f"a new value must have shape {self._shape}", {"shape": shape}))
         scopes = stack()
         for scope in reversed(scopes):
-            if id(self) in scope.values:
+            if id(self) in scope.values and not scope.outside:
                 if not scope.is_here:
                     raise RuntimeError(
                         message(

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import DTypeLike
 
 from kerata.kernels.compiler import apart
 
@@ -69,10 +70,8 @@ def larger(x: Number, y: Number) -> jax.Array:
     >>> jax.grad(larger)(3.0, 3.0).tolist(), jax.grad(larger)(3.0, 2.0).tolist()
     (0.5, 1.0)
     """
-    dtype = jnp.result_type(x, y)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        return jnp.maximum(x, y)
-    return _larger(jnp.asarray(x, dtype), jnp.asarray(y, dtype))
+    dtype, weak = jax.dtypes.result_type(x, y, return_weak_type_flag=True)
+    return _larger(*_alike(x, y, dtype, weak)) if jnp.issubdtype(dtype, jnp.floating) else jnp.maximum(x, y)
 
 
 def smaller(x: Number, y: Number) -> jax.Array:
@@ -81,10 +80,8 @@ def smaller(x: Number, y: Number) -> jax.Array:
     >>> jax.grad(smaller)(3.0, 3.0).tolist(), jax.grad(smaller)(3.0, 2.0).tolist()
     (0.5, 0.0)
     """
-    dtype = jnp.result_type(x, y)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        return jnp.minimum(x, y)
-    return _smaller(jnp.asarray(x, dtype), jnp.asarray(y, dtype))
+    dtype, weak = jax.dtypes.result_type(x, y, return_weak_type_flag=True)
+    return _smaller(*_alike(x, y, dtype, weak)) if jnp.issubdtype(dtype, jnp.floating) else jnp.minimum(x, y)
 
 
 def within(x: Number, low: Number | None, high: Number | None) -> jax.Array:
@@ -95,6 +92,14 @@ def within(x: Number, low: Number | None, high: Number | None) -> jax.Array:
     """
     above = jnp.asarray(x) if low is None else larger(x, low)
     return above if high is None else smaller(above, high)
+
+
+def _alike(x: Number, y: Number, dtype: DTypeLike, weak: bool) -> tuple[jax.Array, jax.Array]:
+    """Both with the type of their maximum; `weak` is one that gives way to that of other arrays, as Python's numbers do."""
+    if weak:
+        # A cast would settle the type.
+        return jnp.asarray(x) * 1.0, jnp.asarray(y) * 1.0
+    return jnp.asarray(x, dtype), jnp.asarray(y, dtype)
 
 
 @jax.custom_jvp

@@ -91,9 +91,9 @@ def compiled(
         values, key = [variable.value for variable in variables], make_key()
         with noting_reads() as reads:
             found, after = program(values, key, given, training)
-        if reads.variables:
+        if more := [variable for name, variable in reads.read.items() if name not in reads.given]:
             # Functions of the program's own have read variables that no layer has: from now on they are followed.
-            variables.extend(reads.variables)
+            variables.extend(more)
             values = [variable.value for variable in variables]
             found, after = program(values, key, given, training)
         for variable, old, new in zip(variables, values, after, strict=True):

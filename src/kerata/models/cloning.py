@@ -7,7 +7,7 @@ import jax
 
 from kerata.base.checks import message
 from kerata.base.limits import trusted
-from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.base.serialization import by_reference, deserialize_keras_object, serialize_keras_object
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Operation, SymbolicTensor, Tensors, flatten, run_nodes
 from kerata.layers.input import Input
@@ -60,10 +60,13 @@ def clone_model(
     else:
         config = serialize_keras_object(model)
         return deserialize_keras_object(config, {config["class_name"]: type(model)})
-    if model.compiled and (config := model.get_compile_config()):
-        # By its policy `compile` says whether the loss is scaled, whatever the present one is.
-        twin.dtype_policy = model.dtype_policy
-        twin.compile_from_config(serialize_keras_object(config))
+    if model.compiled:
+        # A program's own losses and metrics are at hand, and need no name.
+        with by_reference([]):
+            if config := model.get_compile_config():
+                # By its policy `compile` says whether the loss is scaled, whatever the present one is.
+                twin.dtype_policy = model.dtype_policy
+                twin.compile_from_config(serialize_keras_object(config))
     return twin
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerata.base.interrupts import hand_on
 from kerata.base.types import is_list_or_tuple
-from kerata.engine.outside import following
+from kerata.engine.outside import Given, following, warn_of_kept
 from kerata.engine.rows.calls import CALLS
 from kerata.engine.rows.elementwise import ELEMENTWISE, KEEP_FILL, MIXING, fill_after
 from kerata.engine.rows.kinds import UNSOUND, Kind, Place, Sizes, Unsound, alike, same, single
@@ -79,9 +79,11 @@ def _prove(
     if variables := reads.variables:
         # What they hold may change: it is an argument as well.
         held = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables]
-        given, follows = arguments, following(lambda: function, variables)()
+        given, values = arguments, Given()
+        follows = following(lambda: function, variables, values)()
         arguments, roles = lambda size: (*given(size), held), (*roles, ["fixed"] * len(held))
         traces = [_trace(follows, arguments(size)) for size in sizes]
+        warn_of_kept(variables, reads, values)
     (first, shapes), (second, _) = traces
     places = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(arguments(sizes.first))]  # pyright: ignore
     names = jax.tree.leaves(roles)
