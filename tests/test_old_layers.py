@@ -203,3 +203,21 @@ def test_the_embedding_of_keras_1_leaves_out_whole_words():
     model = keras1.models.Sequential([layer, keras1.layers.LSTM(3, dropout_W=0.2, dropout_U=0.2), keras1.layers.Dense(1)])
     model.compile("adam", "mse")
     model.fit(words, np.ones((6, 1)), nb_epoch=1, verbose=0)
+
+
+def test_bases_with_an_underscore_are_there_to_derive_from():
+    K = keras2.backend
+
+    class Difference(keras2.layers.merge._Merge):
+        def _merge_function(self, inputs):
+            return 2 * inputs[0] - inputs[1]
+
+    class Cubic(keras2.layers.pooling._GlobalPooling2D):
+        def call(self, x):
+            return K.pow(K.mean(K.pow(x, 3.0), axis=[1, 2]), 1.0 / 3)
+
+    one, other = (keras2.layers.Input((4, 5, 3)) for _ in range(2))
+    model = keras2.models.Model([one, other], Cubic()(Difference()([one, other])))
+    a, b = np.full((2, 4, 5, 3), 3.0), np.random.default_rng(0).uniform(size=(2, 4, 5, 3))
+    np.testing.assert_allclose(model.predict([a, b]), np.mean((2 * a - b) ** 3, axis=(1, 2)) ** (1 / 3), rtol=1e-5)
+    assert model.output_shape == (None, 3)

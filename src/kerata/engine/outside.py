@@ -75,10 +75,11 @@ class Given(dict[int, Array]):
         super().__init__()
         self.asked: list[int] = []
 
-    def get(self, key: int, default: Any = None) -> Any:  # type: ignore[override]
-        if key in self:
+    def get(self, key: int) -> Array | None:  # type: ignore[override]
+        found = super().get(key)
+        if found is not None:
             self.asked.append(key)
-        return super().get(key, default)
+        return found
 
 
 def warn_of_kept(variables: Sequence[Variable], reads: Reads, given: Given) -> None:

@@ -19,6 +19,7 @@ from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.layers.merging import Merge
 from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
+from kerata.legacy.bases import BASES
 from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic
 from kerata.legacy.measures import loss_of
 from kerata.legacy.metrics import FUNCTIONS, FirstNearest, MetricOfKeras2, deserializing, serialize
@@ -48,6 +49,9 @@ def layer(era: str, name: str) -> object:
         return recurrent.Recurrent1 if era == "keras1" else recurrent.Recurrent2
     if name in TOOLS:
         return TOOLS[name]
+    if name in BASES:
+        base = BASES[name]
+        return spell(era, name, base, None, *((Several,) if issubclass(base, Merge) else ()), OldLayer)
     if name in ("Model", "Sequential", "Container", "Network"):
         return model(era, name)
     if (other := canonical(era, "layers", name)) != name:

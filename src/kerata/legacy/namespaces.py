@@ -77,7 +77,11 @@ def public(module: types.ModuleType) -> list[str]:
 
 def layer_names(era: str) -> list[str]:
     old = names(era, "layers")
-    merging = ["merge", "Merge", "Recurrent"] if era == "keras1" else [*MERGING, "Recurrent", "serialize", "deserialize"]
+    merging = (
+        ["merge", "Merge", "Recurrent"]
+        if era == "keras1"
+        else [*MERGING, "Recurrent", "serialize", "deserialize", *contents.BASES]
+    )
     today = [] if era != "tfkeras2" else [n for n in public(contents.layers) if n not in old]
     return list(dict.fromkeys([*BASES, *old, *merging, *today]))
 
