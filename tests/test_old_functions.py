@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from kerata.legacy import keras1, keras2
+import kerata
+from kerata.legacy import keras1, keras2, tfkeras2
 
 K, layers = keras2.backend, keras2.layers
 X = np.float32([[1.0, 2.0]])
@@ -98,3 +99,40 @@ def test_functions_of_k_check_and_count_as_they_did():
 def test_the_deviation_of_normal_numbers_was_called_std():
     numbers = keras1.backend.eval(keras1.backend.random_normal((400,), mean=5.0, std=0.1))
     assert abs(numbers.mean() - 5) < 0.05 and 0.07 < numbers.std() < 0.13
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras22"])
+def test_batch_dot_of_more_axes_was_a_product_for_each_place(era):
+    K = getattr(kerata.legacy, era).backend
+    draws = np.random.default_rng(0)
+    # The routing of a capsule layer: (batch, capsules, inputs), (batch, capsules, inputs, size).
+    c, u = draws.normal(size=(2, 3, 5)).astype("float32"), draws.normal(size=(2, 3, 5, 4)).astype("float32")
+    o = np.einsum("bij,bijk->bik", c, u)
+    np.testing.assert_allclose(K.eval(K.batch_dot(K.variable(c), K.variable(u), [2, 2])), o, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        K.eval(K.batch_dot(K.variable(o), K.variable(u), [2, 3])), np.einsum("bik,bijk->bij", o, u), rtol=1e-4, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        K.eval(K.batch_dot(K.variable(u), K.variable(u), [3, 3])), np.einsum("bijk,bilk->bijl", u, u), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_programs_write_into_what_a_function_of_k_gives():
+    x = keras2.layers.Input((2,))
+    found = keras2.backend.function([x], [keras2.layers.Lambda(lambda t: t * 2)(x)])([np.ones((1, 2))])[0]
+    found *= 3
+    assert found.tolist() == [[6.0, 6.0]]
+    value = keras2.backend.eval(keras2.backend.softmax(keras2.backend.variable(np.zeros((1, 2)))))
+    value[0] = 1.0
+    assert value.tolist() == [[1.0, 1.0]]
+
+
+def test_mixed_precision_is_a_module_of_tf_keras():
+    precision = tfkeras2.mixed_precision
+    precision.set_global_policy("mixed_float16")
+    try:
+        assert precision.global_policy().compute_dtype == "float16"
+        assert tfkeras2.layers.Dense(2).compute_dtype == "float16"
+    finally:
+        precision.experimental.set_policy("float32")
+    assert tfkeras2.layers.Dense(2).compute_dtype == "float32"

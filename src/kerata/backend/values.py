@@ -54,7 +54,8 @@ def function(inputs, outputs, updates=None, name=None):
     def call(values: object) -> object:
         values = values if isinstance(values, (list, tuple)) else [values]
         found = model([jnp.asarray(v, t.dtype) for v, t in zip(values, inputs, strict=True)])
-        arrays = [np.asarray(array) for array in jax.tree.leaves(found)]
+        # Programs write into what they get.
+        arrays = [np.array(array) for array in jax.tree.leaves(found)]
         return arrays[0] if single else arrays
 
     return call
@@ -62,7 +63,7 @@ def function(inputs, outputs, updates=None, name=None):
 
 def get_value(x):
     """The value of a variable, array or hyperparameter, as NumPy has it."""
-    return x.numpy() if hasattr(x, "numpy") else np.asarray(x)
+    return x.numpy() if hasattr(x, "numpy") else np.array(x)
 
 
 def set_value(x, value):

@@ -13,7 +13,7 @@ from jax.core import Tracer
 from kerata import backend, ops
 from kerata.base.checks import check_choice, message
 from kerata.base.types import DTypeLike, PartialShape, ShapeLike
-from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.types import Array, Described, HasArray, HostArray, TensorLike, WeightFunction
 from kerata.engine.variable import Variable
 from kerata.legacy.decoding import search
@@ -166,6 +166,25 @@ def sparse_categorical_crossentropy_1(
 
 def binary_crossentropy_1(output: TensorLike, target: TensorLike, from_logits: bool = False) -> Array | SymbolicTensor:
     return backend.binary_crossentropy(target, output, from_logits)
+
+
+@traceable
+def batch_dot_1(x, y, axes=None):
+    """Before 2.3: where there are more axes than the batch and those of a product, a product for each place along them."""
+    x, y = jnp.asarray(x), jnp.asarray(y)
+    if max(x.ndim, y.ndim) < 4:
+        return backend.batch_dot(x, y, axes)
+    axes = (x.ndim - 1, y.ndim - 2) if axes is None else (axes, axes) if isinstance(axes, int) else tuple(axes)
+    fewer, most = x.ndim - y.ndim, max(x.ndim, y.ndim)
+    x, y = (jnp.reshape(one, (*one.shape, *[1] * (most - one.ndim))) for one in (x, y))
+    x = x if axes[0] == most - 1 else jnp.swapaxes(x, -1, -2)
+    y = jnp.swapaxes(y, -1, -2) if axes[1] == most - 1 else y
+    product = jnp.matmul(x, y)
+    if not fewer:
+        return product
+    # Where the axes of size 1 stand that one of them got.
+    first = 2 * most - fewer - 3 if fewer > 0 else most + fewer - 1
+    return jnp.squeeze(product, tuple(range(first, first + abs(fewer))))
 
 
 def backend_name() -> str:
@@ -481,7 +500,7 @@ def maker(era: str, name: str) -> Callable[..., object]:
     """A function of K in an era."""
     if era == "tfkeras2" and name in ("variable", "placeholder"):
         return followed(getattr(backend, name))
-    if era == "keras1" and f"{name}_1" in OWN:
+    if (era == "keras1" and f"{name}_1" in OWN) or (era == "keras22" and name == "batch_dot"):
         return OWN[f"{name}_1"]
     if name == "backend":
         return backend_name

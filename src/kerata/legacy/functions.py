@@ -100,7 +100,7 @@ def compiled(
             if training and new is not old:
                 variable.assign(new)
         rest = iter(found)
-        results = [np.asarray(next(rest)) if isinstance(one, SymbolicTensor) else backend.get_value(one) for one in wanted]
+        results = [np.array(next(rest)) if isinstance(one, SymbolicTensor) else backend.get_value(one) for one in wanted]
         for variable, new in updates:
             variable.assign(next(rest) if isinstance(new, SymbolicTensor) else new)
         return results[0] if single else results

@@ -3,7 +3,7 @@
 import types
 from typing import Any
 
-from kerata import activations, callbacks, datasets, initializers, losses, metrics, utils
+from kerata import activations, callbacks, datasets, initializers, losses, metrics, mixed_precision, utils
 from kerata.dialects import ERAS, names
 from kerata.legacy import (
     backends,
@@ -61,6 +61,8 @@ UTIL_MODULES = [
 DATASETS = ("mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing", "fashion_mnist")
 
 OF_PREPROCESSING = ["timeseries_dataset_from_array", "image_dataset_from_directory", "text_dataset_from_directory"]
+# What `mixed_precision.experimental` called it.
+SET_POLICY = {"set_policy": mixed_precision.set_global_policy}
 OTHER_INITIALIZERS = ("zero", "one", "uniform", "normal", "_compute_fans")
 
 MISSING = {
@@ -126,6 +128,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "sequence": (public(sequence), of(sequence), {}),
         "image": (image.NAMES, image.of_era, {}),
         "scikit_learn": (["BaseWrapper", "KerasClassifier", "KerasRegressor"], of(scikit_learn), {}),
+        "mixed precision": ([*mixed_precision.__all__, "set_policy"], of(mixed_precision, SET_POLICY), {}),
         "nothing": ([], of(), {}),
         "preprocessing": (OF_PREPROCESSING if era == "tfkeras2" else [], contents.util, {}),
         "imagenet": (["preprocess_input", "decode_predictions"], of(imagenet), {}),
@@ -167,6 +170,7 @@ def paths(era: str) -> dict[str, str]:
     if era == "tfkeras2":
         found |= {"keras.layers.experimental": "layers", "keras.layers.experimental.preprocessing": "layers"}
         found |= {"keras.optimizers.legacy": "optimizers"}
+        found |= {f"keras.mixed_precision{part}": "mixed precision" for part in ("", ".experimental")}
     found |= {"keras.applications": "applications", "keras.applications.imagenet_utils": "imagenet"}
     found |= {f"keras.applications.{name}": f"networks {name}" for name in networks.families(era)}
     found |= {"keras.wrappers": "nothing", "keras.wrappers.scikit_learn": "scikit_learn", "keras.preprocessing.image": "image"}
