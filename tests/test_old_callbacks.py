@@ -74,3 +74,14 @@ def test_batches_of_a_generator_say_their_sizes():
     found = told("keras2", generator=batches(), steps_per_epoch=3, validation_data=(X, Y))
     assert [logs["size"] for logs in found["begin"]] == [logs["size"] for logs in found["end"]] == [4, 3, 4]
     assert found["params"]["steps"] == 3 and found["params"]["samples"] is None and len(found["held"]) == 3
+
+
+def test_a_history_knows_the_short_and_the_long_name_of_a_measure():
+    model = keras2.models.Sequential([keras2.layers.Dense(1, input_shape=(3,))])
+    model.compile("sgd", "mse", metrics=["mae", "mse"])
+    stopping = keras2.callbacks.EarlyStopping(monitor="val_mean_absolute_error", patience=0, mode="max")
+    x, y = np.ones((8, 3)), np.ones((8, 1))
+    history = model.fit(x, y, validation_split=0.25, epochs=1, verbose=0, callbacks=[stopping]).history
+    assert history["val_mean_absolute_error"] == history["val_mae"]
+    assert history["mean_squared_error"] == history["mse"]
+    assert "val_mean_squared_error" in history and "mean_absolute_percentage_error" not in history

@@ -2,13 +2,21 @@
 
 from kerata.callbacks import History
 
-TWINS = {"acc": "accuracy", "accuracy": "acc"}
+# Before 2.3 a measure was reported by the name of its function, whatever `compile` was given.
+LONG = {
+    "acc": "accuracy",
+    "mae": "mean_absolute_error",
+    "mse": "mean_squared_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+}
+TWINS = {**LONG, **{long: short for short, long in LONG.items()}}
 # What callbacks that change the rate write it under.
 RATES = {"lr": "learning_rate", "learning_rate": "lr"}
 
 
 class AliasDict(dict):
-    """A dict in which `acc` stands for `accuracy` and the other way round, where only one of them is there.
+    """A dict in which `acc` stands for `accuracy`, `mae` for `mean_absolute_error`, ..., and the other way round.
 
     >>> AliasDict({"val_accuracy": 1})["val_acc"], "val_acc" in AliasDict({"val_accuracy": 1})
     (1, True)
@@ -34,13 +42,14 @@ def twin_of(name: str) -> str | None:
     """`val_acc` for `val_accuracy`, `lr` for `learning_rate`, and the other way round; `None` for all other measures."""
     if name in RATES:
         return RATES[name]
-    head, _, last = name.rpartition("_")
-    twin = TWINS.get(last)
-    return None if twin is None else f"{head}_{twin}" if head else twin
+    for one, other in TWINS.items():
+        if name == one or name.endswith(f"_{one}"):
+            return name.removesuffix(one) + other
+    return None
 
 
 class OldHistory(History):
-    """`History` whose `history` knows both names of the accuracy."""
+    """`History` whose `history` knows both names of a measure."""
 
     is_passive = True
 

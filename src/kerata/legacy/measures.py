@@ -15,7 +15,6 @@ from kerata.dialects import find_row, translate_arguments
 from kerata.engine.homes import is_users
 from kerata.engine.types import Array
 from kerata.legacy.closures import bind_losses
-from kerata.legacy.history import TWINS
 from kerata.legacy.optimizers import get_optimizer
 
 # Eras whose measures were means of batches, and whose accuracy was called `acc`.
@@ -214,7 +213,7 @@ def accuracies(given: object, loss: object, model: object, name: str | None) -> 
 
 
 def accuracy(metric: object, loss: object, name: str | None) -> object:
-    if not isinstance(metric, str) or metric not in TWINS:
+    if not isinstance(metric, str) or metric not in ("acc", "accuracy"):
         return metric
     called = name or metric
     if loss == "binary_crossentropy" or getattr(loss, "__name__", "") == "binary_crossentropy":
