@@ -68,9 +68,9 @@ class OldLayer(Flowing, Spelled):
         modern = cls.__dict__.get("_stands_for")
         if modern is not None and not hasattr(modern, "fit"):
             for name in BY_OWN:
-                method = getattr(modern, name)
-                if name not in cls.__dict__ and method is not getattr(Layer, name):
-                    setattr(cls, name, callable_by_own(method))
+                if name not in cls.__dict__ and getattr(modern, name) is not getattr(Layer, name):
+                    # What stands between the two classes has its own, which calls that of today.
+                    setattr(cls, name, callable_by_own(getattr(cls, name)))
         # Keras 1's name of the method.
         if "get_output_shape_for" in cls.__dict__ and "compute_output_shape" not in cls.__dict__:
             cls.compute_output_shape = cls.__dict__["get_output_shape_for"]  # type: ignore[attr-defined]
