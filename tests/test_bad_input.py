@@ -136,7 +136,13 @@ FIT = {
     "label too large, late": (classifier, (X, put(LABELS, 39, 7)), {}, ValueError, ["highest=7", "needs 8 units"]),
     "label negative": (classifier, (X, put(LABELS, 39, -1)), {}, ValueError, ["lowest=-1", "from 0"]),
     "label fraction": (classifier, (X, put(LABELS, 39, 0.5)), {}, ValueError, ["whole numbers"]),
-    "one unit, labels": (lambda: classifier(units=1), (X, LABELS % 2), {}, ValueError, ["binary_crossentropy"]),
+    "one unit, labels": (
+        lambda: classifier(units=1, activation=None),
+        (X, LABELS % 2),
+        {},
+        ValueError,
+        ["binary_crossentropy"],
+    ),
     "binary -1": (
         lambda: regressor("binary_crossentropy"),
         (X, np.sign(NUMBERS)),

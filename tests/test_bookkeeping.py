@@ -70,7 +70,10 @@ BOOKS = {
 }
 # What classes of the eras add, where a program has asked for them.
 OF_ERAS = {
-    "legacy.layers.OldLayer": dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling"), N),
+    "legacy.layers.OldLayer": {
+        **dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling"), N),
+        "sums_penalties": S,
+    },
     "legacy.tensorflow.layers.Flowing": {"_tape_calls": N},
 }
 X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")

@@ -69,10 +69,11 @@ class Doctor(Callback):
         losses = self.losses
         losses.append(loss)
         count = len(losses)
-        # Nothing is said of a loss that is below its first, moves, and is a number; most epochs end here.
-        if count > 1 and count % self.patience and loss <= losses[0] and abs(loss - losses[-2]) > STILL * abs(loss):
+        # Of a loss that is a number, not above its first, and moves, nothing is said but what the patience is for.
+        moves = count > 1 and loss <= losses[0] and abs(loss - losses[-2]) > STILL * abs(loss)
+        if moves and (count % self.patience or self.targets is None or self.falls()):
             return
-        for kind, sentence in self.look(epoch, logs or {}):
+        for kind, sentence in self.unlearned(epoch, logs or {}) if moves else self.look(epoch, logs or {}):
             if kind not in self.said:
                 self.said.append(kind)
                 say(f"Doctor: {sentence}")
@@ -99,8 +100,12 @@ class Doctor(Callback):
                 "standing_still",
                 f"{still}: dead units, a frozen model, or a rate that is far off; history.examine() says more.",
             )
-        if len(losses) % self.patience or self.targets is None or self.falls():
-            return
+        if not (len(losses) % self.patience or self.targets is None or self.falls()):
+            yield from self.unlearned(epoch, logs)
+
+    def unlearned(self, epoch: int, logs: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """What is to be said where the accuracy is that of one answer for all."""
+        number = epoch + 1
         accuracy = max((float(logs[name]) for name in ACCURACIES if name in logs), default=np.inf)
         # The targets are looked at only now, and only where there is something to compare with.
         largest = share_of_largest(self.targets) if accuracy < 1 else None
