@@ -229,3 +229,52 @@ def test_the_latest_checkpoint_is_what_was_written_last(tmp_path):
 def test_a_variable_is_shown_as_tensorflow_does():
     assert repr(tf.Variable(1.0)) == "<tf.Variable 'Variable:0' shape=() dtype=float32, numpy=1.0>"
     assert repr(tf.Variable([1, 2], name="v")) == "<tf.Variable 'v:0' shape=(2,) dtype=int32, numpy=array([1, 2], dtype=int32)>"
+
+
+def test_a_checkpoint_gives_back_the_state_of_optimizers(tmp_path):
+    class Net(tfkeras2.Model):
+        def __init__(self, units):
+            super().__init__()
+            self.layer = tfkeras2.layers.Dense(units)
+
+        def call(self, x):
+            return self.layer(x)
+
+    x = tf.constant(np.random.default_rng(0).normal(size=(6, 3)), tf.float32)
+
+    def step(net, optimizer):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(net(x) ** 2)
+        optimizer.apply_gradients(zip(tape.gradient(loss, net.trainable_variables), net.trainable_variables, strict=True))
+
+    def make():
+        nets = {"one": Net(2), "two": Net(4)}
+        optimizers = {f"{name}_optimizer": tfkeras2.optimizers.Adam(0.1) for name in nets}
+        return nets, optimizers, tf.train.Checkpoint(**optimizers, **nets, step=tf.Variable(0))
+
+    nets, optimizers, checkpoint = make()
+    for _ in range(3):
+        for name, net in nets.items():
+            step(net, optimizers[f"{name}_optimizer"])
+    path = checkpoint.save(str(tmp_path / "c"))
+    for built in (True, False):
+        others, again, restored = make()
+        if built:
+            for net in others.values():
+                net(x)
+        restored.restore(path)
+        if not built:
+            with pytest.raises(AssertionError, match="nothing yet for these values"):
+                restored.assert_consumed()
+            for net in others.values():
+                net(x)
+        restored.assert_consumed()
+        assert int(again["one_optimizer"].iterations.numpy()) == 3
+        for name, net in others.items():
+            before = nets[name].get_weights()
+            step(net, again[f"{name}_optimizer"])
+            step(nets[name], optimizers[f"{name}_optimizer"])
+            for mine, right in zip(net.get_weights(), nets[name].get_weights(), strict=True):
+                np.testing.assert_allclose(mine, right, rtol=1e-6)
+            nets[name].set_weights(before)
+        checkpoint.restore(path)

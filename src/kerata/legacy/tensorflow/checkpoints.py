@@ -5,12 +5,15 @@ The file is NumPy's `.npz`, not TensorFlow's: what one program here wrote, anoth
 
 import glob as globbing
 import os
-from typing import Any, SupportsInt
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, SupportsInt, cast
 
 import numpy as np
 
 from kerata.base.checks import message
 from kerata.datasets.pickles import load_npz
+from kerata.engine.types import HostArray
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.io import PathText, path_of
 
@@ -39,6 +42,9 @@ class Checkpoint:
         self._held = {**({} if root is None else {"root": root}), **kwargs}
         self.__dict__.update(kwargs)
         self._count = 0
+        # Names of what is held and not in the file that was read, and the other way round.
+        self._missing: list[str] = []
+        self._unused: list[str] = []
 
     @property
     def _variables(self) -> dict[str, Variable]:
@@ -67,7 +73,24 @@ class Checkpoint:
             raise FileNotFoundError(
                 message("tf.train.Checkpoint", "there is no such checkpoint of Kerata's", {"path": path}, fix)
             )
-        found, held = load_npz(f"{path}.npz"), self._variables
+        found = load_npz(f"{path}.npz")
+        self._give(found)
+        for thing in self._held.values():
+            if self._unused and hasattr(thing, "_take_awaited") and not getattr(thing, "built", True):
+                # As in TensorFlow, what has no weights yet gets them when it is built.
+                vars(thing)["_awaited"] = lambda: self._give(found)
+        number = path.rpartition("-")[2]
+        self._count = int(number) if number.isdigit() else self._count
+        return self
+
+    read = restore
+
+    def _give(self, found: Mapping[str, HostArray]) -> None:
+        """Assigns what there are variables for, those of optimizers included that their models' weights call for."""
+        for name, thing in self._held.items():
+            if not getattr(thing, "built", True) and hasattr(thing, "apply_gradients"):
+                build_for(thing, name, found, self._held)
+        held = self._variables
         for name, variable in held.items():
             if name in found and found[name].shape != tuple(variable.shape):
                 wrong = {"in the file": found[name].shape, "here": tuple(variable.shape)}
@@ -76,22 +99,36 @@ class Checkpoint:
             if name in found:
                 variable.assign(found[name])
         self._missing = [name for name in held if name not in found]
-        number = path.rpartition("-")[2]
-        self._count = int(number) if number.isdigit() else self._count
-        return self
-
-    read = restore
+        self._unused = [name for name in found if name not in held]
 
     def expect_partial(self) -> "Checkpoint":
         return self
 
-    def assert_consumed(self) -> "Checkpoint":
+    def assert_existing_objects_matched(self) -> "Checkpoint":
         """Raises where the file held no value for something."""
         if self._missing:
             raise AssertionError(f"the checkpoint has no value for {', '.join(self._missing)}")
         return self
 
-    assert_existing_objects_matched = assert_consumed
+    def assert_consumed(self) -> "Checkpoint":
+        """Raises where the file held no value for something, or a value for what is not there."""
+        self.assert_existing_objects_matched()
+        if self._unused:
+            raise AssertionError(f"there is nothing yet for these values of the checkpoint: {', '.join(self._unused)}")
+        return self
+
+
+def build_for(optimizer: Any, name: str, found: Mapping[str, HostArray], held: Mapping[str, object]) -> None:
+    """Builds an optimizer for the weights of the model beside it whose shapes its state in the file has."""
+    state = Counter(array.shape for path, array in found.items() if path.startswith(f"{name}/") and array.ndim)
+    models = [(key, thing) for key, thing in held.items() if hasattr(thing, "trainable_variables") and thing is not optimizer]
+    for _, model in sorted(models, key=lambda pair: pair[0] not in name):
+        weights = cast(Any, model).trainable_variables
+        shapes = Counter(tuple(weight.shape) for weight in weights if len(weight.shape))
+        times = {state[shape] / count for shape, count in shapes.items()}
+        if shapes and len(times) == 1 and times.pop() >= 1 and state.keys() == shapes.keys():
+            optimizer.build(weights)
+            return
 
 
 # How a file of weights begins, whatever it is called. Names like these were never those of TensorFlow's checkpoints.
