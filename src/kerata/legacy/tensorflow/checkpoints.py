@@ -7,7 +7,7 @@ import glob as globbing
 import os
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, SupportsInt, cast
+from typing import Any, Protocol, SupportsInt, cast
 
 import numpy as np
 
@@ -89,7 +89,7 @@ class Checkpoint:
         """Assigns what there are variables for, those of optimizers included that their models' weights call for."""
         for name, thing in self._held.items():
             if not getattr(thing, "built", True) and hasattr(thing, "apply_gradients"):
-                build_for(thing, name, found, self._held)
+                build_for(cast(Built, thing), name, found, self._held)
         held = self._variables
         for name, variable in held.items():
             if name in found and found[name].shape != tuple(variable.shape):
@@ -118,12 +118,25 @@ class Checkpoint:
         return self
 
 
-def build_for(optimizer: Any, name: str, found: Mapping[str, HostArray], held: Mapping[str, object]) -> None:
+class Trained(Protocol):
+    """A model."""
+
+    @property
+    def trainable_variables(self) -> list[Variable]: ...
+
+
+class Built(Protocol):
+    """An optimizer."""
+
+    def build(self, variables: list[Variable]) -> None: ...
+
+
+def build_for(optimizer: Built, name: str, found: Mapping[str, HostArray], held: Mapping[str, object]) -> None:
     """Builds an optimizer for the weights of the model beside it whose shapes its state in the file has."""
     state = Counter(array.shape for path, array in found.items() if path.startswith(f"{name}/") and array.ndim)
     models = [(key, thing) for key, thing in held.items() if hasattr(thing, "trainable_variables") and thing is not optimizer]
     for _, model in sorted(models, key=lambda pair: pair[0] not in name):
-        weights = cast(Any, model).trainable_variables
+        weights = cast(Trained, model).trainable_variables
         shapes = Counter(tuple(weight.shape) for weight in weights if len(weight.shape))
         times = {state[shape] / count for shape, count in shapes.items()}
         if shapes and len(times) == 1 and times.pop() >= 1 and state.keys() == shapes.keys():
