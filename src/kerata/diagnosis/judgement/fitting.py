@@ -200,7 +200,9 @@ def nothing_predicts(scores: Scores) -> bool:
     """Whether neither the network nor simple models are better than a constant, where chance alone would not hide it."""
     if not np.isfinite(scores.reference) or not np.isfinite(scores.held) or scores.size < 40:
         return False
-    hopeless = max(scores.linear, scores.near, scores.held) < np.fmax(scores.constant, scores.largest) + scores.noise
+    # A simple model that is better by half of the noise than what the largest class gives has found something.
+    bound = np.fmax(scores.constant + scores.noise, scores.largest + scores.noise / 2)
+    hopeless = max(scores.linear, scores.near, scores.held) < bound
     return bool(hopeless and (scores.name == "R2" or scores.constant < 0.75))
 
 
