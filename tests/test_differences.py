@@ -264,3 +264,14 @@ def test_the_strength_of_an_adapter_holds():
     layer = kerata.layers.Dense(2, lora_rank=2, lora_alpha=8)
     layer.build((None, 3))
     assert layer.lora_alpha == 8 and layer.get_config()["lora_alpha"] == 8
+
+
+@pytest.mark.parametrize(("k", "expected"), [(keras, 1.0), (kerata, 3.0)])
+def test_a_variable_that_a_loss_reads_is_followed(k, expected):
+    weight = k.Variable(1.0, trainable=False)
+    model = k.Sequential([k.Input((2,)), k.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile("sgd", lambda y, p: weight * k.ops.mean((y - p) ** 2, -1))
+    x, y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    assert model.evaluate(x, y, verbose=0) == 1.0
+    weight.assign(3.0)
+    assert model.evaluate(x, y, verbose=0) == expected

@@ -88,6 +88,14 @@ def test_own_code_that_compares_with_a_maximum_is_compiled_thoroughly(asked):
     assert asked == [False, True]
 
 
+def test_measures_are_no_reason_for_thoroughness(asked):
+    model = model_of(kerata.layers.LayerNormalization())
+    # Held to zero and one, as accuracies and areas want targets.
+    model.compile("adam", "mse", metrics=["binary_accuracy", "accuracy", kerata.metrics.AUC(), "mae", "cosine_similarity"])
+    model.fit(np.abs(X), (Y > 0).astype("float32"), batch_size=10, epochs=3, verbose=0)
+    assert asked == [True]
+
+
 def test_much_work_is_compiled_thoroughly(asked):
     fit(model_of(kerata.layers.Dense(3000), kerata.layers.Dense(300), units=300), 3)
     assert asked == [False]
@@ -118,6 +126,9 @@ def test_what_a_step_costs():
         (lambda x: jnp.sum(jnp.where(x == 0.0, 1.0, x)), False),
         (lambda x: jnp.sum(jnp.where(jnp.isnan(x), 1.0, x)), False),
         (lambda x: jax.nn.logsumexp(x), False),
+        (lambda x: jnp.sum(jnp.where(x * 2.0 == (x > 0.5).astype("float32"), 1.0, x)), False),
+        (lambda x: jnp.sum(jnp.where(x * 2.0 == jax.lax.round(x)[:, :1], 1.0, x)), False),
+        (lambda x: jnp.sum(jnp.where(x * 2.0 == x + 1.0, 1.0, x)), True),
         (lambda x: jnp.sum(jax.lax.scan(lambda c, r: (jnp.maximum(c, r), None), x[0], x)[0]), True),
     ],
 )

@@ -260,6 +260,13 @@ ERAS = [
         "import keras\nclass A:\n    def cut(self):\n        self.crop(border_mode=1)\n    def crop(self, border_mode): pass",
         "keras2",
     ),
+    ("import keras\ntrainer = make()\ntrainer.run(nb_epoch=3)\nmodel.fit(x, y)", "keras2"),
+    ("import keras\nclass T:\n    def run(self, nb_epoch): pass\nt = T()\nt.run(nb_epoch=3)", "keras2"),
+    ("import keras\nsettings = dict(nb_epoch=3)\nmodel.fit(x, y)", "keras2"),
+    ("import keras\nclass T:\n    def log(self, epochs): pass\nT().log(epochs=2)\nmodel.fit(x, y, nb_epoch=3)", "keras1"),
+    ("import keras\nd.scale(units=3)\nmodel.fit(x, y, nb_epoch=3)", "keras1"),
+    ("from keras.layers import *\nConvolution1D(8, filter_length=3, border_mode='same')", "keras1"),
+    ("from keras.layers import merge\nmerge([a, b], mode='concat', output_dim=3, dropout_W=0.1)", "keras1"),
     # Keras 2 took the arguments of Keras 1.
     (
         "from keras.layers import Dense\nDense(3, init='he_normal', kernel_regularizer='l2')\nmodel.fit(x, y, nb_epoch=3)",

@@ -5,20 +5,28 @@ milliseconds. Compiled briefly it is there in half the time, and a step takes up
 (`kerata.kernels.compiler.BRIEF_OPTIONS`).
 """
 
+# Terms are literals too, which the protocol of a term does not say.
+# pyright: reportUnnecessaryIsInstance=false
+
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from kerata.engine.traces import Operation, Traced, flops_of_product, inner_of, needed
+from kerata.engine.traces import Operation, Term, Traced, flops_of_product, inner_of, needed
 from kerata.kernels.typed import Literal
 
 # Steps that a program makes, at most.
 FEW = 256
 # Lines of its text, at least: their compiling takes half a second and more.
-LARGE = 500
+LARGE = 600
 # Operations on numbers, and numbers written, in each step, at most: some milliseconds.
 LITTLE = 2e7
+# Operations whose results are whole numbers, and those that only place or widen what they take.
+WHOLE = frozenset({"round", "floor", "ceil", "sign", "iota"})
+COPYING = frozenset(
+    {"broadcast_in_dim", "reshape", "squeeze", "transpose", "convert_element_type", "copy", "slice", "dynamic_slice", "gather"}
+)
 
 
 def is_few(times: int | None, steps: int | None) -> bool:
@@ -48,17 +56,32 @@ def gains(jaxpr: Traced, text: str) -> bool:
 
 
 def compares(jaxpr: Traced) -> bool:
-    """Whether two arrays of numbers with a point are compared for equality, other than in a call that is kept apart."""
-    for operation in needed(jaxpr.eqns, jaxpr.outvars):
+    """Whether two arrays of numbers with a point are compared for equality, other than in a call that is kept apart.
+
+    What is whole by the way it was made, such as a label that a threshold gave, has no rounding.
+    """
+    operations = needed(jaxpr.eqns, jaxpr.outvars)
+    makers = {term: operation for operation in operations for term in operation.outvars}
+    for operation in operations:
         if _is_apart(operation):
             continue
         if operation.primitive.name in ("eq", "ne"):
             x, y = operation.invars
-            if not isinstance(x, Literal) and not isinstance(y, Literal) and x is not y and _is_float(x.aval.dtype):
+            if x is not y and not any(_is_exact(term, makers) for term in (x, y)):
                 return True
         elif any(map(compares, inner_of(operation))):
             return True
     return False
+
+
+def _is_exact(term: Term, makers: Mapping[Term, Operation]) -> bool:
+    """Whether a number has no rounding, whoever computes it."""
+    while not isinstance(term, Literal) and _is_float(term.aval.dtype):
+        maker = makers.get(term)
+        if maker is None or maker.primitive.name not in COPYING:
+            return maker is not None and maker.primitive.name in WHOLE
+        term = maker.invars[0]
+    return True
 
 
 def work_of(jaxpr: Traced) -> float:

@@ -26,45 +26,50 @@ class Finding(NamedTuple):
         return f"{SPOKEN[self.era]}, by " + ", ".join(self.evidence[:4])
 
 
-class Own(NamedTuple):
-    """Names of a program's own."""
+class Names(NamedTuple):
+    """What names a program defines, imports from Keras or TensorFlow, and imports from elsewhere."""
 
-    defined: frozenset[str]
+    own: frozenset[str]
+    ours: frozenset[str]
     elsewhere: frozenset[str]
 
 
 # Layers whose size only Keras 1 called `output_dim`; that of an Embedding is called so to this day.
 SIZED_BY_OUTPUT = ("Dense", "LSTM", "GRU", "SimpleRNN", "MaxoutDense", "TimeDistributedDense")
+# Arguments that only Keras 1 had: they say something as such in a call of Keras's, and nowhere else.
+ARGUMENTS = (
+    "nb_epoch",
+    "border_mode",
+    "nb_filter",
+    "nb_row",
+    "nb_col",
+    "filter_length",
+    "subsample",
+    "subsample_length",
+    "dim_ordering",
+    "init",
+    "inner_init",
+    "forget_bias_init",
+    "inner_activation",
+    "W_regularizer",
+    "b_regularizer",
+    "U_regularizer",
+    "W_constraint",
+    "b_constraint",
+    "dropout_W",
+    "dropout_U",
+    "samples_per_epoch",
+    "nb_val_samples",
+    "nb_worker",
+    "pool_length",
+    "show_accuracy",
+    "output_dim",
+    "class_mode",
+)
 # Words that only one era had, as names of arguments, functions and modules; the first era that has some wins.
 WORDS = {
     "keras1": [
-        "nb_epoch",
-        "output_dim",
-        "border_mode",
-        "nb_filter",
-        "nb_row",
-        "nb_col",
-        "filter_length",
-        "subsample",
-        "subsample_length",
-        "dim_ordering",
-        "init",
-        "inner_init",
-        "forget_bias_init",
-        "inner_activation",
-        "W_regularizer",
-        "b_regularizer",
-        "U_regularizer",
-        "W_constraint",
-        "b_constraint",
-        "dropout_W",
-        "dropout_U",
-        "samples_per_epoch",
-        "nb_val_samples",
-        "nb_worker",
-        "pool_length",
-        "show_accuracy",
-        "class_mode",
+        *ARGUMENTS,
         "get_output_shape_for",
         "Convolution2D",
         "Convolution1D",
@@ -103,38 +108,6 @@ WORDS = {
         "add_weight",
     ],
 }
-# Of those, names of arguments: they say something as such in a call of what is not the program's own, and nowhere else.
-ARGUMENTS = frozenset(
-    [
-        "nb_epoch",
-        "border_mode",
-        "nb_filter",
-        "nb_row",
-        "nb_col",
-        "filter_length",
-        "subsample",
-        "subsample_length",
-        "dim_ordering",
-        "init",
-        "inner_init",
-        "forget_bias_init",
-        "inner_activation",
-        "W_regularizer",
-        "b_regularizer",
-        "U_regularizer",
-        "W_constraint",
-        "b_constraint",
-        "dropout_W",
-        "dropout_U",
-        "samples_per_epoch",
-        "nb_val_samples",
-        "nb_worker",
-        "pool_length",
-        "show_accuracy",
-        "output_dim",
-        "class_mode",
-    ]
-)
 # What Keras 1 had not, in calls and imports. Keras 2 took the arguments of Keras 1 too, so this decides between the two.
 SINCE_2 = [
     "epochs=",
@@ -157,6 +130,11 @@ SINCE_2 = [
     "keras.initializers",
     "keras.utils.plot_model",
 ] + [f"keras.layers.{name}" for name in ("add", "concatenate", "Concatenate", "Add", "multiply", "Average", "CuDNNLSTM")]
+# Methods of models, of their bases and of data, whose arguments have told eras apart.
+METHODS = frozenset(
+    """fit fit_generator evaluate evaluate_generator predict predict_generator predict_classes predict_proba compile add
+    add_weight train_on_batch test_on_batch flow flow_from_directory flow_from_dataframe __init__""".split()  # noqa: SIM905
+)
 # Words that a program of another era may use for something of its own.
 WEAK = frozenset(
     {"init", "output_dim", "nb_classes", "Convolution2D", "Convolution1D", "Convolution3D", "class_mode", "lr", "padding"}
@@ -217,7 +195,7 @@ def _positional(source: str) -> bool:
 def words_of(source: str) -> dict[str, int]:
     """Names of modules, attributes, functions and arguments in a source -> the line in which each first stands.
 
-    An argument of a call stands there as `name=` too, unless what is called is the program's own.
+    An argument of a call of Keras's stands there as `name=` too.
     """
     try:
         tree = ast.parse(source)
@@ -225,7 +203,7 @@ def words_of(source: str) -> dict[str, int]:
         # Python says one of the others where brackets, or sums, are nested too deeply.
         return words_of_text(source)
     found: dict[str, int] = {}
-    own = names_of_its_own(tree)
+    names = names_of(tree)
 
     def note(word: str, line: int) -> None:
         if word not in ARGUMENTS:
@@ -242,7 +220,7 @@ def words_of(source: str) -> dict[str, int]:
                 note(alias.name, line)
                 note_module(found, f"{node.module}.{alias.name}", line)
         elif isinstance(node, ast.Call):
-            note_arguments(found, node, own)
+            note_arguments(found, node, names)
         elif isinstance(node, ast.Attribute):
             note(node.attr, line)
             if isinstance(node.value, ast.Name):
@@ -260,43 +238,51 @@ def words_of(source: str) -> dict[str, int]:
     return found
 
 
-def note_arguments(found: dict[str, int], call: ast.Call, own: Own) -> None:
-    """Notes the names of a call's arguments, where it is not of something of the program's own."""
+def note_arguments(found: dict[str, int], call: ast.Call, names: Names) -> None:
+    """Notes the names of a call's arguments, where what is called may be Keras's."""
     name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-    owner = getattr(getattr(call.func, "value", None), "id", "")
-    if owner in own.elsewhere or (isinstance(call.func, ast.Name) and name in own.elsewhere):
-        return
-    if name in own.defined and (isinstance(call.func, ast.Name) or owner in ("self", "cls")):
+    if not may_be_ours(call.func, name, names):
         return
     for keyword in call.keywords:
-        names = [keyword.arg]
+        words = [keyword.arg]
         if keyword.arg is None and isinstance(keyword.value, ast.Dict):
             # `fit(x, y, **{"nb_epoch": 3})`
-            names = [key.value for key in keyword.value.keys if isinstance(key, ast.Constant)]
-        for word in names:
+            words = [key.value for key in keyword.value.keys if isinstance(key, ast.Constant)]
+        for word in words:
             if isinstance(word, str):
-                found.setdefault(word, keyword.value.lineno)
-                found.setdefault(f"{word}=", keyword.value.lineno)
-                found.setdefault(f"{name}({word}=)", keyword.value.lineno)
+                for said in (word, f"{word}=", f"{name}({word}=)"):
+                    found.setdefault(said, keyword.value.lineno)
 
 
-def names_of_its_own(tree: ast.AST) -> Own:
-    """What a program defines, and what it imports from elsewhere than Keras and TensorFlow.
+def may_be_ours(function: ast.expr, name: str, names: Names) -> bool:
+    """Whether a call may be one of Keras's: of what is imported from it, of a class, or of a method that models have."""
+    looks_so = name[:1].isupper() or name in METHODS
+    if isinstance(function, ast.Name):
+        # With `from keras.layers import *` it is known of no name where it comes from.
+        return name in names.ours or (looks_so and name not in names.own | names.elsewhere)
+    owner = getattr(getattr(function, "value", None), "id", "")
+    if owner in names.elsewhere or (owner in ("self", "cls") and name in names.own):
+        return False
+    return owner in names.ours or looks_so
 
-    >>> names_of_its_own(ast.parse("import numpy as np, keras")).elsewhere
-    frozenset({'np'})
+
+def names_of(tree: ast.AST) -> Names:
+    """What names a program defines and imports.
+
+    >>> names_of(ast.parse("import numpy as np, keras"))
+    Names(own=frozenset(), ours=frozenset({'keras'}), elsewhere=frozenset({'np'}))
     """
-    defined: set[str] = set()
-    elsewhere: set[str] = set()
+    own: set[str] = set()
+    imported: dict[bool, set[str]] = {True: set(), False: set()}
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            defined.add(node.name)
+            own.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             module = getattr(node, "module", None)
             for alias in node.names:
-                if not re.match(r"(tensorflow|tf_keras|keras)", module or alias.name):
-                    elsewhere.add((alias.asname or alias.name).partition(".")[0])
-    return Own(frozenset(defined), frozenset(elsewhere))
+                is_ours = re.match(r"(tensorflow|tf_keras|keras)", module or alias.name) is not None
+                imported[is_ours].add((alias.asname or alias.name).partition(".")[0])
+    return Names(frozenset(own), frozenset(imported[True]), frozenset(imported[False]))
 
 
 def note_module(found: dict[str, int], name: str, line: int) -> None:
