@@ -22,8 +22,8 @@ test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff format --check src tests benchmarks tools examples
-	$(BIN)/ruff check src tests benchmarks tools examples
+	$(BIN)/ruff format --check src tests benchmarks tools examples conftest.py
+	$(BIN)/ruff check src tests benchmarks tools examples conftest.py
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(VENV)/.dev

@@ -69,13 +69,3 @@ def shared_data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"real data is not there: {DATA}")
     return DATA
-
-
-@pytest.fixture(autouse=True)
-def fresh_names():
-    """Names of layers start anew in each test, and every test has the same random numbers."""
-    import kerata
-
-    kerata.utils.clear_session(free_memory=False)
-    kerata.utils.set_random_seed(0)
-    yield

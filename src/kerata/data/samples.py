@@ -67,11 +67,19 @@ class Samples:
 
 def check_lengths(**trees: object) -> int:
     """The common number of rows of all arrays, or a `ValueError` that lists them."""
-    sizes = {}
+    rows = [np.shape(leaf)[:1] for leaf in jax.tree.leaves(list(trees.values()))]
+    if not rows or not rows[0] or not rows[0][0] or rows.count(rows[0]) < len(rows):
+        raise wrong_lengths(trees)
+    return rows[0][0]
+
+
+def wrong_lengths(trees: Mapping[str, object]) -> ValueError:
+    """The error for arrays whose numbers of rows differ, or that have none."""
+    sizes: dict[str, int] = {}
     for name, tree in trees.items():
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
             if np.ndim(leaf) == 0:
-                raise ValueError(
+                return ValueError(
                     message(
                         "data",
                         f"`{name}` must hold one row a sample",
@@ -82,7 +90,7 @@ def check_lengths(**trees: object) -> int:
             sizes[name + jax.tree_util.keystr(path)] = leaf.shape[0]
     if len(set(sizes.values())) > 1:
         fix = "A list is one array for each input; make one array of a list of samples with numpy.stack"
-        raise ValueError(
+        return ValueError(
             message(
                 "data",
                 "all arrays must have the same number of samples",
@@ -90,16 +98,14 @@ def check_lengths(**trees: object) -> int:
                 fix if any("[" in name for name in sizes) else "Cut both from the same rows",
             )
         )
-    if not sizes or next(iter(sizes.values())) == 0:
-        raise ValueError(
-            message(
-                "data",
-                "there must be at least one sample",
-                {"samples": sizes or None},
-                "Look at how the data was selected: it is empty",
-            )
+    return ValueError(
+        message(
+            "data",
+            "there must be at least one sample",
+            {"samples": sizes or None},
+            "Look at how the data was selected: it is empty",
         )
-    return next(iter(sizes.values()))
+    )
 
 
 def standardize_arrays(tree: object, name: str) -> Any:

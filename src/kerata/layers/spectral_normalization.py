@@ -27,7 +27,8 @@ class SpectralNormalization(Wrapper):
     Source: Miyato et al., Spectral Normalization for Generative Adversarial Networks, 2018 (arXiv 1802.05957).
 
     >>> import kerata, numpy as np
-    >>> layer = kerata.layers.SpectralNormalization(kerata.layers.Dense(3), power_iterations=50)
+    >>> dense = kerata.layers.Dense(3, kernel_initializer=kerata.initializers.GlorotUniform(seed=0))
+    >>> layer = kerata.layers.SpectralNormalization(dense, power_iterations=50)
     >>> layer(np.ones((2, 4), "float32"), training=True).shape
     (2, 3)
     >>> float(np.linalg.svd(np.asarray(layer.kernel))[1][0].round(3))

@@ -87,14 +87,16 @@ class Predictor:
         steps = limit_steps(steps, source, batch_size)
         every = self._callbacks(callbacks, verbose, count_batches(source, batch_size, steps))
         every.on_predict_begin()
-        # One batch is over before anybody could press Ctrl-C.
-        single = isinstance(source, Samples) and source.size <= batch_size
-        outputs = (self._outputs if single else heard(self._outputs))(source, batch_size, steps, every)
+        if isinstance(source, Samples) and source.size <= batch_size and every is NOBODY:
+            # One batch is over before anybody could press Ctrl-C.
+            outputs = [self._run((source.x, source.size, batch_size))]
+        else:
+            outputs = heard(self._outputs)(source, batch_size, steps, every)
         if not outputs:
             raise ValueError(message("predict", "the data must give at least one batch"))
         if len(outputs) == 1:
             # JAX's own memory can only be read.
-            joined = jax.tree.map(np.array, outputs[0])
+            joined = np.array(outputs[0]) if isinstance(outputs[0], jax.Array) else jax.tree.map(np.array, outputs[0])
         else:
             joined = jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *outputs)
         every.on_predict_end()
@@ -154,7 +156,7 @@ class Predictor:
             rows = wanted
             x = jax.tree.map(lambda a: pad_rows(a, rows), x)
         # Weights that come from the host are put on the device once, not at each call.
-        values = [v.value if isinstance(v.peek(), np.ndarray) else v.peek() for v in self.variables or ()]
+        values = [v.value if isinstance(value := v.peek(), np.ndarray) else value for v in self.variables or ()]
         place = self.placement
         args = (place.put_state(values, soon=True), self.hypers.vector(), place.put_samples(x, soon=True))
         compiled = self._program(args, x, given)

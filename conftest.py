@@ -1,0 +1,13 @@
+"""What tests and the examples of docstrings share."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def fresh_names():
+    """Names of layers start anew in each test, and every test has the same random numbers."""
+    import kerata
+
+    kerata.utils.clear_session(free_memory=False)
+    kerata.utils.set_random_seed(0)
+    yield
