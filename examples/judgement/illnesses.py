@@ -77,6 +77,21 @@ def unconnected():
     )
 
 
+def rows_of_pixels():
+    """Pixels as steps in time, 784 in all: at the end a simple network has forgotten the first."""
+    last = [layers.SimpleRNN(16), layers.Dense(10, activation="softmax")]
+    return train(compiled(kerata.Input((784, 1)), *last, rate=0.002), X[:600, :, None], Y[:600], epochs=4)
+
+
+def root_of_less_than_nothing():
+    """What a layer takes the root of falls below 0 after some steps."""
+    root = layers.Lambda(lambda t: kerata.ops.sqrt(t + 0.05), name="root")
+    one = layers.Dense(1, kernel_initializer="zeros")
+    return train(
+        compiled(kerata.Input((784,)), dense(), one, root, layers.Dense(1), loss="mse", rate=0.03), y=-Y.astype("float32")
+    )
+
+
 ILLNESSES = {
     "healthy": lambda: train(network(dense(), layers.Dropout(0.2))),
     "rate_too_high": lambda: train(network(dense(), rate=0.5)),
@@ -93,6 +108,8 @@ ILLNESSES = {
     "targets_not_scaled": ink_in_thousands,
     "words_as_numbers": places_of_ink,
     "layer_gives_nan": hidden_logarithm,
+    "layer_gives_nan_later": root_of_less_than_nothing,
+    "sequence_too_long": rows_of_pixels,
     "ten_samples_not_learned": unconnected,
     "dropout": lambda: train(network(dense(), layers.Dropout(0.9))),
 }

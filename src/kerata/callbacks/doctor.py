@@ -83,7 +83,7 @@ class Doctor(Callback):
         losses, number = self.losses, epoch + 1
         if not math.isfinite(losses[-1]):
             where = first_bad_layer(self.model)
-            began = f" The first layer with such weights is {where}." if where else ""
+            began = f" The first layer with such weights is {where}." if where else " history.examine() looks for the layer."
             step = getattr(self.model.history, "bad_step", None)
             at = f", at step {step} of this run" if step else ""
             yield (
@@ -209,8 +209,7 @@ def loss_of_one_answer(loss: object, y: object) -> float | None:
 
 
 def first_bad_layer(model: object) -> str | None:
-    """The first layer with a weight that is not finite."""
-    for layer in getattr(model, "layers", ()):
-        if any(not np.isfinite(np.asarray(weight)).all() for weight in layer.weights):
-            return str(layer.name)
-    return None
+    """The first layer with a weight that is not finite; `None` where all of several have such: that says nothing."""
+    layers = [layer for layer in getattr(model, "layers", ()) if layer.weights]
+    bad = [layer for layer in layers if any(not np.isfinite(np.asarray(weight)).all() for weight in layer.weights)]
+    return str(bad[0].name) if bad and (len(bad) < len(layers) or len(layers) == 1) else None

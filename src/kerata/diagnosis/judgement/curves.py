@@ -10,6 +10,7 @@ from kerata.diagnosis.judgement.finding import Finding, found
 from kerata.diagnosis.judgement.fitting import GOODFELLOW, check_few, check_fit, check_targets
 from kerata.diagnosis.judgement.measures import Scores
 from kerata.diagnosis.judgement.runs import Run, rate_words, rates_for_batch, run_of, usual_rates
+from kerata.diagnosis.judgement.signals import GOODFELLOW_NUMBERS, first_not_finite, size_before
 
 BENGIO = "Bengio, Practical Recommendations for Gradient-Based Training, 2012"
 NOTES = "Chollet, Deep Learning with Python, 5.3: fitting first, then generalizing"
@@ -23,7 +24,7 @@ def check_curves(case: Case, scores: Scores, tried: Tried) -> Iterator[Finding]:
         return
     bad = np.flatnonzero(~np.isfinite(loss))
     if bad.size:
-        yield say_not_finite(case, int(bad[0]) + 1)
+        yield say_not_finite(case, int(bad[0]) + 1, tried)
         return
     run = run_of(case, scores)
     yield from check_targets(case, run)
@@ -37,22 +38,60 @@ def check_curves(case: Case, scores: Scores, tried: Tried) -> Iterator[Finding]:
     yield from check_baseline(case, run, scores)
 
 
-def say_not_finite(case: Case, epoch: int) -> Finding:
-    """The loss is NaN."""
+def say_not_finite(case: Case, epoch: int, tried: Tried) -> Finding:
+    """The loss is NaN: from steps that were too large, or from what a layer or the loss computes."""
+    where = "The loss became NaN or infinite in epoch {epoch}" + (" (step {step} of the run)" if case.bad_step else "")
+    if tried.nan_step:
+        return say_bad_layer(case, epoch, where, tried)
+    itself, tenth, hundredth = (tried.is_finite(factor) for factor in (1.0, 0.1, 0.01))
+    shown = " A trial with a {part} of it stayed finite." if tenth or hundredth else ""
+    if itself:
+        shown = " A trial with the same rate and other first weights stayed finite, so it hangs on chance."
+    less, word = (10, "ten-fold") if tenth or not hundredth else (100, "a hundred-fold")
     return found(
         "diverged",
         "certain",
-        "The loss became NaN or infinite in epoch {epoch}"
-        + (" (step {step} of the run)" if case.bad_step else "")
-        + ", with {rate}: the steps were too large. Lower the learning rate "
-        "ten-fold, scale "
-        "the inputs, or clip gradients with clipnorm.",
-        f"kerata.optimizers.{type(case.model.optimizer).__name__}({(case.rate or 0.01) / 10:g}, clipnorm=1.0)",
+        where
+        + (", with {rate}." if itself else ", with {rate}: the steps were too large.")
+        + shown
+        + f" Lower the learning rate {word}, scale the inputs, or clip gradients with clipnorm.",
+        f"kerata.optimizers.{type(case.model.optimizer).__name__}({(case.rate or 0.01) / less:g}, clipnorm=1.0)",
         BENGIO,
         7.0,
         epoch=epoch,
         step=case.bad_step,
         rate=rate_words(case),
+        part="tenth" if tenth else "hundredth",
+    )
+
+
+def say_bad_layer(case: Case, epoch: int, where: str, tried: Tried) -> Finding:
+    """The loss is NaN with any rate: the layer with which that begins, as far as it is seen just before."""
+    kind, name = ("loss", "") if tried.before is None else first_not_finite(tried.before)
+    size = size_before(tried.before, name) if tried.before is not None and kind == "layer" else 0.0
+    text = {
+        "layer": "{name} is the first layer to give NaN or infinite numbers, of inputs of size {size:.2g}. Look there",
+        "slope": "what follows {name} has an infinite slope then. Look there",
+        "loss": "all layers give numbers just before. Look in the loss, and in own layers,",
+    }[kind]
+    again = "in a trial" if tried.nan_factor == 1 else "at {factor:g} of the rate"
+    return found(
+        "layer_gives_nan" if kind != "loss" else "diverged",
+        "certain",
+        where
+        + f", {again} in step {{trial}}; the rate is not to blame: "
+        + text
+        + " for a logarithm, root or quotient of what may be {zero} or negative.",
+        "ops.log(ops.maximum(x, 1e-6)); ops.sqrt(x + 1e-6); a / (b + 1e-6)",
+        GOODFELLOW_NUMBERS,
+        9.8,
+        epoch=epoch,
+        step=case.bad_step,
+        factor=tried.nan_factor,
+        trial=tried.nan_step,
+        name=name,
+        size=size,
+        zero=0,
     )
 
 

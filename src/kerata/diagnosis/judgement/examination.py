@@ -28,7 +28,7 @@ from kerata.diagnosis.judgement.pictures import Panel
 from kerata.diagnosis.judgement.predicting import CHUNK, Predictions
 from kerata.diagnosis.judgement.ranking import rank
 from kerata.diagnosis.judgement.runs import penalty_now, run_of, usual_rates
-from kerata.diagnosis.judgement.signals import Look, Signals, check_sequences, check_signals
+from kerata.diagnosis.judgement.signals import Look, Signals, check_sequences, check_signals, is_layers_fault
 from kerata.diagnosis.judgement.structure import check_structure
 from kerata.diagnosis.reading import Curves, HasHistory, curves_of
 from kerata.engine.random import seeded_wholly
@@ -273,7 +273,9 @@ def try_out(case: Case, scores: Scores, clock: Clock) -> Tried:
     wrong = not np.isfinite(loss).all()
     low = case.rate is not None and case.rate < usual_rates(case)[0]
     # What is likelier goes first: time may not reach for all.
-    laboratory.rates((1.0, 10.0, 0.1) if low and not wrong else (1.0, 0.1, 10.0))
+    laboratory.rates((1.0, 0.1, 0.01) if wrong else (1.0, 10.0, 0.1) if low else (1.0, 0.1, 10.0))
+    if wrong and laboratory.tried.rates:
+        look_before_nan(laboratory)
     heart = not wrong and run.progress < 0.3 and not laboratory.case.fixed
     if heart and run.progress < 0.05:
         laboratory.attempt("ten samples by heart", laboratory.few)
@@ -294,6 +296,18 @@ def try_out(case: Case, scores: Scores, clock: Clock) -> Tried:
     if heart and run.progress >= 0.05:
         laboratory.attempt("ten samples by heart", laboratory.few)
     return laboratory.tried
+
+
+def look_before_nan(laboratory: Laboratory) -> None:
+    """Is a layer to blame, whatever the rate? With the rate itself, and with the lowest where that did not help."""
+    tried, lowest = laboratory.tried, min(laboratory.tried.rates)
+    laboratory.attempt("the step before NaN", lambda: laboratory.before_nan(1.0))
+    if tried.before is not None and is_layers_fault(tried.before, tried.largest):
+        return
+    if not tried.is_finite(lowest):
+        laboratory.attempt("the step before NaN, at a lower rate", lambda: laboratory.before_nan(lowest))
+    else:
+        tried.nan_step = 0
 
 
 def panels_of(case: Case, scores: Scores, tried: Tried, now: Signals | None, first: Signals | None) -> list[Panel]:

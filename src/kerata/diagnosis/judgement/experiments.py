@@ -10,6 +10,7 @@ import numpy as np
 from kerata.diagnosis.judgement.budget import work_of
 from kerata.diagnosis.judgement.case import Case, Part, labels_of
 from kerata.diagnosis.judgement.measures import base_loss
+from kerata.diagnosis.judgement.signals import Look, Signals
 from kerata.engine.types import HostArray
 from kerata.layers import Activation, BatchNormalization, Dropout, Layer
 from kerata.models.cloning import clone_model
@@ -41,6 +42,8 @@ class Tried:
         wide: with twice the units in hidden layers.
         bare: without the normalization named `taken_out`.
         shuffled: with the targets in another order.
+        nan_step: the step in which a trial with `nan_factor` of the rate became NaN; 0 where none did.
+        before, largest: what was seen in the layers with the weights that this step began with, and the largest weight.
         epochs: how many epochs `rates` went on for.
         size: how many samples they had.
         whole: whether they went through the same samples and epochs as the run itself.
@@ -55,6 +58,10 @@ class Tried:
     bare: HostArray | None = None
     taken_out: str = ""
     shuffled: HostArray | None = None
+    nan_step: int = 0
+    nan_factor: float = 1.0
+    before: Signals | None = None
+    largest: float = 0.0
     epochs: int = 0
     size: int = 0
     whole: bool = False
@@ -64,6 +71,10 @@ class Tried:
         """The loss at the end with a rate, infinite where it diverged, NaN where it was not tried."""
         curve = self.rates.get(factor)
         return np.nan if curve is None else end_of(curve)
+
+    def is_finite(self, factor: float) -> bool:
+        """Whether a trial with this rate was made, and all its losses are numbers."""
+        return factor in self.rates and bool(np.isfinite(self.rates[factor]).all())
 
 
 def end_of(curve: HostArray | None) -> float:
@@ -224,6 +235,34 @@ class Laboratory:
         order = np.random.default_rng(SEED).permutation(part.size)
         mixed = Part(part.x, jax.tree.map(lambda a: np.asarray(a)[order], part.y))
         self.tried.shuffled = self.curve(self.fresh(), mixed, self.tried.epochs or 1)
+
+    def before_nan(self, factor: float) -> None:
+        """The weights that the first bad step begins with, and what layers give then."""
+        part, size = self.data(), self.case.batch_size
+        steps = -(-part.size // size)
+
+        def train(twin: Model, part: Part, epochs: int) -> int:
+            twin.optimizer.learning_rate = (self.case.rate or 0.0) * factor
+            history = twin.fit(part.x, part.y, epochs=epochs, batch_size=size, verbose=0, seed=SEED, shuffle=False)
+            return history.bad_step or 0
+
+        bad = train(self.fresh(), part, self.tried.epochs or 1)
+        self.tried.nan_step, self.tried.nan_factor, self.tried.before = bad, factor, None
+        # Where a gradient is not finite, weights are bad a step before the loss is.
+        for step in (bad, bad - 1):
+            if step < 1:
+                return
+            twin, (epochs, rest) = self.fresh(), divmod(step - 1, steps)
+            if epochs:
+                train(twin, part, epochs)
+            if rest:
+                train(twin, part.rows(np.arange(rest * size)), 1)
+            values = [np.asarray(variable.numpy()) for variable in twin.variables]
+            if all(np.isfinite(value).all() for value in values if value.dtype.kind == "f"):
+                batch = part.rows(np.arange(rest * size, min((rest + 1) * size, part.size)))
+                self.tried.before = Look(fresh(self.case.model), batch)(values, twice=False)
+                self.tried.largest = max((float(np.abs(v).max(initial=0)) for v in values if v.dtype.kind == "f"), default=0.0)
+                return
 
 
 def few_of(part: Part) -> Part:

@@ -32,6 +32,8 @@ GOODFELLOW_NUMBERS = "Goodfellow, Bengio, Courville, Deep Learning, 4.1: overflo
 ROWS = 64
 # Fewer time steps are not long. A gradient is lost where it is this share of another.
 LONG, FADED = 40, 1e-3
+# What has grown beyond this is on its way out of float32, whatever a layer does with it.
+ORDINARY = 1e4
 RELUS = ("relu", "relu6")
 SQUASHING = {"tanh": (-0.98, 0.98), "sigmoid": (0.02, 0.98), "softsign": (-0.98, 0.98), "hard_sigmoid": (0.0, 1.0)}
 
@@ -279,16 +281,34 @@ def hidden(case: Case, name: str) -> bool:
     return case.last is None or case.last.name != name
 
 
+def first_not_finite(seen: Signals) -> tuple[str, str]:
+    """("layer", the first that gives what is not finite), ("slope", the last layer before an infinite one) or ("loss", "")."""
+    broken = next((name for name, numbers in seen.layers.items() if not np.isfinite(numbers["size"])), None)
+    if broken is not None:
+        return "layer", broken
+    endless = [name for name, size in seen.gradients.items() if not np.isfinite(size)]
+    return ("slope", endless[-1]) if endless else ("loss", "")
+
+
+def size_before(seen: Signals, name: str) -> float:
+    """The size of what the layers before one give, the largest of them; 0 where none is before it."""
+    names = list(seen.layers)
+    return max((seen.layers[each]["size"] for each in names[: names.index(name)]), default=0.0)
+
+
+def is_layers_fault(seen: Signals, largest: float) -> bool:
+    """Whether a layer gives what is not finite, though neither what reaches it nor a weight is large."""
+    kind, name = first_not_finite(seen)
+    return kind == "layer" and max(size_before(seen, name), largest) < ORDINARY
+
+
 def check_finite(first: Signals) -> Iterator[Finding]:
     """Layers that give NaN, or have an infinite slope, with first weights and data that is in order."""
-    broken = next((name for name, numbers in first.layers.items() if not np.isfinite(numbers["size"])), None)
-    endless = [name for name, size in first.gradients.items() if not np.isfinite(size)]
-    if broken is not None:
+    kind, name = first_not_finite(first)
+    if kind == "layer":
         text = "{name} gives NaN or infinite numbers with first weights already, so the learning rate is not to blame."
-        name = broken
-    elif endless:
+    elif kind == "slope":
         text = "What follows {name} has an infinite slope: the first gradients are NaN, though all outputs are numbers."
-        name = endless[-1]
     else:
         return
     yield found(
