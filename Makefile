@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all keras-tests lint bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerata demo
@@ -20,6 +20,10 @@ test: $(VENV)/.dev
 
 test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
+
+# Keras 3's own tests against Kerata.
+keras-tests: $(VENV)/.dev
+	XLA_FLAGS="$(XLA_FLAGS) $(QUICK)" $(BIN)/python tools/own_tests_of_keras3.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks tools examples conftest.py

@@ -7,18 +7,16 @@ cause. Tests of the inside of Keras are left out, each with the name that it ask
 """
 
 import argparse
-import collections
 import importlib
 import importlib.util
 import os
-import re
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from counting import Report, stand_in
 
 import kerata
 
@@ -57,93 +55,6 @@ OUT: dict[str, str] = {
 }
 
 
-class Private(Exception):
-    """A test has called a function of Keras's inside."""
-
-
-def stand_in(module: str, name: str) -> Callable[..., object]:
-    def call(*args: object, **kwargs: object) -> object:
-        raise Private(f"{module}.{name}")
-
-    return call
-
-
-class Report:
-    """Leaves out what does not count, and keeps how the other tests ended."""
-
-    def __init__(self, root: Path):
-        self.root = root
-        self.left_out: collections.Counter[str] = collections.Counter()
-        self.passed: set[str] = set()
-        self.private: set[str] = set()
-        self.failed: dict[str, str] = {}
-        self.skipped: dict[str, str] = {}
-
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        kept, gone = [], []
-        for item in items:
-            reason = reason_out(item.nodeid)
-            (kept if reason is None else gone).append(item)
-            if reason is not None:
-                self.left_out[reason] += 1
-        items[:] = kept
-        config.hook.pytest_deselected(items=gone)
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            if (reason := reason_out(report.nodeid)) is None:
-                self.failed[report.nodeid] = last_line(report.longreprtext)
-            else:
-                self.left_out[reason] += 1
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed and (name := private_name(report)) is not None:
-            self.left_out[f"asks for {name}, which is private"] += 1
-            self.private.add(report.nodeid)
-        elif report.failed:
-            self.failed.setdefault(report.nodeid, last_line(report.longreprtext))
-        elif report.skipped and not hasattr(report, "wasxfail"):
-            self.skipped[report.nodeid] = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
-        elif report.when == "call":
-            self.passed.add(report.nodeid)
-
-    def show(self) -> None:
-        bad = {test: line for test, line in self.failed.items() if test not in self.private}
-        good = self.passed - set(bad) - self.private
-        causes: dict[str, list[str]] = collections.defaultdict(list)
-        for test, line in sorted(bad.items()):
-            causes[line].append(test)
-        print("\nFailures by cause")
-        for line, tests in sorted(causes.items(), key=lambda pair: -len(pair[1])):
-            print(f"{len(tests):4d}  {line}")
-            for test in tests:
-                print(f"        {test}")
-        print("\nLeft out")
-        for reason, count in self.left_out.most_common():
-            print(f"{count:4d}  {reason}")
-        print("\nSkipped by the tests themselves")
-        for reason, count in collections.Counter(self.skipped.values()).most_common():
-            print(f"{count:4d}  {reason}")
-        count = len(good) + len(bad)
-        print(f"\n{len(good)} of {count} pass: {100 * len(good) / max(count, 1):.1f} %")
-
-
-def reason_out(test: str) -> str | None:
-    """Why a test, or a file of tests, does not count."""
-    return next((why for pattern, why in OUT.items() if re.search(pattern, test)), None)
-
-
-def private_name(report: pytest.TestReport) -> str | None:
-    """What a test has failed by, where that is a name of Keras's inside; all that it has said before held then."""
-    text = report.longreprtext
-    if found := re.search(r"^E\s.*\bPrivate: (\S+)", text, re.MULTILINE):
-        return found[1]
-    found = re.search(r"^E\s+AttributeError: .* has no attribute '(_[^_']\w*)'", text, re.MULTILINE)
-    # The test itself asks for it, in the line that its traceback shows.
-    asked = found and re.search(rf"^>\s.*\b{found[1]}\b", text, re.MULTILINE)
-    return found[1] if found and asked else None
-
-
 class GoogleFolder:
     """A folder in place of Google's storage, for the tests that write there too."""
 
@@ -171,12 +82,6 @@ def old_numpy() -> None:
     np.int, np.alltrue = int, np.all  # type: ignore[attr-defined]
     sort = np.argsort
     np.argsort = lambda a, axis=-1, kind="stable", **rest: sort(a, axis=axis, kind=kind, **rest)
-
-
-def last_line(text: str) -> str:
-    """The error of a traceback, without what differs from test to test."""
-    errors = [line[1:].strip() for line in text.splitlines() if re.match(r"E\s+\S", line)]
-    return (errors[0] if errors else text.strip().splitlines()[-1] if text.strip() else "?")[:230]
 
 
 def main() -> int:
@@ -211,7 +116,7 @@ def main() -> int:
     tests = root / "tests"
     files = [one for one in rest if not one.startswith("-") and (tests / one.partition("::")[0]).exists()]
     options = [one for one in rest if one not in files]
-    report = Report(tests)
+    report = Report(OUT)
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         wanted = [str(tests / one) for one in files] or [str(tests)]

@@ -195,7 +195,7 @@ class Layer(WeightHolder):
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes that the layer was built for."""
-        if not self._built_shapes:
+        if self._built_shapes is None or type(self).build is Layer.build:
             return None
         if len(self._built_shapes) == 1:
             return {"input_shape": next(iter(self._built_shapes.values()))}

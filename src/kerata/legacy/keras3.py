@@ -5,29 +5,39 @@ import types
 
 MODULES = [
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",
     "constraints",
     "datasets",
+    "distillation",
+    "dtype_policies",
+    "export",
     "initializers",
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
+    "quantizers",
     "random",
     "regularizers",
     "saving",
+    "tree",
     "utils",
+    "visualization",
+    "wrappers",
 ]
 
 
 def find(path: str) -> types.ModuleType | None:
     """The module of Kerata under the name that Keras has for it."""
     name = path.partition(".")[2]
-    if name.partition(".")[0] not in ("", *MODULES, "optimizers", "preprocessing", "applications"):
+    if name.partition(".")[0] not in ("", *MODULES):
         return None
     try:
         found = importlib.import_module(f"kerata.{name}" if name else "kerata")

@@ -203,7 +203,7 @@ class Graph:
         """A flat list of what `fit(value, tensor, owner)` makes of what a caller passes."""
         if isinstance(inputs, dict):
             flat = self._match_by_name(inputs, owner)
-        elif isinstance(inputs, (list, tuple)) and not (len(self.inputs) == 1 and _is_numbers(inputs)):
+        elif isinstance(inputs, (list, tuple)) and not (len(self.inputs) == 1 and _is_data(inputs)):
             if isinstance(self.inputs_tree, dict):
                 self._check_order(inputs, owner)
             flat = flatten(inputs)
@@ -279,9 +279,10 @@ def _call_on_host(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return jax.tree.map(np.asarray, layer(*args, **kwargs))
 
 
-def _is_numbers(value: object) -> bool:
+def _is_data(value: object) -> bool:
+    """Whether nested lists hold numbers or texts, so that they stand for one array."""
     leaves = jax.tree.leaves(value)
-    return bool(leaves) and all(isinstance(leaf, (int, float)) for leaf in leaves)
+    return bool(leaves) and all(isinstance(leaf, (int, float, str, bytes)) for leaf in leaves)
 
 
 class AtBorder(list[Any]):

@@ -133,7 +133,7 @@ def check_model_path(filepath: str | os.PathLike, owner: str) -> Path:
 
 def write_archive(model: SavedModel, stream: ByteStream, folder: Path | None, include_optimizer: bool = True) -> None:
     """Writes the zip. The description comes first: if it cannot be made, nothing is written."""
-    if not model.built:
+    if not model.built and not model.variables:
         warnings.warn(
             message(
                 model, "the model has no weights yet, so the file holds none", fix="Call it on data, or build it, before saving"

@@ -43,9 +43,13 @@ class Augmentation(PictureLayer):
     # What a class defines
 
     def transform_images(self, images, transformation, training=True):
-        """A batch of pictures, changed."""
+        """A batch of pictures, or one, changed."""
         images = self.cast(images)
-        return self.change(images, transformation) if training and transformation is not None else images
+        if not training or transformation is None:
+            return images
+        if images.ndim == 3 and not self.mixes_samples:
+            return self.change(images[None], transformation)[0]
+        return self.change(images, transformation)
 
     def change(self, images: jax.Array, transformation) -> jax.Array:
         """A batch of pictures in the compute type, changed."""
@@ -61,6 +65,11 @@ class Augmentation(PictureLayer):
         """The boxes that go with changed pictures."""
         if self.keeps_places or not training or transformation is None:
             return bounding_boxes
+        boxes, labels = (jnp.asarray(bounding_boxes[key]) for key in ("boxes", "labels"))
+        if boxes.ndim == 2 and not self.mixes_samples:
+            one = {**bounding_boxes, "boxes": boxes[None], "labels": labels.reshape(1, -1)}
+            moved = self.move_boxes(one, transformation)
+            return {**moved, "boxes": moved["boxes"][0], "labels": moved["labels"].reshape(labels.shape)}
         return self.move_boxes(bounding_boxes, transformation)
 
     def move(self, images: jax.Array, transformation, interpolation: str) -> jax.Array:

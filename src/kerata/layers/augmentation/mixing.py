@@ -102,9 +102,9 @@ class Mixing(Boxes):
     def transform_labels(self, labels, transformation, training=True):
         if not training or transformation is None:
             return labels
-        labels, weight = jnp.asarray(labels), transformation["mix_weight"]
+        labels, weight = jnp.asarray(labels), jnp.asarray(transformation["mix_weight"])
         weight = jnp.reshape(weight, (-1, *[1] * (labels.ndim - 1)))
-        others = labels[transformation["permutation_order"]]
+        others = labels[jnp.asarray(transformation["permutation_order"])]
         return weight * labels + (1.0 - weight) * others
 
 
@@ -142,8 +142,8 @@ class MixUp(Mixing):
         return {"mix_weight": weight, "permutation_order": order}
 
     def change(self, images, transformation):
-        weight = self.cast(jnp.reshape(transformation["mix_weight"], (-1, 1, 1, 1)))
-        return weight * images + (1 - weight) * images[transformation["permutation_order"]]
+        weight = self.cast(jnp.reshape(jnp.asarray(transformation["mix_weight"]), (-1, 1, 1, 1)))
+        return weight * images + (1 - weight) * images[jnp.asarray(transformation["permutation_order"])]
 
     def move_boxes(self, bounding_boxes, transformation):
         order = jnp.asarray(transformation["permutation_order"])
@@ -151,8 +151,8 @@ class MixUp(Mixing):
         return {**bounding_boxes, **{key: jnp.concatenate([of, of[order]], axis=1) for key, of in both.items()}}
 
     def move(self, images, transformation, interpolation):
-        weight = jnp.reshape(transformation["mix_weight"], (-1, 1, 1, 1))
-        return weight * images + (1 - weight) * images[transformation["permutation_order"]]
+        weight = jnp.reshape(jnp.asarray(transformation["mix_weight"]), (-1, 1, 1, 1))
+        return weight * images + (1 - weight) * images[jnp.asarray(transformation["permutation_order"])]
 
 
 @builtin("layers")
@@ -195,8 +195,8 @@ class CutMix(Mixing):
         }
 
     def change(self, images, transformation):
-        return jnp.where(transformation["batch_masks"], images[transformation["permutation_order"]], images)
+        return jnp.where(transformation["batch_masks"], images[jnp.asarray(transformation["permutation_order"])], images)
 
     def move(self, images, transformation, interpolation):
         masks = transformation["batch_masks"][..., :1] if self.channel_axis == -1 else transformation["batch_masks"][:, :1]
-        return jnp.where(masks, images[transformation["permutation_order"]], images)
+        return jnp.where(masks, images[jnp.asarray(transformation["permutation_order"])], images)

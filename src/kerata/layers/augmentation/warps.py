@@ -147,9 +147,11 @@ class RandomElasticTransform(Augmentation):
         # A window for the strongest change, so that its size is known before the draw.
         window = int(6 * self.get_elastic_transform_params(*size, self.scale[1])[1]) | 1
         order = INTERPOLATIONS.index(interpolation)
+        seed = transformation["seed"]
+        key = draw_key(seed) if isinstance(seed, int) else seed
         # Not 0, by which the window's distances are divided.
         sigma = jnp.maximum(jnp.asarray(sigma, jnp.float32), 1e-3)
-        moved = stretch(x, alpha, sigma, window, order, self.fill_mode, self.fill_value, transformation["seed"])
+        moved = stretch(x, alpha, sigma, window, order, self.fill_mode, self.fill_value, key)
         y = jnp.where(jnp.asarray(transformation["apply_transform"])[:, None, None, None], moved, x)
         return jnp.moveaxis(y, -1, -3) if self.data_format == "channels_first" else y
 

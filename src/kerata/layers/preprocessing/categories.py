@@ -8,7 +8,7 @@ import numpy as np
 
 from kerata.base.checks import KindError, check_choice, check_positive_int, message
 from kerata.base.registry import builtin
-from kerata.base.types import DTypeLike
+from kerata.base.types import DTypeLike, PartialShape
 from kerata.data.samples import Data
 from kerata.engine.module import Look
 from kerata.engine.types import TensorLike
@@ -191,6 +191,16 @@ class Discretization(Encoding):
             raise ValueError(message(self, "`adapt()` must be called before the layer is used", fix=fix))
         indices = jnp.digitize(inputs, jnp.asarray(self.bin_boundaries, inputs.dtype))
         return encode(indices, self.output_mode, len(self.bin_boundaries) + 1, self.output_dtype)
+
+    def compute_output_shape(self, input_shape: PartialShape) -> tuple[int | None, ...]:
+        """The shape of the outputs, which is known before `adapt`."""
+        shape = tuple(input_shape)
+        if self.output_mode == "int":
+            return shape
+        depth = len(self.bin_boundaries) + 1 if self.bin_boundaries is not None else self.num_bins
+        if self.output_mode == "one_hot":
+            return (*(shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape), depth)
+        return (depth,) if len(shape) < 2 else (shape[0], *shape[2:], depth)
 
     def get_config(self):
         config = super().get_config()

@@ -1,0 +1,90 @@
+"""What Keras 3.15.1's own tests asked for, held against Keras, and the shim that they run through."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import kerata
+
+TOOLS = Path(__file__).resolve().parents[1] / "tools"
+PUBLIC = sorted(path.parent.name for path in Path(keras.__file__).parent.glob("[a-z]*/__init__.py"))
+
+
+def test_every_module_of_keras_3_can_be_imported_by_its_name():
+    known = [name for name in PUBLIC if name not in ("src", "legacy", "distribution")]
+    assert len(known) > 20
+    lines = "\n".join(f"import keras.{name}" for name in known)
+    code = f"import kerata\nkerata.install_as_keras('keras3')\n{lines}\nassert keras.tree.flatten([1, [2]]) == [1, 2]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_shim_finds_public_names_behind_names_of_the_source(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    source = importlib.import_module("shim_of_keras3").Source(Path(keras.__file__).parents[1])
+    counting = importlib.import_module("counting")
+    assert source.resolve("keras.src.layers.core.dense", "Dense") is kerata.layers.Dense
+    assert source.resolve("keras.src.backend", "Variable") is kerata.Variable
+    assert source.resolve("keras.src.ops.numpy", "mean") is kerata.ops.mean
+    # A class of the inside is made of the public function.
+    mean = source.resolve("keras.src.ops.numpy", "Mean")(axis=1)
+    np.testing.assert_array_equal(mean(np.array([[1.0, 3.0]])), [2.0])
+    asked = source.resolve("keras.src.layers.preprocessing.index_lookup", "IndexLookup")
+    with pytest.raises(counting.Private, match=r"index_lookup\.IndexLookup"):
+        asked(3)
+
+
+def test_a_layer_that_was_built_without_a_shape_comes_back_from_a_file(tmp_path):
+    mine, theirs = kerata.layers.Embedding(5, 3), keras.layers.Embedding(5, 3)
+    mine.build()
+    theirs.build()
+    assert mine.get_build_config() == theirs.get_build_config() == {"shapes_dict": {}}
+    mine.quantize("int8")
+    model = kerata.Sequential([mine])
+    model.save(tmp_path / "model.keras")  # No warning: the file holds the layer's weights.
+    x = np.array([[0, 4, 2]])
+    np.testing.assert_array_equal(kerata.saving.load_model(tmp_path / "model.keras").predict(x), mine(x))
+    assert kerata.layers.ReLU().get_build_config() is None
+
+
+@pytest.mark.parametrize("mode", ["int", "one_hot", "multi_hot", "count"])
+def test_the_shape_of_discretization_is_known_before_adapt(mode):
+    for shape in [(None, 4, 2), (None, 5, 1), (None, 1), (None,), (), (3,)]:
+        found = kerata.layers.Discretization(num_bins=4, output_mode=mode).compute_output_shape(shape)
+        assert found == keras.layers.Discretization(num_bins=4, output_mode=mode).compute_output_shape(shape), shape
+
+
+def test_one_picture_and_its_boxes_are_transformed_without_a_batch_axis():
+    image = np.random.default_rng(0).random((10, 8, 3)).astype("float32")
+    drawn = {"flips": np.array([[True]]), "input_shape": image.shape}
+    boxes = {"boxes": np.array([[2, 1, 4, 3], [6, 4, 8, 6]], "float32"), "labels": np.array([[1, 2]])}
+    found = {}
+    for library in (kerata, keras):
+        layer = library.layers.RandomFlip("horizontal", bounding_box_format="xyxy", data_format="channels_last")
+        found[library] = layer.transform_images(image, drawn), layer.transform_bounding_boxes(boxes, drawn)
+    for mine, theirs in zip(found[kerata][1].values(), found[keras][1].values(), strict=True):
+        np.testing.assert_allclose(mine, theirs)
+    np.testing.assert_array_equal(found[kerata][0], found[keras][0])
+    drawn = {"apply_transform": np.array([True]), "distortion_factor": np.float32(0.9), "seed": 42}
+    assert kerata.layers.RandomElasticTransform().transform_images(image, drawn).shape == image.shape
+    mix = {"mix_weight": 0.2, "permutation_order": [1, 0]}
+    two = np.stack([image, 1 - image])
+    mixed = kerata.layers.MixUp().transform_images(two, mix)
+    np.testing.assert_allclose(mixed, 0.2 * two + 0.8 * two[::-1], rtol=1e-5)
+
+
+def test_a_model_is_called_on_a_list_of_texts():
+    words = kerata.layers.TextVectorization(output_sequence_length=3)
+    words.adapt(["a good film", "a bad film"])
+    texts = ["a film", "good"]
+    for shape in ((), (1,)):
+        model = kerata.Sequential([kerata.Input(shape, dtype="string"), words, kerata.layers.Embedding(9, 2)])
+        expected = model(np.array(texts))
+        np.testing.assert_array_equal(model(texts), expected)
+        np.testing.assert_array_equal(model([[text] for text in texts]), expected)
+        np.testing.assert_array_equal(model.predict(texts), expected)

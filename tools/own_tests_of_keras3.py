@@ -1,0 +1,157 @@
+"""Runs Keras 3.15.1's own tests against Kerata: `python tools/own_tests_of_keras3.py [PARTS ...] [--keras FOLDER]`.
+
+FOLDER holds `keras/src`: the unpacked source archive, or by default where the installed package stands, which holds the same
+tests. PARTS are folders or files below `keras/src`; without any, all folders of the public API. What `keras.src` holds is
+Kerata's class or function of the same public name (`tools/shim_of_keras3.py`); tests that ask for the inside of Keras, or for
+TensorFlow or PyTorch, do not count, and stand in the list with the name that they ask for.
+"""
+
+import argparse
+import importlib.util
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import types
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+from counting import Report, inside
+
+# Folders below `keras/src`, each run in a process of its own, the longest first.
+FOLDERS = [
+    "ops",
+    "layers/preprocessing",
+    "layers/rnn",
+    "layers/convolutional",
+    "layers/core",
+    "layers/reshaping",
+    "layers/pooling",
+    "layers/normalization",
+    "layers/attention",
+    "layers/activations",
+    "layers/regularization",
+    "layers/merging",
+    "layers/layer_test.py",
+    "optimizers",
+    "models",
+    "trainers",
+    "callbacks",
+    "saving",
+    "quantizers",
+    "export",
+    "losses",
+    "metrics",
+    "utils",
+    "applications",
+    "wrappers",
+    "distillation",
+    "random",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "activations",
+    "dtype_policies",
+    "tree",
+    "datasets",
+    "backend/common",
+    "legacy",
+    "backend/tests",
+    "testing",
+]
+
+# What is no public API, with the reason: a pattern of the test's id -> why it does not count.
+OUT: dict[str, str] = {}
+
+
+def stand_ins() -> None:
+    """What tests import beside Keras, and is not there or is not meant."""
+    conftest = types.ModuleType("conftest")
+    conftest.skip_if_backend = lambda name, reason: pytest.mark.skipif(name == "jax", reason=reason)  # type: ignore[attr-defined]
+    sys.modules["conftest"] = conftest
+    for name in ("tensorflow", "torch", "grain", "flax"):
+        sys.modules[name] = Absent(name)
+
+
+class Absent(types.ModuleType):
+    """A package that is not there: a test that uses it says so."""
+
+    __path__: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return inside(f"{self.__name__}.{name}")
+
+
+def run(root: Path, part: str, options: list[str]) -> Report:
+    """The tests of one folder or file."""
+    from shim_of_keras3 import install
+
+    install(root)
+    stand_ins()
+    report = Report(OUT)
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chdir(scratch)
+        pytest.main(
+            [
+                "-q",
+                "--no-header",
+                "--tb=long",
+                "--continue-on-collection-errors",
+                "--import-mode=prepend",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:warnings",
+                "-c",
+                os.devnull,
+                f"--rootdir={root}",
+                "-o",
+                "python_files=*_test.py",
+                "-o",
+                "markers=requires_trainable_backend",
+                *options,
+                str(root / "keras" / "src" / part),
+            ],
+            plugins=[report],
+        )
+        os.chdir("/")
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("parts", nargs="*", help="folders or files below keras/src", default=FOLDERS)
+    parser.add_argument("--keras", type=Path, help="the folder that holds keras/src")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    parser.add_argument("--texts", type=Path, help="a file for the tracebacks of what fails")
+    given, options = parser.parse_known_args()
+    found = given.keras
+    if found is None:
+        spec = importlib.util.find_spec("keras")
+        assert spec is not None and spec.origin is not None
+        found = Path(spec.origin).parent.parent
+    root = found.resolve()
+    if not (root / "keras" / "src").is_dir():
+        parser.error(f"{root} has no keras/src: unpack the source archive of Keras 3.15.1")
+    report = Report(OUT)
+    parts = given.parts or FOLDERS
+    with (
+        tempfile.TemporaryDirectory() as copy,
+        ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool,
+    ):
+        shutil.copytree(root / "keras" / "src", Path(copy, "keras", "src"), ignore=shutil.ignore_patterns("__pycache__"))
+        Path(copy, "keras", "__init__.py").touch()
+        for one in pool.map(run, [Path(copy)] * len(parts), parts, [options] * len(parts)):
+            report.add(one)
+    report.show()
+    if given.texts is not None:
+        given.texts.write_text(json.dumps(report.texts, indent=1))
+
+
+if __name__ == "__main__":
+    main()
