@@ -25,6 +25,9 @@ def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Fi
     """A training loss that does not come down: for want of units, of steps that work, or of anything to learn."""
     length = run.fall > 0.02 and run.tail > 0.02
     if length:
+        # A loss that falls may be a penalty that does: what is held back much needs no more epochs.
+        if held_back(case):
+            yield from (finding for finding in check_restraint(case, run, scores, tried) if tried.free is not None)
         # What is learned by heart goes on falling.
         if scores.train > max(scores.constant, scores.held) + 2 * scores.noise:
             yield from check_labels(run, scores, tried)
@@ -41,6 +44,11 @@ def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Fi
     )
     if short:
         yield say_underfitting(case, run, scores, tried)
+
+
+def held_back(case: Case) -> bool:
+    """Whether a penalty or dropout is far from what is usual."""
+    return max(map(penalty_of, case.layers), default=0.0) >= 0.05 or max(map(rate_of, case.dropouts), default=0.0) >= 0.75
 
 
 def check_few(case: Case, run: Run, tried: Tried) -> Iterator[Finding]:

@@ -1,0 +1,32 @@
+"""Kinds of findings that are easily taken for one another."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import kerata
+from kerata import layers, regularizers
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(("values", "is_category"), [([1], True), ([1, 2, 5, 9], False)])
+def test_a_column_of_many_values_is_no_category_that_training_lacks(values, is_category):
+    x, held = RNG.integers(0, 10, (120, 6)) / 10, RNG.integers(0, 10, (120, 6)) / 10
+    x[:, 2], held[:, 2] = 0, np.where(RNG.random(120) < 0.2, RNG.choice(values, 120), 0)
+    model = kerata.Sequential([kerata.Input((6,)), layers.Dense(8, activation="relu"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    history = model.fit(x, x[:, :1], epochs=3, validation_data=(held, held[:, :1]), verbose=0)
+    assert ("category_missing" in history.examine(experiments=False).kinds) == is_category
+
+
+def test_a_penalty_that_falls_still_is_too_much():
+    x, y = load_digits(return_X_y=True)
+    hidden = [layers.Dense(32, activation="relu", kernel_regularizer=regularizers.L2(rate)) for rate in (0.01, 1.0)]
+    model = kerata.Sequential([kerata.Input((64,)), *hidden, layers.Dense(10, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(x / 16, y, epochs=25, validation_split=0.2, verbose=0, seed=0)
+    loss = history.history["loss"]
+    assert loss[-5] / loss[-1] > 1.05
+    finding = history.examine()[0]
+    assert finding.kind == "too_much_l2" and "an L2 penalty of 1: a trial without it ended at" in finding.sentence
