@@ -215,5 +215,7 @@ def test_what_says_that_a_program_is_older_than_keras_2_3():
     source = "\n".join(lines)
     assert find_era(source).sentence() == "Keras 2 before 2.3, by `val_acc` in line 4 for `accuracy` in line 2"
     assert find_era(source.replace("'accuracy'", "'acc'")).era == "keras2"
+    of_output = source.replace("history.history['val_acc']", "'best-{val_main_acc:.2f}.h5'")
+    assert find_era(of_output).evidence == ("`val_main_acc` in line 4 for `accuracy` in line 2",)
     assert find_era(source + "\n# keras==2.1.6").evidence == ("`keras==2.1.6` in line 5",)
     assert find_era(source.replace("import keras", "from tensorflow import keras")).era == "tfkeras2"

@@ -117,6 +117,77 @@ def test_batch_dot_of_more_axes_was_a_product_for_each_place(era):
     )
 
 
+@pytest.mark.parametrize("era", ["keras1", "keras22"])
+def test_axis_0_of_a_batch_dot(era):
+    K = getattr(kerata.legacy, era).backend
+    draws = np.random.default_rng(0)
+    columns = [draws.normal(size=(2, 6, 1)).astype("float32") for _ in range(2)]
+    # Of three axes it is the one before the last; of two, that of the samples.
+    found = K.eval(K.batch_dot(K.variable(columns[0]), K.variable(columns[1]), axes=0))
+    np.testing.assert_allclose(found, np.einsum("bik,bil->bkl", *columns), rtol=1e-5)
+    rows = [draws.normal(size=(3, 2)).astype("float32") for _ in range(2)]
+    found = K.eval(K.batch_dot(K.variable(rows[0]), K.variable(rows[1]), axes=0))
+    np.testing.assert_allclose(found, (rows[0] * rows[1]).sum(0)[:, None], rtol=1e-5)
+
+
+def test_a_cosine_along_axis_0_is_one_number_for_each_pair_of_columns():
+    a, b = keras1.layers.Input((6, 1)), keras1.layers.Input((6, 1))
+    model = keras1.models.Model(input=[a, b], output=keras1.layers.merge([a, b], mode="cos", dot_axes=0))
+    u, v = (np.random.default_rng(seed).normal(size=(2, 6, 1)).astype("float32") for seed in (0, 1))
+    expected = (u * v).sum(1) / np.sqrt((u**2).sum(1) * (v**2).sum(1))
+    np.testing.assert_allclose(model.predict([u, v]).reshape(2, 1), expected, rtol=1e-5)
+
+
+def test_batch_dot_of_more_axes_says_what_it_was():
+    u = keras2.backend.variable(np.ones((2, 3, 5, 4)))
+    with pytest.raises(ValueError, match="axes of one size") as raised:
+        keras2.backend.batch_dot(u, u, [2, 1])
+    assert "keras22" in raised.value.__notes__[0]
+
+
+def updates_by_hand(era, loss_first):
+    """(the weights after five steps of `get_updates`, those of `train_on_batch`)."""
+    keras = getattr(kerata.legacy, era)
+    K, x = keras.backend, np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    start = [np.full((3, 2), 0.5, "float32"), np.zeros(2, "float32")]
+    found = []
+    for by_hand in (True, False):
+        model = keras.models.Sequential([keras.layers.Dense(2, input_dim=3)])
+        model.set_weights(start)
+        optimizer = keras.optimizers.Adam(lr=0.1, decay=0.2)
+        if by_hand:
+            y = K.placeholder(shape=(None, 2))
+            loss = K.mean(K.square(y - model.output))
+            weights = model.trainable_weights
+            updates = optimizer.get_updates(loss, weights) if loss_first else optimizer.get_updates(weights, [], loss)
+            train = K.function([model.input, y], [loss], updates=updates)
+            losses = [float(train([x, x[:, :2]])[0]) for _ in range(3)]
+            K.set_value(optimizer.lr, 0.01)
+            losses += [float(train([x, x[:, :2]])[0]) for _ in range(2)]
+        else:
+            model.compile(optimizer, "mse")
+            losses = [model.train_on_batch(x, x[:, :2]) for _ in range(3)]
+            K.set_value(model.optimizer.lr, 0.01)
+            losses += [model.train_on_batch(x, x[:, :2]) for _ in range(2)]
+        found.append([np.float32(losses), *model.get_weights()])
+    return found
+
+
+@pytest.mark.parametrize(("era", "loss_first"), [("keras1", False), ("keras2", False), ("keras2", True)])
+def test_a_function_trains_by_the_updates_of_an_optimizer(era, loss_first):
+    for mine, right in zip(*updates_by_hand(era, loss_first), strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_are_clipped_as_the_optimizer_clips():
+    x = keras2.layers.Input((2,))
+    model = keras2.models.Model(x, keras2.layers.Dense(1, use_bias=False)(x))
+    loss = K.sum(model.output)
+    for given, expected in (({"clipnorm": 1.0}, X[0] / np.sqrt(5)), ({"clipvalue": 1.5}, [1.0, 1.5]), ({}, X[0])):
+        slopes = keras2.optimizers.SGD(**given).get_gradients(loss, model.trainable_weights)
+        np.testing.assert_allclose(K.function([x], slopes)([X])[0][:, 0], expected, rtol=1e-6)
+
+
 def test_programs_write_into_what_a_function_of_k_gives():
     x = keras2.layers.Input((2,))
     found = keras2.backend.function([x], [keras2.layers.Lambda(lambda t: t * 2)(x)])([np.ones((1, 2))])[0]

@@ -11,6 +11,7 @@ import pytest
 
 import kerata as modern
 from kerata.legacy import keras1, keras2, tfkeras2
+from kerata.legacy.tensorflow.types import TensorShape
 
 X = np.random.RandomState(0).randn(50, 3).astype("float32")
 
@@ -383,3 +384,42 @@ def test_terms_of_the_loss_are_known_after_a_call_and_are_no_layers():
     expected = np.mean((X @ model.layers[1].get_weights()[0]) ** 2)
     np.testing.assert_allclose([float(one) for one in model.losses], [expected], rtol=1e-5)
     assert len(model.layers) == 3
+
+
+@pytest.mark.parametrize("keras", [keras2, tfkeras2], ids=["keras2", "tfkeras2"])
+def test_a_loss_may_be_one_number_that_a_layer_gives_for_all_samples(keras):
+    class Distance(keras.layers.Layer):
+        def call(self, inputs):
+            loss = keras.backend.sum(keras.backend.square(inputs[0] - inputs[1]))
+            self.add_loss(loss)
+            return loss
+
+    a, b = keras.layers.Input(shape=(3,)), keras.layers.Input(shape=(3,))
+    dense = keras.layers.Dense(2)
+    model = keras.models.Model([a, b], Distance()([dense(a), dense(b)]))
+    model.compile(loss=None, optimizer=keras.optimizers.SGD(0.0))
+    other = X[::-1].copy()
+    expected = [
+        np.sum(((x - z) @ dense.get_weights()[0]) ** 2) for x, z in ((X[i : i + 20], other[i : i + 20]) for i in (0, 20, 40))
+    ]
+    history = model.fit([X, other], None, epochs=1, batch_size=20, verbose=0, shuffle=False).history
+    np.testing.assert_allclose(history["loss"], [np.average(expected, weights=[20, 20, 10])], rtol=1e-5)
+    found = model.train_on_batch([X[:20], other[:20]], None)
+    np.testing.assert_allclose(found, expected[0], rtol=1e-5)
+
+
+def test_shapes_are_tuples_in_keras_2_and_those_of_tensorflow_in_tf_keras():
+    for keras, kind in ((keras2, tuple), (tfkeras2, TensorShape)):
+        seen = []
+
+        class Twice(keras.layers.Layer):
+            def build(self, input_shape, seen=seen):
+                seen.append(type(input_shape[0]))
+                super().build(input_shape)
+
+            def call(self, inputs):
+                return inputs[0] + inputs[1]
+
+        x = keras.layers.Input(shape=(3,))
+        Twice()([x, x])
+        assert seen == [kind]

@@ -396,7 +396,11 @@ class Cosine(Layer):
     def call(self, inputs):
         a, b = (jnp.asarray(x) for x in inputs)
         axes = (self.axes, self.axes) if isinstance(self.axes, int) else tuple(self.axes)
-        i, j = (axis % x.ndim - 1 for axis, x in zip(axes, (a, b), strict=True))
+        # Of three axes and more, all but the last meant the one before it.
+        i, j = (axis % x.ndim or x.ndim - 2 for axis, x in zip(axes, (a, b), strict=True))
+        if 0 in (i, j):
+            raise ValueError(message(self, "an axis of the features is needed, and not that of the samples", {"axes": axes}))
+        i, j = i - 1, j - 1
         squared = larger(_products(a, a, i, i) * _products(b, b, j, j), epsilon() ** 2)
         return jnp.expand_dims(_products(a, b, i, j) / jnp.sqrt(squared), 1)
 

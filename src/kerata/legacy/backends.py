@@ -168,11 +168,25 @@ def binary_crossentropy_1(output: TensorLike, target: TensorLike, from_logits: b
     return backend.binary_crossentropy(target, output, from_logits)
 
 
+def batch_dot(x, y, axes=None):
+    """For each sample the sum of products over one axis of x and one of y."""
+    try:
+        return backend.batch_dot(x, y, axes)
+    except ValueError as error:
+        error.add_note("Before 2.3, of more than three axes, it was a product for each place: kerata run --dialect keras22")
+        raise
+
+
 @traceable
 def batch_dot_1(x, y, axes=None):
     """Before 2.3: where there are more axes than the batch and those of a product, a product for each place along them."""
     x, y = jnp.asarray(x), jnp.asarray(y)
-    if max(x.ndim, y.ndim) < 4:
+    along = axes is not None and 0 in ((axes, axes) if isinstance(axes, int) else tuple(axes))
+    if along and max(x.ndim, y.ndim) < 3:
+        # Of two matrices, axis 0 was that of the samples.
+        axes = (axes, axes) if isinstance(axes, int) else tuple(axes)
+        return jnp.sum(x * y if axes[0] == axes[1] else x.T * y, axes[1])[:, None]
+    if max(x.ndim, y.ndim) < 4 and not along:
         return backend.batch_dot(x, y, axes)
     axes = (x.ndim - 1, y.ndim - 2) if axes is None else (axes, axes) if isinstance(axes, int) else tuple(axes)
     fewer, most = x.ndim - y.ndim, max(x.ndim, y.ndim)

@@ -181,9 +181,15 @@ def before_2_3(source: str, found: dict[str, int]) -> str:
     if version := re.search(r"\bkeras\s*(==|~=)?\s*2\.[0-2](\.\d+)?\b", source, re.IGNORECASE):
         return f"`{version[0]}` in line {source.count(chr(10), 0, version.start()) + 1}"
     # From 2.3 on, a history had the name that `compile` was given.
+    if "accuracy" not in found or "val_accuracy" in found:
+        return ""
     short = next((word for word in ("val_acc", "acc") if word in found), None)
-    if short and "accuracy" in found and not {"val_accuracy"} & set(found):
+    if short:
         return f"`{short}` in line {found[short]} for `accuracy` in line {found['accuracy']}"
+    # Of one of several outputs, or in the name of a file.
+    if written := re.search(r"\bval_(\w+_)?acc\b", source):
+        line = source.count(chr(10), 0, written.start()) + 1
+        return f"`{written[0]}` in line {line} for `accuracy` in line {found['accuracy']}"
     return ""
 
 

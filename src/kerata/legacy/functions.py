@@ -97,7 +97,7 @@ def compiled(
             values = [variable.value for variable in variables]
             found, after = program(values, key, given, training)
         for variable, old, new in zip(variables, values, after, strict=True):
-            if training and new is not old:
+            if training and new is not old and isinstance(variable, Variable):
                 variable.assign(new)
         rest = iter(found)
         results = [np.array(next(rest)) if isinstance(one, SymbolicTensor) else backend.get_value(one) for one in wanted]
@@ -145,40 +145,61 @@ def gradients(loss: Tensors, variables: Wanted | Sequence[Wanted]) -> list[Any]:
     for one in losses:
         if not isinstance(one, SymbolicTensor):
             raise NeedsGraph(message("K.gradients", "the loss must be computed from a model's inputs", {"loss": one}))
-    return [gradient(losses, one) for one in wanted]
+    weights = [one for one in wanted if isinstance(one, Variable)]
+    of_weights = iter(gradients_to_weights(losses, weights) if weights else ())
+    return [next(of_weights) if isinstance(one, Variable) else gradient(losses, one) for one in wanted]
 
 
-def gradient(losses: list[SymbolicTensor], wanted: Wanted) -> SymbolicTensor:
-    """The symbolic gradient of the sum of all numbers of some tensors."""
+def total_of(losses: list[SymbolicTensor], nodes: list[Node], values: dict[int, Any]) -> jax.Array:
+    """The sum of all numbers of some tensors."""
+    found = run_nodes(nodes, values)
+    return jnp.stack([jnp.sum(found[id(loss)]) for loss in losses]).sum()
+
+
+def gradients_to_weights(losses: list[SymbolicTensor], weights: list[Variable]) -> list[SymbolicTensor]:
+    """The symbolic gradients to weights, all of one pass."""
     roots = roots_of(losses)
+    nodes = sort_nodes(roots, losses, "K.gradients")
 
-    def total_of(values: dict[int, Any]) -> jax.Array:
-        found = run_nodes(nodes, values)
-        return jnp.stack([jnp.sum(found[id(loss)]) for loss in losses]).sum()
+    def compute(*values: jax.Array) -> list[jax.Array]:
+        def total(numbers: list[jax.Array]) -> jax.Array:
+            with inner_scope(weights, numbers):
+                return total_of(losses, nodes, dict(zip(map(id, roots), values, strict=True)))
 
-    if isinstance(wanted, Variable):
-        nodes, before = sort_nodes(roots, losses, "K.gradients"), []
+        return jax.grad(total)([weight.value for weight in weights])
 
-        def compute(*values: jax.Array) -> jax.Array:
-            def total(value: jax.Array) -> jax.Array:
-                with inner_scope([wanted], [value]):
-                    return total_of(dict(zip(map(id, roots), values, strict=True)))
+    return computed(compute, roots, weights, read_by(nodes))
 
-            return jax.grad(total)(wanted.value)
 
-    else:
-        before = sort_nodes(roots, [wanted], "K.gradients")
-        nodes = sort_nodes([*roots, wanted], losses, "K.gradients")
+def gradient(losses: list[SymbolicTensor], wanted: SymbolicTensor) -> SymbolicTensor:
+    """The symbolic gradient to a tensor."""
+    roots = roots_of(losses)
+    before = sort_nodes(roots, [wanted], "K.gradients")
+    nodes = sort_nodes([*roots, wanted], losses, "K.gradients")
 
-        def compute(*values: jax.Array) -> jax.Array:
-            known = dict(zip(map(id, roots), values, strict=True))
-            there = run_nodes(before, dict(known))[id(wanted)]
-            return jax.grad(lambda value: total_of({**known, id(wanted): value}))(there)
+    def compute(*values: jax.Array) -> list[jax.Array]:
+        known = dict(zip(map(id, roots), values, strict=True))
+        there = run_nodes(before, dict(known))[id(wanted)]
+        return [jax.grad(lambda value: total_of(losses, nodes, {**known, id(wanted): value}))(there)]
 
-    compute.reads = read_by([*before, *nodes])  # type: ignore[attr-defined]
-    output = SymbolicTensor(wanted.shape, wanted.dtype)
-    Node(Operation(compute, name=None), tuple(roots), {}, output)
-    return output
+    return computed(compute, roots, [wanted], read_by([*before, *nodes]))[0]
+
+
+def computed(
+    compute: Callable[..., list[Any]], inputs: Sequence[SymbolicTensor], like: Sequence[Any], reads: list[Variable]
+) -> list[SymbolicTensor]:
+    """Symbolic tensors of what a function makes of others.
+
+    Args:
+        compute: takes arrays for `inputs`, gives a list of them.
+        inputs: what it is computed from.
+        like: variables or tensors, one for each that it gives, of whose shape and type that is.
+        reads: the variables whose values it reads.
+    """
+    compute.reads = reads  # type: ignore[attr-defined]
+    outputs = [SymbolicTensor(one.shape, one.dtype) for one in like]
+    Node(Operation(compute, name=None), tuple(inputs), {}, outputs)
+    return outputs
 
 
 def inner_scope(variables: list[Variable], values: list[Any]) -> Scope:

@@ -3,12 +3,18 @@
 from typing import Any
 
 from kerata import optimizers
+from kerata.base.checks import message
 from kerata.dialects import canonical, find_row
+from kerata.engine.scope import current_scope
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.variable import Variable
+from kerata.legacy.functions import computed, gradients
 from kerata.legacy.history import AliasDict
 from kerata.legacy.objects import deserializing_optimizer, serialize_optimizer
 from kerata.legacy.once import once
 from kerata.legacy.spelling import Spelled, spell
 from kerata.legacy.tensorflow.models import FlowingOptimizer
+from kerata.optimizers.clipping import clip_gradients
 
 NAMES = ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")
 
@@ -45,6 +51,43 @@ class OldOptimizer(FlowingOptimizer, Spelled):
         made = cls.__dict__["_stands_for"].from_config(config, custom_objects)
         made.__class__ = cls
         return made
+
+    def get_gradients(self, loss: SymbolicTensor, params: list[Variable]) -> list[SymbolicTensor]:
+        """Symbolic gradients of a symbolic loss to weights, clipped as the optimizer clips them."""
+        clips = [getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")]
+
+        def compute(*slopes: Any) -> list[Any]:
+            return list(clip_gradients(dict(zip(params, slopes, strict=True)), *clips).values())
+
+        found = gradients(loss, params)
+        return computed(compute, found, params, []) if any(clip is not None for clip in clips) else found
+
+    def get_updates(self, *args: Any, **kwargs: Any) -> list[tuple[Variable, SymbolicTensor]]:
+        """What one step down a symbolic loss makes of the weights and of what is kept of them, for `K.function(updates=)`.
+
+        `(loss, params)` in Keras 2, `(params, constraints, loss)` in Keras 1, which Keras 2 took as well.
+        """
+        names = ("params", "constraints", "loss") if len(args) == 3 or self._era == "keras1" else ("loss", "params")
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        loss, params = given["loss"], list(given["params"])
+        if any(rule is not getattr(one, "constraint", None) for one, rule in dict(given.get("constraints") or {}).items()):
+            expected = "constraints are those that the weights were made with"
+            raise ValueError(message(self, expected, {"constraints": given["constraints"]}, "Give them to the layers"))
+        self.state_variables(params)  # type: ignore[attr-defined]
+        self.build(params)  # type: ignore[attr-defined]
+        held: list[Any] = self.variables  # type: ignore[attr-defined]
+
+        def compute(*slopes: Any) -> list[Any]:
+            scope = current_scope()
+            assert scope is not None, "functions of K run in a scope"
+            values = [scope.read(some) for some in (held, params)]
+            weights, kept = self.stateless_apply(values[0], list(slopes), values[1])  # type: ignore[attr-defined]
+            return [*weights, *kept]
+
+        everything = [*params, *held]
+        found = zip(everything, computed(compute, gradients(loss, params), everything, everything), strict=True)
+        self.updates = [pair for pair in found if isinstance(pair[0], Variable)]
+        return self.updates
 
     def get_weights(self) -> list[Any]:
         return [variable.numpy() for variable in self.variables]  # type: ignore[attr-defined]

@@ -331,7 +331,7 @@ def fit_input(value: Any, tensor: SymbolicTensor, owner: Owner) -> object:
         fix = "Give its real and imaginary parts as features, or make the input with Input(..., dtype='complex64')"
         raise TypeError(message(owner, f"the input '{tensor.name}' takes real numbers", {"dtype": str(value.dtype)}, fix))
     if kind not in "OUS":
-        converted = jnp.asarray(value, dtype=tensor.dtype)
+        converted = jnp.asarray(value, dtype=jax.dtypes.canonicalize_dtype(tensor.dtype))
         if mask is not None and converted is not value:
             note(converted, "mask", mask)
         return converted

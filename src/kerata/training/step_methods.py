@@ -35,6 +35,15 @@ from kerata.training.trained import TrainedModel
 HOOKS = ("compute_metrics", "get_metrics_result", "stateless_compute_loss", "compute_loss_and_updates", "metrics")
 
 
+def count_samples(*trees: Tree) -> int:
+    """The samples of a batch, by the first array that has any: a loss may be one number for all of them.
+
+    >>> count_samples(jnp.float32(1), [jnp.zeros((4, 2))])
+    4
+    """
+    return next((leaf.shape[0] for leaf in jax.tree.leaves(trees) if jnp.ndim(leaf)), 1)
+
+
 def overrides(model: object, name: str) -> bool:
     """Whether a user's class, or one of ours that says so by `own_steps`, defines a method of the trainer itself."""
     for cls in type(model).__mro__:
@@ -142,7 +151,7 @@ class StepMethods(TrainedModel):
         total, parts = (0.0, {}) if made is None else made.objective(y, y_pred, sample_weight)
         for tracker in made.trackers[1:] if made is not None else ():
             if (name := tracker.name.removesuffix("_loss")) in parts and is_carried(tracker.variables):
-                samples = jax.tree.leaves(y_pred)[0].shape[0]
+                samples = count_samples(y_pred, x)
                 tracker.update_state(jax.lax.stop_gradient(parts[name]), sample_weight=samples)
         for loss in self.losses:
             total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
@@ -257,7 +266,7 @@ class StepMethods(TrainedModel):
         variables = self.metrics_variables
         scope = inner_scope(variables, metrics_variables)
         with scope:
-            samples = next(leaf for leaf in jax.tree.leaves(x)).shape[0]
+            samples = count_samples(x)
             tracker = self._loss_tracker
             assert tracker is not None, "only a compiled model has steps"
             tracker.update_state(jax.lax.stop_gradient(unscaled_loss), sample_weight=samples)

@@ -22,6 +22,7 @@ from kerata.metrics.metric import named_results
 from kerata.training.findings import StepFindings
 from kerata.training.plan import Batch, Constants, Plan, Step
 from kerata.training.step_methods import (
+    count_samples,
     flatten_logs,
     has_own_step,
     note_facts,
@@ -206,8 +207,7 @@ class BuiltInStep(Step):
         scope = Scope(variables, [*metrics, *held], table)
         with scope:
             note_facts(y_pred, *facts)
-            leaves = jax.tree.leaves(y_pred if y_pred is not None else x)
-            samples = jnp.sum(valid) if valid is not None else jnp.float32(leaves[0].shape[0])
+            samples = jnp.sum(valid) if valid is not None else jnp.float32(count_samples(y_pred, x))
             for tracker in self.plan.trackers:
                 value = loss if tracker.name == "loss" else parts.get(tracker.name.removesuffix("_loss"))
                 if value is not None:

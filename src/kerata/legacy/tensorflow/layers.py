@@ -84,7 +84,9 @@ class Flowing:
 
     def _shapes_of_call(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         found = super()._shapes_of_call(args, kwargs)  # type: ignore[misc]
-        return found if is_ours(type(self)) else {name: as_shapes(shape) for name, shape in found.items()}
+        if is_ours(type(self)) or self._era != "tfkeras2":
+            return found
+        return {name: as_shapes(shape) for name, shape in found.items()}
 
     def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> object:
         own = holds_function(self)
