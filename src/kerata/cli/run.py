@@ -16,6 +16,7 @@ import numpy as np
 
 from kerata.legacy.detection import EMPTY_SPLIT, find_era, old_idioms
 from kerata.legacy.installing import install_as_keras
+from kerata.legacy.tensorflow.layers import in_use
 
 
 def run_program(program: str, arguments: list[str], dialect: str | None = None, quiet: bool = False) -> int:
@@ -48,6 +49,9 @@ def run_program(program: str, arguments: list[str], dialect: str | None = None, 
             print(f"kerata run: {line}", file=sys.stderr)
         return 2
     install_as_keras(era)
+    if ".get_shape(" in source:
+        # What only tensors of TensorFlow have: a program may ask for it and never import TensorFlow.
+        in_use[0] = True
     sys.argv = [str(path), *arguments]
     sys.path.insert(0, str(path.resolve().parent))
     try:

@@ -2,6 +2,7 @@
 
 import builtins
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
 
@@ -18,10 +19,12 @@ from kerata.engine.types import Array, Described, HasArray, HostArray, TensorLik
 from kerata.engine.variable import Variable
 from kerata.legacy.decoding import search
 from kerata.legacy.functions import function, gradients
+from kerata.legacy.graphs import get_session, set_session
 from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, learning_phase, set_learning_phase
 from kerata.legacy.shapes import shape as shape_of
 from kerata.legacy.shapes import taking_sizes
-from kerata.legacy.tensorflow.layers import followed
+from kerata.legacy.tensorflow.layers import followed, in_use
+from kerata.legacy.tensorflow.tensor import has_tensor
 
 T = TypeVar("T")
 
@@ -204,40 +207,6 @@ def batch_dot_1(x, y, axes=None):
 def backend_name() -> str:
     """Programs ask which backend there is: the one whose order of axes they then take."""
     return "tensorflow"
-
-
-class Session:
-    """What stands for a session: there is none, and programs that only configure one go on."""
-
-    def __init__(self, *args: object, **kwargs: object):
-        self.graph = None
-
-    def run(self, fetches: object, feed_dict: object = None) -> object:
-        if feed_dict is None and not isinstance(fetches, (SymbolicTensor,)):
-            return jax.tree.map(lambda x: x.numpy() if hasattr(x, "numpy") else x, fetches)
-        raise NotImplementedError(
-            message("Session.run", "there are no sessions", None, "Make a function: K.function(inputs, outputs), and call it")
-        )
-
-    def as_default(self) -> "Session":
-        return self
-
-    def __enter__(self) -> "Session":
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-def get_session() -> Session:
-    return Session()
-
-
-def set_session(session: object) -> None:
-    """Nothing: there are no sessions."""
 
 
 def manual_variable_initialization(value: bool) -> None:
@@ -490,6 +459,7 @@ OWN = {
     and not isinstance(value, type)
 }
 OWN["shape"] = shape_of
+OWN |= {"get_session": get_session, "set_session": set_session}
 for _taken in (function, gradients, in_test_phase, in_train_phase, learning_phase, set_learning_phase):
     OWN[_taken.__name__] = _taken
 OWN |= {name: taking_sizes(OWN.get(name) or getattr(backend, name)) for name in SIZED if hasattr(backend, name)}
@@ -515,13 +485,28 @@ def maker(era: str, name: str) -> Callable[..., object]:
     if era == "tfkeras2" and name in ("variable", "placeholder"):
         return followed(getattr(backend, name))
     if (era == "keras1" and f"{name}_1" in OWN) or (era == "keras22" and name == "batch_dot"):
-        return OWN[f"{name}_1"]
+        return of_tensors(OWN[f"{name}_1"])
     if name == "backend":
         return backend_name
     if name == "image_dim_ordering" and era == "tfkeras2":
         raise AttributeError(message("K", "image_dim_ordering() is of Keras 1", None, "Use K.image_data_format()"))
     found = OWN[name] if name in OWN else getattr(backend, name)
-    return followed(found) if era == "tfkeras2" and name not in LOOKING and not isinstance(found, type) else found
+    if name == "function" and era == "tfkeras2":
+        return functools.partial(function, changes_layers=True)
+    if name in LOOKING or isinstance(found, type):
+        return found
+    return followed(found) if era == "tfkeras2" else of_tensors(found)
+
+
+def of_tensors(function: Callable[..., object]) -> Callable[..., object]:
+    """A function of arrays that gives tensors for tensors: in programs of Keras 1 and 2 that use TensorFlow beside."""
+    follow = followed(function)
+
+    @functools.wraps(function)
+    def call(*args: object, **kwargs: object) -> object:
+        return (follow if in_use[0] and (has_tensor(args) or has_tensor(kwargs)) else function)(*args, **kwargs)
+
+    return call
 
 
 def names(era: str) -> list[str]:

@@ -15,7 +15,7 @@ from kerata.base.checks import message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.dialects import Row, canonical, find_row, translate_arguments
 from kerata.dialects.values import today_of
-from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.symbolic import SymbolicTensor, has_symbolic, traceable
 from kerata.engine.variable import Variable
 from kerata.layers.merging import Merge
 from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
@@ -184,7 +184,7 @@ def metric(era: str, name: str) -> object:
     if era.startswith("keras2") and name in ("serialize", "deserialize"):
         return serialize if name == "serialize" else deserializing(metrics)
     if era.startswith("keras2") and name in FUNCTIONS:
-        return FUNCTIONS[name]
+        return of_graphs(FUNCTIONS[name])
     row = find_row(era, "metrics", name) or find_row(era, "losses", name)
     if era.startswith("keras2") and isinstance(modern := getattr(metrics, name, None), type):
         mixin = FirstNearest if name in ("SensitivityAtSpecificity", "SpecificityAtSensitivity") else MetricOfKeras2
@@ -192,6 +192,20 @@ def metric(era: str, name: str) -> object:
     if row is None:
         return among_tensors(era, name, getattr(metrics, name))
     return among_tensors(era, name, getattr(metrics if row.kind == "metrics" else losses, row.today))
+
+
+def of_graphs(function):
+    """A function of arrays that takes symbolic tensors as well, and then is a node of a graph."""
+    if not isinstance(function, types.FunctionType):
+        return function
+    node = traceable(function)
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        return (node if has_symbolic((args, kwargs)) else function)(*args, **kwargs)
+
+    call.__kerata__ = getattr(function, "__kerata__", function)  # type: ignore[attr-defined]
+    return call
 
 
 class OldLoss(FlowingLoss, Spelled):
@@ -204,8 +218,10 @@ class OldMetric(FlowingMetric, Spelled):
 
 def among_tensors(era: str, name: str, modern: object) -> object:
     """A loss or metric of today as one that takes and gives tensors, in `tf.keras`."""
-    if era != "tfkeras2" or name in ("get", "serialize", "deserialize"):
+    if name in ("get", "serialize", "deserialize"):
         return modern
+    if era != "tfkeras2":
+        return modern if isinstance(modern, type) else of_graphs(modern)
     if not isinstance(modern, type):
         return followed(modern, modern) if callable(modern) else modern
     return spell(era, name, modern, None, OldLoss if issubclass(modern, losses.Loss) else OldMetric)

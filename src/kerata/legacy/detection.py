@@ -85,6 +85,8 @@ WORDS = {
         "set_image_dim_ordering",
         "nb_classes",
         *(f"{layer}(output_dim=)" for layer in SIZED_BY_OUTPUT),
+        "merge(mode=)",
+        "Merge(mode=)",
     ],
     "keras3": ["keras.ops", "keras.random", "keras.saving", "stateless_call", "KERAS_BACKEND", "keras.export", "keras.src"],
     "tfkeras2": ["tensorflow.keras", "tf.keras", "tensorflow.python.keras", "tf_keras"],

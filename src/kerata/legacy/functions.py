@@ -32,13 +32,19 @@ def function(
     inputs: SymbolicTensor | Sequence[Any],
     outputs: SymbolicTensor | Sequence[Any],
     updates: Iterable[object] | None = None,
+    changes_layers: bool = False,
     **kwargs: object,
 ) -> Callable[[Any], Any]:
-    """A function from symbolic inputs, the learning phase among them, to symbolic outputs, on arrays."""
+    """A function from symbolic inputs, the learning phase among them, to symbolic outputs, on arrays.
+
+    Args:
+        inputs, outputs, updates: what it takes, what it gives, and which variables it gives new values.
+        changes_layers: whether layers take the new values that they have in training, such as moving averages: in `tf.keras`.
+    """
     given: list[Any] = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     phases = [place for place, one in enumerate(given) if isinstance(one, (Phase, int))]
     tensors = [one for place, one in enumerate(given) if place not in phases]
-    run = compiled(tensors, outputs, pairs_of(updates))
+    run = compiled(tensors, outputs, pairs_of(updates), changes_layers)
 
     def call(values: object) -> object:
         arrays: list[Any] = list(values) if isinstance(values, (list, tuple)) else [values]
@@ -67,7 +73,10 @@ def warn_of_numbers(values: list[Any], what: str) -> None:
 
 
 def compiled(
-    inputs: list[Any], outputs: SymbolicTensor | Sequence[Any], updates: list[tuple[Variable, Any]]
+    inputs: list[Any],
+    outputs: SymbolicTensor | Sequence[Any],
+    updates: list[tuple[Variable, Any]],
+    changes_layers: bool = False,
 ) -> Callable[[list[Any], bool], Any]:
     """The function of arrays from symbolic inputs to symbolic outputs, as one program for each kind of inputs."""
     single = not isinstance(outputs, (list, tuple))
@@ -96,8 +105,9 @@ def compiled(
             variables.extend(more)
             values = [variable.value for variable in variables]
             found, after = program(values, key, given, training)
-        for variable, old, new in zip(variables, values, after, strict=True):
-            if training and new is not old and isinstance(variable, Variable):
+        for variable, new in zip(variables, after, strict=True):
+            # The state of random numbers goes on in any case.
+            if training and isinstance(variable, Variable) and (changes_layers or variable.dtype == "uint32"):
                 variable.assign(new)
         rest = iter(found)
         results = [np.array(next(rest)) if isinstance(one, SymbolicTensor) else backend.get_value(one) for one in wanted]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from kerata.base.checks import check_choice, message
-from kerata.legacy import keras3
+from kerata.legacy import graphs, keras3
 from kerata.legacy.detection import find_era
 from kerata.legacy.namespaces import tree_of
 from kerata.legacy.tensorflow.layers import in_use
@@ -83,6 +83,10 @@ def tensorflow_module(name: str, era: str) -> types.ModuleType | None:
     if era not in _tensorflow:
         made = importlib.import_module("kerata.legacy.tensorflow.names").build(era)
         _tensorflow[era] = made
+        # What needs the graphs that Keras's models are made of.
+        of_graphs, optimizers = graphs.names(), importlib.import_module("kerata.legacy.train").NAMES
+        for path, names in (("", of_graphs), ("compat.v1", of_graphs), ("train", optimizers), ("compat.v1.train", optimizers)):
+            made[path].__dict__.update(names)
         for root in ("", "python", "contrib", "compat.v1", "compat.v2"):
             # `tf.keras` is looked up when it is asked for: it is made of the era's own modules.
             if root in made:

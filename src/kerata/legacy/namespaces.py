@@ -12,6 +12,7 @@ from kerata.legacy import (
     image,
     imagenet,
     initial,
+    merging,
     monitors,
     networks,
     scikit_learn,
@@ -197,4 +198,6 @@ def tree_of(era: str) -> Tree:
     return _trees[era]
 
 
+for _era in ("keras1", "keras2", "keras22"):
+    _trees[_era].functions["keras.layers.merge"] = merging.merge
 keras1, keras2, keras22, tfkeras2 = (tree_of(era).root for era in ("keras1", "keras2", "keras22", "tfkeras2"))

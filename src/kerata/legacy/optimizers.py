@@ -5,7 +5,6 @@ from typing import Any
 from kerata import optimizers
 from kerata.base.checks import message
 from kerata.dialects import canonical, find_row
-from kerata.engine.scope import current_scope
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy.functions import computed, gradients
@@ -14,6 +13,7 @@ from kerata.legacy.objects import deserializing_optimizer, serialize_optimizer
 from kerata.legacy.once import once
 from kerata.legacy.spelling import Spelled, spell
 from kerata.legacy.tensorflow.models import FlowingOptimizer
+from kerata.legacy.updating import updates_by
 from kerata.optimizers.clipping import clip_gradients
 
 NAMES = ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")
@@ -73,20 +73,7 @@ class OldOptimizer(FlowingOptimizer, Spelled):
         if any(rule is not getattr(one, "constraint", None) for one, rule in dict(given.get("constraints") or {}).items()):
             expected = "constraints are those that the weights were made with"
             raise ValueError(message(self, expected, {"constraints": given["constraints"]}, "Give them to the layers"))
-        self.state_variables(params)  # type: ignore[attr-defined]
-        self.build(params)  # type: ignore[attr-defined]
-        held: list[Any] = self.variables  # type: ignore[attr-defined]
-
-        def compute(*slopes: Any) -> list[Any]:
-            scope = current_scope()
-            assert scope is not None, "functions of K run in a scope"
-            values = [scope.read(some) for some in (held, params)]
-            weights, kept = self.stateless_apply(values[0], list(slopes), values[1])  # type: ignore[attr-defined]
-            return [*weights, *kept]
-
-        everything = [*params, *held]
-        found = zip(everything, computed(compute, gradients(loss, params), everything, everything), strict=True)
-        self.updates = [pair for pair in found if isinstance(pair[0], Variable)]
+        self.updates = updates_by(self, gradients(loss, params), params)
         return self.updates
 
     def get_weights(self) -> list[Any]:

@@ -54,6 +54,12 @@ class EraModule(types.ModuleType):
         kind = ImportError if is_imported(sys._getframe(1)) else AttributeError
         raise kind(text)
 
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """What `from keras.layers import merge` gave was a function, and the name of a module as well."""
+        if (function := self.__dict__.get("_function")) is None:
+            raise TypeError(f"{self.__name__} is a module, and cannot be called")
+        return function(*args, **kwargs)
+
     def __dir__(self) -> list[str]:
         return sorted({*self.__dict__, *self._names})
 
@@ -78,6 +84,8 @@ class Tree:
         self.era, self._describe, self._root = era, describe, root
         self._known: tuple[Any, Any] | None = None
         self._modules: dict[str, EraModule] = {}
+        # Modules that are functions too.
+        self.functions: dict[str, Callable[..., object]] = {}
 
     @property
     def root(self) -> EraModule:
@@ -104,5 +112,6 @@ class Tree:
                 names, make, missing = namespaces[paths[path]]
             module = EraModule(path, self.era, names, make, missing)
             module.__dict__["_tree"] = self
+            module.__dict__["_function"] = self.functions.get(path)
             self._modules[path] = module
         return self._modules[path]

@@ -36,6 +36,12 @@ _TENSORS = """
     diagonal predictions targets filters filter mean variance offset scale bias
 """
 TENSORS = frozenset(_TENSORS.split())
+# Arguments that decide shapes, so that programs are made for their values.
+_SETTLED = """
+    shape perm axis axes multiples num_or_size_splits size dims output_shape depth num_rows num_columns batch_shape num_segments
+    maxlen sizes paddings k num repeats shift
+"""
+SETTLED = frozenset(_SETTLED.split())
 _calls: Recent[Call] = Recent(512)
 
 
@@ -75,6 +81,7 @@ class Function:
         values = self.bind(args, kwargs)
         if self.host:
             return self.compute(*values)
+        values = [settled(one) if name in SETTLED else one for name, one in zip(self.names, values, strict=True)]
         if any(isinstance(one, (list, tuple)) for one in values):
             values = [self._of_list(name, one) for name, one in zip(self.names, values, strict=True)]
         if self.like is not None:
@@ -177,6 +184,19 @@ class Function:
         if missing:
             raise TypeError(f"tf {self.__name__}() misses the argument {missing[0]!r}")
         return [values[one] if one in values else self.defaults[one] for one in self.names]
+
+
+def settled(value: object) -> object:
+    """A tensor whose numbers are known, or a list with some, as whole numbers of Python's.
+
+    >>> settled((Tensor(np.int32(3)), -1))
+    (3, -1)
+    """
+    if isinstance(value, (list, tuple)) and any(isinstance(one, (Tensor, list, tuple)) for one in value):
+        return type(value)(settled(one) for one in value) if type(value) in (list, tuple) else value
+    if not isinstance(value, Tensor) or isinstance(value._array, Tracer) or not value.dtype.is_integer:
+        return value
+    return np.asarray(value._array).tolist()
 
 
 def named(compute: Callable[..., object], name: str) -> Callable[..., object]:

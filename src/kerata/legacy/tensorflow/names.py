@@ -91,8 +91,6 @@ class Module(types.ModuleType):
 
 
 MISSING = {
-    "placeholder": "there are no placeholders: use tf.keras.Input, or call functions on tensors",
-    "gradients": "use tf.GradientTape, or K.gradients of a model's tensors",
     "estimator": "write a tf.keras model, and fit it",
     "feature_column": "use the preprocessing layers of tf.keras (Normalization, CategoryEncoding, ...)",
     "raw_ops": "use the functions of tf",
@@ -146,6 +144,7 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
     return {
         "": root,
         "compat.v1": {**root, "set_random_seed": draws.set_seed},
+        "compat.v1.train": {},
         "compat.v1.random": {"set_random_seed": draws.set_seed},
         "compat.v1.logging": log_names(),
         "compat.v2": root,
@@ -243,7 +242,6 @@ def flow_names() -> dict[str, Any]:
         "timestamp": flow.timestamp,
         "executing_eagerly": lambda: True,
         "enable_eager_execution": lambda *args, **kwargs: None,
-        "group": lambda *args, **kwargs: None,
         "no_op": lambda *args, **kwargs: None,
         "name_scope": NameScope,
         "control_dependencies": lambda inputs: NameScope(""),

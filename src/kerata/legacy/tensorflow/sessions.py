@@ -1,11 +1,6 @@
 """What programs of TensorFlow 1 said before they came to Keras, and means nothing here: sessions, graphs, their settings."""
 
-from collections.abc import Mapping
 from typing import Any, Self
-
-from kerata.base.checks import message
-from kerata.data.elements import map_leaves
-from kerata.legacy.tensorflow.tensor import Tensor
 
 
 class Settings:
@@ -46,33 +41,20 @@ class Graph(Block):
 
 
 class Session(Block):
-    """A session of TensorFlow 1: tensors have their numbers already."""
+    """What there is of a session of TensorFlow 1 without graphs: a block that changes nothing."""
 
     def __init__(self, *args: object, **kwargs: object):
         self.graph = Graph()
-
-    def run(self, fetches: object, feed_dict: Mapping[Any, object] | None = None, **kwargs: object) -> object:
-        """The numbers of tensors; there are no placeholders to feed."""
-        if feed_dict:
-            raise NotImplementedError(
-                message("Session.run", "there are no placeholders to feed", None, "Call a function or a model on the values")
-            )
-        tree = tuple(fetches) if isinstance(fetches, list) else fetches
-        found: Any = map_leaves(lambda one: one.numpy() if isinstance(one, Tensor) or hasattr(one, "assign") else one, tree)
-        return list(found) if isinstance(fetches, list) else found
 
     def close(self) -> None:
         pass
 
 
 NAMES: dict[str, Any] = {
-    "Session": Session,
-    "InteractiveSession": Session,
     "ConfigProto": Settings,
     "GPUOptions": Settings,
     "Graph": Graph,
     "get_default_graph": Graph,
-    "get_default_session": Session,
     "reset_default_graph": lambda: None,
     "disable_eager_execution": lambda: None,
     "disable_v2_behavior": lambda: None,
