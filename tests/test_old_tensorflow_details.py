@@ -278,3 +278,12 @@ def test_a_checkpoint_gives_back_the_state_of_optimizers(tmp_path):
                 np.testing.assert_allclose(mine, right, rtol=1e-6)
             nets[name].set_weights(before)
         checkpoint.restore(path)
+
+
+def test_a_tensor_of_one_element_is_a_number_whatever_its_axes():
+    one = tf.constant([[3]])
+    assert (bool(one == 3), bool(one == 4), int(one), float(one)) == (True, False, 3, 3.0)
+    with pytest.raises(ValueError, match="truth value"):
+        bool(tf.constant([1, 2]) == 1)
+    with pytest.raises(TypeError, match="one element"):
+        float(tf.constant([1.0, 2.0]))

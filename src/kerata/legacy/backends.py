@@ -3,6 +3,8 @@
 import builtins
 import contextlib
 import functools
+import importlib
+import types
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
 
@@ -20,6 +22,7 @@ from kerata.engine.variable import Variable
 from kerata.legacy.decoding import search
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
+from kerata.legacy.own_updates import deferring, keeping
 from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, learning_phase, set_learning_phase
 from kerata.legacy.shapes import shape as shape_of
 from kerata.legacy.shapes import taking_sizes
@@ -235,6 +238,11 @@ def bias_add(x, bias, data_format=None):
         bias = jnp.reshape(jnp.asarray(bias), (1, bias.shape[-1], *bias.shape[:-1]))
         return x + bias
     return backend.bias_add(x, bias, form)
+
+
+def dtype(x: Described | float) -> str:
+    """The type of a tensor; of a number of Python's, such as a rate, that of floats."""
+    return backend.floatx() if isinstance(x, (int, float)) else backend.dtype(x)
 
 
 def get_variable_shape(x: Described) -> PartialShape:
@@ -465,6 +473,14 @@ for _taken in (function, gradients, in_test_phase, in_train_phase, learning_phas
 OWN |= {name: taking_sizes(OWN.get(name) or getattr(backend, name)) for name in SIZED if hasattr(backend, name)}
 
 
+# What optimizers of a program's own make and change.
+OWN |= {name: keeping(OWN[name]) for name in ("variable", "zeros", "ones")}
+OWN |= {
+    "update": deferring(update, lambda before, new: new),
+    "update_add": deferring(update_add, lambda before, more: before + more),
+    "update_sub": deferring(update_sub, lambda before, less: before - less),
+}
+
 # Functions that look at tensors, and give none.
 LOOKING = frozenset({"get_value", "eval", "int_shape", "shape", "ndim", "dtype", "is_tensor", "is_keras_tensor", "is_variable"})
 LOOKING |= {
@@ -480,14 +496,19 @@ LOOKING |= {
 }
 
 
-def maker(era: str, name: str) -> Callable[..., object]:
-    """A function of K in an era."""
+def maker(era: str, name: str) -> object:
+    """A function of K in an era, or what its module had imported."""
     if era == "tfkeras2" and name in ("variable", "placeholder"):
         return followed(getattr(backend, name))
     if (era == "keras1" and f"{name}_1" in OWN) or (era == "keras22" and name == "batch_dot"):
         return of_tensors(OWN[f"{name}_1"])
     if name == "backend":
         return backend_name
+    if name == "np":
+        return np
+    if name in ("tf", "control_flow_ops"):
+        tensorflow = importlib.import_module("tensorflow")
+        return tensorflow if name == "tf" else types.SimpleNamespace(while_loop=tensorflow.while_loop, cond=tensorflow.cond)
     if name == "image_dim_ordering" and era == "tfkeras2":
         raise AttributeError(message("K", "image_dim_ordering() is of Keras 1", None, "Use K.image_data_format()"))
     found = OWN[name] if name in OWN else getattr(backend, name)
@@ -513,4 +534,6 @@ def names(era: str) -> list[str]:
     """All functions of K."""
     public = [name for name in vars(backend) if not name.startswith("_")]
     own = [name for name in OWN if not name.endswith("_1") and name not in ("maker", "names", "backend_name")]
-    return sorted({*public, *own})
+    # What the module of the backend had imported itself.
+    imported = () if era == "tfkeras2" else ("tf", "np", "control_flow_ops")
+    return sorted({*public, *own, *imported})

@@ -64,6 +64,8 @@ DATASETS = ("mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing",
 OF_PREPROCESSING = ["timeseries_dataset_from_array", "image_dataset_from_directory", "text_dataset_from_directory"]
 # What `mixed_precision.experimental` called it.
 SET_POLICY = {"set_policy": mixed_precision.set_global_policy}
+# Decorators of methods whose arguments had another order in Keras 1: `get_updates` is called in that of Keras 2.
+INTERFACES = {"legacy_get_updates_support": lambda method: method}
 OTHER_INITIALIZERS = ("zero", "one", "uniform", "normal", "_compute_fans")
 
 MISSING = {
@@ -131,6 +133,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "scikit_learn": (["BaseWrapper", "KerasClassifier", "KerasRegressor"], of(scikit_learn), {}),
         "mixed precision": ([*mixed_precision.__all__, "set_policy"], of(mixed_precision, SET_POLICY), {}),
         "nothing": ([], of(), {}),
+        "interfaces": (["legacy_get_updates_support"], of(INTERFACES), {}),
         "preprocessing": (OF_PREPROCESSING if era == "tfkeras2" else [], contents.util, {}),
         "imagenet": (["preprocess_input", "decode_predictions"], of(imagenet), {}),
         "applications": (networks.network_names(era), networks.network, {}),
@@ -149,7 +152,7 @@ def paths(era: str) -> dict[str, str]:
     found |= {f"keras.layers.{name}": "layers" for name in LAYER_MODULES}
     found |= {f"keras.engine.{name}": "engine" for name in ENGINE_MODULES}
     found["keras.engine.saving"] = "models"
-    found |= {"keras.legacy.layers": "old layers", "keras.legacy.interfaces": "nothing"}
+    found |= {"keras.legacy.layers": "old layers", "keras.legacy.interfaces": "interfaces"}
     found |= {
         "keras.optimizers": "optimizers",
         "keras.losses": "losses",

@@ -11,6 +11,7 @@ from kerata.legacy.functions import computed, gradients
 from kerata.legacy.history import AliasDict
 from kerata.legacy.objects import deserializing_optimizer, serialize_optimizer
 from kerata.legacy.once import once
+from kerata.legacy.own_updates import OwnUpdates, running
 from kerata.legacy.spelling import Spelled, spell
 from kerata.legacy.tensorflow.models import FlowingOptimizer
 from kerata.legacy.updating import updates_by
@@ -30,16 +31,46 @@ class ConfigOfThen(AliasDict):
         return 0.0 if name == "decay" else super().__missing__(name)
 
 
-class OldOptimizer(FlowingOptimizer, Spelled):
+class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
     """What an optimizer of Keras 1 and 2 could do beside."""
+
+    def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
+        if self._row is None and self._era != "tfkeras2" and "clipnorm" in arguments:
+            # What a program derives from `Optimizer` itself bounds all gradients together, as the others do.
+            arguments["global_clipnorm"] = arguments.pop("clipnorm")
 
     @property
     def weights(self) -> list[Any]:
         """The number of updates and what is kept of each weight."""
         return self.variables  # type: ignore[attr-defined]
 
+    @weights.setter
+    def weights(self, value: object) -> None:
+        """Nothing: what `get_updates` makes is known."""
+
+    @property
+    def iterations(self) -> Any:
+        """The number of updates so far."""
+        return super().iterations  # type: ignore[misc]
+
+    @iterations.setter
+    def iterations(self, value: object) -> None:
+        """Nothing: steps are counted in any case."""
+
+    @property
+    def initial_decay(self) -> float:
+        """The decay that it was made with."""
+        return self.__dict__.get("_initial_decay", self.__dict__.get("decay") or 0.0)
+
+    @initial_decay.setter
+    def initial_decay(self, value: float) -> None:
+        self.__dict__["_initial_decay"] = value
+
     def get_config(self) -> dict[str, Any]:
         """The arguments in today's words; `config["lr"]` finds the rate as well."""
+        if self._has_own_updates:
+            clips = {"clipnorm": self.global_clipnorm, "clipvalue": self.clipvalue}  # type: ignore[attr-defined]
+            return ConfigOfThen({name: float(value) for name, value in clips.items() if value is not None})
         return ConfigOfThen(super().get_config())  # type: ignore[misc]
 
     @classmethod
@@ -54,6 +85,8 @@ class OldOptimizer(FlowingOptimizer, Spelled):
 
     def get_gradients(self, loss: SymbolicTensor, params: list[Variable]) -> list[SymbolicTensor]:
         """Symbolic gradients of a symbolic loss to weights, clipped as the optimizer clips them."""
+        if (run := running()) is not None:
+            return run.gradients
         clips = [getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")]
 
         def compute(*slopes: Any) -> list[Any]:

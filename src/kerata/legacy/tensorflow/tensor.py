@@ -111,13 +111,13 @@ class Tensor:
 
     def __bool__(self) -> bool:
         self._check_known("truth value")
-        if self._array.ndim:
+        if self._array.size != 1:
             raise ValueError("The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()")
-        return bool(np.asarray(self._array)[()])
+        return bool(np.asarray(self._array).item())
 
     def __int__(self) -> int:
         self._check_known("number")
-        return int(np.asarray(self._array)[()])
+        return int(self._only())
 
     def __index__(self) -> int:
         self._check_known("number")
@@ -127,10 +127,16 @@ class Tensor:
 
     def __float__(self) -> float:
         self._check_known("number")
-        return float(np.asarray(self._array)[()])
+        return float(self._only())
 
     def __complex__(self) -> complex:
-        return complex(np.asarray(self._array)[()])
+        return complex(self._only())
+
+    def _only(self) -> Any:
+        """The one number that there is, of however many axes."""
+        if self._array.size != 1:
+            raise TypeError(f"only tensors of one element can be converted to numbers of Python's, and this one is {self!r}")
+        return np.asarray(self._array).item()
 
     def _check_known(self, what: str) -> None:
         if isinstance(self._array, Tracer):

@@ -1,0 +1,114 @@
+"""Optimizers that programs of Keras 1 and 2 wrote themselves, by `get_updates`."""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import keras1, keras2
+
+X = np.random.RandomState(0).randn(40, 3).astype("float32")
+Y = X[:, :1] * 2 - 1
+START = [np.random.RandomState(1).randn(3, 1).astype("float32"), np.zeros(1, "float32")]
+
+
+def adam_of(keras):
+    """Adam with a decay of weights, as programs wrote it."""
+    K, interfaces = keras.backend, keras.legacy.interfaces
+
+    class AdamW(keras.optimizers.Optimizer):
+        def __init__(self, lr=0.001, weight_decay=0.01, decay=0.0, **kwargs):
+            super().__init__(**kwargs)
+            self.iterations = K.variable(0, dtype="int64", name="iterations")
+            self.lr, self.decay = K.variable(lr, name="lr"), K.variable(decay, name="decay")
+            self.beta, self.wd = K.variable(0.9), K.variable(weight_decay)
+            self.initial_decay = decay
+
+        @interfaces.legacy_get_updates_support
+        def get_updates(self, loss, params):
+            grads = self.get_gradients(loss, params)
+            self.updates = [K.update_add(self.iterations, 1)]
+            lr = self.lr
+            if self.initial_decay > 0:
+                lr *= 1.0 / (1.0 + self.decay * K.cast(self.iterations, K.dtype(self.decay)))
+            t = K.cast(self.iterations, K.floatx()) + 1
+            lr_t = lr * (K.sqrt(1.0 - K.pow(0.999, t)) / (1.0 - K.pow(self.beta, t)))
+            ms, vs = ([K.zeros(K.int_shape(p), dtype=K.dtype(p)) for p in params] for _ in range(2))
+            self.weights = [self.iterations, *ms, *vs]
+            for p, g, m, v in zip(params, grads, ms, vs, strict=True):
+                m_t, v_t = self.beta * m + (1.0 - self.beta) * g, 0.999 * v + 0.001 * K.square(g)
+                self.updates += [K.update(m, m_t), K.update(v, v_t)]
+                p_t = p - lr_t * m_t / (K.sqrt(v_t) + 1e-8) - lr * self.wd * p
+                self.updates.append(K.update(p, p.constraint(p_t) if getattr(p, "constraint", None) else p_t))
+            return self.updates
+
+    return AdamW
+
+
+def by_hand(epochs, rate, decay, clip=None):
+    """(losses of the epochs, weights) of the same on batches of ten."""
+    ps, said, t = [w.astype("float64") for w in START], [], 0
+    m, v = ([0.0 * p for p in ps] for _ in range(2))
+    for _ in range(epochs):
+        total = []
+        for i in range(0, 40, 10):
+            d = X[i : i + 10] @ ps[0] + ps[1] - Y[i : i + 10]
+            total.append((d**2).mean())
+            gs = [2 * X[i : i + 10].T @ d / 10, 2 * d.mean(0)]
+            if clip is not None:
+                norm = np.sqrt(sum((g**2).sum() for g in gs))
+                gs = [g * clip / max(norm, clip) for g in gs]
+            lr, t = rate / (1 + decay * t), t + 1
+            for k, g in enumerate(gs):
+                m[k], v[k] = 0.9 * m[k] + 0.1 * g, 0.999 * v[k] + 0.001 * g**2
+                step = lr * np.sqrt(1 - 0.999**t) / (1 - 0.9**t) * m[k] / (np.sqrt(v[k]) + 1e-8)
+                ps[k] = ps[k] - step - lr * 0.01 * ps[k]
+        said.append(np.mean(total))
+    return said, ps
+
+
+@pytest.mark.parametrize(
+    ("keras", "clip"), [(keras1, None), (keras2, None), (keras2, 0.5)], ids=["keras1", "keras2", "clipped"]
+)
+def test_an_optimizer_of_a_programs_own_trains_by_its_updates(keras, clip):
+    model = keras.models.Sequential([keras.layers.Dense(1, input_dim=3)])
+    model.set_weights(START)
+    model.compile(adam_of(keras)(lr=0.05, decay=0.1, **({} if clip is None else {"clipnorm": clip})), "mse")
+    arguments = {"nb_epoch" if keras is keras1 else "epochs": 3}
+    history = model.fit(X, Y, batch_size=10, shuffle=False, verbose=0, **arguments).history
+    losses, weights = by_hand(3, 0.05, 0.1, clip)
+    np.testing.assert_allclose(history["loss"], losses, rtol=1e-5)
+    for mine, right in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-4, atol=1e-6)
+    K = keras.backend
+    assert int(K.get_value(model.optimizer.iterations)) == 12
+    # A rate that is set counts from the next batch on.
+    K.set_value(model.optimizer.lr, 0.0)
+    before = model.get_weights()[0]
+    model.train_on_batch(X[:10], Y[:10])
+    np.testing.assert_array_equal(model.get_weights()[0], before)
+
+
+def test_an_own_optimizer_may_wait_for_several_batches_and_its_config_is_its_own():
+    K = keras2.backend
+
+    class Waiting(keras2.optimizers.SGD):
+        def get_updates(self, loss, params):
+            grads = self.get_gradients(loss, params)
+            now = K.cast(K.equal((self.iterations + 1) % 2, 0), K.floatx())
+            sums = [K.zeros(K.int_shape(p)) for p in params]
+            pairs = [(self.iterations, self.iterations + 1)]
+            for p, g, s in zip(params, grads, sums, strict=True):
+                pairs.append((s, (1 - now) * (s + g)))
+                pairs.append((p, p - now * self.lr * (s + g) / 2))
+            return pairs
+
+        def get_config(self):
+            return {**super().get_config(), "lr": float(K.get_value(self.lr))}
+
+    models = [keras2.models.Sequential([keras2.layers.Dense(1, input_dim=3)]) for _ in range(2)]
+    for model, optimizer, size in zip(models, (Waiting(lr=0.1), keras2.optimizers.SGD(lr=0.1)), (10, 20), strict=True):
+        model.set_weights(START)
+        model.compile(optimizer, "mse")
+        model.fit(X, Y, batch_size=size, epochs=2, shuffle=False, verbose=0)
+    for mine, right in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-5)
+    assert models[0].optimizer.get_config() == {"lr": pytest.approx(0.1)}
