@@ -187,14 +187,13 @@ def batch_dot(x, y, axes=None):
 def batch_dot_1(x, y, axes=None):
     """Before 2.3: where there are more axes than the batch and those of a product, a product for each place along them."""
     x, y = jnp.asarray(x), jnp.asarray(y)
-    along = axes is not None and 0 in ((axes, axes) if isinstance(axes, int) else tuple(axes))
-    if along and max(x.ndim, y.ndim) < 3:
-        # Of two matrices, axis 0 was that of the samples.
-        axes = (axes, axes) if isinstance(axes, int) else tuple(axes)
-        return jnp.sum(x * y if axes[0] == axes[1] else x.T * y, axes[1])[:, None]
-    if max(x.ndim, y.ndim) < 4 and not along:
+    pair = (x.ndim - 1, y.ndim - 2) if axes is None else (axes, axes) if isinstance(axes, int) else tuple(axes)
+    if max(x.ndim, y.ndim) < 4 and (axes is None or 0 not in pair):
         return backend.batch_dot(x, y, axes)
-    axes = (x.ndim - 1, y.ndim - 2) if axes is None else (axes, axes) if isinstance(axes, int) else tuple(axes)
+    axes = pair
+    if max(x.ndim, y.ndim) < 3:
+        # Of two matrices, axis 0 was that of the samples.
+        return jnp.sum(x * y if axes[0] == axes[1] else x.T * y, axes[1])[:, None]
     fewer, most = x.ndim - y.ndim, max(x.ndim, y.ndim)
     x, y = (jnp.reshape(one, (*one.shape, *[1] * (most - one.ndim))) for one in (x, y))
     x = x if axes[0] == most - 1 else jnp.swapaxes(x, -1, -2)
@@ -240,7 +239,7 @@ def bias_add(x, bias, data_format=None):
     return backend.bias_add(x, bias, form)
 
 
-def dtype(x: Described | float) -> str:
+def dtype(x: TensorLike) -> str:
     """The type of a tensor; of a number of Python's, such as a rate, that of floats."""
     return backend.floatx() if isinstance(x, (int, float)) else backend.dtype(x)
 
