@@ -5,7 +5,7 @@ given, and keeps it. What is computed of variables alone has its numbers at once
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -37,7 +37,7 @@ def placeholder(dtype: DTypeLike = "float32", shape: Ints = None, name: str | No
     return found
 
 
-def placeholder_with_default(input: Any, shape: Ints, name: str | None = None) -> SymbolicTensor:
+def placeholder_with_default(input, shape: Ints, name: str | None = None) -> SymbolicTensor:
     """A placeholder that is `input` where nothing is given."""
     value = np.asarray(input)
     found = placeholder(value.dtype.name if value.dtype.kind != "f" else "float32", shape, name)
@@ -75,7 +75,7 @@ class Session(sessions.Session):
         return each(lambda one: next(numbers) if isinstance(one, SymbolicTensor) else value_of(one), fetches)
 
 
-def each(function: Callable[[Any], Any], tree: Any) -> Any:
+def each(function: Callable[[Any], Any], tree):
     """A function of the leaves of structures of dicts, lists and tuples."""
     if isinstance(tree, dict):
         return {key: each(function, value) for key, value in tree.items()}
@@ -146,21 +146,22 @@ def evaluate(self: SymbolicTensor, feed_dict: Mapping[Any, object] | None = None
 setattr(SymbolicTensor, "eval", evaluate)  # noqa: B010
 
 
-def gradients_of(ys: Any, xs: Any, grad_ys: Any = None, name: str | None = None, **kwargs: object) -> list[Any]:
+def gradients_of(ys, xs, grad_ys=None, name: str | None = None, **kwargs: object) -> list[Any]:
     """`tf.gradients`: of the sum of symbolic tensors, or of their products with `grad_ys`, to tensors and variables."""
-    losses = list(ys) if isinstance(ys, (list, tuple)) else [ys]
+    losses: list[SymbolicTensor] = list(ys) if isinstance(ys, (list, tuple)) else [ys]
     if grad_ys is not None:
         factors = list(grad_ys) if isinstance(grad_ys, (list, tuple)) else [grad_ys]
-        losses = [y if g is None else weighted(y, g) for y, g in zip(losses, factors, strict=True)]
+        both = zip(losses, factors, strict=True)
+        losses = [y if g is None else cast(SymbolicTensor, weighted(y, g)) for y, g in both]
     return gradients(losses, xs)
 
 
 @traceable
-def weighted(y: Any, factor: Any) -> Any:
+def weighted(y, factor):
     return jnp.asarray(y) * jnp.asarray(factor)
 
 
-def assign(ref: Variable, value: Any, *args: object, **kwargs: object) -> Any:
+def assign(ref: Variable, value, *args: object, **kwargs: object):
     """A step that gives a variable a value; one that is known already is given at once."""
     if isinstance(value, SymbolicTensor):
         return Step([(ref, value)])
@@ -168,11 +169,11 @@ def assign(ref: Variable, value: Any, *args: object, **kwargs: object) -> Any:
     return ref
 
 
-def assign_add(ref: Variable, value: Any, *args: object, **kwargs: object) -> Any:
+def assign_add(ref: Variable, value, *args: object, **kwargs: object):
     return assign(ref, ref + value if isinstance(value, SymbolicTensor) else ref.value + value)
 
 
-def group(*steps: Any, **kwargs: object) -> Step:
+def group(*steps, **kwargs: object) -> Step:
     """Several steps as one."""
     return Step([pair for step in steps if isinstance(step, Step) for pair in step.pairs])
 
@@ -183,12 +184,12 @@ def group(*steps: Any, **kwargs: object) -> Step:
 class Stepping:
     """What an optimizer of `tf.train` could do beside: steps down symbolic losses."""
 
-    def compute_gradients(self, loss: SymbolicTensor, var_list: Iterable[Variable] | None = None, **kwargs: object) -> Any:
+    def compute_gradients(self, loss: SymbolicTensor, var_list: Iterable[Variable] | None = None, **kwargs: object):
         """(gradient, variable) for each variable; by default for all that the loss is computed with."""
         variables = weights_of(loss) if var_list is None else list(var_list)
         return list(zip(gradients(loss, variables), variables, strict=True))
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]], *args: Any, **kwargs: Any) -> Any:
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]], *args, **kwargs):
         """A step by symbolic gradients; by numbers, it is done at once."""
         pairs = [(slope, variable) for slope, variable in grads_and_vars if slope is not None]
         if not any(isinstance(slope, SymbolicTensor) for slope, _ in pairs):
@@ -199,7 +200,7 @@ class Stepping:
             updates = [*updates, (counter, counted(pairs[0][0], counter))]
         return Step(updates)
 
-    def minimize(self, loss: Any, *args: Any, **kwargs: Any) -> Any:
+    def minimize(self, loss, *args, **kwargs):
         """A step down a symbolic loss; down a function, it is done at once."""
         if not isinstance(loss, SymbolicTensor):
             return super().minimize(loss, *args, **kwargs)  # type: ignore[misc]
@@ -208,7 +209,7 @@ class Stepping:
         return self.apply_gradients(self.compute_gradients(loss, given.get("var_list")), given.get("global_step"))
 
 
-def counted(slope: Any, counter: Variable) -> Any:
+def counted(slope, counter: Variable):
     """One more than a variable holds, as a symbolic tensor: it is counted when the step is done."""
     return traceable(lambda _, before: jnp.asarray(before) + 1)(slope, counter)
 

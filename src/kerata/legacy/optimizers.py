@@ -49,7 +49,7 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
         """Nothing: what `get_updates` makes is known."""
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self):
         """The number of updates so far."""
         return super().iterations  # type: ignore[misc]
 
@@ -89,13 +89,13 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
             return run.gradients
         clips = [getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")]
 
-        def compute(*slopes: Any) -> list[Any]:
+        def compute(*slopes: object) -> list[Any]:
             return list(clip_gradients(dict(zip(params, slopes, strict=True)), *clips).values())
 
         found = gradients(loss, params)
         return computed(compute, found, params, []) if any(clip is not None for clip in clips) else found
 
-    def get_updates(self, *args: Any, **kwargs: Any) -> list[tuple[Variable, SymbolicTensor]]:
+    def get_updates(self, *args, **kwargs) -> list[tuple[Variable, SymbolicTensor]]:
         """What one step down a symbolic loss makes of the weights and of what is kept of them, for `K.function(updates=)`.
 
         `(loss, params)` in Keras 2, `(params, constraints, loss)` in Keras 1, which Keras 2 took as well.

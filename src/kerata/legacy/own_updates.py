@@ -31,7 +31,7 @@ class Run:
         self.made: list[Variable] = list(made or ())
         self.next = 0
 
-    def make(self, build: Callable[[], Any]) -> Any:
+    def make(self, build: Callable[[], Any]):
         """A variable, made in the first run."""
         if self.first:
             self.made.append(build())
@@ -58,7 +58,7 @@ def within(run: Run) -> Iterator[None]:
 def keeping(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that makes variables, which are found again where it is called in `get_updates`."""
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args, **kwargs):
         run = running()
         return function(*args, **kwargs) if run is None else run.make(lambda: function(*args, **kwargs))
 
@@ -69,7 +69,7 @@ def keeping(function: Callable[..., Any]) -> Callable[..., Any]:
 def deferring(function: Callable[..., Any], change: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     """`K.update` and its kin, which in `get_updates` give a pair for later."""
 
-    def call(x: Variable, value: Any, *args: Any) -> Any:
+    def call(x: Variable, value, *args):
         return function(x, value, *args) if running() is None else (x, change(jnp.asarray(x), value))
 
     call.__name__ = function.__name__
@@ -97,7 +97,7 @@ class OwnUpdates:
             with within(run):
                 self._pairs(variables)
             self._made = run.made
-            state: Any = self.optimizer_state  # type: ignore[attr-defined]
+            state = self.optimizer_state  # type: ignore[attr-defined]
             for number, variable in enumerate(run.made):
                 variable.trainable = False
                 key = (f"own/{number}", None)
@@ -108,9 +108,7 @@ class OwnUpdates:
         found = self.get_updates(None, list(variables))  # type: ignore[attr-defined]
         return list(self.updates if found is None else found)
 
-    def _run_steps(
-        self, variables: Sequence[Variable], params: Any, gradients: Any, values: Any, rate: Any
-    ) -> dict[Variable, Any]:
+    def _run_steps(self, variables: Sequence[Variable], params, gradients, values, rate) -> dict[Variable, Any]:
         if not self._has_own_updates:
             return super()._run_steps(variables, params, gradients, values, rate)  # type: ignore[misc]
         counter = values["iteration", None]

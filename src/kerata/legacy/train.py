@@ -1,7 +1,5 @@
 """`tf.train`: the optimizers of TensorFlow 1, for sessions and for `compile`."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from kerata import optimizers
@@ -15,7 +13,7 @@ from kerata.optimizers.parts import One, Transformation, complement, elementwise
 class GradientDescentOptimizer(Stepping, FlowingOptimizer, optimizers.SGD):
     """w = w - learning_rate * g."""
 
-    def __init__(self, learning_rate: Any, use_locking: bool = False, name: str | None = None):
+    def __init__(self, learning_rate: float, use_locking: bool = False, name: str | None = None):
         super().__init__(learning_rate)
 
 
@@ -27,7 +25,7 @@ class MomentumOptimizer(Stepping, FlowingOptimizer, optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: float,
         momentum: float,
         use_locking: bool = False,
         name: str | None = None,
@@ -54,7 +52,7 @@ class AdamOptimizer(Stepping, FlowingOptimizer, optimizers.Adam):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float = 0.001,
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-08,
@@ -69,7 +67,7 @@ class AdadeltaOptimizer(Stepping, FlowingOptimizer, optimizers.Adadelta):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float = 0.001,
         rho: float = 0.95,
         epsilon: float = 1e-08,
         use_locking: bool = False,
@@ -84,7 +82,7 @@ class AdagradOptimizer(Stepping, FlowingOptimizer, optimizers.Optimizer):
     slots = (("accumulator",),)
 
     def __init__(
-        self, learning_rate: Any, initial_accumulator_value: float = 0.1, use_locking: bool = False, name: str | None = None
+        self, learning_rate: float, initial_accumulator_value: float = 0.1, use_locking: bool = False, name: str | None = None
     ):
         super().__init__(learning_rate)
         self.initial_accumulator_value = initial_accumulator_value
@@ -113,7 +111,7 @@ class RMSPropOptimizer(Stepping, FlowingOptimizer, optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: float,
         decay: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-10,

@@ -8,7 +8,7 @@ from kerata.engine.variable import Variable
 from kerata.legacy.functions import computed
 
 
-def updates_by(optimizer: Any, slopes: list[SymbolicTensor], params: list[Variable]) -> list[tuple[Variable, SymbolicTensor]]:
+def updates_by(optimizer, slopes: list[SymbolicTensor], params: list[Variable]) -> list[tuple[Variable, SymbolicTensor]]:
     """(variable, symbolic new value) of each weight and of what an optimizer keeps of it, for one step.
 
     Args:
@@ -20,7 +20,7 @@ def updates_by(optimizer: Any, slopes: list[SymbolicTensor], params: list[Variab
     rate = [one for one in optimizer.variables if not isinstance(one, Variable)]
     held = [*params, *slots]
 
-    def compute(*given: Any) -> list[Any]:
+    def compute(*given: object) -> list[Any]:
         scope = current_scope()
         assert scope is not None, "functions of K run in a scope"
         weights, kept = scope.read(params), scope.read(slots)

@@ -132,7 +132,7 @@ class Tensor:
     def __complex__(self) -> complex:
         return complex(self._only())
 
-    def _only(self) -> Any:
+    def _only(self):
         """The one number that there is, of however many axes."""
         if self._array.size != 1:
             raise TypeError(f"only tensors of one element can be converted to numbers of Python's, and this one is {self!r}")
