@@ -33,15 +33,23 @@ OF_NET = {
     "lstm": "reviews",
     "transformer": "reviews",
     "photos": "photos",
+    "texts": "texts",
 }
 VOCABULARY = 5_000
 STEPS = {"lstm": 80, "transformer": 64}
+# Of the texts: how many words there are, how many are known, and how many of each text are looked at.
+WORDS, KNOWN_WORDS, TEXT_STEPS = 30_000, 20_000, 200
 
 
 def prepare(names: set[str], source: Path, target: Path) -> dict[str, str]:
     """Write `<name>.npz` (x, y) for each name; say for each where it came from."""
     origin = {}
     for name in sorted(names):
+        if name == "texts":
+            x, y = write_texts()
+            np.savez(target / "texts.npz", x=x, y=y)
+            origin[name] = "synthetic"
+            continue
         path = source / SOURCES[name]
         if name == "photos":
             # Files in folders are what is measured there.
@@ -62,6 +70,8 @@ def load(net: str, samples: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and integer labels as a network takes them: images in [0, 1], token ids as int32."""
     with np.load(folder / f"{OF_NET[net]}.npz", allow_pickle=False) as file:
         x, y = file["x"][:samples], file["y"][:samples].astype(np.int32)
+    if net == "texts":
+        return x.astype(str).astype(object), y  # (samples,) of texts
     if net in STEPS:
         return np.ascontiguousarray(x[:, -STEPS[net] :]), y  # (samples, steps)
     if net in ("tabular", "pima", "phoneme"):
@@ -110,6 +120,18 @@ def read_reviews(path: Path) -> tuple[np.ndarray, np.ndarray]:
         words = tokens[start:stop][-80:]
         x[row, 80 - len(words) :] = np.where(words < VOCABULARY, words, 2)
     return x, labels
+
+
+def write_texts(count: int = 25_000) -> tuple[np.ndarray, np.ndarray]:
+    """Texts of 100 to 300 words, some of them capitals and with points, whose label a fixed weight of each word decides."""
+    rng = np.random.default_rng(11)
+    words = np.array([f"w{number}" for number in range(WORDS)])
+    lengths = rng.integers(100, 301, count)
+    numbers = np.minimum(rng.zipf(1.3, lengths.sum()), WORDS) - 1
+    starts = np.cumsum(lengths)[:-1]
+    texts = [". ".join(" ".join(part).capitalize().split(" w7 ")) + "." for part in np.split(words[numbers], starts)]
+    scores = np.add.reduceat(rng.normal(size=WORDS)[numbers], np.r_[0, starts])
+    return np.array([text.encode() for text in texts]), (scores > np.median(scores)).astype(np.int32)
 
 
 READERS = {

@@ -4,7 +4,7 @@ import importlib
 
 import numpy as np
 
-from benchmarks.data import VOCABULARY
+from benchmarks.data import KNOWN_WORDS, TEXT_STEPS, VOCABULARY
 from benchmarks.works import MODULES, Work
 
 
@@ -69,6 +69,18 @@ def build(keras, net: str):
                 keras.Input((80,), dtype="int32"),
                 layers.Embedding(VOCABULARY, 64),
                 layers.LSTM(64),
+                layers.Dense(1, activation="sigmoid"),
+            ]
+        )
+    if net == "texts":
+        words = [f"w{number}" for number in range(KNOWN_WORDS - 2)]
+        return keras.Sequential(
+            [
+                keras.Input((), dtype="string"),
+                layers.TextVectorization(KNOWN_WORDS, output_sequence_length=TEXT_STEPS, vocabulary=words),
+                layers.Embedding(KNOWN_WORDS, 16),
+                layers.GlobalAveragePooling1D(),
+                layers.Dense(16, activation="relu"),
                 layers.Dense(1, activation="sigmoid"),
             ]
         )

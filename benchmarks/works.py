@@ -102,6 +102,11 @@ WORKS = (
         samples=1_600, batch=32, epochs=3, bars=(Bar("fit", "keras-jax", 1.5), Bar("fit", "torch", 1)),
     ),
     Work(
+        "texts", "a classifier of raw texts, 25,000 of about 200 words: their words' numbers, embedding 20,000x16, batch 32",
+        "fit", "texts", samples=25_000, batch=32, epochs=2, implementations=("kerata", "keras-tf"), max_rounds=3,
+        bars=(Bar("fit", "keras-tf", 3),),
+    ),
+    Work(
         "transformer", "two-block transformer encoder, 64 steps, width 64, 4 heads, batch 32", "fit", "transformer",
         samples=1_600, batch=32, epochs=2, bars=(Bar("fit", "keras-jax", 1), Bar("fit", "torch", 1)),
     ),

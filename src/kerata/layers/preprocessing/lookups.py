@@ -176,6 +176,8 @@ class IndexLookup(HostLayer):
             raise ValueError(message(self, "the vocabulary's size cannot change once the layer stands in a model", received))
         self.tokens, self.fixed_size, self.has_vocabulary = tokens, size, True
         self.numbers = {token: self.first_token + index for index, token in enumerate(tokens)}
+        if self.mask_token is not None:
+            self.numbers[self.as_token(self.mask_token)] = 0 if self.output_mode == "int" else -1
 
     def _take_weights(self, weights: np.ndarray, given: int, has_special: bool) -> None:
         if weights.shape != (given,):
@@ -256,13 +258,8 @@ class IndexLookup(HostLayer):
         self._check_vocabulary()
         if self.num_oov_indices == 1:
             unknown, find = self.first_oov, self.numbers.get
-            found = [find(token, unknown) for token in tokens]
-        else:
-            found = [self.numbers[token] if token in self.numbers else self._unknown(token) for token in tokens]
-        if self.mask_token is not None:
-            masked, stands_for = self.as_token(self.mask_token), 0 if self.output_mode == "int" else -1
-            found = [stands_for if token == masked else number for token, number in zip(tokens, found, strict=True)]
-        return found
+            return [find(token, unknown) for token in tokens]
+        return [self.numbers[token] if token in self.numbers else self._unknown(token) for token in tokens]
 
     def _check_vocabulary(self) -> None:
         if not self.has_vocabulary:

@@ -1,6 +1,7 @@
 """Texts as numbers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from kerata.engine.variable import Store, WritableStore
 from kerata.layers.preprocessing.host import HostLayer, as_bytes
 from kerata.layers.preprocessing.lookups import OLD_MODES, StringLookup, batches_of
 
+# How many texts are looked up at a time.
+CHUNK = 1024
 PUNCTUATION = rb"""!"#$%&()*+,-./:;<=>?@[\]^_`{|}~'"""
 # As TensorFlow lowers texts that have no encoding: the letters of ASCII.
 LOWER = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz")
@@ -220,9 +223,10 @@ class TextVectorization(HostLayer):
         lookup = self._lookup_layer
         if self.split is None and self.ngrams is None and self.output_mode == "int" and np.ndim(inputs) < 2:
             return lookup.call(self._standardized(inputs))
-        rows = [lookup.numbers_of(words) for words in self.words_of(inputs)]
+        words = self.words_of(inputs)
         if self.output_mode == "int":
-            return padded(rows, self.output_sequence_length)
+            return padded(words, self.output_sequence_length, lookup.numbers_of)
+        rows = [lookup.numbers_of(row) for row in words]
         if self.output_mode == "one_hot":
             return lookup.encode(rows, (len(rows), max(map(len, rows), default=0)))
         return lookup.encode(rows, (len(rows), 1))
@@ -268,12 +272,13 @@ class TextVectorization(HostLayer):
         self._lookup_layer.load_own_variables(store)
 
 
-def padded(rows: Iterable[list[int]], length: int | None) -> np.ndarray:
-    """Rows of numbers as one array, cut and filled up with 0 to a length; that of the longest by default."""
-    rows = list(rows)
-    length = max(map(len, rows), default=0) if length is None else length
-    found = np.zeros((len(rows), length), "int32")
-    for place, row in zip(found, rows, strict=True):
-        kept = row[:length]
-        place[: len(kept)] = kept
+def padded(rows: list[list[bytes]], length: int | None, numbers_of: Callable[[list[bytes]], list[int]]) -> np.ndarray:
+    """The numbers of rows of words as one array, cut and filled up with 0 to a length; that of the longest by default."""
+    width = max(map(len, rows), default=0) if length is None else length
+    found = np.zeros((len(rows), width), "int32")
+    for start in range(0, len(rows), CHUNK):
+        kept = [row[:width] for row in rows[start : start + CHUNK]]
+        lengths = np.fromiter(map(len, kept), int, len(kept))
+        # One list of many texts' words: a call of NumPy a text would take as long as its words.
+        found[start : start + CHUNK][np.arange(width) < lengths[:, None]] = numbers_of(list(chain.from_iterable(kept)))
     return found
