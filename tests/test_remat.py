@@ -92,7 +92,7 @@ def test_what_a_scope_says():
 def test_a_call_by_itself():
     layer = layers.Dense(2)
     layer.build((None, 4))
-    np.testing.assert_allclose(layer.rematerialized_call(layer.call, X), layer(X), rtol=1e-6)
+    np.testing.assert_allclose(layer.rematerialized_call(layer.call, X)(X), layer(X), rtol=1e-6)
 
 
 def test_an_operation_of_ones_own():

@@ -24,6 +24,11 @@ class Inside(type):
             raise AttributeError(name)
         return inside(f"{cls.asked}.{name}")
 
+    def _refuse(cls, *args: object) -> object:
+        raise Private(cls.asked)
+
+    __getitem__ = __setitem__ = __contains__ = __iter__ = __len__ = __enter__ = __exit__ = _refuse
+
 
 def inside(name: str) -> Inside:
     """What stands in a test's module for a name of Keras's inside."""
@@ -119,10 +124,11 @@ def private_name(report: pytest.TestReport) -> str | None:
     text = report.longreprtext
     if found := re.search(r"^E\s.*\bPrivate: (\S+)", text, re.MULTILINE):
         return found[1]
-    found = re.search(r"^E\s+AttributeError: .* has no attribute '(_[^_']\w*)'", text, re.MULTILINE)
+    missing = r"AttributeError: .* has no attribute '(_[^_']\w*)'|TypeError: (?:\w+\.)*(_[^_]\w*)\(\) (?:got|takes|missing)"
+    found = re.search(rf"^E\s+(?:{missing})", text, re.MULTILINE)
     # The test itself asks for it, in the line that its traceback shows.
-    asked = found and re.search(rf"^>\s.*\b{found[1]}\b", text, re.MULTILINE)
-    return found[1] if found and asked else None
+    name = found and (found[1] or found[2])
+    return name if name and re.search(rf"^>\s.*\b{name}\b", text, re.MULTILINE) else None
 
 
 def last_line(text: str) -> str:

@@ -48,8 +48,6 @@ ROOMS = {
     "keras.src.backend.config": ["backend", "config"],
     "keras.src.backend": ["ops", "backend", "", "config"],
 }
-# Modules of which constants are read from the source.
-CONSTANTS = ("keras.src.backend.common.dtypes", "keras.src.backend.common.variables")
 MISSING = object()
 
 
@@ -99,7 +97,7 @@ class Source:
             return self.resolve(origin, original, seen | {full})
         if name in found.operations:
             return operation_class(name, found.operations[name], lambda function: self.resolve(module, function))
-        if module in CONSTANTS and name in found.constants:
+        if name in found.constants:
             return found.constants[name]
         room = module.removeprefix("keras.src").lstrip(".").partition(".")[0]
         value = public_value(".".join(filter(None, ("keras", room, name)))) if not name.startswith("_") else MISSING
@@ -280,8 +278,11 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def seeds_of(layer: kerata.Layer) -> list[kerata.Variable]:
-    """The states of the generators of a layer and of those within it, as many as there are generators."""
-    return [state for one in layer._flatten_layers() for state in one._seed_states()]
+    """The states of the generators of a layer and of those within it, as many as there are generators.
+
+    A dropout with the rate 0 has one in Kerata, whose rate may be set to something else, and none in Keras.
+    """
+    return [state for one in layer._flatten_layers() if getattr(one, "rate", None) != 0 for state in one._seed_states()]
 
 
 def install(root: Path) -> None:

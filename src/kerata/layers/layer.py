@@ -136,6 +136,8 @@ class Layer(WeightHolder):
         if (remat := remat_of(self.name)) is not None:
             self._remat = remat
         self._dtype_policy = standardize_policy(dtype_policy() if dtype is None else dtype)
+        if not isinstance(trainable, (bool, np.bool_)):
+            raise KindError(message(self, "`trainable` is expected to be a boolean", {"trainable": trainable}))
         self._trainable = bool(trainable)
         self._weights: list[Variable] = []
         self._path: str | None = None

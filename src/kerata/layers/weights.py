@@ -51,11 +51,13 @@ class WeightHolder(Module):
         """The type that inputs are converted to: the compute type."""
         return self.compute_dtype
 
-    def rematerialized_call(self, layer_call: Callable[..., Any], *args: object, **kwargs: object) -> object:
-        """What `layer_call(*args, **kwargs)` gives, computed again for its gradient; outside of programs just what it gives."""
-        if not in_scope():
-            return layer_call(*args, **kwargs)
-        return rematerialized(self.variables, layer_call, args, kwargs)
+    def rematerialized_call(self, layer_call: Callable[..., Any], *args: object, **kwargs: object) -> Callable[..., Any]:
+        """A function that gives what `layer_call` gives, computed again for its gradient within programs."""
+
+        def call(*args: object, **kwargs: object) -> object:
+            return rematerialized(self.variables, layer_call, args, kwargs) if in_scope() else layer_call(*args, **kwargs)
+
+        return call
 
     def symbolic_call(self, *args: object, **kwargs: object) -> object:
         """The symbolic outputs of symbolic inputs, as a node of the graph."""
