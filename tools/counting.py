@@ -2,9 +2,12 @@
 
 import collections
 import re
+import unittest
 from collections.abc import Callable
 
 import pytest
+
+ErrorClasses = type[BaseException] | tuple[type[BaseException], ...]
 
 
 class Private(Exception):
@@ -27,7 +30,8 @@ class Inside(type):
     def _refuse(cls, *args: object) -> object:
         raise Private(cls.asked)
 
-    __getitem__ = __setitem__ = __contains__ = __iter__ = __len__ = __enter__ = __exit__ = _refuse
+    __hash__ = type.__hash__
+    __eq__ = __getitem__ = __setitem__ = __contains__ = __iter__ = __len__ = __enter__ = __exit__ = _refuse
 
 
 def inside(name: str) -> Inside:
@@ -53,6 +57,9 @@ class Report:
         self.failed: dict[str, str] = {}
         self.skipped: dict[str, str] = {}
         self.texts: dict[str, str] = {}
+        # Tests that met an error of the right class with other words.
+        self.worded: set[str] = set()
+        self.running = ""
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         kept, gone = [], []
@@ -63,6 +70,9 @@ class Report:
                 self.left_out[reason] += 1
         items[:] = kept
         config.hook.pytest_deselected(items=gone)
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.running = item.nodeid
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -92,6 +102,7 @@ class Report:
         self.failed |= other.failed
         self.skipped |= other.skipped
         self.texts |= other.texts
+        self.worded |= other.worded
 
     def show(self) -> None:
         bad = {test: line for test, line in self.failed.items() if test not in self.private}
@@ -112,6 +123,53 @@ class Report:
             print(f"{count:4d}  {reason}")
         count = len(good) + len(bad)
         print(f"\n{len(good)} of {count} pass: {100 * len(good) / max(count, 1):.1f} %")
+        if worded := good & self.worded:
+            alike = len(good - worded)
+            print(f"In {len(worded)} of them an error has other words; {alike} pass to the letter: {100 * alike / count:.1f} %")
+
+
+class AnyWords:
+    """`assertRaisesRegex` that asks for the error's class, and notes where its words are others.
+
+    Args:
+        case: the test.
+        expected: classes of errors.
+        pattern: of the words.
+        report: what notes it.
+    """
+
+    def __init__(self, case: unittest.TestCase, expected: ErrorClasses, pattern: str | re.Pattern[str], report: Report):
+        self.case, self.expected, self.pattern, self.report = case, expected, pattern, report
+        self.exception: BaseException | None = None
+
+    def __enter__(self) -> "AnyWords":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> bool:
+        if kind is None or error is None:
+            raise self.case.failureException(f"{self.expected} not raised")
+        if isinstance(error, Private) or not issubclass(kind, self.expected):
+            return False
+        self.exception = error
+        if not re.search(self.pattern, str(error)):
+            self.report.worded.add(self.report.running)
+        return True
+
+
+def take_any_words(report: Report) -> None:
+    """From now on the words of an error decide no test."""
+
+    def assert_raises_regex(
+        case: unittest.TestCase, expected: ErrorClasses, pattern: str, *call: Callable[..., object], **kwargs: object
+    ) -> AnyWords | None:
+        context = AnyWords(case, expected, pattern, report)
+        if not call:
+            return context
+        with context:
+            call[0](*call[1:], **kwargs)
+        return None
+
+    unittest.TestCase.assertRaisesRegex = assert_raises_regex  # type: ignore[assignment]
 
 
 def reason_out(test: str, out: dict[str, str]) -> str | None:

@@ -3,7 +3,8 @@
 FOLDER holds `keras/src`: the unpacked source archive, or by default where the installed package stands, which holds the same
 tests. PARTS are folders or files below `keras/src`; without any, all folders of the public API. What `keras.src` holds is
 Kerata's class or function of the same public name (`tools/shim_of_keras3.py`); tests that ask for the inside of Keras, or for
-TensorFlow or PyTorch, do not count, and stand in the list with the name that they ask for.
+TensorFlow or PyTorch, do not count, and stand in the list with the name that they ask for. Errors must be of the class that a
+test asks for; how many have other words is said beside it.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from counting import Report, inside
+from counting import Report, inside, take_any_words
 
 # Folders and files below `keras/src`, each run in a process of its own, the longest first. A folder is run without those of its
 # files that stand here by themselves.
@@ -117,6 +118,7 @@ def run(root: Path, part: str, options: list[str]) -> Report:
     install(root)
     stand_ins()
     report = Report(OUT)
+    take_any_words(report)
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         pytest.main(
