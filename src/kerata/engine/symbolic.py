@@ -235,10 +235,10 @@ class Operation(Module):
         Node(self, args, kwargs, outputs)
         return outputs
 
-    def rematerialized_call(self, layer_call: Callable[..., Any], *args: object, **kwargs: object) -> Callable[..., Any]:
-        """A function that gives what `layer_call` gives, computed again for its gradient in place of being kept."""
+    def rematerialized_call(self, fn: Callable[..., Any], *args: object, **kwargs: object) -> Callable[..., Any]:
+        """A function that gives what `fn` gives, computed again for its gradient in place of being kept."""
         checkpoint: Callable[..., Callable[..., Any]] = jax.checkpoint  # pyright: ignore
-        return checkpoint(layer_call)
+        return checkpoint(fn)
 
     @property
     def input(self) -> object:
