@@ -30,3 +30,14 @@ def test_a_penalty_that_falls_still_is_too_much():
     assert loss[-5] / loss[-1] > 1.05
     finding = history.examine()[0]
     assert finding.kind == "too_much_l2" and "an L2 penalty of 1: a trial without it ended at" in finding.sentence
+
+
+@pytest.mark.parametrize(("patience", "is_early"), [(1, True), (10, False)])
+def test_a_run_that_is_stopped_on_a_steep_part_is_stopped_too_early(patience, is_early):
+    x, y = load_digits(return_X_y=True)
+    model = kerata.Sequential([kerata.Input((64,)), layers.Dense(32, "relu"), layers.Dense(10, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    stop = kerata.callbacks.EarlyStopping(patience=patience, min_delta=0.1)
+    history = model.fit(x / 16, y, epochs=100, validation_split=0.25, callbacks=stop, verbose=0, seed=0)
+    assert len(history.epoch) <= 30
+    assert (history.examine(experiments=False).kinds[0] == "stopped_too_early") == is_early

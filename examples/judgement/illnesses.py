@@ -26,8 +26,8 @@ def dense(units=32, **more):
     return layers.Dense(units, activation="relu", **more)
 
 
-def train(model, x=X, y=Y, epochs=10):
-    return model.fit(x, y, epochs=epochs, validation_split=0.25, verbose=0, seed=0)
+def train(model, x=X, y=Y, epochs=10, **more):
+    return model.fit(x, y, epochs=epochs, validation_split=0.25, verbose=0, seed=0, **more)
 
 
 def sorted_by_class():
@@ -44,7 +44,7 @@ def wrong_labels():
 def compiled(*stack, loss="sparse_categorical_crossentropy", rate=0.003):
     """A network of these layers, whose first one is an input."""
     model = kerata.Sequential(list(stack))
-    model.compile(optimizers.Adam(rate), loss, metrics=["accuracy"] if "entropy" in loss else None)
+    model.compile(optimizers.Adam(rate), loss, metrics=None if loss == "mse" else ["accuracy"])
     return model
 
 
@@ -75,6 +75,40 @@ def unconnected():
         compiled(kerata.Input((784,)), layers.Dense(32, activation="tanh"), lost, layers.Dense(10, activation="softmax")),
         epochs=8,
     )
+
+
+LARGE = kerata.initializers.RandomNormal(stddev=1.0)
+HEAVY = kerata.regularizers.L2(1.0)
+HASTY = kerata.callbacks.EarlyStopping(patience=1, min_delta=0.05)
+
+
+def with_loss(loss, units=10, output="softmax"):
+    return compiled(kerata.Input((784,)), dense(), layers.Dense(units, activation=output), loss=loss)
+
+
+def frozen(model):
+    model.trainable = False
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def few_threes():
+    """Every tenth of the threes among all other digits, and whether a digit is one."""
+    kept = np.flatnonzero((Y != 3) | (np.arange(len(Y)) % 10 == 0))
+    return X[kept], (Y[kept] == 3) * 1.0
+
+
+def written_twice():
+    """A third of the pictures twice, then mixed."""
+    order = np.random.default_rng(0).permutation(np.concatenate([np.arange(500), np.arange(500)]))
+    return X[order], Y[order]
+
+
+def threes_that_are_given_away():
+    """A few pixels, and a column that was made from the answer."""
+    x = np.concatenate([X[:, 300:320], (Y[:, None] == 3) * 2.0 - 1], 1)
+    last = [dense(8), layers.Dense(1, activation="sigmoid")]
+    return train(compiled(kerata.Input((21,)), *last, loss="binary_crossentropy"), x, (Y == 3) * 1.0, epochs=20)
 
 
 def rows_of_pixels():
@@ -111,19 +145,38 @@ ILLNESSES = {
     "layer_gives_nan_later": root_of_less_than_nothing,
     "sequence_too_long": rows_of_pixels,
     "ten_samples_not_learned": unconnected,
-    "dropout": lambda: train(network(dense(), layers.Dropout(0.9))),
+    "too_much_dropout": lambda: train(network(dense(), layers.Dropout(0.9))),
+    "too_much_l2": lambda: train(network(dense(kernel_regularizer="l2"), dense(kernel_regularizer=HEAVY)), epochs=20),
+    "dropout_with_l2": lambda: train(network(dense(kernel_regularizer="l2"), layers.Dropout(0.5)), epochs=20),
+    "dropout_before_norm": lambda: train(network(dense(), layers.Dropout(0.5), layers.BatchNormalization(), dense())),
+    "vanishing_gradients": lambda: train(network(*[layers.Dense(24, activation="sigmoid") for _ in range(8)])),
+    "bad_first_weights": lambda: train(network(*[dense(kernel_initializer=LARGE) for _ in range(3)])),
+    "double_activation": lambda: train(with_loss(kerata.losses.SparseCategoricalCrossentropy(from_logits=True))),
+    "squared_loss_on_classes": lambda: train(with_loss("mse", units=1, output=None)),
+    "softmax_of_one": lambda: train(with_loss("binary_crossentropy", units=1), y=(Y == 3) * 1.0),
+    "unbalanced_classes": lambda: train(with_loss("binary_crossentropy", units=1, output="sigmoid"), *few_threes(), epochs=4),
+    "leak_of_samples": lambda: train(network(dense()), *written_twice(), epochs=20),
+    "leak_of_target": threes_that_are_given_away,
+    "validation_differs": lambda: train(network(dense()), np.where(np.arange(len(X))[:, None] < 1500, X, 1 - X)),
+    "stopped_too_early": lambda: train(network(dense(), rate=0.0005), epochs=100, callbacks=[HASTY]),
+    "batch_too_large": lambda: train(network(dense()), epochs=20, batch_size=2000),
+    "all_frozen": lambda: train(frozen(network(dense()))),
 }
 
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "illnesses")
+    page = ["# Illnesses", ""]
     for name, make in ILLNESSES.items():
         if len(sys.argv) > 2 and name not in sys.argv[2:]:
             continue
         kerata.utils.set_random_seed(0)
         found = make().examine()
-        print(f"\n{name}\n{found}")
+        print(f"\n{name}\n{found}", flush=True)
         found.plot(folder / f"{name}.png")
+        page += [f"## {name}", "", *[f"- {each.sentence}\n  `{each.try_}`" for each in found], "", f"![{name}]({name}.png)", ""]
+    (folder / "README.md").write_text("\n".join(page))
+    print(f"\nThe page with all pictures: {folder / 'README.md'}")
 
 
 if __name__ == "__main__":

@@ -236,7 +236,7 @@ def check_length(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator
     behind = is_behind(run, scores)
     stopped = 0 < run.epochs < case.epochs
     quick = run.fall > 0.02 and run.tail > 0.02
-    if still and quick and stopped and (behind or run.tail > 0.05):
+    if still and quick and stopped and (behind or run.tail > 0.05 or is_steep(case, run)):
         yield found(
             "stopped_too_early",
             "serious",
@@ -283,6 +283,13 @@ def check_length(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator
             name=scores.name,
             reference=scores.reference,
         )
+
+
+def is_steep(case: Case, run: Run) -> bool:
+    """Whether a run that ended after few of its epochs was still on a steep part of its curves."""
+    watched = run.held if len(run.held) else run.loss
+    last = float(watched[-2] / watched[-1]) if len(watched) > 1 and watched[-1] > 0 else 1.0
+    return run.epochs <= 0.3 * case.epochs and run.fall > 0.08 and last > 1.05
 
 
 def few_steps(case: Case, run: Run) -> bool:
