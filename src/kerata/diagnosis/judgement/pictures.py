@@ -56,9 +56,14 @@ class Panel:
                 ha="right" if len(self.labels) > 3 else "center",
                 fontsize=8,
             )
-        if self.log and any(value > 0 for values in self.series.values() for value in values):
+        positive = [value for values in self.series.values() for value in values if value > 0]
+        if self.log and positive and max(positive) > 10 * min(positive):
             axis.set_yscale("log")
+        elif self.kind == "bars" and len(self.series) > 1:
+            # Room for the legend.
+            axis.margins(y=0.3)
         axis.set_title(self.title, fontsize=10)
-        axis.legend(frameon=False, fontsize=8)
+        if self.kind == "lines" or len(self.series) > 1:
+            axis.legend(frameon=False, fontsize=8)
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
