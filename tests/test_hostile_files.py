@@ -111,6 +111,13 @@ DESCRIPTIONS = {
     "pieces": lambda: operation(lambda x: kerata.ops.array_split(x, 2, axis=1), "indices_or_sections", 10**6),
     "differences": lambda: operation(lambda x: kerata.ops.diff(x, n=1, axis=1), "n", 10**6),
     "parts": lambda: operation(lambda x: kerata.ops.adaptive_max_pool(x, 2), "output_size", 10**8),
+    "reflections": lambda: operation(lambda x: kerata.ops.pad(x, 3, mode="reflect"), "pad_width", 10**9),
+    "a spectrum": lambda: described(
+        kerata.Sequential([kerata.Input((64,)), layers.MelSpectrogram(16, 8, num_mel_bins=4)]), "fft_length", 2**30
+    ),
+    "tiles": lambda: described(
+        kerata.Sequential([kerata.Input((8, 8, 1)), layers.ContrastLimitedAdaptiveHistogramEqualization()]), 0, 2**30
+    ),
     "positions": lambda: in_sequence(
         part("Reshape", target_shape=[20]), part("RepeatVector", n=10**9), part("Flatten"), part("Dense", units=4)
     ),

@@ -4,7 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -14,9 +14,9 @@ from kerata.base.types import DTypeLike, ShapeLike
 from kerata.engine.symbolic import SymbolicTensor, getitem, is_symbolic, traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import standardize_dtype
+from kerata.kernels import padding
+from kerata.kernels.padding import PadWidth
 from kerata.ops.forms import Axes, Function, Unary, binary, named, op, tell, unary
-
-PadWidth: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]
 
 # Making.
 
@@ -256,7 +256,7 @@ def repeat(x: TensorLike, repeats: int | Array, axis: int | None = None) -> Arra
 def pad(x: TensorLike, pad_width: PadWidth, mode: str = "constant", constant_values: TensorLike | None = None) -> Array:
     """x with something around it: `pad_width` says how much before and after, for each axis."""
     if constant_values is None:
-        return jnp.pad(jnp.asarray(x), pad_width, mode=mode)
+        return padding.pad(jnp.asarray(x), pad_width, mode)
     check_choice("pad", "mode (with `constant_values`)", mode, ("constant",))
     return jnp.pad(jnp.asarray(x), pad_width, mode=mode, constant_values=constant_values)
 

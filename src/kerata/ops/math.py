@@ -13,6 +13,7 @@ from kerata.base.checks import check_choice, message
 from kerata.base.types import DTypeLike, is_list_or_tuple
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
+from kerata.kernels.padding import pad
 from kerata.ops.forms import Axes, Function, as_axes, as_float, named, op, unary
 
 # Complex numbers: (real part, imaginary part).
@@ -185,7 +186,7 @@ def stft(
         raise TypeError(message("stft", "the input must be float32 or float64", {"x": x}))
     window = _spectral_window("stft", window, sequence_length, fft_length, x.dtype)
     if center:
-        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(fft_length // 2, fft_length // 2)], mode="reflect")
+        x = pad(x, [(0, 0)] * (x.ndim - 1) + [(fft_length // 2, fft_length // 2)], "reflect")
     return _pair(jnp.fft.rfft(extract_sequences(x, fft_length, sequence_stride) * window))
 
 

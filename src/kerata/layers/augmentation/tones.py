@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from kerata import random
 from kerata.base.checks import KindError, check_positive_int, message, standardize_tuple
 from kerata.base.registry import builtin
+from kerata.kernels.padding import pad
 from kerata.layers.augmentation.base import Augmentation, check_ends, check_range, check_value_range, rescale
 from kerata.ops.image import gaussian_blur
 
@@ -249,6 +250,10 @@ class AutoContrast(Augmentation):
         return jnp.where(flat, images, rescale(share, (0, 1), self.value_range))
 
 
+# Tiles along a side, even of a small picture, which is continued to have a pixel in each.
+MOST_TILES = 256
+
+
 @builtin("layers")
 class ContrastLimitedAdaptiveHistogramEqualization(Augmentation):
     """Makes tones about as frequent within each tile of a grid, but no tone more so than a limit; between the middles of tiles,
@@ -292,8 +297,11 @@ class ContrastLimitedAdaptiveHistogramEqualization(Augmentation):
         """Pictures (batch, height, width, channels) in bytes."""
         (batch, height, width, channels), (down, across) = x.shape, self.tile_grid_size
         tall, wide = -(-height // down), -(-width // across)
+        if tall * down > max(MOST_TILES, 4 * height) or wide * across > max(MOST_TILES, 4 * width):
+            sizes = {"tile_grid_size": self.tile_grid_size, "picture": (height, width)}
+            raise ValueError(message(self, "there must not be far more tiles than pixels", sizes, "A grid of (8, 8) is usual"))
         padding = ((0, 0), (0, tall * down - height), (0, wide * across - width), (0, 0))
-        tones = jnp.clip(jnp.pad(x, padding, "symmetric"), *BYTES).astype(jnp.int32)
+        tones = jnp.clip(pad(x, padding, "symmetric"), *BYTES).astype(jnp.int32)
         tiles = jnp.reshape(tones, (batch, down, tall, across, wide, channels))
         tiles = jnp.reshape(jnp.transpose(tiles, (0, 1, 3, 5, 2, 4)), (-1, tall * wide))
         table = jnp.reshape(jax.vmap(self._table)(tiles), (batch, down, across, channels, 256))
