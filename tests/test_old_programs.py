@@ -215,6 +215,14 @@ def test_all_layers_take_the_shape_of_their_input():
     assert model.input_shape == (None, 4, 3) and not layer.trainable
 
 
+@pytest.mark.parametrize("keras", [keras1, keras2, tfkeras2, modern])
+def test_trainable_may_be_a_number(keras):
+    frozen, free = (keras.layers.Dense(2, trainable=number) for number in (0, 1))
+    assert frozen.trainable is False and free.trainable is True
+    with pytest.raises(ValueError, match="`trainable` is expected to be a boolean"):
+        keras.layers.Dense(2, trainable="no")
+
+
 def test_branches_that_merge_twice_have_their_input_once():
     layers, models = keras1.layers, keras1.models
     first, second, third = (models.Sequential([layers.Dense(2, input_dim=size)]) for size in (3, 4, 5))

@@ -136,7 +136,8 @@ class Layer(WeightHolder):
         if (remat := remat_of(self.name)) is not None:
             self._remat = remat
         self._dtype_policy = standardize_policy(dtype_policy() if dtype is None else dtype)
-        if not isinstance(trainable, (bool, np.bool_)):
+        # Programs of earlier versions write 0 and 1.
+        if trainable not in (0, 1):
             raise KindError(message(self, "`trainable` is expected to be a boolean", {"trainable": trainable}))
         self._trainable = bool(trainable)
         self._weights: list[Variable] = []
