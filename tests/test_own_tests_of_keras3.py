@@ -88,3 +88,44 @@ def test_a_model_is_called_on_a_list_of_texts():
         np.testing.assert_array_equal(model(texts), expected)
         np.testing.assert_array_equal(model([[text] for text in texts]), expected)
         np.testing.assert_array_equal(model.predict(texts), expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: kerata.random.categorical(np.ones(5), 5), r"random\.categorical: `logits` must have the axes"),
+        (lambda: kerata.random.randint((2,), 0, 3, dtype="float32"), r"random\.randint: `dtype` must be an integer type"),
+        (lambda: kerata.random.SeedGenerator(sed=3), "SeedGenerator: Unrecognized keyword arguments"),
+        (lambda: kerata.config.set_dtype_policy(None), "set_dtype_policy: Invalid `policy` argument"),
+        (lambda: kerata.layers.Dense(2, trainable=1), "`trainable` is expected to be a boolean"),
+    ],
+    ids=["categorical", "randint", "generator", "policy", "trainable"],
+)
+def test_what_is_wrong_is_said(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_policies_without_a_name_follow_the_setting():
+    kerata.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert kerata.DTypePolicy().name == "mixed_bfloat16"
+        policies = kerata.dtype_policies.DTypePolicyMap()
+        policies["a"] = kerata.DTypePolicy("float16")
+        policies["b"] = kerata.dtype_policies.QuantizedDTypePolicy("int8", "float32")
+        theirs = keras.dtype_policies.DTypePolicyMap()
+        theirs["a"] = keras.dtype_policies.DTypePolicy("float16")
+        theirs["b"] = keras.dtype_policies.QuantizedDTypePolicy("int8", "float32")
+        parts = [
+            {path: plain["config"] for path, plain in each.get_config()["policy_map"].items()} for each in (policies, theirs)
+        ]
+        assert parts[0] == parts[1]
+        again = kerata.dtype_policies.DTypePolicyMap.from_config(policies.get_config())
+        assert (again["a"].name, again["b"].name) == ("mixed_bfloat16", "int8_from_mixed_bfloat16")
+    finally:
+        kerata.config.set_dtype_policy("float32")
+
+
+def test_an_axis_without_a_size_is_taken_apart_by_num():
+    parts = kerata.ops.unstack(kerata.KerasTensor((2, None, 4)), num=3, axis=1)
+    assert [part.shape for part in parts] == [(2, 4)] * 3

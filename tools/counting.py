@@ -76,7 +76,9 @@ class Report:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            if (reason := reason_out(report.nodeid, self.out)) is None:
+            name = re.search(r"^E\s.*\bPrivate: (\S+)", report.longreprtext, re.MULTILINE)
+            reason = f"asks for {name[1]}, which is private" if name else reason_out(report.nodeid, self.out)
+            if reason is None:
                 self.failed[report.nodeid] = last_line(report.longreprtext)
                 self.texts[report.nodeid] = report.longreprtext
             else:

@@ -5,6 +5,7 @@ so is `keras/src/testing`, which is part of the tests.
 """
 
 import ast
+import collections
 import functools
 import importlib
 import importlib.abc
@@ -33,6 +34,13 @@ KNOWN: dict[str, object] = {
     "keras.src.backend.common.variables.standardize_dtype": kerata.backend.standardize_dtype,
     "keras.src.utils.python_utils.removesuffix": str.removesuffix,
     "keras.src.utils.python_utils.removeprefix": str.removeprefix,
+    # What holds a layer's parts is a plain list, dict or set in Kerata.
+    "keras.src.utils.tracking.TrackedList": list,
+    "keras.src.utils.tracking.TrackedDict": dict,
+    "keras.src.utils.tracking.TrackedOrderedDict": collections.OrderedDict,
+    "keras.src.utils.tracking.TrackedSet": set,
+    "keras.src.utils.module_utils.dmtree": types.SimpleNamespace(available=False),
+    "keras.src.utils.module_utils.optree": types.SimpleNamespace(available=True),
     "keras.src.backend.common.global_state.clear_session": kerata.utils.clear_session,
 }
 
@@ -95,6 +103,10 @@ class Source:
             if is_test(origin):
                 return getattr(importlib.import_module(origin), original)
             return self.resolve(origin, original, seen | {full})
+        for whole in found.wholes:
+            inner = self.module(whole)
+            if name in inner.exported or name in inner.imported or name in inner.constants:
+                return self.resolve(whole, name, seen | {full})
         if name in found.operations:
             return operation_class(name, found.operations[name], lambda function: self.resolve(module, function))
         if name in found.constants:
@@ -117,12 +129,16 @@ class Module:
         self.text = text
         self.exported: dict[str, list[str]] = {}
         self.imported: dict[str, tuple[str, str]] = {}
+        # Modules of which everything is imported.
+        self.wholes: list[str] = []
         self.constants: dict[str, object] = {}
         self.operations: dict[str, Signatures] = {}
         classes: dict[str, ast.ClassDef] = {}
         functions: list[ast.FunctionDef] = []
         for node in ast.parse(text).body:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("keras.src"):
+                if node.names[0].name == "*":
+                    self.wholes.append(str(node.module))
                 self.imported |= {one.asname or one.name: (str(node.module), one.name) for one in node.names}
             elif isinstance(node, (ast.ClassDef, ast.FunctionDef)):
                 self.exported[node.name] = exports_of(node)

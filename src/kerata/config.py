@@ -35,6 +35,10 @@ def dtype_policy() -> DTypePolicy:
 
 def set_dtype_policy(policy) -> None:
     """Sets the types of new layers: `"float32"`, `"mixed_bfloat16"`, `"mixed_float16"`, or a `DTypePolicy`."""
+    if policy is None:
+        raise ValueError(
+            message("set_dtype_policy", "Invalid `policy` argument: it is a policy's name, or a policy", {"policy": policy})
+        )
     config.set_dtype_policy(standardize_policy(policy))
 
 

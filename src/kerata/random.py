@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata.base.absent import explain
+from kerata.base.checks import message
 from kerata.base.registry import builtin
 from kerata.engine.random import SeedGenerator as SeedGenerator
 from kerata.engine.random import draw_key
@@ -53,6 +54,8 @@ def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
 
 def randint(shape, minval, maxval, dtype="int32", seed=None):
     """Whole numbers of [minval, maxval)."""
+    if not jnp.issubdtype(_dtype(dtype), jnp.integer):
+        raise ValueError(message("random.randint", "`dtype` must be an integer type", {"dtype": dtype}, "Say dtype='int32'"))
     return jax.random.randint(_jax_key(seed), standardize_shape(shape, "randint"), minval, maxval, _dtype(dtype))
 
 
@@ -85,6 +88,8 @@ def categorical(logits, num_samples, dtype="int32", seed=None):
     [[1, 1, 1]]
     """
     logits = jnp.asarray(logits)
+    if logits.ndim != 2:
+        raise ValueError(message("random.categorical", "`logits` must have the axes (batch, classes)", {"logits": logits}))
     unit = kernel.uniform(draw_key(seed), (logits.shape[0], num_samples, logits.shape[1]), jnp.float32, 1e-7, 1.0)
     # The largest of logits plus Gumbel noise is a class with the right probability.
     return jnp.argmax(logits[:, None, :] - jnp.log(-jnp.log(unit)), axis=-1).astype(_dtype(dtype))

@@ -20,6 +20,9 @@ QUANTIZATION_MODES = ("int8", "float8", "int4", "gptq", "awq")
 class DTypePolicy:
     """Types of weights and of computation by a name: `"float32"`, `"bfloat16"`, `"mixed_bfloat16"`, `"mixed_float16"`.
 
+    Args:
+        name: its name; that of the policy that is set (`set_dtype_policy`) by default.
+
     >>> DTypePolicy("mixed_bfloat16").variable_dtype
     'float32'
     """
@@ -28,7 +31,7 @@ class DTypePolicy:
     by_path = False
 
     def __init__(self, name: str | None = None):
-        self.name = standardize_dtype(None) if name is None else str(name)
+        self.name = str(config.dtype_policy() if name is None else name)
         if self.name.startswith("mixed_"):
             self.compute_dtype, self.variable_dtype = standardize_dtype(self.name.removeprefix("mixed_")), "float32"
         else:
@@ -305,8 +308,13 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
         return len(self._policies)
 
     def get_config(self) -> dict[str, Any]:
-        default = None if self._given is None else standardize_policy(self._given).to_plain()
-        return {"default_policy": default, "policy_map": {path: policy.to_plain() for path, policy in self._policies.items()}}
+        policies = {path: policy.to_plain() for path, policy in self._policies.items()}
+        if self._given is not None:
+            return {"default_policy": standardize_policy(self._given).to_plain(), "policy_map": policies}
+        # As in Keras: without a policy of its own, the types are those that are set where the config is read.
+        for plain in policies.values():
+            plain["config"] |= {key: None for key in ("name", "source_name") if key in plain["config"]}
+        return {"default_policy": None, "policy_map": policies}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "DTypePolicyMap":

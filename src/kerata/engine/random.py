@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from kerata.base.blocks import Within, ambient
-from kerata.base.checks import message
+from kerata.base.checks import KindError, message
 from kerata.base.types import Shape, is_integer
 from kerata.engine.module import Module
 from kerata.engine.scope import stack
@@ -176,6 +176,8 @@ class SeedGenerator(Module):
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: object):
+        if kwargs:
+            raise KindError(message("SeedGenerator", "Unrecognized keyword arguments", kwargs))
         if seed is not None and not is_integer(seed):
             raise ValueError(message("SeedGenerator", "`seed` must be an integer or None", {"seed": seed}))
         self.seed = None if seed is None else int(seed)

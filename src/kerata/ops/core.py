@@ -232,6 +232,6 @@ def slice_update(inputs: TensorLike, start_indices: Sequence[int | Array], updat
 
 @op()
 def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Array]:
-    """The slices along an axis as a list."""
+    """The slices along an axis as a list; `num` says how many there are where the axis has no known size."""
     x = jnp.asarray(x)
-    return [lax.index_in_dim(x, i, axis, keepdims=False) for i in range(x.shape[axis])]
+    return [lax.index_in_dim(x, i, axis, keepdims=False) for i in range(x.shape[axis] if num is None else num)]
