@@ -49,8 +49,8 @@ def stand_in(module: str, name: str) -> Callable[..., object]:
 class Report:
     """Leaves out what does not count, and keeps how the other tests ended."""
 
-    def __init__(self, out: dict[str, str]):
-        self.out = out
+    def __init__(self, out: dict[str, str], every: int = 1):
+        self.out, self.every = out, every
         self.left_out: collections.Counter[str] = collections.Counter()
         self.passed: set[str] = set()
         self.private: set[str] = set()
@@ -68,7 +68,7 @@ class Report:
             (kept if reason is None else gone).append(item)
             if reason is not None:
                 self.left_out[reason] += 1
-        items[:] = kept
+        items[:] = kept[:: self.every]
         config.hook.pytest_deselected(items=gone)
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

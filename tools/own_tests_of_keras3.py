@@ -111,13 +111,13 @@ class Absent(types.ModuleType):
         return inside(f"{self.__name__}.{name}")
 
 
-def run(root: Path, part: str, options: list[str]) -> Report:
+def run(root: Path, part: str, options: list[str], every: int) -> Report:
     """The tests of one folder or file."""
     from shim_of_keras3 import install
 
     install(root)
     stand_ins()
-    report = Report(OUT)
+    report = Report(OUT, every)
     take_any_words(report)
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
@@ -154,6 +154,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help="folders or files below keras/src", default=FOLDERS)
     parser.add_argument("--keras", type=Path, help="the folder that holds keras/src")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    parser.add_argument("--every", type=int, default=1, help="of the tests of each part take one in so many")
     parser.add_argument("--texts", type=Path, help="a file for the tracebacks of what fails")
     given, options = parser.parse_known_args()
     found = given.keras
@@ -172,7 +173,7 @@ def main() -> None:
     ):
         shutil.copytree(root / "keras" / "src", Path(copy, "keras", "src"), ignore=shutil.ignore_patterns("__pycache__"))
         Path(copy, "keras", "__init__.py").touch()
-        for one in pool.map(run, [Path(copy)] * len(parts), parts, [options] * len(parts)):
+        for one in pool.map(run, [Path(copy)] * len(parts), parts, [options] * len(parts), [given.every] * len(parts)):
             report.add(one)
             if given.texts is not None:
                 given.texts.write_text(json.dumps(report.texts, indent=1))

@@ -60,7 +60,9 @@ def write(folder: Path) -> list[str]:
     # Types are shown as they are written: names that a page's module lacks cannot be looked up there.
     pdoc.doc.safe_eval_type = lambda annotation, *rest, **more: annotation
     pdoc.doc.resolve_annotations = lambda annotations, *rest, **more: annotations
-    pdoc.render.configure(docformat="google", show_source=False, search=True, footer_text=f"Kerata {kerata.version.__version__}")
+    pdoc.render.configure(
+        docformat="google", show_source=False, search=True, footer_text=f"Kerata {kerata.version.__version__}"
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pdoc.pdoc(*written, output_directory=folder)

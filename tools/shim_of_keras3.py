@@ -34,11 +34,10 @@ KNOWN: dict[str, object] = {
     "keras.src.backend.common.variables.standardize_dtype": kerata.backend.standardize_dtype,
     "keras.src.utils.python_utils.removesuffix": str.removesuffix,
     "keras.src.utils.python_utils.removeprefix": str.removeprefix,
-    # What holds a layer's parts is a plain list, dict or set in Kerata.
+    # What holds a layer's parts is a plain list or dict in Kerata.
     "keras.src.utils.tracking.TrackedList": list,
     "keras.src.utils.tracking.TrackedDict": dict,
     "keras.src.utils.tracking.TrackedOrderedDict": collections.OrderedDict,
-    "keras.src.utils.tracking.TrackedSet": set,
     "keras.src.utils.module_utils.dmtree": types.SimpleNamespace(available=False),
     "keras.src.utils.module_utils.optree": types.SimpleNamespace(available=True),
     "keras.src.backend.common.global_state.clear_session": kerata.utils.clear_session,
@@ -283,7 +282,8 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Nothing: what a module holds is looked up when it is asked for."""
 
     def _get(self, module: str, name: str) -> object:
-        if name.startswith("__"):
+        # pytest looks for its own names in every module on its way.
+        if name.startswith(("__", "pytest", "setup", "setUp", "teardown", "tearDown")):
             raise AttributeError(name)
         if self.source.path(f"{module}.{name}") is not None and module != "keras.src.backend":
             return importlib.import_module(f"{module}.{name}")
