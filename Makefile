@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all keras-tests lint bench clean
+.PHONY: demo test test-all keras-tests docs lint bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerata demo
@@ -25,6 +25,10 @@ test-all: $(VENV)/.dev
 keras-tests: $(VENV)/.dev
 	XLA_FLAGS="$(XLA_FLAGS) $(QUICK)" $(BIN)/python tools/own_tests_of_keras3.py
 
+# Reference pages from docstrings, in build/docs.
+docs: $(VENV)/.docs
+	$(BIN)/python tools/reference.py
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks tools examples conftest.py
 	$(BIN)/ruff check src tests benchmarks tools examples conftest.py
@@ -42,6 +46,10 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	touch $@
 
 clean:
