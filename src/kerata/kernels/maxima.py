@@ -94,6 +94,81 @@ def within(x: Number, low: Number | None, high: Number | None) -> jax.Array:
     return above if high is None else smaller(above, high)
 
 
+# As TensorFlow has them: of what is equal, the first has the whole slope
+
+
+def first_larger(x: Number, y: Number) -> jax.Array:
+    """`tf.maximum`.
+
+    >>> jax.grad(first_larger)(3.0, 3.0).tolist(), jax.grad(first_larger, 1)(3.0, 3.0).tolist()
+    (1.0, 0.0)
+    """
+    dtype, weak = jax.dtypes.result_type(x, y, return_weak_type_flag=True)
+    return _first_larger(*_alike(x, y, dtype, weak)) if jnp.issubdtype(dtype, jnp.floating) else jnp.maximum(x, y)
+
+
+def first_smaller(x: Number, y: Number) -> jax.Array:
+    """`tf.minimum`.
+
+    >>> jax.grad(first_smaller)(3.0, 3.0).tolist(), jax.grad(first_smaller)(4.0, 3.0).tolist()
+    (1.0, 0.0)
+    """
+    dtype, weak = jax.dtypes.result_type(x, y, return_weak_type_flag=True)
+    return _first_smaller(*_alike(x, y, dtype, weak)) if jnp.issubdtype(dtype, jnp.floating) else jnp.minimum(x, y)
+
+
+def first_within(x: Number, low: Number | None, high: Number | None) -> jax.Array:
+    """`tf.clip_by_value`: the bounds themselves are within.
+
+    >>> [jax.grad(first_within)(x, 0.0, 2.0).tolist() for x in (-1.0, 0.0, 2.0, 3.0)]
+    [0.0, 1.0, 1.0, 0.0]
+    """
+    below = jnp.asarray(x) if high is None else first_smaller(x, high)
+    return below if low is None else first_larger(below, low)
+
+
+def magnitude(x: Number) -> jax.Array:
+    """`tf.abs`: its slope at 0 is 0.
+
+    >>> [jax.grad(magnitude)(x).tolist() for x in (-1.0, 0.0, 2.0)]
+    [-1.0, 0.0, 1.0]
+    """
+    x = jnp.asarray(x)
+    return _magnitude(x) if jnp.issubdtype(x.dtype, jnp.floating) else jnp.abs(x)
+
+
+@jax.custom_jvp
+def _magnitude(x: jax.Array) -> jax.Array:
+    return jnp.abs(x)
+
+
+@_magnitude.defjvp
+def _slope_of_magnitude(at: tuple[jax.Array], along: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    return _magnitude(at[0]), jnp.sign(at[0]) * along[0]
+
+
+@jax.custom_jvp
+def _first_larger(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.maximum(x, y)
+
+
+@_first_larger.defjvp
+def _slope_of_first_larger(at: tuple[jax.Array, jax.Array], along: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    (x, y), (dx, dy) = at, along
+    return _first_larger(x, y), jnp.where(x >= y, dx, dy)
+
+
+@jax.custom_jvp
+def _first_smaller(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.minimum(x, y)
+
+
+@_first_smaller.defjvp
+def _slope_of_first_smaller(at: tuple[jax.Array, jax.Array], along: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    (x, y), (dx, dy) = at, along
+    return _first_smaller(x, y), jnp.where(x <= y, dx, dy)
+
+
 def _alike(x: Number, y: Number, dtype: DTypeLike, weak: bool) -> tuple[jax.Array, jax.Array]:
     """Both with the type of their maximum; `weak` is one that gives way to that of other arrays, as Python's numbers do."""
     if weak:

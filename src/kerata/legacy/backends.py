@@ -19,6 +19,7 @@ from kerata.base.types import DTypeLike, PartialShape, ShapeLike
 from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.types import Array, Described, HasArray, HostArray, TensorLike, WeightFunction
 from kerata.engine.variable import Variable
+from kerata.kernels.maxima import first_larger, first_smaller, first_within, magnitude
 from kerata.legacy.decoding import search
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
@@ -27,6 +28,7 @@ from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, le
 from kerata.legacy.shapes import shape as shape_of
 from kerata.legacy.shapes import taking_sizes
 from kerata.legacy.tensorflow.layers import followed, in_use
+from kerata.legacy.tensorflow.tape import tapes
 from kerata.legacy.tensorflow.tensor import has_tensor
 
 T = TypeVar("T")
@@ -129,13 +131,40 @@ def is_variable(x: object) -> bool:
     return isinstance(x, Variable)
 
 
+@traceable
+def abs(x):
+    """The absolute value, whose slope at 0 is 0, as in TensorFlow."""
+    return magnitude(x)
+
+
+@traceable
+def maximum(x, y):
+    """The larger of two numbers; where they are equal, the first has the slope, as in TensorFlow."""
+    return first_larger(jnp.asarray(x), jnp.asarray(y) if hasattr(y, "shape") else y)
+
+
+@traceable
+def minimum(x, y):
+    """The smaller of two numbers; where they are equal, the first has the slope, as in TensorFlow."""
+    return first_smaller(jnp.asarray(x), jnp.asarray(y) if hasattr(y, "shape") else y)
+
+
+@traceable
+def clip(x, min_value, max_value):
+    """x within two bounds, which are within themselves: their slope is 1, as in TensorFlow."""
+    if isinstance(min_value, (int, float)) and isinstance(max_value, (int, float)) and max_value < min_value:
+        max_value = min_value
+    x = jnp.asarray(x)
+    return first_within(x, *(None if one is None else jnp.asarray(one, x.dtype) for one in (min_value, max_value)))
+
+
 def sqrt(x):
     """The square root; 0 of what is below 0, as rounding may make it.
 
     >>> sqrt(np.array([-1.0, 4.0], "float32")).tolist()
     [0.0, 2.0]
     """
-    return ops.sqrt(ops.maximum(x, 0.0))
+    return ops.sqrt(maximum(x, 0.0))
 
 
 def batch_flatten(x: TensorLike) -> Array | SymbolicTensor:
@@ -524,7 +553,7 @@ def of_tensors(function: Callable[..., object]) -> Callable[..., object]:
 
     @functools.wraps(function)
     def call(*args: object, **kwargs: object) -> object:
-        return (follow if in_use[0] and (has_tensor(args) or has_tensor(kwargs)) else function)(*args, **kwargs)
+        return (follow if in_use[0] and (tapes() or has_tensor(args) or has_tensor(kwargs)) else function)(*args, **kwargs)
 
     return call
 

@@ -13,6 +13,7 @@ from jax.typing import ArrayLike
 from kerata import ops
 from kerata.base.types import DTypeLike
 from kerata.engine.types import Array, HasArray, HostArray, TensorLike
+from kerata.kernels.maxima import first_larger, first_smaller, first_within, largest, smallest
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, UnimplementedError
 from kerata.legacy.tensorflow.operators import FUNCTIONS, absolute, invert, negative
@@ -29,7 +30,7 @@ is_nan:isnan is_inf:isinf is_finite:isfinite real imag conj angle erfinv logical
 """
 # Of two tensors of one type.
 BINARY = """
-maximum minimum atan2:arctan2 divide_no_nan logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor
+atan2:arctan2 divide_no_nan logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor
 left_shift right_shift
 """
 # Along axes.
@@ -55,6 +56,8 @@ TABLE: dict[str, Function] = {
     "floordiv": FUNCTIONS["floordiv"],
     "math.mod": FUNCTIONS["floormod"],
     "floormod": FUNCTIONS["floormod"],
+    "maximum": Function("maximum", "x, y", first_larger, like="numbers"),
+    "minimum": Function("minimum", "x, y", first_smaller, like="numbers"),
     "abs": absolute,
     "negative": negative,
     "bitwise.invert": invert,
@@ -91,8 +94,8 @@ for _name, _compute in {
     "reduce_sum": total,
     "reduce_prod": product,
     "reduce_mean": mean,
-    "reduce_max": along(jnp.max),
-    "reduce_min": along(jnp.min),
+    "reduce_max": along(largest),
+    "reduce_min": along(smallest),
     "reduce_any": along(jnp.any),
     "reduce_all": along(jnp.all),
     "reduce_std": along(jnp.std),
@@ -194,7 +197,7 @@ def where_values(values: list[Any]) -> DType | None:
 
 def clip(value: ArrayLike, low: ArrayLike, high: ArrayLike) -> Array:
     value = jnp.asarray(value)
-    return jnp.minimum(jnp.maximum(value, jnp.asarray(low, value.dtype)), jnp.asarray(high, value.dtype))
+    return first_within(value, jnp.asarray(low, value.dtype), jnp.asarray(high, value.dtype))
 
 
 def pad(tensor: ArrayLike, paddings: TensorLike, mode: str, constant: ArrayLike) -> Array:
@@ -480,7 +483,7 @@ _ROWS: dict[str, tuple] = {
     ),
     "math.l2_normalize": (
         "x, axis=None, epsilon=1e-12",
-        lambda x, axis, eps: x * lax.rsqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=ints(axis), keepdims=True), eps)),
+        lambda x, axis, eps: x * lax.rsqrt(first_larger(jnp.sum(jnp.square(x), axis=ints(axis), keepdims=True), eps)),
         {},
     ),
     "math.segment_sum": ("data, segment_ids", lambda d, i: segment(jax.ops.segment_sum)(d, i, None), {}),
@@ -561,7 +564,7 @@ enter("linalg.svd", "tensor, full_matrices=False, compute_uv=True", svd)
 def clip_norm(t: ArrayLike, limit: ArrayLike, axes: Ints) -> Array:
     t = jnp.asarray(t)
     size = jnp.sqrt(jnp.sum(jnp.square(t), axis=ints(axes), keepdims=True))
-    return t * jnp.asarray(limit, t.dtype) / jnp.maximum(size, limit)
+    return t * jnp.asarray(limit, t.dtype) / first_larger(size, jnp.asarray(limit, t.dtype))
 
 
 enter("linalg.global_norm", "t_list", lambda parts: jnp.sqrt(sum(jnp.sum(jnp.square(one)) for one in parts if one is not None)))

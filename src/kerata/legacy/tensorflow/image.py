@@ -12,6 +12,7 @@ from kerata import random
 from kerata.base.checks import check_choice
 from kerata.base.types import DTypeLike
 from kerata.engine.types import Array, TensorLike
+from kerata.kernels.maxima import first_larger, first_within
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.draws import key_of
 from kerata.legacy.tensorflow.functions import TABLE
@@ -161,13 +162,13 @@ def to_hsv(image: ArrayLike) -> Array:
 def to_rgb(image: ArrayLike) -> Array:
     image = jnp.asarray(image)
     hue, saturation, value = (image[..., n] for n in range(3))
-    turns = [jnp.clip(jnp.abs((hue * 6 + shift) % 6 - 3) - 1, 0, 1) for shift in (0, 4, 2)]
+    turns = [first_within(jnp.abs((hue * 6 + shift) % 6 - 3) - 1, 0.0, 1.0) for shift in (0, 4, 2)]
     return jnp.stack([value * (1 - saturation + saturation * turn) for turn in turns], -1)
 
 
 def saturation(image: ArrayLike, factor: float | Array) -> Array:
     hsv = to_hsv(image)
-    return to_rgb(jnp.stack([hsv[..., 0], jnp.clip(hsv[..., 1] * factor, 0, 1), hsv[..., 2]], -1))
+    return to_rgb(jnp.stack([hsv[..., 0], first_within(hsv[..., 1] * factor, 0.0, 1.0), hsv[..., 2]], -1))
 
 
 def hue(image: ArrayLike, delta: float | Array) -> Array:
@@ -183,7 +184,7 @@ def standardize(image: ArrayLike) -> Array:
     """(x - mean) / max(standard deviation, 1 / sqrt(pixels)) of each picture."""
     image = jnp.asarray(image, jnp.float32)
     axes, count = (-3, -2, -1), float(np.prod(image.shape[-3:]))
-    spread = jnp.maximum(jnp.std(image, axes, keepdims=True), 1 / np.sqrt(count))
+    spread = first_larger(jnp.std(image, axes, keepdims=True), 1 / np.sqrt(count))
     return (image - jnp.mean(image, axes, keepdims=True)) / spread
 
 

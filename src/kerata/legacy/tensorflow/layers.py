@@ -48,6 +48,8 @@ class Flowing:
         _graph: Graph | None
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
+        if tapes() or (gives_tensors(self) and not in_scope()):
+            args, kwargs = reading(args), reading(kwargs)
         if in_scope() and not has_tensor(args) and not has_tensor(kwargs):
             return super().__call__(*args, **kwargs)  # type: ignore[misc]
         if has_symbolic((args, kwargs)):
@@ -198,6 +200,13 @@ def as_tensors(tree: object) -> Any:
         return made
 
     return map_tensors(take, tree)
+
+
+def reading(tree: Any) -> Any:
+    """A structure with tensors for variables, which tapes follow back to these."""
+    if inside_call() or not any(isinstance(leaf, Variable) for leaf in jax.tree.leaves(tree, is_leaf=is_array)):
+        return tree
+    return map_tensors(lambda one: convert(one) if isinstance(one, Variable) else one, tree)
 
 
 def map_tensors(function: Callable[[Any], Any], tree: object) -> Any:
@@ -413,6 +422,8 @@ def followed(function: Callable[..., Any], key: Hashable = None) -> Callable[...
 
     @functools.wraps(function)
     def call(*args: object, **kwargs: object) -> object:
+        if tapes():
+            args, kwargs = reading(args), reading(kwargs)
         if not has_tensor(args) and not has_tensor(kwargs):
             found = function(*args, **kwargs)
             return found if in_scope() or inside_call() else as_tensors(found)

@@ -26,6 +26,17 @@ def log_softmax(x: ArrayLike, axis: int | None) -> Array:
     return jax.nn.log_softmax(jnp.asarray(x), -1 if axis is None else axis)
 
 
+def leaky_relu(x: Array, alpha: float) -> Array:
+    """x above 0, alpha x else: the slope at 0 is alpha."""
+    return jnp.where(x > 0, x, alpha * x)
+
+
+def selu(x: Array) -> Array:
+    """scale * x from 0 on, scale * alpha * (exp(x) - 1) below."""
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    return jnp.where(x >= 0, scale * x, scale * alpha * jnp.expm1(jnp.where(x >= 0, 0.0, x)))
+
+
 def softmax_loss(labels: ArrayLike, logits: ArrayLike, axis: int) -> Array:
     """The cross-entropy of logits against probabilities, one value a row."""
     logits = jnp.asarray(logits)
@@ -44,14 +55,14 @@ def sigmoid_loss(labels: ArrayLike, logits: ArrayLike) -> Array:
     """The cross-entropy of logits of two classes: max(x, 0) - x z + log(1 + exp(-|x|))."""
     logits = jnp.asarray(logits)
     labels = jnp.asarray(labels, logits.dtype)
-    return jnp.maximum(logits, 0) - logits * labels + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+    return jax.nn.softplus(logits) - logits * labels
 
 
 def weighted_loss(labels: ArrayLike, logits: ArrayLike, weight: ArrayLike) -> Array:
     """`sigmoid_loss` whose positive part counts `weight` times."""
     logits, labels = jnp.asarray(logits), jnp.asarray(labels)
     factor = 1 + (jnp.asarray(weight) - 1) * labels
-    return (1 - labels) * logits + factor * (jnp.log1p(jnp.exp(-jnp.abs(logits))) + jnp.maximum(-logits, 0))
+    return (1 - labels) * logits + factor * jax.nn.softplus(-logits)
 
 
 def sizes_of(value: Ints, form: str | None, count: int) -> int | tuple[int, ...]:
@@ -143,9 +154,9 @@ def lookup(params: ArrayLike, ids: ArrayLike, max_norm: float | None) -> Array:
 _ROWS: dict[str, tuple] = {
     "softmax": ("logits, axis=None", softmax),
     "nn.log_softmax": ("logits, axis=None", log_softmax),
-    "nn.leaky_relu": ("features, alpha=0.2", lambda x, a: jax.nn.leaky_relu(jnp.asarray(x), a)),
+    "nn.leaky_relu": ("features, alpha=0.2", lambda x, a: leaky_relu(jnp.asarray(x), a)),
     "nn.elu": ("features", lambda x: jax.nn.elu(x)),
-    "nn.selu": ("features", lambda x: jax.nn.selu(x)),
+    "nn.selu": ("features", lambda x: selu(jnp.asarray(x))),
     "nn.gelu": ("features, approximate=False", lambda x, approximate: jax.nn.gelu(jnp.asarray(x), bool(approximate))),
     "nn.swish": ("features, beta=1.0", lambda x, beta: x * jax.nn.sigmoid(beta * x)),
     "nn.silu": ("features, beta=1.0", lambda x, beta: x * jax.nn.sigmoid(beta * x)),

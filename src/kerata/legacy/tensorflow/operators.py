@@ -13,6 +13,7 @@ from kerata.base.types import PartialShape
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Array, HostArray
 from kerata.engine.variable import Variable
+from kerata.kernels.maxima import magnitude
 from kerata.legacy.tensorflow.calls import Function, convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.tensor import AnyTensor, Operand, Tensor, dtype_of, narrow
@@ -65,7 +66,7 @@ FUNCTIONS = {
     for name, (compute, gives, on_texts) in ROWS.items()
 }
 negative = Function("negative", "x", lambda x: jnp.negative(x))
-absolute = Function("abs", "x", lambda x: jnp.abs(x))
+absolute = Function("abs", "x", magnitude)
 invert = Function("invert", "x", lambda x: jnp.logical_not(x) if jnp.asarray(x).dtype == bool else jnp.invert(x))
 
 

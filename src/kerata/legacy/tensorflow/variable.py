@@ -30,6 +30,9 @@ class Variable(Plain):
         shape: not used: a variable has the shape of its value.
     """
 
+    # As of tensors: NumPy leaves `array * variable` to it.
+    __array_priority__ = 100
+
     def __init__(
         self,
         initial_value: object = None,
