@@ -15,6 +15,7 @@ from kerata.base.checks import message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.dialects import Row, canonical, find_row, translate_arguments
 from kerata.dialects.values import today_of
+from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic, traceable
 from kerata.engine.variable import Variable
 from kerata.layers.merging import Merge
@@ -280,11 +281,25 @@ def initializer(era: str, name: str) -> object:
 @once
 def activation(era: str, name: str) -> object:
     """An activation of an era."""
-    if name == "hard_sigmoid":
-        return activations.legacy_hard_sigmoid
     if name == "get":
-        return lambda identifier: get_activation(era, identifier)
-    return getattr(activations, name)
+        return lambda identifier: of_layers(era, get_activation(era, identifier))
+    if era == "tfkeras2" and name == "deserialize":
+        return lambda *args, **kwargs: of_layers(era, activations.deserialize(*args, **kwargs))
+    if era == "tfkeras2" and name == "serialize":
+        return lambda function: activations.serialize(getattr(function, "__kerata__", function))
+    return of_layers(era, activations.legacy_hard_sigmoid if name == "hard_sigmoid" else getattr(activations, name))
+
+
+def of_layers(era: str, function):
+    """A function of today's as own layers of `tf.keras` call it: tapes follow it. Layers of ours take it for that of today."""
+    if era != "tfkeras2" or not isinstance(function, types.FunctionType) or not is_ours(function):
+        return function
+    return followed_once(era, function)
+
+
+@once
+def followed_once(era: str, function):
+    return followed(function, function)
 
 
 def get_activation(era: str, identifier: object) -> object:

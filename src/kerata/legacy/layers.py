@@ -1,5 +1,6 @@
 """Layers of the eras: what they and a user's own layers could do beside what layers of today can."""
 
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -76,6 +77,7 @@ class OldLayer(Flowing, Spelled):
             cls.compute_output_shape = cls.__dict__["get_output_shape_for"]  # type: ignore[attr-defined]
 
     def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
+        arguments |= {name: of_today(value) for name, value in arguments.items()}
         self._initial_weights = arguments.pop("weights", None)
         batch_size, shape = arguments.pop("batch_size", None), arguments.get("input_shape")
         if batch_size is not None and shape is not None:
@@ -84,6 +86,9 @@ class OldLayer(Flowing, Spelled):
             arguments.pop(name, None)
         if arguments.get("name") is None:
             arguments["name"] = name_of_era(self._era, type(self))
+
+    def _take_positional(self, args: tuple) -> tuple:
+        return tuple(map(of_today, args))
 
     def _end_spelled(self, rest: dict[str, Any]) -> None:
         batch_shape, shape = rest.get("batch_input_shape"), rest.get("input_shape")
@@ -410,6 +415,11 @@ class Passing(Masked):
             return given if found is None else found.reshape(*steps, *found.shape[1:])
 
         return traceable(compute)(inputs, mask)
+
+
+def of_today(value: object) -> object:
+    """The function of today that one of an era's stands for."""
+    return getattr(value, "__kerata__", value) if isinstance(value, types.FunctionType) else value
 
 
 def unpacked(outputs: object) -> object:
