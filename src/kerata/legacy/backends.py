@@ -23,6 +23,7 @@ from kerata.kernels.maxima import first_larger, first_smaller, first_within, mag
 from kerata.legacy.decoding import search
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
+from kerata.legacy.loops import calling
 from kerata.legacy.own_updates import deferring, keeping
 from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, learning_phase, set_learning_phase
 from kerata.legacy.shapes import shape as shape_of
@@ -511,7 +512,11 @@ OWN |= {
 
 # Functions that look at tensors, and give none.
 LOOKING = frozenset({"get_value", "eval", "int_shape", "shape", "ndim", "dtype", "is_tensor", "is_keras_tensor", "is_variable"})
+# Functions that call those of a program's own.
+CALLING = ("rnn", "map_fn", "foldl", "foldr", "switch")
 LOOKING |= {
+    "in_train_phase",
+    "in_test_phase",
     "function",
     "gradients",
     "update",
@@ -544,6 +549,8 @@ def maker(era: str, name: str) -> object:
         return functools.partial(function, changes_layers=True)
     if name in LOOKING or isinstance(found, type):
         return found
+    if name in CALLING:
+        return calling(name, followed(found) if era == "tfkeras2" else of_tensors(found))
     return followed(found) if era == "tfkeras2" else of_tensors(found)
 
 

@@ -27,6 +27,7 @@ from kerata.legacy.tensorflow import (
     strings,
     summary,
 )
+from kerata.legacy.tensorflow import modules as modules_of_tf
 from kerata.legacy.tensorflow import types as kinds
 from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.tape import GradientTape
@@ -116,6 +117,7 @@ def root_names(era: str) -> dict[str, Any]:
         "Tensor": Tensor,
         "Variable": Variable,
         "GradientTape": GradientTape,
+        "Module": modules_of_tf.Module,
         "TensorSpec": elements.TensorSpec,
         "TensorShape": kinds.TensorShape,
         "DType": kinds.DType,

@@ -1,0 +1,167 @@
+"""Tapes of TensorFlow and what they follow: variables that are given to functions and layers, slopes where sides meet.
+
+The numbers are those of TensorFlow 2.21 and `tf_keras`.
+"""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import tfkeras2
+from kerata.legacy.installing import install_as_keras, uninstall
+from kerata.legacy.tensorflow import names
+
+MODULES = names.build("tfkeras2")
+tf = MODULES[""]
+K, layers = tfkeras2.backend, tfkeras2.layers
+U = np.random.RandomState(1).rand(2, 4).astype("float32")
+
+
+def slope(function, value):
+    """The gradient of the sum of a function of a variable."""
+    variable = tf.Variable(value)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(function(variable))
+    found = tape.gradient(total, variable)
+    return None if found is None else found.numpy()
+
+
+class Squared(layers.Layer):
+    def call(self, x):
+        return K.square(x)
+
+
+class Doubled(tfkeras2.models.Model):
+    def __init__(self):
+        super().__init__()
+        self.inner = Squared()
+
+    def call(self, x):
+        return 2 * self.inner(x)
+
+
+OF_VARIABLES = {
+    "K.abs": (lambda u: K.abs(u), lambda u: np.sign(u)),
+    "K.mean": (lambda u: K.mean(u), lambda u: np.full_like(u, 1 / u.size)),
+    "K.stack": (lambda u: K.stack([u, u]), lambda u: np.full_like(u, 2)),
+    "K.relu": (lambda u: K.relu(u - 0.5), lambda u: (u > 0.5).astype("float32")),
+    "own layer": (lambda u: Squared()(u), lambda u: 2 * u),
+    "own model": (lambda u: Doubled()(u), lambda u: 4 * u),
+    "Lambda": (lambda u: layers.Lambda(lambda x: x * 3)(u), lambda u: np.full_like(u, 3)),
+    "array * u": (lambda u: U * u, lambda u: U),
+    "number * u": (lambda u: np.float32(2) * u, lambda u: np.full_like(u, 2)),
+    "activation": (lambda u: tfkeras2.activations.get("softplus")(u), lambda u: 1 / (1 + np.exp(-u))),
+    "switch": (lambda u: K.switch(tf.constant(True), lambda: u * 2, lambda: u), lambda u: np.full_like(u, 2)),
+    "map_fn": (lambda u: K.map_fn(lambda row: row * row, u), lambda u: 2 * u),
+    "phase": (lambda u: K.in_train_phase(lambda: u * 5, u, training=True), lambda u: np.full_like(u, 5)),
+}
+
+
+@pytest.mark.parametrize("name", OF_VARIABLES)
+def test_tapes_follow_variables_into_what_takes_them(name):
+    function, expected = OF_VARIABLES[name]
+    np.testing.assert_allclose(slope(function, U), expected(U), rtol=1e-5)
+
+
+def test_steps_of_a_recurrence_are_followed():
+    x, w = np.random.RandomState(0).randn(2, 3, 4).astype("float32"), U[0] * 0.5
+    mask = tf.constant([[True, True, False], [True, True, True]])
+
+    def run(v, **kwargs):
+        last, outputs, states = K.rnn(lambda i, s: (i * v + s[0], [s[0] + v]), tf.constant(x), [tf.zeros((2, 4))], **kwargs)
+        return tf.reduce_sum(last) + tf.reduce_sum(outputs) * 0.1 + tf.reduce_sum(states[0])
+
+    # o(t) = x(t) v + t v, s(t) = (t + 1) v
+    plain = x[:, 2].sum(0) + 2 * 2 + 0.1 * (x.sum((0, 1)) + 2 * 3) + 2 * 3
+    np.testing.assert_allclose(slope(run, w), plain, rtol=1e-5)
+    # The last step of the first sample repeats the one before it.
+    last = np.stack([x[0, 1], x[1, 2]]).sum(0) + 1 + 2
+    held = last + 0.1 * (x.sum((0, 1)) - x[0, 2] + x[0, 1] + 3 + 2) + 2 + 3
+    np.testing.assert_allclose(slope(lambda v: run(v, mask=mask), w), held, rtol=1e-5)
+    backwards = x[:, 0].sum(0) + 2 * 2 + 0.1 * (x.sum((0, 1)) + 2 * 3) + 2 * 3
+    np.testing.assert_allclose(slope(lambda v: run(v, go_backwards=True), w), backwards, rtol=1e-5)
+
+
+POINTS = np.float32([-1, 0, 1, 2, 0.5])
+AT_TIES = {
+    "maximum": (lambda x: tf.maximum(x, 0.0), [0, 1, 1, 1, 1]),
+    "maximum of a number": (lambda x: tf.maximum(0.0, x), [0, 0, 1, 1, 1]),
+    "minimum": (lambda x: tf.minimum(x, 1.0), [1, 1, 1, 0, 1]),
+    "clip": (lambda x: tf.clip_by_value(x, 0.0, 1.0), [0, 1, 1, 0, 1]),
+    "K.maximum": (lambda x: K.maximum(x, 0.0), [0, 1, 1, 1, 1]),
+    "K.minimum": (lambda x: K.minimum(x, 2.0), [1, 1, 1, 1, 1]),
+    "K.clip": (lambda x: K.clip(x, 0, 1), [0, 1, 1, 0, 1]),
+    "abs": (lambda x: tf.abs(x), [-1, 0, 1, 1, 1]),
+    "K.abs": (lambda x: K.abs(x), [-1, 0, 1, 1, 1]),
+    "leaky": (lambda x: tf.nn.leaky_relu(x), [0.2, 0.2, 1, 1, 1]),
+    "selu": (lambda x: tf.nn.selu(x), [0.64677, 1.0507, 1.0507, 1.0507, 1.0507]),
+    "cross-entropy": (
+        lambda x: tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.ones_like(x), logits=x),
+        [-0.73106, -0.5, -0.26894, -0.1192, -0.37754],
+    ),
+    "weighted": (
+        lambda x: tf.nn.weighted_cross_entropy_with_logits(labels=tf.ones_like(x), logits=x, pos_weight=2.0),
+        [-1.46212, -1.0, -0.53788, -0.2384, -0.75508],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AT_TIES)
+def test_slopes_where_two_sides_meet_are_those_of_tensorflow(name):
+    function, expected = AT_TIES[name]
+    np.testing.assert_allclose(slope(function, POINTS), expected, atol=2e-5)
+
+
+def test_own_layers_call_activations_and_configs_name_them():
+    class Own(layers.Layer):
+        def __init__(self, activation):
+            super().__init__()
+            self.activation = tfkeras2.activations.get(activation)
+
+        def call(self, x):
+            return self.activation(x)
+
+    for name in ("relu", "softmax", None):
+        np.testing.assert_allclose(Own(name)(tf.constant(U)).numpy().sum(), 2 if name == "softmax" else U.sum(), rtol=1e-5)
+    relu = tfkeras2.activations.relu
+    assert tfkeras2.activations.get("relu") is relu and tfkeras2.activations.serialize(relu) == "relu"
+    assert layers.Dense(2, activation=relu).get_config()["activation"] == "relu"
+    assert layers.Dense(2, relu).get_config()["activation"] == layers.Activation(relu).get_config()["activation"] == "relu"
+
+
+def test_a_module_knows_its_variables():
+    class Part(tf.Module):
+        def __init__(self):
+            super().__init__(name="part")
+            self.b, self.a = tf.Variable(1.0), [tf.Variable(2.0, trainable=False)]
+            self.dense = layers.Dense(1)
+            self.dense.build((None, 2))
+
+    part = Part()
+    assert (part.name, len(part.variables), len(part.trainable_variables)) == ("part", 4, 3)
+    assert float(part.variables[0]) == 2.0
+
+
+def test_layers_of_programs_that_ask_for_shapes_get_tensors(tmp_path):
+    program = """
+from keras.layers import Input, Layer
+from keras.models import Model
+from keras import backend as K
+class Lengths(Layer):
+    def call(self, x):
+        y = K.sqrt(K.sum(K.square(x), -1))
+        return y * y.get_shape().as_list()[1]
+    def compute_output_shape(self, shape):
+        assert type(shape) is tuple
+        return shape[:-1]
+x = Input((3, 2))
+model = Model(x, Lengths()(x))
+"""
+    from kerata.cli.run import run_program
+
+    (tmp_path / "p.py").write_text(
+        program + "import numpy as np\nassert abs(model.predict(np.ones((1, 3, 2)))[0, 0] - 18**.5) < 1e-5\n"
+    )
+    assert run_program(str(tmp_path / "p.py"), [], "keras2", quiet=True) == 0
+    uninstall()
+    install_as_keras("keras2")
+    uninstall()
