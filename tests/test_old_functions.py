@@ -207,3 +207,23 @@ def test_mixed_precision_is_a_module_of_tf_keras():
     finally:
         precision.experimental.set_policy("float32")
     assert tfkeras2.layers.Dense(2).compute_dtype == "float32"
+
+
+def test_epsilon_is_added_twice_to_what_no_sigmoid_gave_in_keras_2_3():
+    y, p = np.float32([[1, 0, 1, 0]]), np.float32([[1, 1, 1, 0]])
+    # As Keras 2.3.1's own tests have it: 15.33 for what is wholly wrong.
+    expected = [[0.0, 15.33, 0.0, 0.0]]
+    np.testing.assert_allclose(K.eval(K.binary_crossentropy(K.variable(y), K.variable(p))), expected, atol=1e-2)
+    losses, metrics = keras2.losses, keras2.metrics
+    assert K.eval(losses.BinaryCrossentropy()(K.variable(y), K.variable(p))) == pytest.approx(3.833, abs=1e-3)
+    assert K.eval(losses.binary_crossentropy(K.variable(y), K.variable(p)))[0] == pytest.approx(3.833, abs=1e-3)
+    assert K.eval(metrics.BinaryCrossentropy()(K.variable(y), K.variable(p))) == pytest.approx(3.833, abs=1e-3)
+    # Before, and where a sigmoid gave it, there is no second one.
+    older = kerata.legacy.keras22.backend
+    found = older.eval(older.binary_crossentropy(older.variable(y), older.variable(p)))
+    np.testing.assert_allclose(found, [[0.0, 15.942, 0.0, 0.0]], atol=1e-3)
+    x = keras2.layers.Input((1,))
+    model = keras2.models.Model(x, keras2.layers.Dense(1, activation="sigmoid", kernel_initializer="ones")(x))
+    for loss in ("binary_crossentropy", losses.binary_crossentropy, losses.BinaryCrossentropy()):
+        model.compile("sgd", loss)
+        assert model.evaluate(np.float32([[20]]), np.float32([[0]]), verbose=0) == pytest.approx(20.0)

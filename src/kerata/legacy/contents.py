@@ -19,7 +19,7 @@ from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic, traceable
 from kerata.engine.variable import Variable
 from kerata.layers.merging import Merge
-from kerata.legacy import files, helpers, initial, merging, monitors, recurrent
+from kerata.legacy import crossentropy, files, helpers, initial, merging, monitors, recurrent
 from kerata.legacy.bases import BASES
 from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic
 from kerata.legacy.measures import loss_of
@@ -173,6 +173,10 @@ def loss(era: str, name: str) -> object:
         return lambda identifier: losses.get(loss_of(era, identifier))
     if name == "Reduction":
         return helpers.Reduction
+    if era == "keras2" and name in ("binary_crossentropy", "BinaryCrossentropy"):
+        if name == "binary_crossentropy":
+            return crossentropy.binary_crossentropy
+        return spell(era, name, losses.BinaryCrossentropy, None, crossentropy.LossOfThen)
     if era.startswith("keras2") and name in ("serialize", "deserialize"):
         return serialize if name == "serialize" else deserializing(losses)
     row = find_row(era, "losses", name)
@@ -186,8 +190,12 @@ def metric(era: str, name: str) -> object:
         return serialize if name == "serialize" else deserializing(metrics)
     if era.startswith("keras2") and name in FUNCTIONS:
         return of_graphs(FUNCTIONS[name])
+    if (era, name) == ("keras2", "binary_crossentropy"):
+        return crossentropy.binary_crossentropy
     row = find_row(era, "metrics", name) or find_row(era, "losses", name)
     if era.startswith("keras2") and isinstance(modern := getattr(metrics, name, None), type):
+        if (era, name) == ("keras2", "BinaryCrossentropy"):
+            return spell(era, name, modern, None, crossentropy.MetricOfThen)
         mixin = FirstNearest if name in ("SensitivityAtSpecificity", "SpecificityAtSensitivity") else MetricOfKeras2
         return spell(era, name, modern, row if row is not None and row.kind == "metrics" else None, mixin)
     if row is None:
