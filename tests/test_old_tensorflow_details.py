@@ -287,3 +287,31 @@ def test_a_tensor_of_one_element_is_a_number_whatever_its_axes():
         bool(tf.constant([1, 2]) == 1)
     with pytest.raises(TypeError, match="one element"):
         float(tf.constant([1.0, 2.0]))
+
+
+def listed(found):
+    return [one.numpy().tolist() for one in (found if isinstance(found, (list, tuple)) else [found])]
+
+
+def test_places_orders_and_counts():
+    rows = tf.reshape(tf.range(10), (2, 5))
+    assert listed(tf.searchsorted([1.0, 3.0, 5.0], [0.0, 3.0, 4.0, 9.0])) == [[0, 1, 2, 3]]
+    found = tf.searchsorted([[1, 3, 5], [2, 4, 6]], [[3, 4], [2, 9]], side="right", out_type=tf.int64)
+    assert (listed(found), found.dtype) == ([[[2, 2], [1, 3]]], tf.int64)
+    assert listed(tf.dynamic_partition([10, 20, 30, 40], [0, 1, 0, 2], 3)) == [[10, 30], [20], [40]]
+    assert listed(tf.unique_with_counts([3, 1, 3, 3, 2])) == [[3, 1, 2], [0, 1, 0, 0, 2], [3, 1, 1]]
+    assert listed(tf.reverse_sequence(rows, [2, 4], seq_axis=1, batch_axis=0)) == [[[1, 0, 2, 3, 4], [8, 7, 6, 5, 9]]]
+    turned = tf.reverse_sequence(tf.reshape(tf.range(24), (3, 2, 4)), [2, 3], seq_axis=0, batch_axis=1).numpy()
+    np.testing.assert_array_equal(turned[:, 0, 0], [8, 0, 16])
+    np.testing.assert_array_equal(turned[:, 1, 0], [20, 12, 4])
+    assert listed(tf.math.abs(tf.complex([3.0, 0.0], [4.0, 1.0]))) == [[5.0, 1.0]]
+    sums = np.log(np.cumsum(np.exp([1.0, 2.0, 3.0])))
+    np.testing.assert_allclose(tf.math.cumulative_logsumexp([1.0, 2.0, 3.0]).numpy(), sums, rtol=1e-6)
+    after = tf.math.cumulative_logsumexp([[1.0, 2.0, 3.0]], axis=1, exclusive=True, reverse=True).numpy()[0]
+    np.testing.assert_allclose(after, [np.log(np.exp(2) + np.exp(3)), 3.0, -np.inf], rtol=1e-6)
+    assert listed(tf.ensure_shape([[1, 2]], (None, 2))) == [[[1, 2]]]
+    assert listed(tf.math.bincount([1, 1, 3])) == [[0, 2, 0, 1]]
+    x = tf.Variable([1.0, 2.0, 3.0, 4.0])
+    with tf.GradientTape() as tape:
+        y = tf.reduce_sum(tf.dynamic_partition(x * 2, [0, 1, 0, 1], 2)[0] ** 2)
+    assert listed(tape.gradient(y, x)) == [[8.0, 0.0, 24.0, 0.0]]

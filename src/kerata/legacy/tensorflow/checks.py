@@ -162,6 +162,7 @@ def is_numeric_tensor(tensor: object) -> bool:
 
 def ensure_shape(x: object, shape: Ints, name: str | None = None) -> object:
     """x, or an error where its shape is another one."""
+    x = convert(x) if isinstance(x, (list, tuple, int, float)) else x
     found = getattr(x, "shape", None)
     if not TensorShape(found).is_compatible_with(shape):
         raise InvalidArgumentError(f"Shape of tensor {found} is not compatible with expected shape {shape}")

@@ -376,12 +376,12 @@ def bincount(
     minlength: SupportsInt | None,
     maxlength: SupportsInt | None,
     dtype: DTypeLike | None,
-) -> HostArray:
+) -> Tensor:
     x = np.ravel(np.asarray(x))
     size = max(int(x.max()) + 1 if x.size else 0, int(minlength or 0))
     size = size if maxlength is None else min(size, int(maxlength))
     found = np.bincount(x, None if weights is None else np.ravel(np.asarray(weights)), size)[:size]
-    return found.astype("int32" if weights is None else "float32")
+    return Tensor(found.astype("int32" if weights is None else "float32"))
 
 
 _ROWS: dict[str, tuple] = {

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.types import DTypeLike, Shape
+from kerata.legacy.tensorflow import ordering
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.functions import TABLE, meshgrid
 from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, dtype_of
@@ -109,6 +110,20 @@ def unique(x: object, out_idx: DTypeLike = int32, name: str | None = None) -> "U
     return Unique(Tensor(values[order]), Tensor(ranks[places].astype(as_dtype(out_idx).dtype)))
 
 
+def unique_with_counts(x: object, out_idx: DTypeLike = int32, name: str | None = None) -> "Counted":
+    """(values in the order in which they first come, the place of each element among them, how often each comes)."""
+    y, idx = unique(x, out_idx)
+    return Counted((y, idx, Tensor(np.bincount(idx.numpy(), minlength=y.shape[0]).astype(as_dtype(out_idx).dtype))))
+
+
+class Counted(tuple):
+    """What `tf.unique_with_counts` gives."""
+
+    y = property(lambda self: self[0])
+    idx = property(lambda self: self[1])
+    count = property(lambda self: self[2])
+
+
 class Unique(tuple):
     """What `tf.unique` gives."""
 
@@ -120,6 +135,7 @@ class Unique(tuple):
 
 
 OTHERS: dict[str, Any] = {
+    **{name: TABLE[name] for name in ordering.ROWS if "." not in name},
     "constant": constant,
     "convert_to_tensor": convert_to_tensor,
     "zeros": make_filled(0, "zeros"),
@@ -131,5 +147,6 @@ OTHERS: dict[str, Any] = {
     "size": size,
     "clip_by_global_norm": clip_by_global_norm,
     "unique": unique,
+    "unique_with_counts": unique_with_counts,
     "bool": boolean,
 }
