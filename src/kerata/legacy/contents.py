@@ -302,11 +302,11 @@ def of_layers(era: str, function):
     """A function of today's as own layers of `tf.keras` call it: tapes follow it. Layers of ours take it for that of today."""
     if era != "tfkeras2" or not isinstance(function, types.FunctionType) or not is_ours(function):
         return function
-    return followed_once(era, function)
+    return followed_once(function)
 
 
-@once
-def followed_once(era: str, function):
+@functools.cache
+def followed_once(function):
     return followed(function, function)
 
 

@@ -33,13 +33,13 @@ FORMER = {
 # Arguments that TensorFlow makes tensors of, as far as functions are not of a list of them.
 _TENSORS = """
     x y input input_ input_tensor tensor value a b condition params indices t features logits labels data updates matrix rhs
-    diagonal predictions targets filters filter mean variance offset scale bias sorted_sequence seq_lengths partitions real imag
+    diagonal predictions targets filters filter mean variance offset scale bias sorted_sequence seq_lengths real imag
 """
 TENSORS = frozenset(_TENSORS.split())
 # Arguments that decide shapes, so that programs are made for their values.
 _SETTLED = """
     shape perm axis axes multiples num_or_size_splits size dims output_shape depth num_rows num_columns batch_shape num_segments
-    maxlen sizes paddings k num repeats shift num_partitions
+    maxlen sizes paddings k num repeats shift partitions num_partitions
 """
 SETTLED = frozenset(_SETTLED.split())
 _calls: Recent[Call] = Recent(512)

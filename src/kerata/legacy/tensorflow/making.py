@@ -121,7 +121,7 @@ class Counted(tuple):
 
     y = property(lambda self: self[0])
     idx = property(lambda self: self[1])
-    count = property(lambda self: self[2])
+    count = property(lambda self: self[2])  # type: ignore[assignment]
 
 
 class Unique(tuple):
