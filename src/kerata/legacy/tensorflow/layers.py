@@ -202,7 +202,7 @@ def as_tensors(tree: object) -> Any:
     return map_tensors(take, tree)
 
 
-def reading(tree: Any) -> Any:
+def reading(tree):
     """A structure with tensors for variables, which tapes follow back to these."""
     if inside_call() or not any(isinstance(leaf, Variable) for leaf in jax.tree.leaves(tree, is_leaf=is_array)):
         return tree
