@@ -1,5 +1,6 @@
 """Unknown sizes beside known ones: a size that another tensor's must equal is that size."""
 
+import jax
 import keras
 import numpy as np
 import pytest
@@ -50,3 +51,32 @@ def test_a_model_runs_with_what_was_inferred():
     model = kerata.Model([a, b], kerata.layers.Dense(1)(kerata.layers.Flatten()(a + b)))
     assert model.output_shape == (None, 1)
     assert model.predict([np.ones((5, 4, 3)), np.ones((5, 4, 3))], verbose=0).shape == (5, 1)
+
+
+def causal(x):
+    """The mask that the published examples of Transformers make, one for each sample."""
+    samples, steps = kerata.ops.shape(x)[:2]
+    mask = kerata.ops.cast(kerata.ops.arange(steps)[:, None] >= kerata.ops.arange(steps), "int32")
+    times = kerata.ops.concatenate([kerata.ops.expand_dims(samples, -1), kerata.ops.convert_to_tensor([1, 1])], axis=0)
+    return kerata.ops.tile(kerata.ops.reshape(mask, (1, steps, steps)), times)
+
+
+OF_SIZES = {
+    "tile": (causal, (3, 4, 4)),
+    "prod": (lambda x: kerata.ops.reshape(x, (x.shape[0], kerata.ops.prod(kerata.ops.shape(x)[1:]))), (3, 8)),
+    "stack": (lambda x: kerata.ops.reshape(x, kerata.ops.stack([kerata.ops.multiply(x.shape[0], 4), 2])), (12, 2)),
+    "zeros": (lambda x: kerata.ops.zeros(kerata.ops.stack([x.shape[0], 5])), (3, 5)),
+    "broadcast_to": (lambda x: kerata.ops.broadcast_to(x, kerata.ops.array([2, *x.shape])), (2, 3, 4, 2)),
+    "arange": (lambda x: kerata.ops.arange(kerata.ops.maximum(x.shape[1], 1)), (4,)),
+    "repeat": (lambda x: kerata.ops.repeat(x, kerata.ops.floor_divide(x.shape[1], 2), axis=0), (6, 4, 2)),
+    "random": (lambda x: kerata.random.normal(kerata.ops.stack([x.shape[0], 5]), seed=1), (3, 5)),
+}
+
+
+@pytest.mark.parametrize("name", OF_SIZES)
+def test_a_shape_may_be_made_of_what_follows_from_sizes(name):
+    function, shape = OF_SIZES[name]
+    x = np.arange(24, dtype="float32").reshape(3, 4, 2)
+    assert function(x).shape == shape
+    np.testing.assert_array_equal(jax.jit(function)(x), function(x))
+    assert kerata.layers.Lambda(function)(kerata.Input((4, 2))).shape == tuple(None if n % 3 == 0 else n for n in shape)

@@ -17,11 +17,13 @@ from kerata.engine.variable import standardize_dtype
 from kerata.kernels import padding
 from kerata.kernels.padding import PadWidth
 from kerata.ops.forms import Axes, Function, Unary, binary, named, op, tell, unary
+from kerata.ops.sizes import keeps_sizes, plain_sizes
 
 # Making.
 
 
 @traceable
+@keeps_sizes
 def array(x: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """x as an array, copied."""
     return jnp.array(x, dtype=dtype)
@@ -39,22 +41,22 @@ def arange(start: float, stop: float | None = None, step: float | None = None, d
 
 def zeros(shape: ShapeLike, dtype: DTypeLike | None = None) -> Array:
     """An array of zeros."""
-    return jnp.zeros(shape, standardize_dtype(dtype))
+    return jnp.zeros(plain_sizes(shape), standardize_dtype(dtype))
 
 
 def ones(shape: ShapeLike, dtype: DTypeLike | None = None) -> Array:
     """An array of ones."""
-    return jnp.ones(shape, standardize_dtype(dtype))
+    return jnp.ones(plain_sizes(shape), standardize_dtype(dtype))
 
 
 def empty(shape: ShapeLike, dtype: DTypeLike | None = None) -> Array:
     """An array of a shape, of zeros."""
-    return jnp.empty(shape, standardize_dtype(dtype))
+    return jnp.empty(plain_sizes(shape), standardize_dtype(dtype))
 
 
 def full(shape: ShapeLike, fill_value: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """An array of one number."""
-    return jnp.full(shape, jnp.asarray(fill_value), standardize_dtype(dtype))
+    return jnp.full(plain_sizes(shape), jnp.asarray(fill_value), standardize_dtype(dtype))
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Array:
@@ -166,6 +168,7 @@ def kaiser(x: int, beta: float) -> Array:
 
 
 @op(keeps_nan=True)
+@keeps_sizes
 def reshape(x: TensorLike, newshape: int | Sequence[int | None]) -> Array:
     """x in another shape of the same size; -1 (or one `None`) for the dimension that follows from the rest.
 
@@ -173,7 +176,7 @@ def reshape(x: TensorLike, newshape: int | Sequence[int | None]) -> Array:
     >>> kerata.ops.reshape(kerata.ops.arange(6), (2, -1)).shape
     (2, 3)
     """
-    shape = (newshape,) if isinstance(newshape, int) else tuple(newshape)
+    shape = (newshape,) if isinstance(newshape, int) else tuple(plain_sizes(newshape))
     return jnp.reshape(jnp.asarray(x), [-1 if dim is None else dim for dim in shape])
 
 
@@ -186,16 +189,18 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Array:
 @op()
 def broadcast_to(x: TensorLike, shape: ShapeLike) -> Array:
     """x repeated to a shape."""
-    return jnp.broadcast_to(jnp.asarray(x), shape)
+    return jnp.broadcast_to(jnp.asarray(x), plain_sizes(shape))
 
 
 @op(keeps_nan=True)
+@keeps_sizes
 def expand_dims(x: TensorLike, axis: int | Sequence[int]) -> Array:
     """x with new axes of size 1."""
     return jnp.expand_dims(jnp.asarray(x), axis)
 
 
 @op(keeps_nan=True)
+@keeps_sizes
 def squeeze(x: TensorLike, axis: Axes | None = None) -> Array:
     """x without axes of size 1."""
     return jnp.squeeze(jnp.asarray(x), tuple(axis) if isinstance(axis, list) else axis)
@@ -243,13 +248,13 @@ def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Arra
 @op()
 def tile(x: TensorLike, repeats: ShapeLike) -> Array:
     """x laid side by side `repeats` times."""
-    return jnp.tile(jnp.asarray(x), repeats)
+    return jnp.tile(jnp.asarray(x), plain_sizes(repeats))
 
 
 @op()
 def repeat(x: TensorLike, repeats: int | Array, axis: int | None = None) -> Array:
     """Each element (or slice along `axis`) `repeats` times in a row."""
-    return jnp.repeat(jnp.asarray(x), repeats, axis=axis)
+    return jnp.repeat(jnp.asarray(x), plain_sizes(repeats), axis=axis)
 
 
 @op("x constant_values")
@@ -330,6 +335,7 @@ def ndim(x: TensorLike) -> int:
 
 
 @op(keeps_nan=True)
+@keeps_sizes
 def concatenate(xs: Sequence[TensorLike], axis: int = 0) -> Array:
     """Arrays one after the other along an axis.
 
@@ -341,6 +347,7 @@ def concatenate(xs: Sequence[TensorLike], axis: int = 0) -> Array:
 
 
 @op(keeps_nan=True)
+@keeps_sizes
 def stack(x: Sequence[TensorLike], axis: int = 0) -> Array:
     """Arrays of one shape along a new axis."""
     return jnp.stack([jnp.asarray(item) for item in x], axis=axis)

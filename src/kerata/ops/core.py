@@ -19,6 +19,7 @@ from kerata.engine.variable import Variable, standardize_dtype
 from kerata.kernels import typed
 from kerata.kernels.typed import finfo
 from kerata.ops.forms import op
+from kerata.ops.sizes import keeps_sizes
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -41,7 +42,13 @@ def convert_to_tensor(
     if is_symbolic(x):
         symbolic: Any = x
         return symbolic if dtype is None or x.dtype == standardize_dtype(dtype) else cast(symbolic, dtype)
-    return jnp.asarray(x, dtype=None if dtype is None else standardize_dtype(dtype))
+    return as_array(x, None if dtype is None else standardize_dtype(dtype))
+
+
+@keeps_sizes
+def as_array(x: TensorLike, dtype: DTypeLike | None) -> Array:
+    """x as a JAX array."""
+    return jnp.asarray(x, dtype=dtype)
 
 
 def convert_to_numpy(x: TensorLike) -> HostArray:
@@ -50,6 +57,7 @@ def convert_to_numpy(x: TensorLike) -> HostArray:
 
 
 @op()
+@keeps_sizes
 def cast(x: TensorLike, dtype: DTypeLike) -> Array:
     """x as another type."""
     return jnp.asarray(x).astype(standardize_dtype(dtype))

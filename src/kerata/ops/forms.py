@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from kerata.base.config import floatx
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
+from kerata.ops.sizes import keeps_sizes
 
 Function = Callable[..., Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -128,7 +129,7 @@ def binary(name: str, function: Function, text: str, floating: bool = False, kee
             x1, x2 = (x if x.weak_type else as_float(x) for x in (x1, x2))
         return function(x1, x2)
 
-    return op("x1 x2", keeps_nan)(named(apply, name, text))
+    return op("x1 x2", keeps_nan)(keeps_sizes(named(apply, name, text)))
 
 
 def bitwise(name: str, function: Function, text: str) -> Bitwise:
@@ -146,7 +147,7 @@ def reduction(name: str, function: Function, text: str, keeps_nan: bool = False)
     def apply(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Array:
         return function(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims)
 
-    return op("", keeps_nan)(named(apply, name, text))
+    return op("", keeps_nan)(keeps_sizes(named(apply, name, text)))
 
 
 def named(apply: F, name: str, text: str) -> F:

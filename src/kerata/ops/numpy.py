@@ -91,6 +91,7 @@ from kerata.ops.arrays import where as where
 from kerata.ops.arrays import zeros as zeros
 from kerata.ops.arrays import zeros_like as zeros_like
 from kerata.ops.forms import Axes, as_axes, as_float, binary, bitwise, op, reduction, tell_alike, unary
+from kerata.ops.sizes import keeps_sizes
 
 # Of one array.
 absolute = unary("absolute", jnp.abs, "|x|.", keeps_nan=True)
@@ -234,6 +235,7 @@ def min(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, initial
 
 
 @op()
+@keeps_sizes
 def prod(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Array:
     """The product along `axis`."""
     return jnp.prod(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims, dtype=dtype)
