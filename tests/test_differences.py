@@ -275,3 +275,18 @@ def test_a_variable_that_a_loss_reads_is_followed(k, expected):
     assert model.evaluate(x, y, verbose=0) == 1.0
     weight.assign(3.0)
     assert model.evaluate(x, y, verbose=0) == expected
+
+
+def test_a_mask_that_is_given_to_an_attention_layer_holds():
+    x, mask = (
+        np.random.default_rng(0).standard_normal((2, 5, 4)).astype("float32"),
+        np.array([[1, 1, 1, 0, 0], [1, 1, 0, 0, 0]], bool),
+    )
+    ours, theirs = kerata.layers.MultiHeadAttention(2, 3), keras.layers.MultiHeadAttention(2, 3)
+    ours(x, x), theirs(x, x)
+    ours.set_weights(theirs.get_weights())
+    # In Keras, the argument is passed over, and a mask that travels with the query holds.
+    np.testing.assert_allclose(theirs(x, x, query_mask=mask), theirs(x, x))
+    marked = keras.ops.convert_to_tensor(x)
+    keras.src.backend.set_keras_mask(marked, keras.ops.convert_to_tensor(mask))
+    np.testing.assert_allclose(ours(x, x, query_mask=mask), theirs(marked, x), atol=1e-6)
