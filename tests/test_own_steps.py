@@ -459,3 +459,65 @@ def test_inputs_alone_may_be_validated():
     model.compile("sgd")
     history = model.fit(x, validation_data=(x,), verbose=0).history
     assert history["val_loss"][0] == pytest.approx(model.evaluate(x, verbose=0), rel=1e-5)
+
+
+def of_two_parts(library):
+    """A model without `call`, whose step calls its parts, as the published examples of adversarial networks."""
+
+    class Pair(library.Model):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = (library.Sequential([library.Input((3,)), library.layers.Dense(1)]) for _ in range(2))
+            for w in self.one.weights + self.other.weights:
+                w.assign(np.linspace(-0.5, 1, int(np.prod(w.shape))).reshape(w.shape))
+            self.built = True
+
+        def compile(self, rate):
+            super().compile()
+            self.rate, self.distance = rate, library.metrics.Mean(name="distance")
+
+        @property
+        def metrics(self):
+            return [self.distance]
+
+        def train_step(self, state, data):
+            trainable, frozen, slots, measured = state
+            x, y = data if isinstance(data, tuple) and len(data) == 2 else (data[0] if isinstance(data, tuple) else data, 0.0)
+            n = len(self.one.trainable_variables)
+
+            def loss(trainable):
+                a, _ = self.one.stateless_call(trainable[:n], [], x)
+                b, _ = self.other.stateless_call(trainable[n:], [], x)
+                return library.ops.mean((a - 3 * b + y) ** 2)
+
+            value, grads = jax.value_and_grad(loss)(trainable)
+            trainable = [v - self.rate * g for v, g in zip(trainable, grads, strict=True)]
+            measured = self.distance.stateless_update_state(measured, value)
+            return {"distance": self.distance.stateless_result(measured)}, (trainable, frozen, slots, measured)
+
+    return Pair()
+
+
+@pytest.mark.parametrize("data", [(X,), (X, Y)], ids=["x", "x and y"])
+def test_a_model_whose_step_calls_its_parts_needs_no_call(data):
+    histories, weights = [], []
+    for library in (kerata, keras):
+        model = of_two_parts(library)
+        model.compile(0.1)
+        histories.append(model.fit(*data, epochs=2, batch_size=4, shuffle=False, verbose=0).history["distance"])
+        weights.append([np.asarray(w) for w in model.get_weights()])
+    np.testing.assert_allclose(*histories, rtol=1e-5)
+    for mine, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_model_without_call_and_without_a_step_of_its_own_says_what_is_missing():
+    class Empty(kerata.Model):
+        def __init__(self):
+            super().__init__()
+            self.part = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1)])
+
+    model = Empty()
+    model.compile("sgd", "mse")
+    with pytest.raises(NotImplementedError, match=r"must define `call\(self, inputs\)`"):
+        model.fit(X, Y, verbose=0)

@@ -163,6 +163,10 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
         names = [layer.name for layer in self.layers]
         raise ValueError(message(self, "there is no layer of that name", {"name": name}, did_you_mean(name, names)))
 
+    @property
+    def _has_call(self) -> bool:
+        return self._graph is not None or type(self).call is not Model.call
+
     def call(self, inputs: Any, training: bool | None = None, mask: object = None) -> Any:
         """Runs the graph; a subclass defines its own."""
         if self._graph is None:

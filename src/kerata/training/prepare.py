@@ -166,6 +166,8 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
     if model._graph is not None:
         model._match_inputs(inputs)
         outputs = model._graph.outputs_tree
+    elif calls_only_parts(model, made):
+        outputs = None
     else:
         outputs = trace_outputs(model, inputs)
     if made.objective.output_names is None and model._graph is not None and not made.objective.built:
@@ -205,6 +207,13 @@ def build_objective(model: TrainedModel, made: Compilation, given: Batch, y: Tre
             made.renew(output_names_of(model))
         raise
     made.track_parts()
+
+
+def calls_only_parts(model: TrainedModel, made: Compilation) -> bool:
+    """Whether a step of a user's own calls the parts of a model that has no `call` (two networks that compete), which are built."""
+    parts = [layer for layer in model._flatten_layers() if layer is not model]
+    own = overrides(model, "train_step") and not model._has_call and not made.objective.is_given and not made.measures.is_given
+    return own and bool(parts) and all(layer.built for layer in parts)
 
 
 def keeps_batch_size(model: TrainedModel) -> bool:

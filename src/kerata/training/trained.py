@@ -72,6 +72,7 @@ class TrainedModel:
         get_metrics_result: Callable[..., dict[str, Any]]
         stateless_call: Callable[..., Any]
         _flatten_layers: Callable[..., list[Layer]]
+        _has_call: bool
         _regularization_losses: Callable[[], list[Any]]
         _compute_loss: Callable[..., Any]
         _match_inputs: Callable[[Any], list[Any]]
