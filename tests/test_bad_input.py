@@ -491,3 +491,34 @@ def test_records_are_no_numbers():
     model = kerata.Sequential([kerata.Input((1,)), kerata.layers.Dense(1)])
     with pytest.raises(TypeError, match="must hold numbers, not records"):
         model.predict(np.zeros(3, dtype=[("a", "f4"), ("b", "i4")]), verbose=0)
+
+
+PICTURES = kerata.Sequential([kerata.Input((4, 4, 3)), kerata.layers.Flatten(), kerata.layers.Dense(2)])
+
+
+@pytest.mark.parametrize(
+    "call, hint",
+    [
+        pytest.param(lambda: PICTURES(np.ones((4, 4, 3))), "One sample needs an axis of samples in front", id="one sample"),
+        pytest.param(lambda: PICTURES.predict(np.ones((4, 4, 3)), verbose=0), r"x\[None\]", id="one sample to predict"),
+        pytest.param(
+            lambda: kerata.layers.Conv2D(2, 3)(np.ones((8, 8, 3))), r"x\[None\] has shape \(1, 8, 8, 3\)", id="one picture"
+        ),
+        pytest.param(
+            lambda: kerata.layers.Conv2D(2, 3)(np.ones((2, 8, 8))), r"x\[\.\.\., None\] has shape \(2, 8, 8, 1\)", id="grey"
+        ),
+        pytest.param(lambda: kerata.layers.Dense(2)(np.array([["a", "b"]])), "Turn text into numbers first", id="texts"),
+    ],
+)
+def test_what_lacks_an_axis_or_is_no_number_is_named(call, hint):
+    with pytest.raises((TypeError, ValueError), match=hint):
+        call()
+
+
+def test_values_for_a_call_without_state_have_the_shapes_of_variables():
+    model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(4), kerata.layers.BatchNormalization()])
+    trained, frozen = ([v.value for v in some] for some in (model.trainable_variables, model.non_trainable_variables))
+    with pytest.raises(ValueError, match=r"Received: variable='dense.*/kernel', shape=\(3, 4\), value=\(4,\)"):
+        model.stateless_call(trained[::-1], frozen, np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"4 trainable and 2 non-trainable values\. Received: given=\(5, 1\)"):
+        model.stateless_call(trained + frozen[:1], frozen[1:], np.ones((2, 3)))

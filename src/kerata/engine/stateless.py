@@ -11,12 +11,22 @@ import jax
 import jax.numpy as jnp
 
 from kerata.base.checks import KindError, message
+from kerata.base.types import Owner
 from kerata.engine.placement import Placement
 from kerata.engine.scope import Scope
 from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def check_values(owner: Owner, variables: Iterable[Variable], values: Iterable[object]) -> None:
+    """Raises unless each value has the shape of its variable."""
+    for variable, value in zip(variables, values, strict=True):
+        if jnp.shape(cast(Array, value)) != tuple(variable.shape):
+            received = {"variable": variable.path, "shape": tuple(variable.shape), "value": jnp.shape(cast(Array, value))}
+            fix = "Give values in the order of `trainable_variables` and `non_trainable_variables`"
+            raise ValueError(message(owner, "a value must have the shape of its variable", received, fix))
 
 
 class StatelessScope:

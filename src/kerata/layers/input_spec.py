@@ -58,6 +58,7 @@ class HasSpec(Protocol):
     """A layer that says what inputs it takes."""
 
     input_spec: InputSpec | Sequence[InputSpec | None] | None
+    runs_on_host: bool
 
 
 def check_input_spec(layer: HasSpec, inputs: object) -> None:
@@ -67,6 +68,9 @@ def check_input_spec(layer: HasSpec, inputs: object) -> None:
     tensors = [x for x in jax.tree.leaves(inputs) if is_tensor(x) or isinstance(x, SymbolicTensor)]
     if not tensors or (isinstance(inputs, dict) and home_of(type(layer)) is not None):
         raise KindError(message(layer, "its input must be an array or a tensor", {"inputs": inputs}, _hint_kind(inputs)))
+    texts = [x for x in tensors if getattr(x.dtype, "kind", "?") in "SU"]
+    if texts and not layer.runs_on_host:
+        raise KindError(message(layer, "its input must hold numbers", {"inputs": texts[0]}, "Turn text into numbers first"))
     if len(specs) != len(tensors):
         raise ValueError(message(layer, f"it expects {len(specs)} input(s)", {"inputs": len(tensors)}))
     for spec, tensor in zip(specs, tensors, strict=True):
@@ -110,5 +114,7 @@ def _hint_kind(inputs: object) -> str:
 
 def _hint_dimensions(expected: int, shape: tuple) -> str:
     if len(shape) == expected - 1:
+        if expected > 3 and shape[-1] in (3, 4):
+            return f"One picture needs an axis of samples in front: x[None] has shape {(1, *shape)}"
         return f"Add an axis of size 1: x[..., None] has shape {(*shape, 1)}"
     return ""

@@ -19,6 +19,7 @@ from kerata.engine.module import Look, auto_name, parts
 from kerata.engine.policy import standardize_policy
 from kerata.engine.rematerializing import remat_of
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
+from kerata.engine.stateless import check_values
 from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
 from kerata.engine.types import Array
 from kerata.engine.variable import Variable, autocast, current_path, name_scope, open_name
@@ -464,7 +465,7 @@ class Layer(WeightHolder):
         frozen = self.non_trainable_variables
         variables = [*self.trainable_variables, *frozen]
         values: list[Any] = [_value_of(v) for v in (*trainable_variables, *non_trainable_variables)]
-        if len(values) != len(variables):
+        if len(non_trainable_variables) != len(frozen) or len(values) != len(variables):
             raise ValueError(
                 message(
                     self,
@@ -472,6 +473,7 @@ class Layer(WeightHolder):
                     {"given": (len(trainable_variables), len(non_trainable_variables))},
                 )
             )
+        check_values(self, variables, values)
         outer = current_scope()
         scope = Scope(variables, values, outer.hypers, outer.key, outer.valid) if outer else Scope(variables, values)
         scope.draws = outer.draws if outer else 0

@@ -371,7 +371,9 @@ def check_shape(shape: tuple, tensor: SymbolicTensor, owner: Owner) -> None:
     )
     if not fits:
         fix = f"Reshape the data: each sample must have shape {expected[1:]}"
-        if len(expected) > 2 and len(shape) == len(expected) - 1 and shape[1:] in (expected[2:], tuple(expected[2:])):
+        if len(shape) == len(expected) - 1 and all(e in (s, None) for s, e in zip(shape, expected[1:], strict=True)):
+            fix = "One sample needs an axis of samples in front: x[None], or numpy.expand_dims(x, 0)"
+        elif len(expected) > 2 and len(shape) == len(expected) - 1 and shape[1:] in (expected[2:], tuple(expected[2:])):
             fix = f"A model's input is given without the number of samples: Input(shape={shape[1:]})"
         raise ValueError(
             message(
