@@ -210,7 +210,7 @@ def build_objective(model: TrainedModel, made: Compilation, given: Batch, y: Tre
 
 
 def calls_only_parts(model: TrainedModel, made: Compilation) -> bool:
-    """Whether a step of a user's own calls the parts, which are built, of a model without `call` (two networks that compete)."""
+    """Whether a step of a user's own calls the parts, which are built, of a model without `call` (networks that compete)."""
     parts = [layer for layer in model._flatten_layers() if layer is not model]
     own = overrides(model, "train_step") and not model._has_call and not made.objective.is_given and not made.measures.is_given
     return own and bool(parts) and all(layer.built for layer in parts)
