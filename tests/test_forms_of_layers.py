@@ -319,3 +319,44 @@ def test_what_acts_in_training_takes_a_layer_of_several_outputs(kind):
     assert all(np.allclose(a, b) for a, b in zip(outputs, direct, strict=True))
     changed = model(X, training=True)
     assert not any(np.allclose(a, b) for a, b in zip(changed, direct, strict=True))
+
+
+def half(x):
+    return x / 2
+
+
+class Counting(layers.Layer):
+    """A cell whose class has no name in the registry."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], self.units), initializer="ones")
+
+    def call(self, inputs, states):
+        states = kerata.ops.matmul(inputs, self.kernel) + states[0]
+        return states, [states]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.RNN(Counting(2)),
+        lambda: layers.RNN([Counting(3), layers.GRUCell(2)]),
+        lambda: layers.LSTM(2, activation=half),
+        lambda: layers.LSTM(2, activation=lambda x: x / 2),
+    ],
+    ids=["cell", "cells", "function", "lambda"],
+)
+def test_both_directions_may_be_of_a_users_own_parts(make):
+    x = np.random.default_rng(0).standard_normal((2, 3, 4)).astype("float32")
+    both, forward, backward = layers.Bidirectional(make()), make(), make()
+    found = both(x)
+    forward(x), backward(x[:, ::-1])
+    count = len(both.weights) // 2
+    assert len({id(w) for w in both.weights}) == 2 * count == 2 * len(forward.weights)
+    forward.set_weights(both.get_weights()[:count])
+    backward.set_weights(both.get_weights()[count:])
+    np.testing.assert_allclose(found, np.concatenate([forward(x), backward(x[:, ::-1])], -1), rtol=1e-6)

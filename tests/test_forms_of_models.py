@@ -186,3 +186,21 @@ def test_a_list_of_one_output_is_one_output(kind, tmp_path):
     assert type(ours(x)) is type(ours.output) is kind
     assert kerata.Model(x, ours(x))(A).shape == (4, 1)
     assert ours.compute_output_shape((3, 2)) == theirs.compute_output_shape((3, 2)) == kind([(3, 1)])
+
+
+def test_a_layer_that_is_called_twice_shows_its_first_call():
+    for k in (kerata, keras):
+        first, layer = k.Input((3,)), k.layers.Dense(2)
+        with pytest.raises(AttributeError, match="has never been called"):
+            _ = layer.output
+        tensor = layer(first)
+        layer(k.Input((3,)))
+        assert layer.input is first and layer.output is tensor
+
+
+def test_a_dict_of_measures_is_sorted_by_name():
+    model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae", "cosine_similarity"])
+    x, y = np.ones((4, 3)), np.ones((4, 1))
+    for found in (model.evaluate(x, y, verbose=0, return_dict=True), model.train_on_batch(x, y, return_dict=True)):
+        assert list(found) == ["cosine_similarity", "loss", "mae"]

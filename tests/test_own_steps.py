@@ -521,3 +521,39 @@ def test_a_model_without_call_and_without_a_step_of_its_own_says_what_is_missing
     model.compile("sgd", "mse")
     with pytest.raises(NotImplementedError, match=r"must define `call\(self, inputs\)`"):
         model.fit(X, Y, verbose=0)
+
+
+def test_a_loop_of_ones_own_may_be_given_variables_as_they_are():
+    """The example of Keras's guide to loops from scratch with JAX: all of the state goes through `jax.jit` as variables."""
+    losses, weights = [], []
+    for library in (kerata, keras):
+        model = library.Sequential([library.Input((3,)), library.layers.BatchNormalization(), library.layers.Dense(2)])
+        model.layers[-1].set_weights([np.linspace(-1, 1, 6).reshape(3, 2), np.zeros(2)])
+        optimizer, loss_of = library.optimizers.Adam(0.01), library.losses.MeanSquaredError()
+        optimizer.build(model.trainable_variables)
+        state = model.trainable_variables, model.non_trainable_variables, optimizer.variables
+        if library is keras:  # whose variables JAX does not take any more
+            state = tuple([v.value for v in part] for part in state)
+
+        @jax.jit
+        def step(state, x, y, model=model, optimizer=optimizer, loss_of=loss_of):
+            trained, frozen, slots = state
+
+            def loss(trained, frozen):
+                y_pred, frozen = model.stateless_call(trained, frozen, x, training=True)
+                return loss_of(y, y_pred), frozen
+
+            (value, frozen), grads = jax.value_and_grad(loss, has_aux=True)(trained, frozen)
+            trained, slots = optimizer.stateless_apply(slots, grads, trained)
+            return value, (trained, frozen, slots)
+
+        for _ in range(3):
+            value, state = step(state, X, Y)
+            losses.append(float(value))
+        for variable, new in zip(optimizer.variables, state[2], strict=True):
+            variable.assign(new)
+        assert int(optimizer.iterations) == 3 and float(optimizer.learning_rate) == pytest.approx(0.01)
+        weights.append([np.asarray(v) for part in state for v in part])
+    np.testing.assert_allclose(losses[:3], losses[3:], rtol=1e-5)
+    for mine, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)

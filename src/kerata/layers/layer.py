@@ -490,25 +490,20 @@ class Layer(WeightHolder):
 
     @property
     def input(self) -> Any:
-        """The symbolic input of the only call on symbolic tensors."""
-        node = self._only_node()
+        """The symbolic input of the first call on symbolic tensors."""
+        node = self._first_node()
         # An input layer is called on nothing.
         return node.args[0] if node.args else next(iter(node.kwargs.values()), node.outputs)
 
     @property
     def output(self) -> Any:
-        """The symbolic output of the only call on symbolic tensors."""
-        return self._only_node().outputs
+        """The symbolic output of the first call on symbolic tensors."""
+        return self._first_node().outputs
 
-    def _only_node(self) -> Node:
-        if len(self.inbound_nodes) != 1:
-            raise AttributeError(
-                message(
-                    self,
-                    "`input` and `output` exist for a layer called once on symbolic tensors",
-                    {"calls": len(self.inbound_nodes)},
-                )
-            )
+    def _first_node(self) -> Node:
+        if not self.inbound_nodes:
+            fix = "`input` and `output` exist after a call on symbolic tensors, e.g. layer(Input(shape=(10,)))"
+            raise AttributeError(message(self, "it has never been called on symbolic tensors", fix=fix))
         return self.inbound_nodes[0]
 
     def get_config(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from kerata.base.checks import KindError, check_choice, message
 from kerata.base.registry import builtin
-from kerata.base.serialization import deserialize_keras_object, serialize_keras_object, sharing
+from kerata.base.serialization import by_reference, deserialize_keras_object, serialize_keras_object, sharing
 from kerata.base.types import PartialShape
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import FOLDED, TRIALS
@@ -269,12 +269,14 @@ class Bidirectional(Layer, SkipOutputShape):
 def _copy(layer: Layer, prefix: str, go_backwards: bool) -> RNN:
     """A layer of the same configuration, with weights of its own."""
     # A copy is another object, also where a file is read in which an object that occurs twice has a number.
-    with sharing():
+    # Classes and functions of a user's own are the same ones, and need no name.
+    own: list[object] = []
+    with sharing(), by_reference(own):
         config = serialize_keras_object(layer)
     config["config"]["name"] = prefix + layer.name.removeprefix(prefix)
     config["config"]["go_backwards"] = go_backwards
     if hasattr(layer, "use_cudnn"):
         config["config"]["use_cudnn"] = layer.use_cudnn  # type: ignore[attr-defined]
     config.pop("build_config", None)
-    with sharing():
+    with sharing(), by_reference(own):
         return deserialize_keras_object(config)

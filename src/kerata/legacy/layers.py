@@ -305,6 +305,12 @@ class OldLayer(Flowing, Spelled):
     def get_input_shape_at(self, node_index: int) -> object:
         return shape_of(self.get_input_at(node_index))
 
+    def _first_node(self) -> Node:
+        if len(self.inbound_nodes) > 1:  # type: ignore[attr-defined]
+            text = "it has multiple inbound nodes, so that `input` and `output` may be of any of them"
+            raise AttributeError(message(self, text, {"calls": len(self.inbound_nodes)}, "Use get_output_at(index)"))  # type: ignore[attr-defined]
+        return super()._first_node()  # type: ignore[misc]
+
     @property
     def _inbound_nodes(self) -> list[Node]:
         return self.inbound_nodes  # type: ignore[attr-defined]

@@ -72,7 +72,7 @@ class Resetting:
     @property
     def input(self):
         """The symbolic input of the only call; with states or constants, all of them in a list."""
-        node = self._only_node()  # type: ignore[attr-defined]
+        node = self._first_node()  # type: ignore[attr-defined]
         found = symbolic_leaves((node.args, node.kwargs))
         return found[0] if len(found) == 1 else found
 

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, cast
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -112,6 +113,10 @@ class RateVariable:
 
     def __repr__(self) -> str:
         return f"<learning rate of {self.optimizer.name}: {float(self)}>"
+
+
+# To JAX it is a tree with one leaf that comes back as an array, as variables are: a program may be given `optimizer.variables`.
+jax.tree_util.register_pytree_node(RateVariable, lambda rate: ((rate.value,), None), lambda _, leaves: leaves[0])
 
 
 def call_schedule(schedule: Callable[..., Any], step: Array) -> Scalar:

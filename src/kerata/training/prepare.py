@@ -167,7 +167,7 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
         model._match_inputs(inputs)
         outputs = model._graph.outputs_tree
     elif calls_only_parts(model, made):
-        outputs = None
+        outputs = []
     else:
         outputs = trace_outputs(model, inputs)
     if made.objective.output_names is None and model._graph is not None and not made.objective.built:
@@ -211,7 +211,7 @@ def build_objective(model: TrainedModel, made: Compilation, given: Batch, y: Tre
 
 def calls_only_parts(model: TrainedModel, made: Compilation) -> bool:
     """Whether a step of a user's own calls the parts, which are built, of a model without `call` (networks that compete)."""
-    parts = [layer for layer in model._flatten_layers() if layer is not model]
+    parts = model._flatten_layers(include_self=False)
     own = overrides(model, "train_step") and not model._has_call and not made.objective.is_given and not made.measures.is_given
     return own and bool(parts) and all(layer.built for layer in parts)
 

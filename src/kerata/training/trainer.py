@@ -308,7 +308,7 @@ class Trainer(StepMethods):
         every.on_test_begin()
         logs = run.epoch(0, every, 0)
         every.on_test_end(logs)
-        return logs if return_dict else flat_logs(self, logs)
+        return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
     @hinting
     def predict(
@@ -351,7 +351,7 @@ class Trainer(StepMethods):
         feed = DeviceFeed(samples, samples.size, prepared.may_pad(samples.tree, samples.size, None), False)
         run = Run(prepared, feed, make_key(), "train")
         logs = run.epoch(0, CallbackList(), 0)
-        return logs if return_dict else flat_logs(self, logs)
+        return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
     @hinting
     @busily
@@ -361,7 +361,7 @@ class Trainer(StepMethods):
         """The loss and measures of one batch."""
         samples = one_batch(self, x, y, sample_weight, None, "test_on_batch")
         logs = evaluation(self, samples, samples.size, None).epoch(0, CallbackList(), 0)
-        return logs if return_dict else flat_logs(self, logs)
+        return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
     def predict_on_batch(self, x: Data) -> Any:
         """The outputs for one batch."""
