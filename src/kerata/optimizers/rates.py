@@ -116,7 +116,7 @@ class RateVariable:
 
 
 # To JAX it is a tree with one leaf that comes back as an array, as variables are: a program may be given `optimizer.variables`.
-jax.tree_util.register_pytree_node(RateVariable, lambda rate: ((rate.value,), None), lambda _, leaves: leaves[0])
+jax.tree_util.register_pytree_node(RateVariable, lambda rate: ((rate.value,), None), lambda _, leaves: leaves[0])  # type: ignore[arg-type]
 
 
 def call_schedule(schedule: Callable[..., Any], step: Array) -> Scalar:
