@@ -581,8 +581,7 @@ def held_bytes() -> int:
 
 def standardize_shape(shape: ShapeLike, owner: Owner = "shape") -> tuple[int, ...]:
     """A tuple of whole numbers of at least 0."""
-    if isinstance(shape, jax.Array) and not isinstance(shape, Tracer):
-        # What comes out of an array of JAX's while a program is traced would be traced.
+    if isinstance(shape, jax.Array) and not isinstance(shape, Tracer):  # whose items would be traced within a program
         shape = cast("ShapeLike", np.asarray(shape).tolist())
     try:
         given = (shape,) if np.ndim(shape) == 0 else tuple(cast("Sequence[int]", shape))
