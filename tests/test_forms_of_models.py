@@ -204,3 +204,16 @@ def test_a_dict_of_measures_is_sorted_by_name():
     x, y = np.ones((4, 3)), np.ones((4, 1))
     for found in (model.evaluate(x, y, verbose=0, return_dict=True), model.train_on_batch(x, y, return_dict=True)):
         assert list(found) == ["cosine_similarity", "loss", "mae"]
+
+
+def test_what_a_property_lacks_is_said():
+    class Own(kerata.Sequential):
+        @property
+        def depth(self):
+            return len(self.blocks)
+
+    with pytest.raises(AttributeError, match=r"exists for models that know their inputs.*Input"):
+        _ = kerata.Sequential([layers.Dense(2)]).input
+    with pytest.raises(AttributeError, match="no attribute 'blocks'"):
+        _ = Own().depth
+    assert not hasattr(kerata.Sequential([layers.Dense(2)]), "output")

@@ -358,6 +358,12 @@ def test_by_other_forms():
     assert ours.get_config() == theirs.get_config()
 
 
+def without_gradients(optimizer):
+    variable = kerata.Variable(START)
+    optimizer.build([variable])
+    return optimizer.stateless_apply(optimizer.variables, [], [variable.value])
+
+
 MESSAGES = [
     (lambda: optimizers.get("adm"), ValueError, r"unknown optimizer.*optimizer='adm'.*[Dd]id you mean 'adam'"),
     (lambda: optimizers.get(3), TypeError, "a name, a config.*optimizer=3"),
@@ -385,6 +391,7 @@ MESSAGES = [
     (lambda: optimizers.Adam().apply([None], [kerata.Variable(START, name="w")]), ValueError, r"No gradients.*'w'"),
     (lambda: optimizers.Adam().apply([GRADS[0]], [kerata.Variable(START[0], name="w")]), ValueError, r"of w must have.*\(4,\)"),
     (lambda: optimizers.Adam().stateless_apply([], [], []), ValueError, "not built"),
+    (lambda: without_gradients(optimizers.SGD()), ValueError, r"for each of 1 variables\. Received: grads=0"),
     (lambda: optimizers.schedules.CosineDecay(0.1, 0), ValueError, "`decay_steps` must be greater than 0"),
     (lambda: optimizers.schedules.PiecewiseConstantDecay([1, 2], [1.0]), ValueError, "one element more"),
 ]

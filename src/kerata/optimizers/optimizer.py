@@ -516,6 +516,9 @@ class Optimizer(Stepwise):
                     {"trainable_variables": len(trainable_variables)},
                 )
             )
+        if len(grads) != len(variables):
+            text = f"there must be one gradient for each of {len(variables)} variables"
+            raise ValueError(message(self, text, {"grads": len(grads)}))
         slots, listed = self._slots_for(variables), self.variables
         if len(given) == len(slots):
             return self.update(variables, trainable_variables, grads, given)

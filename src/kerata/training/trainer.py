@@ -111,6 +111,10 @@ class Trainer(StepMethods):
         self._programs_of_predict: Predictor | None = None
 
     def __getattr__(self, name: str) -> Any:
+        shown = getattr(type(self), name, None)
+        if isinstance(shown, property):
+            # Python comes here where a property lacks something, and its own error says what.
+            return shown.__get__(self)
         raise missing_method(self, name)
 
     @hinting
