@@ -97,9 +97,13 @@ def test_a_model_is_called_on_a_list_of_texts():
         (lambda: kerata.random.randint((2,), 0, 3, dtype="float32"), r"random\.randint: `dtype` must be an integer type"),
         (lambda: kerata.random.SeedGenerator(sed=3), "SeedGenerator: Unrecognized keyword arguments"),
         (lambda: kerata.config.set_dtype_policy(None), "set_dtype_policy: Invalid `policy` argument"),
-        (lambda: kerata.layers.Dense(2, trainable=1), "`trainable` is expected to be a boolean"),
+        (lambda: kerata.ops.stft(np.ones(64, "float32"), 8, -4, 8), "stft: `sequence_stride` must be a positive integer"),
+        (lambda: kerata.ops.istft((np.ones((3, 5)),) * 2, 8, 0, 8), "istft: `sequence_stride` must be a positive integer"),
+        (lambda: kerata.ops.depth_to_space(np.ones((1, 2, 2, 4)), 1), "`block_size` must be an integer of at least 2"),
+        (lambda: kerata.ops.space_to_depth(np.ones((1, 2, 2, 4)), 0), "`block_size` must be an integer of at least 2"),
+        (lambda: kerata.layers.Dense(2, trainable="yes"), "`trainable` is expected to be a boolean"),
     ],
-    ids=["categorical", "randint", "generator", "policy", "trainable"],
+    ids=["categorical", "randint", "generator", "policy", "stft", "istft", "to space", "to depth", "trainable"],
 )
 def test_what_is_wrong_is_said(call, words):
     with pytest.raises(ValueError, match=words):
@@ -129,3 +133,14 @@ def test_policies_without_a_name_follow_the_setting():
 def test_an_axis_without_a_size_is_taken_apart_by_num():
     parts = kerata.ops.unstack(kerata.KerasTensor((2, None, 4)), num=3, axis=1)
     assert [part.shape for part in parts] == [(2, 4)] * 3
+
+
+def test_a_function_begins_at_tensors_that_no_input_made():
+    first, second = kerata.KerasTensor((2, 3)), kerata.KerasTensor((2, 3))
+    total = kerata.ops.add(first, second)
+    function = kerata.Function([first, second], [total * 3, total**2])
+    found = function([np.ones((2, 3)), np.ones((2, 3))])
+    np.testing.assert_array_equal(found[0], np.full((2, 3), 6.0))
+    np.testing.assert_array_equal(found[1], np.full((2, 3), 4.0))
+    with pytest.raises(ValueError, match="every output must be computed from `inputs`"):
+        kerata.Function(first, total)

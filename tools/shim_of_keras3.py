@@ -222,7 +222,13 @@ def operation_class(name: str, of: Signatures, find: Callable[[str], object]) ->
             return function(*(given.pop(one) for one in of.takes if one in given), *rest, **given)
         return function(**given)
 
-    parts = {"__init__": __init__, "__call__": __call__, "symbolic_call": __call__, "call": __call__}
+    parts = {
+        "__init__": __init__,
+        "__call__": __call__,
+        "symbolic_call": __call__,
+        "call": __call__,
+        "compute_output_spec": __call__,
+    }
     return type(name, (), parts)
 
 

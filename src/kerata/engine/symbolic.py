@@ -497,15 +497,10 @@ def sort_nodes(inputs: Iterable[SymbolicTensor], outputs: Iterable[SymbolicTenso
         tensor, ready = pending.pop()
         if id(tensor) in known:
             continue
-        operation, index, _ = tensor.history
-        node = operation.inbound_nodes[index]
-        if id(node) in done:
-            continue
-        if ready:
-            done.add(id(node))
-            order.append(node)
-            continue
-        if node.is_input:
+        # A tensor that a user has made by itself comes from nowhere.
+        operation, index, _ = getattr(tensor, "history", (None, 0, 0))
+        node = None if operation is None else operation.inbound_nodes[index]
+        if node is None or node.is_input:
             raise ValueError(
                 message(
                     owner,
@@ -514,6 +509,12 @@ def sort_nodes(inputs: Iterable[SymbolicTensor], outputs: Iterable[SymbolicTenso
                     "Add it to the `inputs` of the model",
                 )
             )
+        if id(node) in done:
+            continue
+        if ready:
+            done.add(id(node))
+            order.append(node)
+            continue
         pending.append((tensor, True))
         pending.extend((t, False) for t in reversed(node.input_tensors))
     return order

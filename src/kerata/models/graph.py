@@ -46,7 +46,7 @@ class Graph:
         self.cuts: dict[int, InputLayer] = {
             id(t): InputLayer(batch_shape=t.shape, dtype=t.dtype, name=t.name)
             for t in self.inputs
-            if not isinstance(t.history[0], InputLayer)
+            if not isinstance(maker_of(t), InputLayer)
         }
         self.nodes: list[Node] = sort_nodes(self.inputs, self.outputs, owner)
         self.running = sort_nodes(self.inputs, [*self.outputs, *self.beside], owner) if self.beside else self.nodes
@@ -77,7 +77,7 @@ class Graph:
 
     def _source(self, tensor: SymbolicTensor) -> Caller:
         """The input of the model at which a tensor stands."""
-        return self.cuts.get(id(tensor), tensor.history[0])
+        return self.cuts[id(tensor)] if id(tensor) in self.cuts else tensor.history[0]
 
     def _depths(self) -> dict[int, int]:
         """How far each operation is from the outputs at most; a shared layer stands where its deepest call stands."""
@@ -103,6 +103,9 @@ class Graph:
         pending = list(reversed(self.outputs))
         while pending:
             tensor = pending.pop()
+            if maker_of(tensor) is None:
+                place.setdefault(id(self._source(tensor)), len(place))
+                continue
             operation, index, _ = tensor.history
             node = operation.inbound_nodes[index]
             if id(node) in seen:
@@ -268,6 +271,12 @@ class Graph:
         raise ValueError(message(owner, f"inputs must have the structure {names}", {"inputs": given}))
 
 
+def maker_of(tensor: SymbolicTensor) -> Caller | None:
+    """The operation that made a tensor; `None` of one that a user has made by itself, `KerasTensor((None, 3))`."""
+    history = getattr(tensor, "history", None)
+    return None if history is None else history[0]
+
+
 def _goes_along(operation: Caller) -> bool:
     """Whether a layer may run on the host for one behind it: nothing in it is trained, and no sample sees another."""
     return isinstance(operation, Layer) and not operation.mixes_samples and not operation.trainable_weights
@@ -305,7 +314,7 @@ def fit_input(value: Any, tensor: SymbolicTensor, owner: Owner) -> object:
     A missing or superfluous last axis of size 1 is added or removed, as in Keras.
     """
     if value is None:
-        if not getattr(tensor.history[0], "optional", False):
+        if not getattr(maker_of(tensor), "optional", False):
             raise ValueError(
                 message(
                     owner,

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kerata.base.checks import check_choice, message
+from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.types import DTypeLike, is_list_or_tuple
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
@@ -184,6 +184,7 @@ def stft(
     x = jnp.asarray(x)
     if x.dtype not in (jnp.float32, jnp.float64):
         raise TypeError(message("stft", "the input must be float32 or float64", {"x": x}))
+    check_positive_int("stft", "sequence_stride", sequence_stride)
     window = _spectral_window("stft", window, sequence_length, fft_length, x.dtype)
     if center:
         x = pad(x, [(0, 0)] * (x.ndim - 1) + [(fft_length // 2, fft_length // 2)], "reflect")
@@ -201,6 +202,7 @@ def istft(
     center: bool = True,
 ) -> Array:
     """The signal whose `stft` is nearest to x: windows overlaid and divided by the sum of their squares."""
+    check_positive_int("istft", "sequence_stride", sequence_stride)
     spectrum = _complex("istft", x)
     window = _spectral_window("istft", window, sequence_length, fft_length, spectrum.real.dtype)
     pieces = jnp.fft.irfft(spectrum, n=fft_length) * window  # (..., windows, fft_length)

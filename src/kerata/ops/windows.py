@@ -13,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from kerata.base.checks import check_choice, message, standardize_tuple
+from kerata.base.checks import check_choice, check_positive_int, message, standardize_tuple
 from kerata.base.config import standardize_data_format
 from kerata.base.limits import NUMBER_BYTES, take_bytes
 from kerata.base.types import ShapeLike
@@ -255,6 +255,7 @@ def _places(length: int, window: int, dilation: int, stride: int) -> Array:
 @op()
 def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_last") -> Array:
     """Each pixel's channels spread over a block of pixels."""
+    check_positive_int("depth_to_space", "block_size", block_size, minimum=2)
     x = channels_last(x, data_format)
     batch, height, width, channels = x.shape
     inner = channels // block_size**2
@@ -270,6 +271,7 @@ def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_
 @op()
 def space_to_depth(x: TensorLike, block_size: int, data_format: str = "channels_last") -> Array:
     """Each block of pixels as the channels of one pixel."""
+    check_positive_int("space_to_depth", "block_size", block_size, minimum=2)
     x = channels_last(x, data_format)
     batch, height, width, channels = x.shape
     x = x.reshape(batch, height // block_size, block_size, width // block_size, block_size, channels)
