@@ -144,3 +144,15 @@ def test_a_function_begins_at_tensors_that_no_input_made():
     np.testing.assert_array_equal(found[1], np.full((2, 3), 4.0))
     with pytest.raises(ValueError, match="every output must be computed from `inputs`"):
         kerata.Function(first, total)
+
+
+@pytest.mark.parametrize("name", ["hypot", "nextafter", "logaddexp", "arctan2", "average"])
+def test_a_half_beside_an_integer_stays_a_half(name):
+    for first, second in (("bfloat16", "int16"), ("bool", "float16"), ("int8", "int32")):
+        x1, x2 = np.ones(2, first if first != "bfloat16" else "float32"), np.ones(2, second)
+        found = []
+        for library in (kerata, keras):
+            a, b = library.ops.cast(x1, first), library.ops.cast(x2, second)
+            call = getattr(library.ops, name)
+            found.append(str((call(a, weights=b) if name == "average" else call(a, b)).dtype))
+        assert found[0] == found[1], (first, second)

@@ -119,14 +119,24 @@ def unary(name: str, function: Function, text: str, floating: bool = False, keep
     return op("", keeps_nan)(named(apply, name, text))
 
 
+def as_floats(x1: Array, x2: Array) -> tuple[Array, Array]:
+    """Two arrays of which integers become floats: of the other one's type where that is one, so that a half stays a half."""
+    floats = [x.dtype for x in (x1, x2) if jnp.issubdtype(x.dtype, jnp.floating) and not x.weak_type]
+    # A weakly typed scalar must not widen the other one.
+    first, second = (
+        x if x.weak_type or jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(floats[0]) if floats else as_float(x)
+        for x in (x1, x2)
+    )
+    return first, second
+
+
 def binary(name: str, function: Function, text: str, floating: bool = False, keeps_nan: bool = False) -> Binary:
     """`name(x1, x2)`. With `floating`, integers become floats first."""
 
     def apply(x1: TensorLike, x2: TensorLike) -> Array:
         x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
         if floating:
-            # A weakly typed scalar must not widen the other one.
-            x1, x2 = (x if x.weak_type else as_float(x) for x in (x1, x2))
+            x1, x2 = as_floats(x1, x2)
         return function(x1, x2)
 
     return op("x1 x2", keeps_nan)(keeps_sizes(named(apply, name, text)))

@@ -90,7 +90,7 @@ from kerata.ops.arrays import vstack as vstack
 from kerata.ops.arrays import where as where
 from kerata.ops.arrays import zeros as zeros
 from kerata.ops.arrays import zeros_like as zeros_like
-from kerata.ops.forms import Axes, as_axes, as_float, binary, bitwise, op, reduction, tell_alike, unary
+from kerata.ops.forms import Axes, as_axes, as_float, as_floats, binary, bitwise, op, reduction, tell_alike, unary
 from kerata.ops.sizes import keeps_sizes
 
 # Of one array.
@@ -244,8 +244,10 @@ def prod(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, dtype:
 @op("x weights")
 def average(x: TensorLike, axis: Axes | None = None, weights: TensorLike | None = None) -> Array:
     """sum(x * weights) / sum(weights) along `axis`; the mean without weights."""
-    weights = None if weights is None else as_float(jnp.asarray(weights))
-    return jnp.average(as_float(jnp.asarray(x)), axis=as_axes(axis), weights=weights)
+    if weights is None:
+        return jnp.average(as_float(jnp.asarray(x)), axis=as_axes(axis))
+    x, weights = as_floats(jnp.asarray(x), jnp.asarray(weights))
+    return jnp.average(x, axis=as_axes(axis), weights=weights)
 
 
 @op()
