@@ -205,6 +205,15 @@ def test_before_keras_2_3_gates_had_the_hard_sigmoid_and_accuracy_was_called_acc
     assert model.evaluate(x, y, batch_size=2, verbose=0)[2] == pytest.approx((2 * 2 + 2 * 2 + 1 * 1) / 5)
 
 
+def test_before_keras_2_3_abbreviations_of_measures_were_spelled_out():
+    for keras, name in ((keras22, "mean_absolute_error"), (keras2, "mae")):
+        model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(2,))])
+        model.compile("sgd", "mse", metrics=["mae", "mean_squared_error"])
+        assert model.metrics_names == ["loss", name, "mean_squared_error"]
+        history = model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0).history
+        assert sorted(history) == sorted(["loss", name, "mean_squared_error"]) and history["mae"] == history[name]
+
+
 def test_what_says_that_a_program_is_older_than_keras_2_3():
     lines = [
         "import keras",

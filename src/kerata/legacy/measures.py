@@ -139,7 +139,10 @@ def metric_of(era: str, metric: object) -> object:
         if era in BATCHED and callable(metric) and not isinstance(metric, (type, str, metrics.Metric)):
             return of_batch(metric)
         row = find_row(era, "losses", metric) if isinstance(metric, str) else None
-        return named(losses.get(row.today), str(metric)) if row is not None and row.today != metric else metric
+        if row is None or row.today == metric:
+            return metric
+        # Before 2.3 abbreviations were spelled out.
+        return named(losses.get(row.today), SPELLED_OUT.get(str(metric), str(metric)) if era in BATCHED else str(metric))
     if isinstance(metric, str):
         full = SPELLED_OUT.get(metric, metric)
         row = find_row(era, "metrics", full) or find_row(era, "losses", full)
