@@ -23,6 +23,7 @@ def pad(x: jax.Array, pad_width: PadWidth, mode: str = "constant") -> jax.Array:
     """
     if mode in REPEATING and x.ndim:
         most = np.broadcast_to(np.asarray(pad_width, object), (x.ndim, 2)).max(1)
-        pieces = sum(int(each) // max(1, size - (mode == "reflect")) for each, size in zip(most, x.shape, strict=True))
-        take_work(CALL * pieces, pad_width=pad_width)
+        # An export leaves sizes open.
+        known = [(int(each), size) for each, size in zip(most, x.shape, strict=True) if each and isinstance(size, int)]
+        take_work(CALL * sum(each // max(1, size - (mode == "reflect")) for each, size in known), pad_width=pad_width)
     return jnp.pad(x, pad_width, mode)  # pyright: ignore[reportUnknownMemberType]
