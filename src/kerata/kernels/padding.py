@@ -1,7 +1,7 @@
 """Padding by what an array holds: JAX adds one reflection after another, as many as it takes."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ def pad(x: jax.Array, pad_width: PadWidth, mode: str = "constant") -> jax.Array:
     if mode in REPEATING and x.ndim:
         most = np.broadcast_to(np.asarray(pad_width, object), (x.ndim, 2)).max(1)
         # An export leaves sizes open.
-        known = [(int(each), size) for each, size in zip(most, x.shape, strict=True) if each and isinstance(size, int)]
+        sizes = cast("tuple[object, ...]", x.shape)
+        known = [(int(each), size) for each, size in zip(most, sizes, strict=True) if each and isinstance(size, int)]
         take_work(CALL * sum(each // max(1, size - (mode == "reflect")) for each, size in known), pad_width=pad_width)
     return jnp.pad(x, pad_width, mode)  # pyright: ignore[reportUnknownMemberType]

@@ -12,6 +12,7 @@ from kerata.base.types import DTypeLike, PartialShape
 from kerata.data.samples import Data
 from kerata.engine.module import Look
 from kerata.engine.types import TensorLike
+from kerata.layers.layer import SkipOutputShape
 from kerata.layers.pictures import DataLayer
 
 MODES = ("int", "one_hot", "multi_hot", "count")
@@ -99,7 +100,7 @@ class CategoryEncoding(Encoding):
 
 
 @builtin("layers")
-class Discretization(Encoding):
+class Discretization(Encoding, SkipOutputShape):
     """The number of the range that each number falls into.
 
     Args:
