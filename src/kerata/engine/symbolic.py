@@ -290,6 +290,12 @@ class Node:
 
 
 def is_symbolic(value: object) -> TypeGuard[SymbolicTensor]:
+    """Whether a value is a symbolic tensor.
+
+    >>> import kerata
+    >>> kerata.utils.is_keras_tensor(kerata.Input((2,)))
+    True
+    """
     return isinstance(value, SymbolicTensor)
 
 
