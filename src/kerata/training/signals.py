@@ -46,6 +46,21 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+def handlers_of_python() -> list[tuple[int, Any]]:
+    """(number, handler) of each signal whose handler is Python's.
+
+    Asked before each program that is run: what was found last is compared at once, and not one by one.
+    """
+    global _last
+    found = list(map(_signal.getsignal, NUMBERS))
+    if _last[0] != found:
+        _last = found, [(number, handler) for number, handler in zip(NUMBERS, found, strict=True) if callable(handler)]
+    return _last[1]
+
+
+_last: tuple[list[Any], list[tuple[int, Any]]] = ([], [])
+
+
 class Waiting:
     """The handlers of some signals, which wait until they are released.
 
@@ -58,11 +73,9 @@ class Waiting:
         self.released = False
 
     def hold(self) -> None:
-        for number in NUMBERS:
-            handler = _signal.getsignal(number)
-            if callable(handler):
-                self.handlers[number] = handler
-                _signal.signal(number, self._receive)
+        for number, handler in handlers_of_python():
+            self.handlers[number] = handler
+            _signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.released:
