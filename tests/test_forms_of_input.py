@@ -253,3 +253,15 @@ def test_data_on_other_devices_comes_to_the_model():
     flags = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True, timeout=300, env=flags)
     assert done.stdout.strip() == "done", done.stderr
+
+
+def test_a_tensor_keeps_its_numbers_when_the_array_it_was_made_of_is_written():
+    made = []
+    for size in range(64, 84):
+        room = np.zeros(size * 1024 * 4 + 64, np.uint8)
+        # Where XLA could use the memory itself.
+        begin = -room.ctypes.data % 64
+        array = room[begin : begin + size * 4096].view(np.float32).reshape(size, 1024)
+        made.append(kerata.ops.convert_to_tensor(array))
+        array[:] = 1
+    assert not any(float(tensor.sum()) for tensor in made)

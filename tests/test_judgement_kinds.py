@@ -1,11 +1,14 @@
 """Kinds of findings that are easily taken for one another."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 import kerata
 from kerata import layers, regularizers
+from kerata.engine.traces import can_differ
 
 RNG = np.random.default_rng(0)
 
@@ -41,3 +44,16 @@ def test_a_run_that_is_stopped_on_a_steep_part_is_stopped_too_early(patience, is
     history = model.fit(x / 16, y, epochs=100, validation_split=0.25, callbacks=stop, verbose=0, seed=0)
     assert len(history.epoch) <= 30
     assert (history.examine(experiments=False).kinds[0] == "stopped_too_early") == is_early
+
+
+@pytest.mark.parametrize(("call", "expected"), [("plain", False), ("random", True), ("host", True)])
+def test_a_second_look_is_taken_where_it_may_differ(call: str, expected: bool):
+    def function(x: jax.Array, key: jax.Array) -> jax.Array:
+        if call == "random":
+            return x + jax.random.uniform(key, x.shape)
+        if call == "host":
+            return jax.jit(lambda x: jax.pure_callback(lambda x: x, jax.ShapeDtypeStruct((3,), "float32"), x))(x)
+        return x * 2
+
+    traced = jax.jit(function).trace(jnp.ones(3), jnp.zeros((2,), jnp.uint32)).jaxpr.jaxpr
+    assert can_differ(traced, traced.invars[-1]) is expected

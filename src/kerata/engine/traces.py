@@ -91,6 +91,18 @@ def needed(operations: Sequence[Any], results: Sequence[Any]) -> list[Any]:
     return found[::-1]
 
 
+def can_differ(traced: Traced, key: Term) -> bool:
+    """Whether a function may give something else with another key: it takes the key, or asks the host."""
+    return any(key in eqn.invars for eqn in traced.eqns) or asks_host(traced)
+
+
+def asks_host(traced: Traced) -> bool:
+    """Whether a function calls back to Python while it runs."""
+    return any(
+        eqn.primitive.name.endswith("callback") or any(asks_host(inner) for inner in inner_of(eqn)) for eqn in traced.eqns
+    )
+
+
 def flops_of_product(operation: Operation) -> float | None:
     """Multiplications and additions in a product or a convolution; nothing for other operations."""
     name, params = operation.primitive.name, operation.params

@@ -13,6 +13,7 @@ from jax import lax
 
 from kerata.base.checks import check_choice, message
 from kerata.base.types import DTypeLike, PartialShape, ShapeLike
+from kerata.engine.placement import HERE
 from kerata.engine.symbolic import is_symbolic, traceable
 from kerata.engine.types import Array, HostArray, TensorLike
 from kerata.engine.variable import Variable, standardize_dtype
@@ -48,6 +49,11 @@ def convert_to_tensor(
 @keeps_sizes
 def as_array(x: TensorLike, dtype: DTypeLike | None) -> Array:
     """x as a JAX array."""
+    if isinstance(x, np.ndarray) and dtype in (None, x.dtype):
+        # A copy of its own: `jnp.asarray` compiles a program for each shape (13 ms), which may read what is written later.
+        own: Any = x.copy()
+        with jax.ensure_compile_time_eval():
+            return HERE.put_whole(own)
     return jnp.asarray(x, dtype=dtype)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from kerata.data.samples import Data
 from kerata.diagnosis.judgement.case import Part
+from kerata.engine.placement import HERE
 from kerata.engine.scope import Scope
 from kerata.engine.types import Array, HostArray, Tree
 from kerata.kernels.compiler import compiler_options
@@ -30,7 +31,7 @@ class Predictions:
 
     def __init__(self, twin: Model, values: list[HostArray], chunk: int = CHUNK):
         self.twin, self.chunk = twin, chunk
-        self.values = [jnp.asarray(value) for value in values]
+        self.values = HERE.put_state(values)
         self._program: Callable[..., object] | None = None
         self.own = type(twin).predict_step is not Model.predict_step
 
@@ -46,14 +47,14 @@ class Predictions:
     def loss(self, y: Tree, outputs: Tree) -> float:
         """The loss of predictions."""
         objective = compilation_of(self.twin, "examine").objective
-        given = jax.tree.map(jnp.asarray, (y, outputs))
+        given = HERE.put_samples((y, outputs))
         program = jax.jit(lambda y, outputs: objective(y, outputs)[0]).lower(*given)
         return float(program.compile(compiler_options=compiler_options(once=True))(*given))
 
     def _run(self, part: Part, begin: int) -> Tree:
         """The outputs of a chunk, which is filled up with its last sample."""
         rows = np.minimum(np.arange(begin, begin + self.chunk), part.size - 1)
-        x = jax.tree.map(lambda a: jnp.asarray(np.asarray(a)[rows]), part.x)
+        x = jax.tree.map(lambda a: HERE.put_samples(np.asarray(a)[rows]), part.x)
         if self._program is None:
             lowered = jax.jit(self._predict).lower(self.values, x)
             self._program = cast("Callable[..., object]", lowered.compile(compiler_options=compiler_options(once=True)))

@@ -13,7 +13,9 @@ from kerata.diagnosis.inside import watched
 from kerata.diagnosis.judgement.case import Case, Part, activation_of
 from kerata.diagnosis.judgement.finding import Finding, found
 from kerata.diagnosis.judgement.measures import Scores
+from kerata.engine.placement import HERE
 from kerata.engine.scope import Scope
+from kerata.engine.traces import Closed, can_differ
 from kerata.engine.types import Array, HostArray
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import compiler_options
@@ -83,23 +85,27 @@ class Look:
         # What stands in for nothing in front of recurrent layers, so that there is a gradient at each time step.
         self.nothing: dict[str, jax.ShapeDtypeStruct] = {}
         self._program: Callable[..., object] | None = None
+        self._can_differ = True
 
     def __call__(self, values: list[HostArray], twice: bool = True) -> Signals:
         """What is found with some weights; `twice` to know whether a second look gives something else."""
-        x, y = jax.tree.map(jnp.asarray, (self.part.x, self.part.y))
-        given = [jnp.asarray(value) for value in values]
+        x, y = HERE.put_samples((self.part.x, self.part.y))
+        given = HERE.put_state(values)
         key = jnp.zeros((2,), jnp.uint32)
         if self._program is None:
             if self.recurrent:
                 # A function of its own: JAX keeps what it traced of the other.
                 jax.eval_shape(lambda *args: self._look(*args), given, x, y, key)
-            lowered = jax.jit(self._look).lower(given, x, y, key)
-            self._program = cast("Callable[..., object]", lowered.compile(compiler_options=compiler_options(once=True)))
+            traced = jax.jit(self._look).trace(given, x, y, key)
+            inner = cast(Closed, traced.jaxpr).jaxpr
+            self._can_differ = can_differ(inner, inner.invars[-1])
+            compiled = traced.lower().compile(compiler_options=compiler_options(once=True))
+            self._program = cast("Callable[..., object]", compiled)
         outputs, loss, seen, gradients, times = jax.tree.map(
             np.asarray, cast("tuple[Array, ...]", self._program(given, x, y, key))
         )
         one = again = jax.tree.leaves(outputs)[0]
-        if twice:
+        if twice and self._can_differ:
             second = cast("tuple[Array, ...]", self._program(given, x, y, key + 1))
             again = np.asarray(jax.tree.leaves(second[0])[0])
         noted = cast("dict[str, dict[str, float]]", seen)
