@@ -3,7 +3,6 @@
 Outside a program a variable holds a concrete array; inside one it stands for its traced value in the current scope.
 """
 
-# JAX leaves the types of some functions out.
 # pyright: reportUnknownMemberType=false
 
 import contextlib
@@ -28,6 +27,7 @@ from kerata.base.registry import home_of
 from kerata.base.serialization import resolve
 from kerata.base.types import DTypeLike, Owner, Shape, ShapeLike
 from kerata.engine.mistakes import Blame
+from kerata.engine.placement import HERE
 from kerata.engine.scope import current_scope, stack
 from kerata.engine.types import AnyArray, Array, HostArray, Initializer, TensorLike, WeightFunction
 
@@ -350,7 +350,7 @@ class Variable:
             else:
                 if isinstance(self._value, np.ndarray):
                     with jax.ensure_compile_time_eval():
-                        self._value = jnp.asarray(self._value)
+                        self._value = cast("Array", HERE.put_state(self._value))
                 self.exposed = True
                 value = self._value
         dtype = getattr(_local, "autocast", None)

@@ -51,9 +51,8 @@ def as_array(x: TensorLike, dtype: DTypeLike | None) -> Array:
     """x as a JAX array."""
     if isinstance(x, np.ndarray) and dtype in (None, x.dtype):
         # A copy of its own: `jnp.asarray` compiles a program for each shape (13 ms), which may read what is written later.
-        own: Any = x.copy()
         with jax.ensure_compile_time_eval():
-            return HERE.put_whole(own)
+            return HERE.put_whole(x.copy())  # pyright: ignore[reportReturnType]
     return jnp.asarray(x, dtype=dtype)
 
 

@@ -158,7 +158,7 @@ def attributes(value: object, inner: bool, again: Callable[[Any], Any]) -> list[
     own = getattr(value, "__dict__", {})
     shown = {name: item for name, item in own.items() if not name.startswith("_") and name not in SKIPPED}
     if not inner:
-        shown = {name: item for name, item in shown.items() if not hasattr(item, "add_weight")}
+        shown = {name: item for name, item in shown.items() if not hasattr(type(item), "add_weight")}
     return [f"{name}={again(item)}" for name, item in shown.items()]
 
 
