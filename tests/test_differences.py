@@ -290,3 +290,14 @@ def test_a_mask_that_is_given_to_an_attention_layer_holds():
     marked = keras.ops.convert_to_tensor(x)
     keras.src.backend.set_keras_mask(marked, keras.ops.convert_to_tensor(mask))
     np.testing.assert_allclose(ours(x, x, query_mask=mask), theirs(marked, x), atol=1e-6)
+
+
+def test_a_generator_for_validation_goes_on():
+    def batches():
+        for number in range(99):
+            yield np.zeros((2, 1), "float32"), np.full((2, 1), number, "float32")
+
+    model = kerata.Sequential([kerata.Input((1,)), kerata.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(kerata.optimizers.SGD(0.0), "mse")
+    history = model.fit(np.zeros((4, 1)), np.zeros((4, 1)), validation_data=batches(), validation_steps=2, epochs=3, verbose=0)
+    assert history.history["val_loss"] == pytest.approx([0.5, 6.5, 20.5])
