@@ -227,3 +227,49 @@ def test_epsilon_is_added_twice_to_what_no_sigmoid_gave_in_keras_2_3():
     for loss in ("binary_crossentropy", losses.binary_crossentropy, losses.BinaryCrossentropy()):
         model.compile("sgd", loss)
         assert model.evaluate(np.float32([[20]]), np.float32([[0]]), verbose=0) == pytest.approx(20.0)
+
+
+# What Keras 2.3.1 and tf_keras 2.21 give for labels 1, 0, 1, 0 and these predictions, which no sigmoid gave: -log of 2.19e-7
+# (1 - 1e-7 in 32 bits is 0.99999988) and of 2e-7, in the mean of four.
+WRONG = {0.0: 15.424949, 1.0: 15.333239}
+
+
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+@pytest.mark.parametrize("given", ["name", "function", "object"])
+def test_compiled_models_have_the_cross_entropy_of_their_time(era, given):
+    keras = getattr(kerata.legacy, era)
+    losses = {"name": "binary_crossentropy", "function": keras.losses.binary_crossentropy}
+    loss = losses[given] if given in losses else keras.losses.BinaryCrossentropy()
+    x = keras.layers.Input((1,))
+    model = keras.models.Model(x, keras.layers.Activation("relu")(x))
+    model.compile("sgd", loss, metrics=["accuracy", "binary_crossentropy"])
+    if given == "name":
+        assert model.loss == "binary_crossentropy"
+    for prediction, label in ((0.0, 1.0), (1.0, 0.0)):
+        found = model.evaluate(np.float32([[prediction]]), np.float32([[label]]), verbose=0)
+        assert found == pytest.approx([WRONG[prediction], 0.0, WRONG[prediction]], rel=1e-6)
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras22", "keras2", "tfkeras2"])
+def test_labels_of_old_programs_may_lie_beside_0_and_1(era):
+    keras = getattr(kerata.legacy, era)
+    model = keras.models.Sequential([keras.layers.Dense(1, activation="sigmoid", input_dim=1)])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    kernel = model.get_weights()[0].item()
+    x, y = np.float32([[0.5]]), np.float32([[1.2]])
+    z = kernel * 0.5
+    assert model.evaluate(x, y, verbose=0)[0] == pytest.approx(np.log1p(np.exp(z)) - 1.2 * z, rel=1e-5)
+    # The accuracy is that of each output, as wherever this is the loss.
+    assert model.loss == "binary_crossentropy"
+
+
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+def test_that_cross_entropy_is_todays_in_files_and_comes_back(era, tmp_path):
+    keras = getattr(kerata.legacy, era)
+    model = keras.models.Sequential([keras.layers.Dense(1, activation="relu", input_shape=(1,), kernel_initializer="ones")])
+    model.compile("sgd", "binary_crossentropy")
+    x, y = np.float32([[0.0]]), np.float32([[1.0]])
+    for name in ("model.h5", "model.keras"):
+        model.save(tmp_path / name)
+        assert keras.models.load_model(tmp_path / name).evaluate(x, y, verbose=0) == pytest.approx(WRONG[0.0], rel=1e-6)
+        assert kerata.models.load_model(tmp_path / name).evaluate(x, y, verbose=0) == pytest.approx(16.118095, rel=1e-6)

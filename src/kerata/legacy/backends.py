@@ -20,7 +20,7 @@ from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.types import Array, Described, HasArray, HostArray, TensorLike, WeightFunction
 from kerata.engine.variable import Variable
 from kerata.kernels.maxima import first_larger, first_smaller, first_within, magnitude
-from kerata.legacy.crossentropy import of_backend
+from kerata.legacy.crossentropy import ERAS, of_backend
 from kerata.legacy.decoding import search
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
@@ -538,8 +538,8 @@ def maker(era: str, name: str) -> object:
         return of_tensors(OWN[f"{name}_1"])
     if name == "backend":
         return backend_name
-    if (era, name) == ("keras2", "binary_crossentropy"):
-        return of_tensors(of_backend)
+    if era in ERAS and name == "binary_crossentropy":
+        return followed(of_backend) if era == "tfkeras2" else of_tensors(of_backend)
     if name == "np":
         return np
     if name in ("tf", "control_flow_ops"):

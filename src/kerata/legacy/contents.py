@@ -145,8 +145,10 @@ def adopt(era: str, found: T) -> T:
     for part in (found, *getattr(found, "_flatten_layers", list)()):
         if type(part) is models.Sequential:
             part.__class__ = model(era, "Sequential")
+            getattr(part, "_adopted", list)()
         elif type(part) in (models.Model, models.Functional):
             part.__class__ = model(era, "Model")
+            getattr(part, "_adopted", list)()
         elif type(part).__module__.startswith("kerata.layers"):
             name = type(part).__name__
             spelled = next((old for old in OLD_NAMES.get((era, name), (name,)) if find_row(era, "layers", old)), None)
@@ -173,10 +175,11 @@ def loss(era: str, name: str) -> object:
         return lambda identifier: losses.get(loss_of(era, identifier))
     if name == "Reduction":
         return helpers.Reduction
-    if era == "keras2" and name in ("binary_crossentropy", "BinaryCrossentropy"):
-        if name == "binary_crossentropy":
-            return crossentropy.binary_crossentropy
-        return spell(era, name, losses.BinaryCrossentropy, None, crossentropy.LossOfThen)
+    if era in crossentropy.ERAS and name in crossentropy.FUNCTIONS:
+        return among_tensors(era, name, crossentropy.FUNCTIONS[name])
+    if era in crossentropy.ERAS and name in crossentropy.CLASSES:
+        beside = (OldLoss,) if era == "tfkeras2" else ()
+        return spell(era, name, getattr(losses, name), None, crossentropy.LossOfThen, *beside)
     if era.startswith("keras2") and name in ("serialize", "deserialize"):
         return serialize if name == "serialize" else deserializing(losses)
     row = find_row(era, "losses", name)
@@ -190,12 +193,13 @@ def metric(era: str, name: str) -> object:
         return serialize if name == "serialize" else deserializing(metrics)
     if era.startswith("keras2") and name in FUNCTIONS:
         return of_graphs(FUNCTIONS[name])
-    if (era, name) == ("keras2", "binary_crossentropy"):
-        return crossentropy.binary_crossentropy
+    if era in crossentropy.ERAS and name in crossentropy.FUNCTIONS:
+        return among_tensors(era, name, crossentropy.FUNCTIONS[name])
+    if era in crossentropy.ERAS and name == "BinaryCrossentropy":
+        beside = OldMetric if era == "tfkeras2" else MetricOfKeras2
+        return spell(era, name, metrics.BinaryCrossentropy, None, crossentropy.MetricOfThen, beside)
     row = find_row(era, "metrics", name) or find_row(era, "losses", name)
     if era.startswith("keras2") and isinstance(modern := getattr(metrics, name, None), type):
-        if (era, name) == ("keras2", "BinaryCrossentropy"):
-            return spell(era, name, modern, None, crossentropy.MetricOfThen)
         mixin = FirstNearest if name in ("SensitivityAtSpecificity", "SpecificityAtSensitivity") else MetricOfKeras2
         return spell(era, name, modern, row if row is not None and row.kind == "metrics" else None, mixin)
     if row is None:

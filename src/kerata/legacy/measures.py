@@ -15,6 +15,7 @@ from kerata.dialects import find_row, translate_arguments
 from kerata.engine.homes import is_users
 from kerata.engine.types import Array
 from kerata.legacy.closures import bind_losses
+from kerata.legacy.crossentropy import measure_of_then, of_then
 from kerata.legacy.optimizers import get_optimizer
 
 # Eras whose measures were means of batches, and whose accuracy was called `acc`.
@@ -129,7 +130,7 @@ def loss_of(era: str, loss: object) -> object:
     """A loss by the era's name, if that means something else today."""
     loss = getattr(loss, "__kerata__", loss)
     row = find_row(era, "losses", loss) if isinstance(loss, str) else None
-    return losses.get(row.today) if row is not None and row.today != loss else loss
+    return losses.get(row.today) if row is not None and row.today != loss else of_then(era, loss)
 
 
 def metric_of(era: str, metric: object) -> object:
@@ -140,7 +141,7 @@ def metric_of(era: str, metric: object) -> object:
             return of_batch(metric)
         row = find_row(era, "losses", metric) if isinstance(metric, str) else None
         if row is None or row.today == metric:
-            return metric
+            return measure_of_then(era, metric)
         # Before 2.3 abbreviations were spelled out.
         return named(losses.get(row.today), SPELLED_OUT.get(str(metric), str(metric)) if era in BATCHED else str(metric))
     if isinstance(metric, str):

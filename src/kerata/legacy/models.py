@@ -23,22 +23,25 @@ from kerata.engine.types import HostArray
 from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
+from kerata.legacy.crossentropy import called, measure_of_then, of_then
 from kerata.legacy.files import LoadStatus, check_there, load_weights, save_model, save_weights
 from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
 from kerata.legacy.graph import depends_on_phase
 from kerata.legacy.history import OldHistory
 from kerata.legacy.layers import OldLayer
-from kerata.legacy.measures import compile_arguments
+from kerata.legacy.measures import compile_arguments, spread
 from kerata.legacy.metrics import Measured
 from kerata.legacy.telling import begin_before_reading, rows_of, tell, with_batch_logs
 from kerata.legacy.tensorflow.models import FlowingModel
 from kerata.legacy.weights import spread_class_weights
 from kerata.metrics import Metric
 from kerata.models.graph import Graph
+from kerata.training.compilation import output_names_of
 
 # What the methods of Keras 2 took that means nothing today: how many threads or processes read the data.
 IGNORED = ("workers", "use_multiprocessing", "max_queue_size", "max_q_size", "nb_worker", "pickle_safe")
+MEASURES = ("metrics", "weighted_metrics")
 # What training and evaluating gave: the loss, or a list of it and the measures.
 Scores: TypeAlias = float | list[float]
 
@@ -93,15 +96,26 @@ class OldModel(FlowingModel, OldLayer):
         """Sets how the model is trained; the measures have the names that they had then."""
         self._take_added_losses()
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
+        self.loss = spread(self.loss, called)
         self._trained_at_compile = Trained(self._flatten_layers())  # type: ignore[attr-defined]
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model with what `get_compile_config` gave, which is in today's words."""
         if type(self).compile is OldModel.compile:
             self._compile_from_config(config, super().compile)  # type: ignore[misc]
+            self._adopted()
         else:
             super().compile_from_config(config)  # type: ignore[misc]
         self._trained_at_compile = Trained(self._flatten_layers())  # type: ignore[attr-defined]
+
+    def _adopted(self) -> None:
+        """What a model of today was compiled with, as the same names stood for it in the era."""
+        made = self._compilation  # type: ignore[attr-defined]
+        if made is not None:
+            given = made.arguments
+            measures = {name: spread(given[name], functools.partial(measure_of_then, self._era)) for name in MEASURES}
+            made.arguments = {**given, **measures, "loss": spread(given["loss"], functools.partial(of_then, self._era))}
+            made.renew(output_names_of(self))  # type: ignore[arg-type]
 
     def summary(self, *args, **kwargs) -> None:
         """Prints the layers, their shapes and how many numbers they hold."""
