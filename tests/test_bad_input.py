@@ -522,3 +522,9 @@ def test_values_for_a_call_without_state_have_the_shapes_of_variables():
         model.stateless_call(trained[::-1], frozen, np.ones((2, 3)))
     with pytest.raises(ValueError, match=r"4 trainable and 2 non-trainable values\. Received: given=\(5, 1\)"):
         model.stateless_call(trained + frozen[:1], frozen[1:], np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("make", [lambda: kerata.layers.Dense(2), lambda: kerata.Sequential([kerata.layers.Dense(2)])])
+def test_weights_are_not_counted_before_there_are_any(make):
+    with pytest.raises(ValueError, match="needs a layer that is built"):
+        make().count_params()

@@ -266,7 +266,9 @@ class WeightHolder(Module):
             layer.trainable = value
 
     def count_params(self) -> int:
-        """The number of numbers in all weights."""
+        """The number of numbers in all weights; of a layer or model that has no weights yet, an error."""
+        if not self.built:
+            raise ValueError(message(self, "count_params() needs a layer that is built: call it on data, or give an Input", {}))
         return sum(v.size for v in self.weights)
 
     def get_weights(self) -> list[np.ndarray]:
