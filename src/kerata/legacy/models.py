@@ -32,6 +32,7 @@ from kerata.legacy.history import OldHistory
 from kerata.legacy.layers import OldLayer
 from kerata.legacy.measures import compile_arguments, spread
 from kerata.legacy.metrics import Measured
+from kerata.legacy.scaling import with_its_methods
 from kerata.legacy.telling import begin_before_reading, rows_of, tell, with_batch_logs
 from kerata.legacy.tensorflow.models import FlowingModel
 from kerata.legacy.weights import spread_class_weights
@@ -97,6 +98,7 @@ class OldModel(FlowingModel, OldLayer):
         self._take_added_losses()
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
         self.loss = spread(self.loss, called)
+        with_its_methods(self._era, self.optimizer)
         self._trained_at_compile = Trained(self._flatten_layers())  # type: ignore[attr-defined]
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -116,6 +118,7 @@ class OldModel(FlowingModel, OldLayer):
             measures = {name: spread(given[name], functools.partial(measure_of_then, self._era)) for name in MEASURES}
             made.arguments = {**given, **measures, "loss": spread(given["loss"], functools.partial(of_then, self._era))}
             made.renew(output_names_of(self))  # type: ignore[arg-type]
+            with_its_methods(self._era, self.optimizer)
 
     def summary(self, *args, **kwargs) -> None:
         """Prints the layers, their shapes and how many numbers they hold."""

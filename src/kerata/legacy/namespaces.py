@@ -20,6 +20,7 @@ from kerata.legacy import (
     text,
 )
 from kerata.legacy.contents import of
+from kerata.legacy.scaling import loss_scale_optimizer
 from kerata.legacy.tree import Maker, Tree
 
 VERSIONS = {"keras1": "1.2.2", "keras2": "2.3.1", "keras22": "2.2.5", "tfkeras2": "2.15.0"}
@@ -73,6 +74,13 @@ MISSING = {
     "models": {"model_from_config": "use Model.from_config or Sequential.from_config"},
     "utils": {"HDF5Matrix": "give fit() the arrays of h5py, h5py.File(path)[name][:]"},
 }
+
+
+def precision(era: str, name: str) -> object:
+    """What `mixed_precision` holds."""
+    if name == "LossScaleOptimizer" and era == "tfkeras2":
+        return loss_scale_optimizer(era, name)
+    return of(mixed_precision, SET_POLICY)(era, name)
 
 
 def public(module: types.ModuleType) -> list[str]:
@@ -131,7 +139,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "sequence": (public(sequence), of(sequence), {}),
         "image": (image.NAMES, image.of_era, {}),
         "scikit_learn": (["BaseWrapper", "KerasClassifier", "KerasRegressor"], of(scikit_learn), {}),
-        "mixed precision": ([*mixed_precision.__all__, "set_policy"], of(mixed_precision, SET_POLICY), {}),
+        "mixed precision": ([*mixed_precision.__all__, "set_policy"], precision, {}),
         "nothing": ([], of(), {}),
         "interfaces": (["legacy_get_updates_support"], of(INTERFACES), {}),
         "preprocessing": (OF_PREPROCESSING if era == "tfkeras2" else [], contents.util, {}),

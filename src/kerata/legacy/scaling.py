@@ -1,0 +1,143 @@
+"""`LossScaleOptimizer` of `tf.keras`, whose loss and gradients a program scales by itself."""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from kerata import optimizers
+from kerata.base.checks import message
+from kerata.engine.types import Array
+from kerata.engine.variable import Variable
+from kerata.legacy.once import once
+from kerata.legacy.optimizers import OldOptimizer
+from kerata.legacy.spelling import spell
+from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.layers import as_tensors, followed, narrowed
+from kerata.legacy.tensorflow.tape import GradientTape
+from kerata.legacy.tensorflow.tensor import Tensor
+
+# Its arguments in the order of then.
+ARGUMENTS = ("inner_optimizer", "dynamic", "initial_scale", "dynamic_growth_steps")
+
+
+class ScalesLoss(OldOptimizer):
+    """What it could do: `get_scaled_loss`, `get_unscaled_gradients`, and a scale that stays.
+
+    In a program of its own gradients come unscaled, while `fit` gives `update` the scaled ones.
+    """
+
+    # Whether the scale follows the gradients. A scale that stays lets all steps pass.
+    dynamic = True
+
+    def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
+        dynamic = arguments.pop("dynamic", True)
+        # That of `mixed_precision.experimental` took a number or "dynamic" there.
+        scale = arguments.pop("loss_scale", dynamic if not isinstance(dynamic, bool) else "dynamic")
+        dynamic = dynamic is not False and scale == "dynamic"
+        if scale != "dynamic":
+            arguments["initial_scale"] = scale
+        if "optimizer" in arguments:
+            arguments["inner_optimizer"] = arguments.pop("optimizer")
+        if not dynamic:
+            if arguments.get("initial_scale") is None:
+                expected = "`initial_scale` must be a number where `dynamic` is False: the scale stays what it is"
+                raise ValueError(message("LossScaleOptimizer", expected, given))
+            if arguments.get("dynamic_growth_steps") is not None:
+                expected = "`dynamic_growth_steps` has a meaning only where `dynamic` is True"
+                raise ValueError(message("LossScaleOptimizer", expected, given))
+            self.__dict__["dynamic"] = False
+        for name in ("initial_scale", "dynamic_growth_steps"):
+            if arguments.get(name, 0) is None:
+                del arguments[name]
+
+    @property
+    def loss_scale(self) -> object:
+        """The present scale, a tensor."""
+        return as_tensors(self.dynamic_scale.value)  # type: ignore[attr-defined]
+
+    @property
+    def dynamic_counter(self) -> Variable | None:
+        """The number of finite steps since the scale has changed; `None` where it stays."""
+        return self.step_counter if self.dynamic else None  # type: ignore[attr-defined]
+
+    def get_scaled_loss(self, loss: object) -> object:
+        """The loss times the scale: of a function, a function."""
+        if callable(loss) and not isinstance(loss, Tensor):
+            return lambda: self.get_scaled_loss(loss())
+        return followed(self.scale_loss)(convert(loss))  # type: ignore[attr-defined]
+
+    def get_unscaled_gradients(self, grads: Iterable[object]) -> list[object]:
+        """Gradients of a scaled loss over the scale; `None` stays."""
+
+        def divide(gradient: Array) -> Array:
+            return gradient / self.dynamic_scale.value.astype(gradient.dtype)  # type: ignore[attr-defined]
+
+        return [None if gradient is None else followed(divide)(gradient) for gradient in grads]
+
+    def minimize(
+        self,
+        loss: object,
+        var_list: Iterable[Variable] | Callable[[], Iterable[Variable]],
+        grad_loss: object = None,
+        name: str | None = None,
+        tape: GradientTape | None = None,
+    ) -> object:
+        """One step down a loss, whose gradients are computed of the scaled one."""
+        if callable(loss) and not isinstance(loss, Tensor):
+            with GradientTape() as tape:
+                value = convert(loss())
+        elif tape is None:
+            raise ValueError("`tape` is required when a `Tensor` loss is passed.")
+        else:
+            value = convert(loss)
+        variables = list(var_list() if callable(var_list) else var_list)
+        start = convert(jnp.ones(value.shape, value.dtype.name) if grad_loss is None else grad_loss)
+        gradients = tape.gradient(value, variables, self.get_scaled_loss(start))
+        return self.apply_gradients(zip(self.get_unscaled_gradients(gradients), variables, strict=True))
+
+    def apply(self, grads: Iterable[object], trainable_variables: Sequence[Variable] | None = None) -> None:
+        """Updates variables by unscaled gradients."""
+        scale = self.dynamic_scale.value  # type: ignore[attr-defined]
+        scaled = [None if g is None else jnp.asarray(g) * scale.astype(jnp.asarray(g).dtype) for g in narrowed(list(grads))]
+        super().apply(scaled, trainable_variables)
+
+    def update(
+        self, variables: Sequence[Variable], params: Sequence[Any], grads: Sequence[Any], state: Sequence[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        after, new = super().update(variables, params, grads, state)  # type: ignore[misc]
+        return (after, new) if self.dynamic else (after, [new[0], state[1], state[2], *new[3:]])
+
+    def check_finite(self, grads: Sequence[Any]) -> Array:
+        """Whether the step is done."""
+        return super().check_finite(grads) if self.dynamic else jnp.bool_(True)  # type: ignore[misc]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | ({} if self.dynamic else {"dynamic": False})
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "ScalesLoss":
+        inner = optimizers.deserialize(config["inner_optimizer"], custom_objects)
+        make: Callable[..., ScalesLoss] = cls
+        return make(inner, **{name: value for name, value in config.items() if name != "inner_optimizer"})
+
+
+@once
+def loss_scale_optimizer(era: str, name: str) -> type:
+    """`LossScaleOptimizer` of an era."""
+    thin = spell(era, name, optimizers.LossScaleOptimizer, None, ScalesLoss)
+    constructor: Callable[..., None] = thin.__init__
+
+    @functools.wraps(constructor)
+    def __init__(self: object, *args: object, **kwargs: object) -> None:
+        constructor(self, **dict(zip(ARGUMENTS, args, strict=False)), **kwargs)
+
+    thin.__init__ = __init__
+    return thin
+
+
+def with_its_methods(era: str, optimizer: object) -> None:
+    """Gives what `compile` put around an optimizer the methods of its time."""
+    if era == "tfkeras2" and type(optimizer) is optimizers.LossScaleOptimizer:
+        optimizer.__class__ = loss_scale_optimizer(era, "LossScaleOptimizer")
