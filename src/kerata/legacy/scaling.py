@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 
@@ -119,8 +119,9 @@ class ScalesLoss(OldOptimizer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "ScalesLoss":
         inner = optimizers.deserialize(config["inner_optimizer"], custom_objects)
-        make: Callable[..., ScalesLoss] = cls
-        return make(inner, **{name: value for name, value in config.items() if name != "inner_optimizer"})
+        return cast("Callable[..., ScalesLoss]", cls)(
+            inner, **{name: value for name, value in config.items() if name != "inner_optimizer"}
+        )
 
 
 @once
