@@ -3,8 +3,10 @@
 The numbers are those of TensorFlow 2.21 and `tf_keras`.
 """
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -165,3 +167,47 @@ model = Model(x, Lengths()(x))
     command = [sys.executable, "-m", "kerata", "run", "--dialect", "keras2", str(tmp_path / "p.py")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def step(layer, x):
+    """(output, slope of its sum to the kernel) of a layer under a tape."""
+    with tf.GradientTape() as tape:
+        found = layer(tf.constant(x))
+        total = tf.reduce_sum(found)
+    return found.numpy(), tape.gradient(total, layer.kernel).numpy()
+
+
+def test_layers_of_one_structure_share_programs_and_nothing_else():
+    first, second = layers.Dense(3, activation="relu"), layers.Dense(3, activation="relu")
+    for layer in (first, second):
+        found, slopes = step(layer, U)
+        expected = np.maximum(U @ layer.kernel.numpy(), 0)
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(slopes, U.T @ (expected > 0), rtol=1e-6, atol=1e-6)
+    (call,), (other,) = first._tape_calls.values(), second._tape_calls.values()
+    assert call is other
+    # A layer that becomes another one takes nothing with it, not for shapes that come later either.
+    first.activation = tfkeras2.activations.linear
+    np.testing.assert_allclose(step(first, U)[0], U @ first.kernel.numpy(), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(step(second, -U[:1])[0], np.maximum(-U[:1] @ second.kernel.numpy(), 0), rtol=1e-6, atol=1e-6)
+    # What they share is kept by them alone.
+    gone = weakref.ref(call)
+    del first, second, layer, call, other
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_schedule_of_a_programs_own_is_asked_in_each_step():
+    class Halved(tfkeras2.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, number):
+            asked.append(int(number))
+            return 0.5 ** (tf.cast(number, tf.float32) + 1)
+
+    asked = []
+    optimizer, weight = tfkeras2.optimizers.SGD(Halved()), tf.Variable(1.0)
+    values = []
+    for _ in range(3):
+        optimizer.apply_gradients([(tf.constant(1.0), weight)])
+        values.append(float(weight))
+    assert values == [0.5, 0.25, 0.125]
+    assert asked == [0, 1, 2]

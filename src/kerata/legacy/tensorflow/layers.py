@@ -4,8 +4,10 @@ A layer of Kerata's is one call, with all its weights, and outside of programs a
 or a model's `call`) runs as Python, as TensorFlow ran it: what it does with tensors and layers is noted piece by piece.
 """
 
+import copy
 import functools
 import inspect
+import weakref
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
@@ -300,6 +302,12 @@ class Whole:
             return None
         return (structure, self.treedef, fixed, self.masked, self.training, self.part)
 
+    def without_values(self) -> "Whole":
+        """The same, without the batch that it was called on, to be kept."""
+        kept = copy.copy(self)
+        kept.given, kept.masks = [None] * len(self.given), [None] * len(self.masks)
+        return kept
+
     def function(self, values: list[Any]) -> tuple[object, list[Array], dict[int, Array], list[object]]:
         """(outputs, losses that were added, new values of variables by their place, masks of the outputs)."""
         rest = iter(values)
@@ -368,20 +376,27 @@ def call_whole(layer: Layer, run: Callable[..., Any], args: tuple, kwargs: dict[
     known = not in_scope() and not any(isinstance(one, Tensor) and isinstance(one._array, Tracer) for one in whole.given)
     if not known:
         return make_call(Call(whole.function), whole.objects, whole.values(), whole.wrap)
+    values = whole.values()
+    return make_call(kept_whole(layer, whole, values), whole.objects, values, whole.wrap)
+
+
+def kept_whole(layer: Layer, whole: Whole, values: list[Any]) -> Call:
+    """The call of a layer on such values: the one that it had before, or that another layer of its structure has."""
     key = whole.key()
-    calls: Recent[Call] = layer.__dict__.setdefault("_tape_calls", Recent(CALLS_OF_A_LAYER))
     if key is None:
-        call = Call(whole.function)
-    elif (call := calls.find(key)) is None:
+        return Call(whole.function)
+    # With the shapes, so that a program is never traced anew by a layer that has become another one since.
+    key = (key, tuple((value.shape, value.dtype, getattr(value, "weak_type", False)) for value in values))
+    calls: Recent[Call] = layer.__dict__.setdefault("_tape_calls", Recent(CALLS_OF_A_LAYER))
+    call = calls.find(key) or _of_layers.get(key)
+    if call is None or (call.run is call.function and tapes()):
         brief = not hasattr(layer, "_graph")
-        fast = jax.jit(whole.function, compiler_options=compiler_options(brief=brief)) if tapes() or not brief else None
-        call = Call(whole.function, fast, kept=True, brief=brief)
-        calls.keep(key, call)
-        found = make_call(call, whole.objects, whole.values(), whole.wrap)
-        # The call is kept, and must hold no batch.
-        whole.given, whole.masks = [None] * len(whole.given), [None] * len(whole.masks)
-        return found
-    return make_call(call, whole.objects, whole.values(), whole.wrap)
+        function = whole.without_values().function
+        fast = jax.jit(function, compiler_options=compiler_options(brief=brief)) if tapes() or not brief else None
+        call = Call(function, fast, kept=True, brief=brief)
+        _of_layers[key] = call
+    calls.keep(key, call)
+    return call
 
 
 def callable_by_own(method: Callable[..., object]) -> Callable[..., object]:
@@ -477,8 +492,10 @@ def kept_call(pure: Callable[..., Any], key: Hashable) -> Call:
 
 
 _kept: Recent[Call] = Recent(256)
-# Of one layer: for kinds of arguments beside tensors.
-CALLS_OF_A_LAYER = 16
+# Of one layer: for shapes, and kinds of arguments beside tensors.
+CALLS_OF_A_LAYER = 256
+# Calls that layers of one structure share, for as long as one of them is there.
+_of_layers: weakref.WeakValueDictionary[Hashable, Call] = weakref.WeakValueDictionary()
 
 
 def holds_texts(leaf: object) -> bool:

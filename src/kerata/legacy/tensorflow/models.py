@@ -1,8 +1,9 @@
 """Models among tensors: steps of training in TensorFlow's form, and data of tensors."""
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -253,7 +254,21 @@ class FlowingOptimizer:
 
     def apply(self, grads: Iterable[object], trainable_variables: Sequence[Variable] | None = None) -> None:
         """Updates variables by their gradients."""
-        super().apply(narrowed(list(grads)), trainable_variables)  # type: ignore[misc]
+        with self._with_rate():
+            super().apply(narrowed(list(grads)), trainable_variables)  # type: ignore[misc]
+
+    @contextlib.contextmanager
+    def _with_rate(self) -> Iterator[None]:
+        """Outside of programs, a schedule of a program's own is asked for its number before: the step is a program then."""
+        schedule = self.__dict__["learning_rate"]
+        if in_scope() or not callable(schedule) or structure_of(schedule) is not None:
+            yield
+            return
+        self.__dict__["learning_rate"] = self.learning_rate  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            self.__dict__["learning_rate"] = schedule
 
     def minimize(
         self,
