@@ -91,6 +91,28 @@ def tell_alike(function: Function, other: Function) -> None:
     _known[function] = _known[other]
 
 
+# Gives (a function that files can name, args, kwargs) for what a call was given, or `None` where there is none.
+Call: TypeAlias = tuple[object, tuple[Any, ...], dict[str, Any]]
+Translation: TypeAlias = Callable[[tuple[Any, ...], dict[str, Any]], Call | None]
+_translations: dict[Function, Translation] = {}
+
+
+def tell_translation(function: Function, translate: Translation) -> None:
+    """Says which function files name in the place of one that they cannot, with the arguments that make it the same."""
+    _translations[function] = translate
+
+
+def translation_of(
+    function: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[object, tuple[Any, ...], dict[str, Any]]:
+    """(function, args, kwargs) of a call as files name it; unchanged where nothing is known."""
+    try:
+        translate = _translations.get(cast(Function, function))
+    except TypeError:  # unhashable callables
+        translate = None
+    return (translate(args, kwargs) if translate is not None else None) or (function, args, kwargs)
+
+
 def facts_of(function: object) -> Facts | None:
     """What is known of a function; `None` for one of a user's own, and for those that no file can name.
 

@@ -17,7 +17,7 @@ from kerata.base.limits import take_work
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.symbolic import Operation
 from kerata.ops import core, math
-from kerata.ops.forms import OPERANDS, Facts, facts_of
+from kerata.ops.forms import OPERANDS, Facts, facts_of, translation_of
 
 # Keras has a module for each of these rooms: a function stands where the room of its name shows it.
 ROOMS = (ops.numpy, ops.nn, ops.linalg, math, core)
@@ -57,9 +57,8 @@ FORMS = _read_forms()
 CLASSES = {form.class_name: form for form in FORMS.values()}
 
 
-def find_form(operation: Operation) -> Form:
+def find_form(operation: Operation, function: object) -> Form:
     """How the function of a node is written; `ValueError` where a file has no name for it."""
-    function = operation.function
     name = getattr(function, "__name__", "")
     if facts_of(function) is None:
         raise ValueError(
@@ -75,10 +74,11 @@ def find_form(operation: Operation) -> Form:
 
 def write_operation(operation: Operation, calls: list[tuple[tuple, dict]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A function's description and those of its calls, given as (args, kwargs)."""
-    form = find_form(operation)
+    translated = [translation_of(operation.function, args, kwargs) for args, kwargs in calls]
+    form = find_form(operation, translated[0][0] if translated else operation.function)
     config: dict[str, Any] = {"name": operation.name}
     nodes = []
-    for args, kwargs in calls:
+    for _, args, kwargs in translated:
         called, settings = split_arguments(form, args, kwargs, operation.name)
         config.update(settings)
         nodes.append({"args": serialize_keras_object(called), "kwargs": {}})

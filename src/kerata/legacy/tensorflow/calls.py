@@ -1,6 +1,7 @@
 """Functions of tensors: what all of them do around the one line that each computes."""
 
 import ast
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,7 +19,8 @@ from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.tape import Call, make_call
 from kerata.legacy.tensorflow.tensor import Operand, Tensor, dtype_of, is_array, narrow, tensors, texts
 from kerata.legacy.tensorflow.types import PYTHON, DType, Ints, as_dtype, float32, float64, int32, int64, string
-from kerata.ops.forms import facts_of
+from kerata.legacy.tensorflow.written import as_written
+from kerata.ops.forms import facts_of, tell_translation
 
 # Names that arguments had in TensorFlow 1.
 FORMER = {
@@ -72,7 +74,10 @@ class Function:
         self.__doc__ = compute.__doc__
         self.compute, self.like, self.gives, self.host, self.on_texts = compute, like, gives, host, on_texts
         self.names, self.defaults = read_signature(signature)
-        self._symbolic = compute if facts_of(compute) is not None else traceable(named(compute, name))
+        self._symbolic = compute
+        if facts_of(compute) is None:
+            self._symbolic = traceable(named(compute, name))
+            tell_translation(self._symbolic, functools.partial(as_written, self.names, self.defaults, name))
 
     def __repr__(self) -> str:
         return f"<function {self.__name__}>"

@@ -171,7 +171,9 @@ def check_indices(indices: Array, size: int) -> None:
     """Raises for places that are not there, where the numbers are known."""
     if isinstance(indices, Tracer) or not indices.size:
         return
-    low, high = int(jnp.min(indices)), int(jnp.max(indices))
+    # By NumPy, which computes at once while a graph is made, too.
+    known = np.asarray(indices)
+    low, high = int(known.min()), int(known.max())
     if low < 0 or high >= size:
         raise InvalidArgumentError(f"indices = {low if low < 0 else high} is not in [0, {size})")
 

@@ -1,0 +1,44 @@
+"""Functions of TensorFlow in functional models of `tf.keras`: files name the operations that compute the same."""
+
+import numpy as np
+import pytest
+
+import kerata
+from kerata.legacy import tfkeras2
+from kerata.legacy.tensorflow import names
+
+tf = names.build("tfkeras2")[""]
+X = np.random.RandomState(0).randn(3, 4, 6).astype("float32")
+FUNCTIONS = {
+    "arithmetic": lambda x: tf.pow(tf.maximum(tf.subtract(1.0, x / 2.0), 0.1), 2) + tf.abs(tf.negative(x)),
+    "reductions": lambda x: tf.reduce_max(x, axis=-1, keepdims=True) - tf.reduce_mean(x, axis=[1, 2], keepdims=True),
+    "activations": lambda x: tf.nn.leaky_relu(x, 0.3) + tf.nn.gelu(x) + tf.nn.softmax(x) + tf.nn.swish(x) + tf.nn.elu(x),
+    "shapes": lambda x: tf.transpose(tf.reshape(tf.concat([x, x], axis=-1), [-1, 8, 6]), [0, 2, 1]),
+    "more shapes": lambda x: tf.squeeze(tf.expand_dims(tf.tile(x, [1, 2, 1]), 1), 1) + tf.reverse(tf.tile(x, [1, 2, 1]), [1]),
+    "a product": lambda x: tf.matmul(x, x, transpose_b=True),
+    "another product": lambda x: tf.matmul(x, x, transpose_a=True) @ tf.transpose(x, [0, 2, 1]),
+    "a product of letters": lambda x: tf.einsum("bij,bkj->bik", x, x),
+    "parts": lambda x: tf.split(x, [2, 4], axis=-1)[0] + tf.split(x, 3, axis=-1)[1],
+    "a choice": lambda x: tf.where(x > 0, tf.clip_by_value(x, 0.0, 0.5), tf.zeros_like(x)),
+    "norms": lambda x: tf.nn.l2_normalize(x, axis=-1) + tf.norm(x, axis=-1, keepdims=True),
+    "padding": lambda x: tf.pad(x, [[0, 0], [1, 1], [0, 0]]) + tf.pad(x, [[0, 0], [1, 1], [0, 0]], mode="REFLECT"),
+    "whole numbers": lambda x: tf.one_hot(tf.argmax(x, axis=-1), 6) + tf.cast(tf.equal(tf.cast(x, tf.int32), 0), tf.float32),
+    "places": lambda x: tf.gather(x, [2, 0], axis=1),
+}
+
+
+@pytest.mark.parametrize("of", list(FUNCTIONS))
+def test_models_of_them_are_written_and_read(of):
+    x = tfkeras2.Input((4, 6))
+    model = tfkeras2.Model(x, FUNCTIONS[of](x))
+    expected = model.predict(X, verbose=0)
+    for read in (tfkeras2.models.model_from_json, kerata.models.model_from_json):
+        again = read(model.to_json())
+        np.testing.assert_allclose(again.predict(X, verbose=0), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_no_operation_computes_is_refused_by_its_name():
+    x = tfkeras2.Input((4, 6))
+    model = tfkeras2.Model(x, tf.cumsum(x, axis=1, exclusive=True))
+    with pytest.raises(ValueError, match=r"operation `cumsum.*cannot be written to a file"):
+        model.to_json()
