@@ -57,8 +57,9 @@ FORMS = _read_forms()
 CLASSES = {form.class_name: form for form in FORMS.values()}
 
 
-def find_form(operation: Operation, function: object) -> Form:
-    """How the function of a node is written; `ValueError` where a file has no name for it."""
+def find_form(operation: Operation, translated: object = None) -> Form:
+    """How the function of a node, or what it is translated to, is written; `ValueError` where a file has no name for it."""
+    function = operation.function if translated is None else translated
     name = getattr(function, "__name__", "")
     if facts_of(function) is None:
         raise ValueError(
@@ -75,7 +76,7 @@ def find_form(operation: Operation, function: object) -> Form:
 def write_operation(operation: Operation, calls: list[tuple[tuple, dict]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A function's description and those of its calls, given as (args, kwargs)."""
     translated = [translation_of(operation.function, args, kwargs) for args, kwargs in calls]
-    form = find_form(operation, translated[0][0] if translated else operation.function)
+    form = find_form(operation, translated[0][0] if translated else None)
     config: dict[str, Any] = {"name": operation.name}
     nodes = []
     for _, args, kwargs in translated:
