@@ -14,9 +14,10 @@ QUICK := --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_co
 	--xla_llvm_disable_expensive_passes=true
 OPTIMIZED := $(wildcard tests/test_kernels_*.py) tests/test_tiny.py tests/test_demo.py tests/test_training.py
 
+# The tests of a file run in one process, which compiles once what they share.
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(OPTIMIZED)
-	XLA_FLAGS="$(XLA_FLAGS) $(QUICK)" $(BIN)/python -m pytest -n 2 -m "not slow" $(OPTIMIZED:%=--ignore=%)
+	XLA_FLAGS="$(XLA_FLAGS) $(QUICK)" $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(OPTIMIZED:%=--ignore=%)
 
 test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2

@@ -51,13 +51,14 @@ def left_out(rows, every):
 # Long tables: `make test` takes one in so many of their rows, always the same ones, and `make test-all` takes all. Of a row for
 # each class and each combination of arguments, few; of a row for each way in which something is done, half.
 LONG = {
+    r"tests/parity/test_(augmentation|metrics|quantization)\.py::\w+": 8,
     r"tests/(laws/test_(callbacks|functions|layers|losses|metrics|optimizers)"
-    r"|parity/test_(adapters|augmentation|functions|layers_\w+|losses|metrics|optimizers|quantization|saved_models)"
+    r"|parity/test_(adapters|functions|layers_\w+|losses|optimizers|saved_models)"
     r"|test_(backend|boxes_of_layers|buckets|kernels_\w+|layer_masks|objectives|once|order_of_outputs|own_parts_in_searches"
-    r"|own_steps|summary))\.py::\w+": 4,
+    r"|own_steps|summary))\.py::\w+": 5,
     r"tests/(parity/test_(fits|preprocessing)"
-    r"|test_(calibrating|data|distillation|eager_layers|examples_of_eras|export|feature_space|populations|rows|saved_models"
-    r"|upgrade|validation_batches))\.py::\w+": 2,
+    r"|test_(calibrating|data|distillation|eager_layers|examples_of_eras|export|feature_space|hostile_files|populations|rows"
+    r"|saved_models|upgrade|validation_batches))\.py::\w+": 2,
 }
 
 DATA = ROOT.parent / "shared" / "data"
