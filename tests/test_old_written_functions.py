@@ -1,5 +1,8 @@
 """Functions of TensorFlow in functional models of `tf.keras`: files name the operations that compute the same."""
 
+import json
+
+import h5py
 import numpy as np
 import pytest
 
@@ -42,3 +45,34 @@ def test_what_no_operation_computes_is_refused_by_its_name():
     model = tfkeras2.Model(x, tf.cumsum(x, axis=1, exclusive=True))
     with pytest.raises(ValueError, match=r"operation `cumsum.*cannot be written to a file"):
         model.to_json()
+
+
+def test_h5_files_hold_them_as_tf_keras_wrote_them(tmp_path):
+    x, z = tfkeras2.Input((4, 6), name="x"), tfkeras2.Input((4, 6), name="z")
+    first = tf.concat([1.0 - x[:, 1:], z[:, :3] / 2.0], axis=-1)
+    second = tf.reduce_mean(tf.nn.leaky_relu(first, 0.1) * tf.cast(first > 0, tf.float32), axis=1)
+    model = tfkeras2.Model([x, z], tfkeras2.layers.Dense(2)(tf.where(second > 1, second, x[..., tf.newaxis][:, 0, 0, 0:1])))
+    inputs = [X, np.cos(X)]
+    expected = model.predict(inputs, verbose=0)
+    with pytest.warns(UserWarning, match="Keras 3 does not read operations on tensors"):
+        model.save(tmp_path / "model.h5")
+    for read in (tfkeras2.models.load_model, kerata.models.load_model):
+        np.testing.assert_allclose(read(tmp_path / "model.h5").predict(inputs, verbose=0), expected, rtol=1e-5, atol=1e-6)
+    with h5py.File(tmp_path / "model.h5") as file:
+        parts = {layer["name"]: layer for layer in json.loads(file.attrs["model_config"])["config"]["layers"]}
+    # The forms are those of tf_keras 2.21's `TFOpLambda`, `SlicingOpLambda` and `Node.serialize`.
+    slices = [{"start": None, "stop": None, "step": None}, {"start": 1, "stop": None, "step": None}]
+    assert parts["get_item"]["class_name"] == "SlicingOpLambda"
+    assert parts["get_item"]["inbound_nodes"] == [["x", 0, 0, {"slice_spec": slices}]]
+    assert parts["subtract"]["config"]["function"] == "math.subtract"
+    assert parts["subtract"]["inbound_nodes"] == [["_CONSTANT_VALUE", -1, 1.0, {"y": ["get_item", 0, 0]}]]
+    halves = [["subtract", 0, 0, {"axis": -1}], ["true_divide", 0, 0, {"axis": -1}]]
+    assert parts["concat"]["inbound_nodes"] == [halves]
+
+
+def test_an_h5_file_of_an_operation_that_tf_keras_has_not_is_refused(tmp_path):
+    x = tfkeras2.Input((4, 6))
+    model = tfkeras2.Model(x, tf.einsum("bij,bkj->bik", x, x))
+    with pytest.raises(ValueError, match=r"`tf.keras` knows no such operation in an '.h5' file"):
+        model.save(tmp_path / "model.h5")
+    assert not (tmp_path / "model.h5").exists()

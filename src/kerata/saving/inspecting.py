@@ -222,7 +222,7 @@ def describe_model(plain: dict[str, Any]) -> list[str]:
 
 
 def is_known(name: str) -> bool:
-    known = ("Sequential", "Model", "Functional", "Merge", "TFOpLambda")
+    known = ("Sequential", "Model", "Functional", "Merge", "TFOpLambda", "SlicingOpLambda")
     return (
         name in known
         or registry.find_builtin("layers", name) is not None

@@ -193,7 +193,7 @@ class Architecture:
         layers = []
         for plain in plains:
             nodes = calls.of(plain)
-            if plain.get("class_name") == "TFOpLambda" and isinstance(plain.get("config"), dict):
+            if plain.get("class_name") in ("TFOpLambda", "SlicingOpLambda") and isinstance(plain.get("config"), dict):
                 layers.append(read_function(plain, nodes, self.owner))
                 continue
             made = self.layer(plain)

@@ -5,7 +5,7 @@ The same words must mean the same in all of them. What does not is refused, e.g.
 
 import json
 import warnings
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from kerata.base.serialization import serialize_keras_object
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.legacy.assigning import orders
+from kerata.saving.legacy.operations import write_function
 from kerata.saving.legacy.types import SavedModel
 
 # The version that the file names: the last of `tf.keras` under that name.
@@ -222,6 +223,9 @@ class Words:
         layers = []
         outer, self.models = self.models, {plain["name"] for plain in config["layers"] if plain["class_name"] == "Functional"}
         for plain in config["layers"]:
+            if is_operation(plain) and self.for_then:
+                layers.append(self.function(plain))
+                continue
             made = self.part(plain)
             layers.append(
                 {**made, "name": plain["name"], "inbound_nodes": [self.node(plain, node) for node in plain["inbound_nodes"]]}
@@ -254,8 +258,34 @@ class Words:
             raise self.refuse("calls with further arguments cannot be written to an '.h5' file", received)
         return [self.tensor(one) for one in first]
 
+    def function(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """An operation of a graph, `x * 2`, with its calls: a function of TensorFlow."""
+        written = write_function(plain)
+        if written is None:
+            raise self.refuse("`tf.keras` knows no such operation in an '.h5' file", {"operation": plain["class_name"]})
+        self.warn("Keras 3 does not read operations on tensors from an '.h5' file", {"operation": plain["class_name"]})
+        made, calls = written
+        nodes = []
+        for first, others in calls:
+            kwargs = {key: self.argument(value) for key, value in others.items()}
+            many = list(first) if isinstance(first, (list, tuple)) and any(is_tensor(one) for one in first) else None
+            nodes.append(self.given(first, kwargs) if many is None else [self.given(one, kwargs) for one in many])
+        return {**made, "name": plain["name"], "inbound_nodes": nodes}
+
+    def given(self, value: object, kwargs: dict[str, Any]) -> list[Any]:
+        """The first argument of a function, with the others."""
+        return [*self.tensor(value)[:3], kwargs] if is_tensor(value) else ["_CONSTANT_VALUE", -1, self.argument(value), kwargs]
+
+    def argument(self, value: object) -> object:
+        """Another argument of a function: a tensor of the graph, or what JSON holds."""
+        if is_tensor(value):
+            return self.tensor(value)[:3]
+        if isinstance(value, dict) and value.get("class_name") in ("__tensor__", "__numpy__"):
+            return value["config"]["value"]
+        return [self.argument(one) for one in value] if isinstance(value, (list, tuple)) else value
+
     def tensor(self, value: object) -> list[Any]:
-        if not isinstance(value, dict) or value.get("class_name") != "__keras_tensor__":
+        if not is_tensor(value):
             raise self.refuse("only tensors can be written as what a call takes in an '.h5' file", {"value": value})
         name, call, output = value["config"]["keras_history"]
         return [name, call + int(name in self.models), output, {}]
@@ -305,6 +335,11 @@ def long_names(loss: object) -> object:
         return {key: long_names(one) for key, one in loss.items()}
     found = find_builtin("losses", loss) if isinstance(loss, str) else None
     return getattr(found, "__name__", loss) if found is not None else loss
+
+
+def is_tensor(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a value is a tensor of the graph."""
+    return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
 
 
 def is_operation(plain: dict[str, Any]) -> bool:
