@@ -76,3 +76,19 @@ def test_an_h5_file_of_an_operation_that_tf_keras_has_not_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"`tf.keras` knows no such operation in an '.h5' file"):
         model.save(tmp_path / "model.h5")
     assert not (tmp_path / "model.h5").exists()
+
+
+def test_activations_that_are_functions_of_tensorflow_are_written_by_their_names(tmp_path):
+    model = tfkeras2.models.Sequential([tfkeras2.layers.Dense(3, activation=tf.nn.leaky_relu, input_shape=(6,))])
+    expected = model.predict(X[:, 0], verbose=0)
+    for name in ("model.h5", "model.keras"):
+        model.save(tmp_path / name)
+        for read in (tfkeras2.models.load_model, kerata.models.load_model):
+            np.testing.assert_allclose(read(tmp_path / name).predict(X[:, 0], verbose=0), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("era", ["keras2", "keras22"])
+def test_keras_2_took_the_names_that_a_models_ends_had_in_keras_1(era):
+    keras = getattr(kerata.legacy, era)
+    x = keras.layers.Input((6,))
+    assert keras.models.Model(input=[x], output=keras.layers.Dense(2)(x)).output_shape == (None, 2)

@@ -11,6 +11,7 @@ from kerata.base.config import floatx
 from kerata.base.serialization import serialize_keras_object
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
+from kerata.legacy.columns import take_columns
 from kerata.legacy.spelling import Spelled
 from kerata.losses.loss import as_array
 
@@ -26,6 +27,10 @@ class MetricOfKeras2(Spelled):
     """A metric that was a layer: it has weights, and says that it is stateful."""
 
     stateful = True
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        take_columns(cls, "update_state")
 
     @property
     def weights(self) -> list[Variable]:

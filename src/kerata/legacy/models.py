@@ -65,6 +65,10 @@ class OldModel(FlowingModel, OldLayer):
 
     def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
         super()._begin_spelled(arguments, given)
+        if self._era in ("keras2", "keras22"):
+            # Names of Keras 1, which Keras 2 took as well.
+            for former in {"input", "output"} & set(arguments):
+                arguments[f"{former}s"] = arguments.pop(former)
         for name in {"inputs", "outputs"} & set(arguments):
             arguments[name] = self._alone(arguments[name])
 

@@ -70,7 +70,9 @@ class Function:
         host: bool = False,
         on_texts: Callable[..., Any] | None = None,
     ):
-        self.__name__ = self.__qualname__ = name
+        # Files name an activation so: `leaky_relu`, and not `nn.leaky_relu`.
+        self.__name__ = self.__qualname__ = name.rpartition(".")[2]
+        self.title = name
         self.__doc__ = compute.__doc__
         self.compute, self.like, self.gives, self.host, self.on_texts = compute, like, gives, host, on_texts
         self.names, self.defaults = read_signature(signature)
@@ -80,7 +82,7 @@ class Function:
             tell_translation(self._symbolic, functools.partial(as_written, self.names, self.defaults, name))
 
     def __repr__(self) -> str:
-        return f"<function {self.__name__}>"
+        return f"<function {self.title}>"
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
         values = self.bind(args, kwargs)
@@ -90,7 +92,7 @@ class Function:
         if any(isinstance(one, (list, tuple)) for one in values):
             values = [self._of_list(name, one) for name, one in zip(self.names, values, strict=True)]
         if self.like is not None:
-            values = alike(self.__name__, values, len(self.names) if self.like == "numbers" else int(self.like))
+            values = alike(self.title, values, len(self.names) if self.like == "numbers" else int(self.like))
         leaves, treedef = jax.tree.flatten(values, is_leaf=is_array)
         places = [place for place, leaf in enumerate(leaves) if is_array(leaf)]
         objects = [leaves[place] for place in places]
@@ -111,7 +113,7 @@ class Function:
             or any(isinstance(x, SymbolicTensor) for x in flat(value))
         ):
             return value
-        return convert(value, None, f"tf.{self.__name__}")
+        return convert(value, None, f"tf.{self.title}")
 
     def call(
         self, leaves: list[Any], treedef: jax.tree_util.PyTreeDef, places: list[int], objects: list[Any], values: list[Any]
@@ -137,7 +139,7 @@ class Function:
 
     def _call_on_texts(self, values: list[Any]) -> object:
         if self.on_texts is None:
-            raise InvalidArgumentError(f"tf.{self.__name__} takes no texts. See tf.strings")
+            raise InvalidArgumentError(f"tf.{self.title} takes no texts. See tf.strings")
         return tensors(self.on_texts(*values))
 
     def _call_of(self, leaves: list[Any], treedef: jax.tree_util.PyTreeDef, places: list[int], is_wide: bool) -> Call:
@@ -171,7 +173,7 @@ class Function:
                 else args
             )
         if len(args) > len(self.names):
-            raise TypeError(f"tf {self.__name__}() takes {len(self.names)} arguments, and {len(args)} were given")
+            raise TypeError(f"tf {self.title}() takes {len(self.names)} arguments, and {len(args)} were given")
         values = dict(zip(self.names, args, strict=False))
         for key, value in kwargs.items():
             if key == "name" and "name" not in self.names:
@@ -182,12 +184,12 @@ class Function:
                     key = "dims"
                 else:
                     raise TypeError(
-                        message(f"tf.{self.__name__}", f"unknown argument `{key}`", {key: value}, did_you_mean(key, self.names))
+                        message(f"tf.{self.title}", f"unknown argument `{key}`", {key: value}, did_you_mean(key, self.names))
                     )
             values[key] = value
         missing = [one for one in self.names if one not in values and one not in self.defaults]
         if missing:
-            raise TypeError(f"tf {self.__name__}() misses the argument {missing[0]!r}")
+            raise TypeError(f"tf {self.title}() misses the argument {missing[0]!r}")
         return [values[one] if one in values else self.defaults[one] for one in self.names]
 
 

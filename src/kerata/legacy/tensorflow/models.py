@@ -17,6 +17,7 @@ from kerata.engine.structure import is_ours, structure_of
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic
 from kerata.engine.types import Array, Initializer, Tree
 from kerata.engine.variable import Variable
+from kerata.legacy.columns import take_columns
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, run_graph, runs_as_python
 from kerata.legacy.tensorflow.tape import GradientTape
@@ -296,6 +297,10 @@ class FlowingOptimizer:
 class FlowingLoss:
     """A loss that takes tensors, gives tensors then, and is followed by tapes."""
 
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        take_columns(cls, "call")
+
     def __call__(self, y_true: object, y_pred: object, sample_weight: object = None) -> Any:
         if in_scope() and not has_tensor((y_true, y_pred)):
             return super().__call__(y_true, y_pred, sample_weight)  # type: ignore[misc]
@@ -312,6 +317,10 @@ class FlowingLoss:
 
 class FlowingMetric:
     """A metric that takes tensors, and gives tensors outside of programs."""
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        take_columns(cls, "update_state")
 
     def update_state(self, *args: object, **kwargs: object) -> object:
         """Takes in one batch."""
