@@ -11,8 +11,8 @@ from kerata.base.config import floatx
 from kerata.base.serialization import serialize_keras_object
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
-from kerata.legacy.columns import take_columns
 from kerata.legacy.spelling import Spelled
+from kerata.legacy.tensorflow.columns import take_columns
 from kerata.losses.loss import as_array
 
 

@@ -17,8 +17,8 @@ from kerata.engine.structure import is_ours, structure_of
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic
 from kerata.engine.types import Array, Initializer, Tree
 from kerata.engine.variable import Variable
-from kerata.legacy.columns import take_columns
 from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.columns import take_columns
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, run_graph, runs_as_python
 from kerata.legacy.tensorflow.tape import GradientTape
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, tensors
@@ -261,15 +261,16 @@ class FlowingOptimizer:
     @contextlib.contextmanager
     def _with_rate(self) -> Iterator[None]:
         """Outside of programs, a schedule of a program's own is asked for its number before: the step is a program then."""
-        schedule = self.__dict__["learning_rate"]
+        holder = self.__dict__.get("inner_optimizer", self)
+        schedule = holder.__dict__.get("learning_rate")
         if in_scope() or not callable(schedule) or structure_of(schedule) is not None:
             yield
             return
-        self.__dict__["learning_rate"] = self.learning_rate  # type: ignore[attr-defined]
+        holder.__dict__["learning_rate"] = holder.learning_rate
         try:
             yield
         finally:
-            self.__dict__["learning_rate"] = schedule
+            holder.__dict__["learning_rate"] = schedule
 
     def minimize(
         self,
