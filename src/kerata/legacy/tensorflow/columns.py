@@ -2,16 +2,22 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol, cast
 
 from kerata.engine.scope import in_scope
 from kerata.engine.structure import is_ours
 
 
-def column(value: Any, y_pred: Any) -> Any:
+class HasItems(Protocol):
+    """An array or a tensor."""
+
+    def __getitem__(self, index: object) -> object: ...
+
+
+def column(value: object, y_pred: object) -> object:
     """Numbers of shape (batch,) beside predictions of shape (batch, features) as (batch, 1); all else as it is."""
     flat = len(getattr(value, "shape", ())) == 1 and len(getattr(y_pred, "shape", ())) == 2
-    return value[..., None] if flat else value
+    return cast(HasItems, value)[..., None] if flat else value
 
 
 def of_columns(method: Callable[..., object]) -> Callable[..., object]:

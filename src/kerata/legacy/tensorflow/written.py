@@ -99,7 +99,7 @@ def plain(value: object) -> object:
     return value.tolist() if isinstance(value, np.generic) else value
 
 
-def last(axis: object) -> Any:
+def last(axis: object) -> object:
     return -1 if axis is None else plain(axis)
 
 
