@@ -221,3 +221,43 @@ def test_bases_with_an_underscore_are_there_to_derive_from():
     a, b = np.full((2, 4, 5, 3), 3.0), np.random.default_rng(0).uniform(size=(2, 4, 5, 3))
     np.testing.assert_allclose(model.predict([a, b]), np.mean((2 * a - b) ** 3, axis=(1, 2)) ** (1 / 3), rtol=1e-5)
     assert model.output_shape == (None, 3)
+
+
+def test_keras_1_held_the_weights_of_each_gate_apart():
+    keras1 = kerata.legacy.keras1
+    x = np.random.RandomState(0).randn(2, 3, 4).astype("float32")
+    model = keras1.models.Sequential(
+        [
+            keras1.layers.LSTM(5, return_sequences=True, input_shape=(3, 4), weights=lstm_weights()),
+            keras1.layers.Bidirectional(keras1.layers.GRU(2), merge_mode="concat"),
+            keras1.layers.Dense(1),
+        ]
+    )
+    weights = model.get_weights()
+    assert [len(layer.get_weights()) for layer in model.layers] == [12, 18, 2]
+    assert [one.shape for one in weights[:3]] == [(4, 5), (5, 5), (5,)]
+    for found, given in zip(weights, lstm_weights(), strict=False):
+        np.testing.assert_array_equal(found, given)
+    # Keras 1.2.2's formulas, with its order of gates: i, c, f, o.
+    wi, ui, bi, wc, uc, bc, wf, uf, bf, wo, uo, bo = lstm_weights()
+    hard = lambda z: np.clip(0.2 * z + 0.5, 0, 1)  # noqa: E731
+    h = c = np.zeros((2, 5), "float32")
+    for t in range(3):
+        i, f, o = (hard(x[:, t] @ w + h @ u + b) for w, u, b in ((wi, ui, bi), (wf, uf, bf), (wo, uo, bo)))
+        c = f * c + i * np.tanh(x[:, t] @ wc + h @ uc + bc)
+        h = o * np.tanh(c)
+    first = keras1.backend.function([model.layers[0].input], [model.layers[0].output])
+    np.testing.assert_allclose(first([x])[0][:, -1], h, rtol=1e-5, atol=1e-6)
+    expected = model.predict(x)
+    model.set_weights([one * 0 for one in weights])
+    model.set_weights(weights)
+    np.testing.assert_allclose(model.predict(x), expected, rtol=1e-6)
+    # In one piece, in the order i, f, c, o.
+    whole = keras1.layers.LSTM(5, consume_less="gpu", input_shape=(3, 4))
+    keras1.models.Sequential([whole])
+    assert [one.shape for one in whole.get_weights()] == [(4, 20), (5, 20), (20,)]
+
+
+def lstm_weights():
+    draw = np.random.RandomState(1).randn
+    return [draw(*shape).astype("float32") for _ in range(4) for shape in ((4, 5), (5, 5), (5,))]

@@ -18,7 +18,7 @@ from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
-from kerata.legacy.kernels import then, today, turns_of
+from kerata.legacy.kernels import apart, gates_of, joined, then, today, turns_of
 from kerata.legacy.phases import fixed_phase
 from kerata.legacy.spelling import Spelled, name_of_era
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, callable_by_own
@@ -50,7 +50,7 @@ class OldLayer(Flowing, Spelled):
     """What a layer of Keras 1, Keras 2 and tf.keras could do."""
 
     _bookkeeping = {
-        **dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling"), Look.NOBODY),
+        **dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling", "one_kernel"), Look.NOBODY),
         # Layers of another era make another program.
         "sums_penalties": Look.PROGRAM,
     }
@@ -79,6 +79,8 @@ class OldLayer(Flowing, Spelled):
     def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
         arguments |= {name: of_today(value) for name, value in arguments.items()}
         self._initial_weights = arguments.pop("weights", None)
+        if given.get("consume_less") == "gpu":
+            self.one_kernel = True
         batch_size, shape = arguments.pop("batch_size", None), arguments.get("input_shape")
         if batch_size is not None and shape is not None:
             arguments["batch_input_shape"] = (batch_size, *arguments.pop("input_shape"))
@@ -162,15 +164,19 @@ class OldLayer(Flowing, Spelled):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def get_weights(self) -> list[HostArray]:
-        """Copies of all weights; kernels of Keras 1 have the shape that they had there."""
-        turns = turns_of(self._flatten_layers()) if self._era == "keras1" else {}  # type: ignore[attr-defined]
-        return then(self.weights, turns) if turns else super().get_weights()  # type: ignore[misc, attr-defined]
+        """Copies of all weights; those of Keras 1 have the form that they had there."""
+        if self._era != "keras1":
+            return super().get_weights()  # type: ignore[misc]
+        layers, weights = self._flatten_layers(), self.weights  # type: ignore[attr-defined]
+        return apart(weights, then(weights, turns_of(layers)), gates_of(layers))
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets all weights from arrays in the form of `get_weights`."""
-        turns = turns_of(self._flatten_layers()) if self._era == "keras1" else {}  # type: ignore[attr-defined]
-        if turns and len(weights) == len(self.weights):  # type: ignore[attr-defined]
-            weights = today(self.weights, weights, turns)  # type: ignore[attr-defined]
+        if self._era == "keras1":
+            layers, held = self._flatten_layers(), self.weights  # type: ignore[attr-defined]
+            weights, turns = joined(held, list(weights), gates_of(layers)), turns_of(layers)
+            if turns and len(weights) == len(held):
+                weights = today(held, weights, turns)
         super().set_weights(weights)  # type: ignore[misc]
 
     # Weights of a user's own layer
