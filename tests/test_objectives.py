@@ -2,6 +2,7 @@
 and against the same computed by hand."""
 
 import itertools
+from collections import namedtuple
 from types import FunctionType
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from keras.src.trainers.compile_utils import CompileLoss, CompileMetrics
 
+import kerata
 from kerata import losses, metrics
 from kerata.engine.module import modules_of
 from kerata.engine.rows import why_rows_matter
@@ -497,3 +499,63 @@ def test_a_metric_from_a_function_can_be_written_and_read():
     metric = metrics.MeanMetricWrapper(losses.mean_squared_error, name="squares")
     again = metrics.deserialize(metrics.serialize(metric))
     assert again.fn is losses.mean_squared_error and again.name == "squares"
+
+
+def joint(y_true, y_pred):
+    """A loss of a structure of outputs: the mean difference of each, added up."""
+    pairs = zip(jax.tree.leaves(y_true), jax.tree.leaves(y_pred), strict=True)
+    return sum(jnp.mean(jnp.abs(y - p), axis=-1) for y, p in pairs)
+
+
+Pair = namedtuple("Pair", ["x", "y"])
+NESTED = {"a": (Y[0], Y[1]), "b": {"c": Y[0], "d": Y[1]}}
+STRUCTURES = {
+    "tuple": (tuple(Y), [joint, ("mse", "mae")], [2.0, (0.5, 3.0)]),
+    "dict": ({"c": Y[0], "d": Y[1]}, [joint, {"d": "mae"}], [2.0, {"d": 0.5}]),
+    "named": (Pair(*Y), [joint, Pair("mse", "mae")], None),
+    "nested": (NESTED, {"a": [joint, (None, "mae")], "b": joint}, {"a": [1.0, (1.0, 3.0)], "b": 0.5}),
+    "parts": (NESTED, {"a": ["mse", "mae"], "b": {"c": "mse"}}, None),
+}
+
+
+@pytest.mark.parametrize("form", STRUCTURES)
+def test_losses_of_structures_equal_keras(form):
+    truth, loss, weights = STRUCTURES[form]
+    prediction = jax.tree.unflatten(jax.tree.structure(truth), P * (len(jax.tree.leaves(truth)) // 2))
+    names = ["k", "l", "m", "n"][: len(jax.tree.leaves(truth))]
+    theirs = CompileLoss(loss, weights, output_names=names)
+    expected = theirs(truth, prediction)
+    # A model whose outputs are a dict of structures says the keys for names.
+    ours = CompiledLoss(loss, weights, list(truth) if isinstance(loss, dict) else names)
+    total, parts = ours(truth, prediction)
+    assert float(total) == pytest.approx(float(expected), rel=1e-5)
+    named = {metric.name for metric in theirs.metrics}
+    assert len(parts) == len(named)
+    if not isinstance(loss, dict):
+        assert {f"{name}_loss" for name in parts} == named
+
+
+def test_losses_of_structures_take_weights_and_refuse_others():
+    loss, weight = [joint, ("mse", "mae")], RNG.uniform(size=8).astype("float32")
+    _, parts = CompiledLoss(loss, None, NAMES)(tuple(Y), tuple(P), weight)
+    values = np.abs(Y[0] - P[0]).mean(-1) + np.abs(Y[1] - P[1]).mean(-1)
+    assert float(parts["left_right"]) == pytest.approx(float(np.mean(values * weight)), rel=1e-5)
+    with pytest.raises(ValueError, match="need the same weights"):
+        CompiledLoss(loss, None, NAMES)(tuple(Y), tuple(P), (weight, 2 * weight))
+    with pytest.raises(ValueError, match="a number for each of the 3 losses"):
+        CompiledLoss(loss, [1.0, 2.0], NAMES)(tuple(Y), tuple(P))
+
+
+def test_losses_of_structures_are_trained_on():
+    x = kerata.Input((3,))
+    heads = Pair(kerata.layers.Dense(2, name="one")(x), kerata.layers.Dense(1, name="two")(x))
+    model = kerata.Model(x, heads)
+    model.compile("sgd", [joint, Pair(None, "mae")], [0.5, Pair(1.0, 2.0)])
+    data, truth = RNG.normal(size=(8, 3)).astype("float32"), Pair(*Y)
+    predicted = [np.asarray(one) for one in model(data)]
+    first, second = (float(np.mean(np.abs(y - p))) for y, p in zip(Y, predicted, strict=True))
+    # Three batches, the last one padded, whose losses are means over the samples.
+    logs = model.evaluate(data, truth, batch_size=3, verbose=0, return_dict=True)
+    expected = {"loss": 0.5 * (first + second) + 2 * second, "one_two_loss": first + second, "two_loss": second}
+    assert logs == pytest.approx(expected, rel=1e-5)
+    assert set(model.fit(data, truth, batch_size=3, verbose=0).history) == set(expected)

@@ -162,9 +162,13 @@ def take_any_words(report: Report) -> None:
     """From now on the words of an error decide no test."""
 
     def assert_raises_regex(
-        case: unittest.TestCase, expected: ErrorClasses, pattern: str, *call: Callable[..., object], **kwargs: object
+        case: unittest.TestCase,
+        expected_exception: ErrorClasses,
+        expected_regex: str,
+        *call: Callable[..., object],
+        **kwargs: object,
     ) -> AnyWords | None:
-        context = AnyWords(case, expected, pattern, report)
+        context = AnyWords(case, expected_exception, expected_regex, report)
         if not call:
             return context
         with context:

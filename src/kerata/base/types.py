@@ -4,7 +4,7 @@ Arrays have their names in `engine/types.py`, where JAX is known.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
@@ -62,6 +62,15 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
 
 def is_list_or_tuple(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
     return isinstance(value, (list, tuple))
+
+
+def like_sequence(sequence: "list[Any] | tuple[Any, ...]", items: Iterable[Any]) -> Any:
+    """Items in a list or tuple of another's class, which may be a named tuple.
+
+    >>> like_sequence((1, 2), [3, 4])
+    (3, 4)
+    """
+    return type(sequence)(*items) if hasattr(sequence, "_fields") else type(sequence)(items)
 
 
 def is_integer(value: object) -> TypeGuard[int]:

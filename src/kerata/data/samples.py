@@ -8,6 +8,7 @@ import numpy as np
 
 from kerata.base import config
 from kerata.base.checks import message
+from kerata.base.types import like_sequence
 from kerata.data.border import Border
 from kerata.engine.placement import HERE
 from kerata.engine.types import AnyArray, HasArray
@@ -120,7 +121,7 @@ def standardize_arrays(tree: object, name: str) -> Any:
     if isinstance(tree, dict):
         return {key: standardize_arrays(value, f"{name}[{key!r}]") for key, value in tree.items()}
     if isinstance(tree, (list, tuple)) and tree and not _is_plain(tree):
-        return type(tree)(standardize_arrays(value, f"{name}[{index}]") for index, value in enumerate(tree))
+        return like_sequence(tree, [standardize_arrays(value, f"{name}[{index}]") for index, value in enumerate(tree)])
     return standardize_array(tree, name)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerata.base.arguments import Binding, binding
 from kerata.base.checks import message
-from kerata.base.types import DTypeLike, PartialShape, PartialShapeLike
+from kerata.base.types import DTypeLike, PartialShape, PartialShapeLike, like_sequence
 from kerata.engine.policy import PolicyLike
 from kerata.engine.symbolic import SymbolicTensor, Tensors
 
@@ -121,5 +121,5 @@ def symbolic_of_shape(shape: Any, dtype: DTypeLike) -> Tensors:
     if isinstance(shape, dict):
         return {key: symbolic_of_shape(value, dtype) for key, value in shape.items()}
     if isinstance(shape, (list, tuple)) and shape and not all(d is None or isinstance(d, (int, np.integer)) for d in shape):
-        return type(shape)(symbolic_of_shape(item, dtype) for item in shape)
+        return like_sequence(shape, [symbolic_of_shape(item, dtype) for item in shape])
     return SymbolicTensor(tuple(shape), dtype)

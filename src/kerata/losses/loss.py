@@ -12,7 +12,7 @@ from kerata.base import config, registry
 from kerata.base.checks import KindError, did_you_mean, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
-from kerata.base.types import DTypeLike, Owner
+from kerata.base.types import DTypeLike, Owner, like_sequence
 from kerata.engine.module import Module, auto_name
 from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import note, noted
@@ -202,7 +202,7 @@ def convert(value: object, dtype: DTypeLike) -> Any:
     if isinstance(value, dict):
         return {key: convert(item, dtype) for key, item in value.items()}
     if isinstance(value, (list, tuple)) and any(np.ndim(leaf) for leaf in jax.tree.leaves(value)):
-        return type(value)(convert(item, dtype) for item in value)
+        return like_sequence(value, [convert(item, dtype) for item in value])
     array = jnp.asarray(value, dtype)
     if array is not value:
         carry_logits(value, array, lambda logits: logits.astype(dtype))

@@ -31,7 +31,7 @@ def is_loss(value: object) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    return value is None or (np.ndim(value) == 0 and not isinstance(value, (str, dict, list, tuple)))
+    return value is None or (not isinstance(value, (str, dict, list, tuple)) and np.ndim(value) == 0)
 
 
 def is_metric(value: object) -> bool:

@@ -42,26 +42,55 @@ from kerata.training.identifiers import (
     name_of,
 )
 from kerata.training.outputs import MISSING, Outputs
+from kerata.training.structures import Part, structured_parts
 
 # A number of samples for tracing; no other size that a model has.
 TRIAL = 5
 
 
 class Term(Module):
-    """The loss of one output.
+    """The loss of one output, or of a structure of outputs.
 
     Args:
         loss: a loss.
         weight: its factor in the total; `None` for none.
-        place: which output.
+        place: which output, or a structure of places.
         name: its name in logs.
     """
 
     weight = Hyperparameter()
 
-    def __init__(self, loss: Loss, weight: float | None, place: int, name: str):
+    def __init__(self, loss: Loss, weight: float | None, place: object, name: str):
         self.loss, self.weight, self.place, self.name = loss, weight, place, name
         self.is_declared = False
+
+    @property
+    def places(self) -> list[int]:
+        """The places of its outputs."""
+        return jax.tree.leaves(self.place)
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether it is for a structure of outputs together."""
+        return not isinstance(self.place, int)
+
+    def pick(self, found: Sequence[Any]) -> Any:
+        """Of one thing for each output that or those of its own."""
+        return jax.tree.map(lambda place: found[place], self.place)
+
+    def weights(self, found: Sequence[Any]) -> Any:
+        """The sample weights; those of outputs that are judged together must be the same."""
+        own = [found[place] for place in self.places]
+        if any(one is not own[0] for one in own):
+            raise ValueError(
+                message(
+                    "sample_weight",
+                    f"the outputs of the loss {self.name!r} are judged together and need the same weights",
+                    {"sample_weight": own},
+                    "Give one array for all outputs",
+                )
+            )
+        return own[0]
 
 
 class CompiledLoss(Module):
@@ -101,10 +130,7 @@ class CompiledLoss(Module):
     def check_outputs(self, y_pred: AnyTree) -> None:
         """Refuses losses and weights for outputs that are not there."""
         loss, loss_weights, names = self._compile_arguments
-        outputs = Outputs(y_pred, names)
-        found = outputs.spread(loss, "loss", is_loss, everywhere=True)
-        places = [place for place, value in enumerate(found) if value not in (None, MISSING)]
-        outputs.spread(loss_weights, "loss_weights", is_number, everywhere=True, only=places)
+        self._parts(Outputs(y_pred, names), loss, loss_weights)
 
     def build(self, y_true: Tree, y_pred: AnyTree) -> None:
         """Gives each output its loss, from arrays or shapes of targets and predictions."""
@@ -112,17 +138,15 @@ class CompiledLoss(Module):
             return
         loss, loss_weights, names = self._compile_arguments
         outputs = Outputs(y_pred, names)
-        found = outputs.spread(loss, "loss", is_loss, everywhere=True)
-        places = [place for place, value in enumerate(found) if value not in (None, MISSING)]
-        weights = outputs.spread(loss_weights, "loss_weights", is_number, everywhere=True, only=places)
+        parts = self._parts(outputs, loss, loss_weights)
         predictions = jax.tree.leaves(y_pred)
-        targets = _spread_targets(outputs, y_true, places)
+        targets = _spread_targets(outputs, y_true, sorted({place for part in parts for place in jax.tree.leaves(part.places)}))
         terms: list[Term] = []
-        for place in places:
-            weight = None if weights[place] is MISSING else weights[place]
-            loss_object = make_loss(found[place], targets[place], predictions[place])
-            term = Term(loss_object, weight, place, outputs.names[place])
-            term.is_declared = declares_rows(loss_object, predictions[place])
+        for part in parts:
+            term = Term(cast(Loss, None), part.weight, part.places, part.name)
+            target, prediction = term.pick(targets), term.pick(predictions)
+            term.loss = make_loss(part.loss, target, prediction)
+            term.is_declared = not term.is_joint and declares_rows(term.loss, prediction)
             terms.append(term)
         name_by_loss(terms, outputs)
         # Where losses and outputs have names, logs have the order of the losses.
@@ -130,6 +154,19 @@ class CompiledLoss(Module):
         ranks = {name: rank for rank, name in enumerate(cast(Iterable[Any], loss))} if ordered else {}
         self.logged = sorted(terms, key=lambda term: ranks.get(term.name, len(ranks)))
         self.terms, self.built = terms, True
+
+    @staticmethod
+    def _parts(outputs: Outputs, loss: object, loss_weights: object) -> list[Part]:
+        """The losses, their weights and what they are for."""
+        if (parts := structured_parts(outputs, loss, loss_weights)) is not None:
+            return parts
+        found = outputs.spread(loss, "loss", is_loss, everywhere=True)
+        places = [place for place, value in enumerate(found) if value not in (None, MISSING)]
+        weights = outputs.spread(loss_weights, "loss_weights", is_number, everywhere=True, only=places)
+        return [
+            Part(found[place], None if weights[place] is MISSING else weights[place], place, outputs.names[place])
+            for place in places
+        ]
 
     @property
     def output_names(self) -> Sequence[str] | None:
@@ -154,11 +191,11 @@ class CompiledLoss(Module):
     def targets(self, y_true: Tree, y_pred: AnyTree) -> list[Any]:
         """The target of each term."""
         outputs = Outputs(y_pred, self._compile_arguments[2])
-        places = [term.place for term in self.terms]
+        places = sorted({place for term in self.terms for place in term.places})
         found = _spread_targets(outputs, y_true, places)
-        for term in self.terms:
-            if found[term.place] is MISSING or found[term.place] is None:
-                name = outputs.names[term.place]
+        for place in places:
+            if found[place] is MISSING or found[place] is None:
+                name = outputs.names[place]
                 raise ValueError(
                     message(
                         "y",
@@ -167,12 +204,12 @@ class CompiledLoss(Module):
                         "Give them as `y`; where x gives batches, let it give (x, y)",
                     )
                 )
-        return [found[place] for place in places]
+        return [term.pick(found) for term in self.terms]
 
     def weights(self, sample_weight: Tree, y_pred: AnyTree) -> list[Any]:
         """The weights of each term."""
         found = _spread_weights(Outputs(y_pred, self._compile_arguments[2]), sample_weight)
-        return [found[term.place] for term in self.terms]
+        return [term.weights(found) for term in self.terms]
 
     def __call__(
         self, y_true: Tree, y_pred: Tree, sample_weight: Tree = None, valid: Array | None = None
@@ -191,8 +228,9 @@ class CompiledLoss(Module):
         weights = _spread_weights(Outputs(y_pred, self._compile_arguments[2]), sample_weight)
         predictions = jax.tree.leaves(y_pred)
         for term, target in zip(self.terms, self.targets(y_true, y_pred), strict=True):
-            arguments = (target, predictions[term.place], weights[term.place])
-            with Blame(describe_owner(term.loss), y_true=target, y_pred=predictions[term.place]):
+            prediction = term.pick(predictions)
+            arguments = (target, prediction, term.weights(weights))
+            with Blame(describe_owner(term.loss), y_true=target, y_pred=prediction):
                 if valid is None:
                     value = term.loss(*arguments)
                 elif leaves_rows_out(term.loss):
@@ -218,7 +256,7 @@ def name_by_loss(terms: list[Term], outputs: Outputs) -> None:
     """Gives the losses of outputs without a name of their own the loss's name in logs, where it is theirs alone."""
     names = [name_of(term.loss) for term in terms]
     for term, name in zip(terms, names, strict=True):
-        if not outputs.is_named(term.place) and names.count(name) == 1:
+        if isinstance(term.place, int) and not outputs.is_named(term.place) and names.count(name) == 1:
             term.name = name
 
 
@@ -274,7 +312,8 @@ class CompiledMetrics(measures.Metric):
         outputs = Outputs(y_pred, names)
         found = [(*pair, False) for pair in _spread_metrics(outputs, metrics, "metrics")]
         found += [(*pair, True) for pair in _spread_metrics(outputs, weighted, "weighted_metrics")]
-        self._places = [term.place for term in objective.terms] if objective is not None and objective.terms else None
+        terms = objective.terms if objective is not None else []
+        self._places = sorted({place for term in terms for place in term.places}) or None
         predictions = jax.tree.leaves(y_pred)
         targets = self._targets(outputs, y_true) if found else []
         taken: dict[str, int] = {}

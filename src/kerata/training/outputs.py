@@ -32,6 +32,10 @@ class Missing:
 MISSING = Missing()
 
 
+class Field(str):
+    """The name of a field of a named tuple."""
+
+
 class Outputs:
     """The outputs of a model: their structure, their names, and the distribution of arguments over them.
 
@@ -56,9 +60,9 @@ class Outputs:
         self.names = [self._name(index) for index in range(self.count)]
 
     def _name(self, index: int) -> str:
-        """The name in logs: the path through dicts, an index replaced by the layer's name."""
+        """The name in logs: the path through dicts, an index or the name of a tuple's field replaced by the layer's name."""
         path, layer = self.paths[index], self.layer_names[index]
-        if path and isinstance(path[-1], str):
+        if path and isinstance(path[-1], str) and not (layer and isinstance(path[-1], Field)):
             return "/".join(map(str, path))
         return "/".join([*map(str, path[:-1]), layer or f"output_{index + 1}"])
 
@@ -166,7 +170,9 @@ class Outputs:
 
 
 def _plain_key(key: object) -> object:
-    for attribute in ("key", "idx", "name"):
+    if isinstance(key, jax.tree_util.GetAttrKey):
+        return Field(key.name)
+    for attribute in ("key", "idx"):
         if hasattr(key, attribute):
             return getattr(key, attribute)
     return str(key)

@@ -34,15 +34,20 @@ def check_targets(objective: CompiledLoss, y_true: Tree, y_pred: AnyTree) -> Non
     predictions = jax.tree.leaves(y_pred)
     for term, target in zip(objective.terms, objective.targets(y_true, y_pred), strict=True):
         where = f"y ({term.name})"
-        labels = np.asarray(target)
-        if labels.dtype.kind not in "biuf" and labels.dtype.kind != "V":  # bfloat16 is of kind V
-            raise TypeError(message(where, "targets must be numbers", {"dtype": labels.dtype}))
+        every = [np.asarray(one) for one in jax.tree.leaves(target)] if term.is_joint else [np.asarray(target)]
+        for labels in every:
+            if labels.dtype.kind not in "biuf" and labels.dtype.kind != "V":  # bfloat16 is of kind V
+                raise TypeError(message(where, "targets must be numbers", {"dtype": labels.dtype}))
+        # A loss of several outputs together is a user's own, of which no more is known.
+        if term.is_joint:
+            continue
+        labels = every[0]
         function = getattr(term.loss, "fn", None)
         # A function of a user's own may know what to do with missing targets.
         if registry.home_of(function or type(term.loss)) is not None:
             check_finite(where, "targets", labels)
         if term.loss.target_form in CHECKS:
-            CHECKS[term.loss.target_form](where, term.loss, labels, tuple(predictions[term.place].shape))
+            CHECKS[term.loss.target_form](where, term.loss, labels, tuple(term.pick(predictions).shape))
 
 
 def check_weights(objective: CompiledLoss, sample_weight: Tree, y_pred: AnyTree) -> None:
@@ -58,7 +63,7 @@ def check_weights(objective: CompiledLoss, sample_weight: Tree, y_pred: AnyTree)
         shape = tuple(getattr(weight, "shape", ()))
         if term.loss.target_form is None or len(shape) < 2:
             continue
-        values = tuple(predictions[term.place].shape[:-1])
+        values = tuple(term.pick(predictions).shape[:-1])
         inner = shape[:-1] if len(shape) == len(values) + 1 and shape[-1] == 1 else shape
         fits = len(inner) <= len(values) and all(v is None or s in (1, v) for s, v in zip(inner[1:], values[1:], strict=False))
         if not fits:

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.types import like_sequence
 from kerata.engine.types import Array, TensorLike
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
@@ -157,7 +158,7 @@ def scan(fn: Callable[..., Any], elems: object, initializer: object = None, **kw
         state = fn(state, row)
         states.append(state)
     if isinstance(state, (tuple, list)):
-        return type(state)(TABLE["stack"]([one[n] for one in states]) for n in range(len(state)))
+        return like_sequence(state, [TABLE["stack"]([one[n] for one in states]) for n in range(len(state))])
     return TABLE["stack"](states)
 
 
