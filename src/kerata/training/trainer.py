@@ -134,7 +134,9 @@ class Trainer(StepMethods):
 
         Args:
             optimizer: a name, an optimizer, or any `optax.GradientTransformation`.
-            loss: a name, a loss, a function of (y_true, y_pred), or a list or dict of such, one for each output.
+            loss: a name, a loss, a function of (y_true, y_pred), or a list or dict of such, one for each output. A function
+                or loss of your own in the place of a structure of outputs gets that structure, and a list may hold one for
+                several outputs beside those of its parts: `[joint, {"a": "mse"}]`.
             loss_weights: a number for each output, list or dict.
             metrics: measures, for one output or for each; they ignore sample weights.
             weighted_metrics: measures that use sample weights.
