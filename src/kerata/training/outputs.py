@@ -170,9 +170,8 @@ class Outputs:
 
 
 def _plain_key(key: object) -> object:
-    if isinstance(key, jax.tree_util.GetAttrKey):
-        return Field(key.name)
     for attribute in ("key", "idx"):
         if hasattr(key, attribute):
             return getattr(key, attribute)
-    return str(key)
+    field = getattr(key, "name", None)
+    return str(key) if field is None else Field(field)
