@@ -4,9 +4,9 @@ Arrays have their names in `engine/types.py`, where JAX is known.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Protocol, TypeAlias, TypeGuard
+from typing import Any, Protocol, TypeAlias, TypeGuard, TypeVar, cast
 
 import numpy as np
 
@@ -22,6 +22,8 @@ PartialShape: TypeAlias = tuple[int | None, ...]
 # What a person may give for a shape.
 ShapeLike: TypeAlias = int | Sequence[int]
 PartialShapeLike: TypeAlias = int | Sequence[int | None]
+
+S = TypeVar("S")
 
 
 class ByteStream(Protocol):
@@ -64,13 +66,14 @@ def is_list_or_tuple(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
     return isinstance(value, (list, tuple))
 
 
-def like_sequence(sequence: "list[Any] | tuple[Any, ...]", items: Iterable[Any]) -> Any:
+def like_sequence(sequence: S, items: Iterable[object]) -> S:
     """Items in a list or tuple of another's class, which may be a named tuple.
 
     >>> like_sequence((1, 2), [3, 4])
     (3, 4)
     """
-    return type(sequence)(*items) if hasattr(sequence, "_fields") else type(sequence)(items)
+    kind = cast("Callable[..., S]", type(sequence))
+    return kind(*items) if hasattr(sequence, "_fields") else kind(items)
 
 
 def is_integer(value: object) -> TypeGuard[int]:

@@ -6,7 +6,7 @@
 
 import contextlib
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +44,7 @@ from kerata.training.identifiers import (
 from kerata.training.outputs import MISSING, Outputs
 from kerata.training.structures import Part, structured_parts
 
+T = TypeVar("T")
 # A number of samples for tracing; no other size that a model has.
 TRIAL = 5
 
@@ -74,11 +75,11 @@ class Term(Module):
         """Whether it is for a structure of outputs together."""
         return not isinstance(self.place, int)
 
-    def pick(self, found: Sequence[Any]) -> Any:
+    def pick(self, found: Sequence[T]) -> T:
         """Of one thing for each output that or those of its own."""
         return jax.tree.map(lambda place: found[place], self.place)
 
-    def weights(self, found: Sequence[Any]) -> Any:
+    def weights(self, found: Sequence[Any]) -> Array | None:
         """The sample weights; those of outputs that are judged together must be the same."""
         own = [found[place] for place in self.places]
         if any(one is not own[0] for one in own):
