@@ -59,7 +59,8 @@ def in_order(arrays, like):
 
 def losses(model, name, weights, kerata_seed=3):
     kerata.utils.set_random_seed(kerata_seed)
-    model.set_weights(in_order(weights, model.get_weights()))
+    # Keras 1 lists the weights of each gate, and takes them together as well.
+    model.set_weights(in_order(weights, [variable.numpy() for variable in model.weights]))
     x, y = DATA[name]
     size = 4 if name == "waves_stateful" else 20
     told = {"nb_epoch" if type(model).__module__ == "kerata.legacy.keras1" else "epochs": 3}

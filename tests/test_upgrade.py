@@ -144,7 +144,7 @@ def test_an_upgraded_example_learns_as_it_did(path, tmp_path):
     x = [np.floor(one * 2000) for one in x] if path.stem == "reviews_lstm" else x
     y = rng.rand(rows, *new.output_shape[1:]).astype("float32")
     y = rng.randint(0, 10, rows) if path.stem == "digits_convolutional" else y
-    new.set_weights(old.get_weights())
+    new.set_weights([variable.numpy() for variable in old.weights])
     losses = []
     for model in (old, new):
         kerata.utils.set_random_seed(4)
