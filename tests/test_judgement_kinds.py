@@ -57,3 +57,53 @@ def test_a_second_look_is_taken_where_it_may_differ(call: str, expected: bool):
 
     traced = jax.jit(function).trace(jnp.ones(3), jnp.zeros((2,), jnp.uint32)).jaxpr.jaxpr
     assert can_differ(traced, traced.invars[-1]) is expected
+
+
+def test_what_a_tanh_gives_is_said_rightly():
+    model = kerata.Sequential([kerata.Input((3,)), layers.Dense(1, activation="tanh")])
+    model.compile("adam", "binary_crossentropy")
+    history = model.fit(RNG.normal(size=(20, 3)), np.arange(20) % 2, verbose=0)
+    finding = history.examine(experiments=False)[0]
+    assert finding.kind == "no_probabilities" and "tanh, which gives numbers from -1 to 1." in finding.sentence
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+@pytest.mark.parametrize("count", [2, 3])
+def test_labels_of_the_validation_that_are_coded_otherwise(count: int, moved: int):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, count, 300)
+    x = (np.eye(count)[y] * 4 + rng.normal(size=(300, count))).astype("float32")
+    output = layers.Dense(count, activation="softmax")
+    model = kerata.Sequential([kerata.Input((count,)), layers.Dense(16, activation="relu"), output])
+    model.compile(kerata.optimizers.Adam(0.02), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    held = (x[200:], (y[200:] + moved) % count)
+    history = model.fit(x[:200], y[:200], epochs=20, validation_data=held, verbose=0, seed=0)
+    kinds = history.examine(experiments=False).kinds
+    assert (kinds[0] == "labels_differ") == bool(moved) and not (moved and "overfitting" in kinds)
+
+
+def test_one_class_in_validation_is_no_other_coding():
+    x = np.concatenate([RNG.normal(-2, 1, (150, 2)), RNG.normal(2, 1, (50, 2))]).astype("float32")
+    y = np.repeat([0, 1], [150, 50])
+    model = kerata.Sequential([kerata.Input((2,)), layers.Dense(1, activation="sigmoid")])
+    model.compile(kerata.optimizers.Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y, epochs=10, validation_split=0.2, verbose=0, seed=0)
+    assert history.examine(experiments=False).kinds[0] == "sorted_split"
+
+
+@pytest.mark.parametrize("form", ["dict", "list"])
+def test_each_of_several_outputs_is_looked_at(form: str):
+    x = RNG.normal(size=(60, 4)).astype("float32")
+    inputs = kerata.Input((4,))
+    hidden = layers.Dense(8, activation="relu")(inputs)
+    made = [layers.Dense(2, name="b")(hidden), layers.Dense(1, activation="softmax", name="a")(hidden)]
+    made.append(layers.Dense(1, activation="sigmoid", name="c")(hidden))
+    targets = [x[:, :2], (x[:, :1] > 0) * 1.0, x[:, 1:2] * 5]
+    losses = ["mse", "binary_crossentropy", "mse"]
+    if form == "dict":
+        made, targets, losses = (dict(zip("bac", values, strict=True)) for values in (made, targets, losses))
+    model = kerata.Model(inputs, made)
+    model.compile("adam", losses)
+    found = model.fit(x, targets, epochs=2, verbose=0).examine(experiments=False)
+    assert found.kinds[:2] == ["softmax_of_one", "targets_out_of_reach"] and "layer_never_changes" not in found.kinds
+    assert [finding.sentence[:9] for finding in found[:2]] == ["Output a:", "Output c:"]

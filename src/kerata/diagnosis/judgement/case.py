@@ -101,6 +101,8 @@ class Case:
     bad_step: int = 0
     # How long the look into the layers took: large models are asked less.
     seconds_of_look: float = 0.0
+    # Whether this is about one output of several.
+    is_one_of_several: bool = False
     # What the model says of samples of its training ("train") and of its validation ("held").
     predictions: dict[str, tuple[Part, HostArray]] = field(default_factory=dict)
 

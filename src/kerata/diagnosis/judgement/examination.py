@@ -20,7 +20,7 @@ from kerata.diagnosis.judgement.data import check_data, say_unbalanced
 from kerata.diagnosis.judgement.experiments import Clock, Laboratory, Tried, fresh
 from kerata.diagnosis.judgement.finding import Examination, Finding
 from kerata.diagnosis.judgement.fitting import nothing_predicts
-from kerata.diagnosis.judgement.labels import check_noise
+from kerata.diagnosis.judgement.labels import check_coding, check_noise
 from kerata.diagnosis.judgement.measures import Scores, base_loss, compare, score
 from kerata.diagnosis.judgement.pairs import check_pairs
 from kerata.diagnosis.judgement.parts import check_parts
@@ -184,7 +184,7 @@ def look_at(case: Case, seconds: float) -> Examination:
             measure(case, scores, twin)
         if now is not None and first is not None:
             findings += check_sequences(case, now, first, scores)
-        findings += [*say_rare(case), *check_noise(case)]
+        findings += [*say_rare(case), *check_noise(case), *check_coding(case)]
     certain = any(finding.severity == "certain" and finding.weight >= 8 for finding in findings)
     if seconds > 0 and not hopeless and not certain and case.train is not None and case.train.y is not None:
         tried = try_out(case, scores, Clock(seconds))

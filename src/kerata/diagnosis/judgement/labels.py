@@ -1,10 +1,12 @@
-"""Labels that are partly wrong: where simple models are surest, and the labels say otherwise."""
+"""Labels that are partly wrong, or coded otherwise in validation."""
 
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from kerata.diagnosis.judgement.case import Case, labels_of
+from kerata.diagnosis.judgement.data import predicted_labels
 from kerata.diagnosis.judgement.finding import Finding, found
 from kerata.diagnosis.judgement.measures import features, neighbours, ridge
 from kerata.diagnosis.judgement.parts import wilson
@@ -21,6 +23,12 @@ SURE, SUREST = 0.34, 0.17
 LEAST = 0.08
 # Where classes overlap, the surest err less than a third as often as all; wrong labels are as frequent everywhere.
 EVEN = 0.5
+# Hits that are fewer than those of guessing by so many standard deviations are no chance.
+BY_CHANCE = 4.0
+# What is right so often, in training and with the classes of the validation named otherwise, is learned.
+LEARNED = 0.75
+# Classes up to so many are named otherwise in every way.
+MOST_NAMES = 200
 
 
 def check_noise(case: Case) -> Iterator[Finding]:
@@ -68,6 +76,61 @@ def check_noise(case: Case) -> Iterator[Finding]:
         high=high,
         size=len(sure),
     )
+
+
+def check_coding(case: Case) -> Iterator[Finding]:
+    """Labels of the validation that stand for other classes than those of training.
+
+    Mistakes come near what guessing gives. Far fewer hits than that, where a classification of the same samples under other
+    names is right nearly everywhere, come from names alone.
+    """
+    shown = {name: labelled(case, name) for name in ("train", "held")}
+    if shown["train"] is None or shown["held"] is None:
+        return
+    trained = float((shown["train"][0] == shown["train"][1]).mean())
+    said, labels = shown["held"]
+    values, which = np.unique(np.concatenate([said, labels]), return_inverse=True)
+    if len(labels) < 20 or not 2 <= len(values) <= MOST_NAMES or trained < LEARNED:
+        return
+    table = np.zeros((len(values), len(values)))
+    np.add.at(table, (which[: len(said)], which[len(said) :]), 1)
+    table /= len(labels)
+    hits, guessed = float(np.trace(table)), float(table.sum(0) @ table.sum(1))
+    renamed = linear_sum_assignment(-table)[1]
+    right = float(table[np.arange(len(values)), renamed].sum())
+    bound = guessed - BY_CHANCE * np.sqrt(guessed * (1 - guessed) / len(labels))
+    if hits >= bound or right < LEARNED:
+        return
+    moved = np.where(renamed != np.arange(len(values)), table[np.arange(len(values)), renamed], 0.0)
+    place = int(moved.argmax())
+    yield found(
+        "labels_differ",
+        "certain",
+        "The labels of the validation are coded otherwise than those of training: the accuracy there is {hits:.0%}, where "
+        "guessing gives {guessed:.0%}, but {right:.0%} with the classes named otherwise: what the network calls {ours} is "
+        "{theirs} there. Code both alike.",
+        "labels = np.unique(y); y_val = np.searchsorted(labels, labels_of_validation)  # the same numbers for both",
+        NORTHCUTT,
+        9.3,
+        hits=hits,
+        guessed=guessed,
+        right=right,
+        trained=trained,
+        ours=int(values[place]),
+        theirs=int(values[renamed[place]]),
+    )
+
+
+def labelled(case: Case, name: str) -> tuple[HostArray, HostArray] | None:
+    """What the network says of the samples of a part, and their labels; `None` where these are not classes."""
+    if not case.is_classes or name not in case.predictions:
+        return None
+    part, outputs = case.predictions[name]
+    labels = None if part.target is None else labels_of(part.target)
+    if labels is None or not np.isfinite(outputs).all():
+        return None
+    said = np.asarray(predicted_labels(outputs, case)).reshape(-1)
+    return (said, labels) if said.shape == labels.shape else None
 
 
 def predicted_by_others(rows: HostArray, which: HostArray, count: int) -> tuple[HostArray, HostArray]:

@@ -1,25 +1,87 @@
 """Pairs of output, loss and targets that do not fit: known before the first step."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import jax
 import numpy as np
 
-from kerata.diagnosis.judgement.case import Case, activation_of
-from kerata.diagnosis.judgement.finding import Finding, found
+from kerata.diagnosis.judgement.case import Case, Part, activation_of
+from kerata.diagnosis.judgement.finding import LONGEST, Finding, found
 from kerata.training.certain import REACH
+from kerata.training.compilation import objective_of, output_names_of
+from kerata.training.objectives import Term
 
 NOTES = "Keras documentation: which last layer goes with which loss"
 BISHOP = "Bishop, Pattern Recognition and Machine Learning, 4.3: the loss belongs to the output's activation"
 PROBABILITIES = ("sigmoid", "softmax", "hard_sigmoid", "log_softmax")
+# What activations give that are no probabilities.
+OTHERS = {
+    "tanh": "numbers from -1 to 1",
+    "softsign": "numbers from -1 to 1",
+    "relu": "any number from 0 up",
+    "softplus": "any number from 0 up",
+    "exponential": "any number from 0 up",
+    "relu6": "numbers from 0 to 6",
+}
 ENTROPIES = ("binary", "one-hot", "classes")
 
 
 def check_pairs(case: Case) -> Iterator[Finding]:
-    """Findings about the output, the loss and the targets."""
+    """Findings about each output, its loss and its targets."""
+    for name, each in outputs_of(case):
+        for finding in check_output(each):
+            prefix = f"Output {name}: "
+            short = bool(name) and len(prefix) + len(finding.sentence) <= LONGEST
+            text = prefix + finding.sentence if short else finding.sentence
+            evidence = {**finding.evidence, "output": name} if name else finding.evidence
+            yield replace(finding, sentence=text, evidence=evidence)
+
+
+def outputs_of(case: Case) -> Iterator[tuple[str, Case]]:
+    """The case as it is for each output, with the output's name; without one where there is one output alone.
+
+    Of several outputs, those whose layer, loss and targets can be told apart.
+    """
+    objective, names = objective_of(case.model), output_names_of(case.model) or []
+    terms = objective.terms if objective is not None else []
+    if len(names) < 2 or len(set(names)) != len(names):
+        yield "", case
+        return
+    shapes = jax.tree.leaves(case.model.output_shape, is_leaf=is_shape)
+    layers = {layer.name: layer for layer in case.model.layers}
+    for term in terms:
+        if term.place >= len(names) or len(shapes) != len(names) or names[term.place] not in layers:
+            continue
+        layer, shape = layers[names[term.place]], shapes[term.place]
+        each = replace(case, **{part: target_of(getattr(case, part), term, len(names)) for part in ("train", "held")})
+        vars(each).update(last=layer, units=shape[-1] if shape else None, loss=term.loss, is_one_of_several=True)
+        yield term.name, each
+
+
+def is_shape(tree: object) -> bool:
+    """Whether this is the shape of one output."""
+    return isinstance(tree, tuple) and all(size is None or isinstance(size, int) for size in tree)
+
+
+def target_of(part: Part | None, term: Term, count: int) -> Part | None:
+    """A part of the data with the targets of one output alone; without targets where these cannot be told apart."""
+    if part is None:
+        return None
+    y = part.y
+    if isinstance(y, dict):
+        return Part(part.x, y.get(term.name), part.groups)
+    known = isinstance(y, (list, tuple)) and len(y) == count
+    return Part(part.x, y[term.place] if known else None, part.groups)
+
+
+def check_output(case: Case) -> Iterator[Finding]:
+    """Findings about one output."""
     activation, units = case.output_activation, case.units
     if activation is None or case.loss is None:
         return
-    yield from check_two(case, activation)
+    if not case.is_one_of_several:
+        yield from check_two(case, activation)
     entropy = case.form in ENTROPIES and "entropy" in case.loss_name
     if units == 1 and (activation == "softmax" or (case.form == "one-hot" and entropy)):
         yield say_one_unit(activation, case)
@@ -38,16 +100,18 @@ def check_pairs(case: Case) -> Iterator[Finding]:
         )
     elif entropy and not case.from_logits and activation not in PROBABILITIES:
         right = "sigmoid" if case.form == "binary" else "softmax"
+        gives = OTHERS.get(activation, "any number")
         yield found(
             "no_probabilities",
             "certain",
-            "The loss {loss} expects probabilities, but the output's activation is {activation}, which gives any number. "
+            "The loss {loss} expects probabilities, but the output's activation is {activation}, which gives {gives}. "
             "Give the last layer activation='{right}', or the loss from_logits=True.",
             f"layers.Dense({units}, activation={right!r})",
             NOTES,
             9.0,
             loss=case.loss_name,
             activation=activation,
+            gives=gives,
             right=right,
         )
     yield from check_kinds(case, activation, units or 0)
