@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import cast
 
 import jax
 import numpy as np
@@ -10,7 +11,6 @@ from kerata.diagnosis.judgement.case import Case, Part, activation_of
 from kerata.diagnosis.judgement.finding import LONGEST, Finding, found
 from kerata.training.certain import REACH
 from kerata.training.compilation import objective_of, output_names_of
-from kerata.training.objectives import Term
 
 NOTES = "Keras documentation: which last layer goes with which loss"
 BISHOP = "Bishop, Pattern Recognition and Machine Learning, 4.3: the loss belongs to the output's activation"
@@ -51,12 +51,14 @@ def outputs_of(case: Case) -> Iterator[tuple[str, Case]]:
     shapes = jax.tree.leaves(case.model.output_shape, is_leaf=is_shape)
     layers = {layer.name: layer for layer in case.model.layers}
     for term in terms:
-        if term.place >= len(names) or len(shapes) != len(names) or names[term.place] not in layers:
+        place, name = cast("int", term.place), cast("str", term.name)
+        if place >= len(names) or len(shapes) != len(names) or names[place] not in layers:
             continue
-        layer, shape = layers[names[term.place]], shapes[term.place]
-        each = replace(case, **{part: target_of(getattr(case, part), term, len(names)) for part in ("train", "held")})
+        layer, shape = layers[names[place]], shapes[place]
+        train, held = (target_of(part, name, place, len(names)) for part in (case.train, case.held))
+        each = replace(case, train=train, held=held)
         vars(each).update(last=layer, units=shape[-1] if shape else None, loss=term.loss, is_one_of_several=True)
-        yield term.name, each
+        yield name, each
 
 
 def is_shape(tree: object) -> bool:
@@ -64,15 +66,16 @@ def is_shape(tree: object) -> bool:
     return isinstance(tree, tuple) and all(size is None or isinstance(size, int) for size in tree)
 
 
-def target_of(part: Part | None, term: Term, count: int) -> Part | None:
+def target_of(part: Part | None, name: str, place: int, count: int) -> Part | None:
     """A part of the data with the targets of one output alone; without targets where these cannot be told apart."""
     if part is None:
         return None
     y = part.y
     if isinstance(y, dict):
-        return Part(part.x, y.get(term.name), part.groups)
-    known = isinstance(y, (list, tuple)) and len(y) == count
-    return Part(part.x, y[term.place] if known else None, part.groups)
+        return Part(part.x, y.get(name), part.groups)
+    if isinstance(y, (list, tuple)) and len(y) == count:
+        return Part(part.x, y[place], part.groups)
+    return Part(part.x, None, part.groups)
 
 
 def check_output(case: Case) -> Iterator[Finding]:
