@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import kerata
 from kerata.legacy import keras1, keras2
 
 X = np.random.RandomState(0).randn(40, 3).astype("float32")
@@ -112,3 +113,50 @@ def test_an_own_optimizer_may_wait_for_several_batches_and_its_config_is_its_own
     for mine, right in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
         np.testing.assert_allclose(mine, right, rtol=1e-5)
     assert models[0].optimizer.get_config() == {"lr": pytest.approx(0.1)}
+
+
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+@pytest.mark.parametrize("base", ["SGD", "Optimizer"])
+def test_h5_files_hold_own_optimizers_by_their_class_and_config(era, base, tmp_path):
+    keras = getattr(kerata.legacy, era)
+    K = keras.backend
+
+    class Slower(keras.optimizers.SGD):
+        def __init__(self, factor=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self.factor = factor
+
+        def get_config(self):
+            return {**super().get_config(), "factor": self.factor}
+
+    class Plain(keras.optimizers.Optimizer):
+        def __init__(self, lr=0.1, factor=1.0, **kwargs):
+            super().__init__(**({"name": "plain", **kwargs} if era == "tfkeras2" else kwargs))
+            self.lr, self.factor = K.variable(lr, name="lr"), factor
+
+        def get_updates(self, loss, params):
+            gradients = self.get_gradients(loss, params)
+            self.updates = [K.update(p, p - self.lr * g) for p, g in zip(params, gradients, strict=True)]
+            return self.updates
+
+        def get_config(self):
+            return {**super().get_config(), "lr": float(K.get_value(self.lr)), "factor": self.factor}
+
+    own = Slower if base == "SGD" else Plain
+    model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(3,))])
+    model.compile(own(lr=0.05, factor=3.0), "mse")
+    model.fit(X, Y, epochs=1, verbose=0)
+    with pytest.warns(UserWarning, match="the state of an optimizer of a program's own is left out"):
+        model.save(tmp_path / "model.h5")
+    again = keras.models.load_model(tmp_path / "model.h5", custom_objects={own.__name__: own})
+    assert type(again.optimizer) is own
+    assert again.optimizer.factor == 3.0
+    assert K.get_value(again.optimizer.lr) == pytest.approx(0.05)
+    before = again.predict(X)
+    again.fit(X, Y, batch_size=len(X), epochs=1, verbose=0)
+    # One step down the mean of squares, by hand.
+    kernel, _ = model.get_weights()
+    expected = kernel - 0.05 * 2 * X.T @ (before - Y) / len(X)
+    np.testing.assert_allclose(again.get_weights()[0], expected, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match=own.__name__):
+        keras.models.load_model(tmp_path / "model.h5")

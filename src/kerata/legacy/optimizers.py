@@ -1,5 +1,6 @@
 """Optimizers of the eras."""
 
+import inspect
 from typing import Any
 
 from kerata import optimizers
@@ -17,6 +18,8 @@ from kerata.legacy.tensorflow.models import FlowingOptimizer
 from kerata.legacy.updating import updates_by
 from kerata.optimizers.clipping import clip_gradients
 
+# Values of arguments of today at which they mean nothing.
+UNSET = (None, False, 0.99)
 NAMES = ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")
 
 
@@ -77,6 +80,14 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "OldOptimizer":
         """An optimizer from a config in the era's words or in those of today."""
         row = cls.__dict__.get("_row")
+        if row is None and cls._row is not None:
+            # A class of a program's own: what only optimizers of today have, and is not set, is no argument of its constructor.
+            taken = inspect.signature(cls.__init__).parameters
+            config = {
+                name: value
+                for name, value in config.items()
+                if name in taken or cls._row.argument(name) is not None or (name != "name" and value not in UNSET)
+            }
         if row is None or all(row.argument(name) is not None for name in config):
             return cls(**config)
         made = cls.__dict__["_stands_for"].from_config(config, custom_objects)

@@ -99,7 +99,7 @@ def write_model(model: SavedModel, file: Group, include_optimizer: bool = True, 
     if training is not None:
         write_text(file, "training_config", json.dumps(training))
     write_weights(model, file.create_group("model_weights"))
-    if training is not None and model.optimizer.built:
+    if training is not None and model.optimizer.built and training["optimizer_config"]["class_name"] in SLOTS:
         write_optimizer(model, file)
 
 
@@ -309,6 +309,10 @@ class Words:
     def optimizer(self, plain: dict[str, Any]) -> dict[str, Any] | None:
         """An optimizer in the words that all readers know; `None` for one that is left out."""
         name, config = plain["class_name"], plain["config"]
+        if self.for_then and not str(plain.get("module")).startswith("keras"):
+            said = "the state of an optimizer of a program's own is left out of the '.h5' file: training begins anew from it"
+            self.warn(said, {"optimizer": name})
+            return {"class_name": plain.get("registered_name") or name, "config": self.plain(config)}
         if name in CLASSIC:
             expected = f"the optimizer is written as {CLASSIC[name]}, which adds epsilon inside of the root where it is read"
             fix = "Training that goes on from the file differs a little; a '.keras' file keeps the optimizer as it is"
