@@ -156,3 +156,26 @@ def test_a_half_beside_an_integer_stays_a_half(name):
             call = getattr(library.ops, name)
             found.append(str((call(a, weights=b) if name == "average" else call(a, b)).dtype))
         assert found[0] == found[1], (first, second)
+
+
+def test_weights_that_a_layer_gets_later_stand_where_it_was_built():
+    def paths(library):
+        class Outer(library.Model):
+            def __init__(self):
+                super().__init__(name="outer")
+                self.dense = library.layers.Dense(4, name="inner")
+
+            def build(self, input_shape):
+                self.dense.build(input_shape)
+
+        model = Outer()
+        model.build((None, 8))
+        model.dense.enable_lora(2)
+        adapted = [variable.path for variable in model.dense.weights]
+        model.dense.quantize("int8")
+        return adapted, {variable.path for variable in model.dense.weights}
+
+    ours, theirs = paths(kerata), paths(keras)
+    assert sorted(ours[0]) == sorted(theirs[0])
+    assert ours[1] == theirs[1]
+    assert "outer/inner/lora_kernel_a" in ours[1]

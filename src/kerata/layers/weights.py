@@ -1,6 +1,7 @@
 """What holds weights: making them, finding those of everything below, freezing, types, and reading and setting them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -13,7 +14,16 @@ from kerata.engine.policy import DTypePolicy, DTypePolicyMap, PolicyLike, standa
 from kerata.engine.random import SeedGenerator
 from kerata.engine.rematerializing import Remat, rematerialized
 from kerata.engine.scope import in_scope
-from kerata.engine.variable import Store, Variable, WritableStore, assign_all, open_name, standardize_dtype
+from kerata.engine.variable import (
+    Store,
+    Variable,
+    WritableStore,
+    assign_all,
+    current_path,
+    name_scope,
+    open_name,
+    standardize_dtype,
+)
 
 
 class Holding(NamedTuple):
@@ -109,7 +119,7 @@ class WeightHolder(Module):
             shape = np.shape(initializer)
         # A weight that the constructor makes stands under the layer's name, as one that `build` makes.
         try:
-            with open_name(self.name):
+            with self._scope_of_weights():
                 variable = Variable(
                     initializers.get(initializer),
                     shape=() if shape is None else shape,
@@ -127,6 +137,11 @@ class WeightHolder(Module):
         variable.overwrite_with_gradient = overwrite_with_gradient
         self._weights.append(variable)
         return variable
+
+    def _scope_of_weights(self) -> AbstractContextManager[object]:
+        """Where its weights stand: a layer that was built within another stays there, whoever asks it for one later."""
+        parent = (self.__dict__.get("_path") or "").rpartition("/")[0]
+        return name_scope(self.name, override_parent=parent) if parent and not current_path() else open_name(self.name)
 
     def add_variable(
         self, shape, initializer, dtype=None, trainable=True, autocast=True, regularizer=None, constraint=None, name=None
