@@ -75,3 +75,26 @@ def test_messages():
 
 def test_optimizers_of_tensorflow_2():
     assert kerata.optimizers.legacy.Adam(lr=0.1, decay=0.5).learning_rate == pytest.approx(0.1)
+
+
+def test_callbacks_set_the_rates_of_all_optimizers():
+    def rates(lib):
+        model = make(lib)
+        slower = lib.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)
+        plateau = lib.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=100.0, min_lr=0.003)
+        logs = {}
+        for callback in (slower, plateau):
+            callback.set_model(model)
+        plateau.on_train_begin()
+        slower.on_epoch_begin(0)
+        for epoch in range(3):
+            logs = {"loss": 1.0}
+            slower.on_epoch_end(epoch, logs)
+            plateau.on_epoch_end(epoch, logs)
+        rates_left = sorted(float(np.asarray(one.learning_rate)) for one in model.optimizer.optimizers)
+        return sorted(value for name, value in logs.items() if name.startswith("learning_rate_")), rates_left
+
+    ours, theirs = rates(kerata), rates(keras)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine == pytest.approx(other)
+    assert ours[1] == pytest.approx([0.003, 0.0125])

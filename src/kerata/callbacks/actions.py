@@ -15,7 +15,7 @@ import numpy as np
 
 from kerata.base.checks import KindError, check_path, did_you_mean, message
 from kerata.base.display import say
-from kerata.callbacks.callback import Callback
+from kerata.callbacks.callback import Callback, rated
 
 
 class LearningRateScheduler(Callback):
@@ -40,17 +40,18 @@ class LearningRateScheduler(Callback):
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        rate = float(self.model.optimizer.learning_rate)
-        new = self.schedule(epoch, rate) if takes_two(self.schedule) else self.schedule(epoch)
-        if new is None or isinstance(new, (str, bool)) or np.ndim(new) != 0:
-            raise ValueError(message("LearningRateScheduler", "`schedule` must give a number", {"rate": new}))
-        self.model.optimizer.learning_rate = float(new)
-        if self.verbose:
-            say(f"\nEpoch {epoch + 1}: the learning rate is {float(new):.6g}.")
+        for name, optimizer in rated(self.model).items():
+            rate = float(optimizer.learning_rate)
+            new = self.schedule(epoch, rate) if takes_two(self.schedule) else self.schedule(epoch)
+            if new is None or isinstance(new, (str, bool)) or np.ndim(new) != 0:
+                raise ValueError(message("LearningRateScheduler", "`schedule` must give a number", {"rate": new}))
+            optimizer.learning_rate = float(new)
+            if self.verbose:
+                say(f"\nEpoch {epoch + 1}: the {name.replace('_', ' ', 1)} is {float(new):.6g}.")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
-            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+            logs.update({name: float(optimizer.learning_rate) for name, optimizer in rated(self.model).items()})
 
 
 def takes_two(function: Callable[..., Any]) -> bool:

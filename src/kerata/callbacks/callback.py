@@ -3,7 +3,7 @@
 import inspect
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from kerata.base.checks import KindError, Said, message
 from kerata.engine.structure import is_ours
@@ -13,6 +13,18 @@ BATCH_HOOKS = {
     "test": ("on_test_batch_begin", "on_test_batch_end"),
     "predict": ("on_predict_batch_begin", "on_predict_batch_end"),
 }
+
+
+class Rated(Protocol):
+    """What has a learning rate."""
+
+    learning_rate: float
+
+
+class HasOptimizer(Protocol):
+    """A model that is compiled."""
+
+    optimizer: Rated
 
 
 class Callback:
@@ -238,6 +250,12 @@ def flatten_callbacks(callbacks: object) -> Iterator[Any]:
 def is_passive(callback: object) -> bool:
     """Whether a callback only looks. A class derived from one that does may do more."""
     return vars(type(callback)).get("is_passive", False)
+
+
+def rated(model: "HasOptimizer") -> dict[str, Rated]:
+    """What has a learning rate, by the rate's name in logs: a model's optimizer, or each of those in a `MultiOptimizer`."""
+    several: Iterable[Any] | None = getattr(model.optimizer, "optimizers", None)
+    return {"learning_rate": model.optimizer} if several is None else {f"learning_rate_{one.name}": one for one in several}
 
 
 def added_logs(callback: Callback) -> tuple[str, ...] | None:

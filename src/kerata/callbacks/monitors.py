@@ -14,7 +14,7 @@ import numpy as np
 from kerata import ops
 from kerata.base.checks import check_choice, check_path, did_you_mean, message
 from kerata.base.display import say
-from kerata.callbacks.callback import Callback, added_logs
+from kerata.callbacks.callback import Callback, Rated, added_logs, rated
 
 # Measures of a user's own are told by their names: those that are better when larger, and when smaller.
 # Only whole words tell: "accident" is no accuracy.
@@ -226,13 +226,13 @@ class ReduceLROnPlateau(Monitor):
         self.best: float | None = None
         self.wait = self.cooldown_counter = 0
 
-    def get_rate(self) -> float:
-        """The learning rate of the model's optimizer."""
-        return float(self.model.optimizer.learning_rate)
+    def get_rate(self, optimizer: Rated) -> float:
+        """The learning rate of an optimizer."""
+        return float(optimizer.learning_rate)
 
-    def set_rate(self, rate: float) -> None:
-        """Gives the model's optimizer a learning rate."""
-        self.model.optimizer.learning_rate = rate
+    def set_rate(self, optimizer: Rated, rate: float) -> None:
+        """Gives an optimizer a learning rate."""
+        optimizer.learning_rate = rate
 
     def in_cooldown(self) -> bool:
         """Whether the rate was lowered so lately that nothing is counted yet."""
@@ -242,9 +242,9 @@ class ReduceLROnPlateau(Monitor):
         self._start()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        rate = self.get_rate()
+        optimizers = rated(self.model)
         if logs is not None:
-            logs["learning_rate"] = rate
+            logs.update({name: self.get_rate(optimizer) for name, optimizer in optimizers.items()})
         value = self.get_monitor_value(logs)
         if value is None:
             return
@@ -255,13 +255,23 @@ class ReduceLROnPlateau(Monitor):
             self.best, self.wait = value, 0
         elif self.cooldown_counter <= 0:
             self.wait += 1
-            if self.wait >= self.patience and np.float32(rate) > np.float32(self.min_lr):
-                # The shortest decimal with this float32 value: 0.1 of 0.1 is 0.01.
-                lower = float(str(np.float32(max(rate * self.factor, self.min_lr))))
-                self.set_rate(lower)
-                if self.verbose:
-                    say(f"\nEpoch {epoch + 1}: the learning rate is now {lower:.6g}.")
+            lowered = (
+                [self._lower(each, epoch, name) for name, each in optimizers.items()] if self.wait >= self.patience else []
+            )
+            if any(lowered):
                 self.cooldown_counter, self.wait = self.cooldown, 0
+
+    def _lower(self, optimizer: Rated, epoch: int, name: str) -> bool:
+        """Lowers the rate of an optimizer, unless it is as low as it may be."""
+        rate = self.get_rate(optimizer)
+        if np.float32(rate) <= np.float32(self.min_lr):
+            return False
+        # The shortest decimal with this float32 value: 0.1 of 0.1 is 0.01.
+        lower = float(str(np.float32(max(rate * self.factor, self.min_lr))))
+        self.set_rate(optimizer, lower)
+        if self.verbose:
+            say(f"\nEpoch {epoch + 1}: the {name.replace('_', ' ', 1)} is now {lower:.6g}.")
+        return True
 
 
 class ModelCheckpoint(Monitor):

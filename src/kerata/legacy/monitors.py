@@ -7,6 +7,7 @@ from typing import Any
 
 from kerata import callbacks
 from kerata.backend import get_value, set_value
+from kerata.callbacks.callback import Rated
 from kerata.engine.variable import Variable
 from kerata.legacy.files import save_model, save_weights
 from kerata.legacy.history import AliasDict, OldHistory, twin_of
@@ -174,12 +175,12 @@ class ReduceLROnPlateau(Monitoring, callbacks.ReduceLROnPlateau):
 
     # An optimizer of a program's own may have a `lr` alone.
 
-    def get_rate(self) -> float:
-        return float(get_value(rate)) if (rate := lone_rate(self.model.optimizer)) is not None else super().get_rate()
+    def get_rate(self, optimizer: Rated) -> float:
+        return float(get_value(rate)) if (rate := lone_rate(optimizer)) is not None else super().get_rate(optimizer)
 
-    def set_rate(self, rate: float) -> None:
-        if (held := lone_rate(self.model.optimizer)) is None:
-            super().set_rate(rate)
+    def set_rate(self, optimizer: Rated, rate: float) -> None:
+        if (held := lone_rate(optimizer)) is None:
+            super().set_rate(optimizer, rate)
         else:
             set_value(held, rate)
 
