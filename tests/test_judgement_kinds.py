@@ -1,5 +1,7 @@
 """Kinds of findings that are easily taken for one another."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,16 @@ from sklearn.datasets import load_digits
 
 import kerata
 from kerata import layers, regularizers
+from kerata.diagnosis import examine
+from kerata.diagnosis.judgement.case import Case, Part
+from kerata.diagnosis.judgement.experiments import Tried
+from kerata.diagnosis.judgement.fitting import check_fit
+from kerata.diagnosis.judgement.measures import Scores
+from kerata.diagnosis.judgement.ranking import rate_judged
+from kerata.diagnosis.judgement.runs import run_of
 from kerata.engine.traces import can_differ
+from kerata.search.luck import say_optimism
+from kerata.search.records import COMPLETE
 
 RNG = np.random.default_rng(0)
 
@@ -107,3 +118,60 @@ def test_each_of_several_outputs_is_looked_at(form: str):
     found = model.fit(x, targets, epochs=2, verbose=0).examine(experiments=False)
     assert found.kinds[:2] == ["softmax_of_one", "targets_out_of_reach"] and "layer_never_changes" not in found.kinds
     assert [finding.sentence[:9] for finding in found[:2]] == ["Output a:", "Output c:"]
+
+
+def small(rate: float = 0.001) -> kerata.Sequential:
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(8, activation="relu"), layers.Dense(1, activation="sigmoid")])
+    model.compile(kerata.optimizers.Adam(rate), "binary_crossentropy")
+    return model
+
+
+def test_inputs_that_do_not_fit_the_model_are_refused():
+    x = RNG.normal(size=(120, 4)).astype("float32")
+    y, model = x[:, 0] > 0, small()
+    history = model.fit(x, y, verbose=0)
+    expected = r"each sample of the input .* must have shape \(4,\).*Received: x=.samples of shape \(2,\)"
+    with pytest.raises(ValueError, match=expected):
+        examine(model, history, x[:, :2], y)
+    with pytest.raises(ValueError, match=r"Received: validation=.samples of shape \(5,\)"):
+        examine(model, history, x, y, validation=(np.zeros((20, 5)), np.zeros(20)))
+
+
+def test_a_loss_that_has_not_fallen_is_not_healthy():
+    x = np.random.default_rng(0).normal(size=(400, 30)).astype("float32")
+    model = kerata.Sequential([kerata.Input((30,)), layers.Dense(8, activation="relu"), layers.Dense(30)])
+    model.compile("adam", "mse")
+    finding = model.fit(x, x, verbose=0, seed=0).examine(experiments=False)[0]
+    assert finding.kind == "too_little_to_say" and "after 1 epoch and has not fallen" in finding.sentence
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_of_few_samples_nothing_can_be_said(count: int):
+    x = RNG.normal(size=(count, 4)).astype("float32")
+    found = small().fit(x, x[:, 0] > 0, epochs=3, verbose=0).examine()
+    assert found.kinds == ["too_little_to_say"] and not found.is_healthy
+    assert f"trained on {count} sample{'s' * (count > 1)}." in found[0].sentence
+
+
+def test_a_rate_is_not_well_chosen_where_another_came_far_lower():
+    assert rate_judged(0.69, 0.718, 0.323) == rate_judged(0.69, 0.078, 0.0103) == " In trials another rate came further:"
+    assert rate_judged(0.69, 0.1, 0.09) == rate_judged(0.69, 0.001, 0.0001) == " The rate is well chosen:"
+
+
+@pytest.mark.parametrize(("linear", "expected"), [(0.02, []), (0.6, ["underfitting_capacity"])])
+def test_a_network_is_too_small_only_where_simple_models_find_something(linear: float, expected: list[str]):
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(2, activation="relu"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    part = Part(RNG.normal(size=(320, 4)), RNG.normal(size=(320, 1)))
+    case = Case(model, {"loss": [1.0] * 20}, part, None)
+    scores = Scores("R2", train=-0.2, constant=-0.01, linear=linear, near=-0.3, size=80, base=1.0)
+    assert [finding.kind for finding in check_fit(case, run_of(case, scores), scores, Tried())] == expected
+    case.curves = {"loss": [1.0] * 2}
+    [finding] = check_fit(case, run_of(case, scores), scores, Tried())
+    assert finding.kind == "too_few_epochs" and finding.sentence.startswith("The run made 20 steps in 2 epochs")
+
+
+def test_a_best_trial_that_is_not_optimistic_gets_no_words():
+    scores = [(20.0, 20.0, 20.0), (5.0, 5.0, 5.0), (9.0, 9.0, 9.0)]
+    trials = [SimpleNamespace(state=COMPLETE, is_feasible=True, score=each[0], scores=each) for each in scores]
+    assert say_optimism(trials, SimpleNamespace(name="score", direction="max")) == ""

@@ -146,6 +146,9 @@ def say_optimism(trials: Sequence[Trial], objective: Objective) -> str:
     if len(done) < 3 or len(folds) != 1 or not all(np.isfinite(trial.scores).all() for trial in done):
         return ""
     gained = optimism_of([trial.scores for trial in done], objective)
+    # Nothing to take off, or less than is written.
+    if f"{gained:.3g}" == "0":
+        return ""
     best = max(done, key=lambda t: (t.score or 0.0) * (1 if objective.direction == "max" else -1))
     fair = (best.score or 0.0) - gained * (1 if objective.direction == "max" else -1)
     return (

@@ -35,6 +35,7 @@ from kerata.engine.random import seeded_wholly
 from kerata.engine.types import HostArray, Tree
 from kerata.layers import BatchNormalization
 from kerata.models.model import Model
+from kerata.models.sequential import Sequential
 from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
 from kerata.training.prepare import build_for
@@ -71,7 +72,7 @@ def examine(
         An `Examination`: findings, the most urgent first. `print` shows it, `.plot(path)` draws it, `.to_frame()` is a table.
 
     Raises:
-        ValueError: where the model is not compiled.
+        ValueError: where the model is not compiled, or the samples are of another size than its inputs.
         TypeError: where x is no array, but gives batches.
 
     >>> import kerata, numpy as np
@@ -128,6 +129,9 @@ def make_case(
     train = part_of(samples, ours)
     if not model.built:
         build_for(model, samples.slice(0, min(32, samples.size)).tree, "examine")
+    for name, part in (("x", train), ("validation", held)):
+        if part is not None:
+            check_inputs(model, part, name)
     steps = params.get("steps")
     size = given.get("batch_size") or (-(-train.size // int(steps)) if steps else 32)  # type: ignore[call-overload]
     case = Case(model, curves_of(history) if history is not None else {}, train, held, batch_size=int(size))  # type: ignore[call-overload]
@@ -136,6 +140,46 @@ def make_case(
     case.shuffled = bool(given.get("shuffle", True))
     case.weighted = bool(given.get("weighted", False))
     return case
+
+
+def check_inputs(model: Model, part: Part, name: str) -> None:
+    """Refuses inputs of other sizes than the model takes, where it says what it takes."""
+    if type(model).call not in (Model.call, Sequential.call):
+        return
+    wanted = {tensor.name: tensor.shape for tensor in model.inputs}
+    x = part.x
+    if isinstance(x, dict):
+        if set(x) != set(wanted):
+            return
+        given = [np.asarray(x[name]) for name in wanted]
+    else:
+        given = part.inputs
+    if len(given) != len(wanted):
+        expected = f"the model takes {len(wanted)} inputs, {', '.join(wanted)}"
+        raise ValueError(message("examine", expected, {name: f"{len(given)} arrays"}, "Give the data that it was trained on"))
+    for array, (input_name, shape) in zip(given, wanted.items(), strict=True):
+        if not fits_input(array.shape, tuple(shape), isinstance(model, Sequential)):
+            expected = f"each sample of the input {input_name!r} must have shape {tuple(shape[1:])}"
+            fix = "Give the data that the model was trained on, prepared alike"
+            raise ValueError(message("examine", expected, {name: f"samples of shape {array.shape[1:]}"}, fix))
+
+
+def fits_input(given: tuple[int, ...], wanted: tuple[int | None, ...], widens: bool) -> bool:
+    """Whether samples have the sizes of an input, but for axes of size 1 at the end.
+
+    Args:
+        given, wanted: shapes with the axis of samples; `None` for any size.
+        widens: whether sizes between the first and the last axis may be others, as convolutions allow.
+
+    >>> fits_input((8, 2), (None, 4), False), fits_input((8, 4), (None, 4, 1), False), fits_input((8,), (None, 1), False)
+    (False, True, True)
+    """
+    length = max(len(given), len(wanted))
+    pairs = list(zip(given + (1,) * (length - len(given)), wanted + (1,) * (length - len(wanted)), strict=True))[1:]
+    fits = [size is None or each == size for each, size in pairs]
+    if widens and len(given) == len(wanted) > 2:
+        return fits[-1]
+    return all(fits)
 
 
 def is_sorted(samples: Samples, history: Curves | HasHistory | None) -> bool:

@@ -1,6 +1,7 @@
 """Findings: what an examination says, ranked, in sentences whose numbers stand in the evidence."""
 
 import html
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 LONGEST = 300
 # From what spoils all to what is worth knowing; "fine" is the finding of a healthy run.
 SEVERITIES = ("certain", "serious", "mild", "fine", "hint")
+# One of what is spoken of in the plural.
+ONE = re.compile(r"(?<![\w.,+-])1 (epoch|sample|step|unit|trial|output|column|row)s\b(?! (?:are|were))")
 Evidence: TypeAlias = Mapping[str, float | int | str]
 
 
@@ -63,8 +66,10 @@ def found(
 
     >>> found("dead", "serious", "{share:.0%} of the units are dead.", "", "", share=0.5).sentence
     '50% of the units are dead.'
+    >>> found("short", "mild", "It fell in {count} epochs.", "", "", count=1).sentence
+    'It fell in 1 epoch.'
     """
-    sentence = text.format(**evidence)
+    sentence = ONE.sub(lambda match: f"1 {match[1]}", text.format(**evidence))
     if len(sentence) > LONGEST or severity not in SEVERITIES:
         expected = f"a sentence of at most {LONGEST} letters and one of {SEVERITIES} are needed"
         raise ValueError(message("finding", expected, {"letters": len(sentence), "severity": severity}))

@@ -18,6 +18,10 @@ LECUN = "LeCun et al., Efficient BackProp, 1998, 4.3: normalizing"
 LARGE_TARGET = 50.0
 # A trial with the right targets that is further by this share of the loss learns something of them.
 SOONER = 0.1
+# Runs of fewer steps had no time to fit.
+FEW_STEPS = 30
+# By so much a simple model must be better than a constant before it tells that a network could do more.
+MORE = 0.05
 ZHANG = "Zhang et al., Understanding Deep Learning Requires Rethinking Generalization, 2017"
 
 
@@ -42,8 +46,40 @@ def check_fit(case: Case, run: Run, scores: Scores, tried: Tried) -> Iterator[Fi
         and np.isfinite(scores.reference)
         and scores.train < scores.reference - max(scores.noise, 0.04)
     )
-    if short:
+    if short and steps_of(case, run) < FEW_STEPS:
+        yield say_few_steps(case, run, scores)
+    elif short and (shows_more(scores) or units_of(case) > 4):
         yield say_underfitting(case, run, scores, tried)
+
+
+def shows_more(scores: Scores) -> bool:
+    """Whether a simple model finds more in the inputs than a constant does: else none tells that units are wanting."""
+    simple = max((score for score in (scores.linear, scores.near) if np.isfinite(score)), default=-np.inf)
+    return bool(simple > scores.constant + MORE)
+
+
+def steps_of(case: Case, run: Run) -> int:
+    """How many steps the run made."""
+    size = case.train.size if case.train is not None else 0
+    return -(-size // case.batch_size) * run.epochs
+
+
+def say_few_steps(case: Case, run: Run, scores: Scores) -> Finding:
+    """A network that had no time to fit."""
+    return found(
+        "too_few_epochs",
+        "serious",
+        "The run made {steps} steps in {epochs} epochs, too few to judge anything else: the network scores {train:.2f} in "
+        "{name} on its training data, simple models {reference:.2f} on new samples. Train for more epochs.",
+        f"model.fit(x, y, epochs={max(10, 3 * run.epochs, -(-100 * run.epochs // max(steps_of(case, run), 1)))})",
+        GOODFELLOW,
+        4.8,
+        steps=steps_of(case, run),
+        epochs=run.epochs,
+        train=scores.train,
+        name=scores.name,
+        reference=scores.reference,
+    )
 
 
 def held_back(case: Case) -> bool:
@@ -100,7 +136,7 @@ def check_targets(case: Case, run: Run) -> Iterator[Finding]:
 
 def say_linear(run: Run, scores: Scores, units: int) -> Finding:
     """A network without a hidden layer: that is too little, or what has the same form can do it."""
-    if scores.near > scores.linear + 0.05:
+    if scores.near > scores.linear + 0.05 and shows_more(scores):
         bare = "no hidden layer, so it" if not units else "hidden layers without activation, so all of it"
         cure = "Add a hidden layer" if not units else "Give them activation='relu'"
         return found(
@@ -135,7 +171,7 @@ def say_underfitting(case: Case, run: Run, scores: Scores, tried: Tried) -> Find
     wider = end_of(tried.wide) < tried.end(1.0) - 0.08 * abs(run.base) if tried.wide is not None else False
     if linear and (scores.near > scores.linear + 0.05 or scores.linear > scores.train):
         return say_linear(run, scores, units_of(case))
-    if wider or units_of(case) <= 4:
+    if (wider or units_of(case) <= 4) and shows_more(scores):
         more = ", with twice the units a trial ended at a loss of {wide:.3g} instead of {one:.3g}" if wider else ""
         return found(
             "underfitting_capacity",

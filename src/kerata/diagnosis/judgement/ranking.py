@@ -8,7 +8,10 @@ from kerata.diagnosis.judgement.experiments import Tried
 from kerata.diagnosis.judgement.finding import SEVERITIES, Finding, found
 from kerata.diagnosis.judgement.measures import Scores
 from kerata.diagnosis.judgement.runs import run_of
+from kerata.engine.types import HostArray
 
+# Of so few samples nothing can be said.
+FEWEST = 3
 RATES = {"rate_too_high", "rate_too_low", "diverged", "batch_too_small"}
 LENGTH = {"too_few_epochs", "stopped_too_early", "batch_too_large"}
 UNDER = {
@@ -155,6 +158,9 @@ def say_healthy(case: Case, scores: Scores, tried: Tried) -> Finding:
             constant=scores.constant,
             reference=scores.reference,
         )
+    size = case.train.size if case.train is not None else FEWEST + 1
+    if size <= FEWEST or is_flat(loss, run.known and run.progress > 0.3, scores):
+        return say_too_little(case, size)
     parts = ["This run is healthy: the training loss came from {begin:.3g} to {end:.3g} in {epochs} epochs"]
     evidence: dict[str, float | int | str] = {"begin": float(loss[0]), "end": float(loss[-1]), "epochs": len(loss)}
     if len(run.held):
@@ -166,6 +172,42 @@ def say_healthy(case: Case, scores: Scores, tried: Tried) -> Finding:
     rates = {factor: tried.end(factor) for factor in (0.1, 10.0) if factor in tried.rates}
     text = ", ".join(parts) + "."
     if len(rates) == 2 and all(np.isfinite(value) for value in rates.values()):
-        text += " The rate is well chosen: a tenth of it gave {tenth:.3g}, ten times {tenfold:.3g}, itself {one:.3g}."
+        text += rate_judged(run.base, tried.end(1.0), min(rates.values()))
+        text += " a tenth of it gave {tenth:.3g}, ten times {tenfold:.3g}, itself {one:.3g}."
         evidence |= {"tenth": rates[0.1], "tenfold": rates[10.0], "one": tried.end(1.0)}
     return found("healthy", "fine", text, "model.save('model.keras')", NOTES, 0.0, **evidence)
+
+
+def rate_judged(base: float, one: float, best: float) -> str:
+    """Whether a rate may be called well chosen: no trial with another ended far lower."""
+    far = one - best > 0.02 * abs(base) and best < 0.75 * one
+    return " In trials another rate came further:" if far else " The rate is well chosen:"
+
+
+def is_flat(loss: HostArray, learned: bool, scores: Scores) -> bool:
+    """Whether the loss has not fallen from one epoch to another, and nothing else tells that something was learned."""
+    fell = len(loss) > 1 and float(np.min(loss[1:])) < float(loss[0])
+    good = np.isfinite(scores.own) and np.isfinite(scores.reference) and scores.own >= scores.reference - scores.noise
+    return not fell and not learned and not (good and scores.own > scores.constant + 0.02)
+
+
+def say_too_little(case: Case, samples: int) -> Finding:
+    """A run of which nothing can be said: too few samples, or a loss that has not moved yet."""
+    loss = case.curve("loss")
+    tiny = samples <= FEWEST
+    return found(
+        "too_little_to_say",
+        "mild",
+        "There is too little to say whether this run is healthy: "
+        + (
+            "it was trained on {samples} samples. A network needs some dozens at least."
+            if tiny
+            else "the loss is {end:.3g} after {epochs} epochs and has not fallen yet. Train for more epochs."
+        ),
+        "print(x.shape, y.shape)  # are these all?" if tiny else f"model.fit(x, y, epochs={max(10, 3 * len(loss))})",
+        NOTES,
+        0.5,
+        samples=samples,
+        end=float(loss[-1]),
+        epochs=len(loss),
+    )
