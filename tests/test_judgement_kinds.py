@@ -137,6 +137,16 @@ def test_inputs_that_do_not_fit_the_model_are_refused():
         examine(model, history, x, y, validation=(np.zeros((20, 5)), np.zeros(20)))
 
 
+def test_texts_fit_a_model_of_texts():
+    texts = np.array(["good fun", "bad bore", "good good", "bad bad"] * 10)
+    words = layers.TextVectorization(20, output_sequence_length=4)
+    words.adapt(texts)
+    behind = [layers.Embedding(20, 4), layers.GlobalAveragePooling1D(), layers.Dense(1, activation="sigmoid")]
+    model = kerata.Sequential([kerata.Input((), dtype="string"), words, *behind])
+    model.compile("adam", "binary_crossentropy")
+    assert model.fit(texts, np.arange(40) % 2 == 0, epochs=2, verbose=0).examine(experiments=False).kinds
+
+
 def test_a_loss_that_has_not_fallen_is_not_healthy():
     x = np.random.default_rng(0).normal(size=(400, 30)).astype("float32")
     model = kerata.Sequential([kerata.Input((30,)), layers.Dense(8, activation="relu"), layers.Dense(30)])

@@ -115,6 +115,9 @@ def rank(case: Case, findings: list[Finding], scores: Scores, tried: Tried) -> l
         best.setdefault(finding.kind, finding)
     every = list(best.values())
     named = [finding for finding in every if not any(is_cause(other, finding) for other in every)]
+    if case.train is not None and case.train.size <= FEWEST:
+        # Curves and scores of so few samples are chance.
+        named = [finding for finding in named if finding.severity == "certain" or finding.kind not in POOR | {"overfitting"}]
     if not any(finding.is_illness for finding in named):
         named.append(say_healthy(case, scores, tried))
     return sorted(named, key=place)
