@@ -20,6 +20,7 @@ from kerata.diagnosis.judgement.runs import run_of
 from kerata.engine.traces import can_differ
 from kerata.search.luck import say_optimism
 from kerata.search.records import COMPLETE
+from kerata.training.compilation import objective_of
 
 RNG = np.random.default_rng(0)
 
@@ -73,8 +74,11 @@ def test_a_second_look_is_taken_where_it_may_differ(call: str, expected: bool):
 def test_what_a_tanh_gives_is_said_rightly():
     model = kerata.Sequential([kerata.Input((3,)), layers.Dense(1, activation="tanh")])
     model.compile("adam", "binary_crossentropy")
-    history = model.fit(RNG.normal(size=(20, 3)), np.arange(20) % 2, verbose=0)
-    finding = history.examine(experiments=False)[0]
+    x, y = RNG.normal(size=(20, 3)), np.arange(20) % 2
+    before = examine(model, None, x, y)
+    assert before.kinds[0] == "no_probabilities"
+    finding = model.fit(x, y, verbose=0).examine(experiments=False)[0]
+    assert finding == before[0]
     assert finding.kind == "no_probabilities" and "tanh, which gives numbers from -1 to 1." in finding.sentence
 
 
@@ -185,3 +189,16 @@ def test_a_best_trial_that_is_not_optimistic_gets_no_words():
     scores = [(20.0, 20.0, 20.0), (5.0, 5.0, 5.0), (9.0, 9.0, 9.0)]
     trials = [SimpleNamespace(state=COMPLETE, is_feasible=True, score=each[0], scores=each) for each in scores]
     assert say_optimism(trials, SimpleNamespace(name="score", direction="max")) == ""
+
+
+def test_a_look_before_training_leaves_the_losses_unmade():
+    inputs = kerata.Input((4,))
+    model = kerata.Model(inputs, {"a": layers.Dense(1)(inputs), "b": layers.Dense(3, activation="softmax")(inputs)})
+    model.compile("adam", {"a": "binary_crossentropy", "b": "sparse_categorical_crossentropy"})
+    x = RNG.normal(size=(40, 4)).astype("float32")
+    y = np.arange(40)
+    assert examine(model, None, x, {"a": y % 2, "b": y % 3}).kinds[0] == "no_probabilities"
+    assert len(model.fit(x, {"a": y % 2, "b": np.eye(3)[y % 3].argmax(1)}, verbose=0).history) >= 3
+    model.compile("adam", {"a": "mse", "b": "categorical_crossentropy"})
+    assert examine(model, None, x, {"a": x[:, :1], "b": np.eye(3)[y % 3]}).kinds[0] == "nothing_found"
+    assert not objective_of(model).built

@@ -1,5 +1,6 @@
 """What is examined: a model, its curves and its data, and what follows from them."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import numpy as np
 from kerata.diagnosis.inside import layers_within
 from kerata.diagnosis.judgement.budget import work_of
 from kerata.diagnosis.reading import Curves
+from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import HostArray, Tree
 from kerata.layers import ELU, Activation, BatchNormalization, Dropout, Embedding, Layer, LeakyReLU, ReLU, Rescaling, Softmax
 from kerata.layers.normalization import SampleNormalization
@@ -20,6 +22,7 @@ from kerata.layers.recurrent import RNN
 from kerata.losses.loss import Loss
 from kerata.models.model import Model
 from kerata.training.compilation import objective_of
+from kerata.training.objectives import CompiledLoss
 
 # Samples that are looked at: enough for shares to a few per cent.
 MOST = 4000
@@ -146,10 +149,29 @@ class Case:
         return None
 
     @cached_property
+    def is_before(self) -> bool:
+        """Whether the model has not been trained or evaluated yet."""
+        objective = objective_of(self.model)
+        return objective is not None and not objective.built
+
+    @cached_property
+    def objective(self) -> CompiledLoss | None:
+        """The losses; before the first step, such as that would make for these targets, while the model's stay unmade."""
+        objective = objective_of(self.model)
+        if objective is None or not self.is_before or self.train is None or self.train.y is None:
+            return objective
+        made = copy.copy(objective)
+        with self.leaving_out("output and loss"):
+            shapes = jax.tree.map(
+                lambda array: SymbolicTensor((None, *np.shape(array)[1:]), np.asarray(array).dtype), self.train.x
+            )
+            made.build(self.train.y, self.model.compute_output_spec(shapes))
+        return made
+
+    @cached_property
     def loss(self) -> Loss | None:
         """The loss, where there is one alone."""
-        objective = objective_of(self.model)
-        terms = objective.terms if objective is not None else []
+        terms = self.objective.terms if self.objective is not None else []
         return terms[0].loss if len(terms) == 1 else None
 
     @property

@@ -146,7 +146,7 @@ def check_inputs(model: Model, part: Part, name: str) -> None:
     """Refuses inputs of other sizes than the model takes, where it says what it takes."""
     if type(model).call not in (Model.call, Sequential.call) or begins_on_host(model):
         return
-    wanted = {tensor.name: tensor.shape for tensor in model.inputs}
+    wanted = dict(zip(model.input_names, (tensor.shape for tensor in model.inputs), strict=True))
     x = part.x
     if isinstance(x, dict):
         if set(x) != set(wanted):
@@ -299,7 +299,7 @@ def note_score(case: Case, scores: Scores, predictions: Predictions, name: str, 
 def say_rare(case: Case) -> Iterable[Finding]:
     """A rare class, on validation samples where there are such of it, else on training samples."""
     for name, words in (("held", "validation"), ("train", "training")):
-        if name in case.predictions and case.is_classes:
+        if not case.is_before and name in case.predictions and case.is_classes:
             part, outputs = case.predictions[name]
             said = list(say_unbalanced(case, part, outputs, words))
             if said:

@@ -9,8 +9,9 @@ import numpy as np
 
 from kerata.diagnosis.judgement.case import Case, Part, activation_of
 from kerata.diagnosis.judgement.finding import LONGEST, Finding, found
+from kerata.layers import Layer
 from kerata.training.certain import REACH
-from kerata.training.compilation import objective_of, output_names_of
+from kerata.training.compilation import output_names_of
 
 NOTES = "Keras documentation: which last layer goes with which loss"
 BISHOP = "Bishop, Pattern Recognition and Machine Learning, 4.3: the loss belongs to the output's activation"
@@ -43,18 +44,18 @@ def outputs_of(case: Case) -> Iterator[tuple[str, Case]]:
 
     Of several outputs, those whose layer, loss and targets can be told apart.
     """
-    objective, names = objective_of(case.model), output_names_of(case.model) or []
+    objective, names = case.objective, output_names_of(case.model) or []
     terms = objective.terms if objective is not None else []
     if len(names) < 2 or len(set(names)) != len(names):
         yield "", case
         return
     shapes = jax.tree.leaves(case.model.output_shape, is_leaf=is_shape)
-    layers = {layer.name: layer for layer in case.model.layers}
+    layers = [tensor.history[0] for tensor in case.model.outputs]
     for term in terms:
         place, name = cast("int", term.place), cast("str", term.name)
-        if place >= len(names) or len(shapes) != len(names) or names[place] not in layers:
+        if not len(shapes) == len(layers) == len(names) or not isinstance(layers[place], Layer):
             continue
-        layer, shape = layers[names[place]], shapes[place]
+        layer, shape = layers[place], shapes[place]
         train, held = (target_of(part, name, place, len(names)) for part in (case.train, case.held))
         each = replace(case, train=train, held=held)
         vars(each).update(last=layer, units=shape[-1] if shape else None, loss=term.loss, is_one_of_several=True)
@@ -96,7 +97,7 @@ def check_output(case: Case) -> Iterator[Finding]:
             "The loss has from_logits=True, so it applies {activation} itself, but the output has been through "
             "{activation} already: "
             "done twice, it flattens the predictions and slows learning. Drop one of the two.",
-            f"layers.Dense({units})  # no activation, with from_logits=True",
+            f"layers.Dense({units or '...'})  # no activation, with from_logits=True",
             NOTES,
             9.0,
             activation=activation,
@@ -109,7 +110,7 @@ def check_output(case: Case) -> Iterator[Finding]:
             "certain",
             "The loss {loss} expects probabilities, but the output's activation is {activation}, which gives {gives}. "
             "Give the last layer activation='{right}', or the loss from_logits=True.",
-            f"layers.Dense({units}, activation={right!r})",
+            f"layers.Dense({units or '...'}, activation={right!r})",
             NOTES,
             9.0,
             loss=case.loss_name,
@@ -201,7 +202,7 @@ def check_kinds(case: Case, activation: str, units: int) -> Iterator[Finding]:
             "There are {units} classes of which one is right, but each output has a sigmoid of its own, so they need not "
             "sum to "
             "{total}. Use activation='softmax' with {loss}.",
-            f"layers.Dense({units}, activation='softmax')",
+            f"layers.Dense({units or '...'}, activation='softmax')",
             NOTES,
             4.0,
             units=units,
