@@ -55,6 +55,8 @@ class OldModel(FlowingModel, OldLayer):
 
     # Whether a summary counts what the optimizer keeps.
     counts_optimizer = False
+    # Until Keras 3, the operations that make masks stood in no graph.
+    counts_masks = False
     input_shape = modern.Model.input_shape
     output_shape = modern.Model.output_shape
 

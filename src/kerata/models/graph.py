@@ -16,6 +16,7 @@ from kerata.engine.symbolic import Caller, Node, Operation, SymbolicTensor, Tens
 from kerata.engine.types import HostArray
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
+from kerata.models.order import order_operations
 
 
 class Graph:
@@ -51,18 +52,10 @@ class Graph:
         self.nodes: list[Node] = sort_nodes(self.inputs, self.outputs, owner)
         self.running = sort_nodes(self.inputs, [*self.outputs, *self.beside], owner) if self.beside else self.nodes
         self._cut(owner)
-        self.operations = self._operations()
+        counts = getattr(type(owner), "counts_masks", True)
+        self.operations = order_operations(self.nodes, self.inputs, self.outputs, self._source, counts)
         self.warned = False
         self._check_names(owner)
-
-    def _operations(self) -> list[Any]:
-        """Inputs and layers in the order in which Keras lists them: by depth, then by the walk back from the outputs."""
-        depth, place = self._depths(), self._places()
-        operations = {id(node.operation): node.operation for node in self.nodes}
-        for tensor in self.inputs:
-            operation = self._source(tensor)
-            operations.setdefault(id(operation), operation)
-        return sorted(operations.values(), key=lambda op: (-depth.get(id(op), 0), place.get(id(op), -1)))
 
     def _check_names(self, owner: Owner) -> None:
         """Refuses two operations of one name: a file could not tell them apart."""
@@ -78,43 +71,6 @@ class Graph:
     def _source(self, tensor: SymbolicTensor) -> Caller:
         """The input of the model at which a tensor stands."""
         return self.cuts[id(tensor)] if id(tensor) in self.cuts else tensor.history[0]
-
-    def _depths(self) -> dict[int, int]:
-        """How far each operation is from the outputs at most; a shared layer stands where its deepest call stands."""
-        of_node: dict[int, int] = {}
-        deepest: dict[int, int] = {}
-        producer = {id(t): node for node in self.nodes for t in node.output_tensors}
-        for node in reversed(self.nodes):
-            level = max(of_node.get(id(node), 0), deepest.get(id(node.operation), 0))
-            of_node[id(node)] = deepest[id(node.operation)] = level
-            for tensor in node.input_tensors:
-                if (before := producer.get(id(tensor))) is not None:
-                    of_node[id(before)] = max(of_node.get(id(before), 0), level + 1)
-                else:
-                    source = id(self._source(tensor))
-                    deepest[source] = max(deepest.get(source, 0), level + 1)
-        return deepest
-
-    def _places(self) -> dict[int, int]:
-        """The order in which a walk from the outputs back first meets each operation."""
-        known = {id(tensor) for tensor in self.inputs}
-        place: dict[int, int] = {}
-        seen: set[int] = set()
-        pending = list(reversed(self.outputs))
-        while pending:
-            tensor = pending.pop()
-            if maker_of(tensor) is None:
-                place.setdefault(id(self._source(tensor)), len(place))
-                continue
-            operation, index, _ = tensor.history
-            node = operation.inbound_nodes[index]
-            if id(node) in seen:
-                continue
-            seen.add(id(node))
-            place.setdefault(id(operation), len(place))
-            if id(tensor) not in known:
-                pending.extend(reversed(node.input_tensors))
-        return place
 
     def _cut(self, owner: Owner) -> None:
         """Parts what runs on the host from what the program runs; the tensors between them are the border."""
