@@ -31,21 +31,8 @@ def branch(library, kind, pick):
     }[kind]()
 
 
-KINDS = [
-    "dense",
-    "two",
-    "three",
-    "add",
-    "multiply",
-    "both",
-    "steps",
-    "dropout",
-    "attention",
-    "heads",
-    "convolution",
-    "operation",
-    "state",
-]
+KINDS = ["dense", "two", "three", "add", "multiply", "both", "steps", "dropout"]
+KINDS += ["attention", "heads", "convolution", "operation", "state"]
 
 
 def build(library, seed):

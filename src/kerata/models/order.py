@@ -7,7 +7,7 @@ so push other layers away from the outputs. Here masks are made within layers, a
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from kerata.engine.symbolic import Caller, Node, SymbolicTensor, flatten, map_structure, symbolic_leaves
 from kerata.layers import (
@@ -52,7 +52,7 @@ def order_operations(
     outputs: Sequence[SymbolicTensor],
     source: Callable[[SymbolicTensor], Caller],
     counts_masks: bool,
-) -> list[Any]:
+) -> list[Caller]:
     """Inputs and layers as Keras lists them.
 
     Args:
@@ -129,7 +129,7 @@ def terms_taken(nodes: Sequence[Node]) -> list[list[Term]]:
     mask_of: dict[int, MaskStep | None] = {}
     taken: list[list[Term]] = []
 
-    def masks(tree: object) -> Any:
+    def masks(tree: object) -> object:
         return map_structure(lambda leaf: mask_of.get(id(leaf)) if isinstance(leaf, SymbolicTensor) else None, tree)
 
     for node in nodes:
