@@ -71,7 +71,7 @@ BOOKS = {
 # What classes of the eras add, where a program has asked for them.
 OF_ERAS = {
     "legacy.layers.OldLayer": {
-        **dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling"), N),
+        **dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling", "one_kernel"), N),
         "sums_penalties": S,
     },
     "legacy.tensorflow.layers.Flowing": {"_tape_calls": N},

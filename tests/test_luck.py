@@ -117,7 +117,7 @@ def test_folds_comparisons_and_studies_say_it(tmp_path, monkeypatch):
     compared = search.compare(network(), X, Y, optimizers=["adam", "sgd"], cv=3, repeats=1, epochs=3)
     assert "is ahead of" in str(compared).splitlines()[-1] and compared.difference().runs == 3
     study = search.run(
-        lambda hp: network(rate=hp.choice("rate", [0.1, 0.03, 0.01])),
+        lambda hp: network(rate=hp.choice("rate", [0.5, 0.8, 0.7])),
         X,
         Y,
         trials=3,

@@ -146,11 +146,11 @@ def say_optimism(trials: Sequence[Trial], objective: Objective) -> str:
     if len(done) < 3 or len(folds) != 1 or not all(np.isfinite(trial.scores).all() for trial in done):
         return ""
     gained = optimism_of([trial.scores for trial in done], objective)
-    # Nothing to take off, or less than is written.
-    if f"{gained:.3g}" == "0":
-        return ""
     best = max(done, key=lambda t: (t.score or 0.0) * (1 if objective.direction == "max" else -1))
     fair = (best.score or 0.0) - gained * (1 if objective.direction == "max" else -1)
+    # Nothing to take off, or less than is written.
+    if f"{fair:.4g}" == f"{best.score:.4g}":
+        return ""
     return (
         f"The best of {len(done)} trials looks better than it is, by about {gained:.3g}: on new data expect {objective.name} "
         f"near {fair:.4g}, not {best.score:.4g}."
