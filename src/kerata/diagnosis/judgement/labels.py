@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from kerata.diagnosis.judgement.case import Case, labels_of
 from kerata.diagnosis.judgement.data import predicted_labels
@@ -96,10 +95,15 @@ def check_coding(case: Case) -> Iterator[Finding]:
     np.add.at(table, (which[: len(said)], which[len(said) :]), 1)
     table /= len(labels)
     hits, guessed = float(np.trace(table)), float(table.sum(0) @ table.sum(1))
+    bound = guessed - BY_CHANCE * np.sqrt(guessed * (1 - guessed) / len(labels))
+    if hits >= bound:
+        return
+    # Takes half a second to import, and is seldom wanted.
+    from scipy.optimize import linear_sum_assignment
+
     renamed = linear_sum_assignment(-table)[1]
     right = float(table[np.arange(len(values)), renamed].sum())
-    bound = guessed - BY_CHANCE * np.sqrt(guessed * (1 - guessed) / len(labels))
-    if hits >= bound or right < LEARNED:
+    if right < LEARNED:
         return
     moved = np.where(renamed != np.arange(len(values)), table[np.arange(len(values)), renamed], 0.0)
     place = int(moved.argmax())
