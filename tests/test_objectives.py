@@ -559,3 +559,18 @@ def test_losses_of_structures_are_trained_on():
     expected = {"loss": 0.5 * (first + second) + 2 * second, "one_two_loss": first + second, "two_loss": second}
     assert logs == pytest.approx(expected, rel=1e-5)
     assert set(model.fit(data, truth, batch_size=3, verbose=0).history) == set(expected)
+
+
+def test_losses_of_a_structure_mean_the_same_where_a_file_has_made_lists_of_tuples():
+    def joint(y_true, y_pred):
+        return kerata.ops.mean(kerata.ops.square(y_true[0] - y_pred[0]), axis=-1)
+
+    inputs = kerata.Input((2,))
+    model = kerata.Model(inputs, (kerata.layers.Dense(1)(inputs), kerata.layers.Dense(3)(inputs)))
+    x, y = np.ones((5, 2), "float32"), (np.ones((5, 1), "float32"), np.zeros((5, 3), "float32"))
+    found = []
+    for loss in ([joint, (None, "mae")], [joint, [None, "mae"]]):
+        model.compile("sgd", loss)
+        found.append(model.evaluate(x, y, verbose=0, return_dict=True)["loss"])
+    first, second = model.predict(x, verbose=0)
+    assert found == pytest.approx([np.mean((1 - first) ** 2) + np.mean(np.abs(second))] * 2, rel=1e-5)

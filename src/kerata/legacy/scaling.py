@@ -15,6 +15,7 @@ from kerata.legacy.optimizers import OldOptimizer
 from kerata.legacy.spelling import spell
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.layers import as_tensors, followed, narrowed
+from kerata.legacy.tensorflow.models import recorded
 from kerata.legacy.tensorflow.tape import GradientTape
 from kerata.legacy.tensorflow.tensor import Tensor
 
@@ -85,14 +86,7 @@ class ScalesLoss(OldOptimizer):
         tape: GradientTape | None = None,
     ) -> object:
         """One step down a loss, whose gradients are computed of the scaled one."""
-        if callable(loss) and not isinstance(loss, Tensor):
-            with GradientTape() as tape:
-                value = convert(loss())
-        elif tape is None:
-            raise ValueError("`tape` is required when a `Tensor` loss is passed.")
-        else:
-            value = convert(loss)
-        variables = list(var_list() if callable(var_list) else var_list)
+        value, tape, variables = recorded(loss, var_list, tape)
         start = convert(jnp.ones(value.shape, value.dtype.name) if grad_loss is None else grad_loss)
         gradients = tape.gradient(value, variables, self.get_scaled_loss(start))
         return self.apply_gradients(zip(self.get_unscaled_gradients(gradients), variables, strict=True))

@@ -85,7 +85,7 @@ def _is_structured(value: object, places: object) -> bool:
 
 def _is_alternatives(values: list[object] | tuple[object, ...], places: object) -> bool:
     """Whether a list holds losses for the same outputs, and not one for each: an item has the structure of all of these."""
-    if isinstance(places, (int, type(values))):
+    if isinstance(places, int):
         return False
     inside = list(cast("dict[str, object]", places).values() if isinstance(places, dict) else cast("list[object]", places))
 
@@ -94,7 +94,8 @@ def _is_alternatives(values: list[object] | tuple[object, ...], places: object) 
             return False
         if isinstance(item, dict):
             return isinstance(places, dict) and all(key in places for key in item)
-        return isinstance(places, type(item)) and len(cast("list[object]", item)) == len(inside)
+        # Files hold tuples as lists. A list of several losses is for no single output.
+        return is_list_or_tuple(places) and is_list_or_tuple(item) and len(item) == len(inside) > 1
 
     def stands_alone(index: int) -> bool:
         return index >= len(inside) or isinstance(inside[index], int)

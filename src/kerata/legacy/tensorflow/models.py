@@ -281,18 +281,21 @@ class FlowingOptimizer:
         tape: GradientTape | None = None,
     ) -> object:
         """One step down a loss: a function without arguments, or a tensor with the tape that recorded it."""
-        if callable(loss) and not isinstance(loss, Tensor):
-            with GradientTape() as tape:
-                value = loss()
-            value = convert(value)
-        elif tape is None:
-            raise ValueError("`tape` is required when a `Tensor` loss is passed.")
-        else:
-            value = loss
-        given: Iterable[Variable] = var_list() if callable(var_list) else var_list
-        variables = list(given)
+        value, tape, variables = recorded(loss, var_list, tape)
         gradients = tape.gradient(value, variables, grad_loss)
         return self.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def recorded(
+    loss: object, var_list: Iterable[Variable] | Callable[[], Iterable[Variable]], tape: GradientTape | None
+) -> tuple[Tensor, GradientTape, list[Variable]]:
+    """A loss that `minimize` is given, a function or a tensor, the tape that recorded it, and the variables."""
+    if callable(loss) and not isinstance(loss, Tensor):
+        with GradientTape() as tape:
+            loss = loss()
+    elif tape is None:
+        raise ValueError("`tape` is required when a `Tensor` loss is passed.")
+    return convert(loss), tape, list(var_list() if callable(var_list) else var_list)
 
 
 class FlowingLoss:
