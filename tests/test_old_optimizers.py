@@ -146,8 +146,7 @@ def test_h5_files_hold_own_optimizers_by_their_class_and_config(era, base, tmp_p
     model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(3,))])
     model.compile(own(lr=0.05, factor=3.0), "mse")
     model.fit(X, Y, epochs=1, verbose=0)
-    with pytest.warns(UserWarning, match="the state of an optimizer of a program's own is left out"):
-        model.save(tmp_path / "model.h5")
+    model.save(tmp_path / "model.h5")
     again = keras.models.load_model(tmp_path / "model.h5", custom_objects={own.__name__: own})
     assert type(again.optimizer) is own
     assert again.optimizer.factor == 3.0
@@ -160,3 +159,64 @@ def test_h5_files_hold_own_optimizers_by_their_class_and_config(era, base, tmp_p
     np.testing.assert_allclose(again.get_weights()[0], expected, rtol=1e-4, atol=1e-6)
     with pytest.raises(ValueError, match=own.__name__):
         keras.models.load_model(tmp_path / "model.h5")
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras2", "tfkeras2"])
+@pytest.mark.parametrize("how", ["get_updates", "momentum"])
+def test_h5_files_keep_the_state_of_own_optimizers(era, how, tmp_path):
+    keras = getattr(kerata.legacy, era)
+    K = keras.backend
+
+    class Heavy(keras.optimizers.SGD):
+        if how == "get_updates":
+
+            def get_updates(self, *args):
+                params = args[0] if era == "keras1" and len(args) == 3 else args[1]
+                grads = self.get_gradients(None, params)
+                moments = [K.zeros(K.int_shape(p)) for p in params]
+                squares = [K.zeros(K.int_shape(p)) for p in params]
+                # Files have them in this order.
+                self.weights = [self.iterations, *squares, *moments]
+                self.updates = [K.update_add(self.iterations, 1)]
+                for p, g, m, s in zip(params, grads, moments, squares, strict=True):
+                    self.updates += [
+                        K.update(m, 0.9 * m - 0.1 * g),
+                        K.update(s, s + K.square(g)),
+                        K.update(p, p + 0.9 * m - 0.1 * g),
+                    ]
+                return self.updates
+
+    given = {"lr": 0.1} if how == "get_updates" else {"lr": 0.1, "momentum": 0.9}
+    model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(3,))])
+    model.compile(Heavy(**given), "mse")
+    epochs = {"nb_epoch" if era == "keras1" else "epochs": 1, "verbose": 0, "shuffle": False, "batch_size": 5}
+    model.fit(X, Y, **epochs)
+    model.save(tmp_path / "model.h5")
+    again = keras.models.load_model(tmp_path / "model.h5", custom_objects={"Heavy": Heavy})
+    state = again.optimizer.get_weights()
+    assert state[0] == 8 and len(state) == (5 if how == "get_updates" else 3)
+    for mine, right in zip(state, model.optimizer.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, right)
+    if how == "get_updates":
+        assert all((square >= 0).all() for square in state[1:3])
+    for one in (model, again):
+        one.fit(X, Y, **epochs)
+    for mine, right in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-6)
+
+
+def test_h5_files_without_the_state_of_an_own_optimizer_begin_anew(tmp_path):
+    import h5py
+
+    class Own(keras2.optimizers.SGD):
+        pass
+
+    model = keras2.models.Sequential([keras2.layers.Dense(1, input_shape=(3,))])
+    model.compile(Own(lr=0.1, momentum=0.9), "mse")
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "a") as file:
+        file["optimizer_weights"].attrs["weight_names"] = file["optimizer_weights"].attrs["weight_names"][:1]
+    with pytest.warns(UserWarning, match="does not fit and is left out, training begins anew"):
+        again = keras2.models.load_model(tmp_path / "model.h5", custom_objects={"Own": Own})
+    assert all((array == 0).all() for array in again.optimizer.get_weights()[1:])

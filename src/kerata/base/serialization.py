@@ -120,6 +120,17 @@ def is_writing() -> bool:
     return bool(getattr(_local, "writing", False))
 
 
+def says_today() -> bool:
+    """Whether a config must be in today's words: objects of an era have others, where nobody but their program reads them."""
+    return is_writing() or bool(getattr(_local, "today", False))
+
+
+def config_of(obj: HasConfig) -> dict[str, Any]:
+    """The config of an object in today's words, whatever era its class is of."""
+    with Within(_local, today=True):
+        return obj.get_config()
+
+
 def keeps_functions() -> bool:
     return bool(getattr(_local, "kept", False))
 

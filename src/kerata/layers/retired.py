@@ -235,14 +235,18 @@ class LocallyConnected(Layer):
             )
 
     def call(self, inputs):
-        x = inputs if self.data_format == "channels_last" else jnp.moveaxis(inputs, 1, -1)
-        windows = self._windows(x)  # (batch, *places, *kernel, channels)
-        flat = windows.reshape(len(x), self.kernel.shape[0], self.kernel.shape[1])
-        outputs = jnp.einsum("bpw,pwf->bpf", flat, self.kernel.value).reshape(len(x), *self.places, self.filters)
+        first = self.data_format == "channels_first"
+        windows = self._windows(jnp.moveaxis(inputs, 1, -1) if first else inputs)  # (batch, *places, *kernel, channels)
+        if first:
+            # A window is read in the order of the picture's axes.
+            windows = jnp.moveaxis(windows, -1, 1 + self.rank)
+        flat = windows.reshape(len(inputs), self.kernel.shape[0], self.kernel.shape[1])
+        outputs = jnp.einsum("bpw,pwf->bpf", flat, self.kernel.value).reshape(len(inputs), *self.places, self.filters)
+        outputs = jnp.moveaxis(outputs, -1, 1) if first else outputs
         if self.bias is not None:
-            outputs = outputs + self.bias.value
-        outputs = self.activation(outputs)
-        return outputs if self.data_format == "channels_last" else jnp.moveaxis(outputs, -1, 1)
+            # As in Keras: the numbers one after the other, whatever the axes of the bias stand for.
+            outputs = outputs + self.bias.value.reshape(outputs.shape[1:])
+        return self.activation(outputs)
 
     def _windows(self, x):
         for axis, (places, kernel, stride) in enumerate(zip(self.places, self.kernel_size, self.strides, strict=True)):
@@ -271,7 +275,8 @@ class LocallyConnected1D(LocallyConnected):
 class LocallyConnected2D(LocallyConnected):
     """`Conv2D` whose kernel is another one at each place of the picture.
 
-    Keras had it up to 2. Only `padding="valid"`. The kernel's shape is (places, height x width x channels, filters).
+    Keras had it up to 2. Only `padding="valid"`. The kernel's shape is (places, height x width x channels, filters), or, with
+    channels first, (places, channels x height x width, filters).
 
     >>> import kerata, numpy as np
     >>> LocallyConnected2D(4, (3, 2))(np.ones((2, 8, 8, 5), "float32")).shape

@@ -27,11 +27,12 @@ from kerata.legacy.graphs import get_session, set_session
 from kerata.legacy.loops import calling
 from kerata.legacy.own_updates import deferring, keeping
 from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, learning_phase, set_learning_phase
-from kerata.legacy.shapes import shape as shape_of
-from kerata.legacy.shapes import taking_sizes
 from kerata.legacy.tensorflow.layers import followed, in_use
+from kerata.legacy.tensorflow.sizes import shape as shape_of
+from kerata.legacy.tensorflow.sizes import taking_sizes
 from kerata.legacy.tensorflow.tape import tapes
 from kerata.legacy.tensorflow.tensor import has_tensor
+from kerata.legacy.written import as_operation, multiplying, switching
 
 T = TypeVar("T")
 
@@ -511,6 +512,10 @@ OWN |= {
     "update_sub": deferring(update_sub, lambda before, less: before - less),
 }
 
+OWN["switch"] = switching(backend.switch)
+for _function, _operation in ((maximum, ops.maximum), (minimum, ops.minimum), (clip, ops.clip), (abs, ops.absolute)):
+    as_operation(_function, _operation)
+
 # Functions that look at tensors, and give none.
 LOOKING = frozenset({"get_value", "eval", "int_shape", "shape", "ndim", "dtype", "is_tensor", "is_keras_tensor", "is_variable"})
 # Functions that call those of a program's own.
@@ -536,6 +541,8 @@ def maker(era: str, name: str) -> object:
         return followed(getattr(backend, name))
     if (era == "keras1" and f"{name}_1" in OWN) or (era == "keras22" and name == "batch_dot"):
         return of_tensors(OWN[f"{name}_1"])
+    if era == "tfkeras2" and name == "batch_dot":
+        return followed(multiplying(batch_dot))
     if name == "backend":
         return backend_name
     if era in ERAS and name == "binary_crossentropy":

@@ -6,9 +6,6 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import jax
-import numpy as np
-
 from kerata import activations, callbacks, constraints, initializers, layers, losses, metrics, models, regularizers, utils
 from kerata.base import registry
 from kerata.base.checks import message
@@ -16,11 +13,11 @@ from kerata.base.serialization import deserialize_keras_object, serialize_keras_
 from kerata.dialects import Row, canonical, find_row, translate_arguments
 from kerata.dialects.values import today_of
 from kerata.engine.structure import is_ours
-from kerata.engine.symbolic import SymbolicTensor, has_symbolic, traceable
-from kerata.engine.variable import Variable
+from kerata.engine.symbolic import has_symbolic, traceable
 from kerata.layers.merging import Merge
 from kerata.legacy import crossentropy, files, helpers, initial, merging, monitors, recurrent
 from kerata.legacy.bases import BASES
+from kerata.legacy.inputs import BeginningLayer, is_value, make_input
 from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic
 from kerata.legacy.measures import loss_of
 from kerata.legacy.metrics import FUNCTIONS, FirstNearest, MetricOfKeras2, deserializing, serialize
@@ -28,7 +25,7 @@ from kerata.legacy.models import OldModel, OldSequential
 from kerata.legacy.objects import LOOKUPS, Reseeded, looking
 from kerata.legacy.once import once
 from kerata.legacy.optimizers import optimizer as optimizer
-from kerata.legacy.spelling import Spelled, name_of_era, spell
+from kerata.legacy.spelling import Spelled, spell
 from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting
 from kerata.legacy.tensorflow.data import Dataset
 from kerata.legacy.tensorflow.layers import followed
@@ -41,7 +38,7 @@ T = TypeVar("T")
 def layer(era: str, name: str) -> object:
     """A layer of an era, or a function of `keras.layers`."""
     if name == "Input":
-        return make_input(era)
+        return make_input(era, layer(era, "InputLayer"))  # type: ignore[arg-type]
     if name in ("merge", "Merge"):
         return getattr(merging, name)
     if name == "InputSpec":
@@ -50,6 +47,8 @@ def layer(era: str, name: str) -> object:
         return recurrent.Recurrent1 if era == "keras1" else recurrent.Recurrent2
     if name in TOOLS:
         return TOOLS[name]
+    if name in merging.FUNCTIONS:
+        return merging.merging_function(name, layer(era, merging.FUNCTIONS[name]))  # type: ignore[arg-type]
     if name in BASES:
         base = BASES[name]
         return spell(era, name, base, None, *((Several,) if issubclass(base, Merge) else ()), OldLayer)
@@ -73,6 +72,7 @@ def layer(era: str, name: str) -> object:
 
 MIXINS: dict[Any, type] = {layers.Lambda: Symbolic, layers.RNN: ConstantRNN, layers.Bidirectional: ConstantBidirectional}
 MIXINS[layers.TimeDistributed] = Passing
+MIXINS[layers.InputLayer] = BeginningLayer
 TOOLS = {
     "serialize": serialize_keras_object,
     "deserialize": lambda config, custom_objects=None: deserialize_keras_object(config, custom_objects),
@@ -83,29 +83,11 @@ TOOLS = {
 }
 
 
-def make_input(era: str) -> Callable[..., SymbolicTensor]:
-    def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, tensor=None, batch_size=None, **kwargs):
-        """A symbolic input, called `input_1`, `input_2`, ... as in its era."""
-        if shape is not None and not isinstance(shape, (tuple, list)):
-            shape = (int(shape),) if not hasattr(shape, "__iter__") else tuple(shape)
-        shape = None if shape is None else tuple(None if size is None else int(size) for size in shape)
-        if tensor is not None and isinstance(tensor, (Variable, jax.Array, np.ndarray)):
-            made = layers.Input(batch_shape=tuple(tensor.shape), name=name, dtype=dtype or str(tensor.dtype))
-            made.fixed = tensor  # type: ignore[attr-defined]
-            return made
-        if tensor is not None and shape is None and batch_shape is None:
-            return layers.Input(tensor=tensor)
-        name = name or name_of_era("keras2", type("Input", (), {}))
-        return layers.Input(shape=shape, batch_shape=batch_shape, name=name, dtype=dtype, batch_size=batch_size)
-
-    return Input
-
-
 def symbolic_inputs(era: str, tensors):
     """Inputs to build a model on; arrays and variables become inputs that hold them."""
     if isinstance(tensors, (list, tuple)):
         return [symbolic_inputs(era, one) for one in tensors]
-    return make_input(era)(tensor=tensors) if isinstance(tensors, (Variable, jax.Array, np.ndarray)) else tensors
+    return layer(era, "Input")(tensor=tensors) if is_value(tensors) else tensors  # type: ignore[operator]
 
 
 @once

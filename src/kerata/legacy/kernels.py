@@ -6,9 +6,14 @@ from typing import Any
 import numpy as np
 
 from kerata.engine.types import HostArray
-from kerata.layers import GRU, LSTM, Conv1D, Conv2D, Conv3D, Layer
+from kerata.engine.variable import Variable
+from kerata.layers import GRU, LSTM, Conv1D, ConvLSTM2D, Layer, SeparableConv2D
+from kerata.saving.legacy.layouts import FIRST, LAST
 
 Turn = Callable[[HostArray], HostArray]
+# The letters of gates in the order in which kernels hold them, in which Keras 1 listed their weights, and the axis of kernels
+# along which they are side by side in its form.
+Gates = tuple[str, str, int]
 
 
 def turns_of(layers: Iterable[Layer]) -> dict[int, tuple[Turn, Turn]]:
@@ -17,59 +22,69 @@ def turns_of(layers: Iterable[Layer]) -> dict[int, tuple[Turn, Turn]]:
     for layer in layers:
         turns = turns_of_layer(layer) if layer.built else None
         if turns is not None:
-            found[id(layer.kernel)] = turns  # type: ignore[attr-defined]
+            found |= {id(kernel): turns for kernel in kernels_of(layer)}
     return found
+
+
+def kernels_of(layer: Any) -> list[Variable]:
+    """The kernels of a layer that works on pictures."""
+    if isinstance(layer, SeparableConv2D):
+        return [layer.depthwise_kernel, layer.pointwise_kernel]
+    return [layer.cell.kernel, layer.cell.recurrent_kernel] if isinstance(layer, ConvLSTM2D) else [layer.kernel]
 
 
 def turns_of_layer(layer: Layer) -> tuple[Turn, Turn] | None:
-    """Those of a layer's kernel; `None` where it has the form of today."""
+    """Those of a layer's kernels; `None` where they have the form of today."""
     if isinstance(layer, Conv1D):
         return (lambda a: a[:, None]), (lambda a: a[:, 0])
-    if isinstance(layer, (Conv2D, Conv3D)) and layer.data_format == "channels_first":
-        # (rows, columns, channels, filters) to (filters, channels, rows, columns).
-        return (lambda a: np.moveaxis(a, (-1, -2), (0, 1))), (lambda a: np.moveaxis(a, (0, 1), (-1, -2)))
-    return None
+    first = getattr(layer, "data_format", None) == "channels_first"
+    if first and isinstance(layer, ConvLSTM2D):
+        axes: tuple[int, ...] | None = (2, 3, 1, 0)
+    else:
+        axes = next((axes for kind, axes in (FIRST if first else LAST).items() if isinstance(layer, kind)), None)
+    if axes is None:
+        return None
+    back = axes
+    return (lambda a: np.transpose(a, np.argsort(back))), (lambda a: np.transpose(a, back))
 
 
-# The letters of gates in the order in which kernels hold them, and in which Keras 1 listed their weights.
-GATES: dict[type[Layer], tuple[str, str]] = {LSTM: ("ifco", "icfo"), GRU: ("zrh", "zrh")}
-
-
-def gates_of(layers: Iterable[Layer]) -> dict[int, tuple[str, str]]:
+def gates_of(layers: Iterable[Layer]) -> dict[int, Gates]:
     """The gates whose weights Keras 1 held apart, by the id of the kernel: not those made with `consume_less="gpu"`."""
-    found: dict[int, tuple[str, str]] = {}
+    found: dict[int, Gates] = {}
     for layer in layers:
-        if isinstance(layer, (LSTM, GRU)) and layer.built and not layer.__dict__.get("one_kernel"):
-            found[id(layer.cell.kernel)] = GATES[LSTM if isinstance(layer, LSTM) else GRU]
+        if isinstance(layer, (LSTM, GRU, ConvLSTM2D)) and layer.built and not layer.__dict__.get("one_kernel"):
+            axis = 0 if getattr(layer, "data_format", None) == "channels_first" else -1
+            found[id(layer.cell.kernel)] = ("zrh", "zrh", axis) if isinstance(layer, GRU) else ("ifco", "icfo", axis)
     return found
 
 
-def apart(variables: Iterable[Any], arrays: list[HostArray], gates: dict[int, tuple[str, str]]) -> list[HostArray]:
+def apart(variables: Iterable[Any], arrays: list[HostArray], gates: dict[int, Gates]) -> list[HostArray]:
     """The weights with kernel, recurrent kernel and bias of each gate, one gate after the other."""
     found: list[HostArray] = []
     places = {n: gates[id(v)] for n, v in enumerate(variables) if id(v) in gates}
     for n, array in enumerate(arrays):
         if n in places:
-            held, listed = places[n]
-            parts = [np.split(one, len(held), axis=-1) for one in arrays[n : n + 3]]
+            held, listed, axis = places[n]
+            parts = [np.split(one, len(held), axis=axis if one.ndim > 1 else 0) for one in arrays[n : n + 3]]
             found += [part[held.index(gate)] for gate in listed for part in parts]
         elif n - 1 not in places and n - 2 not in places:
             found.append(array)
     return found
 
 
-def joined(variables: Iterable[Any], arrays: list[Any], gates: dict[int, tuple[str, str]]) -> list[Any]:
+def joined(variables: Iterable[Any], arrays: list[Any], gates: dict[int, Gates]) -> list[Any]:
     """Weights of each gate as kernels hold them; those that are together already stay."""
     held = list(variables)
-    if len(arrays) != len(held) + sum(3 * len(order) - 3 for order, _ in gates.values()):
+    if len(arrays) != len(held) + sum(3 * len(order) - 3 for order, _, _ in gates.values()):
         return arrays
     found: list[Any] = []
     rest = iter(arrays)
     for n, variable in enumerate(held):
         if id(variable) in gates:
-            order, listed = gates[id(variable)]
+            order, listed, axis = gates[id(variable)]
             parts = {gate: [next(rest) for _ in range(3)] for gate in listed}
-            found += [np.concatenate([parts[gate][place] for gate in order], axis=-1) for place in range(3)]
+            whole = [[parts[gate][place] for gate in order] for place in range(3)]
+            found += [np.concatenate(one, axis=axis if np.ndim(one[0]) > 1 else 0) for one in whole]
         elif not any(id(held[m]) in gates for m in (n - 1, n - 2) if m >= 0):
             found.append(next(rest))
     return found

@@ -9,13 +9,14 @@ import numpy as np
 from kerata import metrics
 from kerata.base.checks import message
 from kerata.base.interrupts import hand_on
-from kerata.base.serialization import keeping_functions
+from kerata.base.serialization import keeping_functions, says_today
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has_symbolic, infer, symbolic_leaves, traceable
 from kerata.engine.types import HostArray
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
+from kerata.legacy.configs import revived_parts, words_of_layer
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
 from kerata.legacy.kernels import apart, gates_of, joined, then, today, turns_of
@@ -23,6 +24,7 @@ from kerata.legacy.phases import fixed_phase
 from kerata.legacy.spelling import Spelled, name_of_era
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, callable_by_own
 from kerata.legacy.tensorflow.tensor import has_tensor, plain
+from kerata.saving.legacy.lambdas import reference
 
 # Attributes of layers, by their names in Keras 1 where no row says them.
 ATTRIBUTES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "gamma_init": "gamma_initializer"}
@@ -61,6 +63,7 @@ class OldLayer(Flowing, Spelled):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None):
         """A layer of a config; what is in it is of the era as well."""
+        config = {key: revived_parts(cls._era, key, value, custom_objects) for key, value in config.items()}
         given = () if custom_objects is None else (custom_objects,)
         return cls._adopt(cls._era, super().from_config(config, *given))  # type: ignore[misc]
 
@@ -108,6 +111,11 @@ class OldLayer(Flowing, Spelled):
         self.__dict__["activity_regularizer"] = rule
         if rule is not None and self._era != "tfkeras2":
             self.__dict__["sums_penalties"] = True
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, in the era's words; in files, in those of today."""
+        config = super().get_config()  # type: ignore[misc]
+        return config if says_today() or hasattr(self, "fit") else words_of_layer(self, config)
 
     def _adopted(self) -> None:
         """Takes what a layer of today holds as what it was in the era."""
@@ -348,6 +356,14 @@ class Symbolic:
         """The constructor's arguments; a function of Python's stays one, where no file is written."""
         with keeping_functions():
             return super().get_config()  # type: ignore[misc]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None):
+        """A layer of a config; a function that is given by its name must be among `custom_objects`, or entered."""
+        kept = {name: value for name, value in config.items() if not name.endswith(("_type", "_mask"))}
+        if isinstance(name := kept.get("function"), str):
+            kept["function"] = (custom_objects or {}).get(name) or reference(name)
+        return super().from_config(kept, custom_objects)  # type: ignore[misc]
 
     def _takes_gradients(self, inputs: object) -> bool:
         """Whether the function asks for gradients; what else may be wrong with it, the call will say."""

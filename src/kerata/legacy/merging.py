@@ -81,3 +81,19 @@ def Merge(
         layer.__dict__["_branches"] = list(layers)
         layer([branch.output for branch in layers])
     return layer
+
+
+# The functions of Keras 2 and the classes that they call.
+FUNCTIONS = {name: name.capitalize() for name in ("add", "subtract", "multiply", "average", "maximum", "minimum")}
+FUNCTIONS |= {"concatenate": "Concatenate", "dot": "Dot"}
+
+
+def merging_function(name: str, layer: type[Layer]) -> Callable[..., SymbolicTensor]:
+    """`add(inputs)`, `concatenate(inputs, axis)`, ...: a layer of an era, made and called."""
+
+    def merge(inputs: Iterable[SymbolicTensor], *args: object, **kwargs: object) -> SymbolicTensor:
+        return layer(*args, **kwargs)(inputs)
+
+    merge.__name__ = merge.__qualname__ = name
+    merge.__doc__ = f"{layer.__name__} of a list of tensors."
+    return merge

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerata import models as modern
 from kerata.base.checks import message
-from kerata.base.serialization import keeping_functions
+from kerata.base.serialization import keeping_functions, says_today
 from kerata.base.types import PathLike
 from kerata.callbacks import History
 from kerata.data.sources import is_generator
@@ -23,12 +23,14 @@ from kerata.engine.types import HostArray
 from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
+from kerata.legacy.configs import is_of_then, json_of_then, revived, words_of_model
 from kerata.legacy.crossentropy import called, measure_of_then, of_then
 from kerata.legacy.files import LoadStatus, check_there, load_weights, save_model, save_weights
 from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
 from kerata.legacy.graph import depends_on_phase
 from kerata.legacy.history import OldHistory
+from kerata.legacy.inputs import with_held_inputs
 from kerata.legacy.layers import OldLayer
 from kerata.legacy.measures import compile_arguments, spread
 from kerata.legacy.metrics import Measured
@@ -350,11 +352,32 @@ class OldModel(FlowingModel, OldLayer):
                 layer.reset_state()
 
     def get_config(self) -> dict[str, Any]:
-        """What the model is made of, as plain data but for functions that have no name; they stay what they are."""
+        """What the model is made of, in the era's words, but for functions that have no name; they stay what they are.
+
+        That of a Sequential was a list in Keras 1.
+        """
         with keeping_functions():
-            return super().get_config()  # type: ignore[misc]
+            config = super().get_config()  # type: ignore[misc]
+        kind = kind_of(self)
+        return config if says_today() or not kind else words_of_model(self, config, kind)
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+        """A model of a config, in the era's words or in those of today."""
+        kind = "Sequential" if issubclass(cls, modern.Sequential) else "Model"
+        if not is_of_then(config) or "_stands_for" not in cls.__dict__:
+            return super().from_config(config, custom_objects)
+        found = revived(cls._era, {"class_name": kind, "config": config}, custom_objects)
+        return cls._adopt(cls._era, found)
 
     # Files
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON, in the era's words."""
+        written = super().to_json(**kwargs)  # type: ignore[misc]
+        kind = kind_of(self)
+        config = self.get_config() if kind else None
+        return json_of_then(self, config, kind, **kwargs) if is_of_then(config) else written
 
     def to_yaml(self, **kwargs: object) -> str:
         """The architecture as plain data in YAML."""
@@ -387,25 +410,13 @@ class OldModel(FlowingModel, OldLayer):
         save_model(cast(modern.Model, self), filepath, overwrite, include_optimizer)
 
 
-def with_held_inputs(model, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `fit` and its kin with what inputs hold themselves: `Input(tensor=array)` is given nothing."""
-    graph = getattr(model, "_graph", None)
-    if graph is None or not any(hasattr(tensor, "fixed") for tensor in graph.inputs):
-        return arguments
-    x = arguments.get("x")
-    given = iter([] if x is None else x if isinstance(x, (list, tuple)) else [x])
-    named = x if isinstance(x, dict) else {}
-    found = []
-    for tensor, name in zip(graph.inputs, graph.input_names, strict=True):
-        held = getattr(tensor, "fixed", None)
-        found.append(named.get(name) if name in named else next(given) if held is None else np.asarray(held))
-    steps = arguments.get("steps")
-    if x is None and steps and "y" not in arguments:
-        # Each step is on all that is held.
-        arguments, found = {**arguments, "steps": None}, [np.concatenate([one] * steps) for one in found]
-    held_rows = len(next(np.asarray(tensor.fixed) for tensor in graph.inputs if hasattr(tensor, "fixed")))
-    sized = {"batch_size": arguments.get("batch_size") or held_rows} if "batch_size" in arguments else {}
-    return {**arguments, "x": found if len(found) > 1 else found[0], **sized}
+def kind_of(model: object) -> str:
+    """`"Sequential"` or `"Functional"` where eras have words for a model; "" for one of a class of a program's own."""
+    if "_stands_for" not in vars(type(model)):
+        return ""
+    if isinstance(model, OldSequential):
+        return "Sequential"
+    return "" if getattr(model, "_graph", None) is None else "Functional"
 
 
 def expected_names(model: OldModel, arguments: dict[str, Any]) -> list[str]:

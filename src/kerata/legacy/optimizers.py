@@ -5,7 +5,9 @@ from typing import Any
 
 from kerata import optimizers
 from kerata.base.checks import message
+from kerata.base.serialization import says_today
 from kerata.dialects import canonical, find_row
+from kerata.dialects.inverse import config_of_then
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy.functions import computed, gradients
@@ -17,7 +19,9 @@ from kerata.legacy.spelling import Spelled, spell
 from kerata.legacy.tensorflow.models import FlowingOptimizer
 from kerata.legacy.updating import updates_by
 from kerata.optimizers.clipping import clip_gradients
+from kerata.optimizers.rates import RateVariable
 
+CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 # Values of arguments of today at which they mean nothing.
 UNSET = (None, False, 0.99)
 NAMES = ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")
@@ -44,12 +48,15 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
 
     @property
     def weights(self) -> list[Any]:
-        """The number of updates and what is kept of each weight."""
-        return self.variables  # type: ignore[attr-defined]
+        """The number of updates and what is kept of each weight, in the order in which `get_updates` named them."""
+        held = [v for v in self.variables if not isinstance(v, RateVariable)]  # type: ignore[attr-defined]
+        named = {id(v): n for n, v in enumerate(self.__dict__.get("_named", ()))}
+        return sorted(held, key=lambda v: named.get(id(v), -1 if v is held[0] else len(named)))
 
     @weights.setter
     def weights(self, value: object) -> None:
-        """Nothing: what `get_updates` makes is known."""
+        # What `get_updates` makes is known; the list says in which order files have it.
+        self.__dict__["_named"] = [one for one in value if isinstance(one, Variable)] if isinstance(value, list) else []
 
     @property
     def iterations(self):
@@ -70,11 +77,18 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
         self.__dict__["_initial_decay"] = value
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments in today's words; `config["lr"]` finds the rate as well."""
+        """The arguments, in the words of Keras 1 and 2; in files, and in `tf.keras`, in those of today."""
         if self._has_own_updates:
             clips = {"clipnorm": self.global_clipnorm, "clipvalue": self.clipvalue}  # type: ignore[attr-defined]
             return ConfigOfThen({name: float(value) for name, value in clips.items() if value is not None})
-        return ConfigOfThen(super().get_config())  # type: ignore[misc]
+        config, row = super().get_config(), self._row  # type: ignore[misc]
+        if says_today() or row is None or row.arguments is None or self._era == "tfkeras2":
+            return ConfigOfThen(config)
+        modern = next(cls for cls in type(self).__mro__ if "_stands_for" in vars(cls))
+        given = {name: value for name, value in config.items() if name != "name" and not (name in CLIPS and value is None)}
+        if row.argument("decay") is not None:
+            given.setdefault("decay", 0.0)
+        return ConfigOfThen(config_of_then(row, given, inspect.signature(modern.__init__).parameters))
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "OldOptimizer":
@@ -82,7 +96,8 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
         row = cls.__dict__.get("_row")
         if row is None and cls._row is not None:
             # A class of a program's own: what only optimizers of today have, and is not set, is no argument of its constructor.
-            taken = inspect.signature(cls.__init__).parameters
+            maker = next(one for one in cls.__mro__ if "__init__" in vars(one))
+            taken = {} if "_stands_for" in vars(maker) else inspect.signature(cls.__init__).parameters
             config = {
                 name: value
                 for name, value in config.items()
@@ -121,10 +136,10 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
         return self.updates
 
     def get_weights(self) -> list[Any]:
-        return [variable.numpy() for variable in self.variables]  # type: ignore[attr-defined]
+        return [variable.numpy() for variable in self.weights]
 
     def set_weights(self, weights: list[Any]) -> None:
-        for variable, value in zip(self.variables, weights, strict=True):  # type: ignore[attr-defined]
+        for variable, value in zip(self.weights, weights, strict=True):
             variable.assign(value)
 
 

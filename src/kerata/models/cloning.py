@@ -7,7 +7,7 @@ import jax
 
 from kerata.base.checks import message
 from kerata.base.limits import trusted
-from kerata.base.serialization import by_reference, deserialize_keras_object, serialize_keras_object
+from kerata.base.serialization import by_reference, config_of, deserialize_keras_object, serialize_keras_object
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Operation, SymbolicTensor, Tensors, flatten, run_nodes
 from kerata.layers.input import Input
@@ -91,7 +91,7 @@ class _Cloner:
             return self.functional(cast(Model, layer), None)
         if self.clone_function is not None:
             return self.clone_function(layer)
-        twin = type(layer).from_config(layer.get_config())
+        twin = type(layer).from_config(config_of(layer))
         if layer.runs_on_host:
             # What it has read off data is no weight.
             cast(HostLayer, twin).take_vocabulary(layer)

@@ -560,10 +560,11 @@ class Optimizer(Stepwise):
         }
         if self.decay is not None:
             config["decay"] = float(self.decay)
-        if registry.home_of(type(self)) is not None:
-            signature, _ = self._arguments  # type: ignore[attr-defined]
-            own = [p for p in signature.parameters if p not in ("self", "kwargs") and p not in config]
-            config.update({name: _plain(getattr(self, name)) for name in own})
+        # A class of a program's own has the settings of the one that it is derived from.
+        base = next((cls for cls in type(self).__mro__ if registry.home_of(cls) is not None), None)
+        if base is not None:
+            own = [p for p in inspect.signature(base.__init__).parameters if p not in ("self", "kwargs") and p not in config]
+            config.update({name: _plain(getattr(self, name)) for name in own if hasattr(self, name)})
         return config
 
     @classmethod

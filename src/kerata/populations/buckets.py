@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from kerata.base.registry import home_of
+from kerata.base.serialization import config_of
 from kerata.data.samples import Data
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import modules_of
@@ -281,7 +282,7 @@ def with_widths(model: Model, widths: tuple[int, ...], example: Batch, counting:
     wanted = dict(zip(map(id, free_layers(model)), widths, strict=True))
 
     def new(layer: Layer) -> Layer:
-        config = layer.get_config()
+        config = config_of(layer)
         if id(layer) in wanted:
             config[str(layer.features_argument)] = wanted[id(layer)]
         return type(layer).from_config(config)

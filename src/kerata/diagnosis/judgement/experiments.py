@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import jax
 import numpy as np
 
+from kerata.base.serialization import config_of
 from kerata.diagnosis.judgement.budget import work_of
 from kerata.diagnosis.judgement.case import Case, Part, labels_of
 from kerata.diagnosis.judgement.measures import base_loss
@@ -318,7 +319,7 @@ def doubled(model: Model) -> Model | None:
     last = layers[-1]
 
     def wider(layer: Layer) -> Layer:
-        config, name = layer.get_config(), width_of(layer)
+        config, name = config_of(layer), width_of(layer)
         if layer is not last and name is not None:
             config[name] = 2 * config[name]
         return type(layer).from_config(config)
@@ -328,7 +329,7 @@ def doubled(model: Model) -> Model | None:
 
 def width_of(layer: Layer) -> str | None:
     """The argument that says how many features a layer gives, where it can be changed."""
-    config = getattr(layer, "get_config", dict)()
+    config = config_of(layer) if hasattr(layer, "get_config") else {}
     name = next((name for name in ("units", "filters") if name in config), None)
     return name if config.get("groups", 1) == 1 else None
 
@@ -337,7 +338,7 @@ def without(model: Model, norm: Layer) -> Model | None:
     """A model with nothing in the place of a layer; `None` where that cannot be done by configs."""
     return cloned(
         model,
-        lambda layer: Activation("linear", name=layer.name) if layer is norm else type(layer).from_config(layer.get_config()),
+        lambda layer: Activation("linear", name=layer.name) if layer is norm else type(layer).from_config(config_of(layer)),
     )
 
 

@@ -16,6 +16,7 @@ from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.types import AnyArray, HostArray
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
+from kerata.legacy.tensorflow.sizes import following, with_sizes
 from kerata.legacy.tensorflow.tape import Call, make_call
 from kerata.legacy.tensorflow.tensor import Operand, Tensor, dtype_of, is_array, narrow, tensors, texts
 from kerata.legacy.tensorflow.types import PYTHON, DType, Ints, as_dtype, float32, float64, int32, int64, string
@@ -100,10 +101,17 @@ class Function:
             for place in places:
                 if not isinstance(leaves[place], (SymbolicTensor, Variable)):
                     leaves[place] = narrow(leaves[place])
-            return self._symbolic(*jax.tree.unflatten(treedef, leaves))
+            return self._call_symbolic(jax.tree.unflatten(treedef, leaves))
         if any(isinstance(thing, Tensor) and thing.dtype == string for thing in objects):
             return self._call_on_texts(jax.tree.unflatten(treedef, [texts_of(leaf) for leaf in leaves]))
         return self.call(leaves, treedef, places, objects, values)
+
+    def _call_symbolic(self, values: list[Any]) -> object:
+        """A node of the graph. What is computed from sizes alone is a number where a number is needed."""
+        if self.title == "reshape":
+            values = [values[0], following(values[1])]
+        settles = [one for name, one in zip(self.names, values, strict=True) if name in SETTLED]
+        return with_sizes(self._symbolic, tuple(values), {}, settles)
 
     def _of_list(self, name: str, value: object) -> object:
         """The tensor that TensorFlow makes of a list for an argument."""

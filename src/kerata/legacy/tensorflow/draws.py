@@ -15,6 +15,7 @@ from kerata.engine.random import draw_key, set_random_seed
 from kerata.engine.types import AnyArray, Array, TensorLike
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.nn import drop
+from kerata.legacy.tensorflow.sizes import taking_sizes
 from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor
 from kerata.legacy.tensorflow.types import Ints, as_dtype, float32
 
@@ -207,9 +208,9 @@ class Generator:
 
 
 NAMES: dict[str, Any] = {
-    "normal": normal,
-    "uniform": uniform,
-    "truncated_normal": truncated_normal,
+    "normal": taking_sizes(normal),
+    "uniform": taking_sizes(uniform),
+    "truncated_normal": taking_sizes(truncated_normal),
     "shuffle": shuffle,
     "categorical": categorical,
     "gamma": gamma,

@@ -17,6 +17,7 @@ from kerata.kernels.maxima import first_larger, first_smaller, first_within, lar
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, UnimplementedError
 from kerata.legacy.tensorflow.operators import FUNCTIONS, absolute, invert, negative
+from kerata.legacy.tensorflow.sizes import taking_sizes
 from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.types import DType, Ints, as_dtype, float32, int32, int64
 
@@ -547,8 +548,8 @@ _ROWS: dict[str, tuple] = {
 }
 for _name, (_signature, _compute, _facts) in _ROWS.items():
     enter(_name, _signature, _compute, **_facts)
-TABLE["range"].compute = lambda *values: Tensor(
-    fill_range(*[one.numpy() if isinstance(one, Tensor) else one for one in values])
+TABLE["range"].compute = taking_sizes(
+    lambda *values: Tensor(fill_range(*[one.numpy() if isinstance(one, Tensor) else one for one in values]))
 )
 
 

@@ -1,5 +1,6 @@
 """Functions whose arguments are no table's: `tf.constant`, `tf.zeros`, `tf.shape`, `tf.einsum`."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,9 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.types import DTypeLike, Shape
+from kerata.engine.symbolic import SymbolicTensor
 from kerata.legacy.tensorflow import ordering
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.functions import TABLE, meshgrid
+from kerata.legacy.tensorflow.sizes import ShapeTensor, SymbolicShape, taking_sizes
 from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, dtype_of
 from kerata.legacy.tensorflow.types import Ints, as_dtype, boolean, float32, int32
 
@@ -69,19 +72,18 @@ _meshgrid = Function("meshgrid", "arrays, indexing='xy'", meshgrid)
 def shape(input: Any, out_type: DTypeLike = int32, name: str | None = None) -> AnyTensor:
     """The sizes of the axes as a tensor."""
     if getattr(input, "is_symbolic", False):
-        return _shape(input)
+        return ShapeTensor(input)
     input = input if hasattr(input, "shape") else convert(input)
     return Tensor(np.array(tuple(input.shape), as_dtype(out_type).dtype))
-
-
-_shape = Function("shape", "input", lambda x: jnp.asarray(x.shape, jnp.int32))
 
 
 def rank(input: object, name: str | None = None) -> Tensor:
     return Tensor(np.array(len(shape_of(input)), np.int32))
 
 
-def size(input: object, out_type: DTypeLike = int32, name: str | None = None) -> Tensor:
+def size(input: object, out_type: DTypeLike = int32, name: str | None = None) -> AnyTensor:
+    if isinstance(input, SymbolicTensor) and None in input.shape:
+        return math.prod(SymbolicShape(input))  # type: ignore[return-value]
     return Tensor(np.array(int(np.prod(shape_of(input))), as_dtype(out_type).dtype))
 
 
@@ -138,8 +140,8 @@ OTHERS: dict[str, Any] = {
     **{name: TABLE[name] for name in ordering.ROWS if "." not in name},
     "constant": constant,
     "convert_to_tensor": convert_to_tensor,
-    "zeros": make_filled(0, "zeros"),
-    "ones": make_filled(1, "ones"),
+    "zeros": taking_sizes(make_filled(0, "zeros")),
+    "ones": taking_sizes(make_filled(1, "ones")),
     "einsum": einsum,
     "meshgrid": call_meshgrid,
     "shape": shape,

@@ -15,6 +15,7 @@ from kerata.saving.legacy.calls import Calls
 from kerata.saving.legacy.form import KERAS1
 from kerata.saving.legacy.operations import read_function
 from kerata.saving.legacy.settling import input_shape_of, settle
+from kerata.saving.legacy.sizes import without_sizes
 
 FUNCTIONAL = ("Model", "Functional", "Container", "Network")
 # Attributes of layers that hold a layer, and those that hold several.
@@ -189,6 +190,8 @@ class Architecture:
         plains = config.get("layers")
         if not isinstance(plains, list) or not all(isinstance(plain, dict) for plain in plains):
             raise FileError(message(self.owner, "the layers of a model must be a list", {"layers": plains}))
+        config = without_sizes(config)
+        plains = config["layers"]
         calls = Calls(config, self.era, self.owner)
         layers = []
         for plain in plains:

@@ -122,7 +122,7 @@ def kernel_of_keras1(layer: Layer, variable: Variable, array: Source) -> Source:
             array = array.transpose(2, 3, 1, 0)
         return array.reshape(steps, channels, filters) if array.shape == (steps, 1, channels, filters) else array
     table = FIRST if getattr(layer, "data_format", None) == "channels_first" else LAST
-    axes = next((axes for kind, axes in table.items() if type(layer) is kind), None)
+    axes = next((axes for kind, axes in table.items() if isinstance(layer, kind)), None)
     return array.transpose(*axes) if axes is not None and len(axes) == len(array.shape) else array
 
 

@@ -7,7 +7,9 @@ import numpy as np
 
 from kerata.base.checks import message
 from kerata.base.refusals import FileError
+from kerata.base.registry import home_of
 from kerata.optimizers import Optimizer
+from kerata.optimizers.rates import RateVariable
 from kerata.saving.legacy.assigning import match, pair, take
 from kerata.saving.legacy.form import KERAS1, KERAS2, KERAS3, LayerArrays, OldModel, Source
 from kerata.saving.legacy.types import SavedModel
@@ -64,6 +66,9 @@ def restore_optimizer(model: SavedModel, old: OldModel, owner: str) -> None:
 def pair_state(model: SavedModel, old: OldModel, owner: str) -> list[tuple[Any, Source]]:
     """The variables of the optimizer, each with its array."""
     optimizer, arrays = model.optimizer, list(old.optimizer)
+    if home_of(type(optimizer)) is None:
+        optimizer.state_variables(model.trainable_variables)
+        return pair_own(optimizer, arrays, owner)
     if old.era == KERAS3:
         if len(arrays) != len(optimizer.variables):
             raise misfit(owner, optimizer, arrays)
@@ -86,6 +91,20 @@ def pair_state(model: SavedModel, old: OldModel, owner: str) -> list[tuple[Any, 
         first = scalars[0]
         pairs.append((optimizer.steps, first.change((), lambda array: np.asarray(array).astype("int32"))))
     return check(pairs, owner)
+
+
+def own_state(optimizer: Optimizer) -> list[Any]:
+    """What an optimizer of a program's own keeps, in the order in which it lists it: first the number of steps."""
+    held = list(getattr(optimizer, "weights", optimizer.variables))
+    return [variable for variable in held if not isinstance(variable, RateVariable)]
+
+
+def pair_own(optimizer: Optimizer, arrays: list[Source], owner: str) -> list[tuple[Any, Source]]:
+    """The variables of an optimizer of a program's own, each with its array."""
+    held = own_state(optimizer)
+    if len(held) != len(arrays):
+        raise misfit(owner, optimizer, arrays)
+    return check(list(zip(held, arrays, strict=True)), owner)
 
 
 def check(pairs: list[tuple[Any, Source]], owner: str) -> list[tuple[Any, Source]]:

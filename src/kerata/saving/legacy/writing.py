@@ -11,12 +11,13 @@ import numpy as np
 
 from kerata.base.checks import message
 from kerata.base.hdf5 import Group
-from kerata.base.registry import find_builtin
+from kerata.base.registry import find_builtin, home_of
 from kerata.base.serialization import serialize_keras_object
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.legacy.assigning import orders
 from kerata.saving.legacy.operations import write_function
+from kerata.saving.legacy.optimizer_state import own_state
 from kerata.saving.legacy.types import SavedModel
 
 # The version that the file names: the last of `tf.keras` under that name.
@@ -99,7 +100,7 @@ def write_model(model: SavedModel, file: Group, include_optimizer: bool = True, 
     if training is not None:
         write_text(file, "training_config", json.dumps(training))
     write_weights(model, file.create_group("model_weights"))
-    if training is not None and model.optimizer.built and training["optimizer_config"]["class_name"] in SLOTS:
+    if training is not None and model.optimizer.built:
         write_optimizer(model, file)
 
 
@@ -310,8 +311,6 @@ class Words:
         """An optimizer in the words that all readers know; `None` for one that is left out."""
         name, config = plain["class_name"], plain["config"]
         if self.for_then and not str(plain.get("module")).startswith("keras"):
-            said = "the state of an optimizer of a program's own is left out of the '.h5' file: training begins anew from it"
-            self.warn(said, {"optimizer": name})
             return {"class_name": plain.get("registered_name") or name, "config": self.plain(config)}
         if name in CLASSIC:
             expected = f"the optimizer is written as {CLASSIC[name]}, which adds epsilon inside of the root where it is read"
@@ -404,8 +403,12 @@ def write_arrays(group: Group, arrays: list[tuple[str, Any]]) -> None:
 
 
 def write_optimizer(model: SavedModel, file: Group) -> None:
-    """The state of the optimizer: one slot of all weights after the other."""
+    """The state of the optimizer: one slot of all weights after the other; of one of a program's own, in its own order."""
     optimizer = model.optimizer
+    if home_of(type(optimizer)) is None:
+        arrays = [(f"{type(optimizer).__name__}/{v.path}:0", v) for v in own_state(optimizer)]
+        write_arrays(file.create_group("optimizer_weights"), arrays)
+        return
     kind = CLASSIC.get(type(optimizer).__name__, type(optimizer).__name__)
     table = optimizer.optimizer_state.table
     arrays = [(f"{kind}/iter:0", optimizer.steps)]

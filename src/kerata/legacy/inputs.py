@@ -1,0 +1,109 @@
+"""`Input` and `InputLayer` of the eras: a model may begin at an array, a variable, or a symbolic tensor that is computed."""
+
+from collections.abc import Callable
+from typing import Any, TypeGuard
+
+import jax
+import numpy as np
+
+from kerata import layers
+from kerata.engine.symbolic import SymbolicTensor, traceable
+from kerata.engine.types import Array, HostArray
+from kerata.engine.variable import Variable
+from kerata.legacy.spelling import name_of_era
+from kerata.legacy.tensorflow.tensor import Tensor, plain
+
+
+@traceable
+def _begin(tensor):
+    return tensor
+
+
+def is_value(tensor: object) -> TypeGuard[Variable | Array | HostArray | Tensor]:
+    """Whether it has its numbers already."""
+    return isinstance(tensor, (Variable, jax.Array, np.ndarray, Tensor))
+
+
+def holding(tensor: SymbolicTensor, value: object) -> SymbolicTensor:
+    """A symbolic input that is given nothing, since it holds its numbers: those that a variable has then."""
+    tensor.fixed = plain(value)  # type: ignore[attr-defined]
+    return tensor
+
+
+def begin_at(tensor: SymbolicTensor, name: str | None) -> SymbolicTensor:
+    """A symbolic tensor at which a model may begin: an input itself, else one that is computed and goes on under a name."""
+    if isinstance(tensor.history[0], layers.InputLayer) and name in (None, tensor.name):
+        if tensor.name.startswith("keras_tensor"):
+            tensor.name = input_name()
+        return tensor
+    begun = _begin(tensor)
+    assert isinstance(begun, SymbolicTensor)
+    begun.name = name or input_name()
+    return begun
+
+
+def input_name() -> str:
+    """`input_1`, `input_2`, ... in all eras."""
+    return name_of_era("keras2", type("Input", (), {}))
+
+
+class BeginningLayer:
+    """What an InputLayer could do: begin at numbers that are there."""
+
+    def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
+        if arguments.get("name") is None:
+            arguments["name"] = input_name()
+        super()._begin_spelled(arguments, given)  # type: ignore[misc]
+        if is_value(tensor := arguments.get("input_tensor")):
+            del arguments["input_tensor"]
+            arguments |= {"batch_shape": tuple(tensor.shape), "dtype": arguments.get("dtype") or str(plain(tensor).dtype)}
+            for name in ("shape", "input_shape", "batch_size", "batch_input_shape"):
+                arguments.pop(name, None)
+            self.__dict__["_held"] = tensor
+
+    def _finish_spelled(self, arguments: dict[str, Any]) -> None:
+        super()._finish_spelled(arguments)  # type: ignore[misc]
+        if (held := self.__dict__.pop("_held", None)) is not None:
+            holding(self.tensor, held)  # type: ignore[attr-defined]
+
+
+def make_input(era: str, layer: type[layers.InputLayer]) -> Callable[..., SymbolicTensor]:
+    """`Input` of an era, whose InputLayer is given."""
+
+    def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, tensor=None, batch_size=None, **kwargs):
+        """A symbolic input, called `input_1`, `input_2`, ... as in its era."""
+        if shape is not None and not isinstance(shape, (tuple, list)):
+            shape = (int(shape),) if not hasattr(shape, "__iter__") else tuple(shape)
+        shape = None if shape is None else tuple(None if size is None else int(size) for size in shape)
+        if isinstance(tensor, SymbolicTensor):
+            return begin_at(tensor, name)
+        if tensor is not None:
+            return layer(input_tensor=tensor, name=name, dtype=dtype).tensor
+        if batch_shape is not None:
+            shape = batch_size = None
+        return layer(shape=shape, batch_shape=batch_shape, name=name, dtype=dtype, batch_size=batch_size).tensor
+
+    return Input
+
+
+def with_held_inputs(model: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `fit` and its kin with what inputs hold themselves: `Input(tensor=array)` is given nothing."""
+    graph = getattr(model, "_graph", None)
+    if graph is None or not any(hasattr(tensor, "fixed") for tensor in graph.inputs):
+        return arguments
+    x = arguments.get("x")
+    values = [] if x is None else list(x) if isinstance(x, (list, tuple)) else [x]
+    if model._era == "tfkeras2" and len(values) == len(graph.inputs):
+        # There, what is given counts.
+        return arguments
+    given, named, found = iter(values), x if isinstance(x, dict) else {}, []
+    for tensor, name in zip(graph.inputs, graph.input_names, strict=True):
+        held = getattr(tensor, "fixed", None)
+        found.append(named.get(name) if name in named else next(given) if held is None else np.asarray(held))
+    steps = arguments.get("steps")
+    if x is None and steps and "y" not in arguments:
+        # Each step is on all that is held.
+        arguments, found = {**arguments, "steps": None}, [np.concatenate([one] * steps) for one in found]
+    held_rows = len(next(np.asarray(tensor.fixed) for tensor in graph.inputs if hasattr(tensor, "fixed")))
+    sized = {"batch_size": arguments.get("batch_size") or held_rows} if "batch_size" in arguments else {}
+    return {**arguments, "x": found if len(found) > 1 else found[0], **sized}
