@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kerata.base.types import is_dict, is_list_or_tuple
 from kerata.dialects.table import NOT_GIVEN, Row
 
 # What every layer's config holds, whatever its row says.
 COMMON = ("name", "trainable", "batch_input_shape", "dtype", "input_dtype")
 # Keras 1 wrote initializers by the names of its functions.
-NAMES_OF_KERAS1 = {
+NAMES_OF_KERAS1: dict[object, str] = {
     "GlorotUniform": "glorot_uniform",
     "HeUniform": "he_uniform",
     "LecunUniform": "lecun_uniform",
@@ -20,7 +21,10 @@ NAMES_OF_KERAS1 = {
     "Orthogonal": "orthogonal",
 }
 # (distribution, mode, scale) of the others.
-SCALED_OF_KERAS1 = {("untruncated_normal", "fan_avg", 1.0): "glorot_normal", ("untruncated_normal", "fan_in", 2.0): "he_normal"}
+SCALED_OF_KERAS1: dict[object, str] = {
+    ("untruncated_normal", "fan_avg", 1.0): "glorot_normal",
+    ("untruncated_normal", "fan_in", 2.0): "he_normal",
+}
 # In Keras 2 these were functions, which made a VarianceScaling.
 SCALED_OF_KERAS2 = {
     "GlorotUniform": (1.0, "fan_avg", "uniform"),
@@ -30,6 +34,7 @@ SCALED_OF_KERAS2 = {
     "LecunUniform": (1.0, "fan_in", "uniform"),
     "LecunNormal": (1.0, "fan_in", "normal"),
 }
+ACTIVATIONS_OF_THEN: dict[object, str] = {None: "linear", "legacy_hard_sigmoid": "hard_sigmoid"}
 FULL_NAMES = {"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity"}
 ORDERS = {"channels_first": "th", "channels_last": "tf"}
 WORDS_OF_CONSTRAINTS = {"max_value": "m", "min_value": "low"}
@@ -76,12 +81,12 @@ def config_of_then(row: Row, config: Mapping[str, Any], today: Iterable[str]) ->
     return found | {name: value for name, value in config.items() if name not in known and name not in found}
 
 
-def then_of(era: str, old: str, new: str, value: Any) -> Any:
+def then_of(era: str, old: str, new: str, value: object) -> object:
     """The value of an argument in an era's words; `old` and `new` are its names."""
-    if isinstance(value, dict) and value.get("class_name") == "function" and isinstance(value.get("config"), str):
+    if is_dict(value) and value.get("class_name") == "function" and isinstance(value.get("config"), str):
         value = value["config"]
     if new in ("activation", "recurrent_activation"):
-        return value if isinstance(value, dict) else {None: "linear", "legacy_hard_sigmoid": "hard_sigmoid"}.get(value, value)
+        return value if not isinstance(value, (str, type(None))) else ACTIVATIONS_OF_THEN.get(value, value)
     if new.endswith("_initializer"):
         return initializer_of_then(era, value)
     if new.endswith("_regularizer"):
@@ -91,8 +96,8 @@ def then_of(era: str, old: str, new: str, value: Any) -> Any:
     if era == "keras1" and new == "unit_forget_bias":
         return "one" if value else "zero"
     if era == "keras1" and new == "data_format":
-        return ORDERS.get(value, value)
-    if isinstance(value, (list, tuple)):
+        return ORDERS.get(value, value) if isinstance(value, str) else value
+    if is_list_or_tuple(value):
         if era == "keras1" and old in SINGLE and len(value) == 1:
             return value[0]
         if new not in LISTS and all(isinstance(one, (int, list, tuple, type(None))) for one in value):
@@ -100,9 +105,9 @@ def then_of(era: str, old: str, new: str, value: Any) -> Any:
     return value
 
 
-def initializer_of_then(era: str, value: Any) -> Any:
+def initializer_of_then(era: str, value: object) -> object:
     """An initializer's description: by the name of a function in Keras 1, else by class and config."""
-    if not isinstance(value, dict):
+    if not is_dict(value):
         return value
     name = FULL_NAMES.get(value["class_name"], value["class_name"])
     config = {key: one for key, one in (value.get("config") or {}).items() if key not in ("input_axes", "output_axes")}
@@ -116,9 +121,9 @@ def initializer_of_then(era: str, value: Any) -> Any:
     return {"class_name": name, "config": config}
 
 
-def regularizer_of_then(era: str, value: Any) -> Any:
+def regularizer_of_then(era: str, value: object) -> object:
     """A regularizer's description; before `tf.keras`, all were of one class."""
-    if not isinstance(value, dict) or "class_name" not in value:
+    if not is_dict(value) or "class_name" not in value:
         return value
     name, config = value["class_name"], dict(value.get("config") or {})
     if era != "tfkeras2" and name in ("L1", "L2", "L1L2"):
@@ -127,9 +132,9 @@ def regularizer_of_then(era: str, value: Any) -> Any:
     return {"class_name": name, "config": config}
 
 
-def constraint_of_then(era: str, value: Any) -> Any:
+def constraint_of_then(era: str, value: object) -> object:
     """A constraint's description."""
-    if not isinstance(value, dict) or "class_name" not in value:
+    if not is_dict(value) or "class_name" not in value:
         return value
     name, config = value["class_name"], dict(value.get("config") or {})
     if era != "keras1":

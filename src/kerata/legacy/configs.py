@@ -2,10 +2,11 @@
 
 import inspect
 import json
-from typing import Any
+from typing import Any, TypeGuard
 
 from kerata.base.registry import CustomObjectScope, home_of
 from kerata.base.serialization import config_of, deserialize_keras_object
+from kerata.dialects import Row
 from kerata.dialects.inverse import config_of_then, then_of
 from kerata.engine.policy import DTypePolicy
 from kerata.legacy.merging import MODES
@@ -20,7 +21,7 @@ VERSIONS = {"keras1": "1.2.2", "keras2": "2.3.1", "keras22": "2.2.5", "tfkeras2"
 # Layers
 
 
-def words_of_layer(layer: Any, config: dict[str, Any]) -> dict[str, Any]:
+def words_of_layer(layer, config: dict[str, Any]) -> dict[str, Any]:
     """The config of a layer in its era's words.
 
     Args:
@@ -54,7 +55,7 @@ def types_of(config: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def common_of(layer: Any, config: dict[str, Any]) -> dict[str, Any]:
+def common_of(layer, config: dict[str, Any]) -> dict[str, Any]:
     """What the configs of all layers hold."""
     found: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable}
     shape = layer.__dict__.get("_batch_shape")
@@ -72,7 +73,7 @@ def common_of(layer: Any, config: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def sizes_of(layer: Any, row: Any, found: dict[str, Any]) -> dict[str, Any]:
+def sizes_of(layer, row: Row, found: dict[str, Any]) -> dict[str, Any]:
     """`input_dim` and `input_length` of Keras 1, which layers knew once they had been called."""
     shape = layer.__dict__.get("_batch_shape")
     if shape is None and layer.inbound_nodes and layer.inbound_nodes[0].input_tensors:
@@ -83,13 +84,13 @@ def sizes_of(layer: Any, row: Any, found: dict[str, Any]) -> dict[str, Any]:
     return {name: known[name] for name in known if row.argument(name) is not None and name not in found}
 
 
-def described(layer: Any) -> dict[str, Any]:
+def described(layer) -> dict[str, Any]:
     """A layer by its class and its config."""
     name = "InputLayer" if home_of(type(layer)) == ("layers", "InputLayer") else type(layer).__name__
     return {"class_name": name, "config": layer.get_config()}
 
 
-def merge_of_keras1(layer: Any, name: str) -> dict[str, Any]:
+def merge_of_keras1(layer, name: str) -> dict[str, Any]:
     """The config of the one layer that merged in all ways."""
     axes = config_of(layer).get("axes", -1)
     return {
@@ -118,7 +119,7 @@ class WordsOfThen(Words):
         layers: its layers by their names.
     """
 
-    def __init__(self, model: Any, layers: dict[str, Any]):
+    def __init__(self, model, layers: dict[str, Any]):
         super().__init__(model, for_then=True)
         self.era, self.live = model._era, layers
 
@@ -139,7 +140,7 @@ class WordsOfThen(Words):
         return found[:3] if self.era == "keras1" else found
 
 
-def words_of_model(model: Any, config: dict[str, Any], kind: str) -> Any:
+def words_of_model(model, config: dict[str, Any], kind: str):
     """The config of a model in its era's words, that of a Sequential a list in Keras 1; what has none there, in today's.
 
     Args:
@@ -171,7 +172,7 @@ def words_of_model(model: Any, config: dict[str, Any], kind: str) -> Any:
     return {"name": model.name, "layers": layers}
 
 
-def json_of_then(model: Any, config: Any, kind: str, **kwargs: Any) -> str:
+def json_of_then(model, config: object, kind: str, **kwargs) -> str:
     """The architecture as JSON, in the era's words."""
     names = {"Sequential": "Sequential", "Functional": "Functional" if model._era == "tfkeras2" else "Model"}
     version = VERSIONS[model._era]
@@ -179,7 +180,7 @@ def json_of_then(model: Any, config: Any, kind: str, **kwargs: Any) -> str:
     return json.dumps(plain, default=plain_of, **kwargs)
 
 
-def plain_of(value: Any) -> Any:
+def plain_of(value):
     """What JSON does not know, as it was written: arrays as lists, functions and types by their names."""
     return value.tolist() if hasattr(value, "tolist") else getattr(value, "__name__", str(value))
 
@@ -195,25 +196,25 @@ def is_of_then(config: object) -> bool:
     return all(is_description_of_then(layer) for layer in layers)
 
 
-def is_description_of_then(plain: object) -> bool:
+def is_description_of_then(plain: object) -> TypeGuard[dict[str, Any]]:
     """Whether a layer's description is in an era's words."""
     return isinstance(plain, dict) and "class_name" in plain and not {"module", "registered_name"} & set(plain)
 
 
-def revived(era: str, plain: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+def revived(era: str, plain: dict[str, Any], custom_objects: dict[str, Any] | None = None):
     """The layer or model of today that a description in an era's words is one of."""
     with CustomObjectScope(custom_objects or {}):
         return deserialize_keras_object(Architecture(era, "from_config", read_lambda).read(listed(plain)))
 
 
-def revived_parts(era: str, name: str, value: Any, custom_objects: dict[str, Any] | None) -> Any:
+def revived_parts(era: str, name: str, value: object, custom_objects: dict[str, Any] | None) -> object:
     """An argument of a layer in a config: what holds layers in an era's words, as layers."""
     if name in HOLDERS and isinstance(value, (list, tuple)):
         return [revived_parts(era, name, one, custom_objects) for one in value]
     return revived(era, value, custom_objects) if name in HOLDERS and is_description_of_then(value) else value
 
 
-def listed(value: Any) -> Any:
+def listed(value):
     """Tuples as lists, as JSON would have made of them."""
     if isinstance(value, dict):
         return {key: listed(one) for key, one in value.items()}

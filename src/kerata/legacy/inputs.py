@@ -86,7 +86,7 @@ def make_input(era: str, layer: type[layers.InputLayer]) -> Callable[..., Symbol
     return Input
 
 
-def with_held_inputs(model: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+def with_held_inputs(model, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments of `fit` and its kin with what inputs hold themselves: `Input(tensor=array)` is given nothing."""
     graph = getattr(model, "_graph", None)
     if graph is None or not any(hasattr(tensor, "fixed") for tensor in graph.inputs):

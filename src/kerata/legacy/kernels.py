@@ -26,7 +26,7 @@ def turns_of(layers: Iterable[Layer]) -> dict[int, tuple[Turn, Turn]]:
     return found
 
 
-def kernels_of(layer: Any) -> list[Variable]:
+def kernels_of(layer) -> list[Variable]:
     """The kernels of a layer that works on pictures."""
     if isinstance(layer, SeparableConv2D):
         return [layer.depthwise_kernel, layer.pointwise_kernel]

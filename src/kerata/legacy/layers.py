@@ -465,6 +465,6 @@ def says(code: object, name: str) -> bool:
     return name in getattr(code, "co_names", ()) or any(says(part, name) for part in inner if hasattr(part, "co_names"))
 
 
-def shape_of(tensor: Any) -> object:
+def shape_of(tensor) -> object:
     """The shape of a symbolic tensor, or of those in a list."""
     return [shape_of(one) for one in tensor] if isinstance(tensor, (list, tuple)) else tuple(tensor.shape)

@@ -351,7 +351,7 @@ class OldModel(FlowingModel, OldLayer):
             if layer is not self and getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
                 layer.reset_state()
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self):
         """What the model is made of, in the era's words, but for functions that have no name; they stay what they are.
 
         That of a Sequential was a list in Keras 1.
@@ -362,7 +362,7 @@ class OldModel(FlowingModel, OldLayer):
         return config if says_today() or not kind else words_of_model(self, config, kind)
 
     @classmethod
-    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config, custom_objects: dict[str, Any] | None = None):
         """A model of a config, in the era's words or in those of today."""
         kind = "Sequential" if issubclass(cls, modern.Sequential) else "Model"
         if not is_of_then(config) or "_stands_for" not in cls.__dict__:
@@ -372,7 +372,7 @@ class OldModel(FlowingModel, OldLayer):
 
     # Files
 
-    def to_json(self, **kwargs: Any) -> str:
+    def to_json(self, **kwargs) -> str:
         """The architecture as JSON, in the era's words."""
         written = super().to_json(**kwargs)  # type: ignore[misc]
         kind = kind_of(self)
@@ -529,7 +529,7 @@ def fits(shape: Iterable[int | None], expected: Iterable[int | None]) -> bool:
     return len(sizes) == len(known) and all(None in (a, b) or a == b for a, b in zip(sizes, known, strict=True))
 
 
-def only_inputs(model: object, data: Any) -> object:
+def only_inputs(model: object, data) -> object:
     """Data without what no input of the model is called: then a dict could hold more."""
     graph = getattr(model, "_graph", None)
     if graph is None:

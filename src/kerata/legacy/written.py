@@ -1,12 +1,15 @@
 """Functions of K of symbolic tensors as files name them: by operations and layers of today that compute the same."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from kerata import layers, ops
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic
 from kerata.engine.types import TensorLike
 from kerata.ops.forms import tell_translation
+
+# A value, or a function that gives it.
+Expression: TypeAlias = TensorLike | Callable[[], TensorLike]
 
 
 def as_operation(function: Callable[..., Any], operation: Callable[..., Any]) -> None:
@@ -18,18 +21,23 @@ def as_operation(function: Callable[..., Any], operation: Callable[..., Any]) ->
     tell_translation(function, lambda args, kwargs: bound(*args, **kwargs))
 
 
+def value_of(expression: Expression) -> TensorLike:
+    return expression() if callable(expression) else expression
+
+
 def switching(function: Callable[..., Any]) -> Callable[..., Any]:
     """`K.switch`, which of symbolic tensors is a choice for each element."""
 
-    def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
+    def switch(condition: SymbolicTensor, then_expression: Expression, else_expression: Expression) -> object:
         given = (condition, then_expression, else_expression)
         if not has_symbolic(given):
             return function(*given)
-        then, otherwise = (one() if callable(one) else one for one in given[1:])
+        then, otherwise = value_of(then_expression), value_of(else_expression)
         axes = max(len(getattr(one, "shape", ())) for one in (then, otherwise))
+        chosen: TensorLike = condition
         for _ in range(axes - len(condition.shape)):
-            condition = ops.expand_dims(condition, -1)
-        return ops.where(condition, then, otherwise)
+            chosen = ops.expand_dims(chosen, -1)
+        return ops.where(chosen, then, otherwise)
 
     return switch
 
@@ -37,7 +45,7 @@ def switching(function: Callable[..., Any]) -> Callable[..., Any]:
 def multiplying(function: Callable[..., Any]) -> Callable[..., Any]:
     """`K.batch_dot`, which of two symbolic tensors is a Dot layer."""
 
-    def batch_dot(x: TensorLike, y: TensorLike, axes: Any = None) -> Any:
+    def batch_dot(x: TensorLike, y: TensorLike, axes: int | Sequence[int] | None = None) -> object:
         if not isinstance(x, SymbolicTensor) or not isinstance(y, SymbolicTensor):
             return function(x, y, axes)
         if axes is None:

@@ -12,7 +12,7 @@ import numpy as np
 from kerata import backend
 from kerata.engine.module import auto_name
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, getitem, run_nodes, sort_nodes, traceable
-from kerata.engine.types import TensorLike
+from kerata.engine.types import HostArray, TensorLike
 from kerata.legacy.tensorflow.tensor import plain
 
 
@@ -21,7 +21,7 @@ class Sizes(SymbolicTensor):
 
     source: SymbolicTensor
 
-    def of(self, value: jax.Array) -> Any:
+    def of(self, value: jax.Array) -> int | tuple[int, ...]:
         """What it is for a value of its tensor."""
         raise NotImplementedError
 
@@ -70,7 +70,7 @@ class SymbolicSize(Sizes):
 class ShapeTensor(SymbolicShape):
     """What `tf.shape` gives: slices of it are tensors."""
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice):
         return super().__getitem__(index) if isinstance(index, int) else getitem(self, index)
 
 
@@ -119,7 +119,7 @@ class Measured:
         self.tensor, self.ends = tensor, ends
         self.nodes = [] if isinstance(tensor, Sizes) else sort_nodes(ends, [tensor], "shape")
 
-    def of(self, values: list[jax.Array]) -> Any:
+    def of(self, values: list[jax.Array]) -> int | tuple[int, ...] | HostArray:
         """What it is for values of the tensors whose sizes these are."""
         known = {id(end): end.of(value) for end, value in zip(self.ends, values, strict=True)}
         if not self.nodes:
@@ -129,7 +129,7 @@ class Measured:
             return np.asarray(run_nodes(self.nodes, found)[id(self.tensor)])
 
 
-def with_sizes(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], among: object = None) -> Any:
+def with_sizes(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], among: object = None):
     """A function of arguments in which what is computed from sizes stands for numbers: called when the model runs.
 
     Args:
