@@ -171,3 +171,25 @@ def test_windows_train_a_model():
 def test_windows_that_cannot_be(arguments, words):
     with pytest.raises(ValueError, match=words):
         kerata.utils.timeseries_dataset_from_array(STEPS, None, **arguments)
+
+
+def test_windows_have_the_methods_of_tf_data_and_another_order_in_each_pass():
+    make = lambda: kerata.utils.timeseries_dataset_from_array(STEPS[:, 0], STEPS[:, 0], 3, batch_size=2, shuffle=True, seed=3)  # noqa: E731
+    data = make()
+    passes = [np.concatenate([y for _, y in data]) for _ in range(2)]
+    assert (passes[0] != passes[1]).any() and sorted(passes[0]) == sorted(passes[1])
+    np.testing.assert_array_equal(np.concatenate([y for _, y in make()]), passes[0])
+    assert len(data) == 9 and [len(x) for x, _ in data.map(lambda x, y: (x[:1], y)).take(2)] == [1, 1]
+    assert data.element_spec[0].shape == (None, 3)
+
+
+def test_a_single_text_of_a_folder_is_a_text(tmp_path):
+    for name in ("bad", "good"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.txt").write_text(f"a {name} film")
+    data = kerata.utils.text_dataset_from_directory(tmp_path, format="grain", shuffle=False, verbose=False)
+    texts, _ = next(iter(data))
+    assert texts[0] == texts[0].numpy() == "a bad film" and isinstance(texts[0], str)
+    assert isinstance(next(iter(data.unbatch()))[0], str)
+    # What a function gives back is a text too.
+    assert next(iter(data.unbatch().map(lambda text, label: text))) == "a bad film"

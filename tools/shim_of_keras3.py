@@ -150,7 +150,7 @@ class Module:
         for function in functions:
             for called in calls_of_operations(function):
                 if called in classes and not self.exported[called] and called not in self.operations:
-                    self.operations[called] = Signatures(classes[called], function)
+                    self.operations[called] = Signatures(with_bases(classes[called], classes), function)
 
     def _assign(self, name: str, value: ast.expr) -> None:
         """A constant made of others."""
@@ -163,13 +163,19 @@ class Module:
 class Signatures:
     """An operation's class in Keras's source, and the public function that makes it: `mean` of `Mean`."""
 
-    def __init__(self, made: ast.ClassDef, function: ast.FunctionDef):
-        methods = {node.name: node for node in made.body if isinstance(node, ast.FunctionDef)}
-        self.name, self.function = made.name, function.name
+    def __init__(self, made: Sequence[ast.ClassDef], function: ast.FunctionDef):
+        methods = {node.name: node for one in reversed(made) for node in one.body if isinstance(node, ast.FunctionDef)}
+        self.name, self.function = made[0].name, function.name
         self.init = signature_of(methods.get("__init__"), leave=("name",))
         self.call = signature_of(methods.get("call"))
         self.takes = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
         self.collects = function.args.vararg is not None
+
+
+def with_bases(made: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> list[ast.ClassDef]:
+    """A class, and those of its file that it is derived from."""
+    named = [one.id for one in made.bases if isinstance(one, ast.Name) and one.id in classes]
+    return [made, *(base for name in named for base in with_bases(classes[name], classes))]
 
 
 def exports_of(node: ast.ClassDef | ast.FunctionDef) -> list[str]:
@@ -222,12 +228,18 @@ def operation_class(name: str, of: Signatures, find: Callable[[str], object]) ->
             return function(*(given.pop(one) for one in of.takes if one in given), *rest, **given)
         return function(**given)
 
+    def attribute(self: object, asked: str) -> object:
+        if asked.startswith("__"):
+            raise AttributeError(asked)
+        return inside(f"{name}.{asked}")()
+
     parts = {
         "__init__": __init__,
         "__call__": __call__,
         "symbolic_call": __call__,
         "call": __call__,
         "compute_output_spec": __call__,
+        "__getattr__": attribute,
     }
     return type(name, (), parts)
 

@@ -44,6 +44,7 @@ from kerata import saving as saving
 from kerata import utils as utils
 from kerata.base.absent import LATE as _LATE
 from kerata.base.absent import of_kerata as __getattr__
+from kerata.engine.naming import name_scope as name_scope
 from kerata.engine.policy import DTypePolicy as DTypePolicy
 from kerata.engine.policy import FloatDTypePolicy as FloatDTypePolicy
 from kerata.engine.rematerializing import RematScope as RematScope
@@ -54,7 +55,6 @@ from kerata.engine.stateless import remat as remat
 from kerata.engine.symbolic import Operation as Operation
 from kerata.engine.symbolic import SymbolicTensor as KerasTensor
 from kerata.engine.variable import Variable as Variable
-from kerata.engine.variable import name_scope as name_scope
 from kerata.initializers import Initializer as Initializer
 from kerata.layers import Input as Input
 from kerata.layers import InputSpec as InputSpec

@@ -104,8 +104,8 @@ from kerata.config import image_data_format as image_data_format
 from kerata.config import set_epsilon as set_epsilon
 from kerata.config import set_floatx as set_floatx
 from kerata.config import set_image_data_format as set_image_data_format
+from kerata.engine.naming import name_scope as name_scope
 from kerata.engine.session import clear_session as clear_session
-from kerata.engine.variable import name_scope as name_scope
 from kerata.engine.variable import standardize_dtype as standardize_dtype
 from kerata.ops.activations import elu as elu
 from kerata.ops.activations import sigmoid as sigmoid

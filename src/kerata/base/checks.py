@@ -130,6 +130,10 @@ class KindError(TypeError, ValueError):
     """A value of the wrong kind. Keras raises `ValueError` for most of them, so programs may catch either."""
 
 
+class UnableError(NotImplementedError, TypeError):
+    """What an object cannot do. Keras raises `NotImplementedError` where Python has `TypeError`; programs may catch either."""
+
+
 @overload
 def check_positive_int(owner: Owner, name: str, value: object, optional: Literal[False] = False, minimum: int = 1) -> int: ...
 @overload
@@ -205,6 +209,8 @@ def standardize_tuple(owner: Owner, name: str, value: ShapeLike, length: int, mi
         values: tuple[int, ...] = tuple(given)
     except TypeError:
         raise KindError(message(owner, what, {name: value})) from None
-    if len(values) != length or not all(isinstance(v, Integral) and int(v) >= minimum for v in values):
+    if len(values) != length or not all(isinstance(v, Integral) for v in values):
+        raise KindError(message(owner, what, {name: value}))
+    if min(values, default=minimum) < minimum:
         raise ValueError(message(owner, what, {name: value}))
     return tuple(int(v) for v in values)

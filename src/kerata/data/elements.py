@@ -32,6 +32,17 @@ class ArraySpec:
         return ArraySpec((count, *self.shape), self.dtype)
 
 
+class Text(str):
+    """A text that a data set gives, with the method `numpy()` that programs for `tf.data` call."""
+
+    __slots__ = ()
+    shape = ()
+
+    def numpy(self) -> str:
+        """The text."""
+        return str(self)
+
+
 class Given(np.ndarray):
     """An array that a data set gives: NumPy's, with the method `numpy()` that programs for `tf.data` call."""
 
@@ -42,10 +53,18 @@ class Given(np.ndarray):
 
     def __getitem__(self, key: object, /) -> object:  # type: ignore[override]
         found: object = super().__getitem__(key)  # type: ignore[call-overload]
+        if isinstance(found, str):
+            return Text(found)
         return found if isinstance(found, np.ndarray) else alone(found, self.dtype).view(Given)
 
     def __iter__(self) -> Iterator[Any]:
         return (self[row] for row in range(len(self)))
+
+    def __repr__(self) -> str:
+        return repr(self.view(np.ndarray))
+
+    def __str__(self) -> str:
+        return str(self.view(np.ndarray))
 
 
 def alone(value: object, dtype: np.dtype[Any] | type) -> np.ndarray:
@@ -88,7 +107,13 @@ def arrange(tree: object, row: Iterable[Any]) -> object:
 
 def as_given(value: object) -> object:
     """What a program gets of an element."""
-    return map_leaves(lambda one: one.view(Given) if isinstance(one, np.ndarray) else one, value)
+
+    def given(one: object) -> object:
+        if not isinstance(one, np.ndarray):
+            return one
+        return Text(one[()]) if not one.ndim and isinstance(one[()], str) else one.view(Given)
+
+    return map_leaves(given, value)
 
 
 def as_arrays(value: object) -> object:
@@ -99,6 +124,8 @@ def as_arrays(value: object) -> object:
         return rebuild(value, [as_arrays(one) for one in value])
     if value is None or is_dataset(value):
         return value
+    if isinstance(value, Text):
+        return alone(str(value), object)
     array = np.asarray(value)
     if array.dtype.kind == "U":
         texts = np.empty(array.shape, object)

@@ -1,41 +1,76 @@
 """Windows of a series, batch by batch."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from kerata.base.checks import check_choice, check_positive_int, message
-from kerata.data.pydataset import PyDataset
+from kerata.data.datasets import Dataset, PassedRows
+from kerata.data.elements import ArraySpec, groups
+from kerata.data.folders import FORMATS, SEEDS, buffer_of
+from kerata.data.shuffling import Turns, shuffled
 
 
-class Windows(PyDataset):
-    """Windows of a series and what follows them; `timeseries_dataset_from_array` makes it.
+class Windows:
+    """Windows of a series and what follows them.
 
     Args:
         data: (steps, ...); targets: (steps, ...) or `None`.
         starts: the first step of each window.
-        length, rate: how many steps a window has, and how far apart they are.
+        steps: those of a window, counted from its first.
         batch_size: windows a batch; `None` gives window by window, without an axis of samples.
+        seed: of orders that are drawn anew for each pass; `None` for the order of `starts`.
     """
 
     def __init__(
-        self, data: np.ndarray, targets: np.ndarray | None, starts: np.ndarray, length: int, rate: int, batch_size: int | None
+        self,
+        data: np.ndarray,
+        targets: np.ndarray | None,
+        starts: np.ndarray,
+        steps: np.ndarray,
+        batch_size: int | None,
+        seed: int | None,
     ):
-        super().__init__()
-        self.data, self.targets, self.starts = data, targets, starts
-        self.steps, self.batch_size = rate * np.arange(length), batch_size
+        self.data, self.targets, self.starts, self.steps = data, targets, starts, steps
+        self.batch_size, self.seed, self.count = batch_size, seed, Turns()
 
-    def __len__(self) -> int:
-        return -(-len(self.starts) // (self.batch_size or 1))
-
-    def __getitem__(self, index: int) -> object:
-        size = self.batch_size or 1
-        if not 0 <= index < len(self):
-            raise IndexError(message("Windows", f"there are {len(self)} batches", {"index": index}))
-        starts = self.starts[index * size : (index + 1) * size]
+    def read(self, numbers: np.ndarray) -> object:
+        """The batch of some windows."""
+        starts = self.starts[numbers]
         x = self.data[starts[:, None] + self.steps]
-        y = None if self.targets is None else self.targets[starts]
+        return x if self.targets is None else (x, self.targets[starts])
+
+    def order(self) -> Iterator[int]:
+        """The numbers of the windows, in the order of the next pass."""
+        numbers = range(len(self.starts))
+        return (
+            iter(numbers) if self.seed is None else shuffled(numbers, buffer_of(self.batch_size), self.seed, next(self.count))
+        )
+
+    def passes(self) -> Iterator[np.ndarray]:
+        """The numbers of the windows of each batch, in the order of the next pass."""
+        return (np.array(numbers) for numbers in groups(self.order(), self.batch_size or 1))
+
+    def elements(self) -> Iterator[object]:
+        """The batches of a pass, or its windows."""
+        for numbers in self.passes():
+            found = self.read(numbers)
+            if self.batch_size is not None:
+                yield found
+            else:
+                yield tuple(np.asarray(part[0]) for part in found) if isinstance(found, tuple) else np.asarray(found)[0]
+
+    def as_dataset(self) -> Dataset:
+        """The data set of the batches, or of the windows."""
+        count = len(self.starts)
+        spec = ArraySpec((len(self.steps), *self.data.shape[1:]), self.data.dtype)
+        specs = (spec,) if self.targets is None else (spec, ArraySpec(self.targets.shape[1:], self.targets.dtype))
         if self.batch_size is None:
-            x, y = x[0], None if y is None else y[0]
-        return x if y is None else (x, y)
+            return Dataset(self.elements, count, specs if len(specs) > 1 else specs[0])
+        batched = tuple(one.batched(None) for one in specs)
+        data = Dataset(self.elements, -(-count // self.batch_size), batched if len(specs) > 1 else batched[0])
+        data._rows = PassedRows(count, np.arange(min(count, self.batch_size)), self.passes, self.read, self.count.reach)
+        return data
 
 
 def timeseries_dataset_from_array(
@@ -50,8 +85,10 @@ def timeseries_dataset_from_array(
     start_index=None,
     end_index=None,
     format="tf",
-) -> Windows:
+) -> Dataset:
     """Windows of a series, and the target of each: what stands in `targets` at a window's first step.
+
+    With the methods of `tf.data`. The same seed gives Keras's orders.
 
     Args:
         data: the series, (steps, ...).
@@ -60,12 +97,12 @@ def timeseries_dataset_from_array(
         sequence_stride: steps from the start of a window to that of the next.
         sampling_rate: steps from one to the next within a window.
         batch_size: windows a batch; `None` for one at a time, without an axis of samples.
-        shuffle: whether the windows come in random order, the same in each epoch; `fit` draws an order of the batches itself.
-        seed: of that order.
+        shuffle: whether the windows come in random order, another one in each pass.
+        seed: of these orders.
         start_index, end_index: steps before and from which nothing is taken.
-        format: `"tf"` or `"grain"`, of which Keras makes one or the other; here both are the same windows.
+        format: `"tf"`; with `"grain"` the random order is the same in each pass.
 
-    Shapes: batches of (batch, sequence_length, ...) and targets (batch, ...), as a `PyDataset`.
+    Shapes: batches of (batch, sequence_length, ...) and targets (batch, ...).
 
     >>> import kerata, numpy as np
     >>> windows = kerata.utils.timeseries_dataset_from_array(np.arange(6), np.arange(6)[3:], sequence_length=3)
@@ -74,7 +111,7 @@ def timeseries_dataset_from_array(
     [[0, 1, 2], [1, 2, 3], [2, 3, 4]] [3, 4, 5]
     """
     owner = "timeseries_dataset_from_array"
-    check_choice(owner, "format", format, ("tf", "grain"))
+    check_choice(owner, "format", format, FORMATS)
     length = check_positive_int(owner, "sequence_length", sequence_length)
     stride = check_positive_int(owner, "sequence_stride", sequence_stride)
     rate = check_positive_int(owner, "sampling_rate", sampling_rate)
@@ -95,5 +132,7 @@ def timeseries_dataset_from_array(
         ends = min(ends, len(targets))
     starts = np.arange(0, max(ends, 0), stride)
     if shuffle:
+        seed = int(np.random.randint(SEEDS)) if seed is None else seed
         np.random.RandomState(seed).shuffle(starts)
-    return Windows(data[first:last], targets, starts, length, rate, size)
+    anew = seed if shuffle and format == "tf" else None
+    return Windows(data[first:last], targets, starts, rate * np.arange(length), size, anew).as_dataset()

@@ -13,7 +13,7 @@ from typing import Any, Self
 from kerata.base import registry
 from kerata.base.arguments import binding
 from kerata.base.blocks import Within, ambient
-from kerata.base.checks import did_you_mean, message
+from kerata.base.checks import UnableError, did_you_mean, message
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
 from kerata.base.types import Plain, is_dict, is_list_or_tuple
 from kerata.dialects import hint
@@ -157,12 +157,13 @@ class Module:
         return owner.__module__.partition(".")[0] != "kerata"
 
     def _config_from_call(self) -> dict[str, Any]:
-        """For a user's own class: what its constructor was given."""
+        """For a user's own class: what its constructor was given, and the defaults that held, which may be others one day."""
         signature, arguments = self.__dict__.get("_arguments", (None, {}))
         if signature is None:
             return {}
+        defaults = {name: p.default for name, p in signature.parameters.items() if _is_plain(p.default)}
         plain: dict[str, Any] = {}
-        for name, value in arguments.items():
+        for name, value in (defaults | arguments).items():
             kind = signature.parameters[name].kind
             if kind is inspect.Parameter.VAR_POSITIONAL:
                 if value:
@@ -171,13 +172,25 @@ class Module:
                 plain.update(value)
             else:
                 plain[name] = value
-        return {name: serialize_keras_object(value) for name, value in plain.items()}
+        try:
+            return {name: serialize_keras_object(value) for name, value in plain.items()}
+        except TypeError as error:
+            raise UnableError(str(error)) from error
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """An object of this class from what `get_config` gave."""
         with describing(f"{cls.__name__}.from_config", config):
             return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is a number, a text, `None`, or a list, tuple or dict of such."""
+    if is_list_or_tuple(value):
+        return all(_is_plain(item) for item in value)
+    if is_dict(value):
+        return all(_is_plain(item) for item in value.values())
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _collect_bookkeeping(cls: type[Module]) -> None:

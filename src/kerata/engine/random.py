@@ -22,6 +22,7 @@ from kerata.engine.scope import stack
 from kerata.engine.types import AnyArray, Array, HostArray
 from kerata.engine.variable import Variable, noting_draws
 from kerata.kernels.random import ROUNDS, fold
+from kerata.kernels.typed import is_traced
 
 # Up to so many samples are shuffled by sorting, in a twentieth to a half of the time of a shuffle. What is sorted has 22 random
 # bits or more beside the sample's number.
@@ -232,6 +233,11 @@ def global_seed_generator() -> SeedGenerator:
 def draw_key(seed: Seed = None) -> Array:
     """A key from what a person may pass as `seed`: a generator, an integer, a key, or nothing."""
     if seed is None:
+        if not stack() and is_traced():
+            expected = (
+                "in a function that JAX traces by itself (jax.jit), a draw without a seed would be the same in every call"
+            )
+            raise ValueError(message("random", expected, fix="Give a key or a SeedGenerator: normal(shape, seed=key)"))
         return global_seed_generator().next()
     if isinstance(seed, SeedGenerator):
         return seed.next()

@@ -15,6 +15,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from kerata.base.blocks import ambient
 from kerata.engine.types import AnyArray, Array, HyperTable
@@ -49,6 +50,9 @@ class Scope:
         self.draws = 0
         # Whether nothing but shapes comes of it.
         self.shapes_alone = False
+        # What sizes that follow from numbers are taken to be where shapes alone come of it, and whether somebody has asked.
+        self.trial: int | None = None
+        self.asked = False
         # Whether its variables are read and not carried: what they are given in the trace ends with it.
         self.outside = False
         # Numbers of keys taken from generators' states that the scope carries, by the id of the state.
@@ -106,6 +110,21 @@ def valid_rows(rows: int) -> Array | None:
     if times == 1:
         return scope.valid
     return jnp.reshape(jnp.broadcast_to(scope.valid[:, None], (scope.valid.shape[0], times)), rows)
+
+
+def unknown_size(array: object) -> int | None:
+    """The size of what follows from an array's numbers, such as how many are not zero, while shapes are inferred.
+
+    It is one number in one trace and another one in the next, so that the size comes out as unknown. `None` elsewhere, and
+    where the numbers are known.
+    """
+    if not isinstance(array, Tracer):
+        return None
+    for scope in reversed(stack()):
+        if scope.trial is not None:
+            scope.asked = True
+            return scope.trial
+    return None
 
 
 def in_scope() -> bool:

@@ -8,17 +8,18 @@ arrays.
 # pyright: reportUnknownMemberType=false
 
 import functools
+import inspect
 import itertools
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kerata.base.checks import Said, message
+from kerata.base.checks import KindError, Said, UnableError, message
 from kerata.base.limits import CALL, take_work
 from kerata.base.registry import snake
 from kerata.base.types import DTypeLike, Owner, PartialShape
@@ -33,6 +34,8 @@ from kerata.engine.variable import Variable, standardize_dtype
 TRIALS = (1009, 2503)
 # Where those cannot be folded as the function wants it: (None, None, 4) to (-1, 8).
 FOLDED = (5040, 13860)
+# Where those are larger than what comes out: (None, 3) filled up to 20 rows.
+SMALL = (5, 7)
 MOST_GUESSES = 24
 
 P = ParamSpec("P")
@@ -76,6 +79,11 @@ class SymbolicTensor:
         self.dtype = standardize_dtype(dtype)
         self.name = name or auto_name("keras_tensor")
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ("sparse", "ragged") or (name in ("shape", "dtype") and name in self.__dict__):
+            raise AttributeError(message(f"KerasTensor ({self.name})", f"its `{name}` cannot be set", {name: value}))
+        super().__setattr__(name, value)
+
     @property
     def ndim(self) -> int:
         return len(self.shape)
@@ -100,7 +108,7 @@ class SymbolicTensor:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
     def __array__(self, *args: object, **kwargs: object) -> NoReturn:
-        raise TypeError(
+        raise KindError(
             message(
                 f"KerasTensor ({self.name})",
                 "a symbolic tensor has no numbers, so NumPy and jax.numpy functions cannot take it",
@@ -122,7 +130,7 @@ class SymbolicTensor:
     __int__ = __float__
 
     def __iter__(self) -> NoReturn:
-        raise TypeError(
+        raise UnableError(
             message(
                 f"KerasTensor ({self.name})",
                 "a symbolic tensor cannot be iterated over",
@@ -147,6 +155,12 @@ class SymbolicTensor:
 
     def __abs__(self) -> "SymbolicTensor":
         return absolute(self)
+
+    def __invert__(self) -> "SymbolicTensor":
+        return logical_not(self)
+
+    def __round__(self, ndigits: int | None = None) -> "SymbolicTensor":
+        return rounded(self, ndigits or 0)
 
     __hash__ = object.__hash__
 
@@ -176,6 +190,8 @@ class SymbolicTensor:
         def __rand__(self, other: object, /) -> "SymbolicTensor": ...
         def __or__(self, other: object, /) -> "SymbolicTensor": ...
         def __ror__(self, other: object, /) -> "SymbolicTensor": ...
+        def __xor__(self, other: object, /) -> "SymbolicTensor": ...
+        def __rxor__(self, other: object, /) -> "SymbolicTensor": ...
         def __lt__(self, other: object, /) -> "SymbolicTensor": ...
         def __le__(self, other: object, /) -> "SymbolicTensor": ...
         def __gt__(self, other: object, /) -> "SymbolicTensor": ...
@@ -207,12 +223,17 @@ class Operation(Module):
             function, name = None, name or function
         self.function = function
         said = type(self).__name__ if function is None else getattr(function, "__name__", "operation")
+        if not isinstance(cast(object, name), (str, type(None))) or "/" in (name or ""):
+            expected = "`name` must be a string without the character `/`"
+            raise ValueError(message(type(self).__name__, expected, {"name": name}))
         self.name = name or auto_name(snake(said).lstrip("_") if function is None else said.lstrip("_") or "operation")
         self.inbound_nodes: list[Node] = []
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
         if self.function is None and has_symbolic((args, kwargs)):
             return self.symbolic_call(*args, **kwargs)
+        if self.function is None and getattr(self, "quantization_mode", None) is not None:
+            return self.quantized_call(*args, **kwargs)
         return self.call(*args, **kwargs)
 
     def call(self, *args: object, **kwargs: object) -> object:
@@ -220,6 +241,14 @@ class Operation(Module):
         if self.function is None:
             raise NotImplementedError(message(type(self).__name__, "it does not have a `call` method implemented"))
         return self.function(*args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The name, and what the constructor was given; a class that has a `get_config` of its own adds the latter itself."""
+        if type(self).__init__ is Operation.__init__ or self._has_own_config():
+            return {"name": self.name}
+        takes = inspect.signature(type(self).__init__).parameters
+        named = "name" in takes or any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values())
+        return {**self._config_from_call(), "name": self.name} if named else self._config_from_call()
 
     def compute_output_spec(self, *args: object, **kwargs: object) -> object:
         """Symbolic outputs of symbolic inputs, by tracing `call` on shapes alone."""
@@ -317,23 +346,26 @@ def has_symbolic(tree: object) -> bool:
     return any(isinstance(leaf, SymbolicTensor) for leaf in jax.tree.leaves(tree))
 
 
-def infer(function: Callable[..., Any], *args: object, **kwargs: object) -> Any:
+def infer(function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
     """Symbolic outputs of a function of symbolic tensors, by tracing it on shapes alone; with masks, where it notes some."""
     leaves, treedef = jax.tree.flatten((args, kwargs))
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)]
     masks = [noted(leaves[place], "mask") for place in places]
+    asked = False
 
-    def run(values: list[Any], masks: list[Any]) -> tuple[object, list[Array | None]]:
+    def run(trial: int, values: list[Any], masks: list[Any]) -> tuple[object, list[Array | None]]:
+        nonlocal asked
         filled = list(leaves)
         for place, value in zip(places, values, strict=True):
             filled[place] = value
         full_args, full_kwargs = jax.tree.unflatten(treedef, filled)
         with Scope(key=jnp.zeros((2,), jnp.uint32)) as scope:
-            scope.shapes_alone = True
+            scope.shapes_alone, scope.trial = True, trial
             for value, mask in zip(values, masks, strict=True):
                 if mask is not None:
                     note(value, "mask", mask)
             found = jax.tree.map(_as_array, function(*full_args, **full_kwargs))
+            asked = asked or scope.asked
             return found, [noted(leaf, "mask") for leaf in jax.tree.leaves(found)]
 
     def trace(trial: int, sizes: Sizes) -> tuple[Any, Any]:
@@ -346,7 +378,7 @@ def infer(function: Callable[..., Any], *args: object, **kwargs: object) -> Any:
             )
 
         return jax.eval_shape(
-            run,
+            functools.partial(run, trial),
             [spec(place, leaves[place]) for place in places],
             [None if mask is None else spec(place, mask) for place, mask in zip(places, masks, strict=True)],
         )
@@ -355,7 +387,8 @@ def infer(function: Callable[..., Any], *args: object, **kwargs: object) -> Any:
         return SymbolicTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
 
     unknown = any(None in leaves[place].shape for place in places)
-    outputs, found = jax.tree.map(merge, *_trace_twice(trace, _guesses(leaves)) if unknown else [trace(TRIALS[0], {})] * 2)
+    first, second = _trace_twice(trace, _guesses(leaves)) if unknown else [trace(TRIALS[0], {})] * 2
+    outputs, found = jax.tree.map(merge, first, trace(TRIALS[1], {}) if asked and not unknown else second)
     for output, mask in zip(jax.tree.leaves(outputs), found, strict=True):
         if mask is not None:
             note(output, "mask", mask)
@@ -394,6 +427,7 @@ def _guesses(leaves: list[Any]) -> Iterator[tuple[tuple[int, int], Sizes]]:
     combinations = sorted(itertools.islice(itertools.product(*choices), 1, 2000), key=lambda c: sum(s is not None for s in c))
     for sizes in combinations[:MOST_GUESSES]:
         yield TRIALS, {place: size for group, size in zip(groups, sizes, strict=True) if size is not None for place in group}
+    yield SMALL, {}
 
 
 def _known_sizes(shapes: Mapping[int, PartialShape], group: list[tuple[int, int]]) -> list[int]:
@@ -413,6 +447,15 @@ def _without_trials(error: Exception) -> Exception:
     if len(error.args) == 1 and isinstance(error.args[0], str):
         error.args = (re.sub(rf"\b({TRIALS[0]}|{TRIALS[1]})\b", "None", error.args[0]),)
     return error
+
+
+def _both_kinds(error: TypeError) -> KindError:
+    """The same error, which may be caught as a `ValueError` too."""
+    again = KindError(*error.args)
+    for text in getattr(error, "__notes__", ()):
+        again.add_note(text)
+    again._is_explained = True  # type: ignore[attr-defined]
+    return again
 
 
 def _as_array(value: TensorLike) -> Array:
@@ -435,6 +478,9 @@ def traceable(function: Callable[P, R]) -> Callable[P, R]:
             name = getattr(function, "__name__", "operation")
             shapes = ", ".join(str(tensor.shape) for tensor in symbolic_leaves((args, kwargs)))
             explain(error, name, f"In {name}(), on inputs of shape {shapes}.", {"inputs of shape": Said(shapes)})
+            if type(error) is TypeError:
+                # What JAX says of shapes that do not fit; Keras, which asks for them itself, raises `ValueError`.
+                raise _both_kinds(error).with_traceback(error.__traceback__) from None
             raise
         Node(Operation(wrapped), args, kwargs, outputs)
         return outputs
@@ -457,6 +503,8 @@ def _traced(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 getitem = _traced("get_item", _getitem)
 negative = _traced("negative", jnp.negative)
 absolute = _traced("absolute", jnp.abs)
+logical_not = _traced("logical_not", jnp.logical_not)
+rounded = _traced("round", jnp.round)
 
 _OPERATORS = {
     "add": "add",
@@ -469,6 +517,7 @@ _OPERATORS = {
     "matmul": "matmul",
     "and_": "logical_and",
     "or_": "logical_or",
+    "xor": "logical_xor",
 }
 _COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "ne": "not_equal"}
 
@@ -482,8 +531,10 @@ def _method(function: Callable[..., Any], swapped: bool) -> Callable[..., Any]:
 
 # What Python's operators do with symbolic tensors, by the names of `ops`.
 OPERATORS: dict[str, Callable[..., Any]] = {"get_item": getitem, "negative": negative, "absolute": absolute}
+OPERATORS.update(logical_not=logical_not, round=rounded)
 for _name, _op in {**_OPERATORS, **_COMPARISONS}.items():
-    OPERATORS[_op] = _traced(_op, getattr(operator, _name))
+    # `&`, `|` and `^` ask whether numbers are true, whatever their type.
+    OPERATORS[_op] = _traced(_op, getattr(jnp, _op) if _op.startswith("logical") else getattr(operator, _name))
     setattr(SymbolicTensor, f"__{_name.rstrip('_')}__", _method(OPERATORS[_op], swapped=False))
     if _name in _OPERATORS:
         setattr(SymbolicTensor, f"__r{_name.rstrip('_')}__", _method(OPERATORS[_op], swapped=True))

@@ -10,9 +10,9 @@ import functools
 import itertools
 import operator
 import weakref
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -25,8 +25,9 @@ from kerata.base.checks import KindError, message
 from kerata.base.limits import take_weight
 from kerata.base.registry import home_of
 from kerata.base.serialization import resolve
-from kerata.base.types import DTypeLike, Owner, Shape, ShapeLike
+from kerata.base.types import DTypeLike, Owner, ShapeLike
 from kerata.engine.mistakes import Blame
+from kerata.engine.naming import current_path
 from kerata.engine.placement import HERE
 from kerata.engine.scope import current_scope, stack
 from kerata.engine.types import AnyArray, Array, HostArray, Initializer, TensorLike, WeightFunction
@@ -34,57 +35,6 @@ from kerata.engine.types import AnyArray, Array, HostArray, Initializer, TensorL
 _local = ambient()
 # Variables are numbered as they are made, so that a copy of a model can draw its weights in the same order.
 _numbers = itertools.count()
-
-
-class name_scope:
-    """Prefixes the paths of the variables created inside, `encoder/dense/kernel`.
-
-    Args:
-        name: the next part of the paths, without `/`.
-        caller: who opens it. Within a scope of the same caller and name it adds nothing, unless `deduplicate` is False.
-        override_parent: the path that stands before the name, in place of the scopes around.
-
-    >>> with name_scope("encoder"), name_scope("dense"):
-    ...     Variable(0.0, name="bias").path
-    'encoder/dense/bias'
-    """
-
-    def __init__(self, name: str, caller: object = None, deduplicate: bool = True, override_parent: str | None = None):
-        if not isinstance(cast(object, name), str) or "/" in name:
-            raise ValueError(message("name_scope", "`name` must be a text without '/'", {"name": name}))
-        self.name, self.caller, self.deduplicate, self.override_parent = name, caller, deduplicate, override_parent
-
-    def __enter__(self) -> Self:
-        names = _names()
-        is_same = self.caller is not None and _local.__dict__.get("caller") is self.caller and names[-1:] == [self.name]
-        if self.deduplicate and is_same:
-            self.before = None
-            return self
-        # What stands there now; the list itself stays, since others hold it.
-        self.before = (list(names), _local.__dict__.get("caller"))
-        if self.override_parent is not None:
-            names[:] = [part for part in self.override_parent.split("/") if part]
-        names.append(self.name)
-        _local.caller = self.caller
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.before is not None:
-            _names()[:], _local.caller = self.before
-
-
-def open_name(name: str) -> contextlib.AbstractContextManager[object]:
-    """`name_scope(name)`, unless it is the innermost one already: `build` may be called within a call or alone."""
-    return contextlib.nullcontext() if _names()[-1:] == [name] else name_scope(name)
-
-
-def current_path() -> str:
-    """The names around, as the path of a variable that is made here begins."""
-    return "/".join(_names())
-
-
-def _names() -> list[str]:
-    return _local.__dict__.setdefault("names", [])
 
 
 def autocast(dtype: DTypeLike | None) -> Within:
@@ -168,20 +118,6 @@ def _note_living(variable: "Variable") -> None:
 T = TypeVar("T")
 
 
-class Store(Protocol):
-    """Arrays by their names, as a file has them."""
-
-    def keys(self) -> Collection[str]: ...
-    def __contains__(self, key: object, /) -> bool: ...
-    def __getitem__(self, key: str, /) -> TensorLike: ...
-
-
-class WritableStore(Protocol):
-    """What takes arrays by their names."""
-
-    def __setitem__(self, key: str, value: HostArray, /) -> None: ...
-
-
 class Variable:
     """An array that programs read and update.
 
@@ -195,8 +131,7 @@ class Variable:
 
     >>> v = Variable([1.0, 2.0], name="v")
     >>> v.assign_add([1.0, 1.0])
-    >>> v.numpy()
-    array([2., 3.], dtype=float32)
+    Array([2., 3.], dtype=float32)
     """
 
     def __init__(
@@ -213,8 +148,10 @@ class Variable:
         constraint: WeightFunction | None = None,
         layout: object = None,
     ):
+        if not isinstance(cast(object, name), (str, type(None))) or "/" in (name or ""):
+            raise KindError(message("Variable", "`name` must be a text without '/'", {"name": name}))
         self.name = name or "variable"
-        self.path = "/".join([*_names(), self.name])
+        self.path = f"{around}/{self.name}" if (around := current_path()) else self.name
         # As it was made, and as it stands now: freezing a layer, or a weight, changes no order.
         self.made_trainable = self._trainable = bool(trainable)
         self.overwrite_with_gradient = False
@@ -332,6 +269,42 @@ class Variable:
         self._trainable = bool(value)
 
     @property
+    def regularizer(self) -> WeightFunction | None:
+        """What its penalty is."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value: WeightFunction | None) -> None:
+        self._regularizer = self._check_function("regularizer", value)
+
+    @property
+    def constraint(self) -> WeightFunction | None:
+        """What every new value goes through."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value: WeightFunction | None) -> None:
+        self._constraint = self._check_function("constraint", value)
+
+    def _check_function(self, name: str, value: WeightFunction | None) -> WeightFunction | None:
+        if value is not None and not callable(cast(object, value)):
+            expected = f"`{name}` must be a function of an array, or None"
+            raise KindError(message(f"Variable ({self.path})", expected, {name: value}))
+        return value
+
+    @property
+    def overwrite_with_gradient(self) -> bool:
+        """Whether its gradient takes its place, as that of a scale in float8 does."""
+        return self._overwrite_with_gradient
+
+    @overwrite_with_gradient.setter
+    def overwrite_with_gradient(self, value: bool) -> None:
+        if not isinstance(cast(object, value), bool):
+            text = "`overwrite_with_gradient` must be a boolean"
+            raise KindError(message(f"Variable ({self.path})", text, {"overwrite_with_gradient": value}))
+        self._overwrite_with_gradient = value
+
+    @property
     def value(self) -> Array:
         """The array: traced inside a program, concrete outside."""
         for scope in reversed(stack()):
@@ -376,8 +349,13 @@ class Variable:
         """The concrete array or NumPy array, for reading at once and not for keeping."""
         return self._value
 
-    def assign(self, value: TensorLike) -> None:
-        """Gives the variable a new value of the same shape."""
+    def assign(self, value: TensorLike) -> Array:
+        """Gives the variable a new value of the same shape, and returns it."""
+        self.store(value)
+        return self.value
+
+    def store(self, value: TensorLike) -> None:
+        """`assign` for who does not want the value, which stays on the host until a program asks for it."""
         if isinstance(value, Variable):
             value = value.value
         shape = np.shape(value)
@@ -411,13 +389,13 @@ class Variable:
         self._value = value
         self.exposed = False
 
-    def assign_add(self, value: TensorLike) -> None:
-        """Adds to the value."""
-        self.assign(self.value + jnp.asarray(_plain(value), self._dtype))
+    def assign_add(self, value: TensorLike) -> Array:
+        """Adds to the value, and returns the sum."""
+        return self.assign(self.value + jnp.asarray(_plain(value), self._dtype))
 
-    def assign_sub(self, value: TensorLike) -> None:
-        """Subtracts from the value."""
-        self.assign(self.value - jnp.asarray(_plain(value), self._dtype))
+    def assign_sub(self, value: TensorLike) -> Array:
+        """Subtracts from the value, and returns the difference."""
+        return self.assign(self.value - jnp.asarray(_plain(value), self._dtype))
 
     if TYPE_CHECKING:
         # Made below, one like the other.
@@ -461,7 +439,7 @@ class Variable:
             del self._late
             return self._value
         if name.startswith("_") or name == "value":
-            raise AttributeError(name)
+            raise AttributeError(f"'Variable' object has no attribute '{name}'")
         return getattr(self.value, name)
 
     def __getitem__(self, index: object) -> Array:
@@ -471,6 +449,15 @@ class Variable:
         return self._shape[0]
 
     def __bool__(self) -> bool:
+        if self._shape:
+            raise KindError(
+                message(
+                    f"Variable ({self.path})",
+                    "a variable of several numbers is neither true nor false",
+                    {"shape": self._shape},
+                    "Use kerata.ops.where, kerata.ops.any or kerata.ops.all",
+                )
+            )
         return bool(self.value)
 
     def __float__(self) -> float:
@@ -481,6 +468,15 @@ class Variable:
 
     def __neg__(self) -> Array:
         return -self.value
+
+    def __pos__(self) -> Array:
+        return self.value
+
+    def __invert__(self) -> Array:
+        return ~self.value
+
+    def __round__(self, ndigits: int | None = None) -> Array:
+        return jnp.round(self.value, ndigits or 0)
 
     def __abs__(self) -> Array:
         return abs(self.value)
@@ -536,8 +532,10 @@ def _binary(op: Callable[[object, object], Array], swapped: bool) -> Callable[[V
     return method
 
 
+# As in Keras, `&`, `|` and `^` ask whether numbers are true, whatever their type.
+_LOGICAL: dict[str, Any] = {"and_": jnp.logical_and, "or_": jnp.logical_or, "xor": jnp.logical_xor}
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor"):
-    _op = getattr(operator, _name)
+    _op = _LOGICAL.get(_name) or getattr(operator, _name)
     setattr(Variable, f"__{_name.rstrip('_')}__", _binary(_op, swapped=False))
     setattr(Variable, f"__r{_name.rstrip('_')}__", _binary(_op, swapped=True))
 for _name in ("lt", "le", "gt", "ge"):
@@ -554,23 +552,6 @@ def _array_of(_: None, children: Sequence[Array]) -> Array:
 
 
 jax.tree_util.register_pytree_node(Variable, _unwrap, _array_of)  # type: ignore[arg-type], it comes back as an array
-
-
-def assign_all(variables: Sequence[Variable], store: Store) -> None:
-    """Gives variables the values that a store holds under "0", "1", ...; no number is read before all shapes are right."""
-
-    def shape_in_memory(key: str) -> Shape:
-        return np.shape(cast(HostArray, store[key]))
-
-    shape_of: Callable[[str], Shape] = getattr(store, "shape_of", shape_in_memory)
-    for index, variable in enumerate(variables):
-        shape = tuple(shape_of(str(index)))
-        if shape != tuple(variable.shape):
-            raise ValueError(
-                message(f"Variable ({variable.path})", f"a new value must have shape {variable.shape}", {"shape": shape})
-            )
-    for index, variable in enumerate(variables):
-        variable.assign(np.asarray(store[str(index)]))
 
 
 def held_bytes() -> int:

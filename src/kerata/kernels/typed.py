@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import Tracer
 from jax.custom_batching import custom_vmap
 from jax.experimental.xla_metadata import set_xla_metadata
 
@@ -146,3 +147,15 @@ def parts_of_scan(params: Mapping[str, Any], operands: Sequence[X]) -> tuple[lis
 def state_of_trace() -> object:
     """What tells one trace from another."""
     return get_opaque_trace_state(convention="nnx")
+
+
+_OUTSIDE = state_of_trace()
+
+
+def is_traced() -> bool:
+    """Whether what is computed now becomes part of a program.
+
+    >>> is_traced(), jax.eval_shape(lambda: jnp.zeros(2) if is_traced() else jnp.zeros(1)).shape
+    (False, (2,))
+    """
+    return state_of_trace() != _OUTSIDE and isinstance(jnp.zeros(()), Tracer)

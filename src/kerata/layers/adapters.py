@@ -6,9 +6,10 @@ import jax.numpy as jnp
 
 from kerata import initializers
 from kerata.base.checks import check_positive_int, message
+from kerata.engine.stores import Store, WritableStore, assign_all
 from kerata.engine.structure import note_change
 from kerata.engine.types import Array, Initializer, TensorLike, WeightFunction
-from kerata.engine.variable import Store, Variable, WritableStore, assign_all
+from kerata.engine.variable import Variable
 from kerata.kernels.products import product
 from kerata.layers.layer import Layer
 from kerata.layers.signatures import LayerOptions

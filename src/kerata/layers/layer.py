@@ -16,13 +16,14 @@ from kerata.base.config import dtype_policy
 from kerata.dialects import hint
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Look, auto_name, parts
+from kerata.engine.naming import current_path, name_scope, open_name
 from kerata.engine.policy import standardize_policy
 from kerata.engine.rematerializing import remat_of
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
 from kerata.engine.stateless import check_values
 from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
 from kerata.engine.types import Array
-from kerata.engine.variable import Variable, autocast, current_path, name_scope, open_name
+from kerata.engine.variable import Variable, autocast
 from kerata.layers.eager import run_call
 from kerata.layers.input_spec import InputSpec as InputSpec
 from kerata.layers.input_spec import check_input_spec

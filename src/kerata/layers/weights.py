@@ -10,20 +10,13 @@ from kerata import constraints, initializers, regularizers
 from kerata.base.checks import KindError, message
 from kerata.base.registry import BadIdentifier
 from kerata.engine.module import Module, parts, shown
+from kerata.engine.naming import current_path, name_scope, open_name
 from kerata.engine.policy import DTypePolicy, DTypePolicyMap, PolicyLike, standardize_policy
 from kerata.engine.random import SeedGenerator
 from kerata.engine.rematerializing import Remat, rematerialized
 from kerata.engine.scope import in_scope
-from kerata.engine.variable import (
-    Store,
-    Variable,
-    WritableStore,
-    assign_all,
-    current_path,
-    name_scope,
-    open_name,
-    standardize_dtype,
-)
+from kerata.engine.stores import Store, WritableStore, assign_all
+from kerata.engine.variable import Variable, standardize_dtype
 
 
 class Holding(NamedTuple):

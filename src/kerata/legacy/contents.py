@@ -317,14 +317,17 @@ def callback(era: str, name: str) -> object:
 @once
 def util(era: str, name: str) -> object:
     """A function of `keras.utils`."""
-    if era == "tfkeras2" and name == "timeseries_dataset_from_array":
-        return windows_of_series
-    if era == "tfkeras2" and name in FOLDERS:
+    if era == "tfkeras2" and name in MADE_OF_DATA:
         return showing(getattr(utils, name))
     return getattr(helpers, name, None) or getattr(utils, name)
 
 
-FOLDERS = ("image_dataset_from_directory", "text_dataset_from_directory", "audio_dataset_from_directory")
+MADE_OF_DATA = (
+    "image_dataset_from_directory",
+    "text_dataset_from_directory",
+    "audio_dataset_from_directory",
+    "timeseries_dataset_from_array",
+)
 
 
 def showing(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -338,12 +341,6 @@ def showing(function: Callable[..., Any]) -> Callable[..., Any]:
         return [Dataset.showing(one) for one in found] if isinstance(found, list) else Dataset.showing(found)
 
     return make
-
-
-@functools.wraps(utils.timeseries_dataset_from_array)
-def windows_of_series(*args, **kwargs) -> Dataset:
-    found = utils.timeseries_dataset_from_array(*args, **kwargs)
-    return Dataset(lambda: (found[number] for number in range(len(found))), len(found))
 
 
 def of(*rooms: object) -> Callable[[str, str], Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 
+from kerata.base.checks import message
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors
 from kerata.layers.signatures import ShapeTree
 from kerata.models.graph import Graph
@@ -59,7 +60,15 @@ class Function(Operation):
 
     def call(self, inputs: object) -> object:
         """The outputs for some inputs."""
-        return self._graph.run(self._graph.match_inputs(inputs, f"Function ({self.name})"))
+        owner = f"Function ({self.name})"
+        values = self._graph.match_inputs(inputs, owner)
+        # Of a model the first axis counts samples, whose number may be any.
+        for value, tensor in zip(values, self.inputs, strict=False):
+            first = tensor.shape[:1]
+            if value is not None and first != (None,) and first != tuple(value.shape[:1]):
+                expected = f"the input '{tensor.name}' must have the shape {tensor.shape}"
+                raise ValueError(message(owner, expected, {"shape": tuple(value.shape)}))
+        return self._graph.run(values)
 
     def compute_output_shape(self, input_shape: ShapeTree) -> object:
         """The shapes of the outputs for shapes of inputs."""

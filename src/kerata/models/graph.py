@@ -143,6 +143,11 @@ class Graph:
         """Keys of a dict of outputs, else the names of the layers that made them."""
         if isinstance(self.outputs_tree, dict):
             return [str(key) for key in sorted(self.outputs_tree)]
+        return self.names_of_makers
+
+    @property
+    def names_of_makers(self) -> list[str]:
+        """The names of the layers that made the outputs, each its own."""
         names: list[str] = []
         for tensor in self.outputs:
             base = name = tensor.history[0].name

@@ -4,20 +4,22 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
+import numpy as np
 
 from kerata.base.checks import check_choice, message
 from kerata.base.config import floatx
 from kerata.base.types import DTypeLike, ShapeLike
+from kerata.engine.scope import unknown_size
 from kerata.engine.symbolic import SymbolicTensor, getitem, is_symbolic, traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import standardize_dtype
 from kerata.kernels import padding
 from kerata.kernels.padding import PadWidth
-from kerata.ops.forms import Axes, Function, Unary, binary, named, op, tell, unary
-from kerata.ops.sizes import keeps_sizes, plain_sizes
+from kerata.ops.forms import Axes, Function, Unary, binary, named, op, tell, unary, with_axis
+from kerata.ops.sizes import at_once, keeps_sizes, plain_sizes
 
 # Making.
 
@@ -252,9 +254,10 @@ def tile(x: TensorLike, repeats: ShapeLike) -> Array:
 
 
 @op()
-def repeat(x: TensorLike, repeats: int | Array, axis: int | None = None) -> Array:
+def repeat(x: TensorLike, repeats: int | Sequence[int] | Array, axis: int | None = None) -> Array:
     """Each element (or slice along `axis`) `repeats` times in a row."""
-    return jnp.repeat(jnp.asarray(x), plain_sizes(repeats), axis=axis)
+    counts = np.asarray(repeats) if isinstance(repeats, (list, tuple)) else cast("int | Array", plain_sizes(repeats))
+    return jnp.repeat(jnp.asarray(x), counts, axis=axis)
 
 
 @op("x constant_values")
@@ -287,13 +290,21 @@ def diagflat(x: TensorLike, k: int = 0) -> Array:
 @op()
 def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """A diagonal of the planes of two axes."""
-    return jnp.diagonal(jnp.asarray(x), offset, axis1, axis2)
+    return jnp.diagonal(_with_two_axes("diagonal", x, axis1, axis2), offset, axis1, axis2)
+
+
+def _with_two_axes(owner: str, x: TensorLike, axis1: int, axis2: int) -> Array:
+    """x as an array, of which two axes are not the same."""
+    x = jnp.asarray(x)
+    if x.ndim and axis1 % x.ndim == axis2 % x.ndim:
+        raise ValueError(message(owner, "`axis1` and `axis2` must be two axes", {"axis1": axis1, "axis2": axis2}))
+    return x
 
 
 @op()
 def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The sum of a diagonal of the planes of two axes."""
-    return jnp.trace(jnp.asarray(x), offset, axis1, axis2)
+    return jnp.trace(_with_two_axes("trace", x, axis1, axis2), offset, axis1, axis2)
 
 
 @op()
@@ -315,9 +326,11 @@ ravel = unary("ravel", jnp.ravel, "x as one row.")
 
 
 @traceable
+@at_once
 def nonzero(x: TensorLike) -> tuple[Array, ...]:
     """The indices of what is not zero, one array for each axis."""
-    return jnp.nonzero(jnp.asarray(x))
+    x = jnp.asarray(x)
+    return jnp.nonzero(x, size=unknown_size(x))
 
 
 @traceable
@@ -380,13 +393,13 @@ def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Array:
 @op(rounds="indices_or_sections")
 def split(x: TensorLike, indices_or_sections: ShapeLike, axis: int = 0) -> list[Array]:
     """Parts of x along an axis: so many equal ones, or cut at indices."""
-    return jnp.split(jnp.asarray(x), indices_or_sections, axis=axis)
+    return jnp.split(with_axis("split", x, axis), indices_or_sections, axis=axis)
 
 
 @op(rounds="indices_or_sections")
 def array_split(x: TensorLike, indices_or_sections: ShapeLike, axis: int = 0) -> list[Array]:
     """Parts of x along an axis, as equal as can be."""
-    return jnp.array_split(jnp.asarray(x), indices_or_sections, axis=axis)
+    return jnp.array_split(with_axis("array_split", x, axis), indices_or_sections, axis=axis)
 
 
 @op(rounds="indices_or_sections")
@@ -431,10 +444,12 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
 
 
 @op("condition x1 x2")
+@at_once
 def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | None = None) -> Array | tuple[Array, ...]:
     """x1 where the condition holds, x2 elsewhere; without them, the indices where it holds."""
     if x1 is None and x2 is None:
-        return jnp.where(jnp.asarray(condition))
+        condition = jnp.asarray(condition)
+        return jnp.where(condition, size=unknown_size(condition))
     return jnp.where(jnp.asarray(condition), jnp.asarray(x1), jnp.asarray(x2))
 
 

@@ -19,7 +19,7 @@ from kerata.engine.types import Array, HostArray, TensorLike
 from kerata.engine.variable import Variable, standardize_dtype
 from kerata.kernels import typed
 from kerata.kernels.typed import finfo
-from kerata.ops.forms import op
+from kerata.ops.forms import op, with_axis
 from kerata.ops.sizes import keeps_sizes
 
 C = TypeVar("C")
@@ -189,7 +189,7 @@ def map(f: Callable[[Any], R], xs: object) -> R:
     return lax.map(f, xs)
 
 
-@traceable
+@op("elements")
 def vectorized_map(function: Callable[[Any], R], elements: object) -> R:
     """f of each slice along the first axis, all at once."""
     return jax.vmap(function)(elements)
@@ -246,5 +246,5 @@ def slice_update(inputs: TensorLike, start_indices: Sequence[int | Array], updat
 @op()
 def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Array]:
     """The slices along an axis as a list; `num` says how many there are where the axis has no known size."""
-    x = jnp.asarray(x)
+    x = with_axis("unstack", x, axis)
     return [lax.index_in_dim(x, i, axis, keepdims=False) for i in range(x.shape[axis] if num is None else num)]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 import jax.numpy as jnp
 
+from kerata.base.checks import message
 from kerata.base.config import floatx
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
@@ -197,3 +198,11 @@ def as_float(x: Array) -> Array:
 def as_axes(axis: Axes) -> int | tuple[int, ...] | None:
     """Several axes as the tuple that JAX takes."""
     return cast("int | tuple[int, ...] | None", tuple(axis) if isinstance(axis, list) else axis)
+
+
+def with_axis(owner: str, x: TensorLike, axis: int) -> Array:
+    """x as an array that has an axis."""
+    x = jnp.asarray(x)
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(message(owner, f"`axis` must be below {x.ndim}, the number of axes", {"axis": axis, "shape": x.shape}))
+    return x

@@ -287,18 +287,19 @@ def affine_transform(
 @traceable
 def scale_and_translate(
     images: TensorLike,
-    output_shape: Sequence[int],
+    output_shape: Sequence[int | None],
     scale: TensorLike,
     translation: TensorLike,
     spatial_dims: Sequence[int],
     method: str,
     antialias: bool = True,
 ) -> Array:
-    """Pictures scaled and then moved, in a frame of `output_shape`."""
+    """Pictures scaled and then moved, in a frame of `output_shape`, where `None` is the size that they have."""
     methods = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3", "lanczos5")
     check_choice("scale_and_translate", "method", method, methods)
-    scale, translation = jnp.asarray(scale), jnp.asarray(translation)
-    return jax.image.scale_and_translate(jnp.asarray(images), output_shape, spatial_dims, scale, translation, method, antialias)
+    x, scale, translation = jnp.asarray(images), jnp.asarray(scale), jnp.asarray(translation)
+    shape = [x.shape[axis] if size is None else size for axis, size in enumerate(output_shape)]
+    return jax.image.scale_and_translate(x, shape, spatial_dims, scale, translation, method, antialias)
 
 
 @traceable

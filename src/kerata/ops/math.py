@@ -11,6 +11,7 @@ from jax import lax
 
 from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.types import DTypeLike, is_list_or_tuple
+from kerata.engine.scope import unknown_size
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.padding import pad
@@ -34,6 +35,8 @@ def _view_as_real(x: Array) -> Array:
 
 
 def _view_as_complex(x: Array) -> Array:
+    if x.shape[-1:] != (2,):
+        raise ValueError(message("view_as_complex", "the last axis must hold pairs", {"shape": x.shape}))
     return lax.complex(x[..., 0], x[..., 1])
 
 
@@ -66,7 +69,12 @@ class Segment(Protocol):
 
 def _segments(name: str, function: Function, text: str) -> Segment:
     def segment(data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False) -> Array:
-        return function(jnp.asarray(data), jnp.asarray(segment_ids), num_segments, indices_are_sorted=sorted)
+        data, segment_ids = jnp.asarray(data), jnp.asarray(segment_ids)
+        if data.shape[:1] != segment_ids.shape[:1]:
+            received = {"data": data.shape, "segment_ids": segment_ids.shape}
+            raise ValueError(message(name, "`data` and `segment_ids` must have the same number of rows", received))
+        count = unknown_size(segment_ids) if num_segments is None else num_segments
+        return function(data, segment_ids, count, indices_are_sorted=sorted)
 
     text = f"{text} of the rows that have the same segment id. A compiled program needs `num_segments`."
     return op("data segment_ids")(named(segment, name, text))
@@ -160,6 +168,8 @@ def _complex(owner: str, x: Pair) -> Array:
 def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int) -> Array:
     """Windows over the last axis, a new axis before it: (..., windows, length)."""
     x = jnp.asarray(x)
+    if not x.ndim:
+        raise ValueError(message("extract_sequences", "the input must have at least one axis", {"shape": x.shape}))
     starts = jnp.arange(0, x.shape[-1] - sequence_length + 1, sequence_stride)
     return x[..., starts[:, None] + jnp.arange(sequence_length)]
 
@@ -170,7 +180,7 @@ def stft(
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    window: str | TensorLike = "hann",
+    window: str | TensorLike | None = "hann",
     center: bool = True,
 ) -> tuple[Array, Array]:
     """The Fourier transforms of windows that slide over the last axis, as real and imaginary part.
@@ -198,20 +208,29 @@ def istft(
     sequence_stride: int,
     fft_length: int,
     length: int | None = None,
-    window: str | TensorLike = "hann",
+    window: str | TensorLike | None = "hann",
     center: bool = True,
 ) -> Array:
-    """The signal whose `stft` is nearest to x: windows overlaid and divided by the sum of their squares."""
+    """The signal whose `stft` is nearest to x: windows overlaid and divided by the sum of their squares.
+
+    With `window=None` they are added up and divided by nothing, as in Keras.
+    """
     check_positive_int("istft", "sequence_stride", sequence_stride)
     spectrum = _complex("istft", x)
+    if spectrum.ndim < 2:
+        raise ValueError(
+            message("istft", "both parts must have the axes (..., windows, frequencies)", {"shape": spectrum.shape})
+        )
+    is_weighted = window is not None
     window = _spectral_window("istft", window, sequence_length, fft_length, spectrum.real.dtype)
     pieces = jnp.fft.irfft(spectrum, n=fft_length) * window  # (..., windows, fft_length)
     count = pieces.shape[-2]
     total = fft_length + sequence_stride * (count - 1)
     places = jnp.arange(count)[:, None] * sequence_stride + jnp.arange(fft_length)
     signal = jnp.zeros((*pieces.shape[:-2], total), pieces.dtype).at[..., places].add(pieces)
-    weight = jnp.zeros(total, pieces.dtype).at[places].add(jnp.broadcast_to(jnp.square(window), places.shape))
-    signal = jnp.where(weight > 1e-10, signal / jnp.where(weight > 1e-10, weight, 1), signal)
+    if is_weighted:
+        weight = jnp.zeros(total, pieces.dtype).at[places].add(jnp.broadcast_to(jnp.square(window), places.shape))
+        signal = jnp.where(weight > 1e-10, signal / jnp.where(weight > 1e-10, weight, 1), signal)
     start = fft_length // 2 if center else 0
     end = start + length if length is not None else total - start
     return signal[..., start:end]

@@ -3,6 +3,7 @@
 # JAX leaves some arguments and results of its functions without a type.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import warnings
 from typing import Any, cast
 
 import jax
@@ -108,15 +109,24 @@ def layer_normalization(
     beta: TensorLike | None = None,
     axis: Axes = -1,
     epsilon: float | None = None,
+    **kwargs: bool,
 ) -> Array:
-    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, with each sample's own mean and variance along `axis`."""
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, with each sample's own mean and variance along `axis`.
+
+    With `rms_scaling=True`, an argument that Keras has given up for `rms_normalization`, x / sqrt(variance + epsilon) * gamma.
+    """
+    by_deviation = kwargs.pop("rms_scaling", False)
+    for name in kwargs:
+        raise TypeError(message("layer_normalization", f"unknown argument `{name}`", kwargs))
+    if by_deviation:
+        text = "`rms_scaling` is deprecated: it divides by the standard deviation, not by the root of the mean square"
+        warnings.warn(message("layer_normalization", text, fix="Use ops.rms_normalization"), stacklevel=3)
     x = jnp.asarray(x)
     wide, axes = x.astype(jnp.promote_types(x.dtype, jnp.float32)), as_axes(axis)
     mean, variance = jnp.mean(wide, axes, keepdims=True), jnp.var(wide, axes, keepdims=True)
-    y = (wide - mean) * lax.rsqrt(variance + (fuzz() if epsilon is None else epsilon))
-    shape = _shape_along(x, axis)
-    y = y if gamma is None else y * jnp.reshape(jnp.asarray(gamma), shape)
-    return (y if beta is None else y + jnp.reshape(jnp.asarray(beta), shape)).astype(x.dtype)
+    y = (wide if by_deviation else wide - mean) * lax.rsqrt(variance + (fuzz() if epsilon is None else epsilon))
+    y = y if gamma is None else y * _along(x, gamma, axis)
+    return (y if beta is None or by_deviation else y + _along(x, beta, axis)).astype(x.dtype)
 
 
 @traceable
@@ -126,14 +136,15 @@ def rms_normalization(x: TensorLike, scale: TensorLike | None = None, axis: Axes
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     power = jnp.mean(jnp.square(wide), as_axes(axis), keepdims=True)
     y = wide * lax.rsqrt(power + (fuzz() if epsilon is None else epsilon))
-    return (y if scale is None else y * jnp.reshape(jnp.asarray(scale), _shape_along(x, axis))).astype(x.dtype)
+    return (y if scale is None else y * _along(x, scale, axis)).astype(x.dtype)
 
 
-def _shape_along(x: Array, axis: Axes) -> list[int]:
-    """The sizes of some axes, 1 for the others."""
+def _along(x: Array, factor: TensorLike, axis: Axes) -> Array:
+    """Numbers for each index of some axes of x, as they are multiplied with it; as they are where they have all axes of x."""
+    factor = jnp.asarray(factor)
     several = axis if is_list_or_tuple(axis) else (cast(int, axis),)
     axes = {a % x.ndim for a in several}
-    return [size if a in axes else 1 for a, size in enumerate(x.shape)]
+    return factor if factor.ndim == x.ndim else jnp.reshape(factor, [n if a in axes else 1 for a, n in enumerate(x.shape)])
 
 
 @op()

@@ -3,12 +3,15 @@
 # JAX leaves some arguments and results of its functions without a type.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import builtins
 from collections.abc import Sequence
 from typing import cast
 
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from kerata.base.types import DTypeLike
+from kerata.engine.scope import unknown_size
 from kerata.engine.symbolic import OPERATORS, traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.maxima import larger, largest, smaller, smallest, within
@@ -91,7 +94,7 @@ from kerata.ops.arrays import where as where
 from kerata.ops.arrays import zeros as zeros
 from kerata.ops.arrays import zeros_like as zeros_like
 from kerata.ops.forms import Axes, as_axes, as_float, as_floats, binary, bitwise, op, reduction, tell_alike, unary
-from kerata.ops.sizes import keeps_sizes
+from kerata.ops.sizes import at_once, keeps_sizes
 
 # Of one array.
 absolute = unary("absolute", jnp.abs, "|x|.", keeps_nan=True)
@@ -409,13 +412,19 @@ def digitize(x: TensorLike, bins: TensorLike) -> Array:
 
 
 @traceable
+@at_once
 def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 0, sparse: bool = False) -> Array:
-    """How often 0, 1, 2, ... occur in x, or the sums of their weights; for each row of a matrix."""
+    """How often 0, 1, 2, ... occur in x, or the sums of their weights; for each row of a matrix.
+
+    In a compiled program `minlength` must say how many numbers are counted in a matrix.
+    """
     x = jnp.asarray(x)
     weights = None if weights is None else jnp.asarray(weights)
+    length = unknown_size(x)
     if x.ndim < 2:
-        return jnp.bincount(x, weights=weights, minlength=minlength)
-    length = minlength if minlength else int(jnp.max(x)) + 1
+        return jnp.bincount(x, weights=weights, minlength=minlength, length=length)
+    if length is None:
+        length = minlength if minlength and isinstance(x, Tracer) else builtins.max(minlength, int(jnp.max(x)) + 1)
     rows = [jnp.bincount(row, None if weights is None else weights[i], length=length) for i, row in enumerate(x)]
     return jnp.stack(rows)
 
@@ -427,6 +436,7 @@ def histogram(x: TensorLike, bins: int | TensorLike = 10, range: Sequence[float]
 
 
 @traceable
+@at_once
 def unique(
     x: TensorLike,
     sorted: bool = True,
@@ -438,12 +448,13 @@ def unique(
     fill_value: float | None = None,
 ) -> Array | tuple[Array, ...]:
     """The different values of x. In a compiled program `size` must say how many, with `fill_value` for the rest."""
+    x = jnp.asarray(x)
     return jnp.unique(
-        jnp.asarray(x),
+        x,
         return_index=return_index,
         return_inverse=return_inverse,
         axis=axis,
-        size=size,
+        size=unknown_size(x) if size is None else size,
         return_counts=return_counts,
         equal_nan=False,
         fill_value=fill_value,

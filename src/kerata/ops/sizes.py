@@ -43,6 +43,34 @@ def keeps_sizes(function: Callable[P, R]) -> Callable[P, R]:
     return apply
 
 
+def at_once(function: Callable[P, R]) -> Callable[P, R]:
+    """Computes at once, also within a program, what is asked of known numbers: the size of what comes out depends on them.
+
+    >>> import jax
+    >>> from kerata import ops
+    >>> jax.eval_shape(lambda x: ops.take(x, ops.nonzero(np.array([3, 0, 1]))[0]), jax.ShapeDtypeStruct((3,), "float32")).shape
+    (2,)
+    """
+
+    @functools.wraps(function)
+    def apply(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not all(is_known(one) for one in (*args, *kwargs.values())):
+            return function(*args, **kwargs)
+        with jax.ensure_compile_time_eval():
+            return function(*args, **kwargs)
+
+    return apply
+
+
+def is_known(value: object) -> bool:
+    """Whether a value is a setting, or holds numbers that no program computes."""
+    if isinstance(value, (list, tuple)):
+        return all(is_known(one) for one in value)
+    if isinstance(value, jax.Array):
+        return not isinstance(value, Tracer)
+    return value is None or isinstance(value, (bool, int, float, str, np.ndarray, np.generic))
+
+
 def are_sizes(args: tuple[object, ...], kwargs: dict[str, object]) -> bool:
     """Whether the first argument holds sizes, and no argument anything else than sizes, axes or names of types."""
     given = (*args, *kwargs.values())

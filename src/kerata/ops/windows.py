@@ -230,6 +230,8 @@ def fold(
     Shapes: (batch, channels * window, places) to (batch, channels, height, width).
     """
     x = jnp.asarray(x)
+    if x.ndim != 3:
+        raise ValueError(message("fold", "the input must have the axes (batch, channels * window, places)", {"shape": x.shape}))
     window, dilation, padding, stride = _standardize_block("fold", kernel_size, dilation, padding, stride)
     size = standardize_tuple("fold", "output_size", output_size, 2)
     padded = [n + 2 * p for n, p in zip(size, padding, strict=True)]

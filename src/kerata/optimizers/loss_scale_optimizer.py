@@ -10,8 +10,9 @@ import numpy as np
 from kerata.base.checks import KindError, check_positive_int, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.engine.naming import name_scope
 from kerata.engine.types import Array
-from kerata.engine.variable import Variable, name_scope
+from kerata.engine.variable import Variable
 from kerata.optimizers.optimizer import SHARED, Optimizer
 from kerata.optimizers.rates import Rate
 

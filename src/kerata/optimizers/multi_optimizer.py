@@ -10,7 +10,8 @@ from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.module import Look
-from kerata.engine.variable import Variable, name_scope
+from kerata.engine.naming import name_scope
+from kerata.engine.variable import Variable
 from kerata.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from kerata.optimizers.optimizer import Optimizer
 
@@ -139,6 +140,17 @@ class MultiOptimizer(Optimizer):
     def learning_rate(self, value: object) -> None:
         if "optimizer_map" in self.__dict__:
             raise AttributeError(message(self, "it has no learning rate of its own", fix="Set those of its `optimizers`"))
+
+    @property
+    def loss_scale_factor(self) -> float | None:  # type: ignore[override]
+        """What the loss was multiplied by, of all `optimizers`."""
+        return self._loss_scale_factor
+
+    @loss_scale_factor.setter
+    def loss_scale_factor(self, value: float | None) -> None:
+        self._loss_scale_factor = value
+        for optimizer in self.__dict__.get("optimizers", ()):
+            optimizer.loss_scale_factor = value
 
     def _take(self, optimizer: object) -> int:
         """The place of an optimizer among the others."""

@@ -19,9 +19,11 @@ from kerata.constraints import constrain
 from kerata.dialects import hint
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.module import Look, auto_name
+from kerata.engine.naming import name_scope
 from kerata.engine.scope import Scope, current_scope, in_scope
+from kerata.engine.stores import Store, WritableStore, assign_all
 from kerata.engine.types import Array, Scalar
-from kerata.engine.variable import Store, Variable, WritableStore, assign_all, name_scope
+from kerata.engine.variable import Variable
 from kerata.optimizers.clipping import clip_gradients
 from kerata.optimizers.eager import run_update
 from kerata.optimizers.parts import Kept, Transformation
@@ -404,14 +406,9 @@ class Optimizer(Stepwise):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets the values of `variables`."""
         if len(weights) != len(self.variables):
-            raise ValueError(
-                message(
-                    self,
-                    f"You are calling set_weights() where {len(self.variables)} arrays are expected",
-                    {"weights": len(weights)},
-                    "Call build(trainable_variables) first" if not self.built else "",
-                )
-            )
+            expected = f"You are calling set_weights() where {len(self.variables)} arrays are expected"
+            fix = "" if self.built else "Call build(trainable_variables) first"
+            raise ValueError(message(self, expected, {"weights": len(weights)}, fix))
         for variable, weight in zip(self.variables, weights, strict=True):
             variable.assign(weight)
 

@@ -99,6 +99,8 @@ class RateVariable:
         # The shortest decimal with this float32 value: 0.001 comes back from a file as 0.001.
         self.optimizer.learning_rate = float(str(np.float32(value)))
 
+    store = assign
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
 

@@ -10,9 +10,10 @@ from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.types import DTypeLike, ShapeLike
 from kerata.engine.module import Module
+from kerata.engine.naming import name_scope
 from kerata.engine.scope import Scope, current_scope
 from kerata.engine.types import Array, Initializer, Scalar, TensorLike
-from kerata.engine.variable import Variable, name_scope
+from kerata.engine.variable import Variable
 from kerata.optimizers.slots import Key, Slots
 
 

@@ -10,6 +10,7 @@ from kerata.base.checks import message
 from kerata.layers.layer import Layer
 from kerata.metrics import Mean
 from kerata.training.objectives import CompiledLoss, CompiledMetrics
+from kerata.training.outputs import OutputNames
 from kerata.training.trained import TrainedModel
 
 
@@ -75,9 +76,10 @@ def objective_of(model: TrainedModel) -> CompiledLoss | None:
     return None if made is None else made.objective
 
 
-def output_names_of(model: TrainedModel) -> list[str] | None:
+def output_names_of(model: TrainedModel) -> OutputNames | None:
     """Names of the layers that make a model's outputs; `None` where there is no graph yet."""
-    return model._graph.output_names if model._graph is not None else None
+    graph = model._graph
+    return None if graph is None else OutputNames(graph.names_of_makers, graph.output_names)
 
 
 def forget_plans(model: TrainedModel) -> None:

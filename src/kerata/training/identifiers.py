@@ -17,6 +17,7 @@ from kerata.base.checks import did_you_mean, message
 from kerata.engine.types import Described
 from kerata.losses.loss import Loss, LossFunctionWrapper
 from kerata.metrics.reduction import MeanMetricWrapper
+from kerata.training.outputs import OutputNames
 
 CROSSENTROPIES = ("crossentropy", "ce")
 ACCURACIES = ("accuracy", "acc")
@@ -70,14 +71,15 @@ def check_names(
                 )
             )
     elif isinstance(value, dict):
+        known = output_names.keys if isinstance(output_names, OutputNames) else output_names
         for key, item in value.items():
-            if output_names and key not in output_names:
+            if known and key not in known:
                 raise ValueError(
                     message(
                         "compile",
                         f"`{argument}` names an output that does not exist",
-                        {argument: key, "outputs": list(output_names)},
-                        did_you_mean(key, output_names),
+                        {argument: key, "outputs": list(known)},
+                        did_you_mean(key, known),
                     )
                 )
             check_names(item, argument, kind, also, None, is_leaf)

@@ -9,7 +9,7 @@ that of `model.outputs`.
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -34,6 +34,19 @@ MISSING = Missing()
 
 class Field(str):
     """The name of a field of a named tuple."""
+
+
+class OutputNames(list[str]):
+    """Names of the layers that make the outputs of a model, in order.
+
+    Args:
+        layers: these names.
+        keys: what a dict of losses may name: the keys of a dict of outputs, else these names.
+    """
+
+    def __init__(self, layers: Iterable[str], keys: Sequence[str]):
+        super().__init__(layers)
+        self.keys = list(keys)
 
 
 class Outputs:

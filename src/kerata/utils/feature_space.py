@@ -13,9 +13,9 @@ from kerata.base.serialization import deserialize_keras_object, serialize_keras_
 from kerata.base.types import PathLike
 from kerata.data.samples import Data
 from kerata.engine.module import Look, Module
+from kerata.engine.stores import Store, WritableStore
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import AnyArray
-from kerata.engine.variable import Store, WritableStore
 from kerata.layers import Input
 from kerata.layers.layer import Layer
 from kerata.layers.merging import Concatenate

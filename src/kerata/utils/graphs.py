@@ -28,8 +28,9 @@ def get_source_inputs(tensor: SymbolicTensor) -> list[SymbolicTensor]:
         if id(one) in seen:
             continue
         seen.add(id(one))
-        operation, number, _ = one.history
-        above = operation.inbound_nodes[number].input_tensors
+        # A tensor that somebody has made by itself comes from nowhere.
+        operation, number, _ = getattr(one, "history", (None, 0, 0))
+        above = [] if operation is None else operation.inbound_nodes[number].input_tensors
         if above:
             # In order, the last first, as they are taken from the end.
             pending += reversed(above)

@@ -44,7 +44,8 @@ def outputs_of(case: Case) -> Iterator[tuple[str, Case]]:
 
     Of several outputs, those whose layer, loss and targets can be told apart.
     """
-    objective, names = case.objective, output_names_of(case.model) or []
+    objective, known = case.objective, output_names_of(case.model)
+    names = known.keys if known is not None else []
     terms = objective.terms if objective is not None else []
     if len(names) < 2 or len(set(names)) != len(names):
         yield "", case

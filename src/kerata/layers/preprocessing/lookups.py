@@ -16,8 +16,8 @@ from kerata.base.registry import builtin
 from kerata.base.types import Owner, PartialShape, PathLike
 from kerata.data.samples import Data
 from kerata.engine.module import Look
+from kerata.engine.stores import Store, WritableStore
 from kerata.engine.symbolic import SymbolicTensor
-from kerata.engine.variable import Store, WritableStore
 from kerata.layers.preprocessing.hashing import bin_of, take_salt
 from kerata.layers.preprocessing.host import HostLayer, as_bytes
 

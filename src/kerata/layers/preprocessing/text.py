@@ -12,9 +12,9 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.base.types import PartialShape, PathLike
 from kerata.data.samples import Data
+from kerata.engine.stores import Store, WritableStore
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import TensorLike
-from kerata.engine.variable import Store, WritableStore
 from kerata.layers.preprocessing.host import HostLayer, as_bytes
 from kerata.layers.preprocessing.lookups import OLD_MODES, StringLookup, batches_of
 

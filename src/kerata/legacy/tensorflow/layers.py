@@ -20,12 +20,13 @@ from kerata.base.recent import Recent
 from kerata.base.types import DTypeLike, Owner
 from kerata.engine.hyper import Hypers
 from kerata.engine.module import Look
+from kerata.engine.naming import name_scope
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
 from kerata.engine.structure import is_ours, structure_of
 from kerata.engine.symbolic import Operation, has_symbolic
 from kerata.engine.types import Array, Described
-from kerata.engine.variable import Variable, name_scope
+from kerata.engine.variable import Variable
 from kerata.kernels.compiler import compiler_options
 from kerata.layers.layer import Layer
 from kerata.layers.phase import contexts, training_now

@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kerata.engine.variable import Store, Variable, WritableStore
+from kerata.engine.stores import Store, WritableStore
+from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.optimizers.optimizer import Optimizer
 

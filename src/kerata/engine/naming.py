@@ -1,0 +1,61 @@
+"""Names around: what the paths of variables begin with."""
+
+import contextlib
+from typing import Self, cast
+
+from kerata.base.blocks import ambient
+from kerata.base.checks import message
+
+_local = ambient()
+
+
+class name_scope:
+    """Prefixes the paths of the variables created inside, `encoder/dense/kernel`.
+
+    Args:
+        name: the next part of the paths, without `/`.
+        caller: who opens it. Within a scope of the same caller and name it adds nothing, unless `deduplicate` is False.
+        override_parent: the path that stands before the name, in place of the scopes around.
+
+    >>> import kerata
+    >>> with name_scope("encoder"), name_scope("dense"):
+    ...     kerata.Variable(0.0, name="bias").path
+    'encoder/dense/bias'
+    """
+
+    def __init__(self, name: str, caller: object = None, deduplicate: bool = True, override_parent: str | None = None):
+        if not isinstance(cast(object, name), str) or "/" in name:
+            raise ValueError(message("name_scope", "`name` must be a text without '/'", {"name": name}))
+        self.name, self.caller, self.deduplicate, self.override_parent = name, caller, deduplicate, override_parent
+
+    def __enter__(self) -> Self:
+        names = _names()
+        is_same = self.caller is not None and _local.__dict__.get("caller") is self.caller and names[-1:] == [self.name]
+        if self.deduplicate and is_same:
+            self.before = None
+            return self
+        # What stands there now; the list itself stays, since others hold it.
+        self.before = (list(names), _local.__dict__.get("caller"))
+        if self.override_parent is not None:
+            names[:] = [part for part in self.override_parent.split("/") if part]
+        names.append(self.name)
+        _local.caller = self.caller
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.before is not None:
+            _names()[:], _local.caller = self.before
+
+
+def open_name(name: str) -> contextlib.AbstractContextManager[object]:
+    """`name_scope(name)`, unless it is the innermost one already: `build` may be called within a call or alone."""
+    return contextlib.nullcontext() if _names()[-1:] == [name] else name_scope(name)
+
+
+def current_path() -> str:
+    """The names around, as the path of a variable that is made here begins."""
+    return "/".join(_names())
+
+
+def _names() -> list[str]:
+    return _local.__dict__.setdefault("names", [])
