@@ -574,3 +574,20 @@ def test_losses_of_a_structure_mean_the_same_where_a_file_has_made_lists_of_tupl
         found.append(model.evaluate(x, y, verbose=0, return_dict=True)["loss"])
     first, second = model.predict(x, verbose=0)
     assert found == pytest.approx([np.mean((1 - first) ** 2) + np.mean(np.abs(second))] * 2, rel=1e-5)
+
+
+def test_outputs_in_lists_of_a_dict_are_called_by_their_layers():
+    found = []
+    for library in (keras, kerata):
+        x = library.Input((3,))
+        one = lambda name, x=x, library=library: library.layers.Dense(1, name=name)(x)  # noqa: E731
+        model = library.Model(x, {"s": one("s1"), "t": [one("t0"), one("t1")], "u": {"w": (one("w0"),)}})
+        metrics = {"s": "mae", "t": ["mae", "mse"], "u": {"w": ("mae",)}}
+        model.compile("sgd", "mse", metrics=metrics)
+        y = np.ones((4, 1))
+        found.append(list(model.fit(np.ones((4, 3)), {"s": y, "t": [y, y], "u": {"w": (y,)}}, verbose=0).history))
+    assert found[0] == found[1] and "t/t0_loss" in found[1]
+    with pytest.raises(
+        ValueError, match="names an output that does not exist. Received: loss='s1', outputs=\\['s', 't', 'u'\\]"
+    ):
+        model.compile("sgd", {"s1": "mse"})
