@@ -588,6 +588,6 @@ def test_outputs_in_lists_of_a_dict_are_called_by_their_layers():
         found.append(list(model.fit(np.ones((4, 3)), {"s": y, "t": [y, y], "u": {"w": (y,)}}, verbose=0).history))
     assert found[0] == found[1] and "t/t0_loss" in found[1]
     with pytest.raises(
-        ValueError, match="names an output that does not exist. Received: loss='s1', outputs=\\['s', 't', 'u'\\]"
+        ValueError, match=r"names an output that does not exist. Received: loss='s1', outputs=\['s', 't', 'u'\]"
     ):
         model.compile("sgd", {"s1": "mse"})

@@ -338,8 +338,10 @@ class CompiledMetrics(measures.Metric):
     @staticmethod
     def _prefix(outputs: Outputs, place: int) -> str:
         """The output's name before the metric's; nothing where outputs have no names."""
-        path = outputs.paths[place]
-        name = path[0] if len(path) == 1 and isinstance(path[0], str) else outputs.layer_names[place]
+        path, layer = outputs.paths[place], outputs.layer_names[place]
+        # Of nested outputs all have the names of their layers, even those that have a key of their own.
+        is_key = len(path) == 1 and isinstance(path[0], str) and (outputs.is_flat or layer is None)
+        name = path[0] if is_key else layer
         return f"{name}_" if name else ""
 
     def _targets(self, outputs: Outputs, y_true: Tree) -> list[Any]:
