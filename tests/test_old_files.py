@@ -129,6 +129,14 @@ BLOCKS = {
     "mean(x, axis=1)": lambda x: tf.reduce_mean(x, 1),  # noqa: F821
     "sum(x, axis=-1, keepdims=True)": lambda x: K.sum(x, axis=-1, keepdims=True),  # noqa: F821
     "l2_normalize(x, axis=1)": lambda x: tf.math.l2_normalize(x, axis=1),  # noqa: F821
+    "batch_dot(x[0], x[1], axes=[2, 2])": lambda x: K.batch_dot(x[0], x[1], axes=[2, 2]),  # noqa: F821
+    "batch_dot(x, x)": lambda x: K.batch_dot(x, x),  # noqa: F821
+    "clip(maximum(x, 0.5), min_value=-1.0, max_value=1.0)": lambda x: K.clip(K.maximum(x, 0.5), -1.0, 1.0),  # noqa: F821
+    "concatenate([x[0], x[1] * 2], axis=-1)": lambda x: K.concatenate([x[0], x[1] * 2]),  # noqa: F821
+    "permute_dimensions(reshape(x, shape=[-1, 4]), pattern=[1, 0])": lambda x: K.permute_dimensions(  # noqa: F821
+        K.reshape(x, (-1, 4)),  # noqa: F821
+        (1, 0),
+    ),
 }
 OTHERS = (
     lambda x: open(x),  # noqa: SIM115

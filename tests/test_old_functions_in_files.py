@@ -1,6 +1,7 @@
 """Functions of TensorFlow in files of `tf.keras`, as it names them, and shapes that programs compute in functional models."""
 
 import json
+import marshal
 import math
 import warnings
 
@@ -10,6 +11,8 @@ import pytest
 import kerata
 from kerata.legacy import tfkeras2
 from kerata.legacy.tensorflow import names
+from kerata.saving.legacy.bytecode import read_formula
+from kerata.saving.legacy.formulas import formula
 
 tf = names.build("tfkeras2")[""]
 K = tfkeras2.backend
@@ -197,3 +200,35 @@ def test_functions_of_k_stand_in_files(of, tmp_path):
     for name in ("model.keras", "model.h5"):
         again = kerata.models.load_model(tmp_path / name)
         np.testing.assert_allclose(again.predict(X, verbose=0), expected, rtol=1e-5, atol=1e-6)
+
+
+# Lambda layers
+
+PAIR = [np.random.default_rng(1).normal(size=(2, 3, 4)).astype("float32") for _ in range(2)]
+LAMBDAS = {
+    "batch_dot": (lambda x: K.batch_dot(x[0], x[1], axes=[2, 2]), lambda a, b: np.einsum("bik,bjk->bij", a, b)),
+    "batch_dot alone": (lambda x: K.batch_dot(x[0], x[1][:, 0]), lambda a, b: np.einsum("bik,bk->bi", a, b[:, 0])),
+    "concatenate": (lambda x: K.concatenate([x[0], x[1] * 2]), lambda a, b: np.concatenate([a, b * 2], -1)),
+    "the whole input": (lambda x: K.concatenate(x, axis=1), lambda a, b: np.concatenate([a, b], 1)),
+    "clip": (lambda x: K.clip(K.maximum(x[0], x[1]), -0.5, 0.5), lambda a, b: np.maximum(a, b).clip(-0.5, 0.5)),
+    "std": (lambda x: K.std(x[0], axis=1) - K.min(x[1], axis=1), lambda a, b: a.std(1) - b.min(1)),
+}
+
+
+@pytest.mark.parametrize("of", list(LAMBDAS))
+def test_formulas_of_two_parts_are_read_from_instructions_and_computed(of):
+    function, compute = LAMBDAS[of]
+    steps = read_formula(marshal.dumps(function.__code__))
+    if of == "batch_dot alone":
+        # A slice is not on the list.
+        assert steps is None
+        steps = ["batch_dot", ["item", "x", 0], ["item", "x", 1]]
+        np.testing.assert_allclose(formula([PAIR[0], PAIR[1][:, 0]], steps), compute(*PAIR), rtol=1e-5)
+        return
+    np.testing.assert_allclose(formula(PAIR, steps), compute(*PAIR), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [["batch_dot", "x"], ["clip", "x", {"axis": 1}], ["concatenate", "x"], ["list", "x"]])
+def test_parts_that_a_function_has_not_are_refused(steps):
+    with pytest.raises(ValueError, match="formula"):
+        formula(X, steps)

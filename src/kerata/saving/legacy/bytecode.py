@@ -26,8 +26,8 @@ SHARED = {
     124: "local",
     125: "store",
 }
-OLD = {**SHARED, 92: "unpack", 102: "tuple", 131: "call"}
-WORDS = {**OLD, 103: "tuple", 141: "call_named", 160: "method", 161: "call_method"}
+OLD = {**SHARED, 92: "unpack", 102: "tuple", 103: "tuple", 131: "call"}
+WORDS = {**OLD, 141: "call_named", 160: "method", 161: "call_method"}
 NEW = {
     2: "null",
     11: "negative",
@@ -64,8 +64,30 @@ FUNCTIONS = {
     "expand_dims": ("expand_dims", ("x", "axis")),
     "squeeze": ("squeeze", ("x", "axis")),
     "l2_normalize": ("l2_normalize", ("x", "axis")),
+    **{name: (name, ("x", "axis", "keepdims")) for name in ("min", "prod", "std", "var")},
+    **{f"reduce_{name}": (name, ("x", "axis", "keepdims")) for name in ("min", "prod", "std")},
+    **{name: (name, ("x",)) for name in ("softplus", "sign", "round", "sin", "cos")},
+    "softmax": ("softmax", ("x", "axis")),
+    "reverse": ("reverse", ("x", "axis")),
+    "reshape": ("reshape", ("x", "shape")),
+    "permute_dimensions": ("permute_dimensions", ("x", "pattern")),
+    "clip": ("clip", ("x", "min_value", "max_value")),
+    "clip_by_value": ("clip", ("x", "min_value", "max_value")),
+    "maximum": ("maximum", ("x", "y")),
+    "minimum": ("minimum", ("x", "y")),
+    "pow": ("power", ("x", "y")),
+    "add": ("add", ("x", "y")),
+    "subtract": ("subtract", ("x", "y")),
+    "multiply": ("multiply", ("x", "y")),
+    "divide": ("divide", ("x", "y")),
+    "batch_dot": ("batch_dot", ("x", "y", "axes")),
+    "concatenate": ("concatenate", ("list", "axis")),
+    "concat": ("concatenate", ("list", "axis")),
+    "stack": ("stack", ("list", "axis")),
 }
-DEFAULTS = {"expand_dims": {"axis": -1}}
+DEFAULTS = {"expand_dims": {"axis": -1}, "concatenate": {"axis": -1}}
+# Arguments that stand for numbers, and not for settings.
+PARTS = ("x", "y", "list")
 INPUT = "x"
 
 
@@ -233,9 +255,13 @@ class Follower:
         if not 0 < argument <= 8 or len(self.stack) < argument:
             raise NotListed("tuple")
         items = [self.stack.pop() for _ in range(argument)][::-1]
-        if not all(isinstance(item, int) for item in items):
+        items = [plain_of(item) if isinstance(item, list) and not depends(item) else item for item in items]
+        if all(isinstance(item, int) for item in items):
+            self.stack.append(("value", tuple(items)))
+        elif all(is_formula(item) for item in items):
+            self.stack.append(("list", items))
+        else:
             raise NotListed("tuple")
-        self.stack.append(("value", tuple(items)))
 
     def _global(self, argument: int) -> None:
         if self.form and argument & 1:
@@ -320,10 +346,20 @@ def applied(function: object, args: list[Any], named: dict[str, Any]) -> list[An
         raise NotListed("call")
     name, known = FUNCTIONS[path[-1]]
     given = {**dict(zip(known, args, strict=False)), **named}
-    if len(args) > len(known) or not set(given) <= set(known) or not is_formula(given.get("x")):
+    if len(args) > len(known) or not set(given) <= set(known):
         raise NotListed("call")
-    settings = {key: plain_of(value) for key, value in {**DEFAULTS.get(name, {}), **given}.items() if key != "x"}
-    return [name, given["x"], settings] if settings else [name, given["x"]]
+    parts = [part_of(key, given.get(key)) for key in known if key in PARTS]
+    settings = {key: plain_of(value) for key, value in {**DEFAULTS.get(name, {}), **given}.items() if key not in PARTS}
+    return [name, *parts, settings] if settings else [name, *parts]
+
+
+def part_of(name: str, value: Any) -> object:
+    """What a function works on: a formula, or a list of such."""
+    if name == "list" and isinstance(value, tuple) and value[0] == "list":
+        return ["list", *value[1]]
+    if value != INPUT and (name == "list" or not is_formula(value)):
+        raise NotListed("call")
+    return value
 
 
 def plain_of(value: object) -> object:
@@ -332,9 +368,9 @@ def plain_of(value: object) -> object:
         value = value[1]
     if isinstance(value, tuple) and all(isinstance(item, int) for item in value):
         return list(value)
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, (bool, int, float)):
         return value
-    if isinstance(value, list) and len(value) == 2 and value[0] == "negative" and isinstance(value[1], int):
+    if isinstance(value, list) and len(value) == 2 and value[0] == "negative" and isinstance(value[1], (int, float)):
         return -value[1]
     raise NotListed("setting")
 
