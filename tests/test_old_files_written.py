@@ -119,3 +119,39 @@ def test_files_are_explained_without_being_loaded(tmp_path, capsys):
     plain = {"class_name": "Sequential", "config": [{"class_name": "Theirs", "config": {"name": "t"}}]}
     (tmp_path / "own.json").write_text(json.dumps(plain))
     assert "only its author has: Theirs" in inspect_file(tmp_path / "own.json")
+
+
+def test_calls_for_training_or_not_stay_so_in_h5_files(tmp_path):
+    """`base(x, training=False)`: fine-tuning that goes on from the file drops nothing, and moves no averages."""
+    from kerata.legacy import tfkeras2
+
+    layers = tfkeras2.layers
+    x = tfkeras2.Input((6,))
+    hidden = layers.BatchNormalization(name="norm")(layers.Dense(6)(x), training=False)
+    model = tfkeras2.Model(x, layers.Dense(2)(layers.Dropout(0.9)(hidden, training=False)))
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(6, 6)).astype("float32"), rng.normal(size=(6, 2)).astype("float32")
+    model.train_on_batch(*data)
+    model.save(tmp_path / "model.h5")
+    predicted, loss = model.predict(data[0], verbose=0), model.train_on_batch(*data)
+    for reader in (kerata, tfkeras2, keras):
+        again = reader.models.load_model(tmp_path / "model.h5")
+        np.testing.assert_allclose(np.asarray(again.predict(data[0], verbose=0)), predicted, rtol=1e-5, atol=1e-6)
+        if reader is not keras:
+            # Keras 3 does not train a model of an '.h5' file.
+            assert again.train_on_batch(*data) == pytest.approx(loss, rel=1e-5)
+            np.testing.assert_array_equal(again.get_layer("norm").get_weights()[2], np.zeros(6))
+
+
+def test_tensors_beside_the_first_stand_in_h5_files(tmp_path):
+    from kerata.legacy import tfkeras2
+
+    x = tfkeras2.Input((3, 4))
+    attended = tfkeras2.layers.MultiHeadAttention(2, 3)(x, x * 2.0, key=x)
+    model = tfkeras2.Model(x, attended)
+    with pytest.warns(UserWarning, match="Keras 3 does not read"):
+        model.save(tmp_path / "model.h5")
+    data = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    again = kerata.models.load_model(tmp_path / "model.h5")
+    np.testing.assert_allclose(again.predict(data, verbose=0), model.predict(data, verbose=0), rtol=1e-5, atol=1e-6)

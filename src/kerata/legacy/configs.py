@@ -137,7 +137,11 @@ class WordsOfThen(Words):
         if self.era != "tfkeras2" and type(self.live.get(found[0])).__name__ == "Sequential":
             # As of a graph: the first call made the model.
             found[1] += 1
-        return found[:3] if self.era == "keras1" else found
+        return found
+
+    def node(self, plain: dict[str, Any], node: dict[str, Any]) -> list[Any]:
+        found = super().node(plain, node)
+        return [one[:3] for one in found] if self.era == "keras1" and not any(one[3] for one in found) else found
 
 
 def words_of_model(model, config: dict[str, Any], kind: str):

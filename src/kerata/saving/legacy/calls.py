@@ -15,7 +15,7 @@ MODELS = ("Model", "Functional", "Container", "Network", "Sequential")
 # Layers whose further inputs are the states with which they begin.
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM2D", "Bidirectional", "CuDNNLSTM", "CuDNNGRU")
 # Arguments of calls that mean nothing in a description.
-USELESS = ("training", "name")
+USELESS = ("name",)
 
 
 def is_place(value: object) -> TypeGuard[list[Any]]:

@@ -3,6 +3,7 @@
 The same words must mean the same in all of them. What does not is refused, e.g. the hard sigmoid, whose slope Keras 3 changed.
 """
 
+import inspect
 import json
 import warnings
 from typing import Any, TypeGuard
@@ -254,10 +255,26 @@ class Words:
             self.warn("Keras 3 does not read the states that a layer begins with from an '.h5' file", {"layer": plain["name"]})
             states = others.pop("initial_state")
             first += states if isinstance(states, (list, tuple)) else [states]
-        if len(args) != 1 or others:
-            received = {"layer": plain["name"], "arguments": len(args), "by name": list(others)}
+        called = find_builtin("layers", plain["class_name"])
+        named = [] if called is None else list(inspect.signature(called.call).parameters)[1:]
+        received = {"layer": plain["name"], "arguments": len(args), "by name": list(others)}
+        if not args or len(args) > max(1, len(named)):
             raise self.refuse("calls with further arguments cannot be written to an '.h5' file", received)
-        return [self.tensor(one) for one in first]
+        others |= {key: value for key, value in zip(named[1:], args[1:], strict=False) if value is not None}
+        kept = {key: self.beside(value, received) for key, value in others.items()}
+        return [[*self.tensor(one)[:3], kept] for one in first]
+
+    def beside(self, value: object, received: dict[str, Any]) -> object:
+        """An argument of a call beside its first: plain, or a tensor of the graph."""
+        if isinstance(value, (bool, int, float, str)):
+            return value
+        several = value if isinstance(value, (list, tuple)) else [value]
+        if not self.for_then or not all(is_tensor(one) for one in several):
+            raise self.refuse("calls with further arguments cannot be written to an '.h5' file", received)
+        self.warn(
+            "Keras 3 does not read tensors as further arguments of a call from an '.h5' file", {"layer": received["layer"]}
+        )
+        return self.argument(value)
 
     def function(self, plain: dict[str, Any]) -> dict[str, Any]:
         """An operation of a graph, `x * 2`, with its calls: a function of TensorFlow."""
