@@ -45,6 +45,11 @@ CUTS: dict[str, dict[str, str]] = {
         r"train\(run_name, 20, 25, 512\)": "train(run_name, 1, 2, 512)",
     }
     | {r"self\.num_display_words = 6|num_display_words=6": "num_display_words=2"},
+    "mnist_acgan": {
+        r"epochs = 100": "epochs = 1",
+        r"    x_train = np\.expand_dims": "    x_train, y_train = x_train[:400], y_train[:400]\n"
+        "    x_test, y_test = x_test[:100], y_test[:100]\n    x_train = np.expand_dims",
+    },
     "lstm_stateful": {r"input_len = 1000": "input_len = 40"},
     "pretrained_word_embeddings": {r"MAX_NUM_WORDS = 20000": "MAX_NUM_WORDS = 200"},
 }
