@@ -353,7 +353,7 @@ def applied(function: object, args: list[Any], named: dict[str, Any]) -> list[An
     return [name, *parts, settings] if settings else [name, *parts]
 
 
-def part_of(name: str, value: Any) -> object:
+def part_of(name: str, value: object) -> object:
     """What a function works on: a formula, or a list of such."""
     if name == "list" and isinstance(value, tuple) and value[0] == "list":
         return ["list", *value[1]]
