@@ -37,6 +37,14 @@ def test_predictions_are_those_of_keras():
     np.testing.assert_allclose(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("library", [kerata, keras])
+def test_a_network_without_weights_takes_pictures_as_they_are(library):
+    model = library.applications.EfficientNetB0(weights=None, include_top=False, input_shape=(32, 32, 3))
+    layer = next(one for one in model.layers if type(one).__name__ == "Normalization")
+    x = np.random.RandomState(0).rand(2, 32, 32, 3).astype("float32")
+    np.testing.assert_allclose(layer(x), x)
+
+
 @pytest.mark.parametrize("mode", ["caffe", "tf", "torch"])
 def test_pictures_are_prepared_as_keras_does(mode):
     x = np.random.RandomState(0).rand(2, 4, 4, 3).astype("float32") * 255

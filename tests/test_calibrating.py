@@ -138,6 +138,46 @@ def test_a_model_block_by_block(tmp_path, mode):
         model.quantize(mode, config=config)
 
 
+@pytest.mark.parametrize("mode", ["gptq", "awq"])
+def test_a_layer_that_is_ready_computes_with_its_floats(mode):
+    kind, name = (quantizers.GPTQConfig if mode == "gptq" else quantizers.AWQConfig), f"is_{mode}_calibrated"
+    ready, done = layers.Dense(3), quantized_here(mode, {"group_size": 4})
+    ready.build((None, 6))
+    before = np.asarray(ready(X[0]))
+    ready.quantize(config=kind(None, None, group_size=4))
+    theirs = keras.layers.Dense(3)
+    theirs.build((None, 6))
+    theirs.quantize(mode, config=getattr(keras.quantizers, kind.__name__)(None, None, group_size=4))
+    assert ready.dtype_policy.name == theirs.dtype_policy.name and ready.get_config().keys() == theirs.get_config().keys()
+    assert getattr(ready, name) is getattr(theirs, name) is False and getattr(done, name) is True
+    assert ready.quantized_kernel.shape == theirs.quantized_kernel.shape and not hasattr(layers.Dense(3), "quantized_kernel")
+    np.testing.assert_array_equal(ready(X[0]), before)
+    np.testing.assert_array_equal(ready.kernel, ready.get_weights()[0])
+    with pytest.raises(ValueError, match="its weight is not rounded yet"):
+        ready.save_own_variables({})
+    with pytest.raises(NotImplementedError, match="adapters go with no mode"):
+        ready.enable_lora(2)
+    store = {}
+    done.save_own_variables(store)
+    ready.load_own_variables(store)
+    assert getattr(ready, name) is True and [w.name for w in ready.weights] == [w.name for w in done.weights]
+    np.testing.assert_array_equal(ready(X[0]), done(X[0]))
+    with pytest.raises(ValueError, match="are gone"):
+        setattr(ready, name, False)
+    with pytest.raises(AttributeError, match="not quantized by mode"):
+        getattr(ready, "is_awq_calibrated" if mode == "gptq" else "is_gptq_calibrated")
+
+
+def test_a_model_rounds_layers_that_were_made_ready():
+    model, other = language(), language()
+    config = quantizers.GPTQConfig(WORDS, None, num_samples=4, sequence_length=7, group_size=4)
+    model.blocks[0].up.quantize("gptq", config=quantizers.GPTQConfig(None, None, group_size=-1))
+    for one in (model, other):
+        one.quantize(config=config, filters="up")
+    np.testing.assert_array_equal(model.blocks[0].up.quantized_kernel, other.blocks[0].up.quantized_kernel)
+    assert model.blocks[0].up.kernel_scale.shape == (12, 2) and len(model.weights) == len(other.weights)
+
+
 def test_gptq_loses_less_than_rounding():
     weight, seen = np.random.RandomState(3).normal(size=(200, 5)).astype("float32"), calibration.Moments(200)
     x = np.random.RandomState(4).normal(size=(300, 200)) @ (np.eye(200) + np.random.RandomState(5).normal(size=(200, 200)) / 50)
@@ -183,7 +223,7 @@ def test_keras_reads_files_of_layers_and_has_the_same_configs(tmp_path):
             ),
             "needs a dict with 'pre_block_layers'",
         ),
-        (lambda: quantized_here("awq", {}).quantize("gptq", config=quantizers.GPTQConfig(WORDS, None)), "look at data"),
+        (lambda: quantized_here("awq", {}).quantize("gptq", config=quantizers.GPTQConfig(WORDS, None)), "already quantized"),
     ],
 )
 def test_messages(call, text):

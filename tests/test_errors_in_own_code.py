@@ -324,6 +324,13 @@ BUILDS = {
     "an unknown size": (lambda self, shape: self.add_weight((None, 4), name="w"), ValueError, "Variable (enc/w): the shape of"),
     "a broken size": (lambda self, shape: self.add_weight((1.5, 4), name="w"), ValueError, "Variable (enc/w): the shape of"),
     "the name first": (lambda self, shape: self.add_weight("w", (3, 4)), TypeError, "add_weight(name=...)"),
+    "the name first, then the shape": (
+        lambda self, shape: self.add_weight("w", shape=(3,)),
+        ValueError,
+        "add_weight(name=...)",
+    ),
+    "two shapes": (lambda self, shape: self.add_weight((3,), shape=(3,)), ValueError, "both positionally and as a keyword"),
+    "the name fourth": (lambda self, shape: self.add_weight((3,), "zeros", None, "w"), TypeError, "at most 3 positional"),
     "an unknown initializer": (
         lambda self, shape: self.add_weight((3,), "glorot"),
         ValueError,
@@ -355,6 +362,24 @@ def test_a_build_without_a_shape(library):
             return x * self.factor
 
     np.testing.assert_allclose(Plain()(X), X)
+
+
+def test_a_weight_that_each_call_would_add():
+    class Growing(layers.Layer):
+        def call(self, x):
+            return x * self.add_weight(name="factor", initializer="ones")
+
+    with pytest.raises(ValueError, match=r"Growing \(growing\): you cannot add new elements of state .* Make it in `build"):
+        Growing(name="growing")(X)
+
+
+@pytest.mark.parametrize(("name", "said"), [("other", "`other` does not end in"), ("other_shape", "`call` has no `other`")])
+def test_a_build_whose_shapes_are_of_no_argument(name, said):
+    scope = {}
+    exec(f"def build(self, x_shape, {name}): pass", scope)  # Names of arguments are looked at.
+    made = type("Built", (layers.Layer,), {"build": scope["build"], "call": lambda self, x, y: x + y})
+    with pytest.raises(ValueError, match=said):
+        made()(X, X)
 
 
 # What layers are called with

@@ -88,6 +88,17 @@ def test_optimizers_that_not_all_readers_know_are_left_out_on_demand(tmp_path):
     assert not kerata.models.load_model(tmp_path / "m.h5").compiled
 
 
+def test_a_class_of_a_package_beside_keras_is_found_under_its_registered_name(tmp_path):
+    @kerata.saving.register_keras_serializable("keras_shop")
+    class Halving(layers.Layer):
+        def call(self, x):
+            return x / 2
+
+    Halving.__module__ = "keras_shop.layers"
+    kerata.Sequential([kerata.Input((2,)), Halving()]).save(tmp_path / "m.h5")
+    assert kerata.saving.load_model(tmp_path / "m.h5").predict(np.ones((1, 2)), verbose=0).tolist() == [[0.5, 0.5]]
+
+
 def test_many_names_are_split(tmp_path):
     name = "n" * 200
     model = kerata.Sequential([kerata.Input((2,)), *[layers.Dense(2, name=f"{name}{n}") for n in range(330)]])

@@ -1,5 +1,6 @@
 """Configs of a person's own classes, and weights of a part of a model."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -75,6 +76,40 @@ def test_a_class_without_a_config_of_its_own_still_gets_one():
             super().__init__(**kwargs)
 
     assert Plain(2.0).get_config()["factor"] == 2.0
+
+
+@pytest.mark.parametrize("library", [kerata, keras])
+def test_a_constructor_gets_the_name_of_a_plain_policy(library):
+    class Told(library.layers.Dense):
+        def __init__(self, *args, dtype=None, **kwargs):
+            self.told = dtype
+            super().__init__(*args, dtype=dtype, **kwargs)
+
+    assert Told.from_config(library.layers.Dense(2, dtype="bfloat16").get_config()).told == "bfloat16"
+    few = Told.from_config(library.layers.Dense(2, dtype="int8_from_bfloat16").get_config())
+    assert few.told.quantization_mode == "int8" and few.dtype_policy.name == "int8_from_bfloat16"
+
+
+@pytest.mark.parametrize("library", [kerata, keras])
+def test_a_built_in_goes_under_no_registered_name(library):
+    plain = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 1}, "registered_name": "shop>Dense"}
+    with pytest.raises(ValueError, match="entered nowhere|resolved to a Keras built-in"):
+        library.saving.deserialize_keras_object(plain)
+    assert library.saving.deserialize_keras_object({**plain, "registered_name": "Dense"}).units == 1
+
+
+def test_a_policy_that_is_set_in_a_map_of_policies():
+    policies = kerata.dtype_policies.DTypePolicyMap()
+    layer = layers.Dense(2, dtype=policies)
+    layer.build((None, 1))
+    for name in ("mixed_bfloat16", "float16"):
+        layer.dtype_policy = name
+        assert layer.dtype_policy is policies and policies[layer.path].name == name
+    plain = layers.Dense(2, name="plain")
+    plain.build((None, 1))
+    with pytest.raises(ValueError, match="a policy alone does not quantize by 'gptq'"):
+        plain.dtype_policy = "gptq/4/128_from_float32"
+    assert plain.dtype_policy.name == "float32"
 
 
 def test_a_list_that_holds_itself():

@@ -153,11 +153,13 @@ class Module:
                     self.operations[called] = Signatures(with_bases(classes[called], classes), function)
 
     def _assign(self, name: str, value: ast.expr) -> None:
-        """A constant made of others."""
+        """A constant made of others. A table that begins empty is none: code that is not run fills it."""
         try:
-            self.constants[name] = eval(compile(ast.Expression(value), "constant", "eval"), {}, dict(self.constants))
+            found = eval(compile(ast.Expression(value), "constant", "eval"), {}, dict(self.constants))
         except Exception:  # No constant.
             return
+        if not isinstance(found, (dict, list, set)) or found:
+            self.constants[name] = found
 
 
 class Signatures:

@@ -283,3 +283,16 @@ def test_workers_that_read_may_augment():
 
 def test_what_is_left_out_is_named():
     assert not set(CASES) & set(LEFT_OUT["layers"].split())
+
+
+def test_one_picture_from_another_place_is_that_of_a_batch():
+    theirs, ours = pair("RandomPerspective", {"scale": 0.3})
+    drawn = theirs.get_random_transformation(PICTURES[:1], training=True)
+    found = ours.transform_images(PICTURES[0], plain(drawn))
+    assert_near(found, theirs.transform_images(PICTURES[0], drawn))
+    assert_near(found[None], ours.transform_images(PICTURES[:1], plain(drawn)))
+
+
+def test_no_operation_changes_nothing():
+    for layer in pair("RandAugment", {"num_ops": 0}):
+        np.testing.assert_allclose(layer(PICTURES, training=True), PICTURES)

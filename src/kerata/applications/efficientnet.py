@@ -132,7 +132,10 @@ def efficientnet(
 
     def features(x: SymbolicTensor) -> SymbolicTensor:
         x = layers.Rescaling(1.0 / 255.0)(x)
-        x = layers.Normalization(axis=channel_axis())(x)
+        normalize = layers.Normalization(axis=channel_axis())
+        x = normalize(x)
+        # Without weights of a file it hands pictures on as they are, until `adapt` is called.
+        normalize.finalize_state()
         if weights == "imagenet":
             x = layers.Rescaling([1.0 / math.sqrt(one) for one in DEVIATION])(x)
         x = layers.ZeroPadding2D(padding_before(x, 3), name="stem_conv_pad")(x)

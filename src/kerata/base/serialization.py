@@ -411,12 +411,23 @@ def _find_entered(name: object, registered_name: object, module: object) -> Any:
     if _is_keras(module) or module in ("builtins", None):
         for kind in _kinds_of(module):
             if (found := registry.find_builtin(kind, name)) is not None:
+                _check_unregistered(name, registered_name)
                 return found
     remedy = f"Decorate it with @kerata.saving.register_keras_serializable(), or pass custom_objects={{{shorten(name)}: ...}}"
     if _is_keras(module):
         remedy = did_you_mean(name, [n for kind in _kinds_of(module) for n in registry.names(kind)])
     received = {"module": module, "name": name}
     raise TypeError(message("deserialize", f"{shorten(name)} is not known to Kerata and is entered nowhere", received, remedy))
+
+
+def _check_unregistered(name: str, registered_name: object) -> None:
+    """Raises where a built-in name goes with the registered name of something else."""
+    if registered_name and registered_name not in (name, "function"):
+        given = {"name": name, "registered_name": registered_name}
+        fix = "Register what it names, or take the registered name out of the config"
+        raise ValueError(
+            message("deserialize", "the name is a built-in's, and the registered name is entered nowhere", given, fix)
+        )
 
 
 def _is_keras(module: object) -> bool:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from kerata.base import config
-from kerata.base.checks import message
+from kerata.base.checks import KindError, message
 from kerata.base.types import like_sequence
 from kerata.data.border import Border
 from kerata.engine.placement import HERE
@@ -80,7 +80,7 @@ def wrong_lengths(trees: Mapping[str, object]) -> ValueError:
     for name, tree in trees.items():
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
             if np.ndim(leaf) == 0:
-                return ValueError(
+                return KindError(
                     message(
                         "data",
                         f"`{name}` must hold one row a sample",

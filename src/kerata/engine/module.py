@@ -17,6 +17,7 @@ from kerata.base.checks import UnableError, did_you_mean, message
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
 from kerata.base.types import Plain, is_dict, is_list_or_tuple
 from kerata.dialects import hint
+from kerata.engine.policy import DTypePolicy
 from kerata.engine.variable import Variable
 
 _counts: dict[str, int] = defaultdict(int)
@@ -181,7 +182,11 @@ class Module:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """An object of this class from what `get_config` gave."""
         with describing(f"{cls.__name__}.from_config", config):
-            return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
+            given = {name: deserialize_keras_object(value) for name, value in config.items()}
+            # As in Keras, a constructor gets a plain policy by its name.
+            if type(policy := given.get("dtype")) is DTypePolicy and policy.quantization_mode is None:
+                given["dtype"] = policy.name
+            return cls(**given)
 
 
 def _is_plain(value: object) -> bool:

@@ -9,14 +9,22 @@ import numpy as np
 
 from kerata.base.checks import message
 from kerata.engine.module import Look
-from kerata.engine.policy import QUANTIZATION_MODES, AWQDTypePolicy, GPTQDTypePolicy, standardize_policy
+from kerata.engine.policy import (
+    QUANTIZATION_MODES,
+    AWQDTypePolicy,
+    DTypePolicy,
+    GPTQDTypePolicy,
+    QuantizedDTypePolicy,
+    standardize_policy,
+)
 from kerata.engine.structure import note_change
 from kerata.engine.types import Array, Initializer
+from kerata.engine.stores import Store, WritableStore
 from kerata.engine.variable import Variable
 from kerata.layers.adapters import Adaptable
 from kerata.layers.quantizing import Quantizable
 from kerata.quantizers.calibration import Found
-from kerata.quantizers.configs import CalibratedConfig, QuantizationConfig
+from kerata.quantizers.configs import CalibratedConfig, QuantizationConfig, resolve_config
 from kerata.quantizers.grouping import dequantize_with_sz_map
 from kerata.quantizers.nibbles import pack_int4, unpack_int4
 
@@ -32,15 +40,61 @@ class Calibrated(Quantizable):
     _bookkeeping = {"weight_bits": Look.PARTS | Look.PROGRAM}
     weight_bits: int
 
+    # The levels, (outputs, inputs), as they are stored.
+    quantized_kernel: Variable
+
     @property
-    def is_calibrated(self) -> bool:
-        """Whether the weight was rounded by GPTQ or AWQ."""
+    def is_prepared(self) -> bool:
+        """Whether the weight is to be rounded by GPTQ or AWQ, or was."""
         return self.is_quantized and self.quantization_mode in MODES
 
     @property
-    def quantized_kernel(self) -> Variable:
-        """The levels, (outputs, inputs), as they are stored."""
-        return self.stored_weight
+    def is_calibrated(self) -> bool:
+        """Whether the weight was rounded by GPTQ or AWQ: there are levels in its place."""
+        return self.is_prepared and self._float_weight() is None
+
+    def _float_weight(self) -> Variable | None:
+        held = self.__dict__.get(self.adapted)
+        return self.__dict__.get(f"_{self.adapted}") if held is None else held
+
+    @property
+    def stored_weight(self) -> Variable:
+        """The variable that holds the weight: levels, once there are some in place of the floats."""
+        return self.quantized_kernel if self.is_calibrated else super().stored_weight
+
+    @property
+    def is_gptq_calibrated(self) -> bool:
+        """Whether levels that GPTQ found are in use. Set to true, it puts those that there are in the weight's place."""
+        return self._uses_levels_of("gptq")
+
+    @is_gptq_calibrated.setter
+    def is_gptq_calibrated(self, value: bool) -> None:
+        self._use_levels("gptq", value)
+
+    @property
+    def is_awq_calibrated(self) -> bool:
+        """Whether levels that AWQ found are in use. Set to true, it puts those that there are in the weight's place."""
+        return self._uses_levels_of("awq")
+
+    @is_awq_calibrated.setter
+    def is_awq_calibrated(self, value: bool) -> None:
+        self._use_levels("awq", value)
+
+    def _uses_levels_of(self, mode: str) -> bool:
+        if not self.is_prepared or self.quantization_mode != mode:
+            received = {"quantization_mode": self.quantization_mode}
+            raise AttributeError(message(self, f"it is not quantized by mode {mode!r}", received))
+        return self.is_calibrated
+
+    def _use_levels(self, mode: str, value: bool) -> None:
+        used = self._uses_levels_of(mode)
+        if used and not value:
+            raise ValueError(
+                message(self, "the floats that its levels were made of are gone", {f"is_{mode}_calibrated": value})
+            )
+        if value and (weight := self._float_weight()) is not None:
+            self._forget([weight])
+            note_change()
 
     def input_rows(self, inputs: Array) -> Array:
         """The inputs as a matrix, (samples, inputs of the weight as a matrix)."""
@@ -67,7 +121,7 @@ class Calibrated(Quantizable):
             super().make_adapters()
 
     def _add_adapters(self, rank, alpha, a_initializer, b_initializer) -> None:
-        if self.is_calibrated:
+        if self.is_prepared:
             raise NotImplementedError(message(self, f"adapters go with no mode {self.quantization_mode!r}", {"rank": rank}))
         super()._add_adapters(rank, alpha, a_initializer, b_initializer)
 
@@ -91,7 +145,7 @@ class Calibrated(Quantizable):
         rows, columns = self.matrix_shape(tuple(kernel_shape))
         groups = 1 if given.group_size == -1 else math.ceil(rows / given.group_size)
         stored = (columns + 1) // 2 if self.weight_bits == 4 else columns
-        self._make(self.adapted, np.zeros((stored, rows), "uint8"), f"_{self.adapted}")
+        self._make(self.adapted, np.zeros((stored, rows), "uint8"), "quantized_kernel")
         self._make(f"{self.adapted}_scale", np.ones((columns, groups), "float32"))
         self._make(f"{self.adapted}_zero", np.zeros((columns, groups), "uint8"))
         if mode == "awq":
@@ -106,33 +160,42 @@ class Calibrated(Quantizable):
         """Keeps the weights in few bits from now on. A compiled model is compiled again.
 
         Args:
-            mode: `"int8"`, `"int4"`, `"float8"`; that of `config` if it is not given. `"gptq"` and `"awq"` are for models,
-                which show their layers some data: `model.quantize(...)`.
+            mode: `"int8"`, `"int4"`, `"float8"`; that of `config` if it is not given. For `"gptq"` and `"awq"`, the layer gets
+                ready, and computes with its floats until `model.quantize(...)` has shown it some data.
             type_check: whether a subclass, whose `call` may do something else with the weight, is refused.
             config: e.g. an `Int4QuantizationConfig`.
         """
-        if mode in MODES or getattr(config, "mode", None) in MODES:
-            fix = f"Say model.quantize({mode or getattr(config, 'mode', None)!r}, config=...)"
-            if isinstance(config, CalibratedConfig):
-                raise ValueError(message(self, "GPTQ and AWQ look at data that goes through a model", {"mode": mode}, fix))
-        super().quantize(mode, type_check, config)
+        wanted = resolve_config(self, mode, config)
+        if not isinstance(wanted, CalibratedConfig):
+            super().quantize(mode, type_check, config)
+            return
+        mode, policy = self._check_quantizable(wanted.mode, type_check), self.policy_here()
+        if self.lora_enabled:
+            raise NotImplementedError(message(self, f"adapters go with no mode {mode!r}", {"lora_rank": self.lora_rank}))
+        self._hide_weight()
+        self.quantized_build(self.full_shape(), mode, wanted)
+        self._say_quantized(wanted, policy)
 
     def take_found(self, found: Found, config: CalibratedConfig) -> None:
         """Keeps what GPTQ or AWQ have found in place of the weight."""
         policy, weight = self.policy_here(), self.stored_weight
-        shape = weight.shape
-        self._forget([weight])
+        shape, mode = weight.shape, self.quantization_mode
+        ready = self.variable_serialization_spec[mode][1:] if self.is_prepared else []
+        self._forget([weight, *(self.__dict__[name] for name in ready if name in self.__dict__)])
         self.quantized_build(shape, config.mode, config)
         levels = pack_int4(found.levels, 0, "uint8")[0] if self.weight_bits == 4 else found.levels
-        self.stored_weight.assign(levels)
+        self.quantized_kernel.assign(levels)
         values = {f"{self.adapted}_scale": found.scale, f"{self.adapted}_zero": found.zero, "g_idx": found.groups}
         for name, value in values.items():
             self.__dict__[name].assign(value)
         if found.spread is not None:
             self.__dict__["awq_scales"].assign(found.spread)
+        self._say_quantized(config, policy)
+
+    def _say_quantized(self, config: CalibratedConfig, before: DTypePolicy) -> None:
         self.quantization_config = config.without_data()
-        if policy.quantization_mode is None:
-            self._dtype_policy = standardize_policy(f"{config.dtype_policy_string()}_from_{policy.name}")
+        name = before.source_name if isinstance(before, QuantizedDTypePolicy) else before.name
+        self._dtype_policy = standardize_policy(f"{config.dtype_policy_string()}_from_{name}")
 
     # The weight
 
@@ -158,7 +221,9 @@ class Calibrated(Quantizable):
         """`apply_weight` of the weight, however it is stored, with what the adapter adds."""
         if (watch := self.watcher.get(id(self))) is not None:
             watch(self.input_rows(inputs))
-        return self.apply_weight(inputs, self.full_weight()) if self.is_calibrated else super().weigh(inputs)
+        if self.is_calibrated:
+            return self.apply_weight(inputs, self.full_weight())
+        return Adaptable.weigh(self, inputs) if self.is_prepared else super().weigh(inputs)
 
     # In files
 
@@ -169,8 +234,21 @@ class Calibrated(Quantizable):
         return {**super().variable_serialization_spec, "gptq": [*first, "g_idx"], "awq": [*first, "awq_scales", "g_idx"]}
 
     def file_variables(self) -> list[Variable]:
-        if not self.is_calibrated:
+        if not self.is_prepared:
             return super().file_variables()
-        names = self.variable_serialization_spec[self.quantization_mode]
-        found = [self.stored_weight if name.startswith("quantized_") else self.__dict__.get(name) for name in names]
+        found = [self.__dict__.get(name) for name in self.variable_serialization_spec[self.quantization_mode]]
         return [variable for variable in found if isinstance(variable, Variable)]
+
+    def save_own_variables(self, store: WritableStore) -> None:
+        """Writes the weight as it is stored, and the bias."""
+        if self.is_prepared and not self.is_calibrated:
+            fix = "Show it data by model.quantize(config=...) first"
+            expected = "a file would hold its levels, and its weight is not rounded yet"
+            raise ValueError(message(self, expected, {"quantization_mode": self.quantization_mode}, fix))
+        super().save_own_variables(store)
+
+    def load_own_variables(self, store: Store) -> None:
+        """Reads levels, scales and the bias; the floats of a layer that was only made ready go."""
+        super().load_own_variables(store)
+        if self.is_prepared:
+            self._use_levels(str(self.quantization_mode), True)

@@ -124,7 +124,7 @@ class JaxLayer(Layer):
             return leaf
         array = np.asarray(leaf)
         kind = None if array.dtype.kind == "f" or array.dtype.name == "bfloat16" else array.dtype.name
-        return self.add_weight(array.shape, lambda shape, dtype=None: jnp.asarray(array, dtype), kind, trainable)
+        return self.add_weight(array.shape, lambda shape, dtype=None: jnp.asarray(array, dtype), kind, trainable=trainable)
 
     @property
     def params(self) -> AnyTree:

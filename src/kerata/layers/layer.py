@@ -36,6 +36,7 @@ from kerata.layers.signatures import (
     call_parameters,
     is_tensor,
     shape_parameters,
+    shapes_to_build,
     symbolic_of_shape,
 )
 from kerata.layers.weights import WeightHolder
@@ -167,25 +168,15 @@ class Layer(WeightHolder):
             self._built_shapes = {}
             self.built = True
             return
-        names = shape_parameters(type(self))
-        if not names:
-            self.build()  # type: ignore[call-arg]
-        elif len(names) == 1:
-            self.build(next(iter(shapes.values()), None))
-        else:
-            missing = [name for name in names if name not in shapes]
-            if len(shapes) == 1 or (len(names) == len(shapes) and missing):
-                # One shape is that of the input, whatever a user's `call` names it.
-                self.build(*shapes.values())
-            else:
-                self.build(**{name: shapes[name] for name in names if name in shapes})
+        given, named = shapes_to_build(self, shapes)
+        self.build(*given, **named)
 
     def _shapes_of_call(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         try:
             arguments = bind_call(self, args, kwargs)
         except TypeError as error:
             said = inspect.signature(type(self).call)
-            raise TypeError(
+            raise KindError(
                 message(self, f"it cannot be called so: {error}", {"inputs": args, **kwargs}, f"Its function is call{said}")
             ) from None
         shapes: dict[str, Any] = {}
@@ -326,6 +317,8 @@ class Layer(WeightHolder):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for the shape of an input."""
+        if type(self).call is Layer.call:
+            raise NotImplementedError(message(self, "it does not have a `compute_output_shape` method implemented"))
         inputs = symbolic_of_shape(input_shape, self.compute_dtype)
         with name_scope(self.name):
             self._maybe_build((inputs,), {})

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base import registry
-from kerata.base.checks import check_choice, message
+from kerata.base.checks import message
 from kerata.engine.policy import Int4DTypePolicy, QuantizedFloat8DTypePolicy, standardize_policy
 from kerata.engine.structure import note_change
 from kerata.engine.types import Array, HostArray, Initializer, TensorLike
@@ -98,7 +98,7 @@ class Quantizable(Adaptable):
         """Makes the weight, packed where the policy says so."""
         mode = self.quantization_mode
         if mode is not None:
-            check_choice(self, "mode", mode, self.quantization_modes)
+            self._check_mode(mode)
         if mode in PACKED:
             self.quantized_build(shape, mode, self.quantization_config)
         else:
@@ -118,7 +118,7 @@ class Quantizable(Adaptable):
             mode: `"int8"`, `"int4"`, `"float8"`.
             config: how it is to be quantized.
         """
-        check_choice(self, "mode", mode, self.quantization_modes)
+        self._check_mode(mode)
         self.is_quantized = True
         note_change()
         if mode == "float8":
@@ -233,13 +233,16 @@ class Quantizable(Adaptable):
             raise NotImplementedError(
                 message(self, "a subclass is quantized with type_check=False alone", {"class": type(self).__name__})
             )
-        if mode not in self.quantization_modes:
-            known = ", ".join(map(repr, self.quantization_modes))
-            raise NotImplementedError(message(self, f"Invalid quantization mode. Expected one of {known}", {"mode": mode}))
+        self._check_mode(mode)
         if mode == "int8" and self.compute_dtype == "float16":
             fix = "Take 'mixed_bfloat16' or 'float32'"
             raise ValueError(message(self, "mode 'int8' doesn't work well with float16", {"dtype": self.dtype_policy}, fix))
         return mode
+
+    def _check_mode(self, mode: str) -> None:
+        if mode not in self.quantization_modes:
+            known = ", ".join(map(repr, self.quantization_modes))
+            raise NotImplementedError(message(self, f"Invalid quantization mode. Expected one of {known}", {"mode": mode}))
 
     def _name_of_policy(self, config: QuantizationConfig) -> str:
         return f"int4/{self.block_size or -1}" if config.mode == "int4" else config.mode

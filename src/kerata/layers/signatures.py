@@ -93,6 +93,29 @@ def shape_parameters(cls: type, method: str = "build") -> tuple[str, ...]:
     return _names(getattr(cls, method))
 
 
+def shapes_to_build(layer: Callee, shapes: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """What a layer's `build` is given: the first shape, or, where it takes several, those of the arguments that it names.
+
+    Args:
+        layer: whose `build`.
+        shapes: of what `call` was given, by the name of each argument with `_shape` behind it.
+    """
+    names = shape_parameters(type(layer))
+    if len(names) < 2:
+        return [next(iter(shapes.values()), None)][: len(names)], {}
+    if len(shapes) == 1:
+        # It is that of the input, whatever a user's `call` names it.
+        return list(shapes.values()), {}
+    known = call_parameters(type(layer))
+    for name in names:
+        argument = name.removesuffix("_shape")
+        if argument == name or (argument not in known and not known.takes_any):
+            expected = "each argument of a `build` of several is the name of an argument of `call`, with `_shape` behind it"
+            found = f"`call` has no `{argument}`" if argument != name else f"`{name}` does not end in `_shape`"
+            raise ValueError(message(layer, f"{expected}: {found}", {"build": names}, f"`call` takes {', '.join(known.order)}"))
+    return [], {name: shapes[name] for name in names if name in shapes}
+
+
 @functools.lru_cache(maxsize=1024)
 def _names(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)[1:]

@@ -17,6 +17,10 @@ from kerata.engine.rematerializing import Remat, rematerialized
 from kerata.engine.scope import in_scope
 from kerata.engine.stores import Store, WritableStore, assign_all
 from kerata.engine.variable import Variable, standardize_dtype
+from kerata.layers.phase import contexts
+
+# Modes in which a layer can be quantized by its policy alone.
+IMPLICIT = ("int8", "int4", "float8")
 
 
 class Holding(NamedTuple):
@@ -48,6 +52,8 @@ class WeightHolder(Module):
     _dtype_policy: DTypePolicy
     # How it is rematerialized; set where it is made within a `RematScope`.
     _remat: Remat | None = None
+    # Whether it may get weights within a call, as layers of `tf.keras` may in their first one.
+    grows_in_call = False
 
     @shown
     def input_dtype(self) -> str:
@@ -74,6 +80,7 @@ class WeightHolder(Module):
 
     def add_weight(
         self,
+        *args: Any,
         shape=None,
         initializer=None,
         dtype=None,
@@ -96,18 +103,12 @@ class WeightHolder(Module):
             name: the last part of its path.
         """
         self._check_constructed()
+        self._check_growing(name)
+        if args:
+            shape, initializer, dtype = self._take_positional(args, shape, initializer, dtype)
         dtype = standardize_dtype(self.variable_dtype if dtype is None else dtype)
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
-        if isinstance(shape, str):
-            raise KindError(
-                message(
-                    self,
-                    "`shape` must be a tuple of whole numbers",
-                    {"shape": shape},
-                    "Pass the name as a keyword argument: add_weight(name=...)",
-                )
-            )
         if not (callable(initializer) or isinstance(initializer, (str, dict))):
             shape = np.shape(initializer)
         # A weight that the constructor makes stands under the layer's name, as one that `build` makes.
@@ -131,6 +132,28 @@ class WeightHolder(Module):
         self._weights.append(variable)
         return variable
 
+    def _check_growing(self, name: str | None) -> None:
+        if self.built and contexts() and not self.grows_in_call and "_building" not in self.__dict__:
+            expected = "you cannot add new elements of state (variables) to a layer within its call: each would add one"
+            raise ValueError(
+                message(self, expected, {"name": name}, "Make it in `build(self, input_shape)` or in the constructor")
+            )
+
+    def _take_positional(self, args: tuple[Any, ...], *named: Any) -> list[Any]:
+        """The values of `shape`, `initializer` and `dtype`, which may be given by their place."""
+        names = ("shape", "initializer", "dtype")
+        if len(args) > len(names):
+            expected = f"add_weight() takes at most 3 positional arguments, {', '.join(names)}"
+            raise TypeError(message(self, expected, {"arguments": args}))
+        if isinstance(args[0], str):
+            fix = "Pass the name as a keyword argument: add_weight(name=...)"
+            raise KindError(message(self, "`shape` must be a tuple of whole numbers", {"shape": args[0]}, fix))
+        for name, value in zip(names, named, strict=False):
+            if value is not None and names.index(name) < len(args):
+                expected = f"`{name}` was passed both positionally and as a keyword argument"
+                raise KindError(message(self, expected, {name: value}))
+        return [*args, *named[len(args) :]]
+
     def _scope_of_weights(self) -> AbstractContextManager[object]:
         """Where its weights stand: a layer that was built within another stays there, whoever asks it for one later."""
         parent = (self.__dict__.get("_path") or "").rpartition("/")[0]
@@ -140,7 +163,16 @@ class WeightHolder(Module):
         self, shape, initializer, dtype=None, trainable=True, autocast=True, regularizer=None, constraint=None, name=None
     ) -> Variable:
         """A new weight; the shape first."""
-        return self.add_weight(shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name)
+        return self.add_weight(
+            shape,
+            initializer,
+            dtype,
+            trainable=trainable,
+            autocast=autocast,
+            regularizer=regularizer,
+            constraint=constraint,
+            name=name,
+        )
 
     def _check_constructed(self) -> None:
         if "_weights" not in self.__dict__:
@@ -305,9 +337,19 @@ class WeightHolder(Module):
 
     @dtype_policy.setter
     def dtype_policy(self, value: PolicyLike) -> None:
-        self._dtype_policy = policy = standardize_policy(value)
+        policy, held = standardize_policy(value), self.__dict__.get("_dtype_policy")
         mode = policy.quantization_mode
-        if mode is not None and self.__dict__.get("built") and not getattr(self, "is_quantized", False):
+        quantizes = mode is not None and self.__dict__.get("built") and not getattr(self, "is_quantized", False)
+        if quantizes and mode not in IMPLICIT:
+            fix = "Say layer.quantize(...) or model.quantize(...) with a config"
+            raise ValueError(message(self, f"a policy alone does not quantize by {mode!r}", {"dtype_policy": value}, fix))
+        if isinstance(held, DTypePolicyMap) and not isinstance(policy, DTypePolicyMap):
+            if self.path in held:
+                del held[self.path]
+            held[self.path] = policy
+        else:
+            self._dtype_policy = policy
+        if quantizes:
             self.quantize(mode)
 
     def policy_here(self) -> DTypePolicy:
@@ -343,11 +385,13 @@ class WeightHolder(Module):
 
     def quantize(self, mode: str | None = None, type_check: bool = True, config: object = None) -> None:
         """Keeps the weights in few bits. A layer of your own may define it; this one cannot be quantized."""
-        raise NotImplementedError(message(self, "it cannot be quantized: it does not implement quantize()", {"mode": mode}))
+        raise NotImplementedError(
+            message(self, "it cannot be quantized: it does not have a `quantize` method implemented", {"mode": mode})
+        )
 
     def quantized_build(self, input_shape: tuple[int, ...], mode: str) -> None:
         """Makes the variables of a mode."""
-        raise NotImplementedError(message(self, "it does not implement quantized_build()", {"mode": mode}))
+        raise NotImplementedError(message(self, "it does not have a `quantized_build` method implemented", {"mode": mode}))
 
     def quantized_call(self, *args: object, **kwargs: object) -> object:
         """What is computed in place of `call` where a policy says that weights are quantized."""

@@ -57,6 +57,7 @@ class OldLayer(Flowing, Spelled):
         "sums_penalties": Look.PROGRAM,
     }
 
+    grows_in_call = True
     # Makes layers of today those of an era; the modules of the eras say how.
     _adopt: Callable[..., Any] = staticmethod(lambda era, layer: layer)
 

@@ -114,7 +114,7 @@ def find_layers(block: Layer, wanted: Callable[[Layer], bool], type_check: bool)
             raise ValueError(
                 message(layer, "Cannot quantize a layer that isn't yet built", None, "Call the model on data first")
             )
-        if layer.is_quantized or layer.lora_enabled:
+        if (layer.is_quantized and (layer.is_calibrated or not layer.is_prepared)) or layer.lora_enabled:
             received = {"dtype_policy": layer.dtype_policy, "lora_rank": layer.lora_rank}
             raise ValueError(message(layer, "it is already quantized, or has an adapter", received))
         if not layer.is_plain_matrix:

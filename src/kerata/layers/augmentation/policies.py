@@ -78,7 +78,7 @@ class RandAugment(Augmentation):
 
     Args:
         value_range: what the pixels lie between.
-        num_ops: how many changes come after each other.
+        num_ops: how many changes come after each other; 0 for none.
         factor: how strong they are: [lower, upper] between 0 and 1, or one number for [0, factor].
         interpolation: `"bilinear"` or `"nearest"`.
         seed: an integer for a stream of its own.
@@ -102,7 +102,7 @@ class RandAugment(Augmentation):
     ):
         super().__init__(seed, data_format, **kwargs)
         self.value_range = check_ends(self, value_range)
-        self.num_ops = check_positive_int(self, "num_ops", num_ops)
+        self.num_ops = check_positive_int(self, "num_ops", num_ops, minimum=0)
         self.factor = check_range(self, "factor", factor, 0, 1)
         self.interpolation = check_mode(self, "interpolation", interpolation, INTERPOLATIONS)
         self._make_changes()

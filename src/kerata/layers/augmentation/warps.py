@@ -59,6 +59,8 @@ class RandomPerspective(Augmentation):
         return self.move(images, transformation, self.interpolation)
 
     def move(self, images, transformation, interpolation):
+        if images.ndim == 3:
+            return self.move(images[None], transformation, interpolation)[0]
         points = transformation["start_points"], transformation["end_points"]
         moved = perspective_transform(images, *points, interpolation, self.fill_value, self.data_format)
         return jnp.where(transformation["apply_perspective"][:, None, None, None], moved, images)

@@ -134,7 +134,7 @@ class Words:
         name, config = plain["class_name"], plain["config"]
         if is_operation(plain):
             raise self.refuse("operations on tensors cannot be written to an '.h5' file", {"operation": name})
-        if plain.get("module") is None or not str(plain["module"]).startswith("keras"):
+        if is_own(plain):
             return {"class_name": plain.get("registered_name") or name, "config": self.plain(config)}
         if name == "Functional":
             return {"class_name": name, "config": self.graph(config)}
@@ -327,7 +327,7 @@ class Words:
     def optimizer(self, plain: dict[str, Any]) -> dict[str, Any] | None:
         """An optimizer in the words that all readers know; `None` for one that is left out."""
         name, config = plain["class_name"], plain["config"]
-        if self.for_then and not str(plain.get("module")).startswith("keras"):
+        if self.for_then and is_own(plain):
             return {"class_name": plain.get("registered_name") or name, "config": self.plain(config)}
         if name in CLASSIC:
             expected = f"the optimizer is written as {CLASSIC[name]}, which adds epsilon inside of the root where it is read"
@@ -360,6 +360,12 @@ def long_names(loss: object) -> object:
 def is_tensor(value: object) -> TypeGuard[dict[str, Any]]:
     """Whether a value is a tensor of the graph."""
     return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
+
+
+def is_own(plain: dict[str, Any]) -> bool:
+    """Whether a description is that of a class that is none of Keras's: of a program, or of a package beside it."""
+    module = str(plain.get("module"))
+    return ">" in str(plain.get("registered_name")) or not (module == "keras" or module.startswith("keras."))
 
 
 def is_operation(plain: dict[str, Any]) -> bool:
