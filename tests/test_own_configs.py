@@ -93,7 +93,7 @@ def test_a_constructor_gets_the_name_of_a_plain_policy(library):
 @pytest.mark.parametrize("library", [kerata, keras])
 def test_a_built_in_goes_under_no_registered_name(library):
     plain = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 1}, "registered_name": "shop>Dense"}
-    with pytest.raises(ValueError, match="entered nowhere|resolved to a Keras built-in"):
+    with pytest.raises(ValueError, match=r"entered nowhere|resolved to a Keras built-in"):
         library.saving.deserialize_keras_object(plain)
     assert library.saving.deserialize_keras_object({**plain, "registered_name": "Dense"}).units == 1
 
