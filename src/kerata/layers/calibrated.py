@@ -17,9 +17,9 @@ from kerata.engine.policy import (
     QuantizedDTypePolicy,
     standardize_policy,
 )
+from kerata.engine.stores import Store, WritableStore
 from kerata.engine.structure import note_change
 from kerata.engine.types import Array, Initializer
-from kerata.engine.stores import Store, WritableStore
 from kerata.engine.variable import Variable
 from kerata.layers.adapters import Adaptable
 from kerata.layers.quantizing import Quantizable
