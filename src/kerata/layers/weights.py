@@ -80,7 +80,7 @@ class WeightHolder(Module):
 
     def add_weight(
         self,
-        *args: Any,
+        *args: object,
         shape=None,
         initializer=None,
         dtype=None,
@@ -139,7 +139,7 @@ class WeightHolder(Module):
                 message(self, expected, {"name": name}, "Make it in `build(self, input_shape)` or in the constructor")
             )
 
-    def _take_positional(self, args: tuple[Any, ...], *named: Any) -> list[Any]:
+    def _take_positional(self, args: tuple[object, ...], *named: object) -> list[Any]:
         """The values of `shape`, `initializer` and `dtype`, which may be given by their place."""
         names = ("shape", "initializer", "dtype")
         if len(args) > len(names):
