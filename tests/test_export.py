@@ -340,3 +340,46 @@ def test_a_package_that_is_not_there(monkeypatch, tmp_path):
 def test_it_says_where_the_file_is(tmp_path, capsys):
     several()[0].export(tmp_path / "m.onnx", format="onnx")
     assert capsys.readouterr().out == f"Saved artifact at '{tmp_path / 'm.onnx'}'.\n"
+
+
+@pytest.mark.parametrize("format", ["stablehlo", "onnx"])
+def test_an_archive_holds_a_file_for_each_function(format, tmp_path, capsys):
+    model = kerata.Sequential([kerata.Input((3,)), layers.Dense(2, name="last")])
+    archive = kerata.export.ExportArchive(format)
+    signature = [kerata.InputSpec(shape=(None, 3), dtype="float32", name="x"), kerata.KerasTensor((None, 2), name="shift")]
+    assert archive.track_and_add_endpoint("serve", model) is model
+    archive.add_endpoint("shifted", lambda x, shift: {"sum": model(x) + shift}, signature)
+    archive.add_endpoint("last", model.layers[0].call, signature[:1])
+    archive.add_variable_collection("weights", model.weights)
+    assert archive.variables == archive.trainable_variables == model.weights and archive.non_trainable_variables == []
+    archive.write_out(tmp_path / "made")
+    assert capsys.readouterr().out == f"Saved artifact at '{tmp_path / 'made'}': serve, shifted, last.\n"
+    x, shift = numbers(4, 3), numbers(4, 2)
+    right = np.asarray(model(x))
+    for name, inputs, expected in (("serve", (x,), right), ("shifted", (x, shift), right + shift), ("last", (x,), right)):
+        path = tmp_path / "made" / f"{name}.{format}"
+        if format == "onnx":
+            session = onnxruntime.InferenceSession(path)
+            found = session.run(None, dict(zip((one.name for one in session.get_inputs()), inputs, strict=True)))[0]
+        else:
+            found = kerata.export.load(path)(*inputs)
+            found = found["sum"] if name == "shifted" else found
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(np.load(tmp_path / "made" / "weights.npz")["last/kernel"], model.weights[0])
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    [
+        (lambda made: made(), ValueError, r"SavedModel is TensorFlow's own format.*ExportArchive\(\"stablehlo\"\)"),
+        (lambda made: made("zip"), ValueError, "`format` must be one of 'stablehlo', 'onnx'"),
+        (lambda made: made("onnx").write_out("here"), ValueError, "there is nothing to write"),
+        (lambda made: made("onnx").add_endpoint("a", lambda x: x), ValueError, "what the function takes is not known"),
+        (lambda made: made("onnx").add_endpoint("a/b", several()[0]), ValueError, "`name` must be a name as Python has them"),
+        (lambda made: made("onnx").track(3), TypeError, "must be a layer or a model"),
+    ],
+    ids=["SavedModel", "format", "nothing", "signature", "name", "no layer"],
+)
+def test_what_no_archive_takes(call, kind, words):
+    with pytest.raises(kind, match=words):
+        call(kerata.export.ExportArchive)

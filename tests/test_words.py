@@ -66,7 +66,7 @@ def test_text_is_told_what_there_is():
         ("layers", "TFSMLayer", "kerata.layers has no 'TFSMLayer', which Keras has and Kerata leaves out so far."),
         ("layers", "TorchModuleWrapper", "leaves out so far"),
         ("layers", "Dens", "kerata.layers has no 'Dens'. Did you mean 'Dense'?"),
-        ("export", "ExportArchive", "Use model.export(path, format='stablehlo')"),
+        ("export", "TFSMLayer", "leaves out so far"),
         ("optimizers", "Adm", "Did you mean 'Adam'"),
         ("losses", "MeanSquareError", "Did you mean 'MeanSquaredError'"),
         ("metrics", "Acuracy", "Did you mean 'Accuracy'"),

@@ -28,7 +28,6 @@ import kerata
 
 # What only TensorFlow or torch can have, by path; all below it is left out too.
 ELSEWHERE = {
-    "keras.export.ExportArchive": "writes a SavedModel, with TensorFlow's own functions",
     "keras.export.TFSMLayer": "runs TensorFlow's programs",
     "keras.layers.TFSMLayer": "runs TensorFlow's programs",
     "keras.layers.TorchModuleWrapper": "holds a module of torch",

@@ -41,6 +41,8 @@ KNOWN: dict[str, object] = {
     "keras.src.utils.module_utils.dmtree": types.SimpleNamespace(available=False),
     "keras.src.utils.module_utils.optree": types.SimpleNamespace(available=True),
     "keras.src.backend.common.global_state.clear_session": kerata.utils.clear_session,
+    # A model has the methods of a trainer.
+    "keras.src.backend.jax.trainer.JAXTrainer": kerata.Model,
 }
 
 # Modules of the inside whose functions have the same names in a public module, in the order in which these are asked.

@@ -10,8 +10,7 @@ from typing import Any
 from kerata.base.checks import did_you_mean
 
 # Names of Keras that are left out so far, by room; and what to do instead, where there is something.
-LEFT_OUT = {"": "distribution", "layers": "TFSMLayer TorchModuleWrapper", "export": "ExportArchive TFSMLayer"}
-INSTEAD = {"ExportArchive": "Use model.export(path, format='stablehlo'), a file for each model"}
+LEFT_OUT = {"": "distribution", "layers": "TFSMLayer TorchModuleWrapper", "export": "TFSMLayer"}
 
 
 # Names of the package that nobody pays for who does not ask, and the rooms that are imported for them then.
@@ -41,8 +40,7 @@ def explain(module: str) -> Callable[[str], Any]:
             return late if name == LATE[name] else getattr(late, name)
         text = f"{module} has no {name!r}"
         if name in LEFT_OUT.get(room, "").split():
-            advice = INSTEAD.get(name)
-            text += ", which Keras has and Kerata leaves out so far." + (f" {advice}." if advice else "")
+            text += ", which Keras has and Kerata leaves out so far."
         else:
             near = did_you_mean(name, public_names(sys.modules[module]))
             text += f". {near}" if near.startswith("Did") else "."
