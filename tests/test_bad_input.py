@@ -528,3 +528,18 @@ def test_values_for_a_call_without_state_have_the_shapes_of_variables():
 def test_weights_are_not_counted_before_there_are_any(make):
     with pytest.raises(ValueError, match="needs a layer that is built"):
         make().count_params()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: kerata.optimizers.SGD(10**400),
+        lambda: kerata.optimizers.get({"class_name": "SGD", "config": {"learning_rate": 10**400}}),
+        lambda: kerata.regularizers.L2(10**400),
+        lambda: kerata.initializers.RandomNormal(10**400),
+    ],
+    ids=["rate", "rate of a config", "penalty", "mean"],
+)
+def test_a_whole_number_that_no_float_holds_is_named(make):
+    with pytest.raises(ValueError, match="must be a number that a float holds. Received"):
+        make()

@@ -163,6 +163,10 @@ def check_number(
         number = cast(float, value)
         if (low is not None and number < low) or (high is not None and number > high) or number != number:
             raise ValueError(message(owner, f"`{name}` must be {describe_range(low, high)}", {name: value}))
+        try:
+            float(number)
+        except OverflowError:
+            raise ValueError(message(owner, f"`{name}` must be a number that a float holds", {name: value})) from None
         return value
     if getattr(value, "shape", None) == ():
         return value

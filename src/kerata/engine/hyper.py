@@ -85,7 +85,8 @@ class Hyperparameter:
 
     def check(self, obj: object, value: TensorLike) -> float:
         """The number as a float, or an error where it is out of range."""
-        return float(check_number(obj, self.name, float(np.asarray(value)), self.low, self.high))
+        number = value if isinstance(value, int) else float(np.asarray(value))
+        return float(check_number(obj, self.name, number, self.low, self.high))
 
 
 def holds_number(obj: object, name: str) -> bool:
