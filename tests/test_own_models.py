@@ -84,3 +84,30 @@ def test_a_model_that_does_not_say_it_is_trained_is_warned_of():
     model = normalized(kerata, takes_training=False)
     with pytest.warns(UserWarning, match=r"call\(\) has no argument `training`.*layers=\['batch_normalization'\]"):
         model.fit(X, Y[0], verbose=0)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+@pytest.mark.parametrize("also_traces", [False, True])
+def test_a_model_with_a_build_of_its_own_is_built_by_its_first_batch(method, also_traces):
+    found = []
+    for library in (keras, kerata):
+
+        class Product(library.Model):
+            def build(self, input_shape):
+                self.w = self.add_weight(shape=(input_shape[-1], 1), initializer="ones", name="w")
+                if also_traces:
+                    super().build(input_shape)
+
+            def call(self, x):
+                return x @ self.w
+
+        model = Product()
+        model.compile("sgd", "mse")
+        x, y = np.arange(12, dtype="float32").reshape(4, 3), np.ones((4, 1), "float32")
+        if method == "predict":
+            found.append(model.predict(x, verbose=0))
+        elif method == "evaluate":
+            found.append(model.evaluate(x, y, verbose=0))
+        else:
+            found.append(model.fit(x, y, verbose=0).history["loss"])
+    np.testing.assert_allclose(*found, rtol=1e-5)

@@ -22,6 +22,23 @@ from counting import inside
 
 import kerata
 
+
+class MixedIn(kerata.Model):
+    """What tests make a model of a layer with: of what both have, the layer's holds. Its constructor is called first."""
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        own = set(MixedIn.__mro__)
+        for name in ("call", "build"):
+            defined = next((base for base in cls.__mro__ if name in base.__dict__ and base not in own), None)
+            if defined is not None and name not in cls.__dict__:
+                setattr(cls, name, defined.__dict__[name])
+
+    def __init__(self) -> None:
+        self._start_trainer()
+        self._graph = None
+
+
 # What the tests take from modules of the inside and has a public name or form that the source does not say.
 KNOWN: dict[str, object] = {
     "keras.src.backend.compute_output_spec": lambda function, *args, **kwargs: kerata.Operation(function).compute_output_spec(
@@ -41,8 +58,7 @@ KNOWN: dict[str, object] = {
     "keras.src.utils.module_utils.dmtree": types.SimpleNamespace(available=False),
     "keras.src.utils.module_utils.optree": types.SimpleNamespace(available=True),
     "keras.src.backend.common.global_state.clear_session": kerata.utils.clear_session,
-    # A model has the methods of a trainer.
-    "keras.src.backend.jax.trainer.JAXTrainer": kerata.Model,
+    "keras.src.backend.jax.trainer.JAXTrainer": MixedIn,
 }
 
 # Modules of the inside whose functions have the same names in a public module, in the order in which these are asked.

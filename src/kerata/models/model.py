@@ -12,8 +12,9 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object
 from kerata.base.types import PartialShape, is_list_or_tuple
 from kerata.engine.module import Look, auto_name, shown
+from kerata.engine.naming import name_scope
 from kerata.engine.scope import note, noted
-from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten, has_symbolic
+from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten, has_symbolic, infer
 from kerata.layers.layer import Layer
 from kerata.layers.signatures import ShapeTree
 from kerata.models.exported import Exported
@@ -213,7 +214,12 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
         if not self._built_shapes:
             # A file says for which shapes a subclass was built, so that it can be built again.
             self._built_shapes = self._shapes_of_call((inputs,), {})
-        return Layer.compute_output_spec(self, inputs)
+        if type(self).build is not Model.build and not self.built and not getattr(self, "_building", False):
+            # A subclass makes weights of its own there.
+            self._maybe_build((inputs,), {})
+        with name_scope(self.name):
+            # Not what a subclass says of shapes alone, which would build none of its layers.
+            return infer(self._call_concrete_of, inputs)
 
     def _maybe_build(self, args: tuple, kwargs: dict[str, Any]) -> None:
         if self.built:

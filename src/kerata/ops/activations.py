@@ -13,7 +13,7 @@ from kerata.engine.scope import note
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.maxima import larger, smaller, within
-from kerata.ops.forms import Axes, as_axes, as_float, op
+from kerata.ops.forms import Axes, as_array, as_axes, as_float, op
 
 
 @op(keeps_nan=True)
@@ -24,68 +24,68 @@ def relu(x: TensorLike) -> Array:
     >>> kerata.ops.relu(np.array([-1.0, 2.0])).tolist()
     [0.0, 2.0]
     """
-    return jax.nn.relu(jnp.asarray(x))
+    return jax.nn.relu(as_array(x))
 
 
 @op()
 def relu6(x: TensorLike) -> Array:
     """min(max(x, 0), 6)."""
-    return jax.nn.relu6(jnp.asarray(x))
+    return jax.nn.relu6(as_array(x))
 
 
 @op()
 def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Array:
     """x where x >= 0, negative_slope * x elsewhere."""
-    return jax.nn.leaky_relu(jnp.asarray(x), negative_slope)
+    return jax.nn.leaky_relu(as_array(x), negative_slope)
 
 
 @op()
 def elu(x: TensorLike, alpha: float = 1.0) -> Array:
     """x where x > 0, alpha * (exp(x) - 1) elsewhere. Source: Clevert et al., 2015."""
-    return jax.nn.elu(jnp.asarray(x), alpha)
+    return jax.nn.elu(as_array(x), alpha)
 
 
 @op()
 def selu(x: TensorLike) -> Array:
     """1.0507 * elu(x, 1.6733): keeps mean 0 and variance 1. Source: Klambauer et al., 2017."""
-    return jax.nn.selu(jnp.asarray(x))
+    return jax.nn.selu(as_array(x))
 
 
 @op()
 def celu(x: TensorLike, alpha: float = 1.0) -> Array:
     """max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0). Source: Barron, 2017."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     return larger(x, 0.0) + alpha * jnp.expm1(smaller(x, 0.0) / alpha)
 
 
 @op()
 def gelu(x: TensorLike, approximate: bool = True) -> Array:
     """x * P(N(0, 1) <= x), or its approximation by tanh. Source: Hendrycks and Gimpel, 2016."""
-    return jax.nn.gelu(jnp.asarray(x), approximate)
+    return jax.nn.gelu(as_array(x), approximate)
 
 
 @op()
 def silu(x: TensorLike) -> Array:
     """x * sigmoid(x), also called swish. Source: Ramachandran et al., 2017."""
-    return jax.nn.silu(jnp.asarray(x))
+    return jax.nn.silu(as_array(x))
 
 
 @op()
 def hard_silu(x: TensorLike) -> Array:
     """x * hard_sigmoid(x). Source: Howard et al., 2019."""
-    return jax.nn.hard_silu(jnp.asarray(x))
+    return jax.nn.hard_silu(as_array(x))
 
 
 @traceable
 def mish(x: TensorLike) -> Array:
     """x * tanh(softplus(x)). Source: Misra, 2019."""
-    return jax.nn.mish(jnp.asarray(x))
+    return jax.nn.mish(as_array(x))
 
 
 @op()
 def glu(x: TensorLike, axis: int = -1) -> Array:
     """a * sigmoid(b), where a and b are the halves of x along `axis`. Source: Dauphin et al., 2016."""
-    return jax.nn.glu(jnp.asarray(x), axis)
+    return jax.nn.glu(as_array(x), axis)
 
 
 @op(keeps_nan=True)
@@ -96,7 +96,7 @@ def sigmoid(x: TensorLike) -> Array:
     >>> float(kerata.ops.sigmoid(0.0))
     0.5
     """
-    x = as_float(jnp.asarray(x))
+    x = as_float(as_array(x))
     y = jax.nn.sigmoid(x)
     note(y, "logits", ("sigmoid", x))
     return y
@@ -105,82 +105,82 @@ def sigmoid(x: TensorLike) -> Array:
 @op()
 def hard_sigmoid(x: TensorLike) -> Array:
     """clip(x / 6 + 1 / 2, 0, 1)."""
-    return jax.nn.hard_sigmoid(jnp.asarray(x))
+    return jax.nn.hard_sigmoid(as_array(x))
 
 
 @op()
 def log_sigmoid(x: TensorLike) -> Array:
     """log(sigmoid(x))."""
-    return jax.nn.log_sigmoid(jnp.asarray(x))
+    return jax.nn.log_sigmoid(as_array(x))
 
 
 @op()
 def sparse_sigmoid(x: TensorLike) -> Array:
     """clip((x + 1) / 2, 0, 1). Source: Blondel et al., 2019."""
-    return 0.5 * within(jnp.asarray(x) + 1.0, 0.0, 2.0)
+    return 0.5 * within(as_array(x) + 1.0, 0.0, 2.0)
 
 
 @op()
 def softplus(x: TensorLike) -> Array:
     """log(1 + exp(x))."""
-    return jax.nn.softplus(jnp.asarray(x))
+    return jax.nn.softplus(as_array(x))
 
 
 @op()
 def sparse_plus(x: TensorLike) -> Array:
     """0 where x <= -1, (x + 1)^2 / 4 between, x where x >= 1."""
-    return jax.nn.sparse_plus(jnp.asarray(x))
+    return jax.nn.sparse_plus(as_array(x))
 
 
 @op()
 def squareplus(x: TensorLike, b: float = 4) -> Array:
     """(x + sqrt(x^2 + b)) / 2. Source: Barron, 2021."""
-    return jax.nn.squareplus(jnp.asarray(x), b)
+    return jax.nn.squareplus(as_array(x), b)
 
 
 @op()
 def softsign(x: TensorLike) -> Array:
     """x / (1 + |x|)."""
-    return jax.nn.soft_sign(jnp.asarray(x))
+    return jax.nn.soft_sign(as_array(x))
 
 
 @op(keeps_nan=True)
 def tanh(x: TensorLike) -> Array:
     """(exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
-    return jnp.tanh(jnp.asarray(x))
+    return jnp.tanh(as_array(x))
 
 
 @op()
 def hard_tanh(x: TensorLike) -> Array:
     """clip(x, -1, 1)."""
-    return jax.nn.hard_tanh(jnp.asarray(x))
+    return jax.nn.hard_tanh(as_array(x))
 
 
 @op()
 def tanh_shrink(x: TensorLike) -> Array:
     """x - tanh(x)."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     return x - jnp.tanh(x)
 
 
 @op()
 def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Array:
     """x where |x| > threshold, 0 elsewhere."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     return jnp.where(jnp.abs(x) > threshold, x, 0)
 
 
 @op()
 def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Array:
     """x moved towards 0 by `threshold`, and 0 where it is nearer."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, 0))
 
 
 @op()
 def threshold(x: TensorLike, threshold: float, default_value: TensorLike) -> Array:
     """x where x > threshold, default_value elsewhere."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
 
 
@@ -192,7 +192,7 @@ def softmax(x: TensorLike, axis: Axes = -1) -> Array:
     >>> kerata.ops.softmax(np.array([0.0, 0.0])).tolist()
     [0.5, 0.5]
     """
-    x = as_float(jnp.asarray(x))
+    x = as_float(as_array(x))
     y = jax.nn.softmax(x, axis=as_axes(axis))
     if axis in (-1, x.ndim - 1):
         note(y, "logits", ("softmax", x))
@@ -202,7 +202,7 @@ def softmax(x: TensorLike, axis: Axes = -1) -> Array:
 @op()
 def log_softmax(x: TensorLike, axis: Axes = -1) -> Array:
     """log(softmax(x)) along `axis`."""
-    return jax.nn.log_softmax(jnp.asarray(x), axis=as_axes(axis))
+    return jax.nn.log_softmax(as_array(x), axis=as_axes(axis))
 
 
 @op()
@@ -212,7 +212,7 @@ def sparsemax(x: TensorLike, axis: int = -1) -> Array:
     Source: Martins and Astudillo, "From softmax to sparsemax", 2016. Keras 3.15 sums partial sums for t, so that its
     rows do not sum to 1.
     """
-    x = jnp.asarray(x)
+    x = as_array(x)
     down = jnp.flip(jnp.sort(x, axis=axis), axis)
     total = jnp.cumsum(down, axis=axis)
     count = jnp.arange(1, x.shape[axis] + 1).reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])

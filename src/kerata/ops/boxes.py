@@ -10,7 +10,7 @@ before `center_yxhw`), as parts of the picture's size.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 
@@ -19,6 +19,7 @@ from kerata.base.config import epsilon
 from kerata.base.types import DTypeLike
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.maxima import larger, smaller
+from kerata.ops.forms import as_array
 
 Corners = tuple[Array, Array, Array, Array]
 Change = Callable[[Array, Array, Array, Array], Corners]
@@ -66,7 +67,7 @@ def convert_format(
     """
     if isinstance(boxes, Mapping):
         return {**boxes, "boxes": convert_format(boxes["boxes"], source, target, height, width, dtype)}
-    found = jnp.asarray(boxes)
+    found = as_array(cast(TensorLike, boxes))
     if found.ndim == 0 or found.shape[-1] != 4:
         raise ValueError(message("convert_format", "boxes must have a last axis of 4", {"boxes.shape": found.shape}))
     source = check_choice("convert_format", "source", source.lower(), FORMS)
@@ -112,13 +113,13 @@ def clip_to_image_size(
     result = {**bounding_boxes, "boxes": _clipped(boxes, right, bottom)}
     if (labels := bounding_boxes.get("labels")) is not None:
         x1, y1, x2, y2 = _split(result["boxes"])
-        result["labels"] = jnp.where((x2 - x1) * (y2 - y1) > 0, jnp.asarray(labels), -1)
+        result["labels"] = jnp.where((x2 - x1) * (y2 - y1) > 0, as_array(labels), -1)
     return result
 
 
 def _clipped(boxes: Array, right: TensorLike, bottom: TensorLike) -> Array:
     x1, y1, x2, y2 = _split(boxes)
-    right, bottom = jnp.asarray(right), jnp.asarray(bottom)
+    right, bottom = as_array(right), as_array(bottom)
     ends = ((x1, right), (y1, bottom), (x2, right), (y2, bottom))
     return jnp.stack([jnp.clip(number, 0, end) for number, end in ends], axis=-1)
 
@@ -141,7 +142,7 @@ def crop(
     [[0.0, 10.0, 30.0, 40.0]]
     """
     check_choice("crop", "bounding_box_format", bounding_box_format, ("xyxy",))
-    return _clipped(pad(boxes, -jnp.asarray(top), -jnp.asarray(left)), width, height)
+    return _clipped(pad(boxes, -as_array(top), -as_array(left)), width, height)
 
 
 def pad(
@@ -160,8 +161,8 @@ def pad(
         height, width: of no influence, as in Keras.
     """
     check_choice("pad", "bounding_box_format", bounding_box_format, ("xyxy",))
-    x1, y1, x2, y2 = _split(jnp.asarray(boxes))
-    left, top = jnp.asarray(left), jnp.asarray(top)
+    x1, y1, x2, y2 = _split(as_array(boxes))
+    left, top = as_array(left), as_array(top)
     return jnp.stack([x1 + left, y1 + top, x2 + left, y2 + top], axis=-1)
 
 
@@ -190,17 +191,17 @@ def affine_transform(
         center_x, center_y: what stays in place, as parts of the picture's size; its middle by default.
     """
     check_choice("affine_transform", "bounding_box_format", bounding_box_format, ("xyxy",))
-    angle = jnp.asarray(angle)
+    angle = as_array(angle)
     dtype = angle.dtype
     matrix = _inverse_matrix(
         angle,
-        (jnp.asarray(translate_x), jnp.asarray(translate_y)),
-        jnp.asarray(scale),
-        (jnp.asarray(shear_x), jnp.asarray(shear_y)),
+        (as_array(translate_x), as_array(translate_y)),
+        as_array(scale),
+        (as_array(shear_x), as_array(shear_y)),
         (jnp.asarray(height, dtype), jnp.asarray(width, dtype)),
         (0.5 if center_x is None else center_x, 0.5 if center_y is None else center_y),
     )  # (batch, 2, 3)
-    x1, y1, x2, y2 = _split(jnp.asarray(boxes).astype(matrix.dtype))
+    x1, y1, x2, y2 = _split(as_array(boxes).astype(matrix.dtype))
     points = jnp.stack([jnp.stack([x, y], -1) for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))], axis=2)
     moved = jnp.einsum("bnxy,bzy->bnxz", points, matrix[:, :, :2]) + matrix[:, None, None, :, 2]
     return jnp.concatenate([jnp.min(moved, axis=2), jnp.max(moved, axis=2)], axis=-1)
@@ -275,7 +276,7 @@ def decode_deltas_to_boxes(
         return {level: decode_deltas_to_boxes(anchor, boxes_delta[level], *arguments) for level, anchor in anchors.items()}
     size = _size_of(image_shape)
     anchor = convert_format(anchors, anchor_format, encoded_format, *size)
-    delta = jnp.asarray(boxes_delta) * _variance(variance)
+    delta = as_array(cast(TensorLike, boxes_delta)) * _variance(variance)
     parts = [delta[..., :2] * anchor[..., 2:] + anchor[..., :2], jnp.exp(delta[..., 2:]) * anchor[..., 2:]]
     return convert_format(jnp.concatenate(parts, axis=-1), encoded_format, box_format, *size)
 

@@ -19,7 +19,7 @@ from kerata.engine.types import Array, HostArray, TensorLike
 from kerata.engine.variable import Variable, standardize_dtype
 from kerata.kernels import typed
 from kerata.kernels.typed import finfo
-from kerata.ops.forms import op, with_axis
+from kerata.ops.forms import as_array, op, with_axis
 from kerata.ops.sizes import keeps_sizes
 
 C = TypeVar("C")
@@ -43,14 +43,14 @@ def convert_to_tensor(
     if is_symbolic(x):
         symbolic: Any = x
         return symbolic if dtype is None or x.dtype == standardize_dtype(dtype) else cast(symbolic, dtype)
-    return as_array(x, None if dtype is None else standardize_dtype(dtype))
+    return _converted(x, None if dtype is None else standardize_dtype(dtype))
 
 
 @keeps_sizes
-def as_array(x: TensorLike, dtype: DTypeLike | None) -> Array:
+def _converted(x: TensorLike, dtype: DTypeLike | None) -> Array:
     """x as a JAX array."""
     if isinstance(x, np.ndarray) and dtype in (None, x.dtype):
-        # A copy of its own: `jnp.asarray` compiles a program for each shape (13 ms), which may read what is written later.
+        # A copy of its own, as in `as_array`, and known in programs too.
         with jax.ensure_compile_time_eval():
             return HERE.put_whole(x.copy())  # pyright: ignore[reportReturnType]
     return jnp.asarray(x, dtype=dtype)
@@ -65,13 +65,13 @@ def convert_to_numpy(x: TensorLike) -> HostArray:
 @keeps_sizes
 def cast(x: TensorLike, dtype: DTypeLike) -> Array:
     """x as another type."""
-    return jnp.asarray(x).astype(standardize_dtype(dtype))
+    return as_array(x).astype(standardize_dtype(dtype))
 
 
 @op()
 def saturate_cast(x: TensorLike, dtype: DTypeLike) -> Array:
     """x as another type; what does not fit becomes the nearest number that does."""
-    x, dtype = jnp.asarray(x), standardize_dtype(dtype)
+    x, dtype = as_array(x), standardize_dtype(dtype)
     low, high = _range(dtype)
     # Compared in the type of x, whose bounds may be narrower, and whose rounding must not leave those of `dtype`.
     own_low, own_high = _range(x.dtype.name)
@@ -99,19 +99,19 @@ def is_tensor(x: object) -> bool:
 def shape(x: TensorLike) -> PartialShape:
     """The sizes of the axes; `None` for those that a symbolic tensor leaves open."""
     known: PartialShape | None = getattr(x, "shape", None)
-    return jnp.shape(jnp.asarray(x)) if known is None else tuple(known)
+    return jnp.shape(as_array(x)) if known is None else tuple(known)
 
 
 def dtype(x: TensorLike) -> str:
     """The name of the type."""
     known: DTypeLike | None = getattr(x, "dtype", None)
-    return standardize_dtype(jnp.asarray(x).dtype if known is None else known)
+    return standardize_dtype(as_array(x).dtype if known is None else known)
 
 
 @op()
 def stop_gradient(variable: TensorLike) -> Array:
     """x, as a constant for derivatives."""
-    return lax.stop_gradient(jnp.asarray(variable))
+    return lax.stop_gradient(as_array(variable))
 
 
 # Control flow.
@@ -120,13 +120,13 @@ def stop_gradient(variable: TensorLike) -> Array:
 @traceable
 def cond(pred: TensorLike, true_fn: Callable[[], R], false_fn: Callable[[], R]) -> R:
     """true_fn() if the predicate holds, else false_fn()."""
-    return typed.cond(jnp.asarray(pred), true_fn, false_fn)
+    return typed.cond(as_array(pred), true_fn, false_fn)
 
 
 @traceable
 def switch(index: TensorLike, branches: Sequence[Callable[..., R]], *operands: object) -> R:
     """branches[index](*operands)."""
-    return lax.switch(jnp.asarray(index), branches, *operands)
+    return lax.switch(as_array(index), branches, *operands)
 
 
 @traceable
@@ -211,7 +211,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 @traceable
 def scatter(indices: TensorLike, values: TensorLike, shape: ShapeLike) -> Array:
     """Zeros of a shape, to which the values are added at indices."""
-    values = jnp.asarray(values)
+    values = as_array(values)
     return jnp.zeros(shape, values.dtype).at[_index(indices)].add(values)
 
 
@@ -220,19 +220,19 @@ def scatter_update(inputs: TensorLike, indices: TensorLike, updates: TensorLike,
     """A copy with the values at indices replaced, or combined by `"add"`, `"mul"`, `"min"` or `"max"`."""
     methods = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max": "max"}
     check_choice("scatter_update", "reduction", reduction, methods)
-    place = jnp.asarray(inputs).at[_index(indices)]
-    return getattr(place, methods[reduction])(jnp.asarray(updates))
+    place = as_array(inputs).at[_index(indices)]
+    return getattr(place, methods[reduction])(as_array(updates))
 
 
 def _index(indices: TensorLike) -> tuple[Array, ...]:
     """(n, axes) indices as one row of indices for each axis."""
-    return tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
+    return tuple(jnp.moveaxis(as_array(indices), -1, 0))
 
 
 @op("inputs start_indices")
 def slice(inputs: TensorLike, start_indices: Sequence[int | Array], shape: Sequence[int]) -> Array:
     """A block of a shape (-1 for all the rest of an axis) that starts at indices, which may be computed."""
-    inputs = jnp.asarray(inputs)
+    inputs = as_array(inputs)
     sizes = [inputs.shape[i] - start_indices[i] if size == -1 else size for i, size in enumerate(shape)]
     return lax.dynamic_slice(inputs, tuple(start_indices), sizes)
 
@@ -240,7 +240,7 @@ def slice(inputs: TensorLike, start_indices: Sequence[int | Array], shape: Seque
 @op("inputs start_indices updates")
 def slice_update(inputs: TensorLike, start_indices: Sequence[int | Array], updates: TensorLike) -> Array:
     """A copy with a block replaced that starts at indices, which may be computed."""
-    return lax.dynamic_update_slice(jnp.asarray(inputs), jnp.asarray(updates), tuple(start_indices))
+    return lax.dynamic_update_slice(as_array(inputs), as_array(updates), tuple(start_indices))
 
 
 @op()

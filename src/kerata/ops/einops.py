@@ -6,11 +6,10 @@
 import math
 import re
 
-import jax.numpy as jnp
-
 from kerata.base.checks import message
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
+from kerata.ops.forms import as_array
 
 # A name, or names in parentheses.
 GROUP = r"\w+|\([^()]*\)"
@@ -28,7 +27,7 @@ def rearrange(tensor: TensorLike, pattern: str, **axes_lengths: int) -> Array:
     >>> kerata.ops.rearrange(kerata.ops.ones((2, 6, 4)), "b (h p) w -> b h (p w)", p=2).shape
     (2, 3, 8)
     """
-    x = jnp.asarray(tensor)
+    x = as_array(tensor)
     sides = [[group.strip("()").split() for group in re.findall(GROUP, side)] for side in pattern.split("->")]
     if len(sides) != 2 or len(sides[0]) != x.ndim:
         raise ValueError(

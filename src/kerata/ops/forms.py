@@ -9,12 +9,16 @@ Each maker gives a function with Keras's argument names that takes arrays, varia
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from kerata.base.checks import message
 from kerata.base.config import floatx
+from kerata.engine.placement import HERE
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
+from kerata.kernels.typed import is_traced
 from kerata.ops.sizes import keeps_sizes
 
 Function = Callable[..., Any]
@@ -136,7 +140,7 @@ def unary(name: str, function: Function, text: str, floating: bool = False, keep
     """
 
     def apply(x: TensorLike) -> Array:
-        x = jnp.asarray(x)
+        x = as_array(x)
         return function(as_float(x) if floating else x)
 
     return op("", keeps_nan)(named(apply, name, text))
@@ -157,7 +161,7 @@ def binary(name: str, function: Function, text: str, floating: bool = False, kee
     """`name(x1, x2)`. With `floating`, integers become floats first."""
 
     def apply(x1: TensorLike, x2: TensorLike) -> Array:
-        x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
+        x1, x2 = as_array(x1), as_array(x2)
         if floating:
             x1, x2 = as_floats(x1, x2)
         return function(x1, x2)
@@ -169,7 +173,7 @@ def bitwise(name: str, function: Function, text: str) -> Bitwise:
     """`name(x, y)`, as Keras calls the arguments of functions of bits."""
 
     def apply(x: TensorLike, y: TensorLike) -> Array:
-        return function(jnp.asarray(x), jnp.asarray(y))
+        return function(as_array(x), as_array(y))
 
     return op("x y")(named(apply, name, text))
 
@@ -178,7 +182,7 @@ def reduction(name: str, function: Function, text: str, keeps_nan: bool = False)
     """`name(x, axis=None, keepdims=False)`: `axis` is an integer, several, or `None` for all."""
 
     def apply(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Array:
-        return function(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims)
+        return function(as_array(x), axis=as_axes(axis), keepdims=keepdims)
 
     return op("", keeps_nan)(keeps_sizes(named(apply, name, text)))
 
@@ -202,7 +206,16 @@ def as_axes(axis: Axes) -> int | tuple[int, ...] | None:
 
 def with_axis(owner: str, x: TensorLike, axis: int) -> Array:
     """x as an array that has an axis."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(message(owner, f"`axis` must be below {x.ndim}, the number of axes", {"axis": axis, "shape": x.shape}))
     return x
+
+
+def as_array(x: TensorLike) -> Array:
+    """x as a JAX array. One of NumPy's is copied: `jnp.asarray` compiles a program for each shape (13 ms), and reads it later."""
+    if isinstance(x, jax.Array):
+        return x
+    if isinstance(x, np.ndarray) and not is_traced():
+        return HERE.put_whole(cast(Array, x.copy()))
+    return jnp.asarray(x)

@@ -18,7 +18,7 @@ from kerata.kernels.convolution import convolution
 from kerata.kernels.random import normal
 from kerata.kernels.sampling import affine, homography, sample
 from kerata.kernels.typed import finfo
-from kerata.ops.forms import as_float
+from kerata.ops.forms import as_array, as_float
 
 INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic")
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
@@ -216,7 +216,7 @@ def _patches(
     data_format: str | None,
     rank: int,
 ) -> Array:
-    x = jnp.asarray(images)
+    x = as_array(images)
     single = x.ndim == rank + 1
     x = x[None] if single else x
     if standardize_data_format(data_format) == "channels_first":
@@ -246,7 +246,7 @@ def map_coordinates(
         order: 0 for the nearest element, 1 for linear interpolation.
         fill_mode: what lies outside: `"constant"`, `"nearest"`, `"wrap"`, `"mirror"` or `"reflect"`.
     """
-    x, places = jnp.asarray(inputs), jnp.asarray(coordinates)
+    x, places = as_array(inputs), as_array(coordinates)
     if places.ndim < 2 or places.shape[0] != x.ndim:
         raise ValueError(
             message("map_coordinates", f"`coordinates` must have shape ({x.ndim}, ...)", {"coordinates": places.shape})
@@ -274,7 +274,7 @@ def affine_transform(
     """
     order = ORDERS[check_choice("affine_transform", "interpolation", interpolation, ORDERS)]
     check_choice("affine_transform", "fill_mode", fill_mode, FILL_MODES)
-    x, t = _last("affine_transform", images, data_format), jnp.atleast_2d(jnp.asarray(transform))
+    x, t = _last("affine_transform", images, data_format), jnp.atleast_2d(as_array(transform))
     single = x.ndim == 3
     x = x[None] if single else x
     if t.ndim != 2 or t.shape[-1] != 8:
@@ -297,7 +297,7 @@ def scale_and_translate(
     """Pictures scaled and then moved, in a frame of `output_shape`, where `None` is the size that they have."""
     methods = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3", "lanczos5")
     check_choice("scale_and_translate", "method", method, methods)
-    x, scale, translation = jnp.asarray(images), jnp.asarray(scale), jnp.asarray(translation)
+    x, scale, translation = as_array(images), as_array(scale), as_array(translation)
     shape = [x.shape[axis] if size is None else size for axis, size in enumerate(output_shape)]
     return jax.image.scale_and_translate(x, shape, spatial_dims, scale, translation, method, antialias)
 
@@ -454,7 +454,7 @@ def ssim(
 
 def _batch(owner: str, images: TensorLike, data_format: str | None) -> tuple[Array, bool]:
     """Pictures (batch, height, width, channels), and whether there is just one, without a batch."""
-    x = jnp.asarray(images)
+    x = as_array(images)
     if x.ndim not in (3, 4):
         raise ValueError(message(owner, "a picture must have three axes, a batch of them four", {"images": x.shape}))
     x = x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, -3, -1)
@@ -476,7 +476,7 @@ def _filter(x: Array, kernel: Array) -> Array:
 
 
 def _last(owner: str, images: TensorLike, data_format: str | None) -> Array:
-    x = jnp.asarray(images)
+    x = as_array(images)
     if x.ndim not in (3, 4):
         raise ValueError(message(owner, "a picture must have three axes, a batch of them four", {"images": x.shape}))
     return x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, -3, -1)

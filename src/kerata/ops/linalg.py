@@ -14,12 +14,12 @@ from jax.core import Tracer
 from kerata.base.checks import check_choice, message
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
-from kerata.ops.forms import Axes, Function, Unary, as_axes, as_float, op, unary
+from kerata.ops.forms import Axes, Function, Unary, as_array, as_axes, as_float, op, unary
 
 
 def check_matrix(owner: str, x: TensorLike) -> Array:
     """x as an array with at least two axes."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     if x.ndim < 2:
         raise ValueError(message(owner, "the input must have at least two axes", {"shape": x.shape}))
     return x
@@ -86,7 +86,7 @@ def norm(x: TensorLike, ord: int | str | None = None, axis: Axes | None = None, 
     >>> float(kerata.ops.norm([3.0, 4.0]))
     5.0
     """
-    return jnp.linalg.norm(as_float(jnp.asarray(x)), ord=ord, axis=as_axes(axis), keepdims=keepdims)
+    return jnp.linalg.norm(as_float(as_array(x)), ord=ord, axis=as_axes(axis), keepdims=keepdims)
 
 
 @op()
@@ -99,14 +99,14 @@ def qr(x: TensorLike, mode: str = "reduced") -> tuple[Array, Array]:
 @op("a b")
 def solve(a: TensorLike, b: TensorLike) -> Array:
     """The x with a x = b, for a matrix b, or a vector, which has one axis fewer than a."""
-    a, b = check_square("solve", a), jnp.asarray(b)
+    a, b = check_square("solve", a), as_array(b)
     return jnp.squeeze(jnp.linalg.solve(a, b[..., None]), -1) if b.ndim == a.ndim - 1 else jnp.linalg.solve(a, b)
 
 
 @op("a b")
 def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Array:
     """The x with a x = b, for a triangular a."""
-    return jsp.linalg.solve_triangular(check_square("solve_triangular", a), jnp.asarray(b), lower=lower)
+    return jsp.linalg.solve_triangular(check_square("solve_triangular", a), as_array(b), lower=lower)
 
 
 @traceable
@@ -119,7 +119,7 @@ def svd(x: TensorLike, full_matrices: bool = True, compute_uv: bool = True) -> A
 @op("a b")
 def lstsq(a: TensorLike, b: TensorLike, rcond: float | None = None) -> Array:
     """The x that makes |a x - b| smallest."""
-    return jnp.linalg.lstsq(jnp.asarray(a), jnp.asarray(b), rcond=rcond)[0]
+    return jnp.linalg.lstsq(as_array(a), as_array(b), rcond=rcond)[0]
 
 
 @op()

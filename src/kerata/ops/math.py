@@ -15,7 +15,7 @@ from kerata.engine.scope import unknown_size
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.padding import pad
-from kerata.ops.forms import Axes, Function, as_axes, as_float, named, op, unary
+from kerata.ops.forms import Axes, Function, as_array, as_axes, as_float, named, op, unary
 
 # Complex numbers: (real part, imaginary part).
 Pair = tuple[TensorLike, TensorLike]
@@ -53,7 +53,7 @@ def logsumexp(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -
     >>> round(float(kerata.ops.logsumexp([1000.0, 1000.0])), 2)
     1000.69
     """
-    return jax.nn.logsumexp(as_float(jnp.asarray(x)), axis=as_axes(axis), keepdims=keepdims)
+    return jax.nn.logsumexp(as_float(as_array(x)), axis=as_axes(axis), keepdims=keepdims)
 
 
 # Segments.
@@ -69,7 +69,7 @@ class Segment(Protocol):
 
 def _segments(name: str, function: Function, text: str) -> Segment:
     def segment(data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False) -> Array:
-        data, segment_ids = jnp.asarray(data), jnp.asarray(segment_ids)
+        data, segment_ids = as_array(data), as_array(segment_ids)
         if data.shape[:1] != segment_ids.shape[:1]:
             received = {"data": data.shape, "segment_ids": segment_ids.shape}
             raise ValueError(message(name, "`data` and `segment_ids` must have the same number of rows", received))
@@ -94,15 +94,15 @@ def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Array, Array]:
     >>> [part.tolist() for part in kerata.ops.top_k([1.0, 3.0, 2.0], 2)]
     [[3.0, 2.0], [1, 2]]
     """
-    values, indices = lax.top_k(jnp.asarray(x), k)
+    values, indices = lax.top_k(as_array(x), k)
     return values, indices
 
 
 @op("targets predictions")
 def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Array:
     """Whether fewer than k predictions of a row are above that of its target."""
-    predictions = jnp.asarray(predictions)  # (batch, classes)
-    own = jnp.take_along_axis(predictions, jnp.asarray(targets)[..., None], axis=-1)
+    predictions = as_array(predictions)  # (batch, classes)
+    own = jnp.take_along_axis(predictions, as_array(targets)[..., None], axis=-1)
     own = jnp.where(jnp.isnan(own), -jnp.inf, own)
     return jnp.sum(predictions > own, axis=-1) < k
 
@@ -110,7 +110,7 @@ def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Array:
 @traceable
 def cdist(x: TensorLike, y: TensorLike) -> Array:
     """The Euclidean distances of the rows of x and those of y."""
-    x, y = jnp.asarray(x), jnp.asarray(y)
+    x, y = as_array(x), as_array(y)
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise ValueError(message("cdist", "the inputs must be matrices with rows of one length", {"x": x.shape, "y": y.shape}))
     return jnp.sqrt(jnp.sum(jnp.square(x[..., :, None, :] - y[..., None, :, :]), axis=-1))
@@ -140,7 +140,7 @@ def ifft2(x: Pair) -> tuple[Array, Array]:
 @traceable
 def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Array, Array]:
     """The non-negative frequencies of the discrete Fourier transform of real numbers along the last axis."""
-    return _pair(jnp.fft.rfft(jnp.asarray(x), n=fft_length))
+    return _pair(jnp.fft.rfft(as_array(x), n=fft_length))
 
 
 @traceable
@@ -167,7 +167,7 @@ def _complex(owner: str, x: Pair) -> Array:
 @op()
 def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int) -> Array:
     """Windows over the last axis, a new axis before it: (..., windows, length)."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     if not x.ndim:
         raise ValueError(message("extract_sequences", "the input must have at least one axis", {"shape": x.shape}))
     starts = jnp.arange(0, x.shape[-1] - sequence_length + 1, sequence_stride)
@@ -191,7 +191,7 @@ def stft(
         window: `"hann"`, `"hamming"`, an array of `sequence_length` numbers, or `None`.
         center: whether the windows are centred on their starts, the signal being reflected at its ends.
     """
-    x = jnp.asarray(x)
+    x = as_array(x)
     if x.dtype not in (jnp.float32, jnp.float64):
         raise TypeError(message("stft", "the input must be float32 or float64", {"x": x}))
     check_positive_int("stft", "sequence_stride", sequence_stride)

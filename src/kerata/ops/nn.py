@@ -47,7 +47,7 @@ from kerata.ops.activations import swish as swish
 from kerata.ops.activations import tanh_shrink as tanh_shrink
 from kerata.ops.activations import threshold as threshold
 from kerata.ops.beams import beam_search
-from kerata.ops.forms import Axes, as_axes, as_float, op
+from kerata.ops.forms import Axes, as_array, as_axes, as_float, op
 from kerata.ops.windows import adaptive_average_pool as adaptive_average_pool
 from kerata.ops.windows import adaptive_max_pool as adaptive_max_pool
 from kerata.ops.windows import average_pool as average_pool
@@ -73,7 +73,7 @@ def moments(x: TensorLike, axes: Axes, keepdims: bool = False, synchronized: boo
         axes: along which to take them.
         keepdims: whether these axes stay, with one element.
     """
-    x, axes = jnp.asarray(x), as_axes(axes)
+    x, axes = as_array(x), as_axes(axes)
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     mean, variance = (f(wide, axis=axes, keepdims=keepdims) for f in (jnp.mean, jnp.var))
     if x.dtype in (jnp.float16, jnp.bfloat16):
@@ -93,13 +93,13 @@ def batch_normalization(
     epsilon: float = 1e-3,
 ) -> Array:
     """(x - mean) / sqrt(variance + epsilon) * scale + offset, each of them one number for each index of `axis`."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     shape = [-1 if a == axis % x.ndim else 1 for a in range(x.ndim)]
-    mean, factor = jnp.reshape(jnp.asarray(mean), shape), lax.rsqrt(jnp.reshape(jnp.asarray(variance), shape) + epsilon)
+    mean, factor = jnp.reshape(as_array(mean), shape), lax.rsqrt(jnp.reshape(as_array(variance), shape) + epsilon)
     if scale is not None:
-        factor = factor * jnp.reshape(jnp.asarray(scale), shape)
+        factor = factor * jnp.reshape(as_array(scale), shape)
     shift = -mean * factor
-    return x * factor + (shift if offset is None else shift + jnp.reshape(jnp.asarray(offset), shape))
+    return x * factor + (shift if offset is None else shift + jnp.reshape(as_array(offset), shape))
 
 
 @traceable
@@ -121,7 +121,7 @@ def layer_normalization(
     if by_deviation:
         text = "`rms_scaling` is deprecated: it divides by the standard deviation, not by the root of the mean square"
         warnings.warn(message("layer_normalization", text, fix="Use ops.rms_normalization"), stacklevel=3)
-    x = jnp.asarray(x)
+    x = as_array(x)
     wide, axes = x.astype(jnp.promote_types(x.dtype, jnp.float32)), as_axes(axis)
     mean, variance = jnp.mean(wide, axes, keepdims=True), jnp.var(wide, axes, keepdims=True)
     y = (wide if by_deviation else wide - mean) * lax.rsqrt(variance + (fuzz() if epsilon is None else epsilon))
@@ -132,7 +132,7 @@ def layer_normalization(
 @traceable
 def rms_normalization(x: TensorLike, scale: TensorLike | None = None, axis: Axes = -1, epsilon: float | None = None) -> Array:
     """x / sqrt(mean(x^2) + epsilon) * scale along `axis`."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     power = jnp.mean(jnp.square(wide), as_axes(axis), keepdims=True)
     y = wide * lax.rsqrt(power + (fuzz() if epsilon is None else epsilon))
@@ -141,7 +141,7 @@ def rms_normalization(x: TensorLike, scale: TensorLike | None = None, axis: Axes
 
 def _along(x: Array, factor: TensorLike, axis: Axes) -> Array:
     """Numbers for each index of some axes of x, as they are multiplied with it; as they are where they have all axes of x."""
-    factor = jnp.asarray(factor)
+    factor = as_array(factor)
     several = axis if is_list_or_tuple(axis) else (cast(int, axis),)
     axes = {a % x.ndim for a in several}
     return factor if factor.ndim == x.ndim else jnp.reshape(factor, [n if a in axes else 1 for a, n in enumerate(x.shape)])
@@ -156,7 +156,7 @@ def normalize(x: TensorLike, axis: Axes = -1, order: int = 2, epsilon: float | N
     1.0
     """
     check_positive_int("normalize", "order", order)
-    x, least = as_float(jnp.atleast_1d(jnp.asarray(x))), fuzz() if epsilon is None else epsilon
+    x, least = as_float(jnp.atleast_1d(as_array(x))), fuzz() if epsilon is None else epsilon
     if order == 2:
         # The bound is put on the square, so that a vector of zeros has a gradient.
         square = jnp.sum(jnp.square(x), axis=as_axes(axis), keepdims=True)
@@ -176,7 +176,7 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike | 
     [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
     _refuse_sparse("one_hot", sparse)
-    return jax.nn.one_hot(jnp.asarray(x), num_classes, axis=axis, dtype=standardize_dtype(dtype))
+    return jax.nn.one_hot(as_array(x), num_classes, axis=axis, dtype=standardize_dtype(dtype))
 
 
 @op()
@@ -193,7 +193,7 @@ def multi_hot(
     if num_classes is None or kwargs:
         raise ValueError(message("multi_hot", "`num_classes` is needed", {"num_classes": num_classes, **kwargs}))
     _refuse_sparse("multi_hot", sparse)
-    x = jnp.asarray(inputs)
+    x = as_array(inputs)
     hot = jax.nn.one_hot(x.astype("int32"), num_classes, axis=axis, dtype=standardize_dtype(dtype))
     return jnp.max(hot, axis=1 if x.ndim > 1 else 0)
 
@@ -206,14 +206,14 @@ def _refuse_sparse(owner: str, sparse: bool) -> None:
 @traceable
 def polar(abs_: TensorLike, angle: TensorLike) -> Array:
     """abs * (cos(angle) + i sin(angle))."""
-    size, angle = jnp.asarray(abs_), jnp.asarray(angle)
+    size, angle = as_array(abs_), as_array(angle)
     return lax.complex(size * jnp.cos(angle), size * jnp.sin(angle))
 
 
 @traceable
 def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Array:
     """The peak signal-to-noise ratio of two pictures, 20 log10(max_val) - 10 log10(mean((x1 - x2)^2))."""
-    x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
+    x1, x2 = as_array(x1), as_array(x2)
     _check_same_shape("psnr", x1=x1, x2=x2)
     return 20 * jnp.log10(jnp.asarray(max_val, x2.dtype)) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))
 
@@ -224,7 +224,7 @@ def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Array:
 @op("target output")
 def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False) -> Array:
     """-target * log(output) - (1 - target) * log(1 - output)."""
-    target, output = jnp.asarray(target), jnp.asarray(output)
+    target, output = as_array(target), as_array(output)
     _check_same_shape("binary_crossentropy", target=target, output=output)
     if from_logits:
         return -target * jax.nn.log_sigmoid(output) - (1.0 - target) * jax.nn.log_sigmoid(-output)
@@ -235,7 +235,7 @@ def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: boo
 @op("target output")
 def categorical_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1) -> Array:
     """-sum(target * log(output)) along `axis`."""
-    target, output = jnp.asarray(target), jnp.asarray(output)
+    target, output = as_array(target), as_array(output)
     _check_same_shape("categorical_crossentropy", target=target, output=output)
     return -jnp.sum(target * _log_probabilities(output, from_logits, axis), axis=axis)
 
@@ -243,7 +243,7 @@ def categorical_crossentropy(target: TensorLike, output: TensorLike, from_logits
 @op("target output")
 def sparse_categorical_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1) -> Array:
     """-log(output) at the index that the target says along `axis`."""
-    target, output = jnp.asarray(target).astype("int32"), jnp.asarray(output)
+    target, output = as_array(target).astype("int32"), as_array(output)
     if target.ndim == output.ndim and target.shape[-1] == 1:
         target = jnp.squeeze(target, -1)
     if target.shape != output.shape[:-1]:
@@ -295,7 +295,7 @@ def dot_product_attention(
 
     Source: Vaswani et al., "Attention is all you need", 2017.
     """
-    query, key, value = jnp.asarray(query), jnp.asarray(key), jnp.asarray(value)
+    query, key, value = as_array(query), as_array(key), as_array(value)
     if not query.ndim == key.ndim == value.ndim == 4:
         raise ValueError(
             message(
@@ -313,7 +313,7 @@ def dot_product_attention(
         key.astype(dtype),
         value.astype(dtype),
         bias=None if bias is None else jnp.asarray(bias, dtype),
-        mask=None if mask is None else jnp.asarray(mask),
+        mask=None if mask is None else as_array(mask),
         scale=scale,
         is_causal=is_causal,
         implementation="cudnn" if flash_attention else "xla",
@@ -364,7 +364,7 @@ def ctc_loss(
 
     Source: Graves et al., "Connectionist temporal classification", 2006.
     """
-    target, output = jnp.asarray(target).astype("int32"), jnp.asarray(output)
+    target, output = as_array(target).astype("int32"), as_array(output)
     output = output.astype(jnp.promote_types(output.dtype, jnp.float32))
     batch, labels = target.shape
     # Blanks between the labels and around them.
@@ -380,10 +380,10 @@ def ctc_loss(
         stay, move, leap = (_moved(alpha, places) for places in range(3))
         # The first step also enters at the first label, which is one place from the start.
         moved = jnp.logaddexp(jnp.logaddexp(stay, move), jnp.where(t == 0, -1e5, leap + leaps)) + log_probability
-        return jnp.where((t < jnp.asarray(output_length))[:, None], moved, alpha), None
+        return jnp.where((t < as_array(output_length))[:, None], moved, alpha), None
 
     alpha, _ = lax.scan(step, start.astype(output.dtype), (jnp.moveaxis(steps, 1, 0), jnp.arange(output.shape[1])))
-    last = 2 * jnp.asarray(target_length)[:, None]
+    last = 2 * as_array(target_length)[:, None]
     ends = jnp.take_along_axis(alpha, jnp.concatenate([last, jnp.maximum(last - 1, 0)], axis=1), axis=1)
     # An empty sequence ends in one place only.
     return -jnp.where(last[:, 0] > 0, jnp.logaddexp(ends[:, 0], ends[:, 1]), ends[:, 0])
@@ -418,7 +418,7 @@ def ctc_decode(
     Shapes: labels (1, batch, time) and scores (batch, 1); of a beam search (top_paths, batch, time) and (batch, top_paths).
     """
     check_choice("ctc_decode", "strategy", strategy, ("greedy", "beam_search"))
-    inputs = jnp.asarray(inputs)
+    inputs = as_array(inputs)
     inputs = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
     if strategy == "beam_search":
         width = check_positive_int("ctc_decode", "beam_width", beam_width)
@@ -426,10 +426,10 @@ def ctc_decode(
         if top > width:
             received = {"top_paths": top, "beam_width": width}
             raise ValueError(message("ctc_decode", "`top_paths` must be at most `beam_width`", received))
-        return beam_search(inputs, jnp.asarray(sequence_lengths), width, top, mask_index)
+        return beam_search(inputs, as_array(sequence_lengths), width, top, mask_index)
     time = inputs.shape[1]
     best, score = jnp.argmax(inputs, axis=-1), jnp.max(inputs, axis=-1)  # (batch, time)
-    inside = jnp.arange(time) < jnp.asarray(sequence_lengths)[:, None]
+    inside = jnp.arange(time) < as_array(sequence_lengths)[:, None]
     kept = inside & (best != mask_index)
     if merge_repeated:
         kept &= jnp.pad(best[:, 1:] != best[:, :-1], ((0, 0), (1, 0)), constant_values=True)

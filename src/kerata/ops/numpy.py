@@ -93,7 +93,7 @@ from kerata.ops.arrays import vstack as vstack
 from kerata.ops.arrays import where as where
 from kerata.ops.arrays import zeros as zeros
 from kerata.ops.arrays import zeros_like as zeros_like
-from kerata.ops.forms import Axes, as_axes, as_float, as_floats, binary, bitwise, op, reduction, tell_alike, unary
+from kerata.ops.forms import Axes, as_array, as_axes, as_float, as_floats, binary, bitwise, op, reduction, tell_alike, unary
 from kerata.ops.sizes import at_once, keeps_sizes
 
 # Of one array.
@@ -220,7 +220,7 @@ var = reduction("var", jnp.var, "The variance, mean((x - mean(x))^2).")
 @op(keeps_nan=True)
 def max(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, initial: float | None = None) -> Array:
     """The largest along `axis`, at least `initial`."""
-    found = jnp.asarray(x)
+    found = as_array(x)
     if not found.size:
         return jnp.max(found, as_axes(axis), keepdims=keepdims, initial=initial)
     found = largest(found, as_axes(axis), keepdims)
@@ -230,7 +230,7 @@ def max(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, initial
 @op(keeps_nan=True)
 def min(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, initial: float | None = None) -> Array:
     """The smallest along `axis`, at most `initial`."""
-    found = jnp.asarray(x)
+    found = as_array(x)
     if not found.size:
         return jnp.min(found, as_axes(axis), keepdims=keepdims, initial=initial)
     found = smallest(found, as_axes(axis), keepdims)
@@ -241,28 +241,28 @@ def min(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, initial
 @keeps_sizes
 def prod(x: TensorLike, axis: Axes | None = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Array:
     """The product along `axis`."""
-    return jnp.prod(jnp.asarray(x), axis=as_axes(axis), keepdims=keepdims, dtype=dtype)
+    return jnp.prod(as_array(x), axis=as_axes(axis), keepdims=keepdims, dtype=dtype)
 
 
 @op("x weights")
 def average(x: TensorLike, axis: Axes | None = None, weights: TensorLike | None = None) -> Array:
     """sum(x * weights) / sum(weights) along `axis`; the mean without weights."""
     if weights is None:
-        return jnp.average(as_float(jnp.asarray(x)), axis=as_axes(axis))
-    x, weights = as_floats(jnp.asarray(x), jnp.asarray(weights))
+        return jnp.average(as_float(as_array(x)), axis=as_axes(axis))
+    x, weights = as_floats(as_array(x), as_array(weights))
     return jnp.average(x, axis=as_axes(axis), weights=weights)
 
 
 @op()
 def count_nonzero(x: TensorLike, axis: Axes | None = None) -> Array:
     """How many along `axis` are not zero."""
-    return jnp.count_nonzero(jnp.asarray(x), axis=as_axes(axis)).astype("int32")
+    return jnp.count_nonzero(as_array(x), axis=as_axes(axis)).astype("int32")
 
 
 @op("x q")
 def quantile(x: TensorLike, q: TensorLike, axis: Axes | None = None, method: str = "linear", keepdims: bool = False) -> Array:
     """The number below which a share `q` of x is, along `axis`."""
-    return jnp.quantile(as_float(jnp.asarray(x)), jnp.asarray(q), axis=as_axes(axis), method=method, keepdims=keepdims)
+    return jnp.quantile(as_float(as_array(x)), as_array(q), axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
 @op("x q")
@@ -270,14 +270,14 @@ def nanquantile(
     x: TensorLike, q: TensorLike, axis: Axes | None = None, method: str = "linear", keepdims: bool = False
 ) -> Array:
     """`quantile`, ignoring NaN."""
-    x, q = as_float(jnp.asarray(x)), jnp.asarray(q)
+    x, q = as_float(as_array(x)), as_array(q)
     return jnp.nanquantile(x, q, axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
 @op("x q")
 def percentile(x: TensorLike, q: TensorLike, axis: Axes | None = None, method: str = "linear", keepdims: bool = False) -> Array:
     """The number below which `q` percent of x are, along `axis`."""
-    x, q = as_float(jnp.asarray(x)), jnp.asarray(q)
+    x, q = as_float(as_array(x)), as_array(q)
     return jnp.percentile(x, q, axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
@@ -286,58 +286,58 @@ def nanpercentile(
     x: TensorLike, q: TensorLike, axis: Axes | None = None, method: str = "linear", keepdims: bool = False
 ) -> Array:
     """`percentile`, ignoring NaN."""
-    x, q = as_float(jnp.asarray(x)), jnp.asarray(q)
+    x, q = as_float(as_array(x)), as_array(q)
     return jnp.nanpercentile(x, q, axis=as_axes(axis), method=method, keepdims=keepdims)
 
 
 @op()
 def cumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None) -> Array:
     """The sums of the first 1, 2, ... along `axis`."""
-    return jnp.cumsum(jnp.asarray(x), axis=axis, dtype=dtype)
+    return jnp.cumsum(as_array(x), axis=axis, dtype=dtype)
 
 
 @op()
 def cumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None) -> Array:
     """The products of the first 1, 2, ... along `axis`."""
-    return jnp.cumprod(jnp.asarray(x), axis=axis, dtype=dtype)
+    return jnp.cumprod(as_array(x), axis=axis, dtype=dtype)
 
 
 @op()
 def nancumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None) -> Array:
     """`cumsum`, taking NaN for 0."""
-    return jnp.nancumsum(jnp.asarray(x), axis=axis, dtype=dtype)
+    return jnp.nancumsum(as_array(x), axis=axis, dtype=dtype)
 
 
 @op()
 def nancumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None) -> Array:
     """`cumprod`, taking NaN for 1."""
-    return jnp.nancumprod(jnp.asarray(x), axis=axis, dtype=dtype)
+    return jnp.nancumprod(as_array(x), axis=axis, dtype=dtype)
 
 
 @op(rounds="n")
 def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Array:
     """The differences of neighbours along `axis`, `n` times."""
-    return jnp.diff(jnp.asarray(a), n=n, axis=axis)
+    return jnp.diff(as_array(a), n=n, axis=axis)
 
 
 @traceable
 def trapezoid(y: TensorLike, x: TensorLike | None = None, dx: TensorLike = 1.0, axis: int = -1) -> Array:
     """The integral of y along `axis` by the trapezoidal rule."""
-    return jnp.trapezoid(jnp.asarray(y), None if x is None else jnp.asarray(x), dx=jnp.asarray(dx), axis=axis)
+    return jnp.trapezoid(as_array(y), None if x is None else as_array(x), dx=as_array(dx), axis=axis)
 
 
 @op()
 def clip(x: TensorLike, x_min: TensorLike | None, x_max: TensorLike | None) -> Array:
     """min(max(x, x_min), x_max)."""
-    x = jnp.asarray(x)
-    x_min, x_max = (None if bound is None else jnp.asarray(bound) for bound in (x_min, x_max))
+    x = as_array(x)
+    x_min, x_max = (None if bound is None else as_array(bound) for bound in (x_min, x_max))
     return within(x.astype("int32") if x.dtype == bool else x, x_min, x_max)
 
 
 @op("x1 x2")
 def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Array:
     """x1 / x2, and 0 where x2 is 0."""
-    x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
+    x1, x2 = as_array(x1), as_array(x2)
     # Both branches are differentiated, so the division must be sound where it is not used.
     return jnp.where(x2 == 0, 0, x1 / jnp.where(x2 == 0, 1, x2))
 
@@ -345,7 +345,7 @@ def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Array:
 @op()
 def round(x: TensorLike, decimals: int = 0) -> Array:
     """The nearest number with so many decimals; halves to the even neighbour."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     if decimals < 0 and jnp.issubdtype(x.dtype, jnp.integer):
         factor = 10.0**-decimals
         return (jnp.round(as_float(x) / factor) * factor).astype(x.dtype)
@@ -355,25 +355,25 @@ def round(x: TensorLike, decimals: int = 0) -> Array:
 @op()
 def nan_to_num(x: TensorLike, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """x with NaN and infinities replaced; infinities by the largest numbers unless told otherwise."""
-    return jnp.nan_to_num(jnp.asarray(x), nan=nan, posinf=posinf, neginf=neginf)
+    return jnp.nan_to_num(as_array(x), nan=nan, posinf=posinf, neginf=neginf)
 
 
 @op("x1 x2 rtol atol")
 def isclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Array:
     """Whether |x1 - x2| <= atol + rtol * |x2|."""
-    return jnp.isclose(jnp.asarray(x1), jnp.asarray(x2), rtol, atol, equal_nan)
+    return jnp.isclose(as_array(x1), as_array(x2), rtol, atol, equal_nan)
 
 
 @traceable
 def allclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Array:
     """Whether all are close."""
-    return jnp.allclose(jnp.asarray(x1), jnp.asarray(x2), rtol, atol, equal_nan)
+    return jnp.allclose(as_array(x1), as_array(x2), rtol, atol, equal_nan)
 
 
 @traceable
 def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bool = False) -> Array:
     """Whether each element of x1 is somewhere in x2."""
-    return jnp.isin(jnp.asarray(x1), jnp.asarray(x2), assume_unique=assume_unique, invert=invert)
+    return jnp.isin(as_array(x1), as_array(x2), assume_unique=assume_unique, invert=invert)
 
 
 # Order and counts.
@@ -382,33 +382,33 @@ def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bo
 @op()
 def sort(x: TensorLike, axis: int = -1) -> Array:
     """x in ascending order along `axis`."""
-    return jnp.sort(jnp.asarray(x), axis=axis)
+    return jnp.sort(as_array(x), axis=axis)
 
 
 @op()
 def argsort(x: TensorLike, axis: int | None = -1) -> Array:
     """The indices that put x into ascending order along `axis`."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     return jnp.argsort(x, axis=axis if x.ndim else None)
 
 
 @op()
 def argpartition(x: TensorLike, kth: int, axis: int | None = -1) -> Array:
     """Indices that bring the `kth` smallest to its place, smaller ones before it and larger ones behind it."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     return jnp.argpartition(jnp.ravel(x), kth, axis=0) if axis is None else jnp.argpartition(x, kth, axis=axis)
 
 
 @traceable
 def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "left") -> Array:
     """The places where `values` belong in a sorted sequence."""
-    return jnp.searchsorted(jnp.asarray(sorted_sequence), jnp.asarray(values), side=side)
+    return jnp.searchsorted(as_array(sorted_sequence), as_array(values), side=side)
 
 
 @op("x bins")
 def digitize(x: TensorLike, bins: TensorLike) -> Array:
     """The number of the bin that each element falls into, `bins` being ascending bounds."""
-    return jnp.digitize(jnp.asarray(x), jnp.asarray(bins))
+    return jnp.digitize(as_array(x), as_array(bins))
 
 
 @traceable
@@ -418,8 +418,8 @@ def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 
 
     In a compiled program `minlength` must say how many numbers are counted in a matrix.
     """
-    x = jnp.asarray(x)
-    weights = None if weights is None else jnp.asarray(weights)
+    x = as_array(x)
+    weights = None if weights is None else as_array(weights)
     length = unknown_size(x)
     if x.ndim < 2:
         return jnp.bincount(x, weights=weights, minlength=minlength, length=length)
@@ -432,7 +432,7 @@ def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 
 @traceable
 def histogram(x: TensorLike, bins: int | TensorLike = 10, range: Sequence[float] | None = None) -> tuple[Array, Array]:
     """(counts, bounds of the bins)."""
-    return jnp.histogram(jnp.asarray(x), bins=cast("int | Array", bins), range=range)
+    return jnp.histogram(as_array(x), bins=cast("int | Array", bins), range=range)
 
 
 @traceable
@@ -448,7 +448,7 @@ def unique(
     fill_value: float | None = None,
 ) -> Array | tuple[Array, ...]:
     """The different values of x. In a compiled program `size` must say how many, with `fill_value` for the rest."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     return jnp.unique(
         x,
         return_index=return_index,
@@ -465,19 +465,19 @@ def unique(
 @op()
 def corrcoef(x: TensorLike) -> Array:
     """The correlations of the rows of x."""
-    return jnp.corrcoef(jnp.asarray(x))
+    return jnp.corrcoef(as_array(x))
 
 
 @op("x1 x2")
 def correlate(x1: TensorLike, x2: TensorLike, mode: str = "valid") -> Array:
     """The cross-correlation of two sequences."""
-    return jnp.correlate(jnp.asarray(x1), jnp.asarray(x2), mode)
+    return jnp.correlate(as_array(x1), as_array(x2), mode)
 
 
 @op()
 def slogdet(x: TensorLike) -> tuple[Array, Array]:
     """(sign, log of the absolute value) of the determinant."""
-    sign, logarithm = jnp.linalg.slogdet(jnp.asarray(x))
+    sign, logarithm = jnp.linalg.slogdet(as_array(x))
     return sign, logarithm
 
 

@@ -21,7 +21,7 @@ from kerata.engine.types import Array, TensorLike
 from kerata.kernels import pooling
 from kerata.kernels.convolution import convolution, transposed_convolution
 from kerata.kernels.maxima import largest
-from kerata.ops.forms import op
+from kerata.ops.forms import as_array, op
 
 Pooling = Callable[[Array, Sequence[int], Sequence[int], str], Array]
 
@@ -43,7 +43,7 @@ def conv(
     >>> kerata.ops.conv(kerata.ops.ones((1, 4, 4, 2)), kerata.ops.ones((3, 3, 2, 5)), padding="same").shape
     (1, 4, 4, 5)
     """
-    x, kernel = channels_last(inputs, data_format), jnp.asarray(kernel)
+    x, kernel = channels_last(inputs, data_format), as_array(kernel)
     rank = x.ndim - 2
     per_group = kernel.shape[-2]
     if kernel.ndim != x.ndim or x.shape[-1] % per_group or kernel.shape[-1] % (x.shape[-1] // per_group):
@@ -73,7 +73,7 @@ def depthwise_conv(
 
     Shapes: kernel (*window, channels, multiplier); the output has channels * multiplier channels.
     """
-    kernel = jnp.asarray(kernel)
+    kernel = as_array(kernel)
     *window, channels, multiplier = kernel.shape
     kernel = kernel.reshape(*window, 1, channels * multiplier)
     return conv(inputs, kernel, strides, padding, data_format, dilation_rate)
@@ -108,7 +108,7 @@ def conv_transpose(
 
     Shapes: kernel (*window, filters, channels).
     """
-    x, kernel = channels_last(inputs, data_format), jnp.asarray(kernel)
+    x, kernel = channels_last(inputs, data_format), as_array(kernel)
     rank = x.ndim - 2
     strides = standardize_tuple("conv_transpose", "strides", strides, rank)
     dilation = standardize_tuple("conv_transpose", "dilation_rate", dilation_rate, rank)
@@ -196,8 +196,8 @@ def _parts(length: int, parts: int) -> tuple[Any, Any]:
     take_bytes(NUMBER_BYTES * parts, output_size=parts)
     starts = np.arange(parts) * length // parts
     ends = -(-(np.arange(parts) + 1) * length // parts)
-    index = jnp.asarray(starts)[:, None] + jnp.arange((ends - starts).max())
-    return index, index < jnp.asarray(ends)[:, None]
+    index = as_array(starts)[:, None] + jnp.arange((ends - starts).max())
+    return index, index < as_array(ends)[:, None]
 
 
 @op()
@@ -208,7 +208,7 @@ def unfold(
 
     Shapes: (batch, channels, height, width) to (batch, channels * window, places).
     """
-    x = jnp.asarray(x)
+    x = as_array(x)
     window, dilation, padding, stride = _standardize_block("unfold", kernel_size, dilation, padding, stride)
     x = jnp.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
     rows, columns = (_places(n, k, d, s) for n, k, d, s in zip(x.shape[2:], window, dilation, stride, strict=True))
@@ -229,7 +229,7 @@ def fold(
 
     Shapes: (batch, channels * window, places) to (batch, channels, height, width).
     """
-    x = jnp.asarray(x)
+    x = as_array(x)
     if x.ndim != 3:
         raise ValueError(message("fold", "the input must have the axes (batch, channels * window, places)", {"shape": x.shape}))
     window, dilation, padding, stride = _standardize_block("fold", kernel_size, dilation, padding, stride)
@@ -286,7 +286,7 @@ def space_to_depth(x: TensorLike, block_size: int, data_format: str = "channels_
 
 def channels_last(x: TensorLike, data_format: str | None) -> Array:
     """x with its channels last, whatever the layout."""
-    x = jnp.asarray(x)
+    x = as_array(x)
     return x if standardize_data_format(data_format) == "channels_last" else jnp.moveaxis(x, 1, -1)
 
 
