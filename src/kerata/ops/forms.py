@@ -213,7 +213,7 @@ def with_axis(owner: str, x: TensorLike, axis: int) -> Array:
 
 
 def as_array(x: TensorLike) -> Array:
-    """x as a JAX array. One of NumPy's is copied: `jnp.asarray` compiles a program for each shape (13 ms), and reads it later."""
+    """x as a JAX array. NumPy's are copied: `jnp.asarray` compiles a program for each shape (13 ms), and reads them later."""
     if isinstance(x, jax.Array):
         return x
     if isinstance(x, np.ndarray) and not is_traced():
