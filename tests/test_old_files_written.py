@@ -166,3 +166,27 @@ def test_tensors_beside_the_first_stand_in_h5_files(tmp_path):
     data = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
     again = kerata.models.load_model(tmp_path / "model.h5")
     np.testing.assert_allclose(again.predict(data, verbose=0), model.predict(data, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+STATES = {
+    "SGD": {"momentum": 0.9},
+    "RMSprop": {"momentum": 0.5, "centered": True},
+    "Adagrad": {},
+    "Adadelta": {},
+    "Adam": {"amsgrad": True},
+    "Adamax": {},
+}
+
+
+@pytest.mark.parametrize("name", list(STATES))
+def test_h5_files_keep_the_state_of_every_optimizer_that_they_may_hold(name, tmp_path):
+    model = kerata.Sequential([kerata.Input((3,)), layers.Dense(2), layers.Dense(1)])
+    model.compile(getattr(kerata.optimizers, name)(0.1, **STATES[name]), "mse")
+    rng = np.random.default_rng(0)
+    model.fit(rng.normal(size=(8, 3)), rng.normal(size=(8, 1)), verbose=0)
+    model.save(tmp_path / "model.h5")
+    again = kerata.models.load_model(tmp_path / "model.h5")
+    mine, right = again.optimizer.variables, model.optimizer.variables
+    assert len(right) > 2 and any(np.any(one.numpy()) for one in right[2:])
+    for one, other in zip(mine, right, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())

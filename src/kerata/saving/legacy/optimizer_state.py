@@ -23,7 +23,7 @@ ORDERED = {
     "ClassicAdagrad": ("accumulator",),
     "Adadelta": ("accumulated_grad", "accumulated_delta_var"),
     "Adam": ("momentum", "velocity", "velocity_hat"),
-    "Adamax": ("m", "u"),
+    "Adamax": ("momentum", "norm"),
     "Nadam": ("momentum", "velocity"),
     "ClassicNadam": ("momentum", "velocity"),
 }
@@ -46,7 +46,7 @@ NAMED = {
         "accum_var": "accumulated_delta_var",
         "accumulated_delta_var": "accumulated_delta_var",
     },
-    "Adamax": {"m": "m", "v": "u", "u": "u"},
+    "Adamax": {"m": "momentum", "v": "norm", "u": "norm"},
     "Ftrl": {"accumulator": "accumulator", "linear": "linear"},
 }
 

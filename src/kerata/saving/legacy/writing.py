@@ -40,6 +40,7 @@ NEWER: dict[str, tuple[Any, ...]] = {
     "output_axes": (None,),
     "flash_attention": (None, False),
     "use_gate": (False,),
+    "sliding_window": (None,),
     "zero_output_for_mask": (False, True),
     "use_cudnn": ("auto", False, True),
     "loss_scale_factor": (None,),
@@ -64,7 +65,7 @@ SLOTS = {
     "RMSprop": {"velocity": "rms", "momentum": "momentum", "average_gradient": "mg"},
     "Adagrad": {"accumulator": "accumulator"},
     "Adadelta": {"accumulated_grad": "accum_grad", "accumulated_delta_var": "accum_var"},
-    "Adamax": {"m": "m", "u": "v"},
+    "Adamax": {"momentum": "m", "norm": "u"},
 }
 # Optimizers of old programs, by the names that they had: readers of today know these with epsilon inside of the root.
 CLASSIC = {"ClassicRMSprop": "RMSprop", "ClassicAdagrad": "Adagrad"}
@@ -145,7 +146,8 @@ class Words:
             return {"class_name": name, "config": self.by_name(config)}
         if isinstance(policy := config.get("dtype"), dict) and policy.get("module") == "keras.dtype_policies":
             raise self.refuse("weights of few bits cannot be written to an '.h5' file", {"layer": config.get("name")})
-        return {"class_name": RENAMED_CLASSES.get(name, name), "config": self.config(name, config)}
+        shapes = shapes_of(plain.get("build_config")) if name == "MultiHeadAttention" and self.for_then else {}
+        return {"class_name": RENAMED_CLASSES.get(name, name), "config": {**self.config(name, config), **shapes}}
 
     def by_name(self, config: dict[str, Any]) -> dict[str, Any]:
         """The config of a Lambda whose function has a name, by which it is found when the file is read; never its code."""
@@ -345,6 +347,13 @@ class Words:
             raise ValueError(message(self.owner, expected, {"optimizer": name, **given}, fix))
         kept = {key: value for key, value in config.items() if key not in UNKNOWN_THEN and not (key in CLIPS and value is None)}
         return {"class_name": name, "config": self.plain(kept)}
+
+
+def shapes_of(built: dict[str, Any] | None) -> dict[str, Any]:
+    """What `tf.keras` asks of the config of an attention: the shapes that it was built for."""
+    known = (built or {}).get("shapes_dict") or built or {}
+    value = known.get("value_shape")
+    return {"query_shape": known.get("query_shape"), "key_shape": known.get("key_shape") or value, "value_shape": value}
 
 
 def long_names(loss: object) -> object:
