@@ -85,3 +85,16 @@ def test_a_history_knows_the_short_and_the_long_name_of_a_measure():
     assert history["val_mean_absolute_error"] == history["val_mae"]
     assert history["mean_squared_error"] == history["mse"]
     assert "val_mean_squared_error" in history and "mean_absolute_percentage_error" not in history
+
+
+def test_functions_in_a_callback_may_ask_it_for_what_is_validated_on():
+    layers, models = keras2.layers, keras2.models
+    model = models.Sequential([layers.Dense(1, input_dim=2)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((8, 2), "float32"), np.ones((8, 1), "float32")
+    told = [keras2.callbacks.LambdaCallback(on_train_end=lambda logs: None) for _ in range(2)]
+    model.fit(x, y, validation_data=(x, y), callbacks=[told[0]], verbose=0)
+    model.fit_generator(iter([(x, y)] * 2), 1, 1, validation_data=(x, y), callbacks=[told[1]], verbose=0)
+    for callback in told:
+        held = callback.validation_data
+        assert held[0] is x and held[1] is y and held[2].shape == (8,)

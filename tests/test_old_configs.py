@@ -151,3 +151,26 @@ def test_classes_of_a_program_add_to_what_their_base_says(tmp_path):
     part.save(tmp_path / "m.keras")
     again = kerata.models.load_model(tmp_path / "m.keras", {"Scaled": Scaled})
     np.testing.assert_allclose(again.predict(X, verbose=0), 3 * X, rtol=1e-6)
+
+
+def test_descriptions_of_layers_models_and_optimizers_come_back():
+    for keras in (keras2, tfkeras2):
+        both = keras.layers.Bidirectional(keras.layers.LSTM(2, recurrent_activation="hard_sigmoid"))
+        plain = keras.layers.serialize(both)
+        assert plain["class_name"] == "Bidirectional" and "module" not in plain
+        twin = keras.layers.deserialize(plain)
+        assert type(twin) is type(both) and type(twin.forward_layer) is keras.layers.LSTM
+        assert twin.forward_layer.cell.recurrent_activation is kerata.activations.legacy_hard_sigmoid
+        dense = keras.layers.deserialize({"class_name": "Dense", "config": {"units": 3, "activation": "hard_sigmoid"}})
+        assert dense.units == 3 and dense.activation is kerata.activations.legacy_hard_sigmoid
+    layers, models = keras1.layers, keras1.models
+    plain = {"class_name": "Convolution2D", "config": layers.Convolution2D(4, 3, 2, border_mode="same").get_config()}
+    assert keras1.utils.layer_utils.layer_from_config(plain).kernel_size == (3, 2)
+    chain, _ = several("keras1", keras1)
+    twin = models.model_from_config({"class_name": "Sequential", "config": chain.get_config()})
+    twin.set_weights(chain.get_weights())
+    np.testing.assert_allclose(twin.predict(X), chain.predict(X), rtol=1e-6)
+    optimizer = keras1.optimizers.RMSprop(lr=0.25, rho=0.5)
+    assert dict(optimizer.get_config()) == {"lr": 0.25, "rho": 0.5, "epsilon": 1e-8, "decay": 0.0}
+    again = keras1.optimizers.optimizer_from_config({"class_name": "RMSprop", "config": optimizer.get_config()})
+    assert type(again) is keras1.optimizers.RMSprop and float(again.lr) == 0.25

@@ -280,3 +280,21 @@ def test_a_record_tells_the_rate_by_its_old_name(era):
     record = model.fit(np.ones((8, 3)), np.ones(8), epochs=2, verbose=0, callbacks=[scheduler]).history
     np.testing.assert_allclose(record["lr"], [0.1, 0.05], rtol=1e-6)
     assert "lr" in record
+
+
+def test_programs_walk_through_a_graph_by_the_calls_of_layers():
+    """`layer._inbound_nodes[0].inbound_layers`, as programs that drew graphs did."""
+    x = L.Input((3,), name="x")
+    first, second = L.Dense(2, name="first"), L.Dense(4, name="second")
+    Model(x, second(first(x)))
+    (node,) = second._inbound_nodes
+    assert (node.outbound_layer, node.inbound_layers) == (second, [first])
+    assert (node.node_indices, node.tensor_indices) == ([0], [0])
+    assert (node.input_shapes, node.output_shapes) == ([(None, 2)], [(None, 4)])
+    assert node.input_masks == node.output_masks == [None]
+    before = node.inbound_layers[0]._inbound_nodes[0].inbound_layers[0]
+    assert (before.name, before._inbound_nodes[0].inbound_layers, before._inbound_nodes[0].input_shapes) == (
+        "x",
+        [],
+        [(None, 3)],
+    )

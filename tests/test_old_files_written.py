@@ -190,3 +190,19 @@ def test_h5_files_keep_the_state_of_every_optimizer_that_they_may_hold(name, tmp
     assert len(right) > 2 and any(np.any(one.numpy()) for one in right[2:])
     for one, other in zip(mine, right, strict=True):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_weights_of_another_shape_are_taken_on_demand(tmp_path):
+    from kerata.legacy import keras2
+
+    L = keras2.layers
+    dense = keras2.models.Sequential([L.Flatten(input_shape=(1, 1, 2)), L.Dense(3, name="last")])
+    dense.save_weights(tmp_path / "w.h5")
+    pictures = keras2.models.Sequential([L.Conv2D(3, 1, name="last", input_shape=(1, 1, 2))])
+    with pytest.raises(ValueError, match="must have shape"):
+        pictures.load_weights(tmp_path / "w.h5", by_name=True)
+    x = np.random.default_rng(0).normal(size=(2, 1, 1, 2)).astype("float32")
+    for by_name in (True, False):
+        pictures.set_weights([np.zeros((1, 1, 2, 3)), np.zeros(3)])
+        pictures.load_weights(tmp_path / "w.h5", by_name=by_name, reshape=True)
+        np.testing.assert_allclose(pictures.predict(x)[:, 0, 0], dense.predict(x), rtol=1e-6)

@@ -220,3 +220,15 @@ def test_h5_files_without_the_state_of_an_own_optimizer_begin_anew(tmp_path):
     with pytest.warns(UserWarning, match="does not fit and is left out, training begins anew"):
         again = keras2.models.load_model(tmp_path / "model.h5", custom_objects={"Own": Own})
     assert all((array == 0).all() for array in again.optimizer.get_weights()[1:])
+
+
+def test_h5_files_leave_out_optimizers_of_tensorflow_1(tmp_path):
+    from kerata.legacy import train
+
+    model = keras2.models.Sequential([keras2.layers.Dense(1, input_shape=(3,))])
+    model.compile(train.AdadeltaOptimizer(1.0), "mse")
+    model.fit(X, Y, verbose=0)
+    with pytest.warns(UserWarning, match="the optimizer is left out"):
+        model.save(tmp_path / "model.h5")
+    again = keras2.models.load_model(tmp_path / "model.h5")
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])

@@ -50,6 +50,7 @@ CUTS: dict[str, dict[str, str]] = {
         r"    x_train = np\.expand_dims": "    x_train, y_train = x_train[:400], y_train[:400]\n"
         "    x_test, y_test = x_test[:100], y_test[:100]\n    x_train = np.expand_dims",
     },
+    "reuters_mlp_relu_vs_selu": {r"epochs = 40": "epochs = 1"},
     "lstm_stateful": {r"input_len = 1000": "input_len = 40"},
     "pretrained_word_embeddings": {r"MAX_NUM_WORDS = 20000": "MAX_NUM_WORDS = 200"},
 }

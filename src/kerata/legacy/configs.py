@@ -1,21 +1,23 @@
-"""What `get_config()` and `to_json()` gave: layers, optimizers and models in their era's words, and back."""
+"""What `get_config()` of a layer gave: its constructor's arguments in its era's words, and back."""
 
 import inspect
-import json
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from kerata.base.registry import CustomObjectScope, home_of
-from kerata.base.serialization import config_of, deserialize_keras_object
+from kerata.base.importing import Late
+from kerata.base.registry import home_of
 from kerata.dialects import Row
 from kerata.dialects.inverse import config_of_then, then_of
 from kerata.engine.policy import DTypePolicy
-from kerata.legacy.merging import MODES
-from kerata.saving.legacy.architecture import MERGES, Architecture
-from kerata.saving.legacy.lambdas import CODED, Lambdas
-from kerata.saving.legacy.writing import HOLDERS, NEWER, Words
 
-# What the files of each era name as their version.
-VERSIONS = {"keras1": "1.2.2", "keras2": "2.3.1", "keras22": "2.2.5", "tfkeras2": "2.15.0"}
+if TYPE_CHECKING:
+    from kerata.legacy import descriptions
+    from kerata.saving.legacy import writing
+else:
+    # What reads and writes old files comes when it is needed.
+    descriptions, writing = Late("kerata.legacy.descriptions"), Late("kerata.saving.legacy.writing")
+
+# Attributes that hold layers.
+HOLDERS = ("layer", "backward_layer", "cell", "cells")
 
 
 # Layers
@@ -33,7 +35,7 @@ def words_of_layer(layer, config: dict[str, Any]) -> dict[str, Any]:
     found, home = common_of(layer, config), home_of(type(layer))
     if home == ("layers", "InputLayer"):
         return found
-    inner = {name: value for name, value in config.items() if name not in (*found, "dtype", "batch_shape", *NEWER)}
+    inner = {name: value for name, value in config.items() if name not in (*found, "dtype", "batch_shape", *writing.NEWER)}
     for name in HOLDERS:
         held = getattr(layer, name, None) if name in inner else None
         if held is not None:
@@ -90,108 +92,6 @@ def described(layer) -> dict[str, Any]:
     return {"class_name": name, "config": layer.get_config()}
 
 
-def merge_of_keras1(layer, name: str) -> dict[str, Any]:
-    """The config of the one layer that merged in all ways."""
-    axes = config_of(layer).get("axes", -1)
-    return {
-        "name": layer.name,
-        "trainable": layer.trainable,
-        "mode": next(mode for mode, today in MODES.items() if today == name),
-        "mode_type": "raw",
-        "concat_axis": getattr(layer, "axis", -1) if name == "Concatenate" else -1,
-        "dot_axes": axes,
-        "output_shape": None,
-        "output_shape_type": "raw",
-        "output_mask": None,
-        "output_mask_type": "raw",
-        "arguments": {},
-    }
-
-
-# Models
-
-
-class WordsOfThen(Words):
-    """A graph in an era's words: its layers say themselves what they are.
-
-    Args:
-        model: of an era.
-        layers: its layers by their names.
-    """
-
-    def __init__(self, model, layers: dict[str, Any]):
-        super().__init__(model, for_then=True)
-        self.era, self.live = model._era, layers
-
-    def warn(self, said: str, received: dict[str, Any]) -> None:
-        """Nothing: what Keras 3 does with a file is of no matter here."""
-
-    def part(self, plain: dict[str, Any]) -> dict[str, Any]:
-        live = self.live.get(plain["name"])
-        if self.era == "keras1" and plain["class_name"] in MODES.values():
-            return {"class_name": "Merge", "config": merge_of_keras1(live, plain["class_name"])}
-        return super().part(plain) if live is None or not hasattr(live, "_era") else described(live)
-
-    def tensor(self, value: object) -> list[Any]:
-        found = super().tensor(value)
-        if self.era != "tfkeras2" and type(self.live.get(found[0])).__name__ == "Sequential":
-            # As of a graph: the first call made the model.
-            found[1] += 1
-        return found
-
-    def node(self, plain: dict[str, Any], node: dict[str, Any]) -> list[Any]:
-        found = super().node(plain, node)
-        return [one[:3] for one in found] if self.era == "keras1" and not any(one[3] for one in found) else found
-
-
-def words_of_model(model, config: dict[str, Any], kind: str):
-    """The config of a model in its era's words, that of a Sequential a list in Keras 1; what has none there, in today's.
-
-    Args:
-        model: of an era.
-        config: in today's words.
-        kind: `"Sequential"` or `"Functional"`.
-    """
-    if kind == "Functional":
-        try:
-            found = WordsOfThen(model, {layer.name: layer for layer in model.layers}).graph(config)
-        except ValueError:
-            return config
-        if model._era != "tfkeras2":
-            found.pop("trainable")
-        ends = ("input_layers", "output_layers")
-        return found | {key: [end[:3] for end in found[key]] for key in ends if isinstance(found[key], list)}
-    layers = [described(layer) for layer in model.layers]
-    first = model._input if layers else None
-    if model._era != "tfkeras2" and first is not None and not hasattr(model.layers[0], "_graph"):
-        layers[0]["config"].setdefault("batch_input_shape", tuple(first.shape))
-    if model._era == "keras1":
-        return layers
-    if first is not None and model._era == "tfkeras2":
-        layers.insert(0, described(first.history[0]))
-        if "batch_shape" in layers[0]["config"]:
-            entry = layers[0]["config"]
-            layers[0]["config"] = {"batch_input_shape": tuple(entry["batch_shape"]), "dtype": entry["dtype"], "sparse": False}
-            layers[0]["config"] |= {"ragged": False, "name": entry["name"]}
-    return {"name": model.name, "layers": layers}
-
-
-def json_of_then(model, config: object, kind: str, **kwargs) -> str:
-    """The architecture as JSON, in the era's words."""
-    names = {"Sequential": "Sequential", "Functional": "Functional" if model._era == "tfkeras2" else "Model"}
-    version = VERSIONS[model._era]
-    plain = {"class_name": names[kind], "config": config, "keras_version": version, "backend": "tensorflow"}
-    return json.dumps(plain, default=plain_of, **kwargs)
-
-
-def plain_of(value):
-    """What JSON does not know, as it was written: arrays as lists, functions and types by their names."""
-    return value.tolist() if hasattr(value, "tolist") else getattr(value, "__name__", str(value))
-
-
-# Back
-
-
 def is_of_then(config: object) -> bool:
     """Whether a model's config is in an era's words; configs of today name the modules of classes."""
     layers = config if isinstance(config, list) else config.get("layers") if isinstance(config, dict) else None
@@ -205,35 +105,8 @@ def is_description_of_then(plain: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(plain, dict) and "class_name" in plain and not {"module", "registered_name"} & set(plain)
 
 
-def revived(era: str, plain: dict[str, Any], custom_objects: dict[str, Any] | None = None):
-    """The layer or model of today that a description in an era's words is one of."""
-    with CustomObjectScope(custom_objects or {}):
-        return deserialize_keras_object(Architecture(era, "from_config", read_lambda).read(listed(plain)))
-
-
 def revived_parts(era: str, name: str, value: object, custom_objects: dict[str, Any] | None) -> object:
     """An argument of a layer in a config: what holds layers in an era's words, as layers."""
     if name in HOLDERS and isinstance(value, (list, tuple)):
         return [revived_parts(era, name, one, custom_objects) for one in value]
-    return revived(era, value, custom_objects) if name in HOLDERS and is_description_of_then(value) else value
-
-
-def listed(value):
-    """Tuples as lists, as JSON would have made of them."""
-    if isinstance(value, dict):
-        return {key: listed(one) for key, one in value.items()}
-    return [listed(one) for one in value] if isinstance(value, (list, tuple)) else value
-
-
-def read_lambda(name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The description of a Lambda in Keras 3's form; a function of Python's stays one."""
-    if not callable(function := config.get("function")):
-        return Lambdas("from_config", []).read(name, config)
-    inner = {key: value for key, value in config.items() if key not in CODED}
-    inner |= {"name": name, "function": function, "arguments": config.get("arguments") or {}}
-    if config.get("output_shape") is not None:
-        inner["output_shape"] = config["output_shape"]
-    return {"module": "keras.layers", "class_name": "Lambda", "config": inner, "registered_name": None}
-
-
-assert set(MERGES) <= set(MODES)
+    return descriptions.revived(era, value, custom_objects) if name in HOLDERS and is_description_of_then(value) else value

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 from kerata import activations, callbacks, constraints, initializers, layers, losses, metrics, models, regularizers, utils
 from kerata.base import registry
 from kerata.base.checks import message
-from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
+from kerata.base.serialization import deserialize_keras_object
 from kerata.dialects import Row, canonical, find_row, translate_arguments
 from kerata.dialects.values import today_of
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import has_symbolic, traceable
 from kerata.layers.merging import Merge
-from kerata.legacy import crossentropy, files, helpers, initial, merging, monitors, recurrent
+from kerata.legacy import configs, crossentropy, files, helpers, initial, merging, monitors, recurrent
 from kerata.legacy.bases import BASES
 from kerata.legacy.inputs import BeginningLayer, is_value, make_input
 from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic
@@ -45,6 +45,10 @@ def layer(era: str, name: str) -> object:
         return layers.InputSpec
     if name == "Recurrent":
         return recurrent.Recurrent1 if era == "keras1" else recurrent.Recurrent2
+    if name == "serialize":
+        return configs.described
+    if name == "deserialize":
+        return lambda config, custom_objects=None: deserialized(era, config, custom_objects)
     if name in TOOLS:
         return TOOLS[name]
     if name in merging.FUNCTIONS:
@@ -74,13 +78,16 @@ MIXINS: dict[Any, type] = {layers.Lambda: Symbolic, layers.RNN: ConstantRNN, lay
 MIXINS[layers.TimeDistributed] = Passing
 MIXINS[layers.InputLayer] = BeginningLayer
 TOOLS = {
-    "serialize": serialize_keras_object,
-    "deserialize": lambda config, custom_objects=None: deserialize_keras_object(config, custom_objects),
-    **{
-        name: getattr(helpers, name)
-        for name in ("GeneratorEnqueuer", "get_source_inputs", "to_list", "object_list_uid", "make_batches", "slice_X")
-    },
+    name: getattr(helpers, name)
+    for name in ("GeneratorEnqueuer", "get_source_inputs", "to_list", "object_list_uid", "make_batches", "slice_X")
 }
+
+
+def deserialized(era: str, config: dict[str, object], custom_objects: dict[str, object] | None) -> object:
+    """A layer of a description, in the era's words or in those of today."""
+    if not configs.is_description_of_then(config):
+        return adopt(era, deserialize_keras_object(config, custom_objects))
+    return adopt(era, configs.descriptions.revived(era, config, custom_objects))
 
 
 def symbolic_inputs(era: str, tensors):
@@ -109,6 +116,8 @@ def model(era: str, name: str) -> object:
         return lambda model, input_tensors=None, *args, **kwargs: adopt(
             era, models.clone_model(model, symbolic_inputs(era, input_tensors), *args, **kwargs)
         )
+    if name == "model_from_config":
+        return lambda config, custom_objects=None: deserialized(era, config, custom_objects)
     if name == "save_model":
         return files.save_model
     if name in ("model_from_json", "model_from_yaml"):
@@ -118,8 +127,8 @@ def model(era: str, name: str) -> object:
 
 def model_or_layer(era: str, name: str) -> object:
     """What `keras.models` shows: its own names, and those that it imports."""
-    own = ("Model", "Sequential", "load_model", "save_model", "model_from_json", "model_from_yaml", "clone_model")
-    return model(era, name) if name in own else layer(era, name)
+    reading = ("load_model", "save_model", "model_from_json", "model_from_yaml", "model_from_config", "clone_model")
+    return model(era, name) if name in ("Model", "Sequential", *reading) else layer(era, name)
 
 
 def adopt(era: str, found: T) -> T:
@@ -317,6 +326,8 @@ def callback(era: str, name: str) -> object:
 @once
 def util(era: str, name: str) -> object:
     """A function of `keras.utils`."""
+    if name == "layer_from_config":
+        return lambda config, custom_objects=None: deserialized(era, config, custom_objects)
     if era == "tfkeras2" and name in MADE_OF_DATA:
         return showing(getattr(utils, name))
     return getattr(helpers, name, None) or getattr(utils, name)

@@ -9,17 +9,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kerata import saving
 from kerata.base.checks import check_path, message
+from kerata.base.importing import Late
 from kerata.base.refusals import MissingFile
 from kerata.base.types import PathLike
 from kerata.legacy.measures import of_columns
 from kerata.models.model import Model
 from kerata.saving.archive import HDF5_ENDINGS
-from kerata.saving.legacy.checkpoints import prefix_of
-from kerata.saving.old_files import save_old_model, save_old_weights
 from kerata.saving.weights import check_overwrite
+
+if TYPE_CHECKING:
+    from kerata.saving import old_files
+    from kerata.saving.legacy import checkpoints
+else:
+    old_files, checkpoints = Late("kerata.saving.old_files"), Late("kerata.saving.legacy.checkpoints")
 
 
 @contextmanager
@@ -45,13 +51,19 @@ def save_weights(model: Model, filepath: PathLike, overwrite: bool = True) -> No
     path = Path(os.fspath(filepath))
     if path.suffix in HDF5_ENDINGS and not str(path).endswith(".weights.h5"):
         check_overwrite("save_weights", path, overwrite)
-        save_old_weights(model, path)
+        old_files.save_old_weights(model, path)
         return
     with written_as(filepath, ".weights.h5", overwrite) as path:
         saving.save_weights(model, path, overwrite=True)
 
 
-def load_weights(model: Model, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False) -> None:
+def load_weights(
+    model: Model, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False
+) -> None:
+    path = Path(os.fspath(filepath))
+    if reshape and path.exists() and old_files.is_old_file(path, str(filepath)):
+        old_files.load_old_weights(model, path, str(filepath), by_name, skip_mismatch, reshape=True)
+        return
     optimizer = getattr(model, "optimizer", None)
     if Path(os.fspath(filepath)).suffix not in HDF5_ENDINGS and model.built and optimizer is not None and not optimizer.built:
         # What TensorFlow's form holds of the optimizer was given to it when it was first used.
@@ -89,7 +101,7 @@ class LoadStatus:
 def check_there(filepath: PathLike) -> None:
     """Raises where there is no such file or checkpoint."""
     path = check_path("load_weights", filepath)
-    if not path.exists() and prefix_of(path) is None:
+    if not path.exists() and checkpoints.prefix_of(path) is None:
         raise MissingFile(message("load_weights", "File not found: there is no such file", {"filepath": str(filepath)}))
 
 
@@ -145,12 +157,12 @@ def copy_group(source, target) -> None:
 def save_model(model: Model, filepath: PathLike, overwrite: bool = True, include_optimizer: bool = True) -> None:
     if is_open(filepath):
         with beside(filepath, reads=False) as path:
-            save_old_model(model, Path(path), include_optimizer, for_then=True)
+            old_files.save_old_model(model, Path(path), include_optimizer, for_then=True)
         return
     path = Path(os.fspath(filepath))
     if path.suffix in HDF5_ENDINGS:
         check_overwrite("save_model", path, overwrite)
-        save_old_model(model, path, include_optimizer, for_then=True)
+        old_files.save_old_model(model, path, include_optimizer, for_then=True)
         return
     if path.suffix == ".keras":
         saving.save_model(model, filepath, overwrite, include_optimizer=include_optimizer)

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kerata.engine.scope import Scope, current_scope, in_scope
+from kerata.engine.scope import Scope, current_scope, in_scope, noted
 from kerata.engine.symbolic import TRIALS, Node, Operation, SymbolicTensor, infer, sort_nodes
 from kerata.engine.variable import Variable
 from kerata.layers.phase import contexts, in_phase
@@ -140,6 +140,31 @@ def trace_of_call(node: Node, training: bool) -> str:
 
     return re.sub("0x[0-9a-f]+", "", str(jax.make_jaxpr(run)(given)))
 
+
+# Calls
+
+
+def layers_before(node: Node) -> list[Any]:
+    """The layers whose outputs a call takes: how old programs walk through a graph."""
+    return [tensor.history[0] for tensor in node.input_tensors]
+
+
+def shapes_before(node: Node) -> list[Any]:
+    return [tuple(tensor.shape) for tensor in node.input_tensors or node.output_tensors]
+
+
+OF_CALLS: dict[str, Callable[[Node], Any]] = {
+    "outbound_layer": lambda node: node.operation,
+    "inbound_layers": layers_before,
+    "node_indices": lambda node: [tensor.history[1] for tensor in node.input_tensors],
+    "tensor_indices": lambda node: [tensor.history[2] for tensor in node.input_tensors],
+    "input_shapes": shapes_before,
+    "output_shapes": lambda node: [tuple(tensor.shape) for tensor in node.output_tensors],
+    "input_masks": lambda node: [noted(tensor, "mask") for tensor in node.input_tensors or node.output_tensors],
+    "output_masks": lambda node: [noted(tensor, "mask") for tensor in node.output_tensors],
+}
+for _name, _give in OF_CALLS.items():
+    setattr(Node, _name, property(_give))
 
 # Old programs ask tensors themselves, and the engine knows no phase that a graph was made in.
 setattr(SymbolicTensor, "_uses_learning_phase", property(uses_phase))  # noqa: B010

@@ -1,14 +1,19 @@
 """Weights as Keras 1 held them: with Theano's order of axes, of one dimension with an axis more, apart for each gate."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerata.base.importing import Late
 from kerata.engine.types import HostArray
 from kerata.engine.variable import Variable
 from kerata.layers import GRU, LSTM, Conv1D, ConvLSTM2D, Layer, SeparableConv2D
-from kerata.saving.legacy.layouts import FIRST, LAST
+
+if TYPE_CHECKING:
+    from kerata.saving.legacy import layouts
+else:
+    layouts = Late("kerata.saving.legacy.layouts")
 
 Turn = Callable[[HostArray], HostArray]
 # The letters of gates in the order in which kernels hold them, in which Keras 1 listed their weights, and the axis of kernels
@@ -41,7 +46,9 @@ def turns_of_layer(layer: Layer) -> tuple[Turn, Turn] | None:
     if first and isinstance(layer, ConvLSTM2D):
         axes: tuple[int, ...] | None = (2, 3, 1, 0)
     else:
-        axes = next((axes for kind, axes in (FIRST if first else LAST).items() if isinstance(layer, kind)), None)
+        axes = next(
+            (axes for kind, axes in (layouts.FIRST if first else layouts.LAST).items() if isinstance(layer, kind)), None
+        )
     if axes is None:
         return None
     back = axes

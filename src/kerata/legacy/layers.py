@@ -24,7 +24,6 @@ from kerata.legacy.phases import fixed_phase
 from kerata.legacy.spelling import Spelled, name_of_era
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, callable_by_own
 from kerata.legacy.tensorflow.tensor import has_tensor, plain
-from kerata.saving.legacy.lambdas import reference
 
 # Attributes of layers, by their names in Keras 1 where no row says them.
 ATTRIBUTES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "gamma_init": "gamma_initializer"}
@@ -363,7 +362,7 @@ class Symbolic:
         """A layer of a config; a function that is given by its name must be among `custom_objects`, or entered."""
         kept = {name: value for name, value in config.items() if not name.endswith(("_type", "_mask"))}
         if isinstance(name := kept.get("function"), str):
-            kept["function"] = (custom_objects or {}).get(name) or reference(name)
+            kept["function"] = (custom_objects or {}).get(name) or {"class_name": "function", "config": name}
         return super().from_config(kept, custom_objects)  # type: ignore[misc]
 
     def _takes_gradients(self, inputs: object) -> bool:

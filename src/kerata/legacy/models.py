@@ -23,7 +23,7 @@ from kerata.engine.types import HostArray
 from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
-from kerata.legacy.configs import is_of_then, json_of_then, revived, words_of_model
+from kerata.legacy.configs import descriptions, is_of_then
 from kerata.legacy.crossentropy import called, measure_of_then, of_then
 from kerata.legacy.files import LoadStatus, check_there, load_weights, save_model, save_weights
 from kerata.legacy.freezing import Trained, as_compiled
@@ -359,7 +359,7 @@ class OldModel(FlowingModel, OldLayer):
         with keeping_functions():
             config = super().get_config()  # type: ignore[misc]
         kind = kind_of(self)
-        return config if says_today() or not kind else words_of_model(self, config, kind)
+        return config if says_today() or not kind else descriptions.words_of_model(self, config, kind)
 
     @classmethod
     def from_config(cls, config, custom_objects: dict[str, Any] | None = None):
@@ -367,7 +367,7 @@ class OldModel(FlowingModel, OldLayer):
         kind = "Sequential" if issubclass(cls, modern.Sequential) else "Model"
         if not is_of_then(config) or "_stands_for" not in cls.__dict__:
             return super().from_config(config, custom_objects)
-        found = revived(cls._era, {"class_name": kind, "config": config}, custom_objects)
+        found = descriptions.revived(cls._era, {"class_name": kind, "config": config}, custom_objects)
         return cls._adopt(cls._era, found)
 
     # Files
@@ -377,7 +377,7 @@ class OldModel(FlowingModel, OldLayer):
         written = super().to_json(**kwargs)  # type: ignore[misc]
         kind = kind_of(self)
         config = self.get_config() if kind else None
-        return json_of_then(self, config, kind, **kwargs) if is_of_then(config) else written
+        return descriptions.json_of_then(self, config, kind, **kwargs) if is_of_then(config) else written
 
     def to_yaml(self, **kwargs: object) -> str:
         """The architecture as plain data in YAML."""
@@ -392,12 +392,12 @@ class OldModel(FlowingModel, OldLayer):
         save_weights(cast(modern.Model, self), filepath, overwrite)
 
     def load_weights(
-        self, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False, **kwargs: object
+        self, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False, **kwargs: object
     ) -> LoadStatus:
         """Reads the weights of a file; a model that has none yet gets them before it is first used, as in `tf.keras`."""
         self.__dict__.pop("_awaited", None)
         if self.built or by_name:  # type: ignore[has-type]
-            load_weights(cast(modern.Model, self), filepath, by_name, skip_mismatch)
+            load_weights(cast(modern.Model, self), filepath, by_name, skip_mismatch, reshape)
         else:
             check_there(filepath)
             self.__dict__["_awaited"] = functools.partial(

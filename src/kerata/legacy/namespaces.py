@@ -26,7 +26,16 @@ from kerata.legacy.tree import Maker, Tree
 VERSIONS = {"keras1": "1.2.2", "keras2": "2.3.1", "keras22": "2.2.5", "tfkeras2": "2.15.0"}
 BASES = ["Layer", "Wrapper", "InputLayer", "Input", "InputSpec"]
 MERGING = ["add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate", "dot"]
-MODELS = ["Model", "Sequential", "load_model", "save_model", "model_from_json", "model_from_yaml", "clone_model"]
+MODELS = [
+    "Model",
+    "Sequential",
+    "load_model",
+    "save_model",
+    "model_from_json",
+    "model_from_yaml",
+    "model_from_config",
+    "clone_model",
+]
 
 # Submodules of `keras.layers`, all of which show what `keras.layers` shows.
 LAYER_MODULES = [
@@ -69,11 +78,7 @@ SET_POLICY = {"set_policy": mixed_precision.set_global_policy}
 INTERFACES = {"legacy_get_updates_support": lambda method: method}
 OTHER_INITIALIZERS = ("zero", "one", "uniform", "normal", "_compute_fans")
 
-MISSING = {
-    "layers": {},
-    "models": {"model_from_config": "use Model.from_config or Sequential.from_config"},
-    "utils": {"HDF5Matrix": "give fit() the arrays of h5py, h5py.File(path)[name][:]"},
-}
+MISSING = {"optimizers": {"TFOptimizer": "give compile() the optimizer of tf.train itself"}}
 
 
 def precision(era: str, name: str) -> object:
@@ -102,8 +107,10 @@ def layer_names(era: str) -> list[str]:
 def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
     """Name of a namespace -> (names, maker, missing)."""
     layers = layer_names(era)
-    engine = list(dict.fromkeys([*layers, "Model", "Sequential", "Container", "Network", *contents.TOOLS]))
-    util_names = list(dict.fromkeys([*public(helpers), *public(utils)]))
+    engine = list(
+        dict.fromkeys([*layers, "Model", "Sequential", "Container", "Network", "serialize", "deserialize", *contents.TOOLS])
+    )
+    util_names = list(dict.fromkeys([*public(helpers), *public(utils), *(["layer_from_config"] if era == "keras1" else [])]))
     loss_names = list(
         dict.fromkeys([*names(era, "losses"), *([*public(losses), "Reduction"] if era != "keras1" else []), "get"])
     )
@@ -116,16 +123,17 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
     if era == "tfkeras2":
         constraint_names = [*public(contents.constraints)]
     optimizer_names = list(dict.fromkeys([*names(era, "optimizers"), "Optimizer", "get", "serialize", "deserialize"]))
+    optimizer_names += ["optimizer_from_config"] if era == "keras1" else []
     if era == "tfkeras2":
         optimizer_names += [n for n in ("schedules", "AdamW", "Ftrl", "Lion") if n not in optimizer_names]
     initial_names = public(initial) if era == "keras1" else [*public(initializers), *OTHER_INITIALIZERS]
     callback_names = list(dict.fromkeys([*public(callbacks), *public(monitors)]))
     found = {
         "old layers": ([*layers, "Recurrent"], contents.layer, {}),
-        "layers": (layers, contents.layer, MISSING["layers"]),
+        "layers": (layers, contents.layer, {}),
         "engine": (engine, contents.layer, {}),
-        "models": ([*MODELS, *layers], contents.model_or_layer, MISSING["models"]),
-        "optimizers": (optimizer_names, contents.optimizer, {}),
+        "models": ([*MODELS, *layers], contents.model_or_layer, {}),
+        "optimizers": (optimizer_names, contents.optimizer, MISSING["optimizers"]),
         "losses": (loss_names, contents.loss, {}),
         "metrics": (metric_names, contents.metric, {}),
         "regularizers": (regularizers, contents.regularizer, {}),
@@ -133,7 +141,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "initializers": (initial_names, contents.initializer, {}),
         "activations": (public(activations), contents.activation, {}),
         "callbacks": (callback_names, contents.callback, {}),
-        "utils": (util_names, contents.util, MISSING["utils"]),
+        "utils": (util_names, contents.util, {}),
         "backend": (backends.names(era), backends.maker, {}),
         "text": (public(text), of(text), {}),
         "sequence": (public(sequence), of(sequence), {}),

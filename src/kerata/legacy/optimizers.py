@@ -148,6 +148,8 @@ def optimizer(era: str, name: str) -> object:
     """An optimizer of an era, or a function of `keras.optimizers`."""
     if name == "get":
         return lambda identifier, kwargs=None: get_optimizer(era, identifier)
+    if name == "optimizer_from_config":
+        return deserializing_optimizer(era, optimizer)
     if era != "tfkeras2" and name in ("serialize", "deserialize"):
         return serialize_optimizer if name == "serialize" else deserializing_optimizer(era, optimizer)
     if (other := canonical(era, "optimizers", name)) != name:

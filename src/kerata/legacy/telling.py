@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerata import callbacks as modern
+from kerata.callbacks import LambdaCallback
 from kerata.callbacks.callback import BATCH_HOOKS, defines, flatten_callbacks
 from kerata.data.pydataset import PyDataset
 from kerata.data.sources import is_generator
@@ -100,7 +101,7 @@ def tell(model, callbacks: list[Any], arguments: dict[str, Any], per_epoch: int 
         model.__dict__["_held_out"] = data
     for callback in flatten_callbacks(callbacks):
         callback._old_params = params
-        if is_ours(type(callback)) and not isinstance(callback, Callback):
+        if is_ours(type(callback)) and not isinstance(callback, (Callback, LambdaCallback)):
             continue
         if data is not None:
             callback.validation_data = data if isinstance(callback, Callback) else data()

@@ -128,6 +128,7 @@ def load_old_weights(
     by_name: bool = False,
     skip_mismatch: bool = False,
     skipped: Iterable[Any] | None = None,
+    reshape: bool = False,
 ) -> None:
     """Reads the weights of an old HDF5 file into a built model; the model stays as it was if they do not fit."""
     with contextlib.ExitStack() as stack:
@@ -135,7 +136,7 @@ def load_old_weights(
         stack.enter_context(budget(owner, path.stat().st_size))
         file = stack.enter_context(open_hdf5(path, owner))
         weights = read_weights(file, Texts(path, owner))
-        assign(model, weights, owner, by_name, skip_mismatch, skipped or ())
+        assign(model, weights, owner, by_name, skip_mismatch, skipped or (), reshape)
 
 
 def is_old_file(path: Path, owner: str) -> bool:

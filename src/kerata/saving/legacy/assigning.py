@@ -23,6 +23,7 @@ def assign(
     by_name: bool = False,
     skip_mismatch: bool = False,
     skipped: Iterable[Any] = (),
+    reshape: bool = False,
 ) -> None:
     """Gives a model's layers their arrays.
 
@@ -33,6 +34,7 @@ def assign(
         by_name: whether layers are found by their names alone; else by their order.
         skip_mismatch: take what fits and leave the rest with a warning.
         skipped: layers that stay as they are.
+        reshape: whether an array of another shape is taken where it has as many numbers.
     """
     pairs: list[tuple[Any, Source]] = []
     failed: list[str] = []
@@ -41,7 +43,7 @@ def assign(
         if id(layer) in left:
             continue
         try:
-            pairs += pair(layer, arrays, weights, f"{owner}, layer {layer.name}")
+            pairs += pair(layer, arrays, weights, f"{owner}, layer {layer.name}", reshape)
         except FileError as error:
             if not skip_mismatch:
                 raise
@@ -109,12 +111,14 @@ def describe(held: Sequence[LayerArrays]) -> str:
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
 
 
-def pair(layer: Layer, arrays: list[Source], weights: Weights, owner: str) -> list[tuple[Any, Source]]:
+def pair(layer: Layer, arrays: list[Source], weights: Weights, owner: str, reshape: bool = False) -> list[tuple[Any, Source]]:
     """The weights of a layer, or of all within it, each with its array. Shapes are held against each other."""
     first: FileError | None = None
     for parts in orders(layer):
         try:
             variables, found = pair_parts(parts, arrays, weights, owner)
+            if reshape:
+                found = [array.reshape(*variable.shape) for variable, array in zip(variables, found, strict=True)]
             check_shapes(variables, found, owner)
         except FileError as error:
             first = first or error
