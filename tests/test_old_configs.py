@@ -174,3 +174,29 @@ def test_descriptions_of_layers_models_and_optimizers_come_back():
     assert dict(optimizer.get_config()) == {"lr": 0.25, "rho": 0.5, "epsilon": 1e-8, "decay": 0.0}
     again = keras1.optimizers.optimizer_from_config({"class_name": "RMSprop", "config": optimizer.get_config()})
     assert type(again) is keras1.optimizers.RMSprop and float(again.lr) == 0.25
+
+
+def seen(keras):
+    """Models within models, called once and again, with several outputs, and shared by two of them."""
+    L, Model = keras.layers, keras.models.Model
+    x = L.Input((4,))
+    chain = keras.models.Sequential([L.Dense(3, input_shape=(4,)), L.Dense(4)])
+    pair = Model(x, [chain(chain(x)), x])
+    first, second = L.Input((4,)), L.Input((4,))
+    yield Model(first, chain(chain(first)))
+    yield Model(second, pair(pair(second)[0])[0])
+    yield Model(x, pair(pair(x)[0])[0])
+    third = L.Input((4,))
+    yield Model(third, [pair(third)[0], L.TimeDistributed(chain)(L.RepeatVector(2)(third))])
+
+
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+def test_calls_of_models_within_models_are_counted_as_they_were(era):
+    keras = ERAS[era]
+    for model in seen(keras):
+        twin = keras.models.model_from_json(model.to_json())
+        # What stands in two models is one layer.
+        twin.set_weights(model.get_weights())
+        found, expected = (one if isinstance(one, list) else [one] for one in (twin.predict(X), model.predict(X)))
+        for mine, right in zip(found, expected, strict=True):
+            np.testing.assert_allclose(mine, right, rtol=1e-5, atol=1e-6)

@@ -3,6 +3,7 @@
 import inspect
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from kerata.base.blocks import Within, ambient
 from kerata.base.importing import Late
 from kerata.base.registry import home_of
 from kerata.dialects import Row
@@ -16,6 +17,7 @@ else:
     # What reads and writes old files comes when it is needed.
     descriptions, writing = Late("kerata.legacy.descriptions"), Late("kerata.saving.legacy.writing")
 
+_local = ambient()
 # Attributes that hold layers.
 HOLDERS = ("layer", "backward_layer", "cell", "cells")
 
@@ -89,7 +91,16 @@ def sizes_of(layer, row: Row, found: dict[str, Any]) -> dict[str, Any]:
 def described(layer) -> dict[str, Any]:
     """A layer by its class and its config."""
     name = "InputLayer" if home_of(type(layer)) == ("layers", "InputLayer") else type(layer).__name__
-    return {"class_name": name, "config": layer.get_config()}
+    found = {"class_name": name, "config": layer.get_config()}
+    if (numbers := getattr(_local, "numbers", None)) is not None:
+        # What stands in several places is one layer.
+        found["shared_object_id"] = numbers.setdefault(id(layer), len(numbers))
+    return found
+
+
+def numbering() -> Within:
+    """Within the block descriptions of layers have numbers."""
+    return Within(_local, numbers={})
 
 
 def is_of_then(config: object) -> bool:

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 from kerata.base.registry import CustomObjectScope
-from kerata.base.serialization import config_of, deserialize_keras_object
+from kerata.base.serialization import config_of, deserialize_keras_object, sharing
 from kerata.legacy.configs import described
 from kerata.legacy.merging import MODES
+from kerata.saving.archive import mark_shared
 from kerata.saving.legacy.architecture import Architecture
 from kerata.saving.legacy.lambdas import CODED, Lambdas
 from kerata.saving.legacy.writing import Words
@@ -56,10 +57,17 @@ class WordsOfThen(Words):
 
     def tensor(self, value: object) -> list[Any]:
         found = super().tensor(value)
-        if self.era != "tfkeras2" and type(self.live.get(found[0])).__name__ == "Sequential":
-            # As of a graph: the first call made the model.
-            found[1] += 1
+        found[1] += self.calls_before(found[0])
         return found
+
+    def calls_before(self, name: str) -> int:
+        """Calls that made a chain: standalone Keras counted one, as of a graph."""
+        return int(self.era != "tfkeras2" and type(self.live.get(name)).__name__ == "Sequential")
+
+    def ends(self, plain: dict[str, Any] | list[Any]) -> dict[str, Any] | list[Any]:
+        if isinstance(plain, list) and len(plain) == 3 and isinstance(plain[0], str):
+            return [[plain[0], plain[1] + self.calls_before(plain[0]), plain[2]]]
+        return super().ends(plain)
 
     def node(self, plain: dict[str, Any], node: dict[str, Any]) -> list[Any]:
         found = super().node(plain, node)
@@ -102,7 +110,7 @@ def json_of_then(model, config: object, kind: str, **kwargs) -> str:
     """The architecture as JSON, in the era's words."""
     names = {"Sequential": "Sequential", "Functional": "Functional" if model._era == "tfkeras2" else "Model"}
     version = VERSIONS[model._era]
-    plain = {"class_name": names[kind], "config": config, "keras_version": version, "backend": "tensorflow"}
+    plain = mark_shared({"class_name": names[kind], "config": config, "keras_version": version, "backend": "tensorflow"})
     return json.dumps(plain, default=plain_of, **kwargs)
 
 
@@ -116,8 +124,10 @@ def plain_of(value):
 
 def revived(era: str, plain: dict[str, Any], custom_objects: dict[str, Any] | None = None):
     """The layer or model of today that a description in an era's words is one of."""
-    with CustomObjectScope(custom_objects or {}):
-        return deserialize_keras_object(Architecture(era, "from_config", read_lambda).read(listed(plain)))
+    with CustomObjectScope(custom_objects or {}), sharing():
+        return deserialize_keras_object(
+            Architecture(era, "from_config", read_lambda).read({key: listed(one) for key, one in plain.items()})
+        )
 
 
 def listed(value):

@@ -23,7 +23,7 @@ from kerata.engine.types import HostArray
 from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
-from kerata.legacy.configs import descriptions, is_of_then
+from kerata.legacy.configs import descriptions, is_of_then, numbering
 from kerata.legacy.crossentropy import called, measure_of_then, of_then
 from kerata.legacy.files import LoadStatus, check_there, load_weights, save_model, save_weights
 from kerata.legacy.freezing import Trained, as_compiled
@@ -376,7 +376,8 @@ class OldModel(FlowingModel, OldLayer):
         """The architecture as JSON, in the era's words."""
         written = super().to_json(**kwargs)  # type: ignore[misc]
         kind = kind_of(self)
-        config = self.get_config() if kind else None
+        with numbering():
+            config = self.get_config() if kind else None
         return descriptions.json_of_then(self, config, kind, **kwargs) if is_of_then(config) else written
 
     def to_yaml(self, **kwargs: object) -> str:
