@@ -329,7 +329,8 @@ class Words:
     def optimizer(self, plain: dict[str, Any]) -> dict[str, Any] | None:
         """An optimizer in the words that all readers know; `None` for one that is left out."""
         name, config = plain["class_name"], plain["config"]
-        if self.for_then and is_own(plain):
+        # What Kerata brings beside Keras, such as the optimizers of `tf.train`, is in no file.
+        if self.for_then and is_own(plain) and not str(plain.get("module")).startswith("kerata."):
             return {"class_name": plain.get("registered_name") or name, "config": self.plain(config)}
         if name in CLASSIC:
             expected = f"the optimizer is written as {CLASSIC[name]}, which adds epsilon inside of the root where it is read"
