@@ -11,11 +11,10 @@ from kerata.dialects.inverse import config_of_then, then_of
 from kerata.engine.policy import DTypePolicy
 
 if TYPE_CHECKING:
-    from kerata.legacy import descriptions
     from kerata.saving.legacy import writing
 else:
     # What reads and writes old files comes when it is needed.
-    descriptions, writing = Late("kerata.legacy.descriptions"), Late("kerata.saving.legacy.writing")
+    writing = Late("kerata.saving.legacy.writing")
 
 _local = ambient()
 # Attributes that hold layers.
@@ -114,10 +113,3 @@ def is_of_then(config: object) -> bool:
 def is_description_of_then(plain: object) -> TypeGuard[dict[str, Any]]:
     """Whether a layer's description is in an era's words."""
     return isinstance(plain, dict) and "class_name" in plain and not {"module", "registered_name"} & set(plain)
-
-
-def revived_parts(era: str, name: str, value: object, custom_objects: dict[str, Any] | None) -> object:
-    """An argument of a layer in a config: what holds layers in an era's words, as layers."""
-    if name in HOLDERS and isinstance(value, (list, tuple)):
-        return [revived_parts(era, name, one, custom_objects) for one in value]
-    return descriptions.revived(era, value, custom_objects) if name in HOLDERS and is_description_of_then(value) else value

@@ -18,7 +18,7 @@ from kerata.layers.merging import Merge
 from kerata.legacy import configs, crossentropy, files, helpers, initial, merging, monitors, recurrent
 from kerata.legacy.bases import BASES
 from kerata.legacy.inputs import BeginningLayer, is_value, make_input
-from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic
+from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic, descriptions
 from kerata.legacy.measures import loss_of
 from kerata.legacy.metrics import FUNCTIONS, FirstNearest, MetricOfKeras2, deserializing, serialize
 from kerata.legacy.models import OldModel, OldSequential
@@ -87,7 +87,7 @@ def deserialized(era: str, config: dict[str, object], custom_objects: dict[str, 
     """A layer of a description, in the era's words or in those of today."""
     if not configs.is_description_of_then(config):
         return adopt(era, deserialize_keras_object(config, custom_objects))
-    return adopt(era, configs.descriptions.revived(era, config, custom_objects))
+    return adopt(era, descriptions.revived(era, config, custom_objects))
 
 
 def symbolic_inputs(era: str, tensors):

@@ -5,7 +5,7 @@ from typing import Any
 
 from kerata.base.registry import CustomObjectScope
 from kerata.base.serialization import config_of, deserialize_keras_object, sharing
-from kerata.legacy.configs import described
+from kerata.legacy.configs import HOLDERS, described, is_description_of_then
 from kerata.legacy.merging import MODES
 from kerata.saving.archive import mark_shared
 from kerata.saving.legacy.architecture import Architecture
@@ -128,6 +128,13 @@ def revived(era: str, plain: dict[str, Any], custom_objects: dict[str, Any] | No
         return deserialize_keras_object(
             Architecture(era, "from_config", read_lambda).read({key: listed(one) for key, one in plain.items()})
         )
+
+
+def revived_parts(era: str, name: str, value: object, custom_objects: dict[str, Any] | None) -> object:
+    """An argument of a layer in a config: what holds layers in an era's words, as layers."""
+    if name in HOLDERS and isinstance(value, (list, tuple)):
+        return [revived_parts(era, name, one, custom_objects) for one in value]
+    return revived(era, value, custom_objects) if name in HOLDERS and is_description_of_then(value) else value
 
 
 def listed(value):

@@ -2,12 +2,13 @@
 
 import types
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerata import metrics
 from kerata.base.checks import message
+from kerata.base.importing import Late
 from kerata.base.interrupts import hand_on
 from kerata.base.serialization import keeping_functions, says_today
 from kerata.dialects.values import initializer_of
@@ -16,7 +17,7 @@ from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has
 from kerata.engine.types import HostArray
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
-from kerata.legacy.configs import revived_parts, words_of_layer
+from kerata.legacy.configs import words_of_layer
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
 from kerata.legacy.kernels import apart, gates_of, joined, then, today, turns_of
@@ -24,6 +25,11 @@ from kerata.legacy.phases import fixed_phase
 from kerata.legacy.spelling import Spelled, name_of_era
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, callable_by_own
 from kerata.legacy.tensorflow.tensor import has_tensor, plain
+
+if TYPE_CHECKING:
+    from kerata.legacy import descriptions
+else:
+    descriptions = Late("kerata.legacy.descriptions")
 
 # Attributes of layers, by their names in Keras 1 where no row says them.
 ATTRIBUTES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "gamma_init": "gamma_initializer"}
@@ -63,7 +69,7 @@ class OldLayer(Flowing, Spelled):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None):
         """A layer of a config; what is in it is of the era as well."""
-        config = {key: revived_parts(cls._era, key, value, custom_objects) for key, value in config.items()}
+        config = {key: descriptions.revived_parts(cls._era, key, value, custom_objects) for key, value in config.items()}
         given = () if custom_objects is None else (custom_objects,)
         return cls._adopt(cls._era, super().from_config(config, *given))  # type: ignore[misc]
 

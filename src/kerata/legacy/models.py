@@ -23,7 +23,7 @@ from kerata.engine.types import HostArray
 from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
-from kerata.legacy.configs import descriptions, is_of_then, numbering
+from kerata.legacy.configs import is_of_then, numbering
 from kerata.legacy.crossentropy import called, measure_of_then, of_then
 from kerata.legacy.files import LoadStatus, check_there, load_weights, save_model, save_weights
 from kerata.legacy.freezing import Trained, as_compiled
@@ -31,7 +31,7 @@ from kerata.legacy.functions import roots_of
 from kerata.legacy.graph import depends_on_phase
 from kerata.legacy.history import OldHistory
 from kerata.legacy.inputs import with_held_inputs
-from kerata.legacy.layers import OldLayer
+from kerata.legacy.layers import OldLayer, descriptions
 from kerata.legacy.measures import compile_arguments, spread
 from kerata.legacy.metrics import Measured
 from kerata.legacy.scaling import with_its_methods
