@@ -514,6 +514,8 @@ STRUCTURES = {
     "dict": ({"c": Y[0], "d": Y[1]}, [joint, {"d": "mae"}], [2.0, {"d": 0.5}]),
     "named": (Pair(*Y), [joint, Pair("mse", "mae")], None),
     "nested": (NESTED, {"a": [joint, (None, "mae")], "b": joint}, {"a": [1.0, (1.0, 3.0)], "b": 0.5}),
+    "several for one": (list(Y), ["mse", ["mse", "mae"]], [1.0, [2.0, 3.0]]),
+    "several for one of a tuple": (tuple(Y), ("mse", ("mse", "mae")), None),
     "parts": (NESTED, {"a": ["mse", "mae"], "b": {"c": "mse"}}, None),
 }
 
@@ -574,6 +576,20 @@ def test_losses_of_a_structure_mean_the_same_where_a_file_has_made_lists_of_tupl
         found.append(model.evaluate(x, y, verbose=0, return_dict=True)["loss"])
     first, second = model.predict(x, verbose=0)
     assert found == pytest.approx([np.mean((1 - first) ** 2) + np.mean(np.abs(second))] * 2, rel=1e-5)
+
+
+def test_losses_for_the_same_outputs_stay_so_in_a_file(tmp_path):
+    inputs = kerata.Input((2,))
+    model = kerata.Model(inputs, (kerata.layers.Dense(1)(inputs), kerata.layers.Dense(3)(inputs)))
+    x, y = np.ones((5, 2), "float32"), (np.ones((5, 1), "float32"), np.zeros((5, 3), "float32"))
+    first, second = model.predict(x, verbose=0)
+    squares = [np.mean((1 - first) ** 2), np.mean(second**2)]
+    # A list for outputs in a tuple is for all of them: squares of both, and then one for each.
+    model.compile("sgd", ["mse", ("mse", "mae")], [1.0, (2.0, 3.0)])
+    model.save(tmp_path / "m.keras")
+    for one in (model, kerata.saving.load_model(tmp_path / "m.keras")):
+        expected = 3 * squares[0] + squares[1] + 3 * np.mean(np.abs(second))
+        assert one.evaluate(x, y, verbose=0, return_dict=True)["loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_outputs_in_lists_of_a_dict_are_called_by_their_layers():

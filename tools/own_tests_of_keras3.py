@@ -83,6 +83,7 @@ OUT: dict[str, str] = {
     r"::test_load_model_rejects_extraction_bomb$": "sets `_ZIP_EXTRACT_BOMB_FLOOR_BYTES`, which is private",
     r"::SaveModelTests::test_save_h5_format$": "reads the log of absl, which Keras warns through",
     r"::RandomFlipTest::test_random_flip_(horizontal|vertical)$": "calls `self.backend` of a layer, which is private",
+    r"::test_causal_only_skipped_for_subclass$": "overrides `_compute_attention`, which is private",
     r"::test_functional_list_outputs_with_custom_compute_loss$": "asks for the class Functional, which is private",
     # Keras finds them because the tests stand in its own package; a program's classes must be registered there too.
     r"::(RNNTest::test_(basics|serialization)|WrapperTest::test_wrapper_basics)$": "a class of the test that is not registered",

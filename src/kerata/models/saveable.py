@@ -106,7 +106,8 @@ class Saveable:
             optimizer = optimizer.inner_optimizer
         bare = getattr(optimizer, "transformation", None)
         fixed = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto"}
-        arguments = {**made.arguments, "optimizer": optimizer, **fixed}
+        loss, weights = made.objective.written()
+        arguments = {**made.arguments, "loss": loss, "loss_weights": weights, "optimizer": optimizer, **fixed}
         try:
             reference = None if bare is None else refer(bare)
             plain = {

@@ -42,7 +42,7 @@ from kerata.training.identifiers import (
     name_of,
 )
 from kerata.training.outputs import MISSING, Outputs
-from kerata.training.structures import Part, structured_parts
+from kerata.training.structures import Part, structured_parts, written
 
 T = TypeVar("T")
 # A number of samples for tracing; no other size that a model has.
@@ -110,13 +110,15 @@ class CompiledLoss(Module):
     (1.5, {'a': 1.0, 'b': 1.0})
     """
 
-    _bookkeeping = {"_compile_arguments": Look.NOBODY}
+    _bookkeeping = {"_compile_arguments": Look.NOBODY, "_places": Look.NOBODY}
     # Whose argument a person gave that messages are about.
     _spoken_as = "compile"
 
     def __init__(self, loss: object = None, loss_weights: object = None, output_names: Sequence[str] | None = None):
         # Names change no program, so they are kept where the structure of a model is not looked for.
         self._compile_arguments = (loss, loss_weights, output_names)
+        # The structure of the outputs, once it is known.
+        self._places: object = 0
         check_names(loss, "loss", "losses", CROSSENTROPIES, output_names, is_loss)
         if not is_number(loss_weights) and not isinstance(loss_weights, (list, tuple, dict)):
             raise TypeError(
@@ -131,7 +133,13 @@ class CompiledLoss(Module):
     def check_outputs(self, y_pred: AnyTree) -> None:
         """Refuses losses and weights for outputs that are not there."""
         loss, loss_weights, names = self._compile_arguments
-        self._parts(Outputs(y_pred, names), loss, loss_weights)
+        outputs = Outputs(y_pred, names)
+        self._parts(outputs, loss, loss_weights)
+        self._places = outputs.places
+
+    def written(self) -> tuple[object, object]:
+        """`loss` and `loss_weights` as files have them; see `structures.written`."""
+        return written(*self._compile_arguments[:2], self._places)
 
     def build(self, y_true: Tree, y_pred: AnyTree) -> None:
         """Gives each output its loss, from arrays or shapes of targets and predictions."""
@@ -140,6 +148,7 @@ class CompiledLoss(Module):
         loss, loss_weights, names = self._compile_arguments
         outputs = Outputs(y_pred, names)
         parts = self._parts(outputs, loss, loss_weights)
+        self._places = outputs.places
         predictions = jax.tree.leaves(y_pred)
         targets = _spread_targets(outputs, y_true, sorted({place for part in parts for place in jax.tree.leaves(part.places)}))
         terms: list[Term] = []

@@ -2,7 +2,8 @@
 
 Beside a loss for each output, `compile` takes a function of a person's own for several of them together, which sees targets
 and predictions in the structure of the outputs: `loss={"a": joint}` where the output `"a"` is a tuple, or
-`loss=[joint, {"a": "mse", "b": "mae"}]`, a list of losses for the same outputs.
+`loss=[joint, {"a": "mse", "b": "mae"}]`, a list of losses for the same outputs. As in Keras, a list that is of the kind of the
+outputs' is one of a loss for each, and in its place a list of several is for one output: `["mse", ["mse", "mae"]]`.
 """
 
 # JAX says nothing of the leaves of trees.
@@ -10,12 +11,13 @@ and predictions in the structure of the outputs: `loss={"a": joint}` where the o
 # pyright: reportUnknownVariableType=false
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import cast
 
 import jax
 
 from kerata.base.checks import message
-from kerata.base.types import is_list_or_tuple
+from kerata.base.types import is_list_or_tuple, like_sequence
 from kerata.engine.structure import is_ours
 from kerata.losses.loss import Loss
 from kerata.training.identifiers import is_loss, is_number
@@ -48,8 +50,15 @@ def structured_parts(outputs: Outputs, loss: object, loss_weights: object) -> li
     >>> [(part.name, part.weight, part.places) for part in found]
     [('a_b', 1.0, {'a': 0, 'b': 1}), ('b', 0.5, 1)]
     """
-    if is_loss(loss) or not _is_structured(loss, outputs.places):
+    if isinstance(outputs.places, int) or not _is_structured(loss, outputs.places):
         return None
+    found: list[Part] = []
+    _collect(_paired(loss, loss_weights), outputs.places, (), outputs, found)
+    return found
+
+
+def _paired(loss: object, loss_weights: object) -> object:
+    """The structure of losses with a `Part` for each, which has its weight."""
     leaves, structure = jax.tree.flatten(loss, is_leaf=is_loss)
     weights: list[float | None] = [None] * len(leaves)
     if loss_weights is not None:
@@ -63,16 +72,16 @@ def structured_parts(outputs: Outputs, loss: object, loss_weights: object) -> li
                     "Give them in the structure of `loss`",
                 )
             )
-    found: list[Part] = []
     pairs = [Part(one, weight, None, "") for one, weight in zip(leaves, weights, strict=True)]
-    _collect(jax.tree.unflatten(structure, pairs), outputs.places, (), outputs, found)
-    return found
+    return jax.tree.unflatten(structure, pairs)
 
 
 def _is_structured(value: object, places: object) -> bool:
     """Whether somewhere a loss stands for a structure of outputs, or a list for the same outputs."""
-    if isinstance(places, int) or is_loss(value):
+    if is_loss(value):
         return False
+    if isinstance(places, int):
+        return is_list_or_tuple(value) and len(value) > 1
     if isinstance(value, dict) and isinstance(places, dict):
         below = [(item, places[key]) for key, item in value.items() if key in places]
         return any(_is_structured(item, inner) or (_is_own(item) and not isinstance(inner, int)) for item, inner in below)
@@ -86,6 +95,8 @@ def _is_structured(value: object, places: object) -> bool:
 def _is_alternatives(values: list[object] | tuple[object, ...], places: object) -> bool:
     """Whether a list holds losses for the same outputs, and not one for each: an item has the structure of all of these."""
     if isinstance(places, int):
+        return True
+    if _is_one_for_each(values, places):
         return False
     inside = list(cast("dict[str, object]", places).values() if isinstance(places, dict) else cast("list[object]", places))
 
@@ -101,6 +112,48 @@ def _is_alternatives(values: list[object] | tuple[object, ...], places: object) 
         return index >= len(inside) or isinstance(inside[index], int)
 
     return any(is_for_all(item) and stands_alone(index) for index, item in enumerate(values))
+
+
+def _is_one_for_each(values: list[object] | tuple[object, ...], places: object) -> bool:
+    """Whether a list is of the kind and the length of that of the outputs."""
+    return is_list_or_tuple(places) and isinstance(places, type(values)) and len(values) == len(places)
+
+
+def written(loss: object, loss_weights: object, places: object) -> tuple[object, object]:
+    """Losses and their weights in structures that mean the same where tuples have become lists, as in files.
+
+    A list of losses for the same outputs gets one more place, so that it is none of a loss for each.
+
+    >>> written(["mse", ("mse", "mae")], None, (0, 1))
+    (['mse', ('mse', 'mae'), None], None)
+    """
+    if isinstance(places, int) or not _is_structured(loss, places):
+        return loss, loss_weights
+    parts = _without_kinds(_paired(loss, loss_weights), places)
+    return _picked(parts, loss, "loss"), None if loss_weights is None else _picked(parts, loss, "weight")
+
+
+def _picked(parts: object, like: object, name: str) -> object:
+    """An attribute of each part, with the keys in the order of another structure."""
+    if isinstance(parts, Part):
+        return getattr(parts, name)
+    if isinstance(parts, dict):
+        return {key: _picked(parts[key], inner, name) for key, inner in cast("dict[str, object]", like).items()}
+    if not is_list_or_tuple(parts):
+        return None
+    return like_sequence(parts, [_picked(*pair, name) for pair in zip_longest(parts, cast("list[object]", like))])
+
+
+def _without_kinds(value: object, places: object) -> object:
+    if isinstance(value, dict) and isinstance(places, dict):
+        return {key: _without_kinds(item, places[key]) if key in places else item for key, item in value.items()}
+    if not is_list_or_tuple(value):
+        return value
+    if not _is_alternatives(value, places):
+        fits = is_list_or_tuple(places) and len(value) == len(places)
+        return like_sequence(value, map(_without_kinds, value, cast("list[object]", places))) if fits else value
+    found = [_without_kinds(item, places) for item in value]
+    return [*found, None] if is_list_or_tuple(places) and len(found) == len(places) else found
 
 
 def _is_own(loss: object) -> bool:
