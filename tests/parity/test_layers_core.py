@@ -47,6 +47,7 @@ ROWS = [
     row("EinsumDense", SEQUENCE, equation="abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de"),
     row("EinsumDense", SEQUENCE, equation="abc,bce->ae", output_shape=(7,), bias_axes="e"),
     row("EinsumDense", SEQUENCE, equation="...x,xy->...y", output_shape=6, bias_axes="y"),
+    row("EinsumDense", (2, 5), equation="...b,bc->...c", output_shape=4, bias_axes="c"),
     row("EinsumDense", PICTURE, equation="ab...,bc->ac...", output_shape=4, bias_axes="c"),
     row("EinsumDense", SEQUENCE, equation="abc,bd->adc", output_shape=(6, 4), bias_axes="d"),
     *(row("Activation", (2, 5), activation=a) for a in ("relu", "softmax", "sigmoid", "elu", "linear", "hard_sigmoid")),
@@ -473,3 +474,10 @@ def test_spectral_normalization(kind, arguments, shape, iterations):
         for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     assert plain(serialize_keras_object(ours)) == plain(keras.saving.serialize_keras_object(theirs))
+
+
+def test_an_output_of_the_batch_alone_takes_a_size_that_it_does_not_have():
+    x = np.arange(6, dtype="float32").reshape(2, 3)
+    for library in (keras, kerata):
+        layer = library.layers.EinsumDense("ab,b->a", output_shape=(4,), kernel_initializer="ones")
+        np.testing.assert_allclose(layer(x), x.sum(1))

@@ -236,7 +236,7 @@ class EinsumShapes:
         middle = tuple(input_shape[1:extra]) if self.left else ()
         end = tuple(input_shape[len(self.inputs) :]) if self.right else ()
         # Where the output has the batch's axis alone, there is no size to give; Keras takes some, and passes them over.
-        given = self.output_shape if len(self.outputs) > 1 else ()
+        given = self.output_shape if len(self.outputs) > 1 or self.left or self.right else ()
         shape = (input_shape[0], *middle, *given, *end)
         if len(shape) != len(self.outputs) + extra:
             raise ValueError(
