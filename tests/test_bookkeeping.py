@@ -38,6 +38,8 @@ OF_MODELS = {
     "jit_compile": N,
     "history": N,
     "stop_training": N,
+    "stop_evaluating": N,
+    "stop_predicting": N,
     "_compilation": N,
     "_programs_of_predict": N,
     "_graph": S,

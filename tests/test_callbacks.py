@@ -511,3 +511,30 @@ def test_rates_are_lowered_to_short_decimals():
     model.fit(np.ones((2, 1)), np.ones((2, 1)), epochs=2, callbacks=[slower], verbose=0)
     assert model.optimizer.learning_rate == 0.01 and slower.in_cooldown()
     assert slower.monitor_op is kerata.ops.less
+
+
+@pytest.mark.parametrize(("method", "hook", "flag"), [("evaluate", "test", "evaluating"), ("predict", "predict", "predicting")])
+def test_a_callback_ends_what_never_ends(method, hook, flag):
+    seen = []
+
+    class Stopper(kerata.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            setattr(self, f"on_{hook}_batch_end", self.count)
+
+        def count(self, batch, logs=None):
+            seen.append(batch)
+            if len(seen) % 3 == 0:
+                setattr(self.model, f"stop_{flag}", True)
+
+    def batches():
+        while True:
+            x = np.ones((2, 2), "float32")
+            yield (x,) if method == "predict" else (x, np.ones((2, 1), "float32"))
+
+    model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for _ in range(2):
+        # What stopped the last one does not stop the next.
+        getattr(model, method)(batches(), callbacks=[Stopper()], verbose=0)
+    assert seen == [0, 1, 2, 0, 1, 2]

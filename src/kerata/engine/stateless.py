@@ -41,7 +41,7 @@ class StatelessScope:
 
     >>> variable = Variable(1.0)
     >>> with StatelessScope([(variable, 5.0)]) as scope:
-    ...     variable.assign(variable.value + 1)
+    ...     _ = variable.assign(variable.value + 1)
     >>> float(variable.value), float(scope.get_current_value(variable))
     (1.0, 6.0)
     """

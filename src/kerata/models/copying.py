@@ -47,7 +47,7 @@ def copy_model(model: Model) -> Model:
     >>> def threes(shape, dtype=None):
     ...     return np.full(shape, 3.0, dtype)
     >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1, kernel_initializer=threes)])
-    >>> model.layers[0].kernel.assign([[1.0], [2.0]])
+    >>> _ = model.layers[0].kernel.assign([[1.0], [2.0]])
     >>> copy_model(model).layers[0].kernel.numpy().tolist()
     [[3.0], [3.0]]
     """

@@ -34,6 +34,8 @@ SKIPPED = frozenset(
         "history",
         "inbound_nodes",
         "stop_training",
+        "stop_evaluating",
+        "stop_predicting",
         "optimizer",
         "loss",
         "optimizer_state",

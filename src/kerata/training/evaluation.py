@@ -63,6 +63,7 @@ class Validation:
 
     def measure(self, callbacks: CallbackList) -> dict[str, Any]:
         """The measures of the present weights, with the names that they have in the logs of `fit`."""
+        self.run.plan.model.stop_evaluating = False
         callbacks.on_test_begin()
         logs = self.run.epoch(0, QuietProgress(callbacks), 0)
         callbacks.on_test_end(logs)

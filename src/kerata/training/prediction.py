@@ -86,6 +86,8 @@ class Predictor:
         source = standardize_source(through_host(self.model, x), owner="predict")
         steps = limit_steps(steps, source, batch_size)
         every = self._callbacks(callbacks, verbose, count_batches(source, batch_size, steps))
+        if self.model.stop_predicting:
+            self.model.stop_predicting = False
         every.on_predict_begin()
         if isinstance(source, Samples) and source.size <= batch_size and every is NOBODY:
             # One batch is over before anybody could press Ctrl-C.
@@ -112,6 +114,8 @@ class Predictor:
             outputs.append(self._run(batch))
             if watched:
                 callbacks.on_predict_batch_end(index, {"outputs": jax.tree.map(np.asarray, outputs[-1])})
+            if self.model.stop_predicting:
+                break
             if shown:
                 # One batch may still be under way, so that the device never waits for the bar.
                 jax.block_until_ready(outputs[-2:-1])

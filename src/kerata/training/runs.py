@@ -166,7 +166,8 @@ class Run:
 
     def _is_stopped(self) -> bool:
         """Whether a callback, a signal handler or another thread has asked for the end."""
-        return self.mode == "train" and self.plan.model.stop_training
+        model = self.plan.model
+        return model.stop_training if self.mode == "train" else model.stop_evaluating
 
     def advance(self, chunk: Chunk, start: int, stop: int, fresh: bool, epochs: int = 1) -> dict[str, Any]:
         """Runs some batches of a chunk, in one or more epochs; the variables hold the new state when it returns."""

@@ -44,6 +44,8 @@ class TrainedModel:
         built: bool
         compiled: bool
         stop_training: bool
+        stop_evaluating: bool
+        stop_predicting: bool
         trainable: bool
         feeds_first_layer: bool
         history: History | None

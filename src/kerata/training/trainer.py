@@ -84,6 +84,8 @@ class Trainer(StepMethods):
     output_names: list[str] | None
     # Whether inputs go into the first of `layers` as they are, where there is no graph yet.
     feeds_first_layer = False
+    # Callbacks set them to end `evaluate` or `predict` behind a batch.
+    stop_evaluating = stop_predicting = False
     # What each call of `fit` reads anew.
     _bookkeeping = dict.fromkeys(
         (
@@ -94,6 +96,8 @@ class Trainer(StepMethods):
             "jit_compile",
             "history",
             "stop_training",
+            "stop_evaluating",
+            "stop_predicting",
             "_compilation",
             "_programs_of_predict",
         ),
@@ -311,6 +315,7 @@ class Trainer(StepMethods):
         steps = limit_steps(steps, source, batch_size or 32)
         run = evaluation(self, source, batch_size or 32, steps, given.needs_batches("test"))
         every = complete_callbacks(self, given, verbose, 1, run.feed.steps)
+        self.stop_evaluating = False
         every.on_test_begin()
         logs = run.epoch(0, every, 0)
         every.on_test_end(logs)
