@@ -40,6 +40,7 @@ OF_MODELS = {
     "stop_training": N,
     "stop_evaluating": N,
     "stop_predicting": N,
+    "steps_per_execution": N,
     "_compilation": N,
     "_programs_of_predict": N,
     "_graph": S,

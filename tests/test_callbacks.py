@@ -1,5 +1,6 @@
 """Callbacks: hooks in Keras's order, choices equal to Keras's, and a loop that is whole where it may be."""
 
+import itertools
 import re
 import warnings
 
@@ -538,3 +539,25 @@ def test_a_callback_ends_what_never_ends(method, hook, flag):
         # What stopped the last one does not stop the next.
         getattr(model, method)(batches(), callbacks=[Stopper()], verbose=0)
     assert seen == [0, 1, 2, 0, 1, 2]
+
+
+def test_hooks_of_batches_come_once_in_steps_per_execution():
+    found = []
+    for library in (keras, kerata):
+        seen = []
+
+        class Note(library.callbacks.Callback):
+            pass
+
+        for phase, number in itertools.product(("train", "test", "predict"), ("begin", "end")):
+            hook = f"on_{phase}_batch_{number}"
+            setattr(Note, hook, lambda self, batch, logs=None, hook=hook, seen=seen: seen.append((hook, batch)))
+        model = library.Sequential([library.Input((2,)), library.layers.Dense(1)])
+        model.compile("sgd", "mse", steps_per_execution=3)
+        x, y = np.ones((20, 2), "float32"), np.ones((20, 1), "float32")
+        kwargs = {"batch_size": 3, "callbacks": [Note()], "verbose": 0}
+        model.fit(x, y, **kwargs)
+        model.evaluate(x, y, **kwargs)
+        assert model.predict(x, **kwargs).shape == (20, 1)
+        found.append(seen)
+    assert found[0] == found[1] and ("on_train_batch_end", 8) in found[1]

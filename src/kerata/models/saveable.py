@@ -100,12 +100,12 @@ class Saveable:
         made = self.__dict__.get("_compilation")
         if not self.__dict__.get("compiled") or made is None:
             return {}
-        optimizer = self.optimizer  # type: ignore[attr-defined]
+        optimizer, group = self.optimizer, self.steps_per_execution  # type: ignore[attr-defined]
         if made.scales_loss:
             # `compile` puts the other around it by itself.
             optimizer = optimizer.inner_optimizer
         bare = getattr(optimizer, "transformation", None)
-        fixed = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto"}
+        fixed = {"run_eagerly": False, "steps_per_execution": group, "jit_compile": "auto"}
         loss, weights = made.objective.written()
         arguments = {**made.arguments, "loss": loss, "loss_weights": weights, "optimizer": optimizer, **fixed}
         try:

@@ -96,30 +96,30 @@ class Predictor:
             outputs = heard(self._outputs)(source, batch_size, steps, every)
         if not outputs:
             raise ValueError(message("predict", "the data must give at least one batch"))
-        if len(outputs) == 1:
-            # JAX's own memory can only be read.
-            joined = np.array(outputs[0]) if isinstance(outputs[0], jax.Array) else jax.tree.map(np.array, outputs[0])
-        else:
-            joined = jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *outputs)
+        # JAX's own memory can only be read.
+        whole = np.array(outputs[0]) if len(outputs) == 1 and isinstance(outputs[0], jax.Array) else joined(outputs)
         every.on_predict_end()
-        return joined
+        return whole
 
     def _outputs(self, source: Samples | Batches, batch_size: int, steps: int | None, callbacks: CallbackList) -> list[Any]:
         """The outputs of each batch."""
         watched, shown = callbacks.needs_batches("predict"), callbacks.needs_progress
         outputs: list[Any] = []
+        group = self.model.steps_per_execution
         for index, batch in enumerate(self._batches(source, batch_size, steps)):
-            if watched:
+            if watched and index % group == 0:
                 callbacks.on_predict_batch_begin(index)
             outputs.append(self._run(batch))
-            if watched:
-                callbacks.on_predict_batch_end(index, {"outputs": jax.tree.map(np.asarray, outputs[-1])})
+            if watched and (index + 1) % group == 0:
+                callbacks.on_predict_batch_end(index, {"outputs": joined(outputs[-group:])})
             if self.model.stop_predicting:
                 break
             if shown:
                 # One batch may still be under way, so that the device never waits for the bar.
                 jax.block_until_ready(outputs[-2:-1])
                 callbacks.on_progress(index + 1, {})
+        if watched and (rest := len(outputs) % group):
+            callbacks.on_predict_batch_end(len(outputs) + group - rest - 1, {"outputs": joined(outputs[-rest:])})
         return outputs
 
     def _callbacks(self, callbacks: Callbacks | None, verbose: Verbose, steps: int | None) -> CallbackList:
@@ -233,3 +233,10 @@ class Predictor:
                 scope.values[id(variable)] = new
                 scope.taken.pop(id(variable), None)
         return outputs
+
+
+def joined(outputs: list[Any]) -> Tree:
+    """The outputs of some batches as NumPy's arrays of their own, one after the other."""
+    if len(outputs) == 1:
+        return jax.tree.map(np.array, outputs[0])
+    return jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *outputs)

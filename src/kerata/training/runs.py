@@ -111,7 +111,7 @@ class Run:
         begin = getattr(callbacks, f"on_{self.mode}_batch_begin")
         end = getattr(callbacks, f"on_{self.mode}_batch_end")
         done, fresh, out = 0, True, None
-        watching = batchwise or callbacks.needs_progress
+        watching, group = batchwise or callbacks.needs_progress, self.plan.model.steps_per_execution
         for chunk in self.feed.chunks(seed, epoch, epoch + 1 if last is None else last):
             if chunk.kind == "ended":
                 warnings.warn(
@@ -123,9 +123,10 @@ class Run:
                 break
             position = 0
             while position < chunk.count:
-                if batchwise:
+                if batchwise and done % group == 0:
                     begin(done)
-                count = 1 if batchwise else pace.batches(chunk.count - position)
+                left = chunk.count - position
+                count = min(group - done % group, left) if batchwise else pace.batches(left)
                 began, known = time.perf_counter(), len(self.prepared.programs)
                 out = self.advance(chunk, position, position + count, fresh)
                 if count < chunk.count or watching or pace.per_batch is None:
@@ -133,36 +134,37 @@ class Run:
                     if len(self.prepared.programs) == known:
                         pace.learn(count, time.perf_counter() - began)
                 position, done, fresh = position + count, done + count, False
-                if batchwise:
+                if batchwise and done % group == 0:
                     end(done - 1, self.read(out))
-                elif callbacks.needs_progress:
+                elif not batchwise and callbacks.needs_progress:
                     callbacks.on_progress(done, self.read(out))
                 if self._is_stopped():
                     break
             if self._is_stopped():
                 break
+        if batchwise and done % group and out is not None:
+            # As in Keras, the number of the last batch that there would be.
+            end(done + -done % group - 1, self.read(out))
         if pace.per_batch is not None:
             self.plan.findings.paces[self.pace_key] = pace.per_batch
         self.done = done
         if out is None:
-            if not self.out:
-                raise ValueError(
-                    message(
-                        self.mode,
-                        "the data must give at least one batch an epoch",
-                        {"epoch": epoch},
-                        "A generator that has ended cannot be used for another epoch",
-                    )
-                )
-            if not self.ended:
-                warnings.warn(
-                    f"{self.mode}: the data ended with the epoch before, so this is the end of it. Give "
-                    "`steps_per_epoch` and a generator that goes on, or data that can begin again.",
-                    stacklevel=4,
-                )
-            self.ended = True
+            self._end_without_data(epoch)
             return {}
         return self.read(out)
+
+    def _end_without_data(self, epoch: int) -> None:
+        """Ends a run whose data has ended with the epoch before; an error where there was none."""
+        if not self.out:
+            fix = "A generator that has ended cannot be used for another epoch"
+            raise ValueError(message(self.mode, "the data must give at least one batch an epoch", {"epoch": epoch}, fix))
+        if not self.ended:
+            warnings.warn(
+                f"{self.mode}: the data ended with the epoch before, so this is the end of it. Give "
+                "`steps_per_epoch` and a generator that goes on, or data that can begin again.",
+                stacklevel=5,
+            )
+        self.ended = True
 
     def _is_stopped(self) -> bool:
         """Whether a callback, a signal handler or another thread has asked for the end."""

@@ -45,6 +45,7 @@ class TrainedModel:
         compiled: bool
         stop_training: bool
         stop_evaluating: bool
+        steps_per_execution: int
         stop_predicting: bool
         trainable: bool
         feeds_first_layer: bool

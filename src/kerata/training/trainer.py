@@ -86,6 +86,7 @@ class Trainer(StepMethods):
     feeds_first_layer = False
     # Callbacks set them to end `evaluate` or `predict` behind a batch.
     stop_evaluating = stop_predicting = False
+    steps_per_execution = 1
     # What each call of `fit` reads anew.
     _bookkeeping = dict.fromkeys(
         (
@@ -98,6 +99,7 @@ class Trainer(StepMethods):
             "stop_training",
             "stop_evaluating",
             "stop_predicting",
+            "steps_per_execution",
             "_compilation",
             "_programs_of_predict",
         ),
@@ -144,12 +146,13 @@ class Trainer(StepMethods):
             loss_weights: a number for each output, list or dict.
             metrics: measures, for one output or for each; they ignore sample weights.
             weighted_metrics: measures that use sample weights.
-            run_eagerly, steps_per_execution, jit_compile: accepted for Keras's sake; the program is compiled as a whole
-                in any case.
+            run_eagerly, jit_compile: accepted for Keras's sake; the program is compiled as a whole in any case.
+            steps_per_execution: how many batches are computed from one hook of a callback for batches to the next.
             auto_scale_loss: whether a `LossScaleOptimizer` is put around the optimizer of a `"mixed_float16"` model, so
                 that small gradients do not vanish, and steps with too large ones are left out.
         """
         self._check_constructed()  # type: ignore[attr-defined]
+        group = check_positive_int("compile", "steps_per_execution", steps_per_execution)
         fresh = optimizers.get(optimizer)
         scaled = auto_scale_loss and fresh is not None and self.dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
         scaled = bool(scaled and not isinstance(fresh, optimizers.LossScaleOptimizer))
@@ -169,6 +172,7 @@ class Trainer(StepMethods):
         self.optimizer, self.loss = fresh, loss
         self._compilation, self._programs_of_predict = made, None
         self.stop_training = False
+        self.steps_per_execution = group
         self.run_eagerly, self.jit_compile = bool(run_eagerly), jit_compile if jit_compile != "auto" else True
         self.compiled = True
         warn_once(cast(TrainedModel, self), "compile", one_unit_faults(cast(TrainedModel, self)), 4)
