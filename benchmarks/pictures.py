@@ -69,14 +69,92 @@ def measure_reading(job: dict, work: Work) -> dict:
     pass_through(open_folder().take(2))
     opened, pictures = timed(open_folder)
     begun, _ = timed(lambda: next(iter(pictures)))
+    # Memory that a process takes for the first time may cost as much as a picture: once where nothing is kept, as in peers.
+    unkept = open_folder(**({"cache": False} if module == "kerata" else {}))
+    bare, _ = timed(lambda: pass_through(unkept))
     pictures = open_folder()
     first, number = timed(lambda: pass_through(pictures))
     later, again = timed(lambda: pass_through(pictures))
     fast, _ = timed(lambda: pass_through(open_folder(**({"decode": "fast"} if module == "kerata" else {}))))
     assert number == again == count * work.batch
     measures = {"first epoch": first, "later epoch": later, "first epoch, decoded fast": fast, "first batch": opened + begun}
-    return {"measures": measures}
+    return {"measures": {**measures, "first epoch, nothing kept": bare}}
 
 
-ONCE = {"reading": measure_reading}
+# What the founding notes do to their pictures.
+CHANGES = {
+    "rotation_range": 40,
+    "width_shift_range": 0.2,
+    "height_shift_range": 0.2,
+    "shear_range": 0.2,
+    "zoom_range": 0.2,
+    "horizontal_flip": True,
+    "fill_mode": "nearest",
+}
+
+
+def measure_augmenting(job: dict, work: Work) -> dict:
+    """Passes through pictures that are changed at random: the first, later ones, and the first with JPEGs decoded fast."""
+    folder, count = Path(job["data"]) / "photos", work.samples // work.batch
+    if job["implementation"] == "torch":
+        batches = endless(open_loader(folder, work.batch))
+        fast_batches = batches
+    else:
+        batches, fast_batches = (open_generator(job["implementation"], folder, work.batch, how) for how in ("exact", "fast"))
+    passes = (batches, batches, fast_batches)
+    first, later, fast = (timed(lambda which=which: [next(which) for _ in range(count)])[0] for which in passes)
+    return {"measures": {"first epoch": first, "later epoch": later, "first epoch, decoded fast": fast}}
+
+
+def open_generator(implementation: str, folder: Path, batch: int, decode: str):
+    """What `ImageDataGenerator.flow_from_directory` gives; Keras's is the one that stands in Keras 3 for old programs."""
+    if implementation == "kerata":
+        image = importlib.import_module("kerata").preprocessing.image
+        # What is compiled once is there before anything is measured.
+        next(image.ImageDataGenerator(**CHANGES).flow_from_directory(folder, TARGET, batch_size=batch, decode=decode))
+        how = {"decode": decode}
+    else:
+        image, how = importlib.import_module("keras.src.legacy.preprocessing.image"), {}
+    generator = image.ImageDataGenerator(rescale=1 / 255, **CHANGES)
+    return generator.flow_from_directory(str(folder), TARGET, batch_size=batch, seed=1, **how)
+
+
+def open_loader(folder: Path, batch: int):
+    """Batches by OpenCV and albumentations in two processes of torch's `DataLoader`."""
+    cv2, album = importlib.import_module("cv2"), importlib.import_module("albumentations")
+    torch = importlib.import_module("torch.utils.data")
+    paths = sorted(folder.glob("*/*.jpg"))
+    change = album.Compose(
+        [
+            album.Resize(*TARGET, interpolation=cv2.INTER_NEAREST),
+            album.HorizontalFlip(p=0.5),
+            album.Affine(
+                rotate=(-40, 40),
+                translate_percent=0.2,
+                shear=(-0.2, 0.2),
+                scale=(0.8, 1.2),
+                border_mode=cv2.BORDER_REPLICATE,
+                p=1.0,
+            ),
+        ]
+    )
+
+    class Files(torch.Dataset):
+        def __len__(self) -> int:
+            return len(paths)
+
+        def __getitem__(self, number: int):
+            picture = cv2.cvtColor(cv2.imread(str(paths[number])), cv2.COLOR_BGR2RGB)
+            return change(image=picture)["image"].astype(np.float32) / 255, int(paths[number].parent.name)
+
+    return torch.DataLoader(Files(), batch, shuffle=True, num_workers=2, persistent_workers=True)
+
+
+def endless(loader):
+    """The batches of a loader, epoch after epoch."""
+    while True:
+        yield from loader
+
+
+ONCE = {"reading": measure_reading, "augmenting": measure_augmenting}
 REPEATED: dict = {}

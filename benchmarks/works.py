@@ -170,9 +170,19 @@ WORKS = (
         "reading", "2,000 JPEG files of 500x375 in class folders, `image_dataset_from_directory`, 150x150, batch 32, one pass",
         "reading", "photos", samples=2_000, batch=32, own_process=True, max_rounds=3, module="pictures",
         implementations=("kerata", "keras-tf"),
-        measures=(("first epoch", "s"), ("later epoch", "s"), ("first epoch, decoded fast", "s"), ("first batch", "s")),
-        bars=(Bar("first epoch", "keras-tf", 1), Bar("first epoch, decoded fast", "keras-tf", 1.5),
-              Bar("later epoch", "keras-tf", 5)),
+        measures=(("first epoch", "s"), ("later epoch", "s"), ("first epoch, decoded fast", "s"), ("first batch", "s"),
+                  ("first epoch, nothing kept", "s")),
+        bars=(Bar("first epoch", "keras-tf", 1), Bar("first epoch, nothing kept", "keras-tf", 1),
+              Bar("first epoch, decoded fast", "keras-tf", 1.5), Bar("later epoch", "keras-tf", 5)),
+    ),
+    Work(
+        "augmenting", "the same files by `ImageDataGenerator`: turned, shifted, sheared, zoomed, mirrored at random, one pass "
+        "(torch eager: OpenCV and albumentations in two processes)",
+        "augmenting", "photos", samples=1_984, batch=32, own_process=True, max_rounds=3, module="pictures",
+        implementations=("kerata", "keras-jax", "torch"),
+        measures=(("first epoch", "s"), ("later epoch", "s"), ("first epoch, decoded fast", "s")),
+        bars=(Bar("first epoch", "keras-jax", 2.3), Bar("first epoch, decoded fast", "keras-jax", 4.5),
+              Bar("later epoch", "keras-jax", 8), Bar("first epoch", "torch", 1.1), Bar("later epoch", "torch", 1.5)),
     ),
     Work(
         "search", "search: 64 trials x 5 folds x 50 epochs of 34-34-1 on ionosphere, batch 28", "search", "tabular",

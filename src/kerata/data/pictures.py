@@ -89,12 +89,18 @@ def _resized(picture: "Image", target_size: tuple[int, int], interpolation: str,
     height, width = target_size
     if picture.size == (width, height):
         return picture
-    box = None
-    if keep_aspect_ratio:
-        high, wide = min(picture.height, picture.width * height // width), min(picture.width, picture.height * width // height)
-        top, left = (picture.height - high) // 2, (picture.width - wide) // 2
-        box = (left, top, left + wide, top + high)
+    box = box_of((picture.height, picture.width), target_size, keep_aspect_ratio)
     return picture.resize((width, height), getattr(pillow("load_img").Resampling, interpolation.upper()), box=box)
+
+
+def box_of(size: tuple[int, int], target_size: tuple[int, int], keep_aspect_ratio: bool) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) of what becomes a picture of another size: all of it, or its middle."""
+    (rows, columns), (height, width) = size, target_size
+    if not keep_aspect_ratio:
+        return 0, 0, columns, rows
+    high, wide = min(rows, columns * height // width), min(columns, rows * width // height)
+    top, left = (rows - high) // 2, (columns - wide) // 2
+    return left, top, left + wide, top + high
 
 
 def img_to_array(img, data_format=None, dtype=None) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerata.base.refusals import refusing
+from kerata.data.jpegs import decode_jpeg, linear, linear_bytes
 from kerata.data.pictures import pillow
 from kerata.data.reading import read_bytes
 from kerata.data.resizing import fitted
@@ -100,18 +101,24 @@ def finished(found: Sequence[Corners], count: int, whole: bool = False) -> np.nd
 
 
 def pixels(
-    picture: "Image", size: tuple[int, int], method: str = "bilinear", crop: bool = False, pad: bool = False
+    picture: "Image | np.ndarray", size: tuple[int, int], method: str = "bilinear", crop: bool = False, pad: bool = False
 ) -> np.ndarray:
     """The numbers of a picture in another size, (height, width, channels): bytes where nothing is computed, else float32.
 
-    Most smaller pictures come as `Corners`, which `finished` computes many at once of.
+    Most smaller pictures of Pillow come as `Corners`, which `finished` computes many at once of; those that OpenCV decoded are
+    arrays already.
     """
     height, width = size
-    is_shrunk = picture.height >= height and picture.width >= width
-    if picture.size != (width, height) and method == "bilinear" and is_shrunk and not (crop or pad):
-        return corners_of(picture, height, width)
-    array = np.asarray(picture)
-    array = array[..., None] if array.ndim == 2 else array
+    is_plain = method == "bilinear" and not (crop or pad)
+    if isinstance(picture, np.ndarray):
+        if is_plain and picture.shape[:2] != size:
+            return linear(picture, size)
+        array = picture
+    else:
+        if is_plain and picture.size != (width, height) and picture.height >= height and picture.width >= width:
+            return corners_of(picture, height, width)
+        array = np.asarray(picture)
+        array = array[..., None] if array.ndim == 2 else array
     return array if array.shape[:2] == size else fitted(array, height, width, method, crop, pad)
 
 
@@ -127,7 +134,11 @@ def read_pixels(
         fast: whether a JPEG may be decoded at a part of its size, if that is not below `size`; all is rounded to bytes then.
     """
     with refusing(f"picture ({path})"):
-        found = pixels(decoded(read_bytes(path), channels, size if fast else None), size, method, crop, pad)
+        data, least = read_bytes(path), size if fast else None
+        jpeg = decode_jpeg(data.getvalue(), least) if channels == 3 else None
+        if jpeg is not None and fast and method == "bilinear" and not (crop or pad):
+            return linear_bytes(jpeg, size)
+        found = pixels(decoded(data, channels, least) if jpeg is None else jpeg, size, method, crop, pad)
     if not isinstance(found, Corners) and (fast or method == "nearest"):
         return found if found.dtype == np.uint8 else np.rint(found).clip(0, 255).astype(np.uint8)
     return found

@@ -19,7 +19,8 @@ from kerata.base.checks import check_choice, message
 from kerata.base.display import say
 from kerata.base.refusals import FileError, MissingFile, refusing
 from kerata.base.types import DTypeLike, PathLike
-from kerata.data.pictures import METHODS, MODES, _resized, opened, pillow
+from kerata.data.jpegs import decode_jpeg, nearest_pixels
+from kerata.data.pictures import METHODS, MODES, _resized, box_of, opened, pillow
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -93,7 +94,13 @@ def read_array(
         fast: whether a JPEG may be decoded at a part of its size, if that is not below `size`.
     """
     with refusing(f"picture ({path})"):
-        picture = opened(read_bytes(path), color_mode, size if fast and size else None)
+        data, least = read_bytes(path), size if fast and size else None
+        is_taken = color_mode == "rgb" and (size is None or interpolation == "nearest")
+        if is_taken and (jpeg := decode_jpeg(data.getvalue(), least)) is not None:
+            if size is None or jpeg.shape[:2] == size:
+                return jpeg
+            return nearest_pixels(jpeg, size, box_of(jpeg.shape[:2], size, keep_aspect_ratio))
+        picture = opened(data, color_mode, least)
         array = np.asarray(picture if size is None else _resized(picture, size, interpolation, keep_aspect_ratio))
     return array[..., None] if array.ndim == 2 else array
 
