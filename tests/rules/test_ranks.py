@@ -66,6 +66,7 @@ HEAVY = {
     "matplotlib",
     "optuna",
     "PIL",
+    "cv2",
     "h5py",
     "torch",
     "tensorboardX",
