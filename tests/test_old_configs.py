@@ -200,3 +200,31 @@ def test_calls_of_models_within_models_are_counted_as_they_were(era):
         found, expected = (one if isinstance(one, list) else [one] for one in (twin.predict(X), model.predict(X)))
         for mine, right in zip(found, expected, strict=True):
             np.testing.assert_allclose(mine, right, rtol=1e-5, atol=1e-6)
+
+
+def test_a_chain_of_keras_1_that_begins_with_branches_is_described(tmp_path):
+    layers, Sequential = keras1.layers, keras1.models.Sequential
+    left = Sequential([layers.Dense(3, input_dim=4)])
+    right = Sequential([layers.Dense(2, input_dim=4, activation="tanh")])
+    model = Sequential()
+    model.add(layers.Merge([left, right], mode="concat"))
+    model.add(layers.Dense(2))
+    first, last = model.get_config()
+    assert (first["class_name"], first["config"]["mode"], last["config"]["output_dim"]) == ("Merge", "concat", 2)
+    assert [[part["class_name"] for part in branch["config"]] for branch in first["config"]["layers"]] == [["Dense"], ["Dense"]]
+    expected = model.predict([X, 2 * X])
+    for twin in (keras1.models.model_from_json(model.to_json()), kerata.models.model_from_json(model.to_json())):
+        twin.set_weights(model.get_weights())
+        np.testing.assert_allclose(twin.predict([X, 2 * X], verbose=0), expected, rtol=1e-6)
+    model.add(layers.Lambda(lambda x: x))
+    with pytest.raises(ValueError, match="a Python lambda cannot be written"):
+        model.to_json()
+
+
+def test_an_attention_says_what_it_was_built_for():
+    x = tfkeras2.Input((3, 4))
+    layer = tfkeras2.layers.MultiHeadAttention(2, 3)
+    tfkeras2.Model(x, layer(x, x))
+    config = layer.get_config()
+    assert [config[f"{name}_shape"] for name in ("query", "key", "value")] == [(None, 3, 4)] * 3
+    assert "sliding_window" not in config and "use_gate" not in config

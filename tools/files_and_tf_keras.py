@@ -1,4 +1,4 @@
-"""Carries whole models in `.h5` files between Kerata and `tf_keras`, and compares what they predict and how they train on.
+"""Carries models in `.h5` files and JSON between Kerata and `tf_keras`, and compares what they predict and how they train on.
 
     python tools/files_and_tf_keras.py write FOLDER                              with Kerata
     TF_USE_LEGACY_KERAS=1 python tools/files_and_tf_keras.py read FOLDER         where TensorFlow and tf_keras are installed
@@ -126,6 +126,7 @@ def write(folder: Path) -> None:
             train(model, x, y)
         path = folder / f"{name}-{optimizer}.h5"
         model.save(str(path))
+        path.with_suffix(".json").write_text(model.to_json())
         predicted = np.asarray(model.predict(x, verbose=0))
         losses = [] if name == "dense" else train(model, x, y)
         np.savez(path.with_suffix(".npz"), predicted=predicted, losses=np.asarray(losses))
@@ -141,12 +142,15 @@ def read(folder: Path) -> int:
             model = keras.models.load_model(str(path))
             x, y = data_for(model)
             np.testing.assert_allclose(np.asarray(model.predict(x, verbose=0)), expected["predicted"], rtol=1e-4, atol=1e-5)
+            described = keras.models.model_from_json(path.with_suffix(".json").read_text())
+            described.load_weights(str(path))
+            np.testing.assert_array_equal(np.asarray(described.predict(x, verbose=0)), np.asarray(model.predict(x, verbose=0)))
             if len(expected["losses"]):
                 np.testing.assert_allclose(train(model, x, y), expected["losses"], rtol=1e-4)
             good += 1
         except Exception as error:
             print(f"{path.stem}: {type(error).__name__}: {str(error).strip().splitlines()[0]}")
-    print(f"{good} of {len(paths)} models read by {WHO}, with equal predictions and steps")
+    print(f"{good} of {len(paths)} models read by {WHO}, with equal predictions and steps, and by their JSON")
     return int(good < len(paths))
 
 

@@ -46,6 +46,8 @@ def words_of_layer(layer, config: dict[str, Any]) -> dict[str, Any]:
         found |= sizes_of(layer, row, found)
     else:
         found |= {name: then_of(era, name, name, value) for name, value in inner.items() if name != "seed"}
+    if home == ("layers", "MultiHeadAttention"):
+        found |= writing.shapes_of(layer.get_build_config())
     return found | types_of(found) if home == ("layers", "Lambda") else found
 
 

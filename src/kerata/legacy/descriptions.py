@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from kerata.base.registry import CustomObjectScope
+from kerata.base.registry import CustomObjectScope, home_of
 from kerata.base.serialization import config_of, deserialize_keras_object, sharing
 from kerata.legacy.configs import HOLDERS, described, is_description_of_then
 from kerata.legacy.merging import MODES
@@ -104,6 +104,17 @@ def words_of_model(model, config: dict[str, Any], kind: str):
             layers[0]["config"] = {"batch_input_shape": tuple(entry["batch_shape"]), "dtype": entry["dtype"], "sparse": False}
             layers[0]["config"] |= {"ragged": False, "name": entry["name"]}
     return {"name": model.name, "layers": layers}
+
+
+def words_of_branches(model) -> list[Any] | None:
+    """The config of a chain of Keras 1 that begins with branches; `None` where they are merged by a function."""
+    first, *rest = model.layers
+    home = home_of(type(first))
+    if home is None or home[1] not in MODES.values():
+        return None
+    branches = [described(branch) for branch in first.__dict__["_branches"]]
+    merged = {"class_name": "Merge", "config": {**merge_of_keras1(first, home[1]), "layers": branches}}
+    return [merged, *(described(layer) for layer in rest)]
 
 
 def json_of_then(model, config: object, kind: str, **kwargs) -> str:

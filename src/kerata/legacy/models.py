@@ -11,7 +11,7 @@ import numpy as np
 
 from kerata import models as modern
 from kerata.base.checks import message
-from kerata.base.serialization import keeping_functions, says_today
+from kerata.base.serialization import keeping_functions, says_today, serialize_keras_object
 from kerata.base.types import PathLike
 from kerata.callbacks import History
 from kerata.data.sources import is_generator
@@ -374,8 +374,12 @@ class OldModel(FlowingModel, OldLayer):
 
     def to_json(self, **kwargs) -> str:
         """The architecture as JSON, in the era's words."""
-        written = super().to_json(**kwargs)  # type: ignore[misc]
         kind = kind_of(self)
+        if isinstance(self.__dict__.get("_input"), Several):
+            # What begins with branches has no description today; what no file may hold is refused all the same.
+            written = json.dumps(serialize_keras_object(self.layers))
+        else:
+            written = super().to_json(**kwargs)  # type: ignore[misc]
         with numbering():
             config = self.get_config() if kind else None
         return descriptions.json_of_then(self, config, kind, **kwargs) if is_of_then(config) else written
@@ -472,8 +476,10 @@ class OldSequential(OldModel):
     def _graph(self, value: None) -> None:
         self._tail, self._whole = None, value
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self):
         if isinstance(self.__dict__.get("_input"), Several):
+            if not says_today() and (found := descriptions.words_of_branches(self)) is not None:
+                return found
             raise NotImplementedError(
                 message(self, "a model that begins with Merge cannot be described", None, "Make it of Input, merge and Model")
             )
