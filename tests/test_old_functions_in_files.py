@@ -5,6 +5,7 @@ import marshal
 import math
 import warnings
 
+import h5py
 import numpy as np
 import pytest
 
@@ -232,3 +233,53 @@ def test_formulas_of_two_parts_are_read_from_instructions_and_computed(of):
 def test_parts_that_a_function_has_not_are_refused(steps):
     with pytest.raises(ValueError, match="formula"):
         formula(X, steps)
+
+
+# What a model adds to its loss
+
+
+def test_terms_that_a_model_adds_are_left_out_with_a_word(tmp_path):
+    """A variational autoencoder of `tf.keras`: a layer of it serves the loss alone."""
+    x = tfkeras2.Input((4,), name="x")
+    model = tfkeras2.Model(x, tfkeras2.layers.Dense(2, name="mean")(x))
+    model.save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "a") as file:
+        plain = json.loads(file.attrs["model_config"])
+        layers = plain["config"]["layers"]
+        spread = json.loads(json.dumps(layers[1]))
+        spread["name"] = spread["config"]["name"] = "spread"
+        total = {"name": "total", "trainable": True, "dtype": "float32", "function": "math.reduce_mean"}
+        layers += [
+            spread,
+            {"class_name": "TFOpLambda", "config": total, "name": "total", "inbound_nodes": [["spread", 0, 0, {"axis": None}]]},
+            {
+                "class_name": "AddLoss",
+                "config": {"name": "add_loss", "trainable": True, "dtype": "float32", "unconditional": False},
+                "name": "add_loss",
+                "inbound_nodes": [[["total", 0, 0, {}]]],
+            },
+        ]
+        file.attrs["model_config"] = json.dumps(plain)
+        weights = file["model_weights"]
+        weights.copy("mean", "spread")
+        weights.attrs["layer_names"] = [*weights.attrs["layer_names"], b"spread", b"total", b"add_loss"]
+        for name in ("total", "add_loss"):
+            weights.create_group(name).attrs["weight_names"] = np.array([], "S1")
+    with pytest.warns(UserWarning, match=r"1 term\(s\) of the loss .* are left out: it predicts as before"):
+        again = kerata.models.load_model(tmp_path / "model.h5")
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+    assert [layer.name for layer in again.layers] == ["x", "mean"]
+
+
+@pytest.mark.parametrize("name", [["x"], {"a": 1}, None, 3])
+def test_layers_whose_names_are_no_text_are_refused(name):
+    plain = json.loads(described([("math.cumsum", {"axis": 1})]))
+    shape = {"class_name": "TFOpLambda", "config": {"function": "compat.v1.shape"}, "name": name, "inbound_nodes": name}
+    added = {"class_name": "AddLoss", "config": {}, "name": name, "inbound_nodes": name}
+    plain["config"]["layers"] += [shape, {**shape, "config": [1]}, added]
+    with pytest.warns(UserWarning, match="are left out"):
+        model = kerata.models.model_from_json(json.dumps(plain))
+    np.testing.assert_allclose(model.predict(X, verbose=0), X.cumsum(1), rtol=1e-6)
+    plain["config"]["layers"].pop()
+    with pytest.raises(ValueError, match=r"must have a name of its own|described by"):
+        kerata.models.model_from_json(json.dumps(plain))

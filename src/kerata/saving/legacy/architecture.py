@@ -11,6 +11,7 @@ from kerata.base.checks import message
 from kerata.base.limits import take_work
 from kerata.base.refusals import FileError, NotReadYet, UnknownInFile
 from kerata.dialects import find_row, translate_config
+from kerata.saving.legacy.added import ADDED, without_added
 from kerata.saving.legacy.calls import Calls
 from kerata.saving.legacy.form import KERAS1
 from kerata.saving.legacy.operations import read_function
@@ -35,10 +36,14 @@ class Architecture:
         era: whose words it has.
         owner: how the file is called in messages.
         lambdas: gives the description of a Lambda layer's function, of (the layer's name, its config).
+        notes: what a reader should be told; what is found goes there.
     """
 
-    def __init__(self, era: str, owner: str, lambdas: Callable[[str, dict[str, Any]], dict[str, Any]]):
+    def __init__(
+        self, era: str, owner: str, lambdas: Callable[[str, dict[str, Any]], dict[str, Any]], notes: list[str] | None = None
+    ):
         self.era, self.owner, self.lambdas = era, owner, lambdas
+        self.notes = [] if notes is None else notes
         self.missing: dict[str, str] = {}
         self.absent: dict[str, str] = {}
 
@@ -190,6 +195,8 @@ class Architecture:
         plains = config.get("layers")
         if not isinstance(plains, list) or not all(isinstance(plain, dict) for plain in plains):
             raise FileError(message(self.owner, "the layers of a model must be a list", {"layers": plains}))
+        if not any(map(is_entered, ADDED)):
+            config = without_added(config, self.notes)
         config = without_sizes(config)
         plains = config["layers"]
         calls = Calls(config, self.era, self.owner)

@@ -8,6 +8,7 @@ from kerata.base.checks import message
 from kerata.base.hdf5 import Group
 from kerata.base.limits import check_levels, size_of_json, take_bytes
 from kerata.base.refusals import FileError
+from kerata.saving.legacy.added import left_out
 from kerata.saving.legacy.architecture import Architecture
 from kerata.saving.legacy.attributes import Texts
 from kerata.saving.legacy.compiling import read_compiling
@@ -37,7 +38,10 @@ def read_model(file: Group, texts: Texts, compile: bool = True) -> OldModel:
     weights = read_weights(file, texts)
     version = texts.read_text(file, "keras_version") or texts.read_text(file["model_weights"], "keras_version") or ""
     notes: list[str] = []
-    era, config = read_architecture(parse(text, owner), owner, version, notes)
+    plain = parse(text, owner)
+    era, config = read_architecture(plain, owner, version, notes)
+    if added := left_out(plain):
+        weights = weights._replace(layers=[entry for entry in weights.layers if entry.layer not in added])
     compiling = None
     if compile and (text := texts.read_text(file, "training_config")) is not None:
         compiling = read_compiling(parse(text, owner), era, owner)
@@ -74,7 +78,7 @@ def read_architecture(plain: object, owner: str, version: str = "", notes: list[
     version = version or str(plain.get("keras_version") or "")
     era = era_of_version(version, str(plain.get("backend") or "")) if version else guess_era(plain)
     lambdas = Lambdas(owner, [] if notes is None else notes)
-    return era, lambdas.revive(plain) if era == KERAS3 else Architecture(era, owner, lambdas.read).read(plain)
+    return era, lambdas.revive(plain) if era == KERAS3 else Architecture(era, owner, lambdas.read, lambdas.notes).read(plain)
 
 
 def guess_era(plain: dict[str, Any]) -> str:

@@ -169,7 +169,7 @@ def read_folder(folder: Path, checkpoint: Checkpoint, owner: str, compile: bool 
     plain = find_root(folder, objects, owner)
     notes: list[str] = []
     described = model_config(plain)
-    config = Architecture(TFKERAS2, owner, Lambdas(owner, notes).read).read(described)
+    config = Architecture(TFKERAS2, owner, Lambdas(owner, notes).read, notes).read(described)
     shape = plain.get("build_input_shape")
     if config.get("class_name") not in ("Sequential", "Functional") and shape is not None:
         config["build_config"] = {"input_shape": shape}

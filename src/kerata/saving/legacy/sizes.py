@@ -13,10 +13,11 @@ def without_sizes(config: dict[str, Any]) -> dict[str, Any]:
     The number of samples stays by itself, and one other size follows from the rest.
     """
     plains: list[dict[str, Any]] = config["layers"]
-    shapes = {name_of(plain) for plain in plains if function_of(plain) in SHAPES}
+    shapes = {name for plain in plains if (name := name_of(plain)) is not None and function_of(plain) in SHAPES}
     if not shapes:
         return config
-    sizes = {name_of(plain): index for plain in plains if (index := axis_of(plain, shapes)) is not None}
+    axes = [(name_of(plain), axis_of(plain, shapes)) for plain in plains]
+    sizes = {name: axis for name, axis in axes if name is not None and axis is not None}
     changed = [folded(plain, sizes) if function_of(plain) == "reshape" else plain for plain in plains]
     for removable in (set(sizes), shapes):
         used = places_in([config.get("output_layers"), [plain.get("inbound_nodes") for plain in changed]])
@@ -26,14 +27,17 @@ def without_sizes(config: dict[str, Any]) -> dict[str, Any]:
 
 def function_of(plain: dict[str, Any]) -> object:
     config = plain.get("config")
-    return config.get("function") if plain.get("class_name") in ("TFOpLambda", "SlicingOpLambda") and config else None
+    is_function = plain.get("class_name") in ("TFOpLambda", "SlicingOpLambda") and isinstance(config, dict)
+    return config.get("function") if is_function and isinstance(config, dict) else None
 
 
-def name_of(plain: dict[str, Any]) -> object:
-    return plain.get("name")
+def name_of(plain: dict[str, Any]) -> str | None:
+    """The name of a layer of a graph; `None` where a file gives it none."""
+    name = plain.get("name")
+    return name if isinstance(name, str) else None
 
 
-def axis_of(plain: dict[str, Any], shapes: set[Any]) -> int | None:
+def axis_of(plain: dict[str, Any], shapes: set[str]) -> int | None:
     """Which axis a part of a shape is; `None` of anything else."""
     place = only_call(plain) if function_of(plain) == SLICES else None
     if place is None or place[0] not in shapes:
@@ -53,7 +57,7 @@ def only_call(plain: dict[str, Any]) -> list[Any] | None:
     return place if is_place(place) and len(place) == 4 else None
 
 
-def folded(plain: dict[str, Any], sizes: dict[Any, int]) -> dict[str, Any]:
+def folded(plain: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
     """A reshape that says its shape in numbers, if there are such."""
     place = only_call(plain)
     shape = place[3].get("shape") if place is not None else None
@@ -74,9 +78,9 @@ def folded(plain: dict[str, Any], sizes: dict[Any, int]) -> dict[str, Any]:
     return plain
 
 
-def places_in(value: object) -> set[object]:
+def places_in(value: object) -> set[str]:
     """The names of all layers that a description of calls names."""
-    found: set[object] = set()
+    found: set[str] = set()
     pending = [value]
     while pending:
         one = pending.pop()

@@ -42,7 +42,7 @@ def modernize(plain: dict[str, Any], version: str, owner: str, custom_objects: d
 def modern_config(plain: dict[str, Any], version: str, owner: str, lambdas: Lambdas) -> Any:
     if not is_old_version(version):
         return lambdas.revive(plain)
-    config = Architecture(TFKERAS2, owner, lambdas.read).read(plain)
+    config = Architecture(TFKERAS2, owner, lambdas.read, lambdas.notes).read(plain)
     compiling = plain.get("compile_config")
     if isinstance(compiling, dict) and compiling.get("optimizer") is not None:
         reader = Compiling(TFKERAS2, owner)
