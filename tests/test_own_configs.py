@@ -91,6 +91,20 @@ def test_a_constructor_gets_the_name_of_a_plain_policy(library):
 
 
 @pytest.mark.parametrize("library", [kerata, keras])
+def test_arrays_and_tensors_come_back_as_what_they_were(library):
+    for value in (np.arange(3, dtype="float32"), library.ops.arange(3, dtype="float32")):
+        plain = library.saving.serialize_keras_object(value)
+        again = library.saving.deserialize_keras_object(plain)
+        assert type(again) is type(value) and library.saving.serialize_keras_object(again) == plain
+
+
+def test_true_is_no_size():
+    for kind in (layers.UpSampling1D, layers.UpSampling2D):
+        with pytest.raises(TypeError, match=r"`size` must be a positive integer. Received: size=True"):
+            kind(True)
+
+
+@pytest.mark.parametrize("library", [kerata, keras])
 def test_a_built_in_goes_under_no_registered_name(library):
     plain = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 1}, "registered_name": "shop>Dense"}
     with pytest.raises(ValueError, match=r"entered nowhere|resolved to a Keras built-in"):

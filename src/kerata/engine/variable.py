@@ -24,7 +24,7 @@ from kerata.base.blocks import Within, ambient
 from kerata.base.checks import KindError, message
 from kerata.base.limits import take_weight
 from kerata.base.registry import home_of
-from kerata.base.serialization import resolve
+from kerata.base.serialization import read_tensors_by, resolve
 from kerata.base.types import DTypeLike, Owner, ShapeLike
 from kerata.engine.mistakes import Blame
 from kerata.engine.naming import current_path
@@ -33,6 +33,7 @@ from kerata.engine.scope import current_scope, stack
 from kerata.engine.types import AnyArray, Array, HostArray, Initializer, TensorLike, WeightFunction
 
 _local = ambient()
+read_tensors_by(jnp.asarray)
 # Variables are numbered as they are made, so that a copy of a model can draw its weights in the same order.
 _numbers = itertools.count()
 

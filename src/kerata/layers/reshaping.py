@@ -367,6 +367,8 @@ class UpSampling(Spatial):
     def __init__(self, size, data_format=None, **kwargs):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
+        if isinstance(size, bool):
+            raise KindError(message(self, "`size` must be a positive integer", {"size": size}))
         sizes = standardize_tuple(self, "size", size, self.rank)
         self.size = sizes[0] if self.rank == 1 else sizes
         self.input_spec = InputSpec(ndim=self.rank + 2)
