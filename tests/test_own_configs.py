@@ -98,6 +98,13 @@ def test_arrays_and_tensors_come_back_as_what_they_were(library):
         assert type(again) is type(value) and library.saving.serialize_keras_object(again) == plain
 
 
+@pytest.mark.parametrize("library", [kerata, keras])
+def test_the_shape_of_a_lambda_stays_a_tuple(library):
+    config = library.layers.Lambda(library.activations.relu, output_shape=(6, None)).get_config()
+    again = library.layers.Lambda.from_config({**config, "output_shape": [6, None]})
+    assert again.get_config()["output_shape"] == (6, None)
+
+
 def test_true_is_no_size():
     for kind in (layers.UpSampling1D, layers.UpSampling2D):
         with pytest.raises(TypeError, match=r"`size` must be a positive integer. Received: size=True"):

@@ -249,7 +249,10 @@ class Lambda(Layer):
             safe_mode: kept for Keras's sake. Code in a config is never run, whatever it says.
         """
         with describing("Lambda.from_config", config), CustomObjectScope(custom_objects or {}):
-            return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
+            given = {name: deserialize_keras_object(value) for name, value in config.items()}
+            if isinstance(shape := given.get("output_shape"), list) and all(isinstance(n, (int, type(None))) for n in shape):
+                given["output_shape"] = tuple(shape)
+            return cls(**given)
 
     def get_config(self):
         config = {**super().get_config(), "function": self._serialize(self.function)}
