@@ -342,6 +342,8 @@ def seeds_of(layer: kerata.Layer) -> list[kerata.Variable]:
 def install(root: Path) -> None:
     """From now on `import keras` gives Kerata, and `import keras.src...` what the tests take from there."""
     kerata.install_as_keras("keras3")
+    # Another Keras, of TensorFlow: tests that hold this one against it say that it is not there.
+    sys.modules["tf_keras"] = None  # type: ignore[assignment]
     sys.meta_path.insert(0, Finder(root))
     test_case = importlib.import_module("keras.src.testing.test_case")
     test_case.get_seed_generators = seeds_of  # type: ignore[attr-defined]
