@@ -79,7 +79,7 @@ def test_factors_of_a_normalization_may_have_all_axes():
     for name, extra in (("layer_normalization", (factor[::-1],)), ("rms_normalization", ())):
         mine, theirs = (getattr(library.ops, name)(x, factor, *extra) for library in (kerata, keras))
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
-    with pytest.warns(UserWarning, match="`rms_scaling` is deprecated"):
+    with pytest.warns(UserWarning, match="You passed `rms_scaling=True`, which is deprecated"):
         mine = ops.layer_normalization(x, factor[0, 0], factor[0, 1], rms_scaling=True)
     with pytest.warns(UserWarning):
         theirs = keras.ops.layer_normalization(x, factor[0, 0], factor[0, 1], rms_scaling=True)
