@@ -119,7 +119,7 @@ def layer_normalization(
     for name in kwargs:
         raise TypeError(message("layer_normalization", f"unknown argument `{name}`", kwargs))
     if by_deviation:
-        text = "You passed `rms_scaling=True`, which is deprecated: it divides by the deviation, not by the root of the mean square"
+        text = "You passed `rms_scaling=True`, which is deprecated: it divides by the deviation, not by the mean square's root"
         warnings.warn(message("layer_normalization", text, fix="Use ops.rms_normalization"), stacklevel=3)
     x = as_array(x)
     wide, axes = x.astype(jnp.promote_types(x.dtype, jnp.float32)), as_axes(axis)
