@@ -59,6 +59,7 @@ KNOWN: dict[str, object] = {
     "keras.src.utils.module_utils.optree": types.SimpleNamespace(available=True),
     "keras.src.backend.common.global_state.clear_session": kerata.utils.clear_session,
     "keras.src.backend.jax.trainer.JAXTrainer": MixedIn,
+    "keras.src.export.onnx.export_onnx": lambda model, path, **kwargs: model.export(path, format="onnx", **kwargs),
 }
 
 # Modules of the inside whose functions have the same names in a public module, in the order in which these are asked.
