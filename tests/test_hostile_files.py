@@ -26,6 +26,7 @@ from kerata.base.archives import extract_archive
 from kerata.datasets.pickles import load_npz, read_pickle
 from kerata.engine.variable import held_bytes
 from kerata.saving import FileError, allow
+from kerata.saving.legacy.attributes import longest_heap
 
 spec = importlib.util.spec_from_file_location("attacks", Path(__file__).with_name("attacks.py"))
 attacks = importlib.util.module_from_spec(spec)
@@ -680,3 +681,20 @@ def test_a_wrong_value_of_a_description_is_named(place, value, words):
     part[place[-1]] = value
     with pytest.raises(FileError, match=words):
         kerata.models.model_from_json(json.dumps(description))
+
+
+def test_texts_of_no_size_are_refused_before_they_are_walked(tmp_path):
+    model = dense()
+    model.compile("sgd", "mse")
+    whole, broken = tmp_path / "whole.h5", tmp_path / "broken.h5"
+    model.save(whole)
+    content = bytearray(whole.read_bytes())
+    start = content.index(b"GCOL")
+    assert longest_heap(bytes(content), "whole.h5") == int.from_bytes(content[start + 8 : start + 16], "little")
+    content[start + 1000 : start + 3000] = bytes(2000)
+    # HDF5 would walk from text to text for ever, so the walk over the sizes alone has to stop first.
+    with pytest.raises(FileError, match=r"broken\.h5: the file is damaged: a collection of texts holds what has no size"):
+        longest_heap(bytes(content), "broken.h5")
+    broken.write_bytes(content)
+    check(lambda: kerata.models.load_model(broken), "broken.h5", "no size")
+    check(lambda: model.load_weights(broken), "broken.h5", "no size")
