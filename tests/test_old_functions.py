@@ -56,6 +56,20 @@ def test_a_lambda_takes_gradients_of_what_its_inputs_were_computed_from():
     np.testing.assert_array_equal(found, expected)
 
 
+def test_a_lambda_computes_with_tensors_that_it_closes_over():
+    x = layers.Input(shape=(4,))
+    left, right = layers.Dense(3), layers.Dense(3)
+    a, b = left(x), right(x)
+    model = keras2.models.Model(x, layers.Lambda(lambda t: t + K.square(b))(a))
+    ones = np.ones((2, 4), "float32")
+    expected = ones @ left.get_weights()[0] + (ones @ right.get_weights()[0]) ** 2
+    np.testing.assert_allclose(model.predict(ones), expected, atol=1e-5)
+    assert len(model.trainable_weights) == 4
+    # What looks at a tensor's shape alone is a layer like others.
+    model = keras2.models.Model(x, layers.Lambda(lambda t: t + b.shape[1], name="three")(a))
+    assert model.get_layer("three").name == "three"
+
+
 def test_an_input_may_be_a_value_and_a_constant_has_a_shape():
     held, x = K.variable(np.full((1, 2), 3.0)), K.placeholder(shape=(1, 2))
     fixed = layers.Input(tensor=held, shape=(None,))

@@ -17,6 +17,7 @@ from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has
 from kerata.engine.types import HostArray
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
+from kerata.legacy.closures import looks_at_tensors
 from kerata.legacy.configs import words_of_layer
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
@@ -347,14 +348,14 @@ class OldLayer(Flowing, Spelled):
 
 
 class Symbolic:
-    """What a Lambda could do: take gradients of symbolic tensors, in a graph that its own call is no part of."""
+    """What a Lambda could do beside: take gradients of symbolic tensors, and compute with others than its inputs."""
 
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
         # Its function got numbers in the type that they had.
         self.autocast = False
 
     def __call__(self, inputs: object, *args: object, **kwargs: object) -> object:
-        if has_symbolic(inputs) and self._takes_gradients(inputs):
+        if has_symbolic(inputs) and (self._takes_gradients(inputs) or self._looks_at_tensors(inputs)):
             return unpacked(self.function(inputs, **self.arguments))  # type: ignore[attr-defined]
         return unpacked(super().__call__(inputs, *args, **kwargs))  # type: ignore[misc]
 
@@ -370,6 +371,18 @@ class Symbolic:
         if isinstance(name := kept.get("function"), str):
             kept["function"] = (custom_objects or {}).get(name) or {"class_name": "function", "config": name}
         return super().from_config(kept, custom_objects)  # type: ignore[misc]
+
+    def _looks_at_tensors(self, inputs: object) -> bool:
+        """Whether the function computes with symbolic tensors that it was not given, but closes over."""
+        if not looks_at_tensors(self.function):  # type: ignore[attr-defined]
+            return False
+        try:
+            # What it refers to may also be a name alone: then it is a layer like others.
+            infer(lambda values: self.function(values, **self.arguments), inputs)  # type: ignore[attr-defined]
+        except Exception as error:
+            hand_on(error)
+            return True
+        return False
 
     def _takes_gradients(self, inputs: object) -> bool:
         """Whether the function asks for gradients; what else may be wrong with it, the call will say."""
