@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kerata.legacy import keras2
 from kerata.legacy import tfkeras2 as keras
 from kerata.legacy.tensorflow import names
 
@@ -94,3 +95,40 @@ def test_tensors_as_texts():
     assert str(tf.constant(0.1)) == "tf.Tensor(0.1, shape=(), dtype=float32)"
     assert str(tf.constant([[1, 2], [3, 4]])) == "tf.Tensor(\n[[1 2]\n [3 4]], shape=(2, 2), dtype=int32)"
     assert round(tf.constant(3.14159), 3) == np.float32(3.142)
+
+
+@pytest.mark.parametrize("era", [keras2, keras], ids=["keras2", "tfkeras2"])
+def test_a_call_that_must_be_given_training_is_given_it(era):
+    class Twice(era.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.dense = era.layers.Dense(3)
+
+        def call(self, inputs, training):
+            return era.backend.in_train_phase(2.0 * self.dense(inputs), self.dense(inputs), training=training)
+
+    x = era.layers.Input((4,))
+    layer = Twice()
+    model = era.models.Model(x, layer(x))
+    ones = np.ones((2, 4), "float32")
+    np.testing.assert_allclose(model.predict(ones), ones @ layer.dense.get_weights()[0], rtol=1e-6)
+    model.compile("sgd", "mse")
+    expected = np.mean((2 * ones @ layer.dense.get_weights()[0]) ** 2)
+    np.testing.assert_allclose(model.train_on_batch(ones, np.zeros((2, 3), "float32")), expected, rtol=1e-5)
+
+
+def test_a_wrapper_that_was_fitted_says_so_in_a_pipeline():
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    def build():
+        model = keras2.models.Sequential([keras2.layers.Dense(1, input_dim=2)])
+        model.compile("sgd", "mse")
+        return model
+
+    x, y = np.random.RandomState(0).rand(8, 2), np.ones(8)
+    net = keras2.wrappers.scikit_learn.KerasRegressor(build, epochs=1, verbose=0)
+    pipe = Pipeline([("scale", StandardScaler()), ("net", net)])
+    assert not net.__sklearn_is_fitted__()
+    assert pipe.fit(x, y).predict(x).shape == (8,)
+    assert np.isfinite(pipe.score(x, y))

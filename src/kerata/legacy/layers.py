@@ -1,5 +1,6 @@
 """Layers of the eras: what they and a user's own layers could do beside what layers of today can."""
 
+import inspect
 import types
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -129,7 +130,7 @@ class OldLayer(Flowing, Spelled):
         self.activity_regularizer = self.activity_regularizer
 
     def _maybe_build(self, args: tuple, kwargs: dict[str, Any]) -> None:
-        super()._maybe_build(args, kwargs)  # type: ignore[misc]
+        super()._maybe_build(args, with_training(self, args, kwargs))  # type: ignore[misc]
         initial = self.__dict__.pop("_initial_weights", None)
         if initial is not None:
             self.set_weights(initial if isinstance(initial, (list, tuple)) else [initial])  # type: ignore[attr-defined]
@@ -345,6 +346,13 @@ class OldLayer(Flowing, Spelled):
     def output_shape(self) -> object:
         """The shape of the symbolic output of the first call."""
         return self.get_output_shape_at(0)
+
+
+def with_training(layer: object, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call; `call(self, inputs, training)` was given the phase by whoever called, and needs none here."""
+    names = list(inspect.signature(type(layer).call).parameters.values())[1:]  # type: ignore[attr-defined]
+    needs = any(one.name == "training" and one.default is one.empty for one in names[len(args) :])
+    return {"training": None, **kwargs} if needs else kwargs
 
 
 class Symbolic:

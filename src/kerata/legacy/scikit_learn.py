@@ -77,6 +77,10 @@ class BaseWrapper:
             y = to_categorical(y)
         return self.model.fit(x, y, **self.filter_sk_params("fit", kwargs))
 
+    def __sklearn_is_fitted__(self) -> bool:
+        # A pipeline asks, and finds no attribute that ends in an underscore.
+        return hasattr(self, "model")
+
     def __sklearn_tags__(self) -> object:
         from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
 
