@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerata.legacy import keras2
+from kerata.legacy import keras1, keras2
 from kerata.legacy import tfkeras2 as keras
 from kerata.legacy.tensorflow import names
 
@@ -132,3 +132,16 @@ def test_a_wrapper_that_was_fitted_says_so_in_a_pipeline():
     assert not net.__sklearn_is_fitted__()
     assert pipe.fit(x, y).predict(x).shape == (8,)
     assert np.isfinite(pipe.score(x, y))
+
+
+def test_an_embedding_that_leaves_out_words_keeps_its_mask_in_configs():
+    rows = {"W_regularizer": "l2", "W_constraint": "nonneg"}
+    layer = keras1.layers.Embedding(9, 4, input_length=5, dropout=0.2, mask_zero=True, **rows)
+    model = keras1.models.Sequential([layer, keras1.layers.LSTM(3)])
+    with pytest.warns(UserWarning, match="dropout of whole words"):
+        again = keras1.models.model_from_json(model.to_json())
+    again.set_weights(model.get_weights())
+    words = np.array([[1, 2, 0, 0, 3], [4, 0, 0, 0, 0]])
+    np.testing.assert_array_equal(again.predict(words), model.predict(words))
+    config = layer.get_config()
+    assert config["mask_zero"] and config["W_regularizer"] and config["W_constraint"]

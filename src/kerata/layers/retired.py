@@ -489,9 +489,10 @@ class WordDropoutEmbedding(Embedding):
     A word that is left out is so wherever it stands in the batch. Keras 1 had it as `Embedding(dropout=)`.
 
     Args:
-        input_dim, output_dim, embeddings_initializer, ...: as of `Embedding`.
+        input_dim, output_dim, embeddings_initializer: as of `Embedding`.
         dropout: share of the words to leave out.
         seed: an integer for a stream of its own.
+        embeddings_regularizer, embeddings_constraint, mask_zero: as of `Embedding`.
 
     Shapes: whole numbers (batch, ...) to (batch, ..., output_dim).
 
@@ -504,8 +505,21 @@ class WordDropoutEmbedding(Embedding):
 
     dropout = Hyperparameter(low=0.0, high=1.0)
 
-    def __init__(self, input_dim, output_dim, embeddings_initializer="uniform", dropout=0.0, seed=None, **kwargs):
-        super().__init__(input_dim, output_dim, embeddings_initializer, **kwargs)
+    def __init__(
+        self,
+        input_dim,
+        output_dim,
+        embeddings_initializer="uniform",
+        dropout=0.0,
+        seed=None,
+        embeddings_regularizer=None,
+        embeddings_constraint=None,
+        mask_zero=False,
+        **kwargs,
+    ):
+        super().__init__(
+            input_dim, output_dim, embeddings_initializer, embeddings_regularizer, embeddings_constraint, mask_zero, **kwargs
+        )
         self.dropout = check_number(self, "dropout", dropout, 0.0, 1.0)
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
