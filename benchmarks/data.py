@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.works import APPLICATIONS
+
 SOURCES = {
     "tabular": "tabular/ionosphere.csv",
     "pima": "tabular/pima-indians-diabetes.csv",
@@ -30,6 +32,7 @@ OF_NET = {
     "cnn": "mnist",
     "cnn-bn": "cifar",
     "frozen": "cifar",
+    **dict.fromkeys(APPLICATIONS, "cifar"),
     "lstm": "reviews",
     "transformer": "reviews",
     "photos": "photos",
@@ -77,7 +80,7 @@ def load(net: str, samples: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     if net in ("tabular", "pima", "phoneme"):
         return x, y  # (samples, 34), (samples, 8) or (samples, 5)
     x = x.astype(np.float32) / 255
-    if net == "frozen":
+    if net == "frozen" or net in APPLICATIONS:
         x = x.repeat(5, 1).repeat(5, 2)
     if net.startswith("mlp"):
         return x.reshape(len(x), 784), y

@@ -5,7 +5,7 @@ import importlib
 import numpy as np
 
 from benchmarks.data import KNOWN_WORDS, TEXT_STEPS, VOCABULARY
-from benchmarks.works import MODULES, Work
+from benchmarks.works import APPLICATIONS, MODULES, Work
 
 
 def build(keras, net: str):
@@ -94,6 +94,8 @@ def build(keras, net: str):
             x = layers.LayerNormalization(epsilon=1e-6)(layers.Add()([x, inner]))
         pooled = layers.GlobalAveragePooling1D()(x)
         return keras.Model(tokens, layers.Dense(1, activation="sigmoid")(pooled))
+    if net in APPLICATIONS:
+        return getattr(keras.applications, net)(weights=None, input_shape=(160, 160, 3), classes=10)
     raise ValueError(f"nets_keras: no such network. Received: net={net!r}.")
 
 

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.data import VOCABULARY
+from benchmarks.nets_torch_pictures import STACKS
 from benchmarks.works import Work
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -83,6 +84,8 @@ def build(net: str) -> nn.Module:
     elif net == "transformer":
         blocks = [nn.TransformerEncoderLayer(64, 4, 128, dropout=0.0, layer_norm_eps=1e-6, batch_first=True) for _ in range(2)]
         model = nn.Sequential(nn.Embedding(VOCABULARY, 64), *blocks, Mean(1), nn.Linear(64, 1))
+    elif net in STACKS:
+        model = nn.Sequential(ChannelsFirst(), *STACKS[net]())
     else:
         raise ValueError(f"nets_torch: no such network. Received: net={net!r}.")
     return model.to(DEVICE, memory_format=torch.channels_last)

@@ -31,6 +31,10 @@ PACKAGES = {
 # The module of the implementations that speak the Keras API, and the backend that it is told to use.
 MODULES = {"kerata": ("kerata", ""), "keras-jax": ("keras", "jax"), "keras-tf": ("keras", "tensorflow")}
 
+# Whole networks, of which torch has a plain form beside.
+APPLICATIONS = ("ResNet50", "MobileNetV2", "EfficientNetB0", "InceptionV3", "VGG16")
+IN_TORCH = ("ResNet50", "MobileNetV2", "VGG16")
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -115,6 +119,12 @@ WORKS = (
         samples=64, batch=32, epochs=10, implementations=KERAS_API, max_rounds=3,
         bars=(Bar("fit", "keras-jax", 5), Bar("fit", "keras-tf", 5)),
     ),
+    *(Work(
+        f"steps-{net.lower()}", f"three steps of {net} on pictures of 160x160, batch 8", "fit", net,
+        samples=24, batch=8, epochs=1,
+        implementations=(*KERAS_API, *(("torch",) if net in IN_TORCH else ())), max_rounds=3,
+        bars=tuple(Bar("fit", peer, 1) for peer in ("keras-jax", "keras-tf", *(("torch",) if net in IN_TORCH else ()))),
+    ) for net in APPLICATIONS),
     Work(
         "predict-mlp", "`predict` of one sample, 784-512-10", "predict", "mlp", repeats=100,
         measures=(("call", "ms"),), bars=(Bar("call", limit=0.2), Bar("call", "keras-jax", 4)),
