@@ -37,6 +37,27 @@ def test_predictions_are_those_of_keras():
     np.testing.assert_allclose(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "MobileNet"])
+def test_files_of_keras_predict_as_there(name, tmp_path):
+    """Each network with weights at random, also those of normalization, by way of a file."""
+    keras.backend.clear_session()
+    asked = {"include_top": False, "pooling": "avg", "input_shape": (96, 96, 3)}
+    theirs = getattr(keras.applications, name)(weights=None, **asked)
+    draws = np.random.default_rng(0)
+    for layer in theirs.layers:
+        if type(layer).__name__ == "BatchNormalization":
+            # Factors below 1: what grows from block to block makes a number of every rounding.
+            spans = ((0.4, 0.8), (-0.2, 0.2), (-0.2, 0.2), (0.5, 1.5))[-len(layer.get_weights()) :]
+            weights = zip(spans, layer.get_weights(), strict=True)
+            layer.set_weights([draws.uniform(low, high, weight.shape) for (low, high), weight in weights])
+    theirs.save_weights(path := str(tmp_path / "random.weights.h5"))
+    ours = getattr(kerata.applications, name)(weights=path, **asked)
+    x = draws.random((1, 96, 96, 3), "float32") * 255
+    wanted = theirs.predict(x, verbose=0)
+    np.testing.assert_allclose(ours.predict(x, verbose=0), wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
 @pytest.mark.parametrize("library", [kerata, keras])
 def test_a_network_without_weights_takes_pictures_as_they_are(library):
     model = library.applications.EfficientNetB0(weights=None, include_top=False, input_shape=(32, 32, 3))
