@@ -68,7 +68,7 @@ BOOKS = {
     "models.sequential.Sequential": {**OF_MODELS, "_input": S, "_tail": N, "_whole": N},
     "optimizers.optimizer.Optimizer": {**OF_ALL, "optimizer_state": N},
     "optimizers.multi_optimizer.MultiOptimizer": {**OF_ALL, "optimizer_state": N, "optimizer_map": N, "_place_of": N},
-    "training.objectives.CompiledLoss": {**OF_ALL, "_compile_arguments": N},
+    "training.objectives.CompiledLoss": {**OF_ALL, "_compile_arguments": N, "_places": N},
     "training.objectives.CompiledMetrics": {**OF_ALL, "_compile_arguments": N, "within": N},
 }
 # What classes of the eras add, where a program has asked for them.

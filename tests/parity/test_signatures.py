@@ -30,7 +30,6 @@ DIFFERENT = {
     "fit": "takes the seed of the run",
     "load_weights": "Keras has objects_to_skip in its **kwargs",
     "save_weights": "may leave objects out, as Keras's saving library",
-    "add_weight": "Keras takes any arguments by place, and refuses them",
     "compute_mask": "previous_mask has a default",
 }
 MISSING: set[str] = set()

@@ -57,7 +57,7 @@ def config_of_then(row: Row, config: Mapping[str, Any], today: Iterable[str]) ->
     >>> row = find_row("keras1", "layers", "Convolution1D")
     >>> config = {"filters": 8, "kernel_size": [3], "padding": "same", "groups": 1}
     >>> config_of_then(row, config, ["filters", "kernel_size", "padding", "groups"])
-    {'nb_filter': 8, 'filter_length': 3, 'border_mode': 'same'}
+    {'nb_filter': 8, 'filter_length': 3, 'border_mode': 'same', 'activity_regularizer': None}
     """
     found: dict[str, Any] = {}
     taken: set[str] = set()
