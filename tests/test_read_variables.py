@@ -240,3 +240,27 @@ def test_a_function_that_jax_keeps_says_so():
     model.compile("sgd", kept)
     with pytest.warns(UserWarning, match="it stays what it is now"):
         model.evaluate(X, Y, batch_size=2, verbose=0)
+
+
+@pytest.mark.parametrize("way", ["set_weights", "an optimizer's", "reset"])
+def test_what_is_set_stays_on_the_host(way):
+    """What is set stays on the host until a program takes it over, which then may write where it stands without a copy."""
+    model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(3)])
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(np.ones((4, 2)), np.ones((4, 3)), verbose=0)
+    variables = model.variables
+    if way == "set_weights":
+        model.set_weights(model.get_weights())
+    elif way == "an optimizer's":
+        variables = model.optimizer.variables
+        model.optimizer.set_weights([variable.numpy() for variable in variables])
+    else:
+        variables = [variable for metric in model.metrics for variable in metric.variables]
+        model.reset_metrics()
+    assert [variable.path for variable in variables if not isinstance(getattr(variable, "_value", X), np.ndarray)] == []
+
+
+def test_what_is_assigned_comes_back():
+    variable = kerata.Variable([1.0, 2.0])
+    assert variable.assign([3.0, 4.0]).tolist() == [3.0, 4.0]
+    assert variable.assign_add([1.0, 1.0]).tolist() == variable.numpy().tolist() == [4.0, 5.0]

@@ -128,8 +128,8 @@ class SwapEMAWeights(Callback):
             return
         for variable, average in self._pairs():
             value = variable.numpy()
-            variable.assign(average.numpy())
-            average.assign(value)
+            variable.store(average.numpy())
+            average.store(value)
         self.swapped = wanted
 
     def _pairs(self) -> list[tuple[Any, Any]]:

@@ -65,7 +65,7 @@ def set_random_seed(seed: int) -> None:
     _stream[:] = [stream_of(int(seed))]
     _seed_of_all[:] = [int(seed)]
     for generator in _global_generator:
-        generator.state.assign(np.array([int(seed) % 2**32, 0], np.uint32))
+        generator.state.store(np.array([int(seed) % 2**32, 0], np.uint32))
 
 
 def seeded(seed: int) -> Within:
@@ -84,13 +84,13 @@ def seeded_wholly(seed: int) -> Generator[None]:
         before = python_random.getstate(), np.random.get_state(), generator.numpy()
         python_random.seed(int(seed))
         np.random.seed(int(seed) % 2**32)
-        generator.assign(np.array([int(seed) % 2**32, 0], np.uint32))
+        generator.store(np.array([int(seed) % 2**32, 0], np.uint32))
         try:
             yield
         finally:
             python_random.setstate(before[0])
             np.random.set_state(before[1])
-            generator.assign(before[2])
+            generator.store(before[2])
 
 
 def stream_of(*words: int) -> np.random.Generator:
@@ -205,7 +205,7 @@ class SeedGenerator(Module):
                 return fold(state + np.array([0, taken], np.uint32), 0)
         state = self.state.peek()
         if not stack():
-            self.state.assign(np.asarray(state) + np.array([0, 1], np.uint32))
+            self.state.store(np.asarray(state) + np.array([0, 1], np.uint32))
         with jax.ensure_compile_time_eval():
             return fold(jax.numpy.asarray(state), 0)
 

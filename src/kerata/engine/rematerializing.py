@@ -116,7 +116,7 @@ def rematerialized(
     drawing.draws = draws
     for variable, value, is_changed in zip(own, after, changed, strict=True):
         if is_changed:
-            variable.assign(value)
+            variable.store(value)
     outer.losses.extend(losses)
     arrays = iter(logits)
     told = jax.tree.map(lambda leaf: next(arrays) if isinstance(leaf, jax.Array) else leaf, facts)

@@ -222,7 +222,7 @@ class Adaptable(Layer):
             a, b = (getattr(self, f"lora_{self.adapted}_{side}") for side in "ab")
             # Of two matrices of zeros neither would ever get a gradient.
             if a.numpy().any():
-                b.assign(jnp.zeros(b.shape, b.dtype))
+                b.store(jnp.zeros(b.shape, b.dtype))
         return None
 
     def get_config(self) -> dict[str, Any]:

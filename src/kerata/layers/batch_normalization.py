@@ -147,7 +147,7 @@ class BatchNormalization(Layer):
             self.renorm_stddev = self.add_weight((size,), "ones", name="renorm_stddev", trainable=False, autocast=False)
             if not isinstance(self.moving_variance_initializer, initializers.Ones):
                 for deviation in (self.moving_stddev, self.renorm_stddev):
-                    deviation.assign(np.sqrt(self.moving_variance.numpy()))
+                    deviation.store(np.sqrt(self.moving_variance.numpy()))
 
     def call(self, inputs, training=None, mask=None):
         if mask is not None and mask.ndim != inputs.ndim - 1:
@@ -207,7 +207,7 @@ class BatchNormalization(Layer):
         move_on(self.moving_stddev, deviation, self.momentum)
         # Of the moving deviation, and not of the batch's variance.
         squared = jnp.square(self.moving_stddev.value) - self.epsilon
-        self.moving_variance.assign(jnp.maximum(squared, 0.0))
+        self.moving_variance.store(jnp.maximum(squared, 0.0))
         return (plain * r + d) * gamma + beta
 
     def compute_output_shape(self, input_shape):
@@ -228,7 +228,7 @@ def _check_clipping(layer: BatchNormalization, given: dict[str, float] | None) -
 
 def move_on(moving: Variable, value: Array, keep: Scalar) -> None:
     """Lets a moving average take a new value in."""
-    moving.assign(moving.value * keep + lax.stop_gradient(value) * (1.0 - keep))
+    moving.store(moving.value * keep + lax.stop_gradient(value) * (1.0 - keep))
 
 
 def normalize(x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, epsilon: float) -> Array:

@@ -184,12 +184,12 @@ class Calibrated(Quantizable):
         self._forget([weight, *(self.__dict__[name] for name in ready if name in self.__dict__)])
         self.quantized_build(shape, config.mode, config)
         levels = pack_int4(found.levels, 0, "uint8")[0] if self.weight_bits == 4 else found.levels
-        self.quantized_kernel.assign(levels)
+        self.quantized_kernel.store(levels)
         values = {f"{self.adapted}_scale": found.scale, f"{self.adapted}_zero": found.zero, "g_idx": found.groups}
         for name, value in values.items():
-            self.__dict__[name].assign(value)
+            self.__dict__[name].store(value)
         if found.spread is not None:
-            self.__dict__["awq_scales"].assign(found.spread)
+            self.__dict__["awq_scales"].store(found.spread)
         self._say_quantized(config, policy)
 
     def _say_quantized(self, config: CalibratedConfig, before: DTypePolicy) -> None:

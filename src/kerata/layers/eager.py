@@ -91,7 +91,7 @@ def call_compiled(layer: Called, args: tuple, kwargs: dict[str, Any]) -> object:
     compiled = program.obtain(name, structure_of(layer), make, arguments, weak=(1,))
     outputs, changed, losses = compiled(*arguments)
     for place, value in changed.items():
-        variables[place].assign(value)
+        variables[place].store(value)
     if losses:
         layer.add_loss(losses)
     return outputs

@@ -190,7 +190,7 @@ class JaxLayer(Layer):
             raise ValueError(message(self, expected, {"given": form, "known": held.form}))
         for variable, value in zip(held.leaves, leaves, strict=True):
             if isinstance(variable, Variable):
-                variable.assign(value)
+                variable.store(value)
 
     def get_config(self) -> dict[str, Any]:
         """The functions by their registered names; weights go into files by themselves."""

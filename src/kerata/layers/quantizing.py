@@ -148,7 +148,7 @@ class Quantizable(Adaptable):
             value.shape, "zeros", self.variable_dtype if floats else str(value.dtype), trainable=False, name=name
         )
         if value.any():
-            made.assign(value)
+            made.store(value)
         setattr(self, attribute or name, made)
 
     def _empty(self, packing: Packing, mode: str) -> dict[str, HostArray]:
@@ -256,7 +256,7 @@ class Quantizable(Adaptable):
 
     def _assign(self, packing: Packing, values: dict[str, Array]) -> None:
         for suffix, value in values.items():
-            self._part(packing, suffix).assign(value)
+            self._part(packing, suffix).store(value)
 
     def _part(self, packing: Packing, suffix: str) -> Variable:
         return self.__dict__[f"{packing.name}{suffix}" if suffix else self._attribute(packing)]

@@ -114,7 +114,7 @@ class RNN(Layer, SkipOutputShape):
     def reset_state(self) -> None:
         """Sets the kept states of a stateful layer to zero."""
         for variable in self._kept_state():
-            variable.assign(np.zeros(variable.shape, variable.dtype))
+            variable.store(np.zeros(variable.shape, variable.dtype))
 
     reset_states = reset_state
 
@@ -125,7 +125,7 @@ class RNN(Layer, SkipOutputShape):
         last, outputs, states = self.inner_loop(sequences, states, mask, training)
         if self.stateful:
             for variable, value in zip(self._kept_state(), jax.tree.leaves(states), strict=True):
-                variable.assign(lax.stop_gradient(value))
+                variable.store(lax.stop_gradient(value))
         output = (outputs if self.return_sequences else last).astype(self.compute_dtype)
         return (output, *states) if self.return_state else output
 

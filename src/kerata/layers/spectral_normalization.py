@@ -56,8 +56,8 @@ class SpectralNormalization(Wrapper):
         if training:
             vector, kernel = self.normalized_weights()
             empty = jnp.all(self.kernel.value == 0)
-            self.vector_u.assign(jnp.where(empty, self.vector_u.value, vector))
-            self.kernel.assign(jnp.where(empty, self.kernel.value, kernel))
+            self.vector_u.store(jnp.where(empty, self.vector_u.value, vector))
+            self.kernel.store(jnp.where(empty, self.kernel.value, kernel))
         return self.layer(inputs).astype(inputs.dtype)
 
     def compute_output_shape(self, input_shape):

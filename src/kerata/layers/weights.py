@@ -326,7 +326,7 @@ class WeightHolder(Module):
                     message(self, f"weight {variable.path} must have shape {variable.shape}", {"shape": np.shape(value)})
                 )
         for variable, value in zip(variables, weights, strict=True):
-            variable.assign(value)
+            variable.store(value)
 
     # Types
 

@@ -113,7 +113,7 @@ class Metric(Module):
     def reset_state(self) -> None:
         """Sets all variables to 0."""
         for variable in self.variables:
-            variable.assign(np.zeros(variable.shape))
+            variable.store(np.zeros(variable.shape))
 
     def reset_states(self) -> None:
         """`reset_state`, as it was called."""

@@ -218,10 +218,10 @@ class Copier:
         if isinstance(old, Optimizer):
             # It has made no step, and knows no weights.
             new.optimizer_state = Slots()
-            new._iterations.assign(np.int32(0))
+            new._iterations.store(np.int32(0))
             if (scale := getattr(old, "initial_scale", None)) is not None:
-                new.dynamic_scale.assign(np.float32(scale))
-                new.step_counter.assign(np.int32(0))
+                new.dynamic_scale.store(np.float32(scale))
+                new.step_counter.store(np.int32(0))
         return new
 
     def _fill(self, old: object, new: object, instead: dict[str, Any]) -> None:

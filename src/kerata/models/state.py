@@ -41,7 +41,7 @@ def write_state(model: TrainedModel, state: dict[str, Any]) -> None:
                 )
             found.append((known[path], value))
     for variable, value in found:
-        variable.assign(value)
+        variable.store(value)
 
 
 def _groups(model: TrainedModel) -> dict[str, list[Any]]:

@@ -226,9 +226,9 @@ class Optimizer(Stepwise):
             gradients, state, tree, step=step, learning_rate=jnp.asarray(learning_rate, jnp.float32)
         )
         for slot, leaf in zip(slots, flatten(state)[1], strict=True):
-            slot.assign(leaf)
+            slot.store(leaf)
         (change,) = added.values()
-        variable.assign((change if self.replaces_weights else variable.value + change).astype(variable.dtype))
+        variable.store((change if self.replaces_weights else variable.value + change).astype(variable.dtype))
 
     def _rate(self, counter: Array) -> Array:
         rate = jnp.asarray(self.learning_rate, jnp.float32)
@@ -410,7 +410,7 @@ class Optimizer(Stepwise):
             fix = "" if self.built else "Call build(trainable_variables) first"
             raise ValueError(message(self, expected, {"weights": len(weights)}, fix))
         for variable, weight in zip(self.variables, weights, strict=True):
-            variable.assign(weight)
+            variable.store(weight)
 
     def save_own_variables(self, store: WritableStore) -> None:
         """Writes `variables` by their numbers, as Keras does."""
@@ -472,7 +472,7 @@ class Optimizer(Stepwise):
         slots = self._slots_for(variables)
         params, state = run_update(self, variables, grads, slots)
         for variable, value in zip([*variables, *slots], [*params, *state], strict=True):
-            variable.assign(value)
+            variable.store(value)
 
     def _check_gradients(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
         missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
@@ -539,7 +539,7 @@ class Optimizer(Stepwise):
             for variable in var_list:
                 average = self.average_of(variable)
                 if average is not None:
-                    variable.assign(average.value)
+                    variable.store(average.value)
 
     def average_of(self, variable: Variable) -> Variable | None:
         """The moving average of a weight, where there is one."""

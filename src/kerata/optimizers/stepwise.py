@@ -113,7 +113,7 @@ class Stepwise(Module):
 
     def assign(self, variable: Variable, value: TensorLike) -> None:
         """Gives a variable a new value."""
-        variable.assign(jnp.asarray(value).astype(variable.dtype))
+        variable.store(jnp.asarray(value).astype(variable.dtype))
 
     def assign_add(self, variable: Variable, value: TensorLike) -> None:
         """Adds to a variable."""

@@ -183,7 +183,7 @@ class FittedMember(Member):
         model = self._begin() if self.epoch == 0 else self._made
         if self.paused_weights is not None:
             for variable, value in zip(plan_of(model).trainable, self.paused_weights, strict=True):
-                variable.assign(value)
+                variable.store(value)
             self.paused_weights = None
         follower = Follower(self, watch, stops, drop_bad, is_over, on_epochs)
         relays: list[Any] = [Relay(callback) for callback in self.callbacks]
@@ -218,7 +218,7 @@ class FittedMember(Member):
         if best and self.best is not None:
             for role, values in self.best.items():
                 for variable, value in zip(plan_of(self._made).variables[role], values, strict=True):
-                    variable.assign(value)
+                    variable.store(value)
         return self._made
 
 

@@ -407,7 +407,7 @@ class Group:
             setattr(owner, name, number)
         for role, variables in plan.variables.items():
             for variable, value in zip(variables, state[role], strict=True):
-                variable.assign(np.array(value))
+                variable.store(np.array(value))
         if history is not None:
             history.set_model(model)
             model.history = history

@@ -62,7 +62,7 @@ class InitialState:
     def _adapt(self, twin: Model, rows: np.ndarray | None) -> None:
         plan = plan_of(twin)
         for (role, place), value in self.kept.items():
-            plan.variables[role][place].assign(value)
+            plan.variables[role][place].store(value)
         adapt_layers(twin, take_rows(self.x, rows))
 
 

@@ -118,7 +118,7 @@ class Laboratory:
         if self.first is None:
             self.first = [variable.numpy() for variable in twin.variables]
         for variable, value in zip(twin.variables, self.first, strict=True):
-            variable.assign(value)
+            variable.store(value)
         return twin
 
     def attempt(self, name: str, experiment: Callable[[], None]) -> None:
@@ -205,7 +205,7 @@ class Laboratory:
             return
         for rate in FEW_RATES:
             for variable, value in zip(twin.variables, self.first or [], strict=True):
-                variable.assign(value)
+                variable.store(value)
             twin.compile(Adam(rate), self.case.model.loss)
             curve = self.curve(twin, part, FEW_STEPS, part.size)
             if self.tried.few is None or not end_of(self.tried.few) <= end_of(curve):
@@ -289,7 +289,7 @@ def fresh(model: Model) -> Model:
     twin = fresh_model(model)
     for old, new in zip(model.variables, twin.variables, strict=True):
         if not old.trainable:
-            new.assign(old.numpy())
+            new.store(old.numpy())
     return twin
 
 

@@ -39,7 +39,7 @@ class Predictions:
         """The outputs for all samples, as arrays of the host."""
         if self.own:
             for variable, value in zip(self.twin.variables, self.values, strict=True):
-                variable.assign(value)
+                variable.store(value)
             return cast("Tree", self.twin.predict(cast("Data", part.x), batch_size=self.chunk, verbose=0))
         chunks = [self._run(part, begin) for begin in range(0, part.size, self.chunk)]
         return jax.tree.map(lambda *parts: np.concatenate(parts)[: part.size], *chunks)

@@ -149,8 +149,8 @@ class Normalization(DataLayer):
                 )
             )
         mean, variance = self.measure(data)
-        self.adapt_mean.assign(mean)
-        self.adapt_variance.assign(variance)
+        self.adapt_mean.store(mean)
+        self.adapt_variance.store(variance)
         self._unmeasured = None
 
     def finalize_state(self) -> None:

@@ -66,7 +66,7 @@ def take(pairs: Sequence[tuple[Any, Source]]) -> None:
     before = [(variable, variable.peek(), variable.exposed) for variable, _ in pairs if isinstance(variable, Variable)]
     try:
         for variable, array in pairs:
-            variable.assign(array.read())
+            variable.store(array.read())
     except BaseException:
         for variable, value, exposed in before:
             variable._value, variable.exposed = value, exposed

@@ -69,4 +69,4 @@ def restore_old_optimizer(optimizer: Optimizer, entry: StoredArrays, owner: str)
         warnings.warn(f"{owner}: the state of the optimizer does not fit and is left out, training begins anew", stacklevel=4)
         return
     for index, variable in enumerate(wanted):
-        variable.assign(np.asarray(entry[str(index)]).astype(str(variable.dtype)))
+        variable.store(np.asarray(entry[str(index)]).astype(str(variable.dtype)))
