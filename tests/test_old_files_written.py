@@ -66,7 +66,6 @@ def test_h5_files_are_read_by_keras_and_by_kerata(tmp_path, build):
         (lambda x: x * 2.0, "operations on tensors"),
         (lambda x: layers.GRU(2)(layers.Reshape((1, 3))(x), initial_state=layers.Dense(2)(x)), "calls with further arguments"),
         (lambda x: kerata.Model(inner := kerata.Input((3,)), layers.Dense(2)(inner))(x), "functional models within"),
-        (lambda x: layers.Lambda(kerata.saving.legacy.formulas.formula, arguments={"steps": "x"})(x), "Lambda layers"),
         (lambda x: layers.LayerNormalization(rms_scaling=True)(x), "`tf.keras` does not have"),
     ],
 )

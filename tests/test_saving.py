@@ -282,9 +282,8 @@ def test_functions_without_a_name_are_refused_before_anything_is_written(path):
     kerata.Model(a, layers.Dense(2)(a)).save(path)
     before = path.read_bytes()
     traced = kerata.engine.symbolic.traceable(lambda x: x + 1)
-    for model in (kerata.Model(a, traced(a)), kerata.Sequential([a, layers.Lambda(lambda x: x + 1)])):
-        with pytest.raises(ValueError, match=r"cannot be written to a file.*(layer|registered)"):
-            model.save(path)
+    with pytest.raises(ValueError, match=r"cannot be written to a file.*(layer|registered)"):
+        kerata.Model(a, traced(a)).save(path)
     assert path.read_bytes() == before
 
 

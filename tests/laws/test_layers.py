@@ -507,7 +507,6 @@ MESSAGES = [
     (lambda: layers.EinsumDense("ab,bc->ac", 3)(ones(2, 3, 4)), ValueError, "2 axes of the equation"),
     (lambda: layers.EinsumDense("abc,cd->abd", 3)(ones(2, 3, 4)), ValueError, "a size for each axis"),
     (lambda: layers.Lambda(3), TypeError, "`function` must be a function"),
-    (lambda: layers.Lambda(lambda x: x).get_config(), ValueError, "lambda cannot be written"),
     (lambda: layers.Dropout(1.5), ValueError, "`rate` must be a number between 0.0 and 1.0. Received: rate=1.5"),
     (lambda: layers.Dropout("0.5"), TypeError, "`rate` must be a number"),
     (lambda: setattr(layers.Dropout(0.5), "rate", -1), ValueError, "`rate` must be a number between"),

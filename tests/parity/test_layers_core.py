@@ -444,8 +444,11 @@ def test_lambda_config():
         keras.saving.get_custom_objects().clear()
     assert ours["function"]["config"] == theirs["function"]["config"] == "scale"
     assert plain({**ours, "function": None}) == plain({**theirs, "function": None})
-    with pytest.raises(ValueError, match="lambda cannot be written"):
-        layers.Lambda(lambda t: t).get_config()
+    function = lambda t, by=2: t * by  # noqa: E731
+    theirs, ours = (library.Lambda(function, output_shape=function).get_config() for library in (keras.layers, layers))
+    for name in ("function", "output_shape"):
+        assert list(ours[name]["config"]) == list(theirs[name]["config"]) == ["code", "defaults", "closure"]
+        assert ours[name]["config"]["defaults"] == theirs[name]["config"]["defaults"] == (2,)
 
 
 @pytest.mark.parametrize("iterations", [1, 3])

@@ -119,6 +119,14 @@ def get_registered_name(obj: object) -> str:
     return _registered_names.get(obj, getattr(obj, "__name__", str(obj)))
 
 
+def is_registered(obj: object) -> bool:
+    """Whether a user's class or function is entered."""
+    try:
+        return obj in _registered_names
+    except TypeError:  # unhashable callables
+        return False
+
+
 def get_registered_object(
     name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
 ) -> Any:

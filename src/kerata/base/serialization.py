@@ -19,6 +19,7 @@ import numpy as np
 from kerata.base import registry
 from kerata.base.blocks import Within, ambient
 from kerata.base.checks import did_you_mean, message, shorten
+from kerata.base.functions import MARK, find_function, is_function, write_function
 from kerata.base.interrupts import hand_on
 from kerata.base.limits import CALL, budget, is_counting, take_work
 from kerata.base.refusals import FileError, refusal
@@ -39,6 +40,8 @@ class HasConfig(Protocol):
 
 PLAIN = (str, int, float, bool, type(None))
 
+# The name of a function that has none.
+NAMELESS = "<lambda>"
 # Where Keras keeps what a `FeatureSpace` is made of.
 FEATURES = "keras.src.layers.preprocessing.feature_space"
 # Kind of the registry -> the module that Keras writes for it.
@@ -138,6 +141,20 @@ def config_of(obj: HasConfig) -> dict[str, Any]:
         return obj.get_config()
 
 
+def needing_names() -> Within:
+    """Within the block functions without a name are errors: where it is better to leave them out than to write their code."""
+    return Within(_local, needed=True)
+
+
+def writing_code() -> Within:
+    """Within the block Lambda layers write the code of all functions that are not entered, as `tf.keras` did."""
+    return Within(_local, code=True)
+
+
+def writes_code() -> bool:
+    return bool(getattr(_local, "code", False))
+
+
 def keeps_functions() -> bool:
     return bool(getattr(_local, "kept", False))
 
@@ -207,15 +224,17 @@ def _serialize_function(fn: object) -> dict[str, Any]:
         return reference
     if home is None and keeps_functions():
         return fn  # type: ignore[return-value]
-    if getattr(fn, "__name__", "") == "<lambda>":
-        raise ValueError(
-            message(
-                "serialize",
-                "a lambda cannot be written to a file",
-                {"function": fn},
-                "Use a named function with @kerata.saving.register_keras_serializable()",
+    if is_function(fn) and fn.__name__ == NAMELESS:
+        if getattr(_local, "needed", False):
+            raise ValueError(
+                message(
+                    "serialize",
+                    "a lambda cannot be written to a file",
+                    {"function": fn},
+                    "Use a named function with @kerata.saving.register_keras_serializable()",
+                )
             )
-        )
+        return {"class_name": MARK, "config": {"value": [*write_function(fn).values()]}}
     name = home[1] if home else registry.get_registered_name(fn)
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
 
@@ -383,16 +402,25 @@ def _deserialize_special(name: str, inner: dict[str, Any]) -> object:
         return tuple(_deserialize(inner["value"]))
     if name == "__keras_tensor__":
         return {"class_name": name, "config": inner}
-    if name == "__lambda__":
+    if name == MARK:
+        return _find_function(inner)
+    raise TypeError(message("deserialize", "unknown kind of value in a config", {"class_name": name}))
+
+
+def _find_function(written: object) -> object:
+    """A function of which a config holds the code: this process's own, or the one that is entered for what has no name."""
+    found = find_function(written) or registry.get_registered_object(NAMELESS)
+    if found is None:
         raise ValueError(
             message(
                 "deserialize",
                 "a lambda in a file is program code, and Kerata never runs code that a file carries",
-                {"class_name": name},
-                "Build the model in Python and read the weights with load_weights()",
+                {"class_name": MARK},
+                f"Pass custom_objects={{{NAMELESS!r}: function}}, or build the model in Python and read the weights with "
+                "load_weights()",
             )
         )
-    raise TypeError(message("deserialize", "unknown kind of value in a config", {"class_name": name}))
+    return found
 
 
 def _array_type(name: str) -> np.dtype[Any]:

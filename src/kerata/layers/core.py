@@ -8,8 +8,16 @@ import jax.numpy as jnp
 
 from kerata import activations, constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_positive_int, message
-from kerata.base.registry import CustomObjectScope, builtin, fact, home_of
-from kerata.base.serialization import describing, deserialize_keras_object, keeps_functions, serialize_keras_object
+from kerata.base.functions import MARK, is_function, remember, write_function
+from kerata.base.registry import CustomObjectScope, builtin, fact, home_of, is_registered
+from kerata.base.serialization import (
+    describing,
+    deserialize_keras_object,
+    keeps_functions,
+    refer,
+    serialize_keras_object,
+    writes_code,
+)
 from kerata.base.types import PartialShape, Plain
 from kerata.engine.module import shown
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
@@ -189,8 +197,9 @@ class Identity(KeepsType):
 class Lambda(Layer):
     """outputs = function(inputs, **arguments).
 
-    For a formula within a model. A layer of your own is as short, can have weights and can be saved; a Python lambda
-    cannot be saved, a function with `@kerata.saving.register_keras_serializable()` can.
+    For a formula within a model. A layer of your own is as short, and can have weights. Of a Python lambda files hold the
+    code, as Keras's do; it is never run, but a program finds its own function by it, others pass
+    `custom_objects={"lambda_1": function}`. A function with `@kerata.saving.register_keras_serializable()` is found by name.
 
     Args:
         function: takes the inputs, and `mask` and `training` if it names them.
@@ -206,12 +215,17 @@ class Lambda(Layer):
 
     replaces_missing = True
     _unsaved = frozenset({"function", "output_shape", "mask"})
+    # Whether files hold the code of functions that have a name, too.
+    _writes_code = False
 
     def __init__(self, function, output_shape=None, mask=None, arguments=None, **kwargs):
         super().__init__(**kwargs)
         if not callable(function):
             raise KindError(message(self, "`function` must be a function", {"function": function}))
         self.function = function
+        # A file that this program has written, or an earlier run of it, holds the code alone.
+        for given in (function, output_shape, mask):
+            remember(given)
         self.mask = mask
         self.arguments = arguments or {}
         self._output_shape = output_shape
@@ -262,15 +276,15 @@ class Lambda(Layer):
         return config
 
     def _serialize(self, value: object) -> Plain:
-        if getattr(value, "__name__", "") == "<lambda>" and not keeps_functions():
-            raise ValueError(
-                message(
-                    self,
-                    "a Python lambda cannot be written to a file or copied by its config",
-                    {"function": value},
-                    "Use a named function with @kerata.saving.register_keras_serializable(), or a layer of your own",
-                )
-            )
+        """A function by its name, or by its code; others of Python's objects by the layer's name."""
+        if is_function(value):
+            nameless = value.__name__ == "<lambda>" or self._writes_code or writes_code()
+            if not nameless or home_of(value) is not None or is_registered(value) or keeps_functions():
+                return serialize_keras_object(value)
+            return refer(value) or {"class_name": MARK, "config": write_function(value)}
+        if callable(value) and not hasattr(value, "get_config") and not hasattr(value, "__name__") and not keeps_functions():
+            named = {"module": "builtins", "class_name": "function", "config": self.name, "registered_name": "function"}
+            return refer(value) or named
         return serialize_keras_object(value)
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from kerata.base.functions import is_function, write_function
 from kerata.base.registry import CustomObjectScope, home_of
 from kerata.base.serialization import config_of, deserialize_keras_object, sharing
 from kerata.legacy.configs import HOLDERS, described, is_description_of_then
@@ -126,7 +127,9 @@ def json_of_then(model, config: object, kind: str, **kwargs) -> str:
 
 
 def plain_of(value):
-    """What JSON does not know, as it was written: arrays as lists, functions and types by their names."""
+    """What JSON does not know, as it was written: arrays as lists, functions as their code, types by their names."""
+    if is_function(value) and home_of(value) is None:
+        return [*write_function(value).values()]
     return value.tolist() if hasattr(value, "tolist") else getattr(value, "__name__", str(value))
 
 

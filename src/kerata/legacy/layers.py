@@ -358,6 +358,9 @@ def with_training(layer: object, args: tuple, kwargs: dict[str, Any]) -> dict[st
 class Symbolic:
     """What a Lambda could do beside: take gradients of symbolic tensors, and compute with others than its inputs."""
 
+    # As files of the time held it, whether the function had a name or not.
+    _writes_code = True
+
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
         # Its function got numbers in the type that they had.
         self.autocast = False

@@ -12,7 +12,15 @@ from kerata.base.checks import message
 from kerata.base.importing import Late
 from kerata.base.limits import budget, is_description, size_of_json, take_bytes, trusted
 from kerata.base.refusals import refusing
-from kerata.base.serialization import by_reference, describing, deserialize_keras_object, refer, serialize_keras_object, sharing
+from kerata.base.serialization import (
+    by_reference,
+    describing,
+    deserialize_keras_object,
+    needing_names,
+    refer,
+    serialize_keras_object,
+    sharing,
+)
 from kerata.base.types import PathLike, Plain
 from kerata.saving.archive import mark_shared, save_model
 from kerata.saving.building import build_model, check_config, parse_config
@@ -22,9 +30,9 @@ from kerata.saving.store import MemoryStore
 from kerata.saving.weights import load_state, load_weights, save_state, save_weights
 
 if TYPE_CHECKING:
-    from kerata.saving.legacy import descriptions, yaml
+    from kerata.saving.legacy import codes, descriptions, yaml
 else:
-    descriptions, yaml = Late("kerata.saving.legacy.descriptions"), Late("kerata.saving.legacy.yaml")
+    codes, descriptions, yaml = (Late(f"kerata.saving.legacy.{name}") for name in ("codes", "descriptions", "yaml"))
 
 
 def find_own(value: object) -> object:
@@ -93,7 +101,9 @@ class Saveable:
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON, without weights."""
         with sharing():
-            return json.dumps(mark_shared(serialize_keras_object(self)), **kwargs)
+            plain = serialize_keras_object(self)
+        codes.warn_of_code(plain, self, stacklevel=3)
+        return json.dumps(mark_shared(plain), **kwargs)
 
     def get_compile_config(self) -> dict[str, Any]:
         """What `compile` was given, as plain data; empty for a model that is not compiled."""
@@ -110,11 +120,12 @@ class Saveable:
         arguments = {**made.arguments, "loss": loss, "loss_weights": weights, "optimizer": optimizer, **fixed}
         try:
             reference = None if bare is None else refer(bare)
-            plain = {
-                name: serialize_keras_object(value)
-                for name, value in arguments.items()
-                if reference is None or name != "optimizer"
-            }
+            with needing_names():
+                plain = {
+                    name: serialize_keras_object(value)
+                    for name, value in arguments.items()
+                    if reference is None or name != "optimizer"
+                }
             return plain if reference is None else {"optimizer": reference, **plain}
         except (TypeError, ValueError, NotImplementedError) as error:
             # A trained model is worth keeping, even where a function that only training needs has no name.

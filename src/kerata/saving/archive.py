@@ -30,11 +30,11 @@ from kerata.version import __version__
 
 if TYPE_CHECKING:
     from kerata.saving import old_files
-    from kerata.saving.legacy import checkpoints, kinds, saved_models, zips
+    from kerata.saving.legacy import checkpoints, codes, kinds, saved_models, zips
 else:
     old_files = Late("kerata.saving.old_files")
-    checkpoints, kinds, saved_models, zips = (
-        Late(f"kerata.saving.legacy.{name}") for name in ("checkpoints", "kinds", "saved_models", "zips")
+    checkpoints, codes, kinds, saved_models, zips = (
+        Late(f"kerata.saving.legacy.{name}") for name in ("checkpoints", "codes", "kinds", "saved_models", "zips")
     )
 
 # The version of Keras whose format this is. Keras reads it; nothing in Kerata depends on it.
@@ -144,6 +144,7 @@ def write_archive(model: SavedModel, stream: ByteStream, folder: Path | None, in
         plain = serialize_keras_object(model)
     if not include_optimizer:
         plain.pop("compile_config", None)
+    codes.warn_of_code(plain, model, stacklevel=5)
     config = json.dumps(mark_shared(plain))
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS_VERSION, "date_saved": now, "kerata_version": __version__}

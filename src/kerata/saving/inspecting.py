@@ -15,14 +15,13 @@ from kerata.base.refusals import FileError, MissingFile, refusing
 from kerata.dialects import find_row
 from kerata.saving.building import parse_config
 from kerata.saving.legacy.attributes import Texts
-from kerata.saving.legacy.bytecode import read_formula
 from kerata.saving.legacy.checkpoints import Checkpoint, files_of, is_checkpoint, prefix_of, size_of_files
+from kerata.saving.legacy.codes import code_of, formula_of
 from kerata.saving.legacy.descriptions import guess_era
 from kerata.saving.legacy.form import KERAS3, Weights, era_of_version
 from kerata.saving.legacy.formulas import spell
 from kerata.saving.legacy.groups import is_old, read_optimizer, read_weights
 from kerata.saving.legacy.kinds import kind_of_file, refuse_folder, refuse_unknown
-from kerata.saving.legacy.lambdas import code_of
 from kerata.saving.legacy.saved_models import (
     MODELS,
     VARIABLES,
@@ -236,7 +235,7 @@ def describe_lambda(config: dict[str, Any]) -> str:
     code, name = code_of(config.get("function")), config.get("name")
     if not code:
         return f"Lambda {name}: a function by its name"
-    steps = read_formula(code)
+    steps = formula_of(config)
     read = f"reads as {spell(steps)}" if steps is not None else f"is not understood; custom_objects={{{name!r}: function}}"
     return f"Lambda {name}: {len(code)} bytes of code, never run, which {read}"
 

@@ -1,15 +1,18 @@
-"""Lambda layers of files: their code is never run. A user may say which function it was, and well-known formulas are read."""
+"""Lambda layers of files: their code is never run.
 
-import base64
-import binascii
+A user may say which function it was, a program finds those that it has built layers of, and well-known formulas are read.
+"""
+
 from typing import Any
 
 from kerata.base.checks import message
+from kerata.base.functions import find_function
 from kerata.base.limits import take_work
 from kerata.base.refusals import FileError
 from kerata.base.registry import get_registered_name, get_registered_object
-from kerata.saving.legacy.bytecode import read_formula
+from kerata.saving.legacy.codes import FUNCTIONS, code_of, content_of, formula_of, is_code, name_of
 from kerata.saving.legacy.formulas import formula, spell
+from kerata.saving.legacy.marshalled import read_code
 
 # What the descriptions of Lambda layers hold beside what all layers have: code, and what it was given.
 CODED = ("function", "function_type", "output_shape", "output_shape_type", "mask", "output_mask", "output_mask_type", "module")
@@ -23,7 +26,6 @@ CODED += (
     "concat_axis",
     "dot_axes",
 )
-MARK = "__lambda__"
 
 
 class Lambdas:
@@ -46,13 +48,32 @@ class Lambdas:
         """
         function, arguments = self.find(name, config)
         inner = {key: value for key, value in config.items() if key not in CODED}
-        inner |= {"name": name, "function": function, "arguments": arguments}
+        inner |= {"name": name, "function": function, "arguments": arguments} | self.others(name, config)
         shape = config.get("output_shape")
         known = isinstance(shape, list) and all(isinstance(dim, int) or dim is None for dim in shape)
         # Where the function is one of ours, its shape is found by tracing.
         if known and "steps" not in arguments and config.get("output_shape_type", "raw") == "raw":
             inner["output_shape"] = shape
         return {"module": "keras.layers", "class_name": "Lambda", "config": inner, "registered_name": None}
+
+    def others(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
+        """What gives a layer's shape and mask, where this process has it. Shapes are found without."""
+        found = {key: self.known(config.get(key)) for key in FUNCTIONS[1:]}
+        mask = config.get("mask")
+        if isinstance(mask, dict) and mask.get("class_name") in ("__tensor__", "__numpy__"):
+            found["mask"] = mask
+        elif mask is not None and found["mask"] is None:
+            self.notes.append(
+                f"the mask that layer {name} makes is left out, since it is code, or a function that is not entered"
+            )
+        return {key: function for key, function in found.items() if function is not None}
+
+    def known(self, value: object) -> object:
+        """A function that a file holds by its code, or by the name under which it is entered."""
+        named = name_of({"function": value})
+        if named is not None:
+            return reference(named) if get_registered_object(named) is not None else None
+        return find_function(content_of(value))
 
     def find(self, name: str, config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """A layer's function, and the arguments that it gets beside the input."""
@@ -71,7 +92,12 @@ class Lambdas:
                     f"Pass custom_objects={{{named!r}: ...}}",
                 )
             )
-        steps = None if arguments else read_formula(code_of(config.get("function")))
+        if (own := find_function(content_of(config.get("function")))) is not None:
+            return own, arguments
+        called = read_code(code_of(config.get("function")))
+        if called is not None and get_registered_object(called.name) is not None:
+            return reference(called.name), arguments
+        steps = formula_of(config)
         if steps is None:
             raise FileError(
                 message(
@@ -93,38 +119,13 @@ class Lambdas:
         if not isinstance(plain, dict):
             return plain
         config = plain.get("config")
-        if plain.get("class_name") == "Lambda" and isinstance(config, dict) and is_code(config.get("function")):
+        if plain.get("class_name") == "Lambda" and isinstance(config, dict) and any(is_code(config.get(k)) for k in FUNCTIONS):
             take_work(1)
-            return {**plain, **self.read(str(config.get("name")), config)}
+            if is_code(config.get("function")):
+                return {**plain, **self.read(str(config.get("name")), config)}
+            kept = {key: value for key, value in config.items() if not is_code(value)}
+            return {**plain, "config": kept | self.others(str(config.get("name")), config)}
         return {key: self.revive(value) for key, value in plain.items()}
-
-
-def name_of(config: dict[str, Any]) -> str | None:
-    """The name of the function of a Lambda layer; `None` where the file holds code."""
-    function = config.get("function")
-    if isinstance(function, dict) and function.get("class_name") == "function" and isinstance(function.get("config"), str):
-        return function["config"]
-    return function if isinstance(function, str) and config.get("function_type") != "lambda" else None
-
-
-def is_code(function: object) -> bool:
-    """Whether Keras 3 wrote code for a function."""
-    return isinstance(function, dict) and function.get("class_name") == MARK
-
-
-def code_of(function: object) -> bytes:
-    """The marshalled bytes of a function without default arguments; empty where there are none, or too many."""
-    if isinstance(function, dict) and is_code(function):
-        inner = function.get("config")
-        function = [inner.get(key) for key in ("code", "defaults", "closure")] if isinstance(inner, dict) else None
-    if not isinstance(function, list) or not function or not isinstance(function[0], str) or any(function[1:]):
-        return b""
-    text: str = function[0]
-    try:
-        return base64.b64decode(text.encode("ascii").replace(b"\n", b""), validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        # Keras 1 kept the bytes as letters.
-        return text.encode("raw_unicode_escape")
 
 
 def reference(name: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Code(NamedTuple):
 
     Args:
         form: the layout, a key of `COUNTS`.
+        name: of the function.
         arguments: how many it takes.
         instructions: its bytes.
         constants, names, variables: what its instructions refer to by number.
@@ -31,6 +32,7 @@ class Code(NamedTuple):
     """
 
     form: str
+    name: str
     arguments: int
     instructions: bytes
     constants: tuple
@@ -147,7 +149,8 @@ class Reader:
         names, variables = (tuple(text_of(name) for name in part) for part in (names, variables))
         # Positional and keyword arguments of any number; generators and coroutines; arguments by keyword alone.
         plain = not closed and not counts[-1] & STRANGE and (self.form == "2" or counts[1 if self.form == "3.0" else 2] == 0)
-        return Code(self.form, counts[0], instructions, constants, names, variables, plain)
+        called = text_of(rest[1])
+        return Code(self.form, called, counts[0], instructions, constants, names, variables, plain)
 
 
 def text_of(name: object) -> str:

@@ -13,10 +13,11 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.base.hdf5 import Group
 from kerata.base.registry import find_builtin, home_of
-from kerata.base.serialization import serialize_keras_object
+from kerata.base.serialization import NAMELESS, serialize_keras_object, writing_code
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.legacy.assigning import orders
+from kerata.saving.legacy.codes import FUNCTIONS, is_code, warn_of_code
 from kerata.saving.legacy.operations import write_function
 from kerata.saving.legacy.optimizer_state import own_state
 from kerata.saving.legacy.types import SavedModel
@@ -90,13 +91,15 @@ def write_model(model: SavedModel, file: Group, include_optimizer: bool = True, 
         for_then: whether it is enough that `tf.keras` and Kerata read it; a warning says what Keras 3 does not.
     """
     words = Words(model, for_then)
-    plain = serialize_keras_object(model)
+    with writing_code():
+        plain = serialize_keras_object(model)
     config = {"class_name": plain["class_name"], "config": words.layer(plain)["config"]}
     training = None
     if include_optimizer and plain.get("compile_config"):
         training = words.compiling(plain["compile_config"])
         if training["optimizer_config"] is None:
             training = None
+    warn_of_code(plain, model, stacklevel=6, in_hdf5=True)
     file.attrs["keras_version"], file.attrs["backend"] = VERSION, b"tensorflow"
     write_text(file, "model_config", json.dumps(config))
     if training is not None:
@@ -104,10 +107,6 @@ def write_model(model: SavedModel, file: Group, include_optimizer: bool = True, 
     write_weights(model, file.create_group("model_weights"))
     if training is not None and model.optimizer.built:
         write_optimizer(model, file)
-
-
-# What a Lambda may be given as a function.
-FUNCTIONS = ("function", "output_shape", "mask")
 
 
 class Words:
@@ -143,27 +142,27 @@ class Words:
             inner = {key: self.plain(value) for key, value in config.items() if key in ("name", "layers", "build_input_shape")}
             return {"class_name": name, "config": inner}
         if name == "Lambda":
-            return {"class_name": name, "config": self.by_name(config)}
+            return {"class_name": name, "config": self.functions(config)}
         if isinstance(policy := config.get("dtype"), dict) and policy.get("module") == "keras.dtype_policies":
             raise self.refuse("weights of few bits cannot be written to an '.h5' file", {"layer": config.get("name")})
         shapes = shapes_of(plain.get("build_config")) if name == "MultiHeadAttention" and self.for_then else {}
         return {"class_name": RENAMED_CLASSES.get(name, name), "config": {**self.config(name, config), **shapes}}
 
-    def by_name(self, config: dict[str, Any]) -> dict[str, Any]:
-        """The config of a Lambda whose function has a name, by which it is found when the file is read; never its code."""
-        received, found = (
-            {"layer": config.get("name")},
-            {key: self.plain(v) for key, v in config.items() if key not in FUNCTIONS},
-        )
-        if not self.for_then or config.get("mask") is not None:
-            raise self.refuse("Lambda layers cannot be written to an '.h5' file", received)
-        for key in ("function", "output_shape"):
+    def functions(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The config of a Lambda: its functions as code, which Kerata never runs, or by the names that they are entered by."""
+        received = {"layer": config.get("name")}
+        found = {key: self.plain(value) for key, value in config.items() if key not in FUNCTIONS}
+        for key in FUNCTIONS:
             value: Any = config.get(key)
-            named = isinstance(value, dict) and value.get("class_name") == "function" and isinstance(value.get("config"), str)
-            if isinstance(value, dict) and not named:
-                raise self.refuse("a Lambda can be written to an '.h5' file by its function's name alone", received)
-            found |= {key: self.plain(value), f"{key}_type": "function" if named else "raw"}
-        self.warn("Keras 3 does not read Lambda layers from an '.h5' file", received)
+            kind = "raw"
+            if is_code(value):
+                kind, value = "lambda", [value["config"][part] for part in ("code", "defaults", "closure")]
+            elif isinstance(value, dict) and value.get("class_name") == "function":
+                kind, value = "function", self.plain(value)
+            elif isinstance(value, dict):
+                raise self.refuse("what a Lambda is given must be a function in an '.h5' file", {**received, key: value})
+            if key != "mask" or value is not None:
+                found |= {key: value, f"{key}_type": kind}
         return found
 
     def refuse(self, expected: str, received: dict[str, Any]) -> ValueError:
@@ -214,6 +213,9 @@ class Words:
         if value.get("class_name") == "__numpy__":
             # As lists of numbers, which old readers make arrays of again where they are asked to.
             return value["config"]["value"]
+        if is_code(value):
+            # As `tf.keras` wrote what has no name; it asks for `custom_objects` where it is read.
+            return NAMELESS
         if str(value.get("class_name")).startswith("__"):
             raise self.refuse("only plain values can be written to an '.h5' file", {"value": value["class_name"]})
         if "class_name" in value and "config" in value:
