@@ -235,7 +235,7 @@ def batch_dot_1(x, y, axes=None):
         return product
     # Where the axes of size 1 stand that one of them got.
     first = 2 * most - fewer - 3 if fewer > 0 else most + fewer - 1
-    return jnp.squeeze(product, tuple(range(first, first + abs(fewer))))
+    return jnp.squeeze(product, tuple(range(first, first + max(fewer, -fewer))))
 
 
 def backend_name() -> str:
