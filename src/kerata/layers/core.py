@@ -281,7 +281,9 @@ class Lambda(Layer):
             nameless = value.__name__ == "<lambda>" or self._writes_code or writes_code()
             if not nameless or home_of(value) is not None or is_registered(value) or keeps_functions():
                 return serialize_keras_object(value)
-            return refer(value) or {"class_name": MARK, "config": write_function(value)}
+            # `tf.keras` looks there for what the function calls by name.
+            place = {"module": value.__module__} if writes_code() else {}
+            return refer(value) or {"class_name": MARK, "config": write_function(value) | place}
         if callable(value) and not hasattr(value, "get_config") and not hasattr(value, "__name__") and not keeps_functions():
             named = {"module": "builtins", "class_name": "function", "config": self.name, "registered_name": "function"}
             return refer(value) or named

@@ -4,6 +4,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from kerata.base.blocks import Within, ambient
+from kerata.base.functions import is_function
 from kerata.base.importing import Late
 from kerata.base.registry import home_of
 from kerata.dialects import Row
@@ -48,7 +49,9 @@ def words_of_layer(layer, config: dict[str, Any]) -> dict[str, Any]:
         found |= {name: then_of(era, name, name, value) for name, value in inner.items() if name != "seed"}
     if home == ("layers", "MultiHeadAttention"):
         found |= writing.shapes_of(layer.get_build_config())
-    return found | types_of(found) if home == ("layers", "Lambda") else found
+    if home == ("layers", "Lambda"):
+        found = {"output_shape": None, **found} | types_of(found) | (homes_of(found) if era == "tfkeras2" else {})
+    return found
 
 
 def types_of(config: dict[str, Any]) -> dict[str, str]:
@@ -58,6 +61,12 @@ def types_of(config: dict[str, Any]) -> dict[str, str]:
         f"{name}_type": "function" if isinstance(value, str) else "lambda" if callable(value) else "raw"
         for name, value in kinds.items()
     }
+
+
+def homes_of(config: dict[str, Any]) -> dict[str, str]:
+    """The modules of a Lambda's functions, where `tf.keras` looks for what their code calls by name."""
+    places = {"function": "module", "output_shape": "output_shape_module"}
+    return {place: config[name].__module__ for name, place in places.items() if is_function(config.get(name))}
 
 
 def common_of(layer, config: dict[str, Any]) -> dict[str, Any]:

@@ -378,7 +378,7 @@ class Symbolic:
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None):
         """A layer of a config; a function that is given by its name must be among `custom_objects`, or entered."""
-        kept = {name: value for name, value in config.items() if not name.endswith(("_type", "_mask"))}
+        kept = {name: value for name, value in config.items() if not name.endswith(("_type", "_mask", "module"))}
         if isinstance(name := kept.get("function"), str):
             kept["function"] = (custom_objects or {}).get(name) or {"class_name": "function", "config": name}
         return super().from_config(kept, custom_objects)  # type: ignore[misc]

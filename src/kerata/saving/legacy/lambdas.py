@@ -15,9 +15,20 @@ from kerata.saving.legacy.formulas import formula, spell
 from kerata.saving.legacy.marshalled import read_code
 
 # What the descriptions of Lambda layers hold beside what all layers have: code, and what it was given.
-CODED = ("function", "function_type", "output_shape", "output_shape_type", "mask", "output_mask", "output_mask_type", "module")
+CODED = (
+    "function",
+    "function_type",
+    "output_shape",
+    "output_shape_type",
+    "mask",
+    "mask_type",
+    "output_mask",
+    "output_mask_type",
+)
 CODED += (
+    "module",
     "output_shape_module",
+    "mask_module",
     "arguments",
     "batch_input_shape",
     "input_dtype",

@@ -156,6 +156,7 @@ class Words:
             value: Any = config.get(key)
             kind = "raw"
             if is_code(value):
+                found["module" if key == "function" else f"{key}_module"] = value["config"]["module"]
                 kind, value = "lambda", [value["config"][part] for part in ("code", "defaults", "closure")]
             elif isinstance(value, dict) and value.get("class_name") == "function":
                 kind, value = "function", self.plain(value)
