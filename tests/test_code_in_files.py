@@ -233,6 +233,15 @@ def test_functions_without_a_name_elsewhere_are_written_too(tmp_path):
     np.testing.assert_allclose(again.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-6)
 
 
+def test_old_descriptions_call_functions_without_a_name_as_they_did():
+    double = lambda x: x * 2  # noqa: E731
+    model = keras2.models.Sequential([keras2.layers.Dense(2, input_dim=3, activation=double)])
+    text = model.to_json()
+    assert json.loads(text)["config"]["layers"][0]["config"]["activation"] == "<lambda>"
+    again = keras2.models.model_from_json(text, custom_objects={"<lambda>": double})
+    assert again.layers[0].activation is double
+
+
 def test_keras_reads_the_code(tmp_path):
     model = chain(scaled(2.5))
     model.save(tmp_path / "m.keras")

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from kerata.base.functions import is_function, write_function
+from kerata.base.functions import MARK, is_function, write_function
 from kerata.base.registry import CustomObjectScope, home_of
-from kerata.base.serialization import config_of, deserialize_keras_object, sharing
+from kerata.base.serialization import NAMELESS, config_of, deserialize_keras_object, sharing
 from kerata.legacy.configs import HOLDERS, described, is_description_of_then
 from kerata.legacy.merging import MODES
 from kerata.saving.archive import mark_shared
@@ -122,8 +122,17 @@ def json_of_then(model, config: object, kind: str, **kwargs) -> str:
     """The architecture as JSON, in the era's words."""
     names = {"Sequential": "Sequential", "Functional": "Functional" if model._era == "tfkeras2" else "Model"}
     version = VERSIONS[model._era]
-    plain = mark_shared({"class_name": names[kind], "config": config, "keras_version": version, "backend": "tensorflow"})
+    plain = mark_shared(
+        {"class_name": names[kind], "config": without_code(config), "keras_version": version, "backend": "tensorflow"}
+    )
     return json.dumps(plain, default=plain_of, **kwargs)
+
+
+def without_code(value):
+    """A description in which functions without a name are called as they were, where no Lambda holds them."""
+    if isinstance(value, dict):
+        return NAMELESS if value.get("class_name") == MARK else {key: without_code(one) for key, one in value.items()}
+    return type(value)(map(without_code, value)) if type(value) in (list, tuple) else value
 
 
 def plain_of(value):
