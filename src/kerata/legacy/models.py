@@ -37,6 +37,7 @@ from kerata.legacy.metrics import Measured
 from kerata.legacy.scaling import with_its_methods
 from kerata.legacy.telling import begin_before_reading, rows_of, tell, with_batch_logs
 from kerata.legacy.tensorflow.models import FlowingModel
+from kerata.legacy.totals import Showing
 from kerata.legacy.weights import spread_class_weights
 from kerata.metrics import Metric
 from kerata.models.graph import Graph
@@ -49,11 +50,14 @@ MEASURES = ("metrics", "weighted_metrics")
 Scores: TypeAlias = float | list[float]
 
 
-class OldModel(FlowingModel, OldLayer):
+class OldModel(Showing, FlowingModel, OldLayer):
     """What a model of Keras 1, Keras 2 and tf.keras could do."""
 
     # Terms of the loss are computed beside the outputs: they are no part of what files hold, and the graph has them already.
-    _bookkeeping = {**dict.fromkeys(("_other_shapes", "_trained_at_compile", "_held_out"), Look.NOBODY), "_terms": Look.PARTS}
+    _bookkeeping = {
+        **dict.fromkeys(("_other_shapes", "_trained_at_compile", "_held_out", "_shown_totals"), Look.NOBODY),
+        "_terms": Look.PARTS,
+    }
 
     # Whether a summary counts what the optimizer keeps.
     counts_optimizer = False

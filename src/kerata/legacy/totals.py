@@ -1,0 +1,134 @@
+"""What Keras 1 and 2 showed of a compiled model: the total loss, the targets and the sample weights, as symbolic tensors.
+
+`K.function(model.inputs + model.targets + model.sample_weights + [K.learning_phase()], [norm])` takes them as they are.
+"""
+
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+
+from kerata import backend, losses
+from kerata.base.checks import message
+from kerata.engine.module import shown
+from kerata.engine.scope import current_scope
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import Array
+from kerata.legacy.functions import computed
+from kerata.models.graph import Graph
+from kerata.training.compilation import Compilation, output_names_of
+from kerata.training.objectives import CompiledLoss
+from kerata.training.trained import TrainedModel
+
+# Names of losses whose targets are numbers of classes, one for each place.
+SPARSE = (losses.SparseCategoricalCrossentropy, losses.sparse_categorical_crossentropy)
+
+
+class Totals:
+    """The symbolic tensors of one compilation.
+
+    Args:
+        model: one made of symbolic tensors, compiled.
+        made: what it was compiled with.
+    """
+
+    def __init__(self, model: TrainedModel, made: Compilation):
+        graph = model._graph
+        assert graph is not None, "a model that shows its total loss has a graph"
+        self.made, self.model, self.graph = made, model, graph
+        given = made.arguments
+        # Losses of its own: those of the model learn from data what their targets are.
+        self.objective = CompiledLoss(given["loss"], given["loss_weights"], output_names_of(model))
+        self.targets = self.placeholders()
+        self.weights = [placeholder((None,)) for one in self.targets if one is not None]
+        self.inputs = list(graph.inputs)
+        self.total_loss = self.total()
+
+    def placeholders(self) -> list[SymbolicTensor | None]:
+        """A target for each output with a loss, in its shape; of numbers of classes, one for each place."""
+        outputs = self.graph.outputs
+        self.objective.build(self.graph.outputs_tree, self.graph.outputs_tree)
+        kinds = {place: term.loss for term in self.objective.terms for place in term.places}
+        shapes = [
+            None if place not in kinds else (*one.shape[:-1], 1) if is_sparse(kinds[place]) else one.shape
+            for place, one in enumerate(outputs)
+        ]
+        return [None if shape is None else placeholder(shape) for shape in shapes]
+
+    def total(self) -> SymbolicTensor:
+        """The losses of all outputs, what layers add to them, and the penalties of weights."""
+        graph, model = cast(Graph, self.graph), self.model
+        targets = [one for one in self.targets if one is not None]
+        given: list[SymbolicTensor] = [*graph.outputs, *targets, *self.weights, *graph.beside]
+        count, wanted = len(graph.outputs), len(targets)
+
+        def of_outputs(values: tuple[Array, ...]) -> object:
+            rest = iter(values)
+            found = [None if one is None else next(rest) for one in self.targets]
+            return jax.tree.unflatten(jax.tree.structure(graph.outputs_tree), found)
+
+        def compute(*values: Array) -> list[Array]:
+            y_pred = jax.tree.unflatten(jax.tree.structure(graph.outputs_tree), list(values[:count]))
+            y_true, weights = (
+                of_outputs(values[count : count + wanted]),
+                of_outputs(values[count + wanted : count + 2 * wanted]),
+            )
+            total, _ = self.objective(y_true, y_pred, weights)
+            scope = current_scope()
+            added = [*(scope.losses if scope is not None else ()), *model._regularization_losses()]
+            return [total + sum(jnp.sum(jnp.asarray(one, jnp.float32)) for one in added)]
+
+        return computed(compute, given, [SymbolicTensor(())], list(model.trainable_weights))[0]
+
+
+def is_sparse(loss: object) -> bool:
+    """Whether a loss takes numbers of classes."""
+    return isinstance(loss, SPARSE[0]) or getattr(loss, "fn", loss) is SPARSE[1]
+
+
+def placeholder(shape: tuple[int | None, ...]) -> SymbolicTensor:
+    found: SymbolicTensor = backend.placeholder(shape)
+    found.is_placeholder = True  # type: ignore[attr-defined]
+    return found
+
+
+class Showing:
+    """A model that shows what it is trained by: what is asked of it is made then, and made anew after the next `compile`."""
+
+    def _totals(self) -> Totals:
+        model: Any = self
+        made, graph = model._compilation, model._graph
+        if made is None or graph is None:
+            expected = "symbolic tensors of the loss are there once the model is compiled, and made of Input() and layers"
+            raise AttributeError(message(model, expected, {"compiled": made is not None}))
+        found: Totals | None = model.__dict__.get("_shown_totals")
+        if found is None or found.made is not made or found.graph is not graph:
+            found = model.__dict__["_shown_totals"] = Totals(model, made)
+        return found
+
+    @shown
+    def total_loss(self) -> SymbolicTensor:
+        """What training makes small: the losses times their weights, what layers add, and the penalties of weights."""
+        return self._totals().total_loss
+
+    @shown
+    def targets(self) -> list[SymbolicTensor | None]:
+        """A symbolic target for each output, `None` where it has no loss."""
+        return self._totals().targets
+
+    @shown
+    def sample_weights(self) -> list[SymbolicTensor]:
+        """Symbolic weights of samples, for each output with a loss."""
+        return self._totals().weights
+
+    @shown
+    def _feed_inputs(self) -> list[SymbolicTensor]:
+        return self._totals().inputs
+
+    @shown
+    def _feed_targets(self) -> list[SymbolicTensor]:
+        return [one for one in self._totals().targets if one is not None]
+
+    @shown
+    def _feed_sample_weights(self) -> list[SymbolicTensor]:
+        return self._totals().weights
