@@ -134,12 +134,17 @@ def test_a_wrapper_that_was_fitted_says_so_in_a_pipeline():
     assert np.isfinite(pipe.score(x, y))
 
 
-def test_an_embedding_that_leaves_out_words_keeps_its_mask_in_configs():
+def test_an_embedding_that_leaves_out_words_keeps_that_and_its_mask_in_configs():
     rows = {"W_regularizer": "l2", "W_constraint": "nonneg"}
     layer = keras1.layers.Embedding(9, 4, input_length=5, dropout=0.2, mask_zero=True, **rows)
     model = keras1.models.Sequential([layer, keras1.layers.LSTM(3)])
-    with pytest.warns(UserWarning, match="dropout of whole words"):
-        again = keras1.models.model_from_json(model.to_json())
+    again = keras1.models.model_from_json(model.to_json())
+    assert type(again.layers[0]).__module__ == type(layer).__module__ and again.layers[0].dropout == 0.2
+    assert again.layers[0].get_config().items() <= layer.get_config().items()
+    drawn = np.asarray(again.layers[0](np.arange(9)[None], training=True))
+    # Of nine words some are left out, and the others are as much larger.
+    kept = again.layers[0].get_weights()[0] / 0.8
+    assert all(np.allclose(word, 0) or np.allclose(word, row) for word, row in zip(drawn[0], kept, strict=True))
     again.set_weights(model.get_weights())
     words = np.array([[1, 2, 0, 0, 3], [4, 0, 0, 0, 0]])
     np.testing.assert_array_equal(again.predict(words), model.predict(words))

@@ -25,7 +25,7 @@ from kerata.legacy.models import OldModel, OldSequential
 from kerata.legacy.objects import LOOKUPS, Reseeded, looking
 from kerata.legacy.once import once
 from kerata.legacy.optimizers import optimizer as optimizer
-from kerata.legacy.spelling import Spelled, spell
+from kerata.legacy.spelling import Spelled, spell, variant
 from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting
 from kerata.legacy.tensorflow.data import Dataset
 from kerata.legacy.tensorflow.layers import followed
@@ -144,7 +144,7 @@ def adopt(era: str, found: T) -> T:
             name = type(part).__name__
             spelled = next((old for old in OLD_NAMES.get((era, name), (name,)) if find_row(era, "layers", old)), None)
             if spelled is not None:
-                part.__class__ = layer(era, spelled)
+                part.__class__ = variant(layer(era, spelled), type(part))
                 getattr(part, "_adopted", list)()
     return found
 
@@ -156,6 +156,7 @@ OLD_NAMES = {
     ("keras1", "Conv3D"): ("Convolution3D",),
     ("keras1", "Conv2DTranspose"): ("Deconvolution2D",),
     ("keras1", "SeparableConv2D"): ("SeparableConvolution2D",),
+    ("keras1", "WordDropoutEmbedding"): ("Embedding",),
 }
 
 

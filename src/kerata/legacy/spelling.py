@@ -26,7 +26,7 @@ class Spelling(type):
             if name != row.today:
                 other = registry.find_builtin(row.kind, name)
                 assert isinstance(other, type), "a row leads to a class of today"
-                return spell(row.era, row.name, other, replace(row, today=name), *cls.__bases__[:-1])(*args, **kwargs)
+                return variant(cls, other)(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
     def __instancecheck__(cls, instance: object) -> bool:
@@ -61,6 +61,14 @@ def spell(era: str, name: str, modern: type, row: Row | None, *mixins: type) -> 
     thin.__init__ = make_constructor(row, modern)
     registry.enter_alias(thin, modern)
     return thin
+
+
+def variant(cls: Any, modern: type) -> type:
+    """The thin class that a thin class is where some of its arguments lead to another class of today."""
+    row: Row | None = cls._row
+    if row is None or modern is cls._stands_for:
+        return cls
+    return spell(row.era, row.name, modern, replace(row, today=modern.__name__), *cls.__bases__[:-1])
 
 
 # What all layers of the eras took, those too that take nothing but their own arguments today.

@@ -104,8 +104,6 @@ class Architecture:
         for key in INPUT_KEYS:
             if name != "InputLayer":
                 config.pop(key, None)
-        if self.era == KERAS1 and today == "Embedding":
-            config.pop("dropout", None)
         if "trainable" in config and not takes(today, "trainable"):
             del config["trainable"]
         return {"module": module or "keras.layers", "class_name": today, "config": config, "registered_name": None}

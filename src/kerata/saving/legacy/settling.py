@@ -1,6 +1,5 @@
 """What a description of an old layer leaves to the process that reads it, and what none of today's layers can do."""
 
-import warnings
 from typing import Any
 
 from kerata.base.checks import message
@@ -73,8 +72,6 @@ def settle_keras1(name: str, config: dict[str, Any], owner: str) -> None:
     """What Keras 1 alone had; what would give other numbers is refused."""
     if name == "BatchNormalization" and config.get("mode", 0) != 0:
         raise NotReadYet(message(owner, "batch normalization is read with `mode=0` alone", {"mode": config["mode"]}))
-    if name == "Embedding" and config.pop("dropout", 0):
-        warnings.warn(message(owner, "dropout of whole words is left out; predictions are the same"), stacklevel=6)
     shape = config.get("output_shape")
     if name == "Deconvolution2D" and isinstance(shape, list) and len(shape) == 4:
         check_deconvolution(config, shape, owner)
