@@ -123,6 +123,8 @@ def test_batch_dot_of_more_axes_was_a_product_for_each_place(era):
     c, u = draws.normal(size=(2, 3, 5)).astype("float32"), draws.normal(size=(2, 3, 5, 4)).astype("float32")
     o = np.einsum("bij,bijk->bik", c, u)
     np.testing.assert_allclose(K.eval(K.batch_dot(K.variable(c), K.variable(u), [2, 2])), o, rtol=1e-4, atol=1e-6)
+    a, b = K.placeholder((None, 3, 5)), K.placeholder((None, 3, 5, 4))
+    np.testing.assert_allclose(K.function([a, b], [K.batch_dot(a, b, [2, 2])])([c, u])[0], o, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(
         K.eval(K.batch_dot(K.variable(o), K.variable(u), [2, 3])), np.einsum("bik,bijk->bij", o, u), rtol=1e-4, atol=1e-6
     )

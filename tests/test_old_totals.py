@@ -1,0 +1,60 @@
+"""What compiled models of Keras 1 and 2 showed of their training: the total loss, targets, sample weights, and gradients of it."""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import keras1, keras2, keras22, tfkeras2
+
+ERAS = {"keras1": keras1, "keras22": keras22, "keras2": keras2, "tfkeras2": tfkeras2}
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(6, 3)).astype("float32"), RNG.normal(size=(6, 2)).astype("float32")
+
+
+@pytest.mark.parametrize("era", list(ERAS))
+def test_the_norm_of_the_gradients_of_the_total_loss(era):
+    """The recipe of the time; the loss is mean((x @ k + b - y)**2) + 0.01 * sum(k**2)."""
+    keras = ERAS[era]
+    K, L = keras.backend, keras.layers
+    rule = {"W_regularizer" if era == "keras1" else "kernel_regularizer": "l2"}
+    model = keras.models.Sequential([L.Dense(2, input_dim=3, **rule)])
+    model.compile("sgd", "mse")
+    weights = model.trainable_weights
+    gradients = model.optimizer.get_gradients(model.total_loss, weights)
+    norm = K.sqrt(sum(K.sum(K.square(one)) for one in gradients))
+    inputs = model.inputs + model.targets + model.sample_weights + [K.learning_phase()]
+    loss, found = K.function(inputs, [model.total_loss, norm])([X, Y, np.ones(6), 0])
+    kernel, bias = (np.asarray(w, "float64") for w in model.get_weights())
+    error = X @ kernel + bias - Y
+    by_hand = 2 / error.size * X.T @ error + 0.02 * kernel, 2 / error.size * error.sum(0)
+    np.testing.assert_allclose(loss, (error**2).mean() + 0.01 * (kernel**2).sum(), rtol=1e-5)
+    np.testing.assert_allclose(found, np.sqrt(sum((one**2).sum() for one in by_hand)), rtol=1e-5)
+    # And as the private lists had it, with weights of samples.
+    function = K.function(model._feed_inputs + model._feed_targets + model._feed_sample_weights, [model.total_loss])
+    shares = np.arange(1.0, 7.0)
+    expected = ((error**2).mean(1) * shares).mean() + 0.01 * (kernel**2).sum()
+    np.testing.assert_allclose(function([X, Y, shares])[0], expected, rtol=1e-5)
+
+
+def test_several_outputs_what_layers_add_and_what_the_phase_changes():
+    L, K = keras2.layers, keras2.backend
+    x = L.Input((3,))
+    hidden = L.Dropout(0.5)(L.Dense(4, activity_regularizer="l2")(x))
+    outputs = [L.Dense(2, activation="softmax", name="a")(hidden), L.Dense(1, name="b")(hidden), L.Dense(1, name="c")(hidden)]
+    model = keras2.models.Model(x, outputs)
+    with pytest.raises(AttributeError, match="once the model is compiled"):
+        model.total_loss  # noqa: B018
+    losses = {"a": "sparse_categorical_crossentropy", "b": "mae"}
+    model.compile("adam", losses, loss_weights={"a": 1.0, "b": 0.5})
+    classes, numbers = RNG.integers(0, 2, size=(6, 1)), Y[:, :1]
+    assert [one and one.shape for one in model.targets] == [(None, 1), (None, 1), None]
+    assert len(model.sample_weights) == 2
+    inputs = model.inputs + model._feed_targets + model.sample_weights + [K.learning_phase()]
+    function = K.function(inputs, [model.total_loss])
+    data = [X, classes, numbers, np.ones(6), np.ones(6)]
+    told = model.evaluate(X, {"a": classes, "b": numbers}, verbose=0)[0]
+    np.testing.assert_allclose(function([*data, 0])[0], told, rtol=1e-5)
+    assert abs(function([*data, 1])[0] - told) > 1e-4
+    first = model.total_loss
+    assert model.total_loss is first
+    model.compile("adam", losses)
+    assert model.total_loss is not first
