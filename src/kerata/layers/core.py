@@ -18,7 +18,7 @@ from kerata.base.serialization import (
     serialize_keras_object,
     writes_code,
 )
-from kerata.base.types import PartialShape, Plain
+from kerata.base.types import PartialShape
 from kerata.engine.module import shown
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
 from kerata.engine.types import InitializerLike
@@ -275,7 +275,7 @@ class Lambda(Layer):
                 config[name] = self._serialize(value)
         return config
 
-    def _serialize(self, value: object) -> Plain:
+    def _serialize(self, value: object) -> object:
         """A function by its name, or by its code; others of Python's objects by the layer's name."""
         if is_function(value):
             nameless = value.__name__ == "<lambda>" or self._writes_code or writes_code()

@@ -3,7 +3,7 @@
 `K.function(model.inputs + model.targets + model.sample_weights + [K.learning_phase()], [norm])` takes them as they are.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +13,8 @@ from kerata.base.checks import message
 from kerata.engine.module import shown
 from kerata.engine.scope import current_scope
 from kerata.engine.symbolic import SymbolicTensor
-from kerata.engine.types import Array
+from kerata.engine.types import Array, Tree
 from kerata.legacy.functions import computed
-from kerata.models.graph import Graph
 from kerata.training.compilation import Compilation, output_names_of
 from kerata.training.objectives import CompiledLoss
 from kerata.training.trained import TrainedModel
@@ -33,9 +32,9 @@ class Totals:
     """
 
     def __init__(self, model: TrainedModel, made: Compilation):
-        graph = model._graph
-        assert graph is not None, "a model that shows its total loss has a graph"
-        self.made, self.model, self.graph = made, model, graph
+        graph: Any = model._graph
+        self.made, self.model = made, model
+        self.graph: Any = graph
         given = made.arguments
         # Losses of its own: those of the model learn from data what their targets are.
         self.objective = CompiledLoss(given["loss"], given["loss_weights"], output_names_of(model))
@@ -57,12 +56,12 @@ class Totals:
 
     def total(self) -> SymbolicTensor:
         """The losses of all outputs, what layers add to them, and the penalties of weights."""
-        graph, model = cast(Graph, self.graph), self.model
+        graph, model = self.graph, self.model
         targets = [one for one in self.targets if one is not None]
         given: list[SymbolicTensor] = [*graph.outputs, *targets, *self.weights, *graph.beside]
         count, wanted = len(graph.outputs), len(targets)
 
-        def of_outputs(values: tuple[Array, ...]) -> object:
+        def of_outputs(values: tuple[Array, ...]) -> Tree:
             rest = iter(values)
             found = [None if one is None else next(rest) for one in self.targets]
             return jax.tree.unflatten(jax.tree.structure(graph.outputs_tree), found)

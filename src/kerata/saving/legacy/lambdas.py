@@ -86,7 +86,7 @@ class Lambdas:
             return reference(named) if get_registered_object(named) is not None else None
         return find_function(content_of(value))
 
-    def find(self, name: str, config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def find(self, name: str, config: dict[str, Any]) -> tuple[object, dict[str, Any]]:
         """A layer's function, and the arguments that it gets beside the input."""
         arguments = config.get("arguments") or {}
         if get_registered_object(name) is not None:
