@@ -63,10 +63,10 @@ def spell(era: str, name: str, modern: type, row: Row | None, *mixins: type) -> 
     return thin
 
 
-def variant(cls: Any, modern: type) -> type:
+def variant(cls: type, modern: type) -> type:
     """The thin class that a thin class is where some of its arguments lead to another class of today."""
-    row: Row | None = cls._row
-    if row is None or modern is cls._stands_for:
+    row: Row | None = vars(cls)["_row"]
+    if row is None or modern is vars(cls)["_stands_for"]:
         return cls
     return spell(row.era, row.name, modern, replace(row, today=modern.__name__), *cls.__bases__[:-1])
 

@@ -3,7 +3,7 @@
 `K.function(model.inputs + model.targets + model.sample_weights + [K.learning_phase()], [norm])` takes them as they are.
 """
 
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from kerata.engine.scope import current_scope
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Array, Tree
 from kerata.legacy.functions import computed
+from kerata.models.graph import Graph
 from kerata.training.compilation import Compilation, output_names_of
 from kerata.training.objectives import CompiledLoss
 from kerata.training.trained import TrainedModel
@@ -32,9 +33,9 @@ class Totals:
     """
 
     def __init__(self, model: TrainedModel, made: Compilation):
-        graph: Any = model._graph
+        graph = cast(Graph, model._graph)
         self.made, self.model = made, model
-        self.graph: Any = graph
+        self.graph = graph
         given = made.arguments
         # Losses of its own: those of the model learn from data what their targets are.
         self.objective = CompiledLoss(given["loss"], given["loss_weights"], output_names_of(model))
@@ -46,7 +47,7 @@ class Totals:
     def placeholders(self) -> list[SymbolicTensor | None]:
         """A target for each output with a loss, in its shape; of numbers of classes, one for each place."""
         outputs = self.graph.outputs
-        self.objective.build(self.graph.outputs_tree, self.graph.outputs_tree)
+        self.objective.build(cast(Tree, self.graph.outputs_tree), self.graph.outputs_tree)
         kinds = {place: term.loss for term in self.objective.terms for place in term.places}
         shapes = [
             None if place not in kinds else (*one.shape[:-1], 1) if is_sparse(kinds[place]) else one.shape
@@ -95,7 +96,7 @@ class Showing:
     """A model that shows what it is trained by: what is asked of it is made then, and made anew after the next `compile`."""
 
     def _totals(self) -> Totals:
-        model: Any = self
+        model = cast(TrainedModel, self)
         made, graph = model._compilation, model._graph
         if made is None or graph is None:
             expected = "symbolic tensors of the loss are there once the model is compiled, and made of Input() and layers"
