@@ -23,10 +23,10 @@ import kerata
 from kerata import layers
 from kerata.base import limits
 from kerata.base.archives import extract_archive
+from kerata.base.heaps import longest_heap
 from kerata.datasets.pickles import load_npz, read_pickle
 from kerata.engine.variable import held_bytes
 from kerata.saving import FileError, allow
-from kerata.saving.legacy.attributes import longest_heap
 
 spec = importlib.util.spec_from_file_location("attacks", Path(__file__).with_name("attacks.py"))
 attacks = importlib.util.module_from_spec(spec)
@@ -690,11 +690,36 @@ def test_texts_of_no_size_are_refused_before_they_are_walked(tmp_path):
     model.save(whole)
     content = bytearray(whole.read_bytes())
     start = content.index(b"GCOL")
-    assert longest_heap(bytes(content), "whole.h5") == int.from_bytes(content[start + 8 : start + 16], "little")
+    assert (
+        longest_heap(io.BytesIO(content), "whole.h5")
+        == longest_heap(whole, "whole.h5")
+        == int.from_bytes(content[start + 8 : start + 16], "little")
+    )
     content[start + 1000 : start + 3000] = bytes(2000)
     # HDF5 would walk from text to text for ever, so the walk over the sizes alone has to stop first.
     with pytest.raises(FileError, match=r"broken\.h5: the file is damaged: a collection of texts holds what has no size"):
-        longest_heap(bytes(content), "broken.h5")
+        longest_heap(io.BytesIO(content), "broken.h5")
     broken.write_bytes(content)
     check(lambda: kerata.models.load_model(broken), "broken.h5", "no size")
     check(lambda: model.load_weights(broken), "broken.h5", "no size")
+
+
+def test_files_of_weights_with_texts_of_no_size_are_refused(tmp_path):
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(3, dtype="bfloat16")])
+    whole, broken = tmp_path / "whole.weights.h5", tmp_path / "broken.weights.h5"
+    model.save_weights(whole)
+    content = bytearray(whole.read_bytes())
+    # Which type an array has is said by a text, in a collection of texts.
+    start = content.index(b"GCOL")
+    content[start + 16 : start + 2000] = bytes(1984)
+    broken.write_bytes(content)
+    check(lambda: model.load_weights(broken), "broken.weights.h5", "no size")
+    check(lambda: kerata.saving.KerasFileEditor(broken), "broken.weights.h5", "no size")
+
+
+def test_collections_of_texts_one_in_the_other_come_to_an_end():
+    # Each text holds the beginning of a collection that reaches to the end of the file.
+    size, text = 2**18, (1).to_bytes(8, "little") + (16).to_bytes(8, "little")
+    content = b"".join(b"GCOL\1\0\0\0" + (size - start).to_bytes(8, "little") + text for start in range(0, size, 32))
+    with pytest.raises(FileError, match="one in the other"):
+        longest_heap(io.BytesIO(content), "nested.h5")

@@ -18,6 +18,7 @@ import ml_dtypes
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.heaps import longest_heap
 from kerata.base.limits import check_bytes, take_bytes
 from kerata.base.refusals import FileError
 from kerata.base.types import ByteStream, PathLike
@@ -123,10 +124,12 @@ class File(Group, Protocol):
     def __exit__(self, *exc_info: object) -> None: ...
 
 
-def open_file(source: PathLike | ByteStream, mode: str) -> File:
-    """An HDF5 file, open for reading ("r") or writing ("w")."""
+def open_file(source: PathLike | ByteStream, mode: str, owner: str) -> File:
+    """An HDF5 file, open for reading ("r") or writing ("w"). Where HDF5 would read texts without an end, it is not opened."""
     import h5py
 
+    if mode == "r":
+        longest_heap(source, owner)
     return cast(Callable[..., File], h5py.File)(source, mode)
 
 

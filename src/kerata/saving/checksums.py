@@ -47,6 +47,9 @@ def read_checksums(file: Group, owner: str) -> dict[str, int] | None:
         return None
     if marked and kept:
         text = read_dataset(open_dataset(file, NAME, owner), owner)
+        sum_of_text = file.attrs.get_id(NAME)
+        if sum_of_text.shape != () or sum_of_text.dtype.kind not in "iu":
+            raise FileError(message(owner, "a whole number was expected", {"attribute": NAME, "dtype": sum_of_text.dtype}))
         if text.dtype == np.uint8 and text.ndim == 1 and int(file.attrs[NAME]) == checksum_of(text):
             found = json.loads(text.tobytes())
             # What stood under a name that has changed must not pass for something that was never there.

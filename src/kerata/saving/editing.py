@@ -14,6 +14,7 @@ from kerata.base.replacing import replace_file
 from kerata.base.types import ByteStream, PathLike
 from kerata.engine.types import TensorLike
 from kerata.saving.checksums import NAME as CHECKSUMS
+from kerata.saving.legacy.attributes import Texts
 from kerata.saving.legacy.types import SavedModel
 from kerata.saving.members import CONFIG, METADATA, WEIGHTS, copy_member, need_members, open_model_file, read_text
 from kerata.saving.store import FileStore, MemoryStore
@@ -67,8 +68,7 @@ class KerasFileEditor:
                 with open(path, "rb") as stream:
                     self._read_archive(stream)
             else:
-                with FileStore(path, "r", self.filepath) as store:
-                    self.weights_dict = self._read_group(cast(Group, store.file), "")
+                self._read_weights(path)
         print(f"Weights of {self.filepath!r}")
         if self.metadata is not None:
             print(f"Saved with Keras {self.metadata.get('keras_version')} - date: {self.metadata.get('date_saved')}")
@@ -79,14 +79,18 @@ class KerasFileEditor:
             need_members(members, (CONFIG, METADATA, WEIGHTS), self.filepath)
             self.config = json.loads(read_text(archive, members[CONFIG]))
             self.metadata = json.loads(read_text(archive, members[METADATA]))
-            with copy_member(archive, members[WEIGHTS]) as weights, FileStore(weights, "r", self.filepath) as store:
-                self.weights_dict = self._read_group(cast(Group, store.file), "")
+            with copy_member(archive, members[WEIGHTS]) as weights:
+                self._read_weights(weights)
 
-    def _read_group(self, group: Group, path: str) -> Weights:
+    def _read_weights(self, source: PathLike | ByteStream) -> None:
+        with FileStore(source, "r", self.filepath) as store:
+            self.weights_dict = self._read_group(cast(Group, store.file), "", Texts(source, self.filepath))
+
+    def _read_group(self, group: Group, path: str, texts: Texts) -> Weights:
         """The arrays of a group and of those below it; an object's own stand beside the objects within it."""
         found: Weights = {}
-        if names := {name: str(group.attrs[name]) for name in group.attrs if name == "name"}:
-            self.object_metadata.setdefault(path, {}).update(names)
+        if (said := texts.read_text(group, "name")) is not None:
+            self.object_metadata.setdefault(path, {})["name"] = said
         for name in group:
             if name == CHECKSUMS and not path:
                 continue
@@ -96,7 +100,7 @@ class KerasFileEditor:
                 array: Dataset = open_dataset(group, name, self.filepath)
                 found[name] = read_dataset(array, self.filepath)
                 continue
-            inner = self._read_group(below, path if name == "vars" else f"{path}/{name}".lstrip("/"))
+            inner = self._read_group(below, path if name == "vars" else f"{path}/{name}".lstrip("/"), texts)
             if name == "vars":
                 found |= inner
             elif inner:

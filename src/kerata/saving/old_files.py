@@ -34,7 +34,7 @@ from kerata.saving.legacy.writing import write_model, write_weights
 def open_hdf5(source: PathLike | ByteStream, owner: str) -> File:
     """An HDF5 file, open for reading."""
     try:
-        return open_file(source, "r")
+        return open_file(source, "r", owner)
     except (OSError, RuntimeError, KeyError) as error:
         if isinstance(error, (FileNotFoundError, PermissionError)):
             raise
@@ -158,7 +158,7 @@ def save_old_model(model: SavedModel, path: Path, include_optimizer: bool = True
                 fix="Call it on data, or build it, before saving",
             )
         )
-    with explain_full_disk("save_model", path), replace_file(path) as part, open_file(part, "w") as file:
+    with explain_full_disk("save_model", path), replace_file(path) as part, open_file(part, "w", str(path)) as file:
         write_model(model, file, include_optimizer, for_then)
 
 
@@ -166,5 +166,5 @@ def save_old_weights(model: SavedModel, path: Path) -> None:
     """Writes the weights of a model to an HDF5 file as `tf.keras` wrote them; the old file is whole until the new one is."""
     if not model.built:
         raise ValueError(message(model, "the model has no weights yet", None, "Call it on data, or build it, before saving"))
-    with explain_full_disk("save_weights", path), replace_file(path) as part, open_file(part, "w") as file:
+    with explain_full_disk("save_weights", path), replace_file(path) as part, open_file(part, "w", str(path)) as file:
         write_weights(model, file)

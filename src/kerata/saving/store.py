@@ -148,7 +148,7 @@ class FileStore:
         self.owner = owner or str(file)
         self.mode = mode
         try:
-            self.file = open_file(file, mode)
+            self.file = open_file(file, mode, self.owner)
         except (OSError, RuntimeError, KeyError) as error:
             if mode == "w" or isinstance(error, (FileNotFoundError, PermissionError)):
                 raise

@@ -4,21 +4,17 @@ HDF5 keeps texts of any length apart from the attribute that names them, and a t
 megabyte. So what reading may cost is known before it is done: no text is longer than the longest heap of texts in the file.
 """
 
-import mmap
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from kerata.base.checks import message, shorten
 from kerata.base.hdf5 import Group
+from kerata.base.heaps import longest_heap
 from kerata.base.limits import check_bytes, take_bytes
 from kerata.base.refusals import FileError
 from kerata.base.types import ByteStream, PathLike
 
-# Texts stand in collections that begin so: a mark, the version, three bytes, the size in eight bytes.
-HEAP, VERSION, MARKED = b"GCOL", 1, 16
-# Each text has a head: its number, how often it is named, four bytes, its size. Number 0 is what is free, its head included.
-TEXT_HEAD, ALIGNED = 16, 8
 POINTER_BYTES = 16
 
 
@@ -37,18 +33,7 @@ class Texts:
     def longest(self) -> int:
         """The size of the largest collection of texts in the file."""
         if self._longest is None:
-            if hasattr(self.source, "read"):
-                stream = cast(ByteStream, self.source)
-                place = stream.tell()
-                stream.seek(0)
-                self._longest = longest_heap(stream.read(), self.owner)
-                stream.seek(place)
-            else:
-                with (
-                    open(cast(PathLike, self.source), "rb") as stream,
-                    mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
-                ):
-                    self._longest = longest_heap(content, self.owner)
+            self._longest = longest_heap(self.source, self.owner)
         return self._longest
 
     def read(self, group: Group, name: str) -> str | list[Any] | None:
@@ -105,33 +90,3 @@ class Texts:
             found.extend(part if isinstance(part, list) else [str(part)])
             number += 1
         return found
-
-
-def longest_heap(content: bytes | mmap.mmap, owner: str) -> int:
-    """The size of the largest collection of texts in the bytes of a file.
-
-    Raises:
-        FileError: free room in a collection is smaller than its own head, as where a part of a file was overwritten with zeros.
-            HDF5 walks from text to text by these sizes, and would not come to an end.
-    """
-    longest, place, total = 0, content.find(HEAP), len(content)
-    while place >= 0:
-        head = content[place : place + MARKED]
-        size = int.from_bytes(head[8:MARKED], "little") if len(head) == MARKED and head[4] == VERSION else 0
-        if size <= total - place:
-            longest = max(longest, size)
-            check_heap(content, place, size, owner)
-        place = content.find(HEAP, place + 1)
-    return longest
-
-
-def check_heap(content: bytes | mmap.mmap, start: int, size: int, owner: str) -> None:
-    """Raises `FileError` where the sizes in a collection of texts lead nowhere."""
-    place, end = start + MARKED, start + size
-    while place + TEXT_HEAD <= end:
-        head = content[place : place + TEXT_HEAD]
-        number, length = int.from_bytes(head[:2], "little"), int.from_bytes(head[8:], "little")
-        if number == 0 and length < TEXT_HEAD:
-            expected = "the file is damaged: a collection of texts holds what has no size"
-            raise FileError(message(owner, expected, {"place": place, "size": length}))
-        place += length if number == 0 else TEXT_HEAD + -(-length // ALIGNED) * ALIGNED
