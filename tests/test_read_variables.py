@@ -242,7 +242,7 @@ def test_a_function_that_jax_keeps_says_so():
         model.evaluate(X, Y, batch_size=2, verbose=0)
 
 
-@pytest.mark.parametrize("way", ["set_weights", "an optimizer's", "reset"])
+@pytest.mark.parametrize("way", ["set_weights", "an optimizer's", "reset", "assign"])
 def test_what_is_set_stays_on_the_host(way):
     """What is set stays on the host until a program takes it over, which then may write where it stands without a copy."""
     model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(3)])
@@ -254,6 +254,9 @@ def test_what_is_set_stays_on_the_host(way):
     elif way == "an optimizer's":
         variables = model.optimizer.variables
         model.optimizer.set_weights([variable.numpy() for variable in variables])
+    elif way == "assign":
+        given = [variable.assign(variable.numpy()) for variable in variables]
+        assert all(isinstance(one, jax.Array) for one in given)
     else:
         variables = [variable for metric in model.metrics for variable in metric.variables]
         model.reset_metrics()

@@ -353,6 +353,9 @@ class Variable:
     def assign(self, value: TensorLike) -> Array:
         """Gives the variable a new value of the same shape, and returns it."""
         self.store(value)
+        if not stack() and isinstance(self._value, np.ndarray):
+            # An array of the caller's own: one that the variable shares would have to be copied by the next program.
+            return cast("Array", HERE.put_state(self._value))
         return self.value
 
     def store(self, value: TensorLike) -> None:
