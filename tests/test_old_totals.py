@@ -46,7 +46,7 @@ def test_several_outputs_what_layers_add_and_what_the_phase_changes():
     losses = {"a": "sparse_categorical_crossentropy", "b": "mae"}
     model.compile("adam", losses, loss_weights={"a": 1.0, "b": 0.5})
     classes, numbers = RNG.integers(0, 2, size=(6, 1)), Y[:, :1]
-    assert [one and one.shape for one in model.targets] == [(None, 1), (None, 1), None]
+    assert [None if one is None else one.shape for one in model.targets] == [(None, 1), (None, 1), None]
     assert len(model.sample_weights) == 2
     inputs = model.inputs + model._feed_targets + model.sample_weights + [K.learning_phase()]
     function = K.function(inputs, [model.total_loss])
