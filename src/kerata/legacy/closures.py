@@ -1,12 +1,16 @@
-"""Losses that look at tensors within the model: `def loss(y_true, y_pred): return K.mean(...) + K.square(z_mean)`."""
+"""Losses and layers that look at tensors within the model: `def loss(y_true, y_pred): return ... + K.square(z_mean)`."""
 
 import functools
 import types
-from collections.abc import Callable, Iterator
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeGuard, cast
+
+import jax
 
 from kerata import layers
 from kerata.base.checks import message
+from kerata.engine.module import Look
+from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import stack
 from kerata.engine.symbolic import SymbolicTensor, run_nodes, sort_nodes, symbolic_leaves
 from kerata.engine.types import Array
@@ -16,6 +20,16 @@ from kerata.training.trained import TrainedModel
 
 def looks_at_tensors(function: object) -> bool:
     """Whether a function of a program's own refers to symbolic tensors, or to functions that do."""
+    return any(True for _ in tensors_seen(function))
+
+
+def tensors_seen(function: object, layer: object = None) -> Iterator[SymbolicTensor]:
+    """The symbolic tensors that a function of a program's own refers to, or functions that it calls.
+
+    Args:
+        function: it.
+        layer: whose method it is: then what it says of `self` counts as well.
+    """
     seen: set[int] = set()
     pending: list[object] = [function]
     while pending:
@@ -23,12 +37,20 @@ def looks_at_tensors(function: object) -> bool:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        for found in referred(value):
-            if symbolic_leaves(found):
-                return True
+        of_self = [] if layer is None else attributes_named(value, layer)
+        for found in (*referred(value), *of_self):
+            yield from symbolic_leaves(found)
             if isinstance(found, (types.FunctionType, types.MethodType, functools.partial)):
                 pending.append(found)
-    return False
+
+
+def attributes_named(function: object, layer: object) -> list[object]:
+    """The attributes of a layer, and its methods, whose names are in the code of one of its methods."""
+    function = getattr(function, "__func__", function)
+    if not isinstance(function, types.FunctionType) or function.__module__.partition(".")[0] == "kerata":
+        return []
+    methods = {name: getattr(type(layer), name, None) for name in names_in(function.__code__)}
+    return [vars(layer).get(name, method) for name, method in methods.items()]
 
 
 def referred(function: object) -> Iterator[object]:
@@ -105,3 +127,93 @@ def beside_value(place: int, model: object) -> object:
             return scope.beside[place]
     expected = "this loss looks at tensors within the model, which are there while it is trained or evaluated"
     raise ValueError(message(model, expected, None, "Call it by fit, evaluate, or on a batch"))
+
+
+# Layers of a program's own
+
+
+class Around(layers.Layer):
+    """A layer of a program's own whose `call` looks at tensors that it is not given: those are further inputs here.
+
+    Args:
+        layer: it.
+        closure: what its `call` has made of symbolic tensors.
+    """
+
+    def __init__(self, layer: layers.Layer, closure: "Closure"):
+        super().__init__(name=layer.name)
+        self.layer, self.closure = layer, closure
+        self.mixes_samples, self.built = True, True
+
+    _bookkeeping = {"closure": Look.NOBODY}
+
+    def call(self, inputs: list[Array]) -> object:
+        outputs, terms = self.closure.run(inputs)
+        for term in terms:
+            self.add_loss(term)
+        return outputs
+
+
+class Closure:
+    """What a layer's `call` computes of its inputs and of the tensors that it looks at.
+
+    Args:
+        layer: built.
+        args, kwargs: of the call, symbolic tensors among them.
+        seen: the tensors that it looks at.
+    """
+
+    def __init__(self, layer: layers.Layer, args: tuple, kwargs: dict[str, object], seen: list[SymbolicTensor]):
+        given, tree = jax.tree.flatten((args, kwargs))
+        held = [layers.Input(batch_shape=one.shape, dtype=one.dtype) if is_symbolic(one) else one for one in given]
+        before, draws = added_to(layer), draws_so_far()
+        inner, named = jax.tree.unflatten(tree, held)
+        self.outputs = cast(Callable[..., object], layer.call)(*inner, **named)
+        if draws != draws_so_far():
+            # They are numbers already, and would be the same ones in each batch.
+            expected = "call() must not draw random numbers where it looks at tensors that it is not given"
+            raise NotImplementedError(message(layer, expected, None, "Draw them in a Lambda, and give it all tensors"))
+        entries = added_to(layer)
+        layer.__dict__["_added_losses"] = before
+        self.terms = [term for _, term in entries if not any(term is one for _, one in before)]
+        starts: list[SymbolicTensor] = list(filter(is_symbolic, held))
+        self.tensors: list[SymbolicTensor] = list(filter(is_symbolic, given))
+        ends = [*symbolic_leaves(self.outputs), *filter(is_symbolic, self.terms)]
+        among = {id(one): one for one in seen}
+        self.nodes = sort_nodes([*starts, *among.values()], ends, f"call() of {layer.name}")
+        taken = {id(one): one for node in self.nodes for one in node.input_tensors if id(one) in among}
+        taken |= {id(one): one for one in ends if id(one) in among}
+        self.places = [*map(id, starts), *taken]
+        self.tensors += taken.values()
+
+    def run(self, values: Sequence[Array]) -> tuple[object, list[object]]:
+        """(outputs, terms of the loss) for the values of the tensors."""
+        found = run_nodes(self.nodes, dict(zip(self.places, values, strict=True)))
+
+        def value(one: object) -> object:
+            return found[id(one)] if is_symbolic(one) else one() if callable(one) else one
+
+        return jax.tree.map(value, self.outputs), [value(term) for term in self.terms]
+
+
+def added_to(layer: layers.Layer) -> list[tuple[object, object]]:
+    """What a program has added to the loss from outside of a layer's calls: (inputs, term)."""
+    return list(layer.__dict__.get("_added_losses") or ())
+
+
+def is_symbolic(value: object) -> TypeGuard[SymbolicTensor]:
+    return isinstance(value, SymbolicTensor)
+
+
+def draws_so_far() -> bytes:
+    """What the generator of random numbers that have no seed is at."""
+    return global_seed_generator().state.numpy().tobytes()
+
+
+def call_around(layer: layers.Layer, args: tuple, kwargs: dict[str, object]) -> object:
+    """The symbolic outputs of a layer whose `call` looks at tensors that it is not given; `None` if it looks at none."""
+    seen = list(tensors_seen(type(layer).call, layer))
+    if not seen:
+        return None
+    closure = Closure(layer, args, kwargs, seen)
+    return Around(layer, closure)(closure.tensors)

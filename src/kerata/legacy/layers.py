@@ -14,16 +14,19 @@ from kerata.base.interrupts import hand_on
 from kerata.base.serialization import keeping_functions, says_today
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
+from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has_symbolic, infer, symbolic_leaves, traceable
 from kerata.engine.types import HostArray
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
-from kerata.legacy.closures import looks_at_tensors
+from kerata.legacy.closures import call_around, looks_at_tensors
 from kerata.legacy.configs import words_of_layer
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
 from kerata.legacy.kernels import apart, gates_of, joined, then, today, turns_of
 from kerata.legacy.phases import fixed_phase
+from kerata.legacy.shared import Part
+from kerata.legacy.shared import gate as part_of_gate
 from kerata.legacy.spelling import Spelled, name_of_era
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, callable_by_own
 from kerata.legacy.tensorflow.tensor import has_tensor, plain
@@ -50,9 +53,7 @@ def gate_of(cell: object, name: str) -> object:
     gates = GATES.get(type(cell).__name__, "")
     if kind not in ("W", "U", "b") or len(gate) != 1 or gate not in gates:
         return None
-    whole = getattr(cell, ATTRIBUTES[kind]).value
-    width = whole.shape[-1] // len(gates)
-    return whole[..., gates.index(gate) * width :][..., :width]
+    return part_of_gate(getattr(cell, ATTRIBUTES[kind]), gates.index(gate), len(gates))
 
 
 class OldLayer(Flowing, Spelled):
@@ -139,7 +140,13 @@ class OldLayer(Flowing, Spelled):
         # A phase that is fixed while a graph is made stays fixed in it.
         if self._era != "tfkeras2" and (phase := fixed_phase()) != self.__dict__.get("_fixed_phase"):
             self._fixed_phase, self.sees_batch = phase, bool(phase)
-        return super()._call_symbolic(args, kwargs)  # type: ignore[misc]
+        try:
+            return super()._call_symbolic(args, kwargs)  # type: ignore[misc]
+        except Exception as error:
+            hand_on(error)
+            if is_ours(type(self)) or (found := call_around(self, args, kwargs)) is None:  # type: ignore[arg-type]
+                raise
+            return found
 
     def _call_concrete(self, args: tuple, kwargs: dict[str, Any]):
         # What is added to the loss now is of this call.
@@ -169,7 +176,7 @@ class OldLayer(Flowing, Spelled):
             if today and today != name and (argument is None or argument.place is None):
                 # A recurrent layer's own `kernel` is what computes it.
                 holder = cell if cell is not None and today in vars(cell) else self
-                return getattr(holder, today)
+                return self._as_then(getattr(holder, today))
             if argument is not None and argument.place is not None and today:
                 return getattr(self, today)[argument.place]
             # Recurrent layers showed what their cells hold; those of Keras 1 had an array for each gate.
@@ -178,6 +185,11 @@ class OldLayer(Flowing, Spelled):
             if self._era == "keras1" and (found := gate_of(cell, name)) is not None:
                 return found
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _as_then(self, found: object) -> object:
+        """A weight that Keras 1 held in another form, in that."""
+        turns = turns_of([self]) if self._era == "keras1" and isinstance(found, Variable) else {}  # type: ignore[list-item]
+        return Part(found, *turns[id(found)]) if isinstance(found, Variable) and id(found) in turns else found
 
     def get_weights(self) -> list[HostArray]:
         """Copies of all weights; those of Keras 1 have the form that they had there."""

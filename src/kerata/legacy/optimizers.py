@@ -8,6 +8,8 @@ from kerata.base.checks import message
 from kerata.base.serialization import says_today
 from kerata.dialects import canonical, find_row
 from kerata.dialects.inverse import config_of_then
+from kerata.engine.hyper import Hyperparameter, Number
+from kerata.engine.scope import in_scope
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy.functions import computed, gradients
@@ -38,6 +40,22 @@ class ConfigOfThen(AliasDict):
         return 0.0 if name == "decay" else super().__missing__(name)
 
 
+class Decay(Hyperparameter):
+    """A decay that reads as 0 where none was given, as in Keras 1 and 2, whose programs compute with it. Steps do without."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        # It is a hyperparameter of today's optimizer already.
+        self.name = name
+
+    def __get__(self, obj: object | None, owner: type | None = None) -> Any:
+        found = super().__get__(obj, owner)
+        if obj is None or found is not None or in_scope():
+            return found
+        found = Number(0.0)
+        found.owner, found.attribute = obj, self.name
+        return found
+
+
 class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
     """What an optimizer of Keras 1 and 2 could do beside."""
 
@@ -45,6 +63,8 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
         if self._row is None and self._era != "tfkeras2" and "clipnorm" in arguments:
             # What a program derives from `Optimizer` itself bounds all gradients together, as the others do.
             arguments["global_clipnorm"] = arguments.pop("clipnorm")
+
+    decay = Decay(low=0.0)
 
     @property
     def weights(self) -> list[Any]:
@@ -82,6 +102,8 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
             clips = {"clipnorm": self.global_clipnorm, "clipvalue": self.clipvalue}  # type: ignore[attr-defined]
             return ConfigOfThen({name: float(value) for name, value in clips.items() if value is not None})
         config, row = super().get_config(), self._row  # type: ignore[misc]
+        if not config.get("decay"):
+            config.pop("decay", None)
         if says_today() or row is None or row.arguments is None or self._era == "tfkeras2":
             return ConfigOfThen(config)
         modern = next(cls for cls in type(self).__mro__ if "_stands_for" in vars(cls))
