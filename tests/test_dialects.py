@@ -222,6 +222,8 @@ def test_what_says_that_a_program_is_older_than_keras_2_3():
         "print(history.history['val_acc'])",
     ]
     source = "\n".join(lines)
+    assert find_era("from keras.models import Graph").sentence() == "Keras 1, by `keras.models.Graph` in line 1"
+    assert find_era("from keras.models import Model").era == "keras2"
     assert find_era(source).sentence() == "Keras 2 before 2.3, by `val_acc` in line 4 for `accuracy` in line 2"
     assert find_era(source.replace("'accuracy'", "'acc'")).era == "keras2"
     of_output = source.replace("history.history['val_acc']", "'best-{val_main_acc:.2f}.h5'")

@@ -279,7 +279,14 @@ def test_a_record_tells_the_rate_by_its_old_name(era):
     scheduler = lib.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))
     record = model.fit(np.ones((8, 3)), np.ones(8), epochs=2, verbose=0, callbacks=[scheduler]).history
     np.testing.assert_allclose(record["lr"], [0.1, 0.05], rtol=1e-6)
-    assert "lr" in record
+    assert list(record) == ["loss", "lr"] and record["learning_rate"] is record["lr"]
+    reduce = lib.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=1, min_delta=100.0)
+    seen = []
+    tell = lib.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(list(logs)))
+    record = model.fit(np.ones((8, 3)), np.ones(8), epochs=3, verbose=0, callbacks=[reduce, tell]).history
+    # Each epoch tells the rate that it had.
+    np.testing.assert_allclose(record["lr"], [0.05, 0.05, 0.025], rtol=1e-6)
+    assert seen == [["loss", "lr"]] * 3
 
 
 def test_programs_walk_through_a_graph_by_the_calls_of_layers():

@@ -164,7 +164,22 @@ class EarlyStoppingOfKeras2(EarlyStopping):
                 self.model.set_weights(self.best_weights)
 
 
-class ReduceLROnPlateau(Monitoring, callbacks.ReduceLROnPlateau):
+class RateOfThen:
+    """A callback that writes the rate into the logs, under the name that it had until Keras 3."""
+
+    added_logs = ("lr",)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)  # type: ignore[misc]
+        if logs is not None and dict.__contains__(logs, "learning_rate"):
+            logs["lr"] = logs.pop("learning_rate")
+
+
+class LearningRateScheduler(RateOfThen, callbacks.LearningRateScheduler):
+    """Sets the learning rate of each epoch."""
+
+
+class ReduceLROnPlateau(RateOfThen, Monitoring, callbacks.ReduceLROnPlateau):
     """Lowers the learning rate when a measure no longer gets better; `epsilon` of Keras 1 is `min_delta`."""
 
     def __init__(self, *args: Any, epsilon: float | None = None, **kwargs: Any):

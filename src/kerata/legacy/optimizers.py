@@ -47,7 +47,7 @@ class Decay(Hyperparameter):
         # It is a hyperparameter of today's optimizer already.
         self.name = name
 
-    def __get__(self, obj: object | None, owner: type | None = None) -> Any:
+    def __get__(self, obj: object | None, owner: type | None = None) -> object:
         found = super().__get__(obj, owner)
         if obj is None or found is not None or in_scope():
             return found
