@@ -124,6 +124,29 @@ def test_a_loop_by_hand_is_that_of_fit(tf):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+def test_what_elements_of_data_sets_are(tf):
+    """TensorFlow's answers: the number of rows in a batch is open, and what follows from it."""
+    data = tf.data.Dataset.from_tensor_slices((np.zeros((5, 3), "float32"), np.zeros(5, "int32")))
+    pairs = data.batch(2)
+    cases = {
+        (None, 3): [
+            pairs,
+            pairs.map(lambda x, y: (x * 2, y)),
+            pairs.take(1),
+            pairs.repeat(),
+            data.padded_batch(2),
+            pairs.shuffle(2),
+        ],
+        (2, 3): [data.batch(2, drop_remainder=True), data.batch(2, drop_remainder=True).map(lambda x, y: (x * 2, y))],
+        (3,): [data, pairs.unbatch(), pairs.map(lambda x, y: (tf.reduce_sum(x, 0), y))],
+        (None, None, 3): [pairs.batch(2)],
+    }
+    for shape, several in cases.items():
+        assert all(one.element_spec[0] == tf.TensorSpec(shape, tf.float32) for one in several)
+    both = pairs.concatenate(data.batch(2, drop_remainder=True))
+    assert both.element_spec[1] == tf.TensorSpec((None,), tf.int32)
+
+
 def test_data_sets(tf):
     numbers = tf.data.Dataset.range(10).map(lambda n: n * 2).filter(lambda n: n > 4)
     assert [int(n) for n in numbers] == [6, 8, 10, 12, 14, 16, 18]

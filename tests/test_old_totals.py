@@ -58,3 +58,42 @@ def test_several_outputs_what_layers_add_and_what_the_phase_changes():
     assert model.total_loss is first
     model.compile("adam", losses)
     assert model.total_loss is not first
+
+
+@pytest.mark.parametrize("era", list(ERAS))
+def test_weights_are_not_read_into_a_model_that_has_no_place_for_them(tmp_path, era):
+    models, L = ERAS[era].models, ERAS[era].layers
+    source = models.Sequential([L.Dense(2, input_dim=3)])
+    source.save_weights(str(tmp_path / "w.h5"))
+    model = models.Sequential([L.Dense(2)])
+    if era != "tfkeras2":
+        with pytest.raises(ValueError, match=r"no weights yet.*input_shape="):
+            model.load_weights(str(tmp_path / "w.h5"))
+    else:
+        model.load_weights(str(tmp_path / "w.h5"))
+    model = models.Sequential([L.Dense(2, input_shape=(3,))])
+    model.load_weights(str(tmp_path / "w.h5"))
+    np.testing.assert_allclose(model.predict(X), source.predict(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("era", list(ERAS))
+def test_a_gradient_to_what_no_loss_depends_on_is_none(era):
+    keras = ERAS[era]
+    K, L = keras.backend, keras.layers
+    x, other = L.Input((3,)), L.Input((3,))
+    first, second = L.Dense(2), L.Dense(2)
+    loss = K.sum(first(x))
+    second(x)
+    weights = [first.weights[0], second.weights[0]]
+    slope, nothing = K.gradients(loss, weights)
+    assert nothing is None and K.gradients(loss, [other, x])[0] is None
+    found = K.function([x], [slope])([X])[0]
+    np.testing.assert_allclose(found, np.repeat(X.sum(0)[:, None], 2, 1), rtol=1e-5)
+    optimizer = keras.optimizers.SGD()
+    with pytest.raises(ValueError, match="has `None` for gradient"):
+        optimizer.get_gradients(loss, weights)
+    # A function of a program's own may read any weight.
+    kernel = second.weights[0]
+    summed = K.sum(L.Lambda(lambda t: t * K.sum(kernel))(x))
+    slope = K.gradients(summed, [kernel])[0]
+    np.testing.assert_allclose(K.function([x], [slope])([X])[0], np.full((3, 2), X.sum()), rtol=1e-4)

@@ -4,6 +4,7 @@ An element is a structure of NumPy's arrays. What stands beside `tf.keras` is a 
 """
 
 import builtins
+import contextlib
 import dataclasses
 import itertools
 from collections import deque
@@ -13,7 +14,21 @@ from typing import Any, Self, SupportsInt, cast
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.data.elements import ArraySpec, as_arrays, as_given, as_row, batches, groups, leaves, map_leaves, pad, stack
+from kerata.data.elements import (
+    ArraySpec,
+    as_arrays,
+    as_given,
+    as_row,
+    batches,
+    common_spec,
+    groups,
+    leaves,
+    map_leaves,
+    pad,
+    stack,
+    twice_as_long,
+    unknown_axes,
+)
 from kerata.data.shuffling import shuffled
 from kerata.engine.random import host_stream
 
@@ -114,7 +129,28 @@ class Dataset:
             for element in self._start():
                 yield self._taken(traced(*self._spread(element)))
 
-        return self._like(start, self._size)
+        made = self._like(start, self._size)
+        made._describe = lambda: self._spec_of_mapped(map_func)
+        return made
+
+    def _spec_of_mapped(self, function: Callable[..., Any]) -> object:
+        """What a function gives of elements; sizes that are open in them are so in what follows from them."""
+        element = next(self._start(), None)
+        if element is None:
+            return None
+        spec = self.element_spec
+        found = self._spec_of(self._taken(function(*self._spread(element))))
+        if any(map(unknown_axes, leaves(spec))):
+            with contextlib.suppress(Exception):
+                longer = twice_as_long(element, spec)
+                return common_spec(found, self._spec_of(self._taken(function(*self._spread(longer)))))
+        return found
+
+    def _of_such(self, start: Callable[[], Iterator[Any]], size: int = UNKNOWN) -> Self:
+        """A data set of elements of the same kind."""
+        made = self._like(start, size, self._spec)
+        made._describe = lambda: self.element_spec
+        return made
 
     def filter(self, predicate: Callable[..., Any], name: object = None) -> Self:
         """The elements of which a function holds."""
@@ -123,7 +159,7 @@ class Dataset:
         def start() -> Iterator[Any]:
             return (element for element in self._start() if bool(traced(*self._spread(element))))
 
-        return self._like(start, UNKNOWN if self._size != INFINITE else INFINITE, self._spec)
+        return self._of_such(start, UNKNOWN if self._size != INFINITE else INFINITE)
 
     def flat_map(self, map_func: Callable[..., Any], name: object = None) -> Self:
         """The elements of the data sets that a function gives, one data set after the other."""
@@ -184,9 +220,7 @@ class Dataset:
 
     def take_while(self, predicate: Callable[..., Any], name: object = None) -> Self:
         """The elements before the first of which a function does not hold."""
-        return self._like(
-            lambda: itertools.takewhile(lambda one: bool(predicate(*self._spread(one))), self._start()), UNKNOWN, self._spec
-        )
+        return self._of_such(lambda: itertools.takewhile(lambda one: bool(predicate(*self._spread(one))), self._start()))
 
     def reduce(self, initial_state: object, reduce_func: Callable[..., Any], name: object = None) -> object:
         """The last state of (state, element) -> state."""
@@ -230,7 +264,10 @@ class Dataset:
             for group in groups(self._start(), count, drop_remainder):
                 yield self._pad(group, padded_shapes, padding_values)
 
-        return self._like(start, batches(self._size, count, drop_remainder))
+        made = self._like(start, batches(self._size, count, drop_remainder))
+        if padded_shapes is None:
+            made._describe = lambda: map_leaves(lambda one: one.batched(count if drop_remainder else None), self.element_spec)
+        return made
 
     def ragged_batch(self, *args: object, **kwargs: object) -> object:
         raise NotImplementedError(message("Dataset.ragged_batch", "there are no ragged tensors", None, "Use padded_batch"))
@@ -322,7 +359,7 @@ class Dataset:
             number = next(passes) if reshuffle_each_iteration is not False else None
             return shuffled(self._start(), count, fixed, number)
 
-        return self._like(start, self._size, self._spec)
+        return self._of_such(start, self._size)
 
     def repeat(self, count: SupportsInt | None = None, name: object = None) -> Self:
         """The elements several times over, or without end."""
@@ -338,33 +375,35 @@ class Dataset:
                     return
 
         size = self._size * times if self._size >= 0 and times >= 0 else INFINITE if times < 0 else self._size
-        return self._like(start, 0 if self._size == 0 else size, self._spec)
+        return self._of_such(start, 0 if self._size == 0 else size)
 
     def take(self, count: SupportsInt, name: object = None) -> Self:
         """The first elements."""
         count = int(count)
         if count < 0:
-            return self._like(self._start, self._size, self._spec)
+            return self._of_such(self._start, self._size)
         size = count if self._size == INFINITE else min(self._size, count) if self._size >= 0 else UNKNOWN
-        return self._like(lambda: itertools.islice(self._start(), count), size, self._spec)
+        return self._of_such(lambda: itertools.islice(self._start(), count), size)
 
     def skip(self, count: SupportsInt, name: object = None) -> Self:
         """All but the first elements."""
         count = int(count)
         size = max(self._size - count, 0) if self._size >= 0 else self._size
-        return self._like(lambda: itertools.islice(self._start(), count, None), size, self._spec)
+        return self._of_such(lambda: itertools.islice(self._start(), count, None), size)
 
     def shard(self, num_shards: SupportsInt, index: SupportsInt, name: object = None) -> Self:
         """Every n-th element."""
         count, first = int(num_shards), int(index)
         size = len(builtins.range(first, self._size, count)) if self._size >= 0 else self._size
-        return self._like(lambda: itertools.islice(self._start(), first, None, count), size, self._spec)
+        return self._of_such(lambda: itertools.islice(self._start(), first, None, count), size)
 
     def concatenate(self, dataset: "Dataset", name: object = None) -> Self:
         """The elements, and then those of another data set."""
         sizes = (self._size, dataset._size)
         size = INFINITE if INFINITE in sizes else UNKNOWN if UNKNOWN in sizes else sum(sizes)
-        return self._like(lambda: itertools.chain(self._start(), dataset._start()), size, self._spec)
+        made = self._like(lambda: itertools.chain(self._start(), dataset._start()), size)
+        made._describe = lambda: common_spec(self.element_spec, dataset.element_spec)
+        return made
 
     def cache(self, filename: object = "", name: object = None) -> Self:
         """Keeps the elements of the first whole pass in memory."""
@@ -381,7 +420,7 @@ class Dataset:
                 yield element
             held[:], whole[0] = found, True
 
-        return self._like(start, self._size, self._spec)
+        return self._of_such(start, self._size)
 
     def prefetch(self, buffer_size: SupportsInt, name: object = None) -> Self:
         """The data set as it is: `fit` reads ahead in any case."""

@@ -99,6 +99,40 @@ def map_leaves(function: Callable[..., Any], tree: object, *rest: object) -> obj
     return function(tree, *rest)
 
 
+# Sizes that are not known
+
+
+def unknown_axes(spec: Any) -> list[int]:
+    """The axes of an array whose sizes its description leaves open."""
+    shape = getattr(spec, "shape", ())
+    return [axis for axis, size in enumerate(shape) if size is None] if getattr(shape, "rank", 0) is not None else []
+
+
+def twice_as_long(element: object, spec: object) -> object:
+    """An element with twice the size along the axes that are open: what comes of it shows which axes stay so."""
+
+    def longer(one: Any, described: object) -> object:
+        for axis in unknown_axes(described):
+            one = np.concatenate([one, one], axis)
+        return one
+
+    return map_leaves(longer, element, spec)
+
+
+def common_spec(first: object, second: object) -> object:
+    """A description of two elements: the sizes in which they differ are open."""
+
+    def common(one: Any, other: Any) -> object:
+        sizes, others = getattr(one, "shape", None), getattr(other, "shape", None)
+        if sizes is None or others is None or None in (getattr(sizes, "rank", 0), getattr(others, "rank", 0)):
+            return one
+        if len(sizes) != len(others) or list(sizes) == list(others):
+            return one
+        return type(one)(tuple(a if a == b else None for a, b in zip(sizes, others, strict=True)), one.dtype)
+
+    return map_leaves(common, first, second)
+
+
 def arrange(tree: object, row: Iterable[Any]) -> object:
     """Values in the structure of a tree."""
     values = iter(row)

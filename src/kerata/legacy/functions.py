@@ -12,6 +12,7 @@ from kerata import backend
 from kerata.base.checks import message
 from kerata.engine.random import make_key
 from kerata.engine.scope import Scope, current_scope
+from kerata.engine.structure import is_ours, structure_of
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten, run_nodes, sort_nodes
 from kerata.engine.variable import Variable, noting_reads
 from kerata.layers import InputLayer
@@ -149,15 +150,48 @@ def roots_of(tensors: Tensors, ends: Iterable[object] = ()) -> list[SymbolicTens
 
 
 def gradients(loss: Tensors, variables: Wanted | Sequence[Wanted]) -> list[Any]:
-    """Symbolic gradients of the sum of symbolic losses to symbolic tensors or weights, for use in `K.function`."""
+    """Symbolic gradients of the sum of symbolic losses to symbolic tensors or weights, for use in `K.function`.
+
+    `None` to what no loss depends on.
+    """
     wanted = [variables] if isinstance(variables, (SymbolicTensor, Variable)) else list(variables)
     losses = list(loss) if isinstance(loss, Sequence) else [loss]
     for one in losses:
         if not isinstance(one, SymbolicTensor):
             raise NeedsGraph(message("K.gradients", "the loss must be computed from a model's inputs", {"loss": one}))
-    weights = [one for one in wanted if isinstance(one, Variable)]
+    there = connected(losses, wanted)
+    weights = [one for one, is_there in zip(wanted, there, strict=True) if is_there and isinstance(one, Variable)]
     of_weights = iter(gradients_to_weights(losses, weights) if weights else ())
-    return [next(of_weights) if isinstance(one, Variable) else gradient(losses, one) for one in wanted]
+    return [
+        None if not is_there else next(of_weights) if isinstance(one, Variable) else gradient(losses, one)
+        for one, is_there in zip(wanted, there, strict=True)
+    ]
+
+
+def connected(losses: list[SymbolicTensor], wanted: Sequence[Wanted]) -> list[bool]:
+    """Whether losses depend on each of some tensors and weights; code of a program's own may read any weight."""
+    nodes = sort_nodes(roots_of(losses), losses, "K.gradients")
+    tensors = {id(one) for one in losses} | {id(one) for node in nodes for one in node.input_tensors}
+    read = {id(one) for one in read_by(nodes)}
+    anything = any(isinstance(one, Variable) and id(one) not in read for one in wanted) and any(map(reads_anything, nodes))
+    return [anything or id(one) in read if isinstance(one, Variable) else id(one) in tensors for one in wanted]
+
+
+def reads_anything(node: Node) -> bool:
+    """Whether a call may read variables that it does not say: it runs code of a program's own."""
+    operation: object = node.operation
+    if isinstance(operation, Operation):
+        return operation.function is None or not is_ours(operation.function)
+    return structure_of(operation) is None
+
+
+def need_all(slopes: list[SymbolicTensor | None], owner: object) -> list[SymbolicTensor]:
+    """Gradients, of which each must be there."""
+    found = [one for one in slopes if one is not None]
+    if len(found) < len(slopes):
+        expected = "an operation has `None` for gradient: the loss does not depend on each of the weights"
+        raise ValueError(message(owner, expected, {"weights": len(slopes), "without a gradient": len(slopes) - len(found)}))
+    return found
 
 
 def total_of(losses: list[SymbolicTensor], nodes: list[Node], values: dict[int, Any]) -> jax.Array:

@@ -403,12 +403,16 @@ class OldModel(Showing, FlowingModel, OldLayer):
     def load_weights(
         self, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False, **kwargs: object
     ) -> LoadStatus:
-        """Reads the weights of a file; a model that has none yet gets them before it is first used, as in `tf.keras`."""
+        """Reads the weights of a file; a model of `tf.keras` that has none yet gets them before it is first used."""
         self.__dict__.pop("_awaited", None)
         if self.built or by_name:  # type: ignore[has-type]
             load_weights(cast(modern.Model, self), filepath, by_name, skip_mismatch, reshape)
         else:
             check_there(filepath)
+            if self._era != "tfkeras2":
+                expected = "the model has no weights yet, so it has no place for those of a file"
+                fix = "Give its first layer input_shape=, or call it on data, before load_weights()"
+                raise ValueError(message(self, expected, {"filepath": str(filepath)}, fix))
             self.__dict__["_awaited"] = functools.partial(
                 load_weights, cast(modern.Model, self), filepath, by_name, skip_mismatch
             )

@@ -12,7 +12,7 @@ from kerata.engine.hyper import Hyperparameter, Number
 from kerata.engine.scope import in_scope
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
-from kerata.legacy.functions import computed, gradients
+from kerata.legacy.functions import computed, gradients, need_all
 from kerata.legacy.history import AliasDict
 from kerata.legacy.objects import deserializing_optimizer, serialize_optimizer
 from kerata.legacy.once import once
@@ -140,7 +140,7 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
         def compute(*slopes: object) -> list[Any]:
             return list(clip_gradients(dict(zip(params, slopes, strict=True)), *clips).values())
 
-        found = gradients(loss, params)
+        found = need_all(gradients(loss, params), self)
         return computed(compute, found, params, []) if any(clip is not None for clip in clips) else found
 
     def get_updates(self, *args, **kwargs) -> list[tuple[Variable, SymbolicTensor]]:
@@ -154,7 +154,7 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
         if any(rule is not getattr(one, "constraint", None) for one, rule in dict(given.get("constraints") or {}).items()):
             expected = "constraints are those that the weights were made with"
             raise ValueError(message(self, expected, {"constraints": given["constraints"]}, "Give them to the layers"))
-        self.updates = updates_by(self, gradients(loss, params), params)
+        self.updates = updates_by(self, need_all(gradients(loss, params), self), params)
         return self.updates
 
     def get_weights(self) -> list[Any]:
