@@ -102,7 +102,7 @@ def map_leaves(function: Callable[..., Any], tree: object, *rest: object) -> obj
 # Sizes that are not known
 
 
-def unknown_axes(spec: Any) -> list[int]:
+def unknown_axes(spec: object) -> list[int]:
     """The axes of an array whose sizes its description leaves open."""
     shape = getattr(spec, "shape", ())
     return [axis for axis, size in enumerate(shape) if size is None] if getattr(shape, "rank", 0) is not None else []
@@ -111,7 +111,7 @@ def unknown_axes(spec: Any) -> list[int]:
 def twice_as_long(element: object, spec: object) -> object:
     """An element with twice the size along the axes that are open: what comes of it shows which axes stay so."""
 
-    def longer(one: Any, described: object) -> object:
+    def longer(one: np.ndarray, described: object) -> np.ndarray:
         for axis in unknown_axes(described):
             one = np.concatenate([one, one], axis)
         return one
@@ -122,7 +122,7 @@ def twice_as_long(element: object, spec: object) -> object:
 def common_spec(first: object, second: object) -> object:
     """A description of two elements: the sizes in which they differ are open."""
 
-    def common(one: Any, other: Any) -> object:
+    def common(one: ArraySpec, other: ArraySpec) -> ArraySpec:
         sizes, others = getattr(one, "shape", None), getattr(other, "shape", None)
         if sizes is None or others is None or None in (getattr(sizes, "rank", 0), getattr(others, "rank", 0)):
             return one
