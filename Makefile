@@ -26,9 +26,9 @@ test-all: $(VENV)/.dev
 keras-tests: $(VENV)/.dev
 	XLA_FLAGS="$(XLA_FLAGS) $(QUICK)" $(BIN)/python tools/own_tests_of_keras3.py
 
-# Reference pages from docstrings, in build/docs.
+# The chapters, and the reference from docstrings, as a site in build/docs.
 docs: $(VENV)/.docs
-	$(BIN)/python tools/reference.py
+	$(BIN)/python tools/site_pages.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks tools examples conftest.py
