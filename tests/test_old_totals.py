@@ -97,3 +97,38 @@ def test_a_gradient_to_what_no_loss_depends_on_is_none(era):
     summed = K.sum(L.Lambda(lambda t: t * K.sum(kernel))(x))
     slope = K.gradients(summed, [kernel])[0]
     np.testing.assert_allclose(K.function([x], [slope])([X])[0], np.full((3, 2), X.sum()), rtol=1e-4)
+
+
+def test_targets_are_held_by_tensors_or_placeholders():
+    K, L = keras2.backend, keras2.layers
+    model = keras2.models.Sequential([L.Dense(2, input_shape=(3,), name="dense")])
+    held = K.variable(Y)
+    for given in (held, [held], {"dense": held}, K.constant(Y)):
+        model.compile("sgd", "mse", target_tensors=given)
+        by_hand = ((model.predict(X) - Y) ** 2).mean()
+        np.testing.assert_allclose(model.evaluate(X, None, batch_size=6, verbose=0), by_hand, rtol=1e-5)
+        np.testing.assert_allclose(model.train_on_batch(X, None), by_hand, rtol=1e-5)
+        model.fit(X, None, batch_size=6, verbose=0)
+    model.compile("sgd", "mse", target_tensors=held)
+    # A variable is asked when it is needed.
+    K.set_value(held, Y + 1)
+    np.testing.assert_allclose(model.test_on_batch(X, None), ((model.predict(X) - Y - 1) ** 2).mean(), rtol=1e-5)
+    with pytest.raises(ValueError, match="held by `target_tensors`"):
+        model.train_on_batch(X, Y)
+    for wrong, kind in ((set(), TypeError), ([held, held], ValueError), ({"other": held}, ValueError)):
+        with pytest.raises(kind, match="target_tensors"):
+            model.compile("sgd", "mse", target_tensors=wrong)
+    given = K.placeholder((None, 2))
+    model.compile("sgd", "mse", target_tensors=given)
+    assert model.targets[0] is given
+    np.testing.assert_allclose(model.test_on_batch(X, Y), ((model.predict(X) - Y) ** 2).mean(), rtol=1e-5)
+    x = L.Input((3,))
+    both = keras2.models.Model(x, [L.Dense(2, name="a")(x), L.Dense(3, name="b")(x)])
+    with pytest.raises(ValueError, match="but you passed a single tensor"):
+        both.compile("sgd", "mse", target_tensors=held)
+    both.compile("sgd", "mse", target_tensors={"a": K.constant(Y), "b": K.constant(X)})
+    a, b = both.predict(X)
+    parts = ((a - Y) ** 2).mean(), ((b - X) ** 2).mean()
+    np.testing.assert_allclose(both.test_on_batch(X, None), [sum(parts), *parts], rtol=1e-5)
+    with pytest.raises(NotImplementedError, match="add_loss"):
+        model.compile("sgd", "mse", target_tensors=L.Lambda(lambda t: t[:, :2])(model.input))

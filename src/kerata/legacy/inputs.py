@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from kerata import layers
+from kerata.base.checks import message, shorten
 from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.types import Array, HostArray
 from kerata.engine.variable import Variable
@@ -107,3 +108,66 @@ def with_held_inputs(model, arguments: dict[str, Any]) -> dict[str, Any]:
     held_rows = len(next(np.asarray(tensor.fixed) for tensor in graph.inputs if hasattr(tensor, "fixed")))
     sized = {"batch_size": arguments.get("batch_size") or held_rows} if "batch_size" in arguments else {}
     return {**arguments, "x": found if len(found) > 1 else found[0], **sized}
+
+
+# Targets
+
+
+def read_targets(model, given: object) -> dict[str, object]:
+    """`target_tensors` of `compile` by the names of outputs: tensors that hold the targets, or placeholders for them."""
+    names = list(model.output_names) if given is not None else []
+    received = {"target_tensors": given}
+    if given is None:
+        return {}
+    if isinstance(given, dict):
+        if not set(given) <= set(names):
+            raise ValueError(message(model, f"`target_tensors` must name outputs, which are {names}", received))
+        found: dict[str, object] = {str(name): one for name, one in given.items() if one is not None}
+    elif isinstance(given, list):
+        if len(given) != len(names):
+            expected = (
+                "When passing a list as `target_tensors`, it should have one entry per model output. "
+                f"The model has {len(names)} outputs, but you passed target_tensors={shorten(given)}"
+            )
+            raise ValueError(message(model, expected))
+        found = {name: one for name, one in zip(names, given, strict=True) if one is not None}
+    elif isinstance(given, SymbolicTensor) or is_value(given):
+        if len(names) > 1:
+            expected = (
+                f"The model has {len(names)} outputs, but you passed a single tensor as `target_tensors`. "
+                "Expected a list or a dict of tensors"
+            )
+            raise ValueError(message(model, expected))
+        found = {names[0]: given}
+    else:
+        raise TypeError(message(model, "`target_tensors` must be a tensor, or a list or dict of tensors", received))
+    for name, one in found.items():
+        begins = isinstance(one, SymbolicTensor) and isinstance(one.history[0], layers.InputLayer)
+        if not begins and not is_value(one):
+            expected = "a target must be a placeholder, or hold its numbers; what is computed from inputs is a term of the loss"
+            raise NotImplementedError(message(model, expected, {name: one}, "Use model.add_loss(...)"))
+    return found
+
+
+def with_held_targets(model, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `fit` and its kin with the targets that `compile(target_tensors=)` was given with their numbers."""
+    held = {name: value for name, one in model.__dict__.get("_targets", {}).items() if (value := number_of(one)) is not None}
+    if not held or "y" not in arguments:
+        return arguments
+    if arguments["y"] is not None:
+        expected = "the targets are held by `target_tensors`, so there are none to give"
+        raise ValueError(message(model, expected, {"y": np.shape(arguments["y"])}, "Give y=None"))
+    missing = [name for name in model.output_names if name not in held]
+    if missing and len(held) != len(model.loss if isinstance(model.loss, dict) else model.output_names):
+        raise ValueError(message(model, "every output with a loss needs a target", {"without": missing}))
+    return {**arguments, "y": held if missing else one_or_all([held[name] for name in model.output_names])}
+
+
+def number_of(tensor: object) -> HostArray | None:
+    """What a tensor holds; `None` of a placeholder."""
+    value = getattr(tensor, "fixed", None) if isinstance(tensor, SymbolicTensor) else plain(tensor)
+    return None if value is None else np.asarray(value)
+
+
+def one_or_all(values: list[HostArray]) -> HostArray | list[HostArray]:
+    return values[0] if len(values) == 1 else values

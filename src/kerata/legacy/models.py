@@ -30,7 +30,7 @@ from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
 from kerata.legacy.graph import depends_on_phase
 from kerata.legacy.history import OldHistory
-from kerata.legacy.inputs import with_held_inputs
+from kerata.legacy.inputs import read_targets, with_held_inputs, with_held_targets
 from kerata.legacy.layers import OldLayer, descriptions
 from kerata.legacy.measures import compile_arguments, spread
 from kerata.legacy.metrics import Measured
@@ -55,7 +55,7 @@ class OldModel(Showing, FlowingModel, OldLayer):
 
     # Terms of the loss are computed beside the outputs: they are no part of what files hold, and the graph has them already.
     _bookkeeping = {
-        **dict.fromkeys(("_other_shapes", "_trained_at_compile", "_held_out", "_shown_totals"), Look.NOBODY),
+        **dict.fromkeys(("_other_shapes", "_trained_at_compile", "_held_out", "_shown_totals", "_targets"), Look.NOBODY),
         "_terms": Look.PARTS,
     }
 
@@ -108,6 +108,7 @@ class OldModel(Showing, FlowingModel, OldLayer):
     def compile(self, *args: object, **kwargs: object) -> None:
         """Sets how the model is trained; the measures have the names that they had then."""
         self._take_added_losses()
+        self._targets = read_targets(self, kwargs.get("target_tensors"))
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
         self.loss = spread(self.loss, called)
         with_its_methods(self._era, self.optimizer)
@@ -168,7 +169,7 @@ class OldModel(Showing, FlowingModel, OldLayer):
             raise TypeError(
                 message(self, "sample_weight must be an array, or a list or dict of them", {"sample_weight": weight})
             )
-        return spread_class_weights(self, with_held_inputs(self, arguments))
+        return spread_class_weights(self, with_held_targets(self, with_held_inputs(self, arguments)))
 
     @shown
     def validation_data(self) -> list[Any] | None:

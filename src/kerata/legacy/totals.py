@@ -53,7 +53,12 @@ class Totals:
             None if place not in kinds else (*one.shape[:-1], 1) if is_sparse(kinds[place]) else one.shape
             for place, one in enumerate(outputs)
         ]
-        return [None if shape is None else placeholder(shape) for shape in shapes]
+        known: dict[str, object] = self.model.__dict__.get("_targets", {})
+        given = [known.get(name) for name in self.graph.output_names]
+        return [
+            None if shape is None else one if isinstance(one, SymbolicTensor) else placeholder(shape)
+            for shape, one in zip(shapes, given, strict=True)
+        ]
 
     def total(self) -> SymbolicTensor:
         """The losses of all outputs, what layers add to them, and the penalties of weights."""
