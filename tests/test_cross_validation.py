@@ -206,3 +206,57 @@ def test_a_model_of_mixed_precision_after_the_policy_was_set_back():
     found = model.cross_validate(x, x[:, :2], cv=3, epochs=2)
     assert np.isfinite(found.mean["loss"])
     assert all(isinstance(one.optimizer, kerata.optimizers.LossScaleOptimizer) for one in found.models)
+
+
+class Anchored(kerata.optimizers.Optimizer):
+    """Is drawn back to the weights that it was built for."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.anchors = self.add_optimizer_variables(variables, "anchor")
+        for anchor, variable in zip(self.anchors, variables, strict=True):
+            anchor.assign(variable.value)
+
+    def update_step(self, gradient, variable, learning_rate):
+        anchor = self.anchors[self._get_variable_index(variable)]
+        self.assign_sub(variable, learning_rate * (gradient + variable - anchor))
+
+
+def averaging():
+    return kerata.optimizers.ScheduleFreeAdamW(0.1)
+
+
+OPTIMIZERS = {
+    "averaging": averaging,
+    "scaled": lambda: kerata.optimizers.LossScaleOptimizer(averaging()),
+    "own, scaled": lambda: kerata.optimizers.LossScaleOptimizer(Anchored(0.1)),
+    "several": lambda: kerata.optimizers.MultiOptimizer(kerata.optimizers.OptimizerMap(averaging(), {".*bias": Anchored(0.1)})),
+    "own": lambda: Anchored(0.1),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("form", ["graph", "class"])
+def test_optimizers_that_begin_with_the_weights_see_those_that_were_set(name, form):
+    x, y = np.random.default_rng(0).normal(size=(2, 18, 3)).astype("float32")
+    folds = [(np.arange(12), np.arange(12, 18)), (np.arange(6, 18), np.arange(6))]
+
+    class Net(kerata.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = layers.Dense(3)
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+    def build():
+        model = Net() if form == "class" else kerata.Sequential([kerata.Input((3,)), layers.Dense(3)])
+        model(x[:1])
+        model.compile(OPTIMIZERS[name](), "mse")
+        model.set_weights([np.full((3, 3), 0.5), np.full(3, 0.25)])
+        return model
+
+    found = cross_validate(build(), x, y, cv=folds, epochs=2, batch_size=4, seed=3)
+    for index, (rows, _) in enumerate(folds):
+        wanted = build().fit(x[rows], y[rows], epochs=2, batch_size=4, seed=3 + index, verbose=0).history["loss"]
+        np.testing.assert_allclose(found.histories[index]["loss"], wanted, rtol=1e-5)

@@ -103,13 +103,18 @@ class LossScaleOptimizer(Optimizer):
         self.optimizer_state.built_by_user = True
 
     def state_variables(self, variables: Sequence[Variable]) -> list[Variable]:
-        self.build(variables)
+        # Who has a `build` of a person's own is built once.
+        inner = self.inner_optimizer.state_variables(variables)
+        self.optimizer_state.parameters = list(variables)
         self.optimizer_state.built_by_user = False
-        return self._slots_for(variables)
+        return [*self._own_state, *inner]
 
     def _slots_for(self, variables: Sequence[Variable]) -> list[Variable]:
-        own = [self._iterations, self.step_counter, self.dynamic_scale]
-        return [*own, *self.inner_optimizer._slots_for(variables)]
+        return [*self._own_state, *self.inner_optimizer._slots_for(variables)]
+
+    @property
+    def _own_state(self) -> list[Variable]:
+        return [self._iterations, self.step_counter, self.dynamic_scale]
 
     @property
     def variables(self) -> list[Any]:

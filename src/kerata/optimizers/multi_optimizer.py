@@ -183,9 +183,14 @@ class MultiOptimizer(Optimizer):
         self.optimizer_state.built = self.optimizer_state.built_by_user = True
 
     def state_variables(self, variables: Sequence[Variable]) -> list[Variable]:
-        self.build(variables)
-        self.optimizer_state.built_by_user = False
-        return self._slots_for(variables)
+        # Who has a `build` of a person's own is built once.
+        found = [self._iterations]
+        for optimizer, group in zip(self.optimizers, self._groups(variables), strict=True):
+            if group:
+                found += optimizer.state_variables([variables[i] for i in group])
+        self.optimizer_state.parameters = list(variables)
+        self.optimizer_state.built, self.optimizer_state.built_by_user = True, False
+        return found
 
     def _slots_for(self, variables: Sequence[Variable]) -> list[Variable]:
         found = [self._iterations]

@@ -21,6 +21,7 @@ from kerata.engine.variable import noting_draws
 from kerata.kernels.products import noting_shared_inputs
 from kerata.models.copying import fresh_model
 from kerata.models.model import Model
+from kerata.optimizers.beginnings import forget_state
 from kerata.populations.side_by_side import make_many
 from kerata.training.feeds import PADDED_BYTES, bucket, pad_rows
 from kerata.training.padding import adds_up
@@ -359,7 +360,7 @@ class Group:
         return state
 
     def fresh_state(
-        self, seed: int | None, adapt: Callable[..., Any] | None = None, key: tuple[int, int] | None = None
+        self, seed: int | None, adapt: Callable[[Model], object] | None = None, key: tuple[int, int] | None = None
     ) -> State:
         """The state of a new model with initial weights drawn from a seed, as a copy built under that seed would have."""
         with self.lock:
@@ -371,9 +372,7 @@ class Group:
                 state = self.draws.state(number)
             else:
                 with self.under(number), noting_draws() as draws:
-                    twin = self.twin()
-                if adapt is not None:
-                    adapt(twin)
+                    twin = self.twin(adapt)
                 state = self.state_of(twin)
                 if adapt is None:
                     if self.draws is None:
@@ -388,10 +387,18 @@ class Group:
         """The hyperparameters of a prepared model of the structure."""
         return plan_of(model).hypers.vector()
 
-    def twin(self) -> Model:
-        """A fresh model of the group's structure, built and prepared like the first."""
+    def twin(self, adapt: Callable[[Model], object] | None = None) -> Model:
+        """A fresh model of the group's structure, built and prepared like the first.
+
+        Args:
+            adapt: gives it other weights, before the optimizer sees them.
+        """
         twin = self.make()
         build_for(twin, self.example, "fit")
+        if adapt is not None:
+            adapt(twin)
+            # A copy of a compiled model has an optimizer that has seen its weights.
+            forget_state(twin.optimizer)
         twin.optimizer.build(twin.trainable_variables)
         return twin
 

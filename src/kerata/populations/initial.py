@@ -12,6 +12,7 @@ from kerata.layers.layer import Layer
 from kerata.layers.weights import layers_of
 from kerata.models.copying import fresh_model
 from kerata.models.model import Model
+from kerata.optimizers.beginnings import starts_from_weights
 from kerata.populations.group import Group, State, plan_of
 from kerata.training.plan import Plan
 
@@ -36,7 +37,7 @@ class InitialState:
         self.group, self.x = group, x
         plan = plan_of(model)
         own = {id(v) for layer in adapting(model) for v in layer.variables}
-        self.kept = {} if initial_weights == "fresh" else weights_of(plan, own, everything=initial_weights == "keep")
+        self.kept = {} if initial_weights == "fresh" else kept_weights(plan, own, everything=initial_weights == "keep")
         if initial_weights == "auto" and self.kept and trained:
             raise ValueError(
                 message(
@@ -47,11 +48,14 @@ class InitialState:
                     '"keep" to begin with the weights as they are (they may know the held-out samples)',
                 )
             )
-        self.adapts = bool(own)
+        # What is made of a model alone need not be told from its parts.
+        self.is_made = bool(own) or (bool(self.kept) and starts_from_weights(model.optimizer, plan.variables["trainable"]))
+        places = {id(variable): place for place, variable in enumerate(model.variables)}
+        self.places = {at: places[id(plan.variables[at[0]][at[1]])] for at in self.kept} if self.is_made else {}
 
     def state(self, seed: int | None, rows: np.ndarray | None) -> State:
         """The state for a seed and some samples to train on."""
-        if self.adapts:
+        if self.is_made:
             key = None if self.kept or seed is None else (seed, id(rows))
             return self.group.fresh_state(seed, lambda twin: self._adapt(twin, rows), key)
         state = self.group.fresh_state(seed)
@@ -60,9 +64,9 @@ class InitialState:
         return state
 
     def _adapt(self, twin: Model, rows: np.ndarray | None) -> None:
-        plan = plan_of(twin)
-        for (role, place), value in self.kept.items():
-            plan.variables[role][place].store(value)
+        variables = twin.variables
+        for at, value in self.kept.items():
+            variables[self.places[at]].store(value)
         adapt_layers(twin, take_rows(self.x, rows))
 
 
@@ -89,7 +93,7 @@ def adapting(model: Model) -> list[Layer]:
     return [layer for layer in layers_of(model) if hasattr(layer, "adapt") and layer.adapts_weights]
 
 
-def weights_of(plan: Plan, without: set[int], everything: bool = False) -> dict[tuple[str, int], np.ndarray]:
+def kept_weights(plan: Plan, without: set[int], everything: bool = False) -> dict[tuple[str, int], np.ndarray]:
     """Weights that were set after a model was built, by place; or all of them."""
     return {
         (role, index): variable.numpy()
