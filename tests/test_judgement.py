@@ -44,7 +44,7 @@ def check_words(finding: Finding) -> None:
 
 
 @has_data
-@pytest.mark.filterwarnings("ignore:compile. the output is a softmax of 1 unit:UserWarning")
+@pytest.mark.filterwarnings("ignore:softmax. a softmax over one number:UserWarning")
 @pytest.mark.parametrize("name", SAMPLE)
 def test_the_first_finding_of_a_known_case(name):
     judged = judge(BY_NAME[name], experiments=name == "low_pima")
@@ -55,7 +55,7 @@ def test_the_first_finding_of_a_known_case(name):
 
 @has_data
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*(NaN|from_logits|softmax of 1 unit).*:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*(NaN|from_logits|softmax over one number).*:UserWarning")
 @pytest.mark.parametrize("name", sorted(BY_NAME))
 def test_words_of_every_known_case(name):
     judged = judge(BY_NAME[name])

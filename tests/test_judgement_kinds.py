@@ -106,6 +106,7 @@ def test_one_class_in_validation_is_no_other_coding():
     assert history.examine(experiments=False).kinds[0] == "sorted_split"
 
 
+@pytest.mark.filterwarnings("ignore:softmax. a softmax over one number:UserWarning")
 @pytest.mark.parametrize("form", ["dict", "list"])
 def test_each_of_several_outputs_is_looked_at(form: str):
     x = RNG.normal(size=(60, 4)).astype("float32")

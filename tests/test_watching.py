@@ -1,12 +1,12 @@
 """What is said while a model is trained: by a `Doctor`, and by `fit` before the first step."""
 
-from contextlib import nullcontext
+import warnings
 
 import numpy as np
 import pytest
 
 import kerata
-from kerata import layers, optimizers
+from kerata import activations, layers, ops, optimizers
 from kerata.callbacks import Doctor
 from kerata.callbacks.doctor import loss_of_one_answer
 
@@ -57,38 +57,64 @@ def test_nothing_is_said_of_a_good_run(capsys):
 
 @pytest.mark.parametrize(
     ("activation", "loss", "y", "words"),
-    [
-        ("softmax", "binary_crossentropy", Y, "always 1"),
-        ("sigmoid", "mse", Y * 10.0, "sigmoid gives 0 to 1"),
-        ("relu", "mae", Y - 3.0, "relu gives 0 and up"),
-    ],
-    ids=["softmax", "sigmoid", "relu"],
+    [("sigmoid", "mse", Y * 10.0, "sigmoid gives 0 to 1"), ("relu", "mae", Y - 3.0, "relu gives 0 and up")],
+    ids=["sigmoid", "relu"],
 )
 def test_what_is_certain_is_warned_of_before_the_first_step(activation, loss, y, words, capsys):
-    begun = pytest.warns(UserWarning, match=f"compile: .*{words}") if activation == "softmax" else nullcontext([])
-    with begun as said:
-        model = network(activation, "sgd", loss)
-    assert {each.filename for each in said} <= {__file__}
+    model = network(activation, "sgd", loss)
     model.fit(X, y, epochs=1, verbose=0)
-    if activation != "softmax":
-        with pytest.warns(UserWarning, match=f"fit: the output.*{words}") as said:
-            model.fit(X, y, epochs=1, verbose=2)
-        assert [each.filename for each in said] == [__file__]
+    with pytest.warns(UserWarning, match=f"fit: the output.*{words}") as said:
+        model.fit(X, y, epochs=1, verbose=2)
+    assert [each.filename for each in said] == [__file__]
     # Of each thing once.
     model.fit(X, y, epochs=1, verbose=2)
     assert "the output" not in capsys.readouterr().out
 
 
 def test_nothing_is_warned_of_where_it_is_not_certain():
-    """Several outputs, a softmax over time, a layer behind the softmax."""
-    inputs = kerata.Input((3,))
-    two = [layers.Dense(1, activation="softmax", name=name)(inputs) for name in ("a", "b")]
-    kerata.Model(inputs, two).compile("sgd", "mse")
+    """A softmax over time."""
     along = kerata.Sequential([kerata.Input((4, 3)), layers.Dense(1), layers.Softmax(axis=1)])
     along.compile("sgd", "mse")
-    behind = kerata.Sequential([kerata.Input((3,)), layers.Dense(1, activation="softmax"), layers.Rescaling(2.0)])
-    behind.compile("sgd", "mse")
     along.fit(np.zeros((8, 4, 3)), np.zeros((8, 4, 1)) + 0.25, verbose=2)
+
+
+ONE = np.zeros((2, 1), "float32")
+OVER_ONE = {
+    "ops.softmax": lambda: ops.softmax(ONE),
+    "activations.softmax": lambda: activations.softmax(ONE, axis=1),
+    "of symbols": lambda: ops.softmax(kerata.Input((3, 1))),
+    "Softmax": lambda: layers.Softmax()(ONE),
+    "Softmax of symbols": lambda: layers.Softmax(axis=(2,))(kerata.Input((3, 1))),
+    "Activation": lambda: layers.Activation("softmax")(kerata.Input((1,))),
+    "TimeDistributed": lambda: layers.TimeDistributed(layers.Dense(1, activation="softmax"))(kerata.Input((5, 3))),
+    "Conv1D": lambda: layers.Conv1D(1, 2, activation="softmax")(kerata.Input((None, 3))),
+    "Dense": lambda: layers.Dense(1, activation="softmax")(np.zeros((2, 3))),
+    "a graph": lambda: layers.Dense(1, activation="softmax")(kerata.Input((3,))),
+    "Sequential": lambda: network("softmax", "sgd", "binary_crossentropy"),
+    "deferred": lambda: kerata.Sequential([layers.Dense(1, activation="softmax")]).build((None, 3)),
+}
+
+
+@pytest.mark.parametrize("name", OVER_ONE)
+def test_a_softmax_over_one_number_is_warned_of_where_it_is_made(name):
+    with pytest.warns(UserWarning, match=r"softmax: .* always 1.*axis (-1|1|2) has size 1.*use a sigmoid") as said:
+        OVER_ONE[name]()
+    assert {each.filename for each in said} == {__file__} and len({each.lineno for each in said}) == 1
+
+
+@pytest.mark.filterwarnings("ignore:softmax. a softmax over one number:UserWarning")
+def test_a_softmax_over_one_number_is_not_warned_of_again_in_programs(recwarn):
+    model = network("softmax", "sgd", "binary_crossentropy")
+    recwarn.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, Y, epochs=1, verbose=0)
+        model.predict(X, verbose=0)
+
+
+def test_softmaxes_over_several_numbers_are_not_warned_of():
+    for axis, shape in ((-1, (1, 2)), (0, (2, 1)), ((0, 1), (2, 1)), (None, (2, 1))):
+        ops.softmax(np.zeros(shape, "float32"), axis=axis)
 
 
 def test_nothing_is_said_of_targets_that_can_be_reached(capsys):

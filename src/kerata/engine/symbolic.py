@@ -25,7 +25,7 @@ from kerata.base.registry import snake
 from kerata.base.types import DTypeLike, Owner, PartialShape
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Module, auto_name
-from kerata.engine.scope import Scope, note, noted
+from kerata.engine.scope import Scope, current_scope, note, noted
 from kerata.engine.types import Array, TensorLike, Tree
 from kerata.engine.variable import Variable, standardize_dtype
 
@@ -393,6 +393,15 @@ def infer(function: Callable[..., Any], /, *args: object, **kwargs: object) -> A
         if mask is not None:
             note(output, "mask", mask)
     return outputs
+
+
+def is_first_look() -> bool:
+    """Whether a warning about what is computed belongs here: outside of programs, and where a symbolic tensor is made.
+
+    A program's trace, and further traces for unknown sizes, see what was seen then.
+    """
+    scope = current_scope()
+    return scope is None or (scope.shapes_alone and scope.trial in (TRIALS[0], FOLDED[0], SMALL[0]))
 
 
 def _trace_twice(trace: Callable[..., Any], guesses: Iterable[tuple[tuple[int, int], Sizes]]) -> list[Any]:

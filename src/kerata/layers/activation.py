@@ -11,6 +11,7 @@ from kerata.base.registry import builtin, fact
 from kerata.engine.hyper import Hyperparameter
 from kerata.layers.core import KeepsType, mixes_samples
 from kerata.layers.layer import InputSpec
+from kerata.ops.activations import look_at_softmax
 
 
 @builtin("layers")
@@ -219,6 +220,12 @@ class Softmax(KeepsType):
         keep = mask if mask.dtype == bool else mask > 0.5
         # Where everything along the axis is masked the outputs are 0 and not uniform.
         return jnp.where(keep, self._normalize(jnp.where(keep, inputs, large_negative(inputs.dtype))), 0)
+
+    def compute_output_spec(self, inputs, *args, **kwargs):
+        axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
+        if len(axes) == 1:
+            look_at_softmax(inputs.shape, axes[0])
+        return super().compute_output_spec(inputs, *args, **kwargs)
 
     def _normalize(self, x):
         if not isinstance(self.axis, (list, tuple)):

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata import regularizers
+from kerata.activations import softmax
 from kerata.base import registry
 from kerata.base.checks import KindError, Said, describe_owner, did_you_mean, message
 from kerata.base.config import dtype_policy
@@ -40,6 +41,7 @@ from kerata.layers.signatures import (
     symbolic_of_shape,
 )
 from kerata.layers.weights import WeightHolder
+from kerata.ops.activations import look_at_softmax
 
 
 class Layer(WeightHolder):
@@ -65,7 +67,7 @@ class Layer(WeightHolder):
     """
 
     _bookkeeping = {
-        **dict.fromkeys(("inbound_nodes", "_built_shapes", "_losses", "_path"), Look.NOBODY),
+        **dict.fromkeys(("inbound_nodes", "_built_shapes", "_losses", "_path", "_thawed"), Look.NOBODY),
         # What files say elsewhere, or not at all.
         **dict.fromkeys(
             (
@@ -283,6 +285,8 @@ class Layer(WeightHolder):
             raise
         if outputs is None:
             raise TypeError(message(self, "call() gave nothing", {"outputs": None}, "End it with `return ...`"))
+        if getattr(self, "activation", None) is softmax and isinstance(outputs, SymbolicTensor):
+            look_at_softmax(outputs.shape)
         self._note_symbolic_masks(first, outputs)
         Node(self, args, kwargs, outputs)
         return outputs

@@ -50,6 +50,10 @@ class WeightHolder(Module):
     _weights: list[Variable]
     _trainable: bool
     _dtype_policy: DTypePolicy
+    # Whether it was set to be trained by itself, or with a layer above it, since that was frozen.
+    _thawed: bool = False
+    # Whether a layer that is set to be trained within a frozen one is trained, as in Keras 3. The layer that is asked says so.
+    thaws_within = True
     # How it is rematerialized; set where it is made within a `RematScope`.
     _remat: Remat | None = None
     # Whether it may get weights within a call, as layers of `tf.keras` may in their first one.
@@ -255,16 +259,21 @@ class WeightHolder(Module):
         return [part.state for _, part in parts(self) if isinstance(part, SeedGenerator)]
 
     def _trainable_ids(self, held: dict[int, Holding]) -> set[int]:
-        """Ids of the variables that no frozen layer on the way keeps from training."""
+        """Ids of the variables that no frozen layer on the way keeps from training.
+
+        A layer that was set to be trained after the one above it was frozen is trained: the last word holds.
+        """
         ids: set[int] = set()
-        seen: set[int] = set()
-        pending: list[WeightHolder] = [self]
+        seen: set[tuple[int, bool]] = set()
+        pending: list[tuple[WeightHolder, bool]] = [(self, True)] if self.trainable else []
         while pending:
-            layer = pending.pop()
-            if id(layer) not in seen and layer.trainable:
-                seen.add(id(layer))
-                ids.update(id(v) for v in held[id(layer)].variables if v.trainable)
-                pending.extend(held[id(layer)].below)
+            layer, trained = pending.pop()
+            trained = layer.trainable and (trained or (layer._thawed and self.thaws_within))
+            if (id(layer), trained) not in seen:
+                seen.add((id(layer), trained))
+                if trained:
+                    ids.update(id(v) for v in held[id(layer)].variables if v.trainable)
+                pending.extend((each, trained) for each in held[id(layer)].below)
         return ids
 
     @property
@@ -298,12 +307,18 @@ class WeightHolder(Module):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
+        self._trainable = self._thawed = bool(value)
         for variable in self._own_variables():
             if variable.made_trainable:
                 variable.trainable = value
         for layer in self._sublayers():
             layer.trainable = value
+
+    def _restore_trainable(self, value: bool) -> None:
+        """Whether a copy, or what a config describes, is frozen: its layers say for themselves whether they are."""
+        self._trainable = value
+        for layer in self._sublayers():
+            layer._thawed = layer.trainable
 
     def count_params(self) -> int:
         """The number of numbers in all weights; of a layer or model that has no weights yet, an error."""

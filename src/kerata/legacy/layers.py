@@ -66,6 +66,8 @@ class OldLayer(Flowing, Spelled):
     }
 
     grows_in_call = True
+    # What stands within a frozen layer is frozen, whatever it says itself.
+    thaws_within = False
     # Makes layers of today those of an era; the modules of the eras say how.
     _adopt: Callable[..., Any] = staticmethod(lambda era, layer: layer)
 

@@ -106,7 +106,7 @@ class _Cloner:
         if tensor is not None:
             layers.insert(0, given[0] if given else new_input(tensor))
         twin = ours(model, Sequential)(layers, name=model.name)
-        twin._trainable = model.trainable
+        twin._restore_trainable(model.trainable)
         return twin
 
     def functional(self, model: Model, input_tensors: "Tensors | None") -> Model:
@@ -135,7 +135,7 @@ class _Cloner:
         leaves = [values[id(tensor)] for tensor in graph.outputs]
         outputs = graph.pack(leaves)
         twin = ours(model, Functional)(input_tensors, outputs, name=model.name)
-        twin._trainable = model.trainable
+        twin._restore_trainable(model.trainable)
         return twin
 
     def _call(self, operation: Layer, args: tuple, kwargs: dict[str, Any]) -> object:

@@ -264,6 +264,5 @@ def _read_graph(cls: Callable[..., L], config: dict[str, Any]) -> L:
         if key not in ("layers", "input_layers", "output_layers", "name", "trainable")
     }
     model = cls(inputs=inputs, outputs=outputs, name=config.get("name"), **rest)
-    # The layers say for themselves whether they are frozen.
-    model._trainable = config.get("trainable") is not False
+    model._restore_trainable(config.get("trainable") is not False)
     return model

@@ -47,6 +47,8 @@ class Sequential(Model):
             )
         super().__init__(trainable=trainable, name=name)
         self._add_all(layers or ())
+        if not trainable:
+            self.trainable = False
 
     feeds_first_layer = True
     # The layers say what the graph is, which is made when it is needed.
@@ -283,8 +285,7 @@ class Sequential(Model):
         shape = config.get("build_input_shape")
         if model._graph is None and shape and model._layers:
             model.build(tuple(shape))
-        # The layers say for themselves whether they are frozen.
-        model._trainable = bool(config.get("trainable", True))
+        model._restore_trainable(bool(config.get("trainable", True)))
         return model
 
 

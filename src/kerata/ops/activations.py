@@ -9,8 +9,11 @@
 import jax
 import jax.numpy as jnp
 
+from kerata.base.checks import message
+from kerata.base.types import PartialShape
+from kerata.engine.homes import warn_user
 from kerata.engine.scope import note
-from kerata.engine.symbolic import traceable
+from kerata.engine.symbolic import is_first_look, traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.maxima import larger, smaller, within
 from kerata.ops.forms import Axes, as_array, as_axes, as_float, op
@@ -193,10 +196,19 @@ def softmax(x: TensorLike, axis: Axes = -1) -> Array:
     [0.5, 0.5]
     """
     x = as_float(as_array(x))
+    if is_first_look():
+        look_at_softmax(x.shape, axis)
     y = jax.nn.softmax(x, axis=as_axes(axis))
     if axis in (-1, x.ndim - 1):
         note(y, "logits", ("softmax", x))
     return y
+
+
+def look_at_softmax(shape: PartialShape, axis: Axes = -1) -> None:
+    """Warns of a softmax over one number."""
+    if isinstance(axis, int) and -len(shape) <= axis < len(shape) and shape[axis] == 1:
+        expected = f"a softmax over one number is always 1, so nothing can be learned; axis {axis} has size 1"
+        warn_user(message("softmax", expected, fix="For one probability, use a sigmoid"))
 
 
 @op()

@@ -49,7 +49,6 @@ def certain_faults(model: TrainedModel, y: Data | None) -> Iterator[str]:
         model: a compiled model; nothing is said of one that is not built yet, or has several outputs.
         y: targets as `fit` takes them.
     """
-    yield from one_unit_faults(model)
     last, activation, units = output_of(model)
     yield from unfit_pairs(model, last, activation, units)
     if activation not in REACH or y is None or not is_distance(getattr(model, "loss", None)):
@@ -77,19 +76,6 @@ def output_of(model: TrainedModel) -> tuple[object, str, int | None]:
     function = getattr(last, "activation", None)
     units = getattr(last, "units", None)
     return last, "linear" if function is None and units is not None else getattr(function, "__name__", ""), units
-
-
-def one_unit_faults(model: TrainedModel) -> Iterator[str]:
-    """A sentence about a softmax of one unit.
-
-    >>> import kerata
-    >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1, activation="softmax")])
-    >>> next(one_unit_faults(model))
-    'the output is a softmax of 1 unit, which is always 1, so nothing can be learned. Use activation="sigmoid".'
-    """
-    _, activation, units = output_of(model)
-    if activation == "softmax" and units == 1:
-        yield 'the output is a softmax of 1 unit, which is always 1, so nothing can be learned. Use activation="sigmoid".'
 
 
 def unfit_pairs(model: TrainedModel, last: object, activation: str, units: int | None) -> Iterator[str]:

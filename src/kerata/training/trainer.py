@@ -22,7 +22,7 @@ from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import Batches, check_endless, repeat_batches, standardize_source, standardize_training
 from kerata.engine.module import Look
 from kerata.engine.random import make_key
-from kerata.training.certain import certain_faults, one_unit_faults
+from kerata.training.certain import certain_faults
 from kerata.training.compilation import Compilation, compilation_of, output_names_of, own_metrics
 from kerata.training.evaluation import check_frequency, evaluation, make_validation
 from kerata.training.exits import busily
@@ -175,7 +175,6 @@ class Trainer(StepMethods):
         self.steps_per_execution = group
         self.run_eagerly, self.jit_compile = bool(run_eagerly), jit_compile if jit_compile != "auto" else True
         self.compiled = True
-        warn_once(cast(TrainedModel, self), "compile", one_unit_faults(cast(TrainedModel, self)), 4)
 
     @property
     def metrics(self) -> list[Any]:
