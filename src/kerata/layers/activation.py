@@ -9,6 +9,7 @@ from kerata import activations, constraints, initializers, regularizers
 from kerata.base.checks import KindError, check_number, message
 from kerata.base.registry import builtin, fact
 from kerata.engine.hyper import Hyperparameter
+from kerata.engine.symbolic import SymbolicTensor
 from kerata.layers.core import KeepsType, mixes_samples
 from kerata.layers.layer import InputSpec
 from kerata.ops.activations import look_at_softmax
@@ -223,7 +224,7 @@ class Softmax(KeepsType):
 
     def compute_output_spec(self, inputs, *args, **kwargs):
         axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
-        if len(axes) == 1:
+        if isinstance(inputs, SymbolicTensor) and len(axes) == 1:
             look_at_softmax(inputs.shape, axes[0])
         return super().compute_output_spec(inputs, *args, **kwargs)
 
