@@ -132,3 +132,23 @@ def test_targets_are_held_by_tensors_or_placeholders():
     np.testing.assert_allclose(both.test_on_batch(X, None), [sum(parts), *parts], rtol=1e-5)
     with pytest.raises(NotImplementedError, match="add_loss"):
         model.compile("sgd", "mse", target_tensors=L.Lambda(lambda t: t[:, :2])(model.input))
+
+
+def test_states_of_stacked_cells_in_the_other_order():
+    """The outputs are those of the usual order; the states are listed from the last cell to the first."""
+    K, L = keras2.backend, keras2.layers
+    x = L.Input((4, 3))
+    cells = [L.GRUCell(2), L.LSTMCell(5)]
+    first, other = (
+        L.RNN(L.StackedRNNCells(cells, **order), return_state=True) for order in ({}, {"reverse_state_order": True})
+    )
+    usual, turned = K.function([x], first(x)), K.function([x], other(x))
+    data = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+    found, expected = turned([data]), usual([data])
+    assert [one.shape[1] for one in found] == [5, 5, 5, 2]
+    for one, right in zip(found, [expected[0], expected[2], expected[3], expected[1]], strict=True):
+        np.testing.assert_allclose(one, right, rtol=1e-5)
+    begin = [L.Input((size,)) for size in (5, 5, 2)]
+    resumed = K.function([x, *begin], other(x, initial_state=[begin[:2], begin[2]]))([data, *found[1:]])
+    np.testing.assert_allclose(resumed[0], turned([np.concatenate([data, data], 1)])[0], rtol=1e-4, atol=1e-6)
+    assert other.cell.get_config()["reverse_state_order"] and other.cell.state_size == [[5, 5], 2]

@@ -118,7 +118,7 @@ LAYER_ROWS = """
     Dot: axes, normalize=False
     TimeDistributed: layer
     Bidirectional: layer, merge_mode='concat', weights=None
-    StackedRNNCells: cells
+    StackedRNNCells: cells, reverse_state_order>-=False
     RNN: cell, STEPS
     SimpleRNNCell: units, activation='tanh', INITIAL, CELL
 """

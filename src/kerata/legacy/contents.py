@@ -26,7 +26,7 @@ from kerata.legacy.objects import LOOKUPS, Reseeded, looking
 from kerata.legacy.once import once
 from kerata.legacy.optimizers import optimizer as optimizer
 from kerata.legacy.spelling import Spelled, spell, variant
-from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting
+from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting, Reversible
 from kerata.legacy.tensorflow.data import Dataset
 from kerata.legacy.tensorflow.layers import followed
 from kerata.legacy.tensorflow.models import FlowingLoss, FlowingMetric
@@ -76,6 +76,7 @@ def layer(era: str, name: str) -> object:
 
 MIXINS: dict[Any, type] = {layers.Lambda: Symbolic, layers.RNN: ConstantRNN, layers.Bidirectional: ConstantBidirectional}
 MIXINS[layers.TimeDistributed] = Passing
+MIXINS[layers.StackedRNNCells] = Reversible
 MIXINS[layers.InputLayer] = BeginningLayer
 TOOLS = {
     name: getattr(helpers, name)

@@ -1,6 +1,7 @@
 """What recurrent layers of the eras could do: states beside the input, in one list, and constants for each step."""
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from kerata import initializers, layers
 from kerata.base import registry
 from kerata.base.checks import message
-from kerata.base.serialization import is_writing
+from kerata.base.serialization import is_writing, says_today
 from kerata.engine.module import Look
 from kerata.engine.symbolic import symbolic_leaves, traceable
 from kerata.legacy.helpers import has_arg
@@ -271,3 +272,41 @@ class Bound:
         step: Callable[..., Any] = cell if callable(cell) else cell.call
         output, new = step(inputs, states, **given)
         return output, list(new) if isinstance(new, (list, tuple)) else [new]
+
+
+class Reversible:
+    """Cells on top of each other whose states may be listed from the last cell to the first: `reverse_state_order=True`."""
+
+    reverse_state_order = False
+
+    def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
+        super()._begin_spelled(arguments, given)  # type: ignore[misc]
+        if given.get("reverse_state_order"):
+            self.reverse_state_order = True
+
+    def _in_order(self, states: list[Any]) -> list[Any]:
+        return states[::-1] if self.reverse_state_order else states
+
+    @property
+    def state_size(self) -> list[Any]:
+        """The sizes of the states, cell by cell."""
+        return self._in_order(super().state_size)  # type: ignore[misc]
+
+    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
+        return self._in_order(super().get_initial_state(batch_size))  # type: ignore[misc]
+
+    def call(self, inputs, states, *args: object, **kwargs: object):
+        output, new = super().call(inputs, self._in_order(states), *args, **kwargs)  # type: ignore[misc]
+        return output, self._in_order(new)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; files of today have no word for the order of states."""
+        config = super().get_config()  # type: ignore[misc]
+        if not self.reverse_state_order:
+            return config
+        if says_today():
+            warnings.warn(
+                message(self, "a file does not keep the order of the states", {"reverse_state_order": True}), stacklevel=2
+            )
+            return config
+        return {**config, "reverse_state_order": True}
