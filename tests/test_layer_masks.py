@@ -138,3 +138,13 @@ def test_batch_normalization_leaves_masked_steps_out(axis):
         return k.Model(inputs, [k.layers.BatchNormalization(axis=axis, momentum=0.5)(k.layers.Masking()(i)) for i in inputs])
 
     same_predictions(make, A, B, training=True)
+
+
+@pytest.mark.parametrize("masks", [(3, 3), (2, 3), (2, None)], ids=str)
+def test_a_concatenation_of_symbols_takes_masks_that_are_there(masks):
+    rng = np.random.default_rng(0)
+    given = [None if axes is None else rng.random((2, 4, 5)[:axes]) > 0.5 for axes in masks]
+    arrays = [np.zeros((2, 4, 5), "float32")] * 2
+    expected = keras.layers.Concatenate(axis=-1).compute_mask(arrays, given)
+    symbols = [kerata.Input((4, 5)), kerata.Input((4, 5))]
+    np.testing.assert_array_equal(kerata.layers.Concatenate(axis=-1).compute_mask(symbols, given), expected)

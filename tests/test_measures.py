@@ -3,6 +3,7 @@
 import threading
 import time
 
+import keras
 import numpy as np
 import pytest
 
@@ -154,3 +155,15 @@ def test_names_with_measures_that_are_there(tmp_path):
     slower = kerata.callbacks.ReduceLROnPlateau()
     model_of().fit(X, 0 * Y, epochs=2, verbose=0, validation_split=0.5, callbacks=[slower, checkpoint])
     assert len(list(tmp_path.glob("02-*-0.01.keras"))) == 1
+
+
+def test_a_score_of_one_output_takes_targets_without_its_axis():
+    x = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
+    found = []
+    for library in (keras, kerata):
+        model = library.Sequential([library.Input((3,)), library.layers.Dense(1, kernel_initializer="ones")])
+        model.compile("sgd", "mse", metrics=["r2_score"])
+        found.append(model.evaluate(x, x[:, 0], batch_size=5, verbose=0))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
+    with pytest.raises(ValueError, match=r"R2Score .*expected arrays of shape \(batch, outputs\).*reshape\(-1, 1\)"):
+        kerata.metrics.R2Score()(x[:, 0], x)

@@ -68,6 +68,7 @@ from kerata.optimizers import Optimizer as Optimizer
 from kerata.quantizers import Quantizer as Quantizer
 from kerata.regularizers import Regularizer as Regularizer
 from kerata.version import __version__ as __version__
+from kerata.version import version as version
 
 del _pause
 

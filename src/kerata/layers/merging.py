@@ -295,10 +295,13 @@ class Concatenate(Merge):
         check_masks(self, inputs, mask)
         if mask is None or all(one is None for one in mask):
             return None
-        wide = [
-            jnp.ones(x.shape, bool) if one is None else jnp.broadcast_to(beside(one, x), x.shape)
-            for one, x in zip(mask, inputs, strict=True)
-        ]
+        some = next(one for one in mask if one is not None)
+        wide = []
+        for one, x in zip(mask, inputs, strict=True):
+            # Masks know the sizes that symbolic inputs do not.
+            known = (some if one is None else one).shape
+            shape = [known[axis] if size is None and axis < len(known) else size for axis, size in enumerate(x.shape)]
+            wide.append(jnp.ones(shape, bool) if one is None else jnp.broadcast_to(beside(one, x), shape))
         # A mask has as many axes as the inputs' masks have.
         most = max(one.ndim for one in mask if one is not None)
         whole = jnp.concatenate(wide, axis=self.axis)

@@ -111,7 +111,7 @@ class R2Score(Metric):
         class_aggregation: `"uniform_average"` or `"variance_weighted_average"` of the outputs, or `None`.
         num_regressors: the number of inputs, for the adjusted score.
 
-    Shapes: `y_true` and `y_pred` of shape (batch, outputs).
+    Shapes: `y_true` and `y_pred` of shape (batch, outputs); for one output `y_true` may be of shape (batch,).
     """
 
     _direction = "up"
@@ -134,12 +134,15 @@ class R2Score(Metric):
 
     def build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
         """Makes the variables for a number of outputs."""
-        if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
+        # Labels without the axis of one output get it in `update_state`.
+        alone = len(y_true_shape) == 1 and tuple(y_pred_shape[1:]) == (1,)
+        if len(y_pred_shape) != 2 or (len(y_true_shape) != 2 and not alone):
             raise ValueError(
                 message(
                     self,
                     "expected arrays of shape (batch, outputs)",
                     {"y_true.shape": y_true_shape, "y_pred.shape": y_pred_shape},
+                    "For one output give a column: y.reshape(-1, 1)",
                 )
             )
         self.squared_sum, self.sum, self.total_mse, self.count = (
