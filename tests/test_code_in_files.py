@@ -253,3 +253,16 @@ def test_keras_reads_the_code(tmp_path):
     with pytest.warns(UserWarning, match=r"layer head reads as x \* 4"):
         ours = kerata.saving.load_model(tmp_path / "k.keras")
     np.testing.assert_allclose(ours.predict(X, verbose=0), theirs.predict(X, verbose=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["h5", "keras"])
+def test_arrays_among_the_arguments_stay_arrays(tmp_path, way):
+    factor = np.array([1.0, 2.0], "float32")
+    model = chain(lambda x, factor: x - factor, arguments={"factor": factor})
+    again = written(model, way, tmp_path)()
+    np.testing.assert_array_equal(again.layers[-1].arguments["factor"], factor)
+    np.testing.assert_allclose(again.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-6)
+    if way == "h5":
+        with h5py.File(tmp_path / f"{model.name}.h5") as file:
+            config = json.loads(file.attrs["model_config"])["config"]["layers"][-1]["config"]
+        assert config["arguments"] == {"factor": {"type": "ndarray", "value": [1.0, 2.0]}}

@@ -5,6 +5,8 @@ A user may say which function it was, a program finds those that it has built la
 
 from typing import Any
 
+import numpy as np
+
 from kerata.base.checks import message
 from kerata.base.functions import find_function
 from kerata.base.limits import take_work
@@ -88,7 +90,7 @@ class Lambdas:
 
     def find(self, name: str, config: dict[str, Any]) -> tuple[object, dict[str, Any]]:
         """A layer's function, and the arguments that it gets beside the input."""
-        arguments = config.get("arguments") or {}
+        arguments = with_arrays(config.get("arguments"))
         if get_registered_object(name) is not None:
             return reference(name), arguments
         named = name_of(config)
@@ -142,3 +144,14 @@ class Lambdas:
 def reference(name: str) -> dict[str, Any]:
     """A function by its name."""
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
+
+
+def with_arrays(arguments: object) -> dict[str, Any]:
+    """The arguments of a Lambda, arrays in Keras 3's form: Keras 2 wrote `{"type": "ndarray", "value": [...]}`."""
+    found: dict[str, Any] = dict(arguments) if isinstance(arguments, dict) else {}
+    for key, value in found.items():
+        if isinstance(value, dict) and set(value) == {"type", "value"} and value["type"] == "ndarray":
+            kind = np.asarray(value["value"]).dtype.kind
+            dtype = {"f": "float32", "i": "int32", "b": "bool"}.get(kind, "float32")
+            found[key] = {"class_name": "__numpy__", "config": {"value": value["value"], "dtype": dtype}}
+    return found

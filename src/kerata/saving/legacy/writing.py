@@ -152,6 +152,7 @@ class Words:
         """The config of a Lambda: its functions as code, which Kerata never runs, or by the names that they are entered by."""
         received = {"layer": config.get("name")}
         found = {key: self.plain(value) for key, value in config.items() if key not in FUNCTIONS}
+        found["arguments"] = {key: array_of_then(value) or self.plain(value) for key, value in config["arguments"].items()}
         for key in FUNCTIONS:
             value: Any = config.get(key)
             kind = "raw"
@@ -351,6 +352,13 @@ class Words:
             raise ValueError(message(self.owner, expected, {"optimizer": name, **given}, fix))
         kept = {key: value for key, value in config.items() if key not in UNKNOWN_THEN and not (key in CLIPS and value is None)}
         return {"class_name": name, "config": self.plain(kept)}
+
+
+def array_of_then(value: object) -> dict[str, Any] | None:
+    """An array among the arguments of a Lambda as `tf.keras` wrote it."""
+    if not isinstance(value, dict) or value.get("class_name") not in ("__numpy__", "__tensor__"):
+        return None
+    return {"type": "ndarray", "value": value["config"]["value"]}
 
 
 def shapes_of(built: dict[str, Any] | None) -> dict[str, Any]:
