@@ -148,3 +148,15 @@ def test_a_concatenation_of_symbols_takes_masks_that_are_there(masks):
     expected = keras.layers.Concatenate(axis=-1).compute_mask(arrays, given)
     symbols = [kerata.Input((4, 5)), kerata.Input((4, 5))]
     np.testing.assert_array_equal(kerata.layers.Concatenate(axis=-1).compute_mask(symbols, given), expected)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"])
+def test_a_recurrent_layer_refuses_a_mask_of_other_steps(kind):
+    layers = kerata.layers
+    made = {"RNN": lambda: layers.RNN(layers.GRUCell(2)), "Bidirectional": lambda: layers.Bidirectional(layers.GRU(2))}
+    layer, x = made.get(kind, lambda: getattr(layers, kind)(2))(), np.ones((2, 3, 2), "float32")
+    for shape in ((2, 4), (2, 2), (3, 3), (2,)):
+        with pytest.raises(ValueError, match=r"the mask must have shape \(batch, steps\), here \(2, 3\).*mask\.shape"):
+            layer(x, mask=np.ones(shape, bool))
+    alone = np.array([[True, False, True], [True, True, False]])
+    np.testing.assert_array_equal(layer(x, mask=alone[..., None]), layer(x, mask=alone))

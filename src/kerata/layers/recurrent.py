@@ -121,6 +121,7 @@ class RNN(Layer, SkipOutputShape):
     def call(self, sequences, initial_state=None, mask=None, training=False):
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
+        mask = None if mask is None else _fit_mask(self, mask, jax.tree.leaves(sequences)[0].shape)
         states = self._first_states(sequences, initial_state)
         last, outputs, states = self.inner_loop(sequences, states, mask, training)
         if self.stateful:
@@ -199,6 +200,16 @@ class RNN(Layer, SkipOutputShape):
     def from_config(cls, config, custom_objects=None):
         cell = config.pop("cell", None)
         return cls(**config) if cell is None else cls(deserialize_keras_object(cell, custom_objects), **config)
+
+
+def _fit_mask(layer: Layer, mask: Array, shape: tuple[int, ...]) -> Array:
+    """A mask of shape (batch, steps); one of (batch, steps, 1) loses its last axis."""
+    if mask.ndim == 3 and mask.shape[-1] == 1:
+        mask = mask[..., 0]
+    if mask.ndim != 2 or mask.shape[1] != shape[1] or mask.shape[0] not in (1, shape[0]):
+        received = {"mask.shape": mask.shape, "input_shape": shape}
+        raise ValueError(message(layer, f"the mask must have shape (batch, steps), here {shape[:2]}", received))
+    return mask
 
 
 def _beside(mask: Array, value: Array) -> Array:
