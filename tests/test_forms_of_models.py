@@ -217,3 +217,13 @@ def test_what_a_property_lacks_is_said():
     with pytest.raises(AttributeError, match="no attribute 'blocks'"):
         _ = Own().depth
     assert not hasattr(kerata.Sequential([layers.Dense(2)]), "output")
+
+
+def test_states_of_several_generators_have_places_of_their_own():
+    layers = kerata.layers
+    model = kerata.Sequential([kerata.Input((3,)), layers.Dropout(0.3), layers.Dense(2), layers.Dropout(0.2)])
+    tree = model.get_state_tree(value_format="numpy_array")
+    assert list(tree["non_trainable_variables"]) == ["seed_generator", "seed_generator_1"]
+    tree["non_trainable_variables"]["seed_generator_1"]["seed_generator_state"] = np.array([5, 6], "uint32")
+    model.set_state_tree(tree)
+    assert [v.numpy().tolist() for v in model.non_trainable_variables][1] == [5, 6]

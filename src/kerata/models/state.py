@@ -27,7 +27,7 @@ def write_state(model: TrainedModel, state: dict[str, Any]) -> None:
     for name, tree in state.items():
         if name not in groups:
             raise ValueError(message(model, f"a state has the parts {', '.join(GROUPS)}", {"part": name}))
-        known = {variable.path: variable for variable in groups[name]}
+        known = dict(_by_path(groups[name]))
         for path, value in _leaves(tree):
             if path not in known:
                 raise ValueError(
@@ -54,10 +54,21 @@ def _groups(model: TrainedModel) -> dict[str, list[Any]]:
     }
 
 
+def _by_path(variables: Iterable[Any]) -> Iterable[tuple[str, Any]]:
+    """Variables with their paths; those of random generators, which have none of their own, are counted as in Keras."""
+    count = 0
+    for variable in variables:
+        if variable.path == "seed_generator_state":
+            yield f"seed_generator{f'_{count}' if count else ''}/{variable.path}", variable
+            count += 1
+        else:
+            yield variable.path, variable
+
+
 def _tree(model: TrainedModel, variables: Iterable[Any], as_numpy: bool) -> dict[str, Any]:
     tree: dict[str, Any] = {}
-    for variable in variables:
-        *above, last = variable.path.split("/")
+    for path, variable in _by_path(variables):
+        *above, last = path.split("/")
         place = tree
         for name in above:
             place = place.setdefault(name, {})
@@ -66,7 +77,7 @@ def _tree(model: TrainedModel, variables: Iterable[Any], as_numpy: bool) -> dict
                 message(
                     model,
                     "The following variable path is found twice in the model",
-                    {"path": variable.path},
+                    {"path": path},
                     "Give layers of one kind different names",
                 )
             )
