@@ -115,7 +115,7 @@ def test_sizes_of_symbolic_tensors_are_known_when_the_function_runs():
         K.reshape(x, (sizes[0], -1)),
         K.zeros((sizes[0], 2)),
         sizes[0] * sizes[1],
-        K.random_normal(shape=sizes[:2] + (7,)),
+        K.random_normal(shape=(sizes[0], sizes[1], 7)),
         K.reshape(x, sizes),
     ]
     found = K.function([x], outputs)([np.ones((2, 4, 3))])

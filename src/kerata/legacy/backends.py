@@ -27,6 +27,7 @@ from kerata.legacy.graphs import get_session, set_session
 from kerata.legacy.loops import calling
 from kerata.legacy.own_updates import deferring, keeping
 from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, learning_phase, set_learning_phase
+from kerata.legacy.shared import TURNS, following
 from kerata.legacy.tensorflow.layers import followed, in_use
 from kerata.legacy.tensorflow.sizes import shape as shape_of
 from kerata.legacy.tensorflow.sizes import taking_sizes
@@ -559,6 +560,8 @@ def maker(era: str, name: str) -> object:
         return functools.partial(function, changes_layers=True)
     if name in LOOKING or isinstance(found, type):
         return found
+    if era != "tfkeras2" and name in TURNS:
+        return of_tensors(following(name, found))
     if name in CALLING:
         return calling(name, followed(found) if era == "tfkeras2" else of_tensors(found))
     return followed(found) if era == "tfkeras2" else of_tensors(found)

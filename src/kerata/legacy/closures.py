@@ -1,5 +1,6 @@
 """Losses and layers that look at tensors within the model: `def loss(y_true, y_pred): return ... + K.square(z_mean)`."""
 
+import dis
 import functools
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -65,9 +66,18 @@ def referred(function: object) -> Iterator[object]:
             yield cell.cell_contents
         except ValueError:  # a name without a value yet
             continue
-    for name in names_in(function.__code__):
+    for name in globals_in(function.__code__):
         if name in function.__globals__:
             yield function.__globals__[name]
+
+
+def globals_in(code: types.CodeType) -> set[str]:
+    """The names of its module that code and the functions within it look up: not those of attributes."""
+    found = {str(one.argval) for one in dis.get_instructions(code) if one.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            found |= globals_in(part)
+    return found
 
 
 def names_in(code: types.CodeType) -> set[str]:

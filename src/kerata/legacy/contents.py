@@ -45,6 +45,8 @@ def layer(era: str, name: str) -> object:
         return layers.InputSpec
     if name == "Recurrent":
         return recurrent.Recurrent1 if era == "keras1" else recurrent.Recurrent2
+    if name.endswith("time_distributed_dense"):
+        return recurrent.time_distributed_dense
     if name == "serialize":
         return configs.described
     if name == "deserialize":

@@ -7,6 +7,8 @@ import numpy as np
 
 from kerata import backend
 from kerata.base.checks import check_choice
+from kerata.base.registry import snake
+from kerata.engine.types import TensorLike
 from kerata.engine.variable import Variable
 
 
@@ -89,6 +91,17 @@ NAMES = {
         one,
     )
 }
+
+
+def function_of(initializer: Callable[..., TensorLike]) -> Callable[..., Variable]:
+    """What a layer of Keras 1 held as its `init`: a function of a shape that gives a variable."""
+
+    def draw(shape: tuple[int, ...], scale: float = 1.0, name: str | None = None, dim_ordering: str = "th") -> Variable:
+        return backend.variable(initializer(tuple(shape)), name=name)
+
+    own = snake(type(initializer).__name__)
+    draw.__name__ = {"random_uniform": "uniform", "random_normal": "normal", "zeros": "zero", "ones": "one"}.get(own, own)
+    return draw
 
 
 def get(identifier: str | Callable[..., Variable], **kwargs: object) -> Callable[..., Variable]:

@@ -18,11 +18,14 @@ from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has_symbolic, infer, symbolic_leaves, traceable
 from kerata.engine.types import HostArray
 from kerata.engine.variable import Variable
+from kerata.initializers import Initializer
+from kerata.layers import RNN
 from kerata.layers.layer import Layer
 from kerata.legacy.closures import call_around, looks_at_tensors
 from kerata.legacy.configs import words_of_layer
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
+from kerata.legacy.initial import function_of
 from kerata.legacy.kernels import apart, gates_of, joined, then, today, turns_of
 from kerata.legacy.phases import fixed_phase
 from kerata.legacy.shared import Part
@@ -41,6 +44,22 @@ ATTRIBUTES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "gamma_init":
 
 # Methods on tensors that a subclass of a person's own may call by `super()`.
 BY_OWN = ("call", "compute_mask")
+
+
+def refuse_steps(layer: object) -> None:
+    """Raises where a recurrent layer of a program's own changes the step of a built-in one: nothing would call it."""
+    if not isinstance(layer, RNN):
+        return
+    for kind in type(layer).__mro__:
+        if is_ours(kind):
+            return
+        for name in ("step", "get_constants", "preprocess_input"):
+            if name in vars(kind):
+                expected = f"a recurrent layer computes its steps in its cell, and would not call {name}()"
+                fix = (
+                    "Derive it from keras.layers.Recurrent, with build() and the whole step(), or give RNN() a cell of your own"
+                )
+                raise NotImplementedError(message(layer, expected, {"class": kind.__name__}, fix))
 
 
 # The letters of gates in Keras 1, in the order in which cells hold them.
@@ -91,6 +110,7 @@ class OldLayer(Flowing, Spelled):
             cls.compute_output_shape = cls.__dict__["get_output_shape_for"]  # type: ignore[attr-defined]
 
     def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
+        refuse_steps(self)
         arguments |= {name: of_today(value) for name, value in arguments.items()}
         self._initial_weights = arguments.pop("weights", None)
         if given.get("consume_less") == "gpu":
@@ -150,6 +170,15 @@ class OldLayer(Flowing, Spelled):
                 raise
             return found
 
+    def compute_output_spec(self, *args: object, **kwargs: object) -> Any:
+        """Symbolic outputs; `call` came before `compute_output_shape`, which may ask for what `call` has left on the layer."""
+        try:
+            return super().compute_output_spec(*args, **kwargs)  # type: ignore[misc]
+        except AttributeError:
+            if is_ours(type(self)) or type(self).compute_output_shape is Layer.compute_output_shape:
+                raise
+            return infer(self._call_concrete_of, *args, **kwargs)
+
     def _call_concrete(self, args: tuple, kwargs: dict[str, Any]):
         # What is added to the loss now is of this call.
         before = self.__dict__.get("_calling")
@@ -190,6 +219,8 @@ class OldLayer(Flowing, Spelled):
 
     def _as_then(self, found: object) -> object:
         """A weight that Keras 1 held in another form, in that."""
+        if self._era == "keras1" and isinstance(found, Initializer):
+            return function_of(found)
         turns = turns_of([self]) if self._era == "keras1" and isinstance(found, Variable) else {}  # type: ignore[list-item]
         return Part(found, *turns[id(found)]) if isinstance(found, Variable) and id(found) in turns else found
 

@@ -1,6 +1,7 @@
 """What `compile` was given in an era, as `compile` of today takes it."""
 
 import functools
+import inspect
 import types
 from collections.abc import Callable
 from typing import Any, TypeGuard
@@ -14,12 +15,15 @@ from kerata.base.config import floatx
 from kerata.dialects import find_row, translate_arguments
 from kerata.engine.homes import is_users
 from kerata.engine.types import Array
-from kerata.legacy.closures import bind_losses
+from kerata.legacy.closures import bind_losses, names_in
 from kerata.legacy.crossentropy import measure_of_then, of_then
 from kerata.legacy.optimizers import get_optimizer
+from kerata.legacy.tensorflow.layers import as_tensors, in_use, narrowed
 
 # Eras whose measures were means of batches, and whose accuracy was called `acc`.
 BATCHED = ("keras1", "keras22")
+# What only tensors of TensorFlow have.
+ASKED_OF_TENSORS = {"as_list", "get_shape", "set_shape"}
 # The names under which Keras 1 reported measures that are named by an abbreviation.
 SPELLED_OUT = {
     "mse": "mean_squared_error",
@@ -59,10 +63,10 @@ def compile_arguments(
     for name in {"metrics", "weighted_metrics"} & set(given):
         given[name] = of_each_output(given[name], len(outputs))
     if "loss" in given:
-        given["loss"] = bind_losses(model, spread(given["loss"], lambda one: loss_of(era, one)))
+        given["loss"] = bind_losses(model, spread(given["loss"], lambda one: on_tensors(loss_of(era, one))))
     for name in ("metrics", "weighted_metrics"):
         if name in given:
-            given[name] = spread(given[name], lambda one: metric_of(era, of_columns(one)))
+            given[name] = spread(given[name], lambda one: metric_of(era, of_columns(on_tensors(one))))
     return given
 
 
@@ -174,7 +178,24 @@ def of_batch(function: Callable[..., object]) -> Callable[..., Array]:
 
 def is_own(metric: object) -> TypeGuard[Callable[..., object]]:
     """Whether a measure is a function of the program."""
+    metric = inspect.unwrap(metric) if callable(metric) else metric
     return isinstance(metric, types.FunctionType) and is_users(metric.__code__.co_filename)
+
+
+def on_tensors(function: object) -> object:
+    """A program's own loss or measure, which gets tensors where it asks for what only they have: `y_pred.shape.as_list()`."""
+    if not is_own(function) or not names_in(function.__code__) & ASKED_OF_TENSORS:
+        return function
+
+    @functools.wraps(function)
+    def call(*args: object, **named: object) -> object:
+        before, in_use[0] = in_use[0], True
+        try:
+            return narrowed(function(*as_tensors(args), **as_tensors(named)))
+        finally:
+            in_use[0] = before
+
+    return call
 
 
 def of_columns(metric: object) -> object:

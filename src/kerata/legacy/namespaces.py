@@ -96,10 +96,11 @@ def public(module: types.ModuleType) -> list[str]:
 def layer_names(era: str) -> list[str]:
     old = names(era, "layers")
     merging = (
-        ["merge", "Merge", "Recurrent"]
+        ["merge", "Merge", "Recurrent", "time_distributed_dense"]
         if era == "keras1"
         else [*MERGING, "Recurrent", "serialize", "deserialize", *contents.BASES]
     )
+    merging += ["_time_distributed_dense"] if era in ("keras2", "keras22") else []
     today = [] if era != "tfkeras2" else [n for n in public(contents.layers) if n not in old]
     return list(dict.fromkeys([*BASES, *old, *merging, *today]))
 

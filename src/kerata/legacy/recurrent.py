@@ -7,6 +7,25 @@ import jax.numpy as jnp
 from kerata import backend, layers
 from kerata.engine.types import Array
 from kerata.legacy.layers import OldLayer
+from kerata.legacy.phases import in_train_phase
+
+
+def time_distributed_dense(
+    x,
+    w,
+    b=None,
+    dropout: float | None = None,
+    input_dim: int | None = None,
+    output_dim: int | None = None,
+    timesteps: int | None = None,
+    training: bool | None = None,
+):
+    """x w + b at each step of (batch, steps, features); with `dropout`, what is left out is the same at all steps."""
+    if dropout is not None and 0.0 < dropout < 1.0:
+        dropped = backend.dropout(x, dropout, (None, 1, None))
+        x = in_train_phase(dropped, x) if training is None else in_train_phase(dropped, x, training)
+    found = backend.dot(x, w)
+    return found if b is None else found + b
 
 
 class Recurrent(OldLayer, layers.Layer):

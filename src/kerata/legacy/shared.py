@@ -1,7 +1,8 @@
 """What programs of Keras 1 asked of variables: `optimizer.lr.set_value(0.01)`, `layer.W.get_value()`, `layer.W_i`."""
 
+import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 
 from kerata.base.types import DTypeLike
 from kerata.engine.hyper import Number
+from kerata.engine.scope import in_scope
 from kerata.engine.types import Array, HostArray, TensorLike
 from kerata.engine.variable import Variable
 from kerata.optimizers.rates import RateVariable
@@ -73,6 +75,36 @@ for _name in ("add", "sub", "mul", "truediv", "pow", "matmul"):
     setattr(Part, f"__r{_name}__", _computing(getattr(operator, _name), swapped=True))
 # As variables, it comes back as an array.
 jax.tree_util.register_pytree_node(Part, lambda part: ((part.value,), None), lambda _, leaves: leaves[0])  # type: ignore[arg-type]
+
+
+def transposed(variable: Variable) -> Part:
+    return Part(variable, np.transpose, np.transpose)
+
+
+def permuted(variable: Variable, pattern: Sequence[int]) -> Part:
+    back = tuple(np.argsort(pattern).tolist())
+    return Part(variable, lambda value: np.transpose(value, pattern), lambda value: np.transpose(value, back))
+
+
+def reshaped(variable: Variable, shape: Sequence[int]) -> Part:
+    return Part(variable, lambda value: np.reshape(value, shape), lambda value: np.reshape(value, variable.shape))
+
+
+TURNS: dict[str, Callable[..., Part]] = {"transpose": transposed, "permute_dimensions": permuted, "reshape": reshaped}
+
+
+def following(name: str, function: Callable[..., object]) -> Callable[..., object]:
+    """A function of K that turns an array; of a variable outside of programs, what follows the variable.
+
+    So an autoencoder of old has tied weights: `self.W = K.transpose(self.tied_to.W)` in `build`.
+    """
+
+    @functools.wraps(function)
+    def call(x: object, *args: object, **kwargs: object) -> object:
+        follows = isinstance(x, Variable) and not in_scope()
+        return TURNS[name](x, *args, **kwargs) if follows else function(x, *args, **kwargs)
+
+    return call
 
 
 def gate(variable: Variable, place: int, count: int) -> Part:

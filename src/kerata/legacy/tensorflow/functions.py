@@ -1,7 +1,7 @@
 """Functions of tensors: `tf.reduce_mean`, `tf.math`, `tf.linalg`, one line each over `kerata.ops` and `jax.numpy`."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, SupportsInt, TypeAlias
+from typing import Any, NamedTuple, SupportsInt, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -256,8 +256,15 @@ def matmul(a: ArrayLike, b: ArrayLike, transpose_a: bool, transpose_b: bool, adj
     return ops.matmul(a, b)
 
 
-def top_k(x: ArrayLike, k: SupportsInt, ordered: bool) -> tuple[Array, ...]:
-    return tuple(ops.top_k(x, int(k)))
+class TopK(NamedTuple):
+    """The largest numbers of a row, and where they stand."""
+
+    values: Array
+    indices: Array
+
+
+def top_k(x: ArrayLike, k: SupportsInt, ordered: bool) -> TopK:
+    return TopK(*ops.top_k(x, int(k)))
 
 
 def norm(tensor: ArrayLike, kind: NormKind, axis: Ints, keepdims: bool) -> Array:

@@ -75,8 +75,8 @@ class ShapeTensor(SymbolicShape):
 
 
 def shape(x: TensorLike) -> object:
-    """The sizes of an array; of a symbolic tensor, symbolic ones."""
-    return SymbolicShape(x) if isinstance(x, SymbolicTensor) else backend.shape(x)
+    """The sizes of an array, to compute with (`K.shape(x)[1:3] * 2`); of a symbolic tensor, symbolic ones."""
+    return ShapeTensor(x) if isinstance(x, SymbolicTensor) else np.asarray(backend.shape(x), "int32")
 
 
 def ends_of(tensor: SymbolicTensor) -> list[Sizes]:

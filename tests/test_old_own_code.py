@@ -1,0 +1,144 @@
+"""What programs wrote in losses, layers and functions of their own, as they wrote it."""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import keras1, keras2, tfkeras2
+from kerata.legacy.tensorflow import names
+
+X = np.random.default_rng(4).normal(size=(4, 3)).astype("float32")
+
+
+tf = names.build("tfkeras2")[""]
+
+
+def triplets(y_true, y_pred):
+    width = y_pred.shape.as_list()[-1] // 3
+    return y_pred.get_shape().as_list()[1] + 0.0 * y_true[:, 0] + y_pred[:, 0] * width
+
+
+@pytest.mark.parametrize("era", [tfkeras2, keras2], ids=["tfkeras2", "keras2"])
+def test_losses_and_measures_get_tensors_that_know_their_shape(era):
+    model = era.models.Sequential([era.layers.Dense(3, use_bias=False, input_shape=(3,))])
+    model.set_weights([np.eye(3, dtype="float32")])
+    model.compile("sgd", triplets, metrics=[triplets])
+    wanted = np.mean(3 + X[:, 0])
+    np.testing.assert_allclose(model.evaluate(X, np.zeros((4, 3)), verbose=0), [wanted, wanted], rtol=1e-5)
+
+
+@pytest.mark.parametrize("era", [keras1, keras2], ids=["keras1", "keras2"])
+def test_slices_of_shapes_are_computed_with(era):
+    K = era.backend
+    assert np.asarray(K.shape(X)[:2] * 8).tolist() == [32, 24]
+    begin = era.layers.Input(shape=(6, 5, 1))
+    scaled = era.layers.Lambda(lambda x: x * K.cast(K.shape(x)[1:3][::-1] * 2, "float32")[0], output_shape=lambda s: s)(begin)
+    outputs = K.function([begin], [scaled, K.cast(K.shape(begin)[1:3] * 2, "float32")])([np.ones((1, 6, 5, 1))])
+    assert outputs[0].mean() == 10 and outputs[1].tolist() == [12, 10]
+
+
+def test_largest_numbers_have_names():
+    found = tf.nn.top_k(tf.constant([1.0, 3.0, 2.0]), 2)
+    assert found.values.numpy().tolist() == [3, 2] and found.indices.numpy().tolist() == [1, 2]
+    values, _ = found
+    assert values.numpy().tolist() == [3, 2]
+
+
+def test_compute_output_shape_may_ask_what_call_has_left():
+    K = keras2.backend
+    # A tensor of the program under the name of an attribute of the layer: they are two.
+    globals()["centers"] = keras2.layers.Input(shape=(1,))
+
+    class Centers(keras2.layers.Layer):
+        def build(self, input_shape):
+            self.centers = self.add_weight(name="centers", shape=(3,), initializer="zeros", trainable=False)
+            super().build(input_shape)
+
+        def call(self, x):
+            self.add_update((self.centers, self.centers + K.mean(x, axis=0)), x)
+            self.result = K.sum(K.square(x - self.centers), axis=1, keepdims=True)
+            return self.result
+
+        def compute_output_shape(self, input_shape):
+            return K.int_shape(self.result)
+
+    begin = keras2.layers.Input(shape=(3,))
+    model = keras2.models.Model(begin, Centers()(begin))
+    assert model.output_shape == (None, 1)
+    model.compile("sgd", "mse")
+    model.fit(X, np.zeros((4, 1)), batch_size=2, epochs=1, shuffle=False, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], X[:2].mean(0) + X[2:].mean(0), rtol=1e-5)
+    del globals()["centers"]
+
+
+def test_initializations_of_layers_of_keras_1_give_variables():
+    layer = keras1.layers.LSTM(4, init="glorot_uniform", inner_init="one")
+    variable = layer.inner_init((2, 3), name="mine")
+    assert variable.name == "mine" and keras1.backend.get_value(variable).tolist() == np.ones((2, 3)).tolist()
+    assert layer.init.__name__ == "glorot_uniform" and layer.inner_init.__name__ == "one"
+
+
+@pytest.mark.parametrize("name", ["time_distributed_dense", "_time_distributed_dense"])
+def test_a_product_at_each_step(name):
+    module = (keras2 if name.startswith("_") else keras1).layers.recurrent
+    x, w = np.ones((2, 5, 3), "float32"), np.full((3, 4), 2.0, "float32")
+    found = getattr(module, name)(x, w, np.ones(4, "float32"), None, 3, 4, 5)
+    np.testing.assert_allclose(found, np.full((2, 5, 4), 7.0))
+
+
+@pytest.mark.parametrize("era", [keras1, keras2], ids=["keras1", "keras2"])
+def test_tied_weights_follow_those_that_they_are_tied_to(era):
+    K, first = era.backend, {"keras1": "W", "keras2": "kernel"}[era.layers.Dense._era]
+
+    class Tied(era.layers.Layer):
+        def __init__(self, tied, **kwargs):
+            self.tied = tied
+            super().__init__(**kwargs)
+
+        def build(self, input_shape):
+            self.turned = K.transpose(getattr(self.tied, first))
+            self.built = True
+
+        def call(self, x):
+            return K.dot(x, self.turned)
+
+        def compute_output_shape(self, input_shape):
+            return input_shape[0], 3
+
+    encoder = era.layers.Dense(2, input_shape=(3,))
+    model = era.models.Sequential([encoder, Tied(encoder)])
+    model.compile("sgd", "mse")
+    before, bias = (np.array(one) for one in model.get_weights())
+    model.train_on_batch(X, X)
+    after, moved = model.get_weights()
+    error = 2 * (X @ before @ before.T - X) / X.size
+    slope = X.T @ error @ before + error.T @ (X @ before)
+    np.testing.assert_allclose(after, before - 0.01 * slope, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(model.predict(X, verbose=0), (X @ after + moved) @ after.T, rtol=1e-4, atol=1e-5)
+    assert len(model.weights) == 2 and bias.shape == (2,)
+
+
+def test_a_step_that_nothing_would_call_is_refused():
+    class Own(keras1.layers.LSTM):
+        def step(self, x, states):
+            return super().step(x, states)
+
+    with pytest.raises(NotImplementedError, match=r"would not call step\(\).*Derive it from keras.layers.Recurrent"):
+        Own(4)
+
+
+def test_tensors_are_written_one_by_one():
+    array = tf.TensorArray(dtype=tf.int64, size=0, dynamic_size=True)
+    array = array.write(0, tf.constant([2], tf.int64))
+    for place in tf.range(2):
+        array = array.write(place + 1, array.read(place) + 1)
+    found = tf.transpose(array.stack())
+    assert found.numpy().tolist() == [[2, 3, 4]] and found.dtype == tf.int64 and int(array.size()) == 3
+    assert array.concat().numpy().tolist() == [2, 3, 4]
+    v = tf.Variable([1.0, 2.0])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.TensorArray(tf.float32, 2).unstack(v * v).stack())
+    assert tape.gradient(loss, v).numpy().tolist() == [2, 4]
+    with pytest.raises(IndexError, match="dynamic_size=True"):
+        tf.TensorArray(tf.float32, size=1).write(1, 0.0)
+    with pytest.raises(ValueError, match="nothing was written"):
+        tf.TensorArray(tf.float32, size=1).read(0)
