@@ -170,7 +170,7 @@ class OldLayer(Flowing, Spelled):
                 raise
             return found
 
-    def compute_output_spec(self, *args: object, **kwargs: object) -> Any:
+    def compute_output_spec(self, *args: object, **kwargs: object) -> object:
         """Symbolic outputs; `call` came before `compute_output_shape`, which may ask for what `call` has left on the layer."""
         try:
             return super().compute_output_spec(*args, **kwargs)  # type: ignore[misc]
