@@ -142,3 +142,16 @@ def test_tensors_are_written_one_by_one():
         tf.TensorArray(tf.float32, size=1).write(1, 0.0)
     with pytest.raises(ValueError, match="nothing was written"):
         tf.TensorArray(tf.float32, size=1).read(0)
+
+
+def test_a_program_that_begins_anew_in_its_folder_keeps_the_checkpoints_that_it_writes(tmp_path):
+    for start in (1.0, 5.0):
+        v = tf.Variable(start)
+        manager = tf.train.CheckpointManager(tf.train.Checkpoint(v=v), str(tmp_path), max_to_keep=2)
+        for _ in range(2):
+            v.assign_add(1.0)
+            manager.save()
+    assert len(manager.checkpoints) == 2
+    v.assign(0.0)
+    manager.checkpoint.restore(manager.latest_checkpoint)
+    assert v.numpy() == 7.0

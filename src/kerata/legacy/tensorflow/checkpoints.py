@@ -209,7 +209,8 @@ class CheckpointManager:
         prefix = os.path.join(self.directory, self._name)
         number = None if checkpoint_number is None else int(checkpoint_number)
         path = self.checkpoint.save(prefix) if number is None else self.checkpoint.write(f"{prefix}-{number}")
-        self._paths.append(path)
+        # One that was written again, as by a program that begins anew in its folder, is the newest.
+        self._paths = [*(one for one in self._paths if one != path), path]
         while self._most is not None and len(self._paths) > self._most:
             os.remove(f"{self._paths.pop(0)}.npz")
         return path
