@@ -169,11 +169,15 @@ class BatchNormalization(Layer):
             else:
                 y, mean, variance = self._normalize_by_batch(x, gamma, beta, mask)
                 move_on(self.moving_mean, mean, self.momentum)
-                move_on(self.moving_variance, variance, self.momentum)
+                move_on(self.moving_variance, self._kept_variance(variance, x), self.momentum)
         else:
             y = normalize(x, self.moving_mean.value, self.moving_variance.value, gamma, beta, self.epsilon)
         y = y if last else jnp.moveaxis(y, -1, self.axis)
         return y.astype(self.compute_dtype)
+
+    def _kept_variance(self, variance: Array, x: Array) -> Array:
+        """What the moving variance takes in: the batch's own variance, of `x` (..., features)."""
+        return variance
 
     def _normalize_by_batch(self, x: Array, gamma: Array, beta: Array, mask: Array | None) -> tuple[Any, Any, Any]:
         """Normalized by the batch's own moments, without what is masked: y (..., features), mean and variance
