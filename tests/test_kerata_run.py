@@ -377,6 +377,18 @@ def test_mistakes_end_with_one_clear_line(tmp_path, capsys):
     assert "cannot be read" in capsys.readouterr().err
 
 
+def test_a_program_may_name_its_encoding(tmp_path, capsys):
+    path = tmp_path / "old.py"
+    path.write_bytes("# -*- coding: latin-1 -*-\nprint('Übung')\n".encode("latin-1"))
+    assert run_program(str(path), []) == 0 and capsys.readouterr().out == "Übung\n"
+    path.write_text("# coding: nowhere\n")
+    assert run_program(str(path), []) == 2
+    assert "cannot be read: unknown encoding" in capsys.readouterr().err
+    (tmp_path / "model.py").write_bytes(b"\x89HDF\r\n\x1a\n")
+    assert run_program(str(tmp_path / "model.py"), []) == 2
+    assert "it is the file of a model, and no program: `kerata inspect` says what it holds" in capsys.readouterr().err
+
+
 def test_magics_become_comments():
     text = json.dumps({"cells": [{"cell_type": "code", "source": "if x:\n    %time f()\ny = 1\n%%bash"}]})
     assert cells_of(text) == "if x:\n    # %time f()\n    pass\ny = 1\n# %%bash\n"

@@ -172,6 +172,13 @@ def test_the_command_shows_writes_and_checks(tmp_path, capsys):
     assert "`print x` is Python 2" in capsys.readouterr().err
 
 
+def test_an_upgraded_program_keeps_its_encoding(tmp_path):
+    path = tmp_path / "old.py"
+    path.write_bytes("# coding: latin-1\nmodel.fit(x, y, nb_epoch=2)  # Übung\n".encode("latin-1"))
+    assert main(["upgrade", "--write", str(path)]) == 0
+    assert path.read_bytes() == "# coding: latin-1\nmodel.fit(x, y, epochs=2)  # Übung\n".encode("latin-1")
+
+
 def test_a_notebook_keeps_its_cells_and_magics(tmp_path):
     cells = [
         {"cell_type": "markdown", "source": ["# Title"]},

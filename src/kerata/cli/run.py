@@ -6,6 +6,7 @@ import os
 import re
 import runpy
 import sys
+import tokenize
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ import numpy as np
 from kerata.legacy.detection import EMPTY_SPLIT, find_era, old_idioms
 from kerata.legacy.installing import install_as_keras
 from kerata.legacy.tensorflow.layers import in_use
+
+# How files of models begin: HDF5, and archives.
+MODELS = (b"\x89HDF", b"PK\x03\x04")
 
 
 def run_program(program: str, arguments: list[str], dialect: str | None = None, quiet: bool = False) -> int:
@@ -132,8 +136,24 @@ def run_code(code: CodeType, path: Path) -> None:
 
 def read_source(path: Path) -> str:
     """The source of a script, or of the cells of a notebook."""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding=encoding_of(path))
     return cells_of(text) if path.suffix == ".ipynb" else text
+
+
+def encoding_of(path: Path) -> str:
+    """The encoding of a program's file, which it may name itself: `# coding: latin-1`.
+
+    Raises:
+        ValueError: it is the file of a model, or names an encoding that is not known.
+    """
+    with path.open("rb") as file:
+        if file.read(8).startswith(MODELS):
+            raise ValueError("it is the file of a model, and no program: `kerata inspect` says what it holds")
+        file.seek(0)
+        try:
+            return "utf-8" if path.suffix == ".ipynb" else tokenize.detect_encoding(file.readline)[0]
+        except SyntaxError as error:
+            raise ValueError(str(error)) from None
 
 
 def cells_of(text: str) -> str:

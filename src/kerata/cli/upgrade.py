@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerata.base.replacing import replace_file
-from kerata.cli.run import without_magics
+from kerata.cli.run import encoding_of, without_magics
 from kerata.cli.upgrading import Upgraded, upgrade
 from kerata.legacy.detection import SPOKEN, find_era, old_idioms
 
@@ -31,7 +31,8 @@ def run_upgrade(paths: list[str], write: bool = False, check: bool = False, dial
             failed += 1
             continue
         try:
-            old = path.read_text(encoding="utf-8")
+            encoding = encoding_of(path)
+            old = path.read_text(encoding=encoding)
             text = source_of(old) if path.suffix == ".ipynb" else old
             done = upgrade(text, dialect or find_era(text).era)
             new = notebook(old, done.source) if path.suffix == ".ipynb" else done.source
@@ -52,7 +53,7 @@ def run_upgrade(paths: list[str], write: bool = False, check: bool = False, dial
         left += report(path, old, new, done, check)
         if write and new != old:
             with replace_file(path) as part:
-                part.write_text(new, encoding="utf-8")
+                part.write_text(new, encoding=encoding)
             print(f"kerata upgrade: {path} is written", file=sys.stderr)
     return 2 if failed else int(check and left > 0)
 
