@@ -79,6 +79,8 @@ OF_ERAS = {
         "sums_penalties": S,
     },
     "legacy.tensorflow.layers.Flowing": {"_tape_calls": N},
+    "legacy.closures.Around": {"closure": N},
+    "legacy.batches.KeptVariance": {"kept_variance": S},
 }
 X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
 
