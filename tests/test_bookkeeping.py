@@ -80,6 +80,7 @@ OF_ERAS = {
     },
     "legacy.tensorflow.layers.Flowing": {"_tape_calls": N},
     "legacy.closures.Around": {"closure": N},
+    "legacy.layers.Passing": {"takes_all_steps": S},
     "legacy.batches.KeptVariance": {"kept_variance": S},
 }
 X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")

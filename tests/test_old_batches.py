@@ -44,6 +44,25 @@ def test_the_moving_variance_is_that_of_then(era, shape, axis):
     np.testing.assert_allclose(model.get_weights()[3], wanted, rtol=2e-6)
 
 
+@pytest.mark.parametrize("era", ["keras1", "keras2", "tfkeras2"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_all_steps_are_one_batch(era, nested):
+    """Equal to `tf_keras`, which normalizes all steps together; today's goes step by step."""
+    keras = getattr(legacy, era)
+    x = np.random.RandomState(0).rand(6, 3, 4).astype("float32")
+    within = keras.layers.BatchNormalization(input_shape=(4,))
+    within = keras.models.Sequential([within]) if nested else within
+    model = keras.models.Sequential([keras.layers.TimeDistributed(within, input_shape=(3, 4))])
+    model.compile("sgd", "mse")
+    epochs = {"nb_epoch": 1} if era == "keras1" else {"epochs": 1}
+    model.fit(x, x, batch_size=4, shuffle=False, verbose=0, **epochs)
+    mean, variance = np.zeros(4), np.ones(4)
+    for batch in (x[:4].reshape(-1, 4), x[4:].reshape(-1, 4)):
+        mean = 0.99 * mean + 0.01 * batch.mean(0)
+        variance = 0.99 * variance + 0.01 * batch.var(0) * factor(era, 2, 1, len(batch))
+    np.testing.assert_allclose(model.get_weights()[2:], [mean, variance], rtol=2e-5)
+
+
 def test_eras_do_not_share_a_program():
     x = np.random.RandomState(0).rand(4, 5).astype("float32")
     found = []

@@ -493,16 +493,30 @@ def numbers_for(inputs, mask):
 
 
 class Passing(Masked):
-    """A TimeDistributed that passes on what its layer makes of masks, which today's does not."""
+    """A TimeDistributed that passes on what its layer makes of masks, and gives it all steps as one batch.
+
+    Batch normalization within it sees all steps at once. Where the size of batches was fixed, Keras 1 and 2 went step by step.
+    """
+
+    # Today's makes another program.
+    _bookkeeping = {"takes_all_steps": Look.PROGRAM}
 
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
         self._adopted()
 
     layer: Layer
 
+    def build(self, input_shape):
+        super().build(input_shape)  # type: ignore[misc]
+        self.__dict__["takes_all_steps"] = input_shape[0] is None or self._era == "tfkeras2"  # type: ignore[attr-defined]
+
+    def _goes_step_by_step(self, training: bool | None) -> bool:
+        return not self.__dict__["takes_all_steps"] and super()._goes_step_by_step(training)  # type: ignore[misc]
+
     def _adopted(self) -> None:
         """Sees whether the layer within makes masks. That is an attribute, so that no program of today's layer is taken."""
         super()._adopted()  # type: ignore[misc]
+        self.__dict__["takes_all_steps"] = True
         if getattr(self.layer, "makes_mask", False) and not hasattr(self.layer, "_graph"):
             self.passes_masks = self.makes_mask = True
 
