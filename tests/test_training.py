@@ -13,7 +13,7 @@ import pytest
 
 import kerata
 from kerata.engine import call_pure, program, state_of
-from kerata.training.runs import Run
+from kerata.training.runs import LONGEST_SECONDS, LOOK_SECONDS, Pace, Run
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((70, 6), np.float32)
@@ -448,3 +448,20 @@ def test_predict_needs_no_compile_and_follows_changes_of_the_model():
 def test_predictions_do_not_depend_on_how_many_are_asked_for(size):
     model = small()
     np.testing.assert_allclose(model.predict(X[:size], verbose=0), model.predict(X, verbose=0)[:size], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "per_batch", "count"),
+    [
+        (LONGEST_SECONDS, 0.001, 1000),
+        (LONGEST_SECONDS, 0.3, 8),  # a few long batches in one call, three seconds at most
+        (LONGEST_SECONDS, 0.5, 6),
+        (LONGEST_SECONDS, 2.0, 1),
+        (LONGEST_SECONDS, 5.0, 1),
+        (LOOK_SECONDS, 0.3, 1),  # who watches sees each
+    ],
+)
+def test_batches_of_a_call(seconds, per_batch, count):
+    pace = Pace(seconds)
+    pace.learn(1, per_batch)
+    assert pace.batches(10_000) == count

@@ -26,6 +26,8 @@ from kerata.training.signals import uninterrupted
 # Seconds between two looks: of a person at the progress bar, and of Python at Ctrl-C.
 LOOK_SECONDS = 0.1
 LONGEST_SECONDS = 1.0
+# Each call takes the memory of its intermediate results anew, so a few long batches go into one where nobody watches.
+FEW_BATCHES, FEW_SECONDS = 8, 3.0
 
 
 class Pace:
@@ -39,7 +41,10 @@ class Pace:
         """The number of batches to run next."""
         if self.per_batch is None:
             return min(left, 8)
-        return max(1, min(left, int(self.seconds / max(self.per_batch, 1e-7))))
+        seconds = self.seconds
+        if seconds == LONGEST_SECONDS:
+            seconds = max(seconds, min(FEW_BATCHES * self.per_batch, FEW_SECONDS))
+        return max(1, min(left, int(seconds / max(self.per_batch, 1e-7))))
 
     def learn(self, batches: int, seconds: float) -> None:
         spent = seconds / batches
