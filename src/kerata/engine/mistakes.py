@@ -17,15 +17,17 @@ from kerata.engine.homes import is_users
 
 NO_VALUES = "arrays have no values while a program is compiled"
 AS_OPS = "Use kerata.ops or jax.numpy in its place"
-AS_WHERE = "Use kerata.ops.where(condition, a, b), or kerata.ops.cond and kerata.ops.while_loop"
+EAGERLY = "compile(run_eagerly=True) runs batches as Python, where there are numbers, and is many times slower"
+AS_WHERE = f"Use kerata.ops.where(condition, a, b), or kerata.ops.cond and kerata.ops.while_loop; {EAGERLY}"
+UNKNOWN_COUNT = f"{NO_VALUES}, so it is not known how many entries"
 # Of JAX's kinds of error, the narrower ones first: what is wrong, and what to write instead.
 WORDS: tuple[tuple[type[Exception], str, str], ...] = (
     (jax.errors.TracerArrayConversionError, f"{NO_VALUES}, so NumPy, and what is built on it, cannot take them", AS_OPS),
     (jax.errors.TracerBoolConversionError, f"{NO_VALUES}, so `if`, `while`, `and`, `not` cannot look at them", AS_WHERE),
     (
         jax.errors.NonConcreteBooleanIndexError,
-        f"{NO_VALUES}, so it is not known how many entries `x[condition]` would have",
-        "Use kerata.ops.where(condition, x, 0), or multiply by weights of 0 and 1",
+        f"{UNKNOWN_COUNT} `x[condition]` would have",
+        f"Use kerata.ops.where(condition, x, 0), or multiply by weights of 0 and 1; {EAGERLY}",
     ),
     (
         jax.errors.TracerIntegerConversionError,
@@ -47,6 +49,9 @@ WORDS: tuple[tuple[type[Exception], str, str], ...] = (
 
 def words_of(error: Exception) -> tuple[str, str] | None:
     """(what is wrong, what to write instead) of an error that comes of asking for values that are not there yet."""
+    if isinstance(error, jax.errors.ConcretizationTypeError) and "must be statically specified" in str(error):
+        fix = f"Use kerata.ops.where(condition, x, 0), or give `size`; {EAGERLY}"
+        return f"{UNKNOWN_COUNT} there are that are not zero", fix
     for kind, expected, fix in WORDS:
         if isinstance(error, kind):
             return expected, fix

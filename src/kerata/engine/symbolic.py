@@ -9,40 +9,29 @@ arrays.
 
 import functools
 import inspect
-import itertools
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from kerata.base.checks import KindError, Said, UnableError, message
+from kerata.base.interrupts import hand_on
 from kerata.base.limits import CALL, take_work
 from kerata.base.registry import snake
-from kerata.base.types import DTypeLike, Owner, PartialShape
+from kerata.base.types import DTypeLike, Owner
+from kerata.engine.guesses import FOLDED, SMALL, TRIALS, Sizes, by_numbers, guesses
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Module, auto_name
+from kerata.engine.numbers import need_of
 from kerata.engine.scope import Scope, current_scope, note, noted
 from kerata.engine.types import Array, TensorLike, Tree
 from kerata.engine.variable import Variable, standardize_dtype
 
-# Unknown dimensions are tried with two sizes: what differs in the result is unknown too. Far apart, so that halving an
-# unknown height eight times still tells them apart.
-TRIALS = (1009, 2503)
-# Where those cannot be folded as the function wants it: (None, None, 4) to (-1, 8).
-FOLDED = (5040, 13860)
-# Where those are larger than what comes out: (None, 3) filled up to 20 rows.
-SMALL = (5, 7)
-MOST_GUESSES = 24
-
 P = ParamSpec("P")
 R = TypeVar("R")
-
-# What unknown sizes are taken to be: (number of the argument, axis) to size.
-Sizes = dict[tuple[int, int], int]
 
 
 class SymbolicTensor:
@@ -387,7 +376,12 @@ def infer(function: Callable[..., Any], /, *args: object, **kwargs: object) -> A
         return SymbolicTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
 
     unknown = any(None in leaves[place].shape for place in places)
-    first, second = _trace_twice(trace, _guesses(leaves)) if unknown else [trace(TRIALS[0], {})] * 2
+    try:
+        first, second = _trace_twice(trace, guesses(leaves)) if unknown else [trace(TRIALS[0], {})] * 2
+    except (TypeError, ValueError) as error:
+        if not asked and need_of(error) is None:
+            raise
+        first, second = _instead(error, lambda: by_numbers(run, [leaves[place] for place in places], masks))
     outputs, found = jax.tree.map(merge, first, trace(TRIALS[1], {}) if asked and not unknown else second)
     for output, mask in zip(jax.tree.leaves(outputs), found, strict=True):
         if mask is not None:
@@ -412,43 +406,19 @@ def _trace_twice(trace: Callable[..., Any], guesses: Iterable[tuple[tuple[int, i
             return [trace(trial, sizes) for trial in trials]
         except (TypeError, ValueError) as error:
             failure = failure or error
+            if need_of(error) is not None:
+                break
     assert failure is not None
     raise _without_trials(failure)
 
 
-def _guesses(leaves: list[Any]) -> Iterator[tuple[tuple[int, int], Sizes]]:
-    """What unknown sizes may be, the likeliest first: two trial numbers, and known sizes for some of them.
-
-    A size that is not known may have to be one that another tensor has: (None, 3) + (2, 3) has two rows.
-    """
-    yield TRIALS, {}
-    yield FOLDED, {}
-    shapes = {
-        i: tuple(np.shape(leaf)) if not isinstance(leaf, SymbolicTensor) else leaf.shape
-        for i, leaf in enumerate(leaves)
-        if hasattr(leaf, "shape")
-    }
-    unknown = [(i, axis) for i, shape in shapes.items() for axis, size in enumerate(shape) if size is None]
-    # All have one number of samples; of other axes, each is for itself.
-    groups = [[place for place in unknown if place[1] == 0], *([place] for place in unknown if place[1] > 0)]
-    groups = [group for group in groups if group][:5]
-    choices = [[None, *_known_sizes(shapes, group)] for group in groups]
-    combinations = sorted(itertools.islice(itertools.product(*choices), 1, 2000), key=lambda c: sum(s is not None for s in c))
-    for sizes in combinations[:MOST_GUESSES]:
-        yield TRIALS, {place: size for group, size in zip(groups, sizes, strict=True) if size is not None for place in group}
-    yield SMALL, {}
-
-
-def _known_sizes(shapes: Mapping[int, PartialShape], group: list[tuple[int, int]]) -> list[int]:
-    """Sizes that an unknown one may be equal to: first of the same axis, counted from either end, then of any axis."""
-    axis = group[0][1]
-    back = axis - len(shapes[group[0][0]])
-    mine: set[int] = {place for place, _ in group} if axis else set()
-    others = [shape for place, shape in shapes.items() if place not in mine]
-    found = [shape[axis] for shape in others if axis < len(shape)]
-    if axis:
-        found += [shape[back] for shape in others if -back <= len(shape)] + [size for shape in others for size in shape]
-    return list(dict.fromkeys(size for size in found if size is not None and size > 1))[:4]
+def _instead(error: Exception, attempt: Callable[[], R]) -> R:
+    """What an attempt gives; the error, where it fails."""
+    try:
+        return attempt()
+    except Exception as another:
+        hand_on(another)
+        raise error from another
 
 
 def _without_trials(error: Exception) -> Exception:

@@ -15,6 +15,7 @@ from kerata.base import registry
 from kerata.base.checks import KindError, Said, describe_owner, did_you_mean, message
 from kerata.base.config import dtype_policy
 from kerata.dialects import hint
+from kerata.engine.guesses import TRIALS
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Look, auto_name, parts
 from kerata.engine.naming import current_path, name_scope, open_name
@@ -22,7 +23,7 @@ from kerata.engine.policy import standardize_policy
 from kerata.engine.rematerializing import remat_of
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
 from kerata.engine.stateless import check_values
-from kerata.engine.symbolic import TRIALS, Node, SymbolicTensor, has_symbolic, infer
+from kerata.engine.symbolic import Node, SymbolicTensor, has_symbolic, infer
 from kerata.engine.types import Array
 from kerata.engine.variable import Variable, autocast
 from kerata.layers.eager import run_call

@@ -9,8 +9,8 @@ from kerata.base.checks import KindError, check_choice, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import by_reference, deserialize_keras_object, serialize_keras_object, sharing
 from kerata.base.types import PartialShape
+from kerata.engine.guesses import FOLDED, TRIALS
 from kerata.engine.structure import is_ours
-from kerata.engine.symbolic import FOLDED, TRIALS
 from kerata.engine.types import Array
 from kerata.layers.layer import Layer, SkipOutputShape
 from kerata.layers.recurrent import RNN

@@ -29,6 +29,7 @@ from kerata.legacy.own_updates import deferring, keeping
 from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, learning_phase, set_learning_phase
 from kerata.legacy.shared import TURNS, following
 from kerata.legacy.tensorflow.layers import followed, in_use
+from kerata.legacy.tensorflow.reductions import of_nothing
 from kerata.legacy.tensorflow.sizes import shape as shape_of
 from kerata.legacy.tensorflow.sizes import taking_sizes
 from kerata.legacy.tensorflow.tape import tapes
@@ -513,7 +514,7 @@ OWN |= {
     "update_sub": deferring(update_sub, lambda before, less: before - less),
 }
 
-OWN["switch"] = switching(backend.switch)
+OWN |= {"switch": switching(backend.switch), "max": of_nothing(ops.max, -1), "min": of_nothing(ops.min, 1)}
 for _function, _operation in ((maximum, ops.maximum), (minimum, ops.minimum), (clip, ops.clip), (abs, ops.absolute)):
     as_operation(_function, _operation)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from kerata import backend
 from kerata.base.checks import message
+from kerata.base.interrupts import hand_on
 from kerata.engine.random import make_key
 from kerata.engine.scope import Scope, current_scope
 from kerata.engine.structure import is_ours, structure_of
@@ -19,6 +20,7 @@ from kerata.layers import InputLayer
 from kerata.layers.phase import in_phase
 from kerata.legacy.phases import Phase
 from kerata.models.graph import Graph
+from kerata.training.stepwise import warn_or_raise
 
 
 class NeedsGraph(TypeError):
@@ -93,19 +95,29 @@ def compiled(
             found = graph.run(list(arrays)) if graph is not None else []
             return flatten(found), scope.read(variables)
 
-    program = jax.jit(run, static_argnums=3)
+    programs: list[Callable[..., Any]] = [jax.jit(run, static_argnums=3), run]
+
+    def attempt(*args: object) -> tuple[list[Any], list[Any]]:
+        try:
+            return programs[0](*args)
+        except Exception as error:
+            hand_on(error)
+            warn_or_raise("K.function", error)
+        # As Python from now on.
+        del programs[:-1]
+        return programs[0](*args)
 
     def call(arrays: list[Any], training: bool) -> object:
         arrays = [jnp.asarray(array, tensor.dtype) for array, tensor in zip(arrays, inputs, strict=True)]
         given = [*arrays, *(vars(one)["fixed"] for one in fixed)]
         values, key = [variable.value for variable in variables], make_key()
         with noting_reads() as reads:
-            found, after = program(values, key, given, training)
+            found, after = attempt(values, key, given, training)
         if more := [variable for name, variable in reads.read.items() if name not in reads.given]:
             # Functions of the program's own have read variables that no layer has: from now on they are followed.
             variables.extend(more)
             values = [variable.value for variable in variables]
-            found, after = program(values, key, given, training)
+            found, after = attempt(values, key, given, training)
         for variable, new in zip(variables, after, strict=True):
             # The state of random numbers goes on in any case.
             if training and isinstance(variable, Variable) and (changes_layers or variable.dtype == "uint32"):

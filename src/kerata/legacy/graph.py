@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kerata.engine.guesses import TRIALS
 from kerata.engine.scope import Scope, current_scope, in_scope, noted
-from kerata.engine.symbolic import TRIALS, Node, Operation, SymbolicTensor, infer, sort_nodes
+from kerata.engine.symbolic import Node, Operation, SymbolicTensor, infer, sort_nodes
 from kerata.engine.variable import Variable
 from kerata.layers.phase import contexts, in_phase
 from kerata.legacy.functions import roots_of

@@ -4,10 +4,15 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+
+from kerata.engine.numbers import ASKING, NumbersNeeded
+from kerata.legacy.tensorflow import flow
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.layers import narrowed
 from kerata.legacy.tensorflow.tape import tapes
+from kerata.legacy.tensorflow.tensor import is_array, is_concrete
 
 
 def rnn(
@@ -54,7 +59,7 @@ def where(mask, one, other):
 
 def map_fn(fn: Callable[..., Any], elems: object, name: str | None = None, dtype: object = None) -> object:
     """`K.map_fn`, row by row."""
-    return TABLE["stack"]([convert(fn(row)) for row in convert(elems)])
+    return flow.map_fn(fn, elems, dtype)
 
 
 def foldl(fn: Callable[..., Any], elems: object, initializer: object = None, name: str | None = None) -> object:
@@ -74,6 +79,7 @@ def fold(fn: Callable[..., Any], rows: list[Any], state):
     return state
 
 
+BY_ROWS = ("map_fn", "foldl", "foldr")
 BY_HAND: dict[str, Callable[..., object]] = {"rnn": rnn, "map_fn": map_fn, "foldl": foldl, "foldr": foldr}
 
 
@@ -88,8 +94,15 @@ def calling(name: str, function: Callable[..., object]) -> Callable[..., object]
     @functools.wraps(function)
     def call(*args: object, **kwargs: object) -> object:
         if not tapes():
-            args = tuple(map(giving_arrays, args))
-            return function(*args, **{key: giving_arrays(value) for key, value in kwargs.items()})
+            given = tuple(map(giving_arrays, args))
+            try:
+                return function(*given, **{key: giving_arrays(value) for key, value in kwargs.items()})
+            except (NumbersNeeded, *ASKING):
+                rows = args[1] if len(args) > 1 else kwargs.get("elems")
+                if name not in BY_ROWS or not all(is_concrete(one) for one in jax.tree.leaves(rows, is_leaf=is_array)):
+                    raise
+            # What comes of a row hangs on its numbers, which are there.
+            return narrowed(BY_HAND[name](*args, **kwargs))
         if name != "switch":
             return BY_HAND[name](*args, **kwargs)
         args = tuple(one() if callable(one) else one for one in args)

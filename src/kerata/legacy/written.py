@@ -3,9 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from kerata import layers, ops
+from kerata.base.checks import message
+from kerata.engine.numbers import NumbersNeeded, known
+from kerata.engine.scope import current_scope
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic
 from kerata.engine.types import TensorLike
+from kerata.engine.variable import Variable
 from kerata.ops.forms import tell_translation
 
 # A value, or a function that gives it.
@@ -25,13 +31,29 @@ def value_of(expression: Expression) -> TensorLike:
     return expression() if callable(expression) else expression
 
 
+def known_branch(condition: object, first: Expression, second: Expression) -> Expression | None:
+    """The branch that is taken, where that is known: only it is computed, and the other one may have another shape."""
+    array = None if isinstance(condition, Variable) else known(condition)
+    if np.ndim(condition):  # type: ignore[arg-type]
+        return None
+    if array is not None:
+        return first if bool(array) else second
+    scope = current_scope()
+    shapes = [getattr(one, "shape", ()) for one in (first, second) if not callable(one)]
+    if len(shapes) == 2 and shapes[0] != shapes[1] and scope is not None and not scope.shapes_alone:
+        text = message("K.switch", "its branches have two shapes", {"then": shapes[0], "else": shapes[1]})
+        raise NumbersNeeded(text, "K.switch")
+    return None
+
+
 def switching(function: Callable[..., Any]) -> Callable[..., Any]:
     """`K.switch`, which of symbolic tensors is a choice for each element."""
 
     def switch(condition: SymbolicTensor, then_expression: Expression, else_expression: Expression) -> object:
         given = (condition, then_expression, else_expression)
         if not has_symbolic(given):
-            return function(*given)
+            taken = known_branch(*given)
+            return function(*given) if taken is None else value_of(taken)
         then, otherwise = value_of(then_expression), value_of(else_expression)
         axes = max(len(getattr(one, "shape", ())) for one in (then, otherwise))
         chosen: TensorLike = condition

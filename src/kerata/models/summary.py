@@ -12,7 +12,8 @@ import numpy as np
 
 from kerata.base.checks import message
 from kerata.base.display import say
-from kerata.engine.symbolic import TRIALS, Operation
+from kerata.engine.guesses import TRIALS
+from kerata.engine.symbolic import Operation
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.training.trained import TrainedGraph, TrainedModel

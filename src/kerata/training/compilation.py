@@ -27,12 +27,14 @@ class Compilation:
         trackers: means of the loss, and of the losses of several outputs.
         prepared: what the model was prepared for so far; see `training.prepare`.
         warned: what it was warned of.
+        stepwise: whether a program of it could not be made, so that its steps run as Python; see `training.stepwise`.
     """
 
     def __init__(self, arguments: dict[str, Any], scales_loss: bool, output_names: list[str] | None):
         self.arguments, self.scales_loss = arguments, scales_loss
         self.prepared: dict[Any, Any] = {}
         self.warned: set[str] = set()
+        self.stepwise = False
         self.renew(output_names)
 
     def renew(self, output_names: list[str] | None) -> None:

@@ -33,6 +33,7 @@ from kerata.training.padding import rows_of, spec_of
 from kerata.training.plan import Batch, Plan
 from kerata.training.prepare import Prepared, keeps_batch_size
 from kerata.training.steps import BuiltInStep
+from kerata.training.stepwise import runs_stepwise
 
 # Multiplications and additions that must be spared: some seconds of a core, a good deal more than another program costs.
 LEAST_FLOPS = 5e10
@@ -273,6 +274,8 @@ def compute_once(
     if epochs < 2 or data is None or type(whole) is not BuiltInStep or (steps is not None and data is source):
         return None
     if whole.needs_whole_batches or keeps_batch_size(prepared.model) or not any(v.made_trainable for v in plan.others):
+        return None
+    if runs_stepwise(prepared.model):
         return None
     if isinstance(source, Samples):
         rows, there = padded_batch(source.size, batch_size)

@@ -176,6 +176,7 @@ class Step(ABC):
         The last of the numbers is the step at which the loss first was not finite, or -1.
         """
         values = [jnp.asarray(value, jnp.float32) for value in self.values(state)]
+        self.is_number = [value.ndim == 0 for value in values]
         bad = state["counters"][1] if "counters" in state else jnp.int32(-1)
         numbers = [value for value in values if value.ndim == 0]
         return {"numbers": jnp.stack([*numbers, bad.astype(jnp.float32)]), "arrays": [v for v in values if v.ndim]}

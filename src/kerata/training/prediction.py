@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import check_positive_int, describe_owner, message
+from kerata.base.interrupts import hand_on
 from kerata.callbacks.callback import CallbackList, Callbacks, Verbose, flatten_callbacks, read_verbose
 from kerata.callbacks.progress import ProgbarLogger
 from kerata.data.samples import Data, Samples
@@ -34,6 +35,7 @@ from kerata.training.padding import declares_predicted_rows, why_prediction_is_e
 from kerata.training.prepare import keeps_batch_size, trace_outputs
 from kerata.training.signals import heard
 from kerata.training.step_methods import check_form, overrides, pack_x_y_sample_weight
+from kerata.training.stepwise import warn_or_raise, weak_numbers
 from kerata.training.trained import TrainedModel
 
 NOBODY = CallbackList()
@@ -60,6 +62,8 @@ class Predictor:
         self.variables: list[Variable] | None = None
         self.programs: dict[Any, Any] = {}
         self.changes = count_changes()
+        # Whether a program could not be made.
+        self.stepwise = False
 
     def _start(self, x: Tree) -> None:
         model = self.model
@@ -200,11 +204,23 @@ class Predictor:
         found = self.programs.get(key)
         if found is None:
             self._check_shapes(given)
-            found = program.obtain("predict", self.structure, self._make, args, weak=(1,), placement=self.placement)
+            found = self._obtain(args)
             self.programs[key] = found
             if len(self.programs) > MOST_PROGRAMS:
                 del self.programs[next(iter(self.programs))]
         return found
+
+    def _obtain(self, args: tuple[Any, ...]) -> program.Runnable:
+        """The program of a prediction, or the same as Python where the model runs so or needs numbers that it does not have."""
+        if not self.stepwise and not self.model.run_eagerly:
+            try:
+                return program.obtain("predict", self.structure, self._make, args, weak=(1,), placement=self.placement)
+            except Exception as error:
+                hand_on(error)
+                warn_or_raise("predict", error)
+                self.stepwise = True
+        function = self._make()
+        return lambda values, vector, x: function(values, weak_numbers(vector), x)
 
     def _make(self) -> Callable[..., Any]:
         variables, hypers, model = self.variables or [], self.hypers, self.model

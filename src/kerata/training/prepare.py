@@ -29,6 +29,7 @@ from kerata.training.padding import why_step_is_exact
 from kerata.training.plan import Batch, Plan, Step
 from kerata.training.step_methods import check_form, has_own_step, overrides
 from kerata.training.steps import make_plan
+from kerata.training.stepwise import runs_stepwise
 from kerata.training.targets import check_indices, check_numbers, check_targets, check_weights
 from kerata.training.trained import TrainedModel
 
@@ -82,7 +83,7 @@ class Prepared:
             batch_size: samples a step.
             there: samples of the last batch; `None` where that is not known.
         """
-        if self.step.needs_whole_batches or keeps_batch_size(self.model):
+        if self.step.needs_whole_batches or keeps_batch_size(self.model) or runs_stepwise(self.model):
             return False
         shapes = jax.tree.structure(batch), *[(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(batch)]
         key = (batch_size, there, *shapes)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.interrupts import hand_on
 from kerata.callbacks.callback import CallbackList
 from kerata.engine import program
 from kerata.engine.effort import is_few
@@ -22,12 +23,15 @@ from kerata.training import exits
 from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed
 from kerata.training.prepare import Prepared
 from kerata.training.signals import uninterrupted
+from kerata.training.stepwise import go_on_stepwise, make_stepwise, runs_stepwise
 
 # Seconds between two looks: of a person at the progress bar, and of Python at Ctrl-C.
 LOOK_SECONDS = 0.1
 LONGEST_SECONDS = 1.0
 # Each call takes the memory of its intermediate results anew, so a few long batches go into one where nobody watches.
 FEW_BATCHES, FEW_SECONDS = 8, 3.0
+# What a person has called.
+METHODS = {"train": "fit", "test": "evaluate"}
 
 
 class Pace:
@@ -179,15 +183,12 @@ class Run:
     def advance(self, chunk: Chunk, start: int, stop: int, fresh: bool, epochs: int = 1) -> dict[str, Any]:
         """Runs some batches of a chunk, in one or more epochs; the variables hold the new state when it returns."""
         exits.pause()
-        state, constants = self._arguments()
-        if self.extra is None:
-            self.extra = self.step.extra_state(state, constants, self.key, chunk.shapes)
-        state |= self.extra
         cursor = np.array([chunk.offset, start, stop, chunk.samples, fresh, chunk.number, chunk.number + epochs], np.int32)
-        args = (state, constants, self.key, chunk.feed, cursor)
-        compiled = self._program(chunk, args)
+        run, args = self._ready(chunk, cursor)
+        # As Python a step may be interrupted, and leaves all as it was.
+        found = run(*args) if runs_stepwise(self.plan.model) else None
         with uninterrupted():
-            state, out = compiled(*args)
+            state, out = run(*args) if found is None else found
             if self.plan.training:
                 self.counters = state.pop("counters")
             self.plan.scatter(state)
@@ -195,6 +196,22 @@ class Run:
                 variable.place(value)
             self.out = out
         return {"numbers": out["numbers"], "arrays": out["arrays"], "number": chunk.number + epochs - 1}
+
+    def _ready(self, chunk: Chunk, cursor: AnyArray) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """What runs, a program or the same as Python, and its arguments."""
+        state, constants = self._arguments()
+        given, model = (constants, self.key, chunk.feed, cursor), self.plan.model
+        if not runs_stepwise(model):
+            try:
+                if self.extra is None:
+                    self.extra = self.step.extra_state(state, constants, self.key, chunk.shapes)
+                args = (state | self.extra, *given)
+                return self._program(chunk, args), args
+            except Exception as error:
+                hand_on(error)
+                go_on_stepwise(model, METHODS[self.mode], error)
+        run = make_stepwise(self.step, self.plan.reset, chunk.batch_size, chunk.masked, chunk.kind, chunk.epochs)
+        return run, (state | (self.extra or {}), *given)
 
     def _arguments(self) -> tuple[dict[str, Any], Any]:
         state: dict[str, Any] = self.plan.gather(self.prepared.placement)

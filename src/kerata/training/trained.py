@@ -43,6 +43,7 @@ class TrainedModel:
         name: str
         built: bool
         compiled: bool
+        run_eagerly: bool
         stop_training: bool
         stop_evaluating: bool
         steps_per_execution: int

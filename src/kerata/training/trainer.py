@@ -146,7 +146,9 @@ class Trainer(StepMethods):
             loss_weights: a number for each output, list or dict.
             metrics: measures, for one output or for each; they ignore sample weights.
             weighted_metrics: measures that use sample weights.
-            run_eagerly, jit_compile: accepted for Keras's sake; the program is compiled as a whole in any case.
+            run_eagerly: whether batches run as Python, operation by operation, so that the code of losses, layers and measures
+                of your own sees numbers: for looking into them, and for sizes that depend on numbers. It is many times slower.
+            jit_compile: accepted for Keras's sake; the program is compiled as a whole in any case.
             steps_per_execution: how many batches are computed from one hook of a callback for batches to the next.
             auto_scale_loss: whether a `LossScaleOptimizer` is put around the optimizer of a `"mixed_float16"` model, so
                 that small gradients do not vanish, and steps with too large ones are left out.

@@ -12,6 +12,7 @@ from jax.core import Tracer
 
 from kerata.base.checks import did_you_mean, message
 from kerata.base.recent import Recent
+from kerata.engine.numbers import asked_by, known, numbers_of
 from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.types import AnyArray, HostArray
 from kerata.engine.variable import Variable
@@ -32,6 +33,7 @@ FORMER = {
     "dimension": "axis",
     "concat_dim": "axis",
     "split_dim": "axis",
+    "box_ind": "box_indices",
 }
 # Arguments that TensorFlow makes tensors of, as far as functions are not of a list of them.
 _TENSORS = """
@@ -42,7 +44,8 @@ TENSORS = frozenset(_TENSORS.split())
 # Arguments that decide shapes, so that programs are made for their values.
 _SETTLED = """
     shape perm axis axes multiples num_or_size_splits size dims output_shape depth num_rows num_columns batch_shape num_segments
-    maxlen sizes paddings k num repeats shift partitions num_partitions
+    maxlen sizes paddings k num repeats shift partitions num_partitions crop_size max_output_size max_output_size_per_class
+    max_total_size
 """
 SETTLED = frozenset(_SETTLED.split())
 _calls: Recent[Call] = Recent(512)
@@ -127,10 +130,10 @@ class Function:
         self, leaves: list[Any], treedef: jax.tree_util.PyTreeDef, places: list[int], objects: list[Any], values: list[Any]
     ) -> object:
         """The function of arrays, noted on the tapes that follow one of them."""
-        known = not any(isinstance(getattr(thing, "_array", thing), Tracer) for thing in objects) and not any(
+        is_known = not any(isinstance(getattr(thing, "_array", thing), Tracer) for thing in objects) and not any(
             isinstance(thing, Variable) and isinstance(thing.value, Tracer) for thing in objects
         )
-        is_wide = known and any(dtype_of(thing).is_wide for thing in objects)
+        is_wide = is_known and any(dtype_of(thing).is_wide for thing in objects)
         call = self._call_of(leaves, treedef, places, is_wide)
         given = [(wide_of if is_wide else narrow)(thing) for thing in objects]
         nominal = self.gives(values) if callable(self.gives) else self.gives
@@ -140,10 +143,11 @@ class Function:
             made = [Tensor(array, nominal or kept_type(array, objects)) for array in flat]
             return jax.tree.unflatten(tree, made), made
 
-        if known:
+        if is_known:
             with jax.ensure_compile_time_eval():
                 return make_call(call, objects, given, wrap)
-        return make_call(call, objects, given, wrap)
+        with asked_by(f"tf.{self.title}"):
+            return make_call(call, objects, given, wrap)
 
     def _call_on_texts(self, values: list[Any]) -> object:
         if self.on_texts is None:
@@ -209,14 +213,15 @@ def settled(value: object) -> object:
     """
     if isinstance(value, (list, tuple)) and any(isinstance(one, (Tensor, list, tuple)) for one in value):
         return type(value)(settled(one) for one in value) if type(value) in (list, tuple) else value
-    if not isinstance(value, Tensor) or isinstance(value._array, Tracer) or not value.dtype.is_integer:
+    if not isinstance(value, Tensor) or not value.dtype.is_integer or (array := known(value._array)) is None:
         return value
-    return np.asarray(value._array).tolist()
+    return np.asarray(array).tolist()
 
 
 def named(compute: Callable[..., object], name: str) -> Callable[..., object]:
     def call(*args: object) -> object:
-        return compute(*args)
+        with asked_by(f"tf.{name}"):
+            return compute(*args)
 
     call.__name__ = name.rpartition(".")[2]
     return call
@@ -379,7 +384,7 @@ def ints(value: Ints) -> Any:
         return value
     if isinstance(value, (list, tuple)):
         return tuple(None if one is None else int(one) for one in value)
-    array = np.asarray(value)
+    array = numbers_of(value)
     return int(array) if array.ndim == 0 else tuple(array.tolist())
 
 

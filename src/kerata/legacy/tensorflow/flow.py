@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, SupportsInt, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import message
 from kerata.base.types import like_sequence
+from kerata.engine.numbers import NumbersNeeded, asked_by
+from kerata.engine.scope import current_scope
+from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Array, TensorLike
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.layers import wrap_leaves
-from kerata.legacy.tensorflow.tape import Call, leaves_of, make_call, noting_nothing
+from kerata.legacy.tensorflow.tape import Call, leaves_of, make_call, map_leaves, noting_nothing
 from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, is_concrete, narrow, plain, tensors
 from kerata.legacy.tensorflow.types import Ints
 
@@ -76,7 +80,22 @@ def cond(pred: TensorLike, true_fn: Callable[..., Any], false_fn: Callable[..., 
     if is_concrete(pred):
         return true_fn() if pred else false_fn()
     first, second = true_fn(), false_fn()
+    if not only_shapes() and not isinstance(pred, SymbolicTensor):
+        map_pairs(check_alike, first, second)
     return map_pairs(lambda a, b: TABLE["where"](pred, a, b), first, second)
+
+
+def only_shapes() -> bool:
+    """Whether nothing but shapes comes of what is computed now."""
+    scope = current_scope()
+    return scope is not None and scope.shapes_alone
+
+
+def check_alike(first: AnyTensor, second: AnyTensor) -> None:
+    """Raises where two branches give other shapes, so that the shape hangs on a number."""
+    if tuple(first.shape) != tuple(second.shape):
+        text = message("tf.cond", "its branches give two shapes", {"true_fn": first.shape, "false_fn": second.shape})
+        raise NumbersNeeded(text, "tf.cond")
 
 
 def map_pairs(join: Callable[..., Any], first: object, second: Any) -> object:
@@ -111,11 +130,14 @@ def while_loop(
     maximum_iterations: SupportsInt | None = None,
     **kwargs: object,
 ) -> Sequence[object]:
-    """body(*loop_vars) while cond(*loop_vars)."""
-    state = tuple(convert(one) if isinstance(one, (int, float, np.ndarray)) else one for one in loop_vars)
-    if all(not isinstance(one, Tensor) or is_concrete(one) for one in state):
+    """body(*loop_vars) while cond(*loop_vars).
+
+    Where it is known when it ends, and in training, it runs as Python, so that derivatives go through it.
+    """
+    state = tuple(convert(one) if isinstance(one, (int, float, np.ndarray, jax.Array)) else one for one in loop_vars)
+    if all(not isinstance(one, Tensor) or is_concrete(one) for one in state) or runs_as_python(state):
         rounds = 0
-        while bool(cond(*state)) and (maximum_iterations is None or rounds < int(maximum_iterations)):
+        while holds(cond(*state)) and (maximum_iterations is None or rounds < int(maximum_iterations)):
             found = body(*state)
             state = tuple(found) if isinstance(found, (list, tuple)) else (found,)
             rounds += 1
@@ -134,16 +156,34 @@ def while_loop(
         return list(tensors(jax.lax.while_loop(test, step, (0, tuple(arrays)))[1]))
 
 
+def holds(condition: object) -> bool:
+    """Whether a condition holds; an error where that is not known."""
+    with asked_by("tf.while_loop"):
+        return bool(condition)
+
+
+def runs_as_python(state: tuple[object, ...]) -> bool:
+    """Whether a loop is no loop of the program: it holds other things than tensors, or is part of a training."""
+    scope = current_scope()
+    training = scope is not None and scope.key is not None and not scope.shapes_alone
+    return training or not all(isinstance(one, Tensor) for one in state)
+
+
 def map_fn(
     fn: Callable[..., Any], elems: object, dtype: object = None, fn_output_signature: object = None, **kwargs: object
 ) -> object:
     """The function of each row, stacked."""
     tree = elems if isinstance(elems, (tuple, list, dict)) else (elems,)
     columns = [convert(one) for one in leaves_of(tree)]
-    rows = []
-    for number in range(len(columns[0])):
-        parts = iter([column[number] for column in columns])
-        rows.append(fn(next(parts) if not isinstance(elems, (tuple, list)) else type(elems)(parts)))
+
+    def call(parts: Iterator[AnyTensor]) -> Any:
+        return fn(next(parts) if not isinstance(elems, (tuple, list)) else type(elems)(parts))
+
+    rows = [call(iter([column[number] for column in columns])) for number in range(len(columns[0]))]
+    if not rows:
+        # What one row would give, and none of it.
+        one = call(Tensor(jnp.zeros(tuple(column.shape)[1:], narrow(column).dtype), column.dtype) for column in columns)
+        return map_leaves(lambda leaf: TABLE["stack"]([leaf])[:0], one)
     if isinstance(rows[0], (tuple, list)):
         return type(rows[0])(TABLE["stack"]([row[n] for row in rows]) for n in range(len(rows[0])))
     return TABLE["stack"](rows)

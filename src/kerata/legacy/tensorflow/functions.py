@@ -7,16 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from kerata import ops
 from kerata.base.types import DTypeLike
+from kerata.engine.numbers import known, numbers_of
+from kerata.engine.scope import unknown_size
 from kerata.engine.types import Array, HasArray, HostArray, TensorLike
-from kerata.kernels.maxima import first_larger, first_smaller, first_within, largest, smallest
+from kerata.kernels.maxima import first_larger, first_smaller, first_within
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, UnimplementedError
 from kerata.legacy.tensorflow.operators import FUNCTIONS, absolute, invert, negative
+from kerata.legacy.tensorflow.reductions import REDUCTIONS
 from kerata.legacy.tensorflow.sizes import taking_sizes
 from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.types import DType, Ints, as_dtype, float32, int32, int64
@@ -34,8 +36,6 @@ BINARY = """
 atan2:arctan2 divide_no_nan logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor
 left_shift right_shift
 """
-# Along axes.
-REDUCTIONS = "reduce_sum:sum reduce_mean:mean reduce_max:max reduce_min:min reduce_prod:prod reduce_any:any reduce_all:all"
 
 
 def names_of(text: str) -> list[tuple[str, str]]:
@@ -46,10 +46,6 @@ def names_of(text: str) -> list[tuple[str, str]]:
 TABLE: dict[str, Function] = {
     **{ours: Function(ours, "x", getattr(ops, theirs)) for ours, theirs in names_of(UNARY)},
     **{ours: Function(ours, "x, y", getattr(ops, theirs), like="numbers") for ours, theirs in names_of(BINARY)},
-    **{
-        ours: Function(ours, "input_tensor, axis=None, keepdims=False", getattr(ops, theirs))
-        for ours, theirs in names_of(REDUCTIONS)
-    },
     **{name: FUNCTIONS[name] for name in ("add", "subtract", "multiply", "less", "less_equal", "greater", "greater_equal")},
     **{name: FUNCTIONS[name] for name in ("equal", "not_equal", "pow")},
     "truediv": FUNCTIONS["truediv"],
@@ -69,41 +65,7 @@ def enter(name: str, signature: str, compute: Callable[..., object], **facts: An
     TABLE[name] = Function(name, signature, compute, **facts)
 
 
-def mean(x: ArrayLike, axis: Ints, keepdims: bool) -> Array:
-    """The mean; of whole numbers a whole number."""
-    x = jnp.asarray(x)
-    found = ops.mean(x, axis=ints(axis), keepdims=bool(keepdims))
-    return jnp.trunc(found).astype(x.dtype) if jnp.issubdtype(x.dtype, jnp.integer) else found
-
-
-def total(x: ArrayLike, axis: Ints, keepdims: bool) -> Array:
-    x = jnp.asarray(x)
-    return jnp.sum(x, axis=ints(axis), keepdims=bool(keepdims), dtype=x.dtype)
-
-
-def product(x: ArrayLike, axis: Ints, keepdims: bool) -> Array:
-    x = jnp.asarray(x)
-    return jnp.prod(x, axis=ints(axis), keepdims=bool(keepdims), dtype=x.dtype)
-
-
-def along(function: Callable[..., Array]) -> Callable[..., Array]:
-    """A function of an array, axes and `keepdims` whose axes may be tensors."""
-    return lambda x, axis, keepdims: function(jnp.asarray(x), axis=ints(axis), keepdims=bool(keepdims))
-
-
-for _name, _compute in {
-    "reduce_sum": total,
-    "reduce_prod": product,
-    "reduce_mean": mean,
-    "reduce_max": along(largest),
-    "reduce_min": along(smallest),
-    "reduce_any": along(jnp.any),
-    "reduce_all": along(jnp.all),
-    "reduce_std": along(jnp.std),
-    "reduce_variance": along(jnp.var),
-    "reduce_logsumexp": along(jax.nn.logsumexp),
-    "reduce_euclidean_norm": along(lambda x, axis, keepdims: jnp.sqrt(jnp.sum(jnp.square(x), axis=axis, keepdims=keepdims))),
-}.items():
+for _name, _compute in REDUCTIONS.items():
     enter(_name, "input_tensor, axis=None, keepdims=False", _compute)
 
 
@@ -170,11 +132,11 @@ def gather(params: ArrayLike, indices: ArrayLike, axis: int | None, batch_dims: 
 
 def check_indices(indices: Array, size: int) -> None:
     """Raises for places that are not there, where the numbers are known."""
-    if isinstance(indices, Tracer) or not indices.size:
+    if not indices.size or (numbers := known(indices)) is None:
         return
     # By NumPy, which computes at once while a graph is made, too.
-    known = np.asarray(indices)
-    low, high = int(known.min()), int(known.max())
+    numbers = np.asarray(numbers)
+    low, high = int(numbers.min()), int(numbers.max())
     if low < 0 or high >= size:
         raise InvalidArgumentError(f"indices = {low if low < 0 else high} is not in [0, {size})")
 
@@ -189,7 +151,7 @@ def gather_nd(params: ArrayLike, indices: ArrayLike, batch_dims: int | None) -> 
 
 def where(condition: ArrayLike, x: ArrayLike | None, y: ArrayLike | None) -> Array:
     if x is None and y is None:
-        return jnp.argwhere(jnp.asarray(condition))
+        return jnp.argwhere(jnp.asarray(condition), size=unknown_size(condition))
     both: tuple[Any, Any] = (x, y)
     return jnp.where(jnp.asarray(condition, bool), *both)
 
@@ -294,10 +256,13 @@ def cumulative(function: Callable[..., Array], unit: int) -> Callable[..., Array
 
 
 def boolean_mask(tensor: ArrayLike, mask: ArrayLike, axis: int | None) -> Array:
-    tensor, mask = jnp.asarray(tensor), np.asarray(mask)
-    axis = axis or 0
-    places = np.nonzero(mask)
-    return jnp.moveaxis(jnp.moveaxis(tensor, range(axis, axis + mask.ndim), range(mask.ndim))[places], 0, axis)
+    tensor, axis = jnp.asarray(tensor), axis or 0
+    if (count := unknown_size(mask)) is None:
+        places = np.nonzero(numbers_of(mask))
+    else:
+        places = (np.zeros(count, int),) * np.ndim(mask)
+    ndim = len(places)
+    return jnp.moveaxis(jnp.moveaxis(tensor, range(axis, axis + ndim), range(ndim))[places], 0, axis)
 
 
 def scatter(reduction: str) -> Callable[..., Array]:
@@ -310,7 +275,7 @@ def scatter(reduction: str) -> Callable[..., Array]:
 
 def segment(function: Callable[..., Array]) -> Callable[..., Array]:
     def compute(data: ArrayLike, ids: ArrayLike, count: SupportsInt | None) -> Array:
-        number = int(np.max(np.asarray(ids))) + 1 if count is None else int(count)
+        number = int(np.max(numbers_of(ids))) + 1 if count is None else int(count)
         return function(jnp.asarray(data), jnp.asarray(ids), number)
 
     return compute
@@ -374,7 +339,7 @@ def accumulate(inputs: Sequence[ArrayLike]) -> Array:
 def confusion(
     labels: ArrayLike, predictions: ArrayLike, classes: SupportsInt | None, weights: ArrayLike | None, dtype: DTypeLike
 ) -> Array:
-    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    labels, predictions = numbers_of(labels), numbers_of(predictions)
     size = int(max(labels.max(), predictions.max()) + 1) if classes is None else int(classes)
     found = jnp.zeros((size, size), as_dtype(dtype).dtype)
     return found.at[labels, predictions].add(1 if weights is None else jnp.asarray(weights, found.dtype))
@@ -513,7 +478,7 @@ _ROWS: dict[str, tuple] = {
     "sequence_mask": (
         "lengths, maxlen=None, dtype='bool'",
         lambda n, top, d: (
-            jnp.arange(int(np.max(np.asarray(n))) if top is None else int(top)) < jnp.asarray(n)[..., None]
+            jnp.arange(int(np.max(numbers_of(n))) if top is None else int(top)) < jnp.asarray(n)[..., None]
         ).astype(jax.dtypes.canonicalize_dtype(as_dtype(d).dtype)),
         {"gives": type_given(2)},
     ),

@@ -122,6 +122,14 @@ class FlowingModel(Flowing):
                 found = [*found, *[v for v in optimizer.variables if isinstance(v, Variable)]]
         return found
 
+    @property
+    def metrics(self) -> list[Any]:
+        """All measures; in a step that does without the loss of `compile`, without that."""
+        found = super().metrics  # type: ignore[misc]
+        if not in_scope() or not self.__dict__.get("_steps_alone") or self.__dict__.get("_takes_loss"):
+            return found
+        return [one for one in found if not any(one is tracker for tracker in self._compilation.trackers)]
+
     def get_metrics_result(self) -> dict[str, Any]:
         """The measures so far; the loss is among them where a step asked for that of `compile`."""
         found = super().get_metrics_result()  # type: ignore[misc]

@@ -11,6 +11,7 @@ from kerata.base.absent import is_imported
 from kerata.base.checks import did_you_mean
 from kerata.data.elements import leaves, map_leaves
 from kerata.legacy.tensorflow import (
+    boxes,
     checkpoints,
     checks,
     data,
@@ -25,6 +26,7 @@ from kerata.legacy.tensorflow import (
     records,
     rows,
     sessions,
+    sets,
     strings,
     summary,
 )
@@ -136,6 +138,7 @@ def root_names(era: str) -> dict[str, Any]:
         "set_random_seed": draws.set_seed,
         "svd": TABLE["linalg.svd"],
         "band_part": TABLE["linalg.band_part"],
+        "sparse_tensor_to_dense": sets.to_dense,
         "diag_part": TABLE["linalg.diag_part"],
         "bitcast": flow.refuse("tf.bitcast", "use tf.cast"),
         "__version__": VERSIONS[era],
@@ -173,11 +176,17 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
             "latest_checkpoint": checkpoints.latest_checkpoint,
             **{kind.__name__: kind for kind in examples.KINDS},
         },
-        "image": {**image.PICTURES, **{name: io.PARTS[name] for name in io.PARTS if "code" in name or name == "is_jpeg"}},
+        "image": {
+            **image.PICTURES,
+            **boxes.BOXES,
+            **{name: io.PARTS[name] for name in io.PARTS if "code" in name or name == "is_jpeg"},
+        },
         "io": {**io.PARTS, **examples.READING},
         "io.gfile": dict(io.FILES),
         "gfile": dict(io.FILES),
         "strings": dict(strings.TEXTS),
+        "sets": dict(sets.SETS),
+        "sparse": {"to_dense": sets.to_dense},
         "ragged": {"constant": strings.ragged_constant},
         "summary": dict(summary.NAMES),
         "dtypes": {**dtypes(), "as_dtype": kinds.as_dtype, "cast": TABLE["cast"]},

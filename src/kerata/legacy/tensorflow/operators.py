@@ -6,7 +6,6 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from kerata.base.types import PartialShape
@@ -16,7 +15,7 @@ from kerata.engine.variable import Variable
 from kerata.kernels.maxima import magnitude
 from kerata.legacy.tensorflow.calls import Function, convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
-from kerata.legacy.tensorflow.tensor import AnyTensor, Operand, Tensor, dtype_of, narrow
+from kerata.legacy.tensorflow.tensor import AnyTensor, Operand, Tensor, dtype_of, is_concrete, narrow
 from kerata.legacy.tensorflow.types import DType, boolean, float32, float64, string
 
 
@@ -118,7 +117,7 @@ def known_index(index: object) -> tuple:
 
 def known_number(part: object) -> object:
     """A whole number for a tensor whose number is known."""
-    if isinstance(part, Tensor) and not isinstance(part._array, Tracer):
+    if isinstance(part, Tensor) and is_concrete(part):
         return int(part)
     return int(part) if isinstance(part, np.integer) else part
 

@@ -19,6 +19,7 @@ from jax.core import Tracer
 
 from kerata.base.blocks import ambient
 from kerata.base.checks import message
+from kerata.engine.numbers import ASKING
 from kerata.engine.types import AnyArray, Array, HostArray
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import compiler_options
@@ -148,9 +149,25 @@ class Call:
                 outputs, pull = jax.vjp(part, *[known[place] for place in places])
                 return list(pull([jnp.asarray(c, out.dtype) for c, out in zip(cotangents, outputs, strict=True)]))
 
-            run = jax.jit(function, compiler_options=compiler_options(brief=self.brief)) if self.kept else None
+            run = quickly(function, self.brief) if self.kept else None
             self._pulls[key] = Call(function, run, self.kept, self.wide, self.brief)
         return self._pulls[key]
+
+
+def quickly(function: Callable[..., Any], brief: bool) -> Callable[..., Any]:
+    """A function of arrays as a program; as it is, where it asks for their numbers."""
+    program: list[Callable[..., Any]] = [jax.jit(function, compiler_options=compiler_options(brief=brief))]
+
+    def run(values: list[Any]) -> object:
+        try:
+            return program[0](values)
+        except ASKING:
+            if program[0] is function:
+                raise
+        program[0] = function
+        return function(values)
+
+    return run
 
 
 def is_inexact(array: AnyArray) -> bool:

@@ -11,6 +11,7 @@ from jax.core import Tracer
 from kerata.base.checks import message
 from kerata.base.types import DTypeLike
 from kerata.data.elements import rebuild
+from kerata.engine.numbers import NumbersNeeded, known
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import AnyArray, Array
 from kerata.engine.variable import Variable
@@ -64,16 +65,8 @@ class Tensor:
 
     def numpy(self) -> Any:
         """The numbers as a NumPy array, or as one of its scalars."""
-        if isinstance(self._array, Tracer):
-            raise NotImplementedError(
-                message(
-                    "numpy()",
-                    "inside a program (fit(), a compiled function) a tensor has no numbers yet",
-                    None,
-                    "Leave the numbers to tf functions, or compile(run_eagerly=...) and loop by hand",
-                )
-            )
-        array = np.array(self._array) if self._dtype == string else np.array(self._array, self._dtype.dtype)
+        array = self._known("numbers")
+        array = np.array(array) if self._dtype == string else np.array(array, self._dtype.dtype)
         return array[()] if array.ndim == 0 else array
 
     def ref(self) -> "Reference":
@@ -110,23 +103,21 @@ class Tensor:
         return (here[index] for index in range(len(self)))
 
     def __bool__(self) -> bool:
-        self._check_known("truth value")
+        array = self._known("truth value")
         if self._array.size != 1:
             raise ValueError("The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()")
-        return bool(np.asarray(self._array).item())
+        return bool(np.asarray(array).item())
 
     def __int__(self) -> int:
-        self._check_known("number")
         return int(self._only())
 
     def __index__(self) -> int:
-        self._check_known("number")
+        array = self._known("number")
         if not self._dtype.is_integer or self._array.ndim:
             raise TypeError(f"only integer scalar tensors can be an index, and this one is {self!r}")
-        return int(np.asarray(self._array)[()])
+        return int(np.asarray(array)[()])
 
     def __float__(self) -> float:
-        self._check_known("number")
         return float(self._only())
 
     def __complex__(self) -> complex:
@@ -136,18 +127,20 @@ class Tensor:
         """The one number that there is, of however many axes."""
         if self._array.size != 1:
             raise TypeError(f"only tensors of one element can be converted to numbers of Python's, and this one is {self!r}")
-        return np.asarray(self._array).item()
+        return np.asarray(self._known("number")).item()
 
-    def _check_known(self, what: str) -> None:
-        if isinstance(self._array, Tracer):
-            raise TypeError(
-                message(
-                    "tensor",
-                    f"inside a program (fit(), a compiled function) a tensor has no {what} yet",
-                    {"shape": self._array.shape, "dtype": self._dtype},
-                    "Write tf.where or tf.cond for `if`, tf.while_loop for `while`",
-                )
+    def _known(self, what: str) -> AnyArray:
+        """The array with its numbers."""
+        array = known(self._array)
+        if array is None:
+            text = message(
+                "tensor",
+                f"inside a program (fit(), a compiled function) a tensor has no {what} yet",
+                {"shape": self._array.shape, "dtype": self._dtype},
+                "Write tf.where or tf.cond for `if`, tf.while_loop for `while`",
             )
+            raise NumbersNeeded(text, f"the {what} of a tensor")
+        return array
 
     if TYPE_CHECKING:
         # Made in operators.py, one like the other.
@@ -164,19 +157,18 @@ class Tensor:
 
     def __format__(self, spec: str) -> str:
         # As NumPy writes them: the numbers alone.
-        return str(self) if isinstance(self._array, Tracer) else format(self.numpy(), spec)
+        return format(self.numpy(), spec) if is_concrete(self) else str(self)
 
     def __round__(self, digits: int | None = None) -> float:
-        self._check_known("number")
         return round(self.numpy(), digits)
 
     def __str__(self) -> str:
         shown = f"shape={self.shape}, dtype={self._dtype.name}"
-        return f"Tensor({shown})" if isinstance(self._array, Tracer) else f"tf.Tensor({own_lines(str(self.numpy()))}, {shown})"
+        return f"tf.Tensor({own_lines(str(self.numpy()))}, {shown})" if is_concrete(self) else f"Tensor({shown})"
 
     def __repr__(self) -> str:
         shown = f"shape={self.shape}, dtype={self._dtype.name}"
-        if isinstance(self._array, Tracer):
+        if not is_concrete(self):
             return f"<tf.Tensor: {shown}>"
         value = self.numpy()
         text = repr(value) if isinstance(value, (np.ndarray, bytes)) else str(value)
@@ -226,7 +218,7 @@ def is_array(value: object) -> bool:
 
 def is_concrete(value: object) -> bool:
     """Whether the numbers of a tensor are known now."""
-    return not isinstance(value._array if isinstance(value, Tensor) else value, Tracer)
+    return known(value._array if isinstance(value, Tensor) else value) is not None
 
 
 def dtype_of(value: Any) -> DType:
