@@ -75,6 +75,56 @@ def test_what_a_program_can_do_stays_a_program(tf):
     assert not model._compilation.stepwise
 
 
+def recurrent(layers):
+    return [layers.Embedding(7, 4, mask_zero=True, input_length=5), layers.LSTM(4, dropout=0.2), layers.Dropout(0.3)]
+
+
+def normalized(layers):
+    return [
+        layers.Dense(6, kernel_regularizer="l2", activity_regularizer="l1", input_shape=(5,)),
+        layers.BatchNormalization(),
+        layers.Dropout(0.4),
+        layers.GaussianNoise(0.1),
+    ]
+
+
+@pytest.mark.parametrize("parts", [recurrent, normalized])
+@pytest.mark.parametrize("nested", [False, True])
+def test_layers_are_programs_in_batches_as_python(parts, nested, tf):
+    """A mean of what a mask picks, and by weights of 0 and 1, which is compiled: with the same draws, masks and averages."""
+
+    def by_picking(y_true, y_pred):
+        errors = tf.square(y_true - y_pred)
+        return tf.reduce_mean(tf.boolean_mask(errors, errors > 0.05))
+
+    def by_weights(y_true, y_pred):
+        errors = tf.square(y_true - y_pred)
+        there = tf.cast(errors > 0.05, tf.float32)
+        return tf.reduce_sum(errors * there) / tf.reduce_sum(there)
+
+    x = np.random.default_rng(3).integers(0, 7, (12, 5))
+    x = x if parts is recurrent else x.astype("float32")
+
+    def build_and_fit(loss):
+        keras.utils.set_random_seed(2)
+        layers = keras.layers
+        inner = keras.Sequential(parts(layers))
+        model = keras.Sequential([inner, layers.Dense(1)]) if nested else keras.Sequential([*parts(layers), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.05, 0.9), loss)
+        model.build((None, 5))
+        cases.settle(model)
+        found = model.fit(x, Y, 4, 3, verbose=0, shuffle=False, validation_data=(x, Y)).history
+        return [found["loss"], found["val_loss"], *model.get_weights()], model
+
+    with pytest.warns(UserWarning, match=WARNING):
+        ours, model = build_and_fit(by_picking)
+    for one, other in zip(ours, build_and_fit(by_weights)[0], strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
+    # The network is one program, for training and for evaluation.
+    kept = [each.programs["pieces"] for each in model._compilation.prepared.values()]
+    assert [len(one) for one in kept] == [1, 1] and all(piece is not None for one in kept for piece in one.values())
+
+
 def test_batches_as_python_do_what_a_program_does(tf):
     """A loss that needs no numbers, once compiled and once as Python: shuffling, validation, dropout, a smaller last batch."""
 

@@ -10,6 +10,7 @@ each other and not with their maximum.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import functools
+from collections.abc import Callable
 from typing import TypeAlias
 
 import jax
@@ -51,8 +52,14 @@ def _largest(x: jax.Array, axis: Along, keepdims: bool) -> jax.Array:
 @_largest.defjvp
 def _slope(axis: Along, keepdims: bool, at: tuple[jax.Array], along: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
     (x,), (change,) = at, along
-    shares = apart(functools.partial(_shares, axis=axis))(lax.stop_gradient(x))
+    shares = _shares_along(axis)(lax.stop_gradient(x))
     return _largest(x, axis, keepdims), jnp.sum(shares * change, axis, keepdims=keepdims)
+
+
+@functools.lru_cache(maxsize=64)
+def _shares_along(axis: Along) -> Callable[[jax.Array], jax.Array]:
+    """`_shares`, the same function each time: outside of programs another one would be compiled anew."""
+    return apart(functools.partial(_shares, axis=axis))
 
 
 def _shares(x: jax.Array, axis: Along) -> jax.Array:

@@ -19,6 +19,7 @@ from kerata.engine.scope import Scope, in_scope
 from kerata.engine.structure import structure_of
 from kerata.engine.types import Array, Tree
 from kerata.engine.variable import Variable
+from kerata.layers.pieces import run_in_pieces
 
 
 class Called(Protocol):
@@ -35,6 +36,7 @@ class Called(Protocol):
     def _remat(self) -> Remat | None: ...
     @property
     def variables(self) -> list[Variable]: ...
+    def _flatten_layers(self) -> list[Any]: ...
 
 
 def run_call(layer: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
@@ -44,7 +46,7 @@ def run_call(layer: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ob
         return call_compiled(layer, args, kwargs) if layer.loops else call(*args, **kwargs)
     remat: Remat | None = layer._remat
     if remat is None:
-        return call(*args, **kwargs)
+        return run_in_pieces(layer, call, args, kwargs)
     if remat.mode == "activations":
         return _with_activation_again(layer, args, kwargs)
     above = remat.output_size_threshold if remat.mode == "larger_than" else None

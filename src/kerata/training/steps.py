@@ -4,6 +4,7 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from kerata.base.checks import describe_owner, message
 from kerata.engine.mistakes import Blame
 from kerata.engine.scope import Scope
+from kerata.engine.structure import structure_of
 from kerata.engine.types import AnyArray, Array, HyperTable, Tree
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import after, prefers_fast_form
@@ -86,10 +88,8 @@ class BuiltInStep(Step):
 
         (_, aux), grads = jax.value_and_grad(objective, has_aux=True)(state["trainable"])
         loss, y_pred, facts, parts, others, metrics = aux
-        with Scope((), (), table, key):
-            weights = self._once_read(state["trainable"], loss)
-            with Blame(describe_owner(self.plan.optimizer)):
-                trainable, slots = self.plan.optimizer.update(self.plan.trainable, weights, grads, state["slots"])
+        update = self._update_as_program if isinstance(hypers, list) else self._update
+        trainable, slots = update(state["trainable"], grads, state["slots"], loss, hypers, key)
         held = [*trainable, *others, *slots]
         metrics = self._measure(metrics, held, table, x, y, y_pred, (facts, kinds), weight, valid, loss, parts)
         bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), step, bad)
@@ -100,6 +100,20 @@ class BuiltInStep(Step):
             "metrics": metrics,
             "counters": jnp.stack([step + 1, bad]),
         }
+
+    def _update(
+        self, trainable: list[Any], grads: list[Any], slots: list[Any], loss: Array, hypers: Array, key: AnyArray
+    ) -> tuple[list[Any], list[Any]]:
+        """New weights, and what the optimizer keeps."""
+        with Scope((), (), self.plan.hypers.table(hypers), key):
+            weights = self._once_read(trainable, loss)
+            with Blame(describe_owner(self.plan.optimizer)):
+                return self.plan.optimizer.update(self.plan.trainable, weights, grads, slots)
+
+    @functools.cached_property
+    def _update_as_program(self) -> Callable[..., tuple[list[Any], list[Any]]]:
+        """`_update` for steps that run as Python: a program of its own, where the optimizer is built in."""
+        return self._update if structure_of(self.plan.optimizer) is None else jax.jit(self._update)
 
     def _forward(
         self, trainable: list[Any], state: dict[str, Any], hypers: Array, key: AnyArray, batch: Batch, valid: Array | None

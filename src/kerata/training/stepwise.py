@@ -2,7 +2,8 @@
 
 `compile(run_eagerly=True)` asks for it. It is also what is left where a step needs numbers that a program does not have, such
 as the size of what a mask picks: functions of old programs say so (`engine.numbers.NumbersNeeded`), and then the model is
-trained so, with a warning. All numbers are the same; each operation is a call of its own, and each new size compiles some.
+trained so, with a warning. All numbers are the same; operations of a user's own code are calls of their own, and each new
+size compiles some.
 """
 
 # JAX says nothing of the leaves of trees. The attributes of models that begin with an underscore are this room's.
@@ -20,6 +21,7 @@ from kerata.engine.mistakes import place_of
 from kerata.engine.numbers import NumbersNeeded, need_of
 from kerata.engine.program import make_fed_step
 from kerata.engine.types import AnyArray, Array
+from kerata.layers.pieces import Pieces, in_pieces
 from kerata.training.plan import Constants, Step
 from kerata.training.trained import TrainedModel
 
@@ -54,20 +56,29 @@ def sentence(method: str, need: NumbersNeeded) -> str:
     """What is done and what it costs, for a person.
 
     >>> sentence("fit", NumbersNeeded("", "tf.boolean_mask"))
-    'fit: tf.boolean_mask hangs on numbers that a compiled program does not have, so batches run as Python, operation by \
-operation: the numbers are the same, a small model takes many times as long.'
+    'fit: tf.boolean_mask hangs on numbers that a compiled program does not have, so batches run as Python: the \
+numbers are the same, a small model takes many times as long.'
     """
     lines = ", ".join(f"{place}: {said}" for place, said in place_of(need.__traceback__).items())
     return (
         f"{method}: {need.what}{f' ({lines})' if lines else ''} hangs on numbers that a compiled program does not have, so "
-        "batches run as Python, operation by operation: the numbers are the same, a small model takes many times as long."
+        "batches run as Python: the numbers are the same, a small model takes many times as long."
     )
 
 
 def make_stepwise(
-    step: Step, reset: Callable[[dict[str, Any]], Any], batch_size: int, masked: bool, kind: str, epochs: int
+    step: Step,
+    reset: Callable[[dict[str, Any]], Any],
+    batch_size: int,
+    masked: bool,
+    kind: str,
+    epochs: int,
+    pieces: Pieces | None,
 ) -> Callable[..., Any]:
-    """`engine.program.make_advance`, as Python: (state, constants, key, feed, cursor) -> (state, results)."""
+    """`engine.program.make_advance`, as Python: (state, constants, key, feed, cursor) -> (state, results).
+
+    `pieces` keeps the programs of layers; with `None` they run as Python as well.
+    """
     fed: Callable[..., Any] = make_fed_step(step, batch_size, masked, kind)
 
     def advance(
@@ -80,7 +91,8 @@ def make_stepwise(
             if number > first or fresh:
                 state = reset(state)
             for index in range(start if number == first else 0, stop):
-                state = fed(state, *given, np.int32(number), np.int32(offset + index * batch_size))
+                with in_pieces(pieces):
+                    state = fed(state, *given, np.int32(number), np.int32(offset + index * batch_size))
             rows[number] = np.asarray(step.results(state)["numbers"])
         numbers = np.zeros((epochs, *rows[int(first)].shape), np.float32)
         for number, row in rows.items():
