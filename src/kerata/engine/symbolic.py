@@ -27,6 +27,7 @@ from kerata.engine.mistakes import explain
 from kerata.engine.module import Module, auto_name
 from kerata.engine.numbers import need_of
 from kerata.engine.scope import Scope, current_scope, note, noted
+from kerata.engine.standing import any_stand, value_of, valued
 from kerata.engine.types import Array, TensorLike, Tree
 from kerata.engine.variable import Variable, standardize_dtype
 
@@ -106,7 +107,9 @@ class SymbolicTensor:
         )
 
     @property
-    def __jax_array__(self) -> NoReturn:
+    def __jax_array__(self) -> Callable[[], Array]:
+        if (value := value_of(self)) is not self:
+            return lambda: value
         # Asked for by the functions of jax.numpy, which would say something else of a `TypeError`.
         try:
             return self.__array__()
@@ -451,6 +454,10 @@ def traceable(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         if not has_symbolic((args, kwargs)):
             return function(*args, **kwargs)
+        if any_stand():
+            args, kwargs = valued((args, kwargs))
+            if not has_symbolic((args, kwargs)):
+                return wrapped(*args, **kwargs)
         try:
             outputs = infer(function, *args, **kwargs)
         except Exception as error:

@@ -20,12 +20,13 @@ from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.types import Array, Described, HasArray, HostArray, TensorLike, WeightFunction
 from kerata.engine.variable import Variable
 from kerata.kernels.maxima import first_larger, first_smaller, first_within, magnitude
+from kerata.legacy.changes import CHANGES
 from kerata.legacy.crossentropy import ERAS, of_backend
 from kerata.legacy.decoding import search
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
 from kerata.legacy.loops import calling
-from kerata.legacy.own_updates import deferring, keeping
+from kerata.legacy.own_updates import keeping
 from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, learning_phase, set_learning_phase
 from kerata.legacy.shared import TURNS, following
 from kerata.legacy.tensorflow.layers import followed, in_use
@@ -101,19 +102,6 @@ FORMS = {"th": "channels_first", "tf": "channels_last", "default": None}
 def clear_session() -> None:
     forget_phase()
     backend.clear_session()
-
-
-def update(x: Variable, new_x: TensorLike) -> Variable | tuple[Variable, SymbolicTensor]:
-    """Gives a variable a new value; of a symbolic one, the pair for the `updates` of a function."""
-    return (x, new_x) if isinstance(new_x, SymbolicTensor) else backend.update(x, new_x)
-
-
-def update_add(x: Variable, increment: TensorLike) -> Variable | tuple[Variable, Array | SymbolicTensor]:
-    return (x, ops.add(x, increment)) if isinstance(increment, SymbolicTensor) else backend.update_add(x, increment)
-
-
-def update_sub(x: Variable, decrement: TensorLike) -> Variable | tuple[Variable, Array | SymbolicTensor]:
-    return (x, ops.subtract(x, decrement)) if isinstance(decrement, SymbolicTensor) else backend.update_sub(x, decrement)
 
 
 def softmax(x: TensorLike, axis: int = -1) -> Array | SymbolicTensor:
@@ -508,11 +496,7 @@ OWN |= {name: taking_sizes(OWN.get(name) or getattr(backend, name)) for name in 
 
 # What optimizers of a program's own make and change.
 OWN |= {name: keeping(OWN[name]) for name in ("variable", "zeros", "ones")}
-OWN |= {
-    "update": deferring(update, lambda before, new: new),
-    "update_add": deferring(update_add, lambda before, more: before + more),
-    "update_sub": deferring(update_sub, lambda before, less: before - less),
-}
+OWN |= CHANGES
 
 OWN |= {"switch": switching(backend.switch), "max": of_nothing(ops.max, -1), "min": of_nothing(ops.min, 1)}
 for _function, _operation in ((maximum, ops.maximum), (minimum, ops.minimum), (clip, ops.clip), (abs, ops.absolute)):
@@ -527,7 +511,7 @@ LOOKING |= {
     "in_test_phase",
     "function",
     "gradients",
-    "update",
+    *CHANGES,
     "set_value",
     "batch_set_value",
     "batch_get_value",

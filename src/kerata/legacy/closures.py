@@ -10,10 +10,12 @@ import jax
 
 from kerata import layers
 from kerata.base.checks import message
+from kerata.base.interrupts import hand_on
 from kerata.engine.module import Look
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import stack
-from kerata.engine.symbolic import SymbolicTensor, run_nodes, sort_nodes, symbolic_leaves
+from kerata.engine.standing import Standing
+from kerata.engine.symbolic import SymbolicTensor, infer, run_nodes, sort_nodes, symbolic_leaves
 from kerata.engine.types import Array
 from kerata.models.graph import Graph
 from kerata.training.trained import TrainedModel
@@ -115,19 +117,59 @@ def bound(model: TrainedModel, function: object, output: SymbolicTensor) -> obje
         expected = "a loss that looks at tensors within the model needs one made of Input() and layers"
         raise ValueError(message(model, expected, {"loss": function}, "Make it with Model(inputs, outputs)"))
     target = layers.Input(batch_shape=output.shape, dtype=output.dtype)
-    value: SymbolicTensor = cast(Callable[..., SymbolicTensor], function)(target, output)
     within = {id(tensor): tensor for node in graph.running for tensor in node.output_tensors}
     within |= {id(tensor): tensor for tensor in graph.inputs}
-    nodes = sort_nodes([target, *within.values()], [value], f"loss {getattr(function, '__name__', '')}")
-    taken = {id(tensor): tensor for node in nodes for tensor in node.input_tensors if id(tensor) in within}
+    known, called = [target, *within.values()], cast(Callable[..., SymbolicTensor], function)
+    where, seen = f"loss {getattr(function, '__name__', '')}", list(tensors_seen(function))
+    try:
+        wanted = asked_for(called, [target, output], [output, *seen])
+    except Exception as error:
+        # Gradients to tensors within the model need its graph.
+        hand_on(error)
+        wanted = None
+        before = draws_so_far()
+        value = called(target, output)
+        if before != draws_so_far():
+            # They are numbers already, and would be the same ones in each batch.
+            expected = "a loss that needs the graph of the model must not draw random numbers"
+            raise NotImplementedError(message(model, expected, None, "Draw them in a layer of the model")) from None
+        ends = [value]
+    else:
+        ends = list(wanted)
+    nodes = sort_nodes(known, ends, where)
+    taken = {id(one): one for one in [*(one for node in nodes for one in node.input_tensors), *ends] if id(one) in within}
     beside = {id(tensor): tensor for tensor in graph.beside} | taken
     model._graph = Graph(graph.inputs_tree, graph.outputs_tree, model, list(beside.values()))
 
     def loss(y_true: Array, y_pred: Array) -> object:
         values = {id(target): y_true, **{place: beside_value(place, model) for place in taken}, id(output): y_pred}
-        return run_nodes(nodes, values)[id(value)]
+        found = run_nodes(nodes, values)
+        if wanted is None:
+            return found[id(ends[0])]
+        with Standing(wanted, [found[id(one)] for one in wanted]):
+            return called(y_true, y_pred)
 
     return functools.wraps(function, updated=())(loss) if hasattr(function, "__name__") else loss
+
+
+def asked_for(function: Callable[..., object], given: list[SymbolicTensor], seen: Sequence[SymbolicTensor]):
+    """The tensors that a function takes while it runs, beside those that it is given.
+
+    Args:
+        function: it.
+        given: symbolic tensors, its arguments.
+        seen: those that it may take.
+    """
+    used: dict[int, SymbolicTensor] = {}
+
+    def run(values: list[Array], rest: list[Array]) -> object:
+        with Standing(seen, rest) as found:
+            outputs = function(*values)
+        used.update(found.used)
+        return outputs
+
+    infer(run, given, list(seen))
+    return list(used.values())
 
 
 def beside_value(place: int, model: object) -> object:
@@ -147,68 +189,51 @@ class Around(layers.Layer):
 
     Args:
         layer: it.
-        closure: what its `call` has made of symbolic tensors.
+        closure: how it is called.
     """
 
     def __init__(self, layer: layers.Layer, closure: "Closure"):
         super().__init__(name=layer.name)
         self.layer, self.closure = layer, closure
-        self.mixes_samples, self.built = True, True
+        self.mixes_samples, self.built, self.autocast = True, True, False
 
     _bookkeeping = {"closure": Look.NOBODY}
 
     def call(self, inputs: list[Array]) -> object:
-        outputs, terms = self.closure.run(inputs)
-        for term in terms:
-            self.add_loss(term)
-        return outputs
+        return self.closure.run(self.layer, inputs)
 
 
 class Closure:
-    """What a layer's `call` computes of its inputs and of the tensors that it looks at.
+    """A call of a layer, for any values of the tensors that it is given and of those that it looks at.
+
+    While it runs, what it looks at stands for values, so that what it adds to the loss, draws, measures and changes is of
+    each batch.
 
     Args:
         layer: built.
         args, kwargs: of the call, symbolic tensors among them.
-        seen: the tensors that it looks at.
+        seen: the tensors that it may look at.
     """
 
     def __init__(self, layer: layers.Layer, args: tuple, kwargs: dict[str, object], seen: list[SymbolicTensor]):
-        given, tree = jax.tree.flatten((args, kwargs))
-        held = [layers.Input(batch_shape=one.shape, dtype=one.dtype) if is_symbolic(one) else one for one in given]
-        before, draws = added_to(layer), draws_so_far()
-        inner, named = jax.tree.unflatten(tree, held)
-        self.outputs = cast(Callable[..., object], layer.call)(*inner, **named)
-        if draws != draws_so_far():
-            # They are numbers already, and would be the same ones in each batch.
-            expected = "call() must not draw random numbers where it looks at tensors that it is not given"
-            raise NotImplementedError(message(layer, expected, None, "Draw them in a Lambda, and give it all tensors"))
-        entries = added_to(layer)
-        layer.__dict__["_added_losses"] = before
-        self.terms = [term for _, term in entries if not any(term is one for _, one in before)]
-        starts: list[SymbolicTensor] = list(filter(is_symbolic, held))
-        self.tensors: list[SymbolicTensor] = list(filter(is_symbolic, given))
-        ends = [*symbolic_leaves(self.outputs), *filter(is_symbolic, self.terms)]
-        among = {id(one): one for one in seen}
-        self.nodes = sort_nodes([*starts, *among.values()], ends, f"call() of {layer.name}")
-        taken = {id(one): one for node in self.nodes for one in node.input_tensors if id(one) in among}
-        taken |= {id(one): one for one in ends if id(one) in among}
-        self.places = [*map(id, starts), *taken]
-        self.tensors += taken.values()
+        self.leaves, self.tree = jax.tree.flatten((args, kwargs))
+        self.given: list[SymbolicTensor] = list(filter(is_symbolic, self.leaves))
+        own = {id(one) for one in self.given}
+        self.beside: list[SymbolicTensor] = []
+        others = list({id(one): one for one in seen if id(one) not in own}.values())
+        self.beside = asked_for(lambda *values: self.run(layer, values), self.given, others)
 
-    def run(self, values: Sequence[Array]) -> tuple[object, list[object]]:
-        """(outputs, terms of the loss) for the values of the tensors."""
-        found = run_nodes(self.nodes, dict(zip(self.places, values, strict=True)))
+    @property
+    def tensors(self) -> list[SymbolicTensor]:
+        return [*self.given, *self.beside]
 
-        def value(one: object) -> object:
-            return found[id(one)] if is_symbolic(one) else one() if callable(one) else one
-
-        return jax.tree.map(value, self.outputs), [value(term) for term in self.terms]
-
-
-def added_to(layer: layers.Layer) -> list[tuple[object, object]]:
-    """What a program has added to the loss from outside of a layer's calls: (inputs, term)."""
-    return list(layer.__dict__.get("_added_losses") or ())
+    def run(self, layer: layers.Layer, values: Sequence[Array]) -> object:
+        """The outputs for the values of the tensors."""
+        rest = iter(values)
+        args, kwargs = jax.tree.unflatten(self.tree, [next(rest) if is_symbolic(one) else one for one in self.leaves])
+        # What it is given may be what it looks at, too.
+        with Standing(self.tensors, values):
+            return layer(*args, **kwargs)
 
 
 def is_symbolic(value: object) -> TypeGuard[SymbolicTensor]:
@@ -220,9 +245,15 @@ def draws_so_far() -> bytes:
     return global_seed_generator().state.numpy().tobytes()
 
 
-def call_around(layer: layers.Layer, args: tuple, kwargs: dict[str, object]) -> object:
-    """The symbolic outputs of a layer whose `call` looks at tensors that it is not given; `None` if it looks at none."""
-    seen = list(tensors_seen(type(layer).call, layer))
+def call_around(layer: layers.Layer, args: tuple, kwargs: dict[str, object], function: object = None) -> object:
+    """The symbolic outputs of a layer whose `call` looks at tensors that it is not given; `None` if it looks at none.
+
+    Args:
+        layer: built.
+        args, kwargs: of the call.
+        function: what its `call` calls, where it is a Lambda.
+    """
+    seen = list(tensors_seen(type(layer).call, layer) if function is None else tensors_seen(function))
     if not seen:
         return None
     closure = Closure(layer, args, kwargs, seen)

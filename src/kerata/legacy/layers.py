@@ -14,6 +14,7 @@ from kerata.base.interrupts import hand_on
 from kerata.base.serialization import keeping_functions, says_today
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
+from kerata.engine.standing import any_stand, valued
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has_symbolic, infer, symbolic_leaves, traceable
 from kerata.engine.types import HostArray
@@ -159,6 +160,11 @@ class OldLayer(Flowing, Spelled):
             self.set_weights(initial if isinstance(initial, (list, tuple)) else [initial])  # type: ignore[attr-defined]
 
     def _call_symbolic(self, args: tuple, kwargs: dict[str, Any]):
+        if any_stand():
+            # Within a layer that looks at tensors around it, those have values.
+            args, kwargs = valued((args, kwargs))
+            if not has_symbolic((args, kwargs)):
+                return self(*args, **kwargs)  # type: ignore[operator]
         # A phase that is fixed while a graph is made stays fixed in it.
         if self._era != "tfkeras2" and (phase := fixed_phase()) != self.__dict__.get("_fixed_phase"):
             self._fixed_phase, self.sees_batch = phase, bool(phase)
@@ -411,8 +417,10 @@ class Symbolic:
         self.autocast = False
 
     def __call__(self, inputs: object, *args: object, **kwargs: object) -> object:
-        if has_symbolic(inputs) and (self._takes_gradients(inputs) or self._looks_at_tensors(inputs)):
+        if has_symbolic(inputs) and self._takes_gradients(inputs):
             return unpacked(self.function(inputs, **self.arguments))  # type: ignore[attr-defined]
+        if has_symbolic(inputs) and self._looks_at_tensors(inputs):
+            return unpacked(call_around(self, (inputs, *args), kwargs, self.function))  # type: ignore[arg-type]
         return unpacked(super().__call__(inputs, *args, **kwargs))  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:

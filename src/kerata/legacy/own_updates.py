@@ -66,11 +66,11 @@ def keeping(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def deferring(function: Callable[..., Any], change: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+def deferring(function: Callable[..., Any], change: Callable[..., Any]) -> Callable[..., Any]:
     """`K.update` and its kin, which in `get_updates` give a pair for later."""
 
     def call(x: Variable, value, *args):
-        return function(x, value, *args) if running() is None else (x, change(jnp.asarray(x), value))
+        return function(x, value, *args) if running() is None else (x, change(jnp.asarray(x), value, *args))
 
     call.__name__ = function.__name__
     return call

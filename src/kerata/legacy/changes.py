@@ -1,0 +1,42 @@
+"""K.update and its kin: new values of variables at once, or as pairs where they are symbolic or `get_updates` asks for them."""
+
+from collections.abc import Callable
+
+from kerata import backend, ops
+from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import Array, TensorLike
+from kerata.engine.variable import Variable
+from kerata.legacy.own_updates import deferring
+from kerata.legacy.tensorflow.tensor import plain
+
+
+def update(x: Variable, new_x: TensorLike) -> Variable | tuple[Variable, SymbolicTensor]:
+    """Gives a variable a new value; of a symbolic one, the pair for the `updates` of a function."""
+    return (x, new_x) if isinstance(new_x, SymbolicTensor) else backend.update(x, new_x)
+
+
+def update_add(x: Variable, increment: TensorLike) -> Variable | tuple[Variable, Array | SymbolicTensor]:
+    return (x, ops.add(x, increment)) if isinstance(increment, SymbolicTensor) else backend.update_add(x, plain(increment))
+
+
+def update_sub(x: Variable, decrement: TensorLike) -> Variable | tuple[Variable, Array | SymbolicTensor]:
+    return (x, ops.subtract(x, decrement)) if isinstance(decrement, SymbolicTensor) else backend.update_sub(x, plain(decrement))
+
+
+def moving_average_update(
+    x: Variable, value: TensorLike, momentum: TensorLike
+) -> Variable | tuple[Variable, Array | SymbolicTensor]:
+    """x = x * momentum + value * (1 - momentum)."""
+    if isinstance(value, SymbolicTensor):
+        return x, ops.add(x * momentum, ops.multiply(value, 1.0 - momentum))  # type: ignore[operator]
+    return backend.moving_average_update(x, plain(value), plain(momentum))
+
+
+CHANGES: dict[str, Callable[..., object]] = {
+    "update": deferring(update, lambda before, new: new),
+    "update_add": deferring(update_add, lambda before, more: before + more),
+    "update_sub": deferring(update_sub, lambda before, less: before - less),
+    "moving_average_update": deferring(
+        moving_average_update, lambda before, value, momentum: before * momentum + value * (1.0 - momentum)
+    ),
+}
