@@ -1,13 +1,17 @@
 """Symbolic tensors that have values within a block: what code that refers to a graph computes with while the graph runs."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import jax
 
 from kerata.base.blocks import Within, ambient
 from kerata.engine.types import Array
 
+if TYPE_CHECKING:
+    from kerata.engine.symbolic import SymbolicTensor
+
+T = TypeVar("T")
 _local = ambient()
 
 
@@ -19,9 +23,9 @@ class Standing(Within):
         values: one for each of them.
     """
 
-    def __init__(self, tensors: Sequence[object], values: Sequence[Array]):
+    def __init__(self, tensors: "Sequence[SymbolicTensor]", values: Sequence[Array]):
         # The tensors that were asked for, by id, in their order.
-        self.used: dict[int, Any] = {}
+        self.used: dict[int, SymbolicTensor] = {}
         known = {id(tensor): (tensor, value, self) for tensor, value in zip(tensors, values, strict=True)}
         super().__init__(_local, known={**getattr(_local, "known", {}), **known})
 
@@ -35,7 +39,7 @@ def any_stand() -> bool:
     return bool(getattr(_local, "known", None))
 
 
-def value_of(tensor: object) -> Any:
+def value_of(tensor: object) -> object:
     """What a symbolic tensor is worth here; itself where it has no value."""
     found = getattr(_local, "known", {}).get(id(tensor))
     if found is None:
@@ -44,6 +48,6 @@ def value_of(tensor: object) -> Any:
     return found[1]
 
 
-def valued(tree: Any) -> Any:
+def valued(tree: T) -> T:
     """A tree with the values of the tensors in it that have one here."""
-    return jax.tree.map(value_of, tree)
+    return cast(T, jax.tree.map(value_of, tree))

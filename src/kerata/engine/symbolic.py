@@ -109,7 +109,7 @@ class SymbolicTensor:
     @property
     def __jax_array__(self) -> Callable[[], Array]:
         if (value := value_of(self)) is not self:
-            return lambda: value
+            return lambda: cast(Array, value)
         # Asked for by the functions of jax.numpy, which would say something else of a `TypeError`.
         try:
             return self.__array__()

@@ -17,7 +17,7 @@ from kerata.engine.module import Look
 from kerata.engine.standing import any_stand, valued
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has_symbolic, infer, symbolic_leaves, traceable
-from kerata.engine.types import HostArray
+from kerata.engine.types import Array, HostArray
 from kerata.engine.variable import Variable
 from kerata.initializers import Initializer
 from kerata.layers import RNN
@@ -488,6 +488,15 @@ class Several(Masked):
         return super().__call__(inputs, *args, **kwargs)  # type: ignore[misc]
 
 
+def counts_twice(model: Layer, training: bool | None) -> bool:
+    """Whether a call of a model leaves more than outputs: terms of the loss, or other values of what is not trained."""
+    for layer in model._flatten_layers():
+        changes = training is not False and layer.trainable and any(not v.trainable for v in layer._weights)
+        if changes or layer.activity_regularizer is not None or not is_ours(type(layer)):
+            return True
+    return False
+
+
 def numbers_for(inputs, mask):
     """Numbers in place of symbolic inputs, of whose shapes alone masks depend; of unknown sizes, those of the masks."""
     if isinstance(inputs, (list, tuple)):
@@ -520,6 +529,13 @@ class Passing(Masked):
 
     def _goes_step_by_step(self, training: bool | None) -> bool:
         return not self.__dict__["takes_all_steps"] and super()._goes_step_by_step(training)  # type: ignore[misc]
+
+    def _one(self, x: Array, mask: Array | None, training: bool | None) -> Array:
+        outputs = super()._one(x, mask, training)  # type: ignore[misc]
+        if self._era == "tfkeras2" and getattr(self.layer, "_graph", None) is not None and counts_twice(self.layer, training):  # type: ignore[attr-defined]
+            # tf.keras ran a model once more to see its masks: averages moved, and terms of the loss were added, again.
+            super()._one(x, mask, training)  # type: ignore[misc]
+        return outputs
 
     def _adopted(self) -> None:
         """Sees whether the layer within makes masks. That is an attribute, so that no program of today's layer is taken."""
