@@ -1,15 +1,12 @@
 """Symbolic tensors that have values within a block: what code that refers to a graph computes with while the graph runs."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 import jax
 
 from kerata.base.blocks import Within, ambient
 from kerata.engine.types import Array
-
-if TYPE_CHECKING:
-    from kerata.engine.symbolic import SymbolicTensor
 
 T = TypeVar("T")
 _local = ambient()
@@ -23,9 +20,9 @@ class Standing(Within):
         values: one for each of them.
     """
 
-    def __init__(self, tensors: "Sequence[SymbolicTensor]", values: Sequence[Array]):
+    def __init__(self, tensors: Sequence[object], values: Sequence[Array]):
         # The tensors that were asked for, by id, in their order.
-        self.used: dict[int, SymbolicTensor] = {}
+        self.used: dict[int, object] = {}
         known = {id(tensor): (tensor, value, self) for tensor, value in zip(tensors, values, strict=True)}
         super().__init__(_local, known={**getattr(_local, "known", {}), **known})
 

@@ -165,7 +165,7 @@ def asked_for(function: Callable[..., object], given: list[SymbolicTensor], seen
     def run(values: list[Array], rest: list[Array]) -> object:
         with Standing(seen, rest) as found:
             outputs = function(*values)
-        used.update(found.used)
+        used.update(cast(dict[int, SymbolicTensor], found.used))
         return outputs
 
     infer(run, given, list(seen))
