@@ -9,6 +9,7 @@ from kerata.base.serialization import describing, deserialize_keras_object, seri
 from kerata.base.types import PartialShape
 from kerata.data.border import Border
 from kerata.engine.module import Look
+from kerata.engine.naming import open_name
 from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
@@ -148,12 +149,13 @@ class Sequential(Model):
         """Calls the layers that have not been called yet, once the input is known."""
         if self._input is None:
             return
-        if self._tail is None:
-            tensor = self._input
-            for layer in self._layers:
-                tensor = layer(tensor)
-        else:
-            tensor = self._layers[-1](self._tail)
+        with open_name(self.name):
+            if self._tail is None:
+                tensor = self._input
+                for layer in self._layers:
+                    tensor = layer(tensor)
+            else:
+                tensor = self._layers[-1](self._tail)
         self._tail, self._whole = tensor, None
         self.built = True
 
