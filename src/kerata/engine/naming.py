@@ -1,6 +1,7 @@
 """Names around: what the paths of variables begin with."""
 
 import contextlib
+from collections.abc import Generator
 from typing import Self, cast
 
 from kerata.base.blocks import ambient
@@ -50,6 +51,18 @@ class name_scope:
 def open_name(name: str) -> contextlib.AbstractContextManager[object]:
     """`name_scope(name)`, unless it is the innermost one already: `build` may be called within a call or alone."""
     return contextlib.nullcontext() if _names()[-1:] == [name] else name_scope(name)
+
+
+@contextlib.contextmanager
+def without_names() -> Generator[None]:
+    """The paths of variables that are made inside begin anew."""
+    names = _names()
+    before = list(names)
+    names.clear()
+    try:
+        yield
+    finally:
+        names[:] = before
 
 
 def current_path() -> str:

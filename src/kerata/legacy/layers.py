@@ -28,6 +28,7 @@ from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
 from kerata.legacy.initial import function_of
 from kerata.legacy.kernels import apart, gates_of, joined, then, today, turns_of
+from kerata.legacy.naming import name_weights
 from kerata.legacy.phases import fixed_phase
 from kerata.legacy.shared import Part
 from kerata.legacy.shared import gate as part_of_gate
@@ -154,7 +155,10 @@ class OldLayer(Flowing, Spelled):
         self.activity_regularizer = self.activity_regularizer
 
     def _maybe_build(self, args: tuple, kwargs: dict[str, Any]) -> None:
+        is_new = not self.built  # type: ignore[attr-defined]
         super()._maybe_build(args, with_training(self, args, kwargs))  # type: ignore[misc]
+        if is_new or any(":" not in variable.name for variable in self._weights):  # type: ignore[attr-defined]
+            name_weights(self)  # type: ignore[arg-type]
         initial = self.__dict__.pop("_initial_weights", None)
         if initial is not None:
             self.set_weights(initial if isinstance(initial, (list, tuple)) else [initial])  # type: ignore[attr-defined]

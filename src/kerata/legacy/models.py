@@ -5,6 +5,7 @@ import json
 import math
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -17,6 +18,7 @@ from kerata.callbacks import History
 from kerata.data.sources import is_generator
 from kerata.dialects import find_row, translate_arguments
 from kerata.engine.module import Look, shown
+from kerata.engine.naming import without_names
 from kerata.engine.scope import in_scope
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import HostArray
@@ -454,6 +456,9 @@ class OldSequential(OldModel):
 
     def _alone(self, tensors):
         return tensors
+
+    def _names_of_layers(self) -> AbstractContextManager[object]:
+        return without_names()
 
     def add(self, layer: Layer, rebuild: bool = True) -> None:
         """Adds a layer at the end; `Merge([first, second])` as the first one makes a model of several inputs."""

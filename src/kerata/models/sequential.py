@@ -1,6 +1,7 @@
 """Sequential models: one layer after the other."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from kerata.base.checks import KindError, message
@@ -149,7 +150,7 @@ class Sequential(Model):
         """Calls the layers that have not been called yet, once the input is known."""
         if self._input is None:
             return
-        with open_name(self.name):
+        with self._names_of_layers():
             if self._tail is None:
                 tensor = self._input
                 for layer in self._layers:
@@ -158,6 +159,10 @@ class Sequential(Model):
                 tensor = self._layers[-1](self._tail)
         self._tail, self._whole = tensor, None
         self.built = True
+
+    def _names_of_layers(self) -> AbstractContextManager[object]:
+        """What the paths of its layers' weights begin with."""
+        return open_name(self.name)
 
     def build(self, input_shape: "ShapeTree | None" = None) -> None:
         """Creates all weights for a batch's shape, `(None, 784)`."""

@@ -60,6 +60,7 @@ class Variable(Plain):
         super().__init__(
             np.asarray(array), dtype=array.dtype.name, trainable=trained, name=name or "Variable", constraint=constraint
         )
+        self.name = f"{self.path}:0"
         if tensor.dtype.is_wide:
             self._nominal = tensor.dtype
 
