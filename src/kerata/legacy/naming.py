@@ -48,7 +48,7 @@ def hidden_parts(within: list[Layer], era: str) -> set[tuple[str, str]]:
     """Layers whose names did not stand in those of weights: each with the layer that it is in."""
     found = {(one.name, one.layer.name) for one in within if isinstance(one, TimeDistributed)}
     if era != "tfkeras2":
-        found |= {(one.name, one.cell.name) for one in within if isinstance(one, RNN)}
+        found |= {(one.name, one.cell.name) for one in within if isinstance(one, RNN)}  # type: ignore[attr-defined]
     return found
 
 
