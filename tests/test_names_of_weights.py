@@ -57,7 +57,9 @@ def test_names_of_tf_keras():
             layers.TimeDistributed(layers.Dense(2), name="each"),
         ]
     )
-    gru = [f"bi/{side}_g/gru_cell/{word}" for side in ("forward", "backward") for word in ("kernel", "recurrent_kernel", "bias")]
+    gru = [
+        f"bi/{side}_g/gru_cell/{word}" for side in ("forward", "backward") for word in ("kernel", "recurrent_kernel", "bias")
+    ]
     assert names(sequence) == [*gru, "each/kernel", "each/bias"]
     pictures = tfkeras2.Sequential([layers.DepthwiseConv2D(3, input_shape=(8, 8, 3), name="c"), layers.PReLU(name="p")])
     assert names(pictures) == ["c/depthwise_kernel", "c/bias", "p/alpha"]
