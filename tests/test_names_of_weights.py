@@ -1,4 +1,4 @@
-"""The names that weights had in each era, and the paths of today's. What is expected of `tf.keras` was read from tf_keras 2.21."""
+"""The names that weights had in each era, and the paths of today. Those of `tf.keras` were read from tf_keras 2.21."""
 
 import numpy as np
 import pytest
