@@ -87,6 +87,40 @@ def test_a_history_knows_the_short_and_the_long_name_of_a_measure():
     assert "val_mean_squared_error" in history and "mean_absolute_percentage_error" not in history
 
 
+@pytest.mark.parametrize(
+    ("era", "order"),
+    [
+        ("keras1", ["val_loss", "val_mean_absolute_error", "val_acc", "loss", "mean_absolute_error", "acc"]),
+        ("keras2", ["val_loss", "val_mae", "val_accuracy", "loss", "mae", "accuracy"]),
+        ("tfkeras2", ["loss", "mae", "accuracy", "val_loss", "val_mae", "val_accuracy"]),
+    ],
+)
+def test_logs_and_histories_have_the_order_of_then(era, order):
+    """`compile` says it. Sources: `fit_loop` and `BaseLogger` of 1.2.2 and 2.3.1; what `tf_keras` gives."""
+    tree, seen = ERAS[era], []
+
+    class Noting(tree.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(list(logs))
+
+    model = tree.models.Sequential([tree.layers.Dense(1, input_dim=2)])
+    model.compile("sgd", "mse", metrics=["mae", "accuracy"])
+    how = {"verbose": 0, "validation_split": 0.2, EPOCHS[era]: 3}
+    assert list(model.fit(X, Y, **how).history) == order  # several epochs in one call
+    assert list(model.fit(X, Y, callbacks=[Noting()], **how).history) == order and seen == [order] * 3
+
+
+def test_dicts_of_evaluations_have_the_order_of_compile():
+    model = tfkeras2.models.Sequential([tfkeras2.layers.Dense(1, input_dim=2)])
+    model.compile("sgd", "mse", metrics=["mae", "accuracy"])
+    for found in (
+        model.evaluate(X, Y, verbose=0, return_dict=True),
+        model.test_on_batch(X, Y, return_dict=True),
+        model.train_on_batch(X, Y, return_dict=True),
+    ):
+        assert list(found) == ["loss", "mae", "accuracy"]
+
+
 def test_functions_in_a_callback_may_ask_it_for_what_is_validated_on():
     layers, models = keras2.layers, keras2.models
     model = models.Sequential([layers.Dense(1, input_dim=2)])

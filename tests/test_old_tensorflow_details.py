@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from kerata import layers
 from kerata.legacy import tfkeras2
 from kerata.legacy.tensorflow import names
 from kerata.saving import FileError
@@ -315,3 +316,40 @@ def test_places_orders_and_counts():
     with tf.GradientTape() as tape:
         y = tf.reduce_sum(tf.dynamic_partition(x * 2, [0, 1, 0, 1], 2)[0] ** 2)
     assert listed(tape.gradient(y, x)) == [[8.0, 0.0, 24.0, 0.0]]
+
+
+def test_one_text_is_a_tensor_too():
+    """What TensorFlow gives: tensors without axes, whose `numpy()` is the text."""
+    x = tf.constant(["a b", "c"])
+    assert isinstance(x[0], tf.Tensor) and x[0].shape == () and x[0].dtype == tf.string and x[0].numpy() == b"a b"
+    assert [one.numpy() for one in x] == [one.numpy() for one in tf.unstack(x)] == [b"a b", b"c"]
+    assert tf.expand_dims(x[0], -1).numpy().tolist() == [b"a b"] and tf.stack([x[1], x[0]]).numpy().tolist() == [b"c", b"a b"]
+    assert tf.expand_dims("d", -1).numpy().tolist() == [b"d"] and tf.gather(x, 1).numpy() == b"c"
+    assert tf.expand_dims(np.array(["d", "e"]), 1).numpy().tolist() == [[b"d"], [b"e"]]
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda x: tf.tile(x, [2]), [b"a", b"b", b"c", b"a", b"b", b"c"]),
+        (lambda x: tf.where([True, False, True], x, x[::-1]), [b"a", b"b", b"c"]),
+        (lambda x: tf.fill([2], "a"), [b"a", b"a"]),
+        (lambda x: tf.transpose(tf.stack([x, x])), [[b"a", b"a"], [b"b", b"b"], [b"c", b"c"]]),
+        (lambda x: tf.broadcast_to("q", [2]), [b"q", b"q"]),
+        (lambda x: tf.split(x, [1, -1])[1], [b"b", b"c"]),
+        (lambda x: tf.split(x, 3)[2], [b"c"]),
+    ],
+)
+def test_texts_are_laid_out_anew(function, expected):
+    assert function(tf.constant(["a", "b", "c"])).numpy().tolist() == expected
+
+
+@pytest.mark.parametrize("era", ["tfkeras2", "keras3"])
+def test_what_a_normalization_learned_is_a_tensor(era):
+    """In programs of then; today it is an array."""
+    kind = layers.Normalization if era == "keras3" else tfkeras2.layers.Normalization
+    layer = kind()
+    layer.adapt(np.array([[1.0], [3.0]]))
+    assert isinstance(layer.mean, tf.Tensor) == isinstance(layer.variance, tf.Tensor) == (era == "tfkeras2")
+    assert np.asarray(layer.mean).tolist() == [[2.0]] and np.asarray(layer(np.array([[3.0]])))[0, 0] == 1.0
+    assert np.allclose(tfkeras2.models.Sequential([layer]).predict(np.array([[3.0]]), verbose=0), 1.0)

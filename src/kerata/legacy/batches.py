@@ -1,4 +1,4 @@
-"""Batch normalization of the eras: how much larger than a batch's variance that of all samples is taken to be."""
+"""Normalization of the eras: how much larger than a batch's variance that of all samples is taken to be, and what shows it."""
 
 import math
 
@@ -8,6 +8,7 @@ from kerata.base.types import Shape
 from kerata.engine.module import Look
 from kerata.engine.scope import valid_rows
 from kerata.engine.types import Array
+from kerata.legacy.tensorflow.tensor import Tensor, tensors
 
 # Axes of the features in pictures, and in pictures with a depth, for which TensorFlow has one operation.
 FUSED = {4: (1, 3), 5: (1, 4)}
@@ -51,3 +52,15 @@ def count_of(x: Array) -> Array:
     valid = valid_rows(x.shape[0])
     rows = jnp.asarray(x.shape[0], jnp.float32) if valid is None else jnp.sum(valid)
     return rows * math.prod(x.shape[1:-1])
+
+
+class ShownStatistics:
+    """What a `Normalization` learned, as tensors: `layer.mean.numpy()`."""
+
+    @property
+    def mean(self) -> Tensor | None:
+        return tensors(super().mean)  # type: ignore[misc]
+
+    @property
+    def variance(self) -> Tensor | None:
+        return tensors(super().variance)  # type: ignore[misc]

@@ -17,7 +17,7 @@ from kerata.engine.symbolic import has_symbolic, traceable
 from kerata.layers.merging import Merge
 from kerata.legacy import configs, crossentropy, files, helpers, initial, merging, monitors, recurrent
 from kerata.legacy.bases import BASES
-from kerata.legacy.batches import KeptVariance
+from kerata.legacy.batches import KeptVariance, ShownStatistics
 from kerata.legacy.inputs import BeginningLayer, is_value, make_input
 from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic, descriptions
 from kerata.legacy.measures import loss_of
@@ -80,6 +80,7 @@ def layer(era: str, name: str) -> object:
 MIXINS: dict[Any, type] = {layers.Lambda: Symbolic, layers.RNN: ConstantRNN, layers.Bidirectional: ConstantBidirectional}
 MIXINS[layers.TimeDistributed] = Passing
 MIXINS[layers.BatchNormalization] = KeptVariance
+MIXINS[layers.Normalization] = ShownStatistics
 MIXINS[layers.StackedRNNCells] = Reversible
 MIXINS[layers.InputLayer] = BeginningLayer
 TOOLS = {

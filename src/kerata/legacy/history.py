@@ -1,6 +1,8 @@
 """The record of a training run, whose measures answer to the names of every version."""
 
-from kerata.callbacks import History
+from typing import Any
+
+from kerata.callbacks import Callback, History
 
 # Before 2.3 a measure was reported by the name of its function, whatever `compile` was given.
 LONG = {
@@ -56,3 +58,40 @@ class OldHistory(History):
     def __init__(self) -> None:
         super().__init__()
         self.history = AliasDict()
+
+
+class LogsInOrder(Callback):
+    """Brings the logs of epochs into the order of then, for the callbacks behind it: the loss, then the measures of `compile`.
+
+    What was validated came after them in `tf.keras`, and before them in standalone Keras. Today they are sorted by name.
+
+    Source: `fit_loop` and `BaseLogger` of Keras 2.3.1, `Model.fit` of `tf.keras`.
+
+    Args:
+        model: whose logs.
+    """
+
+    is_passive = True
+
+    def __init__(self, model):
+        super().__init__()
+        self.of = model
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs:
+            values = in_order(logs, self.of.metrics_names, self.of._era)
+            logs.clear()
+            logs.update(values)
+
+
+def in_order(logs: dict[str, Any], names: list[str], era: str) -> dict[str, Any]:
+    """The logs in the order of an era; names that are not known keep theirs, behind those that are.
+
+    >>> list(in_order({"acc": 1, "loss": 2, "val_acc": 3, "val_loss": 4}, ["loss", "acc"], "keras2"))
+    ['val_loss', 'val_acc', 'loss', 'acc']
+    """
+    own = [name for name in logs if not name.startswith("val_")]
+    ranks = {name: rank for rank, name in enumerate(names)}
+    own.sort(key=lambda name: ranks.get(name, len(ranks)))
+    held_out = sorted((name for name in logs if name not in own), key=lambda name: ranks.get(name[4:], len(ranks)))
+    return {name: logs[name] for name in (own + held_out if era == "tfkeras2" else held_out + own)}

@@ -31,7 +31,7 @@ from kerata.legacy.files import LoadStatus, check_there, load_weights, save_mode
 from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
 from kerata.legacy.graph import depends_on_phase
-from kerata.legacy.history import OldHistory
+from kerata.legacy.history import LogsInOrder, OldHistory, in_order
 from kerata.legacy.inputs import read_targets, with_held_inputs, with_held_targets
 from kerata.legacy.layers import OldLayer, descriptions
 from kerata.legacy.measures import compile_arguments, spread
@@ -196,6 +196,7 @@ class OldModel(Showing, FlowingModel, OldLayer):
             begin_before_reading(self, callbacks)
         if not any(isinstance(callback, OldHistory) for callback in callbacks):
             callbacks.append(OldHistory())
+        callbacks.insert(0, LogsInOrder(self))
         with as_compiled(self):
             return super().fit(callbacks=callbacks, **arguments)  # type: ignore[misc]
 
@@ -226,12 +227,12 @@ class OldModel(Showing, FlowingModel, OldLayer):
             arguments.pop("validation_steps", None)
         return self._fit(drop_none(arguments), samples)
 
-    def evaluate(self, *args: object, **kwargs: object) -> Scores:
+    def evaluate(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
         """The loss and all measures on some data."""
         kwargs.pop("show_accuracy", None)
         return self._evaluate(self._translated("evaluate", args, kwargs))
 
-    def evaluate_generator(self, *args: object, **kwargs: object) -> Scores:
+    def evaluate_generator(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
         """The loss and all measures on batches of a generator."""
         arguments = self._translated("evaluate_generator", args, kwargs)
         if self._era == "keras1":
@@ -327,19 +328,19 @@ class OldModel(Showing, FlowingModel, OldLayer):
         asked = arguments.pop("return_dict", False)
         with as_compiled(self):
             logs = super().train_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
-        return logs if asked else self._in_order(logs)
+        return in_order(logs, self.metrics_names, self._era) if asked else self._in_order(logs)
 
     def test_on_batch(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
         """The loss and measures of one batch."""
         arguments = self._translated("test_on_batch", args, kwargs)
         asked = arguments.pop("return_dict", False)
         logs = super().test_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
-        return logs if asked else self._in_order(logs)
+        return in_order(logs, self.metrics_names, self._era) if asked else self._in_order(logs)
 
-    def _evaluate(self, arguments: dict[str, Any]) -> Scores:
+    def _evaluate(self, arguments: dict[str, Any]) -> Scores | dict[str, Any]:
         asked = arguments.pop("return_dict", False)
         logs = super().evaluate(**drop_none(arguments), return_dict=True)  # type: ignore[misc]
-        return logs if asked else self._in_order(logs)
+        return in_order(logs, self.metrics_names, self._era) if asked else self._in_order(logs)
 
     @property
     def uses_learning_phase(self) -> bool:

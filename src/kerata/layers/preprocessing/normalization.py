@@ -248,8 +248,9 @@ class Normalization(DataLayer):
     def call(self, inputs):
         self._check_measured()
         x = inputs.astype(self.compute_dtype)
-        deviation = jnp.maximum(jnp.sqrt(jnp.asarray(self.variance)), config.epsilon())
-        return self.mean + x * deviation if self.invert else (x - self.mean) / deviation
+        mean, variance = self._statistic(0), self._statistic(1)
+        deviation = jnp.maximum(jnp.sqrt(jnp.asarray(variance)), config.epsilon())
+        return mean + x * deviation if self.invert else (x - mean) / deviation
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

@@ -93,7 +93,7 @@ class Function:
         if self.host:
             return self.compute(*values)
         values = [settled(one) if name in SETTLED else one for name, one in zip(self.names, values, strict=True)]
-        if any(isinstance(one, (list, tuple)) for one in values):
+        if any(isinstance(one, (list, tuple, str, bytes)) for one in values):
             values = [self._of_list(name, one) for name, one in zip(self.names, values, strict=True)]
         if self.like is not None:
             values = alike(self.title, values, len(self.names) if self.like == "numbers" else int(self.like))
@@ -105,7 +105,7 @@ class Function:
                 if not isinstance(leaves[place], (SymbolicTensor, Variable)):
                     leaves[place] = narrow(leaves[place])
             return self._call_symbolic(jax.tree.unflatten(treedef, leaves))
-        if any(isinstance(thing, Tensor) and thing.dtype == string for thing in objects):
+        if any(map(holds_texts, objects)):
             return self._call_on_texts(jax.tree.unflatten(treedef, [texts_of(leaf) for leaf in leaves]))
         return self.call(leaves, treedef, places, objects, values)
 
@@ -120,7 +120,7 @@ class Function:
         """The tensor that TensorFlow makes of a list for an argument."""
         if (
             name not in TENSORS
-            or not isinstance(value, (list, tuple))
+            or not isinstance(value, (list, tuple, str, bytes))
             or any(isinstance(x, SymbolicTensor) for x in flat(value))
         ):
             return value
@@ -152,7 +152,7 @@ class Function:
     def _call_on_texts(self, values: list[Any]) -> object:
         if self.on_texts is None:
             raise InvalidArgumentError(f"tf.{self.title} takes no texts. See tf.strings")
-        return tensors(self.on_texts(*values))
+        return tensors(jax.tree.map(boxed, self.on_texts(*values)))
 
     def _call_of(self, leaves: list[Any], treedef: jax.tree_util.PyTreeDef, places: list[int], is_wide: bool) -> Call:
         """The call for these arguments beside arrays; the same one where it was there before."""
@@ -225,6 +225,24 @@ def named(compute: Callable[..., object], name: str) -> Callable[..., object]:
 
     call.__name__ = name.rpartition(".")[2]
     return call
+
+
+def holds_texts(thing: object) -> bool:
+    """Whether a tensor, or an array of NumPy, holds texts."""
+    return thing.dtype == string if isinstance(thing, Tensor) else isinstance(thing, np.ndarray) and thing.dtype.kind in "OSU"
+
+
+def boxed(found: object) -> object:
+    """An array for one text alone, which NumPy takes out of its array.
+
+    >>> boxed(b"a").shape, boxed(2)
+    ((), 2)
+    """
+    if not isinstance(found, (bytes, str)):
+        return found
+    array = np.empty((), object)
+    array[()] = found
+    return array
 
 
 def texts_of(leaf: object) -> object:

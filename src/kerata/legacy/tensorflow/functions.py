@@ -101,13 +101,28 @@ def transpose(x: ArrayLike, perm: Ints) -> Array:
 
 def split(value: ArrayLike, parts: Ints, axis: int) -> list[Array]:
     """As many equal parts, or parts of some sizes, of which one may be -1."""
-    value, known = jnp.asarray(value), ints(parts)
+    value, axis = jnp.asarray(value), ints(axis)
+    return jnp.split(value, places_of_parts(value.shape[axis], parts), axis)
+
+
+def split_texts(value: np.ndarray, parts: Ints, axis: int) -> list[np.ndarray]:
+    """The same of texts."""
+    return np.split(value, places_of_parts(value.shape[ints(axis)], parts), ints(axis))
+
+
+def places_of_parts(size: int, parts: Ints) -> int | list[int]:
+    """Where to split an axis: into how many equal parts, or behind which elements.
+
+    >>> places_of_parts(6, 2), places_of_parts(6, [1, -1, 2])
+    (2, [1, 4])
+    """
+    known = ints(parts)
     if isinstance(known, int):
-        return jnp.split(value, known, ints(axis))
+        return known
     sizes = list(known)
     if -1 in sizes:
-        sizes[sizes.index(-1)] = value.shape[axis] - sum(sizes) - 1
-    return jnp.split(value, np.cumsum(sizes)[:-1].tolist(), ints(axis))
+        sizes[sizes.index(-1)] = size - sum(sizes) - 1
+    return np.cumsum(sizes)[:-1].tolist()
 
 
 def slice_of(x: ArrayLike, begin: Sequence[HasArray], size: Ints) -> Array:
@@ -365,7 +380,11 @@ _ROWS: dict[str, tuple] = {
     "identity": ("input", lambda x: jnp.asarray(x), {"on_texts": lambda x: x}),
     "stop_gradient": ("input", lambda x: lax.stop_gradient(jnp.asarray(x)), {}),
     "reshape": ("tensor, shape", reshape, {"on_texts": lambda x, shape: x.reshape(ints(shape))}),
-    "transpose": ("a, perm=None, conjugate=False", lambda x, perm, _: transpose(x, perm), {}),
+    "transpose": (
+        "a, perm=None, conjugate=False",
+        lambda x, perm, _: transpose(x, perm),
+        {"on_texts": lambda x, perm, _: x.transpose(perm)},
+    ),
     "expand_dims": ("input, axis=None", lambda x, axis: jnp.expand_dims(x, axis), {"on_texts": np.expand_dims}),
     "squeeze": ("input, axis=None", squeeze, {"on_texts": lambda x, axis: np.squeeze(x, ints(axis))}),
     "concat": (
@@ -378,9 +397,13 @@ _ROWS: dict[str, tuple] = {
         lambda values, axis: jnp.stack([jnp.asarray(one) for one in values], axis),
         {"on_texts": lambda values, axis: np.stack([np.asarray(one, object) for one in values], axis)},
     ),
-    "unstack": ("value, num=None, axis=0", unstack, {}),
-    "split": ("value, num_or_size_splits, axis=0", split, {}),
-    "tile": ("input, multiples", lambda x, n: jnp.tile(jnp.asarray(x), ints(n)), {}),
+    "unstack": ("value, num=None, axis=0", unstack, {"on_texts": lambda x, num, axis: list(np.moveaxis(x, axis, 0))}),
+    "split": ("value, num_or_size_splits, axis=0", split, {"on_texts": split_texts}),
+    "tile": (
+        "input, multiples",
+        lambda x, n: jnp.tile(jnp.asarray(x), ints(n)),
+        {"on_texts": lambda x, n: np.tile(x, ints(n))},
+    ),
     "repeat": (
         "input, repeats, axis=None",
         lambda x, n, axis: jnp.repeat(jnp.asarray(x), ints(n), axis),
@@ -396,7 +419,7 @@ _ROWS: dict[str, tuple] = {
     ),
     "gather_nd": ("params, indices, batch_dims=0", gather_nd, {}),
     "boolean_mask": ("tensor, mask, axis=None", boolean_mask, {"on_texts": lambda x, m, axis: x[np.asarray(m)]}),
-    "where": ("condition, x=None, y=None", where, {"gives": where_values}),
+    "where": ("condition, x=None, y=None", where, {"gives": where_values, "on_texts": np.where}),
     "clip_by_value": ("t, clip_value_min, clip_value_max", clip, {}),
     "pad": ("tensor, paddings, mode='CONSTANT', constant_values=0", pad, {}),
     "one_hot": ("indices, depth, on_value=None, off_value=None, axis=None, dtype=None", one_hot, {"gives": one_hot_type}),
@@ -432,10 +455,14 @@ _ROWS: dict[str, tuple] = {
     "math.in_top_k": ("targets, predictions, k", ops.in_top_k, {}),
     "cumsum": ("x, axis=0, exclusive=False, reverse=False", cumulative(jnp.cumsum, 0), {}),
     "math.cumprod": ("x, axis=0, exclusive=False, reverse=False", cumulative(jnp.cumprod, 1), {}),
-    "fill": ("dims, value", lambda dims, value: jnp.full(ints(dims), value), {}),
+    "fill": (
+        "dims, value",
+        lambda dims, value: jnp.full(ints(dims), value),
+        {"on_texts": lambda dims, value: np.full(ints(dims), value, object)},
+    ),
     "zeros_like": ("input, dtype=None", filled_like(0), {"gives": type_given(1)}),
     "ones_like": ("input, dtype=None", filled_like(1), {"gives": type_given(1)}),
-    "broadcast_to": ("input, shape", broadcast, {}),
+    "broadcast_to": ("input, shape", broadcast, {"on_texts": lambda x, shape: np.broadcast_to(x, ints(shape))}),
     "squared_difference": ("x, y", lambda x, y: jnp.square(jnp.subtract(x, y)), {"like": "numbers"}),
     "add_n": ("inputs", accumulate, {}),
     "round": ("x", lambda x: jnp.round(jnp.asarray(x)), {}),
