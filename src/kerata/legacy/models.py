@@ -34,7 +34,7 @@ from kerata.legacy.graph import depends_on_phase
 from kerata.legacy.history import LogsInOrder, OldHistory, in_order
 from kerata.legacy.inputs import read_targets, with_held_inputs, with_held_targets
 from kerata.legacy.layers import OldLayer, descriptions
-from kerata.legacy.measures import compile_arguments, spread
+from kerata.legacy.measures import compile_arguments, expected_names, spread
 from kerata.legacy.metrics import Measured
 from kerata.legacy.scaling import with_its_methods
 from kerata.legacy.telling import begin_before_reading, rows_of, tell, with_batch_logs
@@ -434,22 +434,6 @@ def kind_of(model: object) -> str:
     if isinstance(model, OldSequential):
         return "Sequential"
     return "" if getattr(model, "_graph", None) is None else "Functional"
-
-
-def expected_names(model: OldModel, arguments: dict[str, Any]) -> list[str]:
-    """The names of the measures that `compile` was given, before any data are seen."""
-    given = arguments.get("metrics") or []
-    outputs = list(model.output_names) if getattr(model, "_graph", None) is not None else ["output"]
-    several = len(outputs) > 1
-    names = ["loss", *(f"{output}_loss" for output in outputs if several)]
-    for place, output in enumerate(outputs):
-        own = given.get(output, []) if isinstance(given, dict) else given
-        if several and isinstance(own, list) and own and all(isinstance(part, list) for part in own):
-            own = own[place]
-        for metric in own if isinstance(own, (list, tuple)) else [own]:
-            name = metric if isinstance(metric, str) else getattr(metric, "name", None) or getattr(metric, "__name__", "metric")
-            names.append(f"{output}_{name}" if several else str(name))
-    return names
 
 
 class OldSequential(OldModel):
