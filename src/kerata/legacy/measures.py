@@ -19,6 +19,7 @@ from kerata.legacy.closures import bind_losses, names_in
 from kerata.legacy.crossentropy import measure_of_then, of_then
 from kerata.legacy.optimizers import get_optimizer
 from kerata.legacy.tensorflow.layers import as_tensors, in_use, narrowed
+from kerata.models import Model
 
 # Eras whose measures were means of batches, and whose accuracy was called `acc`.
 BATCHED = ("keras1", "keras22")
@@ -246,7 +247,7 @@ def accuracy(metric: object, loss: object, name: str | None) -> object:
     return called
 
 
-def expected_names(model: Any, arguments: dict[str, Any]) -> list[str]:
+def expected_names(model: Model, arguments: dict[str, Any]) -> list[str]:
     """The names of the measures that `compile` was given, before any data are seen."""
     given = arguments.get("metrics") or []
     outputs = list(model.output_names) if getattr(model, "_graph", None) is not None else ["output"]

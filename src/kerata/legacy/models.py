@@ -313,7 +313,7 @@ class OldModel(Showing, FlowingModel, OldLayer):
         held = [part.name for part in vars(self).values() if isinstance(part, Metric)]
         added = [*(name for name in held if name in added), *(name for name in added if name not in held)]
         if not made.measures.built:
-            return [*expected_names(self, made.arguments), *added]
+            return [*expected_names(cast(modern.Model, self), made.arguments), *added]
         return [*(tracker.name for tracker in made.trackers), *made.measures.names, *added]
 
     def _in_order(self, logs: dict[str, Any]) -> Scores:
