@@ -13,7 +13,7 @@ Y = X[:, :1] * 2
 
 
 def plain_model(*between, loss="mse", metrics=None):
-    model = kerata.Sequential([kerata.Input((3,)), *between, layers.Dense(1, name="last")])
+    model = kerata.Sequential([kerata.Input((3,)), *between, layers.Dense(1, name="last")], name="model")
     model.compile("sgd", loss, metrics=metrics)
     return model
 
@@ -127,14 +127,17 @@ PLACES = {
     "Lambda": (lambda: fit(layers.Lambda(by_if, name="wave")), r"Lambda \(wave\)"),
     "a layer": (lambda: fit(OwnLayer(name="scale")), r"OwnLayer \(scale\)"),
     "an activation": (lambda: fit(layers.Dense(2, activation=lambda x: x + by_if(x), name="first")), r"Dense \(first\)"),
-    "a regularizer": (lambda: fit(layers.Dense(2, kernel_regularizer=by_if, name="first")), r"regularizer \(first/kernel\)"),
+    "a regularizer": (
+        lambda: fit(layers.Dense(2, kernel_regularizer=by_if, name="first")),
+        r"regularizer \(model/first/kernel\)",
+    ),
     "a penalty on an output": (
         lambda: fit(layers.Dense(2, activity_regularizer=by_if, name="first")),
         r"activity_regularizer of Dense \(first\)",
     ),
     "a constraint": (
         lambda: fit(layers.Dense(2, kernel_constraint=lambda w: w + by_if(w), name="first")),
-        r"constraint \(first/kernel\)",
+        r"constraint \(model/first/kernel\)",
     ),
     "train_step": (lambda: own("train_step").fit(X, Y, verbose=0), r"train_step\(\) of OwnModel \(own\)"),
     "test_step": (lambda: own("test_step").evaluate(X, Y, verbose=0), r"test_step\(\) of OwnModel \(own\)"),
@@ -168,10 +171,10 @@ def fails(*_):
 FAILS = {
     "loss": (lambda: fit(loss=fails), "In loss (fails), called with y_true=array of shape (8, 1)"),
     "metric": (lambda: fit(metrics=[fails]), "In metric (fails), called with"),
-    "regularizer": (lambda: fit(layers.Dense(2, kernel_regularizer=fails, name="one")), "In regularizer (one/kernel)"),
+    "regularizer": (lambda: fit(layers.Dense(2, kernel_regularizer=fails, name="one")), "In regularizer (model/one/kernel)"),
     "initializer": (
         lambda: fit(layers.Dense(2, kernel_initializer=lambda shape, dtype: fails(), name="one")),
-        "In initializer (one/kernel), called with shape=(3, 2)",
+        "In initializer (model/one/kernel), called with shape=(3, 2)",
     ),
     "layer": (lambda: fit(layers.Lambda(fails, name="one")), "In call() of Lambda (one), on inputs of shape (None, 3)."),
 }
@@ -206,22 +209,22 @@ RETURNS = {
     "regularizer": (
         lambda: fit(layers.Dense(2, kernel_regularizer=lambda w: None, name="one")),
         TypeError,
-        r"regularizer \(one/kernel\): a regularizer must give a number",
+        r"regularizer \(model/one/kernel\): a regularizer must give a number",
     ),
     "constraint": (
         lambda: fit(layers.Dense(2, kernel_constraint=lambda w: None, name="one")),
         ValueError,
-        r"constraint \(one/kernel\): a constraint must give weights of the same shape, \(3, 2\).*return",
+        r"constraint \(model/one/kernel\): a constraint must give weights of the same shape, \(3, 2\).*return",
     ),
     "constraint of another shape": (
         lambda: fit(layers.Dense(2, kernel_constraint=ops.sum, name="one")),
         ValueError,
-        r"constraint \(one/kernel\): a constraint must give weights of the same shape",
+        r"constraint \(model/one/kernel\): a constraint must give weights of the same shape",
     ),
     "initializer": (
         lambda: fit(layers.Dense(2, kernel_initializer=lambda shape, dtype: None, name="one")),
         ValueError,
-        r"initializer \(one/kernel\): an initializer must give an array of shape \(3, 2\)",
+        r"initializer \(model/one/kernel\): an initializer must give an array of shape \(3, 2\)",
     ),
     "initializer of another shape": (
         lambda: fit(layers.Dense(2, kernel_initializer=lambda shape, dtype: np.zeros((7, 7)), name="one")),
@@ -321,8 +324,16 @@ def building(build):
 
 BUILDS = {
     "an error": (lambda self, shape: shape[5], IndexError, "In build() of Built (enc), for inputs of shape (None, 3)."),
-    "an unknown size": (lambda self, shape: self.add_weight((None, 4), name="w"), ValueError, "Variable (enc/w): the shape of"),
-    "a broken size": (lambda self, shape: self.add_weight((1.5, 4), name="w"), ValueError, "Variable (enc/w): the shape of"),
+    "an unknown size": (
+        lambda self, shape: self.add_weight((None, 4), name="w"),
+        ValueError,
+        "Variable (model/enc/w): the shape of",
+    ),
+    "a broken size": (
+        lambda self, shape: self.add_weight((1.5, 4), name="w"),
+        ValueError,
+        "Variable (model/enc/w): the shape of",
+    ),
     "the name first": (lambda self, shape: self.add_weight("w", (3, 4)), TypeError, "add_weight(name=...)"),
     "the name first, then the shape": (
         lambda self, shape: self.add_weight("w", shape=(3,)),

@@ -344,7 +344,7 @@ def test_it_says_where_the_file_is(tmp_path, capsys):
 
 @pytest.mark.parametrize("format", ["stablehlo", "onnx"])
 def test_an_archive_holds_a_file_for_each_function(format, tmp_path, capsys):
-    model = kerata.Sequential([kerata.Input((3,)), layers.Dense(2, name="last")])
+    model = kerata.Sequential([kerata.Input((3,)), layers.Dense(2, name="last")], name="model")
     archive = kerata.export.ExportArchive(format)
     signature = [kerata.InputSpec(shape=(None, 3), dtype="float32", name="x"), kerata.KerasTensor((None, 2), name="shift")]
     assert archive.track_and_add_endpoint("serve", model) is model
@@ -365,7 +365,7 @@ def test_an_archive_holds_a_file_for_each_function(format, tmp_path, capsys):
             found = kerata.export.load(path)(*inputs)
             found = found["sum"] if name == "shifted" else found
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(np.load(tmp_path / "made" / "weights.npz")["last/kernel"], model.weights[0])
+    np.testing.assert_array_equal(np.load(tmp_path / "made" / "weights.npz")["model/last/kernel"], model.weights[0])
 
 
 @pytest.mark.parametrize(

@@ -55,17 +55,19 @@ def test_messages_about_shapes_say_both(cut):
 
 
 def test_the_state_as_a_tree():
-    model = kerata.Sequential([kerata.Input((2,)), layers.Dense(1, name="last"), layers.BatchNormalization(name="norm")])
+    model = kerata.Sequential(
+        [kerata.Input((2,)), layers.Dense(1, name="last"), layers.BatchNormalization(name="norm")], name="m"
+    )
     model.compile("adam", "mse")
     x, y = np.random.default_rng(0).normal(size=(2, 4, 2))
     model.fit(x, y[:, :1], verbose=0)
     tree = model.get_state_tree(value_format="numpy_array")
     assert set(tree) == {"trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables"}
-    assert set(tree["trainable_variables"]) == {"last", "norm"}
-    assert "moving_mean" in tree["non_trainable_variables"]["norm"]
+    assert set(tree["trainable_variables"]) == {"m"} and set(tree["trainable_variables"]["m"]) == {"last", "norm"}
+    assert "moving_mean" in tree["non_trainable_variables"]["m"]["norm"]
     (optimizer,) = tree["optimizer_variables"].values()
     assert optimizer["iteration"] == 1 and optimizer["learning_rate"] == np.float32(0.001)
-    assert isinstance(tree["trainable_variables"]["last"]["kernel"], np.ndarray)
+    assert isinstance(tree["trainable_variables"]["m"]["last"]["kernel"], np.ndarray)
     before = model.get_weights()
     model.fit(x, y[:, 1:], verbose=0)
     assert not np.allclose(model.get_weights()[0], before[0])
@@ -76,12 +78,12 @@ def test_the_state_as_a_tree():
 
 
 def test_messages_about_trees():
-    model = kerata.Sequential([kerata.Input((2,)), layers.Dense(1, name="last")])
+    model = kerata.Sequential([kerata.Input((2,)), layers.Dense(1, name="last")], name="m")
     kernel = model.get_weights()[0]
-    with pytest.raises(ValueError, match=r"no variable of that path.*'last/kernal'.*Did you mean 'last/kernel'"):
-        model.set_state_tree({"trainable_variables": {"last": {"bias": [1.0], "kernal": kernel}}})
-    with pytest.raises(ValueError, match=r"last/kernel must have shape \(2, 1\)"):
-        model.set_state_tree({"trainable_variables": {"last": {"bias": [1.0], "kernel": np.ones((3, 1))}}})
+    with pytest.raises(ValueError, match=r"no variable of that path.*'m/last/kernal'.*Did you mean 'm/last/kernel'"):
+        model.set_state_tree({"trainable_variables": {"m": {"last": {"bias": [1.0], "kernal": kernel}}}})
+    with pytest.raises(ValueError, match=r"m/last/kernel must have shape \(2, 1\)"):
+        model.set_state_tree({"trainable_variables": {"m": {"last": {"bias": [1.0], "kernel": np.ones((3, 1))}}}})
     assert model.get_weights()[1] == 0.0
     with pytest.raises(ValueError, match="a state has the parts"):
         model.set_state_tree({"weights": {}})

@@ -239,8 +239,8 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
             value_format: `"backend_tensor"` for JAX's arrays, `"numpy_array"` for NumPy's.
 
         >>> import kerata
-        >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1, name="last")])
-        >>> sorted(model.get_state_tree()["trainable_variables"]["last"])
+        >>> model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1, name="last")], name="m")
+        >>> sorted(model.get_state_tree()["trainable_variables"]["m"]["last"])
         ['bias', 'kernel']
         """
         return read_state(self, value_format)

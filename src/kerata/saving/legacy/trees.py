@@ -77,7 +77,7 @@ class Pairing:
             found = self.follow(number, path)
             if isinstance(part, Variable):
                 if found is None or not self.tree.nodes[found].key:
-                    found = self.find_weight(number, part.name)
+                    found = self.find_weight(number, part.path.rpartition("/")[2])
                 if found is not None and self.tree.nodes[found].key:
                     self.note(part, found)
             elif found is not None:
