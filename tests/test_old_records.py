@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from kerata.legacy.tensorflow import names
-from kerata.saving import FileError
 
 MODULES = names.build("tfkeras2")
 tf, train, io = MODULES[""], MODULES["train"], MODULES["io"]
@@ -95,7 +94,7 @@ def test_what_does_not_fit_is_said():
             io.parse_single_example(record, {spec: io.FixedLenFeature([], tf.float32)})
     with pytest.raises(errors, match="Values size: 4 but output shape"):
         io.parse_single_example(record, {"x": io.FixedLenFeature([3], tf.float32)})
-    with pytest.raises(FileError, match="damaged"):
+    with pytest.raises(errors, match="damaged"):
         io.parse_single_example(record[:-3], SPEC)
     with pytest.raises(TypeError, match=r"Give text\.encode"):
         feature(bytes_list=["text"]).encode()

@@ -124,12 +124,7 @@ class Dataset:
     ) -> Self:
         """A function of each element."""
         traced = self._function(map_func)
-
-        def start() -> Iterator[Any]:
-            for element in self._start():
-                yield self._taken(traced(*self._spread(element)))
-
-        made = self._like(start, self._size)
+        made = self._like(lambda: Each(lambda one: self._taken(traced(*self._spread(one))), self._start()), self._size)
         made._describe = lambda: self._spec_of_mapped(map_func)
         return made
 
@@ -491,6 +486,29 @@ class Dataset:
     def __repr__(self) -> str:
         shown = "" if self._spec is None else f" element_spec={self._spec!r}"
         return f"<Dataset{shown}>"
+
+
+class Each:
+    """A function of each element of an iterator, which goes on after an error.
+
+    Args:
+        function: it.
+        source: the iterator.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], source: Iterator[Any]):
+        self.function, self.source = function, source
+
+    def __iter__(self) -> "Each":
+        return self
+
+    def __next__(self) -> object:
+        element = next(self.source)
+        try:
+            return self.function(element)
+        except StopIteration as error:
+            # It would be taken for the end of the data set.
+            raise RuntimeError("the function of an element raised StopIteration") from error
 
 
 class DatasetIterator:

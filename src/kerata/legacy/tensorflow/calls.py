@@ -362,7 +362,7 @@ def from_python(value: Any, wanted: DType | None, owner: str) -> Tensor:
             raise ValueError(f"{owner}: a number does not fit into int32. Received: {value!r}. Give dtype=tf.int64")
         if not own and has_numpy(value, np.float64):
             wanted = float64
-    elif (
+    elif array.size and (
         (wanted.is_integer and array.dtype.kind in "fc")
         or (wanted.is_bool and array.dtype.kind != "b")
         or (array.dtype.kind == "b" and not wanted.is_bool)

@@ -5,7 +5,9 @@ What data sets do stands in `kerata.data.datasets`; here are the sources of `tf.
 
 import builtins
 import glob as globbing
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import GeneratorType
 from typing import Any, SupportsInt
 
 import numpy as np
@@ -16,7 +18,7 @@ from kerata.data.elements import arrange, as_row, leaves, map_leaves
 from kerata.engine.random import host_stream
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.elements import TensorSpec, as_columns, as_element, as_tensors, fit_to_spec, listed, spec_of
-from kerata.legacy.tensorflow.errors import InvalidArgumentError, OutOfRangeError
+from kerata.legacy.tensorflow.errors import InvalidArgumentError, OpError, OutOfRangeError
 from kerata.legacy.tensorflow.strings import Texts
 from kerata.legacy.tensorflow.tensor import plain
 from kerata.legacy.tensorflow.tracing import Traced
@@ -65,6 +67,27 @@ class Dataset(datasets.Dataset):
 
     def __iter__(self) -> Iterator[Any]:
         return DatasetIterator(self._start(), self._given)
+
+    def ignore_errors(self, log_warning: bool = False, name: str | None = None) -> "Dataset":
+        """The elements that can be made: those are left out at which an operation raises an error of `tf.errors`."""
+
+        def start() -> Iterator[Any]:
+            source = self._start()
+            while True:
+                try:
+                    element = next(source)
+                except StopIteration:
+                    return
+                except OpError as error:
+                    if not goes_on(source):
+                        error.add_note("ignore_errors() goes on after errors of map() and of tables: set it right behind them.")
+                        raise
+                    if log_warning:
+                        warnings.warn(f"ignore_errors: an element is left out: {error}", stacklevel=2)
+                    continue
+                yield element
+
+        return self._of_such(start, UNKNOWN if self._size != INFINITE else INFINITE)
 
     # Sources
 
@@ -194,6 +217,16 @@ class Dataset(datasets.Dataset):
                     alive[number] = 0
 
         return Dataset(start)
+
+
+def goes_on(source: object) -> bool:
+    """Whether an iterator that has raised an error gives all further elements: it was raised by the function of an `Each`."""
+    if not isinstance(source, datasets.Each):
+        return False
+    while isinstance(source, datasets.Each):
+        source = source.source
+    # Other iterators may have ended, and would not say so.
+    return isinstance(source, GeneratorType) and source.gi_frame is not None
 
 
 class DatasetIterator(datasets.DatasetIterator):

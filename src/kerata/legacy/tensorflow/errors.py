@@ -29,6 +29,10 @@ class FailedPreconditionError(OpError, RuntimeError):
     """An operation that cannot be done now."""
 
 
+class DataLossError(OpError):
+    """A file that is not as it was written."""
+
+
 class UnimplementedError(OpError, NotImplementedError):
     """What is not there."""
 

@@ -1,38 +1,28 @@
 """`tf.train.Example`: named lists of texts or numbers in one record, written and read as TensorFlow writes them."""
 
+import gzip
 import os
 import struct
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from kerata.base.checks import message
 from kerata.base.crc32c import crc32c, mask
+from kerata.base.refusals import FileError
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
-from kerata.legacy.tensorflow.io import path_of
+from kerata.legacy.tensorflow.io import path_of, records_of
+from kerata.legacy.tensorflow.sparse import SparseTensor, of_rows
 from kerata.legacy.tensorflow.tensor import Tensor
-from kerata.legacy.tensorflow.types import DType, as_dtype, float32, int64, string
-from kerata.saving.legacy.wire import Field, bytes_of, number_of, read_fields, read_varint, signed, text_of
+from kerata.legacy.tensorflow.types import as_dtype, float32, int64, string
+from kerata.saving.legacy.wire import Field, bytes_of, field, number_of, read_fields, read_varint, signed, text_of, varint
 
 OWNER = "tf.train.Example"
 # Fields of a Feature, by the type of what it lists.
 LISTS = {string: 1, float32: 2, int64: 3}
-
-
-def varint(value: int) -> bytes:
-    found = bytearray()
-    value %= 2**64
-    while value > 127:
-        found.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*found, value])
-
-
-def field(number: int, data: bytes) -> bytes:
-    """A field of bytes."""
-    return varint(number << 3 | 2) + varint(len(data)) + data
 
 
 class BytesList:
@@ -203,52 +193,172 @@ class FixedLenFeature(NamedTuple):
     default_value: object = None
 
 
+class FixedLenSequenceFeature(NamedTuple):
+    """A feature of any number of rows of a shape; in a batch, shorter ones are filled up with `default_value`, or with 0."""
+
+    shape: object
+    dtype: object
+    allow_missing: bool = False
+    default_value: object = None
+
+
+class VarLenFeature(NamedTuple):
+    """A feature of any number of numbers: a sparse tensor."""
+
+    dtype: object
+
+
+Wanted = FixedLenFeature | FixedLenSequenceFeature | VarLenFeature
+
+
 def parse_single_example(
-    serialized: Text, features: Mapping[str, FixedLenFeature], example_names: object = None, name: str | None = None
+    serialized: Text, features: Mapping[str, Wanted], example_names: object = None, name: str | None = None
 ) -> dict[str, Any]:
     """The tensors of a record, by name."""
-    data = bytes_of_text(serialized)
-    return {key: convert(value, dtype) for key, (value, dtype) in read_values(data, features).items()}
+    (record,) = read_records([bytes_of_text(serialized)], features)
+    found = {key: gathered([record[key]], wanted) for key, wanted in features.items()}
+    return {key: without_rows(one) if isinstance(one, SparseTensor) else one[0] for key, one in found.items()}
+
+
+def without_rows(sparse: SparseTensor) -> SparseTensor:
+    """The only row of a sparse tensor."""
+    return SparseTensor(sparse.indices.numpy()[:, 1:], sparse.values, sparse.dense_shape.numpy()[1:])
 
 
 def parse_example(
-    serialized: Text | Sequence[Text],
-    features: Mapping[str, FixedLenFeature],
-    example_names: object = None,
-    name: str | None = None,
+    serialized: Text | Sequence[Text], features: Mapping[str, Wanted], example_names: object = None, name: str | None = None
 ) -> dict[str, Any]:
     """The tensors of some records, by name, one below the other."""
-    records = [read_values(one, features) for one in np.ravel(convert(serialized).numpy())]
-    return {key: convert(np.stack([one[key][0] for one in records]), records[0][key][1]) for key in features} if records else {}
+    records = read_records(np.ravel(convert(serialized).numpy()).tolist(), features)
+    return {key: gathered([one[key] for one in records], wanted) for key, wanted in features.items()}
 
 
-def read_values(data: bytes, features: Mapping[str, FixedLenFeature]) -> dict[str, tuple[np.ndarray, DType]]:
-    """The array and the type of each feature that is asked for."""
-    held = dict(read_example(data))
-    return {key: (read_value(key, wanted, held.get(key)), as_dtype(wanted.dtype)) for key, wanted in features.items()}
+def read_records(texts: Iterable[bytes], features: Mapping[str, Wanted]) -> list[dict[str, np.ndarray]]:
+    """Of each record the arrays of the features that are asked for."""
+    for key, wanted in features.items():
+        if not isinstance(wanted, (FixedLenFeature, FixedLenSequenceFeature, VarLenFeature)):
+            fix = "Use tf.io.FixedLenFeature, FixedLenSequenceFeature or VarLenFeature"
+            raise NotImplementedError(message("tf.io.parse_example", "such a feature is not there", {key: wanted}, fix))
+    found = []
+    for data in texts:
+        try:
+            held = dict(read_example(data))
+        except FileError as error:
+            raise InvalidArgumentError(f"Could not parse example input: {error}") from error
+        found.append({key: read_value(key, wanted, held.get(key)) for key, wanted in features.items()})
+    return found
 
 
-def read_value(key: str, wanted: FixedLenFeature, feature: Feature | None) -> np.ndarray:
-    if not isinstance(wanted, FixedLenFeature):
-        fix = "Use tf.io.FixedLenFeature(shape, dtype)"
-        raise NotImplementedError(message("tf.io.parse_example", "features of any length are not there", {key: wanted}, fix))
-    dtype, shape = as_dtype(wanted.dtype), tuple(np.asarray(wanted.shape, int).ravel().tolist())
-    kind = object if dtype == string else dtype.dtype
-    values = None if feature is None or feature.held is None else feature.held
-    if values is None or not values.value:
+def gathered(rows: list[np.ndarray], wanted: Wanted) -> Tensor | SparseTensor:
+    """The values of a feature in some records, as one tensor."""
+    kind = as_dtype(wanted.dtype)
+    if isinstance(wanted, VarLenFeature):
+        return of_rows(rows, kind)
+    if isinstance(wanted, FixedLenSequenceFeature):
+        longest = max(map(len, rows), default=0)
+        fill = wanted.default_value if wanted.default_value is not None else b"" if kind == string else 0
+        made = np.full((len(rows), longest, *shape_of(wanted)), convert(fill).numpy(), kind.dtype)
+        for place, row in zip(made, rows, strict=True):
+            place[: len(row)] = row
+        return Tensor(made, kind)
+    return Tensor(np.stack(rows) if rows else np.zeros((0, *shape_of(wanted)), kind.dtype), kind)
+
+
+def shape_of(wanted: FixedLenFeature | FixedLenSequenceFeature) -> tuple[int, ...]:
+    return tuple(np.asarray(wanted.shape, int).ravel().tolist())
+
+
+def read_value(key: str, wanted: Wanted, feature: Feature | None) -> np.ndarray:
+    """The array of a feature in a record."""
+    dtype = as_dtype(wanted.dtype)
+    values = None if feature is None or feature.held is None or not feature.held.value else feature.held
+    if values is not None and values.dtype != dtype:
+        raise InvalidArgumentError(f"Key: {key}. Data types don't match. Expected type: {dtype.name}, got {values.dtype.name}")
+    array = np.empty(0 if values is None else len(values.value), dtype.dtype)
+    array[:] = [] if values is None else values.value
+    if isinstance(wanted, VarLenFeature):
+        return array
+    shape = shape_of(wanted)
+    size = int(np.prod(shape))
+    if isinstance(wanted, FixedLenSequenceFeature):
+        if not wanted.allow_missing:
+            raise ValueError(
+                f"Unsupported: FixedLenSequenceFeature requires allow_missing to be True. Received: {key}: {wanted}"
+            )
+        if array.size % max(size, 1):
+            raise InvalidArgumentError(
+                f"Key: {key}. Number of {dtype.name} values is no multiple of stride length. Saw {array.size} values, and the "
+                f"output shape is: {list(shape)}"
+            )
+        return array.reshape(-1, *shape)
+    if values is None:
         if wanted.default_value is None:
             raise InvalidArgumentError(f"Feature: {key} (data type: {dtype.name}) is required but could not be found.")
-        default = np.asarray(wanted.default_value, kind)
+        default = np.asarray(convert(wanted.default_value).numpy()).astype(dtype.dtype)
         return np.broadcast_to(default, shape).copy() if default.size == 1 else default.reshape(shape)
-    if values.dtype != dtype:
-        raise InvalidArgumentError(f"Key: {key}. Data types don't match. Expected type: {dtype.name}, got {values.dtype.name}")
-    array = np.empty(len(values.value), kind)
-    array[:] = values.value
-    if array.size != int(np.prod(shape)):
+    if array.size != size:
         raise InvalidArgumentError(
             f"Key: {key}. Number of {dtype.name} values != expected. Values size: {array.size} but output shape: {list(shape)}"
         )
     return array.reshape(shape)
+
+
+# Writing
+
+
+class TFRecordCompressionType:
+    """How TensorFlow 1 said whether files are compressed."""
+
+    NONE, ZLIB, GZIP = 0, 1, 2
+
+
+COMPRESSIONS = {None: "", "": "", "ZLIB": "ZLIB", "GZIP": "GZIP", 0: "", 1: "ZLIB", 2: "GZIP"}
+
+
+class TFRecordOptions:
+    """Whether a file of records is compressed.
+
+    Args:
+        compression_type: `"GZIP"`, `"ZLIB"`, or none.
+        compression_level: from 0 to 9; -1 for that of zlib. The other arguments change nothing in what is read back.
+    """
+
+    def __init__(
+        self,
+        compression_type: object = None,
+        flush_mode: object = None,
+        input_buffer_size: object = None,
+        output_buffer_size: object = None,
+        window_bits: object = None,
+        compression_level: int | None = None,
+        compression_method: object = None,
+        mem_level: object = None,
+        compression_strategy: object = None,
+    ):
+        if compression_type not in COMPRESSIONS:
+            expected = "`compression_type` is 'GZIP', 'ZLIB' or None"
+            raise ValueError(message("tf.io.TFRecordOptions", expected, {"compression_type": compression_type}))
+        self.compression_type = COMPRESSIONS[compression_type]  # type: ignore[index]
+        self.compression_level = -1 if compression_level is None else int(compression_level)
+
+
+class Deflated:
+    """A file that is written through zlib."""
+
+    def __init__(self, path: str, level: int):
+        self.file, self.packer = open(path, "wb"), zlib.compressobj(level)  # noqa: SIM115, closed by `close`
+
+    def write(self, data: bytes) -> None:
+        self.file.write(self.packer.compress(data))
+
+    def flush(self) -> None:
+        self.file.write(self.packer.flush(zlib.Z_SYNC_FLUSH))
+        self.file.flush()
+
+    def close(self) -> None:
+        if not self.file.closed:
+            self.file.write(self.packer.flush())
+            self.file.close()
 
 
 class TFRecordWriter:
@@ -256,12 +366,20 @@ class TFRecordWriter:
 
     Args:
         path: of the file.
+        options: `"GZIP"`, `"ZLIB"` or `TFRecordOptions`, where it is to be compressed.
     """
 
+    stream: "IO[bytes] | gzip.GzipFile | Deflated"
+
     def __init__(self, path: str | os.PathLike | Tensor, options: object = None):
-        if options:
-            raise NotImplementedError(message("tf.io.TFRecordWriter", "compressed files are not written", {"options": options}))
-        self.stream = open(path_of(path), "wb")  # noqa: SIM115, it is closed by whoever writes
+        options = options if isinstance(options, TFRecordOptions) else TFRecordOptions(options)
+        where, level = path_of(path), options.compression_level
+        if options.compression_type == "GZIP":
+            self.stream = gzip.open(where, "wb", 9 if level < 0 else level)  # noqa: SIM115, as below
+        elif options.compression_type == "ZLIB":
+            self.stream = Deflated(where, level)
+        else:
+            self.stream = open(where, "wb")  # noqa: SIM115, it is closed by whoever writes
 
     def write(self, record: Text) -> None:
         """Writes one record."""
@@ -283,10 +401,26 @@ class TFRecordWriter:
         self.close()
 
 
+def tf_record_iterator(path: str | os.PathLike | Tensor, options: object = None) -> Iterator[bytes]:
+    """The records of a file."""
+    options = options if isinstance(options, TFRecordOptions) else TFRecordOptions(options)
+    return records_of(path_of(path), options.compression_type)
+
+
 KINDS = (BytesList, FloatList, Int64List, Feature, Features, Example)
 READING: dict[str, Any] = {
     "FixedLenFeature": FixedLenFeature,
+    "FixedLenSequenceFeature": FixedLenSequenceFeature,
+    "VarLenFeature": VarLenFeature,
     "parse_single_example": parse_single_example,
     "parse_example": parse_example,
     "TFRecordWriter": TFRecordWriter,
+    "TFRecordOptions": TFRecordOptions,
+}
+# What TensorFlow 1 called `python_io`.
+PYTHON_IO: dict[str, Any] = {
+    "TFRecordWriter": TFRecordWriter,
+    "TFRecordOptions": TFRecordOptions,
+    "TFRecordCompressionType": TFRecordCompressionType,
+    "tf_record_iterator": tf_record_iterator,
 }

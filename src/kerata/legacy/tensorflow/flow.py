@@ -1,4 +1,4 @@
-"""What is neither numbers nor data: `tf.function`, branches and loops, devices, strategies, checks."""
+"""What is neither numbers nor data: branches and loops, devices, strategies, checks."""
 
 import contextlib
 import functools
@@ -33,45 +33,6 @@ def say_once(name: str, text: str) -> None:
     if name not in _said:
         _said.add(name)
         print(f"kerata: {text}")
-
-
-def function(
-    func: Callable[..., Any] | None = None,
-    input_signature: object = None,
-    autograph: object = None,
-    jit_compile: object = None,
-    **kwargs: object,
-) -> object:
-    """`@tf.function`: the function runs as it is, each time."""
-    if func is None:
-        return functools.partial(function, input_signature=input_signature)
-    if isinstance(func, Ran):
-        return func
-    return Ran(func)
-
-
-class Ran:
-    """A function under `tf.function`.
-
-    Args:
-        function: it.
-    """
-
-    def __init__(self, function: Callable[..., Any]):
-        functools.update_wrapper(self, function)
-        self.python_function = function
-
-    def __call__(self, *args: object, **kwargs: object) -> object:
-        # Numbers and arrays become tensors, as they did.
-        given = [convert(one) if isinstance(one, np.ndarray) else one for one in args]
-        return self.python_function(*given, **kwargs)
-
-    def __get__(self, obj: object, kind: type | None = None) -> Callable[..., Any]:
-        return self if obj is None else functools.partial(self.__call__, obj)
-
-    def get_concrete_function(self, *args: object, **kwargs: object) -> "Ran":
-        """The function itself."""
-        return self
 
 
 def cond(pred: TensorLike, true_fn: Callable[..., Any], false_fn: Callable[..., Any], name: object = None) -> object:

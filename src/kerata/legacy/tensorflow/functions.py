@@ -21,6 +21,7 @@ from kerata.legacy.tensorflow.operators import FUNCTIONS, absolute, invert, nega
 from kerata.legacy.tensorflow.reductions import REDUCTIONS
 from kerata.legacy.tensorflow.sizes import taking_sizes
 from kerata.legacy.tensorflow.tensor import Tensor
+from kerata.legacy.tensorflow.texts import ON_TEXTS, places_of_parts
 from kerata.legacy.tensorflow.types import DType, Ints, as_dtype, float32, int32, int64
 
 # Of a norm: `"euclidean"`, `"fro"`, 1, 2, `np.inf`.
@@ -103,26 +104,6 @@ def split(value: ArrayLike, parts: Ints, axis: int) -> list[Array]:
     """As many equal parts, or parts of some sizes, of which one may be -1."""
     value, axis = jnp.asarray(value), ints(axis)
     return jnp.split(value, places_of_parts(value.shape[axis], parts), axis)
-
-
-def split_texts(value: np.ndarray, parts: Ints, axis: int) -> list[np.ndarray]:
-    """The same of texts."""
-    return np.split(value, places_of_parts(value.shape[ints(axis)], parts), ints(axis))
-
-
-def places_of_parts(size: int, parts: Ints) -> int | list[int]:
-    """Where to split an axis: into how many equal parts, or behind which elements.
-
-    >>> places_of_parts(6, 2), places_of_parts(6, [1, -1, 2])
-    (2, [1, 4])
-    """
-    known = ints(parts)
-    if isinstance(known, int):
-        return known
-    sizes = list(known)
-    if -1 in sizes:
-        sizes[sizes.index(-1)] = size - sum(sizes) - 1
-    return np.cumsum(sizes)[:-1].tolist()
 
 
 def slice_of(x: ArrayLike, begin: Sequence[HasArray], size: Ints) -> Array:
@@ -375,51 +356,31 @@ def bincount(
 
 
 _ROWS: dict[str, tuple] = {
-    "cast": ("x, dtype", cast, {"gives": type_given(1), "on_texts": lambda x, dtype: x}),
+    "cast": ("x, dtype", cast, {"gives": type_given(1)}),
     "saturate_cast": ("value, dtype", lambda x, d: ops.saturate_cast(x, as_dtype(d).name), {"gives": type_given(1)}),
-    "identity": ("input", lambda x: jnp.asarray(x), {"on_texts": lambda x: x}),
+    "identity": ("input", lambda x: jnp.asarray(x), {}),
     "stop_gradient": ("input", lambda x: lax.stop_gradient(jnp.asarray(x)), {}),
-    "reshape": ("tensor, shape", reshape, {"on_texts": lambda x, shape: x.reshape(ints(shape))}),
-    "transpose": (
-        "a, perm=None, conjugate=False",
-        lambda x, perm, _: transpose(x, perm),
-        {"on_texts": lambda x, perm, _: x.transpose(perm)},
-    ),
-    "expand_dims": ("input, axis=None", lambda x, axis: jnp.expand_dims(x, axis), {"on_texts": np.expand_dims}),
-    "squeeze": ("input, axis=None", squeeze, {"on_texts": lambda x, axis: np.squeeze(x, ints(axis))}),
-    "concat": (
-        "values, axis",
-        lambda values, axis: jnp.concatenate([jnp.asarray(one) for one in values], ints(axis)),
-        {"on_texts": lambda values, axis: np.concatenate([np.asarray(one, object) for one in values], axis)},
-    ),
-    "stack": (
-        "values, axis=0",
-        lambda values, axis: jnp.stack([jnp.asarray(one) for one in values], axis),
-        {"on_texts": lambda values, axis: np.stack([np.asarray(one, object) for one in values], axis)},
-    ),
-    "unstack": ("value, num=None, axis=0", unstack, {"on_texts": lambda x, num, axis: list(np.moveaxis(x, axis, 0))}),
-    "split": ("value, num_or_size_splits, axis=0", split, {"on_texts": split_texts}),
-    "tile": (
-        "input, multiples",
-        lambda x, n: jnp.tile(jnp.asarray(x), ints(n)),
-        {"on_texts": lambda x, n: np.tile(x, ints(n))},
-    ),
-    "repeat": (
-        "input, repeats, axis=None",
-        lambda x, n, axis: jnp.repeat(jnp.asarray(x), ints(n), axis),
-        {"on_texts": np.repeat},
-    ),
-    "reverse": ("tensor, axis", lambda x, axis: jnp.flip(jnp.asarray(x), ints(axis)), {"on_texts": lambda x, a: np.flip(x, a)}),
+    "reshape": ("tensor, shape", reshape, {}),
+    "transpose": ("a, perm=None, conjugate=False", lambda x, perm, _: transpose(x, perm), {}),
+    "expand_dims": ("input, axis=None", lambda x, axis: jnp.expand_dims(x, axis), {}),
+    "squeeze": ("input, axis=None", squeeze, {}),
+    "concat": ("values, axis", lambda values, axis: jnp.concatenate([jnp.asarray(one) for one in values], ints(axis)), {}),
+    "stack": ("values, axis=0", lambda values, axis: jnp.stack([jnp.asarray(one) for one in values], axis), {}),
+    "unstack": ("value, num=None, axis=0", unstack, {}),
+    "split": ("value, num_or_size_splits, axis=0", split, {}),
+    "tile": ("input, multiples", lambda x, n: jnp.tile(jnp.asarray(x), ints(n)), {}),
+    "repeat": ("input, repeats, axis=None", lambda x, n, axis: jnp.repeat(jnp.asarray(x), ints(n), axis), {}),
+    "reverse": ("tensor, axis", lambda x, axis: jnp.flip(jnp.asarray(x), ints(axis)), {}),
     "roll": ("input, shift, axis", lambda x, shift, axis: jnp.roll(jnp.asarray(x), ints(shift), ints(axis)), {}),
     "slice": ("input_, begin, size", slice_of, {}),
     "gather": (
         "params, indices, validate_indices=None, axis=None, batch_dims=0",
         lambda p, i, _, axis, batch: gather(p, i, axis, batch),
-        {"on_texts": lambda p, i, _, axis, batch: np.take(p, np.asarray(i), axis=axis or 0)},
+        {},
     ),
     "gather_nd": ("params, indices, batch_dims=0", gather_nd, {}),
-    "boolean_mask": ("tensor, mask, axis=None", boolean_mask, {"on_texts": lambda x, m, axis: x[np.asarray(m)]}),
-    "where": ("condition, x=None, y=None", where, {"gives": where_values, "on_texts": np.where}),
+    "boolean_mask": ("tensor, mask, axis=None", boolean_mask, {}),
+    "where": ("condition, x=None, y=None", where, {"gives": where_values}),
     "clip_by_value": ("t, clip_value_min, clip_value_max", clip, {}),
     "pad": ("tensor, paddings, mode='CONSTANT', constant_values=0", pad, {}),
     "one_hot": ("indices, depth, on_value=None, off_value=None, axis=None, dtype=None", one_hot, {"gives": one_hot_type}),
@@ -455,14 +416,10 @@ _ROWS: dict[str, tuple] = {
     "math.in_top_k": ("targets, predictions, k", ops.in_top_k, {}),
     "cumsum": ("x, axis=0, exclusive=False, reverse=False", cumulative(jnp.cumsum, 0), {}),
     "math.cumprod": ("x, axis=0, exclusive=False, reverse=False", cumulative(jnp.cumprod, 1), {}),
-    "fill": (
-        "dims, value",
-        lambda dims, value: jnp.full(ints(dims), value),
-        {"on_texts": lambda dims, value: np.full(ints(dims), value, object)},
-    ),
+    "fill": ("dims, value", lambda dims, value: jnp.full(ints(dims), value), {}),
     "zeros_like": ("input, dtype=None", filled_like(0), {"gives": type_given(1)}),
     "ones_like": ("input, dtype=None", filled_like(1), {"gives": type_given(1)}),
-    "broadcast_to": ("input, shape", broadcast, {"on_texts": lambda x, shape: np.broadcast_to(x, ints(shape))}),
+    "broadcast_to": ("input, shape", broadcast, {}),
     "squared_difference": ("x, y", lambda x, y: jnp.square(jnp.subtract(x, y)), {"like": "numbers"}),
     "add_n": ("inputs", accumulate, {}),
     "round": ("x", lambda x: jnp.round(jnp.asarray(x)), {}),
@@ -546,7 +503,7 @@ _ROWS: dict[str, tuple] = {
     "signal.fft": ("input", lambda x: jnp.fft.fft(x), {}),
 }
 for _name, (_signature, _compute, _facts) in _ROWS.items():
-    enter(_name, _signature, _compute, **_facts)
+    enter(_name, _signature, _compute, **_facts, on_texts=ON_TEXTS.get(_name))
 TABLE["range"].compute = taking_sizes(
     lambda *values: Tensor(fill_range(*[one.numpy() if isinstance(one, Tensor) else one for one in values]))
 )

@@ -1,20 +1,24 @@
 """`tf.io`: files, pictures in files, records."""
 
+import contextlib
 import glob as globbing
+import gzip
 import io
 import os
 import shutil
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Any, SupportsInt, TypeAlias
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, Any, SupportsInt, TypeAlias, cast
 
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.crc32c import crc32c, mask
 from kerata.base.types import DTypeLike, PathLike
 from kerata.engine.types import TensorLike
 from kerata.legacy.tensorflow.calls import convert
-from kerata.legacy.tensorflow.errors import InvalidArgumentError, NotFoundError
+from kerata.legacy.tensorflow.errors import DataLossError, InvalidArgumentError, NotFoundError
 from kerata.legacy.tensorflow.image import PICTURES
 from kerata.legacy.tensorflow.strings import Texts
 from kerata.legacy.tensorflow.tensor import Tensor
@@ -28,6 +32,32 @@ def path_of(value: PathText) -> str:
     """A path of a text, a tensor or a path object."""
     path: PathLike | bytes = value.numpy() if isinstance(value, Tensor) else value
     return path.decode() if isinstance(path, bytes) else os.fspath(path)
+
+
+@contextlib.contextmanager
+def opened(path: str, compression: object = None) -> Iterator[IO[bytes]]:
+    """A file to read from, whose bytes are unpacked.
+
+    Args:
+        path: of the file.
+        compression: `"GZIP"`, `"ZLIB"`, or none.
+    """
+    kind = kind_of_compression(compression)
+    if not os.path.exists(path):
+        raise NotFoundError(f"{path}; No such file or directory")
+    try:
+        with gzip.open(path, "rb") if kind == "GZIP" else open(path, "rb") as file:
+            yield cast(IO[bytes], io.BytesIO(zlib.decompress(file.read())) if kind == "ZLIB" else file)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise DataLossError(f"{path}: cut off, or not compressed by {kind}: {error}") from error
+
+
+def kind_of_compression(compression: object) -> str:
+    kind = "" if compression is None else convert(compression).numpy().decode()
+    if kind not in ("", "GZIP", "ZLIB"):
+        expected = "`compression_type` is 'GZIP', 'ZLIB' or None"
+        raise InvalidArgumentError(message("tf.data", expected, {"compression_type": compression}))
+    return kind
 
 
 def text(value: bytes) -> Tensor:
@@ -101,17 +131,6 @@ def decode_raw(input_bytes: Texts, out_type: DTypeLike, little_endian: bool = Tr
     return Tensor(np.frombuffer(convert(input_bytes).numpy(), kind.newbyteorder("<" if little_endian else ">")).astype(kind))
 
 
-def decode_csv(records: Texts, record_defaults: Sequence[object], field_delim: str = ",", **kwargs: object) -> list[Tensor]:
-    """The fields of a line, each of the type of its default."""
-    fields = convert(records).numpy().decode().split(field_delim)
-    found = []
-    for field, default in zip(fields, record_defaults, strict=True):
-        default = convert(default)
-        value = field if field != "" else np.ravel(default.numpy())[0]
-        found.append(text(value.encode()) if default.dtype == string else Tensor(np.asarray(value, default.dtype.dtype)))
-    return found
-
-
 # Files and folders
 
 
@@ -179,17 +198,21 @@ FILES |= {"MakeDirs": FILES["makedirs"], "Remove": remove, "DeleteRecursively": 
 # Records
 
 
-def records_of(path: str) -> Iterator[bytes]:
+def fits(data: bytes, check: bytes) -> bool:
+    """Whether four bytes are the check of others."""
+    return len(check) == 4 and mask(crc32c(data)) == struct.unpack("<I", check)[0]
+
+
+def records_of(path: str, compression: object = None) -> Iterator[bytes]:
     """The records of a TFRecord file: the length in eight bytes, four for its check, the record, four for its check."""
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
+    with opened(path, compression) as file:
         while head := file.read(12):
-            length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else size
-            if length > size:
-                raise InvalidArgumentError(f"{path}: truncated, or no TFRecord file")
+            if len(head) < 12 or not fits(head[:8], head[8:]):
+                raise DataLossError(f"{path}: truncated, or no TFRecord file")
+            length = struct.unpack("<Q", head[:8])[0]
             record = file.read(length)
-            if len(record) < length or len(file.read(4)) < 4:
-                raise InvalidArgumentError(f"{path}: truncated, or no TFRecord file")
+            if len(record) < length or not fits(record, file.read(4)):
+                raise DataLossError(f"{path}: truncated, or a record in it is not as it was written")
             yield record
 
 
@@ -207,6 +230,5 @@ PARTS: dict[str, Any] = {
     "encode_jpeg": encode("JPEG"),
     "encode_png": encode("PNG"),
     "decode_raw": decode_raw,
-    "decode_csv": decode_csv,
     "matching_files": lambda pattern, name=None: convert(sorted(globbing.glob(path_of(pattern)))),
 }

@@ -77,6 +77,35 @@ def shape(input: Any, out_type: DTypeLike = int32, name: str | None = None) -> A
     return Tensor(np.array(tuple(input.shape), as_dtype(out_type).dtype))
 
 
+def strided_slice(
+    input_: object,
+    begin: Ints,
+    end: Ints,
+    strides: Ints = None,
+    begin_mask: int = 0,
+    end_mask: int = 0,
+    ellipsis_mask: int = 0,
+    new_axis_mask: int = 0,
+    shrink_axis_mask: int = 0,
+    var: object = None,
+    name: str | None = None,
+) -> AnyTensor:
+    """x[begin:end:strides]; the bits of the masks say for which axes an end is open, an axis is new, or is left out."""
+    starts, ends = ints(begin), ints(end)
+    parts: list[Any] = []
+    for place, (start, stop) in enumerate(zip(starts, ends, strict=True)):
+        bit, step = 1 << place, 1 if strides is None else ints(strides)[place]
+        if ellipsis_mask & bit:
+            parts.append(Ellipsis)
+        elif new_axis_mask & bit:
+            parts.append(None)
+        elif shrink_axis_mask & bit:
+            parts.append(start)
+        else:
+            parts.append(slice(None if begin_mask & bit else start, None if end_mask & bit else stop, step))
+    return convert(input_)[tuple(parts)]
+
+
 def rank(input: object, name: str | None = None) -> Tensor:
     return Tensor(np.array(len(shape_of(input)), np.int32))
 
@@ -146,6 +175,7 @@ OTHERS: dict[str, Any] = {
     "meshgrid": call_meshgrid,
     "shape": shape,
     "rank": rank,
+    "strided_slice": strided_slice,
     "size": size,
     "clip_by_global_norm": clip_by_global_norm,
     "unique": unique,

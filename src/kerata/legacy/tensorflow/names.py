@@ -12,6 +12,8 @@ from kerata.base.checks import did_you_mean
 from kerata.data.elements import leaves, map_leaves
 from kerata.legacy.tensorflow import (
     boxes,
+    called,
+    candidates,
     checkpoints,
     checks,
     data,
@@ -22,13 +24,17 @@ from kerata.legacy.tensorflow import (
     flow,
     image,
     io,
+    lookup,
     making,
+    protos,
     records,
     rows,
     sessions,
     sets,
+    sparse,
     strings,
     summary,
+    tables,
 )
 from kerata.legacy.tensorflow import modules as modules_of_tf
 from kerata.legacy.tensorflow import types as kinds
@@ -98,8 +104,6 @@ MISSING = {
     "estimator": "write a tf.keras model, and fit it",
     "feature_column": "use the preprocessing layers of tf.keras (Normalization, CategoryEncoding, ...)",
     "raw_ops": "use the functions of tf",
-    "SparseTensor": "there are no sparse tensors: use dense ones",
-    "sparse": "there are no sparse tensors: use dense ones",
     "contrib": "tf.contrib ended with TensorFlow 1; tf.contrib.keras is tf.keras",
     "lite": "models become TensorFlow Lite files in TensorFlow: save model.h5, and load it there",
     "tpu": "JAX finds TPUs itself",
@@ -132,13 +136,17 @@ def root_names(era: str) -> dict[str, Any]:
         **{f"{name}_initializer": getattr(initializers, kind) for name, kind in INITIAL.items()},
         "RaggedTensor": strings.Ragged,
         "read_file": io.read_file,
+        "decode_csv": tables.decode_csv,
+        "decode_raw": io.decode_raw,
+        **{name: examples.READING[name] for name in ("FixedLenFeature", "parse_single_example", "parse_example")},
         "random_normal": draws.normal,
         "random_uniform": draws.uniform,
         "truncated_normal": draws.truncated_normal,
         "set_random_seed": draws.set_seed,
         "svd": TABLE["linalg.svd"],
         "band_part": TABLE["linalg.band_part"],
-        "sparse_tensor_to_dense": sets.to_dense,
+        "SparseTensor": sparse.SparseTensor,
+        "sparse_tensor_to_dense": sparse.to_dense,
         "diag_part": TABLE["linalg.diag_part"],
         "bitcast": flow.refuse("tf.bitcast", "use tf.cast"),
         "__version__": VERSIONS[era],
@@ -158,11 +166,17 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "nest": {"map_structure": lambda f, tree, *rest: map_leaves(f, tree, *rest), "flatten": leaves},
         **system_modules(era),
         "math": of_table("math."),
-        "nn": {**of_table("nn.", "math."), "dropout": draws.dropout, "moments": TABLE["nn.moments"]},
+        "nn": {
+            **of_table("nn.", "math."),
+            "dropout": draws.dropout,
+            "moments": TABLE["nn.moments"],
+            **candidates.SAMPLERS,
+            **candidates.LOSSES,
+        },
         "linalg": {**of_table("linalg.", "math."), "einsum": making.einsum},
         "bitwise": of_table("bitwise."),
         "signal": of_table("signal."),
-        "random": dict(draws.NAMES),
+        "random": {**draws.NAMES, **candidates.SAMPLERS},
         "random.experimental": {
             "Generator": draws.Generator,
             "set_global_generator": flow.nothing("set_global_generator", "draws"),
@@ -181,12 +195,17 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
             **boxes.BOXES,
             **{name: io.PARTS[name] for name in io.PARTS if "code" in name or name == "is_jpeg"},
         },
-        "io": {**io.PARTS, **examples.READING},
+        "io": reading_names(),
+        "lookup": dict(lookup.NAMES),
+        "lookup.experimental": dict(lookup.EXPERIMENTAL),
+        "python_io": dict(examples.PYTHON_IO),
+        "compat.v1.io": {**reading_names(), **examples.PYTHON_IO},
+        "compat.v1.python_io": dict(examples.PYTHON_IO),
         "io.gfile": dict(io.FILES),
         "gfile": dict(io.FILES),
         "strings": dict(strings.TEXTS),
         "sets": dict(sets.SETS),
-        "sparse": {"to_dense": sets.to_dense},
+        "sparse": dict(sparse.NAMES),
         "ragged": {"constant": strings.ragged_constant},
         "summary": dict(summary.NAMES),
         "dtypes": {**dtypes(), "as_dtype": kinds.as_dtype, "cast": TABLE["cast"]},
@@ -236,7 +255,7 @@ def system_modules(era: str) -> dict[str, dict[str, Any]]:
 def flow_names() -> dict[str, Any]:
     """Functions of the root that are no table's."""
     return {
-        "function": flow.function,
+        "function": called.function,
         "cond": flow.cond,
         "case": flow.case,
         "while_loop": flow.while_loop,
@@ -259,6 +278,7 @@ def flow_names() -> dict[str, Any]:
         "name_scope": NameScope,
         "control_dependencies": lambda inputs: NameScope(""),
         "global_variables_initializer": lambda: None,
+        "tables_initializer": lambda name=None: None,
         "recompute_grad": lambda f: f,
         "no_gradient": lambda name: None,
         "init_scope": lambda: NameScope(""),
@@ -294,6 +314,17 @@ def as_bytes(text: str | bytes) -> bytes:
     return text.encode() if isinstance(text, str) else text
 
 
+def reading_names() -> dict[str, Any]:
+    """`tf.io`."""
+    return {
+        **io.PARTS,
+        **examples.READING,
+        "decode_csv": tables.decode_csv,
+        "serialize_tensor": protos.serialize_tensor,
+        "parse_tensor": protos.parse_tensor,
+    }
+
+
 def data_names() -> dict[str, Any]:
     return {
         "Dataset": data.Dataset,
@@ -322,7 +353,9 @@ def experimental_data() -> dict[str, Any]:
         "choose_from_datasets": data.Dataset.choose_from_datasets,
         "bucket_by_sequence_length": through("bucket_by_sequence_length"),
         "unbatch": through("unbatch"),
-        "ignore_errors": lambda *args, **kwargs: lambda dataset: dataset,
+        "ignore_errors": through("ignore_errors"),
+        "CsvDataset": tables.CsvDataset,
+        "make_csv_dataset": tables.make_csv_dataset,
         "prefetch_to_device": lambda *args, **kwargs: lambda dataset: dataset,
         "get_single_element": lambda dataset: dataset.get_single_element(),
     }

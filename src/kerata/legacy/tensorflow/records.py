@@ -1,17 +1,15 @@
 """Data sets of files: lines of text, records."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from kerata.base.checks import message
+from kerata.data.elements import alone
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.data import UNKNOWN, Dataset
 from kerata.legacy.tensorflow.elements import TensorSpec
-from kerata.legacy.tensorflow.errors import NotFoundError
-from kerata.legacy.tensorflow.io import records_of
+from kerata.legacy.tensorflow.io import kind_of_compression, opened, records_of
 from kerata.legacy.tensorflow.strings import Texts
 from kerata.legacy.tensorflow.types import string
 
@@ -21,32 +19,27 @@ class TextLineDataset(Dataset):
 
     Args:
         filenames: a path, or several.
+        compression_type: `"GZIP"`, `"ZLIB"`, or none.
     """
 
     def __init__(
         self,
         filenames: Texts | Dataset,
-        compression_type: str | None = None,
+        compression_type: object = None,
         buffer_size: object = None,
         num_parallel_reads: object = None,
         name: str | None = None,
     ):
-        if compression_type:
-            raise NotImplementedError(
-                message("TextLineDataset", "compressed files are not read", {"compression_type": compression_type})
-            )
+        kind_of_compression(compression_type)
         names = filenames if isinstance(filenames, Dataset) else convert(filenames).numpy()
 
         def start() -> Iterator[Any]:
             for one in names._start() if isinstance(names, Dataset) else np.ravel(names):
                 path = (one.item() if isinstance(one, np.ndarray) else one).decode()
-                if not os.path.exists(path):
-                    raise NotFoundError(f"{path}; No such file or directory")
-                with open(path, "rb") as file:
+                with opened(path, compression_type) as file:
                     for line in file:
-                        made = np.empty((), object)
-                        made[()] = line.rstrip(b"\n").rstrip(b"\r")
-                        yield made
+                        # TensorFlow drops carriage returns wherever they stand.
+                        yield alone(line.removesuffix(b"\n").replace(b"\r", b""), object)
 
         super().__init__(start, UNKNOWN, TensorSpec((), string))
 
@@ -56,28 +49,18 @@ class TFRecordDataset(Dataset):
 
     Args:
         filenames: a path, or several.
+        compression_type: `"GZIP"`, `"ZLIB"`, or none.
     """
 
     def __init__(
-        self,
-        filenames: Texts,
-        compression_type: str | None = None,
-        buffer_size: object = None,
-        num_parallel_reads: object = None,
+        self, filenames: Texts, compression_type: object = None, buffer_size: object = None, num_parallel_reads: object = None
     ):
-        if compression_type:
-            raise NotImplementedError(
-                message("TFRecordDataset", "compressed files are not read", {"compression_type": compression_type})
-            )
+        kind_of_compression(compression_type)
         paths = [one.decode() for one in np.ravel(convert(filenames).numpy())]
 
         def start() -> Iterator[Any]:
             for path in paths:
-                if not os.path.exists(path):
-                    raise NotFoundError(f"{path}; No such file or directory")
-                for record in records_of(path):
-                    made = np.empty((), object)
-                    made[()] = record
-                    yield made
+                for record in records_of(path, compression_type):
+                    yield alone(record, object)
 
         super().__init__(start, UNKNOWN, TensorSpec((), string))

@@ -1,17 +1,19 @@
 """`tf.strings`: texts, element by element."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, SupportsInt, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from kerata.base.checks import message
+from kerata.base.hashing import fingerprint, murmur, siphash
 from kerata.base.types import DTypeLike
 from kerata.engine.types import HasArray, HostArray, TensorLike
-from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.calls import convert, ints
+from kerata.legacy.tensorflow.errors import InvalidArgumentError, OutOfRangeError
+from kerata.legacy.tensorflow.patterns import rewriting, text_pattern
 from kerata.legacy.tensorflow.tensor import Tensor
-from kerata.legacy.tensorflow.types import DType, as_dtype, boolean, int32, string
+from kerata.legacy.tensorflow.types import DType, Ints, as_dtype, boolean, int32, string
 
 # A text, several, or a tensor of them.
 Texts: TypeAlias = str | bytes | Sequence[Any] | HasArray
@@ -40,31 +42,54 @@ def array_of(value: Texts) -> np.ndarray:
     return np.asarray(found._array)
 
 
-def text_pattern(pattern: Texts) -> re.Pattern[bytes]:
-    """A pattern of RE2 as one of Python."""
-    text: bytes = convert(pattern).numpy()
-    return re.compile(re.sub(rb"\[\[:punct:\]\]", rb"[!-/:-@\\[-`{-~]", text).replace(rb"\pP", rb"[!-/:-@\[-`{-~]"))
+def decoded(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
+
+
+def encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def regex_replace(input: Texts, pattern: Texts, rewrite: Texts, replace_global: bool = True, name: str | None = None) -> Tensor:
     """Texts with what matches replaced."""
-    found, new = text_pattern(pattern), re.sub(rb"\\0", rb"\\g<0>", convert(rewrite).numpy())
-    return Tensor(each(lambda text: found.sub(new, text, count=0 if replace_global else 1), array_of(input)), string)
+    found, new = text_pattern(convert(pattern).numpy()), rewriting(convert(rewrite).numpy())
+    count = 0 if replace_global else 1
+    return Tensor(each(lambda text: encoded(found.sub(new, decoded(text), count=count)), array_of(input)), string)
 
 
 def regex_full_match(input: Texts, pattern: Texts, name: str | None = None) -> Tensor:
-    found = text_pattern(pattern)
-    return Tensor(each(lambda text: found.fullmatch(text) is not None, array_of(input), bool), boolean)
+    found = text_pattern(convert(pattern).numpy())
+    return Tensor(each(lambda text: found.fullmatch(decoded(text)) is not None, array_of(input), bool), boolean)
 
 
-def split(input: Texts, sep: Texts | None = None, maxsplit: int = -1, name: str | None = None) -> "Tensor | Ragged":
+def cased(of_ascii: Callable[[bytes], bytes], of_all: Callable[[str], str]) -> Callable[..., Tensor]:
+    """Small or capital letters: those of ASCII, or with `encoding="utf-8"` all."""
+
+    def call(input: Texts, encoding: str = "", name: str | None = None) -> Tensor:
+        if str(encoding).lower() not in ("", "utf-8"):
+            raise InvalidArgumentError(message("tf.strings", "`encoding` is '' or 'utf-8'", {"encoding": encoding}))
+        return Tensor(each(of_ascii if not encoding else lambda text: encoded(of_all(decoded(text))), array_of(input)), string)
+
+    return call
+
+
+def split(input: "Texts | Ragged", sep: Texts | None = None, maxsplit: int = -1, name: str | None = None) -> "Tensor | Ragged":
     """The words of a text, as a tensor; of several texts, a ragged tensor."""
     between: bytes | None = None if sep is None or convert(sep).numpy() == b"" else convert(sep).numpy()
-    array = array_of(input)
-    if array.ndim == 0:
-        text: bytes = array.item()
-        return Tensor(objects(text.split(between, maxsplit)), string)
-    return Ragged([Tensor(objects(one.split(between, maxsplit)), string) for one in array.ravel().tolist()])
+    return rows_of(lambda text: text.split(between, maxsplit), input)
+
+
+def rows_of(function: Callable[[bytes], list[Any]], input: "Texts | Ragged", kind: DType = string) -> "Tensor | Ragged":
+    """A function that makes a list of each text: of one text a tensor, of several a ragged one."""
+    if isinstance(input, Ragged):
+        return Ragged([rows_of(function, row, kind) for row in input])
+
+    def of_array(array: np.ndarray) -> "Tensor | Ragged":
+        if array.ndim:
+            return Ragged([of_array(np.asarray(row, object)) for row in array], kind)
+        return Tensor(objects(function(array.item())).astype(kind.dtype), kind)
+
+    return of_array(array_of(input))
 
 
 def objects(values: list[Any]) -> np.ndarray:
@@ -77,18 +102,19 @@ class Ragged:
     """Rows of different lengths, such as the words of several texts.
 
     Args:
-        rows: a tensor each.
+        rows: a tensor each, or again rows of different lengths.
+        dtype: the type, where there are none.
     """
 
     is_ragged = True
 
-    def __init__(self, rows: list[Tensor]):
-        self._rows = rows
+    def __init__(self, rows: Sequence[Any], dtype: DType = string):
+        self._rows, self._dtype = list(rows), dtype
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._rows)
 
     def __getitem__(self, index: int | slice | tuple[Any, ...]) -> "Tensor | Ragged":
@@ -96,28 +122,36 @@ class Ragged:
             first, *others = index
             rest = tuple(others) if len(others) > 1 else others[0]
             rows = self._rows[first]
-            return Ragged([row[rest] for row in rows]) if isinstance(first, slice) else rows[rest]
-        return Ragged(self._rows[index]) if isinstance(index, slice) else self._rows[index]
+            return Ragged([row[rest] for row in rows], self.dtype) if isinstance(first, slice) else rows[rest]
+        return Ragged(self._rows[index], self.dtype) if isinstance(index, slice) else self._rows[index]
 
     @property
     def shape(self) -> tuple:
-        return (len(self._rows), None)
+        first = self._rows[0] if self._rows else None
+        return (len(self._rows), None, *(first.shape[1:] if first is not None else ()))
 
     @property
     def dtype(self) -> DType:
-        return self._rows[0].dtype if self._rows else string
+        return self._rows[0].dtype if self._rows else self._dtype
 
     def to_list(self) -> list[Any]:
-        return [row.numpy().tolist() for row in self._rows]
+        return [row.to_list() if isinstance(row, Ragged) else row.numpy().tolist() for row in self._rows]
 
     def row_lengths(self) -> Tensor:
         return Tensor(np.array([len(row) for row in self._rows], np.int64))
 
     @property
     def flat_values(self) -> Tensor:
-        return Tensor(np.concatenate([np.asarray(row._array) for row in self._rows]), self.dtype)
+        flat = [row.flat_values if isinstance(row, Ragged) else row for row in self._rows]
+        parts = [np.asarray(row._array) for row in flat]
+        return Tensor(np.concatenate(parts) if parts else np.zeros(0, self.dtype.dtype), self.dtype)
 
-    values = flat_values
+    @property
+    def values(self) -> "Tensor | Ragged":
+        """The rows of all rows, one after the other."""
+        if self._rows and isinstance(self._rows[0], Ragged):
+            return Ragged([one for row in self._rows for one in row], self.dtype)
+        return self.flat_values
 
     def numpy(self) -> np.ndarray:
         return objects([row.numpy() for row in self._rows])
@@ -126,11 +160,20 @@ class Ragged:
         self, default_value: object = None, shape: Sequence[int | None] | None = None, name: str | None = None
     ) -> Tensor:
         """All rows as long as the longest, filled up."""
-        width = max((len(row) for row in self._rows), default=0) if shape is None or shape[1] is None else int(shape[1])
         fill = (b"" if self.dtype == string else 0) if default_value is None else convert(default_value).numpy()
-        found = np.full((len(self._rows), width), fill, self._rows[0]._array.dtype if self._rows else object)
-        for place, row in zip(found, self._rows, strict=True):
-            place[: min(len(row), width)] = np.asarray(row._array)[:width]
+        given = [None] * 99 if shape is None else list(shape)
+
+        def of_row(row: "Tensor | Ragged") -> np.ndarray:
+            return np.asarray((row.to_tensor(default_value, given[1:]) if isinstance(row, Ragged) else row)._array)
+
+        rows = [of_row(row) for row in self._rows]
+        depth = max((row.ndim for row in rows), default=1)
+        longest = [max((row.shape[axis] for row in rows), default=0) for axis in range(depth)]
+        sizes = [size if said is None else int(said) for size, said in zip(longest, given[1:], strict=False)]
+        found = np.full((len(rows), *sizes), fill, self.dtype.dtype)
+        for place, row in zip(found, rows, strict=True):
+            part = tuple(slice(min(size, most)) for size, most in zip(row.shape, sizes, strict=True))
+            place[part] = row[part]
         return Tensor(found, self.dtype)
 
     def __repr__(self) -> str:
@@ -153,69 +196,230 @@ def join(inputs: Sequence[Texts], separator: Texts = "", name: str | None = None
 
 
 def reduce_join(
-    inputs: Texts, axis: SupportsInt | None = None, keepdims: bool = False, separator: Texts = "", name: str | None = None
+    inputs: Texts, axis: Ints = None, keepdims: bool = False, separator: Texts = "", name: str | None = None
 ) -> Tensor:
-    """All texts along an axis one after the other."""
+    """All texts along an axis, or several, one after the other."""
     array = array_of(inputs)
     between: bytes = convert(separator).numpy()
-    if axis is None:
-        made = np.empty((), object)
-        made[()] = between.join(array.ravel().tolist())
-        return Tensor(made, string)
-    moved = np.moveaxis(array, int(axis), -1)
-    flat = [between.join(row) for row in moved.reshape(-1, moved.shape[-1]).tolist()]
-    found = objects(flat).reshape(moved.shape[:-1])
-    return Tensor(np.expand_dims(found, int(axis)) if keepdims else found, string)
+    # Of several axes the first one is joined first.
+    axes = range(array.ndim) if axis is None else np.ravel(ints(axis)).tolist()[::-1]
+    if any(not -array.ndim <= one < array.ndim for one in axes):
+        raise OutOfRangeError(f"Invalid reduction dimension {list(axes)} for input with {array.ndim} dimension(s)")
+    axes = [one % array.ndim for one in axes]
+    moved = np.moveaxis(array, axes, range(-len(axes), 0)) if axes else array
+    rest = moved.shape[: array.ndim - len(axes)]
+    flat = [between.join(row) for row in moved.reshape(*rest, -1).reshape(int(np.prod(rest)), -1).tolist()]
+    found = objects(flat).reshape(rest)
+    return Tensor(np.expand_dims(found, tuple(axes)) if keepdims and axes else found, string)
 
 
 def length(input: Texts, unit: str = "BYTE", name: str | None = None) -> Tensor:
-    count = (lambda text: len(text.decode())) if unit == "UTF8_CHAR" else len
+    count = (lambda text: len(decoded(text))) if unit == "UTF8_CHAR" else len
     return Tensor(each(count, array_of(input), np.int32), int32)
 
 
-def substr(input: Texts, pos: SupportsInt, len: SupportsInt, unit: str = "BYTE", name: str | None = None) -> Tensor:
+def substr(input: Texts, pos: object, len: object, unit: str = "BYTE", name: str | None = None) -> Tensor:
     """A part of each text."""
-    start, size = int(pos), int(len)
-    return Tensor(each(lambda text: text[start:][:size], array_of(input)), string)
+
+    def part(text: bytes, start: int, size: int) -> bytes:
+        whole = decoded(text) if unit == "UTF8_CHAR" else text
+        count = whole.__len__()
+        if not -count <= start <= count:
+            raise InvalidArgumentError(f"pos {start} out of range for string {text!r}")
+        start = start + count if start < 0 else start
+        found = whole[start : start + max(size, 0)]
+        return encoded(found) if isinstance(found, str) else found
+
+    arrays = np.broadcast_arrays(array_of(input), np.asarray(convert(pos).numpy()), np.asarray(convert(len).numpy()))
+    found = objects([part(*row) for row in zip(*[one.ravel().tolist() for one in arrays], strict=True)])
+    return Tensor(found.reshape(arrays[0].shape), string)
+
+
+def number_of(text: bytes, kind: DType) -> float:
+    """The number that a text says."""
+    if b"_" in text:
+        raise ValueError("no number is written so")
+    with np.errstate(over="ignore"):
+        return np.array(float(text) if kind.is_floating else int(text), kind.dtype).item()
 
 
 def to_number(input: Texts, out_type: DTypeLike = "float32", name: str | None = None) -> Tensor:
     """The numbers that texts say."""
     kind = as_dtype(out_type)
-    read: Callable[[bytes], float] = float if kind.is_floating else int
+
+    def read(text: bytes) -> float:
+        try:
+            return number_of(text, kind)
+        except (ValueError, OverflowError):
+            raise InvalidArgumentError(f"StringToNumberOp could not correctly convert string: {text!r}") from None
+
     return Tensor(each(read, array_of(input), kind.dtype), kind)
 
 
-def as_string(input: TensorLike, precision: int = -1, **kwargs: object) -> Tensor:
-    array = convert(input).numpy()
+def as_string(
+    input: TensorLike,
+    precision: int = -1,
+    scientific: bool = False,
+    shortest: bool = False,
+    width: int = -1,
+    fill: str = "",
+    name: str | None = None,
+) -> Tensor:
+    """Numbers as texts."""
+    given = convert(input)
+    if given.dtype == string:
+        return given
+    if given.dtype.is_complex:
+        raise NotImplementedError(message("tf.strings.as_string", "complex numbers are not there", {"input": given}))
+    size = "" if width < 0 else str(width)
+    letter = "e" if scientific else "g" if shortest else "f"
+    form = f"%{fill}{size}" + (f".{precision}" if precision >= 0 else "") + (letter if given.dtype.is_floating else "d")
 
     def say(value: object) -> bytes:
         if isinstance(value, bool):
             return b"true" if value else b"false"
-        return (f"{value:.{precision if precision >= 0 else 6}f}" if isinstance(value, float) else str(value)).encode()
+        return (form % value).encode()
 
-    return Tensor(each(say, array), string)
+    return Tensor(each(say, given.numpy()), string)
 
 
-def unicode_split(input: Texts, input_encoding: str = "UTF-8", name: str | None = None, **kwargs: object) -> Tensor | Ragged:
+def bytes_split(input: "Texts | Ragged", name: str | None = None) -> "Tensor | Ragged":
+    """The bytes of each text."""
+    return rows_of(lambda text: [bytes([one]) for one in text], input)
+
+
+# Letters
+
+
+def errors_of(errors: str) -> str:
+    """What Python calls a way to deal with bytes that are no letters."""
+    found = {"strict": "strict", "replace": "replace", "ignore": "ignore"}.get(errors)
+    if found is None:
+        raise ValueError(message("tf.strings", "`errors` is 'strict', 'replace' or 'ignore'", {"errors": errors}))
+    return found
+
+
+def letters(text: bytes, encoding: str, errors: str) -> str:
+    try:
+        return text.decode(encoding, errors_of(errors))
+    except UnicodeDecodeError as error:
+        raise InvalidArgumentError(f"Invalid formatting on input string: {error}") from error
+
+
+def unicode_split(
+    input: "Texts | Ragged", input_encoding: str = "UTF-8", errors: str = "replace", name: str | None = None
+) -> "Tensor | Ragged":
     """The letters of a text."""
-    array = array_of(input)
-    if array.ndim == 0:
-        text: bytes = array.item()
-        return Tensor(objects([letter.encode() for letter in text.decode()]), string)
-    return Ragged([Tensor(objects([letter.encode() for letter in one.decode()]), string) for one in array.ravel().tolist()])
+    return rows_of(lambda text: [one.encode(input_encoding) for one in letters(text, input_encoding, errors)], input)
 
 
-def texts_format(template: str, inputs: object, placeholder: str = "{}", **kwargs: object) -> Tensor:
+def unicode_decode(
+    input: "Texts | Ragged", input_encoding: str = "UTF-8", errors: str = "replace", name: str | None = None
+) -> "Tensor | Ragged":
+    """The numbers of the letters of a text."""
+    return rows_of(lambda text: [ord(one) for one in letters(text, input_encoding, errors)], input, int32)
+
+
+def unicode_encode(
+    input: "TensorLike | Ragged", output_encoding: str = "UTF-8", errors: str = "replace", name: str | None = None
+) -> Tensor:
+    """Texts of the numbers of letters, along the last axis."""
+    if isinstance(input, Ragged):
+        return Tensor(objects([unicode_encode(row, output_encoding, errors).numpy() for row in input]), string)
+    array = np.asarray(convert(input).numpy())
+    rows = array.reshape(-1, array.shape[-1]) if array.size else np.zeros((int(np.prod(array.shape[:-1])), 0), int)
+    found = ["".join(map(chr, row)).encode(output_encoding, errors_of(errors)) for row in rows.tolist()]
+    return Tensor(objects(found).reshape(array.shape[:-1]), string)
+
+
+def unicode_transcode(
+    input: Texts, input_encoding: str, output_encoding: str, errors: str = "replace", name: str | None = None
+) -> Tensor:
+    """Texts in another encoding."""
+    return Tensor(each(lambda text: letters(text, input_encoding, errors).encode(output_encoding), array_of(input)), string)
+
+
+# Numbers of texts, and groups of them
+
+
+def buckets(hashed: Callable[[bytes], int]) -> Callable[..., Tensor]:
+    """A number below `num_buckets` for each text, by a hash."""
+
+    def call(input: Texts, num_buckets: int, name: str | None = None) -> Tensor:
+        if num_buckets < 1:
+            raise InvalidArgumentError(message("tf.strings", "`num_buckets` must be at least 1", {"num_buckets": num_buckets}))
+        return Tensor(each(lambda text: hashed(text) % num_buckets, array_of(input), np.int64))
+
+    return call
+
+
+def to_hash_bucket_strong(input: Texts, num_buckets: int, key: Sequence[int], name: str | None = None) -> Tensor:
+    """A number below `num_buckets` for each text, by a hash with a key of two numbers."""
+    return buckets(lambda text: siphash(text, (int(key[0]), int(key[1]))))(input, num_buckets)
+
+
+def ngrams(
+    data: "Texts | Ragged",
+    ngram_width: int | Sequence[int],
+    separator: str = " ",
+    pad_values: object = None,
+    padding_width: int | None = None,
+    preserve_short_sequences: bool = False,
+    name: str | None = None,
+) -> "Tensor | Ragged":
+    """So many words in a row as one text."""
+    if pad_values is not None or padding_width is not None or preserve_short_sequences:
+        received = {"pad_values": pad_values, "preserve_short_sequences": preserve_short_sequences}
+        raise NotImplementedError(message("tf.strings.ngrams", "padding and short rows are not there", received))
+    if isinstance(data, Ragged):
+        return Ragged([ngrams(row, ngram_width, separator) for row in data])
+    widths = [ngram_width] if isinstance(ngram_width, int) else list(ngram_width)
+    array = array_of(data)
+
+    def of_row(row: list[bytes]) -> list[bytes]:
+        return [separator.encode().join(row[n : n + width]) for width in widths for n in range(len(row) - width + 1)]
+
+    if array.ndim == 1:
+        return Tensor(objects(of_row(array.tolist())), string)
+    found = [of_row(row) for row in array.reshape(-1, array.shape[-1]).tolist()]
+    count = sum(max(array.shape[-1] - width + 1, 0) for width in widths)
+    return Tensor(objects([one for row in found for one in row]).reshape(*array.shape[:-1], count), string)
+
+
+# Tensors in texts
+
+
+def texts_format(template: str, inputs: object, placeholder: str = "{}", summarize: int = 3, name: str | None = None) -> Tensor:
     """A text with tensors in it."""
-    for one in inputs if isinstance(inputs, (tuple, list)) else (inputs,):
-        template = template.replace(placeholder, str(convert(one).numpy()), 1)
-    return convert(template)
+    parts = template.split(placeholder)
+    given = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+    if len(parts) != len(given) + 1:
+        raise ValueError(f"{len(parts) - 1} placeholder(s) in template does not match {len(given)} tensor(s) provided as input")
+    found = parts[0]
+    for one, rest in zip(given, parts[1:], strict=True):
+        found += shown(convert(one).numpy(), summarize) + rest
+    return convert(found)
+
+
+def shown(value: object, most: int) -> str:
+    """Numbers or texts in brackets, of long rows the first and last ones."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        rows = [shown(one, most) for one in (value if most < 0 or len(value) <= 2 * most else [*value[:most], *value[-most:]])]
+        rows = rows if most < 0 or len(value) <= 2 * most else [*rows[:most], "...", *rows[most:]]
+        return f"[{(' ' if value.ndim == 1 else chr(10) + ' ').join(rows)}]"
+    if isinstance(value, bytes):
+        return f'"{decoded(value)}"'
+    if isinstance(value, (float, np.floating)):
+        kind = type(value)
+        return next(
+            text for text in (f"{value:.6g}", f"{value:.9g}", repr(float(value))) if kind(text) == value or value != value
+        )
+    return str(int(np.asarray(value).item()))
 
 
 TEXTS: dict[str, Any] = {
-    "lower": on_texts(lambda text: text.decode().lower().encode()),
-    "upper": on_texts(lambda text: text.decode().upper().encode()),
+    "lower": cased(bytes.lower, str.lower),
+    "upper": cased(bytes.upper, str.upper),
     "strip": on_texts(bytes.strip),
     "regex_replace": regex_replace,
     "regex_full_match": regex_full_match,
@@ -227,6 +431,13 @@ TEXTS: dict[str, Any] = {
     "to_number": to_number,
     "as_string": as_string,
     "unicode_split": unicode_split,
-    "bytes_split": lambda input, name=None: Tensor(objects([bytes([one]) for one in array_of(input)[()]]), string),
+    "unicode_decode": unicode_decode,
+    "unicode_encode": unicode_encode,
+    "unicode_transcode": unicode_transcode,
+    "bytes_split": bytes_split,
+    "to_hash_bucket_fast": buckets(fingerprint),
+    "to_hash_bucket": buckets(murmur),
+    "to_hash_bucket_strong": to_hash_bucket_strong,
+    "ngrams": ngrams,
     "format": texts_format,
 }

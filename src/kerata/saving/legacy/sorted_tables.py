@@ -8,7 +8,7 @@ from kerata.base.checks import message
 from kerata.base.crc32c import crc32c, mask
 from kerata.base.limits import take_bytes
 from kerata.base.refusals import FileError, NotReadYet
-from kerata.saving.legacy.wire import damaged, read_varint
+from kerata.saving.legacy.wire import damaged, read_varint, varint
 
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 FOOTER_BYTES, HANDLES_BYTES, TRAILER_BYTES = 48, 40, 5
@@ -84,3 +84,44 @@ def read_entries(block: bytes, owner: str) -> list[tuple[bytes, bytes]]:
         found.append((key, block[place : place + size]))
         place += size
     return found
+
+
+# Writing
+
+BLOCK_BYTES, RESTART = 4096, 16
+
+
+def write_table(entries: dict[bytes, bytes]) -> bytes:
+    """A table of keys and values.
+
+    >>> read_table(write_table({b"b": b"1", b"a": b"2"}), "x")
+    {b'a': b'2', b'b': b'1'}
+    """
+    data, handles = bytearray(), {}
+    group: dict[bytes, bytes] = {}
+    ordered = sorted(entries.items())
+    for place, (key, value) in enumerate(ordered):
+        group[key] = value
+        if sum(len(k) + len(v) for k, v in group.items()) >= BLOCK_BYTES or place == len(ordered) - 1:
+            handles[key] = append_block(data, group)
+            group = {}
+    beside = append_block(data, {})
+    index = append_block(data, handles)
+    return bytes(data) + (beside + index).ljust(HANDLES_BYTES, b"\0") + MAGIC
+
+
+def append_block(data: bytearray, entries: dict[bytes, bytes]) -> bytes:
+    """Writes a block behind what is there, and gives where it is."""
+    block, restarts = bytearray(), []
+    for place, (key, value) in enumerate(entries.items()):
+        if place % RESTART == 0:
+            restarts.append(len(block))
+        # Keys are written whole, which readers take as sharing nothing.
+        block += varint(0) + varint(len(key)) + varint(len(value)) + key + value
+    for restart in restarts or [0]:
+        block += restart.to_bytes(4, "little")
+    block += len(restarts or [0]).to_bytes(4, "little")
+    start, size = len(data), len(block)
+    block.append(PLAIN)
+    data += block + mask(crc32c(block)).to_bytes(4, "little")
+    return varint(start) + varint(size)
