@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kerata import layers
-from kerata.legacy import tfkeras2
+from kerata.legacy import keras2, tfkeras2
+from kerata.legacy.namespaces import tree_of
 from kerata.legacy.tensorflow import names
 from kerata.saving import FileError
 
@@ -353,3 +354,89 @@ def test_what_a_normalization_learned_is_a_tensor(era):
     assert isinstance(layer.mean, tf.Tensor) == isinstance(layer.variance, tf.Tensor) == (era == "tfkeras2")
     assert np.asarray(layer.mean).tolist() == [[2.0]] and np.asarray(layer(np.array([[3.0]])))[0, 0] == 1.0
     assert np.allclose(tfkeras2.models.Sequential([layer]).predict(np.array([[3.0]]), verbose=0), 1.0)
+
+
+class Stepping(keras.Model):
+    """A model whose step counts, and changes weights in every third batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+        self.count, self.sign = tf.Variable(0, trainable=False), tf.Variable(0.0, trainable=False)
+        self.loss_of_own = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def call(self, x):
+        return self.dense(x)
+
+    def train_step(self, data):
+        x, y = data
+        self.count.assign_add(1)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
+        pairs = list(zip(tape.gradient(loss, self.trainable_variables), self.trainable_variables, strict=True))
+        tf.cond(tf.equal(self.count % 3, 0), lambda: self.apply(pairs), lambda: None)
+        found = tf.cond(self.count > 2, lambda: self.sign.assign_add(1.0), lambda: self.sign.assign_sub(10.0))
+        return {"loss": loss, "sign": found}
+
+    def apply(self, pairs):
+        self.optimizer.apply_gradients(pairs)
+
+    def test_step(self, data):
+        x, y = data
+        logits = tf.concat([self(x), 1.0 - self(x)], -1)
+        return {"own": self.loss_of_own(y[:, 0], logits)}
+
+
+def test_a_branch_that_is_not_taken_changes_nothing():
+    model = Stepping()
+    model.compile("sgd")
+    model(np.ones((1, 2)))
+    model.dense.set_weights([np.ones((2, 1)), np.zeros(1)])
+    history = model.fit(np.ones((8, 2)), np.zeros((8, 1)), batch_size=1, verbose=0, shuffle=False).history
+    # What tf_keras 2.21 gives: two updates in eight batches.
+    np.testing.assert_allclose([history["loss"][0], history["sign"][0]], [3.1229958534240723, -14.0], rtol=1e-6)
+    np.testing.assert_allclose(model.dense.get_weights()[0].ravel(), [0.9224, 0.9224], rtol=1e-6)
+    assert model.count.numpy() == 8 and model.sign.numpy() == -14.0 and model.optimizer.iterations.numpy() == 2
+
+
+def test_a_loss_is_called_in_a_step_of_evaluation():
+    model = Stepping()
+    model.compile("sgd")
+    model(np.ones((1, 2)))
+    model.dense.set_weights([np.ones((2, 1)), np.zeros(1)])
+    found = model.evaluate(np.ones((8, 2)), np.zeros((8, 1)), verbose=0)
+    np.testing.assert_allclose(found, np.log(1 + np.exp(-3.0)), rtol=1e-5)
+
+
+def test_numbers_of_repetitions_in_a_list():
+    assert tf.repeat([[1, 2], [3, 4]], repeats=[2]).numpy().tolist() == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert tf.repeat([1, 2], repeats=[1, 3]).numpy().tolist() == [1, 2, 2, 2]
+    assert tf.repeat(5, 3).numpy().tolist() == [5, 5, 5]
+    assert tf.repeat([[1, 2], [3, 4]], tf.constant([1, 2]), axis=0).numpy().tolist() == [[1, 2], [3, 4], [3, 4]]
+
+
+def test_types_of_variables_answer_as_types_of_tensorflow():
+    v = tf.Variable([1.0])
+    assert v.dtype.base_dtype == tf.float32 and v.dtype == "float32" and v.dtype.is_floating
+    assert tf.cast(1, v.dtype).dtype == tf.float32 and tf.Variable(np.int64(3)).dtype.base_dtype == tf.int64
+    assert np.zeros(1, v.dtype).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "path", ["optimizers.schedules", "saving", "experimental", "optimizer_v2.optimizer_v2", "utils.legacy"]
+)
+def test_modules_of_tf_keras(path):
+    module = tree_of("tfkeras2").find(f"keras.{path}")
+    assert module is not None and all(getattr(module, name) is not None for name in module.__all__)
+
+
+def test_the_best_weights_come_back_at_the_end_of_training():
+    """In `tf.keras`, whether it has stopped or not; Keras 2 brought them back where it had stopped."""
+    for kind, comes_back in ((tfkeras2, True), (keras2, False)):
+        model = kind.models.Sequential([kind.layers.Dense(1, input_shape=(1,), use_bias=False)])
+        model.set_weights([np.array([[3.0]], "float32")])
+        model.compile(kind.optimizers.SGD(1.2), "mse")
+        stop = kind.callbacks.EarlyStopping(monitor="loss", patience=9, restore_best_weights=True)
+        model.fit(np.ones((4, 1)), np.zeros((4, 1)), epochs=3, callbacks=[stop], verbose=0)
+        # Each step turns the weight round and makes it larger: the first epoch was the best.
+        assert np.isclose(model.get_weights()[0][0, 0], -4.2 if comes_back else -4.2 * 1.96, rtol=1e-4)

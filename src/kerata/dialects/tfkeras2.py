@@ -38,6 +38,8 @@ OPTIMIZERS = Table(
     "tfkeras2",
     "optimizers",
     """
+    Optimizer: name=None, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
+        ema_momentum=0.99, ema_overwrite_frequency=None, jit_compile>-=True, learning_rate=0.001, decay=None
     SGD: learning_rate=0.01, momentum=0.0, nesterov=False, EXTRA
     RMSprop: learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, EXTRA
     Adagrad: learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, EXTRA

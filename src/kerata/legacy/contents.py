@@ -340,6 +340,11 @@ def util(era: str, name: str) -> object:
     return getattr(helpers, name, None) or getattr(utils, name)
 
 
+def saving(era: str, name: str) -> object:
+    """A function of `keras.saving`."""
+    return model(era, name) if name in ("load_model", "save_model") else util(era, name)
+
+
 MADE_OF_DATA = (
     "image_dataset_from_directory",
     "text_dataset_from_directory",

@@ -124,22 +124,14 @@ class Monitoring(Callback):
 
 
 class EarlyStopping(Monitoring, callbacks.EarlyStopping):
-    """Stops training when a measure no longer gets better. The best weights come back where it has stopped, and not else."""
+    """Stops training when a measure no longer gets better."""
 
     rises = ("acc", "auc")
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        if self.stopped_epoch and self.restore_best_weights and self.best_weights is not None:
-            self.model.set_weights(self.best_weights)
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        if self.stopped_epoch and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
-
 
 class EarlyStoppingOfKeras2(EarlyStopping):
-    """`EarlyStopping` of Keras 1 and 2: the baseline is what the first epochs must beat."""
+    """`EarlyStopping` of Keras 1 and 2: the baseline is what the first epochs must beat, and the best weights come back where
+    it has stopped, and not else."""
 
     rises = ("acc", "fmeasure")
 
@@ -162,6 +154,10 @@ class EarlyStoppingOfKeras2(EarlyStopping):
             self.stopped_epoch, self.model.stop_training = epoch, True
             if self.restore_best_weights and self.best_weights is not None:
                 self.model.set_weights(self.best_weights)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self.stopped_epoch and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
 
 
 class RateOfThen:

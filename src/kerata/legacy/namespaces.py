@@ -22,6 +22,7 @@ from kerata.legacy import (
 from kerata.legacy.contents import of
 from kerata.legacy.scaling import loss_scale_optimizer
 from kerata.legacy.tree import Maker, Tree
+from kerata.optimizers import schedules
 
 VERSIONS = {"keras1": "1.2.2", "keras2": "2.3.1", "keras22": "2.2.5", "tfkeras2": "2.15.0"}
 BASES = ["Layer", "Wrapper", "InputLayer", "Input", "InputSpec"]
@@ -68,6 +69,12 @@ UTIL_MODULES = [
     "metrics_utils",
     "multi_gpu_utils",
     "all_utils",
+]
+OPTIMIZER_MODULES = ("optimizer_v2", "adam", "adadelta", "adagrad", "adamax", "ftrl", "gradient_descent", "nadam", "rmsprop")
+SCHEDULES_OF_THEN = ["CosineDecay", "CosineDecayRestarts"]
+SAVING = [
+    *("custom_object_scope", "deserialize_keras_object", "serialize_keras_object", "get_custom_objects", "get_registered_name"),
+    *("get_registered_object", "register_keras_serializable", "load_model", "save_model"),
 ]
 DATASETS = ("mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing", "fashion_mnist")
 
@@ -126,7 +133,8 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
     optimizer_names = list(dict.fromkeys([*names(era, "optimizers"), "Optimizer", "get", "serialize", "deserialize"]))
     optimizer_names += ["optimizer_from_config"] if era == "keras1" else []
     if era == "tfkeras2":
-        optimizer_names += [n for n in ("schedules", "AdamW", "Ftrl", "Lion") if n not in optimizer_names]
+        today = ("schedules", "AdamW", "Adafactor", "Ftrl", "Lion", "OptimizerV2")
+        optimizer_names += [n for n in today if n not in optimizer_names]
     initial_names = public(initial) if era == "keras1" else [*public(initializers), *OTHER_INITIALIZERS]
     callback_names = list(dict.fromkeys([*public(callbacks), *public(monitors)]))
     found = {
@@ -156,6 +164,9 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "applications": (networks.network_names(era), networks.network, {}),
         "datasets": ([], of(), {}),
     }
+    if era == "tfkeras2":
+        found |= {"schedules": (public(schedules), of(schedules), {}), "saving": (SAVING, contents.saving, {})}
+        found |= {"experimental": (SCHEDULES_OF_THEN, of(schedules), {})}
     for name in networks.families(era):
         found[f"networks {name}"] = ([*networks.FAMILIES[name][1], *networks.TOOLS], networks.member(name), {})
     for name in DATASETS:
@@ -190,7 +201,11 @@ def paths(era: str) -> dict[str, str]:
     found |= {"keras.datasets": "datasets", **{f"keras.datasets.{name}": f"dataset {name}" for name in DATASETS}}
     if era == "tfkeras2":
         found |= {"keras.layers.experimental": "layers", "keras.layers.experimental.preprocessing": "layers"}
-        found |= {"keras.optimizers.legacy": "optimizers"}
+        found |= {f"keras.optimizers.{part}": "optimizers" for part in ("legacy", "experimental")}
+        found |= {"keras.optimizer_v2": "optimizers", "keras.optimizer_v2.learning_rate_schedule": "schedules"}
+        found |= {f"keras.optimizer_v2.{part}": "optimizers" for part in OPTIMIZER_MODULES}
+        found |= {"keras.optimizers.schedules": "schedules", "keras.saving": "saving", "keras.experimental": "experimental"}
+        found |= {"keras.utils.legacy": "saving", "keras.callbacks.experimental": "callbacks"}
         found |= {f"keras.mixed_precision{part}": "mixed precision" for part in ("", ".experimental")}
     found |= {"keras.applications": "applications", "keras.applications.imagenet_utils": "imagenet"}
     found |= {f"keras.applications.{name}": f"networks {name}" for name in networks.families(era)}

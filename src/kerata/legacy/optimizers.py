@@ -10,6 +10,7 @@ from kerata.dialects import canonical, find_row
 from kerata.dialects.inverse import config_of_then
 from kerata.engine.hyper import Hyperparameter, Number
 from kerata.engine.scope import in_scope
+from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
 from kerata.legacy.functions import computed, gradients, need_all
@@ -19,6 +20,7 @@ from kerata.legacy.once import once
 from kerata.legacy.own_updates import OwnUpdates, running
 from kerata.legacy.spelling import Spelled, spell
 from kerata.legacy.tensorflow.models import FlowingOptimizer
+from kerata.legacy.tensorflow.rules import OwnRules
 from kerata.legacy.updating import updates_by
 from kerata.optimizers.clipping import clip_gradients
 from kerata.optimizers.rates import RateVariable
@@ -56,10 +58,11 @@ class Decay(Hyperparameter):
         return found
 
 
-class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
+class OldOptimizer(OwnUpdates, OwnRules, FlowingOptimizer, Spelled):
     """What an optimizer of Keras 1 and 2 could do beside."""
 
     def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
+        super()._begin_spelled(arguments, given)
         if self._row is None and self._era != "tfkeras2" and "clipnorm" in arguments:
             # What a program derives from `Optimizer` itself bounds all gradients together, as the others do.
             arguments["global_clipnorm"] = arguments.pop("clipnorm")
@@ -68,7 +71,9 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
 
     @property
     def weights(self) -> list[Any]:
-        """The number of updates and what is kept of each weight, in the order in which `get_updates` named them."""
+        """The number of updates and what is kept of each weight, in the order in which the class named or made them."""
+        if self.__dict__.get("_own_slots"):
+            return self._weights
         held = [v for v in self.variables if not isinstance(v, RateVariable)]  # type: ignore[attr-defined]
         named = {id(v): n for n, v in enumerate(self.__dict__.get("_named", ()))}
         return sorted(held, key=lambda v: named.get(id(v), -1 if v is held[0] else len(named)))
@@ -101,6 +106,10 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
         if self._has_own_updates:
             clips = {"clipnorm": self.global_clipnorm, "clipvalue": self.clipvalue}  # type: ignore[attr-defined]
             return ConfigOfThen({name: float(value) for name, value in clips.items() if value is not None})
+        if not is_ours(next(cls for cls in type(self).__mro__ if "get_config" in vars(cls))) and is_base(type(self)):
+            # What a class of `tf.keras` puts its own numbers beside.
+            held = {name: getattr(self, name) for name in CLIPS if getattr(self, name) is not None}
+            return {"name": self.name, **held}  # type: ignore[attr-defined]
         config, row = super().get_config(), self._row  # type: ignore[misc]
         if not config.get("decay"):
             config.pop("decay", None)
@@ -165,11 +174,19 @@ class OldOptimizer(OwnUpdates, FlowingOptimizer, Spelled):
             variable.assign(value)
 
 
+def is_base(cls: type) -> bool:
+    """Whether a class of a program's own is derived from `tf.keras`'s base of all optimizers, and from none with a rule."""
+    thin = next(one for one in cls.__mro__ if "_stands_for" in vars(one))
+    return vars(thin)["_stands_for"] is optimizers.Optimizer and vars(thin)["_era"] == "tfkeras2"
+
+
 @once
 def optimizer(era: str, name: str) -> object:
     """An optimizer of an era, or a function of `keras.optimizers`."""
     if name == "get":
         return lambda identifier, kwargs=None: get_optimizer(era, identifier)
+    if name == "OptimizerV2":
+        return optimizer(era, "Optimizer")
     if name == "optimizer_from_config":
         return deserializing_optimizer(era, optimizer)
     if era != "tfkeras2" and name in ("serialize", "deserialize"):

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from kerata.base.blocks import ambient
 from kerata.base.checks import message
 from kerata.engine.scope import Scope, current_scope
+from kerata.engine.types import Scalar
 from kerata.engine.variable import Variable
 
 _local = ambient()
@@ -89,6 +90,10 @@ class OwnUpdates:
     @property
     def _is_stepwise(self) -> bool:
         return self._has_own_updates or super()._is_stepwise  # type: ignore[misc]
+
+    def _weight_decay_of(self, variable: Variable) -> Scalar | None:
+        # A number of that name is what `get_updates` makes of it.
+        return None if self._has_own_updates else super()._weight_decay_of(variable)  # type: ignore[misc]
 
     def _build_steps(self, variables: list[Variable]) -> None:
         super()._build_steps(variables)  # type: ignore[misc]

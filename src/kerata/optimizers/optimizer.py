@@ -189,7 +189,7 @@ class Optimizer(Stepwise):
         """Clipping, weight decay, the rule."""
         variables = list(weights)
         rate = self._rate(counter)
-        gradients = clip_gradients(gradients, self.clipnorm, self.clipvalue, self.global_clipnorm)
+        gradients = self._clip(gradients)
         weights = in_turn(weights, gradients)
         params = []
         for v in variables:
@@ -208,6 +208,9 @@ class Optimizer(Stepwise):
         values.update(zip(keys, leaves, strict=True))
         new = added if self.replaces_weights else {path: p + added[path] for path, p in tree.items()}
         return {v: new[path].astype(p.dtype) for v, (path, p) in zip(variables, tree.items(), strict=True)}
+
+    def _clip(self, gradients: dict[Variable, Any]) -> dict[Variable, Any]:
+        return clip_gradients(gradients, self.clipnorm, self.clipvalue, self.global_clipnorm)
 
     def _take_rule(self, gradient: Array, variable: Variable, learning_rate: Scalar) -> None:
         """The rule's step for one variable, assigned to it and to its slots: what `super().update_step(...)` does."""

@@ -157,7 +157,11 @@ class Stepwise(Module):
             outer.key if outer else None,
         )
         with scope:
-            for variable in variables:
-                self.update_step(gradients[variable], variable, rate)
+            self._step_each(variables, gradients, rate)
         values.update(zip(slots, scope.read(slots.values()), strict=True))
         return dict(zip(variables, scope.read(variables), strict=True))
+
+    def _step_each(self, variables: Sequence[Variable], gradients: dict[Variable, Any], rate: Scalar) -> None:
+        """One step of each variable, in the scope that holds their values."""
+        for variable in variables:
+            self.update_step(gradients[variable], variable, rate)

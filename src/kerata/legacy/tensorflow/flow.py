@@ -13,7 +13,7 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.base.types import like_sequence
 from kerata.engine.numbers import NumbersNeeded, asked_by
-from kerata.engine.scope import current_scope
+from kerata.engine.scope import current_scope, stack
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Array, TensorLike
 from kerata.legacy.tensorflow.calls import convert
@@ -40,10 +40,31 @@ def cond(pred: TensorLike, true_fn: Callable[..., Any], false_fn: Callable[..., 
     pred = convert(pred)
     if is_concrete(pred):
         return true_fn() if pred else false_fn()
-    first, second = true_fn(), false_fn()
+    first, second = both_ways(pred, true_fn, false_fn)
     if not only_shapes() and not isinstance(pred, SymbolicTensor):
         map_pairs(check_alike, first, second)
     return map_pairs(lambda a, b: TABLE["where"](pred, a, b), first, second)
+
+
+def both_ways(pred: TensorLike, true_fn: Callable[..., Any], false_fn: Callable[..., Any]) -> tuple[Any, Any]:
+    """(true_fn(), false_fn()); what a branch assigns to variables is kept where its condition holds."""
+    scopes = stack()
+    before = [dict(scope.values) for scope in scopes]
+    first = true_fn()
+    after = [dict(scope.values) for scope in scopes]
+    for scope, values in zip(scopes, before, strict=True):
+        scope.values.clear()
+        scope.values.update(values)
+    second = false_fn()
+    for scope, values, start in zip(scopes, after, before, strict=True):
+        for key in dict.fromkeys([*values, *scope.values]):
+            one, other = values.get(key, start.get(key)), scope.values.get(key, start.get(key))
+            if one is None or other is None:
+                text = "a branch assigns to a variable that the step does not hold"
+                raise RuntimeError(message("tf.cond", text, None, "Make it in __init__(), as an attribute of the model"))
+            if one is not other:
+                scope.values[key] = jnp.where(narrow(pred), one, other)
+    return first, second
 
 
 def only_shapes() -> bool:
@@ -60,6 +81,9 @@ def check_alike(first: AnyTensor, second: AnyTensor) -> None:
 
 
 def map_pairs(join: Callable[..., Any], first: object, second: Any) -> object:
+    if first is None or second is None:
+        # Branches that only assign.
+        return None
     if isinstance(first, dict):
         return {key: map_pairs(join, value, second[key]) for key, value in first.items()}
     if isinstance(first, (list, tuple)):

@@ -369,7 +369,7 @@ _ROWS: dict[str, tuple] = {
     "unstack": ("value, num=None, axis=0", unstack, {}),
     "split": ("value, num_or_size_splits, axis=0", split, {}),
     "tile": ("input, multiples", lambda x, n: jnp.tile(jnp.asarray(x), ints(n)), {}),
-    "repeat": ("input, repeats, axis=None", lambda x, n, axis: jnp.repeat(jnp.asarray(x), ints(n), axis), {}),
+    "repeat": ("input, repeats, axis=None", lambda x, n, axis: jnp.repeat(jnp.asarray(x), np.asarray(ints(n)), axis), {}),
     "reverse": ("tensor, axis", lambda x, axis: jnp.flip(jnp.asarray(x), ints(axis)), {}),
     "roll": ("input, shift, axis", lambda x, shift, axis: jnp.roll(jnp.asarray(x), ints(shift), ints(axis)), {}),
     "slice": ("input_, begin, size", slice_of, {}),

@@ -275,6 +275,7 @@ def flow_names() -> dict[str, Any]:
         "executing_eagerly": lambda: True,
         "enable_eager_execution": lambda *args, **kwargs: None,
         "no_op": lambda *args, **kwargs: None,
+        "group": lambda *inputs, **kwargs: None,
         "name_scope": NameScope,
         "control_dependencies": lambda inputs: NameScope(""),
         "global_variables_initializer": lambda: None,

@@ -103,7 +103,8 @@ class Call:
             if self.wide:
                 with enable_x64(True):
                     return jax.tree.map(np.asarray, self.run(values))
-            return self.run(values)
+            # Within a program it is part of that one.
+            return (self.function if any(isinstance(value, Tracer) for value in values) else self.run)(values)
 
     def linearize(self, values: list[Any], places: Sequence[int]) -> tuple[Any, Callable[..., Any]]:
         """(what the function gives, its derivative at the values to some of them), traced at once."""

@@ -130,10 +130,32 @@ boolean, string = DTYPES["bool"], DTYPES["string"]
 PYTHON = {float: float32, int: int32, bool: boolean, str: string, bytes: string, complex: DTYPES["complex128"]}
 
 
+class TypeOfVariable(str):
+    """The name of a variable's type in programs, which answers as a type of TensorFlow does.
+
+    >>> TypeOfVariable("int32", int64).base_dtype, TypeOfVariable("float32", float32) == "float32"
+    (tf.int64, True)
+    """
+
+    shown: DType
+
+    def __new__(cls, held: str, shown: DType) -> "TypeOfVariable":
+        found = super().__new__(cls, held)
+        found.shown = shown
+        return found
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.shown, name)
+
+
 def as_dtype(value: Any) -> DType:
     """The type for a type of TensorFlow, NumPy or Python, or its name."""
     if isinstance(value, DType):
         return value
+    if isinstance(value, TypeOfVariable):
+        return value.shown
     if isinstance(value, type) and value in PYTHON:
         return PYTHON[value]
     if isinstance(value, str) and value in DTYPES:

@@ -16,7 +16,7 @@ from kerata.legacy.tensorflow import operators
 from kerata.legacy.tensorflow.calls import convert, read
 from kerata.legacy.tensorflow.tape import inside_call
 from kerata.legacy.tensorflow.tensor import AnyTensor, Reference, Tensor, dtype_of, narrow
-from kerata.legacy.tensorflow.types import TensorShape
+from kerata.legacy.tensorflow.types import TensorShape, TypeOfVariable, as_dtype
 
 
 class Variable(Plain):
@@ -80,6 +80,10 @@ class Variable(Plain):
     def get_shape(self) -> TensorShape:
         return TensorShape(self._shape)
 
+    @property
+    def device(self) -> str:
+        return "/job:localhost/replica:0/task:0/device:CPU:0"
+
     def initialized_value(self) -> Tensor:
         return self.read_value()
 
@@ -91,6 +95,14 @@ class Variable(Plain):
     @property
     def shape(self) -> Shape:  # type: ignore[override]
         return self._shape if inside_call() else TensorShape(self._shape)
+
+    @property
+    def dtype(self) -> str:
+        return (
+            self._dtype
+            if inside_call()
+            else TypeOfVariable(self._dtype, self.__dict__.get("_nominal") or as_dtype(self._dtype))
+        )
 
     # New values
 
