@@ -7,7 +7,9 @@ import pytest
 def fresh_names():
     """Names of layers start anew in each test, and every test has the same random numbers."""
     import kerata
+    from kerata.kernels.lowerings import forget_lowerings
 
     kerata.utils.clear_session(free_memory=False)
     kerata.utils.set_random_seed(0)
     yield
+    forget_lowerings()

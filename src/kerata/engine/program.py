@@ -29,6 +29,7 @@ from kerata.engine.traces import Traced as Jaxpr
 from kerata.engine.types import AnyArray, Array, Tree
 from kerata.engine.variable import Reads, Variable, noting_reads
 from kerata.kernels.compiler import compiler_options
+from kerata.kernels.lowerings import forget_lowerings
 from kerata.kernels.typed import cond, dynamic_update_index_in_dim, eval_shape, fori_loop
 
 T = TypeVar("T")
@@ -150,6 +151,7 @@ def obtain(
     if reads.variables:
         return _follow(make, specs, donate, placement, reads, lowered, compile)
     program = compile(lowered)
+    forget_lowerings()
     with _lock:
         if structure is not None:
             _by_structure.keep((*key, few) if is_split(program) else key, program)

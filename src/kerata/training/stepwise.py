@@ -21,6 +21,7 @@ from kerata.engine.mistakes import place_of
 from kerata.engine.numbers import NumbersNeeded, need_of
 from kerata.engine.program import make_fed_step
 from kerata.engine.types import AnyArray, Array
+from kerata.kernels.lowerings import forget_lowerings
 from kerata.layers.pieces import Pieces, in_pieces
 from kerata.training.plan import Constants, Step
 from kerata.training.trained import TrainedModel
@@ -93,6 +94,7 @@ def make_stepwise(
             for index in range(start if number == first else 0, stop):
                 with in_pieces(pieces):
                     state = fed(state, *given, np.int32(number), np.int32(offset + index * batch_size))
+                forget_lowerings()
             rows[number] = np.asarray(step.results(state)["numbers"])
         numbers = np.zeros((epochs, *rows[int(first)].shape), np.float32)
         for number, row in rows.items():
