@@ -76,13 +76,9 @@ def measure_reading(job: dict, work: Work) -> dict:
     first, number = timed(lambda: pass_through(pictures))
     later, again = timed(lambda: pass_through(pictures))
     fast, _ = timed(lambda: pass_through(open_folder(**({"decode": "fast"} if module == "kerata" else {}))))
-    # Room that was just given back: how fast a machine is whose memory is at hand.
-    pictures = unkept
-    np.ones(count * work.batch * TARGET[0] * TARGET[1] * 3, np.float32)
-    ready, _ = timed(lambda: pass_through(open_folder()))
     assert number == again == count * work.batch
     measures = {"first epoch": first, "later epoch": later, "first epoch, decoded fast": fast, "first batch": opened + begun}
-    return {"measures": {**measures, "first epoch, nothing kept": bare, "first epoch, memory at hand": ready}}
+    return {"measures": {**measures, "first epoch, nothing kept": bare}}
 
 
 # What the founding notes do to their pictures.
