@@ -1,7 +1,7 @@
 """What JAX keeps of programs between tracing and compiling, and need not.
 
-Each operation outside of a program is one of its own for each shape, and JAX keeps the text from which it was compiled: 1.5 MB each,
-and the more there are, the longer the next takes (20 ms for the first, 85 beside 1,000 of them; `docs/findings.md`).
+Each operation outside of a program is one of its own for each shape, and JAX keeps the text from which it was compiled:
+1.5 MB each, and the more there are, the longer the next takes (20 ms for the first, 85 beside 1,000; `docs/findings.md`).
 """
 
 import sys
