@@ -6,7 +6,6 @@ Each operation outside of a program is one of its own for each shape, and JAX ke
 
 import sys
 from collections.abc import Callable
-from typing import Any
 
 # How many may be kept.
 MOST = 64
@@ -20,7 +19,7 @@ def no_clear() -> None:
 
 def live_lowerings() -> int:
     """How many texts of programs are in memory, 0 where that cannot be known."""
-    context: Any = getattr(sys.modules.get("jaxlib.mlir.ir"), "Context", None)
+    context: object = getattr(sys.modules.get("jaxlib.mlir.ir"), "Context", None)
     count: Callable[[], int] | None = getattr(context, "_get_live_count", None)
     return 0 if count is None else count()
 
