@@ -567,3 +567,31 @@ def texts_that_do_not_fit(tf, keras, folder):
         lambda: tf.strings.to_hash_bucket_fast(texts, 0),
         lambda: tf.strings.reduce_join(texts, axis=3),
     )
+
+
+# Layers of texts
+
+
+@case
+def texts_alone_and_in_batches(tf, keras, folder):
+    words = ["film", "a", "good", "bad"]
+    asked = [tf.constant("a good film"), tf.constant(["a good film", "bad"]), tf.constant([["a good film"], ["bad"]])]
+    found = []
+    for how in ({}, {"output_sequence_length": 5}, {"output_mode": "multi_hot"}, {"split": None}, {"ngrams": 2}):
+        layer = keras.layers.TextVectorization(vocabulary=words, **how)
+        found.append([layer(one) for one in asked])
+    lookup = keras.layers.StringLookup
+    letters = [tf.constant("good"), tf.constant(["good", "x"]), tf.constant([["good"], ["bad"]])]
+    for mode in ("int", "one_hot", "multi_hot"):
+        found.append([lookup(vocabulary=words, output_mode=mode)(one) for one in letters])
+    numbers = keras.layers.IntegerLookup(vocabulary=[10, 20], output_mode="one_hot")
+    found.append([numbers(tf.constant(20, tf.int64)), numbers(tf.constant([[10], [7]], tf.int64))])
+    found.append(
+        [keras.layers.Hashing(3)(tf.constant("a")), lookup(vocabulary=words, invert=True)(tf.constant([1, 2], tf.int64))]
+    )
+    layer = keras.layers.TextVectorization(vocabulary=words)
+    found.append(tf.data.Dataset.from_tensor_slices(["a film", "good bad film"]).map(layer).padded_batch(2))
+    found.append(
+        tf.data.Dataset.from_tensor_slices(["film", "x"]).map(lookup(vocabulary=words, output_mode="one_hot")).batch(2)
+    )
+    return found

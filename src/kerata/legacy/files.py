@@ -6,6 +6,7 @@ its content says.
 
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,21 +155,58 @@ def copy_group(source, target) -> None:
         source.copy(name, target)
 
 
-def save_model(model: Model, filepath: PathLike, overwrite: bool = True, include_optimizer: bool = True) -> None:
+FORMATS = {"h5": "h5", "hdf5": "h5", "keras": "keras", "tf": "folder", "tensorflow": "folder"}
+
+
+def form_of(model: Model, path: Path, save_format: str | None) -> str:
+    """What a name stood for: `"h5"`, `"keras"`, or `"folder"`, which was TensorFlow's own form and none of Keras alone."""
+    if save_format is not None:
+        if save_format not in FORMATS:
+            raise ValueError(message("save_model", f"`save_format` is one of {list(FORMATS)}", {"save_format": save_format}))
+        return FORMATS[save_format]
+    if path.suffix in (*HDF5_ENDINGS, ".keras"):
+        return "keras" if path.suffix == ".keras" else "h5"
+    return {"tfkeras2": "folder"}.get(getattr(model, "_era", ""), "h5")
+
+
+def save_model(
+    model: Model,
+    filepath: PathLike,
+    overwrite: bool = True,
+    include_optimizer: bool = True,
+    save_format: str | None = None,
+    **kwargs: object,
+) -> None:
+    """Writes a whole model: a file of HDF5, one of Keras 3, or a SavedModel folder, by `save_format` or by the name."""
     if is_open(filepath):
         with beside(filepath, reads=False) as path:
             old_files.save_old_model(model, Path(path), include_optimizer, for_then=True)
         return
     path = Path(os.fspath(filepath))
-    if path.suffix in HDF5_ENDINGS:
-        check_overwrite("save_model", path, overwrite)
-        old_files.save_old_model(model, path, include_optimizer, for_then=True)
-        return
-    if path.suffix == ".keras":
+    form = form_of(model, path, save_format)
+    if form == "keras" and path.suffix == ".keras":
         saving.save_model(model, filepath, overwrite, include_optimizer=include_optimizer)
         return
+    check_overwrite("save_model", path, overwrite)
+    if form != "keras":
+        try:
+            save_as(form, model, path, include_optimizer)
+            return
+        except ValueError as error:
+            if path.suffix in HDF5_ENDINGS or save_format is not None:
+                raise
+            said = f"save_model: {path.name} is written in the form of a '.keras' file, which Kerata and Keras 3 read: {error}"
+            warnings.warn(said, stacklevel=3)
     with written_as(filepath, ".keras", overwrite) as path:
         saving.save_model(model, path, True, include_optimizer=include_optimizer)
+
+
+def save_as(form: str, model: Model, path: Path, include_optimizer: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if form == "folder":
+        old_files.save_old_folder(model, path, include_optimizer)
+    else:
+        old_files.save_old_model(model, path, include_optimizer, for_then=True)
 
 
 def load_model(

@@ -422,9 +422,16 @@ class OldModel(Showing, FlowingModel, OldLayer):
             )
         return LoadStatus(self)
 
-    def save(self, filepath: PathLike, overwrite: bool = True, include_optimizer: bool = True, **kwargs: object) -> None:
-        """Writes the whole model, whatever the name of the file ends in."""
-        save_model(cast(modern.Model, self), filepath, overwrite, include_optimizer)
+    def save(
+        self,
+        filepath: PathLike,
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        save_format: str | None = None,
+        **kwargs: object,
+    ) -> None:
+        """Writes the whole model: a file of HDF5, one of Keras 3, or a SavedModel folder."""
+        save_model(cast(modern.Model, self), filepath, overwrite, include_optimizer, save_format)
 
 
 def kind_of(model: object) -> str:

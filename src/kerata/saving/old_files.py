@@ -29,6 +29,7 @@ from kerata.saving.legacy.saved_models import VARIABLES, check_folder, find_root
 from kerata.saving.legacy.trees import assign_tree, restore_tree
 from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.writing import write_model, write_weights
+from kerata.saving.legacy.writing_folders import describe_folder, write_folder
 
 
 def open_hdf5(source: PathLike | ByteStream, owner: str) -> File:
@@ -160,6 +161,18 @@ def save_old_model(model: SavedModel, path: Path, include_optimizer: bool = True
         )
     with explain_full_disk("save_model", path), replace_file(path) as part, open_file(part, "w", str(path)) as file:
         write_model(model, file, include_optimizer, for_then)
+
+
+def save_old_folder(model: SavedModel, path: Path, include_optimizer: bool = True) -> None:
+    """Writes a model as a SavedModel folder that `tf.keras` and Kerata read; refuses first what its words do not say."""
+    if not model.built:
+        fix = "Call it on data, or build it, before saving"
+        raise ValueError(message(model, "the model has no weights yet, which a SavedModel folder must hold", None, fix))
+    files = describe_folder(model, include_optimizer)
+    with explain_full_disk("save_model", path):
+        if path.is_file():
+            path.unlink()
+        write_folder(files, path)
 
 
 def save_old_weights(model: SavedModel, path: Path) -> None:

@@ -51,7 +51,8 @@ class TextVectorization(HostLayer):
         sparse, ragged: must be False.
         encoding: of texts that come as bytes.
 
-    Shapes: (batch,) or (batch, 1) of texts to (batch, output_sequence_length), or to (batch, numbers).
+    Shapes: (batch,) or (batch, 1) of texts to (batch, output_sequence_length), or to (batch, numbers); one text alone to the
+    same without the batch.
 
     Runs on the host: in a model, it takes inputs of `dtype="string"`.
 
@@ -223,7 +224,12 @@ class TextVectorization(HostLayer):
         lookup = self._lookup_layer
         if self.split is None and self.ngrams is None and self.output_mode == "int" and np.ndim(inputs) < 2:
             return lookup.call(self._standardized(inputs))
-        words = self.words_of(inputs)
+        found = self._encoded(self.words_of(inputs))
+        # One text alone is no batch.
+        return found[0] if np.ndim(inputs) == 0 else found
+
+    def _encoded(self, words: list[list[bytes]]) -> np.ndarray:
+        lookup = self._lookup_layer
         if self.output_mode == "int":
             return padded(words, self.output_sequence_length, lookup.numbers_of)
         rows = [lookup.numbers_of(row) for row in words]

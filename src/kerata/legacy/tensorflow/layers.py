@@ -60,7 +60,8 @@ class Flowing:
         if not gives_tensors(self) and not has_tensor(args) and not has_tensor(kwargs):
             return super().__call__(*args, **kwargs)  # type: ignore[misc]
         if getattr(self, "runs_on_host", False):
-            return tensors(super().__call__(*plain(args), **plain(kwargs)))  # type: ignore[misc]
+            found = super().__call__(*plain(args), **plain(kwargs))  # type: ignore[misc]
+            return of_host(self, found, np.shape(plain(args[0])) if args else None)
         args, kwargs = as_tensors(args), as_tensors(kwargs)
         if in_scope() and not contexts() and (scope := current_scope()) is not None:
             # Of each call of a model by hand, the losses are its own.
@@ -150,6 +151,16 @@ class Flowing:
     def weights(self) -> list[Variable]:
         found = super().weights  # type: ignore[misc]
         return [adopt(v) for v in found] if gives_tensors(self) and not in_scope() else found
+
+
+def of_host(layer: Flowing, found: object, shape: tuple[int, ...] | None) -> object:
+    """What a layer of texts gives, as `tf.keras` gave it: whole numbers of 64 bits, and of one word alone no batch of ones."""
+    if layer._era != "tfkeras2" or not isinstance(found, (jax.Array, np.ndarray)):
+        return tensors(found)
+    array = np.asarray(found)
+    if shape in ((), (1,)) and getattr(layer, "output_mode", None) == "one_hot" and array.shape[:-1] == (1,):
+        array = array[0]
+    return tensors(array.astype(np.int64) if array.dtype.kind in "iu" else array)
 
 
 def gives_tensors(layer: Flowing) -> bool:

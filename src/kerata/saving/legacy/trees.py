@@ -44,7 +44,28 @@ BESIDE = frozenset(
 SPELLED = {"kernel": "depthwise_kernel"}
 FIX = "Use the model that the file was written from, or skip_mismatch=True to take what fits"
 PLACE, WEIGHTED = "layer-", "layer_with_weights-"
+# The attribute in which a layer lists its weights, beside those that hold one.
+LISTED = "_weights"
 STEPS, RATES = ("_iterations", "iter"), ("_learning_rate", "learning_rate")
+
+
+def places_of(thing: object, variable: Variable) -> Iterator[str]:
+    """The paths of attributes, lists and dicts included, at which an object holds a variable."""
+    for name, value in vars(thing).items():
+        if name != LISTED:
+            yield from (path for path, one in within(name, value) if one is variable)
+
+
+def within(path: str, value: object) -> Iterator[tuple[str, object]]:
+    """(path, thing) of what an attribute holds, in lists and dicts as well."""
+    if isinstance(value, (list, tuple)):
+        for place, one in enumerate(value):
+            yield from within(f"{path}/{place}", one)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from within(f"{path}/{key}", one)
+    else:
+        yield path, value
 
 
 class Pairing:
@@ -78,6 +99,9 @@ class Pairing:
             if isinstance(part, Variable):
                 if found is None or not self.tree.nodes[found].key:
                     found = self.find_weight(number, part.path.rpartition("/")[2])
+                if found is None or not self.tree.nodes[found].key:
+                    places = (self.follow(number, place) for place in places_of(thing, part))
+                    found = next((one for one in places if one is not None), None)
                 if found is not None and self.tree.nodes[found].key:
                     self.note(part, found)
             elif found is not None:

@@ -229,7 +229,7 @@ class Words:
     def graph(self, config: dict[str, Any]) -> dict[str, Any]:
         """The config of a functional model: its calls are lists."""
         layers = []
-        outer, self.models = self.models, {plain["name"] for plain in config["layers"] if plain["class_name"] == "Functional"}
+        outer, self.models = self.models, {plain["name"] for plain in config["layers"] if self.counts_its_own(plain)}
         for plain in config["layers"]:
             if is_operation(plain) and self.for_then:
                 layers.append(self.function(plain))
@@ -242,6 +242,10 @@ class Words:
         self.models = outer
         return {"name": config.get("name"), "trainable": config.get("trainable", True), "layers": layers, **ends}
 
+    def counts_its_own(self, plain: dict[str, Any]) -> bool:
+        """Whether the first call of a model within a model is the one that made it."""
+        return plain["class_name"] == "Functional"
+
     def part(self, plain: dict[str, Any]) -> dict[str, Any]:
         """A layer of a graph. `tf.keras` counts the call that made a model within it, and Keras 3 does not."""
         if plain["class_name"] == "Functional" and self.for_then:
@@ -249,7 +253,7 @@ class Words:
         elif plain["class_name"] == "Functional":
             raise self.refuse("functional models within a model cannot be written to an '.h5' file", {"layer": plain["name"]})
         made = self.layer(plain)
-        if made["class_name"] == "Sequential":
+        if made["class_name"] == "Sequential" and not self.counts_its_own(plain):
             layers = [layer for layer in made["config"]["layers"] if layer["class_name"] != "InputLayer"]
             made["config"] = {"name": made["config"]["name"], "layers": layers}
         return made
