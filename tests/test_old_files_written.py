@@ -174,6 +174,7 @@ STATES = {
     "Adadelta": {},
     "Adam": {"amsgrad": True},
     "Adamax": {},
+    "Nadam": {},
 }
 
 

@@ -1,8 +1,10 @@
 """Cells: one step of a recurrent layer, `call(inputs, states) -> output, new states`."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -499,7 +501,10 @@ def initial_state_of(cell: AnyCell, batch_size: int | None, dtype: DTypeLike) ->
     """A cell's own initial state, or zeros of its `state_size`."""
     begin: Callable[..., Any] | None = getattr(cell, "get_initial_state", None)
     if begin is not None:
-        state = begin(batch_size=batch_size)
+        taken = inspect.signature(begin).parameters
+        # A cell of a person's own may ask for what `tf.keras` gave it beside.
+        beside = {name: value for name, value in (("inputs", None), ("dtype", dtype)) if name in taken}
+        state = jax.tree.map(jnp.asarray, begin(batch_size=batch_size, **beside))
         return list(state) if isinstance(state, (list, tuple)) else [state]
     sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
     return [jnp.zeros((batch_size, *((size,) if isinstance(size, int) else size)), dtype) for size in sizes]

@@ -140,9 +140,12 @@ def model_or_layer(era: str, name: str) -> object:
 def adopt(era: str, found: T) -> T:
     """A model of today, and the models in it, as those of an era."""
     for part in (found, *getattr(found, "_flatten_layers", list)()):
-        if type(part) is models.Sequential:
+        if isinstance(part, OldSequential):
+            part.keep_input_shape()
+        elif type(part) is models.Sequential:
             part.__class__ = model(era, "Sequential")
             getattr(part, "_adopted", list)()
+            part.keep_input_shape()  # type: ignore[attr-defined], it is one now
         elif type(part) in (models.Model, models.Functional):
             part.__class__ = model(era, "Model")
             getattr(part, "_adopted", list)()

@@ -5,7 +5,7 @@ import numpy as np
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
-from kerata.engine.types import Array, Scalar, Tree
+from kerata.engine.types import Array, HostArray, Scalar, Tree
 from kerata.optimizers.optimizer import Optimizer, shares_arguments
 from kerata.optimizers.parts import Kept, One, Transformation, fill, rounded, transformation, update_each
 
@@ -60,7 +60,14 @@ class Nadam(Optimizer):
 
         return transformation(init, update)
 
-    def _momentum(self, step: Array) -> Array:
+    def product_after(self, steps: HostArray) -> np.ndarray:
+        """The product of all momenta up to a step; old files do not hold it."""
+        # After a thousand steps it is 0.
+        counted = np.arange(1, min(int(steps), 2000) + 1, dtype="float32")
+        factors = np.asarray(self._momentum(counted), "float32")
+        return np.multiply.accumulate(factors)[-1] if len(factors) else np.float32(1.0)
+
+    def _momentum(self, step: Array | HostArray) -> Array:
         return self.beta_1 * (1.0 - 0.5 * jnp.power(0.96, step))
 
     def _rule(self, step: Array, rate: Scalar, product: Array) -> One:

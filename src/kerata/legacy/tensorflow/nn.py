@@ -9,8 +9,10 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kerata import ops, random
+from kerata.base.checks import message
 from kerata.engine.types import Array
 from kerata.legacy.tensorflow.calls import Function, ints
+from kerata.legacy.tensorflow.errors import UnimplementedError
 from kerata.legacy.tensorflow.functions import TABLE, check_indices
 from kerata.legacy.tensorflow.types import Ints
 
@@ -72,7 +74,11 @@ def sizes_of(value: Ints, form: str | None, count: int) -> int | tuple[int, ...]
         return found
     if len(found) == 1:
         return found * count
-    return found[2:] if str(form).startswith("NC") else found[1:-1]
+    places, others = (found[2:], found[:2]) if str(form).startswith("NC") else (found[1:-1], (found[0], found[-1]))
+    if set(others) != {1}:
+        expected = "strides and windows are 1 in the axes of samples and of channels"
+        raise UnimplementedError(message("tf.nn", expected, {"sizes": found}))
+    return places
 
 
 def conv(
@@ -115,10 +121,33 @@ def separable(
     return conv(depthwise(x, deep, strides, padding, form, dilations), across, 1, "VALID", form, None)
 
 
+def depth_of(window: Ints, strides: Ints, form: str, places: int) -> int:
+    """How many channels a window takes the largest of, where it lies within one pixel; else 1."""
+    sizes = ints(window)
+    if (
+        isinstance(sizes, int)
+        or len(sizes) != places + 2
+        or not form.endswith("C")
+        or sizes != (1,) * (places + 1) + sizes[-1:]
+    ):
+        return 1
+    return sizes[-1] if strides is None or ints(strides) == sizes else 1
+
+
+def pool_depth(x: Array, depth: int) -> Array:
+    """The largest of each few channels."""
+    if x.shape[-1] % depth:
+        expected = "the number of channels must be a multiple of the window's"
+        raise UnimplementedError(message("tf.nn.max_pool", expected, {"channels": x.shape[-1], "ksize": depth}))
+    return jnp.max(jnp.reshape(x, (*x.shape[:-1], -1, depth)), -1)
+
+
 def pool(kind: str, places: int) -> Callable[..., Array]:
     def compute(x: ArrayLike, window: Ints, strides: Ints, padding: str, form: str | None) -> Array:
         function = ops.max_pool if kind == "max" else ops.average_pool
         form = form or ("NHWC" if places == 2 else "NWC")
+        if kind == "max" and (depth := depth_of(window, strides, form, places)) > 1:
+            return pool_depth(jnp.asarray(x), depth)
         strides = sizes_of(window if strides is None else strides, form, places)
         return function(x, sizes_of(window, form, places), strides, padding.lower(), FORMS[form])
 

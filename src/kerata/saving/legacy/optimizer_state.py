@@ -8,7 +8,7 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.base.refusals import FileError
 from kerata.base.registry import home_of
-from kerata.optimizers import Optimizer
+from kerata.optimizers import Nadam, Optimizer
 from kerata.optimizers.rates import RateVariable
 from kerata.saving.legacy.assigning import match, pair, take
 from kerata.saving.legacy.form import KERAS1, KERAS2, KERAS3, LayerArrays, OldModel, Source
@@ -90,6 +90,8 @@ def pair_state(model: SavedModel, old: OldModel, owner: str) -> list[tuple[Any, 
     if scalars:
         first = scalars[0]
         pairs.append((optimizer.steps, first.change((), lambda array: np.asarray(array).astype("int32"))))
+        if isinstance(optimizer, Nadam):
+            pairs.append((optimizer.optimizer_state.table[None]["product"], first.change((), optimizer.product_after)))
     return check(pairs, owner)
 
 

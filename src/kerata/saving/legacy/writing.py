@@ -67,6 +67,7 @@ SLOTS = {
     "Adagrad": {"accumulator": "accumulator"},
     "Adadelta": {"accumulated_grad": "accum_grad", "accumulated_delta_var": "accum_var"},
     "Adamax": {"momentum": "m", "norm": "u"},
+    "Nadam": {"momentum": "m", "velocity": "v"},
 }
 # Optimizers of old programs, by the names that they had: readers of today know these with epsilon inside of the root.
 CLASSIC = {"ClassicRMSprop": "RMSprop", "ClassicAdagrad": "Adagrad"}
