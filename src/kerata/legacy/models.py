@@ -462,9 +462,10 @@ class OldSequential(OldModel):
 
     def keep_input_shape(self) -> None:
         """The first layer knows the shape of its inputs: in configs it stood there, so that other models begin with it."""
-        first, tensor = (self._layers or [None])[0], self.__dict__.get("_input")  # type: ignore[attr-defined]
-        if isinstance(tensor, SymbolicTensor) and not hasattr(first, "_graph") and first._batch_shape is None:
-            first._batch_shape = tuple(tensor.shape)
+        tensor = self.__dict__.get("_input")
+        for first in self._layers[:1]:  # type: ignore[attr-defined]
+            if isinstance(tensor, SymbolicTensor) and not hasattr(first, "_graph") and first._batch_shape is None:
+                first._batch_shape = tuple(tensor.shape)
 
     def _begin_with(self, layer: Layer, branches: list[Any]) -> None:
         # A branch that several models share has its input once.

@@ -65,7 +65,7 @@ class Nadam(Optimizer):
         # After a thousand steps it is 0.
         counted = np.arange(1, min(int(steps), 2000) + 1, dtype="float32")
         factors = np.asarray(self._momentum(counted), "float32")
-        return np.multiply.accumulate(factors)[-1] if len(factors) else np.float32(1.0)
+        return np.asarray(np.multiply.accumulate(factors)[-1] if len(factors) else 1.0, "float32")
 
     def _momentum(self, step: Array | HostArray) -> Array:
         return self.beta_1 * (1.0 - 0.5 * jnp.power(0.96, step))
