@@ -97,3 +97,13 @@ def test_own_cells_are_asked_for_their_first_state_as_then():
         expected.append(state)
     found = model.predict(np.array([[[0.5], [-1.0]]], "float32"), verbose=0)
     np.testing.assert_allclose(found[0], np.concatenate(expected), rtol=1e-5)
+
+
+def test_metrics_by_the_names_of_their_classes_call_themselves():
+    model = keras.models.Sequential([keras.layers.Dense(1, activation="sigmoid", input_shape=(2,))])
+    model.compile("sgd", "binary_crossentropy", metrics=["AUC", "RootMeanSquaredError", "accuracy"])
+    y = np.array([0, 1, 1, 0], "float32")
+    history = model.fit(np.eye(4, 2, dtype="float32"), y, validation_data=(np.eye(4, 2, dtype="float32"), y), verbose=0)
+    expected = ["loss", "auc", "root_mean_squared_error", "accuracy"]
+    assert list(history.history) == [*expected, *(f"val_{name}" for name in expected)]
+    assert model.metrics_names == expected

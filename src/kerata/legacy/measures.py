@@ -59,6 +59,7 @@ def compile_arguments(
             given["metrics"], given.get("loss"), model, accuracy or ("acc" if era in BATCHED else None)
         )
     for name in {"metrics", "weighted_metrics"} & set(given):
+        given[name] = spread(given[name], of_named_class)
         given[name] = where_losses_are(given[name], given.get("loss"), model)
     outputs = list(getattr(model, "output_names", ())) if getattr(model, "_graph", None) is not None else []
     for name in {"metrics", "weighted_metrics"} & set(given):
@@ -69,6 +70,13 @@ def compile_arguments(
         if name in given:
             given[name] = spread(given[name], lambda one: metric_of(era, of_columns(on_tensors(one))))
     return given
+
+
+def of_named_class(measure: object) -> object:
+    """A metric by the name of its class, which called itself: histories of `metrics=["AUC"]` have `auc`."""
+    found = getattr(metrics, measure, None) if isinstance(measure, str) else None
+    is_class = isinstance(found, type) and issubclass(found, metrics.Metric) and found.__name__ == measure
+    return found() if is_class else measure
 
 
 def of_each_output(measures: object, count: int) -> object:
