@@ -107,3 +107,18 @@ def test_metrics_by_the_names_of_their_classes_call_themselves():
     expected = ["loss", "auc", "root_mean_squared_error", "accuracy"]
     assert list(history.history) == [*expected, *(f"val_{name}" for name in expected)]
     assert model.metrics_names == expected
+
+
+@pytest.mark.parametrize("era", [keras1, keras2, tfkeras2])
+def test_noise_may_be_larger_than_one(era, tmp_path):
+    layer = era.layers.GaussianNoise(sigma=15.0) if era is keras1 else era.layers.GaussianNoise(15.0, name="noise")
+    model = era.models.Sequential([era.layers.Dense(2, input_shape=(2,)), layer])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((64, 2)), np.zeros((64, 2)), verbose=0)
+    model.save(str(tmp_path / "m.h5"))
+    again = era.models.load_model(str(tmp_path / "m.h5"))
+    assert float(again.layers[1].stddev) == 15.0
+    again.layers[0].set_weights([np.zeros((2, 2)), np.zeros(2)])
+    assert 100 < again.fit(np.ones((640, 2)), np.zeros((640, 2)), batch_size=640, verbose=0).history["loss"][0] < 400
+    with pytest.raises(ValueError, match="stddev"):
+        era.layers.GaussianNoise(-1.0)

@@ -209,7 +209,7 @@ class GaussianNoise(ActsInTraining):
     """outputs = inputs + stddev * noise in training, the noise standard normal.
 
     Args:
-        stddev: standard deviation of what is added, between 0 and 1.
+        stddev: standard deviation of what is added.
         seed: an integer for a stream of its own.
 
     Shapes: the output has the shape of the input.
@@ -219,11 +219,11 @@ class GaussianNoise(ActsInTraining):
     [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
 
-    stddev = Hyperparameter(low=0.0, high=1.0)
+    stddev = Hyperparameter(low=0.0)
 
     def __init__(self, stddev, seed=None, **kwargs):
         super().__init__(**kwargs)
-        self.stddev = check_number(self, "stddev", stddev, 0.0, 1.0)
+        self.stddev = check_number(self, "stddev", stddev, 0.0)
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
