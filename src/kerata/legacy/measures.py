@@ -75,8 +75,9 @@ def compile_arguments(
 def of_named_class(measure: object) -> object:
     """A metric by the name of its class, which called itself: histories of `metrics=["AUC"]` have `auc`."""
     found = getattr(metrics, measure, None) if isinstance(measure, str) else None
-    is_class = isinstance(found, type) and issubclass(found, metrics.Metric) and found.__name__ == measure
-    return found() if is_class else measure
+    if isinstance(found, type) and issubclass(found, metrics.Metric) and found.__name__ == measure:
+        return found()
+    return measure
 
 
 def of_each_output(measures: object, count: int) -> object:
