@@ -440,3 +440,40 @@ def test_the_best_weights_come_back_at_the_end_of_training():
         model.fit(np.ones((4, 1)), np.zeros((4, 1)), epochs=3, callbacks=[stop], verbose=0)
         # Each step turns the weight round and makes it larger: the first epoch was the best.
         assert np.isclose(model.get_weights()[0][0, 0], -4.2 if comes_back else -4.2 * 1.96, rtol=1e-4)
+
+
+def test_texts_in_a_list_are_one_input():
+    """They were taken for an input and the states of a recurrent layer."""
+    texts = keras.layers.TextVectorization(max_tokens=50)
+    texts.adapt(["hello world", "hello there"])
+    assert texts(["hello you", "there"]).numpy().tolist() == [[2, 1], [4, 0]]
+    assert keras.layers.StringLookup(vocabulary=["a", "b"])(["a", "q", "b"]).numpy().tolist() == [1, 0, 2]
+
+
+class Adding(keras.layers.Layer):
+    """Adds a term of one number a sample, as the CTC layers of the time do."""
+
+    def call(self, y, p):
+        self.add_loss(tf.reduce_sum(tf.square(y - p), -1))
+        return p
+
+
+def test_terms_of_one_number_a_sample_are_reported_as_a_mean():
+    """And descended by their sum; what tf_keras 2.21 gives."""
+    x, y = keras.Input((2,)), keras.Input((1,))
+    model = keras.Model([x, y], Adding()(y, keras.layers.Dense(1, use_bias=False)(x)))
+    model.set_weights([np.array([[0.5], [-0.3]])])
+    model.compile(keras.optimizers.SGD(0.01))
+    data = np.arange(12.0).reshape(6, 2) / 5
+    losses = model.fit([data, data[:, :1]], batch_size=4, epochs=2, verbose=0, shuffle=False).history["loss"]
+    np.testing.assert_allclose(losses, [0.8811240196228027, 0.3479369580745697], rtol=1e-5)
+    np.testing.assert_allclose(model.get_weights()[0].ravel(), [0.72154427, -0.0470502], rtol=1e-5)
+    np.testing.assert_allclose(model.evaluate([data, data[:, :1]], verbose=0), 0.16161398589611053, rtol=1e-5)
+
+
+def test_the_rate_of_a_schedule_reads_as_a_variable_does():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
+    optimizer = keras.optimizers.SGD(schedule)
+    assert optimizer.learning_rate.numpy() == np.float32(0.1)
+    with pytest.raises(TypeError, match="LearningRateSchedule"):
+        optimizer.learning_rate.assign(0.2)

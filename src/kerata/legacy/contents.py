@@ -67,7 +67,9 @@ def layer(era: str, name: str) -> object:
     modern = getattr(layers, name if row is None else row.today)
     if not isinstance(modern, type):
         return modern
-    mixins = (Resetting, OldLayer) if hasattr(modern, "reset_state") else (OldLayer,)
+    # Layers that learn from data have a `reset_state` too, and no states among their inputs.
+    has_states = hasattr(modern, "reset_state") and not hasattr(modern, "adapt")
+    mixins = (Resetting, OldLayer) if has_states else (OldLayer,)
     if modern in MIXINS:
         mixins = (MIXINS[modern], OldLayer)
     if issubclass(modern, Merge):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerata import metrics
+from kerata import metrics, ops
 from kerata.base.checks import message
 from kerata.base.importing import Late
 from kerata.base.interrupts import hand_on
@@ -75,6 +75,14 @@ def gate_of(cell: object, name: str) -> object:
     if kind not in ("W", "U", "b") or len(gate) != 1 or gate not in gates:
         return None
     return part_of_gate(getattr(cell, ATTRIBUTES[kind]), gates.index(gate), len(gates))
+
+
+def counted(term):
+    """A term of one number a sample as `tf.keras` counted it: its mean is reported, and its sum has the slope."""
+    if not getattr(term, "shape", ()) or isinstance(term, SymbolicTensor):
+        return term
+    total = ops.sum(term)
+    return total + ops.stop_gradient(ops.mean(term) - total)
 
 
 class OldLayer(Flowing, Spelled):
@@ -282,7 +290,8 @@ class OldLayer(Flowing, Spelled):
         if "_building" in self.__dict__ or (outside() and "_calling" not in self.__dict__):
             self._added_losses = [*self.__dict__.get("_added_losses", ()), *((inputs, self._check_term(one)) for one in terms)]
             return
-        super().add_loss([term() if callable(term) and not hasattr(term, "shape") else term for term in terms])  # type: ignore[misc]
+        found = [term() if callable(term) and not hasattr(term, "shape") else term for term in terms]
+        super().add_loss([counted(term) if self._era == "tfkeras2" else term for term in found])  # type: ignore[misc]
 
     def add_metric(self, value: object, name: str | None = None, aggregation: str = "mean", **kwargs: object) -> None:
         """A measure of what is computed in `call`: its mean over the batches."""

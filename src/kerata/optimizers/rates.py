@@ -11,7 +11,7 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.base.serialization import deserialize_keras_object
 from kerata.base.types import DTypeLike
-from kerata.engine.hyper import Hyperparameter
+from kerata.engine.hyper import Hyperparameter, Number
 from kerata.engine.scope import in_scope
 from kerata.engine.types import Array, HostArray, Scalar
 from kerata.engine.variable import Variable
@@ -35,7 +35,11 @@ class LearningRate(Hyperparameter):
         if obj is None or not callable(rate):
             return rate
         rate = call_schedule(rate, obj._iterations.value)
-        return rate if in_scope() else float(rate)
+        if in_scope():
+            return rate
+        found = Number(rate)
+        found.owner, found.attribute = obj, self.name
+        return found
 
     def __set__(self, obj: object, value: Rate | Variable | dict[str, Any]) -> None:
         if isinstance(value, Variable):
