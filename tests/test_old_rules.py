@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rule_cases
-from kerata.legacy import tfkeras2
+from kerata.legacy import keras1, keras2, tfkeras2
 from kerata.legacy.tensorflow.names import build
 
 TF = types.SimpleNamespace(**vars(build("tfkeras2")[""]), keras=tfkeras2)
@@ -96,3 +96,18 @@ def test_a_number_called_weight_decay_counts_once():
     model = network(Decaying())
     model.train_on_batch(np.zeros((4, 3), "float32"), np.zeros((4, 1), "float32"))
     np.testing.assert_allclose(model.get_weights()[0], 0.95 * rule_cases.START[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("keras", [keras1, keras2, tfkeras2], ids=["keras1", "keras2", "tfkeras2"])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam"])
+def test_built_in_rules_stay_those_of_today(keras, name):
+    """A rule that takes one weight after the other is for programs' own: it knows the weights that it was built for alone."""
+    optimizer = getattr(keras.optimizers, name)()
+    assert not optimizer._is_stepwise
+    model = keras.models.Sequential([keras.layers.Dense(2, input_shape=(3,)), keras.layers.Dense(1)])
+    model.layers[0].trainable = False
+    for _ in range(2):
+        model.compile(optimizer, "mse")
+        model.train_on_batch(rule_cases.X[:8], rule_cases.Y[:8])
+        model.layers[0].trainable = True
+    assert all(np.isfinite(w).all() for w in model.get_weights())
