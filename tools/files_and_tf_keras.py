@@ -1,4 +1,4 @@
-"""Carries models in `.h5` files and JSON between Kerata and `tf_keras`, and compares what they predict and how they train on.
+"""Carries models between Kerata and `tf_keras` in `.h5` files, folders and JSON; compares what they predict and how they learn.
 
     python tools/files_and_tf_keras.py write FOLDER                              with Kerata
     TF_USE_LEGACY_KERAS=1 python tools/files_and_tf_keras.py read FOLDER         where TensorFlow and tf_keras are installed
@@ -127,6 +127,8 @@ def write(folder: Path) -> None:
         path = folder / f"{name}-{optimizer}.h5"
         model.save(str(path))
         path.with_suffix(".json").write_text(model.to_json())
+        # Without an ending: a SavedModel folder.
+        model.save(str(path.with_suffix("")))
         predicted = np.asarray(model.predict(x, verbose=0))
         losses = [] if name == "dense" else train(model, x, y)
         np.savez(path.with_suffix(".npz"), predicted=predicted, losses=np.asarray(losses))
@@ -145,6 +147,9 @@ def read(folder: Path) -> int:
             described = keras.models.model_from_json(path.with_suffix(".json").read_text())
             described.load_weights(str(path))
             np.testing.assert_array_equal(np.asarray(described.predict(x, verbose=0)), np.asarray(model.predict(x, verbose=0)))
+            folder = keras.models.load_model(str(path.with_suffix("")))
+            assert path.with_suffix("").is_dir()
+            np.testing.assert_array_equal(np.asarray(folder.predict(x, verbose=0)), np.asarray(model.predict(x, verbose=0)))
             if len(expected["losses"]):
                 np.testing.assert_allclose(train(model, x, y), expected["losses"], rtol=1e-4)
             good += 1
