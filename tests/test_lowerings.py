@@ -7,6 +7,9 @@ import numpy as np
 from kerata import layers, models, ops, optimizers
 from kerata.kernels.lowerings import MOST, forget_lowerings, live_lowerings
 
+# Each of another size, which compiles several operations.
+BATCHES = 40
+
 
 def operate(sizes):
     """An operation outside of a program for each size; how many programs JAX compiled for it."""
@@ -49,7 +52,19 @@ def test_training_as_python_does_not_gather_them():
 
     model = models.Sequential([layers.Dense(1)])
     model.compile(optimizers.SGD(1e-6), growing, run_eagerly=True)
-    x = np.arange(2 * MOST, dtype=np.float32).reshape(-1, 1)
+    x = np.arange(BATCHES, dtype=np.float32).reshape(-1, 1)
     model.fit(x, x, batch_size=1, shuffle=False, verbose=0)
     assert len(set(sizes)) == len(x)
-    assert live_lowerings() <= MOST + 40
+    assert live_lowerings() <= MOST + 10
+
+
+def test_predicting_as_python_does_not_gather_them():
+    class Growing(layers.Layer):
+        def call(self, x):
+            return x if isinstance(x, jax.core.Tracer) else x + jnp.sum(jnp.tanh(jnp.ones((1 + int(x[0, 0]), 9)))) * 0
+
+    model = models.Sequential([layers.Input((1,)), Growing()])
+    model.compile("sgd", "mse", run_eagerly=True)
+    x = np.arange(BATCHES, dtype=np.float32).reshape(-1, 1)
+    np.testing.assert_array_equal(model.predict(x, batch_size=1, verbose=0), x)
+    assert live_lowerings() <= MOST + 10

@@ -1,5 +1,7 @@
 """Parts of TensorFlow beside layers: slices of variables, checks, weights that are read before a model is called."""
 
+import copy
+import pickle
 import warnings
 
 import numpy as np
@@ -477,3 +479,48 @@ def test_the_rate_of_a_schedule_reads_as_a_variable_does():
     assert optimizer.learning_rate.numpy() == np.float32(0.1)
     with pytest.raises(TypeError, match="LearningRateSchedule"):
         optimizer.learning_rate.assign(0.2)
+
+
+# Tables within programs
+
+
+def model_of_table(keys, values, default=-1):
+    initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(keys, tf.int64), tf.constant(values, tf.int64))
+    table = tf.lookup.StaticHashTable(initializer, default)
+    inputs = keras.Input((2,), dtype=tf.int64)
+    return table, keras.Model(inputs, keras.layers.Lambda(table.lookup)(inputs))
+
+
+def test_a_program_looks_up_whole_numbers_of_64_bits_that_have_32():
+    _, model = model_of_table([1, 7, 5], [10, 20, 30])
+    found = model.predict(np.array([[1, 5], [3, 7]], "int64"), verbose=0)
+    np.testing.assert_array_equal(found, [[10, 30], [-1, 20]])
+
+
+@pytest.mark.parametrize(
+    ("keys", "values", "default", "what"),
+    [([1, 2**32 + 1], [10, 20], -1, "keys"), ([1, 5], [10, 2**40], -1, "values"), ([1, 5], [10, 20], 2**35, "values")],
+)
+def test_a_program_refuses_a_table_of_larger_numbers(keys, values, default, what):
+    with pytest.raises(OverflowError, match=f"32 bits, and some of the {what} are larger"):
+        _, model = model_of_table(keys, values, default)
+        model.predict(np.array([[1, 5]], "int64"), verbose=0)
+
+
+def test_larger_numbers_are_looked_up_outside_of_programs():
+    table, _ = model_of_table([0], [0])
+    keys = tf.constant([2**33, 2**33 + 250], tf.int64)
+    table = type(table)(tf.lookup.KeyValueTensorInitializer(keys, tf.constant([10, 20], tf.int64)), -1)
+    mapped = tf.data.Dataset.from_tensor_slices(np.arange(300, dtype="int64") + 2**33).map(table.lookup)
+    found = [int(one) for one in mapped]
+    assert (found[0], found[250], sum(found)) == (10, 20, 30 - 298)
+
+
+# Types of variables
+
+
+def test_the_type_of_a_variable_is_copied_as_its_name():
+    kind = tf.Variable(1.0).dtype
+    assert kind == tf.float32 == kind.base_dtype
+    for copied in (copy.deepcopy({"dtype": kind})["dtype"], pickle.loads(pickle.dumps(kind))):
+        assert copied == "float32" and type(copied) is str

@@ -1,5 +1,7 @@
 """`kerata upgrade`: old programs in today's words, with the numbers that they had."""
 
+import ast
+import importlib
 import json
 import runpy
 import sys
@@ -11,8 +13,12 @@ import pytest
 import kerata
 from kerata.cli.main import main
 from kerata.cli.upgrading import upgrade
+from kerata.cli.upgrading.edits import Source
+from kerata.cli.upgrading.modules import Modules
+from kerata.cli.upgrading.names import Names
 from kerata.legacy import install_as_keras, uninstall
 from kerata.legacy.installing import ROOTS
+from kerata.legacy.namespaces import paths
 
 FOLDER = Path(__file__).parents[1] / "examples" / "eras"
 EXAMPLES = sorted(path for era in ("keras1", "keras2", "tfkeras2") for path in (FOLDER / era).glob("*.py"))
@@ -197,3 +203,32 @@ def test_a_notebook_keeps_its_cells_and_magics(tmp_path):
     assert found[0] == cells[0] and found[2]["outputs"] == [{"a": 1}]
     assert found[1]["source"] == ["%matplotlib inline\n", "from kerata.layers import Dense"]
     assert found[2]["source"] == "if True:\n    !ls\nlayer = Dense(units=3)"
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras22", "keras2", "tfkeras2"])
+def test_every_module_of_an_era_has_one_of_today_or_is_named(era):
+    """Programs with `keras.applications.vgg16` ended in an error of Python's."""
+    modules = Modules(Source(""), Names(ast.parse(""), era))
+    gone = [path for path in paths(era) if modules.module_of(path) is None]
+    assert gone == ["keras.legacy", "keras.legacy.interfaces", "keras.wrappers"]
+    for path in set(paths(era)) - set(gone):
+        importlib.import_module(f"kerata.{modules.module_of(path)}".rstrip("."))
+
+
+def test_networks_schedules_and_policies_stand_in_their_modules():
+    text = (
+        "from tensorflow.keras.applications.vgg16 import VGG16, preprocess_input\n"
+        "from tensorflow.keras.applications.imagenet_utils import decode_predictions\n"
+        "from tensorflow.keras.applications import mobilenet\n"
+        "from tensorflow.keras.optimizers import schedules\n"
+        "from tensorflow.keras.optimizers.schedules import ExponentialDecay\n"
+        "from tensorflow.keras import mixed_precision\n"
+    )
+    assert upgrade(text, "tfkeras2").source == (
+        "from kerata.applications.vgg16 import VGG16, preprocess_input\n"
+        "from kerata.applications.imagenet_utils import decode_predictions\n"
+        "from kerata.applications import mobilenet\n"
+        "from kerata.optimizers import schedules\n"
+        "from kerata.optimizers.schedules import ExponentialDecay\n"
+        "from kerata import mixed_precision\n"
+    )

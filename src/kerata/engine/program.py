@@ -151,7 +151,6 @@ def obtain(
     if reads.variables:
         return _follow(make, specs, donate, placement, reads, lowered, compile)
     program = compile(lowered)
-    forget_lowerings()
     with _lock:
         if structure is not None:
             _by_structure.keep((*key, few) if is_split(program) else key, program)
@@ -252,6 +251,7 @@ def _find_by_text(name: str, what: Traced, many: bool, placement: Placement, bri
             use_program_cache()
             with placement.compiling():
                 program = lowered.compile(compiler_options=compiler_options(placement.platform, many, brief))
+            forget_lowerings()
         with _lock:
             counts["compiled"] += digest not in _by_text
             _by_text.keep(digest, program)

@@ -77,19 +77,18 @@ class ScalesLoss(OldOptimizer):
 
         return [None if gradient is None else followed(divide)(gradient) for gradient in grads]
 
-    def minimize(
+    def _compute_gradients(
         self,
         loss: object,
         var_list: Iterable[Variable] | Callable[[], Iterable[Variable]],
         grad_loss: object = None,
-        name: str | None = None,
         tape: GradientTape | None = None,
-    ) -> object:
-        """One step down a loss, whose gradients are computed of the scaled one."""
+    ) -> list[tuple[object, Variable]]:
+        """(gradient, variable) pairs of a loss, computed of the scaled one."""
         value, tape, variables = recorded(loss, var_list, tape)
         start = convert(jnp.ones(value.shape, value.dtype.name) if grad_loss is None else grad_loss)
         gradients = tape.gradient(value, variables, self.get_scaled_loss(start))
-        return self.apply_gradients(zip(self.get_unscaled_gradients(gradients), variables, strict=True))
+        return list(zip(self.get_unscaled_gradients(gradients), variables, strict=True))
 
     def apply(self, grads: Iterable[object], trainable_variables: Sequence[Variable] | None = None) -> None:
         """Updates variables by unscaled gradients."""

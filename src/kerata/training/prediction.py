@@ -27,6 +27,7 @@ from kerata.engine.structure import count_changes, structure_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Array, Tree
 from kerata.engine.variable import Variable
+from kerata.kernels.lowerings import forget_lowerings
 from kerata.training import exits
 from kerata.training.feeds import pad_rows
 from kerata.training.host import through_host
@@ -220,7 +221,13 @@ class Predictor:
                 warn_or_raise("predict", error)
                 self.stepwise = True
         function = self._make()
-        return lambda values, vector, x: function(values, weak_numbers(vector), x)
+
+        def as_python(values: list[Any], vector: Array, x: Tree) -> dict[str, Any]:
+            found = function(values, weak_numbers(vector), x)
+            forget_lowerings()
+            return found
+
+        return as_python
 
     def _make(self) -> Callable[..., Any]:
         variables, hypers, model = self.variables or [], self.hypers, self.model

@@ -17,7 +17,14 @@ MODULES = {
     "sequence": "legacy.sequence",
     "image": "legacy.image",
     "scikit_learn": "legacy.scikit_learn",
+    "schedules": "optimizers.schedules",
+    "experimental": "optimizers.schedules",
+    "mixed precision": "mixed_precision",
+    "imagenet": "applications.imagenet_utils",
 }
+# How names of namespaces begin -> what stands in its place; and those that have no module today.
+PARTS = {"dataset ": "datasets.", "networks ": "applications."}
+GONE = ("nothing", "interfaces")
 # Functions whose names today are those of then, whatever class stands behind them.
 KEPT = ("l1", "l2", "l1_l2")
 WIDEST = 100
@@ -42,13 +49,15 @@ class Modules:
     def module_of(self, path: str) -> str | None:
         """The module of Kerata for a path of the era; "" for the package, `None` where there is none."""
         space = self.names.paths.get(path)
-        if space is None or space == "nothing":
+        if space is None or space in GONE:
             return None
         if space == "root":
             return ""
         if space == "initializers" and self.era == "keras1":
             return "legacy.initial"
-        return MODULES.get(space, space.replace("dataset ", "datasets."))
+        for beginning, today in PARTS.items():
+            space = space.replace(beginning, today)
+        return MODULES.get(space, space)
 
     def today(self, thing: Thing, path: str) -> tuple[str, str]:
         """(module, name) of something that a program imports from `path`."""

@@ -20,7 +20,7 @@ from kerata.legacy.tensorflow.errors import FailedPreconditionError, InvalidArgu
 from kerata.legacy.tensorflow.io import PathText, path_of
 from kerata.legacy.tensorflow.strings import Ragged, as_string, objects
 from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, dtype_of, is_concrete
-from kerata.legacy.tensorflow.types import DType, as_dtype, int64, string
+from kerata.legacy.tensorflow.types import DType, as_dtype, int32, int64, string
 
 
 class Initializer(Protocol):
@@ -194,13 +194,14 @@ class Table:
         if not self.settled:
             # A program may not hold what changes.
             tensor_module.variable_reads[0] += 1
-        if dtype_of(given) != self.key_dtype:
+        is_known = isinstance(given, Tensor) and is_concrete(given)
+        # Programs have whole numbers of 32 bits alone.
+        is_narrow = not is_known and {dtype_of(given), self.key_dtype} == {int32, int64}
+        if dtype_of(given) != self.key_dtype and not is_narrow:
             raise TypeError(
                 f"Dtype of argument `keys` must be {self.key_dtype}, received: {dtype_of(given)}. Use tf.cast, or other keys"
             )
-        if isinstance(given, Tensor) and is_concrete(given):
-            return self._found(np.asarray(given.numpy(), self.key_dtype.dtype))
-        return self._in_program(given)
+        return self._found(np.asarray(given.numpy(), self.key_dtype.dtype)) if is_known else self._in_program(given)
 
     __getitem__ = lookup
 
@@ -225,6 +226,11 @@ class Table:
         known = np.array(list(self._places), self.key_dtype.dtype)
         order = np.argsort(known, kind="stable")
         values = np.array(self._values, self._default.dtype).reshape(len(known), *self._default.shape)
+        for what, numbers in (("keys", known), ("values", np.append(values, self._default))):
+            if numbers.dtype == np.int64 and numbers.size and not np.array_equal(numbers, numbers.astype(np.int32)):
+                fix = "Look them up in a data set's map()"
+                text = f"programs hold whole numbers of 32 bits, and some of the {what} are larger"
+                raise OverflowError(message("tf.lookup", text, {what: numbers}, fix))
         given = [Tensor(known[order], self.key_dtype), Tensor(values[order], self.value_dtype)]
         return find_numbers(keys, *given, self.default_value)
 

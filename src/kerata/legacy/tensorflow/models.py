@@ -4,7 +4,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,8 @@ from kerata.losses.loss import reduce_values
 from kerata.models import Sequential as Chain
 from kerata.optimizers import Optimizer
 from kerata.training.compilation import Compilation
+
+T = TypeVar("T")
 
 STEPS = ("train_step", "test_step", "predict_step")
 
@@ -289,9 +291,21 @@ class FlowingOptimizer:
         tape: GradientTape | None = None,
     ) -> object:
         """One step down a loss: a function without arguments, or a tensor with the tape that recorded it."""
+        return self.apply_gradients(self._compute_gradients(loss, var_list, grad_loss, tape))
+
+    def _compute_gradients(
+        self,
+        loss: object,
+        var_list: Iterable[Variable] | Callable[[], Iterable[Variable]],
+        grad_loss: object = None,
+        tape: GradientTape | None = None,
+    ) -> list[tuple[object, Variable]]:
+        """(gradient, variable) pairs of a loss."""
         value, tape, variables = recorded(loss, var_list, tape)
-        gradients = tape.gradient(value, variables, grad_loss)
-        return self.apply_gradients(zip(gradients, variables, strict=True))
+        return list(zip(tape.gradient(self._transform_loss(value), variables, grad_loss), variables, strict=True))
+
+    def _transform_loss(self, loss: T) -> T:
+        return loss
 
 
 def recorded(

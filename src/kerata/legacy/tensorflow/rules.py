@@ -9,13 +9,14 @@ what the step changes. The later form, `update_step(gradient, variable)`, is tak
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import jax.numpy as jnp
 import numpy as np
 
 from kerata import initializers
 from kerata.base.blocks import Within, ambient
+from kerata.base.checks import message
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.base.types import DTypeLike
 from kerata.engine.hyper import Hyperparameter
@@ -26,7 +27,6 @@ from kerata.engine.types import Scalar
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.layers import narrowed
-from kerata.legacy.tensorflow.models import recorded
 from kerata.legacy.tensorflow.tape import GradientTape, inside, noting_nothing
 from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.types import DType, as_dtype, int64
@@ -35,7 +35,6 @@ from kerata.optimizers import Optimizer
 from kerata.optimizers.clipping import clip_gradients
 
 Pair = tuple[Any, Variable]
-T = TypeVar("T")
 _local = ambient()
 
 # What a class may have of its own, so that its steps are run as it says.
@@ -50,7 +49,7 @@ SLOTS = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat", "rms": "veloc
 class OwnRules:
     """What makes an optimizer with rules of a program's own one that programs can run."""
 
-    _bookkeeping = dict.fromkeys(("_own_slots", "_hypers_given"), Look.NOBODY)
+    _bookkeeping = dict.fromkeys(("_own_slots", "_hypers_given", "_initial_decay", "_name"), Look.NOBODY)
     _HAS_AGGREGATE_GRAD = True
     _use_locking = False
     _hypers_created = True
@@ -194,7 +193,8 @@ class OwnRules:
         if "reference_variable" in kwargs or "initializer" in kwargs or isinstance(shape, str):
             given = {"initializer": shape if isinstance(shape, str) else "zeros", "name": variable_name, **kwargs}
             return super().add_variable_from_reference(given.pop("reference_variable", model_variable), **given)  # type: ignore[misc]
-        assert model_variable is not None, "a weight must be given"
+        if model_variable is None:
+            raise TypeError(message(self, "`model_variable` must be a weight", {"model_variable": model_variable}))
         sizes = tuple(model_variable._shape) if shape is None else tuple(shape)  # type: ignore[arg-type]
         first = "zeros" if initial_value is None else initial_value
         return self._enter(first, sizes, model_variable._dtype, f"{kwargs.get('name') or variable_name}/{model_variable.path}")
@@ -278,20 +278,7 @@ class OwnRules:
             if by_hand:
                 self._apply_rule(pairs)
             else:
-                self.minimize(None, list(variables))
-
-    def minimize(
-        self,
-        loss: object,
-        var_list: Iterable[Variable] | Callable[[], Iterable[Variable]],
-        grad_loss: object = None,
-        name: str | None = None,
-        tape: GradientTape | None = None,
-    ) -> object:
-        """One step down a loss: a function without arguments, or a tensor with the tape that recorded it."""
-        if not self._has_own_rule:
-            return super().minimize(loss, var_list, grad_loss, name, tape)  # type: ignore[misc]
-        return self.apply_gradients(self._compute_gradients(loss, var_list=var_list, grad_loss=grad_loss, tape=tape))
+                self.minimize(None, list(variables))  # type: ignore[attr-defined]
 
     def _compute_gradients(
         self,
@@ -303,13 +290,9 @@ class OwnRules:
         """(gradient, variable) pairs."""
         if (run := running()) is not None and run[0] is self:
             return list(run[1])
-        value, tape, variables = recorded(loss, var_list, tape)
-        return list(zip(tape.gradient(self._transform_loss(value), variables, grad_loss), variables, strict=True))
+        return super()._compute_gradients(loss, var_list, grad_loss, tape)  # type: ignore[misc]
 
     compute_gradients = _compute_gradients
-
-    def _transform_loss(self, loss: T) -> T:
-        return loss
 
     def apply_gradients(
         self, grads_and_vars: Iterable[Pair], name: str | None = None, experimental_aggregate_gradients: bool = True, **kwargs

@@ -149,6 +149,10 @@ class TypeOfVariable(str):
             raise AttributeError(name)
         return getattr(self.shown, name)
 
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        # A copy, or what a file holds, is the name alone.
+        return str, (str(self),)
+
 
 def as_dtype(value: Any) -> DType:
     """The type for a type of TensorFlow, NumPy or Python, or its name."""
