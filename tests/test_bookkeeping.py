@@ -80,6 +80,10 @@ OF_ERAS = {
     },
     "legacy.tensorflow.layers.Flowing": {"_tape_calls": N},
     "legacy.closures.Around": {"closure": N},
+    "legacy.own_updates.OwnUpdates": dict.fromkeys(("_made", "_made_for"), N),
+    "legacy.tensorflow.rules.OwnRules": dict.fromkeys(
+        ("_own_slots", "_slots_of", "_built_for", "_hypers_given", "_initial_decay", "_name"), N
+    ),
     "legacy.layers.Passing": {"takes_all_steps": S},
     "legacy.batches.KeptVariance": {"kept_variance": S},
 }

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import rule_cases
+from kerata import search
 from kerata.legacy import keras1, keras2, tfkeras2
 from kerata.legacy.tensorflow.names import build
 
@@ -111,3 +112,36 @@ def test_built_in_rules_stay_those_of_today(keras, name):
         model.train_on_batch(rule_cases.X[:8], rule_cases.Y[:8])
         model.layers[0].trainable = True
     assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+class Momentum(keras2.optimizers.Optimizer):
+    """In the form of Keras 2, which makes what it keeps in `get_updates`."""
+
+    def __init__(self, lr=0.05, **kwargs):
+        super().__init__(**kwargs)
+        self.lr = keras2.backend.variable(lr)
+
+    def get_updates(self, loss, params):
+        k = keras2.backend
+        kept = [k.zeros(k.int_shape(one)) for one in params]
+        self.updates = []
+        for param, gradient, one in zip(params, self.get_gradients(loss, params), kept, strict=True):
+            moved = 0.9 * one - self.lr * gradient
+            self.updates += [k.update(one, moved), k.update(param, param + moved)]
+        return self.updates
+
+
+@pytest.mark.parametrize("name", ["rule, clipped", "wrapper", "wrapper of a built-in rule", "later form", "get_updates"])
+def test_folds_are_trained_with_such_rules_side_by_side(name):
+    """Each fold begins with a state of its own; the second one's was left out."""
+    keras = keras2 if name == "get_updates" else tfkeras2
+    model = keras.models.Sequential([keras.layers.Dense(3, input_shape=(4,)), keras.layers.Dropout(0.2), keras.layers.Dense(1)])
+    model.compile(Momentum() if name == "get_updates" else rule_cases.cases(TF)[name](), "mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(23, 4)).astype("float32"), rng.normal(size=(23, 1)).astype("float32")
+    scores = [
+        search.cross_validate(model, x, y, cv=3, epochs=2, batch_size=4, seed=1, turns=turns).scores["loss"]
+        for turns in (False, True)
+    ]
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4)
+    assert len(set(np.round(scores[0], 4))) == 3

@@ -72,7 +72,7 @@ class OldOptimizer(OwnUpdates, OwnRules, FlowingOptimizer, Spelled):
     @property
     def weights(self) -> list[Any]:
         """The number of updates and what is kept of each weight, in the order in which the class named or made them."""
-        if self.__dict__.get("_own_slots"):
+        if self._slots_by_weight:
             return self._weights
         held = [v for v in self.variables if not isinstance(v, RateVariable)]  # type: ignore[attr-defined]
         named = {id(v): n for n, v in enumerate(self.__dict__.get("_named", ()))}

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from kerata.base.blocks import ambient
 from kerata.base.checks import message
+from kerata.engine.module import Look
 from kerata.engine.scope import Scope, current_scope
 from kerata.engine.types import Scalar
 from kerata.engine.variable import Variable
@@ -81,6 +82,7 @@ class OwnUpdates:
     """What makes an optimizer with a `get_updates` of its own one that programs can run."""
 
     updates: list[Any]
+    _bookkeeping = dict.fromkeys(("_made", "_made_for"), Look.NOBODY)
 
     @property
     def _has_own_updates(self) -> bool:
@@ -97,12 +99,13 @@ class OwnUpdates:
 
     def _build_steps(self, variables: list[Variable]) -> None:
         super()._build_steps(variables)  # type: ignore[misc]
-        if self._has_own_updates and "_made" not in self.__dict__:
+        state = self.optimizer_state  # type: ignore[attr-defined]
+        # What was made for a state that was since put in its place is none of this one.
+        if self._has_own_updates and self.__dict__.get("_made_for") is not state:
             run = Run([jnp.zeros(v.shape, v.dtype) for v in variables], None)
             with within(run):
                 self._pairs(variables)
-            self._made = run.made
-            state = self.optimizer_state  # type: ignore[attr-defined]
+            self._made, self._made_for = run.made, state
             for number, variable in enumerate(run.made):
                 variable.trainable = False
                 key = (f"own/{number}", None)

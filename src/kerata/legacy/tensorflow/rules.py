@@ -44,12 +44,16 @@ RULES = (
 )
 # What TensorFlow called the slots of built-in optimizers.
 SLOTS = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat", "rms": "velocity", "mg": "average_gradient"}
+# A counter that nobody reads.
+STANDS_FOR = "counted_by_wrapper"
 
 
 class OwnRules:
     """What makes an optimizer with rules of a program's own one that programs can run."""
 
-    _bookkeeping = dict.fromkeys(("_own_slots", "_hypers_given", "_initial_decay", "_name"), Look.NOBODY)
+    _bookkeeping = dict.fromkeys(
+        ("_own_slots", "_slots_of", "_built_for", "_hypers_given", "_initial_decay", "_name"), Look.NOBODY
+    )
     _HAS_AGGREGATE_GRAD = True
     _use_locking = False
     _hypers_created = True
@@ -141,11 +145,19 @@ class OwnRules:
         self._create_hypers()
         self._create_slots(var_list)
 
+    @property
+    def _slots_by_weight(self) -> dict[Variable, dict[str, Variable]]:
+        """The slots that the class has made; none of a state that was since put in its place."""
+        state = self.optimizer_state  # type: ignore[attr-defined]
+        if self.__dict__.get("_slots_of") is not state:
+            self.__dict__["_slots_of"], self.__dict__["_own_slots"] = state, {}
+        return self.__dict__["_own_slots"]
+
     def add_slot(
         self, var: Variable, slot_name: str, initializer: object = "zeros", shape: Sequence[int] | None = None
     ) -> Variable:
         """A new variable that is kept of a weight; the same one where it was there before."""
-        known = self.__dict__.setdefault("_own_slots", {}).setdefault(var, {})
+        known = self._slots_by_weight.setdefault(var, {})
         if slot_name not in known:
             label = f"{var.path}/{slot_name}"
             sizes = tuple(shape) if shape is not None else tuple(var._shape)
@@ -172,14 +184,14 @@ class OwnRules:
 
     def get_slot(self, var: Variable, slot_name: str) -> Variable | None:
         """What is kept of a weight under a name."""
-        own = self.__dict__.get("_own_slots", {}).get(var, {})
+        own = self._slots_by_weight.get(var, {})
         if slot_name in own:
             return own[slot_name]
         found = self.optimizer_state.find((SLOTS.get(slot_name, slot_name), var))  # type: ignore[attr-defined]
         return None if found is None else adopt(found)
 
     def get_slot_names(self) -> list[str]:
-        return list(dict.fromkeys(name for own in self.__dict__.get("_own_slots", {}).values() for name in own))
+        return list(dict.fromkeys(name for own in self._slots_by_weight.values() for name in own))
 
     def add_variable_from_reference(
         self,
@@ -219,7 +231,7 @@ class OwnRules:
 
     @property
     def _weights(self) -> list[Variable]:
-        own = self.__dict__.get("_own_slots", {})
+        own = self._slots_by_weight
         return [adopted_counter(self), *(slot for _, slot in self._in_order_of_making(own))]  # type: ignore[arg-type]
 
     def _in_order_of_making(self, own: dict[Variable, dict[str, Variable]]) -> list[tuple[int, Variable]]:
@@ -230,9 +242,21 @@ class OwnRules:
     def build(self, variables: Sequence[Variable] = (), var_list: Sequence[Variable] = ()) -> None:
         """Makes room for what is kept of these weights; what is there already stays."""
         weights = list(variables or var_list)
+        self._begin_anew()
         if self._has_own_rule:
             self._make_slots(weights)
         super().build(weights)  # type: ignore[misc]
+
+    def _begin_anew(self) -> None:
+        """Forgets what a program's own `build` has left on a copy, whose state is another one: `_built`, lists of slots."""
+        state = self.optimizer_state  # type: ignore[attr-defined]
+        built_for, before = self.__dict__.get("_built_for") or (None, None)
+        if before is not None and built_for is not state:
+            for name in set(self.__dict__) - before:
+                del self.__dict__[name]
+        if built_for is not state:
+            before = before or frozenset({*self.__dict__, "_slots_of", "_own_slots"})
+            self.__dict__["_built_for"] = (state, before | {"_built_for"})
 
     def _make_slots(self, variables: list[Variable]) -> None:
         state = self.optimizer_state  # type: ignore[attr-defined]
@@ -248,6 +272,9 @@ class OwnRules:
             for one in [optimizer._iterations, *(slot for named in kept for slot in named.values())]:
                 if id(one) not in known:
                     self._hold(one)
+                elif one is self._iterations and not any(v.name == STANDS_FOR for v in state.own.values()):  # type: ignore[attr-defined]
+                    # A wrapper that has run counts for what it wraps, and its state keeps its form.
+                    self._hold(Variable(np.int32(0), trainable=False, name=STANDS_FOR))
 
     def _build_steps(self, variables: list[Variable]) -> None:
         if not self._has_own_rule:
