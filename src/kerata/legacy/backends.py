@@ -21,7 +21,7 @@ from kerata.engine.types import Array, Described, HasArray, HostArray, TensorLik
 from kerata.engine.variable import Variable
 from kerata.kernels.maxima import first_larger, first_smaller, first_within, magnitude
 from kerata.legacy.changes import CHANGES
-from kerata.legacy.crossentropy import ERAS, of_backend
+from kerata.legacy.crossentropy import OF_BACKEND
 from kerata.legacy.decoding import search
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
@@ -179,21 +179,6 @@ def resize_volumes(X, depth_factor, height_factor, width_factor, data_format=Non
 def reshape(x, shape):
     """The same numbers in another shape."""
     return backend.reshape(x, shape)
-
-
-def categorical_crossentropy_1(output: TensorLike, target: TensorLike, from_logits: bool = False) -> Array | SymbolicTensor:
-    """Keras 1 took the prediction first."""
-    return backend.categorical_crossentropy(target, output, from_logits)
-
-
-def sparse_categorical_crossentropy_1(
-    output: TensorLike, target: TensorLike, from_logits: bool = False
-) -> Array | SymbolicTensor:
-    return backend.sparse_categorical_crossentropy(target, output, from_logits)
-
-
-def binary_crossentropy_1(output: TensorLike, target: TensorLike, from_logits: bool = False) -> Array | SymbolicTensor:
-    return backend.binary_crossentropy(target, output, from_logits)
 
 
 def batch_dot(x, y, axes=None):
@@ -426,13 +411,6 @@ def without_filling(labels):
     return labels[:, : used[-1] + 1 if len(used) else 0]
 
 
-def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
-    """The loss of labels; where they have as many axes as the predictions, the one of the classes has size 1."""
-    if target.ndim == output.ndim and target.shape[axis] == 1:
-        target = ops.squeeze(target, axis)
-    return backend.sparse_categorical_crossentropy(target, ops.moveaxis(output, axis, -1), from_logits)
-
-
 def size(x: Described, name: str | None = None) -> int:
     return int(np.prod(x.shape))
 
@@ -531,8 +509,8 @@ def maker(era: str, name: str) -> object:
         return followed(multiplying(batch_dot))
     if name == "backend":
         return backend_name
-    if era in ERAS and name == "binary_crossentropy":
-        return followed(of_backend) if era == "tfkeras2" else of_tensors(of_backend)
+    if name in OF_BACKEND[era]:
+        return followed(OF_BACKEND[era][name]) if era == "tfkeras2" else of_tensors(OF_BACKEND[era][name])
     if name == "np":
         return np
     if name in ("tf", "control_flow_ops"):

@@ -178,8 +178,8 @@ def loss(era: str, name: str) -> object:
         return lambda identifier: losses.get(loss_of(era, identifier))
     if name == "Reduction":
         return helpers.Reduction
-    if era in crossentropy.ERAS and name in crossentropy.FUNCTIONS:
-        return among_tensors(era, name, crossentropy.FUNCTIONS[name])
+    if name in (functions := crossentropy.FUNCTIONS.get(era, {})):
+        return among_tensors(era, name, functions[name])
     if era in crossentropy.ERAS and name in crossentropy.CLASSES:
         beside = (OldLoss,) if era == "tfkeras2" else ()
         return spell(era, name, getattr(losses, name), None, crossentropy.LossOfThen, *beside)
@@ -196,8 +196,8 @@ def metric(era: str, name: str) -> object:
         return serialize if name == "serialize" else deserializing(metrics)
     if era.startswith("keras2") and name in FUNCTIONS:
         return of_graphs(FUNCTIONS[name])
-    if era in crossentropy.ERAS and name in crossentropy.FUNCTIONS:
-        return among_tensors(era, name, crossentropy.FUNCTIONS[name])
+    if name in (functions := crossentropy.FUNCTIONS.get(era, {})):
+        return among_tensors(era, name, functions[name])
     if era in crossentropy.ERAS and name == "BinaryCrossentropy":
         beside = OldMetric if era == "tfkeras2" else MetricOfKeras2
         return spell(era, name, metrics.BinaryCrossentropy, None, crossentropy.MetricOfThen, beside)

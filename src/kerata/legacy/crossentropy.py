@@ -1,6 +1,13 @@
-"""`binary_crossentropy` as Keras 2.3 and `tf.keras` had it: what no sigmoid gave is clipped, and epsilon added once more."""
+"""Cross-entropies as they were.
 
+Keras 1 to 2.2 computed them of probabilities from epsilon to 1 - epsilon: 16.118 at most, and no slope beyond. Keras 2.3 and
+`tf.keras` took what went into a softmax or sigmoid, with the slope that TensorFlow gives it, and added epsilon once more to
+what no sigmoid gave.
+"""
+
+import functools
 import types
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,9 +16,10 @@ from kerata import backend, losses
 from kerata.base.registry import builtin
 from kerata.engine.scope import noted
 from kerata.engine.symbolic import traceable
-from kerata.engine.types import Array
+from kerata.engine.types import Array, TensorLike
 from kerata.kernels.maxima import first_within, larger
 from kerata.legacy.spelling import Spelled
+from kerata.legacy.tensorflow.nn import sigmoid_loss, slope_of_rest
 from kerata.losses.loss import as_array, fit_ranks
 from kerata.metrics import MeanMetricWrapper
 
@@ -25,13 +33,68 @@ def of_probabilities(y_true: Array, p: Array) -> Array:
     return -(y_true * jnp.log(p + small) + (1.0 - y_true) * jnp.log(rest + small))
 
 
+def bounded(p: Array) -> Array:
+    """Probabilities from epsilon to 1 - epsilon."""
+    return first_within(p, backend.epsilon(), 1.0 - backend.epsilon())
+
+
+def binary_of_1(y_true: Array, p: Array) -> Array:
+    """The cross-entropy of the logits log(p / (1 - p)): 16.118 at most for 1, 15.942 for 0."""
+    p = bounded(p)
+    return sigmoid_loss(y_true, jnp.log(p / larger(1.0 - p, 0.0)))
+
+
 # Files call them by their names, which in another Keras are that one's. Labels may be any numbers: programs that made them soft
 # drew from 0.7 to 1.2.
 @builtin("losses of 1", name="binary_crossentropy", target_form="numbers")
 @traceable
 def binary_crossentropy_of_1(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
-    """`binary_crossentropy` of Keras 1 to 2.2, which has the values of today's."""
-    return losses.binary_crossentropy(y_true, y_pred, from_logits, label_smoothing, axis)
+    """`binary_crossentropy` of Keras 1 to 2.2.
+
+    >>> round(float(binary_crossentropy_of_1(jnp.array([0.0, 1.0]), jnp.array([1.0, 1.0]))), 3)
+    7.971
+    """
+    if from_logits:
+        return losses.binary_crossentropy(y_true, y_pred, from_logits, label_smoothing, axis)
+    y_true, y_pred = fit_ranks(jnp.asarray(y_true, as_array(y_pred).dtype), as_array(y_pred))
+    y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    return jnp.mean(binary_of_1(y_true, y_pred), axis=axis)
+
+
+@builtin("losses of 1", name="categorical_crossentropy", target_form="one-hot")
+@traceable
+def categorical_crossentropy_of_1(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+    """`categorical_crossentropy` of Keras 1 to 2.2.
+
+    >>> round(float(categorical_crossentropy_of_1(jnp.array([0.0, 1.0]), jnp.array([1.0, 0.0]))), 3)
+    16.118
+    """
+    if from_logits:
+        return categorical_crossentropy(y_true, y_pred, from_logits, label_smoothing, axis)
+    y_pred = as_array(y_pred)
+    y_pred = y_pred / jnp.sum(y_pred, axis=axis, keepdims=True)
+    return losses.categorical_crossentropy(y_true, bounded(y_pred), False, label_smoothing, axis)
+
+
+@builtin("losses of 1", name="sparse_categorical_crossentropy", target_form="classes")
+@traceable
+def sparse_categorical_crossentropy_of_1(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+    """`sparse_categorical_crossentropy` of Keras 1 to 2.2."""
+    logits = y_pred if from_logits else jnp.log(bounded(as_array(y_pred)))
+    return losses.sparse_categorical_crossentropy(y_true, logits, True, ignore_class, axis)
+
+
+@builtin("losses of then", target_form="one-hot")
+@traceable
+def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+    """-sum(y_true log(y_pred)). Of logits, the slope is softmax - y_true, also where labels do not sum to 1."""
+    y_pred = as_array(y_pred)
+    values = losses.categorical_crossentropy(y_true, y_pred, from_logits, label_smoothing, axis)
+    logits = y_pred if from_logits else logits_of(y_pred, "softmax")
+    if logits is None or not (from_logits or axis in (-1, y_pred.ndim - 1)):
+        return values
+    total = jnp.sum(jnp.asarray(y_true, y_pred.dtype), axis) * (1.0 - label_smoothing) + label_smoothing
+    return values + slope_of_rest(total, logits, axis)
 
 
 @builtin("losses of then", target_form="numbers")
@@ -69,39 +132,118 @@ def binary_focal_crossentropy(
     return jnp.mean(values, axis=axis)
 
 
+def logits_of(y_pred: Array, kind: str) -> Array | None:
+    """What went into the softmax or sigmoid that gave these."""
+    found = noted(y_pred, "logits")
+    return found[1].astype(y_pred.dtype) if found is not None and found[0] == kind and found[1].shape == y_pred.shape else None
+
+
+# `K.binary_crossentropy` and its kin: one number for each output, or for each row
+
+
 @traceable
-def of_backend(target, output, from_logits=False):
-    """`K.binary_crossentropy`: one number for each output."""
+def binary_of_backend(target, output, from_logits=False):
     output = as_array(output)
-    logits = noted(output, "logits")
-    if not from_logits and logits is not None and logits[0] == "sigmoid" and logits[1].shape == output.shape:
-        output, from_logits = logits[1].astype(output.dtype), True
-    if from_logits:
-        return backend.binary_crossentropy(target, output, True)
+    logits = output if from_logits else logits_of(output, "sigmoid")
+    if logits is not None:
+        return backend.binary_crossentropy(target, logits, True)
     return of_probabilities(jnp.asarray(target, output.dtype), output)
 
 
-# Eras that had them.
-ERAS = ("keras2", "tfkeras2")
-# What they were called in `compile`.
-FUNCTIONS = {
-    "binary_crossentropy": binary_crossentropy,
-    "bce": binary_crossentropy,
-    "BCE": binary_crossentropy,
-    "binary_focal_crossentropy": binary_focal_crossentropy,
+@traceable
+def binary_of_backend_1(target, output, from_logits=False):
+    if from_logits:
+        return backend.binary_crossentropy(target, output, True)
+    return binary_of_1(jnp.asarray(target, as_array(output).dtype), as_array(output))
+
+
+@traceable
+def categorical_of_backend(target, output, from_logits=False, axis=-1):
+    return categorical_crossentropy(target, output, from_logits, axis=axis)
+
+
+@traceable
+def categorical_of_backend_1(target, output, from_logits=False, axis=-1):
+    return categorical_crossentropy_of_1(target, output, from_logits, axis=axis)
+
+
+@traceable
+def sparse_of_backend(target, output, from_logits=False, axis=-1):
+    """Where labels have as many axes as the predictions, the one of the classes has size 1."""
+    if target.ndim == output.ndim and target.shape[axis] == 1:
+        target = jnp.squeeze(target, axis)
+    return backend.sparse_categorical_crossentropy(target, jnp.moveaxis(output, axis, -1), from_logits)
+
+
+@traceable
+def sparse_of_backend_1(target, output, from_logits=False, axis=-1):
+    return sparse_of_backend(target, output if from_logits else jnp.log(bounded(as_array(output))), True, axis)
+
+
+def prediction_first(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keras 1 took the prediction first."""
+
+    @functools.wraps(function)
+    def call(output: TensorLike, target: TensorLike, from_logits: bool = False) -> Any:
+        return function(target, output, from_logits)
+
+    return call
+
+
+OF_BACKEND_1 = {
+    "binary_crossentropy": binary_of_backend_1,
+    "categorical_crossentropy": categorical_of_backend_1,
+    "sparse_categorical_crossentropy": sparse_of_backend_1,
 }
-CLASSES = ("BinaryCrossentropy", "BinaryFocalCrossentropy")
-_OF_TODAY = {losses.binary_crossentropy: binary_crossentropy, losses.binary_focal_crossentropy: binary_focal_crossentropy}
-_OF_THEN = (*_OF_TODAY.values(), binary_crossentropy_of_1)
+OF_BACKEND: dict[str, dict[str, Callable[..., Any]]] = {
+    "keras1": {name: prediction_first(function) for name, function in OF_BACKEND_1.items()},
+    "keras22": OF_BACKEND_1,
+    **dict.fromkeys(
+        ("keras2", "tfkeras2"),
+        {
+            "binary_crossentropy": binary_of_backend,
+            "categorical_crossentropy": categorical_of_backend,
+            "sparse_categorical_crossentropy": sparse_of_backend,
+        },
+    ),
+}
+
+# Eras that had them, and those before.
+ERAS = ("keras2", "tfkeras2")
+BEFORE = ("keras1", "keras22")
+# What they were called in `compile`.
+FUNCTIONS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(
+        ERAS,
+        {
+            "binary_crossentropy": binary_crossentropy,
+            "bce": binary_crossentropy,
+            "BCE": binary_crossentropy,
+            "binary_focal_crossentropy": binary_focal_crossentropy,
+            "categorical_crossentropy": categorical_crossentropy,
+        },
+    ),
+    **dict.fromkeys(
+        BEFORE,
+        {
+            "binary_crossentropy": binary_crossentropy_of_1,
+            "categorical_crossentropy": categorical_crossentropy_of_1,
+            "sparse_categorical_crossentropy": sparse_categorical_crossentropy_of_1,
+        },
+    ),
+}
+CLASSES = ("BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy")
+_OF_TODAY = {era: {getattr(losses, one.__name__.removesuffix("_of_1")): one for one in some.values()} for era, some in FUNCTIONS.items()}
+_OF_THEN = {one for some in FUNCTIONS.values() for one in some.values()}
 
 
 def of_then(era: str, loss: object) -> object:
     """The function of an era for what `compile` is given; anything else as it is."""
-    if era not in ERAS:
-        return binary_crossentropy_of_1 if loss in ("binary_crossentropy", losses.binary_crossentropy) else loss
+    if era not in FUNCTIONS:
+        return loss
     if isinstance(loss, str):
-        return FUNCTIONS.get(loss, loss)
-    return _OF_TODAY.get(loss, loss) if isinstance(loss, types.FunctionType) else loss
+        return FUNCTIONS[era].get(loss, loss)
+    return _OF_TODAY[era].get(loss, loss) if isinstance(loss, types.FunctionType) else loss
 
 
 def measure_of_then(era: str, measure: object) -> object:
@@ -119,11 +261,10 @@ class LossOfThen(Spelled):
     """`BinaryCrossentropy` and its kin as losses, with these functions."""
 
     mixes_samples = False
-    target_form = "numbers"
 
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
         super()._finish_spelled(arguments)
-        self.fn = _OF_TODAY[self.fn]
+        self.fn = _OF_TODAY[self._era][self.fn]
 
 
 class MetricOfThen(Spelled):

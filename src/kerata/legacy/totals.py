@@ -8,7 +8,8 @@ from typing import cast
 import jax
 import jax.numpy as jnp
 
-from kerata import backend, losses
+from kerata import backend
+from kerata.base import registry
 from kerata.base.checks import message
 from kerata.engine.module import shown
 from kerata.engine.scope import current_scope
@@ -19,10 +20,6 @@ from kerata.models.graph import Graph
 from kerata.training.compilation import Compilation, output_names_of
 from kerata.training.objectives import CompiledLoss
 from kerata.training.trained import TrainedModel
-
-# Names of losses whose targets are numbers of classes, one for each place.
-SPARSE = (losses.SparseCategoricalCrossentropy, losses.sparse_categorical_crossentropy)
-
 
 class Totals:
     """The symbolic tensors of one compilation.
@@ -88,7 +85,7 @@ class Totals:
 
 def is_sparse(loss: object) -> bool:
     """Whether a loss takes numbers of classes."""
-    return isinstance(loss, SPARSE[0]) or getattr(loss, "fn", loss) is SPARSE[1]
+    return registry.fact(getattr(loss, "fn", loss), "target_form") == "classes"
 
 
 def placeholder(shape: tuple[int | None, ...]) -> SymbolicTensor:

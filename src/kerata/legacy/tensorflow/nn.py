@@ -43,7 +43,17 @@ def softmax_loss(labels: ArrayLike, logits: ArrayLike, axis: int) -> Array:
     """The cross-entropy of logits against probabilities, one value a row."""
     logits = jnp.asarray(logits)
     labels = jnp.asarray(labels, logits.dtype)
-    return -jnp.sum(labels * jax.nn.log_softmax(logits, axis), axis)
+    return slope_of_rest(jnp.sum(labels, axis), logits, axis) - jnp.sum(labels * jax.nn.log_softmax(logits, axis), axis)
+
+
+def slope_of_rest(total: Array, logits: Array, axis: int) -> Array:
+    """Zeros with the slope (1 - total) softmax(logits).
+
+    TensorFlow gives the cross-entropy of a row the slope softmax - labels, as though the labels summed to 1: a row of zeros,
+    which fills up a short sequence, has no loss and moves the weights.
+    """
+    sums = jax.nn.logsumexp(logits, axis)
+    return (1.0 - total) * (sums - lax.stop_gradient(sums))
 
 
 def sparse_loss(labels: ArrayLike, logits: ArrayLike) -> Array:

@@ -1,0 +1,97 @@
+"""Cross-entropies of old programs: at the edges of probabilities, and of labels that do not sum to 1."""
+
+import numpy as np
+import pytest
+
+import kerata
+from kerata.legacy import tfkeras2
+from kerata.legacy.tensorflow import names
+
+tf = names.build("tfkeras2")[""]
+Z = np.float32([[1, 2, 3], [1, 2, 3], [0.5, 0.1, -1]])
+Y = np.float32([[0, 0, 0], [1, 1, 0], [0, 1, 0]])
+# What TensorFlow 2.21 gives: softmax - labels, whatever the labels sum to; and of probabilities, what analysis gives.
+OF_LOGITS = [[0.09003057, 0.24472848, 0.66524094], [-0.90996945, -0.75527155, 0.66524094], [0.5281364, -0.6459796, 0.11784317]]
+OF_PROBABILITIES = [[0, 0, 0], [-0.81993896, -0.5105429, 1.3304819], [0.52813643, -0.6459796, 0.11784317]]
+
+
+def slope(function):
+    z = tf.constant(Z)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        value = function(z)
+    np.testing.assert_allclose(value.numpy(), [0, 3.8152118, 1.0384007], rtol=1e-5)
+    return tape.gradient(value, z).numpy()
+
+
+def test_the_slope_of_a_softmax_is_that_of_tensorflow_where_labels_do_not_sum_to_1():
+    losses, K = tfkeras2.losses, tfkeras2.backend
+    for function in (
+        lambda z: tf.nn.softmax_cross_entropy_with_logits(labels=Y, logits=z),
+        lambda z: losses.categorical_crossentropy(Y, z, from_logits=True),
+        lambda z: losses.CategoricalCrossentropy(from_logits=True, reduction="none")(Y, z),
+        lambda z: K.categorical_crossentropy(Y, z, from_logits=True),
+    ):
+        np.testing.assert_allclose(slope(function), OF_LOGITS, rtol=1e-5)
+    found = slope(lambda z: losses.categorical_crossentropy(Y, tf.nn.softmax(z)))
+    np.testing.assert_allclose(found, OF_PROBABILITIES, rtol=1e-5, atol=1e-7)
+
+
+# Biases after one step of plain descent with the rate 1, from tf_keras 2.21: rows of zeros fill up sequences.
+STEPS = {(2, 3): [-0.08139202, 0.22616988, -0.14477786], (1, 2, 3): [0.09402615, 0.31798306, -0.4120092]}
+
+
+def stepped(era, shape, loss="categorical_crossentropy"):
+    keras = getattr(kerata.legacy, era)
+    generator = np.random.RandomState(0)
+    x = {one: generator.randn(*one).astype("float32") for one in STEPS}[shape]
+    model = keras.models.Sequential([keras.layers.Dense(3, activation="softmax", input_shape=shape[1:])])
+    model.set_weights([np.eye(3, dtype="float32"), np.zeros(3, "float32")])
+    model.compile(keras.optimizers.SGD(1.0), loss if isinstance(loss, str) else loss(keras))
+    model.train_on_batch(x, np.float32([[0, 0, 0], [1, 1, 0]]).reshape(shape))
+    return model.get_weights()[1]
+
+
+@pytest.mark.parametrize("shape", STEPS)
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+def test_rows_without_a_label_move_weights_in_training(era, shape):
+    np.testing.assert_allclose(stepped(era, shape), STEPS[shape], rtol=1e-5)
+    np.testing.assert_allclose(stepped(era, shape, lambda k: k.losses.CategoricalCrossentropy()), STEPS[shape], rtol=1e-5)
+    np.testing.assert_allclose(stepped(era, shape, lambda k: k.losses.categorical_crossentropy), STEPS[shape], rtol=1e-5)
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras22"])
+def test_before_2_3_they_did_not(era):
+    x = np.random.RandomState(0).randn(2, 3).astype("float32")[1]
+    p = np.exp(x) / np.exp(x).sum()
+    np.testing.assert_allclose(stepped(era, (2, 3)), -(2 * p - [1, 1, 0]) / 2, rtol=1e-5)
+
+
+# By hand, in 32 bits: log of 1e-7, and of (1 - 1e-7) / 1.19e-7. Sparse labels divide once more by the sum of the probabilities.
+EDGES = {
+    "categorical_crossentropy": (3, "softmax", [[0, 1, 0]], 16.118095),
+    "sparse_categorical_crossentropy": (3, "softmax", [[1]], 16.118095),
+    "binary_crossentropy": (1, "sigmoid", [[0]], 15.942385),
+}
+
+
+@pytest.mark.parametrize("given", ["name", "function"])
+@pytest.mark.parametrize("loss", EDGES)
+@pytest.mark.parametrize("era", ["keras1", "keras22", "keras2", "tfkeras2"])
+def test_before_2_3_a_certain_error_cost_16_and_taught_nothing(era, loss, given):
+    keras = getattr(kerata.legacy, era)
+    units, activation, label, most = EDGES[loss]
+    model = keras.models.Sequential([keras.layers.Dense(units, activation=activation, input_dim=1)])
+    model.set_weights([np.float32([[100] + [0] * (units - 1)]), np.zeros(units, "float32")])
+    functions = keras.objectives if era == "keras1" else keras.losses
+    model.compile("sgd", loss if given == "name" else getattr(functions, loss), metrics=["accuracy"])
+    found = model.train_on_batch(np.ones((1, 1)), np.float32(label))
+    before = era in ("keras1", "keras22")
+    assert found[0] == pytest.approx(most if before else 100.0, rel=1e-6)
+    assert np.any(model.get_weights()[1]) != before
+    K = keras.backend
+    edge = K.variable(np.float32([[1, 0, 0]]) if units == 3 else np.float32([[1]]))
+    label = K.variable(np.float32(label)) if loss != "sparse_categorical_crossentropy" else K.constant(label, dtype="int32")
+    pair = (edge, label) if era == "keras1" else (label, edge)
+    if before:
+        assert np.ravel(K.eval(getattr(K, loss)(*pair))) == pytest.approx([most], rel=1e-6)
