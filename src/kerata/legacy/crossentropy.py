@@ -190,50 +190,47 @@ def prediction_first(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-OF_BACKEND_1 = {
+_OF_BACKEND = {
+    "binary_crossentropy": binary_of_backend,
+    "categorical_crossentropy": categorical_of_backend,
+    "sparse_categorical_crossentropy": sparse_of_backend,
+}
+_OF_BACKEND_1 = {
     "binary_crossentropy": binary_of_backend_1,
     "categorical_crossentropy": categorical_of_backend_1,
     "sparse_categorical_crossentropy": sparse_of_backend_1,
 }
 OF_BACKEND: dict[str, dict[str, Callable[..., Any]]] = {
-    "keras1": {name: prediction_first(function) for name, function in OF_BACKEND_1.items()},
-    "keras22": OF_BACKEND_1,
-    **dict.fromkeys(
-        ("keras2", "tfkeras2"),
-        {
-            "binary_crossentropy": binary_of_backend,
-            "categorical_crossentropy": categorical_of_backend,
-            "sparse_categorical_crossentropy": sparse_of_backend,
-        },
-    ),
+    "keras1": {name: prediction_first(function) for name, function in _OF_BACKEND_1.items()},
+    "keras22": _OF_BACKEND_1,
+    "keras2": _OF_BACKEND,
+    "tfkeras2": _OF_BACKEND,
 }
 
-# Eras that had them, and those before.
+# What they were called in `compile`: since 2.3, and before.
+_FUNCTIONS = {
+    "binary_crossentropy": binary_crossentropy,
+    "bce": binary_crossentropy,
+    "BCE": binary_crossentropy,
+    "binary_focal_crossentropy": binary_focal_crossentropy,
+    "categorical_crossentropy": categorical_crossentropy,
+}
+_FUNCTIONS_1 = {
+    "binary_crossentropy": binary_crossentropy_of_1,
+    "categorical_crossentropy": categorical_crossentropy_of_1,
+    "sparse_categorical_crossentropy": sparse_categorical_crossentropy_of_1,
+}
 ERAS = ("keras2", "tfkeras2")
-BEFORE = ("keras1", "keras22")
-# What they were called in `compile`.
 FUNCTIONS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(
-        ERAS,
-        {
-            "binary_crossentropy": binary_crossentropy,
-            "bce": binary_crossentropy,
-            "BCE": binary_crossentropy,
-            "binary_focal_crossentropy": binary_focal_crossentropy,
-            "categorical_crossentropy": categorical_crossentropy,
-        },
-    ),
-    **dict.fromkeys(
-        BEFORE,
-        {
-            "binary_crossentropy": binary_crossentropy_of_1,
-            "categorical_crossentropy": categorical_crossentropy_of_1,
-            "sparse_categorical_crossentropy": sparse_categorical_crossentropy_of_1,
-        },
-    ),
+    "keras1": _FUNCTIONS_1,
+    "keras22": _FUNCTIONS_1,
+    "keras2": _FUNCTIONS,
+    "tfkeras2": _FUNCTIONS,
 }
 CLASSES = ("BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy")
-_OF_TODAY = {era: {getattr(losses, one.__name__.removesuffix("_of_1")): one for one in some.values()} for era, some in FUNCTIONS.items()}
+_OF_TODAY = {
+    era: {getattr(losses, one.__name__.removesuffix("_of_1")): one for one in some.values()} for era, some in FUNCTIONS.items()
+}
 _OF_THEN = {one for some in FUNCTIONS.values() for one in some.values()}
 
 

@@ -21,6 +21,7 @@ from kerata.training.compilation import Compilation, output_names_of
 from kerata.training.objectives import CompiledLoss
 from kerata.training.trained import TrainedModel
 
+
 class Totals:
     """The symbolic tensors of one compilation.
 
