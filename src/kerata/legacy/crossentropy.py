@@ -184,7 +184,7 @@ def prediction_first(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keras 1 took the prediction first."""
 
     @functools.wraps(function)
-    def call(output: TensorLike, target: TensorLike, from_logits: bool = False) -> Any:
+    def call(output: TensorLike, target: TensorLike, from_logits: bool = False) -> object:
         return function(target, output, from_logits)
 
     return call
