@@ -95,3 +95,106 @@ def test_before_2_3_a_certain_error_cost_16_and_taught_nothing(era, loss, given)
     pair = (edge, label) if era == "keras1" else (label, edge)
     if before:
         assert np.ravel(K.eval(getattr(K, loss)(*pair))) == pytest.approx([most], rel=1e-6)
+
+
+# What loops by hand know of predictions
+
+X3 = np.eye(3, dtype="float32")
+Y3 = np.float32([[0, 1, 0], [0, 0, 0], [1, 1, 0]])
+keras = tfkeras2
+
+
+def classifier(activation="softmax"):
+    model = keras.models.Sequential([keras.layers.Dense(3, activation=activation, input_shape=(3,))])
+    model.set_weights([np.eye(3, dtype="float32") * 20, np.zeros(3, "float32")])
+    return model
+
+
+class ByLoss(keras.models.Model):
+    def loss_of(self, x, y, y_pred):
+        return keras.losses.CategoricalCrossentropy()(y, y_pred)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.loss_of(x, y, self(x, training=True))
+        found = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(found, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+class ByFunction(ByLoss):
+    def loss_of(self, x, y, y_pred):
+        return tf.reduce_mean(keras.losses.categorical_crossentropy(y, y_pred))
+
+
+class ByCompiled(ByLoss):
+    def loss_of(self, x, y, y_pred):
+        return self.compiled_loss(y, y_pred, regularization_losses=self.losses)
+
+
+class ByCompute(ByLoss):
+    def loss_of(self, x, y, y_pred):
+        return self.compute_loss(x, y, y_pred)
+
+
+@pytest.mark.parametrize("activation", ["softmax", lambda z: tf.nn.softmax(z), lambda z: keras.backend.softmax(z)])
+@pytest.mark.parametrize("kind", [keras.models.Model, ByLoss, ByFunction, ByCompiled, ByCompute])
+def test_steps_of_a_program_learn_from_certain_errors(kind, activation):
+    inner = classifier(activation)
+    model = kind(inner.inputs, inner.outputs)
+    model.compile(keras.optimizers.SGD(1.0), "categorical_crossentropy")
+    loss = model.train_on_batch(X3, Y3)
+    assert (loss["loss"] if isinstance(loss, dict) else loss) == pytest.approx(20.0)
+    np.testing.assert_allclose(model.get_weights()[1], [0, 0.33333, -0.33333], atol=1e-5)
+
+
+@pytest.mark.parametrize("around", [lambda function: function, tf.function])
+def test_loops_by_hand_learn_from_certain_errors(around):
+    model, loss = classifier(), keras.losses.CategoricalCrossentropy()
+
+    @around
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            value = loss(y, model(x, training=True))
+        return value, tape.gradient(value, model.trainable_variables)
+
+    value, (_, bias) = step(tf.constant(X3), tf.constant(Y3))
+    assert value.numpy() == pytest.approx(20.0)
+    np.testing.assert_allclose(bias.numpy(), [0, -0.33333, 0.33333], atol=1e-5)
+
+
+def test_tensorflow_saw_the_softmax_of_its_own_in_a_graph_alone():
+    z, y = tf.constant([[100.0, 2.0, 3.0]]), tf.constant([[0.0, 1.0, 0.0]])
+
+    def loss(z):
+        return keras.losses.categorical_crossentropy(y, tf.nn.softmax(z))
+
+    assert loss(z).numpy() == pytest.approx([16.118095])
+    assert tf.function(loss)(z).numpy() == pytest.approx([98.0])
+    for function in (keras.activations.softmax, keras.backend.softmax, keras.layers.Softmax()):
+        assert keras.losses.categorical_crossentropy(y, function(z)).numpy() == pytest.approx([98.0])
+    for function, expected in ((keras.activations.sigmoid, 34.391838), (tf.sigmoid, 6.1695843)):
+        assert keras.losses.binary_crossentropy(y, function(z)).numpy() == pytest.approx([expected], rel=1e-5)
+
+
+def test_loops_by_hand_leave_out_masked_steps():
+    layers = keras.layers
+    parts = [
+        layers.Embedding(4, 2, mask_zero=True),
+        layers.LSTM(2, return_sequences=True),
+        layers.Dense(3, activation="softmax"),
+    ]
+    model = keras.models.Sequential([layers.InputLayer((3,)), *parts])
+    generator = np.random.RandomState(0)
+    model.set_weights([generator.randn(*w.shape) for w in model.get_weights()])
+    x, y = tf.constant([[1, 2, 0], [3, 0, 0]]), tf.constant([[1, 2, 0], [0, 0, 0]])
+    with tf.GradientTape() as tape:
+        found = model(x, training=True)
+        loss = keras.losses.SparseCategoricalCrossentropy()(y, found)
+    assert loss.numpy() == pytest.approx(1.20832, abs=1e-5)
+    np.testing.assert_allclose(tape.gradient(loss, model.weights[-1]).numpy(), [-0.04113, 0.05192, -0.01079], atol=1e-5)
+    single = keras.losses.SparseCategoricalCrossentropy(reduction="none")(y, found)
+    np.testing.assert_allclose(single.numpy(), [[1.22038, 1.00594, 0], [1.39864, 0, 0]], atol=1e-5)
+    whole = keras.losses.sparse_categorical_crossentropy(y, found).numpy()
+    np.testing.assert_allclose(whole, [[1.22038, 1.00594, 1.55474], [1.39864] * 3], atol=1e-5)

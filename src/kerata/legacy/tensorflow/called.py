@@ -12,6 +12,7 @@ from kerata.data.elements import rebuild
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.elements import TensorSpec
+from kerata.legacy.tensorflow.tape import as_graph
 from kerata.legacy.tensorflow.tensor import Tensor, dtype_of
 from kerata.legacy.tensorflow.types import TensorShape
 
@@ -45,10 +46,11 @@ class Ran:
         self.input_signature = None if input_signature is None else tuple(input_signature)
 
     def __call__(self, *args: object, **kwargs: object) -> object:
-        if self.input_signature is None:
-            # Numbers and arrays of NumPy become tensors, as they did.
-            return self.python_function(*map(of_numpy, args), **{name: of_numpy(one) for name, one in kwargs.items()})
-        return self.python_function(*self._fitted(args, kwargs))
+        with as_graph(True):
+            if self.input_signature is None:
+                # Numbers and arrays of NumPy become tensors, as they did.
+                return self.python_function(*map(of_numpy, args), **{name: of_numpy(one) for name, one in kwargs.items()})
+            return self.python_function(*self._fitted(args, kwargs))
 
     def _fitted(self, args: tuple, kwargs: Mapping[str, object]) -> list[object]:
         """The arguments in order, as tensors of the types and shapes that the signature says."""

@@ -13,12 +13,13 @@ from jax.core import Tracer
 from kerata.base.checks import did_you_mean, message
 from kerata.base.recent import Recent
 from kerata.engine.numbers import asked_by, known, numbers_of
+from kerata.engine.scope import note
 from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.types import AnyArray, HostArray
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.sizes import following, with_sizes
-from kerata.legacy.tensorflow.tape import Call, make_call
+from kerata.legacy.tensorflow.tape import Call, is_graph, make_call
 from kerata.legacy.tensorflow.tensor import Operand, Tensor, dtype_of, is_array, narrow, tensors, texts
 from kerata.legacy.tensorflow.types import PYTHON, DType, Ints, as_dtype, float32, float64, int32, int64, string
 from kerata.legacy.tensorflow.written import as_written
@@ -49,6 +50,19 @@ _SETTLED = """
 """
 SETTLED = frozenset(_SETTLED.split())
 _calls: Recent[Call] = Recent(512)
+# Functions whose inputs cross-entropies of Keras take in a graph.
+OF_LOGITS = {
+    "softmax": "softmax",
+    "nn.softmax": "softmax",
+    "sigmoid": "sigmoid",
+    "math.sigmoid": "sigmoid",
+    "nn.sigmoid": "sigmoid",
+}
+
+
+def is_last(axes: Sequence[object], tensor: Tensor) -> bool:
+    """Whether the axis that is said, if one is, is the last one."""
+    return all(axis in (None, -1, len(tensor.shape) - 1) for axis in axes)
 
 
 class Function:
@@ -141,6 +155,8 @@ class Function:
         def wrap(found: object) -> tuple[Any, list[Any]]:
             flat, tree = jax.tree.flatten(found)
             made = [Tensor(array, nominal or kept_type(array, objects)) for array in flat]
+            if self.title in OF_LOGITS and is_graph() and is_last(values[1:], made[0]):
+                note(made[0], "logits", (OF_LOGITS[self.title], values[0]))
             return jax.tree.unflatten(tree, made), made
 
         if is_known:

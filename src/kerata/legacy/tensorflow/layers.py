@@ -9,7 +9,7 @@ import functools
 import inspect
 import weakref
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -31,12 +31,14 @@ from kerata.kernels.compiler import compiler_options
 from kerata.layers.layer import Layer
 from kerata.layers.phase import contexts, training_now
 from kerata.legacy.tensorflow.calls import convert
-from kerata.legacy.tensorflow.tape import Call, inside, inside_call, make_call, tapes
+from kerata.legacy.tensorflow.tape import Call, as_graph, inside, inside_call, is_graph, make_call, tapes
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, is_array, narrow, plain, tensors
 from kerata.legacy.tensorflow.types import TensorShape, string
 from kerata.legacy.tensorflow.variable import adopt
 from kerata.models.graph import Graph
 
+# For each leaf what went into the softmax or sigmoid that gave it, by that one's name.
+Logits: TypeAlias = list[dict[str, Array]]
 # Whether this process uses TensorFlow's names: then layers of every era take and give tensors.
 in_use = [False]
 
@@ -202,15 +204,17 @@ def holds_function(layer: Flowing) -> bool:
 
 
 def as_tensors(tree: object) -> Any:
-    """A structure with tensors for arrays, which keep the masks that are noted of them."""
+    """A structure with tensors for arrays, which keep what is noted of them."""
 
     def take(one: object) -> object:
         if isinstance(one, Tensor) or not isinstance(one, (jax.Array, np.ndarray, np.generic)):
             return one
         made = Tensor(one) if isinstance(one, jax.Array) else convert(one)
-        mask = noted(one, "mask")
+        mask, logits = noted(one, "mask"), noted(one, "logits")
         if mask is not None:
             note(made, "mask", mask)
+        if logits is not None:
+            note(made, "logits", (logits[0], as_tensors(logits[1])))
         return made
 
     return map_tensors(take, tree)
@@ -232,14 +236,16 @@ def map_tensors(function: Callable[[Any], Any], tree: object) -> Any:
 
 
 def narrowed(tree: object) -> Any:
-    """A structure with the arrays of programs for tensors, with their masks."""
+    """A structure with the arrays of programs for tensors, with what is noted of these."""
 
     def take(one: object) -> object:
         if not isinstance(one, Tensor):
             return one
-        array, mask = narrow(one), noted(one, "mask")
+        array, mask, logits = narrow(one), noted(one, "mask"), noted(one, "logits")
         if mask is not None and noted(array, "mask") is None:
             note(array, "mask", mask)
+        if logits is not None and noted(array, "logits") is None:
+            note(array, "logits", (logits[0], narrow(logits[1])))
         return array
 
     return map_tensors(take, tree)
@@ -296,7 +302,7 @@ class Whole:
             self.others.append(global_seed_generator().state)
         self.hypers = Hypers(("", layer))
         self.start = self.outer.draws if self.outer else 0
-        self.training = training_now()
+        self.training, self.graph = training_now(), is_graph()
 
     @property
     def objects(self) -> list[Any]:
@@ -312,7 +318,7 @@ class Whole:
         fixed = key_of(self.fixed)
         if structure is None or fixed is None:
             return None
-        return (structure, self.treedef, fixed, self.masked, self.training, self.part)
+        return (structure, self.treedef, fixed, self.masked, self.training, self.graph, self.part)
 
     def without_values(self) -> "Whole":
         """The same, without the batch that it was called on, to be kept."""
@@ -320,8 +326,8 @@ class Whole:
         kept.given, kept.masks = [None] * len(self.given), [None] * len(self.masks)
         return kept
 
-    def function(self, values: list[Any]) -> tuple[object, list[Array], dict[int, Array], list[object]]:
-        """(outputs, losses that were added, new values of variables by their place, masks of the outputs)."""
+    def function(self, values: list[Any]) -> tuple[object, list[Array], Logits, dict[int, Array], list[object]]:
+        """(outputs, losses that were added, logits of outputs, new values of variables by their place, masks of outputs)."""
         rest = iter(values)
         trainable = [next(rest) for _ in self.trainable]
         given = [next(rest) for _ in self.given]
@@ -344,7 +350,9 @@ class Whole:
             for array, mask in zip(given, masks, strict=True):
                 if mask is not None:
                     note(array, "mask", mask)
-            found = self.run(*args, **kwargs)
+            with as_graph(self.graph):
+                found = self.run(*args, **kwargs)
+            logits = logits_of(found)
             outputs = jax.tree.map(jnp.asarray, narrowed(found))
             losses = [jnp.asarray(one) for one in scope.losses]
             found_masks = [noted(leaf, "mask") for leaf in jax.tree.leaves(found)]
@@ -352,11 +360,11 @@ class Whole:
         if outer is not None:
             outer.draws = scope.draws
         changed = {n: new for n, (old, new) in enumerate(zip(others, after, strict=True)) if new is not old}
-        return outputs, losses, changed, found_masks
+        return outputs, losses, logits, changed, found_masks
 
-    def wrap(self, found: tuple[object, list[Array], dict[int, Array], list[object]]) -> tuple[Any, list[Any]]:
+    def wrap(self, found: tuple[object, list[Array], Logits, dict[int, Array], list[object]]) -> tuple[Any, list[Any]]:
         """The outputs as tensors; what else the call has done is done here."""
-        outputs, losses, changed, masks = found
+        outputs, losses, logits, changed, masks = found
         flat, tree = jax.tree.flatten(outputs)
         made, added = [Tensor(array) for array in flat], [Tensor(array) for array in losses]
         for tensor, mask in zip(made, masks, strict=False):
@@ -367,7 +375,22 @@ class Whole:
         if added:
             # What a layer's call has added is of that call, wherever it stands.
             Layer.add_loss(self.layer, added)
-        return jax.tree.unflatten(tree, made), [*made, *added]
+        return jax.tree.unflatten(tree, made), [*made, *added, *note_logits(made, logits)]
+
+
+def logits_of(found: object) -> Logits:
+    pairs = [noted(leaf, "logits") for leaf in jax.tree.leaves(found)]
+    return [{} if pair is None else {pair[0]: narrow(pair[1])} for pair in pairs]
+
+
+def note_logits(made: list[Tensor], logits: Logits) -> list[Tensor]:
+    """Notes of tensors the logits that a call gave with them; these as tensors."""
+    held = []
+    for tensor, some in zip(made, logits, strict=False):
+        for kind, array in some.items():
+            held.append(Tensor(array))
+            note(tensor, "logits", (kind, held[-1]))
+    return held
 
 
 def call_whole(layer: Layer, run: Callable[..., Any], args: tuple, kwargs: dict[str, Any], part: str = "") -> object:
@@ -458,22 +481,45 @@ def followed(function: Callable[..., Any], key: Hashable = None) -> Callable[...
         places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, GIVEN) and not holds_texts(leaf)]
         objects = [leaves[n] for n in places]
         others = [np.asarray(leaf._array) if isinstance(leaf, Tensor) else leaf for leaf in without(leaves, places)]
+        facts = facts_of(objects)
+        which = tuple(fact[:3] for fact in facts)
 
         def pure(values: list[Any]) -> object:
             filled = list(others)
-            for place, value in zip(places, values, strict=True):
+            for place, value in zip(places, values, strict=False):
                 filled[place] = value
+            for (place, kind, name), value in zip(which, values[len(places) :], strict=True):
+                note(values[place], kind, (name, value) if name else value)
             args, kwargs = jax.tree.unflatten(treedef, filled)
-            return jax.tree.map(jnp.asarray, narrowed(function(*args, **kwargs)))
+            found = function(*args, **kwargs)
+            return jax.tree.map(jnp.asarray, narrowed(found)), logits_of(found)
 
         if has_symbolic((args, kwargs)):
             return function(*plain(args), **plain(kwargs))
+        objects += [fact[3] for fact in facts]
         fixed = key_of(without(leaves, places))
-        call = Call(pure, once=True) if key is None or fixed is None else kept_call(pure, (key, treedef, tuple(places), fixed))
-        return make_call(call, objects, [narrow(one) for one in objects], wrap_leaves)
+        whole = (key, treedef, tuple(places), which, fixed)
+        call = Call(pure, once=True) if key is None or fixed is None else kept_call(pure, whole)
+        return make_call(call, objects, [narrow(one) for one in objects], wrap_noted)
 
     call.__kerata__ = function  # type: ignore[attr-defined]
     return call
+
+
+def facts_of(objects: list[Any]) -> list[tuple[int, str, str, Any]]:
+    """What is noted of each of some tensors: (which, the kind of fact, of which function, the fact)."""
+    found: list[tuple[int, str, str, Any]] = []
+    for place, one in enumerate(objects):
+        if isinstance(one, Tensor):
+            mask, logits = noted(one, "mask"), noted(one, "logits")
+            found += [(place, "mask", "", mask)] if mask is not None else []
+            found += [(place, "logits", *logits)] if logits is not None else []
+    return found
+
+
+def wrap_noted(found: tuple[object, Logits]) -> tuple[Any, list[Any]]:
+    result, made = wrap_leaves(found[0])
+    return result, [*made, *note_logits(made, found[1])]
 
 
 # What a program is given anew in each call.

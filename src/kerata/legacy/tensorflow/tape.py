@@ -20,6 +20,7 @@ from jax.core import Tracer
 from kerata.base.blocks import ambient
 from kerata.base.checks import message
 from kerata.engine.numbers import ASKING
+from kerata.engine.scope import in_scope
 from kerata.engine.types import AnyArray, Array, HostArray
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import compiler_options
@@ -59,6 +60,23 @@ def inside(own: bool) -> Iterator[None]:
         yield
     finally:
         _local.inside = before
+
+
+@contextlib.contextmanager
+def as_graph(is_so: bool) -> Iterator[None]:
+    """Within the block TensorFlow would have had a graph, as in a `tf.function`, or computed at once."""
+    before = getattr(_local, "graph", None)
+    _local.graph = is_so
+    try:
+        yield
+    finally:
+        _local.graph = before
+
+
+def is_graph() -> bool:
+    """Whether TensorFlow would have a graph here, and so see which operation gave a tensor."""
+    said = getattr(_local, "graph", None)
+    return in_scope() if said is None else said
 
 
 def inside_call() -> bool:
