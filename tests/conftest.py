@@ -33,7 +33,7 @@ def pytest_collection_finish():
 def pytest_collection_modifyitems(items):
     tables = collections.defaultdict(list)
     for item in items:
-        if "[" in item.nodeid:
+        if "[" in item.nodeid and not item.get_closest_marker("slow"):
             tables[item.nodeid.partition("[")[0]].append(item)
     for name, rows in tables.items():
         every = next((every for pattern, every in LONG.items() if re.fullmatch(pattern, name)), 1)
@@ -49,15 +49,18 @@ def left_out(rows, every):
 
 
 # Long tables: `make test` takes one in so many of their rows, always the same ones, and `make test-all` takes all. Of a row for
-# each class and each combination of arguments, few; of a row for each way in which something is done, half.
+# each class and each combination of arguments, few; of a row for each way in which something is done, half. Of messages, all.
 LONG = {
-    r"tests/parity/test_(augmentation|metrics|quantization)\.py::\w+": 8,
-    r"tests/(laws/test_(callbacks|functions|layers|losses|metrics|optimizers)"
-    r"|parity/test_(adapters|functions|layers_\w+|losses|optimizers|saved_models)"
-    r"|test_(backend|boxes_of_layers|buckets|kernels_\w+|layer_masks|objectives|once|order_of_outputs|own_parts_in_searches"
-    r"|own_steps|summary))\.py::\w+": 5,
+    r"tests/parity/test_(augmentation|metrics|quantization)\.py::\w+": 16,
+    r"tests/(laws/test_(functions|layers|losses|metrics|optimizers)"
+    r"|parity/test_(functions|layers_\w+|losses|optimizers|saved_models)"
+    r"|test_(buckets|kernels_maxima|kernels_pictures|objectives|order_of_outputs|own_steps|summary))"
+    r"\.py::(?!test_message)\w+": 10,
+    r"tests/(laws/test_callbacks|parity/test_adapters"
+    r"|test_(backend|boxes_of_layers|kernels_\w+|layer_masks|once|own_parts_in_searches))\.py::(?!test_message)\w+": 5,
+    r"tests/test_(calibrating|populations|rows)\.py::\w+": 4,
     r"tests/(parity/test_(fits|preprocessing)"
-    r"|test_(calibrating|data|distillation|eager_layers|examples_of_eras|export|feature_space|hostile_files|populations|rows"
+    r"|test_(data|distillation|eager_layers|examples_of_eras|export|feature_space|hostile_files"
     r"|saved_models|upgrade|validation_batches))\.py::\w+": 2,
 }
 

@@ -7,10 +7,21 @@ import numpy as np
 import pytest
 
 import kerata
+from quickly import few_of, slow
 
 NAMES = sorted(name for name in dir(keras.applications) if name[0].isupper())
-QUICK = ["VGG16", "MobileNet", "MobileNetV2"]
-FEW = [*QUICK, "ResNet50", "ResNet50V2", "DenseNet121", "InceptionV3", "MobileNetV3Small", "EfficientNetB0", "EfficientNetV2B0"]
+QUICK = ["VGG16", "MobileNetV2"]
+FEW = [
+    *QUICK,
+    "MobileNet",
+    "ResNet50",
+    "ResNet50V2",
+    "DenseNet121",
+    "InceptionV3",
+    "MobileNetV3Small",
+    "EfficientNetB0",
+    "EfficientNetV2B0",
+]
 
 
 def test_all_are_there_with_keras_arguments():
@@ -19,7 +30,7 @@ def test_all_are_there_with_keras_arguments():
         assert [(p.name, p.default) for p in ours] == [(p.name, p.default) for p in theirs], name
 
 
-@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FEW])
+@pytest.mark.parametrize("name", few_of(FEW, QUICK))
 def test_layers_and_weights_are_those_of_keras(name):
     keras.backend.clear_session()
     kerata.utils.clear_session()
@@ -58,7 +69,7 @@ def test_files_of_keras_predict_as_there(name, tmp_path):
     np.testing.assert_allclose(ours.predict(x, verbose=0), wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
 
 
-@pytest.mark.parametrize("library", [kerata, keras])
+@pytest.mark.parametrize("library", [kerata, slow(keras)], ids=["kerata", "keras"])
 def test_a_network_without_weights_takes_pictures_as_they_are(library):
     model = library.applications.EfficientNetB0(weights=None, include_top=False, input_shape=(32, 32, 3))
     layer = next(one for one in model.layers if type(one).__name__ == "Normalization")

@@ -17,8 +17,8 @@ from kerata.cli.convert import convert
 from kerata.cli.upgrade import run_upgrade
 from kerata.saving import FileError
 from kerata.search.model_files import ModelFiles
+from quickly import XLA_FLAGS
 
-FAST = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 # Ways that read no honest thing here: pickles of numbers, arrays for a model, a Lambda without a function.
 BARRED = {"arrays / load_weights", "arrays / read_pickle", "plain / Lambda.from_config"}
 DEEDS = "open, open in C, import, exec, compile, marshal, pickle, process, socket, ctypes, making"
@@ -29,7 +29,7 @@ def audit(folder: Path, every: int) -> dict:
     environment = {
         **os.environ,
         "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": FAST,
+        "XLA_FLAGS": XLA_FLAGS,
         "HDF5_PLUGIN_PATH": str(folder / "decoys" / "plugins"),
         "JAX_COMPILATION_CACHE_DIR": str(folder / "own" / "cache"),
         "KERATA_HOME": str(folder / "own" / "keras"),

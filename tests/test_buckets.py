@@ -177,6 +177,7 @@ def random_build(seed):
     return build
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_random_models_of_random_widths(seed):
     make, rng = random_build(seed), np.random.default_rng(100 + seed)

@@ -8,6 +8,7 @@ import kerata
 from kerata import callbacks, layers
 from kerata.models import clone_model
 from kerata.search import cross_validate
+from quickly import slow
 
 
 def data(samples=53):
@@ -235,8 +236,14 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("form", ["graph", "class"])
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        *((name, "graph") for name in OPTIMIZERS),
+        ("own", "class"),
+        *(slow(name, "class") for name in OPTIMIZERS if name != "own"),
+    ],
+)
 def test_optimizers_that_begin_with_the_weights_see_those_that_were_set(name, form):
     x, y = np.random.default_rng(0).normal(size=(2, 18, 3)).astype("float32")
     folds = [(np.arange(12), np.arange(12, 18)), (np.arange(6, 18), np.arange(6))]

@@ -6,6 +6,7 @@ import pytest
 
 import kerata
 from kerata.distillation import DistillationLoss, Distiller, FeatureDistillation, LogitsDistillation
+from quickly import slow
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(21, 4)).astype("float32"), RNG.integers(0, 3, 21)
@@ -42,7 +43,7 @@ def several(k):
     ("terms", "how"),
     [
         (divergence, {}),
-        (lambda k: k.distillation.LogitsDistillation(loss="mse"), {"student_loss_weight": 0.0}),
+        slow(lambda k: k.distillation.LogitsDistillation(loss="mse"), {"student_loss_weight": 0.0}),
         (several, {"distillation_loss_weights": [1.0, 0.5, 2.0], "student_loss_weight": 0.3}),
     ],
     ids=["divergence", "teacher alone", "several"],

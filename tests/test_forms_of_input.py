@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import kerata
+from quickly import XLA_FLAGS
 
 LINE = np.array([-1.0, 0.0, 1.0, 2.0])
 A = np.ones((3, 2), "float32")
@@ -250,7 +251,7 @@ print("done")
 
 
 def test_data_on_other_devices_comes_to_the_model():
-    flags = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    flags = {**os.environ, "XLA_FLAGS": f"{XLA_FLAGS} --xla_force_host_platform_device_count=2"}
     done = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True, timeout=300, env=flags)
     assert done.stdout.strip() == "done", done.stderr
 

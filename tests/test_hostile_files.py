@@ -607,7 +607,7 @@ def batch(*arguments, seconds=600):
 
 @pytest.mark.parametrize("kind", attacks.KINDS)
 def test_changed_files_are_refused_by_name_or_read_as_they_were(kind):
-    assert batch("mutations", kind, 0, 60)["count"] == 60
+    assert batch("mutations", kind, 0, 25)["count"] == 25
 
 
 @pytest.mark.slow

@@ -260,7 +260,7 @@ def interrupt_compiling(times, seed):
 
 
 def test_a_handler_that_raises_while_a_model_is_compiled():
-    interrupt_compiling(20, 0)
+    interrupt_compiling(10, 0)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import pytest
 import kerata
 from kerata import layers, optimizers
 from kerata.engine import program
+from quickly import slow
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(48, 6)).astype("float32")
@@ -52,7 +53,7 @@ def live(make, experiments: bool | None, watch: bool = False):
     return (history.history, measured, said, arrays, draws), made
 
 
-@pytest.mark.parametrize("make", [plain, stateful])
+@pytest.mark.parametrize("make", [slow(plain), stateful])
 def test_a_model_that_was_examined_goes_on_as_if_it_had_not_been(make):
     expected, made = live(make, None)
     assert not any(made.values()), made

@@ -15,6 +15,7 @@ import pytest
 import kerata
 from kerata.cli.run import cells_of, run_program
 from kerata.legacy.detection import find_era, old_idioms
+from quickly import XLA_FLAGS
 
 SOURCE = str(Path(__file__).resolve().parents[1] / "src")
 
@@ -23,14 +24,13 @@ def run(tmp_path, text, *words, name="program.py", program=()):
     """(exit status, output, what is said beside) of a program under `kerata run`."""
     path = tmp_path / name
     path.write_text(text)
-    fast = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
     done = subprocess.run(
         [sys.executable, "-m", "kerata", "run", *words, str(path), *program],
         capture_output=True,
         text=True,
         timeout=300,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": SOURCE, "XLA_FLAGS": fast},
+        env={**os.environ, "PYTHONPATH": SOURCE, "XLA_FLAGS": XLA_FLAGS},
     )
     return done.returncode, done.stdout, done.stderr
 

@@ -13,6 +13,7 @@ from kerata.kernels import random
 from kerata.kernels.attention import attention
 from kerata.kernels.compiler import kernel_form
 from kerata.kernels.recurrence import gru, lstm, simple_rnn
+from quickly import slow
 
 BATCH, TIME, FEATURES, UNITS = 3, 5, 4, 6
 GATES = {"lstm": 4, "gru": 3, "gru_before": 3, "simple": 1}
@@ -101,9 +102,9 @@ def test_recurrence_takes_the_dtype_of_input_and_weights(form):
     x, h, c, *weights = arguments("lstm")
     half = [a.astype(jnp.bfloat16) for a in (x, *weights)]
     with kernel_form(form):
-        outputs, h_last, c_last = lstm(half[0], h, c, *half[1:])
-        expected = lstm(x, h, c, *weights)[0]
-        grad = jax.grad(lambda h: lstm(half[0], h, c, *half[1:])[0].astype(jnp.float32).sum())(h)
+        outputs, h_last, c_last = jax.jit(lstm)(half[0], h, c, *half[1:])
+        expected = jax.jit(lstm)(x, h, c, *weights)[0]
+        grad = jax.jit(jax.grad(lambda h: lstm(half[0], h, c, *half[1:])[0].astype(jnp.float32).sum()))(h)
     assert outputs.dtype == h_last.dtype == c_last.dtype == jnp.bfloat16
     assert grad.dtype == jnp.float32
     np.testing.assert_allclose(outputs.astype(jnp.float32), expected, atol=0.03)
@@ -115,12 +116,12 @@ def test_recurrence_of_a_population(cell):
     args = arguments(cell)
     many = tuple(jnp.stack([a, 0.5 * a]) for a in args)
     check_forms_agree(make_call(cell, masked=True), many, wrap=jax.vmap)
-    together = jax.vmap(make_call(cell))(*many)
-    alone = make_call(cell)(*(0.5 * a for a in args))
+    together = jax.jit(jax.vmap(make_call(cell)))(*many)
+    alone = jax.jit(make_call(cell))(*(0.5 * a for a in args))
     jax.tree.map(lambda t, a: np.testing.assert_allclose(t[1], a, rtol=1e-5, atol=1e-6), together, alone)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["simple", slow("lstm"), slow("gru")])
 def test_recurrence_in_a_training_loop(cell):
     def train(*args):
         def step(_, args):
@@ -132,9 +133,10 @@ def test_recurrence_in_a_training_loop(cell):
     check_forms_agree(train, arguments(cell))
 
 
-def test_second_derivative_of_a_recurrence():
-    x, *rest = arguments("lstm")
-    call = make_call("lstm")
+@pytest.mark.parametrize("cell", ["simple", slow("lstm")])
+def test_second_derivative_of_a_recurrence(cell):
+    x, *rest = arguments(cell)
+    call = make_call(cell)
     check_forms_agree(lambda x: jax.grad(lambda x: jnp.sum(call(x, *rest)[0] ** 3))(x), (x,), rtol=1e-4)
 
 
@@ -174,11 +176,12 @@ def test_recurrence_equals_keras():
     ]:
         args = arguments(cell)
         x, *states = args[: 3 if cell == "lstm" else 2]
+        options |= {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}
         layer = kind(UNITS, return_sequences=True, return_state=True, go_backwards=True, **options)
         layer.build(x.shape)
         layer.set_weights([np.asarray(w) for w in args[len(states) + 1 :]])
-        expected = layer(x, initial_state=states, mask=MASK)
-        for e, r in zip(expected, make_call(cell, masked=True, reverse=True)(*args)):
+        expected = jax.jit(lambda x, *states, layer=layer: layer(x, initial_state=list(states), mask=MASK))(x, *states)
+        for e, r in zip(expected, jax.jit(make_call(cell, masked=True, reverse=True))(*args)):
             np.testing.assert_allclose(r, e, rtol=1e-5, atol=1e-6)
 
 
@@ -237,7 +240,7 @@ def test_attention_of_large_scores_is_finite():
 def test_attention_drops_the_fraction_that_the_rate_says():
     ones = jnp.ones((4, 32, 2, 8))
     eye = jnp.broadcast_to(jnp.eye(32)[None, :, None], (4, 32, 2, 32))
-    out = attention(ones, ones, eye, dropout_rate=0.25, dropout_key=random.from_seed(1))
+    out = jax.jit(lambda key: attention(ones, ones, eye, dropout_rate=0.25, dropout_key=key))(random.from_seed(1))
     assert abs(float((out == 0).mean()) - 0.25) < 0.02
     assert abs(float(out.sum(-1).mean()) - 1) < 0.02
     assert not attention(ones, ones, eye, dropout_rate=1.0, dropout_key=random.from_seed(1)).any()

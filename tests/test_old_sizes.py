@@ -14,10 +14,12 @@ import kerata
 import size_cases as cases
 from kerata.legacy import tfkeras2 as keras
 from kerata.legacy.tensorflow.names import build
+from quickly import slow
 
 NUMBERS = json.loads((Path(__file__).parent / "size_numbers.json").read_text())
 # Those of which one tells little more than the others, and which take longest.
 LONG = ("ssd_with_hard_negatives", "yolo_in_a_loop", "mask_rcnn_losses", "proposals_and_crops", "detections", "yolo_by_masks")
+LONG += ("triplets_of_a_batch",)
 WARNING = "hangs on numbers that a compiled program does not have, so batches run as Python"
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
 Y = X.sum(1, keepdims=True)
@@ -88,8 +90,9 @@ def normalized(layers):
     ]
 
 
-@pytest.mark.parametrize("parts", [recurrent, normalized])
-@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize(
+    ("parts", "nested"), [(recurrent, False), (normalized, True), slow(recurrent, True), slow(normalized, False)]
+)
 def test_layers_are_programs_in_batches_as_python(parts, nested, tf):
     """A mean of what a mask picks, and by weights of 0 and 1, which is compiled: with the same draws, masks and averages."""
 

@@ -14,6 +14,7 @@ from kerata.engine import program
 from kerata.engine.random import epoch_orders, make_key
 from kerata.models import clone_model
 from kerata.populations import batch_plan, fit_many, group, hyperparameters, scheduler
+from quickly import XLA_FLAGS
 
 SEEDS = [3, 8, 21]
 
@@ -450,7 +451,7 @@ print(len(jax.devices()), len(seen), worst < 1e-5)
 
 
 def test_every_device_trains_its_share():
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, "XLA_FLAGS": f"{XLA_FLAGS} --xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
     run = subprocess.run([sys.executable, "-c", SHARDED], env=environment, capture_output=True, text=True)
     assert run.stdout.split() == ["2", "2", "True"], run.stderr
 

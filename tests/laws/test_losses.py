@@ -17,6 +17,7 @@ from kerata.engine import program
 from kerata.populations import fit_many
 from kerata.training.targets import CHECKS
 from law_data import KINDS, SAMPLES, activated, make_model, normal, predictions, targets
+from quickly import slow
 
 # Bases for losses of one's own.
 OTHERS = {"Loss", "LossFunctionWrapper"}
@@ -151,9 +152,12 @@ def test_what_is_said_of_targets_is_known_and_holds_for_the_function_too(name, k
 # All losses at once, each on an output of its own.
 
 
-def all_at_once(mixing=None):
-    """A model with an output for each row, its inputs and targets."""
-    made = {f"{name.lower()}_{i}": (make(name, a), kind) for i, (name, kind, a) in enumerate(p.values for p in ROWS)}
+few_or_all = pytest.mark.parametrize("every", [4, slow(1)], ids=["few", "all"])
+
+
+def all_at_once(every, mixing=None):
+    """A model with an output for each row, or one in so many, its inputs and targets."""
+    made = {f"{name.lower()}_{i}": (make(name, a), kind) for i, (name, kind, a) in enumerate(p.values for p in ROWS[::every])}
     if mixing is not None:
         made = {name: (loss, kind) for name, (loss, kind) in made.items() if loss.mixes_samples == mixing}
     return make_model({name: kind for name, (_, kind) in made.items()}, loss={name: loss for name, (loss, _) in made.items()})
@@ -165,16 +169,17 @@ def assert_same(one, other):
     assert not differing
 
 
-def test_each_falls_in_a_population_as_alone():
-
-    model, x, y = all_at_once()
+@few_or_all
+def test_each_falls_in_a_population_as_alone(every):
+    model, x, y = all_at_once(every)
     fitting = {"epochs": 2, "batch_size": 4, "verbose": 0}
     many = fit_many(model, x, y, seeds=[8, 3], turns=False, **fitting)
     assert_same(model.fit(x, y, seed=3, **fitting).history, many[1].history.history)
 
 
-def test_a_file_keeps_losses(tmp_path):
-    model, x, y = all_at_once()
+@few_or_all
+def test_a_file_keeps_losses(every, tmp_path):
+    model, x, y = all_at_once(every)
     expected = model.evaluate(x, y, batch_size=4, return_dict=True, verbose=0)
     model.save(tmp_path / "m.keras")
     before = dict(program.counts)
@@ -183,9 +188,10 @@ def test_a_file_keeps_losses(tmp_path):
     assert program.counts["compiled"] == before["compiled"]
 
 
-def test_the_size_of_batches_makes_no_difference():
+@few_or_all
+def test_the_size_of_batches_makes_no_difference(every):
     """5, 5 and 2 of 12 samples, or all of them, for losses that do not mix samples."""
-    model, x, y = all_at_once(mixing=False)
+    model, x, y = all_at_once(every, mixing=False)
     found = [model.evaluate(x, y, batch_size=size, return_dict=True, verbose=0) for size in (5, 12)]
     assert_same(*found)
 

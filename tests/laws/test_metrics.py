@@ -19,6 +19,7 @@ from kerata.metrics.metric import read_result
 from kerata.metrics.reduction import mark_padding
 from kerata.populations import fit_many
 from law_data import SAMPLES, make_model, predictions, targets
+from quickly import slow
 
 # Bases for metrics of one's own, and means and sums of values, which have no targets.
 OTHERS = {"Metric", "MeanMetricWrapper", "Mean", "Sum"}
@@ -167,33 +168,41 @@ def test_jit_and_vmap_equal_eager(name, kind, arguments):
 # All metrics at once, those of a kind on one output.
 
 
-def all_at_once():
+KINDS = [parameters.values[1] for parameters in ROWS]
+# Each kind, and of the others one in four.
+FEW = [parameters for index, parameters in enumerate(ROWS) if index % 4 == 0 or KINDS.index(KINDS[index]) == index]
+few_or_all = pytest.mark.parametrize("rows", [FEW, slow(ROWS)], ids=["few", "all"])
+
+
+def all_at_once(rows):
     made = {}
-    for index, parameters in enumerate(ROWS):
+    for index, parameters in enumerate(rows):
         name, kind, arguments = parameters.values
         made.setdefault(kind, []).append(make(name, {**arguments, "name": f"{name.lower()}_{index}"}))
     model, x, y = make_model({kind: kind for kind in made}, loss={"numbers": "mse"}, metrics=made)
     return model, x, y
 
 
-def assert_same(one, other):
-    assert one.keys() == other.keys() and len(one) >= len(ROWS)
+def assert_same(one, other, rows):
+    assert one.keys() == other.keys() and len(one) >= len(rows)
     differing = {name: (a, other[name]) for name, a in one.items() if not np.allclose(a, other[name], rtol=1e-4, atol=1e-5)}
     assert not differing
 
 
-def test_each_is_the_same_in_a_population_as_alone():
-    model, x, y = all_at_once()
+@few_or_all
+def test_each_is_the_same_in_a_population_as_alone(rows):
+    model, x, y = all_at_once(rows)
     fitting = {"epochs": 2, "batch_size": 5, "verbose": 0}
     many = fit_many(model, x, y, seeds=[8, 3], turns=False, **fitting)
-    assert_same(model.fit(x, y, seed=3, **fitting).history, many[1].history.history)
+    assert_same(model.fit(x, y, seed=3, **fitting).history, many[1].history.history, rows)
 
 
-def test_a_file_keeps_metrics(tmp_path):
+@few_or_all
+def test_a_file_keeps_metrics(rows, tmp_path):
     """A model that is read from a file measures the same, and compiles nothing."""
-    model, x, y = all_at_once()
+    model, x, y = all_at_once(rows)
     expected = model.evaluate(x, y, batch_size=5, return_dict=True, verbose=0)
-    assert_same(expected, model.evaluate(x, y, batch_size=5, return_dict=True, verbose=0))
+    assert_same(expected, model.evaluate(x, y, batch_size=5, return_dict=True, verbose=0), rows)
     model.save(tmp_path / "m.keras")
     before = dict(program.counts)
     again = kerata.models.load_model(tmp_path / "m.keras")
