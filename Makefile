@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 # `make test-all` runs everything so.
 QUICK := --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1 --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true
-OPTIMIZED := $(wildcard tests/test_kernels_*.py) tests/test_tiny.py tests/test_demo.py tests/test_training.py
+OPTIMIZED := $(wildcard tests/test_kernels_*.py) tests/test_tiny.py tests/test_demo.py
 
 # The tests of a file run in one process, which compiles once what they share.
 test: $(VENV)/.dev

@@ -9,8 +9,8 @@ from jax._src.interpreters import mlir
 from kerata import layers, models, ops, optimizers
 from kerata.kernels.lowerings import MOST, forget_lowerings, live_lowerings
 
-# Each of another size, which compiles several operations.
-BATCHES = 40
+# Each of another size, which compiles three operations or more: together more than may be kept.
+BATCHES = 30
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from kerata.engine.program import forget_programs
 from random_models import describe
 
 MANY = 100
-FEW = (2,)
+FEW = (1,)
 
 
 @pytest.fixture(autouse=True)

@@ -59,7 +59,7 @@ def memory(mode):
     """Bytes that the gradient of a deep network holds beside its arguments."""
     kerata.utils.set_random_seed(1)
     inputs = outputs = kerata.Input((64,))
-    for _ in range(12):
+    for _ in range(6):
         with kerata.RematScope(mode):
             block = Block()
         outputs = block(outputs)

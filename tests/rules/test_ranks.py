@@ -1,6 +1,7 @@
 """Imports point down: to a room of strictly lower rank, or stay inside their folder."""
 
 import ast
+import functools
 import graphlib
 from pathlib import Path
 
@@ -137,11 +138,15 @@ def modules_imported(path: Path, known: set[str]) -> set[str]:
 MODULES = {
     ".".join(("kerata", *path.relative_to(ROOT).with_suffix("").parts)): path for path in FILES if path.stem != "__init__"
 }
-GRAPH = {name: modules_imported(path, set(MODULES)) for name, path in MODULES.items()}
+
+
+@functools.cache
+def graph():
+    return {name: modules_imported(path, set(MODULES)) for name, path in MODULES.items()}
 
 
 def test_no_file_imports_itself_by_way_of_others():
-    graphlib.TopologicalSorter(GRAPH).prepare()
+    graphlib.TopologicalSorter(graph()).prepare()
 
 
 def folder_of(path: Path) -> str:
@@ -158,10 +163,10 @@ def test_every_folder_within_a_room_has_a_rank():
     assert not deep, "a folder of a folder has no rank"
 
 
-@pytest.mark.parametrize("name", GRAPH)
+@pytest.mark.parametrize("name", MODULES)
 def test_imports_between_folders_of_a_room_point_down(name):
     room, folder = room_of(MODULES[name]), folder_of(MODULES[name])
-    for target in GRAPH[name]:
+    for target in graph()[name]:
         other = folder_of(MODULES[target])
         if room_of(MODULES[target]) == room and other != folder:
             lower = FOLDER_RANKS.get(other, 0) < FOLDER_RANKS.get(folder, 0)
