@@ -69,6 +69,36 @@ def test_a_call_is_written_as_a_person_would(era, old, new):
     assert "".join(found[1:]).replace("import kerata as keras", "").replace("    ", "") == "layer = " + (new or WRITTEN[old])
 
 
+MODEL = """from tensorflow import keras
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.drop, self.dense = keras.layers.{0}(1), keras.layers.Dense(1)
+    def call(self, {1}):  # forward
+        return self.dense(self.drop(inputs))
+class Wider(Net):
+    def call(self, {1}):
+        return super().call(inputs)
+"""
+
+
+@pytest.mark.parametrize(
+    ("layer", "old", "new"),
+    [
+        ("Dropout", "inputs", "inputs, training=None"),
+        ("BatchNormalization", "inputs, *, flag=2", "inputs, training=None, *, flag=2"),
+        ("GaussianNoise", "inputs: object, mask=(1, 2)", "inputs: object, mask=(1, 2), training=None"),
+        ("Dropout", "inputs, training=False", "inputs, training=False"),
+        ("Dropout", "inputs, **kwargs", "inputs, **kwargs"),
+        ("Dense", "inputs", "inputs"),
+    ],
+)
+def test_a_call_of_a_model_hears_of_training(layer, old, new):
+    """Before Keras 3, `fit` told layers in a `call` without `training` too."""
+    found = upgrade(MODEL.format(layer, old), "tfkeras2").source
+    assert found == MODEL.format(layer, new).replace("from tensorflow import keras", "import kerata as keras")
+
+
 def test_modules_names_and_methods():
     old = """\
 import numpy as np

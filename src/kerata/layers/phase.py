@@ -26,6 +26,17 @@ def in_phase(training: bool) -> Iterator[None]:
         contexts().pop()
 
 
+@contextlib.contextmanager
+def again_in_phase(training: bool | Array | None) -> Iterator[None]:
+    """Within the block what is computed again is in the phase that it was in at first, whatever is being called now."""
+    before = contexts()
+    _calls.training = [] if training is None else [training]
+    try:
+        yield
+    finally:
+        _calls.training = before
+
+
 def contexts() -> list[Any]:
     """What the layers that are being called now were told of training, the innermost last."""
     if not hasattr(_calls, "training"):

@@ -61,9 +61,9 @@ def has_own_step(model: object, training: bool) -> bool:
     return any(overrides(model, name) for name in hooks)
 
 
-def takes_training(model: object) -> bool:
-    """Whether a model's `call` has an argument `training`: one without it is trained as it predicts, as in Keras 3."""
-    return "training" in call_parameters(type(model))
+def takes_training(model: TrainedModel) -> bool:
+    """Whether a model is told that it is trained: without `training` in its `call` it is not, as in Keras 3."""
+    return model.tells_layers or "training" in call_parameters(type(model))
 
 
 def warn_of_inference(model: TrainedModel) -> None:

@@ -50,6 +50,7 @@ class TrainedModel:
         stop_predicting: bool
         trainable: bool
         feeds_first_layer: bool
+        tells_layers: bool
         history: History | None
         optimizer: Any
         layers: list[Layer]

@@ -84,6 +84,8 @@ class Trainer(StepMethods):
     output_names: list[str] | None
     # Whether inputs go into the first of `layers` as they are, where there is no graph yet.
     feeds_first_layer = False
+    # Whether layers learn that they are trained though the model's `call` has no `training` to hear it.
+    tells_layers = False
     # Callbacks set them to end `evaluate` or `predict` behind a batch.
     stop_evaluating = stop_predicting = False
     steps_per_execution = 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import kerata
 from kerata.cli.upgrading.calls import Call, row_of, today_of_row
 from kerata.cli.upgrading.edits import Source
+from kerata.cli.upgrading.hearing import tell
 from kerata.cli.upgrading.modules import Modules
 from kerata.cli.upgrading.names import Names, Thing
 from kerata.dialects import Row, find_row
@@ -85,6 +86,7 @@ class Upgrader:
     def run(self) -> Upgraded:
         self._find_bases()
         self._visit(self.source.tree)
+        tell(self.source, self.names)
         self.modules.rewrite()
         notes = sorted({*self.notes, *self.modules.notes})
         return Upgraded(self.source.changed(), self.era, notes)

@@ -29,7 +29,7 @@ from kerata.engine.types import Array, Described
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import compiler_options
 from kerata.layers.layer import Layer
-from kerata.layers.phase import contexts, training_now
+from kerata.layers.phase import again_in_phase, contexts, training_now
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.tape import Call, as_graph, inside, inside_call, is_graph, make_call, tapes
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, is_array, narrow, plain, tensors
@@ -346,7 +346,7 @@ class Whole:
         for place, array in zip(self.places, given, strict=True):
             filled[place] = array
         args, kwargs = jax.tree.unflatten(self.treedef, filled)
-        with scope:
+        with scope, again_in_phase(self.training):
             for array, mask in zip(given, masks, strict=True):
                 if mask is not None:
                     note(array, "mask", mask)
