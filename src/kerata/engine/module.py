@@ -221,13 +221,19 @@ def _own_parameters(signature: inspect.Signature) -> list[str]:
     return [n for n, p in list(signature.parameters.items())[1:] if p.kind not in skipped]
 
 
-def parts(module: Module) -> Iterator[tuple[str, Variable | Module]]:
-    """(attribute path, part) of the variables and modules that a module holds itself, each once."""
-    seen: set[int] = set()
+def held(module: Module) -> Iterator[tuple[str, object]]:
+    """The attributes of a module that may hold variables and modules, in the order in which they were set first."""
     hidden = type(module)._hidden[Look.PARTS]  # pyright: ignore[reportPrivateUsage]
     for name, value in module.__dict__.items():
         if type(value) not in PLAIN and name not in hidden:
-            yield from _parts_of(name, value, seen)
+            yield name, value
+
+
+def parts(module: Module) -> Iterator[tuple[str, Variable | Module]]:
+    """(attribute path, part) of the variables and modules that a module holds itself, each once."""
+    seen: set[int] = set()
+    for name, value in held(module):
+        yield from _parts_of(name, value, seen)
 
 
 def _parts_of(path: str, value: object, seen: set[int]) -> Iterator[tuple[str, Variable | Module]]:

@@ -63,8 +63,6 @@ class OldModel(Showing, FlowingModel, OldLayer):
 
     # Whether a summary counts what the optimizer keeps.
     counts_optimizer = False
-    # What `fit` said reached all layers, also those within a `call` without an argument for it.
-    tells_layers = True
     # Until Keras 3, the operations that make masks stood in no graph.
     counts_masks = False
     input_shape = modern.Model.input_shape

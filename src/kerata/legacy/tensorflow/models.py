@@ -36,6 +36,8 @@ class FlowingModel(Flowing):
     """A model that takes tensors, and whose steps may be written as in TensorFlow: `train_step(self, data)`."""
 
     _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited"), Look.NOBODY)
+    # What `fit` said reached all layers, also those within a `call` without an argument for it.
+    tells_layers = True
     if TYPE_CHECKING:
         # Of models, beside which this class stands.
         _compilation: Compilation

@@ -142,8 +142,8 @@ def orders(layer: Layer) -> list[list[Part]]:
     """
     held = layer._holdings()
     owners = [(holding.layer, variable) for holding in held.values() for variable in holding.variables]
-    trained = {id(variable) for variable in layer.trainable_weights}
-    now = split(owners, lambda variable: id(variable) in trained)
+    by_variable = {id(variable): (owner, variable) for owner, variable in reversed(owners)}
+    now = [by_variable[id(variable)] for variable in (*layer.trainable_weights, *layer.non_trainable_weights)]
     made = split(owners, lambda variable: variable.made_trainable)
     return [gather(now), gather(made), gather(owners)]
 
