@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import kerata
-from kerata.legacy import keras1, keras2
+from kerata.legacy import keras1, keras2, tfkeras2
 
 X = np.random.RandomState(0).randn(40, 3).astype("float32")
 Y = X[:, :1] * 2 - 1
@@ -232,3 +232,24 @@ def test_h5_files_leave_out_optimizers_of_tensorflow_1(tmp_path):
         model.save(tmp_path / "model.h5")
     again = keras2.models.load_model(tmp_path / "model.h5")
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "every", "validation", "kernel"),
+    [
+        ("SGD", 3, [0.00992, 0.00889, 0.00796], [1.0025214, 1.000839]),
+        ("SGD", None, [0.00573, 0.00301, 0.00161], [1.0008162, 0.9978243]),
+        ("Adam", 3, [0.00634, 0.00294, 0.00128], [1.0163306, 1.0076905]),
+        ("Adam", 100, [0.00591, 0.00529, 0.00178], [1.0075798, 0.99918836]),
+    ],
+)
+def test_averages_of_tf_keras_begin_with_the_weights_before_training(name, every, validation, kernel):
+    """The numbers of `tf_keras` 2.21; Keras 3 begins with the weights behind the first step."""
+    x = np.linspace(-1, 1, 20).reshape(10, 2).astype("float32")
+    y = x[:, :1] * 2
+    model = tfkeras2.models.Sequential([tfkeras2.layers.Dense(1, kernel_initializer="ones", input_shape=(2,))])
+    rule = getattr(tfkeras2.optimizers, name)(0.05, use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=every)
+    model.compile(rule, "mse")
+    found = model.fit(x, y, batch_size=4, epochs=3, verbose=0, shuffle=False, validation_data=(x, y)).history
+    np.testing.assert_allclose(found["val_loss"], validation, atol=6e-6)
+    np.testing.assert_allclose(np.ravel(model.get_weights()[0]), kernel, rtol=1e-5)

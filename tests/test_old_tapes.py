@@ -211,3 +211,51 @@ def test_a_schedule_of_a_programs_own_is_asked_in_each_step():
         values.append(float(weight))
     assert values == [0.5, 0.25, 0.125]
     assert asked == [0, 1, 2]
+
+
+Y = np.ones((2, 4), "float32")
+FOUND = {
+    "losses.get": (lambda u: tfkeras2.losses.get("mse")(Y, u), lambda u: (u - 1) / 2),
+    "losses.get of a class": (lambda u: tfkeras2.losses.get("MeanSquaredError")(Y, u), lambda u: (u - 1) / 4),
+    "losses.deserialize": (lambda u: tfkeras2.losses.deserialize("mean_squared_error")(Y, u), lambda u: (u - 1) / 2),
+    "metrics.get": (lambda u: tfkeras2.metrics.get("mse")(Y, u), lambda u: (u - 1) / 2),
+    "regularizers.get": (lambda u: tfkeras2.regularizers.get("l2")(u), lambda u: 0.02 * u),
+    "regularizers.L1": (lambda u: tfkeras2.regularizers.L1(0.5)(u), lambda u: 0.5 * np.sign(u)),
+    "regularizers.l2": (lambda u: tfkeras2.regularizers.l2(0.5)(u), lambda u: u),
+    "constraints.get": (lambda u: tfkeras2.constraints.get("non_neg")(u - 0.5), lambda u: (u >= 0.5).astype("float32")),
+    "constraints.MaxNorm": (lambda u: tfkeras2.constraints.MaxNorm(100.0)(u), np.ones_like),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_is_found_by_name_is_followed(name):
+    function, wanted = FOUND[name]
+    np.testing.assert_allclose(slope(function, U), wanted(U), rtol=1e-4)
+
+
+def test_metrics_found_by_short_names_are_functions():
+    assert tfkeras2.metrics.get("mae").__name__ == "mean_absolute_error"
+    np.testing.assert_allclose(tfkeras2.metrics.get("mae")(Y, U).numpy(), np.abs(Y - U).mean(-1), rtol=1e-6)
+    assert isinstance(tfkeras2.metrics.get("AUC"), tfkeras2.metrics.AUC)
+
+
+def test_losses_that_differ_in_a_number_alone_share_nothing():
+    """Each has its own number, also one that is changed later; under a tape, and without one."""
+    target, shorter = np.full((4, 2), 3, "float32"), np.full((3, 2), 3, "float32")
+
+    def told(loss, target=target):
+        variable = tf.Variable(np.full(target.shape, 0.3, "float32"))
+        with tf.GradientTape() as tape:
+            value = loss(target, variable)
+        assert float(loss(target, variable)) == float(value)
+        return float(value), tape.gradient(value, variable).numpy()[0, 0]
+
+    Huber, BinaryCrossentropy = tfkeras2.losses.Huber, tfkeras2.losses.BinaryCrossentropy
+    first = Huber(0.5)
+    np.testing.assert_allclose(told(first), (1.225, -0.0625), rtol=1e-5)
+    np.testing.assert_allclose(told(Huber(2.0)), (3.4, -0.25), rtol=1e-5)
+    np.testing.assert_allclose(told(BinaryCrossentropy(label_smoothing=0.1)), (2.6867433, -1.4583328), rtol=1e-5)
+    np.testing.assert_allclose(told(BinaryCrossentropy(label_smoothing=0.2)), (2.4749188, -1.3095235), rtol=1e-5)
+    first.delta = 2.0
+    np.testing.assert_allclose(told(first), (3.4, -0.25), rtol=1e-5)
+    np.testing.assert_allclose(told(Huber(0.5), shorter), (1.225, -1 / 12), rtol=1e-5)

@@ -10,7 +10,7 @@ from kerata import activations, callbacks, constraints, initializers, layers, lo
 from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.serialization import deserialize_keras_object
-from kerata.dialects import Row, canonical, find_row, translate_arguments
+from kerata.dialects import canonical, find_row, translate_arguments
 from kerata.dialects.values import today_of
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import has_symbolic, traceable
@@ -23,14 +23,14 @@ from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic, d
 from kerata.legacy.measures import loss_of
 from kerata.legacy.metrics import FUNCTIONS, FirstNearest, MetricOfKeras2, deserializing, serialize
 from kerata.legacy.models import OldModel, OldSequential
-from kerata.legacy.objects import LOOKUPS, Reseeded, looking
+from kerata.legacy.objects import LOOKUPS, Reseeded, adopted, looking
 from kerata.legacy.once import once
 from kerata.legacy.optimizers import optimizer as optimizer
 from kerata.legacy.spelling import Spelled, spell, variant
 from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting, Reversible
 from kerata.legacy.tensorflow.data import Dataset
 from kerata.legacy.tensorflow.layers import followed
-from kerata.legacy.tensorflow.models import FlowingLoss, FlowingMetric
+from kerata.legacy.tensorflow.models import FlowingLoss, FlowingMetric, FlowingRule
 
 T = TypeVar("T")
 
@@ -175,7 +175,7 @@ OLD_NAMES = {
 def loss(era: str, name: str) -> object:
     """A loss of an era."""
     if name == "get":
-        return lambda identifier: losses.get(loss_of(era, identifier))
+        return lambda identifier: shown(era, "losses", losses.get(loss_of(era, identifier)), loss)
     if name == "Reduction":
         return helpers.Reduction
     if name in (functions := crossentropy.FUNCTIONS.get(era, {})):
@@ -185,6 +185,8 @@ def loss(era: str, name: str) -> object:
         return spell(era, name, getattr(losses, name), None, crossentropy.LossOfThen, *beside)
     if era.startswith("keras2") and name in ("serialize", "deserialize"):
         return serialize if name == "serialize" else deserializing(losses)
+    if (era, name) == ("tfkeras2", "deserialize"):
+        return lambda *args, **kwargs: shown(era, "losses", losses.deserialize(*args, **kwargs), loss)
     row = find_row(era, "losses", name)
     return among_tensors(era, name, getattr(losses, name if row is None else row.today))
 
@@ -198,6 +200,10 @@ def metric(era: str, name: str) -> object:
         return of_graphs(FUNCTIONS[name])
     if name in (functions := crossentropy.FUNCTIONS.get(era, {})):
         return among_tensors(era, name, functions[name])
+    if era == "tfkeras2" and name in LOOKUPS:
+        return functools.partial(metric_by, getattr(metrics, name))
+    if era in crossentropy.ERAS and name in crossentropy.FUNCTIONS:
+        return among_tensors(era, name, crossentropy.FUNCTIONS[name])
     if era in crossentropy.ERAS and name == "BinaryCrossentropy":
         beside = OldMetric if era == "tfkeras2" else MetricOfKeras2
         return spell(era, name, metrics.BinaryCrossentropy, None, crossentropy.MetricOfThen, beside)
@@ -208,6 +214,21 @@ def metric(era: str, name: str) -> object:
     if row is None:
         return among_tensors(era, name, getattr(metrics, name))
     return among_tensors(era, name, getattr(metrics if row.kind == "metrics" else losses, row.today))
+
+
+def metric_by(find: Callable[..., object], identifier: object, *args: object, **kwargs: object) -> object:
+    """`metrics.get` and `metrics.deserialize` of `tf.keras`: of a short name a function, which is a loss as well."""
+    for room, make in ((losses, loss), (metrics, metric)):
+        if isinstance(identifier, str) and isinstance(getattr(room, identifier, None), types.FunctionType):
+            return make("tfkeras2", identifier)
+    return shown("tfkeras2", "metrics", find(identifier, *args, **kwargs), metric)
+
+
+def shown(era: str, kind: str, found: object, make: Callable[[str, str], object]) -> object:
+    """What a lookup has found, as programs of the era meet it: in `tf.keras` it takes and gives tensors."""
+    if era != "tfkeras2":
+        return found
+    return adopted(era, kind, of_layers(era, found), make)
 
 
 def of_graphs(function):
@@ -262,20 +283,18 @@ def by_row(era: str, kind: str, room: types.ModuleType, name: str) -> object:
     if (other := canonical(era, kind, name)) != name:
         return again(era, other)
     row = find_row(era, kind, name)
+    flows = (FlowingRule,) if era == "tfkeras2" else ()
     if row is None or row.arguments is None:
-        return getattr(room, name)
+        found = getattr(room, name)
+        return spell(era, name, found, None, *flows, Spelled) if flows and isinstance(found, type) else found
     if not name[0].islower():
-        return spell_plain(era, name, getattr(room, row.today), row)
+        return spell(era, name, getattr(room, row.today), row, *flows, Spelled)
 
     def make(*args: object, **kwargs: object) -> object:
         return getattr(room, row.today)(**translate_arguments(row, args, kwargs)[1])
 
     make.__name__ = name
     return make
-
-
-def spell_plain(era: str, name: str, modern: type, row: Row) -> type:
-    return spell(era, name, modern, row, Spelled)
 
 
 @once

@@ -68,6 +68,7 @@ class OldOptimizer(OwnUpdates, OwnRules, FlowingOptimizer, Spelled):
             arguments["global_clipnorm"] = arguments.pop("clipnorm")
 
     decay = Decay(low=0.0)
+    averages_begin_before = True
 
     @property
     def weights(self) -> list[Any]:

@@ -24,6 +24,7 @@ from kerata.engine.scope import Scope, current_scope, in_scope
 from kerata.engine.stores import Store, WritableStore, assign_all
 from kerata.engine.types import Array, Scalar
 from kerata.engine.variable import Variable
+from kerata.optimizers.averaging import move_averages
 from kerata.optimizers.clipping import clip_gradients
 from kerata.optimizers.eager import run_update
 from kerata.optimizers.parts import Kept, Transformation
@@ -79,6 +80,8 @@ class Optimizer(Stepwise):
     clipvalue = Hyperparameter(low=0.0)
     global_clipnorm = Hyperparameter(low=0.0)
     ema_momentum = Hyperparameter(low=0.0, high=1.0)
+    # Whether averages begin with the weights before the first step; Keras 3's begin with those behind it.
+    averages_begin_before = False
     loss_scale_factor = Hyperparameter(low=0.0)
     decay = Hyperparameter(low=0.0)
 
@@ -172,7 +175,7 @@ class Optimizer(Stepwise):
 
     def _descend(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Array) -> None:
         """The update, its average and the constraints, in place."""
-        changing = list(gradients)
+        changing, before = list(gradients), dict(weights)
         if self.loss_scale_factor is not None:
             gradients = {v: g / self.loss_scale_factor for v, g in gradients.items()}
         if self.gradient_accumulation_steps is None:
@@ -180,7 +183,7 @@ class Optimizer(Stepwise):
         else:
             self._accumulate(weights, gradients, values, counter)
         if self.use_ema:
-            self._average(weights, values, counter)
+            move_averages(self, weights, before, values, self._updates(counter))
         for v in changing:
             if v.constraint is not None:
                 weights[v] = constrain(v, weights[v])
@@ -259,18 +262,6 @@ class Optimizer(Stepwise):
         values.update(zip(list(values), kept, strict=True))
         for v in changing:
             values["gradient_accumulator", v] = jnp.where(now, jnp.zeros_like(sums[v]), sums[v])
-
-    def _average(self, weights: dict, values: dict[Key, Any], counter: Array) -> None:
-        """Moves the averages on, and takes them over when they are due."""
-        updates = self._updates(counter)
-        momentum = jnp.where(updates != 0, self.ema_momentum, 0.0)
-        for v in weights:
-            if v.overwrite_with_gradient:
-                continue
-            average = momentum * values["average", v] + (1.0 - momentum) * weights[v]
-            values["average", v] = average = average.astype(weights[v].dtype)
-            if self.ema_overwrite_frequency is not None:
-                weights[v] = jnp.where(is_due(updates, self.ema_overwrite_frequency), average, weights[v])
 
     def _overwrite(self, weights: dict, gradients: dict, values: dict[Key, Any], counter: Array) -> None:
         """Variables whose gradient is their new value, such as the scales of float8; accumulated by their maximum."""

@@ -22,8 +22,11 @@ class Listed(NamedTuple):
     every: list[Variable]
 
 
-class Group(list):
+class Group(list["Part"]):
     """A list, tuple or dict of layers and variables that is an attribute of a model."""
+
+
+Part = WeightHolder | Variable | Group
 
 
 def listed(layer: WeightHolder, known: dict[int, Listed] | None = None) -> Listed:
@@ -38,7 +41,7 @@ def listed(layer: WeightHolder, known: dict[int, Listed] | None = None) -> Liste
     return known[id(layer)]
 
 
-def of_layer(layer: WeightHolder, own: Listed, below: list[Any], known: dict[int, Listed]) -> Listed:
+def of_layer(layer: WeightHolder, own: Listed, below: list[Part], known: dict[int, Listed]) -> Listed:
     parts = [listed(each, known) for each in layers_of(below)]
     if layer.trainable:
         trained = [*own.trained, *(v for part in parts for v in part.trained)]
@@ -48,7 +51,7 @@ def of_layer(layer: WeightHolder, own: Listed, below: list[Any], known: dict[int
     return Listed(trained, others, [*trained, *others])
 
 
-def of_model(model: WeightHolder, own: Listed, below: list[Any], known: dict[int, Listed]) -> Listed:
+def of_model(model: WeightHolder, own: Listed, below: list[Part], known: dict[int, Listed]) -> Listed:
     parts = [of_part(each, known) for each in below]
     every = [*(v for part in parts for v in part.every), *own.every]
     trained = [*(v for part in parts for v in part.trained), *own.trained]
@@ -56,7 +59,7 @@ def of_model(model: WeightHolder, own: Listed, below: list[Any], known: dict[int
     return Listed(trained, others, every) if model.trainable else Listed([], [*trained, *others], every)
 
 
-def of_part(part: Any, known: dict[int, Listed]) -> Listed:
+def of_part(part: Part, known: dict[int, Listed]) -> Listed:
     """What stands in the place of an attribute of a model."""
     if isinstance(part, Variable):
         return Listed([], [], [])
@@ -69,7 +72,7 @@ def of_part(part: Any, known: dict[int, Listed]) -> Listed:
     return Listed(trained, others, [*trained, *others])
 
 
-def own_variables(layer: WeightHolder, below: list[Any]) -> Listed:
+def own_variables(layer: WeightHolder, below: list[Part]) -> Listed:
     """The variables of a layer itself, by its attributes; one that none of them holds stands before those made later."""
     own = list({id(variable): variable for variable in variables_of(below)}.values())
     shown = {id(variable) for variable in own}
@@ -81,7 +84,7 @@ def own_variables(layer: WeightHolder, below: list[Any]) -> Listed:
     return Listed(trained, others, [*trained, *others])
 
 
-def children(layer: WeightHolder) -> Iterator[Any]:
+def children(layer: WeightHolder) -> Iterator[Part]:
     """The layers, variables and groups of such that a layer holds, in the order in which they were set."""
     flat = "_layers" if isinstance(layer, Sequential) else "_graph_layers"
     for name, value in held(layer):
@@ -91,7 +94,7 @@ def children(layer: WeightHolder) -> Iterator[Any]:
             yield from taken(value, set())
 
 
-def taken(value: object, seen: set[int]) -> Iterator[Any]:
+def taken(value: object, seen: set[int]) -> Iterator[Part]:
     if isinstance(value, (WeightHolder, Variable)):
         yield value
     elif isinstance(value, (list, tuple, dict)) and id(value) not in seen:
@@ -110,7 +113,7 @@ def in_order(table: dict[Any, Any]) -> list[Any]:
         return list(table.values())
 
 
-def layers_of(below: list[Any]) -> Iterator[WeightHolder]:
+def layers_of(below: list[Part]) -> Iterator[WeightHolder]:
     for one in below:
         if isinstance(one, Group):
             yield from layers_of(one)
@@ -118,7 +121,7 @@ def layers_of(below: list[Any]) -> Iterator[WeightHolder]:
             yield one
 
 
-def variables_of(below: list[Any]) -> Iterator[Variable]:
+def variables_of(below: list[Part]) -> Iterator[Variable]:
     for one in below:
         if isinstance(one, Group):
             yield from variables_of(one)

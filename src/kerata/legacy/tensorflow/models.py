@@ -1,6 +1,7 @@
 """Models among tensors: steps of training in TensorFlow's form, and data of tensors."""
 
 import contextlib
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 
 from kerata.base.checks import message
 from kerata.base.types import DTypeLike
+from kerata.engine.hyper import Hypers
 from kerata.engine.module import Look
 from kerata.engine.scope import current_scope, in_scope
 from kerata.engine.structure import is_ours, structure_of
@@ -20,7 +22,7 @@ from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.columns import take_columns
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, run_graph, runs_as_python
-from kerata.legacy.tensorflow.tape import GradientTape
+from kerata.legacy.tensorflow.tape import GradientTape, tapes
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, tensors
 from kerata.losses.loss import reduce_values
 from kerata.models import Sequential as Chain
@@ -322,6 +324,20 @@ def recorded(
     return convert(loss), tape, list(var_list() if callable(var_list) else var_list)
 
 
+def followed_as_it_is(flowing: type, thing: object) -> Callable[..., Any]:
+    """The call of a loss or rule on arrays as a function that tapes follow.
+
+    One program serves all things of one structure and the same numbers, whatever becomes of them later.
+
+    Args:
+        flowing: the class among its bases that takes tensors; what stands behind it takes arrays.
+        thing: it.
+    """
+    structure = None if in_scope() else structure_of(thing)
+    key = None if structure is None else (structure, tuple(Hypers(("", thing)).vector().tolist()))
+    return followed(super(flowing, copy.copy(thing)).__call__, key)  # type: ignore[misc]
+
+
 class FlowingLoss:
     """A loss that takes tensors, gives tensors then, and is followed by tapes."""
 
@@ -334,13 +350,22 @@ class FlowingLoss:
             return super().__call__(y_true, y_pred, sample_weight)  # type: ignore[misc]
         given = as_tensors((read(y_true), read(y_pred), read(sample_weight)))
         if is_ours(type(self)):
-            return followed(super().__call__, structure_of(self))(*given)  # type: ignore[misc]
+            return followed_as_it_is(FlowingLoss, self)(*given)
         return self._call_own(*given)
 
     def _call_own(self, y_true: object, y_pred: object, sample_weight: object) -> Tensor:
         values = convert(self.call(y_true, y_pred))  # type: ignore[attr-defined]
         reduce = functools.partial(reduce_values, reduction=self.reduction, owner=self)  # type: ignore[attr-defined]
         return followed(lambda values, weight: reduce(values, sample_weight=weight))(values, sample_weight)
+
+
+class FlowingRule:
+    """A regularizer or constraint that takes tensors, gives tensors then, and is followed by tapes."""
+
+    def __call__(self, x: object) -> object:
+        if not is_ours(type(self)) or not (isinstance(x, Tensor) or (tapes() and isinstance(x, Variable))):
+            return super().__call__(x)  # type: ignore[misc]
+        return followed_as_it_is(FlowingRule, self)(x)
 
 
 class FlowingMetric:
