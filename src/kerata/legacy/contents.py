@@ -202,8 +202,6 @@ def metric(era: str, name: str) -> object:
         return among_tensors(era, name, functions[name])
     if era == "tfkeras2" and name in LOOKUPS:
         return functools.partial(metric_by, getattr(metrics, name))
-    if era in crossentropy.ERAS and name in crossentropy.FUNCTIONS:
-        return among_tensors(era, name, crossentropy.FUNCTIONS[name])
     if era in crossentropy.ERAS and name == "BinaryCrossentropy":
         beside = OldMetric if era == "tfkeras2" else MetricOfKeras2
         return spell(era, name, metrics.BinaryCrossentropy, None, crossentropy.MetricOfThen, beside)

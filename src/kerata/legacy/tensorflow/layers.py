@@ -10,8 +10,6 @@ import inspect
 import weakref
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeAlias
-from collections.abc import Callable, Hashable, Iterator
-from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +19,7 @@ from jax.core import Tracer
 from kerata.base.recent import Recent
 from kerata.base.types import DTypeLike, Owner
 from kerata.engine.hyper import Hypers
-from kerata.engine.module import Look, Module
+from kerata.engine.module import Look
 from kerata.engine.naming import name_scope
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
@@ -33,9 +31,8 @@ from kerata.kernels.compiler import compiler_options
 from kerata.layers.layer import Layer
 from kerata.layers.phase import again_in_phase, contexts, training_now
 from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.listing import Listing
 from kerata.legacy.tensorflow.tape import Call, as_graph, inside, inside_call, is_graph, make_call, tapes
-from kerata.legacy.tensorflow.listing import children, layers_of, listed, ranked
-from kerata.legacy.tensorflow.tape import Call, inside, inside_call, make_call, tapes
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, is_array, narrow, plain, tensors
 from kerata.legacy.tensorflow.types import TensorShape, string
 from kerata.legacy.tensorflow.variable import adopt
@@ -43,13 +40,11 @@ from kerata.models.graph import Graph
 
 # For each leaf what went into the softmax or sigmoid that gave it, by that one's name.
 Logits: TypeAlias = list[dict[str, Array]]
-# What lists of weights go by.
-LISTED = (Module, Variable, list, tuple, dict)
 # Whether this process uses TensorFlow's names: then layers of every era take and give tensors.
 in_use = [False]
 
 
-class Flowing:
+class Flowing(Listing):
     """A layer that takes tensors, gives tensors, and is followed by tapes."""
 
     _bookkeeping = {"_tape_calls": Look.NOBODY}
@@ -150,43 +145,8 @@ class Flowing:
         found = super().add_weight(*args, **kwargs)  # type: ignore[misc]
         return adopt(found) if gives_tensors(self) and not is_ours(type(self)) else found
 
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in self.__dict__ and isinstance(value, LISTED) and self._era == "tfkeras2":
-            # What is set anew comes behind what was set before it.
-            del self.__dict__[name]
-        super().__setattr__(name, value)
-
-    def _sublayers(self) -> Iterator[Any]:
-        return layers_of(children(self)) if self._era == "tfkeras2" else super()._sublayers()  # type: ignore[arg-type,misc]
-
-    def _as_listed(self, found: list[Variable], kind: str) -> list[Variable]:
-        """Weights in the order in which their era listed them."""
-        if self._era == "tfkeras2":
-            found = ranked(found, getattr(listed(self), kind))  # type: ignore[arg-type]
-        return [adopt(v) for v in found] if gives_tensors(self) and not in_scope() else found
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        return self._as_listed(super().trainable_weights, "trained")  # type: ignore[misc]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        return self._as_listed(super().non_trainable_weights, "others")  # type: ignore[misc]
-
-    @property
-    def weights(self) -> list[Variable]:
-        return self._as_listed(super().weights, "every")  # type: ignore[misc]
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The weights, and behind them what is kept beside them."""
-        found = super().variables  # type: ignore[misc]
-        return ranked(found, self.weights) if self._era == "tfkeras2" else found
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        found = super().non_trainable_variables  # type: ignore[misc]
-        return ranked(found, self.non_trainable_weights) if self._era == "tfkeras2" else found
+    def _adopts_weights(self) -> bool:
+        return gives_tensors(self) and not in_scope()
 
 
 def of_host(layer: Flowing, found: object, shape: tuple[int, ...] | None) -> object:

@@ -8,9 +8,10 @@ what is trained comes first.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from kerata.engine.module import held
+from kerata.engine.module import Module, held
 from kerata.engine.variable import Variable
 from kerata.layers.weights import WeightHolder
+from kerata.legacy.tensorflow.variable import adopt
 from kerata.models import Sequential
 
 
@@ -135,3 +136,55 @@ def ranked(variables: list[Variable], order: list[Variable]) -> list[Variable]:
     for place, variable in enumerate(order):
         places.setdefault(id(variable), place)
     return sorted(variables, key=lambda variable: places.get(id(variable), len(places) + len(order)))
+
+
+# What lists of weights go by.
+LISTED = (Module, Variable, list, tuple, dict)
+
+
+class Listing:
+    """The weights of a layer in the order in which its era listed them."""
+
+    _era: str
+
+    def _adopts_weights(self) -> bool:
+        """Whether the variables that are listed are to be those of TensorFlow's names."""
+        return False
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self.__dict__ and isinstance(value, LISTED) and self._era == "tfkeras2":
+            # What is set anew comes behind what was set before it.
+            del self.__dict__[name]
+        super().__setattr__(name, value)
+
+    def _sublayers(self) -> Iterator[Any]:
+        return layers_of(children(self)) if self._era == "tfkeras2" else super()._sublayers()  # type: ignore[arg-type,misc]
+
+    def _as_listed(self, found: list[Variable], kind: str) -> list[Variable]:
+        """Weights in the order in which their era listed them."""
+        if self._era == "tfkeras2":
+            found = ranked(found, getattr(listed(self), kind))  # type: ignore[arg-type]
+        return [adopt(v) for v in found] if self._adopts_weights() else found
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return self._as_listed(super().trainable_weights, "trained")  # type: ignore[misc]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        return self._as_listed(super().non_trainable_weights, "others")  # type: ignore[misc]
+
+    @property
+    def weights(self) -> list[Variable]:
+        return self._as_listed(super().weights, "every")  # type: ignore[misc]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The weights, and behind them what is kept beside them."""
+        found = super().variables  # type: ignore[misc]
+        return ranked(found, self.weights) if self._era == "tfkeras2" else found
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        found = super().non_trainable_variables  # type: ignore[misc]
+        return ranked(found, self.non_trainable_weights) if self._era == "tfkeras2" else found
