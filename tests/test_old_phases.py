@@ -42,6 +42,22 @@ class DeafStep(Deaf):
         return {"loss": loss}
 
 
+class StepBySuper(Deaf):
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+class AnyArguments(Model):
+    """A `call` that takes any argument is told of training as one that names it."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.dense = layers.BatchNormalization(), ones()
+
+    def call(self, x, **kwargs):
+        return self.dense(self.norm(x, training=kwargs["training"]))
+
+
 class DeafBlock(layers.Layer):
     def __init__(self):
         super().__init__()
@@ -82,6 +98,8 @@ def within_a_graph():
 MODELS = {
     "a model": Deaf,
     "its own step": DeafStep,
+    "its own step by way of ours": StepBySuper,
+    "any arguments": AnyArguments,
     "a layer within": AroundADeafBlock,
     "in a graph": within_a_graph,
     "a chain": lambda: DeafChain([layers.BatchNormalization(), ones()]),
@@ -141,3 +159,29 @@ def test_slopes_of_slopes_are_those_of_training():
         kernel = model.trainable_variables[0]
         np.testing.assert_allclose(tape.gradient(loss, kernel).numpy().ravel()[0], first, rtol=1e-5)
         np.testing.assert_allclose(outer.gradient(penalty, kernel).numpy().ravel()[0], second, rtol=1e-5)
+
+
+def test_a_call_that_takes_any_argument_gets_the_mask_and_the_phase():
+    seen = []
+
+    class Telling(layers.Layer):
+        def call(self, x, **kwargs):
+            seen.append({name: value if name == "training" else np.asarray(value).tolist() for name, value in kwargs.items()})
+            return x * 1.0
+
+    steps = np.array([[[1.0], [0.0]]], "float32")
+    Telling()(steps)
+    Telling()(layers.Masking()(tf.constant(steps)), training=True)
+    assert seen == [{"training": None}, {"training": True, "mask": [[True, False]]}]
+
+
+def test_logs_of_an_own_step_keep_their_order():
+    class Naming(Deaf):
+        def train_step(self, data):
+            logs = super().train_step(data)
+            return {"zeta": logs["loss"], "alpha": logs["loss"], **logs}
+
+    model = Naming()
+    model.compile("sgd", "mse", metrics=["mae"])
+    found = model.fit(X, Y, epochs=1, verbose=0, validation_data=(X, Y)).history
+    assert list(found) == ["zeta", "alpha", "loss", "mae", "val_loss", "val_mae"]

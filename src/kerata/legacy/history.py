@@ -79,13 +79,21 @@ class LogsInOrder(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs:
-            values = in_order(logs, self.of.metrics_names, self.of._era)
+            said = vars(self.of).get("_logged", {})
+            names = self.of.metrics_names
+            values = in_order(logs, said.get("train_step", names), self.of._era, said.get("test_step", names))
             logs.clear()
             logs.update(values)
 
 
-def in_order(logs: dict[str, Any], names: list[str], era: str) -> dict[str, Any]:
+def in_order(logs: dict[str, Any], names: list[str], era: str, validated: list[str] | None = None) -> dict[str, Any]:
     """The logs in the order of an era; names that are not known keep theirs, behind those that are.
+
+    Args:
+        logs: by name.
+        names: in their order.
+        era: which one.
+        validated: those of what was validated, where their order is another one.
 
     >>> list(in_order({"acc": 1, "loss": 2, "val_acc": 3, "val_loss": 4}, ["loss", "acc"], "keras2"))
     ['val_loss', 'val_acc', 'loss', 'acc']
@@ -93,5 +101,6 @@ def in_order(logs: dict[str, Any], names: list[str], era: str) -> dict[str, Any]
     own = [name for name in logs if not name.startswith("val_")]
     ranks = {name: rank for rank, name in enumerate(names)}
     own.sort(key=lambda name: ranks.get(name, len(ranks)))
+    ranks = ranks if validated is None else {name: rank for rank, name in enumerate(validated)}
     held_out = sorted((name for name in logs if name not in own), key=lambda name: ranks.get(name[4:], len(ranks)))
     return {name: logs[name] for name in (own + held_out if era == "tfkeras2" else held_out + own)}

@@ -29,7 +29,9 @@ from kerata.engine.types import Array, Described
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import compiler_options
 from kerata.layers.layer import Layer
+from kerata.layers.masks import fill_masks
 from kerata.layers.phase import again_in_phase, contexts, training_now
+from kerata.layers.signatures import call_parameters
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.listing import Listing
 from kerata.legacy.tensorflow.tape import Call, as_graph, inside, inside_call, is_graph, make_call, tapes
@@ -96,6 +98,15 @@ class Flowing(Listing):
         if is_ours(type(self)) or self._era != "tfkeras2":
             return found
         return {name: as_shapes(shape) for name, shape in found.items()}
+
+    def _call_concrete(self, args: tuple, kwargs: dict[str, Any]) -> object:
+        names = call_parameters(type(self))
+        if self._era == "tfkeras2" and names.takes_any and not is_ours(type(self)):
+            # A `call(self, x, **kwargs)` was told of training and of the mask, as if it had named them.
+            known = {"training": training_now(), "mask": fill_masks(names, args, kwargs)[1]}
+            added = {name: one for name, one in known.items() if name not in names and kwargs.get(name) is None}
+            kwargs = {**kwargs, **{name: one for name, one in added.items() if name == "training" or one is not None}}
+        return super()._call_concrete(args, kwargs)  # type: ignore[misc]
 
     def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> object:
         own = holds_function(self)

@@ -28,6 +28,7 @@ from kerata.losses.loss import reduce_values
 from kerata.models import Sequential as Chain
 from kerata.optimizers import Optimizer
 from kerata.training.compilation import Compilation
+from kerata.training.step_methods import flatten_logs
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ STEPS = ("train_step", "test_step", "predict_step")
 class FlowingModel(Flowing):
     """A model that takes tensors, and whose steps may be written as in TensorFlow: `train_step(self, data)`."""
 
-    _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited"), Look.NOBODY)
+    _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited", "_logged"), Look.NOBODY)
     # What `fit` said reached all layers, also those within a `call` without an argument for it.
     tells_layers = True
     if TYPE_CHECKING:
@@ -88,11 +89,11 @@ class FlowingModel(Flowing):
 
     def train_step(self, *given: object) -> object:
         """One step of training: of a state and data as in Keras 3, of data alone as in TensorFlow."""
-        return self._step("train_step", given, [self.trainable_variables, self.optimizer.variables, self.metrics_variables])  # type: ignore[attr-defined]
+        return self._step("train_step", given)
 
     def test_step(self, *given: object) -> object:
         """One step of evaluation, in either form."""
-        return self._step("test_step", given, [self.trainable_variables, self.metrics_variables])  # type: ignore[attr-defined]
+        return self._step("test_step", given)
 
     def predict_step(self, *given: object) -> object:
         """One step of prediction, in either form."""
@@ -101,12 +102,14 @@ class FlowingModel(Flowing):
         data = given[0]
         return self(data[0] if isinstance(data, tuple) else data, training=False)  # type: ignore[operator]
 
-    def _step(self, name: str, given: tuple, lists: list[Any]) -> object:
+    def _step(self, name: str, given: tuple) -> object:
         base = getattr(super(), name)
         if len(given) == 2:
             return base(*given)
+        # Before its measures are asked for: the loss is among them from now on.
         self.__dict__["_takes_loss"] = True
-        lists.insert(1, self.non_trainable_variables)  # type: ignore[attr-defined]
+        slots = [self.optimizer.variables] if name == "train_step" else []
+        lists = [self.trainable_variables, self.non_trainable_variables, *slots, self.metrics_variables]  # type: ignore[attr-defined]
         state = [[v.value for v in variables] for variables in lists]
         logs, after = base(state, narrowed(given[0]))
         for variables, old, new in zip(lists, state, after, strict=True):
@@ -196,6 +199,9 @@ def adapted(step: Callable[..., Any], name: str) -> Callable[..., Any]:
                     "Make variables, layers and optimizers in __init__(), build() or compile()",
                 )
             )
+        if isinstance(found, dict):
+            # Their order, which programs do not keep.
+            self.__dict__.setdefault("_logged", {})[name] = list(flatten_logs(self, narrowed(found)))
         return narrowed(found), (state[1] if name == "predict_step" else state)
 
     call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
