@@ -9,6 +9,7 @@ import kerata
 from kerata import layers
 from kerata.engine.module import Look, Module, parts
 from kerata.engine.structure import structure_of
+from kerata.legacy import tfkeras2
 from kerata.saving.walk import walk
 
 N, S, P = Look.NOBODY, Look.PROGRAM, Look.PARTS | Look.PROGRAM
@@ -78,6 +79,11 @@ OF_ERAS = {
         **dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling", "one_kernel"), N),
         "sums_penalties": S,
     },
+    "legacy.models.OldModel": {
+        **dict.fromkeys(("_other_shapes", "_trained_at_compile", "_held_out", "_shown_totals", "_targets"), N),
+        "_terms": Look.PARTS,
+    },
+    "legacy.tensorflow.models.FlowingModel": dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited", "_logged"), N),
     "legacy.tensorflow.layers.Flowing": {"_tape_calls": N},
     "legacy.closures.Around": {"closure": N},
     "legacy.own_updates.OwnUpdates": dict.fromkeys(("_made", "_made_for"), N),
@@ -88,6 +94,10 @@ OF_ERAS = {
     "legacy.batches.KeptVariance": {"kept_variance": S},
 }
 X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+
+
+# Classes of the eras are made when they are asked for.
+MODELS_OF_ERAS = (tfkeras2.models.Model, tfkeras2.models.Sequential)
 
 
 def classes_below(cls):

@@ -183,7 +183,9 @@ class Optimizer(Stepwise):
         else:
             self._accumulate(weights, gradients, values, counter)
         if self.use_ema:
-            move_averages(self, weights, before, values, self._updates(counter))
+            first = before if self.averages_begin_before else None
+            every = self.ema_overwrite_frequency
+            move_averages(weights, first, values, self._updates(counter), self.ema_momentum, every)
         for v in changing:
             if v.constraint is not None:
                 weights[v] = constrain(v, weights[v])
