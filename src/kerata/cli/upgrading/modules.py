@@ -81,15 +81,16 @@ class Modules:
 
     def rewrite(self) -> None:
         """Changes all imports of Keras, and adds those that calls need."""
-        last: ast.stmt | None = None
+        places: list[ast.stmt] = []
         for node in ast.walk(self.source.tree):
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 if path_of(node.module) is not None or node.module == "tensorflow":
                     self._import_from(node)
-                    last = node if last is None or node.lineno > last.lineno else last
-            elif isinstance(node, ast.Import) and any(path_of(alias.name) is not None for alias in node.names):
-                self._import(node)
-                last = node if last is None or node.lineno > last.lineno else last
+                    places.append(node)
+            elif isinstance(node, ast.Import):
+                known = any(alias.name == "tensorflow" or path_of(alias.name) is not None for alias in node.names)
+                if known and self._import(node):
+                    places.append(node)
         self._write_imports()
         if "keras" in self.names.known:
             self.needed.pop(None, None)  # type: ignore[call-overload]
@@ -98,10 +99,17 @@ class Modules:
             for module in sorted(self.needed, key=str)
             for line in written(module, [(name, name if module is None else None) for name in sorted(self.needed[module])])
         ]
-        if lines and last is not None:
+        if lines and places:
+            last = self._before_use(sorted(places, key=lambda node: node.lineno))
             end = self.source.span(last)[1]
             indent = " " * last.col_offset
             self.source.put(end, end, "".join(f"\n{indent}{line}" for line in lines))
+
+    def _before_use(self, places: list[ast.stmt]) -> ast.stmt:
+        """The last of these imports that stands among imports alone: what follows may need what they bring."""
+        lines = [node.lineno for node in self.source.tree.body if not isinstance(node, (ast.Import, ast.ImportFrom))]
+        after = min((line for line in lines if line > places[0].lineno), default=places[-1].lineno + 1)
+        return [node for node in places if node.lineno < after][-1]
 
     def _import_from(self, node: ast.ImportFrom) -> None:
         path = "" if node.module == "tensorflow" else path_of(node.module or "") or ""
@@ -153,21 +161,37 @@ class Modules:
                 end += 1
             self.source.put(begin, end, f"\n{' ' * node.col_offset}".join(lines))
 
-    def _import(self, node: ast.Import) -> None:
+    def _is_used(self, name: str) -> bool:
+        """Whether TensorFlow is used for more than `tf.keras`."""
+        nodes = list(ast.walk(self.source.tree))
+        keras = [n for n in nodes if isinstance(n, ast.Attribute) and n.attr == "keras" and ast.unparse(n.value) == name]
+        return sum(isinstance(n, ast.Name) and n.id == name for n in nodes) > len(keras)
+
+    def _import(self, node: ast.Import) -> bool:
+        """Changes an import; whether something of it stays."""
         lines = []
         for alias in node.names:
             path = path_of(alias.name)
             module = self.module_of(path) if path is not None else None
-            if path is None or (alias.name == "tensorflow"):
+            if alias.name == "tensorflow" and not self._is_used(alias.asname or alias.name):
+                if self.needed.pop(None, None):  # type: ignore[call-overload]
+                    lines.append("import kerata as keras")
+            elif path is None or alias.name == "tensorflow":
+                if alias.name == "tensorflow":
+                    text = "what is of TensorFlow stays as it is: it needs kerata run, or TensorFlow; kerata.ops has much of it"
+                    self.notes.append((node.lineno, text))
                 lines.append(f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else ""))
             elif module is None:
                 self.notes.append((node.lineno, f"{alias.name} is not there today"))
-                return
+                return True
             elif alias.asname:
                 lines.append(f"import kerata{'.' * bool(module)}{module} as {alias.asname}")
             else:
                 lines.append("import kerata as keras")
-        self.source.replace(node, f"\n{' ' * node.col_offset}".join(dict.fromkeys(lines)))
+        begin, end = self.source.span(node)
+        end += not lines and node.col_offset == 0 and self.source.text[end : end + 1] == "\n"
+        self.source.put(begin, end, f"\n{' ' * node.col_offset}".join(dict.fromkeys(lines)) or "pass" * (node.col_offset > 0))
+        return bool(lines)
 
 
 def written(module: str | None, pairs: list[tuple[str, str | None]]) -> list[str]:

@@ -32,6 +32,8 @@ BY_HAND = {
     "predict_proba": "predict(x)",
     "to_yaml": "to_json()",
     "reset_states": "reset_state() of the layers that keep states",
+    "get_output_at": "keep what each call of the layer gave",
+    "get_input_at": "keep what each call of the layer was given",
 }
 # Arguments that counted samples, and count batches today.
 SAMPLES = ("samples_per_epoch", "nb_val_samples", "val_samples")
@@ -186,6 +188,9 @@ class Upgrader:
         if thing.name in ("merge", "Merge"):
             self._merge(node)
             return
+        if thing.name == "ModelCheckpoint":
+            alone = any(k.arg == "save_weights_only" and not is_constant(k.value, False) for k in node.keywords)
+            self._check_file(node, ".weights.h5" if alone else ".keras")
         row = row_of(self.era, thing.kind, thing.name)
         if row is None or row.arguments is None:
             return
@@ -195,6 +200,17 @@ class Upgrader:
             self.note(node, "`mode` of BatchNormalization: kerata.layers.SampleNormalization (1) or BatchStatistics (2)")
             return
         self._write(node, call)
+
+    def _check_file(self, node: ast.Call, ending: str) -> None:
+        """Notes a name of a file, given as it is or as a variable, whose ending today means another form."""
+        given = next((one.value for one in node.keywords if one.arg == "filepath"), node.args[0] if node.args else None)
+        name = given.id if isinstance(given, ast.Name) else None
+        for other in ast.walk(self.source.tree) if name else ():
+            if isinstance(other, ast.Assign) and ast.unparse(other.targets[0]) == name and other.lineno < node.lineno:
+                given = other.value
+                break
+        if isinstance(given, ast.Constant) and isinstance(given.value, str) and not given.value.endswith(ending):
+            self.note(node, f"the name of this file must end in {ending!r} today: {given.value!r}")
 
     def _write(self, node: ast.Call, call: Call) -> None:
         """Puts today's arguments between the parentheses, if they differ."""
@@ -256,6 +272,8 @@ class Upgrader:
     def _method(self, node: ast.Call, func: ast.Attribute) -> None:
         """A call of a method that models had."""
         name = func.attr
+        if name == "save_weights":
+            self._check_file(node, ".weights.h5")
         if name in BY_HAND:
             self.note(node, f"`{name}` is not there today: {BY_HAND[name]}")
             return
@@ -299,7 +317,11 @@ class Upgrader:
 
 
 def is_zero(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and node.value == 0
+    return is_constant(node, 0)
+
+
+def is_constant(node: ast.AST, value: object) -> bool:
+    return isinstance(node, ast.Constant) and node.value == value
 
 
 def quoted_like(old: str, text: str) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from jax.core import Tracer
 from kerata.base.checks import did_you_mean, message
 from kerata.base.recent import Recent
 from kerata.engine.numbers import asked_by, known, numbers_of
-from kerata.engine.scope import note
+from kerata.engine.scope import current_scope, note
 from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.types import AnyArray, HostArray
 from kerata.engine.variable import Variable
@@ -159,7 +160,7 @@ class Function:
                 note(made[0], "logits", (OF_LOGITS[self.title], values[0]))
             return jax.tree.unflatten(tree, made), made
 
-        if is_known:
+        if is_known and not (only_shapes() and is_large(call, given)):
             with jax.ensure_compile_time_eval():
                 return make_call(call, objects, given, wrap)
         with asked_by(f"tf.{self.title}"):
@@ -219,6 +220,18 @@ class Function:
         if missing:
             raise TypeError(f"tf {self.title}() misses the argument {missing[0]!r}")
         return [values[one] if one in values else self.defaults[one] for one in self.names]
+
+
+def only_shapes() -> bool:
+    """Whether nothing but shapes comes of what is computed now."""
+    scope = current_scope()
+    return scope is not None and scope.shapes_alone
+
+
+def is_large(call: Call, given: list[Any]) -> bool:
+    """Whether a call gives so much that it is not computed where its shape is all that is wanted: sizes are guesses there."""
+    found = jax.eval_shape(call.function, given)
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(found)) > 1 << 22
 
 
 def settled(value: object) -> object:

@@ -16,7 +16,7 @@ from kerata.engine.numbers import NumbersNeeded, asked_by
 from kerata.engine.scope import current_scope, stack
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Array, TensorLike
-from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.calls import convert, only_shapes
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.layers import wrap_leaves
@@ -65,12 +65,6 @@ def both_ways(pred: TensorLike, true_fn: Callable[..., Any], false_fn: Callable[
             if one is not other:
                 scope.values[key] = jnp.where(narrow(pred), one, other)
     return first, second
-
-
-def only_shapes() -> bool:
-    """Whether nothing but shapes comes of what is computed now."""
-    scope = current_scope()
-    return scope is not None and scope.shapes_alone
 
 
 def check_alike(first: AnyTensor, second: AnyTensor) -> None:
@@ -373,11 +367,11 @@ def timestamp(name: object = None) -> Tensor:
     return Tensor(np.asarray(time.time(), np.float64))
 
 
-def refuse(name: str, advice: str) -> Callable[..., NoReturn]:
-    """A function that is not there, and says what to do."""
+def refuse(name: str, advice: str, error: type[Exception] = NotImplementedError) -> Callable[..., NoReturn]:
+    """A function that is not there, and says what to do; by the error that TensorFlow raised, where programs caught one."""
 
     def call(*args: object, **kwargs: object) -> NoReturn:
-        raise NotImplementedError(message(name, "it is not there", None, advice))
+        raise error(message(name, "it is not there", None, advice))
 
     call.__name__ = name.rpartition(".")[2]
     return call

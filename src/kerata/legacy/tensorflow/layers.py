@@ -154,7 +154,7 @@ class Flowing(Listing):
     def add_weight(self, *args: object, **kwargs: object) -> Variable:
         """A new weight."""
         found = super().add_weight(*args, **kwargs)  # type: ignore[misc]
-        return adopt(found) if gives_tensors(self) and not is_ours(type(self)) else found
+        return adopt(found) if gives_tensors(self) else found
 
     def _adopts_weights(self) -> bool:
         return gives_tensors(self) and not in_scope()

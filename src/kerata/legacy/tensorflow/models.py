@@ -66,9 +66,21 @@ class FlowingModel(Flowing):
         caller = next(cls for cls in type(self).__mro__ if "call" in cls.__dict__)
         if self._graph is None and is_ours(caller) and not is_ours(type(self)) and not isinstance(self, Chain):  # type: ignore[attr-defined]
             return inputs
-        outputs = super()._build_by_tracing(inputs)  # type: ignore[misc]
+        try:
+            outputs = super()._build_by_tracing(inputs)  # type: ignore[misc]
+        except (TypeError, ValueError):
+            if not self._steps_take_data():
+                raise
+            # What its step calls it with may be more than the first part of the data: (anchor, positive, negative).
+            outputs = []
         self._take_awaited()
         return outputs
+
+    def _steps_take_data(self) -> bool:
+        """Whether a step in TensorFlow's form does all, and nothing is left to build."""
+        parts = self._flatten_layers(include_self=False)  # type: ignore[attr-defined]
+        own = not is_ours(type(self).train_step) and self._graph is None  # type: ignore[attr-defined]
+        return own and bool(parts) and all(layer.built for layer in parts) and not self._compilation.objective.is_given
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
         if "_awaited" in self.__dict__ and args and not in_scope() and not has_symbolic((args, kwargs)):

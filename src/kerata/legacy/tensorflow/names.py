@@ -227,7 +227,7 @@ def system_modules(era: str) -> dict[str, dict[str, Any]]:
         "distribute": {**flow.STRATEGY, "Strategy": flow.Strategy, "get_strategy": flow.Strategy, "ReduceOp": ReduceOp},
         "distribute.experimental": dict(flow.STRATEGY),
         "distribute.cluster_resolver": {
-            "TPUClusterResolver": flow.refuse("TPUClusterResolver", "JAX finds TPUs itself: leave the resolver out")
+            "TPUClusterResolver": flow.refuse("TPUClusterResolver", "JAX finds TPUs itself: leave the resolver out", ValueError)
         },
         "debugging": {
             **checks.DEBUGGING,
@@ -264,7 +264,7 @@ def flow_names() -> dict[str, Any]:
         "foldl": flow.foldl,
         "vectorized_map": flow.vectorized_map,
         "py_function": flow.py_function,
-        "py_func": flow.py_function,
+        "py_func": flow.numpy_function,
         "numpy_function": flow.numpy_function,
         "custom_gradient": flow.custom_gradient,
         "print": flow.printing,
