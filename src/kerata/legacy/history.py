@@ -79,9 +79,8 @@ class LogsInOrder(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs:
-            said = vars(self.of).get("_logged", {})
-            names = self.of.metrics_names
-            values = in_order(logs, said.get("train_step", names), self.of._era, said.get("test_step", names))
+            names, validated = (self.of._names_of_logs(step) for step in ("train_step", "test_step"))
+            values = in_order(logs, names, self.of._era, validated)
             logs.clear()
             logs.update(values)
 

@@ -328,19 +328,19 @@ class OldModel(Showing, FlowingModel, OldLayer):
         asked = arguments.pop("return_dict", False)
         with as_compiled(self):
             logs = super().train_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
-        return in_order(logs, self.metrics_names, self._era) if asked else self._in_order(logs)
+        return in_order(logs, self._names_of_logs("train_step"), self._era) if asked else self._in_order(logs)
 
     def test_on_batch(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
         """The loss and measures of one batch."""
         arguments = self._translated("test_on_batch", args, kwargs)
         asked = arguments.pop("return_dict", False)
         logs = super().test_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
-        return in_order(logs, self.metrics_names, self._era) if asked else self._in_order(logs)
+        return in_order(logs, self._names_of_logs("test_step"), self._era) if asked else self._in_order(logs)
 
     def _evaluate(self, arguments: dict[str, Any]) -> Scores | dict[str, Any]:
         asked = arguments.pop("return_dict", False)
         logs = super().evaluate(**drop_none(arguments), return_dict=True)  # type: ignore[misc]
-        return in_order(logs, self.metrics_names, self._era) if asked else self._in_order(logs)
+        return in_order(logs, self._names_of_logs("test_step"), self._era) if asked else self._in_order(logs)
 
     @property
     def uses_learning_phase(self) -> bool:

@@ -114,6 +114,10 @@ class FlowingModel(Flowing):
         data = given[0]
         return self(data[0] if isinstance(data, tuple) else data, training=False)  # type: ignore[operator]
 
+    def _names_of_logs(self, step: str) -> list[str]:
+        """What a step tells, in its order: that of a program's own step is its own."""
+        return vars(self).get("_logged", {}).get(step, self.metrics_names)  # type: ignore[attr-defined]
+
     def _step(self, name: str, given: tuple) -> object:
         base = getattr(super(), name)
         if len(given) == 2:
