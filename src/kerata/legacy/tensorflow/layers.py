@@ -9,6 +9,7 @@ import functools
 import inspect
 import weakref
 from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
@@ -109,15 +110,14 @@ class Flowing(Listing):
         return super()._call_concrete(args, kwargs)  # type: ignore[misc]
 
     def _run_call(self, args: tuple, kwargs: dict[str, Any]) -> object:
-        own = holds_function(self)
+        own, given = holds_function(self), has_tensor(args) or has_tensor(kwargs)
         if runs_ours(self) and not own:
-            if hasattr(self, "_graph"):
-                return super()._run_call(args, kwargs)  # type: ignore[misc]
-            with inside(True):
-                return super()._run_call(args, kwargs)  # type: ignore[misc]
+            with nullcontext() if hasattr(self, "_graph") else inside(True):
+                found = super()._run_call(args, kwargs)  # type: ignore[misc]
+            # What TensorFlow's functions among its arguments give, `Dense(activation=tf.nn.relu)`, are arrays in programs.
+            return found if given or not in_scope() else narrowed(found)
         if not gives_tensors(self):
             return super()._run_call(args, kwargs)  # type: ignore[misc]
-        given = has_tensor(args) or has_tensor(kwargs)
         with inside(False):
             args, kwargs = as_tensors(args), as_tensors(kwargs)
             # Code of a person's own is no program of the layer's, even where the layer loops over steps.
