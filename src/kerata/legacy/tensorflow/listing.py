@@ -5,8 +5,8 @@ its layers as they were set, each with all its weights, and its own variables be
 what is trained comes first.
 """
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from kerata.engine.module import Module, held
 from kerata.engine.variable import Variable
@@ -28,6 +28,7 @@ class Group(list["Part"]):
 
 
 Part = WeightHolder | Variable | Group
+T = TypeVar("T", WeightHolder, Variable)
 
 
 def listed(layer: WeightHolder, known: dict[int, Listed] | None = None) -> Listed:
@@ -43,7 +44,7 @@ def listed(layer: WeightHolder, known: dict[int, Listed] | None = None) -> Liste
 
 
 def of_layer(layer: WeightHolder, own: Listed, below: list[Part], known: dict[int, Listed]) -> Listed:
-    parts = [listed(each, known) for each in layers_of(below)]
+    parts = [listed(each, known) for each in of_kind(WeightHolder, below)]
     if layer.trainable:
         trained = [*own.trained, *(v for part in parts for v in part.trained)]
         others = [*own.others, *(v for part in parts for v in part.others)]
@@ -75,7 +76,7 @@ def of_part(part: Part, known: dict[int, Listed]) -> Listed:
 
 def own_variables(layer: WeightHolder, below: list[Part]) -> Listed:
     """The variables of a layer itself, by its attributes; one that none of them holds stands before those made later."""
-    own = list({id(variable): variable for variable in variables_of(below)}.values())
+    own = list({id(variable): variable for variable in of_kind(Variable, below)}.values())
     shown = {id(variable) for variable in own}
     for variable in layer._weights:
         if id(variable) not in shown:
@@ -114,19 +115,12 @@ def in_order(table: dict[Any, Any]) -> list[Any]:
         return list(table.values())
 
 
-def layers_of(below: list[Part]) -> Iterator[WeightHolder]:
+def of_kind(kind: type[T], below: Iterable[Part]) -> Iterator[T]:
+    """The layers, or the variables, among the children of a layer, those in groups as well."""
     for one in below:
         if isinstance(one, Group):
-            yield from layers_of(one)
-        elif isinstance(one, WeightHolder):
-            yield one
-
-
-def variables_of(below: list[Part]) -> Iterator[Variable]:
-    for one in below:
-        if isinstance(one, Group):
-            yield from variables_of(one)
-        elif isinstance(one, Variable):
+            yield from of_kind(kind, one)
+        elif isinstance(one, kind):
             yield one
 
 
@@ -158,7 +152,7 @@ class Listing:
         super().__setattr__(name, value)
 
     def _sublayers(self) -> Iterator[Any]:
-        return layers_of(children(self)) if self._era == "tfkeras2" else super()._sublayers()  # type: ignore[arg-type,misc]
+        return of_kind(WeightHolder, children(self)) if self._era == "tfkeras2" else super()._sublayers()  # type: ignore[arg-type,misc]
 
     def _as_listed(self, found: list[Variable], kind: str) -> list[Variable]:
         """Weights in the order in which their era listed them."""
