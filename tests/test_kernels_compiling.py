@@ -55,3 +55,50 @@ def test_compiling_ends(name):
     environment = {**os.environ, "KERATA_PROGRAM_CACHE": "0", "JAX_ENABLE_COMPILATION_CACHE": "false"}
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=10 * LIMIT, env=environment)
     assert ran.stdout.strip() == "done", f"ended with {ran.returncode}: {ran.stderr[-1000:]}"
+
+
+# XLA's library for sums read past its operands in each of these (jaxlib 0.10.2): dots of broadcasts, and the last rows of many
+# products of a matrix and a vector. Sums of seven axes ended the process.
+SUMS = """
+import sys
+import jax
+import jax.numpy as jnp
+import numpy as np
+import kerata
+from kerata.kernels.compiler import compiler_options
+
+def scores(form, times):
+    def function(x):
+        q, k = (jnp.broadcast_to(x, (*x.shape[:-2], n, x.shape[-1])) for n in times)
+        return form(jnp.einsum("...qd,...kd->...qk", q, k))
+    return function
+
+def sums(x):
+    return jax.vmap(lambda row: jnp.sum((jnp.eye(3) @ row) ** 2))(x)
+
+rng = np.random.default_rng(0)
+rows = jnp.asarray(np.arange(32_769)[:, None] * np.float32([1, 0, 0]))
+cases = [
+    (scores(form, times), jnp.float32(rng.random(shape)))
+    for form in (lambda a: a.max(-1), lambda a: a.sum(-2), lambda a: jax.nn.softmax(a * 0.3, -1))
+    for times in ((32, 32), (48, 33))
+    for shape in ((4, 2, 1, 8), (8, 1, 4))
+]
+cases += [(sums, rows), (lambda x: jnp.sum(x * x, axis=3), jnp.float32(rng.random((3, 1, 2, 2, 8, 8, 8))))]
+for function, given in cases:
+    program = jax.jit(function)
+    if sys.argv[1] == "ours":
+        program = program.lower(given).compile(compiler_options=compiler_options())
+    found = np.asarray(program(given))
+    with jax.disable_jit():
+        right = np.asarray(function(given))
+    np.testing.assert_allclose(found, right, rtol=1e-4)
+print("done")
+"""
+
+
+@pytest.mark.parametrize("options", ["ours", "those of any program"])
+def test_sums_of_what_a_dot_made(options):
+    environment = {**os.environ, "XLA_FLAGS": ""}
+    ran = subprocess.run([sys.executable, "-c", SUMS, options], capture_output=True, text=True, timeout=300, env=environment)
+    assert ran.stdout.strip() == "done", f"ended with {ran.returncode}: {ran.stderr[-1000:]}"

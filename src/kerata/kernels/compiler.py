@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
+import jaxlib.version as jaxlib
 
 from kerata.kernels.typed import jitted, metadata
 
@@ -19,10 +20,9 @@ R = TypeVar("R")
 
 # Each entry is here because it was measured (docs/findings.md). None changes a result beyond the order of sums.
 CPU_OPTIONS: dict[str, Any] = {
-    # Single dots and sums go to the YNN library, convolutions to XLA's own (Eigen) kernels. By default YNN takes
-    # the convolutions too, and needs 1.1 to 2.2 times as long for small pictures. Without its sums, a sum over
-    # pixels (a bias's gradient, a batch's mean) takes ten times as long.
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
+    # Single dots go to the YNN library, convolutions to XLA's own (Eigen) kernels: by default YNN takes those too, and needs 1.1
+    # to 2.2 times as long for small pictures. It must not take sums: see `SUMS_GO_WRONG`.
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"
 }
 
 # Beside those, for programs that train many small models: their arrays have no long rows to make up for short vectors.
@@ -45,7 +45,26 @@ RECORDED = (
 )
 RECORDING = "xla_gpu_enable_command_buffer"
 
+# From the first on and before the second, YNN's sums and maxima of what was made by a dot are numbers of other memory (a dot
+# of broadcasts; many products of a matrix with a vector), and some of seven axes end the process.
+SUMS_GO_WRONG = ((0, 10, 2), (0, 12))
+LIBRARY = "--xla_cpu_experimental_ynn_fusion_type"
+
 forced_form: str | None = None
+
+
+def keep_sums_right() -> None:
+    """What a program compiles without our options (its own `jax.jit`, JAX's operations) leaves sums to XLA's own code too.
+
+    Where XLA has already read its flags, that stays as it was.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    first, end = SUMS_GO_WRONG
+    if first <= jaxlib.__version_info__ < end and LIBRARY not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {LIBRARY}=-reduce".lstrip()
+
+
+keep_sums_right()
 
 
 def compiler_options(
