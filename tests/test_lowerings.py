@@ -3,12 +3,19 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
+from jax._src.interpreters import mlir
 
 from kerata import layers, models, ops, optimizers
 from kerata.kernels.lowerings import MOST, forget_lowerings, live_lowerings
 
 # Each of another size, which compiles three operations or more: together more than may be kept.
 BATCHES = 30
+
+
+@pytest.fixture(autouse=True)
+def texts_as_users_have_them(monkeypatch):
+    monkeypatch.setattr(mlir, "make_ir_context", getattr(mlir.make_ir_context, "__wrapped__", mlir.make_ir_context))
 
 
 def operate(sizes):

@@ -20,8 +20,8 @@ R = TypeVar("R")
 
 # Each entry is here because it was measured (docs/findings.md). None changes a result beyond the order of sums.
 CPU_OPTIONS: dict[str, Any] = {
-    # Single dots go to the YNN library, convolutions to XLA's own (Eigen) kernels: by default YNN takes those too, and needs 1.1
-    # to 2.2 times as long for small pictures. It must not take sums: see `SUMS_GO_WRONG`.
+    # Single dots go to the YNN library, convolutions to XLA's own (Eigen) kernels: by default YNN takes those too, and needs
+    # 1.1 to 2.2 times as long for small pictures. It must not take sums: see `SUMS_GO_WRONG`.
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"
 }
 
