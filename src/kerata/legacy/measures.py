@@ -183,6 +183,12 @@ def of_batch(function: Callable[..., object]) -> Callable[..., Array]:
         return jnp.broadcast_to(value, jnp.shape(y_pred)[:1]) if value.ndim == 0 else value
 
     measure.__name__ = getattr(function, "__name__", type(function).__name__)
+    return as_written(measure, function) if hasattr(function, "__name__") else measure
+
+
+def as_written(measure: Callable[..., Any], function: Callable[..., object]) -> Callable[..., Any]:
+    """A measure that is reported under its function's name as it is written, `GBVPP_loss`: Keras 3 makes `gbvpp_loss` of it."""
+    vars(measure).setdefault("name", getattr(function, "name", function.__name__))
     return measure
 
 
@@ -222,7 +228,7 @@ def of_columns(metric: object) -> object:
         y_true = y_true if jnp.issubdtype(y_true.dtype, jnp.inexact) else y_true.astype(floatx())
         return metric(y_true, y_pred, *rest, **named)
 
-    return measure
+    return as_written(measure, metric)
 
 
 def accuracies(given: object, loss: object, model: object, name: str | None) -> object:

@@ -1,0 +1,33 @@
+"""Under which names programs of then found their own functions in a history: as they are written, in each era.
+
+The names are those of tf_keras 2.21 and of Keras 1.2.2 and 2.3.1 (`metric_fn.__name__`).
+"""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import keras1, keras2, tfkeras2
+
+ERAS = {"keras1": (keras1, "nb_epoch"), "keras2": (keras2, "epochs"), "tfkeras2": (tfkeras2, "epochs")}
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_functions_are_called_as_they_are_written(era):
+    keras, epochs = ERAS[era]
+    K = keras.backend
+
+    def GBVPP_loss(y_true, y_pred):
+        return K.mean(K.abs(y_true - y_pred))
+
+    class MeanOfAll:
+        def __call__(self, y_true, y_pred):
+            return K.mean(y_pred)
+
+    model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(2,))])
+    own = [GBVPP_loss, lambda y_true, y_pred: K.mean(y_pred)]
+    model.compile("sgd", "mse", metrics=[*own, MeanOfAll()] if era == "tfkeras2" else own)
+    x, y = np.ones((4, 2), np.float32), np.ones((4, 1))
+    found = model.fit(x, y, verbose=0, validation_data=(x, y), **{epochs: 1}).history
+    names = ["loss", "GBVPP_loss", "<lambda>"] + (["mean_of_all"] if era == "tfkeras2" else [])
+    assert set(found) == {*names, *(f"val_{name}" for name in names)}
+    assert model.metrics_names == names
