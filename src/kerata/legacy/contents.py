@@ -26,6 +26,7 @@ from kerata.legacy.models import OldModel, OldSequential
 from kerata.legacy.objects import LOOKUPS, Reseeded, adopted, looking
 from kerata.legacy.once import once
 from kerata.legacy.optimizers import optimizer as optimizer
+from kerata.legacy.optimizers import optimizer_of_then as optimizer_of_then
 from kerata.legacy.spelling import Spelled, spell, variant
 from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting, Reversible
 from kerata.legacy.tensorflow.data import Dataset

@@ -143,6 +143,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "engine": (engine, contents.layer, {}),
         "models": ([*MODELS, *layers], contents.model_or_layer, {}),
         "optimizers": (optimizer_names, contents.optimizer, MISSING["optimizers"]),
+        "optimizers of then": (optimizer_names, contents.optimizer_of_then, MISSING["optimizers"]),
         "losses": (loss_names, contents.loss, {}),
         "metrics": (metric_names, contents.metric, {}),
         "regularizers": (regularizers, contents.regularizer, {}),
@@ -201,9 +202,9 @@ def paths(era: str) -> dict[str, str]:
     found |= {"keras.datasets": "datasets", **{f"keras.datasets.{name}": f"dataset {name}" for name in DATASETS}}
     if era == "tfkeras2":
         found |= {"keras.layers.experimental": "layers", "keras.layers.experimental.preprocessing": "layers"}
-        found |= {f"keras.optimizers.{part}": "optimizers" for part in ("legacy", "experimental")}
-        found |= {"keras.optimizer_v2": "optimizers", "keras.optimizer_v2.learning_rate_schedule": "schedules"}
-        found |= {f"keras.optimizer_v2.{part}": "optimizers" for part in OPTIMIZER_MODULES}
+        found |= {"keras.optimizers.experimental": "optimizers", "keras.optimizers.legacy": "optimizers of then"}
+        found |= {"keras.optimizer_v2": "optimizers of then", "keras.optimizer_v2.learning_rate_schedule": "schedules"}
+        found |= {f"keras.optimizer_v2.{part}": "optimizers of then" for part in OPTIMIZER_MODULES}
         found |= {"keras.optimizers.schedules": "schedules", "keras.saving": "saving", "keras.experimental": "experimental"}
         found |= {"keras.utils.legacy": "saving", "keras.callbacks.experimental": "callbacks"}
         found |= {f"keras.mixed_precision{part}": "mixed precision" for part in ("", ".experimental")}

@@ -1,6 +1,7 @@
 """Optimizers of the eras."""
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
 from kerata import optimizers
@@ -197,6 +198,20 @@ def optimizer(era: str, name: str) -> object:
     row = find_row(era, "optimizers", name)
     modern = getattr(optimizers, name if row is None else row.today)
     return spell(era, name, modern, row, OldOptimizer) if isinstance(modern, type) else modern
+
+
+# What `tf.keras` up to TensorFlow 2.10 had by these names, and has as `optimizers.legacy` since.
+BEFORE_2_11 = {"RMSprop": "ClassicRMSprop", "Adagrad": "ClassicAdagrad", "Nadam": "ClassicNadam"}
+
+
+@once
+def optimizer_of_then(era: str, name: str) -> object:
+    """An optimizer of `tf.keras.optimizers.legacy`; those whose rule stayed are the same classes."""
+    row = find_row(era, "optimizers", name) if name in BEFORE_2_11 else None
+    if row is None:
+        return optimizer(era, name)
+    today = BEFORE_2_11[name]
+    return spell(era, name, getattr(optimizers, today), replace(row, today=today), OldOptimizer)
 
 
 def get_optimizer(era: str, identifier: object) -> object:

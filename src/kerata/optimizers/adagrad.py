@@ -45,10 +45,11 @@ class Adagrad(Optimizer):
         return elementwise(self._rule, accumulator=self.initial_accumulator_value)
 
     def _rule(self, step: Array, rate: Scalar) -> One:
-        epsilon = self.epsilon
-
         def one(g: Array, p: Array, a: Array) -> tuple[Array, ...]:
             a = a + jnp.square(g)
-            return -(rate * g) / jnp.sqrt(a + epsilon), a
+            return -self._divided(rate * g, a), a
 
         return one
+
+    def _divided(self, move: Array, a: Array) -> Array:
+        return move / jnp.sqrt(a + self.epsilon)

@@ -4,20 +4,23 @@ import jax.numpy as jnp
 
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
-from kerata.engine.types import Array, Scalar
+from kerata.engine.types import Array
+from kerata.optimizers.adagrad import Adagrad
 from kerata.optimizers.nadam import Nadam
-from kerata.optimizers.optimizer import Optimizer, shares_arguments
-from kerata.optimizers.parts import One, Transformation, complement, elementwise
+from kerata.optimizers.optimizer import shares_arguments
+from kerata.optimizers.rmsprop import RMSprop
 
 
 @builtin("optimizers")
-class ClassicRMSprop(Optimizer):
+class ClassicRMSprop(RMSprop):
     """v = rho * v + (1 - rho) * g**2; w = w - learning_rate * g / (sqrt(v) + epsilon).
 
     Args:
         learning_rate: the size of a step.
         rho: how much of the average of squared gradients stays in a step.
         epsilon: keeps the division finite; outside of the root, where `RMSprop` has it inside.
+        momentum: how much of the last step is kept. Where there is some, epsilon is inside: TensorFlow had it so.
+        centered: whether to subtract the squared average gradient from v, which then estimates the variance.
         See `Optimizer` for the others.
 
     >>> import kerata
@@ -27,36 +30,24 @@ class ClassicRMSprop(Optimizer):
     0.95
     """
 
-    slots = (("velocity",),)
-    rho = Hyperparameter(low=0.0, high=1.0)
-    epsilon = Hyperparameter(low=0.0)
-
     @shares_arguments
-    def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-7, weight_decay=None, **kwargs):
-        super().__init__(learning_rate, weight_decay, **kwargs)
-        self.rho = rho
-        self.epsilon = epsilon
+    def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-7, momentum=0.0, centered=False, weight_decay=None, **kwargs):
+        super().__init__(learning_rate, rho, momentum, epsilon, centered, weight_decay, **kwargs)
 
-    def transform(self) -> Transformation:
-        return elementwise(self._rule, velocity=0.0)
-
-    def _rule(self, step: Array, rate: Scalar) -> One:
-        rho, new, epsilon = self.rho, complement(self.rho), self.epsilon
-
-        def one(g: Array, p: Array, v: Array) -> tuple[Array, ...]:
-            v = rho * v + new * jnp.square(g)
-            return -rate * g / (jnp.sqrt(v) + epsilon), v
-
-        return one
+    def _divided(self, move: Array, variance: Array, keeps_speed: bool) -> Array:
+        if keeps_speed:
+            return super()._divided(move, variance, keeps_speed)
+        return move / (jnp.sqrt(variance) + self.epsilon)
 
 
 @builtin("optimizers")
-class ClassicAdagrad(Optimizer):
-    """a = a + g**2; w = w - learning_rate * g / (sqrt(a) + epsilon), where a begins at 0.
+class ClassicAdagrad(Adagrad):
+    """a = a + g**2; w = w - learning_rate * g / (sqrt(a) + epsilon).
 
     Args:
         learning_rate: the size of a step.
         epsilon: keeps the division finite; outside of the root, where `Adagrad` has it inside.
+        initial_accumulator_value: the first a.
         See `Optimizer` for the others.
 
     >>> import kerata
@@ -66,25 +57,12 @@ class ClassicAdagrad(Optimizer):
     0.9
     """
 
-    slots = (("accumulator",),)
-    epsilon = Hyperparameter(low=0.0)
-
     @shares_arguments
-    def __init__(self, learning_rate=0.01, epsilon=1e-7, weight_decay=None, **kwargs):
-        super().__init__(learning_rate, weight_decay, **kwargs)
-        self.epsilon = epsilon
+    def __init__(self, learning_rate=0.01, epsilon=1e-7, initial_accumulator_value=0.0, weight_decay=None, **kwargs):
+        super().__init__(learning_rate, initial_accumulator_value, epsilon, weight_decay, **kwargs)
 
-    def transform(self) -> Transformation:
-        return elementwise(self._rule, accumulator=0.0)
-
-    def _rule(self, step: Array, rate: Scalar) -> One:
-        epsilon = self.epsilon
-
-        def one(g: Array, p: Array, a: Array) -> tuple[Array, ...]:
-            a = a + jnp.square(g)
-            return -rate * g / (jnp.sqrt(a) + epsilon), a
-
-        return one
+    def _divided(self, move: Array, a: Array) -> Array:
+        return move / (jnp.sqrt(a) + self.epsilon)
 
 
 @builtin("optimizers")

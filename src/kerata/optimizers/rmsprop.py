@@ -54,7 +54,7 @@ class RMSprop(Optimizer):
 
     def _rule(self, step: Array, rate: Scalar) -> One:
         rho, new = self.rho, complement(self.rho)
-        momentum, epsilon, centered = self.momentum, self.epsilon, self.centered
+        momentum, centered = self.momentum, self.centered
 
         def one(g: Array, p: Array, v: Array, *more: Array) -> tuple[Array, ...]:
             v = rho * v + new * jnp.square(g)
@@ -62,10 +62,14 @@ class RMSprop(Optimizer):
             if centered:
                 mean = (rho * more[-1] + new * g,)
                 variance = v - jnp.square(mean[0])
-            move = rate * g / jnp.sqrt(variance + epsilon)
-            if len(more) == centered:
+            keeps_speed = len(more) > centered
+            move = self._divided(rate * g, variance, keeps_speed)
+            if not keeps_speed:
                 return -move, v, *mean
             speed = momentum * more[0] + move
             return -speed, v, speed, *mean
 
         return one
+
+    def _divided(self, move: Array, variance: Array, keeps_speed: bool) -> Array:
+        return move / jnp.sqrt(variance + self.epsilon)

@@ -69,8 +69,9 @@ SLOTS = {
     "Adamax": {"momentum": "m", "norm": "u"},
     "Nadam": {"momentum": "m", "velocity": "v"},
 }
-# Optimizers of old programs, by the names that they had: readers of today know these with epsilon inside of the root.
-CLASSIC = {"ClassicRMSprop": "RMSprop", "ClassicAdagrad": "Adagrad"}
+# Optimizers of old programs, by the names that they had: readers of today know these with epsilon inside of the root, and
+# with a momentum that is warmed up otherwise.
+CLASSIC = {"ClassicRMSprop": "RMSprop", "ClassicAdagrad": "Adagrad", "ClassicNadam": "Nadam"}
 # Arguments of optimizers that the optimizers of that time did not have, with the values at which they mean nothing.
 UNKNOWN_THEN: dict[str, tuple[Any, ...]] = {
     "weight_decay": (None,),
@@ -342,10 +343,10 @@ class Words:
         if self.for_then and is_own(plain) and not str(plain.get("module")).startswith("kerata."):
             return {"class_name": plain.get("registered_name") or name, "config": self.plain(config)}
         if name in CLASSIC:
-            expected = f"the optimizer is written as {CLASSIC[name]}, which adds epsilon inside of the root where it is read"
+            expected = f"the optimizer is written as {CLASSIC[name]}, whose rule differs a little where it is read"
             fix = "Training that goes on from the file differs a little; a '.keras' file keeps the optimizer as it is"
             warnings.warn(message(self.owner, expected, {"optimizer": name}, fix), stacklevel=8)
-            name = CLASSIC[name]
+            name, config = CLASSIC[name], {key: value for key, value in config.items() if key != "schedule_decay"}
         given = {key: value for key, value in config.items() if key in UNKNOWN_THEN and value not in UNKNOWN_THEN[key]}
         if self.for_then and (name not in SLOTS or given):
             said = "the optimizer is left out of the '.h5' file, since it is not one that `tf.keras` reads"
