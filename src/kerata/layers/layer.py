@@ -434,8 +434,12 @@ class Layer(WeightHolder):
         return added + self._regularization_losses()
 
     def _regularization_losses(self) -> list[Any]:
-        rules = [(v, rule) for v in self.trainable_weights if (rule := v.regularizer) is not None]
+        rules = [(v, rule) for v in self._penalized() if (rule := v.regularizer) is not None]
         return [regularizers.penalize(rule, v.value, f"regularizer ({v.path})") for v, rule in rules]
+
+    def _penalized(self) -> list[Variable]:
+        """The weights whose penalties count."""
+        return self.trainable_weights
 
     @property
     def metrics(self) -> list[Any]:

@@ -317,6 +317,10 @@ class OldLayer(Flowing, Spelled):
             return found
         return [*found, *losses_of(self), *(term for _, term in self._entries("_added_losses"))]
 
+    def _penalized(self) -> list[Variable]:
+        # Frozen ones too: their penalties moved nothing, and stood in the loss.
+        return self.weights  # type: ignore[attr-defined]
+
     def get_losses_for(self, inputs) -> list[Any]:
         """The terms of the loss that depend on some inputs, or on none of them."""
         if inputs is not None and not has_symbolic(inputs):

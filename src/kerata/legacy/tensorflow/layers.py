@@ -133,7 +133,7 @@ class Flowing(Listing):
 
     def _regularization_losses(self) -> list[Any]:
         base = super()._regularization_losses  # type: ignore[misc]
-        weights = [v for v in self.trainable_weights if v.regularizer is not None] if tapes() else []  # type: ignore[attr-defined]
+        weights = [v for v in self._penalized() if v.regularizer is not None] if tapes() else []  # type: ignore[attr-defined]
         if not weights:
             return base()
 
