@@ -478,7 +478,7 @@ def test_good_targets_pass(loss, y, p):
         (lambda: CompiledLoss({"lefd": "mse"}, None, NAMES), ValueError, "Did you mean 'left'"),
         (lambda: CompiledLoss(3), TypeError, "names, objects or functions"),
         (lambda: CompiledLoss("mse", "high"), TypeError, "`loss_weights`"),
-        (lambda: CompiledLoss(losses.MeanSquaredError(reduction="none")), ValueError, "one number"),
+        (lambda: CompiledLoss(losses.MeanSquaredError(reduction="none"))(Y[0], P[0]), ValueError, "one number"),
         (lambda: CompiledMetrics(["acuracy"]), ValueError, "Did you mean 'accuracy'"),
         (lambda: CompiledMetrics({"lefd": ["mse"]}, None, NAMES), ValueError, "Did you mean 'left'"),
         (lambda: CompiledMetrics(["mse", 3]), TypeError, "`metrics`"),

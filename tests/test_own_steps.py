@@ -557,3 +557,23 @@ def test_a_loop_of_ones_own_may_be_given_variables_as_they_are():
     np.testing.assert_allclose(losses[:3], losses[3:], rtol=1e-5)
     for mine, other in zip(*weights, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
+
+
+def test_compute_loss_makes_one_number_of_a_loss_without_reduction():
+    x, y = np.arange(12, dtype="float32").reshape(6, 2) / 10, np.arange(6, dtype="float32")[:, None] / 5
+    found = []
+    for library in (keras, kerata):
+
+        class Masked(library.Sequential):
+            def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True, library=library):
+                values = self.loss(y, y_pred)
+                mask = library.ops.cast(y[:, 0] > 0.3, values.dtype)
+                return library.ops.sum(values * mask) / library.ops.sum(mask)
+
+        model = Masked([library.layers.Dense(1)])
+        model(x)
+        model.set_weights([np.array([[0.5], [-0.25]], "float32"), np.zeros(1, "float32")])
+        model.compile(library.optimizers.SGD(0.1), library.losses.MeanSquaredError(reduction="none"))
+        history = model.fit(x, y, epochs=2, batch_size=3, shuffle=False, verbose=0).history["loss"]
+        found.append([*history, *np.concatenate(model.get_weights(), None)])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)

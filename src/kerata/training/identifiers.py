@@ -61,15 +61,6 @@ def check_names(
             check_constructed(value)
         if isinstance(value, str) and value.lower() not in also:
             registry.find(kind, value, "compile", argument)
-        elif isinstance(value, Loss) and argument == "loss" and value.reduction in (None, "none"):
-            raise ValueError(
-                message(
-                    value,
-                    "a loss must give one number to be trained on",
-                    {"reduction": value.reduction},
-                    'Use reduction="sum_over_batch_size"',
-                )
-            )
     elif isinstance(value, dict):
         known = output_names.keys if isinstance(output_names, OutputNames) else output_names
         for key, item in value.items():

@@ -253,7 +253,7 @@ class CompiledLoss(Module):
                     message(
                         term.loss,
                         "a loss must give one number to be trained on",
-                        {"shape": value.shape},
+                        {"reduction": getattr(term.loss, "reduction", "none"), "shape": value.shape},
                         'Use reduction="sum_over_batch_size"',
                     )
                 )
