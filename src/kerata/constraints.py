@@ -149,7 +149,8 @@ def constrain(variable: Variable, value: Array) -> Array:
                 "End it with `return ...`" if found is None else "",
             )
         )
-    return found
+    # A program's own function may give a tensor of its era, which a loop does not carry.
+    return jnp.asarray(found, value.dtype)
 
 
 def get(identifier: object) -> WeightFunction | None:
