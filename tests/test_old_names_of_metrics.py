@@ -31,3 +31,29 @@ def test_functions_are_called_as_they_are_written(era):
     names = ["loss", "GBVPP_loss", "<lambda>"] + (["mean_of_all"] if era == "tfkeras2" else [])
     assert set(found) == {*names, *(f"val_{name}" for name in names)}
     assert model.metrics_names == names
+
+
+class Times(tfkeras2.metrics.Mean):
+    def __init__(self, factor=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state((y_pred - y_true) * self.factor, sample_weight)
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+def test_a_model_of_tensorflow_lists_its_metrics_one_by_one(tmp_path):
+    model = tfkeras2.models.Sequential([tfkeras2.layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse", metrics=["mae"], weighted_metrics=[Times(3.0, name="times")])
+    x, y = np.ones((4, 2), np.float32), np.ones((4, 1))
+    model.fit(x, y, verbose=0)
+    assert [metric.name for metric in model.metrics] == ["loss", "mae", "times"]
+    assert model.metrics[-1].factor == 3.0
+    model.save(tmp_path / "model.h5")
+    again = tfkeras2.models.load_model(tmp_path / "model.h5", custom_objects={"Times": Times})
+    assert again.metrics[-1].factor == 3.0
+    again.reset_metrics()
+    assert float(again.metrics[-1].result()) == 0

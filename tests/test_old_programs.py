@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import kerata as modern
+from kerata import optimizers
 from kerata.legacy import keras1, keras2, tfkeras2
 from kerata.legacy.tensorflow.types import TensorShape
 
@@ -136,7 +137,7 @@ def translator(keras):
 
 def test_whole_models_are_written_for_the_readers_of_then_with_a_word_about_keras_3(tmp_path):
     model = translator(keras2)
-    model.compile(keras2.optimizers.Nadam(), "mse")
+    model.compile(optimizers.Lion(), "mse")
     steps = np.random.RandomState(1).rand(5, 4, 3).astype("float32")
     expected = model.predict([steps, steps])
     with pytest.warns(UserWarning) as said:

@@ -367,6 +367,11 @@ class CompiledMetrics(measures.Metric):
         return [variable for metric in self.metrics for variable in metric.variables]
 
     @property
+    def given(self) -> list[Any]:
+        """What `compile` was given, each by itself, for whichever output."""
+        return jax.tree.leaves(self._compile_arguments[:2], is_leaf=is_metric)
+
+    @property
     def is_given(self) -> bool:
         """Whether `compile` was given any."""
         return any(value is not None for value in self._compile_arguments[:2])

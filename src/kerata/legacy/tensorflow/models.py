@@ -25,6 +25,7 @@ from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narro
 from kerata.legacy.tensorflow.tape import GradientTape, tapes
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, tensors
 from kerata.losses.loss import reduce_values
+from kerata.metrics import Metric
 from kerata.models import Sequential as Chain
 from kerata.optimizers import Optimizer
 from kerata.training.compilation import Compilation
@@ -151,9 +152,22 @@ class FlowingModel(Flowing):
     def metrics(self) -> list[Any]:
         """All measures; in a step that does without the loss of `compile`, without that."""
         found = super().metrics  # type: ignore[misc]
-        if not in_scope() or not self.__dict__.get("_steps_alone") or self.__dict__.get("_takes_loss"):
+        if not in_scope():
+            return self._one_by_one(found)
+        if not self.__dict__.get("_steps_alone") or self.__dict__.get("_takes_loss"):
             return found
         return [one for one in found if not any(one is tracker for tracker in self._compilation.trackers)]
+
+    def _one_by_one(self, found: list[Any]) -> list[Any]:
+        """The losses, the measures of `compile` each by itself, and those that layers hold."""
+        made = self._compilation
+        if made is None:
+            return found
+        known = {id(one) for one in (made.measures, *made.trackers)}
+        given = (
+            made.measures.metrics if made.measures.built else [one for one in made.measures.given if isinstance(one, Metric)]
+        )
+        return [*made.trackers, *given, *(one for one in found if id(one) not in known)]
 
     def get_metrics_result(self) -> dict[str, Any]:
         """The measures so far; the loss is among them where a step asked for that of `compile`."""
