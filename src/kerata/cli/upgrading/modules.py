@@ -12,6 +12,7 @@ from kerata.legacy.installing import path_of
 # Namespaces of the eras -> modules of Kerata, where they have another name.
 MODULES = {
     "old layers": "layers",
+    "optimizers of then": "optimizers",
     "engine": "layers",
     "text": "legacy.text",
     "sequence": "legacy.sequence",

@@ -7,7 +7,7 @@ from kerata.legacy.installing import path_of
 from kerata.legacy.namespaces import paths
 
 # Names of namespaces of the eras -> the kind of their rows, and the module of today.
-KINDS = {"old layers": "layers", "engine": "layers", "models": "models"}
+KINDS = {"old layers": "layers", "optimizers of then": "optimizers", "engine": "layers", "models": "models"}
 
 
 class Thing(NamedTuple):
