@@ -147,7 +147,7 @@ def test_metrics_of_weights_and_of_the_optimizer_are_those_of_the_step():
     )
     before = model.optimizer.iterations
     history = model.fit(X, Y, epochs=3, batch_size=3, verbose=0, callbacks=[Rate()]).history
-    norms, rates = ([*history.values()][place] for place in ([i for i, n in enumerate(history) if n.startswith("lambda")]))
+    norms, rates = ([*history.values()][place] for place in ([i for i, n in enumerate(history) if n.startswith("<lambda>")]))
     w, expected = np.ones((2, 1)), []
     for epoch in range(3):
         w = w - 0.1 / (epoch + 1) * 2 / 3 * X.T @ (X @ w)
