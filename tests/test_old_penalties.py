@@ -8,6 +8,7 @@ import pytest
 
 import kerata
 from kerata.legacy import keras1, keras2, tfkeras2
+from kerata.legacy.tensorflow import names
 
 
 def parts(keras, frozen):
@@ -31,13 +32,12 @@ def parts(keras, frozen):
 def test_frozen_weights(keras, expected, frozen):
     _, model = parts(keras, frozen)
     x, y = np.ones((2, 4), np.float32), np.full((2, 5), 4.0, np.float32)
-    # Today's rules are found when a program is made; those of then do not ask.
     assert float(model.evaluate(x, y, verbose=0)) == pytest.approx(expected, abs=1e-6)
     assert len(model.losses) == (expected > 0)
 
 
 def test_normalization_within_and_a_tape():
-    tf = __import__("kerata.legacy.tensorflow.names", fromlist=["names"]).build("tfkeras2")[""]
+    tf = names.build("tfkeras2")[""]
     layers = tfkeras2.layers
     x = layers.Input((4,))
     h = layers.Dense(5, kernel_regularizer="l2", kernel_initializer="ones")(x)

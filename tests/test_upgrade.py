@@ -310,3 +310,13 @@ def test_names_of_files_that_mean_another_form_today_are_named():
     notes = upgrade(text, "keras2").notes
     assert [line for line, _ in notes] == [3, 4, 6, 8]
     assert ["'.keras'" in note for _, note in notes] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    "way",
+    ["from tensorflow.keras.optimizers.legacy import {}", "import tensorflow as tf\nx = tf.keras.optimizers.legacy.{}(0.1)"],
+)
+def test_optimizers_whose_rule_was_another_are_named(way):
+    assert [text for _, text in upgrade(way.format("Adam"), "tfkeras2").notes] == []
+    (said,) = [text for _, text in upgrade(way.format("Nadam"), "tfkeras2").notes]
+    assert "kerata.optimizers.ClassicNadam" in said

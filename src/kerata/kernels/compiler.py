@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
-import jaxlib.version as jaxlib
+from jaxlib.version import __version_info__ as jaxlib_version
 
 from kerata.kernels.typed import jitted, metadata
 
@@ -60,7 +60,7 @@ def keep_sums_right() -> None:
     """
     flags = os.environ.get("XLA_FLAGS", "")
     first, end = SUMS_GO_WRONG
-    if first <= jaxlib.__version_info__ < end and LIBRARY not in flags:
+    if first <= jaxlib_version < end and LIBRARY not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {LIBRARY}=-reduce".lstrip()
 
 

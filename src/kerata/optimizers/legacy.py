@@ -1,6 +1,7 @@
-"""`keras.optimizers.legacy`: the optimizers of TensorFlow 2, whose updates are those of today's.
+"""`keras.optimizers.legacy`: names that Keras 3 has and refuses. They are today's optimizers, and take `decay=` and `lr=`.
 
-Keras 3 has these names and refuses them. `decay=` and `lr=` are taken, as everywhere.
+RMSprop and Adagrad of TensorFlow's `legacy` had epsilon outside of the root: `ClassicRMSprop` and `ClassicAdagrad`, which old
+programs get by `kerata run`.
 """
 
 from kerata.optimizers.adagrad import Adagrad as Adagrad

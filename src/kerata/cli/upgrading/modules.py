@@ -8,6 +8,7 @@ from kerata.cli.upgrading.edits import Source
 from kerata.cli.upgrading.names import Names, Thing
 from kerata.dialects import find_row
 from kerata.legacy.installing import path_of
+from kerata.legacy.optimizers import BEFORE_2_11
 
 # Namespaces of the eras -> modules of Kerata, where they have another name.
 MODULES = {
@@ -80,6 +81,12 @@ class Modules:
         if not hasattr(importlib.import_module(f"kerata.{module}" if module else "kerata"), name):
             self.notes.append((line, f"`{name}` is not in kerata.{module} today"))
 
+    def check_rule(self, path: str, name: str, line: int) -> None:
+        """Notes an optimizer that computed otherwise then."""
+        if self.names.paths.get(path) == "optimizers of then" and name in BEFORE_2_11:
+            other = f"kerata.optimizers.{BEFORE_2_11[name]}, whose defaults are others, has it"
+            self.notes.append((line, f"`{name}` of {path} had another rule than today's: {other}"))
+
     def rewrite(self) -> None:
         """Changes all imports of Keras, and adds those that calls need."""
         places: list[ast.stmt] = []
@@ -140,6 +147,7 @@ class Modules:
             else:
                 module, name = self.today(thing, path)
                 self.check(module, name, node.lineno)
+                self.check_rule(path, alias.name, node.lineno)
                 found.setdefault(module, []).append((name, alias.asname))
         self.found.append((node, found, kept))
 

@@ -171,6 +171,7 @@ class Upgrader:
                 self.note(node, f"`K.{node.attr}` is not there today: it needs kerata run")
             return
         module, name = self.modules.today(thing, before.name)
+        self.modules.check_rule(before.name, node.attr, node.lineno)
         if name != node.attr:
             end = self.source.span(node)[1]
             self.source.put(end - len(node.attr), end, name)
