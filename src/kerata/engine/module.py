@@ -130,6 +130,8 @@ class Module:
     _bookkeeping: dict[str, Look] = {"name": Look.NOBODY, "_arguments": Look.NOBODY}
     _hidden: dict[Look, frozenset[str]] = {}
     _hyperparameters: tuple[str, ...] = ()
+    # What a class that stands for a built-in one may say otherwise, so that it makes another program.
+    _facts_of_program: tuple[str, ...] = ()
     # Arguments of the constructor that a config leaves out.
     _unsaved: frozenset[str] = frozenset()
 

@@ -24,6 +24,24 @@ from kerata.kernels.typed import state_of_trace
 _local = ambient()
 
 
+class Probe:
+    """What a step asks of the gradient of a table beside its sum over all places at which rows were read.
+
+    Args:
+        squares: by how much the gradient of a place may differ from 0; in an update, the sum of squares of all those gradients.
+        rows: zeros, one a row, where it is asked how often each row was read; in an update, how often that was.
+
+    Attributes:
+        whole: how often the table was read as a whole.
+    """
+
+    __slots__ = ("rows", "squares", "whole")
+
+    def __init__(self, squares: Array, rows: Array | None = None):
+        self.squares, self.rows = squares, rows
+        self.whole = 0
+
+
 class Scope:
     """What variables, hyperparameters and random draws are worth while a function is traced.
 
@@ -62,6 +80,8 @@ class Scope:
         self.created: list[Any] = []
         # Tensors of graphs that are computed beside their outputs, by id.
         self.beside: dict[int, Any] = {}
+        # Of tables, by id.
+        self.probes: dict[int, Probe] = {}
 
     def __enter__(self) -> "Scope":
         self.trace: object = state_of_trace()
@@ -95,6 +115,11 @@ def current_scope() -> Scope | None:
     """The innermost scope, or `None` outside of programs."""
     scopes = getattr(_local, "scopes", None)
     return scopes[-1] if scopes else None
+
+
+def probe_of(variable: object) -> Probe | None:
+    """What the step that is being traced asks of a table's gradient."""
+    return next((scope.probes[id(variable)] for scope in reversed(stack()) if id(variable) in scope.probes), None)
 
 
 def valid_rows(rows: int) -> Array | None:

@@ -135,6 +135,8 @@ def _read_object(value: object, seen: dict[int, int]) -> Hashable:
     hypers, hidden = _looked_over(type(value)) if isinstance(value, Module) else ((), HIDDEN)
     # A class that stands for a built-in one makes the same program.
     found: list[Hashable] = [registry.home_of(cls) or f"{cls.__module__}.{cls.__qualname__}"]
+    if isinstance(value, Module):
+        found += [(name, bool(getattr(value, name))) for name in value._facts_of_program]  # pyright: ignore[reportPrivateUsage], of this room
     for name, item in value.__dict__.items():
         if name in hidden:
             continue

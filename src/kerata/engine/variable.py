@@ -135,6 +135,9 @@ class Variable:
     Array([2., 3.], dtype=float32)
     """
 
+    # Whether it is read row by row, as a rule.
+    is_table = False
+
     def __init__(
         self,
         initializer: str | Initializer | TensorLike,
@@ -311,6 +314,8 @@ class Variable:
         for scope in reversed(stack()):
             value = scope.values.get(id(self))
             if value is not None:
+                if self.is_table and id(self) in scope.probes:
+                    scope.probes[id(self)].whole += 1
                 break
         else:
             if (reads := getattr(_local, "reads", None)) is not None and stack():

@@ -8,10 +8,11 @@ from kerata.base.checks import check_positive_int
 from kerata.base.registry import builtin
 from kerata.base.serialization import serialize_keras_object
 from kerata.engine.module import shown
-from kerata.engine.scope import note
+from kerata.engine.scope import note, probe_of, valid_rows
 from kerata.engine.symbolic import infer
 from kerata.engine.types import Array
 from kerata.kernels.products import type_of_sums
+from kerata.kernels.rows import take_rows
 from kerata.layers.adapters import weight_in_use
 from kerata.layers.quantizing import Packing, Quantizable
 from kerata.layers.signatures import symbolic_of_shape
@@ -84,10 +85,17 @@ class Embedding(Quantizable):
         if self.built:
             return
         self.make_adapted((self.input_dim, self.output_dim), self.embeddings_initializer)
+        self.stored_weight.is_table = True
         self.make_adapters()
 
     def apply_weight(self, inputs, weight):
-        return jnp.take(weight, inputs, axis=0)
+        probe = probe_of(self.stored_weight)
+        if probe is None:
+            return jnp.take(weight, inputs, axis=0)
+        probe.whole -= 1
+        there = valid_rows(inputs.shape[0]) if inputs.ndim else None
+        counted = None if there is None else jnp.broadcast_to(there.reshape(-1, *[1] * (inputs.ndim - 1)), inputs.shape)
+        return take_rows(weight, inputs, probe.squares, probe.rows, counted)
 
     def _weigh_int8(self, inputs: Array) -> Array:
         rows = {suffix: jnp.take(part, inputs, axis=0) for suffix, part in self.parts_of(self.packings[0]).items()}

@@ -4,15 +4,18 @@ import inspect
 from dataclasses import replace
 from typing import Any
 
+import jax.numpy as jnp
+
 from kerata import optimizers
 from kerata.base.checks import message
 from kerata.base.serialization import says_today
 from kerata.dialects import canonical, find_row
 from kerata.dialects.inverse import config_of_then
 from kerata.engine.hyper import Hyperparameter, Number
-from kerata.engine.scope import in_scope
+from kerata.engine.scope import in_scope, probe_of
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 from kerata.legacy.functions import computed, gradients, need_all
 from kerata.legacy.history import AliasDict
@@ -70,6 +73,11 @@ class OldOptimizer(OwnUpdates, OwnRules, FlowingOptimizer, Spelled):
 
     decay = Decay(low=0.0)
     averages_begin_before = True
+
+    @property
+    def clips_by_place(self) -> bool:  # type: ignore[override]
+        """Whether gradients of tables are bounded place by place: `tf.keras` did so before it added places of one row."""
+        return self._era == "tfkeras2"
 
     @property
     def weights(self) -> list[Any]:
@@ -200,6 +208,40 @@ def optimizer(era: str, name: str) -> object:
     return spell(era, name, modern, row, OldOptimizer) if isinstance(modern, type) else modern
 
 
+class KeepingRows:
+    """Rules that `tf.keras` up to TensorFlow 2.10 applied to the rows of a table that a batch read, and to no others."""
+
+    clips_by_place: bool
+    keeps_their_slots: bool
+
+    @property
+    def keeps_unread_rows(self) -> bool:
+        """Whether the rule would move on what has no gradient."""
+        return self.clips_by_place and getattr(self, "has_momentum", True)
+
+    def _step(self, weights: dict[Variable, Any], gradients: dict[Variable, Any], values: dict[Any, Any], counter: Array):
+        before = dict(values)
+        found = super()._step(weights, gradients, values, counter)  # type: ignore[misc]
+        for v, new in found.items():
+            probe = probe_of(v)
+            if probe is None or probe.rows is None:
+                continue
+            was_read = (probe.rows > 0).reshape(-1, *[1] * (new.ndim - 1))
+            found[v] = jnp.where(was_read, new, weights[v])
+            for key in before if self.keeps_their_slots else ():
+                if key[-1] is v:
+                    values[key] = jnp.where(was_read, values[key], before[key])
+        return found
+
+
+class KeepingRowsAlone(KeepingRows):
+    """The same, while averages of all rows move on."""
+
+    keeps_their_slots = False
+
+
+# Optimizers with such rules.
+KEEPING = {**dict.fromkeys(("SGD", "RMSprop", "Adamax", "Ftrl", "Adadelta"), KeepingRows), "Nadam": KeepingRowsAlone}
 # What `tf.keras` up to TensorFlow 2.10 had by these names, and has as `optimizers.legacy` since.
 BEFORE_2_11 = {"RMSprop": "ClassicRMSprop", "Adagrad": "ClassicAdagrad", "Nadam": "ClassicNadam"}
 
@@ -207,11 +249,13 @@ BEFORE_2_11 = {"RMSprop": "ClassicRMSprop", "Adagrad": "ClassicAdagrad", "Nadam"
 @once
 def optimizer_of_then(era: str, name: str) -> object:
     """An optimizer of `tf.keras.optimizers.legacy`; those whose rule stayed are the same classes."""
-    row = find_row(era, "optimizers", name) if name in BEFORE_2_11 else None
-    if row is None:
+    if name not in (*BEFORE_2_11, *KEEPING):
         return optimizer(era, name)
-    today = BEFORE_2_11[name]
-    return spell(era, name, getattr(optimizers, today), replace(row, today=today), OldOptimizer)
+    row = find_row(era, "optimizers", name)
+    today = BEFORE_2_11.get(name, name if row is None else row.today)
+    mixins = [KEEPING[name]] if name in KEEPING else []
+    row = row if row is None else replace(row, today=today)
+    return spell(era, name, getattr(optimizers, today), row, *mixins, OldOptimizer)
 
 
 def get_optimizer(era: str, identifier: object) -> object:

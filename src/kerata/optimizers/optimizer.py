@@ -25,7 +25,7 @@ from kerata.engine.stores import Store, WritableStore, assign_all
 from kerata.engine.types import Array, Scalar
 from kerata.engine.variable import Variable
 from kerata.optimizers.averaging import move_averages
-from kerata.optimizers.clipping import clip_gradients
+from kerata.optimizers.clipping import Bounded
 from kerata.optimizers.eager import run_update
 from kerata.optimizers.parts import Kept, Transformation
 from kerata.optimizers.rates import LearningRate, Rate, RateVariable
@@ -34,7 +34,7 @@ from kerata.optimizers.stepwise import Stepwise
 from kerata.optimizers.turns import either, in_turn, is_due
 
 
-class Optimizer(Stepwise):
+class Optimizer(Bounded, Stepwise):
     """How gradients change weights.
 
     Subclasses define `transform()`, a transformation in optax's form that turns gradients into what is added to the
@@ -64,6 +64,7 @@ class Optimizer(Stepwise):
     """
 
     _bookkeeping = {"optimizer_state": Look.NOBODY}
+    _facts_of_program = ("averages_begin_before", "clips_by_place", "keeps_unread_rows", "keeps_their_slots")
     # The slots in the order of Keras's files: group by group, in a group by variable.
     slots: tuple[tuple[str, ...], ...] = ()
     # Whether weights that are 0, and whose gradients are, stay 0 and change nothing about the others: then weights may be
@@ -213,9 +214,6 @@ class Optimizer(Stepwise):
         values.update(zip(keys, leaves, strict=True))
         new = added if self.replaces_weights else {path: p + added[path] for path, p in tree.items()}
         return {v: new[path].astype(p.dtype) for v, (path, p) in zip(variables, tree.items(), strict=True)}
-
-    def _clip(self, gradients: dict[Variable, Any]) -> dict[Variable, Any]:
-        return clip_gradients(gradients, self.clipnorm, self.clipvalue, self.global_clipnorm)
 
     def _take_rule(self, gradient: Array, variable: Variable, learning_rate: Scalar) -> None:
         """The rule's step for one variable, assigned to it and to its slots: what `super().update_step(...)` does."""

@@ -42,6 +42,7 @@ class Plan:
         trainable, others: the values of weights, and of what else layers hold.
         seeds: states of generators, from which draws come in evaluation; in training they come from the step's key.
         slots: what the optimizer keeps.
+        probed: the tables of whose gradients the optimizer wants to know more than sums.
     """
 
     step: "Step"
@@ -64,6 +65,7 @@ class Plan:
         self.seeds: list[Variable] = []
         kept = own and training and self.optimizer.optimizer_state.built_by_user
         self.slots: list[Variable] = self.optimizer.state_variables(self.trainable) if training and not kept else []
+        self.probed: list[Variable] = self.optimizer.probed(self.trainable) if training else []
         self.own_metrics: list[Any] = own_metrics(model)
         if own:
             self._take_as_listed()
