@@ -41,6 +41,7 @@ OF_MODELS = {
     "history": N,
     "stop_training": N,
     "stop_evaluating": N,
+    "_measures_go_on": N,
     "stop_predicting": N,
     "steps_per_execution": N,
     "_compilation": N,
@@ -80,7 +81,9 @@ OF_ERAS = {
         "sums_penalties": S,
     },
     "legacy.models.OldModel": {
-        **dict.fromkeys(("_other_shapes", "_trained_at_compile", "_held_out", "_shown_totals", "_targets"), N),
+        **dict.fromkeys(
+            ("_other_shapes", "_trained_at_compile", "_held_out", "_shown_totals", "_targets", "_kept_measures"), N
+        ),
         "_terms": Look.PARTS,
     },
     "legacy.tensorflow.models.FlowingModel": dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited", "_logged"), N),

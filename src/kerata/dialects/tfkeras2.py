@@ -52,6 +52,9 @@ OPTIMIZERS = Table(
     older={"lr": "learning_rate"},
 )
 
+# All others are those of today.
+REGULARIZERS = Table("tfkeras2", "regularizers", "l1_l2 = L1L2: l1=0.01, l2=0.01", takes_any=False)
+
 METHODS = Table(
     "tfkeras2",
     "models",
@@ -64,4 +67,4 @@ METHODS = Table(
     groups={"READING": keras2.READING},
     takes_any=False,
 )
-TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, METHODS)}
+TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, REGULARIZERS, METHODS)}

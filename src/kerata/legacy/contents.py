@@ -4,7 +4,7 @@ import functools
 import types
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from kerata import activations, callbacks, constraints, initializers, layers, losses, metrics, models, regularizers, utils
 from kerata.base import registry
@@ -290,7 +290,8 @@ def by_row(era: str, kind: str, room: types.ModuleType, name: str) -> object:
         return spell(era, name, getattr(room, row.today), row, *flows, Spelled)
 
     def make(*args: object, **kwargs: object) -> object:
-        return getattr(room, row.today)(**translate_arguments(row, args, kwargs)[1])
+        found = again(era, row.today) if flows else getattr(room, row.today)
+        return cast(type, found)(**translate_arguments(row, args, kwargs)[1])
 
     make.__name__ = name
     return make

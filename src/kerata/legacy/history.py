@@ -75,7 +75,7 @@ class LogsInOrder(Callback):
 
     def __init__(self, model):
         super().__init__()
-        self.of = model
+        self.of, self.told = model, {}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs:
@@ -83,6 +83,13 @@ class LogsInOrder(Callback):
             values = in_order(logs, names, self.of._era, validated)
             logs.clear()
             logs.update(values)
+            self.told = values
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        # What callbacks add to the logs of an epoch was told of at its end alone; before `tf.keras` nothing was told of here.
+        if logs:
+            logs.clear()
+            logs.update(self.told if self.of._era == "tfkeras2" else {})
 
 
 def in_order(logs: dict[str, Any], names: list[str], era: str, validated: list[str] | None = None) -> dict[str, Any]:

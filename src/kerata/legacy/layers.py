@@ -158,10 +158,6 @@ class OldLayer(Flowing, Spelled):
         config = super().get_config()  # type: ignore[misc]
         return config if says_today() or hasattr(self, "fit") else words_of_layer(self, config)
 
-    def _adopted(self) -> None:
-        """Takes what a layer of today holds as what it was in the era."""
-        self.activity_regularizer = self.activity_regularizer
-
     def _maybe_build(self, args: tuple, kwargs: dict[str, Any]) -> None:
         is_new = not self.built  # type: ignore[attr-defined]
         super()._maybe_build(args, with_training(self, args, kwargs))  # type: ignore[misc]

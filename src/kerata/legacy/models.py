@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -31,33 +31,33 @@ from kerata.legacy.files import LoadStatus, check_there, load_weights, save_mode
 from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
 from kerata.legacy.graph import depends_on_phase
-from kerata.legacy.history import LogsInOrder, OldHistory, in_order
+from kerata.legacy.history import LogsInOrder, OldHistory
 from kerata.legacy.inputs import read_targets, with_held_inputs, with_held_targets
 from kerata.legacy.layers import OldLayer, descriptions
-from kerata.legacy.measures import compile_arguments, expected_names, spread
+from kerata.legacy.measures import compile_arguments, spread
 from kerata.legacy.metrics import Measured
 from kerata.legacy.scaling import with_its_methods
+from kerata.legacy.scores import Scores, Scoring, drop_none
 from kerata.legacy.telling import begin_before_reading, rows_of, tell, with_batch_logs
 from kerata.legacy.tensorflow.models import FlowingModel
 from kerata.legacy.totals import Showing
 from kerata.legacy.weights import spread_class_weights
-from kerata.metrics import Metric
 from kerata.models.graph import Graph
 from kerata.training.compilation import output_names_of
 
 # What the methods of Keras 2 took that means nothing today: how many threads or processes read the data.
 IGNORED = ("workers", "use_multiprocessing", "max_queue_size", "max_q_size", "nb_worker", "pickle_safe")
 MEASURES = ("metrics", "weighted_metrics")
-# What training and evaluating gave: the loss, or a list of it and the measures.
-Scores: TypeAlias = float | list[float]
 
 
-class OldModel(Showing, FlowingModel, OldLayer):
+class OldModel(Scoring, Showing, FlowingModel, OldLayer):
     """What a model of Keras 1, Keras 2 and tf.keras could do."""
 
     # Terms of the loss are computed beside the outputs: they are no part of what files hold, and the graph has them already.
     _bookkeeping = {
-        **dict.fromkeys(("_other_shapes", "_trained_at_compile", "_held_out", "_shown_totals", "_targets"), Look.NOBODY),
+        **dict.fromkeys(
+            ("_other_shapes", "_trained_at_compile", "_held_out", "_shown_totals", "_targets", "_kept_measures"), Look.NOBODY
+        ),
         "_terms": Look.PARTS,
     }
 
@@ -300,48 +300,6 @@ class OldModel(Showing, FlowingModel, OldLayer):
             raise ValueError(message(self, "a measure that is added needs a name", {"value": value}, "add_metric(x, name='x')"))
         compute_beside(self, [AddMetric(name)], [value])
 
-    # Batches and measures
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """`loss`, the losses of several outputs, and the measures."""
-        made = self._compilation  # type: ignore[attr-defined]
-        if made is None:
-            return []
-        added = [name for layer in self._flatten_layers() for name in layer.__dict__.get("_added_metrics", ())]  # type: ignore[attr-defined]
-        # First those of metrics that the model holds, in their order.
-        held = [part.name for part in vars(self).values() if isinstance(part, Metric)]
-        added = [*(name for name in held if name in added), *(name for name in added if name not in held)]
-        if not made.measures.built:
-            return [*expected_names(cast(modern.Model, self), made.arguments), *added]
-        return [*(tracker.name for tracker in made.trackers), *made.measures.names, *added]
-
-    def _in_order(self, logs: dict[str, Any]) -> Scores:
-        """The loss, the losses of several outputs, the measures: alone or in a list."""
-        known = [name for name in self.metrics_names if name in logs]
-        values = [logs[name] for name in (*known, *(name for name in logs if name not in known))]
-        return values[0] if len(values) == 1 else values
-
-    def train_on_batch(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
-        """One step on one batch; the loss and measures of that batch."""
-        arguments = self._translated("train_on_batch", args, kwargs)
-        asked = arguments.pop("return_dict", False)
-        with as_compiled(self):
-            logs = super().train_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
-        return in_order(logs, self._names_of_logs("train_step"), self._era) if asked else self._in_order(logs)
-
-    def test_on_batch(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
-        """The loss and measures of one batch."""
-        arguments = self._translated("test_on_batch", args, kwargs)
-        asked = arguments.pop("return_dict", False)
-        logs = super().test_on_batch(**arguments, return_dict=True)  # type: ignore[misc]
-        return in_order(logs, self._names_of_logs("test_step"), self._era) if asked else self._in_order(logs)
-
-    def _evaluate(self, arguments: dict[str, Any]) -> Scores | dict[str, Any]:
-        asked = arguments.pop("return_dict", False)
-        logs = super().evaluate(**drop_none(arguments), return_dict=True)  # type: ignore[misc]
-        return in_order(logs, self._names_of_logs("test_step"), self._era) if asked else self._in_order(logs)
-
     @property
     def uses_learning_phase(self) -> bool:
         """Whether the model computes something else in training."""
@@ -523,11 +481,6 @@ def inputs_of(branch: Layer) -> list[Any]:
     if graph is not None:
         return list(graph.inputs)
     return [branch.input] if not isinstance(branch.input, (list, tuple)) else list(branch.input)
-
-
-def drop_none(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Without what is `None`: then today's default holds, which says the same."""
-    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def plain(loss: object) -> object:

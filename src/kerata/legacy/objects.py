@@ -7,6 +7,7 @@ from kerata import optimizers
 from kerata.base import registry
 from kerata.base.serialization import serialize_keras_object
 from kerata.dialects import find_row, names
+from kerata.dialects.values import regularizer_of
 from kerata.legacy.spelling import Spelled
 
 LOOKUPS = ("get", "deserialize")
@@ -18,6 +19,8 @@ def looking(era: str, kind: str, room, name: str, make: Maker) -> Callable[..., 
     modern = getattr(room, name)
 
     def look(*args, **kwargs):
+        if kind == "regularizers" and args:
+            args = (regularizer_of(args[0]), *args[1:])
         return adopted(era, kind, modern(*args, **kwargs), make)
 
     look.__name__ = name

@@ -112,14 +112,22 @@ class Run:
         self._warn(rows[:, -1].max())
         return [dict(zip(names, row, strict=False)) for row in rows[:, :-1].tolist()], interrupted
 
-    def epoch(self, epoch: int, callbacks: CallbackList, seed: int, last: int | None = None) -> dict[str, Any]:
-        """Runs one epoch; returns its measures. `last` is the end of the run, up to which orders may be made ahead."""
+    def epoch(
+        self, epoch: int, callbacks: CallbackList, seed: int, last: int | None = None, fresh: bool = True
+    ) -> dict[str, Any]:
+        """Runs one epoch; returns its measures.
+
+        Args:
+            epoch, callbacks, seed: of the run.
+            last: the end of the run, up to which orders may be made ahead.
+            fresh: whether measures begin anew.
+        """
         batchwise = callbacks.needs_batches(self.mode)
         pace = Pace(LOOK_SECONDS if callbacks.needs_progress else LONGEST_SECONDS)
         pace.per_batch = self.plan.findings.paces.get(self.pace_key)
         begin = getattr(callbacks, f"on_{self.mode}_batch_begin")
         end = getattr(callbacks, f"on_{self.mode}_batch_end")
-        done, fresh, out = 0, True, None
+        done, out = 0, None
         watching, group = batchwise or callbacks.needs_progress, self.plan.model.steps_per_execution
         for chunk in self.feed.chunks(seed, epoch, epoch + 1 if last is None else last):
             if chunk.kind == "ended":

@@ -88,6 +88,8 @@ class Trainer(StepMethods):
     tells_layers = False
     # Callbacks set them to end `evaluate` or `predict` behind a batch.
     stop_evaluating = stop_predicting = False
+    # Whether the measures of a single batch go on from those of the batch before.
+    _measures_go_on = False
     steps_per_execution = 1
     # What each call of `fit` reads anew.
     _bookkeeping = dict.fromkeys(
@@ -102,6 +104,7 @@ class Trainer(StepMethods):
             "stop_evaluating",
             "stop_predicting",
             "steps_per_execution",
+            "_measures_go_on",
             "_compilation",
             "_programs_of_predict",
         ),
@@ -368,7 +371,7 @@ class Trainer(StepMethods):
         prepared = prepare(self, samples.tree, "train_on_batch")
         feed = DeviceFeed(samples, samples.size, prepared.may_pad(samples.tree, samples.size, None), False)
         run = Run(prepared, feed, make_key(), "train")
-        logs = run.epoch(0, CallbackList(), 0)
+        logs = run.epoch(0, CallbackList(), 0, fresh=not self._measures_go_on)
         return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
     @hinting
@@ -378,7 +381,8 @@ class Trainer(StepMethods):
     ) -> Any:
         """The loss and measures of one batch."""
         samples = one_batch(self, x, y, sample_weight, None, "test_on_batch")
-        logs = evaluation(self, samples, samples.size, None).epoch(0, CallbackList(), 0)
+        run = evaluation(self, samples, samples.size, None)
+        logs = run.epoch(0, CallbackList(), 0, fresh=not self._measures_go_on)
         return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
     def predict_on_batch(self, x: Data) -> Any:

@@ -89,7 +89,7 @@ class Call:
     def _literal(self, name: str, value: object) -> str:
         if isinstance(value, dict) and "class_name" in value:
             given = ", ".join(f"{k}={quoted(v)}" for k, v in value["config"].items() if v is not None)
-            return f"keras.initializers.{value['class_name']}({given})"
+            return f"{value['module']}.{value['class_name']}({given})"
         return quoted(value)
 
     def defaults(self) -> list[tuple[str, str]]:

@@ -25,6 +25,8 @@ METHODS = {
     "evaluate_generator": "evaluate",
     "predict": "predict",
     "predict_generator": "predict",
+    "train_on_batch": "train_on_batch",
+    "test_on_batch": "test_on_batch",
     "compile": "compile",
 }
 BY_HAND = {
@@ -220,7 +222,7 @@ class Upgrader:
             self.note(node, text)
         if arguments is None:
             return
-        if any("keras.initializers." in argument for argument in arguments):
+        if any(f"keras.{room}." in argument for argument in arguments for room in ("initializers", "regularizers")):
             self.modules.needed.setdefault(None, set()).add("keras")  # type: ignore[arg-type]
         old = [self.source.of_changed(part) for part in (*node.args, *node.keywords)]
         if arguments == old:
@@ -288,6 +290,10 @@ class Upgrader:
             return
         if any(keyword.arg in SAMPLES for keyword in node.keywords) or (self.era == "keras1" and name.endswith("_generator")):
             self.note(node, "this counted samples; today it counts batches: divide by the size of a batch, rounded up")
+        if any(one.arg == "reset_metrics" and ast.unparse(one.value) != "True" for one in node.keywords):
+            self.note(
+                node, "`reset_metrics` is not there today: measures are those of this batch, so take their means over batches"
+            )
         if name == "compile":
             self._compile(node)
         call = Call(self.source, node, row, getattr(kerata.Model, METHODS[name]))

@@ -19,6 +19,7 @@ from jax.core import Tracer
 
 from kerata.base.recent import Recent
 from kerata.base.types import DTypeLike, Owner
+from kerata.dialects.values import regularizer_of
 from kerata.engine.hyper import Hypers
 from kerata.engine.module import Look
 from kerata.engine.naming import name_scope
@@ -35,6 +36,7 @@ from kerata.layers.phase import again_in_phase, contexts, training_now
 from kerata.layers.signatures import call_parameters
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.listing import Listing
+from kerata.legacy.tensorflow.penalties import level_penalty
 from kerata.legacy.tensorflow.tape import Call, as_graph, inside, inside_call, is_graph, make_call, tapes
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, is_array, narrow, plain, tensors
 from kerata.legacy.tensorflow.types import TensorShape, string
@@ -153,8 +155,16 @@ class Flowing(Listing):
 
     def add_weight(self, *args: object, **kwargs: object) -> Variable:
         """A new weight."""
+        if isinstance(rule := kwargs.get("regularizer"), str):
+            kwargs["regularizer"] = regularizer_of(rule)
         found = super().add_weight(*args, **kwargs)  # type: ignore[misc]
+        level_penalty(found)
         return adopt(found) if gives_tensors(self) else found
+
+    def _adopted(self) -> None:
+        """Takes what a layer of today holds as what it was in the era."""
+        self.activity_regularizer = self.activity_regularizer
+        level_penalty(*self._weights)  # type: ignore[attr-defined]
 
     def _adopts_weights(self) -> bool:
         return gives_tensors(self) and not in_scope()
