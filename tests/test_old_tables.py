@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from kerata.legacy import tfkeras2 as keras
+from kerata.legacy.tensorflow import names
 
+tf = names.build("tfkeras2")[""]
 new, old = keras.optimizers, keras.optimizers.legacy
 
 # The optimizer, what the model has, the values.
@@ -91,6 +93,103 @@ def test_a_table_that_is_read_as_a_whole_too_has_one_gradient(bound, expected):
     model.compile(new.SGD(0.5, **bound), "mse")
     losses = model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0).history["loss"]
     np.testing.assert_allclose(losses, expected, rtol=3e-6)
+
+
+def make(cls=keras.Model, shared=False):
+    rs = np.random.RandomState(0)
+    table = keras.layers.Embedding(9, 4)
+    words = keras.Input((6,))
+    h = table(words)
+    if shared:
+        h = keras.layers.Add()([h, table(keras.layers.Lambda(lambda x: x[:, ::-1])(words))])
+    model = cls(words, keras.layers.Dense(2)(keras.layers.Flatten()(h)))
+    model.set_weights([rs.uniform(-0.6, 0.6, w.shape) for w in model.get_weights()])
+    x = rs.randint(0, 9, (10, 6))
+    x[:, 3] = x[:, 2]
+    return model, x, rs.uniform(-3, 3, (10, 2))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "change", "shared", "expected"),
+    [
+        (lambda: new.SGD(0.5, clipnorm=0.1), None, False, (3.382569, 3.799347, 4.827473, 10.118639)),
+        (lambda: new.SGD(0.5, global_clipnorm=0.2), None, True, (3.254462, 3.091376, 4.534507, 10.071691)),
+        (lambda: old.SGD(0.3, momentum=0.9), None, False, (3.382569, 3.063850, 7.892235, 11.051265)),
+        (lambda: old.Nadam(0.05), None, False, (3.382569, 3.555192, 5.022798, 9.762314)),
+        (lambda: new.SGD(0.5), lambda g: tf.clip_by_global_norm(g, 0.3)[0], False, (3.382569, 3.737258, 4.899393, 9.993423)),
+        (
+            lambda: new.SGD(0.5),
+            lambda g: [tf.clip_by_norm(one, 0.1) for one in g],
+            False,
+            (3.382569, 3.799347, 4.827473, 10.118639),
+        ),
+    ],
+    ids=["norm", "two reads", "momentum of then", "Nadam of then", "clip_by_global_norm", "clip_by_norm"],
+)
+def test_loops_with_a_tape_take_rows_one_by_one(optimizer, change, shared, expected):
+    (model, x, y), optimizer, found = make(shared=shared), optimizer(), []
+    for start in range(0, 12, 4):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(x[start : start + 4], training=True) - y[start : start + 4]) ** 2)
+        slopes = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(slopes if change is None else change(slopes), model.trainable_variables, strict=True))
+        found.append(float(loss))
+    np.testing.assert_allclose([*found, np.abs(model.get_weights()[0]).sum()], expected, rtol=3e-6)
+
+
+class Taped(keras.Model):
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
+        slopes = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(slopes, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+class Passed(keras.Model):
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+class Minimized(keras.Model):
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compiled_loss(y, self(x, training=True))
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize(
+    ("cls", "bound", "expected"),
+    [
+        (Taped, {"clipnorm": 0.1}, (4.827473, 4.601146, 4.421244)),
+        (Taped, {"global_clipnorm": 0.2}, (4.815891, 4.514047, 4.274721)),
+        (Passed, {"clipnorm": 0.1}, (3.838261, 3.551411, 3.296935)),
+        (Passed, {"clipvalue": 0.02}, (3.818159, 3.518193, 3.254208)),
+        (Minimized, {"clipnorm": 0.1}, (3.838261, 3.551411, 3.296935)),
+    ],
+)
+def test_steps_of_a_program_take_rows_one_by_one(cls, bound, expected):
+    model, x, y = make(cls)
+    model.compile(new.SGD(0.5, **bound), "mse")
+    losses = model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(losses, expected, rtol=3e-6)
+
+
+def test_a_table_that_a_tape_sees_as_a_whole_has_one_gradient():
+    model, x, y = make()
+    table = model.layers[1].embeddings
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((model(x) - y) ** 2) + 0.0 * tf.reduce_sum(table)
+    whole = tape.gradient(loss, [table])
+    np.testing.assert_allclose(tf.linalg.global_norm(whole), np.linalg.norm(np.asarray(whole[0])), rtol=1e-6)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((model(x) - y) ** 2)
+    by_place = tape.gradient(loss, [table])
+    np.testing.assert_allclose(np.asarray(by_place[0]), np.asarray(whole[0]), rtol=1e-6)
+    assert abs(float(tf.linalg.global_norm(by_place)) / float(tf.linalg.global_norm(whole)) - 1) > 1e-3
 
 
 def test_today_the_gradient_of_a_table_is_one():

@@ -37,7 +37,7 @@ class Probe:
 
     __slots__ = ("rows", "squares", "whole")
 
-    def __init__(self, squares: Array, rows: Array | None = None):
+    def __init__(self, squares: Array | None, rows: Array | None = None):
         self.squares, self.rows = squares, rows
         self.whole = 0
 

@@ -29,7 +29,7 @@ from kerata.base.types import DTypeLike, Owner, ShapeLike
 from kerata.engine.mistakes import Blame
 from kerata.engine.naming import current_path
 from kerata.engine.placement import HERE
-from kerata.engine.scope import current_scope, stack
+from kerata.engine.scope import current_scope, probe_of, stack
 from kerata.engine.types import AnyArray, Array, HostArray, Initializer, TensorLike, WeightFunction
 
 _local = ambient()
@@ -314,8 +314,8 @@ class Variable:
         for scope in reversed(stack()):
             value = scope.values.get(id(self))
             if value is not None:
-                if self.is_table and id(self) in scope.probes:
-                    scope.probes[id(self)].whole += 1
+                if self.is_table and (probe := probe_of(self)) is not None:
+                    probe.whole += 1
                 break
         else:
             if (reads := getattr(_local, "reads", None)) is not None and stack():

@@ -72,12 +72,16 @@ class OldOptimizer(OwnUpdates, OwnRules, FlowingOptimizer, Spelled):
             arguments["global_clipnorm"] = arguments.pop("clipnorm")
 
     decay = Decay(low=0.0)
-    averages_begin_before = True
+
+    @property
+    def averages_begin_before(self) -> bool:  # type: ignore[override]
+        """Whether averages begin with the first weights, where there are any: else the program is that of today."""
+        return bool(self.use_ema)  # type: ignore[attr-defined]
 
     @property
     def clips_by_place(self) -> bool:  # type: ignore[override]
         """Whether gradients of tables are bounded place by place: `tf.keras` did so before it added places of one row."""
-        return self._era == "tfkeras2"
+        return self._era == "tfkeras2" and any(bound is not None for bound in self._bounds)  # type: ignore[attr-defined]
 
     @property
     def weights(self) -> list[Any]:
@@ -211,13 +215,12 @@ def optimizer(era: str, name: str) -> object:
 class KeepingRows:
     """Rules that `tf.keras` up to TensorFlow 2.10 applied to the rows of a table that a batch read, and to no others."""
 
-    clips_by_place: bool
     keeps_their_slots: bool
 
     @property
     def keeps_unread_rows(self) -> bool:
         """Whether the rule would move on what has no gradient."""
-        return self.clips_by_place and getattr(self, "has_momentum", True)
+        return getattr(self, "has_momentum", True)
 
     def _step(self, weights: dict[Variable, Any], gradients: dict[Variable, Any], values: dict[Any, Any], counter: Array):
         before = dict(values)

@@ -21,7 +21,8 @@ class Bounded:
     keeps_their_slots: bool = True
 
     def _clip(self, gradients: dict[Variable, Any]) -> dict[Variable, Any]:
-        known = {v: probe.squares for v in gradients if (probe := probe_of(v)) is not None}
+        probes = ((v, probe_of(v)) for v in gradients)
+        known = {v: probe.squares for v, probe in probes if probe is not None and probe.squares is not None}
         return clip_gradients(gradients, *self._bounds, known)
 
     @property

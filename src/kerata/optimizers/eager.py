@@ -1,17 +1,30 @@
 """One step at once: the compiled program of an update, for training loops written by hand."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
+from kerata.base.blocks import Within, ambient
 from kerata.engine.hyper import hyperparameters_of
 from kerata.engine.module import Module, modules_of
 from kerata.engine.program import obtain
-from kerata.engine.scope import Scope, in_scope
+from kerata.engine.scope import Probe, Scope, in_scope
 from kerata.engine.structure import structure_of
 from kerata.engine.types import Array
 from kerata.engine.variable import Variable
+
+_local = ambient()
+
+
+def asking(asked: dict[int, tuple[Array | None, Array]]) -> Within:
+    """Within the block updates know more of the gradients of tables, by the id of the variable.
+
+    Args:
+        asked: the sum of squares of the gradients of all places that read a row, and how often each row was read.
+    """
+    return Within(_local, asked=asked)
 
 
 class Updating(Protocol):
@@ -32,21 +45,27 @@ def run_update(
     """
     params, state = [v.value for v in variables], [s.value for s in slots]
     structure = None if in_scope() else structure_of(list(variables), optimizer)
+    known: dict[int, tuple[Array | None, Array]] = getattr(_local, "asked", None) or {}
+    asked = {n: known[id(v)] for n, v in enumerate(variables) if id(v) in known}
     if structure is None:
-        return optimizer.update(variables, params, grads, state)
+        scope = Scope()
+        scope.probes = {id(variables[n]): Probe(*one) for n, one in asked.items()}
+        with scope if asked else contextlib.nullcontext():
+            return optimizer.update(variables, params, grads, state)
     owners = find_hyperparameters(optimizer, variables)
     hypers = np.array([module.__dict__[name] for module, name in owners], np.float32)
 
     def make() -> Callable[..., Any]:
         def program(
-            params: list[Array], grads: list[Array | None], state: list[Array], hypers: Array
+            params: list[Array], grads: list[Array | None], state: list[Array], hypers: Array, asked: dict[int, Any]
         ) -> tuple[list[Array], list[Array]]:
-            with Scope((), (), {(id(module), name): hypers[i] for i, (module, name) in enumerate(owners)}):
+            with Scope((), (), {(id(module), name): hypers[i] for i, (module, name) in enumerate(owners)}) as scope:
+                scope.probes = {id(variables[n]): Probe(*one) for n, one in asked.items()}
                 return optimizer.update(variables, params, grads, state)
 
         return program
 
-    args = (params, list(grads), state, hypers)
+    args = (params, list(grads), state, hypers, asked)
     return obtain("apply", structure, make, args, weak=(3,))(*args)
 
 

@@ -24,7 +24,6 @@ from kerata.data.sources import Batches, Rows
 from kerata.engine import program
 from kerata.engine.program import findings_of
 from kerata.engine.rows import CHANGES, KEPT, SAMPLES, STAYS, Cut, cut
-from kerata.engine.scope import Probe
 from kerata.engine.types import AnyArray, Array, HostArray, Tree
 from kerata.engine.variable import noting_reads
 from kerata.training import exits
@@ -110,16 +109,8 @@ class RestOfStep(BuiltInStep):
         return others, {"total": total, "y_pred": y_pred, "facts": facts, "parts": parts, "rest": rest}
 
     def _forward(
-        self,
-        trainable: list[Any],
-        state: dict[str, Any],
-        hypers: Array,
-        key: AnyArray,
-        batch: Batch,
-        valid: Array | None,
-        probes: dict[int, Probe] | None = None,
+        self, trainable: list[Any], state: dict[str, Any], hypers: Array, key: AnyArray, batch: Batch, valid: Array | None
     ) -> tuple[Array, Any]:
-        assert not probes, "a table is not read row by row beside a frozen part"
         border, (y, weight) = cast("list[Array]", batch[0]), batch[1:]
         found = self.cut(border[0].shape[0], valid is not None)
         assert found is not None

@@ -29,6 +29,7 @@ from kerata.layers.signatures import call_parameters
 from kerata.losses.loss import as_values
 from kerata.metrics.metric import Metric, named_results
 from kerata.training.objectives import CompiledLoss, CompiledMetrics
+from kerata.training.probes import derive, knowing
 from kerata.training.trained import TrainedModel
 
 # What a user's class may define so that a step is no longer the built-in one.
@@ -296,9 +297,11 @@ class StepMethods(TrainedModel):
             facts, kinds[:] = read_facts(aux[1])
             return loss, (aux, facts)
 
-        (_, (aux, facts)), grads = jax.value_and_grad(objective, has_aux=True)(list(trainable))
+        probed = self.optimizer.probed(self.trainable_variables)
+        (aux, facts), grads, asked = derive(self.optimizer, probed, objective, list(trainable))
         loss, y_pred, frozen, measured = aux
-        trainable, slots = self.optimizer.stateless_apply(slots, grads, trainable)
+        with knowing(asked):
+            trainable, slots = self.optimizer.stateless_apply(slots, grads, trainable)
         note_facts(y_pred, facts, kinds)
         logs, measured = self._update_metrics_variables(measured, loss, x, y, y_pred, weight)
         return logs, (trainable, frozen, slots, measured)

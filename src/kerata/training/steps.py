@@ -4,6 +4,7 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from kerata.base.checks import describe_owner, message
 from kerata.engine.mistakes import Blame
-from kerata.engine.scope import Probe, Scope
+from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
 from kerata.engine.types import AnyArray, Array, HyperTable, Tree
 from kerata.engine.variable import Variable
@@ -23,6 +24,7 @@ from kerata.kernels.random import fold
 from kerata.metrics.metric import named_results
 from kerata.training.findings import StepFindings
 from kerata.training.plan import Batch, Constants, Plan, Step
+from kerata.training.probes import derive, knowing
 from kerata.training.step_methods import (
     count_samples,
     flatten_logs,
@@ -79,14 +81,15 @@ class BuiltInStep(Step):
         key = fold(key, step)
         kinds: list[Any] = []
 
-        def objective(trainable: list[Any], probes: dict[int, Probe]) -> tuple[Array, Any]:
-            total, (y_pred, (facts, kinds[:]), *rest) = self._forward(trainable, state, hypers, key, batch, valid, probes)
+        def objective(trainable: list[Any]) -> tuple[Array, Any]:
+            total, (y_pred, (facts, kinds[:]), *rest) = self._forward(trainable, state, hypers, key, batch, valid)
             # The present scale is one of the optimizer's variables.
             with Scope(self.plan.slots, state["slots"], table):
                 scaled = self.plan.optimizer.scale_loss(total)
             return scaled, (total, y_pred, facts, *rest)
 
-        aux, grads, asked = self._derive(objective, state["trainable"], table)
+        with Scope((), (), table) if self.plan.probed else contextlib.nullcontext():
+            aux, grads, asked = derive(self.plan.optimizer, self.plan.probed, objective, state["trainable"])
         loss, y_pred, facts, parts, others, metrics = aux
         update = self._update_as_program if isinstance(hypers, list) else self._update
         trainable, slots = update(state["trainable"], grads, asked, state["slots"], loss, hypers, key)
@@ -101,27 +104,6 @@ class BuiltInStep(Step):
             "counters": jnp.stack([step + 1, bad]),
         }
 
-    def _derive(
-        self, objective: Callable[..., tuple[Array, Any]], trainable: list[Any], table: HyperTable
-    ) -> tuple[Any, list[Any], dict[int, Any]]:
-        """(what comes with the objective, its gradients, what was asked of those of tables by id)."""
-        probed = self.plan.probed
-        while True:
-            probes: dict[int, Probe] = {}
-
-            def probing(trainable: list[Any], asked: dict[int, Any], probes: dict[int, Probe] = probes) -> tuple[Array, Any]:
-                probes.update({table: Probe(*one) for table, one in asked.items()})
-                return objective(trainable, probes)
-
-            with Scope((), (), table):
-                asked = {id(v): self.plan.optimizer.probe(v) for v in probed}
-            (_, aux), (grads, found) = jax.value_and_grad(probing, (0, 1), has_aux=True)(trainable, asked)
-            rows_alone = [v for v in probed if not probes[id(v)].whole]
-            if len(rows_alone) == len(probed):
-                return aux, grads, found
-            # What is read as a whole as well has one gradient, the sum.
-            probed = rows_alone
-
     def _update(
         self,
         trainable: list[Any],
@@ -133,8 +115,7 @@ class BuiltInStep(Step):
         key: AnyArray,
     ) -> tuple[list[Any], list[Any]]:
         """New weights, and what the optimizer keeps."""
-        with Scope((), (), self.plan.hypers.table(hypers), key) as scope:
-            scope.probes = {table: Probe(*found) for table, found in asked.items()}
+        with Scope((), (), self.plan.hypers.table(hypers), key), knowing(asked):
             weights = self._once_read(trainable, loss)
             with Blame(describe_owner(self.plan.optimizer)):
                 return self.plan.optimizer.update(self.plan.trainable, weights, grads, slots)
@@ -145,14 +126,7 @@ class BuiltInStep(Step):
         return self._update if structure_of(self.plan.optimizer) is None else jax.jit(self._update)
 
     def _forward(
-        self,
-        trainable: list[Any],
-        state: dict[str, Any],
-        hypers: Array,
-        key: AnyArray,
-        batch: Batch,
-        valid: Array | None,
-        probes: dict[int, Probe] | None = None,
+        self, trainable: list[Any], state: dict[str, Any], hypers: Array, key: AnyArray, batch: Batch, valid: Array | None
     ) -> tuple[Array, Any]:
         """The loss of a batch, and (predictions, facts about them, losses by output, states of layers, measures)."""
         x, y, weight = batch
@@ -160,7 +134,6 @@ class BuiltInStep(Step):
         variables = [*self.plan.trainable, *self.plan.others, *self.plan.slots, *self.plan.metric_variables]
         values = [*trainable, *state["others"], *state["slots"], *state["metrics"]]
         scope = Scope(variables, values, table, key, valid)
-        scope.probes = probes or {}
         with scope:
             y_pred = self.model(x, training=True) if takes_training(self.model) else self.model(x)
             total, parts = self._loss(scope, x, y, y_pred, weight, valid)

@@ -24,7 +24,7 @@ from kerata.engine.hyper import Hypers
 from kerata.engine.module import Look
 from kerata.engine.naming import name_scope
 from kerata.engine.random import global_seed_generator
-from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
+from kerata.engine.scope import Probe, Scope, current_scope, in_scope, note, noted, probe_of
 from kerata.engine.structure import is_ours, structure_of
 from kerata.engine.symbolic import Operation, has_symbolic
 from kerata.engine.types import Array, Described
@@ -34,6 +34,7 @@ from kerata.layers.layer import Layer
 from kerata.layers.masks import fill_masks
 from kerata.layers.phase import again_in_phase, contexts, training_now
 from kerata.layers.signatures import call_parameters
+from kerata.legacy.tensorflow.by_place import by_place_of
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.listing import Listing
 from kerata.legacy.tensorflow.penalties import level_penalty
@@ -318,14 +319,22 @@ class Whole:
         self.hypers = Hypers(("", layer))
         self.start = self.outer.draws if self.outer else 0
         self.training, self.graph = training_now(), is_graph()
+        self.tables = [v for v in self.trainable if v.is_table] if tapes() else []
+        self.read_whole: set[int] = set()
 
     @property
     def objects(self) -> list[Any]:
-        return [*self.trainable, *self.given, *self.others, *self.masks, None]
+        asked = [one for table in map(by_place_of, self.tables) for one in (table.squares, table.rows)]
+        return [*self.trainable, *self.given, *self.others, *self.masks, *asked, None]
 
     def values(self) -> list[Any]:
         arrays = [v.value for v in self.trainable], [narrow(one) for one in self.given], [v.value for v in self.others]
-        return [*arrays[0], *arrays[1], *arrays[2], *[narrow(mask) for mask in self.masks], jnp.asarray(self.hypers.vector())]
+        asked = [one for v in self.tables for one in (jnp.float32(jnp.inf), jnp.zeros(v.shape[0], jnp.float32))]
+        masks = [narrow(mask) for mask in self.masks]
+        for probe in filter(None, map(probe_of, self.trainable)):
+            # It is handed on, not read.
+            probe.whole -= 1
+        return [*arrays[0], *arrays[1], *arrays[2], *masks, *asked, jnp.asarray(self.hypers.vector())]
 
     def key(self) -> Hashable:
         """What tells calls apart whose programs are not the same; `None` where they cannot be told."""
@@ -333,7 +342,7 @@ class Whole:
         fixed = key_of(self.fixed)
         if structure is None or fixed is None:
             return None
-        return (structure, self.treedef, fixed, self.masked, self.training, self.graph, self.part)
+        return (structure, self.treedef, fixed, self.masked, self.training, self.graph, self.part, len(self.tables))
 
     def without_values(self) -> "Whole":
         """The same, without the batch that it was called on, to be kept."""
@@ -348,6 +357,7 @@ class Whole:
         given = [next(rest) for _ in self.given]
         others = [next(rest) for _ in self.others]
         masks = [next(rest) if there else None for there in self.masked]
+        probes = [Probe(next(rest), next(rest)) for _ in self.tables]
         table, outer = self.hypers.table(next(rest)), self.outer
         scope = Scope(
             [*self.trainable, *self.others],
@@ -357,6 +367,7 @@ class Whole:
             outer.valid if outer else None,
         )
         scope.draws = self.start
+        scope.probes = {id(v): probe for v, probe in zip(self.tables, probes, strict=True)}
         filled = list(self.fixed)
         for place, array in zip(self.places, given, strict=True):
             filled[place] = array
@@ -374,6 +385,7 @@ class Whole:
             after = scope.read(self.others)
         if outer is not None:
             outer.draws = scope.draws
+        self.read_whole.update(n for n, probe in enumerate(probes) if probe.whole)
         changed = {n: new for n, (old, new) in enumerate(zip(others, after, strict=True)) if new is not old}
         return outputs, losses, logits, changed, found_masks
 
@@ -424,10 +436,12 @@ def call_whole(layer: Layer, run: Callable[..., Any], args: tuple, kwargs: dict[
             layer._forget_losses()
     whole = Whole(layer, run, args, kwargs, part)
     known = not in_scope() and not any(isinstance(one, Tensor) and isinstance(one._array, Tracer) for one in whole.given)
-    if not known:
-        return make_call(Call(whole.function), whole.objects, whole.values(), whole.wrap)
     values = whole.values()
-    return make_call(kept_whole(layer, whole, values), whole.objects, values, whole.wrap)
+    call = kept_whole(layer, whole, values) if known else Call(whole.function)
+    found = make_call(call, whole.objects, values, whole.wrap)
+    for place in call.function.__self__.read_whole if whole.tables else ():  # type: ignore[attr-defined]
+        by_place_of(whole.tables[place]).is_whole = True
+    return found
 
 
 def kept_whole(layer: Layer, whole: Whole, values: list[Any]) -> Call:

@@ -10,6 +10,7 @@ import numpy as np
 from kerata.base.types import DTypeLike, Shape
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.legacy.tensorflow import ordering
+from kerata.legacy.tensorflow.by_place import TableGradient, for_norm, scaled
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.functions import TABLE, meshgrid
 from kerata.legacy.tensorflow.sizes import ShapeTensor, SymbolicShape, taking_sizes
@@ -125,10 +126,22 @@ def clip_by_global_norm(
     t_list: Sequence[Tensor | None], clip_norm: float | Tensor, use_norm: Tensor | None = None, name: str | None = None
 ) -> tuple[list[Tensor | None], Tensor]:
     """(tensors scaled down together to a norm, the norm that they had)."""
-    known = [one for one in t_list if one is not None]
-    whole = TABLE["linalg.global_norm"](known) if use_norm is None else use_norm
+    whole = global_norm(t_list) if use_norm is None else use_norm
     scale = clip_norm / TABLE["maximum"](whole, convert(clip_norm, dtype_of(whole)))
-    return [None if one is None else one * scale for one in t_list], whole
+    return [None if one is None else scaled(one, scale) for one in t_list], whole
+
+
+def global_norm(t_list: Sequence[Tensor | None], name: str | None = None) -> Tensor:
+    """The norm of all tensors together; of the gradient of a table, that of all places that read a row."""
+    return TABLE["linalg.global_norm"]([for_norm(one) for one in t_list if one is not None])
+
+
+def clip_by_norm(t: Tensor, clip_norm: float | Tensor, axes: Ints | None = None, name: str | None = None) -> Tensor:
+    """A tensor scaled down to a norm."""
+    if axes is not None or not isinstance(t, TableGradient):
+        return TABLE["clip_by_norm"](t, clip_norm, axes)
+    limit = convert(clip_norm, t.dtype)
+    return scaled(t, limit / TABLE["maximum"](for_norm(t), limit))
 
 
 def unique(x: object, out_idx: DTypeLike = int32, name: str | None = None) -> "Unique":
@@ -178,6 +191,7 @@ OTHERS: dict[str, Any] = {
     "strided_slice": strided_slice,
     "size": size,
     "clip_by_global_norm": clip_by_global_norm,
+    "clip_by_norm": clip_by_norm,
     "unique": unique,
     "unique_with_counts": unique_with_counts,
     "bool": boolean,

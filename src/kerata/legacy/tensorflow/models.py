@@ -19,6 +19,7 @@ from kerata.engine.structure import is_ours, structure_of
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic
 from kerata.engine.types import Array, Initializer, Tree
 from kerata.engine.variable import Variable
+from kerata.legacy.tensorflow.by_place import TableGradient
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.columns import take_columns
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, run_graph, runs_as_python
@@ -28,6 +29,7 @@ from kerata.losses.loss import reduce_values
 from kerata.metrics import Metric
 from kerata.models import Sequential as Chain
 from kerata.optimizers import Optimizer
+from kerata.optimizers.eager import asking
 from kerata.training.compilation import Compilation
 from kerata.training.step_methods import flatten_logs
 
@@ -300,8 +302,21 @@ class FlowingOptimizer:
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[object, Variable]], *args: object, **kwargs: object) -> object:
         """Updates variables from (gradient, variable) pairs; those without a gradient stay."""
-        pairs = [(narrowed(gradient), variable) for gradient, variable in grads_and_vars]
-        return super().apply_gradients(pairs)  # type: ignore[misc]
+        given = list(grads_and_vars)
+        pairs = [(narrowed(gradient), variable) for gradient, variable in given]
+        with asking(self._asked(given)):
+            return super().apply_gradients(pairs)  # type: ignore[misc]
+
+    def _asked(self, pairs: Sequence[tuple[object, Variable]]) -> dict[int, tuple[Array | None, Array]]:
+        """What it wants to know of the gradients of tables, by id."""
+        probed = {id(v) for v in self.probed([v for _, v in pairs])}  # type: ignore[attr-defined]
+        # A bound of numbers needs the gradient of each place.
+        by_norm = self.clipnorm is not None or self.global_clipnorm is not None  # type: ignore[attr-defined]
+        return {
+            id(v): (narrowed(gradient.squares) if by_norm else None, narrowed(gradient.rows))
+            for gradient, v in pairs
+            if id(v) in probed and isinstance(gradient, TableGradient)
+        }
 
     def apply(self, grads: Iterable[object], trainable_variables: Sequence[Variable] | None = None) -> None:
         """Updates variables by their gradients."""

@@ -173,7 +173,7 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
             **candidates.SAMPLERS,
             **candidates.LOSSES,
         },
-        "linalg": {**of_table("linalg.", "math."), "einsum": making.einsum},
+        "linalg": {**of_table("linalg.", "math."), "einsum": making.einsum, "global_norm": making.global_norm},
         "bitwise": of_table("bitwise."),
         "signal": of_table("signal."),
         "random": {**draws.NAMES, **candidates.SAMPLERS},

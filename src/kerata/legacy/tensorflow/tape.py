@@ -25,6 +25,7 @@ from kerata.engine.types import AnyArray, Array, HostArray
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import compiler_options
 from kerata.legacy.tensorflow import tensor as tensor_module
+from kerata.legacy.tensorflow.by_place import Asked, TableGradient, by_place_of
 from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, narrow
 
 T = TypeVar("T")
@@ -300,6 +301,9 @@ class GradientTape:
 
     def follows(self, thing: object) -> bool:
         """Whether a tensor or variable leads to something that is watched."""
+        if isinstance(thing, Asked):
+            table = thing.table()
+            return table is not None and self.follows(table)
         if id(thing) in self._followed:
             return True
         return self._watches and isinstance(thing, Variable) and thing.trainable and "float" in thing.dtype
@@ -335,8 +339,8 @@ class GradientTape:
                     continue
                 start = as_tensor(jnp.ones(one.shape, narrow(one).dtype) if cotangent is None else cotangent)
                 add_to(found, one, start)
-            self._walk(found)
-            result = map_leaves(lambda source: found.get(id(source), as_tensor(zeros_like(source)) if zeros else None), sources)
+            whole = self._walk(found)
+            result = map_leaves(lambda source: gradient_of(source, found, whole, zeros), sources)
         self._finish()
         return result
 
@@ -356,14 +360,19 @@ class GradientTape:
             self._end()
         yield
 
-    def _walk(self, found: dict[int, Any]) -> None:
-        """Adds the derivatives to all that leads to those that are there."""
+    def _walk(self, found: dict[int, Any]) -> set[int]:
+        """Adds the derivatives to all that leads to those that are there; the ids of tables that are read as a whole."""
+        whole: set[int] = set()
         for note in reversed(list(self._notes)):
             given = tuple(n for n, output in enumerate(note.outputs) if output is not None and id(output) in found)
             if given:
                 for place, gradient in zip(note.places, self._pull(note, given, found), strict=True):
-                    if self.follows(note.objects[place]):
-                        add_to(found, note.objects[place], gradient)
+                    thing = note.objects[place]
+                    if self.follows(thing):
+                        add_to(found, thing, gradient)
+                    if isinstance(thing, Variable) and thing.is_table and not asks(note.objects, thing):
+                        whole.add(id(thing))
+        return whole
 
     def _pull(self, note: Note, given: tuple[int, ...], found: dict[int, Any]) -> list[Any]:
         cotangents = [found[id(note.outputs[number])] for number in given]
@@ -430,6 +439,23 @@ def as_tensor(value: object) -> Tensor:
 
 def narrow_quietly(tensor: Tensor) -> Array:
     return tensor._array if isinstance(tensor._array, jax.Array) else narrow(tensor)
+
+
+def asks(objects: list[Any], table: Variable) -> bool:
+    """Whether a call looks at the places at which it reads a table."""
+    asked = by_place_of(table)
+    return not asked.is_whole and any(thing is asked.squares for thing in objects)
+
+
+def gradient_of(source: object, found: dict[int, Any], whole: set[int], zeros: bool) -> Tensor | None:
+    """The gradient of a source, with what is known of the places of a table."""
+    gradient = found.get(id(source))
+    if gradient is None:
+        return as_tensor(zeros_like(source)) if zeros else None  # type: ignore[arg-type]
+    if not isinstance(source, Variable) or not source.is_table or id(source) in whole or is_followed(gradient):
+        return gradient
+    asked = by_place_of(source)
+    return TableGradient(gradient._array, found[id(asked.squares)], found[id(asked.rows)])
 
 
 def zeros_like(thing: Tensor | Variable) -> HostArray:
