@@ -30,6 +30,25 @@ LAYERS = Table(
         recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
         recurrent_constraint=None, bias_constraint=None, return_sequences=False, return_state=False, go_backwards=False,
         stateful=False, dropout=0.0, recurrent_dropout=0.0
+    ConvLSTM1D: filters, kernel_size, strides=1, padding='valid', data_format=None, dilation_rate=1,
+        activation='tanh', recurrent_activation='hard_sigmoid', INITIAL, unit_forget_bias=True, kernel_regularizer=None,
+        recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+        recurrent_constraint=None, bias_constraint=None, return_sequences=False, return_state=False, go_backwards=False,
+        stateful=False, dropout=0.0, recurrent_dropout=0.0
+    ConvLSTM3D: filters, kernel_size, strides=(1, 1, 1), padding='valid', data_format=None, dilation_rate=(1, 1, 1),
+        activation='tanh', recurrent_activation='hard_sigmoid', INITIAL, unit_forget_bias=True, kernel_regularizer=None,
+        recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+        recurrent_constraint=None, bias_constraint=None, return_sequences=False, return_state=False, go_backwards=False,
+        stateful=False, dropout=0.0, recurrent_dropout=0.0
+    Conv3DTranspose: filters, kernel_size, strides=(1, 1, 1), padding='valid', output_padding=None, data_format=None,
+        dilation_rate=(1, 1, 1), WEIGHTS
+    Bidirectional: layer, merge_mode='concat', weights=None, backward_layer=None
+    GaussianNoise: stddev, seed=None
+    GaussianDropout: rate, seed=None
+    GlobalMaxPooling2D: data_format=None, keepdims=False
+    GlobalMaxPooling3D: data_format=None, keepdims=False
+    GlobalAveragePooling2D: data_format=None, keepdims=False
+    GlobalAveragePooling3D: data_format=None, keepdims=False
     """,
     groups=GROUPS,
 )
@@ -47,6 +66,7 @@ OPTIMIZERS = Table(
     Adam: learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, EXTRA
     Adamax: learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, EXTRA
     Nadam: learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, EXTRA
+    Lion: learning_rate=0.0001, beta_1=0.9, beta_2=0.99, EXTRA
     """,
     groups={"EXTRA": "clipnorm=None, clipvalue=None, decay=None, name>name=None"},
     older={"lr": "learning_rate"},

@@ -245,11 +245,22 @@ def of_graphs(function):
 
 
 class OldLoss(FlowingLoss, Spelled):
-    """A loss of `tf.keras`."""
+    """A loss of `tf.keras`; of its base class the reduction came first."""
+
+    def _take_positional(self, args: tuple) -> tuple:
+        return (args[1] if len(args) > 1 else None, *args[:1], *args[2:]) if is_base(self, losses.Loss) and args else args
 
 
 class OldMetric(FlowingMetric, Spelled):
-    """A metric of `tf.keras`."""
+    """A metric of `tf.keras`; of its base class the name came first."""
+
+    def _take_positional(self, args: tuple) -> tuple:
+        return (args[1] if len(args) > 1 else None, *args[:1], *args[2:]) if is_base(self, metrics.Metric) and args else args
+
+
+def is_base(thing: object, base: type) -> bool:
+    """Whether the first built-in class of an object is the one that all of its kind derive from."""
+    return next(one for one in type(thing).__mro__ if "_stands_for" in vars(one)).__dict__["_stands_for"] is base
 
 
 def among_tensors(era: str, name: str, modern: object) -> object:

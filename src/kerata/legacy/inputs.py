@@ -73,6 +73,9 @@ def make_input(era: str, layer: type[layers.InputLayer]) -> Callable[..., Symbol
 
     def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, tensor=None, batch_size=None, **kwargs):
         """A symbolic input, called `input_1`, `input_2`, ... as in its era."""
+        if era == "tfkeras2" and isinstance(batch_shape, int):
+            # The size of a batch stood second in `tf.keras`.
+            batch_shape, batch_size = None, batch_shape
         if shape is not None and not isinstance(shape, (tuple, list)):
             shape = (int(shape),) if not hasattr(shape, "__iter__") else tuple(shape)
         shape = None if shape is None else tuple(None if size is None else int(size) for size in shape)
@@ -82,6 +85,8 @@ def make_input(era: str, layer: type[layers.InputLayer]) -> Callable[..., Symbol
             return layer(input_tensor=tensor, name=name, dtype=dtype).tensor
         if batch_shape is not None:
             shape = batch_size = None
+        if batch_size is not None and shape is not None:
+            batch_shape, shape, batch_size = (batch_size, *shape), None, None
         return layer(shape=shape, batch_shape=batch_shape, name=name, dtype=dtype, batch_size=batch_size).tensor
 
     return Input

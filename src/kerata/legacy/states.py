@@ -156,9 +156,10 @@ class ConstantBidirectional(Constant):
     """`Bidirectional`, whose layers are of the era too."""
 
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
-        kind = type(arguments.get("layer"))
-        if issubclass(kind, Spelled):
-            for one in (self.forward_layer, self.backward_layer):  # type: ignore[has-type]
+        layer, other = arguments.get("layer"), arguments.get("backward_layer")
+        pairs = [(self.forward_layer, layer), (self.backward_layer, layer if other is None else other)]  # type: ignore[has-type]
+        for one, given in pairs:
+            if issubclass(kind := type(given), Spelled):
                 one.__class__ = kind
                 getattr(one, "_adopted", list)()
         self._adopted()

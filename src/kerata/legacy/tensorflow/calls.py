@@ -108,10 +108,13 @@ class Function:
         if self.host:
             return self.compute(*values)
         values = [settled(one) if name in SETTLED else one for name, one in zip(self.names, values, strict=True)]
-        if any(isinstance(one, (list, tuple, str, bytes)) for one in values):
-            values = [self._of_list(name, one) for name, one in zip(self.names, values, strict=True)]
+        # Operands that are lists take the type of the others.
+        count = 0 if self.like is None else len(self.names) if self.like == "numbers" else int(self.like)
+        if any(isinstance(one, (list, tuple, str, bytes)) for one in values[count:]):
+            rest = zip(self.names[count:], values[count:], strict=True)
+            values = [*values[:count], *(self._of_list(name, one) for name, one in rest)]
         if self.like is not None:
-            values = alike(self.title, values, len(self.names) if self.like == "numbers" else int(self.like))
+            values = alike(self.title, values, count)
         leaves, treedef = jax.tree.flatten(values, is_leaf=is_array)
         places = [place for place, leaf in enumerate(leaves) if is_array(leaf)]
         objects = [leaves[place] for place in places]
@@ -155,7 +158,8 @@ class Function:
 
         def wrap(found: object) -> tuple[Any, list[Any]]:
             flat, tree = jax.tree.flatten(found)
-            made = [Tensor(array, nominal or kept_type(array, objects)) for array in flat]
+            kinds = nominal if isinstance(nominal, tuple) else [nominal] * len(flat)
+            made = [Tensor(array, kind or kept_type(array, objects)) for array, kind in zip(flat, kinds, strict=True)]
             if self.title in OF_LOGITS and is_graph() and is_last(values[1:], made[0]):
                 note(made[0], "logits", (OF_LOGITS[self.title], values[0]))
             return jax.tree.unflatten(tree, made), made

@@ -78,6 +78,9 @@ def cast(x: ArrayLike, dtype: DTypeLike) -> Array:
     x = jnp.asarray(x)
     if jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(kind, jnp.integer):
         x = jnp.trunc(x)
+        if kind.itemsize < 4:
+            # Too large numbers go round, as in C, and do not stop at the largest one.
+            x = x.astype(jnp.int32)
     return x.astype(kind)
 
 
@@ -100,7 +103,7 @@ def transpose(x: ArrayLike, perm: Ints) -> Array:
     return jnp.transpose(x, ints(perm))
 
 
-def split(value: ArrayLike, parts: Ints, axis: int) -> list[Array]:
+def split(value: ArrayLike, parts: Ints, axis: int, num: int | None = None) -> list[Array]:
     """As many equal parts, or parts of some sizes, of which one may be -1."""
     value, axis = jnp.asarray(value), ints(axis)
     return jnp.split(value, places_of_parts(value.shape[axis], parts), axis)
@@ -367,7 +370,7 @@ _ROWS: dict[str, tuple] = {
     "concat": ("values, axis", lambda values, axis: jnp.concatenate([jnp.asarray(one) for one in values], ints(axis)), {}),
     "stack": ("values, axis=0", lambda values, axis: jnp.stack([jnp.asarray(one) for one in values], axis), {}),
     "unstack": ("value, num=None, axis=0", unstack, {}),
-    "split": ("value, num_or_size_splits, axis=0", split, {}),
+    "split": ("value, num_or_size_splits, axis=0, num=None", split, {}),
     "tile": ("input, multiples", lambda x, n: jnp.tile(jnp.asarray(x), ints(n)), {}),
     "repeat": ("input, repeats, axis=None", lambda x, n, axis: jnp.repeat(jnp.asarray(x), np.asarray(ints(n)), axis), {}),
     "reverse": ("tensor, axis", lambda x, axis: jnp.flip(jnp.asarray(x), ints(axis)), {}),
@@ -412,7 +415,7 @@ _ROWS: dict[str, tuple] = {
         lambda x, axis, way: jnp.sort(jnp.asarray(x), axis=axis, descending=way == "DESCENDING"),
         {},
     ),
-    "math.top_k": ("input, k=1, sorted=True", top_k, {}),
+    "math.top_k": ("input, k=1, sorted=True", top_k, {"gives": lambda values: (None, int32)}),
     "math.in_top_k": ("targets, predictions, k", ops.in_top_k, {}),
     "cumsum": ("x, axis=0, exclusive=False, reverse=False", cumulative(jnp.cumsum, 0), {}),
     "math.cumprod": ("x, axis=0, exclusive=False, reverse=False", cumulative(jnp.cumprod, 1), {}),

@@ -9,7 +9,6 @@ from typing import Any
 from kerata import initializers
 from kerata.base.absent import is_imported
 from kerata.base.checks import did_you_mean
-from kerata.data.elements import leaves, map_leaves
 from kerata.legacy.tensorflow import (
     boxes,
     called,
@@ -26,6 +25,7 @@ from kerata.legacy.tensorflow import (
     io,
     lookup,
     making,
+    nest,
     protos,
     records,
     rows,
@@ -163,7 +163,7 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "compat.v1.random": {"set_random_seed": draws.set_seed},
         "compat.v1.logging": log_names(),
         "compat.v2": root,
-        "nest": {"map_structure": lambda f, tree, *rest: map_leaves(f, tree, *rest), "flatten": leaves},
+        "nest": {"map_structure": nest.map_structure, "flatten": nest.flatten, "pack_sequence_as": nest.pack_sequence_as},
         **system_modules(era),
         "math": of_table("math."),
         "nn": {

@@ -38,7 +38,7 @@ def places_of_parts(size: int, parts: Ints) -> int | list[int]:
     return np.cumsum(sizes)[:-1].tolist()
 
 
-def split(value: np.ndarray, parts: Ints, axis: int) -> list[np.ndarray]:
+def split(value: np.ndarray, parts: Ints, axis: int, num: int | None = None) -> list[np.ndarray]:
     return np.split(value, places_of_parts(value.shape[ints(axis)], parts), ints(axis))
 
 
