@@ -1,6 +1,7 @@
 """Data in memory: samples in arrays, alone or in lists and dicts."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import jax
@@ -40,6 +41,48 @@ class HasBatches(Protocol):
 Data: TypeAlias = HasArray | Mapping[str, Any] | Iterable[Any] | HasBatches
 # Weights of classes: by number or by name, or such a dict for each output.
 ClassWeight: TypeAlias = Mapping[Any, Any]
+# For arrays by name (`x`, `y[0]`), whether they held whole numbers of 64 bits, which programs hold in 32.
+Wide: TypeAlias = dict[str, bool]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model asks of its data beside the numbers.
+
+    Attributes:
+        wide: takes whether arrays held whole numbers of 64 bits; `None` where nobody asks.
+        uneven: whether the arrays of a batch may differ in length, as a step of a user's own may take them.
+    """
+
+    wide: Wide | None = None
+    uneven: bool = False
+
+
+@jax.tree_util.register_pytree_node_class
+class Uneven:
+    """The inputs of a batch whose arrays differ in length: one sample, so that all of it has one row."""
+
+    def __init__(self, x: Any):
+        self.x = x
+
+    @staticmethod
+    def closed(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+        """A batch as one sample: its arrays with a first axis of size 1."""
+        x, y, sample_weight = jax.tree.map(lambda a: np.asarray(a)[None], (x, y, sample_weight))
+        return Uneven(x), y, sample_weight
+
+    @staticmethod
+    def opened(batch: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+        """The batch behind such a sample; any other batch as it is."""
+        x, y, sample_weight = batch
+        return jax.tree.map(lambda a: a[0], (x.x, y, sample_weight)) if isinstance(x, Uneven) else batch
+
+    def tree_flatten(self) -> tuple[list[Any], None]:
+        return [self.x], None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, parts: list[Any]) -> "Uneven":
+        return cls(parts[0])
 
 
 class Samples:
@@ -109,20 +152,25 @@ def wrong_lengths(trees: Mapping[str, object]) -> ValueError:
     )
 
 
-def standardize_arrays(tree: object, name: str) -> Any:
+def standardize_arrays(tree: object, name: str, wide: Wide | None = None) -> Any:
     """A tree of arrays: frames and lists of numbers as arrays, floats as `floatx()`, 64-bit integers as 32-bit.
 
     Raises `TypeError` for objects, text where numbers are needed, and ragged lists.
+
+    Args:
+        tree: the data.
+        name: of the argument, for messages.
+        wide: takes for each array, by its name, whether it held whole numbers of 64 bits.
     """
     if tree is None:
         return None
     if isinstance(tree, Border):
-        return Border([standardize_array(value, f"{name}[{place}]") for place, value in enumerate(tree.values)])
+        return Border([standardize_array(value, f"{name}[{place}]", wide) for place, value in enumerate(tree.values)])
     if isinstance(tree, dict):
-        return {key: standardize_arrays(value, f"{name}[{key!r}]") for key, value in tree.items()}
+        return {key: standardize_arrays(value, f"{name}[{key!r}]", wide) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)) and tree and not _is_plain(tree):
-        return like_sequence(tree, [standardize_arrays(value, f"{name}[{index}]") for index, value in enumerate(tree)])
-    return standardize_array(tree, name)
+        return like_sequence(tree, [standardize_arrays(value, f"{name}[{index}]", wide) for index, value in enumerate(tree)])
+    return standardize_array(tree, name, wide)
 
 
 def _is_plain(value: object) -> bool:
@@ -136,7 +184,8 @@ def _is_plain(value: object) -> bool:
     return not isinstance(value, dict) and getattr(value, "shape", ()) == ()
 
 
-def standardize_array(value: Any, name: str) -> AnyArray:
+def standardize_array(value: Any, name: str, wide: Wide | None = None) -> AnyArray:
+    """An array of a type that programs have: see `standardize_arrays`."""
     if hasattr(value, "iloc"):
         value = read_frame(value, name)
     elif hasattr(value, "to_numpy"):
@@ -177,6 +226,8 @@ def standardize_array(value: Any, name: str) -> AnyArray:
         value = _from_objects(value, name)
         kind = value.dtype.kind
     _check_numbers(value, name)
+    if wide is not None:
+        wide[name] = kind == "i" and value.dtype.itemsize == 8
     if kind == "f" and value.dtype != config.floatx():
         return value.astype(config.floatx())
     if kind in "iu" and value.dtype.itemsize == 8:

@@ -12,7 +12,7 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.data.datasets import Dataset, PassedRows
 from kerata.data.pydataset import PyDataset
-from kerata.data.samples import ClassWeight, Data, Samples, standardize_arrays
+from kerata.data.samples import ClassWeight, Data, Reading, Samples, Uneven, standardize_arrays
 from kerata.engine.random import stream_of
 from kerata.engine.types import HostArray
 
@@ -82,12 +82,16 @@ def standardize_source(
     class_weight: ClassWeight | None = None,
     batch_size: int | None = None,
     owner: str = "fit",
+    reading: Reading | None = None,
 ) -> Samples | Batches:
-    """Arrays, frames, lists and dicts as `Samples`; generators, data sets and loaders as `Batches`."""
+    """Arrays, frames, lists and dicts as `Samples`; generators, data sets and loaders as `Batches`.
+
+    `reading` is what a model asks of it.
+    """
     if x is None:
         raise ValueError(message(owner, "there is no data", {"x": x}, "Give arrays, or something that gives batches"))
     if is_batches(x):
-        return standardize_batches(x, y, sample_weight, class_weight, owner)
+        return standardize_batches(x, y, sample_weight, class_weight, owner, reading)
     if callable(x) and not hasattr(x, "shape"):
         raise TypeError(
             message(
@@ -97,8 +101,9 @@ def standardize_source(
                 "Call it: a generator function gives batches only when it is called",
             )
         )
-    inputs, targets = standardize_arrays(x, "x"), standardize_arrays(y, "y")
-    weights = standardize_arrays(sample_weight, "sample_weight")
+    wide = None if reading is None else reading.wide
+    inputs, targets = standardize_arrays(x, "x", wide), standardize_arrays(y, "y", wide)
+    weights = standardize_arrays(sample_weight, "sample_weight", wide)
     samples = Samples(inputs, targets, weights)
     if class_weight is not None:
         samples = Samples(inputs, targets, weigh_classes(targets, class_weight, weights, owner))
@@ -112,11 +117,12 @@ def standardize_training(
     class_weight: ClassWeight | None,
     validation_split: float,
     owner: str = "fit",
+    reading: Reading | None = None,
 ) -> tuple[Samples | Batches, Samples | None]:
     """The data to train on, and what is split off for validation. Weights of classes are for training alone."""
     if not validation_split:
-        return standardize_source(x, y, sample_weight, class_weight, owner=owner), None
-    source = standardize_source(x, y, sample_weight, owner=owner)
+        return standardize_source(x, y, sample_weight, class_weight, owner=owner, reading=reading), None
+    source = standardize_source(x, y, sample_weight, owner=owner, reading=reading)
     if not isinstance(source, Samples):
         raise ValueError(message(owner, "`validation_split` needs arrays", {"x": type(x).__name__}, "Give validation_data"))
     train, held_out = split_validation(source, validation_split, owner)
@@ -139,7 +145,12 @@ def is_generator(x: object) -> bool:
 
 
 def standardize_batches(
-    x: Any, y: Data | None, sample_weight: Data | None, class_weight: ClassWeight | None, owner: str
+    x: Any,
+    y: Data | None,
+    sample_weight: Data | None,
+    class_weight: ClassWeight | None,
+    owner: str,
+    reading: Reading | None = None,
 ) -> Batches:
     """Any source of batches: its items are x, (x, y) or (x, y, sample_weight)."""
     for name, value in (("y", y), ("sample_weight", sample_weight)):
@@ -162,9 +173,12 @@ def standardize_batches(
             )
         )
 
+    def tidied(item: object) -> tuple[Any, Any, Any]:
+        return standardize_batch(item, class_weight, owner, reading)
+
     def tidy(items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
-            yield standardize_batch(item, class_weight, owner)
+            yield tidied(item)
 
     if is_generator(x):
         shared = tidy(x)
@@ -187,22 +201,22 @@ def standardize_batches(
         if fixed is not None:
             read = fixed.read
             numbers = Batches(begun(fixed.of_batch), length, finish=finish, order=order)
-            rows = Rows(fixed.size, numbers, lambda chosen: standardize_batch(read(chosen), class_weight, owner))
+            rows = Rows(fixed.size, numbers, lambda chosen: tidied(read(chosen)))
         return Batches(
-            begun(lambda number: standardize_batch(x[number], class_weight, owner)),
+            begun(lambda number: tidied(x[number])),
             length,
             finish=finish,
             order=order,
             rows=rows,
-            peek=lambda: standardize_batch(x._peek() if isinstance(x, PyDataset) else x[0], class_weight, owner),
+            peek=lambda: tidied(x._peek() if isinstance(x, PyDataset) else x[0]),
         )
     if isinstance(x, Dataset) and x._rows is not None:
-        return passed_batches(x._rows, lambda: tidy(x), length, class_weight, owner)
+        return passed_batches(x._rows, lambda: tidy(x), length, tidied)
     return Batches(lambda epoch: tidy(x), length)
 
 
 def passed_batches(
-    found: PassedRows, begin: Callable[[], Iterator[Any]], length: int | None, class_weight: ClassWeight | None, owner: str
+    found: PassedRows, begin: Callable[[], Iterator[Any]], length: int | None, tidied: Callable[[Any], tuple[Any, Any, Any]]
 ) -> Batches:
     """The batches of a data set that knows the samples behind them; each epoch has the order of the pass of its number."""
 
@@ -214,7 +228,7 @@ def passed_batches(
         return reached
 
     def read(chosen: HostArray) -> tuple[Any, Any, Any]:
-        return standardize_batch(found.read(chosen), class_weight, owner)
+        return tidied(found.read(chosen))
 
     rows = Rows(found.size, Batches(of_pass(found.passes), length), read)
     return Batches(of_pass(begin), length, rows=rows, peek=lambda: read(found.first))
@@ -243,7 +257,9 @@ def is_torch_dataset(x: object) -> bool:
     return ("torch", "Dataset") in kinds
 
 
-def standardize_batch(item: object, class_weight: ClassWeight | None = None, owner: str = "fit") -> tuple[Any, Any, Any]:
+def standardize_batch(
+    item: object, class_weight: ClassWeight | None = None, owner: str = "fit", reading: Reading | None = None
+) -> tuple[Any, Any, Any]:
     """One batch as (x, y, sample_weight)."""
     if item is None or (isinstance(item, dict) and set(item) == {"x", "y"}):
         raise ValueError(
@@ -259,9 +275,14 @@ def standardize_batch(item: object, class_weight: ClassWeight | None = None, own
     if not 0 < len(item) <= 3:
         raise ValueError(message(owner, "a batch must be x, (x, y) or (x, y, sample_weight)", {"parts": len(item)}))
     x, y, weight = (*item, None, None)[:3]
+    parts = {"x": x, "y": y, "sample_weight": weight}
+    wide = None if reading is None else reading.wide
+    arrays = [standardize_arrays(part, name, wide) for name, part in parts.items()]
     try:
-        samples = standardize_source_arrays(x, y, weight)
+        samples = Samples(*arrays)
     except ValueError as error:
+        if reading is not None and reading.uneven and is_uneven(arrays) and class_weight is None:
+            return Uneven.closed(*arrays)
         error.add_note("It came up in a batch that x gave: inputs and targets of several samples each, with the samples first.")
         raise
     if class_weight is not None:
@@ -269,8 +290,9 @@ def standardize_batch(item: object, class_weight: ClassWeight | None = None, own
     return samples.tree
 
 
-def standardize_source_arrays(x: object, y: object, weight: object) -> Samples:
-    return Samples(standardize_arrays(x, "x"), standardize_arrays(y, "y"), standardize_arrays(weight, "sample_weight"))
+def is_uneven(arrays: list[Any]) -> bool:
+    """Whether the arrays of a batch have rows, and not all of them as many."""
+    return len({np.shape(leaf)[:1] for leaf in jax.tree.leaves(arrays)} - {(), (0,)}) > 1
 
 
 def weigh_classes(y: object, class_weight: object, sample_weight: Data | None, owner: str) -> HostArray | None:

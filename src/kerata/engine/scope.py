@@ -162,7 +162,10 @@ _notes: dict[tuple[int, str], tuple[Any, Any]] = {}
 
 
 def note(array: object, kind: str, fact: object) -> None:
-    """Remembers a fact about an array: its `"mask"`, or the `"logits"` that it was computed from."""
+    """Remembers a fact about an array: its `"mask"`, the `"logits"` that it was computed from, that it is `"wide"` (int64).
+
+    Programs hold numbers of 64 bits in 32; where types are told apart, that they had more is such a fact.
+    """
     key = (id(array), kind)
     scope = current_scope()
     if scope is not None:

@@ -18,6 +18,7 @@ from kerata.engine.types import Array
 from kerata.legacy.closures import bind_losses, names_in
 from kerata.legacy.crossentropy import measure_of_then, of_then
 from kerata.legacy.optimizers import get_optimizer
+from kerata.legacy.tensorflow.columns import column
 from kerata.legacy.tensorflow.layers import as_tensors, in_use, narrowed
 from kerata.models import Model
 
@@ -65,7 +66,7 @@ def compile_arguments(
     for name in {"metrics", "weighted_metrics"} & set(given):
         given[name] = of_each_output(given[name], len(outputs))
     if "loss" in given:
-        given["loss"] = bind_losses(model, spread(given["loss"], lambda one: on_tensors(loss_of(era, one))))
+        given["loss"] = bind_losses(model, spread(given["loss"], lambda one: of_targets(era, on_tensors(loss_of(era, one)))))
     for name in ("metrics", "weighted_metrics"):
         if name in given:
             given[name] = spread(given[name], lambda one: metric_of(era, of_columns(on_tensors(one))))
@@ -211,6 +212,22 @@ def on_tensors(function: object) -> object:
         finally:
             in_use[0] = before
 
+    return call
+
+
+def of_targets(era: str, loss: object) -> object:
+    """A program's own loss, which gets targets as `fit` gave them: a column where there is one number a sample.
+
+    In `tf.keras` labels stayed whole numbers; in Keras 1 and 2 targets were of one type.
+    """
+    if not is_own(loss):
+        return loss
+
+    @functools.wraps(loss)
+    def call(y_true: object, y_pred: object, *args: object, **named: object) -> object:
+        return loss(column(y_true, y_pred), y_pred, *args, **named)
+
+    vars(call)["takes_whole_numbers"] = era == "tfkeras2"
     return call
 
 

@@ -104,7 +104,14 @@ class Loss(Module):
         values = as_values(values, self._dtype, self)
         return reduce_values(values, self.reduction, sample_weight, mask, valid, owner=self)
 
+    @property
+    def takes_whole_numbers(self) -> bool:
+        """Whether targets that are whole numbers stay what they are; otherwise all targets have the dtype of the loss."""
+        return False
+
     def _convert(self, y_true: object) -> Any:
+        if self.takes_whole_numbers and isinstance(y_true, jax.Array) and not jnp.issubdtype(y_true.dtype, jnp.inexact):
+            return y_true
         return convert(y_true, self._dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -152,6 +159,10 @@ class LossFunctionWrapper(Loss):
     @property
     def mixes_samples(self) -> bool:  # type: ignore[override]
         return function_mixes_samples(self.fn)
+
+    @property
+    def takes_whole_numbers(self) -> bool:
+        return getattr(self.fn, "takes_whole_numbers", False)
 
     @property
     def target_form(self) -> str | None:  # type: ignore[override]

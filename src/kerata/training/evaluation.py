@@ -18,6 +18,7 @@ from kerata.training.host import through_host
 from kerata.training.once import compute_once
 from kerata.training.prepare import prepare
 from kerata.training.runs import Run
+from kerata.training.step_methods import reading_of
 from kerata.training.trained import TrainedModel
 
 
@@ -101,7 +102,10 @@ def make_validation(
         return None
     check_validation(data, model._graph is not None and len(model._graph.inputs) == 1)
     if isinstance(data, (tuple, list)) and (len(data) in (2, 3) or (len(data) == 1 and isinstance(data, tuple))):
-        source: Samples | Batches | None = standardize_source(through_host(model, data[0]), *data[1:], owner="validation_data")
+        inputs, *rest = data
+        source: Samples | Batches | None = standardize_source(
+            through_host(model, inputs), *rest, owner="validation_data", reading=reading_of(model)
+        )
     elif isinstance(data, Samples):
         source = data
     elif hasattr(data, "shape") or hasattr(data, "iloc"):
@@ -114,7 +118,7 @@ def make_validation(
             )
         )
     else:
-        source = standardize_source(through_host(model, data), owner="validation_data")
+        source = standardize_source(through_host(model, data), owner="validation_data", reading=reading_of(model))
     return Validation(evaluation(model, source, batch_size, steps, times=times), frequency)
 
 

@@ -15,7 +15,7 @@ from kerata.base.checks import check_positive_int, describe_owner, message
 from kerata.base.interrupts import hand_on
 from kerata.callbacks.callback import CallbackList, Callbacks, Verbose, flatten_callbacks, read_verbose
 from kerata.callbacks.progress import ProgbarLogger
-from kerata.data.samples import Data, Samples
+from kerata.data.samples import Data, Reading, Samples
 from kerata.data.sources import Batches, standardize_source
 from kerata.engine import program
 from kerata.engine.hyper import Hypers
@@ -35,7 +35,7 @@ from kerata.training.limits import limit_steps
 from kerata.training.padding import declares_predicted_rows, why_prediction_is_exact
 from kerata.training.prepare import keeps_batch_size, trace_outputs
 from kerata.training.signals import heard
-from kerata.training.step_methods import check_form, overrides, pack_x_y_sample_weight
+from kerata.training.step_methods import check_form, note_wide, overrides, pack_x_y_sample_weight
 from kerata.training.stepwise import warn_or_raise, weak_numbers
 from kerata.training.trained import TrainedModel
 
@@ -88,7 +88,7 @@ class Predictor:
         """All outputs, batch by batch, joined."""
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
         steps = check_positive_int("predict", "steps", steps, optional=True)
-        source = standardize_source(through_host(self.model, x), owner="predict")
+        source = standardize_source(through_host(self.model, x), owner="predict", reading=Reading(self.model._wide))
         steps = limit_steps(steps, source, batch_size)
         every = self._callbacks(callbacks, verbose, count_batches(source, batch_size, steps))
         if self.model.stop_predicting:
@@ -235,6 +235,7 @@ class Predictor:
 
         def predict(values: list[Any], vector: Array, x: Tree) -> dict[str, Any]:
             with Scope(variables, values, hypers.table(vector)) as scope:
+                note_wide(model, x)
                 outputs = model(x, training=False) if step is None else step(scope, x)
                 outputs = jax.tree.map(jnp.asarray, outputs)
             after = scope.read(variables)

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from kerata.base.checks import message
-from kerata.data.samples import Samples
+from kerata.data.samples import Samples, Uneven
 from kerata.data.sources import Batches
 from kerata.engine.hyper import Hypers
 from kerata.engine.placement import HERE, Placement
@@ -159,6 +159,7 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
     made = compilation_of(model, method)
     for step in ("train_step", "test_step"):
         check_form(model, step)
+    batch = Uneven.opened(batch)
     x, y, _ = batch
     given = source.tree if isinstance(source, Samples) else batch
     check_numbers(model, given[0], given[1], given[2], method)
@@ -198,7 +199,7 @@ def build_objective(model: TrainedModel, made: Compilation, given: Batch, y: Tre
         if checked:
             check_targets(made.objective, given[1], outputs)
             check_weights(made.objective, given[2], outputs)
-        if not own or y is not None:
+        if not own or (y is not None and (made.objective.is_given or made.measures.is_given)):
             # A step of a user's own may make nothing of them, and need no targets.
             made.objective.build(y, outputs)
             made.measures.build(y, outputs, made.objective)

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from kerata.base.checks import describe_owner, message
 from kerata.base.types import Owner
+from kerata.data.samples import Reading
 from kerata.engine.mistakes import Blame
 from kerata.engine.scope import Scope, current_scope, note, noted, stack
 from kerata.engine.structure import is_ours
@@ -134,6 +135,22 @@ def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) 
     if y is None:
         return (x,) if isinstance(x, (list, tuple)) else x
     return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def reading_of(model: TrainedModel) -> Reading:
+    """What a model asks of data that it is trained or evaluated on."""
+    return Reading(model._wide, has_own_step(model, True) or has_own_step(model, False))
+
+
+def note_wide(model: TrainedModel, x: Tree, y: Tree = None, sample_weight: Tree = None) -> None:
+    """Notes which arrays of a batch in a program had 64 bits, where a model's code tells types apart."""
+    wide = model._wide
+    if not wide or not any(wide.values()):
+        return
+    for name, part in {"x": x, "y": y, "sample_weight": sample_weight}.items():
+        for path, leaf in jax.tree_util.tree_leaves_with_path(part):
+            if wide.get(name + jax.tree_util.keystr(path)):
+                note(leaf, "wide", True)
 
 
 class StepMethods(TrainedModel):

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import describe_owner, message
+from kerata.data.samples import Uneven, wrong_lengths
 from kerata.engine.mistakes import Blame
 from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
@@ -30,6 +31,7 @@ from kerata.training.step_methods import (
     flatten_logs,
     has_own_step,
     note_facts,
+    note_wide,
     overrides,
     pack_x_y_sample_weight,
     read_facts,
@@ -69,6 +71,9 @@ class BuiltInStep(Step):
     def __call__(
         self, state: dict[str, Any], hypers: Constants, key: AnyArray, batch: Batch, valid: Array | None
     ) -> dict[str, Any]:
+        if isinstance(batch[0], Uneven):
+            x, y, weight = Uneven.opened(batch)
+            raise wrong_lengths({"x": x, "y": y, "sample_weight": weight})
         if isinstance(hypers, tuple):
             return self._test(state, hypers, key, batch, valid)
         return self._train(state, hypers, key, batch, valid)
@@ -135,6 +140,7 @@ class BuiltInStep(Step):
         values = [*trainable, *state["others"], *state["slots"], *state["metrics"]]
         scope = Scope(variables, values, table, key, valid)
         with scope:
+            note_wide(self.model, x, y, weight)
             y_pred = self.model(x, training=True) if takes_training(self.model) else self.model(x)
             total, parts = self._loss(scope, x, y, y_pred, weight, valid)
             facts = read_facts(y_pred)
@@ -185,6 +191,7 @@ class BuiltInStep(Step):
         else:
             scope = Scope(variables, values, table, key, valid)
         with scope:
+            note_wide(self.model, x, y, weight)
             y_pred = self.model(x, training=False)
             loss, parts = self._loss(scope, x, y, y_pred, weight, valid)
             facts = read_facts(y_pred)
@@ -299,7 +306,7 @@ class OwnStep(Step):
         scope = Scope(variables, [a for role in roles for a in state[role]], self.plan.hypers.table(hypers), fold(key, step))
         with scope:
             lists = (state["trainable"], state["others"], self._with_rate(state["slots"]), state["metrics"])
-            data = pack_x_y_sample_weight(*batch)
+            data = pack_x_y_sample_weight(*Uneven.opened(batch))
             with Blame(f"train_step() of {describe_owner(self.model)}", data=data):
                 logs, (trainable, others, slots, metrics) = self.model.train_step(lists, data)
             values = self._note_logs(logs)
@@ -318,7 +325,7 @@ class OwnStep(Step):
         scope = Scope(variables, values, self.plan.hypers.table(hypers))
         with scope:
             lists = (trainable, state["others"], state["metrics"])
-            data = pack_x_y_sample_weight(*batch)
+            data = pack_x_y_sample_weight(*Uneven.opened(batch))
             with Blame(f"test_step() of {describe_owner(self.model)}", data=data):
                 logs, (_, others, metrics) = self.model.test_step(lists, data)
             values = self._note_logs(logs)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kerata.base.types import Owner
 from kerata.callbacks.history import History
 from kerata.data.border import Border
+from kerata.data.samples import Wide
 from kerata.engine.symbolic import Node, SymbolicTensor, Tensors
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
@@ -51,6 +52,7 @@ class TrainedModel:
         trainable: bool
         feeds_first_layer: bool
         tells_layers: bool
+        _wide: Wide | None
         history: History | None
         optimizer: Any
         layers: list[Layer]

@@ -18,7 +18,7 @@ from kerata.callbacks.doctor import Doctor
 from kerata.callbacks.history import History
 from kerata.callbacks.monitors import check_measures
 from kerata.callbacks.progress import ProgbarLogger
-from kerata.data.samples import ClassWeight, Data, Samples
+from kerata.data.samples import ClassWeight, Data, Samples, Wide
 from kerata.data.sources import Batches, check_endless, repeat_batches, standardize_source, standardize_training
 from kerata.engine.module import Look
 from kerata.engine.random import make_key
@@ -36,7 +36,7 @@ from kerata.training.prediction import Predictor
 from kerata.training.prepare import build_for, prepare, prepare_built
 from kerata.training.runs import Run
 from kerata.training.signals import heard
-from kerata.training.step_methods import StepMethods
+from kerata.training.step_methods import StepMethods, reading_of
 from kerata.training.trained import TrainedModel
 
 
@@ -91,6 +91,8 @@ class Trainer(StepMethods):
     # Whether the measures of a single batch go on from those of the batch before.
     _measures_go_on = False
     steps_per_execution = 1
+    # Takes whether the data held numbers of 64 bits, where a step asks for it.
+    _wide: Wide | None = None
     # What each call of `fit` reads anew.
     _bookkeeping = dict.fromkeys(
         (
@@ -267,7 +269,9 @@ class Trainer(StepMethods):
         validation_batch_size = check_positive_int("fit", "validation_batch_size", validation_batch_size, optional=True)
         check_frequency(validation_freq)
         fraction = validation_split if validation_data is None else 0.0
-        source, held_out = standardize_training(through_host(self, x), y, sample_weight, class_weight, fraction)
+        source, held_out = standardize_training(
+            through_host(self, x), y, sample_weight, class_weight, fraction, reading=reading_of(self)
+        )
         size = batch_size or 32
         steps_per_epoch = limit_steps(steps_per_epoch, source, size)
         check_endless(source, steps_per_epoch, "fit", "steps_per_epoch")
@@ -320,7 +324,7 @@ class Trainer(StepMethods):
         compilation_of(self, "evaluate")
         batch_size = check_positive_int("evaluate", "batch_size", batch_size, optional=True)
         steps = check_positive_int("evaluate", "steps", steps, optional=True)
-        source = standardize_source(through_host(self, x), y, sample_weight, None, batch_size, "evaluate")
+        source = standardize_source(through_host(self, x), y, sample_weight, None, batch_size, "evaluate", reading_of(self))
         given = CallbackList(callbacks)
         steps = limit_steps(steps, source, batch_size or 32)
         run = evaluation(self, source, batch_size or 32, steps, given.needs_batches("test"))
@@ -408,7 +412,7 @@ def one_batch(
 ) -> Samples:
     """The samples of a call for a single batch."""
     compilation_of(model, method)
-    source = standardize_source(through_host(model, x), y, sample_weight, class_weight, None, method)
+    source = standardize_source(through_host(model, x), y, sample_weight, class_weight, None, method, reading_of(model))
     if not isinstance(source, Samples):
         raise TypeError(message(method, "one batch must be arrays", {"x": type(x).__name__}))
     return source

@@ -15,7 +15,7 @@ from kerata.base.checks import did_you_mean, message
 from kerata.base.recent import Recent
 from kerata.engine.numbers import asked_by, known, numbers_of
 from kerata.engine.scope import current_scope, note
-from kerata.engine.symbolic import SymbolicTensor, traceable
+from kerata.engine.symbolic import SymbolicTensor, has_symbolic, symbolic_leaves, traceable
 from kerata.engine.types import AnyArray, HostArray
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
@@ -51,6 +51,8 @@ _SETTLED = """
 """
 SETTLED = frozenset(_SETTLED.split())
 _calls: Recent[Call] = Recent(512)
+# Makes the node of a function on the host: in `on_host.py`, which stands on layers.
+on_host: list[Callable[..., Any]] = []
 # Functions whose inputs cross-entropies of Keras take in a graph.
 OF_LOGITS = {
     "softmax": "softmax",
@@ -106,7 +108,7 @@ class Function:
     def __call__(self, *args: object, **kwargs: object) -> Any:
         values = self.bind(args, kwargs)
         if self.host:
-            return self.compute(*values)
+            return on_host[0](self, values) if has_symbolic(values) else self.compute(*values)
         values = [settled(one) if name in SETTLED else one for name, one in zip(self.names, values, strict=True)]
         # Operands that are lists take the type of the others.
         count = 0 if self.like is None else len(self.names) if self.like == "numbers" else int(self.like)
@@ -119,6 +121,8 @@ class Function:
         places = [place for place, leaf in enumerate(leaves) if is_array(leaf)]
         objects = [leaves[place] for place in places]
         if any(isinstance(thing, SymbolicTensor) for thing in objects):
+            if any(leaf.dtype == "string" for leaf in symbolic_leaves(leaves)):
+                return on_host[0](self, values)
             for place in places:
                 if not isinstance(leaves[place], (SymbolicTensor, Variable)):
                     leaves[place] = narrow(leaves[place])
@@ -328,7 +332,7 @@ def alike(name: str, values: list[Any], count: int) -> list[Any]:
     found = []
     for number, one in enumerate(operands):
         if isinstance(one, (Tensor, Variable)) or (isinstance(one, jax.Array) and not one.weak_type):
-            if dtype_of(one) != dtype:
+            if dtype_of(one) != dtype and not may_be_equal(one, first):
                 raise InvalidArgumentError(
                     f"cannot compute {name} as input #{number}(zero-based) was expected to be a {dtype.name} tensor but is a "
                     f"{dtype_of(one).name} tensor. Use tf.cast(x, tf.{dtype.name})"
@@ -339,6 +343,16 @@ def alike(name: str, values: list[Any], count: int) -> list[Any]:
         else:
             found.append(convert(one, dtype))
     return [*found, *values[count:]]
+
+
+def may_be_equal(one: Operand, other: Operand) -> bool:
+    """Whether two operands may be of one type in spite of what they say: whole numbers, of which an array of a program is one.
+
+    What such an array was made of, by a function beside those of TensorFlow, may have had 64 bits; and so may what a layer
+    will be called on, where only shapes are wanted yet.
+    """
+    kinds = {dtype_of(one), dtype_of(other)}
+    return kinds == {int32, int64} and (only_shapes() or any(isinstance(thing, Tracer) for thing in (one, other)))
 
 
 def convert(value: object, dtype: object = None, owner: str = "tf.convert_to_tensor") -> Any:
@@ -362,7 +376,9 @@ def convert(value: object, dtype: object = None, owner: str = "tf.convert_to_ten
             )
         return value
     if isinstance(value, jax.Array):
-        return Tensor(value if wanted is None or value.dtype == wanted.dtype else value.astype(wanted.dtype))
+        if wanted is None or value.dtype == wanted.dtype:
+            return Tensor(value, dtype_of(value))
+        return Tensor(value.astype(jax.dtypes.canonicalize_dtype(wanted.dtype)), wanted)
     if isinstance(value, (list, tuple)) and any(isinstance(one, (Tensor, Variable, jax.Array)) for one in flat(value)):
         return stack_nested(value, wanted, owner)
     return from_python(value, wanted, owner)

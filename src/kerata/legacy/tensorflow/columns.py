@@ -4,8 +4,9 @@ import functools
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from kerata.engine.scope import in_scope
+from kerata.engine.scope import in_scope, note
 from kerata.engine.structure import is_ours
+from kerata.legacy.tensorflow.tensor import is_wide
 
 
 class HasItems(Protocol):
@@ -16,8 +17,12 @@ class HasItems(Protocol):
 
 def column(value: object, y_pred: object) -> object:
     """Numbers of shape (batch,) beside predictions of shape (batch, features) as (batch, 1); all else as it is."""
-    flat = len(getattr(value, "shape", ())) == 1 and len(getattr(y_pred, "shape", ())) == 2
-    return cast(HasItems, value)[..., None] if flat else value
+    if len(getattr(value, "shape", ())) != 1 or len(getattr(y_pred, "shape", ())) != 2:
+        return value
+    found = cast(HasItems, value)[..., None]
+    if is_wide(value):
+        note(found, "wide", True)
+    return found
 
 
 def of_columns(method: Callable[..., object]) -> Callable[..., object]:

@@ -15,8 +15,9 @@ from kerata.engine.numbers import known, numbers_of
 from kerata.engine.scope import unknown_size
 from kerata.engine.types import Array, HasArray, HostArray, TensorLike
 from kerata.kernels.maxima import first_larger, first_smaller, first_within
-from kerata.legacy.tensorflow.calls import Function, convert, ints
+from kerata.legacy.tensorflow.calls import Function, convert, ints, on_host
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, UnimplementedError
+from kerata.legacy.tensorflow.on_host import node_of
 from kerata.legacy.tensorflow.operators import FUNCTIONS, absolute, invert, negative
 from kerata.legacy.tensorflow.reductions import REDUCTIONS
 from kerata.legacy.tensorflow.sizes import taking_sizes
@@ -530,3 +531,5 @@ def clip_norm(t: ArrayLike, limit: ArrayLike, axes: Ints) -> Array:
 
 
 enter("linalg.global_norm", "t_list", lambda parts: jnp.sqrt(sum(jnp.sum(jnp.square(one)) for one in parts if one is not None)))
+
+on_host.append(node_of)

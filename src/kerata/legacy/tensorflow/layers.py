@@ -39,8 +39,8 @@ from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.listing import Listing
 from kerata.legacy.tensorflow.penalties import level_penalty
 from kerata.legacy.tensorflow.tape import Call, as_graph, inside, inside_call, is_graph, make_call, tapes
-from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, is_array, narrow, plain, tensors
-from kerata.legacy.tensorflow.types import TensorShape, string
+from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, has_tensor, is_array, narrow, plain, tensors
+from kerata.legacy.tensorflow.types import TensorShape, int64, string
 from kerata.legacy.tensorflow.variable import adopt
 from kerata.models.graph import Graph
 
@@ -225,7 +225,7 @@ def as_tensors(tree: object) -> Any:
     def take(one: object) -> object:
         if isinstance(one, Tensor) or not isinstance(one, (jax.Array, np.ndarray, np.generic)):
             return one
-        made = Tensor(one) if isinstance(one, jax.Array) else convert(one)
+        made = Tensor(one, dtype_of(one)) if isinstance(one, jax.Array) else convert(one)
         mask, logits = noted(one, "mask"), noted(one, "logits")
         if mask is not None:
             note(made, "mask", mask)
@@ -262,6 +262,8 @@ def narrowed(tree: object) -> Any:
             note(array, "mask", mask)
         if logits is not None and noted(array, "logits") is None:
             note(array, "logits", (logits[0], narrow(logits[1])))
+        if one.dtype == int64 and in_scope():
+            note(array, "wide", True)
         return array
 
     return map_tensors(take, tree)

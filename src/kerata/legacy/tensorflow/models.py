@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from kerata.base.checks import message
 from kerata.base.types import DTypeLike
+from kerata.data.samples import Wide
 from kerata.engine.hyper import Hypers
 from kerata.engine.module import Look
 from kerata.engine.scope import current_scope, in_scope
@@ -31,7 +32,7 @@ from kerata.models import Sequential as Chain
 from kerata.optimizers import Optimizer
 from kerata.optimizers.eager import asking
 from kerata.training.compilation import Compilation
-from kerata.training.step_methods import flatten_logs
+from kerata.training.step_methods import flatten_logs, note_wide, unpack_x_y_sample_weight
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ STEPS = ("train_step", "test_step", "predict_step")
 class FlowingModel(Flowing):
     """A model that takes tensors, and whose steps may be written as in TensorFlow: `train_step(self, data)`."""
 
-    _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited", "_logged"), Look.NOBODY)
+    _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited", "_logged", "_widths"), Look.NOBODY)
     # What `fit` said reached all layers, also those within a `call` without an argument for it.
     tells_layers = True
     if TYPE_CHECKING:
@@ -113,9 +114,15 @@ class FlowingModel(Flowing):
     def predict_step(self, *given: object) -> object:
         """One step of prediction, in either form."""
         if len(given) == 2:
+            note_wide(self, *unpack_x_y_sample_weight(given[1]))
             return super().predict_step(*given)  # type: ignore[misc]
         data = given[0]
         return self(data[0] if isinstance(data, tuple) else data, training=False)  # type: ignore[operator]
+
+    @property
+    def _wide(self) -> Wide:
+        """For the parts of the data last read, whether they held whole numbers of 64 bits."""
+        return self.__dict__.setdefault("_widths", {})
 
     def _names_of_logs(self, step: str) -> list[str]:
         """What a step tells, in its order: that of a program's own step is its own."""
@@ -124,6 +131,7 @@ class FlowingModel(Flowing):
     def _step(self, name: str, given: tuple) -> object:
         base = getattr(super(), name)
         if len(given) == 2:
+            note_wide(self, *unpack_x_y_sample_weight(given[1]))
             return base(*given)
         # Before its measures are asked for: the loss is among them from now on.
         self.__dict__["_takes_loss"] = True
@@ -221,6 +229,7 @@ def adapted(step: Callable[..., Any], name: str) -> Callable[..., Any]:
         self.__dict__["_steps_alone"] = True
         scope = current_scope()
         made = len(scope.created) if scope is not None else 0
+        note_wide(self, *unpack_x_y_sample_weight(data))
         found = step(self, tensors(data))
         if scope is not None and len(scope.created) > made:
             raise RuntimeError(
@@ -395,6 +404,11 @@ class FlowingLoss:
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         take_columns(cls, "call")
+
+    @property
+    def takes_whole_numbers(self) -> bool:
+        """Whether labels stay whole numbers: `tf.keras` gave them so to losses of a program's own."""
+        return not is_ours(type(self)) and self._era == "tfkeras2"  # type: ignore[attr-defined]
 
     def __call__(self, y_true: object, y_pred: object, sample_weight: object = None) -> Any:
         if in_scope() and not has_tensor((y_true, y_pred)):

@@ -39,6 +39,7 @@ from kerata.legacy.tensorflow import (
 from kerata.legacy.tensorflow import modules as modules_of_tf
 from kerata.legacy.tensorflow import types as kinds
 from kerata.legacy.tensorflow.functions import TABLE
+from kerata.legacy.tensorflow.on_host import in_graphs
 from kerata.legacy.tensorflow.tape import GradientTape
 from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.variable import Variable
@@ -203,7 +204,7 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "compat.v1.python_io": dict(examples.PYTHON_IO),
         "io.gfile": dict(io.FILES),
         "gfile": dict(io.FILES),
-        "strings": dict(strings.TEXTS),
+        "strings": {name: in_graphs(f"strings.{name}", function) for name, function in strings.TEXTS.items()},
         "sets": dict(sets.SETS),
         "sparse": dict(sparse.NAMES),
         "ragged": {"constant": strings.ragged_constant},

@@ -12,10 +12,11 @@ from kerata.base.checks import message
 from kerata.base.types import DTypeLike
 from kerata.data.elements import rebuild
 from kerata.engine.numbers import NumbersNeeded, known
+from kerata.engine.scope import noted
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import AnyArray, Array
 from kerata.engine.variable import Variable
-from kerata.legacy.tensorflow.types import DType, Ints, TensorShape, as_dtype, string
+from kerata.legacy.tensorflow.types import DType, Ints, TensorShape, as_dtype, int64, string
 
 # How often functions took values of variables: what a function of a data set may not do if it is to be compiled.
 variable_reads = [0]
@@ -224,7 +225,12 @@ def is_concrete(value: object) -> bool:
 def dtype_of(value: Any) -> DType:
     if isinstance(value, Variable) and (nominal := value.__dict__.get("_nominal")) is not None:
         return nominal
-    return value._dtype if isinstance(value, Tensor) else as_dtype(value.dtype)
+    return value._dtype if isinstance(value, Tensor) else int64 if is_wide(value) else as_dtype(value.dtype)
+
+
+def is_wide(array: object) -> bool:
+    """Whether an array of a program holds whole numbers that had 64 bits."""
+    return isinstance(array, jax.Array) and array.dtype == np.int32 and bool(noted(array, "wide"))
 
 
 def narrow(value: Any) -> Array:
@@ -261,7 +267,7 @@ def plain(tree: object) -> Any:
 def tensors(tree: object) -> Any:
     """A structure with tensors for arrays."""
     if isinstance(tree, (jax.Array, np.ndarray, np.generic)):
-        return Tensor(tree if isinstance(tree, jax.Array) else texts(np.asarray(tree)))
+        return Tensor(tree, dtype_of(tree)) if isinstance(tree, jax.Array) else Tensor(texts(np.asarray(tree)))
     if isinstance(tree, dict):
         return {key: tensors(value) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):

@@ -1,0 +1,46 @@
+"""Functions of TensorFlow on the texts of a functional model. The numbers are those of `tf_keras` 2.21."""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import tfkeras2 as keras
+from kerata.legacy.tensorflow import names
+
+tf = names.build("tfkeras2")[""]
+layers = keras.layers
+
+
+def test_a_graph_takes_texts_through_functions_to_a_lookup():
+    texts, numbers = keras.Input(shape=(), dtype=tf.string, name="texts"), keras.Input((1,), name="numbers")
+    column = tf.expand_dims(texts, -1)
+    assert tuple(column.shape) == (None, 1) and column.dtype == "string"
+    places = layers.StringLookup(vocabulary=["a", "b"])(column)
+    flat = layers.Flatten()(layers.Embedding(3, 2, embeddings_initializer="ones")(places))
+    outputs = layers.Dense(1, kernel_initializer="ones")(layers.concatenate([flat, numbers]))
+    model = keras.Model([texts, numbers], outputs)
+    assert any(layer.name.startswith("tf.expand_dims") for layer in model.layers)
+    model.compile("sgd", "mse")
+    x, y = [np.array(["a", "b", "c", "A"]), np.arange(4.0)[:, None]], np.ones((4, 1))
+    assert model.predict(x, verbose=0).ravel().tolist() == [2.0, 3.0, 4.0, 5.0]
+    assert model.fit(x, y, epochs=2, verbose=0).history["loss"] == pytest.approx([7.5, 5.628011])
+    data = tf.data.Dataset.from_tensor_slices(({"texts": x[0], "numbers": x[1]}, y)).batch(2)
+    assert len(model.fit(data, epochs=1, verbose=0).history["loss"]) == 1
+
+
+def test_what_functions_of_texts_give():
+    texts = keras.Input(shape=(1,), dtype="string")
+    changed = tf.strings.regex_replace(tf.strings.lower(texts), "x", "a")
+    both = tf.concat([changed, texts], axis=1)
+    assert tuple(both.shape) == (None, 2)
+    places = layers.StringLookup(vocabulary=["a", "b"])(both)
+    model = keras.Model(texts, [places, tf.strings.length(texts), tf.cast(tf.equal(texts, "b"), tf.float32)])
+    found = model.predict(np.array([["A"], ["xb"], ["b"]]), verbose=0)
+    assert [one.tolist() for one in found] == [[[1, 0], [0, 0], [2, 2]], [[1], [2], [1]], [[0.0], [0.0], [1.0]]]
+    assert found[1].dtype == np.int32
+
+
+def test_such_a_graph_cannot_be_written(tmp_path):
+    texts = keras.Input(shape=(1,), dtype="string")
+    model = keras.Model(texts, layers.StringLookup(vocabulary=["a"])(tf.strings.lower(texts)))
+    with pytest.raises(NotImplementedError, match=r"tf\.strings\.lower of texts stands in the graph"):
+        model.save(tmp_path / "model.keras")
