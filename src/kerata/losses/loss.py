@@ -104,6 +104,9 @@ class Loss(Module):
         values = as_values(values, self._dtype, self)
         return reduce_values(values, self.reduction, sample_weight, mask, valid, owner=self)
 
+    # Whether without a reduction it is trained on the sum of its values, and shown as their mean.
+    adds_up = False
+
     @property
     def takes_whole_numbers(self) -> bool:
         """Whether targets that are whole numbers stay what they are; otherwise all targets have the dtype of the loss."""

@@ -221,6 +221,13 @@ class CompiledLoss(Module):
         found = _spread_weights(Outputs(y_pred, self._compile_arguments[2]), sample_weight)
         return [term.weights(found) for term in self.terms]
 
+    def weigh(self, samples: Any) -> Any:
+        """With how much a batch of so many samples counts in the mean of all batches.
+
+        A mean of values that are weighed with the number of samples counts with its square, where each sample has a value.
+        """
+        return samples * samples if any(term.loss.adds_up for term in self.terms) else samples
+
     def __call__(
         self, y_true: Tree, y_pred: Tree, sample_weight: Tree = None, valid: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
@@ -248,6 +255,8 @@ class CompiledLoss(Module):
                 else:
                     raise NeedsWholeBatch(message(term.loss, "this loss needs a batch without padded rows"))
             value = as_values(value, "float32", term.loss)
+            if value.ndim and term.loss.adds_up:
+                value = added_up(value, valid)
             if value.ndim:
                 raise ValueError(
                     message(
@@ -260,6 +269,14 @@ class CompiledLoss(Module):
             total = total + (value if term.weight is None else value * term.weight)
             parts[term.name] = value
         return total, parts
+
+
+def added_up(values: Array, valid: Array | None) -> Array:
+    """The mean of values of shape (batch, ...), whose slope is that of their sum."""
+    total = jnp.sum(values)
+    rows = values.shape[0] if valid is None else jnp.maximum(jnp.sum(valid), 1)
+    mean = total / (values.size // values.shape[0] * rows)
+    return jax.lax.stop_gradient(mean) + (total - jax.lax.stop_gradient(total))
 
 
 def name_by_loss(terms: list[Term], outputs: Outputs) -> None:

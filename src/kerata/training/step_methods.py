@@ -167,9 +167,10 @@ class StepMethods(TrainedModel):
         """
         made = self._compilation
         total, parts = (0.0, {}) if made is None else made.objective(y, y_pred, sample_weight)
-        for tracker in made.trackers[1:] if made is not None else ():
-            if (name := tracker.name.removesuffix("_loss")) in parts and is_carried(tracker.variables):
-                samples = count_samples(y_pred, x)
+        for tracker in [] if made is None else made.trackers[1:]:
+            name = tracker.name.removesuffix("_loss")
+            if made is not None and name in parts and is_carried(tracker.variables):
+                samples = made.objective.weigh(count_samples(y_pred, x))
                 tracker.update_state(jax.lax.stop_gradient(parts[name]), sample_weight=samples)
         for loss in self.losses:
             total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
@@ -284,9 +285,9 @@ class StepMethods(TrainedModel):
         variables = self.metrics_variables
         scope = inner_scope(variables, metrics_variables)
         with scope:
-            samples = count_samples(x)
-            tracker = self._loss_tracker
-            assert tracker is not None, "only a compiled model has steps"
+            made, tracker = self._compilation, self._loss_tracker
+            assert made is not None and tracker is not None, "only a compiled model has steps"
+            samples = made.objective.weigh(count_samples(x))
             tracker.update_state(jax.lax.stop_gradient(unscaled_loss), sample_weight=samples)
             logs = self.compute_metrics(x, y, y_pred, sample_weight)
         return logs, scope.read(variables)

@@ -239,6 +239,7 @@ class BuiltInStep(Step):
         with scope:
             note_facts(y_pred, *facts)
             samples = jnp.sum(valid) if valid is not None else jnp.float32(count_samples(y_pred, x))
+            samples = self.plan.objective.weigh(samples)
             for tracker in self.plan.trackers:
                 value = loss if tracker.name == "loss" else parts.get(tracker.name.removesuffix("_loss"))
                 if value is not None:

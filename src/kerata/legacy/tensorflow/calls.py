@@ -15,7 +15,7 @@ from kerata.base.checks import did_you_mean, message
 from kerata.base.recent import Recent
 from kerata.engine.numbers import asked_by, known, numbers_of
 from kerata.engine.scope import current_scope, note
-from kerata.engine.symbolic import SymbolicTensor, has_symbolic, symbolic_leaves, traceable
+from kerata.engine.symbolic import SymbolicTensor, symbolic_leaves, traceable
 from kerata.engine.types import AnyArray, HostArray
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
@@ -108,7 +108,7 @@ class Function:
     def __call__(self, *args: object, **kwargs: object) -> Any:
         values = self.bind(args, kwargs)
         if self.host:
-            return on_host[0](self, values) if has_symbolic(values) else self.compute(*values)
+            return on_host[0](self, values) if needs_host(values) else self.compute(*values)
         values = [settled(one) if name in SETTLED else one for name, one in zip(self.names, values, strict=True)]
         # Operands that are lists take the type of the others.
         count = 0 if self.like is None else len(self.names) if self.like == "numbers" else int(self.like)
@@ -121,7 +121,7 @@ class Function:
         places = [place for place, leaf in enumerate(leaves) if is_array(leaf)]
         objects = [leaves[place] for place in places]
         if any(isinstance(thing, SymbolicTensor) for thing in objects):
-            if any(leaf.dtype == "string" for leaf in symbolic_leaves(leaves)):
+            if needs_host(leaves):
                 return on_host[0](self, values)
             for place in places:
                 if not isinstance(leaves[place], (SymbolicTensor, Variable)):
@@ -228,6 +228,11 @@ class Function:
         if missing:
             raise TypeError(f"tf {self.title}() misses the argument {missing[0]!r}")
         return [values[one] if one in values else self.defaults[one] for one in self.names]
+
+
+def needs_host(values: list[Any]) -> bool:
+    """Whether a function is one of texts in the graph of a model."""
+    return any(leaf.dtype == "string" for leaf in symbolic_leaves(values))
 
 
 def only_shapes() -> bool:
@@ -345,7 +350,7 @@ def alike(name: str, values: list[Any], count: int) -> list[Any]:
     return [*found, *values[count:]]
 
 
-def may_be_equal(one: Operand, other: Operand) -> bool:
+def may_be_equal(one: Any, other: Any) -> bool:
     """Whether two operands may be of one type in spite of what they say: whole numbers, of which an array of a program is one.
 
     What such an array was made of, by a function beside those of TensorFlow, may have had 64 bits; and so may what a layer

@@ -5,7 +5,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +33,7 @@ from kerata.optimizers import Optimizer
 from kerata.optimizers.eager import asking
 from kerata.training.compilation import Compilation
 from kerata.training.step_methods import flatten_logs, note_wide, unpack_x_y_sample_weight
+from kerata.training.trained import TrainedModel
 
 T = TypeVar("T")
 
@@ -114,7 +115,7 @@ class FlowingModel(Flowing):
     def predict_step(self, *given: object) -> object:
         """One step of prediction, in either form."""
         if len(given) == 2:
-            note_wide(self, *unpack_x_y_sample_weight(given[1]))
+            self._note_wide(given[1])
             return super().predict_step(*given)  # type: ignore[misc]
         data = given[0]
         return self(data[0] if isinstance(data, tuple) else data, training=False)  # type: ignore[operator]
@@ -124,6 +125,9 @@ class FlowingModel(Flowing):
         """For the parts of the data last read, whether they held whole numbers of 64 bits."""
         return self.__dict__.setdefault("_widths", {})
 
+    def _note_wide(self, data: Any) -> None:
+        note_wide(cast(TrainedModel, self), *unpack_x_y_sample_weight(data))
+
     def _names_of_logs(self, step: str) -> list[str]:
         """What a step tells, in its order: that of a program's own step is its own."""
         return vars(self).get("_logged", {}).get(step, self.metrics_names)  # type: ignore[attr-defined]
@@ -131,7 +135,7 @@ class FlowingModel(Flowing):
     def _step(self, name: str, given: tuple) -> object:
         base = getattr(super(), name)
         if len(given) == 2:
-            note_wide(self, *unpack_x_y_sample_weight(given[1]))
+            self._note_wide(given[1])
             return base(*given)
         # Before its measures are asked for: the loss is among them from now on.
         self.__dict__["_takes_loss"] = True
@@ -229,7 +233,7 @@ def adapted(step: Callable[..., Any], name: str) -> Callable[..., Any]:
         self.__dict__["_steps_alone"] = True
         scope = current_scope()
         made = len(scope.created) if scope is not None else 0
-        note_wide(self, *unpack_x_y_sample_weight(data))
+        self._note_wide(data)
         found = step(self, tensors(data))
         if scope is not None and len(scope.created) > made:
             raise RuntimeError(
@@ -272,6 +276,13 @@ def total_loss(
     """The loss of `compile` and those that are added, noted as the model's loss."""
     made = model._compilation
     model.__dict__["_takes_loss"] = True
+    if made.objective.is_given and not made.objective.built:
+        made.objective.build(narrowed(y), narrowed(y_pred))
+    if any(term.loss.adds_up for term in made.objective.terms):
+        expected = "compiled_loss() and compute_loss() give one number, and this loss has no reduction"
+        raise NotImplementedError(
+            message(model, expected, {"loss": made.arguments["loss"]}, "Call the loss itself: self.loss(y, y_pred)")
+        )
 
     def compute(y: Tree, y_pred: Tree, sample_weight: Tree) -> Array:
         if not made.objective.built:
@@ -404,6 +415,11 @@ class FlowingLoss:
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         take_columns(cls, "call")
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether it is trained on the sum of its values: in `tf.keras`, where it has no reduction."""
+        return self.reduction in (None, "none") and self._era == "tfkeras2"  # type: ignore[attr-defined]
 
     @property
     def takes_whole_numbers(self) -> bool:

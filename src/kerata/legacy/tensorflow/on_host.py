@@ -44,7 +44,7 @@ class OnHost(HostLayer):
         ]
         return specs if isinstance(first, list) else specs[0]
 
-    def _tried(self, values: object, size: int, named: dict[str, Any]) -> Sequence[Tensor]:
+    def _tried(self, values: Sequence[object], size: int, named: dict[str, Any]) -> Sequence[Tensor]:
         """What the function gives for empty texts, and zeros, of the shapes that the inputs have: a list, or one in a tuple."""
 
         def example(value: object) -> object:
