@@ -13,9 +13,10 @@ from kerata.base import registry
 from kerata.base.checks import message
 from kerata.engine.module import shown
 from kerata.engine.scope import current_scope
-from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.symbolic import SymbolicTensor, Tensors
 from kerata.engine.types import Array, Tree
 from kerata.legacy.functions import computed
+from kerata.legacy.reported import report_by_outputs
 from kerata.models.graph import Graph
 from kerata.training.compilation import Compilation, output_names_of
 from kerata.training.objectives import CompiledLoss
@@ -97,6 +98,9 @@ def placeholder(shape: tuple[int | None, ...]) -> SymbolicTensor:
 
 class Showing:
     """A model that shows what it is trained by: what is asked of it is made then, and made anew after the next `compile`."""
+
+    def _name_measures(self, made: Compilation, outputs: Tensors) -> None:
+        report_by_outputs(made, outputs)
 
     def _totals(self) -> Totals:
         model = cast(TrainedModel, self)

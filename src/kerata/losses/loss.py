@@ -327,6 +327,14 @@ def reduce_values(
     return total / max(values.size, 1)
 
 
+def added_up(values: Array, valid: Array | None) -> Array:
+    """The mean of values of shape (batch, ...), whose slope is that of their sum."""
+    total = jnp.sum(values)
+    rows = values.shape[0] if valid is None else jnp.maximum(jnp.sum(valid), 1)
+    mean = total / (values.size // values.shape[0] * rows)
+    return jax.lax.stop_gradient(mean) + (total - jax.lax.stop_gradient(total))
+
+
 # By name
 
 

@@ -47,6 +47,9 @@ def reduce_to_samples(
     values, weight = jnp.asarray(values, dtype), None
     if sample_weight is not None:
         values, weight = fit_ranks(values, jnp.asarray(sample_weight, dtype))
+        if not values.ndim:
+            # A number of the whole batch counts with the sum of its weights.
+            values = jnp.broadcast_to(values, weight.shape)
         if values.ndim > weight.ndim:
             values = reduce(values, axis=tuple(range(weight.ndim, values.ndim)))
         if weight.ndim > values.ndim or any(m not in (1, n) for m, n in zip(weight.shape, values.shape, strict=True)):

@@ -25,7 +25,7 @@ from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import AnyTree
 from kerata.engine.types import AnyArray, Array, Described, Tree
 from kerata.engine.variable import Variable
-from kerata.losses.loss import Loss, as_values
+from kerata.losses.loss import Loss, added_up, as_values
 from kerata.metrics.metric import named_results
 from kerata.metrics.reduction import MeanMetricWrapper, mark_padding, multiply_weights
 from kerata.training.identifiers import (
@@ -110,7 +110,7 @@ class CompiledLoss(Module):
     (1.5, {'a': 1.0, 'b': 1.0})
     """
 
-    _bookkeeping = {"_compile_arguments": Look.NOBODY, "_places": Look.NOBODY}
+    _bookkeeping = dict.fromkeys(("_compile_arguments", "_places", "tells_parts"), Look.NOBODY)
     # Whose argument a person gave that messages are about.
     _spoken_as = "compile"
 
@@ -128,6 +128,8 @@ class CompiledLoss(Module):
             )
         self.terms: list[Term] = []
         self.logged: list[Term] = []
+        # Whether the loss of an output is told though no other one has a loss.
+        self.tells_parts = False
         self.built = False
 
     def check_outputs(self, y_pred: AnyTree) -> None:
@@ -190,8 +192,8 @@ class CompiledLoss(Module):
 
     @property
     def part_names(self) -> list[str]:
-        """Names of the outputs with a loss, where there is more than one."""
-        return [term.name for term in self.logged] if len(self.terms) > 1 else []
+        """Names of the outputs with a loss, where logs tell their losses."""
+        return [term.name for term in self.logged] if len(self.terms) > 1 or self.tells_parts else []
 
     @property
     def is_declared(self) -> bool:
@@ -271,14 +273,6 @@ class CompiledLoss(Module):
         return total, parts
 
 
-def added_up(values: Array, valid: Array | None) -> Array:
-    """The mean of values of shape (batch, ...), whose slope is that of their sum."""
-    total = jnp.sum(values)
-    rows = values.shape[0] if valid is None else jnp.maximum(jnp.sum(valid), 1)
-    mean = total / (values.size // values.shape[0] * rows)
-    return jax.lax.stop_gradient(mean) + (total - jax.lax.stop_gradient(total))
-
-
 def name_by_loss(terms: list[Term], outputs: Outputs) -> None:
     """Gives the losses of outputs without a name of their own the loss's name in logs, where it is theirs alone."""
     names = [name_of(term.loss) for term in terms]
@@ -354,15 +348,15 @@ class CompiledMetrics(measures.Metric):
                     )
                 )
             metric = make_metric(identifier, target, prediction)
-            prefix = "" if outputs.count == 1 else self._prefix(outputs, place)
-            measure = Measure(metric, place, is_weighted, _free_name(prefix, metric.name, is_weighted, taken))
+            prefix = "" if outputs.count == 1 else self.prefix(outputs, place)
+            measure = Measure(metric, place, is_weighted, free_name(prefix, metric.name, is_weighted, taken))
             build_metric(metric, target, prediction)
             measure.is_declared = metric_declares_rows(metric, prediction)
             result.append(measure)
         self.measures, self.built = result, True
 
     @staticmethod
-    def _prefix(outputs: Outputs, place: int) -> str:
+    def prefix(outputs: Outputs, place: int) -> str:
         """The output's name before the metric's; nothing where outputs have no names."""
         path, layer = outputs.paths[place], outputs.layer_names[place]
         # Of nested outputs all have the names of their layers, even those that have a key of their own.
@@ -481,7 +475,7 @@ def keeping_nothing(metric: measures.Metric) -> Generator[None]:
             raise TypeError(message(metric, f"`self.{name}` cannot keep what a batch gives", {name: value}, fix))
 
 
-def _free_name(prefix: str, name: str, weighted: bool, taken: dict[str, int]) -> str:
+def free_name(prefix: str, name: str, weighted: bool, taken: dict[str, int]) -> str:
     """A name in logs, told apart from earlier ones as Keras does."""
     full = prefix + name
     if full in taken and weighted:

@@ -194,7 +194,7 @@ def build_objective(model: TrainedModel, made: Compilation, given: Batch, y: Tre
             message(model, "call() gave nothing to compute a loss from", {"outputs": outputs}, "End it with `return ...`")
         )
     checked = not overrides(model, "train_step") and not overrides(model, "compute_loss")
-    fresh = not made.objective.built
+    fresh, unnamed = not made.objective.built, not made.measures.built
     try:
         if checked:
             check_targets(made.objective, given[1], outputs)
@@ -208,6 +208,8 @@ def build_objective(model: TrainedModel, made: Compilation, given: Batch, y: Tre
             # What wrong targets made of "accuracy" and "crossentropy" must not stay.
             made.renew(output_names_of(model))
         raise
+    if unnamed and made.measures.built:
+        model._name_measures(made, outputs)
     made.track_parts()
 
 

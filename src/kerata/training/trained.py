@@ -86,6 +86,7 @@ class TrainedModel:
         _compute_loss: Callable[..., Any]
         _match_inputs: Callable[[Any], list[Any]]
         _build_by_tracing: Callable[[Any], Any]
+        _name_measures: Callable[[Any, Tensors], None]
 
         def __call__(self, *args: object, **kwargs: object) -> Any: ...
 

@@ -22,6 +22,7 @@ from kerata.data.samples import ClassWeight, Data, Samples, Wide
 from kerata.data.sources import Batches, check_endless, repeat_batches, standardize_source, standardize_training
 from kerata.engine.module import Look
 from kerata.engine.random import make_key
+from kerata.engine.symbolic import Tensors
 from kerata.training.certain import certain_faults
 from kerata.training.compilation import Compilation, compilation_of, output_names_of, own_metrics
 from kerata.training.evaluation import check_frequency, evaluation, make_validation
@@ -122,6 +123,9 @@ class Trainer(StepMethods):
         self.history = None
         self._compilation: Compilation | None = None
         self._programs_of_predict: Predictor | None = None
+
+    def _name_measures(self, made: Compilation, outputs: Tensors) -> None:
+        """Nothing: logs call losses and measures as Keras 3 does."""
 
     def __getattr__(self, name: str) -> Any:
         shown = getattr(type(self), name, None)

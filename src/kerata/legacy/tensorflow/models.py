@@ -168,9 +168,11 @@ class FlowingModel(Flowing):
         found = super().metrics  # type: ignore[misc]
         if not in_scope():
             return self._one_by_one(found)
+        trackers = [] if self._compilation is None else self._compilation.trackers
+        rest = [one for one in found if not any(one is tracker for tracker in trackers)]
         if not self.__dict__.get("_steps_alone") or self.__dict__.get("_takes_loss"):
-            return found
-        return [one for one in found if not any(one is tracker for tracker in self._compilation.trackers)]
+            return [*trackers, *rest]
+        return rest
 
     def _one_by_one(self, found: list[Any]) -> list[Any]:
         """The losses, the measures of `compile` each by itself, and those that layers hold."""
@@ -284,18 +286,18 @@ def total_loss(
             message(model, expected, {"loss": made.arguments["loss"]}, "Call the loss itself: self.loss(y, y_pred)")
         )
 
-    def compute(y: Tree, y_pred: Tree, sample_weight: Tree) -> Array:
-        if not made.objective.built:
-            made.objective.build(y, y_pred)
-        return jnp.asarray(made.objective(y, y_pred, sample_weight)[0], jnp.float32)
+    def compute(y: Tree, y_pred: Tree, sample_weight: Tree) -> tuple[Array, dict[str, Array]]:
+        total, parts = made.objective(y, y_pred, sample_weight)
+        return jnp.asarray(total, jnp.float32), parts
 
-    found = followed(compute)(as_tensors(y), as_tensors(y_pred), as_tensors(sample_weight))
+    found, parts = followed(compute)(as_tensors(y), as_tensors(y_pred), as_tensors(sample_weight))
     for loss in regularization_losses or ():
         found = found + loss
-    tracker = made.trackers[0]
-    tracker.update_state(
-        narrowed(jax.lax.stop_gradient(narrowed(found))), sample_weight=jax.tree.leaves(narrowed(y_pred))[0].shape[0]
-    )
+    samples = jax.tree.leaves(narrowed(y_pred))[0].shape[0]
+    for tracker in made.trackers:
+        value = found if tracker is made.trackers[0] else parts.get(tracker.name.removesuffix("_loss"))
+        if value is not None:
+            tracker.update_state(jax.lax.stop_gradient(narrowed(value)), sample_weight=samples)
     return found
 
 
