@@ -23,7 +23,7 @@ from kerata.base.functions import MARK, find_function, is_function, write_functi
 from kerata.base.interrupts import hand_on
 from kerata.base.limits import CALL, budget, is_counting, take_work
 from kerata.base.refusals import FileError, refusal
-from kerata.base.types import Owner, Plain, is_dict, is_list_or_tuple
+from kerata.base.types import Owner, Plain, Slashed, is_dict, is_list_or_tuple
 
 
 class HasPlainForm(Protocol):
@@ -354,6 +354,8 @@ def _build_instance(cls: type[Any], config: dict[str, Any]) -> object:
     # A layer will be traced, which is as much work as a call.
     take_work(CALL if hasattr(cls, "add_weight") else 1)
     inner: dict[str, Any] = dict(given or {})
+    if isinstance(name := inner.get("name"), str) and "/" in name:
+        inner["name"] = Slashed(name)
     if not hasattr(cls, "from_config"):
         # A user's class that takes what its `get_config()` gives.
         return cls(**_deserialize(inner))

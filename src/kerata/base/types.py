@@ -79,3 +79,7 @@ def like_sequence(sequence: S, items: Iterable[object]) -> S:
 def is_integer(value: object) -> TypeGuard[int]:
     """Whether it is a whole number of Python's or NumPy's; True and False are."""
     return isinstance(value, (int, np.integer))
+
+
+class Slashed(str):
+    """A name with slashes in it, as layers of earlier Keras may have."""

@@ -2,12 +2,22 @@
 
 import contextlib
 from collections.abc import Generator
-from typing import Self, cast
+from typing import Self
 
 from kerata.base.blocks import ambient
 from kerata.base.checks import message
+from kerata.base.types import Slashed
 
 _local = ambient()
+
+
+def is_name(value: object) -> bool:
+    """Whether something names a part of a path.
+
+    >>> is_name("dense"), is_name("encoder/dense"), is_name(Slashed("encoder/dense"))
+    (True, False, True)
+    """
+    return isinstance(value, str) and ("/" not in value or isinstance(value, Slashed))
 
 
 class name_scope:
@@ -25,7 +35,7 @@ class name_scope:
     """
 
     def __init__(self, name: str, caller: object = None, deduplicate: bool = True, override_parent: str | None = None):
-        if not isinstance(cast(object, name), str) or "/" in name:
+        if not is_name(name):
             raise ValueError(message("name_scope", "`name` must be a text without '/'", {"name": name}))
         self.name, self.caller, self.deduplicate, self.override_parent = name, caller, deduplicate, override_parent
 

@@ -18,7 +18,7 @@ from kerata.dialects import hint
 from kerata.engine.guesses import TRIALS
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Look, auto_name, parts
-from kerata.engine.naming import current_path, name_scope, open_name
+from kerata.engine.naming import current_path, is_name, name_scope, open_name
 from kerata.engine.policy import standardize_policy
 from kerata.engine.rematerializing import remat_of
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
@@ -131,7 +131,7 @@ class Layer(WeightHolder):
         if input_shape is not None and batch_shape is None:
             batch_shape = (None, *((input_shape,) if isinstance(input_shape, int) else input_shape))
         self.name = auto_name(registry.snake(type(self).__name__)) if name is None else name
-        if not isinstance(self.name, str) or "/" in self.name:
+        if not is_name(self.name):
             raise ValueError(message(type(self), "`name` must be a string without '/'", {"name": name}))
         self.built = _is_built_from_the_start(type(self))
         self.autocast = autocast

@@ -32,7 +32,7 @@ from kerata.legacy.naming import name_weights
 from kerata.legacy.phases import fixed_phase
 from kerata.legacy.shared import Part
 from kerata.legacy.shared import gate as part_of_gate
-from kerata.legacy.spelling import Spelled, name_of_era
+from kerata.legacy.spelling import Spelled, name_in_era
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, callable_by_own
 from kerata.legacy.tensorflow.tensor import has_tensor, plain
 
@@ -130,8 +130,7 @@ class OldLayer(Flowing, Spelled):
             arguments["batch_input_shape"] = (batch_size, *arguments.pop("input_shape"))
         for name in ("input_dtype", "dynamic", "_keras_api_names"):
             arguments.pop(name, None)
-        if arguments.get("name") is None:
-            arguments["name"] = name_of_era(self._era, type(self))
+        arguments["name"] = name_in_era(self._era, type(self), arguments.get("name"))
 
     def _take_positional(self, args: tuple) -> tuple:
         return tuple(map(of_today, args))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from kerata.base import registry
+from kerata.base.types import Slashed
 from kerata.dialects import Row, translate_arguments
 from kerata.dialects.special import FINISHES
 from kerata.engine.module import count_name
@@ -120,6 +121,17 @@ def name_of_era(era: str, cls: type) -> str:
     'maxpooling2d_1'
     """
     return numbered(era, cls.__name__.lower() if era == "keras1" else registry.snake(cls.__name__))
+
+
+def name_in_era(era: str, cls: type, given: object) -> object:
+    """The name that was given, in which there may be slashes, or the next one of the class.
+
+    >>> name_in_era("tfkeras2", object, "encoder/dense")
+    'encoder/dense'
+    """
+    if given is None:
+        return name_of_era(era, cls)
+    return Slashed(given) if isinstance(given, str) and "/" in given else given
 
 
 def numbered(era: str, base: str) -> str:

@@ -99,7 +99,7 @@ def placeholder(shape: tuple[int | None, ...]) -> SymbolicTensor:
 class Showing:
     """A model that shows what it is trained by: what is asked of it is made then, and made anew after the next `compile`."""
 
-    def _name_measures(self, made: Compilation, outputs: Tensors) -> None:
+    def __name_measures__(self, made: Compilation, outputs: Tensors) -> None:
         report_by_outputs(made, outputs)
 
     def _totals(self) -> Totals:

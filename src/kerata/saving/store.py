@@ -81,7 +81,7 @@ class FileEntry(Entry):
         self.store, self.path = store, path_of_variables(path)
         self.group: Group | None = None
         if name is not None:
-            self._open().attrs["name"] = name
+            self._open().attrs["name"] = str(name)
 
     def _open(self) -> Group:
         # Objects without a name and without variables leave no group behind.

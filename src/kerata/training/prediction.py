@@ -88,7 +88,7 @@ class Predictor:
         """All outputs, batch by batch, joined."""
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
         steps = check_positive_int("predict", "steps", steps, optional=True)
-        source = standardize_source(through_host(self.model, x), owner="predict", reading=Reading(self.model._wide))
+        source = standardize_source(through_host(self.model, x), owner="predict", reading=Reading(self.model.__wide__))
         steps = limit_steps(steps, source, batch_size)
         every = self._callbacks(callbacks, verbose, count_batches(source, batch_size, steps))
         if self.model.stop_predicting:

@@ -209,7 +209,7 @@ def build_objective(model: TrainedModel, made: Compilation, given: Batch, y: Tre
             made.renew(output_names_of(model))
         raise
     if unnamed and made.measures.built:
-        model._name_measures(made, outputs)
+        model.__name_measures__(made, outputs)
     made.track_parts()
 
 

@@ -139,12 +139,12 @@ def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) 
 
 def reading_of(model: TrainedModel) -> Reading:
     """What a model asks of data that it is trained or evaluated on."""
-    return Reading(model._wide, has_own_step(model, True) or has_own_step(model, False))
+    return Reading(model.__wide__, has_own_step(model, True) or has_own_step(model, False))
 
 
 def note_wide(model: TrainedModel, x: Tree, y: Tree = None, sample_weight: Tree = None) -> None:
     """Notes which arrays of a batch in a program had 64 bits, where a model's code tells types apart."""
-    wide = model._wide
+    wide = model.__wide__
     if not wide or not any(wide.values()):
         return
     for name, part in {"x": x, "y": y, "sample_weight": sample_weight}.items():

@@ -52,7 +52,7 @@ class TrainedModel:
         trainable: bool
         feeds_first_layer: bool
         tells_layers: bool
-        _wide: Wide | None
+        __wide__: Wide | None
         history: History | None
         optimizer: Any
         layers: list[Layer]
@@ -86,7 +86,7 @@ class TrainedModel:
         _compute_loss: Callable[..., Any]
         _match_inputs: Callable[[Any], list[Any]]
         _build_by_tracing: Callable[[Any], Any]
-        _name_measures: Callable[[Any, Tensors], None]
+        __name_measures__: Callable[[Any, Tensors], None]
 
         def __call__(self, *args: object, **kwargs: object) -> Any: ...
 

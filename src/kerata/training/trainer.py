@@ -93,7 +93,7 @@ class Trainer(StepMethods):
     _measures_go_on = False
     steps_per_execution = 1
     # Takes whether the data held numbers of 64 bits, where a step asks for it.
-    _wide: Wide | None = None
+    __wide__: Wide | None = None
     # What each call of `fit` reads anew.
     _bookkeeping = dict.fromkeys(
         (
@@ -124,7 +124,7 @@ class Trainer(StepMethods):
         self._compilation: Compilation | None = None
         self._programs_of_predict: Predictor | None = None
 
-    def _name_measures(self, made: Compilation, outputs: Tensors) -> None:
+    def __name_measures__(self, made: Compilation, outputs: Tensors) -> None:
         """Nothing: logs call losses and measures as Keras 3 does."""
 
     def __getattr__(self, name: str) -> Any:

@@ -121,7 +121,7 @@ class FlowingModel(Flowing):
         return self(data[0] if isinstance(data, tuple) else data, training=False)  # type: ignore[operator]
 
     @property
-    def _wide(self) -> Wide:
+    def __wide__(self) -> Wide:
         """For the parts of the data last read, whether they held whole numbers of 64 bits."""
         return self.__dict__.setdefault("_widths", {})
 

@@ -91,6 +91,10 @@ class Architecture:
             return self.lambdas(str(config.get("name")), config)
         if name == "Merge" and self.era == KERAS1 and not own:
             return self.merge(config)
+        if own and isinstance(config.get("layers"), list) and "input_layers" in config:
+            graph = self.functional(config)["config"]
+            others = {key: self.value(key, value) for key, value in config.items() if key not in graph}
+            return {"module": None, "class_name": name, "config": {**others, **graph}, "registered_name": name}
         config = {key: self.value(key, value) for key, value in config.items()}
         if own:
             return {"module": None, "class_name": name, "config": config, "registered_name": name}

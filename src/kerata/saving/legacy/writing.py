@@ -137,7 +137,7 @@ class Words:
         if is_operation(plain):
             raise self.refuse("operations on tensors cannot be written to an '.h5' file", {"operation": name})
         if is_own(plain):
-            return {"class_name": plain.get("registered_name") or name, "config": self.plain(config)}
+            return {"class_name": plain.get("registered_name") or name, "config": self.own(config)}
         if name == "Functional":
             return {"class_name": name, "config": self.graph(config)}
         if name == "Sequential":
@@ -227,6 +227,13 @@ class Words:
         return {key: self.plain(item) for key, item in value.items()}
 
     # Graphs
+
+    def own(self, config: dict[str, Any]) -> Any:
+        """The config of a class of a person's own, which may be one of a functional model."""
+        if not (isinstance(config.get("layers"), list) and "input_layers" in config):
+            return self.plain(config)
+        graph = self.graph(config)
+        return {**{key: self.plain(value) for key, value in config.items() if key not in graph}, **graph}
 
     def graph(self, config: dict[str, Any]) -> dict[str, Any]:
         """The config of a functional model: its calls are lists."""
