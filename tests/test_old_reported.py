@@ -1,4 +1,4 @@
-"""What histories and measures of several outputs are called, and their order. The names and numbers are those of `tf_keras` 2.21."""
+"""What histories and measures of several outputs are called, and their order. The numbers are those of `tf_keras` 2.21."""
 
 import numpy as np
 import pytest
