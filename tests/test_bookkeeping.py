@@ -71,7 +71,7 @@ BOOKS = {
     "models.sequential.Sequential": {**OF_MODELS, "_input": S, "_tail": N, "_whole": N},
     "optimizers.optimizer.Optimizer": {**OF_ALL, "optimizer_state": N},
     "optimizers.multi_optimizer.MultiOptimizer": {**OF_ALL, "optimizer_state": N, "optimizer_map": N, "_place_of": N},
-    "training.objectives.CompiledLoss": {**OF_ALL, "_compile_arguments": N, "_places": N},
+    "training.objectives.CompiledLoss": {**OF_ALL, "_compile_arguments": N, "_places": N, "tells_parts": N},
     "training.objectives.CompiledMetrics": {**OF_ALL, "_compile_arguments": N, "within": N},
 }
 # What classes of the eras add, where a program has asked for them.
@@ -86,7 +86,9 @@ OF_ERAS = {
         ),
         "_terms": Look.PARTS,
     },
-    "legacy.tensorflow.models.FlowingModel": dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited", "_logged"), N),
+    "legacy.tensorflow.models.FlowingModel": dict.fromkeys(
+        ("_steps_alone", "_takes_loss", "_awaited", "_logged", "_widths"), N
+    ),
     "legacy.tensorflow.layers.Flowing": {"_tape_calls": N},
     "legacy.closures.Around": {"closure": N},
     "legacy.own_updates.OwnUpdates": dict.fromkeys(("_made", "_made_for"), N),

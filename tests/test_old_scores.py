@@ -60,7 +60,7 @@ def test_before_tf_keras_they_began_anew_behind_a_batch_and_the_loss_was_the_bat
         (tfkeras2.regularizers.l1(0.1), [[0.9, 0.0], [0.0, -0.9], [0.0, 1.9]], 0.37),
         ("L1L2", [[1.0, 0.0], [0.0, -1.0], [0.0, 2.0]], 0.0),
     ],
-    ids=str,
+    ids=["l1", "l1_l2", "called", "got", "l1 of its own", "class"],
 )
 def test_penalties_have_no_slope_at_zero_and_their_own_strengths(rule, kernel, loss):
     layers = tfkeras2.layers

@@ -62,11 +62,11 @@ class Reading:
 class Uneven:
     """The inputs of a batch whose arrays differ in length: one sample, so that all of it has one row."""
 
-    def __init__(self, x: Any):
+    def __init__(self, x: object):
         self.x = x
 
     @staticmethod
-    def closed(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    def closed(x: object, y: object, sample_weight: object) -> tuple[Any, Any, Any]:
         """A batch as one sample: its arrays with a first axis of size 1."""
         x, y, sample_weight = jax.tree.map(lambda a: np.asarray(a)[None], (x, y, sample_weight))
         return Uneven(x), y, sample_weight

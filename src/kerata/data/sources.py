@@ -144,16 +144,9 @@ def is_generator(x: object) -> bool:
     return hasattr(x, "__next__") and not isinstance(x, PyDataset)
 
 
-def standardize_batches(
-    x: Any,
-    y: Data | None,
-    sample_weight: Data | None,
-    class_weight: ClassWeight | None,
-    owner: str,
-    reading: Reading | None = None,
-) -> Batches:
-    """Any source of batches: its items are x, (x, y) or (x, y, sample_weight)."""
-    for name, value in (("y", y), ("sample_weight", sample_weight)):
+def check_batches(x: object, beside: dict[str, Data | None], owner: str) -> None:
+    """Raises where a source of batches gives single samples, or something stands beside it."""
+    for name, value in beside.items():
         if value is not None:
             raise ValueError(
                 message(
@@ -172,6 +165,18 @@ def standardize_batches(
                 "Wrap it: torch.utils.data.DataLoader(x, batch_size=32, shuffle=True)",
             )
         )
+
+
+def standardize_batches(
+    x: Any,
+    y: Data | None,
+    sample_weight: Data | None,
+    class_weight: ClassWeight | None,
+    owner: str,
+    reading: Reading | None = None,
+) -> Batches:
+    """Any source of batches: its items are x, (x, y) or (x, y, sample_weight)."""
+    check_batches(x, {"y": y, "sample_weight": sample_weight}, owner)
 
     def tidied(item: object) -> tuple[Any, Any, Any]:
         return standardize_batch(item, class_weight, owner, reading)

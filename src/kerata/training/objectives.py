@@ -223,7 +223,7 @@ class CompiledLoss(Module):
         found = _spread_weights(Outputs(y_pred, self._compile_arguments[2]), sample_weight)
         return [term.weights(found) for term in self.terms]
 
-    def weigh(self, samples: Any) -> Any:
+    def weigh(self, samples: Array) -> Array:
         """With how much a batch of so many samples counts in the mean of all batches.
 
         A mean of values that are weighed with the number of samples counts with its square, where each sample has a value.

@@ -350,7 +350,7 @@ def alike(name: str, values: list[Any], count: int) -> list[Any]:
     return [*found, *values[count:]]
 
 
-def may_be_equal(one: Any, other: Any) -> bool:
+def may_be_equal(one: object, other: object) -> bool:
     """Whether two operands may be of one type in spite of what they say: whole numbers, of which an array of a program is one.
 
     What such an array was made of, by a function beside those of TensorFlow, may have had 64 bits; and so may what a layer

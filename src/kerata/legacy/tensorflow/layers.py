@@ -18,7 +18,7 @@ import numpy as np
 from jax.core import Tracer
 
 from kerata.base.recent import Recent
-from kerata.base.types import DTypeLike, Owner
+from kerata.base.types import DTypeLike
 from kerata.dialects.values import regularizer_of
 from kerata.engine.hyper import Hypers
 from kerata.engine.module import Look
@@ -26,8 +26,8 @@ from kerata.engine.naming import name_scope
 from kerata.engine.random import global_seed_generator
 from kerata.engine.scope import Probe, Scope, current_scope, in_scope, note, noted, probe_of
 from kerata.engine.structure import is_ours, structure_of
-from kerata.engine.symbolic import Operation, has_symbolic
-from kerata.engine.types import Array, Described
+from kerata.engine.symbolic import has_symbolic
+from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import compiler_options
 from kerata.layers.layer import Layer
@@ -589,21 +589,3 @@ _of_layers: weakref.WeakValueDictionary[Hashable, Call] = weakref.WeakValueDicti
 
 def holds_texts(leaf: object) -> bool:
     return leaf.dtype == string if isinstance(leaf, Tensor) else isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSU"
-
-
-def fit_tensor(value: object, wanted: Described, owner: Owner) -> object:
-    """An input in the type that a graph expects."""
-    if not isinstance(value, Tensor) or value.dtype == wanted.dtype or wanted.dtype == "string":
-        return value
-    return cast(value, wanted.dtype)
-
-
-def run_graph(model: Flowing, inputs: object) -> object:
-    """A functional model with code of a person's own, layer by layer."""
-
-    def call(operation: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> object:
-        return followed(operation)(*args, **kwargs) if isinstance(operation, Operation) else operation(*args, **kwargs)
-
-    graph = model._graph
-    assert graph is not None, "only a model with a graph is run so"
-    return graph.run(graph.matched(inputs, model, fit_tensor), call)

@@ -23,9 +23,10 @@ from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.by_place import TableGradient
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.columns import take_columns
-from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, run_graph, runs_as_python
+from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, runs_as_python
 from kerata.legacy.tensorflow.tape import GradientTape, tapes
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, tensors
+from kerata.legacy.tensorflow.walks import run_graph
 from kerata.losses.loss import reduce_values
 from kerata.metrics import Metric
 from kerata.models import Sequential as Chain
@@ -115,7 +116,7 @@ class FlowingModel(Flowing):
     def predict_step(self, *given: object) -> object:
         """One step of prediction, in either form."""
         if len(given) == 2:
-            self._note_wide(given[1])
+            self._note_wide(cast(Tree, given[1]))
             return super().predict_step(*given)  # type: ignore[misc]
         data = given[0]
         return self(data[0] if isinstance(data, tuple) else data, training=False)  # type: ignore[operator]
@@ -125,7 +126,7 @@ class FlowingModel(Flowing):
         """For the parts of the data last read, whether they held whole numbers of 64 bits."""
         return self.__dict__.setdefault("_widths", {})
 
-    def _note_wide(self, data: Any) -> None:
+    def _note_wide(self, data: Tree) -> None:
         note_wide(cast(TrainedModel, self), *unpack_x_y_sample_weight(data))
 
     def _names_of_logs(self, step: str) -> list[str]:

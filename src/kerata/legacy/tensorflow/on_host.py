@@ -32,10 +32,10 @@ class OnHost(HostLayer):
         super().__init__(name=auto_name(f"tf.{title}"))
         self.title, self.function = title, function
 
-    def call(self, *values: object, **named: object) -> Any:
+    def call(self, *values: object, **named: object) -> object:
         return plain(self.function(*jax.tree.map(shown, list(values)), **named))
 
-    def compute_output_spec(self, *values: object, **named: object) -> Any:
+    def compute_output_spec(self, *values: object, **named: object) -> object:
         first, second = (self._tried(values, size, named) for size in SIZES)
         shapes = [one.shape for one in second]
         specs = [
@@ -74,7 +74,7 @@ def shown(value: object) -> object:
     return Tensor(texts(value)) if isinstance(value, np.ndarray) else value
 
 
-def node_of(function: Function, values: list[Any]) -> Any:
+def node_of(function: Function, values: list[Any]) -> object:
     """The node of a function of texts."""
     return OnHost(function.title, function)(*values)
 
@@ -83,7 +83,7 @@ def in_graphs(title: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """A function on texts that takes symbolic tensors as well, as its first arguments."""
 
     @functools.wraps(function)
-    def call(*args: object, **kwargs: object) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         if not has_symbolic((args, kwargs)):
             return function(*args, **kwargs)
         # What is given by its name may be what the graph takes.

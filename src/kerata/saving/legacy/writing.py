@@ -228,7 +228,7 @@ class Words:
 
     # Graphs
 
-    def own(self, config: dict[str, Any]) -> Any:
+    def own(self, config: dict[str, Any]) -> object:
         """The config of a class of a person's own, which may be one of a functional model."""
         if not (isinstance(config.get("layers"), list) and "input_layers" in config):
             return self.plain(config)
