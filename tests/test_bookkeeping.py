@@ -41,7 +41,7 @@ OF_MODELS = {
     "history": N,
     "stop_training": N,
     "stop_evaluating": N,
-    "_measures_go_on": N,
+    "__measures_go_on__": N,
     "stop_predicting": N,
     "steps_per_execution": N,
     "_compilation": N,

@@ -22,7 +22,7 @@ def take_rows(table: Array, places: Array, limit: Array, reads: Array | None = N
 
     >>> import jax, jax.numpy as jnp
     >>> table, places = jnp.zeros((4, 1)), jnp.array([1, 1, 3])
-    >>> slopes, squares = jax.grad(lambda t, l: 3.0 * take_rows(t, places, l).sum(), (0, 1))(table, 2.0)
+    >>> slopes, squares = jax.grad(lambda t, l: 3.0 * take_rows(t, places, l).sum(), (0, 1))(table, jnp.float32(2))
     >>> slopes.ravel().tolist(), squares.tolist()
     ([0.0, 4.0, 0.0, 2.0], 27.0)
     """

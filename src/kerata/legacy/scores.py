@@ -59,11 +59,11 @@ class Scoring:
         self._kept_measures = not anew
         tracker = self._compilation.trackers[0] if go_on and of_batch else None  # type: ignore[attr-defined]
         before = read(tracker)
-        self._measures_go_on = go_on
+        self.__measures_go_on__ = go_on
         try:
             logs = getattr(super(), method)(**arguments, return_dict=True)
         finally:
-            self._measures_go_on = False
+            self.__measures_go_on__ = False
         if tracker is not None:
             # Keras 2.3 gave the loss of the batch itself.
             (total, count), (former, seen) = read(tracker), before

@@ -90,7 +90,7 @@ class Trainer(StepMethods):
     # Callbacks set them to end `evaluate` or `predict` behind a batch.
     stop_evaluating = stop_predicting = False
     # Whether the measures of a single batch go on from those of the batch before.
-    _measures_go_on = False
+    __measures_go_on__ = False
     steps_per_execution = 1
     # Takes whether the data held numbers of 64 bits, where a step asks for it.
     __wide__: Wide | None = None
@@ -107,7 +107,7 @@ class Trainer(StepMethods):
             "stop_evaluating",
             "stop_predicting",
             "steps_per_execution",
-            "_measures_go_on",
+            "__measures_go_on__",
             "_compilation",
             "_programs_of_predict",
         ),
@@ -379,7 +379,7 @@ class Trainer(StepMethods):
         prepared = prepare(self, samples.tree, "train_on_batch")
         feed = DeviceFeed(samples, samples.size, prepared.may_pad(samples.tree, samples.size, None), False)
         run = Run(prepared, feed, make_key(), "train")
-        logs = run.epoch(0, CallbackList(), 0, fresh=not self._measures_go_on)
+        logs = run.epoch(0, CallbackList(), 0, fresh=not self.__measures_go_on__)
         return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
     @hinting
@@ -390,7 +390,7 @@ class Trainer(StepMethods):
         """The loss and measures of one batch."""
         samples = one_batch(self, x, y, sample_weight, None, "test_on_batch")
         run = evaluation(self, samples, samples.size, None)
-        logs = run.epoch(0, CallbackList(), 0, fresh=not self._measures_go_on)
+        logs = run.epoch(0, CallbackList(), 0, fresh=not self.__measures_go_on__)
         return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
     def predict_on_batch(self, x: Data) -> Any:
