@@ -29,9 +29,7 @@ class Scoring:
         added = [*(name for name in held if name in added), *(name for name in added if name not in held)]
         if not made.measures.built:
             return [*expected_names(cast(modern.Model, self), made.arguments), *added]
-        # Output by output, of each those that know no weights first.
-        ordered = sorted(made.measures.measures, key=lambda measure: (measure.place, measure.weighted))
-        return [*(tracker.name for tracker in made.trackers), *(measure.name for measure in ordered), *added]
+        return [*(tracker.name for tracker in made.trackers), *made.measures.names, *added]
 
     def _in_order(self, logs: dict[str, Any]) -> Scores:
         """The loss, the losses of several outputs, the measures: alone or in a list."""

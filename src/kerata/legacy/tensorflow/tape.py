@@ -26,6 +26,7 @@ from kerata.engine.variable import Variable
 from kerata.kernels.compiler import compiler_options
 from kerata.legacy.tensorflow import tensor as tensor_module
 from kerata.legacy.tensorflow.by_place import Asked, TableGradient, by_place_of
+from kerata.legacy.tensorflow.nest import flatten as leaves_of
 from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, narrow
 
 T = TypeVar("T")
@@ -472,15 +473,6 @@ def add_to(found: dict[int, Any], thing: object, gradient: Tensor) -> None:
     call = Call(lambda values: jnp.add(*values), wide=wide)
     values = [one._array if wide else narrow_quietly(one) for one in (before, gradient)]
     found[id(thing)] = make_call(call, [before, gradient], values, wrap_one)
-
-
-def leaves_of(tree: object) -> list[Any]:
-    """The tensors and variables of a structure, in order."""
-    if isinstance(tree, dict):
-        return [leaf for key in sorted(tree) for leaf in leaves_of(tree[key])]
-    if isinstance(tree, (list, tuple)):
-        return [leaf for value in tree for leaf in leaves_of(value)]
-    return [tree]
 
 
 def map_leaves(function: Callable[[Any], Any], tree: object) -> object:
