@@ -1,4 +1,4 @@
-"""JPEGs by OpenCV: Pillow's numbers to the last one, and the files that are left to Pillow."""
+"""JPEGs by simplejpeg and OpenCV: Pillow's numbers to the last one, and the files that are left to Pillow."""
 
 import io
 
@@ -37,11 +37,11 @@ def as_jpeg(picture: Image.Image, **how) -> bytes:
 
 @pytest.fixture
 def without(monkeypatch):
-    """Reads as if OpenCV were not there."""
+    """Reads as if simplejpeg and OpenCV were not there."""
 
     def read(function, *arguments):
         with monkeypatch.context() as patch:
-            patch.setattr(jpegs, "opencv", lambda: None)
+            patch.setattr(jpegs, "libraries", lambda: None)
             return function(*arguments)
 
     return read
@@ -103,7 +103,7 @@ def test_between_pixels(size):
     assert np.abs(linear_bytes(x, size) - resized(x, *size)).max() <= 1
 
 
-def test_pictures_do_not_depend_on_opencv(tmp_path, without):
+def test_pictures_do_not_depend_on_what_is_installed(tmp_path, without):
     path = str(tmp_path / "photo.jpg")
     (tmp_path / "photo.jpg").write_bytes(as_jpeg(photo()))
     for size in ((30, 40), (75, 99), (80, 31)):
@@ -128,3 +128,21 @@ def test_nearest_pixels_are_pillow_s(tmp_path, without):
                 read_array(*given)
             continue
         np.testing.assert_array_equal(read_array(*given), wanted)
+
+
+def test_arrays_last(tmp_path):
+    """A thread decodes into the same memory again and again, and what it gave before stays."""
+    draws, sizes = np.random.default_rng(2), ((75, 99), (30, 40), (150, 40))
+    for number in range(6):
+        small = draws.integers(0, 256, (7, 9, 3), dtype=np.uint8)
+        picture = Image.fromarray(small).resize((99, 75), Image.Resampling.BICUBIC)
+        (tmp_path / f"{number}.jpg").write_bytes(as_jpeg(picture))
+    paths = [str(tmp_path / f"{number}.jpg") for number in range(6)]
+    ways = [lambda path, size, fast=fast: read_pixels(path, 3, size, "bilinear", fast=fast) for fast in (False, True)]
+    ways += [lambda path, size: read_array(path, "rgb", size), lambda path, size: read_pixels(path, 3, size, "bicubic")]
+    for way in ways:
+        for size in sizes:
+            given = [way(path, size) for path in paths]
+            wanted = [way(path, size).copy() for path in paths]
+            np.testing.assert_array_equal(given, wanted)
+            assert not np.array_equal(wanted[0], wanted[1])

@@ -68,6 +68,7 @@ HEAVY = {
     "optuna",
     "PIL",
     "cv2",
+    "simplejpeg",
     "h5py",
     "torch",
     "tensorboardX",

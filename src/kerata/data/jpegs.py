@@ -1,11 +1,14 @@
-"""JPEGs decoded by OpenCV, where it is installed: Pillow's numbers, sooner, and as an array at once.
+"""JPEGs decoded by simplejpeg and made smaller by OpenCV, where both are installed: Pillow's numbers, sooner, and as an array at once.
 
-Both decode with libjpeg-turbo. What OpenCV reads otherwise than Pillow (gray, CMYK, more than eight bits, files that end too
-early, pictures of a size that Pillow warns of) is left to Pillow.
+Pillow and simplejpeg decode with libjpeg-turbo. What is read otherwise than by Pillow (gray, CMYK, more than eight bits, files
+that end too early, pictures of a size that Pillow warns of) is left to Pillow. OpenCV's own decoding takes new memory for each
+picture, and finding it page by page costs as much as decoding does.
 """
 
 import functools
+import math
 import struct
+import threading
 from types import ModuleType
 
 import numpy as np
@@ -15,17 +18,38 @@ from kerata.data.pictures import pillow
 BEGINNING, END = b"\xff\xd8\xff", b"\xff\xd9"
 # Markers of frames in Huffman's code (baseline, extended, progressive), and those after which no frame comes.
 FRAMES, LAST = (0xC0, 0xC1, 0xC2), (0xD8, 0xD9, 0xDA)
-NEEDED = ("IMREAD_COLOR_RGB", "IMREAD_IGNORE_ORIENTATION")
+# Bytes of memory that a thread keeps for its next picture, at most.
+ROOM = 2**26
 
 
 @functools.cache
-def opencv() -> ModuleType | None:
-    """The library, if it is there and new enough."""
+def libraries() -> tuple[ModuleType, ModuleType] | None:
+    """simplejpeg and OpenCV, if both are there."""
     try:
         import cv2
+        import simplejpeg
     except ImportError:
         return None
-    return cv2 if all(hasattr(cv2, name) for name in NEEDED) else None
+    return simplejpeg, cv2
+
+
+class Room(threading.local):
+    """Memory that a thread uses for one picture after another."""
+
+    def __init__(self):
+        self.kept: dict[str, np.ndarray] = {}
+
+    def take(self, shape: tuple[int, ...], kind: str) -> np.ndarray:
+        """An array of a type, which the next call in this thread gives again."""
+        size = math.prod(shape)
+        if size * np.dtype(kind).itemsize > ROOM:
+            return np.empty(shape, kind)
+        if kind not in self.kept or self.kept[kind].size < size:
+            self.kept[kind] = np.empty(size, kind)
+        return self.kept[kind][:size].reshape(shape)
+
+
+room = Room()
 
 
 def frame_of(data: bytes) -> tuple[int, int] | None:
@@ -49,52 +73,51 @@ def frame_of(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def decode_jpeg(data: bytes, at_least: tuple[int, int] | None = None) -> np.ndarray | None:
+def decode_jpeg(data: bytes, at_least: tuple[int, int] | None = None, is_passing: bool = False) -> np.ndarray | None:
     """The numbers of a JPEG, red, green, blue; `None` for what is left to Pillow.
 
     Args:
         data: what the file holds.
         at_least: (height, width): the picture may come at a half, a quarter or an eighth of its size, but not smaller than
             this.
+        is_passing: whether the array is only read before this thread decodes another one, so that it need not last.
 
     Shapes: (height, width, 3), bytes.
     """
-    if not data.startswith(BEGINNING) or (library := opencv()) is None or (frame := frame_of(data)) is None:
+    if not data.startswith(BEGINNING) or (found := libraries()) is None or (frame := frame_of(data)) is None:
         return None
     limit = pillow("pictures").MAX_IMAGE_PIXELS
     if limit is not None and frame[0] * frame[1] > limit:
         return None
     parts = 1 if at_least is None else min(size // wanted for size, wanted in zip(frame, at_least, strict=True))
-    if parts >= 2:
-        part = next(one for one in (8, 4, 2) if parts >= one)
-        how = getattr(library, f"IMREAD_REDUCED_COLOR_{part}")
-    else:
-        how = library.IMREAD_COLOR_RGB
+    part = next(one for one in (8, 4, 2, 1) if parts >= one or one == 1)
+    height, width = (-(-size // part) for size in frame)
+    buffer = room.take((height, width, 3), "uint8") if is_passing else None
     try:
-        found = library.imdecode(np.frombuffer(data, np.uint8), how | library.IMREAD_IGNORE_ORIENTATION)
-    except library.error:
+        return found[0].decode_jpeg(data, min_height=height, min_width=width, min_factor=part, buffer=buffer)
+    except ValueError:
         return None
-    return found if parts < 2 or found is None else library.cvtColor(found, library.COLOR_BGR2RGB)
 
 
 def linear(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A picture (rows, columns, channels) in another size (height, width), linearly interpolated: float32.
 
-    `opencv` must be there, as for `linear_bytes`.
+    `libraries` must be there, as for `linear_bytes`. Both give an array that lasts.
     """
-    x = x.astype(np.float32)
-    return x if x.shape[:2] == size else _resized(x, size)
+    exact = room.take(x.shape, "float32")
+    np.copyto(exact, x)
+    return _resized(exact, size)
 
 
 def linear_bytes(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The same of bytes, rounded to bytes on the way, so that the result may be beside the rounded one by one."""
-    return x if x.shape[:2] == size else _resized(x, size)
+    return x.copy() if x.shape[:2] == size else _resized(x, size)
 
 
 def _resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    library = opencv()
-    assert library is not None
-    return library.resize(x, size[::-1], interpolation=library.INTER_LINEAR)
+    found = libraries()
+    assert found is not None
+    return found[1].resize(x, size[::-1], interpolation=found[1].INTER_LINEAR)
 
 
 @functools.lru_cache(1024)

@@ -105,14 +105,11 @@ def pixels(
 ) -> np.ndarray:
     """The numbers of a picture in another size, (height, width, channels): bytes where nothing is computed, else float32.
 
-    Most smaller pictures of Pillow come as `Corners`, which `finished` computes many at once of; those that OpenCV decoded are
-    arrays already.
+    Most smaller pictures of Pillow come as `Corners`, which `finished` computes many at once of.
     """
     height, width = size
     is_plain = method == "bilinear" and not (crop or pad)
     if isinstance(picture, np.ndarray):
-        if is_plain and picture.shape[:2] != size:
-            return linear(picture, size)
         array = picture
     else:
         if is_plain and picture.size != (width, height) and picture.height >= height and picture.width >= width:
@@ -135,9 +132,10 @@ def read_pixels(
     """
     with refusing(f"picture ({path})"):
         data, least = read_bytes(path), size if fast else None
-        jpeg = decode_jpeg(data.getvalue(), least) if channels == 3 else None
-        if jpeg is not None and fast and method == "bilinear" and not (crop or pad):
-            return linear_bytes(jpeg, size)
+        is_plain = method == "bilinear" and not (crop or pad)
+        jpeg = decode_jpeg(data.getvalue(), least, is_plain) if channels == 3 else None
+        if jpeg is not None and is_plain:
+            return linear_bytes(jpeg, size) if fast or jpeg.shape[:2] == size else linear(jpeg, size)
         found = pixels(decoded(data, channels, least) if jpeg is None else jpeg, size, method, crop, pad)
     if not isinstance(found, Corners) and (fast or method == "nearest"):
         return found if found.dtype == np.uint8 else np.rint(found).clip(0, 255).astype(np.uint8)

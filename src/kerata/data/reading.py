@@ -96,9 +96,9 @@ def read_array(
     with refusing(f"picture ({path})"):
         data, least = read_bytes(path), size if fast and size else None
         is_taken = color_mode == "rgb" and (size is None or interpolation == "nearest")
-        if is_taken and (jpeg := decode_jpeg(data.getvalue(), least)) is not None:
+        if is_taken and (jpeg := decode_jpeg(data.getvalue(), least, size is not None)) is not None:
             if size is None or jpeg.shape[:2] == size:
-                return jpeg
+                return jpeg if size is None else jpeg.copy()
             return nearest_pixels(jpeg, size, box_of(jpeg.shape[:2], size, keep_aspect_ratio))
         picture = opened(data, color_mode, least)
         array = np.asarray(picture if size is None else _resized(picture, size, interpolation, keep_aspect_ratio))
