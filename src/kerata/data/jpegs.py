@@ -1,4 +1,4 @@
-"""JPEGs decoded by simplejpeg and made smaller by OpenCV, where both are installed: Pillow's numbers, sooner, and as an array at once.
+"""JPEGs decoded by simplejpeg and made smaller by OpenCV, where both are installed: Pillow's numbers, sooner.
 
 Pillow and simplejpeg decode with libjpeg-turbo. What is read otherwise than by Pillow (gray, CMYK, more than eight bits, files
 that end too early, pictures of a size that Pillow warns of) is left to Pillow. OpenCV's own decoding takes new memory for each
