@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self, SupportsInt, cast
+from typing import Any, Self, SupportsInt, TypeVar, cast
 
 import numpy as np
 
@@ -29,8 +29,10 @@ from kerata.data.elements import (
     twice_as_long,
     unknown_axes,
 )
-from kerata.data.shuffling import shuffled
+from kerata.data.shuffling import Turns, shuffled
 from kerata.engine.random import host_stream
+
+T = TypeVar("T")
 
 INFINITE, UNKNOWN = -1, -2
 
@@ -73,6 +75,10 @@ class Dataset:
     class_names: list[str] | None
     file_paths: list[str]
     _rows: PassedRows | None = None
+    # Whether it is what shuffle() gives.
+    _is_shuffle = False
+    # Whether training begins a pass that it does not read, and goes on from epoch to epoch where it is told how many steps.
+    begins_as_then = False
 
     def __init__(self, start: Callable[[], Iterator[Any]], size: int = UNKNOWN, spec: object = None):
         self._start, self._size, self._spec = start, size, spec
@@ -85,6 +91,10 @@ class Dataset:
         made = type(self).__new__(type(self))
         Dataset.__init__(made, start, size, spec)
         return made
+
+    def _through(self, function: Callable[[Iterator[Any]], Iterator[Any]], size: int) -> Self:
+        """A data set of what a function makes of the elements; a pass begins when its iterator is made, as in TensorFlow."""
+        return self._like(lambda: function(self._start()), size)
 
     def _given(self, element: object) -> object:
         return as_given(element)
@@ -130,7 +140,7 @@ class Dataset:
 
     def _spec_of_mapped(self, function: Callable[..., Any]) -> object:
         """What a function gives of elements; sizes that are open in them are so in what follows from them."""
-        element = next(self._start(), None)
+        element = self._first()
         if element is None:
             return None
         spec = self.element_spec
@@ -159,11 +169,11 @@ class Dataset:
     def flat_map(self, map_func: Callable[..., Any], name: object = None) -> Self:
         """The elements of the data sets that a function gives, one data set after the other."""
 
-        def start() -> Iterator[Any]:
-            for element in self._start():
+        def given(source: Iterator[Any]) -> Iterator[Any]:
+            for element in source:
                 yield from as_dataset(map_func(*self._spread(element)))._start()
 
-        return self._like(start, UNKNOWN)
+        return self._through(given, UNKNOWN)
 
     def interleave(
         self,
@@ -177,22 +187,21 @@ class Dataset:
         """The elements of the data sets that a function gives, in turns."""
         cycle, block = (cycle_length if cycle_length and cycle_length > 0 else 8), block_length or 1
 
-        def start() -> Iterator[Any]:
-            source = self._start()
+        def given(source: Iterator[Any]) -> Iterator[Any]:
             running: deque = deque()
             for element in itertools.islice(source, cycle):
                 running.append(as_dataset(map_func(*self._spread(element)))._start())
             while running:
                 one = running.popleft()
-                given = list(itertools.islice(one, block))
-                yield from given
-                if len(given) == block:
+                elements = list(itertools.islice(one, block))
+                yield from elements
+                if len(elements) == block:
                     running.append(one)
                 else:
                     for element in itertools.islice(source, 1):
                         running.append(as_dataset(map_func(*self._spread(element)))._start())
 
-        return self._like(start, UNKNOWN)
+        return self._through(given, UNKNOWN)
 
     def enumerate(self, start: int = 0, name: object = None) -> Self:
         """(number, element)."""
@@ -204,14 +213,14 @@ class Dataset:
     def scan(self, initial_state: object, scan_func: Callable[..., Any], name: object = None) -> Self:
         """What a function (state, element) -> (state, output) gives."""
 
-        def start() -> Iterator[Any]:
+        def given(source: Iterator[Any]) -> Iterator[Any]:
             state = self._taken(initial_state)
-            for element in self._start():
+            for element in source:
                 state, output = scan_func(self._given(state), self._given(element))
                 state = self._taken(state)
                 yield self._taken(output)
 
-        return self._like(start, self._size)
+        return self._through(given, self._size)
 
     def take_while(self, predicate: Callable[..., Any], name: object = None) -> Self:
         """The elements before the first of which a function does not hold."""
@@ -255,11 +264,11 @@ class Dataset:
         """Elements in groups, filled up to the longest of each, or to given shapes, and stacked."""
         count = int(batch_size)
 
-        def start() -> Iterator[Any]:
-            for group in groups(self._start(), count, drop_remainder):
+        def given(source: Iterator[Any]) -> Iterator[Any]:
+            for group in groups(source, count, drop_remainder):
                 yield self._pad(group, padded_shapes, padding_values)
 
-        made = self._like(start, batches(self._size, count, drop_remainder))
+        made = self._through(given, batches(self._size, count, drop_remainder))
         if padded_shapes is None:
             made._describe = lambda: map_leaves(lambda one: one.batched(count if drop_remainder else None), self.element_spec)
         return made
@@ -270,12 +279,12 @@ class Dataset:
     def unbatch(self, name: object = None) -> Self:
         """An element for each row of the elements."""
 
-        def start() -> Iterator[Any]:
-            for element in self._start():
+        def given(source: Iterator[Any]) -> Iterator[Any]:
+            for element in source:
                 for row in builtins.range(len(leaves(element)[0])):
                     yield map_leaves(lambda one, row=row: as_row(one, row), element)
 
-        return self._like(start, UNKNOWN if self._size != INFINITE else INFINITE)
+        return self._through(given, UNKNOWN if self._size != INFINITE else INFINITE)
 
     def window(
         self,
@@ -290,9 +299,9 @@ class Dataset:
         shift = size if shift is None else int(shift)
         span = (size - 1) * stride + 1
 
-        def start() -> Iterator[Any]:
+        def given(source: Iterator[Any]) -> Iterator[Any]:
             held: list[Any] = []
-            source, skip = self._start(), 0
+            skip = 0
             for element in source:
                 if skip:
                     skip -= 1
@@ -306,7 +315,7 @@ class Dataset:
                 yield self._nested(held[::stride])
                 held = held[shift:]
 
-        return self._like(start, UNKNOWN)
+        return self._through(given, UNKNOWN)
 
     def bucket_by_sequence_length(
         self,
@@ -322,9 +331,9 @@ class Dataset:
     ) -> Self:
         """Batches of elements of about one length."""
 
-        def start() -> Iterator[Any]:
+        def given(source: Iterator[Any]) -> Iterator[Any]:
             held: list[list[Any]] = [[] for _ in bucket_batch_sizes]
-            for element in self._start():
+            for element in source:
                 place = int(np.searchsorted(bucket_boundaries, int(element_length_func(*self._spread(element))), side="right"))
                 held[place].append(element)
                 if len(held[place]) == bucket_batch_sizes[place]:
@@ -334,7 +343,7 @@ class Dataset:
                 if group and not drop_remainder:
                     yield self._pad(group, padded_shapes, padding_values)
 
-        return self._like(start, UNKNOWN)
+        return self._through(given, UNKNOWN)
 
     # The whole
 
@@ -348,26 +357,35 @@ class Dataset:
         """Elements in a random order: each is drawn from as many as the buffer holds. With a seed, TensorFlow's orders."""
         count = max(int(buffer_size), 1)
         fixed = int(host_stream().integers(2**31)) if seed is None else int(seed)
-        passes = itertools.count()
+        passes = Turns()
 
         def start() -> Iterator[Any]:
             number = next(passes) if reshuffle_each_iteration is not False else None
-            return shuffled(self._start(), count, fixed, number)
+            # As in TensorFlow, what is shuffled begins with the first element that is asked for.
+            return shuffled(begun_late(self._start), count, fixed, number)
 
-        return self._of_such(start, self._size)
+        made = self._of_such(start, self._size)
+        made._is_shuffle = True
+        return made
 
     def repeat(self, count: SupportsInt | None = None, name: object = None) -> Self:
         """The elements several times over, or without end."""
         times = -1 if count is None else int(count)
+        # TensorFlow begins one pass more than it reads, but where it makes one of shuffle() and repeat(). Orders count passes.
+        begins_more = times > 1 and not self._is_shuffle
+
+        def given(source: Iterator[Any]) -> Iterator[Any]:
+            for number in itertools.count(1):
+                is_last, is_empty = number == times, True
+                for element in once_read(source, self._start) if is_last and begins_more else source:
+                    is_empty = False
+                    yield element
+                if is_last or is_empty:
+                    return
+                source = self._start()
 
         def start() -> Iterator[Any]:
-            for _ in itertools.count() if times < 0 else builtins.range(times):
-                given = 0
-                for element in self._start():
-                    given += 1
-                    yield element
-                if not given:
-                    return
+            return given(self._start()) if times else iter(())
 
         size = self._size * times if self._size >= 0 and times >= 0 else INFINITE if times < 0 else self._size
         return self._of_such(start, 0 if self._size == 0 else size)
@@ -378,7 +396,7 @@ class Dataset:
         if count < 0:
             return self._of_such(self._start, self._size)
         size = count if self._size == INFINITE else min(self._size, count) if self._size >= 0 else UNKNOWN
-        return self._of_such(lambda: itertools.islice(self._start(), count), size)
+        return self._of_such(lambda: itertools.islice(self._start(), count) if count else iter(()), size)
 
     def skip(self, count: SupportsInt, name: object = None) -> Self:
         """All but the first elements."""
@@ -396,7 +414,7 @@ class Dataset:
         """The elements, and then those of another data set."""
         sizes = (self._size, dataset._size)
         size = INFINITE if INFINITE in sizes else UNKNOWN if UNKNOWN in sizes else sum(sizes)
-        made = self._like(lambda: itertools.chain(self._start(), dataset._start()), size)
+        made = self._like(lambda: itertools.chain(self._start(), begun_late(dataset._start)), size)
         made._describe = lambda: common_spec(self.element_spec, dataset.element_spec)
         return made
 
@@ -405,15 +423,15 @@ class Dataset:
         held: list[Any] = []
         whole = [False]
 
-        def start() -> Iterator[Any]:
-            if whole[0]:
-                yield from held
-                return
+        def given(source: Iterator[Any]) -> Iterator[Any]:
             found = []
-            for element in self._start():
+            for element in source:
                 found.append(element)
                 yield element
             held[:], whole[0] = found, True
+
+        def start() -> Iterator[Any]:
+            return iter(held) if whole[0] else given(self._start())
 
         return self._of_such(start, self._size)
 
@@ -438,13 +456,18 @@ class Dataset:
 
     # Reading
 
+    def _first(self) -> object:
+        """The first element, without a pass that counts; `None` of an empty data set."""
+        with Turns.looking():
+            return next(self._start(), None)
+
     @property
     def element_spec(self) -> object:
         """The shapes and types of the elements; of batches, as those of the first one."""
         if self._spec is None and self._describe is not None:
             self._spec = self._describe()
         if self._spec is None:
-            first = next(self._start(), None)
+            first = self._first()
             if first is None:
                 raise ValueError("element_spec: the data set is empty")
             self._spec = self._spec_of(first)
@@ -486,6 +509,21 @@ class Dataset:
     def __repr__(self) -> str:
         shown = "" if self._spec is None else f" element_spec={self._spec!r}"
         return f"<Dataset{shown}>"
+
+
+def once_read(source: Iterator[T], function: Callable[[], object]) -> Iterator[T]:
+    """The elements, with a function that is called before the last one is given: TensorFlow reads ahead to the end."""
+    for element in source:
+        for following in source:
+            yield element
+            element = following
+        function()
+        yield element
+
+
+def begun_late(start: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """An iterator that is begun when its first element is asked for."""
+    yield from start()
 
 
 class Each:

@@ -1,5 +1,7 @@
 """The orders in which TensorFlow's `Dataset.shuffle(buffer, seed)` gives elements."""
 
+import contextlib
+import contextvars
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -54,13 +56,27 @@ def draws_of(seed: int, epoch: int | None) -> Iterator[int]:
 class Turns:
     """Counts the passes through a data set."""
 
+    are_looked_at = contextvars.ContextVar("are_looked_at", default=False)
+
     def __init__(self) -> None:
         self.number = 0
+
+    @staticmethod
+    @contextlib.contextmanager
+    def looking() -> Iterator[None]:
+        """Passes that begin within are not counted."""
+        token = Turns.are_looked_at.set(True)
+        try:
+            yield
+        finally:
+            Turns.are_looked_at.reset(token)
 
     def __iter__(self) -> "Turns":
         return self
 
     def __next__(self) -> int:
+        if Turns.are_looked_at.get():
+            return self.number
         self.number += 1
         return self.number - 1
 

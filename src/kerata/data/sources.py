@@ -43,6 +43,8 @@ class Batches:
         peek: gives a batch to look at, where that takes nothing away from the first epoch.
         order: the order of the batches, where they are numbered.
         rows: the samples behind them, where these are the same in every epoch.
+        go_on: gives an iterator for all epochs together, which ends where the data ends, for `steps_per_epoch`; without one
+            they begin again.
     """
 
     def __init__(
@@ -54,10 +56,18 @@ class Batches:
         peek: Callable[[], Any] | None = None,
         order: Order | None = None,
         rows: "Rows | None" = None,
+        go_on: Callable[[], Iterator[Any]] | None = None,
     ):
         self.start, self.length, self.endless = start, length, endless
         self.finish = finish or (lambda: None)
-        self.peek, self.order, self.rows = peek, order, rows
+        self.peek, self.order, self.rows, self.go_on = peek, order, rows, go_on
+
+    def of_steps(self, steps: int | None) -> "Batches":
+        """The same for passes of so many batches, where these may begin otherwise than passes to the end."""
+        go_on = self.go_on
+        if steps is None or steps == self.length or go_on is None:
+            return self
+        return Batches(lambda epoch: go_on(), self.length, self.endless, self.finish, self.peek, self.order, self.rows)
 
 
 @dataclass(frozen=True)
@@ -215,13 +225,32 @@ def standardize_batches(
             rows=rows,
             peek=lambda: tidied(x._peek() if isinstance(x, PyDataset) else x[0]),
         )
+    begin, go_on = (lambda: tidy(x)), None
+    if isinstance(x, Dataset) and x.begins_as_then:
+        begin, go_on = begun_as_then(x, tidy, owner), begin
     if isinstance(x, Dataset) and x._rows is not None:
-        return passed_batches(x._rows, lambda: tidy(x), length, tidied)
-    return Batches(lambda epoch: tidy(x), length)
+        return passed_batches(x._rows, begin, length, tidied, go_on)
+    return Batches(lambda epoch: begin(), length, go_on=go_on)
+
+
+def begun_as_then(x: Dataset, tidy: Callable[[Iterable[Any]], Iterator[Any]], owner: str) -> Callable[[], Iterator[Any]]:
+    """Begins passes as `tf.keras` did: `fit` began its first one twice, whatever else takes data each one; orders count them."""
+    begun: list[Iterator[Any]] = []
+
+    def begin() -> Iterator[Any]:
+        if owner != "fit" or not begun:
+            begun[:] = [iter(x)]
+        return tidy(x)
+
+    return begin
 
 
 def passed_batches(
-    found: PassedRows, begin: Callable[[], Iterator[Any]], length: int | None, tidied: Callable[[Any], tuple[Any, Any, Any]]
+    found: PassedRows,
+    begin: Callable[[], Iterator[Any]],
+    length: int | None,
+    tidied: Callable[[Any], tuple[Any, Any, Any]],
+    go_on: Callable[[], Iterator[Any]] | None = None,
 ) -> Batches:
     """The batches of a data set that knows the samples behind them; each epoch has the order of the pass of its number."""
 
@@ -236,7 +265,7 @@ def passed_batches(
         return tidied(found.read(chosen))
 
     rows = Rows(found.size, Batches(of_pass(found.passes), length), read)
-    return Batches(of_pass(begin), length, rows=rows, peek=lambda: read(found.first))
+    return Batches(of_pass(begin), length, rows=rows, peek=lambda: read(found.first), go_on=go_on)
 
 
 def length_of(x: Any) -> int | None:
@@ -378,9 +407,12 @@ def repeat_samples(samples: Samples, batch_size: int, shuffle: bool, stream: np.
 
 
 def repeat_batches(source: Batches, steps: int) -> Batches:
-    """Batches that begin again when they end, and go on from epoch to epoch, for `steps_per_epoch`."""
+    """Batches that go on from epoch to epoch, for `steps_per_epoch`; they begin again when they end, unless they say how to go on."""
     if source.endless:
         return source
+    if source.go_on is not None:
+        shared = source.go_on()
+        return Batches(lambda epoch: shared, None, endless=True)
 
     def go(number: int) -> Iterator[Any]:
         # Only of numbered batches is it known what came before.

@@ -36,7 +36,7 @@ def evaluation(
         times: how often it will run.
     """
     check_endless(source, steps, "evaluate", "steps")
-    batch, source = first_batch(source, batch_size)
+    batch, source = first_batch(source.of_steps(steps) if isinstance(source, Batches) else source, batch_size)
     prepared = prepare(model, batch, "evaluate", source, training=False)
     once = compute_once(prepared, source, batch, batch_size, times, steps=steps)
     if once is not None:

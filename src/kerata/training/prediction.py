@@ -146,7 +146,7 @@ class Predictor:
                     stop = min(first + batch_size, source.size)
                     yield jax.tree.map(lambda a, f=first, s=stop: a[f:s], source.x), stop - first, batch_size
             return
-        for index, (x, _, _) in enumerate(source.start(0)):
+        for index, (x, _, _) in enumerate(source.of_steps(steps).start(0)):
             if steps is not None and index >= steps:
                 return
             size = jax.tree.leaves(x)[0].shape[0]

@@ -38,6 +38,7 @@ class Dataset(datasets.Dataset):
     """
 
     refusal = InvalidArgumentError
+    begins_as_then = True
 
     @staticmethod
     def showing(data: datasets.Dataset) -> "Dataset":
@@ -175,8 +176,7 @@ class Dataset(datasets.Dataset):
         size = INFINITE if not known else UNKNOWN if UNKNOWN in known else min(known)
 
         def start() -> Iterator[Any]:
-            for row in builtins.zip(*[part._start() for part in parts], strict=False):
-                yield arrange(tree, row)
+            return (arrange(tree, row) for row in builtins.zip(*[part._start() for part in parts], strict=False))
 
         return Dataset(start, size)
 
@@ -186,16 +186,15 @@ class Dataset(datasets.Dataset):
     ) -> "Dataset":
         """Elements of several data sets, in the order that another one says."""
 
-        def start() -> Iterator[Any]:
-            running = [one._start() for one in datasets]
-            for number in choice_dataset._start():
+        def given(running: list[Iterator[Any]], numbers: Iterator[Any]) -> Iterator[Any]:
+            for number in numbers:
                 try:
                     yield next(running[int(number)])
                 except StopIteration:
                     if stop_on_empty_dataset:
                         return
 
-        return Dataset(start)
+        return Dataset(lambda: given([one._start() for one in datasets], choice_dataset._start()))
 
     @staticmethod
     def sample_from_datasets(
@@ -204,8 +203,8 @@ class Dataset(datasets.Dataset):
         """Elements of several data sets, drawn at random."""
         shares = np.ones(len(datasets)) if weights is None else np.asarray(plain(weights), float)
 
-        def start() -> Iterator[Any]:
-            running, alive = [one._start() for one in datasets], shares / shares.sum()
+        def given(running: list[Iterator[Any]]) -> Iterator[Any]:
+            alive = shares / shares.sum()
             stream = np.random.default_rng(seed if seed is not None else int(host_stream().integers(2**31)))
             while alive.sum() > 0:
                 number = int(stream.choice(len(running), p=alive / alive.sum()))
@@ -216,7 +215,7 @@ class Dataset(datasets.Dataset):
                         return
                     alive[number] = 0
 
-        return Dataset(start)
+        return Dataset(lambda: given([one._start() for one in datasets]))
 
 
 def goes_on(source: object) -> bool:
