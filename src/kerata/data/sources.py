@@ -234,7 +234,7 @@ def standardize_batches(
 
 
 def begun_as_then(x: Dataset, tidy: Callable[[Iterable[Any]], Iterator[Any]], owner: str) -> Callable[[], Iterator[Any]]:
-    """Begins passes as `tf.keras` did: `fit` began its first one twice, whatever else takes data each one; orders count them."""
+    """Begins passes as `tf.keras` did: `fit` its first one twice, all else each one; orders count them."""
     begun: list[Iterator[Any]] = []
 
     def begin() -> Iterator[Any]:
@@ -407,7 +407,7 @@ def repeat_samples(samples: Samples, batch_size: int, shuffle: bool, stream: np.
 
 
 def repeat_batches(source: Batches, steps: int) -> Batches:
-    """Batches that go on from epoch to epoch, for `steps_per_epoch`; they begin again when they end, unless they say how to go on."""
+    """Batches that go on from epoch to epoch, for `steps_per_epoch`: again from the start, unless they say how."""
     if source.endless:
         return source
     if source.go_on is not None:
