@@ -213,6 +213,19 @@ CONSTRAINTS = Table(
     """,
     takes_any=False,
 )
+# Before 2.3 the decay stood among the arguments of some, and Adam's epsilon before `amsgrad`.
+OPTIMIZERS_BEFORE_2_3 = Table(
+    "keras22",
+    "optimizers",
+    OPTIMIZERS.text.replace("momentum=0.0, nesterov=False, EXTRA", "momentum=0.0, decay=0.0, nesterov=False, CLIPS").replace(
+        "amsgrad=False, epsilon=1e-7, EXTRA", "epsilon=1e-7, decay=0.0, amsgrad=False, CLIPS"
+    ),
+    {"clipnorm": "global_clipnorm"},
+    {"EXTRA": "decay=0.0, CLIPS", "CLIPS": "clipnorm=None, clipvalue=None, name>name=None"},
+    takes_any=False,
+    older={"lr": "learning_rate"},
+)
+
 # How many threads or processes read the data means nothing today.
 READING = "max_queue_size>-=10, workers>-=1, use_multiprocessing>-=False"
 METHOD_ROWS = """
@@ -284,10 +297,28 @@ LOSSES = Table(
     KLD = kullback_leibler_divergence
     cosine = cosine_proximity
     cosine_similarity = cosine_proximity
+    Loss: reduction='sum_over_batch_size', name=None
+    BinaryCrossentropy: from_logits=False, label_smoothing=0, reduction='sum_over_batch_size', name='binary_crossentropy'
+    CategoricalCrossentropy: from_logits=False, label_smoothing=0, reduction='sum_over_batch_size',
+        name='categorical_crossentropy'
+    SparseCategoricalCrossentropy: from_logits=False, reduction='sum_over_batch_size', name='sparse_categorical_crossentropy'
+    KLDivergence: reduction='sum_over_batch_size', name='kullback_leibler_divergence'
+    LogCosh: reduction='sum_over_batch_size', name='logcosh'
     """,
 )
 
-METRICS = Table("keras2", "metrics", "Metric: name=None, dtype=None", takes_any=False)
+METRICS = Table(
+    "keras2",
+    "metrics",
+    """
+    Metric: name=None, dtype=None
+    KLDivergence: name='kullback_leibler_divergence', dtype=None
+    SparseCategoricalCrossentropy: name='sparse_categorical_crossentropy', dtype=None, from_logits=False, axis=-1
+    SensitivityAtSpecificity: specificity, num_thresholds=200, name=None, dtype=None
+    SpecificityAtSensitivity: sensitivity, num_thresholds=200, name=None, dtype=None
+    """,
+    takes_any=False,
+)
 
 
 def tables_of(era: str, gate: str = "sigmoid") -> dict[str, Table]:
@@ -305,4 +336,4 @@ def tables_of(era: str, gate: str = "sigmoid") -> dict[str, Table]:
 
 TABLES = tables_of("keras2")
 # Before 2.3 gates had the hard sigmoid, as in Keras 1.
-TABLES_BEFORE_2_3 = tables_of("keras22", "hard_sigmoid")
+TABLES_BEFORE_2_3 = {**tables_of("keras22", "hard_sigmoid"), "optimizers": OPTIMIZERS_BEFORE_2_3}

@@ -116,6 +116,17 @@ for _era in ("keras2", "keras22"):
         FINISHES[_era, "layers", _name] = bound_rate
 
 
+def refuse_time_first(arguments: dict[str, Any], given: dict[str, Any]) -> None:
+    """Sequences have the samples first here."""
+    if given.get("time_major"):
+        fix = "Swap the first two axes before and after the layer: tf.transpose(x, [1, 0, 2])"
+        raise NotImplementedError(message("RNN", "there is no `time_major` here", {"time_major": True}, fix))
+
+
+for _name in ("LSTM", "GRU", "SimpleRNN", "RNN"):
+    FINISHES["tfkeras2", "layers", _name] = refuse_time_first
+
+
 def normalize_by_mode(arguments: dict[str, Any], given: dict[str, Any]) -> str | None:
     """`mode` of Keras 1: 0 with statistics of the training data, 1 a sample at a time, 2 with those of each batch."""
     mode = given.get("mode", 0)

@@ -94,20 +94,20 @@ class Table:
         self.era, self.kind, self.takes_any = era, kind, takes_any
         self.renamed, self.groups = dict(renamed or {}), dict(groups or {})
         self._older = dict(older or {})
-        self._text = text
+        self.text = text
         self._lines: dict[str, tuple[str, str | None]] | None = None
         self._rows: dict[str, Row] = {}
 
     def of_era(self, era: str) -> "Table":
         """The same rows in another era."""
-        return Table(era, self.kind, self._text, self.renamed, self.groups, self.takes_any, self._older)
+        return Table(era, self.kind, self.text, self.renamed, self.groups, self.takes_any, self._older)
 
     @property
     def lines(self) -> dict[str, tuple[str, str | None]]:
         """Name -> (name today, signature as text)."""
         if self._lines is None:
             self._lines = {}
-            text = re.sub(r"\n +", " ", textwrap.dedent(self._text).strip())
+            text = re.sub(r"\n +", " ", textwrap.dedent(self.text).strip())
             for line in text.splitlines():
                 head, colon, signature = line.partition(":")
                 name, _, today = (part.strip() for part in head.partition("="))
@@ -132,8 +132,8 @@ class Table:
         return self._rows[name]
 
     def _read(self, signature: str) -> tuple[Argument, ...]:
-        while CAPITALS.search(signature):
-            signature = CAPITALS.sub(lambda found: self.groups[found[0]], signature)
+        while any(word in self.groups for word in CAPITALS.findall(signature)):
+            signature = CAPITALS.sub(lambda found: self.groups.get(found[0], found[0]), signature)
         return tuple(self._read_argument(part) for part in split(signature))
 
     def _read_argument(self, text: str) -> Argument:

@@ -17,12 +17,15 @@ LAYERS = Table(
     + """
     Conv2DTranspose: filters, kernel_size, strides=(1, 1), padding='valid', output_padding=None, data_format=None,
         dilation_rate=(1, 1), WEIGHTS
-    SimpleRNN: units, activation='tanh', INITIAL, LOOP, STEPS
-    GRUCell: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, CELL, reset_after=True
-    GRU: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, LOOP, TIMES, reset_after=True
-    LSTMCell: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, unit_forget_bias=True, CELL
+    RNN: cell, TIMES
+    SimpleRNN: units, activation='tanh', INITIAL, LOOP, STEPS, time_major>-=False
+    GRUCell: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, CELL, reset_after=True, implementation>-=2
+    GRU: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, LOOP, TIMES, reset_after=True, implementation>-=2
+    LSTMCell: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, unit_forget_bias=True, CELL,
+        implementation>-=2
     LSTM: units, activation='tanh', recurrent_activation='sigmoid', INITIAL, unit_forget_bias=True, LOOP,
-        return_sequences=False, return_state=False, go_backwards=False, stateful=False, time_major>-=False, unroll=False
+        return_sequences=False, return_state=False, go_backwards=False, stateful=False, time_major>-=False, unroll=False,
+        implementation>-=2
     LocallyConnected1D: filters, kernel_size, strides=1, padding='valid', data_format=None, WEIGHTS, implementation>-=1
     LocallyConnected2D: filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, WEIGHTS, implementation>-=1
     ConvLSTM2D: filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, 1),
@@ -45,6 +48,19 @@ LAYERS = Table(
     Bidirectional: layer, merge_mode='concat', weights=None, backward_layer=None
     GaussianNoise: stddev, seed=None
     GaussianDropout: rate, seed=None
+    Convolution3DTranspose = Conv3DTranspose
+    Layer: trainable=True, name=None, dtype=None, dynamic>-=False
+    MultiHeadAttention: num_heads, key_dim, value_dim=None, dropout=0.0, use_bias=True, output_shape=None, attention_axes=None,
+        kernel_initializer='glorot_uniform', bias_initializer='zeros', kernel_regularizer=None, bias_regularizer=None,
+        activity_regularizer=None, kernel_constraint=None, bias_constraint=None, softmax_robust_masking>-=False
+    EinsumDense: equation, output_shape, activation=None, bias_axes=None, kernel_initializer='glorot_uniform',
+        bias_initializer='zeros', kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
+        kernel_constraint=None, bias_constraint=None
+    RandomContrast: factor, seed=None
+    StringLookup: max_tokens=None, num_oov_indices=1, mask_token=None, oov_token='[UNK]', vocabulary=None, idf_weights=None,
+        encoding='utf-8', invert=False, output_mode='int', sparse=False, pad_to_max_tokens=False
+    GlobalMaxPooling1D: data_format='channels_last', keepdims=False
+    GlobalAveragePooling1D: data_format='channels_last', keepdims=False
     GlobalMaxPooling2D: data_format=None, keepdims=False
     GlobalMaxPooling3D: data_format=None, keepdims=False
     GlobalAveragePooling2D: data_format=None, keepdims=False
@@ -68,7 +84,10 @@ OPTIMIZERS = Table(
     Nadam: learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, EXTRA
     Lion: learning_rate=0.0001, beta_1=0.9, beta_2=0.99, EXTRA
     """,
-    groups={"EXTRA": "clipnorm=None, clipvalue=None, decay=None, name>name=None"},
+    groups={
+        "EXTRA": "weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, "
+        "ema_overwrite_frequency=None, jit_compile>-=True, name>name=None, decay=None"
+    },
     older={"lr": "learning_rate"},
 )
 
@@ -87,4 +106,12 @@ METHODS = Table(
     groups={"READING": keras2.READING},
     takes_any=False,
 )
-TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, REGULARIZERS, METHODS)}
+LOSSES = Table(
+    "tfkeras2",
+    "losses",
+    """
+    SparseCategoricalCrossentropy: from_logits=False, ignore_class=None, reduction='sum_over_batch_size',
+        name='sparse_categorical_crossentropy'
+    """,
+)
+TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, REGULARIZERS, METHODS, LOSSES)}

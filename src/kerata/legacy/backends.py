@@ -27,7 +27,14 @@ from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
 from kerata.legacy.loops import calling
 from kerata.legacy.own_updates import keeping
-from kerata.legacy.phases import forget_phase, in_test_phase, in_train_phase, learning_phase, set_learning_phase
+from kerata.legacy.phases import (
+    forget_phase,
+    in_test_phase,
+    in_train_phase,
+    learning_phase,
+    learning_phase_scope,
+    set_learning_phase,
+)
 from kerata.legacy.shared import TURNS, following
 from kerata.legacy.tensorflow.layers import followed, in_use
 from kerata.legacy.tensorflow.reductions import of_nothing
@@ -326,22 +333,13 @@ def conv3d_transpose(x, kernel, output_shape, strides=(1, 1, 1), padding="valid"
     return ops.conv_transpose(x, kernel, strides, padding, None, data_format)
 
 
-def deconv2d(x, kernel, output_shape, strides=(1, 1), border_mode="valid", dim_ordering="default", **kwargs):
+def deconv2d(x, kernel, output_shape, strides=(1, 1), padding="valid", data_format=None):
     """Keras 1's name of `conv2d_transpose`."""
-    return conv2d_transpose(x, kernel, output_shape, strides, border_mode, FORMS[dim_ordering])
+    return conv2d_transpose(x, kernel, output_shape, strides, padding, data_format)
 
 
-def atrous_conv2d(x, kernel, rate, border_mode="valid", dim_ordering="default", **kwargs):
-    return ops.conv(x, kernel, 1, border_mode, FORMS[dim_ordering], rate)
-
-
-def conv2d_1(x, kernel, strides=(1, 1), border_mode="valid", dim_ordering="default", filter_dilation=(1, 1), **kwargs):
-    """`conv2d` with the arguments of Keras 1."""
-    return ops.conv(x, kernel, strides, border_mode, FORMS[dim_ordering], filter_dilation)
-
-
-def pool2d_1(x, pool_size, strides=(1, 1), border_mode="valid", dim_ordering="default", pool_mode="max"):
-    return backend.pool2d(x, pool_size, strides, border_mode, FORMS[dim_ordering], pool_mode)
+def atrous_conv2d(x, kernel, rate=1, padding="valid", data_format=None):
+    return ops.conv(x, kernel, 1, padding, data_format, rate)
 
 
 def separable_conv1d(x, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
@@ -355,6 +353,10 @@ def random_normal_1(shape, mean=0.0, std=1.0, dtype=None, seed=None):
 
 def spatial_2d_padding_1(x, padding=(1, 1), dim_ordering="default"):
     return backend.spatial_2d_padding(x, tuple((n, n) for n in padding), FORMS[dim_ordering])
+
+
+def spatial_3d_padding_1(x, padding=(1, 1, 1), data_format=None):
+    return backend.spatial_3d_padding(x, tuple((n, n) for n in padding), data_format)
 
 
 def temporal_padding_1(x, padding=1):
@@ -467,7 +469,7 @@ OWN = {
 }
 OWN["shape"] = shape_of
 OWN |= {"get_session": get_session, "set_session": set_session}
-for _taken in (function, gradients, in_test_phase, in_train_phase, learning_phase, set_learning_phase):
+for _taken in (function, gradients, in_test_phase, in_train_phase, learning_phase, learning_phase_scope, set_learning_phase):
     OWN[_taken.__name__] = _taken
 OWN |= {name: taking_sizes(OWN.get(name) or getattr(backend, name)) for name in SIZED if hasattr(backend, name)}
 
@@ -487,6 +489,7 @@ CALLING = ("rnn", "map_fn", "foldl", "foldr", "switch")
 LOOKING |= {
     "in_train_phase",
     "in_test_phase",
+    "learning_phase_scope",
     "function",
     "gradients",
     *CHANGES,
@@ -544,7 +547,9 @@ def of_tensors(function: Callable[..., object]) -> Callable[..., object]:
 def names(era: str) -> list[str]:
     """All functions of K."""
     public = [name for name in vars(backend) if not name.startswith("_")]
-    own = [name for name in OWN if not name.endswith("_1") and name not in ("maker", "names", "backend_name")]
+    own = [
+        name for name in (*OWN, *OF_BACKEND[era]) if not name.endswith("_1") and name not in ("maker", "names", "backend_name")
+    ]
     # What the module of the backend had imported itself.
     imported = () if era == "tfkeras2" else ("tf", "np", "control_flow_ops")
     return sorted({*public, *own, *imported})

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import jax.numpy as jnp
+
 from kerata import backend, ops
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Array, TensorLike
@@ -10,17 +12,26 @@ from kerata.legacy.own_updates import deferring
 from kerata.legacy.tensorflow.tensor import plain
 
 
+def number_of(x: Variable, value: TensorLike) -> Array:
+    """A value, which may be a list, as an array of a variable's type."""
+    return jnp.asarray(plain(value), x.dtype)
+
+
 def update(x: Variable, new_x: TensorLike) -> Variable | tuple[Variable, SymbolicTensor]:
     """Gives a variable a new value; of a symbolic one, the pair for the `updates` of a function."""
     return (x, new_x) if isinstance(new_x, SymbolicTensor) else backend.update(x, new_x)
 
 
 def update_add(x: Variable, increment: TensorLike) -> Variable | tuple[Variable, Array | SymbolicTensor]:
-    return (x, ops.add(x, increment)) if isinstance(increment, SymbolicTensor) else backend.update_add(x, plain(increment))
+    if isinstance(increment, SymbolicTensor):
+        return x, ops.add(x, increment)
+    return backend.update_add(x, number_of(x, increment))
 
 
 def update_sub(x: Variable, decrement: TensorLike) -> Variable | tuple[Variable, Array | SymbolicTensor]:
-    return (x, ops.subtract(x, decrement)) if isinstance(decrement, SymbolicTensor) else backend.update_sub(x, plain(decrement))
+    if isinstance(decrement, SymbolicTensor):
+        return x, ops.subtract(x, decrement)
+    return backend.update_sub(x, number_of(x, decrement))
 
 
 def moving_average_update(
@@ -29,7 +40,7 @@ def moving_average_update(
     """x = x * momentum + value * (1 - momentum)."""
     if isinstance(value, SymbolicTensor):
         return x, ops.add(x * momentum, ops.multiply(value, 1.0 - momentum))  # type: ignore[operator]
-    return backend.moving_average_update(x, plain(value), plain(momentum))
+    return backend.moving_average_update(x, number_of(x, value), plain(momentum))
 
 
 CHANGES: dict[str, Callable[..., object]] = {

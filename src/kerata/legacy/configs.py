@@ -75,7 +75,8 @@ def common_of(layer, config: dict[str, Any]) -> dict[str, Any]:
     shape = layer.__dict__.get("_batch_shape")
     if home_of(type(layer)) == ("layers", "InputLayer"):
         kind = "input_dtype" if layer._era == "keras1" else "dtype"
-        return {"batch_input_shape": tuple(shape), kind: config["dtype"], "sparse": False, "name": layer.name}
+        ragged = {"ragged": False} if layer._era == "tfkeras2" else {}
+        return {"batch_input_shape": tuple(shape), kind: config["dtype"], "sparse": False, **ragged, "name": layer.name}
     if shape is not None:
         found["batch_input_shape"] = tuple(shape)
     policy: DTypePolicy = layer.dtype_policy

@@ -10,12 +10,13 @@ from kerata import activations, callbacks, constraints, initializers, layers, lo
 from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.serialization import deserialize_keras_object
-from kerata.dialects import canonical, find_row, translate_arguments
+from kerata.dialects import Row, canonical, find_function, find_row, translate_arguments
 from kerata.dialects.values import today_of
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import has_symbolic, traceable
 from kerata.layers.merging import Merge
 from kerata.legacy import configs, crossentropy, files, helpers, initial, merging, monitors, recurrent
+from kerata.legacy.attending import Adapting, Attending
 from kerata.legacy.bases import BASES
 from kerata.legacy.batches import KeptVariance, ShownStatistics
 from kerata.legacy.inputs import BeginningLayer, is_value, make_input
@@ -27,6 +28,7 @@ from kerata.legacy.objects import LOOKUPS, Reseeded, adopted, looking
 from kerata.legacy.once import once
 from kerata.legacy.optimizers import optimizer as optimizer
 from kerata.legacy.optimizers import optimizer_of_then as optimizer_of_then
+from kerata.legacy.respelling import OfEra, respelled
 from kerata.legacy.spelling import Spelled, spell, variant
 from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting, Reversible
 from kerata.legacy.tensorflow.data import Dataset
@@ -73,6 +75,8 @@ def layer(era: str, name: str) -> object:
     mixins = (Resetting, OldLayer) if has_states else (OldLayer,)
     if modern in MIXINS:
         mixins = (MIXINS[modern], OldLayer)
+    if era == "tfkeras2" and (modern is layers.MultiHeadAttention or hasattr(modern, "adapt")):
+        mixins = (Adapting if hasattr(modern, "adapt") else Attending, *mixins)
     if issubclass(modern, Merge):
         mixins = (Several, *mixins)
     elif modern.compute_mask is not layers.Layer.compute_mask and not issubclass(mixins[0], Masked):
@@ -180,16 +184,25 @@ def loss(era: str, name: str) -> object:
     if name == "Reduction":
         return helpers.Reduction
     if name in (functions := crossentropy.FUNCTIONS.get(era, {})):
-        return among_tensors(era, name, functions[name])
+        return in_order(era, name, among_tensors(era, name, functions[name]))
     if era in crossentropy.ERAS and name in crossentropy.CLASSES:
         beside = (OldLoss,) if era == "tfkeras2" else ()
-        return spell(era, name, getattr(losses, name), None, crossentropy.LossOfThen, *beside)
+        return spell(era, name, getattr(losses, name), find_row(era, "losses", name), crossentropy.LossOfThen, *beside)
     if era.startswith("keras2") and name in ("serialize", "deserialize"):
         return serialize if name == "serialize" else deserializing(losses)
     if (era, name) == ("tfkeras2", "deserialize"):
         return lambda *args, **kwargs: shown(era, "losses", losses.deserialize(*args, **kwargs), loss)
     row = find_row(era, "losses", name)
-    return among_tensors(era, name, getattr(losses, name if row is None else row.today))
+    found = getattr(losses, name if row is None else row.today)
+    if isinstance(found, type) and row is not None and era != "tfkeras2":
+        return spell(era, name, found, row, Spelled)
+    return in_order(era, name, among_tensors(era, name, found, row))
+
+
+def in_order(era: str, name: str, found):
+    """A loss whose arguments stand in the order of the era."""
+    row = find_function(era, "losses", name)
+    return found if row is None else respelled(row, found)
 
 
 @once
@@ -200,19 +213,19 @@ def metric(era: str, name: str) -> object:
     if era.startswith("keras2") and name in FUNCTIONS:
         return of_graphs(FUNCTIONS[name])
     if name in (functions := crossentropy.FUNCTIONS.get(era, {})):
-        return among_tensors(era, name, functions[name])
+        return in_order(era, name, among_tensors(era, name, functions[name]))
     if era == "tfkeras2" and name in LOOKUPS:
         return functools.partial(metric_by, getattr(metrics, name))
-    if era in crossentropy.ERAS and name == "BinaryCrossentropy":
+    if era in crossentropy.ERAS and name in crossentropy.MEASURES:
         beside = OldMetric if era == "tfkeras2" else MetricOfKeras2
-        return spell(era, name, metrics.BinaryCrossentropy, None, crossentropy.MetricOfThen, beside)
+        own = find_row(era, "metrics", name)
+        return spell(era, name, getattr(metrics, name), own, crossentropy.MetricOfThen, beside)
     row = find_row(era, "metrics", name) or find_row(era, "losses", name)
     if era.startswith("keras2") and isinstance(modern := getattr(metrics, name, None), type):
         mixin = FirstNearest if name in ("SensitivityAtSpecificity", "SpecificityAtSensitivity") else MetricOfKeras2
         return spell(era, name, modern, row if row is not None and row.kind == "metrics" else None, mixin)
-    if row is None:
-        return among_tensors(era, name, getattr(metrics, name))
-    return among_tensors(era, name, getattr(metrics if row.kind == "metrics" else losses, row.today))
+    found = getattr(metrics, name) if row is None else getattr(metrics if row.kind == "metrics" else losses, row.today)
+    return in_order(era, name, among_tensors(era, name, found, row))
 
 
 def metric_by(find: Callable[..., object], identifier: object, *args: object, **kwargs: object) -> object:
@@ -247,14 +260,14 @@ def of_graphs(function):
 class OldLoss(FlowingLoss, Spelled):
     """A loss of `tf.keras`; of its base class the reduction came first."""
 
-    def _take_positional(self, args: tuple) -> tuple:
+    def _take_positional(self, args: tuple, arguments: dict[str, Any]) -> tuple:
         return (args[1] if len(args) > 1 else None, *args[:1], *args[2:]) if is_base(self, losses.Loss) and args else args
 
 
 class OldMetric(FlowingMetric, Spelled):
     """A metric of `tf.keras`; of its base class the name came first."""
 
-    def _take_positional(self, args: tuple) -> tuple:
+    def _take_positional(self, args: tuple, arguments: dict[str, Any]) -> tuple:
         return (args[1] if len(args) > 1 else None, *args[:1], *args[2:]) if is_base(self, metrics.Metric) and args else args
 
 
@@ -263,7 +276,7 @@ def is_base(thing: object, base: type) -> bool:
     return next(one for one in type(thing).__mro__ if "_stands_for" in vars(one)).__dict__["_stands_for"] is base
 
 
-def among_tensors(era: str, name: str, modern: object) -> object:
+def among_tensors(era: str, name: str, modern: object, row: Row | None = None) -> object:
     """A loss or metric of today as one that takes and gives tensors, in `tf.keras`."""
     if name in ("get", "serialize", "deserialize"):
         return modern
@@ -271,7 +284,8 @@ def among_tensors(era: str, name: str, modern: object) -> object:
         return modern if isinstance(modern, type) else of_graphs(modern)
     if not isinstance(modern, type):
         return followed(modern, modern) if callable(modern) else modern
-    return spell(era, name, modern, None, OldLoss if issubclass(modern, losses.Loss) else OldMetric)
+    own = row if row is not None and row.arguments is not None else None
+    return spell(era, name, modern, own, OldLoss if issubclass(modern, losses.Loss) else OldMetric)
 
 
 @once
@@ -328,11 +342,13 @@ def activation(era: str, name: str) -> object:
     """An activation of an era."""
     if name == "get":
         return lambda identifier: of_layers(era, get_activation(era, identifier))
-    if era == "tfkeras2" and name == "deserialize":
-        return lambda *args, **kwargs: of_layers(era, activations.deserialize(*args, **kwargs))
+    if name == "deserialize":
+        return lambda name, custom_objects=None: of_layers(era, activations.deserialize(name, custom_objects))
     if era == "tfkeras2" and name == "serialize":
         return lambda function: activations.serialize(getattr(function, "__kerata__", function))
-    return of_layers(era, activations.legacy_hard_sigmoid if name == "hard_sigmoid" else getattr(activations, name))
+    found = activations.legacy_hard_sigmoid if name == "hard_sigmoid" else getattr(activations, name)
+    row = find_function(era, "activations", name)
+    return of_layers(era, found) if row is None or era == "tfkeras2" else OfEra(respelled(row, found), found)
 
 
 def of_layers(era: str, function):
@@ -344,7 +360,12 @@ def of_layers(era: str, function):
 
 @functools.cache
 def followed_once(function):
-    return followed(function, function)
+    """The function as `tf.keras` has it, the same one each time."""
+    found = followed(function, function)
+    kind, name = registry.home_of(function) or ("", "")
+    row = find_function("tfkeras2", kind.partition(" ")[0], name)
+    found = found if row is None else respelled(row, found)
+    return OfEra(found, function) if kind == "activations" else found
 
 
 def get_activation(era: str, identifier: object) -> object:
@@ -360,6 +381,8 @@ def callback(era: str, name: str) -> object:
     """A callback of an era."""
     if (era, name) == ("keras1", "ModelCheckpoint"):
         return monitors.CheckpointOfKeras1
+    if (era, name) == ("tfkeras2", "ModelCheckpoint"):
+        return monitors.CheckpointOfTensorFlow
     if name == "EarlyStopping" and era != "tfkeras2":
         return monitors.EarlyStoppingOfKeras2
     return getattr(monitors, name, None) or getattr(callbacks, name)

@@ -6,13 +6,17 @@ what no sigmoid gave.
 """
 
 import functools
+import inspect
 import types
+import warnings
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from kerata import backend, losses
+from kerata.base.checks import message
 from kerata.base.registry import builtin
 from kerata.engine.scope import noted
 from kerata.engine.symbolic import traceable
@@ -97,6 +101,20 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     return values + slope_of_rest(total, logits, axis)
 
 
+@builtin("losses of then", target_form="classes")
+@traceable
+def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+    """-log(y_pred) at the class; what no softmax gave is taken from epsilon to 1 - epsilon, and divided by its sum after that.
+
+    >>> round(float(sparse_categorical_crossentropy(jnp.array(0), jnp.array([-1.0, 2.0]))), 3)
+    16.118
+    """
+    y_pred = as_array(y_pred)
+    if from_logits or logits_of(y_pred, "softmax") is not None:
+        return losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits, ignore_class, axis)
+    return losses.sparse_categorical_crossentropy(y_true, jnp.log(bounded(y_pred)), True, ignore_class, axis)
+
+
 @builtin("losses of then", target_form="numbers")
 @traceable
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
@@ -168,16 +186,21 @@ def categorical_of_backend_1(target, output, from_logits=False, axis=-1):
 
 
 @traceable
-def sparse_of_backend(target, output, from_logits=False, axis=-1):
+def sparse_of_backend(target, output, from_logits=False, axis=-1, ignore_class=None):
     """Where labels have as many axes as the predictions, the one of the classes has size 1."""
     if target.ndim == output.ndim and target.shape[axis] == 1:
         target = jnp.squeeze(target, axis)
-    return backend.sparse_categorical_crossentropy(target, jnp.moveaxis(output, axis, -1), from_logits)
+    return sparse_categorical_crossentropy(target, output, from_logits, ignore_class, axis)
 
 
 @traceable
 def sparse_of_backend_1(target, output, from_logits=False, axis=-1):
     return sparse_of_backend(target, output if from_logits else jnp.log(bounded(as_array(output))), True, axis)
+
+
+@traceable
+def categorical_focal_of_backend(target, output, alpha=0.25, gamma=2.0, from_logits=False, axis=-1):
+    return losses.categorical_focal_crossentropy(target, output, alpha, gamma, from_logits, axis=axis)
 
 
 def prediction_first(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -188,6 +211,54 @@ def prediction_first(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(target, output, from_logits)
 
     return call
+
+
+def taking_logits(function: Callable[..., Any], kind: str) -> Callable[..., Any]:
+    """A cross-entropy of `tf.keras`: of what came out of a softmax it took the logits, also where it was told that these are some.
+
+    Args:
+        function: the cross-entropy, of labels and predictions.
+        kind: `"softmax"` or `"sigmoid"`.
+    """
+    signature = inspect.signature(function)
+    predictions = list(signature.parameters)[1]
+
+    @functools.wraps(function)
+    def call(*args: object, **kwargs: object) -> object:
+        given = signature.bind(*args, **kwargs).arguments
+        if not given.get("from_logits") or logits_of(as_array(given[predictions]), kind) is None:
+            return function(*args, **kwargs)
+        expected = f"`from_logits=True`, but the predictions come out of a {kind}: the loss is that of what went into it"
+        warnings.warn(message(function.__name__, expected, None, "Leave from_logits=True out"), stacklevel=2)
+        return function(**{**given, "from_logits": False})
+
+    return traceable(call)
+
+
+binary_of_tf = taking_logits(binary_of_backend, "sigmoid")
+
+
+@traceable
+def binary_focal_of_backend(target, output, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False):
+    """The cross-entropy of each output, times (1 - p)^gamma, where p is the probability given to the true label."""
+    output = as_array(output)
+    target = jnp.asarray(target, output.dtype)
+    p = jax.nn.sigmoid(output) if from_logits else output
+    values = jnp.power(1.0 - (target * p + (1.0 - target) * (1.0 - p)), gamma) * binary_of_tf(target, output, from_logits)
+    return (target * alpha + (1.0 - target) * (1.0 - alpha)) * values if apply_class_balancing else values
+
+
+def focal_of_tf(
+    y_true, y_pred, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
+):
+    """Where it was told that probabilities are logits, they were taken for some in the factor alone."""
+    y_pred = as_array(y_pred)
+    if not from_logits or logits_of(y_pred, "sigmoid") is None:
+        arguments = (apply_class_balancing, alpha, gamma, from_logits, label_smoothing, axis)
+        return binary_focal_crossentropy(y_true, y_pred, *arguments)
+    y_true, y_pred = fit_ranks(jnp.asarray(y_true, y_pred.dtype), y_pred)
+    y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    return jnp.mean(binary_focal_of_backend(y_true, y_pred, apply_class_balancing, alpha, gamma, True), axis=axis)
 
 
 _OF_BACKEND = {
@@ -204,7 +275,13 @@ OF_BACKEND: dict[str, dict[str, Callable[..., Any]]] = {
     "keras1": {name: prediction_first(function) for name, function in _OF_BACKEND_1.items()},
     "keras22": _OF_BACKEND_1,
     "keras2": _OF_BACKEND,
-    "tfkeras2": _OF_BACKEND,
+    "tfkeras2": {
+        "binary_crossentropy": binary_of_tf,
+        "categorical_crossentropy": taking_logits(categorical_of_backend, "softmax"),
+        "sparse_categorical_crossentropy": taking_logits(sparse_of_backend, "softmax"),
+        "binary_focal_crossentropy": binary_focal_of_backend,
+        "categorical_focal_crossentropy": categorical_focal_of_backend,
+    },
 }
 
 # What they were called in `compile`: since 2.3, and before.
@@ -214,7 +291,20 @@ _FUNCTIONS = {
     "BCE": binary_crossentropy,
     "binary_focal_crossentropy": binary_focal_crossentropy,
     "categorical_crossentropy": categorical_crossentropy,
+    "sparse_categorical_crossentropy": sparse_categorical_crossentropy,
 }
+# The same functions in `tf.keras`.
+_OF_TF: dict[Any, Any] = {
+    function: builtin("losses of tf", target_form=form)(taking_logits(function, kind))
+    for function, kind, form in (
+        (binary_crossentropy, "sigmoid", "numbers"),
+        (categorical_crossentropy, "softmax", "one-hot"),
+        (sparse_categorical_crossentropy, "softmax", "classes"),
+    )
+}
+_OF_TF[binary_focal_crossentropy] = builtin("losses of tf", name="binary_focal_crossentropy", target_form="numbers")(
+    traceable(functools.wraps(binary_focal_crossentropy)(focal_of_tf))
+)
 _FUNCTIONS_1 = {
     "binary_crossentropy": binary_crossentropy_of_1,
     "categorical_crossentropy": categorical_crossentropy_of_1,
@@ -225,9 +315,10 @@ FUNCTIONS: dict[str, dict[str, Any]] = {
     "keras1": _FUNCTIONS_1,
     "keras22": _FUNCTIONS_1,
     "keras2": _FUNCTIONS,
-    "tfkeras2": _FUNCTIONS,
+    "tfkeras2": {name: _OF_TF[function] for name, function in _FUNCTIONS.items()},
 }
-CLASSES = ("BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy")
+CLASSES = ("BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy")
+MEASURES = ("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy")
 _OF_TODAY = {
     era: {getattr(losses, one.__name__.removesuffix("_of_1")): one for one in some.values()} for era, some in FUNCTIONS.items()
 }
@@ -265,10 +356,10 @@ class LossOfThen(Spelled):
 
 
 class MetricOfThen(Spelled):
-    """`BinaryCrossentropy` as a metric, with this function."""
+    """`BinaryCrossentropy` and its kin as metrics, with these functions."""
 
     mixes_samples = False
 
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
         super()._finish_spelled(arguments)
-        self._fn = binary_crossentropy
+        self._fn = _OF_TODAY[self._era][self._fn]

@@ -30,6 +30,7 @@ from kerata.legacy.initial import function_of
 from kerata.legacy.kernels import apart, gates_of, joined, then, today, turns_of
 from kerata.legacy.naming import name_weights
 from kerata.legacy.phases import fixed_phase
+from kerata.legacy.respelling import OfEra
 from kerata.legacy.shared import Part
 from kerata.legacy.shared import gate as part_of_gate
 from kerata.legacy.spelling import Spelled, name_in_era
@@ -132,7 +133,7 @@ class OldLayer(Flowing, Spelled):
             arguments.pop(name, None)
         arguments["name"] = name_in_era(self._era, type(self), arguments.get("name"))
 
-    def _take_positional(self, args: tuple) -> tuple:
+    def _take_positional(self, args: tuple, arguments: dict[str, Any]) -> tuple:
         return tuple(map(of_today, args))
 
     def _end_spelled(self, rest: dict[str, Any]) -> None:
@@ -572,7 +573,7 @@ class Passing(Masked):
 
 def of_today(value: object) -> object:
     """The function of today that one of an era's stands for."""
-    return getattr(value, "__kerata__", value) if isinstance(value, types.FunctionType) else value
+    return getattr(value, "__kerata__", value) if isinstance(value, (types.FunctionType, OfEra)) else value
 
 
 def unpacked(outputs: object) -> object:

@@ -82,7 +82,7 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
         for name in {"inputs", "outputs"} & set(arguments):
             arguments[name] = self._alone(arguments[name])
 
-    def _take_positional(self, args: tuple) -> tuple:
+    def _take_positional(self, args: tuple, arguments: dict[str, Any]) -> tuple:
         return (*(self._alone(one) for one in args[:2]), *args[2:])
 
     def _alone(self, tensors):
@@ -403,6 +403,12 @@ def kind_of(model: object) -> str:
 
 class OldSequential(OldModel):
     """`Sequential` of Keras 1, Keras 2 and tf.keras."""
+
+    def _take_positional(self, args: tuple, arguments: dict[str, Any]) -> tuple:
+        if len(args) == 2:
+            # The name stood second.
+            arguments["name"] = args[1]
+        return args[:1] if len(args) == 2 else args
 
     def _alone(self, tensors):
         return tensors

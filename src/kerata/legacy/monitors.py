@@ -7,6 +7,7 @@ from typing import Any
 
 from kerata import callbacks
 from kerata.backend import get_value, set_value
+from kerata.base.checks import message
 from kerata.callbacks.callback import Rated
 from kerata.engine.variable import Variable
 from kerata.legacy.files import save_model, save_weights
@@ -67,14 +68,32 @@ class ModelCheckpoint(Callback):
         self.epochs_since_last_save = 0
         up = mode == "max" or (mode == "auto" and ("acc" in monitor or monitor.startswith("fmeasure")))
         self.sign, self.best = (1.0, -float("inf")) if up else (-1.0, float("inf"))
+        self.save_freq, self.epoch, self.batches = save_freq, 0, 0
+        if save_freq != "epoch":
+            if not isinstance(save_freq, int) or save_freq < 1:
+                raise ValueError(message(self, "`save_freq` must be 'epoch' or a number of batches", {"save_freq": save_freq}))
+            # Defined on the instance, so that a checkpoint an epoch does not slow the loop to single batches.
+            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.epoch = epoch
+
+    def _count_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.batches += 1
+        if isinstance(self.save_freq, int) and self.batches >= self.save_freq:
+            self.batches = 0
+            self._save(self.epoch, logs, batch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epochs_since_last_save += 1
-        if self.epochs_since_last_save < self.period:
+        if self.save_freq != "epoch" or self.epochs_since_last_save < self.period:
             return
         self.epochs_since_last_save = 0
+        self._save(epoch, logs, 0)
+
+    def _save(self, epoch: int, logs: dict[str, Any] | None, batch: int) -> None:
         known = AliasDict(logs or {})
-        numbers = {**{twin: value for name, value in known.items() if (twin := twin_of(name))}, **known}
+        numbers = {**{twin: value for name, value in known.items() if (twin := twin_of(name))}, **known, "batch": batch + 1}
         path = str(self.filepath).format(epoch=epoch + self.first, **numbers)
         if self.save_best_only:
             if self.monitor not in known:
@@ -92,6 +111,27 @@ class ModelCheckpoint(Callback):
         elif self.verbose:
             print(f"\nEpoch {epoch + 1:05d}: saving model to {path}")
         (save_weights if self.save_weights_only else save_model)(self.model, path)
+
+
+class CheckpointOfTensorFlow(ModelCheckpoint):
+    """`ModelCheckpoint` of `tf.keras`, whose seventh argument is how often it writes."""
+
+    def __init__(
+        self,
+        filepath,
+        monitor="val_loss",
+        verbose=0,
+        save_best_only=False,
+        save_weights_only=False,
+        mode="auto",
+        save_freq="epoch",
+        options=None,
+        initial_value_threshold=None,
+        period=1,
+        **kwargs,
+    ):
+        super().__init__(filepath, monitor, verbose, save_best_only, save_weights_only, mode, period, save_freq, **kwargs)
+        self.best = self.best if initial_value_threshold is None else initial_value_threshold
 
 
 class CheckpointOfKeras1(ModelCheckpoint):
@@ -216,3 +256,30 @@ class TensorBoard(Callback, callbacks.TensorBoard):
 
 class BaseLogger(Callback):
     """Averaged the measures of an epoch; `fit` does so by itself."""
+
+    def __init__(self, stateful_metrics: object = None):
+        super().__init__()
+
+
+class ProgbarLogger(callbacks.ProgbarLogger):
+    """The line of an epoch, which `fit` shows by itself. What it once counted by, and which measures it averaged, mean nothing."""
+
+    def __init__(self, count_mode: str = "samples", stateful_metrics: object = None):
+        super().__init__()
+
+
+class LambdaCallback(callbacks.LambdaCallback):
+    """Calls functions of a program's own in the hooks of the same name; those of batches stood before those of training."""
+
+    def __init__(
+        self,
+        on_epoch_begin=None,
+        on_epoch_end=None,
+        on_batch_begin=None,
+        on_batch_end=None,
+        on_train_begin=None,
+        on_train_end=None,
+        **kwargs,
+    ):
+        kwargs |= {name: hook for name, hook in (("on_batch_begin", on_batch_begin), ("on_batch_end", on_batch_end)) if hook}
+        super().__init__(on_epoch_begin, on_epoch_end, on_train_begin, on_train_end, **kwargs)

@@ -20,6 +20,7 @@ from kerata.legacy import (
     text,
 )
 from kerata.legacy.contents import of
+from kerata.legacy.respelling import respelling
 from kerata.legacy.scaling import loss_scale_optimizer
 from kerata.legacy.tree import Maker, Tree
 from kerata.optimizers import schedules
@@ -141,7 +142,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "old layers": ([*layers, "Recurrent"], contents.layer, {}),
         "layers": (layers, contents.layer, {}),
         "engine": (engine, contents.layer, {}),
-        "models": ([*MODELS, *layers], contents.model_or_layer, {}),
+        "models": ([*MODELS, *layers], respelling("models", contents.model_or_layer), {}),
         "optimizers": (optimizer_names, contents.optimizer, MISSING["optimizers"]),
         "optimizers of then": (optimizer_names, contents.optimizer_of_then, MISSING["optimizers"]),
         "losses": (loss_names, contents.loss, {}),
@@ -151,9 +152,9 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "initializers": (initial_names, contents.initializer, {}),
         "activations": (public(activations), contents.activation, {}),
         "callbacks": (callback_names, contents.callback, {}),
-        "utils": (util_names, contents.util, {}),
-        "backend": (backends.names(era), backends.maker, {}),
-        "text": (public(text), of(text), {}),
+        "utils": (util_names, respelling("utils", contents.util), {}),
+        "backend": (backends.names(era), respelling("backend", backends.maker), {}),
+        "text": (public(text), respelling("text", of(text)), {}),
         "sequence": (public(sequence), of(sequence), {}),
         "image": (image.NAMES, image.of_era, {}),
         "scikit_learn": (["BaseWrapper", "KerasClassifier", "KerasRegressor"], of(scikit_learn), {}),

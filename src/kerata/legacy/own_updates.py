@@ -4,6 +4,8 @@ It was run once, and made a graph. Here it runs in each trace of a step: what it
 found again in the others, and what it would change is noted and done at its end.
 """
 
+import functools
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -60,21 +62,24 @@ def within(run: Run) -> Iterator[None]:
 def keeping(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that makes variables, which are found again where it is called in `get_updates`."""
 
+    @functools.wraps(function)
     def call(*args, **kwargs):
         run = running()
         return function(*args, **kwargs) if run is None else run.make(lambda: function(*args, **kwargs))
 
-    call.__name__ = function.__name__
     return call
 
 
 def deferring(function: Callable[..., Any], change: Callable[..., Any]) -> Callable[..., Any]:
     """`K.update` and its kin, which in `get_updates` give a pair for later."""
 
-    def call(x: Variable, value, *args):
-        return function(x, value, *args) if running() is None else (x, change(jnp.asarray(x), value, *args))
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        if running() is None:
+            return function(*args, **kwargs)
+        x, *values = inspect.signature(function).bind(*args, **kwargs).args
+        return x, change(jnp.asarray(x), *values)
 
-    call.__name__ = function.__name__
     return call
 
 

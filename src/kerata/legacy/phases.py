@@ -1,5 +1,7 @@
 """The learning phase: whether a layer is called in training, as a number that programs ask for and hand on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,17 @@ def set_learning_phase(value: int) -> None:
     if value not in (0, 1):
         raise ValueError(message("K.set_learning_phase", "the phase is 0 or 1", {"value": value}))
     _phase["set"] = value
+
+
+@contextmanager
+def learning_phase_scope(value: int) -> Iterator[None]:
+    """Within the block the learning phase is fixed."""
+    before = _phase["set"]
+    set_learning_phase(value)
+    try:
+        yield
+    finally:
+        _phase["set"] = before
 
 
 def fixed_phase() -> bool | None:

@@ -81,9 +81,10 @@ def make_constructor(row: Row | None, modern: type) -> Callable[..., None]:
 
     def __init__(self: Any, *args: object, **kwargs: object) -> None:
         arguments = kwargs if row is None else translate_arguments(row, args, kwargs)[1]
+        first = self._take_positional(args, arguments) if row is None else ()
         self._begin_spelled(arguments, kwargs)
         rest = {} if takes_any or row is None else {name: arguments.pop(name) for name in COMMON if name in arguments}
-        modern.__init__(self, *(self._take_positional(args) if row is None else ()), **arguments)
+        modern.__init__(self, *first, **arguments)
         if rest:
             self._end_spelled(rest)
         self._finish_spelled(arguments if row is not None or not args else {})
@@ -103,8 +104,8 @@ class Spelled:
     def _begin_spelled(self, arguments: dict[str, Any], given: dict[str, Any]) -> None:
         """Completes and changes what the class of today is about to be given."""
 
-    def _take_positional(self, args: tuple) -> tuple:
-        """What the class of today is given without names, where the era's order is that of today."""
+    def _take_positional(self, args: tuple, arguments: dict[str, Any]) -> tuple:
+        """What the class of today is given without names, where no row says it; what stood elsewhere goes into the arguments."""
         return args
 
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:

@@ -32,10 +32,12 @@ def hashing_trick(
     filters: str = FILTERS,
     lower: bool = True,
     split: str = " ",
+    analyzer: Callable[[str], list[str]] | None = None,
 ) -> list[int]:
     """The words of a text as numbers from 1 below n, by hashing; several words may get one number."""
     number = hash if hash_function is None else md5 if hash_function == "md5" else hash_function
-    return [int(number(word) % (n - 1) + 1) for word in text_to_word_sequence(text, filters, lower, split)]
+    words = text_to_word_sequence(text, filters, lower, split) if analyzer is None else analyzer(text)
+    return [int(number(word) % (n - 1) + 1) for word in words]
 
 
 def md5(word: str) -> int:
@@ -43,9 +45,16 @@ def md5(word: str) -> int:
     return int(hashlib.md5(word.encode()).hexdigest(), 16)
 
 
-def one_hot(text: str, n: int, filters: str = FILTERS, lower: bool = True, split: str = " ") -> list[int]:
+def one_hot(
+    text: str,
+    n: int,
+    filters: str = FILTERS,
+    lower: bool = True,
+    split: str = " ",
+    analyzer: Callable[[str], list[str]] | None = None,
+) -> list[int]:
     """`hashing_trick` with Python's own hash, which differs from process to process for text."""
-    return hashing_trick(text, n, hash, filters, lower, split)
+    return hashing_trick(text, n, hash, filters, lower, split, analyzer)
 
 
 class Tokenizer:
