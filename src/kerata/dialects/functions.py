@@ -83,6 +83,7 @@ _MODELS_OF_TF = """
     load_model: filepath, custom_objects=None, compile=True, safe_mode>-=True, options>-=None
 """
 
+
 def _tables(era: str, **texts: str) -> dict[str, Table]:
     return {room: Table(era, room, text, takes_any=False) for room, text in texts.items()}
 
