@@ -108,6 +108,6 @@ FUNCTIONS: dict[str, dict[str, Table]] = {
 
 
 def find_function(era: str, room: str, name: str) -> Row | None:
-    """The row of a function, e.g. `find_function("keras2", "backend", "dot")`; `None` where its arguments are those of today."""
+    """The row of a function, `find_function("keras2", "backend", "dot")`; `None` where its arguments are those of today."""
     table = FUNCTIONS.get(era, {}).get(room)
     return table[name] if table is not None and name in table else None

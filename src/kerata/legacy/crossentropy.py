@@ -214,7 +214,7 @@ def prediction_first(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def taking_logits(function: Callable[..., Any], kind: str) -> Callable[..., Any]:
-    """A cross-entropy of `tf.keras`: of what came out of a softmax it took the logits, also where it was told that these are some.
+    """A cross-entropy of `tf.keras`: of what came out of a softmax it took the logits, even if told that it had them.
 
     Args:
         function: the cross-entropy, of labels and predictions.

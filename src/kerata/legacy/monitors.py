@@ -262,7 +262,7 @@ class BaseLogger(Callback):
 
 
 class ProgbarLogger(callbacks.ProgbarLogger):
-    """The line of an epoch, which `fit` shows by itself. What it once counted by, and which measures it averaged, mean nothing."""
+    """The line of an epoch, which `fit` shows by itself; what it once counted by and averaged means nothing."""
 
     def __init__(self, count_mode: str = "samples", stateful_metrics: object = None):
         super().__init__()

@@ -105,7 +105,7 @@ class Spelled:
         """Completes and changes what the class of today is about to be given."""
 
     def _take_positional(self, args: tuple, arguments: dict[str, Any]) -> tuple:
-        """What the class of today is given without names, where no row says it; what stood elsewhere goes into the arguments."""
+        """What the class of today is given without names, where no row says it; the rest goes into the arguments."""
         return args
 
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
