@@ -24,6 +24,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata.kernels.compiler import apart, prefers_fast_form
+from kerata.kernels.sums import sum_of_features
 from kerata.kernels.typed import map_rows, own_batching, own_gradient
 
 # Up to so many numbers under the kernel, a sum of shifted copies beats the packing of patches for a product.
@@ -347,10 +348,8 @@ def correlate_channels(geometry: Geometry, x: jax.Array, g: jax.Array, pads: Seq
     channels, filters = x.shape[-1], g.shape[-1]
     rank = len(geometry.picture)
     x = pad_pixels(x, pads, (1,) * rank)
-    g = g.reshape(*g.shape[:-1], channels, filters // channels)
-    axes = tuple(range(rank + 1))
     taps = window_slices(x, geometry.kernel, geometry.strides, geometry.dilation)
-    sums = [jnp.sum(pixels[..., None] * g, axes) for pixels in taps]
+    sums = [sum_of_features(jnp.repeat(pixels, filters // channels, -1) * g) for pixels in taps]
     return jnp.stack(sums).reshape(*geometry.kernel, 1, filters).astype(x.dtype)
 
 

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kerata.kernels.compiler import prefers_fast_form
+from kerata.kernels.compiler import apart, prefers_fast_form
+from kerata.kernels.sums import sum_of_features
 from kerata.kernels.typed import own_gradient
 
 # y, mean, variance, or what flows back to them; what flows back to x, gamma, beta and epsilon.
@@ -69,7 +70,16 @@ def plain_batch_normalization(
     return (wide * scale + (beta - mean * scale)).astype(x.dtype), mean, variance
 
 
-normalize_by_batch = own_gradient()(plain_batch_normalization)
+@own_gradient()
+def normalize_by_batch(
+    x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The formula, its sums in their fast form."""
+    wide, count = x.astype(epsilon.dtype), x.size // x.shape[-1]
+    mean = sum_of_features(wide) / count
+    variance = sum_of_features(jnp.square(wide - mean)) / count
+    scale = gamma * lax.rsqrt(variance + epsilon)
+    return (wide * scale + (beta - mean * scale)).astype(x.dtype), mean, variance
 
 
 def normalize_forward(x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: jax.Array) -> tuple[Triple, Residuals]:
@@ -89,12 +99,11 @@ def backward(kept: Residuals, gradients: Triple, count: int | jax.Array, rows: j
     """
     x, gamma, beta, mean, variance, epsilon = kept
     dy, dmean, dvariance = gradients
-    axes = tuple(range(x.ndim - 1))
     rate = lax.rsqrt(variance + epsilon)  # (features,)
     dy = dy.astype(mean.dtype)
     centred = x.astype(mean.dtype) - mean
-    sum_dy = jnp.sum(dy, axes)
-    sum_dy_centred = jnp.sum(dy * centred, axes)
+    # What makes `dy` is computed once, and not for each sum and within it.
+    sum_dy, sum_dy_centred = (apart(sums_backward) if x.ndim > 2 else sums_backward)(dy, x, mean)
     # d loss / d variance, by way of y and by way of the variance itself as an output.
     by_variance = dvariance - 0.5 * gamma * rate**3 * sum_dy_centred
     by_mean = dmean - gamma * rate * sum_dy
@@ -110,6 +119,11 @@ def backward(kept: Residuals, gradients: Triple, count: int | jax.Array, rows: j
         sum_dy.astype(beta.dtype),
         depsilon.astype(epsilon.dtype),
     )
+
+
+def sums_backward(dy: jax.Array, x: jax.Array, mean: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The sums of dy, and of dy times the distance of x from its mean: (features,) each."""
+    return sum_of_features(dy), sum_of_features(dy * (x.astype(mean.dtype) - mean))
 
 
 normalize_by_batch.defvjp(normalize_forward, normalize_backward)
@@ -138,7 +152,16 @@ def sum_of_rows(x: jax.Array, valid: jax.Array) -> jax.Array:
     return valid @ jnp.sum(x, tuple(range(1, x.ndim - 1)))
 
 
-normalize_by_rows = own_gradient()(plain_normalization_by_rows)
+@own_gradient()
+def normalize_by_rows(
+    x: jax.Array, gamma: jax.Array, beta: jax.Array, epsilon: jax.Array, valid: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The formula with moments of the valid rows alone, its sums in their fast form."""
+    wide, count = x.astype(epsilon.dtype), count_of_rows(x, valid)
+    mean = sum_of_features(wide, valid) / count
+    variance = sum_of_features(jnp.square(wide - mean), valid) / count
+    scale = gamma * lax.rsqrt(variance + epsilon)
+    return (wide * scale + (beta - mean * scale)).astype(x.dtype), mean, variance
 
 
 def by_rows_forward(
