@@ -295,5 +295,7 @@ def test_no_sum_takes_windows(kind):
             return jnp.sum(batch_normalization(jnp.tanh(x), gamma, gamma, valid=valid)[0][0, 0] ** 2)
         return jnp.sum(convolution(x, kernel, (1, 1), "SAME", groups=8)[0, 0])
 
-    text = jax.jit(jax.grad(loss, (0, 1, 2))).lower(x, gamma, kernel).compile(compiler_options=compiler_options("cpu")).as_text()
+    text = (
+        jax.jit(jax.grad(loss, (0, 1, 2))).lower(x, gamma, kernel).compile(compiler_options=compiler_options("cpu")).as_text()
+    )
     assert "reduce-window(" not in text
