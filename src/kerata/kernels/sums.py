@@ -12,7 +12,7 @@ ADDED_AT_ONCE = 32
 def sum_of_features(x: jax.Array, shares: jax.Array | None = None) -> jax.Array:
     """The sum of x (rows, ..., features) over all axes but the last: (features,).
 
-    Neighbours along an axis are added first, in long rows that fill the processor's vectors; what is left is a product with ones. XLA's
+    Neighbours along an axis are added first, in long rows that fill vectors; what is left is a product with ones. XLA's
     own sum over pixels takes ten times as long, and is as exact.
 
     Args:
