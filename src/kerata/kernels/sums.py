@@ -1,5 +1,8 @@
 """Sums over pixels, one for each feature."""
 
+# JAX leaves some arguments of `reshape` without a type.
+# pyright: reportUnknownMemberType=false
+
 import math
 
 import jax
