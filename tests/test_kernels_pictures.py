@@ -14,7 +14,7 @@ from kerata.kernels.compiler import apart, compiler_options, compiles_with, kern
 from kerata.kernels.convolution import convolution
 from kerata.kernels.normalization import batch_normalization
 from kerata.kernels.pooling import average_pool, max_pool
-from kerata.kernels.sums import sum_of_features
+from kerata.kernels.sums import mean_of_pixels, sum_of_features, sum_of_rows, with_bias
 
 
 def numbers(seed, *shape):
@@ -284,7 +284,27 @@ def test_sums_of_features(shape):
     np.testing.assert_array_equal(slope, np.broadcast_to(factors, shape))
 
 
-@pytest.mark.parametrize("kind", ["normalization", "normalization by rows", "channels by themselves"])
+@pytest.mark.parametrize("shape", [(3, 5, 4), (2, 6, 7, 3), (2, 40, 33, 3), (1, 2, 3, 4, 5)])
+def test_biases_means_and_rows(shape):
+    def together(x, bias):
+        means = mean_of_pixels(x, tuple(range(1, len(shape) - 1)), keepdims=True)
+        return with_bias(jnp.sin(x), bias) * (means + sum_of_rows(x))
+
+    plain, fast = both_forms(together, numbers(0, *shape), numbers(1, shape[-1]))
+    assert_same(plain, fast, 1e-5)
+
+
+def test_means_of_other_axes_are_plain():
+    x = numbers(0, 2, 3, 4, 5)
+    for axes in ((1,), (2, 3), (1, 3), (0, 1, 2), (1, 2)):
+        for keepdims in (False, True):
+            np.testing.assert_allclose(
+                mean_of_pixels(x, axes, keepdims), np.mean(np.asarray(x), axes, keepdims=keepdims), rtol=1e-5, atol=1e-6
+            )
+    np.testing.assert_allclose(with_bias(x.astype("float16"), jnp.ones(5)), x.astype("float16") + jnp.ones(5))
+
+
+@pytest.mark.parametrize("kind", ["normalization", "normalization by rows", "channels by themselves", "bias"])
 def test_no_sum_takes_windows(kind):
     """XLA sums long axes by windows, which takes ten times as long as sums by products."""
     x, gamma, kernel = jnp.ones((4, 40, 40, 8)), jnp.ones(8), jnp.ones((3, 3, 1, 8))
@@ -293,6 +313,8 @@ def test_no_sum_takes_windows(kind):
     def loss(x, gamma, kernel):
         if kind.startswith("normalization"):
             return jnp.sum(batch_normalization(jnp.tanh(x), gamma, gamma, valid=valid)[0][0, 0] ** 2)
+        if kind == "bias":
+            return jnp.sum(jnp.tanh(with_bias(x, gamma))[0, 0])
         return jnp.sum(convolution(x, kernel, (1, 1), "SAME", groups=8)[0, 0])
 
     text = (

@@ -18,6 +18,7 @@ from jax import lax
 
 from kerata.kernels.compiler import prefers_fast_form
 from kerata.kernels.random import bernoulli
+from kerata.kernels.sums import sum_of_rows
 from kerata.kernels.typed import finfo, own_gradient
 
 
@@ -127,7 +128,7 @@ def _forward(
     columns = jnp.transpose(key, (0, 2, 3, 1))  # (batch, heads, size, keys)
     scores = _masked(jnp.matmul(rows, columns, preferred_element_type=jnp.float32), mask)
     powers = jnp.exp(scores - lax.stop_gradient(scores.max(-1, keepdims=True)))
-    total = 1.0 / powers.sum(-1, keepdims=True)
+    total = 1.0 / sum_of_rows(powers)
     powers = powers.astype(value.dtype)
     dropped = _drop(powers, keep, dropout_key)
     output = jnp.matmul(dropped, jnp.transpose(value, (0, 2, 1, 3))) * total.astype(value.dtype)
@@ -138,7 +139,7 @@ def _backward(scale: float, residuals: Residuals, grad: jax.Array) -> tuple[jax.
     query, key, value, powers, total, output, mask, keep, dropout_key = residuals
     rows = jnp.transpose(grad, (0, 2, 1, 3)) * total.astype(grad.dtype)  # (batch, heads, queries, value size)
     dpowers = _drop(jnp.matmul(rows, jnp.transpose(value, (0, 2, 3, 1))), keep, dropout_key)
-    dscores = powers * (dpowers - (rows * output).sum(-1, keepdims=True))  # (batch, heads, queries, keys)
+    dscores = powers * (dpowers - sum_of_rows(rows * output))  # (batch, heads, queries, keys)
     if mask is not None:
         dscores = jnp.where(mask, dscores, 0)
     dquery = jnp.matmul(dscores, jnp.transpose(key, (0, 2, 1, 3))) * scale

@@ -9,6 +9,7 @@ from kerata.base.registry import builtin
 from kerata.engine.module import shown
 from kerata.engine.types import Array, InitializerLike, TensorLike
 from kerata.kernels.convolution import convolution
+from kerata.kernels.sums import with_bias
 from kerata.layers.adapters import Adaptable, weight_in_use
 from kerata.layers.core import mixes_samples
 from kerata.layers.spatial import PADDINGS, Spatial
@@ -98,7 +99,7 @@ class Convolution(Spatial):
         self.compute_output_shape(inputs.shape)  # raises where no window fits
         y = self.convolve(self.to_last(inputs))
         if self.bias is not None:
-            y = y + self.bias.value
+            y = with_bias(y, self.bias.value)
         y = self.from_last(y)
         return y if self.activation is None else self.activation(y)
 

@@ -8,6 +8,7 @@ from kerata.base.checks import check_positive_int
 from kerata.base.registry import builtin
 from kerata.engine.types import Array, InitializerLike
 from kerata.kernels.convolution import convolution
+from kerata.kernels.sums import with_bias
 from kerata.layers.core import mixes_samples
 from kerata.layers.spatial import Spatial
 
@@ -70,7 +71,7 @@ class Depthwise(Spatial):
         self.compute_output_shape(inputs.shape)
         y = depthwise(self.to_last(inputs), self.kernel.value, self)
         if self.bias is not None:
-            y = y + self.bias.value
+            y = with_bias(y, self.bias.value)
         y = self.from_last(y)
         return y if self.activation is None else self.activation(y)
 
@@ -195,7 +196,7 @@ class Separable(Spatial):
         pointwise = self.pointwise_kernel.value
         y = jnp.matmul(x, jnp.reshape(pointwise, pointwise.shape[-2:]))  # (batch, *picture, filters)
         if self.bias is not None:
-            y = y + self.bias.value
+            y = with_bias(y, self.bias.value)
         y = self.from_last(y)
         return y if self.activation is None else self.activation(y)
 
