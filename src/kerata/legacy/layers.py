@@ -35,7 +35,7 @@ from kerata.legacy.shared import Part
 from kerata.legacy.shared import gate as part_of_gate
 from kerata.legacy.spelling import Spelled, name_in_era
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, callable_by_own
-from kerata.legacy.tensorflow.tensor import has_tensor, plain
+from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, narrow, plain
 
 if TYPE_CHECKING:
     from kerata.legacy import descriptions
@@ -297,7 +297,8 @@ class OldLayer(Flowing, Spelled):
             raise ValueError(message(self, "the metrics that are added need names of their own", {"name": known}))
         if known not in held:
             self._added_metrics = {**held, known: metrics.Mean(name=known)}
-        self._added_metrics[known].update_state(value)
+        # A measure has no slope.
+        self._added_metrics[known].update_state(ops.stop_gradient(narrow(value)) if isinstance(value, Tensor) else value)
 
     def _check_term(self, term):
         if isinstance(term, (int, float, SymbolicTensor)) or (callable(term) and not hasattr(term, "shape")):

@@ -27,12 +27,18 @@ class Scoring:
         # First those of metrics that the model holds, in their order.
         held = [part.name for part in vars(self).values() if isinstance(part, Metric)]
         added = [*(name for name in held if name in added), *(name for name in added if name not in held)]
+        if made.measures.built and self._era == "tfkeras2":  # type: ignore[attr-defined]
+            return [metric.name for metric in self.metrics]  # type: ignore[attr-defined]
         if not made.measures.built:
             return [*expected_names(cast(modern.Model, self), made.arguments), *added]
         return [*(tracker.name for tracker in made.trackers), *made.measures.names, *added]
 
     def _in_order(self, logs: dict[str, Any]) -> Scores:
         """The loss, the losses of several outputs, the measures: alone or in a list."""
+        held = [metric.name for metric in self.metrics] if self._era == "tfkeras2" else []  # type: ignore[attr-defined]
+        if len(set(held)) < len(held) and set(held) == set(logs):
+            # Two of one name told one number twice.
+            return [logs[name] for name in held]
         known = [name for name in self.metrics_names if name in logs]
         values = [logs[name] for name in (*known, *(name for name in logs if name not in known))]
         return values[0] if len(values) == 1 else values

@@ -42,6 +42,8 @@ from kerata.training.trained import TrainedModel
 
 # Numbers of a weight with a penalty, from which on a copy of it in each step is worth avoiding.
 LARGE = 2**10
+# Among the losses of outputs, what is told as the loss where that is not the number that training lowers.
+TOLD = ""
 
 
 def make_plan(
@@ -203,7 +205,8 @@ class BuiltInStep(Step):
         self, scope: Scope, x: Tree, y: Tree, y_pred: Tree, weight: Tree, valid: Array | None
     ) -> tuple[Any, dict[str, Any]]:
         if overrides(self.model, "compute_loss"):
-            return self.model._compute_loss(x, y, y_pred, weight, training=self.plan.training), {}
+            total = self.model._compute_loss(x, y, y_pred, weight, training=self.plan.training)
+            return total, {TOLD: self.model._told_loss(total)}
         total, parts = self.plan.objective(y, y_pred, weight, valid)
         added = [*scope.losses, *self.model._regularization_losses()]
         if self.plan.training and not added and not self.plan.objective.terms:
@@ -241,7 +244,8 @@ class BuiltInStep(Step):
             samples = jnp.sum(valid) if valid is not None else jnp.float32(count_samples(y_pred, x))
             samples = self.plan.objective.weigh(samples)
             for tracker in self.plan.trackers:
-                value = loss if tracker.name == "loss" else parts.get(tracker.name.removesuffix("_loss"))
+                name = tracker.name
+                value = parts.get(TOLD, loss) if name == "loss" else parts.get(name.removesuffix("_loss"))
                 if value is not None:
                     tracker.update_state(jax.lax.stop_gradient(value), sample_weight=samples)
             if y is not None:

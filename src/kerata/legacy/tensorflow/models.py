@@ -44,7 +44,7 @@ STEPS = ("train_step", "test_step", "predict_step")
 class FlowingModel(Flowing):
     """A model that takes tensors, and whose steps may be written as in TensorFlow: `train_step(self, data)`."""
 
-    _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited", "_logged", "_widths"), Look.NOBODY)
+    _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited", "_logged", "_widths", "_told"), Look.NOBODY)
     # What `fit` said reached all layers, also those within a `call` without an argument for it.
     tells_layers = True
     if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class FlowingModel(Flowing):
 
     def _names_of_logs(self, step: str) -> list[str]:
         """What a step tells, in its order: that of a program's own step is its own."""
-        return vars(self).get("_logged", {}).get(step, self.metrics_names)  # type: ignore[attr-defined]
+        return vars(self).get("_logged", {}).get(step, list(dict.fromkeys(self.metrics_names)))  # type: ignore[attr-defined]
 
     def _step(self, name: str, given: tuple) -> object:
         base = getattr(super(), name)
@@ -190,7 +190,9 @@ class FlowingModel(Flowing):
         """The measures so far; the loss is among them where a step asked for that of `compile`."""
         found = super().get_metrics_result()  # type: ignore[misc]
         if self.__dict__.get("_steps_alone") and not self.__dict__.get("_takes_loss"):
-            found.pop("loss", None)
+            trackers = [] if self._compilation is None else self._compilation.trackers
+            if not any(one.name == "loss" for one in self.metrics if not any(one is tracker for tracker in trackers)):
+                found.pop("loss", None)
         return found
 
     @property
@@ -208,8 +210,20 @@ class FlowingModel(Flowing):
     ):
         """What `compile` was given as loss, and what layers added."""
         if not has_tensor((y, y_pred)):
-            return super().compute_loss(x, y, y_pred, sample_weight, training)  # type: ignore[misc]
+            found = super().compute_loss(x, y, y_pred, sample_weight, training)  # type: ignore[misc]
+            if "_told" in self.__dict__:
+                self.__dict__["_told"] = found
+            return found
         return total_loss(self, y, y_pred, sample_weight, self.losses)
+
+    def _compute_loss(self, *args: object, **kwargs: object) -> object:
+        self.__dict__["_told"] = None
+        return super()._compute_loss(*args, **kwargs)  # type: ignore[misc]
+
+    def _told_loss(self, loss: Array) -> Array:
+        """The loss of `compile`, whatever a program's own `compute_loss` makes of it."""
+        told = self.__dict__.pop("_told", None)
+        return loss if told is None else narrowed(told)
 
     def compute_metrics(self, x: object, y: object, y_pred: object, sample_weight: object = None) -> dict[str, Any]:
         """Takes a batch into the metrics of `compile`; gives all measures so far."""
@@ -295,7 +309,11 @@ def total_loss(
     for loss in regularization_losses or ():
         found = found + loss
     samples = jax.tree.leaves(narrowed(y_pred))[0].shape[0]
-    for tracker in made.trackers:
+    told = "_told" in model.__dict__
+    if told:
+        # A step asks for the loss, and takes it into the measures.
+        model.__dict__["_told"] = found
+    for tracker in made.trackers[1:] if told else made.trackers:
         value = found if tracker is made.trackers[0] else parts.get(tracker.name.removesuffix("_loss"))
         if value is not None:
             tracker.update_state(jax.lax.stop_gradient(narrowed(value)), sample_weight=samples)

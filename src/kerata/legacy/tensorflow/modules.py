@@ -36,10 +36,31 @@ class Module:
     def trainable_variables(self) -> tuple[Variable, ...]:
         return tuple(one for one in self.variables if one.trainable)
 
+    @property
+    def submodules(self) -> tuple[object, ...]:
+        """All modules and layers below, in the order of their attributes' names."""
+        return tuple(one for one in modules_in(self, set()) if one is not self)
+
     @classmethod
     def with_name_scope(cls, method: object) -> object:
         """The method itself."""
         return method
+
+
+def modules_in(value: object, seen: set[int]) -> Iterator[object]:
+    """The modules and layers in a structure of such, lists and dicts."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, Layer):
+        yield from value._flatten_layers()
+    elif isinstance(value, Module):
+        yield value
+        for _, part in sorted(vars(value).items()):
+            yield from modules_in(part, seen)
+    elif isinstance(value, (list, tuple, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from modules_in(part, seen)
 
 
 def held(value: object, seen: set[int]) -> Iterator[Variable]:

@@ -279,6 +279,8 @@ class GradientTape:
                 text = message("GradientTape", "The dtype of the watched tensor must be floating", {"dtype": dtype_of(one)})
                 warnings.warn(text, stacklevel=2)
             self._followed[id(one)] = one
+            if isinstance(one, Variable):
+                self._variables[id(one)] = one
 
     @contextlib.contextmanager
     def stop_recording(self) -> Iterator[None]:
