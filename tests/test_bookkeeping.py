@@ -87,7 +87,7 @@ OF_ERAS = {
         "_terms": Look.PARTS,
     },
     "legacy.tensorflow.models.FlowingModel": dict.fromkeys(
-        ("_steps_alone", "_takes_loss", "_awaited", "_logged", "_widths"), N
+        ("_steps_alone", "_takes_loss", "_awaited", "_logged", "_widths", "_told"), N
     ),
     "legacy.tensorflow.layers.Flowing": {"_tape_calls": N},
     "legacy.closures.Around": {"closure": N},
