@@ -189,7 +189,7 @@ class StepMethods(TrainedModel):
             loss = self.compute_loss(**names, **({"training": training} if takes else {}))
         return as_values(loss, jnp.float32, owner)
 
-    def _told_loss(self, loss: Array) -> Array:
+    def __told_loss__(self, loss: Array) -> Array:
         """What the logs tell of a loss that `compute_loss` has given."""
         return loss
 
@@ -251,7 +251,7 @@ class StepMethods(TrainedModel):
             ]
             with inner_scope([v for v, _ in pairs], [a for _, a in pairs]):
                 scaled = self.optimizer.scale_loss(loss)
-        return scaled, (self._told_loss(loss), y_pred, frozen, measured)
+        return scaled, (self.__told_loss__(loss), y_pred, frozen, measured)
 
     # Measures
 

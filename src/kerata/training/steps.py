@@ -206,7 +206,7 @@ class BuiltInStep(Step):
     ) -> tuple[Any, dict[str, Any]]:
         if overrides(self.model, "compute_loss"):
             total = self.model._compute_loss(x, y, y_pred, weight, training=self.plan.training)
-            return total, {TOLD: self.model._told_loss(total)}
+            return total, {TOLD: self.model.__told_loss__(total)}
         total, parts = self.plan.objective(y, y_pred, weight, valid)
         added = [*scope.losses, *self.model._regularization_losses()]
         if self.plan.training and not added and not self.plan.objective.terms:

@@ -84,7 +84,7 @@ class TrainedModel:
         _has_call: bool
         _regularization_losses: Callable[[], list[Any]]
         _compute_loss: Callable[..., Any]
-        _told_loss: Callable[..., Any]
+        __told_loss__: Callable[..., Any]
         _match_inputs: Callable[[Any], list[Any]]
         _build_by_tracing: Callable[[Any], Any]
         __name_measures__: Callable[[Any, Tensors], None]

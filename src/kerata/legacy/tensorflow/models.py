@@ -220,7 +220,7 @@ class FlowingModel(Flowing):
         self.__dict__["_told"] = None
         return super()._compute_loss(*args, **kwargs)  # type: ignore[misc]
 
-    def _told_loss(self, loss: Array) -> Array:
+    def __told_loss__(self, loss: Array) -> Array:
         """The loss of `compile`, whatever a program's own `compute_loss` makes of it."""
         told = self.__dict__.pop("_told", None)
         return loss if told is None else narrowed(told)
