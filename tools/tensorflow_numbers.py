@@ -1,4 +1,4 @@
-"""Records what TensorFlow gives for the cases of `tests/tensorflow_cases.py` into `tests/tensorflow_numbers.json`.
+"""Records what TensorFlow gives for the cases of `tests/tensorflow_cases.py` and `tests/tensorflow_slopes.py` into JSON.
 
 Run it where TensorFlow is installed, which is never where Kerata's tests run:
 
@@ -16,6 +16,7 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
 
 import tensorflow_cases as cases  # noqa: E402
+import tensorflow_slopes as slopes  # noqa: E402
 
 
 def main() -> None:
@@ -23,9 +24,16 @@ def main() -> None:
     found = {}
     for case in cases.CASES.strip().splitlines():
         found[case] = cases.plain(eval(case, known), np)
+    write("tensorflow_numbers.json", found)
+    known = slopes.names(tf, np)
+    lines = slopes.CASES.strip().splitlines()
+    write("tensorflow_slopes.json", {case: slopes.recorded(case, known, tf, np) for case in lines})
+    print(f"{len(found) + len(lines)} cases of TensorFlow {tf.__version__}")
+
+
+def write(name: str, found: dict[str, object]) -> None:
     lines = ",\n".join(f"{json.dumps(case)}: {json.dumps(value)}" for case, value in found.items())
-    (TESTS / "tensorflow_numbers.json").write_text("{\n" + lines + "\n}\n")
-    print(f"{len(found)} cases of TensorFlow {tf.__version__}")
+    (TESTS / name).write_text("{\n" + lines + "\n}\n")
 
 
 if __name__ == "__main__":

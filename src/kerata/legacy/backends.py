@@ -22,7 +22,6 @@ from kerata.engine.variable import Variable
 from kerata.kernels.maxima import first_larger, first_smaller, first_within, magnitude
 from kerata.legacy.changes import CHANGES
 from kerata.legacy.crossentropy import OF_BACKEND
-from kerata.legacy.decoding import search
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
 from kerata.legacy.loops import calling
@@ -36,6 +35,7 @@ from kerata.legacy.phases import (
     set_learning_phase,
 )
 from kerata.legacy.shared import TURNS, following
+from kerata.legacy.tensorflow.decoding import search
 from kerata.legacy.tensorflow.layers import followed, in_use
 from kerata.legacy.tensorflow.reductions import of_nothing
 from kerata.legacy.tensorflow.sizes import shape as shape_of

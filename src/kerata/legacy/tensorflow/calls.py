@@ -53,6 +53,8 @@ SETTLED = frozenset(_SETTLED.split())
 _calls: Recent[Call] = Recent(512)
 # Makes the node of a function on the host: in `on_host.py`, which stands on layers.
 on_host: list[Callable[..., Any]] = []
+# What functions do with rows of different lengths: in `ragged.py`, which stands on functions.
+on_ragged: list[Callable[..., Any]] = []
 # Functions whose inputs cross-entropies of Keras take in a graph.
 OF_LOGITS = {
     "softmax": "softmax",
@@ -107,6 +109,8 @@ class Function:
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
         values = self.bind(args, kwargs)
+        if any(map(is_ragged, values)):
+            return on_ragged[0](self, values)
         if self.host:
             return on_host[0](self, values) if needs_host(values) else self.compute(*values)
         values = [settled(one) if name in SETTLED else one for name, one in zip(self.names, values, strict=True)]
@@ -230,6 +234,13 @@ class Function:
         return [values[one] if one in values else self.defaults[one] for one in self.names]
 
 
+def is_ragged(value: object) -> bool:
+    """Whether a value is rows of different lengths, or a list with such."""
+    if isinstance(value, list):
+        return any(hasattr(one, "is_ragged") for one in value)
+    return hasattr(value, "is_ragged")
+
+
 def needs_host(values: list[Any]) -> bool:
     """Whether a function is one of texts in the graph of a model."""
     return any(leaf.dtype == "string" for leaf in symbolic_leaves(values))
@@ -346,7 +357,8 @@ def alike(name: str, values: list[Any], count: int) -> list[Any]:
         elif one is None or isinstance(one, (SymbolicTensor, jax.Array)):
             found.append(one)
         else:
-            found.append(convert(one, dtype))
+            is_number = dtype.is_integer or dtype.is_floating
+            found.append(convert(int(one) if is_number and isinstance(one, (bool, np.bool_)) else one, dtype))
     return [*found, *values[count:]]
 
 

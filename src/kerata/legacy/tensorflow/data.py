@@ -5,6 +5,7 @@ What data sets do stands in `kerata.data.datasets`; here are the sources of `tf.
 
 import builtins
 import glob as globbing
+import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import GeneratorType
@@ -90,7 +91,58 @@ class Dataset(datasets.Dataset):
 
         return self._of_such(start, UNKNOWN if self._size != INFINITE else INFINITE)
 
+    def unique(self, name: str | None = None) -> "Dataset":
+        """The elements that were not there before; they must be single numbers or texts."""
+
+        def start() -> Iterator[Any]:
+            seen: set[Any] = set()
+            for element in self._start():
+                value = np.asarray(element)[()]
+                if value not in seen:
+                    seen.add(value)
+                    yield element
+
+        return self._of_such(start, UNKNOWN)
+
+    def group_by_window(
+        self,
+        key_func: Callable[..., Any],
+        reduce_func: Callable[..., Any],
+        window_size: int | None = None,
+        window_size_func: Callable[..., Any] | None = None,
+        name: str | None = None,
+    ) -> "Dataset":
+        """What a function (key, data set) makes of so many elements of one key at a time.
+
+        Args:
+            key_func: gives the whole number of an element.
+            reduce_func: gives the data set that takes the place of some elements.
+            window_size, window_size_func: how many these are, or a function of the key that says it.
+        """
+
+        def start() -> Iterator[Any]:
+            groups: dict[int, list[Any]] = {}
+            for element in self._start():
+                key = int(key_func(*self._spread(element)))
+                size = int(window_size_func(convert(key, int64))) if window_size_func is not None else int(window_size or 1)
+                groups.setdefault(key, []).append(element)
+                if len(groups[key]) == size:
+                    yield from made(key, groups.pop(key))
+            for key, group in groups.items():
+                yield from made(key, group)
+
+        def made(key: int, group: list[Any]) -> Iterator[Any]:
+            return reduce_func(convert(key, int64), Dataset(lambda: iter(group), len(group)))._start()
+
+        return Dataset(start, UNKNOWN)
+
     # Sources
+
+    @staticmethod
+    def counter(start: int = 0, step: int = 1, dtype: object = int64, name: str | None = None) -> "Dataset":
+        """start, start + step, ... without end."""
+        kind = as_dtype(dtype).dtype
+        return Dataset(lambda: (np.asarray(n, kind) for n in itertools.count(int(start), int(step))), INFINITE)
 
     @staticmethod
     def from_tensor_slices(tensors: object, name: str | None = None) -> "Dataset":

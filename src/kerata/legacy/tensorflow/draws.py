@@ -143,15 +143,85 @@ def dropout(
     return drop(x, rate, noise_shape, key_of(seed))
 
 
-def stateless(function: str) -> Callable[..., Tensor]:
-    """A function whose draws follow from a seed of two numbers."""
+def words_of(seed: TensorLike) -> Array:
+    """A seed of two numbers as a key."""
+    return jnp.asarray(np.asarray(convert(seed)._array).astype(np.uint32))
 
-    def call(shape: Ints, seed: TensorLike, *args: object, **kwargs: object) -> Tensor:
-        words = np.asarray(convert(seed)._array).astype(np.uint32)
-        with_key = {"normal": random.normal, "uniform": random.uniform, "truncated_normal": random.truncated_normal}[function]
-        return Tensor(with_key(sizes(shape), *args, seed=jnp.asarray(words), **kwargs))
+
+def stateless(function: str) -> Callable[..., AnyTensor]:
+    """A function whose draws follow from a seed of two numbers."""
+    draw = {"normal": random.normal, "truncated_normal": random.truncated_normal}[function]
+
+    def call(
+        shape: Ints,
+        seed: TensorLike,
+        mean: float | Tensor = 0.0,
+        stddev: float | Tensor = 1.0,
+        dtype: DTypeLike = float32,
+        name: str | None = None,
+        alg: object = None,
+    ) -> AnyTensor:
+        unit = typed(draw(sizes(shape), seed=words_of(seed)), dtype)
+        return unit if is_number(mean, 0.0) and is_number(stddev, 1.0) else unit * stddev + mean
 
     return call
+
+
+def stateless_uniform(
+    shape: Ints,
+    seed: TensorLike,
+    minval: float | Tensor = 0,
+    maxval: float | Tensor | None = None,
+    dtype: DTypeLike = float32,
+    name: str | None = None,
+    alg: object = None,
+) -> AnyTensor:
+    """Even numbers of [minval, maxval), which follow from a seed of two numbers."""
+    kind, key = as_dtype(dtype), words_of(seed)
+    if kind.is_integer:
+        if maxval is None:
+            raise ValueError("Must specify maxval for integer dtype")
+        return typed(random.randint(sizes(shape), whole(minval), whole(maxval), seed=key), kind)
+    unit = typed(random.uniform(sizes(shape), seed=key), kind)
+    high = 1.0 if maxval is None else maxval
+    return unit if is_number(minval, 0) and is_number(high, 1) else unit * (high - minval) + minval
+
+
+def stateless_categorical(
+    logits: TensorLike, num_samples: SupportsInt, seed: TensorLike, dtype: DTypeLike = "int64", name: str | None = None
+) -> AnyTensor:
+    """Numbers of classes drawn by their logits, which follow from a seed of two numbers."""
+    return _categorical(logits, int(num_samples), words_of(seed))
+
+
+def stateless_by_numpy(method: str) -> Callable[..., Tensor]:
+    """Draws of NumPy's generator, which follow from a seed of two numbers."""
+
+    def call(shape: Ints, seed: TensorLike, *args: TensorLike, dtype: DTypeLike = float32, **kwargs: TensorLike) -> Tensor:
+        generator = np.random.default_rng(np.asarray(words_of(seed)).tolist())
+        numbers = [np.asarray(convert(one).numpy()) for one in (*args, *kwargs.values())]
+        if method == "binomial":
+            numbers[0] = numbers[0].astype(np.int64)
+        return typed(jnp.asarray(getattr(generator, method)(*numbers, size=sizes(shape))), dtype)
+
+    return call
+
+
+def stateless_shuffle(value: TensorLike, seed: TensorLike, alg: object = None, name: str | None = None) -> AnyTensor:
+    return _shuffle(convert(value), words_of(seed))
+
+
+def split(seed: TensorLike, num: SupportsInt = 2, alg: object = None) -> Tensor:
+    """Seeds that follow from one: (num, 2)."""
+    drawn = random.randint((int(num), 2), 0, 2**31 - 1, seed=words_of(seed))
+    return Tensor(np.asarray(drawn).astype(np.int32))
+
+
+def fold_in(seed: TensorLike, data: TensorLike, alg: object = None) -> Tensor:
+    """A seed that follows from one and a number."""
+    first, second = np.asarray(words_of(seed)).tolist()
+    number = int(np.asarray(convert(data).numpy()))
+    return Tensor(np.asarray(split([first, (second + 2654435761 * (number + 1)) % 2**31], 1)._array)[0])
 
 
 def set_seed(seed: SupportsInt) -> None:
@@ -180,6 +250,37 @@ class Generator:
     def from_non_deterministic_state(cls, alg: object = None) -> "Generator":
         return cls()
 
+    def truncated_normal(
+        self,
+        shape: Ints,
+        mean: float | Tensor = 0.0,
+        stddev: float | Tensor = 1.0,
+        dtype: DTypeLike = float32,
+        name: str | None = None,
+    ) -> Tensor:
+        return typed(random.truncated_normal(sizes(shape), seed=self._generator), dtype) * stddev + mean
+
+    def uniform_full_int(self, shape: Ints, dtype: DTypeLike = "uint64", name: str | None = None) -> Tensor:
+        """Whole numbers of all that a type can hold."""
+        kind = as_dtype(dtype)
+        words = np.asarray(random.randint((*sizes(shape), 8), 0, 256, seed=self._generator)).astype(np.uint8)
+        return Tensor(np.ascontiguousarray(words[..., : kind.size]).view(kind.dtype)[..., 0], kind)
+
+    def binomial(
+        self, shape: Ints, counts: TensorLike, probs: TensorLike, dtype: DTypeLike = "int32", name: str | None = None
+    ) -> Tensor:
+        return stateless_by_numpy("binomial")(shape, self.make_seeds(1)._array[:, 0], counts, probs, dtype=dtype)
+
+    def make_seeds(self, count: SupportsInt = 1) -> Tensor:
+        """Seeds of two numbers: (2, count)."""
+        drawn = random.randint((2, int(count)), 0, 2**31 - 1, seed=self._generator)
+        return Tensor(np.asarray(drawn).astype(np.int64))
+
+    def split(self, count: SupportsInt = 1) -> list["Generator"]:
+        """Other generators, which begin elsewhere."""
+        first = np.asarray(self.make_seeds(count)._array)[0]
+        return [Generator(int(seed)) for seed in first]
+
     def normal(
         self,
         shape: Ints,
@@ -207,6 +308,20 @@ class Generator:
         )
 
 
+_of_process: list[Generator] = []
+
+
+def get_global_generator() -> Generator:
+    """The generator that programs share; it begins where the process's seed says."""
+    if not _of_process:
+        _of_process.append(Generator())
+    return _of_process[0]
+
+
+def set_global_generator(generator: Generator) -> None:
+    _of_process[:] = [generator]
+
+
 NAMES: dict[str, Any] = {
     "normal": taking_sizes(normal),
     "uniform": taking_sizes(uniform),
@@ -217,7 +332,21 @@ NAMES: dict[str, Any] = {
     "poisson": poisson,
     "set_seed": set_seed,
     "stateless_normal": stateless("normal"),
-    "stateless_uniform": stateless("uniform"),
+    "stateless_uniform": stateless_uniform,
+    "stateless_categorical": stateless_categorical,
+    "stateless_binomial": lambda shape, seed, counts, probs, output_dtype="int32", name=None: stateless_by_numpy("binomial")(
+        shape, seed, counts, probs, dtype=output_dtype
+    ),
+    "stateless_poisson": lambda shape, seed, lam, dtype="int32", name=None: stateless_by_numpy("poisson")(
+        shape, seed, lam, dtype=dtype
+    ),
+    "stateless_gamma": lambda shape, seed, alpha, beta=1.0, dtype=float32, name=None: (
+        stateless_by_numpy("gamma")(shape, seed, alpha, dtype=dtype) / beta
+    ),
+    "split": split,
+    "fold_in": fold_in,
+    "get_global_generator": get_global_generator,
+    "set_global_generator": set_global_generator,
     "stateless_truncated_normal": stateless("truncated_normal"),
     "Generator": Generator,
 }

@@ -39,3 +39,35 @@ class UnimplementedError(OpError, NotImplementedError):
 
 class UnknownError(OpError):
     """Everything else."""
+
+
+class AbortedError(OpError):
+    """An operation that was given up."""
+
+
+class AlreadyExistsError(OpError, FileExistsError):
+    """What is there already."""
+
+
+class CancelledError(OpError):
+    """An operation that was called off."""
+
+
+class DeadlineExceededError(OpError):
+    """An operation that took too long."""
+
+
+class InternalError(OpError):
+    """A fault of the system."""
+
+
+class PermissionDeniedError(OpError, PermissionError):
+    """What may not be done."""
+
+
+class UnauthenticatedError(OpError):
+    """A request without the proof of who asks."""
+
+
+class UnavailableError(OpError):
+    """What is not there at the moment."""

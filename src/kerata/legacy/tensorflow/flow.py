@@ -35,7 +35,9 @@ def say_once(name: str, text: str) -> None:
         print(f"kerata: {text}")
 
 
-def cond(pred: TensorLike, true_fn: Callable[..., Any], false_fn: Callable[..., Any], name: object = None) -> object:
+def cond(
+    pred: TensorLike, true_fn: Callable[..., Any], false_fn: Callable[..., Any], name: object = None, strict: bool = False
+) -> object:
     """true_fn() or false_fn()."""
     pred = convert(pred)
     if is_concrete(pred):
@@ -168,14 +170,22 @@ def map_fn(
     return TABLE["stack"](rows)
 
 
-def scan(fn: Callable[..., Any], elems: object, initializer: object = None, **kwargs: object) -> object:
-    """All the states of fn(state, row)."""
-    rows = list(convert(elems))
+def scan(
+    fn: Callable[..., Any], elems: object, initializer: object = None, *args: object, reverse: bool = False, **kwargs: object
+) -> object:
+    """All the states of fn(state, row), from the first row on, or from the last one."""
+    if isinstance(elems, (tuple, list)):
+        columns = [convert(one) for one in elems]
+        rows: list[Any] = [type(elems)(column[number] for column in columns) for number in range(len(columns[0]))]
+    else:
+        rows = list(convert(elems))
+    rows = rows[::-1] if reverse else rows
     state: Any = rows.pop(0) if initializer is None else initializer
     states = [state] if initializer is None else []
     for row in rows:
         state = fn(state, row)
         states.append(state)
+    states = states[::-1] if reverse else states
     if isinstance(state, (tuple, list)):
         return like_sequence(state, [TABLE["stack"]([one[n] for one in states]) for n in range(len(state))])
     return TABLE["stack"](states)

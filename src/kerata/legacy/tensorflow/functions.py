@@ -21,21 +21,21 @@ from kerata.legacy.tensorflow.on_host import node_of
 from kerata.legacy.tensorflow.operators import FUNCTIONS, absolute, invert, negative
 from kerata.legacy.tensorflow.reductions import REDUCTIONS
 from kerata.legacy.tensorflow.sizes import taking_sizes
-from kerata.legacy.tensorflow.tensor import Tensor
+from kerata.legacy.tensorflow.tensor import Tensor, dtype_of
 from kerata.legacy.tensorflow.texts import ON_TEXTS, places_of_parts
-from kerata.legacy.tensorflow.types import DType, Ints, as_dtype, float32, int32, int64
+from kerata.legacy.tensorflow.types import DType, Ints, as_dtype, float32, float64, int32, int64
 
 # Of a norm: `"euclidean"`, `"fro"`, 1, 2, `np.inf`.
 NormKind: TypeAlias = str | float
 # Of one tensor, by names of `ops`: TensorFlow's name, or that and the other.
 UNARY = """
 exp expm1 log log1p sqrt rsqrt square sign sin cos tan asin:arcsin acos:arccos atan:arctan sinh cosh tanh asinh:arcsinh
-acosh:arccosh atanh:arctanh floor ceil erf erfc reciprocal sigmoid softplus softsign relu relu6 silu
-is_nan:isnan is_inf:isinf is_finite:isfinite real imag conj angle erfinv logical_not
+acosh:arccosh atanh:arctanh floor ceil erf erfc reciprocal sigmoid relu relu6 silu
+is_nan:isnan is_inf:isinf is_finite:isfinite conj erfinv logical_not
 """
 # Of two tensors of one type.
 BINARY = """
-atan2:arctan2 divide_no_nan logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor
+divide_no_nan logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor
 left_shift right_shift
 """
 
@@ -55,6 +55,9 @@ TABLE: dict[str, Function] = {
     "floordiv": FUNCTIONS["floordiv"],
     "math.mod": FUNCTIONS["floormod"],
     "floormod": FUNCTIONS["floormod"],
+    "atan2": Function("atan2", "y, x", ops.arctan2, like="numbers"),
+    **{name: Function(name, "input", getattr(ops, name)) for name in ("real", "imag", "angle")},
+    **{name: Function(name, "features", getattr(ops, name)) for name in ("softplus", "softsign")},
     "maximum": Function("maximum", "x, y", first_larger, like="numbers"),
     "minimum": Function("minimum", "x, y", first_smaller, like="numbers"),
     "abs": absolute,
@@ -198,12 +201,19 @@ def one_hot_type(values: list[Any]) -> DType:
 def fill_range(start: ArrayLike, limit: ArrayLike | None, delta: ArrayLike, dtype: DTypeLike | None) -> HostArray:
     if limit is None:
         start, limit = 0, start
-    given = [np.asarray(one) for one in (start, limit, delta)]
-    kind = np.result_type(*given) if any(one.dtype.kind == "f" for one in given) else np.dtype("int32")
-    kind = np.dtype("float32") if kind == np.float64 and not any(isinstance(o, np.generic) for o in (start, limit)) else kind
-    kind = kind if dtype is None else as_dtype(dtype).dtype
-    numbers: list[Any] = [one[()] for one in given]
-    return np.arange(*numbers).astype(kind)
+    kind = max(map(range_type, (start, limit, delta)), key=HIERARCHY.index) if dtype is None else as_dtype(dtype).name
+    numbers: list[Any] = [np.asarray(one)[()] for one in (start, limit, delta)]
+    return np.arange(*numbers).astype(as_dtype(kind).dtype)
+
+
+# Of several types of numbers, the last one is that of the result.
+HIERARCHY = ("int32", "int64", "float16", "bfloat16", "float32", "float64")
+
+
+def range_type(value: object) -> str:
+    """The type that a bound of a range has: its own, or that of TensorFlow for a number of Python's."""
+    name = str(getattr(value, "dtype", "int32" if isinstance(value, int) else "float32"))
+    return name if name in HIERARCHY else "int32"
 
 
 def matmul(a: ArrayLike, b: ArrayLike, transpose_a: bool, transpose_b: bool, adjoint_a: bool, adjoint_b: bool) -> Array:
@@ -213,6 +223,7 @@ def matmul(a: ArrayLike, b: ArrayLike, transpose_a: bool, transpose_b: bool, adj
             raise InvalidArgumentError(f"In[{'ab'.index(name)}] of tf.matmul must have at least 2 axes, and has {one.ndim}")
     a = jnp.swapaxes(a, -1, -2) if transpose_a or adjoint_a else a
     b = jnp.swapaxes(b, -1, -2) if transpose_b or adjoint_b else b
+    a, b = jnp.conj(a) if adjoint_a else a, jnp.conj(b) if adjoint_b else b
     if a.shape[-1] != b.shape[-2]:
         raise InvalidArgumentError(f"Matrix size-incompatible: In[0]: {list(a.shape)}, In[1]: {list(b.shape)}")
     return ops.matmul(a, b)
@@ -345,18 +356,16 @@ def confusion(
     return found.at[labels, predictions].add(1 if weights is None else jnp.asarray(weights, found.dtype))
 
 
-def bincount(
-    x: ArrayLike,
-    weights: ArrayLike | None,
-    minlength: SupportsInt | None,
-    maxlength: SupportsInt | None,
-    dtype: DTypeLike | None,
-) -> Tensor:
-    x = np.ravel(np.asarray(x))
-    size = max(int(x.max()) + 1 if x.size else 0, int(minlength or 0))
-    size = size if maxlength is None else min(size, int(maxlength))
-    found = np.bincount(x, None if weights is None else np.ravel(np.asarray(weights)), size)[:size]
-    return Tensor(found.astype("int32" if weights is None else "float32"))
+def evenly(start: ArrayLike, stop: ArrayLike, num: SupportsInt, axis: int) -> Array:
+    """Numbers from one to another with equal steps, along a new axis."""
+    kind = jnp.asarray(start).dtype
+    kind = kind if jnp.issubdtype(kind, jnp.floating) else jax.dtypes.canonicalize_dtype(jnp.float64)
+    return jnp.linspace(start, stop, int(num), axis=axis, dtype=kind)
+
+
+def float_type(values: list[Any]) -> DType | None:
+    """Of whole numbers, floats of 64 bits."""
+    return None if dtype_of(values[0]).is_floating else float64
 
 
 _ROWS: dict[str, tuple] = {
@@ -365,7 +374,11 @@ _ROWS: dict[str, tuple] = {
     "identity": ("input", lambda x: jnp.asarray(x), {}),
     "stop_gradient": ("input", lambda x: lax.stop_gradient(jnp.asarray(x)), {}),
     "reshape": ("tensor, shape", reshape, {}),
-    "transpose": ("a, perm=None, conjugate=False", lambda x, perm, _: transpose(x, perm), {}),
+    "transpose": (
+        "a, perm=None, conjugate=False",
+        lambda x, perm, conjugate: transpose(jnp.conj(jnp.asarray(x)) if conjugate else x, perm),
+        {},
+    ),
     "expand_dims": ("input, axis=None", lambda x, axis: jnp.expand_dims(x, axis), {}),
     "squeeze": ("input, axis=None", squeeze, {}),
     "concat": ("values, axis", lambda values, axis: jnp.concatenate([jnp.asarray(one) for one in values], ints(axis)), {}),
@@ -389,11 +402,7 @@ _ROWS: dict[str, tuple] = {
     "pad": ("tensor, paddings, mode='CONSTANT', constant_values=0", pad, {}),
     "one_hot": ("indices, depth, on_value=None, off_value=None, axis=None, dtype=None", one_hot, {"gives": one_hot_type}),
     "range": ("start, limit=None, delta=1, dtype=None", fill_range, {"host": True}),
-    "linspace": (
-        "start, stop, num, axis=0",
-        lambda a, b, n, axis: jnp.linspace(a, b, int(n), axis=axis, dtype=jnp.result_type(a)),
-        {},
-    ),
+    "linspace": ("start, stop, num, axis=0", evenly, {"like": "2", "gives": float_type}),
     "matmul": ("a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_b=False", matmul, {"like": "2"}),
     "tensordot": ("a, b, axes", lambda a, b, axes: jnp.tensordot(a, b, axes if not hasattr(axes, "shape") else ints(axes)), {}),
     "argmax": (
@@ -429,7 +438,6 @@ _ROWS: dict[str, tuple] = {
     "round": ("x", lambda x: jnp.round(jnp.asarray(x)), {}),
     "math.rint": ("x", lambda x: jnp.round(jnp.asarray(x)), {}),
     "math.multiply_no_nan": ("x, y", lambda x, y: jnp.where(jnp.asarray(y) == 0, 0, jnp.multiply(x, y)), {"like": "numbers"}),
-    "math.xlogy": ("x, y", jax.scipy.special.xlogy, {"like": "numbers"}),
     "math.lgamma": ("x", jax.scipy.special.gammaln, {}),
     "math.digamma": ("x", jax.scipy.special.digamma, {}),
     "math.log_sigmoid": ("x", jax.nn.log_sigmoid, {}),
@@ -438,7 +446,6 @@ _ROWS: dict[str, tuple] = {
         lambda x, axis, keepdims, _: jnp.sum(jnp.asarray(x) != 0, axis=ints(axis), keepdims=bool(keepdims)),
         {"gives": type_given(3)},
     ),
-    "math.bincount": ("arr, weights=None, minlength=None, maxlength=None, dtype='int32'", bincount, {"host": True}),
     "math.confusion_matrix": (
         "labels, predictions, num_classes=None, weights=None, dtype='int32'",
         confusion,
@@ -451,13 +458,14 @@ _ROWS: dict[str, tuple] = {
     ),
     "math.segment_sum": ("data, segment_ids", lambda d, i: segment(jax.ops.segment_sum)(d, i, None), {}),
     "math.segment_mean": ("data, segment_ids", lambda d, i: segment(segment_mean)(d, i, None), {}),
-    "math.segment_max": ("data, segment_ids", lambda d, i: segment(jax.ops.segment_max)(d, i, None), {}),
     "math.unsorted_segment_sum": ("data, segment_ids, num_segments", segment(jax.ops.segment_sum), {}),
     "math.unsorted_segment_mean": ("data, segment_ids, num_segments", segment(segment_mean), {}),
-    "math.unsorted_segment_max": ("data, segment_ids, num_segments", segment(jax.ops.segment_max), {}),
     "math.polyval": ("coeffs, x", lambda coeffs, x: jnp.polyval(jnp.stack([jnp.asarray(c) for c in coeffs]), x), {}),
     "tensor_scatter_nd_update": ("tensor, indices, updates", scatter("set"), {}),
     "tensor_scatter_nd_add": ("tensor, indices, updates", scatter("add"), {}),
+    "tensor_scatter_nd_sub": ("tensor, indices, updates", scatter("subtract"), {}),
+    "tensor_scatter_nd_max": ("tensor, indices, updates", scatter("max"), {}),
+    "tensor_scatter_nd_min": ("tensor, indices, updates", scatter("min"), {}),
     "scatter_nd": (
         "indices, updates, shape",
         lambda i, u, shape: scatter("add")(jnp.zeros(ints(shape), jnp.asarray(u).dtype), i, u),
@@ -479,32 +487,14 @@ _ROWS: dict[str, tuple] = {
         {},
     ),
     "norm": ("tensor, ord='euclidean', axis=None, keepdims=False", norm, {}),
-    "linalg.diag": ("diagonal", lambda x: jnp.asarray(x)[..., None] * jnp.eye(np.shape(x)[-1], dtype=jnp.asarray(x).dtype), {}),
-    "linalg.diag_part": ("input", lambda x: jnp.diagonal(jnp.asarray(x), axis1=-2, axis2=-1), {}),
-    "linalg.set_diag": (
-        "input, diagonal",
-        lambda x, d: jnp.where(jnp.eye(*np.shape(x)[-2:], dtype=bool), jnp.asarray(d)[..., None], x),
-        {},
-    ),
     "linalg.band_part": ("input, num_lower, num_upper", band_part, {}),
     "linalg.trace": ("x", lambda x: jnp.trace(jnp.asarray(x), axis1=-2, axis2=-1), {}),
     "linalg.det": ("input", lambda x: jnp.linalg.det(x), {}),
-    "linalg.inv": ("input, adjoint=False", lambda x, _: jnp.linalg.inv(x), {}),
-    "linalg.pinv": ("a", lambda x: jnp.linalg.pinv(x), {}),
     "linalg.cholesky": ("input", lambda x: jnp.linalg.cholesky(x), {}),
-    "linalg.solve": ("matrix, rhs, adjoint=False", lambda a, b, _: jnp.linalg.solve(jnp.asarray(a), jnp.asarray(b)), {}),
     "linalg.qr": ("input, full_matrices=False", lambda x, full: tuple(jnp.linalg.qr(x, "complete" if full else "reduced")), {}),
-    "linalg.eigh": ("tensor", lambda x: tuple(jnp.linalg.eigh(x)), {}),
-    "linalg.matvec": (
-        "a, b, transpose_a=False",
-        lambda a, b, t: jnp.einsum("...ji,...j->...i" if t else "...ij,...j->...i", jnp.asarray(a), jnp.asarray(b)),
-        {},
-    ),
-    "linalg.matrix_transpose": ("a", lambda x: jnp.swapaxes(x, -1, -2), {}),
     "linalg.cross": ("a, b", lambda a, b: jnp.cross(a, b), {}),
     "clip_by_norm": ("t, clip_norm, axes=None", lambda t, n, axes: clip_norm(t, n, axes), {}),
     "math.is_non_decreasing": ("x", lambda x: jnp.all(jnp.diff(jnp.ravel(x)) >= 0), {}),
-    "signal.fft": ("input", lambda x: jnp.fft.fft(x), {}),
 }
 for _name, (_signature, _compute, _facts) in _ROWS.items():
     enter(_name, _signature, _compute, **_facts, on_texts=ON_TEXTS.get(_name))

@@ -270,12 +270,21 @@ def maybe(name: str) -> Callable[..., AnyTensor]:
     return call
 
 
+def within(name: str) -> Callable[..., AnyTensor]:
+    """A change by a number drawn from a range around 0."""
+
+    def call(image: TensorLike, max_delta: float, seed: object = None) -> AnyTensor:
+        return PICTURES[name](image, draw(-max_delta, max_delta))
+
+    call.__name__ = name.replace("adjust", "random")
+    return call
+
+
 def between(name: str) -> Callable[..., AnyTensor]:
     """A change by a number drawn from a range."""
 
-    def call(image: TensorLike, lower: float, upper: float | None = None, seed: object = None) -> AnyTensor:
-        low, high = (-lower, lower) if upper is None else (lower, upper)
-        return PICTURES[name](image, draw(low, high))
+    def call(image: TensorLike, lower: float, upper: float, seed: object = None) -> AnyTensor:
+        return PICTURES[name](image, draw(lower, upper))
 
     call.__name__ = name.replace("adjust", "random")
     return call
@@ -293,9 +302,9 @@ def random_crop(value: TensorLike, size: Ints, seed: object = None, name: str | 
 PICTURES |= {
     "random_flip_left_right": maybe("flip_left_right"),
     "random_flip_up_down": maybe("flip_up_down"),
-    "random_brightness": between("adjust_brightness"),
+    "random_brightness": within("adjust_brightness"),
     "random_contrast": between("adjust_contrast"),
     "random_saturation": between("adjust_saturation"),
-    "random_hue": between("adjust_hue"),
+    "random_hue": within("adjust_hue"),
     "random_crop": random_crop,
 }

@@ -21,16 +21,19 @@ from kerata.legacy.tensorflow import (
     errors,
     examples,
     flow,
-    image,
     io,
+    likeness,
     lookup,
     making,
     nest,
+    pools,
     protos,
     records,
     rows,
     sessions,
     sets,
+    signals,
+    slices,
     sparse,
     strings,
     summary,
@@ -149,7 +152,11 @@ def root_names(era: str) -> dict[str, Any]:
         "SparseTensor": sparse.SparseTensor,
         "sparse_tensor_to_dense": sparse.to_dense,
         "diag_part": TABLE["linalg.diag_part"],
-        "bitcast": flow.refuse("tf.bitcast", "use tf.cast"),
+        "eig": TABLE["linalg.eig"],
+        "eigvals": TABLE["linalg.eigvals"],
+        "matrix_square_root": TABLE["linalg.sqrtm"],
+        "as_string": in_graphs("as_string", strings.TEXTS["as_string"]),
+        **slices.NAMES,
         "__version__": VERSIONS[era],
     }
 
@@ -164,24 +171,8 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "compat.v1.random": {"set_random_seed": draws.set_seed},
         "compat.v1.logging": log_names(),
         "compat.v2": root,
-        "nest": {"map_structure": nest.map_structure, "flatten": nest.flatten, "pack_sequence_as": nest.pack_sequence_as},
         **system_modules(era),
-        "math": of_table("math."),
-        "nn": {
-            **of_table("nn.", "math."),
-            "dropout": draws.dropout,
-            "moments": TABLE["nn.moments"],
-            **candidates.SAMPLERS,
-            **candidates.LOSSES,
-        },
-        "linalg": {**of_table("linalg.", "math."), "einsum": making.einsum, "global_norm": making.global_norm},
-        "bitwise": of_table("bitwise."),
-        "signal": of_table("signal."),
-        "random": {**draws.NAMES, **candidates.SAMPLERS},
-        "random.experimental": {
-            "Generator": draws.Generator,
-            "set_global_generator": flow.nothing("set_global_generator", "draws"),
-        },
+        **number_modules(),
         "data": {**data_names()},
         "data.experimental": experimental_data(),
         "errors": {name: value for name, value in vars(errors).items() if isinstance(value, type)},
@@ -189,10 +180,11 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
             "Checkpoint": checkpoints.Checkpoint,
             "CheckpointManager": checkpoints.CheckpointManager,
             "latest_checkpoint": checkpoints.latest_checkpoint,
+            "ExponentialMovingAverage": slices.ExponentialMovingAverage,
             **{kind.__name__: kind for kind in examples.KINDS},
         },
         "image": {
-            **image.PICTURES,
+            **likeness.PICTURES,
             **boxes.BOXES,
             **{name: io.PARTS[name] for name in io.PARTS if "code" in name or name == "is_jpeg"},
         },
@@ -213,6 +205,37 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
     }
 
 
+def number_modules() -> dict[str, dict[str, Any]]:
+    """Those of functions of numbers."""
+    nested = (nest.map_structure, nest.flatten, nest.pack_sequence_as, nest.is_nested, nest.assert_same_structure)
+    return {
+        "nest": {function.__name__: function for function in nested},
+        "math": of_table("math."),
+        "math.special": of_table("math.special."),
+        "nn": {
+            **of_table("nn.", "math."),
+            "dropout": draws.dropout,
+            "moments": TABLE["nn.moments"],
+            **candidates.SAMPLERS,
+            **candidates.LOSSES,
+            **pools.LABELS,
+        },
+        "linalg": {**of_table("linalg.", "math."), "einsum": making.einsum, "global_norm": making.global_norm},
+        "bitwise": of_table("bitwise."),
+        "signal": {**of_table("signal."), **signals.SIGNALS},
+        "audio": dict(signals.AUDIO),
+        "random": {**draws.NAMES, **candidates.SAMPLERS},
+        "random.experimental": {
+            "Generator": draws.Generator,
+            "get_global_generator": draws.get_global_generator,
+            "set_global_generator": draws.set_global_generator,
+            "stateless_shuffle": draws.stateless_shuffle,
+            "stateless_split": draws.split,
+            "stateless_fold_in": draws.fold_in,
+        },
+    }
+
+
 def system_modules(era: str) -> dict[str, dict[str, Any]]:
     """Those of them that are not about numbers and data."""
     config = config_names()
@@ -223,6 +246,8 @@ def system_modules(era: str) -> dict[str, dict[str, Any]]:
         "config.optimizer": {"set_jit": flow.nothing("tf.config.optimizer.set_jit", "everything is compiled by XLA")},
         "config.threading": {
             "set_inter_op_parallelism_threads": flow.nothing("set_inter_op_parallelism_threads", "XLA counts threads itself"),
+            "get_inter_op_parallelism_threads": lambda: 0,
+            "get_intra_op_parallelism_threads": lambda: 0,
             "set_intra_op_parallelism_threads": flow.nothing("set_intra_op_parallelism_threads", "XLA counts threads itself"),
         },
         "distribute": {**flow.STRATEGY, "Strategy": flow.Strategy, "get_strategy": flow.Strategy, "ReduceOp": ReduceOp},
@@ -283,10 +308,21 @@ def flow_names() -> dict[str, Any]:
         "tables_initializer": lambda name=None: None,
         "recompute_grad": lambda f: f,
         "no_gradient": lambda name: None,
+        "get_logger": lambda: logging.getLogger("tensorflow"),
+        "grad_pass_through": grad_pass_through,
         "init_scope": lambda: NameScope(""),
         "Assert": checks.assert_that,
         **{name: checks.DEBUGGING[name] for name in ("assert_equal", "assert_greater", "assert_less", "assert_rank")},
     }
+
+
+def grad_pass_through(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose slope is 1, whatever it computes: a straight-through estimate."""
+
+    def call(x: object) -> object:
+        return x + TABLE["stop_gradient"](f(x) - x)  # type: ignore[operator]
+
+    return call
 
 
 class NameScope:
@@ -358,6 +394,22 @@ def experimental_data() -> dict[str, Any]:
         "ignore_errors": through("ignore_errors"),
         "CsvDataset": tables.CsvDataset,
         "make_csv_dataset": tables.make_csv_dataset,
+        "take_while": through("take_while"),
+        "scan": through("scan"),
+        "unique": through("unique"),
+        "group_by_window": through("group_by_window"),
+        "rejection_resample": through("rejection_resample"),
+        "parallel_interleave": lambda map_func, cycle_length=None, block_length=1, **kwargs: (
+            lambda dataset: dataset.interleave(map_func, cycle_length, block_length)
+        ),
+        "enumerate_dataset": lambda start=0: lambda dataset: dataset.enumerate(start),
+        "shuffle_and_repeat": lambda buffer_size, count=None, seed=None: (
+            lambda dataset: dataset.shuffle(buffer_size, seed).repeat(count)
+        ),
+        "map_and_batch": lambda map_func, batch_size, num_parallel_batches=None, drop_remainder=False, **kwargs: (
+            lambda dataset: dataset.map(map_func).batch(batch_size, drop_remainder)
+        ),
+        "Counter": data.Dataset.counter,
         "prefetch_to_device": lambda *args, **kwargs: lambda dataset: dataset,
         "get_single_element": lambda dataset: dataset.get_single_element(),
     }
@@ -381,6 +433,9 @@ def config_names() -> dict[str, Any]:
         "experimental_run_functions_eagerly": lambda run_eagerly: None,
         "functions_run_eagerly": lambda: True,
         "enable_op_determinism": lambda: None,
+        "get_soft_device_placement": lambda: True,
+        "enable_tensor_float_32_execution": lambda enabled: None,
+        "tensor_float_32_execution_enabled": lambda: False,
         "set_soft_device_placement": lambda enabled: None,
     }
 

@@ -50,3 +50,27 @@ def map_structure(func: Callable[..., Any], *structure: object, **kwargs: object
     if len({len(column) for column in columns}) > 1:
         raise ValueError(f"The structures have different numbers of leaves: {[len(column) for column in columns]}.")
     return pack_sequence_as(structure[0], [func(*row, **kwargs) for row in zip(*columns, strict=True)])
+
+
+def is_nested(structure: object) -> bool:
+    """Whether it is a list, tuple or dict."""
+    return isinstance(structure, (list, tuple, dict))
+
+
+def assert_same_structure(nest1: object, nest2: object, check_types: bool = True, expand_composites: bool = False) -> None:
+    """Raises where two structures are not alike: a `ValueError`, and of other kinds a `TypeError`."""
+    text = f"The two structures don't have the same nested structure.\n\nFirst structure: {nest1}\n\nSecond structure: {nest2}"
+    if is_nested(nest1) != is_nested(nest2) or (is_nested(nest1) and len(nest1) != len(nest2)):  # type: ignore[arg-type]
+        raise ValueError(text)
+    if not is_nested(nest1):
+        return
+    if check_types and type(nest1) is not type(nest2):
+        raise TypeError(text)
+    if isinstance(nest1, dict) and isinstance(nest2, dict):
+        if set(nest1) != set(nest2):
+            raise ValueError(text)
+        pairs = [(nest1[key], nest2[key]) for key in nest1]
+    else:
+        pairs = list(zip(list(nest1), list(nest2), strict=True))  # type: ignore[call-overload]
+    for one, other in pairs:
+        assert_same_structure(one, other, check_types, expand_composites)

@@ -111,7 +111,7 @@ def conv_transpose(
     places = np.ndim(filters) - 2
     steps = sizes_of(strides, form, places)
     steps = (steps,) * places if isinstance(steps, int) else steps
-    dimensions = ("NHWC", "HWIO", "NHWC") if places == 2 else ("NWC", "WIO", "NWC")
+    dimensions = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}[places]
     shape = ints(output_shape)
 
     def forward(y: Array) -> Array:
@@ -214,7 +214,6 @@ _ROWS: dict[str, tuple] = {
         "input, filters, strides=None, padding='VALID', data_format=None, dilations=None",
         lambda x, w, s, p, form, d: conv(x, w, s, p, form or ("NWC" if np.ndim(w) == 3 else "NHWC"), d),
     ),
-    "nn.conv2d_transpose": ("input, filters, output_shape, strides, padding='SAME', data_format='NHWC'", conv_transpose),
     "nn.depthwise_conv2d": ("input, filter, strides, padding, data_format=None, dilations=None", depthwise),
     "nn.separable_conv2d": (
         "input, depthwise_filter, pointwise_filter, strides, padding, data_format=None, dilations=None",

@@ -71,5 +71,26 @@ class TensorArray:
         self._tensors = list(TABLE["unstack"](convert(value)))
         return self
 
+    def gather(self, indices: TensorLike, name: str | None = None) -> Tensor:
+        """Those under some numbers as one tensor."""
+        return TABLE["stack"]([self.read(int(place)) for place in convert(indices)])
+
+    def scatter(self, indices: TensorLike, value: TensorLike, name: str | None = None) -> "TensorArray":
+        """The array with the rows of a tensor under some numbers."""
+        for place, row in zip(convert(indices), convert(value), strict=True):
+            self.write(int(place), row)
+        return self
+
+    def split(self, value: TensorLike, lengths: TensorLike, name: str | None = None) -> "TensorArray":
+        """The array with parts of a tensor, which are so long each."""
+        self._tensors = list(TABLE["split"](convert(value), [int(one) for one in convert(lengths)]))
+        return self
+
+    def identity(self) -> "TensorArray":
+        return self
+
+    def close(self, name: str | None = None) -> None:
+        """Nothing."""
+
     def mark_used(self) -> None:
         """Nothing."""

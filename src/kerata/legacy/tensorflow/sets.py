@@ -12,8 +12,10 @@ from kerata.legacy.tensorflow.sparse import SparseTensor, of_rows
 def of_pairs(combine: Callable[[np.ndarray, np.ndarray], np.ndarray], name: str) -> Callable[..., SparseTensor]:
     """A function of two tensors of rows."""
 
-    def call(a: object, b: object, validate_indices: bool = True, **kwargs: object) -> SparseTensor:
+    def call(a: object, b: object, *args: object, aminusb: bool = True, **kwargs: object) -> SparseTensor:
         first, second = convert(a), convert(b)
+        if name == "difference" and not (args[0] if args else aminusb):
+            first, second = second, first
         if first.ndim != 2 or second.ndim != 2 or first.shape[0] != second.shape[0]:
             shapes = {"a": first.shape, "b": second.shape}
             raise ValueError(message(f"tf.sets.{name}", "it takes two tensors of as many rows", shapes))

@@ -221,6 +221,36 @@ class TensorShape(tuple):
     def concatenate(self, other: Ints) -> "TensorShape":
         return TensorShape((*self, *TensorShape(other)))
 
+    def assert_has_rank(self, rank: int) -> None:
+        self.with_rank(rank)
+
+    def assert_same_rank(self, other: Ints) -> None:
+        other = TensorShape(other)
+        if None not in (self.rank, other.rank) and self.rank != other.rank:
+            raise ValueError(f"Shapes {self} and {other} must have the same rank")
+
+    def assert_is_fully_defined(self) -> None:
+        if not self.is_fully_defined():
+            raise ValueError(f"Shape {self} is not fully defined")
+
+    def merge_with(self, other: Ints) -> "TensorShape":
+        """What both say."""
+        other = TensorShape(other)
+        self.assert_is_compatible_with(other)
+        if self.rank is None or other.rank is None:
+            return other if self.rank is None else self
+        return TensorShape(a if b is None else b for a, b in zip(self, other, strict=True))
+
+    def with_rank_at_least(self, rank: int) -> "TensorShape":
+        if self.rank is not None and self.rank < rank:
+            raise ValueError(f"Shape {self} must have rank at least {rank}")
+        return self
+
+    def with_rank_at_most(self, rank: int) -> "TensorShape":
+        if self.rank is not None and self.rank > rank:
+            raise ValueError(f"Shape {self} must have rank at most {rank}")
+        return self
+
     def with_rank(self, rank: int) -> "TensorShape":
         if self.rank != rank:
             raise ValueError(f"Shape {self} must have rank {rank}")

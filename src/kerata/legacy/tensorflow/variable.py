@@ -1,7 +1,7 @@
 """`tf.Variable`: Kerata's variables, which give tensors where a program of TensorFlow looks at them."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -132,8 +132,14 @@ class Variable(Plain):
             return jnp.asarray(value, self._dtype)
         return jnp.asarray(narrow(convert(value, None if isinstance(value, np.ndarray) else dtype_of(self))), self._dtype)
 
-    def scatter_update(self, sparse_delta: object) -> NoReturn:
-        raise NotImplementedError("Variable.scatter_update: write v.assign(tf.tensor_scatter_nd_update(v, indices, updates))")
+    def gather_nd(self, indices: object, name: str | None = None) -> Tensor:
+        """The parts of the value at some places."""
+        places = tuple(jnp.moveaxis(jnp.asarray(narrow(convert(indices))), -1, 0))
+        return operators.getitem(self, tuple(Tensor(one) for one in places))
+
+    def sparse_read(self, indices: object, name: str | None = None) -> Tensor:
+        """The rows of the value at some places."""
+        return operators.getitem(self, (convert(indices),))
 
     def __repr__(self) -> str:
         if in_scope():
@@ -195,6 +201,40 @@ def _assigning(name: str) -> property:
 
 for _name in ("assign", "assign_add", "assign_sub"):
     setattr(Tensor, _name, _assigning(_name))
+
+
+class Slices(Protocol):
+    """Rows and their places."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def _scattering(change: str, of_places: bool) -> Callable[..., Variable]:
+    """A method that changes the rows at some places, or the parts at places along several axes (`scatter_nd_add`)."""
+
+    def scatter(self: Variable, places: object, updates: object) -> Variable:
+        indices = jnp.asarray(narrow(convert(places)))
+        where = tuple(jnp.moveaxis(indices, -1, 0)) if of_places else indices
+        Plain.assign(self, getattr(self.value.at[where], change)(self._narrowed(updates)))
+        return self
+
+    def by_places(self: Variable, indices: object, updates: object, name: str | None = None) -> Variable:
+        return scatter(self, indices, updates)
+
+    def by_rows(self: Variable, sparse_delta: Slices, use_locking: object = None, name: str | None = None) -> Variable:
+        if not hasattr(sparse_delta, "indices"):
+            raise TypeError(f"sparse_delta is not IndexedSlices: {sparse_delta!r}. Use tf.IndexedSlices(values, indices)")
+        return scatter(self, sparse_delta.indices, sparse_delta.values)
+
+    return by_places if of_places else by_rows
+
+
+_CHANGES = {"update": "set", "add": "add", "sub": "subtract", "min": "min", "max": "max", "mul": "multiply", "div": "divide"}
+for _name, _change in _CHANGES.items():
+    setattr(Variable, f"scatter_{_name}", _scattering(_change, False))
+    if _name in ("update", "add", "sub", "min", "max"):
+        setattr(Variable, f"scatter_nd_{_name}", _scattering(_change, True))
 
 jax.tree_util.register_pytree_node(
     Variable,
