@@ -127,7 +127,8 @@ def measure_first(job: dict, work: Work) -> dict:
     trainer = make(job["implementation"], work, x, y)
     result = trainer.fit()
     ended = time.monotonic()  # one clock for all processes of a machine
-    return {"measures": {"build and fit": time.perf_counter() - started}, "losses": [result], "ended": ended}
+    measures = {"build and fit": time.perf_counter() - started, "peak of memory": peak()}
+    return {"measures": measures, "losses": [result], "ended": ended}
 
 
 def resident() -> float:

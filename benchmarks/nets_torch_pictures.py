@@ -1,6 +1,7 @@
-"""Networks of `keras.applications` in plain torch: the same layers, channels last in memory."""
+"""Networks of `keras.applications` in plain torch, the same layers, channels last in memory; two are torchvision's."""
 
 import torch
+import torchvision
 from torch import nn
 
 
@@ -79,4 +80,18 @@ def vgg16() -> list[nn.Module]:
     return [*stack, nn.Flatten(), *dense]
 
 
-STACKS = {"ResNet50": resnet50, "MobileNetV2": mobilenet_v2, "VGG16": vgg16}
+def efficientnet_b0() -> list[nn.Module]:
+    return [torchvision.models.efficientnet_b0(num_classes=10)]
+
+
+def inception_v3() -> list[nn.Module]:
+    return [torchvision.models.inception_v3(num_classes=10, aux_logits=False, init_weights=False)]
+
+
+STACKS = {
+    "ResNet50": resnet50,
+    "MobileNetV2": mobilenet_v2,
+    "EfficientNetB0": efficientnet_b0,
+    "InceptionV3": inception_v3,
+    "VGG16": vgg16,
+}

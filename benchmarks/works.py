@@ -33,7 +33,6 @@ MODULES = {"kerata": ("kerata", ""), "keras-jax": ("keras", "jax"), "keras-tf": 
 
 # Whole networks, of which torch has a plain form beside.
 APPLICATIONS = ("ResNet50", "MobileNetV2", "EfficientNetB0", "InceptionV3", "VGG16")
-IN_TORCH = ("ResNet50", "MobileNetV2", "VGG16")
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,14 @@ WORKS = (
     *(Work(
         f"steps-{net.lower()}", f"three steps of {net} on pictures of 160x160, batch 8", "fit", net,
         samples=24, batch=8, epochs=1,
-        implementations=(*KERAS_API, *(("torch",) if net in IN_TORCH else ())), max_rounds=3,
-        bars=tuple(Bar("fit", peer, 1) for peer in ("keras-jax", "keras-tf", *(("torch",) if net in IN_TORCH else ()))),
+        implementations=(*KERAS_API, "torch"), max_rounds=3,
+        bars=tuple(Bar("fit", peer, 1) for peer in ("keras-jax", "keras-tf", "torch")),
+    ) for net in APPLICATIONS),
+    *(Work(
+        f"first-{net.lower()}", f"{net} in a fresh process: built, compiled, three steps on pictures of 160x160, batch 8", "first", net,
+        samples=24, batch=8, epochs=1, own_process=True, implementations=("kerata", "keras-jax"), max_rounds=1,
+        measures=(("build and fit", "s"), ("peak of memory", "MiB")),
+        bars=(Bar("build and fit", "keras-jax", 1), Bar("peak of memory", "keras-jax", 1)),
     ) for net in APPLICATIONS),
     Work(
         "predict-mlp", "`predict` of one sample, 784-512-10", "predict", "mlp", repeats=100,
